@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+# One non-recursive Makefile. A folder is a program or a layer, so sources are
+# found by folder; what a program may link is said here, and tests/lint/links.sh
+# holds the binaries against it.
+
+PREFIX     ?= /usr
+DESTDIR    ?=
+SYSCONFDIR ?= /etc
+LIBEXECDIR ?= $(PREFIX)/libexec/runbookd
+BINDIR      = $(PREFIX)/bin
+SBINDIR     = $(PREFIX)/sbin
+MANDIR      = $(PREFIX)/share/man
+UNITDIR     = $(PREFIX)/lib/systemd/system
+
+CC       ?= gcc
+# BUILD=asan makes a second tree beside the first: build/asan.
+BUILD    ?= release
+VERSION  := 0.1.0
+ifeq ($(BUILD),release)
+OUT := build
+else
+OUT := build/$(BUILD)
+endif
+BIN := $(OUT)/bin
+OBJ := $(OUT)/obj
+V   ?= 0
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-6s %s\n' $(1) $(2)
+endif
+
+BASE_CPPFLAGS = -I. -I$(OUT) -D_GNU_SOURCE -DRUNBOOK_VERSION='"$(VERSION)"' \
+	-DRUNBOOK_LIBEXECDIR='"$(LIBEXECDIR)"' -DRUNBOOK_SYSCONFDIR='"$(SYSCONFDIR)"'
+WARNINGS = -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wpointer-arith -Wformat=2 -Wundef -Wvla -Wwrite-strings \
+	-Wno-unused-parameter -Wno-missing-field-initializers
+BASE_CFLAGS = -std=gnu17 $(WARNINGS) -fno-strict-aliasing -fno-common -pthread
+HARDEN_CFLAGS = -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection=full
+HARDEN_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed
+ifeq ($(BUILD),asan)
+CFLAGS   ?= -O1 -g
+MODE_CFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_LDFLAGS = -fsanitize=address,undefined
+else
+CFLAGS   ?= -O2 -g
+MODE_CFLAGS = -D_FORTIFY_SOURCE=3
+MODE_LDFLAGS =
+endif
+ALL_CFLAGS = $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(HARDEN_CFLAGS) $(MODE_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = $(HARDEN_LDFLAGS) $(MODE_LDFLAGS) $(LDFLAGS)
+
+# ---- programs: folder(s) of sources and libraries -------------------------
+# Libraries are a statement about privilege: root's programs (runbookd,
+# runbook-sandbox) link nothing that parses what others wrote.
+PROGRAMS = runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher \
+	runbook-api runbookctl runbook-sandbox
+STATIC_PROGRAMS = runbook-init cacher
+
+lib = $(sort $(wildcard $(1)/*.c))
+COMMON  := $(call lib,common)
+RUNBOOK := $(call lib,runbook)
+# sandbox/ holds a library and two programs: the *_main.c files are the programs
+SANDBOX := $(filter-out %_main.c sandbox/init_%.c,$(call lib,sandbox))
+
+SRCS_runbookd          := $(call lib,daemon) $(SANDBOX) $(COMMON)
+LIBS_runbookd          := -linih -lnl-route-3 -lnl-3 -luring -lseccomp
+SRCS_runbook-webhook   := $(call lib,webhook) $(COMMON)
+LIBS_runbook-webhook   := -lmicrohttpd -ljansson -lsodium -lseccomp
+SRCS_runbook-scheduler := $(call lib,scheduler) $(RUNBOOK) $(COMMON)
+LIBS_runbook-scheduler := -lsqlite3 -lyaml -ljansson -lsodium -lseccomp
+SRCS_runbook-fetcher   := $(call lib,fetcher) $(COMMON)
+LIBS_runbook-fetcher   := -lgit2 -larchive -lseccomp
+SRCS_runbook-cacher    := $(filter-out cacher/client_%.c,$(call lib,cacher)) $(COMMON)
+LIBS_runbook-cacher    := -lsodium -ljansson -lseccomp
+SRCS_runbook-api       := $(call lib,api) $(COMMON)
+LIBS_runbook-api       := -lmicrohttpd -ljansson -lsodium -lseccomp
+SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
+LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
+SRCS_runbook-sandbox   := sandbox/sandbox_main.c $(SANDBOX) $(COMMON)
+LIBS_runbook-sandbox   := -lnl-route-3 -lnl-3 -lseccomp
+
+# static programs are linked without common/ objects that need libraries
+SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/error.c
+SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
+LIBS_cacher            := -larchive -lacl
+
+PKG_CFLAGS := $(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
+BASE_CPPFLAGS += $(PKG_CFLAGS)
+
+.DEFAULT_GOAL := all
+all: $(addprefix $(BIN)/,$(PROGRAMS) $(STATIC_PROGRAMS)) man ## build every program into build/bin (default)
+programs: $(addprefix $(BIN)/,$(PROGRAMS) $(STATIC_PROGRAMS))
+
+objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
+define program_rule
+$(BIN)/$(1): $$(call objs,$$(SRCS_$(1)))
+endef
+$(foreach p,$(PROGRAMS) $(STATIC_PROGRAMS),$(eval $(call program_rule,$(p))))
+
+$(addprefix $(BIN)/,$(PROGRAMS)):
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_$(@F))
+
+# The init and the client run inside foreign root file systems: no library there
+# can be counted on. The sanitizers cannot link statically, so these two are
+# always plain.
+STATIC_OBJ := build/obj-static
+static_objs = $(patsubst %.c,$(STATIC_OBJ)/%.o,$(1))
+$(addprefix build/bin/,$(STATIC_PROGRAMS)): build/bin/%:
+	$(call say,STATIC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -static -o $@ $(filter $(STATIC_OBJ)/%,$^) -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) $(LIBS_$*)
+build/bin/runbook-init: $(call static_objs,$(SRCS_runbook-init))
+build/bin/cacher: $(call static_objs,$(SRCS_cacher))
+ifneq ($(BUILD),release)
+$(addprefix $(BIN)/,$(STATIC_PROGRAMS)): $(BIN)/%: build/bin/%
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+endif
+$(STATIC_OBJ)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) -fstack-protector-strong -fcf-protection=full -O2 -g -MMD -MP -c -o $@ $<
+
+$(OBJ)/%.o: %.c
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(shell find build -name '*.d' 2>/dev/null)
+
+# ---- unit tests: tests/unit/test_<folder>_<what>.c -------------------------
+# A unit test links the libraries below: all of common/, runbook/ and sandbox/,
+# and of the programs' folders everything but main.c.
+UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BINS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_SRCS))
+UNIT_LIBS  = -lcmocka
+unit_folder = $(word 2,$(subst _, ,$(notdir $(1))))
+unit_dep_common    := $(COMMON)
+unit_dep_runbook   := $(RUNBOOK) $(COMMON)
+unit_dep_sandbox   := $(SANDBOX) $(COMMON)
+unit_dep_daemon    := $(filter-out %/main.c,$(SRCS_runbookd))
+unit_dep_webhook   := $(filter-out %/main.c,$(SRCS_runbook-webhook))
+unit_dep_scheduler := $(filter-out %/main.c,$(SRCS_runbook-scheduler))
+unit_dep_fetcher   := $(filter-out %/main.c,$(SRCS_runbook-fetcher))
+unit_dep_cacher    := $(filter-out %/main.c,$(SRCS_runbook-cacher))
+unit_dep_api       := $(filter-out %/main.c,$(SRCS_runbook-api))
+unit_dep_cli       := $(filter-out %/main.c,$(SRCS_runbookctl))
+unit_libs_common    := -lseccomp
+unit_libs_runbook   := -lyaml -lseccomp
+unit_libs_sandbox   := $(LIBS_runbook-sandbox)
+unit_libs_daemon    := $(LIBS_runbookd)
+unit_libs_webhook   := $(LIBS_runbook-webhook)
+unit_libs_scheduler := $(LIBS_runbook-scheduler)
+unit_libs_fetcher   := $(LIBS_runbook-fetcher)
+unit_libs_cacher    := $(LIBS_runbook-cacher)
+unit_libs_api       := $(LIBS_runbook-api)
+unit_libs_cli       := $(LIBS_runbookctl)
+define unit_rule
+$(OUT)/tests/$(1): $(OBJ)/tests/unit/$(1).o $$(call objs,$$(unit_dep_$(call unit_folder,$(1))))
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$(filter %.o,$$^) $$(ALL_LDFLAGS) $$(unit_libs_$(call unit_folder,$(1))) $$(UNIT_LIBS)
+endef
+$(foreach t,$(basename $(notdir $(UNIT_SRCS))),$(eval $(call unit_rule,$(t))))
+units: $(UNIT_BINS) ## build the unit tests
+
+# ---- fuzz targets: tests/fuzz/fuzz_<folder>_<what>.c ------------------------
+FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
+FUZZ_SECONDS ?= 10
+define fuzz_rule
+build/fuzz/$(1): tests/fuzz/$(1).c $$(unit_dep_$(call unit_folder,$(1)))
+	$$(call say,FUZZ,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)clang $$(BASE_CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $$@ $$(filter %.c,$$^) $$(unit_libs_$(call unit_folder,$(1)))
+endef
+$(foreach t,$(basename $(notdir $(FUZZ_SRCS))),$(eval $(call fuzz_rule,$(t))))
+fuzz-build: $(FUZZ_BINS)
+fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS each (default 10)
+	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_BINS)
+
+# ---- manual pages -----------------------------------------------------------
+MAN_SRCS := $(sort $(wildcard man/*.scd))
+MAN_PAGES := $(patsubst man/%.scd,build/man/%,$(MAN_SRCS))
+man: $(MAN_PAGES)
+build/man/%: man/%.scd
+	$(call say,MAN,$@)
+	@mkdir -p $(@D)
+	$(Q)scdoc < $< > $@.tmp && mv $@.tmp $@
+
+# ---- targets for people -----------------------------------------------------
+deps: ## install what is needed to build and run (Debian, Ubuntu)
+	packaging/deps.sh build
+deps-check: ## install what the tests, linters and benches need as well
+	packaging/deps.sh check
+demo: ## push a commit to a local repository and watch its run (as root)
+	packaging/deps.sh build
+	$(MAKE) --no-print-directory programs
+	tests/demo/demo.sh
+check: ## install test dependencies, build, run every test suite (as root)
+	packaging/deps.sh check
+	tests/check.sh
+asan: ## build everything and the unit tests with ASan and UBSan into build/asan
+	$(MAKE) --no-print-directory BUILD=asan programs units
+lint: ## formatting, static analysis, shell scripts, layer rule, link rule
+	tests/lint/lint.sh
+bench: ## side-by-side measurements, printed as tables (as root)
+	packaging/deps.sh check
+	$(MAKE) --no-print-directory programs
+	bench/run.sh
+install: all ## install into DESTDIR (default /) under PREFIX (default /usr)
+	packaging/install.sh "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(LIBEXECDIR)"
+clean: ## remove build/
+	rm -rf build
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+.PHONY: all programs units fuzz fuzz-build man deps deps-check demo check asan lint bench install clean help
+.DELETE_ON_ERROR:

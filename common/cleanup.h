@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_CLEANUP_H
+#define COMMON_CLEANUP_H
+
+/*
+ * Cleanup by scope: a variable declared with one of these attributes is
+ * released when its scope is left, whichever way. TAKE_FD() and TAKE_PTR() hand
+ * ownership on and disarm the cleanup.
+ */
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static inline void cleanup_free_fn(void *pointer)
+{
+	free(*(void **)pointer);
+}
+
+static inline void cleanup_close_fn(const int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+}
+
+static inline void cleanup_fclose_fn(FILE **file)
+{
+	if (*file)
+		(void)fclose(*file);
+}
+
+static inline void cleanup_closedir_fn(DIR **dir)
+{
+	if (*dir)
+		(void)closedir(*dir);
+}
+
+#define cleanup_free __attribute__((cleanup(cleanup_free_fn)))
+#define cleanup_close __attribute__((cleanup(cleanup_close_fn)))
+#define cleanup_fclose __attribute__((cleanup(cleanup_fclose_fn)))
+#define cleanup_closedir __attribute__((cleanup(cleanup_closedir_fn)))
+
+#define TAKE_FD(fd)                       \
+	({                                \
+		int *take_fd_ = &(fd);    \
+		int taken_fd_ = *take_fd_; \
+		*take_fd_ = -1;           \
+		taken_fd_;                \
+	})
+
+#define TAKE_PTR(pointer)                                    \
+	({                                                   \
+		__typeof__(pointer) *take_ptr_ = &(pointer); \
+		__typeof__(pointer) taken_ptr_ = *take_ptr_; \
+		*take_ptr_ = NULL;                           \
+		taken_ptr_;                                  \
+	})
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#define container_of(pointer, type, member) \
+	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_FDIO_H
+#define COMMON_FDIO_H
+
+/* Reading and writing descriptors whole, and files that are replaced at once. */
+
+#include "common/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/** fd_write_all() - write @size bytes, over short writes and EINTR. Return: 0 or -errno. */
+int fd_write_all(int fd, const void *data, size_t size);
+
+/** fd_read_all() - read until @size bytes or end of file. Return: bytes read or -errno. */
+ssize_t fd_read_all(int fd, void *data, size_t size);
+
+/**
+ * fd_read_file() - read a whole file from its current offset into memory
+ * @limit:    more bytes than this is -EFBIG
+ * @ret_data: malloc'ed, NUL-terminated after @ret_size bytes; caller frees
+ */
+int fd_read_file(int fd, size_t limit, char **ret_data, size_t *ret_size);
+
+/**
+ * file_replace() - write @path so that a reader or a crash sees old or new, whole
+ *
+ * Temporary name in the same directory, fsync, rename, fsync of the directory.
+ */
+int file_replace(int dir_fd, const char *path, const void *data, size_t size, mode_t mode);
+
+/** memfd_sealed() - a read-only memfd with @data, sealed against every change. Return: fd or -errno. */
+int memfd_sealed(const char *name, const void *data, size_t size);
+
+/** fd_set_nonblock(), fd_set_cloexec() - Return: 0 or -errno. */
+int fd_set_nonblock(int fd, int on);
+int fd_set_cloexec(int fd, int on);
+
+/** make_directories() - mkdir -p beneath @dir_fd (AT_FDCWD allowed); existing ones are kept */
+int make_directories(int dir_fd, const char *path, mode_t mode);
+
+/**
+ * remove_tree() - rm -rf of @name in @dir_fd, never following a symlink and
+ * never crossing into another file system. Return: 0 (also if absent) or -errno.
+ */
+int remove_tree(int dir_fd, const char *name);
+
+/**
+ * open_beneath() - openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+ * RESOLVE_NO_MAGICLINKS. Return: fd or -errno.
+ */
+int open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_ISOLATION_H
+#define COMMON_ISOLATION_H
+
+/*
+ * DOC: How our own unprivileged processes lock themselves in
+ *
+ * The daemon starts a child as root with its channel on fd 3. The child's
+ * main() opens with its passport, in this order:
+ *
+ *   isolate_fds()         everything but 0-3 (and the fds it is given) closed
+ *   … open what must be opened as the user (state directories)
+ *   isolate_user()        ids dropped, no supplementary groups, no capabilities,
+ *                         no_new_privs, dumpable off, core dumps off
+ *   isolate_filesystem()  Landlock: only the listed directories, or nothing
+ *   isolate_syscalls()    seccomp allow-list
+ *
+ * Each step fails closed: a process that cannot lock itself in exits.
+ */
+
+#include "common/error.h"
+#include "common/message_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#define CHANNEL_FD 3
+
+/**
+ * struct role_user - ids of one role
+ *
+ * From the system user of sysusers.d when it exists ("runbook-webhook", …),
+ * otherwise a fixed private id, so that a checkout runs without installation.
+ */
+struct role_user {
+	uid_t uid;
+	gid_t gid;
+};
+
+/** role_user() - ids of @role; looks into the user database, so call it before isolation */
+struct role_user role_user(enum process_role role);
+
+/** isolate_fds() - close every descriptor above @keep (inclusive bound), reopen 0-2 if closed */
+int isolate_fds(int keep, struct error *error);
+
+/**
+ * isolate_user() - become @user for good
+ *
+ * Should: leave nothing that setuid(2), exec or ptrace could win back.
+ * Mustn't: be called while root is still needed.
+ * Called by a process that is not root (tests), it only drops what it has.
+ */
+int isolate_user(struct role_user user, struct error *error);
+
+/** struct isolation_path - one directory that stays reachable */
+struct isolation_path {
+	const char *path;
+	bool write; /* create, change and remove beneath; otherwise read only */
+};
+
+/**
+ * isolate_filesystem() - Landlock ruleset with just @paths (@n_paths may be 0)
+ *
+ * Kernels without Landlock: warns and goes on, because ids and modes still hold.
+ */
+int isolate_filesystem(const struct isolation_path *paths, size_t n_paths, struct error *error);
+
+/**
+ * isolate_syscalls() - seccomp filter; what is not listed returns EPERM, what
+ * would load code or change identity kills
+ * @extra: names beyond the common base set (memory, time, epoll, read/write,
+ *         futex, sendmsg, …), NULL-terminated; see isolation.c for the base
+ */
+int isolate_syscalls(const char *const *extra, struct error *error);
+
+#endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_LIMITS_H
+#define COMMON_LIMITS_H
+
+/*
+ * Every quota of runbookd in one place. Bytes unless the name says otherwise.
+ */
+
+#define KIB (1024ULL)
+#define MIB (1024ULL * KIB)
+#define GIB (1024ULL * MIB)
+
+/* names: project names are file names, step names are free text */
+#define PROJECT_NAME_MAX 64	/* [a-z0-9][a-z0-9._-]*, also a directory name */
+#define STEP_NAME_MAX 200	/* UTF-8 bytes, no control characters */
+#define STEP_SLUG_MAX 80	/* [A-Za-z0-9._-], file name of a step's log */
+#define REF_NAME_MAX 512
+#define COMMIT_HEX_MAX 64	/* 40 for SHA-1, 64 for SHA-256 */
+#define DELIVERY_ID_MAX 128
+#define ACTOR_NAME_MAX 256
+#define URL_MAX 2048
+#define REASON_MAX 512		/* a state's reason, one sentence */
+
+/* runbook.yml */
+#define RUNBOOK_BYTES_MAX (1 * MIB)
+#define RUNBOOK_STEPS_MAX 10000
+#define RUNBOOK_ENV_MAX 1000	/* names per map */
+#define RUNBOOK_DEPTH_MAX 32	/* nesting of YAML nodes */
+#define RUNBOOK_NODES_MAX 400000 /* nodes after aliases are expanded */
+#define STEP_TIMEOUT_DEFAULT_SEC 3600
+#define STEP_GRACE_DEFAULT_SEC 10
+
+/* what reaches a step: command and environment in one sealed memfd */
+#define STEP_PAYLOAD_MAX (4 * MIB)
+
+/* webhook listener */
+#define WEBHOOK_BODY_MAX (25 * MIB)
+#define WEBHOOK_HEADERS_MAX (32 * KIB)
+#define WEBHOOK_CONNECTIONS_MAX 512
+#define WEBHOOK_CONNECTIONS_PER_ADDRESS 64
+#define WEBHOOK_REQUEST_DEADLINE_SEC 30	/* headers and body together */
+#define WEBHOOK_BODIES_TOTAL_MAX (256 * MIB) /* all bodies in memory at once */
+#define WEBHOOK_ACCEPT_DEADLINE_SEC 10	/* wait for the scheduler's commit */
+
+/* messages between our own processes */
+#define MESSAGE_BYTES_MAX (64 * KIB)
+#define MESSAGE_FDS_MAX 4
+#define CHANNEL_QUEUE_MAX 65536	/* messages that wait for a slow peer */
+
+/* fetcher */
+#define FETCH_TIMEOUT_SEC 600
+#define FETCH_PARALLEL_MAX 4
+#define FETCH_MEMORY_MAX (2 * GIB)
+#define FETCH_PACK_MAX (8 * GIB)
+#define FETCH_BLOB_MAX (1 * GIB)
+#define FETCH_TREE_ENTRIES_MAX 2000000
+#define FETCH_TREE_BYTES_MAX (32 * GIB)
+
+/* cacher: defaults, per run */
+#define ARTIFACT_KEY_MAX 255
+#define ARTIFACT_BYTES_PER_RUN (10 * GIB)
+#define ARTIFACT_COUNT_PER_RUN 10000
+#define CACHER_CONNECTIONS_PER_STEP 32
+
+/* api */
+#define API_CONNECTIONS_MAX 256
+#define API_BODY_MAX (64 * KIB)
+#define API_UPLOAD_MAX (4 * GIB)
+#define API_PAGE_MAX 200
+
+/* scheduler defaults */
+#define RUNNING_STEPS_DEFAULT 0		/* 0: one per processor */
+#define PROJECT_RUNNING_DEFAULT 0	/* 0: the global limit */
+#define TRIGGER_WINDOW_SEC 60 /* same (project, event, ref, after) within it is one run */
+
+#endif

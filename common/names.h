@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_NAMES_H
+#define COMMON_NAMES_H
+
+/*
+ * Checks of names that become file names, log fields or parts of a URL. Every
+ * process re-checks what another one sent with the same functions.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** project_name_valid() - [a-z0-9][a-z0-9._-]{0,63}, and no ".." */
+bool project_name_valid(const char *name);
+/** step_slug_valid() - [A-Za-z0-9._-]{1,80}, not starting with '.' */
+bool step_slug_valid(const char *slug);
+/** commit_valid() - 40 or 64 lower-case hex digits */
+bool commit_valid(const char *commit);
+/** ref_name_valid() - as git-check-ref-format(1) for a full ref ("refs/heads/main") */
+bool ref_name_valid(const char *ref);
+/** artifact_key_valid() - 1-255 bytes of [A-Za-z0-9._/-], no "..", no empty part */
+bool artifact_key_valid(const char *key);
+/** env_name_valid() - [A-Za-z_][A-Za-z0-9_]{0,255} */
+bool env_name_valid(const char *name);
+/** utf8_valid() - well-formed UTF-8 without NUL */
+bool utf8_valid(const char *text, size_t length);
+/** text_printable() - valid UTF-8 and no control character */
+bool text_printable(const char *text);
+
+/**
+ * text_escape() - copy @text for a terminal or a log line: control characters,
+ * escapes and invalid UTF-8 become \xNN; the result is NUL-terminated and cut
+ * at @size.
+ */
+void text_escape(char *out, size_t size, const char *text);
+
+/** parse_duration() - "90", "90s", "15m", "1h30m", "2d" to seconds. Return: 0, -EINVAL, -ERANGE. */
+int parse_duration(const char *text, uint64_t *ret_seconds);
+/** parse_size() - "512M", "1G", "10K", "4096" (binary units) to bytes. Return: as above. */
+int parse_size(const char *text, uint64_t *ret_bytes);
+/** parse_cpus() - "1.5" to milli-processors (1500). Return: as above. */
+int parse_cpus(const char *text, uint64_t *ret_milli);
+
+#endif

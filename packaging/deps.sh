@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs what runbookd needs, on Debian and Ubuntu.
+#   deps.sh build   what is needed to build and to run
+#   deps.sh check   that, and what the test suites, linters and benches need
+# Elsewhere it prints the list and fails, because a guess at another
+# distribution's package names would be wrong sooner or later.
+set -eu
+
+BUILD_PACKAGES="
+    gcc make pkg-config git ca-certificates
+    libmicrohttpd-dev libsqlite3-dev libsodium-dev libjansson-dev libarchive-dev
+    libacl1-dev libgit2-dev libssh2-1-dev libcurl4-openssl-dev libinih-dev libyaml-dev
+    libnl-3-dev libnl-route-3-dev liburing-dev libseccomp-dev libcap-dev
+    nftables iproute2 scdoc"
+
+CHECK_PACKAGES="
+    libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
+    user-mode-linux kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
+    util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
+    netcat-openbsd"
+
+say_elsewhere() {
+    echo "runbookd: apt-get was not found. Install the equivalents of:" >&2
+    echo "$1" | tr -s ' \n' '\n' | sed '/^$/d; s/^/    /' >&2
+    exit 1
+}
+
+missing() {
+    for package in $1; do
+        status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$status" = installed ] || echo "$package"
+    done
+}
+
+case "${1:-build}" in
+build) wanted=$BUILD_PACKAGES ;;
+check) wanted="$BUILD_PACKAGES $CHECK_PACKAGES" ;;
+*)
+    echo "usage: deps.sh build|check" >&2
+    exit 2
+    ;;
+esac
+
+command -v apt-get >/dev/null 2>&1 || say_elsewhere "$wanted"
+needed=$(missing "$wanted")
+[ -n "$needed" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+    echo "runbookd: these packages are missing; run this again with sudo:" >&2
+    echo "$needed" | sed 's/^/    /' >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -q update >/dev/null || apt-get update
+# shellcheck disable=SC2086  # a list of words is wanted
+apt-get install -q -y --no-install-recommends $needed

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_SANDBOX_H
+#define SANDBOX_SANDBOX_H
+
+/*
+ * DOC: The sandbox library
+ *
+ * A struct sandbox_host is what is prepared once: the compiled seccomp program,
+ * the init's sealed memfd, root templates, cached user namespaces, the network.
+ * sandbox_start() builds one sandbox from a request; what follows is watched
+ * through descriptors, so a caller with an event loop never blocks:
+ *
+ *   status_fd  readable/EOF once the command has ended: sandbox_finish() may be called
+ *   pidfd      of runbook-init (PID 1 inside)
+ *
+ * Used by runbookd (many at once, no fork of the caller ever: clone3 with
+ * CLONE_VM | CLONE_VFORK) and by runbook-sandbox (one).
+ */
+
+#include "common/error.h"
+#include "common/message_table.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct sandbox_host;
+
+enum sandbox_limits_policy {
+	SANDBOX_LIMITS_REQUIRED,    /* missing controllers: refuse to start, say what to do */
+	SANDBOX_LIMITS_BEST_EFFORT, /* go on without, and say so once */
+};
+
+struct sandbox_host_options {
+	const char *state_dir;	/* images/, steps/ are made beneath; NULL: a private tmpfs */
+	const char *init_path;	/* runbook-init */
+	const char *cacher_path; /* static cacher client, bound at /run/runbookd/bin; may be NULL */
+	const char *cgroup_name; /* group for the steps beneath our own, e.g. "runbookd-steps" */
+	enum sandbox_limits_policy limits;
+	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
+};
+
+int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
+		     struct error *error);
+/** sandbox_host_free() - also removes the network and cgroups it made, when no step is left */
+struct sandbox_host *sandbox_host_free(struct sandbox_host *host);
+/** sandbox_host_warning() - what best-effort left out, one line, or NULL */
+const char *sandbox_host_warning(const struct sandbox_host *host);
+/** sandbox_host_sweep() - remove what an earlier, killed instance left (cgroups, scratch, links) */
+int sandbox_host_sweep(struct sandbox_host *host, struct error *error);
+
+struct sandbox_bind {
+	const char *source; /* path on the host */
+	const char *target; /* absolute path inside; directories and files are made as needed */
+	bool writable;
+	bool idmap;	/* files of owner_uid:owner_gid appear as uid 0 inside; else as they are */
+	uid_t owner_uid;
+	gid_t owner_gid;
+};
+
+struct sandbox_request {
+	const char *id;	      /* unique while it runs: cgroup and scratch name, [A-Za-z0-9._-] */
+	const char *image;    /* "host" or an absolute directory */
+	const char *hostname; /* NULL: id */
+	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
+	uid_t workspace_uid;   /* its owner on the host: becomes uid 0 inside */
+	gid_t workspace_gid;
+	const char *workdir;   /* NULL: /workspace */
+	const struct sandbox_bind *binds;
+	size_t n_binds;
+	enum step_network network;
+	uint64_t memory;    /* bytes, 0: none */
+	uint64_t pids;	    /* 0: the default of 4096 */
+	uint64_t cpu_milli; /* 0: none */
+	uint64_t disk;	    /* bytes for everything the step writes; 0: half of the host's memory */
+	int payload_fd;	    /* common/step_payload.h; not taken */
+	int stdin_fd, stdout_fd, stderr_fd; /* not taken; stdin_fd -1: /dev/null */
+};
+
+/** struct sandbox - a running one; embed it, fields are read-only to callers */
+struct sandbox {
+	pid_t pid;     /* runbook-init, as the host sees it */
+	int pidfd;
+	int status_fd; /* one struct sandbox_status, written by runbook-init */
+	struct sandbox_private *private;
+};
+
+/** enum sandbox_exit - matches what runbook-init writes */
+enum sandbox_exit {
+	SANDBOX_EXITED = 0,
+	SANDBOX_SIGNALED = 1,
+	SANDBOX_EXEC_FAILED = 2, /* code: errno; 126/127 by its value */
+	SANDBOX_LOST = 3,	 /* init died without a status (killed) */
+};
+
+struct sandbox_outcome {
+	enum sandbox_exit how;
+	int code; /* exit code, signal or errno */
+	bool memory_limit; /* the group's memory.events counted an oom kill */
+	uint64_t memory_peak; /* bytes, 0 when unknown */
+	uint64_t cpu_usec;
+};
+
+/**
+ * sandbox_start() - build it and start its command
+ *
+ * Return: 0; -errno with @error saying which part failed and why. On failure
+ * nothing is left behind.
+ */
+int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
+		  struct sandbox *ret_sandbox, struct error *error);
+/** sandbox_signal() - send @signal_number to the command's process group (through init) */
+int sandbox_signal(struct sandbox *sandbox, int signal_number);
+/** sandbox_kill() - end every process in it, now (cgroup.kill, or init's death) */
+int sandbox_kill(struct sandbox *sandbox);
+/**
+ * sandbox_finish() - collect the outcome and remove everything of it
+ *
+ * Kills what still runs. Does not block for longer than the kernel needs to
+ * reap; slow teardown (network namespaces) goes on in the background.
+ */
+int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		   struct error *error);
+
+#endif
