@@ -41,25 +41,25 @@ static inline void cleanup_closedir_fn(DIR **dir)
 #define cleanup_fclose __attribute__((cleanup(cleanup_fclose_fn)))
 #define cleanup_closedir __attribute__((cleanup(cleanup_closedir_fn)))
 
-#define TAKE_FD(fd)                       \
-	({                                \
-		int *take_fd_ = &(fd);    \
-		int taken_fd_ = *take_fd_; \
-		*take_fd_ = -1;           \
-		taken_fd_;                \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int *take_fd_ = &(fd);                                                             \
+		int taken_fd_ = *take_fd_;                                                         \
+		*take_fd_ = -1;                                                                    \
+		taken_fd_;                                                                         \
 	})
 
-#define TAKE_PTR(pointer)                                    \
-	({                                                   \
-		__typeof__(pointer) *take_ptr_ = &(pointer); \
-		__typeof__(pointer) taken_ptr_ = *take_ptr_; \
-		*take_ptr_ = NULL;                           \
-		taken_ptr_;                                  \
+#define TAKE_PTR(pointer)                                                                          \
+	({                                                                                         \
+		__typeof__(pointer) *take_ptr_ = &(pointer);                                       \
+		__typeof__(pointer) taken_ptr_ = *take_ptr_;                                       \
+		*take_ptr_ = NULL;                                                                 \
+		taken_ptr_;                                                                        \
 	})
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
-#define container_of(pointer, type, member) \
-	((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member)                                                        \
+	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -32,7 +32,7 @@ struct error {
 	char text[ERROR_TEXT_MAX];
 };
 
-#define ERROR_INIT ((struct error){ .number = 0, .text = "" })
+#define ERROR_INIT ((struct error){.number = 0, .text = ""})
 
 /**
  * error_set() - record a failure
@@ -58,7 +58,6 @@ int error_errno(struct error *error, int number, const char *format, ...)
  *
  * Return: -error->number (or -EIO for a NULL @error).
  */
-int error_wrap(struct error *error, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+int error_wrap(struct error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -11,21 +11,21 @@
 #define GIB (1024ULL * MIB)
 
 /* names: project names are file names, step names are free text */
-#define PROJECT_NAME_MAX 64	/* [a-z0-9][a-z0-9._-]*, also a directory name */
-#define STEP_NAME_MAX 200	/* UTF-8 bytes, no control characters */
-#define STEP_SLUG_MAX 80	/* [A-Za-z0-9._-], file name of a step's log */
+#define PROJECT_NAME_MAX 64 /* [a-z0-9][a-z0-9._-]*, also a directory name */
+#define STEP_NAME_MAX 200   /* UTF-8 bytes, no control characters */
+#define STEP_SLUG_MAX 80    /* [A-Za-z0-9._-], file name of a step's log */
 #define REF_NAME_MAX 512
-#define COMMIT_HEX_MAX 64	/* 40 for SHA-1, 64 for SHA-256 */
+#define COMMIT_HEX_MAX 64 /* 40 for SHA-1, 64 for SHA-256 */
 #define DELIVERY_ID_MAX 128
 #define ACTOR_NAME_MAX 256
 #define URL_MAX 2048
-#define REASON_MAX 512		/* a state's reason, one sentence */
+#define REASON_MAX 512 /* a state's reason, one sentence */
 
 /* runbook.yml */
 #define RUNBOOK_BYTES_MAX (1 * MIB)
 #define RUNBOOK_STEPS_MAX 10000
-#define RUNBOOK_ENV_MAX 1000	/* names per map */
-#define RUNBOOK_DEPTH_MAX 32	/* nesting of YAML nodes */
+#define RUNBOOK_ENV_MAX 1000	 /* names per map */
+#define RUNBOOK_DEPTH_MAX 32	 /* nesting of YAML nodes */
 #define RUNBOOK_NODES_MAX 400000 /* nodes after aliases are expanded */
 #define STEP_TIMEOUT_DEFAULT_SEC 3600
 #define STEP_GRACE_DEFAULT_SEC 10
@@ -38,14 +38,14 @@
 #define WEBHOOK_HEADERS_MAX (32 * KIB)
 #define WEBHOOK_CONNECTIONS_MAX 512
 #define WEBHOOK_CONNECTIONS_PER_ADDRESS 64
-#define WEBHOOK_REQUEST_DEADLINE_SEC 30	/* headers and body together */
+#define WEBHOOK_REQUEST_DEADLINE_SEC 30	     /* headers and body together */
 #define WEBHOOK_BODIES_TOTAL_MAX (256 * MIB) /* all bodies in memory at once */
-#define WEBHOOK_ACCEPT_DEADLINE_SEC 10	/* wait for the scheduler's commit */
+#define WEBHOOK_ACCEPT_DEADLINE_SEC 10	     /* wait for the scheduler's commit */
 
 /* messages between our own processes */
 #define MESSAGE_BYTES_MAX (64 * KIB)
 #define MESSAGE_FDS_MAX 4
-#define CHANNEL_QUEUE_MAX 65536	/* messages that wait for a slow peer */
+#define CHANNEL_QUEUE_MAX 65536 /* messages that wait for a slow peer */
 
 /* fetcher */
 #define FETCH_TIMEOUT_SEC 600
@@ -69,8 +69,8 @@
 #define API_PAGE_MAX 200
 
 /* scheduler defaults */
-#define RUNNING_STEPS_DEFAULT 0		/* 0: one per processor */
-#define PROJECT_RUNNING_DEFAULT 0	/* 0: the global limit */
-#define TRIGGER_WINDOW_SEC 60 /* same (project, event, ref, after) within it is one run */
+#define RUNNING_STEPS_DEFAULT 0	  /* 0: one per processor */
+#define PROJECT_RUNNING_DEFAULT 0 /* 0: the global limit */
+#define TRIGGER_WINDOW_SEC 60	  /* same (project, event, ref, after) within it is one run */
 
 #endif

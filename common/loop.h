@@ -35,7 +35,7 @@ struct loop_file {
 	uint64_t sequence; /* internal: tells a stale event from a fresh one */
 	size_t slot;
 };
-#define LOOP_FILE_NULL ((struct loop_file){ .fd = -1 })
+#define LOOP_FILE_NULL ((struct loop_file){.fd = -1})
 
 struct loop_timer {
 	struct loop *loop; /* NULL while not armed */
@@ -43,7 +43,7 @@ struct loop_timer {
 	loop_timer_fn callback;
 	size_t heap_index;
 };
-#define LOOP_TIMER_NULL ((struct loop_timer){ .loop = NULL })
+#define LOOP_TIMER_NULL ((struct loop_timer){.loop = NULL})
 
 /** loop_new() - make a loop; loop_free() releases it. Return: 0 or -errno. */
 int loop_new(struct loop **ret_loop);

@@ -28,96 +28,96 @@ enum process_role {
 /*
  * X(NAME, from, to, most payload bytes, most fds)
  */
-#define MESSAGE_TABLE(X)                                                                           \
-	/* u version, u role */                                                                    \
-	X(HELLO, ROLE_ANY, ROLE_ANY, 64, 0)                                                        \
-	/* u peer role, fd: a new channel to that peer; it replaces the old one */                 \
-	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 1)                                             \
-                                                                                                   \
-	/* -- configuration: BEGIN, items, END; takes effect as a whole at END -- */               \
-	/* u generation */                                                                         \
-	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                        \
-	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                          \
-	/* s address as configured, fd listening socket */                                         \
-	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), 4096, 1)                          \
-	/* s project, s provider, b secret */                                                      \
-	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, 16384, 0)                                        \
-	/* s instance id, u max running steps, u host cpu (milli), u host memory, s public URL, */ \
-	/* u default timeout (s) */                                                                \
-	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                  \
-	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */       \
-	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                    \
-	/* s project, s URL, s user name, b password or token, b private ssh key, */               \
-	/* s known_hosts file contents */                                                          \
-	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, 61440, 0)                                  \
-	/* u bytes per run, u artifacts per run */                                                 \
-	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                          \
-                                                                                                   \
-	/* -- steps -- */                                                                          \
-	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */   \
-	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u timeout ms, */  \
-	/* u grace ms; fd: sealed memfd, see common/step_payload.h */                              \
-	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 8192, 1)                                        \
-	/* u order, u reason (enum step_result: cancelled) */                                      \
-	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                         \
-	/* u order: its result is committed; the daemon may forget it */                           \
-	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
-	/* u order, s container id, u wall usec */                                                 \
-	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                       \
-	/* u order, u result (enum step_result), u exit code, u signal, s reason, */               \
-	/* u started wall usec (0: never), u ended wall usec, u log bytes */                       \
-	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                       \
-	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */ \
-	/* was not among it never arrived */                                                       \
-	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, 256, 0)                                        \
-	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                  \
-	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                     \
-	/* s error ("" when found); fd runbook.yml, none if it is absent */                        \
-	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 1)                                  \
-                                                                                                   \
-	/* -- artifacts: one listening socket for each step -- */                                  \
-	/* u order, s project, u run, s step slug; fd listening AF_UNIX SOCK_STREAM socket */      \
-	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, 512, 1)                                         \
-	/* u order */                                                                              \
-	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                           \
-	/* s project, u run */                                                                     \
-	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, 512, 0)                                            \
-	/* u status (HTTP); fd memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */   \
-	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, 512, 1)                                          \
-	/* s project, u run, s key */                                                              \
-	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, 1024, 0)                                           \
+#define MESSAGE_TABLE(X)                                                                              \
+	/* u version, u role */                                                                       \
+	X(HELLO, ROLE_ANY, ROLE_ANY, 64, 0)                                                           \
+	/* u peer role, fd: a new channel to that peer; it replaces the old one */                    \
+	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 1)                                                \
+                                                                                                      \
+	/* -- configuration: BEGIN, items, END; takes effect as a whole at END -- */                  \
+	/* u generation */                                                                            \
+	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                           \
+	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                             \
+	/* s address as configured, fd listening socket */                                            \
+	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), 4096, 1)                             \
+	/* s project, s provider, b secret */                                                         \
+	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, 16384, 0)                                           \
+	/* s instance id, u max running steps, u host cpu (milli), u host memory, s public URL, */    \
+	/* u default timeout (s) */                                                                   \
+	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                     \
+	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
+	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                       \
+	/* s project, s URL, s user name, b password or token, b private ssh key, */                  \
+	/* s known_hosts file contents */                                                             \
+	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, 61440, 0)                                     \
+	/* u bytes per run, u artifacts per run */                                                    \
+	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                             \
+                                                                                                      \
+	/* -- steps -- */                                                                             \
+	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
+	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u timeout ms, */     \
+	/* u grace ms; fd: sealed memfd, see common/step_payload.h */                                 \
+	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 8192, 1)                                           \
+	/* u order, u reason (enum step_result: cancelled) */                                         \
+	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
+	/* u order: its result is committed; the daemon may forget it */                              \
+	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                               \
+	/* u order, s container id, u wall usec */                                                    \
+	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                          \
+	/* u order, u result (enum step_result), u exit code, u signal, s reason, */                  \
+	/* u started wall usec (0: never), u ended wall usec, u log bytes */                          \
+	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
+	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */    \
+	/* was not among it never arrived */                                                          \
+	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, 256, 0)                                           \
+	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                     \
+	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                        \
+	/* s error ("" when found); fd runbook.yml, none if it is absent */                           \
+	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 1)                                     \
+                                                                                                      \
+	/* -- artifacts: one listening socket for each step -- */                                     \
+	/* u order, s project, u run, s step slug; fd listening AF_UNIX SOCK_STREAM socket */         \
+	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, 512, 1)                                            \
+	/* u order */                                                                                 \
+	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                              \
+	/* s project, u run */                                                                        \
+	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, 512, 0)                                               \
+	/* u status (HTTP); fd memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */      \
+	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
+	/* s project, u run, s key */                                                                 \
+	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, 1024, 0)                                              \
 	/* u status (HTTP), s kind ("file" or "directory": a pax tar), u size; fd open for reading */ \
-	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                          \
-                                                                                                   \
-	/* -- webhook deliveries -- */                                                             \
-	/* s project, s provider, s delivery id, s event, s ref, s before, s after, s actor, */    \
-	/* s title */                                                                              \
-	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                          \
-	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit */      \
-	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 64, 0)                                   \
-	/* u HTTP status, s reason */                                                              \
-	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                  \
-                                                                                                   \
-	/* -- fetching -- */                                                                       \
-	/* s project, s ref, s commit ("" takes what the ref names now) */                         \
-	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                            \
-	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */               \
-	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                           \
-	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error; fd runbook.yml */ \
-	/* open for reading, none if it is absent */                                               \
-	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 1)                                          \
-                                                                                                   \
-	/* -- people -- */                                                                         \
-	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */ \
-	/* fd: tar of a working copy for API_RUN_UPLOAD only */                                    \
-	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, 8192, 1)                                          \
-	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */          \
-	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                           \
-	/* u event id (grows over all runs), u run, s JSON */                                      \
-	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                               \
-	/* (nothing): read the configuration again */                                              \
-	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                    \
-	/* s error, "" when the new configuration is in force */                                   \
+	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
+                                                                                                      \
+	/* -- webhook deliveries -- */                                                                \
+	/* s project, s provider, s delivery id, s event, s ref, s before, s after, s actor, */       \
+	/* s title */                                                                                 \
+	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
+	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit */         \
+	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 64, 0)                                      \
+	/* u HTTP status, s reason */                                                                 \
+	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                     \
+                                                                                                      \
+	/* -- fetching -- */                                                                          \
+	/* s project, s ref, s commit ("" takes what the ref names now) */                            \
+	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                               \
+	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                  \
+	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \
+	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error; fd runbook.yml */    \
+	/* open for reading, none if it is absent */                                                  \
+	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 1)                                             \
+                                                                                                      \
+	/* -- people -- */                                                                            \
+	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */    \
+	/* fd: tar of a working copy for API_RUN_UPLOAD only */                                       \
+	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, 8192, 1)                                             \
+	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */             \
+	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                              \
+	/* u event id (grows over all runs), u run, s JSON */                                         \
+	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                                  \
+	/* (nothing): read the configuration again */                                                 \
+	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                       \
+	/* s error, "" when the new configuration is in force */                                      \
 	X(RELOADED, ROLE_DAEMON, ROLE_API, 4096, 0)
 
 enum message_type {
@@ -125,7 +125,7 @@ enum message_type {
 #define MESSAGE_ENUM(name, from, to, length, fds) MESSAGE_##name,
 	MESSAGE_TABLE(MESSAGE_ENUM)
 #undef MESSAGE_ENUM
-	MESSAGE_NUM_TYPES,
+		MESSAGE_NUM_TYPES,
 };
 
 /* ---- values that travel ---- */
@@ -139,12 +139,12 @@ enum step_network {
 
 /** enum step_result - how one attempt of a step ended, as the daemon saw it */
 enum step_result {
-	STEP_RESULT_EXITED = 0,	    /* exit code says more */
-	STEP_RESULT_SIGNALED = 1,   /* signal says more; not ours */
+	STEP_RESULT_EXITED = 0,	  /* exit code says more */
+	STEP_RESULT_SIGNALED = 1, /* signal says more; not ours */
 	STEP_RESULT_TIMEOUT = 2,
 	STEP_RESULT_CANCELLED = 3,
-	STEP_RESULT_MEMORY = 4,	    /* killed at its memory limit */
-	STEP_RESULT_SANDBOX = 5,    /* could not be built: ours, "errored" */
+	STEP_RESULT_MEMORY = 4,	 /* killed at its memory limit */
+	STEP_RESULT_SANDBOX = 5, /* could not be built: ours, "errored" */
 	STEP_RESULT_NUM,
 };
 
@@ -158,7 +158,7 @@ enum fetch_outcome {
 
 /** enum api_verb - what the api asks the scheduler; arguments in API_REQUEST's fields */
 enum api_verb {
-	API_STATUS = 0,		/* version, uptime, counts */
+	API_STATUS = 0, /* version, uptime, counts */
 	API_PROJECTS = 1,
 	API_PROJECT = 2,	/* project */
 	API_RUNS = 3,		/* [project], after = run id to go below (0: newest), limit */

@@ -28,9 +28,9 @@ struct runbook_place {
 /** struct runbook_finding - one thing that is wrong, and its fix */
 struct runbook_finding {
 	struct runbook_place place;
-	char path[256];	    /* "steps[3].depends_on[0]" */
-	char message[512];  /* "unknown key "comand"" */
-	char fix[256];	    /* "did you mean "command"?", may be "" */
+	char path[256];	   /* "steps[3].depends_on[0]" */
+	char message[512]; /* "unknown key "comand"" */
+	char fix[256];	   /* "did you mean "command"?", may be "" */
 };
 
 #define RUNBOOK_FINDINGS_MAX 50
@@ -56,7 +56,7 @@ struct runbook_step {
 	size_t n_depends_on;
 	struct runbook_env *env; /* the step's own, without global.env */
 	size_t n_env;
-	char *image;   /* effective: step, else global, else "host" */
+	char *image; /* effective: step, else global, else "host" */
 	enum step_network network;
 	bool network_given; /* the file says so itself; otherwise the configured default rules */
 	struct runbook_resources resources;
@@ -66,7 +66,7 @@ struct runbook_step {
 };
 
 struct runbook {
-	char *name; /* may be NULL */
+	char *name;		 /* may be NULL */
 	struct runbook_env *env; /* global.env */
 	size_t n_env;
 	struct runbook_step *steps;

@@ -33,8 +33,8 @@ enum sandbox_limits_policy {
 };
 
 struct sandbox_host_options {
-	const char *state_dir;	/* images/, steps/ are made beneath; NULL: a private tmpfs */
-	const char *init_path;	/* runbook-init */
+	const char *state_dir;	 /* images/, steps/ are made beneath; NULL: a private tmpfs */
+	const char *init_path;	 /* runbook-init */
 	const char *cacher_path; /* static cacher client, bound at /run/runbookd/bin; may be NULL */
 	const char *cgroup_name; /* group for the steps beneath our own, e.g. "runbookd-steps" */
 	enum sandbox_limits_policy limits;
@@ -54,19 +54,19 @@ struct sandbox_bind {
 	const char *source; /* path on the host */
 	const char *target; /* absolute path inside; directories and files are made as needed */
 	bool writable;
-	bool idmap;	/* files of owner_uid:owner_gid appear as uid 0 inside; else as they are */
+	bool idmap; /* files of owner_uid:owner_gid appear as uid 0 inside; else as they are */
 	uid_t owner_uid;
 	gid_t owner_gid;
 };
 
 struct sandbox_request {
-	const char *id;	      /* unique while it runs: cgroup and scratch name, [A-Za-z0-9._-] */
-	const char *image;    /* "host" or an absolute directory */
-	const char *hostname; /* NULL: id */
+	const char *id;	       /* unique while it runs: cgroup and scratch name, [A-Za-z0-9._-] */
+	const char *image;     /* "host" or an absolute directory */
+	const char *hostname;  /* NULL: id */
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
 	uid_t workspace_uid;   /* its owner on the host: becomes uid 0 inside */
 	gid_t workspace_gid;
-	const char *workdir;   /* NULL: /workspace */
+	const char *workdir; /* NULL: /workspace */
 	const struct sandbox_bind *binds;
 	size_t n_binds;
 	enum step_network network;
@@ -80,7 +80,7 @@ struct sandbox_request {
 
 /** struct sandbox - a running one; embed it, fields are read-only to callers */
 struct sandbox {
-	pid_t pid;     /* runbook-init, as the host sees it */
+	pid_t pid; /* runbook-init, as the host sees it */
 	int pidfd;
 	int status_fd; /* one struct sandbox_status, written by runbook-init */
 	struct sandbox_private *private;
@@ -96,8 +96,8 @@ enum sandbox_exit {
 
 struct sandbox_outcome {
 	enum sandbox_exit how;
-	int code; /* exit code, signal or errno */
-	bool memory_limit; /* the group's memory.events counted an oom kill */
+	int code;	      /* exit code, signal or errno */
+	bool memory_limit;    /* the group's memory.events counted an oom kill */
 	uint64_t memory_peak; /* bytes, 0 when unknown */
 	uint64_t cpu_usec;
 };
