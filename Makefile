@@ -80,7 +80,7 @@ SRCS_runbook-sandbox   := sandbox/sandbox_main.c $(SANDBOX) $(COMMON)
 LIBS_runbook-sandbox   := -lnl-route-3 -lnl-3 -lseccomp
 
 # static programs are linked without common/ objects that need libraries
-SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/error.c
+SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/error.c common/step_payload_parse.c
 SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
 LIBS_cacher            := -larchive -lacl
 

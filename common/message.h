@@ -146,7 +146,9 @@ int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 		   struct message **ret_message);
 /** message_receive() - block for one packet on @fd. Return: 1, 0 at end, or -errno. */
 int message_receive(int fd, struct message **ret_message);
-/** message_transmit() - block until @message is on its way; frees it. Return: 0 or -errno. */
+/** message_write() - send @message on @fd and keep it. Return: 0 or -errno (-EAGAIN: socket full). */
+int message_write(int fd, const struct message *message);
+/** message_transmit() - message_write(), then free it, whatever happened. NULL is -ENOMEM. */
 int message_transmit(int fd, struct message *message);
 
 #endif

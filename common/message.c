@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/message.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MESSAGE_MAGIC 0x314b4252u /* "RBK1" */
+
+struct message_header {
+	uint32_t magic;
+	uint16_t type;
+	uint16_t n_fds;
+	uint32_t length;
+	uint32_t reserved;
+	uint64_t serial;
+};
+_Static_assert(sizeof(struct message_header) == 24, "the wire format has no padding");
+
+static const struct message_info infos[] = {
+#define MESSAGE_INFO(name, from, to, length, fds) [MESSAGE_##name] = {#name, from, to, length, fds},
+	MESSAGE_TABLE(MESSAGE_INFO)
+#undef MESSAGE_INFO
+};
+_Static_assert(ARRAY_SIZE(infos) == MESSAGE_NUM_TYPES, "one line per message type");
+
+const struct message_info *message_info(unsigned type)
+{
+	if (type == MESSAGE_INVALID || type >= MESSAGE_NUM_TYPES)
+		return NULL;
+	return &infos[type];
+}
+
+const char *role_name(enum process_role role)
+{
+	switch (role) {
+	case ROLE_DAEMON:
+		return "daemon";
+	case ROLE_WEBHOOK:
+		return "webhook";
+	case ROLE_SCHEDULER:
+		return "scheduler";
+	case ROLE_FETCHER:
+		return "fetcher";
+	case ROLE_CACHER:
+		return "cacher";
+	case ROLE_API:
+		return "api";
+	default:
+		return "unknown";
+	}
+}
+
+struct message *message_new(enum message_type type, uint64_t serial)
+{
+	struct message *message = calloc(1, sizeof(*message));
+
+	if (!message)
+		return NULL;
+	message->type = (uint16_t)type;
+	message->serial = serial;
+	for (size_t i = 0; i < MESSAGE_FDS_MAX; i++)
+		message->fds[i] = -1;
+	return message;
+}
+
+struct message *message_free(struct message *message)
+{
+	if (!message)
+		return NULL;
+	for (size_t i = 0; i < MESSAGE_FDS_MAX; i++) {
+		if (message->fds[i] >= 0)
+			(void)close(message->fds[i]);
+	}
+	free(message->payload);
+	free(message);
+	return NULL;
+}
+
+/* ---- putters ---- */
+
+static void message_fail(struct message *message, int failure)
+{
+	if (!message->failed)
+		message->failed = failure;
+}
+
+static void put_raw(struct message *message, const void *data, size_t size)
+{
+	uint8_t *grown;
+
+	if (message->failed)
+		return;
+	if (size > MESSAGE_BYTES_MAX - message->length) {
+		message_fail(message, -EMSGSIZE);
+		return;
+	}
+	if (size == 0)
+		return;
+	grown = realloc(message->payload, message->length + size);
+	if (!grown) {
+		message_fail(message, -ENOMEM);
+		return;
+	}
+	message->payload = grown;
+	memcpy(message->payload + message->length, data, size);
+	message->length += (uint32_t)size;
+}
+
+void message_put_u64(struct message *message, uint64_t value)
+{
+	put_raw(message, "u", 1);
+	put_raw(message, &value, sizeof(value));
+}
+
+static void put_sized(struct message *message, const char *tag, const void *data, size_t size)
+{
+	uint32_t length = (uint32_t)size;
+
+	if (size > MESSAGE_BYTES_MAX) {
+		message_fail(message, -EMSGSIZE);
+		return;
+	}
+	put_raw(message, tag, 1);
+	put_raw(message, &length, sizeof(length));
+	put_raw(message, data, size);
+}
+
+void message_put_string(struct message *message, const char *text)
+{
+	if (!text)
+		text = "";
+	put_sized(message, "s", text, strlen(text));
+	put_raw(message, "", 1);
+}
+
+void message_put_bytes(struct message *message, const void *data, size_t size)
+{
+	put_sized(message, "b", data, size);
+}
+
+void message_put_fd(struct message *message, int fd)
+{
+	int copy;
+
+	if (message->n_fds == MESSAGE_FDS_MAX) {
+		message_fail(message, -E2BIG);
+		return;
+	}
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy < 0) {
+		message_fail(message, -errno);
+		return;
+	}
+	message->fds[message->n_fds++] = copy;
+}
+
+/* ---- getters ---- */
+
+static const uint8_t *get_raw(struct message *message, size_t size)
+{
+	const uint8_t *data;
+
+	if (message->failed)
+		return NULL;
+	if (size > message->length - message->offset) {
+		message_fail(message, -EBADMSG);
+		return NULL;
+	}
+	data = message->payload + message->offset;
+	message->offset += (uint32_t)size;
+	return data;
+}
+
+static bool get_tag(struct message *message, char tag)
+{
+	const uint8_t *found = get_raw(message, 1);
+
+	if (!found)
+		return false;
+	if (*found != (uint8_t)tag) {
+		message_fail(message, -EBADMSG);
+		return false;
+	}
+	return true;
+}
+
+uint64_t message_get_u64(struct message *message)
+{
+	const uint8_t *data;
+	uint64_t value;
+
+	if (!get_tag(message, 'u'))
+		return 0;
+	data = get_raw(message, sizeof(value));
+	if (!data)
+		return 0;
+	memcpy(&value, data, sizeof(value));
+	return value;
+}
+
+static const uint8_t *get_sized(struct message *message, char tag, size_t trailer, size_t *ret_size)
+{
+	const uint8_t *data;
+	uint32_t length;
+
+	if (!get_tag(message, tag))
+		return NULL;
+	data = get_raw(message, sizeof(length));
+	if (!data)
+		return NULL;
+	memcpy(&length, data, sizeof(length));
+	data = get_raw(message, (size_t)length + trailer);
+	if (!data)
+		return NULL;
+	*ret_size = length;
+	return data;
+}
+
+const char *message_get_string(struct message *message, size_t max)
+{
+	size_t size;
+	const uint8_t *data = get_sized(message, 's', 1, &size);
+
+	if (!data)
+		return "";
+	if (size > max || data[size] != '\0' || memchr(data, '\0', size)) {
+		message_fail(message, -EBADMSG);
+		return "";
+	}
+	return (const char *)data;
+}
+
+const void *message_get_bytes(struct message *message, size_t *ret_size)
+{
+	size_t size = 0;
+	const uint8_t *data = get_sized(message, 'b', 0, &size);
+
+	*ret_size = data ? size : 0;
+	return data ? data : (const uint8_t *)"";
+}
+
+int message_get_fd(struct message *message)
+{
+	if (message->failed)
+		return -1;
+	if (message->next_fd >= message->n_fds) {
+		message_fail(message, -EBADMSG);
+		return -1;
+	}
+	return TAKE_FD(message->fds[message->next_fd++]);
+}
+
+int message_end(struct message *message)
+{
+	if (message->failed || message->offset != message->length ||
+	    message->next_fd != message->n_fds)
+		return -EBADMSG;
+	return 0;
+}
+
+/* ---- the wire ---- */
+
+static struct message_header header_of(const struct message *message)
+{
+	return (struct message_header){
+		.magic = MESSAGE_MAGIC,
+		.type = message->type,
+		.n_fds = message->n_fds,
+		.length = message->length,
+		.serial = message->serial,
+	};
+}
+
+int message_encode(const struct message *message, uint8_t **ret_data, size_t *ret_size)
+{
+	struct message_header header = header_of(message);
+	uint8_t *data;
+
+	if (message->failed)
+		return message->failed;
+	data = malloc(sizeof(header) + message->length);
+	if (!data)
+		return -ENOMEM;
+	memcpy(data, &header, sizeof(header));
+	if (message->length > 0)
+		memcpy(data + sizeof(header), message->payload, message->length);
+	*ret_data = data;
+	*ret_size = sizeof(header) + message->length;
+	return 0;
+}
+
+int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
+		   struct message **ret_message)
+{
+	struct message_header header;
+	const struct message_info *info;
+	cleanup_message struct message *message = NULL;
+
+	if (size < sizeof(header))
+		return -EBADMSG;
+	memcpy(&header, data, sizeof(header));
+	if (header.magic != MESSAGE_MAGIC || header.reserved != 0 ||
+	    header.length != size - sizeof(header) || header.n_fds != n_fds)
+		return -EBADMSG;
+	info = message_info(header.type);
+	if (!info)
+		return -EOPNOTSUPP;
+	if (header.length > info->length_max || header.n_fds > info->fds_max)
+		return -EBADMSG;
+	message = message_new(header.type, header.serial);
+	if (!message)
+		return -ENOMEM;
+	put_raw(message, (const uint8_t *)data + sizeof(header), header.length);
+	if (message->failed)
+		return message->failed;
+	for (size_t i = 0; i < n_fds; i++)
+		message->fds[message->n_fds++] = fds[i];
+	*ret_message = TAKE_PTR(message);
+	return 0;
+}
+
+/* Return: 0, or -errno (-EAGAIN when the socket is full). */
+static int packet_send(int fd, const void *data, size_t size, const int *fds, size_t n_fds)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];
+	} control;
+	struct iovec iov = {.iov_base = (void *)data, .iov_len = size};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	if (n_fds > 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		control.header.cmsg_level = SOL_SOCKET;
+		control.header.cmsg_type = SCM_RIGHTS;
+		control.header.cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(&control.header), fds, sizeof(int) * n_fds);
+	}
+	do
+		n = sendmsg(fd, &msg, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+static void fds_close(const int *fds, size_t n_fds)
+{
+	for (size_t i = 0; i < n_fds; i++)
+		(void)close(fds[i]);
+}
+
+/* Return: 1 and a message, 0 at the end, or -errno (-EAGAIN when there is none). */
+static int packet_receive(int fd, int flags, struct message **ret_message)
+{
+	/* static: one thread per process receives; 64 KiB are too much for a stack */
+	static _Thread_local uint8_t buffer[sizeof(struct message_header) + MESSAGE_BYTES_MAX];
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];
+	} control;
+	struct iovec iov = {.iov_base = buffer, .iov_len = sizeof(buffer)};
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	int fds[MESSAGE_FDS_MAX];
+	size_t n_fds = 0;
+	ssize_t n;
+	int r;
+
+	do
+		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		n_fds = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+		memcpy(fds, CMSG_DATA(c), n_fds * sizeof(int));
+	}
+	if (n == 0 && n_fds == 0)
+		return 0;
+	if (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
+		r = -EBADMSG;
+	else
+		r = message_decode(buffer, (size_t)n, fds, n_fds, ret_message);
+	if (r < 0) {
+		fds_close(fds, n_fds);
+		return r;
+	}
+	return 1;
+}
+
+int message_receive(int fd, struct message **ret_message)
+{
+	return packet_receive(fd, 0, ret_message);
+}
+
+int message_write(int fd, const struct message *message)
+{
+	cleanup_free uint8_t *data = NULL;
+	size_t size;
+	int r;
+
+	r = message_encode(message, &data, &size);
+	if (r < 0)
+		return r;
+	return packet_send(fd, data, size, message->fds, message->n_fds);
+}
+
+int message_transmit(int fd, struct message *message)
+{
+	cleanup_message struct message *owned = message;
+
+	return owned ? message_write(fd, owned) : -ENOMEM;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/names.h"
+
+#include "common/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_lower_digit(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_alnum(char c)
+{
+	return is_lower_digit(c) || (c >= 'A' && c <= 'Z');
+}
+
+bool project_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 1 || length > PROJECT_NAME_MAX || !is_lower_digit(name[0]))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!is_lower_digit(name[i]) && !strchr("._-", name[i]))
+			return false;
+	}
+	return strstr(name, "..") == NULL;
+}
+
+bool step_slug_valid(const char *slug)
+{
+	size_t length = strlen(slug);
+
+	if (length < 1 || length > STEP_SLUG_MAX || slug[0] == '.')
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!is_alnum(slug[i]) && !strchr("._-", slug[i]))
+			return false;
+	}
+	return true;
+}
+
+bool commit_valid(const char *commit)
+{
+	size_t length = strlen(commit);
+
+	if (length != 40 && length != 64)
+		return false;
+	return strspn(commit, "0123456789abcdef") == length;
+}
+
+/* One part between slashes: not empty, not ".x", not "x.lock". */
+static bool ref_part_valid(const char *part, size_t length)
+{
+	if (length == 0 || part[0] == '.')
+		return false;
+	return !(length >= 5 && memcmp(part + length - 5, ".lock", 5) == 0);
+}
+
+bool ref_name_valid(const char *ref)
+{
+	size_t length = strlen(ref);
+	const char *part = ref;
+
+	if (length < 1 || length > REF_NAME_MAX || !utf8_valid(ref, length))
+		return false;
+	if (ref[0] == '-' || ref[length - 1] == '.' || strcmp(ref, "@") == 0)
+		return false;
+	if (strstr(ref, "..") || strstr(ref, "@{"))
+		return false;
+	for (const char *c = ref; *c; c++) {
+		if ((unsigned char)*c < 0x21 || *c == 0x7f || strchr("~^:?*[\\", *c))
+			return false;
+		if (*c == '/') {
+			if (!ref_part_valid(part, (size_t)(c - part)))
+				return false;
+			part = c + 1;
+		}
+	}
+	return ref_part_valid(part, strlen(part));
+}
+
+bool artifact_key_valid(const char *key)
+{
+	size_t length = strlen(key);
+
+	if (length < 1 || length > ARTIFACT_KEY_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!is_alnum(key[i]) && !strchr("._/-", key[i]))
+			return false;
+	}
+	if (key[0] == '/' || key[length - 1] == '/' || strstr(key, "//") || strstr(key, ".."))
+		return false;
+	/* a part "." would make two spellings of one key */
+	if (strcmp(key, ".") == 0 || strncmp(key, "./", 2) == 0 || strstr(key, "/./"))
+		return false;
+	return !(length >= 2 && strcmp(key + length - 2, "/.") == 0);
+}
+
+bool env_name_valid(const char *name)
+{
+	size_t length = strlen(name);
+
+	if (length < 1 || length > 256 || (name[0] >= '0' && name[0] <= '9'))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (!is_alnum(name[i]) && name[i] != '_')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Length of the well-formed sequence at @s (RFC 3629), 0 if there is none.
+ */
+static size_t utf8_sequence(const unsigned char *s, size_t left)
+{
+	unsigned char lead = s[0];
+	size_t n;
+	uint32_t point;
+
+	if (lead == 0)
+		return 0;
+	if (lead < 0x80)
+		return 1;
+	if (lead >= 0xc2 && lead <= 0xdf)
+		n = 2;
+	else if (lead >= 0xe0 && lead <= 0xef)
+		n = 3;
+	else if (lead >= 0xf0 && lead <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (left < n)
+		return 0;
+	point = lead & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (s[i] & 0x3fu);
+	}
+	if ((n == 3 && point < 0x800) || (n == 4 && (point < 0x10000 || point > 0x10ffff)))
+		return 0;
+	if (point >= 0xd800 && point <= 0xdfff)
+		return 0;
+	return n;
+}
+
+bool utf8_valid(const char *text, size_t length)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (size_t i = 0; i < length;) {
+		size_t n = utf8_sequence(s + i, length - i);
+
+		if (n == 0)
+			return false;
+		i += n;
+	}
+	return true;
+}
+
+/*
+ * C0 and C1 controls, DEL, and the marks that re-order text on a screen
+ * (U+202A-202E, U+2066-2069, U+200E, U+200F): invisible ways to lie.
+ */
+static bool sequence_unprintable(const unsigned char *s, size_t n)
+{
+	if (n == 1)
+		return s[0] < 0x20 || s[0] == 0x7f;
+	if (n == 2)
+		return s[0] == 0xc2 && s[1] < 0xa0;
+	if (n == 3 && s[0] == 0xe2 && s[1] == 0x80)
+		return (s[2] >= 0xaa && s[2] <= 0xae) || s[2] == 0x8e || s[2] == 0x8f;
+	return n == 3 && s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+}
+
+bool text_printable(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		size_t n = utf8_sequence(s, left);
+
+		if (n == 0 || sequence_unprintable(s, n))
+			return false;
+		s += n;
+		left -= n;
+	}
+	return true;
+}
+
+void text_escape(char *out, size_t size, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t left = strlen(text);
+	size_t used = 0;
+
+	if (size == 0)
+		return;
+	while (left > 0) {
+		size_t n = utf8_sequence(s, left);
+
+		if (n == 0 || sequence_unprintable(s, n)) {
+			size_t bytes = n ? n : 1;
+
+			if (used + 4 * bytes >= size)
+				break;
+			for (size_t i = 0; i < bytes; i++) {
+				(void)snprintf(out + used, 5, "\\x%02x", s[i]);
+				used += 4;
+			}
+			s += bytes;
+			left -= bytes;
+			continue;
+		}
+		if (used + n >= size)
+			break;
+		memcpy(out + used, s, n);
+		used += n;
+		s += n;
+		left -= n;
+	}
+	out[used] = '\0';
+}
+
+/* Decimal digits at *@text, moved behind them. Return: 0, -EINVAL, -ERANGE. */
+static int parse_digits(const char **text, uint64_t *ret_value)
+{
+	const char *c = *text;
+	uint64_t value = 0;
+
+	if (*c < '0' || *c > '9')
+		return -EINVAL;
+	for (; *c >= '0' && *c <= '9'; c++) {
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, (uint64_t)(*c - '0'), &value))
+			return -ERANGE;
+	}
+	*text = c;
+	*ret_value = value;
+	return 0;
+}
+
+int parse_duration(const char *text, uint64_t *ret_seconds)
+{
+	static const struct {
+		char suffix;
+		uint64_t seconds;
+	} units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
+	uint64_t total = 0;
+	size_t unit = 0; /* units must come in falling order, each at most once */
+
+	if (!*text)
+		return -EINVAL;
+	while (*text) {
+		uint64_t value;
+		int r = parse_digits(&text, &value);
+
+		if (r < 0)
+			return r;
+		if (!*text) { /* a bare number is seconds, and must stand alone */
+			if (unit != 0)
+				return -EINVAL;
+			*ret_seconds = value;
+			return 0;
+		}
+		while (unit < 4 && units[unit].suffix != *text)
+			unit++;
+		if (unit == 4)
+			return -EINVAL;
+		if (__builtin_mul_overflow(value, units[unit].seconds, &value) ||
+		    __builtin_add_overflow(total, value, &total))
+			return -ERANGE;
+		unit++;
+		text++;
+	}
+	*ret_seconds = total;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const char suffixes[] = "KMGT";
+	uint64_t value;
+	int r = parse_digits(&text, &value);
+
+	if (r < 0)
+		return r;
+	if (*text) {
+		const char *suffix = strchr(suffixes, *text);
+
+		if (!suffix || (text[1] && strcmp(text + 1, "iB") != 0))
+			return -EINVAL;
+		if (__builtin_mul_overflow(value, KIB << (10 * (suffix - suffixes)), &value))
+			return -ERANGE;
+	}
+	*ret_bytes = value;
+	return 0;
+}
+
+int parse_cpus(const char *text, uint64_t *ret_milli)
+{
+	uint64_t whole;
+	uint64_t milli = 0;
+	int r = parse_digits(&text, &whole);
+
+	if (r < 0)
+		return r;
+	if (*text == '.') {
+		uint64_t weight = 100;
+
+		text++;
+		if (!*text)
+			return -EINVAL;
+		for (; *text >= '0' && *text <= '9'; text++) {
+			milli += weight * (uint64_t)(*text - '0');
+			weight /= 10;
+		}
+	}
+	if (*text)
+		return -EINVAL;
+	if (whole > 100000)
+		return -ERANGE;
+	*ret_milli = whole * 1000 + milli;
+	return 0;
+}
