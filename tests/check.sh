@@ -1,0 +1,85 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Every suite, cheap ones first. Prints one line a suite and the closing line
+# that counts checks over all of them. Arguments select suites by name.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+export RUNBOOK_TESTS=1
+JOBS=$(nproc)
+LOGS=build/logs
+mkdir -p "$LOGS"
+TOTAL_PASSED=0 TOTAL_FAILED=0 TOTAL_SKIPPED=0
+
+if [ "$(id -u)" != 0 ]; then
+    echo "check: sandboxes need root: run 'sudo make check'" >&2
+    exit 2
+fi
+
+# suite NAME command...: the last line that counts is taken from its output; a
+# command without one counts as a single check.
+suite() {
+    local name=$1 log status=0 line start=$SECONDS
+    shift
+    if [ ${#ONLY[@]} -gt 0 ]; then
+        local wanted=no pattern
+        for pattern in "${ONLY[@]}"; do
+            # shellcheck disable=SC2053  # a pattern is wanted
+            [[ $name == $pattern ]] && wanted=yes
+        done
+        [ $wanted = yes ] || return 0
+    fi
+    log=$LOGS/$(echo "$name" | tr '/ ' '__').log
+    timeout --kill-after=10 "${SUITE_SECONDS:-600}" "$@" >"$log" 2>&1 </dev/null || status=$?
+    line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
+    if [ -z "$line" ]; then
+        if [ $status = 0 ]; then line="1 passed, 0 failed"; else line="0 passed, 1 failed"; fi
+    fi
+    local passed failed skipped
+    read -r passed failed skipped < <(echo "$line" | tr -dc '0-9 ')
+    [ $status = 0 ] || [ "$failed" -gt 0 ] || failed=1
+    TOTAL_PASSED=$((TOTAL_PASSED + passed))
+    TOTAL_FAILED=$((TOTAL_FAILED + failed))
+    TOTAL_SKIPPED=$((TOTAL_SKIPPED + ${skipped:-0}))
+    printf '%-40s %4d passed %3d failed %3d skipped  %4ds\n' "$name" "$passed" "$failed" \
+        "${skipped:-0}" $((SECONDS - start))
+    if [ "$failed" -gt 0 ]; then
+        tail -n 60 "$log" | sed 's/^/    | /'
+    fi
+}
+
+# cmocka prints "[  PASSED  ] N test(s)." per group
+unit() {
+    local output status=0 passed failed
+    output=$("$1" 2>&1) || status=$?
+    printf '%s\n' "$output"
+    passed=$(printf '%s\n' "$output" | grep -cE '^\[       OK \]')
+    failed=$(printf '%s\n' "$output" | grep -cE '^\[  FAILED  \] [a-z_0-9]+$')
+    if [ $status != 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    echo "$passed passed, $failed failed, 0 skipped"
+    return $status
+}
+export -f unit
+
+ONLY=("$@")
+START=$SECONDS
+suite build/release make -j"$JOBS" all
+suite build/units make -j"$JOBS" units
+suite build/asan make -j"$JOBS" BUILD=asan units
+suite lint tests/lint/lint.sh
+for binary in build/tests/test_*; do
+    [ -x "$binary" ] && suite "unit/${binary##*/}" bash -c "unit $binary"
+done
+for binary in build/asan/tests/test_*; do
+    [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
+done
+for script in tests/integration/*.sh tests/breakout/run.sh tests/uml/run.sh; do
+    [ -x "$script" ] && suite "${script#tests/}" "$script"
+done
+suite fuzz/build make -j"$JOBS" fuzz-build
+for binary in build/fuzz/fuzz_*; do
+    [ -x "$binary" ] && [ -f "$binary" ] && suite "fuzz/${binary##*/}" tests/fuzz/run.sh "${FUZZ_SECONDS:-5}" "$binary"
+done
+
+echo "took $((SECONDS - START)) s"
+echo "$TOTAL_PASSED passed, $TOTAL_FAILED failed, $TOTAL_SKIPPED skipped"
+[ $TOTAL_FAILED = 0 ]

@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Sourced by every shell test. Checks count themselves; the exit trap prints
+# "N passed, N failed, N skipped" and sets the exit status.
+set -u
+
+TESTS_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(dirname "$TESTS_DIR")
+BIN=${BIN:-$TOP/build/bin}
+export TOP BIN
+PASSED=0 FAILED=0 SKIPPED=0
+DEFERRED=()
+TEST_TMP=$(mktemp -d "${TMPDIR:-/tmp}/rbt.XXXXXX")
+chmod 0755 "$TEST_TMP"
+export TEST_TMP
+
+# A killed test must still take down what it started.
+trap 'finish' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+passed() { PASSED=$((PASSED + 1)); [ -z "${VERBOSE:-}" ] || echo "ok: $1"; }
+failed() { FAILED=$((FAILED + 1)); echo "FAILED: $(basename "$0"): $1"; }
+
+# check "description" command...
+check() {
+    local description=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        passed "$description"
+    else
+        failed "$description (exit $?: $*)"
+        [ -z "$output" ] || printf '%s\n' "$output" | tail -n 20 | sed 's/^/    | /'
+    fi
+}
+
+# check_not "description" command...: the command must fail (but not by a signal)
+check_not() {
+    local description=$1 output status=0
+    shift
+    output=$("$@" 2>&1) || status=$?
+    if [ "$status" -gt 0 ] && [ "$status" -lt 126 ]; then
+        passed "$description"
+    else
+        failed "$description (exit $status: $*)"
+        [ -z "$output" ] || printf '%s\n' "$output" | tail -n 20 | sed 's/^/    | /'
+    fi
+}
+
+# check_status "description" STATUS command...
+check_status() {
+    local description=$1 wanted=$2 output status=0
+    shift 2
+    output=$("$@" 2>&1) || status=$?
+    if [ "$status" = "$wanted" ]; then
+        passed "$description"
+    else
+        failed "$description (exit $status, wanted $wanted: $*)"
+        [ -z "$output" ] || printf '%s\n' "$output" | tail -n 20 | sed 's/^/    | /'
+    fi
+}
+
+check_equal() {
+    if [ "$2" = "$3" ]; then
+        passed "$1"
+    else
+        failed "$1"
+        printf '    | wanted: %s\n    | got:    %s\n' "$2" "$3" | head -n 40
+    fi
+}
+
+# check_match "description" EXTENDED-REGEX "text"
+check_match() {
+    if printf '%s\n' "$3" | grep -Eq -- "$2"; then
+        passed "$1"
+    else
+        failed "$1"
+        printf '    | wanted a match of: %s\n    | in: %s\n' "$2" "$3" | head -n 40
+    fi
+}
+
+# A level that may be missing for a good reason. With CI set it is a failure:
+# what must run must not hide.
+skip() {
+    if [ -n "${CI:-}" ]; then
+        failed "would be skipped: $1"
+    else
+        SKIPPED=$((SKIPPED + 1))
+        echo "skipped: $1"
+    fi
+}
+
+# defer 'command': run at exit, last first
+defer() { DEFERRED+=("$1"); }
+
+# wait_for SECONDS command...: until it succeeds
+wait_for() {
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$SECONDS" -lt "$deadline" ] || return 1
+        sleep 0.05
+    done
+}
+
+finish() {
+    local status=$? i
+    trap - EXIT INT TERM
+    for ((i = ${#DEFERRED[@]} - 1; i >= 0; i--)); do
+        eval "${DEFERRED[$i]}"
+    done
+    [ -n "${KEEP_TMP:-}" ] || rm -rf --one-file-system "$TEST_TMP"
+    [ "$status" -lt 126 ] || { FAILED=$((FAILED + 1)); echo "FAILED: $(basename "$0"): ended by status $status"; }
+    [ $((PASSED + FAILED + SKIPPED)) -gt 0 ] || { FAILED=1; echo "FAILED: $(basename "$0"): no check ran (status $status)"; }
+    echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
+    [ "$FAILED" = 0 ] || exit 1
+    exit 0
+}
+
+# ---- a daemon of the test's own ----
+
+# start_daemon [configuration line...]: into $TEST_TMP/root, sets DAEMON_PID,
+# API_SOCK and WEBHOOK_URL. Limits are best effort: a test host may lack controllers.
+start_daemon() {
+    local root=$TEST_TMP/root
+    mkdir -p "$root/etc/runbookd/runbookd.conf.d" "$root/etc/runbookd/projects.d"
+    chmod 0755 "$root" "$root/etc" "$root/etc/runbookd"
+    [ -e "$root/etc/runbookd/runbookd.conf" ] || printf '%s\n' "[Daemon]" "Limits=best-effort" \
+        "[Webhook]" "Listen=127.0.0.1:0" "[Api]" "Listen=none" >"$root/etc/runbookd/runbookd.conf"
+    if [ $# -gt 0 ]; then
+        printf '%s\n' "$@" >"$root/etc/runbookd/runbookd.conf.d/test.conf"
+    fi
+    # shellcheck disable=SC2034  # for the test that sourced us
+    API_SOCK=$root/run/runbookd/api.sock
+    "$BIN/runbookd" --root "$root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
+    DAEMON_PID=$!
+    defer stop_daemon
+    export RUNBOOK_ROOT=$root
+    if ! wait_for "${START_SECONDS:-20}" grep -qx ready "$TEST_TMP/daemon.log"; then
+        failed "runbookd did not become ready"
+        tail -n 30 "$TEST_TMP/daemon.log" | sed 's/^/    | /'
+        return 1
+    fi
+    # shellcheck disable=SC2034
+    WEBHOOK_URL=http://$(head -n 1 "$root/run/runbookd/webhook.address" 2>/dev/null)
+}
+
+stop_daemon() {
+    [ -n "${DAEMON_PID:-}" ] || return 0
+    kill -TERM "$DAEMON_PID" 2>/dev/null
+    wait_for 20 sh -c "! kill -0 $DAEMON_PID" || kill -KILL "$DAEMON_PID" 2>/dev/null
+    wait "$DAEMON_PID" 2>/dev/null
+    DAEMON_PID=
+}
+
+# add_project NAME URL SECRET [line...]
+add_project() {
+    local name=$1 url=$2 secret=$3
+    shift 3
+    (
+        umask 077
+        printf '%s\n' "[Project]" "Repository=$url" "Provider=github" "Secret=$secret" "$@" \
+            >"$TEST_TMP/root/etc/runbookd/projects.d/$name.conf"
+    )
+}
+
+# make_repository DIR: a bare repository with an empty first commit and a work tree beside it
+make_repository() {
+    git init -q --bare -b main "$1.git"
+    git init -q -b main "$1"
+    git -C "$1" config user.email test@example.invalid
+    git -C "$1" config user.name "Test Author"
+    git -C "$1" remote add origin "$1.git"
+}
+
+# push_commit DIR MESSAGE: commit everything, push, print the commit
+push_commit() {
+    git -C "$1" add -A
+    git -C "$1" commit -q --allow-empty -m "$2"
+    git -C "$1" push -q origin HEAD:main
+    git -C "$1" rev-parse HEAD
+}
+
+# push_payload COMMIT [REF]: what GitHub sends for a push, cut to what matters and some more
+push_payload() {
+    printf '{"ref":"%s","before":"%040d","after":"%s","deleted":false,"repository":{"id":1,"full_name":"test/demo","clone_url":"http://127.0.0.1/none"},"pusher":{"name":"tester"},"sender":{"login":"tester"},"head_commit":{"id":"%s","message":"a change\\n\\nbody"},"commits":[]}' \
+        "${2:-refs/heads/main}" 0 "$1" "$1"
+}
+
+# sign SECRET <body: sha256=…
+sign() { printf 'sha256=%s' "$(openssl dgst -sha256 -hmac "$1" -r | cut -d' ' -f1)"; }
+
+# deliver PROJECT SECRET DELIVERY-ID BODY-FILE [curl arguments]: prints "BODY STATUS"
+deliver() {
+    local project=$1 secret=$2 id=$3 body=$4
+    shift 4
+    curl -sS --max-time 30 -o - -w ' %{http_code}' -H 'Content-Type: application/json' \
+        -H 'X-GitHub-Event: push' -H "X-GitHub-Delivery: $id" \
+        -H "X-Hub-Signature-256: $(sign "$secret" <"$body")" \
+        --data-binary "@$body" "$@" "$WEBHOOK_URL/webhook/$project"
+}
+
+api() { curl -sS --max-time 30 --unix-socket "$API_SOCK" "http://runbook/api/v1/$1" "${@:2}"; }
+run_state() { api "runs/$1" | jq -r .state; }
+# wait_run RUN [SECONDS]: until it is final; prints the state
+wait_run() {
+    local deadline=$((SECONDS + ${2:-60})) state
+    while :; do
+        state=$(run_state "$1" 2>/dev/null)
+        case $state in
+        succeeded | failed | errored | cancelled) break ;;
+        esac
+        [ "$SECONDS" -lt "$deadline" ] || { state="still $state"; break; }
+        sleep 0.1
+    done
+    echo "$state"
+}
