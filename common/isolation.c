@@ -140,12 +140,15 @@ static int landlock_allow(int ruleset, const struct isolation_path *path, uint64
 		return error_errno(error, errno, "cannot open %s", path->path);
 	}
 	rule.parent_fd = fd;
+	if (path->execute)
+		rule.allowed_access |= LANDLOCK_ACCESS_FS_EXECUTE;
 	rule.allowed_access &= handled;
 	if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) == 0)
 		return 0;
 	if (errno == EINVAL) { /* @path is a file: directory rights do not apply */
 		rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE |
-				       LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_TRUNCATE_RIGHT;
+				       LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
+				       LANDLOCK_TRUNCATE_RIGHT;
 		if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) ==
 		    0)
 			return 0;

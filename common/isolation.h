@@ -56,7 +56,8 @@ int isolate_user(struct role_user user, struct error *error);
 /** struct isolation_path - one directory that stays reachable */
 struct isolation_path {
 	const char *path;
-	bool write; /* create, change and remove beneath; otherwise read only */
+	bool write;   /* create, change and remove beneath; otherwise read only */
+	bool execute; /* programs beneath may be started as well */
 };
 
 /**
