@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+/*
+ * DOC: Configuration
+ *
+ * runbookd.conf, then runbookd.conf.d/<name>.conf in the order of their names,
+ * then projects.d/<project>.conf. A key is one line of a table in config_keys.c.
+ * A key that is given again in a later file replaces the earlier value; twice
+ * in one file is an error, except for lists. A struct config never changes once
+ * it is loaded: a reload makes a new one and swaps, or keeps the old.
+ */
+
+#include "common/error.h"
+#include "common/limits.h"
+#include "common/paths.h"
+#include "sandbox/sandbox.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_FILE_MAX (1 * MIB)
+#define CONFIG_LINE_MAX 4096
+#define CONFIG_PROJECTS_MAX 10000
+#define CONFIG_LIST_MAX 16
+#define CONFIG_TIMEOUT_MAX_SEC (30ULL * 86400)
+/* together with URL and user name they fit into one CONFIG_REPOSITORY */
+#define CONFIG_SECRET_MAX 4096
+#define CONFIG_SSH_KEY_MAX (16 * KIB)
+#define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
+
+/** struct config_secret - bytes that are wiped when they are freed */
+struct config_secret {
+	char *data; /* NUL-terminated after @size */
+	size_t size;
+};
+
+struct config_list {
+	char *items[CONFIG_LIST_MAX + 1]; /* NULL-terminated */
+	size_t n_items;
+};
+
+struct config_project {
+	char name[PROJECT_NAME_MAX + 1];
+	char *repository; /* NULL for a workspace */
+	char *provider;
+	char *secret_text; /* Secret=, moved into @secret */
+	char *secret_file;
+	char *workspace; /* directory used as it is; NULL: fetched */
+	char *user;
+	char *password_file;
+	char *ssh_key_file;
+	char *known_hosts_file;
+	uint64_t max_running;
+	uint64_t weight;
+	/* contents of the files above */
+	struct config_secret secret;
+	struct config_secret password;
+	struct config_secret ssh_key;
+	struct config_secret known_hosts;
+};
+
+struct config {
+	uint64_t max_running; /* 0: one per processor */
+	uint64_t limits;      /* enum sandbox_limits_policy */
+	char *public_url;
+	uint64_t default_timeout_sec;
+	struct config_list webhook_listen;
+	struct config_list api_listen;
+	struct config_list dns;
+	uint64_t cacher_bytes;
+	uint64_t cacher_count;
+	struct config_project *projects; /* sorted by name */
+	size_t n_projects;
+};
+
+/**
+ * config_load() - read and check every file
+ *
+ * Files must belong to root or to our own user and must not be writable by
+ * everybody. Absent files and directories are fine: defaults rule.
+ *
+ * Return: 0; -errno with @error naming file, line and fix.
+ */
+int config_load(const struct paths *paths, struct config **ret_config, struct error *error);
+/** config_free() - wipes secrets. NULL is fine. Return: NULL. */
+struct config *config_free(struct config *config);
+/** config_project_find() - by name, NULL if there is none */
+const struct config_project *config_project_find(const struct config *config, const char *name);
+
+/* ---- pieces, public for tests and the fuzz target ---- */
+
+/** config_new() - defaults only; NULL when out of memory */
+struct config *config_new(void);
+/** config_parse_main() - one runbookd.conf in memory; @file names it in errors */
+int config_parse_main(struct config *config, const char *file, const char *text, size_t size,
+		      struct error *error);
+/**
+ * config_parse_project() - one projects.d file in memory
+ *
+ * Only its text is checked; the files that it names are read by config_load().
+ * On success the project is appended to @config (unsorted).
+ */
+int config_parse_project(struct config *config, const char *name, const char *file,
+			 const char *text, size_t size, struct error *error);
+/** config_complete() - fill in defaults of lists, sort projects */
+int config_complete(struct config *config, struct error *error);
+
+#endif

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * DOC: Keys of the configuration files
+ *
+ * The tables at the end of this file are the whole schema. inih splits the
+ * lines; its reader callback is ours, because that is where line numbers,
+ * sections without keys, overlong lines and bytes that are no text are seen.
+ */
+
+#include "daemon/config_keys.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+#include "daemon/config.h"
+#include "daemon/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ini.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- values ---- */
+
+static int set_string(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	char **text = field;
+	char *copy = NULL;
+
+	if (strlen(value) > key->maximum)
+		return error_set(error, EINVAL, "the value is longer than %llu bytes",
+				 (unsigned long long)key->maximum);
+	if (value[0] != '\0') {
+		copy = strdup(value);
+		if (!copy)
+			return error_set(error, ENOMEM, "out of memory");
+	}
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+static int set_path(const struct config_key *key, void *field, const char *value, int again,
+		    struct error *error)
+{
+	if (value[0] != '\0' && value[0] != '/')
+		return error_set(error, EINVAL, "\"%s\" is not absolute: write the path from /",
+				 value);
+	return set_string(key, field, value, again, error);
+}
+
+static int store_number(const struct config_key *key, void *field, uint64_t number, int result,
+			const char *value, const char *example, struct error *error)
+{
+	if (result < 0 || number < key->minimum || number > key->maximum)
+		return error_set(error, EINVAL,
+				 "\"%s\" is not a value from %llu to %llu (%s)", value,
+				 (unsigned long long)key->minimum,
+				 (unsigned long long)key->maximum, example);
+	*(uint64_t *)field = number;
+	return 0;
+}
+
+static int set_count(const struct config_key *key, void *field, const char *value, int again,
+		     struct error *error)
+{
+	uint64_t number = 0;
+	int result = 0;
+	char *end;
+
+	errno = 0;
+	number = strtoull(value, &end, 10);
+	if (errno != 0 || value[0] < '0' || value[0] > '9' || *end != '\0')
+		result = -EINVAL;
+	return store_number(key, field, number, result, value, "a plain number", error);
+}
+
+static int set_size(const struct config_key *key, void *field, const char *value, int again,
+		    struct error *error)
+{
+	uint64_t number = 0;
+	int result = parse_size(value, &number);
+
+	return store_number(key, field, number, result, value, "bytes, like 512M or 10G", error);
+}
+
+static int set_duration(const struct config_key *key, void *field, const char *value, int again,
+			struct error *error)
+{
+	uint64_t number = 0;
+	int result = parse_duration(value, &number);
+
+	return store_number(key, field, number, result, value, "seconds, like 90s or 1h30m", error);
+}
+
+static int set_limits(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	if (strcmp(value, "required") == 0)
+		*(uint64_t *)field = SANDBOX_LIMITS_REQUIRED;
+	else if (strcmp(value, "best-effort") == 0)
+		*(uint64_t *)field = SANDBOX_LIMITS_BEST_EFFORT;
+	else
+		return error_set(error, EINVAL, "\"%s\" is neither required nor best-effort", value);
+	return 0;
+}
+
+static int list_append(struct config_list *list, const char *value, int again, struct error *error)
+{
+	/* a later file starts the list anew; an empty value empties it */
+	if (!again || value[0] == '\0') {
+		for (size_t i = 0; i < list->n_items; i++)
+			free(list->items[i]);
+		memset(list, 0, sizeof(*list));
+	}
+	if (value[0] == '\0')
+		return 0;
+	if (list->n_items == CONFIG_LIST_MAX)
+		return error_set(error, EINVAL, "more than %d values", CONFIG_LIST_MAX);
+	list->items[list->n_items] = strdup(value);
+	if (!list->items[list->n_items])
+		return error_set(error, ENOMEM, "out of memory");
+	list->n_items++;
+	return 0;
+}
+
+static int set_listen(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	struct listen_address address;
+
+	if (value[0] != '\0' && listen_parse(value, &address, error) < 0)
+		return -EINVAL;
+	return list_append(field, value, again, error);
+}
+
+/* Dns=1.1.1.1 9.9.9.9: separated by spaces or commas, and several lines. */
+static int set_dns(const struct config_key *key, void *field, const char *value, int again,
+		   struct error *error)
+{
+	cleanup_free char *copy = strdup(value);
+	struct in6_addr address;
+	char *rest = NULL;
+	int result = 0;
+
+	if (!copy)
+		return error_set(error, ENOMEM, "out of memory");
+	if (value[0] == '\0')
+		return list_append(field, "", again, error);
+	for (char *word = strtok_r(copy, " ,\t", &rest); word && result == 0;
+	     word = strtok_r(NULL, " ,\t", &rest)) {
+		if (inet_pton(AF_INET, word, &address) != 1 &&
+		    inet_pton(AF_INET6, word, &address) != 1)
+			return error_set(error, EINVAL,
+					 "\"%s\" is no IP address: name servers are given by "
+					 "address, like 9.9.9.9",
+					 word);
+		result = list_append(field, word, again, error);
+		again = 1;
+	}
+	return result;
+}
+
+static int set_url(const struct config_key *key, void *field, const char *value, int again,
+		   struct error *error)
+{
+	size_t length = strlen(value);
+	cleanup_free char *copy = NULL;
+
+	if (length > 0 && strncmp(value, "http://", 7) != 0 && strncmp(value, "https://", 8) != 0)
+		return error_set(error, EINVAL, "\"%s\" must start with http:// or https://",
+				 value);
+	while (length > 0 && value[length - 1] == '/')
+		length--;
+	copy = strndup(value, length);
+	if (!copy)
+		return error_set(error, ENOMEM, "out of memory");
+	return set_string(key, field, copy, again, error);
+}
+
+static int set_provider(const struct config_key *key, void *field, const char *value, int again,
+			struct error *error)
+{
+	static const char *const providers[] = {"github",    "gitlab",	  "gitea",   "forgejo",
+						"bitbucket", "sourcehut", "standard"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
+		if (strcmp(value, providers[i]) == 0)
+			return set_string(key, field, value, again, error);
+	}
+	return error_set(error, EINVAL,
+			 "unknown provider \"%s\": choose github, gitlab, gitea, forgejo, "
+			 "bitbucket, sourcehut or standard",
+			 value);
+}
+
+/* A URL that starts with '-' would be an option to whatever runs git one day. */
+static int set_repository(const struct config_key *key, void *field, const char *value, int again,
+			  struct error *error)
+{
+	if (value[0] == '-' || !text_printable(value) || strpbrk(value, " \t"))
+		return error_set(error, EINVAL, "\"%s\" is no repository URL", value);
+	return set_string(key, field, value, again, error);
+}
+
+/* ---- parsing ---- */
+
+struct parser {
+	const struct config_schema *schema;
+	void *object;
+	const char *file;
+	const char *next;
+	size_t left;
+	unsigned line;
+	uint64_t seen; /* bit i: keys[i] was given in this file */
+	struct error *error;
+	bool failed;
+};
+
+static int parser_fail(struct parser *parser, const struct error *cause)
+{
+	if (!parser->failed)
+		(void)error_set(parser->error, cause->number, "%s:%u: %s", parser->file,
+				parser->line, cause->text);
+	parser->failed = true;
+	return 0;
+}
+
+/* Levenshtein distance of two short words, case ignored; long ones are just far. */
+static unsigned word_distance(const char *a, const char *b)
+{
+	unsigned row[33];
+	size_t n = strlen(b);
+
+	if (strlen(a) > 32 || n > 32)
+		return 99;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = (unsigned)j;
+	for (size_t i = 1; a[i - 1] != '\0'; i++) {
+		unsigned diagonal = row[0];
+
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= n; j++) {
+			unsigned above = row[j];
+			unsigned best = diagonal + (strncasecmp(&a[i - 1], &b[j - 1], 1) != 0);
+
+			if (above + 1 < best)
+				best = above + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = above;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+/* The nearest known key (or section, for @section NULL), NULL when none is near. */
+static const char *nearest(const struct config_schema *schema, const char *section,
+			   const char *word)
+{
+	unsigned best_distance = 4;
+	const char *best = NULL;
+
+	for (size_t i = 0; i < schema->n_keys; i++) {
+		const struct config_key *key = &schema->keys[i];
+		const char *candidate = section ? key->name : key->section;
+		unsigned distance;
+
+		if (section && strcmp(section, key->section) != 0)
+			continue;
+		distance = word_distance(word, candidate);
+		if (distance < best_distance) {
+			best_distance = distance;
+			best = candidate;
+		}
+	}
+	return best;
+}
+
+static bool section_known(const struct config_schema *schema, const char *section)
+{
+	for (size_t i = 0; i < schema->n_keys; i++) {
+		if (strcmp(schema->keys[i].section, section) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* inih tells of a section only with its first key: look at the line itself. */
+static bool check_section(struct parser *parser, const char *line)
+{
+	struct error cause = ERROR_INIT;
+	char section[64];
+	const char *end = strchr(line, ']');
+	const char *hint;
+
+	if (!end || (size_t)(end - line) >= sizeof(section)) {
+		(void)error_set(&cause, EINVAL, "a section is written [Name]");
+		(void)parser_fail(parser, &cause);
+		return false;
+	}
+	(void)snprintf(section, sizeof(section), "%.*s", (int)(end - line - 1), line + 1);
+	if (section_known(parser->schema, section))
+		return true;
+	hint = nearest(parser->schema, NULL, section);
+	if (hint)
+		(void)error_set(&cause, EINVAL, "unknown section [%s], did you mean [%s]?", section,
+				hint);
+	else
+		(void)error_set(&cause, EINVAL, "unknown section [%s], see runbookd.conf(5)",
+				section);
+	(void)parser_fail(parser, &cause);
+	return false;
+}
+
+static char *parser_read_line(char *out, int size, void *userdata)
+{
+	struct parser *parser = userdata;
+	struct error cause = ERROR_INIT;
+	const char *end;
+	size_t length;
+
+	if (parser->failed || parser->left == 0)
+		return NULL;
+	parser->line++;
+	end = memchr(parser->next, '\n', parser->left);
+	length = end ? (size_t)(end - parser->next) : parser->left;
+	if (length + 3 > (size_t)size) {
+		(void)error_set(&cause, EINVAL, "the line is longer than %d bytes", size - 3);
+		(void)parser_fail(parser, &cause);
+		return NULL;
+	}
+	if (!utf8_valid(parser->next, length)) {
+		(void)error_set(&cause, EINVAL, "the line is not valid UTF-8 text");
+		(void)parser_fail(parser, &cause);
+		return NULL;
+	}
+	/* leading blanks would make it a continuation of the line before */
+	for (size_t skip = 0; skip <= length; skip++) {
+		if (skip == length || (parser->next[skip] != ' ' && parser->next[skip] != '\t')) {
+			memcpy(out, parser->next + skip, length - skip);
+			out[length - skip] = '\n';
+			out[length - skip + 1] = '\0';
+			break;
+		}
+	}
+	parser->left -= length + (end ? 1 : 0);
+	parser->next += length + (end ? 1 : 0);
+	if (out[0] == '[' && !check_section(parser, out))
+		return NULL;
+	return out;
+}
+
+static int parser_unknown_key(struct parser *parser, const char *section, const char *name)
+{
+	const char *hint = nearest(parser->schema, section, name);
+	struct error cause = ERROR_INIT;
+
+	if (section[0] == '\0')
+		(void)error_set(&cause, EINVAL, "%s= stands before any [Section]", name);
+	else if (hint)
+		(void)error_set(&cause, EINVAL, "unknown key %s= in [%s], did you mean %s=?", name,
+				section, hint);
+	else
+		(void)error_set(&cause, EINVAL, "unknown key %s= in [%s], see runbookd.conf(5)",
+				name, section);
+	return parser_fail(parser, &cause);
+}
+
+/* ini_handler: 1 is success */
+static int parser_key(void *userdata, const char *section, const char *name, const char *value)
+{
+	struct parser *parser = userdata;
+	struct error cause = ERROR_INIT;
+
+	if (parser->failed)
+		return 0;
+	for (size_t i = 0; i < parser->schema->n_keys; i++) {
+		const struct config_key *key = &parser->schema->keys[i];
+		uint64_t bit = 1ULL << i;
+
+		if (strcmp(section, key->section) != 0 || strcmp(name, key->name) != 0)
+			continue;
+		if ((parser->seen & bit) && !key->list) {
+			(void)error_set(&cause, EINVAL, "%s= is given twice in this file", name);
+			return parser_fail(parser, &cause);
+		}
+		if (key->set(key, (char *)parser->object + key->offset, value ? value : "",
+			     (parser->seen & bit) != 0, &cause) < 0) {
+			(void)error_wrap(&cause, "%s=", name);
+			return parser_fail(parser, &cause);
+		}
+		parser->seen |= bit;
+		return 1;
+	}
+	return parser_unknown_key(parser, section, name);
+}
+
+/* Debian's inih reads its limits from variables, others have them compiled in. */
+extern int ini_max_line __attribute__((weak));
+
+int config_schema_parse(const struct config_schema *schema, void *object, const char *file,
+			const char *text, size_t size, struct error *error)
+{
+	struct parser parser = {
+		.schema = schema,
+		.object = object,
+		.file = file,
+		.next = text,
+		.left = size,
+		.error = error,
+	};
+	int line;
+
+	if (&ini_max_line)
+		ini_max_line = CONFIG_LINE_MAX;
+	line = ini_parse_stream(parser_read_line, &parser, parser_key, &parser);
+	if (parser.failed)
+		return -EINVAL;
+	if (line > 0)
+		return error_set(error, EINVAL, "%s:%d: expected Key=value or [Section]", file,
+				 line);
+	if (line < 0)
+		return error_set(error, ENOMEM, "%s: out of memory", file);
+	return 0;
+}
+
+/* ---- the schema ---- */
+
+#define MAIN(section, name, set, field, minimum, maximum, list)                                    \
+	{                                                                                          \
+		section, name, set, offsetof(struct config, field), minimum, maximum, list         \
+	}
+#define PROJECT(name, set, field, minimum, maximum)                                                \
+	{                                                                                          \
+		"Project", name, set, offsetof(struct config_project, field), minimum, maximum, 0  \
+	}
+
+static const struct config_key main_keys[] = {
+	MAIN("Daemon", "MaxRunning", set_count, max_running, 0, 1024, 0),
+	MAIN("Daemon", "Limits", set_limits, limits, 0, 0, 0),
+	MAIN("Daemon", "PublicUrl", set_url, public_url, 0, URL_MAX, 0),
+	MAIN("Daemon", "DefaultTimeout", set_duration, default_timeout_sec, 1,
+	     CONFIG_TIMEOUT_MAX_SEC, 0),
+	MAIN("Webhook", "Listen", set_listen, webhook_listen, 0, 0, 1),
+	MAIN("Api", "Listen", set_listen, api_listen, 0, 0, 1),
+	MAIN("Cacher", "MaxBytes", set_size, cacher_bytes, 1, 1ULL << 50, 0),
+	MAIN("Cacher", "MaxCount", set_count, cacher_count, 1, 10000000, 0),
+	MAIN("Sandbox", "Dns", set_dns, dns, 0, 0, 1),
+};
+
+static const struct config_key project_keys[] = {
+	PROJECT("Repository", set_repository, repository, 0, URL_MAX),
+	PROJECT("Provider", set_provider, provider, 0, 32),
+	PROJECT("Secret", set_string, secret_text, 0, CONFIG_SECRET_MAX),
+	PROJECT("SecretFile", set_string, secret_file, 0, PATH_MAX - 1),
+	PROJECT("MaxRunning", set_count, max_running, 0, 1024),
+	PROJECT("Weight", set_count, weight, 1, 1000),
+	PROJECT("Workspace", set_path, workspace, 0, PATH_MAX - 1),
+	PROJECT("User", set_string, user, 0, 256),
+	PROJECT("PasswordFile", set_string, password_file, 0, PATH_MAX - 1),
+	PROJECT("SshKeyFile", set_string, ssh_key_file, 0, PATH_MAX - 1),
+	PROJECT("KnownHostsFile", set_string, known_hosts_file, 0, PATH_MAX - 1),
+};
+
+_Static_assert(ARRAY_SIZE(main_keys) <= 64 && ARRAY_SIZE(project_keys) <= 64,
+	       "struct parser remembers given keys in 64 bits");
+
+const struct config_schema config_schema_main = {main_keys, ARRAY_SIZE(main_keys)};
+const struct config_schema config_schema_project = {project_keys, ARRAY_SIZE(project_keys)};

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_LISTEN_H
+#define DAEMON_LISTEN_H
+
+/*
+ * Listening sockets. runbookd binds them and hands them to the process that
+ * serves them, which therefore needs no right to bind or open anything.
+ */
+
+#include "common/error.h"
+#include "daemon/config.h"
+
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#define LISTEN_TEXT_MAX 256
+
+enum listen_kind {
+	LISTEN_NONE, /* "none": not served */
+	LISTEN_TCP,
+	LISTEN_UNIX,
+};
+
+struct listen_address {
+	enum listen_kind kind;
+	struct sockaddr_storage tcp;
+	socklen_t tcp_size;
+	char path[PATH_MAX]; /* LISTEN_UNIX */
+};
+
+/**
+ * listen_parse() - "[::]:8471", "127.0.0.1:8470", "localhost:80", "8471",
+ * "unix:/path" or "none"
+ *
+ * Numeric addresses only: name services have no business in the root process.
+ */
+int listen_parse(const char *text, struct listen_address *ret_address, struct error *error);
+
+/**
+ * listen_open() - bind and listen, non-blocking
+ * @mode, @group: of a unix socket; it replaces a stale one
+ *
+ * Return: fd or -errno with @error.
+ */
+int listen_open(const struct listen_address *address, mode_t mode, gid_t group,
+		struct error *error);
+/** listen_unix() - the same for a unix socket at @path, longer than sun_path if need be */
+int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error);
+/** listen_describe() - the address that @fd is really bound to, "127.0.0.1:40123" or "unix:/path" */
+void listen_describe(int fd, char *out, size_t size);
+
+/** struct listener - one bound socket and what it was configured as */
+struct listener {
+	char text[LISTEN_TEXT_MAX];
+	int fd;
+};
+
+struct listener_set {
+	struct listener items[CONFIG_LIST_MAX + 1];
+	size_t n_items;
+};
+
+/**
+ * listener_set_update() - bind what @wanted names, keeping what @old has of it
+ * @old:  sockets that stay are moved out of it (fd becomes -1)
+ *
+ * Nothing of @old is closed, so that the caller can go back: on failure @old is
+ * as it was. Return: 0 or -errno with @error.
+ */
+int listener_set_update(struct listener_set *old, const struct config_list *wanted,
+			struct listener_set *ret_new, struct error *error);
+/** listener_set_close() - close every socket that is left in it */
+void listener_set_close(struct listener_set *set);
+
+#endif
