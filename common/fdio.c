@@ -94,12 +94,12 @@ int fd_read_file(int fd, size_t limit, char **ret_data, size_t *ret_size)
 	return 0;
 }
 
-/* fsync the directory that holds @path */
-static int sync_parent(int dir_fd, const char *path)
+/* Open the directory that holds @path. Return: fd or -errno. */
+static int open_parent(int dir_fd, const char *path)
 {
 	char parent[PATH_MAX];
 	const char *slash = strrchr(path, '/');
-	cleanup_close int fd = -1;
+	int fd;
 
 	if (!slash) {
 		strcpy(parent, ".");
@@ -112,9 +112,16 @@ static int sync_parent(int dir_fd, const char *path)
 		parent[slash - path] = '\0';
 	}
 	fd = openat(dir_fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		return -errno;
-	return 0;
+	return fd < 0 ? -errno : fd;
+}
+
+static int sync_parent(int dir_fd, const char *path)
+{
+	cleanup_close int fd = open_parent(dir_fd, path);
+
+	if (fd < 0)
+		return fd;
+	return fsync(fd) < 0 ? -errno : 0;
 }
 
 int file_replace(int dir_fd, const char *path, const void *data, size_t size, mode_t mode)
@@ -344,10 +351,10 @@ int remove_tree(int dir_fd, const char *name)
 		return 0;
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
-	removal.fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	removal.fd = open_parent(dir_fd, name);
 	if (removal.fd < 0)
-		return -errno;
-	r = removal_enter(&removal, name);
+		return removal.fd;
+	r = removal_enter(&removal, strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
 	while (r >= 0 && removal.n_levels > 0) {
 		r = removal_sweep(&removal);
 		if (r == 0)

@@ -41,7 +41,7 @@ int fd_set_cloexec(int fd, int on);
 int make_directories(int dir_fd, const char *path, mode_t mode);
 
 /**
- * remove_tree() - rm -rf of @name in @dir_fd, never following a symlink and
+ * remove_tree() - rm -rf of @name (a path) in @dir_fd, never following a symlink beneath and
  * never crossing into another file system. Return: 0 (also if absent) or -errno.
  */
 int remove_tree(int dir_fd, const char *name);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/cmocka_headers.h"
+
+#include "common/cleanup.h"
+#include "common/message.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void test_round_trip(void **state)
+{
+	int pair[2];
+	struct message *message = message_new(MESSAGE_CONFIG_LISTEN, 77);
+	struct message *received = NULL;
+	int fd;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	message_put_string(message, "127.0.0.1:80");
+	message_put_fd(message, STDIN_FILENO);
+	assert_int_equal(message_transmit(pair[0], message), 0);
+	assert_int_equal(message_receive(pair[1], &received), 1);
+	assert_int_equal(received->type, MESSAGE_CONFIG_LISTEN);
+	assert_int_equal(received->serial, 77);
+	assert_string_equal(message_get_string(received, 100), "127.0.0.1:80");
+	fd = message_get_fd(received);
+	assert_true(fd >= 0);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+	assert_int_equal(message_end(received), 0);
+	message_free(received);
+	close(pair[0]);
+	assert_int_equal(message_receive(pair[1], &received), 0);
+	close(pair[1]);
+}
+
+static void test_getters_are_sticky(void **state)
+{
+	struct message *message = message_new(MESSAGE_STEP_STARTED, 0);
+
+	message_put_u64(message, 1);
+	message_put_string(message, "container");
+	assert_int_equal(message_get_u64(message), 1);
+	assert_int_equal(message_get_u64(message), 0); /* a string is there */
+	assert_string_equal(message_get_string(message, 100), "");
+	assert_int_equal(message_end(message), -EBADMSG);
+	message_free(message);
+}
+
+static void test_everything_must_be_consumed(void **state)
+{
+	struct message *message = message_new(MESSAGE_STEP_ACK, 0);
+
+	message_put_u64(message, 1);
+	message_put_u64(message, 2);
+	(void)message_get_u64(message);
+	assert_int_equal(message_end(message), -EBADMSG);
+	(void)message_get_u64(message);
+	assert_int_equal(message_end(message), 0);
+	message_free(message);
+	message = message_new(MESSAGE_CHANNEL, 0);
+	message_put_fd(message, 0);
+	assert_int_equal(message_end(message), -EBADMSG); /* a descriptor is left */
+	message_free(message);
+}
+
+static void test_string_limits(void **state)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_LISTEN, 0);
+
+	message_put_string(message, "12345");
+	assert_string_equal(message_get_string(message, 4), "");
+	assert_int_equal(message_end(message), -EBADMSG);
+	message_free(message);
+}
+
+static int decode(const void *data, size_t size)
+{
+	struct message *message = NULL;
+	int r = message_decode(data, size, NULL, 0, &message);
+
+	message_free(message);
+	return r;
+}
+
+static void test_decode_refuses(void **state)
+{
+	struct message *message = message_new(MESSAGE_STEP_ACK, 0);
+	cleanup_free uint8_t *data = NULL;
+	size_t size;
+	uint8_t *copy;
+
+	message_put_u64(message, 1);
+	assert_int_equal(message_encode(message, &data, &size), 0);
+	message_free(message);
+	assert_int_equal(decode(data, size), 0);
+	for (size_t cut = 0; cut < size; cut++)
+		assert_int_equal(decode(data, cut), -EBADMSG);
+	copy = malloc(size);
+	memcpy(copy, data, size);
+	copy[0] ^= 1; /* magic */
+	assert_int_equal(decode(copy, size), -EBADMSG);
+	memcpy(copy, data, size);
+	copy[4] = 0xff; /* type */
+	assert_int_equal(decode(copy, size), -EOPNOTSUPP);
+	memcpy(copy, data, size);
+	copy[6] = 1; /* claims a descriptor */
+	assert_int_equal(decode(copy, size), -EBADMSG);
+	memcpy(copy, data, size);
+	copy[12] = 1; /* reserved */
+	assert_int_equal(decode(copy, size), -EBADMSG);
+	free(copy);
+}
+
+static void test_table_limits_length(void **state)
+{
+	struct message *message = message_new(MESSAGE_STEP_ACK, 0);
+	cleanup_free uint8_t *data = NULL;
+	size_t size;
+	static const char long_text[100];
+
+	message_put_bytes(message, long_text, sizeof(long_text));
+	assert_int_equal(message_encode(message, &data, &size), 0);
+	assert_int_equal(decode(data, size), -EBADMSG);
+	message_free(message);
+}
+
+/* ---- channels ---- */
+
+struct side {
+	struct channel channel;
+	struct loop *loop;
+	unsigned n_acks;
+	uint64_t last;
+	unsigned n_closed;
+	unsigned wanted;
+};
+
+static int ack_handle(struct channel *channel, struct message *message)
+{
+	struct side *side = channel->userdata;
+	uint64_t order = message_get_u64(message);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	assert_int_equal(order, side->last + 1); /* in order, none lost */
+	side->last = order;
+	if (++side->n_acks == side->wanted)
+		loop_exit(side->loop, 0);
+	return 0;
+}
+
+static void side_closed(struct channel *channel)
+{
+	struct side *side = channel->userdata;
+
+	side->n_closed++;
+	loop_exit(side->loop, 0);
+}
+
+static const struct message_handler daemon_handlers[] = {
+	{MESSAGE_STEP_ACK, ack_handle},
+};
+
+static void sides_open(struct loop **loop, struct side *daemon, struct side *scheduler)
+{
+	int pair[2];
+
+	assert_int_equal(loop_new(loop), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	*daemon = (struct side){.loop = *loop};
+	*scheduler = (struct side){.loop = *loop};
+	assert_int_equal(channel_open(&daemon->channel, *loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
+				      daemon_handlers, ARRAY_SIZE(daemon_handlers), side_closed,
+				      daemon),
+			 0);
+	assert_int_equal(channel_open(&scheduler->channel, *loop, pair[1], ROLE_SCHEDULER,
+				      ROLE_DAEMON, NULL, 0, side_closed, scheduler),
+			 0);
+}
+
+static void sides_close(struct loop *loop, struct side *daemon, struct side *scheduler)
+{
+	channel_close(&daemon->channel);
+	channel_close(&scheduler->channel);
+	loop_free(loop);
+}
+
+static struct message *ack_new(uint64_t order)
+{
+	struct message *message = message_new(MESSAGE_STEP_ACK, 0);
+
+	message_put_u64(message, order);
+	return message;
+}
+
+static void test_channel_queues_in_order(void **state)
+{
+	struct loop *loop;
+	struct side daemon, scheduler;
+
+	sides_open(&loop, &daemon, &scheduler);
+	daemon.wanted = 20000; /* far more than a socket buffer takes */
+	for (uint64_t i = 1; i <= daemon.wanted; i++)
+		assert_int_equal(channel_send(&scheduler.channel, ack_new(i)), 0);
+	assert_true(scheduler.channel.n_queued > 0);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(daemon.n_acks, daemon.wanted);
+	assert_int_equal(daemon.n_closed, 0);
+	sides_close(loop, &daemon, &scheduler);
+}
+
+static void test_channel_refuses_wrong_direction(void **state)
+{
+	struct loop *loop;
+	struct side daemon, scheduler;
+	struct message *message;
+
+	sides_open(&loop, &daemon, &scheduler);
+	message = message_new(MESSAGE_TRIGGER_ACCEPTED, 0); /* scheduler to webhook only */
+	message_put_u64(message, 1);
+	message_put_u64(message, 0);
+	assert_int_equal(channel_send(&scheduler.channel, message), 0);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(daemon.n_closed, 1); /* the receiver lives and closed its sender */
+	assert_false(daemon.channel.open);
+	sides_close(loop, &daemon, &scheduler);
+}
+
+static void test_channel_refuses_stuck_peer(void **state)
+{
+	struct loop *loop;
+	struct side daemon, scheduler;
+	int r = 0;
+
+	sides_open(&loop, &daemon, &scheduler);
+	for (uint64_t i = 1; r == 0 && i <= 2 * CHANNEL_QUEUE_MAX; i++)
+		r = channel_send(&scheduler.channel, ack_new(i));
+	assert_int_equal(r, -ENOBUFS);
+	assert_int_equal(scheduler.n_closed, 1);
+	assert_int_equal(channel_send(&scheduler.channel, ack_new(1)), -ENOTCONN);
+	sides_close(loop, &daemon, &scheduler);
+}
+
+static void test_channel_survives_garbage(void **state)
+{
+	struct loop *loop;
+	struct side daemon, scheduler;
+	int pair[2];
+
+	sides_open(&loop, &daemon, &scheduler);
+	channel_close(&daemon.channel);
+	channel_close(&scheduler.channel);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(channel_open(&daemon.channel, loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
+				      daemon_handlers, 1, side_closed, &daemon),
+			 0);
+	assert_int_equal(send(pair[1], "garbage", 7, 0), 7);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(daemon.n_closed, 1);
+	close(pair[1]);
+	sides_close(loop, &daemon, &scheduler);
+}
+
+static void test_channel_wants_a_greeting(void **state)
+{
+	struct loop *loop;
+	struct side daemon = {.n_closed = 0};
+	int pair[2];
+
+	assert_int_equal(loop_new(&loop), 0);
+	daemon.loop = loop;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(channel_open(&daemon.channel, loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
+				      daemon_handlers, 1, side_closed, &daemon),
+			 0);
+	assert_int_equal(message_transmit(pair[1], ack_new(1)), 0);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(daemon.n_closed, 1);
+	assert_int_equal(daemon.n_acks, 0);
+	close(pair[1]);
+	loop_free(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_getters_are_sticky),
+		cmocka_unit_test(test_everything_must_be_consumed),
+		cmocka_unit_test(test_string_limits),
+		cmocka_unit_test(test_decode_refuses),
+		cmocka_unit_test(test_table_limits_length),
+		cmocka_unit_test(test_channel_queues_in_order),
+		cmocka_unit_test(test_channel_refuses_wrong_direction),
+		cmocka_unit_test(test_channel_refuses_stuck_peer),
+		cmocka_unit_test(test_channel_survives_garbage),
+		cmocka_unit_test(test_channel_wants_a_greeting),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
