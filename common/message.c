@@ -409,7 +409,7 @@ int message_receive(int fd, struct message **ret_message)
 int message_write(int fd, const struct message *message)
 {
 	cleanup_free uint8_t *data = NULL;
-	size_t size;
+	size_t size = 0;
 	int r;
 
 	r = message_encode(message, &data, &size);

@@ -1,0 +1,47 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The link rule: what each program may need (readelf -d). Root's programs link
+# nothing that parses what others wrote.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+BIN=${BIN:-build/bin}
+declare -A MAY=(
+    [runbookd]="inih nl-3 nl-route-3 uring seccomp"
+    [runbook-sandbox]="nl-3 nl-route-3 seccomp"
+    [runbook-webhook]="microhttpd jansson sodium seccomp"
+    [runbook-scheduler]="sqlite3 yaml-0 jansson sodium seccomp"
+    [runbook-fetcher]="git2 archive seccomp"
+    [runbook-cacher]="sodium jansson seccomp"
+    [runbook-api]="microhttpd jansson sodium seccomp"
+    [runbookctl]="curl jansson yaml-0 archive seccomp"
+    [runbook-init]="" [cacher]=""
+)
+bad=0
+for program in "${!MAY[@]}"; do
+    if [ ! -x "$BIN/$program" ]; then
+        echo "$program is not built"
+        bad=$((bad + 1))
+        continue
+    fi
+    while read -r library; do
+        name=${library#lib}
+        name=${name%%.so*}
+        case " ${MAY[$program]} c m pthread ld-linux-x86-64 " in
+        *" $name "*) ;;
+        *)
+            echo "$program links $library, which it may not"
+            bad=$((bad + 1))
+            ;;
+        esac
+    done < <(readelf -d "$BIN/$program" | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p')
+done
+# hardening: PIE, full RELRO, no executable stack
+for program in runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher runbook-api \
+    runbookctl runbook-sandbox; do
+    [ -x "$BIN/$program" ] || continue
+    readelf -hW "$BIN/$program" | grep -q 'DYN' || { echo "$program is not PIE"; bad=$((bad + 1)); }
+    readelf -dW "$BIN/$program" | grep -qE 'BIND_NOW|NOW' || { echo "$program lacks full RELRO"; bad=$((bad + 1)); }
+    readelf -lW "$BIN/$program" | grep -qE 'GNU_STACK.*RWE' && { echo "$program has an executable stack"; bad=$((bad + 1)); }
+done
+[ $bad = 0 ] || exit 1
+echo "links: nothing that is not allowed"

@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Everything that reads the code without running it.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+cd "$TOP" || exit 2
+
+FOLDERS=(common runbook sandbox daemon webhook scheduler fetcher cacher api cli)
+mapfile -t SOURCES < <(find "${FOLDERS[@]}" tests/unit tests/fuzz -name '*.c' | sort)
+mapfile -t HEADERS < <(find "${FOLDERS[@]}" tests/unit -name '*.h' | sort)
+mapfile -t SCRIPTS < <(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh')
+FLAGS=(-I. -Ibuild -D_GNU_SOURCE -std=gnu17 "-DRUNBOOK_VERSION=\"0\"" "-DRUNBOOK_LIBEXECDIR=\"/x\""
+    "-DRUNBOOK_SYSCONFDIR=\"/etc\"")
+mapfile -t -O ${#FLAGS[@]} FLAGS < <(pkg-config --cflags libnl-route-3.0 | tr ' ' '\n' | sed '/^$/d')
+
+format() { clang-format --dry-run --Werror "${SOURCES[@]}" "${HEADERS[@]}"; }
+tidy() { printf '%s\n' "${SOURCES[@]}" | grep -v '^tests/' | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet "$@" -- '"$(printf "'%s' " "${FLAGS[@]}")" sh 2>"$TEST_TMP/tidy.err"; }
+check_cpp() {
+    cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr -j "$(nproc)" \
+        --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 -I. -D_GNU_SOURCE \
+        --template='{file}:{line}: {severity}: {message} [{id}]' "${FOLDERS[@]}"
+}
+clang_builds() {
+    printf '%s\n' "${SOURCES[@]}" | grep -v '^tests/' | xargs -P "$(nproc)" -n 6 clang -fsyntax-only -Wall -Wextra -Werror \
+        -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wno-unused-parameter \
+        -Wno-missing-field-initializers "${FLAGS[@]}"
+}
+# The project names no registry host, no path of a build machine.
+no_private_names() {
+    ! git grep -nIE '/work/|/farm/|deb\.debian\.org|registry\.npmjs' -- . ':!tests/lint/lint.sh'
+}
+no_promises() {
+    ! grep -rnE 'TODO|FIXME|XXX|HACK' --include='*.[ch]' "${FOLDERS[@]}"
+}
+documented() { # every public function of a shared layer has a comment in its header
+    python3 tests/lint/documented.py common runbook sandbox
+}
+
+check "clang-format" format
+check "clang builds without a warning" clang_builds
+check "clang-tidy" tidy
+check "cppcheck" check_cpp
+check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
+check "layer rule" tests/lint/layers.sh
+check "link rule" tests/lint/links.sh
+check "sizes of files and functions" tests/lint/sizes.sh
+check "no names of a build machine" no_private_names
+check "no promises in the code" no_promises
+check "public functions are documented" documented
