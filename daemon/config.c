@@ -129,7 +129,8 @@ static int project_check(const struct config_project *project, const char *file,
 				 file);
 	if (project->secret_text && project->secret_file)
 		return error_set(error, EINVAL,
-				 "%s: Secret= and SecretFile= exclude each other: remove one", file);
+				 "%s: Secret= and SecretFile= exclude each other: remove one",
+				 file);
 	return 0;
 }
 
@@ -240,8 +241,8 @@ static int read_trusted(int dir_fd, const char *name, const char *path, size_t l
 }
 
 static int load_secret(const struct paths *paths, const struct config_project *project,
-		       const char *key, const char *file, size_t limit, struct config_secret *secret,
-		       struct error *error)
+		       const char *key, const char *file, size_t limit,
+		       struct config_secret *secret, struct error *error)
 {
 	cleanup_close int dir_fd = -1;
 	struct stat st;
@@ -265,8 +266,8 @@ static int load_secret(const struct paths *paths, const struct config_project *p
 /* An editor ends a file with a newline that is no part of the secret. */
 static void secret_trim(struct config_secret *secret)
 {
-	while (secret->size > 0 && (secret->data[secret->size - 1] == '\n' ||
-				    secret->data[secret->size - 1] == '\r'))
+	while (secret->size > 0 &&
+	       (secret->data[secret->size - 1] == '\n' || secret->data[secret->size - 1] == '\r'))
 		secret->data[--secret->size] = '\0';
 }
 
@@ -388,8 +389,8 @@ int config_load(const struct paths *paths, struct config **ret_config, struct er
 		return error_errno(error, errno, "cannot open %s", paths->etc);
 	if (etc_fd >= 0) {
 		if (check_trust(etc_fd, paths->etc, true, error) < 0 ||
-		    load_file(config, etc_fd, paths->etc, "runbookd.conf", load_main_file,
-			      error) < 0 ||
+		    load_file(config, etc_fd, paths->etc, "runbookd.conf", load_main_file, error) <
+			    0 ||
 		    load_directory(config, etc_fd, paths->etc, "runbookd.conf.d", load_main_file,
 				   error) < 0 ||
 		    load_directory(config, etc_fd, paths->etc, "projects.d", load_project_file,

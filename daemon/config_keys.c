@@ -58,9 +58,8 @@ static int store_number(const struct config_key *key, void *field, uint64_t numb
 			const char *value, const char *example, struct error *error)
 {
 	if (result < 0 || number < key->minimum || number > key->maximum)
-		return error_set(error, EINVAL,
-				 "\"%s\" is not a value from %llu to %llu (%s)", value,
-				 (unsigned long long)key->minimum,
+		return error_set(error, EINVAL, "\"%s\" is not a value from %llu to %llu (%s)",
+				 value, (unsigned long long)key->minimum,
 				 (unsigned long long)key->maximum, example);
 	*(uint64_t *)field = number;
 	return 0;
@@ -106,7 +105,8 @@ static int set_limits(const struct config_key *key, void *field, const char *val
 	else if (strcmp(value, "best-effort") == 0)
 		*(uint64_t *)field = SANDBOX_LIMITS_BEST_EFFORT;
 	else
-		return error_set(error, EINVAL, "\"%s\" is neither required nor best-effort", value);
+		return error_set(error, EINVAL, "\"%s\" is neither required nor best-effort",
+				 value);
 	return 0;
 }
 

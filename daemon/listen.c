@@ -99,8 +99,8 @@ int listen_parse(const char *text, struct listen_address *ret_address, struct er
 	}
 	if (strncmp(text, "unix:", 5) == 0) {
 		if (text[5] != '/')
-			return error_set(error, EINVAL,
-					 "\"%s\" needs an absolute path: unix:/PATH", text);
+			return error_set(error, EINVAL, "\"%s\" needs an absolute path: unix:/PATH",
+					 text);
 		address.kind = LISTEN_UNIX;
 		(void)snprintf(address.path, sizeof(address.path), "%s", text + 5);
 		*ret_address = address;
@@ -219,7 +219,8 @@ void listen_describe(int fd, char *out, size_t size)
 	(void)snprintf(out, size, "?");
 	if (getsockname(fd, (struct sockaddr *)&storage, &length) < 0)
 		return;
-	if (storage.ss_family == AF_INET6 && inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
+	if (storage.ss_family == AF_INET6 &&
+	    inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host)))
 		(void)snprintf(out, size, "[%s]:%u", host, ntohs(in6->sin6_port));
 	else if (storage.ss_family == AF_INET &&
 		 inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host)))
@@ -237,8 +238,7 @@ static struct listener *listener_find(struct listener_set *set, const char *text
 	return NULL;
 }
 
-/* Gives @from's sockets back to @to, where they came from. */
-static void listener_set_restore(struct listener_set *to, struct listener_set *from)
+void listener_set_restore(struct listener_set *to, struct listener_set *from)
 {
 	for (size_t i = 0; i < from->n_items; i++) {
 		for (size_t j = 0; j < to->n_items; j++) {

@@ -70,6 +70,11 @@ struct listener_set {
  */
 int listener_set_update(struct listener_set *old, const struct config_list *wanted,
 			struct listener_set *ret_new, struct error *error);
+/**
+ * listener_set_restore() - undo an update: give the sockets that @to had back
+ * to it, close what is new in @from
+ */
+void listener_set_restore(struct listener_set *to, struct listener_set *from);
 /** listener_set_close() - close every socket that is left in it */
 void listener_set_close(struct listener_set *set);
 

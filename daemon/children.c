@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/children.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "daemon/config_send.h"
+#include "daemon/daemon.h"
+#include "daemon/requests.h"
+#include "daemon/step.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#define BACKOFF_FIRST_USEC (100 * USEC_PER_MSEC)
+#define BACKOFF_LAST_USEC (10 * USEC_PER_SEC)
+#define BACKOFF_FORGIVEN_USEC (60 * USEC_PER_SEC)
+#define GREETING_USEC (30 * USEC_PER_SEC)
+#define MISBEHAVED_USEC (1 * USEC_PER_SEC)
+#define STOP_USEC (5 * USEC_PER_SEC)
+
+static const struct {
+	enum process_role role;
+	const char *program;
+} child_specs[CHILD_NUM] = {
+	[CHILD_SCHEDULER] = {ROLE_SCHEDULER, "runbook-scheduler"},
+	[CHILD_FETCHER] = {ROLE_FETCHER, "runbook-fetcher"},
+	[CHILD_CACHER] = {ROLE_CACHER, "runbook-cacher"},
+	[CHILD_WEBHOOK] = {ROLE_WEBHOOK, "runbook-webhook"},
+	[CHILD_API] = {ROLE_API, "runbook-api"},
+};
+
+/* Who talks to whom without us: one line, one channel. */
+static const struct {
+	enum child_index a, b;
+} peers[] = {
+	{CHILD_WEBHOOK, CHILD_SCHEDULER},
+	{CHILD_API, CHILD_SCHEDULER},
+	{CHILD_SCHEDULER, CHILD_FETCHER},
+	{CHILD_API, CHILD_CACHER},
+};
+
+/* What a child may know of our environment. */
+static const char *const kept_environment[] = {
+	"PATH",
+	"LANG",
+	"TZ",
+	"RUNBOOK_LOG_LEVEL",
+	"RUNBOOK_LOG_TARGET",
+	"ASAN_OPTIONS",
+	"UBSAN_OPTIONS",
+	"SSL_CERT_FILE",
+	"SSL_CERT_DIR",
+};
+
+extern char **environ;
+
+static int child_spawn(struct child *child, struct error *error);
+
+static void child_respawn(struct loop_timer *timer)
+{
+	struct child *child = container_of(timer, struct child, timer);
+	struct error error = ERROR_INIT;
+
+	if (child_spawn(child, &error) == 0)
+		return;
+	log_error("cannot start %s: %s", child->program, error.text);
+	child->backoff_usec *= 2;
+	if (child->backoff_usec > BACKOFF_LAST_USEC)
+		child->backoff_usec = BACKOFF_LAST_USEC;
+	(void)loop_timer_set(child->daemon->loop, &child->timer, now_usec() + child->backoff_usec,
+			     child_respawn);
+}
+
+static void child_kill(struct child *child)
+{
+	if (child->pid > 0 && pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0) < 0)
+		log_error("cannot kill %s: %s", child->program, strerror(errno));
+}
+
+static void child_overdue(struct loop_timer *timer)
+{
+	struct child *child = container_of(timer, struct child, timer);
+
+	log_error("%s (pid %d) %s; killing it", child->program, child->pid,
+		  child->channel.open ? "did not greet in time" : "did not end in time");
+	child_kill(child);
+}
+
+static void log_end(const struct child *child, const siginfo_t *info)
+{
+	enum log_level level = child->daemon->stopping ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
+
+	if (info->si_code == CLD_EXITED)
+		log_at(level, "%s (pid %d) ended with exit code %d", child->program, child->pid,
+		       info->si_status);
+	else
+		log_at(level, "%s (pid %d) was killed by signal %d (%s)", child->program,
+		       child->pid, info->si_status, strsignal(info->si_status));
+}
+
+static void child_ended(struct loop_file *file, uint32_t events)
+{
+	struct child *child = container_of(file, struct child, pid_file);
+	struct daemon *daemon = child->daemon;
+	uint64_t lived = now_usec() - child->started_usec;
+	siginfo_t info = {.si_pid = 0};
+
+	if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
+		return; /* not yet */
+	log_end(child, &info);
+	loop_remove(&child->pid_file);
+	(void)close(child->pidfd);
+	child->pidfd = -1;
+	child->pid = 0;
+	channel_close(&child->channel);
+	loop_timer_cancel(&child->timer);
+	if (!daemon->stopping) {
+		if (lived >= BACKOFF_FORGIVEN_USEC)
+			child->backoff_usec = BACKOFF_FIRST_USEC;
+		(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + child->backoff_usec,
+				     child_respawn);
+		child->backoff_usec *= 2;
+		if (child->backoff_usec > BACKOFF_LAST_USEC)
+			child->backoff_usec = BACKOFF_LAST_USEC;
+	}
+	daemon_progress(daemon);
+}
+
+/* The child closed its channel or sent what it must not: it has to go. */
+static void child_channel_closed(struct channel *channel)
+{
+	struct child *child = container_of(channel, struct child, channel);
+
+	if (child->pid > 0)
+		(void)loop_timer_set(child->daemon->loop, &child->timer,
+				     now_usec() + MISBEHAVED_USEC, child_overdue);
+}
+
+static char **child_environment(char *storage[], size_t room)
+{
+	size_t n = 0;
+
+	for (char **entry = environ; *entry && n + 1 < room; entry++) {
+		size_t length = strcspn(*entry, "=");
+
+		for (size_t i = 0; i < ARRAY_SIZE(kept_environment); i++) {
+			if (strlen(kept_environment[i]) == length &&
+			    strncmp(*entry, kept_environment[i], length) == 0) {
+				storage[n++] = *entry;
+				break;
+			}
+		}
+	}
+	storage[n] = NULL;
+	return storage;
+}
+
+/*
+ * posix_spawn(3): glibc does it by clone(CLONE_VM | CLONE_VFORK), so that the
+ * daemon's memory is never copied. A process group of its own keeps Ctrl-C at a
+ * terminal away from it: the daemon decides when its children end.
+ */
+static int spawn_program(struct child *child, const char *path, int channel_fd, pid_t *ret_pid)
+{
+	char *argv[] = {(char *)child->program, NULL, NULL, NULL};
+	char *storage[ARRAY_SIZE(kept_environment) + 1];
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int r;
+
+	if (child->daemon->paths.root[0] != '\0') {
+		argv[1] = (char *)"--root";
+		argv[2] = child->daemon->paths.root;
+	}
+	(void)sigemptyset(&none);
+	(void)sigfillset(&all);
+	r = posix_spawn_file_actions_init(&actions);
+	if (r != 0)
+		return -r;
+	r = posix_spawnattr_init(&attributes);
+	if (r != 0) {
+		(void)posix_spawn_file_actions_destroy(&actions);
+		return -r;
+	}
+	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, channel_fd, 3);
+	if (r == 0)
+		r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
+								  POSIX_SPAWN_SETSIGDEF |
+								  POSIX_SPAWN_SETPGROUP);
+	if (r == 0)
+		r = posix_spawnattr_setsigmask(&attributes, &none);
+	if (r == 0)
+		r = posix_spawnattr_setsigdefault(&attributes, &all);
+	if (r == 0)
+		r = posix_spawn(ret_pid, path, &actions, &attributes, argv,
+				child_environment(storage, ARRAY_SIZE(storage)));
+	(void)posix_spawnattr_destroy(&attributes);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return -r;
+}
+
+static int child_spawn(struct child *child, struct error *error)
+{
+	struct daemon *daemon = child->daemon;
+	char path[PATH_MAX];
+	int pair[2];
+	int r;
+
+	if (daemon_program_find(child->program, path, error) < 0)
+		return -error->number;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_errno(error, errno, "cannot make a channel");
+	r = spawn_program(child, path, pair[1], &child->pid);
+	(void)close(pair[1]);
+	if (r < 0) {
+		child->pid = 0;
+		(void)close(pair[0]);
+		return error_errno(error, -r, "cannot execute %s", path);
+	}
+	child->started_usec = now_usec();
+	/* no race: the pid is ours until we reap it */
+	child->pidfd = pidfd_open(child->pid, 0);
+	r = child->pidfd < 0 ? -errno : 0;
+	if (r == 0)
+		r = loop_add(daemon->loop, &child->pid_file, child->pidfd, EPOLLIN, child_ended);
+	if (r < 0) {
+		/* without a pidfd nothing could be told about it later */
+		(void)kill(child->pid, SIGKILL);
+		(void)waitpid(child->pid, NULL, 0);
+		child->pid = 0;
+		(void)close(pair[0]);
+		return error_errno(error, -r, "cannot watch %s", child->program);
+	}
+	(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + GREETING_USEC,
+			     child_overdue);
+	r = channel_open(&child->channel, daemon->loop, pair[0], ROLE_DAEMON, child->role,
+			 requests_table, requests_table_size, child_channel_closed, child);
+	if (r < 0)
+		child_kill(child); /* its end is seen by child_ended(), which respawns */
+	return 0;
+}
+
+/* Both ends of a fresh channel; each replaces what that child had before. */
+static void peers_connect(struct child *a, struct child *b)
+{
+	struct child *sides[2] = {a, b};
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+		log_error("cannot make a channel between %s and %s: %s", a->program, b->program,
+			  strerror(errno));
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		struct message *message = message_new(MESSAGE_CHANNEL, 0);
+
+		if (message) {
+			message_put_u64(message, sides[1 - i]->role);
+			message_put_fd(message, pair[i]);
+		}
+		if (channel_send(&sides[i]->channel, message) < 0)
+			log_error("cannot send %s its channel to %s", sides[i]->program,
+				  sides[1 - i]->program);
+	}
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
+int child_greeted(struct channel *channel, struct message *message)
+{
+	struct child *child = container_of(channel, struct child, channel);
+	struct daemon *daemon = child->daemon;
+	enum child_index index = (enum child_index)(child - daemon->children);
+
+	loop_timer_cancel(&child->timer);
+	log_info("%s is up (pid %d)", child->program, child->pid);
+	config_send(daemon, child);
+	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+		struct child *a = &daemon->children[peers[i].a];
+		struct child *b = &daemon->children[peers[i].b];
+
+		if ((peers[i].a == index || peers[i].b == index) && a->channel.greeted &&
+		    b->channel.greeted)
+			peers_connect(a, b);
+	}
+	if (index == CHILD_SCHEDULER)
+		steps_resend(daemon->steps);
+	if (index == CHILD_CACHER)
+		steps_relisten(daemon->steps);
+	daemon_progress(daemon);
+	return 0;
+}
+
+void children_start(struct daemon *daemon)
+{
+	for (int i = 0; i < CHILD_NUM; i++) {
+		struct child *child = &daemon->children[i];
+
+		*child = (struct child){
+			.daemon = daemon,
+			.role = child_specs[i].role,
+			.program = child_specs[i].program,
+			.pidfd = -1,
+			.pid_file = LOOP_FILE_NULL,
+			.timer = LOOP_TIMER_NULL,
+			.backoff_usec = BACKOFF_FIRST_USEC,
+		};
+		child_respawn(&child->timer);
+	}
+}
+
+bool children_greeted(const struct daemon *daemon)
+{
+	for (int i = 0; i < CHILD_NUM; i++) {
+		if (!daemon->children[i].channel.greeted)
+			return false;
+	}
+	return true;
+}
+
+void children_send_config(struct daemon *daemon)
+{
+	for (int i = 0; i < CHILD_NUM; i++) {
+		if (daemon->children[i].channel.greeted)
+			config_send(daemon, &daemon->children[i]);
+	}
+}
+
+void children_stop(struct daemon *daemon)
+{
+	for (int i = 0; i < CHILD_NUM; i++) {
+		struct child *child = &daemon->children[i];
+
+		channel_close(&child->channel);
+		loop_timer_cancel(&child->timer);
+		if (child->pid > 0)
+			(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + STOP_USEC,
+					     child_overdue);
+	}
+}
+
+bool children_gone(const struct daemon *daemon)
+{
+	for (int i = 0; i < CHILD_NUM; i++) {
+		if (daemon->children[i].pid > 0)
+			return false;
+	}
+	return true;
+}
+
+struct channel *child_channel(struct daemon *daemon, enum child_index index)
+{
+	return &daemon->children[index].channel;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_CHILDREN_H
+#define DAEMON_CHILDREN_H
+
+/*
+ * DOC: Children
+ *
+ * A child's life: spawned (root, channel on descriptor 3) -> HELLO -> its part
+ * of the configuration -> channels to its peers. It may die at any moment; it
+ * then comes back after 100 ms, doubled with every death to 10 s, back to
+ * 100 ms after a minute of life.
+ */
+
+#include "common/loop.h"
+#include "common/message.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct daemon;
+
+enum child_index {
+	CHILD_SCHEDULER,
+	CHILD_FETCHER,
+	CHILD_CACHER,
+	CHILD_WEBHOOK,
+	CHILD_API,
+	CHILD_NUM,
+};
+
+struct child {
+	struct daemon *daemon;
+	enum process_role role;
+	const char *program;
+	pid_t pid; /* 0 while there is no process */
+	int pidfd;
+	struct loop_file pid_file;
+	struct channel channel;
+	struct loop_timer timer; /* respawn, or the deadline of the greeting or of the end */
+	uint64_t started_usec;
+	uint64_t backoff_usec;
+};
+
+/** children_start() - spawn all of them */
+void children_start(struct daemon *daemon);
+/** children_greeted() - every child is up and has said HELLO */
+bool children_greeted(const struct daemon *daemon);
+/** children_send_config() - send each its part of the configuration in force */
+void children_send_config(struct daemon *daemon);
+/** children_stop() - close the channels, which ends them; who stays is killed after 5 s */
+void children_stop(struct daemon *daemon);
+/** children_gone() - no process of ours is left */
+bool children_gone(const struct daemon *daemon);
+/** child_channel() - the channel to @index, to send on; closed while it is away */
+struct channel *child_channel(struct daemon *daemon, enum child_index index);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/config_send.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "daemon/daemon.h"
+
+#include <sched.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+
+struct sender {
+	struct daemon *daemon;
+	struct child *child;
+	int failed;
+};
+
+static void sender_send(struct sender *sender, struct message *message)
+{
+	int r = channel_send(&sender->child->channel, message);
+
+	if (r < 0 && sender->failed == 0)
+		sender->failed = r;
+}
+
+static void send_bracket(struct sender *sender, enum message_type type)
+{
+	struct message *message = message_new(type, 0);
+
+	if (message)
+		message_put_u64(message, sender->daemon->generation);
+	sender_send(sender, message);
+}
+
+static void send_listener(struct sender *sender, const char *text, int fd)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_LISTEN, 0);
+
+	if (message) {
+		message_put_string(message, text);
+		message_put_fd(message, fd);
+	}
+	sender_send(sender, message);
+}
+
+static void send_listeners(struct sender *sender, const struct listener_set *set)
+{
+	for (size_t i = 0; i < set->n_items; i++)
+		send_listener(sender, set->items[i].text, set->items[i].fd);
+}
+
+static void send_webhook(struct sender *sender)
+{
+	const struct config *config = sender->daemon->config;
+
+	send_listeners(sender, &sender->daemon->webhook_listeners);
+	for (size_t i = 0; i < config->n_projects; i++) {
+		const struct config_project *project = &config->projects[i];
+		struct message *message;
+
+		if (project->secret.size == 0)
+			continue; /* nobody could sign a delivery for it */
+		message = message_new(MESSAGE_CONFIG_HOOK, 0);
+		if (message) {
+			message_put_string(message, project->name);
+			message_put_string(message, project->provider);
+			message_put_bytes(message, project->secret.data, project->secret.size);
+		}
+		sender_send(sender, message);
+	}
+}
+
+static uint64_t host_cpu_milli(void)
+{
+	cpu_set_t set;
+
+	/* what we may run on, not what the machine has: a container knows less */
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 1000;
+	return (uint64_t)CPU_COUNT(&set) * 1000;
+}
+
+static uint64_t host_memory(void)
+{
+	struct sysinfo info;
+
+	if (sysinfo(&info) < 0)
+		return 0;
+	return (uint64_t)info.totalram * info.mem_unit;
+}
+
+static void send_scheduler(struct sender *sender)
+{
+	const struct daemon *daemon = sender->daemon;
+	const struct config *config = daemon->config;
+	struct message *message = message_new(MESSAGE_CONFIG_SCHEDULER, 0);
+
+	if (message) {
+		message_put_string(message, daemon->instance_id);
+		message_put_u64(message, config->max_running);
+		message_put_u64(message, host_cpu_milli());
+		message_put_u64(message, host_memory());
+		message_put_string(message, config->public_url);
+		message_put_u64(message, config->default_timeout_sec);
+	}
+	sender_send(sender, message);
+	for (size_t i = 0; i < config->n_projects; i++) {
+		const struct config_project *project = &config->projects[i];
+
+		message = message_new(MESSAGE_CONFIG_PROJECT, 0);
+		if (message) {
+			message_put_string(message, project->name);
+			message_put_string(message, project->workspace ? project->workspace
+								       : project->repository);
+			message_put_u64(message, project->max_running);
+			message_put_u64(message, project->weight);
+			message_put_u64(message, project->workspace != NULL);
+		}
+		sender_send(sender, message);
+	}
+}
+
+static void put_secret(struct message *message, const struct config_secret *secret)
+{
+	message_put_bytes(message, secret->data ? secret->data : "", secret->size);
+}
+
+static void send_fetcher(struct sender *sender)
+{
+	const struct config *config = sender->daemon->config;
+
+	for (size_t i = 0; i < config->n_projects; i++) {
+		const struct config_project *project = &config->projects[i];
+		struct message *message;
+
+		if (!project->repository)
+			continue;
+		message = message_new(MESSAGE_CONFIG_REPOSITORY, 0);
+		if (message) {
+			message_put_string(message, project->name);
+			message_put_string(message, project->repository);
+			message_put_string(message, project->user);
+			put_secret(message, &project->password);
+			put_secret(message, &project->ssh_key);
+			message_put_string(message, project->known_hosts.data);
+		}
+		sender_send(sender, message);
+	}
+}
+
+static void send_cacher(struct sender *sender)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_CACHER, 0);
+
+	if (message) {
+		message_put_u64(message, sender->daemon->config->cacher_bytes);
+		message_put_u64(message, sender->daemon->config->cacher_count);
+	}
+	sender_send(sender, message);
+}
+
+static void send_api(struct sender *sender)
+{
+	char text[PATH_MAX + 16];
+
+	(void)snprintf(text, sizeof(text), "unix:%s/api.sock", sender->daemon->paths.run);
+	send_listener(sender, text, sender->daemon->api_socket);
+	send_listeners(sender, &sender->daemon->api_listeners);
+}
+
+static void (*const config_parts[CHILD_NUM])(struct sender *sender) = {
+	[CHILD_SCHEDULER] = send_scheduler,
+	[CHILD_FETCHER] = send_fetcher,
+	[CHILD_CACHER] = send_cacher,
+	[CHILD_WEBHOOK] = send_webhook,
+	[CHILD_API] = send_api,
+};
+
+void config_send(struct daemon *daemon, struct child *child)
+{
+	struct sender sender = {.daemon = daemon, .child = child};
+
+	send_bracket(&sender, MESSAGE_CONFIG_BEGIN);
+	config_parts[child - daemon->children](&sender);
+	send_bracket(&sender, MESSAGE_CONFIG_END);
+	if (sender.failed < 0)
+		log_error("cannot send %s its configuration: %s", child->program,
+			  strerror(-sender.failed));
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/daemon.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define STOP_ACKNOWLEDGE_USEC (2 * USEC_PER_SEC)
+
+int daemon_program_find(const char *program, char *out, struct error *error)
+{
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *slash;
+
+	if (length < 0)
+		return error_errno(error, errno, "cannot read /proc/self/exe");
+	self[length] = '\0';
+	slash = strrchr(self, '/');
+	if (slash &&
+	    snprintf(out, PATH_MAX, "%.*s/%s", (int)(slash - self), self, program) < PATH_MAX &&
+	    access(out, X_OK) == 0)
+		return 0;
+	if (snprintf(out, PATH_MAX, "%s/%s", RUNBOOK_LIBEXECDIR, program) < PATH_MAX &&
+	    access(out, X_OK) == 0)
+		return 0;
+	return error_set(error, ENOENT, "there is no %s beside %s nor in %s: build or install it",
+			 program, self, RUNBOOK_LIBEXECDIR);
+}
+
+/* ---- configuration ---- */
+
+/* The addresses that are really served, one a line: tools read port 0's choice there. */
+static void write_addresses(const struct daemon *daemon, const char *name,
+			    const struct listener_set *set)
+{
+	char text[(LISTEN_TEXT_MAX + 1) * (CONFIG_LIST_MAX + 1)] = "";
+	size_t used = 0;
+	cleanup_close int dir_fd = open(daemon->paths.run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	for (size_t i = 0; i < set->n_items; i++) {
+		char address[LISTEN_TEXT_MAX];
+
+		if (strncmp(set->items[i].text, "unix:", 5) == 0)
+			(void)snprintf(address, sizeof(address), "%s", set->items[i].text);
+		else
+			listen_describe(set->items[i].fd, address, sizeof(address));
+		log_info("%.*s listens on %s", (int)strcspn(name, "."), name, address);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\n", address);
+	}
+	r = dir_fd < 0 ? -errno : file_replace(dir_fd, name, text, used, 0644);
+	if (r < 0)
+		log_error("cannot write %s/%s: %s", daemon->paths.run, name, strerror(-r));
+}
+
+static bool lists_equal(const struct config_list *a, const struct config_list *b)
+{
+	if (a->n_items != b->n_items)
+		return false;
+	for (size_t i = 0; i < a->n_items; i++) {
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void warn_restart(const struct config *old, const struct config *new)
+{
+	if (old->limits != new->limits || !lists_equal(&old->dns, &new->dns))
+		log_warning("Limits= and Dns= take effect when runbookd is started again");
+}
+
+static int reload(struct daemon *daemon, struct error *error)
+{
+	struct listener_set webhook, api;
+	struct config *config;
+
+	if (config_load(&daemon->paths, &config, error) < 0)
+		return -error->number;
+	if (listener_set_update(&daemon->webhook_listeners, &config->webhook_listen, &webhook,
+				error) < 0) {
+		(void)error_wrap(error, "[Webhook]");
+		(void)config_free(config);
+		return -error->number;
+	}
+	if (listener_set_update(&daemon->api_listeners, &config->api_listen, &api, error) < 0) {
+		(void)error_wrap(error, "[Api]");
+		listener_set_restore(&daemon->webhook_listeners, &webhook);
+		(void)config_free(config);
+		return -error->number;
+	}
+	listener_set_close(&daemon->webhook_listeners);
+	listener_set_close(&daemon->api_listeners);
+	daemon->webhook_listeners = webhook;
+	daemon->api_listeners = api;
+	if (daemon->config)
+		warn_restart(daemon->config, config);
+	daemon->config = (config_free(daemon->config), config);
+	daemon->generation++;
+	write_addresses(daemon, "webhook.address", &daemon->webhook_listeners);
+	write_addresses(daemon, "api.address", &daemon->api_listeners);
+	return 0;
+}
+
+int daemon_reload(struct daemon *daemon, struct error *error)
+{
+	bool first = daemon->config == NULL;
+	int r = reload(daemon, error);
+
+	if (r < 0 && !first)
+		log_error("reload refused, the old configuration stays in force: %s", error->text);
+	if (r < 0 || first)
+		return r;
+	log_notice("configuration read again: %zu projects", daemon->config->n_projects);
+	children_send_config(daemon);
+	return 0;
+}
+
+/* ---- life ---- */
+
+static void stop_children(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, stop_timer);
+
+	children_stop(daemon);
+	daemon_progress(daemon);
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	if (daemon->stopping)
+		return;
+	log_notice("stopping, %zu steps run", steps_running(daemon->steps));
+	notify_state("STOPPING=1");
+	daemon->stopping = true;
+	steps_stop(daemon->steps);
+	daemon_progress(daemon);
+}
+
+void daemon_progress(struct daemon *daemon)
+{
+	if (!daemon->ready && !daemon->stopping && children_greeted(daemon)) {
+		daemon->ready = true;
+		log_notice("%zu projects, instance %s", daemon->config->n_projects,
+			   daemon->instance_id);
+		notify_ready("ready");
+	}
+	if (!daemon->stopping || steps_running(daemon->steps) > 0)
+		return;
+	if (children_gone(daemon)) {
+		loop_exit(daemon->loop, 0);
+		return;
+	}
+	/* results are worth a moment: what the scheduler commits now is not "host lost" later */
+	if (!daemon->stop_timer.loop)
+		(void)loop_timer_set(daemon->loop, &daemon->stop_timer,
+				     now_usec() + (steps_unacknowledged(daemon->steps) > 0
+							   ? STOP_ACKNOWLEDGE_USEC
+							   : 0),
+				     stop_children);
+	else if (steps_unacknowledged(daemon->steps) == 0 &&
+		 daemon->stop_timer.at_usec > now_usec())
+		(void)loop_timer_set(daemon->loop, &daemon->stop_timer, now_usec(), stop_children);
+}

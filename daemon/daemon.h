@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+/*
+ * The one object of runbookd. It owns its children, the listening sockets that
+ * it hands to them, the configuration in force, and the running steps.
+ */
+
+#include "common/loop.h"
+#include "common/paths.h"
+#include "daemon/children.h"
+#include "daemon/config.h"
+#include "daemon/listen.h"
+#include "daemon/step.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define INSTANCE_ID_SIZE 33 /* 128 random bits in hex */
+
+struct daemon {
+	struct loop *loop;
+	struct paths paths;
+	char instance_id[INSTANCE_ID_SIZE];
+	int lock_fd;
+
+	struct config *config;
+	uint64_t generation; /* of the configuration, grows with every reload */
+	struct listener_set webhook_listeners;
+	struct listener_set api_listeners;
+	int api_socket; /* run/runbookd/api.sock, always there */
+
+	struct child children[CHILD_NUM];
+	struct step_table *steps;
+
+	bool ready;
+	bool stopping;
+	struct loop_timer stop_timer;
+};
+
+/**
+ * daemon_reload() - read the configuration again and tell every child
+ *
+ * Return: 0; -errno with @error when the files are broken, the old
+ * configuration is then still in force.
+ */
+int daemon_reload(struct daemon *daemon, struct error *error);
+/** daemon_stop() - begin the orderly end; the loop exits when everything is down */
+void daemon_stop(struct daemon *daemon);
+/** daemon_progress() - a child greeted or ended, a step ended: see whether we are ready or done */
+void daemon_progress(struct daemon *daemon);
+/**
+ * daemon_program_find() - path of one of our programs
+ * @out: PATH_MAX bytes; beside our own executable first, so that a checkout
+ *       uses what it has built, then the installed place
+ */
+int daemon_program_find(const char *program, char *out, struct error *error);
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/state_dirs.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+/* group: ROLE_NONE is root's; the owner's own group where it says the same as the owner */
+static const struct {
+	size_t base; /* offset in struct paths */
+	const char *name;
+	enum process_role owner;
+	enum process_role group;
+	mode_t mode;
+} directories[] = {
+	{offsetof(struct paths, lib), "", ROLE_NONE, ROLE_NONE, 0755},
+	{offsetof(struct paths, lib), "/scheduler", ROLE_SCHEDULER, ROLE_SCHEDULER, 0700},
+	{offsetof(struct paths, lib), "/repos", ROLE_FETCHER, ROLE_FETCHER, 0750},
+	{offsetof(struct paths, lib), "/trees", ROLE_FETCHER, ROLE_FETCHER, 0750},
+	{offsetof(struct paths, lib), "/artifacts", ROLE_CACHER, ROLE_CACHER, 0700},
+	{offsetof(struct paths, lib), "/api", ROLE_API, ROLE_API, 0700},
+	{offsetof(struct paths, lib), "/images", ROLE_NONE, ROLE_NONE, 0755},
+	{offsetof(struct paths, lib), "/steps", ROLE_NONE, ROLE_NONE, 0700},
+	{offsetof(struct paths, log), "", ROLE_NONE, ROLE_API, 02750},
+	{offsetof(struct paths, run), "", ROLE_NONE, ROLE_NONE, 0755},
+	{offsetof(struct paths, run), "/steps", ROLE_NONE, ROLE_NONE, 0700},
+};
+
+static int directory_check(int fd, const char *path, uid_t uid, struct error *error)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(error, errno, "cannot stat %s", path);
+	if (st.st_uid != uid)
+		return error_set(error, EPERM,
+				 "%s belongs to user %u instead of %u: run `chown -R %u %s` if "
+				 "what is in it can be trusted, or move it away",
+				 path, st.st_uid, uid, uid, path);
+	if (st.st_mode & S_IWOTH)
+		return error_set(error, EPERM,
+				 "%s is writable by everybody: look for what does not belong "
+				 "there, then run `chmod o-w %s`",
+				 path, path);
+	return 0;
+}
+
+static int directory_make(const char *path, uid_t uid, gid_t gid, mode_t mode, struct error *error)
+{
+	cleanup_close int fd = -1;
+	bool made;
+	int r;
+
+	/* the last part alone is ours to judge; what leads to it is the administrator's */
+	r = make_directories(AT_FDCWD, path, 0755);
+	made = r == 0;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+		return error_set(error, EPERM,
+				 "%s is a symbolic link or no directory: remove it, or mount the "
+				 "other place there (`mount --bind`)",
+				 path);
+	if (fd < 0)
+		return error_errno(error, made ? errno : -r, "cannot make %s", path);
+	/* a directory that root just made is empty and still root's: give it its owner */
+	if (geteuid() == 0) {
+		struct stat st;
+
+		if (fstat(fd, &st) == 0 && st.st_uid == 0 && uid != 0 && fchown(fd, uid, gid) < 0)
+			return error_errno(error, errno, "cannot give %s to user %u", path, uid);
+	}
+	if (directory_check(fd, path, geteuid() == 0 ? uid : geteuid(), error) < 0)
+		return -error->number;
+	if (geteuid() == 0 && fchown(fd, uid, gid) < 0)
+		return error_errno(error, errno, "cannot give %s to group %u", path, gid);
+	if (fchmod(fd, mode) < 0)
+		return error_errno(error, errno, "cannot set the mode of %s", path);
+	return 0;
+}
+
+int state_dirs_make(const struct paths *paths, struct error *error)
+{
+	char path[PATH_MAX + 32];
+
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		uid_t uid = role_user(directories[i].owner).uid;
+		gid_t gid = role_user(directories[i].group).gid;
+
+		(void)snprintf(path, sizeof(path), "%s%s",
+			       (const char *)paths + directories[i].base, directories[i].name);
+		if (directory_make(path, uid, gid, directories[i].mode, error) < 0)
+			return -error->number;
+	}
+	return 0;
+}
+
+int state_lock(const struct paths *paths, struct error *error)
+{
+	char path[PATH_MAX + 32];
+	char text[32] = "";
+	cleanup_close int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/runbookd.lock", paths->run);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return error_errno(error, errno, "cannot open %s", path);
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return error_errno(error, errno, "cannot lock %s", path);
+		if (fd_read_all(fd, text, sizeof(text) - 1) > 0)
+			text[strcspn(text, "\n")] = '\0';
+		return error_set(error, EBUSY,
+				 "another runbookd (pid %s) runs on %s: stop it, or choose another "
+				 "place with --root DIR",
+				 text, paths->run);
+	}
+	(void)snprintf(text, sizeof(text), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || fd_write_all(fd, text, strlen(text)) < 0)
+		return error_errno(error, errno, "cannot write %s", path);
+	return TAKE_FD(fd);
+}
