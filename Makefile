@@ -197,7 +197,7 @@ deps: ## install what is needed to build and run (Debian, Ubuntu)
 deps-check: ## install what the tests, linters and benches need as well
 	packaging/deps.sh check
 demo: ## push a commit to a local repository and watch its run (as root)
-	packaging/deps.sh build
+	packaging/deps.sh demo
 	$(MAKE) --no-print-directory programs
 	tests/demo/demo.sh
 check: ## install test dependencies, build, run every test suite (as root)

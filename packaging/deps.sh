@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what runbookd needs, on Debian and Ubuntu.
 #   deps.sh build   what is needed to build and to run
+#   deps.sh demo    that, and what `make demo` plays a forge with
 #   deps.sh check   that, and what the test suites, linters and benches need
 # Elsewhere it prints the list and fails, because a guess at another
 # distribution's package names would be wrong sooner or later.
@@ -11,13 +12,15 @@ BUILD_PACKAGES="
     libmicrohttpd-dev libsqlite3-dev libsodium-dev libjansson-dev libarchive-dev
     libacl1-dev libgit2-dev libssh2-1-dev libcurl4-openssl-dev libinih-dev libyaml-dev
     libnl-3-dev libnl-route-3-dev liburing-dev libseccomp-dev libcap-dev
-    nftables iproute2 scdoc"
+    libcmocka-dev nftables iproute2 scdoc"
 
 CHECK_PACKAGES="
-    libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
+    clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
     user-mode-linux kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
     util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
     netcat-openbsd"
+
+DEMO_PACKAGES="bash python3 curl openssl"
 
 say_elsewhere() {
     echo "runbookd: apt-get was not found. Install the equivalents of:" >&2
@@ -34,9 +37,10 @@ missing() {
 
 case "${1:-build}" in
 build) wanted=$BUILD_PACKAGES ;;
-check) wanted="$BUILD_PACKAGES $CHECK_PACKAGES" ;;
+demo) wanted="$BUILD_PACKAGES $DEMO_PACKAGES" ;;
+check) wanted="$BUILD_PACKAGES $DEMO_PACKAGES $CHECK_PACKAGES" ;;
 *)
-    echo "usage: deps.sh build|check" >&2
+    echo "usage: deps.sh build|demo|check" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,20 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# PID 1 of a throw-away user-mode Linux that runs on the host's own files. The
+# kernel passes TOP, OUT and MODULES from its command line as environment.
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t tmpfs -o mode=1777 tmpfs /tmp
+mount -t tmpfs -o mode=755 tmpfs /run
+mkdir -p /run/lock
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+mkdir -p /dev/shm /dev/pts 2>/dev/null
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8
+for module in overlay veth bridge; do
+    modprobe -d "$MODULES" "$module"
+done
+ip link set lo up
+timeout 240 "$TOP/tests/uml/guest.sh" >"$OUT/output" 2>&1
+echo $? >"$OUT/status"
+sync
+halt -f
