@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/name_index.h"
+#include "runbook/schema.h"
+
+#include "common/cleanup.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * DOC: From names to a graph
+ *
+ * Names are looked up in a hash table; the order is Kahn's; what Kahn's leaves
+ * over lies on circles or behind them, and a walk along dependencies finds one
+ * circle for each knot. Everything is linear in steps and dependencies.
+ */
+
+static void cleanup_index_fn(struct name_index *index)
+{
+	name_index_done(index);
+}
+#define cleanup_index __attribute__((cleanup(cleanup_index_fn)))
+
+/* ---- names ---- */
+
+static int names_index(struct draft *draft, struct name_index *names)
+{
+	const struct runbook *runbook = draft->runbook;
+
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const char *name = runbook->steps[i].name;
+		struct node_path steps = {.key = "steps"};
+		struct node_path step = {.parent = &steps, .index = i};
+		struct node_path path = {.parent = &step, .key = "name"};
+		const struct name_entry *first;
+		struct runbook_finding *finding;
+
+		if (!name)
+			continue;
+		first = name_index_get(names, name);
+		if (!first) {
+			if (name_index_put(names, name, i) < 0)
+				return -ENOMEM;
+			continue;
+		}
+		finding = findings_add(draft->findings, draft->sources[i].name->place, &path,
+				       "two steps are named \"%s\"", QUOTE(name));
+		finding_fix(finding, "give one of them another name; the first is on line %u",
+			    draft->sources[first->value].name->place.line);
+	}
+	return 0;
+}
+
+static void report_unknown_step(struct draft *draft, const struct node *name,
+				const struct node_path *path)
+{
+	const struct runbook *runbook = draft->runbook;
+	struct nearest nearest = nearest_start(name->text);
+	struct runbook_finding *finding;
+
+	finding = findings_add(draft->findings, name->place, path, "there is no step \"%s\"",
+			       QUOTE(name->text));
+	if (!finding) /* the list is full: spare the search */
+		return;
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		if (runbook->steps[i].name)
+			nearest_offer(&nearest, runbook->steps[i].name);
+	}
+	if (nearest.best)
+		finding_fix(finding, "did you mean \"%s\"?", QUOTE(nearest.best));
+	else
+		finding_fix(finding, "name a step of this file, or remove it");
+}
+
+/* ---- edges ---- */
+
+/*
+ * @seen_by tells which step named a step last (index + 1), so that a repeated
+ * dependency is found without a search.
+ */
+static int step_resolve(struct draft *draft, const struct name_index *names, size_t index,
+			size_t *seen_by)
+{
+	struct runbook_step *step = &draft->runbook->steps[index];
+	const struct node *list = draft->sources[index].depends_on;
+	struct node_path steps = {.key = "steps"};
+	struct node_path parent = {.parent = &steps, .index = index};
+	struct node_path key = {.parent = &parent, .key = "depends_on"};
+
+	if (!list || list->n_items == 0)
+		return 0;
+	step->depends_on = calloc(list->n_items, sizeof(*step->depends_on));
+	if (!step->depends_on)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n_items; i++) {
+		const struct node *name = list->items[i];
+		struct node_path path = {.parent = &key, .index = i};
+		const struct name_entry *entry = name_index_get(names, name->text);
+		struct runbook_finding *finding;
+
+		if (!entry) {
+			report_unknown_step(draft, name, &path);
+		} else if (entry->value == index) {
+			finding = findings_add(draft->findings, name->place, &path,
+					       "the step \"%s\" depends on itself",
+					       QUOTE(name->text));
+			finding_fix(finding, "remove it from its own depends_on");
+		} else if (seen_by[entry->value] == index + 1) {
+			finding =
+				findings_add(draft->findings, name->place, &path,
+					     "\"%s\" stands twice in this list", QUOTE(name->text));
+			finding_fix(finding, "remove one");
+		} else {
+			seen_by[entry->value] = index + 1;
+			step->depends_on[step->n_depends_on++] = entry->value;
+		}
+	}
+	return 0;
+}
+
+static int edges_resolve(struct draft *draft, const struct name_index *names)
+{
+	size_t n = draft->runbook->n_steps;
+	cleanup_free size_t *seen_by = calloc(n, sizeof(*seen_by));
+
+	if (!seen_by)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		int r = step_resolve(draft, names, i, seen_by);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- order ---- */
+
+/** struct dependants - for each step the steps that wait for it, one array for all */
+struct dependants {
+	size_t *start; /* n + 1 offsets into list */
+	size_t *list;
+};
+
+static void cleanup_dependants_fn(struct dependants *dependants)
+{
+	free(dependants->start);
+	free(dependants->list);
+}
+
+static int dependants_build(const struct runbook *runbook, struct dependants *ret)
+{
+	size_t n = runbook->n_steps, n_edges = 0;
+	cleanup_free size_t *filled = calloc(n, sizeof(*filled));
+
+	ret->start = calloc(n + 1, sizeof(*ret->start));
+	if (!ret->start || !filled)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct runbook_step *step = &runbook->steps[i];
+
+		n_edges += step->n_depends_on;
+		for (size_t j = 0; j < step->n_depends_on; j++)
+			ret->start[step->depends_on[j] + 1]++;
+	}
+	for (size_t i = 0; i < n; i++)
+		ret->start[i + 1] += ret->start[i];
+	ret->list = calloc(n_edges + 1, sizeof(*ret->list));
+	if (!ret->list)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct runbook_step *step = &runbook->steps[i];
+
+		for (size_t j = 0; j < step->n_depends_on; j++) {
+			size_t to = step->depends_on[j];
+
+			ret->list[ret->start[to] + filled[to]++] = i;
+		}
+	}
+	return 0;
+}
+
+/* Kahn: runbook->order doubles as the queue. @ret_n_ordered < n_steps: there is a circle. */
+static int order_make(struct runbook *runbook, size_t *ret_n_ordered)
+{
+	__attribute__((cleanup(cleanup_dependants_fn))) struct dependants dependants = {0};
+	size_t n = runbook->n_steps, n_ordered = 0;
+	cleanup_free size_t *waits_for = calloc(n, sizeof(*waits_for));
+	int r = dependants_build(runbook, &dependants);
+
+	runbook->order = calloc(n, sizeof(*runbook->order));
+	if (r < 0 || !waits_for || !runbook->order)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		waits_for[i] = runbook->steps[i].n_depends_on;
+		if (waits_for[i] == 0)
+			runbook->order[n_ordered++] = i;
+	}
+	for (size_t done = 0; done < n_ordered; done++) {
+		size_t step = runbook->order[done];
+
+		for (size_t j = dependants.start[step]; j < dependants.start[step + 1]; j++) {
+			if (--waits_for[dependants.list[j]] == 0)
+				runbook->order[n_ordered++] = dependants.list[j];
+		}
+	}
+	*ret_n_ordered = n_ordered;
+	return 0;
+}
+
+/* ---- circles ---- */
+
+/* Name in the message as many steps of a long circle as a person would read. */
+#define CYCLE_SHOWN 8
+
+static size_t dependency_position(const struct runbook_step *step, const struct node *list,
+				  const struct runbook *runbook, size_t to)
+{
+	(void)step;
+	for (size_t i = 0; i < list->n_items; i++) {
+		if (strcmp(list->items[i]->text, runbook->steps[to].name) == 0)
+			return i;
+	}
+	return 0;
+}
+
+/* @cycle: each step depends on the next, the last one on the first */
+static void report_cycle(struct draft *draft, const size_t *cycle, size_t n)
+{
+	const struct runbook *runbook = draft->runbook;
+	size_t first = 0, used = 0, from, to, position;
+	struct node_path steps = {.key = "steps"};
+	struct node_path step = {.parent = &steps};
+	struct node_path key = {.parent = &step, .key = "depends_on"};
+	struct node_path path = {.parent = &key};
+	struct runbook_finding *finding;
+	const struct node *list;
+	char text[400] = "";
+
+	for (size_t i = 1; i < n; i++) /* begin with the step that stands first in the file */
+		first = cycle[i] < cycle[first] ? i : first;
+	for (size_t i = 0; i < n && i < CYCLE_SHOWN && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s -> ",
+					 QUOTE(runbook->steps[cycle[(first + i) % n]].name));
+	from = cycle[first];
+	to = cycle[(first + 1) % n];
+	step.index = from;
+	list = draft->sources[from].depends_on;
+	position = dependency_position(&runbook->steps[from], list, runbook, to);
+	path.index = position;
+	if (n > CYCLE_SHOWN || used >= sizeof(text))
+		finding = findings_add(draft->findings, list->items[position]->place, &path,
+				       "dependency cycle of %zu steps: %.300s... -> %s", n, text,
+				       QUOTE(runbook->steps[from].name));
+	else
+		finding = findings_add(draft->findings, list->items[position]->place, &path,
+				       "dependency cycle: %s%s", text,
+				       QUOTE(runbook->steps[from].name));
+	finding_fix(finding, "remove one of these dependencies, such as \"%s\" here",
+		    QUOTE(runbook->steps[to].name));
+}
+
+/* A dependency of @step that is not in the order either; there always is one. */
+static size_t unordered_dependency(const struct runbook_step *step, const bool *ordered)
+{
+	size_t i = 0;
+
+	while (ordered[step->depends_on[i]])
+		i++;
+	return step->depends_on[i];
+}
+
+static int cycles_report(struct draft *draft, size_t n_ordered)
+{
+	const struct runbook *runbook = draft->runbook;
+	size_t n = runbook->n_steps;
+	cleanup_free bool *ordered = calloc(n, sizeof(*ordered));
+	cleanup_free size_t *walk_of = calloc(n, sizeof(*walk_of)); /* which walk came by; 0 none */
+	cleanup_free size_t *walk = calloc(n, sizeof(*walk));
+
+	if (!ordered || !walk_of || !walk)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_ordered; i++)
+		ordered[runbook->order[i]] = true;
+	for (size_t i = 0; i < n; i++) {
+		size_t step = i, n_walk = 0, start = 0;
+
+		if (ordered[i] || walk_of[i])
+			continue;
+		while (!walk_of[step]) {
+			walk_of[step] = i + 1;
+			walk[n_walk++] = step;
+			step = unordered_dependency(&runbook->steps[step], ordered);
+		}
+		if (walk_of[step] != i + 1) /* ran into a circle that is reported already */
+			continue;
+		while (walk[start] != step)
+			start++;
+		report_cycle(draft, walk + start, n_walk - start);
+	}
+	return 0;
+}
+
+/* ---- slugs ---- */
+
+static void slug_base(char *out, const char *name)
+{
+	size_t length = 0;
+
+	for (; name[length] && length < STEP_SLUG_MAX; length++) {
+		unsigned char c = (unsigned char)name[length];
+
+		out[length] = (isalnum(c) && c < 0x80) || strchr("._-", c) ? (char)c : '_';
+	}
+	out[length] = '\0';
+	if (out[0] == '.')
+		out[0] = '_';
+}
+
+/*
+ * The value of an index entry is the last number tried for that base, so a
+ * thousand equal bases cost a thousand lookups, not a million.
+ */
+static int slugs_make(struct runbook *runbook)
+{
+	cleanup_index struct name_index used = {0};
+
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		struct runbook_step *step = &runbook->steps[i];
+		struct name_entry *taken;
+		char base[STEP_SLUG_MAX + 1];
+		size_t number;
+
+		slug_base(base, step->name);
+		strcpy(step->slug, base);
+		taken = name_index_get(&used, base);
+		for (number = taken ? taken->value : 1; taken;
+		     taken = name_index_get(&used, step->slug)) {
+			char suffix[24];
+			size_t length = (size_t)snprintf(suffix, sizeof(suffix), "-%zu", ++number);
+			size_t keep = strlen(base);
+
+			if (keep > STEP_SLUG_MAX - length)
+				keep = STEP_SLUG_MAX - length;
+			memcpy(step->slug, base, keep);
+			memcpy(step->slug + keep, suffix, length + 1);
+		}
+		taken = name_index_get(&used, base);
+		if (taken)
+			taken->value = number;
+		if (name_index_put(&used, step->slug, 1) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int graph_check(struct draft *draft)
+{
+	cleanup_index struct name_index names = {0};
+	struct runbook *runbook = draft->runbook;
+	size_t n_ordered;
+	int r;
+
+	if (runbook->n_steps == 0)
+		return 0;
+	r = names_index(draft, &names);
+	if (r < 0)
+		return r;
+	r = edges_resolve(draft, &names);
+	if (r < 0)
+		return r;
+	r = order_make(runbook, &n_ordered);
+	if (r < 0)
+		return r;
+	if (n_ordered < runbook->n_steps)
+		return cycles_report(draft, n_ordered);
+	return draft->findings->n ? 0 : slugs_make(runbook);
+}

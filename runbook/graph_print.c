@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/runbook.h"
+
+#include "common/cleanup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The graph for people: Graphviz's language, and plain text by levels. */
+
+static void dot_string(FILE *out, const char *text)
+{
+	fputc('"', out);
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			fputc('\\', out);
+		fputc(*text, out);
+	}
+	fputc('"', out);
+}
+
+static void dot_write(FILE *out, const struct runbook *runbook)
+{
+	fputs("digraph runbook {\n\trankdir=LR;\n\tnode [shape=box, style=rounded];\n", out);
+	if (runbook->name) {
+		fputs("\tlabel=", out);
+		dot_string(out, runbook->name);
+		fputs(";\n", out);
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		fputc('\t', out);
+		dot_string(out, runbook->steps[i].name);
+		fputs(";\n", out);
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const struct runbook_step *step = &runbook->steps[i];
+
+		for (size_t j = 0; j < step->n_depends_on; j++) {
+			fputc('\t', out);
+			dot_string(out, runbook->steps[step->depends_on[j]].name);
+			fputs(" -> ", out);
+			dot_string(out, step->name);
+			fputs(";\n", out);
+		}
+	}
+	fputs("}\n", out);
+}
+
+/* Level of each step: one more than the deepest of its dependencies. NULL: no memory. */
+static size_t *levels_of(const struct runbook *runbook, size_t *ret_n_levels)
+{
+	size_t *levels = calloc(runbook->n_steps + 1, sizeof(*levels)), n_levels = 0;
+
+	if (!levels)
+		return NULL;
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		size_t index = runbook->order[i];
+		const struct runbook_step *step = &runbook->steps[index];
+
+		for (size_t j = 0; j < step->n_depends_on; j++) {
+			if (levels[index] < levels[step->depends_on[j]] + 1)
+				levels[index] = levels[step->depends_on[j]] + 1;
+		}
+		if (n_levels < levels[index] + 1)
+			n_levels = levels[index] + 1;
+	}
+	*ret_n_levels = n_levels;
+	return levels;
+}
+
+/* Step indexes sorted by level, in the file's order within one: counting sort. */
+static size_t *by_level(const struct runbook *runbook, const size_t *levels, size_t n_levels)
+{
+	cleanup_free size_t *next = calloc(n_levels + 1, sizeof(*next));
+	size_t *sorted = calloc(runbook->n_steps + 1, sizeof(*sorted));
+
+	if (!next || !sorted) {
+		free(sorted);
+		return NULL;
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++)
+		next[levels[i] + 1]++;
+	for (size_t i = 0; i < n_levels; i++)
+		next[i + 1] += next[i];
+	for (size_t i = 0; i < runbook->n_steps; i++)
+		sorted[next[levels[i]]++] = i;
+	return sorted;
+}
+
+/* Columns on a screen, near enough: characters */
+static int text_width(const char *text)
+{
+	int width = 0;
+
+	for (; *text; text++)
+		width += ((unsigned char)*text & 0xc0) != 0x80;
+	return width;
+}
+
+static void text_write(FILE *out, const struct runbook *runbook, const size_t *levels,
+		       const size_t *sorted)
+{
+	int widest = 0;
+
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		int width = text_width(runbook->steps[i].name);
+
+		if (runbook->steps[i].n_depends_on && width > widest)
+			widest = width;
+	}
+	if (widest > 40)
+		widest = 40;
+	if (runbook->name)
+		fprintf(out, "%s\n", runbook->name);
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const struct runbook_step *step = &runbook->steps[sorted[i]];
+		int pad = widest - text_width(step->name);
+
+		if (i == 0 || levels[sorted[i]] != levels[sorted[i - 1]])
+			fprintf(out, "level %zu\n", levels[sorted[i]] + 1);
+		fprintf(out, "  %s", step->name);
+		for (size_t j = 0; j < step->n_depends_on; j++) {
+			if (j == 0)
+				fprintf(out, "%*s  <- ", pad > 0 ? pad : 0, "");
+			fprintf(out, "%s%s", j ? ", " : "",
+				runbook->steps[step->depends_on[j]].name);
+		}
+		fputc('\n', out);
+	}
+}
+
+static char *stream_finish(FILE *out, char **text)
+{
+	bool failed = ferror(out) != 0;
+
+	if (fclose(out) != 0 || failed) {
+		free(*text);
+		*text = NULL;
+	}
+	return *text;
+}
+
+char *runbook_graph_dot(const struct runbook *runbook)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return NULL;
+	dot_write(out, runbook);
+	return stream_finish(out, &text);
+}
+
+char *runbook_graph_text(const struct runbook *runbook)
+{
+	size_t n_levels = 0, size;
+	cleanup_free size_t *levels = levels_of(runbook, &n_levels);
+	cleanup_free size_t *sorted = levels ? by_level(runbook, levels, n_levels) : NULL;
+	char *text = NULL;
+	FILE *out;
+
+	if (!sorted)
+		return NULL;
+	out = open_memstream(&text, &size);
+	if (!out)
+		return NULL;
+	text_write(out, runbook, levels, sorted);
+	return stream_finish(out, &text);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef RUNBOOK_NAME_INDEX_H
+#define RUNBOOK_NAME_INDEX_H
+
+/*
+ * A hash table from names to numbers. Its hash is a fixed one, so a hostile file
+ * can make names collide; RUNBOOK_STEPS_MAX bounds what that costs (some tens of
+ * milliseconds), and a whole hash is compared before any text.
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct name_entry {
+	const char *name; /* NULL: free; not owned */
+	uint64_t hash;
+	size_t value;
+};
+
+/** struct name_index - all zero is an empty one; name_index_done() it */
+struct name_index {
+	struct name_entry *entries;
+	size_t n_room; /* a power of two */
+	size_t n;
+};
+
+/** name_index_get() - the entry of @name, or NULL; valid until the next name_index_put() */
+struct name_entry *name_index_get(const struct name_index *index, const char *name);
+
+/** name_index_put() - add @name, which must not be there and must outlive the index. 0 or -ENOMEM. */
+int name_index_put(struct name_index *index, const char *name, size_t value);
+
+void name_index_done(struct name_index *index);
+
+#endif

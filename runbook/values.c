@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/schema.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+
+static bool is_scalar(const struct node *node)
+{
+	return node->kind != NODE_LIST && node->kind != NODE_MAP;
+}
+
+void report_type(struct draft *draft, const char *subject, const char *wanted, const char *format,
+		 const struct node *node, const struct node_path *path)
+{
+	struct runbook_finding *finding;
+
+	if (node->kind == NODE_NULL) {
+		finding = findings_add(draft->findings, node->place, path, "%s has no value",
+				       subject);
+		finding_fix(finding, "write %s, or remove the line", format);
+	} else if (is_scalar(node)) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "%s must be %s, but %s is %s", subject, wanted,
+				       QUOTE(node->text), node_kind_name(node->kind));
+		if (strcmp(wanted, "text") == 0)
+			finding_fix(finding, "quote it: \"%s\"", QUOTE(node->text));
+		else
+			finding_fix(finding, "write %s", format);
+	} else {
+		finding =
+			findings_add(draft->findings, node->place, path, "%s must be %s, but is %s",
+				     subject, wanted, node_kind_name(node->kind));
+		finding_fix(finding, "write %s", format);
+	}
+}
+
+/** struct subject - a key's name in quotes, for report_type() */
+struct subject {
+	char text[64];
+};
+
+static struct subject subject_of(const struct schema_key *key)
+{
+	struct subject subject;
+
+	(void)snprintf(subject.text, sizeof(subject.text), "\"%s\"", key->name);
+	return subject;
+}
+#define SUBJECT(key) (subject_of(key).text)
+
+static int text_store(const struct node *node, void *target)
+{
+	char *copy = strdup(node->text);
+
+	if (!copy)
+		return -ENOMEM;
+	*(char **)target = copy;
+	return 0;
+}
+
+/* Is @node text with key->min to key->max bytes? Reports if not. */
+static bool check_text(struct draft *draft, const struct schema_key *key, const struct node *node,
+		       const struct node_path *path)
+{
+	struct runbook_finding *finding;
+
+	if (node->kind != NODE_TEXT) {
+		report_type(draft, SUBJECT(key), "text", key->format, node, path);
+		return false;
+	}
+	if (node->text[strspn(node->text, " \t\r\n")] == '\0') {
+		finding = findings_add(draft->findings, node->place, path, "\"%s\" is empty",
+				       key->name);
+		finding_fix(finding, "write %s", key->format);
+		return false;
+	}
+	if (node->length <= key->max)
+		return true;
+	finding = findings_add(draft->findings, node->place, path,
+			       "\"%s\" has %zu bytes, more than %s", key->name, node->length,
+			       key->range);
+	finding_fix(finding, "%s",
+		    key->read == read_command
+			    ? "put the script into a file of the repository and run that"
+			    : "shorten it");
+	return false;
+}
+
+/* One line for people to read: names. */
+int read_title(struct draft *draft, const struct schema_key *key, const struct node *node,
+	       const struct node_path *path, void *target)
+{
+	struct runbook_finding *finding;
+
+	if (!check_text(draft, key, node, path))
+		return 0;
+	if (!text_printable(node->text)) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"%s\" contains a control character: %s", key->name,
+				       QUOTE(node->text));
+		finding_fix(finding, "write it on one line of printable characters");
+		return 0;
+	}
+	if (node->text[0] == ' ' || node->text[node->length - 1] == ' ') {
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"%s\" begins or ends with a space", key->name);
+		finding_fix(finding, "remove the space");
+		return 0;
+	}
+	return text_store(node, target);
+}
+
+int read_command(struct draft *draft, const struct schema_key *key, const struct node *node,
+		 const struct node_path *path, void *target)
+{
+	/* "true" and "false" are commands, and what was written is what is meant */
+	if (node->kind == NODE_BOOL && islower((unsigned char)node->text[0]))
+		return text_store(node, target);
+	return check_text(draft, key, node, path) ? text_store(node, target) : 0;
+}
+
+int read_shell(struct draft *draft, const struct schema_key *key, const struct node *node,
+	       const struct node_path *path, void *target)
+{
+	struct runbook_finding *finding;
+
+	if (!check_text(draft, key, node, path))
+		return 0;
+	if (text_printable(node->text))
+		return text_store(node, target);
+	finding = findings_add(draft->findings, node->place, path,
+			       "\"shell\" contains a control character");
+	finding_fix(finding, "write %s", key->format);
+	return 0;
+}
+
+/*
+ * "host" or the name of an image that was imported or pulled. Never a path of the
+ * host: what a repository says must not choose what of the host its steps see.
+ */
+static bool image_name_valid(const char *name)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/@+";
+
+	return isalnum((unsigned char)name[0]) && name[strspn(name, allowed)] == '\0' &&
+	       !strstr(name, "..");
+}
+
+int read_image(struct draft *draft, const struct schema_key *key, const struct node *node,
+	       const struct node_path *path, void *target)
+{
+	struct runbook_finding *finding;
+
+	if (!check_text(draft, key, node, path))
+		return 0;
+	if (image_name_valid(node->text))
+		return text_store(node, target);
+	finding = findings_add(draft->findings, node->place, path,
+			       "\"%s\" is not the name of an image", QUOTE(node->text));
+	finding_fix(finding,
+		    node->text[0] == '/'
+			    ? "import the directory on the host, and write the image's name"
+			    : "write host, or the name of an imported image");
+	return 0;
+}
+
+int read_network(struct draft *draft, const struct schema_key *key, const struct node *node,
+		 const struct node_path *path, void *target)
+{
+	static const char *const names[] = {
+		[STEP_NETWORK_EGRESS] = "egress",
+		[STEP_NETWORK_NONE] = "none",
+		[STEP_NETWORK_ISOLATED] = "isolated",
+	};
+	static_assert(ARRAY_SIZE(names) == STEP_NETWORK_NUM, "every network has a name");
+	struct runbook_step *step = container_of(target, struct runbook_step, network);
+	struct runbook_finding *finding;
+	struct nearest nearest;
+
+	if (!check_text(draft, key, node, path))
+		return 0;
+	nearest = nearest_start(node->text);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(node->text, names[i]) == 0) {
+			step->network = (enum step_network)i;
+			step->network_given = true;
+			return 0;
+		}
+		nearest_offer(&nearest, names[i]);
+	}
+	finding = findings_add(draft->findings, node->place, path, "unknown network \"%s\"",
+			       QUOTE(node->text));
+	if (nearest.best)
+		finding_fix(finding, "did you mean \"%s\"?", nearest.best);
+	else
+		finding_fix(finding, "write %s", key->format);
+	return 0;
+}
+
+static int parse_count(const char *text, uint64_t *ret_count)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	*ret_count = strtoull(text, &end, 10);
+	if (*end)
+		return -EINVAL;
+	return errno ? -ERANGE : 0;
+}
+
+/* Numbers with a unit; 1.5 may stand for processors, so plain numbers of any kind are taken. */
+static int measure_read(struct draft *draft, const struct schema_key *key, const struct node *node,
+			const struct node_path *path, uint64_t *target, const char *what,
+			int (*parse)(const char *text, uint64_t *ret_value))
+{
+	struct runbook_finding *finding;
+	uint64_t value;
+	int r;
+
+	if (!is_scalar(node) || node->kind == NODE_NULL || node->kind == NODE_BOOL) {
+		report_type(draft, SUBJECT(key), what, key->format, node, path);
+		return 0;
+	}
+	r = parse(node->text, &value);
+	if (r == -EINVAL) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"%s\" must be %s, but is \"%s\"", key->name, what,
+				       QUOTE(node->text));
+		finding_fix(finding, "write %s", key->format);
+		return 0;
+	}
+	if (r < 0 || value < key->min || value > key->max) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"%s\" is out of range: %s", key->name, QUOTE(node->text));
+		finding_fix(finding, "write a value from %s", key->range);
+		return 0;
+	}
+	*target = value;
+	return 0;
+}
+
+int read_duration(struct draft *draft, const struct schema_key *key, const struct node *node,
+		  const struct node_path *path, void *target)
+{
+	return measure_read(draft, key, node, path, target, "a duration", parse_duration);
+}
+
+int read_size(struct draft *draft, const struct schema_key *key, const struct node *node,
+	      const struct node_path *path, void *target)
+{
+	return measure_read(draft, key, node, path, target, "a size", parse_size);
+}
+
+int read_cpus(struct draft *draft, const struct schema_key *key, const struct node *node,
+	      const struct node_path *path, void *target)
+{
+	return measure_read(draft, key, node, path, target, "a number of processors", parse_cpus);
+}
+
+int read_count(struct draft *draft, const struct schema_key *key, const struct node *node,
+	       const struct node_path *path, void *target)
+{
+	return measure_read(draft, key, node, path, target, "a whole number", parse_count);
+}
+
+/* ---- environment ---- */
+
+void env_done(struct runbook_env *env, size_t n_env)
+{
+	for (size_t i = 0; i < n_env; i++) {
+		free(env[i].name);
+		free(env[i].value);
+	}
+	free(env);
+}
+
+static bool check_env_name(struct draft *draft, const struct node *name,
+			   const struct node_path *path)
+{
+	struct runbook_finding *finding;
+
+	if (!env_name_valid(name->text)) {
+		finding =
+			findings_add(draft->findings, name->place, path,
+				     "\"%s\" cannot be the name of a variable", QUOTE(name->text));
+		finding_fix(finding, "use letters, digits and _, and begin with no digit");
+		return false;
+	}
+	if (strncmp(name->text, "RUNBOOK_", strlen("RUNBOOK_")) != 0)
+		return true;
+	finding = findings_add(draft->findings, name->place, path,
+			       "\"%s\" is reserved: runbookd sets the variables RUNBOOK_*",
+			       QUOTE(name->text));
+	finding_fix(finding, "choose another name");
+	return false;
+}
+
+static bool check_env_value(struct draft *draft, const struct node *name, const struct node *value,
+			    const struct node_path *path)
+{
+	struct runbook_finding *finding;
+	char subject[300];
+
+	(void)snprintf(subject, sizeof(subject), "the variable \"%s\"", QUOTE(name->text));
+	if (value->kind != NODE_TEXT) {
+		report_type(draft, subject, "text",
+			    value->kind == NODE_NULL ? "\"\" for an empty value"
+						     : "one text in quotes",
+			    value, path);
+		return false;
+	}
+	if (name->length + value->length < STEP_ARGUMENT_MAX)
+		return true;
+	finding = findings_add(draft->findings, value->place, path,
+			       "%s has %zu bytes, more than 120 KiB", subject, value->length);
+	finding_fix(finding, "put the value into a file of the repository");
+	return false;
+}
+
+/* The list of variables lies in runbook_step as env, n_env: @target is the first. */
+int read_env(struct draft *draft, const struct schema_key *key, const struct node *node,
+	     const struct node_path *path, void *target)
+{
+	struct runbook_step *step = container_of(target, struct runbook_step, env);
+	size_t n = node->n_items / 2;
+	struct runbook_finding *finding;
+
+	if (node->kind != NODE_MAP) {
+		report_type(draft, SUBJECT(key), "a map", key->format, node, path);
+		return 0;
+	}
+	if (n > RUNBOOK_ENV_MAX) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "%zu variables, more than 1000", n);
+		finding_fix(finding, "put the values into a file that the command reads");
+		return 0;
+	}
+	if (n == 0)
+		return 0;
+	step->env = calloc(n, sizeof(*step->env));
+	if (!step->env)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const struct node *name = node->items[2 * i], *value = node->items[2 * i + 1];
+		struct node_path value_path = {.parent = path, .key = name->text};
+		struct runbook_env *env = &step->env[step->n_env];
+		bool name_fits = check_env_name(draft, name, &value_path);
+
+		if (!check_env_value(draft, name, value, &value_path) || !name_fits)
+			continue;
+		step->n_env++;
+		env->name = strdup(name->text);
+		env->value = strdup(value->text);
+		if (!env->name || !env->value)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Only the form is checked here; what the names mean, graph.c finds out. */
+int read_depends_on(struct draft *draft, const struct schema_key *key, const struct node *node,
+		    const struct node_path *path, void *target)
+{
+	bool fits = node->kind == NODE_LIST;
+
+	(void)target;
+	if (node->kind == NODE_TEXT) {
+		struct runbook_finding *finding =
+			findings_add(draft->findings, node->place, path,
+				     "\"depends_on\" must be a list, but is text");
+
+		finding_fix(finding, "write depends_on: [%s]", QUOTE(node->text));
+		return 0;
+	}
+	if (!fits) {
+		report_type(draft, SUBJECT(key), "a list", key->format, node, path);
+		return 0;
+	}
+	for (size_t i = 0; i < node->n_items; i++) {
+		struct node_path entry = {.parent = path, .index = i};
+
+		if (node->items[i]->kind == NODE_TEXT)
+			continue;
+		report_type(draft, "the name of a step", "text", "the name of a step",
+			    node->items[i], &entry);
+		fits = false;
+	}
+	if (fits)
+		draft->sources[draft->current_step].depends_on = node;
+	return 0;
+}

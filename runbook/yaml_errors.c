@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/yaml.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+
+#include <string.h>
+
+/*
+ * libyaml says what its scanner stumbled over; people need to hear what they
+ * wrote and how to write it right. The table maps the first to the second.
+ */
+static const struct {
+	const char *problem;
+	bool at_context; /* the cause is where the construct began */
+	const char *message;
+	const char *fix;
+} sentences[] = {
+	{"could not find expected ':'", true, "this line is no \"key: value\"",
+	 "write \"key: value\", indent text that belongs to the line above, or quote it"},
+	{"mapping values are not allowed in this context", false, "a \":\" is not expected here",
+	 "quote a value that contains \": \", and check the indentation of this line"},
+	{"did not find expected key", false, "a key is expected here",
+	 "start the keys of one map in the same column, and quote values that contain quotes"},
+	{"did not find expected '-' indicator", false, "a \"-\" is expected here",
+	 "start the entries of one list in the same column"},
+	{"block sequence entries are not allowed in this context", false,
+	 "a list entry is not expected here", "put the list on the line after its key, indented"},
+	{"block mapping keys are not allowed in this context", false, "a key is not expected here",
+	 "check the indentation of this line"},
+	{"did not find expected ',' or ']'", true, "a list in brackets does not end",
+	 "separate its entries with \",\" and close it with \"]\""},
+	{"did not find expected ',' or '}'", true, "a map in braces does not end",
+	 "separate its entries with \",\" and close it with \"}\""},
+	{"did not find expected node content", false, "a value is missing",
+	 "write a value, or remove what asks for one"},
+	{"found character that cannot start any token", false,
+	 "a value cannot begin with this character", "quote the value"},
+	{"did not find expected alphabetic or numeric character", true,
+	 "a value that begins with \"*\" or \"&\" is an alias or an anchor",
+	 "quote the value, or give the alias a name of letters and digits"},
+	{"found unexpected end of stream", true, "a quoted text does not end",
+	 "close the quote; a quote inside single quotes is written twice"},
+	{"found unexpected document indicator", true, "a quoted text does not end",
+	 "close the quote before the line with \"---\" or \"...\""},
+	{"found unknown escape character", false, "unknown escape in a double-quoted text",
+	 "write \"\\\\\" for a backslash, or use single quotes or a block (|)"},
+	{"did not find expected hexdecimal number", false, "bad number in an escape",
+	 "write \\xNN, \\uNNNN or \\UNNNNNNNN, or use single quotes"},
+	{"found invalid Unicode character escape code", false, "an escape for no character",
+	 "write \\xNN, \\uNNNN or \\UNNNNNNNN with a valid code, or use single quotes"},
+	{"did not find expected comment or line break", false,
+	 "text after the sign that begins a block", "begin the text on the next line, indented"},
+	{"found an indentation indicator equal to 0", false, "a block cannot be indented by 0",
+	 "write \"|\" and indent the text"},
+	{"did not find expected <document start>", false,
+	 "the document has ended, but something follows",
+	 "start every line at the top level with a key, and keep one document in the file"},
+	{"found undefined tag handle", false, "unknown tag",
+	 "remove the tag (the word with \"!\")"},
+	{"found duplicate %YAML directive", false, "two %YAML directives", "remove one"},
+	{"found incompatible YAML document", false, "unknown YAML version",
+	 "write %YAML 1.2, or leave the directive out"},
+	{"found unknown directive name", false, "unknown directive",
+	 "quote a value that begins with \"%\"; directives are not needed"},
+	{"exceeded maximum", false, "too deeply nested", "flatten the structure"},
+};
+
+/* The line with number @line from 1, or NULL */
+static const char *line_find(const char *data, size_t size, unsigned line, size_t *ret_length)
+{
+	const char *end = data + size, *next;
+
+	for (; line > 1; line--) {
+		next = memchr(data, '\n', (size_t)(end - data));
+		if (!next)
+			return NULL;
+		data = next + 1;
+	}
+	next = memchr(data, '\n', (size_t)(end - data));
+	*ret_length = (size_t)((next ? next : end) - data);
+	return data;
+}
+
+/*
+ * Column (from 1) of a tab that indents @line or stands at @column of it; 0: none.
+ * Most who meet this error see only white space, so it gets a sentence of its own.
+ */
+static unsigned tab_find(const char *data, size_t size, struct runbook_place place)
+{
+	size_t length, i = 0;
+	const char *line = line_find(data, size, place.line, &length);
+
+	if (!line)
+		return 0;
+	while (i < length && (line[i] == ' ' || line[i] == '-'))
+		i++;
+	if (i < length && line[i] == '\t')
+		return (unsigned)i + 1;
+	if (place.column <= length && line[place.column - 1] == '\t')
+		return place.column;
+	return 0;
+}
+
+static struct runbook_place place_of_offset(const char *data, size_t offset)
+{
+	struct runbook_place place = {.line = 1, .column = 1};
+
+	for (size_t i = 0; i < offset; i++) {
+		if (data[i] == '\n') {
+			place.line++;
+			place.column = 1;
+		} else if (((unsigned char)data[i] & 0xc0) != 0x80) {
+			place.column++;
+		}
+	}
+	return place;
+}
+
+static void report_tab(struct runbook_place place, unsigned column, struct findings *findings)
+{
+	struct runbook_finding *finding;
+
+	place.column = column;
+	finding = findings_add(findings, place, NULL, "a tab is used for indentation");
+	finding_fix(finding, "use spaces: YAML does not allow tabs there");
+}
+
+void syntax_error_report(const struct syntax_error *error, const char *data, size_t size,
+			 struct findings *findings)
+{
+	struct runbook_finding *finding;
+	const char *problem = error->problem ? error->problem : "not YAML";
+	unsigned tab;
+
+	if (error->in_reader) {
+		size_t offset = error->offset < size ? error->offset : size;
+
+		finding = findings_add(findings, place_of_offset(data, offset), NULL,
+				       "a control character, which YAML does not allow");
+		finding_fix(finding, "remove it, or write it as an escape in double quotes");
+		return;
+	}
+	tab = tab_find(data, size, error->problem_place);
+	if (tab) {
+		report_tab(error->problem_place, tab, findings);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++) {
+		bool at_context = sentences[i].at_context && error->context_place.line;
+
+		if (!strstr(problem, sentences[i].problem))
+			continue;
+		finding = findings_add(findings,
+				       at_context ? error->context_place : error->problem_place,
+				       NULL, "%s", sentences[i].message);
+		finding_fix(finding, "%s", sentences[i].fix);
+		return;
+	}
+	finding = findings_add(findings, error->problem_place, NULL, "not valid YAML: %s%s%s",
+			       error->context ? error->context : "", error->context ? ", " : "",
+			       problem);
+	finding_fix(finding, "check indentation, quotes and colons here and on the line above");
+}
+
+/* Offset of the first byte that is not part of well-formed UTF-8, NUL included; @size: none */
+static size_t utf8_first_bad(const char *data, size_t size)
+{
+	size_t offset = 0, n;
+
+	if (utf8_valid(data, size))
+		return size;
+	while (offset < size) {
+		for (n = 1; n <= 4 && n <= size - offset; n++) {
+			if (utf8_valid(data + offset, n))
+				break;
+		}
+		if (n > 4 || n > size - offset)
+			break;
+		offset += n;
+	}
+	return offset;
+}
+
+bool bytes_check(const char *data, size_t size, struct findings *findings)
+{
+	struct runbook_place start = {.line = 1, .column = 1};
+	struct runbook_finding *finding;
+	size_t bad;
+
+	if (size > RUNBOOK_BYTES_MAX) {
+		finding = findings_add(findings, start, NULL,
+				       "the file is larger than 1 MiB (%llu bytes)",
+				       RUNBOOK_BYTES_MAX);
+		finding_fix(finding, "move scripts and data into files of the repository");
+		return false;
+	}
+	if (size >= 2 && (memcmp(data, "\xff\xfe", 2) == 0 || memcmp(data, "\xfe\xff", 2) == 0)) {
+		finding = findings_add(findings, start, NULL, "the file is UTF-16");
+		finding_fix(finding, "save it as UTF-8");
+		return false;
+	}
+	bad = utf8_first_bad(data, size);
+	if (bad == size)
+		return true;
+	if (data[bad] == '\0') {
+		finding = findings_add(findings, place_of_offset(data, bad), NULL, "a NUL byte");
+		finding_fix(finding, "remove it: a runbook is text");
+		return false;
+	}
+	finding = findings_add(findings, place_of_offset(data, bad), NULL,
+			       "a byte that is not UTF-8 (0x%02x)", (unsigned char)data[bad]);
+	finding_fix(finding, "save the file as UTF-8");
+	return false;
+}
