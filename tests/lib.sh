@@ -215,3 +215,42 @@ wait_run() {
     done
     echo "$state"
 }
+
+# setup_project NAME [line...]: a repository below $TEST_TMP/repos and its project
+# file (before start_daemon). The secret is "secret-NAME".
+setup_project() {
+    local name=$1
+    shift
+    mkdir -p "$TEST_TMP/root/etc/runbookd/projects.d" "$TEST_TMP/repos"
+    make_repository "$TEST_TMP/repos/$name"
+    add_project "$name" "file://$TEST_TMP/repos/$name.git" "secret-$name" "$@"
+}
+
+# push_run NAME [DELIVERY-ID]: runbook.yml from standard input, committed, pushed and
+# delivered; prints the run's number
+push_run() {
+    local name=$1 id=${2:-} commit answer
+    cat >"$TEST_TMP/repos/$name/runbook.yml"
+    commit=$(push_commit "$TEST_TMP/repos/$name" "change of $name")
+    push_payload "$commit" >"$TEST_TMP/payload.$name.$commit"
+    answer=$(deliver "$name" "secret-$name" "${id:-$name-$commit}" "$TEST_TMP/payload.$name.$commit")
+    if ! printf '%s' "$answer" | grep -q ' 20[02]$'; then
+        echo "delivery refused: $answer" >&2
+        return 1
+    fi
+    printf '%s' "$answer" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p'
+}
+
+# step_field RUN NAME FIELD
+step_field() { api "runs/$1" | jq -r --arg name "$2" ".steps[] | select(.name == \$name) | .$3"; }
+# step_log RUN SLUG
+step_log() { api "runs/$1/steps/$2/log"; }
+
+# leftovers: what a machine has that a step could leave behind, one line each
+leftovers() {
+    echo "mounts $(wc -l </proc/self/mountinfo)"
+    echo "links $(ip -o link | wc -l)"
+    echo "netns $(find /run/netns -mindepth 1 2>/dev/null | wc -l)"
+    echo "cgroups $(find /sys/fs/cgroup -type d -path '*runbookd*' 2>/dev/null | wc -l)"
+    echo "inits $(pgrep -c -x runbook-init)"
+}

@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A signed push becomes a finished run, once.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+setup_project demo
+start_daemon || exit 1
+
+run=$(push_run demo <<'YML'
+global: {network: none}
+steps:
+  - name: hello
+    command: echo "hello from $RUNBOOK_PROJECT run $RUNBOOK_RUN step $RUNBOOK_STEP"; git log --oneline | wc -l
+YML
+)
+check_equal "a push becomes a run that succeeds" succeeded "$(wait_run "$run")"
+check_match "its output is in the log" "^hello from demo run $run step hello$" "$(step_log "$run" hello)"
+check_equal "git log works in the workspace" 1 "$(step_log "$run" hello | tail -n 1)"
+
+# the same delivery again
+body=$(ls "$TEST_TMP"/payload.demo.*)
+commit=${body##*.}
+answer=$(deliver demo secret-demo "demo-$commit" "$body")
+check_match "the same delivery answers 200 and the first run" "\"run\": ?${run}[,}].* 200$" "$answer"
+check_equal "there is one run" 1 "$(api runs | jq '.runs | length')"
+
+# fifty at once: one run, forty-nine duplicates naming it
+echo two >"$TEST_TMP/repos/demo/two"
+commit=$(push_commit "$TEST_TMP/repos/demo" two)
+push_payload "$commit" >"$TEST_TMP/fifty"
+pids=()
+for i in $(seq 50); do
+    deliver demo secret-demo fifty-at-once "$TEST_TMP/fifty" >"$TEST_TMP/fifty.$i" 2>&1 &
+    pids+=($!)
+done
+wait "${pids[@]}"
+check_equal "fifty at once: one 202" 1 "$(cat "$TEST_TMP"/fifty.* | grep -o ' 202' | wc -l)"
+check_equal "fifty at once: forty-nine 200" 49 "$(cat "$TEST_TMP"/fifty.* | grep -o ' 200' | wc -l)"
+check_equal "fifty at once: all name one run" 1 "$(sed -nE 's/.*"run": ?([0-9]+).*/\1/p' "$TEST_TMP"/fifty.[0-9]* | sort -u | wc -l)"
+check_equal "there are two runs" 2 "$(api runs | jq '.runs | length')"
+
+# flipped bits
+tampered=$TEST_TMP/tampered
+sed 's/a change/a chenge/' "$TEST_TMP/fifty" >"$tampered"
+signature=$(sign secret-demo <"$TEST_TMP/fifty")
+post() { curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' "$@"; }
+check_equal "a flipped bit in the body is 401" 401 "$(post -H "X-GitHub-Delivery: t1" -H "X-Hub-Signature-256: $signature" --data-binary "@$tampered" "$WEBHOOK_URL/webhook/demo")"
+check_equal "a flipped bit in the signature is 401" 401 "$(post -H "X-GitHub-Delivery: t2" -H "X-Hub-Signature-256: ${signature%?}x" --data-binary "@$TEST_TMP/fifty" "$WEBHOOK_URL/webhook/demo")"
+check_equal "another project's secret is 401" 401 "$(post -H "X-GitHub-Delivery: t3" -H "X-Hub-Signature-256: $(sign other <"$TEST_TMP/fifty")" --data-binary "@$TEST_TMP/fifty" "$WEBHOOK_URL/webhook/demo")"
+check_equal "an unknown project is 404" 404 "$(post -H "X-GitHub-Delivery: t4" -H "X-Hub-Signature-256: $signature" --data-binary "@$TEST_TMP/fifty" "$WEBHOOK_URL/webhook/nobody")"
+check_equal "nothing was stored" 2 "$(api runs | jq '.runs | length')"
+head -c 27262976 /dev/zero >"$TEST_TMP/large"
+check_equal "26 MiB are 413" 413 "$(post -H "X-GitHub-Delivery: t5" -H "X-Hub-Signature-256: $signature" --data-binary "@$TEST_TMP/large" "$WEBHOOK_URL/webhook/demo")"
+
+# a restart of everything finds everything
+stop_daemon
+start_daemon || exit 1
+check_equal "runs survive a restart" 2 "$(api runs | jq '.runs | length')"
+answer=$(deliver demo secret-demo fifty-at-once "$TEST_TMP/fifty")
+check_match "a delivery is still known after a restart" '"run": ?2[,}].* 200$' "$answer"
+check_not "no secret is in the log of the daemon" grep -r secret-demo "$TEST_TMP/daemon.log"

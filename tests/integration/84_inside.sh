@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What a step sees, and what it does not.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+setup_project inside
+start_daemon "[Daemon]" "MaxRunning=4" || exit 1
+echo 'int main(void) { return 0; }' >"$TEST_TMP/repos/inside/main.c"
+
+run=$(push_run inside <<'YML'
+global: {network: none}
+steps:
+  - name: id
+    command: id -u; sleep 3
+  - name: shadow
+    command: cat /etc/shadow
+  - name: usr
+    command: touch /usr/runbook-was-here
+  - name: secretive
+    command: echo private > ~/private; echo tmp > /tmp/private; sleep 3
+  - name: curious
+    command: |
+      sleep 1
+      ! cat ~/private
+      ! cat /tmp/private
+      ! ls -l /proc/*/exe | grep sleep | grep -v "$$"
+      ps ax 2>/dev/null | grep -c '[s]leep 3' || true
+  - name: environment
+    command: |
+      env | sort
+      echo "cwd $(pwd)"
+      git status --porcelain | wc -l
+      gcc -o prog main.c && ./prog && echo compiled
+      ls -l /proc/self/fd | tail -n +2 | wc -l
+YML
+)
+check "the step runs" wait_for 20 sh -c "curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$run | jq -e '.steps[0].state == \"running\"'"
+uids=$(for pid in $(pgrep -x sleep); do [ "$(cat "/proc/$pid/root/etc/hostname" 2>/dev/null)" != "$(cat /etc/hostname)" ] && awk '/^Uid:/ {print $2}' "/proc/$pid/status"; done | sort -n | tail -n 1)
+check "the host sees a high uid" [ "${uids:-0}" -ge 65536 ]
+check_match "the run ends" '^failed$' "$(wait_run "$run" 60)"
+check_equal "id -u says 0" 0 "$(step_log "$run" id)"
+check_equal "/etc/shadow cannot be read" failed "$(step_field "$run" shadow state)"
+check_not "nothing of it is in the log" grep -q "root:[^:]*:" <(step_log "$run" shadow)
+check_not "/usr of the host is untouched" [ -e /usr/runbook-was-here ]
+check_equal "a step sees neither workspace, tmp nor processes of another" succeeded "$(step_field "$run" curious state)"
+log=$(step_log "$run" environment)
+check_equal "environment: succeeded" succeeded "$(step_field "$run" environment state)"
+for line in CI=true RUNBOOK_PROJECT=inside "RUNBOOK_RUN=$run" RUNBOOK_STEP=environment RUNBOOK_ATTEMPT=1 \
+    RUNBOOK_REF=refs/heads/main HOME=/workspace "cwd /workspace" compiled; do
+    check_match "environment: $line" "^$line\$" "$log"
+done
+check_match "environment: the commit" "^RUNBOOK_COMMIT=[0-9a-f]{40}$" "$log"
+check_match "git status is clean" "^0$" "$log"
+check_not "nothing of our own environment" grep -qE '^(RUNBOOK_ROOT|TEST_TMP)=' <<<"$log"

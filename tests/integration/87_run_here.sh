@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbookctl run: a working copy, no daemon installed.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+unset RUNBOOK_ROOT
+make_repository "$TEST_TMP/copy"
+cat >"$TEST_TMP/copy/runbook.yml" <<'YML'
+global: {network: none}
+steps:
+  - name: look
+    command: cat file; git rev-parse HEAD
+  - name: build
+    depends_on: [look]
+    command: make
+YML
+printf 'all:\n\t@echo made\n' >"$TEST_TMP/copy/Makefile"
+echo committed >"$TEST_TMP/copy/file"
+commit=$(push_commit "$TEST_TMP/copy" first)
+echo "not committed" >"$TEST_TMP/copy/file"
+before=$(leftovers)
+before_tmp=$(find /tmp -maxdepth 1 -name 'runbook*' 2>/dev/null | sort)
+
+output=$("$BIN/runbookctl" run "$TEST_TMP/copy" 2>&1)
+status=$?
+check_equal "exit 0" 0 "$status"
+check_match "it runs what is in the directory" "not committed" "$output"
+check_match "with its history" "$commit" "$output"
+check_match "and builds" "made" "$output"
+check_equal "the copy is untouched" " M file" "$(git -C "$TEST_TMP/copy" status --porcelain)"
+sed -i 's/make$/exit 7/' "$TEST_TMP/copy/runbook.yml"
+output=$(cd "$TEST_TMP/copy" && "$BIN/runbookctl" run 2>&1)
+check_equal "exit 1 when the run fails" 1 $?
+check_match "and says why" "exit code 7" "$output"
+echo 'steps: [{name: a}]' >"$TEST_TMP/copy/runbook.yml"
+output=$("$BIN/runbookctl" run "$TEST_TMP/copy" 2>&1)
+check_equal "exit 1 for a bad runbook" 1 $?
+check_match "with the place" "runbook.yml:1:" "$output"
+check "nothing is left behind" wait_for 20 bash -c "$(declare -f leftovers); [ \"\$(leftovers)\" = '$before' ]"
+check_equal "no directory either" "$before_tmp" "$(find /tmp -maxdepth 1 -name 'runbook*' 2>/dev/null | sort)"
