@@ -315,7 +315,7 @@ static void slug_base(char *out, const char *name)
 		out[length] = (isalnum(c) && c < 0x80) || strchr("._-", c) ? (char)c : '_';
 	}
 	out[length] = '\0';
-	if (out[0] == '.')
+	if (out[0] == '.' || out[0] == '-') /* hidden, or an option of whoever lists it */
 		out[0] = '_';
 }
 

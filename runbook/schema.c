@@ -125,7 +125,7 @@ static const struct {
 	enum schema_scope scope;
 	const char *name;
 } scope_names[] = {
-	{SCOPE_ROOT, "the top level"},
+	{SCOPE_ROOT, "the top level of the file"},
 	{SCOPE_GLOBAL, "\"global\""},
 	{SCOPE_STEP, "a step"},
 	{SCOPE_RESOURCES, "\"resources\""},
@@ -209,7 +209,7 @@ static const struct schema_key *report_unknown_key(struct draft *draft, enum sch
 	if (place) {
 		finding = findings_add(draft->findings, name->place, path,
 				       "\"%s\" does not belong here", QUOTE(name->text));
-		finding_fix(finding, "move it into %s", place);
+		finding_fix(finding, "move it to %s", place);
 		return NULL;
 	}
 	finding = findings_add(draft->findings, name->place, path, "unknown key \"%s\"",
@@ -250,7 +250,7 @@ static void report_missing(struct draft *draft, enum schema_scope scope, const s
 			continue;
 		finding = findings_add(draft->findings, map->place, path,
 				       "the key \"%s\" is missing", keys[i].name);
-		finding_fix(finding, "add %s: %s", keys[i].name, keys[i].format);
+		finding_fix(finding, "add \"%s:\" with %s", keys[i].name, keys[i].format);
 	}
 }
 
@@ -448,7 +448,7 @@ int schema_read(struct draft *draft, const struct document *document)
 	struct runbook_finding *finding;
 	int r;
 
-	if (!root) {
+	if (!root || (root->kind == NODE_NULL && root->length == 0)) {
 		finding = findings_add(draft->findings, (struct runbook_place){1, 1}, NULL,
 				       "the file is empty");
 		finding_fix(finding,

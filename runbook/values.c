@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define SHELL_WORDS_MAX 16 /* the scheduler splits at blanks and has no room for more */
+
 static bool is_scalar(const struct node *node)
 {
 	return node->kind != NODE_LIST && node->kind != NODE_MAP;
@@ -25,8 +27,10 @@ void report_type(struct draft *draft, const char *subject, const char *wanted, c
 		finding_fix(finding, "write %s, or remove the line", format);
 	} else if (is_scalar(node)) {
 		finding = findings_add(draft->findings, node->place, path,
-				       "%s must be %s, but %s is %s", subject, wanted,
-				       QUOTE(node->text), node_kind_name(node->kind));
+				       node->kind == NODE_TEXT ? "%s must be %s, but \"%s\" is %s"
+							       : "%s must be %s, but %s is %s",
+				       subject, wanted, QUOTE(node->text),
+				       node_kind_name(node->kind));
 		if (strcmp(wanted, "text") == 0)
 			finding_fix(finding, "quote it: \"%s\"", QUOTE(node->text));
 		else
@@ -124,6 +128,17 @@ int read_command(struct draft *draft, const struct schema_key *key, const struct
 	return check_text(draft, key, node, path) ? text_store(node, target) : 0;
 }
 
+static size_t words_count(const char *text)
+{
+	size_t n = 0;
+
+	for (text += strspn(text, " "); *text; text += strspn(text, " ")) {
+		text += strcspn(text, " ");
+		n++;
+	}
+	return n;
+}
+
 int read_shell(struct draft *draft, const struct schema_key *key, const struct node *node,
 	       const struct node_path *path, void *target)
 {
@@ -131,12 +146,19 @@ int read_shell(struct draft *draft, const struct schema_key *key, const struct n
 
 	if (!check_text(draft, key, node, path))
 		return 0;
-	if (text_printable(node->text))
-		return text_store(node, target);
-	finding = findings_add(draft->findings, node->place, path,
-			       "\"shell\" contains a control character");
-	finding_fix(finding, "write %s", key->format);
-	return 0;
+	if (!text_printable(node->text)) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"shell\" contains a control character");
+		finding_fix(finding, "write %s", key->format);
+		return 0;
+	}
+	if (words_count(node->text) > SHELL_WORDS_MAX) {
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"shell\" has more than %d words", SHELL_WORDS_MAX);
+		finding_fix(finding, "put the options into a script of the repository");
+		return 0;
+	}
+	return text_store(node, target);
 }
 
 /*
@@ -183,8 +205,10 @@ int read_network(struct draft *draft, const struct schema_key *key, const struct
 	struct runbook_finding *finding;
 	struct nearest nearest;
 
-	if (!check_text(draft, key, node, path))
+	if (node->kind != NODE_TEXT) {
+		report_type(draft, SUBJECT(key), key->format, "one of them", node, path);
 		return 0;
+	}
 	nearest = nearest_start(node->text);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(node->text, names[i]) == 0) {

@@ -234,11 +234,14 @@ static bool tag_fits(const yaml_char_t *tag, const char *core)
 
 static void report_tag(struct builder *builder, yaml_event_t *event, const yaml_char_t *tag)
 {
+	const char *name = (const char *)tag;
+	bool is_core = strncmp(name, TAG_PREFIX, strlen(TAG_PREFIX)) == 0;
 	struct runbook_finding *finding;
 
 	finding =
 		findings_add(builder->findings, place_of(event->start_mark), current_path(builder),
-			     "the tag \"%s\" is not allowed here", QUOTE((const char *)tag));
+			     "the tag \"%s%s\" is not allowed here", is_core ? "!!" : "",
+			     QUOTE(is_core ? name + strlen(TAG_PREFIX) : name));
 	finding_fix(finding, "remove it; quote a value to make it text");
 }
 

@@ -19,11 +19,10 @@ static const struct {
 	{"could not find expected ':'", true, "this line is no \"key: value\"",
 	 "write \"key: value\", indent text that belongs to the line above, or quote it"},
 	{"mapping values are not allowed in this context", false, "a \":\" is not expected here",
-	 "quote a value that contains \": \", and check the indentation of this line"},
-	{"did not find expected key", false, "a key is expected here",
-	 "start the keys of one map in the same column, and quote values that contain quotes"},
-	{"did not find expected '-' indicator", false, "a \"-\" is expected here",
-	 "start the entries of one list in the same column"},
+	 "quote a value that contains \": \", write a space after the \":\" of a key, and check "
+	 "the indentation"},
+	{"did not find expected key", false, "more text behind a value that has ended",
+	 "quote the whole value; a quote inside single quotes is written twice"},
 	{"block sequence entries are not allowed in this context", false,
 	 "a list entry is not expected here", "put the list on the line after its key, indented"},
 	{"block mapping keys are not allowed in this context", false, "a key is not expected here",
@@ -102,6 +101,21 @@ static unsigned tab_find(const char *data, size_t size, struct runbook_place pla
 	return 0;
 }
 
+/* Does the parser miss a key or a "-" where a line begins? Then its indentation is wrong. */
+static bool is_misaligned(const struct syntax_error *error, const char *data, size_t size)
+{
+	size_t length, i = 0;
+	const char *line = line_find(data, size, error->problem_place.line, &length);
+
+	if (strcmp(error->problem, "did not find expected '-' indicator") == 0)
+		return true;
+	if (!line || strcmp(error->problem, "did not find expected key") != 0)
+		return false;
+	while (i < length && line[i] == ' ')
+		i++;
+	return i + 1 == error->problem_place.column;
+}
+
 static struct runbook_place place_of_offset(const char *data, size_t offset)
 {
 	struct runbook_place place = {.line = 1, .column = 1};
@@ -144,6 +158,13 @@ void syntax_error_report(const struct syntax_error *error, const char *data, siz
 	tab = tab_find(data, size, error->problem_place);
 	if (tab) {
 		report_tab(error->problem_place, tab, findings);
+		return;
+	}
+	if (error->problem && is_misaligned(error, data, size)) {
+		finding = findings_add(findings, error->problem_place, NULL,
+				       "this line does not line up with what is above it");
+		finding_fix(finding, "start the keys of one map, and the \"-\" of one list, in the "
+				     "same column");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sentences); i++) {
