@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/delivery.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+#include "webhook/forge.h"
+#include "webhook/payload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void json_decref_fn(json_t **root)
+{
+	json_decref(*root);
+}
+#define cleanup_json __attribute__((cleanup(json_decref_fn)))
+
+/* Printable ASCII without blanks: the id becomes a key in the store and a log field. */
+static bool delivery_id_valid(const char *id)
+{
+	size_t length = strlen(id);
+
+	if (length < 1 || length > DELIVERY_ID_MAX)
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (id[i] <= ' ' || id[i] > '~')
+			return false;
+	}
+	return true;
+}
+
+static int delivery_id_read(const struct delivery *delivery, struct events *events,
+			    struct answer *answer)
+{
+	const enum header *wanted = delivery->hook->forge->delivery_headers;
+	const char *id = NULL;
+
+	for (size_t i = 0; !id && wanted[i] != HEADER_NUM; i++)
+		id = delivery->headers->values[wanted[i]];
+	if (!id || !delivery_id_valid(id)) {
+		answer_error(answer, 400, "header %s is %s; deliveries are told apart by it",
+			     header_name(wanted[0]), id ? "not a usable id" : "missing");
+		return 400;
+	}
+	strcpy(events->delivery_id, id);
+	return 0;
+}
+
+/* JSON of the body, whichever way it was sent. */
+static int payload_read(const struct delivery *delivery, json_t **ret_root, struct answer *answer)
+{
+	struct error error = ERROR_INIT;
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	int r;
+
+	if (delivery->form) {
+		r = payload_from_form(delivery->body, delivery->body_size, &text, &size, &error);
+		if (r == 0)
+			r = payload_parse(text, size, ret_root, &error);
+	} else {
+		r = payload_parse(delivery->body, delivery->body_size, ret_root, &error);
+	}
+	if (r == 0)
+		return 0;
+	answer_error(answer, r == -E2BIG ? 413 : r == -ENOMEM ? 503 : 400, "%s", error.text);
+	return (int)answer->status;
+}
+
+static const struct forge_event *event_find(const struct forge *forge, const char *name)
+{
+	for (const struct forge_event *event = forge->events; event->name; event++) {
+		if (strcmp(event->name, name) == 0)
+			return event;
+	}
+	return NULL;
+}
+
+static int events_extract(const struct delivery *delivery, const json_t *root,
+			  struct events *events, struct answer *answer)
+{
+	struct error error = ERROR_INIT;
+
+	(void)snprintf(events->name, sizeof(events->name), "push");
+	if (delivery->hook->forge->extract(root, events, &error) < 0) {
+		answer_error(answer, 400, "%s", error.text);
+		return 400;
+	}
+	if (events->n_events == 0) {
+		answer_ignored(answer, "the ref was deleted");
+		return 200;
+	}
+	return 0;
+}
+
+int delivery_check(const struct delivery *delivery, struct events *ret_events,
+		   struct answer *answer)
+{
+	const struct forge *forge = delivery->hook->forge;
+	const struct forge_event *event;
+	cleanup_json json_t *root = NULL;
+	const char *name;
+	int status;
+
+	ret_events->n_events = 0;
+	if (!forge) {
+		answer_error(answer, 501, "the provider of project %s is unknown; known are: %s",
+			     delivery->hook->project, forge_names());
+		return 501;
+	}
+	status = forge->verify(delivery, answer);
+	if (status == 0)
+		status = delivery_id_read(delivery, ret_events, answer);
+	if (status != 0)
+		return status;
+	if (forge->event_header != HEADER_NUM && !delivery->headers->values[forge->event_header]) {
+		answer_error(answer, 400, "header %s is missing", header_name(forge->event_header));
+		return 400;
+	}
+	status = payload_read(delivery, &root, answer);
+	if (status != 0)
+		return status;
+	name = forge->event_header != HEADER_NUM ? delivery->headers->values[forge->event_header]
+						 : payload_string(root, forge->event_path);
+	event = name ? event_find(forge, name) : NULL;
+	if (!event) {
+		answer_ignored(answer, "event %.*s", EVENT_NAME_MAX, name ? name : "(none)");
+		return 200;
+	}
+	if (event->action == EVENT_PING) {
+		answer_member(answer, 200, "pong", delivery->hook->project);
+		return 200;
+	}
+	return events_extract(delivery, root, ret_events, answer);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/forge.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+#include "webhook/payload.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct forge *const forges[] = {
+	&forge_github,
+};
+
+const struct forge *forge_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(forges); i++) {
+		if (strcmp(forges[i]->name, name) == 0)
+			return forges[i];
+	}
+	return NULL;
+}
+
+const char *forge_names(void)
+{
+	static _Thread_local char names[256];
+	size_t used = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(forges) && used < sizeof(names); i++)
+		used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", i ? ", " : "",
+					 forges[i]->name);
+	return names;
+}
+
+/* First line of @text, without control characters, cut between characters. */
+static void text_clean(char *out, size_t size, const char *text)
+{
+	size_t length = text ? strcspn(text, "\r\n") : 0;
+
+	if (length >= size) {
+		length = size - 1;
+		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+	}
+	for (size_t i = 0; i < length; i++)
+		out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
+	out[length] = '\0';
+	/* the other control characters (U+0080…) are two bytes: give such a text up */
+	if (!text_printable(out))
+		out[0] = '\0';
+}
+
+static bool commit_zero(const char *commit)
+{
+	return commit[strspn(commit, "0")] == '\0';
+}
+
+int event_add(struct events *events, const char *ref, const char *before, const char *after,
+	      const char *actor, const char *title, struct error *error)
+{
+	struct event *event;
+
+	if (!ref || strlen(ref) > REF_NAME_MAX || !ref_name_valid(ref))
+		return error_set(error, EBADMSG, "the payload has no valid \"ref\"");
+	if (!after || !commit_valid(after))
+		return error_set(error, EBADMSG,
+				 "the payload does not say which commit \"%s\" is at now", ref);
+	if (commit_zero(after))
+		return 0;
+	if (events->n_events == DELIVERY_EVENTS_MAX)
+		return error_set(error, EBADMSG, "the payload changes more than %d refs",
+				 DELIVERY_EVENTS_MAX);
+	event = &events->events[events->n_events++];
+	*event = (struct event){.ref = ""};
+	strcpy(event->ref, ref);
+	strcpy(event->after, after);
+	if (before && commit_valid(before))
+		strcpy(event->before, before);
+	text_clean(event->actor, sizeof(event->actor), actor);
+	text_clean(event->title, sizeof(event->title), title);
+	return 0;
+}
+
+int push_extract(const json_t *root, const struct push_paths *paths, struct events *events,
+		 struct error *error)
+{
+	const char *ref = payload_string(root, paths->ref);
+	const char *after = payload_string(root, paths->after);
+	const char *tag_commit = payload_string(root, paths->tag_commit);
+	const char *actor = NULL;
+
+	for (size_t i = 0; !actor && paths->actor[i]; i++)
+		actor = payload_string(root, paths->actor[i]);
+	if (ref && strncmp(ref, "refs/tags/", 10) == 0 && after && commit_valid(after) &&
+	    !commit_zero(after) && tag_commit && commit_valid(tag_commit))
+		after = tag_commit;
+	return event_add(events, ref, payload_string(root, paths->before), after, actor,
+			 payload_string(root, paths->title), error);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/service.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "webhook/forge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DRAIN_TICK_USEC (100 * USEC_PER_MSEC)
+#define LISTENING_MAX 64
+
+/* ---- ending listeners ---- */
+
+static bool service_done(const struct service *service)
+{
+	return service->stopping && !service->draining;
+}
+
+static void drain_tick(struct loop_timer *timer)
+{
+	struct service *service = container_of(timer, struct service, drain_timer);
+
+	for (struct listener **at = &service->draining; *at;) {
+		struct listener *listener = *at, *next = listener->next;
+
+		if (listener_stop(listener))
+			*at = next;
+		else
+			at = &listener->next;
+	}
+	if (service_done(service) || (service->stopping && now_usec() >= service->stop_usec)) {
+		loop_exit(service->loop, 0);
+		return;
+	}
+	if (service->draining)
+		(void)loop_timer_set(service->loop, &service->drain_timer,
+				     now_usec() + DRAIN_TICK_USEC, drain_tick);
+}
+
+static void listener_retire(struct service *service, struct listener *listener)
+{
+	listener_drain(listener);
+	listener->next = service->draining;
+	service->draining = listener;
+	(void)loop_timer_set(service->loop, &service->drain_timer, now_usec() + DRAIN_TICK_USEC,
+			     drain_tick);
+}
+
+void service_stop(struct service *service)
+{
+	if (service->stopping)
+		return;
+	service->stopping = true;
+	service->stop_usec = now_usec() + SERVICE_STOP_SEC * USEC_PER_SEC;
+	while (service->listeners) {
+		struct listener *listener = service->listeners;
+
+		service->listeners = listener->next;
+		listener_retire(service, listener);
+	}
+	if (!service->draining)
+		loop_exit(service->loop, 0);
+}
+
+/* ---- configuration ---- */
+
+static void configuration_reset(struct configuration *next)
+{
+	for (size_t i = 0; i < next->n_listening; i++) {
+		if (next->listening[i].fd >= 0)
+			(void)close(next->listening[i].fd);
+	}
+	free(next->listening);
+	(void)hook_set_unref(next->hooks);
+	*next = (struct configuration){.open = false};
+}
+
+/* Keep what serves the same socket already, begin what is new, retire the rest. */
+static void listeners_apply(struct service *service)
+{
+	struct configuration *next = &service->next;
+	struct listener *keep = NULL;
+
+	for (size_t i = 0; i < next->n_listening; i++) {
+		struct error error = ERROR_INIT;
+		struct listener *listener = NULL;
+
+		for (struct listener **at = &service->listeners; *at; at = &(*at)->next) {
+			if (!listener_serves(*at, next->listening[i].fd))
+				continue;
+			listener = *at;
+			*at = listener->next;
+			break;
+		}
+		if (!listener) {
+			if (listener_start(&service->server, next->listening[i].address,
+					   next->listening[i].fd, &listener, &error) < 0) {
+				log_error("%s", error.text);
+				continue;
+			}
+			next->listening[i].fd = -1; /* the listener's now */
+			log_info("taking webhooks on %s", listener->address);
+		}
+		listener->next = keep;
+		keep = listener;
+	}
+	while (service->listeners) {
+		struct listener *listener = service->listeners;
+
+		service->listeners = listener->next;
+		log_info("no longer taking webhooks on %s", listener->address);
+		listener_retire(service, listener);
+	}
+	service->listeners = keep;
+}
+
+static int begin_handle(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+
+	(void)message_get_u64(message);
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	configuration_reset(&service->next);
+	service->next.hooks = hook_set_new();
+	if (!service->next.hooks)
+		return -ENOMEM;
+	service->next.open = true;
+	return 0;
+}
+
+static int listen_handle(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	struct configuration *next = &service->next;
+	const char *address = message_get_string(message, 2048);
+	cleanup_close int fd = message_get_fd(message);
+	struct listening *listening;
+
+	if (message_end(message) < 0 || !next->open || next->n_listening >= LISTENING_MAX)
+		return -EBADMSG;
+	listening = reallocarray(next->listening, next->n_listening + 1, sizeof(*listening));
+	if (!listening)
+		return -ENOMEM;
+	next->listening = listening;
+	listening += next->n_listening++;
+	(void)snprintf(listening->address, sizeof(listening->address), "%s", address);
+	listening->fd = TAKE_FD(fd);
+	return 0;
+}
+
+static int hook_handle(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	const char *provider = message_get_string(message, 64);
+	size_t secret_size = 0;
+	const void *secret = message_get_bytes(message, &secret_size);
+	int r;
+
+	if (message_end(message) < 0 || !service->next.open)
+		return -EBADMSG;
+	if (secret_size == 0)
+		log_warning("project %s has no webhook secret: its deliveries will be refused; set "
+			    "Secret= or SecretFile= in its file",
+			    project);
+	if (!forge_find(provider))
+		log_error("project %s has the unknown provider \"%s\": its deliveries will be "
+			  "refused; known are: %s",
+			  project, provider, forge_names());
+	r = hook_set_add(service->next.hooks, project, provider, secret, secret_size);
+	if (r == -EEXIST)
+		log_error("project %s was configured twice, ignoring the second", project);
+	return r == -EEXIST ? 0 : r;
+}
+
+static int end_handle(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	struct configuration *next = &service->next;
+
+	(void)message_get_u64(message);
+	if (message_end(message) < 0 || !next->open)
+		return -EBADMSG;
+	if (!service->stopping) {
+		log_debug("%zu hooks are in force", next->hooks->n_hooks);
+		hook_store_replace(&service->server.hooks, TAKE_PTR(next->hooks));
+		listeners_apply(service);
+	}
+	configuration_reset(next);
+	return 0;
+}
+
+static int channel_handle(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t role = message_get_u64(message);
+	cleanup_close int fd = message_get_fd(message);
+
+	if (message_end(message) < 0 || role != ROLE_SCHEDULER)
+		return -EBADMSG;
+	if (service->stopping)
+		return 0;
+	return trigger_queue_connect(&service->server.triggers, TAKE_FD(fd));
+}
+
+static const struct message_handler daemon_handlers[] = {
+	{MESSAGE_CHANNEL, channel_handle},	{MESSAGE_CONFIG_BEGIN, begin_handle},
+	{MESSAGE_CONFIG_LISTEN, listen_handle}, {MESSAGE_CONFIG_HOOK, hook_handle},
+	{MESSAGE_CONFIG_END, end_handle},
+};
+
+static void daemon_gone(struct channel *channel)
+{
+	service_stop(channel->userdata);
+}
+
+int service_init(struct service *service, struct loop *loop, int fd, struct error *error)
+{
+	int r;
+
+	*service = (struct service){.loop = loop};
+	service->drain_timer = LOOP_TIMER_NULL;
+	service->server.hooks = HOOK_STORE_INIT;
+	service->server.bodies.max = WEBHOOK_BODIES_TOTAL_MAX;
+	r = connection_table_init(&service->server.connections, loop);
+	if (r == 0)
+		r = trigger_queue_init(&service->server.triggers, loop);
+	if (r < 0)
+		return error_errno(error, -r, "cannot make an eventfd");
+	r = channel_open(&service->daemon, loop, fd, ROLE_WEBHOOK, ROLE_DAEMON, daemon_handlers,
+			 ARRAY_SIZE(daemon_handlers), daemon_gone, service);
+	if (r < 0)
+		return error_errno(error, -r, "cannot serve the daemon's channel");
+	return 0;
+}
+
+void service_close(struct service *service)
+{
+	channel_close(&service->daemon);
+	configuration_reset(&service->next);
+	trigger_queue_close(&service->server.triggers);
+	/*
+	 * Listeners that still have connections keep their threads: those use what
+	 * is shared until the process ends, which is next.
+	 */
+	if (service->draining)
+		return;
+	hook_store_replace(&service->server.hooks, NULL);
+	connection_table_close(&service->server.connections);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "webhook/trigger.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define RETRY_AFTER_SEC 30
+
+static void queue_advance(struct trigger_queue *queue);
+
+static void answer_away(struct answer *answer, const char *why)
+{
+	answer_error(answer, 503, "%s; deliver again, a run that exists already is found by its id",
+		     why);
+	answer->retry_after_sec = RETRY_AFTER_SEC;
+}
+
+/* ---- the list of those that wait ---- */
+
+static void pending_append(struct trigger_queue *queue, struct trigger *trigger)
+{
+	trigger->next = NULL;
+	*queue->pending_last = trigger;
+	queue->pending_last = &trigger->next;
+}
+
+static struct trigger *pending_take(struct trigger_queue *queue, uint64_t serial)
+{
+	for (struct trigger **at = &queue->pending_first; *at; at = &(*at)->next) {
+		struct trigger *trigger = *at;
+
+		if (trigger->serial != serial)
+			continue;
+		*at = trigger->next;
+		if (queue->pending_last == &trigger->next)
+			queue->pending_last = at;
+		trigger->next = NULL;
+		return trigger;
+	}
+	return NULL;
+}
+
+/* Submission order is deadline order: waiting times are the same for all. */
+static uint64_t pending_deadline_usec(const struct trigger_queue *queue,
+				      const struct trigger *trigger)
+{
+	uint64_t deadline = trigger->submitted_usec + WEBHOOK_ACCEPT_DEADLINE_SEC * USEC_PER_SEC;
+	uint64_t away = trigger->submitted_usec > queue->away_since_usec ? trigger->submitted_usec
+									 : queue->away_since_usec;
+
+	if (!atomic_load(&queue->scheduler_up) &&
+	    away + WEBHOOK_SCHEDULER_WAIT_SEC * USEC_PER_SEC < deadline)
+		deadline = away + WEBHOOK_SCHEDULER_WAIT_SEC * USEC_PER_SEC;
+	return deadline;
+}
+
+static void pending_expired(struct loop_timer *timer)
+{
+	queue_advance(container_of(timer, struct trigger_queue, timer));
+}
+
+/* Answer what waited too long and set the timer for the next. */
+static void queue_advance(struct trigger_queue *queue)
+{
+	uint64_t now = now_usec();
+
+	while (queue->pending_first) {
+		struct trigger *trigger = queue->pending_first;
+		uint64_t deadline = pending_deadline_usec(queue, trigger);
+
+		if (deadline > now) {
+			(void)loop_timer_set(queue->loop, &queue->timer, deadline, pending_expired);
+			return;
+		}
+		(void)pending_take(queue, trigger->serial);
+		answer_away(&trigger->answer, atomic_load(&queue->scheduler_up)
+						      ? "the scheduler did not answer in time"
+						      : "the scheduler is away");
+		log_warning("project %s: delivery %s is answered 503: %s", trigger->project,
+			    trigger->events.delivery_id, trigger->answer.text);
+		trigger->done(trigger);
+	}
+	loop_timer_cancel(&queue->timer);
+}
+
+static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
+{
+	const struct event *event = &trigger->events.events[trigger->n_runs];
+	struct message *message = message_new(MESSAGE_TRIGGER, trigger->serial);
+	char id[DELIVERY_ID_MAX + 8];
+
+	if (!message)
+		return -ENOMEM;
+	/* one delivery with several refs becomes several triggers with an id each */
+	(void)snprintf(id, sizeof(id), "%s", trigger->events.delivery_id);
+	if (trigger->n_runs > 0)
+		(void)snprintf(id, sizeof(id), "%.*s#%u", DELIVERY_ID_MAX - 3,
+			       trigger->events.delivery_id, trigger->n_runs + 1);
+	message_put_string(message, trigger->project);
+	message_put_string(message, trigger->provider);
+	message_put_string(message, id);
+	message_put_string(message, trigger->events.name);
+	message_put_string(message, event->ref);
+	message_put_string(message, event->before);
+	message_put_string(message, event->after);
+	message_put_string(message, event->actor);
+	message_put_string(message, event->title);
+	return channel_send(&queue->channel, message);
+}
+
+/* A failed send is not an answer: the trigger waits for the next channel or its deadline. */
+static void trigger_start(struct trigger_queue *queue, struct trigger *trigger)
+{
+	int r;
+
+	trigger->serial = ++queue->serial;
+	pending_append(queue, trigger);
+	if (!atomic_load(&queue->scheduler_up))
+		return;
+	r = trigger_send(queue, trigger);
+	if (r < 0) /* @trigger may be answered by now: the channel can close in there */
+		log_warning("cannot send a delivery to the scheduler: %s", strerror(-r));
+}
+
+/* ---- what the scheduler says ---- */
+
+static void trigger_finish(struct trigger_queue *queue, struct trigger *trigger)
+{
+	trigger->done(trigger);
+	queue_advance(queue);
+}
+
+static void log_accepted(const struct trigger *trigger, const struct answer_run *run)
+{
+	char number[24];
+	const struct log_field fields[] = {
+		{"RUNBOOK_PROJECT", trigger->project},
+		{"RUNBOOK_RUN", number},
+		{"RUNBOOK_DELIVERY", trigger->events.delivery_id},
+	};
+
+	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)run->run);
+	log_fields(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields),
+		   "project %s: delivery %s is run %s%s", trigger->project,
+		   trigger->events.delivery_id, number, run->duplicate ? " already" : "");
+}
+
+static int accepted_handle(struct channel *channel, struct message *message)
+{
+	struct trigger_queue *queue = channel->userdata;
+	uint64_t run = message_get_u64(message);
+	uint64_t duplicate = message_get_u64(message);
+	/* a scheduler that knows the public address adds the run's page */
+	const char *url =
+		message->offset < message->length ? message_get_string(message, URL_MAX) : "";
+	struct trigger *trigger;
+
+	if (message_end(message) < 0 || message->serial > queue->serial || duplicate > 1)
+		return -EBADMSG;
+	trigger = pending_take(queue, message->serial);
+	if (!trigger)
+		return 0; /* answered 503 meanwhile */
+	trigger->runs[trigger->n_runs] =
+		(struct answer_run){.run = run, .duplicate = duplicate == 1};
+	log_accepted(trigger, &trigger->runs[trigger->n_runs]);
+	if (trigger->n_runs++ == 0) {
+		if (*url)
+			(void)snprintf(trigger->url, sizeof(trigger->url), "%s", url);
+		else
+			(void)snprintf(trigger->url, sizeof(trigger->url), "/api/v1/runs/%llu",
+				       (unsigned long long)run);
+	}
+	if (trigger->n_runs < trigger->events.n_events) {
+		/* behind those that came later, so its time starts anew as well */
+		trigger->submitted_usec = now_usec();
+		trigger_start(queue, trigger);
+		queue_advance(queue);
+		return 0;
+	}
+	answer_runs(&trigger->answer, trigger->runs, trigger->n_runs, trigger->url);
+	trigger_finish(queue, trigger);
+	return 0;
+}
+
+#define IGNORED_PREFIX "ignored: "
+
+static int refused_handle(struct channel *channel, struct message *message)
+{
+	struct trigger_queue *queue = channel->userdata;
+	uint64_t status = message_get_u64(message);
+	const char *reason = message_get_string(message, REASON_MAX);
+	struct trigger *trigger;
+
+	if (message_end(message) < 0 || message->serial > queue->serial ||
+	    (status != 200 && (status < 400 || status > 599)))
+		return -EBADMSG;
+	trigger = pending_take(queue, message->serial);
+	if (!trigger)
+		return 0;
+	if (strncmp(reason, IGNORED_PREFIX, strlen(IGNORED_PREFIX)) == 0)
+		reason += strlen(IGNORED_PREFIX);
+	if (status == 200)
+		answer_ignored(&trigger->answer, "%s", reason);
+	else
+		answer_error(&trigger->answer, (unsigned)status, "%s", reason);
+	if (status == 429 || status == 503)
+		trigger->answer.retry_after_sec = RETRY_AFTER_SEC;
+	log_notice("project %s: the scheduler refused delivery %s: %llu %s", trigger->project,
+		   trigger->events.delivery_id, (unsigned long long)status, reason);
+	trigger_finish(queue, trigger);
+	return 0;
+}
+
+static int hello_handle(struct channel *channel, struct message *message)
+{
+	struct trigger_queue *queue = channel->userdata;
+
+	atomic_store(&queue->scheduler_up, true);
+	for (struct trigger *trigger = queue->pending_first; trigger; trigger = trigger->next) {
+		if (trigger_send(queue, trigger) < 0)
+			break; /* closed again, and the list is not what it was */
+	}
+	queue_advance(queue);
+	return 0;
+}
+
+static const struct message_handler scheduler_handlers[] = {
+	{MESSAGE_HELLO, hello_handle},
+	{MESSAGE_TRIGGER_ACCEPTED, accepted_handle},
+	{MESSAGE_TRIGGER_REFUSED, refused_handle},
+};
+
+static void scheduler_gone(struct trigger_queue *queue)
+{
+	if (atomic_exchange(&queue->scheduler_up, false) || queue->away_since_usec == 0)
+		queue->away_since_usec = now_usec();
+	queue_advance(queue);
+}
+
+static void scheduler_closed(struct channel *channel)
+{
+	log_notice("the scheduler is away");
+	scheduler_gone(channel->userdata);
+}
+
+int trigger_queue_connect(struct trigger_queue *queue, int fd)
+{
+	channel_close(&queue->channel);
+	scheduler_gone(queue);
+	return channel_open(&queue->channel, queue->loop, fd, ROLE_WEBHOOK, ROLE_SCHEDULER,
+			    scheduler_handlers, ARRAY_SIZE(scheduler_handlers), scheduler_closed,
+			    queue);
+}
+
+/* ---- from the HTTP threads ---- */
+
+static void queue_wake(struct trigger_queue *queue)
+{
+	uint64_t one = 1;
+
+	/* a full counter means that it is awake already */
+	(void)!write(queue->wake_fd, &one, sizeof(one));
+}
+
+void trigger_submit(struct trigger_queue *queue, struct trigger *trigger)
+{
+	bool closed;
+
+	trigger->submitted_usec = now_usec();
+	trigger->n_runs = 0;
+	trigger->next = NULL;
+	pthread_mutex_lock(&queue->lock);
+	closed = queue->closed;
+	if (!closed) {
+		*queue->submitted_last = trigger;
+		queue->submitted_last = &trigger->next;
+	}
+	pthread_mutex_unlock(&queue->lock);
+	if (closed) {
+		answer_away(&trigger->answer, "this server is stopping");
+		trigger->done(trigger);
+		return;
+	}
+	queue_wake(queue);
+}
+
+static struct trigger *submitted_take(struct trigger_queue *queue)
+{
+	struct trigger *first;
+
+	pthread_mutex_lock(&queue->lock);
+	first = queue->submitted_first;
+	queue->submitted_first = NULL;
+	queue->submitted_last = &queue->submitted_first;
+	pthread_mutex_unlock(&queue->lock);
+	return first;
+}
+
+static void queue_woken(struct loop_file *file, uint32_t events)
+{
+	struct trigger_queue *queue = container_of(file, struct trigger_queue, wake);
+	struct trigger *trigger, *next;
+	uint64_t count;
+
+	(void)!read(queue->wake_fd, &count, sizeof(count));
+	for (trigger = submitted_take(queue); trigger; trigger = next) {
+		next = trigger->next;
+		trigger_start(queue, trigger);
+	}
+	queue_advance(queue);
+}
+
+int trigger_queue_init(struct trigger_queue *queue, struct loop *loop)
+{
+	*queue = (struct trigger_queue){.loop = loop, .wake_fd = -1};
+	queue->submitted_last = &queue->submitted_first;
+	queue->pending_last = &queue->pending_first;
+	queue->wake = LOOP_FILE_NULL;
+	queue->channel.file = LOOP_FILE_NULL;
+	queue->timer = LOOP_TIMER_NULL;
+	queue->away_since_usec = now_usec();
+	pthread_mutex_init(&queue->lock, NULL);
+	queue->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (queue->wake_fd < 0)
+		return -errno;
+	return loop_add(loop, &queue->wake, queue->wake_fd, EPOLLIN, queue_woken);
+}
+
+bool trigger_queue_pending(struct trigger_queue *queue)
+{
+	bool submitted;
+
+	pthread_mutex_lock(&queue->lock);
+	submitted = queue->submitted_first != NULL;
+	pthread_mutex_unlock(&queue->lock);
+	return submitted || queue->pending_first;
+}
+
+bool trigger_queue_up(struct trigger_queue *queue)
+{
+	return atomic_load(&queue->scheduler_up);
+}
+
+void trigger_queue_close(struct trigger_queue *queue)
+{
+	struct trigger *trigger, *next;
+
+	pthread_mutex_lock(&queue->lock);
+	queue->closed = true;
+	pthread_mutex_unlock(&queue->lock);
+	for (trigger = submitted_take(queue); trigger; trigger = next) {
+		next = trigger->next;
+		pending_append(queue, trigger);
+	}
+	for (trigger = queue->pending_first; trigger; trigger = next) {
+		next = trigger->next;
+		answer_away(&trigger->answer, "this server is stopping");
+		trigger->done(trigger);
+	}
+	queue->pending_first = NULL;
+	queue->pending_last = &queue->pending_first;
+	loop_timer_cancel(&queue->timer);
+	loop_remove(&queue->wake);
+	channel_close(&queue->channel);
+	atomic_store(&queue->scheduler_up, false);
+}

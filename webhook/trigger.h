@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef WEBHOOK_TRIGGER_H
+#define WEBHOOK_TRIGGER_H
+
+/*
+ * DOC: From HTTP threads to the scheduler
+ *
+ * An HTTP thread suspends its connection and submits a trigger. The main thread
+ * sends it to the scheduler and calls done() once, when the scheduler has
+ * committed it, refused it, or not answered in time.
+ *
+ * A trigger may be sent twice: the scheduler knows deliveries by their id. So
+ * triggers outlive a scheduler that dies under them, and go to its successor if
+ * one comes within WEBHOOK_SCHEDULER_WAIT_SEC. Most forges do not deliver again
+ * by themselves; a 503 would cost somebody a run.
+ */
+
+#include "common/loop.h"
+#include "common/message.h"
+#include "webhook/delivery.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WEBHOOK_SCHEDULER_WAIT_SEC 3
+
+/**
+ * struct trigger - one delivery on its way; owned by the request
+ * @project:  valid until done()
+ * @provider: static string
+ * @done:     called in the main thread, or in the submitting thread if
+ *            trigger_submit() refuses; @answer is filled then
+ */
+struct trigger {
+	const char *project;
+	const char *provider;
+	struct events events;
+	void (*done)(struct trigger *trigger);
+	struct answer answer;
+	/* internal */
+	struct trigger *next;
+	uint64_t serial;
+	uint64_t submitted_usec;
+	unsigned n_runs; /* events that are answered */
+	struct answer_run runs[DELIVERY_EVENTS_MAX];
+	char url[URL_MAX + 1];
+};
+
+struct trigger_queue {
+	struct loop *loop;
+	struct channel channel;
+	atomic_bool scheduler_up;
+	/* any thread, under the lock */
+	pthread_mutex_t lock;
+	struct trigger *submitted_first, **submitted_last;
+	bool closed;
+	/* main thread: sent or waiting for a scheduler, in order of submission */
+	struct trigger *pending_first, **pending_last;
+	uint64_t away_since_usec;
+	uint64_t serial;
+	int wake_fd;
+	struct loop_file wake;
+	struct loop_timer timer;
+};
+
+int trigger_queue_init(struct trigger_queue *queue, struct loop *loop);
+/** trigger_queue_close() - fail all with 503, accept no more */
+void trigger_queue_close(struct trigger_queue *queue);
+/** trigger_queue_pending() - main thread: are any waiting? */
+bool trigger_queue_pending(struct trigger_queue *queue);
+
+/** trigger_submit() - any thread; done() will be called exactly once */
+void trigger_submit(struct trigger_queue *queue, struct trigger *trigger);
+/** trigger_queue_connect() - main thread: @fd (taken over) is the way to the scheduler now */
+int trigger_queue_connect(struct trigger_queue *queue, int fd);
+/** trigger_queue_up() - any thread: is there a scheduler? */
+bool trigger_queue_up(struct trigger_queue *queue);
+
+#endif
