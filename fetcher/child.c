@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fetcher/child.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "common/names.h"
+#include "fetcher/mirror.h"
+#include "fetcher/remote.h"
+#include "fetcher/tree.h"
+#include "fetcher/unpack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct job {
+	const struct fetch_limits *limits;
+	struct fetch_result *result;
+	struct repository *repository; /* NULL for an upload */
+	struct remote remote;
+	char project[PROJECT_NAME_MAX + 1];
+	char ref[REF_NAME_MAX + 1];
+	char commit[COMMIT_HEX_MAX + 1];
+	int upload_fd;	/* -1 for a fetch */
+	int project_fd; /* lib/trees/<project>, locked */
+	char mirror_path[PATH_MAX];
+	char trees_path[PATH_MAX];
+};
+
+/* ---- confinement ---- */
+
+/* What libgit2 and libarchive do with files. */
+#define FILE_SYSCALLS                                                                              \
+	"openat", "openat2", "open", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",  \
+		"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink",     \
+		"readlinkat", "stat", "lstat", "access", "faccessat", "faccessat2", "getdents64",  \
+		"ftruncate", "fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat",    \
+		"chmod", "fchmod", "fchmodat", "flock", "getcwd", "statfs", "fadvise64", "umask",  \
+		"copy_file_range"
+
+/* Names are resolved and connections made; nobody connects to us. */
+#define NETWORK_SYSCALLS "socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl"
+
+static const char *const local_syscalls[] = {FILE_SYSCALLS, NULL};
+static const char *const network_syscalls[] = {FILE_SYSCALLS, NETWORK_SYSCALLS, NULL};
+
+/* What resolving a host name and checking a certificate read. */
+static const struct isolation_path network_paths[] = {
+	{.path = "/usr"},
+	{.path = "/lib"},
+	{.path = "/lib64"},
+	{.path = "/etc/ssl"},
+	{.path = "/etc/resolv.conf"},
+	{.path = "/run/systemd/resolve"},
+	{.path = "/etc/nsswitch.conf"},
+	{.path = "/etc/hosts"},
+	{.path = "/etc/host.conf"},
+	{.path = "/etc/gai.conf"},
+	{.path = "/etc/services"},
+	{.path = "/etc/ld.so.cache"},
+	{.path = "/dev/urandom"},
+};
+
+static int job_confine(struct job *job, struct error *error)
+{
+	struct isolation_path paths[ARRAY_SIZE(network_paths) + 3];
+	bool network = job->repository && job->remote.scheme != REMOTE_SCHEME_FILE;
+	size_t n = 0;
+	int r;
+
+	paths[n++] = (struct isolation_path){.path = job->trees_path, .write = true};
+	if (job->repository)
+		paths[n++] = (struct isolation_path){.path = job->mirror_path, .write = true};
+	if (job->repository && job->remote.scheme == REMOTE_SCHEME_FILE &&
+	    access(job->remote.path, F_OK) == 0)
+		paths[n++] = (struct isolation_path){.path = job->remote.path};
+	for (size_t i = 0; network && i < ARRAY_SIZE(network_paths); i++)
+		paths[n++] = network_paths[i];
+	r = isolate_filesystem(paths, n, error);
+	if (r == 0)
+		r = isolate_syscalls(network ? network_syscalls : local_syscalls, error);
+	return r;
+}
+
+/* ---- the work ---- */
+
+static int job_directory(const char *path, const char *project, const char *suffix, char *out)
+{
+	if (snprintf(out, PATH_MAX, "%s/%s%s", path, project, suffix) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return mkdir(out, 0750) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int job_prepare(struct job *job, const struct paths *paths)
+{
+	char state[PATH_MAX + 8];
+	int r;
+
+	(void)snprintf(state, sizeof(state), "%s/trees", paths->lib);
+	r = job_directory(state, job->project, "", job->trees_path);
+	(void)snprintf(state, sizeof(state), "%s/repos", paths->lib);
+	if (r == 0 && job->repository)
+		r = job_directory(state, job->project, ".git", job->mirror_path);
+	if (r == 0) {
+		job->project_fd =
+			open(job->trees_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = job->project_fd < 0 ? -errno : 0;
+	}
+	/* waits for a predecessor that is still being killed */
+	if (r == 0 && flock(job->project_fd, LOCK_EX) < 0)
+		r = -errno;
+	if (r < 0)
+		return fetch_fail(job->result, FETCH_UNREACHABLE,
+				  "cannot prepare the directories of project %s beneath %s: %s",
+				  job->project, paths->lib, strerror(-r));
+	return 0;
+}
+
+static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
+{
+	cleanup_tree struct tree tree = TREE_NULL;
+	char path[PATH_MAX + sizeof(tree.temporary)];
+	char hex[GIT_OID_HEXSZ + 1];
+	int r;
+
+	(void)git_oid_tostr(hex, sizeof(hex), id);
+	if (tree_exists(job->project_fd, hex)) {
+		tree_info_read(job->project_fd, hex, job->result);
+	} else {
+		r = tree_begin(&tree, job->project_fd, hex, job->result);
+		(void)snprintf(path, sizeof(path), "%s/%s", job->trees_path, tree.temporary);
+		if (r == 0)
+			r = tree_checkout(&tree, mirror->repository, id, job->ref, path,
+					  job->limits, job->result);
+		if (r == 0)
+			r = tree_commit(&tree, job->result);
+		if (r < 0)
+			return r;
+	}
+	memcpy(job->result->commit, hex, sizeof(hex));
+	job->result->outcome = FETCH_OK;
+	return 0;
+}
+
+static int no_such(struct job *job)
+{
+	if (*job->commit)
+		return fetch_fail(job->result, FETCH_NO_SUCH_COMMIT,
+				  "commit %s is not in %s: it is on no branch or tag (deleted or "
+				  "overwritten by a forced push?) and the server does not give it "
+				  "out by id; push again, or trigger with a branch",
+				  job->commit, job->repository->url);
+	return fetch_fail(job->result, FETCH_NO_SUCH_COMMIT,
+			  "%s has no %s; check the spelling, or push the branch first",
+			  job->repository->url, *job->ref ? job->ref : "default branch");
+}
+
+/* Find it in the mirror, over the network if need be, and check it out. */
+static int fetch_once(struct job *job, struct mirror *mirror)
+{
+	git_oid id;
+	int r = -ENOENT;
+
+	/* a branch moves, a commit does not */
+	if (*job->commit)
+		r = mirror_find(mirror, job->ref, job->commit, &id, job->result);
+	if (r == -ENOENT) {
+		r = mirror_update(mirror, job->ref, job->commit, job->result);
+		if (r == 0)
+			r = mirror_find(mirror, job->ref, job->commit, &id, job->result);
+		if (r == -ENOENT)
+			return no_such(job);
+	}
+	return r < 0 ? r : checkout(job, mirror, &id);
+}
+
+static int job_fetch(struct job *job)
+{
+	struct mirror mirror = {
+		.path = job->mirror_path,
+		.config = job->repository,
+		.remote = &job->remote,
+		.limits = job->limits,
+	};
+	int r = mirror_setup(job->limits, job->result);
+
+	if (r == 0)
+		r = mirror_open(&mirror, job->result);
+	if (r == 0)
+		r = fetch_once(job, &mirror);
+	if (r == -ENODATA) {
+		/* the mirror is a cache: damaged (a power cut), it is made anew, once */
+		log_warning("the mirror of %s lacks objects, fetching it anew: %s", job->project,
+			    job->result->error.text);
+		r = mirror_reset(&mirror, job->result);
+		if (r == 0)
+			r = fetch_once(job, &mirror);
+	}
+	mirror_close(&mirror);
+	return r;
+}
+
+static int job_unpack(struct job *job)
+{
+	cleanup_tree struct tree tree = TREE_NULL;
+	int r;
+
+	if (!tree_exists(job->project_fd, job->commit)) {
+		r = tree_begin(&tree, job->project_fd, job->commit, job->result);
+		if (r == 0)
+			r = unpack_tar(tree.fd, job->upload_fd, job->limits, job->result);
+		if (r == 0)
+			r = tree_commit(&tree, job->result);
+		if (r < 0)
+			return r;
+	}
+	memcpy(job->result->commit, job->commit, sizeof(job->commit));
+	job->result->outcome = FETCH_OK;
+	return 0;
+}
+
+/* ---- receiving the job ---- */
+
+static void field_read(struct message *message, char *out, size_t size)
+{
+	const char *text = message_get_string(message, size - 1);
+
+	memcpy(out, text, strlen(text) + 1);
+}
+
+/* The service has checked all of it; a job that is malformed is a bug in it. */
+static int job_receive(struct job *job)
+{
+	cleanup_message struct message *message = NULL;
+	struct error error = ERROR_INIT;
+
+	if (message_receive(CHANNEL_FD, &message) != 1)
+		return -EBADMSG;
+	if (message->type == MESSAGE_CONFIG_REPOSITORY) {
+		if (repository_read(message, &job->repository) < 0 ||
+		    remote_parse(job->repository->url, &job->remote, &error) < 0)
+			return -EBADMSG;
+		message = message_free(message);
+		if (message_receive(CHANNEL_FD, &message) != 1)
+			return -EBADMSG;
+	}
+	if (message->type != (job->repository ? MESSAGE_FETCH : MESSAGE_UNPACK))
+		return -EBADMSG;
+	field_read(message, job->project, sizeof(job->project));
+	if (job->repository)
+		field_read(message, job->ref, sizeof(job->ref));
+	field_read(message, job->commit, sizeof(job->commit));
+	if (!job->repository)
+		job->upload_fd = message_get_fd(message);
+	if (message_end(message) < 0 || !project_name_valid(job->project) ||
+	    (*job->commit && !commit_valid(job->commit)) ||
+	    (*job->ref && !ref_name_valid(job->ref)))
+		return -EBADMSG;
+	return 0;
+}
+
+static int result_send(const struct fetch_result *result)
+{
+	struct message *message = message_new(MESSAGE_FETCHED, 0);
+
+	if (!message)
+		return -ENOMEM;
+	message_put_u64(message, result->outcome);
+	message_put_string(message, result->commit);
+	message_put_string(message, result->title);
+	message_put_string(message, result->author);
+	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	return message_transmit(CHANNEL_FD, message);
+}
+
+static int job_run(struct job *job, const struct paths *paths)
+{
+	struct error error = ERROR_INIT;
+	int r = job_prepare(job, paths);
+
+	if (r == 0 && job_confine(job, &error) < 0)
+		r = fetch_fail(job->result, FETCH_UNREACHABLE, "cannot confine the fetch: %s",
+			       error.text);
+	if (r < 0)
+		return r;
+	return job->repository ? job_fetch(job) : job_unpack(job);
+}
+
+int child_run(const struct paths *paths, const struct fetch_limits *limits)
+{
+	struct fetch_result result = {.outcome = FETCH_UNREACHABLE};
+	struct job job = {.limits = limits, .result = &result, .upload_fd = -1, .project_fd = -1};
+	struct error error = ERROR_INIT;
+
+	/* the ids are the parent's already; undumpable does not outlive an exec */
+	if (isolate_fds(CHANNEL_FD, &error) < 0 ||
+	    isolate_user(role_user(ROLE_FETCHER), &error) < 0) {
+		log_error("fetch: %s", error.text);
+		return 1;
+	}
+	(void)umask(022);
+	/* names in a tar are UTF-8; libarchive converts to what the locale says */
+	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	if (job_receive(&job) < 0) {
+		log_error("fetch: malformed job");
+		return 1;
+	}
+	if (job_run(&job, paths) < 0 && result.outcome == FETCH_OK)
+		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed without a reason");
+	return result_send(&result) < 0;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fetcher/fetch.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
+{
+	va_list args;
+
+	result->outcome = outcome;
+	result->error.number = EINVAL;
+	va_start(args, format);
+	(void)vsnprintf(result->error.text, sizeof(result->error.text), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+const char *size_text(uint64_t bytes)
+{
+	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+	static char buffers[4][32];
+	static unsigned next;
+	char *out = buffers[next++ % ARRAY_SIZE(buffers)];
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1024 && unit + 1 < ARRAY_SIZE(units)) {
+		value /= 1024;
+		unit++;
+	}
+	(void)snprintf(out, sizeof(buffers[0]), unit ? "%.4g %s" : "%.0f %s", value, units[unit]);
+	return out;
+}
+
+/* Bytes of the printable character at @text, 0 if there is none. */
+static size_t printable_length(const char *text, size_t left)
+{
+	char character[5] = "";
+
+	for (size_t n = 1; n <= 4 && n <= left && text[n - 1]; n++) {
+		memcpy(character, text, n);
+		character[n] = '\0';
+		if (text_printable(character))
+			return n;
+	}
+	return 0;
+}
+
+void text_first_line(char *out, size_t size, const char *text, size_t length)
+{
+	static const char replacement[] = "\xef\xbf\xbd";
+	size_t used = 0;
+
+	while (length > 0 && (*text == '\n' || *text == '\r' || *text == ' ' || *text == '\t')) {
+		text++;
+		length--;
+	}
+	while (length > 0 && *text != '\n' && *text != '\0') {
+		size_t taken = printable_length(text, length);
+		const char *source = taken ? text : replacement;
+		size_t n = taken ? taken : sizeof(replacement) - 1;
+
+		if (*text == '\t') {
+			source = " ";
+			n = 1;
+		} else if (*text == '\r' && (length == 1 || text[1] == '\n')) {
+			break;
+		}
+		if (used + n >= size)
+			break;
+		memcpy(out + used, source, n);
+		used += n;
+		text += taken ? taken : 1;
+		length -= taken ? taken : 1;
+	}
+	while (used > 0 && out[used - 1] == ' ')
+		used--;
+	out[used] = '\0';
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FETCHER_FETCH_H
+#define FETCHER_FETCH_H
+
+/* What every part of the fetcher speaks of: the limits of one fetch and its result. */
+
+#include "common/error.h"
+#include "common/limits.h"
+#include "common/message_table.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FETCH_TITLE_MAX 200	   /* bytes of the commit's first line that are passed on */
+#define FETCH_AUTHOR_MAX 100	   /* bytes of the author's name */
+#define FETCH_DEPTH_MAX 256	   /* levels of directories */
+#define FETCH_NAME_MAX 255	   /* bytes of one name, as the file systems have it */
+#define FETCH_PATH_MAX 4000	   /* bytes from the top of the tree; tools need PATH_MAX */
+#define FETCH_SYMLINK_MAX 4095	   /* bytes of a symlink's target */
+#define FETCH_OBJECTS_MAX 30000000 /* objects in one pack */
+
+/**
+ * struct fetch_limits - bounds of one fetch; bytes unless the name says otherwise
+ *
+ * The defaults come from common/limits.h; the command line may lower them.
+ */
+struct fetch_limits {
+	uint64_t timeout_sec;
+	uint64_t pack;	       /* received from the remote */
+	uint64_t blob;	       /* one file */
+	uint64_t tree;	       /* all files of one commit or upload */
+	uint64_t tree_entries; /* files, directories and symlinks */
+};
+
+#define FETCH_LIMITS_INIT                                                                          \
+	((struct fetch_limits){                                                                    \
+		.timeout_sec = FETCH_TIMEOUT_SEC,                                                  \
+		.pack = FETCH_PACK_MAX,                                                            \
+		.blob = FETCH_BLOB_MAX,                                                            \
+		.tree = FETCH_TREE_BYTES_MAX,                                                      \
+		.tree_entries = FETCH_TREE_ENTRIES_MAX,                                            \
+	})
+
+/**
+ * struct fetch_result - the answer
+ * @outcome: FETCH_OK, or why not
+ * @commit:  full hex id; "" unless @outcome is FETCH_OK
+ * @title, @author: printable UTF-8, cut
+ * @error:   for people, with the fix; set unless FETCH_OK
+ */
+struct fetch_result {
+	enum fetch_outcome outcome;
+	char commit[COMMIT_HEX_MAX + 1];
+	char title[FETCH_TITLE_MAX + 1];
+	char author[FETCH_AUTHOR_MAX + 1];
+	struct error error;
+};
+
+/**
+ * fetch_fail() - set @outcome and its sentence
+ *
+ * Return: -EINVAL, so that a caller can `return fetch_fail(...)`.
+ */
+int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** size_text() - "1.5 GiB" of @bytes, into one of a few static buffers */
+const char *size_text(uint64_t bytes);
+
+/**
+ * text_first_line() - the first line of @text as a person may safely see it
+ * @out:    NUL-terminated, at most @size - 1 bytes, cut between characters
+ * @length: bytes of @text, which may be anything and need not end with NUL
+ *
+ * Leading blank lines are skipped as git does; what is not printable UTF-8
+ * becomes U+FFFD, a tab a space.
+ */
+void text_first_line(char *out, size_t size, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fetcher/service.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/message.h"
+#include "common/names.h"
+#include "fetcher/remote.h"
+#include "fetcher/tree.h"
+#include "fetcher/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define REQUESTS_MAX 20000
+#define REPOSITORIES_MAX 100000
+
+struct request {
+	struct request *next;
+	uint64_t serial;
+	uint64_t epoch; /* of the channel it came by */
+	bool upload;
+	int upload_fd;
+	char project[PROJECT_NAME_MAX + 1];
+	char ref[REF_NAME_MAX + 1];
+	char commit[COMMIT_HEX_MAX + 1];
+};
+
+struct slot {
+	struct service *service;
+	struct worker worker;
+	struct request *request; /* NULL while free */
+};
+
+struct repositories {
+	struct repository **list;
+	size_t n, room;
+};
+
+struct service {
+	const struct service_setup *setup;
+	struct loop *loop;
+	struct channel daemon;
+	struct channel scheduler;
+	uint64_t epoch; /* counts channels to the scheduler */
+	bool configured;
+	struct repositories repositories, pending;
+	struct request *first, *last;
+	size_t n_requests;
+	struct slot slots[FETCH_PARALLEL_MAX];
+};
+
+/* ---- configuration ---- */
+
+static void repositories_clear(struct repositories *repositories)
+{
+	for (size_t i = 0; i < repositories->n; i++)
+		(void)repository_free(repositories->list[i]);
+	free(repositories->list);
+	*repositories = (struct repositories){0};
+}
+
+static int repositories_add(struct repositories *repositories, struct repository *repository)
+{
+	if (repositories->n == REPOSITORIES_MAX)
+		return -E2BIG;
+	if (repositories->n == repositories->room) {
+		size_t room = repositories->room ? repositories->room * 2 : 16;
+		void *grown = realloc(repositories->list, room * sizeof(*repositories->list));
+
+		if (!grown)
+			return -ENOMEM;
+		repositories->list = grown;
+		repositories->room = room;
+	}
+	repositories->list[repositories->n++] = repository;
+	return 0;
+}
+
+static const struct repository *repository_find(const struct service *service, const char *project)
+{
+	for (size_t i = 0; i < service->repositories.n; i++) {
+		if (strcmp(service->repositories.list[i]->project, project) == 0)
+			return service->repositories.list[i];
+	}
+	return NULL;
+}
+
+/* ---- requests ---- */
+
+static struct request *request_free(struct request *request)
+{
+	if (!request)
+		return NULL;
+	if (request->upload_fd >= 0)
+		(void)close(request->upload_fd);
+	free(request);
+	return NULL;
+}
+
+static void request_push(struct service *service, struct request *request)
+{
+	request->next = NULL;
+	if (service->last)
+		service->last->next = request;
+	else
+		service->first = request;
+	service->last = request;
+	service->n_requests++;
+}
+
+/* Take the one behind @before (NULL: the first) out of the queue. */
+static struct request *request_take(struct service *service, struct request *before)
+{
+	struct request **link = before ? &before->next : &service->first;
+	struct request *request = *link;
+
+	*link = request->next;
+	if (service->last == request)
+		service->last = before;
+	service->n_requests--;
+	return request;
+}
+
+static void requests_drop(struct service *service)
+{
+	while (service->first)
+		(void)request_free(request_take(service, NULL));
+}
+
+static bool request_same(const struct request *a, const struct request *b)
+{
+	/* without a commit each request means "now" */
+	return *a->commit && a->upload == b->upload && strcmp(a->project, b->project) == 0 &&
+	       strcmp(a->commit, b->commit) == 0;
+}
+
+/* ---- answers ---- */
+
+/*
+ * A new open description for each answer: receivers must not share an offset.
+ * Return: descriptor, -ENOENT when there is none, or -errno with @result changed.
+ */
+static int runbook_open(const struct service *service, const char *project,
+			struct fetch_result *result)
+{
+	char path[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 16];
+	struct stat st;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%s/%s/runbook.yml", project, result->commit);
+	fd = open_beneath(service->setup->trees_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd == -ENOENT)
+		return fd;
+	if (fd == -ELOOP)
+		return fetch_fail(result, FETCH_REFUSED,
+				  "runbook.yml is a symlink; make it a regular file");
+	if (fd < 0)
+		return fetch_fail(result, FETCH_UNREACHABLE, "cannot open runbook.yml: %s",
+				  strerror(-fd));
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		(void)close(fd);
+		return fetch_fail(result, FETCH_REFUSED, "runbook.yml is no regular file");
+	}
+	return fd;
+}
+
+static void answer(struct service *service, const struct request *request,
+		   const struct fetch_result *given)
+{
+	struct fetch_result result = *given;
+	struct message *message;
+	cleanup_close int fd = -1;
+	bool ok;
+
+	if (request->epoch != service->epoch)
+		return; /* who asked is gone; the successor asks again */
+	if (result.outcome == FETCH_OK)
+		fd = runbook_open(service, request->project, &result);
+	ok = result.outcome == FETCH_OK;
+	message = message_new(MESSAGE_FETCHED, request->serial);
+	if (!message) {
+		channel_close(&service->scheduler); /* better asked again than never answered */
+		return;
+	}
+	message_put_u64(message, result.outcome);
+	message_put_string(message, ok ? result.commit : "");
+	message_put_string(message, ok ? result.title : "");
+	message_put_string(message, ok ? result.author : "");
+	message_put_string(message, ok ? "" : result.error.text);
+	if (fd >= 0)
+		message_put_fd(message, fd);
+	if (channel_send(&service->scheduler, message) < 0)
+		log_warning("an answer about %s could not be sent", request->project);
+}
+
+static void answer_failure(struct service *service, const struct request *request,
+			   enum fetch_outcome outcome, const char *text)
+{
+	struct fetch_result result = {.outcome = FETCH_OK};
+
+	(void)fetch_fail(&result, outcome, "%s", text);
+	answer(service, request, &result);
+}
+
+static void outcome_log(const struct request *request, const struct fetch_result *result)
+{
+	const struct log_field fields[] = {{"RUNBOOK_PROJECT", request->project}};
+
+	if (result->outcome == FETCH_OK)
+		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: %s %s at %s", request->project,
+			   request->upload ? "unpacked upload" : "fetched", result->commit,
+			   *request->ref ? request->ref : "no reference");
+	else
+		log_fields(LOG_LEVEL_WARNING, fields, 1, "%s: %s", request->project,
+			   result->error.text);
+}
+
+/* ---- working the queue off ---- */
+
+static void service_dispatch(struct service *service);
+
+static void on_worker_done(struct worker *worker)
+{
+	struct slot *slot = container_of(worker, struct slot, worker);
+	struct service *service = slot->service;
+	struct request *request = TAKE_PTR(slot->request);
+	struct request *before = NULL;
+
+	outcome_log(request, &worker->result);
+	answer(service, request, &worker->result);
+	for (struct request *r = service->first; r;) {
+		struct request *next = r->next;
+
+		if (request_same(request, r)) {
+			r = request_take(service, before);
+			answer(service, r, &worker->result);
+			(void)request_free(r);
+		} else {
+			before = r;
+		}
+		r = next;
+	}
+	(void)request_free(request);
+	service_dispatch(service);
+}
+
+static struct message *job_message(const struct request *request)
+{
+	struct message *message =
+		message_new(request->upload ? MESSAGE_UNPACK : MESSAGE_FETCH, request->serial);
+
+	if (!message)
+		return NULL;
+	message_put_string(message, request->project);
+	if (!request->upload)
+		message_put_string(message, request->ref);
+	message_put_string(message, request->commit);
+	if (request->upload)
+		message_put_fd(message, request->upload_fd);
+	return message;
+}
+
+/* Is the tree there already? Then nobody need be started. */
+static bool answer_from_tree(struct service *service, const struct request *request)
+{
+	struct fetch_result result = {.outcome = FETCH_OK};
+	cleanup_close int project_fd = -1;
+
+	if (!*request->commit)
+		return false;
+	project_fd =
+		open_beneath(service->setup->trees_fd, request->project, O_RDONLY | O_DIRECTORY, 0);
+	if (project_fd < 0 || !tree_exists(project_fd, request->commit))
+		return false;
+	memcpy(result.commit, request->commit, sizeof(request->commit));
+	tree_info_read(project_fd, request->commit, &result);
+	answer(service, request, &result);
+	return true;
+}
+
+/* The project's repository, or a failure that was answered. Return: 0, or -errno. */
+static int request_check(struct service *service, const struct request *request,
+			 const struct repository **ret_repository)
+{
+	const struct repository *repository = repository_find(service, request->project);
+	struct error error = ERROR_INIT;
+	struct remote remote;
+	char text[ERROR_TEXT_MAX];
+
+	if (request->upload)
+		return 0;
+	if (!repository || !*repository->url) {
+		(void)snprintf(text, sizeof(text),
+			       "project %s has no repository to fetch from; set its URL in the "
+			       "project's configuration",
+			       request->project);
+		answer_failure(service, request, FETCH_UNREACHABLE, text);
+		return -ENOENT;
+	}
+	if (remote_parse(repository->url, &remote, &error) < 0) {
+		answer_failure(service, request, FETCH_REFUSED, error.text);
+		return -EINVAL;
+	}
+	*ret_repository = repository;
+	return 0;
+}
+
+/* Start it, or answer it. Return: true when it now occupies @slot. */
+static bool request_start(struct service *service, struct slot *slot, struct request *request)
+{
+	const struct repository *repository = NULL;
+	struct error error = ERROR_INIT;
+	struct message *job;
+
+	if (answer_from_tree(service, request) || request_check(service, request, &repository) < 0)
+		return false;
+	job = job_message(request);
+	if (!job) {
+		answer_failure(service, request, FETCH_UNREACHABLE, "out of memory");
+		return false;
+	}
+	if (worker_start(&slot->worker, service->loop, service->setup, repository, job,
+			 on_worker_done, &error) < 0) {
+		log_error("%s: %s", request->project, error.text);
+		answer_failure(service, request, FETCH_UNREACHABLE, error.text);
+		return false;
+	}
+	slot->service = service;
+	slot->request = request;
+	return true;
+}
+
+static struct slot *slot_free_find(struct service *service)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++) {
+		if (!service->slots[i].request)
+			return &service->slots[i];
+	}
+	return NULL;
+}
+
+static bool project_busy(const struct service *service, const char *project)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++) {
+		const struct request *request = service->slots[i].request;
+
+		if (request && strcmp(request->project, project) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void service_dispatch(struct service *service)
+{
+	struct request *before = NULL;
+	struct slot *slot;
+
+	if (!service->configured)
+		return; /* just started: the projects are not known yet */
+	while ((slot = slot_free_find(service))) {
+		struct request *request = before ? before->next : service->first;
+
+		if (!request)
+			break;
+		if (project_busy(service, request->project)) {
+			before = request;
+			continue;
+		}
+		request = request_take(service, before);
+		if (!request_start(service, slot, request))
+			(void)request_free(request);
+	}
+}
+
+/* ---- the scheduler's messages ---- */
+
+static void field_read(struct message *message, char *out, size_t size)
+{
+	const char *text = message_get_string(message, size - 1);
+
+	memcpy(out, text, strlen(text) + 1);
+}
+
+static int request_receive(struct channel *channel, struct message *message, bool upload)
+{
+	struct service *service = channel->userdata;
+	struct request *request = calloc(1, sizeof(*request));
+	struct stat st;
+	int r = -EBADMSG;
+
+	if (!request)
+		return -ENOMEM;
+	request->serial = message->serial;
+	request->epoch = service->epoch;
+	request->upload = upload;
+	request->upload_fd = -1;
+	field_read(message, request->project, sizeof(request->project));
+	if (!upload)
+		field_read(message, request->ref, sizeof(request->ref));
+	field_read(message, request->commit, sizeof(request->commit));
+	if (upload)
+		request->upload_fd = message_get_fd(message);
+	if (message_end(message) < 0 || !project_name_valid(request->project))
+		goto out;
+	if (*request->commit && !commit_valid(request->commit))
+		goto out;
+	if (*request->ref && !ref_name_valid(request->ref))
+		goto out;
+	/* a FIFO or a socket would keep a child until its deadline */
+	if (upload && (strlen(request->commit) != 40 || fstat(request->upload_fd, &st) < 0 ||
+		       !S_ISREG(st.st_mode)))
+		goto out;
+	r = 0;
+	if (answer_from_tree(service, request))
+		goto out;
+	if (service->n_requests >= REQUESTS_MAX) {
+		answer_failure(service, request, FETCH_UNREACHABLE,
+			       "too many fetches wait already; trigger it again later");
+		goto out;
+	}
+	request_push(service, request);
+	service_dispatch(service);
+	return 0;
+out:
+	(void)request_free(request);
+	return r;
+}
+
+static int on_fetch(struct channel *channel, struct message *message)
+{
+	return request_receive(channel, message, false);
+}
+
+static int on_unpack(struct channel *channel, struct message *message)
+{
+	return request_receive(channel, message, true);
+}
+
+static const struct message_handler scheduler_handlers[] = {
+	{MESSAGE_FETCH, on_fetch},
+	{MESSAGE_UNPACK, on_unpack},
+};
+
+static void scheduler_forget(struct service *service)
+{
+	service->epoch++;
+	requests_drop(service);
+}
+
+static void on_scheduler_closed(struct channel *channel)
+{
+	scheduler_forget(channel->userdata);
+}
+
+/* ---- the daemon's messages ---- */
+
+static int on_channel(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t role = message_get_u64(message);
+	cleanup_close int fd = message_get_fd(message);
+
+	if (message_end(message) < 0 || role != ROLE_SCHEDULER)
+		return -EBADMSG;
+	channel_close(&service->scheduler);
+	scheduler_forget(service);
+	if (channel_open(&service->scheduler, service->loop, TAKE_FD(fd), ROLE_FETCHER,
+			 ROLE_SCHEDULER, scheduler_handlers, ARRAY_SIZE(scheduler_handlers),
+			 on_scheduler_closed, service) < 0)
+		log_error("the channel to the scheduler could not be opened");
+	return 0;
+}
+
+static int on_config_begin(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+
+	(void)message_get_u64(message);
+	repositories_clear(&service->pending);
+	return message_end(message);
+}
+
+static int on_config_repository(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	struct repository *repository = NULL;
+	int r = repository_read(message, &repository);
+
+	if (r < 0)
+		return r;
+	r = repositories_add(&service->pending, repository);
+	if (r < 0)
+		(void)repository_free(repository);
+	return r;
+}
+
+static int on_config_end(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+
+	(void)message_get_u64(message);
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	repositories_clear(&service->repositories);
+	service->repositories = service->pending;
+	service->pending = (struct repositories){0};
+	service->configured = true;
+	service_dispatch(service);
+	return 0;
+}
+
+static const struct message_handler daemon_handlers[] = {
+	{MESSAGE_CHANNEL, on_channel},
+	{MESSAGE_CONFIG_BEGIN, on_config_begin},
+	{MESSAGE_CONFIG_REPOSITORY, on_config_repository},
+	{MESSAGE_CONFIG_END, on_config_end},
+};
+
+static void on_daemon_closed(struct channel *channel)
+{
+	struct service *service = channel->userdata;
+
+	loop_exit(service->loop, 0);
+}
+
+/* ---- life ---- */
+
+/* Children that run are killed by the kernel when we are gone (PR_SET_PDEATHSIG). */
+static void service_clear(struct service *service)
+{
+	channel_close(&service->scheduler);
+	channel_close(&service->daemon);
+	requests_drop(service);
+	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
+		(void)request_free(service->slots[i].request);
+	repositories_clear(&service->repositories);
+	repositories_clear(&service->pending);
+	(void)loop_free(service->loop);
+	free(service);
+}
+
+int service_run(const struct service_setup *setup)
+{
+	struct service *service = calloc(1, sizeof(*service));
+	int r;
+
+	if (!service)
+		return 1;
+	service->setup = setup;
+	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
+		service->slots[i].worker = WORKER_NULL;
+	r = loop_new(&service->loop);
+	if (r == 0)
+		r = channel_open(&service->daemon, service->loop, CHANNEL_FD, ROLE_FETCHER,
+				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),
+				 on_daemon_closed, service);
+	if (r == 0)
+		r = loop_run(service->loop);
+	if (r < 0)
+		log_error("the fetcher cannot serve: %s", strerror(-r));
+	service_clear(service);
+	return r < 0;
+}

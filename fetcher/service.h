@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef FETCHER_SERVICE_H
+#define FETCHER_SERVICE_H
+
+/*
+ * DOC: The service
+ *
+ * Takes FETCH and UNPACK from the scheduler, keeps them in a queue, and works
+ * them off with at most FETCH_PARALLEL_MAX children (child.h), one per project.
+ * A commit whose tree is there already is answered without a child. Requests
+ * for the same commit share one child. The service itself parses nothing that
+ * came from a repository: it re-checks the child's short answer and opens
+ * runbook.yml, whose bytes the scheduler reads.
+ *
+ * A new channel to the scheduler drops the queue of the old one (the scheduler
+ * asks again); children that run go on, their trees will be found.
+ */
+
+#include "common/paths.h"
+#include "fetcher/fetch.h"
+
+struct service;
+
+/**
+ * struct service_setup - what main() prepared before the process was confined
+ * @exe_fd:   our own program, for the children
+ * @trees_fd: lib/trees
+ */
+struct service_setup {
+	const struct paths *paths;
+	const struct fetch_limits *limits;
+	int exe_fd;
+	int trees_fd;
+};
+
+/** service_run() - serve the daemon on CHANNEL_FD until it goes away. Return: exit code. */
+int service_run(const struct service_setup *setup);
+
+#endif

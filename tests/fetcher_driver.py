@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Plays daemon and scheduler to one runbook-fetcher and prints its answers as JSON lines.
+
+    fetcher_driver.py --root DIR [--project NAME] [--url URL] [--user U] [--password P]
+        [--key FILE] [--known-hosts FILE] [--option=--timeout=3]... REQUEST...
+
+REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, or tar:FILE@ID for an upload. All are
+sent at once; the answers are printed in the order of the requests.
+"""
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import fake_peer  # noqa: E402
+
+OUTCOMES = ["ok", "no-such-commit", "unreachable", "refused"]
+
+
+def read_file(path):
+    if not path:
+        return b""
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def answer_of(message):
+    outcome = OUTCOMES[message.u()]
+    answer = {"outcome": outcome, "commit": message.s(), "title": message.s(),
+              "author": message.s(), "error": message.s(), "runbook": None}
+    if message.fds:
+        with os.fdopen(message.fds[0], "rb") as file:
+            answer["runbook"] = file.read().decode()
+    return answer
+
+
+class Fetcher(fake_peer.Child):
+    """A fetcher with its configuration and a channel to a scheduler."""
+
+    def __init__(self, root, repositories, options=()):
+        super().__init__("runbook-fetcher", "fetcher", ["--root", root, *options])
+        self.configure(*[("CONFIG_REPOSITORY", *fields) for fields in repositories])
+        self.scheduler = self.connect("scheduler")
+
+    def request(self, serial, project, text):
+        if text.startswith("tar:"):
+            path, name = text[4:].rsplit("@", 1)
+            fd = os.open(path, os.O_RDONLY)
+            self.scheduler.send("UNPACK", serial, project, name, fds=[fd])
+            os.close(fd)
+        else:
+            ref, _, commit = text.partition("@")
+            self.scheduler.send("FETCH", serial, project, ref, commit)
+
+    def answers(self, count, timeout):
+        found = {}
+        while len(found) < count:
+            message = self.scheduler.receive(timeout)
+            if message is None:
+                raise EOFError("the fetcher closed the channel")
+            assert message.name == "FETCHED", message.name
+            found[message.serial] = answer_of(message)
+        return found
+
+    def children(self):
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        with open(path, encoding="ascii") as file:
+            return [int(pid) for pid in file.read().split()]
+
+    def kill_child(self, deadline=10):
+        """Kill the first fetching process that shows up. Return: its pid."""
+        end = time.monotonic() + deadline
+        while time.monotonic() < end:
+            for pid in self.children():
+                os.kill(pid, signal.SIGKILL)
+                return pid
+            time.sleep(0.002)
+        raise TimeoutError("no child")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--project", default="demo")
+    parser.add_argument("--url", default="")
+    parser.add_argument("--user", default="")
+    parser.add_argument("--password", default="")
+    parser.add_argument("--key")
+    parser.add_argument("--known-hosts")
+    parser.add_argument("--option", action="append", default=[])
+    parser.add_argument("--timeout", type=float, default=120)
+    parser.add_argument("--kill-child", action="store_true", help="kill the first one, ask again")
+    parser.add_argument("requests", nargs="+")
+    arguments = parser.parse_args()
+    repository = (arguments.project, arguments.url, arguments.user, arguments.password.encode(),
+                  read_file(arguments.key), read_file(arguments.known_hosts).decode())
+    fetcher = Fetcher(arguments.root, [repository] if arguments.url else [], arguments.option)
+    try:
+        for serial, text in enumerate(arguments.requests, 1):
+            fetcher.request(serial, arguments.project, text)
+        if arguments.kill_child:
+            fetcher.kill_child()
+        found = fetcher.answers(len(arguments.requests), arguments.timeout)
+        for serial in sorted(found):
+            print(json.dumps(found[serial], ensure_ascii=False))
+    finally:
+        status = fetcher.stop()
+        if status != 0:
+            print(f"the fetcher ended with {status}", file=sys.stderr)
+            sys.exit(1)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except (OSError, EOFError, TimeoutError, subprocess.SubprocessError) as failure:
+        sys.exit(f"fetcher_driver: {failure!r}")
