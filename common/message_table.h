@@ -93,8 +93,9 @@ enum process_role {
 	/* s project, s provider, s delivery id, s event, s ref, s before, s after, s actor, */       \
 	/* s title */                                                                                 \
 	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
-	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit */         \
-	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 64, 0)                                      \
+	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */  \
+	/* if a public URL is configured, s the run's page */                                         \
+	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 4096, 0)                                    \
 	/* u HTTP status, s reason */                                                                 \
 	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                     \
                                                                                                       \
