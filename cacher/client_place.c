@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cacher/client_place.h"
+
+#include "cacher/client_pax.h"
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+
+#define REMOVE_DEPTH_MAX (PAX_DEPTH_MAX + 2)
+#define COPY_STEP (64u * 1024u * 1024u)
+
+/* a destination: the directory that holds it, its name, and the temporary name */
+struct place {
+	int dir_fd;
+	char base[NAME_MAX + 1];
+	char temporary[NAME_MAX + 1];
+};
+
+static void place_close(struct place *place)
+{
+	if (place->dir_fd >= 0)
+		(void)close(place->dir_fd);
+}
+
+#define cleanup_place __attribute__((cleanup(place_close)))
+
+static int place_open(struct place *place, const char *destination, struct error *error)
+{
+	char parent[PATH_MAX];
+	size_t length = strlen(destination);
+	const char *slash, *base;
+
+	while (length > 1 && destination[length - 1] == '/')
+		length--;
+	if (length == 0 || length >= sizeof(parent))
+		return error_set(error, EINVAL, "the destination \"%s\" is no usable path",
+				 destination);
+	memcpy(parent, destination, length);
+	parent[length] = '\0';
+	slash = strrchr(parent, '/');
+	base = slash ? slash + 1 : parent;
+	if (strlen(base) > NAME_MAX)
+		return error_set(error, ENAMETOOLONG, "the destination %s has a name too long",
+				 destination);
+	memcpy(place->base, base, strlen(base) + 1);
+	if (slash)
+		parent[slash == parent ? 1 : slash - parent] = '\0';
+	place->dir_fd = open(slash ? parent : ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place->dir_fd < 0)
+		return error_errno(error, errno, "cannot write to %s", slash ? parent : ".");
+	(void)snprintf(place->temporary, sizeof(place->temporary), ".cacher-%d", (int)getpid());
+	return 0;
+}
+
+/* ---- files ---- */
+
+/* In the kernel where it can, by sendfile(2) where the file systems differ. */
+static int copy_contents(int in_fd, int out_fd, uint64_t size)
+{
+	bool across = false;
+	uint64_t left = size;
+	off_t offset = 0;
+
+	while (left > 0) {
+		size_t want = left < COPY_STEP ? left : COPY_STEP;
+		ssize_t n = across ? sendfile(out_fd, in_fd, &offset, want)
+				   : copy_file_range(in_fd, &offset, out_fd, NULL, want, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && !across &&
+		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EPERM ||
+		     errno == EOPNOTSUPP)) {
+			across = true;
+			continue;
+		}
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO; /* shorter than the service said */
+		left -= (uint64_t)n;
+	}
+	return 0;
+}
+
+int client_place_file(int fd, const struct cacher_answer *head, const char *destination,
+		      struct error *error)
+{
+	const struct timespec times[2] = {
+		{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = head->mtime_sec, .tv_nsec = (long)head->mtime_nsec}};
+	cleanup_place struct place place = {.dir_fd = -1};
+	cleanup_close int out_fd = -1;
+	struct stat status;
+	int r = place_open(&place, destination, error);
+
+	if (r < 0)
+		return r;
+	if (fstatat(place.dir_fd, place.base, &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(status.st_mode))
+		return error_set(error, EISDIR,
+				 "%s is a directory: name the file to be written, such as %s/NAME",
+				 destination, destination);
+	(void)unlinkat(place.dir_fd, place.temporary, 0);
+	out_fd = openat(place.dir_fd, place.temporary,
+			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (out_fd < 0)
+		return error_errno(error, errno, "cannot make a file beside %s", destination);
+	r = copy_contents(fd, out_fd, head->size);
+	if (r == 0 && (fchmod(out_fd, head->mode & 07777) < 0 || futimens(out_fd, times) < 0))
+		r = -errno;
+	if (r == 0 && renameat(place.dir_fd, place.temporary, place.dir_fd, place.base) < 0)
+		r = -errno;
+	if (r < 0) {
+		(void)unlinkat(place.dir_fd, place.temporary, 0);
+		return error_errno(error, -r, "cannot write %s", destination);
+	}
+	return 0;
+}
+
+/* ---- directories ---- */
+
+static void remove_beneath(int dir_fd, const char *name, unsigned depth)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	int fd;
+
+	if (unlinkat(dir_fd, name, 0) == 0 || depth > REMOVE_DEPTH_MAX)
+		return;
+	/* a directory that may not be entered; when this fails, the next call says so */
+	if (fchmodat(dir_fd, name, 0700, 0) < 0)
+		return;
+	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		if (fd >= 0)
+			(void)close(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			remove_beneath(dirfd(dir), entry->d_name, depth + 1);
+	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
+}
+
+static int merge(int from_fd, int to_fd, const char *shown, struct error *error);
+
+/* A name that exists on both sides as a directory is merged, everything else moved. */
+static int merge_entry(int from_fd, int to_fd, const char *name, const char *shown,
+		       struct error *error)
+{
+	cleanup_close int from_sub = -1;
+	cleanup_close int to_sub = -1;
+	struct stat status;
+
+	if (renameat(from_fd, name, to_fd, name) == 0)
+		return 0;
+	if (errno != ENOTEMPTY && errno != EEXIST)
+		return error_errno(error, errno, "cannot write %s in %s", name, shown);
+	from_sub = openat(from_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	to_sub = openat(to_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (from_sub < 0 || to_sub < 0 || fstat(from_sub, &status) < 0)
+		return error_errno(error, errno, "cannot merge %s in %s", name, shown);
+	if (merge(from_sub, to_sub, shown, error) < 0)
+		return -error->number;
+	if (fchmod(to_sub, status.st_mode & 07777) < 0)
+		return error_errno(error, errno, "cannot set the mode of %s in %s", name, shown);
+	return 0;
+}
+
+static int merge(int from_fd, int to_fd, const char *shown, struct error *error)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	int fd = openat(from_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	dir = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!dir) {
+		if (fd >= 0)
+			(void)close(fd);
+		return error_errno(error, errno, "cannot merge into %s", shown);
+	}
+	while (errno = 0, (entry = readdir(dir))) {
+		int r;
+
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		r = merge_entry(from_fd, to_fd, entry->d_name, shown, error);
+		if (r < 0)
+			return r;
+	}
+	return errno ? error_errno(error, errno, "cannot merge into %s", shown) : 0;
+}
+
+/* Unpack within a directory that exists already and move the contents into place. */
+static int place_merged(int fd, const char *destination, struct error *error)
+{
+	cleanup_close int to_fd = open(destination, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int from_fd = -1;
+	char temporary[64];
+	int r;
+
+	if (to_fd < 0)
+		return error_errno(error, errno, "cannot open %s", destination);
+	(void)snprintf(temporary, sizeof(temporary), ".cacher-%d", (int)getpid());
+	remove_beneath(to_fd, temporary, 0);
+	if (mkdirat(to_fd, temporary, 0700) < 0)
+		return error_errno(error, errno, "cannot write to %s", destination);
+	from_fd = openat(to_fd, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = from_fd < 0 ? error_errno(error, errno, "cannot write to %s", destination)
+			: pax_read_directory(fd, from_fd, error);
+	if (r == 0)
+		r = merge(from_fd, to_fd, destination, error);
+	remove_beneath(to_fd, temporary, 0);
+	return r;
+}
+
+int client_place_directory(int fd, const char *destination, struct error *error)
+{
+	cleanup_place struct place place = {.dir_fd = -1};
+	cleanup_close int out_fd = -1;
+	struct stat status;
+	int r;
+
+	if (stat(destination, &status) == 0) {
+		if (S_ISDIR(status.st_mode))
+			return place_merged(fd, destination, error);
+		return error_set(error, ENOTDIR,
+				 "%s exists and is no directory: remove it, or give another name",
+				 destination);
+	}
+	r = place_open(&place, destination, error);
+	if (r < 0)
+		return r;
+	remove_beneath(place.dir_fd, place.temporary, 0);
+	if (mkdirat(place.dir_fd, place.temporary, 0700) < 0)
+		return error_errno(error, errno, "cannot make a directory beside %s", destination);
+	out_fd = openat(place.dir_fd, place.temporary,
+			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = out_fd < 0 ? error_errno(error, errno, "cannot open a directory beside %s", destination)
+		       : pax_read_directory(fd, out_fd, error);
+	if (r == 0 && renameat(place.dir_fd, place.temporary, place.dir_fd, place.base) < 0)
+		r = error_errno(error, errno, "cannot write %s", destination);
+	if (r < 0)
+		remove_beneath(place.dir_fd, place.temporary, 0);
+	return r;
+}

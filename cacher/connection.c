@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cacher/connection.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/loop.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/uio.h>
+
+#define COPY_BYTES (256u * 1024u)
+#define FUSE_MAGIC 0x65735546L
+
+/* what a request ends with; error->text is shown to the person */
+struct outcome {
+	enum cacher_status status;
+	struct store_entry entry;
+	int fd; /* passed with the answer, owned */
+};
+
+/* ---- bytes with deadlines ---- */
+
+static int wait_for(const struct connection *connection, short events, uint64_t deadline_usec)
+{
+	struct pollfd poll_fd = {.fd = connection->fd, .events = events};
+
+	for (;;) {
+		uint64_t now = now_usec();
+		int r;
+
+		if (atomic_load(connection->cancelled))
+			return -ECANCELED;
+		if (now >= deadline_usec)
+			return -ETIMEDOUT;
+		r = poll(&poll_fd, 1, (int)((deadline_usec - now) / USEC_PER_MSEC + 1));
+		if (r < 0 && errno != EINTR)
+			return -errno;
+		if (r > 0)
+			return 0;
+	}
+}
+
+/* Take the descriptor out of a control message; more than one was cut off by the kernel. */
+static void take_fd(struct msghdr *message, int *ret_fd)
+{
+	struct cmsghdr *head = CMSG_FIRSTHDR(message);
+	int fd;
+
+	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS ||
+	    head->cmsg_len < CMSG_LEN(sizeof(int)))
+		return;
+	memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+	if (ret_fd && *ret_fd < 0)
+		*ret_fd = fd;
+	else
+		(void)close(fd);
+}
+
+/* Exactly @size bytes. @ret_fd: NULL, or what came with them. Return: 0 or -errno. */
+static int receive_all(const struct connection *connection, void *data, size_t size, int *ret_fd,
+		       uint64_t deadline_usec)
+{
+	size_t done = 0;
+
+	while (done < size) {
+		union {
+			struct cmsghdr align;
+			char bytes[CMSG_SPACE(sizeof(int))];
+		} control;
+		struct iovec part = {(uint8_t *)data + done, size - done};
+		struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+		ssize_t n;
+		int r;
+
+		if (ret_fd) {
+			message.msg_control = control.bytes;
+			message.msg_controllen = sizeof(control.bytes);
+		}
+		n = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+		if (n < 0 && errno == EAGAIN) {
+			r = wait_for(connection, POLLIN, deadline_usec);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -ECONNRESET;
+		if (ret_fd)
+			take_fd(&message, ret_fd);
+		done += (size_t)n;
+	}
+	return 0;
+}
+
+static int send_answer(const struct connection *connection, const struct cacher_answer *head,
+		       const char *text, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec parts[2] = {{(void *)head, sizeof(*head)}, {(void *)text, head->text_length}};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	uint64_t deadline = now_usec() + CONNECTION_STALL_SEC * USEC_PER_SEC;
+	ssize_t n;
+	int r;
+
+	if (fd >= 0) {
+		struct cmsghdr *control_head;
+
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		control_head = CMSG_FIRSTHDR(&message);
+		control_head->cmsg_level = SOL_SOCKET;
+		control_head->cmsg_type = SCM_RIGHTS;
+		control_head->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(control_head), &fd, sizeof(int));
+	}
+	/* an answer is far smaller than the socket's buffer: it goes whole or not at all */
+	for (;;) {
+		n = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n >= 0)
+			return 0;
+		if (errno != EAGAIN && errno != EINTR)
+			return -errno;
+		r = wait_for(connection, POLLOUT, deadline);
+		if (r < 0)
+			return r;
+	}
+}
+
+int connection_hello(int fd)
+{
+	const struct cacher_answer hello = {
+		.magic = CACHER_MAGIC, .status = CACHER_HELLO, .version = CACHER_VERSION};
+	ssize_t n = send(fd, &hello, sizeof(hello), MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	return n < 0 ? -errno : 0;
+}
+
+/* ---- requests ---- */
+
+int request_parse(const struct cacher_request *head, const char *key,
+		  struct parsed_request *ret_request, struct error *error)
+{
+	struct parsed_request request = {
+		.verb = (enum cacher_verb)head->verb,
+		.kind = (enum cacher_kind)head->kind,
+		.mode = head->mode & 07777,
+	};
+	bool needs_key = head->verb != CACHER_LS;
+	bool needs_kind = head->verb == CACHER_PUT;
+
+	if (head->magic != CACHER_MAGIC)
+		return error_set(error, EINVAL, "this is no request of cacher");
+	if (head->version != CACHER_VERSION)
+		return error_set(error, EINVAL,
+				 "this cacher speaks version %u, the service %u: use the cacher "
+				 "that runbookd installed",
+				 head->version, CACHER_VERSION);
+	if (head->verb == 0 || head->verb >= CACHER_NUM_VERBS || head->reserved ||
+	    head->kind >= CACHER_NUM_KINDS || (head->kind != CACHER_KIND_NONE) != needs_kind)
+		return error_set(error, EINVAL, "malformed request");
+	if (head->key_length > ARTIFACT_KEY_MAX)
+		return error_set(error, EINVAL, "a key has at most %d bytes, not %u",
+				 ARTIFACT_KEY_MAX, head->key_length);
+	memcpy(request.key, key, head->key_length);
+	if (!needs_key && head->key_length)
+		return error_set(error, EINVAL, "malformed request");
+	if (needs_key &&
+	    (memchr(key, '\0', head->key_length) || !artifact_key_valid(request.key))) {
+		char shown[4 * ARTIFACT_KEY_MAX + 1];
+
+		text_escape(shown, 200, request.key);
+		return error_set(
+			error, EINVAL,
+			"\"%s\" is no key: use 1 to %d letters, digits and . _ - / without "
+			"\"..\", such as build/app",
+			shown, ARTIFACT_KEY_MAX);
+	}
+	*ret_request = request;
+	return 0;
+}
+
+static enum cacher_status status_of(int outcome)
+{
+	switch (outcome) {
+	case 0:
+		return CACHER_OK;
+	case STORE_E_NO_KEY:
+		return CACHER_NO_KEY;
+	case STORE_E_OVER_LIMIT:
+		return CACHER_OVER_LIMIT;
+	case -EINVAL:
+	case -ESTALE:
+		return CACHER_INVALID;
+	default:
+		return CACHER_FAILED;
+	}
+}
+
+/* ---- put ---- */
+
+/*
+ * Only files that a disk or memory holds. Reading one of the others can wait
+ * for ever (FUSE) or yields what no size announced (proc, sysfs).
+ */
+static int check_file(int fd, struct stat *ret_status, struct error *error)
+{
+	static const long refused[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,	    FUSE_MAGIC,
+				       DEBUGFS_MAGIC,	   TRACEFS_MAGIC,   CGROUP2_SUPER_MAGIC,
+				       CGROUP_SUPER_MAGIC, SECURITYFS_MAGIC};
+	int flags = fcntl(fd, F_GETFL);
+	struct statfs file_system;
+
+	if (flags < 0 || fstat(fd, ret_status) < 0 || fstatfs(fd, &file_system) < 0)
+		return error_set(error, EINVAL, "the passed descriptor cannot be examined");
+	if (!S_ISREG(ret_status->st_mode))
+		return error_set(error, EINVAL,
+				 "what was passed is no regular file: write it to a file first");
+	if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
+		return error_set(error, EINVAL, "the passed file is not open for reading");
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if ((long)file_system.f_type == refused[i])
+			return error_set(error, EINVAL,
+					 "the file lies in a pseudo file system: copy it to an "
+					 "ordinary file first");
+	return 0;
+}
+
+/* Exactly the size that the file had at the start, and the file must stay as it was. */
+static int copy_file(const struct connection *connection, int fd, const struct stat *before,
+		     struct store_put *put, struct error *error)
+{
+	cleanup_free uint8_t *buffer = aligned_alloc(4096, COPY_BYTES);
+	uint64_t size = (uint64_t)before->st_size;
+	uint64_t offset = 0;
+	struct stat after;
+	int r;
+
+	if (!buffer)
+		return error_set(error, ENOMEM, "out of memory");
+	while (offset < size) {
+		uint64_t left = size - offset;
+		ssize_t n = pread(fd, buffer, left < COPY_BYTES ? left : COPY_BYTES, (off_t)offset);
+
+		if (atomic_load(connection->cancelled))
+			return error_set(error, ECANCELED, "the step has ended");
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(error, EINVAL, "the file cannot be read: %s",
+					 strerror(errno));
+		if (n == 0)
+			break;
+		r = store_put_write(put, buffer, (size_t)n, error);
+		if (r != 0)
+			return r;
+		offset += (uint64_t)n;
+	}
+	if (offset != size || fstat(fd, &after) < 0 || after.st_size != before->st_size ||
+	    after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+	    after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+		return error_set(
+			error, ESTALE,
+			"the file changed while it was read: put it when nothing writes to "
+			"it");
+	return 0;
+}
+
+static int put_file(const struct connection *connection, const struct parsed_request *request,
+		    int fd, struct error *error)
+{
+	struct store_put *put;
+	struct stat status;
+	int r;
+
+	if (fd < 0)
+		return error_set(error, EINVAL, "no file was passed with the request");
+	r = check_file(fd, &status, error);
+	if (r < 0)
+		return r;
+	r = store_put_begin(connection->run, request->key, CACHER_KIND_FILE, status.st_mode & 07777,
+			    status.st_mtim, (uint64_t)status.st_size, &put, error);
+	if (r != 0)
+		return r;
+	r = copy_file(connection, fd, &status, put, error);
+	if (r != 0) {
+		(void)store_put_abort(put);
+		return r;
+	}
+	return store_put_commit(put, error);
+}
+
+/* The chunks of an archive. Return: 0, an outcome of the store, -ECONNRESET when it was cut off. */
+static int copy_chunks(const struct connection *connection, struct store_put *put,
+		       struct error *error)
+{
+	cleanup_free uint8_t *buffer = malloc(COPY_BYTES);
+	uint32_t length;
+	int r;
+
+	if (!buffer)
+		return error_set(error, ENOMEM, "out of memory");
+	for (;;) {
+		uint64_t deadline = now_usec() + CONNECTION_STALL_SEC * USEC_PER_SEC;
+
+		r = receive_all(connection, &length, sizeof(length), NULL, deadline);
+		if (r < 0)
+			return error_errno(error, -r, "the archive was not received");
+		if (length == 0)
+			return 0;
+		if (length == CACHER_CHUNK_ABORT)
+			return error_set(error, ECONNRESET, "the client gave up");
+		if (length > CACHER_CHUNK_MAX)
+			return error_set(error, EINVAL, "malformed archive chunk");
+		while (length > 0) {
+			uint32_t part = length < COPY_BYTES ? length : COPY_BYTES;
+
+			r = receive_all(connection, buffer, part, NULL, deadline);
+			if (r < 0)
+				return error_errno(error, -r, "the archive was not received");
+			r = store_put_write(put, buffer, part, error);
+			if (r != 0)
+				return r;
+			length -= part;
+		}
+	}
+}
+
+static int put_directory(const struct connection *connection, const struct parsed_request *request,
+			 struct error *error)
+{
+	struct timespec now = {.tv_sec = (time_t)(wall_usec() / USEC_PER_SEC)};
+	struct store_put *put;
+	int r;
+
+	r = store_put_begin(connection->run, request->key, CACHER_KIND_DIRECTORY, request->mode,
+			    now, 0, &put, error);
+	if (r != 0)
+		return r;
+	r = copy_chunks(connection, put, error);
+	if (r != 0) {
+		(void)store_put_abort(put);
+		return r;
+	}
+	return store_put_commit(put, error);
+}
+
+/* ---- the others ---- */
+
+static int list_line(void *userdata, const char *key, const struct store_entry *entry)
+{
+	static const char *const kinds[CACHER_NUM_KINDS] = {"none", "file", "directory"};
+
+	return fprintf(userdata, "%s\t%s\t%llu\n", key, kinds[entry->kind],
+		       (unsigned long long)entry->size) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static int list(const struct connection *connection, struct outcome *outcome, struct error *error)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	int r = stream ? store_list(connection->run, list_line, stream) : -ENOMEM;
+
+	if (stream && fclose(stream) != 0)
+		r = -ENOMEM;
+	if (r == 0)
+		outcome->fd = memfd_sealed("artifact-list", text, size);
+	if (r < 0 || outcome->fd < 0)
+		return error_set(error, EIO, "the list of artifacts cannot be made");
+	outcome->entry.size = size;
+	return 0;
+}
+
+static int perform(const struct connection *connection, const struct parsed_request *request,
+		   int fd, struct outcome *outcome, struct error *error)
+{
+	switch (request->verb) {
+	case CACHER_PUT:
+		if (request->kind == CACHER_KIND_DIRECTORY)
+			return put_directory(connection, request, error);
+		return put_file(connection, request, fd, error);
+	case CACHER_GET:
+		return store_get(connection->run, request->key, &outcome->fd, &outcome->entry,
+				 error);
+	case CACHER_DELETE:
+		return store_delete(connection->run, request->key, error);
+	case CACHER_LS:
+		return list(connection, outcome, error);
+	default:
+		return error_set(error, EINVAL, "malformed request");
+	}
+}
+
+/* Text of the answer: the key in front of what went wrong with it. */
+static void answer(const struct connection *connection, const struct parsed_request *request,
+		   const struct outcome *outcome, const struct error *error)
+{
+	char text[CACHER_TEXT_MAX + 1] = "";
+	struct cacher_answer head = {
+		.magic = CACHER_MAGIC,
+		.version = CACHER_VERSION,
+		.status = (uint16_t)outcome->status,
+		.kind = (uint8_t)outcome->entry.kind,
+		.mode = outcome->entry.mode,
+		.size = outcome->entry.size,
+		.mtime_sec = outcome->entry.mtime.tv_sec,
+		.mtime_nsec = (uint32_t)outcome->entry.mtime.tv_nsec,
+	};
+
+	if (outcome->status != CACHER_OK) {
+		bool named = request->key[0] && !strstr(error->text, request->key);
+
+		(void)snprintf(text, sizeof(text), "%s%s%.700s", named ? request->key : "",
+			       named ? ": " : "", error->text);
+		head.text_length = (uint32_t)strlen(text);
+	}
+	(void)send_answer(connection, &head, text, outcome->fd); /* a client that left missed it */
+}
+
+void connection_serve(struct connection *connection)
+{
+	uint64_t deadline = now_usec() + CONNECTION_REQUEST_SEC * USEC_PER_SEC;
+	struct parsed_request request = {.key = ""};
+	struct outcome outcome = {.fd = -1};
+	struct error error = ERROR_INIT;
+	char key[ARTIFACT_KEY_MAX + 1];
+	struct cacher_request head;
+	cleanup_close int fd = -1;
+	int r;
+
+	if (receive_all(connection, &head, sizeof(head), &fd, deadline) < 0)
+		return;
+	if (head.magic == CACHER_MAGIC && head.key_length <= ARTIFACT_KEY_MAX &&
+	    receive_all(connection, key, head.key_length, &fd, deadline) < 0)
+		return;
+	r = request_parse(&head, key, &request, &error);
+	if (r == 0)
+		r = perform(connection, &request, fd, &outcome, &error);
+	if (r == -ECONNRESET || r == -ECANCELED)
+		return;
+	outcome.status = status_of(r);
+	answer(connection, &request, &outcome, &error);
+	if (outcome.fd >= 0)
+		(void)close(outcome.fd);
+}
