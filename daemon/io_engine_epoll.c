@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The fallback: system calls are made at once, their results are delivered from
+ * a timer that is due immediately, so that done() is never called from within
+ * the call that started it.
+ */
+
+#include "common/cleanup.h"
+#include "daemon/io_engine.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+struct epoll_engine {
+	struct io_engine engine;
+	struct io_op *first, *last; /* finished, not delivered */
+	struct loop_timer deliver;
+};
+
+static struct epoll_engine *epoll_of(struct io_engine *engine)
+{
+	return container_of(engine, struct epoll_engine, engine);
+}
+
+static void deliver(struct loop_timer *timer)
+{
+	struct epoll_engine *self = container_of(timer, struct epoll_engine, deliver);
+	struct io_op *op = self->first;
+
+	/* only what is finished now: what done() starts waits for the next turn */
+	self->first = NULL;
+	self->last = NULL;
+	while (op) {
+		struct io_op *next = op->next;
+
+		op->busy = false;
+		op->done(op, op->result);
+		op = next;
+	}
+}
+
+static void finish(struct epoll_engine *self, struct io_op *op, ssize_t result)
+{
+	op->result = (int)result;
+	op->next = NULL;
+	if (self->last)
+		self->last->next = op;
+	else
+		self->first = op;
+	self->last = op;
+	if (!self->deliver.loop)
+		(void)loop_timer_set(self->engine.loop, &self->deliver, now_usec(), deliver);
+}
+
+static void poll_ready(struct loop_file *file, uint32_t events)
+{
+	struct io_op *op = container_of(file, struct io_op, file);
+
+	loop_remove(file);
+	op->busy = false;
+	op->done(op, (int)events);
+}
+
+static void engine_poll(struct io_engine *engine, struct io_op *op, int fd)
+{
+	int r = loop_add(engine->loop, &op->file, fd, EPOLLIN, poll_ready);
+
+	if (r < 0)
+		finish(epoll_of(engine), op, r);
+}
+
+static void engine_read(struct io_engine *engine, struct io_op *op, int fd, void *data, size_t size)
+{
+	ssize_t n = read(fd, data, size);
+
+	finish(epoll_of(engine), op, n < 0 ? -errno : n);
+}
+
+static void engine_write(struct io_engine *engine, struct io_op *op, int fd, const void *data,
+			 size_t size, uint64_t offset)
+{
+	ssize_t n = pwrite(fd, data, size, (off_t)offset);
+
+	finish(epoll_of(engine), op, n < 0 ? -errno : n);
+}
+
+static void engine_sync(struct io_engine *engine, struct io_op *op, int fd)
+{
+	finish(epoll_of(engine), op, fsync(fd) < 0 ? -errno : 0);
+}
+
+static void nap_over(struct loop_timer *timer)
+{
+	struct io_op *op = container_of(timer, struct io_op, timer);
+
+	op->busy = false;
+	op->done(op, 0);
+}
+
+static void engine_nap(struct io_engine *engine, struct io_op *op, uint64_t usec)
+{
+	int r = loop_timer_set(engine->loop, &op->timer, now_usec() + usec, nap_over);
+
+	if (r < 0)
+		finish(epoll_of(engine), op, r);
+}
+
+static void engine_cancel(struct io_engine *engine, struct io_op *op)
+{
+	if (!op->file.loop)
+		return; /* no poll: its result is on its way */
+	loop_remove(&op->file);
+	finish(epoll_of(engine), op, -ECANCELED);
+}
+
+static void engine_submit(struct io_engine *engine)
+{
+	(void)engine; /* everything is done at once */
+}
+
+static void engine_free(struct io_engine *engine)
+{
+	struct epoll_engine *self = epoll_of(engine);
+
+	loop_timer_cancel(&self->deliver);
+	free(self);
+}
+
+static const struct io_engine_class epoll_class = {
+	.name = "epoll",
+	.free = engine_free,
+	.poll = engine_poll,
+	.read = engine_read,
+	.write = engine_write,
+	.sync = engine_sync,
+	.nap = engine_nap,
+	.cancel = engine_cancel,
+	.submit = engine_submit,
+};
+
+int io_engine_epoll_new(struct loop *loop, struct io_engine **ret_engine)
+{
+	struct epoll_engine *self = calloc(1, sizeof(*self));
+
+	if (!self)
+		return -ENOMEM;
+	self->engine.class = &epoll_class;
+	self->engine.loop = loop;
+	self->deliver = LOOP_TIMER_NULL;
+	*ret_engine = &self->engine;
+	return 0;
+}

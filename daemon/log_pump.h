@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_LOG_PUMP_H
+#define DAEMON_LOG_PUMP_H
+
+/*
+ * DOC: Log pump
+ *
+ * The output of every running step flows pipe -> buffer -> file, all in one
+ * thread. Per step: two pipes (stdout, stderr), one log file with the plain
+ * bytes in the order they arrived, one index that says when and from where.
+ *
+ *   read   as much as the pipe has, into a buffer of a bounded pool; a stream
+ *          without a buffer waits, its pipe fills, the step's write(2) blocks:
+ *          memory is flat however much a step prints
+ *   nap    after a short read the stream rests for 200 microseconds, so that a
+ *          program that writes line by line costs one read for many lines
+ *   write  one at a time per step, at the offset where the last one ended: a
+ *          failed write leaves no hole
+ *   index  a record per chunk, written when 64 have gathered or nothing else is
+ *          to be done
+ *   sync   both files, when both streams have ended and all is written
+ *
+ * A write that fails (disk full) loses its bytes, not the step: the loss is
+ * counted and reported at the end.
+ *
+ * Index file, little-endian: 16 bytes {u32 "RBI1", u32 version 1, u64 wall clock
+ * microseconds at the start}, then 16 bytes per chunk {u64 its offset in the
+ * log, u64 microseconds since the start in bits 0-61 and 1 (stdout) or
+ * 2 (stderr) in bits 62-63}.
+ */
+
+#include "common/error.h"
+#include "common/limits.h"
+#include "common/loop.h"
+#include "daemon/io_engine.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define LOG_PIPE_SIZE (1 * MIB)
+#define LOG_BUFFER_SIZE (256 * KIB)
+#define LOG_BUFFERS_MAX 64
+#define LOG_INDEX_MAGIC 0x31494252u /* "RBI1" */
+#define LOG_INDEX_VERSION 1
+#define LOG_STREAM_SHIFT 62
+
+struct log_index_header {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t started_usec;
+};
+
+struct log_index_record {
+	uint64_t offset;
+	uint64_t time_and_stream;
+};
+
+struct log_pump;
+struct log_sink;
+
+/** struct log_result - what became of a step's output */
+struct log_result {
+	uint64_t bytes; /* in the log file */
+	uint64_t lost;	/* could not be written */
+	int error;	/* errno of the first failed write, 0 */
+};
+
+/** log_done_fn - all is written and synced; the sink is gone when this returns */
+typedef void (*log_done_fn)(void *userdata, const struct log_result *result);
+
+int log_pump_new(struct loop *loop, enum io_engine_kind kind, struct log_pump **ret_pump,
+		 struct error *error);
+/** log_pump_free() - no sink may be left. NULL is fine. Return: NULL. */
+struct log_pump *log_pump_free(struct log_pump *pump);
+/** log_pump_engine() - "io_uring" or "epoll" */
+const char *log_pump_engine(const struct log_pump *pump);
+
+/**
+ * log_pump_open() - begin to carry a step's output
+ * @log_fd, @index_fd: empty files, open for writing; taken over on success
+ * @stdout_fd, @stderr_fd: read ends of pipes; taken over on success
+ * @started_usec: wall clock that index times count from
+ * @done:         called once, from the loop
+ */
+int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd, int stderr_fd,
+		  uint64_t started_usec, log_done_fn done, void *userdata,
+		  struct log_sink **ret_sink, struct error *error);
+
+/**
+ * log_sink_stop() - end soon although somebody still holds the pipes
+ *
+ * What the pipes hold now is still read, at most LOG_PIPE_SIZE each.
+ */
+void log_sink_stop(struct log_sink *sink);
+
+#endif
