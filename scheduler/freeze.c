@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The runbook becomes steps. Its text is frozen with the run: what is shown,
+ * retried or resumed after a crash is that text, whatever happens to the tree.
+ */
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "scheduler/run.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUNBOOK_FILE "runbook.yml"
+#define FINDING_LINE_MAX 1200
+
+/* dependants_start and dependants from the steps' depends_on, in linear time */
+static int run_make_dependants(struct run *run)
+{
+	const struct runbook *runbook = run->runbook;
+	cleanup_free size_t *fill = NULL;
+	size_t n_edges = 0;
+
+	for (size_t i = 0; i < runbook->n_steps; i++)
+		n_edges += runbook->steps[i].n_depends_on;
+	run->dependants_start = calloc(runbook->n_steps + 1, sizeof(size_t));
+	run->dependants = calloc(n_edges + 1, sizeof(size_t));
+	fill = calloc(runbook->n_steps + 1, sizeof(size_t));
+	if (!run->dependants_start || !run->dependants || !fill)
+		return -ENOMEM;
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		for (size_t j = 0; j < runbook->steps[i].n_depends_on; j++)
+			run->dependants_start[runbook->steps[i].depends_on[j] + 1]++;
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		run->dependants_start[i + 1] += run->dependants_start[i];
+		fill[i] = run->dependants_start[i];
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		for (size_t j = 0; j < runbook->steps[i].n_depends_on; j++)
+			run->dependants[fill[runbook->steps[i].depends_on[j]]++] = i;
+	}
+	return 0;
+}
+
+static int run_make_steps(struct run *run)
+{
+	run->n_steps = run->runbook->n_steps;
+	run->steps = calloc(run->n_steps + 1, sizeof(*run->steps));
+	if (!run->steps)
+		return -ENOMEM;
+	for (size_t i = 0; i < run->n_steps; i++) {
+		run->steps[i] = (struct step){
+			.run = run,
+			.index = i,
+			.attempt = 1,
+			.n_missing = run->runbook->steps[i].n_depends_on,
+		};
+	}
+	return run_make_dependants(run);
+}
+
+/* All findings, one a line, for people; the first one with a count is the reason. */
+static char *findings_text(const struct runbook_finding *findings, size_t n)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	char line[FINDING_LINE_MAX];
+
+	if (!stream)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		runbook_finding_format(line, sizeof(line), RUNBOOK_FILE, &findings[i]);
+		(void)fprintf(stream, "%s%s", i ? "\n" : "", line);
+	}
+	if (fclose(stream) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static void run_fail_findings(struct run *run, const struct runbook_finding *findings, size_t n)
+{
+	cleanup_free char *text = findings_text(findings, n);
+	char reason[REASON_MAX + 1], line[FINDING_LINE_MAX];
+
+	runbook_finding_format(line, sizeof(line), RUNBOOK_FILE, &findings[0]);
+	if (n > 1)
+		(void)snprintf(reason, sizeof(reason), "%.440s (and %zu more)", line, n - 1);
+	else
+		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX, line);
+	run->row.findings = text;
+	store_run_set_tree(run->scheduler->store, &run->row);
+	run->row.findings = NULL;
+	state_run_set(run, RUN_STATE_FAILED, reason);
+}
+
+/* 0, -EINVAL after the run was failed with what is wrong, -ENOMEM. */
+static int run_parse(struct run *run, const char *text, size_t size, bool fail)
+{
+	cleanup_free struct runbook_finding *findings = NULL;
+	size_t n = 0;
+	int r;
+
+	findings = calloc(RUNBOOK_FINDINGS_MAX, sizeof(*findings));
+	if (!findings)
+		return -ENOMEM;
+	r = runbook_parse(text, size, &run->runbook, findings, &n);
+	if (r == -EINVAL && fail)
+		run_fail_findings(run, findings, n);
+	if (r == 0)
+		r = run_make_steps(run);
+	return r;
+}
+
+void run_freeze(struct run *run, const char *text, size_t size)
+{
+	int r;
+
+	if (!run->row.runbook && size <= RUNBOOK_BYTES_MAX)
+		run->row.runbook = store_runbook_add(run->scheduler->store, text, size);
+	store_run_set_runbook(run->scheduler->store, run->row.id, run->row.runbook, NULL);
+	r = run_parse(run, text, size, true);
+	if (r == -EINVAL)
+		return;
+	if (r == 0)
+		r = run_set_text(&run->row.name, run->runbook->name);
+	if (r < 0) {
+		state_run_set(run, RUN_STATE_ERRORED, "out of memory while reading " RUNBOOK_FILE);
+		return;
+	}
+	store_run_set_runbook(run->scheduler->store, run->row.id, run->row.runbook, run->row.name);
+	run_start_steps(run);
+}
+
+void run_freeze_again(struct run *run)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+
+	if (store_runbook_get(run->scheduler->store, run->row.runbook, &text, &size) < 0)
+		state_run_set(run, RUN_STATE_ERRORED, "its frozen runbook cannot be read");
+	else
+		run_freeze(run, text, size);
+}
+
+int run_thaw(struct run *run, struct error *error)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	int r;
+
+	r = store_runbook_get(run->scheduler->store, run->row.runbook, &text, &size);
+	if (r < 0)
+		return error_errno(error, -r, "frozen runbook");
+	r = run_parse(run, text, size, false);
+	if (r == -EINVAL)
+		return error_set(error, EINVAL,
+				 "the frozen runbook is not valid for this version of runbookd");
+	if (r < 0)
+		return error_errno(error, -r, "frozen runbook");
+	return 0;
+}
+
+void run_start_steps(struct run *run)
+{
+	const struct runbook *runbook = run->runbook;
+
+	for (size_t i = 0; i < run->n_steps; i++) {
+		const struct runbook_step *text = &runbook->steps[i];
+		struct store_step row = {
+			.run = run->row.id,
+			.index = i,
+			.name = text->name,
+			.slug = text->slug,
+			.image = text->image,
+			.state = STEP_STATE_PENDING,
+			.attempt = 1,
+		};
+
+		store_step_add(run->scheduler->store, &row);
+	}
+	for (size_t i = 0; i < run->n_steps; i++) {
+		for (size_t j = 0; j < runbook->steps[i].n_depends_on; j++)
+			store_dependency_add(run->scheduler->store, run->row.id, i,
+					     runbook->steps[i].depends_on[j]);
+	}
+	for (size_t i = 0; i < run->n_steps; i++) {
+		if (run->steps[i].n_missing == 0)
+			state_step_set(&run->steps[i], STEP_STATE_READY, "");
+	}
+	/* a runbook without steps is refused by the parser; be safe all the same */
+	run_settle(run);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runbook-scheduler: the one writer of the store. Started by runbookd only. */
+#include "common/cleanup.h"
+#include "common/error.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+#include "common/log.h"
+#include "common/paths.h"
+#include "scheduler/scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* What SQLite needs beyond the base set, in its one directory. */
+static const char *const sqlite_syscalls[] = {
+	"openat",  "open",   "fcntl",	   "pwrite64",	   "fsync",    "fdatasync", "ftruncate",
+	"unlink",  "stat",   "newfstatat", "lstat",	   "access",   "faccessat", "faccessat2",
+	"lseek",   "fchmod", "geteuid",	   "statx",	   "unlinkat", "getcwd",    "readlink",
+	"pread64", "fstat",  "fallocate",  "memfd_create", NULL,
+};
+
+static int passport(const char *directory, struct error *error)
+{
+	struct role_user user = role_user(ROLE_SCHEDULER);
+	const struct isolation_path paths[] = {{.path = directory, .write = true}};
+	int r;
+
+	r = isolate_fds(CHANNEL_FD, error);
+	if (r == 0)
+		r = isolate_user(user, error);
+	if (r == 0)
+		r = isolate_filesystem(paths, ARRAY_SIZE(paths), error);
+	if (r == 0)
+		r = isolate_syscalls(sqlite_syscalls, error);
+	return r;
+}
+
+static int usage_error(const char *sentence)
+{
+	(void)fprintf(stderr, "runbook-scheduler: %s; see --help\n", sentence);
+	return 2;
+}
+
+/* Return: -1 to go on, an exit status otherwise. */
+static int options_parse(int argc, char **argv, const char **root)
+{
+	static const struct option options[] = {
+		{"root", required_argument, NULL, 'r'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (option) {
+		case 'r':
+			*root = optarg;
+			break;
+		case 'h':
+			(void)puts("Usage: runbook-scheduler [--root DIR]\n\n"
+				   "Keeps runs and their steps, and says which step starts next.\n"
+				   "runbookd starts it, with a channel on descriptor 3.\n\n"
+				   "  --root DIR  all paths are beneath DIR ($RUNBOOK_ROOT)\n"
+				   "  --help      this text\n"
+				   "  --version   version");
+			return 0;
+		case 'v':
+			(void)puts("runbook-scheduler " RUNBOOK_VERSION);
+			return 0;
+		default:
+			return 2;
+		}
+	}
+	return optind < argc ? usage_error("it takes no arguments, only options") : -1;
+}
+
+int main(int argc, char **argv)
+{
+	const char *root = NULL;
+	struct error error = ERROR_INIT;
+	char directory[PATH_MAX + 16], file[PATH_MAX + 32];
+	struct store *store = NULL;
+	struct paths paths;
+	struct stat status;
+	int r;
+
+	r = options_parse(argc, argv, &root);
+	if (r >= 0)
+		return r;
+	if (fstat(CHANNEL_FD, &status) < 0 || !S_ISSOCK(status.st_mode))
+		return usage_error("it is started by runbookd, with a channel on descriptor 3");
+	log_open("runbook-scheduler");
+	r = paths_init(&paths, root, &error);
+	(void)snprintf(directory, sizeof(directory), "%s/scheduler", paths.lib);
+	(void)snprintf(file, sizeof(file), "%s/runbookd.db", directory);
+	(void)umask(0077);
+	if (r == 0)
+		r = passport(directory, &error);
+	if (r == 0)
+		r = store_open(file, &store, &error);
+	if (r < 0) {
+		log_error("%s", error.text);
+		return 1;
+	}
+	return scheduler_serve(CHANNEL_FD, store);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a step runs: its command line and its environment. */
+#include "common/cleanup.h"
+#include "common/step_payload.h"
+#include "scheduler/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The kernel's limit of one argument or one environment string (MAX_ARG_STRLEN). */
+#define ARGUMENT_BYTES_MAX (128 * KIB)
+#define SHELL_WORDS_MAX 128
+
+/*
+ * bash where the image has it, sh where it has not. Who says so is the image,
+ * so the question is asked inside, by the one shell that every image has.
+ */
+static char shell_chooser[] =
+	"if command -v bash >/dev/null 2>&1; then exec bash -eo pipefail -c \"$1\"; fi; "
+	"exec sh -e -c \"$1\"";
+
+void step_container_id(const struct step *step, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s-%" PRIu64 "-%s-%" PRIu64, step->run->row.project,
+		       step->run->row.id, step->run->runbook->steps[step->index].slug,
+		       step->attempt);
+}
+
+struct env_list {
+	char **strings; /* "NAME=value", malloc'ed */
+	size_t n, room;
+};
+
+static void env_list_free(struct env_list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		free(list->strings[i]);
+	free(list->strings);
+}
+#define cleanup_env_list __attribute__((cleanup(env_list_free)))
+
+static int env_append(struct env_list *list, const char *name, const char *value)
+{
+	if (asprintf(&list->strings[list->n], "%s=%s", name, value) < 0) {
+		list->strings[list->n] = NULL;
+		return -ENOMEM;
+	}
+	list->n++;
+	return 0;
+}
+
+/* A later map wins over an earlier one. At most 1,000 names each, once a step: no index. */
+static int env_append_map(struct env_list *list, const struct runbook_env *env, size_t n_env)
+{
+	size_t n_before = list->n;
+	int r;
+
+	for (size_t i = 0; i < n_env; i++) {
+		size_t length = strlen(env[i].name);
+		size_t j = 0;
+
+		while (j < n_before && (strncmp(list->strings[j], env[i].name, length) != 0 ||
+					list->strings[j][length] != '='))
+			j++;
+		r = env_append(list, env[i].name, env[i].value);
+		if (r < 0)
+			return r;
+		if (j < n_before) {
+			list->n--;
+			free(list->strings[j]);
+			list->strings[j] = list->strings[list->n];
+			list->strings[list->n] = NULL;
+		}
+	}
+	return 0;
+}
+
+static int env_build(const struct step *step, struct env_list *list)
+{
+	const struct run *run = step->run;
+	const struct runbook_step *text = &run->runbook->steps[step->index];
+	char id[24], attempt[24], container[512];
+	const struct runbook_env own[] = {
+		{(char *)"CI", (char *)"true"},
+		{(char *)"RUNBOOK_PROJECT", (char *)run->row.project},
+		{(char *)"RUNBOOK_RUN", id},
+		{(char *)"RUNBOOK_STEP", text->name},
+		{(char *)"RUNBOOK_ATTEMPT", attempt},
+		{(char *)"RUNBOOK_REF", (char *)run->row.ref},
+		{(char *)"RUNBOOK_COMMIT", (char *)run->row.commit},
+		{(char *)"RUNBOOK_CONTAINER", container},
+		{(char *)"HOME", (char *)"/workspace"},
+		{(char *)"PATH", (char *)"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+					 "/bin:/run/runbookd/bin"},
+		{(char *)"LANG", (char *)"C.UTF-8"},
+		{(char *)"TERM", (char *)"dumb"},
+		{(char *)"USER", (char *)"root"},
+	};
+	int r;
+
+	(void)snprintf(id, sizeof(id), "%" PRIu64, run->row.id);
+	(void)snprintf(attempt, sizeof(attempt), "%" PRIu64, step->attempt);
+	step_container_id(step, container, sizeof(container));
+	list->room = ARRAY_SIZE(own) + run->runbook->n_env + text->n_env + 1;
+	list->strings = calloc(list->room, sizeof(*list->strings));
+	if (!list->strings)
+		return -ENOMEM;
+	r = env_append_map(list, own, ARRAY_SIZE(own));
+	if (r == 0)
+		r = env_append_map(list, run->runbook->env, run->runbook->n_env);
+	if (r == 0)
+		r = env_append_map(list, text->env, text->n_env);
+	return r;
+}
+
+/* `shell: bash -x` is split at blanks; the command follows as -c COMMAND. */
+static int shell_split(char *shell, char **argv, char *command, struct error *error)
+{
+	char *rest = NULL;
+	size_t n = 0;
+
+	for (char *word = strtok_r(shell, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
+		if (n == SHELL_WORDS_MAX)
+			return error_set(error, E2BIG, "shell has more than %d words",
+					 SHELL_WORDS_MAX);
+		argv[n++] = word;
+	}
+	if (n == 0)
+		return error_set(error, EINVAL, "shell is empty: name one, e.g. \"sh -e\"");
+	argv[n++] = (char *)"-c";
+	argv[n++] = command;
+	argv[n] = NULL;
+	return 0;
+}
+
+int step_payload_fd(const struct step *step, struct error *error)
+{
+	const struct runbook_step *text = &step->run->runbook->steps[step->index];
+	cleanup_env_list struct env_list env = {0};
+	cleanup_free char *shell = NULL;
+	char *argv[SHELL_WORDS_MAX + 3] = {(char *)"bash", (char *)"-eo", (char *)"pipefail",
+					   (char *)"-c",   text->command, NULL};
+	int r;
+
+	if (strlen(text->command) >= ARGUMENT_BYTES_MAX)
+		return error_set(error, E2BIG,
+				 "the command is longer than %llu bytes, which Linux allows at "
+				 "most: put it into a script file",
+				 ARGUMENT_BYTES_MAX - 1);
+	if (text->shell) {
+		shell = strdup(text->shell);
+		if (!shell)
+			return error_errno(error, ENOMEM, "command");
+		r = shell_split(shell, argv, text->command, error);
+		if (r < 0)
+			return r;
+	} else if (strcmp(text->image, "host") != 0) {
+		argv[0] = (char *)"/bin/sh";
+		argv[1] = (char *)"-c";
+		argv[2] = shell_chooser;
+		argv[3] = (char *)"sh";
+		argv[4] = text->command;
+	}
+	r = env_build(step, &env);
+	if (r < 0)
+		return error_errno(error, -r, "environment");
+	r = step_payload_new(argv, env.strings);
+	if (r < 0)
+		return error_errno(error, -r, "command and environment");
+	return r;
+}

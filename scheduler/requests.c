@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages of the daemon, the webhook process and the fetcher. Handlers read
+ * all fields, check that nothing is left over, and hand over to the objects.
+ */
+#include "scheduler/requests.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "scheduler/run.h"
+#include "scheduler/trigger.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define WEIGHT_MAX 1000
+#define TEXT_FIELD_MAX 8192 /* whole message; content is checked where it matters */
+
+static struct scheduler *channel_scheduler(const struct channel *channel)
+{
+	return ((struct peer *)channel->userdata)->scheduler;
+}
+
+static int copy_text(char *out, size_t size, const char *text)
+{
+	size_t length = strlen(text);
+
+	if (length >= size)
+		return -EBADMSG;
+	memcpy(out, text, length + 1);
+	return 0;
+}
+
+/* ---- daemon: channels and configuration ---- */
+
+static int handle_channel(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	uint64_t role = message_get_u64(message);
+	cleanup_close int fd = message_get_fd(message);
+	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api};
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+		if (peers[i]->role == role)
+			return peer_open(peers[i], TAKE_FD(fd));
+	}
+	return -EINVAL;
+}
+
+static int handle_config_begin(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+
+	(void)message_get_u64(message); /* generation: nothing here depends on it */
+	config_discard(scheduler);
+	scheduler->staging = true;
+	scheduler->staged_config = scheduler->config;
+	return message_end(message);
+}
+
+static int handle_config_scheduler(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	struct scheduler_config config = {0};
+	const char *instance, *url;
+	int r;
+
+	instance = message_get_string(message, INSTANCE_ID_MAX);
+	config.max_running = message_get_u64(message);
+	config.host_cpu_milli = message_get_u64(message);
+	config.host_memory = message_get_u64(message);
+	url = message_get_string(message, URL_MAX);
+	config.timeout_sec = message_get_u64(message);
+	r = copy_text(config.instance, sizeof(config.instance), instance);
+	if (r == 0)
+		r = copy_text(config.url, sizeof(config.url), url);
+	if (r == 0)
+		r = message_end(message);
+	if (r < 0 || !scheduler->staging || !instance[0])
+		return r < 0 ? r : -EPROTO;
+	scheduler->staged_config = config;
+	return 0;
+}
+
+static int handle_config_project(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	const char *name = message_get_string(message, PROJECT_NAME_MAX);
+	const char *repository = message_get_string(message, URL_MAX);
+	uint64_t max_running = message_get_u64(message);
+	uint64_t weight = message_get_u64(message);
+	uint64_t workspace = message_get_u64(message);
+	struct staged_project *staged;
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	if (!scheduler->staging || !project_name_valid(name))
+		return -EPROTO;
+	staged = calloc(1, sizeof(*staged));
+	if (!staged)
+		return -ENOMEM;
+	staged->repository = strdup(repository);
+	if (!staged->repository || copy_text(staged->name, sizeof(staged->name), name) < 0) {
+		free(staged->repository);
+		free(staged);
+		return -ENOMEM;
+	}
+	staged->max_running = max_running;
+	staged->weight = weight > WEIGHT_MAX ? WEIGHT_MAX : weight ? weight : 1;
+	staged->workspace = workspace != 0;
+	staged->next = scheduler->staged;
+	scheduler->staged = staged;
+	return 0;
+}
+
+static int handle_config_end(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	int r;
+
+	(void)message_get_u64(message);
+	r = message_end(message);
+	if (r < 0)
+		return r;
+	if (!scheduler->staging || !scheduler->staged_config.instance[0])
+		return -EPROTO;
+	config_apply(scheduler);
+	return 0;
+}
+
+/* ---- daemon: steps ---- */
+
+static int handle_step_started(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	uint64_t order = message_get_u64(message);
+	const char *container = message_get_string(message, 512);
+	uint64_t at_usec = message_get_u64(message);
+	struct step *step = map_get(&scheduler->orders, order);
+	struct message *cancel;
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	if (step) {
+		step->known = true;
+		step->started_usec = at_usec;
+		store_attempt_started(scheduler->store, order, container, at_usec);
+		turn_schedule(scheduler);
+		return 0;
+	}
+	/* Nobody waits for its result: the store is older than this order. */
+	log_warning("order %" PRIu64 " runs, but nobody claimed it: cancelling it", order);
+	cancel = message_new(MESSAGE_STEP_CANCEL, order);
+	if (cancel) {
+		message_put_u64(cancel, order);
+		message_put_u64(cancel, STEP_RESULT_CANCELLED);
+	}
+	outbox_put(&scheduler->daemon, cancel);
+	return 0;
+}
+
+static int handle_step_exited(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	uint64_t order = message_get_u64(message);
+	struct step_end end = {.result = message_get_u64(message)};
+	struct step *step;
+	struct message *ack;
+	int r;
+
+	end.exit_code = message_get_u64(message);
+	end.signal = message_get_u64(message);
+	end.reason = message_get_string(message, TEXT_FIELD_MAX);
+	end.started_usec = message_get_u64(message);
+	end.ended_usec = message_get_u64(message);
+	end.log_bytes = message_get_u64(message);
+	r = message_end(message);
+	if (r < 0)
+		return r;
+	if (end.result >= STEP_RESULT_NUM)
+		return -EINVAL;
+	step = map_get(&scheduler->orders, order);
+	/* unknown: the commit was reached, the acknowledgement was not */
+	if (step)
+		step_exited(step, &end);
+	ack = message_new(MESSAGE_STEP_ACK, order);
+	if (ack)
+		message_put_u64(ack, order);
+	outbox_put(&scheduler->daemon, ack);
+	return 0;
+}
+
+static int handle_step_synced(struct channel *channel, struct message *message)
+{
+	const char *instance = message_get_string(message, INSTANCE_ID_MAX);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	steps_reconcile(channel_scheduler(channel), instance);
+	return 0;
+}
+
+/* ---- trees ---- */
+
+static int handle_workspace_opened(struct channel *channel, struct message *message)
+{
+	struct run *run = map_get(&channel_scheduler(channel)->serials, message->serial);
+	const char *error = message_get_string(message, TEXT_FIELD_MAX);
+	cleanup_close int fd = -1;
+	int r;
+
+	if (message->n_fds)
+		fd = message_get_fd(message);
+	r = message_end(message);
+	if (r < 0 || !run || run->row.source != RUN_SOURCE_WORKSPACE)
+		return r;
+	if (error[0])
+		source_failed(run, error);
+	else
+		source_arrived(run, "", "", "", fd);
+	return 0;
+}
+
+static int handle_fetched(struct channel *channel, struct message *message)
+{
+	struct run *run = map_get(&channel_scheduler(channel)->serials, message->serial);
+	uint64_t outcome = message_get_u64(message);
+	const char *commit = message_get_string(message, COMMIT_HEX_MAX);
+	const char *title = message_get_string(message, TEXT_FIELD_MAX);
+	const char *author = message_get_string(message, TEXT_FIELD_MAX);
+	const char *error = message_get_string(message, TEXT_FIELD_MAX);
+	cleanup_close int fd = -1;
+	int r;
+
+	if (message->n_fds)
+		fd = message_get_fd(message);
+	r = message_end(message);
+	if (r < 0)
+		return r;
+	if (outcome >= FETCH_NUM)
+		return -EINVAL;
+	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
+		return 0; /* cancelled meanwhile */
+	if (outcome != FETCH_OK)
+		source_failed(run, error[0] ? error : "the commit could not be fetched");
+	else
+		source_arrived(run, commit, title, author, fd);
+	return 0;
+}
+
+/* ---- webhook ---- */
+
+static int handle_trigger(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	struct trigger_answer answer = {.status = 503};
+	struct trigger trigger = {.project = message_get_string(message, TEXT_FIELD_MAX)};
+	struct message *reply;
+	int r;
+
+	(void)message_get_string(message, TEXT_FIELD_MAX); /* provider: the event says enough */
+	trigger.delivery = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.event = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.ref = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.before = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.after = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.actor = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.title = message_get_string(message, TEXT_FIELD_MAX);
+	r = message_end(message);
+	if (r < 0)
+		return r;
+	trigger_delivery(scheduler, &trigger, &answer);
+	if (answer.run) {
+		reply = message_new(MESSAGE_TRIGGER_ACCEPTED, message->serial);
+		if (reply) {
+			message_put_u64(reply, answer.run);
+			message_put_u64(reply, answer.status == 200);
+		}
+	} else {
+		reply = message_new(MESSAGE_TRIGGER_REFUSED, message->serial);
+		if (reply) {
+			message_put_u64(reply, answer.status);
+			message_put_string(reply, answer.reason);
+		}
+	}
+	outbox_put(&scheduler->webhook, reply);
+	return 0;
+}
+
+/* ---- tables ---- */
+
+static const struct message_handler daemon_handlers[] = {
+	{MESSAGE_CHANNEL, handle_channel},
+	{MESSAGE_CONFIG_BEGIN, handle_config_begin},
+	{MESSAGE_CONFIG_SCHEDULER, handle_config_scheduler},
+	{MESSAGE_CONFIG_PROJECT, handle_config_project},
+	{MESSAGE_CONFIG_END, handle_config_end},
+	{MESSAGE_STEP_STARTED, handle_step_started},
+	{MESSAGE_STEP_EXITED, handle_step_exited},
+	{MESSAGE_STEP_SYNCED, handle_step_synced},
+	{MESSAGE_WORKSPACE_OPENED, handle_workspace_opened},
+};
+
+static const struct message_handler webhook_handlers[] = {
+	{MESSAGE_TRIGGER, handle_trigger},
+};
+
+static const struct message_handler fetcher_handlers[] = {
+	{MESSAGE_FETCHED, handle_fetched},
+};
+
+static const struct message_handler api_handlers[] = {
+	{MESSAGE_API_REQUEST, answers_handle},
+};
+
+struct message_table requests_of(enum process_role role)
+{
+#define TABLE(handlers) ((struct message_table){(handlers), ARRAY_SIZE(handlers)})
+	switch (role) {
+	case ROLE_DAEMON:
+		return TABLE(daemon_handlers);
+	case ROLE_WEBHOOK:
+		return TABLE(webhook_handlers);
+	case ROLE_FETCHER:
+		return TABLE(fetcher_handlers);
+	case ROLE_API:
+		return TABLE(api_handlers);
+	default:
+		return (struct message_table){NULL, 0};
+	}
+#undef TABLE
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_REQUESTS_H
+#define SCHEDULER_REQUESTS_H
+
+/* What each peer may say, as tables for its channel. */
+
+#include "scheduler/scheduler.h"
+
+struct message_table {
+	const struct message_handler *handlers;
+	size_t n_handlers;
+};
+
+/** requests_of() - handlers for messages from @role */
+struct message_table requests_of(enum process_role role);
+
+/** answers_handle() - API_REQUEST; see answers.c */
+int answers_handle(struct channel *channel, struct message *message);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_RUN_H
+#define SCHEDULER_RUN_H
+
+/* The life of a run and of its steps: run.c, steps.c, freeze.c. */
+
+#include "scheduler/scheduler.h"
+
+/* ---- run.c ---- */
+
+/**
+ * run_new() - commit a new run to the open transaction and start getting its tree
+ * @row:       what is known of it; id, state and created_usec are set here
+ * @upload_fd: tar of a working copy, owned; -1 for other sources
+ *
+ * Return: NULL when the store or memory failed.
+ */
+struct run *run_new(struct project *project, const struct store_run *row, int upload_fd);
+/** run_load() - bring a run of the store into memory. Return: NULL when that failed. */
+struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *error);
+/** run_free() - release memory only. Return: NULL. */
+struct run *run_free(struct run *run);
+/** run_forget_later() - it is final: release it at the end of the turn, if it still is */
+void run_forget_later(struct run *run);
+/** runs_forget() - release what run_forget_later() listed */
+void runs_forget(struct scheduler *scheduler);
+/** run_set_text() - replace one of the texts of run->row */
+int run_set_text(const char **field, const char *value);
+/** run_settle() - when all steps are final, make the run final too */
+void run_settle(struct run *run);
+/** run_cancel() - Return: how many steps that ends. */
+size_t run_cancel(struct run *run);
+/** runs_resume() - load everything that is not final and go on with it, after a start */
+int runs_resume(struct scheduler *scheduler, struct error *error);
+
+/* ---- freeze.c: the runbook becomes steps ---- */
+
+/** run_freeze() - parse and keep the runbook of @run, make its steps or fail it with the findings */
+void run_freeze(struct run *run, const char *text, size_t size);
+/** run_freeze_again() - the same from the text that is frozen already: a retry */
+void run_freeze_again(struct run *run);
+/** run_thaw() - runbook and steps in memory only, for a run that has its rows */
+int run_thaw(struct run *run, struct error *error);
+/** run_start_steps() - make the steps' rows and let those without dependencies be ready */
+void run_start_steps(struct run *run);
+
+/* ---- steps.c ---- */
+
+/** struct step_end - STEP_EXITED */
+struct step_end {
+	uint64_t result; /* enum step_result */
+	uint64_t exit_code;
+	uint64_t signal;
+	const char *reason;
+	uint64_t started_usec, ended_usec;
+	uint64_t log_bytes;
+};
+
+/** steps_claim() - claim what may start now and give the orders to the outbox */
+void steps_claim(struct scheduler *scheduler);
+/** step_order_send() - give the order of a claimed step to the outbox */
+void step_order_send(struct step *step);
+/** step_exited() - an attempt ended, as the daemon saw it */
+void step_exited(struct step *step, const struct step_end *end);
+/** step_lost() - an attempt ended, nobody knows how: errored with @reason */
+void step_lost(struct step *step, const char *reason);
+/** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
+size_t step_cancel(struct step *step);
+/** step_propagate() - after @step became final or went back: dependants, then the run */
+void step_propagate(struct step *step);
+/** step_retry() - new attempt of a final step and of what was skipped because of it */
+int step_retry(struct step *step, struct error *error);
+/** step_wait_reason() - why a pending or ready step does not run yet */
+void step_wait_reason(const struct step *step, char *out, size_t size);
+/** steps_reconcile() - the daemon of @instance told all it knows: settle the other claims */
+void steps_reconcile(struct scheduler *scheduler, const char *instance);
+/** step_timeout_sec() - effective timeout */
+uint64_t step_timeout_sec(const struct step *step);
+
+/* ---- payload.c ---- */
+
+/** step_payload_fd() - command and environment of @step. Return: sealed memfd or -errno. */
+int step_payload_fd(const struct step *step, struct error *error);
+/** step_container_id() - "<project>-<run>-<slug>-<attempt>" */
+void step_container_id(const struct step *step, char *out, size_t size);
+
+/* ---- source.c: where the tree comes from ---- */
+
+/** source_start() - ask for the tree of @run, or queue the question */
+void source_start(struct run *run);
+/** source_stop() - nobody waits for it any more; no-op when nobody did */
+void source_stop(struct run *run);
+/** source_failed() - the tree cannot be had: the run is errored with @sentence */
+void source_failed(struct run *run, const char *sentence);
+/**
+ * source_arrived() - the tree is there
+ * @commit, @title, @author: what the fetcher found; "" where there is nothing
+ * @runbook_fd: runbook.yml, stays the caller's; -1 when the tree has none
+ */
+void source_arrived(struct run *run, const char *commit, const char *title, const char *author,
+		    int runbook_fd);
+/** sources_reask() - the fetcher came back or went away: open questions start over */
+void sources_reask(struct scheduler *scheduler, bool may_ask);
+
+#endif

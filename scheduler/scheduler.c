@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/scheduler.h"
+
+#include "common/log.h"
+#include "scheduler/requests.h"
+#include "scheduler/run.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void peer_closed(struct channel *channel)
+{
+	struct peer *peer = channel->userdata;
+	struct scheduler *scheduler = peer->scheduler;
+
+	switch (peer->role) {
+	case ROLE_DAEMON:
+		/* commit what this turn brought, then end with it: it starts us again */
+		turn_end(scheduler);
+		loop_exit(scheduler->loop, 0);
+		break;
+	case ROLE_FETCHER:
+		log_notice("the fetcher is away: open fetches are repeated when it is back");
+		sources_reask(scheduler, false);
+		break;
+	case ROLE_API:
+		scheduler->events_behind = false;
+		loop_timer_cancel(&scheduler->events_timer);
+		break;
+	default:
+		break;
+	}
+}
+
+int peer_open(struct peer *peer, int fd)
+{
+	struct scheduler *scheduler = peer->scheduler;
+	struct message_table table = requests_of(peer->role);
+	int r;
+
+	channel_close(&peer->channel);
+	peer->generation++;
+	r = channel_open(&peer->channel, scheduler->loop, fd, ROLE_SCHEDULER, peer->role,
+			 table.handlers, table.n_handlers, peer_closed, peer);
+	if (r < 0) {
+		log_error("cannot open the channel to %s: %s", role_name(peer->role), strerror(-r));
+		return 0; /* the daemon did nothing wrong */
+	}
+	if (peer->role == ROLE_FETCHER) {
+		sources_reask(scheduler, true);
+	} else if (peer->role == ROLE_API) {
+		/* from here on; what was before, the api asks for */
+		scheduler->events_behind = false;
+		loop_timer_cancel(&scheduler->events_timer);
+		(void)store_event_last(scheduler->store, &scheduler->event_sent);
+	}
+	return 0;
+}
+
+static void scheduler_clear(struct scheduler *scheduler)
+{
+	struct peer *peers[] = {&scheduler->daemon, &scheduler->webhook, &scheduler->fetcher,
+				&scheduler->api};
+	size_t cursor = 0;
+	struct run *run;
+
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+		channel_close(&peers[i]->channel);
+	outbox_clear(scheduler);
+	loop_timer_cancel(&scheduler->turn_timer);
+	loop_timer_cancel(&scheduler->events_timer);
+	config_discard(scheduler);
+	while ((run = map_next(&scheduler->runs, &cursor))) {
+		(void)run_free(run);
+		cursor = 0; /* the removal moved what was behind it */
+	}
+	outbox_clear(scheduler);
+	projects_free(scheduler);
+	map_clear(&scheduler->runs);
+	map_clear(&scheduler->orders);
+	map_clear(&scheduler->serials);
+	(void)store_close(scheduler->store);
+	loop_timer_cancel(&scheduler->turn_timer);
+	(void)loop_free(scheduler->loop);
+	free(scheduler);
+}
+
+static struct scheduler *scheduler_new(struct store *store)
+{
+	struct scheduler *scheduler = calloc(1, sizeof(*scheduler));
+
+	if (!scheduler || loop_new(&scheduler->loop) < 0) {
+		(void)store_close(store);
+		free(scheduler);
+		return NULL;
+	}
+	scheduler->store = store;
+	scheduler->started_usec = wall_usec();
+	scheduler->queue.limit = 1; /* until the configuration says more */
+	scheduler->daemon = (struct peer){.scheduler = scheduler, .role = ROLE_DAEMON};
+	scheduler->webhook = (struct peer){.scheduler = scheduler, .role = ROLE_WEBHOOK};
+	scheduler->fetcher = (struct peer){.scheduler = scheduler, .role = ROLE_FETCHER};
+	scheduler->api = (struct peer){.scheduler = scheduler, .role = ROLE_API};
+	return scheduler;
+}
+
+int scheduler_serve(int channel_fd, struct store *store)
+{
+	struct scheduler *scheduler = scheduler_new(store);
+	struct error error = ERROR_INIT;
+	int code;
+
+	if (!scheduler) {
+		log_error("out of memory");
+		return 1;
+	}
+	(void)peer_open(&scheduler->daemon, channel_fd);
+	if (runs_resume(scheduler, &error) < 0) {
+		log_error("%s", error.text);
+		scheduler_clear(scheduler);
+		return 1;
+	}
+	code = loop_run(scheduler->loop);
+	if (code < 0)
+		log_error("event loop: %s", strerror(-code));
+	scheduler_clear(scheduler);
+	return code < 0 ? 1 : code;
+}

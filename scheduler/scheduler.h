@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_SCHEDULER_H
+#define SCHEDULER_SCHEDULER_H
+
+/*
+ * DOC: The scheduler's objects
+ *
+ * One thread, one loop. What is not final is in memory (struct run with its
+ * steps) and in the store; what is final is in the store only.
+ *
+ * A loop turn reads what the peers said, changes memory and writes the open
+ * transaction; everything that leaves goes to the outbox. turn_end() then
+ * claims what may start, commits once, and only after that sends the outbox:
+ * an acknowledgement or an order never overtakes its commit. If the commit
+ * fails, the process ends; memory is made anew from what is on disk.
+ */
+
+#include "common/limits.h"
+#include "common/loop.h"
+#include "common/message.h"
+#include "runbook/runbook.h"
+#include "scheduler/map.h"
+#include "scheduler/queue.h"
+#include "scheduler/state.h"
+#include "scheduler/store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define INSTANCE_ID_MAX 128
+#define PROJECT_BUCKETS 1024 /* power of two */
+#define SOURCES_ASKED_MAX 4  /* open questions to the fetcher, for each project */
+
+struct scheduler;
+
+/** struct peer - the process at the other end of a channel; it may come back as a new one */
+struct peer {
+	struct channel channel;
+	struct scheduler *scheduler;
+	enum process_role role;
+	uint64_t generation; /* grows with each new channel */
+};
+
+struct project {
+	struct scheduler *scheduler;
+	struct project *next; /* in its bucket */
+	char name[PROJECT_NAME_MAX + 1];
+	char *repository;
+	uint64_t max_running; /* 0: the global limit */
+	uint64_t weight;
+	bool configured;
+	bool upload; /* only somebody's handed-over working copies: needs no configuration */
+	bool workspace;
+	bool paused;
+	struct queue_project queue;
+	/* runs that wait for their tree; the first n_asked of them are asked for */
+	struct run *sources, *sources_last, *sources_next;
+	size_t n_asked;
+};
+
+struct step {
+	struct run *run;
+	size_t index;
+	enum step_state state;
+	uint64_t attempt;
+	uint64_t order;	  /* claim of the current attempt, 0: not claimed */
+	size_t n_missing; /* dependencies that did not succeed yet */
+	uint64_t ready_usec;
+	uint64_t started_usec;
+	bool known;	 /* the daemon spoke of its order in our life, or got it from us */
+	bool cancelling; /* STEP_CANCEL is wanted */
+	char *instance;	 /* of a claim from an earlier life, NULL otherwise */
+	struct queue_item item;
+	struct step *work_next; /* worklist of step_propagate() and step_retry() */
+};
+
+struct run {
+	struct scheduler *scheduler;
+	struct project *project;
+	struct store_run row; /* texts are malloc'ed, but reason, which is not kept */
+	struct runbook *runbook;
+	struct step *steps;
+	size_t n_steps, n_final;
+	/* dependants[dependants_start[i] .. dependants_start[i + 1]] depend on step i */
+	size_t *dependants_start, *dependants;
+	/* while it waits for its tree */
+	bool sourcing;
+	int upload_fd;	 /* tar of a working copy, -1: none */
+	uint64_t serial; /* of the open question, 0: not asked */
+	struct run *sources_next, *sources_previous;
+	struct run *final_next; /* list of runs to forget at the end of the turn */
+	bool final_listed;
+};
+
+struct outbox_entry {
+	struct outbox_entry *next;
+	struct peer *peer;
+	uint64_t generation; /* of the peer that it is meant for */
+	struct message *message;
+};
+
+/** struct scheduler_config - CONFIG_SCHEDULER */
+struct scheduler_config {
+	char instance[INSTANCE_ID_MAX + 1];
+	uint64_t max_running;
+	uint64_t host_cpu_milli;
+	uint64_t host_memory;
+	char url[URL_MAX + 1];
+	uint64_t timeout_sec;
+};
+
+/** struct staged_project - a CONFIG_PROJECT that takes effect at CONFIG_END */
+struct staged_project {
+	struct staged_project *next;
+	char name[PROJECT_NAME_MAX + 1];
+	char *repository;
+	uint64_t max_running, weight;
+	bool workspace;
+};
+
+struct scheduler {
+	struct loop *loop;
+	struct store *store;
+	struct peer daemon, webhook, fetcher, api;
+	uint64_t started_usec;
+
+	struct scheduler_config config, staged_config;
+	struct staged_project *staged;
+	bool staging;	 /* between CONFIG_BEGIN and CONFIG_END */
+	bool configured; /* a configuration is in force */
+	bool synced;	 /* the daemon told what it runs */
+
+	struct project *projects[PROJECT_BUCKETS];
+	size_t n_projects;  /* configured ones */
+	struct map runs;    /* by id: those that are not final */
+	struct map orders;  /* by order number: running steps */
+	struct map serials; /* by serial: runs that wait for an answer */
+	uint64_t last_serial;
+	struct queue queue;
+	uint64_t run_counts[RUN_STATE_NUM];
+
+	/* the turn */
+	struct loop_timer turn_timer;
+	struct outbox_entry *outbox, *outbox_last;
+	struct run *final_runs;
+
+	/* events for the api */
+	uint64_t event_sent; /* id of the last one given to the outbox */
+	size_t n_turn_events;
+	bool events_behind; /* the api is slow: read what it missed from the store, later */
+	struct loop_timer events_timer;
+};
+
+/* ---- scheduler.c: life ---- */
+
+/**
+ * scheduler_serve() - be the scheduler until the daemon hangs up
+ * @channel_fd: channel to the daemon, owned
+ * @store:      open store, owned
+ *
+ * Return: exit status of the process: 0 when the daemon hung up, 1 after a
+ * failed commit or without memory.
+ */
+int scheduler_serve(int channel_fd, struct store *store);
+
+/** peer_open() - serve a new channel to @peer, in place of its old one */
+int peer_open(struct peer *peer, int fd);
+
+/* ---- turn.c: the outbox and the end of a loop turn ---- */
+
+/** turn_schedule() - something changed: turn_end() runs after the events of this turn */
+void turn_schedule(struct scheduler *scheduler);
+/** turn_end() - claim, commit, send. Called by the loop; ends it after a failed commit. */
+void turn_end(struct scheduler *scheduler);
+/** outbox_put() - send @message (owned, may be NULL) to @peer after the commit */
+void outbox_put(struct peer *peer, struct message *message);
+/** outbox_clear() - drop everything that waits */
+void outbox_clear(struct scheduler *scheduler);
+/** event_push() - record an event in the open transaction and tell the api after the commit */
+void event_push(struct scheduler *scheduler, struct store_event *event);
+
+/* ---- project.c ---- */
+
+/** project_find() - NULL when there is none of this name */
+struct project *project_find(struct scheduler *scheduler, const char *name);
+/** project_get() - find or make; NULL without memory */
+struct project *project_get(struct scheduler *scheduler, const char *name);
+/** project_next() - walk all projects; *@bucket starts at 0, @project at NULL */
+struct project *project_next(struct scheduler *scheduler, size_t *bucket, struct project *project);
+/** project_update() - after a change of its settings: limits and holds of its queue */
+void project_update(struct project *project);
+/** projects_free() - release all of them */
+void projects_free(struct scheduler *scheduler);
+/** config_apply() - put what was staged in force */
+void config_apply(struct scheduler *scheduler);
+void config_discard(struct scheduler *scheduler);
+
+#endif

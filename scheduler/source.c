@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where the tree of a run comes from: the fetcher checks a commit out or
+ * unpacks an upload, or the daemon knows a workspace directory.
+ *
+ * The runs of one project that wait for their tree stand in a line; the first
+ * SOURCES_ASKED_MAX of them are asked for, so that a flood of deliveries to one
+ * project does not fill the fetcher's queue. A question that is open when the
+ * fetcher dies is asked again, under a new serial: an answer to the old one
+ * finds nobody.
+ */
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "scheduler/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct peer *source_peer(struct run *run)
+{
+	return run->row.source == RUN_SOURCE_WORKSPACE ? &run->scheduler->daemon
+						       : &run->scheduler->fetcher;
+}
+
+static struct message *source_question(const struct run *run)
+{
+	struct message *message = NULL;
+
+	switch (run->row.source) {
+	case RUN_SOURCE_WORKSPACE:
+		message = message_new(MESSAGE_WORKSPACE_OPEN, run->serial);
+		if (message) {
+			message_put_string(message, run->row.project);
+			message_put_u64(message, run->row.id);
+		}
+		break;
+	case RUN_SOURCE_UPLOAD:
+		message = message_new(MESSAGE_UNPACK, run->serial);
+		if (message) {
+			message_put_string(message, run->row.project);
+			message_put_string(message, run->row.tree);
+			message_put_fd(message, run->upload_fd);
+		}
+		break;
+	case RUN_SOURCE_FETCH:
+	default:
+		message = message_new(MESSAGE_FETCH, run->serial);
+		if (message) {
+			message_put_string(message, run->row.project);
+			message_put_string(message, run->row.ref);
+			message_put_string(message,
+					   run->row.commit[0] ? run->row.commit : run->row.asked);
+		}
+		break;
+	}
+	return message;
+}
+
+static void source_ask(struct run *run)
+{
+	struct scheduler *scheduler = run->scheduler;
+
+	run->serial = ++scheduler->last_serial;
+	if (map_put(&scheduler->serials, run->serial, run) < 0) {
+		log_error("out of memory: ending, to go on from what is committed");
+		loop_exit(scheduler->loop, 1);
+		return;
+	}
+	/* the first fetcher may have read some of it already */
+	if (run->upload_fd >= 0)
+		(void)lseek(run->upload_fd, 0, SEEK_SET);
+	outbox_put(source_peer(run), source_question(run));
+}
+
+static void source_pump(struct project *project)
+{
+	while (project->sources_next && project->n_asked < SOURCES_ASKED_MAX &&
+	       source_peer(project->sources_next)->channel.open) {
+		struct run *run = project->sources_next;
+
+		project->sources_next = run->sources_next;
+		project->n_asked++;
+		source_ask(run);
+	}
+}
+
+void source_start(struct run *run)
+{
+	struct project *project = run->project;
+
+	run->sourcing = true;
+	run->sources_next = NULL;
+	run->sources_previous = project->sources_last;
+	if (project->sources_last)
+		project->sources_last->sources_next = run;
+	else
+		project->sources = run;
+	project->sources_last = run;
+	if (!project->sources_next)
+		project->sources_next = run;
+	source_pump(project);
+}
+
+void source_stop(struct run *run)
+{
+	struct project *project = run->project;
+
+	if (!run->sourcing)
+		return;
+	run->sourcing = false;
+	if (project->sources_next == run)
+		project->sources_next = run->sources_next;
+	if (run->sources_previous)
+		run->sources_previous->sources_next = run->sources_next;
+	else
+		project->sources = run->sources_next;
+	if (run->sources_next)
+		run->sources_next->sources_previous = run->sources_previous;
+	else
+		project->sources_last = run->sources_previous;
+	run->sources_next = run->sources_previous = NULL;
+	if (run->serial) {
+		map_remove(&run->scheduler->serials, run->serial);
+		run->serial = 0;
+		project->n_asked--;
+	}
+	if (run->upload_fd >= 0)
+		(void)close(TAKE_FD(run->upload_fd));
+	source_pump(project);
+}
+
+void sources_reask(struct scheduler *scheduler, bool may_ask)
+{
+	struct project *project = NULL;
+	size_t bucket = 0;
+
+	while ((project = project_next(scheduler, &bucket, project))) {
+		for (struct run *run = project->sources; run; run = run->sources_next) {
+			if (run->serial)
+				map_remove(&scheduler->serials, run->serial);
+			run->serial = 0;
+		}
+		project->n_asked = 0;
+		project->sources_next = project->sources;
+		if (may_ask)
+			source_pump(project);
+	}
+}
+
+/*
+ * Read at most one byte more than a runbook may have, so that the parser sees
+ * that it is too long and says so with a place. The descriptor comes from
+ * another process: anything but a regular file could block us.
+ */
+static int source_read(int fd, char **ret_text, size_t *ret_size, struct error *error)
+{
+	cleanup_free char *text = NULL;
+	struct stat status;
+	ssize_t n;
+
+	if (fstat(fd, &status) < 0)
+		return error_errno(error, errno, "cannot look at runbook.yml");
+	if (!S_ISREG(status.st_mode))
+		return error_set(error, EINVAL, "runbook.yml is not a regular file");
+	text = malloc(RUNBOOK_BYTES_MAX + 2);
+	if (!text)
+		return error_errno(error, ENOMEM, "cannot read runbook.yml");
+	n = fd_read_all(fd, text, RUNBOOK_BYTES_MAX + 1);
+	if (n < 0)
+		return error_errno(error, (int)-n, "cannot read runbook.yml");
+	text[n] = '\0';
+	*ret_text = TAKE_PTR(text);
+	*ret_size = (size_t)n;
+	return 0;
+}
+
+static void source_no_runbook(struct run *run)
+{
+	char reason[REASON_MAX + 1];
+
+	if (run->row.source == RUN_SOURCE_FETCH)
+		(void)snprintf(reason, sizeof(reason),
+			       "no runbook.yml in commit %.12s: add one to the top directory",
+			       run->row.commit);
+	else
+		(void)snprintf(reason, sizeof(reason),
+			       "no runbook.yml in the %s: add one to its top directory",
+			       run->row.source == RUN_SOURCE_UPLOAD ? "upload" : "workspace");
+	state_run_set(run, RUN_STATE_FAILED, reason);
+}
+
+static void source_freeze(struct run *run, int fd)
+{
+	struct error error = ERROR_INIT;
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+
+	if (run->row.runbook) {
+		run_freeze_again(run);
+	} else if (fd < 0) {
+		source_no_runbook(run);
+	} else if (source_read(fd, &text, &size, &error) < 0) {
+		state_run_set(run, RUN_STATE_ERRORED, error.text);
+	} else {
+		run_freeze(run, text, size);
+	}
+}
+
+void source_failed(struct run *run, const char *sentence)
+{
+	char reason[REASON_MAX + 1];
+
+	source_stop(run);
+	(void)snprintf(reason, sizeof(reason), "%s", sentence);
+	state_run_set(run, RUN_STATE_ERRORED, reason);
+}
+
+void source_arrived(struct run *run, const char *commit, const char *title, const char *author,
+		    int runbook_fd)
+{
+	int r = 0;
+
+	source_stop(run);
+	if (run->row.source == RUN_SOURCE_FETCH) {
+		if (!commit_valid(commit)) {
+			state_run_set(run, RUN_STATE_ERRORED,
+				      "the fetcher answered without a valid commit");
+			return;
+		}
+		r = run_set_text(&run->row.commit, commit);
+		if (r == 0)
+			r = run_set_text(&run->row.tree, commit);
+	}
+	if (r == 0 && !run->row.title[0])
+		r = run_set_text(&run->row.title, title);
+	if (r == 0 && !run->row.actor[0])
+		r = run_set_text(&run->row.actor, author);
+	if (r < 0) {
+		state_run_set(run, RUN_STATE_ERRORED, "out of memory");
+		return;
+	}
+	store_run_set_tree(run->scheduler->store, &run->row);
+	source_freeze(run, runbook_fd);
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/state.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "scheduler/run.h"
+#include "scheduler/scheduler.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const run_names[] = {
+	[RUN_STATE_PENDING] = "pending",     [RUN_STATE_RUNNING] = "running",
+	[RUN_STATE_SUCCEEDED] = "succeeded", [RUN_STATE_FAILED] = "failed",
+	[RUN_STATE_ERRORED] = "errored",     [RUN_STATE_CANCELLED] = "cancelled",
+};
+static_assert(ARRAY_SIZE(run_names) == RUN_STATE_NUM, "a run state without a name");
+
+static const char *const step_names[] = {
+	[STEP_STATE_PENDING] = "pending",     [STEP_STATE_READY] = "ready",
+	[STEP_STATE_RUNNING] = "running",     [STEP_STATE_SKIPPED] = "skipped",
+	[STEP_STATE_SUCCEEDED] = "succeeded", [STEP_STATE_FAILED] = "failed",
+	[STEP_STATE_ERRORED] = "errored",     [STEP_STATE_CANCELLED] = "cancelled",
+};
+static_assert(ARRAY_SIZE(step_names) == STEP_STATE_NUM, "a step state without a name");
+
+#define TO(state) (1u << (state))
+
+static const unsigned run_allowed[] = {
+	[RUN_STATE_PENDING] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_FAILED) | TO(RUN_STATE_ERRORED) |
+			      TO(RUN_STATE_CANCELLED),
+	[RUN_STATE_RUNNING] = TO(RUN_STATE_SUCCEEDED) | TO(RUN_STATE_FAILED) |
+			      TO(RUN_STATE_ERRORED) | TO(RUN_STATE_CANCELLED),
+	/* a retried step opens its run again */
+	[RUN_STATE_SUCCEEDED] = TO(RUN_STATE_RUNNING),
+	[RUN_STATE_FAILED] = TO(RUN_STATE_RUNNING),
+	[RUN_STATE_ERRORED] = TO(RUN_STATE_RUNNING),
+	[RUN_STATE_CANCELLED] = TO(RUN_STATE_RUNNING),
+};
+static_assert(ARRAY_SIZE(run_allowed) == RUN_STATE_NUM, "a run state without its transitions");
+
+static const unsigned step_allowed[] = {
+	[STEP_STATE_PENDING] =
+		TO(STEP_STATE_READY) | TO(STEP_STATE_SKIPPED) | TO(STEP_STATE_CANCELLED),
+	[STEP_STATE_READY] = TO(STEP_STATE_RUNNING) | TO(STEP_STATE_CANCELLED),
+	[STEP_STATE_RUNNING] = TO(STEP_STATE_SUCCEEDED) | TO(STEP_STATE_FAILED) |
+			       TO(STEP_STATE_ERRORED) | TO(STEP_STATE_CANCELLED),
+	[STEP_STATE_SKIPPED] = TO(STEP_STATE_PENDING),
+	[STEP_STATE_SUCCEEDED] = TO(STEP_STATE_PENDING),
+	[STEP_STATE_FAILED] = TO(STEP_STATE_PENDING),
+	[STEP_STATE_ERRORED] = TO(STEP_STATE_PENDING),
+	[STEP_STATE_CANCELLED] = TO(STEP_STATE_PENDING),
+};
+static_assert(ARRAY_SIZE(step_allowed) == STEP_STATE_NUM, "a step state without its transitions");
+
+static unsigned name_find(const char *const *names, unsigned n, const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		if (strcmp(names[i], name) == 0)
+			break;
+	}
+	return i;
+}
+
+const char *run_state_name(enum run_state state)
+{
+	return state < RUN_STATE_NUM ? run_names[state] : "invalid";
+}
+
+const char *step_state_name(enum step_state state)
+{
+	return state < STEP_STATE_NUM ? step_names[state] : "invalid";
+}
+
+enum run_state run_state_parse(const char *name)
+{
+	return (enum run_state)name_find(run_names, RUN_STATE_NUM, name);
+}
+
+enum step_state step_state_parse(const char *name)
+{
+	return (enum step_state)name_find(step_names, STEP_STATE_NUM, name);
+}
+
+bool run_state_final(enum run_state state)
+{
+	return state >= RUN_STATE_SUCCEEDED && state < RUN_STATE_NUM;
+}
+
+bool step_state_final(enum step_state state)
+{
+	return state >= STEP_STATE_SKIPPED && state < STEP_STATE_NUM;
+}
+
+bool run_state_allowed(enum run_state from, enum run_state to)
+{
+	return from < RUN_STATE_NUM && to < RUN_STATE_NUM && (run_allowed[from] & TO(to));
+}
+
+bool step_state_allowed(enum step_state from, enum step_state to)
+{
+	return from < STEP_STATE_NUM && to < STEP_STATE_NUM && (step_allowed[from] & TO(to));
+}
+
+/* ": reason" or nothing, for the end of a log line */
+#define REASON_TAIL(reason) (reason)[0] ? ": " : "", (reason)
+
+void state_run_set(struct run *run, enum run_state to, const char *reason)
+{
+	enum run_state from = run->row.state;
+	char id[24];
+	const struct log_field fields[] = {
+		{"RUNBOOK_PROJECT", run->row.project},
+		{"RUNBOOK_RUN", id},
+	};
+	struct store_event event = {
+		.run = run->row.id,
+		.from = run_state_name(from),
+		.to = run_state_name(to),
+		.reason = reason,
+		.at_usec = wall_usec(),
+	};
+
+	assert(run_state_allowed(from, to));
+	(void)snprintf(id, sizeof(id), "%" PRIu64, run->row.id);
+	log_fields(LOG_LEVEL_INFO, fields, ARRAY_SIZE(fields), "%s run %s: %s -> %s%s%s",
+		   run->row.project, id, event.from, event.to, REASON_TAIL(reason));
+	run->scheduler->run_counts[from]--;
+	run->scheduler->run_counts[to]++;
+	run->row.state = to;
+	if (to == RUN_STATE_RUNNING && run->row.started_usec == 0)
+		run->row.started_usec = event.at_usec;
+	run->row.ended_usec = run_state_final(to) ? event.at_usec : 0;
+	run->row.reason = reason;
+	store_run_set_state(run->scheduler->store, &run->row);
+	run->row.reason = NULL;
+	event_push(run->scheduler, &event);
+	if (run_state_final(to))
+		run_forget_later(run);
+}
+
+/* What the old state had and the new one must not have, and the other way around. */
+static void step_account(struct step *step, enum step_state from, enum step_state to)
+{
+	struct queue_project *queue = &step->run->project->queue;
+
+	if (from == STEP_STATE_READY)
+		queue_remove(&step->item);
+	if (from == STEP_STATE_RUNNING) {
+		map_remove(&step->run->scheduler->orders, step->order);
+		queue_finished(queue);
+	}
+	if (to == STEP_STATE_READY) {
+		step->ready_usec = wall_usec();
+		queue_push(queue, &step->item);
+	}
+	step->run->n_final += step_state_final(to);
+	step->run->n_final -= step_state_final(from);
+}
+
+void state_step_set(struct step *step, enum step_state to, const char *reason)
+{
+	const struct run *run = step->run;
+	const struct runbook_step *text = &run->runbook->steps[step->index];
+	enum step_state from = step->state;
+	char id[24], attempt[24];
+	const struct log_field fields[] = {
+		{"RUNBOOK_PROJECT", run->row.project},
+		{"RUNBOOK_RUN", id},
+		{"RUNBOOK_STEP", text->slug},
+		{"RUNBOOK_ATTEMPT", attempt},
+	};
+	struct store_event event = {
+		.run = run->row.id,
+		.step = text->slug,
+		.attempt = step->attempt,
+		.from = step_state_name(from),
+		.to = step_state_name(to),
+		.reason = reason,
+		.at_usec = wall_usec(),
+	};
+	struct store_step row = {
+		.run = run->row.id,
+		.index = step->index,
+		.state = to,
+		.reason = reason,
+		.attempt = step->attempt,
+	};
+
+	assert(step_state_allowed(from, to));
+	(void)snprintf(id, sizeof(id), "%" PRIu64, run->row.id);
+	(void)snprintf(attempt, sizeof(attempt), "%" PRIu64, step->attempt);
+	log_fields(to == STEP_STATE_READY ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, fields,
+		   ARRAY_SIZE(fields), "%s run %s step %s: %s -> %s%s%s", run->row.project, id,
+		   text->slug, event.from, event.to, REASON_TAIL(reason));
+	step_account(step, from, to);
+	step->state = to;
+	row.ready_usec = step->ready_usec;
+	store_step_set(run->scheduler->store, &row);
+	event_push(run->scheduler, &event);
+}

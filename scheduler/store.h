@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_STORE_H
+#define SCHEDULER_STORE_H
+
+/*
+ * DOC: The store
+ *
+ * What must survive: deliveries, runs with their frozen runbook, steps,
+ * attempts, events, paused projects. This header knows nothing of the engine
+ * behind it.
+ *
+ * Writes open a transaction by themselves; store_commit() ends it. A write
+ * fails once and the store stays failed ("sticky"), so that callers write all
+ * that belongs together and look at the result of store_commit() only. After a
+ * failed commit nothing of that transaction exists, and the scheduler ends: it
+ * comes back with what is on disk.
+ *
+ * Reads see the open transaction. Their callbacks get pointers that are valid
+ * until they return; a callback must not start another read of the same kind.
+ * Times are microseconds since the epoch, 0 is "not yet". Texts may be NULL.
+ */
+
+#include "common/error.h"
+#include "scheduler/state.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store;
+
+/** enum run_source - where the tree of a run comes from; written by name, see store.c tables */
+enum run_source {
+	RUN_SOURCE_FETCH,     /* the fetcher checks a commit out */
+	RUN_SOURCE_WORKSPACE, /* a directory that the configuration names */
+	RUN_SOURCE_UPLOAD,    /* somebody handed a working copy over */
+	RUN_SOURCE_NUM,
+};
+
+struct store_run {
+	uint64_t id;
+	const char *project;
+	enum run_source source;
+	enum run_state state;
+	const char *reason;
+	const char *event;
+	const char *ref;
+	const char *asked; /* commit as it was asked for, "" takes what the ref names */
+	const char *commit;
+	const char *tree; /* id of the checked-out tree, "" while there is none */
+	const char *title;
+	const char *actor;
+	const char *name;     /* of the runbook, NULL when it has none */
+	const char *findings; /* what is wrong with the runbook, one a line; NULL if nothing */
+	uint64_t retry_of;    /* 0: no retry */
+	uint64_t runbook;     /* id of the frozen text, 0: not known yet */
+	bool cancelling;      /* somebody asked to cancel it */
+	uint64_t created_usec, started_usec, ended_usec;
+};
+
+struct store_step {
+	uint64_t run;
+	uint64_t index;
+	const char *name;
+	const char *slug;
+	const char *image;
+	enum step_state state;
+	const char *reason;
+	uint64_t attempt; /* the current one, from 1 */
+	uint64_t ready_usec;
+};
+
+struct store_attempt {
+	uint64_t order; /* 0: that attempt was never claimed */
+	uint64_t run, step, attempt;
+	const char *instance;
+	enum step_state state;
+	const char *reason;
+	int64_t exit_code; /* -1: none */
+	uint64_t signal;   /* 0: none */
+	const char *container;
+	uint64_t claimed_usec, started_usec, ended_usec;
+	uint64_t log_bytes;
+	bool cancelling; /* somebody asked to cancel it */
+};
+
+struct store_event {
+	uint64_t id;
+	uint64_t run;
+	const char *step; /* slug, NULL for an event of the run itself */
+	uint64_t attempt; /* 0 for an event of the run itself */
+	const char *from, *to;
+	const char *reason;
+	uint64_t at_usec;
+};
+
+/* ---- life ---- */
+
+/**
+ * store_open() - open or make the store at @path and bring its schema up to date
+ *
+ * A store of a newer version than this program knows, or a damaged one, is
+ * refused with a sentence and left as it is.
+ */
+int store_open(const char *path, struct store **ret_store, struct error *error);
+/** store_close() - an open transaction is rolled back. Return: NULL. */
+struct store *store_close(struct store *store);
+/** store_commit() - make everything written durable; no-op when nothing was */
+int store_commit(struct store *store, struct error *error);
+/** store_dirty() - is a transaction open? */
+bool store_dirty(const struct store *store);
+
+/* ---- writes ---- */
+
+/** store_run_add() - insert @run (its id is ignored). Return: the new id, 0 after a failure. */
+uint64_t store_run_add(struct store *store, const struct store_run *run);
+/** store_run_set_state() - state, reason and times */
+void store_run_set_state(struct store *store, const struct store_run *run);
+/** store_run_set_tree() - what fetching found out: commit, tree, title, actor, findings */
+void store_run_set_tree(struct store *store, const struct store_run *run);
+/** store_run_set_runbook() - frozen runbook and its name */
+void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name);
+void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling);
+/** store_runbook_add() - keep a text once, however many runs have it. Return: its id, 0 failed. */
+uint64_t store_runbook_add(struct store *store, const char *text, size_t size);
+void store_delivery_add(struct store *store, const char *project, const char *delivery,
+			uint64_t run, uint64_t at_usec);
+void store_step_add(struct store *store, const struct store_step *step);
+void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on);
+/** store_step_set() - state, reason, attempt and ready time of one step */
+void store_step_set(struct store *store, const struct store_step *step);
+/** store_attempt_add() - a claim. Return: its order number, 0 after a failure. */
+uint64_t store_attempt_add(struct store *store, const struct store_attempt *attempt);
+void store_attempt_started(struct store *store, uint64_t order, const char *container,
+			   uint64_t at_usec);
+/** store_attempt_ended() - result of attempt->order */
+void store_attempt_ended(struct store *store, const struct store_attempt *attempt);
+/** store_attempt_cancel() - somebody asked to cancel what runs as @order */
+void store_attempt_cancel(struct store *store, uint64_t order);
+/** store_event_add() - append. Return: its id, 0 after a failure. */
+uint64_t store_event_add(struct store *store, const struct store_event *event);
+void store_pause(struct store *store, const char *project, bool paused, uint64_t at_usec);
+
+/* ---- reads: 0 or -errno; each() functions call back once for each row ---- */
+
+typedef void (*store_run_fn)(const struct store_run *run, void *userdata);
+/** @attempt is the step's current attempt, its order is 0 when it was never claimed */
+typedef void (*store_step_fn)(const struct store_step *step, const struct store_attempt *attempt,
+			      void *userdata);
+typedef void (*store_dependency_fn)(uint64_t step, uint64_t depends_on, void *userdata);
+typedef void (*store_attempt_fn)(const struct store_attempt *attempt, void *userdata);
+typedef void (*store_event_fn)(const struct store_event *event, void *userdata);
+typedef void (*store_text_fn)(const char *text, void *userdata);
+
+/** store_delivery_find() - Return: 1 and the run, 0 if it is new, or -errno. */
+int store_delivery_find(struct store *store, const char *project, const char *delivery,
+			uint64_t *ret_run);
+/** store_trigger_find() - youngest run of the same push created since @since_usec; as above */
+int store_trigger_find(struct store *store, const struct store_run *like, uint64_t since_usec,
+		       uint64_t *ret_run);
+/** store_run_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
+int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *userdata);
+/**
+ * store_runs_each() - newest first
+ * @project: NULL for all
+ * @below:   only runs with smaller ids; 0 for all
+ */
+int store_runs_each(struct store *store, const char *project, uint64_t below, uint64_t limit,
+		    store_run_fn each, void *userdata);
+/** store_runs_open_each() - runs that are not final, oldest first */
+int store_runs_open_each(struct store *store, store_run_fn each, void *userdata);
+int store_run_counts(struct store *store, uint64_t counts[RUN_STATE_NUM]);
+int store_steps_each(struct store *store, uint64_t run, store_step_fn each, void *userdata);
+int store_dependencies_each(struct store *store, uint64_t run, store_dependency_fn each,
+			    void *userdata);
+int store_attempts_each(struct store *store, uint64_t run, store_attempt_fn each, void *userdata);
+/** store_events_each() - in order; @run 0 for all runs, only ids above @after */
+int store_events_each(struct store *store, uint64_t run, uint64_t after, uint64_t limit,
+		      store_event_fn each, void *userdata);
+/** store_event_last() - id of the youngest event, 0 if there is none */
+int store_event_last(struct store *store, uint64_t *ret_id);
+/** store_runbook_get() - @ret_text is malloc'ed and NUL-terminated. Return: 0, -ENOENT, -errno. */
+int store_runbook_get(struct store *store, uint64_t runbook, char **ret_text, size_t *ret_size);
+int store_paused_each(struct store *store, store_text_fn each, void *userdata);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_STORE_INTERNAL_H
+#define SCHEDULER_STORE_INTERNAL_H
+
+/* Shared by the store_sqlite*.c files only: nothing else sees SQLite. */
+
+#include "common/error.h"
+#include "scheduler/store.h"
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum store_statement {
+	STATEMENT_BEGIN,
+	STATEMENT_COMMIT,
+	STATEMENT_ROLLBACK,
+	STATEMENT_RUN_ADD,
+	STATEMENT_RUN_SET_STATE,
+	STATEMENT_RUN_SET_TREE,
+	STATEMENT_RUN_SET_RUNBOOK,
+	STATEMENT_RUN_SET_CANCELLING,
+	STATEMENT_RUNBOOK_FIND,
+	STATEMENT_RUNBOOK_ADD,
+	STATEMENT_DELIVERY_ADD,
+	STATEMENT_STEP_ADD,
+	STATEMENT_DEPENDENCY_ADD,
+	STATEMENT_STEP_SET,
+	STATEMENT_ATTEMPT_ADD,
+	STATEMENT_ATTEMPT_STARTED,
+	STATEMENT_ATTEMPT_ENDED,
+	STATEMENT_ATTEMPT_CANCEL,
+	STATEMENT_EVENT_ADD,
+	STATEMENT_PAUSE,
+	STATEMENT_UNPAUSE,
+	STATEMENT_DELIVERY_FIND,
+	STATEMENT_TRIGGER_FIND,
+	STATEMENT_RUN_GET,
+	STATEMENT_RUNS,
+	STATEMENT_RUNS_OF_PROJECT,
+	STATEMENT_RUNS_OPEN,
+	STATEMENT_RUN_COUNTS,
+	STATEMENT_STEPS,
+	STATEMENT_DEPENDENCIES,
+	STATEMENT_ATTEMPTS,
+	STATEMENT_EVENTS,
+	STATEMENT_EVENTS_OF_RUN,
+	STATEMENT_EVENT_LAST,
+	STATEMENT_RUNBOOK_GET,
+	STATEMENT_PAUSED,
+	STATEMENT_NUM,
+};
+
+struct store {
+	sqlite3 *database;
+	sqlite3_stmt *statements[STATEMENT_NUM];
+	bool open;	    /* a transaction is */
+	bool writing;	    /* inside a write: failures stick */
+	int failed;	    /* first failure of the open transaction, -errno */
+	struct error cause; /* its sentence */
+};
+
+/** struct store_value - one bound parameter */
+struct store_value {
+	enum { VALUE_NUMBER, VALUE_TEXT, VALUE_BYTES, VALUE_NULL } kind;
+	int64_t number;
+	const char *text;
+	size_t size;
+};
+
+#define NUMBER(x) ((struct store_value){.kind = VALUE_NUMBER, .number = (int64_t)(x)})
+#define NUMBER_OR_NULL(x)                                                                          \
+	((struct store_value){.kind = (x) ? VALUE_NUMBER : VALUE_NULL, .number = (int64_t)(x)})
+#define TEXT(x) ((struct store_value){.kind = VALUE_TEXT, .text = (x) ? (x) : ""})
+#define TEXT_OR_NULL(x) ((struct store_value){.kind = (x) ? VALUE_TEXT : VALUE_NULL, .text = (x)})
+#define BYTES(x, n) ((struct store_value){.kind = VALUE_BYTES, .text = (x), .size = (n)})
+
+/**
+ * store_statement_start() - a prepared statement, reset and bound
+ *
+ * Return: NULL after a failure, which *@ret_r has as -errno.
+ */
+sqlite3_stmt *store_statement_start(struct store *store, enum store_statement which,
+				    const struct store_value *values, size_t n_values, int *ret_r);
+/** store_statement_end() - reset, so that it holds no lock. Return: 0 or -errno for @r (SQLite's). */
+int store_statement_end(struct store *store, sqlite3_stmt *statement, int r);
+/** store_migrate() - bring the schema to the newest version */
+int store_migrate(struct store *store, struct error *error);
+
+#define READ_START(store, which, ret_r, ...)                                                       \
+	store_statement_start((store), (which), (const struct store_value[]){__VA_ARGS__},         \
+			      sizeof((const struct store_value[]){__VA_ARGS__}) /                  \
+				      sizeof(struct store_value),                                  \
+			      (ret_r))
+
+/** run_source_name() - as the store writes it; run_source_parse() - RUN_SOURCE_NUM if unknown */
+const char *run_source_name(enum run_source source);
+enum run_source run_source_parse(const char *name);
+
+#endif

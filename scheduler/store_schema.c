@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The schema, as a list of migrations. `PRAGMA user_version` holds how many of
+ * them a database has seen. A migration that was released is never edited: add
+ * another one.
+ */
+#include "common/cleanup.h"
+#include "scheduler/store_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static const char *const migrations[] = {
+	/* 1: the first */
+	"CREATE TABLE runbooks("
+	"  id INTEGER PRIMARY KEY,"
+	"  digest BLOB NOT NULL UNIQUE,"
+	"  text BLOB NOT NULL);"
+
+	"CREATE TABLE runs("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  project TEXT NOT NULL,"
+	"  source TEXT NOT NULL,"
+	"  state TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  event TEXT NOT NULL,"
+	"  ref TEXT NOT NULL,"
+	"  asked TEXT NOT NULL,"
+	"  commit_id TEXT NOT NULL,"
+	"  tree TEXT NOT NULL,"
+	"  title TEXT NOT NULL,"
+	"  actor TEXT NOT NULL,"
+	"  name TEXT,"
+	"  retry_of INTEGER REFERENCES runs(id),"
+	"  runbook INTEGER REFERENCES runbooks(id),"
+	"  cancelling INTEGER NOT NULL DEFAULT 0,"
+	"  created_usec INTEGER NOT NULL,"
+	"  started_usec INTEGER,"
+	"  ended_usec INTEGER,"
+	"  findings TEXT);"
+	"CREATE INDEX runs_of_project ON runs(project, id);"
+	"CREATE INDEX runs_state ON runs(state);"
+	"CREATE INDEX runs_asked ON runs(project, asked, created_usec);"
+
+	"CREATE TABLE deliveries("
+	"  project TEXT NOT NULL,"
+	"  delivery TEXT NOT NULL,"
+	"  run INTEGER NOT NULL REFERENCES runs(id),"
+	"  received_usec INTEGER NOT NULL,"
+	"  PRIMARY KEY(project, delivery)) WITHOUT ROWID;"
+
+	"CREATE TABLE steps("
+	"  run INTEGER NOT NULL REFERENCES runs(id),"
+	"  idx INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  slug TEXT NOT NULL,"
+	"  image TEXT NOT NULL,"
+	"  state TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  attempt INTEGER NOT NULL,"
+	"  ready_usec INTEGER,"
+	"  PRIMARY KEY(run, idx)) WITHOUT ROWID;"
+
+	"CREATE TABLE dependencies("
+	"  run INTEGER NOT NULL,"
+	"  step INTEGER NOT NULL,"
+	"  depends_on INTEGER NOT NULL,"
+	"  PRIMARY KEY(run, step, depends_on),"
+	"  FOREIGN KEY(run, step) REFERENCES steps(run, idx)) WITHOUT ROWID;"
+
+	/* AUTOINCREMENT: an order number is never used again, whatever is deleted */
+	"CREATE TABLE attempts("
+	"  order_id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  run INTEGER NOT NULL,"
+	"  step INTEGER NOT NULL,"
+	"  attempt INTEGER NOT NULL,"
+	"  instance TEXT NOT NULL,"
+	"  state TEXT NOT NULL,"
+	"  reason TEXT NOT NULL DEFAULT '',"
+	"  exit_code INTEGER,"
+	"  signal INTEGER,"
+	"  container TEXT NOT NULL,"
+	"  claimed_usec INTEGER NOT NULL,"
+	"  started_usec INTEGER,"
+	"  ended_usec INTEGER,"
+	"  log_bytes INTEGER NOT NULL DEFAULT 0,"
+	"  cancelling INTEGER NOT NULL DEFAULT 0,"
+	"  UNIQUE(run, step, attempt),"
+	"  FOREIGN KEY(run, step) REFERENCES steps(run, idx));"
+
+	"CREATE TABLE events("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  run INTEGER NOT NULL REFERENCES runs(id),"
+	"  step TEXT,"
+	"  attempt INTEGER,"
+	"  from_state TEXT NOT NULL,"
+	"  to_state TEXT NOT NULL,"
+	"  reason TEXT NOT NULL,"
+	"  at_usec INTEGER NOT NULL);"
+	"CREATE INDEX events_of_run ON events(run, id);"
+	"CREATE TRIGGER events_fixed BEFORE UPDATE ON events"
+	"  BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;"
+
+	"CREATE TABLE paused_projects("
+	"  project TEXT PRIMARY KEY,"
+	"  since_usec INTEGER NOT NULL) WITHOUT ROWID;",
+};
+
+static int migrate_run(struct store *store, const char *sql, struct error *error)
+{
+	char *text = NULL;
+
+	if (sqlite3_exec(store->database, sql, NULL, NULL, &text) == SQLITE_OK)
+		return 0;
+	(void)error_set(error, EIO, "%s", text ? text : sqlite3_errmsg(store->database));
+	sqlite3_free(text);
+	return -EIO;
+}
+
+static int migrate_one(struct store *store, size_t version, struct error *error)
+{
+	char pragma[64];
+	int r;
+
+	(void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %zu", version + 1);
+	r = migrate_run(store, "BEGIN IMMEDIATE", error);
+	if (r == 0)
+		r = migrate_run(store, migrations[version], error);
+	if (r == 0)
+		r = migrate_run(store, pragma, error);
+	if (r == 0)
+		r = migrate_run(store, "COMMIT", error);
+	if (r < 0) {
+		(void)migrate_run(store, "ROLLBACK", NULL);
+		return error_wrap(error, "migration %zu of the schema", version + 1);
+	}
+	return 0;
+}
+
+int store_migrate(struct store *store, struct error *error)
+{
+	sqlite3_stmt *statement = NULL;
+	size_t version;
+	int r;
+
+	if (sqlite3_prepare_v2(store->database, "PRAGMA user_version", -1, &statement, NULL) !=
+		    SQLITE_OK ||
+	    sqlite3_step(statement) != SQLITE_ROW) {
+		(void)error_set(error, EIO, "%s", sqlite3_errmsg(store->database));
+		(void)sqlite3_finalize(statement);
+		return -EIO;
+	}
+	version = (size_t)sqlite3_column_int64(statement, 0);
+	(void)sqlite3_finalize(statement);
+	if (version > ARRAY_SIZE(migrations))
+		return error_set(error, EPROTO,
+				 "its schema has version %zu, this program knows up to %zu: "
+				 "install the runbookd that wrote it, or restore a backup",
+				 version, ARRAY_SIZE(migrations));
+	for (; version < ARRAY_SIZE(migrations); version++) {
+		r = migrate_one(store, version, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

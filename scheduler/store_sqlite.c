@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * DOC: The store in SQLite: life, transactions and writes
+ *
+ * One connection, one writer. WAL with synchronous=FULL: a commit is one
+ * fsync of the log, and an acknowledged commit survives a power cut. Statements
+ * are prepared once, on first use.
+ */
+#include "scheduler/store_internal.h"
+
+#include "common/cleanup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RUN_COLUMNS                                                                                \
+	"id, project, source, state, reason, event, ref, asked, commit_id, tree, title, actor, "   \
+	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec"
+#define ATTEMPT_COLUMNS                                                                            \
+	"a.order_id, a.run, a.step, a.attempt, a.instance, a.state, a.reason, a.exit_code, "       \
+	"a.signal, a.container, a.claimed_usec, a.started_usec, a.ended_usec, a.log_bytes, "       \
+	"a.cancelling"
+#define EVENT_COLUMNS "id, run, step, attempt, from_state, to_state, reason, at_usec"
+
+static const char *const statement_sql[] = {
+	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
+	[STATEMENT_COMMIT] = "COMMIT",
+	[STATEMENT_ROLLBACK] = "ROLLBACK",
+	[STATEMENT_RUN_ADD] =
+		"INSERT INTO runs(project, source, state, reason, event, ref, asked, commit_id, "
+		"tree, title, actor, name, retry_of, runbook, created_usec) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
+				    "ended_usec=?5 WHERE id=?1",
+	[STATEMENT_RUN_SET_TREE] = "UPDATE runs SET commit_id=?2, tree=?3, title=?4, actor=?5, "
+				   "findings=?6 WHERE id=?1",
+	[STATEMENT_RUN_SET_RUNBOOK] = "UPDATE runs SET runbook=?2, name=?3 WHERE id=?1",
+	[STATEMENT_RUN_SET_CANCELLING] = "UPDATE runs SET cancelling=?2 WHERE id=?1",
+	[STATEMENT_RUNBOOK_FIND] = "SELECT id FROM runbooks WHERE digest=?",
+	[STATEMENT_RUNBOOK_ADD] = "INSERT INTO runbooks(digest, text) VALUES(?,?)",
+	[STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries VALUES(?,?,?,?)",
+	[STATEMENT_STEP_ADD] =
+		"INSERT INTO steps(run, idx, name, slug, image, state, reason, attempt) "
+		"VALUES(?,?,?,?,?,?,?,?)",
+	[STATEMENT_DEPENDENCY_ADD] = "INSERT OR IGNORE INTO dependencies VALUES(?,?,?)",
+	[STATEMENT_STEP_SET] = "UPDATE steps SET state=?3, reason=?4, attempt=?5, ready_usec=?6 "
+			       "WHERE run=?1 AND idx=?2",
+	[STATEMENT_ATTEMPT_ADD] =
+		"INSERT INTO attempts(run, step, attempt, instance, state, container, "
+		"claimed_usec) VALUES(?,?,?,?,?,?,?)",
+	[STATEMENT_ATTEMPT_STARTED] =
+		"UPDATE attempts SET container=?2, started_usec=?3 WHERE order_id=?1",
+	[STATEMENT_ATTEMPT_ENDED] =
+		"UPDATE attempts SET state=?2, reason=?3, exit_code=?4, signal=?5, "
+		"started_usec=?6, ended_usec=?7, log_bytes=?8 WHERE order_id=?1",
+	[STATEMENT_ATTEMPT_CANCEL] = "UPDATE attempts SET cancelling=1 WHERE order_id=?",
+	[STATEMENT_EVENT_ADD] = "INSERT INTO events(run, step, attempt, from_state, to_state, "
+				"reason, at_usec) VALUES(?,?,?,?,?,?,?)",
+	[STATEMENT_PAUSE] = "INSERT OR IGNORE INTO paused_projects VALUES(?,?)",
+	[STATEMENT_UNPAUSE] = "DELETE FROM paused_projects WHERE project=?",
+	[STATEMENT_DELIVERY_FIND] = "SELECT run FROM deliveries WHERE project=? AND delivery=?",
+	[STATEMENT_TRIGGER_FIND] =
+		"SELECT id FROM runs WHERE project=? AND asked=? AND event=? AND ref=? AND "
+		"created_usec>=? AND retry_of IS NULL ORDER BY created_usec DESC LIMIT 1",
+	[STATEMENT_RUN_GET] = "SELECT " RUN_COLUMNS " FROM runs WHERE id=?",
+	[STATEMENT_RUNS] = "SELECT " RUN_COLUMNS " FROM runs WHERE id<? ORDER BY id DESC LIMIT ?",
+	[STATEMENT_RUNS_OF_PROJECT] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND id<? "
+				      "ORDER BY id DESC LIMIT ?",
+	[STATEMENT_RUNS_OPEN] =
+		"SELECT " RUN_COLUMNS " FROM runs WHERE state IN ('pending','running') ORDER BY id",
+	[STATEMENT_RUN_COUNTS] = "SELECT state, count(*) FROM runs GROUP BY state",
+	[STATEMENT_STEPS] =
+		"SELECT s.run, s.idx, s.name, s.slug, s.image, s.state, s.reason, s.attempt, "
+		"s.ready_usec, " ATTEMPT_COLUMNS " FROM steps s LEFT JOIN attempts a "
+		"ON a.run=s.run AND a.step=s.idx AND a.attempt=s.attempt WHERE s.run=? "
+		"ORDER BY s.idx",
+	[STATEMENT_DEPENDENCIES] = "SELECT step, depends_on FROM dependencies WHERE run=? "
+				   "ORDER BY step, depends_on",
+	[STATEMENT_ATTEMPTS] = "SELECT " ATTEMPT_COLUMNS " FROM attempts a WHERE a.run=? "
+			       "ORDER BY a.step, a.attempt",
+	[STATEMENT_EVENTS] = "SELECT " EVENT_COLUMNS " FROM events WHERE id>? ORDER BY id LIMIT ?",
+	[STATEMENT_EVENTS_OF_RUN] =
+		"SELECT " EVENT_COLUMNS " FROM events WHERE run=? AND id>? ORDER BY id LIMIT ?",
+	[STATEMENT_EVENT_LAST] = "SELECT max(id) FROM events",
+	[STATEMENT_RUNBOOK_GET] = "SELECT text FROM runbooks WHERE id=?",
+	[STATEMENT_PAUSED] = "SELECT project FROM paused_projects",
+};
+static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
+
+static const char *const source_names[] = {
+	[RUN_SOURCE_FETCH] = "fetch",
+	[RUN_SOURCE_WORKSPACE] = "workspace",
+	[RUN_SOURCE_UPLOAD] = "upload",
+};
+static_assert(ARRAY_SIZE(source_names) == RUN_SOURCE_NUM, "a source without a name");
+
+const char *run_source_name(enum run_source source)
+{
+	return source < RUN_SOURCE_NUM ? source_names[source] : "invalid";
+}
+
+enum run_source run_source_parse(const char *name)
+{
+	unsigned i;
+
+	for (i = 0; i < RUN_SOURCE_NUM; i++) {
+		if (strcmp(source_names[i], name) == 0)
+			break;
+	}
+	return (enum run_source)i;
+}
+
+/* ---- statements ---- */
+
+static int store_errno(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EUCLEAN;
+	default:
+		return -EIO;
+	}
+}
+
+/*
+ * The first failed write is remembered: what follows it would only say
+ * "transaction is gone". A failed read is the business of its caller alone.
+ */
+static int store_fail(struct store *store, enum store_statement which, int code)
+{
+	int r = store_errno(code);
+
+	if (r < 0 && store->writing && store->failed == 0) {
+		store->failed = r;
+		(void)error_set(&store->cause, -r, "store: %s (code %d in statement %d)",
+				sqlite3_errmsg(store->database), code, (int)which);
+	}
+	return r;
+}
+
+static int value_bind(sqlite3_stmt *statement, int position, const struct store_value *value)
+{
+	switch (value->kind) {
+	case VALUE_NUMBER:
+		return sqlite3_bind_int64(statement, position, value->number);
+	case VALUE_TEXT:
+		return sqlite3_bind_text(statement, position, value->text, -1, SQLITE_STATIC);
+	case VALUE_BYTES:
+		return sqlite3_bind_blob64(statement, position, value->text, value->size,
+					   SQLITE_STATIC);
+	case VALUE_NULL:
+	default:
+		return sqlite3_bind_null(statement, position);
+	}
+}
+
+sqlite3_stmt *store_statement_start(struct store *store, enum store_statement which,
+				    const struct store_value *values, size_t n_values, int *ret_r)
+{
+	sqlite3_stmt **statement = &store->statements[which];
+	int code = SQLITE_OK;
+
+	if (!*statement)
+		code = sqlite3_prepare_v3(store->database, statement_sql[which], -1,
+					  SQLITE_PREPARE_PERSISTENT, statement, NULL);
+	for (size_t i = 0; code == SQLITE_OK && i < n_values; i++)
+		code = value_bind(*statement, (int)i + 1, &values[i]);
+	*ret_r = store_fail(store, which, code);
+	return *ret_r == 0 ? *statement : NULL;
+}
+
+int store_statement_end(struct store *store, sqlite3_stmt *statement, int r)
+{
+	int code = sqlite3_reset(statement);
+
+	(void)sqlite3_clear_bindings(statement);
+	if (r == SQLITE_DONE || r == SQLITE_ROW)
+		return 0;
+	return store_fail(store, STATEMENT_NUM, code ? code : r);
+}
+
+static int statement_run(struct store *store, enum store_statement which,
+			 const struct store_value *values, size_t n_values)
+{
+	sqlite3_stmt *statement;
+	int r;
+
+	statement = store_statement_start(store, which, values, n_values, &r);
+	if (!statement)
+		return r;
+	return store_statement_end(store, statement, sqlite3_step(statement));
+}
+
+static int store_write(struct store *store, enum store_statement which,
+		       const struct store_value *values, size_t n_values)
+{
+	int r = store->failed;
+
+	store->writing = true;
+	if (!store->open && r == 0) {
+		r = statement_run(store, STATEMENT_BEGIN, NULL, 0);
+		store->open = r == 0;
+	}
+	if (r == 0)
+		r = statement_run(store, which, values, n_values);
+	store->writing = false;
+	return r;
+}
+
+#define WRITE(store, which, ...)                                                                   \
+	store_write((store), (which), (const struct store_value[]){__VA_ARGS__},                   \
+		    sizeof((const struct store_value[]){__VA_ARGS__}) /                            \
+			    sizeof(struct store_value))
+
+static uint64_t store_last_id(const struct store *store, int r)
+{
+	return r == 0 ? (uint64_t)sqlite3_last_insert_rowid(store->database) : 0;
+}
+
+/* ---- life ---- */
+
+static const char open_pragmas[] =
+	"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
+	/* no temporary files: the process may write into one directory only */
+	"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+	"PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
+	"PRAGMA cache_size=-8000;";
+
+static int store_prepare(struct store *store, const char *path, struct error *error)
+{
+	char *text = NULL;
+
+	if (sqlite3_open_v2(path, &store->database,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
+				    SQLITE_OPEN_EXRESCODE,
+			    NULL) != SQLITE_OK)
+		return error_set(error, EIO, "cannot open it: %s",
+				 store->database ? sqlite3_errmsg(store->database) : "no memory");
+	(void)sqlite3_busy_timeout(store->database, 5000);
+	if (sqlite3_exec(store->database, open_pragmas, NULL, NULL, &text) != SQLITE_OK) {
+		(void)error_set(error, EIO, "%s", text ? text : sqlite3_errmsg(store->database));
+		sqlite3_free(text);
+		return -EIO;
+	}
+	return store_migrate(store, error);
+}
+
+int store_open(const char *path, struct store **ret_store, struct error *error)
+{
+	struct store *store;
+	int r;
+
+	if (sodium_init() < 0)
+		return error_set(error, EIO, "cannot set up libsodium");
+	store = calloc(1, sizeof(*store));
+	if (!store)
+		return error_errno(error, ENOMEM, "store");
+	r = store_prepare(store, path, error);
+	if (r < 0) {
+		(void)error_wrap(error, "store %s", path);
+		(void)store_close(store);
+		return r;
+	}
+	*ret_store = store;
+	return 0;
+}
+
+struct store *store_close(struct store *store)
+{
+	if (!store)
+		return NULL;
+	if (store->open)
+		(void)statement_run(store, STATEMENT_ROLLBACK, NULL, 0);
+	for (size_t i = 0; i < STATEMENT_NUM; i++)
+		(void)sqlite3_finalize(store->statements[i]);
+	(void)sqlite3_close(store->database);
+	free(store);
+	return NULL;
+}
+
+bool store_dirty(const struct store *store)
+{
+	return store->open || store->failed;
+}
+
+int store_commit(struct store *store, struct error *error)
+{
+	int r = store->failed;
+
+	store->writing = true;
+	if (store->open && r == 0)
+		r = statement_run(store, STATEMENT_COMMIT, NULL, 0);
+	store->writing = false;
+	if (r == 0) {
+		store->open = false;
+		return 0;
+	}
+	if (error)
+		*error = store->cause;
+	if (store->open && !sqlite3_get_autocommit(store->database))
+		(void)statement_run(store, STATEMENT_ROLLBACK, NULL, 0);
+	store->open = false;
+	store->failed = 0;
+	return r;
+}
+
+/* ---- writes ---- */
+
+uint64_t store_run_add(struct store *store, const struct store_run *run)
+{
+	return store_last_id(
+		store, WRITE(store, STATEMENT_RUN_ADD, TEXT(run->project),
+			     TEXT(run_source_name(run->source)), TEXT(run_state_name(run->state)),
+			     TEXT(run->reason), TEXT(run->event), TEXT(run->ref), TEXT(run->asked),
+			     TEXT(run->commit), TEXT(run->tree), TEXT(run->title), TEXT(run->actor),
+			     TEXT_OR_NULL(run->name), NUMBER_OR_NULL(run->retry_of),
+			     NUMBER_OR_NULL(run->runbook), NUMBER(run->created_usec)));
+}
+
+void store_run_set_state(struct store *store, const struct store_run *run)
+{
+	(void)WRITE(store, STATEMENT_RUN_SET_STATE, NUMBER(run->id),
+		    TEXT(run_state_name(run->state)), TEXT(run->reason),
+		    NUMBER_OR_NULL(run->started_usec), NUMBER_OR_NULL(run->ended_usec));
+}
+
+void store_run_set_tree(struct store *store, const struct store_run *run)
+{
+	(void)WRITE(store, STATEMENT_RUN_SET_TREE, NUMBER(run->id), TEXT(run->commit),
+		    TEXT(run->tree), TEXT(run->title), TEXT(run->actor),
+		    TEXT_OR_NULL(run->findings));
+}
+
+void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name)
+{
+	(void)WRITE(store, STATEMENT_RUN_SET_RUNBOOK, NUMBER(run), NUMBER_OR_NULL(runbook),
+		    TEXT_OR_NULL(name));
+}
+
+void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling)
+{
+	(void)WRITE(store, STATEMENT_RUN_SET_CANCELLING, NUMBER(run), NUMBER(cancelling));
+}
+
+uint64_t store_runbook_add(struct store *store, const char *text, size_t size)
+{
+	unsigned char digest[crypto_generichash_BYTES];
+	uint64_t id = 0;
+	sqlite3_stmt *statement;
+	int r;
+
+	(void)crypto_generichash(digest, sizeof(digest), (const unsigned char *)text, size, NULL,
+				 0);
+	statement = READ_START(store, STATEMENT_RUNBOOK_FIND, &r,
+			       BYTES((const char *)digest, sizeof(digest)));
+	if (!statement)
+		return 0;
+	r = sqlite3_step(statement);
+	if (r == SQLITE_ROW)
+		id = (uint64_t)sqlite3_column_int64(statement, 0);
+	if (store_statement_end(store, statement, r) < 0 || id)
+		return id;
+	return store_last_id(store, WRITE(store, STATEMENT_RUNBOOK_ADD,
+					  BYTES((const char *)digest, sizeof(digest)),
+					  BYTES(size ? text : "", size)));
+}
+
+void store_delivery_add(struct store *store, const char *project, const char *delivery,
+			uint64_t run, uint64_t at_usec)
+{
+	(void)WRITE(store, STATEMENT_DELIVERY_ADD, TEXT(project), TEXT(delivery), NUMBER(run),
+		    NUMBER(at_usec));
+}
+
+void store_step_add(struct store *store, const struct store_step *step)
+{
+	(void)WRITE(store, STATEMENT_STEP_ADD, NUMBER(step->run), NUMBER(step->index),
+		    TEXT(step->name), TEXT(step->slug), TEXT(step->image),
+		    TEXT(step_state_name(step->state)), TEXT(step->reason), NUMBER(step->attempt));
+}
+
+void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on)
+{
+	(void)WRITE(store, STATEMENT_DEPENDENCY_ADD, NUMBER(run), NUMBER(step), NUMBER(depends_on));
+}
+
+void store_step_set(struct store *store, const struct store_step *step)
+{
+	(void)WRITE(store, STATEMENT_STEP_SET, NUMBER(step->run), NUMBER(step->index),
+		    TEXT(step_state_name(step->state)), TEXT(step->reason), NUMBER(step->attempt),
+		    NUMBER_OR_NULL(step->ready_usec));
+}
+
+uint64_t store_attempt_add(struct store *store, const struct store_attempt *attempt)
+{
+	return store_last_id(store,
+			     WRITE(store, STATEMENT_ATTEMPT_ADD, NUMBER(attempt->run),
+				   NUMBER(attempt->step), NUMBER(attempt->attempt),
+				   TEXT(attempt->instance), TEXT(step_state_name(attempt->state)),
+				   TEXT(attempt->container), NUMBER(attempt->claimed_usec)));
+}
+
+void store_attempt_started(struct store *store, uint64_t order, const char *container,
+			   uint64_t at_usec)
+{
+	(void)WRITE(store, STATEMENT_ATTEMPT_STARTED, NUMBER(order), TEXT(container),
+		    NUMBER_OR_NULL(at_usec));
+}
+
+void store_attempt_ended(struct store *store, const struct store_attempt *attempt)
+{
+	struct store_value exit_code = NUMBER(attempt->exit_code);
+
+	if (attempt->exit_code < 0)
+		exit_code.kind = VALUE_NULL;
+	(void)WRITE(store, STATEMENT_ATTEMPT_ENDED, NUMBER(attempt->order),
+		    TEXT(step_state_name(attempt->state)), TEXT(attempt->reason), exit_code,
+		    NUMBER_OR_NULL(attempt->signal), NUMBER_OR_NULL(attempt->started_usec),
+		    NUMBER_OR_NULL(attempt->ended_usec), NUMBER(attempt->log_bytes));
+}
+
+void store_attempt_cancel(struct store *store, uint64_t order)
+{
+	(void)WRITE(store, STATEMENT_ATTEMPT_CANCEL, NUMBER(order));
+}
+
+uint64_t store_event_add(struct store *store, const struct store_event *event)
+{
+	return store_last_id(store, WRITE(store, STATEMENT_EVENT_ADD, NUMBER(event->run),
+					  TEXT_OR_NULL(event->step), NUMBER_OR_NULL(event->attempt),
+					  TEXT(event->from), TEXT(event->to), TEXT(event->reason),
+					  NUMBER(event->at_usec)));
+}
+
+void store_pause(struct store *store, const char *project, bool paused, uint64_t at_usec)
+{
+	if (paused)
+		(void)WRITE(store, STATEMENT_PAUSE, TEXT(project), NUMBER(at_usec));
+	else
+		(void)WRITE(store, STATEMENT_UNPAUSE, TEXT(project));
+}

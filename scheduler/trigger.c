@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/trigger.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TITLE_MAX 256
+#define UPLOAD_PROJECT "uploads"
+
+static void answer_set(struct trigger_answer *answer, unsigned status, uint64_t run,
+		       const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void answer_set(struct trigger_answer *answer, unsigned status, uint64_t run,
+		       const char *format, ...)
+{
+	va_list arguments;
+
+	answer->status = status;
+	answer->run = run;
+	va_start(arguments, format);
+	(void)vsnprintf(answer->reason, sizeof(answer->reason), format, arguments);
+	va_end(arguments);
+}
+
+/* One printable line of at most TITLE_MAX bytes, cut at a character. */
+static void line_clean(char *out, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text && n < TITLE_MAX; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		out[n++] = (c < 0x20 || c == 0x7f) ? ' ' : *text;
+	}
+	while (n > 0 && *text && ((unsigned char)*text & 0xc0) == 0x80)
+		text = &out[--n];
+	out[n] = '\0';
+}
+
+static bool commit_is_zero(const char *commit)
+{
+	return commit[0] && strspn(commit, "0") == strlen(commit);
+}
+
+static struct project *trigger_project(struct scheduler *scheduler, const char *name,
+				       struct trigger_answer *answer)
+{
+	struct project *project = project_name_valid(name) ? project_find(scheduler, name) : NULL;
+
+	if (!scheduler->configured) {
+		answer_set(answer, 503, 0, "the scheduler is starting: try again");
+		return NULL;
+	}
+	if (project && project->configured)
+		return project;
+	answer_set(answer, 404, 0,
+		   "no project of this name: add it with `runbookctl project add`, or correct "
+		   "the address");
+	return NULL;
+}
+
+static void trigger_new(struct project *project, const struct store_run *row, int upload_fd,
+			struct trigger_answer *answer)
+{
+	const struct run *run = run_new(project, row, upload_fd);
+
+	if (run)
+		answer_set(answer, 202, run->row.id, "%s", "");
+	else
+		answer_set(answer, 503, 0, "the run could not be stored: try again");
+}
+
+/* ---- deliveries ---- */
+
+static bool delivery_checked(const struct trigger *trigger, struct trigger_answer *answer)
+{
+	if (!ref_name_valid(trigger->ref))
+		answer_set(answer, 400, 0,
+			   "the ref is not a valid full ref such as refs/heads/main");
+	else if (commit_is_zero(trigger->after))
+		answer_set(answer, 200, 0, "ignored: %.200s was deleted", trigger->ref);
+	else if (!commit_valid(trigger->after))
+		answer_set(answer, 400, 0, "the commit is not 40 or 64 hex digits");
+	else if (!trigger->delivery[0] || strlen(trigger->delivery) > DELIVERY_ID_MAX)
+		answer_set(answer, 400, 0, "the delivery id must have 1 to %d bytes",
+			   DELIVERY_ID_MAX);
+	else
+		return true;
+	return false;
+}
+
+static void answer_duplicate(struct trigger_answer *answer, uint64_t run)
+{
+	answer_set(answer, 200, run, "duplicate of the delivery that made run %" PRIu64, run);
+}
+
+static int delivery_find(struct scheduler *scheduler, const struct trigger *trigger,
+			 const struct store_run *row, uint64_t *ret_run)
+{
+	uint64_t at_usec = wall_usec();
+	int r;
+
+	r = store_delivery_find(scheduler->store, trigger->project, trigger->delivery, ret_run);
+	if (r != 0)
+		return r;
+	/* the same push under another id: a second hook, or a redelivery by hand */
+	r = store_trigger_find(scheduler->store, row, at_usec - TRIGGER_WINDOW_SEC * USEC_PER_SEC,
+			       ret_run);
+	if (r > 0)
+		store_delivery_add(scheduler->store, trigger->project, trigger->delivery, *ret_run,
+				   at_usec);
+	return r;
+}
+
+void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger,
+		      struct trigger_answer *answer)
+{
+	struct project *project = trigger_project(scheduler, trigger->project, answer);
+	char title[TITLE_MAX + 1], actor[TITLE_MAX + 1];
+	struct store_run row = {
+		.project = trigger->project,
+		.event = trigger->event,
+		.ref = trigger->ref,
+		.asked = trigger->after,
+		.commit = trigger->after,
+		.title = title,
+		.actor = actor,
+	};
+	uint64_t run = 0;
+	int r;
+
+	if (!project || !delivery_checked(trigger, answer))
+		return;
+	line_clean(title, trigger->title);
+	line_clean(actor, trigger->actor);
+	r = delivery_find(scheduler, trigger, &row, &run);
+	turn_schedule(scheduler);
+	if (r < 0) {
+		answer_set(answer, 503, 0, "the store cannot be read: try again");
+		return;
+	}
+	if (r > 0) {
+		answer_duplicate(answer, run);
+		return;
+	}
+	row.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH;
+	trigger_new(project, &row, -1, answer);
+	if (answer->run)
+		store_delivery_add(scheduler->store, project->name, trigger->delivery, answer->run,
+				   wall_usec());
+}
+
+/* ---- people ---- */
+
+static bool manual_checked(const char *ref, const char *commit, char *full_ref, size_t size,
+			   struct trigger_answer *answer)
+{
+	/* "main" is what people type; "" is what the remote calls HEAD */
+	if (strcmp(ref, "HEAD") == 0)
+		ref = "";
+	(void)snprintf(full_ref, size, "%s%s",
+		       ref[0] && strncmp(ref, "refs/", 5) != 0 ? "refs/heads/" : "", ref);
+	if (full_ref[0] && !ref_name_valid(full_ref)) {
+		answer_set(answer, 400, 0, "ref: not a valid name of a branch or tag");
+		return false;
+	}
+	if (commit[0] && !commit_valid(commit)) {
+		answer_set(answer, 400, 0, "commit: give all 40 or 64 hex digits");
+		return false;
+	}
+	return true;
+}
+
+void trigger_manual(struct scheduler *scheduler, const char *name, const char *ref,
+		    const char *commit, struct trigger_answer *answer)
+{
+	struct project *project = trigger_project(scheduler, name, answer);
+	char full_ref[REF_NAME_MAX + 32];
+	struct store_run row = {
+		.event = "manual",
+		.ref = full_ref,
+		.asked = commit,
+		.commit = commit,
+	};
+
+	if (!project || !manual_checked(ref, commit, full_ref, sizeof(full_ref), answer))
+		return;
+	row.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH;
+	trigger_new(project, &row, -1, answer);
+}
+
+void trigger_upload(struct scheduler *scheduler, const char *name, const char *ref,
+		    const char *commit, int upload_fd, struct trigger_answer *answer)
+{
+	cleanup_close int fd = upload_fd;
+	struct project *project;
+	unsigned char chance[20];
+	char full_ref[REF_NAME_MAX + 32], tree[sizeof(chance) * 2 + 1];
+	struct store_run row = {
+		.source = RUN_SOURCE_UPLOAD,
+		.event = "upload",
+		.ref = full_ref,
+		.asked = commit,
+		.commit = commit,
+		.tree = tree,
+	};
+
+	if (!name[0])
+		name = UPLOAD_PROJECT;
+	if (fd < 0) {
+		answer_set(answer, 400, 0,
+			   "the upload has no body: send a tar of the working copy");
+		return;
+	}
+	if (!project_name_valid(name)) {
+		answer_set(answer, 400, 0, "project: not a valid name ([a-z0-9][a-z0-9._-]*)");
+		return;
+	}
+	if (!manual_checked(ref, commit, full_ref, sizeof(full_ref), answer))
+		return;
+	if (!scheduler->configured) {
+		answer_set(answer, 503, 0, "the scheduler is starting: try again");
+		return;
+	}
+	project = project_get(scheduler, name);
+	if (!project) {
+		answer_set(answer, 503, 0, "out of memory: try again");
+		return;
+	}
+	/* names the unpacked tree; a run's number is not known before its row is written */
+	randombytes_buf(chance, sizeof(chance));
+	(void)sodium_bin2hex(tree, sizeof(tree), chance, sizeof(chance));
+	trigger_new(project, &row, TAKE_FD(fd), answer);
+}
+
+/* ---- retry ---- */
+
+struct retrying {
+	struct scheduler *scheduler;
+	struct trigger_answer *answer;
+};
+
+static void retry_row(const struct store_run *old, void *userdata)
+{
+	struct retrying *retrying = userdata;
+	struct trigger_answer *answer = retrying->answer;
+	struct store_run row = *old;
+	struct project *project = project_get(retrying->scheduler, old->project);
+
+	if (!run_state_final(old->state)) {
+		answer_set(answer, 409, 0, "run %" PRIu64 " is %s: cancel it first, or wait",
+			   old->id, run_state_name(old->state));
+		return;
+	}
+	if (!project || (old->source != RUN_SOURCE_UPLOAD && !project->configured)) {
+		answer_set(answer, 409, 0, "project %s is not configured any more: add it again",
+			   old->project);
+		return;
+	}
+	if (old->source == RUN_SOURCE_UPLOAD && !old->runbook) {
+		answer_set(answer, 409, 0, "its upload was never unpacked: send it again");
+		return;
+	}
+	row.retry_of = old->id;
+	row.reason = row.findings = NULL;
+	row.cancelling = false;
+	row.started_usec = row.ended_usec = 0;
+	trigger_new(project, &row, -1, answer);
+}
+
+void trigger_retry(struct scheduler *scheduler, uint64_t run, struct trigger_answer *answer)
+{
+	struct retrying retrying = {.scheduler = scheduler, .answer = answer};
+	int r;
+
+	r = store_run_get(scheduler->store, run, retry_row, &retrying);
+	if (r == 0)
+		answer_set(answer, 404, 0, "run %" PRIu64 " does not exist", run);
+	else if (r < 0)
+		answer_set(answer, 503, 0, "the store cannot be read: try again");
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a loop turn. All that the peers said in one turn becomes one
+ * transaction: with one fsync for many deliveries, results and claims, the rate
+ * does not depend on how long an fsync takes.
+ */
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "scheduler/json.h"
+#include "scheduler/run.h"
+#include "scheduler/scheduler.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* The api may be this many messages behind before events wait in the store instead. */
+#define EVENTS_QUEUED_MAX 8192
+#define EVENTS_CHUNK 512
+#define EVENTS_PAUSE_USEC (20 * USEC_PER_MSEC)
+
+static void turn_timer_fired(struct loop_timer *timer)
+{
+	turn_end(container_of(timer, struct scheduler, turn_timer));
+}
+
+void turn_schedule(struct scheduler *scheduler)
+{
+	if (scheduler->turn_timer.loop)
+		return;
+	if (loop_timer_set(scheduler->loop, &scheduler->turn_timer, now_usec(), turn_timer_fired) <
+	    0) {
+		log_error("out of memory: ending, to go on from what is committed");
+		loop_exit(scheduler->loop, 1);
+	}
+}
+
+void outbox_put(struct peer *peer, struct message *message)
+{
+	struct scheduler *scheduler = peer->scheduler;
+	struct outbox_entry *entry;
+
+	turn_schedule(scheduler);
+	if (!message || !peer->channel.open) {
+		(void)message_free(message);
+		return;
+	}
+	entry = malloc(sizeof(*entry));
+	if (!entry) {
+		(void)message_free(message);
+		log_error("out of memory: ending, to go on from what is committed");
+		loop_exit(scheduler->loop, 1);
+		return;
+	}
+	*entry = (struct outbox_entry){
+		.peer = peer,
+		.generation = peer->generation,
+		.message = message,
+	};
+	if (scheduler->outbox_last)
+		scheduler->outbox_last->next = entry;
+	else
+		scheduler->outbox = entry;
+	scheduler->outbox_last = entry;
+}
+
+static void outbox_take(struct scheduler *scheduler, bool send)
+{
+	struct outbox_entry *entry = scheduler->outbox, *next;
+
+	scheduler->outbox = scheduler->outbox_last = NULL;
+	for (; entry; entry = next) {
+		next = entry->next;
+		/* a successor of the one that asked knows nothing of the question */
+		if (send && entry->generation == entry->peer->generation)
+			(void)channel_send(&entry->peer->channel, entry->message);
+		else
+			(void)message_free(entry->message);
+		free(entry);
+	}
+}
+
+void outbox_clear(struct scheduler *scheduler)
+{
+	outbox_take(scheduler, false);
+}
+
+void turn_end(struct scheduler *scheduler)
+{
+	struct error error = ERROR_INIT;
+
+	loop_timer_cancel(&scheduler->turn_timer);
+	steps_claim(scheduler);
+	if (store_dirty(scheduler->store) && store_commit(scheduler->store, &error) < 0) {
+		log_error("cannot commit, nothing of it was acknowledged: %s", error.text);
+		outbox_clear(scheduler);
+		loop_exit(scheduler->loop, 1);
+		return;
+	}
+	outbox_take(scheduler, true);
+	scheduler->n_turn_events = 0;
+	runs_forget(scheduler);
+	/* what the sending itself changed (a peer went away) is the next turn's */
+}
+
+/* ---- events ---- */
+
+static void event_send(struct scheduler *scheduler, const struct store_event *event)
+{
+	char *text = json_event_text(event);
+	struct message *message = text ? message_new(MESSAGE_EVENT, 0) : NULL;
+
+	if (message) {
+		message_put_u64(message, event->id);
+		message_put_u64(message, event->run);
+		message_put_string(message, text);
+		outbox_put(&scheduler->api, message);
+	}
+	free(text);
+	scheduler->event_sent = event->id;
+}
+
+static void event_catch_up(const struct store_event *event, void *userdata)
+{
+	event_send(userdata, event);
+}
+
+static void events_timer_fired(struct loop_timer *timer)
+{
+	struct scheduler *scheduler = container_of(timer, struct scheduler, events_timer);
+	uint64_t last = 0;
+
+	if (!scheduler->api.channel.open) {
+		scheduler->events_behind = false;
+		return;
+	}
+	if (scheduler->api.channel.n_queued < EVENTS_CHUNK) {
+		if (store_events_each(scheduler->store, 0, scheduler->event_sent, EVENTS_CHUNK,
+				      event_catch_up, scheduler) < 0 ||
+		    store_event_last(scheduler->store, &last) < 0 ||
+		    last <= scheduler->event_sent) {
+			scheduler->events_behind = false;
+			return;
+		}
+	}
+	(void)loop_timer_set(scheduler->loop, timer, now_usec() + EVENTS_PAUSE_USEC,
+			     events_timer_fired);
+}
+
+void event_push(struct scheduler *scheduler, struct store_event *event)
+{
+	event->id = store_event_add(scheduler->store, event);
+	turn_schedule(scheduler);
+	if (!event->id || !scheduler->api.channel.open || scheduler->events_behind)
+		return;
+	if (++scheduler->n_turn_events > EVENTS_QUEUED_MAX ||
+	    scheduler->api.channel.n_queued > EVENTS_QUEUED_MAX) {
+		scheduler->events_behind = true;
+		(void)loop_timer_set(scheduler->loop, &scheduler->events_timer,
+				     now_usec() + EVENTS_PAUSE_USEC, events_timer_fired);
+		return;
+	}
+	event_send(scheduler, event);
+}
