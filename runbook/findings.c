@@ -20,6 +20,20 @@ static size_t utf8_cut(const char *text, size_t length, size_t max)
 	return max;
 }
 
+/* After printf cut a text at the end of its room: drop the character it cut in two. */
+static void utf8_trim(char *text, size_t size, int n_wanted)
+{
+	size_t end;
+
+	if (n_wanted < 0 || (size_t)n_wanted < size)
+		return;
+	end = strlen(text);
+	while (end > 0 && ((unsigned char)text[end - 1] & 0xc0) == 0x80)
+		end--;
+	if (end > 0 && !utf8_valid(text + end - 1, strlen(text + end - 1)))
+		text[end - 1] = '\0';
+}
+
 struct quoted quote(const char *text)
 {
 	struct quoted result;
@@ -56,8 +70,7 @@ void node_path_format(char *out, size_t size, const struct node_path *path)
 			break;
 		used += (size_t)written;
 	}
-	if (used >= size) /* cut: not inside a character */
-		out[utf8_cut(out, size, size - 1)] = '\0';
+	utf8_trim(out, size, (int)used);
 }
 
 static bool finding_is_known(const struct findings *findings, const struct runbook_finding *new)
@@ -80,7 +93,8 @@ struct runbook_finding *findings_add(struct findings *findings, struct runbook_p
 	va_list arguments;
 
 	va_start(arguments, format);
-	(void)vsnprintf(finding.message, sizeof(finding.message), format, arguments);
+	utf8_trim(finding.message, sizeof(finding.message),
+		  vsnprintf(finding.message, sizeof(finding.message), format, arguments));
 	va_end(arguments);
 	if (finding_is_known(findings, &finding))
 		return NULL;
@@ -102,7 +116,8 @@ void finding_fix(struct runbook_finding *finding, const char *format, ...)
 	if (!finding)
 		return;
 	va_start(arguments, format);
-	(void)vsnprintf(finding->fix, sizeof(finding->fix), format, arguments);
+	utf8_trim(finding->fix, sizeof(finding->fix),
+		  vsnprintf(finding->fix, sizeof(finding->fix), format, arguments));
 	va_end(arguments);
 }
 
@@ -140,7 +155,8 @@ void runbook_finding_format(char *out, size_t size, const char *file,
 	if (finding->place.line)
 		(void)snprintf(place, sizeof(place), ":%u:%u", finding->place.line,
 			       finding->place.column);
-	(void)snprintf(out, size, "%s%s: %s%s%s%s%s%s", file, place, finding->path,
-		       finding->path[0] ? ": " : "", finding->message, finding->fix[0] ? " (" : "",
-		       finding->fix, finding->fix[0] ? ")" : "");
+	utf8_trim(out, size,
+		  snprintf(out, size, "%s%s: %s%s%s%s%s%s", file, place, finding->path,
+			   finding->path[0] ? ": " : "", finding->message,
+			   finding->fix[0] ? " (" : "", finding->fix, finding->fix[0] ? ")" : ""));
 }

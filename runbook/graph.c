@@ -17,6 +17,8 @@
  * circle for each knot. Everything is linear in steps and dependencies.
  */
 
+#define NAMES_COMPARED_MAX 100000
+
 static void cleanup_index_fn(struct name_index *index)
 {
 	name_index_done(index);
@@ -64,6 +66,12 @@ static void report_unknown_step(struct draft *draft, const struct node *name,
 			       QUOTE(name->text));
 	if (!finding) /* the list is full: spare the search */
 		return;
+	/* a hostile file shall not buy seconds of searching with names that nearly fit */
+	if (draft->n_compared > NAMES_COMPARED_MAX) {
+		finding_fix(finding, "name a step of this file");
+		return;
+	}
+	draft->n_compared += runbook->n_steps;
 	for (size_t i = 0; i < runbook->n_steps; i++) {
 		if (runbook->steps[i].name)
 			nearest_offer(&nearest, runbook->steps[i].name);
@@ -215,49 +223,62 @@ static int order_make(struct runbook *runbook, size_t *ret_n_ordered)
 /* Name in the message as many steps of a long circle as a person would read. */
 #define CYCLE_SHOWN 8
 
-static size_t dependency_position(const struct runbook_step *step, const struct node *list,
-				  const struct runbook *runbook, size_t to)
+/* Where @list names @name; it does. */
+static size_t dependency_position(const struct node *list, const char *name)
 {
-	(void)step;
-	for (size_t i = 0; i < list->n_items; i++) {
-		if (strcmp(list->items[i]->text, runbook->steps[to].name) == 0)
-			return i;
+	size_t i = 0;
+
+	while (strcmp(list->items[i]->text, name) != 0)
+		i++;
+	return i;
+}
+
+/*
+ * "a -> b -> c -> ", or of a long circle its beginning and "... -> ", with whole
+ * names. Return: is it all?
+ */
+static bool cycle_text(char *out, size_t size, const struct runbook *runbook, const size_t *cycle,
+		       size_t n, size_t first)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct quoted name = quote(runbook->steps[cycle[(first + i) % n]].name);
+
+		if (i == CYCLE_SHOWN || used + strlen(name.text) + sizeof(" -> ... -> ") > size) {
+			strcpy(out + used, "... -> ");
+			return false;
+		}
+		used += (size_t)sprintf(out + used, "%s -> ", name.text);
 	}
-	return 0;
+	return true;
 }
 
 /* @cycle: each step depends on the next, the last one on the first */
 static void report_cycle(struct draft *draft, const size_t *cycle, size_t n)
 {
 	const struct runbook *runbook = draft->runbook;
-	size_t first = 0, used = 0, from, to, position;
 	struct node_path steps = {.key = "steps"};
 	struct node_path step = {.parent = &steps};
 	struct node_path key = {.parent = &step, .key = "depends_on"};
 	struct node_path path = {.parent = &key};
 	struct runbook_finding *finding;
 	const struct node *list;
-	char text[400] = "";
+	size_t first = 0, from, to;
+	char text[400], count[40] = "";
 
 	for (size_t i = 1; i < n; i++) /* begin with the step that stands first in the file */
 		first = cycle[i] < cycle[first] ? i : first;
-	for (size_t i = 0; i < n && i < CYCLE_SHOWN && used < sizeof(text); i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s -> ",
-					 QUOTE(runbook->steps[cycle[(first + i) % n]].name));
+	if (!cycle_text(text, sizeof(text), runbook, cycle, n, first))
+		(void)snprintf(count, sizeof(count), " of %zu steps", n);
 	from = cycle[first];
 	to = cycle[(first + 1) % n];
 	step.index = from;
 	list = draft->sources[from].depends_on;
-	position = dependency_position(&runbook->steps[from], list, runbook, to);
-	path.index = position;
-	if (n > CYCLE_SHOWN || used >= sizeof(text))
-		finding = findings_add(draft->findings, list->items[position]->place, &path,
-				       "dependency cycle of %zu steps: %.300s... -> %s", n, text,
-				       QUOTE(runbook->steps[from].name));
-	else
-		finding = findings_add(draft->findings, list->items[position]->place, &path,
-				       "dependency cycle: %s%s", text,
-				       QUOTE(runbook->steps[from].name));
+	path.index = dependency_position(list, runbook->steps[to].name);
+	finding = findings_add(draft->findings, list->items[path.index]->place, &path,
+			       "dependency cycle%s: %s%s", count, text,
+			       QUOTE(runbook->steps[from].name));
 	finding_fix(finding, "remove one of these dependencies, such as \"%s\" here",
 		    QUOTE(runbook->steps[to].name));
 }

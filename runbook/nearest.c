@@ -34,23 +34,31 @@ static size_t smallest(size_t a, size_t b, size_t c)
 }
 
 /*
- * Optimal string alignment (insert, delete, replace, swap of neighbours), three
- * rows. Return: the distance, or something above @cutoff.
+ * Optimal string alignment (insert, delete, replace, swap of neighbours) with
+ * three rows, and of each row only what @cutoff edits can reach: cells farther
+ * than that from the diagonal hold "too much".
+ *
+ * Return: the distance, or something above @cutoff.
  */
 static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length,
 			    size_t cutoff)
 {
-	size_t rows[3][WORD_MAX + 1];
+	size_t rows[3][WORD_MAX + 2];
 	size_t *before = rows[0], *previous = rows[1], *current = rows[2];
+	const size_t too_much = cutoff + 1;
 
-	for (size_t j = 0; j <= b_length; j++)
-		previous[j] = j;
+	for (size_t j = 0; j <= b_length + 1; j++) {
+		previous[j] = j < too_much ? j : too_much;
+		before[j] = current[j] = too_much;
+	}
 	for (size_t i = 1; i <= a_length; i++) {
-		size_t *spare = before;
-		size_t least = i;
+		size_t from = i > cutoff ? i - cutoff : 1;
+		size_t to = i + cutoff < b_length ? i + cutoff : b_length;
+		size_t *spare = before, least;
 
-		current[0] = i;
-		for (size_t j = 1; j <= b_length; j++) {
+		current[from - 1] = from == 1 && i < too_much ? i : too_much;
+		least = current[from - 1];
+		for (size_t j = from; j <= to; j++) {
 			size_t cost = same_letter(a[i - 1], b[j - 1]) ? 0 : 1;
 
 			current[j] = smallest(previous[j] + 1, current[j - 1] + 1,
@@ -61,8 +69,9 @@ static size_t edit_distance(const char *a, size_t a_length, const char *b, size_
 			if (current[j] < least)
 				least = current[j];
 		}
+		current[to + 1] = too_much; /* the next row looks there */
 		if (least > cutoff)
-			return cutoff + 1;
+			return too_much;
 		before = previous;
 		previous = current;
 		current = spare;

@@ -41,6 +41,7 @@ struct draft {
 	struct runbook_step defaults; /* "global": fields a step may override */
 	struct findings *findings;
 	size_t current_step;
+	size_t n_compared; /* names looked at for "did you mean" */
 };
 
 struct schema_key;
