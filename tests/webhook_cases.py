@@ -9,6 +9,7 @@ import hmac
 import http.client
 import json
 import os
+import random
 import socket
 import sys
 import threading
@@ -121,8 +122,8 @@ class Server:
                 s.sendall(data)
                 if half_close:
                     s.shutdown(socket.SHUT_WR)
-            except (ConnectionResetError, BrokenPipeError):
-                pass
+            except OSError:
+                pass  # refused before we were done
             received = b""
             try:
                 while part := s.recv(65536):
@@ -385,8 +386,9 @@ def case_framing(server):
         request = f"POST /webhook/octo HTTP/1.1\r\nHost: x\r\n{lines}{extra}\r\n".encode() + body
         smuggled = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
         answer = server.raw(request + smuggled, half_close=True)
-        assert answer.split(b"\r\n")[0].startswith(b"HTTP/1.1 400 "), (extra, answer)
-        equal((extra, 1), (extra, answer.count(b"HTTP/1.1 ")))
+        # (libmicrohttpd 0.9.75 sends the head of its own 400 twice before it closes)
+        starts = {part[:4] for part in answer.split(b"HTTP/1.1 ")[1:]}
+        equal((extra, {b"400 "}), (extra, starts))
     for request, want in ((b"POST /webhook/octo HTTP/2.0\r\nHost: x\r\n\r\n", b" 505 "),
                           (b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: cake\r\n\r\n", b" 417 "),
                           (b"GET /healthz HTTP/1.1\r\n\r\n", b" 400 "),
@@ -397,7 +399,7 @@ def case_framing(server):
                           (b"GET /healthz HTTP/1.0\r\n\r\n", b" 200 ")):
         answer = server.raw(request, half_close=True)
         assert want in answer.split(b"\r\n")[0], (request, answer)
-    for junk in (b"\0" * 5000, b"GET\r\n\r\n", os.urandom(20000), b"GET /healthz\r\n\r\n",
+    for junk in (b"\0" * 5000, b"GET\r\n\r\n", random.Random(1).randbytes(20000), b"GET /healthz\r\n\r\n",
                  b"POST /webhook/octo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
                  b"Content-Type: application/json\r\n\r\nffffffffffffffffff\r\nx"):
         assert b" 20" not in server.raw(junk, half_close=True)[:15], junk
@@ -709,6 +711,44 @@ def case_budget(server):
         s.close()
     wait(lambda: server.child.rss() < 60 << 20)
     equal(202, server.post(PUSH)[0])
+
+
+def crowd(server, source, n=80):
+    """n connections from one address. Return: those that were let in."""
+    sockets = [socket.create_connection(server.address, source_address=(source, 0)) for _ in range(n)]
+    wait(lambda: any(closed(s) for s in sockets))
+    time.sleep(0.5)
+    return [s for s in sockets if not closed(s)], sockets
+
+
+def case_per_address(server):
+    """One address may not have all places. Needs 192.0.2.1 to be a local address."""
+    server.listening = socket.create_server(("192.0.2.1", 0), backlog=1024)
+    server.address = server.listening.getsockname()
+    server.configure()
+    wait(lambda: server.get("/healthz")[0] == 200)
+    let_in, sockets = crowd(server, "192.0.2.1")
+    assert 64 <= len(let_in) <= 66, len(let_in)  # two threads accept at once
+    let_in[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert let_in[0].recv(100).startswith(b"HTTP/1.1 200 ")
+    with socket.create_connection(server.address, source_address=("127.0.0.1", 0)) as s:
+        s.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert s.recv(100).startswith(b"HTTP/1.1 200 ")
+    for s in sockets:
+        s.close()
+    wait(lambda: server.get("/healthz")[0] == 200)
+
+
+def case_per_network(server):
+    """IPv6: the /64 counts. Needs 2001:db8::1 to be a local address."""
+    server.listening = socket.create_server(("2001:db8::1", 0), family=socket.AF_INET6, backlog=1024)
+    server.address = server.listening.getsockname()[:2]
+    server.configure()
+    wait(lambda: server.get("/healthz")[0] == 200)
+    let_in, sockets = crowd(server, "2001:db8::1")
+    assert 64 <= len(let_in) <= 66, len(let_in)
+    for s in sockets:
+        s.close()
 
 
 def case_isolation(server):

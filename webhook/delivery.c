@@ -10,12 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static void json_decref_fn(json_t **root)
-{
-	json_decref(*root);
-}
-#define cleanup_json __attribute__((cleanup(json_decref_fn)))
-
 /* Printable ASCII without blanks: the id becomes a key in the store and a log field. */
 static bool delivery_id_valid(const char *id)
 {
@@ -94,13 +88,38 @@ static int events_extract(const struct delivery *delivery, const json_t *root,
 	return 0;
 }
 
+/* The event's name in the forge's words: in a header, or in the body. */
+static const char *event_name(const struct delivery *delivery, const json_t *root)
+{
+	const struct forge *forge = delivery->hook->forge;
+
+	if (forge->event_header != HEADER_NUM)
+		return delivery->headers->values[forge->event_header];
+	return payload_string(root, forge->event_path);
+}
+
+static int event_read(const struct delivery *delivery, const json_t *root,
+		      struct events *ret_events, struct answer *answer)
+{
+	const char *name = event_name(delivery, root);
+	const struct forge_event *event = name ? event_find(delivery->hook->forge, name) : NULL;
+
+	if (!event) {
+		answer_ignored(answer, "event %.*s", EVENT_NAME_MAX, name ? name : "(none)");
+		return 200;
+	}
+	if (event->action == EVENT_PING) {
+		answer_member(answer, 200, "pong", delivery->hook->project);
+		return 200;
+	}
+	return events_extract(delivery, root, ret_events, answer);
+}
+
 int delivery_check(const struct delivery *delivery, struct events *ret_events,
 		   struct answer *answer)
 {
 	const struct forge *forge = delivery->hook->forge;
-	const struct forge_event *event;
-	cleanup_json json_t *root = NULL;
-	const char *name;
+	json_t *root = NULL;
 	int status;
 
 	ret_events->n_events = 0;
@@ -119,18 +138,8 @@ int delivery_check(const struct delivery *delivery, struct events *ret_events,
 		return 400;
 	}
 	status = payload_read(delivery, &root, answer);
-	if (status != 0)
-		return status;
-	name = forge->event_header != HEADER_NUM ? delivery->headers->values[forge->event_header]
-						 : payload_string(root, forge->event_path);
-	event = name ? event_find(forge, name) : NULL;
-	if (!event) {
-		answer_ignored(answer, "event %.*s", EVENT_NAME_MAX, name ? name : "(none)");
-		return 200;
-	}
-	if (event->action == EVENT_PING) {
-		answer_member(answer, 200, "pong", delivery->hook->project);
-		return 200;
-	}
-	return events_extract(delivery, root, ret_events, answer);
+	if (status == 0)
+		status = event_read(delivery, root, ret_events, answer);
+	root = payload_free(root, delivery->body_size);
+	return status;
 }

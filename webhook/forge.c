@@ -61,7 +61,8 @@ int event_add(struct events *events, const char *ref, const char *before, const 
 {
 	struct event *event;
 
-	if (!ref || strlen(ref) > REF_NAME_MAX || !ref_name_valid(ref))
+	if (!ref || strlen(ref) > REF_NAME_MAX || strncmp(ref, "refs/", 5) != 0 ||
+	    !ref_name_valid(ref))
 		return error_set(error, EBADMSG, "the payload has no valid \"ref\"");
 	if (!after || !commit_valid(after))
 		return error_set(error, EBADMSG,

@@ -123,6 +123,15 @@ int payload_parse(const char *text, size_t size, json_t **ret_root, struct error
 	return r;
 }
 
+json_t *payload_free(json_t *root, size_t size)
+{
+	json_decref(root);
+	/* a million small pieces stay with the allocator otherwise */
+	if (size >= PAYLOAD_SERIAL_MIN)
+		(void)malloc_trim(0);
+	return NULL;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

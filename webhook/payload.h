@@ -29,12 +29,15 @@ void payload_init(void);
 
 /**
  * payload_parse() - text to tree
- * @ret_root: json_decref() by the caller
+ * @ret_root: payload_free() by the caller
  *
  * Return: 0, -EBADMSG (malformed; @error says where), -E2BIG (needs more than
  * its share of memory).
  */
 int payload_parse(const char *text, size_t size, json_t **ret_root, struct error *error);
+
+/** payload_free() - NULL is fine. A big tree's memory goes back to the system. Return: NULL. */
+json_t *payload_free(json_t *root, size_t size);
 
 /**
  * payload_from_form() - the JSON in "payload=" of a form body

@@ -74,17 +74,18 @@ static void queue_advance(struct trigger_queue *queue)
 	while (queue->pending_first) {
 		struct trigger *trigger = queue->pending_first;
 		uint64_t deadline = pending_deadline_usec(queue, trigger);
+		const char *why;
 
 		if (deadline > now) {
 			(void)loop_timer_set(queue->loop, &queue->timer, deadline, pending_expired);
 			return;
 		}
 		(void)pending_take(queue, trigger->serial);
-		answer_away(&trigger->answer, atomic_load(&queue->scheduler_up)
-						      ? "the scheduler did not answer in time"
-						      : "the scheduler is away");
+		why = atomic_load(&queue->scheduler_up) ? "the scheduler did not answer in time"
+							: "the scheduler is away";
+		answer_away(&trigger->answer, why);
 		log_warning("project %s: delivery %s is answered 503: %s", trigger->project,
-			    trigger->events.delivery_id, trigger->answer.text);
+			    trigger->events.delivery_id, why);
 		trigger->done(trigger);
 	}
 	loop_timer_cancel(&queue->timer);

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# What a hostile or unlucky peer can do to runbook-webhook: time and memory stay
+# bounded, good deliveries go on.
+. "$(dirname "$0")/../lib.sh"
+
+for case in oversize large away no_answer flood budget leaks slow; do
+    check "webhook: $case" timeout 90 python3 "$TESTS_DIR/webhook_cases.py" "$case"
+done
+
+# Connections are counted by address, but not those of the proxy on loopback: an
+# address of its own needs a network of its own.
+NETNS=rbtest-$$
+check "own network namespace" ip netns add "$NETNS"
+defer "ip netns del $NETNS"
+ip -n "$NETNS" link set lo up
+ip -n "$NETNS" address add 192.0.2.1/32 dev lo
+ip -n "$NETNS" address add 2001:db8::1/128 dev lo
+for case in per_address per_network; do
+    check "webhook: $case" ip netns exec "$NETNS" timeout 60 python3 \
+        "$TESTS_DIR/webhook_cases.py" "$case"
+done
