@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Any bytes as a runbook.yml. Beyond what the sanitizers see, it holds the
+ * promises of runbook_parse(): findings have a place and a fix and are printable
+ * UTF-8; a runbook that is accepted has names that other rooms accept, a true
+ * topological order and unique slugs.
+ */
+#include "runbook/runbook.h"
+
+#include "common/names.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds, const char *what)
+{
+	if (holds)
+		return;
+	(void)fprintf(stderr, "broken promise: %s\n", what);
+	abort();
+}
+
+static void check_findings(const struct runbook_finding *findings, size_t n)
+{
+	char line[2048];
+
+	require(n > 0 && n <= RUNBOOK_FINDINGS_MAX, "a number of findings");
+	for (size_t i = 0; i < n; i++) {
+		require(findings[i].place.line > 0 && findings[i].place.column > 0, "a place");
+		require(findings[i].message[0] && findings[i].fix[0], "a message and a fix");
+		runbook_finding_format(line, sizeof(line), "runbook.yml", &findings[i]);
+		require(text_printable(line), "a printable line");
+		require(i == 0 || i == n - 1 ||
+				findings[i - 1].place.line <= findings[i].place.line,
+			"sorted by line");
+	}
+}
+
+static void check_order(const struct runbook *runbook)
+{
+	bool *done = calloc(runbook->n_steps, sizeof(*done));
+
+	require(done != NULL, "memory");
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const struct runbook_step *step = &runbook->steps[runbook->order[i]];
+
+		for (size_t j = 0; j < step->n_depends_on; j++)
+			require(done[step->depends_on[j]], "dependencies come first");
+		require(!done[runbook->order[i]], "each step once");
+		done[runbook->order[i]] = true;
+	}
+	free(done);
+}
+
+static void check_runbook(const struct runbook *runbook)
+{
+	require(runbook->n_steps > 0, "steps");
+	check_order(runbook);
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const struct runbook_step *step = &runbook->steps[i];
+
+		require(step->name && text_printable(step->name) &&
+				strlen(step->name) <= STEP_NAME_MAX,
+			"a name");
+		require(step_slug_valid(step->slug), "a slug");
+		require(step->command && step->command[0], "a command");
+		require(step->image && step->image[0], "an image");
+		for (size_t j = 0; j < step->n_env; j++)
+			require(env_name_valid(step->env[j].name) && step->env[j].value,
+				"a variable");
+		for (size_t j = 0; j < i && i < 64; j++)
+			require(strcmp(step->slug, runbook->steps[j].slug) != 0, "unique slugs");
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
+	struct runbook *runbook = NULL;
+	size_t n;
+	int r = runbook_parse((const char *)data, size, &runbook, findings, &n);
+
+	require(r == 0 || r == -EINVAL, "a documented result");
+	if (r < 0) {
+		check_findings(findings, n);
+		return 0;
+	}
+	check_runbook(runbook);
+	free(runbook_graph_dot(runbook));
+	free(runbook_graph_text(runbook));
+	runbook_free(runbook);
+	return 0;
+}
