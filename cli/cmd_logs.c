@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runbookctl logs: what steps printed; -f goes on until they end. */
+
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/follow.h"
+#include "cli/json.h"
+#include "cli/log_lines.h"
+#include "cli/run_table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <string.h>
+
+#define RETRY_MS 200
+#define WAIT_MS 1000
+
+/* One log on its way to standard output. */
+struct printer {
+	const struct cli *cli;
+	struct term_filter filter;
+	struct log_lines lines;
+	bool prefixed;
+	bool timestamps;
+	bool in_stamp;
+	uint64_t offset; /* of the log's own bytes, where a new connection goes on */
+	int write_error;
+	bool progressed;
+};
+
+static void print_bytes(void *user, const char *data, size_t size)
+{
+	cleanup_text struct text_buffer out = {0};
+	struct printer *printer = user;
+
+	printer->progressed = true;
+	for (size_t i = 0; i < size; i++) {
+		if (printer->in_stamp) {
+			printer->in_stamp = data[i] != ' ';
+			continue;
+		}
+		printer->offset++;
+		printer->in_stamp = printer->timestamps && data[i] == '\n';
+	}
+	if (printer->prefixed)
+		log_lines_feed(&printer->lines, data, size, &out);
+	else if (printer->cli->terminal)
+		term_filter_feed(&printer->filter, data, size, &out);
+	else if (printer->write_error == 0)
+		printer->write_error = fd_write_all(STDOUT_FILENO, data, size);
+	if (out.size > 0 && printer->write_error == 0)
+		printer->write_error = fd_write_all(STDOUT_FILENO, out.data, out.size);
+}
+
+/* One connection, to its end. Return: HTTP status, 0 when it broke. */
+static long print_once(struct cli *cli, struct printer *printer, const char *path)
+{
+	struct client_stream stream = {.data = print_bytes, .user = printer};
+	long status;
+
+	if (client_stream_start(cli->client, &stream, path, 0) < 0)
+		return 500;
+	while (!stream.finished && printer->write_error == 0)
+		(void)client_wait(cli->client, -1, WAIT_MS);
+	status = stream.finished && stream.broken ? 0 : stream.status;
+	client_stream_stop(&stream);
+	return status;
+}
+
+static enum cli_exit explain_status(uint64_t run, const char *slug, uint64_t attempt, long status,
+				    struct error *error)
+{
+	if (status == 404)
+		(void)error_set(error, ENOENT,
+				"run %" PRIu64 " has no output of step \"%s\", attempt %" PRIu64,
+				run, slug, attempt);
+	else if (status == 0 || status == 503)
+		(void)error_set(error, EPIPE, "the connection to runbookd broke (try again)");
+	else
+		(void)error_set(error, EPROTO, "cannot read the log: HTTP status %ld", status);
+	return status == 404		      ? CLI_NOT_FOUND
+	       : status == 0 || status == 503 ? CLI_UNREACHABLE
+					      : CLI_REFUSED;
+}
+
+static enum cli_exit print_log(struct cli *cli, uint64_t run, const json_t *step, uint64_t attempt,
+			       bool follow, struct printer *printer, struct error *error)
+{
+	unsigned failures = 0;
+	char path[256];
+	long status;
+
+	for (;;) {
+		(void)snprintf(path, sizeof(path),
+			       "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64
+			       "&offset=%" PRIu64 "%s%s",
+			       run, json_text(step, "slug"), attempt, printer->offset,
+			       follow ? "&follow=1" : "",
+			       printer->timestamps ? "&timestamps=1" : "");
+		printer->progressed = false;
+		status = print_once(cli, printer, path);
+		if (printer->write_error < 0) {
+			(void)error_errno(error, -printer->write_error, "cannot write the output");
+			return CLI_REFUSED;
+		}
+		if (status / 100 == 2)
+			return CLI_OK;
+		failures = printer->progressed ? 0 : failures + 1;
+		if ((status != 0 && status != 503) || failures > CLIENT_RETRY_SEC * 1000 / RETRY_MS)
+			return explain_status(run, json_text(step, "slug"), attempt, status, error);
+		(void)usleep(RETRY_MS * 1000);
+	}
+}
+
+static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *step,
+				const struct cli_arguments *arguments, bool prefixed,
+				struct error *error)
+{
+	struct printer printer = {.cli = cli, .prefixed = prefixed};
+	const char *attempt_text = cli_value(arguments, "attempt");
+	uint64_t attempt = json_number(step, "attempt");
+	cleanup_text struct text_buffer rest = {0};
+	char escaped[256], prefix[300];
+	enum cli_exit code;
+
+	if (attempt_text && cli_run_id(attempt_text, &attempt, error) < 0)
+		return CLI_USAGE;
+	printer.timestamps = cli_flag(arguments, "timestamps");
+	printer.in_stamp = printer.timestamps;
+	printer.filter = (struct term_filter){.color = cli->color, .keep_return = true};
+	text_escape(escaped, sizeof(escaped), json_text(step, "name"));
+	(void)snprintf(prefix, sizeof(prefix), "%s%s |%s ", sgr(cli->color, SGR_CYAN), escaped,
+		       sgr(cli->color, SGR_RESET));
+	printer.lines = (struct log_lines){
+		.prefix = prefix, .terminal = cli->terminal, .filter = {.color = cli->color}};
+	code = print_log(cli, run, step, attempt, cli_flag(arguments, "follow"), &printer, error);
+	log_lines_end(&printer.lines, &rest);
+	if (rest.size > 0)
+		(void)fd_write_all(STDOUT_FILENO, rest.data, rest.size);
+	if (cli->color && printer.filter.colored)
+		(void)fd_write_all(STDOUT_FILENO, SGR_RESET, strlen(SGR_RESET));
+	return code;
+}
+
+/* Every step that has run, one after the other, behind their names. */
+static enum cli_exit print_all(struct cli *cli, uint64_t run, const json_t *whole,
+			       const struct cli_arguments *arguments, struct error *error)
+{
+	enum cli_exit code = CLI_OK;
+	json_t *step;
+	size_t i;
+
+	json_array_foreach (json_object_get(whole, "steps"), i, step) {
+		if (json_number(step, "attempt") == 0 || !json_has(step, "started_usec"))
+			continue;
+		code = print_step(cli, run, step, arguments, true, error);
+		if (code == CLI_NOT_FOUND) /* it never got as far as a log */
+			code = CLI_OK;
+		if (code != CLI_OK)
+			break;
+	}
+	return code;
+}
+
+static int run_logs(struct cli *cli, const struct cli_arguments *arguments)
+{
+	cleanup_json json_t *whole = NULL;
+	struct error error = ERROR_INIT;
+	enum cli_exit code;
+	uint64_t run;
+
+	if (cli_run_id(arguments->list[0], &run, &error) < 0)
+		return cli_usage("logs", "%s", error.text);
+	if (cli_value(arguments, "attempt") && arguments->n < 2)
+		return cli_usage("logs", "--attempt needs a STEP");
+	if (arguments->n < 2 && cli_flag(arguments, "follow")) {
+		struct follow_options options = {.logs = true,
+						 .only_logs = true,
+						 .timestamps = cli_flag(arguments, "timestamps")};
+
+		return follow_run(cli, run, &options);
+	}
+	code = run_fetch(cli->client, run, &whole, &error);
+	if (code == CLI_OK && arguments->n < 2) {
+		code = print_all(cli, run, whole, arguments, &error);
+	} else if (code == CLI_OK) {
+		const json_t *step = run_find_step(whole, arguments->list[1], &error);
+
+		code = step ? print_step(cli, run, step, arguments, false, &error) : CLI_NOT_FOUND;
+	}
+	return code == CLI_OK ? CLI_OK : cli_fail(code, &error);
+}
+
+static const struct cli_option options[] = {
+	{"follow", 'f', NULL, "go on until the step (or the run) ends"},
+	{"timestamps", 't', NULL, "put the time in front of each line"},
+	{"attempt", 0, "N", "output of this attempt (the last one)"},
+	{0},
+};
+
+const struct cli_command cmd_logs = {
+	.name = "logs",
+	.arguments = "RUN [STEP]",
+	.n_min = 1,
+	.n_max = 2,
+	.summary = "print what a step printed",
+	.description = "Without STEP: all steps, each line behind its step's name. To a file or a "
+		       "pipe the bytes\ngo as they are; on a terminal everything but text and "
+		       "colours is left out.",
+	.options = options,
+	.handler = run_logs,
+};

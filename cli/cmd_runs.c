@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runbookctl runs: the newest runs, one a line. */
+
+#include "cli/cli.h"
+#include "cli/client.h"
+#include "cli/json.h"
+#include "cli/run_table.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define RUNS_DEFAULT 20
+
+static void add_run(const struct cli *cli, struct table *table, const json_t *run)
+{
+	const char *state = json_text(run, "state");
+	uint64_t started = json_number(run, "started_usec"), ended = json_number(run, "ended_usec");
+	uint64_t now = wall_usec();
+	char text[64];
+
+	table_row(table);
+	table_cellf(table, 0, "%" PRIu64, json_number(run, "id"));
+	table_cell(table, 1, json_text(run, "project"));
+	table_cellf(table, 2, "%s %s", state_glyph(state, cli->utf8), state);
+	table_cell_color(table, 2, state_color(state));
+	table_cell(table, 3, json_text(run, "event"));
+	table_cell(table, 4, ref_short(json_text(run, "ref")));
+	table_cellf(table, 5, "%.8s", json_text(run, "commit"));
+	format_age(text, sizeof(text), now, json_number(run, "created_usec"));
+	table_cell(table, 6, text);
+	if (started > 0) {
+		format_duration(text, sizeof(text), (ended ? ended : now) - started);
+		table_cell(table, 7, text);
+	}
+	table_cell(table, 8,
+		   *json_text(run, "reason") ? json_text(run, "reason") : json_text(run, "title"));
+}
+
+/* Pages are fetched until @limit runs are there. Return: exit code. */
+static enum cli_exit fetch_runs(struct cli *cli, const char *project, uint64_t before,
+				uint64_t limit, json_t *runs, json_t **ret_next,
+				struct error *error)
+{
+	cleanup_free char *escaped = client_escape(project ? project : "");
+
+	if (!escaped) {
+		(void)error_set(error, ENOMEM, "out of memory");
+		return CLI_REFUSED;
+	}
+	while (json_array_size(runs) < limit) {
+		uint64_t left = limit - json_array_size(runs);
+		cleanup_json json_t *page = NULL;
+		char from[48] = "";
+		enum cli_exit code;
+
+		if (before > 0)
+			(void)snprintf(from, sizeof(from), "&before=%" PRIu64, before);
+		code = client_get_json(cli->client, &page, error,
+				       "/api/v1/runs?limit=%" PRIu64 "%s%s%s",
+				       left < API_PAGE_MAX ? left : (uint64_t)API_PAGE_MAX,
+				       *escaped ? "&project=" : "", escaped, from);
+		if (code != CLI_OK)
+			return code;
+		(void)json_array_extend(runs, json_object_get(page, "runs"));
+		before = json_number(page, "next");
+		if (before == 0 || json_array_size(json_object_get(page, "runs")) == 0)
+			break;
+	}
+	*ret_next = before > 0 ? json_integer((json_int_t)before) : json_null();
+	return CLI_OK;
+}
+
+static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
+{
+	cleanup_json json_t *runs = json_array(), *next = NULL;
+	cleanup_table struct table table = {.headings = {"RUN", "PROJECT", "STATE", "EVENT", "REF",
+							 "COMMIT", "AGE", "TIME",
+							 "REASON OR TITLE"},
+					    .n_columns = 9};
+	const char *limit_text = cli_value(arguments, "limit");
+	const char *before_text = cli_value(arguments, "before");
+	uint64_t limit = RUNS_DEFAULT, before = 0;
+	struct error error = ERROR_INIT;
+	enum cli_exit code;
+	json_t *run;
+	size_t i;
+
+	if (limit_text && (cli_run_id(limit_text, &limit, NULL) < 0 || limit == 0))
+		return cli_usage("runs", "--limit must be a positive number, not \"%s\"",
+				 limit_text);
+	if (before_text && cli_run_id(before_text, &before, &error) < 0)
+		return cli_usage("runs", "--before: %s", error.text);
+	code = fetch_runs(cli, arguments->n ? arguments->list[0] : NULL, before, limit, runs, &next,
+			  &error);
+	if (code != CLI_OK)
+		return cli_fail(code, &error);
+	if (cli->json) {
+		cleanup_json json_t *answer = json_pack("{s:O, s:O}", "runs", runs, "next", next);
+
+		json_print(answer);
+		return CLI_OK;
+	}
+	if (json_array_size(runs) == 0) {
+		(void)puts("no runs yet (push to a project, or \"runbookctl trigger PROJECT\")");
+		return CLI_OK;
+	}
+	json_array_foreach (runs, i, run)
+		add_run(cli, &table, run);
+	(void)table_print(&table, stdout, cli->color);
+	return CLI_OK;
+}
+
+static const struct cli_option options[] = {
+	{"limit", 'n', "N", "show the newest N runs (20)"},
+	{"before", 0, "RUN", "only runs older than RUN"},
+	{0},
+};
+
+const struct cli_command cmd_runs = {
+	.name = "runs",
+	.arguments = "[PROJECT]",
+	.n_max = 1,
+	.summary = "list the newest runs",
+	.options = options,
+	.handler = run_runs,
+};

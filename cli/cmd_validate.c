@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* runbookctl validate: check a runbook without a daemon. */
+
+#include "cli/cli.h"
+#include "cli/json.h"
+#include "cli/runbook_file.h"
+#include "cli/text.h"
+#include "runbook/runbook.h"
+
+static json_t *finding_json(const struct runbook_finding *finding)
+{
+	return json_pack("{s:i, s:i, s:s, s:s, s:s}", "line", (int)finding->place.line, "column",
+			 (int)finding->place.column, "path", finding->path, "message",
+			 finding->message, "fix", finding->fix);
+}
+
+static void print_json(const char *file, const struct runbook_file *checked)
+{
+	cleanup_json json_t *findings = json_array(), *answer = NULL;
+
+	for (size_t i = 0; i < checked->n_findings; i++)
+		(void)json_array_append_new(findings, finding_json(&checked->findings[i]));
+	answer = json_pack("{s:s, s:b, s:I, s:O}", "file", file, "valid", checked->runbook ? 1 : 0,
+			   "steps", (json_int_t)(checked->runbook ? checked->runbook->n_steps : 0),
+			   "findings", findings);
+	json_print(answer);
+}
+
+static int run_validate(struct cli *cli, const struct cli_arguments *arguments)
+{
+	cleanup_runbook_file struct runbook_file file = {0};
+	const char *path = arguments->n ? arguments->list[0] : "runbook.yml";
+	struct error error = ERROR_INIT;
+	enum cli_exit code = runbook_file_read(path, &file, &error);
+
+	if (code != CLI_OK)
+		return cli_fail(code, &error);
+	if (cli->json)
+		print_json(path, &file);
+	else if (!file.runbook)
+		runbook_file_print_findings(cli, path, &file);
+	else
+		(void)printf("%s: valid, %zu step%s\n", path, file.runbook->n_steps,
+			     file.runbook->n_steps == 1 ? "" : "s");
+	return file.runbook ? CLI_OK : CLI_FAILED;
+}
+
+const struct cli_command cmd_validate = {
+	.name = "validate",
+	.arguments = "[FILE]",
+	.n_max = 1,
+	.summary = "check a runbook (runbook.yml; \"-\": standard input)",
+	.description = "Every finding is printed as FILE:LINE:COLUMN: PATH: what is wrong (the "
+		       "fix).\nExit 1 when there is one. No daemon is needed.",
+	.handler = run_validate,
+};

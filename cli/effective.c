@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/effective.h"
+
+#include "cli/json.h"
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+bool effective_needed(const struct effective_options *options)
+{
+	return options->step || options->image || options->n_env > 0;
+}
+
+/* Flags of the steps to keep: @wanted and, transitively, what it depends on. */
+static bool *steps_to_keep(const struct runbook *runbook, const char *wanted, struct error *error)
+{
+	cleanup_free bool *keep = calloc(runbook->n_steps + 1, sizeof(*keep));
+	bool found = false;
+
+	if (!keep) {
+		(void)error_set(error, ENOMEM, "out of memory");
+		return NULL;
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++) {
+		keep[i] = !wanted || strcmp(runbook->steps[i].name, wanted) == 0;
+		found = found || keep[i];
+	}
+	if (!found) {
+		(void)error_set(error, ENOENT,
+				"the runbook has no step \"%s\" (\"runbookctl graph\" shows them)",
+				wanted);
+		return NULL;
+	}
+	/* against the topological order, a step is seen before what it depends on */
+	for (size_t place = runbook->n_steps; place > 0; place--) {
+		const struct runbook_step *step = &runbook->steps[runbook->order[place - 1]];
+
+		if (!keep[runbook->order[place - 1]])
+			continue;
+		for (size_t i = 0; i < step->n_depends_on; i++)
+			keep[step->depends_on[i]] = true;
+	}
+	return TAKE_PTR(keep);
+}
+
+static int add_env(json_t *target, const struct runbook_env *env, size_t n_env)
+{
+	for (size_t i = 0; i < n_env; i++)
+		if (json_object_set_new(target, env[i].name, json_string(env[i].value)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int add_given_env(json_t *target, const struct effective_options *options,
+			 struct error *error)
+{
+	for (size_t i = 0; i < options->n_env; i++) {
+		const char *equals = strchr(options->env[i], '=');
+		cleanup_free char *name = NULL;
+
+		if (!equals || equals == options->env[i])
+			return error_set(error, EINVAL, "--env takes NAME=VALUE, not \"%s\"",
+					 options->env[i]);
+		name = strndup(options->env[i], (size_t)(equals - options->env[i]));
+		if (!name)
+			return error_set(error, ENOMEM, "out of memory");
+		if (json_object_set_new(target, name, json_string(equals + 1)) < 0)
+			return error_set(error, EINVAL, "--env %s: not UTF-8 text", name);
+	}
+	return 0;
+}
+
+static json_t *resources_json(const struct runbook_resources *resources)
+{
+	json_t *object = json_object();
+	char text[32];
+
+	if (resources->cpu_milli > 0) {
+		(void)snprintf(text, sizeof(text), "%" PRIu64 ".%03u", resources->cpu_milli / 1000,
+			       (unsigned)(resources->cpu_milli % 1000));
+		(void)json_object_set_new(object, "cpu", json_string(text));
+	}
+	if (resources->memory > 0)
+		(void)json_object_set_new(object, "memory",
+					  json_integer((json_int_t)resources->memory));
+	if (resources->pids > 0)
+		(void)json_object_set_new(object, "pids",
+					  json_integer((json_int_t)resources->pids));
+	if (resources->disk > 0)
+		(void)json_object_set_new(object, "disk",
+					  json_integer((json_int_t)resources->disk));
+	return object;
+}
+
+static const char *network_name(enum step_network network)
+{
+	switch (network) {
+	case STEP_NETWORK_NONE:
+		return "none";
+	case STEP_NETWORK_ISOLATED:
+		return "isolated";
+	default:
+		return "egress";
+	}
+}
+
+static int add_step(json_t *steps, const struct runbook *runbook, const struct runbook_step *step,
+		    const struct effective_options *options, struct error *error)
+{
+	cleanup_json json_t *object = json_object(), *needs = json_array(), *env = json_object();
+	cleanup_json json_t *resources = resources_json(&step->resources);
+	char timeout[32];
+
+	for (size_t i = 0; i < step->n_depends_on; i++)
+		(void)json_array_append_new(needs,
+					    json_string(runbook->steps[step->depends_on[i]].name));
+	if (add_env(env, step->env, step->n_env) < 0)
+		return error_set(error, ENOMEM, "out of memory");
+	if (add_given_env(env, options, error) < 0)
+		return -error->number;
+	(void)json_object_set_new(object, "name", json_string(step->name));
+	(void)json_object_set_new(object, "command", json_string(step->command));
+	if (json_array_size(needs) > 0)
+		(void)json_object_set(object, "depends_on", needs);
+	if (json_object_size(env) > 0)
+		(void)json_object_set(object, "env", env);
+	(void)json_object_set_new(object, "image",
+				  json_string(options->image ? options->image : step->image));
+	if (step->network_given)
+		(void)json_object_set_new(object, "network",
+					  json_string(network_name(step->network)));
+	if (json_object_size(resources) > 0)
+		(void)json_object_set(object, "resources", resources);
+	if (step->timeout_sec > 0) {
+		(void)snprintf(timeout, sizeof(timeout), "%" PRIu64 "s", step->timeout_sec);
+		(void)json_object_set_new(object, "timeout", json_string(timeout));
+	}
+	if (step->shell)
+		(void)json_object_set_new(object, "shell", json_string(step->shell));
+	if (json_array_append(steps, object) < 0)
+		return error_set(error, ENOMEM, "out of memory");
+	return 0;
+}
+
+int effective_runbook(const struct runbook *runbook, const struct effective_options *options,
+		      char **ret_text, struct error *error)
+{
+	cleanup_json json_t *root = json_object(), *steps = json_array(), *env = json_object();
+	cleanup_free bool *keep = steps_to_keep(runbook, options->step, error);
+
+	if (!keep)
+		return -error->number;
+	if (runbook->name)
+		(void)json_object_set_new(root, "name", json_string(runbook->name));
+	if (add_env(env, runbook->env, runbook->n_env) < 0)
+		return error_set(error, ENOMEM, "out of memory");
+	if (json_object_size(env) > 0) {
+		json_t *global = json_object();
+
+		(void)json_object_set(global, "env", env);
+		(void)json_object_set_new(root, "global", global);
+	}
+	for (size_t i = 0; i < runbook->n_steps; i++)
+		if (keep[i] && add_step(steps, runbook, &runbook->steps[i], options, error) < 0)
+			return -error->number;
+	(void)json_object_set(root, "steps", steps);
+	*ret_text = json_dumps(root, JSON_INDENT(2));
+	return *ret_text ? 0 : error_set(error, ENOMEM, "out of memory");
+}

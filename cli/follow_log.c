@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/follow_log.h"
+
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "common/names.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Streams at a time; the api serves a limited number of connections to all. */
+#define STREAMS_MAX 16
+#define RETRY_MS 200
+#define FAILING_MAX_MS (CLIENT_RETRY_SEC * 1000)
+#define PREFIX_NAME_MAX 24
+
+struct follow_log {
+	struct follow_log *next;
+	struct follow_logs *owner;
+	struct client_stream stream;
+	struct log_lines lines;
+	char slug[STEP_SLUG_MAX + 1];
+	char prefix[160];
+	unsigned attempt;
+	uint64_t offset; /* raw bytes of the log that are here */
+	bool in_stamp;	 /* inside the time that the api put in front of a line */
+	bool started, ended, done;
+	uint64_t retry_ms;
+	uint64_t failing_since_ms; /* 0: well */
+};
+
+static void make_prefix(struct follow_log *log, const char *name, bool color, size_t index)
+{
+	static const char *const colors[] = {SGR_CYAN, SGR_GREEN, SGR_YELLOW, SGR_BLUE,
+					     SGR_MAGENTA};
+	char escaped[256], cut[128];
+
+	text_escape(escaped, sizeof(escaped), name);
+	text_cut(cut, sizeof(cut), escaped, PREFIX_NAME_MAX, true);
+	(void)snprintf(log->prefix, sizeof(log->prefix), "%s%s |%s ",
+		       sgr(color, colors[index % ARRAY_SIZE(colors)]), cut, sgr(color, SGR_RESET));
+}
+
+void follow_logs_add(struct follow_logs *logs, const char *slug, const char *name, unsigned attempt)
+{
+	struct follow_log **end = &logs->list, *log;
+
+	for (; *end; end = &(*end)->next)
+		if (strcmp((*end)->slug, slug) == 0 && (*end)->attempt == attempt)
+			return;
+	log = calloc(1, sizeof(*log));
+	if (!log) {
+		text_printf(logs->out, "%s: out of memory, its output is not shown\n", slug);
+		return;
+	}
+	(void)snprintf(log->slug, sizeof(log->slug), "%s", slug);
+	log->owner = logs;
+	log->attempt = attempt;
+	log->lines.prefix = log->prefix;
+	log->lines.terminal = logs->cli->terminal;
+	log->lines.filter.color = logs->cli->color;
+	log->in_stamp = logs->timestamps;
+	make_prefix(log, name, logs->cli->color, logs->n_seen++);
+	*end = log;
+}
+
+void follow_logs_step_ended(struct follow_logs *logs, const char *slug, unsigned attempt)
+{
+	for (struct follow_log *log = logs->list; log; log = log->next)
+		if (log->attempt <= attempt && strcmp(log->slug, slug) == 0)
+			log->ended = true;
+}
+
+/* The offset to go on from counts the log's own bytes, not the times put between them. */
+static void count_bytes(struct follow_log *log, const char *data, size_t size)
+{
+	if (!log->owner->timestamps) {
+		log->offset += size;
+		return;
+	}
+	for (size_t i = 0; i < size; i++) {
+		if (log->in_stamp) {
+			log->in_stamp = data[i] != ' ';
+			continue;
+		}
+		log->offset++;
+		log->in_stamp = data[i] == '\n';
+	}
+}
+
+static void take_bytes(void *user, const char *data, size_t size)
+{
+	struct follow_log *log = user;
+
+	log->failing_since_ms = 0;
+	count_bytes(log, data, size);
+	log_lines_feed(&log->lines, data, size, log->owner->out);
+}
+
+static void start(struct follow_log *log)
+{
+	struct follow_logs *logs = log->owner;
+	char path[256];
+
+	log->stream.data = take_bytes;
+	log->stream.user = log;
+	log->retry_ms = 0;
+	(void)snprintf(path, sizeof(path),
+		       "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%u&follow=1&offset=%" PRIu64
+		       "%s",
+		       logs->run, log->slug, log->attempt ? log->attempt : 1, log->offset,
+		       logs->timestamps ? "&timestamps=1" : "");
+	if (client_stream_start(logs->cli->client, &log->stream, path, 0) == 0)
+		log->started = true;
+	else
+		log->done = true;
+}
+
+static void finish(struct follow_log *log)
+{
+	log_lines_end(&log->lines, log->owner->out);
+	client_stream_stop(&log->stream);
+	log->done = true;
+}
+
+static void mind(struct follow_log *log, uint64_t now, bool run_ended)
+{
+	struct follow_logs *logs = log->owner;
+	long status = log->stream.status;
+
+	if (!log->started || !log->stream.finished)
+		return;
+	if (log->retry_ms != 0) {
+		if (now >= log->retry_ms)
+			start(log);
+		return;
+	}
+	client_stream_stop(&log->stream);
+	if (status / 100 == 2 && !log->stream.broken) {
+		finish(log);
+		return;
+	}
+	/* 404 while the step runs: its log is about to be made */
+	if (status / 100 == 4 && (status != 404 || log->ended || run_ended)) {
+		if (status != 404)
+			text_printf(logs->out, "%sno output: HTTP status %ld\n", log->prefix,
+				    status);
+		finish(log);
+		return;
+	}
+	if (log->failing_since_ms == 0)
+		log->failing_since_ms = now;
+	if (now - log->failing_since_ms > FAILING_MAX_MS && status != 404) {
+		text_printf(logs->out,
+			    "%soutput lost with the connection (\"runbookctl logs %" PRIu64
+			    " %s\" has it)\n",
+			    log->prefix, logs->run, log->slug);
+		finish(log);
+		return;
+	}
+	log->retry_ms = now + RETRY_MS;
+}
+
+void follow_logs_mind(struct follow_logs *logs, uint64_t now_ms, bool run_ended)
+{
+	size_t active = 0;
+
+	for (struct follow_log *log = logs->list; log; log = log->next) {
+		if (log->done)
+			continue;
+		if (!log->started && active < STREAMS_MAX)
+			start(log);
+		active += log->started && !log->done;
+		mind(log, now_ms, run_ended);
+	}
+}
+
+bool follow_logs_busy(const struct follow_logs *logs)
+{
+	for (const struct follow_log *log = logs->list; log; log = log->next)
+		if (!log->done)
+			return true;
+	return false;
+}
+
+void follow_logs_done(struct follow_logs *logs)
+{
+	while (logs->list) {
+		struct follow_log *log = logs->list;
+
+		logs->list = log->next;
+		client_stream_stop(&log->stream);
+		text_buffer_done(&log->lines.line);
+		free(log);
+	}
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/run_table.h"
+
+#include "cli/json.h"
+#include "cli/term_filter.h"
+#include "cli/text.h"
+#include "common/cleanup.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+/* bytes of a log's end that are searched for its last lines */
+#define TAIL_BYTES (32UL * 1024)
+
+const char *ref_short(const char *ref)
+{
+	static const char *const prefixes[] = {"refs/heads/", "refs/tags/"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++)
+		if (strncmp(ref, prefixes[i], strlen(prefixes[i])) == 0)
+			return ref + strlen(prefixes[i]);
+	return ref;
+}
+
+enum cli_exit run_fetch(struct client *client, uint64_t run, json_t **ret_run, struct error *error)
+{
+	return client_get_json(client, ret_run, error, "/api/v1/runs/%" PRIu64, run);
+}
+
+json_t *run_find_step(const json_t *run, const char *name, struct error *error)
+{
+	static const char *const keys[] = {"slug", "name"};
+	cleanup_text struct text_buffer known = {0};
+	json_t *step;
+	size_t i;
+
+	for (size_t key = 0; key < ARRAY_SIZE(keys); key++)
+		json_array_foreach (json_object_get(run, "steps"), i, step)
+			if (strcmp(json_text(step, keys[key]), name) == 0)
+				return step;
+	json_array_foreach (json_object_get(run, "steps"), i, step)
+		if (i < 10)
+			text_printf(&known, "%s%s", i ? ", " : "", json_text(step, "slug"));
+	(void)error_set(error, ENOENT, "run %" PRIu64 " has no step \"%s\" (its steps: %s%s)",
+			json_number(run, "id"), name, known.data ? known.data : "none yet",
+			json_array_size(json_object_get(run, "steps")) > 10 ? ", …" : "");
+	return NULL;
+}
+
+static void print_field(const struct cli *cli, const char *label, const char *value)
+{
+	char escaped[2048];
+
+	if (!*value)
+		return;
+	text_escape(escaped, sizeof(escaped), value);
+	(void)printf("  %s%-10s%s %s\n", sgr(cli->color, SGR_DIM), label,
+		     sgr(cli->color, SGR_RESET), escaped);
+}
+
+/* How long something with these start and end times took, or takes until now. */
+static void duration_of(char *out, size_t size, const json_t *object)
+{
+	uint64_t started = json_number(object, "started_usec");
+	uint64_t ended = json_number(object, "ended_usec");
+
+	out[0] = '\0';
+	if (started == 0)
+		return;
+	if (ended == 0)
+		ended = wall_usec();
+	format_duration(out, size, ended > started ? ended - started : 0);
+}
+
+void run_print_header(const struct cli *cli, const json_t *run)
+{
+	const char *state = json_text(run, "state");
+	char text[256], age[64];
+
+	(void)printf("%sRun %" PRIu64 "%s  %s  %s%s %s%s\n", sgr(cli->color, SGR_BOLD),
+		     json_number(run, "id"), sgr(cli->color, SGR_RESET), json_text(run, "project"),
+		     sgr(cli->color, state_color(state)), state_glyph(state, cli->utf8), state,
+		     sgr(cli->color, SGR_RESET));
+	print_field(cli, "reason", json_text(run, "reason"));
+	print_field(cli, "name", json_text(run, "name"));
+	print_field(cli, "title", json_text(run, "title"));
+	print_field(cli, "event", json_text(run, "event"));
+	print_field(cli, "ref", ref_short(json_text(run, "ref")));
+	print_field(cli, "commit", json_text(run, "commit"));
+	print_field(cli, "actor", json_text(run, "actor"));
+	if (json_has(run, "retry_of")) {
+		(void)snprintf(text, sizeof(text), "run %" PRIu64, json_number(run, "retry_of"));
+		print_field(cli, "retry of", text);
+	}
+	if (json_has(run, "created_usec")) {
+		format_age(age, sizeof(age), wall_usec(), json_number(run, "created_usec"));
+		print_field(cli, "created", age);
+	}
+	duration_of(text, sizeof(text), run);
+	print_field(cli, "took", text);
+	print_field(cli, "page", json_text(run, "url"));
+}
+
+void run_print_steps(const struct cli *cli, const json_t *run)
+{
+	cleanup_table struct table table = {
+		.headings = {"", "STEP", "STATE", "TIME", "TRY", "REASON"}, .n_columns = 6};
+	json_t *step;
+	size_t i;
+
+	if (json_array_size(json_object_get(run, "steps")) == 0)
+		return;
+	json_array_foreach (json_object_get(run, "steps"), i, step) {
+		const char *state = json_text(step, "state");
+		char duration[32];
+
+		duration_of(duration, sizeof(duration), step);
+		table_row(&table);
+		table_cell(&table, 0, state_glyph(state, cli->utf8));
+		table_cell_color(&table, 0, state_color(state));
+		table_cell(&table, 1, json_text(step, "name"));
+		table_cell(&table, 2, state);
+		table_cell_color(&table, 2, state_color(state));
+		table_cell(&table, 3, duration);
+		if (json_number(step, "attempt") > 0)
+			table_cellf(&table, 4, "%" PRIu64, json_number(step, "attempt"));
+		table_cell(&table, 5, json_text(step, "reason"));
+	}
+	(void)table_print(&table, stdout, cli->color);
+}
+
+/* Start of the last @lines lines of @text. */
+static const char *last_lines(const char *text, size_t size, unsigned lines)
+{
+	const char *cursor = text + size;
+
+	if (size > 0 && cursor[-1] == '\n')
+		cursor--;
+	while (cursor > text) {
+		if (cursor[-1] == '\n' && --lines == 0)
+			break;
+		cursor--;
+	}
+	return cursor;
+}
+
+static void print_tail(struct cli *cli, const json_t *run, const json_t *step, unsigned lines)
+{
+	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
+	cleanup_text struct text_buffer clean = {0};
+	struct term_filter filter = {.color = cli->color};
+	struct error error = ERROR_INIT;
+	uint64_t size = json_number(step, "log_bytes");
+	char path[256], range[64];
+	const char *start;
+
+	if (size == 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64,
+		       json_number(run, "id"), json_text(step, "slug"),
+		       json_number(step, "attempt"));
+	(void)snprintf(range, sizeof(range), "%" PRIu64 "-",
+		       size > TAIL_BYTES ? size - TAIL_BYTES : 0);
+	if (client_call(cli->client, &(struct client_request){.path = path, .range = range},
+			&answer, &error) != CLI_OK) {
+		(void)printf("  (no log: %s)\n", error.text);
+		return;
+	}
+	if (!answer.data)
+		return;
+	start = last_lines(answer.data, answer.size, lines);
+	if (!cli->terminal)
+		text_append(&clean, start, (size_t)(answer.data + answer.size - start));
+	else
+		term_filter_feed(&filter, start, (size_t)(answer.data + answer.size - start),
+				 &clean);
+	if (!clean.data)
+		return;
+	for (char *line = clean.data, *next; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		(void)printf("  %s|%s %s%s\n", sgr(cli->color, SGR_DIM), sgr(cli->color, SGR_RESET),
+			     line, sgr(cli->color, SGR_RESET));
+	}
+}
+
+void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
+{
+	json_t *step;
+	size_t i;
+
+	json_array_foreach (json_object_get(run, "steps"), i, step) {
+		const char *state = json_text(step, "state");
+		char name[512], reason[1024];
+
+		if (strcmp(state, "failed") != 0 && strcmp(state, "errored") != 0)
+			continue;
+		text_escape(name, sizeof(name), json_text(step, "name"));
+		text_escape(reason, sizeof(reason), json_text(step, "reason"));
+		(void)printf("\n%s%s %s%s %s: %s\n", sgr(cli->color, state_color(state)),
+			     state_glyph(state, cli->utf8), name, sgr(cli->color, SGR_RESET), state,
+			     *reason ? reason : "no reason given");
+		print_tail(cli, run, step, lines);
+	}
+}
+
+int run_exit_code(const json_t *run)
+{
+	return strcmp(json_text(run, "state"), "succeeded") == 0 ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/runbook_file.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+enum cli_exit runbook_file_parse(char *text, size_t size, struct runbook_file *file,
+				 struct error *error)
+{
+	int result;
+
+	file->text = text;
+	file->size = size;
+	result = runbook_parse(text, size, &file->runbook, file->findings, &file->n_findings);
+	if (result == 0 || result == -EINVAL)
+		return CLI_OK;
+	(void)error_errno(error, -result, "cannot check the runbook");
+	return CLI_REFUSED;
+}
+
+enum cli_exit runbook_file_read(const char *path, struct runbook_file *file, struct error *error)
+{
+	cleanup_close int fd = -1;
+	char *text;
+	size_t size;
+	int result;
+
+	if (strcmp(path, "-") == 0)
+		fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3);
+	else
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		(void)error_errno(error, errno, "cannot read %s", path);
+		return error->number == ENOENT ? CLI_NOT_FOUND : CLI_REFUSED;
+	}
+	/* one byte more than allowed, so that the parser says "too large" in its own words */
+	result = fd_read_file(fd, 2 * RUNBOOK_BYTES_MAX, &text, &size);
+	if (result < 0) {
+		(void)error_errno(error, -result, "cannot read %s", path);
+		if (result == -EFBIG)
+			(void)error_set(error, EFBIG,
+					"%s:1:1: larger than %llu KiB (split it, or move long "
+					"commands into scripts)",
+					path, RUNBOOK_BYTES_MAX / KIB);
+		return result == -EFBIG ? CLI_FAILED : CLI_REFUSED;
+	}
+	return runbook_file_parse(text, size, file, error);
+}
+
+void runbook_file_print_findings(const struct cli *cli, const char *name,
+				 const struct runbook_file *file)
+{
+	(void)cli;
+	for (size_t i = 0; i < file->n_findings; i++) {
+		char line[1400];
+
+		runbook_finding_format(line, sizeof(line), name, &file->findings[i]);
+		(void)fprintf(stderr, "%s\n", line);
+	}
+	(void)fprintf(stderr, "%s: %zu problem%s\n", name, file->n_findings,
+		      file->n_findings == 1 ? "" : "s");
+}
+
+void runbook_file_done(struct runbook_file *file)
+{
+	free(file->text);
+	file->runbook = runbook_free(file->runbook);
+	file->text = NULL;
+}
