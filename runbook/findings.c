@@ -36,7 +36,7 @@ static void utf8_trim(char *text, size_t size, int n_wanted)
 
 struct quoted quote(const char *text)
 {
-	struct quoted result;
+	struct quoted result = {.text = ""};
 	char part[QUOTED_BYTES + 1];
 	size_t length = strlen(text);
 	size_t keep = utf8_cut(text, length, QUOTED_BYTES);

@@ -330,7 +330,7 @@ static void slug_base(char *out, const char *name)
 {
 	size_t length = 0;
 
-	for (; name[length] && length < STEP_SLUG_MAX; length++) {
+	for (; length < STEP_SLUG_MAX && name[length]; length++) {
 		unsigned char c = (unsigned char)name[length];
 
 		out[length] = (isalnum(c) && c < 0x80) || strchr("._-", c) ? (char)c : '_';

@@ -43,7 +43,7 @@ static size_t smallest(size_t a, size_t b, size_t c)
 static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length,
 			    size_t cutoff)
 {
-	size_t rows[3][WORD_MAX + 2];
+	size_t rows[3][WORD_MAX + 2] = {0};
 	size_t *before = rows[0], *previous = rows[1], *current = rows[2];
 	const size_t too_much = cutoff + 1;
 
