@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef TESTS_UNIT_SCHEDULER_FIXTURE_H
+#define TESTS_UNIT_SCHEDULER_FIXTURE_H
+
+/*
+ * A scheduler in a process of its own, and this test as all of its peers: it
+ * can be killed and started again on the same store, as in real life.
+ */
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "common/step_payload.h"
+#include "scheduler/scheduler.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/unit/cmocka_headers.h"
+
+#define WAIT_SEC 10
+#define COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define COMMIT_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+
+struct world {
+	char dir[64];
+	char store[96];
+	const char *instance;
+	uint64_t max_running;
+	pid_t pid;
+	int daemon, webhook, fetcher, api; /* our ends */
+	uint64_t serial;
+};
+
+/* What the scheduler sent as STEP_START. */
+struct order {
+	uint64_t id, run, attempt, timeout_msec, memory;
+	char slug[128], name[256], commit[80];
+	char command[256];
+	char env[4096]; /* "NAME=value\n" lines */
+};
+
+static inline int fixture_pair(int *ret_theirs)
+{
+	struct timeval timeout = {.tv_sec = WAIT_SEC};
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds), 0);
+	assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
+	*ret_theirs = fds[1];
+	return fds[0];
+}
+
+static inline void fixture_hello(int fd, enum process_role role)
+{
+	struct message *hello = message_new(MESSAGE_HELLO, 0);
+
+	message_put_u64(hello, MESSAGE_VERSION);
+	message_put_u64(hello, role);
+	assert_int_equal(message_transmit(fd, hello), 0);
+}
+
+/* The next message but HELLO and EVENT; NULL after a timeout or at the end. */
+static inline struct message *fixture_receive_any(int fd, bool events)
+{
+	for (;;) {
+		struct message *message = NULL;
+
+		if (message_receive(fd, &message) != 1)
+			return NULL;
+		if (message->type != MESSAGE_HELLO && (events || message->type != MESSAGE_EVENT))
+			return message;
+		(void)message_free(message);
+	}
+}
+
+static inline struct message *fixture_receive(int fd, enum message_type type)
+{
+	struct message *message = fixture_receive_any(fd, type == MESSAGE_EVENT);
+
+	assert_non_null(message);
+	if (message->type != type)
+		fail_msg("expected %s, got %s", message_info(type)->name,
+			 message_info(message->type)->name);
+	return message;
+}
+
+static inline bool fixture_quiet(int fd)
+{
+	struct timeval some = {.tv_usec = 100000}, timeout = {.tv_sec = WAIT_SEC};
+	struct message *message;
+
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &some, sizeof(some)), 0);
+	message = fixture_receive_any(fd, false);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)), 0);
+	if (message)
+		print_message("not quiet: %s\n", message_info(message->type)->name);
+	(void)message_free(message);
+	return !message;
+}
+
+static inline int fixture_channel(struct world *world, enum process_role role)
+{
+	struct message *message = message_new(MESSAGE_CHANNEL, 0);
+	int theirs, ours = fixture_pair(&theirs);
+
+	message_put_u64(message, role);
+	message_put_fd(message, theirs);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+	close(theirs);
+	fixture_hello(ours, role);
+	return ours;
+}
+
+static inline void config_project(struct world *world, const char *name, uint64_t limit, uint64_t weight,
+			   uint64_t workspace)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_PROJECT, 0);
+
+	message_put_string(message, name);
+	message_put_string(message, "https://example.org/repository.git");
+	message_put_u64(message, limit);
+	message_put_u64(message, weight);
+	message_put_u64(message, workspace);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+static inline void config_bracket(struct world *world, enum message_type type)
+{
+	struct message *message = message_new(type, 0);
+
+	message_put_u64(message, 1);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+/* Projects "a", "b" (limit 1) and "w" (workspace). */
+static inline void world_configure(struct world *world)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_SCHEDULER, 0);
+
+	config_bracket(world, MESSAGE_CONFIG_BEGIN);
+	message_put_string(message, world->instance);
+	message_put_u64(message, world->max_running);
+	message_put_u64(message, 2000);
+	message_put_u64(message, 1 * GIB);
+	message_put_string(message, "https://ci.example.org");
+	message_put_u64(message, 0);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+	config_project(world, "a", 0, 1, 0);
+	config_project(world, "b", 1, 1, 0);
+	config_project(world, "w", 0, 1, 1);
+	config_bracket(world, MESSAGE_CONFIG_END);
+}
+
+static inline void world_sync(struct world *world)
+{
+	struct message *message = message_new(MESSAGE_STEP_SYNCED, 0);
+
+	message_put_string(message, world->instance);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+/* Start the scheduler and be its peers; sync is left to the caller. */
+static inline void world_start_unsynced(struct world *world)
+{
+	int theirs;
+
+	world->daemon = fixture_pair(&theirs);
+	(void)fflush(NULL);
+	world->pid = fork();
+	assert_true(world->pid >= 0);
+	if (world->pid == 0) {
+		struct error error = ERROR_INIT;
+		struct store *store = NULL;
+
+		log_open("runbook-scheduler");
+		close(world->daemon);
+		if (store_open(world->store, &store, &error) < 0) {
+			(void)fprintf(stderr, "%s\n", error.text);
+			_exit(9);
+		}
+		exit(scheduler_serve(theirs, store));
+	}
+	close(theirs);
+	fixture_hello(world->daemon, ROLE_DAEMON);
+	world_configure(world);
+	world->webhook = fixture_channel(world, ROLE_WEBHOOK);
+	world->fetcher = fixture_channel(world, ROLE_FETCHER);
+	world->api = fixture_channel(world, ROLE_API);
+}
+
+static inline void world_start(struct world *world)
+{
+	world_start_unsynced(world);
+	world_sync(world);
+}
+
+static inline void world_disconnect(struct world *world)
+{
+	close(world->daemon);
+	close(world->webhook);
+	close(world->fetcher);
+	close(world->api);
+}
+
+static inline void world_kill(struct world *world)
+{
+	int status;
+
+	assert_int_equal(kill(world->pid, SIGKILL), 0);
+	assert_int_equal(waitpid(world->pid, &status, 0), world->pid);
+	world_disconnect(world);
+}
+
+/* The daemon hangs up: the scheduler must end with 0 (and without leaks, under ASan). */
+static inline void world_stop(struct world *world)
+{
+	int status;
+
+	world_disconnect(world);
+	assert_int_equal(waitpid(world->pid, &status, 0), world->pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static inline struct world *world_new(void)
+{
+	struct world *world = calloc(1, sizeof(*world));
+
+	assert_non_null(world);
+	(void)setenv("RUNBOOK_LOG_TARGET", "stderr", 1);
+	(void)setenv("RUNBOOK_LOG_LEVEL", getenv("TEST_LOG") ? getenv("TEST_LOG") : "error", 1);
+	(void)snprintf(world->dir, sizeof(world->dir), "/tmp/runbook-scheduler-XXXXXX");
+	assert_non_null(mkdtemp(world->dir));
+	(void)snprintf(world->store, sizeof(world->store), "%s/runbookd.db", world->dir);
+	world->instance = "instance-1";
+	world->max_running = 4;
+	return world;
+}
+
+static inline void world_free(struct world *world)
+{
+	assert_int_equal(remove_tree(AT_FDCWD, world->dir), 0);
+	free(world);
+}
+
+/* ---- the webhook process ---- */
+
+static inline void trigger_send(struct world *world, const char *project, const char *delivery,
+			 const char *after)
+{
+	struct message *message = message_new(MESSAGE_TRIGGER, ++world->serial);
+
+	message_put_string(message, project);
+	message_put_string(message, "github");
+	message_put_string(message, delivery);
+	message_put_string(message, "push");
+	message_put_string(message, "refs/heads/main");
+	message_put_string(message, COMMIT_B);
+	message_put_string(message, after);
+	message_put_string(message, "somebody");
+	message_put_string(message, "a title");
+	assert_int_equal(message_transmit(world->webhook, message), 0);
+}
+
+static inline uint64_t trigger_accepted(struct world *world, uint64_t want_duplicate)
+{
+	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
+	uint64_t run = message_get_u64(message);
+
+	assert_int_equal(message_get_u64(message), want_duplicate);
+	(void)message_free(message);
+	return run;
+}
+
+static inline uint64_t trigger(struct world *world, const char *project, const char *delivery,
+			const char *after)
+{
+	trigger_send(world, project, delivery, after);
+	return trigger_accepted(world, 0);
+}
+
+static inline uint64_t trigger_refused(struct world *world)
+{
+	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_REFUSED);
+	uint64_t status = message_get_u64(message);
+
+	assert_true(message_get_string(message, REASON_MAX)[0]);
+	(void)message_free(message);
+	return status;
+}
+
+/* ---- the fetcher ---- */
+
+/* Serial of a question for @commit. */
+static inline uint64_t fetch_expect(struct world *world, const char *commit)
+{
+	struct message *message = fixture_receive(world->fetcher, MESSAGE_FETCH);
+	uint64_t serial = message->serial;
+
+	(void)message_get_string(message, PROJECT_NAME_MAX);
+	(void)message_get_string(message, REF_NAME_MAX);
+	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), commit);
+	(void)message_free(message);
+	return serial;
+}
+
+static inline int text_fd(const char *text)
+{
+	int fd = memfd_create("runbook.yml", MFD_CLOEXEC);
+
+	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	return fd;
+}
+
+/* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */
+static inline void fetched_send(struct world *world, uint64_t serial, const char *commit,
+			 const char *runbook, const char *error)
+{
+	struct message *message = message_new(MESSAGE_FETCHED, serial);
+	cleanup_close int fd = runbook ? text_fd(runbook) : -1;
+
+	message_put_u64(message, error ? FETCH_UNREACHABLE : FETCH_OK);
+	message_put_string(message, commit);
+	message_put_string(message, "fetched title");
+	message_put_string(message, "an author");
+	message_put_string(message, error);
+	if (fd >= 0)
+		message_put_fd(message, fd);
+	assert_int_equal(message_transmit(world->fetcher, message), 0);
+}
+
+static inline void fetch_answer(struct world *world, const char *commit, const char *runbook)
+{
+	fetched_send(world, fetch_expect(world, commit), commit, runbook, NULL);
+}
+
+/* ---- the daemon ---- */
+
+static inline void order_payload(struct order *order, int fd)
+{
+	cleanup_free char *data = NULL;
+	char *pointers[256], **argv, **envp;
+	size_t size, n = 0;
+
+	assert_int_equal(fd_read_file(fd, STEP_PAYLOAD_MAX, &data, &size), 0);
+	assert_int_equal(step_payload_parse(data, size, pointers, ARRAY_SIZE(pointers), &argv,
+					    &envp),
+			 0);
+	for (char **argument = argv; *argument; argument++)
+		(void)snprintf(order->command, sizeof(order->command), "%s", *argument);
+	for (char **variable = envp; *variable; variable++)
+		n += (size_t)snprintf(order->env + n, sizeof(order->env) - n, "%s\n", *variable);
+}
+
+static inline void order_parse(struct message *message, struct order *order)
+{
+	cleanup_close int fd = -1;
+
+	memset(order, 0, sizeof(*order));
+	order->id = message_get_u64(message);
+	(void)message_get_string(message, PROJECT_NAME_MAX);
+	order->run = message_get_u64(message);
+	(void)snprintf(order->slug, sizeof(order->slug), "%s",
+		       message_get_string(message, STEP_SLUG_MAX));
+	order->attempt = message_get_u64(message);
+	(void)snprintf(order->name, sizeof(order->name), "%s",
+		       message_get_string(message, STEP_NAME_MAX));
+	(void)snprintf(order->commit, sizeof(order->commit), "%s",
+		       message_get_string(message, COMMIT_HEX_MAX));
+	(void)message_get_string(message, 256); /* image */
+	(void)message_get_u64(message);		/* network */
+	order->memory = message_get_u64(message);
+	(void)message_get_u64(message); /* pids */
+	(void)message_get_u64(message); /* cpu */
+	(void)message_get_u64(message); /* disk */
+	order->timeout_msec = message_get_u64(message);
+	(void)message_get_u64(message); /* grace */
+	fd = message_get_fd(message);
+	assert_int_equal(message_end(message), 0);
+	order_payload(order, fd);
+}
+
+/* The next STEP_START; acknowledgements on the way are skipped. */
+static inline void order_expect(struct world *world, struct order *order)
+{
+	for (;;) {
+		cleanup_message struct message *message = fixture_receive_any(world->daemon, false);
+
+		assert_non_null(message);
+		if (message->type == MESSAGE_STEP_ACK)
+			continue;
+		assert_int_equal(message->type, MESSAGE_STEP_START);
+		order_parse(message, order);
+		return;
+	}
+}
+
+static inline void order_started(struct world *world, uint64_t order)
+{
+	struct message *message = message_new(MESSAGE_STEP_STARTED, 0);
+
+	message_put_u64(message, order);
+	message_put_string(message, "container");
+	message_put_u64(message, 1000);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+static inline void order_result(struct world *world, uint64_t order, enum step_result result,
+			 uint64_t code, const char *reason)
+{
+	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
+
+	message_put_u64(message, order);
+	message_put_u64(message, result);
+	message_put_u64(message, result == STEP_RESULT_EXITED ? code : 0);
+	message_put_u64(message, result == STEP_RESULT_SIGNALED ? code : 0);
+	message_put_string(message, reason);
+	message_put_u64(message, 1000);
+	message_put_u64(message, 2000);
+	message_put_u64(message, 77);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+static inline void order_exited(struct world *world, uint64_t order, uint64_t code)
+{
+	order_result(world, order, STEP_RESULT_EXITED, code, "");
+}
+
+static inline void ack_expect(struct world *world, uint64_t order)
+{
+	struct message *message = fixture_receive(world->daemon, MESSAGE_STEP_ACK);
+
+	assert_int_equal(message_get_u64(message), order);
+	(void)message_free(message);
+}
+
+/* ---- the api ---- */
+
+struct ask {
+	enum api_verb verb;
+	const char *project;
+	uint64_t run;
+	const char *step, *ref, *commit;
+	uint64_t after, limit;
+	int fd; /* 0: none */
+};
+
+/* JSON of the answer, NULL for an error; the caller owns it. */
+static inline json_t *ask_status(struct world *world, const struct ask *ask, unsigned *ret_status)
+{
+	struct message *message = message_new(MESSAGE_API_REQUEST, ++world->serial);
+	cleanup_free char *text = NULL;
+	cleanup_close int fd = -1;
+	size_t size;
+	json_t *json = NULL;
+
+	message_put_u64(message, ask->verb);
+	message_put_string(message, ask->project);
+	message_put_u64(message, ask->run);
+	message_put_string(message, ask->step);
+	message_put_string(message, ask->ref);
+	message_put_string(message, ask->commit);
+	message_put_u64(message, ask->after);
+	message_put_u64(message, ask->limit);
+	if (ask->fd)
+		message_put_fd(message, ask->fd);
+	assert_int_equal(message_transmit(world->api, message), 0);
+	message = fixture_receive(world->api, MESSAGE_API_ANSWER);
+	assert_int_equal(message->serial, world->serial);
+	*ret_status = (unsigned)message_get_u64(message);
+	if (message->n_fds) {
+		fd = message_get_fd(message);
+		assert_int_equal(fd_read_file(fd, 64 * MIB, &text, &size), 0);
+		json = json_loadb(text, size, 0, NULL);
+		assert_non_null(json);
+	} else {
+		assert_true(message_get_string(message, REASON_MAX)[0]);
+	}
+	assert_int_equal(message_end(message), 0);
+	(void)message_free(message);
+	return json;
+}
+
+#define ASK(...) (&(const struct ask){__VA_ARGS__})
+
+static inline json_t *ask(struct world *world, const struct ask *what)
+{
+	unsigned status;
+	json_t *json = ask_status(world, what, &status);
+
+	if (!json)
+		fail_msg("answer %u", status);
+	return json;
+}
+
+static inline unsigned ask_refused(struct world *world, const struct ask *what)
+{
+	unsigned status;
+	json_t *json = ask_status(world, what, &status);
+
+	assert_null(json);
+	return status;
+}
+
+static inline const char *member(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static inline json_int_t number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static inline void run_expect(struct world *world, uint64_t run, const char *state, const char *reason)
+{
+	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
+
+	assert_string_equal(member(json, "state"), state);
+	if (reason)
+		assert_string_equal(member(json, "reason"), reason);
+	json_decref(json);
+}
+
+static inline void step_expect(struct world *world, uint64_t run, const char *slug, const char *state,
+			const char *reason)
+{
+	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run)), *step;
+	size_t i;
+
+	json_array_foreach(json_object_get(json, "steps"), i, step)
+	{
+		if (strcmp(member(step, "slug"), slug) != 0)
+			continue;
+		assert_string_equal(member(step, "state"), state);
+		if (reason)
+			assert_string_equal(member(step, "reason"), reason);
+		json_decref(json);
+		return;
+	}
+	fail_msg("no step %s", slug);
+}
+
+#endif
