@@ -50,7 +50,8 @@ int runbook_parse(const char *data, size_t size, struct runbook **ret_runbook,
 	draft.runbook = calloc(1, sizeof(*draft.runbook));
 	if (!draft.runbook)
 		return -ENOMEM;
-	r = document_parse(data, size, &collector, &document);
+	r = document_parse(size ? data : "", size, /* an empty file may have no bytes at all */
+			   &collector, &document);
 	if (r == 0)
 		r = document_check(&document, &draft);
 	draft_done(&draft);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define TAG_DIRECTIVES_MAX 8
+
 /*
  * libyaml says what its scanner stumbled over; people need to hear what they
  * wrote and how to write it right. The table maps the first to the second.
@@ -203,6 +205,46 @@ static size_t utf8_first_bad(const char *data, size_t size)
 	return offset;
 }
 
+/* Does a line begin at @offset? libyaml also breaks lines at CR, NEL, LS and PS. */
+static bool is_line_start(const char *data, size_t offset)
+{
+	static const char *const breaks[] = {"\n", "\r", "\xc2\x85", "\xe2\x80\xa8",
+					     "\xe2\x80\xa9"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(breaks); i++) {
+		size_t length = strlen(breaks[i]);
+
+		if (offset >= length && memcmp(data + offset - length, breaks[i], length) == 0)
+			return true;
+	}
+	return offset == 0;
+}
+
+/*
+ * libyaml compares each %TAG directive with all before it: a file of nothing else
+ * takes it seconds. A runbook has no use for even one.
+ */
+static bool check_tag_directives(const char *data, size_t size, struct findings *findings)
+{
+	static const char directive[] = "%TAG";
+	const char *at = data;
+	size_t n = 0;
+
+	while ((at = memmem(at, size - (size_t)(at - data), directive, strlen(directive)))) {
+		size_t offset = (size_t)(at - data);
+
+		if (is_line_start(data, offset) && ++n > TAG_DIRECTIVES_MAX) {
+			finding_fix(findings_add(findings, place_of_offset(data, offset), NULL,
+						 "more than %d %%TAG directives",
+						 TAG_DIRECTIVES_MAX),
+				    "remove them: a runbook has only the standard tags");
+			return false;
+		}
+		at += strlen(directive);
+	}
+	return true;
+}
+
 bool bytes_check(const char *data, size_t size, struct findings *findings)
 {
 	struct runbook_place start = {.line = 1, .column = 1};
@@ -223,7 +265,7 @@ bool bytes_check(const char *data, size_t size, struct findings *findings)
 	}
 	bad = utf8_first_bad(data, size);
 	if (bad == size)
-		return true;
+		return check_tag_directives(data, size, findings);
 	if (data[bad] == '\0') {
 		finding = findings_add(findings, place_of_offset(data, bad), NULL, "a NUL byte");
 		finding_fix(finding, "remove it: a runbook is text");

@@ -74,6 +74,17 @@ static void test_file_of_two_mib(void **state)
 		     "into files of the repository)");
 }
 
+static void test_no_bytes(void **state)
+{
+	struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
+	struct runbook *runbook = NULL;
+	size_t n;
+
+	assert_int_equal(runbook_parse(NULL, 0, &runbook, findings, &n), -EINVAL);
+	assert_int_equal(n, 1);
+	assert_string_equal(findings[0].message, "the file is empty");
+}
+
 static void test_file_of_one_mib_is_good(void **state)
 {
 	struct text *text = text_new();
@@ -358,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_file_of_two_mib),
 		cmocka_unit_test(test_file_of_one_mib_is_good),
+		cmocka_unit_test(test_no_bytes),
 		cmocka_unit_test(test_long_texts),
 		cmocka_unit_test(test_command_at_the_limit),
 		cmocka_unit_test(test_command_and_variables_together),
