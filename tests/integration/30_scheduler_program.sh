@@ -1,0 +1,16 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbook-scheduler as the real program, behind its whole passport: the store is
+# written, a kill loses nothing that was acknowledged, a bad store is left alone.
+# shellcheck source=tests/lib.sh
+source "$(dirname "$0")/../lib.sh"
+
+export PYTHONDONTWRITEBYTECODE=1
+while IFS=$'\t' read -r verdict description; do
+    check "$description" test "$verdict" = ok
+done < <(python3 "$TESTS_DIR/scheduler_cases.py" "$TEST_TMP")
+
+check "--help" "$BIN/runbook-scheduler" --help
+check_status "no channel is a usage error" 2 "$BIN/runbook-scheduler" 3<&-
+check_status "an unknown option is a usage error" 2 "$BIN/runbook-scheduler" --nonsense
+check_status "arguments are a usage error" 2 "$BIN/runbook-scheduler" something

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases of tests/integration/30_scheduler_program.sh: one line "ok|bad TAB description" each."""
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from fake_peer import ROLES, Channel, Child  # noqa: E402
+
+TOP = sys.argv[1]
+COMMIT = "a" * 40
+RUNBOOK = b"steps:\n  - {name: one, command: 'true'}\n  - {name: two, command: 'true', depends_on: [one]}\n"
+API_RUN, API_STATUS = 4, 0
+
+
+def say(good, description):
+    print("ok" if good else "bad", description, sep="\t", flush=True)
+
+
+class World:
+    """The program on one root directory, and everybody it talks to."""
+
+    def __init__(self, name):
+        self.root = os.path.join(TOP, name)
+        self.lib = os.path.join(self.root, "var/lib/runbookd/scheduler")
+        os.makedirs(self.lib)
+        for path in (self.root, os.path.join(self.root, "var"),
+                     os.path.join(self.root, "var/lib"),
+                     os.path.join(self.root, "var/lib/runbookd")):
+            os.chmod(path, 0o755)
+        os.chmod(self.lib, 0o777)  # whoever the scheduler becomes
+        self.serial = 0
+
+    def start(self, instance="i1", limit=2):
+        self.child = Child("runbook-scheduler", "scheduler", ["--root", self.root])
+        daemon = self.daemon = self.child.daemon
+        daemon.send("CONFIG_BEGIN", 0, 1)
+        daemon.send("CONFIG_SCHEDULER", 0, instance, limit, 2000, 1 << 30, "", 0)
+        daemon.send("CONFIG_PROJECT", 0, "p", "https://example.org/p.git", 0, 1, 0)
+        daemon.send("CONFIG_END", 0, 1)
+        self.peers = {role: self.channel(role) for role in ("webhook", "fetcher", "api")}
+
+    def sync(self, instance="i1"):
+        self.daemon.send("STEP_SYNCED", 0, instance)
+
+    def channel(self, role):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.daemon.send("CHANNEL", 0, ROLES[role], fds=(theirs.fileno(),))
+        theirs.close()
+        return Channel(ours, role)
+
+    def kill(self):
+        self.child.process.send_signal(signal.SIGKILL)
+        self.child.process.wait()
+
+    def stop(self):
+        self.daemon.close()
+        return self.child.process.wait(timeout=10)
+
+    def trigger(self, delivery, commit=COMMIT):
+        self.serial += 1
+        self.peers["webhook"].send("TRIGGER", self.serial, "p", "github", delivery, "push",
+                                   "refs/heads/main", "b" * 40, commit, "me", "title")
+        return self.peers["webhook"].receive()
+
+    def fetched(self):
+        question = self.peers["fetcher"].receive()
+        fd = os.memfd_create("runbook.yml")
+        os.write(fd, RUNBOOK)
+        os.lseek(fd, 0, os.SEEK_SET)
+        self.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "t", "a", "", fds=(fd,))
+        os.close(fd)
+
+    def order(self):
+        while True:
+            message = self.daemon.receive()
+            if message.name == "STEP_START":
+                return message.u()
+
+    def exited(self, order, code=0):
+        self.daemon.send("STEP_EXITED", 0, order, 0, code, 0, "", 1, 2, 3)
+
+    def ask(self, verb, run=0):
+        self.serial += 1
+        self.peers["api"].send("API_REQUEST", self.serial, verb, "", run, "", "", "", 0, 0)
+        while True:
+            message = self.peers["api"].receive()
+            if message.name == "API_ANSWER":
+                break
+        message.u()
+        with os.fdopen(message.fds[0]) as f:
+            return json.load(f)
+
+
+def whole_life():
+    world = World("life")
+    world.start()
+    world.sync()
+    message = world.trigger("d1")
+    say(message.name == "TRIGGER_ACCEPTED", "a delivery is accepted")
+    run = message.u()
+    status = open(f"/proc/{world.child.process.pid}/status").read()
+    fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    say(fields["CapEff"].strip("0") == "" and fields["CapPrm"].strip("0") == "",
+        "it holds no capability")
+    say(fields["NoNewPrivs"] == "1" and fields["Seccomp"] == "2", "it is under seccomp")
+    if os.getuid() == 0:
+        say("0" not in fields["Uid"].split(), "it is not root")
+    mode = os.stat(os.path.join(world.lib, "runbookd.db")).st_mode
+    say(stat.S_IMODE(mode) == 0o600, "the store is its owner's alone")
+    world.fetched()
+    first = world.order()
+    world.kill()
+
+    world.start()
+    world.daemon.send("STEP_STARTED", 0, first, "c", 1)
+    world.exited(first)
+    world.sync()
+    second = world.order()
+    say(second > first, "after a kill the run goes on where it was")
+    world.exited(second)
+    world.daemon.receive()
+    say(world.ask(API_RUN, run)["state"] == "succeeded", "and ends as it should")
+    message = world.trigger("d1")
+    say((message.name, message.u(), message.u()) == ("TRIGGER_ACCEPTED", run, 1),
+        "the delivery is remembered")
+
+    commits = [f"{i:040x}" for i in range(1, 301)]
+    for i, commit in enumerate(commits):
+        world.peers["webhook"].send("TRIGGER", 1000 + i, "p", "github", f"many{i}", "push",
+                                    "refs/heads/main", "", commit, "", "")
+    runs = {world.peers["webhook"].receive().u() for _ in commits}
+    world.kill()
+    world.start()
+    say(len(runs) == 300, "many deliveries at once, each its own run")
+    say(world.ask(API_STATUS)["runs"]["pending"] == 300, "none is lost in a kill")
+    say(world.stop() == 0, "when the daemon hangs up, it ends with 0")
+
+
+def bad_messages():
+    world = World("bad")
+    world.start()
+    world.sync()
+    world.peers["webhook"].send("TRIGGER", 1, "p")
+    say(world.peers["webhook"].receive() is None, "a malformed message closes its sender")
+    world.peers["webhook"] = world.channel("webhook")
+    say(world.trigger("d").name == "TRIGGER_ACCEPTED", "and harms nobody else")
+    fifo = os.path.join(TOP, "fifo")
+    os.mkfifo(fifo)
+    fd = os.open(fifo, os.O_RDWR)
+    question = world.peers["fetcher"].receive()
+    world.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "", "", "", fds=(fd,))
+    world.sync()
+    say(world.ask(API_RUN, 1)["state"] == "errored", "a runbook that is a FIFO blocks nobody")
+    say(world.stop() == 0, "it ends with 0")
+
+
+def bad_store():
+    world = World("damaged")
+    path = os.path.join(world.lib, "runbookd.db")
+    with open(path, "wb") as f:
+        f.write(b"this is not a database, but somebody's letter" * 100)
+    os.chmod(path, 0o666)
+    before = open(path, "rb").read()
+    child = Child("runbook-scheduler", "scheduler", ["--root", world.root], stderr=-1)
+    _, text = child.process.communicate(timeout=10)
+    say(child.process.returncode == 1 and b"runbookd.db" in text, "a damaged store is refused")
+    say(open(path, "rb").read() == before, "and left as it is")
+
+
+whole_life()
+bad_messages()
+bad_store()
