@@ -135,8 +135,10 @@ static void stop_children(struct loop_timer *timer)
 
 void daemon_stop(struct daemon *daemon)
 {
-	if (daemon->stopping)
+	if (daemon->stopping) {
+		steps_stop(daemon->steps); /* asked again: no grace any more */
 		return;
+	}
 	log_notice("stopping, %zu steps run", steps_running(daemon->steps));
 	notify_state("STOPPING=1");
 	daemon->stopping = true;

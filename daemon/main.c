@@ -33,6 +33,17 @@ static const char usage[] =
 	"\n"
 	"SIGHUP reads the configuration again. See runbookd(8) and runbookd.conf(5).\n";
 
+static const struct sandbox_ops sandbox_library = {
+	.host_new = sandbox_host_new,
+	.host_free = sandbox_host_free,
+	.host_warning = sandbox_host_warning,
+	.host_sweep = sandbox_host_sweep,
+	.start = sandbox_start,
+	.signal = sandbox_signal,
+	.kill = sandbox_kill,
+	.finish = sandbox_finish,
+};
+
 struct arguments {
 	const char *root;
 	bool config_test;
@@ -158,7 +169,7 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 		return -error->number;
 	/* before the children: the sandboxes' cgroup may move this process into a leaf of its own,
 	 * and children are born where their parent is */
-	if (steps_new(daemon, &daemon->steps, error) < 0)
+	if (steps_new(daemon, &sandbox_library, &daemon->steps, error) < 0)
 		return -error->number;
 	children_start(daemon);
 	return 0;

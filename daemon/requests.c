@@ -3,14 +3,183 @@
 #include "daemon/requests.h"
 
 #include "common/cleanup.h"
+#include "common/names.h"
+#include "common/step_payload.h"
 #include "daemon/daemon.h"
+#include "daemon/step_setup.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define STEP_MEMORY_MAX (1ULL << 50)
+#define STEP_PIDS_MAX (4ULL << 20)
+#define STEP_CPU_MILLI_MAX (1000ULL * 8192)
+#define STEP_GRACE_MAX_MSEC (3600ULL * 1000)
+#define STEP_NUMBER_MAX (1ULL << 53) /* runs and attempts travel as JSON numbers */
 
 static struct daemon *daemon_of(struct channel *channel)
 {
 	return ((struct child *)channel->userdata)->daemon;
 }
+
+/* ---- steps ---- */
+
+static bool commit_or_none(const char *commit)
+{
+	return commit[0] == '\0' || commit_valid(commit);
+}
+
+static void copy(char *out, size_t size, const char *text)
+{
+	(void)snprintf(out, size, "%s", text);
+}
+
+/*
+ * A sealed memfd is the only thing that may come here. Seals can be asked for
+ * without touching the file, so that a descriptor of a hostile file system
+ * cannot make this process wait.
+ */
+static bool payload_acceptable(int fd)
+{
+	const int wanted = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+
+	return seals >= 0 && (seals & wanted) == wanted && fstat(fd, &st) == 0 &&
+	       st.st_size >= (off_t)sizeof(struct step_payload_header) &&
+	       st.st_size <= (off_t)(STEP_PAYLOAD_MAX + sizeof(struct step_payload_header));
+}
+
+struct order_check {
+	bool failed;
+	const char *what;
+};
+
+/* What is wrong with it, or NULL. A right scheduler never sends such an order. */
+static const char *order_refusal(const struct step_order *order)
+{
+	const struct order_check checks[] = {
+		{order->order == 0, "order number"},
+		{!project_name_valid(order->project), "project name"},
+		{order->run == 0 || order->run > STEP_NUMBER_MAX, "run number"},
+		{!step_slug_valid(order->slug), "slug"},
+		{order->attempt == 0 || order->attempt > STEP_NUMBER_MAX, "attempt"},
+		{!text_printable(order->name), "step name"},
+		{!commit_or_none(order->commit), "commit"},
+		{!project_name_valid(order->image), "image name"},
+		{(unsigned)order->network >= STEP_NETWORK_NUM, "network"},
+		{order->memory > STEP_MEMORY_MAX, "memory limit"},
+		{order->pids > STEP_PIDS_MAX, "process limit"},
+		{order->cpu_milli > STEP_CPU_MILLI_MAX, "processor limit"},
+		{order->disk > STEP_MEMORY_MAX, "disk limit"},
+		{order->timeout_msec > CONFIG_TIMEOUT_MAX_SEC * 1000, "timeout"},
+		{order->grace_msec > STEP_GRACE_MAX_MSEC, "grace"},
+		{!payload_acceptable(order->payload_fd), "payload"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+		if (checks[i].failed)
+			return checks[i].what;
+	}
+	return NULL;
+}
+
+static int step_start(struct channel *channel, struct message *message)
+{
+	struct step_order order = {.payload_fd = -1};
+	char refusal[REASON_MAX];
+	const char *wrong;
+	uint64_t network;
+
+	order.order = message_get_u64(message);
+	copy(order.project, sizeof(order.project), message_get_string(message, PROJECT_NAME_MAX));
+	order.run = message_get_u64(message);
+	copy(order.slug, sizeof(order.slug), message_get_string(message, STEP_SLUG_MAX));
+	order.attempt = message_get_u64(message);
+	copy(order.name, sizeof(order.name), message_get_string(message, STEP_NAME_MAX));
+	copy(order.commit, sizeof(order.commit), message_get_string(message, COMMIT_HEX_MAX));
+	copy(order.image, sizeof(order.image), message_get_string(message, PROJECT_NAME_MAX));
+	network = message_get_u64(message);
+	order.network = network < STEP_NETWORK_NUM ? (enum step_network)network : STEP_NETWORK_NUM;
+	order.memory = message_get_u64(message);
+	order.pids = message_get_u64(message);
+	order.cpu_milli = message_get_u64(message);
+	order.disk = message_get_u64(message);
+	order.timeout_msec = message_get_u64(message);
+	order.grace_msec = message_get_u64(message);
+	order.payload_fd = message_get_fd(message);
+	if (message_end(message) < 0) {
+		if (order.payload_fd >= 0)
+			(void)close(order.payload_fd);
+		return -EBADMSG;
+	}
+	wrong = order_refusal(&order);
+	if (!wrong)
+		return steps_start(daemon_of(channel)->steps, &order, NULL);
+	/*
+	 * Answered rather than punished: a scheduler that is restarted would find the
+	 * claim in its store and send the same again. Names that are wrong must not
+	 * reach a log or a path.
+	 */
+	copy(order.project, sizeof(order.project), "invalid");
+	copy(order.slug, sizeof(order.slug), "invalid");
+	copy(order.name, sizeof(order.name), "invalid");
+	(void)snprintf(refusal, sizeof(refusal), "refused: the order's %s is not valid", wrong);
+	return steps_start(daemon_of(channel)->steps, &order, refusal);
+}
+
+static int step_cancel(struct channel *channel, struct message *message)
+{
+	uint64_t order = message_get_u64(message);
+	uint64_t why = message_get_u64(message);
+
+	if (message_end(message) < 0 ||
+	    (why != STEP_RESULT_CANCELLED && why != STEP_RESULT_TIMEOUT))
+		return -EBADMSG;
+	steps_cancel(daemon_of(channel)->steps, order, (enum step_result)why);
+	return 0;
+}
+
+static int step_acknowledge(struct channel *channel, struct message *message)
+{
+	uint64_t order = message_get_u64(message);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	steps_acknowledge(daemon_of(channel)->steps, order);
+	return 0;
+}
+
+static int workspace_open(struct channel *channel, struct message *message)
+{
+	const char *name = message_get_string(message, PROJECT_NAME_MAX);
+	const struct config_project *project;
+	struct error error = ERROR_INIT;
+	cleanup_close int fd = -1;
+	struct message *answer;
+
+	(void)message_get_u64(message); /* run: the directory is the same for all */
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	project = config_project_find(daemon_of(channel)->config, name);
+	if (!project || !project->workspace)
+		(void)error_set(&error, ENOENT, "the project is no workspace");
+	else
+		fd = workspace_open_runbook(project, &error);
+	answer = message_new(MESSAGE_WORKSPACE_OPENED, message->serial);
+	if (answer) {
+		message_put_string(answer, error.text);
+		if (fd >= 0)
+			message_put_fd(answer, fd);
+	}
+	(void)channel_send(channel, answer); /* gone: it asks again when it is back */
+	return 0;
+}
+
+/* ---- configuration ---- */
 
 static int reload(struct channel *channel, struct message *message)
 {
@@ -23,12 +192,14 @@ static int reload(struct channel *channel, struct message *message)
 	answer = message_new(MESSAGE_RELOADED, message->serial);
 	if (answer)
 		message_put_string(answer, error.number ? error.text : "");
-	(void)channel_send(channel, answer); /* gone: it asks again when it is back */
+	(void)channel_send(channel, answer);
 	return 0;
 }
 
+/* Who may send which is in common/message_table.h and checked before. */
 const struct message_handler requests_table[] = {
-	{MESSAGE_HELLO, child_greeted},
-	{MESSAGE_RELOAD, reload},
+	{MESSAGE_HELLO, child_greeted},		  {MESSAGE_STEP_START, step_start},
+	{MESSAGE_STEP_CANCEL, step_cancel},	  {MESSAGE_STEP_ACK, step_acknowledge},
+	{MESSAGE_WORKSPACE_OPEN, workspace_open}, {MESSAGE_RELOAD, reload},
 };
 const size_t requests_table_size = ARRAY_SIZE(requests_table);

@@ -2,49 +2,563 @@
 
 #include "daemon/step.h"
 
+#include "common/cleanup.h"
+#include "common/log.h"
 #include "daemon/daemon.h"
+#include "daemon/order_set.h"
+#include "daemon/step_report.h"
+#include "daemon/step_setup.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#define STEP_MESSAGE_STARTED "e951c3a91b894cf7806276dd93f717d7"
+#define STEP_MESSAGE_ENDED "9d3267763df4453fbd43adab20bc6af3"
+#define DRAIN_USEC (5 * USEC_PER_SEC)
+#define BUCKETS 1024
+
+enum step_phase {
+	STEP_QUEUED,
+	STEP_RUNNING,
+	STEP_DRAINING,
+	STEP_ENDED,
+};
+
+struct step {
+	struct step_table *table;
+	struct step *next, *previous; /* all, oldest first */
+	struct step *bucket_next;
+	struct step *queue_next;
+	struct step_order order;
+	char container[CONTAINER_ID_MAX];
+	enum step_phase phase;
+	int cacher_fd;
+	struct sandbox sandbox;
+	struct loop_file status_file;
+	struct loop_timer timer; /* timeout, then grace; then the end of the draining */
+	struct log_sink *sink;	 /* NULL when the log is complete */
+	struct step_facts facts;
+	uint64_t started_usec, ended_usec; /* wall clock */
+	struct step_report report;
+};
 
 struct step_table {
 	struct daemon *daemon;
+	const struct sandbox_ops *ops;
+	struct sandbox_host *host;
+	struct log_pump *pump;
+	struct order_set known;
+	struct step *buckets[BUCKETS];
+	struct step *first, *last;
+	struct step *queue_first, *queue_last;
+	struct loop_timer start_timer;
 	size_t n_running;
-	size_t n_unacknowledged;
+	size_t n_ended;
+	bool stopping;
 };
 
-int steps_new(struct daemon *daemon, struct step_table **ret_table, struct error *error)
-{
-	struct step_table *table = calloc(1, sizeof(*table));
+/* ---- table ---- */
 
-	if (!table)
-		return error_set(error, ENOMEM, "out of memory");
-	table->daemon = daemon;
-	*ret_table = table;
+static struct step *step_find(const struct step_table *table, uint64_t order)
+{
+	struct step *step = table->buckets[order % BUCKETS];
+
+	while (step && step->order.order != order)
+		step = step->bucket_next;
+	return step;
+}
+
+static void step_link(struct step_table *table, struct step *step)
+{
+	struct step **bucket = &table->buckets[step->order.order % BUCKETS];
+
+	step->bucket_next = *bucket;
+	*bucket = step;
+	step->previous = table->last;
+	if (table->last)
+		table->last->next = step;
+	else
+		table->first = step;
+	table->last = step;
+}
+
+static void step_unlink(struct step_table *table, struct step *step)
+{
+	struct step **bucket = &table->buckets[step->order.order % BUCKETS];
+
+	while (*bucket != step)
+		bucket = &(*bucket)->bucket_next;
+	*bucket = step->bucket_next;
+	if (step->previous)
+		step->previous->next = step->next;
+	else
+		table->first = step->next;
+	if (step->next)
+		step->next->previous = step->previous;
+	else
+		table->last = step->previous;
+}
+
+static struct step *queue_pop(struct step_table *table)
+{
+	struct step *step = table->queue_first;
+
+	if (step) {
+		table->queue_first = step->queue_next;
+		if (!table->queue_first)
+			table->queue_last = NULL;
+		step->queue_next = NULL;
+	}
+	return step;
+}
+
+static void queue_push(struct step_table *table, struct step *step)
+{
+	if (table->queue_last)
+		table->queue_last->queue_next = step;
+	else
+		table->queue_first = step;
+	table->queue_last = step;
+}
+
+static void queue_remove(struct step_table *table, struct step *step)
+{
+	struct step *previous = NULL;
+
+	for (struct step *at = table->queue_first; at != step; at = at->queue_next)
+		previous = at;
+	if (previous)
+		previous->queue_next = step->queue_next;
+	else
+		table->queue_first = step->queue_next;
+	if (table->queue_last == step)
+		table->queue_last = previous;
+	step->queue_next = NULL;
+}
+
+static void close_payload(struct step *step)
+{
+	if (step->order.payload_fd >= 0)
+		(void)close(step->order.payload_fd);
+	step->order.payload_fd = -1;
+}
+
+/* ---- what is said about a step ---- */
+
+static void step_log(const struct step *step, enum log_level level, const char *message_id,
+		     const char *text)
+{
+	char run[24], attempt[24], exit_code[24];
+	const struct log_field fields[] = {
+		{"MESSAGE_ID", message_id},
+		{"RUNBOOK_PROJECT", step->order.project},
+		{"RUNBOOK_RUN", run},
+		{"RUNBOOK_STEP", step->order.name},
+		{"RUNBOOK_ATTEMPT", attempt},
+		{"RUNBOOK_CONTAINER", step->container},
+		{"RUNBOOK_EXIT_CODE", step->phase == STEP_ENDED ? exit_code : NULL},
+	};
+
+	(void)snprintf(run, sizeof(run), "%llu", (unsigned long long)step->order.run);
+	(void)snprintf(attempt, sizeof(attempt), "%llu", (unsigned long long)step->order.attempt);
+	(void)snprintf(exit_code, sizeof(exit_code), "%llu",
+		       (unsigned long long)step->report.exit_code);
+	log_fields(level, fields, ARRAY_SIZE(fields), "%s: %s", step->container, text);
+}
+
+/* Before its greeting the scheduler does not know our configuration; it gets everything then. */
+static void send_to_scheduler(struct step_table *table, struct message *message)
+{
+	struct channel *channel = child_channel(table->daemon, CHILD_SCHEDULER);
+
+	if (channel->greeted)
+		(void)channel_send(channel, message);
+	else
+		(void)message_free(message);
+}
+
+static void send_started(const struct step *step)
+{
+	struct message *message = message_new(MESSAGE_STEP_STARTED, 0);
+
+	if (!message)
+		return;
+	message_put_u64(message, step->order.order);
+	message_put_string(message, step->container);
+	message_put_u64(message, step->started_usec);
+	send_to_scheduler(step->table, message);
+}
+
+static void send_exited(const struct step *step)
+{
+	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
+
+	if (!message)
+		return;
+	message_put_u64(message, step->order.order);
+	message_put_u64(message, step->report.result);
+	message_put_u64(message, step->report.exit_code);
+	message_put_u64(message, step->report.signal);
+	message_put_string(message, step->report.reason);
+	message_put_u64(message, step->started_usec);
+	message_put_u64(message, step->ended_usec);
+	message_put_u64(message, step->facts.log.bytes);
+	send_to_scheduler(step->table, message);
+}
+
+/* ---- ending ---- */
+
+static void step_set_ended(struct step *step)
+{
+	struct step_table *table = step->table;
+
+	step->phase = STEP_ENDED;
+	table->n_running--;
+	table->n_ended++;
+	if (step->ended_usec == 0)
+		step->ended_usec = wall_usec();
+	step_log(step,
+		 step->report.result == STEP_RESULT_SANDBOX ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
+		 STEP_MESSAGE_ENDED,
+		 step->report.reason[0] != '\0' ? step->report.reason : "succeeded");
+	send_exited(step);
+	daemon_progress(table->daemon);
+}
+
+/* For a step that never ran. */
+static void step_refuse(struct step *step, enum step_result result, const char *reason)
+{
+	close_payload(step);
+	step->report = (struct step_report){.result = result};
+	(void)snprintf(step->report.reason, sizeof(step->report.reason), "%s", reason);
+	step_set_ended(step);
+}
+
+static void cacher_close(struct step *step)
+{
+	struct channel *channel = child_channel(step->table->daemon, CHILD_CACHER);
+	struct message *message;
+
+	if (step->cacher_fd < 0)
+		return;
+	(void)close(step->cacher_fd);
+	step->cacher_fd = -1;
+	step_setup_remove(&step->table->daemon->paths, step->order.order);
+	if (!channel->greeted)
+		return;
+	message = message_new(MESSAGE_CACHER_CLOSE, 0);
+	if (message)
+		message_put_u64(message, step->order.order);
+	(void)channel_send(channel, message);
+}
+
+static void step_complete(struct step *step)
+{
+	loop_timer_cancel(&step->timer);
+	step_report_make(&step->facts, &step->report);
+	step_set_ended(step);
+}
+
+static void log_done(void *userdata, const struct log_result *result)
+{
+	struct step *step = userdata;
+
+	step->sink = NULL;
+	step->facts.log = *result;
+	/* a command may close its output and go on: then the sandbox ends the step */
+	if (step->phase == STEP_DRAINING)
+		step_complete(step);
+}
+
+static void drain_over(struct loop_timer *timer)
+{
+	struct step *step = container_of(timer, struct step, timer);
+
+	step_log(step, LOG_LEVEL_WARNING, NULL,
+		 "somebody outside of the sandbox holds its output, which is cut off now");
+	log_sink_stop(step->sink);
+}
+
+static void sandbox_ended(struct loop_file *file, uint32_t events)
+{
+	struct step *step = container_of(file, struct step, status_file);
+	struct step_table *table = step->table;
+	struct error error = ERROR_INIT;
+
+	loop_remove(file);
+	loop_timer_cancel(&step->timer);
+	if (table->ops->finish(&step->sandbox, &step->facts.outcome, &error) < 0)
+		step_log(step, LOG_LEVEL_ERROR, NULL, error.text);
+	step->ended_usec = wall_usec();
+	step->phase = STEP_DRAINING;
+	cacher_close(step);
+	if (!step->sink)
+		step_complete(step);
+	else
+		(void)loop_timer_set(table->daemon->loop, &step->timer, now_usec() + DRAIN_USEC,
+				     drain_over);
+}
+
+static void step_kill(struct step *step)
+{
+	int r = step->table->ops->kill(&step->sandbox);
+
+	if (r < 0)
+		log_error("cannot kill %s: %s", step->container, strerror(-r));
+}
+
+static void grace_over(struct loop_timer *timer)
+{
+	step_kill(container_of(timer, struct step, timer));
+}
+
+/* SIGTERM now, the end of everything in it when the grace is over. */
+static void step_terminate(struct step *step, enum step_result cause)
+{
+	struct step_table *table = step->table;
+	int r;
+
+	if (step->phase != STEP_RUNNING || step->facts.ended_by_us)
+		return;
+	step->facts.ended_by_us = true;
+	step->facts.cause = cause;
+	step->facts.stopping = table->stopping;
+	r = table->ops->signal(&step->sandbox, SIGTERM);
+	if (r < 0)
+		log_warning("cannot signal %s: %s", step->container, strerror(-r));
+	(void)loop_timer_set(table->daemon->loop, &step->timer,
+			     now_usec() + (r < 0 ? 0 : step->order.grace_msec * USEC_PER_MSEC),
+			     grace_over);
+}
+
+static void step_timeout(struct loop_timer *timer)
+{
+	step_terminate(container_of(timer, struct step, timer), STEP_RESULT_TIMEOUT);
+}
+
+/* ---- starting ---- */
+
+static void cacher_listen(const struct step *step)
+{
+	struct channel *channel = child_channel(step->table->daemon, CHILD_CACHER);
+	struct message *message;
+
+	/* while the cacher is away, clients wait in the socket's backlog */
+	if (!channel->greeted || step->cacher_fd < 0)
+		return;
+	message = message_new(MESSAGE_CACHER_LISTEN, 0);
+	if (message) {
+		message_put_u64(message, step->order.order);
+		message_put_string(message, step->order.project);
+		message_put_u64(message, step->order.run);
+		message_put_string(message, step->order.slug);
+		message_put_fd(message, step->cacher_fd);
+	}
+	if (channel_send(channel, message) < 0)
+		log_error("cannot hand the socket of %s to the cacher", step->container);
+}
+
+static int step_watch(struct step *step, struct step_setup *setup, struct error *error)
+{
+	struct step_table *table = step->table;
+	struct loop *loop = table->daemon->loop;
+	int r;
+
+	/* the write ends are the step's alone now: their close is the end of its output */
+	(void)close(TAKE_FD(setup->stdout_pipe[1]));
+	(void)close(TAKE_FD(setup->stderr_pipe[1]));
+	r = loop_add(loop, &step->status_file, step->sandbox.status_fd, EPOLLIN, sandbox_ended);
+	if (r < 0)
+		return error_errno(error, -r, "cannot watch the sandbox");
+	r = log_pump_open(table->pump, setup->log_fd, setup->index_fd, setup->stdout_pipe[0],
+			  setup->stderr_pipe[0], step->started_usec, log_done, step, &step->sink,
+			  error);
+	if (r < 0) {
+		loop_remove(&step->status_file);
+		return r;
+	}
+	setup->log_fd = setup->index_fd = -1;
+	setup->stdout_pipe[0] = setup->stderr_pipe[0] = -1;
+	step->cacher_fd = TAKE_FD(setup->cacher_fd);
 	return 0;
 }
 
-struct step_table *steps_free(struct step_table *table)
+static int step_build(struct step *step, struct error *error)
 {
-	free(table);
-	return NULL;
+	struct step_table *table = step->table;
+	const struct paths *paths = &table->daemon->paths;
+	const struct config_project *project =
+		config_project_find(table->daemon->config, step->order.project);
+	struct sandbox_outcome ignored;
+	struct step_setup setup;
+
+	if (!project)
+		return error_set(error, ENOENT, "project \"%s\" is not configured any more",
+				 step->order.project);
+	if (step_setup_make(paths, project, &step->order, step->container, &setup, error) < 0)
+		return -error->number;
+	if (table->ops->start(table->host, &setup.request, &step->sandbox, error) < 0) {
+		step_setup_close(&setup);
+		step_setup_remove(paths, step->order.order);
+		return -error->number;
+	}
+	step->started_usec = wall_usec();
+	if (step_watch(step, &setup, error) == 0)
+		return 0;
+	/* it runs, but we could not see it: take it down again */
+	(void)table->ops->finish(&step->sandbox, &ignored, NULL);
+	step_setup_close(&setup);
+	step_setup_remove(paths, step->order.order);
+	return -error->number;
 }
+
+static void step_begin(struct step *step)
+{
+	struct error error = ERROR_INIT;
+	char reason[REASON_MAX];
+
+	if (step_build(step, &error) < 0) {
+		(void)snprintf(reason, sizeof(reason), "cannot build the sandbox: %.400s",
+			       error.text);
+		step_refuse(step, STEP_RESULT_SANDBOX, reason);
+		return;
+	}
+	close_payload(step);
+	step->phase = STEP_RUNNING;
+	step->facts.timeout_msec = step->order.timeout_msec;
+	step->facts.memory = step->order.memory;
+	cacher_listen(step);
+	if (step->order.timeout_msec > 0)
+		(void)loop_timer_set(step->table->daemon->loop, &step->timer,
+				     now_usec() + step->order.timeout_msec * USEC_PER_MSEC,
+				     step_timeout);
+	step_log(step, LOG_LEVEL_INFO, STEP_MESSAGE_STARTED, "started");
+	send_started(step);
+}
+
+/* One per turn of the loop: messages and output are served in between. */
+static void start_next(struct loop_timer *timer)
+{
+	struct step_table *table = container_of(timer, struct step_table, start_timer);
+	struct step *step = queue_pop(table);
+
+	if (table->queue_first)
+		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
+				     start_next);
+	if (step)
+		step_begin(step);
+}
+
+int steps_start(struct step_table *table, const struct step_order *order, const char *refusal)
+{
+	struct step *step;
+	int r;
+
+	if (table->n_running + table->n_ended >= STEPS_RECORDS_MAX)
+		r = -ENOBUFS; /* a scheduler that acknowledges nothing is broken */
+	else
+		r = order_set_add(&table->known, order->order);
+	step = r == 0 ? calloc(1, sizeof(*step)) : NULL;
+	if (!step) {
+		if (order->payload_fd >= 0)
+			(void)close(order->payload_fd);
+		if (r == -EEXIST)
+			return 0; /* re-sent after a new channel: it is on its way or ended */
+		return r == 0 ? -ENOMEM : r;
+	}
+	step->table = table;
+	step->order = *order;
+	step->cacher_fd = -1;
+	step->status_file = LOOP_FILE_NULL;
+	step->timer = LOOP_TIMER_NULL;
+	(void)snprintf(step->container, sizeof(step->container), "%s-%llu-%s-%llu", order->project,
+		       (unsigned long long)order->run, order->slug,
+		       (unsigned long long)order->attempt);
+	step_link(table, step);
+	table->n_running++;
+	if (refusal) {
+		step_refuse(step, STEP_RESULT_SANDBOX, refusal);
+	} else if (table->stopping) {
+		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
+	} else if (table->n_running > STEPS_MAX) {
+		step_refuse(step, STEP_RESULT_SANDBOX,
+			    "refused: 1024 steps run already, which is the most there can be");
+	} else {
+		queue_push(table, step);
+		if (!table->start_timer.loop)
+			(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
+					     start_next);
+	}
+	return 0;
+}
+
+void steps_cancel(struct step_table *table, uint64_t order, enum step_result why)
+{
+	struct step *step = step_find(table, order);
+
+	if (!step)
+		return; /* it ended while this was on its way */
+	if (step->phase == STEP_QUEUED) {
+		queue_remove(table, step);
+		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled");
+	} else {
+		step_terminate(step, why);
+	}
+}
+
+void steps_acknowledge(struct step_table *table, uint64_t order)
+{
+	struct step *step = step_find(table, order);
+
+	if (!step || step->phase != STEP_ENDED)
+		return;
+	step_unlink(table, step);
+	table->n_ended--;
+	free(step);
+	daemon_progress(table->daemon);
+}
+
+/* ---- when a child is new, when we stop ---- */
 
 void steps_resend(struct step_table *table)
 {
-	struct message *message = message_new(MESSAGE_STEP_SYNCED, 0);
+	struct message *message;
 
-	if (message)
-		message_put_string(message, table->daemon->instance_id);
-	(void)channel_send(child_channel(table->daemon, CHILD_SCHEDULER), message);
+	for (const struct step *step = table->first; step; step = step->next) {
+		if (step->phase == STEP_RUNNING || step->phase == STEP_DRAINING)
+			send_started(step);
+		else if (step->phase == STEP_ENDED)
+			send_exited(step);
+	}
+	message = message_new(MESSAGE_STEP_SYNCED, 0);
+	if (!message)
+		return;
+	message_put_string(message, table->daemon->instance_id);
+	send_to_scheduler(table, message);
 }
 
 void steps_relisten(struct step_table *table)
 {
+	for (const struct step *step = table->first; step; step = step->next)
+		cacher_listen(step);
 }
 
 void steps_stop(struct step_table *table)
 {
+	bool again = table->stopping;
+	struct step *step;
+
+	table->stopping = true;
+	while ((step = queue_pop(table)) != NULL)
+		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
+	for (step = table->first; step; step = step->next) {
+		if (again && step->phase == STEP_RUNNING)
+			step_kill(step);
+		else
+			step_terminate(step, STEP_RESULT_CANCELLED);
+	}
 }
 
 size_t steps_running(const struct step_table *table)
@@ -54,5 +568,92 @@ size_t steps_running(const struct step_table *table)
 
 size_t steps_unacknowledged(const struct step_table *table)
 {
-	return table->n_unacknowledged;
+	return table->n_ended;
+}
+
+/* ---- life ---- */
+
+/* Two instances side by side must not sweep each other's steps away. */
+static void cgroup_name(const struct paths *paths, char *out, size_t size)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *at = paths->root; *at; at++)
+		hash = (hash ^ (unsigned char)*at) * 16777619u;
+	if (paths->root[0] == '\0')
+		(void)snprintf(out, size, "runbookd-steps");
+	else
+		(void)snprintf(out, size, "runbookd-steps-%08x", hash);
+}
+
+static int host_prepare(struct step_table *table, struct error *error)
+{
+	const struct daemon *daemon = table->daemon;
+	char init_path[PATH_MAX], cacher_path[PATH_MAX], cgroup[64];
+	struct sandbox_host_options options = {
+		.state_dir = daemon->paths.lib,
+		.init_path = init_path,
+		.cacher_path = cacher_path,
+		.cgroup_name = cgroup,
+		.limits = (enum sandbox_limits_policy)daemon->config->limits,
+	};
+	struct error ignored = ERROR_INIT;
+	const char *warning;
+
+	cgroup_name(&daemon->paths, cgroup, sizeof(cgroup));
+	if (daemon->config->dns.n_items > 0)
+		options.dns_servers = (const char *const *)daemon->config->dns.items;
+	if (daemon_program_find("runbook-init", init_path, error) < 0)
+		return -error->number;
+	if (daemon_program_find("cacher", cacher_path, &ignored) < 0) {
+		log_warning("steps will have no cacher: %s", ignored.text);
+		options.cacher_path = NULL;
+	}
+	if (table->ops->host_new(&table->host, &options, error) < 0)
+		return error_wrap(error, "cannot prepare this host for sandboxes");
+	warning = table->ops->host_warning(table->host);
+	if (warning)
+		log_warning("%s", warning);
+	if (table->ops->host_sweep(table->host, &ignored) < 0)
+		log_warning("cannot remove what an earlier instance left: %s", ignored.text);
+	step_setup_sweep(&daemon->paths);
+	return 0;
+}
+
+int steps_new(struct daemon *daemon, const struct sandbox_ops *ops, struct step_table **ret_table,
+	      struct error *error)
+{
+	struct step_table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return error_set(error, ENOMEM, "out of memory");
+	table->daemon = daemon;
+	table->ops = ops;
+	table->start_timer = LOOP_TIMER_NULL;
+	if (log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0 ||
+	    host_prepare(table, error) < 0) {
+		(void)steps_free(table);
+		return -error->number;
+	}
+	*ret_table = table;
+	return 0;
+}
+
+struct step_table *steps_free(struct step_table *table)
+{
+	if (!table)
+		return NULL;
+	while (table->first) {
+		struct step *step = table->first;
+
+		step_unlink(table, step);
+		free(step);
+	}
+	loop_timer_cancel(&table->start_timer);
+	table->pump = log_pump_free(table->pump);
+	if (table->host)
+		table->host = table->ops->host_free(table->host);
+	order_set_done(&table->known);
+	free(table);
+	return NULL;
 }

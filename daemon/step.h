@@ -2,24 +2,92 @@
 #ifndef DAEMON_STEP_H
 #define DAEMON_STEP_H
 
+/*
+ * DOC: Steps
+ *
+ *   queued    accepted; one sandbox is built per turn of the loop, so that a
+ *             burst of orders does not keep messages waiting
+ *   running   the sandbox lives
+ *   draining  the sandbox is gone, its last output is on its way to the disk;
+ *             after five seconds nobody is waited for any more
+ *   ended     reported; kept until the scheduler has committed the result
+ *
+ * A step is never reported twice with different results, and an order number
+ * runs at most once in the daemon's life.
+ */
+
 #include "common/error.h"
+#include "common/limits.h"
+#include "common/message_table.h"
+#include "sandbox/sandbox.h"
 
 #include <stddef.h>
+#include <stdint.h>
+
+#define STEPS_MAX 1024		/* queued and running */
+#define STEPS_RECORDS_MAX 65536 /* with those that wait for their acknowledgement */
+#define CONTAINER_ID_MAX 200
 
 struct daemon;
 struct step_table;
 
-/** steps_new() - an empty table for @daemon. Return: 0 or -errno with @error. */
-int steps_new(struct daemon *daemon, struct step_table **ret_table, struct error *error);
+/** struct sandbox_ops - the sandbox library as the steps use it; tests put their own in */
+struct sandbox_ops {
+	int (*host_new)(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
+			struct error *error);
+	struct sandbox_host *(*host_free)(struct sandbox_host *host);
+	const char *(*host_warning)(const struct sandbox_host *host);
+	int (*host_sweep)(struct sandbox_host *host, struct error *error);
+	int (*start)(struct sandbox_host *host, const struct sandbox_request *request,
+		     struct sandbox *ret_sandbox, struct error *error);
+	int (*signal)(struct sandbox *sandbox, int signal_number);
+	int (*kill)(struct sandbox *sandbox);
+	int (*finish)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		      struct error *error);
+};
+
+/** struct step_order - what the scheduler asks for, checked */
+struct step_order {
+	uint64_t order;
+	uint64_t run;
+	uint64_t attempt;
+	char project[PROJECT_NAME_MAX + 1];
+	char slug[STEP_SLUG_MAX + 1];
+	char name[STEP_NAME_MAX + 1];
+	char commit[COMMIT_HEX_MAX + 1]; /* may be "" for a workspace */
+	char image[PROJECT_NAME_MAX + 1];
+	enum step_network network;
+	uint64_t memory, pids, cpu_milli, disk;
+	uint64_t timeout_msec, grace_msec;
+	int payload_fd;
+};
+
+/** steps_new() - prepare the host for sandboxes. Return: 0 or -errno with @error. */
+int steps_new(struct daemon *daemon, const struct sandbox_ops *ops, struct step_table **ret_table,
+	      struct error *error);
 /** steps_free() - when nothing runs any more. NULL is fine. Return: NULL. */
 struct step_table *steps_free(struct step_table *table);
+
+/**
+ * steps_start() - accept @order; what comes of it is reported by messages
+ * @refusal: NULL, or why it must not run: it is then reported as errored
+ *
+ * Takes @order->payload_fd over. An order number that is known is ignored.
+ * Return: 0, or -errno when the sender must be given up.
+ */
+int steps_start(struct step_table *table, const struct step_order *order, const char *refusal);
+/** steps_cancel() - end it; an unknown or ended order is ignored */
+void steps_cancel(struct step_table *table, uint64_t order, enum step_result why);
+/** steps_acknowledge() - its result is committed: forget it */
+void steps_acknowledge(struct step_table *table, uint64_t order);
+
 /** steps_resend() - tell a new scheduler everything that it has not acknowledged */
 void steps_resend(struct step_table *table);
 /** steps_relisten() - hand the steps' sockets to a new cacher */
 void steps_relisten(struct step_table *table);
-/** steps_stop() - cancel every step, and start none any more */
+/** steps_stop() - cancel every step, and start none any more; called again: kill them */
 void steps_stop(struct step_table *table);
-/** steps_running(), steps_unacknowledged() - how many there are */
+/** steps_running() - queued, running or draining; steps_unacknowledged() - ended, in addition */
 size_t steps_running(const struct step_table *table);
 size_t steps_unacknowledged(const struct step_table *table);
 

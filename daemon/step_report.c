@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/step_report.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void format_bytes(char *out, size_t size, uint64_t bytes)
+{
+	static const char units[] = " KMGT";
+	size_t unit = 0;
+
+	while (bytes > 0 && bytes % 1024 == 0 && unit + 2 < sizeof(units)) {
+		bytes /= 1024;
+		unit++;
+	}
+	if (unit == 0)
+		(void)snprintf(out, size, "%llu", (unsigned long long)bytes);
+	else
+		(void)snprintf(out, size, "%llu%c", (unsigned long long)bytes, units[unit]);
+}
+
+void format_duration(char *out, size_t size, uint64_t msec)
+{
+	static const struct {
+		const char *unit;
+		uint64_t msec;
+	} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		uint64_t n = msec / units[i].msec;
+
+		if (n == 0 || used >= size)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%llu%s", (unsigned long long)n,
+					 units[i].unit);
+		msec %= units[i].msec;
+	}
+	if (used == 0)
+		(void)snprintf(out, size, "0s");
+}
+
+static void reason_add(struct step_report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void reason_add(struct step_report *report, const char *format, ...)
+{
+	size_t used = strlen(report->reason);
+	va_list arguments;
+
+	if (used > 0 && used + 2 < sizeof(report->reason))
+		used += (size_t)snprintf(report->reason + used, sizeof(report->reason) - used,
+					 "; ");
+	va_start(arguments, format);
+	(void)vsnprintf(report->reason + used, sizeof(report->reason) - used, format, arguments);
+	va_end(arguments);
+}
+
+static void report_signal(struct step_report *report, int number)
+{
+	const char *name = sigabbrev_np(number);
+
+	report->result = STEP_RESULT_SIGNALED;
+	report->signal = (uint64_t)number;
+	if (name)
+		reason_add(report, "killed by signal %d (%s)", number, name);
+	else
+		reason_add(report, "killed by signal %d", number);
+}
+
+static void report_outcome(const struct step_facts *facts, struct step_report *report)
+{
+	const struct sandbox_outcome *outcome = &facts->outcome;
+
+	report->result = STEP_RESULT_EXITED;
+	switch (outcome->how) {
+	case SANDBOX_EXITED:
+		report->exit_code = (uint64_t)outcome->code;
+		if (outcome->code != 0)
+			reason_add(report, "exit code %d", outcome->code);
+		return;
+	case SANDBOX_SIGNALED:
+		report_signal(report, outcome->code);
+		return;
+	case SANDBOX_EXEC_FAILED:
+		/* the numbers that a shell uses for it */
+		report->exit_code = outcome->code == ENOENT ? 127 : 126;
+		if (outcome->code == ENOENT)
+			reason_add(report, "exit code 127: the command or its interpreter does not "
+					   "exist in the image");
+		else
+			reason_add(report, "exit code 126: cannot execute the command: %s",
+				   strerror(outcome->code));
+		return;
+	case SANDBOX_LOST:
+		break;
+	}
+	report->result = STEP_RESULT_SIGNALED;
+	report->signal = SIGKILL;
+	reason_add(report, "killed from outside: the sandbox ended without a status");
+}
+
+static void report_cause(const struct step_facts *facts, struct step_report *report)
+{
+	char text[64];
+
+	report->result = facts->cause;
+	if (facts->outcome.how == SANDBOX_EXITED)
+		report->exit_code = (uint64_t)facts->outcome.code;
+	else
+		report->signal = facts->outcome.how == SANDBOX_SIGNALED
+					 ? (uint64_t)facts->outcome.code
+					 : SIGKILL;
+	if (facts->cause == STEP_RESULT_TIMEOUT) {
+		format_duration(text, sizeof(text), facts->timeout_msec);
+		reason_add(report, "timeout after %s", text);
+	} else {
+		reason_add(report,
+			   facts->stopping ? "cancelled: runbookd was stopped" : "cancelled");
+	}
+}
+
+static void report_memory(const struct step_facts *facts, struct step_report *report)
+{
+	char limit[32];
+
+	report->result = STEP_RESULT_MEMORY;
+	report->signal = SIGKILL;
+	if (facts->memory > 0) {
+		format_bytes(limit, sizeof(limit), facts->memory);
+		reason_add(report, "out of memory: limit %s", limit);
+	} else {
+		reason_add(report, "out of memory");
+	}
+}
+
+void step_report_make(const struct step_facts *facts, struct step_report *report)
+{
+	bool succeeded = facts->outcome.how == SANDBOX_EXITED && facts->outcome.code == 0;
+
+	*report = (struct step_report){.exit_code = 0};
+	if (facts->ended_by_us)
+		report_cause(facts, report);
+	else if (facts->outcome.memory_limit && !succeeded)
+		report_memory(facts, report);
+	else
+		report_outcome(facts, report);
+	if (facts->log.lost > 0)
+		reason_add(report, "the log is incomplete: %llu bytes could not be written (%s)",
+			   (unsigned long long)facts->log.lost, strerror(facts->log.error));
+	else if (facts->log.error != 0)
+		reason_add(report, "the log may be incomplete: %s", strerror(facts->log.error));
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_STEP_REPORT_H
+#define DAEMON_STEP_REPORT_H
+
+/* From what happened to a step to what people read about it. No side effects. */
+
+#include "common/limits.h"
+#include "common/message_table.h"
+#include "daemon/log_pump.h"
+#include "sandbox/sandbox.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** struct step_facts - everything that is known when a sandbox has ended */
+struct step_facts {
+	struct sandbox_outcome outcome;
+	struct log_result log;
+	enum step_result cause; /* STEP_RESULT_TIMEOUT or _CANCELLED when we ended it */
+	bool ended_by_us;
+	bool stopping; /* … because the daemon stops */
+	uint64_t timeout_msec;
+	uint64_t memory; /* limit, bytes */
+};
+
+/** struct step_report - what STEP_EXITED says */
+struct step_report {
+	enum step_result result;
+	uint64_t exit_code;
+	uint64_t signal;
+	char reason[REASON_MAX];
+};
+
+void step_report_make(const struct step_facts *facts, struct step_report *report);
+/** format_bytes() - "512M", "1536K", "10": the shortest exact binary unit */
+void format_bytes(char *out, size_t size, uint64_t bytes);
+/** format_duration() - "5s", "1m30s", "2h", "250ms" */
+void format_duration(char *out, size_t size, uint64_t msec);
+
+#endif

@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/step_setup.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "daemon/listen.h"
+#include "daemon/log_pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- tree, image, mirror ---- */
+
+static int use_workspace(const char *path, struct step_setup *setup, struct error *error)
+{
+	struct stat st;
+
+	if (!realpath(path, setup->workspace))
+		return error_errno(error, errno, "cannot use Workspace=%s", path);
+	if (stat(setup->workspace, &st) < 0)
+		return error_errno(error, errno, "cannot use Workspace=%s", path);
+	if (!S_ISDIR(st.st_mode))
+		return error_set(error, ENOTDIR, "Workspace=%s is no directory", path);
+	setup->request.workspace_uid = st.st_uid;
+	setup->request.workspace_gid = st.st_gid;
+	return 0;
+}
+
+/*
+ * A directory that the fetcher made. It is looked at without following any
+ * link, and must be the fetcher's: that process may be taken over, and what is
+ * bound into a sandbox must not be of its choice.
+ */
+static int fetched_directory(const char *base, const char *name, struct stat *ret_stat)
+{
+	struct role_user owner = role_user(ROLE_FETCHER);
+	cleanup_close int base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int fd = -1;
+
+	if (base_fd < 0)
+		return -errno;
+	fd = open_beneath(base_fd, name, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, ret_stat) < 0)
+		return -errno;
+	if (geteuid() == 0 && ret_stat->st_uid != owner.uid)
+		return -EPERM;
+	return 0;
+}
+
+static int use_tree(const struct paths *paths, const struct step_order *order,
+		    struct step_setup *setup, struct error *error)
+{
+	char base[PATH_MAX + 16];
+	char name[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 8];
+	struct stat st;
+	int r;
+
+	(void)snprintf(base, sizeof(base), "%s/trees", paths->lib);
+	(void)snprintf(name, sizeof(name), "%s/%s", order->project, order->commit);
+	r = fetched_directory(base, name, &st);
+	if (r == -ENOENT)
+		return error_set(error, ENOENT,
+				 "the tree of commit %s is not there: retry the run, so that it is "
+				 "fetched again",
+				 order->commit);
+	if (r < 0)
+		return error_errno(error, -r, "cannot use the tree of commit %s", order->commit);
+	if (snprintf(setup->workspace, sizeof(setup->workspace), "%s/%s", base, name) >=
+	    (int)sizeof(setup->workspace))
+		return error_set(error, ENAMETOOLONG, "the path of the tree is too long");
+	setup->request.workspace_uid = st.st_uid;
+	setup->request.workspace_gid = st.st_gid;
+	return 0;
+}
+
+/* An upload to a project that is otherwise a directory has a tree of its own. */
+static int find_workspace(const struct paths *paths, const struct config_project *project,
+			  const struct step_order *order, struct step_setup *setup,
+			  struct error *error)
+{
+	struct error ignored = ERROR_INIT;
+	int r;
+
+	if (!project->workspace)
+		r = use_tree(paths, order, setup, error);
+	else if (order->commit[0] != '\0' && use_tree(paths, order, setup, &ignored) == 0)
+		r = 0;
+	else
+		r = use_workspace(project->workspace, setup, error);
+	setup->request.workspace = setup->workspace;
+	return r;
+}
+
+static int find_image(const struct paths *paths, const struct step_order *order,
+		      struct step_setup *setup, struct error *error)
+{
+	struct stat st;
+
+	if (strcmp(order->image, "host") == 0) {
+		setup->request.image = "host";
+		return 0;
+	}
+	if (snprintf(setup->image, sizeof(setup->image), "%s/images/%s", paths->lib,
+		     order->image) >= (int)sizeof(setup->image))
+		return error_set(error, ENAMETOOLONG, "the path of the image is too long");
+	if (lstat(setup->image, &st) < 0 || !S_ISDIR(st.st_mode))
+		return error_set(
+			error, ENOENT,
+			"there is no image \"%s\": use \"host\", or put a root file system "
+			"at %s",
+			order->image, setup->image);
+	setup->request.image = setup->image;
+	return 0;
+}
+
+static void bind_mirror(const struct paths *paths, const struct step_order *order,
+			struct step_setup *setup)
+{
+	char base[PATH_MAX + 16];
+	char name[PROJECT_NAME_MAX + 16];
+	struct stat st;
+
+	(void)snprintf(base, sizeof(base), "%s/repos", paths->lib);
+	(void)snprintf(name, sizeof(name), "%s.git/objects", order->project);
+	if (fetched_directory(base, name, &st) < 0)
+		return; /* a workspace or an upload has none */
+	if (snprintf(setup->mirror, sizeof(setup->mirror), "%s/%s", base, name) >=
+	    (int)sizeof(setup->mirror))
+		return;
+	setup->binds[setup->request.n_binds++] = (struct sandbox_bind){
+		.source = setup->mirror,
+		.target = STEP_MIRROR_TARGET,
+		.idmap = true,
+		.owner_uid = st.st_uid,
+		.owner_gid = st.st_gid,
+	};
+}
+
+/* ---- log, pipes, socket ---- */
+
+static int log_create(int dir_fd, const char *name, const char *suffix, struct error *error)
+{
+	char file[STEP_SLUG_MAX + 64];
+	int fd = -1;
+
+	(void)snprintf(file, sizeof(file), "%s.%s", name, suffix);
+	for (int i = 0; i < 2; i++) {
+		fd = openat(dir_fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+			    0640);
+		if (fd >= 0 || errno != EEXIST)
+			break;
+		/* run numbers began anew (a lost database): a log of two runs would be worse */
+		log_warning("log %s of an earlier run with this number is replaced", file);
+		(void)unlinkat(dir_fd, file, 0);
+	}
+	if (fd < 0)
+		return error_errno(error, errno, "cannot make log file %s", file);
+	return fd;
+}
+
+static int open_logs(const struct paths *paths, const struct step_order *order,
+		     struct step_setup *setup, struct error *error)
+{
+	cleanup_close int log_fd = -1;
+	cleanup_close int dir_fd = -1;
+	char path[PROJECT_NAME_MAX + 32];
+	char name[STEP_SLUG_MAX + 32];
+	int r;
+
+	log_fd = open(paths->log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (log_fd < 0)
+		return error_errno(error, errno, "cannot open %s", paths->log);
+	(void)snprintf(path, sizeof(path), "%s/%llu", order->project,
+		       (unsigned long long)order->run);
+	/* group and set-group-id bit come from the directory above */
+	r = make_directories(log_fd, path, 0750);
+	if (r < 0)
+		return error_errno(error, -r, "cannot make log directory %s/%s", paths->log, path);
+	dir_fd = open_beneath(log_fd, path, O_RDONLY | O_DIRECTORY, 0);
+	if (dir_fd < 0)
+		return error_errno(error, -dir_fd, "cannot open log directory %s/%s", paths->log,
+				   path);
+	(void)snprintf(name, sizeof(name), "%s.%llu", order->slug,
+		       (unsigned long long)order->attempt);
+	setup->log_fd = log_create(dir_fd, name, "log", error);
+	if (setup->log_fd < 0)
+		return setup->log_fd;
+	setup->index_fd = log_create(dir_fd, name, "idx", error);
+	return setup->index_fd < 0 ? setup->index_fd : 0;
+}
+
+static int open_pipe(int pipe_fds[2], struct error *error)
+{
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
+		return error_errno(error, errno, "cannot make a pipe");
+	/* the kernel may refuse (fs.pipe-user-pages-soft): the default size works too */
+	(void)fcntl(pipe_fds[0], F_SETPIPE_SZ, (int)LOG_PIPE_SIZE);
+	/* the step runs as another user and may open /dev/stdout again, for writing only */
+	(void)fchmod(pipe_fds[1], 0222);
+	return 0;
+}
+
+static int open_socket(const struct paths *paths, const struct step_order *order,
+		       struct step_setup *setup, struct error *error)
+{
+	char path[PATH_MAX];
+	unsigned long long number = order->order;
+
+	if (snprintf(path, sizeof(path), "%s/steps/%llu", paths->run, number) >=
+		    (int)sizeof(path) ||
+	    snprintf(setup->socket, sizeof(setup->socket), "%s/steps/%llu/cacher.sock", paths->run,
+		     number) >= (int)sizeof(setup->socket))
+		return error_set(error, ENAMETOOLONG, "the path of the step's socket is too long");
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_errno(error, errno, "cannot make %s", path);
+	setup->cacher_fd = listen_unix(setup->socket, 0666, (gid_t)-1, error);
+	if (setup->cacher_fd < 0)
+		return setup->cacher_fd;
+	setup->binds[setup->request.n_binds++] = (struct sandbox_bind){
+		.source = setup->socket,
+		.target = STEP_CACHER_TARGET,
+	};
+	return 0;
+}
+
+/* ---- life ---- */
+
+static void fill_request(const struct step_order *order, const char *container,
+			 struct step_setup *setup)
+{
+	struct sandbox_request *request = &setup->request;
+
+	(void)snprintf(setup->hostname, sizeof(setup->hostname), "%.30s-%llu", order->project,
+		       (unsigned long long)order->run);
+	request->id = container;
+	request->hostname = setup->hostname;
+	request->binds = setup->binds;
+	request->network = order->network;
+	request->memory = order->memory;
+	request->pids = order->pids;
+	request->cpu_milli = order->cpu_milli;
+	request->disk = order->disk;
+	request->payload_fd = order->payload_fd;
+	request->stdin_fd = -1;
+	request->stdout_fd = setup->stdout_pipe[1];
+	request->stderr_fd = setup->stderr_pipe[1];
+}
+
+int step_setup_make(const struct paths *paths, const struct config_project *project,
+		    const struct step_order *order, const char *container, struct step_setup *setup,
+		    struct error *error)
+{
+	memset(setup, 0, sizeof(*setup));
+	setup->log_fd = -1;
+	setup->index_fd = -1;
+	setup->cacher_fd = -1;
+	setup->stdout_pipe[0] = setup->stdout_pipe[1] = -1;
+	setup->stderr_pipe[0] = setup->stderr_pipe[1] = -1;
+	if (find_workspace(paths, project, order, setup, error) < 0 ||
+	    find_image(paths, order, setup, error) < 0 ||
+	    open_logs(paths, order, setup, error) < 0 || open_pipe(setup->stdout_pipe, error) < 0 ||
+	    open_pipe(setup->stderr_pipe, error) < 0 ||
+	    open_socket(paths, order, setup, error) < 0) {
+		step_setup_close(setup);
+		step_setup_remove(paths, order->order);
+		return -error->number;
+	}
+	bind_mirror(paths, order, setup);
+	fill_request(order, container, setup);
+	return 0;
+}
+
+void step_setup_close(struct step_setup *setup)
+{
+	int *fds[] = {&setup->log_fd,	      &setup->index_fd,	      &setup->cacher_fd,
+		      &setup->stdout_pipe[0], &setup->stdout_pipe[1], &setup->stderr_pipe[0],
+		      &setup->stderr_pipe[1]};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			(void)close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+void step_setup_remove(const struct paths *paths, uint64_t order)
+{
+	cleanup_close int run_fd = open(paths->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[48];
+	int r;
+
+	(void)snprintf(name, sizeof(name), "steps/%llu", (unsigned long long)order);
+	r = run_fd < 0 ? -errno : remove_tree(run_fd, name);
+	if (r < 0)
+		log_warning("cannot remove %s/%s: %s", paths->run, name, strerror(-r));
+}
+
+void step_setup_sweep(const struct paths *paths)
+{
+	cleanup_close int run_fd = open(paths->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (run_fd < 0)
+		return;
+	(void)remove_tree(run_fd, "steps");
+	if (mkdirat(run_fd, "steps", 0700) < 0 && errno != EEXIST)
+		log_error("cannot make %s/steps: %s", paths->run, strerror(errno));
+}
+
+int workspace_open_runbook(const struct config_project *project, struct error *error)
+{
+	cleanup_close int dir_fd = -1;
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	dir_fd = open(project->workspace, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0)
+		return error_errno(error, errno, "cannot use Workspace=%s", project->workspace);
+	/* its owner may have put a FIFO or a link there: do not wait, do not follow */
+	fd = open_beneath(dir_fd, "runbook.yml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (fd == -ENOENT)
+		return -ENOENT;
+	if (fd == -ELOOP)
+		return error_set(error, ELOOP,
+				 "runbook.yml is a symbolic link: make it a regular file");
+	if (fd < 0)
+		return error_errno(error, -fd, "cannot open runbook.yml");
+	if (fstat(fd, &st) < 0)
+		return error_errno(error, errno, "cannot stat runbook.yml");
+	if (!S_ISREG(st.st_mode))
+		return error_set(error, EINVAL, "runbook.yml is not a regular file");
+	return TAKE_FD(fd);
+}
