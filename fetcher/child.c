@@ -100,6 +100,19 @@ static int job_directory(const char *path, const char *project, const char *suff
 	return mkdir(out, 0750) < 0 && errno != EEXIST ? -errno : 0;
 }
 
+/* Trees that a killed child left half made; the lock says that it is gone. */
+static void stale_trees_remove(int project_fd)
+{
+	int copy = openat(project_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_closedir DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, ".tmp-", 5) == 0)
+			(void)remove_tree(project_fd, entry->d_name);
+	}
+}
+
 static int job_prepare(struct job *job, const struct paths *paths)
 {
 	char state[PATH_MAX + 8];
@@ -122,6 +135,7 @@ static int job_prepare(struct job *job, const struct paths *paths)
 		return fetch_fail(job->result, FETCH_UNREACHABLE,
 				  "cannot prepare the directories of project %s beneath %s: %s",
 				  job->project, paths->lib, strerror(-r));
+	stale_trees_remove(job->project_fd);
 	return 0;
 }
 

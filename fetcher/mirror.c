@@ -32,7 +32,7 @@ static const char *git_words(void)
 
 	text_first_line(words, sizeof(words), last && last->message ? last->message : "",
 			last && last->message ? strlen(last->message) : 0);
-	return *words ? words : "no reason given";
+	return *words ? words : "the remote gave no reason";
 }
 
 int mirror_setup(const struct fetch_limits *limits, struct fetch_result *result)
@@ -58,6 +58,7 @@ int mirror_setup(const struct fetch_limits *limits, struct fetch_result *result)
 	(void)git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
 	(void)git_libgit2_opts(GIT_OPT_SET_MWINDOW_SIZE, (size_t)(32 * MIB));
 	(void)git_libgit2_opts(GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, (size_t)(512 * MIB));
+	(void)git_libgit2_opts(GIT_OPT_SET_MWINDOW_FILE_LIMIT, (size_t)256);
 	(void)git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(64 * MIB));
 	(void)git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, (size_t)FETCH_OBJECTS_MAX);
 	(void)git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, object_max);
@@ -277,15 +278,53 @@ static int on_progress(const git_indexer_progress *stats, void *payload)
 	return GIT_EUSER;
 }
 
+/* Is the line of @kind (index into kinds; past its end: none of them)? */
+static bool host_line_is(const char *line, size_t length, size_t kind)
+{
+	static const char *const kinds[] = {" ssh-ed25519 ", " ecdsa-sha2-"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (memmem(line, length, kinds[i], strlen(kinds[i])))
+			return i == kind;
+	}
+	return kind == ARRAY_SIZE(kinds);
+}
+
+/*
+ * The same lines with modern keys first: libgit2 asks the server for the kind of
+ * key that it finds first, and an RSA key in the only way that this libssh2 knows
+ * (SHA-1) is what servers no longer give.
+ */
+static char *known_hosts_order(const char *known)
+{
+	char *out = malloc(strlen(known) + 2);
+	char *end = out;
+
+	for (size_t kind = 0; out && kind < 3; kind++) {
+		for (const char *line = known; *line;) {
+			size_t length = strcspn(line, "\n");
+
+			if (length > 0 && host_line_is(line, length, kind)) {
+				end = mempcpy(end, line, length);
+				*end++ = '\n';
+			}
+			line += length + (line[length] == '\n');
+		}
+	}
+	if (out)
+		*end = '\0';
+	return out;
+}
+
 /* libgit2 1.5 looks for known hosts in $HOME/.ssh only; so this is a home for it. */
 static int known_hosts_write(const struct mirror *mirror, struct fetch_result *result)
 {
-	const char *known = mirror->config->known_hosts;
+	cleanup_free char *known = known_hosts_order(mirror->config->known_hosts);
 	cleanup_close int top = open(mirror->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char home[PATH_MAX];
 	int r;
 
-	if (top < 0)
+	if (top < 0 || !known)
 		return fetch_fail(result, FETCH_UNREACHABLE, "cannot open %s: %s", mirror->path,
 				  strerror(errno));
 	r = make_directories(top, KNOWN_HOSTS_HOME "/.ssh", 0700);

@@ -6,7 +6,9 @@
         [--key FILE] [--known-hosts FILE] [--option=--timeout=3]... REQUEST...
 
 REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, or tar:FILE@ID for an upload. All are
-sent at once; the answers are printed in the order of the requests.
+sent at once, for each project if there are several; the answers are printed in that order.
+--print FIELD prints one field of each answer, raw. --kill-after S kills the first child that
+many seconds after it showed up. --children prints the most children seen at once.
 """
 import argparse
 import json
@@ -14,6 +16,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -72,21 +75,33 @@ class Fetcher(fake_peer.Child):
         with open(path, encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
 
-    def kill_child(self, deadline=10):
-        """Kill the first fetching process that shows up. Return: its pid."""
+    def kill_child(self, after, deadline=10):
+        """Kill the first fetching process that shows up, so many seconds later."""
         end = time.monotonic() + deadline
         while time.monotonic() < end:
             for pid in self.children():
-                os.kill(pid, signal.SIGKILL)
-                return pid
-            time.sleep(0.002)
+                time.sleep(after)
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass  # was done by then
+                return
         raise TimeoutError("no child")
 
+    def watch_children(self, most):
+        """Keep most[0] up to date until the fetcher is gone."""
+        while self.process.poll() is None:
+            try:
+                most[0] = max(most[0], len(self.children()))
+            except OSError:
+                return
+            time.sleep(0.01)
 
-def main():
+
+def arguments_parse():
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", required=True)
-    parser.add_argument("--project", default="demo")
+    parser.add_argument("--project", action="append")
     parser.add_argument("--url", default="")
     parser.add_argument("--user", default="")
     parser.add_argument("--password", default="")
@@ -94,25 +109,40 @@ def main():
     parser.add_argument("--known-hosts")
     parser.add_argument("--option", action="append", default=[])
     parser.add_argument("--timeout", type=float, default=120)
-    parser.add_argument("--kill-child", action="store_true", help="kill the first one, ask again")
+    parser.add_argument("--print")
+    parser.add_argument("--kill-after", type=float)
+    parser.add_argument("--children", action="store_true")
     parser.add_argument("requests", nargs="+")
-    arguments = parser.parse_args()
-    repository = (arguments.project, arguments.url, arguments.user, arguments.password.encode(),
-                  read_file(arguments.key), read_file(arguments.known_hosts).decode())
-    fetcher = Fetcher(arguments.root, [repository] if arguments.url else [], arguments.option)
+    return parser.parse_args()
+
+
+def main():
+    arguments = arguments_parse()
+    projects = arguments.project or ["demo"]
+    repositories = [(project, arguments.url, arguments.user, arguments.password.encode(),
+                     read_file(arguments.key), read_file(arguments.known_hosts).decode())
+                    for project in projects]
+    fetcher = Fetcher(arguments.root, repositories if arguments.url else [], arguments.option)
+    most = [0]
+    watcher = threading.Thread(target=fetcher.watch_children, args=(most,), daemon=True)
+    if arguments.children:
+        watcher.start()
     try:
-        for serial, text in enumerate(arguments.requests, 1):
-            fetcher.request(serial, arguments.project, text)
-        if arguments.kill_child:
-            fetcher.kill_child()
-        found = fetcher.answers(len(arguments.requests), arguments.timeout)
+        requests = [(project, text) for project in projects for text in arguments.requests]
+        for serial, (project, text) in enumerate(requests, 1):
+            fetcher.request(serial, project, text)
+        if arguments.kill_after is not None:
+            fetcher.kill_child(arguments.kill_after)
+        found = fetcher.answers(len(requests), arguments.timeout)
         for serial in sorted(found):
-            print(json.dumps(found[serial], ensure_ascii=False))
+            print(found[serial][arguments.print] if arguments.print
+                  else json.dumps(found[serial], ensure_ascii=False))
     finally:
         status = fetcher.stop()
-        if status != 0:
-            print(f"the fetcher ended with {status}", file=sys.stderr)
-            sys.exit(1)
+    if arguments.children:
+        print(most[0])
+    if status != 0:
+        sys.exit(f"the fetcher ended with {status}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# For the tests of the fetcher; sourced after lib.sh.
+# shellcheck disable=SC2034
+TREES=$TEST_TMP/root/var/lib/runbookd/trees
+MIRRORS=$TEST_TMP/root/var/lib/runbookd/repos
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
+export GIT_AUTHOR_NAME="Ann Ö" GIT_AUTHOR_EMAIL=ann@example.com
+export GIT_COMMITTER_NAME="Ann Ö" GIT_COMMITTER_EMAIL=ann@example.com
+
+# fetch [driver options] REQUEST...: the answers, one JSON line each
+fetch() {
+    python3 "$TESTS_DIR/fetcher_driver.py" --root "$TEST_TMP/root" "$@" 2>>"$TEST_TMP/fetcher.log"
+}
+
+# check_fetch "description" OUTCOME [driver options] REQUEST...
+check_fetch() {
+    local description=$1 wanted=$2
+    shift 2
+    check_equal "$description" "$wanted" "$(fetch --print outcome "$@")"
+}
+
+# check_error "description" REGEX [driver options] REQUEST: what the answer says
+check_error() {
+    local description=$1 wanted=$2
+    shift 2
+    check_match "$description" "$wanted" "$(fetch --print error "$@")"
+}
+
+# sample_repository DIR: work tree DIR/work and bare DIR/a.git with main, feature/x and tag v1
+sample_repository() {
+    mkdir -p "$1"
+    git init -q -b main "$1/work"
+    (
+        cd "$1/work" || exit 1
+        printf 'steps:\n  - name: a\n    command: echo hello\n' >runbook.yml
+        mkdir -p src/deep
+        echo 'int main(void) { return 0; }' >src/deep/main.c
+        printf '#!/bin/sh\necho run\n' >run.sh
+        chmod 755 run.sh
+        ln -s src/deep/main.c link.c
+        git add . && git commit -qm "First commit
+with a body" && git tag -a -m one v1
+        git checkout -q -b feature/x && echo more >more && git add . && git commit -qm "Second"
+        git checkout -q main
+    )
+    git clone -q --bare "$1/work" "$1/a.git"
+}
+
+# in_sandbox PROJECT COMMIT command...: in the tree, with the mirror where a sandbox has it
+in_sandbox() {
+    local project=$1 commit=$2
+    shift 2
+    # shellcheck disable=SC2016
+    unshare -m --propagation private bash -c '
+        mount -t tmpfs tmpfs /run && mkdir -p /run/runbookd/mirror/objects &&
+        mount --bind "$1" /run/runbookd/mirror/objects && cd "$2" && shift 2 && "$@"' - \
+        "$MIRRORS/$project.git/objects" "$TREES/$project/$commit" "$@"
+}
+
+# start_forge DIRECTORY: sets FORGE, the URL before the mood
+start_forge() {
+    python3 "$TESTS_DIR/fetcher_forge.py" "$1" "$TEST_TMP/port" >"$TEST_TMP/forge.log" 2>&1 &
+    FORGE_PID=$!
+    defer 'kill "$FORGE_PID" 2>/dev/null; wait "$FORGE_PID" 2>/dev/null'
+    wait_for 20 test -e "$TEST_TMP/port" || failed "the test's forge did not start"
+    FORGE=http://127.0.0.1:$(cat "$TEST_TMP/port")
+}
+
+# forge_requests: how many there were so far
+forge_requests() { curl -s "$FORGE/count"; }

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The fetching process is killed at any point: the fetcher lives, the next try works.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../fetcher_lib.sh"
+
+sample_repository "$TEST_TMP/src"
+(
+    cd "$TEST_TMP/src/work" || exit 1
+    mkdir many
+    for i in {1..3000}; do echo "file $i" >"many/$i"; done
+    head -c 4000000 /dev/urandom >big
+    git add . && git commit -qm "Many files" && git push -q "$TEST_TMP/src/a.git" main
+)
+URL=file://$TEST_TMP/src/a.git
+MAIN=$(git -C "$TEST_TMP/src/work" rev-parse main)
+killed=0
+for after in 0 0.002 0.005 0.01 0.02 0.04 0.06 0.1 0.15 0.2 0.3 0.4; do
+    rm -rf "$TREES/demo" "$MIRRORS/demo.git"
+    first=$(fetch --url "$URL" --kill-after $after --print outcome "main@$MAIN")
+    [ "$first" = ok ] || killed=$((killed + 1))
+    check_equal "killed after ${after}s, then again" ok "$(fetch --url "$URL" --print outcome "main@$MAIN")"
+    check "… whole" diff -r -x .git "$TEST_TMP/src/work" "$TREES/demo/$MAIN"
+    check_equal "… nothing half is left" "" \
+        "$(find "$TREES" "$MIRRORS" -name '.tmp-*' -o -name '*.lock' -o -name 'pack_git2_*' -o -name 'tmp_*')"
+done
+check "some of them were killed in time" test "$killed" -ge 3
+check_error "a killed fetch says so" "died of signal 9" --project k --url "$URL" --kill-after 0 main
+check "git fsck of the mirror" git -C "$MIRRORS/demo.git" fsck --strict

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Fetch and checkout over file://: references, the tree, its .git, moving branches.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../fetcher_lib.sh"
+
+sample_repository "$TEST_TMP/src"
+URL=file://$TEST_TMP/src/a.git
+MAIN=$(git -C "$TEST_TMP/src/a.git" rev-parse main)
+FEATURE=$(git -C "$TEST_TMP/src/a.git" rev-parse feature/x)
+
+check_equal "full ref, short ref, tag, slash in the name, and the default branch" \
+    "$MAIN $MAIN $MAIN $FEATURE $MAIN" \
+    "$(fetch --url "$URL" --print commit refs/heads/main main v1 feature/x '' | xargs)"
+answer=$(fetch --url "$URL" "refs/heads/main@$MAIN")
+check_match "title and author" '"title": "First commit", "author": "Ann Ö"' "$answer"
+check_match "runbook.yml comes along" 'command: echo hello' "$answer"
+check_equal "an annotated tag's own id leads to its commit" "$MAIN" \
+    "$(fetch --url "$URL" --print commit "refs/tags/v1@$(git -C "$TEST_TMP/src/a.git" rev-parse v1)")"
+check_fetch "an unknown branch" no-such-commit --url "$URL" refs/heads/nope
+check_fetch "an unknown commit" no-such-commit --url "$URL" "main@$(printf '1%.0s' {1..40})"
+check_error "a SHA-256 id says so" SHA-256 --url "$URL" "main@$(printf '1%.0s' {1..64})"
+check_error "no such repository" "No such file.*correct the URL" --url file:///nonexistent main --project q
+check_error "a project without a repository" "no repository to fetch from" main
+
+tree=$TREES/demo/$MAIN
+check "files are the commit's" diff -r -x .git "$TEST_TMP/src/work" "$tree"
+check_equal "modes" "644 755" "$(stat -c %a "$tree/runbook.yml" "$tree/run.sh" | xargs)"
+check_equal "symlinks stay symlinks" src/deep/main.c "$(readlink "$tree/link.c")"
+check_equal "git status is clean" "" "$(in_sandbox demo "$MAIN" git status --porcelain)"
+# strace would show it too; here the files simply cannot be read
+check_equal "git status reads no file" "" "$(in_sandbox demo "$MAIN" \
+    bash -c 'for f in runbook.yml run.sh; do mount --bind /dev/full $f 2>/dev/null; umount $f; done;
+        git status --porcelain')"
+check_equal "git log" "First commit" "$(in_sandbox demo "$MAIN" git log --format=%s)"
+check_equal "git describe" v1 "$(in_sandbox demo "$MAIN" git describe)"
+check_equal "the branch is there, HEAD is detached" "main HEAD" \
+    "$(in_sandbox demo "$MAIN" git for-each-ref --format='%(refname:short)' refs/heads) $(
+        in_sandbox demo "$MAIN" git rev-parse --abbrev-ref HEAD)"
+check "git fsck" in_sandbox demo "$MAIN" git fsck --strict
+check_equal "a change is seen at once" " M runbook.yml" "$(in_sandbox demo "$MAIN" bash -c '
+    cp --preserve=mode runbook.yml /run/r && sed s/hello/jello/ /run/r >/run/s &&
+    mount --bind /run/s runbook.yml && git status --porcelain; umount runbook.yml')"
+check_equal "nothing temporary is left" "" "$(find "$TREES" -name '.tmp-*')"
+check_equal "the tree belongs to the fetcher" "$(stat -c %u "$TREES")" "$(stat -c %u "$tree/src")"
+
+# the remote moves on
+(
+    cd "$TEST_TMP/src/work" && git remote add bare "$TEST_TMP/src/a.git" &&
+        echo 1 >one && git add . && git commit -qm Third && git push -q bare main &&
+        git push -q bare :feature/x && git checkout -q -b feature && git push -q bare feature
+)
+NEW=$(git -C "$TEST_TMP/src/a.git" rev-parse main)
+check_equal "a branch that moved" "$NEW" "$(fetch --url "$URL" --print commit main)"
+check_equal "a deleted branch is pruned, and a/b can become a" "refs/heads/feature refs/heads/main" \
+    "$(git -C "$MIRRORS/demo.git" for-each-ref --format='%(refname)' refs/heads | xargs)"
+mv "$TEST_TMP/src/a.git" "$TEST_TMP/src/away.git"
+check_fetch "a commit whose tree is there needs no remote" ok --url "$URL" "main@$MAIN"
+rm -rf "$tree"
+check_fetch "a commit that is in the mirror needs no remote" ok --url "$URL" "main@$MAIN"
+mv "$TEST_TMP/src/away.git" "$TEST_TMP/src/a.git"
+
+git -C "$TEST_TMP/src/work" push -q bare HEAD:refs/pull/7/head
+check_fetch "a pull request's reference" ok --url "$URL" refs/pull/7/head
+
+# damage to the mirror, which is a cache
+rm -f "$MIRRORS"/demo.git/objects/pack/*.pack
+rm -rf "${TREES:?}/demo/$NEW"
+check_fetch "a mirror without its packs is fetched anew" ok --url "$URL" "main@$NEW"
+echo garbage >"$MIRRORS/demo.git/HEAD"
+rm -rf "${TREES:?}/demo/$NEW"
+check_fetch "a mirror that is no repository is made anew" ok --url "$URL" "main@$NEW"
+: >"$MIRRORS/demo.git/refs/heads/main"
+check_fetch "a torn reference is fetched anew" ok --url "$URL" main
+touch "$MIRRORS/demo.git/refs/heads/main.lock" "$MIRRORS/demo.git/packed-refs.lock"
+git -C "$TEST_TMP/src/work" push -q -f bare feature:main
+check_fetch "locks of the dead do not matter" ok --url "$URL" main
+
+# configuration and hooks of the host
+mkdir -p "$TEST_TMP/home/.config/git"
+printf '[url "file:///nonexistent"]\n\tinsteadOf = file://\n' >"$TEST_TMP/home/.gitconfig"
+check_equal "GIT_*, HOME and XDG of the environment change nothing" ok "$(
+    HOME=$TEST_TMP/home XDG_CONFIG_HOME=$TEST_TMP/home/.config GIT_CONFIG_GLOBAL=$TEST_TMP/home/.gitconfig \
+        GIT_DIR=/nonexistent GIT_SSH_COMMAND='touch /tmp/hooked' fetch --url "$URL" --print outcome main)"
+
+# a served repository whose objects are elsewhere
+git init -q --bare "$TEST_TMP/secret.git"
+git -C "$TEST_TMP/src/work" push -q "$TEST_TMP/secret.git" main
+git init -q --bare "$TEST_TMP/thief.git"
+echo "$TEST_TMP/secret.git/objects" >"$TEST_TMP/thief.git/objects/info/alternates"
+git -C "$TEST_TMP/thief.git" update-ref refs/heads/main "$(git -C "$TEST_TMP/src/work" rev-parse main)"
+check_fetch "alternates lead to nowhere outside the served repository" unreachable \
+    --project thief --url "file://$TEST_TMP/thief.git" main
+chmod 700 "$TEST_TMP/secret.git"
+check_error "an unreadable repository" "Permission denied.*give that user read access" \
+    --project s --url "file://$TEST_TMP/secret.git" main

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Fetching over ssh from an sshd of the test's own: keys, host keys.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../fetcher_lib.sh"
+
+sample_repository "$TEST_TMP/src"
+MAIN=$(git -C "$TEST_TMP/src/a.git" rev-parse main)
+cd "$TEST_TMP" || exit 1
+for key in host_ed25519:ed25519 host_rsa:rsa user:ed25519 ecdsa:ecdsa stranger:ed25519; do
+    ssh-keygen -q -t "${key#*:}" -N '' -f "${key%:*}"
+done
+for key in user ecdsa; do
+    printf 'restrict,command="git -c safe.directory=* upload-pack %s" %s\n' "$TEST_TMP/src/a.git" "$(cat $key.pub)"
+done >authorized
+PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >sshd.conf <<EOF
+Port $PORT
+ListenAddress 127.0.0.1
+HostKey $TEST_TMP/host_ed25519
+HostKey $TEST_TMP/host_rsa
+AuthorizedKeysFile $TEST_TMP/authorized
+PermitRootLogin forced-commands-only
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM no
+StrictModes no
+PidFile none
+EOF
+# its privilege separation directory in a /run of its own
+unshare -m --propagation private sh -c 'mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd &&
+    exec /usr/sbin/sshd -D -e -f "$0"' "$TEST_TMP/sshd.conf" >sshd.log 2>&1 &
+SSHD_PID=$!
+defer 'kill "$SSHD_PID" 2>/dev/null; wait "$SSHD_PID" 2>/dev/null'
+wait_for 10 grep -q listening sshd.log || failed "sshd did not start"
+
+host_line() { echo "[127.0.0.1]:$PORT $(cut -d' ' -f1,2 "$1")"; }
+{ host_line host_rsa.pub; host_line host_ed25519.pub; } >known
+host_line stranger.pub >known_wrong
+cp known known_hashed && ssh-keygen -q -H -f known_hashed 2>/dev/null
+URL=ssh://root@127.0.0.1:$PORT/a.git
+
+check_equal "an ed25519 key, host keys in any order" "$MAIN" \
+    "$(fetch --url "$URL" --known-hosts known --key user --print commit main)"
+check_fetch "an ecdsa key" ok --project e --url "$URL" --known-hosts known --key ecdsa main
+check_fetch "hashed known hosts" ok --project h --url "$URL" --known-hosts known_hashed --key user main
+check_fetch "the user's name from the configuration" ok --project u --user root \
+    --url "ssh://127.0.0.1:$PORT/a.git" --known-hosts known --key user main
+check_error "no known hosts" "ssh-keyscan" --project n --url "$URL" --key user main
+check_fetch "… is refused" refused --project n --url "$URL" --key user main
+check_error "another host key" "somebody is in between" --project w --url "$URL" \
+    --known-hosts known_wrong --key user main
+check_error "no key" "no ssh key for" --project k --url "$URL" --known-hosts known main
+check_error "a key that the server does not know" "refused the project's credential" \
+    --project s --url "$URL" --known-hosts known --key stranger main
+check_fetch "scp's way of writing it is understood (and port 22 refused)" refused --project c \
+    --url "root@127.0.0.1:a.git" --key user main
+check_equal "the key is nowhere on disk" "" "$(grep -rl 'OPENSSH PRIVATE' "$TEST_TMP/root")"

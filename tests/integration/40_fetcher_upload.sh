@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# UNPACK: working copies as tar, honest and hostile.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../fetcher_lib.sh"
+
+rm -f /tmp/escaped
+sample_repository "$TEST_TMP/src"
+ID=$(printf 'a%.0s' {1..40})
+WORK=$TEST_TMP/src/work
+echo ü >"$WORK/näme"
+ln "$WORK/run.sh" "$WORK/hard"
+n=0
+# unpack TAR-FILE [driver options]: the outcome; each with an id of its own
+unpack() {
+    local file=$1
+    shift
+    n=$((n + 1))
+    ID=$(printf '%040x' $n)
+    fetch "$@" --print outcome "tar:$file@$ID"
+}
+for format in gnu pax ustar; do
+    tar -C "$WORK" --format=$format -cf "$TEST_TMP/$format.tar" .
+    check_equal "$format" ok "$(unpack "$TEST_TMP/$format.tar")"
+    check "$format: the tree is the working copy, .git included" diff -r "$WORK" "$TREES/demo/$(printf '%040x' $n)"
+done
+tree=$TREES/demo/$(printf '%040x' $n)
+check_equal "modes" "644 755" "$(stat -c %a "$tree/runbook.yml" "$tree/run.sh" | xargs)"
+check_equal "times are kept" "$(stat -c %Y "$WORK/run.sh")" "$(stat -c %Y "$tree/run.sh")"
+check_equal "git status is what it was" "$(git -C "$WORK" status --porcelain)" "$(git -C "$tree" status --porcelain)"
+gzip -k "$TEST_TMP/pax.tar"
+check_equal "gzip" ok "$(unpack "$TEST_TMP/pax.tar.gz")"
+zstd -q "$TEST_TMP/pax.tar"
+check_equal "zstd" ok "$(unpack "$TEST_TMP/pax.tar.zst")"
+check_match "runbook.yml comes along" "echo hello" "$(fetch "tar:$TEST_TMP/pax.tar@$ID")"
+check_equal "the same id again is the same tree" ok "$(fetch --print outcome "tar:/dev/null@$ID")"
+
+cat >"$TEST_TMP/make.py" <<'EOF'
+import io, sys, tarfile
+folder = sys.argv[1]
+def member(name, kind=tarfile.REGTYPE, data=b"x", link="", mode=0o644):
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.mode, info.size = kind, link, mode, len(data) if kind == tarfile.REGTYPE else 0
+    return info, data
+DIR, SYM, HARD = tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE
+cases = {
+    "dotdot": [member("../escaped")],
+    "dotdot-inside": [member("a", DIR), member("a/../../escaped")],
+    "absolute": [member("/tmp/escaped")],
+    "link-parent": [member("d", SYM, link="/tmp"), member("d/escaped")],
+    "link-parent-deep": [member("d", SYM, link="/"), member("d/tmp/escaped")],
+    "link-self": [member("d", SYM, link="."), member("d/x")],
+    "link-twice": [member("f", SYM, link="/tmp/escaped"), member("f")],
+    "link-directory": [member("f", SYM, link="/tmp"), member("f", DIR)],
+    "file-twice": [member("f"), member("f")],
+    "hard-out": [member("f", HARD, link="/etc/passwd")],
+    "hard-up": [member("f", HARD, link="../../../../../etc/passwd")],
+    "hard-link": [member("s", SYM, link="/etc/passwd"), member("f", HARD, link="s")],
+    "hard-nothing": [member("f", HARD, link="nothing")],
+    "hard-through": [member("s", SYM, link="/etc"), member("f", HARD, link="s/passwd")],
+    "device": [member("f", tarfile.CHRTYPE)],
+    "block": [member("f", tarfile.BLKTYPE)],
+    "fifo": [member("f", tarfile.FIFOTYPE)],
+    "long": [member("n" * 300)],
+    "deep": [member("/".join("d" * 300))],
+    "big": [member("f", data=b"\0" * 3000000)],
+    "many": [member(f"{i}", data=b"") for i in range(600)],
+    "ok-setuid": [member("f", mode=0o6755)],
+    "ok-parents": [member("a/b/c")],
+    "ok-again": [member("a", DIR), member("a", DIR), member("a/x")],
+    "ok-dots": [member("./a/./b//c")],
+    "ok-link": [member("s", SYM, link="/etc/passwd")],
+    "ok-hard": [member("d/f"), member("g", HARD, link="./d/f")],
+}
+for name, members in cases.items():
+    with tarfile.open(f"{folder}/{name}.tar", "w", format=tarfile.PAX_FORMAT) as out:
+        for info, data in members:
+            out.addfile(info, io.BytesIO(data) if info.type == tarfile.REGTYPE else None)
+EOF
+mkdir "$TEST_TMP/cases"
+python3 "$TEST_TMP/make.py" "$TEST_TMP/cases"
+for case in "$TEST_TMP"/cases/*.tar; do
+    name=$(basename "$case" .tar)
+    wanted=refused
+    [ "${name#ok-}" = "$name" ] || wanted=ok
+    check_equal "upload $name" $wanted "$(unpack "$case" --option=--file-max=2000000 --option=--entries-max=500)"
+    [ "$name" != ok-setuid ] || check_equal "set-id bits are left out" 755 "$(stat -c %a "$TREES/demo/$(printf '%040x' $n)/f")"
+done
+head -c 3000 "$TEST_TMP/gnu.tar" >"$TEST_TMP/short.tar"
+check_equal "cut off" refused "$(unpack "$TEST_TMP/short.tar")"
+head -c 100000 /dev/urandom >"$TEST_TMP/noise.tar"
+check_equal "noise" refused "$(unpack "$TEST_TMP/noise.tar")"
+head -c 20000000 /dev/zero | gzip >"$TEST_TMP/zeros.gz"
+check_equal "no archive at all" refused "$(unpack "$TEST_TMP/cases/many.tar" --option=--entries-max=10)"
+check_not "nothing was written elsewhere" test -e /tmp/escaped
+check_equal "nothing half is left" "" "$(find "$TREES" -name '.tmp-*')"
+check_equal "no owner but the fetcher" 1 "$(find "$TREES" -printf '%U\n' | sort -u | wc -l)"
