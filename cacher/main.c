@@ -95,8 +95,11 @@ static int on_config_end(struct channel *channel, struct message *message)
 {
 	struct cacher *cacher = channel->userdata;
 
+	(void)message_get_u64(message); /* generation */
+	if (message_end(message) < 0)
+		return -EBADMSG;
 	store_set_limits(cacher->store, cacher->bytes_per_run, cacher->count_per_run);
-	return message_end(message);
+	return 0;
 }
 
 static int on_listen(struct channel *channel, struct message *message)
