@@ -36,7 +36,8 @@ struct client;
 struct cli {
 	struct paths paths;
 	bool json;     /* --json */
-	bool terminal; /* stdout can redraw lines */
+	bool tty;      /* stdout is a terminal of some kind: logs are made harmless for it */
+	bool terminal; /* it can redraw lines */
 	bool color;    /* stdout takes SGR colours */
 	bool utf8;     /* the locale's code set is UTF-8 */
 	struct client *client;

@@ -49,7 +49,7 @@ static void print_bytes(void *user, const char *data, size_t size)
 	}
 	if (printer->prefixed)
 		log_lines_feed(&printer->lines, data, size, &out);
-	else if (printer->cli->terminal)
+	else if (printer->cli->tty)
 		term_filter_feed(&printer->filter, data, size, &out);
 	else if (printer->write_error == 0)
 		printer->write_error = fd_write_all(STDOUT_FILENO, data, size);
@@ -137,7 +137,7 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 	(void)snprintf(prefix, sizeof(prefix), "%s%s |%s ", sgr(cli->color, SGR_CYAN), escaped,
 		       sgr(cli->color, SGR_RESET));
 	printer.lines = (struct log_lines){
-		.prefix = prefix, .terminal = cli->terminal, .filter = {.color = cli->color}};
+		.prefix = prefix, .terminal = cli->tty, .filter = {.color = cli->color}};
 	code = print_log(cli, run, step, attempt, cli_flag(arguments, "follow"), &printer, error);
 	log_lines_end(&printer.lines, &rest);
 	if (rest.size > 0)

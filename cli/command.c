@@ -222,7 +222,8 @@ static void cli_init_terminal(struct cli *cli)
 	cli->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 	if (!cli->utf8) /* widths of what others wrote are still counted as UTF-8 */
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
-	cli->terminal = isatty(STDOUT_FILENO) && term && *term && strcmp(term, "dumb") != 0;
+	cli->tty = isatty(STDOUT_FILENO);
+	cli->terminal = cli->tty && term && *term && strcmp(term, "dumb") != 0;
 	cli->color = cli->terminal && !(no_color && *no_color);
 }
 

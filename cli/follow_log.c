@@ -60,7 +60,7 @@ void follow_logs_add(struct follow_logs *logs, const char *slug, const char *nam
 	log->owner = logs;
 	log->attempt = attempt;
 	log->lines.prefix = log->prefix;
-	log->lines.terminal = logs->cli->terminal;
+	log->lines.terminal = logs->cli->tty;
 	log->lines.filter.color = logs->cli->color;
 	log->in_stamp = logs->timestamps;
 	make_prefix(log, name, logs->cli->color, logs->n_seen++);

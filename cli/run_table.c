@@ -171,7 +171,7 @@ static void print_tail(struct cli *cli, const json_t *run, const json_t *step, u
 	if (!answer.data)
 		return;
 	start = last_lines(answer.data, answer.size, lines);
-	if (!cli->terminal)
+	if (!cli->tty)
 		text_append(&clean, start, (size_t)(answer.data + answer.size - start));
 	else
 		term_filter_feed(&filter, start, (size_t)(answer.data + answer.size - start),

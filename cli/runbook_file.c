@@ -38,16 +38,18 @@ enum cli_exit runbook_file_read(const char *path, struct runbook_file *file, str
 		(void)error_errno(error, errno, "cannot read %s", path);
 		return error->number == ENOENT ? CLI_NOT_FOUND : CLI_REFUSED;
 	}
-	/* one byte more than allowed, so that the parser says "too large" in its own words */
-	result = fd_read_file(fd, 2 * RUNBOOK_BYTES_MAX, &text, &size);
+	result = fd_read_file(fd, RUNBOOK_BYTES_MAX, &text, &size);
+	if (result == -EFBIG) { /* what the parser would say, without reading on */
+		file->findings[0] = (struct runbook_finding){
+			.place = {1, 1},
+			.message = "the file is larger than 1 MiB",
+			.fix = "put long commands into scripts of the repository"};
+		file->n_findings = 1;
+		return CLI_OK;
+	}
 	if (result < 0) {
 		(void)error_errno(error, -result, "cannot read %s", path);
-		if (result == -EFBIG)
-			(void)error_set(error, EFBIG,
-					"%s:1:1: larger than %llu KiB (split it, or move long "
-					"commands into scripts)",
-					path, RUNBOOK_BYTES_MAX / KIB);
-		return result == -EFBIG ? CLI_FAILED : CLI_REFUSED;
+		return CLI_REFUSED;
 	}
 	return runbook_file_parse(text, size, file, error);
 }

@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbookctl against an api that answers the contract and misbehaves: reading and changing.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+export RUNBOOK_ROOT=$TEST_TMP/root LC_ALL=C.UTF-8
+CTL=$BIN/runbookctl
+NOTES=$TEST_TMP/notes
+mkdir -p "$RUNBOOK_ROOT/run/runbookd" "$RUNBOOK_ROOT/etc/runbookd"
+
+check_status "no daemon: exit 4" 4 "$CTL" status
+check_match "and what to do" "systemctl start runbookd" "$("$CTL" runs 2>&1)"
+
+python3 "$TESTS_DIR/integration/cli_fake_api.py" "$RUNBOOK_ROOT/run/runbookd/api.sock" "$NOTES" \
+    >"$TEST_TMP/api.log" 2>&1 &
+export API_PID=$!
+defer 'kill "$API_PID" 2>/dev/null'
+check "the api is up" wait_for 10 grep -qx ready "$TEST_TMP/api.log"
+
+# a 503 is asked again
+check_match "status" "limit +4 steps at a time" "$("$CTL" status)"
+check_equal "it was asked twice" 2 "$(grep -c /api/v1/status "$NOTES")"
+check_equal "status --json" 4 "$("$CTL" status --json | jq .limit)"
+
+# lists
+output=$("$CTL" runs)
+check_equal "20 runs and the headings" 21 "$(wc -l <<<"$output")"
+check_equal "columns are aligned" 1 "$(awk '{print index($0, "push")}' <<<"$output" | tail -n +2 | sort -u | wc -l)"
+check_equal "over pages" 35 "$("$CTL" --json runs -n 35 | jq '.runs | length')"
+check_equal "with the next one" 8 "$("$CTL" --json runs -n 35 | jq .next)"
+check_match "project ls" "demo +2 \(paused\) +✗ 42 failed .* https://x/y.git" "$("$CTL" project ls)"
+check_match "queue" "1 +42 +demo +lint .* project limit 4 reached" "$("$CTL" queue)"
+
+# one run
+output=$("$CTL" show 42)
+check_match "show: the header" "Run 42  demo  ✗ failed" "$output"
+check_match "control characters of a title are shown, not obeyed" 'A \\x1b\[31mtitle' "$output"
+check_match "show: a failed step with its reason" "✗ +unit tests +failed +1.0s +1 +exit code 3" "$output"
+check_match "and the end of its log" "\| last words" "$output"
+check_status "no such run: exit 3" 3 "$CTL" show 7
+check_match "with the server's sentence" "runbookctl: there is no such thing \(look again\)" "$("$CTL" show 7 2>&1)"
+check_status "not a number: exit 2" 2 "$CTL" show seven
+
+# logs
+check_equal "logs: the bytes as they are" "$(printf '\033]0;evil title\007\033[31mred\033[0m text\033[2Jend\r\nlast words')" \
+    "$("$CTL" logs 42 "unit tests")"
+check_match "logs: by slug, with times" "^2026-01-01T00:00:00.000000Z building 30$" "$("$CTL" logs -t 42 build)"
+check_match "logs of all steps name them" "^unit tests \| last words$" "$("$CTL" logs 42)"
+check_equal "a log that is cut goes on where it stopped" "$(seq -f 'building %g' 1 30)" "$("$CTL" logs -f 42 build)"
+check_status "no such step: exit 3" 3 "$CTL" logs 42 nonsense
+check_match "which ones there are" "its steps: build, unit_tests, package" "$("$CTL" logs 42 nonsense 2>&1)"
+
+# graph of a run
+check_match "graph: text with states" "✗ unit tests  failed 1.0s  ← build" "$("$CTL" graph 42)"
+check_match "graph: svg" "<title>unit tests: failed 1.0s</title>" "$("$CTL" graph --format svg 42)"
+check_match "graph: dot" '"build" -> "unit tests";' "$("$CTL" graph --format dot 42)"
+check_status "graph: no such format" 2 "$CTL" graph --format png 42
+
+# artifacts
+check_match "artifacts ls" "bin/tool +file +5 B" "$("$CTL" artifacts ls 42)"
+check "artifacts get" sh -c "cd '$TEST_TMP' && '$CTL' artifacts get 42 bin/tool && [ \"\$(cat tool)\" = tool ]"
+check_equal "artifacts get -" tool "$("$CTL" artifacts get 42 bin/tool -)"
+check_status "no such artifact: exit 3" 3 "$CTL" artifacts get 42 nope
+check_status "a key that climbs: exit 2" 2 "$CTL" artifacts get 42 ../x
+
+# changes
+check_equal "cancel" "run 42: 1 steps cancelled" "$("$CTL" cancel 42)"
+check "cancel of a step names its slug" sh -c "'$CTL' cancel 42 'unit tests' && grep -q '/cancel.*unit_tests' '$NOTES'"
+check_equal "retry" "run 43" "$("$CTL" retry 42)"
+check_equal "pause" "demo: paused" "$("$CTL" project pause demo)"
+check "trigger sends a full ref" sh -c "'$CTL' trigger demo --ref topic && grep -q 'refs/heads/topic' '$NOTES'"
+check_status "trigger: unknown project" 3 "$CTL" trigger other
+check_status "trigger: not a commit" 2 "$CTL" trigger demo --commit abc
+
+# projects
+output=$("$CTL" project add new --repo https://example.invalid/new.git --max-running 3)
+check "project add" [ -f "$RUNBOOK_ROOT/etc/runbookd/projects.d/new.conf" ]
+check_equal "only root may read it" 600 "$(stat -c %a "$RUNBOOK_ROOT/etc/runbookd/projects.d/new.conf")"
+check_match "it says the secret that is in the file" \
+    "$(sed -n 's/^Secret=//p' "$RUNBOOK_ROOT/etc/runbookd/projects.d/new.conf")" "$output"
+check_match "and the URL" "/webhook/new$" "$(grep URL <<<"$output")"
+check_match "the file" "^MaxRunning=3$" "$(cat "$RUNBOOK_ROOT/etc/runbookd/projects.d/new.conf")"
+check_status "twice is refused" 5 "$CTL" project add new --repo https://example.invalid/new.git
+touch "$NOTES.refuse"
+check_status "a file the daemon refuses: exit 5" 5 "$CTL" project add bad --repo https://example.invalid/bad.git
+check_not "and it does not stay" [ -e "$RUNBOOK_ROOT/etc/runbookd/projects.d/bad.conf" ]
+rm "$NOTES.refuse"
+check_status "a name that is none" 2 "$CTL" project add ../x --repo https://example.invalid/x.git
+check_status "neither repository nor directory" 2 "$CTL" project add x
+check "project rm" "$CTL" project rm new
+check_status "project rm again: exit 3" 3 "$CTL" project rm new
+
+# usage
+check_status "unknown command: exit 2" 2 "$CTL" vaildate
+check_match "with the nearest" 'did you mean "validate"' "$("$CTL" vaildate 2>&1)"
+check_status "unknown option: exit 2" 2 "$CTL" runs --nope
+check_status "an argument too many: exit 2" 2 "$CTL" status x
+check "help of every command" bash -c '"$0" --help | sed -nE "s/^  ([a-z]+( (ls|get|add|show|rm|pause|unpause))?) .*/\1/p" |
+    while read -r words; do "$0" $words --help >/dev/null </dev/null || exit 1; done' "$CTL"
+
+# completion
+complete_words() { # complete_words WORD...: what bash would offer for the last one
+    PATH=$BIN:$PATH bash -c '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _runbookctl
+        echo "${COMPREPLY[*]}"' "$TOP/packaging/completion/runbookctl.bash" "$@"
+}
+check_equal "completion of a command" "trigger" "$(complete_words runbookctl tr)"
+check_equal "of its second word" "pause" "$(complete_words runbookctl project pau)"
+check_equal "of an option" "--follow" "$(complete_words runbookctl logs --fo)"
+check_equal "of an option's value" "svg" "$(complete_words runbookctl graph --format s)"
+check_equal "of a project" "demo" "$(complete_words runbookctl trigger d)"
+check_match "of a run" "^42 " "$(complete_words runbookctl show 4)"
