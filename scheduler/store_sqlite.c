@@ -143,14 +143,14 @@ static int store_errno(int code)
  * The first failed write is remembered: what follows it would only say
  * "transaction is gone". A failed read is the business of its caller alone.
  */
-static int store_fail(struct store *store, enum store_statement which, int code)
+static int store_fail(struct store *store, int code)
 {
 	int r = store_errno(code);
 
 	if (r < 0 && store->writing && store->failed == 0) {
 		store->failed = r;
-		(void)error_set(&store->cause, -r, "store: %s (code %d in statement %d)",
-				sqlite3_errmsg(store->database), code, (int)which);
+		(void)error_set(&store->cause, -r, "store: %s (SQLite code %d)",
+				sqlite3_errmsg(store->database), code);
 	}
 	return r;
 }
@@ -182,7 +182,7 @@ sqlite3_stmt *store_statement_start(struct store *store, enum store_statement wh
 					  SQLITE_PREPARE_PERSISTENT, statement, NULL);
 	for (size_t i = 0; code == SQLITE_OK && i < n_values; i++)
 		code = value_bind(*statement, (int)i + 1, &values[i]);
-	*ret_r = store_fail(store, which, code);
+	*ret_r = store_fail(store, code);
 	return *ret_r == 0 ? *statement : NULL;
 }
 
@@ -193,7 +193,7 @@ int store_statement_end(struct store *store, sqlite3_stmt *statement, int r)
 	(void)sqlite3_clear_bindings(statement);
 	if (r == SQLITE_DONE || r == SQLITE_ROW)
 		return 0;
-	return store_fail(store, STATEMENT_NUM, code ? code : r);
+	return store_fail(store, code ? code : r);
 }
 
 static int statement_run(struct store *store, enum store_statement which,

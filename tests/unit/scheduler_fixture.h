@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ struct world {
 	pid_t pid;
 	int daemon, webhook, fetcher, api; /* our ends */
 	uint64_t serial;
+	rlim_t file_limit; /* bytes a file of the store may have, 0: no limit; a full disk */
 };
 
 /* What the scheduler sent as STEP_START. */
@@ -122,8 +124,8 @@ static inline int fixture_channel(struct world *world, enum process_role role)
 	return ours;
 }
 
-static inline void config_project(struct world *world, const char *name, uint64_t limit, uint64_t weight,
-			   uint64_t workspace)
+static inline void config_project(struct world *world, const char *name, uint64_t limit,
+				  uint64_t weight, uint64_t workspace)
 {
 	struct message *message = message_new(MESSAGE_CONFIG_PROJECT, 0);
 
@@ -185,6 +187,12 @@ static inline void world_start_unsynced(struct world *world)
 
 		log_open("runbook-scheduler");
 		close(world->daemon);
+		if (world->file_limit) {
+			struct rlimit limit = {world->file_limit, world->file_limit};
+
+			(void)signal(SIGXFSZ, SIG_IGN);
+			(void)setrlimit(RLIMIT_FSIZE, &limit);
+		}
 		if (store_open(world->store, &store, &error) < 0) {
 			(void)fprintf(stderr, "%s\n", error.text);
 			_exit(9);
@@ -257,7 +265,7 @@ static inline void world_free(struct world *world)
 /* ---- the webhook process ---- */
 
 static inline void trigger_send(struct world *world, const char *project, const char *delivery,
-			 const char *after)
+				const char *after)
 {
 	struct message *message = message_new(MESSAGE_TRIGGER, ++world->serial);
 
@@ -284,7 +292,7 @@ static inline uint64_t trigger_accepted(struct world *world, uint64_t want_dupli
 }
 
 static inline uint64_t trigger(struct world *world, const char *project, const char *delivery,
-			const char *after)
+			       const char *after)
 {
 	trigger_send(world, project, delivery, after);
 	return trigger_accepted(world, 0);
@@ -326,7 +334,7 @@ static inline int text_fd(const char *text)
 
 /* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */
 static inline void fetched_send(struct world *world, uint64_t serial, const char *commit,
-			 const char *runbook, const char *error)
+				const char *runbook, const char *error)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, serial);
 	cleanup_close int fd = runbook ? text_fd(runbook) : -1;
@@ -355,9 +363,8 @@ static inline void order_payload(struct order *order, int fd)
 	size_t size, n = 0;
 
 	assert_int_equal(fd_read_file(fd, STEP_PAYLOAD_MAX, &data, &size), 0);
-	assert_int_equal(step_payload_parse(data, size, pointers, ARRAY_SIZE(pointers), &argv,
-					    &envp),
-			 0);
+	assert_int_equal(
+		step_payload_parse(data, size, pointers, ARRAY_SIZE(pointers), &argv, &envp), 0);
 	for (char **argument = argv; *argument; argument++)
 		(void)snprintf(order->command, sizeof(order->command), "%s", *argument);
 	for (char **variable = envp; *variable; variable++)
@@ -418,7 +425,7 @@ static inline void order_started(struct world *world, uint64_t order)
 }
 
 static inline void order_result(struct world *world, uint64_t order, enum step_result result,
-			 uint64_t code, const char *reason)
+				uint64_t code, const char *reason)
 {
 	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
 
@@ -526,7 +533,8 @@ static inline json_int_t number(const json_t *object, const char *key)
 	return json_integer_value(json_object_get(object, key));
 }
 
-static inline void run_expect(struct world *world, uint64_t run, const char *state, const char *reason)
+static inline void run_expect(struct world *world, uint64_t run, const char *state,
+			      const char *reason)
 {
 	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
 
@@ -536,14 +544,13 @@ static inline void run_expect(struct world *world, uint64_t run, const char *sta
 	json_decref(json);
 }
 
-static inline void step_expect(struct world *world, uint64_t run, const char *slug, const char *state,
-			const char *reason)
+static inline void step_expect(struct world *world, uint64_t run, const char *slug,
+			       const char *state, const char *reason)
 {
 	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run)), *step;
 	size_t i;
 
-	json_array_foreach(json_object_get(json, "steps"), i, step)
-	{
+	json_array_foreach (json_object_get(json, "steps"), i, step) {
 		if (strcmp(member(step, "slug"), slug) != 0)
 			continue;
 		assert_string_equal(member(step, "state"), state);

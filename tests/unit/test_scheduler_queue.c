@@ -269,8 +269,7 @@ static void act_next(struct fixture *fixture, struct model *model)
 	if (!job) {
 		/* work-conserving: nothing that could start is left */
 		for (int i = 0; i < N_PROJECTS; i++)
-			assert_true(!model_eligible(model, i) ||
-				    model->n_running >= model->global);
+			assert_true(!model_eligible(model, i) || model->n_running >= model->global);
 		return;
 	}
 	job->running = true;
@@ -325,7 +324,7 @@ static void act_set(struct fixture *fixture, struct model *model)
 static void test_property(void **state)
 {
 	static void (*const acts[])(struct fixture *, struct model *) = {
-		act_push, act_push, act_push, act_next, act_next,
+		act_push, act_push,   act_push,	  act_next,   act_next,
 		act_next, act_finish, act_finish, act_remove, act_set,
 	};
 
@@ -351,9 +350,9 @@ static void test_property(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fifo),	 cmocka_unit_test(test_greedy),
-		cmocka_unit_test(test_weights),	 cmocka_unit_test(test_limits_and_holds),
-		cmocka_unit_test(test_walk),	 cmocka_unit_test(test_property),
+		cmocka_unit_test(test_fifo),	cmocka_unit_test(test_greedy),
+		cmocka_unit_test(test_weights), cmocka_unit_test(test_limits_and_holds),
+		cmocka_unit_test(test_walk),	cmocka_unit_test(test_property),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

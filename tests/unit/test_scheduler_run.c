@@ -3,14 +3,15 @@
 #include "tests/unit/scheduler_fixture.h"
 
 static const char one[] = "steps:\n  - name: one\n    command: echo hello\n";
-static const char diamond[] = "name: diamond\n"
-			      "global:\n  env: {A: global, B: global}\n"
-			      "steps:\n"
-			      "  - {name: top, command: 'true', env: {B: step}, timeout: 5s}\n"
-			      "  - {name: left, command: 'true', depends_on: [top]}\n"
-			      "  - {name: right side, command: 'true', depends_on: [top]}\n"
-			      "  - {name: bottom, command: 'true', depends_on: [left, right side]}\n"
-			      "  - {name: apart, command: 'true'}\n";
+static const char diamond[] =
+	"name: diamond\n"
+	"global:\n  env: {A: global, B: global}\n"
+	"steps:\n"
+	"  - {name: top, command: 'true', env: {B: step}, timeout: 5s}\n"
+	"  - {name: left, command: 'true', depends_on: [top]}\n"
+	"  - {name: right side, command: 'true', depends_on: [top]}\n"
+	"  - {name: bottom, command: 'true', depends_on: [left, right side]}\n"
+	"  - {name: apart, command: 'true'}\n";
 
 static void test_one_step(void **state)
 {
@@ -309,8 +310,8 @@ static void test_cancel(void **state)
 	fetch_answer(world, COMMIT_A, diamond);
 	order_expect(world, &top);
 	order_expect(world, &apart);
-	assert_int_equal(
-		ask_refused(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "no")), 404);
+	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "no")),
+			 404);
 	json = ask(world, ASK(.verb = API_RUN_CANCEL, .run = run));
 	assert_int_equal(number(json, "cancelled"), 5);
 	json_decref(json);
@@ -407,8 +408,8 @@ static void test_retry_step(void **state)
 	fetch_answer(world, COMMIT_A, diamond);
 	order_expect(world, &top);
 	order_expect(world, &apart);
-	assert_int_equal(
-		ask_refused(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "top")), 409);
+	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "top")),
+			 409);
 	order_exited(world, apart.id, 0);
 	order_exited(world, top.id, 0);
 	order_expect(world, &left);
@@ -472,8 +473,8 @@ static void test_workspace_and_upload(void **state)
 	ack_expect(world, order.id);
 
 	fd = text_fd("a tar");
-	json = ask(world, ASK(.verb = API_RUN_UPLOAD, .project = "copy", .commit = COMMIT_A,
-			      .fd = fd));
+	json = ask(world,
+		   ASK(.verb = API_RUN_UPLOAD, .project = "copy", .commit = COMMIT_A, .fd = fd));
 	close(fd);
 	run = (uint64_t)number(json, "run");
 	json_decref(json);
@@ -537,9 +538,9 @@ static void test_pages(void **state)
 	assert_int_equal(ask_refused(world, ASK(.verb = API_PROJECT, .project = "../x")), 400);
 	assert_int_equal(ask_refused(world, ASK(.verb = API_PROJECT_PAUSE)), 400);
 	assert_int_equal(ask_refused(world, ASK(.verb = (enum api_verb)99)), 501);
-	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_TRIGGER, .project = "a",
-						.commit = "abc")),
-			 400);
+	assert_int_equal(
+		ask_refused(world, ASK(.verb = API_RUN_TRIGGER, .project = "a", .commit = "abc")),
+		400);
 	world_stop(world);
 	world_free(world);
 }

@@ -42,7 +42,8 @@ static void test_steps(void **state)
 	assert_false(step_state_allowed(STEP_STATE_READY, STEP_STATE_SUCCEEDED));
 	assert_false(step_state_allowed(STEP_STATE_RUNNING, STEP_STATE_SKIPPED));
 	for (unsigned i = 0; i < STEP_STATE_NUM; i++) {
-		for (unsigned j = 0; step_state_final((enum step_state)i) && j < STEP_STATE_NUM; j++)
+		for (unsigned j = 0; step_state_final((enum step_state)i) && j < STEP_STATE_NUM;
+		     j++)
 			assert_int_equal(step_state_allowed((enum step_state)i, (enum step_state)j),
 					 j == STEP_STATE_PENDING);
 	}
