@@ -50,16 +50,21 @@ static json_t *json_lines(const char *text)
 	return lines;
 }
 
-static json_t *json_run_url(const struct store_run *row, const char *url)
+bool run_url(char *out, size_t size, const char *url, uint64_t run)
 {
-	char text[URL_MAX + 64];
 	size_t length = strlen(url);
 
 	if (!length)
-		return json_null();
-	(void)snprintf(text, sizeof(text), "%s%sruns/%" PRIu64, url,
-		       url[length - 1] == '/' ? "" : "/", row->id);
-	return json_text(text);
+		return false;
+	(void)snprintf(out, size, "%s%sruns/%" PRIu64, url, url[length - 1] == '/' ? "" : "/", run);
+	return true;
+}
+
+static json_t *json_run_url(const struct store_run *row, const char *url)
+{
+	char text[RUN_URL_MAX];
+
+	return json_text(run_url(text, sizeof(text), url, row->id) ? text : NULL);
 }
 
 json_t *json_run(const struct store_run *row, const char *url)

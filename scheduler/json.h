@@ -12,6 +12,11 @@
 
 #include <jansson.h>
 
+#define RUN_URL_MAX (URL_MAX + 32)
+
+/** run_url() - the page of @run under the public address @url. Return: false if that is "". */
+bool run_url(char *out, size_t size, const char *url, uint64_t run);
+
 /** json_text() - a string; bytes that are no UTF-8 are escaped, NULL is null */
 json_t *json_text(const char *text);
 /** json_number_or_null() - 0 is null */

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "scheduler/json.h"
 #include "scheduler/run.h"
 #include "scheduler/trigger.h"
 
@@ -265,6 +266,7 @@ static int handle_trigger(struct channel *channel, struct message *message)
 	struct scheduler *scheduler = channel_scheduler(channel);
 	struct trigger_answer answer = {.status = 503};
 	struct trigger trigger = {.project = message_get_string(message, TEXT_FIELD_MAX)};
+	char url[RUN_URL_MAX];
 	struct message *reply;
 	int r;
 
@@ -285,6 +287,8 @@ static int handle_trigger(struct channel *channel, struct message *message)
 		if (reply) {
 			message_put_u64(reply, answer.run);
 			message_put_u64(reply, answer.status == 200);
+			if (run_url(url, sizeof(url), scheduler->config.url, answer.run))
+				message_put_string(reply, url);
 		}
 	} else {
 		reply = message_new(MESSAGE_TRIGGER_REFUSED, message->serial);

@@ -286,7 +286,12 @@ static inline uint64_t trigger_accepted(struct world *world, uint64_t want_dupli
 	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
 	uint64_t run = message_get_u64(message);
 
+	char url[64];
+
 	assert_int_equal(message_get_u64(message), want_duplicate);
+	(void)snprintf(url, sizeof(url), "https://ci.example.org/runs/%llu",
+		       (unsigned long long)run);
+	assert_string_equal(message_get_string(message, URL_MAX), url);
 	(void)message_free(message);
 	return run;
 }
