@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/handlers.h"
+
+#include "api/range.h"
+#include "api/run_facts.h"
+#include "common/cleanup.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define PAGE_DEFAULT 50
+
+static void ask_and_answer(struct http_request *request, const struct question *question)
+{
+	char *text;
+	size_t size;
+	int status = api_ask(request->api, question, &text, &size);
+
+	if (status < 0)
+		http_answer_lost(request, ROLE_SCHEDULER, status);
+	else
+		http_answer_json(request, (unsigned)status, text, size);
+}
+
+/* A number from the query. Answers and returns false when it is none. */
+static bool query_number(struct http_request *request, const char *name, uint64_t otherwise,
+			 uint64_t max, uint64_t *ret_value)
+{
+	const char *text = http_argument(request, name);
+
+	*ret_value = otherwise;
+	if (!text || !*text)
+		return true;
+	if (parse_number(text, ret_value) == 0 && *ret_value <= max)
+		return true;
+	http_answer_error(request, 400, "%s= takes a number of at most %llu", name,
+			  (unsigned long long)max);
+	return false;
+}
+
+void handle_query(struct http_request *request)
+{
+	const char *project = http_argument(request, "project");
+	struct question question = {.verb = request->route->verb, .fd = -1};
+	const char *after = question.verb == API_RUNS ? "before" : "after";
+
+	question.project = request->match.project[0] ? request->match.project : project;
+	question.run = request->match.run;
+	if (question.project && *question.project && !project_name_valid(question.project)) {
+		http_answer_error(request, 400, "project= is no name of a project");
+		return;
+	}
+	if (!query_number(request, after, 0, INT64_MAX, &question.after) ||
+	    !query_number(request, "limit", PAGE_DEFAULT, API_PAGE_MAX, &question.limit))
+		return;
+	if (question.limit == 0)
+		question.limit = PAGE_DEFAULT;
+	ask_and_answer(request, &question);
+}
+
+/* ---- commands ---- */
+
+static const struct {
+	const char *name;
+	size_t max;
+} body_fields[] = {
+	{"ref", REF_NAME_MAX},
+	{"commit", COMMIT_HEX_MAX},
+	{"step", STEP_NAME_MAX},
+};
+
+/* The body's fields in @values. Answers and returns false when it is malformed. */
+static bool body_parse(struct http_request *request, json_t *body,
+		       const char *values[ARRAY_SIZE(body_fields)])
+{
+	const char *name;
+	json_t *value;
+
+	if (!json_is_object(body)) {
+		http_answer_error(request, 400, "the body is no JSON object");
+		return false;
+	}
+	json_object_foreach (body, name, value) {
+		size_t i = 0;
+
+		while (i < ARRAY_SIZE(body_fields) && strcmp(name, body_fields[i].name) != 0)
+			i++;
+		if (i == ARRAY_SIZE(body_fields)) {
+			http_answer_error(request, 400,
+					  "unknown field in the body: use \"ref\", \"commit\" or "
+					  "\"step\"");
+			return false;
+		}
+		if (json_is_null(value))
+			continue;
+		if (!json_is_string(value) ||
+		    strlen(json_string_value(value)) > body_fields[i].max ||
+		    !text_printable(json_string_value(value))) {
+			http_answer_error(request, 400, "\"%s\" takes text of at most %zu bytes",
+					  body_fields[i].name, body_fields[i].max);
+			return false;
+		}
+		values[i] = json_string_value(value);
+	}
+	return true;
+}
+
+void handle_command(struct http_request *request)
+{
+	const char *values[ARRAY_SIZE(body_fields)] = {NULL};
+	struct question question = {.verb = request->route->verb, .fd = -1};
+	json_t *body = NULL;
+
+	if (request->body_size) {
+		body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, NULL);
+		if (!body_parse(request, body, values)) {
+			json_decref(body);
+			return;
+		}
+	}
+	question.project = request->match.project;
+	question.run = request->match.run;
+	question.ref = values[0];
+	question.commit = values[1];
+	question.step = values[2];
+	if (question.commit && *question.commit && !commit_valid(question.commit))
+		http_answer_error(request, 400, "\"commit\" takes 40 or 64 hex digits");
+	else
+		ask_and_answer(request, &question);
+	json_decref(body);
+}
+
+void handle_health(struct http_request *request)
+{
+	bool healthy = peer_connected(request->api->peers, ROLE_SCHEDULER);
+	struct MHD_Response *response = MHD_create_response_from_buffer(
+		3, (void *)(healthy ? "ok\n" : "no\n"), MHD_RESPMEM_PERSISTENT);
+
+	if (response)
+		(void)MHD_add_response_header(response, "Content-Type", "text/plain");
+	http_answer(request, healthy ? 200 : 503, response);
+}
+
+void handle_reload(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	char *text;
+	int r;
+
+	r = reply ? peer_call(request->api->peers, ROLE_DAEMON, message_new(MESSAGE_RELOAD, 0),
+			      reply)
+		  : -ENOMEM;
+	if (r < 0) {
+		http_answer_lost(request, ROLE_DAEMON, r);
+	} else if (reply->text[0]) {
+		http_answer_error(request, 400, "%s", reply->text);
+	} else {
+		text = strdup("{\"reloaded\":true}");
+		http_answer_json(request, 200, text, text ? strlen(text) : 0);
+	}
+}
+
+/* ---- artifacts ---- */
+
+void handle_artifacts(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	char project[PROJECT_NAME_MAX + 1];
+	struct MHD_Response *response;
+	struct message *message;
+	struct stat status;
+	int r;
+
+	if (!reply || !run_project(request, project))
+		return;
+	message = message_new(MESSAGE_ARTIFACT_LIST, 0);
+	if (message) {
+		message_put_string(message, project);
+		message_put_u64(message, request->match.run);
+	}
+	r = peer_call(request->api->peers, ROLE_CACHER, message, reply);
+	if (r < 0) {
+		http_answer_lost(request, ROLE_CACHER, r);
+		return;
+	}
+	if (reply->status != 200 || reply->fd < 0 || fstat(reply->fd, &status) < 0) {
+		if (reply->fd >= 0)
+			(void)close(reply->fd);
+		http_answer_error(request, 500, "the list of artifacts cannot be read");
+		return;
+	}
+	response = MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
+	if (response)
+		(void)MHD_add_response_header(response, "Content-Type", "application/json");
+	else
+		(void)close(reply->fd);
+	http_answer(request, 200, response);
+}
+
+/* Keys hold only letters, digits and ._-/ so the name needs no quoting. */
+static void add_download_headers(struct MHD_Response *response, const char *key, bool directory)
+{
+	const char *slash = strrchr(key, '/');
+	char disposition[ARTIFACT_KEY_MAX + 64];
+
+	(void)snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s%s\"",
+		       slash ? slash + 1 : key, directory ? ".tar" : "");
+	(void)MHD_add_response_header(response, "Content-Disposition", disposition);
+	(void)MHD_add_response_header(response, "Content-Type",
+				      directory ? "application/x-tar" : "application/octet-stream");
+	(void)MHD_add_response_header(response, "Runbook-Artifact-Kind",
+				      directory ? "directory" : "file");
+}
+
+void handle_artifact(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	char project[PROJECT_NAME_MAX + 1];
+	struct MHD_Response *response;
+	struct message *message;
+	int r;
+
+	if (!reply || !run_project(request, project))
+		return;
+	message = message_new(MESSAGE_ARTIFACT_OPEN, 0);
+	if (message) {
+		message_put_string(message, project);
+		message_put_u64(message, request->match.run);
+		message_put_string(message, request->match.key);
+	}
+	r = peer_call(request->api->peers, ROLE_CACHER, message, reply);
+	if (r < 0) {
+		http_answer_lost(request, ROLE_CACHER, r);
+		return;
+	}
+	if (reply->status != 200 || reply->fd < 0) {
+		if (reply->fd >= 0)
+			(void)close(reply->fd);
+		http_answer_error(request, reply->status == 404 ? 404 : 500,
+				  reply->status == 404 ? "this run has no artifact of that key"
+						       : "the artifact cannot be read");
+		return;
+	}
+	response = MHD_create_response_from_fd64(reply->size, reply->fd);
+	if (response)
+		add_download_headers(response, request->match.key,
+				     strcmp(reply->kind, "directory") == 0);
+	else
+		(void)close(reply->fd);
+	http_answer(request, 200, response);
+}

@@ -1,0 +1,425 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/http.h"
+
+#include "api/range.h"
+#include "api/upload.h"
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#define HTTP_CONNECTION_MEMORY (32 * KIB) /* request line and headers */
+#define HTTP_IDLE_SEC 120
+#define HTTP_THREAD_STACK (256 * KIB)
+#define HTTP_JSON_MAX (64 * MIB) /* an answer of the scheduler */
+
+struct http_server {
+	struct api *api;
+	struct MHD_Daemon *daemon;
+	bool local;
+};
+
+const char *http_argument(struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
+}
+
+const char *http_header(struct http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+/* ---- answers ---- */
+
+void http_answer(struct http_request *request, unsigned status, struct MHD_Response *response)
+{
+	static const char *const headers[][2] = {
+		{"X-Content-Type-Options", "nosniff"},
+		{"X-Frame-Options", "DENY"},
+		{"Referrer-Policy", "no-referrer"},
+		{"Cross-Origin-Resource-Policy", "same-origin"},
+		{"Cache-Control", "no-store"},
+		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+	};
+
+	request->answered = true;
+	request->result = MHD_NO;
+	if (!response)
+		return; /* out of memory: the connection closes */
+	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
+		if (!MHD_get_response_header(response, headers[i][0]))
+			(void)MHD_add_response_header(response, headers[i][0], headers[i][1]);
+	request->result = MHD_queue_response(request->connection, status, response);
+	MHD_destroy_response(response);
+}
+
+void http_answer_json(struct http_request *request, unsigned status, char *text, size_t size)
+{
+	struct MHD_Response *response =
+		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+
+	if (response)
+		(void)MHD_add_response_header(response, "Content-Type", "application/json");
+	else
+		free(text);
+	if (response && status == 503)
+		(void)MHD_add_response_header(response, "Retry-After", "1");
+	http_answer(request, status, response);
+}
+
+void http_answer_error(struct http_request *request, unsigned status, const char *format, ...)
+{
+	char sentence[ERROR_TEXT_MAX];
+	va_list arguments;
+	json_t *whole;
+	char *text;
+
+	va_start(arguments, format);
+	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+	va_end(arguments);
+	whole = json_pack("{s:s}", "error",
+			  utf8_valid(sentence, strlen(sentence)) ? sentence : "?");
+	text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
+	json_decref(whole);
+	if (text)
+		http_answer_json(request, status, text, strlen(text));
+	else
+		http_answer(request, status, NULL);
+}
+
+void http_answer_lost(struct http_request *request, enum process_role role, int error)
+{
+	http_answer_error(request, 503,
+			  error == -ETIMEDOUT ? "the %s did not answer in time: try again"
+					      : "the %s is away: try again in a moment",
+			  role_name(role));
+}
+
+/* ---- the scheduler ---- */
+
+/* {"error": text} for an answer that came without JSON. */
+static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
+{
+	json_t *whole = json_pack("{s:s}", "error", sentence);
+	char *text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
+
+	json_decref(whole);
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	*ret_size = strlen(text);
+	return 0;
+}
+
+int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
+{
+	struct message *message = message_new(MESSAGE_API_REQUEST, 0);
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	int r;
+
+	if (!message || !reply) {
+		(void)message_free(message);
+		return -ENOMEM;
+	}
+	message_put_u64(message, question->verb);
+	message_put_string(message, question->project);
+	message_put_u64(message, question->run);
+	message_put_string(message, question->step);
+	message_put_string(message, question->ref);
+	message_put_string(message, question->commit);
+	message_put_u64(message, question->after);
+	message_put_u64(message, question->limit);
+	if (question->fd >= 0)
+		message_put_fd(message, question->fd);
+	r = peer_call(api->peers, ROLE_SCHEDULER, message, reply);
+	if (r < 0)
+		return r;
+	if (reply->fd >= 0) {
+		r = lseek(reply->fd, 0, SEEK_SET) < 0
+			    ? -errno
+			    : fd_read_file(reply->fd, HTTP_JSON_MAX, ret_text, ret_size);
+		(void)close(reply->fd);
+	} else {
+		r = wrap_error(reply->text, ret_text, ret_size);
+	}
+	if (r < 0)
+		return r;
+	if (reply->status < 200 || reply->status > 599) {
+		free(*ret_text);
+		return -EPROTO;
+	}
+	return (int)reply->status;
+}
+
+/* ---- requests ---- */
+
+/*
+ * A name that only this host answers to. Behind a rebound DNS name the browser
+ * still sends that name.
+ */
+static bool host_is_local(const char *host)
+{
+	static const char *const names[] = {"localhost", "127.0.0.1", "[::1]"};
+
+	for (size_t i = 0; host && i < ARRAY_SIZE(names); i++) {
+		size_t length = strlen(names[i]);
+		uint64_t port;
+
+		if (strncasecmp(host, names[i], length) != 0)
+			continue;
+		if (!host[length] ||
+		    (host[length] == ':' && parse_number(host + length + 1, &port) == 0))
+			return true;
+	}
+	return false;
+}
+
+struct length_headers {
+	unsigned lengths, encodings;
+};
+
+static enum MHD_Result count_length(void *userdata, enum MHD_ValueKind kind, const char *name,
+				    const char *value)
+{
+	struct length_headers *seen = userdata;
+
+	seen->lengths += strcasecmp(name, "Content-Length") == 0;
+	seen->encodings += strcasecmp(name, "Transfer-Encoding") == 0;
+	return MHD_YES;
+}
+
+/* Answers and returns false when the request may not go on. */
+static bool check_safe(struct http_request *request, const char *method)
+{
+	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+	struct length_headers seen = {0};
+
+	(void)MHD_get_connection_values(request->connection, MHD_HEADER_KIND, count_length, &seen);
+	if (seen.lengths > 1 || seen.encodings > 1 || (seen.lengths && seen.encodings)) {
+		http_answer_error(request, 400,
+				  "the length of the body is given twice: send one "
+				  "Content-Length or one Transfer-Encoding");
+		return false;
+	}
+	if (request->local)
+		return true;
+	if (!host_is_local(http_header(request, "Host"))) {
+		http_answer_error(request, 403,
+				  "this address serves the names localhost, 127.0.0.1 and [::1] "
+				  "only: use one of them");
+		return false;
+	}
+	if (!reads) {
+		http_answer_error(request, 403,
+				  "this address is for reading: use runbookctl, or the unix socket "
+				  "api.sock");
+		return false;
+	}
+	return true;
+}
+
+static bool media_type_is(const char *value, const char *type)
+{
+	size_t length = strlen(type);
+
+	return value && strncasecmp(value, type, length) == 0 &&
+	       (value[length] == '\0' || value[length] == ';' || value[length] == ' ');
+}
+
+static bool check_body(struct http_request *request)
+{
+	const char *length = http_header(request, "Content-Length");
+	const char *type = http_header(request, "Content-Type");
+	bool upload = request->route->body == BODY_UPLOAD;
+	uint64_t limit = upload ? API_UPLOAD_MAX : API_BODY_MAX;
+	uint64_t size = 0;
+
+	if (length && parse_number(length, &size) < 0) {
+		http_answer_error(request, 400, "Content-Length is no number");
+		return false;
+	}
+	if (size > limit) {
+		http_answer_error(request, 413, "the body is larger than %llu bytes",
+				  (unsigned long long)limit);
+		return false;
+	}
+	if (upload)
+		return upload_begin(request);
+	/* a form on a web page can send neither of them */
+	if ((size || http_header(request, "Transfer-Encoding")) &&
+	    !media_type_is(type, "application/json")) {
+		http_answer_error(request, 415, "send Content-Type: application/json");
+		return false;
+	}
+	return true;
+}
+
+static void request_begin(struct http_request *request, const char *method, const char *url)
+{
+	const char *allow = NULL;
+
+	if (!check_safe(request, method))
+		return;
+	switch (route_find(method, url, &request->route, &request->match, &allow)) {
+	case ROUTE_FOUND:
+		if (request->route->body != BODY_NONE)
+			(void)check_body(request);
+		return;
+	case ROUTE_NOT_METHOD: {
+		static const char text[] = "{\"error\":\"this path has another method\"}";
+		struct MHD_Response *response = MHD_create_response_from_buffer(
+			strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
+
+		if (response) {
+			(void)MHD_add_response_header(response, "Allow", allow);
+			(void)MHD_add_response_header(response, "Content-Type", "application/json");
+		}
+		http_answer(request, 405, response);
+		return;
+	}
+	case ROUTE_BAD_NAME:
+		http_answer_error(request, 400, "a part of this path is no valid name");
+		return;
+	default:
+		http_answer_error(request, 404,
+				  "nothing is served at this path: see /api/v1/status");
+	}
+}
+
+/* Take a part of the body. Return: false when it is too long. */
+static bool body_take(struct http_request *request, const char *data, size_t size)
+{
+	char *grown;
+
+	if (request->body_size + size > API_BODY_MAX)
+		return false;
+	grown = realloc(request->body, request->body_size + size + 1);
+	if (!grown)
+		return false;
+	request->body = grown;
+	memcpy(request->body + request->body_size, data, size);
+	request->body_size += size;
+	request->body[request->body_size] = '\0';
+	return true;
+}
+
+static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
+				  const char *url, const char *method, const char *version,
+				  const char *data, size_t *size, void **context)
+{
+	struct http_server *server = userdata;
+	struct http_request *request = *context;
+	bool taken;
+
+	if (!request) {
+		request = calloc(1, sizeof(*request));
+		if (!request)
+			return MHD_NO;
+		request->api = server->api;
+		request->connection = connection;
+		request->local = server->local;
+		request->upload_fd = -1;
+		request->result = MHD_YES;
+		*context = request;
+		request_begin(request, method, url);
+		return request->result;
+	}
+	if (request->answered)
+		return MHD_YES;
+	if (*size > 0) {
+		/* no answer can be queued here: what is too much ends the connection */
+		switch (request->route->body) {
+		case BODY_UPLOAD:
+			taken = upload_take(request, data, *size);
+			break;
+		case BODY_JSON:
+			taken = body_take(request, data, *size);
+			break;
+		default:
+			taken = request->upload_size++ < 64; /* a GET with a body: not looked at */
+			break;
+		}
+		*size = 0;
+		return taken ? MHD_YES : MHD_NO;
+	}
+	request->route->handle(request);
+	return request->result;
+}
+
+static void on_completed(void *userdata, struct MHD_Connection *connection, void **context,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct http_request *request = *context;
+
+	if (!request)
+		return;
+	upload_end(request);
+	free(request->body);
+	free(request);
+	*context = NULL;
+}
+
+/* ---- servers ---- */
+
+static void on_log(void *userdata, const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
+
+static void on_log(void *userdata, const char *format, va_list arguments)
+{
+	char text[512];
+
+	(void)vsnprintf(text, sizeof(text), format, arguments);
+	text[strcspn(text, "\n")] = '\0';
+	log_debug("http: %s", text);
+}
+
+int http_listen(struct api *api, const char *address, int fd, struct http_server **ret_server)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+	struct sockaddr_storage name;
+	socklen_t size = sizeof(name);
+
+	if (!server)
+		return -ENOMEM;
+	if (getsockname(fd, (struct sockaddr *)&name, &size) < 0) {
+		free(server);
+		return -errno;
+	}
+	server->api = api;
+	server->local = name.ss_family == AF_UNIX;
+	server->daemon = MHD_start_daemon(
+		MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL |
+			MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+		MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned)API_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)HTTP_CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned)HTTP_IDLE_SEC, MHD_OPTION_THREAD_STACK_SIZE, (size_t)HTTP_THREAD_STACK,
+		MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END);
+	if (!server->daemon) {
+		log_error("cannot serve %s", address);
+		free(server);
+		return -EIO;
+	}
+	log_info("serving %s%s", address, server->local ? "" : ", for reading");
+	*ret_server = server;
+	return 0;
+}
+
+void http_quiesce(struct http_server *server)
+{
+	int fd = MHD_quiesce_daemon(server->daemon);
+
+	/* its threads go on with what they serve, so the server itself stays */
+	if (fd >= 0)
+		(void)close(fd);
+}

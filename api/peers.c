@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/peers.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <time.h>
+
+enum { LINK_DAEMON, LINK_SCHEDULER, LINK_CACHER, NUM_LINKS };
+
+static const enum process_role link_roles[NUM_LINKS] = {
+	[LINK_DAEMON] = ROLE_DAEMON,
+	[LINK_SCHEDULER] = ROLE_SCHEDULER,
+	[LINK_CACHER] = ROLE_CACHER,
+};
+
+/* One question; lives on the stack of the thread that asks. */
+struct call {
+	struct call *next;
+	enum process_role role;
+	uint64_t serial;
+	struct message *message; /* until the loop's thread has taken it */
+	struct peer_reply *reply;
+	bool done;
+	int result;
+};
+
+struct link {
+	struct channel own;	 /* opened by peers_attach() */
+	struct channel *channel; /* NULL while the peer is away */
+};
+
+struct peers {
+	struct loop *loop;
+	struct loop_file wake; /* an eventfd: there is something to send */
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a call is done, or a peer came or went */
+	struct link links[NUM_LINKS];
+	struct call *calls;
+	uint64_t next_serial;
+};
+
+static struct link *link_of(struct peers *peers, enum process_role role)
+{
+	for (size_t i = 0; i < NUM_LINKS; i++)
+		if (link_roles[i] == role)
+			return &peers->links[i];
+	return NULL;
+}
+
+static void call_finish(struct call *call, int result)
+{
+	call->done = true;
+	call->result = result;
+}
+
+/* ---- the loop's thread ---- */
+
+static void on_wake(struct loop_file *file, uint32_t events)
+{
+	struct peers *peers = container_of(file, struct peers, wake);
+	uint64_t count;
+
+	(void)events;
+	if (read(file->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_warning("cannot read an eventfd: %s, ignoring", strerror(errno));
+	for (;;) {
+		struct message *message = NULL;
+		struct channel *channel = NULL;
+		uint64_t serial = 0;
+		struct call *call;
+		int r;
+
+		(void)pthread_mutex_lock(&peers->lock);
+		for (call = peers->calls; call && !message; call = call->next)
+			if (call->message) {
+				message = TAKE_PTR(call->message);
+				channel = link_of(peers, call->role)->channel;
+				serial = call->serial;
+			}
+		(void)pthread_mutex_unlock(&peers->lock);
+		if (!message)
+			return;
+		/* without the lock: a failing channel calls back into peers_lost() */
+		if (channel) {
+			r = channel_send(channel, message);
+		} else {
+			(void)message_free(message);
+			r = -ENOTCONN;
+		}
+		if (r == 0)
+			continue;
+		(void)pthread_mutex_lock(&peers->lock);
+		for (call = peers->calls; call; call = call->next)
+			if (call->serial == serial && !call->done)
+				call_finish(call, r);
+		(void)pthread_cond_broadcast(&peers->changed);
+		(void)pthread_mutex_unlock(&peers->lock);
+	}
+}
+
+/* Optional fields in the order that the table gives them. */
+static int reply_read(struct message *message, struct peer_reply *reply)
+{
+	const char *text;
+
+	reply->fd = -1;
+	switch (message->type) {
+	case MESSAGE_API_ANSWER:
+		reply->status = message_get_u64(message);
+		if (message->n_fds)
+			reply->fd = message_get_fd(message);
+		text = message->offset < message->length
+			       ? message_get_string(message, PEER_TEXT_MAX)
+			       : "";
+		memcpy(reply->text, text, strlen(text) + 1);
+		break;
+	case MESSAGE_ARTIFACT_LISTED:
+		reply->status = message_get_u64(message);
+		if (message->n_fds)
+			reply->fd = message_get_fd(message);
+		break;
+	case MESSAGE_ARTIFACT_OPENED:
+		reply->status = message_get_u64(message);
+		text = message_get_string(message, sizeof(reply->kind) - 1);
+		memcpy(reply->kind, text, strlen(text) + 1);
+		reply->size = message_get_u64(message);
+		if (message->n_fds)
+			reply->fd = message_get_fd(message);
+		break;
+	case MESSAGE_RELOADED:
+		text = message_get_string(message, PEER_TEXT_MAX);
+		memcpy(reply->text, text, strlen(text) + 1);
+		reply->status = *text ? 400 : 200;
+		break;
+	default:
+		return -EBADMSG;
+	}
+	if (message_end(message) == 0)
+		return 0;
+	if (reply->fd >= 0)
+		(void)close(reply->fd);
+	return -EBADMSG;
+}
+
+int peers_answer(struct peers *peers, struct message *message)
+{
+	struct peer_reply *reply = calloc(1, sizeof(*reply));
+	struct call *call;
+	int r = reply ? reply_read(message, reply) : -ENOMEM;
+
+	if (r == 0) {
+		(void)pthread_mutex_lock(&peers->lock);
+		for (call = peers->calls; call; call = call->next)
+			if (call->serial == message->serial && !call->done && !call->message) {
+				*call->reply = *reply;
+				reply->fd = -1;
+				call_finish(call, 0);
+				break;
+			}
+		(void)pthread_cond_broadcast(&peers->changed);
+		(void)pthread_mutex_unlock(&peers->lock);
+		if (reply->fd >= 0) /* who asked has stopped waiting */
+			(void)close(reply->fd);
+	}
+	free(reply);
+	return r;
+}
+
+void peers_adopt(struct peers *peers, enum process_role role, struct channel *channel)
+{
+	(void)pthread_mutex_lock(&peers->lock);
+	link_of(peers, role)->channel = channel;
+	(void)pthread_cond_broadcast(&peers->changed);
+	(void)pthread_mutex_unlock(&peers->lock);
+}
+
+void peers_lost(struct peers *peers, enum process_role role)
+{
+	(void)pthread_mutex_lock(&peers->lock);
+	link_of(peers, role)->channel = NULL;
+	for (struct call *call = peers->calls; call; call = call->next)
+		if (call->role == role && !call->done && !call->message)
+			call_finish(call, -ENOTCONN);
+	(void)pthread_cond_broadcast(&peers->changed);
+	(void)pthread_mutex_unlock(&peers->lock);
+}
+
+static void link_closed(struct channel *channel)
+{
+	log_info("the %s is away", role_name(channel->peer));
+	peers_lost(channel->userdata, channel->peer);
+}
+
+int peers_attach(struct peers *peers, enum process_role role, int fd,
+		 const struct message_handler *handlers, size_t n_handlers)
+{
+	struct link *link = link_of(peers, role);
+	int r;
+
+	if (link->own.open) {
+		channel_close(&link->own);
+		peers_lost(peers, role);
+	}
+	r = channel_open(&link->own, peers->loop, fd, ROLE_API, role, handlers, n_handlers,
+			 link_closed, peers);
+	if (r == 0)
+		peers_adopt(peers, role, &link->own);
+	return r;
+}
+
+int peers_new(struct loop *loop, struct peers **ret_peers)
+{
+	struct peers *peers = calloc(1, sizeof(*peers));
+	pthread_condattr_t attributes;
+	int fd, r;
+
+	if (!peers)
+		return -ENOMEM;
+	peers->loop = loop;
+	peers->wake = LOOP_FILE_NULL;
+	peers->next_serial = 1;
+	(void)pthread_mutex_init(&peers->lock, NULL);
+	(void)pthread_condattr_init(&attributes);
+	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&peers->changed, &attributes);
+	(void)pthread_condattr_destroy(&attributes);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = fd < 0 ? -errno : loop_add(loop, &peers->wake, fd, EPOLLIN, on_wake);
+	if (r < 0) {
+		if (fd >= 0)
+			(void)close(fd);
+		free(peers);
+		return r;
+	}
+	*ret_peers = peers;
+	return 0;
+}
+
+struct peers *peers_free(struct peers *peers)
+{
+	if (!peers)
+		return NULL;
+	for (size_t i = 0; i < NUM_LINKS; i++)
+		channel_close(&peers->links[i].own);
+	loop_remove(&peers->wake);
+	(void)close(peers->wake.fd);
+	(void)pthread_cond_destroy(&peers->changed);
+	(void)pthread_mutex_destroy(&peers->lock);
+	free(peers);
+	return NULL;
+}
+
+/* ---- other threads ---- */
+
+static struct timespec timespec_at(uint64_t usec)
+{
+	return (struct timespec){.tv_sec = (time_t)(usec / USEC_PER_SEC),
+				 .tv_nsec = (long)(usec % USEC_PER_SEC) * 1000};
+}
+
+static void call_remove(struct peers *peers, struct call *call)
+{
+	struct call **place = &peers->calls;
+
+	while (*place != call)
+		place = &(*place)->next;
+	*place = call->next;
+	call->message = message_free(call->message);
+}
+
+int peer_call(struct peers *peers, enum process_role role, struct message *message,
+	      struct peer_reply *ret_reply)
+{
+	struct timespec patience = timespec_at(now_usec() + PEER_PATIENCE_USEC);
+	struct timespec deadline = timespec_at(now_usec() + PEER_DEADLINE_USEC);
+	struct call call = {.role = role, .message = message, .reply = ret_reply};
+	const uint64_t one = 1;
+	int r = 0;
+
+	*ret_reply = (struct peer_reply){.fd = -1};
+	if (!message)
+		return -ENOMEM;
+	(void)pthread_mutex_lock(&peers->lock);
+	while (!link_of(peers, role)->channel && r == 0)
+		r = pthread_cond_timedwait(&peers->changed, &peers->lock, &patience);
+	if (!link_of(peers, role)->channel) {
+		(void)pthread_mutex_unlock(&peers->lock);
+		(void)message_free(message);
+		return -ENOTCONN;
+	}
+	call.serial = message->serial = peers->next_serial++;
+	call.next = peers->calls;
+	peers->calls = &call;
+	if (write(peers->wake.fd, &one, sizeof(one)) < 0)
+		log_warning("cannot wake the loop: %s", strerror(errno));
+	r = 0;
+	while (!call.done && r == 0)
+		r = pthread_cond_timedwait(&peers->changed, &peers->lock, &deadline);
+	call_remove(peers, &call);
+	r = call.done ? call.result : -ETIMEDOUT;
+	(void)pthread_mutex_unlock(&peers->lock);
+	return r;
+}
+
+bool peer_connected(struct peers *peers, enum process_role role)
+{
+	bool connected;
+
+	(void)pthread_mutex_lock(&peers->lock);
+	connected = link_of(peers, role)->channel != NULL;
+	(void)pthread_mutex_unlock(&peers->lock);
+	return connected;
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef API_ROUTES_H
+#define API_ROUTES_H
+
+/*
+ * DOC: What can be asked
+ *
+ * One table: method, path, the scheduler's verb where there is one, and who
+ * answers. A path is matched part by part; parts in braces are checked as the
+ * names they are, so what reaches a handler is valid.
+ */
+
+#include "common/limits.h"
+#include "common/message_table.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct http_request;
+
+/** struct route_match - the named parts of a path */
+struct route_match {
+	char project[PROJECT_NAME_MAX + 1];
+	uint64_t run;
+	char slug[STEP_SLUG_MAX + 1];
+	char key[ARTIFACT_KEY_MAX + 1];
+};
+
+enum route_body {
+	BODY_NONE,   /* a GET */
+	BODY_JSON,   /* a small object, may be absent */
+	BODY_UPLOAD, /* streamed into a file */
+};
+
+/**
+ * struct route - one line of the table
+ * @handle: answers @request; called once its body is there
+ */
+struct route {
+	const char *method;
+	const char *pattern;
+	enum route_body body;
+	enum api_verb verb;
+	void (*handle)(struct http_request *request);
+};
+
+enum route_outcome {
+	ROUTE_FOUND = 0,
+	ROUTE_NOT_FOUND = 1,  /* 404 */
+	ROUTE_NOT_METHOD = 2, /* 405: the path exists for another method */
+	ROUTE_BAD_NAME = 3,   /* 400: a part of the path is no valid name */
+};
+
+/**
+ * route_match() - match a path against one pattern
+ *
+ * Return: ROUTE_FOUND, ROUTE_NOT_FOUND or ROUTE_BAD_NAME.
+ */
+enum route_outcome route_match(const char *pattern, const char *path,
+			       struct route_match *ret_match);
+
+/**
+ * route_find() - the line for @method and @path; HEAD is served as GET
+ * @ret_allow: on ROUTE_NOT_METHOD, the method that it has
+ */
+enum route_outcome route_find(const char *method, const char *path, const struct route **ret_route,
+			      struct route_match *ret_match, const char **ret_allow);
+
+#endif

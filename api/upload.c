@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/upload.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statvfs.h>
+
+#define MEMORY_UPLOAD_MAX (256 * MIB) /* when no directory takes it */
+
+static atomic_uint uploads_now;
+
+/* A file without a name on disk, or one in memory. Return: fd or -errno. */
+static int upload_open(const struct api *api)
+{
+	int fd = -1;
+
+	if (api->upload_fd >= 0)
+		fd = openat(api->upload_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fd = memfd_create("upload", MFD_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool upload_begin(struct http_request *request)
+{
+	if (atomic_fetch_add(&uploads_now, 1) >= UPLOADS_AT_ONCE) {
+		atomic_fetch_sub(&uploads_now, 1);
+		http_answer_error(request, 503,
+				  "%u working copies are being uploaded already: try again",
+				  UPLOADS_AT_ONCE);
+		return false;
+	}
+	request->uploading = true;
+	request->upload_fd = upload_open(request->api);
+	if (request->upload_fd < 0) {
+		http_answer_error(request, 503, "no room for an upload: %s",
+				  strerror(-request->upload_fd));
+		return false;
+	}
+	return true;
+}
+
+/* A hundredth of the file system is kept: deleting may need it. */
+static bool room_left(int fd)
+{
+	struct statvfs status;
+
+	return fstatvfs(fd, &status) < 0 || status.f_bavail >= status.f_blocks / 100;
+}
+
+bool upload_take(struct http_request *request, const char *data, size_t size)
+{
+	uint64_t limit = request->api->upload_fd >= 0 ? API_UPLOAD_MAX : MEMORY_UPLOAD_MAX;
+	uint64_t before = request->upload_size;
+	int r;
+
+	if (before + size > limit)
+		return false;
+	if ((before + size) / MIB != before / MIB && !room_left(request->upload_fd)) {
+		log_warning("an upload was refused: no room in the state directory");
+		return false;
+	}
+	r = fd_write_all(request->upload_fd, data, size);
+	if (r < 0) {
+		log_warning("an upload cannot be kept: %s", strerror(-r));
+		return false;
+	}
+	request->upload_size += size;
+	return true;
+}
+
+void upload_end(struct http_request *request)
+{
+	if (request->uploading)
+		atomic_fetch_sub(&uploads_now, 1);
+	request->uploading = false;
+	if (request->upload_fd >= 0)
+		(void)close(request->upload_fd);
+	request->upload_fd = -1;
+}
+
+void upload_run(struct http_request *request)
+{
+	const char *project = http_argument(request, "project");
+	const char *ref = http_argument(request, "ref");
+	const char *commit = http_argument(request, "commit");
+	struct question question = {
+		.verb = request->route->verb,
+		.project = project,
+		.ref = ref,
+		.commit = commit,
+		.fd = request->upload_fd,
+	};
+	char *text;
+	size_t size;
+	int status;
+
+	if (project && *project && !project_name_valid(project)) {
+		http_answer_error(request, 400, "project= is no name of a project");
+		return;
+	}
+	if (ref && (strlen(ref) > REF_NAME_MAX || !text_printable(ref))) {
+		http_answer_error(request, 400, "ref= is no name of a branch or tag");
+		return;
+	}
+	if (commit && *commit && !commit_valid(commit)) {
+		http_answer_error(request, 400, "commit= takes 40 or 64 hex digits");
+		return;
+	}
+	if (request->upload_size == 0 || lseek(request->upload_fd, 0, SEEK_SET) < 0) {
+		http_answer_error(request, 400, "send a tar archive of a working copy as the body");
+		return;
+	}
+	status = api_ask(request->api, &question, &text, &size);
+	if (status < 0)
+		http_answer_lost(request, ROLE_SCHEDULER, status);
+	else
+		http_answer_json(request, (unsigned)status, text, size);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef API_UPLOAD_H
+#define API_UPLOAD_H
+
+/* Working copies that people send: streamed into a file without a name. */
+
+#include "api/http.h"
+
+#define UPLOADS_AT_ONCE 4u
+
+/** upload_begin() - make room for a body; answers and returns false when there is none */
+bool upload_begin(struct http_request *request);
+/** upload_take() - append. Return: false when it is too long or cannot be kept. */
+bool upload_take(struct http_request *request, const char *data, size_t size);
+/** upload_end() - give everything back; no-op without an upload */
+void upload_end(struct http_request *request);
+/** upload_run() - the body is there: ask the scheduler for a run of it */
+void upload_run(struct http_request *request);
+
+#endif

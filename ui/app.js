@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+"use strict";
+// Everything that came from a repository or a forge is set by textContent: it
+// is never markup here.
+
+const api = "/api/v1";
+const final = new Set(["succeeded", "failed", "errored", "cancelled", "skipped"]);
+const logCharacters = 2000000; // what a page shows; the rest is in the file
+const find = (id) => document.getElementById(id);
+
+function element(name, className, text) {
+  const made = document.createElement(name);
+  if (className) made.className = className;
+  if (text !== undefined && text !== null) made.textContent = text;
+  return made;
+}
+
+async function get(path) {
+  const response = await fetch(api + path, { cache: "no-store" });
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error || response.statusText);
+  return answer;
+}
+
+function say(text) {
+  find("message").textContent = text;
+  find("message").hidden = !text;
+}
+
+function setState(node, state) {
+  node.className = "state " + (/^[a-z]+$/.test(state) ? state : "");
+  node.textContent = state;
+}
+
+function ago(usec) {
+  return usec ? new Date(usec / 1000).toLocaleString() : "";
+}
+
+function took(from, to) {
+  if (!from) return "";
+  const seconds = Math.max(0, ((to || Date.now() * 1000) - from) / 1e6);
+  if (seconds < 10) return seconds.toFixed(1) + " s";
+  if (seconds < 60) return Math.round(seconds) + " s";
+  if (seconds < 3600) return Math.floor(seconds / 60) + " min " + Math.round(seconds % 60) + " s";
+  return Math.floor(seconds / 3600) + " h " + Math.floor((seconds % 3600) / 60) + " min";
+}
+
+function shortRef(ref) {
+  return (ref || "").replace(/^refs\/(heads|tags)\//, "");
+}
+
+// ---- list of runs ----
+
+function runRow(run) {
+  const row = document.createElement("tr");
+  const number = document.createElement("td");
+  const link = element("a", "", "#" + run.id);
+  link.href = "/runs/" + Number(run.id);
+  number.append(link);
+  const state = document.createElement("td");
+  const dot = element("span");
+  setState(dot, run.state);
+  state.append(dot);
+  row.append(number, state, element("td", "", run.project), element("td", "", run.title || run.event),
+    element("td", "", shortRef(run.ref)), element("td", "mono", (run.commit || "").slice(0, 10)),
+    element("td", "", ago(run.started_usec || run.created_usec)),
+    element("td", "", took(run.started_usec, run.ended_usec)));
+  return row;
+}
+
+let before = 0;
+
+async function showRuns(more) {
+  const page = await get("/runs?limit=50" + (more && before ? "&before=" + before : ""));
+  const rows = page.runs.map(runRow);
+  if (more) find("run-rows").append(...rows);
+  else find("run-rows").replaceChildren(...rows);
+  before = page.next || 0;
+  find("older").hidden = !before;
+  find("runs").hidden = false;
+  say(page.runs.length || more ? "" : "No runs yet. Push a commit, or: runbookctl trigger PROJECT");
+}
+
+async function keepRuns() {
+  let older = false;
+  find("older").addEventListener("click", () => {
+    older = true; // the list is being read: do not pull it away
+    showRuns(true).catch((error) => say(error.message));
+  });
+  for (;;) {
+    if (!older && !document.hidden) await showRuns(false).catch((error) => say(error.message));
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+  }
+}
+
+// ---- one run ----
+
+const view = { run: 0, steps: [], chosen: null, reader: null, followed: "" };
+
+function drawSteps() {
+  const items = view.steps.map((step) => {
+    const item = document.createElement("li");
+    const button = element("button");
+    button.type = "button";
+    button.setAttribute("aria-current", String(step.slug === view.chosen));
+    button.append(element("span", "name", step.name));
+    const more = element("span", "more");
+    const state = element("span");
+    setState(state, step.state);
+    more.append(state, element("span", "muted", took(step.started_usec, step.ended_usec)));
+    button.append(more);
+    if (step.reason) button.append(element("span", "muted", step.reason));
+    button.addEventListener("click", () => choose(step.slug));
+    item.append(button);
+    return item;
+  });
+  find("steps").replaceChildren(...items);
+}
+
+async function refreshRun() {
+  const run = await get("/runs/" + view.run);
+  setState(find("run-state"), run.state);
+  document.title = "#" + run.id + " " + run.state + " · runbookd";
+  find("run-title").textContent = "#" + run.id + " " + (run.title || run.event);
+  find("run-facts").textContent = [run.project, shortRef(run.ref), (run.commit || "").slice(0, 10), run.actor,
+    ago(run.started_usec || run.created_usec), took(run.started_usec, run.ended_usec)].filter(Boolean).join(" · ");
+  find("run-reason").textContent = run.reason || "";
+  find("run-reason").hidden = !run.reason;
+  view.steps = run.steps || [];
+  find("run").hidden = false;
+  if (!view.chosen && view.steps.length) {
+    const wanted = view.steps.find((step) => step.state === "failed" || step.state === "errored") ||
+      view.steps.find((step) => step.state === "running") || view.steps[0];
+    choose(wanted.slug);
+  }
+  drawSteps();
+  followLog();
+  return run;
+}
+
+function choose(slug) {
+  view.chosen = slug;
+  drawSteps();
+  followLog();
+}
+
+// Stream the chosen step's log into the page. Terminal colours are left out,
+// other control characters are shown as the symbols that Unicode has for them.
+async function followLog() {
+  const step = view.steps.find((item) => item.slug === view.chosen);
+  if (!step) return;
+  const key = step.slug + "." + step.attempt;
+  find("log-title").textContent = step.name;
+  if (key === view.followed) return;
+  view.followed = key;
+  if (view.reader) view.reader.abort();
+  const log = find("log");
+  log.replaceChildren();
+  if (!step.attempt && final.has(step.state)) {
+    log.textContent = step.reason || "This step did not run.";
+    return;
+  }
+  const stop = view.reader = new AbortController();
+  const decoder = new TextDecoder();
+  let shown = 0;
+  let held = "";
+  try {
+    const response = await fetch(api + "/runs/" + view.run + "/steps/" + encodeURIComponent(step.slug) +
+      "/log?follow=1" + (step.attempt ? "&attempt=" + Number(step.attempt) : ""), { signal: stop.signal });
+    if (!response.ok) throw new Error((await response.json()).error);
+    const reader = response.body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      let text = held + (done ? decoder.decode() : decoder.decode(value, { stream: true }));
+      const cut = done ? -1 : text.search(/\x1b(\[[0-9;:?]*)?$/); // an escape that is not whole yet
+      held = cut >= 0 ? text.slice(cut, cut + 64) : "";
+      text = (cut >= 0 ? text.slice(0, cut) : text)
+        .replace(/\x1b\[[0-9;:?]*[A-Za-z]/g, "").replace(/\r\n/g, "\n")
+        .replace(/[\x00-\x08\x0b-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)));
+      const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
+      shown += text.length;
+      log.append(text);
+      while (shown > logCharacters && log.firstChild !== log.lastChild) {
+        shown -= log.firstChild.length;
+        log.firstChild.remove();
+      }
+      if (atEnd) log.scrollTop = log.scrollHeight;
+      if (done) return;
+    }
+  } catch (error) {
+    if (!stop.signal.aborted) log.append("\n[" + error.message + "]\n");
+  }
+}
+
+async function keepRun(id) {
+  view.run = id;
+  const run = await refreshRun();
+  const events = new EventSource(api + "/runs/" + id + "/events");
+  let planned = 0;
+  const soon = () => { // many events, one question
+    if (!planned) planned = setTimeout(() => {
+      planned = 0;
+      refreshRun().then(() => say(""), (error) => say(error.message));
+    }, 150);
+  };
+  events.addEventListener("state", soon);
+  events.addEventListener("end", () => { events.close(); soon(); });
+  events.addEventListener("error", () => say("Connection lost, trying again …"));
+  events.addEventListener("open", () => say(""));
+  if (final.has(run.state)) return;
+  const timer = setInterval(() => {
+    drawSteps();
+    if (final.has(find("run-state").textContent)) clearInterval(timer);
+  }, 1000);
+}
+
+get("/status").then((status) => {
+  find("status").textContent = "version " + status.version;
+}, () => {});
+const place = location.pathname.match(/^\/runs\/([0-9]+)$/);
+(place ? keepRun(Number(place[1])) : keepRuns()).catch((error) => say(error.message));
