@@ -32,6 +32,7 @@ struct daemon {
 	int api_socket; /* run/runbookd/api.sock, always there */
 
 	struct child children[CHILD_NUM];
+	struct sandbox_host *sandbox_host;
 	struct step_table *steps;
 
 	bool ready;

@@ -10,6 +10,7 @@
 #include "common/isolation.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
+#include "daemon/sandboxes.h"
 #include "daemon/state_dirs.h"
 
 #include <errno.h>
@@ -32,17 +33,6 @@ static const char usage[] =
 	"  --version       print the version and exit\n"
 	"\n"
 	"SIGHUP reads the configuration again. See runbookd(8) and runbookd.conf(5).\n";
-
-static const struct sandbox_ops sandbox_library = {
-	.host_new = sandbox_host_new,
-	.host_free = sandbox_host_free,
-	.host_warning = sandbox_host_warning,
-	.host_sweep = sandbox_host_sweep,
-	.start = sandbox_start,
-	.signal = sandbox_signal,
-	.kill = sandbox_kill,
-	.finish = sandbox_finish,
-};
 
 struct arguments {
 	const char *root;
@@ -167,9 +157,10 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 		return error_errno(error, -r, "cannot make the event loop");
 	if (daemon_reload(daemon, error) < 0 || open_api_socket(daemon, error) < 0)
 		return -error->number;
-	/* before the children: the sandboxes' cgroup may move this process into a leaf of its own,
-	 * and children are born where their parent is */
-	if (steps_new(daemon, &sandbox_library, &daemon->steps, error) < 0)
+	/* before the children: this process may move into a leaf of its cgroup, and children are
+	 * born where their parent is */
+	if (sandboxes_prepare(daemon, &daemon->sandbox_host, error) < 0 ||
+	    steps_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->steps, error) < 0)
 		return -error->number;
 	children_start(daemon);
 	return 0;
@@ -178,6 +169,8 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 static void daemon_end(struct daemon *daemon)
 {
 	daemon->steps = steps_free(daemon->steps);
+	if (daemon->sandbox_host)
+		daemon->sandbox_host = sandbox_host_free(daemon->sandbox_host);
 	listener_set_close(&daemon->webhook_listeners);
 	listener_set_close(&daemon->api_listeners);
 	if (daemon->api_socket >= 0)

@@ -573,68 +573,22 @@ size_t steps_unacknowledged(const struct step_table *table)
 
 /* ---- life ---- */
 
-/* Two instances side by side must not sweep each other's steps away. */
-static void cgroup_name(const struct paths *paths, char *out, size_t size)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (const char *at = paths->root; *at; at++)
-		hash = (hash ^ (unsigned char)*at) * 16777619u;
-	if (paths->root[0] == '\0')
-		(void)snprintf(out, size, "runbookd-steps");
-	else
-		(void)snprintf(out, size, "runbookd-steps-%08x", hash);
-}
-
-static int host_prepare(struct step_table *table, struct error *error)
-{
-	const struct daemon *daemon = table->daemon;
-	char init_path[PATH_MAX], cacher_path[PATH_MAX], cgroup[64];
-	struct sandbox_host_options options = {
-		.state_dir = daemon->paths.lib,
-		.init_path = init_path,
-		.cacher_path = cacher_path,
-		.cgroup_name = cgroup,
-		.limits = (enum sandbox_limits_policy)daemon->config->limits,
-	};
-	struct error ignored = ERROR_INIT;
-	const char *warning;
-
-	cgroup_name(&daemon->paths, cgroup, sizeof(cgroup));
-	if (daemon->config->dns.n_items > 0)
-		options.dns_servers = (const char *const *)daemon->config->dns.items;
-	if (daemon_program_find("runbook-init", init_path, error) < 0)
-		return -error->number;
-	if (daemon_program_find("cacher", cacher_path, &ignored) < 0) {
-		log_warning("steps will have no cacher: %s", ignored.text);
-		options.cacher_path = NULL;
-	}
-	if (table->ops->host_new(&table->host, &options, error) < 0)
-		return error_wrap(error, "cannot prepare this host for sandboxes");
-	warning = table->ops->host_warning(table->host);
-	if (warning)
-		log_warning("%s", warning);
-	if (table->ops->host_sweep(table->host, &ignored) < 0)
-		log_warning("cannot remove what an earlier instance left: %s", ignored.text);
-	step_setup_sweep(&daemon->paths);
-	return 0;
-}
-
-int steps_new(struct daemon *daemon, const struct sandbox_ops *ops, struct step_table **ret_table,
-	      struct error *error)
+int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
+	      struct step_table **ret_table, struct error *error)
 {
 	struct step_table *table = calloc(1, sizeof(*table));
 
 	if (!table)
 		return error_set(error, ENOMEM, "out of memory");
 	table->daemon = daemon;
+	table->host = host;
 	table->ops = ops;
 	table->start_timer = LOOP_TIMER_NULL;
-	if (log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0 ||
-	    host_prepare(table, error) < 0) {
-		(void)steps_free(table);
+	if (log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0) {
+		free(table);
 		return -error->number;
 	}
+	step_setup_sweep(&daemon->paths);
 	*ret_table = table;
 	return 0;
 }
@@ -651,8 +605,6 @@ struct step_table *steps_free(struct step_table *table)
 	}
 	loop_timer_cancel(&table->start_timer);
 	table->pump = log_pump_free(table->pump);
-	if (table->host)
-		table->host = table->ops->host_free(table->host);
 	order_set_done(&table->known);
 	free(table);
 	return NULL;

@@ -31,13 +31,8 @@
 struct daemon;
 struct step_table;
 
-/** struct sandbox_ops - the sandbox library as the steps use it; tests put their own in */
+/** struct sandbox_ops - what steps use of the sandbox library; tests put their own in */
 struct sandbox_ops {
-	int (*host_new)(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
-			struct error *error);
-	struct sandbox_host *(*host_free)(struct sandbox_host *host);
-	const char *(*host_warning)(const struct sandbox_host *host);
-	int (*host_sweep)(struct sandbox_host *host, struct error *error);
 	int (*start)(struct sandbox_host *host, const struct sandbox_request *request,
 		     struct sandbox *ret_sandbox, struct error *error);
 	int (*signal)(struct sandbox *sandbox, int signal_number);
@@ -62,9 +57,14 @@ struct step_order {
 	int payload_fd;
 };
 
-/** steps_new() - prepare the host for sandboxes. Return: 0 or -errno with @error. */
-int steps_new(struct daemon *daemon, const struct sandbox_ops *ops, struct step_table **ret_table,
-	      struct error *error);
+/**
+ * steps_new() - an empty table
+ * @host: prepared by sandboxes_prepare(); not owned
+ *
+ * Return: 0 or -errno with @error.
+ */
+int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
+	      struct step_table **ret_table, struct error *error);
 /** steps_free() - when nothing runs any more. NULL is fine. Return: NULL. */
 struct step_table *steps_free(struct step_table *table);
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/sandboxes.h"
+
+#include "common/log.h"
+#include "daemon/daemon.h"
+
+#include <stdio.h>
+
+const struct sandbox_ops sandboxes_library = {
+	.start = sandbox_start,
+	.signal = sandbox_signal,
+	.kill = sandbox_kill,
+	.finish = sandbox_finish,
+};
+
+/* Two instances side by side must not sweep each other's steps away. */
+static void cgroup_name(const struct paths *paths, char *out, size_t size)
+{
+	uint32_t hash = 2166136261u; /* FNV-1a */
+
+	for (const char *at = paths->root; *at; at++)
+		hash = (hash ^ (unsigned char)*at) * 16777619u;
+	if (paths->root[0] == '\0')
+		(void)snprintf(out, size, "runbookd-steps");
+	else
+		(void)snprintf(out, size, "runbookd-steps-%08x", hash);
+}
+
+int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_host,
+		      struct error *error)
+{
+	struct sandbox_host *host;
+	char init_path[PATH_MAX], cacher_path[PATH_MAX], cgroup[64];
+	struct sandbox_host_options options = {
+		.state_dir = daemon->paths.lib,
+		.init_path = init_path,
+		.cacher_path = cacher_path,
+		.cgroup_name = cgroup,
+		.limits = (enum sandbox_limits_policy)daemon->config->limits,
+	};
+	struct error ignored = ERROR_INIT;
+	const char *warning;
+
+	cgroup_name(&daemon->paths, cgroup, sizeof(cgroup));
+	if (daemon->config->dns.n_items > 0)
+		options.dns_servers = (const char *const *)daemon->config->dns.items;
+	if (daemon_program_find("runbook-init", init_path, error) < 0)
+		return -error->number;
+	if (daemon_program_find("cacher", cacher_path, &ignored) < 0) {
+		log_warning("steps will have no cacher: %s", ignored.text);
+		options.cacher_path = NULL;
+	}
+	if (sandbox_host_new(&host, &options, error) < 0)
+		return error_wrap(error, "cannot prepare this host for sandboxes");
+	warning = sandbox_host_warning(host);
+	if (warning)
+		log_warning("%s", warning);
+	if (sandbox_host_sweep(host, &ignored) < 0)
+		log_warning("cannot remove what an earlier instance left: %s", ignored.text);
+	*ret_host = host;
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_SANDBOXES_H
+#define DAEMON_SANDBOXES_H
+
+/* The sandbox library, set up from the daemon's paths and configuration. */
+
+#include "daemon/step.h"
+
+extern const struct sandbox_ops sandboxes_library;
+
+/**
+ * sandboxes_prepare() - compile filters, find runbook-init, sweep old remains
+ *
+ * May move this process into a leaf of its own cgroup: call it before children
+ * are started. Return: 0 or -errno with @error; sandbox_host_free() the result.
+ */
+int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_host,
+		      struct error *error);
+
+#endif

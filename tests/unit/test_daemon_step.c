@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The life of steps, with a scheduler and a cacher that are descriptors of this
+ * test, and a sandbox library that builds nothing.
+ */
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/step_payload.h"
+#include "daemon/daemon.h"
+#include "daemon/requests.h"
+#include "daemon/state_dirs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define FAKES_MAX 64
+
+/* ---- a sandbox library that builds nothing ---- */
+
+struct fake_sandbox {
+	char id[CONTAINER_ID_MAX];
+	char workspace[PATH_MAX];
+	size_t n_binds;
+	int stdout_fd, stderr_fd, status_fd;
+	int signals[4];
+	size_t n_signals;
+	bool killed, finished;
+	struct sandbox_outcome outcome;
+};
+
+static struct {
+	struct fake_sandbox sandboxes[FAKES_MAX];
+	size_t n_sandboxes;
+	bool refuse;
+} fake;
+
+static int fake_start(struct sandbox_host *host, const struct sandbox_request *request,
+		      struct sandbox *ret_sandbox, struct error *error)
+{
+	struct fake_sandbox *sandbox = &fake.sandboxes[fake.n_sandboxes];
+	int status[2];
+
+	if (fake.refuse)
+		return error_set(error, EPERM, "the fake refuses");
+	fake.n_sandboxes++;
+	assert_int_equal(pipe2(status, O_CLOEXEC), 0);
+	memset(sandbox, 0, sizeof(*sandbox));
+	(void)snprintf(sandbox->id, sizeof(sandbox->id), "%s", request->id);
+	(void)snprintf(sandbox->workspace, sizeof(sandbox->workspace), "%s", request->workspace);
+	sandbox->n_binds = request->n_binds;
+	sandbox->stdout_fd = fcntl(request->stdout_fd, F_DUPFD_CLOEXEC, 3);
+	sandbox->stderr_fd = fcntl(request->stderr_fd, F_DUPFD_CLOEXEC, 3);
+	sandbox->status_fd = status[1];
+	*ret_sandbox = (struct sandbox){
+		.pid = (pid_t)fake.n_sandboxes,
+		.pidfd = -1,
+		.status_fd = status[0],
+		.private = (struct sandbox_private *)sandbox,
+	};
+	return 0;
+}
+
+static void fake_close(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static int fake_signal(struct sandbox *sandbox, int signal_number)
+{
+	struct fake_sandbox *self = (struct fake_sandbox *)sandbox->private;
+
+	self->signals[self->n_signals++] = signal_number;
+	return 0;
+}
+
+static int fake_kill(struct sandbox *sandbox)
+{
+	struct fake_sandbox *self = (struct fake_sandbox *)sandbox->private;
+
+	self->killed = true;
+	self->outcome = (struct sandbox_outcome){.how = SANDBOX_LOST};
+	fake_close(&self->stdout_fd);
+	fake_close(&self->stderr_fd);
+	fake_close(&self->status_fd);
+	return 0;
+}
+
+static int fake_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		       struct error *error)
+{
+	struct fake_sandbox *self = (struct fake_sandbox *)sandbox->private;
+
+	assert_false(self->finished);
+	self->finished = true;
+	(void)close(sandbox->status_fd);
+	*ret_outcome = self->outcome;
+	return 0;
+}
+
+static const struct sandbox_ops fake_ops = {
+	.start = fake_start,
+	.signal = fake_signal,
+	.kill = fake_kill,
+	.finish = fake_finish,
+};
+
+static void fake_end(struct fake_sandbox *sandbox, enum sandbox_exit how, int code)
+{
+	sandbox->outcome.how = how;
+	sandbox->outcome.code = code;
+	fake_close(&sandbox->stdout_fd);
+	fake_close(&sandbox->stderr_fd);
+	fake_close(&sandbox->status_fd);
+}
+
+/* ---- the daemon, in a thread of its own ---- */
+
+struct call {
+	void (*function)(void *argument);
+	void *argument;
+	sem_t done;
+};
+
+static struct {
+	char root[64];
+	struct daemon daemon;
+	pthread_t thread;
+	int call_pipe[2];
+	struct loop_file call_file;
+	int scheduler_fd, cacher_fd; /* the other ends, ours */
+} house;
+
+static void serve_call(struct loop_file *file, uint32_t events)
+{
+	struct call *call;
+
+	assert_int_equal(read(file->fd, &call, sizeof(call)), sizeof(call));
+	call->function(call->argument);
+	(void)sem_post(&call->done);
+}
+
+/* Run @function where the loop runs. */
+static void house_call(void (*function)(void *argument), void *argument)
+{
+	struct call call = {.function = function, .argument = argument};
+	struct call *pointer = &call;
+
+	(void)sem_init(&call.done, 0, 0);
+	assert_int_equal(write(house.call_pipe[1], &pointer, sizeof(pointer)), sizeof(pointer));
+	while (sem_wait(&call.done) < 0)
+		;
+	(void)sem_destroy(&call.done);
+}
+
+static void *house_run(void *started)
+{
+	struct error error = ERROR_INIT;
+
+	/* io_uring wants to be used by the thread that made it */
+	assert_int_equal(loop_new(&house.daemon.loop), 0);
+	assert_int_equal(steps_new(&house.daemon, NULL, &fake_ops, &house.daemon.steps, &error), 0);
+	assert_int_equal(loop_add(house.daemon.loop, &house.call_file, house.call_pipe[0], EPOLLIN,
+				  serve_call),
+			 0);
+	(void)sem_post(started);
+	(void)loop_run(house.daemon.loop);
+	house.daemon.steps = steps_free(house.daemon.steps);
+	house.daemon.loop = loop_free(house.daemon.loop);
+	return NULL;
+}
+
+struct connection {
+	enum child_index index;
+	enum process_role role;
+	int fd;
+};
+
+static void connect_child(void *argument)
+{
+	const struct connection *connection = argument;
+	struct child *child = &house.daemon.children[connection->index];
+
+	channel_close(&child->channel);
+	child->daemon = &house.daemon;
+	child->role = connection->role;
+	child->program = "test";
+	assert_int_equal(channel_open(&child->channel, house.daemon.loop, connection->fd,
+				      ROLE_DAEMON, connection->role, requests_table,
+				      requests_table_size, NULL, child),
+			 0);
+}
+
+static int peer_connect(enum child_index index, enum process_role role)
+{
+	struct connection connection = {.index = index, .role = role};
+	struct message *hello = message_new(MESSAGE_HELLO, 0);
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	connection.fd = pair[0];
+	house_call(connect_child, &connection);
+	message_put_u64(hello, MESSAGE_VERSION);
+	message_put_u64(hello, role);
+	assert_int_equal(message_transmit(pair[1], hello), 0);
+	return pair[1];
+}
+
+/* The next message, which must be @type. */
+static struct message *expect(int fd, enum message_type type)
+{
+	struct pollfd file = {.fd = fd, .events = POLLIN};
+	struct message *message = NULL;
+
+	assert_int_equal(poll(&file, 1, 10000), 1);
+	assert_int_equal(message_receive(fd, &message), 1);
+	assert_string_equal(message_info(message->type)->name, message_info(type)->name);
+	return message;
+}
+
+static void expect_and_free(int fd, enum message_type type)
+{
+	(void)message_free(expect(fd, type));
+}
+
+static void expect_silence(int fd)
+{
+	struct pollfd file = {.fd = fd, .events = POLLIN};
+
+	assert_int_equal(poll(&file, 1, 50), 0);
+}
+
+static void greet_scheduler(void)
+{
+	house.scheduler_fd = peer_connect(CHILD_SCHEDULER, ROLE_SCHEDULER);
+	expect_and_free(house.scheduler_fd, MESSAGE_HELLO);
+	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_BEGIN);
+	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_SCHEDULER);
+	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_PROJECT);
+	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_PROJECT);
+	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_END);
+}
+
+static void greet_cacher(void)
+{
+	house.cacher_fd = peer_connect(CHILD_CACHER, ROLE_CACHER);
+	expect_and_free(house.cacher_fd, MESSAGE_HELLO);
+	expect_and_free(house.cacher_fd, MESSAGE_CONFIG_BEGIN);
+	expect_and_free(house.cacher_fd, MESSAGE_CONFIG_CACHER);
+	expect_and_free(house.cacher_fd, MESSAGE_CONFIG_END);
+}
+
+static int setup(void **state)
+{
+	struct error error = ERROR_INIT;
+	char text[256];
+	sem_t started;
+
+	memset(&house, 0, sizeof(house));
+	memset(&fake, 0, sizeof(fake));
+	house.call_file = LOOP_FILE_NULL;
+	(void)snprintf(house.root, sizeof(house.root), "/tmp/rbtest-step-XXXXXX");
+	assert_non_null(mkdtemp(house.root));
+	assert_int_equal(chmod(house.root, 0755), 0);
+	assert_int_equal(paths_init(&house.daemon.paths, house.root, &error), 0);
+	assert_int_equal(state_dirs_make(&house.daemon.paths, &error), 0);
+	house.daemon.config = config_new();
+	(void)snprintf(text, sizeof(text), "[Project]\nWorkspace=%s\n", house.root);
+	assert_int_equal(config_parse_project(house.daemon.config, "demo", "demo.conf", text,
+					      strlen(text), &error),
+			 0);
+	(void)snprintf(text, sizeof(text), "[Project]\nRepository=file:///nowhere\n");
+	assert_int_equal(config_parse_project(house.daemon.config, "fetched", "fetched.conf", text,
+					      strlen(text), &error),
+			 0);
+	assert_int_equal(config_complete(house.daemon.config, &error), 0);
+	house.daemon.stop_timer = LOOP_TIMER_NULL;
+	(void)snprintf(house.daemon.instance_id, INSTANCE_ID_SIZE, "instance");
+	assert_int_equal(pipe2(house.call_pipe, O_CLOEXEC), 0);
+	(void)sem_init(&started, 0, 0);
+	assert_int_equal(pthread_create(&house.thread, NULL, house_run, &started), 0);
+	while (sem_wait(&started) < 0)
+		;
+	greet_scheduler();
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_SYNCED);
+	return 0;
+}
+
+static void end_house(void *argument)
+{
+	for (int i = 0; i < CHILD_NUM; i++)
+		channel_close(&house.daemon.children[i].channel);
+	loop_timer_cancel(&house.daemon.stop_timer);
+	loop_remove(&house.call_file);
+	loop_exit(house.daemon.loop, 0);
+}
+
+static int teardown(void **state)
+{
+	house_call(end_house, NULL);
+	(void)pthread_join(house.thread, NULL);
+	for (size_t i = 0; i < fake.n_sandboxes; i++)
+		assert_true(fake.sandboxes[i].finished);
+	house.daemon.config = config_free(house.daemon.config);
+	(void)close(house.scheduler_fd);
+	if (house.cacher_fd > 0)
+		(void)close(house.cacher_fd);
+	(void)close(house.call_pipe[0]);
+	(void)close(house.call_pipe[1]);
+	assert_int_equal(remove_tree(AT_FDCWD, house.root), 0);
+	return 0;
+}
+
+/* ---- orders ---- */
+
+struct order {
+	uint64_t number;
+	const char *project, *slug, *name, *commit, *image;
+	uint64_t network, timeout_msec, grace_msec;
+	int payload_fd; /* 0: a right one */
+};
+
+#define ORDER(n)                                                                                   \
+	.number = (n), .project = "demo", .slug = "a", .name = "a step", .commit = "",             \
+	.image = "host", .grace_msec = 50
+
+static void send_order(const struct order *order)
+{
+	char *argv[] = {(char *)"true", NULL};
+	char *envp[] = {NULL};
+	int payload = order->payload_fd ? order->payload_fd : step_payload_new(argv, envp);
+	struct message *message = message_new(MESSAGE_STEP_START, 0);
+
+	assert_true(payload >= 0);
+	message_put_u64(message, order->number);
+	message_put_string(message, order->project);
+	message_put_u64(message, 7);
+	message_put_string(message, order->slug);
+	message_put_u64(message, 1);
+	message_put_string(message, order->name);
+	message_put_string(message, order->commit);
+	message_put_string(message, order->image);
+	message_put_u64(message, order->network);
+	message_put_u64(message, 512 * MIB);
+	message_put_u64(message, 0);
+	message_put_u64(message, 0);
+	message_put_u64(message, 0);
+	message_put_u64(message, order->timeout_msec);
+	message_put_u64(message, order->grace_msec);
+	message_put_fd(message, payload);
+	(void)close(payload);
+	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
+}
+
+static void send_number(enum message_type type, uint64_t number)
+{
+	struct message *message = message_new(type, 0);
+
+	message_put_u64(message, number);
+	if (type == MESSAGE_STEP_CANCEL)
+		message_put_u64(message, STEP_RESULT_CANCELLED);
+	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
+}
+
+struct exited {
+	uint64_t order, result, exit_code, signal, started, ended, bytes;
+	char reason[REASON_MAX];
+};
+
+static struct exited expect_exited(void)
+{
+	struct message *message = expect(house.scheduler_fd, MESSAGE_STEP_EXITED);
+	struct exited exited;
+
+	exited.order = message_get_u64(message);
+	exited.result = message_get_u64(message);
+	exited.exit_code = message_get_u64(message);
+	exited.signal = message_get_u64(message);
+	(void)snprintf(exited.reason, sizeof(exited.reason), "%s",
+		       message_get_string(message, REASON_MAX));
+	exited.started = message_get_u64(message);
+	exited.ended = message_get_u64(message);
+	exited.bytes = message_get_u64(message);
+	assert_int_equal(message_end(message), 0);
+	(void)message_free(message);
+	return exited;
+}
+
+/* Answers a question to the loop's thread. */
+static void count_steps(void *argument)
+{
+	size_t *counts = argument;
+
+	counts[0] = steps_running(house.daemon.steps);
+	counts[1] = steps_unacknowledged(house.daemon.steps);
+}
+
+/* ---- tests ---- */
+
+static void runs_and_is_acknowledged(void **state)
+{
+	struct fake_sandbox *sandbox = &fake.sandboxes[0];
+	struct exited exited;
+	char path[PATH_MAX + 32];
+	char text[32] = "";
+	size_t counts[2];
+	struct stat st;
+	int fd;
+
+	send_order(&(struct order){ORDER(1)});
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	assert_string_equal(sandbox->id, "demo-7-a-1");
+	assert_string_equal(sandbox->workspace, house.root);
+	assert_int_equal(sandbox->n_binds, 1);
+	assert_int_equal(fd_write_all(sandbox->stdout_fd, "hello\n", 6), 0);
+	fake_end(sandbox, SANDBOX_EXITED, 3);
+	exited = expect_exited();
+	assert_int_equal(exited.order, 1);
+	assert_int_equal(exited.result, STEP_RESULT_EXITED);
+	assert_int_equal(exited.exit_code, 3);
+	assert_string_equal(exited.reason, "exit code 3");
+	assert_int_equal(exited.bytes, 6);
+	assert_true(exited.started > 0 && exited.ended >= exited.started);
+	(void)snprintf(path, sizeof(path), "%s/demo/7/a.1.log", house.daemon.paths.log);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+	assert_int_equal(read(fd, text, sizeof(text)), 6);
+	assert_string_equal(text, "hello\n");
+	(void)close(fd);
+	(void)snprintf(path, sizeof(path), "%s/steps/1", house.daemon.paths.run);
+	assert_int_equal(access(path, F_OK), -1);
+	house_call(count_steps, counts);
+	assert_int_equal(counts[0], 0);
+	assert_int_equal(counts[1], 1);
+	send_number(MESSAGE_STEP_ACK, 1);
+	send_number(MESSAGE_STEP_ACK, 1);
+	send_order(&(struct order){ORDER(1)}); /* known: never again */
+	expect_silence(house.scheduler_fd);
+	house_call(count_steps, counts);
+	assert_int_equal(counts[0] + counts[1], 0);
+	assert_int_equal(fake.n_sandboxes, 1);
+}
+
+static void refuses_what_no_scheduler_sends(void **state)
+{
+	int not_sealed = memfd_create("x", MFD_CLOEXEC);
+	int directory = open("/", O_PATH | O_CLOEXEC);
+	struct order bad[] = {
+		{ORDER(1)}, {ORDER(2)}, {ORDER(3)}, {ORDER(4)}, {ORDER(5)},
+		{ORDER(6)}, {ORDER(7)}, {ORDER(8)}, {ORDER(9)}, {ORDER(10)},
+	};
+	const char *reasons[] = {
+		"project name", "slug",	   "commit",  "image name", "network",
+		"payload",	"payload", "timeout", "step name",  "image name",
+	};
+
+	bad[0].project = "../etc";
+	bad[1].slug = "a/b";
+	bad[2].commit = "../../..";
+	bad[3].image = "/";
+	bad[4].network = 1ULL << 32;
+	bad[5].payload_fd = not_sealed;
+	bad[6].payload_fd = directory;
+	bad[7].timeout_msec = UINT64_MAX;
+	bad[8].name = "a\nb";
+	bad[9].image = "../trees";
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct exited exited;
+
+		send_order(&bad[i]);
+		exited = expect_exited();
+		assert_int_equal(exited.order, i + 1);
+		assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
+		assert_int_equal(exited.started, 0);
+		assert_non_null(strstr(exited.reason, reasons[i]));
+	}
+	assert_int_equal(fake.n_sandboxes, 0);
+}
+
+static void reports_what_cannot_be_built(void **state)
+{
+	struct order order = {ORDER(1)};
+	struct exited exited;
+
+	fake.refuse = true;
+	send_order(&order);
+	exited = expect_exited();
+	assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
+	assert_string_equal(exited.reason, "cannot build the sandbox: the fake refuses");
+	fake.refuse = false;
+	order.number = 2;
+	order.image = "absent";
+	send_order(&order);
+	assert_non_null(strstr(expect_exited().reason, "there is no image \"absent\""));
+	order = (struct order){ORDER(3)};
+	order.project = "fetched";
+	order.commit = "0123456789012345678901234567890123456789";
+	send_order(&order);
+	assert_non_null(strstr(expect_exited().reason, "retry the run"));
+	order = (struct order){ORDER(4)};
+	order.project = "unknown";
+	send_order(&order);
+	assert_non_null(strstr(expect_exited().reason, "not configured any more"));
+}
+
+static void times_out(void **state)
+{
+	struct order order = {ORDER(1)};
+	struct exited exited;
+
+	order.timeout_msec = 40;
+	send_order(&order);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	exited = expect_exited(); /* SIGTERM is ignored by the fake: it is killed */
+	assert_int_equal(exited.result, STEP_RESULT_TIMEOUT);
+	assert_string_equal(exited.reason, "timeout after 40ms");
+	assert_int_equal(fake.sandboxes[0].n_signals, 1);
+	assert_int_equal(fake.sandboxes[0].signals[0], SIGTERM);
+	assert_true(fake.sandboxes[0].killed);
+}
+
+static void is_cancelled(void **state)
+{
+	struct order order = {ORDER(1)};
+	struct exited exited;
+
+	order.grace_msec = 5000;
+	send_order(&order);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	send_number(MESSAGE_STEP_CANCEL, 1);
+	while (*(volatile size_t *)&fake.sandboxes[0].n_signals == 0)
+		(void)usleep(1000);
+	fake_end(&fake.sandboxes[0], SANDBOX_SIGNALED, SIGTERM);
+	exited = expect_exited();
+	assert_int_equal(exited.result, STEP_RESULT_CANCELLED);
+	assert_string_equal(exited.reason, "cancelled");
+	assert_false(fake.sandboxes[0].killed);
+	send_number(MESSAGE_STEP_CANCEL, 99); /* unknown: no harm */
+	expect_silence(house.scheduler_fd);
+}
+
+static void tells_a_new_scheduler(void **state)
+{
+	struct message *message;
+
+	send_order(&(struct order){ORDER(1)});
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	send_order(&(struct order){ORDER(2), .timeout_msec = 0});
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	(void)close(house.scheduler_fd);
+	fake_end(&fake.sandboxes[0], SANDBOX_EXITED, 0); /* while nobody listens */
+	for (size_t counts[2] = {0, 0}; counts[1] == 0; (void)usleep(1000))
+		house_call(count_steps, counts);
+	greet_scheduler();
+	assert_int_equal(expect_exited().order, 1);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	message = expect(house.scheduler_fd, MESSAGE_STEP_SYNCED);
+	assert_string_equal(message_get_string(message, 64), "instance");
+	(void)message_free(message);
+	fake_end(&fake.sandboxes[1], SANDBOX_SIGNALED, SIGSEGV);
+	assert_string_equal(expect_exited().reason, "killed by signal 11 (SEGV)");
+}
+
+static void lends_its_socket_to_each_cacher(void **state)
+{
+	struct message *message;
+	int listener;
+
+	send_order(&(struct order){ORDER(5)});
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	for (int i = 0; i < 2; i++) {
+		int listening = 0;
+		socklen_t size = sizeof(listening);
+
+		greet_cacher();
+		message = expect(house.cacher_fd, MESSAGE_CACHER_LISTEN);
+		assert_int_equal(message_get_u64(message), 5);
+		assert_string_equal(message_get_string(message, 64), "demo");
+		assert_int_equal(message_get_u64(message), 7);
+		assert_string_equal(message_get_string(message, 80), "a");
+		listener = message_get_fd(message);
+		assert_int_equal(message_end(message), 0);
+		assert_int_equal(getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size),
+				 0);
+		assert_int_equal(listening, 1);
+		(void)close(listener);
+		(void)message_free(message);
+		if (i == 0)
+			(void)close(house.cacher_fd);
+	}
+	fake_end(&fake.sandboxes[0], SANDBOX_EXITED, 0);
+	expect_and_free(house.cacher_fd, MESSAGE_CACHER_CLOSE);
+	assert_string_equal(expect_exited().reason, "");
+}
+
+static void waits_for_the_last_words_but_not_forever(void **state)
+{
+	struct fake_sandbox *sandbox = &fake.sandboxes[0];
+	struct exited exited;
+	int held;
+
+	send_order(&(struct order){ORDER(1)});
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	held = dup(sandbox->stdout_fd); /* somebody outside of the sandbox */
+	assert_int_equal(fd_write_all(held, "late", 4), 0);
+	fake_end(sandbox, SANDBOX_EXITED, 0);
+	exited = expect_exited(); /* after five seconds */
+	assert_int_equal(exited.bytes, 4);
+	assert_int_equal(exited.result, STEP_RESULT_EXITED);
+	(void)close(held);
+}
+
+static void stop_steps(void *argument)
+{
+	steps_stop(house.daemon.steps);
+}
+
+static void stops(void **state)
+{
+	struct exited exited;
+
+	send_order(&(struct order){ORDER(1)});
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	house_call(stop_steps, NULL);
+	exited = expect_exited();
+	assert_int_equal(exited.result, STEP_RESULT_CANCELLED);
+	assert_string_equal(exited.reason, "cancelled: runbookd was stopped");
+	send_order(&(struct order){ORDER(2)});
+	exited = expect_exited();
+	assert_int_equal(exited.result, STEP_RESULT_CANCELLED);
+	assert_int_equal(exited.started, 0); /* never ran: the scheduler may queue it again */
+}
+
+static void drops_who_talks_nonsense(void **state)
+{
+	struct message *message = message_new(MESSAGE_STEP_CANCEL, 0);
+	struct pollfd file = {.fd = house.scheduler_fd, .events = POLLIN};
+	struct message *end = NULL;
+
+	message_put_u64(message, 1);
+	message_put_u64(message, STEP_RESULT_SANDBOX); /* no reason to cancel */
+	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
+	assert_int_equal(poll(&file, 1, 10000), 1);
+	assert_int_equal(message_receive(house.scheduler_fd, &end), 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(runs_and_is_acknowledged),
+		TEST(refuses_what_no_scheduler_sends),
+		TEST(reports_what_cannot_be_built),
+		TEST(times_out),
+		TEST(is_cancelled),
+		TEST(tells_a_new_scheduler),
+		TEST(lends_its_socket_to_each_cacher),
+		TEST(waits_for_the_last_words_but_not_forever),
+		TEST(stops),
+		TEST(drops_who_talks_nonsense),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
