@@ -85,7 +85,7 @@ static int make_root(const struct embedded_options *options, struct embedded *em
 	if (!temporary || *temporary != '/')
 		temporary = "/tmp";
 	if ((size_t)snprintf(embedded->root, sizeof(embedded->root), "%s/runbookctl-XXXXXX",
-			     temporary) > 80) /* the socket's path must fit into 107 bytes */
+			     temporary) >= sizeof(embedded->root))
 		(void)snprintf(embedded->root, sizeof(embedded->root), "/tmp/runbookctl-XXXXXX");
 	if (!mkdtemp(embedded->root)) {
 		embedded->root[0] = '\0';

@@ -19,9 +19,12 @@
 #include <limits.h>
 #include <sys/types.h>
 
+/* sockets below it must fit into sockaddr_un */
+#define EMBEDDED_ROOT_MAX 72
+
 struct embedded {
-	char root[PATH_MAX]; /* "" when nothing is there to remove */
-	pid_t pid;	     /* runbookd, 0 when it does not run */
+	char root[EMBEDDED_ROOT_MAX]; /* "" when nothing is there to remove */
+	pid_t pid;		      /* runbookd, 0 when it does not run */
 };
 
 struct embedded_options {

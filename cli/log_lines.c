@@ -8,10 +8,9 @@ static void put_line(struct log_lines *lines, const char *data, size_t size,
 {
 	text_puts(out, lines->prefix);
 	text_append(out, data, size);
-	if (lines->filter.colored) /* a colour must not run into the next prefix */
-		text_puts(out, SGR_RESET);
+	if (lines->terminal && memchr(data, '\033', size))
+		text_puts(out, SGR_RESET); /* a colour must not run into the next prefix */
 	text_puts(out, "\n");
-	lines->filter.colored = false;
 }
 
 static void split(struct log_lines *lines, struct text_buffer *out)

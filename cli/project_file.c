@@ -89,7 +89,7 @@ static void split_address(char *address, char *host, size_t size, const char **r
 
 void project_webhook_url(char *out, size_t size, const char *etc, const char *run, const char *name)
 {
-	char url[URL_MAX] = "", path[PATH_MAX], host[256] = "localhost", address[300] = "";
+	char url[URL_MAX] = "", path[PATH_MAX], host[256] = "localhost", address[256] = "";
 	const char *port;
 	FILE *file;
 
