@@ -21,9 +21,8 @@
  * copied or synced.
  */
 
-#include "cacher/store.h"
+#include "cacher/store_local.h"
 
-#include "cacher/store_index.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"
@@ -43,45 +42,9 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define WRITEBACK_STEP (16 * MIB) /* start writing back early: the last sync is short then */
-#define TEMPORARY_NAME_MAX 24
-#define BLOB_NAME_MAX (2 * STORE_DIGEST_BYTES + 2)
-
-struct store {
-	int blobs_fd, runs_fd, tmp_fd;
-	pthread_mutex_t lock;
-	struct references references;
-	struct store_run *runs; /* those in use */
-	uint64_t bytes_per_run, count_per_run;
-	atomic_uint_fast64_t next_temporary;
-};
-
-struct store_run {
-	struct store *store;
-	struct store_run *next;
-	unsigned users; /* guarded by store->lock */
-	char name[PROJECT_NAME_MAX + 24];
-	pthread_mutex_t lock;
-	bool loaded;
-	struct key_list keys;
-	uint64_t bytes;	   /* of all keys */
-	uint64_t reserved; /* of puts under way */
-};
-
-struct store_put {
-	struct store_run *run;
-	struct store_entry entry;
-	uint64_t reserved;
-	uint64_t synced; /* bytes whose writing back has been started */
-	int fd;
-	char temporary[TEMPORARY_NAME_MAX];
-	crypto_generichash_state hash;
-	char key[ARTIFACT_KEY_MAX + 1];
-};
-
 /* ---- names ---- */
 
-static void blob_name(char name[BLOB_NAME_MAX], const uint8_t *digest)
+void store_blob_name(char name[BLOB_NAME_MAX], const uint8_t *digest)
 {
 	char text[2 * STORE_DIGEST_BYTES + 1];
 
@@ -91,7 +54,7 @@ static void blob_name(char name[BLOB_NAME_MAX], const uint8_t *digest)
 	memcpy(name + 3, text + 2, sizeof(text) - 2);
 }
 
-static int temporary_new(struct store *store, char name[TEMPORARY_NAME_MAX])
+int store_temporary_new(struct store *store, char name[TEMPORARY_NAME_MAX])
 {
 	int fd;
 
@@ -101,19 +64,18 @@ static int temporary_new(struct store *store, char name[TEMPORARY_NAME_MAX])
 	return fd < 0 ? -errno : fd;
 }
 
-static int sync_directory(int dir_fd, const char *path)
+int store_sync_directory(int dir_fd, const char *path)
 {
 	cleanup_close int fd = openat(dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* One name less for a content; with the last one it goes. */
-static void reference_release(struct store *store, const uint8_t *digest)
+void store_reference_release(struct store *store, const uint8_t *digest)
 {
 	char name[BLOB_NAME_MAX];
 
-	blob_name(name, digest);
+	store_blob_name(name, digest);
 	(void)pthread_mutex_lock(&store->lock);
 	if (references_drop(&store->references, digest) && unlinkat(store->blobs_fd, name, 0) < 0 &&
 	    errno != ENOENT)
@@ -381,8 +343,7 @@ static int load_key(int dir_fd, const char *name, void *userdata)
 	return key_list_set(&run->keys, key, &entry);
 }
 
-/* Lock the run with its keys in memory. Return: 0 (locked) or -errno (not locked). */
-static int run_lock(struct store_run *run, struct error *error)
+int store_run_lock(struct store_run *run, struct error *error)
 {
 	int r = 0;
 
@@ -401,319 +362,9 @@ static int run_lock(struct store_run *run, struct error *error)
 	return 0;
 }
 
-static void run_unlock(struct store_run *run)
+void store_run_unlock(struct store_run *run)
 {
 	(void)pthread_mutex_unlock(&run->lock);
-}
-
-/* ---- puts ---- */
-
-struct limits {
-	uint64_t bytes, count;
-};
-
-static struct limits limits_now(struct store *store)
-{
-	struct limits limits;
-
-	(void)pthread_mutex_lock(&store->lock);
-	limits = (struct limits){store->bytes_per_run, store->count_per_run};
-	(void)pthread_mutex_unlock(&store->lock);
-	return limits;
-}
-
-static int over_bytes(struct error *error, uint64_t limit)
-{
-	(void)error_set(error, EDQUOT,
-			"over the limit of %" PRIu64 " bytes of artifacts in one run: delete what "
-			"no step needs any more, or raise [Cacher] MaxBytes=",
-			limit);
-	return STORE_E_OVER_LIMIT;
-}
-
-static int over_count(struct error *error, uint64_t limit)
-{
-	(void)error_set(error, EDQUOT,
-			"over the limit of %" PRIu64 " artifacts in one run: put a directory "
-			"instead of many files, or raise [Cacher] MaxCount=",
-			limit);
-	return STORE_E_OVER_LIMIT;
-}
-
-static int no_room(struct error *error)
-{
-	(void)error_set(error, ENOSPC,
-			"the host has no room for more artifacts: free some space in the file "
-			"system of the artifact store");
-	return STORE_E_OVER_LIMIT;
-}
-
-/* Whether @more bytes leave the file system its last hundredth, which deleting may need. */
-static bool room_left(struct store *store, uint64_t more)
-{
-	struct statvfs status;
-
-	if (fstatvfs(store->tmp_fd, &status) < 0)
-		return true; /* then writing will tell */
-	return (uint64_t)status.f_bavail * status.f_frsize >=
-	       more + (uint64_t)status.f_blocks * status.f_frsize / 100;
-}
-
-/* Count @more bytes of @put against its run. What @key names now will be replaced. */
-static int reserve(struct store_put *put, uint64_t more, struct error *error)
-{
-	struct store_run *run = put->run;
-	struct limits limits = limits_now(run->store);
-	const struct key_entry *old;
-	uint64_t used;
-	int r = run_lock(run, error);
-
-	if (r < 0)
-		return r;
-	old = key_list_find(&run->keys, put->key);
-	used = run->bytes - (old ? old->entry.size : 0) + run->reserved;
-	if (more > limits.bytes || used > limits.bytes - more) {
-		r = over_bytes(error, limits.bytes);
-	} else if (!old && run->keys.n_items >= limits.count) {
-		r = over_count(error, limits.count);
-	} else {
-		run->reserved += more;
-		put->reserved += more;
-	}
-	run_unlock(run);
-	return r;
-}
-
-int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kind, unsigned mode,
-		    struct timespec mtime, uint64_t expected, struct store_put **ret_put,
-		    struct error *error)
-{
-	struct store_put *put;
-	int r;
-
-	if (posix_memalign((void **)&put, 64, sizeof(*put)) != 0)
-		return error_set(error, ENOMEM, "out of memory");
-	*put = (struct store_put){.run = run, .fd = -1};
-	put->entry = (struct store_entry){.kind = kind, .mode = mode & 07777, .mtime = mtime};
-	memcpy(put->key, key, strlen(key) + 1);
-	r = reserve(put, expected, error);
-	if (r == 0 && !room_left(run->store, expected))
-		r = no_room(error);
-	if (r == 0) {
-		put->fd = temporary_new(run->store, put->temporary);
-		if (put->fd < 0)
-			r = error_errno(error, -put->fd,
-					"cannot make a file in the artifact store");
-	}
-	if (r != 0) {
-		(void)store_put_abort(put);
-		return r;
-	}
-	(void)crypto_generichash_init(&put->hash, NULL, 0, STORE_DIGEST_BYTES);
-	*ret_put = put;
-	return 0;
-}
-
-int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error)
-{
-	int r;
-
-	if (put->entry.size + size > put->reserved) {
-		r = reserve(put, put->entry.size + size - put->reserved, error);
-		if (r != 0)
-			return r;
-	}
-	r = fd_write_all(put->fd, data, size);
-	if (r == -ENOSPC || r == -EDQUOT)
-		return no_room(error);
-	if (r < 0)
-		return error_errno(error, -r, "cannot write to the artifact store");
-	(void)crypto_generichash_update(&put->hash, data, size);
-	put->entry.size += size;
-	if (put->entry.size - put->synced >= WRITEBACK_STEP) {
-		/* only a hint: fsync() at the end reports what goes wrong */
-		(void)sync_file_range(put->fd, (off_t)put->synced,
-				      (off_t)(put->entry.size - put->synced),
-				      SYNC_FILE_RANGE_WRITE);
-		put->synced = put->entry.size;
-		if (!room_left(put->run->store, 0))
-			return no_room(error);
-	}
-	return 0;
-}
-
-/* Free @put and give its reservation back; its temporary file is gone or renamed. */
-static void put_free(struct store_put *put)
-{
-	struct store_run *run = put->run;
-
-	(void)pthread_mutex_lock(&run->lock);
-	run->reserved -= put->reserved;
-	(void)pthread_mutex_unlock(&run->lock);
-	if (put->fd >= 0)
-		(void)close(put->fd);
-	free(put);
-}
-
-struct store_put *store_put_abort(struct store_put *put)
-{
-	if (!put)
-		return NULL;
-	if (put->fd >= 0)
-		(void)unlinkat(put->run->store->tmp_fd, put->temporary, 0);
-	put_free(put);
-	return NULL;
-}
-
-/* Rename the written content to its digest, durably. The reference is counted already. */
-static int content_keep(struct store_put *put)
-{
-	struct store *store = put->run->store;
-	char name[BLOB_NAME_MAX];
-	char prefix[3] = {0};
-
-	blob_name(name, put->entry.digest);
-	memcpy(prefix, name, 2);
-	if (fsync(put->fd) < 0 ||
-	    renameat(store->tmp_fd, put->temporary, store->blobs_fd, name) < 0)
-		return -errno;
-	return sync_directory(store->blobs_fd, prefix);
-}
-
-/* The run's directory, made durably when it is not there yet. Return: fd or -errno. */
-static int run_directory(struct store_run *run)
-{
-	char project[PROJECT_NAME_MAX + 1];
-	int fd = openat(run->store->runs_fd, run->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r;
-
-	if (fd >= 0 || errno != ENOENT)
-		return fd < 0 ? -errno : fd;
-	(void)snprintf(project, sizeof(project), "%.*s", (int)strcspn(run->name, "/"), run->name);
-	r = make_directories(run->store->runs_fd, run->name, 0700);
-	if (r == 0)
-		r = sync_directory(run->store->runs_fd, project);
-	if (r == 0 && fsync(run->store->runs_fd) < 0)
-		r = -errno;
-	if (r < 0)
-		return r;
-	fd = openat(run->store->runs_fd, run->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
-/* Write the index file of @put as a temporary one. Return: 0 or -errno. */
-static int index_write(struct store *store, const struct store_entry *entry,
-		       char temporary[TEMPORARY_NAME_MAX])
-{
-	cleanup_close int fd = temporary_new(store, temporary);
-	char text[INDEX_TEXT_MAX];
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = fd_write_all(fd, text, index_format(text, entry));
-	if (r == 0 && fsync(fd) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(store->tmp_fd, temporary, 0);
-	return r;
-}
-
-/*
- * Let the key name the content. @ret_old: the digest it named before, when it
- * did. Return: 0, STORE_E_OVER_LIMIT or -errno.
- */
-static int key_set(struct store_put *put, int dir_fd, const char *temporary, bool *ret_replaced,
-		   uint8_t *ret_old, struct error *error)
-{
-	struct store_run *run = put->run;
-	struct limits limits = limits_now(run->store);
-	char name[ARTIFACT_KEY_MAX + 1];
-	struct key_entry *old;
-	uint64_t old_size;
-	int r = run_lock(run, error);
-
-	if (r < 0)
-		return r;
-	index_name(name, put->key);
-	old = key_list_find(&run->keys, put->key);
-	old_size = old ? old->entry.size : 0;
-	*ret_replaced = old != NULL;
-	if (old)
-		memcpy(ret_old, old->entry.digest, STORE_DIGEST_BYTES);
-	if (run->bytes - old_size + put->entry.size > limits.bytes)
-		r = over_bytes(error, limits.bytes);
-	else if (!old && run->keys.n_items >= limits.count)
-		r = over_count(error, limits.count);
-	else if (renameat(run->store->tmp_fd, temporary, dir_fd, name) < 0)
-		r = error_errno(error, errno, "cannot write the artifact index");
-	else if (key_list_set(&run->keys, put->key, &put->entry) < 0) {
-		/* the file is there and memory is not: read it again when it is needed */
-		key_list_clear(&run->keys);
-		run->bytes = 0;
-		run->loaded = false;
-	} else {
-		run->bytes += put->entry.size - old_size;
-	}
-	run_unlock(run);
-	return r;
-}
-
-/* @ret_named: the key names the new content, even when that is not known to be durable. */
-static int index_keep(struct store_put *put, bool *ret_named, struct error *error)
-{
-	struct store *store = put->run->store;
-	cleanup_close int dir_fd = run_directory(put->run);
-	char temporary[TEMPORARY_NAME_MAX];
-	uint8_t old[STORE_DIGEST_BYTES];
-	bool replaced = false;
-	int r;
-
-	r = dir_fd < 0 ? dir_fd : index_write(store, &put->entry, temporary);
-	if (r < 0)
-		return error_errno(error, -r, "cannot write the artifact index");
-	r = key_set(put, dir_fd, temporary, &replaced, old, error);
-	if (r != 0) {
-		(void)unlinkat(store->tmp_fd, temporary, 0);
-		return r;
-	}
-	*ret_named = true;
-	/* the old content goes only after no power cut can bring its name back */
-	if (fsync(dir_fd) < 0)
-		return error_errno(error, errno, "cannot make the artifact durable");
-	if (replaced)
-		reference_release(store, old);
-	return 0;
-}
-
-int store_put_commit(struct store_put *put, struct error *error)
-{
-	struct store *store = put->run->store;
-	bool named = false;
-	int r;
-
-	(void)crypto_generichash_final(&put->hash, put->entry.digest, STORE_DIGEST_BYTES);
-	put->entry.created_usec = wall_usec();
-	(void)pthread_mutex_lock(&store->lock);
-	r = references_add(&store->references, put->entry.digest);
-	(void)pthread_mutex_unlock(&store->lock);
-	if (r < 0) {
-		(void)store_put_abort(put);
-		return error_set(error, ENOMEM, "out of memory");
-	}
-	r = content_keep(put);
-	if (r == -ENOSPC || r == -EDQUOT)
-		r = no_room(error);
-	else if (r < 0)
-		(void)error_errno(error, -r, "cannot write to the artifact store");
-	if (r != 0)
-		(void)unlinkat(store->tmp_fd, put->temporary, 0);
-	else
-		r = index_keep(put, &named, error);
-	if (!named)
-		reference_release(store, put->entry.digest);
-	put_free(put);
-	return r;
 }
 
 /* ---- gets and the rest ---- */
@@ -732,18 +383,18 @@ int store_get(struct store_run *run, const char *key, int *ret_fd, struct store_
 	char name[BLOB_NAME_MAX];
 	cleanup_close int fd = -1;
 	struct stat status;
-	int r = run_lock(run, error);
+	int r = store_run_lock(run, error);
 
 	if (r < 0)
 		return r;
 	found = key_list_find(&run->keys, key);
 	if (found) {
 		*ret_entry = found->entry;
-		blob_name(name, found->entry.digest);
+		store_blob_name(name, found->entry.digest);
 		fd = openat(run->store->blobs_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 		r = fd < 0 ? -errno : 0;
 	}
-	run_unlock(run);
+	store_run_unlock(run);
 	if (!found)
 		return no_key(error, run, key);
 	if (r < 0)
@@ -761,7 +412,7 @@ int store_delete(struct store_run *run, const char *key, struct error *error)
 	char path[sizeof(run->name) + ARTIFACT_KEY_MAX + 2];
 	char name[ARTIFACT_KEY_MAX + 1];
 	struct key_entry *found;
-	int r = run_lock(run, error);
+	int r = store_run_lock(run, error);
 
 	if (r < 0)
 		return r;
@@ -777,36 +428,36 @@ int store_delete(struct store_run *run, const char *key, struct error *error)
 			key_list_remove(&run->keys, key);
 		}
 	}
-	run_unlock(run);
+	store_run_unlock(run);
 	if (!found)
 		return no_key(error, run, key);
 	if (r < 0)
 		return r;
-	r = sync_directory(run->store->runs_fd, run->name);
+	r = store_sync_directory(run->store->runs_fd, run->name);
 	if (r < 0)
 		return error_errno(error, -r, "cannot delete \"%s\" durably", key);
-	reference_release(run->store, digest);
+	store_reference_release(run->store, digest);
 	return 0;
 }
 
 int store_list(struct store_run *run, store_list_fn callback, void *userdata)
 {
-	int r = run_lock(run, NULL);
+	int r = store_run_lock(run, NULL);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; r >= 0 && i < run->keys.n_items; i++)
 		r = callback(userdata, run->keys.items[i].key, &run->keys.items[i].entry);
-	run_unlock(run);
+	store_run_unlock(run);
 	return r < 0 ? r : 0;
 }
 
 void store_usage(struct store_run *run, uint64_t *ret_bytes, uint64_t *ret_count)
 {
 	*ret_bytes = *ret_count = 0;
-	if (run_lock(run, NULL) < 0)
+	if (store_run_lock(run, NULL) < 0)
 		return;
 	*ret_bytes = run->bytes;
 	*ret_count = run->keys.n_items;
-	run_unlock(run);
+	store_run_unlock(run);
 }

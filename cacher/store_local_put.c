@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Storing: limits, contents, and the key that comes to name them. See store_local.c. */
+
+#include "cacher/store_local.h"
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "common/loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define WRITEBACK_STEP (16 * MIB) /* start writing back early: the last sync is short then */
+
+struct store_put {
+	struct store_run *run;
+	struct store_entry entry;
+	uint64_t reserved;
+	uint64_t synced; /* bytes whose writing back has been started */
+	int fd;
+	char temporary[TEMPORARY_NAME_MAX];
+	crypto_generichash_state hash;
+	char key[ARTIFACT_KEY_MAX + 1];
+};
+
+struct limits {
+	uint64_t bytes, count;
+};
+
+static struct limits limits_now(struct store *store)
+{
+	struct limits limits;
+
+	(void)pthread_mutex_lock(&store->lock);
+	limits = (struct limits){store->bytes_per_run, store->count_per_run};
+	(void)pthread_mutex_unlock(&store->lock);
+	return limits;
+}
+
+static int over_bytes(struct error *error, uint64_t limit)
+{
+	(void)error_set(error, EDQUOT,
+			"over the limit of %" PRIu64 " bytes of artifacts in one run: delete what "
+			"no step needs any more, or raise [Cacher] MaxBytes=",
+			limit);
+	return STORE_E_OVER_LIMIT;
+}
+
+static int over_count(struct error *error, uint64_t limit)
+{
+	(void)error_set(error, EDQUOT,
+			"over the limit of %" PRIu64 " artifacts in one run: put a directory "
+			"instead of many files, or raise [Cacher] MaxCount=",
+			limit);
+	return STORE_E_OVER_LIMIT;
+}
+
+static int no_room(struct error *error)
+{
+	(void)error_set(error, ENOSPC,
+			"the host has no room for more artifacts: free some space in the file "
+			"system of the artifact store");
+	return STORE_E_OVER_LIMIT;
+}
+
+/* Whether @more bytes leave the file system its last hundredth, which deleting may need. */
+static bool room_left(struct store *store, uint64_t more)
+{
+	struct statvfs status;
+
+	if (fstatvfs(store->tmp_fd, &status) < 0)
+		return true; /* then writing will tell */
+	return (uint64_t)status.f_bavail * status.f_frsize >=
+	       more + (uint64_t)status.f_blocks * status.f_frsize / 100;
+}
+
+/* Count @more bytes of @put against its run. What @key names now will be replaced. */
+static int reserve(struct store_put *put, uint64_t more, struct error *error)
+{
+	struct store_run *run = put->run;
+	struct limits limits = limits_now(run->store);
+	const struct key_entry *old;
+	uint64_t used;
+	int r = store_run_lock(run, error);
+
+	if (r < 0)
+		return r;
+	old = key_list_find(&run->keys, put->key);
+	used = run->bytes - (old ? old->entry.size : 0) + run->reserved;
+	if (more > limits.bytes || used > limits.bytes - more) {
+		r = over_bytes(error, limits.bytes);
+	} else if (!old && run->keys.n_items >= limits.count) {
+		r = over_count(error, limits.count);
+	} else {
+		run->reserved += more;
+		put->reserved += more;
+	}
+	store_run_unlock(run);
+	return r;
+}
+
+int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kind, unsigned mode,
+		    struct timespec mtime, uint64_t expected, struct store_put **ret_put,
+		    struct error *error)
+{
+	struct store_put *put;
+	int r;
+
+	if (posix_memalign((void **)&put, 64, sizeof(*put)) != 0)
+		return error_set(error, ENOMEM, "out of memory");
+	*put = (struct store_put){.run = run, .fd = -1};
+	put->entry = (struct store_entry){.kind = kind, .mode = mode & 07777, .mtime = mtime};
+	memcpy(put->key, key, strlen(key) + 1);
+	r = reserve(put, expected, error);
+	if (r == 0 && !room_left(run->store, expected))
+		r = no_room(error);
+	if (r == 0) {
+		put->fd = store_temporary_new(run->store, put->temporary);
+		if (put->fd < 0)
+			r = error_errno(error, -put->fd,
+					"cannot make a file in the artifact store");
+	}
+	if (r != 0) {
+		(void)store_put_abort(put);
+		return r;
+	}
+	(void)crypto_generichash_init(&put->hash, NULL, 0, STORE_DIGEST_BYTES);
+	*ret_put = put;
+	return 0;
+}
+
+int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error)
+{
+	int r;
+
+	if (put->entry.size + size > put->reserved) {
+		r = reserve(put, put->entry.size + size - put->reserved, error);
+		if (r != 0)
+			return r;
+	}
+	r = fd_write_all(put->fd, data, size);
+	if (r == -ENOSPC || r == -EDQUOT)
+		return no_room(error);
+	if (r < 0)
+		return error_errno(error, -r, "cannot write to the artifact store");
+	(void)crypto_generichash_update(&put->hash, data, size);
+	put->entry.size += size;
+	if (put->entry.size - put->synced >= WRITEBACK_STEP) {
+		/* only a hint: fsync() at the end reports what goes wrong */
+		(void)sync_file_range(put->fd, (off_t)put->synced,
+				      (off_t)(put->entry.size - put->synced),
+				      SYNC_FILE_RANGE_WRITE);
+		put->synced = put->entry.size;
+		if (!room_left(put->run->store, 0))
+			return no_room(error);
+	}
+	return 0;
+}
+
+/* Free @put and give its reservation back; its temporary file is gone or renamed. */
+static void put_free(struct store_put *put)
+{
+	struct store_run *run = put->run;
+
+	(void)pthread_mutex_lock(&run->lock);
+	run->reserved -= put->reserved;
+	(void)pthread_mutex_unlock(&run->lock);
+	if (put->fd >= 0)
+		(void)close(put->fd);
+	free(put);
+}
+
+struct store_put *store_put_abort(struct store_put *put)
+{
+	if (!put)
+		return NULL;
+	if (put->fd >= 0)
+		(void)unlinkat(put->run->store->tmp_fd, put->temporary, 0);
+	put_free(put);
+	return NULL;
+}
+
+/* Rename the written content to its digest, durably. The reference is counted already. */
+static int content_keep(struct store_put *put)
+{
+	struct store *store = put->run->store;
+	char name[BLOB_NAME_MAX];
+	char prefix[3] = {0};
+
+	store_blob_name(name, put->entry.digest);
+	memcpy(prefix, name, 2);
+	if (fsync(put->fd) < 0 ||
+	    renameat(store->tmp_fd, put->temporary, store->blobs_fd, name) < 0)
+		return -errno;
+	return store_sync_directory(store->blobs_fd, prefix);
+}
+
+/* The run's directory, made durably when it is not there yet. Return: fd or -errno. */
+static int run_directory(struct store_run *run)
+{
+	char project[PROJECT_NAME_MAX + 1];
+	int fd = openat(run->store->runs_fd, run->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r;
+
+	if (fd >= 0 || errno != ENOENT)
+		return fd < 0 ? -errno : fd;
+	(void)snprintf(project, sizeof(project), "%.*s", (int)strcspn(run->name, "/"), run->name);
+	r = make_directories(run->store->runs_fd, run->name, 0700);
+	if (r == 0)
+		r = store_sync_directory(run->store->runs_fd, project);
+	if (r == 0 && fsync(run->store->runs_fd) < 0)
+		r = -errno;
+	if (r < 0)
+		return r;
+	fd = openat(run->store->runs_fd, run->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Write the index file of @put as a temporary one. Return: 0 or -errno. */
+static int index_write(struct store *store, const struct store_entry *entry,
+		       char temporary[TEMPORARY_NAME_MAX])
+{
+	cleanup_close int fd = store_temporary_new(store, temporary);
+	char text[INDEX_TEXT_MAX];
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fd_write_all(fd, text, index_format(text, entry));
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(store->tmp_fd, temporary, 0);
+	return r;
+}
+
+/*
+ * Let the key name the content. @ret_old: the digest it named before, when it
+ * did. Return: 0, STORE_E_OVER_LIMIT or -errno.
+ */
+static int key_set(struct store_put *put, int dir_fd, const char *temporary, bool *ret_replaced,
+		   uint8_t *ret_old, struct error *error)
+{
+	struct store_run *run = put->run;
+	struct limits limits = limits_now(run->store);
+	char name[ARTIFACT_KEY_MAX + 1];
+	struct key_entry *old;
+	uint64_t old_size;
+	int r = store_run_lock(run, error);
+
+	if (r < 0)
+		return r;
+	index_name(name, put->key);
+	old = key_list_find(&run->keys, put->key);
+	old_size = old ? old->entry.size : 0;
+	*ret_replaced = old != NULL;
+	if (old)
+		memcpy(ret_old, old->entry.digest, STORE_DIGEST_BYTES);
+	if (run->bytes - old_size + put->entry.size > limits.bytes)
+		r = over_bytes(error, limits.bytes);
+	else if (!old && run->keys.n_items >= limits.count)
+		r = over_count(error, limits.count);
+	else if (renameat(run->store->tmp_fd, temporary, dir_fd, name) < 0)
+		r = error_errno(error, errno, "cannot write the artifact index");
+	else if (key_list_set(&run->keys, put->key, &put->entry) < 0) {
+		/* the file is there and memory is not: read it again when it is needed */
+		key_list_clear(&run->keys);
+		run->bytes = 0;
+		run->loaded = false;
+	} else {
+		run->bytes += put->entry.size - old_size;
+	}
+	store_run_unlock(run);
+	return r;
+}
+
+/* @ret_named: the key names the new content, even when that is not known to be durable. */
+static int index_keep(struct store_put *put, bool *ret_named, struct error *error)
+{
+	struct store *store = put->run->store;
+	cleanup_close int dir_fd = run_directory(put->run);
+	char temporary[TEMPORARY_NAME_MAX];
+	uint8_t old[STORE_DIGEST_BYTES];
+	bool replaced = false;
+	int r;
+
+	r = dir_fd < 0 ? dir_fd : index_write(store, &put->entry, temporary);
+	if (r < 0)
+		return error_errno(error, -r, "cannot write the artifact index");
+	r = key_set(put, dir_fd, temporary, &replaced, old, error);
+	if (r != 0) {
+		(void)unlinkat(store->tmp_fd, temporary, 0);
+		return r;
+	}
+	*ret_named = true;
+	/* the old content goes only after no power cut can bring its name back */
+	if (fsync(dir_fd) < 0)
+		return error_errno(error, errno, "cannot make the artifact durable");
+	if (replaced)
+		store_reference_release(store, old);
+	return 0;
+}
+
+int store_put_commit(struct store_put *put, struct error *error)
+{
+	struct store *store = put->run->store;
+	bool named = false;
+	int r;
+
+	(void)crypto_generichash_final(&put->hash, put->entry.digest, STORE_DIGEST_BYTES);
+	put->entry.created_usec = wall_usec();
+	(void)pthread_mutex_lock(&store->lock);
+	r = references_add(&store->references, put->entry.digest);
+	(void)pthread_mutex_unlock(&store->lock);
+	if (r < 0) {
+		(void)store_put_abort(put);
+		return error_set(error, ENOMEM, "out of memory");
+	}
+	r = content_keep(put);
+	if (r == -ENOSPC || r == -EDQUOT)
+		r = no_room(error);
+	else if (r < 0)
+		(void)error_errno(error, -r, "cannot write to the artifact store");
+	if (r != 0)
+		(void)unlinkat(store->tmp_fd, put->temporary, 0);
+	else
+		r = index_keep(put, &named, error);
+	if (!named)
+		store_reference_release(store, put->entry.digest);
+	put_free(put);
+	return r;
+}
