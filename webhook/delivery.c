@@ -28,10 +28,8 @@ static int delivery_id_read(const struct delivery *delivery, struct events *even
 			    struct answer *answer)
 {
 	const enum header *wanted = delivery->hook->forge->delivery_headers;
-	const char *id = NULL;
+	const char *id = header_first(delivery->headers, wanted);
 
-	for (size_t i = 0; !id && wanted[i] != HEADER_NUM; i++)
-		id = delivery->headers->values[wanted[i]];
 	if (!id || !delivery_id_valid(id)) {
 		answer_error(answer, 400, "header %s is %s; deliveries are told apart by it",
 			     header_name(wanted[0]), id ? "not a usable id" : "missing");
@@ -88,21 +86,14 @@ static int events_extract(const struct delivery *delivery, const json_t *root,
 	return 0;
 }
 
-/* The event's name in the forge's words: in a header, or in the body. */
-static const char *event_name(const struct delivery *delivery, const json_t *root)
-{
-	const struct forge *forge = delivery->hook->forge;
-
-	if (forge->event_header != HEADER_NUM)
-		return delivery->headers->values[forge->event_header];
-	return payload_string(root, forge->event_path);
-}
-
 static int event_read(const struct delivery *delivery, const json_t *root,
 		      struct events *ret_events, struct answer *answer)
 {
-	const char *name = event_name(delivery, root);
-	const struct forge_event *event = name ? event_find(delivery->hook->forge, name) : NULL;
+	const struct forge *forge = delivery->hook->forge;
+	const char *name = forge->event_path
+				   ? payload_string(root, forge->event_path)
+				   : header_first(delivery->headers, forge->event_headers);
+	const struct forge_event *event = name ? event_find(forge, name) : NULL;
 
 	if (!event) {
 		answer_ignored(answer, "event %.*s", EVENT_NAME_MAX, name ? name : "(none)");
@@ -133,8 +124,9 @@ int delivery_check(const struct delivery *delivery, struct events *ret_events,
 		status = delivery_id_read(delivery, ret_events, answer);
 	if (status != 0)
 		return status;
-	if (forge->event_header != HEADER_NUM && !delivery->headers->values[forge->event_header]) {
-		answer_error(answer, 400, "header %s is missing", header_name(forge->event_header));
+	if (!forge->event_path && !header_first(delivery->headers, forge->event_headers)) {
+		answer_error(answer, 400, "header %s is missing",
+			     header_name(forge->event_headers[0]));
 		return 400;
 	}
 	status = payload_read(delivery, &root, answer);

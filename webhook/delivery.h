@@ -21,8 +21,8 @@
 
 #define EVENT_NAME_MAX 64
 #define TITLE_MAX 256
-/* refs in one delivery: Bitbucket sends at most 5, the others 1 */
-#define DELIVERY_EVENTS_MAX 8
+/* refs in one delivery: one, but for Bitbucket (Cloud at most 5, Data Center all) */
+#define DELIVERY_EVENTS_MAX 32
 
 struct forge;
 

@@ -4,13 +4,15 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 #include "webhook/payload.h"
+#include "webhook/signature.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct forge *const forges[] = {
-	&forge_github,
+	&forge_github,	&forge_gitlab,	  &forge_gitea,
+	&forge_forgejo, &forge_bitbucket, &forge_standard,
 };
 
 const struct forge *forge_find(const char *name)
@@ -32,6 +34,73 @@ const char *forge_names(void)
 					 forges[i]->name);
 	return names;
 }
+
+const char *header_first(const struct headers *headers, const enum header *wanted)
+{
+	for (size_t i = 0; wanted[i] != HEADER_NUM; i++) {
+		if (headers->values[wanted[i]])
+			return headers->values[wanted[i]];
+	}
+	return NULL;
+}
+
+/* ---- signatures ---- */
+
+int signature_refused(const struct delivery *delivery, enum header header, struct answer *answer)
+{
+	const char *project = delivery->hook->project;
+
+	if (!delivery->headers->values[header])
+		answer_error(answer, 401,
+			     "header %s is missing; set the secret of project %s in the webhook's "
+			     "settings",
+			     header_name(header), project);
+	else
+		answer_error(answer, 401,
+			     "%s does not match; the webhook's secret and that of project %s must "
+			     "be the same",
+			     header_name(header), project);
+	return 401;
+}
+
+int signature_check_hex(const struct delivery *delivery, enum header header, const char *prefix,
+			struct answer *answer)
+{
+	const char *signature = delivery->headers->values[header];
+	struct signature_key key = {delivery->hook->secret, delivery->hook->secret_size};
+
+	if (!signature || strncmp(signature, prefix, strlen(prefix)) != 0 ||
+	    !signature_hex_valid(key, delivery->body, delivery->body_size,
+				 signature + strlen(prefix)))
+		return signature_refused(delivery, header, answer);
+	return 0;
+}
+
+int signature_check_standard(const struct delivery *delivery, struct answer *answer)
+{
+	static const enum header needed[] = {HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP,
+					     HEADER_WEBHOOK_SIGNATURE};
+	struct signature_key key = {delivery->hook->secret, delivery->hook->secret_size};
+	const char *const *values = delivery->headers->values;
+
+	for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+		if (!values[needed[i]])
+			return signature_refused(delivery, needed[i], answer);
+	}
+	if (!signature_standard_valid(key, values[HEADER_WEBHOOK_ID],
+				      values[HEADER_WEBHOOK_TIMESTAMP], delivery->body,
+				      delivery->body_size, values[HEADER_WEBHOOK_SIGNATURE]))
+		return signature_refused(delivery, HEADER_WEBHOOK_SIGNATURE, answer);
+	if (signature_time_valid(values[HEADER_WEBHOOK_TIMESTAMP], delivery->now_sec))
+		return 0;
+	answer_error(answer, 401,
+		     "webhook-timestamp is more than %d seconds off; set the clocks, or send the "
+		     "delivery again instead of replaying it",
+		     SIGNATURE_TOLERANCE_SEC);
+	return 401;
+}
+
+/* ---- events ---- */
 
 /* First line of @text, without control characters, cut between characters. */
 static void text_clean(char *out, size_t size, const char *text)
@@ -88,14 +157,16 @@ int push_extract(const json_t *root, const struct push_paths *paths, struct even
 {
 	const char *ref = payload_string(root, paths->ref);
 	const char *after = payload_string(root, paths->after);
-	const char *tag_commit = payload_string(root, paths->tag_commit);
-	const char *actor = NULL;
+	const char *tag_commit = paths->tag_commit ? payload_string(root, paths->tag_commit) : NULL;
+	const char *actor = NULL, *title = NULL;
 
 	for (size_t i = 0; !actor && paths->actor[i]; i++)
 		actor = payload_string(root, paths->actor[i]);
+	for (size_t i = 0; !title && paths->title[i]; i++)
+		title = payload_string(root, paths->title[i]);
 	if (ref && strncmp(ref, "refs/tags/", 10) == 0 && after && commit_valid(after) &&
 	    !commit_zero(after) && tag_commit && commit_valid(tag_commit))
 		after = tag_commit;
-	return event_add(events, ref, payload_string(root, paths->before), after, actor,
-			 payload_string(root, paths->title), error);
+	return event_add(events, ref, payload_string(root, paths->before), after, actor, title,
+			 error);
 }

@@ -28,8 +28,9 @@ struct forge_event {
 
 /**
  * struct forge - one kind of sender
- * @event_header:     HEADER_NUM when the event's name is in the body (@event_path)
- * @event_path:       dotted path in the body, see payload_string()
+ * @event_headers:    the first that is present carries the event's name; ends
+ *                    with HEADER_NUM. None at all: it is in the body.
+ * @event_path:       dotted path in the body for that, see payload_string()
  * @delivery_headers: the first that is present wins; ends with HEADER_NUM
  * @verify:           0, or 401 with @answer filled; constant time in the secret
  * @events:           ends with a NULL name
@@ -37,9 +38,9 @@ struct forge_event {
  */
 struct forge {
 	const char *name;
-	enum header event_header;
+	enum header event_headers[3];
 	const char *event_path;
-	enum header delivery_headers[4];
+	enum header delivery_headers[3];
 	int (*verify)(const struct delivery *delivery, struct answer *answer);
 	const struct forge_event *events;
 	int (*extract)(const json_t *root, struct events *events, struct error *error);
@@ -51,16 +52,37 @@ const struct forge *forge_find(const char *name);
 const char *forge_names(void);
 
 extern const struct forge forge_github;
+extern const struct forge forge_gitlab;
+extern const struct forge forge_gitea;
+extern const struct forge forge_forgejo;
+extern const struct forge forge_bitbucket;
+extern const struct forge forge_standard;
+
+/** header_first() - the value of the first of @wanted (ends with HEADER_NUM) that is present */
+const char *header_first(const struct headers *headers, const enum header *wanted);
+
+/** signature_refused() - 401 that names @header and what to do. Return: 401. */
+int signature_refused(const struct delivery *delivery, enum header header, struct answer *answer);
+
+/**
+ * signature_check_hex() - HMAC-SHA256 of the raw body in @header
+ * @prefix: what stands before the hex digits, "" for nothing
+ */
+int signature_check_hex(const struct delivery *delivery, enum header header, const char *prefix,
+			struct answer *answer);
+
+/** signature_check_standard() - the three webhook-* headers of Standard Webhooks */
+int signature_check_standard(const struct delivery *delivery, struct answer *answer);
 
 /**
  * struct push_paths - where a forge that pushes one ref at a time keeps what
- * @title:      the first line of it is taken
+ * @title:      the first that is a text; its first line is taken; ends with NULL
  * @tag_commit: commit of an annotated tag, whose @after names the tag object
  * @actor:      the first that is a text; ends with NULL
  */
 struct push_paths {
 	const char *ref, *before, *after;
-	const char *title;
+	const char *title[3];
 	const char *tag_commit;
 	const char *actor[4];
 };

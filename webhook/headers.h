@@ -38,6 +38,7 @@
 	X(FORGEJO_SIGNATURE, "X-Forgejo-Signature")                                                \
 	X(EVENT_KEY, "X-Event-Key")                                                                \
 	X(REQUEST_UUID, "X-Request-UUID")                                                          \
+	X(REQUEST_ID, "X-Request-Id")                                                              \
 	X(WEBHOOK_ID, "webhook-id")                                                                \
 	X(WEBHOOK_TIMESTAMP, "webhook-timestamp")                                                  \
 	X(WEBHOOK_SIGNATURE, "webhook-signature")

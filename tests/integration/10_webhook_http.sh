@@ -4,7 +4,7 @@
 # tests/webhook_cases.py.
 . "$(dirname "$0")/../lib.sh"
 
-for case in push duplicate url form tag ignored health routes content_type signature no_secret \
+for case in push duplicate url form providers several_refs tag ignored health routes content_type signature no_secret \
     delivery_id malformed texts refused expect framing headers keepalive pipelining parallel busy \
     reload listeners bad_scheduler isolation stop bad_daemon; do
     check "webhook: $case" timeout 60 python3 "$TESTS_DIR/webhook_cases.py" "$case"

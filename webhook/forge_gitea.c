@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Gitea and Forgejo: the same payload, header names of their own. */
+#include "common/cleanup.h"
+#include "webhook/forge.h"
+#include "webhook/payload.h"
+
+/*
+ * https://docs.gitea.com/usage/webhooks. With a form body the signature covers
+ * the JSON text inside of it, not the form; taking it out is the only thing done
+ * before the signature is known to be right.
+ */
+static int gitea_check(const struct delivery *delivery, enum header header, struct answer *answer)
+{
+	struct delivery inner = *delivery;
+	struct error error = ERROR_INIT;
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+
+	if (!delivery->form)
+		return signature_check_hex(delivery, header, "", answer);
+	if (payload_from_form(delivery->body, delivery->body_size, &text, &size, &error) < 0)
+		return signature_refused(delivery, header, answer);
+	inner.body = text;
+	inner.body_size = size;
+	return signature_check_hex(&inner, header, "", answer);
+}
+
+static int gitea_verify(const struct delivery *delivery, struct answer *answer)
+{
+	return gitea_check(delivery, HEADER_GITEA_SIGNATURE, answer);
+}
+
+static int forgejo_verify(const struct delivery *delivery, struct answer *answer)
+{
+	/* Forgejo before 7 sends Gitea's names only */
+	enum header header = delivery->headers->values[HEADER_FORGEJO_SIGNATURE]
+				     ? HEADER_FORGEJO_SIGNATURE
+				     : HEADER_GITEA_SIGNATURE;
+
+	return gitea_check(delivery, header, answer);
+}
+
+static const struct push_paths gitea_push = {
+	.ref = "ref",
+	.before = "before",
+	.after = "after",
+	.title = {"head_commit.message", "commits.0.message", NULL},
+	.tag_commit = "head_commit.id",
+	.actor = {"pusher.login", "pusher.username", "sender.login", NULL},
+};
+
+static int gitea_extract(const json_t *root, struct events *events, struct error *error)
+{
+	return push_extract(root, &gitea_push, events, error);
+}
+
+static const struct forge_event gitea_events[] = {
+	{"push", EVENT_PUSH},
+	{NULL},
+};
+
+const struct forge forge_gitea = {
+	.name = "gitea",
+	.event_headers = {HEADER_GITEA_EVENT, HEADER_NUM},
+	.delivery_headers = {HEADER_GITEA_DELIVERY, HEADER_NUM},
+	.verify = gitea_verify,
+	.events = gitea_events,
+	.extract = gitea_extract,
+};
+
+const struct forge forge_forgejo = {
+	.name = "forgejo",
+	.event_headers = {HEADER_FORGEJO_EVENT, HEADER_GITEA_EVENT, HEADER_NUM},
+	.delivery_headers = {HEADER_FORGEJO_DELIVERY, HEADER_GITEA_DELIVERY, HEADER_NUM},
+	.verify = forgejo_verify,
+	.events = gitea_events,
+	.extract = gitea_extract,
+};
