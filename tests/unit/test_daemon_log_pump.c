@@ -6,19 +6,17 @@
 #include "common/fdio.h"
 #include "daemon/log_pump.h"
 
+#include "tests/unit/cmocka_headers.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-
-#include <cmocka.h>
 
 struct fixture {
 	struct loop *loop;

@@ -7,26 +7,25 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/log.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
 #include "daemon/requests.h"
 #include "daemon/state_dirs.h"
+
+#include "tests/unit/cmocka_headers.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-
-#include <cmocka.h>
 
 #define FAKES_MAX 64
 
@@ -678,6 +677,7 @@ int main(void)
 		TEST(drops_who_talks_nonsense),
 	};
 
+	log_set_level((enum log_level)0);
 	(void)signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

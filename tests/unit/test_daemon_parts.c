@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* Order numbers, reports and state directories. */
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+#include "daemon/order_set.h"
+#include "daemon/state_dirs.h"
+#include "daemon/step_report.h"
+
+#include "tests/unit/cmocka_headers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void orders_in_sequence_are_one_interval(void **state)
+{
+	struct order_set set = {.intervals = NULL};
+
+	for (uint64_t i = 1; i <= 100000; i++)
+		assert_int_equal(order_set_add(&set, i), 0);
+	assert_int_equal(set.n_intervals, 1);
+	assert_int_equal(order_set_add(&set, 5), -EEXIST);
+	assert_int_equal(order_set_add(&set, UINT64_MAX), 0);
+	assert_int_equal(order_set_add(&set, UINT64_MAX), -EEXIST);
+	assert_false(order_set_has(&set, 0));
+	assert_true(order_set_has(&set, 100000));
+	order_set_done(&set);
+}
+
+static void orders_in_any_sequence(void **state)
+{
+	struct order_set set = {.intervals = NULL};
+	bool model[1000] = {false};
+	uint32_t x = 12345;
+
+	for (int i = 0; i < 5000; i++) {
+		unsigned order;
+
+		x = x * 1664525 + 1013904223;
+		order = (x >> 8) % 1000;
+		assert_int_equal(order_set_add(&set, order), model[order] ? -EEXIST : 0);
+		model[order] = true;
+		for (unsigned j = 0; j + 1 < set.n_intervals; j++)
+			assert_true(set.intervals[j].last + 1 < set.intervals[j + 1].first);
+	}
+	for (unsigned i = 0; i < 1000; i++)
+		assert_int_equal(order_set_has(&set, i), model[i]);
+	order_set_done(&set);
+}
+
+static void reports(void **state)
+{
+	static const struct {
+		struct step_facts facts;
+		enum step_result result;
+		uint64_t exit_code, signal;
+		const char *reason;
+	} cases[] = {
+		{{.outcome = {SANDBOX_EXITED, 0}}, STEP_RESULT_EXITED, 0, 0, ""},
+		{{.outcome = {SANDBOX_EXITED, 3}}, STEP_RESULT_EXITED, 3, 0, "exit code 3"},
+		{{.outcome = {SANDBOX_SIGNALED, SIGKILL}},
+		 STEP_RESULT_SIGNALED,
+		 0,
+		 SIGKILL,
+		 "killed by signal 9 (KILL)"},
+		{{.outcome = {SANDBOX_EXEC_FAILED, ENOENT}},
+		 STEP_RESULT_EXITED,
+		 127,
+		 0,
+		 "exit code 127: the command or its interpreter does not exist in the image"},
+		{{.outcome = {SANDBOX_EXEC_FAILED, EACCES}},
+		 STEP_RESULT_EXITED,
+		 126,
+		 0,
+		 "exit code 126: cannot execute the command: Permission denied"},
+		{{.outcome = {SANDBOX_LOST, 0}},
+		 STEP_RESULT_SIGNALED,
+		 0,
+		 SIGKILL,
+		 "killed from outside: the sandbox ended without a status"},
+		{{.outcome = {SANDBOX_LOST, 0, true}, .memory = 512 * MIB},
+		 STEP_RESULT_MEMORY,
+		 0,
+		 SIGKILL,
+		 "out of memory: limit 512M"},
+		/* one child died of it, the command coped: it succeeded */
+		{{.outcome = {SANDBOX_EXITED, 0, true}, .memory = MIB},
+		 STEP_RESULT_EXITED,
+		 0,
+		 0,
+		 ""},
+		/* whatever the command answers to our SIGTERM, it was the timeout */
+		{{.outcome = {SANDBOX_EXITED, 0},
+		  .ended_by_us = true,
+		  .cause = STEP_RESULT_TIMEOUT,
+		  .timeout_msec = 5000},
+		 STEP_RESULT_TIMEOUT,
+		 0,
+		 0,
+		 "timeout after 5s"},
+		{{.outcome = {SANDBOX_LOST, 0, true},
+		  .ended_by_us = true,
+		  .cause = STEP_RESULT_CANCELLED},
+		 STEP_RESULT_CANCELLED,
+		 0,
+		 SIGKILL,
+		 "cancelled"},
+		{{.outcome = {SANDBOX_EXITED, 1}, .log = {.lost = 7, .error = ENOSPC}},
+		 STEP_RESULT_EXITED,
+		 1,
+		 0,
+		 "exit code 1; the log is incomplete: 7 bytes could not be written (No space left "
+		 "on device)"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct step_report report;
+
+		step_report_make(&cases[i].facts, &report);
+		assert_string_equal(report.reason, cases[i].reason);
+		assert_int_equal(report.result, cases[i].result);
+		assert_int_equal(report.exit_code, cases[i].exit_code);
+		assert_int_equal(report.signal, cases[i].signal);
+	}
+}
+
+static void amounts(void **state)
+{
+	char text[64];
+
+	format_bytes(text, sizeof(text), 0);
+	assert_string_equal(text, "0");
+	format_bytes(text, sizeof(text), 1536 * KIB);
+	assert_string_equal(text, "1536K");
+	format_bytes(text, sizeof(text), 1000);
+	assert_string_equal(text, "1000");
+	format_bytes(text, sizeof(text), 4096 * GIB);
+	assert_string_equal(text, "4T");
+	format_duration(text, sizeof(text), 0);
+	assert_string_equal(text, "0s");
+	format_duration(text, sizeof(text), 90000);
+	assert_string_equal(text, "1m30s");
+	format_duration(text, sizeof(text), 86400000ULL * 2 + 250);
+	assert_string_equal(text, "2d250ms");
+	format_duration(text, 3, 90000);
+	assert_int_equal(strlen(text), 2);
+}
+
+struct root {
+	char directory[64];
+	struct paths paths;
+};
+
+static void root_new(struct root *root)
+{
+	struct error error = ERROR_INIT;
+
+	(void)snprintf(root->directory, sizeof(root->directory), "/tmp/rbtest-parts-XXXXXX");
+	assert_non_null(mkdtemp(root->directory));
+	assert_int_equal(paths_init(&root->paths, root->directory, &error), 0);
+}
+
+static void state_directories(void **state)
+{
+	struct error error = ERROR_INIT;
+	char path[PATH_MAX + 32];
+	struct root root;
+	struct stat st;
+
+	root_new(&root);
+	for (int i = 0; i < 2; i++) { /* what is there already is kept */
+		assert_int_equal(state_dirs_make(&root.paths, &error), 0);
+		(void)snprintf(path, sizeof(path), "%s/scheduler", root.paths.lib);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0700);
+		if (geteuid() == 0)
+			assert_int_equal(st.st_uid, role_user(ROLE_SCHEDULER).uid);
+		assert_int_equal(stat(root.paths.log, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 02750);
+	}
+	(void)snprintf(path, sizeof(path), "%s/trees", root.paths.lib);
+	assert_int_equal(chmod(path, 0777), 0);
+	assert_int_equal(state_dirs_make(&root.paths, &error), -EPERM);
+	assert_non_null(strstr(error.text, "trees is writable by everybody"));
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(symlink("/tmp", path), 0);
+	assert_int_equal(state_dirs_make(&root.paths, &error), -EPERM);
+	assert_non_null(strstr(error.text, "trees is a symbolic link or no directory"));
+	assert_int_equal(unlink(path), 0);
+	if (geteuid() == 0) {
+		assert_int_equal(mkdir(path, 0755), 0);
+		assert_int_equal(chown(path, 4711, 4711), 0);
+		assert_int_equal(state_dirs_make(&root.paths, &error), -EPERM);
+		assert_non_null(strstr(error.text, "trees belongs to user 4711 instead of"));
+	}
+	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);
+}
+
+static void one_instance(void **state)
+{
+	struct error error = ERROR_INIT;
+	struct root root;
+	char expected[64];
+	int fd;
+
+	root_new(&root);
+	assert_int_equal(state_dirs_make(&root.paths, &error), 0);
+	fd = state_lock(&root.paths, &error);
+	assert_true(fd >= 0);
+	assert_int_equal(state_lock(&root.paths, &error), -EBUSY);
+	(void)snprintf(expected, sizeof(expected), "another runbookd (pid %d) runs", getpid());
+	assert_non_null(strstr(error.text, expected));
+	(void)close(fd);
+	fd = state_lock(&root.paths, &error);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(orders_in_sequence_are_one_interval),
+		cmocka_unit_test(orders_in_any_sequence),
+		cmocka_unit_test(reports),
+		cmocka_unit_test(amounts),
+		cmocka_unit_test(state_directories),
+		cmocka_unit_test(one_instance),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
