@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_HOST_H
+#define SANDBOX_HOST_H
+
+/* Insides of struct sandbox_host, for host.c and sandbox.c only. */
+
+#include "sandbox/host_cgroup.h"
+#include "sandbox/host_image.h"
+#include "sandbox/host_network.h"
+#include "sandbox/host_users.h"
+
+struct sandbox_host {
+	char *state_dir;
+	bool private_dir; /* made by us, removed by us */
+	char *images_dir; /* templates */
+	char *stage_dir;  /* where a step mounts its scratch, in its own namespace */
+	char *cacher_path;
+	struct user_slots *users;
+	struct cgroup_host cgroup;
+	struct host_network *network;
+	struct host_image image;
+	struct host_image *shifted[USER_SLOTS]; /* where id-mapped mounts do not work */
+	bool shift_known, shift_by_owner;
+	int dev_fd;
+	int filter_fd;
+	int init_fd;
+	uint64_t scratch; /* bytes a step may write when nothing is said */
+	size_t n_running;
+};
+
+/** host_image_of() - the template to use for a step in @slot */
+int host_image_of(struct sandbox_host *host, const struct user_slot *slot,
+		  const struct host_image **ret_image, struct error *error);
+
+#endif

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/host_cgroup.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REMOVE_ATTEMPTS 100
+#define REMOVE_PAUSE_NSEC 10000000L
+
+/* ---- small files ---- */
+
+static int write_at(int dir_fd, const char *file, const char *text)
+{
+	cleanup_close int fd = openat(dir_fd, file, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int read_at(int dir_fd, const char *file, char *text, size_t size)
+{
+	cleanup_close int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
+
+	if (got < 0)
+		return -errno;
+	text[got] = '\0';
+	return 0;
+}
+
+static bool has_word(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *found = text; (found = strstr(found, word)); found += length) {
+		char after = found[length];
+
+		if ((found == text || found[-1] == ' ') &&
+		    (after == '\0' || after == ' ' || after == '\n'))
+			return true;
+	}
+	return false;
+}
+
+/* "key value" lines, as cpu.stat and memory.events have them. */
+static uint64_t keyed_value(const char *text, const char *key)
+{
+	size_t length = strlen(key);
+	uint64_t value = 0;
+
+	for (const char *line = text; line && *line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (strncmp(line, key, length) == 0 && line[length] == ' ')
+			(void)sscanf(line + length, "%" SCNu64, &value);
+	}
+	return value;
+}
+
+/* ---- finding ourselves ---- */
+
+/* A mount of the whole hierarchy, or one of our own that is attached nowhere. */
+static int open_hierarchy(void)
+{
+	cleanup_fclose FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	cleanup_close int fs_fd = -1;
+	char line[4096], root[1024], point[1024];
+
+	while (mounts && fgets(line, sizeof(line), mounts)) {
+		if (!strstr(line, " - cgroup2 ") ||
+		    sscanf(line, "%*d %*d %*s %1023s %1023s", root, point) != 2 ||
+		    strcmp(root, "/") != 0)
+			continue;
+		int fd = open(point, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (fd >= 0)
+			return fd;
+	}
+	fs_fd = fsopen("cgroup2", FSOPEN_CLOEXEC);
+	if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return -errno;
+	int fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int own_group_path(char *path, size_t size)
+{
+	cleanup_fclose FILE *file = fopen("/proc/self/cgroup", "re");
+	char line[4096];
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (strncmp(line, "0::/", 4) != 0)
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		(void)snprintf(path, size, "%s", line[4] ? line + 4 : ".");
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int open_own_group(void)
+{
+	cleanup_close int root_fd = open_hierarchy();
+	char path[4096];
+	int fd, r = own_group_path(path, sizeof(path));
+
+	if (root_fd < 0 || r < 0)
+		return root_fd < 0 ? root_fd : r;
+	fd = openat(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* ---- controllers ---- */
+
+static void enable_controllers(int fd)
+{
+	static const char *const wanted[] = {"memory", "pids", "cpu", "io"};
+	char available[512];
+
+	if (read_at(fd, "cgroup.controllers", available, sizeof(available)) < 0)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		char word[16];
+
+		(void)snprintf(word, sizeof(word), "+%s", wanted[i]);
+		if (has_word(available, wanted[i]))
+			(void)write_at(fd, "cgroup.subtree_control", word);
+	}
+}
+
+static bool controllers_enabled(int fd, struct cgroup_host *host)
+{
+	char enabled[512] = "";
+
+	(void)read_at(fd, "cgroup.subtree_control", enabled, sizeof(enabled));
+	host->memory = has_word(enabled, "memory");
+	host->pids = has_word(enabled, "pids");
+	host->cpu = has_word(enabled, "cpu");
+	return host->memory && host->pids && host->cpu;
+}
+
+/* systemd marks what it has handed over with Delegate=yes. */
+static bool delegated(int fd)
+{
+	char value[8];
+
+	return fgetxattr(fd, "user.delegate", value, sizeof(value)) > 0 ||
+	       fgetxattr(fd, "trusted.delegate", value, sizeof(value)) > 0;
+}
+
+/* A group with processes cannot hand controllers on: sit in a leaf of our own group. */
+static void move_to_leaf(struct cgroup_host *host)
+{
+	char leaf[80], file[96], pids[4096] = "";
+
+	(void)snprintf(leaf, sizeof(leaf), "%s.self", host->name);
+	(void)snprintf(file, sizeof(file), "%s/cgroup.procs", leaf);
+	if (mkdirat(host->own_fd, leaf, 0755) < 0 && errno != EEXIST)
+		return;
+	(void)read_at(host->own_fd, "cgroup.procs", pids, sizeof(pids));
+	for (char *save = NULL, *pid = strtok_r(pids, "\n", &save); pid;
+	     pid = strtok_r(NULL, "\n", &save))
+		(void)write_at(host->own_fd, file, pid);
+}
+
+static int open_group(struct cgroup_host *host)
+{
+	int fd;
+
+	if (mkdirat(host->own_fd, host->name, 0755) < 0 && errno != EEXIST)
+		return -errno;
+	fd = openat(host->own_fd, host->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	enable_controllers(fd);
+	return fd;
+}
+
+static void set_warning(struct cgroup_host *host, const char *problem)
+{
+	(void)snprintf(host->warning, sizeof(host->warning),
+		       "%s: start it in a delegated group, e.g. by its systemd unit or with "
+		       "systemd-run -p Delegate=yes, on a host with cgroup v2 only",
+		       problem);
+}
+
+int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
+		     struct error *error)
+{
+	struct cgroup_host unused;
+	char problem[96];
+
+	*host = (struct cgroup_host){.own_fd = -1, .group_fd = -1};
+	(void)snprintf(host->name, sizeof(host->name), "%s", name);
+	host->own_fd = open_own_group();
+	if (host->own_fd >= 0) {
+		enable_controllers(host->own_fd);
+		if (!controllers_enabled(host->own_fd, &unused) && delegated(host->own_fd)) {
+			move_to_leaf(host);
+			enable_controllers(host->own_fd);
+		}
+		host->group_fd = open_group(host);
+	}
+	if (host->group_fd < 0) {
+		set_warning(host, "cannot limit memory, processes or processor time of steps (no "
+				  "writable cgroup v2)");
+	} else if (!controllers_enabled(host->group_fd, host)) {
+		(void)snprintf(problem, sizeof(problem),
+			       "cannot limit%s%s%s of steps (cgroup v2 controllers missing)",
+			       host->memory ? "" : " memory", host->pids ? "" : " processes",
+			       host->cpu ? "" : " processor time");
+		set_warning(host, problem);
+	}
+	if (host->warning[0] && policy == SANDBOX_LIMITS_REQUIRED) {
+		cgroup_host_close(host);
+		return error_set(error, ENOTSUP, "%s", host->warning);
+	}
+	return 0;
+}
+
+void cgroup_host_close(struct cgroup_host *host)
+{
+	if (host->group_fd >= 0) {
+		(void)close(host->group_fd);
+		/* not ours alone, perhaps: then it is not empty and stays */
+		(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
+	}
+	if (host->own_fd >= 0)
+		(void)close(host->own_fd);
+	host->own_fd = host->group_fd = -1;
+}
+
+int cgroup_host_sweep(struct cgroup_host *host)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	int failed = 0;
+
+	if (host->group_fd < 0)
+		return 0;
+	dir = fdopendir(openat(host->group_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	while (dir && (entry = readdir(dir))) {
+		cleanup_close int fd = -1;
+		int r;
+
+		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+			continue;
+		fd = openat(host->group_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (fd >= 0)
+			(void)cgroup_step_kill(fd);
+		r = cgroup_step_remove(host, entry->d_name);
+		if (r < 0)
+			failed = r;
+	}
+	return failed;
+}
+
+/* ---- one step ---- */
+
+int cgroup_step_make(struct cgroup_host *host, const char *id, struct error *error)
+{
+	int fd;
+
+	for (int attempt = 0;; attempt++) {
+		if (mkdirat(host->group_fd, id, 0755) == 0)
+			break;
+		/* another program of the same name may have ended and removed the parent */
+		if (errno != ENOENT || attempt == 3)
+			return error_errno(error, errno, "cannot make the cgroup %s/%s", host->name,
+					   id);
+		fd = open_group(host);
+		if (fd < 0)
+			return error_errno(error, -fd, "cannot make the cgroup %s", host->name);
+		(void)close(host->group_fd);
+		host->group_fd = fd;
+	}
+	fd = openat(host->group_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_errno(error, errno, "cannot open the cgroup %s/%s", host->name, id);
+	return fd;
+}
+
+int cgroup_step_limit(int group_fd, const char *file, uint64_t value, struct error *error)
+{
+	char text[48];
+	int r;
+
+	if (strcmp(file, "cpu.max") == 0)
+		(void)snprintf(text, sizeof(text), "%" PRIu64 " 100000", value);
+	else
+		(void)snprintf(text, sizeof(text), "%" PRIu64, value);
+	r = write_at(group_fd, file, text);
+	/* kernels without swap accounting have no swap limit, and nothing to limit */
+	if (r == -ENOENT && strcmp(file, "memory.swap.max") == 0)
+		return 0;
+	return r < 0 ? error_errno(error, -r, "cannot set %s to %s", file, text) : 0;
+}
+
+/* Before cgroup.kill (Linux 5.14), or in a hierarchy that lacks it: freeze, then each. */
+static int kill_each(int group_fd)
+{
+	char pids[8192];
+	int r = read_at(group_fd, "cgroup.procs", pids, sizeof(pids));
+
+	if (r < 0)
+		return r;
+	for (char *save = NULL, *pid = strtok_r(pids, "\n", &save); pid;
+	     pid = strtok_r(NULL, "\n", &save)) {
+		int number = 0;
+
+		if (sscanf(pid, "%d", &number) == 1 && number > 0)
+			(void)kill(number, SIGKILL);
+	}
+	return 0;
+}
+
+int cgroup_step_kill(int group_fd)
+{
+	int r = write_at(group_fd, "cgroup.kill", "1");
+
+	return r == -ENOENT ? kill_each(group_fd) : r;
+}
+
+void cgroup_step_outcome(int group_fd, struct sandbox_outcome *outcome)
+{
+	char text[4096];
+
+	if (read_at(group_fd, "memory.events", text, sizeof(text)) == 0)
+		outcome->memory_limit = keyed_value(text, "oom_kill") > 0;
+	if (read_at(group_fd, "memory.peak", text, sizeof(text)) == 0)
+		(void)sscanf(text, "%" SCNu64, &outcome->memory_peak);
+	if (read_at(group_fd, "cpu.stat", text, sizeof(text)) == 0)
+		outcome->cpu_usec = keyed_value(text, "usage_usec");
+}
+
+int cgroup_step_remove(struct cgroup_host *host, const char *id)
+{
+	const struct timespec pause = {.tv_nsec = REMOVE_PAUSE_NSEC};
+
+	for (int attempt = 0; attempt < REMOVE_ATTEMPTS; attempt++) {
+		if (unlinkat(host->group_fd, id, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		if (errno != EBUSY)
+			return -errno;
+		/* killed processes leave the group when they are scheduled once more */
+		(void)nanosleep(&pause, NULL);
+	}
+	return -EBUSY;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/host_mounts.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* ---- /dev ---- */
+
+static const struct {
+	const char *name;
+	unsigned major, minor;
+} devices[] = {
+	{"null", 1, 3},	  {"zero", 1, 5},    {"full", 1, 7},
+	{"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
+};
+
+static const struct {
+	const char *name, *target;
+} device_links[] = {
+	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
+	{"stderr", "/proc/self/fd/2"}, {"ptmx", "pts/ptmx"},	     {"core", "/proc/kcore"},
+};
+
+static const char *const device_dirs[] = {"pts", "shm", "mqueue"};
+
+static int dev_fill(int fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
+		if (mknodat(fd, devices[i].name, S_IFCHR | 0666,
+			    makedev(devices[i].major, devices[i].minor)) < 0 ||
+		    fchmodat(fd, devices[i].name, 0666, 0) < 0)
+			return -errno;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(device_links) - 1; i++) {
+		if (symlinkat(device_links[i].target, fd, device_links[i].name) < 0)
+			return -errno;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(device_dirs); i++) {
+		if (mkdirat(fd, device_dirs[i], 0755) < 0 ||
+		    fchmodat(fd, device_dirs[i], 0755, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int host_dev_new(struct error *error)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	cleanup_close int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	cleanup_close int fd = -1;
+	int r;
+
+	if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+	    fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", "64k", 0) < 0 ||
+	    fsconfig(fs_fd, FSCONFIG_SET_STRING, "source", "dev", 0) < 0 ||
+	    fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return error_errno(error, errno, "cannot make a file system for /dev");
+	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+	if (fd < 0)
+		return error_errno(error, errno, "cannot mount a file system for /dev");
+	r = dev_fill(fd);
+	if (r < 0)
+		return error_errno(error, -r, "cannot make device nodes");
+	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_errno(error, errno, "cannot make /dev read-only");
+	return TAKE_FD(fd);
+}
+
+int host_dev_clone(int dev_fd, struct error *error)
+{
+	int fd = open_tree(dev_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	if (errno != EINVAL)
+		return error_errno(error, errno, "cannot copy /dev");
+	return host_dev_new(error);
+}
+
+/* ---- what the host shows ---- */
+
+static int source_open(const struct plan_op *op, struct error *error)
+{
+	/* the last part must be the thing itself: a step's owner may have planted a link */
+	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+			       .resolve = RESOLVE_NO_MAGICLINKS};
+	cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, op->source, &how, sizeof(how));
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_errno(error, errno, "cannot open %s", op->source);
+	if (S_ISLNK(st.st_mode))
+		return error_set(error, ELOOP, "%s is a symbolic link: name what it points to",
+				 op->source);
+	if ((op->flags & PLAN_IDMAP_OWNER) && st.st_uid != op->owner_uid)
+		return error_set(error, EPERM, "%s belongs to user %u, not to user %u as expected",
+				 op->source, st.st_uid, op->owner_uid);
+	if (op->verb == PLAN_LAYER && !S_ISDIR(st.st_mode))
+		return error_set(error, ENOTDIR, "%s is not a directory", op->source);
+	return TAKE_FD(fd);
+}
+
+int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct error *error)
+{
+	unsigned recursive = op->flags & PLAN_RECURSIVE ? AT_RECURSIVE : 0;
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	cleanup_close int source_fd = source_open(op, error);
+	cleanup_close int fd = -1;
+	int mapping_fd = -1;
+
+	if (source_fd < 0)
+		return source_fd;
+	if (!(op->flags & PLAN_WRITABLE))
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (op->flags & PLAN_IDMAP_STEP)
+		mapping_fd = slot->userns_fd;
+	if (op->flags & PLAN_IDMAP_OWNER) {
+		mapping_fd = user_slot_mapping(slot, op->owner_uid, op->owner_gid, error);
+		if (mapping_fd < 0)
+			return mapping_fd;
+	}
+	if (mapping_fd >= 0) {
+		attr.attr_set |= MOUNT_ATTR_IDMAP;
+		attr.userns_fd = (uint64_t)mapping_fd;
+	}
+	fd = open_tree(source_fd, "",
+		       AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	if (fd < 0)
+		return error_errno(error, errno, "cannot copy the mount of %s", op->source);
+	if (mount_setattr(fd, "", AT_EMPTY_PATH | recursive, &attr, sizeof(attr)) < 0) {
+		if (mapping_fd >= 0 && errno == EINVAL)
+			return error_set(error, EINVAL,
+					 "the file system of %s cannot shift user ids (id-mapped "
+					 "mounts): use ext4, xfs, btrfs, or tmpfs on Linux 6.3 or "
+					 "newer",
+					 op->source);
+		return error_errno(error, errno, "cannot set the attributes of %s", op->source);
+	}
+	return TAKE_FD(fd);
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/host_users.h"
+
+#include "common/cleanup.h"
+#include "sandbox/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LOCK_NAME "runbook-ids"
+
+struct user_slots {
+	int lock_fd;
+	struct user_slot *slot[USER_SLOTS]; /* made on first use */
+};
+
+/*
+ * The directory is writable for everybody: a file that root did not make is not
+ * ours, and is replaced.
+ */
+static int lock_file_open(const char *directory)
+{
+	cleanup_close int dir_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir_fd < 0)
+		return -errno;
+	for (int attempt = 0; attempt < 3; attempt++) {
+		cleanup_close int fd = -1;
+		struct stat st;
+
+		/* without O_CREAT first: fs.protected_regular refuses it on foreign files */
+		fd = openat(dir_fd, LOCK_NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT)
+			fd = openat(dir_fd, LOCK_NAME,
+				    O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_uid == geteuid())
+			return TAKE_FD(fd);
+		if (fd < 0 && errno != ELOOP && errno != EEXIST && errno != ENXIO)
+			return -errno;
+		(void)unlinkat(dir_fd, LOCK_NAME, 0);
+	}
+	return -EPERM;
+}
+
+int user_slots_new(struct user_slots **ret_slots, struct error *error)
+{
+	static const char *const directories[] = {"/run/lock", "/run", "/tmp"};
+	struct user_slots *slots = calloc(1, sizeof(*slots));
+	int fd = -ENOENT;
+
+	if (!slots)
+		return error_errno(error, ENOMEM, "cannot keep user ids");
+	for (size_t i = 0; i < ARRAY_SIZE(directories) && fd < 0; i++)
+		fd = lock_file_open(directories[i]);
+	if (fd < 0) {
+		free(slots);
+		return error_errno(error, -fd, "cannot open the lock file /run/lock/" LOCK_NAME);
+	}
+	slots->lock_fd = fd;
+	*ret_slots = slots;
+	return 0;
+}
+
+struct user_slots *user_slots_free(struct user_slots *slots)
+{
+	if (!slots)
+		return NULL;
+	for (size_t i = 0; i < USER_SLOTS; i++) {
+		struct user_slot *slot = slots->slot[i];
+
+		if (!slot)
+			continue;
+		if (slot->userns_fd >= 0)
+			(void)close(slot->userns_fd);
+		if (slot->mapping_fd >= 0)
+			(void)close(slot->mapping_fd);
+		free(slot);
+	}
+	(void)close(slots->lock_fd);
+	free(slots);
+	return NULL;
+}
+
+static int slot_lock(const struct user_slots *slots, unsigned index, short type)
+{
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)index, .l_len = 1};
+
+	return fcntl(slots->lock_fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+static struct user_slot *slot_make(struct user_slots *slots, unsigned index)
+{
+	struct user_slot *slot = calloc(1, sizeof(*slot));
+
+	if (!slot)
+		return NULL;
+	slot->index = index;
+	slot->base = USER_RANGE_FIRST + index * USER_RANGE_SIZE;
+	slot->init_id = USER_INIT_FIRST + index;
+	slot->userns_fd = -1;
+	slot->mapping_fd = -1;
+	slots->slot[index] = slot;
+	return slot;
+}
+
+static int slot_lock_free_one(struct user_slots *slots, struct user_slot **ret_slot)
+{
+	for (unsigned i = 0; i < USER_SLOTS; i++) {
+		struct user_slot *slot = slots->slot[i];
+		int r;
+
+		if (slot && slot->taken)
+			continue;
+		r = slot_lock(slots, i, F_WRLCK);
+		if (r == -EAGAIN || r == -EACCES)
+			continue;
+		if (r < 0)
+			return r;
+		if (!slot)
+			slot = slot_make(slots, i);
+		if (!slot) {
+			(void)slot_lock(slots, i, F_UNLCK);
+			return -ENOMEM;
+		}
+		slot->taken = true;
+		*ret_slot = slot;
+		return 0;
+	}
+	return -EBUSY;
+}
+
+int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct error *error)
+{
+	struct user_slot *slot = NULL;
+	struct id_map map = {.inside = 0, .count = USER_RANGE_SIZE};
+	int r = slot_lock_free_one(slots, &slot);
+
+	if (r < 0)
+		return error_errno(error, -r, "no free range of user ids (%u steps at once)",
+				   USER_SLOTS);
+	if (slot->userns_fd < 0) {
+		map.outside = slot->base;
+		r = spawn_userns(slot->init_id, map, map, error);
+		if (r < 0) {
+			user_slot_release(slots, slot);
+			return r;
+		}
+		slot->userns_fd = r;
+	}
+	*ret_slot = slot;
+	return 0;
+}
+
+void user_slot_release(struct user_slots *slots, struct user_slot *slot)
+{
+	if (!slot)
+		return;
+	slot->taken = false;
+	(void)slot_lock(slots, slot->index, F_UNLCK);
+}
+
+int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error *error)
+{
+	struct id_map users = {.inside = uid, .outside = slot->base, .count = 1};
+	struct id_map groups = {.inside = gid, .outside = slot->base, .count = 1};
+	int fd;
+
+	if (slot->mapping_fd >= 0 && slot->mapped_uid == uid && slot->mapped_gid == gid)
+		return slot->mapping_fd;
+	fd = spawn_userns(slot->init_id, users, groups, error);
+	if (fd < 0)
+		return fd;
+	if (slot->mapping_fd >= 0)
+		(void)close(slot->mapping_fd);
+	slot->mapping_fd = fd;
+	slot->mapped_uid = uid;
+	slot->mapped_gid = gid;
+	return fd;
+}

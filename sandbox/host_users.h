@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_HOST_USERS_H
+#define SANDBOX_HOST_USERS_H
+
+/*
+ * DOC: Who a step is, seen from the host
+ *
+ * Every running step owns a slot: 65,536 host ids that nobody else uses, from
+ * USER_RANGE_FIRST up, plus one id of its own for its runbook-init. Root of the
+ * host is never mapped. A slot is held by a byte-range lock on a file that all
+ * programs of all instances share, so two of them cannot meet, and a killed one
+ * leaves nothing to clean.
+ *
+ * Kept per slot, because they cost more than the rest of a user's set-up: the
+ * step's user namespace and one for the id-mapped mounts of its workspace.
+ */
+
+#include "common/error.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* above systemd's container range (up to 0x6fffffff), below 0x80000000 */
+#define USER_RANGE_FIRST 0x70000000U
+#define USER_RANGE_SIZE 0x10000U
+#define USER_SLOTS 4095U
+/* the last 65,536 ids below 0x80000000: one for the init of each slot */
+#define USER_INIT_FIRST 0x7fff0000U
+
+struct user_slot {
+	unsigned index;
+	bool taken;
+	uid_t base;	/* host id of uid 0 inside; also the group id */
+	uid_t init_id;	/* user and group of runbook-init */
+	int userns_fd;	/* 0-65535 inside */
+	int mapping_fd; /* @mapped_uid:@mapped_gid on disk is uid 0 inside; -1: none yet */
+	uid_t mapped_uid;
+	gid_t mapped_gid;
+};
+
+struct user_slots;
+
+int user_slots_new(struct user_slots **ret_slots, struct error *error);
+struct user_slots *user_slots_free(struct user_slots *slots);
+
+/** user_slot_take() - lock a free slot and make its user namespace ready. Return: 0 or -errno. */
+int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct error *error);
+/** user_slot_release() - NULL is fine */
+void user_slot_release(struct user_slots *slots, struct user_slot *slot);
+
+/**
+ * user_slot_mapping() - the namespace for an id-mapped mount that shows @uid:@gid as root inside
+ *
+ * Return: descriptor, owned by the slot, or -errno.
+ */
+int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error *error);
+
+#endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/plan.h"
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PIDS_DEFAULT 4096
+#define ID_MAX 64
+#define BINDS_MAX 256
+
+static const struct {
+	enum plan_side side;
+	const char *word;
+} verbs[] = {
+#define PLAN_LINE(name, side, word) [PLAN_##name] = {PLAN_SIDE_##side, word},
+	PLAN_VERBS(PLAN_LINE)
+#undef PLAN_LINE
+};
+_Static_assert(ARRAY_SIZE(verbs) == PLAN_NUM_VERBS, "every verb has a line");
+
+enum plan_side plan_verb_side(enum plan_verb verb)
+{
+	return verbs[verb].side;
+}
+
+/* ---- fixed parts, as data ---- */
+
+/* The outside's namespaces; the user namespace comes last and is no part of clone3. */
+static const char namespaces[] = "mount pid ipc uts network cgroup";
+
+/*
+ * What tells about the host or reaches into it, as container runtimes mask it;
+ * the reason a path is masked and not only unreadable is that uid checks are
+ * one bug away from being passed.
+ */
+static const char *const masked[] = {
+	"/proc/acpi",	       "/proc/asound",
+	"/proc/interrupts",    "/proc/kallsyms",
+	"/proc/kcore",	       "/proc/keys",
+	"/proc/latency_stats", "/proc/sched_debug",
+	"/proc/scsi",	       "/proc/sysrq-trigger",
+	"/proc/timer_list",    "/proc/timer_stats",
+	"/sys/firmware",       "/sys/devices/virtual/powercap",
+};
+
+static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
+
+/* Directories of the scratch file system. The step owns them, but no path inside leads to
+ * upper, work or lower: only what is bound from here can be seen. */
+static const struct {
+	const char *name;
+	unsigned mode;
+} scratch_dirs[] = {
+	{"lower", 0755}, {"upper", 0755}, {"work", 0755},      {"root", 0755},	    {"tmp", 01777},
+	{"run", 0755},	 {"shm", 01777},  {"upper/etc", 0755}, {"run/lock", 01777},
+};
+
+/* The last part happens in runbook-init's child; here it is written down for people. */
+static const char *const inside[] = {
+	"join the user namespace, uid 0, gid 0, no other groups",
+	"keep capabilities chown dac_override fowner fsetid kill setfcap setgid setpcap "
+	"setuid sys_chroot net_bind_service; bounding set too",
+	"new session, new session keyring",
+	"seccomp: default deny, see seccomp_list.c",
+	"exec the command with exactly its environment",
+};
+
+/* ---- building ---- */
+
+static struct plan_op *add(struct plan *plan, enum plan_verb verb, const char *source,
+			   const char *target)
+{
+	static struct plan_op
+		nowhere; /* written to when the list is full: counted, refused later */
+	struct plan_op *op = &nowhere;
+
+	if (plan->n_ops < plan->n_allocated)
+		op = &plan->ops[plan->n_ops];
+	plan->n_ops++;
+	*op = (struct plan_op){.verb = verb, .source = source, .target = target};
+	return op;
+}
+
+static void add_value(struct plan *plan, enum plan_verb verb, const char *source,
+		      const char *target, uint64_t value)
+{
+	add(plan, verb, source, target)->value = value;
+}
+
+static void plan_host(struct plan *plan, const struct sandbox_request *request,
+		      const struct plan_facts *facts)
+{
+	add_value(plan, PLAN_IDS, NULL, NULL, facts->base);
+	if (facts->cgroup) {
+		add(plan, PLAN_GROUP, NULL, request->id);
+		if (facts->limit_memory) {
+			add_value(plan, PLAN_LIMIT, NULL, "memory.swap.max", 0);
+			add_value(plan, PLAN_LIMIT, NULL, "memory.oom.group", 1);
+			if (request->memory)
+				add_value(plan, PLAN_LIMIT, NULL, "memory.max", request->memory);
+		}
+		if (facts->limit_pids)
+			add_value(plan, PLAN_LIMIT, NULL, "pids.max",
+				  request->pids ? request->pids : PIDS_DEFAULT);
+		if (facts->limit_cpu && request->cpu_milli)
+			/* microseconds of processor time in each 100 ms */
+			add_value(plan, PLAN_LIMIT, NULL, "cpu.max", request->cpu_milli * 100);
+	}
+	add(plan, PLAN_NAMESPACES, namespaces, NULL);
+}
+
+static void plan_outer(struct plan *plan, const struct sandbox_request *request,
+		       const struct plan_facts *facts)
+{
+	static const char *const networks[] = {[STEP_NETWORK_EGRESS] = "egress",
+					       [STEP_NETWORK_NONE] = "none",
+					       [STEP_NETWORK_ISOLATED] = "isolated"};
+
+	add(plan, PLAN_PRIVATE, NULL, "/");
+	add(plan, PLAN_CGROUP_NS, NULL, NULL);
+	add_value(plan, PLAN_NETWORK, networks[request->network], NULL, request->network);
+	/* given by the namespace, since capabilities inside do not reach it */
+	add(plan, PLAN_SYSCTL, "0 2147483647", "/proc/sys/net/ipv4/ping_group_range");
+	add(plan, PLAN_SYSCTL, "0", "/proc/sys/net/ipv4/ip_unprivileged_port_start");
+	add(plan, PLAN_HOSTNAME, plan->hostname, NULL);
+	add(plan, PLAN_OOM_SCORE, "500", NULL);
+}
+
+static void plan_scratch(struct plan *plan, const struct sandbox_request *request,
+			 const struct plan_facts *facts)
+{
+	add_value(plan, PLAN_SCRATCH, NULL, NULL, request->disk ? request->disk : facts->scratch);
+	for (size_t i = 0; i < ARRAY_SIZE(scratch_dirs); i++)
+		add_value(plan, PLAN_SCRATCH_DIR, NULL, scratch_dirs[i].name, scratch_dirs[i].mode);
+	add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace", 0755);
+	if (request->workspace) {
+		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-lower", 0755);
+		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-work", 0755);
+	}
+	add(plan, PLAN_SCRATCH_FILE, plan->hosts, "upper/etc/hosts");
+	add(plan, PLAN_SCRATCH_FILE, plan->hostname, "upper/etc/hostname");
+	if (facts->resolv)
+		add(plan, PLAN_SCRATCH_FILE, facts->resolv, "upper/etc/resolv.conf");
+}
+
+static void plan_root(struct plan *plan, const struct sandbox_request *request,
+		      const struct plan_facts *facts)
+{
+	struct plan_op *op = add(plan, PLAN_LAYER, facts->root, "lower");
+
+	op->flags = facts->root_shifted ? 0 : PLAN_IDMAP_STEP;
+	op->flags |= PLAN_HOST_OWNED;
+	add(plan, PLAN_ROOT, NULL, "/");
+	if (strcmp(request->image, "host") != 0)
+		return;
+	for (size_t i = 0; i < facts->n_binds; i++) {
+		op = add(plan, PLAN_BIND, facts->binds[i].path, facts->binds[i].path);
+		op->flags = PLAN_RECURSIVE | PLAN_HOST_OWNED;
+	}
+}
+
+static void plan_system(struct plan *plan)
+{
+	add(plan, PLAN_DEVICES, NULL, "/dev");
+	add(plan, PLAN_FILESYSTEM, "proc", "/proc");
+	add(plan, PLAN_FILESYSTEM, "sysfs", "/sys");
+	add(plan, PLAN_FILESYSTEM, "cgroup2", "/sys/fs/cgroup")->flags = PLAN_OPTIONAL;
+	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
+		add(plan, PLAN_MASK, NULL, masked[i])->flags = PLAN_OPTIONAL;
+	for (size_t i = 0; i < ARRAY_SIZE(read_only); i++)
+		add(plan, PLAN_READONLY, NULL, read_only[i])->flags = PLAN_OPTIONAL;
+	/* after the masks: those of directories show the empty /dev/pts */
+	add(plan, PLAN_FILESYSTEM, "devpts", "/dev/pts");
+	add(plan, PLAN_FILESYSTEM, "mqueue", "/dev/mqueue")->flags = PLAN_OPTIONAL;
+	add(plan, PLAN_SCRATCH_BIND, "shm", "/dev/shm");
+	add(plan, PLAN_SCRATCH_BIND, "tmp", "/tmp");
+	add(plan, PLAN_SCRATCH_BIND, "run", "/run");
+}
+
+static void plan_workspace(struct plan *plan, const struct sandbox_request *request)
+{
+	struct plan_op *op;
+
+	if (!request->workspace) {
+		add(plan, PLAN_SCRATCH_BIND, "workspace", "/workspace");
+		return;
+	}
+	op = add(plan, PLAN_LAYER, request->workspace, "workspace-lower");
+	op->flags = PLAN_IDMAP_OWNER;
+	op->owner_uid = request->workspace_uid;
+	op->owner_gid = request->workspace_gid;
+	add(plan, PLAN_OVERLAY, "workspace", "/workspace");
+}
+
+static void plan_binds(struct plan *plan, const struct sandbox_request *request,
+		       const struct plan_facts *facts)
+{
+	if (facts->cacher)
+		add(plan, PLAN_BIND, facts->cacher, "/run/runbookd/bin/cacher")->flags =
+			PLAN_HOST_OWNED;
+	for (size_t i = 0; i < request->n_binds; i++) {
+		const struct sandbox_bind *bind = &request->binds[i];
+		struct plan_op *op = add(plan, PLAN_BIND, bind->source, bind->target);
+
+		if (bind->writable)
+			op->flags |= PLAN_WRITABLE;
+		if (bind->idmap) {
+			op->flags |= PLAN_IDMAP_OWNER;
+			op->owner_uid = bind->owner_uid;
+			op->owner_gid = bind->owner_gid;
+		} else {
+			op->flags |= PLAN_RECURSIVE | PLAN_HOST_OWNED;
+		}
+	}
+}
+
+static void plan_end(struct plan *plan, const struct plan_facts *facts)
+{
+	add(plan, PLAN_PIVOT, NULL, "/");
+	/* 1, not 0: the kernel then starts no piped core handler of the host either */
+	add_value(plan, PLAN_RLIMIT, "core", NULL, 1);
+	add_value(plan, PLAN_RLIMIT, "nofile", NULL, 65536);
+	add_value(plan, PLAN_BECOME_INIT, "runbook-init", NULL, facts->init_id);
+	for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
+		add(plan, PLAN_INSIDE, inside[i], NULL);
+}
+
+/* ---- checking ---- */
+
+static bool name_valid(const char *name)
+{
+	size_t length = name ? strlen(name) : 0;
+
+	return length > 0 && length <= ID_MAX && name[0] != '.' && name[0] != '-' &&
+	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+		       length;
+}
+
+/* Absolute, without "..", ".", empty parts or control characters. */
+static bool path_valid(const char *path)
+{
+	if (!path || path[0] != '/' || strlen(path) >= 4096)
+		return false;
+	for (const char *part = path; *part;) {
+		size_t length;
+
+		part++;
+		length = strcspn(part, "/");
+		if (length == 0 && (*part || part > path + 1))
+			return false;
+		if ((length == 1 && part[0] == '.') || (length == 2 && !memcmp(part, "..", 2)))
+			return false;
+		part += length;
+	}
+	for (const char *byte = path; *byte; byte++) {
+		if ((unsigned char)*byte < 0x20 || *byte == 0x7f)
+			return false;
+	}
+	return true;
+}
+
+static int check_bind(const struct sandbox_bind *bind, struct error *error)
+{
+	static const char *const reserved[] = {"/", "/proc", "/sys", "/dev"};
+
+	if (!path_valid(bind->source) || !path_valid(bind->target))
+		return error_set(
+			error, EINVAL, "bind %s:%s: both must be absolute paths without \"..\"",
+			bind->source ? bind->source : "", bind->target ? bind->target : "");
+	for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+		size_t length = strlen(reserved[i]);
+
+		if (strcmp(bind->target, reserved[i]) == 0 ||
+		    (length > 1 && strncmp(bind->target, reserved[i], length) == 0 &&
+		     bind->target[length] == '/'))
+			return error_set(error, EINVAL,
+					 "bind to %s: %s belongs to the sandbox itself",
+					 bind->target, reserved[i]);
+	}
+	return 0;
+}
+
+static int check_request(const struct sandbox_request *request, struct error *error)
+{
+	if (!name_valid(request->id))
+		return error_set(error, EINVAL,
+				 "id: letters, digits and ._- only, at most %d bytes", ID_MAX);
+	if (request->hostname && !name_valid(request->hostname))
+		return error_set(error, EINVAL,
+				 "hostname: letters, digits and ._- only, at most %d bytes",
+				 ID_MAX);
+	if (!request->image || (strcmp(request->image, "host") != 0 && !path_valid(request->image)))
+		return error_set(error, EINVAL,
+				 "image \"%s\": must be \"host\" or an absolute directory",
+				 request->image ? request->image : "");
+	if (request->workspace && !path_valid(request->workspace))
+		return error_set(error, EINVAL, "workspace: must be an absolute path");
+	if (request->workdir && !path_valid(request->workdir))
+		return error_set(error, EINVAL, "workdir: must be an absolute path inside");
+	if ((unsigned)request->network >= STEP_NETWORK_NUM)
+		return error_set(error, EINVAL, "network: unknown value %d", (int)request->network);
+	if (request->network == STEP_NETWORK_ISOLATED)
+		return error_set(error, EOPNOTSUPP,
+				 "network \"isolated\" is not supported by this version; use "
+				 "\"none\" or \"egress\"");
+	if (request->n_binds > BINDS_MAX)
+		return error_set(error, EINVAL, "more than %d binds", BINDS_MAX);
+	if (request->cpu_milli > UINT64_MAX / 1000 ||
+	    (request->cpu_milli && request->cpu_milli < 10))
+		return error_set(error, EINVAL, "cpus: must be at least 0.01");
+	for (size_t i = 0; i < request->n_binds; i++) {
+		int r = check_bind(&request->binds[i], error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
+	     const struct plan_facts *facts, struct error *error)
+{
+	cleanup_plan struct plan *plan = NULL;
+	int r = check_request(request, error);
+
+	if (r < 0)
+		return r;
+	plan = calloc(1, sizeof(*plan));
+	if (!plan)
+		return error_errno(error, ENOMEM, "cannot plan a sandbox");
+	plan->n_allocated = 128 + request->n_binds;
+	plan->ops = calloc(plan->n_allocated, sizeof(*plan->ops));
+	if (!plan->ops)
+		return error_errno(error, ENOMEM, "cannot plan a sandbox");
+	(void)snprintf(plan->hostname, sizeof(plan->hostname), "%s",
+		       request->hostname ? request->hostname : request->id);
+	(void)snprintf(plan->hosts, sizeof(plan->hosts),
+		       "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+		       "127.0.1.1\t%s\n",
+		       plan->hostname);
+	plan_host(plan, request, facts);
+	plan_outer(plan, request, facts);
+	plan_scratch(plan, request, facts);
+	plan_root(plan, request, facts);
+	plan_system(plan);
+	plan_workspace(plan, request);
+	plan_binds(plan, request, facts);
+	plan_end(plan, facts);
+	if (plan->n_ops > plan->n_allocated)
+		return error_set(error, ENOSPC, "a plan of %zu operations is too long",
+				 plan->n_ops);
+	*ret_plan = TAKE_PTR(plan);
+	return 0;
+}
+
+struct plan *plan_free(struct plan *plan)
+{
+	if (!plan)
+		return NULL;
+	free(plan->ops);
+	free(plan);
+	return NULL;
+}
+
+/* ---- printing ---- */
+
+static void print_value(const struct plan_op *op, FILE *out)
+{
+	switch (op->verb) {
+	case PLAN_SCRATCH_DIR:
+		fprintf(out, " mode %04llo", (unsigned long long)op->value);
+		break;
+	case PLAN_IDS:
+		fprintf(out, " 0-65535 inside are %llu-%llu outside", (unsigned long long)op->value,
+			(unsigned long long)op->value + 65535);
+		break;
+	case PLAN_BECOME_INIT:
+		fprintf(out, " as user %llu, no capabilities, no_new_privs",
+			(unsigned long long)op->value);
+		break;
+	case PLAN_SCRATCH:
+		fprintf(out, " tmpfs of %llu bytes", (unsigned long long)op->value);
+		break;
+	case PLAN_LIMIT:
+	case PLAN_RLIMIT:
+		fprintf(out, " %llu", (unsigned long long)op->value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void print_flags(const struct plan_op *op, FILE *out)
+{
+	if (op->verb == PLAN_BIND)
+		fprintf(out, op->flags & PLAN_WRITABLE ? " writable" : " read-only");
+	if (op->flags & PLAN_IDMAP_STEP)
+		fprintf(out, " ids shifted");
+	if (op->flags & PLAN_IDMAP_OWNER)
+		fprintf(out, " owner %u:%u is root inside", op->owner_uid, op->owner_gid);
+	if (op->flags & PLAN_OPTIONAL)
+		fprintf(out, " if present");
+}
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+	static const char *const sides[] = {
+		[PLAN_SIDE_HOST] = "host", [PLAN_SIDE_STEP] = "step", [PLAN_SIDE_INSIDE] = "init"};
+
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		fprintf(out, "%s  %-12s", sides[verbs[op->verb].side], verbs[op->verb].word);
+		if (op->source && op->verb != PLAN_SCRATCH_FILE)
+			fprintf(out, " %s", op->source);
+		if (op->source && op->target && op->verb != PLAN_SCRATCH_FILE)
+			fprintf(out, " ->");
+		if (op->target)
+			fprintf(out, " %s", op->target);
+		print_value(op, out);
+		print_flags(op, out);
+		fputc('\n', out);
+	}
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_PLAN_H
+#define SANDBOX_PLAN_H
+
+/*
+ * DOC: Plan and executor
+ *
+ * A request becomes a list of operations, plain data that needs no privilege to
+ * make, to print (runbook-sandbox --explain) or to compare (golden tests). What
+ * is executed are these operations and nothing else, in this order: those of
+ * the host by sandbox.c, those of the step by step_attach.c inside the new
+ * namespaces, those of the inside by runbook-init.
+ *
+ * Strings belong to the request, to the facts or to the plan itself, and are
+ * valid as long as these are.
+ */
+
+#include "sandbox/sandbox.h"
+
+#include <stdio.h>
+
+#define PLAN_HOST_BINDS_MAX 16
+
+/** struct plan_host_bind - one directory of the host that image "host" shows read-only */
+struct plan_host_bind {
+	char path[64];
+};
+
+/** struct plan_facts - what the plan depends on besides the request */
+struct plan_facts {
+	uid_t base;	    /* host id of uid 0 inside */
+	uid_t init_id;	    /* user of runbook-init */
+	const char *root;   /* lower directory: template of image "host", or the image */
+	bool root_shifted;  /* files of @root already belong to @base: no id mapping */
+	uint64_t scratch;   /* bytes, when the request says nothing */
+	const char *cacher; /* path of the cacher client, NULL: none */
+	const char *resolv; /* contents of resolv.conf, NULL: none */
+	bool limit_memory, limit_pids, limit_cpu; /* controllers that are there */
+	bool cgroup;				  /* cgroup v2 is there at all */
+	struct plan_host_bind binds[PLAN_HOST_BINDS_MAX];
+	size_t n_binds;
+};
+
+/*
+ * X(NAME, side, word in --explain)
+ */
+#define PLAN_VERBS(X)                                                                              \
+	X(IDS, HOST, "ids")                                                                        \
+	X(GROUP, HOST, "cgroup")                                                                   \
+	X(LIMIT, HOST, "limit")                                                                    \
+	X(NAMESPACES, HOST, "namespaces")                                                          \
+	X(PRIVATE, STEP, "private")                                                                \
+	X(CGROUP_NS, STEP, "cgroup-root")                                                          \
+	X(NETWORK, STEP, "network")                                                                \
+	X(SYSCTL, STEP, "sysctl")                                                                  \
+	X(HOSTNAME, STEP, "hostname")                                                              \
+	X(OOM_SCORE, STEP, "oom-score")                                                            \
+	X(SCRATCH, STEP, "scratch")                                                                \
+	X(SCRATCH_DIR, STEP, "scratch-dir")                                                        \
+	X(SCRATCH_FILE, STEP, "scratch-file")                                                      \
+	X(LAYER, STEP, "layer")                                                                    \
+	X(ROOT, STEP, "root")                                                                      \
+	X(OVERLAY, STEP, "overlay")                                                                \
+	X(BIND, STEP, "bind")                                                                      \
+	X(SCRATCH_BIND, STEP, "scratch-bind")                                                      \
+	X(DEVICES, STEP, "devices")                                                                \
+	X(FILESYSTEM, STEP, "mount")                                                               \
+	X(MASK, STEP, "mask")                                                                      \
+	X(READONLY, STEP, "read-only")                                                             \
+	X(PIVOT, STEP, "pivot")                                                                    \
+	X(RLIMIT, STEP, "rlimit")                                                                  \
+	X(BECOME_INIT, STEP, "become")                                                             \
+	X(INSIDE, INSIDE, "inside")
+
+enum plan_side { PLAN_SIDE_HOST, PLAN_SIDE_STEP, PLAN_SIDE_INSIDE };
+
+enum plan_verb {
+#define PLAN_ENUM(name, side, word) PLAN_##name,
+	PLAN_VERBS(PLAN_ENUM)
+#undef PLAN_ENUM
+		PLAN_NUM_VERBS,
+};
+
+enum plan_flags {
+	PLAN_WRITABLE = 1 << 0,
+	PLAN_OPTIONAL = 1 << 1,	   /* missing target or file system is no error */
+	PLAN_IDMAP_STEP = 1 << 2,  /* 0-65535 on disk are 0-65535 inside */
+	PLAN_IDMAP_OWNER = 1 << 3, /* one owner on disk is uid 0 inside */
+	PLAN_RECURSIVE = 1 << 4,   /* with what is mounted beneath */
+	PLAN_HOST_OWNED = 1 << 5,  /* may belong to anybody on the host */
+};
+
+/**
+ * struct plan_op - one operation
+ * @source: what; a path on the host, a name, a text, by verb
+ * @target: where; an absolute path inside, or a name in scratch
+ */
+struct plan_op {
+	enum plan_verb verb;
+	unsigned flags; /* enum plan_flags */
+	const char *source;
+	const char *target;
+	uint64_t value;	 /* mode, size, limit, id */
+	uid_t owner_uid; /* PLAN_IDMAP_OWNER */
+	gid_t owner_gid;
+};
+
+struct plan {
+	struct plan_op *ops;
+	size_t n_ops;
+	size_t n_allocated;
+	char hosts[512];
+	char hostname[80];
+	char rlimit_nofile[32];
+};
+
+/**
+ * plan_new() - what to do for @request
+ *
+ * Checks everything about the request that needs no look at the host.
+ *
+ * Return: 0; -EINVAL with @error naming the field and the fix; -ENOMEM.
+ */
+int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
+	     const struct plan_facts *facts, struct error *error);
+struct plan *plan_free(struct plan *plan);
+static inline void plan_free_fn(struct plan **plan)
+{
+	(void)plan_free(*plan);
+}
+#define cleanup_plan __attribute__((cleanup(plan_free_fn)))
+
+enum plan_side plan_verb_side(enum plan_verb verb);
+
+/** plan_print() - one operation a line, for people and golden files */
+void plan_print(const struct plan *plan, FILE *out);
+
+#endif

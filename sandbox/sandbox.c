@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/sandbox.h"
+
+#include "common/cleanup.h"
+#include "sandbox/host.h"
+#include "sandbox/host_mounts.h"
+#include "sandbox/spawn.h"
+#include "sandbox/status.h"
+#include "sandbox/step_attach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+struct sandbox_private {
+	struct sandbox_host *host;
+	struct user_slot *slot;
+	int group_fd; /* -1: no cgroup */
+	char id[80];
+	struct host_network_step network;
+};
+
+/* Everything that sandbox_start() holds until the step runs. */
+struct builder {
+	struct sandbox_host *host;
+	const struct sandbox_request *request;
+	struct sandbox_private *private;
+	struct plan_facts facts; /* the plan points into it */
+	struct plan *plan;
+	int *op_fds;
+	int status_fds[2];
+	int null_fd;
+};
+
+/* ---- preparing, as data and descriptors ---- */
+
+static int facts_gather(struct builder *builder, struct error *error)
+{
+	struct plan_facts *facts = &builder->facts;
+	struct sandbox_host *host = builder->host;
+	const struct user_slot *slot = builder->private->slot;
+	const struct host_image *image;
+	int r;
+
+	*facts = (struct plan_facts){
+		.base = slot->base,
+		.init_id = slot->init_id,
+		.root = builder->request->image,
+		.scratch = host->scratch,
+		.cacher = host->cacher_path,
+		.cgroup = host->cgroup.group_fd >= 0,
+		.limit_memory = host->cgroup.memory,
+		.limit_pids = host->cgroup.pids,
+		.limit_cpu = host->cgroup.cpu,
+	};
+	if (builder->request->network == STEP_NETWORK_EGRESS) {
+		facts->resolv = host_network_resolv(host->network, error);
+		if (!facts->resolv)
+			return error ? -error->number : -EIO;
+	}
+	if (builder->request->image && strcmp(builder->request->image, "host") == 0) {
+		r = host_image_of(host, slot, &image, error);
+		if (r < 0)
+			return r;
+		facts->root = image->path;
+		facts->root_shifted = host->shift_by_owner;
+		host_image_binds(facts);
+	}
+	return 0;
+}
+
+static bool verb_needs_mount(enum plan_verb verb)
+{
+	return verb == PLAN_LAYER || verb == PLAN_BIND || verb == PLAN_DEVICES;
+}
+
+static void op_fds_close(struct builder *builder)
+{
+	for (size_t i = 0; builder->op_fds && i < builder->plan->n_ops; i++) {
+		if (builder->op_fds[i] >= 0)
+			(void)close(builder->op_fds[i]);
+	}
+	free(builder->op_fds);
+	builder->op_fds = NULL;
+}
+
+/* Detached mounts for every operation that shows something of the host. */
+static int mounts_prepare(struct builder *builder, struct error *error)
+{
+	struct plan *plan = builder->plan;
+
+	builder->op_fds = malloc(plan->n_ops * sizeof(int));
+	if (!builder->op_fds)
+		return error_errno(error, ENOMEM, "cannot prepare the mounts");
+	for (size_t i = 0; i < plan->n_ops; i++)
+		builder->op_fds[i] = -1;
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		int fd;
+
+		if (!verb_needs_mount(op->verb))
+			continue;
+		fd = op->verb == PLAN_DEVICES ? host_dev_clone(builder->host->dev_fd, error)
+					      : host_mount_clone(op, builder->private->slot, error);
+		if (fd < 0)
+			return fd;
+		builder->op_fds[i] = fd;
+	}
+	return 0;
+}
+
+/*
+ * The template of image "host" may lie on a file system without id-mapped
+ * mounts (tmpfs before Linux 6.3): then each slot gets one that is its own.
+ */
+static int plan_and_mounts(struct builder *builder, struct error *error)
+{
+	bool host_image = builder->request->image && strcmp(builder->request->image, "host") == 0;
+
+	for (;;) {
+		struct sandbox_host *host = builder->host;
+		int r = facts_gather(builder, error);
+
+		if (r == 0)
+			r = plan_new(&builder->plan, builder->request, &builder->facts, error);
+		if (r < 0)
+			return r;
+		if (host_image && !host->shift_known) {
+			struct plan_op probe = {.verb = PLAN_LAYER,
+						.source = builder->facts.root,
+						.flags = PLAN_IDMAP_STEP | PLAN_HOST_OWNED};
+			cleanup_close int fd =
+				host_mount_clone(&probe, builder->private->slot, NULL);
+
+			host->shift_known = true;
+			if (fd == -EINVAL) {
+				host->shift_by_owner = true;
+				builder->plan = plan_free(builder->plan);
+				continue;
+			}
+		}
+		return mounts_prepare(builder, error);
+	}
+}
+
+static int group_prepare(struct builder *builder, struct error *error)
+{
+	struct sandbox_private *private = builder->private;
+	const struct plan *plan = builder->plan;
+
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		int r = 0;
+
+		if (op->verb == PLAN_GROUP) {
+			r = cgroup_step_make(&builder->host->cgroup, private->id, error);
+			if (r >= 0)
+			private->group_fd = r;
+		} else if (op->verb == PLAN_LIMIT) {
+			r = cgroup_step_limit(private->group_fd, op->target, op->value, error);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* So that /dev/stdout can be opened inside: an anonymous pipe then is the step's. */
+static void pipe_hand_over(int fd, uid_t base)
+{
+	struct statfs fs;
+
+	/* without it the step still has the descriptor, which is what matters */
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC || fchown(fd, base, base) < 0)
+		return;
+}
+
+static int descriptors_prepare(struct builder *builder, struct error *error)
+{
+	const struct sandbox_request *request = builder->request;
+	uid_t base = builder->private->slot->base;
+
+	if (pipe2(builder->status_fds, O_CLOEXEC) < 0)
+		return error_errno(error, errno, "cannot make a pipe");
+	if (request->stdin_fd < 0) {
+		builder->null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+		if (builder->null_fd < 0)
+			return error_errno(error, errno, "cannot open /dev/null");
+	} else {
+		pipe_hand_over(request->stdin_fd, base);
+	}
+	pipe_hand_over(request->stdout_fd, base);
+	pipe_hand_over(request->stderr_fd, base);
+	return 0;
+}
+
+/* ---- starting ---- */
+
+static int launch(struct builder *builder, struct sandbox *sandbox, struct error *error)
+{
+	const struct sandbox_request *request = builder->request;
+	struct sandbox_private *private = builder->private;
+	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	struct attach attach = {
+		.plan = builder->plan,
+		.op_fds = builder->op_fds,
+		.stage = builder->host->stage_dir,
+		.base = private->slot->base,
+		.netns_fd = private->network.netns_fd,
+		.stdio_fds = {request->stdin_fd < 0 ? builder->null_fd : request->stdin_fd,
+			      request->stdout_fd, request->stderr_fd},
+		.status_fd = builder->status_fds[1],
+		.userns_fd = private->slot->userns_fd,
+		.filter_fd = builder->host->filter_fd,
+		.payload_fd = request->payload_fd,
+		.init_fd = builder->host->init_fd,
+		.workdir = request->workdir ? request->workdir : "/workspace",
+		.scratch_fd = -1,
+		.root_fd = -1,
+	};
+	int pidfd;
+	pid_t pid;
+
+	if (private->network.netns_fd < 0)
+		flags |= CLONE_NEWNET;
+	pid = spawn_vfork(flags, private->group_fd, &pidfd, step_attach_main, &attach);
+	if (pid < 0)
+		return error_errno(error, -pid, "cannot start a process in new namespaces");
+	if (attach.error.number != 0) {
+		(void)spawn_wait(pidfd);
+		(void)close(pidfd);
+		if (error)
+			*error = attach.error;
+		return -attach.error.number;
+	}
+	sandbox->pid = pid;
+	sandbox->pidfd = pidfd;
+	return 0;
+}
+
+static void private_free(struct sandbox_private *private)
+{
+	struct sandbox_host *host = private->host;
+
+	host_network_step_free(host->network, &private->network);
+	if (private->group_fd >= 0) {
+		(void)close(private->group_fd);
+		(void)cgroup_step_remove(&host->cgroup, private->id);
+	}
+	user_slot_release(host->users, private->slot);
+	free(private);
+}
+
+static int build(struct builder *builder, struct sandbox *sandbox, struct error *error)
+{
+	struct sandbox_private *private = builder->private;
+	int r = user_slot_take(builder->host->users, &private->slot, error);
+
+	if (r == 0)
+		r = plan_and_mounts(builder, error);
+	if (r == 0 && builder->request->network == STEP_NETWORK_EGRESS)
+		r = host_network_step_new(builder->host->network, &private->network, error);
+	if (r == 0)
+		r = group_prepare(builder, error);
+	if (r == 0)
+		r = descriptors_prepare(builder, error);
+	if (r == 0)
+		r = launch(builder, sandbox, error);
+	return r;
+}
+
+int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
+		  struct sandbox *ret_sandbox, struct error *error)
+{
+	struct builder builder = {
+		.host = host, .request = request, .status_fds = {-1, -1}, .null_fd = -1};
+	struct sandbox sandbox = {.pid = -1, .pidfd = -1, .status_fd = -1};
+	int r;
+
+	builder.private = calloc(1, sizeof(*builder.private));
+	if (!builder.private)
+		return error_errno(error, ENOMEM, "cannot keep a sandbox");
+	builder.private->host = host;
+	builder.private->group_fd = -1;
+	builder.private->network.netns_fd = -1;
+	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%.64s",
+		       request->id ? request->id : "");
+	r = build(&builder, &sandbox, error);
+	if (builder.plan)
+		op_fds_close(&builder);
+	(void)plan_free(builder.plan);
+	if (builder.null_fd >= 0)
+		(void)close(builder.null_fd);
+	if (builder.status_fds[1] >= 0)
+		(void)close(builder.status_fds[1]);
+	if (r < 0) {
+		if (builder.status_fds[0] >= 0)
+			(void)close(builder.status_fds[0]);
+		private_free(builder.private);
+		return r;
+	}
+	sandbox.status_fd = builder.status_fds[0];
+	sandbox.private = builder.private;
+	host->n_running++;
+	*ret_sandbox = sandbox;
+	return 0;
+}
+
+/* ---- afterwards ---- */
+
+int sandbox_signal(struct sandbox *sandbox, int signal_number)
+{
+	if (signal_number == SIGKILL || signal_number == SIGSTOP)
+		return -EINVAL; /* these would hit the init itself */
+	return syscall(SYS_pidfd_send_signal, sandbox->pidfd, signal_number, NULL, 0) < 0 ? -errno
+											  : 0;
+}
+
+int sandbox_kill(struct sandbox *sandbox)
+{
+	if (sandbox->private->group_fd >= 0)
+		(void)cgroup_step_kill(sandbox->private->group_fd);
+	/* the death of its PID 1 ends a pid namespace, cgroup or not */
+	if (syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return -errno;
+	return 0;
+}
+
+static bool status_read(const struct sandbox *sandbox, struct sandbox_status *status)
+{
+	struct pollfd file = {.fd = sandbox->status_fd, .events = POLLIN};
+
+	if (poll(&file, 1, 0) <= 0 || !(file.revents & POLLIN))
+		return false;
+	if (read(sandbox->status_fd, status, sizeof(*status)) != (ssize_t)sizeof(*status))
+		return false;
+	status->text[sizeof(status->text) - 1] = '\0';
+	return status->magic == SANDBOX_STATUS_MAGIC;
+}
+
+static int outcome_fill(struct sandbox_outcome *outcome, const struct sandbox_status *status,
+			bool known, struct error *error)
+{
+	outcome->how = SANDBOX_LOST;
+	if (!known)
+		return 0;
+	if (status->how == SANDBOX_STATUS_SETUP_FAILED)
+		return error_set(error, status->code > 0 ? status->code : EIO, "%s", status->text);
+	outcome->how = (enum sandbox_exit)status->how;
+	outcome->code = status->code;
+	if (status->how == SANDBOX_EXEC_FAILED)
+		(void)error_set(error, status->code, "%s", status->text);
+	return 0;
+}
+
+int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		   struct error *error)
+{
+	struct sandbox_private *private = sandbox->private;
+	struct sandbox_outcome outcome = {.how = SANDBOX_LOST};
+	struct sandbox_status status = {0};
+	bool known = status_read(sandbox, &status);
+	int r;
+
+	(void)sandbox_kill(sandbox);
+	/* whoever else waits for any child may have reaped it: then it is gone as well */
+	(void)spawn_wait(sandbox->pidfd);
+	if (!known)
+		known = status_read(sandbox, &status);
+	if (private->group_fd >= 0)
+		cgroup_step_outcome(private->group_fd, &outcome);
+	r = outcome_fill(&outcome, &status, known, error);
+	(void)close(sandbox->pidfd);
+	(void)close(sandbox->status_fd);
+	private->host->n_running--;
+	private_free(private);
+	*sandbox = (struct sandbox){.pid = -1, .pidfd = -1, .status_fd = -1};
+	if (ret_outcome)
+		*ret_outcome = outcome;
+	return r;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_SPAWN_H
+#define SANDBOX_SPAWN_H
+
+/*
+ * DOC: Processes without fork
+ *
+ * The daemon may be large and hold secrets; a fork would copy its page tables
+ * (tens of milliseconds) and its memory. Every process of a sandbox therefore
+ * starts as clone3(CLONE_VM): it borrows our memory, runs on a stack inside our
+ * own frame and ends or execs before that frame is left.
+ */
+
+#include "common/error.h"
+
+#include <stdint.h>
+#include <sys/types.h>
+
+/**
+ * spawn_vfork() - run @function in a new process and wait until it execs or ends
+ * @flags:      CLONE_NEW* and CLONE_FILES; CLONE_VM, CLONE_VFORK, CLONE_PIDFD
+ *              and CLONE_CLEAR_SIGHAND are added
+ * @cgroup_fd:  directory of the cgroup to start in, -1: ours
+ * @ret_pidfd:  set on success; caller closes
+ * @function:   runs with all signals blocked, on 64 KiB of stack, in our memory:
+ *              it may call no function that allocates or takes locks. Its return
+ *              value is the exit status.
+ *
+ * The child must be waited for (waitid(P_PIDFD)).
+ *
+ * Return: process id, or -errno.
+ */
+pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)(void *),
+		  void *argument);
+
+/** spawn_wait() - reap the process behind @pidfd. Return: its exit status, 128+signal, -errno. */
+int spawn_wait(int pidfd);
+
+/**
+ * struct id_map - one line of uid_map or gid_map
+ * @inside: first id as the namespace sees it
+ */
+struct id_map {
+	uint32_t inside;
+	uint32_t outside;
+	uint32_t count;
+};
+
+/**
+ * spawn_userns() - make a user namespace that belongs to @owner
+ * @owner: user and group id of its creator: whoever has that id (outside) may
+ *         join it and signal what is in it
+ *
+ * The maps are written by us, as root, so they may hold any ids.
+ *
+ * Return: namespace descriptor or -errno with @error.
+ */
+int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error);
+
+/**
+ * spawn_netns() - make a network namespace with its loopback up
+ * @ret_netlink: a NETLINK_ROUTE socket that speaks to it; NULL: not wanted
+ *
+ * Return: namespace descriptor or -errno with @error.
+ */
+int spawn_netns(int *ret_netlink, struct error *error);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_STATUS_H
+#define SANDBOX_STATUS_H
+
+/*
+ * DOC: What the host and runbook-init agree on
+ *
+ * runbook-init starts with these descriptors and one argument, the working
+ * directory. Nothing else reaches it: its environment is empty.
+ *
+ *   0-2  the command's
+ *   3    status pipe, write end; one struct sandbox_status is written, once.
+ *        Nobody inside ever holds it, so a result cannot be forged.
+ *   4    the step's user namespace; only the command's process joins it
+ *   5    seccomp program, an array of struct sock_filter
+ *   6    payload, common/step_payload.h
+ */
+
+#include <stdint.h>
+
+enum {
+	INIT_FD_STATUS = 3,
+	INIT_FD_USERNS = 4,
+	INIT_FD_FILTER = 5,
+	INIT_FD_PAYLOAD = 6,
+	INIT_FD_NUM,
+};
+
+#define SANDBOX_STATUS_MAGIC 0x31534252u /* "RBS1" */
+#define SANDBOX_STATUS_TEXT_MAX 244
+/* beside enum sandbox_exit: the inner part of the sandbox could not be built */
+#define SANDBOX_STATUS_SETUP_FAILED 100
+
+/** struct sandbox_status - 256 bytes, below PIPE_BUF: written and read whole */
+struct sandbox_status {
+	uint32_t magic;
+	int32_t how;  /* enum sandbox_exit or SANDBOX_STATUS_SETUP_FAILED */
+	int32_t code; /* exit code, signal or errno */
+	char text[SANDBOX_STATUS_TEXT_MAX];
+};
+
+#endif

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/step_attach.h"
+
+#include "common/cleanup.h"
+#include "sandbox/status.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <net/if.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NOFILE_HARD 524288
+
+static int attach_cgroup_ns(struct attach *attach, const struct plan_op *op, int fd)
+{
+	/* not by clone3: its root would be the group of whoever calls it */
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return error_errno(&attach->error, errno, "cannot make a cgroup namespace");
+	return 0;
+}
+
+static int attach_network(struct attach *attach, const struct plan_op *op, int fd)
+{
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	cleanup_close int socket_fd = -1;
+
+	if (attach->netns_fd >= 0) {
+		if (setns(attach->netns_fd, CLONE_NEWNET) < 0)
+			return error_errno(&attach->error, errno, "cannot join the network");
+		return 0; /* its loopback is up already */
+	}
+	socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (socket_fd < 0 || ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0)
+		return error_errno(&attach->error, errno, "cannot bring the loopback up");
+	return 0;
+}
+
+static int write_text(const char *path, const char *text)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int attach_sysctl(struct attach *attach, const struct plan_op *op, int fd)
+{
+	int r = write_text(op->target, op->source);
+
+	return r < 0 ? error_errno(&attach->error, -r, "cannot set %s", op->target) : 0;
+}
+
+static int attach_hostname(struct attach *attach, const struct plan_op *op, int fd)
+{
+	if (sethostname(op->source, strlen(op->source)) < 0)
+		return error_errno(&attach->error, errno, "cannot set the host name");
+	return 0;
+}
+
+static int attach_oom_score(struct attach *attach, const struct plan_op *op, int fd)
+{
+	int r = write_text("/proc/self/oom_score_adj", op->source);
+
+	return r < 0 ? error_errno(&attach->error, -r, "cannot set the oom score") : 0;
+}
+
+static int attach_devices(struct attach *attach, const struct plan_op *op, int fd)
+{
+	return step_mount_bind(attach, op, fd);
+}
+
+static int attach_rlimit(struct attach *attach, const struct plan_op *op, int fd)
+{
+	bool core = strcmp(op->source, "core") == 0;
+	int resource = core ? RLIMIT_CORE : RLIMIT_NOFILE;
+	struct rlimit limit;
+
+	if (getrlimit(resource, &limit) < 0)
+		return error_errno(&attach->error, errno, "cannot read the limit %s", op->source);
+	/* never above what we have: raising a hard limit needs CAP_SYS_RESOURCE */
+	if (core)
+		limit.rlim_max = limit.rlim_max < op->value ? limit.rlim_max : op->value;
+	else if (limit.rlim_max > NOFILE_HARD)
+		limit.rlim_max = NOFILE_HARD;
+	limit.rlim_cur = limit.rlim_max < op->value ? limit.rlim_max : op->value;
+	if (setrlimit(resource, &limit) < 0)
+		return error_errno(&attach->error, errno, "cannot set the limit %s", op->source);
+	return 0;
+}
+
+/*
+ * Put runbook-init's descriptors in their places. First all of them go above
+ * the places, so that no dup2() covers one that is still needed.
+ */
+static int arrange_descriptors(struct attach *attach)
+{
+	const int wanted[] = {attach->stdio_fds[0], attach->stdio_fds[1], attach->stdio_fds[2],
+			      attach->status_fd,    attach->userns_fd,	  attach->filter_fd,
+			      attach->payload_fd,   attach->init_fd};
+	int high[ARRAY_SIZE(wanted)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		high[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, (int)ARRAY_SIZE(wanted));
+		if (high[i] < 0)
+			return error_errno(&attach->error, errno, "cannot arrange descriptors");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		int flags = i == INIT_FD_NUM ? O_CLOEXEC : 0;
+
+		if (dup3(high[i], (int)i, flags) < 0)
+			return error_errno(&attach->error, errno, "cannot arrange descriptors");
+	}
+	if (syscall(SYS_close_range, (unsigned)ARRAY_SIZE(wanted), ~0U, 0U) < 0)
+		return error_errno(&attach->error, errno, "cannot close descriptors");
+	return 0;
+}
+
+/**
+ * attach_become_init() - give everything up and exec runbook-init
+ *
+ * Should: leave an id of its own, no group, no capability, no descriptor but the
+ * init's, and no way back through exec.
+ * Mustn't: use the C library's set*id(), which signal the threads of the process
+ * whose memory this is.
+ */
+static int attach_become_init(struct attach *attach, const struct plan_op *op, int fd)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct none[2] = {{0}};
+	const char *argv[] = {"runbook-init", attach->workdir, NULL};
+	const char *envp[] = {NULL};
+	long id = (long)op->value;
+	int r;
+
+	(void)umask(022);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return error_errno(&attach->error, errno, "cannot set no_new_privs");
+	r = arrange_descriptors(attach);
+	if (r < 0)
+		return r;
+	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
+	    syscall(SYS_setresuid, id, id, id) < 0 || syscall(SYS_capset, &header, none) < 0)
+		return error_errno(&attach->error, errno, "cannot become user %ld", id);
+	(void)syscall(SYS_execveat, INIT_FD_NUM, "", argv, envp, AT_EMPTY_PATH);
+	return error_errno(&attach->error, errno, "cannot execute runbook-init");
+}
+
+typedef int (*attach_fn)(struct attach *attach, const struct plan_op *op, int fd);
+
+static const attach_fn handlers[PLAN_NUM_VERBS] = {
+	[PLAN_PRIVATE] = step_mount_private,
+	[PLAN_CGROUP_NS] = attach_cgroup_ns,
+	[PLAN_NETWORK] = attach_network,
+	[PLAN_SYSCTL] = attach_sysctl,
+	[PLAN_HOSTNAME] = attach_hostname,
+	[PLAN_OOM_SCORE] = attach_oom_score,
+	[PLAN_SCRATCH] = step_mount_scratch,
+	[PLAN_SCRATCH_DIR] = step_mount_scratch_dir,
+	[PLAN_SCRATCH_FILE] = step_mount_scratch_file,
+	[PLAN_LAYER] = step_mount_layer,
+	[PLAN_ROOT] = step_mount_root,
+	[PLAN_OVERLAY] = step_mount_overlay,
+	[PLAN_BIND] = step_mount_bind,
+	[PLAN_SCRATCH_BIND] = step_mount_scratch_bind,
+	[PLAN_DEVICES] = attach_devices,
+	[PLAN_FILESYSTEM] = step_mount_filesystem,
+	[PLAN_MASK] = step_mount_mask,
+	[PLAN_READONLY] = step_mount_readonly,
+	[PLAN_PIVOT] = step_mount_pivot,
+	[PLAN_RLIMIT] = attach_rlimit,
+	[PLAN_BECOME_INIT] = attach_become_init,
+};
+
+int step_attach_main(void *argument)
+{
+	struct attach *attach = argument;
+
+	/* modes of what is made are given exactly */
+	(void)umask(0);
+	for (size_t i = 0; i < attach->plan->n_ops; i++) {
+		const struct plan_op *op = &attach->plan->ops[i];
+
+		if (plan_verb_side(op->verb) != PLAN_SIDE_STEP)
+			continue;
+		if (handlers[op->verb](attach, op, attach->op_fds[i]) < 0)
+			return 1;
+	}
+	return 1;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_STEP_ATTACH_H
+#define SANDBOX_STEP_ATTACH_H
+
+/*
+ * DOC: The step's side of a plan
+ *
+ * Runs between clone3() and exec, as root in the new namespaces, on memory that
+ * is still the host process's: no allocation, no locks, no stdio streams. What
+ * fails is written into @error, which the host reads when the call returns.
+ */
+
+#include "sandbox/plan.h"
+
+struct attach {
+	const struct plan *plan;
+	const int *op_fds; /* for each operation: what the host prepared, or -1 */
+	const char *stage; /* a directory of the host to mount scratch on (in our copy) */
+	uid_t base;
+	int netns_fd; /* -1: clone3 made a fresh one */
+	int stdio_fds[3];
+	int status_fd, userns_fd, filter_fd, payload_fd;
+	int init_fd; /* runbook-init, a sealed memfd */
+	const char *workdir;
+	/* working state */
+	int scratch_fd;
+	int root_fd;
+	struct error error;
+};
+
+/** step_attach_main() - execute the plan and become runbook-init; returns only on failure */
+int step_attach_main(void *argument);
+
+/* shared by the two files of the step's side */
+int step_mount_private(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_scratch_file(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_layer(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_root(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_bind(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_scratch_bind(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_pivot(struct attach *attach, const struct plan_op *op, int fd);
+
+#endif

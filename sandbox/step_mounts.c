@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/step_attach.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define GROUP_TTY 5
+
+/* ---- paths inside ---- */
+
+/*
+ * Everything inside is found beneath the new root and without symbolic links:
+ * an image or a workspace cannot send a mount elsewhere (CVE-2019-19921,
+ * CVE-2021-30465 and their kind).
+ */
+static int open_inside(const struct attach *attach, const char *path, uint64_t flags)
+{
+	struct open_how how = {.flags = flags | O_CLOEXEC,
+			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+					  RESOLVE_NO_MAGICLINKS};
+
+	path += strspn(path, "/");
+	return (int)syscall(SYS_openat2, attach->root_fd, *path ? path : ".", &how, sizeof(how));
+}
+
+static int make_parent_dirs(const struct attach *attach, const char *path, bool last_too)
+{
+	char part[4096];
+	size_t length = strlen(path);
+
+	if (length >= sizeof(part))
+		return -ENAMETOOLONG;
+	memcpy(part, path, length + 1);
+	for (char *slash = part + 1;; slash++) {
+		cleanup_close int parent_fd = -1;
+		char *name, saved = *slash;
+
+		if (*slash != '/' && *slash != '\0')
+			continue;
+		if (saved == '\0' && !last_too)
+			return 0;
+		*slash = '\0';
+		name = strrchr(part, '/');
+		*name = '\0';
+		parent_fd = open_inside(attach, part, O_PATH | O_DIRECTORY);
+		*name = '/';
+		if (parent_fd < 0)
+			return -errno;
+		if (mkdirat(parent_fd, name + 1, 0755) == 0) {
+			if (fchownat(parent_fd, name + 1, attach->base, attach->base,
+				     AT_SYMLINK_NOFOLLOW) < 0)
+				return -errno;
+		} else if (errno != EEXIST) {
+			return -errno;
+		}
+		if (saved == '\0')
+			return 0;
+		*slash = saved;
+	}
+}
+
+static int make_target(const struct attach *attach, const char *path, bool directory)
+{
+	cleanup_close int parent_fd = -1, fd = -1;
+	char parent[4096];
+	const char *name = strrchr(path, '/');
+	int r = make_parent_dirs(attach, path, directory);
+
+	if (r < 0 || directory)
+		return r;
+	memcpy(parent, path, (size_t)(name - path));
+	parent[name - path] = '\0';
+	parent_fd = open_inside(attach, parent, O_PATH | O_DIRECTORY);
+	if (parent_fd < 0)
+		return -errno;
+	fd = openat(parent_fd, name + 1, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
+		    0644);
+	return fd < 0 && errno != EEXIST ? -errno : 0;
+}
+
+/* A descriptor of the place to mount on; @create makes it when it is not there. */
+static int open_target(struct attach *attach, const struct plan_op *op, bool create, bool directory)
+{
+	int fd = open_inside(attach, op->target, O_PATH);
+
+	if (fd < 0 && errno == ENOENT && create) {
+		int r = make_target(attach, op->target, directory);
+
+		if (r < 0)
+			return error_errno(&attach->error, -r, "cannot make %s inside", op->target);
+		fd = open_inside(attach, op->target, O_PATH);
+	}
+	if (fd >= 0)
+		return fd;
+	if (errno == ENOENT && (op->flags & PLAN_OPTIONAL))
+		return -ENOENT;
+	if (errno == ELOOP)
+		return error_set(&attach->error, ELOOP,
+				 "%s inside is behind a symbolic link, which is refused: the image "
+				 "or the workspace must have a real directory there",
+				 op->target);
+	return error_errno(&attach->error, errno, "cannot open %s inside", op->target);
+}
+
+static int move_on(struct attach *attach, int mount_fd, int target_fd, const char *name)
+{
+	if (move_mount(mount_fd, "", target_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return error_errno(&attach->error, errno, "cannot mount on %s inside", name);
+	return 0;
+}
+
+/* ---- file systems by the new mount API ---- */
+
+struct fs_option {
+	const char *key;
+	const char *value; /* NULL: a flag */
+};
+
+/* The kernel's own words, when a file system gives any: "e overlay: …". */
+static int fs_failed(struct attach *attach, int fs_fd, int number, const char *what)
+{
+	char text[256];
+	ssize_t size = fs_fd >= 0 ? read(fs_fd, text, sizeof(text) - 1) : 0;
+
+	if (size > 2 && text[1] == ' ') {
+		text[size] = '\0';
+		text[strcspn(text, "\n")] = '\0';
+		return error_set(&attach->error, number, "cannot mount %s: %s", what, text + 2);
+	}
+	return error_errno(&attach->error, number, "cannot mount %s", what);
+}
+
+static int fs_make(struct attach *attach, const char *type, const struct fs_option *options,
+		   unsigned attributes, const char *what)
+{
+	cleanup_close int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
+	int fd;
+
+	if (fs_fd < 0)
+		return error_errno(&attach->error, errno, "cannot mount %s (%s)", what, type);
+	for (; options && options->key; options++) {
+		if (fsconfig(fs_fd, options->value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG,
+			     options->key, options->value, 0) < 0)
+			return fs_failed(attach, fs_fd, errno, what);
+	}
+	if (fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return fs_failed(attach, fs_fd, errno, what);
+	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, attributes);
+	if (fd < 0)
+		return fs_failed(attach, fs_fd, errno, what);
+	return fd;
+}
+
+/* snprintf() would do, but this file keeps to what certainly neither locks nor allocates */
+static char *put_number(char *end, uint64_t number)
+{
+	*--end = '\0';
+	do {
+		*--end = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return end;
+}
+
+/* ---- scratch: one tmpfs for everything that the step writes ---- */
+
+int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return error_errno(&attach->error, errno, "cannot make mounts private");
+	return 0;
+}
+
+int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd)
+{
+	char size[24], owner[24];
+	char *owner_text = put_number(owner + sizeof(owner), attach->base);
+	const struct fs_option options[] = {
+		{"size", put_number(size + sizeof(size), op->value)},
+		{"uid", owner_text},
+		{"gid", owner_text},
+		{"mode", "0755"},
+		{"source", "scratch"},
+		{NULL, NULL},
+	};
+	cleanup_close int mount_fd = -1;
+
+	mount_fd = fs_make(attach, "tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+			   "the scratch file system");
+	if (mount_fd < 0)
+		return mount_fd;
+	if (move_mount(mount_fd, "", AT_FDCWD, attach->stage, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_errno(&attach->error, errno, "cannot mount scratch on %s",
+				   attach->stage);
+	attach->scratch_fd = TAKE_FD(mount_fd);
+	if (fchdir(attach->scratch_fd) < 0)
+		return error_errno(&attach->error, errno, "cannot enter scratch");
+	return 0;
+}
+
+/* Made with the step's ids, so that they are the step's without a chown each. */
+static int as_step(const struct attach *attach, int (*make)(const struct plan_op *),
+		   const struct plan_op *op)
+{
+	int r;
+
+	(void)setfsgid(attach->base);
+	(void)setfsuid(attach->base);
+	r = make(op);
+	(void)setfsuid(0);
+	(void)setfsgid(0);
+	return r;
+}
+
+static int make_dir(const struct plan_op *op)
+{
+	return mkdir(op->target, (mode_t)op->value) < 0 ? -errno : 0;
+}
+
+static int make_file(const struct plan_op *op)
+{
+	cleanup_close int fd = open(op->target, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+	size_t length = strlen(op->source);
+
+	if (fd < 0)
+		return -errno;
+	/* a tmpfs writes all or says ENOSPC */
+	if (write(fd, op->source, length) != (ssize_t)length)
+		return -ENOSPC;
+	return 0;
+}
+
+int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int fd)
+{
+	int r = as_step(attach, make_dir, op);
+
+	return r < 0 ? error_errno(&attach->error, -r, "cannot make scratch directory %s",
+				   op->target)
+		     : 0;
+}
+
+int step_mount_scratch_file(struct attach *attach, const struct plan_op *op, int fd)
+{
+	int r = as_step(attach, make_file, op);
+
+	return r < 0 ? error_errno(&attach->error, -r, "cannot write %s in scratch", op->target)
+		     : 0;
+}
+
+int step_mount_layer(struct attach *attach, const struct plan_op *op, int fd)
+{
+	if (move_mount(fd, "", attach->scratch_fd, op->target, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_errno(&attach->error, errno, "cannot mount the layer %s", op->source);
+	return 0;
+}
+
+/*
+ * Overlays are made here and not by the host: until Linux 6.15 their layers must
+ * be mounted in the mount namespace of whoever makes them. redirect_dir lets
+ * directories of the lower layer be renamed, as they can on a plain file system.
+ */
+static int overlay_make(struct attach *attach, const char *lower, const char *upper,
+			const char *work, const char *what)
+{
+	const struct fs_option options[] = {
+		{"source", "overlay"},	{"lowerdir", lower}, {"upperdir", upper}, {"workdir", work},
+		{"redirect_dir", "on"}, {"index", "off"},    {"metacopy", "off"}, {NULL, NULL},
+	};
+
+	return fs_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, what);
+}
+
+int step_mount_root(struct attach *attach, const struct plan_op *op, int fd)
+{
+	cleanup_close int mount_fd =
+		overlay_make(attach, "lower", "upper", "work", "the root overlay");
+
+	if (mount_fd < 0)
+		return mount_fd;
+	if (move_mount(mount_fd, "", attach->scratch_fd, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return error_errno(&attach->error, errno, "cannot mount the root");
+	attach->root_fd = TAKE_FD(mount_fd);
+	return 0;
+}
+
+int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd)
+{
+	cleanup_close int mount_fd = -1, target_fd = -1;
+
+	mount_fd = overlay_make(attach, "workspace-lower", "workspace", "workspace-work",
+				"the workspace overlay");
+	if (mount_fd < 0)
+		return mount_fd;
+	target_fd = open_target(attach, op, true, true);
+	if (target_fd < 0)
+		return target_fd;
+	return move_on(attach, mount_fd, target_fd, op->target);
+}
+
+/* ---- what is shown inside ---- */
+
+int step_mount_bind(struct attach *attach, const struct plan_op *op, int fd)
+{
+	cleanup_close int target_fd = -1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return error_errno(&attach->error, errno, "cannot look at %s", op->source);
+	target_fd = open_target(attach, op, true, S_ISDIR(st.st_mode));
+	if (target_fd < 0)
+		return target_fd;
+	return move_on(attach, fd, target_fd, op->target);
+}
+
+int step_mount_scratch_bind(struct attach *attach, const struct plan_op *op, int fd)
+{
+	cleanup_close int mount_fd = -1, target_fd = -1;
+
+	mount_fd = open_tree(attach->scratch_fd, op->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mount_fd < 0)
+		return error_errno(&attach->error, errno, "cannot use scratch directory %s",
+				   op->source);
+	target_fd = open_target(attach, op, true, true);
+	if (target_fd < 0)
+		return target_fd;
+	return move_on(attach, mount_fd, target_fd, op->target);
+}
+
+int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int fd)
+{
+	static const unsigned strict = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	cleanup_close int mount_fd = -1, target_fd = -1;
+	unsigned attributes = strict;
+	char number[24];
+	const struct fs_option pts[] = {
+		{"mode", "0620"},
+		{"ptmxmode", "0666"},
+		{"gid", put_number(number + sizeof(number), (uint64_t)attach->base + GROUP_TTY)},
+		{NULL, NULL},
+	};
+	const struct fs_option *options = NULL;
+
+	if (strcmp(op->source, "devpts") == 0) {
+		options = pts;
+		attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
+	} else if (strcmp(op->source, "sysfs") == 0 || strcmp(op->source, "cgroup2") == 0) {
+		attributes = strict | MOUNT_ATTR_RDONLY;
+	}
+	target_fd = open_target(attach, op, true, true);
+	if (target_fd < 0)
+		return op->flags & PLAN_OPTIONAL ? 0 : target_fd;
+	mount_fd = fs_make(attach, op->source, options, attributes, op->target);
+	if (mount_fd < 0) {
+		if (!(op->flags & PLAN_OPTIONAL))
+			return mount_fd;
+		attach->error = ERROR_INIT;
+		return 0;
+	}
+	return move_on(attach, mount_fd, target_fd, op->target);
+}
+
+/*
+ * A file is covered by the null device, a directory by the empty directory that
+ * /dev/pts still is. Both come from the read-only /dev that the host made, not
+ * from the image (CVE-2025-31133).
+ */
+int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd)
+{
+	cleanup_close int mount_fd = -1, target_fd = -1, dev_fd = -1;
+	struct stat st;
+
+	target_fd = open_target(attach, op, false, false);
+	if (target_fd < 0)
+		return target_fd == -ENOENT ? 0 : target_fd;
+	dev_fd = open_inside(attach, "/dev", O_PATH | O_DIRECTORY);
+	if (dev_fd < 0 || fstat(target_fd, &st) < 0)
+		return error_errno(&attach->error, errno, "cannot mask %s", op->target);
+	mount_fd = open_tree(dev_fd, S_ISDIR(st.st_mode) ? "pts" : "null",
+			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mount_fd < 0)
+		return error_errno(&attach->error, errno, "cannot mask %s", op->target);
+	return move_on(attach, mount_fd, target_fd, op->target);
+}
+
+int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID |
+					      MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+	cleanup_close int mount_fd = -1, target_fd = -1;
+
+	target_fd = open_target(attach, op, false, false);
+	if (target_fd < 0)
+		return target_fd == -ENOENT ? 0 : target_fd;
+	mount_fd = open_tree(target_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (mount_fd < 0 || mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_errno(&attach->error, errno, "cannot make %s read-only", op->target);
+	return move_on(attach, mount_fd, target_fd, op->target);
+}
+
+int step_mount_pivot(struct attach *attach, const struct plan_op *op, int fd)
+{
+	if (fchdir(attach->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return error_errno(&attach->error, errno, "cannot change the root");
+	return 0;
+}
