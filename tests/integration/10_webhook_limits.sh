@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What a hostile or unlucky peer can do to runbook-webhook: time and memory stay
 # bounded, good deliveries go on.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 for case in oversize large away no_answer flood budget leaks slow; do
