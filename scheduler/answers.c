@@ -4,11 +4,12 @@
  * memfd, or a status and a sentence. Answers leave with the outbox: nobody is
  * told of what could still be lost.
  */
+#include "scheduler/answers.h"
+
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
-#include "scheduler/json.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
 #include "scheduler/trigger.h"
@@ -18,29 +19,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define PAGE_DEFAULT 50
-#define QUEUE_SHOWN_MAX 1000
-
-struct request {
-	struct scheduler *scheduler;
-	uint64_t serial;
-	uint64_t verb;
-	const char *project;
-	uint64_t run;
-	const char *step, *ref, *commit;
-	uint64_t after, limit;
-	int fd; /* -1: none; owned by the request */
-};
 
 /* ---- replies ---- */
 
-static void reply_error(const struct request *request, unsigned status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-static void reply_error(const struct request *request, unsigned status, const char *format, ...)
+void reply_error(const struct request *request, unsigned status, const char *format, ...)
 {
 	struct message *message = message_new(MESSAGE_API_ANSWER, request->serial);
 	char text[REASON_MAX + 1];
@@ -56,16 +39,13 @@ static void reply_error(const struct request *request, unsigned status, const ch
 	outbox_put(&request->scheduler->api, message);
 }
 
-/* Takes @json over. */
-static void reply_json(const struct request *request, unsigned status, json_t *json)
+void reply_json(const struct request *request, unsigned status, const struct json *json)
 {
-	cleanup_free char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	cleanup_close int fd = -1;
 	struct message *message;
 
-	json_decref(json);
-	if (text)
-		fd = memfd_sealed("runbook-answer", text, strlen(text));
+	if (!json->failed && json->text)
+		fd = memfd_sealed("runbook-answer", json->text, json->length);
 	if (fd < 0) {
 		reply_error(request, 503, "not enough memory for the answer: try again");
 		return;
@@ -78,377 +58,34 @@ static void reply_json(const struct request *request, unsigned status, json_t *j
 	outbox_put(&request->scheduler->api, message);
 }
 
-static void reply_store_error(const struct request *request, int r)
+void reply_store_error(const struct request *request, int r)
 {
 	log_error("the store cannot be read: %s", strerror(-r));
 	reply_error(request, 500, "the store cannot be read: see the log of runbook-scheduler");
 }
 
-static void reply_trigger(const struct request *request, const struct trigger_answer *answer)
-{
-	if (answer->run)
-		reply_json(request, answer->status,
-			   json_pack("{s:I}", "run", (json_int_t)answer->run));
-	else
-		reply_error(request, answer->status, "%s", answer->reason);
-}
-
-static void reply_no_run(const struct request *request)
+void reply_no_run(const struct request *request)
 {
 	reply_error(request, 404, "run %" PRIu64 " does not exist: `runbookctl runs` lists them",
 		    request->run);
 }
 
-static uint64_t page_limit(const struct request *request)
+static void reply_run(const struct request *request, unsigned status, uint64_t run)
 {
-	if (request->limit == 0)
-		return PAGE_DEFAULT;
-	return request->limit < API_PAGE_MAX ? request->limit : API_PAGE_MAX;
+	cleanup_json struct json json = {0};
+
+	json_open(&json, NULL, '{');
+	json_number(&json, "run", run);
+	json_close(&json, '}');
+	reply_json(request, status, &json);
 }
 
-/* ---- status and projects ---- */
-
-static void answer_status(const struct request *request)
+static void reply_trigger(const struct request *request, const struct trigger_answer *answer)
 {
-	const struct scheduler *scheduler = request->scheduler;
-	json_t *runs = json_object();
-
-	for (unsigned i = 0; i < RUN_STATE_NUM; i++)
-		(void)json_object_set_new(runs, run_state_name((enum run_state)i),
-					  json_integer((json_int_t)scheduler->run_counts[i]));
-	reply_json(request, 200,
-		   json_pack("{s:s, s:s, s:I, s:o, s:{s:I, s:I}, s:I, s:I}", "version",
-			     RUNBOOK_VERSION, "instance", scheduler->config.instance,
-			     "started_usec", (json_int_t)scheduler->started_usec, "runs", runs,
-			     "steps", "running", (json_int_t)scheduler->queue.running, "ready",
-			     (json_int_t)scheduler->queue.n_waiting, "limit",
-			     (json_int_t)scheduler->queue.limit, "projects",
-			     (json_int_t)scheduler->n_projects));
-}
-
-struct run_holder {
-	const char *url;
-	json_t *run;
-};
-
-static void hold_run(const struct store_run *row, void *userdata)
-{
-	struct run_holder *holder = userdata;
-
-	holder->run = json_run(row, holder->url);
-}
-
-static json_t *project_json(const struct project *project)
-{
-	struct scheduler *scheduler = project->scheduler;
-	struct run_holder last = {.url = scheduler->config.url};
-
-	(void)store_runs_each(scheduler->store, project->name, 0, 1, hold_run, &last);
-	return json_pack("{s:s, s:o, s:I, s:I, s:b, s:b, s:I, s:o}", "name", project->name,
-			 "repository", json_text(project->repository), "max_running",
-			 (json_int_t)project->max_running, "weight", (json_int_t)project->weight,
-			 "paused", project->paused, "workspace", project->workspace, "running",
-			 (json_int_t)project->queue.running, "last_run",
-			 last.run ? last.run : json_null());
-}
-
-static bool project_shown(const struct project *project)
-{
-	return project->configured || project->upload;
-}
-
-static int compare_projects(const void *left, const void *right)
-{
-	const struct project *const *a = left, *const *b = right;
-
-	return strcmp((*a)->name, (*b)->name);
-}
-
-static void answer_projects(const struct request *request)
-{
-	struct scheduler *scheduler = request->scheduler;
-	cleanup_free const struct project **list = NULL;
-	struct project *project = NULL;
-	size_t bucket = 0, n = 0, i = 0;
-	json_t *projects;
-
-	while ((project = project_next(scheduler, &bucket, project)))
-		n += project_shown(project);
-	list = calloc(n + 1, sizeof(*list));
-	if (!list) {
-		reply_error(request, 503, "not enough memory: try again");
-		return;
-	}
-	bucket = 0;
-	while ((project = project_next(scheduler, &bucket, project))) {
-		if (project_shown(project))
-			list[i++] = project;
-	}
-	qsort(list, n, sizeof(*list), compare_projects);
-	projects = json_array();
-	for (i = 0; i < n; i++)
-		(void)json_array_append_new(projects, project_json(list[i]));
-	reply_json(request, 200, json_pack("{s:o}", "projects", projects));
-}
-
-/* NULL after an answer that says why. */
-static struct project *request_project(const struct request *request)
-{
-	struct project *project = project_find(request->scheduler, request->project);
-
-	if (project && project_shown(project))
-		return project;
-	reply_error(request, 404,
-		    "project does not exist: `runbookctl project ls` lists them, `runbookctl "
-		    "project add` makes one");
-	return NULL;
-}
-
-static void answer_project(const struct request *request)
-{
-	const struct project *project = request_project(request);
-
-	if (project)
-		reply_json(request, 200, project_json(project));
-}
-
-static void project_pause(const struct request *request, bool paused)
-{
-	struct project *project = request_project(request);
-
-	if (!project)
-		return;
-	if (project->paused != paused) {
-		project->paused = paused;
-		store_pause(request->scheduler->store, project->name, paused, wall_usec());
-		project_update(project);
-		log_notice("project %s is %s", project->name, paused ? "paused" : "not paused");
-	}
-	reply_json(request, 200, project_json(project));
-}
-
-static void answer_project_pause(const struct request *request)
-{
-	project_pause(request, true);
-}
-
-static void answer_project_unpause(const struct request *request)
-{
-	project_pause(request, false);
-}
-
-/* ---- pages ---- */
-
-struct page {
-	const char *url;
-	json_t *items;
-	uint64_t n, limit;
-	uint64_t last; /* id of the last one shown */
-};
-
-static void page_run(const struct store_run *row, void *userdata)
-{
-	struct page *page = userdata;
-
-	if (page->n++ >= page->limit)
-		return;
-	page->last = row->id;
-	(void)json_array_append_new(page->items, json_run(row, page->url));
-}
-
-static void page_event(const struct store_event *row, void *userdata)
-{
-	struct page *page = userdata;
-
-	if (page->n++ >= page->limit)
-		return;
-	page->last = row->id;
-	(void)json_array_append_new(page->items, json_event(row));
-}
-
-static void page_reply(const struct request *request, const struct page *page, const char *key,
-		       int r)
-{
-	if (r < 0) {
-		json_decref(page->items);
-		reply_store_error(request, r);
-		return;
-	}
-	/* one more than the limit was read, to know whether there is a next page */
-	reply_json(request, 200,
-		   json_pack("{s:o, s:o}", key, page->items, "next",
-			     json_number_or_null(page->n > page->limit ? page->last : 0)));
-}
-
-static void answer_runs(const struct request *request)
-{
-	struct page page = {.url = request->scheduler->config.url,
-			    .items = json_array(),
-			    .limit = page_limit(request)};
-	int r;
-
-	r = store_runs_each(request->scheduler->store,
-			    request->project[0] ? request->project : NULL, request->after,
-			    page.limit + 1, page_run, &page);
-	page_reply(request, &page, "runs", r);
-}
-
-static void answer_events(const struct request *request)
-{
-	struct page page = {.items = json_array(), .limit = page_limit(request)};
-	int r;
-
-	r = store_events_each(request->scheduler->store, request->run, request->after,
-			      page.limit + 1, page_event, &page);
-	page_reply(request, &page, "events", r);
-}
-
-/* ---- one run ---- */
-
-struct run_view {
-	const struct run *live; /* NULL when it is final */
-	const char *url;
-	json_t *run, *steps;
-};
-
-static void view_run(const struct store_run *row, void *userdata)
-{
-	struct run_view *view = userdata;
-
-	view->run = json_run(row, view->url);
-}
-
-static void view_step(const struct store_step *row, const struct store_attempt *attempt,
-		      void *userdata)
-{
-	struct run_view *view = userdata;
-	struct store_step step = *row;
-	char reason[REASON_MAX + 1];
-
-	if (view->live && row->index < view->live->n_steps && !step_state_final(row->state) &&
-	    row->state != STEP_STATE_RUNNING) {
-		step_wait_reason(&view->live->steps[row->index], reason, sizeof(reason));
-		step.reason = reason;
-	}
-	(void)json_array_append_new(view->steps, json_step(&step, attempt));
-}
-
-static void view_dependency(uint64_t step, uint64_t depends_on, void *userdata)
-{
-	struct run_view *view = userdata;
-	json_t *name = json_object_get(json_array_get(view->steps, (size_t)depends_on), "name");
-	json_t *list = json_object_get(json_array_get(view->steps, (size_t)step), "depends_on");
-
-	if (name && list)
-		(void)json_array_append(list, name);
-}
-
-static void view_attempt(const struct store_attempt *row, void *userdata)
-{
-	struct run_view *view = userdata;
-	json_t *list = json_object_get(json_array_get(view->steps, (size_t)row->step), "attempts");
-
-	if (list)
-		(void)json_array_append_new(list, json_attempt(row));
-}
-
-static void answer_run(const struct request *request)
-{
-	struct scheduler *scheduler = request->scheduler;
-	struct run_view view = {.live = map_get(&scheduler->runs, request->run),
-				.url = scheduler->config.url};
-	int r;
-
-	r = store_run_get(scheduler->store, request->run, view_run, &view);
-	if (r == 0) {
-		reply_no_run(request);
-		return;
-	}
-	view.steps = json_array();
-	if (r > 0)
-		r = store_steps_each(scheduler->store, request->run, view_step, &view);
-	if (r == 0)
-		r = store_dependencies_each(scheduler->store, request->run, view_dependency, &view);
-	if (r == 0)
-		r = store_attempts_each(scheduler->store, request->run, view_attempt, &view);
-	if (r < 0) {
-		json_decref(view.run);
-		json_decref(view.steps);
-		reply_store_error(request, r);
-		return;
-	}
-	(void)json_object_set_new(view.run, "steps", view.steps);
-	reply_json(request, 200, view.run);
-}
-
-static void note_runbook(const struct store_run *row, void *userdata)
-{
-	*(uint64_t *)userdata = row->runbook;
-}
-
-static void answer_runbook(const struct request *request)
-{
-	struct store *store = request->scheduler->store;
-	cleanup_free char *text = NULL;
-	uint64_t runbook = 0;
-	size_t size = 0;
-	int r;
-
-	r = store_run_get(store, request->run, note_runbook, &runbook);
-	if (r == 0) {
-		reply_no_run(request);
-		return;
-	}
-	if (r > 0 && !runbook) {
-		reply_error(request, 404, "run %" PRIu64 " has no runbook: its reason says why",
-			    request->run);
-		return;
-	}
-	if (r > 0)
-		r = store_runbook_get(store, runbook, &text, &size);
-	if (r < 0) {
-		reply_store_error(request, r);
-		return;
-	}
-	/* a NUL in a file that was refused ends what is shown of it */
-	reply_json(request, 200,
-		   json_pack("{s:s, s:o}", "file", "runbook.yml", "runbook", json_text(text)));
-}
-
-/* ---- queue ---- */
-
-static void queue_item_view(const struct queue_item *item, uint64_t position, void *userdata)
-{
-	const struct step *step = container_of(item, struct step, item);
-	const struct runbook_step *text = &step->run->runbook->steps[step->index];
-	char reason[REASON_MAX + 1];
-
-	step_wait_reason(step, reason, sizeof(reason));
-	(void)json_array_append_new(userdata,
-				    json_pack("{s:I, s:s, s:s, s:o, s:I, s:o, s:I}", "run",
-					      (json_int_t)step->run->row.id, "project",
-					      step->run->project->name, "step", text->slug, "name",
-					      json_text(text->name), "position",
-					      (json_int_t)position, "reason", json_text(reason),
-					      "since_usec", (json_int_t)step->ready_usec));
-}
-
-static void answer_queue(const struct request *request)
-{
-	const struct queue *queue = &request->scheduler->queue;
-	json_t *waiting = json_array();
-	uint64_t limit = request->limit && request->limit < QUEUE_SHOWN_MAX ? request->limit
-									    : QUEUE_SHOWN_MAX;
-
-	if (!waiting || queue_walk(queue, limit, queue_item_view, waiting) < 0) {
-		json_decref(waiting);
-		reply_error(request, 503, "not enough memory: try again");
-		return;
-	}
-	reply_json(request, 200,
-		   json_pack("{s:o, s:I, s:I, s:I}", "waiting", waiting, "total",
-			     (json_int_t)queue->n_waiting, "running", (json_int_t)queue->running,
-			     "limit", (json_int_t)queue->limit));
+	if (answer->run)
+		reply_run(request, answer->status, answer->run);
+	else
+		reply_error(request, answer->status, "%s", answer->reason);
 }
 
 /* ---- changes ---- */
@@ -503,6 +140,7 @@ static void answer_run_cancel(const struct request *request)
 {
 	struct run *run = map_get(&request->scheduler->runs, request->run);
 	enum run_state state = RUN_STATE_NUM;
+	cleanup_json struct json json = {0};
 	struct step *step = NULL;
 	size_t n;
 
@@ -527,9 +165,11 @@ static void answer_run_cancel(const struct request *request)
 		}
 	}
 	n = step ? step_cancel(step) : run_cancel(run);
-	reply_json(request, 202,
-		   json_pack("{s:I, s:I}", "run", (json_int_t)request->run, "cancelled",
-			     (json_int_t)n));
+	json_open(&json, NULL, '{');
+	json_number(&json, "run", request->run);
+	json_number(&json, "cancelled", n);
+	json_close(&json, '}');
+	reply_json(request, 202, &json);
 }
 
 static void retry_step(const struct request *request)
@@ -556,7 +196,7 @@ static void retry_step(const struct request *request)
 	else if (step_retry(step, &error) < 0)
 		reply_error(request, 409, "%s", error.text);
 	else
-		reply_json(request, 202, json_pack("{s:I}", "run", (json_int_t)request->run));
+		reply_run(request, 202, request->run);
 }
 
 static void answer_run_retry(const struct request *request)

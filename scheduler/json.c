@@ -9,45 +9,171 @@
 #include <stdlib.h>
 #include <string.h>
 
-json_t *json_text(const char *text)
+#define ROOM_MIN 512
+
+void json_clear(struct json *json)
+{
+	free(json->text);
+	*json = (struct json){0};
+}
+
+/* Room for @size more bytes and a NUL; NULL when there is no memory. */
+static char *json_reserve(struct json *json, size_t size)
+{
+	size_t room = json->room ? json->room : ROOM_MIN;
+	char *larger;
+
+	if (json->failed)
+		return NULL;
+	while (room - json->length <= size)
+		room *= 2;
+	if (room != json->room) {
+		larger = realloc(json->text, room);
+		if (!larger) {
+			json->failed = true;
+			return NULL;
+		}
+		json->text = larger;
+		json->room = room;
+	}
+	return json->text + json->length;
+}
+
+static void json_append(struct json *json, const char *text, size_t length)
+{
+	char *end = json_reserve(json, length);
+
+	if (!end)
+		return;
+	memcpy(end, text, length);
+	end[length] = '\0';
+	json->length += length;
+}
+
+static void json_quoted(struct json *json, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	/* six bytes at most for each one, and the quotes */
+	char *end = json_reserve(json, strlen(text) * 6 + 2);
+
+	if (!end)
+		return;
+	*end++ = '"';
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == '"' || c == '\\') {
+			*end++ = '\\';
+			*end++ = *text;
+		} else if (c < 0x20 || c == 0x7f) {
+			memcpy(end, "\\u00", 4);
+			end[4] = digits[c >> 4];
+			end[5] = digits[c & 0xf];
+			end += 6;
+		} else {
+			*end++ = *text;
+		}
+	}
+	*end++ = '"';
+	*end = '\0';
+	json->length = (size_t)(end - json->text);
+}
+
+static void json_start(struct json *json, const char *key)
+{
+	if (json->comma)
+		json_append(json, ",", 1);
+	json->comma = true;
+	if (key) {
+		json_quoted(json, key);
+		json_append(json, ":", 1);
+	}
+}
+
+void json_open(struct json *json, const char *key, char bracket)
+{
+	json_start(json, key);
+	json_append(json, &bracket, 1);
+	json->comma = false;
+}
+
+void json_close(struct json *json, char bracket)
+{
+	json_append(json, &bracket, 1);
+	json->comma = true;
+}
+
+void json_raw(struct json *json, const char *key, const char *text, size_t length)
+{
+	json_start(json, key);
+	json_append(json, text, length);
+}
+
+void json_text(struct json *json, const char *key, const char *text)
 {
 	cleanup_free char *escaped = NULL;
 	size_t length;
 
-	if (!text)
-		return json_null();
+	json_start(json, key);
+	if (!text) {
+		json_append(json, "null", 4);
+		return;
+	}
 	length = strlen(text);
-	if (utf8_valid(text, length))
-		return json_stringn_nocheck(text, length);
-	escaped = malloc(length * 4 + 1);
-	if (!escaped)
-		return NULL;
-	text_escape(escaped, length * 4 + 1, text);
-	return json_string(escaped);
+	if (!utf8_valid(text, length)) {
+		escaped = malloc(length * 4 + 1);
+		if (!escaped) {
+			json->failed = true;
+			return;
+		}
+		text_escape(escaped, length * 4 + 1, text);
+		text = escaped;
+	}
+	json_quoted(json, text);
 }
 
-json_t *json_number_or_null(uint64_t number)
+void json_number(struct json *json, const char *key, uint64_t number)
 {
-	return number ? json_integer((json_int_t)number) : json_null();
+	char text[24];
+
+	json_start(json, key);
+	json_append(json, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, number));
 }
 
-static json_t *json_code(int64_t code)
+void json_number_or_null(struct json *json, const char *key, uint64_t number)
 {
-	return code >= 0 ? json_integer((json_int_t)code) : json_null();
+	if (number)
+		json_number(json, key, number);
+	else
+		json_text(json, key, NULL);
 }
 
-static json_t *json_lines(const char *text)
+void json_bool(struct json *json, const char *key, bool value)
 {
-	json_t *lines = json_array();
+	json_start(json, key);
+	json_append(json, value ? "true" : "false", value ? 4 : 5);
+}
 
-	while (lines && text && *text) {
+static void json_code(struct json *json, const char *key, int64_t code)
+{
+	if (code >= 0)
+		json_number(json, key, (uint64_t)code);
+	else
+		json_text(json, key, NULL);
+}
+
+/* One string for each line of @text. */
+static void json_lines(struct json *json, const char *key, const char *text)
+{
+	json_open(json, key, '[');
+	while (text && *text) {
 		const char *end = strchrnul(text, '\n');
 		cleanup_free char *line = strndup(text, (size_t)(end - text));
 
-		(void)json_array_append_new(lines, json_text(line));
+		json_text(json, NULL, line);
 		text = *end ? end + 1 : end;
 	}
-	return lines;
+	json_close(json, ']');
 }
 
 bool run_url(char *out, size_t size, const char *url, uint64_t run)
@@ -60,71 +186,76 @@ bool run_url(char *out, size_t size, const char *url, uint64_t run)
 	return true;
 }
 
-static json_t *json_run_url(const struct store_run *row, const char *url)
+void json_run_open(struct json *json, const char *key, const struct store_run *row, const char *url)
 {
 	char text[RUN_URL_MAX];
 
-	return json_text(run_url(text, sizeof(text), url, row->id) ? text : NULL);
+	json_open(json, key, '{');
+	json_number(json, "id", row->id);
+	json_text(json, "project", row->project);
+	json_text(json, "state", run_state_name(row->state));
+	json_text(json, "reason", row->reason);
+	json_text(json, "event", row->event);
+	json_text(json, "ref", row->ref);
+	json_text(json, "commit", row->commit[0] ? row->commit : row->asked);
+	json_text(json, "title", row->title);
+	json_text(json, "actor", row->actor);
+	json_text(json, "name", row->name);
+	json_number_or_null(json, "retry_of", row->retry_of);
+	json_number(json, "created_usec", row->created_usec);
+	json_number_or_null(json, "started_usec", row->started_usec);
+	json_number_or_null(json, "ended_usec", row->ended_usec);
+	json_text(json, "url", run_url(text, sizeof(text), url, row->id) ? text : NULL);
+	json_lines(json, "findings", row->findings);
 }
 
-json_t *json_run(const struct store_run *row, const char *url)
+static void json_attempt_members(struct json *json, const struct store_attempt *row, bool claimed)
 {
-	return json_pack(
-		"{s:I, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
-		"id", (json_int_t)row->id, "project", json_text(row->project), "state",
-		run_state_name(row->state), "reason", json_text(row->reason), "event",
-		json_text(row->event), "ref", json_text(row->ref), "commit",
-		json_text(row->commit[0] ? row->commit : row->asked), "title",
-		json_text(row->title), "actor", json_text(row->actor), "name", json_text(row->name),
-		"retry_of", json_number_or_null(row->retry_of), "created_usec",
-		(json_int_t)row->created_usec, "started_usec",
-		json_number_or_null(row->started_usec), "ended_usec",
-		json_number_or_null(row->ended_usec), "url", json_run_url(row, url), "findings",
-		json_lines(row->findings));
+	json_code(json, "exit_code", claimed ? row->exit_code : -1);
+	json_number_or_null(json, "signal", row->signal);
+	json_number_or_null(json, "started_usec", row->started_usec);
+	json_number_or_null(json, "ended_usec", row->ended_usec);
+	json_number(json, "log_bytes", row->log_bytes);
 }
 
-json_t *json_step(const struct store_step *row, const struct store_attempt *attempt)
+void json_step_open(struct json *json, const struct store_step *row,
+		    const struct store_attempt *attempt)
 {
 	bool claimed = attempt->order != 0;
 
-	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:[], s:I, s:o, s:o, s:o, s:o, s:o, s:I, s:o, "
-			 "s:[]}",
-			 "index", (json_int_t)row->index, "name", json_text(row->name), "slug",
-			 json_text(row->slug), "state", step_state_name(row->state), "reason",
-			 json_text(row->reason), "depends_on", "attempt", (json_int_t)row->attempt,
-			 "exit_code", json_code(claimed ? attempt->exit_code : -1), "signal",
-			 json_number_or_null(attempt->signal), "container",
-			 json_text(claimed ? attempt->container : NULL), "started_usec",
-			 json_number_or_null(attempt->started_usec), "ended_usec",
-			 json_number_or_null(attempt->ended_usec), "log_bytes",
-			 (json_int_t)attempt->log_bytes, "image", json_text(row->image),
-			 "attempts");
+	json_open(json, NULL, '{');
+	json_number(json, "index", row->index);
+	json_text(json, "name", row->name);
+	json_text(json, "slug", row->slug);
+	json_text(json, "state", step_state_name(row->state));
+	json_text(json, "reason", row->reason);
+	json_text(json, "image", row->image);
+	json_number(json, "attempt", row->attempt);
+	json_text(json, "container", claimed ? attempt->container : NULL);
+	json_attempt_members(json, attempt, claimed);
 }
 
-json_t *json_attempt(const struct store_attempt *row)
+void json_attempt(struct json *json, const struct store_attempt *row)
 {
-	return json_pack(
-		"{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:I}", "attempt", (json_int_t)row->attempt,
-		"state", step_state_name(row->state), "reason", json_text(row->reason), "exit_code",
-		json_code(row->exit_code), "signal", json_number_or_null(row->signal),
-		"started_usec", json_number_or_null(row->started_usec), "ended_usec",
-		json_number_or_null(row->ended_usec), "log_bytes", (json_int_t)row->log_bytes);
+	json_open(json, NULL, '{');
+	json_number(json, "attempt", row->attempt);
+	json_text(json, "state", step_state_name(row->state));
+	json_text(json, "reason", row->reason);
+	json_attempt_members(json, row, true);
+	json_close(json, '}');
 }
 
-json_t *json_event(const struct store_event *row)
+void json_event(struct json *json, const struct store_event *row)
 {
-	return json_pack("{s:I, s:I, s:s, s:o, s:o, s:o, s:s, s:o, s:I}", "id", (json_int_t)row->id,
-			 "run", (json_int_t)row->run, "type", row->step ? "step" : "run", "step",
-			 json_text(row->step), "attempt", json_number_or_null(row->attempt), "from",
-			 json_text(row->from[0] ? row->from : NULL), "to", row->to, "reason",
-			 json_text(row->reason), "at_usec", (json_int_t)row->at_usec);
-}
-
-char *json_event_text(const struct store_event *row)
-{
-	json_t *event = json_event(row);
-	char *text = event ? json_dumps(event, JSON_COMPACT) : NULL;
-
-	json_decref(event);
-	return text;
+	json_open(json, NULL, '{');
+	json_number(json, "id", row->id);
+	json_number(json, "run", row->run);
+	json_text(json, "type", row->step ? "step" : "run");
+	json_text(json, "step", row->step);
+	json_number_or_null(json, "attempt", row->attempt);
+	json_text(json, "from", row->from[0] ? row->from : NULL);
+	json_text(json, "to", row->to);
+	json_text(json, "reason", row->reason);
+	json_number(json, "at_usec", row->at_usec);
+	json_close(json, '}');
 }

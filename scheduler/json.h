@@ -3,31 +3,51 @@
 #define SCHEDULER_JSON_H
 
 /*
- * Rows of the store as JSON. Times are integers in keys that end in _usec;
- * what is absent is null. New references belong to the caller; NULL means out
- * of memory.
+ * DOC: Writing JSON
+ *
+ * Straight into one buffer, in order: an answer about ten thousand steps must
+ * not hold up the loop with as many little objects. Failures are sticky, as in
+ * struct message: write everything, then look at the result once.
+ *
+ * Times are integers in keys that end in _usec; what is absent is null.
  */
 
 #include "scheduler/scheduler.h"
 
-#include <jansson.h>
+struct json {
+	char *text; /* malloc'ed, NUL-terminated */
+	size_t length, room;
+	bool comma;  /* the next value needs one before it */
+	bool failed; /* out of memory */
+};
 
 #define RUN_URL_MAX (URL_MAX + 32)
+
+/** json_clear() - release the buffer; usable as a cleanup attribute */
+void json_clear(struct json *json);
+#define cleanup_json __attribute__((cleanup(json_clear)))
+
+/* Structure. @key is NULL inside a list and at the top. */
+void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' */
+void json_close(struct json *json, char bracket);		  /* '}' or ']' */
+/** json_raw() - @length bytes that are JSON already */
+void json_raw(struct json *json, const char *key, const char *text, size_t length);
+
+/* Values. */
+void json_text(struct json *json, const char *key, const char *text); /* NULL is null */
+void json_number(struct json *json, const char *key, uint64_t number);
+void json_number_or_null(struct json *json, const char *key, uint64_t number); /* 0 is null */
+void json_bool(struct json *json, const char *key, bool value);
 
 /** run_url() - the page of @run under the public address @url. Return: false if that is "". */
 bool run_url(char *out, size_t size, const char *url, uint64_t run);
 
-/** json_text() - a string; bytes that are no UTF-8 are escaped, NULL is null */
-json_t *json_text(const char *text);
-/** json_number_or_null() - 0 is null */
-json_t *json_number_or_null(uint64_t number);
-/** json_run() - a run without its steps; @url is the page of the installation, "" if unknown */
-json_t *json_run(const struct store_run *row, const char *url);
-/** json_step() - a step with its current attempt; "depends_on" and "attempts" are empty lists */
-json_t *json_step(const struct store_step *row, const struct store_attempt *attempt);
-json_t *json_attempt(const struct store_attempt *row);
-json_t *json_event(const struct store_event *row);
-/** json_event_text() - the same as text; malloc'ed */
-char *json_event_text(const struct store_event *row);
+/* Rows of the store. Those with an open end are closed by the caller, who may add members. */
+void json_run_open(struct json *json, const char *key, const struct store_run *row,
+		   const char *url);
+void json_step_open(struct json *json, const struct store_step *row,
+		    const struct store_attempt *attempt);
+void json_attempt(struct json *json, const struct store_attempt *row);
+void json_event(struct json *json, const struct store_event *row);
 
 #endif

@@ -106,16 +106,18 @@ void turn_end(struct scheduler *scheduler)
 
 static void event_send(struct scheduler *scheduler, const struct store_event *event)
 {
-	char *text = json_event_text(event);
-	struct message *message = text ? message_new(MESSAGE_EVENT, 0) : NULL;
+	cleanup_json struct json json = {0};
+	struct message *message = NULL;
 
+	json_event(&json, event);
+	if (!json.failed)
+		message = message_new(MESSAGE_EVENT, 0);
 	if (message) {
 		message_put_u64(message, event->id);
 		message_put_u64(message, event->run);
-		message_put_string(message, text);
+		message_put_string(message, json.text);
 		outbox_put(&scheduler->api, message);
 	}
-	free(text);
 	scheduler->event_sent = event->id;
 }
 

@@ -141,6 +141,8 @@ static void test_diamond(void **state)
 	struct world *world = world_new();
 	struct order top, apart, left, right, bottom;
 	uint64_t run;
+	json_t *json;
+	char *text;
 
 	world_start(world);
 	run = trigger(world, "a", "1", COMMIT_A);
@@ -166,7 +168,20 @@ static void test_diamond(void **state)
 	order_exited(world, apart.id, 0);
 	ack_expect(world, bottom.id);
 	ack_expect(world, apart.id);
-	run_expect(world, run, "succeeded", "");
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	assert_string_equal(member(json, "state"), "succeeded");
+	assert_string_equal(member(json, "name"), "diamond");
+	text = json_dumps(
+		json_object_get(json_array_get(json_object_get(json, "steps"), 3), "depends_on"),
+		JSON_COMPACT);
+	assert_string_equal(text, "[\"left\",\"right side\"]");
+	free(text);
+	for (size_t i = 0; i < 5; i++)
+		assert_int_equal(
+			json_array_size(json_object_get(
+				json_array_get(json_object_get(json, "steps"), i), "attempts")),
+			1);
+	json_decref(json);
 	world_stop(world);
 	world_free(world);
 }

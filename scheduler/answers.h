@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_ANSWERS_H
+#define SCHEDULER_ANSWERS_H
+
+/*
+ * DOC: Answers to the api
+ *
+ * answers.c has the table of verbs, the replies and what changes something;
+ * answers_list.c has projects, pages and the queue; answers_run.c one run.
+ */
+
+#include "scheduler/json.h"
+#include "scheduler/scheduler.h"
+
+struct request {
+	struct scheduler *scheduler;
+	uint64_t serial;
+	uint64_t verb; /* enum api_verb */
+	const char *project;
+	uint64_t run;
+	const char *step, *ref, *commit;
+	uint64_t after, limit;
+	int fd; /* -1: none; owned by the request */
+};
+
+/* Replies: exactly one for each request. */
+void reply_error(const struct request *request, unsigned status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/** reply_json() - @json stays the caller's; one that failed becomes a 503 */
+void reply_json(const struct request *request, unsigned status, const struct json *json);
+void reply_store_error(const struct request *request, int r);
+void reply_no_run(const struct request *request);
+
+/* answers_list.c */
+void answer_status(const struct request *request);
+void answer_projects(const struct request *request);
+void answer_project(const struct request *request);
+void answer_project_pause(const struct request *request);
+void answer_project_unpause(const struct request *request);
+void answer_runs(const struct request *request);
+void answer_events(const struct request *request);
+void answer_queue(const struct request *request);
+
+/* answers_run.c */
+void answer_run(const struct request *request);
+void answer_runbook(const struct request *request);
+
+#endif
