@@ -211,9 +211,10 @@ static int job_fetch(struct job *job)
 		r = mirror_open(&mirror, job->result);
 	if (r == 0)
 		r = fetch_once(job, &mirror);
-	if (r == -ENODATA) {
+	if (r < 0 && job->result->outcome != FETCH_REFUSED && mirror.repository &&
+	    (r == -ENODATA || !mirror_sound(&mirror))) {
 		/* the mirror is a cache: damaged (a power cut), it is made anew, once */
-		log_warning("the mirror of %s lacks objects, fetching it anew: %s", job->project,
+		log_warning("the mirror of %s is damaged, fetching it anew: %s", job->project,
 			    job->result->error.text);
 		r = mirror_reset(&mirror, job->result);
 		if (r == 0)

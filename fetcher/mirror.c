@@ -75,8 +75,22 @@ static bool name_ends(const char *name, const char *suffix)
 	return length >= n && strcmp(name + length - n, suffix) == 0;
 }
 
-/* Locks and half-written files of a child that was killed, in one directory. */
-static void stale_remove(int dir_fd, unsigned depth)
+/*
+ * Locks and half-written files of a child that was killed, and references that a
+ * power cut left empty (they are not synced one by one).
+ */
+static bool stale_is(int dir_fd, const char *name, bool references)
+{
+	struct stat st;
+
+	if (references)
+		return name_ends(name, ".lock") ||
+		       (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			st.st_size < GIT_OID_HEXSZ);
+	return name_ends(name, ".lock") || strncmp(name, "tmp_", 4) == 0 || strstr(name, "_git2_");
+}
+
+static void stale_remove(int dir_fd, bool references, unsigned depth)
 {
 	cleanup_closedir DIR *dir = fdopendir(dir_fd);
 	const struct dirent *entry;
@@ -93,11 +107,8 @@ static void stale_remove(int dir_fd, unsigned depth)
 					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 			if (child >= 0)
-				stale_remove(child, depth + 1);
-		} else if (name_ends(entry->d_name, ".lock") ||
-			   strncmp(entry->d_name, "pack_git2_", 10) == 0 ||
-			   strncmp(entry->d_name, "tmp_", 4) == 0 ||
-			   strstr(entry->d_name, "_git2_")) {
+				stale_remove(child, references, depth + 1);
+		} else if (entry->d_type == DT_REG && stale_is(dir_fd, entry->d_name, references)) {
 			(void)unlinkat(dir_fd, entry->d_name, 0);
 		}
 	}
@@ -117,7 +128,7 @@ static void mirror_tidy(const char *path)
 		int fd = open_beneath(top, places[i], O_RDONLY | O_DIRECTORY, 0);
 
 		if (fd >= 0)
-			stale_remove(fd, 0);
+			stale_remove(fd, i == 0, 0);
 	}
 }
 
@@ -229,6 +240,24 @@ int mirror_find(struct mirror *mirror, const char *ref, const char *commit, git_
 	if (r < 0)
 		return -ENOENT;
 	return find_peeled(mirror, &id, ret_id, ref, result);
+}
+
+bool mirror_sound(struct mirror *mirror)
+{
+	git_strarray names = {0};
+	git_odb *odb = NULL;
+	bool sound = git_repository_odb(&odb, mirror->repository) == 0 &&
+		     git_reference_list(&names, mirror->repository) == 0;
+
+	for (size_t i = 0; sound && i < names.count; i++) {
+		git_oid id;
+
+		sound = git_reference_name_to_id(&id, mirror->repository, names.strings[i]) == 0 &&
+			git_odb_exists(odb, &id);
+	}
+	git_strarray_dispose(&names);
+	git_odb_free(odb);
+	return sound;
 }
 
 /* ---- fetching ---- */

@@ -53,6 +53,14 @@ int mirror_find(struct mirror *mirror, const char *ref, const char *commit, git_
 		struct fetch_result *result);
 
 /**
+ * mirror_sound() - do all references lead to objects that are here?
+ *
+ * After a power cut they may not, and then libgit2 tells the remote that it has
+ * what it has not. Asked when something failed, not before each fetch.
+ */
+bool mirror_sound(struct mirror *mirror);
+
+/**
  * mirror_update() - fetch from the remote
  * @ref:    in: what was asked for; a short name is completed, "" becomes the
  *          remote's default branch; room for REF_NAME_MAX + 1

@@ -73,14 +73,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return status, headers, content
 
     def serve(self):
-        Handler.count += 1
         path, _, query = self.path.partition("?")
+        Handler.count += path != "/count"
         body = self.body()
         _, mood, *rest = path.split("/")
         inner = "/" + "/".join(rest)
         port = self.server.server_address[1]
         if mood == "count":
-            return self.reply(200, [], str(Handler.count - 1).encode())
+            return self.reply(200, [], str(Handler.count).encode())
         if mood == "stall":
             NEVER.wait()
         if mood == "moved":

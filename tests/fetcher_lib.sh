@@ -40,8 +40,7 @@ sample_repository() {
         printf '#!/bin/sh\necho run\n' >run.sh
         chmod 755 run.sh
         ln -s src/deep/main.c link.c
-        git add . && git commit -qm "First commit
-with a body" && git tag -a -m one v1
+        git add . && git commit -qm "First commit" -m "with a body" && git tag -a -m one v1
         git checkout -q -b feature/x && echo more >more && git add . && git commit -qm "Second"
         git checkout -q main
     )

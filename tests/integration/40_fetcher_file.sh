@@ -48,7 +48,8 @@ check_equal "the tree belongs to the fetcher" "$(stat -c %u "$TREES")" "$(stat -
 (
     cd "$TEST_TMP/src/work" && git remote add bare "$TEST_TMP/src/a.git" &&
         echo 1 >one && git add . && git commit -qm Third && git push -q bare main &&
-        git push -q bare :feature/x && git checkout -q -b feature && git push -q bare feature
+        git push -q bare :feature/x && git branch -qD feature/x &&
+        git checkout -q -b feature && git push -q bare feature
 )
 NEW=$(git -C "$TEST_TMP/src/a.git" rev-parse main)
 check_equal "a branch that moved" "$NEW" "$(fetch --url "$URL" --print commit main)"

@@ -19,7 +19,7 @@ while read -r branch; do
         wanted+="$branch refused"$'\n'
     fi
 done < <(git -C "$TEST_TMP/h.git" for-each-ref --format='%(refname:lstrip=2)' refs/heads)
-check "there are enough of them" test ${#branches[@]} -ge 50
+check "there are enough of them" test ${#branches[@]} -ge 45
 outcomes=$(fetch --url "$URL" "${LIMITS[@]}" --print outcome "${branches[@]}")
 check_equal "each is refused or harmless, as it should" "${wanted%$'\n'}" \
     "$(paste -d' ' <(printf '%s\n' "${branches[@]#refs/heads/}") <(echo "$outcomes"))"
@@ -47,6 +47,8 @@ check_equal "… is all there" 100000 \
     "$(find "$(tree_of many)" -path "*/.git" -prune -o -type f -print | wc -l)"
 check_fetch "a commit that lacks a tree" unreachable --project damaged --url "file://$TEST_TMP/damaged.git" main
 rm -rf "$TREES" "$MIRRORS"
+# git's own server dies of this one
+git -C "$TEST_TMP/h.git" update-ref -d refs/heads/blob-is-tree
 start_forge "$TEST_TMP"
 check_equal "over http the same" "refused ok refused" \
     "$(fetch --url "$FORGE/git/h.git" "${LIMITS[@]}" --print outcome dotgit-3 main link-then-tree | xargs)"

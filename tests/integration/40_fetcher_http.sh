@@ -60,5 +60,5 @@ check_equal "at most four at once, and the others wait" "6 unreachable 4" "$(
         --project s1 --project s2 --project s3 --project s4 --project s5 --project s6 main |
         sort | uniq -c | awk '{ print ($2 ~ /^[0-9]+$/) ? $2 : $1 " " $2 }' | sort -r | xargs)"
 for url in ext::sh ext::sh%20-c%20id 'git://127.0.0.1/a' -oProxyCommand=x: ssh://-x/a file://host/a ../a; do
-    check_fetch "refused: $url" refused --project bad --url "$url" main
+    check_fetch "refused: $url" refused --project bad "--url=$url" main
 done
