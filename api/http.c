@@ -385,7 +385,7 @@ static void on_log(void *userdata, const char *format, va_list arguments)
 int http_listen(struct api *api, const char *address, int fd, struct http_server **ret_server)
 {
 	struct http_server *server = calloc(1, sizeof(*server));
-	struct sockaddr_storage name;
+	struct sockaddr_storage name = {0};
 	socklen_t size = sizeof(name);
 
 	if (!server)

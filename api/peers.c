@@ -296,7 +296,7 @@ int peer_call(struct peers *peers, enum process_role role, struct message *messa
 	}
 	call.serial = message->serial = peers->next_serial++;
 	call.next = peers->calls;
-	peers->calls = &call;
+	peers->calls = &call; /* cppcheck-suppress autoVariables ; removed before returning */
 	if (write(peers->wake.fd, &one, sizeof(one)) < 0)
 		log_warning("cannot wake the loop: %s", strerror(errno));
 	r = 0;

@@ -127,12 +127,12 @@ static int command_put(char **arguments)
 static int print_file(int fd)
 {
 	char buffer[65536];
-	ssize_t n;
+	ssize_t n = 0;
+	bool written = true;
 
-	while ((n = read(fd, buffer, sizeof(buffer))) > 0)
-		if (fwrite(buffer, 1, (size_t)n, stdout) != (size_t)n)
-			n = -1;
-	if (n < 0 || fflush(stdout) != 0) {
+	while (written && (n = read(fd, buffer, sizeof(buffer))) > 0)
+		written = fwrite(buffer, 1, (size_t)n, stdout) == (size_t)n;
+	if (!written || n < 0 || fflush(stdout) != 0) {
 		(void)fprintf(stderr, "cacher: cannot write to standard output: %s\n",
 			      strerror(errno));
 		return EXIT_USAGE;

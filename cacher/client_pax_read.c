@@ -59,8 +59,10 @@ static ssize_t peek(struct reader *reader, size_t want, const uint8_t **ret_data
 		do
 			n = read(reader->archive_fd, reader->buffer, BUFFER_BYTES);
 		while (n < 0 && errno == EINTR);
-		if (n < 0)
-			return error_errno(reader->error, errno, "cannot read the stored archive");
+		if (n < 0) {
+			(void)error_errno(reader->error, errno, "cannot read the stored archive");
+			return -EIO;
+		}
 		reader->end = (size_t)n;
 	}
 	*ret_data = reader->buffer + reader->start;
@@ -72,7 +74,7 @@ static ssize_t peek(struct reader *reader, size_t want, const uint8_t **ret_data
 
 static int take(struct reader *reader, void *out, size_t size)
 {
-	const uint8_t *data;
+	const uint8_t *data = NULL;
 	size_t done = 0;
 	ssize_t n;
 
@@ -233,7 +235,7 @@ static int read_extended(struct reader *reader, struct entry *entry, unsigned *s
 
 	if (size > PAX_HEADER_MAX)
 		return damaged(reader, "an extended header is too long");
-	data = malloc(size + 1);
+	data = calloc(1, size + 1);
 	if (!data)
 		return error_set(reader->error, ENOMEM, "out of memory");
 	r = take(reader, data, size);
@@ -298,7 +300,7 @@ static int apply_header(struct entry *entry, unsigned set, const uint8_t *block)
 /* Return: 1 with @entry filled, 0 at the end of the archive, -errno. */
 static int next_entry(struct reader *reader, struct entry *entry)
 {
-	uint8_t block[PAX_BLOCK];
+	uint8_t block[PAX_BLOCK] = {0};
 	unsigned set = 0;
 	uint64_t size;
 	int r;

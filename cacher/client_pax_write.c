@@ -64,6 +64,7 @@ static void field_text(uint8_t *field, size_t width, const char *text)
 static int write_header(struct writer *writer, char type, const char *path, const char *link,
 			uint64_t size, unsigned mode, int64_t mtime)
 {
+	static const uint8_t magic[8] = {'u', 's', 't', 'a', 'r', 0, '0', '0'};
 	uint8_t block[PAX_BLOCK] = {0};
 	unsigned sum = 0;
 
@@ -77,10 +78,7 @@ static int write_header(struct writer *writer, char type, const char *path, cons
 	memset(block + 148, ' ', 8);
 	block[156] = (uint8_t)type;
 	field_text(block + 157, 100, link);
-	memcpy(block + 257,
-	       "ustar\0"
-	       "00",
-	       8);
+	memcpy(block + 257, magic, sizeof(magic));
 	field_text(block + 265, 32, "root");
 	field_text(block + 297, 32, "root");
 	for (size_t i = 0; i < sizeof(block); i++)

@@ -283,7 +283,7 @@ static int put_file(const struct connection *connection, const struct parsed_req
 		    int fd, struct error *error)
 {
 	struct store_put *put;
-	struct stat status;
+	struct stat status = {0};
 	int r;
 
 	if (fd < 0)

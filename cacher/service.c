@@ -212,7 +212,7 @@ static void on_connection(struct loop_file *file, uint32_t events)
 
 static bool is_listening_socket(int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t size = sizeof(address);
 	int type = 0;
 	int accepts = 0;

@@ -93,7 +93,7 @@ void index_name(char *name, const char *key)
 {
 	size_t i = 0;
 
-	for (; key[i] && i < ARTIFACT_KEY_MAX; i++)
+	for (; i < ARTIFACT_KEY_MAX && key[i]; i++)
 		name[i] = key[i] == '/' ? '+' : key[i];
 	name[i] = '\0';
 	if (name[0] == '.')
@@ -104,7 +104,7 @@ bool index_key(char *key, const char *name)
 {
 	size_t i = 0;
 
-	for (; name[i] && i < ARTIFACT_KEY_MAX; i++) {
+	for (; i < ARTIFACT_KEY_MAX && name[i]; i++) {
 		if (name[i] == '/' || (i == 0 && name[i] == '.'))
 			return false;
 		key[i] = name[i] == '+' ? '/' : name[i];

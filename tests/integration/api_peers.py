@@ -1,0 +1,197 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Plays runbookd, the scheduler and the cacher for runbook-api.
+
+api_peers.py serve PROGRAM ROOT
+    listens on ROOT/api.sock and on a port of 127.0.0.1 (ROOT/port); answers
+    runs from ROOT/run.json, events from ROOT/events.json; notes commands in
+    ROOT/requests
+api_peers.py ask ROOT event ID RUN JSON | silent | speak | drop | attach | reload-error TEXT
+"""
+import hashlib
+import json
+import os
+import select
+import socket
+import sys
+import threading
+
+import peer
+
+VERBS = ("STATUS PROJECTS PROJECT RUNS RUN EVENTS QUEUE RUNBOOK TRIGGER UPLOAD CANCEL RETRY "
+         "PAUSE UNPAUSE").split()
+
+
+def memfd(text):
+    fd = os.memfd_create("answer")
+    os.write(fd, text.encode())
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+class Peers:
+    def __init__(self, root):
+        self.root = root
+        self.silent = False
+        self.reload_error = ""
+        self.scheduler = self.cacher = None
+        self.lock = threading.Lock()
+
+    def attach(self):
+        ours, theirs = peer.pair()
+        self.daemon.send("CHANNEL", peer.SCHEDULER, fds=[theirs.fileno()])
+        theirs.close()
+        self.scheduler = peer.Peer(ours, peer.SCHEDULER)
+        threading.Thread(target=self.serve_scheduler, args=[self.scheduler], daemon=True).start()
+
+    def attach_cacher(self):
+        ours, theirs = peer.pair()
+        self.daemon.send("CHANNEL", peer.CACHER, fds=[theirs.fileno()])
+        theirs.close()
+        self.cacher = peer.Peer(ours, peer.CACHER)
+        threading.Thread(target=self.serve_cacher, daemon=True).start()
+
+    def read(self, name):
+        with open(os.path.join(self.root, name), encoding="utf-8") as file:
+            return json.load(file)
+
+    def answer(self, request):
+        verb = VERBS[request.u()]
+        project, run, step, ref, commit = (request.s(), request.u(), request.s(), request.s(),
+                                           request.s())
+        after, limit = request.u(), request.u()
+        note = {"verb": verb, "project": project, "run": run, "step": step, "ref": ref,
+                "commit": commit, "after": after, "limit": limit}
+        if request.fds:
+            with os.fdopen(request.fd(), "rb") as file:
+                data = file.read()
+            note["size"], note["sha256"] = len(data), hashlib.sha256(data).hexdigest()
+        with open(os.path.join(self.root, "requests"), "a", encoding="utf-8") as file:
+            file.write(json.dumps(note) + "\n")
+        if verb == "STATUS":
+            return 200, {"version": "0.1.0", "instance": "test"}
+        if verb in ("RUN", "EVENTS", "RUNBOOK") and run != 42:
+            return 404, "no run %d" % run
+        if verb == "RUN":
+            return 200, self.read("run.json")
+        if verb == "EVENTS":
+            events = [e for e in self.read("events.json") if e["id"] > after]
+            more = len(events) > min(limit, 3)  # small pages: more of them are read
+            events = events[: min(limit, 3)]
+            return 200, {"events": events, "next": events[-1]["id"] if more else None}
+        if verb in ("TRIGGER", "UPLOAD", "CANCEL", "RETRY"):
+            return 202, {"run": 43}
+        return 200, note
+
+    def serve_scheduler(self, channel):
+        while True:
+            request = channel.receive(timeout=None)
+            if request is None:
+                return
+            if self.silent:
+                continue
+            status, answer = self.answer(request)
+            with self.lock:
+                if isinstance(answer, str):
+                    channel.send("API_ANSWER", status, answer, serial=request.serial)
+                else:
+                    fd = memfd(json.dumps(answer))
+                    channel.send("API_ANSWER", status, serial=request.serial, fds=[fd])
+                    os.close(fd)
+
+    def serve_cacher(self):
+        while True:
+            request = self.cacher.receive(timeout=None)
+            if request is None:
+                return
+            project, run = request.s(), request.u()
+            if request.name == "ARTIFACT_LIST":
+                fd = memfd(json.dumps({"artifacts": [{"key": "bin/app", "run": run}]}))
+                self.cacher.send("ARTIFACT_LISTED", 200, serial=request.serial, fds=[fd])
+            elif (key := request.s()) == "bin/app":
+                fd = memfd("artifact of " + project)
+                self.cacher.send("ARTIFACT_OPENED", 200, "file", len("artifact of " + project),
+                                 serial=request.serial, fds=[fd])
+            else:
+                fd = None
+                self.cacher.send("ARTIFACT_OPENED", 404, "none", 0, serial=request.serial)
+            if fd is not None:
+                os.close(fd)
+
+    def serve_daemon(self):
+        while True:
+            message = self.daemon.receive(timeout=None)
+            if message is None:
+                return
+            if message.name == "RELOAD":
+                self.daemon.send("RELOADED", self.reload_error, serial=message.serial)
+
+    def start(self, program):
+        process, self.daemon = peer.spawn(program, self.root)
+        unix = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        unix.bind(self.root + "/api.sock")
+        unix.listen(128)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        tcp.bind(("127.0.0.1", 0))
+        tcp.listen(128)
+        with open(self.root + "/port", "w", encoding="ascii") as file:
+            file.write(str(tcp.getsockname()[1]))
+        for generation in 1, 2:  # a reload serves the same sockets on
+            self.daemon.send("CONFIG_BEGIN", generation)
+            self.daemon.send("CONFIG_LISTEN", "unix:api.sock", fds=[unix.fileno()])
+            self.daemon.send("CONFIG_LISTEN", "127.0.0.1:0", fds=[tcp.fileno()])
+            self.daemon.send("CONFIG_END", generation)
+        threading.Thread(target=self.serve_daemon, daemon=True).start()
+        self.attach()
+        self.attach_cacher()
+        return process
+
+    def ask(self, words):
+        if words[0] == "event":
+            with self.lock:
+                self.scheduler.send("EVENT", int(words[1]), int(words[2]), words[3])
+        elif words[0] in ("silent", "speak"):
+            self.silent = words[0] == "silent"
+        elif words[0] == "drop":
+            self.scheduler.sock.shutdown(socket.SHUT_RDWR)
+            self.scheduler.sock.close()
+        elif words[0] == "attach":
+            self.attach()
+        elif words[0] == "reload-error":
+            self.reload_error = words[1]
+        else:
+            raise ValueError(words)
+
+
+def serve(program, root):
+    peers = Peers(root)
+    process = peers.start(program)
+    control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    control.bind(root + "/control")
+    control.listen(8)
+    with open(root + "/pid", "w", encoding="ascii") as file:
+        file.write(str(process.pid))
+    while process.poll() is None:
+        if not select.select([control], [], [], 0.2)[0]:
+            continue
+        client, _ = control.accept()
+        words = json.loads(client.recv(65536))
+        try:
+            peers.ask(words)
+            client.sendall(b"ok")
+        except Exception as error:  # shown by the test
+            client.sendall(b"error: %r" % error)
+        client.close()
+
+
+def ask(root, *words):
+    client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    client.connect(root + "/control")
+    client.sendall(json.dumps(words).encode())
+    answer = client.recv(4096).decode()
+    if answer != "ok":
+        sys.exit(answer)
+
+
+if __name__ == "__main__":
+    {"serve": serve, "ask": ask}[sys.argv[1]](*sys.argv[2:])
