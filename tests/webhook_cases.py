@@ -15,7 +15,8 @@ import sys
 import threading
 import time
 
-from fake_peer import Child
+sys.dont_write_bytecode = True  # a test leaves nothing in the checkout
+from fake_peer import Child  # noqa: E402
 
 SECRET = b"It's a Secret to Everybody"
 SHA_A, SHA_B, ZERO = "a" * 40, "b" * 40, "0" * 40
