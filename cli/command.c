@@ -19,7 +19,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_artifacts_ls, &cmd_artifacts_get, &cmd_queue,
 	&cmd_project_add,  &cmd_project_ls,    &cmd_project_show,
 	&cmd_project_rm,   &cmd_project_pause, &cmd_project_unpause,
-	&cmd_status,	   &cmd_doctor,
+	&cmd_status,	   &cmd_doctor,	       NULL,
 };
 
 int cli_fail(int code, const struct error *error)
@@ -84,12 +84,12 @@ static int command_match(const struct cli_command *command, int argc, char *cons
 
 const struct cli_command *cli_find_command(int argc, char *const *argv, int *ret_words)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		int words = command_match(commands[i], argc, argv);
+	for (const struct cli_command *const *entry = commands; *entry; entry++) {
+		int words = command_match(*entry, argc, argv);
 
 		if (words > 0) {
 			*ret_words = words;
-			return commands[i];
+			return *entry;
 		}
 	}
 	return NULL;
@@ -100,12 +100,12 @@ const char *cli_nearest_command(const char *word)
 	const char *nearest = NULL;
 	size_t best = 3; /* more than two slips are another word */
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		size_t distance = text_distance(word, commands[i]->name);
+	for (const struct cli_command *const *entry = commands; *entry; entry++) {
+		size_t distance = text_distance(word, (*entry)->name);
 
 		if (distance < best && distance < strlen(word)) {
 			best = distance;
-			nearest = commands[i]->name;
+			nearest = (*entry)->name;
 		}
 	}
 	return nearest;
@@ -142,12 +142,12 @@ static void print_help(void)
 {
 	(void)puts("Usage: runbookctl [--root DIR] [--json] [--no-color] COMMAND [ARGUMENTS]\n\n"
 		   "Commands:");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+	for (const struct cli_command *const *entry = commands; *entry; entry++) {
 		char left[64];
 
-		(void)snprintf(left, sizeof(left), "%s%s%s", commands[i]->name,
-			       *commands[i]->arguments ? " " : "", commands[i]->arguments);
-		(void)printf("  %-34s %s\n", left, commands[i]->summary);
+		(void)snprintf(left, sizeof(left), "%s%s%s", (*entry)->name,
+			       *(*entry)->arguments ? " " : "", (*entry)->arguments);
+		(void)printf("  %-34s %s\n", left, (*entry)->summary);
 	}
 	(void)puts("\n\"runbookctl COMMAND --help\" says more. Exit codes: 0 success, 1 the run or "
 		   "step failed,\n2 usage, 3 not found, 4 daemon unreachable, 5 refused.");
@@ -158,15 +158,16 @@ static int unknown_command(int argc, char *const *argv)
 	size_t length = strlen(argv[0]);
 	const char *nearest;
 
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strncmp(commands[i]->name, argv[0], length) != 0 ||
-		    commands[i]->name[length] != ' ')
+	for (const struct cli_command *const *entry = commands; *entry; entry++) {
+		const char *name = (*entry)->name;
+
+		if (strncmp(name, argv[0], length) != 0 || name[length] != ' ')
 			continue;
 		if (argc < 2 || argv[1][0] == '-')
 			return cli_usage("", "\"%s\" needs a second word, such as \"%s\"", argv[0],
-					 commands[i]->name);
+					 name);
 		return cli_usage("", "unknown command \"%s %s\" (one of this family is \"%s\")",
-				 argv[0], argv[1], commands[i]->name);
+				 argv[0], argv[1], name);
 	}
 	nearest = cli_nearest_command(argv[0]);
 	if (nearest)

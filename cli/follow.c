@@ -23,6 +23,7 @@
 #define TICK_MS 100
 #define RECONNECT_MS 100
 #define SUMMARY_TAIL_LINES 20
+#define HOLD_MAX_MS 3000
 
 struct follow {
 	struct cli *cli;
@@ -37,7 +38,8 @@ struct follow {
 	/* streams */
 	struct client_stream events;
 	struct sse sse;
-	json_t *queue; /* events that arrived and are not handled */
+	json_t *queue;		/* events that arrived and are not handled */
+	uint64_t held_since_ms; /* the first of them waits for output; 0: it does not */
 	uint64_t last_event;
 	uint64_t broken_since_ms; /* 0: the stream is well */
 	uint64_t reconnect_ms;	  /* when to try again; 0: no need */
@@ -405,18 +407,44 @@ static int open_signals(sigset_t *ret_old)
 
 /* ---- the loop ---- */
 
+/*
+ * In plain lines, "running -> failed" is said after the step's last line of
+ * output, which comes by another connection. Not for ever, if that one hangs.
+ */
+static bool must_wait_for_output(struct follow *follow, const json_t *event)
+{
+	const char *slug = json_text(event, "step");
+	unsigned attempt = (unsigned)json_number(event, "attempt");
+
+	if (follow->live || !state_final(json_text(event, "to")) ||
+	    !follow_logs_pending(&follow->logs, slug, attempt)) {
+		follow->held_since_ms = 0;
+		return false;
+	}
+	follow_logs_step_ended(&follow->logs, slug, attempt);
+	if (follow->held_since_ms == 0)
+		follow->held_since_ms = now_ms();
+	return now_ms() - follow->held_since_ms < HOLD_MAX_MS;
+}
+
 static enum cli_exit apply_queue(struct follow *follow, struct error *error)
 {
 	enum cli_exit code = CLI_OK;
-	json_t *event;
-	size_t i;
+	size_t n = json_array_size(follow->queue), done = 0;
 
-	json_array_foreach (follow->queue, i, event) {
-		code = apply_event(follow, event, error);
-		if (code != CLI_OK)
+	while (done < n && code == CLI_OK) {
+		const json_t *event = json_array_get(follow->queue, done);
+
+		if (must_wait_for_output(follow, event))
 			break;
+		follow->held_since_ms = 0;
+		code = apply_event(follow, event, error);
+		done++;
 	}
-	(void)json_array_clear(follow->queue);
+	if (done == n)
+		(void)json_array_clear(follow->queue);
+	for (; done > 0 && done < n; done--)
+		(void)json_array_remove(follow->queue, 0);
 	return code;
 }
 
@@ -426,7 +454,8 @@ static enum cli_exit follow_loop(struct follow *follow, struct error *error)
 		(void)error_set(error, ENOMEM, "out of memory");
 		return CLI_REFUSED;
 	}
-	while (!follow->ended || follow_logs_busy(&follow->logs)) {
+	while (!follow->ended || json_array_size(follow->queue) > 0 ||
+	       follow_logs_busy(&follow->logs)) {
 		bool resized = false;
 		enum cli_exit code;
 

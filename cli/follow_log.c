@@ -178,6 +178,14 @@ void follow_logs_mind(struct follow_logs *logs, uint64_t now_ms, bool run_ended)
 	}
 }
 
+bool follow_logs_pending(const struct follow_logs *logs, const char *slug, unsigned attempt)
+{
+	for (const struct follow_log *log = logs->list; log; log = log->next)
+		if (!log->done && log->attempt == attempt && strcmp(log->slug, slug) == 0)
+			return true;
+	return false;
+}
+
 bool follow_logs_busy(const struct follow_logs *logs)
 {
 	for (const struct follow_log *log = logs->list; log; log = log->next)

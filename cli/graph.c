@@ -148,23 +148,32 @@ static bool fill_node(struct graph_node *node, const json_t *step, const struct 
 	return true;
 }
 
+static bool fill_nodes(struct graph *graph, const json_t *steps)
+{
+	struct name_entry *index = calloc(graph->n_nodes + 1, sizeof(*index));
+	bool filled = index != NULL;
+	json_t *step;
+	size_t i;
+
+	if (!index)
+		return false;
+	json_array_foreach ((json_t *)steps, i, step)
+		index[i] = (struct name_entry){.name = json_text(step, "name"), .index = i};
+	qsort(index, graph->n_nodes, sizeof(*index), compare_names);
+	json_array_foreach ((json_t *)steps, i, step)
+		filled = filled && fill_node(&graph->nodes[i], step, index, graph->n_nodes);
+	free(index);
+	return filled;
+}
+
 struct graph *graph_of_run(const json_t *run)
 {
 	const json_t *steps = json_object_get(run, "steps");
-	size_t n = json_array_size(steps), i;
-	cleanup_free struct name_entry *index = calloc(n + 1, sizeof(*index));
-	struct graph *graph = graph_new(n);
-	json_t *step;
+	struct graph *graph = graph_new(json_array_size(steps));
 
-	if (!index || !graph)
-		return graph_free(graph);
-	json_array_foreach ((json_t *)steps, i, step)
-		index[i] = (struct name_entry){.name = json_text(step, "name"), .index = i};
-	qsort(index, n, sizeof(*index), compare_names);
-	json_array_foreach ((json_t *)steps, i, step)
-		if (!fill_node(&graph->nodes[i], step, index, n))
-			return graph_free(graph);
-	return graph_set_levels(graph) ? graph : graph_free(graph);
+	if (graph && fill_nodes(graph, steps) && graph_set_levels(graph))
+		return graph;
+	return graph_free(graph);
 }
 
 void graph_text(const struct graph *graph, bool utf8, bool color, struct text_buffer *out)
