@@ -30,9 +30,7 @@ static int passport(const char *directory, struct error *error)
 	const struct isolation_path paths[] = {{.path = directory, .write = true}};
 	int r;
 
-	r = isolate_fds(CHANNEL_FD, error);
-	if (r == 0)
-		r = isolate_user(user, error);
+	r = isolate_user(user, error);
 	if (r == 0)
 		r = isolate_filesystem(paths, ARRAY_SIZE(paths), error);
 	if (r == 0)
@@ -95,13 +93,18 @@ int main(int argc, char **argv)
 		return r;
 	if (fstat(CHANNEL_FD, &status) < 0 || !S_ISSOCK(status.st_mode))
 		return usage_error("it is started by runbookd, with a channel on descriptor 3");
-	log_open("runbook-scheduler");
-	r = paths_init(&paths, root, &error);
+	r = isolate_fds(CHANNEL_FD, &error);
+	log_open("runbook-scheduler"); /* opens a socket: after the others were closed */
+	if (r == 0)
+		r = paths_init(&paths, root, &error);
+	if (r < 0) {
+		log_error("%s", error.text);
+		return 1;
+	}
 	(void)snprintf(directory, sizeof(directory), "%s/scheduler", paths.lib);
 	(void)snprintf(file, sizeof(file), "%s/runbookd.db", directory);
 	(void)umask(0077);
-	if (r == 0)
-		r = passport(directory, &error);
+	r = passport(directory, &error);
 	if (r == 0)
 		r = store_open(file, &store, &error);
 	if (r < 0) {

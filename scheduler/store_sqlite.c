@@ -241,7 +241,7 @@ static const char open_pragmas[] =
 	/* no temporary files: the process may write into one directory only */
 	"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 	"PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
-	"PRAGMA cache_size=-8000;";
+	"PRAGMA cache_size=-16000;";
 
 static int store_prepare(struct store *store, const char *path, struct error *error)
 {
