@@ -132,6 +132,7 @@ start_daemon() {
     fi
     # shellcheck disable=SC2034  # for the test that sourced us
     API_SOCK=$root/run/runbookd/api.sock
+    rm -f "$TEST_TMP/daemon.log"
     "$BIN/runbookd" --root "$root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
     DAEMON_PID=$!
     defer stop_daemon
@@ -194,10 +195,10 @@ sign() { printf 'sha256=%s' "$(openssl dgst -sha256 -hmac "$1" -r | cut -d' ' -f
 deliver() {
     local project=$1 secret=$2 id=$3 body=$4
     shift 4
-    curl -sS --max-time 30 -o - -w ' %{http_code}' -H 'Content-Type: application/json' \
+    curl -sS --max-time 30 -w ' %{http_code}' -H 'Content-Type: application/json' \
         -H 'X-GitHub-Event: push' -H "X-GitHub-Delivery: $id" \
         -H "X-Hub-Signature-256: $(sign "$secret" <"$body")" \
-        --data-binary "@$body" "$@" "$WEBHOOK_URL/webhook/$project"
+        --data-binary "@$body" "$@" "$WEBHOOK_URL/webhook/$project" | tr -d '\n'
 }
 
 api() { curl -sS --max-time 30 --unix-socket "$API_SOCK" "http://runbook/api/v1/$1" "${@:2}"; }

@@ -26,7 +26,7 @@ steps:
   - {name: b, command: "true", depends_on: [c]}
   - {name: c, command: "true", depends_on: [a]}
 YML
-bad unknown-dependency 3:43 'biuld.*build' <<'YML'
+bad unknown-dependency 3:45 'biuld.*build' <<'YML'
 steps:
   - {name: build, command: "true"}
   - {name: t, command: "true", depends_on: [biuld]}
@@ -46,7 +46,7 @@ bad missing-command 2:5 'command' <<'YML'
 steps:
   - name: a
 YML
-bad non-string-env 5:12 'quote' <<'YML'
+bad non-string-env 5:14 'quote' <<'YML'
 steps:
   - name: a
     command: "true"
