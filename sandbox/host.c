@@ -126,7 +126,7 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	r = user_slots_new(&host->users, error);
 	if (r < 0)
 		return r;
-	r = host_network_new(&host->network, options->cgroup_name, options->dns_servers, error);
+	r = host_network_new(&host->network, options->dns_servers, error);
 	if (r < 0)
 		return r;
 	return cgroup_host_open(&host->cgroup, options->cgroup_name, options->limits, error);

@@ -219,9 +219,9 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 				  "writable cgroup v2)");
 	} else if (!controllers_enabled(host->group_fd, host)) {
 		(void)snprintf(problem, sizeof(problem),
-			       "cannot limit%s%s%s of steps (cgroup v2 controllers missing)",
-			       host->memory ? "" : " memory", host->pids ? "" : " processes",
-			       host->cpu ? "" : " processor time");
+			       "cannot limit steps: cgroup v2 controllers missing:%s%s%s",
+			       host->memory ? "" : " memory", host->pids ? "" : " pids",
+			       host->cpu ? "" : " cpu");
 		set_warning(host, problem);
 	}
 	if (host->warning[0] && policy == SANDBOX_LIMITS_REQUIRED) {

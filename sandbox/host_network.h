@@ -26,19 +26,18 @@ struct host_network;
 /** struct host_network_step - one step's; .netns_fd is -1 while there is none */
 struct host_network_step {
 	int netns_fd;
-	unsigned index; /* of its address */
+	unsigned index; /* of its address; 0: none */
 };
 
 /**
  * host_network_new() - remember the configuration; touches nothing
- * @name:        tells instances apart: names of the table and the links
  * @dns_servers: NULL-terminated; NULL: the host's own resolvers
  */
-int host_network_new(struct host_network **ret_network, const char *name,
-		     const char *const *dns_servers, struct error *error);
+int host_network_new(struct host_network **ret_network, const char *const *dns_servers,
+		     struct error *error);
 /** host_network_free() - removes table, links and forwarding that it set up */
 struct host_network *host_network_free(struct host_network *network);
-/** host_network_sweep() - remove what a killed instance of the same name left */
+/** host_network_sweep() - remove what killed programs left, unless others live */
 int host_network_sweep(struct host_network *network, struct error *error);
 
 /** host_network_resolv() - contents of resolv.conf for a step, owned by @network */
