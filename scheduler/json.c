@@ -135,9 +135,10 @@ void json_text(struct json *json, const char *key, const char *text)
 void json_number(struct json *json, const char *key, uint64_t number)
 {
 	char text[24];
+	int length = snprintf(text, sizeof(text), "%" PRIu64, number);
 
 	json_start(json, key);
-	json_append(json, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, number));
+	json_append(json, text, (size_t)length);
 }
 
 void json_number_or_null(struct json *json, const char *key, uint64_t number)

@@ -580,6 +580,31 @@ static void test_events_pushed(void **state)
 	world_free(world);
 }
 
+/* More events in one turn than the api is sent at once: it gets all of them, in order. */
+static void test_events_behind(void **state)
+{
+	enum { N_STEPS = 10000 };
+	struct world *world = world_new();
+	cleanup_free char *runbook = malloc(N_STEPS * 40 + 16);
+	size_t length = (size_t)sprintf(runbook, "steps:\n");
+
+	for (int i = 0; i < N_STEPS; i++)
+		length += (size_t)sprintf(runbook + length, "  - {name: s%d, command: x}\n", i);
+	world_start_unsynced(world);
+	(void)trigger(world, "a", "1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, runbook);
+	for (uint64_t id = 1; id <= N_STEPS + 1; id++) {
+		struct message *message = fixture_receive(world->api, MESSAGE_EVENT);
+
+		assert_int_equal(message_get_u64(message), id);
+		(void)message_free(message);
+	}
+	/* and what happens after that arrives as before */
+	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = 1, .step = "s17")));
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -598,6 +623,7 @@ int main(void)
 		cmocka_unit_test(test_workspace_and_upload),
 		cmocka_unit_test(test_pages),
 		cmocka_unit_test(test_events_pushed),
+		cmocka_unit_test(test_events_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
