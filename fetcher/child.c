@@ -220,6 +220,8 @@ static int job_fetch(struct job *job)
 		if (r == 0)
 			r = fetch_once(job, &mirror);
 	}
+	if (r == 0)
+		mirror_repack(&mirror);
 	mirror_close(&mirror);
 	return r;
 }

@@ -72,4 +72,12 @@ bool mirror_sound(struct mirror *mirror);
 int mirror_update(struct mirror *mirror, char *ref, const char *commit,
 		  struct fetch_result *result);
 
+/**
+ * mirror_repack() - make one pack of the many small ones that fetches leave
+ *
+ * Each fetch adds a pack; looking an object up asks each. Large packs stay as
+ * they are. Best effort: a failure is logged and leaves the mirror as it was.
+ */
+void mirror_repack(struct mirror *mirror);
+
 #endif

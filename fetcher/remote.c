@@ -125,7 +125,8 @@ static int authority_parse(struct remote *remote, const char *text, size_t lengt
 	if (buffer[0] == '[') {
 		char *end = strchr(buffer, ']');
 
-		if (!end || (end[1] && end[1] != ':'))
+		if (!end || !memchr(buffer, ':', (size_t)(end - buffer)) ||
+		    (end[1] && end[1] != ':'))
 			return refuse(error, "has a broken [address]");
 		port = end[1] ? end + 2 : NULL;
 		*end = '\0';
