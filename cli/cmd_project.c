@@ -83,9 +83,8 @@ static int run_project_show(struct cli *cli, const struct cli_arguments *argumen
 		return CLI_OK;
 	}
 	print_line("project", json_text(project, "name"));
-	print_line("repository", json_is_true(json_object_get(project, "workspace"))
-					 ? "a directory of this machine"
-					 : json_text(project, "repository"));
+	print_line(json_is_true(json_object_get(project, "workspace")) ? "directory" : "repository",
+		   json_text(project, "repository"));
 	print_line("state", json_is_true(json_object_get(project, "paused")) ? "paused" : "active");
 	if (json_number(project, "max_running") > 0)
 		(void)snprintf(text, sizeof(text), "%" PRIu64 " of at most %" PRIu64 " steps",

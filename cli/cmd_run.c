@@ -160,6 +160,12 @@ static int run_embedded(struct cli *cli, const struct job *job)
 		cli_note("out of memory");
 		code = CLI_REFUSED;
 	}
+	if (code == CLI_UNREACHABLE) { /* it should have been there */
+		char tail[800];
+
+		embedded_log_tail(&embedded, tail, sizeof(tail));
+		cli_note("runbookd ended early:\n%s", tail);
+	}
 	if (embedded_stop(&embedded, &error) < 0)
 		cli_note("%s", error.text);
 	return code;

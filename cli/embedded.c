@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -13,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -21,10 +23,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 
 #define READY_TIMEOUT_MS 30000
 #define STOP_TIMEOUT_MS 30000
 #define LOG_SHOWN_MAX 700
+#define SWEEP_AGE_SEC 120
+#define ROOT_PREFIX "runbookctl-"
 
 static const char embedded_conf[] = "[Daemon]\nLimits=best-effort\n"
 				    "[Webhook]\nListen=none\n"
@@ -61,6 +66,35 @@ static int find_daemon(char out[PATH_MAX], struct error *error)
 			 "build it with \"make\")");
 }
 
+/*
+ * Remove @name, which a killed runbookctl left: ours (root's), nobody holds its
+ * lock, and old enough that its runbookd has ended as well.
+ */
+static void sweep_one(int dir_fd, const char *name)
+{
+	cleanup_close int root_fd =
+		openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int lock_fd = -1;
+	struct stat st;
+
+	if (root_fd < 0 || fstat(root_fd, &st) < 0 || st.st_uid != geteuid() ||
+	    time(NULL) - st.st_mtime < SWEEP_AGE_SEC)
+		return;
+	lock_fd = openat(root_fd, "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (lock_fd >= 0 && flock(lock_fd, LOCK_EX | LOCK_NB) == 0)
+		(void)remove_tree(dir_fd, name);
+}
+
+static void sweep(const char *temporary)
+{
+	cleanup_closedir DIR *directory = opendir(temporary);
+	struct dirent *entry;
+
+	while (directory && (entry = readdir(directory)))
+		if (strncmp(entry->d_name, ROOT_PREFIX, strlen(ROOT_PREFIX)) == 0)
+			sweep_one(dirfd(directory), entry->d_name);
+}
+
 static int write_file(const char *root, const char *name, const char *data, struct error *error)
 {
 	cleanup_close int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -84,15 +118,21 @@ static int make_root(const struct embedded_options *options, struct embedded *em
 
 	if (!temporary || *temporary != '/')
 		temporary = "/tmp";
-	if ((size_t)snprintf(embedded->root, sizeof(embedded->root), "%s/runbookctl-XXXXXX",
-			     temporary) >= sizeof(embedded->root))
-		(void)snprintf(embedded->root, sizeof(embedded->root), "/tmp/runbookctl-XXXXXX");
+	if (strlen(temporary) + sizeof("/" ROOT_PREFIX "XXXXXX") > sizeof(embedded->root))
+		temporary = "/tmp";
+	sweep(temporary);
+	(void)snprintf(embedded->root, sizeof(embedded->root), "%s/" ROOT_PREFIX "XXXXXX",
+		       temporary);
 	if (!mkdtemp(embedded->root)) {
 		embedded->root[0] = '\0';
 		return error_errno(error, errno, "cannot make a directory in %s", temporary);
 	}
 	if (chmod(embedded->root, 0711) < 0)
 		return error_errno(error, errno, "chmod %s", embedded->root);
+	(void)snprintf(etc, sizeof(etc), "%s/lock", embedded->root);
+	embedded->lock_fd = open(etc, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (embedded->lock_fd < 0 || flock(embedded->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return error_errno(error, errno, "cannot lock %s", etc);
 	(void)snprintf(etc, sizeof(etc), "%s/etc/runbookd", embedded->root);
 	result = make_directories(AT_FDCWD, etc, 0755);
 	if (result < 0)
@@ -166,8 +206,7 @@ static void daemon_child(const struct embedded_options *options, const struct em
 	_exit(1);
 }
 
-/* The end of what runbookd logged, for an error message. */
-static void log_tail(const struct embedded *embedded, char *out, size_t size)
+void embedded_log_tail(const struct embedded *embedded, char *out, size_t size)
 {
 	char path[PATH_MAX + 16];
 	cleanup_close int fd = -1;
@@ -218,7 +257,7 @@ static int wait_ready(struct embedded *embedded, int notify_fd, struct error *er
 				return 0;
 			continue;
 		}
-		log_tail(embedded, tail, sizeof(tail));
+		embedded_log_tail(embedded, tail, sizeof(tail));
 		return error_set(error, EPIPE, "runbookd %s%s%s",
 				 result == 0 ? "was not ready within 30 s" : "could not start",
 				 *tail ? ":\n" : "", tail);
@@ -228,7 +267,7 @@ static int wait_ready(struct embedded *embedded, int notify_fd, struct error *er
 int embedded_start(const struct embedded_options *options, struct embedded *ret_embedded,
 		   struct error *error)
 {
-	struct embedded embedded = {0};
+	struct embedded embedded = {.lock_fd = -1};
 	struct sockaddr_un address;
 	char program[PATH_MAX], log_path[PATH_MAX + 16];
 	cleanup_close int notify_fd = -1, log_fd = -1;
@@ -288,6 +327,9 @@ int embedded_stop(struct embedded *embedded, struct error *error)
 	if (embedded->pid > 0)
 		stop_daemon(embedded->pid);
 	embedded->pid = 0;
+	if (embedded->lock_fd >= 0)
+		(void)close(embedded->lock_fd);
+	embedded->lock_fd = -1;
 	if (embedded->root[0])
 		result = remove_tree(AT_FDCWD, embedded->root);
 	if (result < 0)

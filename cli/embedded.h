@@ -11,7 +11,8 @@
  * on top. runbookd gets a mount namespace of its own, so that an effective
  * runbook (--step, --image, --env) can be laid over runbook.yml for it alone:
  * nothing is written into the working copy, and steps see the file as it is.
- * When runbookctl dies, the kernel sends runbookd SIGTERM.
+ * When runbookctl dies, the kernel sends runbookd SIGTERM; the directory that is
+ * left then goes when the next instance starts.
  */
 
 #include "common/error.h"
@@ -25,6 +26,7 @@
 struct embedded {
 	char root[EMBEDDED_ROOT_MAX]; /* "" when nothing is there to remove */
 	pid_t pid;		      /* runbookd, 0 when it does not run */
+	int lock_fd;		      /* flock(2) on ROOT/lock: somebody is responsible for it */
 };
 
 struct embedded_options {
@@ -41,6 +43,9 @@ struct embedded_options {
  */
 int embedded_start(const struct embedded_options *options, struct embedded *ret_embedded,
 		   struct error *error);
+/** embedded_log_tail() - the end of what runbookd logged, without a last newline */
+void embedded_log_tail(const struct embedded *embedded, char *out, size_t size);
+
 /**
  * embedded_stop() - stop runbookd, wait for it, remove every file
  *

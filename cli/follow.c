@@ -126,8 +126,9 @@ static enum cli_exit refresh(struct follow *follow, struct error *error)
 
 	if (code != CLI_OK)
 		return code;
-	(void)snprintf(follow->title, sizeof(follow->title), "Run %" PRIu64 "  %s  %s %.8s",
-		       follow->run, json_text(run, "project"), ref_short(json_text(run, "ref")),
+	(void)snprintf(follow->title, sizeof(follow->title), "Run %" PRIu64 "  %s%s%s%s%.8s",
+		       follow->run, json_text(run, "project"), *json_text(run, "ref") ? "  " : "",
+		       ref_short(json_text(run, "ref")), *json_text(run, "commit") ? " " : "",
 		       json_text(run, "commit"));
 	if (!add_steps(follow, json_object_get(run, "steps"))) {
 		(void)error_set(error, ENOMEM, "out of memory");

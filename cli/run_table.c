@@ -103,6 +103,13 @@ void run_print_header(const struct cli *cli, const json_t *run)
 	print_field(cli, "page", json_text(run, "url"));
 }
 
+/* The number of an attempt says something only when there was one. */
+static bool has_run(const char *state)
+{
+	return strcmp(state, "pending") != 0 && strcmp(state, "ready") != 0 &&
+	       strcmp(state, "skipped") != 0;
+}
+
 void run_print_steps(const struct cli *cli, const json_t *run)
 {
 	cleanup_table struct table table = {
@@ -124,7 +131,7 @@ void run_print_steps(const struct cli *cli, const json_t *run)
 		table_cell(&table, 2, state);
 		table_cell_color(&table, 2, state_color(state));
 		table_cell(&table, 3, duration);
-		if (json_number(step, "attempt") > 0)
+		if (has_run(state))
 			table_cellf(&table, 4, "%" PRIu64, json_number(step, "attempt"));
 		table_cell(&table, 5, json_text(step, "reason"));
 	}
