@@ -199,6 +199,18 @@ static int exec_command(struct command *command, char **argv, char **envp)
 	return fail(command, HOW_EXEC_FAILED, number, "cannot execute", argv[0]);
 }
 
+/*
+ * What the caller ignores stays ignored over exec, and clone3's
+ * CLONE_CLEAR_SIGHAND leaves it so: `yes | head` would never end by SIGPIPE.
+ */
+static void default_signals(void)
+{
+	struct sigaction action = {.sa_handler = SIG_DFL};
+
+	for (int number = 1; number < NSIG; number++)
+		(void)sigaction(number, &action, NULL);
+}
+
 static int command_main(void *argument)
 {
 	struct command *command = argument;
@@ -212,6 +224,7 @@ static int command_main(void *argument)
 	if (chdir(command->workdir) < 0)
 		return fail(command, SANDBOX_STATUS_SETUP_FAILED, errno,
 			    "cannot enter the working directory", command->workdir);
+	default_signals();
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) < 0)

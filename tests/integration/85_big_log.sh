@@ -11,7 +11,7 @@ run=$(push_run log <<'YML'
 global: {network: none}
 steps:
   - name: flood
-    command: yes 'the quick brown fox jumps over the lazy dog 0123456789 abcdefghijk' | head -c 1000000000
+    command: (yes 'the quick brown fox jumps over the lazy dog 0123456789 abcdefghijk' || true) | head -c 1000000000
 YML
 )
 peak=0
