@@ -41,7 +41,7 @@ enum {
 	EXIT_SIGNAL = 128,
 };
 
-#define GRACE_MSEC 10000
+#define GRACE_DEFAULT_SEC 10
 #define BINDS_MAX 64
 #define ENV_MAX 1024
 #define DEFAULT_PATH                                                                               \
@@ -56,7 +56,7 @@ struct options {
 	const char *workdir;
 	const char *hostname;
 	enum step_network network;
-	uint64_t memory, pids, cpu_milli, disk, timeout_sec;
+	uint64_t memory, pids, cpu_milli, disk, timeout_sec, grace_sec;
 	struct sandbox_bind binds[BINDS_MAX];
 	size_t n_binds;
 	char *env[ENV_MAX + 1];
@@ -140,6 +140,11 @@ static int set_timeout(struct options *options, const char *value)
 	return parse_duration(value, &options->timeout_sec);
 }
 
+static int set_grace(struct options *options, const char *value)
+{
+	return parse_duration(value, &options->grace_sec);
+}
+
 /* SRC:DST[:ro]. A writable one shows its owner's files as root's, so that they can be changed. */
 static int add_bind(struct options *options, const char *value)
 {
@@ -208,6 +213,8 @@ static const struct {
 	{"workdir", "DIR", set_workdir, "start there (default /workspace)"},
 	{"hostname", "NAME", set_hostname, "name of the host inside"},
 	{"timeout", "TIME", set_timeout, "end it after TIME, such as 90s or 15m; exit 124"},
+	{"grace", "TIME", set_grace,
+	 "after that, wait TIME between SIGTERM and kill (default 10s)"},
 	{"root", "DIR", set_root, "keep state beneath DIR (or $RUNBOOK_ROOT)"},
 	{"explain", NULL, set_explain, "print what would be done, and do nothing"},
 };
@@ -285,6 +292,7 @@ struct runner {
 	struct sandbox sandbox;
 	int signals_fd;
 	int64_t deadline_msec; /* 0: none */
+	int64_t grace_msec;
 	bool timed_out;
 	unsigned n_signals;
 };
@@ -311,7 +319,7 @@ static void handle_deadline(struct runner *runner)
 	}
 	runner->timed_out = true;
 	(void)sandbox_signal(&runner->sandbox, SIGTERM);
-	runner->deadline_msec = now_msec() + GRACE_MSEC;
+	runner->deadline_msec = now_msec() + runner->grace_msec;
 }
 
 /* Until the command has ended. */
@@ -380,6 +388,7 @@ static int run(struct sandbox_host *host, const struct sandbox_request *request,
 		return complain(EXIT_SANDBOX, "cannot receive signals");
 	if (sandbox_start(host, request, &runner.sandbox, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
+	runner.grace_msec = (int64_t)options->grace_sec * 1000;
 	if (options->timeout_sec)
 		runner.deadline_msec = now_msec() + (int64_t)options->timeout_sec * 1000;
 	wait_for_end(&runner);
@@ -514,7 +523,8 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 
 int main(int argc, char **argv)
 {
-	struct options options = {.image = "host", .network = STEP_NETWORK_NONE};
+	struct options options = {
+		.image = "host", .network = STEP_NETWORK_NONE, .grace_sec = GRACE_DEFAULT_SEC};
 	char id[64];
 	int command = parse_options(&options, argc, argv);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define GROUP_TTY 5
+#define INODES_MIN 4096
 
 /* ---- paths inside ---- */
 
@@ -183,10 +184,13 @@ int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
 
 int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd)
 {
-	char size[24], owner[24];
+	char size[24], inodes[24], owner[24];
+	/* each takes kernel memory: as many as the space would hold small files */
+	uint64_t n_inodes = op->value / 4096 < INODES_MIN ? INODES_MIN : op->value / 4096;
 	char *owner_text = put_number(owner + sizeof(owner), attach->base);
 	const struct fs_option options[] = {
 		{"size", put_number(size + sizeof(size), op->value)},
+		{"nr_inodes", put_number(inodes + sizeof(inodes), n_inodes)},
 		{"uid", owner_text},
 		{"gid", owner_text},
 		{"mode", "0755"},
