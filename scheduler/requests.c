@@ -134,6 +134,10 @@ static int handle_config_end(struct channel *channel, struct message *message)
 	if (!scheduler->staging || !scheduler->staged_config.instance[0])
 		return -EPROTO;
 	config_apply(scheduler);
+	if (scheduler->synced_instance[0]) {
+		steps_reconcile(scheduler, scheduler->synced_instance);
+		scheduler->synced_instance[0] = '\0';
+	}
 	return 0;
 }
 
@@ -202,12 +206,17 @@ static int handle_step_exited(struct channel *channel, struct message *message)
 
 static int handle_step_synced(struct channel *channel, struct message *message)
 {
+	struct scheduler *scheduler = channel_scheduler(channel);
 	const char *instance = message_get_string(message, INSTANCE_ID_MAX);
 	int r = message_end(message);
 
 	if (r < 0)
 		return r;
-	steps_reconcile(channel_scheduler(channel), instance);
+	/* an order that is sent again needs the timeout of the configuration */
+	if (!scheduler->configured)
+		return copy_text(scheduler->synced_instance, sizeof(scheduler->synced_instance),
+				 instance);
+	steps_reconcile(scheduler, instance);
 	return 0;
 }
 

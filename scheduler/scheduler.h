@@ -130,6 +130,8 @@ struct scheduler {
 	bool staging;	 /* between CONFIG_BEGIN and CONFIG_END */
 	bool configured; /* a configuration is in force */
 	bool synced;	 /* the daemon told what it runs */
+	/* it did so before there was a configuration: settled at CONFIG_END; "" otherwise */
+	char synced_instance[INSTANCE_ID_MAX + 1];
 
 	struct project *projects[PROJECT_BUCKETS];
 	size_t n_projects;  /* configured ones */
@@ -173,7 +175,11 @@ int peer_open(struct peer *peer, int fd);
 void turn_schedule(struct scheduler *scheduler);
 /** turn_end() - claim, commit, send. Called by the loop; ends it after a failed commit. */
 void turn_end(struct scheduler *scheduler);
-/** outbox_put() - send @message (owned, may be NULL) to @peer after the commit */
+/**
+ * outbox_put() - send @message (owned) to @peer after the commit
+ *
+ * NULL is the message that there was no memory for: it ends the process.
+ */
 void outbox_put(struct peer *peer, struct message *message);
 /** outbox_clear() - drop everything that waits */
 void outbox_clear(struct scheduler *scheduler);

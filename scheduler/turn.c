@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The api may be this many messages behind before events wait in the store instead. */
 #define EVENTS_QUEUED_MAX 8192
@@ -40,12 +41,13 @@ void outbox_put(struct peer *peer, struct message *message)
 	struct outbox_entry *entry;
 
 	turn_schedule(scheduler);
-	if (!message || !peer->channel.open) {
+	if (!peer->channel.open) {
 		(void)message_free(message);
 		return;
 	}
-	entry = malloc(sizeof(*entry));
+	entry = message ? malloc(sizeof(*entry)) : NULL;
 	if (!entry) {
+		/* a message that is never sent would be waited for for ever */
 		(void)message_free(message);
 		log_error("out of memory: ending, to go on from what is committed");
 		loop_exit(scheduler->loop, 1);
@@ -63,6 +65,17 @@ void outbox_put(struct peer *peer, struct message *message)
 	scheduler->outbox_last = entry;
 }
 
+static void outbox_send(struct outbox_entry *entry)
+{
+	const char *name = message_info(entry->message->type)->name;
+	int r = channel_send(&entry->peer->channel, entry->message);
+
+	/* who went away asks again when it is back, or is told again */
+	if (r < 0 && r != -ENOTCONN)
+		log_error("cannot send %s to %s: %s", name, role_name(entry->peer->role),
+			  strerror(-r));
+}
+
 static void outbox_take(struct scheduler *scheduler, bool send)
 {
 	struct outbox_entry *entry = scheduler->outbox, *next;
@@ -72,7 +85,7 @@ static void outbox_take(struct scheduler *scheduler, bool send)
 		next = entry->next;
 		/* a successor of the one that asked knows nothing of the question */
 		if (send && entry->generation == entry->peer->generation)
-			(void)channel_send(&entry->peer->channel, entry->message);
+			outbox_send(entry);
 		else
 			(void)message_free(entry->message);
 		free(entry);

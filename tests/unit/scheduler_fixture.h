@@ -37,7 +37,8 @@ struct world {
 	char dir[64];
 	char store[96];
 	const char *instance;
-	uint64_t max_running;
+	uint64_t max_running, timeout_sec;
+	bool sync_first; /* the daemon tells what runs before it sends the configuration */
 	pid_t pid;
 	int daemon, webhook, fetcher, api; /* our ends */
 	uint64_t serial;
@@ -156,7 +157,7 @@ static inline void world_configure(struct world *world)
 	message_put_u64(message, 2000);
 	message_put_u64(message, 1 * GIB);
 	message_put_string(message, "https://ci.example.org");
-	message_put_u64(message, 0);
+	message_put_u64(message, world->timeout_sec);
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 	config_project(world, "a", 0, 1, 0);
 	config_project(world, "b", 1, 1, 0);
@@ -201,6 +202,8 @@ static inline void world_start_unsynced(struct world *world)
 	}
 	close(theirs);
 	fixture_hello(world->daemon, ROLE_DAEMON);
+	if (world->sync_first)
+		world_sync(world);
 	world_configure(world);
 	world->webhook = fixture_channel(world, ROLE_WEBHOOK);
 	world->fetcher = fixture_channel(world, ROLE_FETCHER);

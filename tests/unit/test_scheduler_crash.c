@@ -43,6 +43,25 @@ static void test_order_lost(void **state)
 	world_free(world);
 }
 
+static void test_sync_before_configuration(void **state)
+{
+	struct world *world = world_new();
+	struct order order, again;
+
+	world->timeout_sec = 120;
+	world_start(world);
+	(void)run_to_order(world, one, &order);
+	assert_int_equal(order.timeout_msec, 120000);
+	world_kill(world);
+	world->sync_first = true;
+	world_start_unsynced(world);
+	order_expect(world, &again);
+	assert_int_equal(again.id, order.id);
+	assert_int_equal(again.timeout_msec, 120000);
+	world_stop(world);
+	world_free(world);
+}
+
 static void test_order_known(void **state)
 {
 	struct world *world = world_new();
@@ -480,12 +499,19 @@ static void test_random_kills(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order_lost),	   cmocka_unit_test(test_order_known),
-		cmocka_unit_test(test_host_lost),	   cmocka_unit_test(test_unclaimed_order),
-		cmocka_unit_test(test_fetches_repeated),   cmocka_unit_test(test_fetch_window),
-		cmocka_unit_test(test_line_kept),	   cmocka_unit_test(test_cancel_kept),
-		cmocka_unit_test(test_upload_interrupted), cmocka_unit_test(test_project_removed),
-		cmocka_unit_test(test_disk_full),	   cmocka_unit_test(test_random_kills),
+		cmocka_unit_test(test_order_lost),
+		cmocka_unit_test(test_sync_before_configuration),
+		cmocka_unit_test(test_order_known),
+		cmocka_unit_test(test_host_lost),
+		cmocka_unit_test(test_unclaimed_order),
+		cmocka_unit_test(test_fetches_repeated),
+		cmocka_unit_test(test_fetch_window),
+		cmocka_unit_test(test_line_kept),
+		cmocka_unit_test(test_cancel_kept),
+		cmocka_unit_test(test_upload_interrupted),
+		cmocka_unit_test(test_project_removed),
+		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_random_kills),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
