@@ -120,16 +120,12 @@ static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
 	return 0;
 }
 
-int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
+static struct message *question_message(const struct question *question)
 {
 	struct message *message = message_new(MESSAGE_API_REQUEST, 0);
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
-	int r;
 
-	if (!message || !reply) {
-		(void)message_free(message);
-		return -ENOMEM;
-	}
+	if (!message)
+		return NULL;
 	message_put_u64(message, question->verb);
 	message_put_string(message, question->project);
 	message_put_u64(message, question->run);
@@ -140,7 +136,20 @@ int api_ask(struct api *api, const struct question *question, char **ret_text, s
 	message_put_u64(message, question->limit);
 	if (question->fd >= 0)
 		message_put_fd(message, question->fd);
-	r = peer_call(api->peers, ROLE_SCHEDULER, message, reply);
+	return message;
+}
+
+int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	int r;
+
+	if (!reply)
+		return -ENOMEM;
+	r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
+	/* a question that changes nothing is asked again when the scheduler died over it */
+	if (r == -ENOTCONN && question->verb <= API_RUNBOOK)
+		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
 	if (r < 0)
 		return r;
 	if (reply->fd >= 0) {

@@ -6,7 +6,7 @@ api_peers.py serve PROGRAM ROOT
     listens on ROOT/api.sock and on a port of 127.0.0.1 (ROOT/port); answers
     runs from ROOT/run.json, events from ROOT/events.json; notes commands in
     ROOT/requests
-api_peers.py ask ROOT event ID RUN JSON | silent | speak | drop | attach | reload-error TEXT
+api_peers.py ask ROOT event ID RUN JSON | burst FIRST COUNT | silent | speak | drop | attach | reload-error TEXT
 """
 import hashlib
 import json
@@ -34,6 +34,7 @@ class Peers:
         self.root = root
         self.silent = False
         self.reload_error = ""
+        self.events = []
         self.scheduler = self.cacher = None
         self.lock = threading.Lock()
 
@@ -75,9 +76,12 @@ class Peers:
         if verb == "RUN":
             return 200, self.read("run.json")
         if verb == "EVENTS":
-            events = [e for e in self.read("events.json") if e["id"] > after]
-            more = len(events) > min(limit, 3)  # small pages: more of them are read
-            events = events[: min(limit, 3)]
+            if after < 200:
+                self.events = self.read("events.json")
+            events = [e for e in self.events if e["id"] > after]
+            size = min(limit, 3) if after < 200 else limit  # small pages: more are read
+            more = len(events) > size
+            events = events[:size]
             return 200, {"events": events, "next": events[-1]["id"] if more else None}
         if verb in ("TRIGGER", "UPLOAD", "CANCEL", "RETRY"):
             return 202, {"run": 43}
@@ -150,6 +154,19 @@ class Peers:
         if words[0] == "event":
             with self.lock:
                 self.scheduler.send("EVENT", int(words[1]), int(words[2]), words[3])
+        elif words[0] == "burst":  # FIRST COUNT: pushed and in the pages
+            first, count = int(words[1]), int(words[2])
+            events = self.read("events.json")
+            for number in range(first, first + count):
+                events.append({"id": number, "run": 42, "type": "step", "step": "build",
+                               "to": "running", "reason": "x" * 100})
+            final = {"id": first + count, "run": 42, "type": "run", "to": "failed"}
+            with open(os.path.join(self.root, "events.json"), "w", encoding="utf-8") as file:
+                json.dump(events + [final], file)
+            self.events = events + [final]
+            with self.lock:
+                for event in events[-count:]:
+                    self.scheduler.send("EVENT", event["id"], 42, json.dumps(event))
         elif words[0] in ("silent", "speak"):
             self.silent = words[0] == "silent"
         elif words[0] == "drop":

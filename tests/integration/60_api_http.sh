@@ -1,0 +1,274 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The HTTP API, with stand-ins for runbookd, the scheduler and the cacher.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+HERE=$(cd "$(dirname "$0")" && pwd)
+ROOT=$TEST_TMP/serve
+LOGS=$ROOT/var/log/runbookd/demo/42
+mkdir -p "$LOGS"
+run_json() { # STATE BUILD-STATE [TEST-STATE TEST-ATTEMPT]
+    printf '{"id":42,"project":"demo","state":"%s","steps":[{"slug":"build","name":"build","state":"%s","attempt":1,"attempts":[]},{"slug":"test","name":"test","state":"%s","attempt":%d,"attempts":[]}]}\n' \
+        "$1" "$2" "${3:-pending}" "${4:-0}" >"$ROOT/run.new"
+    mv "$ROOT/run.new" "$ROOT/run.json"
+}
+event() { # ID STATE [STEP]
+    local json
+    if [ -n "${3:-}" ]; then
+        json="{\"id\":$1,\"run\":42,\"type\":\"step\",\"step\":\"$3\",\"attempt\":1,\"to\":\"$2\"}"
+    else
+        json="{\"id\":$1,\"run\":42,\"type\":\"run\",\"step\":null,\"to\":\"$2\"}"
+    fi
+    ask event "$1" 42 "$json"
+}
+ask() { python3 "$HERE/api_peers.py" ask "$ROOT" "$@"; }
+run_json running running
+jq -cn '[range(1;11) | {id: (. * 10), run: 42, type: "step", step: "build", to: "running"}]' >"$ROOT/events.json"
+printf 'line 1\nline 2\nline 3\n' >"$LOGS/build.1.log"
+python3 "$HERE/api_peers.py" serve "$BIN/runbook-api" "$ROOT" >"$ROOT/log" 2>&1 &
+SERVER=$!
+# shellcheck disable=SC2016  # expanded when it runs
+defer 'kill "$(cat "$ROOT/pid")" 2>/dev/null; wait $SERVER 2>/dev/null'
+wait_for 20 test -e "$ROOT/pid" || { failed "the api did not start"; exit 1; }
+PORT=$(cat "$ROOT/port")
+http() { curl -sS -N --path-as-is --max-time 30 --unix-socket "$ROOT/api.sock" "http://runbook$1" "${@:2}"; }
+tcp() { curl -sS --path-as-is --max-time 30 "http://127.0.0.1:$PORT$1" "${@:2}"; }
+code() { "$1" "$2" -o /dev/null -w '%{http_code}' "${@:3}"; }
+last() { tail -n 1 "$ROOT/requests"; }
+wait_for 20 test "$(code http /healthz)" = 200
+
+# ---- questions ----
+check_equal "healthz" ok "$(http /healthz)"
+check_equal "status" 0.1.0 "$(http /api/v1/status | jq -r .version)"
+check_equal "run" demo "$(http /api/v1/runs/42 | jq -r .project)"
+check_equal "unknown run" 'no run 7 404' "$(http /api/v1/runs/7 | jq -r .error) $(code http /api/v1/runs/7)"
+http '/api/v1/runs?project=demo&before=9&limit=5' >/dev/null
+check_equal "arguments arrive" 'RUNS demo 9 5' "$(last | jq -r '"\(.verb) \(.project) \(.after) \(.limit)"')"
+http /api/v1/runs >/dev/null
+check_equal "a page has a default size" 50 "$(last | jq -r .limit)"
+for query in limit=201 limit=-1 limit=x before=1x 'project=../etc' 'project=A' 'before=99999999999999999999'; do
+    check_equal "refused: $query" 400 "$(code http "/api/v1/runs?$query")"
+done
+
+# ---- paths ----
+for path in /api /api/v1/nope /etc/passwd /ui/../api/main.c /ui/nope '/api/v1/runs/42/steps/build/log/x'; do
+    check_equal "404: $path" 404 "$(code http "$path")"
+done
+for path in /api/v1/runs/x /api/v1/projects/.. '/api/v1/projects/%2e%2e' '/api/v1/projects/a%2fb/pause' \
+    '/api/v1/runs/42/steps/../log' '/api/v1/runs/42/steps/..%2f..%2fetc/log' '/api/v1/runs/42/steps/%2e%2e/log' \
+    '/api/v1/runs/42/artifacts/../../../etc/passwd' '/api/v1/runs/42/artifacts/%2e%2e/x' \
+    '/api/v1/runs/42/artifacts/a%0d%0aX-Evil:%201' '/api/v1/runs/42/artifacts/%22x'; do
+    check_match "refused: $path" '^(400|404|405)$' "$(code http "$path")"
+done
+check_equal "405" 405 "$(code http /api/v1/status -X DELETE)"
+check_match "with Allow" '^Allow: GET' "$(http /api/v1/status -X PUT -D - -o /dev/null | tr -d '\r')"
+check_equal "HEAD" 200 "$(code http /api/v1/status -I)"
+check_not "no header is injected" grep -qi x-evil <(http '/api/v1/runs/42/artifacts/a%0d%0aX-Evil:%201' -D - -o /dev/null)
+for header in 'X-Content-Type-Options: nosniff' "Content-Security-Policy: default-src 'none'" 'Cache-Control: no-store' 'X-Frame-Options: DENY'; do
+    check_match "header $header" "^$header" "$(http /api/v1/status -D - -o /dev/null | tr -d '\r')"
+done
+check_not "no sharing with other origins" grep -qi access-control <(http /api/v1/status -H 'Origin: http://evil.example' -D -)
+
+# ---- commands ----
+post() { http "$1" -H 'Content-Type: application/json' -d "$2" "${@:3}"; }
+post_code() { post "$1" "$2" -o /dev/null -w '%{http_code}'; }
+check_equal "trigger" 43 "$(post /api/v1/projects/demo/runs '{"ref":"main"}' | jq .run)"
+check_equal "its arguments" 'TRIGGER demo main' "$(last | jq -r '"\(.verb) \(.project) \(.ref)"')"
+check_equal "status 202" 202 "$(post_code /api/v1/runs/42/cancel '{"step":"build it"}')"
+check_equal "cancel of a step" 'CANCEL 42 build it' "$(last | jq -r '"\(.verb) \(.run) \(.step)"')"
+check_equal "retry without a body" 202 "$(code http /api/v1/runs/42/retry -X POST)"
+check_equal "pause" 200 "$(post_code /api/v1/projects/demo/pause '{}')"
+check_equal "a form is refused" 415 "$(code http /api/v1/runs/42/cancel -d 'step=x')"
+check_equal "plain text is refused" 415 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: text/plain' -d '{}')"
+for body in '{' '[]' '"x"' '{"step":1}' '{"stepp":"x"}' '{"step":"a","step":"b"}' '{"step":"a\u0000b"}' '{"step":"a\nb"}' '{"commit":"xyz"}' "$(printf '[%.0s' {1..5000})"; do
+    check_equal "refused: ${body:0:30}" 400 "$(post_code /api/v1/runs/42/cancel "$body")"
+done
+head -c 70000 /dev/zero | tr '\0' ' ' >"$TEST_TMP/long"
+check_equal "a long body" 413 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' --data-binary "@$TEST_TMP/long")"
+check_match "a long chunked body" '^(000|413)$' "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary "@$TEST_TMP/long" 2>/dev/null)"
+check_equal "reload" true "$(http /api/v1/reload -X POST | jq .reloaded)"
+ask reload-error "runbookd.conf:3: unknown key"
+check_equal "reload of a broken file" "400 runbookd.conf:3: unknown key" "$(code http /api/v1/reload -X POST) $(http /api/v1/reload -X POST | jq -r .error)"
+
+# ---- uploads ----
+head -c 30000000 /dev/urandom >"$TEST_TMP/tar"
+check_equal "upload" 43 "$(http '/api/v1/uploads/runs?ref=work&project=demo' -T "$TEST_TMP/tar" -X POST | jq .run)"
+check_equal "whole" "UPLOAD demo work $(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r '"\(.verb) \(.project) \(.ref) \(.sha256)"')"
+check_equal "chunked" 202 "$(code http /api/v1/uploads/runs -X POST -T - <"$TEST_TMP/tar")"
+check_equal "whole" "$(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r .sha256)"
+check_equal "empty" 400 "$(code http /api/v1/uploads/runs -X POST)"
+check_equal "too large by its own word" 413 "$(code http /api/v1/uploads/runs -X POST -H 'Content-Length: 99999999999' -d x)"
+check_equal "no file is left" "" "$(ls -A "$ROOT/var/lib/runbookd/api")"
+
+# ---- artifacts ----
+check_equal "list" bin/app "$(http /api/v1/runs/42/artifacts | jq -r '.artifacts[0].key')"
+check_equal "get" "artifact of demo" "$(http /api/v1/runs/42/artifacts/bin/app)"
+check_match "as a download" '^Content-Disposition: attachment; filename="app"' "$(http /api/v1/runs/42/artifacts/bin/app -D - -o /dev/null | tr -d '\r')"
+check_equal "missing" 404 "$(code http /api/v1/runs/42/artifacts/nothing)"
+check_equal "of a missing run" 404 "$(code http /api/v1/runs/7/artifacts)"
+
+# ---- logs ----
+LOG=/api/v1/runs/42/steps/build/log
+check_equal "log" "$(cat "$LOGS/build.1.log")" "$(http $LOG)"
+check_equal "range" "line 2" "$(http $LOG -H 'Range: bytes=7-12')"
+check_equal "is 206" 206 "$(code http $LOG -H 'Range: bytes=7-12')"
+check_match "with Content-Range" '^Content-Range: bytes 7-12/21' "$(http $LOG -H 'Range: bytes=7-12' -D - -o /dev/null | tr -d '\r')"
+check_equal "the end" "3" "$(http $LOG -H 'Range: bytes=-2' | tr -d '\n')"
+check_equal "beyond the end" 416 "$(code http $LOG -H 'Range: bytes=21-')"
+check_equal "nonsense is ignored" 200 "$(code http $LOG -H 'Range: bytes=x')"
+check_equal "offset" "line 3" "$(http "$LOG?offset=14")"
+check_equal "no such step" 404 "$(code http /api/v1/runs/42/steps/nope/log)"
+check_equal "no such run" 404 "$(code http /api/v1/runs/7/steps/build/log)"
+check_equal "not started" 404 "$(code http /api/v1/runs/42/steps/test/log)"
+check_equal "no such attempt" 404 "$(code http "$LOG?attempt=3")"
+check_equal "no times" 404 "$(code http "$LOG?timestamps=1")"
+check_equal "attempt=x" 400 "$(code http "$LOG?attempt=x")"
+python3 - "$LOGS/build.1.idx" <<'PY'
+import struct, sys
+with open(sys.argv[1], "wb") as f:
+    f.write(struct.pack("<IIQ", 0x31494252, 1, 1000000000000000))
+    for offset, usec in ((0, 1), (7, 1500000), (14, 2000000)):
+        f.write(struct.pack("<QQ", offset, usec | 1 << 62))
+PY
+check_equal "times" "2001-09-09T01:46:40.000001Z line 1
+2001-09-09T01:46:41.500000Z line 2
+2001-09-09T01:46:42.000000Z line 3" "$(http "$LOG?timestamps=1")"
+ln -s /etc/passwd "$LOGS/test.1.log"
+run_json running running running 1
+check_equal "a symbolic link is not followed" 404 "$(code http /api/v1/runs/42/steps/test/log)"
+rm "$LOGS/test.1.log"
+mkfifo "$LOGS/test.1.log"
+check_equal "a FIFO is no log" 404 "$(code http /api/v1/runs/42/steps/test/log)"
+rm "$LOGS/test.1.log"
+
+# follow: what is there, what comes, the end; a step that has not begun
+http "$LOG?follow=1" >"$TEST_TMP/followed" &
+FOLLOW=$!
+http "$LOG?follow=1&offset=7&timestamps=1" >"$TEST_TMP/stamped" &
+STAMPED=$!
+run_json running running
+http '/api/v1/runs/42/steps/test/log?follow=1' >"$TEST_TMP/early" &
+EARLY=$!
+for i in {4..200}; do echo "line $i" >>"$LOGS/build.1.log"; done
+wait_for 5 grep -q 'line 200' "$TEST_TMP/followed"
+check "follow shows what comes" grep -q 'line 200' "$TEST_TMP/followed"
+check "and does not end" kill -0 $FOLLOW
+check "a step that has not begun is waited for" kill -0 $EARLY
+echo "last" >>"$LOGS/build.1.log"
+run_json running succeeded running 1
+echo "first of test" >"$LOGS/test.1.log"
+event 110 succeeded build
+event 111 running test
+wait $FOLLOW $STAMPED
+check "follow ends with the step, whole" cmp "$TEST_TMP/followed" "$LOGS/build.1.log"
+check_equal "with times as well" "$(tail -c +8 "$LOGS/build.1.log")" "$(cut -c29- "$TEST_TMP/stamped")"
+run_json running succeeded failed 1
+event 112 failed test
+wait $EARLY
+check_equal "the early follower saw the log" "first of test" "$(cat "$TEST_TMP/early")"
+check_equal "follow of a final step ends at once" 201 "$(http "$LOG?follow=1" | wc -l)"
+
+# ---- events ----
+EVENTS=/api/v1/runs/42/events
+ids() { grep '^id:' "$1" | cut -d' ' -f2 | tr '\n' ' '; }
+http "$EVENTS" >"$TEST_TMP/live" &
+LIVE=$!
+http "$EVENTS" -H 'Last-Event-ID: 50' >"$TEST_TMP/resumed" &
+RESUMED=$!
+wait_for 5 grep -q 'id: 100' "$TEST_TMP/live"
+check "pages first" grep -q '^id: 100' "$TEST_TMP/live"
+check "and stays open" kill -0 $LIVE
+event 120 succeeded test
+event 120 succeeded test
+wait_for 5 grep -q 'id: 120' "$TEST_TMP/live"
+# an event that was pushed to nobody is found in the pages at the end
+jq -c '. + [{id:120,run:42,type:"step",step:"test",to:"x"},{id:125,run:42,type:"step",step:"x",to:"running"},{id:130,run:42,type:"run",to:"failed"}]' "$ROOT/events.json" >"$ROOT/e" && mv "$ROOT/e" "$ROOT/events.json"
+run_json failed succeeded failed 1
+ask event 1 7 '{"id":1,"run":7,"type":"run","to":"failed"}'
+check "the end of another run is not ours" kill -0 $LIVE
+event 130 failed
+wait $LIVE $RESUMED
+check_equal "every event once, in order" "10 20 30 40 50 60 70 80 90 100 120 130 " "$(ids "$TEST_TMP/live")"
+check_equal "resumed" "60 70 80 90 100 120 130 " "$(ids "$TEST_TMP/resumed")"
+check_match "an end" '^event: end' "$(tail -n 3 "$TEST_TMP/live")"
+http "$EVENTS?after=110" >"$TEST_TMP/final"
+check_equal "of a final run all at once" "120 125 130 " "$(ids "$TEST_TMP/final")"
+check_match "is text/event-stream" 'Content-Type: text/event-stream' "$(http "$EVENTS" -D - -o /dev/null)"
+check_equal "as JSON" "3 30" "$(http "$EVENTS?format=json" | jq -r '"\(.events | length) \(.next)"')"
+check_equal "a bad id" 400 "$(code http "$EVENTS" -H 'Last-Event-ID: x')"
+check_equal "of a missing run" 404 "$(code http /api/v1/runs/7/events)"
+# a reader that sleeps while more comes than sockets and ring hold
+run_json running running
+http "$EVENTS?after=130" >"$TEST_TMP/many" &
+SLEEPER=$!
+sleep 0.5
+kill -STOP $SLEEPER
+ask burst 1000 20000
+run_json failed succeeded failed 1
+event 21000 failed
+kill -CONT $SLEEPER
+wait $SLEEPER
+check_equal "a sleeper misses nothing" "$({ seq 1000 20999; echo 21000; } | sha256sum)" "$(grep '^id:' "$TEST_TMP/many" | cut -d' ' -f2 | sha256sum)"
+
+# ---- peers that are away ----
+ask drop
+(sleep 1; ask attach) &
+check_equal "a scheduler that comes back in a moment is waited for" 200 "$(code http /api/v1/status)"
+wait $!
+ask drop
+check_equal "one that stays away is 503" 503 "$(code http /api/v1/status)"
+check_match "with Retry-After" '^Retry-After: 1' "$(http /api/v1/status -D - -o /dev/null | tr -d '\r')"
+check_equal "healthz says so" 503 "$(code http /healthz)"
+ask attach
+check_equal "and back" 200 "$(code http /api/v1/status)"
+ask silent
+(sleep 1; ask drop; ask speak; ask attach) &
+check_equal "a change that it had not answered when it died is 503" 503 "$(code http /api/v1/runs/42/retry -X POST)"
+wait $!
+ask silent
+(sleep 1; ask drop; ask speak; ask attach) &
+check_equal "a question is asked again" 200 "$(code http /api/v1/status)"
+wait $!
+
+# ---- TCP ----
+check_equal "TCP reads" 0.1.0 "$(tcp /api/v1/status | jq -r .version)"
+for host in localhost "localhost:$PORT" 127.0.0.1 '[::1]:80' LOCALHOST; do
+    check_equal "Host: $host" 200 "$(code tcp /api/v1/status -H "Host: $host")"
+done
+for host in evil.example 127.0.0.1.evil.example localhost.evil.example 'localhost:x' 'localhost:80:80' '' '169.254.169.254'; do
+    check_match "Host: '$host' is refused" '^(400|403)$' "$(code tcp /api/v1/status -H "Host;" -H "Host: $host")"
+done
+for path in /api/v1/runs/42/cancel /api/v1/runs/42/retry /api/v1/projects/demo/runs /api/v1/uploads/runs /api/v1/reload; do
+    check_equal "TCP does not write: $path" 403 "$(code tcp "$path" -X POST -H 'Content-Type: application/json' -d '{}')"
+done
+raw() { printf '%b' "$1" | timeout 10 python3 -c '
+import socket, sys
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(sys.stdin.buffer.read())
+s.settimeout(5)
+data = b""
+try:
+    while part := s.recv(65536): data += part
+except OSError: pass
+print(data.split(b"\r\n", 1)[0].decode("latin-1"))' "$PORT"; }
+H='Host: localhost\r\nConnection: close\r\n'
+check_match "two lengths" ' 400 ' "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}Content-Length: 0\r\nContent-Length: 5\r\n\r\n")"
+check_match "length and chunks" ' 400 ' "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")"
+check_match "no Host" ' (400|403) ' "$(raw 'GET /api/v1/status HTTP/1.1\r\nConnection: close\r\n\r\n')"
+check_match "long headers" ' (431|413|414) |^$' "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}X: $(printf 'x%.0s' {1..70000})\r\n\r\n")"
+check_match "garbage" ' 400 |^$' "$(raw '\x16\x03\x01\x02\r\n\r\n')"
+
+# ---- the page ----
+check_match "the page" '<title>runbookd' "$(tcp /)"
+check_match "of a run" '<title>runbookd' "$(tcp /runs/42)"
+check_equal "its script" 200 "$(code tcp /ui/app.js)"
+check_equal "its style" 200 "$(code tcp /ui/style.css)"
+check_match "its policy" "script-src 'self'" "$(tcp / -D - -o /dev/null)"
+check_not "no markup is made from data" grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(' "$TOP/ui/app.js"
+check_not "nothing is fetched from elsewhere" grep -nE 'https?://' "$TOP/ui/app.js" "$TOP/ui/style.css" "$TOP/ui/index.html"
+
+# ---- many at once ----
+for _ in {1..60}; do http "$EVENTS?after=130" >/dev/null 2>&1 & done
+check_equal "readers of streams do not keep others out" 200 "$(code http /healthz)"
+wait -n
+check_equal "the api lives" "$(cat "$ROOT/pid")" "$(pgrep -P $SERVER runbook-api)"
