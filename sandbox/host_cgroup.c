@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -231,9 +232,46 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 	return 0;
 }
 
+/*
+ * Whoever has a step's group holds a lock on its directory: the groups of
+ * killed programs are those that nobody holds. Return: 0 also for a held one.
+ */
+static int remove_unheld(struct cgroup_host *host, const char *id, bool and_wait)
+{
+	cleanup_close int fd = openat(host->group_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return 0;
+	(void)cgroup_step_kill(fd);
+	if (and_wait)
+		return cgroup_step_remove(host, id);
+	return unlinkat(host->group_fd, id, AT_REMOVEDIR) < 0 ? -errno : 0;
+}
+
+static int remove_all_unheld(struct cgroup_host *host, bool and_wait)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	int failed = 0;
+
+	if (host->group_fd < 0)
+		return 0;
+	dir = fdopendir(openat(host->group_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	while (dir && (entry = readdir(dir))) {
+		int r = 0;
+
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+			r = remove_unheld(host, entry->d_name, and_wait);
+		if (r < 0)
+			failed = r;
+	}
+	return failed;
+}
+
 void cgroup_host_close(struct cgroup_host *host)
 {
 	if (host->group_fd >= 0) {
+		(void)remove_all_unheld(host, false);
 		(void)close(host->group_fd);
 		/* not ours alone, perhaps: then it is not empty and stays */
 		(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
@@ -245,52 +283,48 @@ void cgroup_host_close(struct cgroup_host *host)
 
 int cgroup_host_sweep(struct cgroup_host *host)
 {
-	cleanup_closedir DIR *dir = NULL;
-	struct dirent *entry;
-	int failed = 0;
-
-	if (host->group_fd < 0)
-		return 0;
-	dir = fdopendir(openat(host->group_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-	while (dir && (entry = readdir(dir))) {
-		cleanup_close int fd = -1;
-		int r;
-
-		if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
-			continue;
-		fd = openat(host->group_fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd >= 0)
-			(void)cgroup_step_kill(fd);
-		r = cgroup_step_remove(host, entry->d_name);
-		if (r < 0)
-			failed = r;
-	}
-	return failed;
+	return remove_all_unheld(host, true);
 }
 
 /* ---- one step ---- */
 
+/* Return: a locked directory that is still there; -ESTALE when somebody swept it away. */
+static int open_held(struct cgroup_host *host, const char *id)
+{
+	cleanup_close int fd = openat(host->group_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct stat ours, there;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESTALE : -errno;
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &ours) < 0 ||
+	    fstatat(host->group_fd, id, &there, 0) < 0 || ours.st_ino != there.st_ino)
+		return -ESTALE;
+	return TAKE_FD(fd);
+}
+
 int cgroup_step_make(struct cgroup_host *host, const char *id, struct error *error)
 {
-	int fd;
+	int r = -ESTALE;
 
-	for (int attempt = 0;; attempt++) {
-		if (mkdirat(host->group_fd, id, 0755) == 0)
-			break;
-		/* another program of the same name may have ended and removed the parent */
-		if (errno != ENOENT || attempt == 3)
-			return error_errno(error, errno, "cannot make the cgroup %s/%s", host->name,
-					   id);
-		fd = open_group(host);
-		if (fd < 0)
-			return error_errno(error, -fd, "cannot make the cgroup %s", host->name);
-		(void)close(host->group_fd);
-		host->group_fd = fd;
+	for (int attempt = 0; r == -ESTALE && attempt < 100; attempt++) {
+		if (mkdirat(host->group_fd, id, 0755) == 0) {
+			r = open_held(host, id);
+		} else if (errno == ENOENT) {
+			/* another program of the same name ended and removed the parent */
+			int fd = open_group(host);
+
+			if (fd < 0)
+				return error_errno(error, -fd, "cannot make the cgroup %s",
+						   host->name);
+			(void)close(host->group_fd);
+			host->group_fd = fd;
+		} else {
+			r = -errno;
+		}
 	}
-	fd = openat(host->group_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno(error, errno, "cannot open the cgroup %s/%s", host->name, id);
-	return fd;
+	if (r < 0)
+		return error_errno(error, -r, "cannot make the cgroup %s/%s", host->name, id);
+	return r;
 }
 
 int cgroup_step_limit(int group_fd, const char *file, uint64_t value, struct error *error)

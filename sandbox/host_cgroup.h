@@ -31,7 +31,7 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 		     struct error *error);
 /** cgroup_host_close() - also removes the empty groups */
 void cgroup_host_close(struct cgroup_host *host);
-/** cgroup_host_sweep() - kill and remove every step's group. Return: 0 or -errno. */
+/** cgroup_host_sweep() - kill and remove what killed programs left. Return: 0 or -errno. */
 int cgroup_host_sweep(struct cgroup_host *host);
 
 /** cgroup_step_make() - a new group. Return: its directory descriptor or -errno. */

@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Network "egress" of sandboxes, between network namespaces of the test's own:
+# "host", where sandboxes are built, and "internet" behind it.
+. "$(dirname "$0")/../lib.sh"
+
+HOST=rbt-h-$$ NET=rbt-i-$$ OTHER=rbt-o-$$
+ip netns add "$HOST" && defer "ip netns del $HOST"
+ip netns add "$NET" && defer "ip netns del $NET"
+ip netns add "$OTHER" && defer "ip netns del $OTHER"
+ip link add up0 netns "$HOST" type veth peer name up0 netns "$NET"
+ip -n "$HOST" addr add 1.2.3.1/24 dev up0
+ip -n "$HOST" link set lo up
+ip -n "$HOST" link set up0 up
+ip -n "$HOST" route add default via 1.2.3.4
+for address in 1.2.3.4/24 8.8.4.4/32 10.9.9.9/32 172.16.5.5/32 192.168.7.7/32 169.254.169.254/32 \
+    100.64.1.1/32 198.18.1.1/32; do
+    ip -n "$NET" addr add $address dev up0
+done
+ip -n "$NET" link set lo up
+ip -n "$NET" link set up0 up
+
+# a third place, which hosts behind the host's uplink may not reach through it
+ip link add other0 netns "$HOST" type veth peer name other0 netns "$OTHER"
+ip -n "$HOST" addr add 9.9.9.1/24 dev other0
+ip -n "$HOST" link set other0 up
+ip -n "$OTHER" addr add 9.9.9.2/24 dev other0
+ip -n "$OTHER" link set other0 up
+ip -n "$OTHER" route add default via 9.9.9.1
+ip -n "$NET" route add 9.9.9.0/24 via 1.2.3.1
+
+in_host() { ip netns exec "$HOST" "$@"; }
+SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
+EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress) # a function in the background is a shell
+egress() { "${EGRESS[@]}" "$@"; }
+# answers every connection with the address it came from, on ports 8000 and 53
+cat >"$TEST_TMP/server.py" <<'P'
+import selectors, socket
+selector = selectors.DefaultSelector()
+for port in (8000, 53):
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind(("0.0.0.0", port)); server.listen(64)
+    selector.register(server, selectors.EVENT_READ)
+print("ready", flush=True)
+while True:
+    for key, _ in selector.select():
+        peer, address = key.fileobj.accept()
+        peer.sendall(address[0].encode()); peer.close()
+P
+for place in "$HOST" "$NET" "$OTHER"; do
+    ip netns exec "$place" python3 "$TEST_TMP/server.py" >"$TEST_TMP/$place.ready" &
+    defer "kill $!"
+    wait_for 10 grep -q ready "$TEST_TMP/$place.ready"
+done
+
+CONNECT='import socket, sys
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 2)
+print(s.recv(100).decode())'
+connect() { egress -- python3 -c "$CONNECT" "$@"; }
+
+check "the servers answer the host" in_host python3 -c "$CONNECT" 10.9.9.9 8000
+check_equal "out, by the host's address" 1.2.3.1 "$(connect 8.8.4.4 8000)"
+for address in 10.9.9.9 172.16.5.5 192.168.7.7 169.254.169.254 100.64.1.1 198.18.1.1; do
+    check_not "net-host: $address is out of reach" connect $address 8000
+done
+check_not "net-host: the host's own address" connect 1.2.3.1 8000
+check_not "net-host: the gateway" connect 10.213.0.1 8000
+check_not "net-host: the host's loopback" connect 127.0.0.1 8000
+check_not "net-host: IPv6" egress -- python3 -c "
+import socket
+s = socket.socket(socket.AF_INET6); s.settimeout(1); s.connect(('2001:db8::1', 80))"
+
+# a resolver in a private range is reachable on its port, and nothing else of it
+mkdir -p "$TEST_TMP/etc"
+echo "nameserver 10.9.9.9" >"$TEST_TMP/etc/resolv.conf"
+dns() {
+    in_host unshare --mount sh -c "mount --bind $TEST_TMP/etc/resolv.conf /etc/resolv.conf; exec \"\$@\"" sh \
+        "${SANDBOX[@]}" --network egress -- "$@"
+}
+if [ ! -s /run/systemd/resolve/resolv.conf ]; then
+    check_equal "resolv.conf names the host's resolver" "nameserver 10.9.9.9" "$(dns cat /etc/resolv.conf)"
+    check_equal "the resolver answers" 1.2.3.1 "$(dns python3 -c "$CONNECT" 10.9.9.9 53)"
+    check_not "the resolver's other ports do not" dns python3 -c "$CONNECT" 10.9.9.9 8000
+    echo "nameserver 127.0.0.53" >"$TEST_TMP/etc/resolv.conf"
+    check_equal "never the host's loopback resolver" 0 "$(dns grep -c 127.0.0.53 /etc/resolv.conf)"
+fi
+
+# two at once: neither sees the other, forged sources go nowhere
+# the address of a step is read from the kernel's table of its own addresses
+OWN="awk '/32 host/ && last !~ /^127/ {print last} {last=\$2}' /proc/net/fib_trie | sort -u"
+mkfifo "$TEST_TMP/hold"
+"${EGRESS[@]}" -- sh -c "$OWN; exec python3 -c '
+import socket
+s = socket.socket(); s.bind((\"0.0.0.0\", 7000)); s.listen()
+print(\"listening\", flush=True)
+while True: s.accept()[0].close()'" >"$TEST_TMP/first" &
+FIRST=$!
+defer "kill $FIRST 2>/dev/null"
+wait_for 10 grep -q listening "$TEST_TMP/first"
+ADDRESS=$(head -n 1 "$TEST_TMP/first")
+check_match "a step has an address of its own" '^10\.213\.' "$ADDRESS"
+check_not "net-host: another step" connect "$ADDRESS" 7000
+check_not "net-host: another step from the host's side is not forwarded" \
+    ip netns exec "$NET" sh -c "ip route add 10.213.0.0/16 via 1.2.3.1; python3 -c '$CONNECT' $ADDRESS 7000"
+check_equal "while one runs, the table stays for it" 1 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "forwarding is on for the uplink" 1 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
+check_equal "and for the host as a whole it is not" 0 "$(in_host cat /proc/sys/net/ipv4/ip_forward)"
+
+# the host is no router for others: internet -> host -> somewhere else
+echo 1 | in_host tee /proc/sys/net/ipv4/conf/other0/forwarding >/dev/null
+check_not "others' packets are not forwarded" ip netns exec "$NET" python3 -c "$CONNECT" 9.9.9.2 8000
+check "and were it not for the table, they would be" in_host sh -c "
+    nft delete rule inet runbookd forward handle \$(nft -a list chain inet runbookd forward |
+        sed -nE 's/.*iifname @uplinks drop # handle //p')
+    ip netns exec $NET python3 -c '$CONNECT' 9.9.9.2 8000"
+
+# beside the host's own rules
+in_host nft add table inet mine
+in_host nft add chain inet mine input '{ type filter hook input priority 0; }'
+kill $FIRST
+wait $FIRST 2>/dev/null
+check "host's own tables stay" in_host nft list table inet mine
+check_equal "after the last one, the table is gone" 0 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "and forwarding is off again" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
+check "and the links" wait_for 5 sh -c "! ip -n $HOST link | grep -q rbk"
+
+# killed: the next one cleans up
+"${SANDBOX[@]}" --version >/dev/null
+"${EGRESS[@]}" -- sleep 1000 &
+KILLED=$!
+wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
+kill -KILL $KILLED
+wait $KILLED 2>/dev/null
+check "after a kill, the link goes by itself" wait_for 5 sh -c "! ip -n $HOST link | grep -q rbk"
+check "and the next one works" connect 8.8.4.4 8000
+check_equal "and takes the table along" 0 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "and the forwarding" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
+
+# several at once, each with its own address
+for i in 1 2 3 4 5 6; do
+    "${EGRESS[@]}" -- sh -c "$OWN; sleep 1" >"$TEST_TMP/many.$i" 2>&1 &
+done
+wait $(jobs -p | tail -n 6)
+check_equal "six at once have six addresses" 6/6 "$(cat "$TEST_TMP"/many.* | grep -c '^10\.')/$(cat "$TEST_TMP"/many.* | sort -u | wc -l)"
+
+finish
