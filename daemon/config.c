@@ -341,7 +341,7 @@ static int load_file(struct config *config, int dir_fd, const char *directory, c
 
 	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
 	result = read_trusted(dir_fd, name, path, CONFIG_FILE_MAX, &text, &size, error);
-	if (result == 0) {
+	if (result == 0 && text) {
 		result = load(config, name, path, text, size, error);
 		explicit_bzero(text, size); /* it may hold Secret= */
 	}

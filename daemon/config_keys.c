@@ -143,15 +143,16 @@ static int set_listen(const struct config_key *key, void *field, const char *val
 static int set_dns(const struct config_key *key, void *field, const char *value, int again,
 		   struct error *error)
 {
-	cleanup_free char *copy = strdup(value);
+	cleanup_free char *copy = NULL;
 	struct in6_addr address;
 	char *rest = NULL;
 	int result = 0;
 
-	if (!copy)
-		return error_set(error, ENOMEM, "out of memory");
 	if (value[0] == '\0')
 		return list_append(field, "", again, error);
+	copy = strdup(value);
+	if (!copy)
+		return error_set(error, ENOMEM, "out of memory");
 	for (char *word = strtok_r(copy, " ,\t", &rest); word && result == 0;
 	     word = strtok_r(NULL, " ,\t", &rest)) {
 		if (inet_pton(AF_INET, word, &address) != 1 &&

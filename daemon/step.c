@@ -356,8 +356,9 @@ static void cacher_listen(const struct step *step)
 		message_put_string(message, step->order.slug);
 		message_put_fd(message, step->cacher_fd);
 	}
+	/* when it is dying, its successor is told by steps_relisten() */
 	if (channel_send(channel, message) < 0)
-		log_error("cannot hand the socket of %s to the cacher", step->container);
+		log_debug("the cacher is away, the socket of %s waits", step->container);
 }
 
 static int step_watch(struct step *step, struct step_setup *setup, struct error *error)
