@@ -414,7 +414,9 @@ void plan_print(const struct plan *plan, FILE *out)
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
 
-		fprintf(out, "%s  %-12s", sides[verbs[op->verb].side], verbs[op->verb].word);
+		/* padded, unless nothing follows */
+		fprintf(out, "%s  %-*s", sides[verbs[op->verb].side],
+			op->source || op->target || op->value ? 12 : 0, verbs[op->verb].word);
 		if (op->source && op->verb != PLAN_SCRATCH_FILE)
 			fprintf(out, " %s", op->source);
 		if (op->source && op->target && op->verb != PLAN_SCRATCH_FILE)

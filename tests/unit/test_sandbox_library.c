@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The library as a daemon uses it: many at once, watched through descriptors. Needs root. */
+#include "sandbox/sandbox.h"
+#include "tests/unit/cmocka_headers.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/step_payload.h"
+#include "sandbox/host_nft.h"
+#include "sandbox/host_users.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct sandbox_host *host;
+static char state_dir[] = "/tmp/rbt-unit.XXXXXX";
+
+struct run {
+	struct sandbox sandbox;
+	int out_fd;
+};
+
+static void start(struct run *run, const char *id, const char *script)
+{
+	char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)script, NULL};
+	char *envp[] = {(char[]){"PATH=/usr/bin:/bin"}, NULL};
+	cleanup_close int payload_fd = step_payload_new(argv, envp);
+	struct error error = ERROR_INIT;
+	int ends[2];
+
+	assert_true(payload_fd >= 0);
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	struct sandbox_request request = {
+		.id = id,
+		.image = "host",
+		.network = STEP_NETWORK_NONE,
+		.payload_fd = payload_fd,
+		.stdin_fd = -1,
+		.stdout_fd = ends[1],
+		.stderr_fd = ends[1],
+	};
+	if (sandbox_start(host, &request, &run->sandbox, &error) < 0)
+		fail_msg("%s", error.text);
+	(void)close(ends[1]);
+	run->out_fd = ends[0];
+}
+
+static struct sandbox_outcome end(struct run *run, char *text, size_t size)
+{
+	struct pollfd file = {.fd = run->sandbox.status_fd, .events = POLLIN};
+	struct sandbox_outcome outcome;
+	struct error error = ERROR_INIT;
+	ssize_t got;
+
+	assert_int_equal(poll(&file, 1, 20000), 1);
+	if (sandbox_finish(&run->sandbox, &outcome, &error) < 0)
+		fail_msg("%s", error.text);
+	/* nothing inside is left that could hold the other end */
+	got = fd_read_all(run->out_fd, text, size - 1);
+	assert_true(got >= 0);
+	text[got] = '\0';
+	(void)close(run->out_fd);
+	return outcome;
+}
+
+static void test_outcomes(void **state)
+{
+	static const struct {
+		const char *script;
+		enum sandbox_exit how;
+		int code;
+		const char *output;
+	} cases[] = {
+		{"echo out; echo err >&2", SANDBOX_EXITED, 0, "out\nerr\n"},
+		{"exit 3", SANDBOX_EXITED, 3, ""},
+		{"kill -ABRT $$", SANDBOX_SIGNALED, SIGABRT, ""},
+		{"cat", SANDBOX_EXITED, 0, ""},			   /* /dev/null */
+		{"echo x >/dev/stdout", SANDBOX_EXITED, 0, "x\n"}, /* the pipe is the step's */
+		{"sleep 1000 & echo left", SANDBOX_EXITED, 0, "left\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct sandbox_outcome outcome;
+		char text[64];
+		struct run run;
+
+		start(&run, "unit-1", cases[i].script);
+		outcome = end(&run, text, sizeof(text));
+		assert_int_equal(outcome.how, cases[i].how);
+		assert_int_equal(outcome.code, cases[i].code);
+		assert_string_equal(text, cases[i].output);
+	}
+}
+
+static void test_many_at_once(void **state)
+{
+	struct run runs[12];
+	char text[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		char id[32];
+
+		(void)snprintf(id, sizeof(id), "unit-many-%zu", i);
+		start(&runs[i], id, "awk '{print $2}' /proc/self/uid_map; sleep 0.2");
+	}
+	unsigned seen[ARRAY_SIZE(runs)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
+		assert_int_equal(end(&runs[i], text, sizeof(text)).code, 0);
+		seen[i] = (unsigned)strtoul(text, NULL, 10);
+		assert_true(seen[i] >= USER_RANGE_FIRST);
+		for (size_t j = 0; j < i; j++)
+			assert_int_not_equal(seen[i], seen[j]);
+	}
+}
+
+static void test_signal_and_kill(void **state)
+{
+	struct run run;
+	char text[64];
+	struct sandbox_outcome outcome;
+
+	start(&run, "unit-signal",
+	      "trap 'echo caught; exit 9' TERM; echo ready; sleep 1000 & wait");
+	assert_int_equal(read(run.out_fd, text, 6), 6);
+	assert_int_equal(sandbox_signal(&run.sandbox, SIGKILL), -EINVAL);
+	assert_int_equal(sandbox_signal(&run.sandbox, SIGTERM), 0);
+	outcome = end(&run, text, sizeof(text));
+	assert_int_equal(outcome.code, 9);
+	assert_string_equal(text, "caught\n");
+
+	start(&run, "unit-kill", "trap '' TERM; echo ready; sleep 1000");
+	assert_int_equal(read(run.out_fd, text, 6), 6);
+	assert_int_equal(sandbox_kill(&run.sandbox), 0);
+	assert_int_equal(end(&run, text, sizeof(text)).how, SANDBOX_LOST);
+
+	/* finish without waiting is a kill as well */
+	start(&run, "unit-finish", "sleep 1000");
+	assert_int_equal(sandbox_finish(&run.sandbox, &outcome, NULL), 0);
+	assert_int_equal(outcome.how, SANDBOX_LOST);
+	(void)close(run.out_fd);
+}
+
+static void test_refused(void **state)
+{
+	struct sandbox_request request = {.id = "unit-bad",
+					  .image = "/nonexistent",
+					  .network = STEP_NETWORK_NONE,
+					  .payload_fd = -1,
+					  .stdin_fd = -1,
+					  .stdout_fd = 1,
+					  .stderr_fd = 2};
+	struct error error = ERROR_INIT;
+	struct sandbox sandbox;
+
+	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), -ENOENT);
+	assert_non_null(strstr(error.text, "/nonexistent"));
+	request.image = "/etc/hostname";
+	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), -ENOTDIR);
+	request.image = "host";
+	request.workspace = state_dir;
+	request.workspace_uid = 12345; /* it is root's */
+	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), -EPERM);
+	assert_non_null(strstr(error.text, "12345"));
+	request.workspace = NULL;
+	request.workdir = "/nonexistent";
+	request.payload_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	/* what only the inside can see comes out with the result, as a sentence */
+	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), 0);
+	struct pollfd file = {.fd = sandbox.status_fd, .events = POLLIN};
+	struct sandbox_outcome outcome;
+
+	assert_int_equal(poll(&file, 1, 20000), 1);
+	assert_true(sandbox_finish(&sandbox, &outcome, &error) < 0);
+	assert_non_null(strstr(error.text, "command"));
+	(void)close(request.payload_fd);
+}
+
+static unsigned count_fds(void)
+{
+	unsigned n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void test_no_descriptor_leaks(void **state)
+{
+	unsigned before = 0;
+	char text[64];
+
+	for (int i = 0; i < 10; i++) {
+		struct run run;
+
+		start(&run, "unit-fds", "true");
+		(void)end(&run, text, sizeof(text));
+		if (i == 0)
+			before = count_fds(); /* the first fills the caches */
+	}
+	assert_int_equal(count_fds(), before);
+	/* changing ids next to our memory must not take our dumpable flag along */
+	assert_int_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
+}
+
+static void test_slots(void **state)
+{
+	struct user_slots *one = NULL, *two = NULL;
+	struct user_slot *a, *b, *c;
+	struct error error = ERROR_INIT;
+
+	assert_int_equal(user_slots_new(&one, &error), 0);
+	assert_int_equal(user_slots_new(&two, &error), 0);
+	assert_int_equal(user_slot_take(one, &a, &error), 0);
+	assert_int_equal(user_slot_take(two, &b, &error), 0);
+	assert_int_not_equal(a->base, b->base);
+	assert_int_equal(a->base % USER_RANGE_SIZE, 0);
+	assert_true(a->init_id > a->base + USER_RANGE_SIZE);
+	user_slot_release(one, a);
+	assert_int_equal(user_slot_take(one, &c, &error), 0);
+	assert_ptr_equal(a, c);
+	(void)user_slots_free(one);
+	(void)user_slots_free(two);
+}
+
+static void test_nft_text(void **state)
+{
+	static const char dns[][64] = {"10.0.0.53", "192.0.2.7"};
+	static const char uplinks[][64] = {"eth0"};
+	struct nft_facts facts = {
+		.subnet = 0x0ad50000, .dns = dns, .n_dns = 2, .uplinks = uplinks, .n_uplinks = 1};
+	cleanup_free char *text = nft_table_text(&facts);
+	cleanup_free char *more = nft_dns_text(&facts);
+
+	assert_non_null(strstr(text, "elements = { 10.0.0.53, 192.0.2.7 }"));
+	assert_non_null(strstr(text, "elements = { eth0 }"));
+	assert_non_null(strstr(text, "ip saddr 10.213.0.0/16 oifname != \"rbk*\" masquerade"));
+	assert_non_null(strstr(text, "169.254.0.0/16"));
+	assert_null(strstr(text, "flush"));
+	assert_string_equal(more, "add element inet runbookd dns4 { 10.0.0.53, 192.0.2.7 }\n");
+}
+
+static int setup(void **state)
+{
+	struct error error = ERROR_INIT;
+	char init_path[4096];
+	struct sandbox_host_options options = {
+		.state_dir = state_dir,
+		.init_path = init_path,
+		.cgroup_name = "runbook-unit",
+		.limits = SANDBOX_LIMITS_BEST_EFFORT,
+	};
+	const char *bin = getenv("BIN");
+
+	(void)snprintf(init_path, sizeof(init_path), "%s/runbook-init", bin ? bin : "build/bin");
+	if (!mkdtemp(state_dir) || chmod(state_dir, 0755) < 0)
+		return -1;
+	if (sandbox_host_new(&host, &options, &error) < 0) {
+		(void)fprintf(stderr, "%s\n", error.text);
+		return -1;
+	}
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	host = sandbox_host_free(host);
+	return remove_tree(AT_FDCWD, state_dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_many_at_once),
+		cmocka_unit_test(test_signal_and_kill),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_descriptor_leaks),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_nft_text),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

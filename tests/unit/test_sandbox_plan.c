@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests and the plans they become, against tests/golden/sandbox/NAME.expected.
+ * UPDATE=1 in the environment rewrites the expectations; read the difference
+ * before committing. No privilege is needed: a plan is data.
+ */
+#include "sandbox/plan.h"
+#include "tests/unit/cmocka_headers.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct plan_facts facts_full = {
+	.base = 0x70000000,
+	.init_id = 0x7fff0000,
+	.root = "/state/images/host-1",
+	.scratch = 1000000,
+	.cacher = "/usr/libexec/runbookd/cacher",
+	.cgroup = true,
+	.limit_memory = true,
+	.limit_pids = true,
+	.limit_cpu = true,
+	.binds = {{"/usr"}, {"/opt"}},
+	.n_binds = 2,
+};
+
+static struct sandbox_request request_plain(void)
+{
+	return (struct sandbox_request){
+		.id = "p-1-build", .image = "host", .network = STEP_NETWORK_NONE};
+}
+
+static char *plan_text(const struct sandbox_request *request, const struct plan_facts *facts)
+{
+	cleanup_plan struct plan *plan = NULL;
+	struct error error = ERROR_INIT;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_non_null(out);
+	if (plan_new(&plan, request, facts, &error) < 0)
+		fail_msg("%s", error.text);
+	plan_print(plan, out);
+	assert_int_equal(fclose(out), 0);
+	return text;
+}
+
+static void check_golden(const char *name, const struct sandbox_request *request,
+			 const struct plan_facts *facts)
+{
+	cleanup_free char *got = plan_text(request, facts);
+	cleanup_free char *wanted = NULL;
+	cleanup_close int fd = -1;
+	char path[128];
+	size_t size;
+
+	(void)snprintf(path, sizeof(path), "tests/golden/sandbox/%s.expected", name);
+	if (getenv("UPDATE"))
+		assert_int_equal(file_replace(AT_FDCWD, path, got, strlen(got), 0644), 0);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_file(fd, 1 << 20, &wanted, &size), 0);
+	assert_string_equal(got, wanted);
+}
+
+static void test_plain(void **state)
+{
+	struct sandbox_request request = request_plain();
+
+	check_golden("plain", &request, &facts_full);
+}
+
+static void test_everything(void **state)
+{
+	static const struct sandbox_bind binds[] = {
+		{.source = "/run/s/cacher.sock", .target = "/run/runbookd/cacher.sock"},
+		{.source = "/srv/out",
+		 .target = "/out",
+		 .writable = true,
+		 .idmap = true,
+		 .owner_uid = 1000,
+		 .owner_gid = 100},
+	};
+	struct plan_facts facts = facts_full;
+	struct sandbox_request request = {
+		.id = "p-2-test",
+		.image = "host",
+		.hostname = "builder",
+		.workspace = "/state/trees/p/abc",
+		.workspace_uid = 990,
+		.workspace_gid = 991,
+		.binds = binds,
+		.n_binds = 2,
+		.network = STEP_NETWORK_EGRESS,
+		.memory = 512 << 20,
+		.pids = 100,
+		.cpu_milli = 1500,
+		.disk = 1 << 30,
+	};
+
+	facts.resolv = "nameserver 192.0.2.1\n";
+	check_golden("everything", &request, &facts);
+}
+
+static void test_image_without_cgroup(void **state)
+{
+	struct plan_facts facts = {
+		.base = 0x70010000, .init_id = 0x7fff0001, .root = "/images/debian", .scratch = 5};
+	struct sandbox_request request = request_plain();
+
+	request.image = "/images/debian";
+	check_golden("image", &request, &facts);
+}
+
+/* What a request may not say, and which word of it the error must name. */
+static void test_refused(void **state)
+{
+	static const struct sandbox_bind relative = {.source = "x", .target = "/y"};
+	static const struct sandbox_bind upward = {.source = "/x", .target = "/y/../../etc"};
+	static const struct sandbox_bind over_proc = {.source = "/x", .target = "/proc/sys"};
+	static const struct sandbox_bind over_root = {.source = "/x", .target = "/"};
+	struct {
+		const char *word;
+		int number;
+		struct sandbox_request request;
+	} cases[] = {
+		{"id", EINVAL, request_plain()},	  {"id", EINVAL, request_plain()},
+		{"id", EINVAL, request_plain()},	  {"image", EINVAL, request_plain()},
+		{"image", EINVAL, request_plain()},	  {"image", EINVAL, request_plain()},
+		{"workspace", EINVAL, request_plain()},	  {"workdir", EINVAL, request_plain()},
+		{"hostname", EINVAL, request_plain()},	  {"network", EINVAL, request_plain()},
+		{"network", EOPNOTSUPP, request_plain()}, {"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},	  {"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},	  {"cpus", EINVAL, request_plain()},
+	};
+	size_t n = 0;
+
+	cases[n++].request.id = NULL;
+	cases[n++].request.id = "../x";
+	cases[n++].request.id = "a/b";
+	cases[n++].request.image = NULL;
+	cases[n++].request.image = "debian";
+	cases[n++].request.image = "/images/../etc";
+	cases[n++].request.workspace = "trees/x";
+	cases[n++].request.workdir = "/a//b";
+	cases[n++].request.hostname = "a\nb";
+	cases[n++].request.network = (enum step_network)77;
+	cases[n++].request.network = STEP_NETWORK_ISOLATED;
+	cases[n].request.n_binds = 1;
+	cases[n++].request.binds = &relative;
+	cases[n].request.n_binds = 1;
+	cases[n++].request.binds = &upward;
+	cases[n].request.n_binds = 1;
+	cases[n++].request.binds = &over_proc;
+	cases[n].request.n_binds = 1;
+	cases[n++].request.binds = &over_root;
+	cases[n++].request.cpu_milli = 1;
+	assert_int_equal(n, ARRAY_SIZE(cases));
+	for (size_t i = 0; i < n; i++) {
+		struct error error = ERROR_INIT;
+		struct plan *plan = NULL;
+
+		assert_int_equal(plan_new(&plan, &cases[i].request, &facts_full, &error),
+				 -cases[i].number);
+		assert_null(plan);
+		assert_memory_equal(error.text, cases[i].word, strlen(cases[i].word));
+	}
+}
+
+/* Order is part of the isolation: what must come before what. */
+static void test_order(void **state)
+{
+	static const char *const order[] = {
+		"private ",
+		"cgroup-root",
+		"network ",
+		"scratch ",
+		"layer ",
+		"root ",
+		"devices ",
+		"mount        proc",
+		"mask ",
+		"read-only ",
+		"mount        devpts",
+		"pivot ",
+		"become ",
+		"join the user namespace",
+		"keep capabilities",
+		"seccomp:",
+		"exec the command",
+	};
+	struct sandbox_request request = request_plain();
+	cleanup_free char *text = plan_text(&request, &facts_full);
+	const char *at = text;
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		at = strstr(at, order[i]);
+		if (!at)
+			fail_msg("\"%s\" is missing or too early", order[i]);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_everything),
+		cmocka_unit_test(test_image_without_cgroup),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

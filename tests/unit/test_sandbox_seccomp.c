@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The filter, run by a small interpreter here: every system call number against
+ * the list, and the argument checks against values at their edges.
+ */
+#include "sandbox/host_seccomp.h"
+#include "sandbox/seccomp_list.h"
+#include "tests/unit/cmocka_headers.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#define EPERM_ANSWER (SECCOMP_RET_ERRNO | EPERM)
+#define ENOSYS_ANSWER (SECCOMP_RET_ERRNO | ENOSYS)
+#define FAMILY_ANSWER (SECCOMP_RET_ERRNO | EAFNOSUPPORT)
+
+static struct sock_filter program[SECCOMP_PROGRAM_MAX];
+static int program_length;
+
+/* What the kernel allows in a seccomp filter and this one uses. */
+static uint32_t interpret(const struct seccomp_data *data)
+{
+	uint32_t accumulator = 0;
+
+	for (int at = 0; at < program_length;) {
+		const struct sock_filter *in = &program[at++];
+
+		switch (in->code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			assert_true(in->k % 4 == 0 && in->k + 4 <= sizeof(*data));
+			memcpy(&accumulator, (const char *)data + in->k, 4);
+			break;
+		case BPF_JMP | BPF_JA:
+			at += (int)in->k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			at += accumulator == in->k ? in->jt : in->jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			at += accumulator >= in->k ? in->jt : in->jf;
+			break;
+		case BPF_JMP | BPF_JSET | BPF_K:
+			at += accumulator & in->k ? in->jt : in->jf;
+			break;
+		case BPF_RET | BPF_K:
+			return in->k;
+		default:
+			fail_msg("instruction 0x%x", in->code);
+		}
+	}
+	fail_msg("the program has no end");
+	return 0;
+}
+
+static uint32_t ask(int number, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct seccomp_data data = {.nr = number, .arch = AUDIT_ARCH_X86_64, .args = {a, b, c}};
+
+	return interpret(&data);
+}
+
+static enum seccomp_rule rule_of(uint16_t number)
+{
+	for (size_t i = 0; i < seccomp_n_entries; i++) {
+		if (seccomp_entries[i].number == number)
+			return (enum seccomp_rule)seccomp_entries[i].rule;
+	}
+	return SECCOMP_RULE_DENY;
+}
+
+static void test_every_number(void **state)
+{
+	for (uint16_t number = 0; number < 2000; number++) {
+		uint32_t answer = ask(number, 0, 0, 0);
+
+		if (number > SECCOMP_NEWEST_KNOWN) {
+			assert_int_equal(answer, ENOSYS_ANSWER);
+			continue;
+		}
+		switch (rule_of(number)) {
+		case SECCOMP_RULE_ALLOW:
+			assert_int_equal(answer, SECCOMP_RET_ALLOW);
+			break;
+		case SECCOMP_RULE_DENY:
+			assert_int_equal(answer, EPERM_ANSWER);
+			break;
+		case SECCOMP_RULE_ABSENT:
+			assert_int_equal(answer, ENOSYS_ANSWER);
+			break;
+		default:
+			break; /* below */
+		}
+	}
+}
+
+static void test_no_number_twice(void **state)
+{
+	for (size_t i = 0; i < seccomp_n_entries; i++) {
+		assert_true(seccomp_entries[i].number <= SECCOMP_NEWEST_KNOWN);
+		for (size_t j = i + 1; j < seccomp_n_entries; j++)
+			assert_int_not_equal(seccomp_entries[i].number, seccomp_entries[j].number);
+	}
+}
+
+static void test_other_doors(void **state)
+{
+	struct seccomp_data data = {.nr = SYS_read, .arch = AUDIT_ARCH_I386};
+
+	assert_int_equal(interpret(&data), SECCOMP_RET_KILL_PROCESS);
+	data.arch = AUDIT_ARCH_AARCH64;
+	assert_int_equal(interpret(&data), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(ask(0x40000000, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(ask(0x40000000 | SYS_read, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(ask(0x7fffffff, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(ask(-2, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
+	assert_int_equal(ask(-1, 0, 0, 0), ENOSYS_ANSWER);
+	assert_int_equal(ask(0x3fffffff, 0, 0, 0), ENOSYS_ANSWER);
+}
+
+static void test_clone(void **state)
+{
+	static const uint64_t denied[] = {CLONE_NEWNS,	CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
+					  CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
+
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++) {
+		assert_int_equal(ask(SYS_clone, denied[i], 0, 0), EPERM_ANSWER);
+		assert_int_equal(ask(SYS_clone, denied[i] | CLONE_VM | 17, 0, 0), EPERM_ANSWER);
+		assert_int_equal(ask(SYS_clone, denied[i] | 1ULL << 40, 0, 0), EPERM_ANSWER);
+	}
+	assert_int_equal(ask(SYS_clone, 17, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_THREAD, 0, 0),
+			 SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_clone3, 0, 0, 0), ENOSYS_ANSWER);
+	assert_int_equal(ask(SYS_unshare, 0, 0, 0), EPERM_ANSWER);
+	assert_int_equal(ask(SYS_setns, 0, 0, 0), EPERM_ANSWER);
+}
+
+static void test_sockets(void **state)
+{
+	for (uint64_t family = 0; family < 64; family++) {
+		bool fine = family == 1 || family == 2 || family == 10 || family == 16;
+
+		assert_int_equal(ask(SYS_socket, family, 1, 0),
+				 fine ? SECCOMP_RET_ALLOW : FAMILY_ANSWER);
+		/* the kernel does not see the upper half: neither may the test be fooled by it */
+		assert_int_equal(ask(SYS_socket, family | 1ULL << 32, 1, 0),
+				 fine ? SECCOMP_RET_ALLOW : FAMILY_ANSWER);
+		assert_int_equal(ask(SYS_socketpair, family, 1, 0),
+				 family == 1 ? SECCOMP_RET_ALLOW : FAMILY_ANSWER);
+	}
+	for (uint64_t protocol = 1; protocol < 32; protocol++)
+		assert_int_equal(ask(SYS_socket, 16, 3, protocol), FAMILY_ANSWER);
+}
+
+static void test_ioctl(void **state)
+{
+	static const uint64_t denied[] = {0x5412, 0x541c, 0x100005412ULL, 0xffffffff0000541cULL};
+	static const uint64_t allowed[] = {0x5401, 0x5411, 0x5413,	  0x541b,
+					   0x541d, 0x8912, 0x541200005401};
+
+	for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
+		assert_int_equal(ask(SYS_ioctl, 0, denied[i], 0), EPERM_ANSWER);
+	for (size_t i = 0; i < sizeof(allowed) / sizeof(allowed[0]); i++)
+		assert_int_equal(ask(SYS_ioctl, 0, allowed[i], 0), SECCOMP_RET_ALLOW);
+}
+
+static void test_personality(void **state)
+{
+	assert_int_equal(ask(SYS_personality, 0, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_personality, 0x40000, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_personality, 0xffffffffULL, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_personality, 0x400000, 0, 0), EPERM_ANSWER);
+	assert_int_equal(ask(SYS_personality, 8, 0, 0), EPERM_ANSWER);
+}
+
+/* Named once more, in other words than the list's: what must never be reachable. */
+static void test_never(void **state)
+{
+	static const int never[] = {
+		SYS_mount,
+		SYS_umount2,
+		SYS_pivot_root,
+		SYS_fsopen,
+		SYS_fsmount,
+		SYS_fsconfig,
+		SYS_open_tree,
+		SYS_move_mount,
+		SYS_mount_setattr,
+		SYS_fspick,
+		SYS_bpf,
+		SYS_perf_event_open,
+		SYS_userfaultfd,
+		SYS_io_uring_setup,
+		SYS_io_uring_enter,
+		SYS_io_uring_register,
+		SYS_keyctl,
+		SYS_add_key,
+		SYS_request_key,
+		SYS_init_module,
+		SYS_finit_module,
+		SYS_delete_module,
+		SYS_kexec_load,
+		SYS_kexec_file_load,
+		SYS_reboot,
+		SYS_swapon,
+		SYS_swapoff,
+		SYS_acct,
+		SYS_quotactl,
+		SYS_quotactl_fd,
+		SYS_syslog,
+		SYS_open_by_handle_at,
+		SYS_name_to_handle_at,
+		SYS_lookup_dcookie,
+		SYS_move_pages,
+		SYS_migrate_pages,
+		SYS_mbind,
+		SYS_set_mempolicy,
+		SYS_settimeofday,
+		SYS_clock_settime,
+		SYS_iopl,
+		SYS_ioperm,
+		SYS_modify_ldt,
+		SYS_uselib,
+		SYS_ustat,
+		SYS_sysfs,
+		SYS__sysctl,
+		SYS_nfsservctl,
+		SYS_vhangup,
+		SYS_pidfd_getfd,
+		SYS_kcmp,
+		SYS_process_madvise,
+		SYS_fanotify_init,
+		SYS_setns,
+		SYS_unshare,
+		SYS_sethostname,
+		SYS_setdomainname,
+	};
+
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		if (ask(never[i], 0, 0, 0) != EPERM_ANSWER)
+			fail_msg("system call %d is not denied", never[i]);
+	}
+}
+
+static int setup(void **state)
+{
+	program_length = seccomp_program_build(program);
+	return program_length > 0 ? 0 : -1;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_every_number), cmocka_unit_test(test_no_number_twice),
+		cmocka_unit_test(test_other_doors),  cmocka_unit_test(test_clone),
+		cmocka_unit_test(test_sockets),	     cmocka_unit_test(test_ioctl),
+		cmocka_unit_test(test_personality),  cmocka_unit_test(test_never),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
