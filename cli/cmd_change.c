@@ -56,6 +56,7 @@ static int run_cancel(struct cli *cli, const struct cli_arguments *arguments)
 static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 {
 	cleanup_json json_t *body = NULL, *answer = NULL;
+	struct follow_options options = {.logs = cli_flag(arguments, "logs")};
 	struct error error = ERROR_INIT;
 	enum cli_exit code;
 	uint64_t run;
@@ -63,12 +64,17 @@ static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 	if (cli_run_id(arguments->list[0], &run, &error) < 0)
 		return cli_usage("retry", "%s", error.text);
 	code = change_body(cli, arguments, run, &body, &error);
+	/* a step's new attempt is in a run that has a past: follow it from here */
+	if (code == CLI_OK && body && cli_flag(arguments, "follow")) {
+		options.from_now = true;
+		code = follow_last_event(cli, run, &options.after, &error);
+	}
 	if (code == CLI_OK)
 		code = client_post_json(cli->client, body, true, &answer, &error,
 					"/api/v1/runs/%" PRIu64 "/retry", run);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
-	return follow_or_tell(cli, arguments, json_number(answer, "run"), answer);
+	return follow_or_tell(cli, arguments, json_number(answer, "run"), answer, &options);
 }
 
 static const struct cli_option retry_options[] = {

@@ -72,10 +72,18 @@ static long print_once(struct cli *cli, struct printer *printer, const char *pat
 	return status;
 }
 
-static enum cli_exit explain_status(uint64_t run, const char *slug, uint64_t attempt, long status,
+static enum cli_exit explain_status(uint64_t run, const json_t *step, uint64_t attempt, long status,
 				    struct error *error)
 {
-	if (status == 404)
+	const char *slug = json_text(step, "slug");
+	char reason[512];
+
+	text_escape(reason, sizeof(reason), json_text(step, "reason"));
+	if (status == 404 && !json_has(step, "started_usec"))
+		(void)error_set(error, ENOENT,
+				"step \"%s\" of run %" PRIu64 " has not run, it is %s%s%s", slug,
+				run, json_text(step, "state"), *reason ? ": " : "", reason);
+	else if (status == 404)
 		(void)error_set(error, ENOENT,
 				"run %" PRIu64 " has no output of step \"%s\", attempt %" PRIu64,
 				run, slug, attempt);
@@ -112,7 +120,7 @@ static enum cli_exit print_log(struct cli *cli, uint64_t run, const json_t *step
 			return CLI_OK;
 		failures = printer->progressed ? 0 : failures + 1;
 		if ((status != 0 && status != 503) || failures > CLIENT_RETRY_SEC * 1000 / RETRY_MS)
-			return explain_status(run, json_text(step, "slug"), attempt, status, error);
+			return explain_status(run, step, attempt, status, error);
 		(void)usleep(RETRY_MS * 1000);
 	}
 }

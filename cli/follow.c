@@ -10,6 +10,7 @@
 #include "cli/view.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/limits.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -86,6 +87,7 @@ static ssize_t find_step(const struct follow *follow, const char *slug)
 
 static bool add_steps(struct follow *follow, const json_t *steps)
 {
+	bool from_now = follow->options->from_now;
 	size_t n = json_array_size(steps), i;
 	struct view_step *grown;
 	char **slugs;
@@ -109,9 +111,15 @@ static bool add_steps(struct follow *follow, const json_t *steps)
 		slugs[i] = strdup(json_text(step, "slug"));
 		/* states come from the events, which are told from the first one on */
 		if (!slugs[i] || !set_string(&new.name, json_text(step, "name")) ||
-		    !set_string(&new.state, "pending") || !set_string(&new.reason, "")) {
+		    !set_string(&new.state, from_now ? json_text(step, "state") : "pending") ||
+		    !set_string(&new.reason, from_now ? json_text(step, "reason") : "")) {
 			free(slugs[i]);
 			return false;
+		}
+		if (from_now) {
+			new.started_usec = json_number(step, "started_usec");
+			new.ended_usec = json_number(step, "ended_usec");
+			new.attempt = (unsigned)json_number(step, "attempt");
 		}
 		grown[i] = new;
 		follow->n_steps = i + 1;
@@ -527,7 +535,11 @@ static void follow_done(struct follow *follow)
 
 int follow_run(struct cli *cli, uint64_t run, const struct follow_options *options)
 {
-	struct follow follow = {.cli = cli, .run = run, .options = options, .state = "pending"};
+	struct follow follow = {.cli = cli,
+				.run = run,
+				.options = options,
+				.state = "pending",
+				.last_event = options->after};
 	struct error error = ERROR_INIT;
 	enum cli_exit code;
 	sigset_t old;
@@ -560,13 +572,38 @@ int follow_run(struct cli *cli, uint64_t run, const struct follow_options *optio
 	return result;
 }
 
-int follow_or_tell(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
-		   const json_t *answer)
+enum cli_exit follow_last_event(struct cli *cli, uint64_t run, uint64_t *ret_event,
+				struct error *error)
 {
-	struct follow_options options = {.logs = cli_flag(arguments, "logs")};
+	uint64_t after = 0, next = 0;
+
+	do {
+		cleanup_json json_t *page = NULL;
+		const json_t *events;
+		enum cli_exit code = client_get_json(cli->client, &page, error,
+						     "/api/v1/runs/%" PRIu64
+						     "/events?format=json&limit=%d&after=%" PRIu64,
+						     run, API_PAGE_MAX, after);
+
+		if (code != CLI_OK)
+			return code;
+		events = json_object_get(page, "events");
+		if (json_array_size(events) > 0)
+			after = json_number(json_array_get(events, json_array_size(events) - 1),
+					    "id");
+		next = json_number(page, "next");
+	} while (next > 0);
+	*ret_event = after;
+	return CLI_OK;
+}
+
+int follow_or_tell(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
+		   const json_t *answer, const struct follow_options *options)
+{
+	struct follow_options plain = {.logs = cli_flag(arguments, "logs")};
 
 	if (cli_flag(arguments, "follow"))
-		return follow_run(cli, run, &options);
+		return follow_run(cli, run, options ? options : &plain);
 	if (cli->json)
 		json_print(answer);
 	else

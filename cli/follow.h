@@ -16,9 +16,11 @@
 #include <jansson.h>
 
 struct follow_options {
-	bool logs;		  /* show the steps' output */
-	bool only_logs;		  /* nothing but output: no states, no summary (logs -f) */
-	bool timestamps;	  /* ask for a time on each line */
+	bool logs;	 /* show the steps' output */
+	bool only_logs;	 /* nothing but output: no states, no summary (logs -f) */
+	bool timestamps; /* ask for a time on each line */
+	bool from_now;	 /* start from the states of now and events after @after */
+	uint64_t after;
 	bool cancel_on_interrupt; /* Ctrl-C cancels the run; otherwise it goes on without us */
 };
 
@@ -31,8 +33,14 @@ struct follow_options {
  */
 int follow_run(struct cli *cli, uint64_t run, const struct follow_options *options);
 
-/** follow_or_tell() - after a run was made: follow it when --follow was given, else say its number */
+/** follow_last_event() - id of the newest event of @run, to follow it from there */
+enum cli_exit follow_last_event(struct cli *cli, uint64_t run, uint64_t *ret_event,
+				struct error *error);
+
+/** follow_or_tell() - after a run was made: follow it when --follow was given, else say its number
+ * @options: NULL: from its first event, with output when --logs was given
+ */
 int follow_or_tell(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
-		   const json_t *answer);
+		   const json_t *answer, const struct follow_options *options);
 
 #endif

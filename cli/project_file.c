@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "common/names.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
@@ -71,6 +72,29 @@ static int find_public_url(void *user, const char *section, const char *name, co
 	return 1;
 }
 
+/* Later files win, as for runbookd itself. */
+static void read_public_url(const char *etc, char url[URL_MAX])
+{
+	struct dirent **list = NULL;
+	char path[PATH_MAX];
+	int n;
+
+	(void)snprintf(path, sizeof(path), "%s/runbookd.conf", etc);
+	(void)ini_parse(path, find_public_url, url);
+	(void)snprintf(path, sizeof(path), "%s/runbookd.conf.d", etc);
+	n = scandir(path, &list, NULL, alphasort);
+	for (int i = 0; i < n; i++) {
+		size_t length = strlen(list[i]->d_name);
+
+		if (length > 5 && strcmp(list[i]->d_name + length - 5, ".conf") == 0 &&
+		    (size_t)snprintf(path, sizeof(path), "%s/runbookd.conf.d/%s", etc,
+				     list[i]->d_name) < sizeof(path))
+			(void)ini_parse(path, find_public_url, url);
+		free(list[i]);
+	}
+	free(list);
+}
+
 /* "[::]:8471", "0.0.0.0:80", "192.0.2.1:8471" to host and port as a forge would use them */
 static void split_address(char *address, char *host, size_t size, const char **ret_port)
 {
@@ -93,8 +117,7 @@ void project_webhook_url(char *out, size_t size, const char *etc, const char *ru
 	const char *port;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), "%s/runbookd.conf", etc);
-	(void)ini_parse(path, find_public_url, url);
+	read_public_url(etc, url);
 	if (*url) {
 		size_t length = strlen(url);
 
