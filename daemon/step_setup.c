@@ -64,6 +64,8 @@ static int use_tree(const struct paths *paths, const struct step_order *order,
 	struct stat st;
 	int r;
 
+	if (!commit_valid(order->commit)) /* "" would be the directory of all trees */
+		return error_set(error, EINVAL, "the order names no commit");
 	(void)snprintf(base, sizeof(base), "%s/trees", paths->lib);
 	(void)snprintf(name, sizeof(name), "%s/%s", order->project, order->commit);
 	r = fetched_directory(base, name, &st);

@@ -514,6 +514,10 @@ static void reports_what_cannot_be_built(void **state)
 	order.commit = "0123456789012345678901234567890123456789";
 	send_order(&order);
 	assert_non_null(strstr(expect_exited().reason, "retry the run"));
+	order = (struct order){ORDER(5)};
+	order.project = "fetched";
+	send_order(&order);
+	assert_non_null(strstr(expect_exited().reason, "names no commit"));
 	order = (struct order){ORDER(4)};
 	order.project = "unknown";
 	send_order(&order);
