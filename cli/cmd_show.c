@@ -36,6 +36,7 @@ static int run_show(struct cli *cli, const struct cli_arguments *arguments)
 		return CLI_OK;
 	}
 	run_print_header(cli, run);
+	run_print_findings(run);
 	if (json_array_size(json_object_get(run, "steps")) > 0)
 		(void)putchar('\n');
 	run_print_steps(cli, run);

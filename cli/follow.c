@@ -490,6 +490,7 @@ static int summary(struct follow *follow)
 	struct cli *cli = follow->cli;
 	enum cli_exit code = run_fetch(cli->client, follow->run, &run, &error);
 	const char *state;
+	uint64_t started, ended;
 	char duration[32], reason[2048];
 
 	if (code != CLI_OK)
@@ -498,19 +499,19 @@ static int summary(struct follow *follow)
 		json_print_line(run);
 	if (cli->json || follow->options->only_logs)
 		return run_exit_code(run);
-	(void)putchar('\n');
+	if (json_array_size(json_object_get(run, "steps")) > 0)
+		(void)putchar('\n');
 	run_print_steps(cli, run);
+	run_print_findings(run);
 	run_print_failures(cli, run, SUMMARY_TAIL_LINES);
 	state = json_text(run, "state");
-	format_duration(duration, sizeof(duration),
-			json_number(run, "ended_usec") > json_number(run, "started_usec") &&
-					json_number(run, "started_usec") > 0
-				? json_number(run, "ended_usec") - json_number(run, "started_usec")
-				: 0);
+	started = json_number(run, "started_usec");
+	ended = json_number(run, "ended_usec");
+	format_duration(duration, sizeof(duration), ended > started ? ended - started : 0);
 	text_escape(reason, sizeof(reason), json_text(run, "reason"));
-	(void)printf("\n%sRun %" PRIu64 " %s%s in %s%s%s\n", sgr(cli->color, state_color(state)),
-		     follow->run, state, sgr(cli->color, SGR_RESET), duration, *reason ? ": " : "",
-		     reason);
+	(void)printf("\n%sRun %" PRIu64 " %s%s%s%s%s%s\n", sgr(cli->color, state_color(state)),
+		     follow->run, state, sgr(cli->color, SGR_RESET), started ? " in " : "",
+		     started ? duration : "", *reason ? ": " : "", reason);
 	return run_exit_code(run);
 }
 

@@ -214,6 +214,22 @@ void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
 	}
 }
 
+void run_print_findings(const json_t *run)
+{
+	json_t *finding;
+	size_t i;
+
+	if (json_array_size(json_object_get(run, "findings")) < 2)
+		return; /* a single one is the run's reason */
+	json_array_foreach (json_object_get(run, "findings"), i, finding) {
+		const char *text = json_string_value(finding);
+		char escaped[2048];
+
+		text_escape(escaped, sizeof(escaped), text ? text : "");
+		(void)printf("  %s\n", escaped);
+	}
+}
+
 int run_exit_code(const json_t *run)
 {
 	return strcmp(json_text(run, "state"), "succeeded") == 0 ? CLI_OK : CLI_FAILED;

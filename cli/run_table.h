@@ -20,6 +20,8 @@ json_t *run_find_step(const json_t *run, const char *name, struct error *error);
 void run_print_header(const struct cli *cli, const json_t *run);
 /** run_print_steps() - a table: state, step, duration, attempt, reason */
 void run_print_steps(const struct cli *cli, const json_t *run);
+/** run_print_findings() - all that is wrong with the run's runbook, one a line; often nothing */
+void run_print_findings(const json_t *run);
 /**
  * run_print_failures() - for each failed or errored step its reason and the end of its log
  * @lines: how many log lines
