@@ -10,7 +10,7 @@ NOTES=$TEST_TMP/notes
 mkdir -p "$RUNBOOK_ROOT/run/runbookd"
 
 start_api() {
-    rm -f "$RUNBOOK_ROOT/run/runbookd/api.sock"
+    rm -f "$RUNBOOK_ROOT/run/runbookd/api.sock" "$TEST_TMP/api.log"
     env "$@" python3 "$TESTS_DIR/integration/cli_fake_api.py" "$RUNBOOK_ROOT/run/runbookd/api.sock" \
         "$NOTES" >"$TEST_TMP/api.log" 2>&1 &
     export API_PID=$!
