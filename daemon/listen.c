@@ -258,7 +258,7 @@ int listener_set_update(struct listener_set *old, const struct config_list *want
 	for (size_t i = 0; i < wanted->n_items; i++) {
 		struct listener *item = &set.items[set.n_items];
 		struct listener *kept = listener_find(old, wanted->items[i]);
-		struct listen_address address;
+		struct listen_address address = {.kind = LISTEN_NONE};
 		int fd;
 
 		if (listen_parse(wanted->items[i], &address, error) < 0)

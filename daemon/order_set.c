@@ -72,8 +72,9 @@ int order_set_add(struct order_set *set, uint64_t order)
 	r = make_room(set);
 	if (r < 0)
 		return r;
-	memmove(&set->intervals[at + 1], &set->intervals[at],
-		(set->n_intervals - at) * sizeof(set->intervals[0]));
+	if (at < set->n_intervals)
+		memmove(&set->intervals[at + 1], &set->intervals[at],
+			(set->n_intervals - at) * sizeof(set->intervals[0]));
 	set->intervals[at] = (struct order_interval){order, order};
 	set->n_intervals++;
 	return 0;

@@ -61,7 +61,7 @@ static int use_tree(const struct paths *paths, const struct step_order *order,
 {
 	char base[PATH_MAX + 16];
 	char name[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 8];
-	struct stat st;
+	struct stat st = {.st_uid = 0};
 	int r;
 
 	if (!commit_valid(order->commit)) /* "" would be the directory of all trees */
@@ -129,7 +129,7 @@ static void bind_mirror(const struct paths *paths, const struct step_order *orde
 {
 	char base[PATH_MAX + 16];
 	char name[PROJECT_NAME_MAX + 16];
-	struct stat st;
+	struct stat st = {.st_uid = 0};
 
 	(void)snprintf(base, sizeof(base), "%s/repos", paths->lib);
 	(void)snprintf(name, sizeof(name), "%s.git/objects", order->project);
