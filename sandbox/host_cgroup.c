@@ -36,10 +36,8 @@ static int read_at(int dir_fd, const char *file, char *text, size_t size)
 	cleanup_close int fd = openat(dir_fd, file, O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? -1 : read(fd, text, size - 1);
 
-	if (got < 0)
-		return -errno;
-	text[got] = '\0';
-	return 0;
+	text[got < 0 ? 0 : got] = '\0';
+	return got < 0 ? -errno : 0;
 }
 
 static bool has_word(const char *text, const char *word)
@@ -318,10 +316,19 @@ int cgroup_step_make(struct cgroup_host *host, const char *id, struct error *err
 						   host->name);
 			(void)close(host->group_fd);
 			host->group_fd = fd;
+		} else if (errno == EEXIST) {
+			/* a killed program's, or one that runs */
+			r = remove_unheld(host, id, true);
+			if (r == 0 && faccessat(host->group_fd, id, F_OK, 0) == 0)
+				r = -EEXIST;
+			else if (r == 0)
+				r = -ESTALE;
 		} else {
 			r = -errno;
 		}
 	}
+	if (r == -EEXIST)
+		return error_set(error, EEXIST, "a sandbox with the id \"%s\" runs already", id);
 	if (r < 0)
 		return error_errno(error, -r, "cannot make the cgroup %s/%s", host->name, id);
 	return r;

@@ -181,33 +181,29 @@ void host_image_binds(struct plan_facts *facts)
 
 /* ---- the name: what the template was made from ---- */
 
-static void mix(uint64_t *hash, const void *data, size_t size)
+static void mix(uint64_t *hash, uint64_t value)
 {
-	const unsigned char *bytes = data;
-
-	for (size_t i = 0; i < size; i++)
-		*hash = (*hash ^ bytes[i]) * 0x100000001b3ULL; /* FNV-1a */
+	for (unsigned shift = 0; shift < 64; shift += 8)
+		*hash = (*hash ^ ((value >> shift) & 0xff)) * 0x100000001b3ULL; /* FNV-1a */
 }
 
 static uint64_t fingerprint(uid_t owner)
 {
 	uint64_t hash = 0xcbf29ce484222325ULL;
-	uint64_t seed[2] = {TEMPLATE_VERSION, owner};
 	cleanup_close int etc_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	mix(&hash, seed, sizeof(seed));
+	mix(&hash, TEMPLATE_VERSION);
+	mix(&hash, owner);
 	for (size_t i = 0; i < ARRAY_SIZE(etc_allowed); i++) {
 		struct stat st;
-		uint64_t facts[5];
 
 		if (fstatat(etc_fd, etc_allowed[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		facts[0] = i;
-		facts[1] = st.st_ino;
-		facts[2] = (uint64_t)st.st_mtim.tv_sec;
-		facts[3] = (uint64_t)st.st_mtim.tv_nsec;
-		facts[4] = (uint64_t)st.st_size;
-		mix(&hash, facts, sizeof(facts));
+		mix(&hash, i);
+		mix(&hash, st.st_ino);
+		mix(&hash, (uint64_t)st.st_mtim.tv_sec);
+		mix(&hash, (uint64_t)st.st_mtim.tv_nsec);
+		mix(&hash, (uint64_t)st.st_size);
 	}
 	return hash;
 }

@@ -146,7 +146,7 @@ int nft_run(const char *text, struct error *error)
 	cleanup_close int out_fd = memfd_create("nft-output", MFD_CLOEXEC);
 	char words[300] = "";
 	int state = 0, r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (in_fd < 0 || out_fd < 0)
 		return error_errno(error, errno, "cannot prepare to run nft");

@@ -163,7 +163,7 @@ static void emit_tree(struct writer *writer, const struct range *ranges, size_t 
 
 int seccomp_program_build(struct sock_filter *out)
 {
-	struct range ranges[SECCOMP_NEWEST_KNOWN + 2];
+	struct range ranges[SECCOMP_NEWEST_KNOWN + 2] = {{0}};
 	struct writer writer = {.out = out};
 	size_t n = make_ranges(ranges);
 

@@ -40,7 +40,9 @@ struct user_slot {
 
 struct user_slots;
 
+/** user_slots_new() - open the shared lock file. Return: 0, or -errno with @error. */
 int user_slots_new(struct user_slots **ret_slots, struct error *error);
+/** user_slots_free() - give all slots back. NULL is fine. Return: NULL. */
 struct user_slots *user_slots_free(struct user_slots *slots);
 
 /** user_slot_take() - lock a free slot and make its user namespace ready. Return: 0 or -errno. */

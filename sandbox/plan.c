@@ -60,10 +60,12 @@ static const struct {
 };
 
 /* The last part happens in runbook-init's child; here it is written down for people. */
+static const char inside_capabilities[] =
+	"keep capabilities chown dac_override fowner fsetid kill setfcap setgid setpcap setuid "
+	"sys_chroot net_bind_service; bounding set too";
 static const char *const inside[] = {
 	"join the user namespace, uid 0, gid 0, no other groups",
-	"keep capabilities chown dac_override fowner fsetid kill setfcap setgid setpcap "
-	"setuid sys_chroot net_bind_service; bounding set too",
+	inside_capabilities,
 	"new session, new session keyring",
 	"seccomp: default deny, see seccomp_list.c",
 	"exec the command with exactly its environment",
@@ -321,6 +323,17 @@ static int check_request(const struct sandbox_request *request, struct error *er
 	return 0;
 }
 
+static struct plan *plan_allocate(size_t n_ops)
+{
+	struct plan *plan = calloc(1, sizeof(*plan));
+
+	if (!plan)
+		return NULL;
+	plan->n_allocated = n_ops;
+	plan->ops = calloc(n_ops, sizeof(*plan->ops));
+	return plan->ops ? plan : plan_free(plan);
+}
+
 int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 	     const struct plan_facts *facts, struct error *error)
 {
@@ -329,12 +342,8 @@ int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 
 	if (r < 0)
 		return r;
-	plan = calloc(1, sizeof(*plan));
+	plan = plan_allocate(128 + request->n_binds);
 	if (!plan)
-		return error_errno(error, ENOMEM, "cannot plan a sandbox");
-	plan->n_allocated = 128 + request->n_binds;
-	plan->ops = calloc(plan->n_allocated, sizeof(*plan->ops));
-	if (!plan->ops)
 		return error_errno(error, ENOMEM, "cannot plan a sandbox");
 	(void)snprintf(plan->hostname, sizeof(plan->hostname), "%s",
 		       request->hostname ? request->hostname : request->id);

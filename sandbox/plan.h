@@ -123,6 +123,7 @@ struct plan {
  */
 int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 	     const struct plan_facts *facts, struct error *error);
+/** plan_free() - NULL is fine. Return: NULL. */
 struct plan *plan_free(struct plan *plan);
 static inline void plan_free_fn(struct plan **plan)
 {
@@ -130,6 +131,7 @@ static inline void plan_free_fn(struct plan **plan)
 }
 #define cleanup_plan __attribute__((cleanup(plan_free_fn)))
 
+/** plan_verb_side() - who executes @verb */
 enum plan_side plan_verb_side(enum plan_verb verb);
 
 /** plan_print() - one operation a line, for people and golden files */

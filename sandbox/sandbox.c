@@ -97,6 +97,8 @@ static int mounts_prepare(struct builder *builder, struct error *error)
 {
 	struct plan *plan = builder->plan;
 
+	if (!plan)
+		return error_set(error, EINVAL, "no plan");
 	builder->op_fds = malloc(plan->n_ops * sizeof(int));
 	if (!builder->op_fds)
 		return error_errno(error, ENOMEM, "cannot prepare the mounts");

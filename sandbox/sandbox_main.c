@@ -45,7 +45,7 @@ enum {
 #define BINDS_MAX 64
 #define ENV_MAX 1024
 #define DEFAULT_PATH                                                                               \
-	"/run/runbookd/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	"PATH=/run/runbookd/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* ---- options ---- */
 
@@ -412,7 +412,7 @@ static int run(struct sandbox_host *host, const struct sandbox_request *request,
 /* Programs that run inside need these; what --env says comes later and wins. */
 static int payload_make(struct options *options, char **argv)
 {
-	static const char *const defaults[] = {"PATH=" DEFAULT_PATH, "HOME=/workspace", "USER=root",
+	static const char *const defaults[] = {DEFAULT_PATH, "HOME=/workspace", "USER=root",
 					       "LANG=C.UTF-8"};
 	char *env[ENV_MAX + ARRAY_SIZE(defaults) + 2];
 	const char *term = getenv("TERM");

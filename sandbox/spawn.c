@@ -20,7 +20,26 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
+
 #define CHILD_STACK_BYTES (64 * 1024)
+
+/* A child that execs leaves its frames' marks in the sanitizer's shadow of our stack. */
+static void stack_unmark(const char *stack)
+{
+#ifdef __SANITIZE_ADDRESS__
+	__asan_unpoison_memory_region(stack, CHILD_STACK_BYTES);
+#else
+	(void)stack;
+#endif
+}
 
 /*
  * clone3(2) with a stack of its own. The child must not return into the frame
@@ -105,6 +124,7 @@ pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)
 
 	block_signals(&old);
 	pid = start(flags | CLONE_VFORK, cgroup_fd, ret_pidfd, stack, function, argument);
+	stack_unmark(stack);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	if (dumpable == 1)
 		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -227,6 +247,7 @@ int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct 
 	fd = userns_finish((pid_t)pid, &maker, users, groups, error);
 	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
 	(void)spawn_wait(pidfd);
+	stack_unmark(stack);
 	if (dumpable == 1)
 		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return fd;

@@ -31,7 +31,11 @@ struct attach {
 /** step_attach_main() - execute the plan and become runbook-init; returns only on failure */
 int step_attach_main(void *argument);
 
-/* shared by the two files of the step's side */
+/*
+ * step_mount_*(), step_mount_scratch_*() - handlers of the verbs that concern mounts,
+ * in step_mounts.c.
+ * @fd: what the host prepared, or -1. Return: 0, or -errno with attach->error.
+ */
 int step_mount_private(struct attach *attach, const struct plan_op *op, int fd);
 int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd);
 int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int fd);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tries to break out of sandboxes. Attacks are named by the ids of the threat
 # list in SECURITY.md; most are in probe.c, run as root inside.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
@@ -143,6 +144,7 @@ check_equal "the environment is exactly the given one" "HOME LANG ONE PATH PWD U
 
 # ---- no-die ----
 
+# shellcheck disable=SC2317  # called by check
 gone() { wait_for 2 sh -c "! pgrep -f '^sleep $1\$'"; }
 no_die() {
     local name=$1 mark=$((800000000 + RANDOM * 1000 + $$ % 1000)) status=0

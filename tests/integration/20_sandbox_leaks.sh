@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # After many sandboxes, some of them killed, the machine is as it was.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Network "egress" of sandboxes, between network namespaces of the test's own:
 # "host", where sandboxes are built, and "internet" behind it.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 HOST=rbt-h-$$ NET=rbt-i-$$ OTHER=rbt-o-$$
@@ -138,10 +139,12 @@ check_equal "and takes the table along" 0 "$(in_host nft list tables | grep -c r
 check_equal "and the forwarding" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
 
 # several at once, each with its own address
+MANY=()
 for i in 1 2 3 4 5 6; do
     "${EGRESS[@]}" -- sh -c "$OWN; sleep 1" >"$TEST_TMP/many.$i" 2>&1 &
+    MANY+=($!)
 done
-wait $(jobs -p | tail -n 6)
+wait "${MANY[@]}"
 check_equal "six at once have six addresses" 6/6 "$(cat "$TEST_TMP"/many.* | grep -c '^10\.')/$(cat "$TEST_TMP"/many.* | sort -u | wc -l)"
 
 finish
