@@ -35,7 +35,7 @@ static int make_room(struct order_set *set)
 	struct order_interval *grown;
 	size_t room = set->room ? set->room * 2 : 16;
 
-	if (set->n_intervals < set->room)
+	if (set->intervals && set->n_intervals < set->room)
 		return 0;
 	if (set->n_intervals >= ORDER_INTERVALS_MAX)
 		return -ENOSPC;
