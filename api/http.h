@@ -62,6 +62,16 @@ const char *http_argument(struct http_request *request, const char *name);
 /** http_header() - value of a request header, NULL when absent */
 const char *http_header(struct http_request *request, const char *name);
 
+/**
+ * http_stream_alive() - for streams that wait for something to send
+ *
+ * libmicrohttpd looks neither at the socket nor at the clock while a stream's
+ * callback waits: it would keep a client that has left, and drop one because
+ * the stream was quiet. Called between waits, this tells the first and
+ * prevents the second. Return: whether the client is still there.
+ */
+bool http_stream_alive(struct MHD_Connection *connection);
+
 /** http_answer() - queue @response, which is released; common headers are added */
 void http_answer(struct http_request *request, unsigned status, struct MHD_Response *response);
 /** http_answer_json() - answer with @text, a JSON text of @size bytes that is freed */

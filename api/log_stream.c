@@ -31,6 +31,7 @@
 
 struct log_stream {
 	struct api *api;
+	struct MHD_Connection *connection;
 	uint64_t run;
 	char slug[STEP_SLUG_MAX + 1];
 	char project[PROJECT_NAME_MAX + 1];
@@ -183,6 +184,8 @@ static ssize_t log_stream_read(void *userdata, uint64_t position, char *buffer, 
 			return n;
 		if (last)
 			return MHD_CONTENT_READER_END_OF_STREAM;
+		if (!http_stream_alive(stream->connection))
+			return MHD_CONTENT_READER_END_WITH_ERROR;
 		await_more(stream);
 	}
 }
@@ -311,6 +314,7 @@ void handle_log(struct http_request *request)
 	if (!stream)
 		return http_answer(request, 500, NULL);
 	stream->api = request->api;
+	stream->connection = request->connection;
 	stream->run = request->match.run;
 	stream->log_fd = stream->index_fd = -1;
 	memcpy(stream->slug, request->match.slug, sizeof(stream->slug));

@@ -22,7 +22,8 @@ struct listener;
 struct service {
 	struct loop *loop;
 	struct store *store;
-	struct loop_file wake; /* an eventfd: some thread has finished */
+	struct loop_file wake;	/* an eventfd: some thread has finished */
+	struct loop_timer rest; /* accept again after descriptors had run out */
 	struct listener *listeners;
 	unsigned n_listeners;
 	pthread_mutex_t lock; /* guards the lists of workers */
@@ -179,6 +180,15 @@ static void on_wake(struct loop_file *file, uint32_t events)
 	}
 }
 
+static void on_rested(struct loop_timer *timer)
+{
+	struct service *service = container_of(timer, struct service, rest);
+
+	for (struct listener *listener = service->listeners; listener; listener = listener->next)
+		if (listener->fd >= 0)
+			listener_start_waiting(listener);
+}
+
 static void on_connection(struct loop_file *file, uint32_t events)
 {
 	struct listener *listener = container_of(file, struct listener, file);
@@ -191,10 +201,15 @@ static void on_connection(struct loop_file *file, uint32_t events)
 		if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd < 0) {
-			if (errno != EAGAIN)
-				log_warning("cannot accept a connection of a step: %s",
-					    strerror(errno));
-			break;
+			if (errno == EAGAIN)
+				break;
+			/* it stays in the backlog; asking again at once would only spin */
+			log_warning("cannot accept a connection of a step: %s, pausing",
+				    strerror(errno));
+			(void)loop_modify(&listener->file, 0);
+			(void)loop_timer_set(listener->service->loop, &listener->service->rest,
+					     now_usec() + USEC_PER_SEC, on_rested);
+			return;
 		}
 		if (connection_hello(fd) < 0) {
 			(void)close(fd);
@@ -295,6 +310,7 @@ int service_new(struct loop *loop, struct store *store, struct service **ret_ser
 	service->loop = loop;
 	service->store = store;
 	service->wake = LOOP_FILE_NULL;
+	service->rest = LOOP_TIMER_NULL;
 	(void)pthread_mutex_init(&service->lock, NULL);
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = fd < 0 ? -errno : loop_add(loop, &service->wake, fd, EPOLLIN, on_wake);

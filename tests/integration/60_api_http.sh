@@ -32,6 +32,8 @@ defer 'kill "$(cat "$ROOT/pid")" 2>/dev/null; wait $SERVER 2>/dev/null'
 wait_for 20 test -e "$ROOT/pid" || { failed "the api did not start"; exit 1; }
 PORT=$(cat "$ROOT/port")
 http() { curl -sS -N --path-as-is --max-time 30 --unix-socket "$ROOT/api.sock" "http://runbook$1" "${@:2}"; }
+# in the background, where $! must be curl itself
+stream() { exec curl -sS -N --max-time 60 --unix-socket "$ROOT/api.sock" "http://runbook$1" "${@:2}"; }
 tcp() { curl -sS --path-as-is --max-time 30 "http://127.0.0.1:$PORT$1" "${@:2}"; }
 code() { "$1" "$2" -o /dev/null -w '%{http_code}' "${@:3}"; }
 last() { tail -n 1 "$ROOT/requests"; }
@@ -199,7 +201,7 @@ check_equal "a bad id" 400 "$(code http "$EVENTS" -H 'Last-Event-ID: x')"
 check_equal "of a missing run" 404 "$(code http /api/v1/runs/7/events)"
 # a reader that sleeps while more comes than sockets and ring hold
 run_json running running
-http "$EVENTS?after=130" >"$TEST_TMP/many" &
+stream "$EVENTS?after=130" >"$TEST_TMP/many" &
 SLEEPER=$!
 sleep 0.5
 kill -STOP $SLEEPER
@@ -268,7 +270,21 @@ check_not "no markup is made from data" grep -nE 'innerHTML|outerHTML|insertAdja
 check_not "nothing is fetched from elsewhere" grep -nE 'https?://' "$TOP/ui/app.js" "$TOP/ui/style.css" "$TOP/ui/index.html"
 
 # ---- many at once ----
-for _ in {1..60}; do http "$EVENTS?after=130" >/dev/null 2>&1 & done
+threads() { awk '/^Threads:/ { print $2 }' "/proc/$(cat "$ROOT/pid")/status"; }
+run_json running running
+before=$(threads)
+FOLLOWERS=()
+for _ in {1..20}; do
+    stream "$LOG?follow=1&offset=999999" >/dev/null 2>&1 &
+    FOLLOWERS+=($!)
+done
+wait_for 5 sh -c "[ \$(awk '/^Threads:/ { print \$2 }' /proc/$(cat "$ROOT/pid")/status) -ge $((before + 20)) ]"
+check "followers are waiting" test "$(threads)" -ge $((before + 20))
+kill "${FOLLOWERS[@]}"
+wait "${FOLLOWERS[@]}" 2>/dev/null
+settled() { [ "$(threads)" -le "$before" ]; }
+check "those of a quiet step who leave are noticed" wait_for 5 settled
+for _ in {1..60}; do stream "$EVENTS?after=130" >/dev/null 2>&1 & done
 check_equal "readers of streams do not keep others out" 200 "$(code http /healthz)"
 wait -n
 check_equal "the api lives" "$(cat "$ROOT/pid")" "$(pgrep -P $SERVER runbook-api)"
