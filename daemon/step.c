@@ -395,9 +395,6 @@ static int step_build(struct step *step, struct error *error)
 	struct sandbox_outcome ignored;
 	struct step_setup setup;
 
-	if (!project)
-		return error_set(error, ENOENT, "project \"%s\" is not configured any more",
-				 step->order.project);
 	if (step_setup_make(paths, project, &step->order, step->container, &setup, error) < 0)
 		return -error->number;
 	if (table->ops->start(table->host, &setup.request, &step->sandbox, error) < 0) {

@@ -33,6 +33,18 @@ static int use_workspace(const char *path, struct step_setup *setup, struct erro
 	return 0;
 }
 
+/* Looked up once: name services may ask the network, and every step needs it. */
+static uid_t fetcher_uid(void)
+{
+	static bool known;
+	static uid_t uid;
+
+	if (!known)
+		uid = role_user(ROLE_FETCHER).uid;
+	known = true;
+	return uid;
+}
+
 /*
  * A directory that the fetcher made. It is looked at without following any
  * link, and must be the fetcher's: that process may be taken over, and what is
@@ -40,7 +52,6 @@ static int use_workspace(const char *path, struct step_setup *setup, struct erro
  */
 static int fetched_directory(const char *base, const char *name, struct stat *ret_stat)
 {
-	struct role_user owner = role_user(ROLE_FETCHER);
 	cleanup_close int base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_close int fd = -1;
 
@@ -51,7 +62,7 @@ static int fetched_directory(const char *base, const char *name, struct stat *re
 		return fd;
 	if (fstat(fd, ret_stat) < 0)
 		return -errno;
-	if (geteuid() == 0 && ret_stat->st_uid != owner.uid)
+	if (geteuid() == 0 && ret_stat->st_uid != fetcher_uid())
 		return -EPERM;
 	return 0;
 }
@@ -92,7 +103,7 @@ static int find_workspace(const struct paths *paths, const struct config_project
 	struct error ignored = ERROR_INIT;
 	int r;
 
-	if (!project->workspace)
+	if (!project || !project->workspace)
 		r = use_tree(paths, order, setup, error);
 	else if (order->commit[0] != '\0' && use_tree(paths, order, setup, &ignored) == 0)
 		r = 0;

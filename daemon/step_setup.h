@@ -29,6 +29,7 @@ struct step_setup {
 
 /**
  * step_setup_make() - find tree and image, make log files, pipes and socket
+ * @project: NULL for one without a configuration (an upload): it has only its tree
  *
  * Return: 0; -errno with @error, everything is closed and removed again then.
  */
