@@ -9,11 +9,11 @@ declare -A MAY=(
     [runbookd]="inih nl-3 nl-route-3 uring seccomp"
     [runbook-sandbox]="nl-3 nl-route-3 seccomp"
     [runbook-webhook]="microhttpd jansson sodium seccomp"
-    [runbook-scheduler]="sqlite3 yaml-0 jansson sodium seccomp"
+    [runbook-scheduler]="sqlite3 yaml-0 seccomp"
     [runbook-fetcher]="git2 archive seccomp"
     [runbook-cacher]="sodium jansson seccomp"
     [runbook-api]="microhttpd jansson sodium seccomp"
-    [runbookctl]="curl jansson yaml-0 archive seccomp"
+    [runbookctl]="curl jansson yaml-0 archive inih seccomp"
     [runbook-init]="" [cacher]=""
 )
 bad=0
