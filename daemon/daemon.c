@@ -52,7 +52,8 @@ static void write_addresses(const struct daemon *daemon, const char *name,
 			(void)snprintf(address, sizeof(address), "%s", set->items[i].text);
 		else
 			listen_describe(set->items[i].fd, address, sizeof(address));
-		log_info("%.*s listens on %s", (int)strcspn(name, "."), name, address);
+		if (set->items[i].fresh)
+			log_info("%.*s listens on %s", (int)strcspn(name, "."), name, address);
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s\n", address);
 	}
 	r = dir_fd < 0 ? -errno : file_replace(dir_fd, name, text, used, 0644);

@@ -271,6 +271,7 @@ int listener_set_update(struct listener_set *old, const struct config_list *want
 			goto fail;
 		}
 		item->fd = fd;
+		item->fresh = kept == NULL;
 		(void)snprintf(item->text, sizeof(item->text), "%s", wanted->items[i]);
 		set.n_items++;
 	}

@@ -54,6 +54,7 @@ void listen_describe(int fd, char *out, size_t size);
 struct listener {
 	char text[LISTEN_TEXT_MAX];
 	int fd;
+	bool fresh; /* bound by the last update, not kept */
 };
 
 struct listener_set {
