@@ -102,7 +102,7 @@ static void stale_remove(int dir_fd, bool references, unsigned depth)
 	while ((entry = readdir(dir))) {
 		if (entry->d_name[0] == '.')
 			continue;
-		if (entry->d_type == DT_DIR && depth < FETCH_DEPTH_MAX) {
+		if (entry->d_type == DT_DIR && references && depth < FETCH_DEPTH_MAX) {
 			int child = openat(dir_fd, entry->d_name,
 					   O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
@@ -116,7 +116,7 @@ static void stale_remove(int dir_fd, bool references, unsigned depth)
 
 static void mirror_tidy(const char *path)
 {
-	static const char *const places[] = {"refs", "objects/pack"};
+	static const char *const places[] = {"refs", "objects", "objects/pack"};
 	static const char *const locks[] = {"config.lock", "packed-refs.lock", "HEAD.lock"};
 	cleanup_close int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -568,6 +568,8 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	r = mirror_find(mirror, ref, commit, &id, result);
 	if (r != -ENOENT)
 		return r;
+	if (mirror->remote->scheme == REMOTE_SCHEME_FILE)
+		return 0; /* looked for by mirror_copy_local() */
 	/* may fail: whether the commit is there now is what counts */
 	if (!git_remote_connected(remote))
 		(void)git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
@@ -585,6 +587,11 @@ int mirror_update(struct mirror *mirror, char *ref, const char *commit, struct f
 	r = update_check(mirror, result);
 	if (r < 0)
 		return r;
+	if (mirror->remote->scheme == REMOTE_SCHEME_FILE) {
+		r = mirror_copy_local(mirror, ref, commit, result);
+		if (r < 0)
+			return r;
+	}
 	r = git_remote_create_anonymous(&remote, mirror->repository, mirror->config->url);
 	if (r < 0)
 		return update_failed(&update, r, result);

@@ -73,6 +73,16 @@ int mirror_update(struct mirror *mirror, char *ref, const char *commit,
 		  struct fetch_result *result);
 
 /**
+ * mirror_copy_local() - bring the objects of a file:// remote here
+ * @ref:    fetched besides branches and tags, as given
+ * @commit: "" or an id that is wanted as well
+ *
+ * References stay as they are. Return: 0, or -errno with @result set.
+ */
+int mirror_copy_local(struct mirror *mirror, const char *ref, const char *commit,
+		      struct fetch_result *result);
+
+/**
  * mirror_repack() - make one pack of the many small ones that fetches leave
  *
  * Each fetch adds a pack; looking an object up asks each. Large packs stay as

@@ -41,7 +41,7 @@ sample_repository() {
         chmod 755 run.sh
         ln -s src/deep/main.c link.c
         git add . && git commit -qm "First commit" -m "with a body" && git tag -a -m one v1
-        git checkout -q -b feature/x && echo more >more && git add . && git commit -qm "Second"
+        git checkout -q -b feature/x && echo more >more.txt && git add . && git commit -qm "Second"
         git checkout -q main
     )
     git clone -q --bare "$1/work" "$1/a.git"

@@ -1,21 +1,23 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The fetching process is killed at any point: the fetcher lives, the next try works.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
 . "$(dirname "$0")/../fetcher_lib.sh"
 
 sample_repository "$TEST_TMP/src"
 (
     cd "$TEST_TMP/src/work" || exit 1
     mkdir many
-    for i in {1..3000}; do echo "file $i" >"many/$i"; done
+    for i in {1..1500}; do echo "file $i" >"many/$i"; done
     head -c 4000000 /dev/urandom >big
     git add . && git commit -qm "Many files" && git push -q "$TEST_TMP/src/a.git" main
 )
 URL=file://$TEST_TMP/src/a.git
 MAIN=$(git -C "$TEST_TMP/src/work" rev-parse main)
 killed=0
-for after in 0 0.002 0.005 0.01 0.02 0.04 0.06 0.1 0.15 0.2 0.3 0.4; do
+for after in 0 0.003 0.01 0.03 0.06 0.1 0.15 0.25; do
     rm -rf "$TREES/demo" "$MIRRORS/demo.git"
     first=$(fetch --url "$URL" --kill-after $after --print outcome "main@$MAIN")
     [ "$first" = ok ] || killed=$((killed + 1))

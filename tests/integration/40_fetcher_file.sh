@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Fetch and checkout over file://: references, the tree, its .git, moving branches.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
 . "$(dirname "$0")/../fetcher_lib.sh"
 
 sample_repository "$TEST_TMP/src"
@@ -63,6 +65,18 @@ mv "$TEST_TMP/src/away.git" "$TEST_TMP/src/a.git"
 
 git -C "$TEST_TMP/src/work" push -q bare HEAD:refs/pull/7/head
 check_fetch "a pull request's reference" ok --url "$URL" refs/pull/7/head
+
+# a first fetch of much takes whole packs over
+(
+    cd "$TEST_TMP/src/work" && git checkout -q --detach && mkdir much &&
+        for i in {1..2500}; do echo "$i" >"much/$i"; done && git add . && git commit -qm Much &&
+        git push -q bare HEAD:refs/heads/much && echo loose >loose && git add . &&
+        git commit -qm Loose && git push -q bare HEAD:refs/heads/much
+)
+check_fetch "packs and loose objects of the remote" ok --project much --url "$URL" much
+check "… all of them" git -C "$MIRRORS/much.git" fsck --strict --connectivity-only
+check "… the large part as a pack" test "$(find "$MIRRORS/much.git/objects/pack" -name '*.pack' | wc -l)" -ge 1
+check "… and few as they are" test "$(find "$MIRRORS/much.git/objects" -path '*/??/*' -type f | wc -l)" -lt 100
 
 # damage to the mirror, which is a cache
 rm -f "$MIRRORS"/demo.git/objects/pack/*.pack

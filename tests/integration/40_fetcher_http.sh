@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Fetching from a forge over smart HTTP, and from forges that misbehave.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
 . "$(dirname "$0")/../fetcher_lib.sh"
 
 sample_repository "$TEST_TMP/src"

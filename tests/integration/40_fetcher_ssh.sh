@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Fetching over ssh from an sshd of the test's own: keys, host keys.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
 . "$(dirname "$0")/../fetcher_lib.sh"
 
 sample_repository "$TEST_TMP/src"
@@ -30,8 +32,7 @@ EOF
 # its privilege separation directory in a /run of its own
 unshare -m --propagation private sh -c 'mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd &&
     exec /usr/sbin/sshd -D -e -f "$0"' "$TEST_TMP/sshd.conf" >sshd.log 2>&1 &
-SSHD_PID=$!
-defer 'kill "$SSHD_PID" 2>/dev/null; wait "$SSHD_PID" 2>/dev/null'
+defer "kill $! 2>/dev/null; wait $! 2>/dev/null"
 wait_for 10 grep -q listening sshd.log || failed "sshd did not start"
 
 host_line() { echo "[127.0.0.1]:$PORT $(cut -d' ' -f1,2 "$1")"; }

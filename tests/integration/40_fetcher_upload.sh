@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # UNPACK: working copies as tar, honest and hostile.
+# shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
 . "$(dirname "$0")/../fetcher_lib.sh"
 
 rm -f /tmp/escaped
