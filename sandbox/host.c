@@ -4,7 +4,6 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"
-#include "sandbox/host_mounts.h"
 #include "sandbox/host_seccomp.h"
 
 #include <errno.h>
@@ -12,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -30,26 +30,20 @@ static int init_seal(const char *path, struct error *error)
 	static const int seals = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 	cleanup_close int in = open(path, O_RDONLY | O_CLOEXEC);
 	cleanup_close int out = -1;
-	cleanup_free char *data = NULL;
-	size_t size;
-	int r;
+	ssize_t copied;
 
 	if (in < 0)
 		return error_errno(error, errno, "cannot open %s (part of runbookd)", path);
-	r = fd_read_file(in, INIT_BYTES_MAX, &data, &size);
-	if (r < 0)
-		return error_errno(error, -r, "cannot read %s", path);
 	/* where vm.memfd_noexec is set, a memfd that is executed must say so */
 	out = memfd_create("runbook-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	if (out < 0 && errno == EINVAL)
 		out = memfd_create("runbook-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (out < 0)
 		return error_errno(error, errno, "cannot make a memory file");
-	r = fd_write_all(out, data, size);
-	if (r == 0 && (fchmod(out, 0555) < 0 || fcntl(out, F_ADD_SEALS, seals) < 0))
-		r = -errno;
-	if (r < 0)
-		return error_errno(error, -r, "cannot keep runbook-init in memory");
+	while ((copied = sendfile(out, in, NULL, INIT_BYTES_MAX)) > 0)
+		;
+	if (copied < 0 || fchmod(out, 0555) < 0 || fcntl(out, F_ADD_SEALS, seals) < 0)
+		return error_errno(error, errno, "cannot keep %s in memory", path);
 	return TAKE_FD(out);
 }
 
@@ -120,9 +114,6 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	host->filter_fd = seccomp_program_seal(error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
-	host->dev_fd = host_dev_new(error);
-	if (host->dev_fd < 0)
-		return host->dev_fd;
 	r = user_slots_new(&host->users, error);
 	if (r < 0)
 		return r;
@@ -140,7 +131,8 @@ int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_o
 
 	if (!host)
 		return error_errno(error, ENOMEM, "cannot prepare sandboxes");
-	host->dev_fd = host->filter_fd = host->init_fd = host->image.lock_fd = -1;
+	host->dev = HOST_DEV_NULL;
+	host->filter_fd = host->init_fd = host->image.lock_fd = -1;
 	host->cgroup.own_fd = host->cgroup.group_fd = -1;
 	r = host_prepare(host, options, error);
 	if (r < 0) {
@@ -164,8 +156,8 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 			host_image_close(host->shifted[i]);
 		free(host->shifted[i]);
 	}
-	if (host->dev_fd >= 0)
-		(void)close(host->dev_fd);
+	if (host->dev.fd >= 0)
+		(void)close(host->dev.fd);
 	if (host->filter_fd >= 0)
 		(void)close(host->filter_fd);
 	if (host->init_fd >= 0)

@@ -6,6 +6,7 @@
 
 #include "sandbox/host_cgroup.h"
 #include "sandbox/host_image.h"
+#include "sandbox/host_mounts.h"
 #include "sandbox/host_network.h"
 #include "sandbox/host_users.h"
 
@@ -20,8 +21,8 @@ struct sandbox_host {
 	struct host_network *network;
 	struct host_image image;
 	struct host_image *shifted[USER_SLOTS]; /* where id-mapped mounts do not work */
-	bool shift_known, shift_by_owner;
-	int dev_fd;
+	bool shift_by_owner;
+	struct host_dev dev;
 	int filter_fd;
 	int init_fd;
 	uint64_t scratch; /* bytes a step may write when nothing is said */

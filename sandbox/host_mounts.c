@@ -51,7 +51,7 @@ static int dev_fill(int fd)
 	return 0;
 }
 
-int host_dev_new(struct error *error)
+static int dev_new(struct error *error)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 	cleanup_close int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
@@ -74,15 +74,22 @@ int host_dev_new(struct error *error)
 	return TAKE_FD(fd);
 }
 
-int host_dev_clone(int dev_fd, struct error *error)
+int host_dev_clone(struct host_dev *dev, struct error *error)
 {
-	int fd = open_tree(dev_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	int fd;
 
+	if (dev->n_given++ == 0)
+		return dev_new(error);
+	if (dev->fd < 0)
+		dev->fd = dev_new(error);
+	if (dev->fd < 0)
+		return dev->fd;
+	fd = open_tree(dev->fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	if (errno != EINVAL)
 		return error_errno(error, errno, "cannot copy /dev");
-	return host_dev_new(error);
+	return dev_new(error);
 }
 
 /* ---- what the host shows ---- */

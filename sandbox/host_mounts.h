@@ -12,16 +12,26 @@
 #include "sandbox/host_users.h"
 #include "sandbox/plan.h"
 
-/** host_dev_new() - a detached, read-only /dev. Return: mount descriptor or -errno. */
-int host_dev_new(struct error *error);
+/**
+ * struct host_dev - the read-only /dev that every step gets a copy of
+ *
+ * Made when the second one is needed: who builds a single sandbox hands the
+ * first one over as it is.
+ */
+struct host_dev {
+	int fd;
+	unsigned n_given;
+};
+#define HOST_DEV_NULL ((struct host_dev){.fd = -1})
 
 /**
- * host_dev_clone() - one for a step
- * @dev_fd: from host_dev_new()
+ * host_dev_clone() - a detached, read-only /dev for one step
  *
- * Kernels before 6.15 cannot copy a detached mount: there a new one is made.
+ * Kernels before 6.15 cannot copy a detached mount: there each is made anew.
+ *
+ * Return: mount descriptor or -errno.
  */
-int host_dev_clone(int dev_fd, struct error *error);
+int host_dev_clone(struct host_dev *dev, struct error *error);
 
 /** host_mount_clone() - what a LAYER or BIND operation needs. Return: mount descriptor, -errno. */
 int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct error *error);

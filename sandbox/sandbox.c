@@ -93,7 +93,7 @@ static void op_fds_close(struct builder *builder)
 }
 
 /* Detached mounts for every operation that shows something of the host. */
-static int mounts_prepare(struct builder *builder, struct error *error)
+static int mounts_prepare(struct builder *builder, size_t *ret_failed, struct error *error)
 {
 	struct plan *plan = builder->plan;
 
@@ -110,10 +110,12 @@ static int mounts_prepare(struct builder *builder, struct error *error)
 
 		if (!verb_needs_mount(op->verb))
 			continue;
-		fd = op->verb == PLAN_DEVICES ? host_dev_clone(builder->host->dev_fd, error)
+		fd = op->verb == PLAN_DEVICES ? host_dev_clone(&builder->host->dev, error)
 					      : host_mount_clone(op, builder->private->slot, error);
-		if (fd < 0)
+		if (fd < 0) {
+			*ret_failed = i;
 			return fd;
+		}
 		builder->op_fds[i] = fd;
 	}
 	return 0;
@@ -123,33 +125,34 @@ static int mounts_prepare(struct builder *builder, struct error *error)
  * The template of image "host" may lie on a file system without id-mapped
  * mounts (tmpfs before Linux 6.3): then each slot gets one that is its own.
  */
+static bool shift_otherwise(struct builder *builder, size_t failed_op, int r)
+{
+	const struct plan_op *op = &builder->plan->ops[failed_op];
+
+	if (r != -EINVAL || builder->host->shift_by_owner || !(op->flags & PLAN_IDMAP_STEP) ||
+	    strcmp(builder->request->image, "host") != 0)
+		return false;
+	op_fds_close(builder);
+	builder->plan = plan_free(builder->plan);
+	builder->host->shift_by_owner = true;
+	return true;
+}
+
 static int plan_and_mounts(struct builder *builder, struct error *error)
 {
-	bool host_image = builder->request->image && strcmp(builder->request->image, "host") == 0;
-
 	for (;;) {
-		struct sandbox_host *host = builder->host;
+		size_t failed_op = 0;
 		int r = facts_gather(builder, error);
 
 		if (r == 0)
 			r = plan_new(&builder->plan, builder->request, &builder->facts, error);
 		if (r < 0)
 			return r;
-		if (host_image && !host->shift_known) {
-			struct plan_op probe = {.verb = PLAN_LAYER,
-						.source = builder->facts.root,
-						.flags = PLAN_IDMAP_STEP | PLAN_HOST_OWNED};
-			cleanup_close int fd =
-				host_mount_clone(&probe, builder->private->slot, NULL);
-
-			host->shift_known = true;
-			if (fd == -EINVAL) {
-				host->shift_by_owner = true;
-				builder->plan = plan_free(builder->plan);
-				continue;
-			}
-		}
-		return mounts_prepare(builder, error);
+		r = mounts_prepare(builder, &failed_op, error);
+		if (r == 0 || !shift_otherwise(builder, failed_op, r))
+			return r;
+		if (error)
+			*error = ERROR_INIT;
 	}
 }
 
