@@ -201,7 +201,7 @@ for _ in 1 2 3; do
     (for i in {1..20}; do cacher put "k$i" hello || touch failed; done) &
     PUT=$!
     sleep 0.1
-    kill -9 "$(cat "$SERVE/pid")"
+    kill -9 "$(cat "$SERVE/pid")" 2>/dev/null # it may have just gone
     wait $PUT
 done
 check_not "puts over three more deaths all succeed" test -e failed
@@ -214,7 +214,6 @@ wait_for 5 test "$(blobs)" = 0
 check_equal "and no content is left" 0 "$(blobs)"
 
 # ---- the end of a step ----
-(cacher put never - </dev/null; sleep 0.1)
 check_equal "close the socket of a step" ok "$(ask "$SERVE" close "$SERVE/b")"
 check_status "it is not served any more" 5 env CACHER_PATIENCE_SEC=1 CACHER_SOCKET="$SERVE/b" "$BIN/cacher" ls
 check "the others are" cacher ls
