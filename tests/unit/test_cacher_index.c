@@ -51,18 +51,18 @@ static void test_index_refuses(void **state)
 {
 #define LOUD_DIGEST "00112233445566778899AABBccddeeff00112233445566778899aabbccddeeff"
 #define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
-	static const char *const bad[] = {"",
-					  "2 file " DIGEST " 1 644 1 1 1\n",
-					  "1 none " DIGEST " 1 644 1 1 1\n",
-					  "1 fifo " DIGEST " 1 644 1 1 1\n",
-					  "1 file " DIGEST " -1 644 1 1 1\n",
-					  "1 file " DIGEST " 01 644 1 1 1\n",
-					  "1 file " DIGEST " 99999999999999999999 644 1 1 1\n",
-					  "1 file " DIGEST " 1 644 1 1 1",
-					  "1 file " DIGEST " 1 644 1 1 1\n1",
-					  "1 file " DIGEST "  1 644 1 1 1\n",
-					  "1 file " LOUD_DIGEST " 1 644 1 1 1
-					  ",
+	static const char *const bad[] = {
+		"",
+		"2 file " DIGEST " 1 644 1 1 1\n",
+		"1 none " DIGEST " 1 644 1 1 1\n",
+		"1 fifo " DIGEST " 1 644 1 1 1\n",
+		"1 file " DIGEST " -1 644 1 1 1\n",
+		"1 file " DIGEST " 01 644 1 1 1\n",
+		"1 file " DIGEST " 99999999999999999999 644 1 1 1\n",
+		"1 file " DIGEST " 1 644 1 1 1",
+		"1 file " DIGEST " 1 644 1 1 1\n1",
+		"1 file " DIGEST "  1 644 1 1 1\n",
+		"1 file " LOUD_DIGEST " 1 644 1 1 1\n",
 	};
 	struct store_entry entry;
 
