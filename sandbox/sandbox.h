@@ -117,6 +117,10 @@ int sandbox_kill(struct sandbox *sandbox);
 /**
  * sandbox_finish() - collect the outcome and remove everything of it
  *
+ * Return: 0, also when the command could not be executed (SANDBOX_EXEC_FAILED;
+ * @error then says what and why); -errno with @error when the inner part of the
+ * sandbox could not be built, so the command never started.
+ *
  * Kills what still runs. Does not block for longer than the kernel needs to
  * reap; slow teardown (network namespaces) goes on in the background.
  */

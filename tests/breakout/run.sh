@@ -40,6 +40,7 @@ for fact in "${FACTS[@]}"; do ENV+=(--env "$fact"); done
 
 # A descriptor of something secret is open in whoever starts the sandbox.
 exec 77</etc/shadow
+ulimit -Sc "$(ulimit -Hc)" # cores are as large as they may be where it starts
 sandbox --bind "$TEST_TMP/tools:/mnt/tools:ro" --bind "$TEST_TMP/secret:/mnt/secret:ro" "${ENV[@]}" \
     -- /mnt/tools/probe >"$TEST_TMP/inside" 2>"$TEST_TMP/inside.err"
 check_equal "the probe ran to its end" 0 $?
@@ -85,7 +86,7 @@ check "the init is somebody else again" test \
 sandbox -- sh -c 'cat /proc/self/uid_map' >"$TEST_TMP/second"
 check_not "two at once have different ids" grep -q " $(awk '{print $2}' "/proc/$(pgrep -f "^sleep $MARK\$")/uid_map") " "$TEST_TMP/second"
 kill -KILL $STARTED
-wait $STARTED 2>/dev/null || true
+{ wait $STARTED || true; } 2>/dev/null
 check "no-die: gone when whoever started it is killed" wait_for 2 sh -c "! pgrep -f '^sleep $MARK\$'"
 
 # ---- fs-host-write ----

@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbook-sandbox as its manual page promises it.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
+sandbox() { "${SANDBOX[@]}" "$@"; }
+
+# ---- exit status ----
+check_status "success" 0 sandbox -- true
+check_status "the command's own" 42 sandbox -- sh -c 'exit 42'
+check_status "ended by a signal" 134 sandbox -- sh -c 'kill -ABRT $$'
+check_status "not found" 127 sandbox -- no-such-command
+check_status "not found, by path" 127 sandbox -- /no/such/command
+check_status "not executable" 126 sandbox -- /etc/passwd
+check_status "a directory" 126 sandbox -- /etc
+check_status "no such working directory" 125 sandbox --workdir /no/such -- true
+check_status "no such image" 2 sandbox --image /no/such -- true
+check_status "an image that is a file" 125 sandbox --image /etc/passwd -- true
+check_status "unknown option" 2 sandbox --no-such-option -- true
+check_status "no command" 2 sandbox
+check_status "help" 0 sandbox --help
+check_status "version" 0 sandbox --version
+check_match "isolated is not there yet, and says so" 'not supported by this version' \
+    "$(sandbox --network isolated -- true 2>&1)"
+for option in "--network wide" "--memory lots" "--pids 0" "--pids -1" "--cpus x" "--timeout soon" \
+    "--bind /etc" "--bind /no/such:/x" "--bind /etc:/x:maybe" "--env =x" "--env novalue" "--env 1A=x"; do
+    # shellcheck disable=SC2086  # two words
+    output=$(sandbox $option -- true 2>&1)
+    check_equal "bad value: $option" 2 $?
+    check_match "its message names the option: $option" "option ${option%% *}" "$output"
+done
+
+# ---- input and output ----
+check_equal "standard input passes through" "through" "$(echo through | sandbox -- cat)"
+check_equal "output and error are kept apart" "out" "$(sandbox -- sh -c 'echo out; echo err >&2' 2>/dev/null)"
+check_equal "arguments arrive as they are" "[a b][][*]" "$(sandbox -- sh -c 'printf "[%s]" "$@"' sh 'a b' '' '*')"
+check_equal "a large output arrives whole" 10000000 "$(sandbox -- head -c 10000000 /dev/zero | wc -c)"
+check_equal "/dev/stdout can be opened when it is a pipe" "x" "$(sandbox -- sh -c 'echo x >/dev/stdout' | cat)"
+check_equal "a closed reader ends it" "y" "$(sandbox -- yes | head -n 1)"
+
+# ---- workspace, binds, environment ----
+mkdir -p "$TEST_TMP/work/sub/deep" "$TEST_TMP/out"
+echo content >"$TEST_TMP/work/sub/file"
+chown -R 1234:1235 "$TEST_TMP/work" "$TEST_TMP/out"
+check_equal "the workspace's owner is root inside" "0:0 content" \
+    "$(sandbox --workspace "$TEST_TMP/work" -- sh -c 'stat -c %u:%g sub/file; cat sub/file' | xargs)"
+check "directories of the workspace can be renamed" sandbox --workspace "$TEST_TMP/work" -- \
+    sh -c 'mv sub other && cat other/file && rm -r other && test ! -e other'
+check_equal "and nothing of it is seen outside" content "$(cat "$TEST_TMP/work/sub/file")"
+check "a writable bind" sandbox --bind "$TEST_TMP/out:/out" -- sh -c 'echo made >/out/made'
+check_equal "what is made there belongs to its owner" "made 1234:1235" \
+    "$(cat "$TEST_TMP/out/made") $(stat -c %u:%g "$TEST_TMP/out/made")"
+check_equal "a bind of a file, below directories that are made" made \
+    "$(sandbox --bind "$TEST_TMP/out/made:/new/path/file:ro" -- cat /new/path/file)"
+check_equal "the environment" "one two" \
+    "$(sandbox --env ONE=one --env "TWO=two" -- sh -c 'echo "$ONE $TWO"')"
+check_equal "a given PATH wins" /bin "$(sandbox --env PATH=/bin -- sh -c 'echo "$PATH"')"
+check_equal "the host's name" builder "$(sandbox --hostname builder -- hostname)"
+check_equal "the working directory" /tmp "$(sandbox --workdir /tmp -- pwd)"
+check "git works in a workspace" sh -c '
+    cd "$1" && chown 0:0 . && git init -q && git -c user.email=a@b -c user.name=c commit -q --allow-empty -m x &&
+    chown -R 1234:1235 . && shift && "$@" --workspace "$PWD" -- git log --oneline' sh \
+    "$TEST_TMP/work" "${SANDBOX[@]}"
+
+# ---- limits ----
+if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
+    output=$(sandbox --memory 64M -- echo ran 2>&1)
+    check_equal "a limit that cannot be applied is not ignored" 125 $?
+    check_match "and the message says what to do" 'Delegate=yes' "$output"
+    check_not "and nothing ran" grep -q ran <<<"$output"
+fi
+
+# ---- signals and time ----
+"${SANDBOX[@]}" -- sh -c 'trap "echo caught; exit 7" TERM; echo ready; while :; do sleep 0.05; done' >"$TEST_TMP/signal" &
+STARTED=$!
+wait_for 5 grep -q ready "$TEST_TMP/signal"
+kill -TERM $STARTED
+wait $STARTED
+check_equal "SIGTERM is passed on" "7 caught" "$? $(tail -n 1 "$TEST_TMP/signal")"
+check_status "timeout" 124 sandbox --timeout 1s -- sleep 100
+check_status "in time" 0 sandbox --timeout 10s -- true
+
+# ---- the plan ----
+check_match "explain prints the plan" '^step +root +/$' "$(sandbox --explain -- true)"
+check "explain needs no privilege" setpriv --reuid 65534 --clear-groups "$BIN/runbook-sandbox" --explain -- true
+check_match "others are told to use root" 'use sudo' \
+    "$(setpriv --reuid 65534 --clear-groups "$BIN/runbook-sandbox" --root "$TEST_TMP/x" -- true 2>&1)"
+
+finish
