@@ -67,7 +67,7 @@ LIBS_runbookd          := -linih -lnl-route-3 -lnl-3 -luring -lseccomp
 SRCS_runbook-webhook   := $(call lib,webhook) $(COMMON)
 LIBS_runbook-webhook   := -lmicrohttpd -ljansson -lsodium -lseccomp
 SRCS_runbook-scheduler := $(call lib,scheduler) $(RUNBOOK) $(COMMON)
-LIBS_runbook-scheduler := -lsqlite3 -lyaml -ljansson -lsodium -lseccomp
+LIBS_runbook-scheduler := -lsqlite3 -lyaml -lsodium -lseccomp
 SRCS_runbook-fetcher   := $(call lib,fetcher) $(COMMON)
 LIBS_runbook-fetcher   := -lgit2 -larchive -lseccomp
 SRCS_runbook-cacher    := $(filter-out cacher/client_%.c,$(call lib,cacher)) $(COMMON)
@@ -82,7 +82,6 @@ LIBS_runbook-sandbox   := -lnl-route-3 -lnl-3 -lseccomp
 # static programs are linked without common/ objects that need libraries
 SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/error.c common/step_payload_parse.c
 SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
-LIBS_cacher            := -larchive -lacl
 
 PKG_CFLAGS := $(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
 BASE_CPPFLAGS += $(PKG_CFLAGS)
@@ -128,6 +127,9 @@ $(OBJ)/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# the page is embedded by the assembler, which writes no dependencies
+$(OBJ)/api/page.o: $(wildcard ui/*)
+
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- unit tests: tests/unit/test_<folder>_<what>.c -------------------------
@@ -152,7 +154,7 @@ unit_libs_runbook   := -lyaml -lseccomp
 unit_libs_sandbox   := $(LIBS_runbook-sandbox)
 unit_libs_daemon    := $(LIBS_runbookd)
 unit_libs_webhook   := $(LIBS_runbook-webhook)
-unit_libs_scheduler := $(LIBS_runbook-scheduler)
+unit_libs_scheduler := $(LIBS_runbook-scheduler) -ljansson
 unit_libs_fetcher   := $(LIBS_runbook-fetcher)
 unit_libs_cacher    := $(LIBS_runbook-cacher)
 unit_libs_api       := $(LIBS_runbook-api)

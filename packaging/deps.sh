@@ -10,8 +10,8 @@ set -eu
 BUILD_PACKAGES="
     gcc make pkg-config git ca-certificates
     libmicrohttpd-dev libsqlite3-dev libsodium-dev libjansson-dev libarchive-dev
-    libacl1-dev libgit2-dev libssh2-1-dev libcurl4-openssl-dev libinih-dev libyaml-dev
-    libnl-3-dev libnl-route-3-dev liburing-dev libseccomp-dev libcap-dev
+    libgit2-dev libcurl4-openssl-dev libinih-dev libyaml-dev
+    libnl-3-dev libnl-route-3-dev liburing-dev libseccomp-dev
     libcmocka-dev nftables iproute2 scdoc"
 
 CHECK_PACKAGES="

@@ -521,7 +521,8 @@ static void reports_what_cannot_be_built(void **state)
 	order = (struct order){ORDER(4)};
 	order.project = "unknown";
 	send_order(&order);
-	assert_non_null(strstr(expect_exited().reason, "names no commit")); /* an upload has its tree */
+	assert_non_null(
+		strstr(expect_exited().reason, "names no commit")); /* an upload has its tree */
 }
 
 static void times_out(void **state)
