@@ -51,6 +51,7 @@ struct host_network {
 	char dns[DNS_MAX][64];
 	size_t n_dns;
 	bool dns_known, dns_given;
+	struct timespec dns_time; /* of the newest file they came from */
 	char resolv[1024];
 	char uplinks[UPLINKS_MAX][64];
 	size_t n_uplinks;
@@ -158,6 +159,9 @@ static void record_close(struct host_network *network)
 
 /* ---- resolvers ---- */
 
+/* systemd-resolved's real ones first: /etc/resolv.conf then names its loopback address */
+static const char *const dns_files[] = {"/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"};
+
 /* Reachable from a step: not the host's loopback, where systemd-resolved listens. */
 static void dns_add(struct host_network *network, const char *text)
 {
@@ -184,26 +188,48 @@ static void dns_read(struct host_network *network, const char *path)
 	}
 }
 
+/* The host's resolvers change while a daemon runs (DHCP): look again when their files did. */
+static bool dns_changed(struct host_network *network)
+{
+	struct timespec newest = {0};
+	struct stat st;
+
+	if (network->dns_given)
+		return !network->dns_known;
+	for (size_t i = 0; i < ARRAY_SIZE(dns_files); i++) {
+		if (stat(dns_files[i], &st) == 0 &&
+		    (st.st_mtim.tv_sec > newest.tv_sec ||
+		     (st.st_mtim.tv_sec == newest.tv_sec && st.st_mtim.tv_nsec > newest.tv_nsec)))
+			newest = st.st_mtim;
+	}
+	if (network->dns_known && newest.tv_sec == network->dns_time.tv_sec &&
+	    newest.tv_nsec == network->dns_time.tv_nsec)
+		return false;
+	network->dns_time = newest;
+	return true;
+}
+
+static int table_add_dns(struct host_network *network, struct error *error);
+
 const char *host_network_resolv(struct host_network *network, struct error *error)
 {
 	size_t used = 0;
 
-	if (!network->dns_known) {
-		if (!network->dns_given) {
-			dns_read(network, "/run/systemd/resolve/resolv.conf");
-			if (network->n_dns == 0)
-				dns_read(network, "/etc/resolv.conf");
-		}
-		network->dns_known = true;
-		if (network->n_dns == 0)
-			(void)snprintf(
-				network->resolv, sizeof(network->resolv),
-				"# the host has no resolver that can be reached from here\n");
-		for (size_t i = 0; i < network->n_dns; i++)
-			used += (size_t)snprintf(network->resolv + used,
-						 sizeof(network->resolv) - used, "nameserver %s\n",
-						 network->dns[i]);
-	}
+	if (!dns_changed(network))
+		return network->resolv;
+	if (!network->dns_given)
+		network->n_dns = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(dns_files) && network->n_dns == 0; i++)
+		dns_read(network, dns_files[i]);
+	network->dns_known = true;
+	if (network->n_dns == 0)
+		(void)snprintf(network->resolv, sizeof(network->resolv),
+			       "# the host has no resolver that can be reached from here\n");
+	for (size_t i = 0; i < network->n_dns; i++)
+		used += (size_t)snprintf(network->resolv + used, sizeof(network->resolv) - used,
+					 "nameserver %s\n", network->dns[i]);
+	if (network->ready && table_add_dns(network, error) < 0)
+		return NULL;
 	return network->resolv;
 }
 
@@ -304,7 +330,6 @@ static int subnet_choose(struct host_network *network, struct error *error)
 
 static struct nft_facts nft_facts_of(struct host_network *network)
 {
-	(void)host_network_resolv(network, NULL);
 	return (struct nft_facts){.subnet = network->subnet,
 				  .dns = (const char(*)[64])network->dns,
 				  .n_dns = network->n_dns,
@@ -356,19 +381,23 @@ static int setup_first(struct host_network *network, struct error *error)
 	return r;
 }
 
-static int setup_next(struct host_network *network, struct error *error)
+static int table_add_dns(struct host_network *network, struct error *error)
 {
 	cleanup_free char *text = NULL;
-	struct nft_facts facts;
+	struct nft_facts facts = nft_facts_of(network);
 
-	record_read(network);
-	facts = nft_facts_of(network);
 	if (facts.n_dns == 0)
 		return 0;
 	text = nft_dns_text(&facts);
 	if (!text)
 		return error_errno(error, ENOMEM, "cannot write the table");
 	return nft_run(text, error);
+}
+
+static int setup_next(struct host_network *network, struct error *error)
+{
+	record_read(network);
+	return table_add_dns(network, error);
 }
 
 static int setup(struct host_network *network, struct error *error)
@@ -378,6 +407,8 @@ static int setup(struct host_network *network, struct error *error)
 
 	if (network->ready)
 		return 0;
+	if (!host_network_resolv(network, error))
+		return -EIO;
 	r = record_lock(network, true);
 	if (r < 0)
 		return error_errno(error, -r, "cannot open %s", network->record_path);

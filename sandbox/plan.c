@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define PIDS_DEFAULT 4096
-#define ID_MAX 64
+#define HOSTNAME_MAX 64 /* sethostname(2) takes no more */
 #define BINDS_MAX 256
 
 static const struct {
@@ -233,11 +233,11 @@ static void plan_end(struct plan *plan, const struct plan_facts *facts)
 
 /* ---- checking ---- */
 
-static bool name_valid(const char *name)
+static bool name_valid(const char *name, size_t max)
 {
 	size_t length = name ? strlen(name) : 0;
 
-	return length > 0 && length <= ID_MAX && name[0] != '.' && name[0] != '-' &&
+	return length > 0 && length <= max && name[0] != '.' && name[0] != '-' &&
 	       strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
 		       length;
 }
@@ -288,13 +288,14 @@ static int check_bind(const struct sandbox_bind *bind, struct error *error)
 
 static int check_request(const struct sandbox_request *request, struct error *error)
 {
-	if (!name_valid(request->id))
+	if (!name_valid(request->id, SANDBOX_ID_MAX))
 		return error_set(error, EINVAL,
-				 "id: letters, digits and ._- only, at most %d bytes", ID_MAX);
-	if (request->hostname && !name_valid(request->hostname))
+				 "id: letters, digits and ._- only, at most %d bytes",
+				 SANDBOX_ID_MAX);
+	if (!name_valid(request->hostname ? request->hostname : request->id, HOSTNAME_MAX))
 		return error_set(error, EINVAL,
 				 "hostname: letters, digits and ._- only, at most %d bytes",
-				 ID_MAX);
+				 HOSTNAME_MAX);
 	if (!request->image || (strcmp(request->image, "host") != 0 && !path_valid(request->image)))
 		return error_set(error, EINVAL,
 				 "image \"%s\": must be \"host\" or an absolute directory",

@@ -8,6 +8,7 @@
 #include "sandbox/status.h"
 #include "sandbox/step_attach.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -24,7 +25,7 @@ struct sandbox_private {
 	struct sandbox_host *host;
 	struct user_slot *slot;
 	int group_fd; /* -1: no cgroup */
-	char id[80];
+	char id[SANDBOX_ID_MAX + 1];
 	struct host_network_step network;
 };
 
@@ -97,8 +98,7 @@ static int mounts_prepare(struct builder *builder, size_t *ret_failed, struct er
 {
 	struct plan *plan = builder->plan;
 
-	if (!plan)
-		return error_set(error, EINVAL, "no plan");
+	assert(plan);
 	builder->op_fds = malloc(plan->n_ops * sizeof(int));
 	if (!builder->op_fds)
 		return error_errno(error, ENOMEM, "cannot prepare the mounts");
@@ -127,8 +127,10 @@ static int mounts_prepare(struct builder *builder, size_t *ret_failed, struct er
  */
 static bool shift_otherwise(struct builder *builder, size_t failed_op, int r)
 {
-	const struct plan_op *op = &builder->plan->ops[failed_op];
+	const struct plan_op *op;
 
+	assert(builder->plan);
+	op = &builder->plan->ops[failed_op];
 	if (r != -EINVAL || builder->host->shift_by_owner || !(op->flags & PLAN_IDMAP_STEP) ||
 	    strcmp(builder->request->image, "host") != 0)
 		return false;
@@ -161,6 +163,7 @@ static int group_prepare(struct builder *builder, struct error *error)
 	struct sandbox_private *private = builder->private;
 	const struct plan *plan = builder->plan;
 
+	assert(plan);
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
 		int r = 0;
@@ -296,8 +299,8 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 	builder.private->host = host;
 	builder.private->group_fd = -1;
 	builder.private->network.netns_fd = -1;
-	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%.64s",
-		       request->id ? request->id : "");
+	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%s",
+		       request->id ? request->id : ""); /* the plan refuses longer ones */
 	r = build(&builder, &sandbox, error);
 	if (builder.plan)
 		op_fds_close(&builder);

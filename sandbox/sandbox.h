@@ -59,8 +59,10 @@ struct sandbox_bind {
 	gid_t owner_gid;
 };
 
+#define SANDBOX_ID_MAX 200 /* a cgroup is a directory: its name has at most 255 bytes */
+
 struct sandbox_request {
-	const char *id;	       /* unique while it runs: cgroup and scratch name, [A-Za-z0-9._-] */
+	const char *id;	       /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
 	const char *image;     /* "host" or an absolute directory */
 	const char *hostname;  /* NULL: id */
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
