@@ -155,13 +155,12 @@ static void plan_root(struct plan *plan, const struct sandbox_request *request,
 	struct plan_op *op = add(plan, PLAN_LAYER, facts->root, "lower");
 
 	op->flags = facts->root_shifted ? 0 : PLAN_IDMAP_STEP;
-	op->flags |= PLAN_HOST_OWNED;
 	add(plan, PLAN_ROOT, NULL, "/");
 	if (strcmp(request->image, "host") != 0)
 		return;
 	for (size_t i = 0; i < facts->n_binds; i++) {
 		op = add(plan, PLAN_BIND, facts->binds[i].path, facts->binds[i].path);
-		op->flags = PLAN_RECURSIVE | PLAN_HOST_OWNED;
+		op->flags = PLAN_RECURSIVE;
 	}
 }
 
@@ -202,8 +201,7 @@ static void plan_binds(struct plan *plan, const struct sandbox_request *request,
 		       const struct plan_facts *facts)
 {
 	if (facts->cacher)
-		add(plan, PLAN_BIND, facts->cacher, "/run/runbookd/bin/cacher")->flags =
-			PLAN_HOST_OWNED;
+		(void)add(plan, PLAN_BIND, facts->cacher, "/run/runbookd/bin/cacher");
 	for (size_t i = 0; i < request->n_binds; i++) {
 		const struct sandbox_bind *bind = &request->binds[i];
 		struct plan_op *op = add(plan, PLAN_BIND, bind->source, bind->target);
@@ -215,7 +213,7 @@ static void plan_binds(struct plan *plan, const struct sandbox_request *request,
 			op->owner_uid = bind->owner_uid;
 			op->owner_gid = bind->owner_gid;
 		} else {
-			op->flags |= PLAN_RECURSIVE | PLAN_HOST_OWNED;
+			op->flags |= PLAN_RECURSIVE;
 		}
 	}
 }

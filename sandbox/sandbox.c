@@ -317,7 +317,6 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 	}
 	sandbox.status_fd = builder.status_fds[0];
 	sandbox.private = builder.private;
-	host->n_running++;
 	*ret_sandbox = sandbox;
 	return 0;
 }
@@ -388,7 +387,6 @@ int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 	r = outcome_fill(&outcome, &status, known, error);
 	(void)close(sandbox->pidfd);
 	(void)close(sandbox->status_fd);
-	private->host->n_running--;
 	private_free(private);
 	*sandbox = (struct sandbox){.pid = -1, .pidfd = -1, .status_fd = -1};
 	if (ret_outcome)

@@ -173,6 +173,26 @@ static void test_refused(void **state)
 	}
 }
 
+/* Ids hold project, run, step and attempt: none of it may be cut, two steps would be one. */
+static void test_long_id(void **state)
+{
+	struct sandbox_request request = request_plain();
+	struct error error = ERROR_INIT;
+	char id[SANDBOX_ID_MAX + 2];
+	struct plan *plan = NULL;
+	cleanup_free char *text = NULL;
+
+	memset(id, 'a', sizeof(id));
+	id[SANDBOX_ID_MAX] = '\0';
+	request.id = id;
+	request.hostname = "p-1";
+	text = plan_text(&request, &facts_full);
+	assert_non_null(strstr(text, id));
+	id[SANDBOX_ID_MAX] = 'a';
+	id[SANDBOX_ID_MAX + 1] = '\0';
+	assert_int_equal(plan_new(&plan, &request, &facts_full, &error), -EINVAL);
+}
+
 /* Order is part of the isolation: what must come before what. */
 static void test_order(void **state)
 {
@@ -213,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_everything),
 		cmocka_unit_test(test_image_without_cgroup),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_long_id),
 		cmocka_unit_test(test_order),
 	};
 
