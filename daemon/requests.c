@@ -101,7 +101,7 @@ static int step_start(struct channel *channel, struct message *message)
 	order.attempt = message_get_u64(message);
 	copy(order.name, sizeof(order.name), message_get_string(message, STEP_NAME_MAX));
 	copy(order.commit, sizeof(order.commit), message_get_string(message, COMMIT_HEX_MAX));
-	copy(order.image, sizeof(order.image), message_get_string(message, PROJECT_NAME_MAX));
+	copy(order.image, sizeof(order.image), message_get_string(message, IMAGE_NAME_MAX));
 	network = message_get_u64(message);
 	order.network = network < STEP_NETWORK_NUM ? (enum step_network)network : STEP_NETWORK_NUM;
 	order.memory = message_get_u64(message);

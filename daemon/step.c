@@ -457,14 +457,17 @@ int steps_start(struct step_table *table, const struct step_order *order, const 
 	if (table->n_running + table->n_ended >= STEPS_RECORDS_MAX)
 		r = -ENOBUFS; /* a scheduler that acknowledges nothing is broken */
 	else
-		r = order_set_add(&table->known, order->order);
+		r = order_set_has(&table->known, order->order) ? -EEXIST : 0;
 	step = r == 0 ? calloc(1, sizeof(*step)) : NULL;
-	if (!step) {
+	if (r == 0)
+		r = step ? order_set_add(&table->known, order->order) : -ENOMEM;
+	if (r < 0) {
+		free(step);
 		if (order->payload_fd >= 0)
 			(void)close(order->payload_fd);
 		if (r == -EEXIST)
 			return 0; /* re-sent after a new channel: it is on its way or ended */
-		return r == 0 ? -ENOMEM : r;
+		return r;
 	}
 	step->table = table;
 	step->order = *order;

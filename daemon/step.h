@@ -50,7 +50,7 @@ struct step_order {
 	char slug[STEP_SLUG_MAX + 1];
 	char name[STEP_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1]; /* may be "" for a workspace */
-	char image[PROJECT_NAME_MAX + 1];
+	char image[IMAGE_NAME_MAX + 1];
 	enum step_network network;
 	uint64_t memory, pids, cpu_milli, disk;
 	uint64_t timeout_msec, grace_msec;

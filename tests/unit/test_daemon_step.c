@@ -463,12 +463,13 @@ static void refuses_what_no_scheduler_sends(void **state)
 	int not_sealed = memfd_create("x", MFD_CLOEXEC);
 	int directory = open("/", O_PATH | O_CLOEXEC);
 	struct order bad[] = {
-		{ORDER(1)}, {ORDER(2)}, {ORDER(3)}, {ORDER(4)}, {ORDER(5)},
-		{ORDER(6)}, {ORDER(7)}, {ORDER(8)}, {ORDER(9)}, {ORDER(10)},
+		{ORDER(1)}, {ORDER(2)}, {ORDER(3)}, {ORDER(4)},	 {ORDER(5)},  {ORDER(6)},
+		{ORDER(7)}, {ORDER(8)}, {ORDER(9)}, {ORDER(10)}, {ORDER(11)},
 	};
+	char longest[IMAGE_NAME_MAX + 1];
 	const char *reasons[] = {
-		"project name", "slug",	   "commit",  "image name", "network",
-		"payload",	"payload", "timeout", "step name",  "image name",
+		"project name", "slug",	   "commit",	"image name", "network",    "payload",
+		"payload",	"timeout", "step name", "image name", "image name",
 	};
 
 	bad[0].project = "../etc";
@@ -481,6 +482,10 @@ static void refuses_what_no_scheduler_sends(void **state)
 	bad[7].timeout_msec = UINT64_MAX;
 	bad[8].name = "a\nb";
 	bad[9].image = "../trees";
+	/* a runbook may say it: refusing the message would end the scheduler again and again */
+	memset(longest, 'x', sizeof(longest) - 1);
+	longest[sizeof(longest) - 1] = '\0';
+	bad[10].image = longest;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct exited exited;
 
