@@ -166,7 +166,9 @@ static int isolate(const struct paths *paths, struct service_setup *setup, struc
 		"fchmod", "fchmodat", "getcwd", "statfs", "fadvise64", "umask", "copy_file_range",
 		"socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "seccomp", "capset",
 		"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", NULL};
-	static char repos[PATH_MAX], trees[PATH_MAX], exe[PATH_MAX];
+	/* not by its path: a checkout may lie in a home that only root can enter */
+	static const char exe[] = "/proc/self/exe";
+	static char repos[PATH_MAX], trees[PATH_MAX];
 	const struct isolation_path allowed[] = {
 		{.path = "/"},
 		{.path = repos, .write = true},
@@ -175,11 +177,8 @@ static int isolate(const struct paths *paths, struct service_setup *setup, struc
 		{.path = INTERPRETER, .execute = true},
 	};
 	struct role_user user = role_user(ROLE_FETCHER);
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	int r;
 
-	if (n < 0)
-		return error_errno(error, errno, "cannot find our own program");
 	r = isolate_fds(CHANNEL_FD, error);
 	if (r == 0)
 		r = state_prepare(paths, "repos", user, repos, error);
@@ -190,7 +189,7 @@ static int isolate(const struct paths *paths, struct service_setup *setup, struc
 	setup->exe_fd = open(exe, O_PATH | O_CLOEXEC);
 	setup->trees_fd = open(trees, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (setup->exe_fd < 0 || setup->trees_fd < 0)
-		return error_errno(error, errno, "cannot open %s", trees);
+		return error_errno(error, errno, "cannot open %s or our own program", trees);
 	r = isolate_user(user, error);
 	if (r == 0)
 		r = isolate_filesystem(allowed, ARRAY_SIZE(allowed), error);
