@@ -26,7 +26,6 @@ struct sandbox_host {
 	int filter_fd;
 	int init_fd;
 	uint64_t scratch; /* bytes a step may write when nothing is said */
-	size_t n_running;
 };
 
 /** host_image_of() - the template to use for a step in @slot */

@@ -87,7 +87,6 @@ enum plan_flags {
 	PLAN_IDMAP_STEP = 1 << 2,  /* 0-65535 on disk are 0-65535 inside */
 	PLAN_IDMAP_OWNER = 1 << 3, /* one owner on disk is uid 0 inside */
 	PLAN_RECURSIVE = 1 << 4,   /* with what is mounted beneath */
-	PLAN_HOST_OWNED = 1 << 5,  /* may belong to anybody on the host */
 };
 
 /**
@@ -111,7 +110,6 @@ struct plan {
 	size_t n_allocated;
 	char hosts[512];
 	char hostname[80];
-	char rlimit_nofile[32];
 };
 
 /**
