@@ -38,6 +38,28 @@ static int passport(const char *directory, struct error *error)
 	return r;
 }
 
+/*
+ * When runbookd was killed, our predecessor may be committing its last turn
+ * still. Who loaded the store before that would not know of what it
+ * acknowledged: wait. The lock is held until the process ends, so its
+ * descriptor is nobody's to close.
+ */
+static int lock_wait(const char *directory, struct error *error)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[PATH_MAX + 32];
+	int fd, r;
+
+	(void)snprintf(path, sizeof(path), "%s/lock", directory);
+	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_errno(error, errno, "cannot open %s", path);
+	do
+		r = fcntl(fd, F_OFD_SETLKW, &lock);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? error_errno(error, errno, "cannot lock %s", path) : 0;
+}
+
 static int usage_error(const char *sentence)
 {
 	(void)fprintf(stderr, "runbook-scheduler: %s; see --help\n", sentence);
@@ -105,6 +127,8 @@ int main(int argc, char **argv)
 	(void)snprintf(file, sizeof(file), "%s/runbookd.db", directory);
 	(void)umask(0077);
 	r = passport(directory, &error);
+	if (r == 0)
+		r = lock_wait(directory, &error);
 	if (r == 0)
 		r = store_open(file, &store, &error);
 	if (r < 0) {

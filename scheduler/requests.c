@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,7 +95,8 @@ static int handle_config_project(struct channel *channel, struct message *messag
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	const char *name = message_get_string(message, PROJECT_NAME_MAX);
-	const char *repository = message_get_string(message, URL_MAX);
+	/* or the path of a workspace */
+	const char *repository = message_get_string(message, PATH_MAX);
 	uint64_t max_running = message_get_u64(message);
 	uint64_t weight = message_get_u64(message);
 	uint64_t workspace = message_get_u64(message);
@@ -296,7 +298,9 @@ static int handle_trigger(struct channel *channel, struct message *message)
 		if (reply) {
 			message_put_u64(reply, answer.run);
 			message_put_u64(reply, answer.status == 200);
-			if (run_url(url, sizeof(url), scheduler->config.url, answer.run))
+			/* the address alone may be as long as the receiver takes */
+			if (run_url(url, sizeof(url), scheduler->config.url, answer.run) &&
+			    strlen(url) <= URL_MAX)
 				message_put_string(reply, url);
 		}
 	} else {
