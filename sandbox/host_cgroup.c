@@ -95,7 +95,18 @@ static int open_hierarchy(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static int own_group_path(char *path, size_t size)
+/* Who sits in the leaf that move_to_leaf() makes, or was started there, means the group above. */
+static void leave_leaf(char *path, const char *name)
+{
+	char leaf[80];
+	size_t length = strlen(path);
+	size_t tail = (size_t)snprintf(leaf, sizeof(leaf), "/%s.self", name);
+
+	if (length >= tail && strcmp(path + length - tail, leaf) == 0)
+		path[length - tail] = '\0';
+}
+
+static int own_group_path(const char *name, char *path, size_t size)
 {
 	cleanup_fclose FILE *file = fopen("/proc/self/cgroup", "re");
 	char line[4096];
@@ -104,17 +115,18 @@ static int own_group_path(char *path, size_t size)
 		if (strncmp(line, "0::/", 4) != 0)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		(void)snprintf(path, size, "%s", line[4] ? line + 4 : ".");
+		leave_leaf(line + 3, name);
+		(void)snprintf(path, size, "%s", line[3] && line[4] ? line + 4 : ".");
 		return 0;
 	}
 	return -ENOENT;
 }
 
-static int open_own_group(void)
+static int open_own_group(const char *name)
 {
 	cleanup_close int root_fd = open_hierarchy();
 	char path[4096];
-	int fd, r = own_group_path(path, sizeof(path));
+	int fd, r = own_group_path(name, path, sizeof(path));
 
 	if (root_fd < 0 || r < 0)
 		return root_fd < 0 ? root_fd : r;
@@ -124,12 +136,25 @@ static int open_own_group(void)
 
 /* ---- controllers ---- */
 
+/*
+ * Only the root (which has no type) may hold processes and hand controllers on.
+ * To try elsewhere would half succeed: cpu and pids are given, the group turns
+ * into a threaded one, and no group beneath it can hold a process any more.
+ */
+static bool may_hand_on(int fd)
+{
+	char pids[16];
+
+	return faccessat(fd, "cgroup.type", F_OK, 0) < 0 ||
+	       (read_at(fd, "cgroup.procs", pids, sizeof(pids)) == 0 && pids[0] == '\0');
+}
+
 static void enable_controllers(int fd)
 {
 	static const char *const wanted[] = {"memory", "pids", "cpu", "io"};
 	char available[512];
 
-	if (read_at(fd, "cgroup.controllers", available, sizeof(available)) < 0)
+	if (!may_hand_on(fd) || read_at(fd, "cgroup.controllers", available, sizeof(available)) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		char word[16];
@@ -163,23 +188,27 @@ static bool delegated(int fd)
 /* A group with processes cannot hand controllers on: sit in a leaf of our own group. */
 static void move_to_leaf(struct cgroup_host *host)
 {
-	char leaf[80], file[96], pids[4096] = "";
+	char leaf[80], file[96], pids[4096];
 
 	(void)snprintf(leaf, sizeof(leaf), "%s.self", host->name);
 	(void)snprintf(file, sizeof(file), "%s/cgroup.procs", leaf);
 	if (mkdirat(host->own_fd, leaf, 0755) < 0 && errno != EEXIST)
 		return;
-	(void)read_at(host->own_fd, "cgroup.procs", pids, sizeof(pids));
-	for (char *save = NULL, *pid = strtok_r(pids, "\n", &save); pid;
-	     pid = strtok_r(NULL, "\n", &save))
-		(void)write_at(host->own_fd, file, pid);
+	/* again for those that were born meanwhile */
+	for (int attempt = 0; attempt < 10 && !may_hand_on(host->own_fd); attempt++) {
+		(void)read_at(host->own_fd, "cgroup.procs", pids, sizeof(pids));
+		for (char *save = NULL, *pid = strtok_r(pids, "\n", &save); pid;
+		     pid = strtok_r(NULL, "\n", &save))
+			(void)write_at(host->own_fd, file, pid);
+	}
 }
 
 static int open_group(struct cgroup_host *host)
 {
 	int fd;
 
-	if (mkdirat(host->own_fd, host->name, 0755) < 0 && errno != EEXIST)
+	/* for root alone: whoever can open a step's group can hold its lock */
+	if (mkdirat(host->own_fd, host->name, 0700) < 0 && errno != EEXIST)
 		return -errno;
 	fd = openat(host->own_fd, host->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -204,7 +233,7 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 
 	*host = (struct cgroup_host){.own_fd = -1, .group_fd = -1};
 	(void)snprintf(host->name, sizeof(host->name), "%s", name);
-	host->own_fd = open_own_group();
+	host->own_fd = open_own_group(host->name);
 	if (host->own_fd >= 0) {
 		enable_controllers(host->own_fd);
 		if (!controllers_enabled(host->own_fd, &unused) && delegated(host->own_fd)) {
