@@ -22,6 +22,7 @@
 enum step_phase {
 	STEP_QUEUED,
 	STEP_RUNNING,
+	STEP_ENDING,
 	STEP_DRAINING,
 	STEP_ENDED,
 };
@@ -37,8 +38,9 @@ struct step {
 	int cacher_fd;
 	struct sandbox sandbox;
 	struct loop_file status_file;
-	struct loop_timer timer; /* timeout, then grace; then the end of the draining */
-	struct log_sink *sink;	 /* NULL when the log is complete */
+	struct loop_file end_file; /* the sandbox's pidfd, while the kernel takes it down */
+	struct loop_timer timer;   /* timeout, then grace; then the end of the draining */
+	struct log_sink *sink;	   /* NULL when the log is complete */
 	struct step_facts facts;
 	uint64_t started_usec, ended_usec; /* wall clock */
 	struct step_report report;
@@ -281,17 +283,24 @@ static void drain_over(struct loop_timer *timer)
 	log_sink_stop(step->sink);
 }
 
-static void sandbox_ended(struct loop_file *file, uint32_t events)
+static void step_kill(struct step *step)
 {
-	struct step *step = container_of(file, struct step, status_file);
+	int r = step->table->ops->kill(&step->sandbox);
+
+	if (r < 0)
+		log_error("cannot kill %s: %s", step->container, strerror(-r));
+}
+
+static void sandbox_gone(struct loop_file *file, uint32_t events)
+{
+	struct step *step = container_of(file, struct step, end_file);
 	struct step_table *table = step->table;
 	struct error error = ERROR_INIT;
 
 	loop_remove(file);
-	loop_timer_cancel(&step->timer);
 	if (table->ops->finish(&step->sandbox, &step->facts.outcome, &error) < 0)
-		step_log(step, LOG_LEVEL_ERROR, NULL, error.text);
-	step->ended_usec = wall_usec();
+		(void)snprintf(step->facts.setup_error, sizeof(step->facts.setup_error), "%s",
+			       error.text);
 	step->phase = STEP_DRAINING;
 	cacher_close(step);
 	if (!step->sink)
@@ -301,12 +310,24 @@ static void sandbox_ended(struct loop_file *file, uint32_t events)
 				     drain_over);
 }
 
-static void step_kill(struct step *step)
+/*
+ * The command is over. To free gigabytes may take the kernel seconds, and a
+ * process that waits for a dead file server does not die at all: the other
+ * steps must not wait for that.
+ */
+static void sandbox_ended(struct loop_file *file, uint32_t events)
 {
-	int r = step->table->ops->kill(&step->sandbox);
+	struct step *step = container_of(file, struct step, status_file);
 
-	if (r < 0)
-		log_error("cannot kill %s: %s", step->container, strerror(-r));
+	loop_remove(file);
+	loop_timer_cancel(&step->timer);
+	step->ended_usec = wall_usec();
+	step->phase = STEP_ENDING;
+	if (loop_add(step->table->daemon->loop, &step->end_file, step->sandbox.pidfd, EPOLLIN,
+		     sandbox_gone) == 0)
+		step_kill(step);
+	else
+		sandbox_gone(&step->end_file, EPOLLIN); /* finish() waits then */
 }
 
 static void grace_over(struct loop_timer *timer)
@@ -473,6 +494,7 @@ int steps_start(struct step_table *table, const struct step_order *order, const 
 	step->order = *order;
 	step->cacher_fd = -1;
 	step->status_file = LOOP_FILE_NULL;
+	step->end_file = LOOP_FILE_NULL;
 	step->timer = LOOP_TIMER_NULL;
 	(void)snprintf(step->container, sizeof(step->container), "%s-%llu-%s-%llu", order->project,
 		       (unsigned long long)order->run, order->slug,
@@ -528,10 +550,10 @@ void steps_resend(struct step_table *table)
 	struct message *message;
 
 	for (const struct step *step = table->first; step; step = step->next) {
-		if (step->phase == STEP_RUNNING || step->phase == STEP_DRAINING)
-			send_started(step);
-		else if (step->phase == STEP_ENDED)
+		if (step->phase == STEP_ENDED)
 			send_exited(step);
+		else if (step->phase != STEP_QUEUED)
+			send_started(step);
 	}
 	message = message_new(MESSAGE_STEP_SYNCED, 0);
 	if (!message)

@@ -146,12 +146,16 @@ void step_report_make(const struct step_facts *facts, struct step_report *report
 	bool succeeded = facts->outcome.how == SANDBOX_EXITED && facts->outcome.code == 0;
 
 	*report = (struct step_report){.exit_code = 0};
-	if (facts->ended_by_us)
+	if (facts->ended_by_us) {
 		report_cause(facts, report);
-	else if (facts->outcome.memory_limit && !succeeded)
+	} else if (facts->setup_error[0] != '\0') {
+		report->result = STEP_RESULT_SANDBOX;
+		reason_add(report, "cannot build the sandbox: %s", facts->setup_error);
+	} else if (facts->outcome.memory_limit && !succeeded) {
 		report_memory(facts, report);
-	else
+	} else {
 		report_outcome(facts, report);
+	}
 	if (facts->log.lost > 0)
 		reason_add(report, "the log is incomplete: %llu bytes could not be written (%s)",
 			   (unsigned long long)facts->log.lost, strerror(facts->log.error));

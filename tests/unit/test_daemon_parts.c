@@ -83,6 +83,12 @@ static void reports(void **state)
 		 0,
 		 SIGKILL,
 		 "killed from outside: the sandbox ended without a status"},
+		/* inside, before the command: ours, not the user's */
+		{{.outcome = {SANDBOX_LOST, 0}, .setup_error = "cannot join the user namespace"},
+		 STEP_RESULT_SANDBOX,
+		 0,
+		 0,
+		 "cannot build the sandbox: cannot join the user namespace"},
 		{{.outcome = {SANDBOX_LOST, 0, true}, .memory = 512 * MIB},
 		 STEP_RESULT_MEMORY,
 		 0,
