@@ -28,7 +28,13 @@ static const char table_head[] =
 	"		elements = { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8,\n"
 	"			169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.0.2.0/24,\n"
 	"			192.88.99.0/24, 192.168.0.0/16, 198.18.0.0/15, 198.51.100.0/24,\n"
-	"			203.0.113.0/24, 224.0.0.0/3 }\n"
+	"			203.0.113.0/24, 224.0.0.0/3,\n"
+	/* Azure's host agent, which hands out the machine's own configuration */
+	"			168.63.129.16 }\n"
+	"	}\n"
+	/* the table of connections is the whole host's: one step must not fill it */
+	"	set connections {\n"
+	"		type ipv4_addr; size 65536; flags dynamic\n"
 	"	}\n";
 
 static const char table_chains[] =
@@ -49,6 +55,8 @@ static const char table_chains[] =
 	"		iifname \"" NFT_LINK_PREFIX "*\" oifname \"" NFT_LINK_PREFIX "*\" drop\n"
 	"		oifname \"" NFT_LINK_PREFIX "*\" ct state established,related accept\n"
 	"		oifname \"" NFT_LINK_PREFIX "*\" drop\n"
+	"		iifname \"" NFT_LINK_PREFIX "*\" ct state new add @connections { ip saddr "
+	"ct count over 8192 } reject with icmpx type admin-prohibited\n"
 	"		iifname \"" NFT_LINK_PREFIX "*\" ip daddr @dns4 udp dport 53 accept\n"
 	"		iifname \"" NFT_LINK_PREFIX "*\" ip daddr @dns4 tcp dport 53 accept\n"
 	"		iifname \"" NFT_LINK_PREFIX
@@ -57,10 +65,11 @@ static const char table_chains[] =
 	"		iifname @uplinks drop\n"
 	"	}\n";
 
-static void put_elements(FILE *out, const char (*texts)[64], size_t n)
+/* @quote: names of interfaces, which may be words of nft's own */
+static void put_elements(FILE *out, const char (*texts)[64], size_t n, const char *quote)
 {
 	for (size_t i = 0; i < n; i++)
-		fprintf(out, "%s%s", i ? ", " : "", texts[i]);
+		fprintf(out, "%s%s%s%s", i ? ", " : "", quote, texts[i], quote);
 }
 
 char *nft_table_text(const struct nft_facts *facts)
@@ -75,13 +84,13 @@ char *nft_table_text(const struct nft_facts *facts)
 	fputs("	set dns4 {\n		type ipv4_addr\n", out);
 	if (facts->n_dns) {
 		fputs("		elements = { ", out);
-		put_elements(out, facts->dns, facts->n_dns);
+		put_elements(out, facts->dns, facts->n_dns, "");
 		fputs(" }\n", out);
 	}
 	fputs("	}\n	set uplinks {\n		type ifname\n", out);
 	if (facts->n_uplinks) {
 		fputs("		elements = { ", out);
-		put_elements(out, facts->uplinks, facts->n_uplinks);
+		put_elements(out, facts->uplinks, facts->n_uplinks, "\"");
 		fputs(" }\n", out);
 	}
 	fputs("	}\n", out);
@@ -109,7 +118,7 @@ char *nft_dns_text(const struct nft_facts *facts)
 	if (!out)
 		return NULL;
 	fputs("add element inet " NFT_TABLE " dns4 { ", out);
-	put_elements(out, facts->dns, facts->n_dns);
+	put_elements(out, facts->dns, facts->n_dns, "");
 	fputs(" }\n", out);
 	if (fclose(out) != 0) {
 		free(text);

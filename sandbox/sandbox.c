@@ -231,6 +231,7 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 		.payload_fd = request->payload_fd,
 		.init_fd = builder->host->init_fd,
 		.workdir = request->workdir ? request->workdir : "/workspace",
+		.stage_fd = -1,
 		.scratch_fd = -1,
 		.root_fd = -1,
 	};

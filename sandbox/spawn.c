@@ -147,7 +147,8 @@ int spawn_wait(int pidfd)
 struct userns_maker {
 	uid_t owner;
 	int ready_fd;
-	long failed; /* -errno */
+	int mntns_fd; /* our own mount namespace */
+	long failed;  /* -errno */
 };
 
 /*
@@ -163,9 +164,13 @@ static int userns_main(void *argument)
 	long id = (long)maker->owner;
 	long result;
 
+	/* who is in a chroot may make no user namespace; joining one's own mount
+	 * namespace goes back to its root (user_namespaces(7), setns(2)) */
+	result = raw_call(SYS_setns, maker->mntns_fd, CLONE_NEWNS, 0, 0);
 	/* hosts that forbid unprivileged user namespaces want CAP_SYS_ADMIN of the creator */
 	(void)raw_call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0);
-	result = raw_call(SYS_setresgid, id, id, id, 0);
+	if (result == 0)
+		result = raw_call(SYS_setresgid, id, id, id, 0);
 	if (result == 0)
 		result = raw_call(SYS_setresuid, id, id, id, 0);
 	if (result == 0)
@@ -224,12 +229,15 @@ int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct 
 	struct userns_maker maker = {.owner = owner, .failed = -EIO};
 	/* as in spawn_vfork() */
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	cleanup_close int pidfd = -1;
+	cleanup_close int pidfd = -1, mntns_fd = -1;
 	int ends[2], fd;
 	sigset_t old;
 	char byte;
 	long pid;
 
+	mntns_fd = maker.mntns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (mntns_fd < 0)
+		return error_errno(error, errno, "cannot open our mount namespace");
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno(error, errno, "cannot make a pipe");
 	maker.ready_fd = ends[1];

@@ -23,6 +23,7 @@ struct attach {
 	int init_fd; /* runbook-init, a sealed memfd */
 	const char *workdir;
 	/* working state */
+	int stage_fd;
 	int scratch_fd;
 	int root_fd;
 	struct error error;

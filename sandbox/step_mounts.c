@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
@@ -175,8 +176,22 @@ static char *put_number(char *end, uint64_t number)
 
 /* ---- scratch: one tmpfs for everything that the step writes ---- */
 
+/*
+ * The caller may stand in a chroot. Mounts of the step would then hang below a
+ * root that is not the namespace's, out of reach by names only: with
+ * CAP_SYS_CHROOT, root inside could climb above it. Joining our own new mount
+ * namespace goes back to its real root; what we need of the chroot is held by
+ * descriptors.
+ */
 int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
 {
+	cleanup_close int namespace_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	attach->stage_fd = open(attach->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (attach->stage_fd < 0)
+		return error_errno(&attach->error, errno, "cannot open %s", attach->stage);
+	if (namespace_fd < 0 || setns(namespace_fd, CLONE_NEWNS) < 0)
+		return error_errno(&attach->error, errno, "cannot enter the new mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(&attach->error, errno, "cannot make mounts private");
 	return 0;
@@ -203,7 +218,8 @@ int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd)
 			   "the scratch file system");
 	if (mount_fd < 0)
 		return mount_fd;
-	if (move_mount(mount_fd, "", AT_FDCWD, attach->stage, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	if (move_mount(mount_fd, "", attach->stage_fd, "",
+		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
 		return error_errno(&attach->error, errno, "cannot mount scratch on %s",
 				   attach->stage);
 	attach->scratch_fd = TAKE_FD(mount_fd);
