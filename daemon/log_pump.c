@@ -10,11 +10,13 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/statvfs.h>
 
 #define NAP_USEC 200
 #define NAP_BELOW (32 * KIB)	 /* a read shorter than this is followed by a nap */
 #define NAP_PIPE_MIN (256 * KIB) /* a small pipe would fill up while we sleep */
 #define CHUNKS_PER_SINK_MAX 4
+#define ROOM_STEP (4 * MIB) /* between two looks at the free space; short logs always fit */
 #define INDEX_RECORDS 256
 #define INDEX_FLUSH 64
 #define BUFFERS_KEPT 8
@@ -58,6 +60,9 @@ struct log_sink {
 	uint64_t started_usec;
 	struct log_buffer *first, *last; /* chunks to write */
 	unsigned n_chunks;
+	uint64_t kept;	   /* bytes that were let through to the file */
+	uint64_t unlooked; /* bytes since the last look at the free space */
+	bool no_room;
 	struct io_op write;
 	uint64_t offset;
 	struct io_op index_write;
@@ -245,11 +250,56 @@ static void stream_continue(struct log_stream *stream)
 	io_read(pump->engine, &stream->op, stream->fd, stream->buffer->data, LOG_BUFFER_SIZE);
 }
 
-static void stream_received(struct log_stream *stream, size_t size)
+static void sink_failed(struct log_sink *sink, int number, uint64_t lost)
+{
+	if (sink->result.error == 0) {
+		sink->result.error = number;
+		log_error("cannot write a step's log: %s; what it prints is lost%s",
+			  strerror(number), number == EFBIG ? "" : " until there is room again");
+	}
+	sink->result.lost += lost;
+}
+
+static bool room_left(int fd)
+{
+	struct statvfs status;
+	uint64_t floor;
+
+	/* a file system without a size (memory) has nothing to say */
+	if (fstatvfs(fd, &status) < 0 || status.f_blocks == 0)
+		return true;
+	floor = (uint64_t)status.f_blocks * status.f_frsize / 32;
+	if (floor > LOG_ROOM_MIN)
+		floor = LOG_ROOM_MIN;
+	return (uint64_t)status.f_bavail * status.f_frsize >= floor;
+}
+
+/* One step must not take the disk from all others. Return: 0, or the errno of the loss. */
+static int sink_admit(struct log_sink *sink, size_t size)
+{
+	if (sink->kept + size > LOG_BYTES_MAX)
+		return EFBIG;
+	sink->unlooked += size;
+	if (sink->unlooked >= ROOM_STEP) {
+		sink->no_room = !room_left(sink->log_fd);
+		sink->unlooked = 0;
+	}
+	if (sink->no_room)
+		return ENOSPC;
+	sink->kept += size;
+	return 0;
+}
+
+static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, size_t size)
 {
 	struct log_sink *sink = stream->sink;
-	struct log_buffer *buffer = TAKE_PTR(stream->buffer);
+	int refused = sink_admit(sink, size);
 
+	if (refused) {
+		sink_failed(sink, refused, size);
+		buffer_give(sink->pump, buffer);
+		return;
+	}
 	buffer->size = size;
 	buffer->stream = stream->number;
 	buffer->at_usec = wall_usec();
@@ -259,6 +309,13 @@ static void stream_received(struct log_stream *stream, size_t size)
 		sink->first = buffer;
 	sink->last = buffer;
 	sink->n_chunks++;
+}
+
+static void stream_received(struct log_stream *stream, size_t size)
+{
+	struct log_sink *sink = stream->sink;
+
+	chunk_push(stream, TAKE_PTR(stream->buffer), size);
 	if (stream->stopping)
 		stream->stop_budget -= size < stream->stop_budget ? size : stream->stop_budget;
 	if (size < NAP_BELOW && stream->nap && !stream->stopping)
@@ -305,17 +362,6 @@ static void sink_unblock(struct log_sink *sink)
 			stream_continue(stream);
 		}
 	}
-}
-
-static void sink_failed(struct log_sink *sink, int number, uint64_t lost)
-{
-	if (sink->result.error == 0) {
-		sink->result.error = number;
-		log_error("cannot write a step's log: %s; what it prints is lost until there is "
-			  "room again",
-			  strerror(number));
-	}
-	sink->result.lost += lost;
 }
 
 static void sink_index(struct log_sink *sink, const struct log_buffer *buffer)

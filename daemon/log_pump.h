@@ -21,7 +21,8 @@
  *   sync   both files, when both streams have ended and all is written
  *
  * A write that fails (disk full) loses its bytes, not the step: the loss is
- * counted and reported at the end.
+ * counted and reported at the end. The same goes for what is printed beyond
+ * LOG_BYTES_MAX, and for a long log while less than LOG_ROOM_MIN is free.
  *
  * Index file, little-endian: 16 bytes {u32 "RBI1", u32 version 1, u64 wall clock
  * microseconds at the start}, then 16 bytes per chunk {u64 its offset in the
@@ -40,6 +41,9 @@
 #define LOG_PIPE_SIZE (1 * MIB)
 #define LOG_BUFFER_SIZE (256 * KIB)
 #define LOG_BUFFERS_MAX 64
+#define LOG_BYTES_MAX (16 * GIB) /* of one step */
+/* left free for others (the store!), or a 32nd of a small file system */
+#define LOG_ROOM_MIN (512 * MIB)
 #define LOG_INDEX_MAGIC 0x31494252u /* "RBI1" */
 #define LOG_INDEX_VERSION 1
 #define LOG_STREAM_SHIFT 62
