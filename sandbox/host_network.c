@@ -75,7 +75,8 @@ static int lock_byte(int fd, off_t byte, short type, bool wait)
 /* One file per network namespace; only root may make it, whoever may write the directory. */
 static int record_open(struct host_network *network, bool create)
 {
-	static const char *const directories[] = {"/run/lock", "/run", "/tmp"};
+	/* first the one that root alone may write: a file of somebody else cannot divert us */
+	static const char *const directories[] = {"/run", "/run/lock", "/tmp"};
 	char *path = network->record_path;
 	struct stat namespace, st;
 
@@ -337,39 +338,50 @@ static struct nft_facts nft_facts_of(struct host_network *network)
 				  .n_uplinks = network->n_uplinks};
 }
 
-static void undo(struct host_network *network)
+static void forwarding_off(struct host_network *network)
 {
 	for (size_t i = 0; i < network->n_uplinks; i++)
 		(void)forwarding_set(network->uplinks[i], "0");
 	network->n_uplinks = 0;
+}
+
+static void undo(struct host_network *network)
+{
+	forwarding_off(network);
 	(void)nft_run("table inet " NFT_TABLE "\ndelete table inet " NFT_TABLE "\n", NULL);
 	if (ftruncate(network->record_fd, 0) < 0)
 		return; /* undone twice does no harm */
 }
 
-/* What a killed program left switched on is kept on the record until it is switched off. */
+/* Replaces a table that is there at once: no step is without a filter meanwhile. */
+static int table_load(struct host_network *network, struct error *error)
+{
+	struct nft_facts facts = nft_facts_of(network);
+	cleanup_free char *text = nft_table_text(&facts);
+
+	return text ? nft_run(text, error) : error_errno(error, ENOMEM, "cannot write the table");
+}
+
+/*
+ * What a killed program left switched on is kept on the record until it is
+ * switched off. Its table is replaced, not removed: a step of it may still die.
+ */
 static int setup_first(struct host_network *network, struct error *error)
 {
-	cleanup_free char *text = NULL;
-	struct nft_facts facts;
 	int r;
 
 	record_read(network);
 	if (network->subnet != 0)
-		undo(network);
+		forwarding_off(network);
 	r = subnet_choose(network, error);
 	if (r < 0)
 		return r;
 	uplinks_find(network);
-	facts = nft_facts_of(network);
-	text = nft_table_text(&facts);
-	if (!text)
-		return error_errno(error, ENOMEM, "cannot write the table");
 	r = record_write(network);
 	if (r < 0)
 		return error_errno(error, -r, "cannot write down how to undo network \"egress\"");
 	/* first the filter, then the forwarding that it guards */
-	r = nft_run(text, error);
+	r = table_load(network, error);
 	for (size_t i = 0; r == 0 && i < network->n_uplinks; i++) {
 		r = forwarding_set(network->uplinks[i], "1");
 		if (r < 0)
@@ -397,7 +409,22 @@ static int table_add_dns(struct host_network *network, struct error *error)
 static int setup_next(struct host_network *network, struct error *error)
 {
 	record_read(network);
-	return table_add_dns(network, error);
+	return nft_table_present() ? table_add_dns(network, error) : table_load(network, error);
+}
+
+/* Whoever loads a firewall anew (nft flush ruleset) takes our table along. */
+static int setup_again(struct host_network *network, struct error *error)
+{
+	int r = 0;
+
+	if (nft_table_present())
+		return 0;
+	(void)lock_byte(network->record_fd, LOCK_SETUP, F_WRLCK, true);
+	record_read(network);
+	if (!nft_table_present())
+		r = table_load(network, error);
+	(void)lock_byte(network->record_fd, LOCK_SETUP, F_UNLCK, false);
+	return r;
 }
 
 static int setup(struct host_network *network, struct error *error)
@@ -406,7 +433,7 @@ static int setup(struct host_network *network, struct error *error)
 	int r;
 
 	if (network->ready)
-		return 0;
+		return setup_again(network, error);
 	if (!host_network_resolv(network, error))
 		return -EIO;
 	r = record_lock(network, true);

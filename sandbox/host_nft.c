@@ -6,11 +6,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /*
  * Priorities are just before the ordinary filter hooks, so that what is dropped
@@ -125,6 +131,32 @@ char *nft_dns_text(const struct nft_facts *facts)
 		return NULL;
 	}
 	return text;
+}
+
+bool nft_table_present(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct nfgenmsg family;
+		struct nlattr attribute;
+		_Alignas(4) char name[sizeof(NFT_TABLE)];
+	} request = {
+		.header = {.nlmsg_len = sizeof(request),
+			   .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+			   .nlmsg_flags = NLM_F_REQUEST},
+		.family = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0},
+		.attribute = {.nla_len = NLA_HDRLEN + sizeof(NFT_TABLE),
+			      .nla_type = NFTA_TABLE_NAME},
+		.name = NFT_TABLE,
+	};
+	_Alignas(4) char answer[4096];
+	const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)answer;
+	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0 ||
+	    recv(fd, answer, sizeof(answer), 0) < (ssize_t)sizeof(*header))
+		return false;
+	return header->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE);
 }
 
 static int spawn_nft(int in_fd, int out_fd, pid_t *ret_pid)

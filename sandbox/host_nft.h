@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,8 @@ struct nft_facts {
 char *nft_table_text(const struct nft_facts *facts);
 /** nft_dns_text() - adds resolvers to a table that is there. malloc'ed or NULL. */
 char *nft_dns_text(const struct nft_facts *facts);
+/** nft_table_present() - false also when the kernel gives no answer */
+bool nft_table_present(void);
 /** nft_run() - load @text. Return: 0 or -errno with nft's own words in @error. */
 int nft_run(const char *text, struct error *error);
 

@@ -15,7 +15,7 @@ ip -n "$HOST" link set lo up
 ip -n "$HOST" link set up0 up
 ip -n "$HOST" route add default via 1.2.3.4
 for address in 1.2.3.4/24 8.8.4.4/32 10.9.9.9/32 172.16.5.5/32 192.168.7.7/32 169.254.169.254/32 \
-    100.64.1.1/32 198.18.1.1/32; do
+    100.64.1.1/32 198.18.1.1/32 168.63.129.16/32; do
     ip -n "$NET" addr add $address dev up0
 done
 ip -n "$NET" link set lo up
@@ -62,7 +62,8 @@ connect() { egress -- python3 -c "$CONNECT" "$@"; }
 
 check "the servers answer the host" in_host python3 -c "$CONNECT" 10.9.9.9 8000
 check_equal "out, by the host's address" 1.2.3.1 "$(connect 8.8.4.4 8000)"
-for address in 10.9.9.9 172.16.5.5 192.168.7.7 169.254.169.254 100.64.1.1 198.18.1.1; do
+for address in 10.9.9.9 172.16.5.5 192.168.7.7 169.254.169.254 100.64.1.1 198.18.1.1 \
+    168.63.129.16; do
     check_not "net-host: $address is out of reach" connect $address 8000
 done
 check_not "net-host: the host's own address" connect 1.2.3.1 8000
@@ -115,6 +116,22 @@ check "and were it not for the table, they would be" in_host sh -c "
     nft delete rule inet runbookd forward handle \$(nft -a list chain inet runbookd forward |
         sed -nE 's/.*iifname @uplinks drop # handle //p')
     ip netns exec $NET python3 -c '$CONNECT' 9.9.9.2 8000"
+
+# a firewall that is loaded anew takes the table along
+in_host nft flush ruleset
+check_not "net-host: the gateway, after nft flush ruleset" connect 10.213.0.1 8000
+check_equal "the table is there again" 1 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "and whole" 1 "$(in_host nft list table inet runbookd | grep -c 'iifname @uplinks drop')"
+
+# the table of connections is the host's
+egress -- python3 -c '
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for port in range(1000, 13000):
+    try: s.sendto(b"x", ("8.8.4.4", port))
+    except OSError: pass'
+check "net-host: a step cannot fill the table of connections" \
+    test "$(in_host cat /proc/sys/net/netfilter/nf_conntrack_count)" -lt 9000
 
 # beside the host's own rules
 in_host nft add table inet mine
