@@ -2,6 +2,7 @@
 #include "common/isolation.h"
 
 #include "common/cleanup.h"
+#include "common/limits.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -16,12 +17,6 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-/*
- * Ids for a run from a checkout. Above what systemd hands to containers
- * (0x00080000-0x6fffffff) and beside the ranges of our sandboxes.
- */
-#define PRIVATE_ID_BASE 0x7fff0000u
 
 static const struct {
 	enum process_role role;
@@ -44,8 +39,8 @@ struct role_user role_user(enum process_role role)
 		if (entry && entry->pw_uid != 0)
 			return (struct role_user){.uid = entry->pw_uid, .gid = entry->pw_gid};
 		return (struct role_user){
-			.uid = PRIVATE_ID_BASE + role_users[i].offset,
-			.gid = PRIVATE_ID_BASE + role_users[i].offset,
+			.uid = ID_PROCESS_FIRST + role_users[i].offset,
+			.gid = ID_PROCESS_FIRST + role_users[i].offset,
 		};
 	}
 	return (struct role_user){.uid = 0, .gid = 0};

@@ -78,4 +78,17 @@
 #define PROJECT_RUNNING_DEFAULT 0 /* 0: the global limit */
 #define TRIGGER_WINDOW_SEC 60	  /* same (project, event, ref, after) within it is one run */
 
+/*
+ * Host ids, all above what systemd hands to containers (0x00080000-0x6fffffff):
+ * a range for each step, an id for each step's init, and the ids of our own
+ * processes where the system has no users for them. They must not overlap.
+ */
+#define ID_STEP_FIRST 0x70000000U
+#define ID_STEP_RANGE 0x10000U
+#define ID_STEP_SLOTS 4095U
+#define ID_INIT_FIRST 0x7fff0000U /* one for each slot */
+#define ID_PROCESS_FIRST 0x7fff8000U
+_Static_assert(ID_STEP_FIRST + ID_STEP_SLOTS * ID_STEP_RANGE <= ID_INIT_FIRST, "ranges overlap");
+_Static_assert(ID_INIT_FIRST + ID_STEP_SLOTS <= ID_PROCESS_FIRST, "ids overlap");
+
 #endif

@@ -151,7 +151,7 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 	cgroup_host_close(&host->cgroup);
 	(void)user_slots_free(host->users);
 	host_image_close(&host->image);
-	for (size_t i = 0; i < USER_SLOTS; i++) {
+	for (size_t i = 0; i < ID_STEP_SLOTS; i++) {
 		if (host->shifted[i])
 			host_image_close(host->shifted[i]);
 		free(host->shifted[i]);

@@ -20,7 +20,7 @@ struct sandbox_host {
 	struct cgroup_host cgroup;
 	struct host_network *network;
 	struct host_image image;
-	struct host_image *shifted[USER_SLOTS]; /* where id-mapped mounts do not work */
+	struct host_image *shifted[ID_STEP_SLOTS]; /* where id-mapped mounts do not work */
 	bool shift_by_owner;
 	struct host_dev dev;
 	int filter_fd;

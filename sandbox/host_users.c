@@ -14,7 +14,7 @@
 
 struct user_slots {
 	int lock_fd;
-	struct user_slot *slot[USER_SLOTS]; /* made on first use */
+	struct user_slot *slot[ID_STEP_SLOTS]; /* made on first use */
 };
 
 /*
@@ -47,7 +47,8 @@ static int lock_file_open(const char *directory)
 
 int user_slots_new(struct user_slots **ret_slots, struct error *error)
 {
-	static const char *const directories[] = {"/run/lock", "/run", "/tmp"};
+	/* first the one that root alone may write */
+	static const char *const directories[] = {"/run", "/run/lock", "/tmp"};
 	struct user_slots *slots = calloc(1, sizeof(*slots));
 	int fd = -ENOENT;
 
@@ -57,7 +58,7 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 		fd = lock_file_open(directories[i]);
 	if (fd < 0) {
 		free(slots);
-		return error_errno(error, -fd, "cannot open the lock file /run/lock/" LOCK_NAME);
+		return error_errno(error, -fd, "cannot open the lock file /run/" LOCK_NAME);
 	}
 	slots->lock_fd = fd;
 	*ret_slots = slots;
@@ -68,7 +69,7 @@ struct user_slots *user_slots_free(struct user_slots *slots)
 {
 	if (!slots)
 		return NULL;
-	for (size_t i = 0; i < USER_SLOTS; i++) {
+	for (size_t i = 0; i < ID_STEP_SLOTS; i++) {
 		struct user_slot *slot = slots->slot[i];
 
 		if (!slot)
@@ -99,8 +100,8 @@ static struct user_slot *slot_make(struct user_slots *slots, unsigned index)
 	if (!slot)
 		return NULL;
 	slot->index = index;
-	slot->base = USER_RANGE_FIRST + index * USER_RANGE_SIZE;
-	slot->init_id = USER_INIT_FIRST + index;
+	slot->base = ID_STEP_FIRST + index * ID_STEP_RANGE;
+	slot->init_id = ID_INIT_FIRST + index;
 	slot->userns_fd = -1;
 	slot->mapping_fd = -1;
 	slots->slot[index] = slot;
@@ -109,7 +110,7 @@ static struct user_slot *slot_make(struct user_slots *slots, unsigned index)
 
 static int slot_lock_free_one(struct user_slots *slots, struct user_slot **ret_slot)
 {
-	for (unsigned i = 0; i < USER_SLOTS; i++) {
+	for (unsigned i = 0; i < ID_STEP_SLOTS; i++) {
 		struct user_slot *slot = slots->slot[i];
 		int r;
 
@@ -136,12 +137,12 @@ static int slot_lock_free_one(struct user_slots *slots, struct user_slot **ret_s
 int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct error *error)
 {
 	struct user_slot *slot = NULL;
-	struct id_map map = {.inside = 0, .count = USER_RANGE_SIZE};
+	struct id_map map = {.inside = 0, .count = ID_STEP_RANGE};
 	int r = slot_lock_free_one(slots, &slot);
 
 	if (r < 0)
 		return error_errno(error, -r, "no free range of user ids (%u steps at once)",
-				   USER_SLOTS);
+				   ID_STEP_SLOTS);
 	if (slot->userns_fd < 0) {
 		map.outside = slot->base;
 		r = spawn_userns(slot->init_id, map, map, error);

@@ -6,7 +6,7 @@
  * DOC: Who a step is, seen from the host
  *
  * Every running step owns a slot: 65,536 host ids that nobody else uses, from
- * USER_RANGE_FIRST up, plus one id of its own for its runbook-init. Root of the
+ * ID_STEP_FIRST up, plus one id of its own for its runbook-init. Root of the
  * host is never mapped. A slot is held by a byte-range lock on a file that all
  * programs of all instances share, so two of them cannot meet, and a killed one
  * leaves nothing to clean.
@@ -16,16 +16,10 @@
  */
 
 #include "common/error.h"
+#include "common/limits.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
-
-/* above systemd's container range (up to 0x6fffffff), below 0x80000000 */
-#define USER_RANGE_FIRST 0x70000000U
-#define USER_RANGE_SIZE 0x10000U
-#define USER_SLOTS 4095U
-/* the last 65,536 ids below 0x80000000: one for the init of each slot */
-#define USER_INIT_FIRST 0x7fff0000U
 
 struct user_slot {
 	unsigned index;

@@ -464,8 +464,8 @@ static int payload_make(struct options *options, char **argv)
 static int explain(const struct sandbox_request *request)
 {
 	struct plan_facts facts = {
-		.base = USER_RANGE_FIRST,
-		.init_id = USER_INIT_FIRST,
+		.base = ID_STEP_FIRST,
+		.init_id = ID_INIT_FIRST,
 		.root = strcmp(request->image, "host") == 0 ? "(template)" : request->image,
 		.scratch = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2,
 		.resolv = request->network == STEP_NETWORK_EGRESS ? "" : NULL,

@@ -116,7 +116,7 @@ static void test_many_at_once(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(runs); i++) {
 		assert_int_equal(end(&runs[i], text, sizeof(text)).code, 0);
 		seen[i] = (unsigned)strtoul(text, NULL, 10);
-		assert_true(seen[i] >= USER_RANGE_FIRST);
+		assert_true(seen[i] >= ID_STEP_FIRST);
 		for (size_t j = 0; j < i; j++)
 			assert_int_not_equal(seen[i], seen[j]);
 	}
@@ -222,8 +222,8 @@ static void test_slots(void **state)
 	assert_int_equal(user_slot_take(one, &a, &error), 0);
 	assert_int_equal(user_slot_take(two, &b, &error), 0);
 	assert_int_not_equal(a->base, b->base);
-	assert_int_equal(a->base % USER_RANGE_SIZE, 0);
-	assert_true(a->init_id > a->base + USER_RANGE_SIZE);
+	assert_int_equal(a->base % ID_STEP_RANGE, 0);
+	assert_true(a->init_id > a->base + ID_STEP_RANGE);
 	user_slot_release(one, a);
 	assert_int_equal(user_slot_take(one, &c, &error), 0);
 	assert_ptr_equal(a, c);
@@ -241,7 +241,7 @@ static void test_nft_text(void **state)
 	cleanup_free char *more = nft_dns_text(&facts);
 
 	assert_non_null(strstr(text, "elements = { 10.0.0.53, 192.0.2.7 }"));
-	assert_non_null(strstr(text, "elements = { eth0 }"));
+	assert_non_null(strstr(text, "elements = { \"eth0\" }"));
 	assert_non_null(strstr(text, "ip saddr 10.213.0.0/16 oifname != \"rbk*\" masquerade"));
 	assert_non_null(strstr(text, "169.254.0.0/16"));
 	assert_null(strstr(text, "flush"));
