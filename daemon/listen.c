@@ -154,6 +154,32 @@ static bool without_ipv6(const struct listen_address *address, int result,
 	return true;
 }
 
+/* A socket that an earlier instance left goes; anything else is somebody's file. */
+static int remove_stale(int dir_fd, const char *name, const char *path, struct error *error)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : error_errno(error, errno, "cannot look at %s", path);
+	if (!S_ISSOCK(st.st_mode))
+		return error_set(error, EEXIST,
+				 "%s is there and is no socket: remove it, or choose another path",
+				 path);
+	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+		return error_errno(error, errno, "cannot replace %s", path);
+	return 0;
+}
+
+/* The mode by way of the umask: chmod(2) would follow a link that was planted meanwhile. */
+static int bind_with_mode(int fd, const struct sockaddr_un *address, mode_t mode)
+{
+	mode_t before = umask(0777 & ~mode);
+	int r = bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 ? -errno : 0;
+
+	(void)umask(before);
+	return r;
+}
+
 int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -161,6 +187,7 @@ int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error)
 	cleanup_close int dir_fd = -1;
 	cleanup_close int fd = -1;
 	const char *name = strrchr(path, '/');
+	int r;
 
 	if (!name || name[1] == '\0')
 		return error_set(error, EINVAL, "\"%s\" is no path of a socket", path);
@@ -176,14 +203,15 @@ int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return error_errno(error, errno, "cannot make socket %s", path);
-	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
-		return error_errno(error, errno, "cannot replace %s", path);
-	if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return error_errno(error, errno, "cannot bind %s", path);
-	/* bound but not listening: nobody gets in before owner and mode are right */
-	if (fchownat(dir_fd, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fchmodat(dir_fd, name, mode, 0) < 0)
-		return error_errno(error, errno, "cannot set owner and mode of %s", path);
+	r = remove_stale(dir_fd, name, path, error);
+	if (r < 0)
+		return r;
+	r = bind_with_mode(fd, &address, mode);
+	if (r < 0)
+		return error_errno(error, -r, "cannot bind %s", path);
+	/* bound but not listening: nobody gets in before the owner is right */
+	if (fchownat(dir_fd, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_errno(error, errno, "cannot set the group of %s", path);
 	if (listen(fd, SOMAXCONN) < 0)
 		return error_errno(error, errno, "cannot listen on %s", path);
 	return TAKE_FD(fd);
