@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/personality.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define X32_FIRST 0x40000000U
@@ -74,6 +75,29 @@ static const struct sock_filter check_personality[] = {
 	RETURN(RETURN_ERRNO(EPERM)),
 	ALLOWED,
 };
+/*
+ * The limit of core files is 1 byte, at which the kernel starts no piped core
+ * handler, a program of the host that would run as its root. At 0, which many
+ * programs ask for, it would. No core is written either way, so who asks is
+ * told that all is well.
+ */
+static const struct sock_filter check_setrlimit[] = {
+	LOAD(ARGUMENT_LOW(0)),
+	JUMP(BPF_JEQ, RLIMIT_CORE, 0, 1),
+	RETURN(RETURN_ERRNO(0)),
+	ALLOWED,
+};
+/* the third argument is the new limit, a pointer: both halves 0 when it is only read */
+static const struct sock_filter check_prlimit[] = {
+	LOAD(ARGUMENT_LOW(1)),
+	JUMP(BPF_JEQ, RLIMIT_CORE, 0, 5),
+	LOAD(ARGUMENT_LOW(2)),
+	JUMP(BPF_JEQ, 0, 0, 2),
+	LOAD(ARGUMENT_LOW(2) + 4),
+	JUMP(BPF_JEQ, 0, 1, 0),
+	RETURN(RETURN_ERRNO(0)),
+	ALLOWED,
+};
 static const struct sock_filter answer_allow[] = {ALLOWED};
 static const struct sock_filter answer_deny[] = {RETURN(RETURN_ERRNO(EPERM))};
 static const struct sock_filter answer_absent[] = {RETURN(RETURN_ERRNO(ENOSYS))};
@@ -94,6 +118,8 @@ static const struct {
 	[SECCOMP_RULE_SOCKETPAIR] = BLOCK(check_socketpair),
 	[SECCOMP_RULE_IOCTL] = BLOCK(check_ioctl),
 	[SECCOMP_RULE_PERSONALITY] = BLOCK(check_personality),
+	[SECCOMP_RULE_SETRLIMIT] = BLOCK(check_setrlimit),
+	[SECCOMP_RULE_PRLIMIT] = BLOCK(check_prlimit),
 };
 _Static_assert(ARRAY_SIZE(blocks) == SECCOMP_RULE_NUM, "every rule has its code");
 

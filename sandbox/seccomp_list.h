@@ -15,6 +15,8 @@ enum seccomp_rule {
 	SECCOMP_RULE_SOCKETPAIR,  /* AF_UNIX */
 	SECCOMP_RULE_IOCTL,	  /* not TIOCSTI, TIOCLINUX */
 	SECCOMP_RULE_PERSONALITY, /* what setarch and gdb need */
+	SECCOMP_RULE_SETRLIMIT,	  /* not of core files */
+	SECCOMP_RULE_PRLIMIT,	  /* not of core files, which may be read */
 	SECCOMP_RULE_NUM,
 };
 

@@ -553,11 +553,13 @@ static bool tune_clock(const char *unused)
 	return adjtimex(&change) >= 0;
 }
 
+/* Only at 1 the kernel starts no piped handler of the host: at 0 it does. */
 static bool core_allowed(const char *unused)
 {
-	struct rlimit limit;
+	struct rlimit limit = {0};
 
-	return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur > 1;
+	(void)setrlimit(RLIMIT_CORE, &limit);
+	return getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_cur != 1;
 }
 
 /* ---- sockets and networks ---- */

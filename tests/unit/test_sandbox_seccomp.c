@@ -12,6 +12,7 @@
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 
 #define EPERM_ANSWER (SECCOMP_RET_ERRNO | EPERM)
@@ -177,6 +178,20 @@ static void test_personality(void **state)
 	assert_int_equal(ask(SYS_personality, 8, 0, 0), EPERM_ANSWER);
 }
 
+static void test_core_limit(void **state)
+{
+	static const uint64_t core = RLIMIT_CORE, files = RLIMIT_NOFILE, other_half = 1ULL << 32;
+
+	assert_int_equal(ask(SYS_setrlimit, core, 1, 0), SECCOMP_RET_ERRNO);
+	assert_int_equal(ask(SYS_setrlimit, core | other_half, 1, 0), SECCOMP_RET_ERRNO);
+	assert_int_equal(ask(SYS_setrlimit, files, 1, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_prlimit64, 0, core, 1), SECCOMP_RET_ERRNO);
+	assert_int_equal(ask(SYS_prlimit64, 0, core, other_half), SECCOMP_RET_ERRNO);
+	assert_int_equal(ask(SYS_prlimit64, 0, core | other_half, 1), SECCOMP_RET_ERRNO);
+	assert_int_equal(ask(SYS_prlimit64, 0, core, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_prlimit64, 0, files, 1), SECCOMP_RET_ALLOW);
+}
+
 /* Named once more, in other words than the list's: what must never be reachable. */
 static void test_never(void **state)
 {
@@ -258,7 +273,8 @@ int main(void)
 		cmocka_unit_test(test_every_number), cmocka_unit_test(test_no_number_twice),
 		cmocka_unit_test(test_other_doors),  cmocka_unit_test(test_clone),
 		cmocka_unit_test(test_sockets),	     cmocka_unit_test(test_ioctl),
-		cmocka_unit_test(test_personality),  cmocka_unit_test(test_never),
+		cmocka_unit_test(test_personality),  cmocka_unit_test(test_core_limit),
+		cmocka_unit_test(test_never),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
