@@ -146,6 +146,7 @@ int spawn_wait(int pidfd)
 
 struct userns_maker {
 	uid_t owner;
+	pid_t parent;
 	int ready_fd;
 	int mntns_fd; /* our own mount namespace */
 	long failed;  /* -errno */
@@ -177,12 +178,15 @@ static int userns_main(void *argument)
 		result = raw_call(SYS_capset, (long)&header, (long)caps, 0, 0);
 	if (result == 0)
 		result = raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
+	/* killed before it could tell us so: with us its memory and descriptors would stay */
+	if (result == 0 && raw_call(SYS_getppid, 0, 0, 0, 0) != maker->parent)
+		result = -ESRCH;
 	if (result == 0)
 		result = raw_call(SYS_unshare, CLONE_NEWUSER, 0, 0, 0);
 	__atomic_store_n(&maker->failed, result, __ATOMIC_RELEASE);
 	(void)raw_call(SYS_write, maker->ready_fd, (long)"", 1, 0);
-	while (raw_call(SYS_pause, 0, 0, 0, 0) < 0)
-		;
+	while (result == 0)
+		(void)raw_call(SYS_pause, 0, 0, 0, 0);
 	return 1;
 }
 
@@ -226,7 +230,7 @@ static int userns_finish(pid_t pid, const struct userns_maker *maker, struct id_
 int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error)
 {
 	_Alignas(16) char stack[CHILD_STACK_BYTES];
-	struct userns_maker maker = {.owner = owner, .failed = -EIO};
+	struct userns_maker maker = {.owner = owner, .parent = getpid(), .failed = -EIO};
 	/* as in spawn_vfork() */
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	cleanup_close int pidfd = -1, mntns_fd = -1;
