@@ -25,6 +25,7 @@ struct checkout {
 	const struct fetch_limits *limits;
 	struct fetch_result *result;
 	struct timespec mtime;
+	bool dry; /* first pass: everything is checked, nothing is written */
 	uint64_t n_entries;
 	uint64_t bytes;
 	char path[FETCH_PATH_MAX + 1]; /* of the entry at hand, from the top */
@@ -98,8 +99,8 @@ static int index_add(struct checkout *checkout, const git_oid *id, uint32_t mode
 	return 0;
 }
 
-/* Size and kind are looked at before a byte is unpacked into memory. */
-static int blob_open(struct checkout *checkout, const git_oid *id, uint64_t max, git_blob **ret)
+/* Size and kind, looked at before a byte is unpacked into memory. */
+static int blob_check(struct checkout *checkout, const git_oid *id, uint64_t max)
 {
 	git_object_t type;
 	size_t size;
@@ -115,8 +116,6 @@ static int blob_open(struct checkout *checkout, const git_oid *id, uint64_t max,
 	if (checkout->bytes > checkout->limits->tree)
 		return refuse(checkout, "takes the tree over its limit of %s",
 			      size_text(checkout->limits->tree));
-	if (git_blob_lookup(ret, checkout->repository, id) < 0)
-		return object_missing(checkout);
 	return 0;
 }
 
@@ -144,10 +143,12 @@ static int entry_file(struct checkout *checkout, int dir_fd, const char *name, c
 {
 	git_blob *blob = NULL;
 	struct stat st;
-	int r = blob_open(checkout, id, checkout->limits->blob, &blob);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (checkout->dry)
+		return blob_check(checkout, id, checkout->limits->blob);
+	if (git_blob_lookup(&blob, checkout->repository, id) < 0)
+		return object_missing(checkout);
 	r = file_write(checkout, dir_fd, name, blob, executable, &st);
 	git_blob_free(blob);
 	if (r < 0)
@@ -163,7 +164,7 @@ static int link_write(struct checkout *checkout, int dir_fd, const char *name, c
 	char target[FETCH_SYMLINK_MAX + 1];
 	size_t size = (size_t)git_blob_rawsize(blob);
 
-	if (size == 0 || memchr(git_blob_rawcontent(blob), '\0', size))
+	if (size == 0 || size > FETCH_SYMLINK_MAX || memchr(git_blob_rawcontent(blob), '\0', size))
 		return -EILSEQ;
 	memcpy(target, git_blob_rawcontent(blob), size);
 	target[size] = '\0';
@@ -179,10 +180,12 @@ static int entry_link(struct checkout *checkout, int dir_fd, const char *name, c
 {
 	git_blob *blob = NULL;
 	struct stat st;
-	int r = blob_open(checkout, id, FETCH_SYMLINK_MAX, &blob);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (checkout->dry)
+		return blob_check(checkout, id, FETCH_SYMLINK_MAX);
+	if (git_blob_lookup(&blob, checkout->repository, id) < 0)
+		return object_missing(checkout);
 	r = link_write(checkout, dir_fd, name, blob, &st);
 	git_blob_free(blob);
 	if (r == -EILSEQ)
@@ -199,6 +202,8 @@ static int entry_directory(struct checkout *checkout, int dir_fd, const char *na
 {
 	cleanup_close int fd = -1;
 
+	if (checkout->dry)
+		return submodule ? 0 : tree_walk(checkout, id, -1, depth + 1);
 	if (mkdirat(dir_fd, name, 0755) < 0)
 		return disk_failed(checkout, -errno);
 	if (submodule) /* stays empty: nobody follows a URL that a commit names */
@@ -301,6 +306,15 @@ static int checkout_run(struct checkout *checkout, struct tree *tree, const git_
 	git_oid root;
 	int r = commit_describe(checkout, commit, &root);
 
+	/*
+	 * A bomb of a few kilobytes may name ten billion files. What it costs to
+	 * find out is to read its trees; undoing a million written files is dear.
+	 */
+	checkout->dry = true;
+	if (r == 0)
+		r = tree_walk(checkout, &root, -1, 0);
+	checkout->dry = false;
+	checkout->n_entries = 0;
 	if (r == 0)
 		r = tree_git_write(tree->fd, checkout->repository, tree->name, ref,
 				   checkout->result);
