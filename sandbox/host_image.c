@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMPLATE_VERSION 3 /* changes whenever this file makes something else */
+#define TEMPLATE_VERSION 4 /* changes whenever this file makes something else */
 #define COPY_FILE_MAX (4 * MIB)
 #define COPY_DEPTH_MAX 8
 #define COPY_FILES_MAX 20000
@@ -23,6 +23,14 @@
 static const char *const shown[] = {"/usr", "/opt", "/var/lib/dpkg"};
 /* Links into /usr on a merged system; directories of their own on an older one. */
 static const char *const system_dirs[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
+
+/* Where tools keep credentials for everybody outside of /etc (npm config --global). */
+static const char *const hidden[] = {
+	"/usr/etc/npmrc",
+	"/usr/local/etc/npmrc",
+	"/usr/local/etc/gitconfig",
+};
+_Static_assert(ARRAY_SIZE(hidden) <= PLAN_HOST_HIDDEN_MAX, "all fit");
 
 static const struct {
 	const char *path;
@@ -38,8 +46,8 @@ static const struct {
 
 /*
  * What of /etc a program may need to run and anybody on the host may read. No
- * file that holds credentials by habit (npmrc, pip.conf, gitconfig, netrc, apt)
- * and none that says which host this is. Directories are copied whole, their
+ * file that holds credentials by habit (environment, npmrc, pip.conf, gitconfig,
+ * netrc, apt, Maven's settings.xml) and none that says which host this is. Directories are copied whole, their
  * unreadable files left out.
  */
 static const char *const etc_allowed[] = {
@@ -56,7 +64,6 @@ static const char *const etc_allowed[] = {
 	"debian_version",
 	"default/locale",
 	"dpkg",
-	"environment",
 	"ethertypes",
 	"fonts",
 	"fpc.cfg",
@@ -89,12 +96,12 @@ static const char *const etc_allowed[] = {
 	"localtime",
 	"login.defs",
 	"lsb-release",
-	"machine-info",
 	"magic",
 	"magic.mime",
 	"mailcap",
 	"manpath.config",
-	"maven",
+	"maven/logging",
+	"maven/m2.conf",
 	"mime.types",
 	"mke2fs.conf",
 	"netconfig",
@@ -176,6 +183,16 @@ void host_image_binds(struct plan_facts *facts)
 		(void)snprintf(bind.path, sizeof(bind.path), "/%s", system_dirs[i]);
 		if (lstat(bind.path, &st) == 0 && S_ISDIR(st.st_mode))
 			facts->binds[facts->n_binds++] = bind;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
+		char path[PATH_MAX];
+		struct plan_host_bind *one = &facts->hidden[facts->n_hidden];
+
+		/* where it really is: /usr/local may be a link, and masks follow none */
+		if (realpath(hidden[i], path) && strlen(path) < sizeof(one->path)) {
+			(void)snprintf(one->path, sizeof(one->path), "%s", path);
+			facts->n_hidden++;
+		}
 	}
 }
 

@@ -89,14 +89,10 @@ static const struct sock_filter check_setrlimit[] = {
 };
 /* the third argument is the new limit, a pointer: both halves 0 when it is only read */
 static const struct sock_filter check_prlimit[] = {
-	LOAD(ARGUMENT_LOW(1)),
-	JUMP(BPF_JEQ, RLIMIT_CORE, 0, 5),
-	LOAD(ARGUMENT_LOW(2)),
-	JUMP(BPF_JEQ, 0, 0, 2),
-	LOAD(ARGUMENT_LOW(2) + 4),
-	JUMP(BPF_JEQ, 0, 1, 0),
-	RETURN(RETURN_ERRNO(0)),
-	ALLOWED,
+	LOAD(ARGUMENT_LOW(1)),	   JUMP(BPF_JEQ, RLIMIT_CORE, 0, 5),
+	LOAD(ARGUMENT_LOW(2)),	   JUMP(BPF_JEQ, 0, 0, 2),
+	LOAD(ARGUMENT_LOW(2) + 4), JUMP(BPF_JEQ, 0, 1, 0),
+	RETURN(RETURN_ERRNO(0)),   ALLOWED,
 };
 static const struct sock_filter answer_allow[] = {ALLOWED};
 static const struct sock_filter answer_deny[] = {RETURN(RETURN_ERRNO(EPERM))};

@@ -164,7 +164,7 @@ static void plan_root(struct plan *plan, const struct sandbox_request *request,
 	}
 }
 
-static void plan_system(struct plan *plan)
+static void plan_system(struct plan *plan, const struct plan_facts *facts)
 {
 	add(plan, PLAN_DEVICES, NULL, "/dev");
 	add(plan, PLAN_FILESYSTEM, "proc", "/proc");
@@ -172,6 +172,8 @@ static void plan_system(struct plan *plan)
 	add(plan, PLAN_FILESYSTEM, "cgroup2", "/sys/fs/cgroup")->flags = PLAN_OPTIONAL;
 	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
 		add(plan, PLAN_MASK, NULL, masked[i])->flags = PLAN_OPTIONAL;
+	for (size_t i = 0; i < facts->n_hidden; i++)
+		add(plan, PLAN_MASK, NULL, facts->hidden[i].path)->flags = PLAN_OPTIONAL;
 	for (size_t i = 0; i < ARRAY_SIZE(read_only); i++)
 		add(plan, PLAN_READONLY, NULL, read_only[i])->flags = PLAN_OPTIONAL;
 	/* after the masks: those of directories show the empty /dev/pts */
@@ -354,7 +356,7 @@ int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 	plan_outer(plan, request, facts);
 	plan_scratch(plan, request, facts);
 	plan_root(plan, request, facts);
-	plan_system(plan);
+	plan_system(plan, facts);
 	plan_workspace(plan, request);
 	plan_binds(plan, request, facts);
 	plan_end(plan, facts);

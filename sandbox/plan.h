@@ -20,6 +20,7 @@
 #include <stdio.h>
 
 #define PLAN_HOST_BINDS_MAX 16
+#define PLAN_HOST_HIDDEN_MAX 4
 
 /** struct plan_host_bind - one directory of the host that image "host" shows read-only */
 struct plan_host_bind {
@@ -39,6 +40,8 @@ struct plan_facts {
 	bool cgroup;				  /* cgroup v2 is there at all */
 	struct plan_host_bind binds[PLAN_HOST_BINDS_MAX];
 	size_t n_binds;
+	struct plan_host_bind hidden[PLAN_HOST_HIDDEN_MAX]; /* files in them, masked */
+	size_t n_hidden;
 };
 
 /*

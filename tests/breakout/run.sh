@@ -73,6 +73,10 @@ for name in fs-host-read/etc-shadow fs-host-read/canary fs-host-read/file-of-hos
         "$(grep " $name\$" "$TEST_TMP/outside")"
 done
 
+check_equal "fs-host-read: nothing where tools keep credentials for everybody" "" "$(sandbox -- sh -c '
+    cat /usr/etc/npmrc /usr/local/etc/npmrc /etc/npmrc /etc/environment /etc/pip.conf /etc/gitconfig \
+        /etc/maven/settings.xml' 2>/dev/null)"
+
 # ---- who one is ----
 
 check_equal "uid 0 inside" 0 "$(sandbox -- id -u)"
