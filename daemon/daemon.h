@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #define INSTANCE_ID_SIZE 33 /* 128 random bits in hex */
+#define RELOADS_MAX 64	    /* requests for one that wait together */
 
 struct daemon {
 	struct loop *loop;
@@ -34,6 +35,12 @@ struct daemon {
 	struct child children[CHILD_NUM];
 	struct sandbox_host *sandbox_host;
 	struct step_table *steps;
+
+	/* who asked to read the configuration again and is not answered yet */
+	uint64_t reload_serials[RELOADS_MAX];
+	size_t n_reloads;
+	uint64_t reloaded_usec;
+	struct loop_timer reload_timer;
 
 	bool ready;
 	bool stopping;

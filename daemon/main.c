@@ -183,7 +183,10 @@ static void daemon_end(struct daemon *daemon)
 
 int main(int argc, char **argv)
 {
-	struct daemon daemon = {.lock_fd = -1, .api_socket = -1, .stop_timer = LOOP_TIMER_NULL};
+	struct daemon daemon = {.lock_fd = -1,
+				.api_socket = -1,
+				.reload_timer = LOOP_TIMER_NULL,
+				.stop_timer = LOOP_TIMER_NULL};
 	struct arguments arguments = {.root = NULL};
 	struct error error = ERROR_INIT;
 	int code = parse_arguments(argc, argv, &arguments);

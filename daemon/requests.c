@@ -18,6 +18,7 @@
 #define STEP_PIDS_MAX (4ULL << 20)
 #define STEP_CPU_MILLI_MAX (1000ULL * 8192)
 #define STEP_GRACE_MAX_MSEC (3600ULL * 1000)
+#define RELOAD_PAUSE_USEC (200 * USEC_PER_MSEC)
 #define STEP_NUMBER_MAX (1ULL << 53) /* runs and attempts travel as JSON numbers */
 
 static struct daemon *daemon_of(struct channel *channel)
@@ -181,18 +182,48 @@ static int workspace_open(struct channel *channel, struct message *message)
 
 /* ---- configuration ---- */
 
+static void reload_answer(struct daemon *daemon, uint64_t serial, const char *error)
+{
+	struct message *answer = message_new(MESSAGE_RELOADED, serial);
+
+	if (answer)
+		message_put_string(answer, error);
+	/* an api that came back meanwhile does not know the serial, which is fine */
+	(void)channel_send(child_channel(daemon, CHILD_API), answer);
+}
+
+static void reload_now(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, reload_timer);
+	struct error error = ERROR_INIT;
+	size_t n = daemon->n_reloads;
+
+	daemon->n_reloads = 0;
+	(void)daemon_reload(daemon, &error);
+	daemon->reloaded_usec = now_usec();
+	for (size_t i = 0; i < n; i++)
+		reload_answer(daemon, daemon->reload_serials[i], error.number ? error.text : "");
+}
+
+/*
+ * Each one sends every child all of its configuration. Many at once become one,
+ * so that the api cannot flood the others.
+ */
 static int reload(struct channel *channel, struct message *message)
 {
-	struct error error = ERROR_INIT;
-	struct message *answer;
+	struct daemon *daemon = daemon_of(channel);
+	uint64_t due = daemon->reloaded_usec + RELOAD_PAUSE_USEC;
 
 	if (message_end(message) < 0)
 		return -EBADMSG;
-	(void)daemon_reload(daemon_of(channel), &error);
-	answer = message_new(MESSAGE_RELOADED, message->serial);
-	if (answer)
-		message_put_string(answer, error.number ? error.text : "");
-	(void)channel_send(channel, answer);
+	if (daemon->n_reloads == RELOADS_MAX) {
+		reload_answer(daemon, message->serial, "too many reloads wait: try again later");
+		return 0;
+	}
+	daemon->reload_serials[daemon->n_reloads++] = message->serial;
+	if (daemon->n_reloads == 1)
+		(void)loop_timer_set(daemon->loop, &daemon->reload_timer,
+				     daemon->reloaded_usec ? due : now_usec(), reload_now);
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct step_facts {
 	bool ended_by_us;
 	bool stopping; /* … because the daemon stops */
 	uint64_t timeout_msec;
-	uint64_t memory; /* limit, bytes */
+	uint64_t memory;       /* limit, bytes */
 	char setup_error[256]; /* why the sandbox never came to the command; "" if it did */
 };
 
@@ -33,9 +33,5 @@ struct step_report {
 };
 
 void step_report_make(const struct step_facts *facts, struct step_report *report);
-/** format_bytes() - "512M", "1536K", "10": the shortest exact binary unit */
-void format_bytes(char *out, size_t size, uint64_t bytes);
-/** format_duration() - "5s", "1m30s", "2h", "250ms" */
-void format_duration(char *out, size_t size, uint64_t msec);
 
 #endif
