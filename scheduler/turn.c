@@ -45,11 +45,12 @@ void outbox_put(struct peer *peer, struct message *message)
 		(void)message_free(message);
 		return;
 	}
-	entry = message ? malloc(sizeof(*entry)) : NULL;
+	entry = message && !message->failed ? malloc(sizeof(*entry)) : NULL;
 	if (!entry) {
 		/* a message that is never sent would be waited for for ever */
+		log_error("%s: ending, to go on from what is committed",
+			  strerror(message && message->failed ? -message->failed : ENOMEM));
 		(void)message_free(message);
-		log_error("out of memory: ending, to go on from what is committed");
 		loop_exit(scheduler->loop, 1);
 		return;
 	}
