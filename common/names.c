@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/names.h"
 
+#include "common/cleanup.h"
 #include "common/limits.h"
 
 #include <errno.h>
@@ -329,4 +330,41 @@ int parse_cpus(const char *text, uint64_t *ret_milli)
 		return -ERANGE;
 	*ret_milli = whole * 1000 + milli;
 	return 0;
+}
+
+void text_bytes(char *out, size_t size, uint64_t bytes)
+{
+	static const char units[] = " KMGT";
+	size_t unit = 0;
+
+	while (bytes > 0 && bytes % 1024 == 0 && unit + 2 < sizeof(units)) {
+		bytes /= 1024;
+		unit++;
+	}
+	if (unit == 0)
+		(void)snprintf(out, size, "%llu", (unsigned long long)bytes);
+	else
+		(void)snprintf(out, size, "%llu%c", (unsigned long long)bytes, units[unit]);
+}
+
+void text_duration(char *out, size_t size, uint64_t msec)
+{
+	static const struct {
+		const char *unit;
+		uint64_t msec;
+	} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		uint64_t n = msec / units[i].msec;
+
+		if (n == 0 || used >= size)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%llu%s", (unsigned long long)n,
+					 units[i].unit);
+		msec %= units[i].msec;
+	}
+	if (used == 0)
+		(void)snprintf(out, size, "0s");
 }

@@ -1,51 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
 #include "daemon/step_report.h"
 
 #include "common/cleanup.h"
+#include "common/names.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-void format_bytes(char *out, size_t size, uint64_t bytes)
-{
-	static const char units[] = " KMGT";
-	size_t unit = 0;
-
-	while (bytes > 0 && bytes % 1024 == 0 && unit + 2 < sizeof(units)) {
-		bytes /= 1024;
-		unit++;
-	}
-	if (unit == 0)
-		(void)snprintf(out, size, "%llu", (unsigned long long)bytes);
-	else
-		(void)snprintf(out, size, "%llu%c", (unsigned long long)bytes, units[unit]);
-}
-
-void format_duration(char *out, size_t size, uint64_t msec)
-{
-	static const struct {
-		const char *unit;
-		uint64_t msec;
-	} units[] = {{"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-	size_t used = 0;
-
-	out[0] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		uint64_t n = msec / units[i].msec;
-
-		if (n == 0 || used >= size)
-			continue;
-		used += (size_t)snprintf(out + used, size - used, "%llu%s", (unsigned long long)n,
-					 units[i].unit);
-		msec %= units[i].msec;
-	}
-	if (used == 0)
-		(void)snprintf(out, size, "0s");
-}
 
 static void reason_add(struct step_report *report, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -119,7 +82,7 @@ static void report_cause(const struct step_facts *facts, struct step_report *rep
 					 ? (uint64_t)facts->outcome.code
 					 : SIGKILL;
 	if (facts->cause == STEP_RESULT_TIMEOUT) {
-		format_duration(text, sizeof(text), facts->timeout_msec);
+		text_duration(text, sizeof(text), facts->timeout_msec);
 		reason_add(report, "timeout after %s", text);
 	} else {
 		reason_add(report,
@@ -134,7 +97,7 @@ static void report_memory(const struct step_facts *facts, struct step_report *re
 	report->result = STEP_RESULT_MEMORY;
 	report->signal = SIGKILL;
 	if (facts->memory > 0) {
-		format_bytes(limit, sizeof(limit), facts->memory);
+		text_bytes(limit, sizeof(limit), facts->memory);
 		reason_add(report, "out of memory: limit %s", limit);
 	} else {
 		reason_add(report, "out of memory");

@@ -369,24 +369,12 @@ static int complain(int code, const char *text)
 }
 
 /* As the option takes it: 512M, or bytes where that would round. */
-static void size_text(char *out, size_t size, uint64_t bytes)
-{
-	static const char units[] = "KMGT";
-	char unit = '\0';
-
-	for (size_t i = 0; i + 1 < sizeof(units) && bytes >= 1024 && bytes % 1024 == 0; i++) {
-		bytes /= 1024;
-		unit = units[i];
-	}
-	(void)snprintf(out, size, "%" PRIu64 "%.1s", bytes, unit ? &unit : "");
-}
-
 static void complain_memory(uint64_t limit, uint64_t peak)
 {
 	char limit_text[32], peak_text[32];
 
-	size_text(limit_text, sizeof(limit_text), limit);
-	size_text(peak_text, sizeof(peak_text), peak);
+	text_bytes(limit_text, sizeof(limit_text), limit);
+	text_bytes(peak_text, sizeof(peak_text), peak);
 	if (limit == 0)
 		(void)fprintf(stderr, "runbook-sandbox: out of memory: the host has no more\n");
 	else

@@ -3,6 +3,7 @@
 /* Order numbers, reports and state directories. */
 
 #include "common/cleanup.h"
+#include "common/names.h"
 #include "common/fdio.h"
 #include "common/isolation.h"
 #include "daemon/order_set.h"
@@ -139,21 +140,21 @@ static void amounts(void **state)
 {
 	char text[64];
 
-	format_bytes(text, sizeof(text), 0);
+	text_bytes(text, sizeof(text), 0);
 	assert_string_equal(text, "0");
-	format_bytes(text, sizeof(text), 1536 * KIB);
+	text_bytes(text, sizeof(text), 1536 * KIB);
 	assert_string_equal(text, "1536K");
-	format_bytes(text, sizeof(text), 1000);
+	text_bytes(text, sizeof(text), 1000);
 	assert_string_equal(text, "1000");
-	format_bytes(text, sizeof(text), 4096 * GIB);
+	text_bytes(text, sizeof(text), 4096 * GIB);
 	assert_string_equal(text, "4T");
-	format_duration(text, sizeof(text), 0);
+	text_duration(text, sizeof(text), 0);
 	assert_string_equal(text, "0s");
-	format_duration(text, sizeof(text), 90000);
+	text_duration(text, sizeof(text), 90000);
 	assert_string_equal(text, "1m30s");
-	format_duration(text, sizeof(text), 86400000ULL * 2 + 250);
+	text_duration(text, sizeof(text), 86400000ULL * 2 + 250);
 	assert_string_equal(text, "2d250ms");
-	format_duration(text, 3, 90000);
+	text_duration(text, 3, 90000);
 	assert_int_equal(strlen(text), 2);
 }
 
