@@ -181,20 +181,30 @@ static int group_prepare(struct builder *builder, struct error *error)
 	return 0;
 }
 
-/* So that /dev/stdout can be opened inside: an anonymous pipe then is the step's. */
-static void pipe_hand_over(int fd, uid_t base)
+/*
+ * A directory of the host among the three would be a way out (CVE-2024-21626).
+ * An anonymous pipe can be opened again inside, as /dev/stdout, but only in its
+ * own direction and without belonging to the step: others may write to it, too.
+ */
+static int standard_prepare(int fd, const char *name, mode_t access, struct error *error)
 {
 	struct statfs fs;
+	struct stat st;
 
-	/* without it the step still has the descriptor, which is what matters */
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC || fchown(fd, base, base) < 0)
-		return;
+	if (fstat(fd, &st) < 0)
+		return error_errno(error, errno, "cannot use %s", name);
+	if (S_ISDIR(st.st_mode))
+		return error_set(error, EISDIR, "%s is a directory, which is refused", name);
+	/* where it fails the step still has the descriptor, which is what matters */
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC)
+		(void)fchmod(fd, (st.st_mode & 07777) | access);
+	return 0;
 }
 
 static int descriptors_prepare(struct builder *builder, struct error *error)
 {
 	const struct sandbox_request *request = builder->request;
-	uid_t base = builder->private->slot->base;
+	int r = 0;
 
 	if (pipe2(builder->status_fds, O_CLOEXEC) < 0)
 		return error_errno(error, errno, "cannot make a pipe");
@@ -203,11 +213,13 @@ static int descriptors_prepare(struct builder *builder, struct error *error)
 		if (builder->null_fd < 0)
 			return error_errno(error, errno, "cannot open /dev/null");
 	} else {
-		pipe_hand_over(request->stdin_fd, base);
+		r = standard_prepare(request->stdin_fd, "standard input", 0444, error);
 	}
-	pipe_hand_over(request->stdout_fd, base);
-	pipe_hand_over(request->stderr_fd, base);
-	return 0;
+	if (r == 0)
+		r = standard_prepare(request->stdout_fd, "standard output", 0222, error);
+	if (r == 0)
+		r = standard_prepare(request->stderr_fd, "standard error", 0222, error);
+	return r;
 }
 
 /* ---- starting ---- */

@@ -83,7 +83,7 @@ static void test_outcomes(void **state)
 		{"exit 3", SANDBOX_EXITED, 3, ""},
 		{"kill -ABRT $$", SANDBOX_SIGNALED, SIGABRT, ""},
 		{"cat", SANDBOX_EXITED, 0, ""},			   /* /dev/null */
-		{"echo x >/dev/stdout", SANDBOX_EXITED, 0, "x\n"}, /* the pipe is the step's */
+		{"echo x >/dev/stdout", SANDBOX_EXITED, 0, "x\n"}, /* open for writing */
 		{"sleep 1000 & echo left", SANDBOX_EXITED, 0, "left\n"},
 	};
 
