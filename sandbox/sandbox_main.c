@@ -532,6 +532,17 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 	return code;
 }
 
+/* Where one of the three is closed, the next file of ours would take its place, and be shown. */
+static void standard_fill(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {
@@ -541,6 +552,7 @@ int main(int argc, char **argv)
 
 	if (command <= 0)
 		return -command;
+	standard_fill();
 	(void)snprintf(id, sizeof(id), "sandbox-%d", (int)getpid());
 	struct sandbox_request request = {
 		.id = options.explain ? "sandbox" : id,

@@ -77,6 +77,8 @@ check_equal "fs-host-read: nothing where tools keep credentials for everybody" "
     cat /usr/etc/npmrc /usr/local/etc/npmrc /etc/npmrc /etc/environment /etc/pip.conf /etc/gitconfig \
         /etc/maven/settings.xml' 2>/dev/null)"
 
+check_equal "fs-host-read: no file of ours where a standard one is closed" /dev/null \
+    "$(sandbox -- readlink /proc/self/fd/0 <&-)"
 check_status "fs-host-read: a directory as standard input" 125 sandbox -- true </
 (echo canary; sandbox -- sh -c 'exec 5>&1; timeout 1 cat /proc/self/fd/5 >/tmp/read; cat /tmp/read >&2' \
     2>"$TEST_TMP/stolen") | sleep 2
