@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.." || exit 2
 export RUNBOOK_TESTS=1
 JOBS=$(nproc)
 LOGS=build/logs
+rm -rf "$LOGS"
 mkdir -p "$LOGS"
-TOTAL_PASSED=0 TOTAL_FAILED=0 TOTAL_SKIPPED=0
 
 if [ "$(id -u)" != 0 ]; then
     echo "check: sandboxes need root: run 'sudo make check'" >&2
@@ -37,9 +37,7 @@ suite() {
     local passed failed skipped
     read -r passed failed skipped < <(echo "$line" | tr -dc '0-9 ')
     [ $status = 0 ] || [ "$failed" -gt 0 ] || failed=1
-    TOTAL_PASSED=$((TOTAL_PASSED + passed))
-    TOTAL_FAILED=$((TOTAL_FAILED + failed))
-    TOTAL_SKIPPED=$((TOTAL_SKIPPED + ${skipped:-0}))
+    echo "$passed $failed ${skipped:-0}" >"$log.result"
     printf '%-40s %4d passed %3d failed %3d skipped  %4ds\n' "$name" "$passed" "$failed" \
         "${skipped:-0}" $((SECONDS - start))
     if [ "$failed" -gt 0 ]; then
@@ -64,8 +62,16 @@ ONLY=("$@")
 START=$SECONDS
 suite build/release make -j"$JOBS" all
 suite build/units make -j"$JOBS" units
+
+# What only reads or compiles goes on beside the tests that mostly wait.
+(
+    suite lint nice tests/lint/lint.sh
+    suite fuzz/build nice make -j"$JOBS" fuzz-build
+) &
+BESIDE=$!
+trap 'kill $BESIDE 2>/dev/null' INT TERM
+
 suite build/asan make -j"$JOBS" BUILD=asan units
-suite lint tests/lint/lint.sh
 for binary in build/tests/test_*; do
     [ -x "$binary" ] && suite "unit/${binary##*/}" bash -c "unit $binary"
 done
@@ -75,11 +81,11 @@ done
 for script in tests/integration/*.sh tests/breakout/run.sh tests/uml/run.sh; do
     [ -x "$script" ] && suite "${script#tests/}" "$script"
 done
-suite fuzz/build make -j"$JOBS" fuzz-build
+wait "$BESIDE"
 for binary in build/fuzz/fuzz_*; do
     [ -x "$binary" ] && [ -f "$binary" ] && suite "fuzz/${binary##*/}" tests/fuzz/run.sh "${FUZZ_SECONDS:-5}" "$binary"
 done
 
 echo "took $((SECONDS - START)) s"
-echo "$TOTAL_PASSED passed, $TOTAL_FAILED failed, $TOTAL_SKIPPED skipped"
-[ $TOTAL_FAILED = 0 ]
+cat "$LOGS"/*.result | awk '{p += $1; f += $2; s += $3}
+    END {printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0}'
