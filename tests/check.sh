@@ -65,8 +65,8 @@ suite build/units make -j"$JOBS" units
 
 # What only reads or compiles goes on beside the tests that mostly wait.
 (
-    suite lint nice tests/lint/lint.sh
-    suite fuzz/build nice make -j"$JOBS" fuzz-build
+    SUITE_SECONDS=1500 suite lint nice tests/lint/lint.sh
+    SUITE_SECONDS=1500 suite fuzz/build nice make -j"$JOBS" fuzz-build
 ) &
 BESIDE=$!
 trap 'kill $BESIDE 2>/dev/null' INT TERM
