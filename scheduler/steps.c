@@ -470,7 +470,9 @@ static void step_reconcile(struct step *step, const char *instance)
 	} else if (step->instance && strcmp(step->instance, instance) != 0) {
 		step_lost(step, "host lost: runbookd ended while the step was running");
 	} else if (step->cancelling) {
-		step_exited(step, &cancelled); /* its order never arrived */
+		/* its order never arrived, or waits in the daemon's queue and must not start */
+		(void)step_cancel(step);
+		step_exited(step, &cancelled);
 	} else {
 		step_order_send(step);
 	}

@@ -234,10 +234,16 @@ static void test_cancel_kept(void **state)
 	message = fixture_receive(world->daemon, MESSAGE_STEP_CANCEL);
 	(void)message_free(message);
 	world_kill(world);
-	/* the order never arrived either: nothing is started just to be cancelled */
+	/*
+	 * The order never arrived either, or it waits in the daemon's queue: nothing is
+	 * started just to be cancelled, nor after it was said to be.
+	 */
 	world_start(world);
 	run_expect(world, run, "cancelled", "cancelled");
 	step_expect(world, run, "one", "cancelled", "cancelled");
+	message = fixture_receive(world->daemon, MESSAGE_STEP_CANCEL);
+	assert_int_equal(message_get_u64(message), order.id);
+	(void)message_free(message);
 	assert_true(fixture_quiet(world->daemon));
 	world_stop(world);
 	world_free(world);
