@@ -393,6 +393,14 @@ static void long_socket_paths(void **state)
 		assert_int_equal(st.st_mode & 07777, 0660);
 		(void)close(fd);
 	}
+	/* a mistyped path is no reason to delete a file */
+	assert_int_equal(unlink(path), 0);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	(void)close(fd);
+	assert_int_equal(listen_unix(path, 0660, getegid(), &error), -EEXIST);
+	assert_int_equal(stat(path, &st), 0);
+	assert_true(S_ISREG(st.st_mode));
 	root_free(&root);
 }
 
