@@ -470,6 +470,23 @@ static void start_next(struct loop_timer *timer)
 		step_begin(step);
 }
 
+/*
+ * It ran, and its result was acknowledged: whoever sends it again has a store
+ * that is older than that, and would wait for ever.
+ */
+static void answer_forgotten(struct step_table *table, const struct step_order *order)
+{
+	struct step step = {.table = table, .order = *order, .ended_usec = wall_usec()};
+
+	step.report.result = STEP_RESULT_SANDBOX;
+	(void)snprintf(step.report.reason, sizeof(step.report.reason),
+		       "refused: order %llu ran already, the store must be an old copy: restart "
+		       "runbookd, then retry",
+		       (unsigned long long)order->order);
+	log_error("%s", step.report.reason);
+	send_exited(&step);
+}
+
 int steps_start(struct step_table *table, const struct step_order *order, const char *refusal)
 {
 	struct step *step;
@@ -486,9 +503,12 @@ int steps_start(struct step_table *table, const struct step_order *order, const 
 		free(step);
 		if (order->payload_fd >= 0)
 			(void)close(order->payload_fd);
-		if (r == -EEXIST)
-			return 0; /* re-sent after a new channel: it is on its way or ended */
-		return r;
+		if (r != -EEXIST)
+			return r;
+		/* re-sent after a new channel: it is on its way or ended */
+		if (!step_find(table, order->order))
+			answer_forgotten(table, order);
+		return 0;
 	}
 	step->table = table;
 	step->order = *order;

@@ -73,7 +73,8 @@ struct step_table *steps_free(struct step_table *table);
  * steps_start() - accept @order; what comes of it is reported by messages
  * @refusal: NULL, or why it must not run: it is then reported as errored
  *
- * Takes @order->payload_fd over. An order number that is known is ignored.
+ * Takes @order->payload_fd over. An order number that is known is ignored; one
+ * whose result was acknowledged is answered as errored.
  * Return: 0, or -errno when the sender must be given up.
  */
 int steps_start(struct step_table *table, const struct step_order *order, const char *refusal);

@@ -451,7 +451,11 @@ static void runs_and_is_acknowledged(void **state)
 	assert_int_equal(counts[1], 1);
 	send_number(MESSAGE_STEP_ACK, 1);
 	send_number(MESSAGE_STEP_ACK, 1);
-	send_order(&(struct order){ORDER(1)}); /* known: never again */
+	send_order(&(struct order){ORDER(1)}); /* known: never again, but nobody waits for ever */
+	exited = expect_exited();
+	assert_int_equal(exited.order, 1);
+	assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
+	assert_non_null(strstr(exited.reason, "ran already"));
 	expect_silence(house.scheduler_fd);
 	house_call(count_steps, counts);
 	assert_int_equal(counts[0] + counts[1], 0);
