@@ -229,7 +229,8 @@ const char *host_network_resolv(struct host_network *network, struct error *erro
 	for (size_t i = 0; i < network->n_dns; i++)
 		used += (size_t)snprintf(network->resolv + used, sizeof(network->resolv) - used,
 					 "nameserver %s\n", network->dns[i]);
-	if (network->ready && table_add_dns(network, error) < 0)
+	/* a table that is gone comes back with them: setup_again() */
+	if (network->ready && nft_table_present() && table_add_dns(network, error) < 0)
 		return NULL;
 	return network->resolv;
 }
