@@ -38,7 +38,7 @@ wait_for 10 grep -q listening sshd.log || failed "sshd did not start"
 host_line() { echo "[127.0.0.1]:$PORT $(cut -d' ' -f1,2 "$1")"; }
 { host_line host_rsa.pub; host_line host_ed25519.pub; } >known
 host_line stranger.pub >known_wrong
-cp known known_hashed && ssh-keygen -q -H -f known_hashed 2>/dev/null
+cp known known_hashed && ssh-keygen -q -H -f known_hashed >/dev/null 2>&1
 URL=ssh://root@127.0.0.1:$PORT/a.git
 
 check_equal "an ed25519 key, host keys in any order" "$MAIN" \
