@@ -52,6 +52,8 @@
 #define MESSAGE_FDS_MAX 4
 #define CHANNEL_QUEUE_MAX 65536 /* messages that wait for a slow peer */
 
+#define PEER_ABSENT_SEC 60 /* without a channel that should be there: start again */
+
 /* fetcher */
 #define FETCH_TIMEOUT_SEC 600
 #define FETCH_PARALLEL_MAX 4

@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/scheduler.h"
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+/*
+ * The daemon makes a new channel when a process comes back. If both of them live
+ * and one closed the channel on the other (it misbehaved), nobody makes one: to
+ * start again is how to get it.
+ */
+static void peer_absent(struct loop_timer *timer)
+{
+	struct peer *peer = container_of(timer, struct peer, absent_timer);
+
+	log_error("no channel to %s for %d s: starting again", role_name(peer->role),
+		  PEER_ABSENT_SEC);
+	loop_exit(peer->scheduler->loop, 1);
+}
 
 static void peer_closed(struct channel *channel)
 {
 	struct peer *peer = channel->userdata;
 	struct scheduler *scheduler = peer->scheduler;
 
+	(void)loop_timer_set(scheduler->loop, &peer->absent_timer,
+			     now_usec() + PEER_ABSENT_SEC * USEC_PER_SEC, peer_absent);
 	switch (peer->role) {
 	case ROLE_DAEMON:
 		/* commit what this turn brought, then end with it: it starts us again */
@@ -47,6 +65,7 @@ int peer_open(struct peer *peer, int fd)
 		log_error("cannot open the channel to %s: %s", role_name(peer->role), strerror(-r));
 		return 0; /* the daemon did nothing wrong */
 	}
+	loop_timer_cancel(&peer->absent_timer);
 	if (peer->role == ROLE_FETCHER) {
 		sources_reask(scheduler, true);
 	} else if (peer->role == ROLE_API) {
@@ -67,6 +86,8 @@ static void scheduler_clear(struct scheduler *scheduler)
 
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
 		channel_close(&peers[i]->channel);
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
+		loop_timer_cancel(&peers[i]->absent_timer);
 	outbox_clear(scheduler);
 	loop_timer_cancel(&scheduler->turn_timer);
 	loop_timer_cancel(&scheduler->events_timer);

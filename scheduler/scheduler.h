@@ -37,6 +37,7 @@ struct scheduler;
 /** struct peer - the process at the other end of a channel; it may come back as a new one */
 struct peer {
 	struct channel channel;
+	struct loop_timer absent_timer;
 	struct scheduler *scheduler;
 	enum process_role role;
 	uint64_t generation; /* grows with each new channel */
