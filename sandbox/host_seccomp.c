@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <stdint.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 #define X32_FIRST 0x40000000U
 #define IOCTL_TIOCSTI 0x5412U
 #define IOCTL_TIOCLINUX 0x541cU
+#define SOCKET_TYPE_MASK 0xfU
+#define PROTOCOL_MPTCP 262U /* older headers lack it */
 #define RETURN_ERRNO(number) (SECCOMP_RET_ERRNO | ((number)&SECCOMP_RET_DATA))
 /* every namespace flag that clone() knows (CLONE_NEWTIME is a signal bit there) */
 #define CLONE_NEW_ALL                                                                              \
@@ -41,16 +44,37 @@ static const struct sock_filter check_clone[] = {
 	RETURN(RETURN_ERRNO(EPERM)),
 	ALLOWED,
 };
-/* AF_UNIX, AF_INET, AF_INET6, and of AF_NETLINK the protocol 0, routing (own namespace) */
+/*
+ * AF_UNIX; of AF_NETLINK the protocol 0, routing (own namespace); of AF_INET and
+ * AF_INET6 the everyday types and protocols: asking for another one (SCTP, DCCP,
+ * SMC, L2TP) makes the kernel load its module into the host. Who asks is told
+ * what a kernel without it says.
+ */
 static const struct sock_filter check_socket[] = {
 	LOAD(ARGUMENT_LOW(0)),
-	JUMP(BPF_JEQ, AF_UNIX, 6, 0),
+	JUMP(BPF_JEQ, AF_UNIX, 21, 0),
 	JUMP(BPF_JEQ, AF_INET, 5, 0),
 	JUMP(BPF_JEQ, AF_INET6, 4, 0),
 	JUMP(BPF_JEQ, AF_NETLINK, 0, 2),
 	LOAD(ARGUMENT_LOW(2)),
-	JUMP(BPF_JEQ, 0, 1, 0),
+	JUMP(BPF_JEQ, 0, 16, 0),
 	RETURN(RETURN_ERRNO(EAFNOSUPPORT)),
+	/* what the kernel keeps of the type; above are SOCK_CLOEXEC and SOCK_NONBLOCK */
+	LOAD(ARGUMENT_LOW(1)),
+	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE_MASK),
+	JUMP(BPF_JEQ, SOCK_STREAM, 3, 0),
+	JUMP(BPF_JEQ, SOCK_DGRAM, 2, 0),
+	JUMP(BPF_JEQ, SOCK_RAW, 1, 0),
+	RETURN(RETURN_ERRNO(ESOCKTNOSUPPORT)),
+	LOAD(ARGUMENT_LOW(2)),
+	JUMP(BPF_JEQ, 0, 7, 0),
+	JUMP(BPF_JEQ, IPPROTO_ICMP, 6, 0),
+	JUMP(BPF_JEQ, IPPROTO_TCP, 5, 0),
+	JUMP(BPF_JEQ, IPPROTO_UDP, 4, 0),
+	JUMP(BPF_JEQ, IPPROTO_ICMPV6, 3, 0),
+	JUMP(BPF_JEQ, IPPROTO_UDPLITE, 2, 0),
+	JUMP(BPF_JEQ, PROTOCOL_MPTCP, 1, 0),
+	RETURN(RETURN_ERRNO(EPROTONOSUPPORT)),
 	ALLOWED,
 };
 static const struct sock_filter check_socketpair[] = {

@@ -576,6 +576,17 @@ static bool socket_opens(const char *text)
 	return fd >= 0;
 }
 
+/*
+ * Whether the kernel saw the request at all, also where it then refuses it: it
+ * looks for a module first. Such requests here are chosen so that no kernel
+ * answers with the errors that the filter gives.
+ */
+static bool socket_asks_kernel(const char *text)
+{
+	errno = 0;
+	return socket_opens(text) || (errno != EPROTONOSUPPORT && errno != ESOCKTNOSUPPORT);
+}
+
 static bool socket_high_bits(const char *unused)
 {
 	/* AF_VSOCK with bits that a careless comparison would see and the kernel does not */
@@ -865,6 +876,16 @@ static const struct {
 	{"sockets", "netlink-audit", socket_opens, "16 3 9"},
 	{"sockets", "netlink-netfilter", socket_opens, "16 3 12"},
 	{"sockets", "netlink-uevent", socket_opens, "16 3 15"},
+	/* an id of their own: on the host these would load a module */
+	{"socket-modules", "sctp", socket_opens, "2 1 132"},
+	{"socket-modules", "sctp-seqpacket", socket_opens, "2 5 132"},
+	{"socket-modules", "sctp6", socket_opens, "10 1 132"},
+	{"socket-modules", "dccp", socket_opens, "2 6 33"},
+	{"socket-modules", "smc", socket_opens, "2 1 256"},
+	{"socket-modules", "l2tp", socket_opens, "2 2 115"},
+	{"sockets", "protocol-sctp", socket_asks_kernel, "2 3 132"},
+	{"sockets", "protocol-dccp6", socket_asks_kernel, "10 3 33"},
+	{"sockets", "type-packet", socket_asks_kernel, "2 10 768"},
 	{"sockets", "abstract", abstract_connects, NULL},
 	{"net-host", "interfaces", other_interface, NULL},
 	{"net-host", "loopback-of-host", tcp_connects, "HOST_SERVICE"},

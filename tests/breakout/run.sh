@@ -68,7 +68,7 @@ for name in fs-host-read/etc-shadow fs-host-read/canary fs-host-read/file-of-hos
     setuid/no-new-privs setuid/capabilities setuid/binary setuid/root-nosuid \
     devices/mknod-char devices/mknod-block devices/kmsg devices/foreign \
     tiocsti/tioclinux signals/kill-init-0 sockets/packet sockets/raw sockets/netlink-audit \
-    sockets/abstract net-host/loopback-of-host; do
+    sockets/protocol-sctp sockets/protocol-dccp6 sockets/type-packet sockets/abstract net-host/loopback-of-host; do
     check_equal "without a sandbox it gets through: $name" "OPEN $name" \
         "$(grep " $name\$" "$TEST_TMP/outside")"
 done

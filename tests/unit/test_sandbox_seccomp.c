@@ -18,6 +18,8 @@
 #define EPERM_ANSWER (SECCOMP_RET_ERRNO | EPERM)
 #define ENOSYS_ANSWER (SECCOMP_RET_ERRNO | ENOSYS)
 #define FAMILY_ANSWER (SECCOMP_RET_ERRNO | EAFNOSUPPORT)
+#define TYPE_ANSWER (SECCOMP_RET_ERRNO | ESOCKTNOSUPPORT)
+#define PROTOCOL_ANSWER (SECCOMP_RET_ERRNO | EPROTONOSUPPORT)
 
 static struct sock_filter program[SECCOMP_PROGRAM_MAX];
 static int program_length;
@@ -34,6 +36,9 @@ static uint32_t interpret(const struct seccomp_data *data)
 		case BPF_LD | BPF_W | BPF_ABS:
 			assert_true(in->k % 4 == 0 && in->k + 4 <= sizeof(*data));
 			memcpy(&accumulator, (const char *)data + in->k, 4);
+			break;
+		case BPF_ALU | BPF_AND | BPF_K:
+			accumulator &= in->k;
 			break;
 		case BPF_JMP | BPF_JA:
 			at += (int)in->k;
@@ -157,6 +162,46 @@ static void test_sockets(void **state)
 		assert_int_equal(ask(SYS_socket, 16, 3, protocol), FAMILY_ANSWER);
 }
 
+/* Types and protocols for which the kernel would load a module. */
+static void test_internet_sockets(void **state)
+{
+	static const uint64_t families[] = {2, 10}, flags = 02004000; /* cloexec, nonblock */
+	static const uint64_t fine[] = {0, 1, 6, 17, 58, 136, 262};
+
+	for (size_t i = 0; i < 2; i++) {
+		for (uint64_t type = 0; type < 16; type++) {
+			uint32_t wanted = type >= 1 && type <= 3 ? SECCOMP_RET_ALLOW : TYPE_ANSWER;
+
+			assert_int_equal(ask(SYS_socket, families[i], type, 0), wanted);
+			assert_int_equal(ask(SYS_socket, families[i], type | flags, 6), wanted);
+			assert_int_equal(ask(SYS_socket, families[i], type | 1ULL << 32, 17),
+					 wanted);
+		}
+		for (uint64_t protocol = 0; protocol < 1000; protocol++) {
+			bool known = false;
+			uint32_t wanted;
+
+			for (size_t j = 0; j < sizeof(fine) / sizeof(fine[0]); j++)
+				known = known || fine[j] == protocol;
+			wanted = known ? SECCOMP_RET_ALLOW : PROTOCOL_ANSWER;
+			for (uint64_t type = 1; type <= 3; type++) {
+				assert_int_equal(ask(SYS_socket, families[i], type, protocol),
+						 wanted);
+				assert_int_equal(ask(SYS_socket, families[i], type | flags,
+						     protocol | 1ULL << 32),
+						 wanted);
+			}
+			/* SOCK_SEQPACKET is SCTP's, SOCK_DCCP, and SOCK_PACKET another family's */
+			assert_int_equal(ask(SYS_socket, families[i], 5, protocol), TYPE_ANSWER);
+			assert_int_equal(ask(SYS_socket, families[i], 6, protocol), TYPE_ANSWER);
+			assert_int_equal(ask(SYS_socket, families[i], 10, protocol), TYPE_ANSWER);
+		}
+	}
+	/* the others have their own types and protocols */
+	assert_int_equal(ask(SYS_socket, 1, 5, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_socket, 16, 3 | flags, 0), SECCOMP_RET_ALLOW);
+}
+
 static void test_ioctl(void **state)
 {
 	static const uint64_t denied[] = {0x5412, 0x541c, 0x100005412ULL, 0xffffffff0000541cULL};
@@ -272,9 +317,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_number), cmocka_unit_test(test_no_number_twice),
 		cmocka_unit_test(test_other_doors),  cmocka_unit_test(test_clone),
-		cmocka_unit_test(test_sockets),	     cmocka_unit_test(test_ioctl),
-		cmocka_unit_test(test_personality),  cmocka_unit_test(test_core_limit),
-		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_sockets),	     cmocka_unit_test(test_internet_sockets),
+		cmocka_unit_test(test_ioctl),	     cmocka_unit_test(test_personality),
+		cmocka_unit_test(test_core_limit),   cmocka_unit_test(test_never),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
