@@ -4,6 +4,9 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+# not in /var/lib of the host, whose files these are
+export RUNBOOK_ROOT=$TEST_TMP/root
+
 sandbox() { "$BIN/runbook-sandbox" "$@"; }
 n_processes() { find /proc -maxdepth 1 -name '[0-9]*' | wc -l; }
 groups_left() { find /sys/fs/cgroup -mindepth 1 -type d | wc -l; }
