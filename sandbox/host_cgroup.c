@@ -225,13 +225,39 @@ static void set_warning(struct cgroup_host *host, const char *problem)
 		       problem);
 }
 
+/* A line beneath the heading. Without the file the kernel knows no swap. */
+static bool swap_in_use(const struct cgroup_host *host)
+{
+	cleanup_fclose FILE *file = fopen(host->swaps, "re");
+	char line[4096];
+
+	return file && fgets(line, sizeof(line), file) && fgets(line, sizeof(line), file);
+}
+
+#define SWAP_PROBLEM                                                                               \
+	"cannot keep steps from going beyond their memory limit by swapping (this kernel has no "  \
+	"memory.swap.max, and the host has swap): boot with swapaccount=1 or run swapoff -a"
+
+void cgroup_host_check_swap(struct cgroup_host *host, int group_fd)
+{
+	size_t used = strlen(host->warning);
+
+	if (host->memory && faccessat(group_fd, "memory.swap.max", F_OK, 0) < 0 &&
+	    errno == ENOENT && swap_in_use(host))
+		(void)snprintf(host->warning + used, sizeof(host->warning) - used, "%s%s",
+			       used ? "; " : "", SWAP_PROBLEM);
+}
+
 int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
 		     struct error *error)
 {
 	struct cgroup_host unused;
 	char problem[96];
 
-	*host = (struct cgroup_host){.own_fd = -1, .group_fd = -1};
+	*host = (struct cgroup_host){.own_fd = -1,
+				     .group_fd = -1,
+				     .required = policy == SANDBOX_LIMITS_REQUIRED,
+				     .swaps = "/proc/swaps"};
 	(void)snprintf(host->name, sizeof(host->name), "%s", name);
 	host->own_fd = open_own_group(host->name);
 	if (host->own_fd >= 0) {
@@ -252,7 +278,8 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 			       host->cpu ? "" : " cpu");
 		set_warning(host, problem);
 	}
-	if (host->warning[0] && policy == SANDBOX_LIMITS_REQUIRED) {
+	cgroup_host_check_swap(host, host->group_fd);
+	if (host->warning[0] && host->required) {
 		cgroup_host_close(host);
 		return error_set(error, ENOTSUP, "%s", host->warning);
 	}
@@ -363,7 +390,8 @@ int cgroup_step_make(struct cgroup_host *host, const char *id, struct error *err
 	return r;
 }
 
-int cgroup_step_limit(int group_fd, const char *file, uint64_t value, struct error *error)
+int cgroup_step_limit(const struct cgroup_host *host, int group_fd, const char *file,
+		      uint64_t value, struct error *error)
 {
 	char text[48];
 	int r;
@@ -373,9 +401,15 @@ int cgroup_step_limit(int group_fd, const char *file, uint64_t value, struct err
 	else
 		(void)snprintf(text, sizeof(text), "%" PRIu64, value);
 	r = write_at(group_fd, file, text);
-	/* kernels without swap accounting have no swap limit, and nothing to limit */
-	if (r == -ENOENT && strcmp(file, "memory.swap.max") == 0)
+	/*
+	 * Kernels without swap accounting have no swap limit. That is fine while there
+	 * is no swap, which may have come since cgroup_host_open() looked.
+	 */
+	if (r == -ENOENT && strcmp(file, "memory.swap.max") == 0) {
+		if (host->required && swap_in_use(host))
+			return error_set(error, ENOTSUP, "%s", SWAP_PROBLEM);
 		return 0;
+	}
 	return r < 0 ? error_errno(error, -r, "cannot set %s to %s", file, text) : 0;
 }
 

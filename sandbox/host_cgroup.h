@@ -23,12 +23,16 @@ struct cgroup_host {
 	int group_fd; /* <name>/ */
 	char name[64];
 	bool memory, pids, cpu;
-	char warning[256]; /* what is missing, and the fix; "" when nothing is */
+	bool required;	   /* SANDBOX_LIMITS_REQUIRED */
+	const char *swaps; /* what lists the devices with swap, /proc/swaps */
+	char warning[512]; /* what is missing, and the fix; "" when nothing is */
 };
 
 /** cgroup_host_open() - Return: 0; -errno with @error when @policy is REQUIRED and something lacks */
 int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
 		     struct error *error);
+/** cgroup_host_check_swap() - add to the warning that the memory limit can be left by swapping */
+void cgroup_host_check_swap(struct cgroup_host *host, int group_fd);
 /** cgroup_host_close() - also removes the empty groups */
 void cgroup_host_close(struct cgroup_host *host);
 /** cgroup_host_sweep() - kill and remove what killed programs left. Return: 0 or -errno. */
@@ -36,8 +40,16 @@ int cgroup_host_sweep(struct cgroup_host *host);
 
 /** cgroup_step_make() - a new group. Return: its directory descriptor or -errno. */
 int cgroup_step_make(struct cgroup_host *host, const char *id, struct error *error);
-/** cgroup_step_limit() - write one control file, e.g. "memory.max" */
-int cgroup_step_limit(int group_fd, const char *file, uint64_t value, struct error *error);
+/**
+ * cgroup_step_limit() - write one control file, e.g. "memory.max"
+ *
+ * A memory.swap.max that is not there is no error where the host has no swap, or
+ * where limits are best effort.
+ *
+ * Return: 0; -ENOTSUP when swap could not be limited; -errno.
+ */
+int cgroup_step_limit(const struct cgroup_host *host, int group_fd, const char *file,
+		      uint64_t value, struct error *error);
 /** cgroup_step_kill() - everything in it, at once. Return: 0 or -errno. */
 int cgroup_step_kill(int group_fd);
 /** cgroup_step_outcome() - fill in what the group counted */

@@ -173,7 +173,8 @@ static int group_prepare(struct builder *builder, struct error *error)
 			if (r >= 0)
 			private->group_fd = r;
 		} else if (op->verb == PLAN_LIMIT) {
-			r = cgroup_step_limit(private->group_fd, op->target, op->value, error);
+			r = cgroup_step_limit(&builder->host->cgroup, private->group_fd, op->target,
+					      op->value, error);
 		}
 		if (r < 0)
 			return r;
