@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
@@ -165,11 +166,12 @@ static void enable_controllers(int fd)
 	}
 }
 
-static bool controllers_enabled(int fd, struct cgroup_host *host)
+/* @file: cgroup.subtree_control for those that groups beneath have. Return: all. */
+static bool controllers_read(int fd, const char *file, struct cgroup_host *host)
 {
 	char enabled[512] = "";
 
-	(void)read_at(fd, "cgroup.subtree_control", enabled, sizeof(enabled));
+	(void)read_at(fd, file, enabled, sizeof(enabled));
 	host->memory = has_word(enabled, "memory");
 	host->pids = has_word(enabled, "pids");
 	host->cpu = has_word(enabled, "cpu");
@@ -217,12 +219,23 @@ static int open_group(struct cgroup_host *host)
 	return fd;
 }
 
-static void set_warning(struct cgroup_host *host, const char *problem)
+/* What is missing of the host's memory, pids and cpu, and what to do. */
+static void set_warning(struct cgroup_host *host, bool groups)
 {
+	char missing[64] = "";
+
+	if (host->memory && host->pids && host->cpu)
+		return;
+	if (groups)
+		(void)snprintf(missing, sizeof(missing), "%s%s%s", host->memory ? "" : " memory",
+			       host->pids ? "" : " pids", host->cpu ? "" : " cpu");
 	(void)snprintf(host->warning, sizeof(host->warning),
-		       "%s: start it in a delegated group, e.g. by its systemd unit or with "
+		       "%s%s: start it in a delegated group, e.g. by its systemd unit or with "
 		       "systemd-run -p Delegate=yes, on a host with cgroup v2 only",
-		       problem);
+		       groups ? "cannot limit steps: cgroup v2 controllers missing:"
+			      : "cannot limit memory, processes or processor time of steps (no "
+				"writable cgroup v2)",
+		       missing);
 }
 
 /* A line beneath the heading. Without the file the kernel knows no swap. */
@@ -252,7 +265,6 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 		     struct error *error)
 {
 	struct cgroup_host unused;
-	char problem[96];
 
 	*host = (struct cgroup_host){.own_fd = -1,
 				     .group_fd = -1,
@@ -262,28 +274,47 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 	host->own_fd = open_own_group(host->name);
 	if (host->own_fd >= 0) {
 		enable_controllers(host->own_fd);
-		if (!controllers_enabled(host->own_fd, &unused) && delegated(host->own_fd)) {
+		if (!controllers_read(host->own_fd, "cgroup.subtree_control", &unused) &&
+		    delegated(host->own_fd)) {
 			move_to_leaf(host);
 			enable_controllers(host->own_fd);
 		}
 		host->group_fd = open_group(host);
 	}
-	if (host->group_fd < 0) {
-		set_warning(host, "cannot limit memory, processes or processor time of steps (no "
-				  "writable cgroup v2)");
-	} else if (!controllers_enabled(host->group_fd, host)) {
-		(void)snprintf(problem, sizeof(problem),
-			       "cannot limit steps: cgroup v2 controllers missing:%s%s%s",
-			       host->memory ? "" : " memory", host->pids ? "" : " pids",
-			       host->cpu ? "" : " cpu");
-		set_warning(host, problem);
-	}
+	if (host->group_fd >= 0)
+		(void)controllers_read(host->group_fd, "cgroup.subtree_control", host);
+	set_warning(host, host->group_fd >= 0);
 	cgroup_host_check_swap(host, host->group_fd);
 	if (host->warning[0] && host->required) {
 		cgroup_host_close(host);
 		return error_set(error, ENOTSUP, "%s", host->warning);
 	}
 	return 0;
+}
+
+bool cgroup_host_look(struct cgroup_host *host, const char *name)
+{
+	struct statvfs fs;
+	bool groups;
+
+	*host = (struct cgroup_host){.own_fd = -1, .group_fd = -1, .swaps = "/proc/swaps"};
+	(void)snprintf(host->name, sizeof(host->name), "%s", name);
+	host->own_fd = open_own_group(host->name);
+	groups = host->own_fd >= 0 && fstatvfs(host->own_fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
+	if (groups)
+		(void)controllers_read(host->own_fd,
+				       may_hand_on(host->own_fd) || delegated(host->own_fd)
+					       ? "cgroup.controllers"
+					       : "cgroup.subtree_control",
+				       host);
+	set_warning(host, groups);
+	/* the root group, which has no type, has no limits of its own to look at */
+	if (groups && faccessat(host->own_fd, "cgroup.type", F_OK, 0) == 0)
+		cgroup_host_check_swap(host, host->own_fd);
+	if (host->own_fd >= 0)
+		(void)close(host->own_fd);
+	host->own_fd = -1;
+	return groups;
 }
 
 /*

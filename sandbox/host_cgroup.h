@@ -31,6 +31,13 @@ struct cgroup_host {
 /** cgroup_host_open() - Return: 0; -errno with @error when @policy is REQUIRED and something lacks */
 int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
 		     struct error *error);
+/**
+ * cgroup_host_look() - what cgroup_host_open() would find, changing nothing
+ *
+ * Needs no privilege. Fills in memory, pids, cpu and the warning. Return: whether
+ * steps would get groups at all.
+ */
+bool cgroup_host_look(struct cgroup_host *host, const char *name);
 /** cgroup_host_check_swap() - add to the warning that the memory limit can be left by swapping */
 void cgroup_host_check_swap(struct cgroup_host *host, int group_fd);
 /** cgroup_host_close() - also removes the empty groups */

@@ -13,6 +13,7 @@
 #include "common/names.h"
 #include "common/paths.h"
 #include "common/step_payload.h"
+#include "sandbox/host_cgroup.h"
 #include "sandbox/host_image.h"
 #include "sandbox/host_users.h"
 #include "sandbox/plan.h"
@@ -41,6 +42,7 @@ enum {
 	EXIT_SIGNAL = 128,
 };
 
+#define CGROUP_NAME "runbook-sandbox"
 #define GRACE_DEFAULT_SEC 10
 #define BINDS_MAX 64
 #define ENV_MAX 1024
@@ -204,9 +206,10 @@ static const struct {
 	{"image", "IMAGE", set_image, "\"host\" (default) or a directory with a root file system"},
 	{"network", "NETWORK", set_network, "none (default) or egress"},
 	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
-	{"memory", "SIZE", set_memory, "hard limit, such as 512M"},
-	{"pids", "N", set_pids, "most processes and threads at once (default 4096)"},
-	{"cpus", "N", set_cpus, "processors, such as 1.5"},
+	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},
+	{"pids", "N", set_pids,
+	 "most processes and threads at once (default 4096, where the host can)"},
+	{"cpus", "N", set_cpus, "processors, such as 1.5 (default all)"},
 	{"disk", "SIZE", set_disk, "most bytes it may write (default half of the memory)"},
 	{"bind", "SRC:DST[:ro]", add_bind, "show SRC of the host at DST"},
 	{"env", "NAME=VALUE", add_env, "add to the environment"},
@@ -232,6 +235,8 @@ static void print_help(void)
 	}
 	(void)printf(
 		"  --help, --version\n\n"
+		"A given --memory, --pids or --cpus that this host cannot apply is refused with\n"
+		"status 125; --explain shows which it can apply.\n\n"
 		"Exit status: the command's; 124 timeout, 125 the sandbox could not be built,\n"
 		"126 not executable, 127 not found, 128+N ended by signal N.\n");
 }
@@ -449,18 +454,25 @@ static int payload_make(struct options *options, char **argv)
 	return step_payload_new(argv, env);
 }
 
-static int explain(const struct sandbox_request *request)
+static bool limits_given(const struct options *options)
 {
+	return options->memory || options->pids || options->cpu_milli;
+}
+
+static int explain(const struct sandbox_request *request, const struct options *options)
+{
+	struct cgroup_host limits;
+	bool groups = cgroup_host_look(&limits, CGROUP_NAME);
 	struct plan_facts facts = {
 		.base = ID_STEP_FIRST,
 		.init_id = ID_INIT_FIRST,
 		.root = strcmp(request->image, "host") == 0 ? "(template)" : request->image,
 		.scratch = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2,
 		.resolv = request->network == STEP_NETWORK_EGRESS ? "" : NULL,
-		.cgroup = true,
-		.limit_memory = true,
-		.limit_pids = true,
-		.limit_cpu = true,
+		.cgroup = groups,
+		.limit_memory = limits.memory,
+		.limit_pids = limits.pids,
+		.limit_cpu = limits.cpu,
 	};
 	cleanup_plan struct plan *plan = NULL;
 	struct error error = ERROR_INIT;
@@ -469,6 +481,10 @@ static int explain(const struct sandbox_request *request)
 	if (plan_new(&plan, request, &facts, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
 	plan_print(plan, stdout);
+	if (limits.warning[0])
+		(void)printf("%s: %s\n",
+			     limits_given(options) ? "refused, nothing would run" : "not here",
+			     limits.warning);
 	return 0;
 }
 
@@ -503,10 +519,9 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 	char init_path[PATH_MAX], state_dir[PATH_MAX];
 	struct sandbox_host_options host_options = {
 		.init_path = init_path,
-		.cgroup_name = "runbook-sandbox",
-		.limits = options->memory || options->pids || options->cpu_milli
-				  ? SANDBOX_LIMITS_REQUIRED
-				  : SANDBOX_LIMITS_BEST_EFFORT,
+		.cgroup_name = CGROUP_NAME,
+		.limits = limits_given(options) ? SANDBOX_LIMITS_REQUIRED
+						: SANDBOX_LIMITS_BEST_EFFORT,
 	};
 	struct sandbox_host *host = NULL;
 	struct error error = ERROR_INIT;
@@ -572,7 +587,7 @@ int main(int argc, char **argv)
 		.stderr_fd = STDERR_FILENO,
 	};
 	if (options.explain)
-		return explain(&request);
+		return explain(&request, &options);
 	cleanup_close int payload_fd = payload_make(&options, argv + command);
 
 	if (payload_fd < 0)

@@ -71,6 +71,38 @@ if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
     check_match "and the message says what to do" 'Delegate=yes' "$output"
     check_not "and nothing ran" grep -q ran <<<"$output"
 fi
+# What --explain says about limits is what happens: here, and where no group can be written.
+limits_as_explained() {
+    local where=$1 option value file plan status
+    shift
+    check_equal "$where: explain complains of nothing" "" "$("$@" --explain -- true 2>&1 >/dev/null)"
+    while read -r option value file; do
+        plan=$("$@" --explain "--$option" "$value" -- true)
+        "$@" "--$option" "$value" -- true 2>/dev/null </dev/null
+        status=$?
+        if [ $status = 0 ]; then
+            check_match "$where: --$option is applied, and explained" "^host +limit +$file [0-9]+$" "$plan"
+            check_not "$where: --$option is not called refused" grep -q '^refused' <<<"$plan"
+        else
+            check_equal "$where: --$option is refused" 125 $status
+            check_match "$where: --$option is explained as refused" '^refused, nothing would run: .*Delegate=yes' "$plan"
+        fi
+    done <<<"memory 64M memory.max
+pids 100 pids.max
+cpus 0.5 cpu.max"
+}
+limits_as_explained "here" sandbox
+if grep -q ' cgroup2 ' /proc/mounts; then
+    # shellcheck disable=SC2016  # expanded by the inner shell
+    NO_GROUPS='for at in $(awk "\$3 == \"cgroup2\" {print \$2}" /proc/mounts); do
+        mount -o remount,bind,ro "$at" || exit 99
+    done; exec "$@"'
+    limits_as_explained "no writable group" unshare --mount sh -c "$NO_GROUPS" sh "${SANDBOX[@]}"
+    output=$(unshare --mount sh -c "$NO_GROUPS" sh "${SANDBOX[@]}" --explain -- true)
+    check_not "explain lists no limit that is not applied" grep -Eq '^host +(limit|cgroup)' <<<"$output"
+    check_match "and says which are not available" '^not here: .*memory, processes or processor time' "$output"
+fi
+check_match "help promises the default of --pids only where it can be" 'default 4096, where the host can' "$(sandbox --help)"
 
 # ---- signals and time ----
 "${SANDBOX[@]}" -- sh -c 'trap "echo caught; exit 7" TERM; echo ready; while :; do sleep 0.05; done' >"$TEST_TMP/signal" &
