@@ -185,8 +185,8 @@ static int userns_main(void *argument)
 		result = raw_call(SYS_unshare, CLONE_NEWUSER, 0, 0, 0);
 	__atomic_store_n(&maker->failed, result, __ATOMIC_RELEASE);
 	(void)raw_call(SYS_write, maker->ready_fd, (long)"", 1, 0);
-	while (result == 0)
-		(void)raw_call(SYS_pause, 0, 0, 0, 0);
+	while (result == 0 && raw_call(SYS_pause, 0, 0, 0, 0) < 0)
+		;
 	return 1;
 }
 

@@ -80,6 +80,7 @@ check_equal "fs-host-read: nothing where tools keep credentials for everybody" "
 check_equal "fs-host-read: no file of ours where a standard one is closed" /dev/null \
     "$(sandbox -- readlink /proc/self/fd/0 <&-)"
 check_status "fs-host-read: a directory as standard input" 125 sandbox -- true </
+# shellcheck disable=SC2216  # nobody may read it, and it must stay open
 (echo canary; sandbox -- sh -c 'exec 5>&1; timeout 1 cat /proc/self/fd/5 >/tmp/read; cat /tmp/read >&2' \
     2>"$TEST_TMP/stolen") | sleep 2
 check_not "fs-host-read: what others write into the pipe of its output" grep -q canary "$TEST_TMP/stolen"

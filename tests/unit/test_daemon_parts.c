@@ -3,9 +3,9 @@
 /* Order numbers, reports and state directories. */
 
 #include "common/cleanup.h"
-#include "common/names.h"
 #include "common/fdio.h"
 #include "common/isolation.h"
+#include "common/names.h"
 #include "daemon/order_set.h"
 #include "daemon/state_dirs.h"
 #include "daemon/step_report.h"
