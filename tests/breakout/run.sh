@@ -53,6 +53,8 @@ check "all attacks were tried" test "$(wc -l <"$TEST_TMP/inside")" -ge 160
 # The same attacks must get through where nothing defends: root on the host, in
 # namespaces that keep what they do from the machine. An attack that fails
 # everywhere would prove nothing above.
+CHROOTED=no
+[ "$(stat -c %d:%i /)" = "$(stat -L -c %d:%i /proc/1/root/.)" ] || CHROOTED=yes
 env "${FACTS[@]}" ROOT_FILE="$TEST_TMP/secret/file" \
     unshare --mount --pid --fork --ipc --uts --mount-proc "$TEST_TMP/tools/probe" fs-host-read \
     proc-write mount-tricks userns-nest setuid devices tiocsti sockets signals net-host \
@@ -69,6 +71,8 @@ for name in fs-host-read/etc-shadow fs-host-read/canary fs-host-read/file-of-hos
     devices/mknod-char devices/mknod-block devices/kmsg devices/foreign \
     tiocsti/tioclinux signals/kill-init-0 sockets/packet sockets/raw sockets/netlink-audit \
     sockets/protocol-sctp sockets/protocol-dccp6 sockets/type-packet sockets/abstract net-host/loopback-of-host; do
+    # in a chroot the kernel itself refuses these two, with or without us
+    case $CHROOTED:$name in yes:fs-host-read/chroot-escape | yes:userns-nest/unshare-user) continue ;; esac
     check_equal "without a sandbox it gets through: $name" "OPEN $name" \
         "$(grep " $name\$" "$TEST_TMP/outside")"
 done
@@ -77,7 +81,7 @@ check_equal "fs-host-read: nothing where tools keep credentials for everybody" "
     cat /usr/etc/npmrc /usr/local/etc/npmrc /etc/npmrc /etc/environment /etc/pip.conf /etc/gitconfig \
         /etc/maven/settings.xml' 2>/dev/null)"
 
-check_equal "fs-host-read: no file of ours where a standard one is closed" /dev/null \
+check_match "fs-host-read: no file of ours where a standard one is closed" '/dev/null$' \
     "$(sandbox -- readlink /proc/self/fd/0 <&-)"
 check_status "fs-host-read: a directory as standard input" 125 sandbox -- true </
 # shellcheck disable=SC2216  # nobody may read it, and it must stay open
@@ -103,7 +107,7 @@ check "no-die: gone when whoever started it is killed" wait_for 2 sh -c "! pgrep
 
 # ---- fs-host-write ----
 
-sha256sum /etc/passwd /etc/hosts "$BIN/runbook-init" "$BIN/runbook-sandbox" >"$TEST_TMP/sums"
+sha256sum /etc/passwd /etc/group "$BIN/runbook-init" "$BIN/runbook-sandbox" >"$TEST_TMP/sums"
 find "$TEST_TMP/state" -path '*/images/host-*' -newermt '1970-01-02' -type f -exec sha256sum {} + |
     sort >"$TEST_TMP/template.before"
 mkdir "$TEST_TMP/work"
