@@ -64,6 +64,28 @@ check "git works in a workspace" sh -c '
     chown -R 1234:1235 . && shift && "$@" --workspace "$PWD" -- git log --oneline' sh \
     "$TEST_TMP/work" "${SANDBOX[@]}"
 
+# ---- what is promised about sockets of the host (SECURITY.md, "What is not defended") ----
+mkdir "$TEST_TMP/sockets"
+python3 -c "
+import os, signal, socket, sys
+kept = []
+for name, mode in (('anybody', 0o777), ('root', 0o700)):
+    s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1] + '/' + name); s.listen(); kept.append(s)
+    os.chmod(sys.argv[1] + '/' + name, mode)
+open(sys.argv[1] + '/ready', 'w').close()
+signal.pause()" "$TEST_TMP/sockets" &
+defer "kill $!"
+check "sockets are there" wait_for 10 test -e "$TEST_TMP/sockets/ready"
+# shellcheck disable=SC2317  # called by check
+connects() {
+    sandbox --bind "$TEST_TMP/sockets:/mnt/sockets$2" -- python3 -c "
+import socket, sys
+socket.socket(socket.AF_UNIX).connect('/mnt/sockets/$1')"
+}
+check "a socket for anybody in a read-only bind can be connected to" connects anybody :ro
+check_not "one for root alone can not" connects root :ro
+check "in a writable bind one of its owner can" connects root ""
+
 # ---- limits ----
 if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
     output=$(sandbox --memory 64M -- echo ran 2>&1)
