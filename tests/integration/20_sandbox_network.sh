@@ -117,9 +117,24 @@ check "and were it not for the table, they would be" in_host sh -c "
         sed -nE 's/.*iifname @uplinks drop # handle //p')
     ip netns exec $NET python3 -c '$CONNECT' 9.9.9.2 8000"
 
-# a firewall that is loaded anew takes the table along
+# a firewall that is loaded anew takes the table along, also from who runs (SECURITY.md)
+"${EGRESS[@]}" -- python3 -uc '
+import socket, time
+while True:
+    try: socket.create_connection(("10.213.0.1", 8000), 1).close(); print("reached")
+    except OSError: print("refused")
+    time.sleep(0.1)' >"$TEST_TMP/running" &
+RUNNING=$!
+defer "kill $RUNNING 2>/dev/null"
+# shellcheck disable=SC2317  # called by check
+last_is() { [ "$(tail -n 1 "$TEST_TMP/running")" = "$1" ]; }
+check "net-host: the gateway, for one that runs" wait_for 10 last_is refused
 in_host nft flush ruleset
+check "as documented: after nft flush ruleset it is not filtered" wait_for 5 last_is reached
 check_not "net-host: the gateway, after nft flush ruleset" connect 10.213.0.1 8000
+check "the next one's start filters the one that runs again" wait_for 5 last_is refused
+kill $RUNNING
+wait $RUNNING 2>/dev/null
 check_equal "the table is there again" 1 "$(in_host nft list tables | grep -c runbookd)"
 check_equal "and whole" 1 "$(in_host nft list table inet runbookd | grep -c 'iifname @uplinks drop')"
 
