@@ -18,7 +18,7 @@ CHECK_PACKAGES="
     clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
     user-mode-linux kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
     util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
-    netcat-openbsd"
+    netcat-openbsd zstd"
 
 DEMO_PACKAGES="bash python3 curl openssl"
 
