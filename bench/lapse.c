@@ -2,7 +2,7 @@
 /*
  * Times whole commands side by side: start to exit, as a parent sees it.
  *
- *   lapse [-n ROUNDS] [-j PARALLEL] -- NAME COMMAND... -- NAME COMMAND...
+ *   lapse [-n ROUNDS] [-j PARALLEL] :: NAME COMMAND... :: NAME COMMAND...
  *
  * Every round runs each command once, in turn, so that a machine whose speed
  * drifts slows all of them alike. Prints median, 99th percentile and the ratio
@@ -10,13 +10,13 @@
  * at a time and starts per second are printed as well.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,20 +89,18 @@ static void round_of(struct command *command, unsigned parallel)
 	command->busy += now() - began;
 }
 
+/* "::" starts a command: "--" belongs to the commands themselves */
 static size_t commands_split(struct command *commands, int argc, char **argv, int from)
 {
 	size_t n = 0;
 
 	for (int i = from; i < argc; i++) {
-		if (strcmp(argv[i], "--") != 0 && i > from)
+		if (strcmp(argv[i], "::") != 0)
 			continue;
-		int first = strcmp(argv[i], "--") == 0 ? i + 1 : i;
-
-		if (i > from)
-			argv[i] = NULL;
-		if (first + 1 >= argc || n == COMMANDS_MAX)
+		argv[i] = NULL;
+		if (i + 2 >= argc || n == COMMANDS_MAX)
 			break;
-		commands[n++] = (struct command){.name = argv[first], .argv = argv + first + 1};
+		commands[n++] = (struct command){.name = argv[i + 1], .argv = argv + i + 2};
 	}
 	return n;
 }
@@ -112,7 +110,7 @@ int main(int argc, char **argv)
 	struct command commands[COMMANDS_MAX];
 	unsigned rounds = 100, parallel = 1;
 	size_t n;
-	int option;
+	int option, sink;
 
 	while ((option = getopt(argc, argv, "+n:j:")) != -1) {
 		if (option == 'n')
@@ -126,14 +124,18 @@ int main(int argc, char **argv)
 	if (n == 0 || rounds == 0 || parallel == 0 || parallel > 256) {
 		(void)fprintf(
 			stderr,
-			"usage: lapse [-n ROUNDS] [-j PARALLEL] -- NAME COMMAND... [-- ...]\n");
+			"usage: lapse [-n ROUNDS] [-j PARALLEL] :: NAME COMMAND... [:: ...]\n");
 		return 2;
 	}
 	(void)posix_spawn_file_actions_init(&quiet);
-	(void)posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0);
-	(void)posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
+	/* not /dev/null: some peers give their standard streams to the container's root */
+	sink = memfd_create("lapse", 0);
+	if (sink < 0)
+		return 1;
+	(void)posix_spawn_file_actions_adddup2(&quiet, sink, 0);
+	(void)posix_spawn_file_actions_adddup2(&quiet, sink, 1);
 	if (!getenv("LAPSE_STDERR"))
-		(void)posix_spawn_file_actions_addopen(&quiet, 2, "/dev/null", O_WRONLY, 0);
+		(void)posix_spawn_file_actions_adddup2(&quiet, sink, 2);
 	for (size_t i = 0; i < n; i++) {
 		commands[i].samples = calloc((size_t)(rounds + 2) * parallel, sizeof(double));
 		if (!commands[i].samples)

@@ -129,9 +129,35 @@ static enum cli_exit find_kind(struct cli *cli, uint64_t run, const char *key, b
 	return CLI_NOT_FOUND;
 }
 
-static int run_artifacts_get(struct cli *cli, const struct cli_arguments *arguments)
+/*
+ * Where to write in place instead of replacing a file: standard output, a
+ * device, a pipe, or through a symbolic link, all of which a rename would
+ * destroy. Return: a descriptor, -ENOENT for a file to make or replace, -errno.
+ */
+static int open_in_place(const char *file)
+{
+	struct stat st;
+	int fd;
+
+	if (strcmp(file, "-") == 0)
+		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (lstat(file, &st) < 0 || S_ISREG(st.st_mode))
+		return -ENOENT;
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	return fd < 0 ? -errno : fd;
+}
+
+static enum cli_exit stream_to(struct cli *cli, const char *path, int fd, struct error *error)
 {
 	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
+	struct client_request request = {.path = path, .to_file = true, .output_fd = fd};
+
+	(void)fflush(stdout);
+	return client_call(cli->client, &request, &answer, error);
+}
+
+static int run_artifacts_get(struct cli *cli, const struct cli_arguments *arguments)
+{
 	struct error error = ERROR_INIT;
 	const char *key = arguments->list[1];
 	bool directory = false;
@@ -149,13 +175,15 @@ static int run_artifacts_get(struct cli *cli, const struct cli_arguments *argume
 		return cli_fail(code, &error);
 	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/artifacts/%s", run, key);
 	if (arguments->n > 2) {
-		if (strcmp(arguments->list[2], "-") == 0) {
-			struct client_request request = {
-				.path = path, .to_file = true, .output_fd = STDOUT_FILENO};
+		cleanup_close int fd = open_in_place(arguments->list[2]);
 
-			(void)fflush(stdout);
-			code = client_call(cli->client, &request, &answer, &error);
+		if (fd >= 0) {
+			code = stream_to(cli, path, fd, &error);
 			return code == CLI_OK ? CLI_OK : cli_fail(code, &error);
+		}
+		if (fd != -ENOENT) {
+			(void)error_errno(&error, -fd, "cannot write %s", arguments->list[2]);
+			return cli_fail(CLI_REFUSED, &error);
 		}
 		(void)snprintf(file, sizeof(file), "%s", arguments->list[2]);
 	} else {

@@ -61,6 +61,13 @@ check_status "graph: no such format" 2 "$CTL" graph --format png 42
 check_match "artifacts ls" "bin/tool +file +5 B" "$("$CTL" artifacts ls 42)"
 check "artifacts get" sh -c "cd '$TEST_TMP' && '$CTL' artifacts get 42 bin/tool && [ \"\$(cat tool)\" = tool ]"
 check_equal "artifacts get -" tool "$("$CTL" artifacts get 42 bin/tool -)"
+mkfifo "$TEST_TMP/fifo"
+ln -s behind "$TEST_TMP/link"
+check_equal "artifacts get into a pipe writes, it replaces nothing" tool \
+    "$(cat "$TEST_TMP/fifo" & "$CTL" artifacts get 42 bin/tool "$TEST_TMP/fifo"; wait)"
+check "and the pipe is still one" test -p "$TEST_TMP/fifo"
+"$CTL" artifacts get 42 bin/tool "$TEST_TMP/link"
+check_equal "artifacts get goes through a symbolic link" tool "$(cat "$TEST_TMP/behind")"
 check_status "no such artifact: exit 3" 3 "$CTL" artifacts get 42 nope
 check_status "a key that climbs: exit 2" 2 "$CTL" artifacts get 42 ../x
 
