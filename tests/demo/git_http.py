@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Serves the bare repositories of a directory over smart HTTP on loopback.
 
-usage: git_http.py DIRECTORY PORT-FILE
+usage: git_http.py DIRECTORY PORT-FILE [CERTIFICATE KEY]
 
 A stand-in for a forge: git-http-backend(1) behind Python's own server. Writes
-the port that it got into PORT-FILE.
+the port that it got into PORT-FILE. With a certificate it speaks HTTPS.
 """
 import http.server
 import os
+import ssl
 import subprocess
 import sys
 
@@ -63,6 +64,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+if len(sys.argv) > 3:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(sys.argv[3], sys.argv[4])
+    server.socket = context.wrap_socket(server.socket, server_side=True)
 with open(PORT_FILE + ".tmp", "w", encoding="ascii") as file:
     file.write(str(server.server_address[1]))
 os.rename(PORT_FILE + ".tmp", PORT_FILE)
