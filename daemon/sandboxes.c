@@ -51,8 +51,14 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 		log_warning("steps will have no cacher: %s", ignored.text);
 		options.cacher_path = NULL;
 	}
-	if (sandbox_host_new(&host, &options, error) < 0)
+	if (sandbox_host_new(&host, &options, error) < 0) {
+		/* whether a host without limits will do is for its administrator to say */
+		if (options.limits == SANDBOX_LIMITS_REQUIRED)
+			return error_wrap(error, "cannot prepare this host for sandboxes (where "
+						 "missing limits are acceptable, set "
+						 "Limits=best-effort in [Daemon])");
 		return error_wrap(error, "cannot prepare this host for sandboxes");
+	}
 	warning = sandbox_host_warning(host);
 	if (warning)
 		log_warning("%s", warning);
