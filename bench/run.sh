@@ -68,8 +68,8 @@ start_daemon() {
     printf '%s\n' "[Daemon]" "Limits=best-effort" "[Webhook]" "Listen=127.0.0.1:0" "[Api]" "Listen=none" \
         >"$T/root/etc/runbookd/runbookd.conf"
     git init -q --bare -b main "$T/bench.git"
-    git init -q -b main "$T/work"
-    printf 'global: {network: none}\nsteps:\n  - name: first\n    command: date +%%s%%N\n' >"$T/work/runbook.yml"
+    git init -q -b main "$T/copy"
+    printf 'global: {network: none}\nsteps:\n  - name: first\n    command: date +%%s%%N\n' >"$T/copy/runbook.yml"
     (umask 077 && printf '%s\n' "[Project]" "Repository=file://$T/bench.git" "Provider=github" "Secret=bench" \
         >"$T/root/etc/runbookd/projects.d/bench.conf")
     "$BIN/runbookd" --root "$T/root" >"$T/daemon.log" 2>&1 &
@@ -86,12 +86,12 @@ push_part() {
     hook=http://$(head -n 1 "$T/root/run/runbookd/webhook.address")/webhook/bench
     : >"$samples"
     for i in $(seq $((n + 1))); do
-        echo "$i" >"$T/work/count"
-        git -C "$T/work" add -A
-        git -C "$T/work" -c user.name=b -c user.email=b@b.invalid commit -q -m "$i"
-        git -C "$T/work" push -q "$T/bench.git" HEAD:refs/heads/main
+        echo "$i" >"$T/copy/count"
+        git -C "$T/copy" add -A
+        git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q -m "$i"
+        git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
         printf '{"ref":"refs/heads/main","before":"%040d","after":"%s","repository":{"full_name":"b/b"},"pusher":{"name":"b"},"head_commit":{"message":"m"}}' \
-            0 "$(git -C "$T/work" rev-parse HEAD)" >"$T/payload"
+            0 "$(git -C "$T/copy" rev-parse HEAD)" >"$T/payload"
         signature=$(openssl dgst -sha256 -hmac bench -r <"$T/payload" | cut -d' ' -f1)
         began=$(date +%s%N)
         run=$(curl -sS -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' -H "X-GitHub-Delivery: $i" \
@@ -117,16 +117,16 @@ log_part() {
     echo
     echo "== log: 1 GB, written in 64 KiB blocks and as 100-byte lines (MB/s, three tries each)"
     cc -O2 -o "$T/produce" "$TOP/bench/produce.c" || return 1
-    cp "$T/produce" "$T/work/produce"
+    cp "$T/produce" "$T/copy/produce"
     for size in 65536 100; do
         for i in 1 2 3; do
             "$T/produce" "$size" "$bytes" 2>"$T/rate" | cat >"$T/cat.out"
             rate=$(cat "$T/rate")
             rm -f "$T/cat.out"
-            printf 'global: {network: none}\nsteps:\n  - name: produce\n    command: ./produce %s %s 2>rate; cacher put rate rate\n' "$size" "$bytes" >"$T/work/runbook.yml"
-            git -C "$T/work" add -A
-            git -C "$T/work" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m "log $size $i"
-            git -C "$T/work" push -q "$T/bench.git" HEAD:refs/heads/main
+            printf 'global: {network: none}\nsteps:\n  - name: produce\n    command: ./produce %s %s 2>rate; cacher put rate rate\n' "$size" "$bytes" >"$T/copy/runbook.yml"
+            git -C "$T/copy" add -A
+            git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m "log $size $i"
+            git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
             run=$("$BIN/runbookctl" --root "$T/root" --json trigger bench | jq .run)
             while :; do
                 case $(api "runs/$run" | jq -r .state) in pending | running) sleep 0.2 ;; *) break ;; esac

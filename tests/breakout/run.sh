@@ -111,17 +111,17 @@ check "no-die: gone when whoever started it is killed" wait_for 2 sh -c "! pgrep
 sha256sum /etc/passwd /etc/group "$BIN/runbook-init" "$BIN/runbook-sandbox" >"$TEST_TMP/sums"
 find "$TEST_TMP/state" -path '*/images/host-*' -newermt '1970-01-02' -type f -exec sha256sum {} + |
     sort >"$TEST_TMP/template.before"
-mkdir "$TEST_TMP/work"
-echo mine >"$TEST_TMP/work/file"
-sandbox --workspace "$TEST_TMP/work" -- sh -c '
+mkdir "$TEST_TMP/copy"
+echo mine >"$TEST_TMP/copy/file"
+sandbox --workspace "$TEST_TMP/copy" -- sh -c '
     echo x >>/etc/passwd; rm -rf /etc/ssl; echo x >file; mkdir new; echo x >/root/x; rm -rf /var/*' 2>/dev/null
 check "fs-host-write: the host's files are as before" sha256sum --quiet -c "$TEST_TMP/sums"
 find "$TEST_TMP/state" -path '*/images/host-*' -newermt '1970-01-02' -type f -exec sha256sum {} + |
     sort | check "fs-host-write: the template is as before" cmp - "$TEST_TMP/template.before"
 check_equal "fs-host-write: the workspace on the host is as before" mine \
-    "$(cat "$TEST_TMP/work/file")$(ls -d "$TEST_TMP/work/new" 2>/dev/null)"
+    "$(cat "$TEST_TMP/copy/file")$(ls -d "$TEST_TMP/copy/new" 2>/dev/null)"
 check_equal "fs-host-write: the next one sees nothing of it" "0 mine" \
-    "$(sandbox --workspace "$TEST_TMP/work" -- sh -c 'grep -c "^x" /etc/passwd; cat file' | xargs)"
+    "$(sandbox --workspace "$TEST_TMP/copy" -- sh -c 'grep -c "^x" /etc/passwd; cat file' | xargs)"
 check_not "fs-host-write: a read-only bind" sandbox --bind "$TEST_TMP/secret:/mnt/s:ro" -- \
     sh -c 'echo x >/mnt/s/new'
 
@@ -146,9 +146,9 @@ for path in proc dev sys; do
     check_status "fs-symlink-race: /$path of an image is a link" 125 \
         sandbox --image "$TEST_TMP/image-$path" --workdir / -- /bin/probe must-work
 done
-ln -s /etc "$TEST_TMP/work/link"
+ln -s /etc "$TEST_TMP/copy/link"
 check_status "fs-symlink-race: a bind through a link in the workspace" 125 \
-    sandbox --workspace "$TEST_TMP/work" --bind "$TEST_TMP/canary:/workspace/link/passwd" -- true
+    sandbox --workspace "$TEST_TMP/copy" --bind "$TEST_TMP/canary:/workspace/link/passwd" -- true
 for fd in 3 4 7 8 9 12 20; do
     check_status "fs-host-read: descriptor $fd as working directory" 125 sandbox --workdir /proc/self/fd/$fd -- true
 done

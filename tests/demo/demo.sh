@@ -64,18 +64,18 @@ git config --global user.email demo@example.invalid
 git config --global --add safe.directory '*'
 git config --global init.defaultBranch main
 if git -C "$TOP" rev-parse --verify -q HEAD >/dev/null 2>&1; then
-    git clone -q --no-hardlinks "$TOP" "$DEMO/work"
-    git -C "$DEMO/work" checkout -q -B main
+    git clone -q --no-hardlinks "$TOP" "$DEMO/copy"
+    git -C "$DEMO/copy" checkout -q -B main
 else # unpacked from an archive, without history
-    cp -a "$TOP" "$DEMO/work"
-    rm -rf "$DEMO/work/build"
-    git -C "$DEMO/work" init -q
-    git -C "$DEMO/work" add -A
-    git -C "$DEMO/work" commit -q -m "runbookd"
+    cp -a "$TOP" "$DEMO/copy"
+    rm -rf "$DEMO/copy/build"
+    git -C "$DEMO/copy" init -q
+    git -C "$DEMO/copy" add -A
+    git -C "$DEMO/copy" commit -q -m "runbookd"
 fi
 git init -q --bare "$DEMO/repositories/runbookd.git"
 git -C "$DEMO/repositories/runbookd.git" config http.receivepack true
-git -C "$DEMO/work" push -q "$DEMO/repositories/runbookd.git" HEAD:refs/heads/main
+git -C "$DEMO/copy" push -q "$DEMO/repositories/runbookd.git" HEAD:refs/heads/main
 python3 "$TOP/tests/demo/git_http.py" "$DEMO/repositories" "$DEMO/port" >"$DEMO/forge.log" 2>&1 &
 PIDS+=($!)
 wait_for_file "$DEMO/port" . "the HTTP server did not start"
@@ -107,15 +107,15 @@ note "webhook: $HOOK"
 "$BIN/runbookctl" status || true
 
 say "A commit, pushed"
-echo "pushed by make demo" >"$DEMO/work/DEMO"
-git -C "$DEMO/work" add DEMO
-git -C "$DEMO/work" commit -q -m "Say hello to runbookd"
-git -C "$DEMO/work" push -q "$URL" HEAD:refs/heads/main
-COMMIT=$(git -C "$DEMO/work" rev-parse HEAD)
-git -C "$DEMO/work" log --oneline -n 1 | sed 's/^/    /'
+echo "pushed by make demo" >"$DEMO/copy/DEMO"
+git -C "$DEMO/copy" add DEMO
+git -C "$DEMO/copy" commit -q -m "Say hello to runbookd"
+git -C "$DEMO/copy" push -q "$URL" HEAD:refs/heads/main
+COMMIT=$(git -C "$DEMO/copy" rev-parse HEAD)
+git -C "$DEMO/copy" log --oneline -n 1 | sed 's/^/    /'
 
 say "The webhook, signed and delivered the way GitHub does it"
-BEFORE=$(git -C "$DEMO/work" rev-parse HEAD^)
+BEFORE=$(git -C "$DEMO/copy" rev-parse HEAD^)
 cat >"$DEMO/payload.json" <<JSON
 {"ref":"refs/heads/main","before":"$BEFORE","after":"$COMMIT","created":false,"deleted":false,
  "repository":{"id":1,"full_name":"demo/runbookd","clone_url":"$URL"},

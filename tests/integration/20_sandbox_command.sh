@@ -41,14 +41,14 @@ check_equal "/dev/stdout can be opened when it is a pipe" "x" "$(sandbox -- sh -
 check_equal "a closed reader ends it" "y" "$(sandbox -- yes | head -n 1)"
 
 # ---- workspace, binds, environment ----
-mkdir -p "$TEST_TMP/work/sub/deep" "$TEST_TMP/out"
-echo content >"$TEST_TMP/work/sub/file"
-chown -R 1234:1235 "$TEST_TMP/work" "$TEST_TMP/out"
+mkdir -p "$TEST_TMP/copy/sub/deep" "$TEST_TMP/out"
+echo content >"$TEST_TMP/copy/sub/file"
+chown -R 1234:1235 "$TEST_TMP/copy" "$TEST_TMP/out"
 check_equal "the workspace's owner is root inside" "0:0 content" \
-    "$(sandbox --workspace "$TEST_TMP/work" -- sh -c 'stat -c %u:%g sub/file; cat sub/file' | xargs)"
-check "directories of the workspace can be renamed" sandbox --workspace "$TEST_TMP/work" -- \
+    "$(sandbox --workspace "$TEST_TMP/copy" -- sh -c 'stat -c %u:%g sub/file; cat sub/file' | xargs)"
+check "directories of the workspace can be renamed" sandbox --workspace "$TEST_TMP/copy" -- \
     sh -c 'mv sub other && cat other/file && rm -r other && test ! -e other'
-check_equal "and nothing of it is seen outside" content "$(cat "$TEST_TMP/work/sub/file")"
+check_equal "and nothing of it is seen outside" content "$(cat "$TEST_TMP/copy/sub/file")"
 check "a writable bind" sandbox --bind "$TEST_TMP/out:/out" -- sh -c 'echo made >/out/made'
 check_equal "what is made there belongs to its owner" "made 1234:1235" \
     "$(cat "$TEST_TMP/out/made") $(stat -c %u:%g "$TEST_TMP/out/made")"
@@ -62,7 +62,7 @@ check_equal "the working directory" /tmp "$(sandbox --workdir /tmp -- pwd)"
 check "git works in a workspace" sh -c '
     cd "$1" && chown 0:0 . && git init -q && git -c user.email=a@b -c user.name=c commit -q --allow-empty -m x &&
     chown -R 1234:1235 . && shift && "$@" --workspace "$PWD" -- git log --oneline' sh \
-    "$TEST_TMP/work" "${SANDBOX[@]}"
+    "$TEST_TMP/copy" "${SANDBOX[@]}"
 
 # ---- what is promised about sockets of the host (SECURITY.md, "What is not defended") ----
 mkdir "$TEST_TMP/sockets"
