@@ -7,6 +7,13 @@ mount -t sysfs sysfs /sys
 mount -t tmpfs -o mode=1777 tmpfs /tmp
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/lock
+# a checkout that lies beneath one of these is shown there again
+case $TOP in
+/tmp/* | /run/*)
+    mkdir -p "$TOP"
+    mount -t hostfs -o "$TOP" none "$TOP"
+    ;;
+esac
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mkdir -p /dev/shm /dev/pts 2>/dev/null
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/tmp LANG=C.UTF-8
