@@ -87,10 +87,13 @@
  */
 #define ID_STEP_FIRST 0x70000000U
 #define ID_STEP_RANGE 0x10000U
-#define ID_STEP_SLOTS 4095U
+#define ID_STEP_SLOTS 4094U
+/* files of unpacked images: a range of their own, shown to steps by id-mapped mounts */
+#define ID_IMAGE_FIRST 0x7ffe0000U
 #define ID_INIT_FIRST 0x7fff0000U /* one for each slot */
 #define ID_PROCESS_FIRST 0x7fff8000U
-_Static_assert(ID_STEP_FIRST + ID_STEP_SLOTS * ID_STEP_RANGE <= ID_INIT_FIRST, "ranges overlap");
+_Static_assert(ID_STEP_FIRST + ID_STEP_SLOTS * ID_STEP_RANGE <= ID_IMAGE_FIRST, "ranges overlap");
+_Static_assert(ID_IMAGE_FIRST + ID_STEP_RANGE <= ID_INIT_FIRST, "ranges overlap");
 _Static_assert(ID_INIT_FIRST + ID_STEP_SLOTS <= ID_PROCESS_FIRST, "ids overlap");
 
 #endif

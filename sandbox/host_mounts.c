@@ -134,6 +134,11 @@ int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct er
 		if (mapping_fd < 0)
 			return mapping_fd;
 	}
+	if (op->flags & PLAN_IDMAP_IMAGE) {
+		mapping_fd = user_slot_image_mapping(slot, error);
+		if (mapping_fd < 0)
+			return mapping_fd;
+	}
 	if (mapping_fd >= 0) {
 		attr.attr_set |= MOUNT_ATTR_IDMAP;
 		attr.userns_fd = (uint64_t)mapping_fd;

@@ -78,6 +78,8 @@ struct user_slots *user_slots_free(struct user_slots *slots)
 			(void)close(slot->userns_fd);
 		if (slot->mapping_fd >= 0)
 			(void)close(slot->mapping_fd);
+		if (slot->image_fd >= 0)
+			(void)close(slot->image_fd);
 		free(slot);
 	}
 	(void)close(slots->lock_fd);
@@ -104,6 +106,7 @@ static struct user_slot *slot_make(struct user_slots *slots, unsigned index)
 	slot->init_id = ID_INIT_FIRST + index;
 	slot->userns_fd = -1;
 	slot->mapping_fd = -1;
+	slot->image_fd = -1;
 	slots->slot[index] = slot;
 	return slot;
 }
@@ -181,4 +184,14 @@ int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error
 	slot->mapped_uid = uid;
 	slot->mapped_gid = gid;
 	return fd;
+}
+
+int user_slot_image_mapping(struct user_slot *slot, struct error *error)
+{
+	const struct id_map map = {
+		.inside = ID_IMAGE_FIRST, .outside = slot->base, .count = ID_STEP_RANGE};
+
+	if (slot->image_fd < 0)
+		slot->image_fd = spawn_userns(slot->init_id, map, map, error);
+	return slot->image_fd;
 }

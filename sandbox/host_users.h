@@ -30,6 +30,7 @@ struct user_slot {
 	int mapping_fd; /* @mapped_uid:@mapped_gid on disk is uid 0 inside; -1: none yet */
 	uid_t mapped_uid;
 	gid_t mapped_gid;
+	int image_fd; /* the range of images on disk is 0-65535 inside; -1: none yet */
 };
 
 struct user_slots;
@@ -50,5 +51,7 @@ void user_slot_release(struct user_slots *slots, struct user_slot *slot);
  * Return: descriptor, owned by the slot, or -errno.
  */
 int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error *error);
+/** user_slot_image_mapping() - the same for files that belong to the range of images */
+int user_slot_image_mapping(struct user_slot *slot, struct error *error);
 
 #endif

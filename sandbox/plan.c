@@ -143,17 +143,34 @@ static void plan_scratch(struct plan *plan, const struct sandbox_request *reques
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-lower", 0755);
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-work", 0755);
 	}
+	for (size_t i = 0; i < request->n_layers; i++)
+		add_value(plan, PLAN_SCRATCH_DIR, NULL, plan->lowers[i], 0755);
 	add(plan, PLAN_SCRATCH_FILE, plan->hosts, "upper/etc/hosts");
 	add(plan, PLAN_SCRATCH_FILE, plan->hostname, "upper/etc/hostname");
 	if (facts->resolv)
 		add(plan, PLAN_SCRATCH_FILE, facts->resolv, "upper/etc/resolv.conf");
 }
 
+static void plan_layers(struct plan *plan, const struct sandbox_request *request)
+{
+	for (size_t i = 0; i < request->n_layers; i++) {
+		const char *layer = request->layers[request->n_layers - 1 - i];
+
+		add(plan, PLAN_LAYER, layer, plan->lowers[i])->flags = PLAN_IDMAP_IMAGE;
+	}
+}
+
 static void plan_root(struct plan *plan, const struct sandbox_request *request,
 		      const struct plan_facts *facts)
 {
-	struct plan_op *op = add(plan, PLAN_LAYER, facts->root, "lower");
+	struct plan_op *op;
 
+	if (request->n_layers > 0) {
+		plan_layers(plan, request);
+		add(plan, PLAN_ROOT, NULL, "/");
+		return;
+	}
+	op = add(plan, PLAN_LAYER, facts->root, "lower");
 	op->flags = facts->root_shifted ? 0 : PLAN_IDMAP_STEP;
 	add(plan, PLAN_ROOT, NULL, "/");
 	if (strcmp(request->image, "host") != 0)
@@ -210,7 +227,9 @@ static void plan_binds(struct plan *plan, const struct sandbox_request *request,
 
 		if (bind->writable)
 			op->flags |= PLAN_WRITABLE;
-		if (bind->idmap) {
+		if (bind->image) {
+			op->flags |= PLAN_IDMAP_IMAGE;
+		} else if (bind->idmap) {
 			op->flags |= PLAN_IDMAP_OWNER;
 			op->owner_uid = bind->owner_uid;
 			op->owner_gid = bind->owner_gid;
@@ -296,7 +315,15 @@ static int check_request(const struct sandbox_request *request, struct error *er
 		return error_set(error, EINVAL,
 				 "hostname: letters, digits and ._- only, at most %d bytes",
 				 HOSTNAME_MAX);
-	if (!request->image || (strcmp(request->image, "host") != 0 && !path_valid(request->image)))
+	if (request->n_layers > SANDBOX_LAYERS_MAX)
+		return error_set(error, EINVAL, "an image of more than %d layers",
+				 SANDBOX_LAYERS_MAX);
+	for (size_t i = 0; i < request->n_layers; i++) {
+		if (!path_valid(request->layers[i]))
+			return error_set(error, EINVAL, "layer: must be an absolute directory");
+	}
+	if (request->n_layers == 0 &&
+	    (!request->image || (strcmp(request->image, "host") != 0 && !path_valid(request->image))))
 		return error_set(error, EINVAL,
 				 "image \"%s\": must be \"host\" or an absolute directory",
 				 request->image ? request->image : "");
@@ -324,6 +351,22 @@ static int check_request(const struct sandbox_request *request, struct error *er
 	return 0;
 }
 
+/* As short as can be: without "lowerdir+" (Linux 6.8) all of them share 255 bytes. */
+static void name_lowers(struct plan *plan, size_t n_layers)
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	const size_t base = sizeof(digits) - 1;
+
+	for (size_t i = 0; i < n_layers && i < SANDBOX_LAYERS_MAX; i++) {
+		char *name = plan->lowers[i];
+
+		if (i >= base)
+			*name++ = digits[i / base];
+		*name = digits[i % base];
+	}
+}
+
 static struct plan *plan_allocate(size_t n_ops)
 {
 	struct plan *plan = calloc(1, sizeof(*plan));
@@ -343,9 +386,10 @@ int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 
 	if (r < 0)
 		return r;
-	plan = plan_allocate(128 + request->n_binds);
+	plan = plan_allocate(128 + request->n_binds + 2 * request->n_layers);
 	if (!plan)
 		return error_errno(error, ENOMEM, "cannot plan a sandbox");
+	name_lowers(plan, request->n_layers);
 	(void)snprintf(plan->hostname, sizeof(plan->hostname), "%s",
 		       request->hostname ? request->hostname : request->id);
 	(void)snprintf(plan->hosts, sizeof(plan->hosts),
@@ -410,6 +454,8 @@ static void print_flags(const struct plan_op *op, FILE *out)
 		fprintf(out, op->flags & PLAN_WRITABLE ? " writable" : " read-only");
 	if (op->flags & PLAN_IDMAP_STEP)
 		fprintf(out, " ids shifted");
+	if (op->flags & PLAN_IDMAP_IMAGE)
+		fprintf(out, " ids of images shifted");
 	if (op->flags & PLAN_IDMAP_OWNER)
 		fprintf(out, " owner %u:%u is root inside", op->owner_uid, op->owner_gid);
 	if (op->flags & PLAN_OPTIONAL)

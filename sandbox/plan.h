@@ -90,6 +90,7 @@ enum plan_flags {
 	PLAN_IDMAP_STEP = 1 << 2,  /* 0-65535 on disk are 0-65535 inside */
 	PLAN_IDMAP_OWNER = 1 << 3, /* one owner on disk is uid 0 inside */
 	PLAN_RECURSIVE = 1 << 4,   /* with what is mounted beneath */
+	PLAN_IDMAP_IMAGE = 1 << 5, /* the range of images on disk is 0-65535 inside */
 };
 
 /**
@@ -113,6 +114,7 @@ struct plan {
 	size_t n_allocated;
 	char hosts[512];
 	char hostname[80];
+	char lowers[SANDBOX_LAYERS_MAX][4]; /* names in scratch, the topmost first */
 };
 
 /**

@@ -67,7 +67,8 @@ static int facts_gather(struct builder *builder, struct error *error)
 		if (!facts->resolv)
 			return error ? -error->number : -EIO;
 	}
-	if (builder->request->image && strcmp(builder->request->image, "host") == 0) {
+	if (builder->request->n_layers == 0 && builder->request->image &&
+	    strcmp(builder->request->image, "host") == 0) {
 		r = host_image_of(host, slot, &image, error);
 		if (r < 0)
 			return r;

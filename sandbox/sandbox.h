@@ -55,15 +55,21 @@ struct sandbox_bind {
 	const char *target; /* absolute path inside; directories and files are made as needed */
 	bool writable;
 	bool idmap; /* files of owner_uid:owner_gid appear as uid 0 inside; else as they are */
+	bool image; /* files belong to the range of images (ID_IMAGE_FIRST), which is 0-65535 inside */
 	uid_t owner_uid;
 	gid_t owner_gid;
 };
 
+#define SANDBOX_LAYERS_MAX 127
 #define SANDBOX_ID_MAX 200 /* a cgroup is a directory: its name has at most 255 bytes */
 
 struct sandbox_request {
 	const char *id;	       /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
-	const char *image;     /* "host" or an absolute directory */
+	const char *image;     /* "host" or an absolute directory; not looked at if there are layers */
+	/* unpacked layers of an image, absolute directories, the lowest first; their files belong to
+	 * the range of images */
+	const char *const *layers;
+	size_t n_layers;
 	const char *hostname;  /* NULL: id */
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
 	uid_t workspace_uid;   /* its owner on the host: becomes uid 0 inside */

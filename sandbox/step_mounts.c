@@ -300,11 +300,59 @@ static int overlay_make(struct attach *attach, const char *lower, const char *up
 	return fs_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, what);
 }
 
+/* "0:1:2", the topmost first. Return: false when it does not fit into one option. */
+static bool join_lowers(const struct plan *plan, size_t n_lowers, char *out, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < n_lowers; i++) {
+		size_t length = strlen(plan->lowers[i]);
+
+		if (used + length + 1 > size)
+			return false;
+		memcpy(out + used, plan->lowers[i], length);
+		used += length;
+		out[used++] = i + 1 < n_lowers ? ':' : '\0';
+	}
+	return n_lowers > 0;
+}
+
+/* One option for each layer, which Linux 6.8 brought. */
+static int overlay_make_many(struct attach *attach, const struct plan *plan, size_t n_lowers)
+{
+	struct fs_option options[SANDBOX_LAYERS_MAX + 8] = {
+		{"source", "overlay"},	{"upperdir", "upper"}, {"workdir", "work"},
+		{"redirect_dir", "on"}, {"index", "off"},      {"metacopy", "off"},
+	};
+	size_t n = 6;
+	int fd;
+
+	for (size_t i = 0; i < n_lowers; i++)
+		options[n++] = (struct fs_option){"lowerdir+", plan->lowers[i]};
+	fd = fs_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+		     "the root overlay");
+	if (fd == -EINVAL)
+		return error_set(&attach->error, EINVAL,
+				 "an image of %zu layers needs Linux 6.8 or newer: flatten it",
+				 n_lowers);
+	return fd;
+}
+
 int step_mount_root(struct attach *attach, const struct plan_op *op, int fd)
 {
-	cleanup_close int mount_fd =
-		overlay_make(attach, "lower", "upper", "work", "the root overlay");
+	const struct plan *plan = attach->plan;
+	cleanup_close int mount_fd = -1;
+	char joined[256];
+	size_t n_lowers = 0;
 
+	while (n_lowers < SANDBOX_LAYERS_MAX && plan->lowers[n_lowers][0] != '\0')
+		n_lowers++;
+	if (n_lowers == 0)
+		mount_fd = overlay_make(attach, "lower", "upper", "work", "the root overlay");
+	else if (join_lowers(plan, n_lowers, joined, sizeof(joined)))
+		mount_fd = overlay_make(attach, joined, "upper", "work", "the root overlay");
+	else
+		mount_fd = overlay_make_many(attach, plan, n_lowers);
 	if (mount_fd < 0)
 		return mount_fd;
 	if (move_mount(mount_fd, "", attach->scratch_fd, "root", MOVE_MOUNT_F_EMPTY_PATH) < 0)
