@@ -191,6 +191,24 @@ fuzz-build: $(FUZZ_BINS)
 fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS each (default 10)
 	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_BINS)
 
+# ---- measurements: bench/*.c, each a program in build/bench ------------------
+# What is sandboxed by all contestants (probe) and the floor's init need no C library.
+BENCH_BARE := probe floor_init
+BENCH_BINS := $(addprefix build/bench/,warm floor lapse produce $(BENCH_BARE))
+build/bench/warm: $(call objs,bench/warm.c bench/loop.c $(SANDBOX) $(COMMON))
+build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c sandbox/host_seccomp.c sandbox/seccomp_list.c common/fdio.c common/error.c)
+build/bench/lapse: $(call objs,bench/lapse.c)
+build/bench/produce: $(call objs,bench/produce.c)
+$(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbook-sandbox)
+$(addprefix build/bench/,$(BENCH_BARE)): build/bench/%: bench/%.c bench/bare.h
+	$(call say,STATIC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -I. -D_GNU_SOURCE -std=gnu17 $(WARNINGS) -O2 -static -nostdlib -fno-stack-protector -o $@ $<
+bench-build: programs $(BENCH_BINS) ## build what make bench runs
+
 # ---- manual pages -----------------------------------------------------------
 MAN_SRCS := $(sort $(wildcard man/*.scd))
 MAN_PAGES := $(patsubst man/%.scd,build/man/%,$(MAN_SRCS))
@@ -218,7 +236,7 @@ lint: ## formatting, static analysis, shell scripts, layer rule, link rule
 	tests/lint/lint.sh
 bench: ## side-by-side measurements, printed as tables (as root)
 	packaging/deps.sh check
-	$(MAKE) --no-print-directory programs
+	$(MAKE) --no-print-directory bench-build
 	bench/run.sh
 install: all ## install into DESTDIR (default /) under PREFIX (default /usr)
 	packaging/install.sh "$(DESTDIR)" "$(PREFIX)" "$(SYSCONFDIR)" "$(LIBEXECDIR)"
@@ -226,5 +244,5 @@ clean: ## remove build/
 	rm -rf build
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
-.PHONY: all programs units fuzz fuzz-build man deps deps-check demo check asan lint bench install clean help
+.PHONY: all programs bench-build units fuzz fuzz-build man deps deps-check demo check asan lint bench install clean help
 .DELETE_ON_ERROR:
