@@ -87,7 +87,7 @@ SRCS_runbook-sandbox   := sandbox/sandbox_main.c $(SANDBOX) $(COMMON)
 LIBS_runbook-sandbox   := -lnl-route-3 -lnl-3 -lseccomp
 
 # static programs are linked without common/ objects that need libraries
-SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/error.c common/step_payload_parse.c
+SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/step_payload_parse.c
 SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
 
 PKG_CFLAGS := $(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
@@ -116,8 +116,11 @@ static_objs = $(patsubst %.c,$(STATIC_OBJ)/%.o,$(1))
 $(addprefix build/bin/,$(STATIC_PROGRAMS)): build/bin/%:
 	$(call say,STATIC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $(filter $(STATIC_OBJ)/%,$^) -Wl,-z,relro,-z,now,-z,noexecstack $(LDFLAGS) $(LIBS_$*)
+	$(Q)$(CC) -static -o $@ $(filter $(STATIC_OBJ)/%,$^) -Wl,-z,relro,-z,now,-z,noexecstack $(STATIC_LDFLAGS) $(LDFLAGS) $(LIBS_$*)
 build/bin/runbook-init: $(call static_objs,$(SRCS_runbook-init))
+# not even a C library (sandbox/init_sys.h says why): nothing there to keep a stack canary
+$(call static_objs,$(SRCS_runbook-init)): STATIC_CFLAGS = -ffreestanding -fno-stack-protector
+build/bin/runbook-init: STATIC_LDFLAGS = -nostdlib -s -Wl,--build-id=none
 build/bin/cacher: $(call static_objs,$(SRCS_cacher))
 ifneq ($(BUILD),release)
 $(addprefix $(BIN)/,$(STATIC_PROGRAMS)): $(BIN)/%: build/bin/%
@@ -127,7 +130,7 @@ endif
 $(STATIC_OBJ)/%.o: %.c
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) -fstack-protector-strong -fcf-protection=full -O2 -g -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) -fstack-protector-strong -fcf-protection=full $(STATIC_CFLAGS) -O2 -g -MMD -MP -c -o $@ $<
 
 $(OBJ)/%.o: %.c
 	$(call say,CC,$<)

@@ -14,9 +14,9 @@
  * not outlive everybody who could hear of its result.
  */
 
-#include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/step_payload.h"
+#include "sandbox/init_sys.h"
 #include "sandbox/status.h"
 
 #include <errno.h>
@@ -27,17 +27,18 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #define STACK_BYTES (64 * 1024)
 #define FILTER_MAX 1024 /* instructions */
+#define PATH_BYTES 4096
+#define NAME_SHOWN_MAX 120
+#define SIGNALS 64
 
 /* enum sandbox_exit of sandbox.h, which this program does not include */
 enum { HOW_EXITED = 0, HOW_SIGNALED = 1, HOW_EXEC_FAILED = 2 };
@@ -57,24 +58,36 @@ struct command {
 	size_t payload_size;
 };
 
-static int fail(struct command *command, int how, int number, const char *what, const char *name)
+static void put_text(char *text, size_t size, size_t *used, const char *piece, size_t max)
 {
-	const char *description = strerrordesc_np(number);
+	for (size_t i = 0; piece[i] && i < max && *used + 1 < size; i++)
+		text[(*used)++] = piece[i];
+	text[*used] = '\0';
+}
 
-	command->failure.how = how;
-	command->failure.code = number;
-	(void)snprintf(command->failure.text, sizeof(command->failure.text), "%s%s%.120s%s: %s",
-		       what, name ? " \"" : "", name ? name : "", name ? "\"" : "",
-		       description ? description : "unknown error");
+/* @number is said in words by whoever reads the status, which has a C library for it. */
+static int fail(struct command *command, int how, long number, const char *what, const char *name)
+{
+	struct sandbox_status *failure = &command->failure;
+	size_t used = 0, size = sizeof(failure->text);
+
+	failure->how = how;
+	failure->code = (int)number;
+	put_text(failure->text, size, &used, what, size);
+	if (name) {
+		put_text(failure->text, size, &used, " \"", 2);
+		put_text(failure->text, size, &used, name, NAME_SHOWN_MAX);
+		put_text(failure->text, size, &used, "\"", 1);
+	}
 	return 1;
 }
 
-static int fail_setup(struct command *command, const char *what)
+static int fail_setup(struct command *command, long result, const char *what)
 {
-	return fail(command, SANDBOX_STATUS_SETUP_FAILED, errno, what, NULL);
+	return fail(command, SANDBOX_STATUS_SETUP_FAILED, -result, what, NULL);
 }
 
-static int drop_capabilities(void)
+static long drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct caps[2] = {{0}};
@@ -83,114 +96,148 @@ static int drop_capabilities(void)
 	for (size_t i = 0; i < sizeof(kept_capabilities); i++)
 		kept |= 1ULL << kept_capabilities[i];
 	for (int cap = 0; cap < 64; cap++) {
+		long result;
+
 		if (kept & (1ULL << cap))
 			continue;
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
-			if (errno == EINVAL && cap > CAP_CHECKPOINT_RESTORE)
-				break; /* above the last one that this kernel knows */
-			return -1;
-		}
+		result = init_call(SYS_prctl, PR_CAPBSET_DROP, cap, 0, 0);
+		if (result == -EINVAL && cap > CAP_CHECKPOINT_RESTORE)
+			break; /* above the last one that this kernel knows */
+		if (result < 0)
+			return result;
 	}
 	caps[0].effective = caps[0].permitted = (unsigned)kept;
 	caps[1].effective = caps[1].permitted = (unsigned)(kept >> 32);
-	return (int)syscall(SYS_capset, &header, caps);
+	return init_call(SYS_capset, &header, caps, 0, 0);
 }
 
-/* Raw calls: the C library's would tell threads of a process it shares memory with. */
 static int become_root_inside(struct command *command)
 {
-	if (setns(INIT_FD_USERNS, CLONE_NEWUSER) < 0)
-		return fail_setup(command, "cannot join the user namespace");
-	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 0, 0, 0) < 0 ||
-	    syscall(SYS_setresuid, 0, 0, 0) < 0)
-		return fail_setup(command, "cannot become uid 0 of the user namespace");
-	if (drop_capabilities() < 0)
-		return fail_setup(command, "cannot drop capabilities");
+	long result = init_call(SYS_setns, INIT_FD_USERNS, CLONE_NEWUSER, 0, 0);
+
+	if (result < 0)
+		return fail_setup(command, result, "cannot join the user namespace");
+	result = init_call(SYS_setgroups, 0, NULL, 0, 0);
+	if (result == 0)
+		result = init_call(SYS_setresgid, 0, 0, 0, 0);
+	if (result == 0)
+		result = init_call(SYS_setresuid, 0, 0, 0, 0);
+	if (result < 0)
+		return fail_setup(command, result, "cannot become uid 0 of the user namespace");
+	result = drop_capabilities();
+	if (result < 0)
+		return fail_setup(command, result, "cannot drop capabilities");
 	/* kernels without keys have none to protect */
-	if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL) < 0 && errno != ENOSYS)
-		return fail_setup(command, "cannot make a session keyring");
+	result = init_call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0);
+	if (result < 0 && result != -ENOSYS)
+		return fail_setup(command, result, "cannot make a session keyring");
 	return 0;
 }
 
 static int load_filter(struct command *command, struct sock_filter *filter)
 {
-	ssize_t size = pread(INIT_FD_FILTER, filter, FILTER_MAX * sizeof(*filter), 0);
+	long size = init_call(SYS_pread64, INIT_FD_FILTER, filter, FILTER_MAX * sizeof(*filter), 0);
 	struct sock_fprog program;
+	long result;
 
-	if (size <= 0 || (size_t)size % sizeof(*filter) != 0) {
-		errno = size < 0 ? errno : EBADMSG;
-		return fail_setup(command, "cannot read the seccomp filter");
-	}
+	if (size <= 0 || (size_t)size % sizeof(*filter) != 0)
+		return fail_setup(command, size < 0 ? size : -EBADMSG,
+				  "cannot read the seccomp filter");
 	program = (struct sock_fprog){.len = (unsigned short)((size_t)size / sizeof(*filter)),
 				      .filter = filter};
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-		return fail_setup(command, "cannot load the seccomp filter");
+	result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program, 0);
+	return result < 0 ? fail_setup(command, result, "cannot load the seccomp filter") : 0;
+}
+
+static long read_all(int fd, char *data, size_t size)
+{
+	for (size_t used = 0; used < size;) {
+		long got = init_call(SYS_pread64, fd, data + used, size - used, used);
+
+		if (got <= 0)
+			return got < 0 ? got : -EBADMSG;
+		used += (size_t)got;
+	}
 	return 0;
 }
 
 /* The payload's strings and the pointers to them, in one mapping of this process. */
-static int read_payload(struct command *command, char ***ret_argv, char ***ret_envp)
+static long read_payload(struct command *command, char ***ret_argv, char ***ret_envp)
 {
 	struct step_payload_header header;
-	size_t n_pointers, size, total;
-	char *data;
-	ssize_t got = pread(INIT_FD_PAYLOAD, &header, sizeof(header), 0);
+	size_t n_pointers, size, start, total;
+	long result = read_all(INIT_FD_PAYLOAD, (char *)&header, sizeof(header));
 
-	if (got != (ssize_t)sizeof(header) || header.magic != STEP_PAYLOAD_MAGIC ||
-	    header.size > STEP_PAYLOAD_MAX || header.n_argv > header.size ||
-	    header.n_envp > header.size) {
-		errno = EBADMSG;
-		return fail_setup(command, "cannot read the command");
-	}
+	if (result < 0)
+		return result;
+	if (header.magic != STEP_PAYLOAD_MAGIC || header.size > STEP_PAYLOAD_MAX ||
+	    header.n_argv > header.size || header.n_envp > header.size)
+		return -EBADMSG;
 	size = sizeof(header) + header.size;
+	start = (size + 15) & ~(size_t)15;
 	n_pointers = (size_t)header.n_argv + header.n_envp + 2;
-	total = ((size + 15) & ~(size_t)15) + n_pointers * sizeof(char *);
-	data = mmap(NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (data == MAP_FAILED)
-		return fail_setup(command, "cannot read the command");
-	command->payload = data;
+	total = start + n_pointers * sizeof(char *);
+	result = init_call6(SYS_mmap, 0, (long)total, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (result < 0)
+		return result;
+	command->payload = (char *)result;
 	command->payload_size = total;
-	for (size_t used = 0; used < size;) {
-		got = pread(INIT_FD_PAYLOAD, data + used, size - used, (off_t)used);
-		if (got <= 0) {
-			errno = got < 0 ? errno : EBADMSG;
-			return fail_setup(command, "cannot read the command");
-		}
-		used += (size_t)got;
+	result = read_all(INIT_FD_PAYLOAD, command->payload, size);
+	if (result < 0)
+		return result;
+	return step_payload_parse(command->payload, size,
+				  (char **)(void *)(command->payload + start), n_pointers, ret_argv,
+				  ret_envp);
+}
+
+/* Is @entry the variable whose name with its "=" is @name? Its value, or NULL. */
+static const char *value_of(const char *entry, const char *name)
+{
+	while (*name && *entry == *name) {
+		entry++;
+		name++;
 	}
-	if (step_payload_parse(data, size, (char **)(void *)(data + ((size + 15) & ~(size_t)15)),
-			       n_pointers, ret_argv, ret_envp) < 0) {
-		errno = EBADMSG;
-		return fail_setup(command, "cannot read the command");
-	}
-	return 0;
+	return *name ? NULL : entry;
+}
+
+static bool has_slash(const char *text)
+{
+	while (*text && *text != '/')
+		text++;
+	return *text != '\0';
 }
 
 /* execvp(3) with the PATH of the environment to be, without its shell fallback. */
 static int exec_command(struct command *command, char **argv, char **envp)
 {
 	const char *search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	int number = ENOENT;
-	char path[4096];
+	long number = ENOENT;
 
-	if (strchr(argv[0], '/')) {
-		(void)execve(argv[0], argv, envp);
-		return fail(command, HOW_EXEC_FAILED, errno, "cannot execute", argv[0]);
+	if (has_slash(argv[0])) {
+		number = -init_call(SYS_execve, argv[0], argv, envp, 0);
+		return fail(command, HOW_EXEC_FAILED, number, "cannot execute", argv[0]);
 	}
 	for (char **entry = envp; *entry; entry++) {
-		if (strncmp(*entry, "PATH=", 5) == 0)
-			search = *entry + 5;
+		const char *value = value_of(*entry, "PATH=");
+
+		search = value ? value : search;
 	}
 	while (argv[0][0]) {
-		size_t length = strcspn(search, ":");
-		int used = snprintf(path, sizeof(path), "%.*s/%s", (int)length,
-				    length ? search : ".", argv[0]);
+		size_t length = 0, used = 0;
+		char path[PATH_BYTES] = "";
 
-		if (used > 0 && (size_t)used < sizeof(path)) {
-			(void)execve(path, argv, envp);
+		while (search[length] && search[length] != ':')
+			length++;
+		put_text(path, sizeof(path), &used, length ? search : ".", length ? length : 1);
+		put_text(path, sizeof(path), &used, "/", 1);
+		put_text(path, sizeof(path), &used, argv[0], sizeof(path));
+		if (used + 1 < sizeof(path)) {
+			long result = init_call(SYS_execve, path, argv, envp, 0);
+
 			/* "found but not allowed" says more than "not found further on" */
-			if (errno != ENOENT && errno != ENOTDIR)
-				number = errno;
+			if (result != -ENOENT && result != -ENOTDIR)
+				number = -result;
 		}
 		if (!search[length])
 			break;
@@ -205,48 +252,53 @@ static int exec_command(struct command *command, char **argv, char **envp)
  */
 static void default_signals(void)
 {
-	struct sigaction action = {.sa_handler = SIG_DFL};
+	/* struct sigaction as the kernel has it: SIG_DFL is zero */
+	static const unsigned long action[4];
 
-	for (int number = 1; number < NSIG; number++)
-		(void)sigaction(number, &action, NULL);
+	for (int number = 1; number <= SIGNALS; number++)
+		(void)init_call(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
 }
 
 static int command_main(void *argument)
 {
 	struct command *command = argument;
 	struct sock_filter filter[FILTER_MAX];
+	const uint64_t none = 0;
 	char **argv, **envp;
-	sigset_t none;
+	long result;
 
-	(void)setsid();
-	if (read_payload(command, &argv, &envp) || become_root_inside(command))
+	(void)init_call(SYS_setsid, 0, 0, 0, 0);
+	result = read_payload(command, &argv, &envp);
+	if (result < 0)
+		return fail_setup(command, result, "cannot read the command");
+	if (become_root_inside(command))
 		return 1;
-	if (chdir(command->workdir) < 0)
-		return fail(command, SANDBOX_STATUS_SETUP_FAILED, errno,
+	result = init_call(SYS_chdir, command->workdir, 0, 0, 0);
+	if (result < 0)
+		return fail(command, SANDBOX_STATUS_SETUP_FAILED, -result,
 			    "cannot enter the working directory", command->workdir);
 	default_signals();
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */) < 0)
-		return fail_setup(command, "cannot close descriptors");
+	(void)init_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
+	result = init_call(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */, 0);
+	if (result < 0)
+		return fail_setup(command, result, "cannot close descriptors");
 	if (load_filter(command, filter))
 		return 1;
 	return exec_command(command, argv, envp);
 }
 
-static void report(const struct sandbox_status *status)
+_Noreturn static void report(const struct sandbox_status *status)
 {
-	while (write(INIT_FD_STATUS, status, sizeof(*status)) < 0 && errno == EINTR)
+	while (init_call(SYS_write, INIT_FD_STATUS, status, sizeof(*status), 0) == -EINTR)
 		;
-	_exit(0);
+	init_exit(0);
 }
 
-static void reap(pid_t main_pid, struct sandbox_status *status)
+static void reap(long main_pid, struct sandbox_status *status)
 {
-	int state;
-
 	for (;;) {
-		pid_t pid = waitpid(-1, &state, WNOHANG | __WALL);
+		int state;
+		long pid = init_call(SYS_wait4, -1, &state, WNOHANG | __WALL, NULL);
 
 		if (pid <= 0)
 			return;
@@ -259,15 +311,15 @@ static void reap(pid_t main_pid, struct sandbox_status *status)
 }
 
 /* To the command's process group; the owner of a user namespace may signal what is in it. */
-static void forward(pid_t main_pid, int number)
+static void forward(long main_pid, long number)
 {
-	(void)kill(-main_pid, number);
+	(void)init_call(SYS_kill, -main_pid, number, 0, 0);
 	/* a stopped process sees the others only when it goes on */
 	if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT)
-		(void)kill(-main_pid, SIGCONT);
+		(void)init_call(SYS_kill, -main_pid, SIGCONT, 0, 0);
 }
 
-static void serve(pid_t main_pid, int signals_fd, struct sandbox_status *status)
+_Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status *status)
 {
 	struct pollfd files[] = {
 		{.fd = signals_fd, .events = POLLIN},
@@ -276,55 +328,53 @@ static void serve(pid_t main_pid, int signals_fd, struct sandbox_status *status)
 
 	for (;;) {
 		struct signalfd_siginfo info;
+		long n_ready = init_call(SYS_poll, files, 2, -1, 0);
 
-		if (poll(files, ARRAY_SIZE(files), -1) < 0 && errno != EINTR)
-			_exit(1);
-		if (files[1].revents)
-			_exit(1);
+		if ((n_ready < 0 && n_ready != -EINTR) || files[1].revents)
+			init_exit(1);
 		if (!(files[0].revents & POLLIN) ||
-		    read(signals_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		    init_call(SYS_read, signals_fd, &info, sizeof(info), 0) != sizeof(info))
 			continue;
 		if (info.ssi_signo == SIGCHLD)
 			reap(main_pid, status);
 		else
-			forward(main_pid, (int)info.ssi_signo);
+			forward(main_pid, info.ssi_signo);
 	}
 }
 
-int main(int argc, char **argv)
+int init_main(int argc, char **argv);
+
+int init_main(int argc, char **argv)
 {
+	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
 	static _Alignas(16) char stack[STACK_BYTES];
 	struct sandbox_status status = {.magic = SANDBOX_STATUS_MAGIC};
 	struct command command = {.workdir = argc > 1 ? argv[1] : "/"};
-	sigset_t all;
-	int signals_fd;
-	pid_t pid;
+	const uint64_t all = ~0ULL;
+	long signals_fd, pid;
 
 	/* before anything of the step exists */
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || getpid() != 1) {
-		(void)fprintf(stderr,
-			      "runbook-init: part of runbookd, it is not started by hand\n");
+	if (init_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0) < 0 ||
+	    init_call(SYS_getpid, 0, 0, 0, 0) != 1) {
+		(void)init_call(SYS_write, 2, by_hand, sizeof(by_hand) - 1, 0);
 		return 2;
 	}
-	(void)prctl(PR_SET_NAME, "runbook-init", 0, 0, 0);
-	(void)sigfillset(&all);
-	(void)sigprocmask(SIG_BLOCK, &all, NULL);
-	signals_fd = signalfd(-1, &all, SFD_CLOEXEC);
-	pid = clone(command_main, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD,
-		    &command);
-	if (pid < 0 || signals_fd < 0)
-		(void)fail_setup(&command, "cannot start a process for the command");
+	(void)init_call(SYS_prctl, PR_SET_NAME, "runbook-init", 0, 0);
+	(void)init_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
+	signals_fd = init_call(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC);
+	pid = signals_fd < 0 ? signals_fd
+			     : init_vfork(command_main, &command, stack + sizeof(stack));
+	if (pid < 0)
+		(void)fail_setup(&command, pid, "cannot start a process for the command");
 	/* the environment may hold secrets: this process keeps no copy */
 	if (command.payload)
-		(void)munmap(command.payload, command.payload_size);
+		(void)init_call(SYS_munmap, command.payload, command.payload_size, 0, 0);
 	if (command.failure.how != 0) {
 		command.failure.magic = SANDBOX_STATUS_MAGIC;
 		report(&command.failure);
 	}
-	(void)close(0);
-	(void)close(1);
-	(void)close(2);
-	(void)syscall(SYS_close_range, (unsigned)INIT_FD_USERNS, (unsigned)INIT_FD_PAYLOAD, 0U);
-	serve(pid, signals_fd, &status);
-	return 0;
+	/* the three and what was for the command only */
+	(void)init_call(SYS_close_range, 0, 2, 0, 0);
+	(void)init_call(SYS_close_range, INIT_FD_USERNS, INIT_FD_PAYLOAD, 0, 0);
+	serve(pid, (int)signals_fd, &status);
 }

@@ -375,11 +375,12 @@ static int outcome_fill(struct sandbox_outcome *outcome, const struct sandbox_st
 	if (!known)
 		return 0;
 	if (status->how == SANDBOX_STATUS_SETUP_FAILED)
-		return error_set(error, status->code > 0 ? status->code : EIO, "%s", status->text);
+		return error_errno(error, status->code > 0 ? status->code : EIO, "%s",
+				   status->text);
 	outcome->how = (enum sandbox_exit)status->how;
 	outcome->code = status->code;
 	if (status->how == SANDBOX_EXEC_FAILED)
-		(void)error_set(error, status->code, "%s", status->text);
+		(void)error_errno(error, status->code, "%s", status->text);
 	return 0;
 }
 

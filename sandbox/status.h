@@ -36,7 +36,7 @@ struct sandbox_status {
 	uint32_t magic;
 	int32_t how;  /* enum sandbox_exit or SANDBOX_STATUS_SETUP_FAILED */
 	int32_t code; /* exit code, signal or errno */
-	char text[SANDBOX_STATUS_TEXT_MAX];
+	char text[SANDBOX_STATUS_TEXT_MAX]; /* what failed; the code says why */
 };
 
 #endif
