@@ -111,7 +111,7 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	host->init_fd = init_seal(options->init_path, error);
 	if (host->init_fd < 0)
 		return host->init_fd;
-	host->filter_fd = seccomp_program_seal(error);
+	host->filter_fd = seccomp_program_seal(false, error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
 	r = user_slots_new(&host->users, error);

@@ -3,145 +3,39 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
-#include "sandbox/seccomp_list.h"
+#include "sandbox/seccomp_rules.h"
 
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
-#include <netinet/in.h>
-#include <sched.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/personality.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
+
+/*
+ * DOC: From the list to BPF
+ *
+ *   is this the native door? no: kill
+ *   binary search for the rule of the number
+ *   code of the rules that look at arguments
+ *   one return for each answer
+ *
+ * The kernel translates the program to machine code at every start of a step and
+ * interprets it once for each number it has, so what counts is how many
+ * instructions there are, and how many of them a number meets. Hence: answers
+ * stand once; neighbours with the same rule are one range; a lone exception
+ * within a range is one test for equality instead of two for order; the search
+ * is balanced by how many numbers lie on each side, and ends in a few tests in a
+ * row, each of which has one jump where a test of the tree may need two.
+ */
 
 #define X32_FIRST 0x40000000U
-#define IOCTL_TIOCSTI 0x5412U
-#define IOCTL_TIOCLINUX 0x541cU
-#define SOCKET_TYPE_MASK 0xfU
-#define PROTOCOL_MPTCP 262U /* older headers lack it */
-#define RETURN_ERRNO(number) (SECCOMP_RET_ERRNO | ((number)&SECCOMP_RET_DATA))
-/* every namespace flag that clone() knows (CLONE_NEWTIME is a signal bit there) */
-#define CLONE_NEW_ALL                                                                              \
-	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
-	 CLONE_NEWPID | CLONE_NEWNET)
+#define NUMBER_NONE 0xffffffffU /* -1 is what a tracer sets to skip a call */
+/* More lengthen the path of a number; fewer cost a jump of their own at each end. */
+#define TESTS_IN_A_ROW 3
 
-#define ARGUMENT_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
 #define LOAD(offset) ((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset))
 #define RETURN(value) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value))
 #define JUMP(test, k, yes, no) ((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, k, yes, no))
-#define ALLOWED RETURN(SECCOMP_RET_ALLOW)
-
-/*
- * Argument checks. The kernel takes the low 32 bits of these arguments (they
- * are int or unsigned int), so exactly those are compared: high bits cannot
- * smuggle a value past the test (CVE-2019-10063).
- */
-static const struct sock_filter check_clone[] = {
-	LOAD(ARGUMENT_LOW(0)),
-	JUMP(BPF_JSET, CLONE_NEW_ALL, 0, 1),
-	RETURN(RETURN_ERRNO(EPERM)),
-	ALLOWED,
-};
-/*
- * AF_UNIX; of AF_NETLINK the protocol 0, routing (own namespace); of AF_INET and
- * AF_INET6 the everyday types and protocols: asking for another one (SCTP, DCCP,
- * SMC, L2TP) makes the kernel load its module into the host. Who asks is told
- * what a kernel without it says.
- */
-static const struct sock_filter check_socket[] = {
-	LOAD(ARGUMENT_LOW(0)),
-	JUMP(BPF_JEQ, AF_UNIX, 21, 0),
-	JUMP(BPF_JEQ, AF_INET, 5, 0),
-	JUMP(BPF_JEQ, AF_INET6, 4, 0),
-	JUMP(BPF_JEQ, AF_NETLINK, 0, 2),
-	LOAD(ARGUMENT_LOW(2)),
-	JUMP(BPF_JEQ, 0, 16, 0),
-	RETURN(RETURN_ERRNO(EAFNOSUPPORT)),
-	/* what the kernel keeps of the type; above are SOCK_CLOEXEC and SOCK_NONBLOCK */
-	LOAD(ARGUMENT_LOW(1)),
-	BPF_STMT(BPF_ALU | BPF_AND | BPF_K, SOCKET_TYPE_MASK),
-	JUMP(BPF_JEQ, SOCK_STREAM, 3, 0),
-	JUMP(BPF_JEQ, SOCK_DGRAM, 2, 0),
-	JUMP(BPF_JEQ, SOCK_RAW, 1, 0),
-	RETURN(RETURN_ERRNO(ESOCKTNOSUPPORT)),
-	LOAD(ARGUMENT_LOW(2)),
-	JUMP(BPF_JEQ, 0, 7, 0),
-	JUMP(BPF_JEQ, IPPROTO_ICMP, 6, 0),
-	JUMP(BPF_JEQ, IPPROTO_TCP, 5, 0),
-	JUMP(BPF_JEQ, IPPROTO_UDP, 4, 0),
-	JUMP(BPF_JEQ, IPPROTO_ICMPV6, 3, 0),
-	JUMP(BPF_JEQ, IPPROTO_UDPLITE, 2, 0),
-	JUMP(BPF_JEQ, PROTOCOL_MPTCP, 1, 0),
-	RETURN(RETURN_ERRNO(EPROTONOSUPPORT)),
-	ALLOWED,
-};
-static const struct sock_filter check_socketpair[] = {
-	LOAD(ARGUMENT_LOW(0)),
-	JUMP(BPF_JEQ, AF_UNIX, 1, 0),
-	RETURN(RETURN_ERRNO(EAFNOSUPPORT)),
-	ALLOWED,
-};
-static const struct sock_filter check_ioctl[] = {
-	LOAD(ARGUMENT_LOW(1)),
-	JUMP(BPF_JEQ, IOCTL_TIOCSTI, 1, 0),
-	JUMP(BPF_JEQ, IOCTL_TIOCLINUX, 0, 1),
-	RETURN(RETURN_ERRNO(EPERM)),
-	ALLOWED,
-};
-static const struct sock_filter check_personality[] = {
-	LOAD(ARGUMENT_LOW(0)),
-	JUMP(BPF_JEQ, PER_LINUX, 4, 0),
-	JUMP(BPF_JEQ, ADDR_NO_RANDOMIZE, 3, 0),
-	JUMP(BPF_JEQ, UNAME26, 2, 0),
-	JUMP(BPF_JEQ, 0xffffffffU, 1, 0),
-	RETURN(RETURN_ERRNO(EPERM)),
-	ALLOWED,
-};
-/*
- * The limit of core files is 1 byte, at which the kernel starts no piped core
- * handler, a program of the host that would run as its root. At 0, which many
- * programs ask for, it would. No core is written either way, so who asks is
- * told that all is well.
- */
-static const struct sock_filter check_setrlimit[] = {
-	LOAD(ARGUMENT_LOW(0)),
-	JUMP(BPF_JEQ, RLIMIT_CORE, 0, 1),
-	RETURN(RETURN_ERRNO(0)),
-	ALLOWED,
-};
-/* the third argument is the new limit, a pointer: both halves 0 when it is only read */
-static const struct sock_filter check_prlimit[] = {
-	LOAD(ARGUMENT_LOW(1)),	   JUMP(BPF_JEQ, RLIMIT_CORE, 0, 5),
-	LOAD(ARGUMENT_LOW(2)),	   JUMP(BPF_JEQ, 0, 0, 2),
-	LOAD(ARGUMENT_LOW(2) + 4), JUMP(BPF_JEQ, 0, 1, 0),
-	RETURN(RETURN_ERRNO(0)),   ALLOWED,
-};
-static const struct sock_filter answer_allow[] = {ALLOWED};
-static const struct sock_filter answer_deny[] = {RETURN(RETURN_ERRNO(EPERM))};
-static const struct sock_filter answer_absent[] = {RETURN(RETURN_ERRNO(ENOSYS))};
-
-#define BLOCK(code)                                                                                \
-	{                                                                                          \
-		code, ARRAY_SIZE(code)                                                             \
-	}
-static const struct {
-	const struct sock_filter *code;
-	size_t length;
-} blocks[] = {
-	[SECCOMP_RULE_DENY] = BLOCK(answer_deny),
-	[SECCOMP_RULE_ALLOW] = BLOCK(answer_allow),
-	[SECCOMP_RULE_ABSENT] = BLOCK(answer_absent),
-	[SECCOMP_RULE_CLONE] = BLOCK(check_clone),
-	[SECCOMP_RULE_SOCKET] = BLOCK(check_socket),
-	[SECCOMP_RULE_SOCKETPAIR] = BLOCK(check_socketpair),
-	[SECCOMP_RULE_IOCTL] = BLOCK(check_ioctl),
-	[SECCOMP_RULE_PERSONALITY] = BLOCK(check_personality),
-	[SECCOMP_RULE_SETRLIMIT] = BLOCK(check_setrlimit),
-	[SECCOMP_RULE_PRLIMIT] = BLOCK(check_prlimit),
-};
-_Static_assert(ARRAY_SIZE(blocks) == SECCOMP_RULE_NUM, "every rule has its code");
 
 /* Numbers from @first up to the next range's share a rule. */
 struct range {
@@ -149,26 +43,79 @@ struct range {
 	enum seccomp_rule rule;
 };
 
-static size_t make_ranges(struct range *ranges)
-{
-	uint8_t rules[SECCOMP_NEWEST_KNOWN + 1] = {0}; /* SECCOMP_RULE_DENY */
-	size_t n = 0;
-
-	for (size_t i = 0; i < seccomp_n_entries; i++)
-		rules[seccomp_entries[i].number] = (uint8_t)seccomp_entries[i].rule;
-	for (uint32_t number = 0; number <= SECCOMP_NEWEST_KNOWN; number++) {
-		if (n == 0 || ranges[n - 1].rule != rules[number])
-			ranges[n++] = (struct range){number, rules[number]};
-	}
-	ranges[n++] = (struct range){SECCOMP_NEWEST_KNOWN + 1, SECCOMP_RULE_ABSENT};
-	return n;
-}
+/* Neighbouring ranges that are searched one after the other. */
+struct item {
+	const struct range *ranges;
+	size_t n_ranges;
+	unsigned weight; /* how many numbers it has, of those that exist */
+};
 
 struct writer {
 	struct sock_filter *out;
 	size_t used;
 	bool full;
+	size_t checks[SECCOMP_NUM_RULES]; /* where each rule's code begins */
+	/* jumps to that code, patched when it is there */
+	struct {
+		uint8_t at;
+		bool yes;
+		uint8_t rule;
+	} fixups[SECCOMP_PROGRAM_MAX];
+	size_t n_fixups;
 };
+
+static size_t ranges_make(struct range *ranges)
+{
+	uint8_t rules[SECCOMP_NEWEST_KNOWN + 1] = {SECCOMP_RULE_ABSENT};
+	size_t n = 0;
+
+	for (size_t i = 0; i < seccomp_n_groups; i++) {
+		for (size_t j = 0; j < seccomp_groups[i].n_entries; j++) {
+			const struct seccomp_entry *entry = &seccomp_groups[i].entries[j];
+
+			rules[entry->number] = (uint8_t)entry->rule;
+		}
+	}
+	for (uint32_t number = 0; number <= SECCOMP_NEWEST_KNOWN; number++) {
+		if (n == 0 || ranges[n - 1].rule != rules[number])
+			ranges[n++] = (struct range){number, rules[number]};
+	}
+	ranges[n++] = (struct range){SECCOMP_NEWEST_KNOWN + 1, SECCOMP_RULE_ABSENT};
+	ranges[n++] = (struct range){X32_FIRST, SECCOMP_RULE_KILL};
+	ranges[n++] = (struct range){NUMBER_NONE, SECCOMP_RULE_ABSENT};
+	return n;
+}
+
+/* Is the second of these ranges a lone number, after which the first one's rule goes on? */
+static bool is_exception(const struct range *ranges, size_t n_ranges)
+{
+	return n_ranges >= 3 && ranges[2].first == ranges[1].first + 1 &&
+	       ranges[2].rule == ranges[0].rule;
+}
+
+static size_t items_make(struct item *items, const struct range *ranges, size_t n_ranges)
+{
+	size_t n = 0, at = 0;
+
+	while (at < n_ranges) {
+		struct item *item = &items[n++];
+		uint32_t end;
+
+		*item = (struct item){.ranges = &ranges[at], .n_ranges = 1};
+		for (size_t tests = 0; tests < TESTS_IN_A_ROW; tests++) {
+			const struct range *last = &item->ranges[item->n_ranges - 1];
+			size_t left = n_ranges - at - item->n_ranges + 1;
+
+			if (left > 1)
+				item->n_ranges += is_exception(last, left) ? 2 : 1;
+		}
+		at += item->n_ranges;
+		end = at < n_ranges ? ranges[at].first : NUMBER_NONE;
+		/* what lies above the known numbers is asked for once in a blue moon */
+		item->weight = end > SECCOMP_NEWEST_KNOWN + 1 ? 1 : end - item->ranges->first;
+	}
+	return n;
+}
 
 static void emit(struct writer *writer, struct sock_filter instruction)
 {
@@ -178,58 +125,171 @@ static void emit(struct writer *writer, struct sock_filter instruction)
 		writer->full = true;
 }
 
-/*
- * The tree over @n ranges: a test, the lower half, the upper half. A leaf is its
- * rule's code. Jumps reach 255 instructions; beyond that a BPF_JA helps.
- */
-static void emit_tree(struct writer *writer, const struct range *ranges, size_t n)
+/* Let a branch of the instruction at @at go where @rule is answered. */
+static void branch_to_rule(struct writer *writer, size_t at, bool yes, enum seccomp_rule rule)
 {
-	size_t half = n / 2, test, distance;
+	uint8_t *branch = yes ? &writer->out[at].jt : &writer->out[at].jf;
 
-	if (n == 1) {
-		for (size_t i = 0; i < blocks[ranges->rule].length; i++)
-			emit(writer, blocks[ranges->rule].code[i]);
-		return;
-	}
-	test = writer->used;
-	emit(writer, JUMP(BPF_JGE, ranges[half].first, 0, 1));
-	emit(writer, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
-	emit_tree(writer, ranges, half);
 	if (writer->full)
 		return;
-	distance = writer->used - test - 2;
-	writer->out[test + 1].k = (uint32_t)distance;
-	if (distance + 1 <= 255) {
-		/* near enough: the test jumps itself and the helper is never reached */
-		writer->out[test].jt = (uint8_t)(distance + 1);
-		writer->out[test].jf = 1;
+	if (!seccomp_checks[rule].code) {
+		*branch = (uint8_t)seccomp_checks[rule].label;
+		return;
 	}
-	emit_tree(writer, ranges + half, n - half);
+	if (writer->n_fixups == ARRAY_SIZE(writer->fixups)) {
+		writer->full = true;
+		return;
+	}
+	writer->fixups[writer->n_fixups].at = (uint8_t)at;
+	writer->fixups[writer->n_fixups].yes = yes;
+	writer->fixups[writer->n_fixups++].rule = (uint8_t)rule;
 }
 
-int seccomp_program_build(struct sock_filter *out)
+static void emit_item(struct writer *writer, const struct item *item)
 {
-	struct range ranges[SECCOMP_NEWEST_KNOWN + 2] = {{0}};
-	struct writer writer = {.out = out};
-	size_t n = make_ranges(ranges);
+	for (size_t i = 0; i + 1 < item->n_ranges;) {
+		const struct range *range = &item->ranges[i];
+		bool exception = is_exception(range, item->n_ranges - i);
+		size_t next = exception ? i + 2 : i + 1;
+		size_t at = writer->used;
 
-	emit(&writer, LOAD(offsetof(struct seccomp_data, arch)));
-	emit(&writer, JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0));
-	emit(&writer, RETURN(SECCOMP_RET_KILL_PROCESS));
-	emit(&writer, LOAD(offsetof(struct seccomp_data, nr)));
-	/* -1 is what a tracer sets to skip a call */
-	emit(&writer, JUMP(BPF_JEQ, 0xffffffffU, 0, 1));
-	emit(&writer, RETURN(RETURN_ERRNO(ENOSYS)));
-	emit(&writer, JUMP(BPF_JGE, X32_FIRST, 0, 1));
-	emit(&writer, RETURN(SECCOMP_RET_KILL_PROCESS));
-	emit_tree(&writer, ranges, n);
-	return writer.full ? -E2BIG : (int)writer.used;
+		if (exception) {
+			emit(writer, JUMP(BPF_JEQ, range[1].first, 0, 0));
+			branch_to_rule(writer, at, true, range[1].rule);
+		} else {
+			emit(writer, JUMP(BPF_JGE, range[1].first, 0, 0));
+			branch_to_rule(writer, at, false, range->rule);
+		}
+		if (next + 1 == item->n_ranges)
+			branch_to_rule(writer, at, !exception, item->ranges[next].rule);
+		i = next;
+	}
 }
 
-int seccomp_program_seal(struct error *error)
+/* Where the numbers below and above are nearest to equally many. */
+static size_t items_split(const struct item *items, size_t n)
+{
+	unsigned total = 0, below = 0, best = ~0U;
+	size_t half = 1;
+
+	for (size_t i = 0; i < n; i++)
+		total += items[i].weight;
+	for (size_t i = 1; i < n; i++) {
+		unsigned difference;
+
+		below += items[i - 1].weight;
+		difference = 2 * below > total ? 2 * below - total : total - 2 * below;
+		if (difference < best) {
+			best = difference;
+			half = i;
+		}
+	}
+	return half;
+}
+
+/*
+ * The tree over @n items: a test, what is below it, what is above. It goes as
+ * deep as there are items in the worst case, which are fewer than instructions.
+ */
+static void emit_tree(struct writer *writer, const struct item *items, size_t n)
+{
+	size_t half, test;
+
+	if (n == 1) {
+		emit_item(writer, items);
+		return;
+	}
+	half = items_split(items, n);
+	test = writer->used;
+	emit(writer, JUMP(BPF_JGE, items[half].ranges->first, 0, 0));
+	if (half == 1 && items->n_ranges == 1)
+		branch_to_rule(writer, test, false, items->ranges->rule);
+	else
+		emit_tree(writer, items, half);
+	if (writer->full)
+		return;
+	if (n - half == 1 && items[half].n_ranges == 1) {
+		branch_to_rule(writer, test, true, items[half].ranges->rule);
+		return;
+	}
+	/* a distance that is taken for a label is too far in any case: resolve() refuses */
+	writer->full = writer->used - test - 1 >= SECCOMP_LABEL_FIRST;
+	writer->out[test].jt = (uint8_t)(writer->used - test - 1);
+	emit_tree(writer, items + half, n - half);
+}
+
+static void emit_checks(struct writer *writer)
+{
+	for (size_t rule = 0; rule < SECCOMP_NUM_RULES; rule++) {
+		const struct seccomp_check *check = &seccomp_checks[rule];
+
+		writer->checks[rule] = writer->used;
+		for (size_t i = 0; i < check->length; i++)
+			emit(writer, check->code[i]);
+	}
+}
+
+static void emit_answers(struct writer *writer, bool report)
+{
+	for (size_t i = 0; i < SECCOMP_NUM_LABELS; i++) {
+		uint32_t answer = seccomp_label_answers[i];
+
+		if (report && answer != SECCOMP_RET_ALLOW)
+			answer = SECCOMP_RET_USER_NOTIF;
+		emit(writer, RETURN(answer));
+	}
+}
+
+/* Labels become distances. Everything lies ahead: BPF jumps forward only. */
+static void resolve(struct writer *writer)
+{
+	size_t answers = writer->used - SECCOMP_NUM_LABELS;
+
+	for (size_t i = 0; i < answers; i++) {
+		struct sock_filter *in = &writer->out[i];
+		uint8_t *branches[] = {&in->jt, &in->jf};
+
+		for (size_t j = 0; BPF_CLASS(in->code) == BPF_JMP && j < 2; j++) {
+			if (*branches[j] >= SECCOMP_LABEL_FIRST)
+				*branches[j] = (uint8_t)(answers + *branches[j] -
+							 SECCOMP_LABEL_FIRST - i - 1);
+		}
+	}
+	for (size_t i = 0; i < writer->n_fixups; i++) {
+		size_t at = writer->fixups[i].at;
+		uint8_t distance = (uint8_t)(writer->checks[writer->fixups[i].rule] - at - 1);
+
+		if (writer->fixups[i].yes)
+			writer->out[at].jt = distance;
+		else
+			writer->out[at].jf = distance;
+	}
+}
+
+int seccomp_program_build(struct sock_filter *out, bool report)
+{
+	struct range ranges[SECCOMP_NEWEST_KNOWN + 4] = {{0}};
+	struct item items[ARRAY_SIZE(ranges)];
+	struct writer writer = {.out = out};
+	size_t n = ranges_make(ranges);
+
+	n = items_make(items, ranges, n);
+	emit(&writer, LOAD(offsetof(struct seccomp_data, arch)));
+	emit(&writer, JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 0, SECCOMP_TO_KILL));
+	emit(&writer, LOAD(offsetof(struct seccomp_data, nr)));
+	emit_tree(&writer, items, n);
+	emit_checks(&writer);
+	emit_answers(&writer, report);
+	if (writer.full)
+		return -E2BIG;
+	resolve(&writer);
+	return (int)writer.used;
+}
+
+int seccomp_program_seal(bool report, struct error *error)
 {
 	struct sock_filter program[SECCOMP_PROGRAM_MAX];
-	int n = seccomp_program_build(program);
+	int n = seccomp_program_build(program, report);
 	int fd;
 
 	if (n < 0)

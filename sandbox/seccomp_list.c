@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/seccomp_list.h"
 
+#include "common/cleanup.h"
+
 #include <sys/syscall.h>
 
 /*
@@ -8,34 +10,33 @@
  *
  * Default deny. The starting point are the facts of the profile that Docker
  * ships by default (so that what runs in a container runs here), less what no
- * build needs and what has been a way out before. A call that is known and not
- * listed returns EPERM; one newer than this list ENOSYS, so that a libc falls
- * back; the i386 and x32 doors kill the process.
+ * build needs and what has been a way out before.
  *
- * Not listed on purpose, with the reason:
- *   mount family, pivot_root, setns, unshare   namespaces are the host's business
- *   keyctl, add_key, request_key               the keyring is not namespaced
- *   bpf, perf_event_open, userfaultfd, io_uring_*  large kernel surface for attacks
- *   open_by_handle_at, name_to_handle_at       reach files past mounts (shocker)
- *   kexec*, *_module, reboot, swap*, acct, quotactl, syslog, vhangup, nfsservctl
- *   settimeofday, clock_settime, stime         the host's clock
- *   iopl, ioperm, modify_ldt, vm86, uselib, ustat, sysfs, _sysctl, lookup_dcookie
- *   mbind, set_mempolicy, migrate_pages, move_pages  touch pages shared with others
- *   pidfd_getfd, kcmp, process_madvise         other processes' insides
- *   fanotify_init                              watches the whole file system
+ * Every number that this list knows stands in one group, with the reason of the
+ * group. What is denied returns EPERM; what is not known (gaps in the numbering,
+ * and calls newer than the list) ENOSYS, so that a libc falls back; the i386 and
+ * x32 doors kill the process. Rules with arguments are written in
+ * seccomp_rules.c.
+ *
+ * runbook-sandbox --seccomp-list prints it, and --seccomp-report what of it a
+ * program met.
  */
 
-#define ALLOW(name)                                                                                \
+#define RULE(name, rule)                                                                           \
 	{                                                                                          \
-		SYS_##name, SECCOMP_RULE_ALLOW                                                     \
+		SYS_##name, SECCOMP_RULE_##rule, #name                                             \
 	}
-#define NUMBER(number)                                                                             \
+#define ALLOW(name) RULE(name, ALLOW)
+#define DENY(name) RULE(name, DENY)
+/* for calls that the headers of the oldest supported system lack */
+#define NUMBERED(number, name, rule)                                                               \
 	{                                                                                          \
-		number, SECCOMP_RULE_ALLOW                                                         \
+		number, SECCOMP_RULE_##rule, #name                                                 \
 	}
 
-const struct seccomp_entry seccomp_entries[] = {
-	/* reading and writing descriptors one already has */
+/* ---- allowed ---- */
+
+static const struct seccomp_entry descriptors[] = {
 	ALLOW(read),
 	ALLOW(write),
 	ALLOW(readv),
@@ -72,10 +73,12 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(pipe2),
 	ALLOW(memfd_create),
 	ALLOW(memfd_secret),
-	NUMBER(451 /* cachestat */),
-	{SYS_ioctl, SECCOMP_RULE_IOCTL},
+	NUMBERED(451, cachestat, ALLOW),
+	RULE(ioctl, IOCTL),
+};
 
-	/* files by name: paths end at the step's own mounts */
+/* statmount and listmount tell what /proc/self/mountinfo does */
+static const struct seccomp_entry files[] = {
 	ALLOW(open),
 	ALLOW(openat),
 	ALLOW(openat2),
@@ -116,15 +119,20 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(utimensat),
 	ALLOW(futimesat),
 	ALLOW(chroot),
-	/* FIFOs and sockets; device nodes need a capability that the step lacks */
+	NUMBERED(457, statmount, ALLOW),
+	NUMBERED(458, listmount, ALLOW),
+};
+
+static const struct seccomp_entry nodes[] = {
 	ALLOW(mknod),
 	ALLOW(mknodat),
+};
 
-	/* owners, modes, attributes of the step's own files */
+static const struct seccomp_entry attributes[] = {
 	ALLOW(chmod),
 	ALLOW(fchmod),
 	ALLOW(fchmodat),
-	NUMBER(452 /* fchmodat2 */),
+	NUMBERED(452, fchmodat2, ALLOW),
 	ALLOW(chown),
 	ALLOW(fchown),
 	ALLOW(lchown),
@@ -141,12 +149,15 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(removexattr),
 	ALLOW(lremovexattr),
 	ALLOW(fremovexattr),
-	NUMBER(463 /* setxattrat */),
-	NUMBER(464 /* getxattrat */),
-	NUMBER(465 /* listxattrat */),
-	NUMBER(466 /* removexattrat */),
+	NUMBERED(463, setxattrat, ALLOW),
+	NUMBERED(464, getxattrat, ALLOW),
+	NUMBERED(465, listxattrat, ALLOW),
+	NUMBERED(466, removexattrat, ALLOW),
+	NUMBERED(468, file_getattr, ALLOW),
+	NUMBERED(469, file_setattr, ALLOW),
+};
 
-	/* waiting for events */
+static const struct seccomp_entry events[] = {
 	ALLOW(poll),
 	ALLOW(ppoll),
 	ALLOW(select),
@@ -174,9 +185,9 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(io_cancel),
 	ALLOW(io_getevents),
 	ALLOW(io_pgetevents),
-	ALLOW(fanotify_mark),
+};
 
-	/* memory */
+static const struct seccomp_entry memory[] = {
 	ALLOW(brk),
 	ALLOW(mmap),
 	ALLOW(munmap),
@@ -195,14 +206,13 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(pkey_free),
 	ALLOW(pkey_mprotect),
 	ALLOW(membarrier),
-	NUMBER(453 /* map_shadow_stack */),
-	NUMBER(462 /* mseal */),
+	NUMBERED(453, map_shadow_stack, ALLOW),
+	NUMBERED(462, mseal, ALLOW),
 	ALLOW(process_mrelease),
+};
 
-	/* processes and threads of the step */
-	{SYS_clone, SECCOMP_RULE_CLONE},
-	/* its flags are behind a pointer that a filter cannot read: libc falls back to clone */
-	{SYS_clone3, SECCOMP_RULE_ABSENT},
+static const struct seccomp_entry processes[] = {
+	RULE(clone, CLONE),
 	ALLOW(fork),
 	ALLOW(vfork),
 	ALLOW(execve),
@@ -225,32 +235,37 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(set_thread_area),
 	ALLOW(get_thread_area),
 	ALLOW(arch_prctl),
-	ALLOW(prctl),
+	RULE(prctl, PRCTL),
 	ALLOW(rseq),
 	ALLOW(futex),
 	ALLOW(futex_waitv),
-	NUMBER(454 /* futex_wake */),
-	NUMBER(455 /* futex_wait */),
-	NUMBER(456 /* futex_requeue */),
+	NUMBERED(454, futex_wake, ALLOW),
+	NUMBERED(455, futex_wait, ALLOW),
+	NUMBERED(456, futex_requeue, ALLOW),
 	ALLOW(pidfd_open),
 	ALLOW(pidfd_send_signal),
 	ALLOW(getrlimit),
-	{SYS_setrlimit, SECCOMP_RULE_SETRLIMIT},
-	{SYS_prlimit64, SECCOMP_RULE_PRLIMIT},
+	RULE(setrlimit, SETRLIMIT),
+	RULE(prlimit64, PRLIMIT),
 	ALLOW(getrusage),
 	ALLOW(times),
-	{SYS_personality, SECCOMP_RULE_PERSONALITY},
+	RULE(personality, PERSONALITY),
 	ALLOW(uname),
 	ALLOW(sysinfo),
 	ALLOW(getcpu),
 	ALLOW(getrandom),
 	ALLOW(restart_syscall),
-	/* debuggers and sanitizers of one's own children; runbook-init is another user */
+	RULE(unshare, UNSHARE),
+};
+
+/* runbook-init is another user and not dumpable: out of their reach */
+static const struct seccomp_entry debugging[] = {
 	ALLOW(ptrace),
 	ALLOW(process_vm_readv),
 	ALLOW(process_vm_writev),
+};
 
-	/* signals */
+static const struct seccomp_entry signals[] = {
 	ALLOW(kill),
 	ALLOW(tkill),
 	ALLOW(tgkill),
@@ -265,8 +280,9 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(rt_sigtimedwait),
 	ALLOW(rt_sigqueueinfo),
 	ALLOW(rt_tgsigqueueinfo),
+};
 
-	/* scheduling of one's own */
+static const struct seccomp_entry scheduling[] = {
 	ALLOW(sched_yield),
 	ALLOW(sched_getaffinity),
 	ALLOW(sched_setaffinity),
@@ -283,8 +299,10 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(setpriority),
 	ALLOW(ioprio_get),
 	ALLOW(ioprio_set),
+};
 
-	/* time: reading, waiting; setting needs a capability, adjtimex reads */
+/* setting needs a capability that the step lacks; adjtimex reads */
+static const struct seccomp_entry time_reading[] = {
 	ALLOW(time),
 	ALLOW(gettimeofday),
 	ALLOW(clock_gettime),
@@ -300,71 +318,183 @@ const struct seccomp_entry seccomp_entries[] = {
 	ALLOW(timer_getoverrun),
 	ALLOW(adjtimex),
 	ALLOW(clock_adjtime),
+};
 
-	/* ids and capabilities: all within the step's own user namespace */
-	ALLOW(getuid),
-	ALLOW(geteuid),
-	ALLOW(getgid),
-	ALLOW(getegid),
-	ALLOW(getgroups),
-	ALLOW(getresuid),
-	ALLOW(getresgid),
-	ALLOW(setuid),
-	ALLOW(setgid),
-	ALLOW(setreuid),
-	ALLOW(setregid),
-	ALLOW(setresuid),
-	ALLOW(setresgid),
-	ALLOW(setfsuid),
-	ALLOW(setfsgid),
-	ALLOW(setgroups),
-	ALLOW(capget),
-	ALLOW(capset),
+static const struct seccomp_entry identity[] = {
+	ALLOW(getuid),	  ALLOW(geteuid),   ALLOW(getgid),    ALLOW(getegid),  ALLOW(getgroups),
+	ALLOW(getresuid), ALLOW(getresgid), ALLOW(setuid),    ALLOW(setgid),   ALLOW(setreuid),
+	ALLOW(setregid),  ALLOW(setresuid), ALLOW(setresgid), ALLOW(setfsuid), ALLOW(setfsgid),
+	ALLOW(setgroups), ALLOW(capget),    ALLOW(capset),
+};
 
-	/* confining oneself further is welcome */
+static const struct seccomp_entry confining[] = {
 	ALLOW(seccomp),
 	ALLOW(landlock_create_ruleset),
 	ALLOW(landlock_add_rule),
 	ALLOW(landlock_restrict_self),
-
-	/* sockets; their families are checked */
-	{SYS_socket, SECCOMP_RULE_SOCKET},
-	{SYS_socketpair, SECCOMP_RULE_SOCKETPAIR},
-	ALLOW(bind),
-	ALLOW(listen),
-	ALLOW(accept),
-	ALLOW(accept4),
-	ALLOW(connect),
-	ALLOW(shutdown),
-	ALLOW(getsockname),
-	ALLOW(getpeername),
-	ALLOW(getsockopt),
-	ALLOW(setsockopt),
-	ALLOW(sendto),
-	ALLOW(recvfrom),
-	ALLOW(sendmsg),
-	ALLOW(recvmsg),
-	ALLOW(sendmmsg),
-	ALLOW(recvmmsg),
-
-	/* System V and POSIX IPC: a namespace of the step's own */
-	ALLOW(shmget),
-	ALLOW(shmat),
-	ALLOW(shmdt),
-	ALLOW(shmctl),
-	ALLOW(semget),
-	ALLOW(semop),
-	ALLOW(semtimedop),
-	ALLOW(semctl),
-	ALLOW(msgget),
-	ALLOW(msgsnd),
-	ALLOW(msgrcv),
-	ALLOW(msgctl),
-	ALLOW(mq_open),
-	ALLOW(mq_unlink),
-	ALLOW(mq_timedsend),
-	ALLOW(mq_timedreceive),
-	ALLOW(mq_notify),
-	ALLOW(mq_getsetattr),
 };
-const size_t seccomp_n_entries = sizeof(seccomp_entries) / sizeof(seccomp_entries[0]);
+
+static const struct seccomp_entry sockets[] = {
+	RULE(socket, SOCKET), RULE(socketpair, SOCKETPAIR),
+	ALLOW(bind),	      ALLOW(listen),
+	ALLOW(accept),	      ALLOW(accept4),
+	ALLOW(connect),	      ALLOW(shutdown),
+	ALLOW(getsockname),   ALLOW(getpeername),
+	ALLOW(getsockopt),    ALLOW(setsockopt),
+	ALLOW(sendto),	      ALLOW(recvfrom),
+	ALLOW(sendmsg),	      ALLOW(recvmsg),
+	ALLOW(sendmmsg),      ALLOW(recvmmsg),
+};
+
+static const struct seccomp_entry ipc[] = {
+	ALLOW(shmget),	  ALLOW(shmat),		ALLOW(shmdt),	     ALLOW(shmctl),
+	ALLOW(semget),	  ALLOW(semop),		ALLOW(semtimedop),   ALLOW(semctl),
+	ALLOW(msgget),	  ALLOW(msgsnd),	ALLOW(msgrcv),	     ALLOW(msgctl),
+	ALLOW(mq_open),	  ALLOW(mq_unlink),	ALLOW(mq_timedsend), ALLOW(mq_timedreceive),
+	ALLOW(mq_notify), ALLOW(mq_getsetattr),
+};
+
+/* in a uretprobe of the host: a filter that refuses it would kill the traced program */
+static const struct seccomp_entry trampolines[] = {
+	NUMBERED(335, uretprobe, ALLOW),
+	NUMBERED(336, uprobe, ALLOW),
+};
+
+/* ---- answered as if the kernel were older ---- */
+
+/* the flags of clone3 are behind a pointer that a filter cannot read: libc falls back to clone */
+static const struct seccomp_entry absent[] = {
+	RULE(clone3, ABSENT),
+	NUMBERED(459, lsm_get_self_attr, ABSENT),
+	NUMBERED(460, lsm_set_self_attr, ABSENT),
+	NUMBERED(461, lsm_list_modules, ABSENT),
+};
+
+/* ---- denied ---- */
+
+/* what the mounts inside hide or protect must stay so */
+static const struct seccomp_entry mounting[] = {
+	DENY(mount),	 DENY(umount2),	   DENY(pivot_root),	DENY(setns),
+	DENY(open_tree), DENY(move_mount), DENY(fsopen),	DENY(fsconfig),
+	DENY(fsmount),	 DENY(fspick),	   DENY(mount_setattr), NUMBERED(467, open_tree_attr, DENY),
+};
+
+static const struct seccomp_entry hosts_names[] = {
+	DENY(sethostname),
+	DENY(setdomainname),
+};
+
+static const struct seccomp_entry keys[] = {
+	DENY(add_key),
+	DENY(request_key),
+	DENY(keyctl),
+};
+
+static const struct seccomp_entry surface[] = {
+	DENY(bpf),
+	DENY(perf_event_open),
+	DENY(userfaultfd),
+	DENY(io_uring_setup),
+	DENY(io_uring_enter),
+	DENY(io_uring_register),
+};
+
+static const struct seccomp_entry handles[] = {
+	DENY(name_to_handle_at),
+	DENY(open_by_handle_at),
+};
+
+static const struct seccomp_entry watching[] = {
+	DENY(fanotify_init),
+	DENY(fanotify_mark),
+};
+
+static const struct seccomp_entry administration[] = {
+	DENY(reboot),	     DENY(swapon),	    DENY(swapoff),	   DENY(acct),
+	DENY(quotactl),	     DENY(quotactl_fd),	    DENY(syslog),	   DENY(vhangup),
+	DENY(kexec_load),    DENY(kexec_file_load), DENY(init_module),	   DENY(finit_module),
+	DENY(delete_module), DENY(create_module),   DENY(get_kernel_syms), DENY(query_module),
+	DENY(nfsservctl),
+};
+
+static const struct seccomp_entry clocks[] = {
+	DENY(settimeofday),
+	DENY(clock_settime),
+};
+
+static const struct seccomp_entry hardware[] = {
+	DENY(iopl),
+	DENY(ioperm),
+	DENY(modify_ldt),
+};
+
+static const struct seccomp_entry pages[] = {
+	DENY(mbind),	     DENY(set_mempolicy), DENY(get_mempolicy),
+	DENY(migrate_pages), DENY(move_pages),	  DENY(set_mempolicy_home_node),
+};
+
+static const struct seccomp_entry insides[] = {
+	DENY(pidfd_getfd),
+	DENY(kcmp),
+	DENY(process_madvise),
+};
+
+static const struct seccomp_entry obsolete[] = {
+	DENY(uselib),	      DENY(ustat),    DENY(sysfs),   DENY(_sysctl),
+	DENY(lookup_dcookie), DENY(getpmsg),  DENY(putpmsg), DENY(afs_syscall),
+	DENY(tuxcall),	      DENY(security), DENY(vserver), DENY(epoll_ctl_old),
+	DENY(epoll_wait_old),
+};
+
+#define GROUP(entries, reason)                                                                     \
+	{                                                                                          \
+		reason, entries, ARRAY_SIZE(entries)                                               \
+	}
+const struct seccomp_group seccomp_groups[] = {
+	GROUP(descriptors, "reading and writing descriptors one already has"),
+	GROUP(files, "files by name: paths end at the own mounts"),
+	GROUP(nodes, "FIFOs, sockets, whiteouts; devices need a capability that the step lacks"),
+	GROUP(attributes, "owners, modes and attributes of own files"),
+	GROUP(events, "waiting for events"),
+	GROUP(memory, "own memory"),
+	GROUP(processes, "own processes and threads; no namespaces"),
+	GROUP(debugging, "debuggers and sanitizers of own children"),
+	GROUP(signals, "signals to own processes"),
+	GROUP(scheduling, "scheduling of own processes"),
+	GROUP(time_reading, "time: reading and waiting"),
+	GROUP(identity, "ids and capabilities inside the own user namespace"),
+	GROUP(confining, "confining oneself further"),
+	GROUP(sockets, "sockets of the own network"),
+	GROUP(ipc, "System V and POSIX IPC of the own namespace"),
+	GROUP(trampolines, "called by what the kernel puts into traced programs"),
+	GROUP(absent, "not offered here: callers fall back"),
+	GROUP(mounting, "mounts and namespaces are made by the host"),
+	GROUP(hosts_names, "the name belongs to the host namespace"),
+	GROUP(keys, "the keyring is not namespaced"),
+	GROUP(surface, "large kernel surface for attacks"),
+	GROUP(handles, "reaches files past mounts"),
+	GROUP(watching, "watches the whole file system"),
+	GROUP(administration, "administers the machine"),
+	GROUP(clocks, "sets the clock of the machine"),
+	GROUP(hardware, "reaches hardware or changes segments"),
+	GROUP(pages, "touches pages that others share"),
+	GROUP(insides, "the insides of other processes"),
+	GROUP(obsolete, "obsolete, or never implemented"),
+};
+const size_t seccomp_n_groups = ARRAY_SIZE(seccomp_groups);
+
+const struct seccomp_entry *seccomp_entry_find(uint32_t number, const char **ret_reason)
+{
+	for (size_t i = 0; i < seccomp_n_groups; i++) {
+		const struct seccomp_group *group = &seccomp_groups[i];
+
+		for (size_t j = 0; j < group->n_entries; j++) {
+			if (group->entries[j].number != number)
+				continue;
+			if (ret_reason)
+				*ret_reason = group->reason;
+			return &group->entries[j];
+		}
+	}
+	return NULL;
+}

@@ -11,6 +11,8 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -46,6 +48,9 @@ static uint32_t interpret(const struct seccomp_data *data)
 		case BPF_JMP | BPF_JEQ | BPF_K:
 			at += accumulator == in->k ? in->jt : in->jf;
 			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			at += accumulator > in->k ? in->jt : in->jf;
+			break;
 		case BPF_JMP | BPF_JGE | BPF_K:
 			at += accumulator >= in->k ? in->jt : in->jf;
 			break;
@@ -71,45 +76,92 @@ static uint32_t ask(int number, uint64_t a, uint64_t b, uint64_t c)
 
 static enum seccomp_rule rule_of(uint16_t number)
 {
-	for (size_t i = 0; i < seccomp_n_entries; i++) {
-		if (seccomp_entries[i].number == number)
-			return (enum seccomp_rule)seccomp_entries[i].rule;
-	}
-	return SECCOMP_RULE_DENY;
+	const struct seccomp_entry *entry = seccomp_entry_find(number, NULL);
+
+	return entry ? (enum seccomp_rule)entry->rule : SECCOMP_RULE_ABSENT;
 }
 
 static void test_every_number(void **state)
 {
-	for (uint16_t number = 0; number < 2000; number++) {
-		uint32_t answer = ask(number, 0, 0, 0);
+	static const uint64_t arguments[] = {0, 1, 2, 0x5412, 1ULL << 31, 1ULL << 40, ~0ULL};
 
-		if (number > SECCOMP_NEWEST_KNOWN) {
-			assert_int_equal(answer, ENOSYS_ANSWER);
-			continue;
-		}
-		switch (rule_of(number)) {
-		case SECCOMP_RULE_ALLOW:
-			assert_int_equal(answer, SECCOMP_RET_ALLOW);
-			break;
-		case SECCOMP_RULE_DENY:
-			assert_int_equal(answer, EPERM_ANSWER);
-			break;
-		case SECCOMP_RULE_ABSENT:
-			assert_int_equal(answer, ENOSYS_ANSWER);
-			break;
-		default:
-			break; /* below */
+	for (uint16_t number = 0; number < 2000; number++) {
+		for (size_t i = 0; i < sizeof(arguments) / sizeof(arguments[0]); i++) {
+			uint64_t value = arguments[i];
+			uint32_t answer = ask(number, value, value, value);
+
+			switch (rule_of(number)) {
+			case SECCOMP_RULE_ALLOW:
+				assert_int_equal(answer, SECCOMP_RET_ALLOW);
+				break;
+			case SECCOMP_RULE_DENY:
+				assert_int_equal(answer, EPERM_ANSWER);
+				break;
+			case SECCOMP_RULE_ABSENT:
+				assert_int_equal(answer, ENOSYS_ANSWER);
+				break;
+			default:
+				break; /* below */
+			}
 		}
 	}
 }
 
 static void test_no_number_twice(void **state)
 {
-	for (size_t i = 0; i < seccomp_n_entries; i++) {
-		assert_true(seccomp_entries[i].number <= SECCOMP_NEWEST_KNOWN);
-		for (size_t j = i + 1; j < seccomp_n_entries; j++)
-			assert_int_not_equal(seccomp_entries[i].number, seccomp_entries[j].number);
+	int seen[SECCOMP_NEWEST_KNOWN + 1] = {0};
+
+	for (size_t i = 0; i < seccomp_n_groups; i++) {
+		assert_true(strlen(seccomp_groups[i].reason) > 0);
+		for (size_t j = 0; j < seccomp_groups[i].n_entries; j++) {
+			const struct seccomp_entry *entry = &seccomp_groups[i].entries[j];
+
+			assert_true(entry->number <= SECCOMP_NEWEST_KNOWN);
+			assert_true(entry->rule < SECCOMP_NUM_RULES);
+			assert_int_equal(seen[entry->number]++, 0);
+		}
 	}
+	assert_int_equal(seen[SECCOMP_NEWEST_KNOWN], 1);
+}
+
+/* What libseccomp has a name for, this list has decided about, under the same name. */
+static void test_no_number_forgotten(void **state)
+{
+	for (int number = 0; number <= SECCOMP_NEWEST_KNOWN; number++) {
+		const struct seccomp_entry *entry = seccomp_entry_find((uint32_t)number, NULL);
+		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, number);
+
+		if (name && !entry)
+			fail_msg("%s (%d) is in no group", name, number);
+		if (name && strcmp(name, entry->name) != 0)
+			fail_msg("%d is %s, not %s", number, name, entry->name);
+		free(name);
+	}
+}
+
+/* Where the kernel asks the listener in a report, it answers by itself otherwise. */
+static void test_report_mode(void **state)
+{
+	struct sock_filter report[SECCOMP_PROGRAM_MAX];
+	int n = seccomp_program_build(report, true), n_differing = 0;
+
+	assert_int_equal(n, program_length);
+	for (int i = 0; i < n; i++) {
+		if (memcmp(&report[i], &program[i], sizeof(report[i])) == 0)
+			continue;
+		assert_int_equal(report[i].code, BPF_RET | BPF_K);
+		assert_int_equal(report[i].k, SECCOMP_RET_USER_NOTIF);
+		assert_int_not_equal(program[i].k, SECCOMP_RET_ALLOW);
+		n_differing++;
+	}
+	assert_true(n_differing >= 5);
+}
+
+/* The kernel translates every instruction at every start of a step. */
+static void test_short(void **state)
+{
+	if (program_length > 128)
+		fail_msg("the filter has %d instructions", program_length);
 }
 
 static void test_other_doors(void **state)
@@ -141,8 +193,29 @@ static void test_clone(void **state)
 	assert_int_equal(ask(SYS_clone, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_THREAD, 0, 0),
 			 SECCOMP_RET_ALLOW);
 	assert_int_equal(ask(SYS_clone3, 0, 0, 0), ENOSYS_ANSWER);
-	assert_int_equal(ask(SYS_unshare, 0, 0, 0), EPERM_ANSWER);
 	assert_int_equal(ask(SYS_setns, 0, 0, 0), EPERM_ANSWER);
+}
+
+static void test_unshare(void **state)
+{
+	static const uint64_t harmless[] = {0,
+					    CLONE_FILES,
+					    CLONE_FS,
+					    CLONE_SYSVSEM,
+					    CLONE_FILES | CLONE_FS | CLONE_SYSVSEM,
+					    1ULL << 32};
+
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++)
+		assert_int_equal(ask(SYS_unshare, harmless[i], 0, 0), SECCOMP_RET_ALLOW);
+	for (int bit = 0; bit < 32; bit++) {
+		uint64_t flag = 1ULL << bit;
+		bool fine = flag == CLONE_FILES || flag == CLONE_FS || flag == CLONE_SYSVSEM;
+
+		assert_int_equal(ask(SYS_unshare, flag, 0, 0),
+				 fine ? SECCOMP_RET_ALLOW : EPERM_ANSWER);
+		assert_int_equal(ask(SYS_unshare, flag | CLONE_FILES | 1ULL << 50, 0, 0),
+				 fine ? SECCOMP_RET_ALLOW : EPERM_ANSWER);
+	}
 }
 
 static void test_sockets(void **state)
@@ -204,7 +277,8 @@ static void test_internet_sockets(void **state)
 
 static void test_ioctl(void **state)
 {
-	static const uint64_t denied[] = {0x5412, 0x541c, 0x100005412ULL, 0xffffffff0000541cULL};
+	static const uint64_t denied[] = {0x5412, 0x541c, 0x5423, 0x100005412ULL,
+					  0xffffffff0000541cULL};
 	static const uint64_t allowed[] = {0x5401, 0x5411, 0x5413,	  0x541b,
 					   0x541d, 0x8912, 0x541200005401};
 
@@ -216,11 +290,33 @@ static void test_ioctl(void **state)
 
 static void test_personality(void **state)
 {
+	static const uint64_t harmless = 0x40000 | 0x20000 | 8;
+
+	for (int bit = 0; bit < 32; bit++)
+		assert_int_equal(ask(SYS_personality, 1ULL << bit, 0, 0),
+				 harmless & 1ULL << bit ? SECCOMP_RET_ALLOW : EPERM_ANSWER);
 	assert_int_equal(ask(SYS_personality, 0, 0, 0), SECCOMP_RET_ALLOW);
-	assert_int_equal(ask(SYS_personality, 0x40000, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_personality, harmless, 0, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(ask(SYS_personality, 0xffffffffULL, 0, 0), SECCOMP_RET_ALLOW);
-	assert_int_equal(ask(SYS_personality, 0x400000, 0, 0), EPERM_ANSWER);
-	assert_int_equal(ask(SYS_personality, 8, 0, 0), EPERM_ANSWER);
+	assert_int_equal(ask(SYS_personality, 0x400000 | harmless, 0, 0), EPERM_ANSWER);
+	assert_int_equal(ask(SYS_personality, 0xfffffffeULL, 0, 0), EPERM_ANSWER);
+}
+
+static void test_prctl(void **state)
+{
+	static const int denied[] = {35, 57, 62, 67};
+
+	for (int option = 0; option < 1000; option++) {
+		uint32_t wanted = option < 80 ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EINVAL;
+
+		for (size_t i = 0; i < sizeof(denied) / sizeof(denied[0]); i++)
+			wanted = option == denied[i] ? EPERM_ANSWER : wanted;
+		assert_int_equal(ask(SYS_prctl, (uint64_t)option, 0, 0), wanted);
+		assert_int_equal(ask(SYS_prctl, (uint64_t)option | 1ULL << 33, 0, 0), wanted);
+	}
+	assert_int_equal(ask(SYS_prctl, 0x53564d41, 0, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_prctl, 0x59616d61, ~0ULL, 0), SECCOMP_RET_ALLOW);
+	assert_int_equal(ask(SYS_prctl, 0xffffffff, 0, 0), SECCOMP_RET_ERRNO | EINVAL);
 }
 
 static void test_core_limit(void **state)
@@ -295,7 +391,6 @@ static void test_never(void **state)
 		SYS_process_madvise,
 		SYS_fanotify_init,
 		SYS_setns,
-		SYS_unshare,
 		SYS_sethostname,
 		SYS_setdomainname,
 	};
@@ -308,18 +403,28 @@ static void test_never(void **state)
 
 static int setup(void **state)
 {
-	program_length = seccomp_program_build(program);
+	program_length = seccomp_program_build(program, false);
 	return program_length > 0 ? 0 : -1;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_number), cmocka_unit_test(test_no_number_twice),
-		cmocka_unit_test(test_other_doors),  cmocka_unit_test(test_clone),
-		cmocka_unit_test(test_sockets),	     cmocka_unit_test(test_internet_sockets),
-		cmocka_unit_test(test_ioctl),	     cmocka_unit_test(test_personality),
-		cmocka_unit_test(test_core_limit),   cmocka_unit_test(test_never),
+		cmocka_unit_test(test_every_number),
+		cmocka_unit_test(test_no_number_twice),
+		cmocka_unit_test(test_other_doors),
+		cmocka_unit_test(test_clone),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_internet_sockets),
+		cmocka_unit_test(test_ioctl),
+		cmocka_unit_test(test_personality),
+		cmocka_unit_test(test_core_limit),
+		cmocka_unit_test(test_never),
+		cmocka_unit_test(test_unshare),
+		cmocka_unit_test(test_prctl),
+		cmocka_unit_test(test_no_number_forgotten),
+		cmocka_unit_test(test_report_mode),
+		cmocka_unit_test(test_short),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);
