@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Where the time of a start goes: reads `perf script --ns -F comm,tid,time,event,trace` of
+raw_syscalls events (see profile.sh) and prints lower quartiles over all starts: what other work of
+the machine does to the upper half is left out.
+
+A start begins when the host's thread leaves the rest that -p asks for (clock_nanosleep) and ends
+when it goes to rest again. "in call" is time inside the system call; "before" is what its process
+did since its last call ended: its own code, page faults, waiting to be scheduled. Tracing itself
+takes about a microsecond a call, so small figures are upper bounds."""
+import re
+import signal
+import sys
+from collections import defaultdict
+
+LINE = re.compile(r"^\s*(.*?)\s+(\d+)\s+(\d+\.\d+):\s+raw_syscalls:sys_(enter|exit): NR (-?\d+) ?(.*)$")
+REST = 230  # clock_nanosleep
+
+
+def names():
+    table = {}
+    for line in open("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", encoding="ascii"):
+        found = re.match(r"#define __NR_(\w+) (\d+)", line)
+        if found:
+            table[int(found[2])] = found[1]
+    return table
+
+
+def quartile(values):
+    return sorted(values)[len(values) // 4]
+
+
+class Process:
+    def __init__(self, began):
+        self.last_end = began
+        self.entered = None
+        self.n_by_name = defaultdict(int)
+
+
+def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    name_of = names()
+    host = None
+    began = None
+    inside = {}  # tid -> Process
+    calls = defaultdict(lambda: ([], [], []))  # (role, name, nth) -> in call, before, offset
+    totals = []
+    for raw in sys.stdin:
+        found = LINE.match(raw)
+        if not found:
+            continue
+        comm, tid, at, what, number = found[1], int(found[2]), float(found[3]) * 1e6, found[4], int(found[5])
+        if host is None and number == REST:
+            host = tid
+        if host is None:
+            continue
+        if tid == host and number == REST:
+            if what == "exit":
+                began, inside = at, {host: Process(at)}
+            elif began is not None:
+                totals.append(at - began)
+                began = None
+            continue
+        if began is None:
+            continue
+        process = inside.setdefault(tid, Process(at))
+        if what == "enter":
+            process.entered = (number, at)
+            continue
+        if process.entered is None or process.entered[0] != number:
+            process.last_end = at  # the first thing that a new process does is to leave clone
+            continue
+        if tid == host:
+            role = "host"
+        elif comm.startswith(("memfd:", "runbook-init", "floor_init", "5", "6", "7")):
+            role = "init"
+        else:
+            role = comm
+        # the command's process is the one that becomes the probe
+        name = name_of.get(number, str(number))
+        process.n_by_name[role, name] += 1
+        entry = calls[role, name, process.n_by_name[role, name]]
+        entry[0].append(at - process.entered[1])
+        entry[1].append(process.entered[1] - process.last_end)
+        entry[2].append(process.entered[1] - began)
+        process.last_end = at
+    if not totals:
+        sys.exit("no starts in this recording")
+    least = len(totals) / 2
+    rows = [(quartile(o), role, name, quartile(d), quartile(b)) for (role, name, _), (d, b, o) in calls.items() if len(d) >= least]
+    rows.sort()
+    print(f"{len(totals)} starts, lower quartile {quartile(totals):.0f} us from the start to everything removed")
+    if "--timeline" in sys.argv:
+        print(f"\n{'at us':>9} {'before':>8} {'in call':>8}  process  call")
+        for offset, role, name, duration, before in rows:
+            print(f"{offset:9.1f} {before:8.1f} {duration:8.1f}  {role:<8} {name}")
+        return
+    by_name = defaultdict(lambda: [0, 0.0, 0.0])
+    for _, role, name, duration, before in rows:
+        entry = by_name[role, name]
+        entry[0] += 1
+        entry[1] += duration
+        entry[2] += before
+    print(f"\n{'in call':>9} {'before':>8} {'calls':>6}  process  call   (us a start, sums of lower quartiles)")
+    for (role, name), (n, duration, before) in sorted(by_name.items(), key=lambda item: -item[1][1] - item[1][2]):
+        print(f"{duration:9.1f} {before:8.1f} {n:6}  {role:<8} {name}")
+
+
+main()
