@@ -199,7 +199,7 @@ fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS each (default 10)
 BENCH_BARE := probe floor_init
 BENCH_BINS := $(addprefix build/bench/,warm floor lapse produce $(BENCH_BARE))
 build/bench/warm: $(call objs,bench/warm.c bench/loop.c $(SANDBOX) $(COMMON))
-build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c sandbox/host_seccomp.c sandbox/seccomp_list.c common/fdio.c common/error.c)
+build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c $(SANDBOX) $(COMMON))
 build/bench/lapse: $(call objs,bench/lapse.c)
 build/bench/produce: $(call objs,bench/produce.c)
 $(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):

@@ -160,7 +160,7 @@ static int dev_make(void)
 static int filter_make(void)
 {
 	struct sock_filter program[SECCOMP_PROGRAM_MAX];
-	int n = seccomp_program_build(program), fd = memfd_create("filter", MFD_CLOEXEC);
+	int n = seccomp_program_build(program, false), fd = memfd_create("filter", MFD_CLOEXEC);
 
 	if (n < 0 || fd < 0 || write(fd, program, (size_t)n * sizeof(program[0])) < 0)
 		return complain("filter");
