@@ -170,7 +170,7 @@ unit_dep_api       := $(filter-out %/main.c,$(SRCS_runbook-api))
 unit_dep_cli       := $(filter-out %/main.c,$(SRCS_runbookctl))
 unit_libs_common    := -lseccomp
 unit_libs_runbook   := -lyaml -lseccomp
-unit_libs_sandbox   := $(LIBS_runbook-sandbox)
+unit_libs_sandbox   := $(LIBS_runbook-sandbox) -lseccomp
 unit_libs_daemon    := $(LIBS_runbookd)
 unit_libs_webhook   := $(LIBS_runbook-webhook)
 unit_libs_scheduler := $(LIBS_runbook-scheduler) -ljansson
@@ -214,7 +214,7 @@ build/bench/produce: $(call objs,bench/produce.c)
 $(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbook-sandbox)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbookd)
 $(addprefix build/bench/,$(BENCH_BARE)): build/bench/%: bench/%.c bench/bare.h
 	$(call say,STATIC,$@)
 	@mkdir -p $(@D)
