@@ -168,32 +168,45 @@ static const struct {
 	{"fstab", ""},
 };
 
-void host_image_binds(struct plan_facts *facts)
+static enum plan_presence presence_of(const char *path)
 {
 	struct stat st;
 
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? PLAN_ABSENT : PLAN_UNKNOWN;
+	return S_ISDIR(st.st_mode) ? PLAN_DIRECTORY : PLAN_FILE;
+}
+
+void host_view_look(struct plan_view *view)
+{
+	*view = (struct plan_view){0};
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
-		if (lstat(shown[i], &st) == 0 && S_ISDIR(st.st_mode))
-			(void)snprintf(facts->binds[facts->n_binds++].path,
-				       sizeof(facts->binds[0].path), "%s", shown[i]);
+		if (presence_of(shown[i]) == PLAN_DIRECTORY)
+			(void)snprintf(view->binds[view->n_binds++].path,
+				       sizeof(view->binds[0].path), "%s", shown[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(system_dirs); i++) {
 		struct plan_host_bind bind;
 
 		(void)snprintf(bind.path, sizeof(bind.path), "/%s", system_dirs[i]);
-		if (lstat(bind.path, &st) == 0 && S_ISDIR(st.st_mode))
-			facts->binds[facts->n_binds++] = bind;
+		if (presence_of(bind.path) == PLAN_DIRECTORY)
+			view->binds[view->n_binds++] = bind;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
 		char path[PATH_MAX];
-		struct plan_host_bind *one = &facts->hidden[facts->n_hidden];
+		struct plan_host_bind *one = &view->hidden[view->n_hidden];
 
 		/* where it really is: /usr/local may be a link, and masks follow none */
-		if (realpath(hidden[i], path) && strlen(path) < sizeof(one->path)) {
+		if (access(hidden[i], F_OK) == 0 && realpath(hidden[i], path) &&
+		    strlen(path) < sizeof(one->path)) {
 			(void)snprintf(one->path, sizeof(one->path), "%s", path);
-			facts->n_hidden++;
+			view->n_hidden++;
 		}
 	}
+	for (size_t i = 0; plan_masked(i); i++)
+		view->masked[i] = presence_of(plan_masked(i));
+	for (size_t i = 0; plan_read_only(i); i++)
+		view->read_only[i] = presence_of(plan_read_only(i));
 }
 
 /* ---- the name: what the template was made from ---- */

@@ -28,7 +28,7 @@ int host_image_open(struct host_image *image, const char *directory, uid_t owner
 		    struct error *error);
 void host_image_close(struct host_image *image);
 
-/** host_image_binds() - fill in which directories of the host the image shows */
-void host_image_binds(struct plan_facts *facts);
+/** host_view_look() - which directories of the host the image shows, what there is to mask */
+void host_view_look(struct plan_view *view);
 
 #endif

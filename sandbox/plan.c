@@ -48,6 +48,18 @@ static const char *const masked[] = {
 };
 
 static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
+_Static_assert(ARRAY_SIZE(masked) <= PLAN_MASKED_MAX && ARRAY_SIZE(read_only) <= PLAN_MASKED_MAX,
+	       "what is known of each fits");
+
+const char *plan_masked(size_t i)
+{
+	return i < ARRAY_SIZE(masked) ? masked[i] : NULL;
+}
+
+const char *plan_read_only(size_t i)
+{
+	return i < ARRAY_SIZE(read_only) ? read_only[i] : NULL;
+}
 
 /* Directories of the scratch file system. The step owns them, but no path inside leads to
  * upper, work or lower: only what is bound from here can be seen. */
@@ -175,9 +187,33 @@ static void plan_root(struct plan *plan, const struct sandbox_request *request,
 	add(plan, PLAN_ROOT, NULL, "/");
 	if (strcmp(request->image, "host") != 0)
 		return;
-	for (size_t i = 0; i < facts->n_binds; i++) {
-		op = add(plan, PLAN_BIND, facts->binds[i].path, facts->binds[i].path);
-		op->flags = PLAN_RECURSIVE;
+	for (size_t i = 0; i < facts->view->n_binds; i++) {
+		const char *path = facts->view->binds[i].path;
+
+		add(plan, PLAN_BIND, path, path)->flags = PLAN_RECURSIVE;
+	}
+}
+
+/* What is there may go (a module is unloaded): its absence is no error. */
+static void add_mask(struct plan *plan, const char *path, enum plan_presence presence)
+{
+	struct plan_op *op = add(plan, PLAN_MASK, NULL, path);
+
+	op->flags = PLAN_OPTIONAL;
+	op->value = presence;
+}
+
+static void plan_masks(struct plan *plan, const struct plan_view *view)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(masked); i++) {
+		if (view->masked[i] != PLAN_ABSENT)
+			add_mask(plan, masked[i], view->masked[i]);
+	}
+	for (size_t i = 0; i < view->n_hidden; i++)
+		add_mask(plan, view->hidden[i].path, PLAN_FILE);
+	for (size_t i = 0; i < ARRAY_SIZE(read_only); i++) {
+		if (view->read_only[i] != PLAN_ABSENT)
+			add(plan, PLAN_READONLY, NULL, read_only[i])->flags = PLAN_OPTIONAL;
 	}
 }
 
@@ -187,12 +223,7 @@ static void plan_system(struct plan *plan, const struct plan_facts *facts)
 	add(plan, PLAN_FILESYSTEM, "proc", "/proc");
 	add(plan, PLAN_FILESYSTEM, "sysfs", "/sys");
 	add(plan, PLAN_FILESYSTEM, "cgroup2", "/sys/fs/cgroup")->flags = PLAN_OPTIONAL;
-	for (size_t i = 0; i < ARRAY_SIZE(masked); i++)
-		add(plan, PLAN_MASK, NULL, masked[i])->flags = PLAN_OPTIONAL;
-	for (size_t i = 0; i < facts->n_hidden; i++)
-		add(plan, PLAN_MASK, NULL, facts->hidden[i].path)->flags = PLAN_OPTIONAL;
-	for (size_t i = 0; i < ARRAY_SIZE(read_only); i++)
-		add(plan, PLAN_READONLY, NULL, read_only[i])->flags = PLAN_OPTIONAL;
+	plan_masks(plan, facts->view);
 	/* after the masks: those of directories show the empty /dev/pts */
 	add(plan, PLAN_FILESYSTEM, "devpts", "/dev/pts");
 	add(plan, PLAN_FILESYSTEM, "mqueue", "/dev/mqueue")->flags = PLAN_OPTIONAL;

@@ -21,10 +21,24 @@
 
 #define PLAN_HOST_BINDS_MAX 16
 #define PLAN_HOST_HIDDEN_MAX 4
+#define PLAN_MASKED_MAX 32
 
 /** struct plan_host_bind - one directory of the host that image "host" shows read-only */
 struct plan_host_bind {
 	char path[64];
+};
+
+/** enum plan_presence - what of /proc and /sys there is to mask */
+enum plan_presence { PLAN_UNKNOWN, PLAN_ABSENT, PLAN_FILE, PLAN_DIRECTORY };
+
+/** struct plan_view - what a look at the host found, the same for all its steps */
+struct plan_view {
+	struct plan_host_bind binds[PLAN_HOST_BINDS_MAX];
+	size_t n_binds;
+	struct plan_host_bind hidden[PLAN_HOST_HIDDEN_MAX]; /* files in them, masked */
+	size_t n_hidden;
+	/* beside plan_masked() and plan_read_only(): a new /proc has what the host's has */
+	enum plan_presence masked[PLAN_MASKED_MAX], read_only[PLAN_MASKED_MAX];
 };
 
 /** struct plan_facts - what the plan depends on besides the request */
@@ -38,11 +52,13 @@ struct plan_facts {
 	const char *resolv; /* contents of resolv.conf, NULL: none */
 	bool limit_memory, limit_pids, limit_cpu; /* controllers that are there */
 	bool cgroup;				  /* cgroup v2 is there at all */
-	struct plan_host_bind binds[PLAN_HOST_BINDS_MAX];
-	size_t n_binds;
-	struct plan_host_bind hidden[PLAN_HOST_HIDDEN_MAX]; /* files in them, masked */
-	size_t n_hidden;
+	const struct plan_view *view;
 };
+
+/** plan_masked() - the path inside that is masked as number @i, NULL after the last one */
+const char *plan_masked(size_t i);
+/** plan_read_only() - the path inside that is made read-only as number @i, or NULL */
+const char *plan_read_only(size_t i);
 
 /*
  * X(NAME, side, word in --explain)
@@ -103,7 +119,7 @@ struct plan_op {
 	unsigned flags; /* enum plan_flags */
 	const char *source;
 	const char *target;
-	uint64_t value;	 /* mode, size, limit, id */
+	uint64_t value;	 /* mode, size, limit, id, enum plan_presence */
 	uid_t owner_uid; /* PLAN_IDMAP_OWNER */
 	gid_t owner_gid;
 };

@@ -19,7 +19,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
+
+#define VIEW_SECONDS 1
 
 struct sandbox_private {
 	struct sandbox_host *host;
@@ -43,6 +46,19 @@ struct builder {
 
 /* ---- preparing, as data and descriptors ---- */
 
+/* A module that is loaded while a daemon runs may add to /proc: look again, but not each time. */
+static const struct plan_view *view_of(struct sandbox_host *host)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	if (now.tv_sec - host->view_time.tv_sec > VIEW_SECONDS || host->view_time.tv_sec == 0) {
+		host_view_look(&host->view);
+		host->view_time = now;
+	}
+	return &host->view;
+}
+
 static int facts_gather(struct builder *builder, struct error *error)
 {
 	struct plan_facts *facts = &builder->facts;
@@ -61,6 +77,7 @@ static int facts_gather(struct builder *builder, struct error *error)
 		.limit_memory = host->cgroup.memory,
 		.limit_pids = host->cgroup.pids,
 		.limit_cpu = host->cgroup.cpu,
+		.view = view_of(host),
 	};
 	if (builder->request->network == STEP_NETWORK_EGRESS) {
 		facts->resolv = host_network_resolv(host->network, error);
@@ -74,7 +91,6 @@ static int facts_gather(struct builder *builder, struct error *error)
 			return r;
 		facts->root = image->path;
 		facts->root_shifted = host->shift_by_owner;
-		host_image_binds(facts);
 	}
 	return 0;
 }
@@ -248,6 +264,7 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 		.stage_fd = -1,
 		.scratch_fd = -1,
 		.root_fd = -1,
+		.dev_fd = -1,
 	};
 	int pidfd;
 	pid_t pid;

@@ -463,6 +463,7 @@ static int explain(const struct sandbox_request *request, const struct options *
 {
 	struct cgroup_host limits;
 	bool groups = cgroup_host_look(&limits, CGROUP_NAME);
+	struct plan_view view;
 	struct plan_facts facts = {
 		.base = ID_STEP_FIRST,
 		.init_id = ID_INIT_FIRST,
@@ -473,11 +474,12 @@ static int explain(const struct sandbox_request *request, const struct options *
 		.limit_memory = limits.memory,
 		.limit_pids = limits.pids,
 		.limit_cpu = limits.cpu,
+		.view = &view,
 	};
 	cleanup_plan struct plan *plan = NULL;
 	struct error error = ERROR_INIT;
 
-	host_image_binds(&facts);
+	host_view_look(&view);
 	if (plan_new(&plan, request, &facts, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
 	plan_print(plan, stdout);

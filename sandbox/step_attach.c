@@ -76,6 +76,7 @@ static int attach_oom_score(struct attach *attach, const struct plan_op *op, int
 
 static int attach_devices(struct attach *attach, const struct plan_op *op, int fd)
 {
+	attach->dev_fd = fd;
 	return step_mount_bind(attach, op, fd);
 }
 
@@ -181,6 +182,19 @@ static const attach_fn handlers[PLAN_NUM_VERBS] = {
 	[PLAN_BECOME_INIT] = attach_become_init,
 };
 
+/* What is made in scratch is made with the step's ids, so that it is the step's without a chown. */
+static void become_step(struct attach *attach, enum plan_verb verb)
+{
+	bool wanted = verb == PLAN_SCRATCH_DIR || verb == PLAN_SCRATCH_FILE;
+	uid_t id = wanted ? attach->base : 0;
+
+	if (wanted == attach->as_step)
+		return;
+	(void)syscall(SYS_setfsgid, id);
+	(void)syscall(SYS_setfsuid, id);
+	attach->as_step = wanted;
+}
+
 int step_attach_main(void *argument)
 {
 	struct attach *attach = argument;
@@ -192,6 +206,7 @@ int step_attach_main(void *argument)
 
 		if (plan_verb_side(op->verb) != PLAN_SIDE_STEP)
 			continue;
+		become_step(attach, op->verb);
 		if (handlers[op->verb](attach, op, attach->op_fds[i]) < 0)
 			return 1;
 	}

@@ -26,6 +26,8 @@ struct attach {
 	int stage_fd;
 	int scratch_fd;
 	int root_fd;
+	int dev_fd; /* of the host's making: where masks come from */
+	bool as_step; /* files are made with the step's ids */
 	struct error error;
 };
 

@@ -8,7 +8,6 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -228,20 +227,6 @@ int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd)
 	return 0;
 }
 
-/* Made with the step's ids, so that they are the step's without a chown each. */
-static int as_step(const struct attach *attach, int (*make)(const struct plan_op *),
-		   const struct plan_op *op)
-{
-	int r;
-
-	(void)setfsgid(attach->base);
-	(void)setfsuid(attach->base);
-	r = make(op);
-	(void)setfsuid(0);
-	(void)setfsgid(0);
-	return r;
-}
-
 static int make_dir(const struct plan_op *op)
 {
 	return mkdir(op->target, (mode_t)op->value) < 0 ? -errno : 0;
@@ -262,7 +247,7 @@ static int make_file(const struct plan_op *op)
 
 int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int fd)
 {
-	int r = as_step(attach, make_dir, op);
+	int r = make_dir(op);
 
 	return r < 0 ? error_errno(&attach->error, -r, "cannot make scratch directory %s",
 				   op->target)
@@ -271,7 +256,7 @@ int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int 
 
 int step_mount_scratch_file(struct attach *attach, const struct plan_op *op, int fd)
 {
-	int r = as_step(attach, make_file, op);
+	int r = make_file(op);
 
 	return r < 0 ? error_errno(&attach->error, -r, "cannot write %s in scratch", op->target)
 		     : 0;
@@ -444,20 +429,18 @@ int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int f
  */
 int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd)
 {
-	cleanup_close int mount_fd = -1, target_fd = -1, dev_fd = -1;
+	cleanup_close int mount_fd = -1, target_fd = open_target(attach, op, false, false);
+	bool directory = op->value == PLAN_DIRECTORY;
 	struct stat st;
 
-	/* what the host's own /proc or /sys lacks, a new one lacks; asking there is cheaper */
-	if ((op->flags & PLAN_OPTIONAL) && faccessat(AT_FDCWD, op->target, F_OK, 0) < 0 &&
-	    errno == ENOENT)
-		return 0;
-	target_fd = open_target(attach, op, false, false);
 	if (target_fd < 0)
 		return target_fd == -ENOENT ? 0 : target_fd;
-	dev_fd = open_inside(attach, "/dev", O_PATH | O_DIRECTORY);
-	if (dev_fd < 0 || fstat(target_fd, &st) < 0)
-		return error_errno(&attach->error, errno, "cannot mask %s", op->target);
-	mount_fd = open_tree(dev_fd, S_ISDIR(st.st_mode) ? "pts" : "null",
+	if (op->value == PLAN_UNKNOWN) {
+		if (fstat(target_fd, &st) < 0)
+			return error_errno(&attach->error, errno, "cannot mask %s", op->target);
+		directory = S_ISDIR(st.st_mode);
+	}
+	mount_fd = open_tree(attach->dev_fd, directory ? "pts" : "null",
 			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (mount_fd < 0)
 		return error_errno(&attach->error, errno, "cannot mask %s", op->target);

@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const struct plan_view view_full = {.binds = {{"/usr"}, {"/opt"}}, .n_binds = 2};
+static const struct plan_view view_empty;
+
 static const struct plan_facts facts_full = {
 	.base = 0x70000000,
 	.init_id = 0x7fff0000,
@@ -25,8 +28,7 @@ static const struct plan_facts facts_full = {
 	.limit_memory = true,
 	.limit_pids = true,
 	.limit_cpu = true,
-	.binds = {{"/usr"}, {"/opt"}},
-	.n_binds = 2,
+	.view = &view_full,
 };
 
 static struct sandbox_request request_plain(void)
@@ -110,8 +112,11 @@ static void test_everything(void **state)
 
 static void test_image_without_cgroup(void **state)
 {
-	struct plan_facts facts = {
-		.base = 0x70010000, .init_id = 0x7fff0001, .root = "/images/debian", .scratch = 5};
+	struct plan_facts facts = {.base = 0x70010000,
+				   .init_id = 0x7fff0001,
+				   .root = "/images/debian",
+				   .scratch = 5,
+				   .view = &view_empty};
 	struct sandbox_request request = request_plain();
 
 	request.image = "/images/debian";
