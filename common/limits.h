@@ -35,6 +35,11 @@
 #define STEP_TIMEOUT_DEFAULT_SEC 3600
 #define STEP_GRACE_DEFAULT_SEC 10
 
+/* what steps leave to the host of its memory: a sixteenth, within these */
+#define HOST_RESERVE_MIN (128 * MIB)
+#define HOST_RESERVE_MAX (2 * GIB)
+#define STEP_DISK_DEFAULT_MIN (1 * GIB) /* where half of the memory for steps is more */
+
 /* what reaches a step: command and environment in one sealed memfd */
 #define STEP_PAYLOAD_MAX (4 * MIB)
 

@@ -447,7 +447,6 @@ static void step_begin(struct step *step)
 	close_payload(step);
 	step->phase = STEP_RUNNING;
 	step->facts.timeout_msec = step->order.timeout_msec;
-	step->facts.memory = step->order.memory;
 	cacher_listen(step);
 	if (step->order.timeout_msec > 0)
 		(void)loop_timer_set(step->table->daemon->loop, &step->timer,

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/names.h"
+#include "sandbox/outcome_text.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -92,16 +93,22 @@ static void report_cause(const struct step_facts *facts, struct step_report *rep
 
 static void report_memory(const struct step_facts *facts, struct step_report *report)
 {
-	char limit[32];
+	char text[256];
 
 	report->result = STEP_RESULT_MEMORY;
 	report->signal = SIGKILL;
-	if (facts->memory > 0) {
-		text_bytes(limit, sizeof(limit), facts->memory);
-		reason_add(report, "out of memory: limit %s", limit);
-	} else {
-		reason_add(report, "out of memory");
-	}
+	sandbox_outcome_memory(&facts->outcome, text, sizeof(text));
+	reason_add(report, "%s", text);
+}
+
+/* Limits that it met besides: why a command failed that says so nowhere. */
+static void report_hint(const struct step_facts *facts, struct step_report *report)
+{
+	char text[256];
+
+	sandbox_outcome_hint(&facts->outcome, text, sizeof(text));
+	if (text[0] != '\0')
+		reason_add(report, "%s", text);
 }
 
 void step_report_make(const struct step_facts *facts, struct step_report *report)
@@ -119,6 +126,8 @@ void step_report_make(const struct step_facts *facts, struct step_report *report
 	} else {
 		report_outcome(facts, report);
 	}
+	if (!succeeded)
+		report_hint(facts, report);
 	if (facts->log.lost > 0)
 		reason_add(report, "the log is incomplete: %llu bytes could not be written (%s)",
 			   (unsigned long long)facts->log.lost, strerror(facts->log.error));

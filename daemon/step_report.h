@@ -20,7 +20,6 @@ struct step_facts {
 	bool ended_by_us;
 	bool stopping; /* … because the daemon stops */
 	uint64_t timeout_msec;
-	uint64_t memory;       /* limit, bytes */
 	char setup_error[256]; /* why the sandbox never came to the command; "" if it did */
 };
 

@@ -88,17 +88,48 @@ static int state_dirs_make(struct sandbox_host *host, const char *state_dir, str
 	return 0;
 }
 
+uint64_t host_memory_default(void)
+{
+	struct sysinfo info;
+	uint64_t total, reserve;
+
+	if (sysinfo(&info) < 0)
+		return 0;
+	total = (uint64_t)info.totalram * info.mem_unit;
+	reserve = total / 16;
+	if (reserve < HOST_RESERVE_MIN)
+		reserve = HOST_RESERVE_MIN;
+	if (reserve > HOST_RESERVE_MAX)
+		reserve = HOST_RESERVE_MAX;
+	return total > 2 * reserve ? total - reserve : total / 2;
+}
+
+uint64_t host_disk_default(uint64_t memory, unsigned parallel)
+{
+	uint64_t disk = memory / (parallel ? parallel + 1 : 2);
+
+	return disk < STEP_DISK_DEFAULT_MIN && memory / 2 > disk
+		       ? (memory / 2 < STEP_DISK_DEFAULT_MIN ? memory / 2 : STEP_DISK_DEFAULT_MIN)
+		       : disk;
+}
+
+uint64_t sandbox_host_disk(const struct sandbox_host *host)
+{
+	return host->scratch;
+}
+
 static int host_prepare(struct sandbox_host *host, const struct sandbox_host_options *options,
 			struct error *error)
 {
-	struct sysinfo info;
+	uint64_t memory;
 	int r;
 
 	if (geteuid() != 0)
 		return error_set(error, EPERM, "sandboxes are built by root: use sudo");
-	if (sysinfo(&info) < 0)
+	memory = options->memory ? options->memory : host_memory_default();
+	if (memory == 0)
 		return error_errno(error, errno, "cannot see how much memory there is");
-	host->scratch = (uint64_t)info.totalram * info.mem_unit / 2;
+	host->scratch = host_disk_default(memory, options->parallel);
 	if (options->cacher_path) {
 		host->cacher_path = realpath(options->cacher_path, NULL);
 		if (!host->cacher_path)
@@ -120,7 +151,8 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	r = host_network_new(&host->network, options->dns_servers, error);
 	if (r < 0)
 		return r;
-	return cgroup_host_open(&host->cgroup, options->cgroup_name, options->limits, error);
+	return cgroup_host_open(&host->cgroup, options->cgroup_name, options->limits, memory,
+				error);
 }
 
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,

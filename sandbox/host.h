@@ -30,6 +30,15 @@ struct sandbox_host {
 	uint64_t scratch; /* bytes a step may write when nothing is said */
 };
 
+/** host_memory_default() - bytes for all steps together, so that the host goes on; 0: unknown */
+uint64_t host_memory_default(void);
+/**
+ * host_disk_default() - bytes that one step may write
+ * @memory:   for all steps together: what they write is kept there
+ * @parallel: steps that run at once: all of them, with full disks, leave room for one more
+ */
+uint64_t host_disk_default(uint64_t memory, unsigned parallel);
+
 /** host_image_of() - the template to use for a step in @slot */
 int host_image_of(struct sandbox_host *host, const struct user_slot *slot,
 		  const struct host_image **ret_image, struct error *error);

@@ -8,8 +8,10 @@
  *   <our own group>/            never emptied or moved by us, with one exception:
  *     <name>.self/              ourselves, if our group was delegated to us and
  *                               cannot hand controllers on while we sit in it
- *     <name>/                   the steps, controllers enabled
- *       <id>/                   one step
+ *     <name>/                   all steps; together they leave memory for the host
+ *       <run>/                  the steps of one run, if the request names it
+ *         <id>/                 one step
+ *       <id>/                   a step without a run
  *
  * Our own group is found by the "0::" line of /proc/self/cgroup, its hierarchy
  * by a mount or, where there is none, by one of our own that nobody else sees.
@@ -22,19 +24,32 @@ struct cgroup_host {
 	int own_fd;   /* our own group; -1: no cgroup v2 here */
 	int group_fd; /* <name>/ */
 	char name[64];
-	bool memory, pids, cpu;
-	bool required;	   /* SANDBOX_LIMITS_REQUIRED */
-	const char *swaps; /* what lists the devices with swap, /proc/swaps */
-	char warning[512]; /* what is missing, and the fix; "" when nothing is */
+	bool memory, pids, cpu, io;
+	uint64_t memory_max; /* bytes for all steps together, 0: no limit */
+	bool required;	     /* SANDBOX_LIMITS_REQUIRED */
+	const char *swaps;   /* what lists the devices with swap, /proc/swaps */
+	char warning[512];   /* what is missing, and the fix; "" when nothing is */
 };
 
-/** cgroup_host_open() - Return: 0; -errno with @error when @policy is REQUIRED and something lacks */
+/**
+ * cgroup_host_open() - find our group and make that of the steps
+ * @memory_max: bytes for all steps together, 0: no limit
+ *
+ * Return: 0; -errno with @error when @policy is REQUIRED and something lacks.
+ */
 int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
-		     struct error *error);
+		     uint64_t memory_max, struct error *error);
+/**
+ * cgroup_host_regroup() - make the group of the steps anew, if a program that shares
+ * it has ended and removed it
+ *
+ * Return: 0 or -errno.
+ */
+int cgroup_host_regroup(struct cgroup_host *host);
 /**
  * cgroup_host_look() - what cgroup_host_open() would find, changing nothing
  *
- * Needs no privilege. Fills in memory, pids, cpu and the warning. Return: whether
+ * Needs no privilege. Fills in memory, pids, cpu, io and the warning. Return: whether
  * steps would get groups at all.
  */
 bool cgroup_host_look(struct cgroup_host *host, const char *name);
@@ -45,23 +60,13 @@ void cgroup_host_close(struct cgroup_host *host);
 /** cgroup_host_sweep() - kill and remove what killed programs left. Return: 0 or -errno. */
 int cgroup_host_sweep(struct cgroup_host *host);
 
-/** cgroup_step_make() - a new group. Return: its directory descriptor or -errno. */
-int cgroup_step_make(struct cgroup_host *host, const char *id, struct error *error);
-/**
- * cgroup_step_limit() - write one control file, e.g. "memory.max"
- *
- * A memory.swap.max that is not there is no error where the host has no swap, or
- * where limits are best effort.
- *
- * Return: 0; -ENOTSUP when swap could not be limited; -errno.
- */
-int cgroup_step_limit(const struct cgroup_host *host, int group_fd, const char *file,
-		      uint64_t value, struct error *error);
-/** cgroup_step_kill() - everything in it, at once. Return: 0 or -errno. */
-int cgroup_step_kill(int group_fd);
-/** cgroup_step_outcome() - fill in what the group counted */
-void cgroup_step_outcome(int group_fd, struct sandbox_outcome *outcome);
-/** cgroup_step_remove() - Return: 0 or -errno */
-int cgroup_step_remove(struct cgroup_host *host, const char *id);
+/* ---- small files ---- */
+
+/** cgroup_file_write() - Return: 0 or -errno */
+int cgroup_file_write(int dir_fd, const char *file, const char *text);
+/** cgroup_file_read() - @text is "" on failure, cut at @size. Return: 0 or -errno. */
+int cgroup_file_read(int dir_fd, const char *file, char *text, size_t size);
+/** cgroup_swap_problem() - SWAP_PROBLEM's sentence when swap is in use, else NULL */
+const char *cgroup_swap_problem(const struct cgroup_host *host);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIDS_DEFAULT 4096
 #define HOSTNAME_MAX 64 /* sethostname(2) takes no more */
 #define BINDS_MAX 256
 
@@ -105,11 +104,69 @@ static void add_value(struct plan *plan, enum plan_verb verb, const char *source
 	add(plan, verb, source, target)->value = value;
 }
 
+/* microseconds of processor time in each 100 ms */
+#define CPU_MAX(milli) ((milli)*100)
+
+static void plan_run(struct plan *plan, const struct sandbox_request *request,
+		     const struct plan_facts *facts)
+{
+	const struct sandbox_limits *limits = &request->group_limits;
+
+	if (!request->group)
+		return;
+	add(plan, PLAN_RUN_GROUP, NULL, request->group);
+	if (facts->limit_memory && limits->memory) {
+		add_value(plan, PLAN_RUN_LIMIT, NULL, "memory.swap.max", 0);
+		add_value(plan, PLAN_RUN_LIMIT, NULL, "memory.max", limits->memory);
+	}
+	if (facts->limit_pids && limits->pids)
+		add_value(plan, PLAN_RUN_LIMIT, NULL, "pids.max", limits->pids);
+	if (facts->limit_cpu && limits->cpu_milli)
+		add_value(plan, PLAN_RUN_LIMIT, NULL, "cpu.max", CPU_MAX(limits->cpu_milli));
+}
+
+static bool io_limited(const struct sandbox_io *io)
+{
+	return io->read || io->write || io->read_ops || io->write_ops;
+}
+
+/* One write to io.max for each disk: "8:0 rbps=… wbps=… riops=… wiops=…". */
+static void plan_io(struct plan *plan, const struct sandbox_io *io, const struct plan_facts *facts)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} limits[] = {
+		{"rbps", io->read},
+		{"wbps", io->write},
+		{"riops", io->read_ops},
+		{"wiops", io->write_ops},
+	};
+
+	if (!io_limited(io) || !facts->limit_io)
+		return;
+	for (size_t i = 0; i < facts->n_io_devices; i++) {
+		char *text = plan->io_limits[i];
+		size_t size = sizeof(plan->io_limits[i]);
+		size_t used = (size_t)snprintf(text, size, "%u:%u", facts->io_devices[i].major,
+					       facts->io_devices[i].minor);
+
+		for (size_t j = 0; j < ARRAY_SIZE(limits); j++) {
+			if (limits[j].value)
+				used += (size_t)snprintf(text + used, size - used, " %s=%llu",
+							 limits[j].key,
+							 (unsigned long long)limits[j].value);
+		}
+		add(plan, PLAN_LIMIT, text, "io.max");
+	}
+}
+
 static void plan_host(struct plan *plan, const struct sandbox_request *request,
 		      const struct plan_facts *facts)
 {
 	add_value(plan, PLAN_IDS, NULL, NULL, facts->base);
 	if (facts->cgroup) {
+		plan_run(plan, request, facts);
 		add(plan, PLAN_GROUP, NULL, request->id);
 		if (facts->limit_memory) {
 			add_value(plan, PLAN_LIMIT, NULL, "memory.swap.max", 0);
@@ -119,10 +176,10 @@ static void plan_host(struct plan *plan, const struct sandbox_request *request,
 		}
 		if (facts->limit_pids)
 			add_value(plan, PLAN_LIMIT, NULL, "pids.max",
-				  request->pids ? request->pids : PIDS_DEFAULT);
+				  request->pids ? request->pids : SANDBOX_PIDS_DEFAULT);
 		if (facts->limit_cpu && request->cpu_milli)
-			/* microseconds of processor time in each 100 ms */
-			add_value(plan, PLAN_LIMIT, NULL, "cpu.max", request->cpu_milli * 100);
+			add_value(plan, PLAN_LIMIT, NULL, "cpu.max", CPU_MAX(request->cpu_milli));
+		plan_io(plan, &request->io, facts);
 	}
 	add(plan, PLAN_NAMESPACES, namespaces, NULL);
 }
@@ -336,11 +393,21 @@ static int check_bind(const struct sandbox_bind *bind, struct error *error)
 	return 0;
 }
 
+/* The kernel takes no quota below a millisecond. */
+static bool cpus_valid(uint64_t milli)
+{
+	return milli == 0 || (milli >= 10 && milli <= UINT64_MAX / 1000);
+}
+
 static int check_request(const struct sandbox_request *request, struct error *error)
 {
 	if (!name_valid(request->id, SANDBOX_ID_MAX))
 		return error_set(error, EINVAL,
 				 "id: letters, digits and ._- only, at most %d bytes",
+				 SANDBOX_ID_MAX);
+	if (request->group && !name_valid(request->group, SANDBOX_ID_MAX))
+		return error_set(error, EINVAL,
+				 "group: letters, digits and ._- only, at most %d bytes",
 				 SANDBOX_ID_MAX);
 	if (!name_valid(request->hostname ? request->hostname : request->id, HOSTNAME_MAX))
 		return error_set(error, EINVAL,
@@ -353,8 +420,8 @@ static int check_request(const struct sandbox_request *request, struct error *er
 		if (!path_valid(request->layers[i]))
 			return error_set(error, EINVAL, "layer: must be an absolute directory");
 	}
-	if (request->n_layers == 0 &&
-	    (!request->image || (strcmp(request->image, "host") != 0 && !path_valid(request->image))))
+	if (request->n_layers == 0 && (!request->image || (strcmp(request->image, "host") != 0 &&
+							   !path_valid(request->image))))
 		return error_set(error, EINVAL,
 				 "image \"%s\": must be \"host\" or an absolute directory",
 				 request->image ? request->image : "");
@@ -370,8 +437,7 @@ static int check_request(const struct sandbox_request *request, struct error *er
 				 "\"none\" or \"egress\"");
 	if (request->n_binds > BINDS_MAX)
 		return error_set(error, EINVAL, "more than %d binds", BINDS_MAX);
-	if (request->cpu_milli > UINT64_MAX / 1000 ||
-	    (request->cpu_milli && request->cpu_milli < 10))
+	if (!cpus_valid(request->cpu_milli) || !cpus_valid(request->group_limits.cpu_milli))
 		return error_set(error, EINVAL, "cpus: must be at least 0.01");
 	for (size_t i = 0; i < request->n_binds; i++) {
 		int r = check_bind(&request->binds[i], error);
@@ -471,6 +537,10 @@ static void print_value(const struct plan_op *op, FILE *out)
 		fprintf(out, " tmpfs of %llu bytes", (unsigned long long)op->value);
 		break;
 	case PLAN_LIMIT:
+	case PLAN_RUN_LIMIT:
+		if (!op->source)
+			fprintf(out, " %llu", (unsigned long long)op->value);
+		break;
 	case PLAN_RLIMIT:
 		fprintf(out, " %llu", (unsigned long long)op->value);
 		break;

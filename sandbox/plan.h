@@ -22,6 +22,7 @@
 #define PLAN_HOST_BINDS_MAX 16
 #define PLAN_HOST_HIDDEN_MAX 4
 #define PLAN_MASKED_MAX 32
+#define PLAN_IO_DEVICES_MAX 16
 
 /** struct plan_host_bind - one directory of the host that image "host" shows read-only */
 struct plan_host_bind {
@@ -50,8 +51,13 @@ struct plan_facts {
 	uint64_t scratch;   /* bytes, when the request says nothing */
 	const char *cacher; /* path of the cacher client, NULL: none */
 	const char *resolv; /* contents of resolv.conf, NULL: none */
-	bool limit_memory, limit_pids, limit_cpu; /* controllers that are there */
-	bool cgroup;				  /* cgroup v2 is there at all */
+	bool limit_memory, limit_pids, limit_cpu, limit_io; /* controllers that are there */
+	bool cgroup;					    /* cgroup v2 is there at all */
+	/* disks that what the step reads and writes lies on */
+	struct plan_device {
+		unsigned major, minor;
+	} io_devices[PLAN_IO_DEVICES_MAX];
+	size_t n_io_devices;
 	const struct plan_view *view;
 };
 
@@ -65,6 +71,8 @@ const char *plan_read_only(size_t i);
  */
 #define PLAN_VERBS(X)                                                                              \
 	X(IDS, HOST, "ids")                                                                        \
+	X(RUN_GROUP, HOST, "run-cgroup")                                                           \
+	X(RUN_LIMIT, HOST, "run-limit")                                                            \
 	X(GROUP, HOST, "cgroup")                                                                   \
 	X(LIMIT, HOST, "limit")                                                                    \
 	X(NAMESPACES, HOST, "namespaces")                                                          \
@@ -129,6 +137,7 @@ struct plan {
 	size_t n_ops;
 	size_t n_allocated;
 	char hosts[512];
+	char io_limits[PLAN_IO_DEVICES_MAX][144];
 	char hostname[80];
 	char lowers[SANDBOX_LAYERS_MAX][4]; /* names in scratch, the topmost first */
 };

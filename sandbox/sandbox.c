@@ -3,6 +3,8 @@
 
 #include "common/cleanup.h"
 #include "sandbox/host.h"
+#include "sandbox/host_disks.h"
+#include "sandbox/host_group.h"
 #include "sandbox/host_mounts.h"
 #include "sandbox/spawn.h"
 #include "sandbox/status.h"
@@ -27,9 +29,12 @@
 struct sandbox_private {
 	struct sandbox_host *host;
 	struct user_slot *slot;
+	int run_fd;   /* group of its run, -1: none */
 	int group_fd; /* -1: no cgroup */
+	char run[SANDBOX_ID_MAX + 1];
 	char id[SANDBOX_ID_MAX + 1];
 	struct host_network_step network;
+	struct sandbox_outcome in_force; /* its limits, for the outcome */
 };
 
 /* Everything that sandbox_start() holds until the step runs. */
@@ -77,6 +82,7 @@ static int facts_gather(struct builder *builder, struct error *error)
 		.limit_memory = host->cgroup.memory,
 		.limit_pids = host->cgroup.pids,
 		.limit_cpu = host->cgroup.cpu,
+		.limit_io = host->cgroup.io,
 		.view = view_of(host),
 	};
 	if (builder->request->network == STEP_NETWORK_EGRESS) {
@@ -92,7 +98,23 @@ static int facts_gather(struct builder *builder, struct error *error)
 		facts->root = image->path;
 		facts->root_shifted = host->shift_by_owner;
 	}
-	return 0;
+	return host_disks_find(builder->request, facts, host->cgroup.required, error);
+}
+
+/* What the outcome is explained with: limits that are written, not those asked for. */
+static void limits_keep(struct builder *builder)
+{
+	const struct sandbox_request *request = builder->request;
+	const struct plan_facts *facts = &builder->facts;
+	struct sandbox_outcome *in_force = &builder->private->in_force;
+
+	in_force->disk = request->disk ? request->disk : facts->scratch;
+	if (facts->limit_memory)
+		in_force->limits.memory = request->memory;
+	if (facts->limit_pids)
+		in_force->limits.pids = request->pids ? request->pids : SANDBOX_PIDS_DEFAULT;
+	if (request->group)
+		in_force->run_limits = request->group_limits;
 }
 
 static bool verb_needs_mount(enum plan_verb verb)
@@ -175,28 +197,47 @@ static int plan_and_mounts(struct builder *builder, struct error *error)
 	}
 }
 
+static int limit_apply(const struct cgroup_host *host, int group_fd, const struct plan_op *op,
+		       struct error *error)
+{
+	if (op->source)
+		return cgroup_step_limit_text(group_fd, op->target, op->source, error);
+	return cgroup_step_limit(host, group_fd, op->target, op->value, error);
+}
+
 static int group_prepare(struct builder *builder, struct error *error)
 {
+	struct cgroup_host *host = &builder->host->cgroup;
 	struct sandbox_private *private = builder->private;
 	const struct plan *plan = builder->plan;
+	bool made = false;
+	int r = 0;
 
 	assert(plan);
-	for (size_t i = 0; i < plan->n_ops; i++) {
+	for (size_t i = 0; i < plan->n_ops && r >= 0; i++) {
 		const struct plan_op *op = &plan->ops[i];
-		int r = 0;
 
-		if (op->verb == PLAN_GROUP) {
-			r = cgroup_step_make(&builder->host->cgroup, private->id, error);
-			if (r >= 0)
-			private->group_fd = r;
-		} else if (op->verb == PLAN_LIMIT) {
-			r = cgroup_step_limit(&builder->host->cgroup, private->group_fd, op->target,
-					      op->value, error);
+		switch (op->verb) {
+		case PLAN_RUN_GROUP:
+			r = private->run_fd = cgroup_run_join(host, op->target, &made, error);
+			break;
+		case PLAN_RUN_LIMIT:
+			/* those who came before us wrote them */
+			if (made)
+				r = limit_apply(host, private->run_fd, op, error);
+			break;
+		case PLAN_GROUP:
+			r = private->group_fd =
+				cgroup_step_make(host, private->run_fd, op->target, error);
+			break;
+		case PLAN_LIMIT:
+			r = limit_apply(host, private->group_fd, op, error);
+			break;
+		default:
+			break;
 		}
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return r < 0 ? r : 0;
 }
 
 /*
@@ -293,8 +334,10 @@ static void private_free(struct sandbox_private *private)
 	host_network_step_free(host->network, &private->network);
 	if (private->group_fd >= 0) {
 		(void)close(private->group_fd);
-		(void)cgroup_step_remove(&host->cgroup, private->id);
+		(void)cgroup_step_remove(&host->cgroup, private->run_fd, private->id);
 	}
+	if (private->run_fd >= 0)
+		cgroup_run_leave(&host->cgroup, private->run, private->run_fd);
 	user_slot_release(host->users, private->slot);
 	free(private);
 }
@@ -308,8 +351,10 @@ static int build(struct builder *builder, struct sandbox *sandbox, struct error 
 		r = plan_and_mounts(builder, error);
 	if (r == 0 && builder->request->network == STEP_NETWORK_EGRESS)
 		r = host_network_step_new(builder->host->network, &private->network, error);
-	if (r == 0)
+	if (r == 0) {
+		limits_keep(builder);
 		r = group_prepare(builder, error);
+	}
 	if (r == 0)
 		r = descriptors_prepare(builder, error);
 	if (r == 0)
@@ -329,10 +374,12 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 	if (!builder.private)
 		return error_errno(error, ENOMEM, "cannot keep a sandbox");
 	builder.private->host = host;
-	builder.private->group_fd = -1;
+	builder.private->run_fd = builder.private->group_fd = -1;
 	builder.private->network.netns_fd = -1;
 	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%s",
 		       request->id ? request->id : ""); /* the plan refuses longer ones */
+	(void)snprintf(builder.private->run, sizeof(builder.private->run), "%s",
+		       request->group ? request->group : "");
 	r = build(&builder, &sandbox, error);
 	if (builder.plan)
 		op_fds_close(&builder);
@@ -385,6 +432,26 @@ static bool status_read(const struct sandbox *sandbox, struct sandbox_status *st
 	return status->magic == SANDBOX_STATUS_MAGIC;
 }
 
+/* What runbook-init could see; where the group counted the same, the group is right. */
+static void usage_fill(struct sandbox_outcome *outcome, const struct sandbox_status *status)
+{
+	struct step_usage *usage = &outcome->usage;
+	uint64_t used = status->disk_bytes - status->disk_free;
+
+	if (!step_usage_has(usage, STEP_USAGE_CPU)) {
+		step_usage_set(usage, STEP_USAGE_CPU,
+			       status->cpu_user_usec + status->cpu_system_usec);
+		step_usage_set(usage, STEP_USAGE_CPU_USER, status->cpu_user_usec);
+		step_usage_set(usage, STEP_USAGE_CPU_SYSTEM, status->cpu_system_usec);
+	}
+	if (!step_usage_has(usage, STEP_USAGE_MEMORY_PEAK))
+		step_usage_set(usage, STEP_USAGE_PROCESS_PEAK, status->process_peak);
+	if (status->disk_bytes == 0)
+		return;
+	step_usage_set(usage, STEP_USAGE_DISK_USED, used);
+	outcome->disk_full = status->disk_free < status->disk_bytes / 256 || status->no_files_left;
+}
+
 static int outcome_fill(struct sandbox_outcome *outcome, const struct sandbox_status *status,
 			bool known, struct error *error)
 {
@@ -394,6 +461,8 @@ static int outcome_fill(struct sandbox_outcome *outcome, const struct sandbox_st
 	if (status->how == SANDBOX_STATUS_SETUP_FAILED)
 		return error_errno(error, status->code > 0 ? status->code : EIO, "%s",
 				   status->text);
+	if (status->how != SANDBOX_EXEC_FAILED)
+		usage_fill(outcome, status);
 	outcome->how = (enum sandbox_exit)status->how;
 	outcome->code = status->code;
 	if (status->how == SANDBOX_EXEC_FAILED)
@@ -405,7 +474,7 @@ int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		   struct error *error)
 {
 	struct sandbox_private *private = sandbox->private;
-	struct sandbox_outcome outcome = {.how = SANDBOX_LOST};
+	struct sandbox_outcome outcome = private->in_force;
 	struct sandbox_status status = {0};
 	bool known = status_read(sandbox, &status);
 	int r;
@@ -416,7 +485,8 @@ int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 	if (!known)
 		known = status_read(sandbox, &status);
 	if (private->group_fd >= 0)
-		cgroup_step_outcome(private->group_fd, &outcome);
+		cgroup_step_outcome(&private->host->cgroup, private->run_fd, private->group_fd,
+				    &outcome);
 	r = outcome_fill(&outcome, &status, known, error);
 	(void)close(sandbox->pidfd);
 	(void)close(sandbox->status_fd);

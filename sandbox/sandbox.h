@@ -19,6 +19,7 @@
 
 #include "common/error.h"
 #include "common/message_table.h"
+#include "common/step_usage.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,8 @@ struct sandbox_host_options {
 	const char *cacher_path; /* static cacher client, bound at /run/runbookd/bin; may be NULL */
 	const char *cgroup_name; /* group for the steps beneath our own, e.g. "runbookd-steps" */
 	enum sandbox_limits_policy limits;
+	uint64_t memory;   /* bytes for all steps together; 0: leave a sixteenth to the host */
+	unsigned parallel; /* steps that may run at once; 0: one */
 	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
 };
 
@@ -47,6 +50,8 @@ int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_o
 struct sandbox_host *sandbox_host_free(struct sandbox_host *host);
 /** sandbox_host_warning() - what best-effort left out, one line, or NULL */
 const char *sandbox_host_warning(const struct sandbox_host *host);
+/** sandbox_host_disk() - bytes that a step may write when its request says nothing */
+uint64_t sandbox_host_disk(const struct sandbox_host *host);
 /** sandbox_host_sweep() - remove what an earlier, killed instance left (cgroups, scratch, links) */
 int sandbox_host_sweep(struct sandbox_host *host, struct error *error);
 
@@ -61,11 +66,27 @@ struct sandbox_bind {
 };
 
 #define SANDBOX_LAYERS_MAX 127
+#define SANDBOX_PIDS_DEFAULT 4096
 #define SANDBOX_ID_MAX 200 /* a cgroup is a directory: its name has at most 255 bytes */
 
+/** struct sandbox_limits - of a step, or of a run over all its steps together; 0: none */
+struct sandbox_limits {
+	uint64_t memory; /* bytes */
+	uint64_t pids;
+	uint64_t cpu_milli;
+};
+
+/** struct sandbox_io - per second and block device; 0: none */
+struct sandbox_io {
+	uint64_t read, write;	      /* bytes */
+	uint64_t read_ops, write_ops; /* operations */
+};
+
 struct sandbox_request {
-	const char *id;	       /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
-	const char *image;     /* "host" or an absolute directory; not looked at if there are layers */
+	const char *id;	   /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
+	const char *group; /* of its run, named like an id; NULL: none */
+	struct sandbox_limits group_limits;
+	const char *image; /* "host" or an absolute directory; not looked at if there are layers */
 	/* unpacked layers of an image, absolute directories, the lowest first; their files belong to
 	 * the range of images */
 	const char *const *layers;
@@ -79,10 +100,11 @@ struct sandbox_request {
 	size_t n_binds;
 	enum step_network network;
 	uint64_t memory;    /* bytes, 0: none */
-	uint64_t pids;	    /* 0: the default of 4096 */
+	uint64_t pids;	    /* 0: SANDBOX_PIDS_DEFAULT */
 	uint64_t cpu_milli; /* 0: none */
-	uint64_t disk;	    /* bytes for everything the step writes; 0: half of the host's memory */
-	int payload_fd;	    /* common/step_payload.h; not taken */
+	uint64_t disk;	    /* bytes for everything the step writes; 0: sandbox_host_disk() */
+	struct sandbox_io io;
+	int payload_fd;			    /* common/step_payload.h; not taken */
 	int stdin_fd, stdout_fd, stderr_fd; /* not taken; stdin_fd -1: /dev/null */
 };
 
@@ -102,12 +124,26 @@ enum sandbox_exit {
 	SANDBOX_LOST = 3,	 /* init died without a status (killed) */
 };
 
+/** enum sandbox_memory_scope - whose memory limit it met */
+enum sandbox_memory_scope {
+	SANDBOX_MEMORY_STEP,  /* its own */
+	SANDBOX_MEMORY_RUN,   /* that of its run */
+	SANDBOX_MEMORY_STEPS, /* that of all steps together */
+	SANDBOX_MEMORY_HOST,  /* none: the host, or what surrounds us, has no more */
+};
+
 struct sandbox_outcome {
 	enum sandbox_exit how;
-	int code;	      /* exit code, signal or errno */
-	bool memory_limit;    /* the group's memory.events counted an oom kill */
-	uint64_t memory_peak; /* bytes, 0 when unknown */
-	uint64_t cpu_usec;
+	int code;	   /* exit code, signal or errno */
+	bool memory_limit; /* the group's memory.events counted an oom kill */
+	enum sandbox_memory_scope memory_scope;
+	uint64_t steps_memory;	/* the limit of all steps together, 0: none */
+	uint64_t forks_refused; /* processes and threads that a limit did not let come to be */
+	bool disk_full;		/* when the command ended: hardly room for another byte or file */
+	struct step_usage usage;
+	/* what was in force, for those who explain the outcome */
+	struct sandbox_limits limits, run_limits;
+	uint64_t disk; /* bytes */
 };
 
 /**

@@ -13,9 +13,9 @@
 #include "common/names.h"
 #include "common/paths.h"
 #include "common/step_payload.h"
-#include "sandbox/host_cgroup.h"
-#include "sandbox/host_image.h"
-#include "sandbox/host_users.h"
+#include "sandbox/host.h"
+#include "sandbox/host_disks.h"
+#include "sandbox/outcome_text.h"
 #include "sandbox/plan.h"
 #include "sandbox/sandbox.h"
 
@@ -59,6 +59,7 @@ struct options {
 	const char *hostname;
 	enum step_network network;
 	uint64_t memory, pids, cpu_milli, disk, timeout_sec, grace_sec;
+	struct sandbox_io io;
 	struct sandbox_bind binds[BINDS_MAX];
 	size_t n_binds;
 	char *env[ENV_MAX + 1];
@@ -137,6 +138,35 @@ static int set_cpus(struct options *options, const char *value)
 	return parse_cpus(value, &options->cpu_milli);
 }
 
+/* 20M for both directions, or parts of read=20M,write=5M,read_ops=500,write_ops=100. */
+static int set_io(struct options *options, const char *value)
+{
+	struct sandbox_io *io = &options->io;
+	char *const words[] = {(char *)"read", (char *)"write", (char *)"read_ops",
+			       (char *)"write_ops", NULL};
+	uint64_t *const fields[] = {&io->read, &io->write, &io->read_ops, &io->write_ops};
+	cleanup_free char *copy = strdup(value);
+	char *rest = copy, *text;
+
+	if (!copy)
+		return -ENOMEM;
+	if (!strchr(value, '=')) {
+		int r = parse_size(value, &io->read);
+
+		io->write = io->read;
+		return r < 0 || io->read == 0 ? -EINVAL : 0;
+	}
+	while (*rest) {
+		int which = getsubopt(&rest, words, &text);
+
+		/* a number of operations is a number, but 2K of them is clear, too */
+		if (which < 0 || !text || parse_size(text, fields[which]) < 0 ||
+		    *fields[which] == 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_timeout(struct options *options, const char *value)
 {
 	return parse_duration(value, &options->timeout_sec);
@@ -210,7 +240,10 @@ static const struct {
 	{"pids", "N", set_pids,
 	 "most processes and threads at once (default 4096, where the host can)"},
 	{"cpus", "N", set_cpus, "processors, such as 1.5 (default all)"},
-	{"disk", "SIZE", set_disk, "most bytes it may write (default half of the memory)"},
+	{"io", "LIMIT", set_io,
+	 "bytes per second and disk, such as 20M or read=20M,write_ops=100 (default none)"},
+	{"disk", "SIZE", set_disk,
+	 "most bytes it may write; they are kept in memory (default half of it)"},
 	{"bind", "SRC:DST[:ro]", add_bind, "show SRC of the host at DST"},
 	{"env", "NAME=VALUE", add_env, "add to the environment"},
 	{"workdir", "DIR", set_workdir, "start there (default /workspace)"},
@@ -235,8 +268,8 @@ static void print_help(void)
 	}
 	(void)printf(
 		"  --help, --version\n\n"
-		"A given --memory, --pids or --cpus that this host cannot apply is refused with\n"
-		"status 125; --explain shows which it can apply.\n\n"
+		"A given --memory, --pids, --cpus or --io that this host cannot apply is refused\n"
+		"with status 125; --explain shows which it can apply.\n\n"
 		"Exit status: the command's; 124 timeout, 125 the sandbox could not be built,\n"
 		"126 not executable, 127 not found, 128+N ended by signal N.\n");
 }
@@ -373,18 +406,20 @@ static int complain(int code, const char *text)
 	return code;
 }
 
-/* As the option takes it: 512M, or bytes where that would round. */
-static void complain_memory(uint64_t limit, uint64_t peak)
+/* The limits that it met: beside its status, never instead of it. */
+static void complain_limits(const struct sandbox_outcome *outcome)
 {
-	char limit_text[32], peak_text[32];
+	char text[256];
 
-	text_bytes(limit_text, sizeof(limit_text), limit);
-	text_bytes(peak_text, sizeof(peak_text), peak);
-	if (limit == 0)
-		(void)fprintf(stderr, "runbook-sandbox: out of memory: the host has no more\n");
-	else
-		(void)fprintf(stderr, "runbook-sandbox: out of memory: limit %s, peak %s\n",
-			      limit_text, peak ? peak_text : "unknown");
+	if (outcome->memory_limit) {
+		sandbox_outcome_memory(outcome, text, sizeof(text));
+		(void)complain(0, text);
+	}
+	if (outcome->how == SANDBOX_EXITED && outcome->code == 0)
+		return;
+	sandbox_outcome_hint(outcome, text, sizeof(text));
+	if (text[0])
+		(void)complain(0, text);
 }
 
 static int run(struct sandbox_host *host, const struct sandbox_request *request,
@@ -420,8 +455,7 @@ static int run(struct sandbox_host *host, const struct sandbox_request *request,
 	if (runner.timed_out)
 		(void)fprintf(stderr, "runbook-sandbox: timeout after %" PRIu64 " s\n",
 			      options->timeout_sec);
-	if (outcome.memory_limit)
-		complain_memory(options->memory, outcome.memory_peak);
+	complain_limits(&outcome);
 	return exit_code(&runner, &outcome);
 }
 
@@ -454,9 +488,14 @@ static int payload_make(struct options *options, char **argv)
 	return step_payload_new(argv, env);
 }
 
+static bool io_given(const struct sandbox_io *io)
+{
+	return io->read || io->write || io->read_ops || io->write_ops;
+}
+
 static bool limits_given(const struct options *options)
 {
-	return options->memory || options->pids || options->cpu_milli;
+	return options->memory || options->pids || options->cpu_milli || io_given(&options->io);
 }
 
 static int explain(const struct sandbox_request *request, const struct options *options)
@@ -468,18 +507,21 @@ static int explain(const struct sandbox_request *request, const struct options *
 		.base = ID_STEP_FIRST,
 		.init_id = ID_INIT_FIRST,
 		.root = strcmp(request->image, "host") == 0 ? "(template)" : request->image,
-		.scratch = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 2,
+		.scratch = host_disk_default(host_memory_default(), 1),
 		.resolv = request->network == STEP_NETWORK_EGRESS ? "" : NULL,
 		.cgroup = groups,
 		.limit_memory = limits.memory,
 		.limit_pids = limits.pids,
 		.limit_cpu = limits.cpu,
+		.limit_io = limits.io,
 		.view = &view,
 	};
 	cleanup_plan struct plan *plan = NULL;
-	struct error error = ERROR_INIT;
+	struct error error = ERROR_INIT, no_disk = ERROR_INIT;
 
 	host_view_look(&view);
+	if (host_disks_find(request, &facts, true, &no_disk) < 0)
+		facts.n_io_devices = 0;
 	if (plan_new(&plan, request, &facts, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
 	plan_print(plan, stdout);
@@ -487,6 +529,8 @@ static int explain(const struct sandbox_request *request, const struct options *
 		(void)printf("%s: %s\n",
 			     limits_given(options) ? "refused, nothing would run" : "not here",
 			     limits.warning);
+	else if (no_disk.number)
+		(void)printf("refused, nothing would run: %s\n", no_disk.text);
 	return 0;
 }
 
@@ -584,6 +628,7 @@ int main(int argc, char **argv)
 		.pids = options.pids,
 		.cpu_milli = options.cpu_milli,
 		.disk = options.disk,
+		.io = options.io,
 		.stdin_fd = STDIN_FILENO,
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,

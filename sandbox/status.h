@@ -26,8 +26,8 @@ enum {
 	INIT_FD_NUM,
 };
 
-#define SANDBOX_STATUS_MAGIC 0x31534252u /* "RBS1" */
-#define SANDBOX_STATUS_TEXT_MAX 244
+#define SANDBOX_STATUS_MAGIC 0x32534252u /* "RBS2" */
+#define SANDBOX_STATUS_TEXT_MAX 200
 /* beside enum sandbox_exit: the inner part of the sandbox could not be built */
 #define SANDBOX_STATUS_SETUP_FAILED 100
 
@@ -36,6 +36,11 @@ struct sandbox_status {
 	uint32_t magic;
 	int32_t how;  /* enum sandbox_exit or SANDBOX_STATUS_SETUP_FAILED */
 	int32_t code; /* exit code, signal or errno */
+	/* of what was reaped when the command ended */
+	uint32_t no_files_left; /* the scratch file system takes no more files */
+	uint64_t cpu_user_usec, cpu_system_usec;
+	uint64_t process_peak;		    /* resident bytes of the largest one */
+	uint64_t disk_bytes, disk_free;	    /* of scratch; 0, 0: unknown */
 	char text[SANDBOX_STATUS_TEXT_MAX]; /* what failed; the code says why */
 };
 

@@ -90,17 +90,27 @@ static void reports(void **state)
 		 0,
 		 0,
 		 "cannot build the sandbox: cannot join the user namespace"},
-		{{.outcome = {SANDBOX_LOST, 0, true}, .memory = 512 * MIB},
+		{{.outcome = {SANDBOX_LOST, 0, true, .limits = {.memory = 512 * MIB}}},
 		 STEP_RESULT_MEMORY,
 		 0,
 		 SIGKILL,
-		 "out of memory: limit 512M"},
-		/* one child died of it, the command coped: it succeeded */
-		{{.outcome = {SANDBOX_EXITED, 0, true}, .memory = MIB},
+		 "out of memory: limit 512M, peak unknown (files that it wrote count)"},
+		/* a limit that it met is told beside the exit code */
+		{{.outcome = {SANDBOX_EXITED, 2, .limits = {.pids = 100}, .forks_refused = 3,
+			      .disk_full = true, .disk = GIB}},
+		 STEP_RESULT_EXITED,
+		 2,
+		 0,
+		 "exit code 2; process limit 100 reached: 3 forks refused; the step's disk is "
+		 "full: limit 1G"},
+		/* … unless it coped */
+		{{.outcome = {SANDBOX_EXITED, 0, .forks_refused = 3}},
 		 STEP_RESULT_EXITED,
 		 0,
 		 0,
 		 ""},
+		/* one child died of it, the command coped: it succeeded */
+		{{.outcome = {SANDBOX_EXITED, 0, true}}, STEP_RESULT_EXITED, 0, 0, ""},
 		/* whatever the command answers to our SIGTERM, it was the timeout */
 		{{.outcome = {SANDBOX_EXITED, 0},
 		  .ended_by_us = true,

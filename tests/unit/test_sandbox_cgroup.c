@@ -3,7 +3,7 @@
  * Limits where the kernel counts no swap. Plain directories stand in for groups,
  * so neither privilege nor controllers are needed.
  */
-#include "sandbox/host_cgroup.h"
+#include "sandbox/host_group.h"
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"

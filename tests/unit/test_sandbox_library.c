@@ -5,9 +5,11 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/limits.h"
 #include "common/step_payload.h"
 #include "sandbox/host_nft.h"
 #include "sandbox/host_users.h"
+#include "sandbox/outcome_text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +30,7 @@ struct run {
 	int out_fd;
 };
 
-static void start(struct run *run, const char *id, const char *script)
+static void start_in(struct run *run, const char *group, const char *id, const char *script)
 {
 	char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)script, NULL};
 	char *envp[] = {(char[]){"PATH=/usr/bin:/bin"}, NULL};
@@ -40,8 +42,10 @@ static void start(struct run *run, const char *id, const char *script)
 	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
 	struct sandbox_request request = {
 		.id = id,
+		.group = group,
 		.image = "host",
 		.network = STEP_NETWORK_NONE,
+		.disk = 4 * MIB,
 		.payload_fd = payload_fd,
 		.stdin_fd = -1,
 		.stdout_fd = ends[1],
@@ -51,6 +55,11 @@ static void start(struct run *run, const char *id, const char *script)
 		fail_msg("%s", error.text);
 	(void)close(ends[1]);
 	run->out_fd = ends[0];
+}
+
+static void start(struct run *run, const char *id, const char *script)
+{
+	start_in(run, NULL, id, script);
 }
 
 static struct sandbox_outcome end(struct run *run, char *text, size_t size)
@@ -97,6 +106,147 @@ static void test_outcomes(void **state)
 		assert_int_equal(outcome.how, cases[i].how);
 		assert_int_equal(outcome.code, cases[i].code);
 		assert_string_equal(text, cases[i].output);
+	}
+}
+
+/* The group of a process, as the kernel says it; "" where there is no cgroup v2. */
+static void group_of(pid_t pid, char *path, size_t size)
+{
+	char file[64], text[4096];
+	cleanup_close int fd = -1;
+	const char *line;
+	ssize_t got;
+
+	path[0] = '\0';
+	(void)snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)pid);
+	fd = open(file, O_RDONLY | O_CLOEXEC);
+	got = fd < 0 ? -1 : fd_read_all(fd, text, sizeof(text) - 1);
+	text[got < 0 ? 0 : got] = '\0';
+	line = strstr(text, "0::/");
+	if (line && (line == text || line[-1] == '\n'))
+		(void)snprintf(path, size, "%.*s", (int)strcspn(line, "\n"), line);
+}
+
+static bool group_exists(const char *path)
+{
+	static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	char directory[4200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+		(void)snprintf(directory, sizeof(directory), "%s%s", mounts[i], path);
+		if (access(directory, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+
+	return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* Steps of a run sit in one group, which comes with the first and goes with the last. */
+static void test_groups(void **state)
+{
+	char path[4096], text[64];
+	struct run runs[3];
+
+	start_in(&runs[0], "run-7", "unit-a", "sleep 1000");
+	start_in(&runs[1], "run-7", "unit-b", "exit 4");
+	start_in(&runs[2], "run-8", "unit-a", "sleep 1000");
+	group_of(runs[0].sandbox.pid, path, sizeof(path));
+	if (path[0]) {
+		group_of(runs[2].sandbox.pid, path, sizeof(path));
+		assert_true(ends_with(path, "/runbook-unit/run-8/unit-a"));
+		group_of(runs[0].sandbox.pid, path, sizeof(path));
+		assert_true(ends_with(path, "/runbook-unit/run-7/unit-a"));
+		*strrchr(path, '/') = '\0';
+	}
+	assert_int_equal(end(&runs[1], text, sizeof(text)).code, 4);
+	assert_int_equal(sandbox_kill(&runs[0].sandbox), 0);
+	assert_int_equal(end(&runs[0], text, sizeof(text)).how, SANDBOX_LOST);
+	/* the other run is unharmed, and the first may come again */
+	assert_int_equal(sandbox_signal(&runs[2].sandbox, 0), 0);
+	start_in(&runs[0], "run-7", "unit-a", "exit 5");
+	assert_int_equal(end(&runs[0], text, sizeof(text)).code, 5);
+	assert_int_equal(sandbox_kill(&runs[2].sandbox), 0);
+	(void)end(&runs[2], text, sizeof(text));
+	assert_false(path[0] && group_exists(path + strlen("0::")));
+}
+
+static void test_usage(void **state)
+{
+	struct sandbox_outcome outcome;
+	char text[64], hint[128];
+	struct run run;
+
+	start(&run, "unit-usage",
+	      "i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; head -c 1M /dev/zero >/tmp/x");
+	outcome = end(&run, text, sizeof(text));
+	assert_int_equal(outcome.code, 0);
+	assert_true(step_usage_has(&outcome.usage, STEP_USAGE_CPU));
+	assert_true(outcome.usage.values[STEP_USAGE_CPU] > 0);
+	assert_true(step_usage_has(&outcome.usage, STEP_USAGE_MEMORY_PEAK) !=
+		    step_usage_has(&outcome.usage, STEP_USAGE_PROCESS_PEAK));
+	assert_true(step_usage_has(&outcome.usage, STEP_USAGE_DISK_USED));
+	assert_true(outcome.usage.values[STEP_USAGE_DISK_USED] >= MIB);
+	assert_true(outcome.usage.values[STEP_USAGE_DISK_USED] < 2 * MIB);
+	assert_false(outcome.disk_full);
+
+	start(&run, "unit-full", "head -c 64M /dev/zero >/tmp/x 2>/dev/null");
+	outcome = end(&run, text, sizeof(text));
+	assert_int_equal(outcome.code, 1);
+	assert_true(outcome.disk_full);
+	sandbox_outcome_hint(&outcome, hint, sizeof(hint));
+	assert_string_equal(hint, "the step's disk is full: limit 4M");
+
+	start(&run, "unit-files", "i=0; while : >/tmp/$i; do i=$((i+1)); done 2>/dev/null");
+	assert_true(end(&run, text, sizeof(text)).disk_full);
+}
+
+static void test_outcome_texts(void **state)
+{
+	static const struct {
+		struct sandbox_outcome outcome;
+		const char *memory, *hint;
+	} cases[] = {
+		{{.limits = {.memory = 512 * MIB}},
+		 "out of memory: limit 512M, peak unknown (files that it wrote count)",
+		 ""},
+		{{.limits = {.memory = 512 * MIB},
+		  .usage = {.known = 1 << STEP_USAGE_MEMORY_PEAK,
+			    .values = {[STEP_USAGE_MEMORY_PEAK] = 512 * MIB}}},
+		 "out of memory: limit 512M, peak 512M (files that it wrote count)",
+		 ""},
+		{{.run_limits = {.memory = 2 * GIB}, .memory_scope = SANDBOX_MEMORY_RUN},
+		 "out of memory: limit 2G for all steps of the run, of which this one took unknown",
+		 ""},
+		{{.steps_memory = 30 * GIB, .memory_scope = SANDBOX_MEMORY_STEPS},
+		 "out of memory: limit 30G for all steps of this host, of which this one took "
+		 "unknown",
+		 ""},
+		{{.memory_scope = SANDBOX_MEMORY_HOST, .limits = {.pids = 100}, .forks_refused = 1},
+		 "out of memory: the host has no more, peak unknown",
+		 "process limit 100 reached: 1 fork refused"},
+		{{.limits = {.pids = 4096},
+		  .run_limits = {.pids = 10},
+		  .forks_refused = 7,
+		  .disk_full = true,
+		  .disk = GIB},
+		 "out of memory: limit 0, peak unknown (files that it wrote count)",
+		 "process limit 10 of the run reached: 7 forks refused; the step's disk is full: "
+		 "limit 1G"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char text[256];
+
+		sandbox_outcome_memory(&cases[i].outcome, text, sizeof(text));
+		assert_string_equal(text, cases[i].memory);
+		sandbox_outcome_hint(&cases[i].outcome, text, sizeof(text));
+		assert_string_equal(text, cases[i].hint);
 	}
 }
 
@@ -279,13 +429,11 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),
-		cmocka_unit_test(test_many_at_once),
-		cmocka_unit_test(test_signal_and_kill),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_no_descriptor_leaks),
-		cmocka_unit_test(test_slots),
-		cmocka_unit_test(test_nft_text),
+		cmocka_unit_test(test_outcomes),     cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_usage),	     cmocka_unit_test(test_outcome_texts),
+		cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_signal_and_kill),
+		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_no_descriptor_leaks),
+		cmocka_unit_test(test_slots),	     cmocka_unit_test(test_nft_text),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

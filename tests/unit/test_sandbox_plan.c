@@ -28,6 +28,9 @@ static const struct plan_facts facts_full = {
 	.limit_memory = true,
 	.limit_pids = true,
 	.limit_cpu = true,
+	.limit_io = true,
+	.io_devices = {{8, 0}, {259, 3}},
+	.n_io_devices = 2,
 	.view = &view_full,
 };
 
@@ -92,6 +95,8 @@ static void test_everything(void **state)
 	struct plan_facts facts = facts_full;
 	struct sandbox_request request = {
 		.id = "p-2-test",
+		.group = "run-2",
+		.group_limits = {.memory = 2ULL << 30, .pids = 1000, .cpu_milli = 3000},
 		.image = "host",
 		.hostname = "builder",
 		.workspace = "/state/trees/p/abc",
@@ -104,6 +109,7 @@ static void test_everything(void **state)
 		.pids = 100,
 		.cpu_milli = 1500,
 		.disk = 1 << 30,
+		.io = {.read = 20 << 20, .write_ops = 100},
 	};
 
 	facts.resolv = "nameserver 192.0.2.1\n";
@@ -143,6 +149,7 @@ static void test_refused(void **state)
 		{"network", EOPNOTSUPP, request_plain()}, {"bind", EINVAL, request_plain()},
 		{"bind", EINVAL, request_plain()},	  {"bind", EINVAL, request_plain()},
 		{"bind", EINVAL, request_plain()},	  {"cpus", EINVAL, request_plain()},
+		{"cpus", EINVAL, request_plain()},	  {"group", EINVAL, request_plain()},
 	};
 	size_t n = 0;
 
@@ -166,6 +173,8 @@ static void test_refused(void **state)
 	cases[n].request.n_binds = 1;
 	cases[n++].request.binds = &over_root;
 	cases[n++].request.cpu_milli = 1;
+	cases[n++].request.group_limits.cpu_milli = 9;
+	cases[n++].request.group = "run/1";
 	assert_int_equal(n, ARRAY_SIZE(cases));
 	for (size_t i = 0; i < n; i++) {
 		struct error error = ERROR_INIT;

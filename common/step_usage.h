@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_STEP_USAGE_H
+#define COMMON_STEP_USAGE_H
+
+/*
+ * What a step used, from the sandbox to the page. A figure that the host cannot
+ * tell is absent, never zero.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * X(NAME, name in JSON and column of the store). Appended to only: the order is
+ * that of the message STEP_EXITED.
+ *
+ *   cpu_*         microseconds of processor time
+ *   memory_peak   most memory at once, files of the step's disk included, bytes
+ *   process_peak  resident memory of the largest process, bytes: where
+ *                 memory_peak cannot be had
+ *   io_*          bytes moved from and to block devices
+ *   pids_peak     most processes and threads at once
+ *   disk_used     what the step's disk held at the end, bytes
+ *   wait_*        microseconds in which some process waited for a processor, for
+ *                 memory, for block devices (pressure stall information)
+ */
+#define STEP_USAGE_TABLE(X)                                                                        \
+	X(CPU, "cpu_usec")                                                                         \
+	X(CPU_USER, "cpu_user_usec")                                                               \
+	X(CPU_SYSTEM, "cpu_system_usec")                                                           \
+	X(MEMORY_PEAK, "memory_peak")                                                              \
+	X(PROCESS_PEAK, "process_peak")                                                            \
+	X(IO_READ, "io_read")                                                                      \
+	X(IO_WRITE, "io_write")                                                                    \
+	X(PIDS_PEAK, "pids_peak")                                                                  \
+	X(DISK_USED, "disk_used")                                                                  \
+	X(WAIT_CPU, "wait_cpu_usec")                                                               \
+	X(WAIT_MEMORY, "wait_memory_usec")                                                         \
+	X(WAIT_IO, "wait_io_usec")
+
+enum step_usage_kind {
+#define STEP_USAGE_ENUM(name, word) STEP_USAGE_##name,
+	STEP_USAGE_TABLE(STEP_USAGE_ENUM)
+#undef STEP_USAGE_ENUM
+		STEP_USAGE_NUM,
+};
+
+/**
+ * struct step_usage - figures of one attempt
+ * @known: bit i: values[i] was measured
+ */
+struct step_usage {
+	uint64_t known;
+	uint64_t values[STEP_USAGE_NUM];
+};
+
+/** step_usage_set() - note one figure */
+static inline void step_usage_set(struct step_usage *usage, enum step_usage_kind kind,
+				  uint64_t value)
+{
+	usage->known |= 1ULL << kind;
+	usage->values[kind] = value;
+}
+
+/** step_usage_has() - was it measured? */
+static inline bool step_usage_has(const struct step_usage *usage, enum step_usage_kind kind)
+{
+	return usage->known & (1ULL << kind);
+}
+
+#endif
