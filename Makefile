@@ -66,8 +66,8 @@ STATIC_PROGRAMS = runbook-init cacher
 lib = $(sort $(wildcard $(1)/*.c))
 COMMON  := $(call lib,common)
 RUNBOOK := $(call lib,runbook)
-# sandbox/ holds a library and two programs: the *_main.c files are the programs
-SANDBOX := $(filter-out %_main.c sandbox/init_%.c,$(call lib,sandbox))
+# sandbox/ holds a library and two programs: sandbox_*.c and init_*.c are the programs
+SANDBOX := $(filter-out sandbox/sandbox_%.c sandbox/init_%.c,$(call lib,sandbox))
 
 SRCS_runbookd          := $(call lib,daemon) $(SANDBOX) $(COMMON)
 LIBS_runbookd          := -linih -lnl-route-3 -lnl-3 -luring -lseccomp
@@ -83,7 +83,7 @@ SRCS_runbook-api       := $(call lib,api) $(COMMON)
 LIBS_runbook-api       := -lmicrohttpd -ljansson -lsodium -lseccomp
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
-SRCS_runbook-sandbox   := sandbox/sandbox_main.c $(SANDBOX) \
+SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
 	$(addprefix common/,error.c fdio.c names.c paths.c step_payload.c)
 LIBS_runbook-sandbox   := -lnl-route-3 -lnl-3
 

@@ -33,11 +33,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
 #define STACK_BYTES (64 * 1024)
-#define FILTER_MAX 1024 /* instructions */
+#define FILTER_MAX 1024		      /* instructions */
+#define FLAG_WAIT_KILLABLE (1UL << 5) /* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV */
 #define PATH_BYTES 4096
 #define NAME_SHOWN_MAX 120
 #define SIGNALS 64
@@ -55,6 +57,7 @@ static const unsigned char kept_capabilities[] = {
 /* Shared with the command's process until it execs: one address space. */
 struct command {
 	const char *workdir;
+	bool report;		       /* somebody wants to hear of system calls that are denied */
 	struct sandbox_status failure; /* how != 0: it never reached exec */
 	char *payload;		       /* mapped by the command's process */
 	size_t payload_size;
@@ -136,6 +139,41 @@ static int become_root_inside(struct command *command)
 	return 0;
 }
 
+/* The one message that anybody inside sends there; exec closes the socket. */
+static long send_listener(int listener_fd)
+{
+	char byte = 0;
+	struct iovec data = {.iov_base = &byte, .iov_len = 1};
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
+				.cmsg_level = SOL_SOCKET,
+				.cmsg_type = SCM_RIGHTS}};
+	struct msghdr message = {.msg_iov = &data,
+				 .msg_iovlen = 1,
+				 .msg_control = &control,
+				 .msg_controllen = sizeof(control.space)};
+
+	*(int *)(void *)CMSG_DATA(&control.header) = listener_fd;
+	return init_call(SYS_sendmsg, INIT_FD_REPORT, &message, 0, 0);
+}
+
+static long set_filter(const struct command *command, const struct sock_fprog *program)
+{
+	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long result;
+
+	if (!command->report)
+		return init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program, 0);
+	/* a signal must not make a call ask twice; kernels before 5.19 cannot prevent it */
+	result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | FLAG_WAIT_KILLABLE,
+			   program, 0);
+	if (result == -EINVAL)
+		result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program, 0);
+	return result < 0 ? result : send_listener((int)result);
+}
+
 static int load_filter(struct command *command, struct sock_filter *filter)
 {
 	long size = init_call(SYS_pread64, INIT_FD_FILTER, filter, FILTER_MAX * sizeof(*filter), 0);
@@ -147,7 +185,7 @@ static int load_filter(struct command *command, struct sock_filter *filter)
 				  "cannot read the seccomp filter");
 	program = (struct sock_fprog){.len = (unsigned short)((size_t)size / sizeof(*filter)),
 				      .filter = filter};
-	result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program, 0);
+	result = set_filter(command, &program);
 	return result < 0 ? fail_setup(command, result, "cannot load the seccomp filter") : 0;
 }
 
@@ -373,7 +411,7 @@ int init_main(int argc, char **argv)
 	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
 	static _Alignas(16) char stack[STACK_BYTES];
 	struct sandbox_status status = {.magic = SANDBOX_STATUS_MAGIC};
-	struct command command = {.workdir = argc > 1 ? argv[1] : "/"};
+	struct command command = {.workdir = argc > 1 ? argv[1] : "/", .report = argc > 2};
 	const uint64_t all = ~0ULL;
 	long signals_fd, pid;
 
@@ -400,5 +438,7 @@ int init_main(int argc, char **argv)
 	/* the three and what was for the command only */
 	(void)init_call(SYS_close_range, 0, 2, 0, 0);
 	(void)init_call(SYS_close_range, INIT_FD_USERNS, INIT_FD_PAYLOAD, 0, 0);
+	if (command.report)
+		(void)init_call(SYS_close, INIT_FD_REPORT, 0, 0, 0);
 	serve(pid, (int)signals_fd, &status);
 }

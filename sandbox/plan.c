@@ -11,21 +11,6 @@
 #define HOSTNAME_MAX 64 /* sethostname(2) takes no more */
 #define BINDS_MAX 256
 
-static const struct {
-	enum plan_side side;
-	const char *word;
-} verbs[] = {
-#define PLAN_LINE(name, side, word) [PLAN_##name] = {PLAN_SIDE_##side, word},
-	PLAN_VERBS(PLAN_LINE)
-#undef PLAN_LINE
-};
-_Static_assert(ARRAY_SIZE(verbs) == PLAN_NUM_VERBS, "every verb has a line");
-
-enum plan_side plan_verb_side(enum plan_verb verb)
-{
-	return verbs[verb].side;
-}
-
 /* ---- fixed parts, as data ---- */
 
 /* The outside's namespaces; the user namespace comes last and is no part of clone3. */
@@ -515,73 +500,4 @@ struct plan *plan_free(struct plan *plan)
 	free(plan->ops);
 	free(plan);
 	return NULL;
-}
-
-/* ---- printing ---- */
-
-static void print_value(const struct plan_op *op, FILE *out)
-{
-	switch (op->verb) {
-	case PLAN_SCRATCH_DIR:
-		fprintf(out, " mode %04llo", (unsigned long long)op->value);
-		break;
-	case PLAN_IDS:
-		fprintf(out, " 0-65535 inside are %llu-%llu outside", (unsigned long long)op->value,
-			(unsigned long long)op->value + 65535);
-		break;
-	case PLAN_BECOME_INIT:
-		fprintf(out, " as user %llu, no capabilities, no_new_privs",
-			(unsigned long long)op->value);
-		break;
-	case PLAN_SCRATCH:
-		fprintf(out, " tmpfs of %llu bytes", (unsigned long long)op->value);
-		break;
-	case PLAN_LIMIT:
-	case PLAN_RUN_LIMIT:
-		if (!op->source)
-			fprintf(out, " %llu", (unsigned long long)op->value);
-		break;
-	case PLAN_RLIMIT:
-		fprintf(out, " %llu", (unsigned long long)op->value);
-		break;
-	default:
-		break;
-	}
-}
-
-static void print_flags(const struct plan_op *op, FILE *out)
-{
-	if (op->verb == PLAN_BIND)
-		fprintf(out, op->flags & PLAN_WRITABLE ? " writable" : " read-only");
-	if (op->flags & PLAN_IDMAP_STEP)
-		fprintf(out, " ids shifted");
-	if (op->flags & PLAN_IDMAP_IMAGE)
-		fprintf(out, " ids of images shifted");
-	if (op->flags & PLAN_IDMAP_OWNER)
-		fprintf(out, " owner %u:%u is root inside", op->owner_uid, op->owner_gid);
-	if (op->flags & PLAN_OPTIONAL)
-		fprintf(out, " if present");
-}
-
-void plan_print(const struct plan *plan, FILE *out)
-{
-	static const char *const sides[] = {
-		[PLAN_SIDE_HOST] = "host", [PLAN_SIDE_STEP] = "step", [PLAN_SIDE_INSIDE] = "init"};
-
-	for (size_t i = 0; i < plan->n_ops; i++) {
-		const struct plan_op *op = &plan->ops[i];
-
-		/* padded, unless nothing follows */
-		fprintf(out, "%s  %-*s", sides[verbs[op->verb].side],
-			op->source || op->target || op->value ? 12 : 0, verbs[op->verb].word);
-		if (op->source && op->verb != PLAN_SCRATCH_FILE)
-			fprintf(out, " %s", op->source);
-		if (op->source && op->target && op->verb != PLAN_SCRATCH_FILE)
-			fprintf(out, " ->");
-		if (op->target)
-			fprintf(out, " %s", op->target);
-		print_value(op, out);
-		print_flags(op, out);
-		fputc('\n', out);
-	}
 }

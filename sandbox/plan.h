@@ -165,4 +165,12 @@ enum plan_side plan_verb_side(enum plan_verb verb);
 /** plan_print() - one operation a line, for people and golden files */
 void plan_print(const struct plan *plan, FILE *out);
 
+/**
+ * plan_print_json() - the same as one JSON object, in the schema that
+ * runbook-sandbox(1) promises
+ * @warning: what this host cannot apply, or NULL
+ * @runs:    whether it would be executed in spite of that
+ */
+void plan_print_json(const struct plan *plan, const char *warning, bool runs, FILE *out);
+
 #endif

@@ -6,6 +6,7 @@
 #include "sandbox/host_disks.h"
 #include "sandbox/host_group.h"
 #include "sandbox/host_mounts.h"
+#include "sandbox/host_seccomp.h"
 #include "sandbox/spawn.h"
 #include "sandbox/status.h"
 #include "sandbox/step_attach.h"
@@ -47,6 +48,7 @@ struct builder {
 	int *op_fds;
 	int status_fds[2];
 	int null_fd;
+	int filter_fd; /* of a report, -1: the host's */
 };
 
 /* ---- preparing, as data and descriptors ---- */
@@ -260,6 +262,15 @@ static int standard_prepare(int fd, const char *name, mode_t access, struct erro
 	return 0;
 }
 
+/* Not the one that all steps use: in this one the answers are asked for. */
+static int report_prepare(struct builder *builder, struct error *error)
+{
+	if (!builder->request->seccomp_report)
+		return 0;
+	builder->filter_fd = seccomp_program_seal(true, error);
+	return builder->filter_fd < 0 ? builder->filter_fd : 0;
+}
+
 static int descriptors_prepare(struct builder *builder, struct error *error)
 {
 	const struct sandbox_request *request = builder->request;
@@ -298,9 +309,11 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 			      request->stdout_fd, request->stderr_fd},
 		.status_fd = builder->status_fds[1],
 		.userns_fd = private->slot->userns_fd,
-		.filter_fd = builder->host->filter_fd,
+		.filter_fd =
+			builder->filter_fd >= 0 ? builder->filter_fd : builder->host->filter_fd,
 		.payload_fd = request->payload_fd,
 		.init_fd = builder->host->init_fd,
+		.report_fd = request->seccomp_report ? request->report_fd : -1,
 		.workdir = request->workdir ? request->workdir : "/workspace",
 		.stage_fd = -1,
 		.scratch_fd = -1,
@@ -358,6 +371,8 @@ static int build(struct builder *builder, struct sandbox *sandbox, struct error 
 	if (r == 0)
 		r = descriptors_prepare(builder, error);
 	if (r == 0)
+		r = report_prepare(builder, error);
+	if (r == 0)
 		r = launch(builder, sandbox, error);
 	return r;
 }
@@ -365,8 +380,11 @@ static int build(struct builder *builder, struct sandbox *sandbox, struct error 
 int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
 		  struct sandbox *ret_sandbox, struct error *error)
 {
-	struct builder builder = {
-		.host = host, .request = request, .status_fds = {-1, -1}, .null_fd = -1};
+	struct builder builder = {.host = host,
+				  .request = request,
+				  .status_fds = {-1, -1},
+				  .null_fd = -1,
+				  .filter_fd = -1};
 	struct sandbox sandbox = {.pid = -1, .pidfd = -1, .status_fd = -1};
 	int r;
 
@@ -386,6 +404,8 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 	(void)plan_free(builder.plan);
 	if (builder.null_fd >= 0)
 		(void)close(builder.null_fd);
+	if (builder.filter_fd >= 0)
+		(void)close(builder.filter_fd);
 	if (builder.status_fds[1] >= 0)
 		(void)close(builder.status_fds[1]);
 	if (r < 0) {

@@ -106,6 +106,13 @@ struct sandbox_request {
 	struct sandbox_io io;
 	int payload_fd;			    /* common/step_payload.h; not taken */
 	int stdin_fd, stdout_fd, stderr_fd; /* not taken; stdin_fd -1: /dev/null */
+	/*
+	 * Ask about each system call that is not allowed: the listener of the filter
+	 * (seccomp_unotify(2)) is sent to report_fd, a unix socket; not taken. Who
+	 * holds it must answer for as long as the sandbox lives.
+	 */
+	bool seccomp_report;
+	int report_fd;
 };
 
 /** struct sandbox - a running one; embed it, fields are read-only to callers */

@@ -17,11 +17,11 @@
 #include "sandbox/host_disks.h"
 #include "sandbox/outcome_text.h"
 #include "sandbox/plan.h"
-#include "sandbox/sandbox.h"
+#include "sandbox/sandbox_options.h"
+#include "sandbox/sandbox_report.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,288 +33,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-	EXIT_USAGE = 2,
-	EXIT_TIMEOUT = 124,
-	EXIT_SANDBOX = 125,
-	EXIT_NOT_EXECUTABLE = 126,
-	EXIT_NOT_FOUND = 127,
-	EXIT_SIGNAL = 128,
-};
-
 #define CGROUP_NAME "runbook-sandbox"
 #define GRACE_DEFAULT_SEC 10
-#define BINDS_MAX 64
-#define ENV_MAX 1024
 #define DEFAULT_PATH                                                                               \
 	"PATH=/run/runbookd/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-/* ---- options ---- */
-
-struct options {
-	const char *root;
-	const char *image;
-	const char *workspace;
-	const char *workdir;
-	const char *hostname;
-	enum step_network network;
-	uint64_t memory, pids, cpu_milli, disk, timeout_sec, grace_sec;
-	struct sandbox_io io;
-	struct sandbox_bind binds[BINDS_MAX];
-	size_t n_binds;
-	char *env[ENV_MAX + 1];
-	size_t n_env;
-	bool explain;
-};
-
-typedef int (*option_fn)(struct options *options, const char *value);
-
-static int set_root(struct options *options, const char *value)
-{
-	options->root = value;
-	return 0;
-}
-
-static int set_image(struct options *options, const char *value)
-{
-	options->image = strcmp(value, "host") == 0 ? "host" : realpath(value, NULL);
-	return options->image ? 0 : -errno;
-}
-
-static int set_workspace(struct options *options, const char *value)
-{
-	options->workspace = realpath(value, NULL);
-	return options->workspace ? 0 : -errno;
-}
-
-static int set_workdir(struct options *options, const char *value)
-{
-	options->workdir = value;
-	return 0;
-}
-
-static int set_hostname(struct options *options, const char *value)
-{
-	options->hostname = value;
-	return 0;
-}
-
-static int set_network(struct options *options, const char *value)
-{
-	static const char *const names[STEP_NETWORK_NUM] = {[STEP_NETWORK_EGRESS] = "egress",
-							    [STEP_NETWORK_NONE] = "none",
-							    [STEP_NETWORK_ISOLATED] = "isolated"};
-
-	for (int i = 0; i < STEP_NETWORK_NUM; i++) {
-		if (strcmp(value, names[i]) == 0) {
-			options->network = (enum step_network)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-static int set_memory(struct options *options, const char *value)
-{
-	return parse_size(value, &options->memory);
-}
-
-static int set_disk(struct options *options, const char *value)
-{
-	return parse_size(value, &options->disk);
-}
-
-static int set_pids(struct options *options, const char *value)
-{
-	char *end;
-
-	errno = 0;
-	options->pids = strtoull(value, &end, 10);
-	return errno || *end || end == value || *value == '-' || options->pids == 0 ? -EINVAL : 0;
-}
-
-static int set_cpus(struct options *options, const char *value)
-{
-	return parse_cpus(value, &options->cpu_milli);
-}
-
-/* 20M for both directions, or parts of read=20M,write=5M,read_ops=500,write_ops=100. */
-static int set_io(struct options *options, const char *value)
-{
-	struct sandbox_io *io = &options->io;
-	char *const words[] = {(char *)"read", (char *)"write", (char *)"read_ops",
-			       (char *)"write_ops", NULL};
-	uint64_t *const fields[] = {&io->read, &io->write, &io->read_ops, &io->write_ops};
-	cleanup_free char *copy = strdup(value);
-	char *rest = copy, *text;
-
-	if (!copy)
-		return -ENOMEM;
-	if (!strchr(value, '=')) {
-		int r = parse_size(value, &io->read);
-
-		io->write = io->read;
-		return r < 0 || io->read == 0 ? -EINVAL : 0;
-	}
-	while (*rest) {
-		int which = getsubopt(&rest, words, &text);
-
-		/* a number of operations is a number, but 2K of them is clear, too */
-		if (which < 0 || !text || parse_size(text, fields[which]) < 0 ||
-		    *fields[which] == 0)
-			return -EINVAL;
-	}
-	return 0;
-}
-
-static int set_timeout(struct options *options, const char *value)
-{
-	return parse_duration(value, &options->timeout_sec);
-}
-
-static int set_grace(struct options *options, const char *value)
-{
-	return parse_duration(value, &options->grace_sec);
-}
-
-/* SRC:DST[:ro]. A writable one shows its owner's files as root's, so that they can be changed. */
-static int add_bind(struct options *options, const char *value)
-{
-	char *copy = strdup(value);
-	char *target = copy ? strchr(copy, ':') : NULL;
-	char *mode = target ? strchr(target + 1, ':') : NULL;
-	struct sandbox_bind *bind = &options->binds[options->n_binds];
-	struct stat st;
-
-	if (!target || options->n_binds == BINDS_MAX) {
-		free(copy);
-		return -EINVAL;
-	}
-	*target++ = '\0';
-	if (mode)
-		*mode++ = '\0';
-	bind->source = realpath(copy, NULL);
-	bind->target = target; /* keeps the copy */
-	if (!bind->source || stat(bind->source, &st) < 0)
-		return -errno;
-	if (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
-		return -EINVAL;
-	bind->writable = !mode || strcmp(mode, "rw") == 0;
-	bind->idmap = bind->writable;
-	bind->owner_uid = st.st_uid;
-	bind->owner_gid = st.st_gid;
-	options->n_binds++;
-	return 0;
-}
-
-static int add_env(struct options *options, const char *value)
-{
-	const char *equals = strchr(value, '=');
-	char name[300];
-
-	if (!equals || (size_t)(equals - value) >= sizeof(name) || options->n_env == ENV_MAX)
-		return -EINVAL;
-	(void)snprintf(name, sizeof(name), "%.*s", (int)(equals - value), value);
-	if (!env_name_valid(name))
-		return -EINVAL;
-	options->env[options->n_env++] = (char *)value;
-	return 0;
-}
-
-static int set_explain(struct options *options, const char *value)
-{
-	options->explain = true;
-	return 0;
-}
-
-static const struct {
-	const char *name;
-	const char *argument; /* NULL: a switch */
-	option_fn set;
-	const char *help;
-} option_table[] = {
-	{"image", "IMAGE", set_image, "\"host\" (default) or a directory with a root file system"},
-	{"network", "NETWORK", set_network, "none (default) or egress"},
-	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
-	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},
-	{"pids", "N", set_pids,
-	 "most processes and threads at once (default 4096, where the host can)"},
-	{"cpus", "N", set_cpus, "processors, such as 1.5 (default all)"},
-	{"io", "LIMIT", set_io,
-	 "bytes per second and disk, such as 20M or read=20M,write_ops=100 (default none)"},
-	{"disk", "SIZE", set_disk,
-	 "most bytes it may write; they are kept in memory (default half of it)"},
-	{"bind", "SRC:DST[:ro]", add_bind, "show SRC of the host at DST"},
-	{"env", "NAME=VALUE", add_env, "add to the environment"},
-	{"workdir", "DIR", set_workdir, "start there (default /workspace)"},
-	{"hostname", "NAME", set_hostname, "name of the host inside"},
-	{"timeout", "TIME", set_timeout, "end it after TIME, such as 90s or 15m; exit 124"},
-	{"grace", "TIME", set_grace,
-	 "after that, wait TIME between SIGTERM and kill (default 10s)"},
-	{"root", "DIR", set_root, "keep state beneath DIR (or $RUNBOOK_ROOT)"},
-	{"explain", NULL, set_explain, "print what would be done, and do nothing"},
-};
-
-static void print_help(void)
-{
-	(void)printf("Usage: runbook-sandbox [OPTION]... [--] COMMAND [ARGUMENT]...\n"
-		     "Run COMMAND in a sandbox of its own.\n\n");
-	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
-		char left[40];
-
-		(void)snprintf(left, sizeof(left), "--%s %s", option_table[i].name,
-			       option_table[i].argument ? option_table[i].argument : "");
-		(void)printf("  %-24s %s\n", left, option_table[i].help);
-	}
-	(void)printf(
-		"  --help, --version\n\n"
-		"A given --memory, --pids, --cpus or --io that this host cannot apply is refused\n"
-		"with status 125; --explain shows which it can apply.\n\n"
-		"Exit status: the command's; 124 timeout, 125 the sandbox could not be built,\n"
-		"126 not executable, 127 not found, 128+N ended by signal N.\n");
-}
-
-static int usage(const char *problem, const char *name, const char *value)
-{
-	(void)fprintf(stderr, "runbook-sandbox: %s%s%s%s%s; see runbook-sandbox --help\n", problem,
-		      name, value ? ": bad value \"" : "", value ? value : "", value ? "\"" : "");
-	return -EXIT_USAGE;
-}
-
-/* Return: index of the command in @argv, 0 when there is nothing left to do, -exit code. */
-static int parse_options(struct options *options, int argc, char **argv)
-{
-	struct option table[ARRAY_SIZE(option_table) + 3] = {{0}};
-	size_t n = ARRAY_SIZE(option_table);
-	int c;
-
-	for (size_t i = 0; i < n; i++)
-		table[i] = (struct option){
-			option_table[i].name,
-			option_table[i].argument ? required_argument : no_argument, NULL, (int)i};
-	table[n] = (struct option){"help", no_argument, NULL, 'h'};
-	table[n + 1] = (struct option){"version", no_argument, NULL, 'V'};
-	_Static_assert(ARRAY_SIZE(option_table) < 'A', "indexes do not meet letters");
-	while ((c = getopt_long(argc, argv, "+", table, NULL)) != -1) {
-		if (c == 'h') {
-			print_help();
-			return 0;
-		}
-		if (c == 'V') {
-			(void)printf("runbook-sandbox " RUNBOOK_VERSION "\n");
-			return 0;
-		}
-		if (c == '?') {
-			(void)fprintf(stderr, "see runbook-sandbox --help\n");
-			return -EXIT_USAGE;
-		}
-		if (option_table[c].set(options, optarg) < 0)
-			return usage("option --", option_table[c].name, optarg);
-	}
-	if (optind >= argc)
-		return usage("no command given", "", NULL);
-	return optind;
-}
 
 /* ---- running ---- */
 
@@ -328,6 +50,7 @@ static int64_t now_msec(void)
 
 struct runner {
 	struct sandbox sandbox;
+	struct seccomp_report *report; /* NULL: not wanted */
 	int signals_fd;
 	int64_t deadline_msec; /* 0: none */
 	int64_t grace_msec;
@@ -364,7 +87,8 @@ static void handle_deadline(struct runner *runner)
 static void wait_for_end(struct runner *runner)
 {
 	struct pollfd files[] = {{.fd = runner->sandbox.status_fd, .events = POLLIN},
-				 {.fd = runner->signals_fd, .events = POLLIN}};
+				 {.fd = runner->signals_fd, .events = POLLIN},
+				 {.fd = -1, .events = POLLIN}};
 
 	for (;;) {
 		int64_t left = runner->deadline_msec ? runner->deadline_msec - now_msec() : -1;
@@ -373,12 +97,16 @@ static void wait_for_end(struct runner *runner)
 			handle_deadline(runner);
 			continue;
 		}
+		if (runner->report)
+			files[2].fd = seccomp_report_fd(runner->report);
 		if (poll(files, ARRAY_SIZE(files), left > INT32_MAX ? INT32_MAX : (int)left) < 0)
 			continue;
 		if (files[0].revents)
 			return;
 		if (files[1].revents)
 			handle_signal(runner);
+		if (files[2].revents)
+			seccomp_report_handle(runner->report);
 	}
 }
 
@@ -422,10 +150,10 @@ static void complain_limits(const struct sandbox_outcome *outcome)
 		(void)complain(0, text);
 }
 
-static int run(struct sandbox_host *host, const struct sandbox_request *request,
-	       const struct options *options)
+static int run(struct sandbox_host *host, struct sandbox_request *request,
+	       const struct options *options, struct seccomp_report *report)
 {
-	struct runner runner = {0};
+	struct runner runner = {.report = report};
 	struct sandbox_outcome outcome;
 	struct error error = ERROR_INIT;
 	sigset_t handled;
@@ -440,8 +168,14 @@ static int run(struct sandbox_host *host, const struct sandbox_request *request,
 	runner.signals_fd = signalfd(-1, &handled, SFD_CLOEXEC);
 	if (runner.signals_fd < 0)
 		return complain(EXIT_SANDBOX, "cannot receive signals");
+	if (report) {
+		request->seccomp_report = true;
+		request->report_fd = seccomp_report_socket(report);
+	}
 	if (sandbox_start(host, request, &runner.sandbox, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
+	if (report)
+		seccomp_report_started(report);
 	runner.grace_msec = (int64_t)options->grace_sec * 1000;
 	if (options->timeout_sec)
 		runner.deadline_msec = now_msec() + (int64_t)options->timeout_sec * 1000;
@@ -457,6 +191,35 @@ static int run(struct sandbox_host *host, const struct sandbox_request *request,
 			      options->timeout_sec);
 	complain_limits(&outcome);
 	return exit_code(&runner, &outcome);
+}
+
+/* The file is made before anything runs: a report that cannot be kept is refused. */
+static int run_and_report(struct sandbox_host *host, struct sandbox_request *request,
+			  const struct options *options)
+{
+	const char *path = options->seccomp_report_file;
+	struct seccomp_report *report = NULL;
+	struct error error = ERROR_INIT;
+	FILE *file = NULL;
+	int code;
+
+	if (!options->seccomp_report)
+		return run(host, request, options, NULL);
+	if (path) {
+		file = fopen(path, "we");
+		if (!file)
+			return complain(EXIT_SANDBOX, "cannot write the file of --seccomp-report");
+	}
+	code = seccomp_report_new(&report, &error);
+	code = code < 0 ? complain(EXIT_SANDBOX, error.text) : run(host, request, options, report);
+	if (report && file)
+		seccomp_report_print_json(report, file);
+	else if (report)
+		seccomp_report_print(report, stderr);
+	if (file && fclose(file) != 0 && code == 0)
+		code = complain(EXIT_SANDBOX, "cannot write the file of --seccomp-report");
+	(void)seccomp_report_free(report);
+	return code;
 }
 
 /* Programs that run inside need these; what --env says comes later and wins. */
@@ -518,19 +281,28 @@ static int explain(const struct sandbox_request *request, const struct options *
 	};
 	cleanup_plan struct plan *plan = NULL;
 	struct error error = ERROR_INIT, no_disk = ERROR_INIT;
+	const char *warning = NULL;
+	bool runs = true;
 
 	host_view_look(&view);
 	if (host_disks_find(request, &facts, true, &no_disk) < 0)
 		facts.n_io_devices = 0;
 	if (plan_new(&plan, request, &facts, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
+	if (limits.warning[0]) {
+		warning = limits.warning;
+		runs = !limits_given(options);
+	} else if (no_disk.number) {
+		warning = no_disk.text;
+		runs = false;
+	}
+	if (options->json) {
+		plan_print_json(plan, warning, runs, stdout);
+		return 0;
+	}
 	plan_print(plan, stdout);
-	if (limits.warning[0])
-		(void)printf("%s: %s\n",
-			     limits_given(options) ? "refused, nothing would run" : "not here",
-			     limits.warning);
-	else if (no_disk.number)
-		(void)printf("refused, nothing would run: %s\n", no_disk.text);
+	if (warning)
+		(void)printf("%s: %s\n", runs ? "not here" : "refused, nothing would run", warning);
 	return 0;
 }
 
@@ -588,7 +360,7 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 	host_options.state_dir = code < 0 ? NULL : state_dir;
 	if (sandbox_host_new(&host, &host_options, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
-	code = run(host, request, options);
+	code = run_and_report(host, request, options);
 	(void)sandbox_host_free(host);
 	return code;
 }
@@ -609,10 +381,14 @@ int main(int argc, char **argv)
 	struct options options = {
 		.image = "host", .network = STEP_NETWORK_NONE, .grace_sec = GRACE_DEFAULT_SEC};
 	char id[64];
-	int command = parse_options(&options, argc, argv);
+	int command = options_parse(&options, argc, argv);
 
 	if (command <= 0)
 		return -command;
+	if (options.seccomp_list) {
+		seccomp_list_print(stdout);
+		return 0;
+	}
 	standard_fill();
 	(void)snprintf(id, sizeof(id), "sandbox-%d", (int)getpid());
 	struct sandbox_request request = {

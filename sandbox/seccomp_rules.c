@@ -130,24 +130,29 @@ static const struct sock_filter check_prlimit[] = {
 	LOAD(ARGUMENT_LOW(2) + 4), JUMP(BPF_JEQ, 0, SECCOMP_TO_ALLOW, SECCOMP_TO_PRETEND),
 };
 
-#define CHECK(code)                                                                                \
+#define CHECK(code, reason)                                                                        \
 	{                                                                                          \
-		code, ARRAY_SIZE(code), SECCOMP_TO_EPERM                                           \
+		code, ARRAY_SIZE(code), SECCOMP_TO_EPERM, reason                                   \
 	}
 const struct seccomp_check seccomp_checks[SECCOMP_NUM_RULES] = {
 	[SECCOMP_RULE_ABSENT] = {.label = SECCOMP_TO_ENOSYS},
 	[SECCOMP_RULE_DENY] = {.label = SECCOMP_TO_EPERM},
 	[SECCOMP_RULE_ALLOW] = {.label = SECCOMP_TO_ALLOW},
 	[SECCOMP_RULE_KILL] = {.label = SECCOMP_TO_KILL},
-	[SECCOMP_RULE_CLONE] = CHECK(check_clone),
-	[SECCOMP_RULE_UNSHARE] = CHECK(check_unshare),
-	[SECCOMP_RULE_SOCKET] = CHECK(check_socket),
-	[SECCOMP_RULE_SOCKETPAIR] = CHECK(check_socketpair),
-	[SECCOMP_RULE_IOCTL] = CHECK(check_ioctl),
-	[SECCOMP_RULE_PERSONALITY] = CHECK(check_personality),
-	[SECCOMP_RULE_PRCTL] = CHECK(check_prctl),
-	[SECCOMP_RULE_SETRLIMIT] = CHECK(check_setrlimit),
-	[SECCOMP_RULE_PRLIMIT] = CHECK(check_prlimit),
+	[SECCOMP_RULE_CLONE] = CHECK(check_clone, "namespaces are made by the host"),
+	[SECCOMP_RULE_UNSHARE] = CHECK(check_unshare, "namespaces are made by the host"),
+	[SECCOMP_RULE_SOCKET] = CHECK(
+		check_socket,
+		"only unix, internet and routing sockets, of the everyday types and protocols"),
+	[SECCOMP_RULE_SOCKETPAIR] = CHECK(check_socketpair, "only unix sockets"),
+	[SECCOMP_RULE_IOCTL] = CHECK(check_ioctl, "no input for others, no line discipline"),
+	[SECCOMP_RULE_PERSONALITY] =
+		CHECK(check_personality, "only linux32, uname26 and no address randomisation"),
+	[SECCOMP_RULE_PRCTL] =
+		CHECK(check_prctl, "reaches other processes, or changes what /proc shows"),
+	[SECCOMP_RULE_SETRLIMIT] =
+		CHECK(check_setrlimit, "no core files, by no handler of the host"),
+	[SECCOMP_RULE_PRLIMIT] = CHECK(check_prlimit, "no core files, by no handler of the host"),
 };
 
 #define ANSWER(label) [SECCOMP_TO_##label - SECCOMP_LABEL_FIRST]

@@ -33,11 +33,13 @@ extern const uint32_t seccomp_label_answers[SECCOMP_NUM_LABELS];
 /**
  * struct seccomp_check - what a rule does
  * @code:   looks at arguments and ends in labels; NULL: @label decides alone
+ * @reason: of what it denies; NULL: that of the group
  */
 struct seccomp_check {
 	const struct sock_filter *code;
 	size_t length;
 	enum seccomp_label label;
+	const char *reason;
 };
 
 extern const struct seccomp_check seccomp_checks[SECCOMP_NUM_RULES];

@@ -5,8 +5,8 @@
 /*
  * DOC: What the host and runbook-init agree on
  *
- * runbook-init starts with these descriptors and one argument, the working
- * directory. Nothing else reaches it: its environment is empty.
+ * runbook-init starts with these descriptors and the working directory as
+ * its argument. Nothing else reaches it: its environment is empty.
  *
  *   0-2  the command's
  *   3    status pipe, write end; one struct sandbox_status is written, once.
@@ -14,6 +14,8 @@
  *   4    the step's user namespace; only the command's process joins it
  *   5    seccomp program, an array of struct sock_filter
  *   6    payload, common/step_payload.h
+ *   8    only with the argument "report": a unix socket, where the listener of the
+ *        seccomp filter is sent to
  */
 
 #include <stdint.h>
@@ -24,6 +26,8 @@ enum {
 	INIT_FD_FILTER = 5,
 	INIT_FD_PAYLOAD = 6,
 	INIT_FD_NUM,
+	INIT_FD_SELF = INIT_FD_NUM, /* runbook-init, closed by its exec */
+	INIT_FD_REPORT = 8,
 };
 
 #define SANDBOX_STATUS_MAGIC 0x32534252u /* "RBS2" */

@@ -107,21 +107,23 @@ static int arrange_descriptors(struct attach *attach)
 {
 	const int wanted[] = {attach->stdio_fds[0], attach->stdio_fds[1], attach->stdio_fds[2],
 			      attach->status_fd,    attach->userns_fd,	  attach->filter_fd,
-			      attach->payload_fd,   attach->init_fd};
+			      attach->payload_fd,   attach->init_fd,	  attach->report_fd};
+	size_t n = attach->report_fd >= 0 ? ARRAY_SIZE(wanted) : INIT_FD_REPORT;
 	int high[ARRAY_SIZE(wanted)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+	_Static_assert(ARRAY_SIZE(wanted) == INIT_FD_REPORT + 1, "in the order of their numbers");
+	for (size_t i = 0; i < n; i++) {
 		high[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, (int)ARRAY_SIZE(wanted));
 		if (high[i] < 0)
 			return error_errno(&attach->error, errno, "cannot arrange descriptors");
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
-		int flags = i == INIT_FD_NUM ? O_CLOEXEC : 0;
+	for (size_t i = 0; i < n; i++) {
+		int flags = i == INIT_FD_SELF ? O_CLOEXEC : 0;
 
 		if (dup3(high[i], (int)i, flags) < 0)
 			return error_errno(&attach->error, errno, "cannot arrange descriptors");
 	}
-	if (syscall(SYS_close_range, (unsigned)ARRAY_SIZE(wanted), ~0U, 0U) < 0)
+	if (syscall(SYS_close_range, (unsigned)n, ~0U, 0U) < 0)
 		return error_errno(&attach->error, errno, "cannot close descriptors");
 	return 0;
 }
@@ -138,7 +140,8 @@ static int attach_become_init(struct attach *attach, const struct plan_op *op, i
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
-	const char *argv[] = {"runbook-init", attach->workdir, NULL};
+	const char *argv[] = {"runbook-init", attach->workdir,
+			      attach->report_fd >= 0 ? "report" : NULL, NULL};
 	const char *envp[] = {NULL};
 	long id = (long)op->value;
 	int r;
@@ -152,7 +155,7 @@ static int attach_become_init(struct attach *attach, const struct plan_op *op, i
 	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, id, id, id) < 0 ||
 	    syscall(SYS_setresuid, id, id, id) < 0 || syscall(SYS_capset, &header, none) < 0)
 		return error_errno(&attach->error, errno, "cannot become user %ld", id);
-	(void)syscall(SYS_execveat, INIT_FD_NUM, "", argv, envp, AT_EMPTY_PATH);
+	(void)syscall(SYS_execveat, INIT_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
 	return error_errno(&attach->error, errno, "cannot execute runbook-init");
 }
 

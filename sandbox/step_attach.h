@@ -20,7 +20,8 @@ struct attach {
 	int netns_fd; /* -1: clone3 made a fresh one */
 	int stdio_fds[3];
 	int status_fd, userns_fd, filter_fd, payload_fd;
-	int init_fd; /* runbook-init, a sealed memfd */
+	int init_fd;   /* runbook-init, a sealed memfd */
+	int report_fd; /* -1: none */
 	const char *workdir;
 	/* working state */
 	int stage_fd;

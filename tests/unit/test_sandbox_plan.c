@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests and the plans they become, against tests/golden/sandbox/NAME.expected.
+ * Requests and the plans they become, against tests/golden/sandbox/NAME.expected
+ * (text) and NAME.json.
  * UPDATE=1 in the environment rewrites the expectations; read the difference
  * before committing. No privilege is needed: a plan is data.
  */
@@ -40,7 +41,8 @@ static struct sandbox_request request_plain(void)
 		.id = "p-1-build", .image = "host", .network = STEP_NETWORK_NONE};
 }
 
-static char *plan_text(const struct sandbox_request *request, const struct plan_facts *facts)
+static char *plan_text(const struct sandbox_request *request, const struct plan_facts *facts,
+		       bool json)
 {
 	cleanup_plan struct plan *plan = NULL;
 	struct error error = ERROR_INIT;
@@ -51,27 +53,38 @@ static char *plan_text(const struct sandbox_request *request, const struct plan_
 	assert_non_null(out);
 	if (plan_new(&plan, request, facts, &error) < 0)
 		fail_msg("%s", error.text);
-	plan_print(plan, out);
+	if (json)
+		plan_print_json(plan, facts->cgroup ? NULL : "no \"cgroup\"", facts->cgroup, out);
+	else
+		plan_print(plan, out);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
 
-static void check_golden(const char *name, const struct sandbox_request *request,
-			 const struct plan_facts *facts)
+static void check_text(const char *name, const char *suffix, const char *got)
 {
-	cleanup_free char *got = plan_text(request, facts);
 	cleanup_free char *wanted = NULL;
 	cleanup_close int fd = -1;
 	char path[128];
 	size_t size;
 
-	(void)snprintf(path, sizeof(path), "tests/golden/sandbox/%s.expected", name);
+	(void)snprintf(path, sizeof(path), "tests/golden/sandbox/%s.%s", name, suffix);
 	if (getenv("UPDATE"))
 		assert_int_equal(file_replace(AT_FDCWD, path, got, strlen(got), 0644), 0);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
 	assert_int_equal(fd_read_file(fd, 1 << 20, &wanted, &size), 0);
 	assert_string_equal(got, wanted);
+}
+
+static void check_golden(const char *name, const struct sandbox_request *request,
+			 const struct plan_facts *facts)
+{
+	cleanup_free char *text = plan_text(request, facts, false);
+	cleanup_free char *json = plan_text(request, facts, true);
+
+	check_text(name, "expected", text);
+	check_text(name, "json", json);
 }
 
 static void test_plain(void **state)
@@ -200,7 +213,7 @@ static void test_long_id(void **state)
 	id[SANDBOX_ID_MAX] = '\0';
 	request.id = id;
 	request.hostname = "p-1";
-	text = plan_text(&request, &facts_full);
+	text = plan_text(&request, &facts_full, false);
 	assert_non_null(strstr(text, id));
 	id[SANDBOX_ID_MAX] = 'a';
 	id[SANDBOX_ID_MAX + 1] = '\0';
@@ -230,7 +243,7 @@ static void test_order(void **state)
 		"exec the command",
 	};
 	struct sandbox_request request = request_plain();
-	cleanup_free char *text = plan_text(&request, &facts_full);
+	cleanup_free char *text = plan_text(&request, &facts_full, false);
 	const char *at = text;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {

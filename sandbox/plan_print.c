@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/plan.h"
+
+#include "common/cleanup.h"
+#include "sandbox/json_text.h"
+
+#include <inttypes.h>
+
+static const struct {
+	enum plan_side side;
+	const char *word;
+} verbs[] = {
+#define PLAN_LINE(name, side, word) [PLAN_##name] = {PLAN_SIDE_##side, word},
+	PLAN_VERBS(PLAN_LINE)
+#undef PLAN_LINE
+};
+_Static_assert(ARRAY_SIZE(verbs) == PLAN_NUM_VERBS, "every verb has a line");
+
+enum plan_side plan_verb_side(enum plan_verb verb)
+{
+	return verbs[verb].side;
+}
+
+static void print_value(const struct plan_op *op, FILE *out)
+{
+	switch (op->verb) {
+	case PLAN_SCRATCH_DIR:
+		fprintf(out, " mode %04llo", (unsigned long long)op->value);
+		break;
+	case PLAN_IDS:
+		fprintf(out, " 0-65535 inside are %llu-%llu outside", (unsigned long long)op->value,
+			(unsigned long long)op->value + 65535);
+		break;
+	case PLAN_BECOME_INIT:
+		fprintf(out, " as user %llu, no capabilities, no_new_privs",
+			(unsigned long long)op->value);
+		break;
+	case PLAN_SCRATCH:
+		fprintf(out, " tmpfs of %llu bytes", (unsigned long long)op->value);
+		break;
+	case PLAN_LIMIT:
+	case PLAN_RUN_LIMIT:
+		if (!op->source)
+			fprintf(out, " %llu", (unsigned long long)op->value);
+		break;
+	case PLAN_RLIMIT:
+		fprintf(out, " %llu", (unsigned long long)op->value);
+		break;
+	default:
+		break;
+	}
+}
+
+static void print_flags(const struct plan_op *op, FILE *out)
+{
+	if (op->verb == PLAN_BIND)
+		fprintf(out, op->flags & PLAN_WRITABLE ? " writable" : " read-only");
+	if (op->flags & PLAN_IDMAP_STEP)
+		fprintf(out, " ids shifted");
+	if (op->flags & PLAN_IDMAP_IMAGE)
+		fprintf(out, " ids of images shifted");
+	if (op->flags & PLAN_IDMAP_IMAGE)
+		fprintf(out, " ids of images shifted");
+	if (op->flags & PLAN_IDMAP_OWNER)
+		fprintf(out, " owner %u:%u is root inside", op->owner_uid, op->owner_gid);
+	if (op->flags & PLAN_OPTIONAL)
+		fprintf(out, " if present");
+}
+
+static const char *const sides[] = {
+	[PLAN_SIDE_HOST] = "host", [PLAN_SIDE_STEP] = "step", [PLAN_SIDE_INSIDE] = "init"};
+
+void plan_print(const struct plan *plan, FILE *out)
+{
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		/* padded, unless nothing follows */
+		fprintf(out, "%s  %-*s", sides[verbs[op->verb].side],
+			op->source || op->target || op->value ? 12 : 0, verbs[op->verb].word);
+		if (op->source && op->verb != PLAN_SCRATCH_FILE)
+			fprintf(out, " %s", op->source);
+		if (op->source && op->target && op->verb != PLAN_SCRATCH_FILE)
+			fprintf(out, " ->");
+		if (op->target)
+			fprintf(out, " %s", op->target);
+		print_value(op, out);
+		print_flags(op, out);
+		fputc('\n', out);
+	}
+}
+
+/* ---- for programs ---- */
+
+static void print_member(const char *name, const char *text, FILE *out)
+{
+	if (!text)
+		return;
+	fprintf(out, ",\"%s\":", name);
+	json_text_print(out, text);
+}
+
+/* Verbs of which 0 is a value and not the lack of one. */
+static bool has_value(const struct plan_op *op)
+{
+	switch (op->verb) {
+	case PLAN_LIMIT:
+	case PLAN_RUN_LIMIT:
+		return !op->source; /* or the text of several */
+	case PLAN_IDS:
+	case PLAN_SCRATCH:
+	case PLAN_SCRATCH_DIR:
+	case PLAN_RLIMIT:
+	case PLAN_BECOME_INIT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void print_op_json(const struct plan_op *op, FILE *out)
+{
+	static const struct {
+		unsigned flag; /* enum plan_flags */
+		const char *name;
+	} flags[] = {
+		{PLAN_WRITABLE, "writable"},	    {PLAN_OPTIONAL, "if-present"},
+		{PLAN_IDMAP_STEP, "ids-shifted"},   {PLAN_IDMAP_OWNER, "owner-is-root"},
+		{PLAN_RECURSIVE, "with-submounts"}, {PLAN_IDMAP_IMAGE, "image-ids-shifted"},
+	};
+	const char *separator = "";
+
+	fprintf(out, "{\"side\":\"%s\",\"verb\":\"%s\"", sides[verbs[op->verb].side],
+		verbs[op->verb].word);
+	print_member(op->verb == PLAN_SCRATCH_FILE ? "content" : "source", op->source, out);
+	print_member("target", op->target, out);
+	if (has_value(op))
+		fprintf(out, ",\"value\":%" PRIu64, op->value);
+	if (op->flags & PLAN_IDMAP_OWNER)
+		fprintf(out, ",\"owner_uid\":%u,\"owner_gid\":%u", op->owner_uid, op->owner_gid);
+	fprintf(out, ",\"flags\":[");
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (!(op->flags & flags[i].flag))
+			continue;
+		fprintf(out, "%s\"%s\"", separator, flags[i].name);
+		separator = ",";
+	}
+	fprintf(out, "]}");
+}
+
+void plan_print_json(const struct plan *plan, const char *warning, bool runs, FILE *out)
+{
+	fprintf(out, "{\"schema\":1,\"runs\":%s,\"warning\":", runs ? "true" : "false");
+	if (warning)
+		json_text_print(out, warning);
+	else
+		fprintf(out, "null");
+	fprintf(out, ",\"operations\":[");
+	for (size_t i = 0; i < plan->n_ops; i++) {
+		fprintf(out, "%s\n  ", i ? "," : "");
+		print_op_json(&plan->ops[i], out);
+	}
+	fprintf(out, "\n]}\n");
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/sandbox_options.h"
+
+#include "common/cleanup.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef int (*option_fn)(struct options *options, const char *value);
+
+static int set_root(struct options *options, const char *value)
+{
+	options->root = value;
+	return 0;
+}
+
+static int set_image(struct options *options, const char *value)
+{
+	options->image = strcmp(value, "host") == 0 ? "host" : realpath(value, NULL);
+	return options->image ? 0 : -errno;
+}
+
+static int set_workspace(struct options *options, const char *value)
+{
+	options->workspace = realpath(value, NULL);
+	return options->workspace ? 0 : -errno;
+}
+
+static int set_workdir(struct options *options, const char *value)
+{
+	options->workdir = value;
+	return 0;
+}
+
+static int set_hostname(struct options *options, const char *value)
+{
+	options->hostname = value;
+	return 0;
+}
+
+static int set_network(struct options *options, const char *value)
+{
+	static const char *const names[STEP_NETWORK_NUM] = {[STEP_NETWORK_EGRESS] = "egress",
+							    [STEP_NETWORK_NONE] = "none",
+							    [STEP_NETWORK_ISOLATED] = "isolated"};
+
+	for (int i = 0; i < STEP_NETWORK_NUM; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			options->network = (enum step_network)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int set_memory(struct options *options, const char *value)
+{
+	return parse_size(value, &options->memory);
+}
+
+static int set_disk(struct options *options, const char *value)
+{
+	return parse_size(value, &options->disk);
+}
+
+static int set_pids(struct options *options, const char *value)
+{
+	char *end;
+
+	errno = 0;
+	options->pids = strtoull(value, &end, 10);
+	return errno || *end || end == value || *value == '-' || options->pids == 0 ? -EINVAL : 0;
+}
+
+static int set_cpus(struct options *options, const char *value)
+{
+	return parse_cpus(value, &options->cpu_milli);
+}
+
+/* 20M for both directions, or parts of read=20M,write=5M,read_ops=500,write_ops=100. */
+static int set_io(struct options *options, const char *value)
+{
+	struct sandbox_io *io = &options->io;
+	char *const words[] = {(char *)"read", (char *)"write", (char *)"read_ops",
+			       (char *)"write_ops", NULL};
+	uint64_t *const fields[] = {&io->read, &io->write, &io->read_ops, &io->write_ops};
+	cleanup_free char *copy = strdup(value);
+	char *rest = copy, *text;
+
+	if (!copy)
+		return -ENOMEM;
+	if (!strchr(value, '=')) {
+		int r = parse_size(value, &io->read);
+
+		io->write = io->read;
+		return r < 0 || io->read == 0 ? -EINVAL : 0;
+	}
+	while (*rest) {
+		int which = getsubopt(&rest, words, &text);
+
+		/* a number of operations is a number, but 2K of them is clear, too */
+		if (which < 0 || !text || parse_size(text, fields[which]) < 0 ||
+		    *fields[which] == 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int set_timeout(struct options *options, const char *value)
+{
+	return parse_duration(value, &options->timeout_sec);
+}
+
+static int set_grace(struct options *options, const char *value)
+{
+	return parse_duration(value, &options->grace_sec);
+}
+
+/* SRC:DST[:ro]. A writable one shows its owner's files as root's, so that they can be changed. */
+static int add_bind(struct options *options, const char *value)
+{
+	char *copy = strdup(value);
+	char *target = copy ? strchr(copy, ':') : NULL;
+	char *mode = target ? strchr(target + 1, ':') : NULL;
+	struct sandbox_bind *bind = &options->binds[options->n_binds];
+	struct stat st;
+
+	if (!target || options->n_binds == BINDS_MAX) {
+		free(copy);
+		return -EINVAL;
+	}
+	*target++ = '\0';
+	if (mode)
+		*mode++ = '\0';
+	bind->source = realpath(copy, NULL);
+	bind->target = target; /* keeps the copy */
+	if (!bind->source || stat(bind->source, &st) < 0)
+		return -errno;
+	if (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
+		return -EINVAL;
+	bind->writable = !mode || strcmp(mode, "rw") == 0;
+	bind->idmap = bind->writable;
+	bind->owner_uid = st.st_uid;
+	bind->owner_gid = st.st_gid;
+	options->n_binds++;
+	return 0;
+}
+
+static int add_env(struct options *options, const char *value)
+{
+	const char *equals = strchr(value, '=');
+	char name[300];
+
+	if (!equals || (size_t)(equals - value) >= sizeof(name) || options->n_env == ENV_MAX)
+		return -EINVAL;
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(equals - value), value);
+	if (!env_name_valid(name))
+		return -EINVAL;
+	options->env[options->n_env++] = (char *)value;
+	return 0;
+}
+
+static int set_explain(struct options *options, const char *value)
+{
+	options->explain = true;
+	return 0;
+}
+
+static int set_json(struct options *options, const char *value)
+{
+	options->json = true;
+	return 0;
+}
+
+static int set_seccomp_list(struct options *options, const char *value)
+{
+	options->seccomp_list = true;
+	return 0;
+}
+
+static int set_seccomp_report(struct options *options, const char *value)
+{
+	options->seccomp_report = true;
+	options->seccomp_report_file = value;
+	return value && !*value ? -EINVAL : 0;
+}
+
+static const struct {
+	const char *name;
+	const char *argument; /* NULL: a switch; "[=...": may be left out */
+	option_fn set;
+	const char *help;
+} option_table[] = {
+	{"image", "IMAGE", set_image, "\"host\" (default) or a directory with a root file system"},
+	{"network", "NETWORK", set_network, "none (default) or egress"},
+	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
+	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},
+	{"pids", "N", set_pids,
+	 "most processes and threads at once (default 4096, where the host can)"},
+	{"cpus", "N", set_cpus, "processors, such as 1.5 (default all)"},
+	{"io", "LIMIT", set_io,
+	 "bytes per second and disk, such as 20M or read=20M,write_ops=100 (default none)"},
+	{"disk", "SIZE", set_disk,
+	 "most bytes it may write; they are kept in memory (default half of it)"},
+	{"bind", "SRC:DST[:ro]", add_bind, "show SRC of the host at DST"},
+	{"env", "NAME=VALUE", add_env, "add to the environment"},
+	{"workdir", "DIR", set_workdir, "start there (default /workspace)"},
+	{"hostname", "NAME", set_hostname, "name of the host inside"},
+	{"timeout", "TIME", set_timeout, "end it after TIME, such as 90s or 15m; exit 124"},
+	{"grace", "TIME", set_grace,
+	 "after that, wait TIME between SIGTERM and kill (default 10s)"},
+	{"root", "DIR", set_root, "keep state beneath DIR (or $RUNBOOK_ROOT)"},
+	{"explain", NULL, set_explain, "print what would be done, and do nothing"},
+	{"json", NULL, set_json, "with --explain: as JSON"},
+	{"seccomp-report", "[=FILE]", set_seccomp_report,
+	 "say at the end which system calls were denied"},
+	{"seccomp-list", NULL, set_seccomp_list,
+	 "print what is said to each system call, and do nothing"},
+};
+
+static bool optional(size_t i)
+{
+	return option_table[i].argument && option_table[i].argument[0] == '[';
+}
+
+static void print_help(void)
+{
+	(void)printf("Usage: runbook-sandbox [OPTION]... [--] COMMAND [ARGUMENT]...\n"
+		     "Run COMMAND in a sandbox of its own.\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(option_table); i++) {
+		char left[40];
+
+		(void)snprintf(left, sizeof(left), "--%s%s%s", option_table[i].name,
+			       option_table[i].argument && !optional(i) ? " " : "",
+			       option_table[i].argument ? option_table[i].argument : "");
+		(void)printf("  %-24s %s\n", left, option_table[i].help);
+	}
+	(void)printf(
+		"  --help, --version\n\n"
+		"A given --memory, --pids, --cpus or --io that this host cannot apply is refused\n"
+		"with status 125; --explain shows which it can apply.\n\n"
+		"Exit status: the command's; 124 timeout, 125 the sandbox could not be built,\n"
+		"126 not executable, 127 not found, 128+N ended by signal N.\n");
+}
+
+static int usage(const char *problem, const char *name, const char *value)
+{
+	(void)fprintf(stderr, "runbook-sandbox: %s%s%s%s%s; see runbook-sandbox --help\n", problem,
+		      name, value ? ": bad value \"" : "", value ? value : "", value ? "\"" : "");
+	return -EXIT_USAGE;
+}
+
+int options_parse(struct options *options, int argc, char **argv)
+{
+	struct option table[ARRAY_SIZE(option_table) + 3] = {{0}};
+	size_t n = ARRAY_SIZE(option_table);
+	int c;
+
+	for (size_t i = 0; i < n; i++)
+		table[i] = (struct option){option_table[i].name,
+					   optional(i)		      ? optional_argument
+					   : option_table[i].argument ? required_argument
+								      : no_argument,
+					   NULL, (int)i};
+	table[n] = (struct option){"help", no_argument, NULL, 'h'};
+	table[n + 1] = (struct option){"version", no_argument, NULL, 'V'};
+	_Static_assert(ARRAY_SIZE(option_table) < 'A', "indexes do not meet letters");
+	while ((c = getopt_long(argc, argv, "+", table, NULL)) != -1) {
+		if (c == 'h') {
+			print_help();
+			return 0;
+		}
+		if (c == 'V') {
+			(void)printf("runbook-sandbox " RUNBOOK_VERSION "\n");
+			return 0;
+		}
+		if (c == '?') {
+			(void)fprintf(stderr, "see runbook-sandbox --help\n");
+			return -EXIT_USAGE;
+		}
+		if (option_table[c].set(options, optarg) < 0)
+			return usage("option --", option_table[c].name, optarg);
+	}
+	if (options->json && !options->explain)
+		return usage("--json goes with --explain", "", NULL);
+	if (options->seccomp_list)
+		return argc;
+	if (optind >= argc)
+		return usage("no command given", "", NULL);
+	return optind;
+}

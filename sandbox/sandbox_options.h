@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_SANDBOX_OPTIONS_H
+#define SANDBOX_SANDBOX_OPTIONS_H
+
+/*
+ * DOC: The command line of runbook-sandbox
+ */
+
+#include "sandbox/sandbox.h"
+
+/* What runbook-sandbox itself exits with; the rest is the command's. */
+enum {
+	EXIT_USAGE = 2,
+	EXIT_TIMEOUT = 124,
+	EXIT_SANDBOX = 125,
+	EXIT_NOT_EXECUTABLE = 126,
+	EXIT_NOT_FOUND = 127,
+	EXIT_SIGNAL = 128,
+};
+
+#define BINDS_MAX 64
+#define ENV_MAX 1024
+
+/** struct options - what the command line says; strings live as long as the program */
+struct options {
+	const char *root;
+	const char *image;
+	const char *workspace;
+	const char *workdir;
+	const char *hostname;
+	enum step_network network;
+	uint64_t memory, pids, cpu_milli, disk, timeout_sec, grace_sec;
+	struct sandbox_io io;
+	struct sandbox_bind binds[BINDS_MAX];
+	size_t n_binds;
+	char *env[ENV_MAX + 1];
+	size_t n_env;
+	bool explain;
+	bool json;
+	bool seccomp_list;
+	bool seccomp_report;
+	const char *seccomp_report_file; /* NULL: a table on standard error */
+};
+
+/**
+ * options_parse() - read the command line; complains on standard error by itself
+ *
+ * Return: index of the command in @argv, 0 when there is nothing left to do, -exit code.
+ */
+int options_parse(struct options *options, int argc, char **argv);
+
+#endif
