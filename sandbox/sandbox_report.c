@@ -22,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define ROWS_MAX 512
+#define ROWS_MAX 2048
 #define SHOWN_MAX 3
 #define X32_BIT 0x40000000U
 #define COMM_BYTES 16
