@@ -164,6 +164,7 @@ int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_o
 	if (!host)
 		return error_errno(error, ENOMEM, "cannot prepare sandboxes");
 	host->dev = HOST_DEV_NULL;
+	host->base = HOST_BASE_NULL;
 	host->filter_fd = host->init_fd = host->image.lock_fd = -1;
 	host->cgroup.own_fd = host->cgroup.group_fd = -1;
 	r = host_prepare(host, options, error);
@@ -190,6 +191,8 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 	}
 	if (host->dev.fd >= 0)
 		(void)close(host->dev.fd);
+	if (host->base.fd >= 0)
+		(void)close(host->base.fd);
 	if (host->filter_fd >= 0)
 		(void)close(host->filter_fd);
 	if (host->init_fd >= 0)

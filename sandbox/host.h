@@ -23,6 +23,7 @@ struct sandbox_host {
 	struct host_image *shifted[ID_STEP_SLOTS]; /* where id-mapped mounts do not work */
 	bool shift_by_owner;
 	struct host_dev dev;
+	struct host_base base;
 	struct plan_view view;
 	struct timespec view_time; /* monotonic; zero: never looked */
 	int filter_fd;

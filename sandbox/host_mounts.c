@@ -2,10 +2,12 @@
 #include "sandbox/host_mounts.h"
 
 #include "common/cleanup.h"
+#include "sandbox/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -90,6 +92,82 @@ int host_dev_clone(struct host_dev *dev, struct error *error)
 	if (errno != EINVAL)
 		return error_errno(error, errno, "cannot copy /dev");
 	return dev_new(error);
+}
+
+/* ---- the empty mount namespace ---- */
+
+struct base_maker {
+	int root_fd; /* a detached, read-only tmpfs */
+	int namespace_fd;
+	int failed; /* errno */
+};
+
+/*
+ * In a new mount namespace, sharing the descriptors of its parent. First to the
+ * namespace's real root, if the host process stands in a chroot; then the tmpfs
+ * becomes the root, and what was there goes.
+ */
+static int base_main(void *argument)
+{
+	struct base_maker *maker = argument;
+	int fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0 ||
+	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    move_mount(maker->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+	    fchdir(maker->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0)
+		maker->failed = errno;
+	maker->namespace_fd = fd;
+	return 0;
+}
+
+static int base_root_make(struct error *error)
+{
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+	cleanup_close int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	cleanup_close int fd = -1;
+
+	if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
+	    fsconfig(fs_fd, FSCONFIG_SET_STRING, "size", "4k", 0) < 0 ||
+	    fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+		return error_errno(error, errno, "cannot make an empty file system");
+	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC,
+		     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+	if (fd < 0 || mkdirat(fd, &HOST_BASE_STAGE[1], 0700) < 0 ||
+	    mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
+		return error_errno(error, errno, "cannot mount an empty file system");
+	return TAKE_FD(fd);
+}
+
+static int base_new(struct error *error)
+{
+	cleanup_close int root_fd = base_root_make(error);
+	cleanup_close int pidfd = -1;
+	struct base_maker maker = {.root_fd = root_fd, .namespace_fd = -1};
+	pid_t pid;
+
+	if (root_fd < 0)
+		return root_fd;
+	pid = spawn_vfork(CLONE_NEWNS | CLONE_FILES, -1, &pidfd, base_main, &maker);
+	if (pid < 0)
+		return error_errno(error, -pid, "cannot make a mount namespace");
+	(void)spawn_wait(pidfd);
+	if (maker.failed) {
+		if (maker.namespace_fd >= 0)
+			(void)close(maker.namespace_fd);
+		return error_errno(error, maker.failed, "cannot empty a mount namespace");
+	}
+	return maker.namespace_fd;
+}
+
+int host_base_get(struct host_base *base, struct error *error)
+{
+	if (base->n_given++ == 0)
+		return -1;
+	if (base->fd < 0)
+		base->fd = base_new(error);
+	return base->fd;
 }
 
 /* ---- what the host shows ---- */

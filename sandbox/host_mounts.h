@@ -33,6 +33,26 @@ struct host_dev {
  */
 int host_dev_clone(struct host_dev *dev, struct error *error);
 
+/**
+ * struct host_base - a mount namespace with nothing in it
+ *
+ * A step's mount namespace is a copy of some other. Copied from the host's, it
+ * begins with all of the host's mounts, which are then unmounted again: the
+ * kernel waits for an RCU grace period over that, and it takes the longer the
+ * more mounts a host has. A copy of an empty one begins empty.
+ *
+ * Made when the second step starts: for a single one it does not pay.
+ */
+struct host_base {
+	int fd; /* of the namespace, -1: none yet */
+	unsigned n_given;
+};
+#define HOST_BASE_NULL ((struct host_base){.fd = -1})
+#define HOST_BASE_STAGE "/stage" /* a directory in it */
+
+/** host_base_get() - descriptor of the namespace, -1 for the first step, -errno with @error */
+int host_base_get(struct host_base *base, struct error *error);
+
 /** host_mount_clone() - what a LAYER or BIND operation needs. Return: mount descriptor, -errno. */
 int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct error *error);
 

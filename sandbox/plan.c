@@ -176,7 +176,6 @@ static void plan_outer(struct plan *plan, const struct sandbox_request *request,
 					       [STEP_NETWORK_NONE] = "none",
 					       [STEP_NETWORK_ISOLATED] = "isolated"};
 
-	add(plan, PLAN_PRIVATE, NULL, "/");
 	add(plan, PLAN_CGROUP_NS, NULL, NULL);
 	add_value(plan, PLAN_NETWORK, networks[request->network], NULL, request->network);
 	/* given by the namespace, since capabilities inside do not reach it */
@@ -184,6 +183,8 @@ static void plan_outer(struct plan *plan, const struct sandbox_request *request,
 	add(plan, PLAN_SYSCTL, "0", "/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	add(plan, PLAN_HOSTNAME, plan->hostname, NULL);
 	add(plan, PLAN_OOM_SCORE, "500", NULL);
+	/* from here on nothing of the host can be named */
+	add(plan, PLAN_PRIVATE, NULL, "/");
 }
 
 static void plan_scratch(struct plan *plan, const struct sandbox_request *request,

@@ -298,11 +298,12 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 {
 	const struct sandbox_request *request = builder->request;
 	struct sandbox_private *private = builder->private;
-	uint64_t flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	uint64_t flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
 	struct attach attach = {
 		.plan = builder->plan,
 		.op_fds = builder->op_fds,
-		.stage = builder->host->stage_dir,
+		.base_fd = host_base_get(&builder->host->base, NULL),
+		.stage = HOST_BASE_STAGE,
 		.base = private->slot->base,
 		.netns_fd = private->network.netns_fd,
 		.stdio_fds = {request->stdin_fd < 0 ? builder->null_fd : request->stdin_fd,
@@ -323,6 +324,10 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 	int pidfd;
 	pid_t pid;
 
+	if (attach.base_fd < 0) {
+		flags |= CLONE_NEWNS;
+		attach.stage = builder->host->stage_dir;
+	}
 	if (private->network.netns_fd < 0)
 		flags |= CLONE_NEWNET;
 	pid = spawn_vfork(flags, private->group_fd, &pidfd, step_attach_main, &attach);

@@ -15,7 +15,8 @@
 struct attach {
 	const struct plan *plan;
 	const int *op_fds; /* for each operation: what the host prepared, or -1 */
-	const char *stage; /* a directory of the host to mount scratch on (in our copy) */
+	int base_fd; /* an empty mount namespace to begin with; -1: in a copy of the host's */
+	const char *stage; /* a directory to mount scratch on, in the one or the other */
 	uid_t base;
 	int netns_fd; /* -1: clone3 made a fresh one */
 	int stdio_fds[3];

@@ -182,7 +182,7 @@ static char *put_number(char *end, uint64_t number)
  * namespace goes back to its real root; what we need of the chroot is held by
  * descriptors.
  */
-int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
+static int enter_copy_of_host(struct attach *attach)
 {
 	cleanup_close int namespace_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 
@@ -193,6 +193,19 @@ int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
 		return error_errno(&attach->error, errno, "cannot enter the new mount namespace");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return error_errno(&attach->error, errno, "cannot make mounts private");
+	return 0;
+}
+
+int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
+{
+	if (attach->base_fd < 0)
+		return enter_copy_of_host(attach);
+	/* its mounts are private already */
+	if (setns(attach->base_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
+		return error_errno(&attach->error, errno, "cannot make a mount namespace");
+	attach->stage_fd = open(attach->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (attach->stage_fd < 0)
+		return error_errno(&attach->error, errno, "cannot open %s", attach->stage);
 	return 0;
 }
 
@@ -462,10 +475,23 @@ int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd)
 	return move_on(attach, mount_fd, target_fd, op->target);
 }
 
+/*
+ * In a copy of the host's mounts these go, with pivot_root(2). Where there is
+ * nothing but the empty root, ours covers it: nothing can climb below a mount
+ * that lies on the root of its namespace, so there is nothing to unmount, and
+ * the grace period that the kernel would wait for is saved.
+ */
 int step_mount_pivot(struct attach *attach, const struct plan_op *op, int fd)
 {
-	if (fchdir(attach->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
-	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+	int r;
+
+	if (attach->base_fd >= 0)
+		r = move_mount(attach->root_fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+		    fchdir(attach->root_fd) < 0 || chroot(".") < 0;
+	else
+		r = fchdir(attach->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+		    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0;
+	if (r)
 		return error_errno(&attach->error, errno, "cannot change the root");
 	return 0;
 }

@@ -26,6 +26,16 @@ steps:
       ! cat /tmp/private
       ! ls -l /proc/*/exe | grep sleep | grep -v "$$"
       ps ax 2>/dev/null | grep -c '[s]leep 3' || true
+  - name: climber
+    command: |
+      # steps after the first begin in an empty mount namespace: what lies below their root?
+      perl -e '
+        opendir(my $top, "/") or die; mkdir "/tmp/jail"; chroot "/tmp/jail" or die "chroot: $!";
+        chdir $top or die; chdir ".." for 1..40; chroot "." or die;
+        opendir(my $d, "/"); print join(" ", sort grep !/^[.]/, readdir $d), "\n";
+        print -e "/stage" ? "stage seen\n" : "";'
+      echo "root: $(ls / | tr '\n' ' ')"
+      grep -cE ' /(stage|work|root) ' /proc/self/mountinfo || true
   - name: environment
     command: |
       env | sort
@@ -45,6 +55,10 @@ check_equal "/etc/shadow cannot be read" failed "$(step_field "$run" shadow stat
 check_not "nothing of it is in the log" grep -q "root:[^:]*:" <(step_log "$run" shadow)
 check_not "/usr of the host is untouched" [ -e /usr/runbook-was-here ]
 check_equal "a step sees neither workspace, tmp nor processes of another" succeeded "$(step_field "$run" curious state)"
+climbed=$(step_log "$run" climber)
+check_equal "climbing out of a chroot ends at the step's own root" \
+    "$(sed -n 's/^root: //; s/ $//p' <<<"$climbed")" "$(head -n 1 <<<"$climbed")"
+check_equal "and nothing of the making is among its mounts" 0 "$(tail -n 1 <<<"$climbed")"
 log=$(step_log "$run" environment)
 check_equal "environment: succeeded" succeeded "$(step_field "$run" environment state)"
 for line in CI=true RUNBOOK_PROJECT=inside "RUNBOOK_RUN=$run" RUNBOOK_STEP=environment RUNBOOK_ATTEMPT=1 \

@@ -224,9 +224,9 @@ static void test_long_id(void **state)
 static void test_order(void **state)
 {
 	static const char *const order[] = {
-		"private ",
 		"cgroup-root",
 		"network ",
+		"private ",
 		"scratch ",
 		"layer ",
 		"root ",
