@@ -134,7 +134,8 @@ static bool mask(struct floor_step *step, int root_fd)
 	static const char *const masked[] = {
 		"proc/interrupts",    "proc/kallsyms",	 "proc/kcore",	"proc/keys",
 		"proc/sysrq-trigger", "proc/timer_list", "sys/firmware"};
-	static const char *const read_only[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys"};
+	static const char *const read_only[] = {"proc/bus", "proc/fs", "proc/irq", "proc/pressure",
+						"proc/sys"};
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | STRICT};
 
 	for (unsigned i = 0; i < sizeof(masked) / sizeof(masked[0]); i++) {

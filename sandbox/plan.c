@@ -31,7 +31,9 @@ static const char *const masked[] = {
 	"/sys/firmware",       "/sys/devices/virtual/powercap",
 };
 
-static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
+/* pressure: whoever opens it for writing has the kernel watch the host's load for him */
+static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/pressure",
+					"/proc/sys"};
 _Static_assert(ARRAY_SIZE(masked) <= PLAN_MASKED_MAX && ARRAY_SIZE(read_only) <= PLAN_MASKED_MAX,
 	       "what is known of each fits");
 
