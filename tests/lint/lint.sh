@@ -44,6 +44,7 @@ check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
 check "layer rule" tests/lint/layers.sh
 check "link rule" tests/lint/links.sh
 check "sizes of files and functions" tests/lint/sizes.sh
+check "every threat has its checks" python3 tests/breakout/covered.py
 check "no names of a build machine" no_private_names
 check "no promises in the code" no_promises
 check "public functions are documented" documented

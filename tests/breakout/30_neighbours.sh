@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# One step beside another, and after another.
+# shellcheck source=tests/breakout/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+build_probe || exit 1
+plant
+
+# ---- who one is ----
+
+check_equal "uid 0 inside" 0 "$(sandbox -- id -u)"
+MARK=$(mark)
+"${SANDBOX[@]}" -- sleep "$MARK" &
+STARTED=$!
+wait_for 5 pgrep -f "^sleep $MARK\$"
+check "somebody else outside" test "$(ps -o uid= -p "$(pgrep -f "^sleep $MARK\$")")" -ge $((0x70000000))
+check "the init is somebody else again" test \
+    "$(ps -o uid= --ppid "$STARTED" | tr -d ' ')" -ge $((0x7fff0000))
+sandbox -- sh -c 'cat /proc/self/uid_map' >"$TEST_TMP/second"
+check_not "two at once have different ids" grep -q " $(awk '{print $2}' "/proc/$(pgrep -f "^sleep $MARK\$")/uid_map") " "$TEST_TMP/second"
+kill -KILL $STARTED
+{ wait $STARTED || true; } 2>/dev/null
+check "no-die: gone when whoever started it is killed" wait_for 2 sh -c "! pgrep -f '^sleep $MARK\$'"
+
+# ---- cross-step, shm-ipc: one holds, another looks ----
+
+mkfifo "$TEST_TMP/hold"
+sandbox --bind "$TEST_TMP/tools:/mnt/tools:ro" -- /mnt/tools/probe hold <"$TEST_TMP/hold" \
+    >"$TEST_TMP/holder" 2>&1 &
+HOLDER=$!
+exec 8>"$TEST_TMP/hold"
+check "a step holds what others might find" wait_for 10 grep -qx holding "$TEST_TMP/holder"
+probe_inside shm-ipc cross-step >"$TEST_TMP/neighbour"
+check "all of it was looked for" test "$(wc -l <"$TEST_TMP/neighbour")" -ge 18
+while read -r result name; do
+    check_equal "$name: beside the other" defended "$result"
+done <"$TEST_TMP/neighbour"
+exec 8>&-
+wait "$HOLDER"
+check_equal "the one that held ended by itself" 0 $?
+probe_inside shm-ipc cross-step >"$TEST_TMP/neighbour"
+while read -r result name; do
+    check_equal "$name: after the other" defended "$result"
+done <"$TEST_TMP/neighbour"
+
+# In one sandbox all of it is found: the looking itself works.
+sandbox --bind "$TEST_TMP/tools:/mnt/tools:ro" -- sh -c 'mkfifo /tmp/fifo
+    /mnt/tools/probe hold </tmp/fifo >/tmp/out & exec 8>/tmp/fifo
+    until grep -q holding /tmp/out; do sleep 0.05; done
+    exec /mnt/tools/probe shm-ipc cross-step' >"$TEST_TMP/together"
+for name in shm-ipc/neighbour-{queue,semaphore,segment,posix-queue,abstract-socket,dev-shm} \
+    cross-step/neighbour-{port,process,tmp,var-tmp,run,workspace,root,etc,home}; do
+    check_equal "without a sandbox between them it gets through: $name" "OPEN $name" \
+        "$(grep " $name\$" "$TEST_TMP/together")"
+done
+
+# Both read the same pages of the host's files: nobody writes them.
+cp "$TEST_TMP/tools/victim" "$TEST_TMP/victim.before"
+check_not "cross-step: writing through a read-only layer's pages" sandbox --bind "$TEST_TMP/tools:/mnt/tools:ro" -- \
+    python3 -c 'import mmap; f = open("/mnt/tools/victim", "rb"); mmap.mmap(f.fileno(), 0, mmap.MAP_SHARED, mmap.PROT_WRITE)[0:1] = b"x"'
+check "cross-step: what is shown is as before" cmp "$TEST_TMP/tools/victim" "$TEST_TMP/victim.before"
+
+# ids are used again: what the last one left must not be the next one's
+mkdir -m 0700 "$TEST_TMP/drop"
+chown 65534:65534 "$TEST_TMP/drop"
+sandbox --bind "$TEST_TMP/drop:/mnt/drop:rw" -- sh -c 'echo x >/mnt/drop/made; id -u >/tmp/made; cat /proc/self/uid_map' \
+    >"$TEST_TMP/map"
+check_equal "cross-step: what a step makes in a writable bind is the owner's, not the host root's" 65534 \
+    "$(stat -c %u "$TEST_TMP/drop/made")"
+check_equal "cross-step: no process of a step that ended lives" "" \
+    "$(ps -eo uid=,args= | awk -v u="$(awk '{print $2}' "$TEST_TMP/map")" '$1 >= u && $1 < u + 65536')"
+
+# ---- net-host: none is nothing ----
+
+check_equal "net-host: without a network there is the loopback alone" lo \
+    "$(sandbox --network none -- ls /sys/class/net | xargs)"
+check_not "net-host: the metadata service" sandbox --network none -- \
+    bash -c 'exec 3<>/dev/tcp/169.254.169.254/80'
+
+# ---- info-leak: what a neighbour's process is for a user of the host is in 50_house.sh ----
+
+check_equal "info-leak: the list of processes is the step's own" 4 \
+    "$(sandbox -- sh -c 'ls -d /proc/[0-9]* | wc -l')"
+
+finish
