@@ -16,21 +16,13 @@ while getopts n:e option; do
 done
 shift $((OPTIND - 1))
 WHAT=${1:-calls} WHO=${2:-warm}
-# egress sets up forwarding and a table: in a network of our own
-if [ -n "$EGRESS" ] && [ -z "${BENCH_NET:-}" ]; then
-    BENCH_NET=1 exec unshare --net "$0" -n "$COUNT" -e "$WHAT" "$WHO"
-fi
-T=$(mktemp -d "${TMPDIR:-/tmp}/rb-profile.XXXXXX")
-trap 'rm -rf --one-file-system "$T"' EXIT
-chmod 0755 "$T"
+[ -n "${BENCH_TMP:-}" ] || exec "$TOP/bench/alone.sh" "$0" -n "$COUNT" ${EGRESS:+-e} "$WHAT" "$WHO"
+T=$BENCH_TMP
 mkdir "$T/state" "$T/floor"
 BENCH=$TOP/build/bench
 case $WHO$EGRESS in
 warm) RUN=("$BENCH/warm" -S "$T/state") ;;
-warm1)
-    "$TOP/bench/uplink.sh"
-    RUN=("$BENCH/warm" -S "$T/state" -N egress)
-    ;;
+warm1) RUN=("$BENCH/warm" -S "$T/state" -N egress) ;;
 floor) RUN=("$BENCH/floor" -d "$T/floor") ;;
 floor1) RUN=("$BENCH/floor" -P -d "$T/floor") ;;
 *) exit 2 ;;
