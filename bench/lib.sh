@@ -10,7 +10,8 @@ rootfs_make() {
     local link
     mkdir -p "$T"/rootfs/{usr,proc,dev,sys,tmp,run,etc,var/tmp,opt,bench,workspace} "$T/share"
     for link in bin sbin lib lib64; do ln -s "usr/$link" "$T/rootfs/$link"; done
-    touch "$T"/rootfs/etc/{hosts,hostname,resolv.conf} # podman writes no new ones as another user
+    # podman makes none of these as another user
+    touch "$T"/rootfs/{etc/hosts,etc/hostname,etc/resolv.conf,run/.containerenv}
     echo 'ID=bench' >"$T/rootfs/etc/os-release"
     cp "$BENCH/probe" "$T/rootfs/bench/probe"
     cp "$BENCH/probe" "$T/share/probe"
