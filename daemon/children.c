@@ -53,6 +53,7 @@ static const char *const kept_environment[] = {
 	"TZ",
 	"RUNBOOK_LOG_LEVEL",
 	"RUNBOOK_LOG_TARGET",
+	"JOURNAL_STREAM",
 	"ASAN_OPTIONS",
 	"UBSAN_OPTIONS",
 	"SSL_CERT_FILE",

@@ -319,8 +319,7 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 	struct error error = ERROR_INIT;
 
 	/* the ids are the parent's already; undumpable does not outlive an exec */
-	if (isolate_fds(CHANNEL_FD, &error) < 0 ||
-	    isolate_user(role_user(ROLE_FETCHER), &error) < 0) {
+	if (isolate_user(role_user(ROLE_FETCHER), &error) < 0) {
 		log_error("fetch: %s", error.text);
 		return 1;
 	}

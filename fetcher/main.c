@@ -179,9 +179,7 @@ static int isolate(const struct paths *paths, struct service_setup *setup, struc
 	struct role_user user = role_user(ROLE_FETCHER);
 	int r;
 
-	r = isolate_fds(CHANNEL_FD, error);
-	if (r == 0)
-		r = state_prepare(paths, "repos", user, repos, error);
+	r = state_prepare(paths, "repos", user, repos, error);
 	if (r == 0)
 		r = state_prepare(paths, "trees", user, trees, error);
 	if (r < 0)
@@ -214,8 +212,9 @@ int main(int argc, char **argv)
 			    stderr);
 		return 2;
 	}
-	log_open("runbook-fetcher");
-	if (paths_init(&paths, arguments.root, &error) < 0) {
+	r = isolate_fds(CHANNEL_FD, &error);
+	log_open("runbook-fetcher"); /* opens a socket: after the others were closed */
+	if (r < 0 || paths_init(&paths, arguments.root, &error) < 0) {
 		log_error("%s", error.text);
 		return 1;
 	}
