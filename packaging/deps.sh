@@ -16,7 +16,7 @@ BUILD_PACKAGES="
 
 CHECK_PACKAGES="
     clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
-    user-mode-linux kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
+    user-mode-linux qemu-system-x86 mmdebstrap kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
     util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
     netcat-openbsd zstd"
 

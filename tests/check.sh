@@ -78,7 +78,7 @@ done
 for binary in build/asan/tests/test_*; do
     [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
 done
-for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/uml/run.sh; do
+for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/uml/run.sh tests/qemu/run.sh; do
     [ -x "$script" ] && suite "${script#tests/}" "$script"
 done
 wait "$BESIDE"

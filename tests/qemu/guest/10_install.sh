@@ -1,0 +1,55 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The way an administrator installs it, and the unit as it is shipped.
+# shellcheck source=tests/qemu/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cd /payload || exit 1
+check "install.sh" packaging/install.sh "" /usr /etc /usr/libexec/runbookd
+check "systemd-sysusers" systemd-sysusers
+check "systemd-tmpfiles" systemd-tmpfiles --create runbookd.conf
+# "man" is not in this machine; what it could not look up is no mistake of the unit
+check_equal "systemd-analyze verify has nothing to say" "" \
+    "$(systemd-analyze verify runbookd.service 2>&1 | grep -v "Command 'man ")"
+systemctl daemon-reload
+check "systemctl start, with the configuration as it is shipped" systemctl start runbookd
+check_equal "active" active "$(systemctl is-active runbookd)"
+check_match "it says that it is ready" '(^|: )ready$' "$(daemon_log)"
+check_equal "nothing to complain about" "" "$(daemon_log -p warning)"
+
+# ---- processes, and who they are ----
+group=$(service_group)
+for program in scheduler webhook fetcher cacher api; do
+    user=runbook-$program
+    [ $program = scheduler ] && user=runbook
+    check_equal "runbook-$program runs as $user" "$user" \
+        "$(ps -o user:32= -p "$(pgrep -x "$(printf %.15s runbook-$program)")" | tr -d ' ')"
+done
+check_equal "root has one process" 1 "$(ps -o user= -p "$(paste -sd, "$group"/*/cgroup.procs)" | grep -c '^root$')"
+# beside its own, each holds sockets and pipes
+check_equal "no descriptor of the service manager's" "" \
+    "$(xargs -I{} find /proc/{}/fd -type l -printf '%h %l\n' < <(cat "$group"/*/cgroup.procs) |
+        grep -v -E ' (socket:|pipe:|anon_inode:|/dev/null|/(var/(lib|log)|run|etc)/runbookd|/run/runbook-ids|/memfd:|/sys/fs/cgroup|net:|mnt:|user:|pid:|/usr/libexec/runbookd/)')"
+
+# ---- the delegated subtree ----
+check_equal "the group itself holds no process" "" "$(cat "$group/cgroup.procs")"
+check_match "it hands controllers on" 'cpu.*memory.*pids' "$(cat "$group/cgroup.subtree_control")"
+check "the daemon sits in a leaf" grep -qx "$(main_pid)" "$group"/*.self/cgroup.procs
+check_match "the group of steps has the controllers" 'cpu.*memory.*pids' \
+    "$(cat "$group"/runbookd-steps/cgroup.subtree_control)"
+check_equal "steps' groups are root's alone" "root 700" "$(stat -c '%U %a' "$group"/runbookd-steps)"
+
+# ---- files and sockets ----
+for path in "/run/runbookd/api.sock root:runbook-api 660" "/run/runbookd/steps root:root 700" \
+    "/var/lib/runbookd root:root 755" "/var/lib/runbookd/scheduler runbook:runbook 700" \
+    "/var/lib/runbookd/repos runbook-fetcher:runbook-fetcher 750" \
+    "/var/lib/runbookd/trees runbook-fetcher:runbook-fetcher 750" \
+    "/var/lib/runbookd/artifacts runbook-cacher:runbook-cacher 700" \
+    "/var/log/runbookd root:runbook-api 2750" "/etc/runbookd/projects.d root:root 700"; do
+    check_equal "owner and mode of ${path%% *}" "$path" "$(stat -c '%n %U:%G %a' "${path%% *}")"
+done
+stranger() { setpriv --reuid 12345 --regid 12345 --clear-groups "$@"; }
+check_not "a stranger may not use the api's socket" stranger runbookctl status
+check "who is in the group runbook-api may" setpriv --reuid 12345 --regid runbook-api --clear-groups runbookctl status
+check "root may" runbookctl status
+check "doctor finds nothing amiss on a host as it should be" runbookctl doctor

@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A signed push to the installed service becomes a run, under limits that are required
+# by default; and the journal tells its story.
+# shellcheck source=tests/qemu/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+installed_project demo
+check "systemctl reload" systemctl reload runbookd
+check "the reload is done" wait_for 20 sh -c 'curl -s -o /dev/null -w "%{http_code}" -X POST -d "{}" '$WEBHOOK_URL'/webhook/demo | grep -qx 401'
+
+run=$(installed_push demo <<'YML'
+global: {network: none}
+steps:
+  - name: hello
+    resources: {memory: 64M, pids: 50, cpu: 1}
+    command: |
+      echo "hello from $RUNBOOK_PROJECT run $RUNBOOK_RUN step $RUNBOOK_STEP"
+      git log --oneline | wc -l
+      cat /proc/self/cgroup
+      touch made && cacher put made made
+  - {name: bad, command: "echo no good >&2; exit 3", depends_on: [hello]}
+YML
+)
+check_equal "a push becomes a run" failed "$(wait_run "$run" 120)"
+check_equal "its first step succeeded" succeeded "$(step_field "$run" hello state)"
+check_match "its output is in the log" "^hello from demo run $run step hello$" "$(step_log "$run" hello)"
+check_match "it saw itself at the root of its cgroup" '^0::/$' "$(step_log "$run" hello)"
+check_equal "its second step failed by itself" "failed 3" "$(step_field "$run" bad state) $(step_field "$run" bad exit_code)"
+
+# ---- the journal ----
+journalctl --sync
+fields() { journalctl -q --no-pager -o json "$@"; }
+check "RUNBOOK_RUN selects it" test "$(fields RUNBOOK_RUN="$run" | wc -l)" -ge 6
+check_equal "all of it is the project's" demo "$(fields RUNBOOK_RUN="$run" | jq -r .RUNBOOK_PROJECT | sort -u)"
+check_equal "each program speaks for itself" "runbook-scheduler runbook-webhook runbookd" \
+    "$(fields RUNBOOK_RUN="$run" | jq -r .SYSLOG_IDENTIFIER | sort -u | xargs)"
+check_equal "under its own user" "runbook" \
+    "$(fields SYSLOG_IDENTIFIER=runbook-scheduler | jq -r ._UID | sort -u | xargs -n1 id -nu | xargs)"
+check_equal "all in the unit's name" runbookd.service \
+    "$(fields RUNBOOK_RUN="$run" | jq -r ._SYSTEMD_UNIT | sort -u)"
+check_match "the step's start" 'started' "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=hello RUNBOOK_ATTEMPT=1 | jq -r .MESSAGE)"
+check_equal "its exit code" 3 "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=bad | jq -r 'select(.RUNBOOK_EXIT_CODE) | .RUNBOOK_EXIT_CODE')"

@@ -1,0 +1,61 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What systemctl can do to it, and what kill can.
+# level: long
+# shellcheck source=tests/qemu/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+leftovers_of_host() {
+    grep -c runbook /proc/self/mountinfo
+    ip -o link | grep -v -c ' lo:'
+    nft list tables
+    find /sys/fs/cgroup -type d -name '*runbook*'
+    pgrep -l runbook
+    ls /run/runbookd/steps 2>/dev/null
+    find /run/netns -mindepth 1 2>/dev/null
+}
+installed_project life
+systemctl reload runbookd
+push_sleeper() {
+    installed_push life <<'YML'
+steps:
+  - {name: polite, network: egress, command: "trap 'echo bye; exit 0' TERM; echo up; sleep 300 & wait"}
+  - {name: deaf, network: none, command: "trap '' TERM; echo up; while :; do sleep 300; done"}
+YML
+}
+both_up() { [ "$(cat "/var/log/runbookd/life/$1"/*.log | grep -c '^up$')" = 2 ]; }
+
+# ---- reload ----
+echo nonsense >$CONF/runbookd.conf.d/bad.conf
+check_not "a reload with a mistake fails" systemctl reload runbookd
+check_match "and the journal says where" 'bad.conf:1: expected Key=value' "$(daemon_log)"
+check_equal "the old configuration is in force" 401 \
+    "$(curl -s -o /dev/null -w '%{http_code}' -X POST -d '{}' $WEBHOOK_URL/webhook/life)"
+rm $CONF/runbookd.conf.d/bad.conf
+check "a reload without" systemctl reload runbookd
+
+# ---- killed ----
+run=$(push_sleeper)
+check "two steps run" wait_for 60 both_up "$run"
+old=$(main_pid)
+kill -KILL "$old"
+back() { [ "$(main_pid)" != "$old" ] && [ "$(main_pid)" != 0 ] && runbookctl status; }
+check "systemd starts it again" wait_for 60 back
+check_equal "the run is settled" errored "$(wait_run "$run" 60)"
+check_match "as lost" 'host lost' "$(api "runs/$run")"
+check_not "what ran in its sandboxes is gone" pgrep -f 'trap .. TERM; echo up; while'
+check_equal "once" 1 "$(property NRestarts)"
+
+# ---- restart and stop ----
+run=$(push_sleeper)
+check "two steps run again" wait_for 60 both_up "$run"
+check "systemctl restart" systemctl restart runbookd
+check_equal "steps were cancelled" cancelled "$(wait_run "$run" 60)"
+check_match "the polite one had its say" bye "$(step_log "$run" polite)"
+run=$(push_sleeper)
+check "two steps run once more" wait_for 60 both_up "$run"
+check "systemctl stop" systemctl stop runbookd
+check_equal "it ended well" "success inactive" "$(property Result) $(systemctl is-active runbookd)"
+check_equal "nothing is left" "0
+0" "$(leftovers_of_host)"
+check "systemctl start" systemctl start runbookd

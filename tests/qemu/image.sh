@@ -1,0 +1,119 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# image.sh PROGRAM...: makes the virtual machine's disk, kernel and initrd, or finds them
+# made, and prints the directory that holds them: disk (ext4), vmlinuz, initrd.
+#
+# The machine is this host's own distribution and release, from the package sources that
+# apt has here, with a kernel, systemd, the libraries that PROGRAMs are linked with, and
+# what the guest's tests call. Keyed by what it is made of, so a change makes a new one;
+# old ones are removed after a month.
+set -euo pipefail
+
+CACHE=${RUNBOOKD_TESTS_CACHE:-${XDG_CACHE_HOME:-/var/cache}/runbookd-tests}
+PACKAGES=(systemd-sysv udev kmod initramfs-tools linux-image-cloud-amd64
+    iproute2 nftables procps iputils-ping e2fsprogs dmsetup git curl jq openssl ca-certificates
+    python3 acl attr util-linux-extra gcc libc6-dev)
+# What the root disk and the console need before the disk is there.
+BOOT_MODULES=(virtio_pci virtio_blk ext4)
+
+fail() {
+    echo "qemu: $*" >&2
+    exit 1
+}
+
+# Which packages the libraries of our programs come from, on this host and so in the guest.
+libraries() {
+    local library
+    objdump -p "$@" | awk '$1 == "NEEDED" {print $2}' | sort -u | while read -r library; do
+        dpkg-query -S "*/$library" | sed 's/:.*//' | grep -vx 'libc6-i386' | head -n 1
+    done | sort -u
+}
+
+# Debian's package sources as this host has them, a proxy and the like included.
+sources() {
+    # shellcheck disable=SC2016  # apt-get fills these in
+    apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
+        awk -v suite="$CODENAME" '$3 ~ "^" suite "(-updates|-security)?$"' | sort -u
+}
+
+# What must be there before packages are configured, not to be made twice.
+prepare_root() {
+    mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
+    printf 'MODULES=list\nCOMPRESS=zstd\n' >"$1/etc/initramfs-tools/conf.d/runbookd-tests"
+    printf '%s\n' "${BOOT_MODULES[@]}" >"$1/usr/share/initramfs-tools/modules.d/runbookd-tests"
+}
+
+# The one thing that is not Debian's: the second disk's `start` runs when all is up.
+finish_root() {
+    local root=$1 unit
+    echo guest >"$root/etc/hostname"
+    echo '127.0.0.1 localhost guest' >"$root/etc/hosts"
+    : >"$root/etc/machine-id"
+    mkdir -p "$root/payload" "$root/var/log/journal"
+    for unit in apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service \
+        fstrim.timer dpkg-db-backup.timer \
+        getty-static.service serial-getty@ttyS0.service; do
+        ln -sf /dev/null "$root/etc/systemd/system/$unit"
+    done
+    cat >"$root/etc/systemd/system/payload.service" <<'U'
+[Unit]
+Description=what this machine was started for
+After=multi-user.target
+[Service]
+Type=exec
+ExecStartPre=/bin/mount -o ro /dev/vdb /payload
+ExecStart=/payload/tests/qemu/guest/main.sh
+KillMode=process
+[Install]
+WantedBy=multi-user.target
+U
+    mkdir -p "$root/etc/systemd/system/multi-user.target.wants"
+    ln -s ../payload.service "$root/etc/systemd/system/multi-user.target.wants/payload.service"
+}
+
+make_image() {
+    local options=() option
+    while read -r option; do options+=(--aptopt="$option"); done < \
+        <(apt-config dump | grep -E '^Acquire::(http|https|Check-|Retries)')
+    sources >"$WORK/sources.list"
+    [ -s "$WORK/sources.list" ] || fail "apt knows no package source of $CODENAME here; see sources.list(5)"
+    printf '%s\n' "${ALL[@]}" >"$WORK/packages"
+    mmdebstrap --quiet --mode=root --variant=apt --include="$(IFS=,; echo "${ALL[*]}")" "${options[@]}" \
+        --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/doc/*' \
+        --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+        --essential-hook="$SELF"' --prepare "$1"' --customize-hook="$SELF"' --finish "$1"' \
+        "$CODENAME" "$WORK/root" - <"$WORK/sources.list" >&2
+    cp -L "$WORK"/root/vmlinuz "$WORK/vmlinuz" 2>/dev/null || cp "$WORK"/root/boot/vmlinuz-* "$WORK/vmlinuz"
+    cp "$WORK"/root/boot/initrd.img-* "$WORK/initrd"
+    mke2fs -q -t ext4 -E root_owner=0:0 -d "$WORK/root" "$WORK/disk" 3G >&2
+    rm -rf --one-file-system "$WORK/root"
+}
+
+SELF=$(readlink -f "$0")
+case ${1:-} in
+--prepare) prepare_root "$2"; exit ;;
+--finish) finish_root "$2"; exit ;;
+esac
+
+[ $# -gt 0 ] || fail "usage: image.sh PROGRAM..."
+CODENAME=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+[ "$(. /etc/os-release && echo "$ID")" = debian ] ||
+    fail "these tests make a virtual machine of the host's release, which must be Debian"
+mapfile -t ALL < <({ printf '%s\n' "${PACKAGES[@]}"; libraries "$@"; } | sort -u)
+KEY=$({ echo "$CODENAME"; printf '%s\n' "${ALL[@]}"; cat "$SELF"; } | sha256sum | cut -c1-16)
+
+mkdir -p "$CACHE"
+# two at once make it once
+exec 9>"$CACHE/lock"
+flock 9
+find "$CACHE" -mindepth 1 -maxdepth 1 -name 'image-*' ! -name "image-$KEY" -mtime +30 -exec rm -rf {} +
+if [ ! -e "$CACHE/image-$KEY/disk" ]; then
+    WORK=$(mktemp -d "$CACHE/new.XXXXXX")
+    trap 'rm -rf --one-file-system "$WORK"' EXIT
+    trap 'exit 143' TERM
+    trap 'exit 130' INT
+    make_image
+    mv -T "$WORK" "$CACHE/image-$KEY"
+fi
+touch "$CACHE/image-$KEY"
+echo "$CACHE/image-$KEY"

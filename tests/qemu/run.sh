@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbookd as it is installed: Debian with its own kernel, systemd, journald and all of
+# cgroup v2, in QEMU. Needs no KVM and no network but, once, the package mirror.
+#   run.sh [--long] [SUITE...]     suites are tests/qemu/guest/[0-9]*.sh, by name or pattern;
+#                                  without --long those that `make check` has time for
+# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. KEEP_TMP=1 keeps the console's text.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+# Where make check stops. Not an assertion: a machine that hangs must end.
+BOOT_SECONDS=${BOOT_SECONDS:-540}
+LEVEL=short
+if [ "${1:-}" = --long ]; then
+    LEVEL=long BOOT_SECONDS=3600
+    shift
+fi
+
+for program in qemu-system-x86_64 mmdebstrap mke2fs; do
+    command -v $program >/dev/null && continue
+    failed "$program is missing: run packaging/deps.sh check"
+    exit 1
+done
+if ! IMAGE=$("$TOP/tests/qemu/image.sh" "$BIN"/runbook* 2>"$TEST_TMP/image.log"); then
+    failed "the virtual machine's disk could not be made"
+    tail -n 30 "$TEST_TMP/image.log" | sed 's/^/    | /'
+    exit 1
+fi
+
+# ---- what the guest is given: what was built, and the tests ----
+
+payload() {
+    local dir=$TEST_TMP/payload
+    mkdir -p "$dir/build" "$dir/tests"
+    cp -r "$TOP/packaging" "$TOP/Makefile" "$dir/"
+    cp -r "$BIN" "$dir/build/bin"
+    cp -r "$TOP/build/man" "$dir/build/man"
+    cp -r "$TOP"/tests/{lib.sh,qemu,breakout} "$dir/tests/"
+    printf '%s\n' "LEVEL=$LEVEL" "SUITES='$*'" "VERBOSE='${VERBOSE:-}'" >"$dir/settings"
+    mke2fs -q -t ext4 -d "$dir" "$TEST_TMP/payload.img" 256M 2>/dev/null
+    rm -rf "$dir"
+}
+
+# boot NAME [qemu arguments]: in the background, sets QEMU; its two serial lines become
+# $TEST_TMP/NAME.console and $TEST_TMP/NAME.output
+boot() {
+    local name=$1
+    shift
+    TMPDIR=$TEST_TMP qemu-system-x86_64 -name "$name" -nodefaults -no-user-config -display none \
+        -no-reboot -accel "${QEMU_ACCEL:-tcg,thread=multi}" -cpu "${QEMU_CPU:-max,la57=off}" -smp 2 -m 2G -nic none \
+        -kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
+        -append "root=/dev/vda rw console=ttyS0 loglevel=5 panic=-1 mitigations=off" \
+        -serial "file:$TEST_TMP/$name.console" -serial "file:$TEST_TMP/$name.output" \
+        -object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng \
+        "$@" </dev/null >"$TEST_TMP/$name.qemu" 2>&1 &
+    QEMU=$!
+    defer "kill -KILL $QEMU 2>/dev/null; wait $QEMU 2>/dev/null"
+}
+
+# wait_qemu NAME SECONDS: until the guest has switched itself off
+wait_qemu() {
+    if ! wait_for "$2" sh -c "! kill -0 $QEMU"; then
+        failed "$1: still there after $2 s"
+        kill -KILL "$QEMU"
+    fi
+    { wait "$QEMU"; } 2>/dev/null
+}
+
+# collect NAME: the suites' own lines, and their counts into ours
+collect() {
+    local output=$TEST_TMP/$1.output p f s
+    tr -d '\r' <"$output" | grep -v '^suite-end ' || true
+    while read -r _ p f s; do
+        PASSED=$((PASSED + p)) FAILED=$((FAILED + f)) SKIPPED=$((SKIPPED + s))
+    done < <(tr -d '\r' <"$output" | sed -nE 's/^suite-end ([^ ]+) ([0-9]+) ([0-9]+) ([0-9]+)$/\1 \2 \3 \4/p')
+    if ! tr -d '\r' <"$output" | grep -qx 'guest-end'; then
+        failed "$1: the guest did not come to its end"
+        tail -n 40 "$TEST_TMP/$1.console" "$TEST_TMP/$1.qemu" | tr -d '\r' | sed 's/^/    | /'
+    fi
+}
+
+payload "$@"
+boot system -drive "file=$IMAGE/disk,format=raw,if=virtio,snapshot=on,cache=unsafe" \
+    -drive "file=$TEST_TMP/payload.img,format=raw,if=virtio,readonly=on"
+wait_qemu system "$BOOT_SECONDS"
+collect system
+[ -z "${KEEP_TMP:-}" ] || echo "console: $TEST_TMP/system.console"
