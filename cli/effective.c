@@ -72,6 +72,28 @@ static int add_given_env(json_t *target, const struct effective_options *options
 	return 0;
 }
 
+static void add_io(json_t *object, const struct runbook_resources *resources)
+{
+	const struct {
+		const char *name;
+		uint64_t value;
+	} limits[] = {
+		{"read", resources->io_read},
+		{"write", resources->io_write},
+		{"read_ops", resources->io_read_ops},
+		{"write_ops", resources->io_write_ops},
+	};
+	cleanup_json json_t *io = json_object();
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (limits[i].value > 0)
+			(void)json_object_set_new(io, limits[i].name,
+						  json_integer((json_int_t)limits[i].value));
+	}
+	if (json_object_size(io) > 0)
+		(void)json_object_set(object, "io", io);
+}
+
 static json_t *resources_json(const struct runbook_resources *resources)
 {
 	json_t *object = json_object();
@@ -91,6 +113,7 @@ static json_t *resources_json(const struct runbook_resources *resources)
 	if (resources->disk > 0)
 		(void)json_object_set_new(object, "disk",
 					  json_integer((json_int_t)resources->disk));
+	add_io(object, resources);
 	return object;
 }
 

@@ -110,20 +110,64 @@ static bool has_run(const char *state)
 	       strcmp(state, "skipped") != 0;
 }
 
+static bool usage_number(const json_t *usage, const char *key, uint64_t *ret_number)
+{
+	if (!json_has(usage, key))
+		return false;
+	*ret_number = json_number(usage, key);
+	return true;
+}
+
+/* "cpu 12.3s  peak 84.1M  io 12.0M/3.0M", without what the host could not tell. */
+static void usage_of(char *out, size_t size, const json_t *step)
+{
+	const json_t *usage = json_object_get(step, "usage");
+	cleanup_text struct text_buffer text = {0};
+	uint64_t number, written;
+	char amount[32], other[32];
+
+	if (usage_number(usage, "cpu_usec", &number)) {
+		format_duration(amount, sizeof(amount), number);
+		text_printf(&text, "cpu %s", amount);
+	}
+	if (usage_number(usage, "memory_peak", &number)) {
+		format_amount(amount, sizeof(amount), number);
+		text_printf(&text, "%speak %s", text.data ? "  " : "", amount);
+	} else if (usage_number(usage, "process_peak", &number)) {
+		format_amount(amount, sizeof(amount), number);
+		text_printf(&text, "%slargest process %s", text.data ? "  " : "", amount);
+	}
+	if (usage_number(usage, "io_read", &number) && usage_number(usage, "io_write", &written)) {
+		format_amount(amount, sizeof(amount), number);
+		format_amount(other, sizeof(other), written);
+		text_printf(&text, "%sio %s/%s", text.data ? "  " : "", amount, other);
+	}
+	(void)snprintf(out, size, "%s", text.data ? text.data : "");
+}
+
 void run_print_steps(const struct cli *cli, const json_t *run)
 {
 	cleanup_table struct table table = {
 		.headings = {"", "STEP", "STATE", "TIME", "TRY", "REASON"}, .n_columns = 6};
+	bool used = false;
 	json_t *step;
 	size_t i;
 
 	if (json_array_size(json_object_get(run, "steps")) == 0)
 		return;
+	/* before the first end there is nothing to tell */
+	json_array_foreach (json_object_get(run, "steps"), i, step)
+		used = used || json_has(step, "usage");
+	if (used) {
+		table.headings[table.n_columns - 1] = "USED";
+		table.headings[table.n_columns++] = "REASON";
+	}
 	json_array_foreach (json_object_get(run, "steps"), i, step) {
 		const char *state = json_text(step, "state");
-		char duration[32];
+		char duration[32], usage[128];
 
 		duration_of(duration, sizeof(duration), step);
+		usage_of(usage, sizeof(usage), step);
 		table_row(&table);
 		table_cell(&table, 0, state_glyph(state, cli->utf8));
 		table_cell_color(&table, 0, state_color(state));
@@ -133,7 +177,9 @@ void run_print_steps(const struct cli *cli, const json_t *run)
 		table_cell(&table, 3, duration);
 		if (has_run(state))
 			table_cellf(&table, 4, "%" PRIu64, json_number(step, "attempt"));
-		table_cell(&table, 5, json_text(step, "reason"));
+		if (used)
+			table_cell(&table, 5, usage);
+		table_cell(&table, table.n_columns - 1, json_text(step, "reason"));
 	}
 	(void)table_print(&table, stdout, cli->color);
 }

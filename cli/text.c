@@ -48,6 +48,18 @@ void format_age(char *out, size_t size, uint64_t now_usec, uint64_t then_usec)
 		(void)snprintf(out, size, "long ago");
 }
 
+void format_amount(char *out, size_t size, uint64_t bytes)
+{
+	char text[32];
+	size_t length;
+
+	/* "84.1 MiB" without its blank and all but the first letter of the unit */
+	format_bytes(text, sizeof(text), bytes);
+	length = strcspn(text, " ");
+	(void)snprintf(out, size, "%.*s%.1s", (int)length, text,
+		       text[length + 1] == 'B' ? "" : text + length + 1);
+}
+
 void format_bytes(char *out, size_t size, uint64_t bytes)
 {
 	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

@@ -17,6 +17,8 @@
 void format_duration(char *out, size_t size, uint64_t usec);
 /** format_age() - "just now", "12s ago", "3m ago", "5d ago", after 60 days the date */
 void format_age(char *out, size_t size, uint64_t now_usec, uint64_t then_usec);
+/** format_amount() - format_bytes() for narrow columns, as limits are written: "512", "1.5K", "3.0G" */
+void format_amount(char *out, size_t size, uint64_t bytes);
 /** format_bytes() - "512 B", "1.5 KiB", "3.0 GiB" */
 void format_bytes(char *out, size_t size, uint64_t bytes);
 

@@ -11,7 +11,7 @@
  * fd. Bump MESSAGE_VERSION when any line changes.
  */
 
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 2
 
 enum process_role {
 	ROLE_NONE = 0,
@@ -55,7 +55,8 @@ enum process_role {
                                                                                                       \
 	/* -- steps -- */                                                                             \
 	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
-	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u timeout ms, */     \
+	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
+	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
 	/* u grace ms; fd: sealed memfd, see common/step_payload.h */                                 \
 	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 8192, 1)                                           \
 	/* u order, u reason (enum step_result: cancelled) */                                         \
@@ -65,7 +66,8 @@ enum process_role {
 	/* u order, s container id, u wall usec */                                                    \
 	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                          \
 	/* u order, u result (enum step_result), u exit code, u signal, s reason, */                  \
-	/* u started wall usec (0: never), u ended wall usec, u log bytes */                          \
+	/* u started wall usec (0: never), u ended wall usec, u log bytes, u known figures, then */   \
+	/* each of these as u: common/step_usage.h */                                                 \
 	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
 	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */    \
 	/* was not among it never arrived */                                                          \

@@ -68,4 +68,13 @@ static inline bool step_usage_has(const struct step_usage *usage, enum step_usag
 	return usage->known & (1ULL << kind);
 }
 
+struct message;
+
+/** step_usage_put() - what is known, and the figures of that, in order */
+void step_usage_put(struct message *message, const struct step_usage *usage);
+/** step_usage_get() - the same, checked. Return: 0 or -EBADMSG. */
+int step_usage_get(struct message *message, struct step_usage *usage);
+/** step_usage_name() - "cpu_usec", … */
+const char *step_usage_name(enum step_usage_kind kind);
+
 #endif

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #define STEP_MEMORY_MAX (1ULL << 50)
+#define STEP_IO_MAX (1ULL << 50)
 #define STEP_PIDS_MAX (4ULL << 20)
 #define STEP_CPU_MILLI_MAX (1000ULL * 8192)
 #define STEP_GRACE_MAX_MSEC (3600ULL * 1000)
@@ -54,6 +55,12 @@ static bool payload_acceptable(int fd)
 	       st.st_size <= (off_t)(STEP_PAYLOAD_MAX + sizeof(struct step_payload_header));
 }
 
+static bool io_acceptable(const struct sandbox_io *io)
+{
+	return io->read <= STEP_IO_MAX && io->write <= STEP_IO_MAX && io->read_ops <= STEP_IO_MAX &&
+	       io->write_ops <= STEP_IO_MAX;
+}
+
 struct order_check {
 	bool failed;
 	const char *what;
@@ -76,6 +83,7 @@ static const char *order_refusal(const struct step_order *order)
 		{order->pids > STEP_PIDS_MAX, "process limit"},
 		{order->cpu_milli > STEP_CPU_MILLI_MAX, "processor limit"},
 		{order->disk > STEP_MEMORY_MAX, "disk limit"},
+		{!io_acceptable(&order->io), "io limit"},
 		{order->timeout_msec > CONFIG_TIMEOUT_MAX_SEC * 1000, "timeout"},
 		{order->grace_msec > STEP_GRACE_MAX_MSEC, "grace"},
 		{!payload_acceptable(order->payload_fd), "payload"},
@@ -109,6 +117,10 @@ static int step_start(struct channel *channel, struct message *message)
 	order.pids = message_get_u64(message);
 	order.cpu_milli = message_get_u64(message);
 	order.disk = message_get_u64(message);
+	order.io.read = message_get_u64(message);
+	order.io.write = message_get_u64(message);
+	order.io.read_ops = message_get_u64(message);
+	order.io.write_ops = message_get_u64(message);
 	order.timeout_msec = message_get_u64(message);
 	order.grace_msec = message_get_u64(message);
 	order.payload_fd = message_get_fd(message);

@@ -207,6 +207,7 @@ static void send_exited(const struct step *step)
 	message_put_u64(message, step->started_usec);
 	message_put_u64(message, step->ended_usec);
 	message_put_u64(message, step->facts.log.bytes);
+	step_usage_put(message, &step->facts.outcome.usage);
 	send_to_scheduler(step->table, message);
 }
 

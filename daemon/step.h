@@ -54,6 +54,7 @@ struct step_order {
 	char image[IMAGE_NAME_MAX + 1];
 	enum step_network network;
 	uint64_t memory, pids, cpu_milli, disk;
+	struct sandbox_io io;
 	uint64_t timeout_msec, grace_msec;
 	int payload_fd;
 };

@@ -262,6 +262,7 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->pids = order->pids;
 	request->cpu_milli = order->cpu_milli;
 	request->disk = order->disk;
+	request->io = order->io;
 	request->payload_fd = order->payload_fd;
 	request->stdin_fd = -1;
 	request->stdout_fd = setup->stdout_pipe[1];

@@ -46,6 +46,9 @@ struct runbook_resources {
 	uint64_t memory;
 	uint64_t pids;
 	uint64_t disk;
+	/* per second and disk */
+	uint64_t io_read, io_write;	    /* bytes */
+	uint64_t io_read_ops, io_write_ops; /* operations */
 };
 
 struct runbook_step {

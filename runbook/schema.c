@@ -8,12 +8,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static value_fn read_global, read_steps, read_resources;
+static value_fn read_global, read_steps, read_resources, read_io;
 
 #define IN_ROOT(field) SCOPE_ROOT, .offset = offsetof(struct runbook, field)
 #define IN_STEP(field) SCOPE_STEP, .offset = offsetof(struct runbook_step, field)
 #define IN_BOTH(field) SCOPE_STEP | SCOPE_GLOBAL, .offset = offsetof(struct runbook_step, field)
 #define IN_RESOURCES(field) SCOPE_RESOURCES, .offset = offsetof(struct runbook_resources, field)
+#define IN_IO(field) SCOPE_IO, .offset = offsetof(struct runbook_resources, field)
+#define IO_SPEED                                                                                   \
+	.read = read_size, .min = 64 * KIB, .max = 1024 * GIB, .range = "64K to 1T",               \
+	.format = "bytes per second, such as 20M", .fallback = "no limit"
+#define IO_OPERATIONS                                                                              \
+	.read = read_count, .min = 10, .max = 100000000, .range = "10 to 100000000",               \
+	.format = "operations per second, such as 500", .fallback = "no limit"
 
 /* Known to the language, not to this version */
 #define LATER(key, where, what)                                                                    \
@@ -45,7 +52,7 @@ static const struct schema_key keys[] = {
 	 .format = "egress or none", .fallback = "egress, unless configured otherwise",
 	 .help = "what the step can reach"},
 	{"resources", IN_BOTH(resources), .read = read_resources,
-	 .format = "a map of cpu, memory, pids and disk", .help = "hard limits"},
+	 .format = "a map of cpu, memory, pids, disk and io", .help = "hard limits"},
 	{"timeout", IN_BOTH(timeout_sec), .read = read_duration, .min = 1,
 	 .max = RUNBOOK_TIMEOUT_MAX_SEC, .range = "1s to 30d",
 	 .format = "a duration such as 90s, 15m or 1h30m", .fallback = "1h",
@@ -67,6 +74,15 @@ static const struct schema_key keys[] = {
 	{"disk", IN_RESOURCES(disk), .read = read_size, .min = 1 * MIB, .max = 16384 * GIB,
 	 .range = "1M to 16T", .format = "bytes, or a number with K, M, G or T, such as 2G",
 	 .fallback = "no limit of its own", .help = "what the step may write"},
+	{"io", IN_RESOURCES(io_read), .read = read_io, .min = 64 * KIB, .max = 1024 * GIB,
+	 .range = "64K to 1T",
+	 .format = "bytes per second such as 20M, or a map of read, write, read_ops and write_ops",
+	 .fallback = "no limit", .help = "speed of reading from and writing to disks"},
+
+	{"read", IN_IO(io_read), IO_SPEED, .help = "bytes read per second"},
+	{"write", IN_IO(io_write), IO_SPEED, .help = "bytes written per second"},
+	{"read_ops", IN_IO(io_read_ops), IO_OPERATIONS, .help = "reads per second"},
+	{"write_ops", IN_IO(io_write_ops), IO_OPERATIONS, .help = "writes per second"},
 
 	LATER("on", SCOPE_ROOT, "which events start a run"),
 	LATER("priority", SCOPE_ROOT, "order within the project"),
@@ -89,7 +105,6 @@ static const struct schema_key keys[] = {
 	LATER("get", SCOPE_STEP, "fetch a version of a resource"),
 	LATER("put", SCOPE_STEP, "make a version of a resource"),
 	LATER("check", SCOPE_STEP, "look for versions of a resource"),
-	LATER("io", SCOPE_RESOURCES, "bytes per second"),
 };
 
 /* What people who come from other systems write */
@@ -119,6 +134,10 @@ static const struct {
 	{"id", "name"},
 	{"cpus", "cpu"},
 	{"mem", "memory"},
+	{"rbps", "read"},
+	{"wbps", "write"},
+	{"riops", "read_ops"},
+	{"wiops", "write_ops"},
 };
 
 static const struct {
@@ -129,6 +148,7 @@ static const struct {
 	{SCOPE_GLOBAL, "\"global\""},
 	{SCOPE_STEP, "a step"},
 	{SCOPE_RESOURCES, "\"resources\""},
+	{SCOPE_IO, "\"io\""},
 };
 
 const struct schema_key *schema_keys(size_t *ret_n)
@@ -312,6 +332,21 @@ static int read_resources(struct draft *draft, const struct schema_key *key,
 	return read_submap(draft, SCOPE_RESOURCES, key, node, path, target);
 }
 
+/* One speed for both directions, or a map. */
+static int read_io(struct draft *draft, const struct schema_key *key, const struct node *node,
+		   const struct node_path *path, void *target)
+{
+	struct runbook_resources *resources =
+		container_of(target, struct runbook_resources, io_read);
+	int r;
+
+	if (node->kind == NODE_MAP || node->kind == NODE_LIST)
+		return read_submap(draft, SCOPE_IO, key, node, path, resources);
+	r = read_size(draft, key, node, path, &resources->io_read);
+	resources->io_write = resources->io_read;
+	return r;
+}
+
 /* ---- steps ---- */
 
 static int read_step(struct draft *draft, size_t index, const struct node *node,
@@ -382,7 +417,7 @@ static void merge_resources(struct runbook_resources *step, const struct runbook
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		uint64_t *field = (uint64_t *)(void *)((char *)step + keys[i].offset);
 
-		if (keys[i].scopes == SCOPE_RESOURCES && keys[i].read && *field == 0)
+		if ((keys[i].scopes & (SCOPE_RESOURCES | SCOPE_IO)) && keys[i].read && *field == 0)
 			*field = *(const uint64_t *)(const void *)((const char *)global +
 								   keys[i].offset);
 	}

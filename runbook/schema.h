@@ -26,6 +26,7 @@ enum schema_scope {
 	SCOPE_GLOBAL = 1 << 1,
 	SCOPE_STEP = 1 << 2,
 	SCOPE_RESOURCES = 1 << 3,
+	SCOPE_IO = 1 << 4, /* resources.io */
 };
 
 /** struct step_source - what the graph check needs to know of a step's text */
@@ -59,7 +60,7 @@ struct schema_key {
 	unsigned scopes; /* set of enum schema_scope */
 	value_fn *read;	 /* NULL: not in this version */
 	size_t offset;	 /* of the field in struct runbook (root), runbook_step (global, step)
-			  * or runbook_resources */
+			  * or runbook_resources (resources, io) */
 	bool required;
 	uint64_t min, max;  /* numbers, in the field's unit; texts: bytes */
 	const char *range;  /* the same for people */

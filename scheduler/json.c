@@ -210,6 +210,21 @@ void json_run_open(struct json *json, const char *key, const struct store_run *r
 	json_lines(json, "findings", row->findings);
 }
 
+/* Figures that nobody could tell are left out; null: none at all. */
+static void json_usage(struct json *json, const char *key, const struct step_usage *usage)
+{
+	if (!usage->known) {
+		json_text(json, key, NULL);
+		return;
+	}
+	json_open(json, key, '{');
+	for (unsigned i = 0; i < STEP_USAGE_NUM; i++) {
+		if (step_usage_has(usage, i))
+			json_number(json, step_usage_name(i), usage->values[i]);
+	}
+	json_close(json, '}');
+}
+
 static void json_attempt_members(struct json *json, const struct store_attempt *row, bool claimed)
 {
 	json_code(json, "exit_code", claimed ? row->exit_code : -1);
@@ -217,6 +232,7 @@ static void json_attempt_members(struct json *json, const struct store_attempt *
 	json_number_or_null(json, "started_usec", row->started_usec);
 	json_number_or_null(json, "ended_usec", row->ended_usec);
 	json_number(json, "log_bytes", row->log_bytes);
+	json_usage(json, "usage", &row->usage);
 }
 
 void json_step_open(struct json *json, const struct store_step *row,

@@ -190,7 +190,9 @@ static int handle_step_exited(struct channel *channel, struct message *message)
 	end.started_usec = message_get_u64(message);
 	end.ended_usec = message_get_u64(message);
 	end.log_bytes = message_get_u64(message);
-	r = message_end(message);
+	r = step_usage_get(message, &end.usage);
+	if (r == 0)
+		r = message_end(message);
 	if (r < 0)
 		return r;
 	if (end.result >= STEP_RESULT_NUM)

@@ -4,6 +4,7 @@
 
 /* The life of a run and of its steps: run.c, steps.c, freeze.c. */
 
+#include "common/step_usage.h"
 #include "scheduler/scheduler.h"
 
 /* ---- run.c ---- */
@@ -54,6 +55,7 @@ struct step_end {
 	const char *reason;
 	uint64_t started_usec, ended_usec;
 	uint64_t log_bytes;
+	struct step_usage usage;
 };
 
 /** steps_claim() - claim what may start now and give the orders to the outbox */

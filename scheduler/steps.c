@@ -55,6 +55,10 @@ void step_order_send(struct step *step)
 		message_put_u64(message, text->resources.pids);
 		message_put_u64(message, text->resources.cpu_milli);
 		message_put_u64(message, text->resources.disk);
+		message_put_u64(message, text->resources.io_read);
+		message_put_u64(message, text->resources.io_write);
+		message_put_u64(message, text->resources.io_read_ops);
+		message_put_u64(message, text->resources.io_write_ops);
 		message_put_u64(message, step_timeout_sec(step) * 1000);
 		message_put_u64(message, STEP_GRACE_DEFAULT_SEC * 1000ULL);
 		message_put_fd(message, payload_fd);
@@ -208,6 +212,7 @@ void step_exited(struct step *step, const struct step_end *end)
 		.started_usec = end->started_usec,
 		.ended_usec = end->ended_usec ? end->ended_usec : wall_usec(),
 		.log_bytes = end->log_bytes,
+		.usage = end->usage,
 	};
 
 	if (end->result == STEP_RESULT_EXITED) {

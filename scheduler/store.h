@@ -21,6 +21,7 @@
  */
 
 #include "common/error.h"
+#include "common/step_usage.h"
 #include "scheduler/state.h"
 
 #include <stdbool.h>
@@ -82,6 +83,7 @@ struct store_attempt {
 	uint64_t claimed_usec, started_usec, ended_usec;
 	uint64_t log_bytes;
 	bool cancelling; /* somebody asked to cancel it */
+	struct step_usage usage;
 };
 
 struct store_event {

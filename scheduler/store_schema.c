@@ -104,6 +104,20 @@ static const char *const migrations[] = {
 	"CREATE TABLE paused_projects("
 	"  project TEXT PRIMARY KEY,"
 	"  since_usec INTEGER NOT NULL) WITHOUT ROWID;",
+
+	/* 2: what an attempt used; NULL where nobody could tell */
+	"ALTER TABLE attempts ADD COLUMN cpu_usec INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN cpu_user_usec INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN cpu_system_usec INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN memory_peak INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN process_peak INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN io_read INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN io_write INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN pids_peak INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN disk_used INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN wait_cpu_usec INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN wait_memory_usec INTEGER;"
+	"ALTER TABLE attempts ADD COLUMN wait_io_usec INTEGER;",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

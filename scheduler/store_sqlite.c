@@ -19,10 +19,12 @@
 #define RUN_COLUMNS                                                                                \
 	"id, project, source, state, reason, event, ref, asked, commit_id, tree, title, actor, "   \
 	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec"
+#define USAGE_COLUMN(name, word) ", a." word
+#define USAGE_SET(name, word) ", " word "=?"
 #define ATTEMPT_COLUMNS                                                                            \
 	"a.order_id, a.run, a.step, a.attempt, a.instance, a.state, a.reason, a.exit_code, "       \
 	"a.signal, a.container, a.claimed_usec, a.started_usec, a.ended_usec, a.log_bytes, "       \
-	"a.cancelling"
+	"a.cancelling" STEP_USAGE_TABLE(USAGE_COLUMN)
 #define EVENT_COLUMNS "id, run, step, attempt, from_state, to_state, reason, at_usec"
 
 static const char *const statement_sql[] = {
@@ -55,7 +57,8 @@ static const char *const statement_sql[] = {
 		"UPDATE attempts SET container=?2, started_usec=?3 WHERE order_id=?1",
 	[STATEMENT_ATTEMPT_ENDED] =
 		"UPDATE attempts SET state=?2, reason=?3, exit_code=?4, signal=?5, "
-		"started_usec=?6, ended_usec=?7, log_bytes=?8 WHERE order_id=?1",
+		"started_usec=?6, ended_usec=?7, log_bytes=?8" STEP_USAGE_TABLE(
+			USAGE_SET) " WHERE order_id=?1",
 	[STATEMENT_ATTEMPT_CANCEL] = "UPDATE attempts SET cancelling=1 WHERE order_id=?",
 	[STATEMENT_EVENT_ADD] = "INSERT INTO events(run, step, attempt, from_state, to_state, "
 				"reason, at_usec) VALUES(?,?,?,?,?,?,?)",
@@ -426,14 +429,25 @@ void store_attempt_started(struct store *store, uint64_t order, const char *cont
 
 void store_attempt_ended(struct store *store, const struct store_attempt *attempt)
 {
-	struct store_value exit_code = NUMBER(attempt->exit_code);
+	struct store_value values[8 + STEP_USAGE_NUM] = {
+		NUMBER(attempt->order),
+		TEXT(step_state_name(attempt->state)),
+		TEXT(attempt->reason),
+		NUMBER(attempt->exit_code),
+		NUMBER_OR_NULL(attempt->signal),
+		NUMBER_OR_NULL(attempt->started_usec),
+		NUMBER_OR_NULL(attempt->ended_usec),
+		NUMBER(attempt->log_bytes),
+	};
 
 	if (attempt->exit_code < 0)
-		exit_code.kind = VALUE_NULL;
-	(void)WRITE(store, STATEMENT_ATTEMPT_ENDED, NUMBER(attempt->order),
-		    TEXT(step_state_name(attempt->state)), TEXT(attempt->reason), exit_code,
-		    NUMBER_OR_NULL(attempt->signal), NUMBER_OR_NULL(attempt->started_usec),
-		    NUMBER_OR_NULL(attempt->ended_usec), NUMBER(attempt->log_bytes));
+		values[3].kind = VALUE_NULL;
+	for (unsigned i = 0; i < STEP_USAGE_NUM; i++) {
+		values[8 + i] = NUMBER(attempt->usage.values[i]);
+		if (!step_usage_has(&attempt->usage, i))
+			values[8 + i].kind = VALUE_NULL;
+	}
+	(void)store_write(store, STATEMENT_ATTEMPT_ENDED, values, ARRAY_SIZE(values));
 }
 
 void store_attempt_cancel(struct store *store, uint64_t order)

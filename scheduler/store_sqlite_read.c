@@ -70,6 +70,11 @@ static void row_attempt(sqlite3_stmt *statement, int first, struct store_attempt
 		.log_bytes = column_number(statement, first + 13),
 		.cancelling = column_number(statement, first + 14) != 0,
 	};
+	for (unsigned i = 0; i < STEP_USAGE_NUM; i++) {
+		if (sqlite3_column_type(statement, first + 15 + (int)i) != SQLITE_NULL)
+			step_usage_set(&attempt->usage, i,
+				       column_number(statement, first + 15 + (int)i));
+	}
 }
 
 static int runs_read(struct store *store, sqlite3_stmt *statement, store_run_fn each,

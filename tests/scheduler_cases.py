@@ -81,7 +81,7 @@ class World:
                 return message.u()
 
     def exited(self, order, code=0):
-        self.daemon.send("STEP_EXITED", 0, order, 0, code, 0, "", 1, 2, 3)
+        self.daemon.send("STEP_EXITED", 0, order, 0, code, 0, "", 1, 2, 3, 0)
 
     def ask(self, verb, run=0):
         self.serial += 1

@@ -45,6 +45,27 @@ function took(from, to) {
   return Math.floor(seconds / 3600) + " h " + Math.floor((seconds % 3600) / 60) + " min";
 }
 
+function amount(bytes) {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; bytes >= 1024 && unit < units.length - 1; unit++) bytes /= 1024;
+  return (unit ? bytes.toFixed(1) : bytes) + " " + units[unit];
+}
+
+// What a step used; figures that the host could not tell are not there.
+function used(usage) {
+  if (!usage) return "";
+  const parts = [];
+  const has = (key) => Number.isFinite(usage[key]);
+  if (has("cpu_usec")) parts.push("cpu " + took(1, usage.cpu_usec + 1));
+  if (has("memory_peak")) parts.push("peak " + amount(usage.memory_peak));
+  else if (has("process_peak")) parts.push("largest process " + amount(usage.process_peak));
+  if (has("io_read") && has("io_write"))
+    parts.push("io " + amount(usage.io_read) + " read, " + amount(usage.io_write) + " written");
+  if (has("disk_used")) parts.push("disk " + amount(usage.disk_used));
+  return parts.join(" · ");
+}
+
 function shortRef(ref) {
   return (ref || "").replace(/^refs\/(heads|tags)\//, "");
 }
@@ -151,6 +172,8 @@ async function followLog() {
   if (!step) return;
   const key = step.slug + "." + step.attempt;
   find("log-title").textContent = step.name;
+  find("log-usage").textContent = used(step.usage);
+  find("log-usage").hidden = !find("log-usage").textContent;
   if (key === view.followed) return;
   view.followed = key;
   if (view.reader) view.reader.abort();

@@ -36,7 +36,8 @@ check_match "queue" "1 +42 +demo +lint .* project limit 4 reached" "$("$CTL" que
 output=$("$CTL" show 42)
 check_match "show: the header" "Run 42  demo  ✗ failed" "$output"
 check_match "control characters of a title are shown, not obeyed" 'A \\x1b\[31mtitle' "$output"
-check_match "show: a failed step with its reason" "✗ +unit tests +failed +1.0s +1 +exit code 3" "$output"
+check_match "show: a failed step with its reason" "✗ +unit tests +failed +1.0s +1 +- +exit code 3" "$output"
+check_match "show: what a step used" "✓ +build +succeeded .* cpu 12.3s  peak 84.1M  io 12.0M/3.0M" "$output"
 check_match "and the end of its log" "\| last words" "$output"
 check_status "no such run: exit 3" 3 "$CTL" show 7
 check_match "with the server's sentence" "runbookctl: there is no such thing \(look again\)" "$("$CTL" show 7 2>&1)"

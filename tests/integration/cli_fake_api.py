@@ -84,6 +84,8 @@ def run():
                       "attempt": 1 if "running" in times else 0, "exit_code": None,
                       "signal": None, "container": "c", "started_usec": times.get("running"),
                       "ended_usec": ended, "log_bytes": len(LOGS.get(slug, b"")),
+                      "usage": {"cpu_usec": 12345678, "memory_peak": 88185242, "io_read": 12582912,
+                                "io_write": 3145728} if slug == "build" and ended else None,
                       "image": "host", "attempts": []})
     whole["steps"] = steps
     return whole

@@ -400,6 +400,8 @@ static inline void order_parse(struct message *message, struct order *order)
 	(void)message_get_u64(message); /* pids */
 	(void)message_get_u64(message); /* cpu */
 	(void)message_get_u64(message); /* disk */
+	for (int i = 0; i < 4; i++)
+		(void)message_get_u64(message); /* io */
 	order->timeout_msec = message_get_u64(message);
 	(void)message_get_u64(message); /* grace */
 	fd = message_get_fd(message);
@@ -432,8 +434,8 @@ static inline void order_started(struct world *world, uint64_t order)
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 }
 
-static inline void order_result(struct world *world, uint64_t order, enum step_result result,
-				uint64_t code, const char *reason)
+static inline void order_used(struct world *world, uint64_t order, enum step_result result,
+			      uint64_t code, const char *reason, const struct step_usage *usage)
 {
 	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
 
@@ -445,7 +447,14 @@ static inline void order_result(struct world *world, uint64_t order, enum step_r
 	message_put_u64(message, 1000);
 	message_put_u64(message, 2000);
 	message_put_u64(message, 77);
+	step_usage_put(message, usage);
 	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+static inline void order_result(struct world *world, uint64_t order, enum step_result result,
+				uint64_t code, const char *reason)
+{
+	order_used(world, order, result, code, reason, &(struct step_usage){.known = 0});
 }
 
 static inline void order_exited(struct world *world, uint64_t order, uint64_t code)

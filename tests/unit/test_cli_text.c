@@ -73,6 +73,10 @@ static void test_bytes(void **state)
 	assert_string_equal(text, "1.0 MiB");
 	format_bytes(text, sizeof(text), UINT64_MAX);
 	assert_string_equal(text, "16.0 EiB");
+	format_amount(text, sizeof(text), 1023);
+	assert_string_equal(text, "1023");
+	format_amount(text, sizeof(text), 1536);
+	assert_string_equal(text, "1.5K");
 }
 
 static void test_widths(void **state)

@@ -360,6 +360,8 @@ static void send_order(const struct order *order)
 	message_put_u64(message, 0);
 	message_put_u64(message, 0);
 	message_put_u64(message, 0);
+	for (int i = 0; i < 4; i++)
+		message_put_u64(message, 0); /* io */
 	message_put_u64(message, order->timeout_msec);
 	message_put_u64(message, order->grace_msec);
 	message_put_fd(message, payload);
@@ -380,6 +382,7 @@ static void send_number(enum message_type type, uint64_t number)
 struct exited {
 	uint64_t order, result, exit_code, signal, started, ended, bytes;
 	char reason[REASON_MAX];
+	struct step_usage usage;
 };
 
 static struct exited expect_exited(void)
@@ -396,6 +399,7 @@ static struct exited expect_exited(void)
 	exited.started = message_get_u64(message);
 	exited.ended = message_get_u64(message);
 	exited.bytes = message_get_u64(message);
+	assert_int_equal(step_usage_get(message, &exited.usage), 0);
 	assert_int_equal(message_end(message), 0);
 	(void)message_free(message);
 	return exited;

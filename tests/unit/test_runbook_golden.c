@@ -54,6 +54,13 @@ static void print_step(FILE *out, const struct runbook *runbook, const struct ru
 		(unsigned long long)step->resources.cpu_milli,
 		(unsigned long long)step->resources.memory,
 		(unsigned long long)step->resources.pids, (unsigned long long)step->resources.disk);
+	if (step->resources.io_read || step->resources.io_write || step->resources.io_read_ops ||
+	    step->resources.io_write_ops)
+		fprintf(out, "  io read %llu write %llu read_ops %llu write_ops %llu\n",
+			(unsigned long long)step->resources.io_read,
+			(unsigned long long)step->resources.io_write,
+			(unsigned long long)step->resources.io_read_ops,
+			(unsigned long long)step->resources.io_write_ops);
 }
 
 static void print_good(FILE *out, const struct runbook *runbook)

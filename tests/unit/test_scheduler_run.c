@@ -254,6 +254,43 @@ static void test_results(void **state)
 	world_free(world);
 }
 
+/* What a step used reaches the answer, and survives us; what is unknown is not there. */
+static void test_usage(void **state)
+{
+	struct world *world = world_new();
+	struct step_usage usage = {.known = 0};
+	struct order order;
+	json_t *json, *step, *figures;
+	uint64_t run;
+
+	world_start(world);
+	run = trigger(world, "a", "1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, one);
+	order_expect(world, &order);
+	step_usage_set(&usage, STEP_USAGE_CPU, 12300000);
+	step_usage_set(&usage, STEP_USAGE_MEMORY_PEAK, 1ULL << 60);
+	step_usage_set(&usage, STEP_USAGE_IO_WRITE, 0);
+	step_usage_set(&usage, STEP_USAGE_WAIT_IO, 9);
+	order_used(world, order.id, STEP_RESULT_EXITED, 0, "", &usage);
+	ack_expect(world, order.id);
+	world_kill(world);
+	world_start(world);
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	step = json_array_get(json_object_get(json, "steps"), 0);
+	for (int i = 0; i < 2; i++) {
+		figures = json_object_get(step, "usage");
+		assert_int_equal(json_object_size(figures), 4);
+		assert_int_equal(number(figures, "cpu_usec"), 12300000);
+		assert_int_equal(number(figures, "memory_peak"), 1ULL << 53);
+		assert_int_equal(number(figures, "io_write"), 0);
+		assert_int_equal(number(figures, "wait_io_usec"), 9);
+		step = json_array_get(json_object_get(step, "attempts"), 0);
+	}
+	json_decref(json);
+	world_stop(world);
+	world_free(world);
+}
+
 static void test_limits(void **state)
 {
 	struct world *world = world_new();
@@ -608,21 +645,14 @@ static void test_events_behind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_step),
-		cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_bad_runbook),
-		cmocka_unit_test(test_diamond),
-		cmocka_unit_test(test_failure_skips),
-		cmocka_unit_test(test_results),
-		cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_cancel_step),
-		cmocka_unit_test(test_retry_run),
-		cmocka_unit_test(test_retry_step),
-		cmocka_unit_test(test_workspace_and_upload),
-		cmocka_unit_test(test_pages),
-		cmocka_unit_test(test_events_pushed),
+		cmocka_unit_test(test_one_step),      cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_bad_runbook),
+		cmocka_unit_test(test_diamond),	      cmocka_unit_test(test_failure_skips),
+		cmocka_unit_test(test_results),	      cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cancel_step),   cmocka_unit_test(test_retry_run),
+		cmocka_unit_test(test_retry_step),    cmocka_unit_test(test_workspace_and_upload),
+		cmocka_unit_test(test_pages),	      cmocka_unit_test(test_events_pushed),
 		cmocka_unit_test(test_events_behind),
 	};
 
