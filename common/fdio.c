@@ -190,6 +190,11 @@ int make_directories(int dir_fd, const char *path, mode_t mode)
 	if (length >= sizeof(part))
 		return -ENAMETOOLONG;
 	memcpy(part, path, length + 1);
+	/* mostly there is nothing to do but the last one, or nothing at all */
+	if (mkdirat(dir_fd, part, mode) == 0 || errno == EEXIST)
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
 	for (size_t i = 1; i <= length; i++) {
 		if (part[i] != '/' && part[i] != '\0')
 			continue;

@@ -126,6 +126,11 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 
 	if (geteuid() != 0)
 		return error_set(error, EPERM, "sandboxes are built by root: use sudo");
+	r = user_slots_new(&host->users, error);
+	if (r < 0)
+		return r;
+	if (options->once)
+		user_slots_begin(host->users);
 	memory = options->memory ? options->memory : host_memory_default();
 	if (memory == 0)
 		return error_errno(error, errno, "cannot see how much memory there is");
@@ -145,9 +150,6 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	host->filter_fd = seccomp_program_seal(false, error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
-	r = user_slots_new(&host->users, error);
-	if (r < 0)
-		return r;
 	r = host_network_new(&host->network, options->dns_servers, error);
 	if (r < 0)
 		return r;

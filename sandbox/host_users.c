@@ -65,6 +65,17 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 	return 0;
 }
 
+/* The user namespace that was begun, or a new one. */
+static int userns_of(struct user_slot *slot, struct error *error)
+{
+	const struct id_map map = {.inside = 0, .outside = slot->base, .count = ID_STEP_RANGE};
+	struct userns_job *job = slot->job;
+
+	slot->job = NULL;
+	return job ? spawn_userns_end(job, map, map, error)
+		   : spawn_userns(slot->init_id, map, map, error);
+}
+
 struct user_slots *user_slots_free(struct user_slots *slots)
 {
 	if (!slots)
@@ -74,6 +85,8 @@ struct user_slots *user_slots_free(struct user_slots *slots)
 
 		if (!slot)
 			continue;
+		if (slot->job)
+			slot->userns_fd = userns_of(slot, NULL);
 		if (slot->userns_fd >= 0)
 			(void)close(slot->userns_fd);
 		if (slot->mapping_fd >= 0)
@@ -137,18 +150,28 @@ static int slot_lock_free_one(struct user_slots *slots, struct user_slot **ret_s
 	return -EBUSY;
 }
 
+void user_slots_begin(struct user_slots *slots)
+{
+	struct user_slot *slot = NULL;
+
+	if (slot_lock_free_one(slots, &slot) < 0)
+		return;
+	/* locked it stays: it is the first that user_slot_take() looks at */
+	slot->taken = false;
+	if (slot->userns_fd < 0)
+		slot->job = spawn_userns_begin(slot->init_id, NULL);
+}
+
 int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct error *error)
 {
 	struct user_slot *slot = NULL;
-	struct id_map map = {.inside = 0, .count = ID_STEP_RANGE};
 	int r = slot_lock_free_one(slots, &slot);
 
 	if (r < 0)
 		return error_errno(error, -r, "no free range of user ids (%u steps at once)",
 				   ID_STEP_SLOTS);
 	if (slot->userns_fd < 0) {
-		map.outside = slot->base;
-		r = spawn_userns(slot->init_id, map, map, error);
+		r = userns_of(slot, error);
 		if (r < 0) {
 			user_slot_release(slots, slot);
 			return r;

@@ -30,6 +30,7 @@ struct user_slot {
 	int mapping_fd; /* @mapped_uid:@mapped_gid on disk is uid 0 inside; -1: none yet */
 	uid_t mapped_uid;
 	gid_t mapped_gid;
+	struct userns_job *job; /* makes userns_fd, see user_slots_begin() */
 	int image_fd; /* the range of images on disk is 0-65535 inside; -1: none yet */
 };
 
@@ -39,6 +40,14 @@ struct user_slots;
 int user_slots_new(struct user_slots **ret_slots, struct error *error);
 /** user_slots_free() - give all slots back. NULL is fine. Return: NULL. */
 struct user_slots *user_slots_free(struct user_slots *slots);
+
+/**
+ * user_slots_begin() - make a first slot ready beside us, for the next user_slot_take()
+ *
+ * For who is going to start one sandbox and has other things to prepare as well.
+ * What fails here is done again, and reported, by user_slot_take().
+ */
+void user_slots_begin(struct user_slots *slots);
 
 /** user_slot_take() - lock a free slot and make its user namespace ready. Return: 0 or -errno. */
 int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct error *error);

@@ -338,6 +338,7 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 	struct sandbox_host_options host_options = {
 		.init_path = init_path,
 		.cgroup_name = CGROUP_NAME,
+		.once = true,
 		.limits = limits_given(options) ? SANDBOX_LIMITS_REQUIRED
 						: SANDBOX_LIMITS_BEST_EFFORT,
 	};

@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -227,42 +228,93 @@ static int userns_finish(pid_t pid, const struct userns_maker *maker, struct id_
 	return fd;
 }
 
-int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error)
-{
+struct userns_job {
 	_Alignas(16) char stack[CHILD_STACK_BYTES];
-	struct userns_maker maker = {.owner = owner, .parent = getpid(), .failed = -EIO};
-	/* as in spawn_vfork() */
-	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-	cleanup_close int pidfd = -1, mntns_fd = -1;
-	int ends[2], fd;
+	struct userns_maker maker;
+	int dumpable; /* ours; as in spawn_vfork() */
+	pid_t pid;
+	int pidfd, mntns_fd;
+	int ready_fds[2];
+};
+
+static void job_close(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+/* Also when it never began to run. */
+static void job_free(struct userns_job *job)
+{
+	if (job->pid > 0) {
+		(void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
+		(void)spawn_wait(job->pidfd);
+		stack_unmark(job->stack);
+		if (job->dumpable == 1)
+			(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	}
+	job_close(&job->pidfd);
+	job_close(&job->mntns_fd);
+	job_close(&job->ready_fds[0]);
+	job_close(&job->ready_fds[1]);
+	free(job);
+}
+
+struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
+{
+	struct userns_job *job = malloc(sizeof(*job));
 	sigset_t old;
-	char byte;
 	long pid;
 
-	mntns_fd = maker.mntns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-	if (mntns_fd < 0)
-		return error_errno(error, errno, "cannot open our mount namespace");
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return error_errno(error, errno, "cannot make a pipe");
-	maker.ready_fd = ends[1];
-	block_signals(&old);
-	pid = start(0, -1, &pidfd, stack, userns_main, &maker);
-	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	(void)close(ends[1]);
-	if (pid < 0) {
-		(void)close(ends[0]);
-		return error_errno(error, (int)-pid, "cannot start a process");
+	if (!job) {
+		(void)error_errno(error, ENOMEM, "cannot make a user namespace");
+		return NULL;
 	}
-	while (read(ends[0], &byte, 1) < 0 && errno == EINTR)
+	job->maker = (struct userns_maker){.owner = owner, .parent = getpid(), .failed = -EIO};
+	job->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	job->pid = -1;
+	job->pidfd = job->ready_fds[0] = job->ready_fds[1] = -1;
+	job->mntns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	if (job->mntns_fd < 0 || pipe2(job->ready_fds, O_CLOEXEC) < 0) {
+		(void)error_errno(error, errno, "cannot prepare a user namespace");
+		job_free(job);
+		return NULL;
+	}
+	job->maker.mntns_fd = job->mntns_fd;
+	job->maker.ready_fd = job->ready_fds[1];
+	block_signals(&old);
+	pid = start(0, -1, &job->pidfd, job->stack, userns_main, &job->maker);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	job_close(&job->ready_fds[1]);
+	if (pid < 0) {
+		(void)error_errno(error, (int)-pid, "cannot start a process");
+		job_free(job);
+		return NULL;
+	}
+	job->pid = (pid_t)pid;
+	return job;
+}
+
+int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map groups,
+		     struct error *error)
+{
+	char byte;
+	int fd;
+
+	while (read(job->ready_fds[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	(void)close(ends[0]);
-	fd = userns_finish((pid_t)pid, &maker, users, groups, error);
-	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
-	(void)spawn_wait(pidfd);
-	stack_unmark(stack);
-	if (dumpable == 1)
-		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	fd = userns_finish(job->pid, &job->maker, users, groups, error);
+	job_free(job);
 	return fd;
+}
+
+int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error)
+{
+	struct userns_job *job = spawn_userns_begin(owner, error);
+
+	return job ? spawn_userns_end(job, users, groups, error)
+		   : (error ? -error->number : -EIO);
 }
 
 /* ---- network namespaces ---- */

@@ -58,6 +58,18 @@ struct id_map {
 int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error);
 
 /**
+ * spawn_userns_begin() - the longer part of spawn_userns(), done beside us
+ *
+ * Until it is ended our own process is not dumpable.
+ *
+ * Return: to be given to spawn_userns_end(); NULL with @error.
+ */
+struct userns_job *spawn_userns_begin(uid_t owner, struct error *error);
+/** spawn_userns_end() - like spawn_userns(); @job is gone afterwards, whatever the result */
+int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map groups,
+		     struct error *error);
+
+/**
  * spawn_netns() - make a network namespace with its loopback up
  * @ret_netlink: a NETLINK_ROUTE socket that speaks to it; NULL: not wanted
  *
