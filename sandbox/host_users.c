@@ -65,15 +65,16 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 	return 0;
 }
 
-/* The user namespace that was begun, or a new one. */
+/* The user namespace that was begun, or a new one. Its process is reaped when there is time. */
 static int userns_of(struct user_slot *slot, struct error *error)
 {
 	const struct id_map map = {.inside = 0, .outside = slot->base, .count = ID_STEP_RANGE};
-	struct userns_job *job = slot->job;
 
-	slot->job = NULL;
-	return job ? spawn_userns_end(job, map, map, error)
-		   : spawn_userns(slot->init_id, map, map, error);
+	if (!slot->job)
+		slot->job = spawn_userns_begin(slot->init_id, error);
+	if (!slot->job)
+		return error ? -error->number : -EIO;
+	return spawn_userns_end(slot->job, map, map, error);
 }
 
 struct user_slots *user_slots_free(struct user_slots *slots)
@@ -85,8 +86,7 @@ struct user_slots *user_slots_free(struct user_slots *slots)
 
 		if (!slot)
 			continue;
-		if (slot->job)
-			slot->userns_fd = userns_of(slot, NULL);
+		(void)spawn_userns_free(slot->job);
 		if (slot->userns_fd >= 0)
 			(void)close(slot->userns_fd);
 		if (slot->mapping_fd >= 0)
@@ -186,6 +186,7 @@ void user_slot_release(struct user_slots *slots, struct user_slot *slot)
 {
 	if (!slot)
 		return;
+	slot->job = spawn_userns_free(slot->job);
 	slot->taken = false;
 	(void)slot_lock(slots, slot->index, F_UNLCK);
 }

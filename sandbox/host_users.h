@@ -30,7 +30,7 @@ struct user_slot {
 	int mapping_fd; /* @mapped_uid:@mapped_gid on disk is uid 0 inside; -1: none yet */
 	uid_t mapped_uid;
 	gid_t mapped_gid;
-	struct userns_job *job; /* makes userns_fd, see user_slots_begin() */
+	struct userns_job *job; /* makes or has made userns_fd, see user_slots_begin() */
 	int image_fd; /* the range of images on disk is 0-65535 inside; -1: none yet */
 };
 

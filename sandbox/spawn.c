@@ -245,8 +245,10 @@ static void job_close(int *fd)
 }
 
 /* Also when it never began to run. */
-static void job_free(struct userns_job *job)
+struct userns_job *spawn_userns_free(struct userns_job *job)
 {
+	if (!job)
+		return NULL;
 	if (job->pid > 0) {
 		(void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
 		(void)spawn_wait(job->pidfd);
@@ -259,6 +261,7 @@ static void job_free(struct userns_job *job)
 	job_close(&job->ready_fds[0]);
 	job_close(&job->ready_fds[1]);
 	free(job);
+	return NULL;
 }
 
 struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
@@ -278,8 +281,7 @@ struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
 	job->mntns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (job->mntns_fd < 0 || pipe2(job->ready_fds, O_CLOEXEC) < 0) {
 		(void)error_errno(error, errno, "cannot prepare a user namespace");
-		job_free(job);
-		return NULL;
+		return spawn_userns_free(job);
 	}
 	job->maker.mntns_fd = job->mntns_fd;
 	job->maker.ready_fd = job->ready_fds[1];
@@ -289,8 +291,7 @@ struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
 	job_close(&job->ready_fds[1]);
 	if (pid < 0) {
 		(void)error_errno(error, (int)-pid, "cannot start a process");
-		job_free(job);
-		return NULL;
+		return spawn_userns_free(job);
 	}
 	job->pid = (pid_t)pid;
 	return job;
@@ -305,16 +306,22 @@ int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map 
 	while (read(job->ready_fds[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	fd = userns_finish(job->pid, &job->maker, users, groups, error);
-	job_free(job);
+	(void)syscall(SYS_pidfd_send_signal, job->pidfd, SIGKILL, NULL, 0);
+	if (job->dumpable == 1)
+		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	return fd;
 }
 
 int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error)
 {
 	struct userns_job *job = spawn_userns_begin(owner, error);
+	int fd;
 
-	return job ? spawn_userns_end(job, users, groups, error)
-		   : (error ? -error->number : -EIO);
+	if (!job)
+		return error ? -error->number : -EIO;
+	fd = spawn_userns_end(job, users, groups, error);
+	(void)spawn_userns_free(job);
+	return fd;
 }
 
 /* ---- network namespaces ---- */

@@ -62,12 +62,14 @@ int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct 
  *
  * Until it is ended our own process is not dumpable.
  *
- * Return: to be given to spawn_userns_end(); NULL with @error.
+ * Return: to be ended and freed; NULL with @error.
  */
 struct userns_job *spawn_userns_begin(uid_t owner, struct error *error);
-/** spawn_userns_end() - like spawn_userns(); @job is gone afterwards, whatever the result */
+/** spawn_userns_end() - like spawn_userns(), once for each job */
 int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map groups,
 		     struct error *error);
+/** spawn_userns_free() - reap the process, which may take a moment. NULL is fine. Return: NULL. */
+struct userns_job *spawn_userns_free(struct userns_job *job);
 
 /**
  * spawn_netns() - make a network namespace with its loopback up
