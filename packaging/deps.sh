@@ -14,22 +14,31 @@ BUILD_PACKAGES="
     libnl-3-dev libnl-route-3-dev liburing-dev libseccomp-dev
     libcmocka-dev nftables iproute2 scdoc"
 
+# PACKAGE:COMMAND is not wanted where the command is there by another package
 CHECK_PACKAGES="
     clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
     user-mode-linux qemu-system-x86 mmdebstrap kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
     util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
-    netcat-openbsd zstd"
+    netcat-openbsd zstd
+    autoconf automake busybox-static:busybox bzip2 cmake default-jdk-headless:javac fakeroot g++ gdb iputils-ping
+    nodejs:node npm:npm perl python3-venv sqlite3 stress-ng sudo tcl tmux valgrind xz-utils"
 
 DEMO_PACKAGES="bash python3 curl openssl"
 
 say_elsewhere() {
     echo "runbookd: apt-get was not found. Install the equivalents of:" >&2
-    echo "$1" | tr -s ' \n' '\n' | sed '/^$/d; s/^/    /' >&2
+    echo "$1" | tr -s ' \n' '\n' | sed '/^$/d; s/:.*//; s/^/    /' >&2
     exit 1
 }
 
 missing() {
     for package in $1; do
+        case $package in
+        *:*)
+            ! command -v "${package#*:}" >/dev/null 2>&1 || continue
+            package=${package%%:*}
+            ;;
+        esac
         status=$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null || true)
         [ "$status" = installed ] || echo "$package"
     done

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMPLATE_VERSION 4 /* changes whenever this file makes something else */
+#define TEMPLATE_VERSION 5 /* changes whenever this file makes something else */
 #define COPY_FILE_MAX (4 * MIB)
 #define COPY_DEPTH_MAX 8
 #define COPY_FILES_MAX 20000
@@ -166,6 +166,13 @@ static const struct {
 	{"resolv.conf", ""},
 	{"machine-id", ""},
 	{"fstab", ""},
+	/* su, runuser and sudo: root becomes anybody, and nobody else becomes anybody */
+	{"pam.d/other", "auth sufficient pam_rootok.so\n"
+			"auth required pam_deny.so\n"
+			"account required pam_permit.so\n"
+			"password required pam_deny.so\n"
+			"session required pam_permit.so\n"},
+	{"sudoers", "root ALL=(ALL:ALL) ALL\n"},
 };
 
 static enum plan_presence presence_of(const char *path)
@@ -360,6 +367,40 @@ static int make_dirs(int root_fd, uid_t owner)
 		       : 0;
 }
 
+/* Directories of "a/b" and the like: one level is all there is. */
+static int make_etc_parent(const struct copy *copy, int etc_fd, const char *path)
+{
+	const char *slash = strchr(path, '/');
+	char parent[32];
+
+	if (!slash)
+		return 0;
+	(void)snprintf(parent, sizeof(parent), "%.*s", (int)(slash - path), path);
+	if ((mkdirat(etc_fd, parent, 0755) < 0 && errno != EEXIST) ||
+	    fchownat(etc_fd, parent, copy->owner, copy->owner, 0) < 0)
+		return -errno;
+	return 0;
+}
+
+static int make_etc_generated(const struct copy *copy, int etc_fd)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(etc_generated); i++) {
+		cleanup_close int fd = -1;
+		int r = make_etc_parent(copy, etc_fd, etc_generated[i].path);
+
+		if (r < 0)
+			return r;
+		fd = openat(etc_fd, etc_generated[i].path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC,
+			    0644);
+		if (fd < 0)
+			return -errno;
+		r = fd_write_all(fd, etc_generated[i].text, strlen(etc_generated[i].text));
+		if (r < 0 || fchown(fd, copy->owner, copy->owner) < 0)
+			return r < 0 ? r : -errno;
+	}
+	return 0;
+}
+
 static int make_etc(struct copy *copy, int root_fd)
 {
 	cleanup_close int host_fd = open("/etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -369,31 +410,15 @@ static int make_etc(struct copy *copy, int root_fd)
 	if (host_fd < 0 || etc_fd < 0)
 		return -errno;
 	for (size_t i = 0; i < ARRAY_SIZE(etc_allowed); i++) {
-		const char *slash = strchr(etc_allowed[i], '/');
-
-		if (slash) {
-			char parent[32];
-
-			(void)snprintf(parent, sizeof(parent), "%.*s",
-				       (int)(slash - etc_allowed[i]), etc_allowed[i]);
-			if ((mkdirat(etc_fd, parent, 0755) < 0 && errno != EEXIST) ||
-			    fchownat(etc_fd, parent, copy->owner, copy->owner, 0) < 0)
-				return -errno;
-		}
-		r = copy_entry(copy, host_fd, etc_allowed[i], etc_fd, etc_allowed[i], 0);
+		r = make_etc_parent(copy, etc_fd, etc_allowed[i]);
+		if (r == 0)
+			r = copy_entry(copy, host_fd, etc_allowed[i], etc_fd, etc_allowed[i], 0);
 		if (r < 0)
 			return r;
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(etc_generated); i++) {
-		cleanup_close int fd = openat(etc_fd, etc_generated[i].path,
-					      O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
-
-		if (fd < 0)
-			return -errno;
-		r = fd_write_all(fd, etc_generated[i].text, strlen(etc_generated[i].text));
-		if (r < 0 || fchown(fd, copy->owner, copy->owner) < 0)
-			return r < 0 ? r : -errno;
-	}
+	r = make_etc_generated(copy, etc_fd);
+	if (r < 0)
+		return r;
 	return symlinkat("/proc/self/mounts", etc_fd, "mtab") < 0 ? -errno : 0;
 }
 

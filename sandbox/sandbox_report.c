@@ -437,14 +437,20 @@ static const char *row_reason(const struct row *row)
 	return reason;
 }
 
-/* What is only not there says the least; of the others, what happened most often the most. */
+/* What was denied says more than what is only not there, and that more than what does no harm. */
+static int row_rank(const struct row *row)
+{
+	if (row->answer == (SECCOMP_RET_ERRNO | 0))
+		return 2;
+	return row->answer == (SECCOMP_RET_ERRNO | ENOSYS) ? 1 : 0;
+}
+
 static int row_compare(const void *left, const void *right)
 {
-	static const uint32_t absent = SECCOMP_RET_ERRNO | ENOSYS;
 	const struct row *a = left, *b = right;
 
-	if ((a->answer == absent) != (b->answer == absent))
-		return a->answer == absent ? 1 : -1;
+	if (row_rank(a) != row_rank(b))
+		return row_rank(a) - row_rank(b);
 	if (a->count != b->count)
 		return a->count < b->count ? 1 : -1;
 	return a->number < b->number ? -1 : a->number > b->number;
