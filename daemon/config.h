@@ -55,6 +55,7 @@ struct config_project {
 	char *known_hosts_file;
 	uint64_t max_running;
 	uint64_t weight;
+	struct sandbox_limits run_limits; /* 0: those of struct config */
 	/* contents of the files above */
 	struct config_secret secret;
 	struct config_secret password;
@@ -63,8 +64,12 @@ struct config_project {
 };
 
 struct config {
-	uint64_t max_running; /* 0: one per processor */
-	uint64_t limits;      /* enum sandbox_limits_policy */
+	uint64_t max_running;  /* 0: one per processor */
+	uint64_t limits;       /* enum sandbox_limits_policy */
+	uint64_t steps_memory; /* bytes for all steps together, 0: most of what there is */
+	struct sandbox_limits run_limits;
+	struct sandbox_limits step_limits; /* of steps whose runbook gives none */
+	uint64_t step_disk;
 	char *public_url;
 	uint64_t default_timeout_sec;
 	struct config_list webhook_listen;

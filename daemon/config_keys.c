@@ -88,6 +88,35 @@ static int set_size(const struct config_key *key, void *field, const char *value
 	return store_number(key, field, number, result, value, "bytes, like 512M or 10G", error);
 }
 
+/* Limits: an empty value takes an earlier one back. */
+static int limit_count(const struct config_key *key, void *field, const char *value, int again,
+		       struct error *error)
+{
+	*(uint64_t *)field = 0;
+	return value[0] ? set_count(key, field, value, again, error) : 0;
+}
+
+static int limit_size(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	*(uint64_t *)field = 0;
+	return value[0] ? set_size(key, field, value, again, error) : 0;
+}
+
+static int limit_cpus(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	uint64_t milli = 0;
+
+	if (value[0] &&
+	    (parse_cpus(value, &milli) < 0 || milli < key->minimum || milli > key->maximum))
+		return error_set(error, EINVAL,
+				 "\"%s\" is not a number of processors from 0.01 to 8192, like 1.5",
+				 value);
+	*(uint64_t *)field = milli;
+	return 0;
+}
+
 static int set_duration(const struct config_key *key, void *field, const char *value, int again,
 			struct error *error)
 {
@@ -449,6 +478,14 @@ static const struct config_key main_keys[] = {
 	MAIN("Daemon", "PublicUrl", set_url, public_url, 0, URL_MAX, 0),
 	MAIN("Daemon", "DefaultTimeout", set_duration, default_timeout_sec, 1,
 	     CONFIG_TIMEOUT_MAX_SEC, 0),
+	MAIN("Limits", "StepsMemory", limit_size, steps_memory, 4 * MIB, 1ULL << 50, 0),
+	MAIN("Limits", "RunMemory", limit_size, run_limits.memory, 4 * MIB, 1ULL << 50, 0),
+	MAIN("Limits", "RunPids", limit_count, run_limits.pids, 1, 4194304, 0),
+	MAIN("Limits", "RunCpus", limit_cpus, run_limits.cpu_milli, 10, 8192000, 0),
+	MAIN("Limits", "StepMemory", limit_size, step_limits.memory, 4 * MIB, 1ULL << 50, 0),
+	MAIN("Limits", "StepPids", limit_count, step_limits.pids, 1, 4194304, 0),
+	MAIN("Limits", "StepCpus", limit_cpus, step_limits.cpu_milli, 10, 8192000, 0),
+	MAIN("Limits", "StepDisk", limit_size, step_disk, 4 * MIB, 1ULL << 50, 0),
 	MAIN("Webhook", "Listen", set_listen, webhook_listen, 0, 0, 1),
 	MAIN("Api", "Listen", set_listen, api_listen, 0, 0, 1),
 	MAIN("Cacher", "MaxBytes", set_size, cacher_bytes, 1, 1ULL << 50, 0),
@@ -463,6 +500,9 @@ static const struct config_key project_keys[] = {
 	PROJECT("SecretFile", set_string, secret_file, 0, PATH_MAX - 1),
 	PROJECT("MaxRunning", set_count, max_running, 0, 1024),
 	PROJECT("Weight", set_count, weight, 1, 1000),
+	PROJECT("RunMemory", limit_size, run_limits.memory, 4 * MIB, 1ULL << 50),
+	PROJECT("RunPids", limit_count, run_limits.pids, 1, 4194304),
+	PROJECT("RunCpus", limit_cpus, run_limits.cpu_milli, 10, 8192000),
 	PROJECT("Workspace", set_path, workspace, 0, PATH_MAX - 1),
 	PROJECT("User", set_string, user, 0, 256),
 	PROJECT("PasswordFile", set_string, password_file, 0, PATH_MAX - 1),

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "daemon/daemon.h"
 
+#include <sched.h>
 #include <stdio.h>
 
 const struct sandbox_ops sandboxes_library = {
@@ -27,6 +28,16 @@ static void cgroup_name(const struct paths *paths, char *out, size_t size)
 		(void)snprintf(out, size, "runbookd-steps-%08x", hash);
 }
 
+/* As the scheduler takes MaxRunning=0: one for each processor that we may use. */
+static unsigned parallel_steps(const struct config *config)
+{
+	cpu_set_t set;
+
+	if (config->max_running > 0)
+		return (unsigned)config->max_running;
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
 int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_host,
 		      struct error *error)
 {
@@ -38,6 +49,8 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 		.cacher_path = cacher_path,
 		.cgroup_name = cgroup,
 		.limits = (enum sandbox_limits_policy)daemon->config->limits,
+		.memory = daemon->config->steps_memory,
+		.parallel = parallel_steps(daemon->config),
 	};
 	struct error ignored = ERROR_INIT;
 	const char *warning;

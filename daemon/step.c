@@ -417,7 +417,8 @@ static int step_build(struct step *step, struct error *error)
 	struct sandbox_outcome ignored;
 	struct step_setup setup;
 
-	if (step_setup_make(paths, project, &step->order, step->container, &setup, error) < 0)
+	if (step_setup_make(paths, table->daemon->config, project, &step->order, step->container,
+			    &setup, error) < 0)
 		return -error->number;
 	if (table->ops->start(table->host, &setup.request, &step->sandbox, error) < 0) {
 		step_setup_close(&setup);

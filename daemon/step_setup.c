@@ -258,20 +258,44 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->hostname = setup->hostname;
 	request->binds = setup->binds;
 	request->network = order->network;
-	request->memory = order->memory;
-	request->pids = order->pids;
-	request->cpu_milli = order->cpu_milli;
-	request->disk = order->disk;
-	request->io = order->io;
 	request->payload_fd = order->payload_fd;
 	request->stdin_fd = -1;
 	request->stdout_fd = setup->stdout_pipe[1];
 	request->stderr_fd = setup->stderr_pipe[1];
 }
 
-int step_setup_make(const struct paths *paths, const struct config_project *project,
-		    const struct step_order *order, const char *container, struct step_setup *setup,
-		    struct error *error)
+static uint64_t first_of(uint64_t first, uint64_t second)
+{
+	return first ? first : second;
+}
+
+/* Of the step: its own, else the configured. Of its run: the project's, else those of all. */
+static void fill_limits(const struct config *config, const struct config_project *project,
+			const struct step_order *order, struct step_setup *setup)
+{
+	static const struct sandbox_limits none;
+	const struct sandbox_limits *of_project = project ? &project->run_limits : &none;
+	const struct sandbox_limits *of_all = &config->run_limits, *of_step = &config->step_limits;
+	struct sandbox_request *request = &setup->request;
+
+	(void)snprintf(setup->group, sizeof(setup->group), "run-%llu",
+		       (unsigned long long)order->run);
+	request->group = setup->group;
+	request->group_limits = (struct sandbox_limits){
+		.memory = first_of(of_project->memory, of_all->memory),
+		.pids = first_of(of_project->pids, of_all->pids),
+		.cpu_milli = first_of(of_project->cpu_milli, of_all->cpu_milli),
+	};
+	request->memory = first_of(order->memory, of_step->memory);
+	request->pids = first_of(order->pids, of_step->pids);
+	request->cpu_milli = first_of(order->cpu_milli, of_step->cpu_milli);
+	request->disk = first_of(order->disk, config->step_disk);
+	request->io = order->io;
+}
+
+int step_setup_make(const struct paths *paths, const struct config *config,
+		    const struct config_project *project, const struct step_order *order,
+		    const char *container, struct step_setup *setup, struct error *error)
 {
 	memset(setup, 0, sizeof(*setup));
 	setup->log_fd = -1;
@@ -290,6 +314,7 @@ int step_setup_make(const struct paths *paths, const struct config_project *proj
 	}
 	bind_mirror(paths, order, setup);
 	fill_request(order, container, setup);
+	fill_limits(config, project, order, setup);
 	return 0;
 }
 

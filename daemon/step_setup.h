@@ -18,6 +18,7 @@ struct step_setup {
 	struct sandbox_request request; /* points into the rest */
 	struct sandbox_bind binds[2];
 	char hostname[64];
+	char group[32];
 	char workspace[PATH_MAX];
 	char image[PATH_MAX];
 	char mirror[PATH_MAX];
@@ -29,13 +30,14 @@ struct step_setup {
 
 /**
  * step_setup_make() - find tree and image, make log files, pipes and socket
+ * @config:  limits of runs, and of steps that have none of their own
  * @project: NULL for one without a configuration (an upload): it has only its tree
  *
  * Return: 0; -errno with @error, everything is closed and removed again then.
  */
-int step_setup_make(const struct paths *paths, const struct config_project *project,
-		    const struct step_order *order, const char *container, struct step_setup *setup,
-		    struct error *error);
+int step_setup_make(const struct paths *paths, const struct config *config,
+		    const struct config_project *project, const struct step_order *order,
+		    const char *container, struct step_setup *setup, struct error *error);
 /** step_setup_close() - close the descriptors that are still in it (-1: taken) */
 void step_setup_close(struct step_setup *setup);
 /** step_setup_remove() - remove run/steps/<order>, when the step has ended */

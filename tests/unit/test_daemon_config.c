@@ -51,6 +51,15 @@ static void every_key(void **state)
 				   "DefaultTimeout = 1h30m\n"
 				   "; another\n"
 				   "\n"
+				   "[Limits]\n"
+				   "StepsMemory=16G\n"
+				   "RunMemory=4G\n"
+				   "RunPids=1000\n"
+				   "RunCpus=2.5\n"
+				   "StepMemory=1G\n"
+				   "StepPids=200\n"
+				   "StepCpus=0.5\n"
+				   "StepDisk=512M\n"
 				   "[Webhook]\n"
 				   "Listen=127.0.0.1:1\n"
 				   "Listen=unix:/run/w.sock\n"
@@ -71,6 +80,14 @@ static void every_key(void **state)
 	assert_int_equal(config->limits, SANDBOX_LIMITS_BEST_EFFORT);
 	assert_string_equal(config->public_url, "https://ci.example.org/base");
 	assert_int_equal(config->default_timeout_sec, 5400);
+	assert_int_equal(config->steps_memory, 16 * GIB);
+	assert_int_equal(config->run_limits.memory, 4 * GIB);
+	assert_int_equal(config->run_limits.pids, 1000);
+	assert_int_equal(config->run_limits.cpu_milli, 2500);
+	assert_int_equal(config->step_limits.memory, GIB);
+	assert_int_equal(config->step_limits.pids, 200);
+	assert_int_equal(config->step_limits.cpu_milli, 500);
+	assert_int_equal(config->step_disk, 512 * MIB);
 	assert_int_equal(config->webhook_listen.n_items, 2);
 	assert_string_equal(config->api_listen.items[0], "none");
 	assert_int_equal(config->cacher_bytes, 2 * GIB);
@@ -98,6 +115,12 @@ static void errors_name_place_and_fix(void **state)
 		{"[Daemon\nMaxRunning=1\n", "c:1: a section is written [Name]"},
 		{"[Daemon]\nMaxRunning=-1\n",
 		 "c:2: MaxRunning=: \"-1\" is not a value from 0 to 1024 (a plain number)"},
+		{"[Limits]\nRunCpus=0.001\n",
+		 "c:2: RunCpus=: \"0.001\" is not a number of processors from 0.01 to 8192, like "
+		 "1.5"},
+		{"[Limits]\nRunMemory=1M\n",
+		 "c:2: RunMemory=: \"1M\" is not a value from 4194304 to 1125899906842624 (bytes, "
+		 "like 512M or 10G)"},
 		{"[Daemon]\nMaxRunning=1k\n",
 		 "c:2: MaxRunning=: \"1k\" is not a value from 0 to 1024 (a plain number)"},
 		{"[Daemon]\nLimits=none\n",
