@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What start.sh and memory.sh share. Run inside bench/alone.sh; TOP is set.
+[ "$PPID" = 1 ] || { echo "$0: run it by bench/alone.sh" >&2; exit 1; }
 BIN=$TOP/build/bin
 BENCH=$TOP/build/bench
 T=$BENCH_TMP

@@ -1,57 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Side-by-side measurements, all in one run on one machine. Prints tables; asserts
-# nothing. Arguments select parts: sandbox, push, log (default: all).
+# nothing. Arguments select parts: start memory steps push log (default: all).
+# QUICK=1 shortens the first.
 set -u
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 BIN=$TOP/build/bin
-ROUNDS=${ROUNDS:-200}
-OUT=$TOP/build/bench
+BENCH=$TOP/build/bench
 T=$(mktemp -d "${TMPDIR:-/tmp}/rb-bench.XXXXXX")
 chmod 0755 "$T"
 trap 'rm -rf --one-file-system "$T"' EXIT
-PARTS=${*:-sandbox push log}
-mkdir -p "$OUT"
-cc -O2 -D_GNU_SOURCE -o "$OUT/lapse" "$TOP/bench/lapse.c" || exit 1
+PARTS=${*:-start memory steps push log}
+[ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
     echo "machine: $(nproc) processors, $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r), $(. /etc/os-release && echo "$PRETTY_NAME")"
-    echo "peers:   $(bwrap --version 2>/dev/null), $(crun --version 2>/dev/null | head -n 1)"
     echo "commit:  $(git -C "$TOP" rev-parse --short HEAD 2>/dev/null)"
-}
-
-# Each with user, pid, net, mount, ipc and uts namespaces, a root of its own with
-# the host's /usr read-only, /proc and a minimal /dev. crun and runbook-sandbox
-# also load a seccomp filter; bwrap and crun get no cgroup, no overlay root.
-sandbox_part() {
-    printf 'int main(void) { return 0; }\n' >"$T/true.c"
-    cc -O2 -static -o "$T/true" "$T/true.c"
-    mkdir -p "$T/bundle/rootfs"/{usr,proc,dev,sys,tmp,bench}
-    (
-        cd "$T/bundle" || exit 1
-        for link in bin sbin lib lib64; do ln -s "usr/$link" "rootfs/$link"; done
-        crun spec
-        jq --arg bench "$T" '.process.args = ["/bench/true"] | .process.terminal = false
-            | .root.readonly = true
-            | .linux.namespaces = [{"type":"pid"},{"type":"network"},{"type":"ipc"},{"type":"uts"},{"type":"mount"},{"type":"user"}]
-            | .linux.uidMappings = [{"containerID":0,"hostID":1000000,"size":65536}]
-            | .linux.gidMappings = [{"containerID":0,"hostID":1000000,"size":65536}]
-            | .linux.resources = {}
-            | .mounts = ([.mounts[] | select(.type != "cgroup")]
-                + [{"destination":"/usr","type":"bind","source":"/usr","options":["bind","ro"]},
-                   {"destination":"/bench","type":"bind","source":$bench,"options":["bind","ro"]}])' \
-            config.json >new.json && mv new.json config.json
-        chmod 0755 . rootfs
-    )
-    echo
-    echo "== sandbox: start to exit of a static true, $ROUNDS rounds in turn"
-    "$OUT/lapse" -n "$ROUNDS" \
-        :: fork+exec "$T/true" \
-        :: bwrap bwrap --unshare-user --unshare-pid --unshare-net --unshare-ipc --unshare-uts \
-        --ro-bind /usr /usr --symlink usr/bin /bin --symlink usr/lib /lib --symlink usr/lib64 /lib64 \
-        --proc /proc --dev /dev --tmpfs /tmp --ro-bind "$T" /bench --uid 0 --gid 0 /bench/true \
-        :: crun crun --cgroup-manager=disabled run --bundle "$T/bundle" "rb-bench-$$" \
-        :: runbook-sandbox "$BIN/runbook-sandbox" --network none --bind "$T:/bench:ro" -- /bench/true
 }
 
 wait_line() { # FILE PATTERN
@@ -65,7 +29,7 @@ wait_line() { # FILE PATTERN
 
 start_daemon() {
     mkdir -p "$T/root/etc/runbookd/projects.d"
-    printf '%s\n' "[Daemon]" "Limits=best-effort" "[Webhook]" "Listen=127.0.0.1:0" "[Api]" "Listen=none" \
+    printf '%s\n' "[Daemon]" "Limits=best-effort" "MaxRunning=8" "[Webhook]" "Listen=127.0.0.1:0" "[Api]" "Listen=none" \
         >"$T/root/etc/runbookd/runbookd.conf"
     git init -q --bare -b main "$T/bench.git"
     git init -q -b main "$T/copy"
@@ -116,11 +80,10 @@ log_part() {
     local bytes=1000000000 i run size rate
     echo
     echo "== log: 1 GB, written in 64 KiB blocks and as 100-byte lines (MB/s, three tries each)"
-    cc -O2 -o "$T/produce" "$TOP/bench/produce.c" || return 1
-    cp "$T/produce" "$T/copy/produce"
+    cp "$BENCH/produce" "$T/copy/produce"
     for size in 65536 100; do
         for i in 1 2 3; do
-            "$T/produce" "$size" "$bytes" 2>"$T/rate" | cat >"$T/cat.out"
+            "$BENCH/produce" "$size" "$bytes" 2>"$T/rate" | cat >"$T/cat.out"
             rate=$(cat "$T/rate")
             rm -f "$T/cat.out"
             printf 'global: {network: none}\nsteps:\n  - name: produce\n    command: ./produce %s %s 2>rate; cacher put rate rate\n' "$size" "$bytes" >"$T/copy/runbook.yml"
@@ -139,19 +102,46 @@ log_part() {
     done
 }
 
-# crun refuses hosts that have cgroup v1 beside v2: show it v2 alone, in a mount
-# namespace of this part's own.
-sandbox_part_alone() {
-    if [ -d /sys/fs/cgroup/unified ] && [ -z "${BENCH_ALONE:-}" ]; then
-        BENCH_ALONE=1 unshare --mount --propagation private sh -c \
-            'mount --bind /sys/fs/cgroup/unified /sys/fs/cgroup && exec "$@"' sh "$0" sandbox
-    else
-        sandbox_part
-    fi
+# Steps that do nothing, through everything that a push sets in motion.
+steps_part() {
+    local n=1000 running began ended run
+    echo
+    echo "== steps: a run of $n no-op steps (sh -c :), network none"
+    {
+        echo "global: {network: none}"
+        echo "steps:"
+        for i in $(seq $n); do echo "  - {name: s$i, command: \":\"}"; done
+    } >"$T/copy/runbook.yml"
+    git -C "$T/copy" add -A
+    git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m steps
+    git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
+    for running in 1 8 64; do
+        sed -i "s/^MaxRunning=.*/MaxRunning=$running/" "$T/root/etc/runbookd/runbookd.conf"
+        kill -HUP "$DAEMON"
+        sleep 1
+        began=$(date +%s%N)
+        run=$("$BIN/runbookctl" --root "$T/root" --json trigger bench | jq .run)
+        while :; do
+            case $(api "runs/$run" | jq -r .state) in pending | running) sleep 0.1 ;; *) break ;; esac
+        done
+        ended=$(date +%s%N)
+        printf 'MaxRunning=%-4s %8.1f s %8.0f steps/s   %s\n' "$running" "$(((ended - began) / 1000000))e-3" \
+            "$(awk -v n=$n -v t=$((ended - began)) 'BEGIN {print n * 1e9 / t}')" "$(api "runs/$run" | jq -r .state)"
+    done
 }
 
-[ -n "${BENCH_ALONE:-}" ] || machine
-case " $PARTS " in *" sandbox "*) sandbox_part_alone ;; esac
-case " $PARTS " in *" push "* | *" log "*) start_daemon || exit 1 ;; esac
-case " $PARTS " in *" push "*) push_part ;; esac
-case " $PARTS " in *" log "*) log_part ;; esac
+machine
+for part in $PARTS; do
+    case $part in
+    start) "$TOP/bench/start.sh" ${QUICK:+--quick} ;;
+    memory) "$TOP/bench/memory.sh" ;;
+    steps | push | log)
+        [ -n "${DAEMON:-}" ] || start_daemon || exit 1
+        "${part}_part"
+        ;;
+    *)
+        echo "run.sh: there is no part $part" >&2
+        exit 2
+        ;;
+    esac
+done
