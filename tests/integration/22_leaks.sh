@@ -1,0 +1,68 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Thousands of sandboxes in a row and 64 at once, ended in every rude way, their
+# parent killed now and then: the machine is as it was before.
+# RUNBOOK_TEST_LONG=1: 5,000 in a row.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+HAMMER=build/tests/hammer
+SEED=${LEAK_SEED:-$RANDOM}
+echo "seed $SEED (LEAK_SEED repeats it)"
+check "the hammer is built" [ -x "$HAMMER" ] || finish
+mkdir "$TEST_TMP/state"
+# links, rules and forwarding are this test's alone
+HOST=rbt-h-$$
+ip netns add "$HOST" && defer "ip netns del $HOST"
+ip -n "$HOST" link set lo up
+hammer() { # COUNT PARALLEL NETWORK
+    ip netns exec "$HOST" "$HAMMER" "$TEST_TMP/state" "$BIN/runbook-init" "$1" "$2" "$3" "$SEED"
+}
+
+groups() { find /sys/fs/cgroup -type d -path "*runbook-hammer*" 2>/dev/null | grep -c "hammer-\\($PIDS\\)-"; }
+# of everything that others on this machine do not have as well
+state() {
+    echo "mounts $(grep -c "$TEST_TMP" /proc/self/mountinfo)"
+    echo "links $(ip -n "$HOST" -o link | wc -l)"
+    echo "rules $(ip netns exec "$HOST" nft list ruleset | md5sum)"
+    echo "forwarding $(ip netns exec "$HOST" cat /proc/sys/net/ipv4/ip_forward)"
+    echo "processes $(pgrep -cf "^$HAMMER $TEST_TMP" || true)"
+    echo "marked $(pgrep -cf '^sleep 76543$' || true)"
+    echo "groups $(groups)"
+    echo "images $(find "$TEST_TMP/state" -mindepth 2 -maxdepth 2 | wc -l)"
+}
+# namespaces are taken down in the background: what nothing refers to any more is gone in the end
+namespaces() { lsns -n -o NS -t "$1" 2>/dev/null | wc -l; }
+
+PIDS=0
+hammer 1 1 egress >"$TEST_TMP/out" 2>&1
+before=$(state)
+kept=$(namespaces net)
+
+if [ -n "${RUNBOOK_TEST_LONG:-}" ]; then ROW=5000 MANY=5000 EGRESS=1000; else ROW=1000 MANY=600 EGRESS=150; fi
+check "$ROW in a row" hammer $ROW 1 none >"$TEST_TMP/row"
+tail -n 1 "$TEST_TMP/row"
+check "$MANY, 64 at once" hammer $MANY 64 none >"$TEST_TMP/many"
+tail -n 1 "$TEST_TMP/many"
+check "$EGRESS with network egress, 8 at once" hammer $EGRESS 8 egress >"$TEST_TMP/egress"
+tail -n 1 "$TEST_TMP/egress"
+check_equal "nothing is left" "$before" "$(state)"
+
+# the parent killed in the middle: its sandboxes end with it, the next one clears up
+for ((i = 0; i < 9; i++)); do
+    hammer 100000 $((1 + RANDOM % 64)) "$([ $((i % 3)) = 0 ] && echo egress || echo none)" \
+        >"$TEST_TMP/killed.$i" 2>&1 &
+    wrapper=$!
+    sleep 0.$((100 + RANDOM % 700))
+    pid=$(pgrep -P $wrapper -f "^$HAMMER" || echo $wrapper)
+    PIDS="$PIDS\\|$pid"
+    kill -KILL "$pid"
+    wait $wrapper 2>/dev/null || true
+done
+check "after kills of the parent nothing of it runs" wait_for 20 sh -c "! pgrep -f '^sleep 76543\$'"
+check "and the next one works" hammer 1 1 egress >"$TEST_TMP/out"
+check_equal "and clears up" "$before" "$(state)"
+check "network namespaces are gone in the end" wait_for 30 sh -c \
+    "[ \$(lsns -n -o NS -t net | wc -l) -le $kept ]"
+
+finish
