@@ -60,7 +60,7 @@ ALL_LDFLAGS = $(HARDEN_LDFLAGS) $(MODE_LDFLAGS) $(LDFLAGS)
 # Libraries are a statement about privilege: root's programs (runbookd,
 # runbook-sandbox) link nothing that parses what others wrote.
 PROGRAMS = runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher \
-	runbook-api runbookctl runbook-sandbox
+	runbook-api runbook-image runbook-unpack runbookctl runbook-sandbox
 STATIC_PROGRAMS = runbook-init cacher
 
 lib = $(sort $(wildcard $(1)/*.c))
@@ -81,6 +81,11 @@ SRCS_runbook-cacher    := $(filter-out cacher/client_%.c,$(call lib,cacher)) $(C
 LIBS_runbook-cacher    := -lsodium -ljansson -lseccomp
 SRCS_runbook-api       := $(call lib,api) $(COMMON)
 LIBS_runbook-api       := -lmicrohttpd -ljansson -lsodium -lseccomp
+# images/ holds two programs: what unpacks layers shares nothing with what knows of images
+SRCS_runbook-image     := $(filter-out images/unpack%.c,$(call lib,images)) $(COMMON)
+LIBS_runbook-image     := -ljansson -lsodium -lseccomp
+SRCS_runbook-unpack    := $(wildcard images/unpack*.c) common/error.c common/fdio.c common/names.c
+LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \

@@ -19,6 +19,11 @@ void handle_artifact(struct http_request *request);
 void handle_events(struct http_request *request);
 void handle_log(struct http_request *request);
 
+/* images: images.c; the lines of the table say which verb (enum image_verb) */
+void handle_images(struct http_request *request);
+void handle_image_change(struct http_request *request);
+void upload_image(struct http_request *request);
+
 /* the web page: page.c */
 void handle_page(struct http_request *request);
 void handle_script(struct http_request *request);

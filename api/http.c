@@ -155,19 +155,10 @@ static struct message *question_message(const struct question *question)
 	return message;
 }
 
-int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
+int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	int r;
 
-	if (!reply)
-		return -ENOMEM;
-	r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
-	/* a question that changes nothing is asked again when the scheduler died over it */
-	if (r == -ENOTCONN && question->verb <= API_RUNBOOK)
-		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
-	if (r < 0)
-		return r;
 	if (reply->fd >= 0) {
 		r = lseek(reply->fd, 0, SEEK_SET) < 0
 			    ? -errno
@@ -183,6 +174,20 @@ int api_ask(struct api *api, const struct question *question, char **ret_text, s
 		return -EPROTO;
 	}
 	return (int)reply->status;
+}
+
+int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	int r;
+
+	if (!reply)
+		return -ENOMEM;
+	r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
+	/* a question that changes nothing is asked again when the scheduler died over it */
+	if (r == -ENOTCONN && question->verb <= API_RUNBOOK)
+		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
+	return r < 0 ? r : api_reply_text(reply, ret_text, ret_size);
 }
 
 /* ---- requests ---- */

@@ -96,6 +96,13 @@ struct question {
 };
 
 /**
+ * api_reply_text() - what a peer answered: its JSON, or its sentence as {"error": …}
+ *
+ * Closes reply->fd. Return: status of HTTP or -errno.
+ */
+int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size);
+
+/**
  * api_ask() - ask the scheduler
  * @ret_text: JSON or error text; malloc'ed, NUL-terminated, freed by the caller
  * @ret_size: its bytes

@@ -82,6 +82,10 @@ static const struct message_handler cacher_handlers[] = {
 	{MESSAGE_ARTIFACT_OPENED, on_answer},
 };
 
+static const struct message_handler image_handlers[] = {
+	{MESSAGE_IMAGE_ANSWER, on_answer},
+};
+
 static int on_channel(struct channel *channel, struct message *message)
 {
 	uint64_t peer = message_get_u64(message);
@@ -96,6 +100,9 @@ static int on_channel(struct channel *channel, struct message *message)
 	else if (peer == ROLE_CACHER)
 		r = peers_attach(program.api.peers, ROLE_CACHER, TAKE_FD(fd), cacher_handlers,
 				 ARRAY_SIZE(cacher_handlers));
+	else if (peer == ROLE_IMAGE)
+		r = peers_attach(program.api.peers, ROLE_IMAGE, TAKE_FD(fd), image_handlers,
+				 ARRAY_SIZE(image_handlers));
 	else
 		return -EBADMSG;
 	if (r < 0)

@@ -11,12 +11,13 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-enum { LINK_DAEMON, LINK_SCHEDULER, LINK_CACHER, NUM_LINKS };
+enum { LINK_DAEMON, LINK_SCHEDULER, LINK_CACHER, LINK_IMAGE, NUM_LINKS };
 
 static const enum process_role link_roles[NUM_LINKS] = {
 	[LINK_DAEMON] = ROLE_DAEMON,
 	[LINK_SCHEDULER] = ROLE_SCHEDULER,
 	[LINK_CACHER] = ROLE_CACHER,
+	[LINK_IMAGE] = ROLE_IMAGE,
 };
 
 /* One question; lives on the stack of the thread that asks. */
@@ -112,6 +113,7 @@ static int reply_read(struct message *message, struct peer_reply *reply)
 	reply->fd = -1;
 	switch (message->type) {
 	case MESSAGE_API_ANSWER:
+	case MESSAGE_IMAGE_ANSWER:
 		reply->status = message_get_u64(message);
 		if (message->n_fds)
 			reply->fd = message_get_fd(message);

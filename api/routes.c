@@ -34,6 +34,12 @@ static const struct route routes[] = {
 	{"POST", V1 "/runs/{run}/cancel", BODY_JSON, API_RUN_CANCEL, handle_command},
 	{"POST", V1 "/runs/{run}/retry", BODY_JSON, API_RUN_RETRY, handle_command},
 	{"POST", V1 "/uploads/runs", BODY_UPLOAD, API_RUN_UPLOAD, upload_run},
+	{"GET", V1 "/images", BODY_NONE, IMAGE_LIST, handle_images},
+	{"GET", V1 "/images/jobs/{run}", BODY_NONE, IMAGE_JOB, handle_images},
+	{"POST", V1 "/images/pull", BODY_JSON, IMAGE_PULL, handle_image_change},
+	{"POST", V1 "/images/remove", BODY_JSON, IMAGE_REMOVE, handle_image_change},
+	{"POST", V1 "/images/prune", BODY_JSON, IMAGE_PRUNE, handle_image_change},
+	{"POST", V1 "/uploads/images", BODY_UPLOAD, IMAGE_IMPORT, upload_image},
 	{"POST", V1 "/reload", BODY_JSON, 0, handle_reload},
 };
 

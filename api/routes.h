@@ -40,7 +40,7 @@ struct route {
 	const char *method;
 	const char *pattern;
 	enum route_body body;
-	enum api_verb verb;
+	unsigned verb; /* enum api_verb, or enum image_verb for images */
 	void (*handle)(struct http_request *request);
 };
 

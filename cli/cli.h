@@ -127,6 +127,11 @@ extern const struct cli_command cmd_project_show;
 extern const struct cli_command cmd_project_rm;
 extern const struct cli_command cmd_project_pause;
 extern const struct cli_command cmd_project_unpause;
+extern const struct cli_command cmd_image_pull;
+extern const struct cli_command cmd_image_import;
+extern const struct cli_command cmd_image_ls;
+extern const struct cli_command cmd_image_rm;
+extern const struct cli_command cmd_image_prune;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_doctor;
 

@@ -4,15 +4,14 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/effective.h"
-#include "cli/embedded.h"
 #include "cli/follow.h"
+#include "cli/instance.h"
 #include "cli/json.h"
 #include "cli/runbook_file.h"
 #include "cli/working_copy.h"
 #include "common/cleanup.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,8 +82,9 @@ static int prepare_runbook(struct cli *cli, const struct cli_arguments *argument
 	return check_effective(cli, job->effective);
 }
 
-static int upload(struct cli *cli, const struct job *job)
+static int upload(struct cli *cli, void *userdata)
 {
+	const struct job *job = userdata;
 	cleanup_free char *ref = client_escape(job->git.ref);
 	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
 	struct client_request request = {.method = "POST", .once = true};
@@ -110,8 +110,9 @@ static int upload(struct cli *cli, const struct job *job)
 	return follow_run(cli, json_number(answer.json, "run"), &job->follow);
 }
 
-static int trigger_embedded(struct cli *cli, const struct job *job)
+static int trigger(struct cli *cli, void *userdata)
 {
+	const struct job *job = userdata;
 	cleanup_json json_t *body = json_object(), *answer = NULL;
 	struct error error = ERROR_INIT;
 	enum cli_exit code;
@@ -127,66 +128,14 @@ static int trigger_embedded(struct cli *cli, const struct job *job)
 	return follow_run(cli, json_number(answer, "run"), &job->follow);
 }
 
-static int run_embedded(struct cli *cli, const struct job *job)
+static int run_job(struct cli *cli, struct job *job)
 {
-	struct embedded_options options = {
-		.directory = job->directory, .project = job->name, .runbook_text = job->effective};
-	struct embedded embedded;
-	struct error error = ERROR_INIT;
-	struct client *own;
-	sigset_t signals;
-	char run_dir[PATH_MAX + 32];
-	int code;
+	const struct embedded_options options = {.directory = job->directory,
+						 .images = cli->paths.lib,
+						 .project = job->name,
+						 .runbook_text = job->effective};
 
-	/* from here on there is something to clean up: signals wait until we look */
-	(void)sigemptyset(&signals);
-	(void)sigaddset(&signals, SIGINT);
-	(void)sigaddset(&signals, SIGTERM);
-	(void)sigaddset(&signals, SIGHUP);
-	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
-	code = embedded_start(&options, &embedded, &error);
-	if (code < 0)
-		return cli_fail(code == -EINTR ? CLI_INTERRUPTED : CLI_REFUSED, &error);
-	(void)snprintf(run_dir, sizeof(run_dir), "%s/run/runbookd", embedded.root);
-	own = client_new(run_dir);
-	if (own) {
-		struct cli inner = *cli;
-
-		inner.client = own;
-		code = trigger_embedded(&inner, job);
-		(void)client_free(own);
-	} else {
-		cli_note("out of memory");
-		code = CLI_REFUSED;
-	}
-	if (code == CLI_UNREACHABLE) { /* it should have been there */
-		char tail[800];
-
-		embedded_log_tail(&embedded, tail, sizeof(tail));
-		cli_note("runbookd ended early:\n%s", tail);
-	}
-	if (embedded_stop(&embedded, &error) < 0)
-		cli_note("%s", error.text);
-	return code;
-}
-
-static int run_job(struct cli *cli, const struct job *job)
-{
-	struct error error = ERROR_INIT;
-
-	if (client_reachable(cli->client, &error))
-		return upload(cli, job);
-	if (geteuid() == 0)
-		return run_embedded(cli, job);
-	if (error.number == EACCES)
-		return cli_fail(CLI_REFUSED, &error);
-	(void)error_set(
-		&error, ECONNREFUSED,
-		"no runbookd answers at %s (start it with \"systemctl start runbookd\", or run "
-		"\"sudo runbookctl run\", which needs none)",
-		client_socket(cli->client));
-	return cli_fail(CLI_UNREACHABLE, &error);
+	return instance_or_daemon(cli, &options, "runbookctl run", upload, trigger, job);
 }
 
 static int run_run(struct cli *cli, const struct cli_arguments *arguments)

@@ -13,13 +13,19 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-	&cmd_run,	   &cmd_validate,      &cmd_graph,
-	&cmd_trigger,	   &cmd_runs,	       &cmd_show,
-	&cmd_logs,	   &cmd_cancel,	       &cmd_retry,
-	&cmd_artifacts_ls, &cmd_artifacts_get, &cmd_queue,
-	&cmd_project_add,  &cmd_project_ls,    &cmd_project_show,
-	&cmd_project_rm,   &cmd_project_pause, &cmd_project_unpause,
-	&cmd_status,	   &cmd_doctor,	       NULL,
+	&cmd_run,	    &cmd_validate,
+	&cmd_graph,	    &cmd_trigger,
+	&cmd_runs,	    &cmd_show,
+	&cmd_logs,	    &cmd_cancel,
+	&cmd_retry,	    &cmd_artifacts_ls,
+	&cmd_artifacts_get, &cmd_queue,
+	&cmd_project_add,   &cmd_project_ls,
+	&cmd_project_show,  &cmd_project_rm,
+	&cmd_project_pause, &cmd_project_unpause,
+	&cmd_image_pull,    &cmd_image_import,
+	&cmd_image_ls,	    &cmd_image_rm,
+	&cmd_image_prune,   &cmd_status,
+	&cmd_doctor,	    NULL,
 };
 
 int cli_fail(int code, const struct error *error)

@@ -33,7 +33,8 @@
 
 static const char embedded_conf[] = "[Daemon]\nLimits=best-effort\n"
 				    "[Webhook]\nListen=none\n"
-				    "[Api]\nListen=none\n";
+				    "[Api]\nListen=none\n"
+				    "[Images]\nDirectory=";
 
 /* runbookd beside our own executable (a checkout), else where it is installed. */
 static int find_daemon(char out[PATH_MAX], struct error *error)
@@ -111,7 +112,7 @@ static int write_file(const char *root, const char *name, const char *data, stru
 static int make_root(const struct embedded_options *options, struct embedded *embedded,
 		     struct error *error)
 {
-	cleanup_text struct text_buffer project = {0};
+	cleanup_text struct text_buffer project = {0}, config = {0};
 	const char *temporary = getenv("TMPDIR");
 	char etc[PATH_MAX + 16];
 	int result;
@@ -137,8 +138,13 @@ static int make_root(const struct embedded_options *options, struct embedded *em
 	result = make_directories(AT_FDCWD, etc, 0755);
 	if (result < 0)
 		return error_errno(error, -result, "cannot make %s", etc);
-	if (write_file(etc, "runbookd.conf", embedded_conf, error) < 0)
+	text_printf(&config, "%s%s/images\n", embedded_conf, options->images);
+	if (config.failed)
+		return error_set(error, ENOMEM, "out of memory");
+	if (write_file(etc, "runbookd.conf", config.data, error) < 0)
 		return -error->number;
+	if (!options->directory)
+		return 0;
 	if (options->runbook_text &&
 	    write_file(embedded->root, "runbook.yml", options->runbook_text, error) < 0)
 		return -error->number;
@@ -192,7 +198,8 @@ static void daemon_child(const struct embedded_options *options, const struct em
 		_exit(1);
 	}
 	(void)snprintf(own, sizeof(own), "%s/runbook.yml", embedded->root);
-	(void)snprintf(target, sizeof(target), "%s/runbook.yml", options->directory);
+	(void)snprintf(target, sizeof(target), "%s/runbook.yml",
+		       options->directory ? options->directory : "");
 	if (options->runbook_text && mount(own, target, NULL, MS_BIND, NULL) < 0) {
 		(void)dprintf(STDERR_FILENO, "cannot lay the effective runbook over %s: %s\n",
 			      target, strerror(errno));

@@ -30,7 +30,8 @@ struct embedded {
 };
 
 struct embedded_options {
-	const char *directory;	  /* absolute: the working copy */
+	const char *directory;	  /* absolute: the working copy; NULL: there is no project */
+	const char *images;	  /* state directory whose images it uses */
 	const char *project;	  /* its project's name */
 	const char *runbook_text; /* instead of DIRECTORY/runbook.yml; may be NULL */
 };

@@ -25,7 +25,7 @@ static const struct {
 } role_users[] = {
 	{ROLE_SCHEDULER, "runbook", 1},	      {ROLE_WEBHOOK, "runbook-webhook", 2},
 	{ROLE_FETCHER, "runbook-fetcher", 3}, {ROLE_CACHER, "runbook-cacher", 4},
-	{ROLE_API, "runbook-api", 5},
+	{ROLE_API, "runbook-api", 5},	      {ROLE_IMAGE, "runbook-image", 6},
 };
 
 struct role_user role_user(enum process_role role)

@@ -43,6 +43,22 @@
 /* what reaches a step: command and environment in one sealed memfd */
 #define STEP_PAYLOAD_MAX (4 * MIB)
 
+/* images */
+#define IMAGE_LAYERS_MAX 127	    /* as other runtimes */
+#define IMAGE_ENV_MAX 512	    /* variables of one image */
+#define IMAGE_RECORD_MAX (56 * KIB) /* environment and layers of one image */
+#define IMAGE_LAYER_BYTES_MAX (32 * GIB)
+#define IMAGE_LAYER_ENTRIES_MAX 2000000
+#define IMAGE_BLOB_MAX (16 * GIB)   /* a packed layer */
+#define IMAGE_JSON_MAX (4 * MIB)    /* index, manifest, configuration */
+#define IMAGE_REPORT_MAX (16 * MIB) /* what the unpacker has to say about a layer */
+#define IMAGE_OPAQUE_MAX 100000	    /* directories of a layer that hide those below */
+#define IMAGE_PULL_TIMEOUT_SEC 3600
+#define IMAGE_UNPACK_TIMEOUT_SEC 1800
+#define IMAGE_JOBS_MAX 64     /* pulls and imports that wait or run */
+#define IMAGE_PULLS_AT_ONCE 2 /* that run */
+#define IMAGES_MAX 4096
+
 /* webhook listener */
 #define WEBHOOK_BODY_MAX (25 * MIB)
 #define WEBHOOK_HEADERS_MAX (32 * KIB)

@@ -50,6 +50,8 @@ const char *role_name(enum process_role role)
 		return "cacher";
 	case ROLE_API:
 		return "api";
+	case ROLE_IMAGE:
+		return "image";
 	default:
 		return "unknown";
 	}

@@ -11,7 +11,7 @@
  * fd. Bump MESSAGE_VERSION when any line changes.
  */
 
-#define MESSAGE_VERSION 2
+#define MESSAGE_VERSION 3
 
 enum process_role {
 	ROLE_NONE = 0,
@@ -21,7 +21,9 @@ enum process_role {
 	ROLE_FETCHER = 1 << 3,
 	ROLE_CACHER = 1 << 4,
 	ROLE_API = 1 << 5,
-	ROLE_ANY_CHILD = ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API,
+	ROLE_IMAGE = 1 << 6,
+	ROLE_ANY_CHILD =
+		ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API | ROLE_IMAGE,
 	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON,
 };
 
@@ -53,12 +55,19 @@ enum process_role {
 	/* u bytes per run, u artifacts per run */                                                    \
 	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                             \
                                                                                                       \
+	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */ \
+	/* u 1: pull what is missing */                                                               \
+	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                           \
+	/* s layer: it is unpacked; all of them between BEGIN and END */                              \
+	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                              \
+                                                                                                      \
 	/* -- steps -- */                                                                             \
 	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
 	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
 	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
-	/* u grace ms; fd: sealed memfd, see common/step_payload.h */                                 \
-	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 8192, 1)                                           \
+	/* u grace ms, s working directory ("": the workspace), u uid, u gid, u number of layers */   \
+	/* (0: image "host"), s each layer; fd: sealed memfd, see common/step_payload.h */            \
+	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 1)                                          \
 	/* u order, u reason (enum step_result: cancelled) */                                         \
 	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
 	/* u order: its result is committed; the daemon may forget it */                              \
@@ -110,6 +119,36 @@ enum process_role {
 	/* open for reading, none if it is absent */                                                  \
 	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 1)                                             \
                                                                                                       \
+	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
+	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \
+	/* fd the packed layer, a regular file */                                                     \
+	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, 512, 1)                                              \
+	/* u job; fd pipe with the unpacker's report, to its end */                                   \
+	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, 64, 1)                                            \
+	/* u job, s error ("" when it ended well; what was unpacked then waits for its COMMIT) */     \
+	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                           \
+	/* u job, s directory in it that hides what is below */                                       \
+	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, 8192, 0)                                             \
+	/* u job, s layer (64 hex digits), or "" to throw it away; not answered then */               \
+	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, 256, 0)                                              \
+	/* u job, s error: "" when the layer is there to stay */                                      \
+	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                          \
+	/* s layer: no image has it any more */                                                       \
+	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, 128, 0)                                              \
+	/* s layer, u 1 if a step uses it, so that it stays */                                        \
+	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                           \
+	/* (nothing): what follows to IMAGES_END is all there is */                                   \
+	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                            \
+	/* b record, see common/image.h */                                                            \
+	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, 61440, 0)                                          \
+	/* s name, s image id */                                                                      \
+	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, 1024, 0)                                           \
+	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                              \
+	/* s name: steps wait for it */                                                               \
+	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                          \
+	/* s name, s error: it cannot be had */                                                       \
+	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
+                                                                                                      \
 	/* -- people -- */                                                                            \
 	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */    \
 	/* fd: tar of a working copy for API_RUN_UPLOAD only */                                       \
@@ -118,6 +157,10 @@ enum process_role {
 	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                              \
 	/* u event id (grows over all runs), u run, s JSON */                                         \
 	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                                  \
+	/* u verb (enum image_verb), s name, s source, u job; fd: what is imported */                 \
+	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, 8192, 1)                                               \
+	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */             \
+	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, 4096, 1)                                                \
 	/* (nothing): read the configuration again */                                                 \
 	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                       \
 	/* s error, "" when the new configuration is in force */                                      \
@@ -176,6 +219,17 @@ enum api_verb {
 	API_PROJECT_PAUSE = 12, /* project */
 	API_PROJECT_UNPAUSE = 13,
 	API_NUM_VERBS,
+};
+
+/** enum image_verb - what the api asks runbook-image */
+enum image_verb {
+	IMAGE_LIST = 0,
+	IMAGE_PULL = 1,	  /* source (docker://…), [name]: answered with a job */
+	IMAGE_IMPORT = 2, /* name, source (kind: rootfs, docker-archive, oci-archive), fd: job */
+	IMAGE_REMOVE = 3, /* name */
+	IMAGE_PRUNE = 4,
+	IMAGE_JOB = 5, /* job */
+	IMAGE_NUM_VERBS,
 };
 
 struct message_info {

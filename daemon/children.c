@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "daemon/config_send.h"
 #include "daemon/daemon.h"
+#include "daemon/layers.h"
 #include "daemon/requests.h"
 #include "daemon/step.h"
 
@@ -34,16 +35,16 @@ static const struct {
 	[CHILD_CACHER] = {ROLE_CACHER, "runbook-cacher"},
 	[CHILD_WEBHOOK] = {ROLE_WEBHOOK, "runbook-webhook"},
 	[CHILD_API] = {ROLE_API, "runbook-api"},
+	[CHILD_IMAGE] = {ROLE_IMAGE, "runbook-image"},
 };
 
 /* Who talks to whom without us: one line, one channel. */
 static const struct {
 	enum child_index a, b;
 } peers[] = {
-	{CHILD_WEBHOOK, CHILD_SCHEDULER},
-	{CHILD_API, CHILD_SCHEDULER},
-	{CHILD_SCHEDULER, CHILD_FETCHER},
-	{CHILD_API, CHILD_CACHER},
+	{CHILD_WEBHOOK, CHILD_SCHEDULER}, {CHILD_API, CHILD_SCHEDULER},
+	{CHILD_SCHEDULER, CHILD_FETCHER}, {CHILD_API, CHILD_CACHER},
+	{CHILD_SCHEDULER, CHILD_IMAGE},	  {CHILD_API, CHILD_IMAGE},
 };
 
 /* What a child may know of our environment. */
@@ -58,6 +59,10 @@ static const char *const kept_environment[] = {
 	"UBSAN_OPTIONS",
 	"SSL_CERT_FILE",
 	"SSL_CERT_DIR",
+	/* by these skopeo finds its way out; the others do not look at them */
+	"HTTP_PROXY",
+	"HTTPS_PROXY",
+	"NO_PROXY",
 };
 
 extern char **environ;
@@ -122,6 +127,8 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	child->pid = 0;
 	channel_close(&child->channel);
 	loop_timer_cancel(&child->timer);
+	if (child->role == ROLE_IMAGE)
+		layers_abandon(daemon->layers);
 	if (!daemon->stopping) {
 		if (lived >= BACKOFF_FORGIVEN_USEC)
 			child->backoff_usec = BACKOFF_FIRST_USEC;
@@ -170,16 +177,21 @@ static char **child_environment(char *storage[], size_t room)
  */
 static int spawn_program(struct child *child, const char *path, int channel_fd, pid_t *ret_pid)
 {
-	char *argv[] = {(char *)child->program, NULL, NULL, NULL};
+	char *argv[] = {(char *)child->program, NULL, NULL, NULL, NULL, NULL};
 	char *storage[ARRAY_SIZE(kept_environment) + 1];
+	size_t n_argv = 1;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none, all;
 	int r;
 
 	if (child->daemon->paths.root[0] != '\0') {
-		argv[1] = (char *)"--root";
-		argv[2] = child->daemon->paths.root;
+		argv[n_argv++] = (char *)"--root";
+		argv[n_argv++] = child->daemon->paths.root;
+	}
+	if (child->role == ROLE_IMAGE) {
+		argv[n_argv++] = (char *)"--store";
+		argv[n_argv] = child->daemon->images_dir;
 	}
 	(void)sigemptyset(&none);
 	(void)sigfillset(&all);

@@ -25,6 +25,7 @@ enum child_index {
 	CHILD_CACHER,
 	CHILD_WEBHOOK,
 	CHILD_API,
+	CHILD_IMAGE,
 	CHILD_NUM,
 };
 

@@ -28,6 +28,7 @@ struct config *config_new(void)
 	config->default_timeout_sec = STEP_TIMEOUT_DEFAULT_SEC;
 	config->cacher_bytes = ARTIFACT_BYTES_PER_RUN;
 	config->cacher_count = ARTIFACT_COUNT_PER_RUN;
+	config->images_pull = 1;
 	return config;
 }
 
@@ -81,6 +82,10 @@ struct config *config_free(struct config *config)
 	list_clear(&config->webhook_listen);
 	list_clear(&config->api_listen);
 	list_clear(&config->dns);
+	list_clear(&config->images_insecure);
+	free(config->images_directory);
+	free(config->images_auth_file);
+	secret_wipe(&config->images_auth);
 	free(config);
 	return NULL;
 }
@@ -299,6 +304,22 @@ static int project_load_secrets(const struct paths *paths, struct config_project
 	return 0;
 }
 
+static int load_images_auth(const struct paths *paths, struct config *config, struct error *error)
+{
+	cleanup_close int dir_fd = -1;
+	int result;
+
+	if (!config->images_auth_file)
+		return 0;
+	dir_fd = open(paths->etc, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	result = read_trusted(dir_fd, config->images_auth_file, config->images_auth_file,
+			      CONFIG_AUTH_MAX, &config->images_auth.data, &config->images_auth.size,
+			      error);
+	if (result == 1)
+		(void)error_set(error, ENOENT, "%s does not exist", config->images_auth_file);
+	return result != 0 ? error_wrap(error, "[Images] AuthFile=") : 0;
+}
+
 static int name_is_config(const struct dirent *entry)
 {
 	size_t length = strlen(entry->d_name);
@@ -401,7 +422,7 @@ int config_load(const struct paths *paths, struct config **ret_config, struct er
 		if (project_load_secrets(paths, &config->projects[i], error) < 0)
 			return -error->number;
 	}
-	if (config_complete(config, error) < 0)
+	if (load_images_auth(paths, config, error) < 0 || config_complete(config, error) < 0)
 		return -error->number;
 	*ret_config = TAKE_PTR(config);
 	return 0;

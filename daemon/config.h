@@ -30,6 +30,7 @@
 #define CONFIG_SECRET_MAX 4096
 #define CONFIG_SSH_KEY_MAX (16 * KIB)
 #define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
+#define CONFIG_AUTH_MAX (32 * KIB) /* of registries */
 
 /** struct config_secret - bytes that are wiped when they are freed */
 struct config_secret {
@@ -77,6 +78,11 @@ struct config {
 	struct config_list dns;
 	uint64_t cacher_bytes;
 	uint64_t cacher_count;
+	char *images_directory; /* NULL: images/ beneath the state directory */
+	char *images_auth_file;
+	struct config_secret images_auth;
+	struct config_list images_insecure;
+	uint64_t images_pull;		 /* 1: what is missing is pulled */
 	struct config_project *projects; /* sorted by name */
 	size_t n_projects;
 };

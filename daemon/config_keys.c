@@ -11,6 +11,7 @@
 #include "daemon/config_keys.h"
 
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/names.h"
 #include "daemon/config.h"
 #include "daemon/listen.h"
@@ -227,6 +228,26 @@ static int set_provider(const struct config_key *key, void *field, const char *v
 			 "unknown provider \"%s\": choose github, gitlab, gitea, forgejo, "
 			 "bitbucket, sourcehut or standard",
 			 value);
+}
+
+/* Insecure=registry.local:5000, a list: what comes over HTTP or with any certificate */
+static int set_registry(const struct config_key *key, void *field, const char *value, int again,
+			struct error *error)
+{
+	if (value[0] != '\0' && (!image_name_valid(value) || strchr(value, '/')))
+		return error_set(
+			error, EINVAL,
+			"\"%s\" is no registry: write its host, and :port where it has one", value);
+	return list_append(field, value, again, error);
+}
+
+static int set_pull(const struct config_key *key, void *field, const char *value, int again,
+		    struct error *error)
+{
+	if (strcmp(value, "missing") != 0 && strcmp(value, "never") != 0)
+		return error_set(error, EINVAL, "\"%s\" is neither missing nor never", value);
+	*(uint64_t *)field = strcmp(value, "missing") == 0;
+	return 0;
 }
 
 /* A URL that starts with '-' would be an option to whatever runs git one day. */
@@ -490,6 +511,10 @@ static const struct config_key main_keys[] = {
 	MAIN("Api", "Listen", set_listen, api_listen, 0, 0, 1),
 	MAIN("Cacher", "MaxBytes", set_size, cacher_bytes, 1, 1ULL << 50, 0),
 	MAIN("Cacher", "MaxCount", set_count, cacher_count, 1, 10000000, 0),
+	MAIN("Images", "Directory", set_path, images_directory, 0, PATH_MAX / 2, 0),
+	MAIN("Images", "AuthFile", set_string, images_auth_file, 0, PATH_MAX - 1, 0),
+	MAIN("Images", "Insecure", set_registry, images_insecure, 0, 0, 1),
+	MAIN("Images", "Pull", set_pull, images_pull, 0, 0, 0),
 	MAIN("Sandbox", "Dns", set_dns, dns, 0, 0, 1),
 };
 

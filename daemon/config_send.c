@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
+#include "daemon/layers.h"
 
 #include <sched.h>
 #include <string.h>
@@ -169,12 +170,41 @@ static void send_api(struct sender *sender)
 	send_listeners(sender, &sender->daemon->api_listeners);
 }
 
+static void send_layer(void *userdata, const char *layer)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_LAYER, 0);
+
+	if (message)
+		message_put_string(message, layer);
+	sender_send(userdata, message);
+}
+
+static void send_images(struct sender *sender)
+{
+	const struct config *config = sender->daemon->config;
+	struct message *message = message_new(MESSAGE_CONFIG_IMAGES, 0);
+	char insecure[CONFIG_LIST_MAX * (IMAGE_NAME_MAX + 1) + 1] = "";
+
+	for (size_t i = 0; i < config->images_insecure.n_items; i++) {
+		(void)strcat(insecure, i ? " " : "");
+		(void)strcat(insecure, config->images_insecure.items[i]);
+	}
+	if (message) {
+		put_secret(message, &config->images_auth);
+		message_put_string(message, insecure);
+		message_put_u64(message, config->images_pull);
+	}
+	sender_send(sender, message);
+	layers_announce(sender->daemon->layers, send_layer, sender);
+}
+
 static void (*const config_parts[CHILD_NUM])(struct sender *sender) = {
 	[CHILD_SCHEDULER] = send_scheduler,
 	[CHILD_FETCHER] = send_fetcher,
 	[CHILD_CACHER] = send_cacher,
 	[CHILD_WEBHOOK] = send_webhook,
 	[CHILD_API] = send_api,
+	[CHILD_IMAGE] = send_images,
 };
 
 void config_send(struct daemon *daemon, struct child *child)

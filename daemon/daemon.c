@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "daemon/layers.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -144,6 +145,7 @@ void daemon_stop(struct daemon *daemon)
 	notify_state("STOPPING=1");
 	daemon->stopping = true;
 	steps_stop(daemon->steps);
+	layers_stop(daemon->layers);
 	daemon_progress(daemon);
 }
 
@@ -155,7 +157,7 @@ void daemon_progress(struct daemon *daemon)
 			   daemon->instance_id);
 		notify_ready("ready");
 	}
-	if (!daemon->stopping || steps_running(daemon->steps) > 0)
+	if (!daemon->stopping || steps_running(daemon->steps) > 0 || layers_busy(daemon->layers))
 		return;
 	if (children_gone(daemon)) {
 		loop_exit(daemon->loop, 0);

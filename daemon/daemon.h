@@ -35,6 +35,8 @@ struct daemon {
 	struct child children[CHILD_NUM];
 	struct sandbox_host *sandbox_host;
 	struct step_table *steps;
+	struct layers *layers;
+	char images_dir[PATH_MAX]; /* the store of images */
 
 	/* who asked to read the configuration again and is not answered yet */
 	uint64_t reload_serials[RELOADS_MAX];

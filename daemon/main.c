@@ -10,6 +10,7 @@
 #include "common/isolation.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
+#include "daemon/layers.h"
 #include "daemon/sandboxes.h"
 #include "daemon/state_dirs.h"
 
@@ -140,6 +141,24 @@ static void handle_signal(void *userdata, int signal_number)
 	daemon_stop(daemon);
 }
 
+/* Where images are is decided once: steps and layers hold on to it. */
+static int images_prepare(struct daemon *daemon, struct error *error)
+{
+	const char *configured = daemon->config->images_directory;
+	int length;
+
+	if (configured)
+		length = snprintf(daemon->images_dir, sizeof(daemon->images_dir), "%s", configured);
+	else
+		length = snprintf(daemon->images_dir, sizeof(daemon->images_dir), "%s/images",
+				  daemon->paths.lib);
+	if (length >= (int)sizeof(daemon->images_dir))
+		return error_set(error, ENAMETOOLONG, "the path of the images is too long");
+	if (state_dirs_make_images(daemon->images_dir, error) < 0)
+		return -error->number;
+	return layers_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->layers, error);
+}
+
 static int daemon_start(struct daemon *daemon, struct error *error)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
@@ -160,7 +179,9 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 	/* before the children: this process may move into a leaf of its cgroup, and children are
 	 * born where their parent is */
 	if (sandboxes_prepare(daemon, &daemon->sandbox_host, error) < 0 ||
-	    steps_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->steps, error) < 0)
+	    steps_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->steps, error) <
+		    0 ||
+	    images_prepare(daemon, error) < 0)
 		return -error->number;
 	children_start(daemon);
 	return 0;
@@ -169,6 +190,7 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 static void daemon_end(struct daemon *daemon)
 {
 	daemon->steps = steps_free(daemon->steps);
+	daemon->layers = layers_free(daemon->layers);
 	if (daemon->sandbox_host)
 		daemon->sandbox_host = sandbox_host_free(daemon->sandbox_host);
 	listener_set_close(&daemon->webhook_listeners);

@@ -3,9 +3,11 @@
 #include "daemon/requests.h"
 
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/names.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
+#include "daemon/layers.h"
 #include "daemon/step_setup.h"
 
 #include <errno.h>
@@ -61,6 +63,17 @@ static bool io_acceptable(const struct sandbox_io *io)
 	       io->write_ops <= STEP_IO_MAX;
 }
 
+/* Layers by their ids, or the one image that has none. */
+static bool image_acceptable(const struct step_order *order)
+{
+	for (size_t i = 0; i < order->n_layers; i++) {
+		if (!image_id_valid(order->layers + i * IMAGE_ID_SIZE))
+			return false;
+	}
+	return order->n_layers > 0 ? text_printable(order->image)
+				   : strcmp(order->image, "host") == 0;
+}
+
 struct order_check {
 	bool failed;
 	const char *what;
@@ -77,7 +90,9 @@ static const char *order_refusal(const struct step_order *order)
 		{order->attempt == 0 || order->attempt > STEP_NUMBER_MAX, "attempt"},
 		{!text_printable(order->name), "step name"},
 		{!commit_or_none(order->commit), "commit"},
-		{!project_name_valid(order->image), "image name"},
+		{!image_acceptable(order), "image"},
+		{order->workdir && order->workdir[0] != '/', "working directory"},
+		{order->uid >= ID_STEP_RANGE || order->gid >= ID_STEP_RANGE, "user"},
 		{(unsigned)order->network >= STEP_NETWORK_NUM, "network"},
 		{order->memory > STEP_MEMORY_MAX, "memory limit"},
 		{order->pids > STEP_PIDS_MAX, "process limit"},
@@ -96,12 +111,35 @@ static const char *order_refusal(const struct step_order *order)
 	return NULL;
 }
 
+/* Return: 0, -EBADMSG for what no scheduler sends, or -ENOMEM. */
+static int read_image(struct message *message, struct step_order *order)
+{
+	const char *workdir = message_get_string(message, PATH_MAX - 1);
+	uint64_t uid = message_get_u64(message);
+	uint64_t gid = message_get_u64(message);
+	uint64_t n = message_get_u64(message);
+
+	if (n > IMAGE_LAYERS_MAX)
+		return -EBADMSG;
+	order->uid = uid < ID_STEP_RANGE ? (uint32_t)uid : UINT32_MAX;
+	order->gid = gid < ID_STEP_RANGE ? (uint32_t)gid : UINT32_MAX;
+	order->layers = calloc(n + 1, IMAGE_ID_SIZE);
+	order->workdir = workdir[0] ? strdup(workdir) : NULL;
+	if (!order->layers || (workdir[0] && !order->workdir))
+		return -ENOMEM;
+	for (; order->n_layers < n; order->n_layers++)
+		copy(order->layers + order->n_layers * IMAGE_ID_SIZE, IMAGE_ID_SIZE,
+		     message_get_string(message, IMAGE_ID_SIZE));
+	return 0;
+}
+
 static int step_start(struct channel *channel, struct message *message)
 {
 	struct step_order order = {.payload_fd = -1};
 	char refusal[REASON_MAX];
 	const char *wrong;
 	uint64_t network;
+	int r;
 
 	order.order = message_get_u64(message);
 	copy(order.project, sizeof(order.project), message_get_string(message, PROJECT_NAME_MAX));
@@ -123,11 +161,13 @@ static int step_start(struct channel *channel, struct message *message)
 	order.io.write_ops = message_get_u64(message);
 	order.timeout_msec = message_get_u64(message);
 	order.grace_msec = message_get_u64(message);
+	r = read_image(message, &order);
 	order.payload_fd = message_get_fd(message);
-	if (message_end(message) < 0) {
-		if (order.payload_fd >= 0)
-			(void)close(order.payload_fd);
-		return -EBADMSG;
+	if (r == 0)
+		r = message_end(message);
+	if (r < 0) {
+		step_order_clear(&order);
+		return r;
 	}
 	wrong = order_refusal(&order);
 	if (!wrong)
@@ -192,6 +232,61 @@ static int workspace_open(struct channel *channel, struct message *message)
 	return 0;
 }
 
+/* ---- layers ---- */
+
+static bool id_or_none(const char *id)
+{
+	return id[0] == '\0' || image_id_valid(id);
+}
+
+static int layer_unpack(struct channel *channel, struct message *message)
+{
+	uint64_t job = message_get_u64(message);
+	const char *digest = message_get_string(message, IMAGE_ID_SIZE);
+	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+	cleanup_close int fd = message_get_fd(message);
+	struct stat st;
+
+	/* the number 0 is what we use for our own */
+	if (message_end(message) < 0 || job == 0 || !id_or_none(digest) || !id_or_none(layer) ||
+	    fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EBADMSG;
+	layers_unpack(daemon_of(channel)->layers, job, digest, layer, fd);
+	return 0;
+}
+
+static int layer_opaque(struct channel *channel, struct message *message)
+{
+	uint64_t job = message_get_u64(message);
+	const char *path = message_get_string(message, PATH_MAX - 1);
+
+	if (message_end(message) < 0 || path[0] == '\0')
+		return -EBADMSG;
+	layers_opaque(daemon_of(channel)->layers, job, path);
+	return 0;
+}
+
+static int layer_commit(struct channel *channel, struct message *message)
+{
+	uint64_t job = message_get_u64(message);
+	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+
+	if (message_end(message) < 0 || !id_or_none(layer))
+		return -EBADMSG;
+	layers_commit(daemon_of(channel)->layers, job, layer);
+	return 0;
+}
+
+static int layer_forget(struct channel *channel, struct message *message)
+{
+	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+
+	if (message_end(message) < 0 || !image_id_valid(layer))
+		return -EBADMSG;
+	layers_forget(daemon_of(channel)->layers, layer);
+	return 0;
+}
+
 /* ---- configuration ---- */
 
 static void reload_answer(struct daemon *daemon, uint64_t serial, const char *error)
@@ -244,5 +339,7 @@ const struct message_handler requests_table[] = {
 	{MESSAGE_HELLO, child_greeted},		  {MESSAGE_STEP_START, step_start},
 	{MESSAGE_STEP_CANCEL, step_cancel},	  {MESSAGE_STEP_ACK, step_acknowledge},
 	{MESSAGE_WORKSPACE_OPEN, workspace_open}, {MESSAGE_RELOAD, reload},
+	{MESSAGE_LAYER_UNPACK, layer_unpack},	  {MESSAGE_LAYER_OPAQUE, layer_opaque},
+	{MESSAGE_LAYER_COMMIT, layer_commit},	  {MESSAGE_LAYER_FORGET, layer_forget},
 };
 const size_t requests_table_size = ARRAY_SIZE(requests_table);

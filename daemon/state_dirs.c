@@ -102,6 +102,20 @@ int state_dirs_make(const struct paths *paths, struct error *error)
 	return 0;
 }
 
+int state_dirs_make_images(const char *store, struct error *error)
+{
+	struct role_user image = role_user(ROLE_IMAGE);
+	char path[PATH_MAX + 32];
+
+	if (directory_make(store, 0, 0, 0755, error) < 0)
+		return -error->number;
+	(void)snprintf(path, sizeof(path), "%s/layers", store);
+	if (directory_make(path, 0, 0, 0700, error) < 0)
+		return -error->number;
+	(void)snprintf(path, sizeof(path), "%s/oci", store);
+	return directory_make(path, image.uid, image.gid, 0700, error);
+}
+
 int state_lock(const struct paths *paths, struct error *error)
 {
 	char path[PATH_MAX + 32];

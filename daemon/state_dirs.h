@@ -17,6 +17,13 @@
 int state_dirs_make(const struct paths *paths, struct error *error);
 
 /**
+ * state_dirs_make_images() - the store of images: layers/ is root's, oci/ runbook-image's
+ *
+ * Return: 0 or -errno with @error.
+ */
+int state_dirs_make_images(const char *store, struct error *error);
+
+/**
  * state_lock() - be the only runbookd of this root
  *
  * Return: fd that holds the lock until it is closed, or -errno with @error.

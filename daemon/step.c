@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
+#include "daemon/layers.h"
 #include "daemon/order_set.h"
 #include "daemon/step_report.h"
 #include "daemon/step_setup.h"
@@ -42,6 +43,7 @@ struct step {
 	struct loop_timer timer;   /* timeout, then grace; then the end of the draining */
 	struct log_sink *sink;	   /* NULL when the log is complete */
 	struct step_facts facts;
+	size_t n_layers_used;
 	uint64_t started_usec, ended_usec; /* wall clock */
 	struct step_report report;
 };
@@ -145,6 +147,55 @@ static void close_payload(struct step *step)
 	if (step->order.payload_fd >= 0)
 		(void)close(step->order.payload_fd);
 	step->order.payload_fd = -1;
+}
+
+void step_order_clear(struct step_order *order)
+{
+	if (order->payload_fd >= 0)
+		(void)close(order->payload_fd);
+	order->payload_fd = -1;
+	free(order->layers);
+	free(order->workdir);
+	order->layers = order->workdir = NULL;
+	order->n_layers = 0;
+}
+
+static struct step *step_free(struct step *step)
+{
+	step_order_clear(&step->order);
+	free(step);
+	return NULL;
+}
+
+/* ---- layers ---- */
+
+static void release_layers(struct step *step)
+{
+	while (step->n_layers_used > 0)
+		layers_release(step->table->daemon->layers,
+			       step->order.layers + --step->n_layers_used * IMAGE_ID_SIZE);
+}
+
+static int use_layers(struct step *step, struct step_setup *setup, struct error *error)
+{
+	const struct step_order *order = &step->order;
+
+	for (size_t i = 0; i < order->n_layers; i++) {
+		const char *layer = order->layers + i * IMAGE_ID_SIZE;
+		char path[PATH_MAX];
+		int r = layers_use(step->table->daemon->layers, layer, path);
+
+		if (r == 0) {
+			step->n_layers_used++;
+			r = step_setup_layer(setup, path);
+		}
+		if (r < 0)
+			return error_errno(error, -r,
+					   "layer %.12s of image \"%s\" is not here (\"runbookctl "
+					   "image pull\" or \"image import\" brings it)",
+					   layer, order->image);
+	}
+	return 0;
 }
 
 /* ---- what is said about a step ---- */
@@ -303,6 +354,7 @@ static void sandbox_gone(struct loop_file *file, uint32_t events)
 		(void)snprintf(step->facts.setup_error, sizeof(step->facts.setup_error), "%s",
 			       error.text);
 	step->phase = STEP_DRAINING;
+	release_layers(step);
 	cacher_close(step);
 	if (!step->sink)
 		step_complete(step);
@@ -420,14 +472,17 @@ static int step_build(struct step *step, struct error *error)
 	if (step_setup_make(paths, table->daemon->config, project, &step->order, step->container,
 			    &setup, error) < 0)
 		return -error->number;
-	if (table->ops->start(table->host, &setup.request, &step->sandbox, error) < 0) {
+	if (use_layers(step, &setup, error) < 0 ||
+	    table->ops->start(table->host, &setup.request, &step->sandbox, error) < 0) {
 		step_setup_close(&setup);
 		step_setup_remove(paths, step->order.order);
 		return -error->number;
 	}
 	step->started_usec = wall_usec();
-	if (step_watch(step, &setup, error) == 0)
+	if (step_watch(step, &setup, error) == 0) {
+		step_setup_close(&setup);
 		return 0;
+	}
 	/* it runs, but we could not see it: take it down again */
 	(void)table->ops->finish(&step->sandbox, &ignored, NULL);
 	step_setup_close(&setup);
@@ -443,6 +498,7 @@ static void step_begin(struct step *step)
 	if (step_build(step, &error) < 0) {
 		(void)snprintf(reason, sizeof(reason), "cannot build the sandbox: %.400s",
 			       error.text);
+		release_layers(step);
 		step_refuse(step, STEP_RESULT_SANDBOX, reason);
 		return;
 	}
@@ -488,7 +544,7 @@ static void answer_forgotten(struct step_table *table, const struct step_order *
 	send_exited(&step);
 }
 
-int steps_start(struct step_table *table, const struct step_order *order, const char *refusal)
+int steps_start(struct step_table *table, struct step_order *order, const char *refusal)
 {
 	struct step *step;
 	int r;
@@ -502,8 +558,7 @@ int steps_start(struct step_table *table, const struct step_order *order, const 
 		r = step ? order_set_add(&table->known, order->order) : -ENOMEM;
 	if (r < 0) {
 		free(step);
-		if (order->payload_fd >= 0)
-			(void)close(order->payload_fd);
+		step_order_clear(order);
 		if (r != -EEXIST)
 			return r;
 		/* re-sent after a new channel: it is on its way or ended */
@@ -560,7 +615,7 @@ void steps_acknowledge(struct step_table *table, uint64_t order)
 		return;
 	step_unlink(table, step);
 	table->n_ended--;
-	free(step);
+	(void)step_free(step);
 	daemon_progress(table->daemon);
 }
 
@@ -645,7 +700,7 @@ struct step_table *steps_free(struct step_table *table)
 		struct step *step = table->first;
 
 		step_unlink(table, step);
-		free(step);
+		(void)step_free(step);
 	}
 	loop_timer_cancel(&table->start_timer);
 	table->pump = log_pump_free(table->pump);

@@ -18,6 +18,7 @@
  */
 
 #include "common/error.h"
+#include "common/image.h"
 #include "common/limits.h"
 #include "common/message_table.h"
 #include "sandbox/sandbox.h"
@@ -51,13 +52,20 @@ struct step_order {
 	char slug[STEP_SLUG_MAX + 1];
 	char name[STEP_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1]; /* may be "" for a workspace */
-	char image[IMAGE_NAME_MAX + 1];
+	char image[IMAGE_NAME_MAX + 1];	 /* for people; what is used are the layers, or "host" */
+	char *layers;			 /* @n_layers strings of IMAGE_ID_SIZE; malloc'ed */
+	size_t n_layers;
+	char *workdir; /* malloc'ed; NULL: the workspace */
+	uint32_t uid, gid;
 	enum step_network network;
 	uint64_t memory, pids, cpu_milli, disk;
 	struct sandbox_io io;
 	uint64_t timeout_msec, grace_msec;
 	int payload_fd;
 };
+
+/** step_order_clear() - release what @order holds */
+void step_order_clear(struct step_order *order);
 
 /**
  * steps_new() - an empty table
@@ -74,11 +82,11 @@ struct step_table *steps_free(struct step_table *table);
  * steps_start() - accept @order; what comes of it is reported by messages
  * @refusal: NULL, or why it must not run: it is then reported as errored
  *
- * Takes @order->payload_fd over. An order number that is known is ignored; one
+ * Takes over what @order holds. An order number that is known is ignored; one
  * whose result was acknowledged is answered as errored.
  * Return: 0, or -errno when the sender must be given up.
  */
-int steps_start(struct step_table *table, const struct step_order *order, const char *refusal);
+int steps_start(struct step_table *table, struct step_order *order, const char *refusal);
 /** steps_cancel() - end it; an unknown or ended order is ignored */
 void steps_cancel(struct step_table *table, uint64_t order, enum step_result why);
 /** steps_acknowledge() - its result is committed: forget it */

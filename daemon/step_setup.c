@@ -16,7 +16,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- tree, image, mirror ---- */
+/* ---- tree, layers, mirror ---- */
 
 static int use_workspace(const char *path, struct step_setup *setup, struct error *error)
 {
@@ -113,25 +113,18 @@ static int find_workspace(const struct paths *paths, const struct config_project
 	return r;
 }
 
-static int find_image(const struct paths *paths, const struct step_order *order,
-		      struct step_setup *setup, struct error *error)
+int step_setup_layer(struct step_setup *setup, const char *path)
 {
-	struct stat st;
+	char **grown = reallocarray(setup->layers, setup->request.n_layers + 1, sizeof(*grown));
 
-	if (strcmp(order->image, "host") == 0) {
-		setup->request.image = "host";
-		return 0;
-	}
-	if (snprintf(setup->image, sizeof(setup->image), "%s/images/%s", paths->lib,
-		     order->image) >= (int)sizeof(setup->image))
-		return error_set(error, ENAMETOOLONG, "the path of the image is too long");
-	if (lstat(setup->image, &st) < 0 || !S_ISDIR(st.st_mode))
-		return error_set(
-			error, ENOENT,
-			"there is no image \"%s\": use \"host\", or put a root file system "
-			"at %s",
-			order->image, setup->image);
-	setup->request.image = setup->image;
+	if (!grown)
+		return -ENOMEM;
+	setup->layers = grown;
+	grown[setup->request.n_layers] = strdup(path);
+	if (!grown[setup->request.n_layers])
+		return -ENOMEM;
+	setup->request.n_layers++;
+	setup->request.layers = (const char *const *)grown;
 	return 0;
 }
 
@@ -255,6 +248,8 @@ static void fill_request(const struct step_order *order, const char *container,
 	(void)snprintf(setup->hostname, sizeof(setup->hostname), "%.30s-%llu", order->project,
 		       (unsigned long long)order->run);
 	request->id = container;
+	request->image = "host"; /* unless layers follow */
+	request->workdir = order->workdir;
 	request->hostname = setup->hostname;
 	request->binds = setup->binds;
 	request->network = order->network;
@@ -304,7 +299,6 @@ int step_setup_make(const struct paths *paths, const struct config *config,
 	setup->stdout_pipe[0] = setup->stdout_pipe[1] = -1;
 	setup->stderr_pipe[0] = setup->stderr_pipe[1] = -1;
 	if (find_workspace(paths, project, order, setup, error) < 0 ||
-	    find_image(paths, order, setup, error) < 0 ||
 	    open_logs(paths, order, setup, error) < 0 || open_pipe(setup->stdout_pipe, error) < 0 ||
 	    open_pipe(setup->stderr_pipe, error) < 0 ||
 	    open_socket(paths, order, setup, error) < 0) {
@@ -329,6 +323,11 @@ void step_setup_close(struct step_setup *setup)
 			(void)close(*fds[i]);
 		*fds[i] = -1;
 	}
+	for (size_t i = 0; i < setup->request.n_layers; i++)
+		free(setup->layers[i]);
+	free(setup->layers);
+	setup->layers = NULL;
+	setup->request.n_layers = 0;
 }
 
 void step_setup_remove(const struct paths *paths, uint64_t order)

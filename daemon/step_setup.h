@@ -20,7 +20,7 @@ struct step_setup {
 	char hostname[64];
 	char group[32];
 	char workspace[PATH_MAX];
-	char image[PATH_MAX];
+	char **layers; /* their paths, of request.n_layers */
 	char mirror[PATH_MAX];
 	char socket[PATH_MAX];
 	int log_fd, index_fd;
@@ -38,7 +38,9 @@ struct step_setup {
 int step_setup_make(const struct paths *paths, const struct config *config,
 		    const struct config_project *project, const struct step_order *order,
 		    const char *container, struct step_setup *setup, struct error *error);
-/** step_setup_close() - close the descriptors that are still in it (-1: taken) */
+/** step_setup_layer() - the next layer of the image, the lowest first. Return: 0 or -ENOMEM. */
+int step_setup_layer(struct step_setup *setup, const char *path);
+/** step_setup_close() - close the descriptors that are still in it (-1: taken), free the rest */
 void step_setup_close(struct step_setup *setup);
 /** step_setup_remove() - remove run/steps/<order>, when the step has ended */
 void step_setup_remove(const struct paths *paths, uint64_t order);

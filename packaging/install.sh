@@ -9,7 +9,7 @@ install -d "$DESTDIR$PREFIX/bin" "$DESTDIR$PREFIX/sbin" "$DESTDIR$LIBEXECDIR"
 install -m 0755 "$bin/runbookctl" "$bin/runbook-sandbox" "$DESTDIR$PREFIX/bin/"
 install -m 0755 "$bin/runbookd" "$DESTDIR$PREFIX/sbin/"
 for program in runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher runbook-api \
-    runbook-init cacher; do
+    runbook-image runbook-unpack runbook-init cacher; do
     install -m 0755 "$bin/$program" "$DESTDIR$LIBEXECDIR/"
 done
 

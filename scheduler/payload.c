@@ -78,11 +78,46 @@ static int env_append_map(struct env_list *list, const struct runbook_env *env, 
 	return 0;
 }
 
-static int env_build(const struct step *step, struct env_list *list)
+#define CACHER_DIRECTORY "/run/runbookd/bin"
+
+/* What the image says about the environment; its PATH does not know of our own programs. */
+static int env_append_image(struct env_list *list, const struct image_record *image)
+{
+	for (size_t i = 0; i < image->n_env; i++) {
+		const char *equals = strchr(image->env[i], '=');
+		cleanup_free char *name = strndup(image->env[i], (size_t)(equals - image->env[i]));
+		cleanup_free char *path = NULL;
+		struct runbook_env entry = {name, (char *)equals + 1};
+		int r;
+
+		if (!name)
+			return -ENOMEM;
+		if (strcmp(name, "PATH") == 0) {
+			if (asprintf(&path, "%s:" CACHER_DIRECTORY, equals + 1) < 0)
+				return -ENOMEM;
+			entry.value = path;
+		}
+		r = env_append_map(list, &entry, 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Defaults, then the image's, then what we say about the run, then what the runbook says. */
+static int env_build(const struct step *step, const struct image_record *image,
+		     struct env_list *list)
 {
 	const struct run *run = step->run;
 	const struct runbook_step *text = &run->runbook->steps[step->index];
 	char id[24], attempt[24], container[512];
+	const struct runbook_env defaults[] = {
+		{(char *)"PATH", (char *)"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
+					 "/bin:" CACHER_DIRECTORY},
+		{(char *)"LANG", (char *)"C.UTF-8"},
+		{(char *)"TERM", (char *)"dumb"},
+		{(char *)"USER", (char *)"root"},
+	};
 	const struct runbook_env own[] = {
 		{(char *)"CI", (char *)"true"},
 		{(char *)"RUNBOOK_PROJECT", (char *)run->row.project},
@@ -93,22 +128,23 @@ static int env_build(const struct step *step, struct env_list *list)
 		{(char *)"RUNBOOK_COMMIT", (char *)run->row.commit},
 		{(char *)"RUNBOOK_CONTAINER", container},
 		{(char *)"HOME", (char *)"/workspace"},
-		{(char *)"PATH", (char *)"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
-					 "/bin:/run/runbookd/bin"},
-		{(char *)"LANG", (char *)"C.UTF-8"},
-		{(char *)"TERM", (char *)"dumb"},
-		{(char *)"USER", (char *)"root"},
 	};
+	size_t n_defaults = ARRAY_SIZE(defaults) - (image && image->uid != 0); /* not root then */
 	int r;
 
 	(void)snprintf(id, sizeof(id), "%" PRIu64, run->row.id);
 	(void)snprintf(attempt, sizeof(attempt), "%" PRIu64, step->attempt);
 	step_container_id(step, container, sizeof(container));
-	list->room = ARRAY_SIZE(own) + run->runbook->n_env + text->n_env + 1;
+	list->room = ARRAY_SIZE(defaults) + ARRAY_SIZE(own) + (image ? image->n_env : 0) +
+		     run->runbook->n_env + text->n_env + 1;
 	list->strings = calloc(list->room, sizeof(*list->strings));
 	if (!list->strings)
 		return -ENOMEM;
-	r = env_append_map(list, own, ARRAY_SIZE(own));
+	r = env_append_map(list, defaults, n_defaults);
+	if (r == 0 && image)
+		r = env_append_image(list, image);
+	if (r == 0)
+		r = env_append_map(list, own, ARRAY_SIZE(own));
 	if (r == 0)
 		r = env_append_map(list, run->runbook->env, run->runbook->n_env);
 	if (r == 0)
@@ -136,7 +172,7 @@ static int shell_split(char *shell, char **argv, char *command, struct error *er
 	return 0;
 }
 
-int step_payload_fd(const struct step *step, struct error *error)
+int step_payload_fd(const struct step *step, const struct image_record *image, struct error *error)
 {
 	const struct runbook_step *text = &step->run->runbook->steps[step->index];
 	cleanup_env_list struct env_list env = {0};
@@ -157,14 +193,14 @@ int step_payload_fd(const struct step *step, struct error *error)
 		r = shell_split(shell, argv, text->command, error);
 		if (r < 0)
 			return r;
-	} else if (strcmp(text->image, "host") != 0) {
+	} else if (image) {
 		argv[0] = (char *)"/bin/sh";
 		argv[1] = (char *)"-c";
 		argv[2] = shell_chooser;
 		argv[3] = (char *)"sh";
 		argv[4] = text->command;
 	}
-	r = env_build(step, &env);
+	r = env_build(step, image, &env);
 	if (r < 0)
 		return error_errno(error, -r, "environment");
 	r = step_payload_new(argv, env.strings);

@@ -44,7 +44,8 @@ static int handle_channel(struct channel *channel, struct message *message)
 	struct scheduler *scheduler = channel_scheduler(channel);
 	uint64_t role = message_get_u64(message);
 	cleanup_close int fd = message_get_fd(message);
-	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api};
+	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api,
+				&scheduler->image};
 	int r = message_end(message);
 
 	if (r < 0)
@@ -354,6 +355,8 @@ struct message_table requests_of(enum process_role role)
 		return TABLE(fetcher_handlers);
 	case ROLE_API:
 		return TABLE(api_handlers);
+	case ROLE_IMAGE:
+		return (struct message_table){images_handlers, n_images_handlers};
 	default:
 		return (struct message_table){NULL, 0};
 	}

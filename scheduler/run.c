@@ -72,12 +72,14 @@ struct run *run_free(struct run *run)
 		struct step *step = &run->steps[i];
 
 		queue_remove(&step->item);
+		images_stop(step);
 		if (step->order && map_get(&run->scheduler->orders, step->order) == step) {
 			map_remove(&run->scheduler->orders, step->order);
 			queue_finished(&run->project->queue);
 		}
 		free(step->instance);
 	}
+	images_run_clear(run);
 	free(run->steps);
 	free(run->dependants_start);
 	free(run->dependants);
@@ -295,6 +297,14 @@ static void load_missing(struct run *run)
 	}
 }
 
+static void load_image(const char *name, const char *id, void *userdata)
+{
+	struct run_loading *loading = userdata;
+
+	if (image_id_valid(id) && images_run_fix(loading->run, name, id) < 0)
+		loading->failed = -ENOMEM;
+}
+
 static int load_steps(struct run_loading *loading, struct error *error)
 {
 	struct run *run = loading->run;
@@ -316,7 +326,10 @@ static int load_steps(struct run_loading *loading, struct error *error)
 	if (r < 0)
 		return error_errno(error, -r, "steps");
 	load_missing(run);
-	return 0;
+	r = store_run_images_each(store, run->row.id, load_image, loading);
+	if (r == 0)
+		r = loading->failed;
+	return r < 0 ? error_errno(error, -r, "images") : 0;
 }
 
 struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *error)
@@ -411,8 +424,10 @@ static int queue_resume(struct scheduler *scheduler)
 		}
 	}
 	qsort(ready, n, sizeof(*ready), compare_ready);
-	for (size_t i = 0; i < n; i++)
-		queue_push(&ready[i]->run->project->queue, &ready[i]->item);
+	for (size_t i = 0; i < n; i++) {
+		if (images_ready(ready[i]))
+			queue_push(&ready[i]->run->project->queue, &ready[i]->item);
+	}
 	return 0;
 }
 

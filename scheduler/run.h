@@ -81,8 +81,13 @@ uint64_t step_timeout_sec(const struct step *step);
 
 /* ---- payload.c ---- */
 
-/** step_payload_fd() - command and environment of @step. Return: sealed memfd or -errno. */
-int step_payload_fd(const struct step *step, struct error *error);
+/**
+ * step_payload_fd() - command and environment of @step
+ * @image: NULL for "host"
+ *
+ * Return: sealed memfd or -errno.
+ */
+int step_payload_fd(const struct step *step, const struct image_record *image, struct error *error);
 /** step_container_id() - "<project>-<run>-<slug>-<attempt>" */
 void step_container_id(const struct step *step, char *out, size_t size);
 

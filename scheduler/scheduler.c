@@ -68,6 +68,8 @@ int peer_open(struct peer *peer, int fd)
 	loop_timer_cancel(&peer->absent_timer);
 	if (peer->role == ROLE_FETCHER) {
 		sources_reask(scheduler, true);
+	} else if (peer->role == ROLE_IMAGE) {
+		images_reask(scheduler);
 	} else if (peer->role == ROLE_API) {
 		/* from here on; what was before, the api asks for */
 		scheduler->events_behind = false;
@@ -80,7 +82,7 @@ int peer_open(struct peer *peer, int fd)
 static void scheduler_clear(struct scheduler *scheduler)
 {
 	struct peer *peers[] = {&scheduler->daemon, &scheduler->webhook, &scheduler->fetcher,
-				&scheduler->api};
+				&scheduler->api, &scheduler->image};
 	size_t cursor = 0;
 	struct run *run;
 
@@ -98,6 +100,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	}
 	outbox_clear(scheduler);
 	projects_free(scheduler);
+	images_clear(&scheduler->images);
 	map_clear(&scheduler->runs);
 	map_clear(&scheduler->orders);
 	map_clear(&scheduler->serials);
@@ -123,6 +126,7 @@ static struct scheduler *scheduler_new(struct store *store)
 	scheduler->webhook = (struct peer){.scheduler = scheduler, .role = ROLE_WEBHOOK};
 	scheduler->fetcher = (struct peer){.scheduler = scheduler, .role = ROLE_FETCHER};
 	scheduler->api = (struct peer){.scheduler = scheduler, .role = ROLE_API};
+	scheduler->image = (struct peer){.scheduler = scheduler, .role = ROLE_IMAGE};
 	return scheduler;
 }
 

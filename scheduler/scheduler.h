@@ -19,6 +19,7 @@
 #include "common/loop.h"
 #include "common/message.h"
 #include "runbook/runbook.h"
+#include "scheduler/images.h"
 #include "scheduler/map.h"
 #include "scheduler/queue.h"
 #include "scheduler/state.h"
@@ -74,6 +75,8 @@ struct step {
 	char *instance;	 /* of a claim from an earlier life, NULL otherwise */
 	struct queue_item item;
 	struct step *work_next; /* worklist of step_propagate() and step_retry() */
+	bool image_waiting;	/* for its image, see images.h */
+	struct step *image_next, *image_previous;
 };
 
 struct run {
@@ -90,7 +93,8 @@ struct run {
 	int upload_fd;	 /* tar of a working copy, -1: none */
 	uint64_t serial; /* of the open question, 0: not asked */
 	struct run *sources_next, *sources_previous;
-	struct run *final_next; /* list of runs to forget at the end of the turn */
+	struct run_image *images; /* what names of images mean for it */
+	struct run *final_next;	  /* list of runs to forget at the end of the turn */
 	bool final_listed;
 };
 
@@ -123,7 +127,7 @@ struct staged_project {
 struct scheduler {
 	struct loop *loop;
 	struct store *store;
-	struct peer daemon, webhook, fetcher, api;
+	struct peer daemon, webhook, fetcher, api, image;
 	uint64_t started_usec;
 
 	struct scheduler_config config, staged_config;
@@ -141,6 +145,7 @@ struct scheduler {
 	struct map serials; /* by serial: runs that wait for an answer */
 	uint64_t last_serial;
 	struct queue queue;
+	struct images images;
 	uint64_t run_counts[RUN_STATE_NUM];
 
 	/* the turn */

@@ -44,7 +44,9 @@ static_assert(ARRAY_SIZE(run_allowed) == RUN_STATE_NUM, "a run state without its
 static const unsigned step_allowed[] = {
 	[STEP_STATE_PENDING] =
 		TO(STEP_STATE_READY) | TO(STEP_STATE_SKIPPED) | TO(STEP_STATE_CANCELLED),
-	[STEP_STATE_READY] = TO(STEP_STATE_RUNNING) | TO(STEP_STATE_CANCELLED),
+	/* errored: its image cannot be had */
+	[STEP_STATE_READY] =
+		TO(STEP_STATE_RUNNING) | TO(STEP_STATE_ERRORED) | TO(STEP_STATE_CANCELLED),
 	[STEP_STATE_RUNNING] = TO(STEP_STATE_SUCCEEDED) | TO(STEP_STATE_FAILED) |
 			       TO(STEP_STATE_ERRORED) | TO(STEP_STATE_CANCELLED),
 	[STEP_STATE_SKIPPED] = TO(STEP_STATE_PENDING),
@@ -148,15 +150,19 @@ static void step_account(struct step *step, enum step_state from, enum step_stat
 {
 	struct queue_project *queue = &step->run->project->queue;
 
-	if (from == STEP_STATE_READY)
+	if (from == STEP_STATE_READY) {
 		queue_remove(&step->item);
+		images_stop(step);
+	}
 	if (from == STEP_STATE_RUNNING) {
 		map_remove(&step->run->scheduler->orders, step->order);
 		queue_finished(queue);
+		images_stop(step);
 	}
 	if (to == STEP_STATE_READY) {
 		step->ready_usec = wall_usec();
-		queue_push(queue, &step->item);
+		if (images_ready(step))
+			queue_push(queue, &step->item);
 	}
 	step->run->n_final += step_state_final(to);
 	step->run->n_final -= step_state_final(from);

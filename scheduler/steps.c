@@ -27,15 +27,33 @@ uint64_t step_timeout_sec(const struct step *step)
 
 /* ---- claims and orders ---- */
 
+/* Of image "host" nothing but its name is told. */
+static void put_image(struct message *message, const struct image_record *image)
+{
+	message_put_string(message, image ? image->workdir : "");
+	message_put_u64(message, image ? image->uid : 0);
+	message_put_u64(message, image ? image->gid : 0);
+	message_put_u64(message, image ? image->n_layers : 0);
+	for (size_t i = 0; image && i < image->n_layers; i++)
+		message_put_string(message, image->layers[i]);
+}
+
 void step_order_send(struct step *step)
 {
 	const struct runbook_step *text = step_text(step);
 	const struct run *run = step->run;
+	const struct image_record *image = NULL;
 	struct error error = ERROR_INIT;
 	cleanup_close int payload_fd = -1;
 	struct message *message;
+	int r = images_of(step, &image, &error);
 
-	payload_fd = step_payload_fd(step, &error);
+	if (r == -EAGAIN) { /* claimed in an earlier life; runbook-image is not back yet */
+		images_stand_aside(step);
+		return;
+	}
+	if (r == 0)
+		payload_fd = step_payload_fd(step, image, &error);
 	if (payload_fd < 0) {
 		step_lost(step, error.text);
 		return;
@@ -61,6 +79,7 @@ void step_order_send(struct step *step)
 		message_put_u64(message, text->resources.io_write_ops);
 		message_put_u64(message, step_timeout_sec(step) * 1000);
 		message_put_u64(message, STEP_GRACE_DEFAULT_SEC * 1000ULL);
+		put_image(message, image);
 		message_put_fd(message, payload_fd);
 	}
 	step->known = true;
@@ -458,6 +477,8 @@ void step_wait_reason(const struct step *step, char *out, size_t size)
 		return;
 	else if (!scheduler->configured || !scheduler->synced)
 		(void)snprintf(out, size, "waiting until runbookd told what already runs");
+	else if (step->image_waiting)
+		images_reason(step, out, size);
 	else
 		queue_reason(&step->item, out, size);
 }

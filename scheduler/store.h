@@ -141,6 +141,8 @@ void store_attempt_ended(struct store *store, const struct store_attempt *attemp
 void store_attempt_cancel(struct store *store, uint64_t order);
 /** store_event_add() - append. Return: its id, 0 after a failure. */
 uint64_t store_event_add(struct store *store, const struct store_event *event);
+/** store_run_image_add() - for @run, @name means the image @id */
+void store_run_image_add(struct store *store, uint64_t run, const char *name, const char *id);
 void store_pause(struct store *store, const char *project, bool paused, uint64_t at_usec);
 
 /* ---- reads: 0 or -errno; each() functions call back once for each row ---- */
@@ -183,6 +185,9 @@ int store_events_each(struct store *store, uint64_t run, uint64_t after, uint64_
 int store_event_last(struct store *store, uint64_t *ret_id);
 /** store_runbook_get() - @ret_text is malloc'ed and NUL-terminated. Return: 0, -ENOENT, -errno. */
 int store_runbook_get(struct store *store, uint64_t runbook, char **ret_text, size_t *ret_size);
+int store_run_images_each(struct store *store, uint64_t run,
+			  void (*each)(const char *name, const char *id, void *userdata),
+			  void *userdata);
 int store_paused_each(struct store *store, store_text_fn each, void *userdata);
 
 #endif

@@ -118,6 +118,13 @@ static const char *const migrations[] = {
 	"ALTER TABLE attempts ADD COLUMN wait_cpu_usec INTEGER;"
 	"ALTER TABLE attempts ADD COLUMN wait_memory_usec INTEGER;"
 	"ALTER TABLE attempts ADD COLUMN wait_io_usec INTEGER;",
+
+	/* 3: what names of images mean for a run */
+	"CREATE TABLE run_images("
+	"  run INTEGER NOT NULL REFERENCES runs(id),"
+	"  name TEXT NOT NULL,"
+	"  image TEXT NOT NULL,"
+	"  PRIMARY KEY(run, name)) WITHOUT ROWID;",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

@@ -90,6 +90,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_EVENT_LAST] = "SELECT max(id) FROM events",
 	[STATEMENT_RUNBOOK_GET] = "SELECT text FROM runbooks WHERE id=?",
 	[STATEMENT_PAUSED] = "SELECT project FROM paused_projects",
+	[STATEMENT_RUN_IMAGE_ADD] =
+		"INSERT OR REPLACE INTO run_images(run, name, image) VALUES(?, ?, ?)",
+	[STATEMENT_RUN_IMAGES] = "SELECT name, image FROM run_images WHERE run=?",
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 
@@ -461,6 +464,11 @@ uint64_t store_event_add(struct store *store, const struct store_event *event)
 					  TEXT_OR_NULL(event->step), NUMBER_OR_NULL(event->attempt),
 					  TEXT(event->from), TEXT(event->to), TEXT(event->reason),
 					  NUMBER(event->at_usec)));
+}
+
+void store_run_image_add(struct store *store, uint64_t run, const char *name, const char *id)
+{
+	(void)WRITE(store, STATEMENT_RUN_IMAGE_ADD, NUMBER(run), TEXT(name), TEXT(id));
 }
 
 void store_pause(struct store *store, const char *project, bool paused, uint64_t at_usec)

@@ -316,3 +316,18 @@ int store_paused_each(struct store *store, store_text_fn each, void *userdata)
 		each(column_text_or_empty(statement, 0), userdata);
 	return store_statement_end(store, statement, r);
 }
+
+int store_run_images_each(struct store *store, uint64_t run,
+			  void (*each)(const char *name, const char *id, void *userdata),
+			  void *userdata)
+{
+	int r;
+	sqlite3_stmt *statement = READ_START(store, STATEMENT_RUN_IMAGES, &r, NUMBER(run));
+
+	if (!statement)
+		return r;
+	while ((r = sqlite3_step(statement)) == SQLITE_ROW)
+		each(column_text_or_empty(statement, 0), column_text_or_empty(statement, 1),
+		     userdata);
+	return store_statement_end(store, statement, r);
+}

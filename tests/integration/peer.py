@@ -13,7 +13,8 @@ import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MAGIC = 0x314B4252
-VERSION = 1
+with open(os.path.join(TOP, "common/message_table.h"), encoding="utf-8") as _table:
+    VERSION = int(re.search(r"#define MESSAGE_VERSION (\d+)", _table.read()).group(1))
 DAEMON, WEBHOOK, SCHEDULER, FETCHER, CACHER, API = (1 << i for i in range(6))
 
 

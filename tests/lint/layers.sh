@@ -8,6 +8,7 @@ declare -A MAY=(
     [daemon]="daemon sandbox common" [webhook]="webhook common"
     [scheduler]="scheduler runbook common" [fetcher]="fetcher common"
     [cacher]="cacher common" [api]="api common" [cli]="cli runbook common"
+    [images]="images common"
 )
 bad=0
 for folder in "${!MAY[@]}"; do

@@ -14,6 +14,7 @@ declare -A MAY=(
     [runbook-cacher]="sodium jansson seccomp"
     [runbook-api]="microhttpd jansson sodium seccomp"
     [runbookctl]="curl jansson yaml-0 archive inih seccomp"
+    [runbook-image]="jansson sodium seccomp" [runbook-unpack]="archive sodium"
     [runbook-init]="" [cacher]=""
 )
 bad=0
@@ -37,7 +38,7 @@ for program in "${!MAY[@]}"; do
 done
 # hardening: PIE, full RELRO, no executable stack
 for program in runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher runbook-api \
-    runbookctl runbook-sandbox; do
+    runbook-image runbook-unpack runbookctl runbook-sandbox; do
     [ -x "$BIN/$program" ] || continue
     readelf -hW "$BIN/$program" | grep -q 'DYN' || { echo "$program is not PIE"; bad=$((bad + 1)); }
     readelf -dW "$BIN/$program" | grep -qE 'BIND_NOW|NOW' || { echo "$program lacks full RELRO"; bad=$((bad + 1)); }

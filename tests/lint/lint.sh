@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 cd "$TOP" || exit 2
 
-FOLDERS=(common runbook sandbox daemon webhook scheduler fetcher cacher api cli)
+FOLDERS=(common runbook sandbox daemon webhook scheduler fetcher cacher api images cli)
 mapfile -t SOURCES < <(find "${FOLDERS[@]}" tests/unit tests/fuzz -name '*.c' | sort)
 mapfile -t HEADERS < <(find "${FOLDERS[@]}" tests/unit -name '*.h' | sort)
 mapfile -t SCRIPTS < <(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh')

@@ -47,7 +47,8 @@ struct world {
 
 /* What the scheduler sent as STEP_START. */
 struct order {
-	uint64_t id, run, attempt, timeout_msec, memory;
+	uint64_t id, run, attempt, timeout_msec, memory, uid, n_layers;
+	char workdir[256], layer[80]; /* the last one */
 	char slug[128], name[256], commit[80];
 	char command[256];
 	char env[4096]; /* "NAME=value\n" lines */
@@ -404,6 +405,14 @@ static inline void order_parse(struct message *message, struct order *order)
 		(void)message_get_u64(message); /* io */
 	order->timeout_msec = message_get_u64(message);
 	(void)message_get_u64(message); /* grace */
+	(void)snprintf(order->workdir, sizeof(order->workdir), "%s",
+		       message_get_string(message, 4096));
+	order->uid = message_get_u64(message);
+	(void)message_get_u64(message); /* gid */
+	order->n_layers = message_get_u64(message);
+	for (uint64_t i = 0; i < order->n_layers; i++)
+		(void)snprintf(order->layer, sizeof(order->layer), "%s",
+			       message_get_string(message, 64));
 	fd = message_get_fd(message);
 	assert_int_equal(message_end(message), 0);
 	order_payload(order, fd);

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
+#include "daemon/layers.h"
 #include "daemon/requests.h"
 #include "daemon/state_dirs.h"
 
@@ -175,12 +176,15 @@ static void *house_run(void *started)
 	/* io_uring wants to be used by the thread that made it */
 	assert_int_equal(loop_new(&house.daemon.loop), 0);
 	assert_int_equal(steps_new(&house.daemon, NULL, &fake_ops, &house.daemon.steps, &error), 0);
+	assert_int_equal(layers_new(&house.daemon, NULL, &fake_ops, &house.daemon.layers, &error),
+			 0);
 	assert_int_equal(loop_add(house.daemon.loop, &house.call_file, house.call_pipe[0], EPOLLIN,
 				  serve_call),
 			 0);
 	(void)sem_post(started);
 	(void)loop_run(house.daemon.loop);
 	house.daemon.steps = steps_free(house.daemon.steps);
+	house.daemon.layers = layers_free(house.daemon.layers);
 	house.daemon.loop = loop_free(house.daemon.loop);
 	return NULL;
 }
@@ -279,6 +283,9 @@ static int setup(void **state)
 	assert_int_equal(chmod(house.root, 0755), 0);
 	assert_int_equal(paths_init(&house.daemon.paths, house.root, &error), 0);
 	assert_int_equal(state_dirs_make(&house.daemon.paths, &error), 0);
+	(void)snprintf(house.daemon.images_dir, sizeof(house.daemon.images_dir), "%s/images",
+		       house.root);
+	assert_int_equal(state_dirs_make_images(house.daemon.images_dir, &error), 0);
 	house.daemon.config = config_new();
 	(void)snprintf(text, sizeof(text), "[Project]\nWorkspace=%s\n", house.root);
 	assert_int_equal(config_parse_project(house.daemon.config, "demo", "demo.conf", text,
@@ -331,7 +338,9 @@ static int teardown(void **state)
 struct order {
 	uint64_t number;
 	const char *project, *slug, *name, *commit, *image;
-	uint64_t network, timeout_msec, grace_msec;
+	const char *layer; /* NULL: none */
+	const char *workdir;
+	uint64_t network, timeout_msec, grace_msec, uid;
 	int payload_fd; /* 0: a right one */
 };
 
@@ -364,6 +373,12 @@ static void send_order(const struct order *order)
 		message_put_u64(message, 0); /* io */
 	message_put_u64(message, order->timeout_msec);
 	message_put_u64(message, order->grace_msec);
+	message_put_string(message, order->workdir);
+	message_put_u64(message, order->uid);
+	message_put_u64(message, 0);
+	message_put_u64(message, order->layer != NULL);
+	if (order->layer)
+		message_put_string(message, order->layer);
 	message_put_fd(message, payload);
 	(void)close(payload);
 	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
@@ -472,12 +487,11 @@ static void refuses_what_no_scheduler_sends(void **state)
 	int directory = open("/", O_PATH | O_CLOEXEC);
 	struct order bad[] = {
 		{ORDER(1)}, {ORDER(2)}, {ORDER(3)}, {ORDER(4)},	 {ORDER(5)},  {ORDER(6)},
-		{ORDER(7)}, {ORDER(8)}, {ORDER(9)}, {ORDER(10)}, {ORDER(11)},
+		{ORDER(7)}, {ORDER(8)}, {ORDER(9)}, {ORDER(10)}, {ORDER(11)}, {ORDER(12)},
 	};
-	char longest[IMAGE_NAME_MAX + 1];
 	const char *reasons[] = {
-		"project name", "slug",	   "commit",	"image name", "network",    "payload",
-		"payload",	"timeout", "step name", "image name", "image name",
+		"project name", "slug",	   "commit",	"image", "network", "payload",
+		"payload",	"timeout", "step name", "image", "user",    "working directory",
 	};
 
 	bad[0].project = "../etc";
@@ -489,11 +503,9 @@ static void refuses_what_no_scheduler_sends(void **state)
 	bad[6].payload_fd = directory;
 	bad[7].timeout_msec = UINT64_MAX;
 	bad[8].name = "a\nb";
-	bad[9].image = "../trees";
-	/* a runbook may say it: refusing the message would end the scheduler again and again */
-	memset(longest, 'x', sizeof(longest) - 1);
-	longest[sizeof(longest) - 1] = '\0';
-	bad[10].image = longest;
+	bad[9].layer = "../../../etc";
+	bad[10].uid = 1ULL << 32;
+	bad[11].workdir = "relative";
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct exited exited;
 
@@ -520,8 +532,9 @@ static void reports_what_cannot_be_built(void **state)
 	fake.refuse = false;
 	order.number = 2;
 	order.image = "absent";
+	order.layer = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 	send_order(&order);
-	assert_non_null(strstr(expect_exited().reason, "there is no image \"absent\""));
+	assert_non_null(strstr(expect_exited().reason, "of image \"absent\" is not here"));
 	order = (struct order){ORDER(3)};
 	order.project = "fetched";
 	order.commit = "0123456789012345678901234567890123456789";

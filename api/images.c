@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images: runbook-image answers; what takes long it answers with a job to ask for. */
+#include "api/handlers.h"
+
+#include "common/cleanup.h"
+#include "common/image.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+static void ask(struct http_request *request, const char *name, const char *source, int fd)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	struct message *message = message_new(MESSAGE_IMAGE_REQUEST, 0);
+	char *text;
+	size_t size;
+	int r;
+
+	if (message) {
+		message_put_u64(message, request->route->verb);
+		message_put_string(message, name);
+		message_put_string(message, source);
+		message_put_u64(message, request->match.run);
+		if (fd >= 0)
+			message_put_fd(message, fd);
+	}
+	if (!reply) {
+		(void)message_free(message);
+		http_answer_lost(request, ROLE_IMAGE, -ENOMEM);
+		return;
+	}
+	r = peer_call(request->api->peers, ROLE_IMAGE, message, reply);
+	if (r == 0)
+		r = api_reply_text(reply, &text, &size);
+	if (r < 0)
+		http_answer_lost(request, ROLE_IMAGE, r);
+	else
+		http_answer_json(request, (unsigned)r, text, size);
+}
+
+void handle_images(struct http_request *request)
+{
+	ask(request, "", "", -1);
+}
+
+/* "name" and "source" of the body. Answers and returns false when it is malformed. */
+static bool body_read(struct http_request *request, json_t *body, const char **ret_name,
+		      const char **ret_source)
+{
+	const char *key;
+	json_t *value;
+
+	*ret_name = *ret_source = "";
+	if (!json_is_object(body)) {
+		http_answer_error(request, 400, "the body is no JSON object");
+		return false;
+	}
+	json_object_foreach (body, key, value) {
+		const char *text = json_string_value(value);
+
+		if (!text || strlen(text) > IMAGE_NAME_MAX || !text_printable(text) ||
+		    (strcmp(key, "name") != 0 && strcmp(key, "source") != 0)) {
+			http_answer_error(
+				request, 400,
+				"the body takes \"name\" and \"source\", texts of at most "
+				"%d bytes",
+				IMAGE_NAME_MAX);
+			return false;
+		}
+		*(strcmp(key, "name") == 0 ? ret_name : ret_source) = text;
+	}
+	return true;
+}
+
+void handle_image_change(struct http_request *request)
+{
+	const char *name = "", *source = "";
+	json_t *body = NULL;
+
+	if (request->body_size) {
+		body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, NULL);
+		if (!body_read(request, body, &name, &source)) {
+			json_decref(body);
+			return;
+		}
+	}
+	ask(request, name, source, -1);
+	json_decref(body);
+}
+
+void upload_image(struct http_request *request)
+{
+	const char *name = http_argument(request, "name");
+	const char *kind = http_argument(request, "kind");
+
+	if (!name || !image_name_valid(name)) {
+		http_answer_error(request, 400,
+				  "name= takes letters, digits and ._/:@- : the name that steps "
+				  "will use");
+		return;
+	}
+	if (!kind || strlen(kind) > IMAGE_NAME_MAX || !text_printable(kind)) {
+		http_answer_error(request, 400,
+				  "kind= takes rootfs, docker-archive or oci-archive");
+		return;
+	}
+	if (request->upload_size == 0 || lseek(request->upload_fd, 0, SEEK_SET) < 0) {
+		http_answer_error(request, 400, "send the archive as the body");
+		return;
+	}
+	ask(request, name, kind, request->upload_fd);
+}

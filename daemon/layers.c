@@ -1,0 +1,665 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/layers.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/image.h"
+#include "common/log.h"
+#include "common/step_payload.h"
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#define JOBS_RUNNING_MAX 4
+#define JOBS_REMOVING_MAX 1
+#define UNPACK_MEMORY (512 * MIB)
+#define UNPACK_PIDS 16
+#define UNPACK_DISK (16 * MIB) /* of the sandbox's own scratch, which it does not need */
+#define UNPACK_GRACE_USEC (1 * USEC_PER_SEC)
+#define PROGRAM_INSIDE "/run/runbookd/bin/runbook-unpack"
+#define LAYER_INSIDE "/layer"
+#define TEMPORARY ".tmp-"
+#define GONE ".gone-"
+
+enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_ENDING, JOB_UNPACKED };
+
+/** struct job - one directory on its way in or out */
+struct job {
+	struct layers *layers;
+	struct job *next;
+	uint64_t number; /* runbook-image's; 0: it is being removed */
+	bool removing;
+	bool abandoned; /* runbook-image does not want it any more */
+	bool timed_out;
+	enum job_phase phase;
+	char name[48]; /* of the directory */
+	int dir_fd;    /* locked */
+	struct sandbox sandbox;
+	struct loop_file status_file, end_file;
+	struct loop_timer timer;
+};
+
+/** struct use - a layer that steps use */
+struct use {
+	struct use *next;
+	char layer[IMAGE_ID_SIZE];
+	int fd; /* locked, shared */
+	size_t n;
+};
+
+struct layers {
+	struct daemon *daemon;
+	struct sandbox_host *host;
+	const struct sandbox_ops *ops;
+	char path[PATH_MAX];
+	char program[PATH_MAX];
+	int fd;
+	uint64_t n_made; /* names of directories */
+	struct job *jobs;
+	size_t n_running;
+	struct use *uses;
+	bool stopping;
+};
+
+static void removals_start(struct layers *layers);
+
+/* ---- answers ---- */
+
+static void answer(struct layers *layers, enum message_type type, uint64_t number, const char *text,
+		   int fd)
+{
+	struct channel *channel = child_channel(layers->daemon, CHILD_IMAGE);
+	struct message *message;
+
+	if (!channel->greeted)
+		return; /* a new one begins anew */
+	message = message_new(type, 0);
+	if (message) {
+		message_put_u64(message, number);
+		if (text)
+			message_put_string(message, text);
+		if (fd >= 0)
+			message_put_fd(message, fd);
+	}
+	(void)channel_send(channel, message);
+}
+
+/* ---- directories ---- */
+
+static void job_unlink(struct job *job)
+{
+	struct job **link = &job->layers->jobs;
+
+	while (*link != job)
+		link = &(*link)->next;
+	*link = job->next;
+}
+
+static struct job *job_free(struct job *job)
+{
+	if (job->dir_fd >= 0)
+		(void)close(job->dir_fd);
+	free(job);
+	return NULL;
+}
+
+static struct job *job_find(struct layers *layers, uint64_t number)
+{
+	for (struct job *job = layers->jobs; job; job = job->next) {
+		if (number != 0 && job->number == number && !job->removing && !job->abandoned)
+			return job;
+	}
+	return NULL;
+}
+
+static struct job *job_new(struct layers *layers, uint64_t number)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->layers = layers;
+	job->number = number;
+	job->dir_fd = -1;
+	job->status_file = LOOP_FILE_NULL;
+	job->end_file = LOOP_FILE_NULL;
+	job->timer = LOOP_TIMER_NULL;
+	job->next = layers->jobs;
+	layers->jobs = job;
+	return job;
+}
+
+static int directory_lock(const struct layers *layers, const char *name)
+{
+	cleanup_close int fd =
+		openat(layers->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+static void fresh_name(struct layers *layers, const char *prefix, char *out, size_t size)
+{
+	(void)snprintf(out, size, "%s%.12s-%llu", prefix, layers->daemon->instance_id,
+		       (unsigned long long)++layers->n_made);
+}
+
+/* An empty directory that root inside the sandbox will own. */
+static int directory_make(struct job *job, struct error *error)
+{
+	struct layers *layers = job->layers;
+
+	fresh_name(layers, TEMPORARY, job->name, sizeof(job->name));
+	if (mkdirat(layers->fd, job->name, 0755) < 0)
+		return error_errno(error, errno, "cannot make %s/%s", layers->path, job->name);
+	job->dir_fd = directory_lock(layers, job->name);
+	if (job->dir_fd < 0)
+		return error_errno(error, -job->dir_fd, "cannot open %s/%s", layers->path,
+				   job->name);
+	if (geteuid() == 0 && fchown(job->dir_fd, ID_IMAGE_FIRST, ID_IMAGE_FIRST) < 0)
+		return error_errno(error, errno, "cannot give %s/%s away", layers->path, job->name);
+	return 0;
+}
+
+/* From here on it is only to be removed. */
+static void job_discard(struct job *job)
+{
+	job->removing = true;
+	job->phase = JOB_WAITING;
+	removals_start(job->layers);
+}
+
+/* ---- sandboxes ---- */
+
+static void job_kill(struct job *job)
+{
+	if (job->phase == JOB_RUNNING)
+		(void)job->layers->ops->kill(&job->sandbox);
+}
+
+static void removal_done(struct job *job, const char *failure)
+{
+	struct layers *layers = job->layers;
+
+	if (unlinkat(layers->fd, job->name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		log_warning("%s/%s stays until the next start: %s", layers->path, job->name,
+			    failure[0] ? failure : strerror(errno));
+	job_unlink(job);
+	(void)job_free(job);
+}
+
+static void unpack_done(struct job *job, const char *failure)
+{
+	if (!job->abandoned)
+		answer(job->layers, MESSAGE_LAYER_UNPACKED, job->number, failure, -1);
+	if (job->abandoned || failure[0])
+		job_discard(job);
+	else
+		job->phase = JOB_UNPACKED;
+}
+
+static void outcome_describe(const struct job *job, const struct sandbox_outcome *outcome,
+			     char *out, size_t size)
+{
+	out[0] = '\0';
+	if (job->timed_out)
+		(void)snprintf(out, size, "unpacking took longer than %d s",
+			       IMAGE_UNPACK_TIMEOUT_SEC);
+	else if (outcome->memory_limit)
+		(void)snprintf(out, size, "unpacking took more than %llu MiB of memory",
+			       (unsigned long long)(UNPACK_MEMORY / MIB));
+	else if (outcome->how == SANDBOX_SIGNALED || outcome->how == SANDBOX_LOST)
+		(void)snprintf(out, size, "the unpacker was killed (signal %d)",
+			       outcome->how == SANDBOX_LOST ? SIGKILL : outcome->code);
+	else if (outcome->how != SANDBOX_EXITED || outcome->code != 0)
+		(void)snprintf(out, size, "the unpacker ended with %d", outcome->code);
+}
+
+static void sandbox_gone(struct loop_file *file, uint32_t events)
+{
+	struct job *job = container_of(file, struct job, end_file);
+	struct layers *layers = job->layers;
+	struct sandbox_outcome outcome = {.how = SANDBOX_LOST};
+	struct error error = ERROR_INIT;
+	char failure[512];
+	int r;
+
+	loop_remove(file);
+	r = layers->ops->finish(&job->sandbox, &outcome, &error);
+	layers->n_running--;
+	if (r < 0 || error.number != 0)
+		(void)snprintf(failure, sizeof(failure), "cannot run the unpacker: %.400s",
+			       error.text);
+	else
+		outcome_describe(job, &outcome, failure, sizeof(failure));
+	if (job->removing)
+		removal_done(job, failure);
+	else
+		unpack_done(job, failure);
+	removals_start(layers);
+	daemon_progress(layers->daemon);
+}
+
+static void sandbox_ended(struct loop_file *file, uint32_t events)
+{
+	struct job *job = container_of(file, struct job, status_file);
+
+	loop_remove(file);
+	loop_timer_cancel(&job->timer);
+	if (loop_add(job->layers->daemon->loop, &job->end_file, job->sandbox.pidfd, EPOLLIN,
+		     sandbox_gone) == 0) {
+		job_kill(job);
+		job->phase = JOB_ENDING;
+	} else {
+		sandbox_gone(&job->end_file, EPOLLIN); /* finish() waits then */
+	}
+}
+
+static void job_overdue(struct loop_timer *timer)
+{
+	struct job *job = container_of(timer, struct job, timer);
+
+	job->timed_out = true;
+	job_kill(job);
+}
+
+static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, int stdout_fd,
+		       struct error *error)
+{
+	static char path_entry[] = "PATH=/usr/bin:/bin", locale_entry[] = "LC_ALL=C.UTF-8";
+	char *const envp[] = {path_entry, locale_entry, NULL};
+	struct layers *layers = job->layers;
+	char directory[PATH_MAX + 64], id[64];
+	const struct sandbox_bind binds[] = {
+		{.source = layers->program, .target = PROGRAM_INSIDE},
+		{.source = directory, .target = LAYER_INSIDE, .writable = true, .image = true},
+	};
+	cleanup_close int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	cleanup_close int payload_fd = step_payload_new(arguments, envp);
+	struct sandbox_request request = {
+		.id = id,
+		.image = "host",
+		.hostname = "unpack",
+		.workdir = "/",
+		.binds = binds,
+		.n_binds = ARRAY_SIZE(binds),
+		.network = STEP_NETWORK_NONE,
+		.memory = UNPACK_MEMORY,
+		.pids = UNPACK_PIDS,
+		.disk = UNPACK_DISK,
+		.payload_fd = payload_fd,
+		.stdin_fd = stdin_fd,
+		.stdout_fd = stdout_fd >= 0 ? stdout_fd : null_fd,
+		.stderr_fd = null_fd,
+	};
+	int r;
+
+	if (null_fd < 0 || payload_fd < 0)
+		return error_set(error, ENOMEM, "cannot prepare the unpacker");
+	(void)snprintf(directory, sizeof(directory), "%s/%s", layers->path, job->name);
+	(void)snprintf(id, sizeof(id), "image-%llu-%.12s", (unsigned long long)++layers->n_made,
+		       layers->daemon->instance_id);
+	if (layers->ops->start(layers->host, &request, &job->sandbox, error) < 0)
+		return -error->number;
+	layers->n_running++;
+	job->phase = JOB_RUNNING;
+	r = loop_add(layers->daemon->loop, &job->status_file, job->sandbox.status_fd, EPOLLIN,
+		     sandbox_ended);
+	if (r < 0) {
+		struct sandbox_outcome ignored;
+
+		(void)layers->ops->finish(&job->sandbox, &ignored, NULL);
+		layers->n_running--;
+		return error_errno(error, -r, "cannot watch the unpacker");
+	}
+	(void)loop_timer_set(layers->daemon->loop, &job->timer,
+			     now_usec() + IMAGE_UNPACK_TIMEOUT_SEC * USEC_PER_SEC, job_overdue);
+	return 0;
+}
+
+static void removals_start(struct layers *layers)
+{
+	static char program[] = PROGRAM_INSIDE, option[] = "--remove", directory[] = LAYER_INSIDE;
+	char *const arguments[] = {program, option, directory, NULL};
+	struct error error = ERROR_INIT;
+	size_t n = 0;
+
+	for (struct job *job = layers->jobs; job; job = job->next)
+		n += job->removing && job->phase != JOB_WAITING;
+	for (struct job *job = layers->jobs, *next; job; job = next) {
+		next = job->next;
+		if (layers->stopping || n >= JOBS_REMOVING_MAX)
+			return;
+		if (!job->removing || job->phase != JOB_WAITING)
+			continue;
+		/* a start sees what is left, whatever happens here */
+		if (job_sandbox(job, arguments, -1, -1, &error) == 0)
+			n++;
+		else
+			removal_done(job, error.text);
+	}
+}
+
+/* ---- what runbook-image asks ---- */
+
+void layers_unpack(struct layers *layers, uint64_t number, const char *digest, const char *layer,
+		   int blob_fd)
+{
+	static char program[] = PROGRAM_INSIDE, directory[] = LAYER_INSIDE;
+	char digest_option[IMAGE_ID_SIZE + 16], layer_option[IMAGE_ID_SIZE + 16];
+	char *const arguments[] = {program, digest_option, layer_option, directory, NULL};
+	cleanup_close int read_fd = -1, write_fd = -1;
+	struct error error = ERROR_INIT;
+	struct job *job = NULL;
+	int pair[2];
+	size_t n = 0;
+
+	(void)snprintf(digest_option, sizeof(digest_option), "--digest=%s", digest);
+	(void)snprintf(layer_option, sizeof(layer_option), "--layer=%s", layer);
+	for (const struct job *other = layers->jobs; other; other = other->next)
+		n += !other->removing;
+	if (layers->stopping || n >= JOBS_RUNNING_MAX || job_find(layers, number))
+		(void)error_set(&error, EBUSY, "too many layers are being unpacked");
+	else if (pipe2(pair, O_CLOEXEC) < 0)
+		(void)error_errno(&error, errno, "cannot make a pipe");
+	else
+		job = job_new(layers, number);
+	if (job) {
+		read_fd = pair[0];
+		write_fd = pair[1];
+		if (directory_make(job, &error) == 0)
+			(void)job_sandbox(job, arguments, blob_fd, write_fd, &error);
+	} else if (error.number == 0) {
+		(void)error_set(&error, ENOMEM, "out of memory");
+	}
+	if (error.number == 0) {
+		answer(layers, MESSAGE_LAYER_UNPACKING, number, NULL, read_fd);
+		return;
+	}
+	answer(layers, MESSAGE_LAYER_UNPACKED, number, error.text, -1);
+	if (job)
+		job_discard(job);
+}
+
+void layers_opaque(struct layers *layers, uint64_t number, const char *path)
+{
+	struct job *job = job_find(layers, number);
+	cleanup_close int fd = -1;
+
+	if (!job || job->phase != JOB_UNPACKED)
+		return;
+	/*
+	 * Only root may set what the overlay believes. The path is the unpacker's: it stays
+	 * beneath the layer and goes through no link, so the worst it can name is another
+	 * directory of the same layer.
+	 */
+	fd = open_beneath(job->dir_fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0 || fsync(fd) < 0) {
+		char text[256];
+
+		(void)snprintf(text, sizeof(text),
+			       "cannot mark a directory of the layer: %s (the store must be on a "
+			       "file system with trusted.* attributes)",
+			       strerror(fd < 0 ? -fd : errno));
+		answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
+		job_discard(job);
+	}
+}
+
+void layers_commit(struct layers *layers, uint64_t number, const char *layer)
+{
+	struct job *job = job_find(layers, number);
+	char text[256] = "";
+
+	if (!job || job->phase != JOB_UNPACKED)
+		return;
+	if (layer[0] == '\0') {
+		job_discard(job);
+		return;
+	}
+	/* the unpacker has synced what it wrote */
+	if (renameat2(layers->fd, job->name, layers->fd, layer, RENAME_NOREPLACE) < 0) {
+		if (errno != EEXIST) /* the same layer, unpacked twice at once, is fine */
+			(void)snprintf(text, sizeof(text), "cannot keep the layer in %s: %s",
+				       layers->path, strerror(errno));
+		answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
+		job_discard(job);
+		return;
+	}
+	if (fsync(layers->fd) < 0)
+		(void)snprintf(text, sizeof(text), "cannot sync %s: %s", layers->path,
+			       strerror(errno));
+	answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
+	job_unlink(job);
+	(void)job_free(job);
+}
+
+void layers_forget(struct layers *layers, const char *layer)
+{
+	struct channel *channel = child_channel(layers->daemon, CHILD_IMAGE);
+	int fd = directory_lock(layers, layer);
+	struct message *message;
+	struct job *job = fd >= 0 ? job_new(layers, 0) : NULL;
+	bool used = fd < 0 && fd != -ENOENT;
+
+	if (job) {
+		fresh_name(layers, GONE, job->name, sizeof(job->name));
+		job->dir_fd = fd;
+		if (renameat2(layers->fd, layer, layers->fd, job->name, RENAME_NOREPLACE) == 0) {
+			job_discard(job);
+		} else {
+			used = true;
+			job_unlink(job);
+			(void)job_free(job);
+		}
+	} else if (fd >= 0) {
+		(void)close(fd);
+		used = true;
+	}
+	message = message_new(MESSAGE_LAYER_FORGOTTEN, 0);
+	if (message) {
+		message_put_string(message, layer);
+		message_put_u64(message, used);
+	}
+	(void)channel_send(channel, message);
+}
+
+void layers_abandon(struct layers *layers)
+{
+	for (struct job *job = layers->jobs, *next; job; job = next) {
+		next = job->next;
+		if (job->removing)
+			continue;
+		job->abandoned = true;
+		if (job->phase == JOB_UNPACKED)
+			job_discard(job);
+		else
+			job_kill(job);
+	}
+}
+
+void layers_stop(struct layers *layers)
+{
+	layers->stopping = true;
+	for (struct job *job = layers->jobs; job; job = job->next)
+		job_kill(job);
+}
+
+bool layers_busy(const struct layers *layers)
+{
+	return layers && layers->n_running > 0;
+}
+
+/* ---- who uses what ---- */
+
+static struct use **use_find(struct layers *layers, const char *layer)
+{
+	struct use **link = &layers->uses;
+
+	while (*link && strcmp((*link)->layer, layer) != 0)
+		link = &(*link)->next;
+	return link;
+}
+
+int layers_use(struct layers *layers, const char *layer, char *out)
+{
+	struct use **link = use_find(layers, layer);
+	cleanup_close int fd = -1;
+	struct stat st;
+
+	if (snprintf(out, PATH_MAX, "%s/%s", layers->path, layer) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (!*link) {
+		fd = openat(layers->fd, layer, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &st) < 0 ||
+		    st.st_nlink == 0)
+			return -ENOENT;
+		*link = calloc(1, sizeof(**link));
+		if (!*link)
+			return -ENOMEM;
+		memcpy((*link)->layer, layer, IMAGE_ID_SIZE);
+		(*link)->fd = TAKE_FD(fd);
+	}
+	(*link)->n++;
+	return 0;
+}
+
+void layers_release(struct layers *layers, const char *layer)
+{
+	struct use **link = use_find(layers, layer);
+	struct use *use = *link;
+
+	if (!use || --use->n > 0)
+		return;
+	*link = use->next;
+	(void)close(use->fd);
+	free(use);
+}
+
+/* ---- life ---- */
+
+static bool leftover(const char *name)
+{
+	return strncmp(name, TEMPORARY, strlen(TEMPORARY)) == 0 ||
+	       strncmp(name, GONE, strlen(GONE)) == 0;
+}
+
+static DIR *layers_list(const struct layers *layers)
+{
+	int copy = openat(layers->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
+
+	if (!directory && copy >= 0)
+		(void)close(copy);
+	return directory;
+}
+
+static void sweep(struct layers *layers)
+{
+	cleanup_closedir DIR *directory = layers_list(layers);
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		struct job *job;
+		int fd;
+
+		if (!leftover(entry->d_name) || strlen(entry->d_name) >= sizeof(job->name))
+			continue;
+		fd = directory_lock(layers, entry->d_name);
+		if (fd < 0)
+			continue; /* another instance works on it */
+		job = job_new(layers, 0);
+		if (!job) {
+			(void)close(fd);
+			return;
+		}
+		job->dir_fd = fd;
+		(void)snprintf(job->name, sizeof(job->name), "%s", entry->d_name);
+		job->removing = true;
+	}
+	removals_start(layers);
+}
+
+int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
+	       struct layers **ret_layers, struct error *error)
+{
+	struct layers *layers = calloc(1, sizeof(*layers));
+	struct error missing = ERROR_INIT;
+
+	if (!layers)
+		return error_set(error, ENOMEM, "out of memory");
+	layers->daemon = daemon;
+	layers->host = host;
+	layers->ops = ops;
+	layers->fd = -1;
+	if (snprintf(layers->path, sizeof(layers->path), "%s/layers", daemon->images_dir) >=
+	    (int)sizeof(layers->path))
+		(void)error_set(error, ENAMETOOLONG, "the path of the images is too long");
+	else
+		layers->fd = open(layers->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (layers->fd < 0 && error->number == 0)
+		(void)error_errno(error, errno, "cannot open %s", layers->path);
+	if (layers->fd < 0) {
+		(void)layers_free(layers);
+		return -error->number;
+	}
+	if (daemon_program_find("runbook-unpack", layers->program, &missing) < 0)
+		log_warning("images cannot be unpacked: %s", missing.text);
+	*ret_layers = layers;
+	sweep(layers);
+	return 0;
+}
+
+struct layers *layers_free(struct layers *layers)
+{
+	if (!layers)
+		return NULL;
+	while (layers->jobs) {
+		struct job *job = layers->jobs;
+		struct sandbox_outcome ignored;
+
+		loop_remove(&job->status_file);
+		loop_remove(&job->end_file);
+		loop_timer_cancel(&job->timer);
+		if (job->phase == JOB_RUNNING || job->phase == JOB_ENDING)
+			(void)layers->ops->finish(&job->sandbox, &ignored, NULL);
+		job_unlink(job);
+		(void)job_free(job);
+	}
+	while (layers->uses) {
+		struct use *use = layers->uses;
+
+		layers->uses = use->next;
+		(void)close(use->fd);
+		free(use);
+	}
+	if (layers->fd >= 0)
+		(void)close(layers->fd);
+	free(layers);
+	return NULL;
+}
+
+void layers_announce(struct layers *layers, void (*send)(void *userdata, const char *layer),
+		     void *userdata)
+{
+	cleanup_closedir DIR *directory = layers_list(layers);
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		if (image_id_valid(entry->d_name))
+			send(userdata, entry->d_name);
+	}
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGES_ANSWERS_H
+#define IMAGES_ANSWERS_H
+
+/* What people ask: IMAGE_REQUEST of the api, by a table of verbs. */
+
+#include "common/message.h"
+
+/** answers_handle() - handler of IMAGE_REQUEST; the channel's userdata is the service */
+int answers_handle(struct channel *channel, struct message *message);
+
+#endif

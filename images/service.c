@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "images/service.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/isolation.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "images/answers.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LAYERS_MAX (IMAGES_MAX * IMAGE_LAYERS_MAX)
+
+/* ---- layers that are there ---- */
+
+static int layer_append(struct service_config *config, const char *layer)
+{
+	if (config->n_layers == LAYERS_MAX)
+		return -E2BIG;
+	if (config->n_layers == config->room_layers) {
+		size_t room = config->room_layers ? config->room_layers * 2 : 64;
+		void *grown = reallocarray(config->layers, room, IMAGE_ID_SIZE);
+
+		if (!grown)
+			return -ENOMEM;
+		config->layers = grown;
+		config->room_layers = room;
+	}
+	memcpy(config->layers[config->n_layers++], layer, IMAGE_ID_SIZE);
+	return 0;
+}
+
+bool service_layer_known(const struct service *service, const char *layer)
+{
+	for (size_t i = 0; i < service->config.n_layers; i++) {
+		if (strcmp(service->config.layers[i], layer) == 0)
+			return true;
+	}
+	return false;
+}
+
+int service_layer_add(struct service *service, const char *layer)
+{
+	return service_layer_known(service, layer) ? 0 : layer_append(&service->config, layer);
+}
+
+void service_layer_drop(struct service *service, const char *layer)
+{
+	struct service_config *config = &service->config;
+
+	for (size_t i = 0; i < config->n_layers; i++) {
+		if (strcmp(config->layers[i], layer) != 0)
+			continue;
+		config->n_layers--;
+		memmove(config->layers[i], config->layers[config->n_layers], IMAGE_ID_SIZE);
+		return;
+	}
+}
+
+/* ---- the scheduler ---- */
+
+static int publish_image(void *userdata, const struct image_record *record, const char *data,
+			 size_t size)
+{
+	struct service *service = userdata;
+	struct message *message;
+
+	/* one whose layers are not all there is no image that a step could use */
+	for (size_t i = 0; i < record->n_layers; i++) {
+		if (!service_layer_known(service, record->layers[i]))
+			return 0;
+	}
+	message = message_new(MESSAGE_IMAGE_KNOWN, 0);
+	if (message)
+		message_put_bytes(message, data, size);
+	return channel_send(&service->scheduler, message);
+}
+
+static int publish_name(void *userdata, const char *name, const char *id)
+{
+	struct service *service = userdata;
+	struct message *message = message_new(MESSAGE_IMAGE_NAMED, 0);
+
+	if (message) {
+		message_put_string(message, name);
+		message_put_string(message, id);
+	}
+	return channel_send(&service->scheduler, message);
+}
+
+void service_publish(struct service *service)
+{
+	int r;
+
+	if (!service->scheduler.open || !service->configured)
+		return;
+	r = channel_send(&service->scheduler, message_new(MESSAGE_IMAGES_BEGIN, 0));
+	if (r == 0)
+		r = store_each_image(service->store, publish_image, service);
+	if (r == 0)
+		r = store_each_name(service->store, publish_name, service);
+	if (r == 0)
+		r = channel_send(&service->scheduler, message_new(MESSAGE_IMAGES_END, 0));
+	if (r < 0)
+		log_error("the scheduler cannot be told what images there are: %s", strerror(-r));
+}
+
+void service_missing(struct service *service, const char *name, const char *reason)
+{
+	struct message *message;
+
+	if (!service->scheduler.open)
+		return; /* it asks again when it is back */
+	message = message_new(MESSAGE_IMAGE_MISSING, 0);
+	if (message) {
+		message_put_string(message, name);
+		message_put_string(message, reason);
+	}
+	(void)channel_send(&service->scheduler, message);
+}
+
+static int on_wanted(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	const char *asked = message_get_string(message, IMAGE_NAME_MAX + 16);
+	const char *name = image_name_strip(asked);
+	char reference[IMAGE_NAME_MAX + 16];
+	struct error error = ERROR_INIT;
+	char reason[REASON_MAX];
+	uint64_t job;
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	image_name_default(name, reference, sizeof(reference));
+	if (!image_name_valid(reference)) {
+		service_missing(service, name, "that is no name of an image");
+	} else if (!service->config.pull || !image_name_is_reference(asked)) {
+		(void)snprintf(reason, sizeof(reason),
+			       "image \"%.200s\" is not here: \"runbookctl image pull "
+			       "docker://%.200s\" or \"image import\" brings it",
+			       name, name);
+		service_missing(service, name, reason);
+	} else if (jobs_add(service->jobs, JOB_PULL, reference, reference, -1, true, &job, &error) <
+		   0) {
+		service_missing(service, name, error.text);
+	}
+	return 0;
+}
+
+static const struct message_handler scheduler_handlers[] = {
+	{MESSAGE_IMAGE_WANTED, on_wanted},
+};
+
+/* ---- the daemon ---- */
+
+static void config_clear(struct service_config *config)
+{
+	if (config->auth)
+		explicit_bzero(config->auth, config->auth_size);
+	free(config->auth);
+	free(config->layers);
+	*config = (struct service_config){.pull = false};
+}
+
+static int on_config_begin(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+
+	(void)message_get_u64(message);
+	config_clear(&service->pending);
+	return message_end(message);
+}
+
+static int on_config_images(struct channel *channel, struct message *message)
+{
+	struct service_config *config = &((struct service *)channel->userdata)->pending;
+	size_t size;
+	const char *auth = message_get_bytes(message, &size);
+	const char *insecure = message_get_string(message, sizeof(config->insecure) - 1);
+	uint64_t pull = message_get_u64(message);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	config->auth = malloc(size + 1);
+	if (!config->auth)
+		return -ENOMEM;
+	if (size > 0)
+		memcpy(config->auth, auth, size);
+	config->auth_size = size;
+	memcpy(config->insecure, insecure, strlen(insecure) + 1);
+	config->pull = pull != 0;
+	return 0;
+}
+
+static int on_config_layer(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+
+	if (message_end(message) < 0 || !image_id_valid(layer))
+		return -EBADMSG;
+	return layer_append(&service->pending, layer);
+}
+
+static int on_config_end(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+
+	(void)message_get_u64(message);
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	config_clear(&service->config);
+	service->config = service->pending;
+	service->pending = (struct service_config){.pull = false};
+	service->configured = true;
+	service_publish(service);
+	return 0;
+}
+
+static int on_unpacking(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t number = message_get_u64(message);
+	cleanup_close int fd = message_get_fd(message);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	jobs_unpacking(service->jobs, number, TAKE_FD(fd));
+	return 0;
+}
+
+static int on_unpacked(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t number = message_get_u64(message);
+	const char *error = message_get_string(message, 4096);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	jobs_unpacked(service->jobs, number, error);
+	return 0;
+}
+
+static int on_committed(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t number = message_get_u64(message);
+	const char *error = message_get_string(message, 4096);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	jobs_committed(service->jobs, number, error);
+	return 0;
+}
+
+static int on_forgotten(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+	uint64_t used = message_get_u64(message);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	if (used)
+		log_info("layer %.12s is used by a step: the next prune removes it", layer);
+	else
+		service_layer_drop(service, layer);
+	return 0;
+}
+
+static const struct message_handler api_handlers[] = {
+	{MESSAGE_IMAGE_REQUEST, answers_handle},
+};
+
+static void on_peer_closed(struct channel *channel)
+{
+	log_info("the %s is away", role_name(channel->peer));
+}
+
+static int on_channel(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t role = message_get_u64(message);
+	cleanup_close int fd = message_get_fd(message);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	if (role == ROLE_SCHEDULER) {
+		channel_close(&service->scheduler);
+		r = channel_open(&service->scheduler, service->loop, TAKE_FD(fd), ROLE_IMAGE,
+				 ROLE_SCHEDULER, scheduler_handlers, ARRAY_SIZE(scheduler_handlers),
+				 on_peer_closed, service);
+		service_publish(service);
+	} else if (role == ROLE_API) {
+		channel_close(&service->api);
+		r = channel_open(&service->api, service->loop, TAKE_FD(fd), ROLE_IMAGE, ROLE_API,
+				 api_handlers, ARRAY_SIZE(api_handlers), on_peer_closed, service);
+	} else {
+		return -EBADMSG;
+	}
+	if (r < 0)
+		log_error("cannot use the channel to the %s: %s",
+			  role_name((enum process_role)role), strerror(-r));
+	return 0;
+}
+
+static const struct message_handler daemon_handlers[] = {
+	{MESSAGE_CHANNEL, on_channel},
+	{MESSAGE_CONFIG_BEGIN, on_config_begin},
+	{MESSAGE_CONFIG_IMAGES, on_config_images},
+	{MESSAGE_CONFIG_LAYER, on_config_layer},
+	{MESSAGE_CONFIG_END, on_config_end},
+	{MESSAGE_LAYER_UNPACKING, on_unpacking},
+	{MESSAGE_LAYER_UNPACKED, on_unpacked},
+	{MESSAGE_LAYER_COMMITTED, on_committed},
+	{MESSAGE_LAYER_FORGOTTEN, on_forgotten},
+};
+
+static void on_daemon_closed(struct channel *channel)
+{
+	struct service *service = channel->userdata;
+
+	loop_exit(service->loop, 0);
+}
+
+/* ---- life ---- */
+
+static void service_clear(struct service *service)
+{
+	service->jobs = jobs_free(service->jobs);
+	channel_close(&service->scheduler);
+	channel_close(&service->api);
+	channel_close(&service->daemon);
+	config_clear(&service->config);
+	config_clear(&service->pending);
+	(void)loop_free(service->loop);
+	free(service);
+}
+
+int service_run(struct service_setup *setup)
+{
+	struct service *service = calloc(1, sizeof(*service));
+	int r;
+
+	if (!service)
+		return 1;
+	service->store = &setup->store;
+	service->oci_path = setup->oci_path;
+	store_sweep(service->store);
+	r = loop_new(&service->loop);
+	if (r == 0)
+		r = jobs_new(service, &service->jobs);
+	if (r == 0)
+		r = channel_open(&service->daemon, service->loop, CHANNEL_FD, ROLE_IMAGE,
+				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),
+				 on_daemon_closed, service);
+	if (r == 0)
+		r = loop_run(service->loop);
+	if (r < 0)
+		log_error("images cannot be served: %s", strerror(-r));
+	service_clear(service);
+	return r < 0;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IMAGES_SERVICE_H
+#define IMAGES_SERVICE_H
+
+/*
+ * DOC: runbook-image: what images there are, and how they come here
+ *
+ * service.c has the channels, jobs.c the pulls and imports, store.c the files.
+ * One thread; whatever takes long is another process: skopeo, or the unpacker
+ * that the daemon runs in a sandbox.
+ */
+
+#include "common/loop.h"
+#include "common/message.h"
+#include "images/jobs.h"
+#include "images/store.h"
+
+#include <limits.h>
+
+#define INSECURE_MAX 16
+
+/** struct service_setup - opened before the isolation */
+struct service_setup {
+	struct store store;
+	char oci_path[PATH_MAX]; /* <store>/oci */
+};
+
+struct service {
+	struct loop *loop;
+	struct store *store;
+	const char *oci_path;
+	struct channel daemon, scheduler, api;
+	/* configuration in force, and the one that is being received */
+	struct service_config {
+		char *auth;
+		size_t auth_size;
+		char insecure[INSECURE_MAX * (IMAGE_NAME_MAX + 1) + 1];
+		bool pull;
+		char (*layers)[IMAGE_ID_SIZE];
+		size_t n_layers, room_layers;
+	} config, pending;
+	bool configured;
+	struct jobs *jobs;
+};
+
+/** service_run() - serve until the daemon hangs up. Return: exit code. */
+int service_run(struct service_setup *setup);
+
+/** service_layer_known() - is @layer unpacked? */
+bool service_layer_known(const struct service *service, const char *layer);
+/** service_layer_add(), service_layer_drop() - it is now; it is not any more */
+int service_layer_add(struct service *service, const char *layer);
+void service_layer_drop(struct service *service, const char *layer);
+/** service_publish() - tell the scheduler all images, after a change */
+void service_publish(struct service *service);
+/** service_missing() - tell the scheduler that @name cannot be had */
+void service_missing(struct service *service, const char *name, const char *reason);
+
+#endif

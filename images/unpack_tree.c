@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Entries of a layer become files. A layer says what changes against the layers
+ * below, so an entry may replace what an earlier one of the same archive made;
+ * but nothing is ever written through a symbolic link: every path is walked from
+ * the top with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS.
+ */
+#include "images/unpack.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+
+#define WHITEOUT ".wh."
+#define OPAQUE ".wh..wh..opq"
+#define WHITEOUT_META ".wh..wh."
+#define XATTR_VALUE_MAX (64 * KIB)
+
+int unpack_report(struct unpack *unpack, char letter, const char *text)
+{
+	if (unpack->report_fd < 0)
+		return 0;
+	if (fd_write_all(unpack->report_fd, &letter, 1) < 0 ||
+	    fd_write_all(unpack->report_fd, text, strlen(text) + 1) < 0)
+		return -EPIPE;
+	return 0;
+}
+
+int unpack_refuse(struct unpack *unpack, const char *format, ...)
+{
+	char text[1024], shown[1024];
+	va_list list;
+
+	if (unpack->failed)
+		return -EINVAL;
+	va_start(list, format);
+	(void)vsnprintf(text, sizeof(text), format, list);
+	va_end(list);
+	text_escape(shown, sizeof(shown), text);
+	unpack->failed = true;
+	(void)unpack_report(unpack, 'X', shown);
+	return -EINVAL;
+}
+
+static int disk_failed(struct unpack *unpack, int failure)
+{
+	switch (failure) {
+	case -ELOOP:
+	case -ENOTDIR:
+	case -EXDEV:
+		return unpack_refuse(unpack,
+				     "\"%.200s\" leads through a symbolic link or a file, which is "
+				     "refused",
+				     unpack->path);
+	case -EFBIG:
+		return unpack_refuse(unpack, "\"%.200s\" is larger than a file of a layer may be",
+				     unpack->path);
+	default:
+		return unpack_refuse(unpack, "cannot write \"%.200s\": %s", unpack->path,
+				     strerror(-failure));
+	}
+}
+
+/* "./a//b/" becomes "a/b", "." becomes "". Also of what hard links name. */
+static int normalize(struct unpack *unpack, const char *path, char *out)
+{
+	size_t used = 0;
+	unsigned depth = 0;
+
+	if (!path)
+		return unpack_refuse(unpack, "an entry has an undecodable name");
+	if (path[0] == '/')
+		return unpack_refuse(unpack, "\"%.200s\" is an absolute path", path);
+	while (*path) {
+		size_t n = strcspn(path, "/");
+
+		if (n == 2 && memcmp(path, "..", 2) == 0)
+			return unpack_refuse(unpack, "\"..\" in a path points out of the layer");
+		if (n > UNPACK_NAME_MAX || used + n + 2 > UNPACK_PATH_MAX)
+			return unpack_refuse(unpack, "\"%.200s\": a name is too long", path);
+		if (n > 0 && !(n == 1 && path[0] == '.')) {
+			if (++depth > UNPACK_DEPTH_MAX)
+				return unpack_refuse(unpack, "a path has more than %d parts",
+						     UNPACK_DEPTH_MAX);
+			if (used > 0)
+				out[used++] = '/';
+			memcpy(out + used, path, n);
+			used += n;
+		}
+		path += n + (path[n] == '/');
+	}
+	out[used] = '\0';
+	return 0;
+}
+
+static int count_entry(struct unpack *unpack)
+{
+	if (++unpack->entries > unpack->limits.entries)
+		return unpack_refuse(unpack, "the layer has more than %llu entries",
+				     (unsigned long long)unpack->limits.entries);
+	return 0;
+}
+
+/* The directory of @path; one that the archive leaves out belongs to the layers below. */
+static int parent_open(struct unpack *unpack, const char *path, bool make, const char **ret_name)
+{
+	char parent[UNPACK_PATH_MAX + 1];
+	const char *slash = strrchr(path, '/');
+	int fd;
+
+	*ret_name = slash ? slash + 1 : path;
+	if (!slash)
+		return fcntl(unpack->directory_fd, F_DUPFD_CLOEXEC, 3);
+	memcpy(parent, path, (size_t)(slash - path));
+	parent[slash - path] = '\0';
+	fd = open_beneath(unpack->directory_fd, parent, O_RDONLY | O_DIRECTORY, 0);
+	if (fd == -ENOENT && make) {
+		const char *name;
+		cleanup_close int above = parent_open(unpack, parent, true, &name);
+
+		if (above < 0)
+			return above;
+		if (count_entry(unpack) < 0)
+			return -EDQUOT;
+		if (mkdirat(above, name, 0755) < 0)
+			return -errno;
+		fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	return fd;
+}
+
+static int report_opaque(struct unpack *unpack, const char *directory)
+{
+	if (++unpack->n_opaque > IMAGE_OPAQUE_MAX)
+		return unpack_refuse(unpack, "the layer has more than %d opaque directories",
+				     IMAGE_OPAQUE_MAX);
+	return unpack_report(unpack, 'O', directory);
+}
+
+/* Make room for an entry. A directory stays where another directory is to be. */
+static int make_room(struct unpack *unpack, int dir_fd, const char *name, bool directory)
+{
+	struct stat st;
+	int r;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : disk_failed(unpack, -errno);
+	if (S_ISDIR(st.st_mode) && directory)
+		return 1;
+	r = remove_tree(dir_fd, name);
+	if (r < 0)
+		return disk_failed(unpack, r);
+	/* a whiteout of this layer: the new directory must not show what it hid */
+	return S_ISCHR(st.st_mode) && directory ? report_opaque(unpack, unpack->path) : 0;
+}
+
+/* ---- kinds of entries ---- */
+
+static int data_write(struct unpack *unpack, int fd, uint64_t size)
+{
+	for (;;) {
+		const void *data;
+		size_t n;
+		la_int64_t offset;
+		int r = archive_read_data_block(unpack->archive, &data, &n, &offset);
+
+		if (r == ARCHIVE_EOF)
+			break;
+		if (r != ARCHIVE_OK)
+			return unpack_refuse(unpack, "the layer is damaged: %s",
+					     archive_error_string(unpack->archive));
+		if (offset < 0 || (uint64_t)offset > size || n > size - (uint64_t)offset)
+			return unpack_refuse(unpack, "\"%.200s\" has data behind its end",
+					     unpack->path);
+		while (n > 0) {
+			ssize_t written = pwrite(fd, data, n, offset);
+
+			if (written < 0 && errno == EINTR)
+				continue;
+			if (written < 0)
+				return disk_failed(unpack, -errno);
+			data = (const char *)data + written;
+			n -= (size_t)written;
+			offset += written;
+		}
+	}
+	/* a sparse file ends in a hole that has no data */
+	return ftruncate(fd, (off_t)size) < 0 ? disk_failed(unpack, -errno) : 0;
+}
+
+/* User names of the image are looked up by who starts commands in it. */
+static int report_accounts(struct unpack *unpack, int fd, uint64_t size)
+{
+	cleanup_free char *text = NULL;
+	char letter;
+	ssize_t n;
+
+	if (strcmp(unpack->path, "etc/passwd") == 0)
+		letter = 'P';
+	else if (strcmp(unpack->path, "etc/group") == 0)
+		letter = 'G';
+	else
+		return 0;
+	if (size > UNPACK_ACCOUNTS_MAX)
+		return unpack_refuse(unpack, "%s is larger than 1 MiB", unpack->path);
+	text = calloc(1, size + 1);
+	if (!text)
+		return disk_failed(unpack, -ENOMEM);
+	n = pread(fd, text, size, 0);
+	if (n < 0 || memchr(text, '\0', size))
+		return unpack_refuse(unpack, "%s is no text", unpack->path);
+	return unpack_report(unpack, letter, text);
+}
+
+static int make_file(struct unpack *unpack, struct archive_entry *entry, int dir_fd,
+		     const char *name)
+{
+	la_int64_t size = archive_entry_size(entry);
+	cleanup_close int fd = -1;
+	int r;
+
+	/* holes count as if they were data: who copies the file pays for them */
+	if (size < 0 || (uint64_t)size > unpack->limits.bytes - unpack->bytes)
+		return unpack_refuse(unpack, "the layer unpacks to more than %llu bytes",
+				     (unsigned long long)unpack->limits.bytes);
+	unpack->bytes += (uint64_t)size;
+	fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return disk_failed(unpack, -errno);
+	r = data_write(unpack, fd, (uint64_t)size);
+	return r < 0 ? r : report_accounts(unpack, fd, (uint64_t)size);
+}
+
+static int make_hardlink(struct unpack *unpack, const char *target, int dir_fd, const char *name)
+{
+	char path[UNPACK_PATH_MAX + 1];
+	const char *target_name;
+	cleanup_close int target_fd = -1;
+	struct stat st;
+	int r = normalize(unpack, target, path);
+
+	if (r < 0)
+		return r;
+	if (strcmp(path, unpack->path) == 0)
+		return unpack_refuse(unpack, "\"%.200s\" is a hard link to itself", unpack->path);
+	target_fd = parent_open(unpack, path, false, &target_name);
+	if (target_fd < 0 || fstatat(target_fd, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode))
+		return unpack_refuse(unpack,
+				     "\"%.200s\" is a hard link to what is not in the layer before",
+				     unpack->path);
+	/* without AT_SYMLINK_FOLLOW it is the link itself that gets another name */
+	if (linkat(target_fd, target_name, dir_fd, name, 0) < 0)
+		return disk_failed(unpack, -errno);
+	return 0;
+}
+
+static int make_symlink(struct unpack *unpack, struct archive_entry *entry, int dir_fd,
+			const char *name)
+{
+	const char *target = archive_entry_symlink(entry);
+
+	if (!target || !*target || strlen(target) > UNPACK_PATH_MAX)
+		return unpack_refuse(unpack, "\"%.200s\" is a symbolic link to nowhere",
+				     unpack->path);
+	return symlinkat(target, dir_fd, name) < 0 ? disk_failed(unpack, -errno) : 0;
+}
+
+static int make_directory(struct unpack *unpack, int dir_fd, const char *name, bool there)
+{
+	if (there)
+		return 0;
+	return mkdirat(dir_fd, name, 0700) < 0 ? disk_failed(unpack, -errno) : 0;
+}
+
+static int make_fifo(struct unpack *unpack, int dir_fd, const char *name)
+{
+	return mkfifoat(dir_fd, name, 0600) < 0 ? disk_failed(unpack, -errno) : 0;
+}
+
+/* ---- owner, mode, attributes, times ---- */
+
+/*
+ * user.* is the only kind that means something inside: security.* (capabilities
+ * of files) and set-uid bits are void where no_new_privs is set, and trusted.*
+ * would talk to the overlay in root's name.
+ */
+static int set_xattrs(struct unpack *unpack, struct archive_entry *entry, int fd)
+{
+	const char *name;
+	const void *value;
+	size_t size;
+
+	(void)archive_entry_xattr_reset(entry);
+	while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
+		if (!name || strncmp(name, "user.", 5) != 0 ||
+		    strncmp(name, "user.overlay.", 13) == 0)
+			continue;
+		if (size > XATTR_VALUE_MAX)
+			return unpack_refuse(unpack, "\"%.200s\" has too large an attribute",
+					     unpack->path);
+		/* a file system without room for it, or without any */
+		(void)fsetxattr(fd, name, value, size, 0);
+	}
+	return 0;
+}
+
+static int set_attributes(struct unpack *unpack, struct archive_entry *entry, int dir_fd,
+			  const char *name, mode_t type)
+{
+	const struct timespec times[2] = {
+		{.tv_nsec = UTIME_OMIT},
+		{.tv_sec = archive_entry_mtime(entry),
+		 .tv_nsec = archive_entry_mtime_is_set(entry) ? archive_entry_mtime_nsec(entry)
+							      : UTIME_OMIT},
+	};
+	la_int64_t uid = archive_entry_uid(entry), gid = archive_entry_gid(entry);
+	cleanup_close int fd = -1;
+	int r;
+
+	if (uid < 0 || uid >= (la_int64_t)ID_STEP_RANGE || gid < 0 ||
+	    gid >= (la_int64_t)ID_STEP_RANGE)
+		return unpack_refuse(unpack,
+				     "\"%.200s\" belongs to %lld:%lld: ids are below %u here",
+				     unpack->path, (long long)uid, (long long)gid, ID_STEP_RANGE);
+	if (fchownat(dir_fd, name, (uid_t)uid, (gid_t)gid, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+		return disk_failed(unpack, -errno);
+	if (type == AE_IFREG || type == AE_IFDIR) {
+		fd = *name ? openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+			   : fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+		if (fd < 0)
+			return disk_failed(unpack, -errno);
+		r = set_xattrs(unpack, entry, fd);
+		if (r < 0)
+			return r;
+		if (fchmod(fd, archive_entry_perm(entry) & 07777) < 0)
+			return disk_failed(unpack, -errno);
+	} else if (type == AE_IFIFO &&
+		   fchmodat(dir_fd, name, archive_entry_perm(entry) & 0777, 0) < 0) {
+		return disk_failed(unpack, -errno);
+	}
+	/* directories get theirs in vain when more goes into them: nobody builds on that */
+	(void)utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
+	return 0;
+}
+
+/* ---- whiteouts ---- */
+
+static int mark_opaque(struct unpack *unpack, const char *name)
+{
+	char directory[UNPACK_PATH_MAX + 1];
+	size_t length = (size_t)(name - unpack->path);
+
+	memcpy(directory, unpack->path, length);
+	directory[length > 0 ? length - 1 : 0] = '\0';
+	return report_opaque(unpack, directory);
+}
+
+static int make_whiteout(struct unpack *unpack, int dir_fd, const char *name)
+{
+	char directory[UNPACK_PATH_MAX + 1];
+	struct stat st;
+
+	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return unpack_refuse(unpack, "\"%.200s\" hides nothing that has a name",
+				     unpack->path);
+	/* what this layer itself brings is not hidden by it; what is below a directory is */
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (!S_ISDIR(st.st_mode))
+			return 0;
+		(void)snprintf(directory, sizeof(directory), "%.*s%s",
+			       (int)(strlen(unpack->path) - strlen(name) - strlen(WHITEOUT)),
+			       unpack->path, name);
+		return report_opaque(unpack, directory);
+	}
+	if (mknodat(dir_fd, name, S_IFCHR, makedev(0, 0)) < 0)
+		return disk_failed(unpack, -errno);
+	return 0;
+}
+
+/* Return: 1 when the entry was one, 0 when it is something else, or -errno. */
+static int whiteout(struct unpack *unpack)
+{
+	cleanup_close int dir_fd = -1;
+	const char *name = strrchr(unpack->path, '/');
+	const char *ignored;
+	int r;
+
+	name = name ? name + 1 : unpack->path;
+	if (strncmp(name, WHITEOUT, strlen(WHITEOUT)) != 0)
+		return 0;
+	dir_fd = parent_open(unpack, unpack->path, true, &ignored);
+	if (dir_fd < 0)
+		return disk_failed(unpack, dir_fd);
+	if (strcmp(name, OPAQUE) == 0)
+		r = mark_opaque(unpack, name);
+	else if (strncmp(name, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
+		r = 0; /* AUFS's own notes */
+	else
+		r = make_whiteout(unpack, dir_fd, name + strlen(WHITEOUT));
+	return r < 0 ? r : 1;
+}
+
+/* ---- the archive ---- */
+
+static int make_entry(struct unpack *unpack, struct archive_entry *entry)
+{
+	const char *hardlink = archive_entry_hardlink(entry);
+	mode_t type = hardlink ? 0 : archive_entry_filetype(entry);
+	cleanup_close int dir_fd = -1;
+	const char *name;
+	int r;
+
+	if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK)
+		return 0; /* a step has its own /dev, and a socket nobody listens on is nothing */
+	if (unpack->path[0] == '\0') {
+		if (type != AE_IFDIR)
+			return unpack_refuse(unpack, "the root is no directory");
+		return set_attributes(unpack, entry, unpack->directory_fd, "", type);
+	}
+	dir_fd = parent_open(unpack, unpack->path, true, &name);
+	if (dir_fd < 0)
+		return disk_failed(unpack, dir_fd);
+	r = make_room(unpack, dir_fd, name, type == AE_IFDIR);
+	if (r < 0)
+		return r;
+	if (hardlink)
+		return make_hardlink(unpack, hardlink, dir_fd, name); /* attributes: the first's */
+	switch (type) {
+	case AE_IFREG:
+		r = make_file(unpack, entry, dir_fd, name);
+		break;
+	case AE_IFDIR:
+		r = make_directory(unpack, dir_fd, name, r == 1);
+		break;
+	case AE_IFLNK:
+		r = make_symlink(unpack, entry, dir_fd, name);
+		break;
+	case AE_IFIFO:
+		r = make_fifo(unpack, dir_fd, name);
+		break;
+	default:
+		return unpack_refuse(unpack, "\"%.200s\" is of no known kind", unpack->path);
+	}
+	return r < 0 ? r : set_attributes(unpack, entry, dir_fd, name, type);
+}
+
+int unpack_tree(struct unpack *unpack)
+{
+	struct archive_entry *entry;
+	int r;
+
+	while ((r = archive_read_next_header(unpack->archive, &entry)) == ARCHIVE_OK ||
+	       r == ARCHIVE_WARN) {
+		r = normalize(unpack, archive_entry_pathname(entry), unpack->path);
+		if (r == 0)
+			r = count_entry(unpack);
+		if (r == 0)
+			r = whiteout(unpack);
+		if (r == 0)
+			r = make_entry(unpack, entry);
+		if (r < 0)
+			return r;
+	}
+	if (r != ARCHIVE_EOF)
+		return unpack_refuse(unpack, "the layer is no readable tar: %s",
+				     archive_error_string(unpack->archive));
+	return 0;
+}

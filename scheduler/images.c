@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/images.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "scheduler/run.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the table ---- */
+
+static void table_clear(struct image_table *table)
+{
+	for (size_t i = 0; i < table->n_images; i++)
+		free(table->images[i].data);
+	free(table->images);
+	free(table->names);
+	*table = (struct image_table){.n_images = 0};
+}
+
+void images_clear(struct images *images)
+{
+	table_clear(&images->table);
+	table_clear(&images->staged);
+	images->known = images->staging = false;
+}
+
+static const struct image_record *find_id(const struct images *images, const char *id)
+{
+	for (size_t i = 0; i < images->table.n_images; i++) {
+		if (strcmp(images->table.images[i].record.id, id) == 0)
+			return &images->table.images[i].record;
+	}
+	return NULL;
+}
+
+static const char *find_exact(const struct images *images, const char *name)
+{
+	for (size_t i = 0; i < images->table.n_names; i++) {
+		if (strcmp(images->table.names[i].name, name) == 0)
+			return images->table.names[i].id;
+	}
+	return NULL;
+}
+
+/* As written, or with the tag that is meant when none is written. */
+static const char *find_name(const struct images *images, const char *name)
+{
+	char complete[IMAGE_NAME_MAX + 16];
+	const char *id;
+
+	name = image_name_strip(name);
+	id = find_exact(images, name);
+	if (id)
+		return id;
+	image_name_default(name, complete, sizeof(complete));
+	return find_exact(images, complete);
+}
+
+/* ---- steps ---- */
+
+static const char *step_image(const struct step *step)
+{
+	return step->run->runbook->steps[step->index].image;
+}
+
+static bool is_host(const struct step *step)
+{
+	return strcmp(step_image(step), "host") == 0;
+}
+
+int images_run_fix(struct run *run, const char *name, const char *id)
+{
+	struct run_image *fixed = calloc(1, sizeof(*fixed));
+
+	if (!fixed)
+		return -ENOMEM;
+	fixed->name = strdup(name);
+	if (!fixed->name) {
+		free(fixed);
+		return -ENOMEM;
+	}
+	(void)snprintf(fixed->id, sizeof(fixed->id), "%s", id);
+	fixed->next = run->images;
+	run->images = fixed;
+	return 0;
+}
+
+void images_run_clear(struct run *run)
+{
+	while (run->images) {
+		struct run_image *fixed = run->images;
+
+		run->images = fixed->next;
+		free(fixed->name);
+		free(fixed);
+	}
+}
+
+static const char *find_fixed(const struct run *run, const char *name)
+{
+	for (const struct run_image *fixed = run->images; fixed; fixed = fixed->next) {
+		if (strcmp(fixed->name, name) == 0)
+			return fixed->id;
+	}
+	return NULL;
+}
+
+int images_of(struct step *step, const struct image_record **ret_image, struct error *error)
+{
+	struct run *run = step->run;
+	struct images *images = &run->scheduler->images;
+	const char *name = step_image(step);
+	const char *fixed, *id;
+
+	*ret_image = NULL;
+	if (is_host(step))
+		return 0;
+	if (!images->known)
+		return -EAGAIN;
+	fixed = find_fixed(run, name);
+	id = fixed ? fixed : find_name(images, name);
+	*ret_image = id ? find_id(images, id) : NULL;
+	if (!*ret_image && fixed)
+		return error_set(
+			error, ENOENT,
+			"image \"%.200s\" as this run has used it (%.12s) has been removed: "
+			"start a new run",
+			name, fixed);
+	if (!*ret_image)
+		return error_set(error, ENOENT,
+				 "image \"%.200s\" is not here: \"runbookctl image pull\" or "
+				 "\"image import\" brings it",
+				 name);
+	if (!fixed) {
+		if (images_run_fix(run, name, (*ret_image)->id) < 0)
+			return error_set(error, ENOMEM, "out of memory");
+		store_run_image_add(run->scheduler->store, run->row.id, name, (*ret_image)->id);
+	}
+	return 0;
+}
+
+void images_stand_aside(struct step *step)
+{
+	struct images *images = &step->run->scheduler->images;
+
+	if (step->image_waiting)
+		return;
+	step->image_waiting = true;
+	step->image_next = NULL;
+	step->image_previous = images->waiting_last;
+	if (images->waiting_last)
+		images->waiting_last->image_next = step;
+	else
+		images->waiting = step;
+	images->waiting_last = step;
+}
+
+void images_stop(struct step *step)
+{
+	struct images *images = &step->run->scheduler->images;
+
+	if (!step->image_waiting)
+		return;
+	step->image_waiting = false;
+	if (step->image_previous)
+		step->image_previous->image_next = step->image_next;
+	else
+		images->waiting = step->image_next;
+	if (step->image_next)
+		step->image_next->image_previous = step->image_previous;
+	else
+		images->waiting_last = step->image_previous;
+	step->image_next = step->image_previous = NULL;
+}
+
+static void want(struct step *step)
+{
+	struct scheduler *scheduler = step->run->scheduler;
+	struct message *message;
+
+	if (!scheduler->image.channel.open || !scheduler->images.known)
+		return; /* asked when it is back */
+	message = message_new(MESSAGE_IMAGE_WANTED, 0);
+	if (message)
+		message_put_string(message, step_image(step));
+	outbox_put(&scheduler->image, message);
+}
+
+bool images_ready(struct step *step)
+{
+	const struct images *images = &step->run->scheduler->images;
+	const char *name = step_image(step);
+
+	if (is_host(step))
+		return true;
+	if (images->known && (find_fixed(step->run, name) || find_name(images, name)))
+		return true; /* what is fixed and gone fails with its reason when it starts */
+	images_stand_aside(step);
+	want(step);
+	return false;
+}
+
+void images_reason(const struct step *step, char *out, size_t size)
+{
+	out[0] = '\0';
+	if (!step->image_waiting)
+		return;
+	if (step->run->scheduler->images.known)
+		(void)snprintf(out, size, "pulling image \"%.200s\"",
+			       image_name_strip(step_image(step)));
+	else
+		(void)snprintf(out, size, "waiting until runbook-image told what images there are");
+}
+
+/* ---- what runbook-image says ---- */
+
+static struct scheduler *scheduler_of(const struct channel *channel)
+{
+	return ((struct peer *)channel->userdata)->scheduler;
+}
+
+void images_reask(struct scheduler *scheduler)
+{
+	scheduler->images.staging = false;
+	table_clear(&scheduler->images.staged);
+	/* asked again when the table is here */
+}
+
+/* Who waited may go on; a step that was claimed in an earlier life gets its order now. */
+static void wake(struct scheduler *scheduler)
+{
+	struct step *step = scheduler->images.waiting, *next;
+
+	for (; step; step = next) {
+		bool here = find_fixed(step->run, step_image(step)) ||
+			    find_name(&scheduler->images, step_image(step));
+
+		next = step->image_next;
+		if (step->state == STEP_STATE_RUNNING) {
+			images_stop(step);
+			step_order_send(step);
+			next = scheduler->images.waiting; /* others may be gone with its run */
+		} else if (here) {
+			images_stop(step);
+			queue_push(&step->run->project->queue, &step->item);
+		} else {
+			want(step);
+		}
+	}
+	turn_schedule(scheduler);
+}
+
+static int on_begin(struct channel *channel, struct message *message)
+{
+	struct images *images = &scheduler_of(channel)->images;
+
+	table_clear(&images->staged);
+	images->staging = true;
+	return message_end(message);
+}
+
+static int on_known(struct channel *channel, struct message *message)
+{
+	struct images *images = &scheduler_of(channel)->images;
+	struct image_table *table = &images->staged;
+	size_t size;
+	const char *data = message_get_bytes(message, &size);
+	struct image *grown, *image;
+
+	if (message_end(message) < 0 || !images->staging || table->n_images == IMAGES_MAX)
+		return -EBADMSG;
+	grown = reallocarray(table->images, table->n_images + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	table->images = grown;
+	image = &grown[table->n_images];
+	image->data = malloc(size + 1);
+	if (!image->data)
+		return -ENOMEM;
+	memcpy(image->data, data, size);
+	if (image_record_parse(image->data, size, &image->record) < 0) {
+		free(image->data);
+		return -EBADMSG;
+	}
+	table->n_images++;
+	return 0;
+}
+
+static int on_named(struct channel *channel, struct message *message)
+{
+	struct images *images = &scheduler_of(channel)->images;
+	struct image_table *table = &images->staged;
+	const char *name = message_get_string(message, IMAGE_NAME_MAX);
+	const char *id = message_get_string(message, IMAGE_ID_SIZE);
+	struct image_name *grown;
+
+	if (message_end(message) < 0 || !images->staging || table->n_names == IMAGES_MAX ||
+	    !image_name_valid(name) || !image_id_valid(id))
+		return -EBADMSG;
+	grown = reallocarray(table->names, table->n_names + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	table->names = grown;
+	(void)snprintf(grown[table->n_names].name, sizeof(grown->name), "%s", name);
+	memcpy(grown[table->n_names].id, id, IMAGE_ID_SIZE);
+	table->n_names++;
+	return 0;
+}
+
+static int on_end(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = scheduler_of(channel);
+	struct images *images = &scheduler->images;
+
+	if (message_end(message) < 0 || !images->staging)
+		return -EBADMSG;
+	table_clear(&images->table);
+	images->table = images->staged;
+	images->staged = (struct image_table){.n_images = 0};
+	images->staging = false;
+	images->known = true;
+	wake(scheduler);
+	return 0;
+}
+
+static bool same_name(const char *asked, const char *name)
+{
+	char complete[IMAGE_NAME_MAX + 16];
+
+	asked = image_name_strip(asked);
+	image_name_default(asked, complete, sizeof(complete));
+	return strcmp(asked, name) == 0 || strcmp(complete, name) == 0;
+}
+
+static int on_missing(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = scheduler_of(channel);
+	const char *name = message_get_string(message, IMAGE_NAME_MAX + 16);
+	const char *error = message_get_string(message, 4096);
+	char reason[REASON_MAX + 1];
+	struct step *step;
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX - 1, error);
+	/* from the start after each: what follows from one end may take others along */
+	for (step = scheduler->images.waiting; step;) {
+		if (step->state != STEP_STATE_READY || !same_name(step_image(step), name)) {
+			step = step->image_next;
+			continue;
+		}
+		state_step_set(step, STEP_STATE_ERRORED, reason);
+		step_propagate(step);
+		step = scheduler->images.waiting;
+	}
+	turn_schedule(scheduler);
+	return 0;
+}
+
+const struct message_handler images_handlers[] = {
+	{MESSAGE_IMAGES_BEGIN, on_begin},    {MESSAGE_IMAGE_KNOWN, on_known},
+	{MESSAGE_IMAGE_NAMED, on_named},     {MESSAGE_IMAGES_END, on_end},
+	{MESSAGE_IMAGE_MISSING, on_missing},
+};
+const size_t n_images_handlers = ARRAY_SIZE(images_handlers);

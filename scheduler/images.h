@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_IMAGES_H
+#define SCHEDULER_IMAGES_H
+
+/*
+ * DOC: Images, as far as they decide what starts
+ *
+ * runbook-image tells all images whenever one comes or goes; the table here is
+ * replaced as a whole. A step whose image is not in it stands aside until it is
+ * there, or until runbook-image says that it cannot be had. The first step of a
+ * run that uses a name fixes what the name means for all of the run.
+ */
+
+#include "common/image.h"
+#include "common/message.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct run;
+struct scheduler;
+struct step;
+
+/** struct image - one that is here */
+struct image {
+	char *data; /* what the record points into */
+	struct image_record record;
+};
+
+struct image_name {
+	char name[IMAGE_NAME_MAX + 1];
+	char id[IMAGE_ID_SIZE];
+};
+
+struct image_table {
+	struct image *images;
+	size_t n_images;
+	struct image_name *names;
+	size_t n_names;
+};
+
+/** struct images - of the scheduler */
+struct images {
+	struct image_table table, staged;
+	bool staging, known; /* a whole table is here */
+	struct step *waiting, *waiting_last;
+};
+
+/** struct run_image - what a name means for one run */
+struct run_image {
+	struct run_image *next;
+	char *name;
+	char id[IMAGE_ID_SIZE];
+};
+
+/** images_clear() - release everything; nothing may wait any more */
+void images_clear(struct images *images);
+
+/**
+ * images_ready() - may @step start, as far as its image goes?
+ *
+ * If not, it stands aside: queued as soon as the image is there, errored when it
+ * cannot be had. Called when a step becomes ready.
+ */
+bool images_ready(struct step *step);
+/** images_stand_aside() - a claimed step whose image nobody knows yet: its order waits */
+void images_stand_aside(struct step *step);
+/** images_stop() - @step does not stand aside any more; no-op when it did not */
+void images_stop(struct step *step);
+/**
+ * images_of() - the image of @step, fixed for its run from now on
+ * @ret_image: NULL for "host"
+ *
+ * Return: 0; -EAGAIN while nobody knows; -ENOENT with @error.
+ */
+int images_of(struct step *step, const struct image_record **ret_image, struct error *error);
+/** images_run_fix() - @run's @name means @id: from the store, after a restart. Return: 0, -ENOMEM. */
+int images_run_fix(struct run *run, const char *name, const char *id);
+void images_run_clear(struct run *run);
+/** images_reason() - why @step stands aside, "" when it does not */
+void images_reason(const struct step *step, char *out, size_t size);
+/** images_reask() - runbook-image is new: it knows nothing of what waits */
+void images_reask(struct scheduler *scheduler);
+
+/** images_handlers - messages of runbook-image */
+extern const struct message_handler images_handlers[];
+extern const size_t n_images_handlers;
+
+#endif
