@@ -8,8 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BOOT_ID_FILE "boot-id"
 #define HOSTNAME_MAX 64 /* sethostname(2) takes no more */
 #define BINDS_MAX 256
+/*
+ * What the clocks that begin with the machine's start say when a step begins, so
+ * that they tell nothing of the machine. Not 0: programs subtract an hour from
+ * now and take it for granted that there was one.
+ */
+#define CLOCKS_BEGIN_SEC 86400
 
 /* ---- fixed parts, as data ---- */
 
@@ -177,8 +184,12 @@ static void plan_outer(struct plan *plan, const struct sandbox_request *request,
 	static const char *const networks[] = {[STEP_NETWORK_EGRESS] = "egress",
 					       [STEP_NETWORK_NONE] = "none",
 					       [STEP_NETWORK_ISOLATED] = "isolated"};
+	struct plan_op *op;
 
 	add(plan, PLAN_CGROUP_NS, NULL, NULL);
+	op = add(plan, PLAN_CLOCKS, "monotonic boottime", NULL);
+	op->flags = PLAN_OPTIONAL;
+	op->value = CLOCKS_BEGIN_SEC;
 	add_value(plan, PLAN_NETWORK, networks[request->network], NULL, request->network);
 	/* given by the namespace, since capabilities inside do not reach it */
 	add(plan, PLAN_SYSCTL, "0 2147483647", "/proc/sys/net/ipv4/ping_group_range");
@@ -204,6 +215,7 @@ static void plan_scratch(struct plan *plan, const struct sandbox_request *reques
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, plan->lowers[i], 0755);
 	add(plan, PLAN_SCRATCH_FILE, plan->hosts, "upper/etc/hosts");
 	add(plan, PLAN_SCRATCH_FILE, plan->hostname, "upper/etc/hostname");
+	add(plan, PLAN_SCRATCH_FILE, facts->boot_id, BOOT_ID_FILE);
 	if (facts->resolv)
 		add(plan, PLAN_SCRATCH_FILE, facts->resolv, "upper/etc/resolv.conf");
 }
@@ -260,6 +272,9 @@ static void plan_masks(struct plan *plan, const struct plan_view *view)
 		if (view->read_only[i] != PLAN_ABSENT)
 			add(plan, PLAN_READONLY, NULL, read_only[i])->flags = PLAN_OPTIONAL;
 	}
+	/* the step's own: it would tell which steps ran on one machine since when */
+	add(plan, PLAN_SCRATCH_BIND, BOOT_ID_FILE, "/proc/sys/kernel/random/boot_id")->flags =
+		PLAN_READ_ONLY;
 }
 
 static void plan_system(struct plan *plan, const struct plan_facts *facts)

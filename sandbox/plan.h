@@ -51,6 +51,7 @@ struct plan_facts {
 	uint64_t scratch;   /* bytes, when the request says nothing */
 	const char *cacher; /* path of the cacher client, NULL: none */
 	const char *resolv; /* contents of resolv.conf, NULL: none */
+	char boot_id[40];   /* a random one, with a newline: shown instead of the machine's */
 	bool limit_memory, limit_pids, limit_cpu, limit_io; /* controllers that are there */
 	bool cgroup;					    /* cgroup v2 is there at all */
 	/* disks that what the step reads and writes lies on */
@@ -78,6 +79,7 @@ const char *plan_read_only(size_t i);
 	X(NAMESPACES, HOST, "namespaces")                                                          \
 	X(PRIVATE, STEP, "private")                                                                \
 	X(CGROUP_NS, STEP, "cgroup-root")                                                          \
+	X(CLOCKS, STEP, "clocks")                                                                  \
 	X(NETWORK, STEP, "network")                                                                \
 	X(SYSCTL, STEP, "sysctl")                                                                  \
 	X(HOSTNAME, STEP, "hostname")                                                              \
@@ -115,6 +117,7 @@ enum plan_flags {
 	PLAN_IDMAP_OWNER = 1 << 3, /* one owner on disk is uid 0 inside */
 	PLAN_RECURSIVE = 1 << 4,   /* with what is mounted beneath */
 	PLAN_IDMAP_IMAGE = 1 << 5, /* the range of images on disk is 0-65535 inside */
+	PLAN_READ_ONLY = 1 << 6,   /* of what is writable otherwise */
 };
 
 /**

@@ -35,6 +35,9 @@ static void print_value(const struct plan_op *op, FILE *out)
 		fprintf(out, " as user %llu, no capabilities, no_new_privs",
 			(unsigned long long)op->value);
 		break;
+	case PLAN_CLOCKS:
+		fprintf(out, " begin at %llu s", (unsigned long long)op->value);
+		break;
 	case PLAN_SCRATCH:
 		fprintf(out, " tmpfs of %llu bytes", (unsigned long long)op->value);
 		break;
@@ -55,6 +58,8 @@ static void print_flags(const struct plan_op *op, FILE *out)
 {
 	if (op->verb == PLAN_BIND)
 		fprintf(out, op->flags & PLAN_WRITABLE ? " writable" : " read-only");
+	if (op->flags & PLAN_READ_ONLY)
+		fprintf(out, " read-only");
 	if (op->flags & PLAN_IDMAP_STEP)
 		fprintf(out, " ids shifted");
 	if (op->flags & PLAN_IDMAP_IMAGE)
@@ -108,6 +113,7 @@ static bool has_value(const struct plan_op *op)
 	case PLAN_RUN_LIMIT:
 		return !op->source; /* or the text of several */
 	case PLAN_IDS:
+	case PLAN_CLOCKS:
 	case PLAN_SCRATCH:
 	case PLAN_SCRATCH_DIR:
 	case PLAN_RLIMIT:
@@ -127,6 +133,7 @@ static void print_op_json(const struct plan_op *op, FILE *out)
 		{PLAN_WRITABLE, "writable"},	    {PLAN_OPTIONAL, "if-present"},
 		{PLAN_IDMAP_STEP, "ids-shifted"},   {PLAN_IDMAP_OWNER, "owner-is-root"},
 		{PLAN_RECURSIVE, "with-submounts"}, {PLAN_IDMAP_IMAGE, "image-ids-shifted"},
+		{PLAN_READ_ONLY, "read-only"},
 	};
 	const char *separator = "";
 

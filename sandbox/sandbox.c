@@ -19,6 +19,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -66,6 +67,20 @@ static const struct plan_view *view_of(struct sandbox_host *host)
 	return &host->view;
 }
 
+/* A random UUID as the kernel writes it; version and variant of RFC 4122 are in it. */
+static void boot_id_make(char *text, size_t size)
+{
+	uint8_t b[16] = {0};
+
+	(void)!getrandom(b, sizeof(b), GRND_NONBLOCK);
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);
+	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
+	(void)snprintf(text, size,
+		       "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x\n",
+		       b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11],
+		       b[12], b[13], b[14], b[15]);
+}
+
 static int facts_gather(struct builder *builder, struct error *error)
 {
 	struct plan_facts *facts = &builder->facts;
@@ -87,6 +102,7 @@ static int facts_gather(struct builder *builder, struct error *error)
 		.limit_io = host->cgroup.io,
 		.view = view_of(host),
 	};
+	boot_id_make(facts->boot_id, sizeof(facts->boot_id));
 	if (builder->request->network == STEP_NETWORK_EGRESS) {
 		facts->resolv = host_network_resolv(host->network, error);
 		if (!facts->resolv)

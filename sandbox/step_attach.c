@@ -9,6 +9,7 @@
 #include <linux/capability.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -16,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NOFILE_HARD 524288
@@ -51,6 +53,37 @@ static int write_text(const char *path, const char *text)
 	if (fd < 0 || write(fd, text, strlen(text)) < 0)
 		return -errno;
 	return 0;
+}
+
+/*
+ * A time namespace of the step's own: runbook-init enters it by its exec. It
+ * belongs to the host's user namespace, so nobody inside changes its offsets.
+ */
+static int attach_clocks(struct attach *attach, const struct plan_op *op, int fd)
+{
+	static const struct {
+		clockid_t id;
+		const char *name;
+	} clocks[] = {{CLOCK_MONOTONIC, "monotonic"}, {CLOCK_BOOTTIME, "boottime"}};
+	char text[128];
+	size_t used = 0;
+	int r;
+
+	if (unshare(CLONE_NEWTIME) < 0) {
+		if (errno == EINVAL)
+			return 0; /* a kernel without */
+		return error_errno(&attach->error, errno, "cannot make a time namespace");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
+		struct timespec now = {0};
+
+		(void)clock_gettime(clocks[i].id, &now);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s %lld 0\n",
+					 clocks[i].name,
+					 (long long)op->value - (long long)now.tv_sec);
+	}
+	r = write_text("/proc/self/timens_offsets", text);
+	return r < 0 ? error_errno(&attach->error, -r, "cannot set the clocks of a step") : 0;
 }
 
 static int attach_sysctl(struct attach *attach, const struct plan_op *op, int fd)
@@ -164,6 +197,7 @@ typedef int (*attach_fn)(struct attach *attach, const struct plan_op *op, int fd
 static const attach_fn handlers[PLAN_NUM_VERBS] = {
 	[PLAN_PRIVATE] = step_mount_private,
 	[PLAN_CGROUP_NS] = attach_cgroup_ns,
+	[PLAN_CLOCKS] = attach_clocks,
 	[PLAN_NETWORK] = attach_network,
 	[PLAN_SYSCTL] = attach_sysctl,
 	[PLAN_HOSTNAME] = attach_hostname,

@@ -390,10 +390,12 @@ int step_mount_bind(struct attach *attach, const struct plan_op *op, int fd)
 
 int step_mount_scratch_bind(struct attach *attach, const struct plan_op *op, int fd)
 {
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC};
 	cleanup_close int mount_fd = -1, target_fd = -1;
 
 	mount_fd = open_tree(attach->scratch_fd, op->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (mount_fd < 0)
+	if (mount_fd < 0 || ((op->flags & PLAN_READ_ONLY) &&
+			     mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0))
 		return error_errno(&attach->error, errno, "cannot use scratch directory %s",
 				   op->source);
 	target_fd = open_target(attach, op, true, true);

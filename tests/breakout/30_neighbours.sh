@@ -16,12 +16,33 @@ STARTED=$!
 wait_for 5 pgrep -f "^sleep $MARK\$"
 check "somebody else outside" test "$(ps -o uid= -p "$(pgrep -f "^sleep $MARK\$")")" -ge $((0x70000000))
 check "the init is somebody else again" test \
-    "$(ps -o uid= --ppid "$STARTED" | tr -d ' ')" -ge $((0x7fff0000))
+    "$(ps -o uid=,comm= --ppid "$STARTED" | awk '$2 == "runbook-init" { print $1 }')" -ge $((0x7fff0000))
 sandbox -- sh -c 'cat /proc/self/uid_map' >"$TEST_TMP/second"
 check_not "two at once have different ids" grep -q " $(awk '{print $2}' "/proc/$(pgrep -f "^sleep $MARK\$")/uid_map") " "$TEST_TMP/second"
 kill -KILL $STARTED
 { wait $STARTED || true; } 2>/dev/null
 check "no-die: gone when whoever started it is killed" wait_for 2 sh -c "! pgrep -f '^sleep $MARK\$'"
+
+# ---- time-host: what tells of the machine's start ----
+
+boot_id() { cat /proc/sys/kernel/random/boot_id; }
+sandbox -- sh -c 'cat /proc/sys/kernel/random/boot_id; cat /proc/sys/kernel/random/boot_id' >"$TEST_TMP/boot-ids"
+check_equal "time-host: a boot id stays what it is" 1 "$(sort -u "$TEST_TMP/boot-ids" | wc -l)"
+check_match "time-host: a boot id looks like one" '^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$' \
+    "$(head -n 1 "$TEST_TMP/boot-ids")"
+check_not "time-host: it is not the machine's" grep -q "$(boot_id)" "$TEST_TMP/boot-ids"
+check_not "time-host: it is not the next one's" grep -q "$(sandbox -- cat /proc/sys/kernel/random/boot_id)" "$TEST_TMP/boot-ids"
+# kernels without time namespaces (user-mode Linux) show the machine's
+if [ -e /proc/self/ns/time ]; then
+    check_not "time-host: a time namespace of its own" grep -qx \
+        "$(readlink /proc/self/ns/time)" <<<"$(sandbox -- readlink /proc/self/ns/time)"
+    check_match "time-host: the clocks begin a day before the step" '^(864[0-9][0-9] ){3}$' \
+        "$(sandbox -- python3 -c 'import time
+for value in (time.monotonic(), time.clock_gettime(time.CLOCK_BOOTTIME), float(open("/proc/uptime").read().split()[0])):
+    print(int(value), end=" ")')"
+    check_not "time-host: their offsets cannot be changed" sandbox -- \
+        sh -c 'echo "monotonic 1 0" >/proc/self/timens_offsets'
+fi
 
 # ---- cross-step, shm-ipc: one holds, another looks ----
 

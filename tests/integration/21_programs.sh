@@ -74,7 +74,7 @@ mkdir -p d/DEBIAN d/usr/bin && cp /bin/true d/usr/bin/x && chown 0:0 d/usr/bin/x
 printf 'Package: x\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b.invalid>\nDescription: x\n' >d/DEBIAN/control
 dpkg-deb --build d >/dev/null && dpkg-deb -I d.deb
 fakeroot sh -c 'mknod n c 1 3; chown daemon n; stat -c %U:%F n' | grep 'daemon:character special file'
-apt-get --version | grep -q '^apt '
+apt-get --version | grep '^apt ' >/dev/null
 EOF
 
 # ---- languages and their package managers ----
@@ -163,7 +163,7 @@ public class A {
     }
 }
 JAVA
-java -version 2>&1 | grep -q version
+java -version 2>&1 | grep version >/dev/null
 javac A.java && java -Xmx256m A
 EOF
 
@@ -174,7 +174,7 @@ if (!fork) { IO::Socket::INET->new(PeerAddr => "127.0.0.1", PeerPort => $s->sock
 $s->accept or die; wait; die if $?;
 open my $f, ">", "lock" or die; flock $f, LOCK_EX or die;
 my $q = msgget(IPC_PRIVATE, S_IRUSR | S_IWUSR) // die; msgctl($q, IPC_RMID, 0) or die; print "well\n"'
-echo 'puts tcl' | tclsh | grep -qx tcl
+echo 'puts tcl' | tclsh | grep -x tcl >/dev/null
 EOF
 
 # ---- version control, data, transport ----
@@ -207,7 +207,7 @@ add() { for i in $(seq 10); do
     echo '.timeout 20000
     with recursive n(i) as (select 1 union all select i+1 from n where i<100) insert into t select i from n;' | sqlite3 db; done; }
 add & add; wait
-sqlite3 db 'pragma integrity_check' | grep -qx ok
+sqlite3 db 'pragma integrity_check' | grep -x ok >/dev/null
 sqlite3 db 'select count(*) from t'
 EOF
 
