@@ -70,7 +70,7 @@ RUNBOOK := $(call lib,runbook)
 SANDBOX := $(filter-out sandbox/sandbox_%.c sandbox/init_%.c,$(call lib,sandbox))
 
 SRCS_runbookd          := $(call lib,daemon) $(SANDBOX) $(COMMON)
-LIBS_runbookd          := -linih -lnl-route-3 -lnl-3 -luring -lseccomp
+LIBS_runbookd          := -linih -lnl-3 -luring -lseccomp
 SRCS_runbook-webhook   := $(call lib,webhook) $(COMMON)
 LIBS_runbook-webhook   := -lmicrohttpd -ljansson -lsodium -lseccomp
 SRCS_runbook-scheduler := $(call lib,scheduler) $(RUNBOOK) $(COMMON)
@@ -89,14 +89,14 @@ LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,error.c fdio.c names.c paths.c step_payload.c)
-LIBS_runbook-sandbox   := -lnl-route-3 -lnl-3
+	$(addprefix common/,error.c fdio.c names.c network_rule.c paths.c step_payload.c)
+LIBS_runbook-sandbox   := -lnl-3
 
 # static programs are linked without common/ objects that need libraries
 SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/step_payload_parse.c
 SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
 
-PKG_CFLAGS := $(shell pkg-config --cflags libnl-route-3.0 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags libnl-3.0 2>/dev/null)
 BASE_CPPFLAGS += $(PKG_CFLAGS)
 
 .DEFAULT_GOAL := all

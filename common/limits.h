@@ -84,6 +84,10 @@
 #define FETCH_TREE_ENTRIES_MAX 2000000
 #define FETCH_TREE_BYTES_MAX (32 * GIB)
 
+/* network namespaces that the daemon keeps ready, of each kind that steps asked for */
+#define NETWORK_POOL_DEFAULT 16
+#define NETWORK_POOL_MAX 256
+
 /* cacher: defaults, per run */
 #define ARTIFACT_KEY_MAX 255
 #define ARTIFACT_BYTES_PER_RUN (10 * GIB)

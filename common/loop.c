@@ -32,6 +32,9 @@ struct loop {
 	int signal_fd;
 	loop_signal_fn signal_callback;
 	void *signal_userdata;
+	loop_idle_fn idle_callback; /* NULL: none */
+	void *idle_userdata;
+	bool idle_wanted;
 };
 
 static uint64_t clock_usec(clockid_t clock)
@@ -321,15 +324,29 @@ int loop_signals(struct loop *loop, const int *signals, loop_signal_fn callback,
 
 /* ---- running ---- */
 
+void loop_idle_set(struct loop *loop, loop_idle_fn callback, void *userdata)
+{
+	loop->idle_callback = callback;
+	loop->idle_userdata = userdata;
+	loop->idle_wanted = callback != NULL;
+}
+
 int loop_run(struct loop *loop)
 {
 	struct epoll_event events[LOOP_EVENTS];
 
 	while (!loop->exiting) {
-		int n = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS, timers_timeout_msec(loop));
+		int timeout = timers_timeout_msec(loop);
+		int n = epoll_wait(loop->epoll_fd, events, LOOP_EVENTS,
+				   loop->idle_wanted ? 0 : timeout);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
+		if (n == 0 && timeout != 0 && loop->idle_wanted) {
+			loop->idle_wanted = loop->idle_callback(loop->idle_userdata);
+			continue;
+		}
+		loop->idle_wanted = loop->idle_callback != NULL;
 		for (int i = 0; i < n && !loop->exiting; i++)
 			file_dispatch(loop, &events[i]);
 		timers_dispatch(loop);

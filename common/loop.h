@@ -25,6 +25,7 @@ struct loop_timer;
 
 typedef void (*loop_file_fn)(struct loop_file *file, uint32_t events);
 typedef void (*loop_timer_fn)(struct loop_timer *timer);
+typedef bool (*loop_idle_fn)(void *userdata);
 typedef void (*loop_signal_fn)(void *userdata, int signal_number);
 
 struct loop_file {
@@ -74,6 +75,14 @@ void loop_timer_cancel(struct loop_timer *timer);
  * Blocks them in the calling thread; children must unblock them again.
  */
 int loop_signals(struct loop *loop, const int *signals, loop_signal_fn callback, void *userdata);
+
+/**
+ * loop_idle_set() - call @callback whenever nothing is ready
+ *
+ * One small piece of work a call: it is called again at once, as long as nothing
+ * else is ready, until it returns false; then after the next event.
+ */
+void loop_idle_set(struct loop *loop, loop_idle_fn callback, void *userdata);
 
 /** loop_run() - serve until loop_exit(). Return: the code given there, or -errno. */
 int loop_run(struct loop *loop);

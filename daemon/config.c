@@ -29,6 +29,7 @@ struct config *config_new(void)
 	config->cacher_bytes = ARTIFACT_BYTES_PER_RUN;
 	config->cacher_count = ARTIFACT_COUNT_PER_RUN;
 	config->images_pull = 1;
+	config->network_pool = NETWORK_POOL_DEFAULT;
 	return config;
 }
 

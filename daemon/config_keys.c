@@ -516,6 +516,7 @@ static const struct config_key main_keys[] = {
 	MAIN("Images", "Insecure", set_registry, images_insecure, 0, 0, 1),
 	MAIN("Images", "Pull", set_pull, images_pull, 0, 0, 0),
 	MAIN("Sandbox", "Dns", set_dns, dns, 0, 0, 1),
+	MAIN("Sandbox", "NetworkPool", set_count, network_pool, 0, NETWORK_POOL_MAX, 0),
 };
 
 static const struct config_key project_keys[] = {

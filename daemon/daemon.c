@@ -75,8 +75,10 @@ static bool lists_equal(const struct config_list *a, const struct config_list *b
 
 static void warn_restart(const struct config *old, const struct config *new)
 {
-	if (old->limits != new->limits || !lists_equal(&old->dns, &new->dns))
-		log_warning("Limits= and Dns= take effect when runbookd is started again");
+	if (old->limits != new->limits || !lists_equal(&old->dns, &new->dns) ||
+	    old->network_pool != new->network_pool)
+		log_warning("Limits=, Dns= and NetworkPool= take effect when runbookd is started "
+			    "again");
 }
 
 static int reload(struct daemon *daemon, struct error *error)

@@ -34,6 +34,7 @@ struct daemon {
 
 	struct child children[CHILD_NUM];
 	struct sandbox_host *sandbox_host;
+	struct loop_file network_file; /* news of the firewall of steps */
 	struct step_table *steps;
 	struct layers *layers;
 	char images_dir[PATH_MAX]; /* the store of images */

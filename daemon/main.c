@@ -183,12 +183,16 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 		    0 ||
 	    images_prepare(daemon, error) < 0)
 		return -error->number;
+	loop_idle_set(daemon->loop, sandboxes_idle, daemon);
 	children_start(daemon);
 	return 0;
 }
 
 static void daemon_end(struct daemon *daemon)
 {
+	if (daemon->loop)
+		loop_idle_set(daemon->loop, NULL, NULL);
+	loop_remove(&daemon->network_file);
 	daemon->steps = steps_free(daemon->steps);
 	daemon->layers = layers_free(daemon->layers);
 	if (daemon->sandbox_host)
@@ -207,6 +211,7 @@ int main(int argc, char **argv)
 {
 	struct daemon daemon = {.lock_fd = -1,
 				.api_socket = -1,
+				.network_file = LOOP_FILE_NULL,
 				.reload_timer = LOOP_TIMER_NULL,
 				.stop_timer = LOOP_TIMER_NULL};
 	struct arguments arguments = {.root = NULL};

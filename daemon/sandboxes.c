@@ -2,11 +2,13 @@
 
 #include "daemon/sandboxes.h"
 
+#include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
 
 #include <sched.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 
 const struct sandbox_ops sandboxes_library = {
 	.start = sandbox_start,
@@ -48,6 +50,7 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 		.init_path = init_path,
 		.cacher_path = cacher_path,
 		.cgroup_name = cgroup,
+		.network_pool = (unsigned)daemon->config->network_pool,
 		.limits = (enum sandbox_limits_policy)daemon->config->limits,
 		.memory = daemon->config->steps_memory,
 		.parallel = parallel_steps(daemon->config),
@@ -79,4 +82,24 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 		log_warning("cannot remove what an earlier instance left: %s", ignored.text);
 	*ret_host = host;
 	return 0;
+}
+
+static void firewall_news(struct loop_file *file, uint32_t events)
+{
+	struct daemon *daemon = container_of(file, struct daemon, network_file);
+
+	if (sandbox_host_watch(daemon->sandbox_host))
+		log_warning("somebody removed the firewall table of steps (nft flush ruleset?): it "
+			    "is there again");
+}
+
+bool sandboxes_idle(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	int fd = sandbox_host_watch_fd(daemon->sandbox_host);
+
+	if (fd >= 0 && !daemon->network_file.loop &&
+	    loop_add(daemon->loop, &daemon->network_file, fd, EPOLLIN, firewall_news) < 0)
+		log_warning("cannot watch the firewall of steps");
+	return sandbox_host_idle(daemon->sandbox_host);
 }

@@ -17,4 +17,11 @@ extern const struct sandbox_ops sandboxes_library;
 int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_host,
 		      struct error *error);
 
+/**
+ * sandboxes_idle() - what the library does when nothing else is to be done
+ *
+ * A loop_idle_fn; also watches the library's descriptor once there is one.
+ */
+bool sandboxes_idle(void *userdata);
+
 #endif

@@ -253,6 +253,7 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->hostname = setup->hostname;
 	request->binds = setup->binds;
 	request->network = order->network;
+	request->network_name = order->slug;
 	request->payload_fd = order->payload_fd;
 	request->stdin_fd = -1;
 	request->stdout_fd = setup->stdout_pipe[1];

@@ -49,7 +49,7 @@ static const struct schema_key keys[] = {
 	 .format = "host, or the name of an imported image", .fallback = "host",
 	 .help = "root file system of the sandbox"},
 	{"network", IN_BOTH(network), .read = read_network, .max = 64, .range = "64",
-	 .format = "egress or none", .fallback = "egress, unless configured otherwise",
+	 .format = "egress, isolated or none", .fallback = "egress, unless configured otherwise",
 	 .help = "what the step can reach"},
 	{"resources", IN_BOTH(resources), .read = read_resources,
 	 .format = "a map of cpu, memory, pids, disk and io", .help = "hard limits"},

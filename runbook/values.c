@@ -209,14 +209,8 @@ int read_network(struct draft *draft, const struct schema_key *key, const struct
 		report_type(draft, SUBJECT(key), key->format, "one of them", node, path);
 		return 0;
 	}
-	if (strcmp(node->text, names[STEP_NETWORK_ISOLATED]) == 0) {
-		finding = findings_add(draft->findings, node->place, path,
-				       "the network \"isolated\" is not supported by this version");
-		finding_fix(finding, "write %s", key->format);
-		return 0;
-	}
 	nearest = nearest_start(node->text);
-	for (size_t i = 0; i < STEP_NETWORK_ISOLATED; i++) {
+	for (size_t i = 0; i < STEP_NETWORK_NUM; i++) {
 		if (strcmp(node->text, names[i]) == 0) {
 			step->network = (enum step_network)i;
 			step->network_given = true;

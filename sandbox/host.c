@@ -73,7 +73,8 @@ static int state_dirs_make(struct sandbox_host *host, const char *state_dir, str
 	}
 	host->images_dir = host->state_dir ? path_join(host->state_dir, "images") : NULL;
 	host->stage_dir = host->images_dir ? path_join(host->images_dir, "stage") : NULL;
-	if (!host->stage_dir)
+	host->groups_dir = host->state_dir ? path_join(host->state_dir, "networks") : NULL;
+	if (!host->stage_dir || !host->groups_dir)
 		return error_errno(error, ENOMEM, "cannot prepare the state directory");
 	r = make_directories(AT_FDCWD, host->images_dir, 0755);
 	if (r == 0)
@@ -121,6 +122,7 @@ uint64_t sandbox_host_disk(const struct sandbox_host *host)
 static int host_prepare(struct sandbox_host *host, const struct sandbox_host_options *options,
 			struct error *error)
 {
+	struct host_network_options network;
 	uint64_t memory;
 	int r;
 
@@ -150,7 +152,10 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	host->filter_fd = seccomp_program_seal(false, error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
-	r = host_network_new(&host->network, options->dns_servers, error);
+	network = (struct host_network_options){.dns_servers = options->dns_servers,
+						.pool = options->network_pool,
+						.directory = host->groups_dir};
+	r = host_network_new(&host->network, &network, error);
 	if (r < 0)
 		return r;
 	return cgroup_host_open(&host->cgroup, options->cgroup_name, options->limits, memory,
@@ -202,6 +207,7 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 	if (host->private_dir)
 		(void)remove_tree(AT_FDCWD, host->state_dir);
 	free(host->stage_dir);
+	free(host->groups_dir);
 	free(host->images_dir);
 	free(host->state_dir);
 	free(host->cacher_path);
@@ -212,6 +218,21 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 const char *sandbox_host_warning(const struct sandbox_host *host)
 {
 	return host->cgroup.warning[0] ? host->cgroup.warning : NULL;
+}
+
+bool sandbox_host_idle(struct sandbox_host *host)
+{
+	return host_network_idle(host->network);
+}
+
+int sandbox_host_watch_fd(const struct sandbox_host *host)
+{
+	return host_network_watch_fd(host->network);
+}
+
+bool sandbox_host_watch(struct sandbox_host *host)
+{
+	return host_network_watch(host->network);
 }
 
 int sandbox_host_sweep(struct sandbox_host *host, struct error *error)

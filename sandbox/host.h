@@ -15,6 +15,7 @@ struct sandbox_host {
 	bool private_dir; /* made by us, removed by us */
 	char *images_dir; /* templates */
 	char *stage_dir;  /* where a step mounts its scratch, in its own namespace */
+	char *groups_dir; /* hosts files of runs with an isolated network */
 	char *cacher_path;
 	struct user_slots *users;
 	struct cgroup_host cgroup;

@@ -6,17 +6,58 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define STEP "iifname \"" NFT_LINK_PREFIX "*\" "
+#define TO_STEP "oifname \"" NFT_LINK_PREFIX "*\" "
+#define REJECT "reject with icmpx type admin-prohibited\n"
+#define WHERE4 "ip saddr . ip daddr . meta l4proto . th dport "
+#define WHERE6 "ip6 saddr . ip6 daddr . meta l4proto . th dport "
+
+/* private, shared, link-local (metadata services), test, multicast, reserved */
+static const char *const blocked4[] = {
+	"0.0.0.0/8",
+	"10.0.0.0/8",
+	"100.64.0.0/10",
+	"127.0.0.0/8",
+	"169.254.0.0/16",
+	"172.16.0.0/12",
+	"192.0.0.0/24",
+	"192.0.2.0/24",
+	"192.88.99.0/24",
+	"192.168.0.0/16",
+	"198.18.0.0/15",
+	"198.51.100.0/24",
+	"203.0.113.0/24",
+	"224.0.0.0/3",
+	/* Azure's host agent, which hands out the machine's own configuration */
+	"168.63.129.16/32",
+};
+
+/*
+ * Everything but global unicast (2000::/3), and of that what leads back into
+ * IPv4 or nowhere: Teredo, benchmarks, ORCHID, documentation, 6to4. NAT64's own
+ * prefix is the one exception below 2000::, with what is blocked of IPv4 added
+ * by put_blocked6().
+ */
+static const char *const blocked6[] = {
+	"::-64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff",
+	"64:ff9b::1:0:0-1fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+	"2001::/32",
+	"2001:2::/48",
+	"2001:10::/28",
+	"2001:20::/28",
+	"2001:db8::/32",
+	"2002::/16",
+	"3fff::/20",
+	"4000::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+};
 
 /*
  * Priorities are just before the ordinary filter hooks, so that what is dropped
@@ -24,58 +65,140 @@
  * (and may drop) the rest. Reject where a build would otherwise wait for a
  * timeout; drop what is an attack.
  */
-static const char table_head[] =
-	"table inet " NFT_TABLE "\n"
-	"delete table inet " NFT_TABLE "\n"
-	"table inet " NFT_TABLE " {\n"
-	/* private, shared, link-local (metadata services), test, multicast, reserved */
-	"	set blocked4 {\n"
-	"		type ipv4_addr; flags interval\n"
-	"		elements = { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8,\n"
-	"			169.254.0.0/16, 172.16.0.0/12, 192.0.0.0/24, 192.0.2.0/24,\n"
-	"			192.88.99.0/24, 192.168.0.0/16, 198.18.0.0/15, 198.51.100.0/24,\n"
-	"			203.0.113.0/24, 224.0.0.0/3,\n"
-	/* Azure's host agent, which hands out the machine's own configuration */
-	"			168.63.129.16 }\n"
-	"	}\n"
+static const char sets[] =
 	/* the table of connections is the whole host's: one step must not fill it */
-	"	set connections {\n"
-	"		type ipv4_addr; size 65536; flags dynamic\n"
-	"	}\n";
+	"	set connections4 {\n		type ipv4_addr; size 65536; flags dynamic\n	}\n"
+	"	set connections6 {\n		type ipv6_addr; size 65536; flags dynamic\n	}\n"
+	/* step . destination . protocol . port: opened for a step by its project */
+	"	set allow4 {\n"
+	"		type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags "
+	"interval\n	}\n"
+	"	set allow6 {\n"
+	"		type ipv6_addr . ipv6_addr . inet_proto . inet_service; flags "
+	"interval\n	}\n"
+	/* all that a step of the upper half reaches */
+	"	set only4 {\n"
+	"		type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags "
+	"interval\n	}\n"
+	"	set only6 {\n"
+	"		type ipv6_addr . ipv6_addr . inet_proto . inet_service; flags "
+	"interval\n	}\n";
 
-static const char table_chains[] =
+static const char chains_head[] =
 	"	chain source {\n"
-	"		type filter hook prerouting priority -310; policy accept;\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" meta nfproto ipv6 drop\n"
+	"		type filter hook prerouting priority -310; policy accept;\n";
+static const char chains_no_ipv6[] = "		" STEP "meta nfproto ipv6 drop\n";
+static const char chains_host[] =
 	/* the only route back over this link is the one to the step's own address */
-	"		iifname \"" NFT_LINK_PREFIX "*\" fib saddr . iif oif missing drop\n"
+	"		" STEP "fib saddr . iif oif missing drop\n"
 	"	}\n"
 	"	chain host {\n"
 	"		type filter hook input priority -10; policy accept;\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" ip daddr @dns4 udp dport 53 accept\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" ip daddr @dns4 tcp dport 53 accept\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" reject with icmpx type admin-prohibited\n"
-	"	}\n"
+	"		" STEP "jump listed\n"
+	"		" STEP "ip daddr @dns4 udp dport 53 accept\n"
+	"		" STEP "ip daddr @dns4 tcp dport 53 accept\n"
+	"		" STEP "ip6 daddr @dns6 udp dport 53 accept\n"
+	"		" STEP "ip6 daddr @dns6 tcp dport 53 accept\n"
+	"		" STEP WHERE4 "@allow4 accept\n"
+	"		" STEP WHERE6 "@allow6 accept\n"
+	"		" STEP REJECT "	}\n"
 	"	chain forward {\n"
 	"		type filter hook forward priority -10; policy accept;\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" oifname \"" NFT_LINK_PREFIX "*\" drop\n"
-	"		oifname \"" NFT_LINK_PREFIX "*\" ct state established,related accept\n"
-	"		oifname \"" NFT_LINK_PREFIX "*\" drop\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" ct state new add @connections { ip saddr "
-	"ct count over 8192 } reject with icmpx type admin-prohibited\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" ip daddr @dns4 udp dport 53 accept\n"
-	"		iifname \"" NFT_LINK_PREFIX "*\" ip daddr @dns4 tcp dport 53 accept\n"
-	"		iifname \"" NFT_LINK_PREFIX
-	"*\" ip daddr @blocked4 reject with icmpx type admin-prohibited\n"
+	"		" STEP TO_STEP "drop\n"
+	"		" TO_STEP "ct state established,related accept\n"
+	"		" TO_STEP "drop\n"
+	"		" STEP
+	"ct state new add @connections4 { ip saddr ct count over 8192 } " REJECT
+	"		" STEP
+	"ct state new add @connections6 { ip6 saddr ct count over 8192 } " REJECT
+	"		" STEP "jump listed\n"
+	"		" STEP "ip daddr @dns4 udp dport 53 accept\n"
+	"		" STEP "ip daddr @dns4 tcp dport 53 accept\n"
+	"		" STEP "ip6 daddr @dns6 udp dport 53 accept\n"
+	"		" STEP "ip6 daddr @dns6 tcp dport 53 accept\n"
+	"		" STEP WHERE4 "@allow4 accept\n"
+	"		" STEP WHERE6 "@allow6 accept\n"
+	"		" STEP "ip daddr @blocked4 " REJECT "		" STEP
+	"ip6 daddr @blocked6 " REJECT
 	/* the host was no router before us, and is none now but for steps */
-	"		iifname @uplinks drop\n"
-	"	}\n";
+	"		iifname @uplinks drop\n";
+static const char chains_everywhere6[] =
+	"		iifname != \"" NFT_LINK_PREFIX "*\" meta nfproto ipv6 drop\n";
 
 /* @quote: names of interfaces, which may be words of nft's own */
 static void put_elements(FILE *out, const char (*texts)[64], size_t n, const char *quote)
 {
+	if (n == 0)
+		return;
+	fputs("		elements = { ", out);
 	for (size_t i = 0; i < n; i++)
 		fprintf(out, "%s%s%s%s", i ? ", " : "", quote, texts[i], quote);
+	fputs(" }\n", out);
+}
+
+static void put_set(FILE *out, const char *name, const char *type, const char (*texts)[64],
+		    size_t n, const char *quote)
+{
+	fprintf(out, "	set %s {\n		type %s\n", name, type);
+	put_elements(out, texts, n, quote);
+	fputs("	}\n", out);
+}
+
+static void put_blocked(FILE *out)
+{
+	fputs("	set blocked4 {\n		type ipv4_addr; flags interval\n		"
+	      "elements = { ",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(blocked4); i++)
+		fprintf(out, "%s%s", i ? ", " : "", blocked4[i]);
+	fputs(" }\n	}\n"
+	      "	set blocked6 {\n		type ipv6_addr; flags interval\n		"
+	      "elements = { ",
+	      out);
+	for (size_t i = 0; i < ARRAY_SIZE(blocked6); i++)
+		fprintf(out, "%s%s", i ? ", " : "", blocked6[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(blocked4); i++) {
+		unsigned a = 0, b = 0, c = 0, d = 0, bits = 0;
+
+		/* nft does not know the mixed notation */
+		(void)sscanf(blocked4[i], "%u.%u.%u.%u/%u", &a, &b, &c, &d, &bits);
+		fprintf(out, ", 64:ff9b::%x:%x/%u", a << 8 | b, c << 8 | d, 96 + bits);
+	}
+	fputs(" }\n	}\n", out);
+}
+
+static void put_subnet6(FILE *out, const uint8_t *subnet6)
+{
+	fprintf(out, "%x:%x:%x", subnet6[0] << 8 | subnet6[1], subnet6[2] << 8 | subnet6[3],
+		subnet6[4] << 8 | subnet6[5]);
+}
+
+static void put_own(FILE *out, const struct nft_facts *facts)
+{
+	unsigned a = facts->subnet >> 24, b = (facts->subnet >> 16) & 255;
+
+	fprintf(out,
+		"	chain listed {\n"
+		"		ip saddr %u.%u.%u.0/17 " WHERE4 "!= @only4 " REJECT,
+		a, b, NFT_INDEX_LISTED >> 8);
+	if (facts->subnet6) {
+		fputs("		ip6 saddr ", out);
+		put_subnet6(out, facts->subnet6);
+		fprintf(out, "::%x/113 " WHERE6 "!= @only6 " REJECT, NFT_INDEX_LISTED);
+	}
+	fprintf(out,
+		"	}\n"
+		"	chain nat {\n"
+		"		type nat hook postrouting priority 100; policy accept;\n"
+		"		ip saddr %u.%u.0.0/16 oifname != \"" NFT_LINK_PREFIX
+		"*\" masquerade\n",
+		a, b);
+	if (facts->subnet6) {
+		fputs("		ip6 saddr ", out);
+		put_subnet6(out, facts->subnet6);
+		fputs("::/48 oifname != \"" NFT_LINK_PREFIX "*\" masquerade\n", out);
+	}
+	fputs("	}\n", out);
 }
 
 char *nft_table_text(const struct nft_facts *facts)
@@ -86,33 +209,35 @@ char *nft_table_text(const struct nft_facts *facts)
 
 	if (!out)
 		return NULL;
-	fputs(table_head, out);
-	fputs("	set dns4 {\n		type ipv4_addr\n", out);
-	if (facts->n_dns) {
-		fputs("		elements = { ", out);
-		put_elements(out, facts->dns, facts->n_dns, "");
-		fputs(" }\n", out);
-	}
-	fputs("	}\n	set uplinks {\n		type ifname\n", out);
-	if (facts->n_uplinks) {
-		fputs("		elements = { ", out);
-		put_elements(out, facts->uplinks, facts->n_uplinks, "\"");
-		fputs(" }\n", out);
-	}
-	fputs("	}\n", out);
-	fputs(table_chains, out);
-	fprintf(out,
-		"	chain nat {\n"
-		"		type nat hook postrouting priority 100; policy accept;\n"
-		"		ip saddr %u.%u.0.0/16 oifname != \"" NFT_LINK_PREFIX
-		"*\" masquerade\n"
-		"	}\n}\n",
-		facts->subnet >> 24, (facts->subnet >> 16) & 255);
+	fputs("table inet " NFT_TABLE "\n"
+	      "delete table inet " NFT_TABLE "\n"
+	      "table inet " NFT_TABLE " {\n",
+	      out);
+	put_blocked(out);
+	fputs(sets, out);
+	put_set(out, "dns4", "ipv4_addr", facts->dns4, facts->n_dns4, "");
+	put_set(out, "dns6", "ipv6_addr", facts->dns6, facts->n_dns6, "");
+	put_set(out, "uplinks", "ifname", facts->uplinks, facts->n_uplinks, "\"");
+	/* what is jumped to comes first */
+	put_own(out, facts);
+	fputs(chains_head, out);
+	if (!facts->subnet6)
+		fputs(chains_no_ipv6, out);
+	fputs(chains_host, out);
+	if (facts->everywhere6)
+		fputs(chains_everywhere6, out);
+	fputs("	}\n}\n", out);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;
 	}
 	return text;
+}
+
+static void put_dns(FILE *out, const char *set, const char (*texts)[64], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, "add element inet " NFT_TABLE " %s { %s }\n", set, texts[i]);
 }
 
 char *nft_dns_text(const struct nft_facts *facts)
@@ -123,40 +248,13 @@ char *nft_dns_text(const struct nft_facts *facts)
 
 	if (!out)
 		return NULL;
-	fputs("add element inet " NFT_TABLE " dns4 { ", out);
-	put_elements(out, facts->dns, facts->n_dns, "");
-	fputs(" }\n", out);
+	put_dns(out, "dns4", facts->dns4, facts->n_dns4);
+	put_dns(out, "dns6", facts->dns6, facts->n_dns6);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;
 	}
 	return text;
-}
-
-bool nft_table_present(void)
-{
-	struct {
-		struct nlmsghdr header;
-		struct nfgenmsg family;
-		struct nlattr attribute;
-		_Alignas(4) char name[sizeof(NFT_TABLE)];
-	} request = {
-		.header = {.nlmsg_len = sizeof(request),
-			   .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
-			   .nlmsg_flags = NLM_F_REQUEST},
-		.family = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0},
-		.attribute = {.nla_len = NLA_HDRLEN + sizeof(NFT_TABLE),
-			      .nla_type = NFTA_TABLE_NAME},
-		.name = NFT_TABLE,
-	};
-	_Alignas(4) char answer[4096];
-	const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)answer;
-	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-
-	if (fd < 0 || send(fd, &request, sizeof(request), 0) < 0 ||
-	    recv(fd, answer, sizeof(answer), 0) < (ssize_t)sizeof(*header))
-		return false;
-	return header->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE);
 }
 
 static int spawn_nft(int in_fd, int out_fd, pid_t *ret_pid)

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "common/names.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -310,6 +311,8 @@ static void plan_workspace(struct plan *plan, const struct sandbox_request *requ
 static void plan_binds(struct plan *plan, const struct sandbox_request *request,
 		       const struct plan_facts *facts)
 {
+	if (facts->hosts)
+		(void)add(plan, PLAN_BIND, facts->hosts, "/etc/hosts");
 	if (facts->cacher)
 		(void)add(plan, PLAN_BIND, facts->cacher, "/run/runbookd/bin/cacher");
 	for (size_t i = 0; i < request->n_binds; i++) {
@@ -402,7 +405,7 @@ static bool cpus_valid(uint64_t milli)
 	return milli == 0 || (milli >= 10 && milli <= UINT64_MAX / 1000);
 }
 
-static int check_request(const struct sandbox_request *request, struct error *error)
+int plan_check(const struct sandbox_request *request, struct error *error)
 {
 	if (!name_valid(request->id, SANDBOX_ID_MAX))
 		return error_set(error, EINVAL,
@@ -434,10 +437,16 @@ static int check_request(const struct sandbox_request *request, struct error *er
 		return error_set(error, EINVAL, "workdir: must be an absolute path inside");
 	if ((unsigned)request->network >= STEP_NETWORK_NUM)
 		return error_set(error, EINVAL, "network: unknown value %d", (int)request->network);
-	if (request->network == STEP_NETWORK_ISOLATED)
-		return error_set(error, EOPNOTSUPP,
-				 "network \"isolated\" is not supported by this version; use "
-				 "\"none\" or \"egress\"");
+	if (request->network_name && !step_slug_valid(request->network_name))
+		return error_set(error, EINVAL,
+				 "network name: letters, digits and ._- only, at most %d bytes",
+				 STEP_SLUG_MAX);
+	if (request->network != STEP_NETWORK_EGRESS &&
+	    (request->n_allow > 0 || request->limited || request->n_only > 0))
+		return error_set(error, EINVAL,
+				 "destinations can be listed for network \"egress\" only");
+	if (request->n_allow > NETWORK_RULES_MAX || request->n_only > NETWORK_RULES_MAX)
+		return error_set(error, EINVAL, "more than %d destinations", NETWORK_RULES_MAX);
 	if (request->n_binds > BINDS_MAX)
 		return error_set(error, EINVAL, "more than %d binds", BINDS_MAX);
 	if (!cpus_valid(request->cpu_milli) || !cpus_valid(request->group_limits.cpu_milli))
@@ -482,7 +491,7 @@ int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 	     const struct plan_facts *facts, struct error *error)
 {
 	cleanup_plan struct plan *plan = NULL;
-	int r = check_request(request, error);
+	int r = plan_check(request, error);
 
 	if (r < 0)
 		return r;

@@ -52,6 +52,7 @@ struct plan_facts {
 	const char *cacher; /* path of the cacher client, NULL: none */
 	const char *resolv; /* contents of resolv.conf, NULL: none */
 	char boot_id[40];   /* a random one, with a newline: shown instead of the machine's */
+	const char *hosts;  /* file of the host to see as /etc/hosts, NULL: one of its own */
 	bool limit_memory, limit_pids, limit_cpu, limit_io; /* controllers that are there */
 	bool cgroup;					    /* cgroup v2 is there at all */
 	/* disks that what the step reads and writes lies on */
@@ -146,9 +147,16 @@ struct plan {
 };
 
 /**
+ * plan_check() - everything about @request that needs no look at the host
+ *
+ * Return: 0; -EINVAL with @error naming the field and the fix.
+ */
+int plan_check(const struct sandbox_request *request, struct error *error);
+
+/**
  * plan_new() - what to do for @request
  *
- * Checks everything about the request that needs no look at the host.
+ * Begins with plan_check().
  *
  * Return: 0; -EINVAL with @error naming the field and the fix; -ENOMEM.
  */

@@ -108,6 +108,7 @@ static int facts_gather(struct builder *builder, struct error *error)
 		if (!facts->resolv)
 			return error ? -error->number : -EIO;
 	}
+	facts->hosts = host_network_step_hosts(&builder->private->network);
 	if (builder->request->n_layers == 0 && builder->request->image &&
 	    strcmp(builder->request->image, "host") == 0) {
 		r = host_image_of(host, slot, &image, error);
@@ -376,15 +377,37 @@ static void private_free(struct sandbox_private *private)
 	free(private);
 }
 
+static int network_prepare(struct builder *builder, struct error *error)
+{
+	const struct sandbox_request *request = builder->request;
+	const char *hostname = request->hostname ? request->hostname : request->id;
+	const struct host_network_wish wish = {
+		.kind = request->network,
+		.group = request->group ? request->group : request->id,
+		.name = request->network_name ? request->network_name : hostname,
+		.hostname = hostname,
+		.allow = request->allow,
+		.n_allow = request->n_allow,
+		.only = request->only,
+		.n_only = request->n_only,
+		.limited = request->limited,
+	};
+
+	return host_network_step_new(builder->host->network, &wish, &builder->private->network,
+				     error);
+}
+
 static int build(struct builder *builder, struct sandbox *sandbox, struct error *error)
 {
 	struct sandbox_private *private = builder->private;
-	int r = user_slot_take(builder->host->users, &private->slot, error);
+	int r = plan_check(builder->request, error);
 
 	if (r == 0)
+		r = user_slot_take(builder->host->users, &private->slot, error);
+	if (r == 0)
+		r = network_prepare(builder, error);
+	if (r == 0)
 		r = plan_and_mounts(builder, error);
-	if (r == 0 && builder->request->network == STEP_NETWORK_EGRESS)
-		r = host_network_step_new(builder->host->network, &private->network, error);
 	if (r == 0) {
 		limits_keep(builder);
 		r = group_prepare(builder, error);
@@ -414,7 +437,7 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 		return error_errno(error, ENOMEM, "cannot keep a sandbox");
 	builder.private->host = host;
 	builder.private->run_fd = builder.private->group_fd = -1;
-	builder.private->network.netns_fd = -1;
+	builder.private->network = HOST_NETWORK_STEP_NULL;
 	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%s",
 		       request->id ? request->id : ""); /* the plan refuses longer ones */
 	(void)snprintf(builder.private->run, sizeof(builder.private->run), "%s",

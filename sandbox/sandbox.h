@@ -19,6 +19,7 @@
 
 #include "common/error.h"
 #include "common/message_table.h"
+#include "common/network_rule.h"
 #include "common/step_usage.h"
 
 #include <stdbool.h>
@@ -41,8 +42,9 @@ struct sandbox_host_options {
 	enum sandbox_limits_policy limits;
 	uint64_t memory;   /* bytes for all steps together; 0: leave a sixteenth to the host */
 	unsigned parallel; /* steps that may run at once; 0: one */
-	bool once;		  /* for a single sandbox: begin at once with what it needs */
+	bool once;	   /* for a single sandbox: begin at once with what it needs */
 	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
+	unsigned network_pool; /* namespaces of each kind kept ready by sandbox_host_idle() */
 };
 
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
@@ -53,6 +55,23 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host);
 const char *sandbox_host_warning(const struct sandbox_host *host);
 /** sandbox_host_disk() - bytes that a step may write when its request says nothing */
 uint64_t sandbox_host_disk(const struct sandbox_host *host);
+/**
+ * sandbox_host_idle() - one small piece of work that no step waits for
+ *
+ * For whoever has an event loop, when nothing else is to be done.
+ * Return: whether there is more.
+ */
+bool sandbox_host_idle(struct sandbox_host *host);
+/**
+ * sandbox_host_watch_fd() - readable when sandbox_host_watch() wants to be called
+ *
+ * Return: a descriptor that stays the same as long as steps run, owned by @host;
+ * -1 before the first step with network "egress".
+ */
+int sandbox_host_watch_fd(const struct sandbox_host *host);
+/** sandbox_host_watch() - see whether somebody removed the firewall of steps, and bring it
+ * back. Return: true when it had to. */
+bool sandbox_host_watch(struct sandbox_host *host);
 /** sandbox_host_sweep() - remove what an earlier, killed instance left (cgroups, scratch, links) */
 int sandbox_host_sweep(struct sandbox_host *host, struct error *error);
 
@@ -100,6 +119,12 @@ struct sandbox_request {
 	const struct sandbox_bind *binds;
 	size_t n_binds;
 	enum step_network network;
+	const char *network_name; /* isolated: steps of one group see it by this; NULL: hostname */
+	const struct network_rule *allow; /* egress: reached although it is private */
+	size_t n_allow;
+	bool limited; /* egress: nothing but .only (and within it .allow) is reached */
+	const struct network_rule *only;
+	size_t n_only;
 	uint64_t memory;    /* bytes, 0: none */
 	uint64_t pids;	    /* 0: SANDBOX_PIDS_DEFAULT */
 	uint64_t cpu_milli; /* 0: none */

@@ -49,6 +49,7 @@ static int64_t now_msec(void)
 }
 
 struct runner {
+	struct sandbox_host *host;
 	struct sandbox sandbox;
 	struct seccomp_report *report; /* NULL: not wanted */
 	int signals_fd;
@@ -83,12 +84,19 @@ static void handle_deadline(struct runner *runner)
 	runner->deadline_msec = now_msec() + runner->grace_msec;
 }
 
+static int complain(int code, const char *text)
+{
+	(void)fprintf(stderr, "runbook-sandbox: %s\n", text);
+	return code;
+}
+
 /* Until the command has ended. */
 static void wait_for_end(struct runner *runner)
 {
 	struct pollfd files[] = {{.fd = runner->sandbox.status_fd, .events = POLLIN},
 				 {.fd = runner->signals_fd, .events = POLLIN},
-				 {.fd = -1, .events = POLLIN}};
+				 {.fd = -1, .events = POLLIN},
+				 {.fd = sandbox_host_watch_fd(runner->host), .events = POLLIN}};
 
 	for (;;) {
 		int64_t left = runner->deadline_msec ? runner->deadline_msec - now_msec() : -1;
@@ -107,6 +115,9 @@ static void wait_for_end(struct runner *runner)
 			handle_signal(runner);
 		if (files[2].revents)
 			seccomp_report_handle(runner->report);
+		if (files[3].revents && sandbox_host_watch(runner->host))
+			(void)complain(0, "somebody removed the firewall table of sandboxes: it is "
+					  "there again");
 	}
 }
 
@@ -128,12 +139,6 @@ static int exit_code(const struct runner *runner, const struct sandbox_outcome *
 	return EXIT_SIGNAL + SIGKILL;
 }
 
-static int complain(int code, const char *text)
-{
-	(void)fprintf(stderr, "runbook-sandbox: %s\n", text);
-	return code;
-}
-
 /* The limits that it met: beside its status, never instead of it. */
 static void complain_limits(const struct sandbox_outcome *outcome)
 {
@@ -153,7 +158,7 @@ static void complain_limits(const struct sandbox_outcome *outcome)
 static int run(struct sandbox_host *host, struct sandbox_request *request,
 	       const struct options *options, struct seccomp_report *report)
 {
-	struct runner runner = {.report = report};
+	struct runner runner = {.host = host, .report = report};
 	struct sandbox_outcome outcome;
 	struct error error = ERROR_INIT;
 	sigset_t handled;

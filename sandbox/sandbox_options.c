@@ -197,7 +197,7 @@ static const struct {
 	const char *help;
 } option_table[] = {
 	{"image", "IMAGE", set_image, "\"host\" (default) or a directory with a root file system"},
-	{"network", "NETWORK", set_network, "none (default) or egress"},
+	{"network", "NETWORK", set_network, "none (default), egress, or isolated"},
 	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
 	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},
 	{"pids", "N", set_pids,

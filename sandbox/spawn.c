@@ -327,11 +327,29 @@ int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct 
 /* ---- network namespaces ---- */
 
 struct netns_maker {
+	const struct netns_setting *settings;
+	const char *failed_path; /* the setting that could not be written */
 	bool want_netlink;
 	int netns_fd;
 	int netlink_fd;
 	int failed; /* errno */
 };
+
+static int settings_write(struct netns_maker *maker)
+{
+	for (const struct netns_setting *at = maker->settings; at->path; at++) {
+		int fd = open(at->path, O_WRONLY | O_CLOEXEC);
+		int failed = fd < 0 || write(fd, at->value, strlen(at->value)) < 0 ? errno : 0;
+
+		if (fd >= 0)
+			(void)close(fd);
+		if (failed != 0 && !(at->optional && failed == ENOENT)) {
+			maker->failed_path = at->path;
+			return failed;
+		}
+	}
+	return 0;
+}
 
 /* Shares our descriptor table: what it opens is ours when it is gone. */
 static int netns_main(void *argument)
@@ -345,6 +363,8 @@ static int netns_main(void *argument)
 		failed = errno;
 	if (fd >= 0)
 		(void)close(fd);
+	if (failed == 0)
+		failed = settings_write(maker);
 	if (failed == 0) {
 		maker->netns_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 		if (maker->netns_fd < 0)
@@ -359,10 +379,12 @@ static int netns_main(void *argument)
 	return failed != 0;
 }
 
-int spawn_netns(int *ret_netlink, struct error *error)
+int spawn_netns(const struct netns_setting *settings, int *ret_netlink, struct error *error)
 {
-	struct netns_maker maker = {
-		.want_netlink = ret_netlink != NULL, .netns_fd = -1, .netlink_fd = -1};
+	struct netns_maker maker = {.settings = settings,
+				    .want_netlink = ret_netlink != NULL,
+				    .netns_fd = -1,
+				    .netlink_fd = -1};
 	cleanup_close int pidfd = -1;
 	pid_t pid;
 
@@ -373,7 +395,9 @@ int spawn_netns(int *ret_netlink, struct error *error)
 	if (maker.failed != 0) {
 		if (maker.netns_fd >= 0)
 			(void)close(maker.netns_fd);
-		return error_errno(error, maker.failed, "cannot prepare a network namespace");
+		return error_errno(error, maker.failed, "cannot prepare a network namespace%s%s",
+				   maker.failed_path ? ": " : "",
+				   maker.failed_path ? maker.failed_path : "");
 	}
 	if (ret_netlink)
 		*ret_netlink = maker.netlink_fd;

@@ -13,6 +13,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -72,11 +73,22 @@ int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map 
 struct userns_job *spawn_userns_free(struct userns_job *job);
 
 /**
+ * struct netns_setting - a file beneath /proc/sys/net of a new network namespace
+ * @optional: absent where the kernel lacks its part (IPv6)
+ */
+struct netns_setting {
+	const char *path;
+	const char *value;
+	bool optional;
+};
+
+/**
  * spawn_netns() - make a network namespace with its loopback up
+ * @settings:    written in it; ends with a NULL path
  * @ret_netlink: a NETLINK_ROUTE socket that speaks to it; NULL: not wanted
  *
  * Return: namespace descriptor or -errno with @error.
  */
-int spawn_netns(int *ret_netlink, struct error *error);
+int spawn_netns(const struct netns_setting *settings, int *ret_netlink, struct error *error);
 
 #endif

@@ -88,8 +88,11 @@ static int attach_clocks(struct attach *attach, const struct plan_op *op, int fd
 
 static int attach_sysctl(struct attach *attach, const struct plan_op *op, int fd)
 {
-	int r = write_text(op->target, op->source);
+	int r;
 
+	if (attach->netns_fd >= 0)
+		return 0; /* written when that was made */
+	r = write_text(op->target, op->source);
 	return r < 0 ? error_errno(&attach->error, -r, "cannot set %s", op->target) : 0;
 }
 

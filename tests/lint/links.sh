@@ -6,8 +6,8 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 BIN=${BIN:-build/bin}
 declare -A MAY=(
-    [runbookd]="inih nl-3 nl-route-3 uring seccomp"
-    [runbook-sandbox]="nl-3 nl-route-3" # in the release build they are linked statically
+    [runbookd]="inih nl-3 uring seccomp"
+    [runbook-sandbox]="nl-3" # in the release build they are linked statically
     [runbook-webhook]="microhttpd jansson sodium seccomp"
     [runbook-scheduler]="sqlite3 yaml-0 sodium seccomp"
     [runbook-fetcher]="git2 archive seccomp"

@@ -68,6 +68,37 @@ static void test_loop_drops_stale_events(void **state)
 
 static unsigned fired[64];
 static unsigned n_fired;
+static unsigned idle_calls;
+static struct loop_timer idle_timer = LOOP_TIMER_NULL;
+
+/* Nothing more is wanted from then on, until something happens. */
+static void idle_event(struct loop_timer *timer)
+{
+	assert_int_equal(idle_calls, 3);
+}
+
+static bool idle_thrice(void *userdata)
+{
+	assert_ptr_equal(userdata, &idle_calls);
+	idle_calls++;
+	if (idle_calls == 3)
+		assert_int_equal(
+			loop_timer_set(exit_loop, &idle_timer, now_usec() + 1000, idle_event), 0);
+	if (idle_calls == 6)
+		loop_exit(exit_loop, 0);
+	return idle_calls % 3 != 0;
+}
+
+static void test_loop_idle(void **state)
+{
+	assert_int_equal(loop_new(&exit_loop), 0);
+	loop_idle_set(exit_loop, idle_thrice, &idle_calls);
+	assert_int_equal(loop_run(exit_loop), 0);
+	assert_int_equal(idle_calls, 6);
+	assert_null(idle_timer.loop);
+	loop_free(exit_loop);
+}
+
 static struct loop_timer timers[64];
 
 static void timer_fired(struct loop_timer *timer)
@@ -286,6 +317,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loop_drops_stale_events),
+		cmocka_unit_test(test_loop_idle),
 		cmocka_unit_test(test_loop_timers_in_order),
 		cmocka_unit_test(test_read_limit),
 		cmocka_unit_test(test_replace_and_beneath),

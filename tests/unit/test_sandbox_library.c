@@ -7,6 +7,7 @@
 #include "common/fdio.h"
 #include "common/limits.h"
 #include "common/step_payload.h"
+#include "sandbox/host_network.h"
 #include "sandbox/host_nft.h"
 #include "sandbox/host_users.h"
 #include "sandbox/outcome_text.h"
@@ -386,7 +387,7 @@ static void test_nft_text(void **state)
 	static const char dns[][64] = {"10.0.0.53", "192.0.2.7"};
 	static const char uplinks[][64] = {"eth0"};
 	struct nft_facts facts = {
-		.subnet = 0x0ad50000, .dns = dns, .n_dns = 2, .uplinks = uplinks, .n_uplinks = 1};
+		.subnet = 0x0ad50000, .dns4 = dns, .n_dns4 = 2, .uplinks = uplinks, .n_uplinks = 1};
 	cleanup_free char *text = nft_table_text(&facts);
 	cleanup_free char *more = nft_dns_text(&facts);
 
@@ -395,7 +396,58 @@ static void test_nft_text(void **state)
 	assert_non_null(strstr(text, "ip saddr 10.213.0.0/16 oifname != \"rbk*\" masquerade"));
 	assert_non_null(strstr(text, "169.254.0.0/16"));
 	assert_null(strstr(text, "flush"));
-	assert_string_equal(more, "add element inet runbookd dns4 { 10.0.0.53, 192.0.2.7 }\n");
+	assert_non_null(strstr(text, "64:ff9b::a9fe:0/112")); /* link-local, by NAT64 */
+	assert_non_null(strstr(text, "meta nfproto ipv6 drop"));
+	assert_null(strstr(text, "iifname != "));
+	assert_string_equal(more, "add element inet runbookd dns4 { 10.0.0.53 }\n"
+				  "add element inet runbookd dns4 { 192.0.2.7 }\n");
+}
+
+static void test_nft_text_ipv6(void **state)
+{
+	static const uint8_t subnet6[6] = {0xfd, 0x12, 0x34, 0x56, 0x78, 0x9a};
+	static const char dns6[][64] = {"2620:fe::fe"};
+	struct nft_facts facts = {.subnet = 0x0ad50000,
+				  .subnet6 = subnet6,
+				  .dns6 = dns6,
+				  .n_dns6 = 1,
+				  .everywhere6 = true};
+	cleanup_free char *text = nft_table_text(&facts);
+
+	assert_non_null(strstr(text, "ip6 saddr fd12:3456:789a::/48 oifname"));
+	assert_non_null(strstr(text, "ip6 saddr fd12:3456:789a::8000/113 "));
+	assert_non_null(strstr(text, "elements = { 2620:fe::fe }"));
+	assert_null(strstr(text, "\" meta nfproto ipv6 drop\n	}\n	chain host"));
+	assert_non_null(strstr(text, "iifname != \"rbk*\" meta nfproto ipv6 drop"));
+}
+
+/* Made ahead, used once, and only when a step of that kind was there. */
+static void test_pool(void **state)
+{
+	struct host_network_options options = {.pool = 3};
+	struct host_network_wish wish = {.kind = STEP_NETWORK_NONE};
+	struct host_network_step first, second, third;
+	struct host_network *network;
+	struct error error = ERROR_INIT;
+	struct stat a, b;
+	int calls = 1;
+
+	assert_int_equal(host_network_new(&network, &options, &error), 0);
+	assert_false(host_network_idle(network));
+	assert_int_equal(host_network_step_new(network, &wish, &first, &error), 0);
+	assert_int_equal(first.netns_fd, -1);
+	while (host_network_idle(network))
+		calls++;
+	assert_int_equal(calls, 3);
+	assert_int_equal(host_network_step_new(network, &wish, &second, &error), 0);
+	assert_int_equal(host_network_step_new(network, &wish, &third, &error), 0);
+	assert_int_equal(fstat(second.netns_fd, &a), 0);
+	assert_int_equal(fstat(third.netns_fd, &b), 0);
+	assert_int_not_equal(a.st_ino, b.st_ino);
+	host_network_step_free(network, &second);
+	host_network_step_free(network, &third);
+	assert_true(host_network_idle(network));
+	(void)host_network_free(network);
 }
 
 static int setup(void **state)
@@ -429,11 +481,12 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),     cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_usage),	     cmocka_unit_test(test_outcome_texts),
-		cmocka_unit_test(test_many_at_once), cmocka_unit_test(test_signal_and_kill),
-		cmocka_unit_test(test_refused),	     cmocka_unit_test(test_no_descriptor_leaks),
-		cmocka_unit_test(test_slots),	     cmocka_unit_test(test_nft_text),
+		cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_usage),	      cmocka_unit_test(test_outcome_texts),
+		cmocka_unit_test(test_many_at_once),  cmocka_unit_test(test_signal_and_kill),
+		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_no_descriptor_leaks),
+		cmocka_unit_test(test_slots),	      cmocka_unit_test(test_nft_text),
+		cmocka_unit_test(test_nft_text_ipv6), cmocka_unit_test(test_pool),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

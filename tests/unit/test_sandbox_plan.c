@@ -154,15 +154,16 @@ static void test_refused(void **state)
 		int number;
 		struct sandbox_request request;
 	} cases[] = {
-		{"id", EINVAL, request_plain()},	  {"id", EINVAL, request_plain()},
-		{"id", EINVAL, request_plain()},	  {"image", EINVAL, request_plain()},
-		{"image", EINVAL, request_plain()},	  {"image", EINVAL, request_plain()},
-		{"workspace", EINVAL, request_plain()},	  {"workdir", EINVAL, request_plain()},
-		{"hostname", EINVAL, request_plain()},	  {"network", EINVAL, request_plain()},
-		{"network", EOPNOTSUPP, request_plain()}, {"bind", EINVAL, request_plain()},
-		{"bind", EINVAL, request_plain()},	  {"bind", EINVAL, request_plain()},
-		{"bind", EINVAL, request_plain()},	  {"cpus", EINVAL, request_plain()},
-		{"cpus", EINVAL, request_plain()},	  {"group", EINVAL, request_plain()},
+		{"id", EINVAL, request_plain()},	{"id", EINVAL, request_plain()},
+		{"id", EINVAL, request_plain()},	{"image", EINVAL, request_plain()},
+		{"image", EINVAL, request_plain()},	{"image", EINVAL, request_plain()},
+		{"workspace", EINVAL, request_plain()}, {"workdir", EINVAL, request_plain()},
+		{"hostname", EINVAL, request_plain()},	{"network", EINVAL, request_plain()},
+		{"network", EINVAL, request_plain()},	{"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},	{"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},	{"cpus", EINVAL, request_plain()},
+		{"cpus", EINVAL, request_plain()},	{"group", EINVAL, request_plain()},
+		{"network", EINVAL, request_plain()},	{"destinations", EINVAL, request_plain()},
 	};
 	size_t n = 0;
 
@@ -176,7 +177,7 @@ static void test_refused(void **state)
 	cases[n++].request.workdir = "/a//b";
 	cases[n++].request.hostname = "a\nb";
 	cases[n++].request.network = (enum step_network)77;
-	cases[n++].request.network = STEP_NETWORK_ISOLATED;
+	cases[n++].request.network_name = "../x";
 	cases[n].request.n_binds = 1;
 	cases[n++].request.binds = &relative;
 	cases[n].request.n_binds = 1;
@@ -188,6 +189,8 @@ static void test_refused(void **state)
 	cases[n++].request.cpu_milli = 1;
 	cases[n++].request.group_limits.cpu_milli = 9;
 	cases[n++].request.group = "run/1";
+	cases[n++].request.network_name = "a b";
+	cases[n++].request.limited = true; /* of network "none" */
 	assert_int_equal(n, ARRAY_SIZE(cases));
 	for (size_t i = 0; i < n; i++) {
 		struct error error = ERROR_INIT;

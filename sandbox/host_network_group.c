@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/host_network_group.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "sandbox/host_links.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BRIDGE "run0"
+#define SUBNET 0x0a4d0000U /* 10.77.0.0/16 */
+#define SUBNET_BITS 16
+#define INDEX_FIRST 2U
+#define INDEX_LAST 65000U
+/* "address name\n", IPv4 and IPv6: lines of one length, so that one is written over another */
+#define LINE_BYTES 416
+
+struct group_member {
+	struct group_member *next;
+	unsigned index, slot;
+	int netns_fd; /* whose it is; not owned */
+};
+
+struct network_group {
+	struct network_group *next;
+	char name[GROUP_NAME_MAX + 1];
+	struct host_network_step hub;
+	int bridge;
+	unsigned next_index;
+	struct group_member *members;
+	int hosts_fd;
+	off_t hosts_head; /* where the lines begin */
+	char hosts_path[PATH_MAX];
+};
+
+/* ---- the hosts file ---- */
+
+static int hosts_open(struct host_network *network, struct network_group *group,
+		      const char *hostname, struct error *error)
+{
+	char head[512];
+	int length, r;
+
+	if (!network->directory)
+		return error_errno(error, ENOMEM, "cannot keep the names of a run");
+	r = make_directories(AT_FDCWD, network->directory, 0700);
+	if (r < 0)
+		return error_errno(error, -r, "cannot make %s", network->directory);
+	if (snprintf(group->hosts_path, sizeof(group->hosts_path), "%s/%s.hosts",
+		     network->directory, group->name) >= (int)sizeof(group->hosts_path))
+		return error_set(error, ENAMETOOLONG, "the path of a hosts file is too long");
+	(void)unlink(group->hosts_path);
+	group->hosts_fd =
+		open(group->hosts_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	/* locked: another program's sweep leaves it alone */
+	if (group->hosts_fd < 0 || flock(group->hosts_fd, LOCK_EX | LOCK_NB) < 0)
+		return error_errno(error, errno, "cannot make %s", group->hosts_path);
+	length = snprintf(head, sizeof(head),
+			  "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+			  "127.0.1.1\t%.300s\n",
+			  hostname);
+	group->hosts_head = length;
+	r = fd_write_all(group->hosts_fd, head, (size_t)length);
+	return r < 0 ? error_errno(error, -r, "cannot write %s", group->hosts_path) : 0;
+}
+
+static struct in6_addr address6(unsigned index)
+{
+	return (struct in6_addr){.s6_addr = {0xfd, 0x77, 0x72, 0x75, 0x6e, 0, 0, 0, 0, 0, 0, 0, 0,
+					     0, (uint8_t)(index >> 8), (uint8_t)index}};
+}
+
+/* @name NULL: the line says nothing any more */
+static int hosts_write(const struct network_group *group, const struct group_member *member,
+		       const char *name)
+{
+	off_t at = group->hosts_head + (off_t)member->slot * LINE_BYTES;
+	struct in_addr four = {.s_addr = htonl(SUBNET + member->index)};
+	struct in6_addr six = address6(member->index);
+	char text4[INET_ADDRSTRLEN], text6[INET6_ADDRSTRLEN], line[LINE_BYTES + 1];
+	char alias[STEP_SLUG_MAX + 1];
+	int used = 0;
+
+	memset(line, ' ', LINE_BYTES);
+	if (name) {
+		(void)inet_ntop(AF_INET, &four, text4, sizeof(text4));
+		(void)inet_ntop(AF_INET6, &six, text6, sizeof(text6));
+		/* many programs want no underscore in the name of a host */
+		(void)snprintf(alias, sizeof(alias), "%s", name);
+		for (char *mark = alias; (mark = strchr(mark, '_')) != NULL;)
+			*mark = '-';
+		used = snprintf(line, sizeof(line), "%s %s %.80s\n%s %s %.80s", text4, alias, name,
+				text6, alias, name);
+		if (used >= LINE_BYTES)
+			return -ENAMETOOLONG;
+		line[used] = ' ';
+	}
+	line[LINE_BYTES - 1] = '\n';
+	return pwrite(group->hosts_fd, line, LINE_BYTES, at) == LINE_BYTES ? 0 : -EIO;
+}
+
+/* ---- groups ---- */
+
+static struct network_group *group_find(const struct host_network *network, const char *name)
+{
+	struct network_group *group = network->groups;
+
+	while (group && strcmp(group->name, name) != 0)
+		group = group->next;
+	return group;
+}
+
+static void group_free(struct network_group *group)
+{
+	if (group->hosts_fd >= 0) {
+		(void)unlink(group->hosts_path);
+		(void)close(group->hosts_fd);
+	}
+	if (group->hub.netlink_fd >= 0)
+		(void)close(group->hub.netlink_fd);
+	if (group->hub.netns_fd >= 0)
+		(void)close(group->hub.netns_fd);
+	free(group);
+}
+
+static int group_new(struct host_network *network, const struct host_network_wish *wish,
+		     struct network_group **ret_group, struct error *error)
+{
+	struct network_group *group = calloc(1, sizeof(*group));
+	int r;
+
+	if (!group)
+		return error_errno(error, ENOMEM, "cannot keep the network of a run");
+	group->hosts_fd = -1;
+	group->next_index = INDEX_FIRST;
+	(void)snprintf(group->name, sizeof(group->name), "%s", wish->group);
+	r = plain_step_new(&group->hub, error);
+	if (r == 0)
+		r = group->bridge = host_bridge_make(group->hub.netlink_fd, BRIDGE, error);
+	if (r >= 0)
+		r = hosts_open(network, group, wish->hostname, error);
+	if (r < 0) {
+		group_free(group);
+		return r;
+	}
+	group->next = network->groups;
+	network->groups = group;
+	*ret_group = group;
+	return 0;
+}
+
+static void group_drop_empty(struct host_network *network, struct network_group *group)
+{
+	struct network_group **at = &network->groups;
+
+	if (group->members)
+		return;
+	while (*at != group)
+		at = &(*at)->next;
+	*at = group->next;
+	group_free(group);
+}
+
+/* ---- members ---- */
+
+static bool index_used(const struct network_group *group, unsigned index)
+{
+	for (const struct group_member *at = group->members; at; at = at->next) {
+		if (at->index == index)
+			return true;
+	}
+	return false;
+}
+
+static bool slot_used(const struct network_group *group, unsigned slot)
+{
+	for (const struct group_member *at = group->members; at; at = at->next) {
+		if (at->slot == slot)
+			return true;
+	}
+	return false;
+}
+
+/* An address is not given again soon: whoever talked to the one before would not notice. */
+static struct group_member *member_new(struct network_group *group, int netns_fd)
+{
+	struct group_member *member = calloc(1, sizeof(*member));
+
+	if (!member)
+		return NULL;
+	do {
+		member->index = group->next_index++;
+		if (group->next_index > INDEX_LAST)
+			group->next_index = INDEX_FIRST;
+	} while (index_used(group, member->index));
+	while (slot_used(group, member->slot))
+		member->slot++;
+	member->netns_fd = netns_fd;
+	return member;
+}
+
+static int member_connect(struct network_group *group, const struct group_member *member,
+			  struct host_network_step *step, struct error *error)
+{
+	struct group_link link = {.address = SUBNET + member->index,
+				  .bits = SUBNET_BITS,
+				  .address6 = address6(member->index),
+				  .bits6 = 64,
+				  .mac = {0x02, 0x72, 0x75, 0x6e, (uint8_t)(member->index >> 8),
+					  (uint8_t)member->index}};
+	int netlink_fd = step->netlink_fd;
+
+	step->netlink_fd = -1;
+	(void)snprintf(link.name, sizeof(link.name), "step%04x", member->index);
+	return host_bridge_join(&link, group->hub.netlink_fd, group->bridge, step->netns_fd,
+				netlink_fd, error);
+}
+
+int network_group_join(struct host_network *network, const struct host_network_wish *wish,
+		       struct host_network_step *step, struct error *error)
+{
+	struct network_group *group = group_find(network, wish->group);
+	struct group_member *member;
+	int r = group ? 0 : group_new(network, wish, &group, error);
+
+	if (r < 0)
+		return r;
+	member = member_new(group, step->netns_fd);
+	r = member ? member_connect(group, member, step, error)
+		   : error_errno(error, ENOMEM, "cannot keep the network of a run");
+	if (r == 0 && wish->name) {
+		r = hosts_write(group, member, wish->name);
+		if (r < 0)
+			(void)error_errno(error, -r, "cannot write the hosts file of the run");
+	}
+	if (r < 0) {
+		free(member);
+		group_drop_empty(network, group);
+		return r == -EEXIST ? error_errno(error, EEXIST, "cannot join the run's network")
+				    : r;
+	}
+	member->next = group->members;
+	group->members = member;
+	step->group = group;
+	return 0;
+}
+
+void network_group_leave(struct host_network *network, struct host_network_step *step)
+{
+	struct network_group *group = step->group;
+	struct group_member **at = &group->members;
+
+	while (*at && (*at)->netns_fd != step->netns_fd)
+		at = &(*at)->next;
+	if (*at) {
+		struct group_member *member = *at;
+
+		(void)hosts_write(group, member, NULL);
+		*at = member->next;
+		free(member);
+	}
+	step->group = NULL;
+	group_drop_empty(network, group);
+}
+
+const char *network_group_hosts(const struct network_group *group)
+{
+	return group->hosts_path;
+}
+
+void network_groups_sweep(struct host_network *network)
+{
+	DIR *directory = network->directory ? opendir(network->directory) : NULL;
+	const struct dirent *entry;
+
+	while (directory && (entry = readdir(directory))) {
+		cleanup_close int fd = -1;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		fd = openat(dirfd(directory), entry->d_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)unlinkat(dirfd(directory), entry->d_name, 0);
+	}
+	if (directory)
+		(void)closedir(directory);
+}

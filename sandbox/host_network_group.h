@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_HOST_NETWORK_GROUP_H
+#define SANDBOX_HOST_NETWORK_GROUP_H
+
+/*
+ * DOC: Network "isolated"
+ *
+ * The steps of a run that ask for it share a bridge. It lies in a network
+ * namespace of its own, the hub, which has no address, no route and no other
+ * way out. Each step has an address from fixed ranges (10.77.0.0/16 and
+ * fd77:7275:6e00::/64: nothing leaves, so every run may use the same), given in
+ * the order of their starts.
+ *
+ * Their names are in one hosts file of the run, which every one of them sees as
+ * its /etc/hosts. It is written in place, line by line of equal length, when a
+ * step comes or goes: who is there already sees who comes later.
+ */
+
+#include "sandbox/host_network_parts.h"
+
+#define GROUP_NAME_MAX 200 /* SANDBOX_ID_MAX */
+
+/** network_group_join() - connect @step's plain namespace. Return: 0 or -errno with @error. */
+int network_group_join(struct host_network *network, const struct host_network_wish *wish,
+		       struct host_network_step *step, struct error *error);
+/** network_group_leave() - the last one takes hub and hosts file along */
+void network_group_leave(struct host_network *network, struct host_network_step *step);
+/** network_group_hosts() - path of the hosts file */
+const char *network_group_hosts(const struct network_group *group);
+/** network_groups_sweep() - remove hosts files that killed programs left */
+void network_groups_sweep(struct host_network *network);
+
+#endif
