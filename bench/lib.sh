@@ -56,7 +56,8 @@ bundle_make() { # TOOL DIR ARGV-JSON [PROFILE]
 # A daemon of its own for each network, whose scheduler is bench/order.
 daemon_make() { # NAME NETWORK
     local d=$T/$1 program
-    mkdir -p "$d/bin" "$d/root/etc/runbookd/projects.d" "$d/workspace"
+    mkdir -p "$d/bin" "$d/root/etc/runbookd/projects.d" "$d/root/run" "$d/workspace"
+    mount -t tmpfs -o mode=0755 run "$d/root/run" # as /run is
     for program in "$BIN"/*; do ln -s "$program" "$d/bin/"; done
     rm "$d/bin/runbookd" "$d/bin/runbook-scheduler"
     cp "$BIN/runbookd" "$d/bin/"

@@ -98,9 +98,12 @@ static int order_send(struct orders *orders, uint64_t order)
 	message_put_string(message, ""); /* commit: the project is a workspace */
 	message_put_string(message, "host");
 	message_put_u64(message, orders->network);
-	for (int i = 0; i < 5; i++) /* memory, pids, cpu, disk, timeout */
+	for (int i = 0; i < 9; i++) /* memory, pids, cpu, disk, four of io, timeout */
 		message_put_u64(message, 0);
 	message_put_u64(message, 1000); /* grace */
+	message_put_string(message, "");
+	for (int i = 0; i < 3; i++) /* uid, gid, layers: none, image "host" */
+		message_put_u64(message, 0);
 	message_put_fd(message, orders->payload_fd);
 	return transmit(orders, message);
 }
@@ -194,9 +197,7 @@ static int order_finish(void *context, unsigned index)
 		size = read(fd, line, sizeof(line));
 		(void)close(fd);
 	}
-	(void)unlink(path);
-	memcpy(strrchr(path, '.'), ".idx", 5);
-	(void)unlink(path);
+	/* not removed: ext4 looks for inodes longer after some were freed */
 	if (size <= 0 || write(slot->stdout_fd, line, (size_t)size) != size)
 		return -1;
 	return slot->good ? 0 : -1;
@@ -363,12 +364,34 @@ static int pass_on(int socket_fd)
 			if (!files[i].revents)
 				continue;
 			size = read(files[i].fd, data, sizeof(data));
-			if (size <= 0)
-				return i; /* 0: nothing more is asked */
+			if (size <= 0 && i == 1)
+				return files[0].fd >= 0; /* somebody still wants something */
+			if (size <= 0) { /* nothing more is asked; the answer may be on its way */
+				(void)shutdown(socket_fd, SHUT_WR);
+				files[0].fd = -1;
+				continue;
+			}
 			if (write(i == 0 ? socket_fd : STDOUT_FILENO, data, (size_t)size) != size)
 				return 1;
 		}
 	}
+}
+
+/* What the daemon last complained of. */
+static void complaint_show(const char *directory)
+{
+	char path[PATH_BYTES], line[1024], last[1024] = "";
+	FILE *log;
+
+	(void)snprintf(path, sizeof(path), "%s/daemon.log", directory);
+	log = fopen(path, "re");
+	while (log && fgets(line, sizeof(line), log)) {
+		if (strstr(line, "error:"))
+			memcpy(last, line, sizeof(last));
+	}
+	if (log)
+		(void)fclose(log);
+	(void)fprintf(stderr, "order: the daemon did not go on: %s", *last ? last : "no reason\n");
 }
 
 static int driver_main(const char *directory)
@@ -383,10 +406,9 @@ static int driver_main(const char *directory)
 	if (pid > 0 && poll(&file, 1, 20000) == 1) {
 		socket_fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 		code = socket_fd < 0 ? 1 : pass_on(socket_fd);
-	} else {
-		(void)fprintf(stderr, "order: runbookd does not come up: see %s/daemon.log\n",
-			      directory);
 	}
+	if (code != 0)
+		complaint_show(directory);
 	if (pid > 0) {
 		(void)kill(pid, SIGTERM);
 		(void)waitpid(pid, NULL, 0);

@@ -5,13 +5,13 @@ raw_syscalls events (see profile.sh) and prints lower quartiles over all starts:
 the machine does to the upper half is left out.
 
 A start begins when the host's thread leaves the rest that -p asks for (clock_nanosleep) and ends
-when it goes to rest again. "in call" is time inside the system call; "before" is what its process
+when it goes to rest again. A process that takes part in one start only is "step" until it execs. "in call" is time inside the system call; "before" is what its process
 did since its last call ended: its own code, page faults, waiting to be scheduled. Tracing itself
 takes about a microsecond a call, so small figures are upper bounds."""
 import re
 import signal
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 LINE = re.compile(r"^\s*(.*?)\s+(\d+)\s+(\d+\.\d+):\s+raw_syscalls:sys_(enter|exit): NR (-?\d+) ?(.*)$")
 REST = 230  # clock_nanosleep
@@ -37,26 +37,33 @@ class Process:
         self.n_by_name = defaultdict(int)
 
 
+def events():
+    for raw in sys.stdin:
+        found = LINE.match(raw)
+        if found:
+            yield found[1], int(found[2]), float(found[3]) * 1e6, found[4], int(found[5])
+
+
 def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     name_of = names()
-    host = None
+    recorded = list(events())
+    rests = Counter(tid for _, tid, _, _, number in recorded if number == REST)
+    host = rests.most_common(1)[0][0] if rests else None
+    starts_of = defaultdict(set)  # in which starts a thread did something
+    n = 0
+    for _, tid, _, what, number in recorded:
+        n += tid == host and number == REST and what == "exit"
+        starts_of[tid].add(n)
+    lasting = {tid for tid, starts in starts_of.items() if len(starts) > 3}
     began = None
     inside = {}  # tid -> Process
     calls = defaultdict(lambda: ([], [], []))  # (role, name, nth) -> in call, before, offset
     totals = []
-    for raw in sys.stdin:
-        found = LINE.match(raw)
-        if not found:
-            continue
-        comm, tid, at, what, number = found[1], int(found[2]), float(found[3]) * 1e6, found[4], int(found[5])
-        if host is None and number == REST:
-            host = tid
-        if host is None:
-            continue
+    for comm, tid, at, what, number in recorded:
         if tid == host and number == REST:
             if what == "exit":
-                began, inside = at, {host: Process(at)}
+                began, inside = at, {lasting_tid: Process(at) for lasting_tid in lasting}
             elif began is not None:
                 totals.append(at - began)
                 began = None
@@ -72,10 +79,12 @@ def main():
             continue
         if tid == host:
             role = "host"
-        elif comm.startswith(("memfd:", "runbook-init", "floor_init", "5", "6", "7")):
+        elif tid in lasting:
+            role = comm if comm == "runbookd" or not comm.startswith("runbook-") else comm[8:]
+        elif comm.startswith(("runbook-init", "floor_init", "memfd:")) or comm.isdigit():
             role = "init"
         else:
-            role = comm
+            role = comm if comm == "probe" else "step"
         # the command's process is the one that becomes the probe
         name = name_of.get(number, str(number))
         process.n_by_name[role, name] += 1
@@ -91,9 +100,9 @@ def main():
     rows.sort()
     print(f"{len(totals)} starts, lower quartile {quartile(totals):.0f} us from the start to everything removed")
     if "--timeline" in sys.argv:
-        print(f"\n{'at us':>9} {'before':>8} {'in call':>8}  process  call")
+        print(f"\n{'at us':>9} {'before':>8} {'in call':>8}  process   call")
         for offset, role, name, duration, before in rows:
-            print(f"{offset:9.1f} {before:8.1f} {duration:8.1f}  {role:<8} {name}")
+            print(f"{offset:9.1f} {before:8.1f} {duration:8.1f}  {role:<9} {name}")
         return
     by_name = defaultdict(lambda: [0, 0.0, 0.0])
     for _, role, name, duration, before in rows:
@@ -101,9 +110,9 @@ def main():
         entry[0] += 1
         entry[1] += duration
         entry[2] += before
-    print(f"\n{'in call':>9} {'before':>8} {'calls':>6}  process  call   (us a start, sums of lower quartiles)")
+    print(f"\n{'in call':>9} {'before':>8} {'calls':>6}  process   call   (us a start, sums of lower quartiles)")
     for (role, name), (n, duration, before) in sorted(by_name.items(), key=lambda item: -item[1][1] - item[1][2]):
-        print(f"{duration:9.1f} {before:8.1f} {n:6}  {role:<8} {name}")
+        print(f"{duration:9.1f} {before:8.1f} {n:6}  {role:<9} {name}")
 
 
 main()

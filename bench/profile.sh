@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Where the time of a start goes.
-#   bench/profile.sh [-n COUNT] [-e] calls|timeline|kernel [warm|floor]
+#   bench/profile.sh [-n COUNT] [-e] calls|timeline|kernel [warm|floor|step]
 # calls: time by system call and process; timeline: one line a call, in order;
-# kernel: samples by function. -e: network egress (warm), pooled namespaces (floor).
+# kernel: samples by function. -e: network egress (warm, step), pooled namespaces
+# (floor). step: all processes of a daemon that gets orders.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 COUNT=100 EGRESS=
@@ -17,24 +18,33 @@ done
 shift $((OPTIND - 1))
 WHAT=${1:-calls} WHO=${2:-warm}
 [ -n "${BENCH_TMP:-}" ] || exec "$TOP/bench/alone.sh" "$0" -n "$COUNT" ${EGRESS:+-e} "$WHAT" "$WHO"
-T=$BENCH_TMP
+# shellcheck source=bench/lib.sh
+. "$TOP/bench/lib.sh"
 mkdir "$T/state" "$T/floor"
-BENCH=$TOP/build/bench
+PAUSE=5000
 case $WHO$EGRESS in
-warm) RUN=("$BENCH/warm" -S "$T/state") ;;
-warm1) RUN=("$BENCH/warm" -S "$T/state" -N egress) ;;
-floor) RUN=("$BENCH/floor" -d "$T/floor") ;;
-floor1) RUN=("$BENCH/floor" -P -d "$T/floor") ;;
+warm) RUN=("$BENCH/warm" -S "$T/state" -n "$COUNT") ;;
+warm1) RUN=("$BENCH/warm" -S "$T/state" -n "$COUNT" -N egress) ;;
+floor) RUN=("$BENCH/floor" -d "$T/floor" -n "$COUNT") ;;
+floor1) RUN=("$BENCH/floor" -P -d "$T/floor" -n "$COUNT") ;;
+step) daemon_make step none ;;
+step1) daemon_make step egress ;;
 *) exit 2 ;;
 esac
+case $WHO in
+step) RUN=("$BENCH/order" "$T/step") ;;
+*) RUN+=(-p "$PAUSE" "$BENCH/probe") ;;
+esac
+record() { # the standard input is for order only
+    echo "$COUNT 1 $PAUSE" | perf record -q -m 4M -o "$T/data" "$@" -- "${RUN[@]}" | tail -n 1
+}
 case $WHAT in
 kernel)
-    perf record -q -F 9999 -e cpu-clock -g -m 4M -o "$T/data" -- "${RUN[@]}" -n "$COUNT" "$BENCH/probe"
+    PAUSE=0 record -F 9999 -e cpu-clock -g
     perf report -i "$T/data" --stdio --no-children -g none --sort comm,sym --percent-limit 0.5 2>/dev/null
     ;;
 calls | timeline)
-    perf record -q -m 4M -e raw_syscalls:sys_enter -e raw_syscalls:sys_exit -o "$T/data" -- \
-        "${RUN[@]}" -n "$COUNT" -p 5000 "$BENCH/probe"
+    record -e raw_syscalls:sys_enter -e raw_syscalls:sys_exit
     perf script --ns -i "$T/data" -F comm,tid,time,event,trace 2>/dev/null |
         python3 "$TOP/bench/profile.py" "--$WHAT"
     ;;

@@ -3,7 +3,8 @@
 # From "start" to the first instruction and to the end of a static program, in
 # every kind of sandbox that is installed, side by side in one run.
 #   bench/start.sh [--quick] [--only PATTERN] [--keep NAME]
-# --quick: a minute instead of ten. --only: contestants by extended pattern.
+# --quick: a minute or two instead of ten; --smoke: only whether it works.
+# --only: contestants by extended pattern.
 # --keep: also write bench/results/NAME.tsv, .txt and .svg.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,13 +12,15 @@ TOP=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=bench/lib.sh
 . "$TOP/bench/lib.sh"
 ROUNDS=7 SECONDS_EACH=1.0 ONLY=. KEEP=
+LEVELS=(-l 1:10000 -l 1 -l 2 -l 64)
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) ROUNDS=2 SECONDS_EACH=0.3 ;;
+    --smoke) ROUNDS=1 SECONDS_EACH=0.01 LEVELS=(-l 1 -l 2) ;;
     --only) ONLY=$2 && shift ;;
     --keep) KEEP=$2 && shift ;;
     *)
-        sed -n '3,8s/^# //p' "$0" >&2
+        sed -n '3,9s/^# //p' "$0" >&2
         exit 2
         ;;
     esac
@@ -75,7 +78,7 @@ add step "ordered from runbookd, network none: with workspace overlay, log, arti
 add step-egress "the same, network egress" s "$BENCH/order" "$T/step-egress"
 
 before=$(cut -d" " -f1-3 /proc/loadavg)
-"$BENCH/start" -r "$ROUNDS" -T "$SECONDS_EACH" -l 1:10000 -l 1 -l 2 -l 64 -o "$T/raw" "${LIST[@]}"
+"$BENCH/start" -r "$ROUNDS" -T "$SECONDS_EACH" "${LEVELS[@]}" -o "$T/raw" "${LIST[@]}"
 {
     printf 'date\t%s\n' "$(date -u +%Y-%m-%d)"
     printf 'commit\t%s\n' "$(git -C "$TOP" rev-parse --short HEAD 2>/dev/null)"

@@ -62,6 +62,7 @@ ONLY=("$@")
 START=$SECONDS
 suite build/release make -j"$JOBS" all
 suite build/units make -j"$JOBS" units
+suite build/bench make -j"$JOBS" bench-build
 
 # What only reads or compiles goes on beside the tests that mostly wait.
 (
