@@ -247,7 +247,7 @@ build/man/%: man/%.scd
 # ---- targets for people -----------------------------------------------------
 deps: ## install what is needed to build and run (Debian, Ubuntu)
 	packaging/deps.sh build
-deps-check: ## install what the tests and linters need as well
+deps-check: ## install what the tests, linters and benches need as well
 	packaging/deps.sh check
 demo: ## push a commit to a local repository and watch its run (as root)
 	packaging/deps.sh demo
@@ -258,10 +258,13 @@ check: ## install test dependencies, build, run every test suite (as root)
 	tests/check.sh
 asan: ## build everything and the unit tests with ASan and UBSan into build/asan
 	$(MAKE) --no-print-directory BUILD=asan programs units
+mutate: ## take defences out of a copy of the code: do the checks notice? (as root, minutes)
+	$(MAKE) --no-print-directory programs
+	tests/breakout/mutate.py
 lint: ## formatting, static analysis, shell scripts, layer rule, link rule
 	tests/lint/lint.sh
 bench: ## side-by-side measurements, printed as tables (as root)
-	packaging/deps.sh bench
+	packaging/deps.sh check
 	$(MAKE) --no-print-directory bench-build
 	bench/run.sh
 install: all ## install into DESTDIR (default /) under PREFIX (default /usr)
@@ -270,5 +273,5 @@ clean: ## remove build/
 	rm -rf build
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
-.PHONY: all programs bench-build units fuzz fuzz-build man deps deps-check demo check asan lint bench install clean help
+.PHONY: all programs bench-build units fuzz fuzz-build man deps deps-check demo check asan mutate lint bench install clean help
 .DELETE_ON_ERROR:

@@ -31,7 +31,7 @@ struct user_slot {
 	uid_t mapped_uid;
 	gid_t mapped_gid;
 	struct userns_job *job; /* makes or has made userns_fd, see user_slots_begin() */
-	int image_fd;		/* the range of images on disk is 0-65535 inside; -1: none yet */
+	int image_fd; /* the range of images on disk is 0-65535 inside; -1: none yet */
 };
 
 struct user_slots;

@@ -48,8 +48,9 @@ check_not "disk-bomb: everywhere together" sandbox --disk 8M -- \
 check_not "inode-bomb: names cost of the same limit" sandbox --disk 8M -- sh -c 'i=0; while [ $i -lt 20000 ]; do : >/tmp/$i || exit 1; i=$((i+1)); done'
 
 make_image "$TEST_TMP/image"
-check_equal "an image of one's own, root inside owns it" "defended must-work/write-etc" \
-    "$(sandbox --image "$TEST_TMP/image" --workdir / -- /bin/probe must-work | grep write-etc)"
+echo file >"$TEST_TMP/image/file"
+check_equal "an image of one's own: root inside owns what is in it" 3 "$(sandbox --image "$TEST_TMP/image" \
+    --workdir / -- /bin/probe must-work-image | grep -c '^defended')"
 for path in proc dev sys; do
     make_image "$TEST_TMP/image-$path"
     rmdir "$TEST_TMP/image-$path/$path"
@@ -70,6 +71,8 @@ check_status "env-hostile: the loader's variables reach only the command" 0 sand
     --env LD_PRELOAD=/nonexistent.so --env LD_LIBRARY_PATH=/tmp -- sh -c 'test "$LD_PRELOAD" = /nonexistent.so'
 check_equal "the environment is exactly the given one" "HOME LANG ONE PATH PWD USER" \
     "$(env -u TERM SECRET=1 "${SANDBOX[@]}" --env ONE=1 -- sh -c 'env | cut -d= -f1 | sort | xargs' | sed 's/ SHLVL//; s/ _$//')"
+
+[ -z "${BREAKOUT_BRIEF:-}" ] || finish # mutate.py is in a hurry
 
 # ---- races: what a mount goes through changes while it is made ----
 
@@ -113,7 +116,7 @@ for path in proc sys dev; do
     make_image "$TEST_TMP/racing-$path"
     ln -s "$TEST_TMP/outer" "$TEST_TMP/racing-$path.link"
     swap "$TEST_TMP/racing-$path/$path" "$TEST_TMP/racing-$path.link"
-    check "fs-symlink-race: /$path of an image comes and goes (CVE-2023-28642)" race 40 "" \
+    check "fs-symlink-race: /$path of an image comes and goes (CVE-2023-28642)" race 25 "" \
         sandbox --image "$TEST_TMP/racing-$path" --workdir / -- /bin/probe nothing
     unswap
 done
@@ -121,7 +124,7 @@ mkdir -p "$TEST_TMP/work/place" "$TEST_TMP/shown"
 echo shown >"$TEST_TMP/shown/file"
 ln -s "$TEST_TMP/outer" "$TEST_TMP/work.link"
 swap "$TEST_TMP/work/place" "$TEST_TMP/work.link"
-check "fs-symlink-race: what a bind is mounted on (CVE-2021-30465, CVE-2024-45310)" race 60 shown \
+check "fs-symlink-race: what a bind is mounted on (CVE-2021-30465, CVE-2024-45310)" race 40 shown \
     sandbox --workspace "$TEST_TMP/work" --bind "$TEST_TMP/shown:/workspace/place/deep/mnt:ro" -- \
     cat /workspace/place/deep/mnt/file
 unswap

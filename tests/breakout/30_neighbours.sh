@@ -101,7 +101,7 @@ check_not "net-host: the metadata service" sandbox --network none -- \
 
 # ---- info-leak: what a neighbour's process is for a user of the host is in 50_house.sh ----
 
-check_equal "info-leak: the list of processes is the step's own" 4 \
+check_match "info-leak: the list of processes is the step's own" '^[34]$' \
     "$(sandbox -- sh -c 'ls -d /proc/[0-9]* | wc -l')"
 
 finish

@@ -11,7 +11,7 @@ build_probe || exit 1
 no_die() {
     local name=$1 mark status=0
     mark=$(mark)
-    "${SANDBOX[@]}" --timeout 1 --grace 1 -- bash -c "${2//MARK/$mark}" >/dev/null 2>&1 || status=$?
+    timeout --signal=KILL 30 "${SANDBOX[@]}" --timeout 1 --grace 1 -- bash -c "${2//MARK/$mark}" >/dev/null 2>&1 || status=$?
     check_equal "no-die: $name: reported as timeout" 124 "$status"
     check "no-die: $name: all gone" gone "$mark"
 }

@@ -11,7 +11,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 # of the probe, not of the threat list: what must not break, what would load modules
-OWN = {"must-work", "socket-modules"}
+OWN = {"must-work", "must-work-image", "socket-modules"}
 CHECKED = [
     re.compile(r'"([a-z-]+): '),  # of a shell suite
     re.compile(r'"([a-z-]+)/[a-z$]'),

@@ -187,6 +187,11 @@ static bool cannot_write_here(const char *directory)
 	return !create_in(directory);
 }
 
+static bool cannot_write_file(const char *path)
+{
+	return !open_write(path);
+}
+
 /* ---- the list ---- */
 
 const struct attack must_work[] = {
@@ -201,6 +206,13 @@ const struct attack must_work[] = {
 	{"must-work", "make-fifo", cannot_make_fifo, NULL},
 };
 const size_t n_must_work = COUNT(must_work);
+
+/* Only where the image is one's own, and only when asked for. */
+static const struct attack must_work_image[] = {
+	{"must-work-image", "write-usr-bin", cannot_write_here, "/usr/bin"},
+	{"must-work-image", "write-root", cannot_write_here, "/"},
+	{"must-work-image", "write-file", cannot_write_file, "/file"},
+};
 
 static bool wanted(const char *id, int argc, char **argv)
 {
@@ -247,5 +259,7 @@ int main(int argc, char **argv)
 	try_all(call_attacks, n_call_attacks, argc, argv);
 	try_all(share_attacks, n_share_attacks, argc, argv);
 	try_all(must_work, n_must_work, argc, argv);
+	if (argc > 1)
+		try_all(must_work_image, COUNT(must_work_image), argc, argv);
 	return 0;
 }

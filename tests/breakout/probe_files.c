@@ -486,6 +486,7 @@ const struct attack file_attacks[] = {
 	{"fs-host-write", "usr-bin", create_in, "/usr/bin"},
 	{"fs-host-write", "usr-read-only", not_readonly, "/usr"},
 	{"fs-host-write", "dev", create_in, "/dev"},
+	{"fs-host-write", "dev-read-only", not_readonly, "/dev"},
 	{"fs-host-write", "proc-sys", create_in, "/proc/sys"},
 	{"fs-host-write", "shown-file", opens_facts_for_writing, "CANARY"},
 	{"fs-host-write", "usr-file", open_write, "/usr/bin/env"},

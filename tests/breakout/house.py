@@ -1,0 +1,356 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own processes, taken over, against the root daemon and against each other.
+
+house.py scheduler | garbage TEST_TMP   beneath the daemon that 50_house.sh started,
+                                        whose programs of that role are proxy_child.py
+house.py peers PROGRAM TEST_TMP         PROGRAM alone; we play everybody it talks to
+
+Prints "ok<TAB>check" or "bad<TAB>check: why" for each check.
+"""
+import os
+import pwd
+import random
+import select
+import socket
+import struct
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import fake_peer  # noqa: E402
+from fake_peer import HEADER, MAGIC, ROLES, TYPES, Channel, Child  # noqa: E402
+
+ALL = (1 << 64) - 1
+SANDBOX = 5  # enum step_result: could not be built
+TMP = sys.argv[-1]
+
+
+def say(good, check, why=""):
+    print("ok" if good else "bad", check if good else f"{check}: {why}", sep="\t", flush=True)
+
+
+# ---- descriptors of odd kinds ----
+
+def payload(argv=("/bin/true",), seal=True):
+    strings = b"".join(a.encode() + b"\0" for a in argv)
+    fd = os.memfd_create("payload", os.MFD_ALLOW_SEALING)
+    os.write(fd, struct.pack("<IIII", 0x31504252, len(argv), 0, len(strings)) + strings)
+    if seal:
+        import fcntl
+        fcntl.fcntl(fd, 1033, 1 | 2 | 4 | 8)  # F_ADD_SEALS: seal, shrink, grow, write
+    return fd
+
+
+def odd_descriptors():
+    fifo = os.path.join(TMP, f"fifo.{random.random()}")
+    os.mkfifo(fifo)
+    return {
+        "a directory": os.open("/etc", os.O_RDONLY),
+        "a directory by path alone": os.open("/etc", os.O_PATH),
+        "a file of root": os.open("/etc/shadow", os.O_RDONLY),
+        "a FIFO": os.open(fifo, os.O_RDONLY | os.O_NONBLOCK),
+        "a socket": socket.socketpair()[0].detach(),
+        "a device": os.open("/dev/zero", os.O_RDWR),
+        "a file of /proc": os.open("/proc/self/mem", os.O_RDWR),
+        "an eventfd": os.eventfd(0),
+    }
+
+
+# ---- the scheduler, taken over ----
+
+class Stand:
+    """What a proxy_child of the daemon brought to us."""
+
+    def __init__(self, role):
+        self.role = role
+        path = os.path.join(TMP, role + ".sock")
+        self.listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.path.exists(path):
+            os.unlink(path)
+        self.listening.bind(path)
+        self.listening.listen()
+
+    def next(self, timeout=30):
+        self.listening.settimeout(timeout)
+        sock, _ = self.listening.accept()
+        return sock
+
+
+ORDER = dict(order=1, project="demo", run=1, slug="build", attempt=1, name="build", commit="",
+             image="host", network=1, memory=0, pids=0, cpu=0, disk=0, read=0, write=0, reads=0,
+             writes=0, timeout=20000, grace=1000, workdir="", uid=0, gid=0, layers=())
+FIELDS = list(ORDER)[:-1]
+
+
+class TakenScheduler:
+    def __init__(self, stand):
+        self.stand, self.number = stand, 0
+        self.channel = Channel(stand.next(), "scheduler")
+
+    def again(self):
+        self.channel = Channel(self.stand.next(), "scheduler")
+
+    def send(self, fds=None, **changed):
+        self.number += 1
+        order = dict(ORDER, order=self.number, attempt=self.number, **changed)
+        own = fds is None
+        fds = [payload()] if own else fds
+        self.channel.send("STEP_START", 0, *(order[f] for f in FIELDS), len(order["layers"]),
+                          *order["layers"], fds=fds)
+        for fd in fds if own else ():
+            os.close(fd)
+        return order["order"]
+
+    def result(self, number, seconds=30):
+        """(result, exit code, reason) of an order; None when we were thrown out."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            message = self.channel.receive(seconds)
+            if message is None:
+                return None
+            for fd in message.fds:
+                os.close(fd)
+            if message.name == "STEP_EXITED" and message.u() == number:
+                result, code = message.u(), message.u()
+                message.u()
+                return result, code, message.s()
+        raise TimeoutError(number)
+
+    def run(self, **changed):
+        return self.result(self.send(**changed))
+
+
+REFUSED = [
+    ("an image that is a path", dict(image="../../../etc")),
+    ("an image that is absolute", dict(image="/etc")),
+    ("an image without a name", dict(image="")),
+    ("an image with a newline", dict(image="a\nb")),
+    ("layers that are paths", dict(image="x", layers=("../../../../etc",))),
+    ("layers that are absolute", dict(image="x", layers=("/etc",))),
+    ("layers of the image host", dict(layers=("sha256-" + "0" * 64,))),
+    ("a project that is a path", dict(project="../../etc")),
+    ("a project with a slash", dict(project="demo/../../x")),
+    ("a slug that is a path", dict(slug="../../../../../tmp/breakout-log")),
+    ("a name with an escape", dict(name="\x1b]52;c;x\x07")),
+    ("a commit that is a path", dict(commit="../../../../etc")),
+    ("a commit that is a name", dict(commit="main")),
+    ("less than no memory", dict(memory=ALL)),
+    ("less than no processes", dict(pids=ALL)),
+    ("less than no processor", dict(cpu=ALL)),
+    ("less than no disk", dict(disk=ALL)),
+    ("less than no reading", dict(read=ALL)),
+    ("a timeout of ages", dict(timeout=ALL)),
+    ("a grace of ages", dict(grace=ALL)),
+    ("a network that is none", dict(network=77)),
+    ("a user beyond the range", dict(uid=(1 << 32) - 1)),
+    ("a user of another step", dict(uid=65536)),
+    ("a group beyond the range", dict(gid=1 << 40)),
+    ("no run", dict(run=0)),
+    ("a run beyond numbers", dict(run=ALL)),
+    ("no attempt", dict(attempt=0)),
+    ("a directory that is relative", dict(workdir="../..")),
+]
+
+
+def scheduler_owned(pid):
+    scheduler = TakenScheduler(Stand("scheduler"))
+    result = scheduler.run()
+    say(result and result[:2] == (0, 0), "a good order runs", result)
+    for check, changed in REFUSED:
+        fields = dict(changed)
+        if "attempt" in fields:
+            scheduler.number += 1
+            order = dict(ORDER, order=scheduler.number, **fields)
+            fd = payload()
+            scheduler.channel.send("STEP_START", 0, *(order[f] for f in FIELDS), 0, fds=[fd])
+            os.close(fd)
+            result = scheduler.result(scheduler.number)
+        else:
+            result = scheduler.run(**fields)
+        say(result is None or result[0] == SANDBOX, "sched-owned: " + check, result)
+        if result is None:
+            scheduler.again()
+    for workdir in ("/proc/self/fd/3", "/proc/self/fd/9", "/proc/1/root", "/proc/1/cwd"):
+        result = scheduler.run(workdir=workdir)
+        say(result and (result[0] == SANDBOX or result[1] != 0), f"sched-owned: {workdir} as directory", result)
+    unsealed = payload(seal=False)
+    result = scheduler.run(fds=[unsealed])
+    say(result and result[0] == SANDBOX, "sched-owned: a payload that is not sealed", result)
+    for kind, fd in odd_descriptors().items():
+        result = scheduler.run(fds=[fd])
+        say(result and result[0] == SANDBOX, f"sched-owned: a payload that is {kind}", result)
+    number = scheduler.send()
+    scheduler.result(number)
+    scheduler.number -= 1
+    scheduler.send()
+    scheduler.channel.send("STEP_CANCEL", 0, 999999, 3)
+    scheduler.channel.send("STEP_ACK", 0, 999999)
+    seen = scheduler.run(slug="after")
+    say(seen and seen[:2] == (0, 0), "sched-owned: an order that was there already runs no second time", seen)
+    for name, fields in (("STEP_STARTED", (1, "x", 1)), ("RELOAD", ()), ("CONFIG_BEGIN", (1,)),
+                         ("CACHER_LISTEN", (1, "demo", 1, "x")), ("FETCH", ("demo", "main", ""))):
+        scheduler.channel.send(name, 0, *fields)
+        try:
+            while scheduler.channel.receive(20) is not None:
+                pass
+            gone = True
+        except (ConnectionResetError, TimeoutError):
+            gone = True
+        say(gone, f"sched-owned: {name}, which is not its to say")
+        scheduler.again()
+    result = scheduler.run()
+    say(result and result[:2] == (0, 0), "after all of it a good order runs", result)
+    say(os.path.exists(f"/proc/{pid}"), "sched-owned: the daemon lives")
+
+
+# ---- garbage ----
+
+def garbage(chance):
+    """A packet and its descriptors, in many ways not what it should be."""
+    kind = chance.randrange(9)
+    name = chance.choice(sorted(TYPES))
+    number, body = TYPES[name], chance.randbytes(chance.choice((0, 1, 8, 24, 200, 4000)))
+    magic, n_fds, length, serial = MAGIC, 0, len(body), chance.getrandbits(64)
+    fds = []
+    if kind == 0:
+        magic = chance.getrandbits(32)
+    elif kind == 1:
+        number = chance.choice((0, 77, 255, 65535))
+    elif kind == 2:
+        length = chance.choice((0, 1, 1 << 20, (1 << 32) - 1))
+    elif kind == 3:
+        n_fds = chance.choice((1, 3, 65535))
+    elif kind == 4:
+        odd = odd_descriptors()
+        fds = list(odd.values())[:chance.randrange(1, 8)]
+        n_fds = chance.choice((len(fds), 0, 1))
+    elif kind == 5:  # well-formed fields, of chance types
+        body = b"".join(chance.choice((
+            b"u" + chance.randbytes(8), b"u" + b"\xff" * 8, b"s" + struct.pack("<I", 5) + b"../..\0",
+            b"s" + struct.pack("<I", (1 << 32) - 1), b"b" + struct.pack("<I", 3) + b"abc",
+            b"s" + struct.pack("<I", 0) + b"\0", b"s" + struct.pack("<I", 3) + b"a\0b\0"))
+            for _ in range(chance.randrange(24)))
+        length = len(body)
+    elif kind == 6:
+        body, length = b"", 0
+    elif kind == 7:  # too long for its type
+        body = b"s" + struct.pack("<I", 60000) + b"x" * 60000 + b"\0"
+        length = len(body)
+    data = HEADER.pack(magic, number, n_fds, length & 0xffffffff, 0, serial) + body
+    if kind == 8:
+        data = data[:chance.randrange(1, HEADER.size)]
+    return data, fds
+
+
+def throw(sock, chance):
+    import array
+    data, fds = garbage(chance)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+    try:
+        sock.sendmsg([data], rights)
+        good = True
+    except OSError:
+        good = False
+    for fd in fds:
+        os.close(fd)
+    return good
+
+
+def closed(sock, seconds):
+    sock.settimeout(seconds)
+    try:
+        while sock.recv(1 << 17):
+            pass
+        return True
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
+
+
+def daemon_garbage(pid):
+    """Every role in turn says nonsense to root."""
+    chance = random.Random(5242)
+    stands = {role: Stand(role) for role in ("webhook", "scheduler", "fetcher", "cacher", "api", "image")}
+    lives = {role: 0 for role in stands}
+    thrown = 0
+    deadline = time.monotonic() + 90
+    by_socket = {stand.listening: role for role, stand in stands.items()}
+    while (min(lives.values()) < 3 or thrown < 40) and time.monotonic() < deadline:
+        for listening in select.select(list(by_socket), [], [], 0.5)[0]:
+            sock = listening.accept()[0]
+            role = by_socket[listening]
+            lives[role] += 1
+            if chance.random() < 0.8:
+                Channel(sock, role)
+            while throw(sock, chance):
+                thrown += 1
+                if closed(sock, 0.02):
+                    break
+            sock.close()
+    for role, n in lives.items():
+        say(n >= 3, f"ipc-fuzz: {role} is thrown out for nonsense, and started again", n)
+    say(thrown >= 20, "ipc-fuzz: enough was said", thrown)
+    say(os.path.exists(f"/proc/{pid}"), "ipc-fuzz: the daemon lives")
+
+
+PEERS = {"scheduler": ("webhook", "api", "fetcher", "image"), "fetcher": ("scheduler",), "cacher": ("api",),
+         "webhook": ("scheduler",), "api": ("scheduler", "cacher", "image"), "image": ("scheduler", "api")}
+
+
+def fetcher_ids():
+    try:
+        entry = pwd.getpwnam("runbook-fetcher")
+        return entry.pw_uid, entry.pw_gid
+    except KeyError:  # common/limits.h, "Host ids"
+        return 0x7fff8003, 0x7fff8003
+
+
+def peers(role):
+    """One program; everybody it talks to says nonsense, again and again."""
+    chance = random.Random(52421)
+    root = os.path.join(TMP, "alone-" + role)
+    for part in ("var/lib/runbookd/scheduler", "var/lib/runbookd/repos", "var/lib/runbookd/trees",
+                 "var/lib/runbookd/artifacts", "var/lib/runbookd/api", "var/lib/runbookd/images", "var/log/runbookd", "run/runbookd"):
+        os.makedirs(os.path.join(root, part))
+    os.system(f"chmod -R 0777 '{root}'")  # whoever it becomes
+    for part in ("repos", "trees"):  # the fetcher looks at whose they are
+        os.chown(os.path.join(root, "var/lib/runbookd", part), *fetcher_ids())
+        os.chmod(os.path.join(root, "var/lib/runbookd", part), 0o750)
+    arguments = [] if role == "webhook" else ["--root", root]
+    if role == "image":
+        arguments += ["--store", os.path.join(root, "var/lib/runbookd/images")]
+    with open(os.path.join(TMP, role + ".log"), "w", encoding="utf-8") as log:
+        child = Child("runbook-" + role, role, arguments, stderr=log)
+        items = {"scheduler": [("CONFIG_SCHEDULER", "i1", 2, 2000, 1 << 30, "", 0)]}.get(role, [])
+        child.configure(*items)
+        time.sleep(0.5)
+        before = child.rss()
+        n = 0
+        for _ in range(60):
+            for peer in PEERS[role]:
+                channel = child.connect(peer)
+                for _ in range(4):
+                    if not throw(channel.sock, chance):
+                        break
+                    n += 1
+                if chance.random() < 0.3:
+                    closed(channel.sock, 0.05)
+                channel.close()
+        time.sleep(0.5)
+        say(child.process.poll() is None, f"ipc-fuzz: {role} outlives what its peers say", child.process.poll())
+        say(n >= 60, f"ipc-fuzz: enough was said to {role}", n)
+        open_fds = len(os.listdir(f"/proc/{child.process.pid}/fd")) if child.process.poll() is None else 0
+        say(0 < open_fds < 64, f"ipc-fuzz: {role} keeps no descriptor of it", open_fds)
+        say(child.rss() < before + (32 << 20), f"ipc-fuzz: {role} keeps no memory of it", child.rss())
+        status = child.stop()
+        say(status == 0, f"ipc-fuzz: {role} then ends as always", status)
+
+
+if sys.argv[1] == "scheduler":
+    scheduler_owned(int(sys.argv[2]))
+elif sys.argv[1] == "garbage":
+    daemon_garbage(int(sys.argv[2]))
+else:
+    peers(sys.argv[2])
+assert fake_peer.ROLES is ROLES
