@@ -24,6 +24,7 @@
 /** struct work - what is to be done, with or without a daemon */
 struct work {
 	const char *kind; /* of an upload; NULL: a pull */
+	char kind_tag[IMAGE_NAME_MAX + 1];
 	const char *name, *source;
 	int fd;
 	uint64_t size;
@@ -100,7 +101,7 @@ static int do_pull(struct cli *cli, void *userdata)
 static int do_upload(struct cli *cli, void *userdata)
 {
 	const struct work *work = userdata;
-	cleanup_free char *name = client_escape(work->name);
+	cleanup_free char *name = client_escape(work->name), *kind = client_escape(work->kind);
 	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
 	struct client_request request = {
 		.method = "POST", .body_fd = work->fd, .body_fd_size = work->size};
@@ -108,12 +109,11 @@ static int do_upload(struct cli *cli, void *userdata)
 	char path[2048];
 	enum cli_exit code;
 
-	if (!name) {
+	if (!name || !kind) {
 		cli_note("out of memory");
 		return CLI_REFUSED;
 	}
-	(void)snprintf(path, sizeof(path), "/api/v1/uploads/images?name=%s&kind=%s", name,
-		       work->kind);
+	(void)snprintf(path, sizeof(path), "/api/v1/uploads/images?name=%s&kind=%s", name, kind);
 	request.path = path;
 	code = client_call(cli->client, &request, &answer, &error);
 	return code == CLI_OK ? wait_for_job(cli, json_number(answer.json, "job"))
@@ -162,6 +162,27 @@ static int upload(struct cli *cli, struct work *work, const char *path)
 	return code;
 }
 
+/*
+ * "PATH:TAG" where there is no such file: the first part that is one, and what of
+ * it is meant. @kind gets the tag.
+ */
+static void split_tag(struct work *work, char *path)
+{
+	for (char *colon = path; access(path, F_OK) < 0; colon++) {
+		colon = strchr(colon, ':');
+		if (!colon)
+			return;
+		*colon = '\0';
+		if (access(path, F_OK) == 0) {
+			(void)snprintf(work->kind_tag, sizeof(work->kind_tag), "%s:%s", work->kind,
+				       colon + 1);
+			work->kind = work->kind_tag;
+			return;
+		}
+		*colon = ':';
+	}
+}
+
 static int bad_name(const char *command, const char *name)
 {
 	return cli_usage(command, "\"%s\" is no name for an image: letters, digits and ._/:@-",
@@ -179,6 +200,7 @@ static int run_pull(struct cli *cli, const struct cli_arguments *arguments)
 	struct work work = {.fd = -1,
 			    .source = arguments->list[0],
 			    .name = arguments->n > 1 ? arguments->list[1] : NULL};
+	cleanup_free char *path = NULL;
 
 	if (work.name && !image_name_valid(work.name))
 		return bad_name("image pull", work.name);
@@ -192,7 +214,13 @@ static int run_pull(struct cli *cli, const struct cli_arguments *arguments)
 					 "%s says no name: give one as the second argument",
 					 transports[i].prefix);
 		work.kind = transports[i].kind;
-		return upload(cli, &work, work.source + length);
+		path = strdup(work.source + length);
+		if (!path) {
+			cli_note("out of memory");
+			return CLI_REFUSED;
+		}
+		split_tag(&work, path);
+		return upload(cli, &work, path);
 	}
 	if (image_name_strip(work.source) == work.source)
 		return cli_usage("image pull",

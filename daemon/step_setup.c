@@ -250,6 +250,8 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->id = container;
 	request->image = "host"; /* unless layers follow */
 	request->workdir = order->workdir;
+	request->uid = order->uid;
+	request->gid = order->gid;
 	request->hostname = setup->hostname;
 	request->binds = setup->binds;
 	request->network = order->network;

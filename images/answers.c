@@ -129,13 +129,15 @@ static uint64_t answer_import(struct asked *asked)
 	if (kind == JOB_NUM_KINDS)
 		return refuse(asked, 400,
 			      "what is imported is a rootfs, a docker-archive or an oci-archive");
+	if (strchr(asked->source, ':') && !image_name_valid(strchr(asked->source, ':') + 1))
+		return refuse(asked, 400, "that is no tag");
 	if (!image_name_valid(asked->name) || strcmp(asked->name, "host") == 0)
 		return refuse(asked, 400,
 			      "that is no name for an image: letters, digits and ._/:@- only, and "
 			      "not \"host\"");
 	if (asked->fd < 0 || fstat(asked->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return refuse(asked, 400, "there is nothing to import");
-	return begin(asked, kind, asked->name, "", TAKE_FD(asked->fd));
+	return begin(asked, kind, asked->name, asked->source, TAKE_FD(asked->fd));
 }
 
 static uint64_t answer_job(struct asked *asked)

@@ -77,7 +77,10 @@ enum job_kind job_kind_parse(const char *name)
 {
 	int i = JOB_ROOTFS;
 
-	while (i < JOB_NUM_KINDS && strcmp(kind_names[i], name) != 0)
+	size_t length = strcspn(name, ":");
+
+	while (i < JOB_NUM_KINDS &&
+	       (strlen(kind_names[i]) != length || memcmp(kind_names[i], name, length) != 0))
 		i++;
 	return (enum job_kind)i;
 }
@@ -542,7 +545,7 @@ static int fetch(struct job *job, struct error *error)
 	if (job->kind == JOB_PULL)
 		(void)snprintf(source, sizeof(source), "docker://%s", job->source);
 	else
-		(void)snprintf(source, sizeof(source), "%s", kind_names[job->kind]);
+		(void)snprintf(source, sizeof(source), "%s", job->source);
 	(void)snprintf(blobs, sizeof(blobs), "%s/blobs", service->oci_path);
 	if (service->config.auth_size > 0 && job->kind == JOB_PULL) {
 		job->auth_fd =

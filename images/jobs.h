@@ -29,7 +29,7 @@ struct jobs;
 
 enum job_kind { JOB_PULL, JOB_ROOTFS, JOB_DOCKER_ARCHIVE, JOB_OCI_ARCHIVE, JOB_NUM_KINDS };
 
-/** job_kind_parse() - "rootfs", "docker-archive", "oci-archive"; JOB_NUM_KINDS: unknown */
+/** job_kind_parse() - "rootfs", "docker-archive[:TAG]", "oci-archive[:TAG]", or JOB_NUM_KINDS */
 enum job_kind job_kind_parse(const char *name);
 
 int jobs_new(struct service *service, struct jobs **ret_jobs);
@@ -39,7 +39,7 @@ struct jobs *jobs_free(struct jobs *jobs);
 /**
  * jobs_add() - begin, or join what does the same
  * @name:      what the image will be called
- * @source:    reference of a pull, "" otherwise
+ * @source:    reference of a pull, otherwise what job_kind_parse() took
  * @upload_fd: taken over, -1 for a pull
  * @wanted:    steps wait for it: the scheduler is told when it fails
  *

@@ -48,6 +48,7 @@ struct command_line {
 	char source[PATH_MAX + 64];
 	char target[PATH_MAX + 64];
 	char blobs[PATH_MAX + 64];
+	char tmpdir[PATH_MAX + 16];
 	char auth[64];
 	char home[PATH_MAX + 16], temporary[PATH_MAX + 16], runtime[PATH_MAX + 32];
 	char proxies[ARRAY_SIZE(kept)][512];
@@ -80,16 +81,21 @@ static void command_make(struct command_line *line, const struct skopeo_job *job
 {
 	size_t n = 0;
 
+	const char *tag = strchr(job->source, ':');
+
 	if (job->upload_fd >= 0)
-		(void)snprintf(line->source, sizeof(line->source), "%s:%s/upload", job->source,
-			       job->directory);
+		(void)snprintf(line->source, sizeof(line->source), "%.*s:%s/upload%s",
+			       (int)(tag ? tag - job->source : PATH_MAX), job->source,
+			       job->directory, tag ? tag : "");
 	else
 		(void)snprintf(line->source, sizeof(line->source), "%s", job->source);
 	(void)snprintf(line->target, sizeof(line->target), "oci:%s/layout:image", job->directory);
 	(void)snprintf(line->blobs, sizeof(line->blobs), "--dest-shared-blob-dir=%s", job->blobs);
+	(void)snprintf(line->tmpdir, sizeof(line->tmpdir), "--tmpdir=%s", job->directory);
 	line->argv[n++] = (char *)"skopeo";
 	line->argv[n++] = (char *)"--override-os=linux";
 	line->argv[n++] = (char *)"--override-arch=amd64";
+	line->argv[n++] = line->tmpdir;
 	if (access(POLICY_FILE, R_OK) < 0) /* who has no policy trusts what he names */
 		line->argv[n++] = (char *)"--insecure-policy";
 	line->argv[n++] = (char *)"copy";

@@ -42,7 +42,7 @@ struct skopeo {
 /**
  * struct skopeo_job - what it shall do
  * @source:       as skopeo names it, "docker://…"; with an upload "docker-archive" or
- *                "oci-archive" alone
+ *                "oci-archive", and ":TAG" where one of several is meant
  * @directory:    its own, absolute; the layout is made in <directory>/layout
  * @directory_fd: the same, open
  * @blobs:        <store>/oci/blobs, absolute

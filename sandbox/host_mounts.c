@@ -208,7 +208,7 @@ int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct er
 	if (op->flags & PLAN_IDMAP_STEP)
 		mapping_fd = slot->userns_fd;
 	if (op->flags & PLAN_IDMAP_OWNER) {
-		mapping_fd = user_slot_mapping(slot, op->owner_uid, op->owner_gid, error);
+		mapping_fd = user_slot_mapping(slot, op, error);
 		if (mapping_fd < 0)
 			return mapping_fd;
 	}

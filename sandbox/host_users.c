@@ -191,13 +191,16 @@ void user_slot_release(struct user_slots *slots, struct user_slot *slot)
 	(void)slot_lock(slots, slot->index, F_UNLCK);
 }
 
-int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error *error)
+int user_slot_mapping(struct user_slot *slot, const struct plan_op *op, struct error *error)
 {
-	struct id_map users = {.inside = uid, .outside = slot->base, .count = 1};
-	struct id_map groups = {.inside = gid, .outside = slot->base, .count = 1};
+	struct id_map users = {
+		.inside = op->owner_uid, .outside = slot->base + op->inside_uid, .count = 1};
+	struct id_map groups = {
+		.inside = op->owner_gid, .outside = slot->base + op->inside_gid, .count = 1};
 	int fd;
 
-	if (slot->mapping_fd >= 0 && slot->mapped_uid == uid && slot->mapped_gid == gid)
+	if (slot->mapping_fd >= 0 && memcmp(&slot->mapped_users, &users, sizeof(users)) == 0 &&
+	    memcmp(&slot->mapped_groups, &groups, sizeof(groups)) == 0)
 		return slot->mapping_fd;
 	fd = spawn_userns(slot->init_id, users, groups, error);
 	if (fd < 0)
@@ -205,8 +208,8 @@ int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error
 	if (slot->mapping_fd >= 0)
 		(void)close(slot->mapping_fd);
 	slot->mapping_fd = fd;
-	slot->mapped_uid = uid;
-	slot->mapped_gid = gid;
+	slot->mapped_users = users;
+	slot->mapped_groups = groups;
 	return fd;
 }
 

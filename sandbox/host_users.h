@@ -17,6 +17,8 @@
 
 #include "common/error.h"
 #include "common/limits.h"
+#include "sandbox/plan.h"
+#include "sandbox/spawn.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -27,11 +29,10 @@ struct user_slot {
 	uid_t base;	/* host id of uid 0 inside; also the group id */
 	uid_t init_id;	/* user and group of runbook-init */
 	int userns_fd;	/* 0-65535 inside */
-	int mapping_fd; /* @mapped_uid:@mapped_gid on disk is uid 0 inside; -1: none yet */
-	uid_t mapped_uid;
-	gid_t mapped_gid;
+	int mapping_fd; /* of @mapped_users and @mapped_groups, for one owner; -1: none yet */
+	struct id_map mapped_users, mapped_groups;
 	struct userns_job *job; /* makes or has made userns_fd, see user_slots_begin() */
-	int image_fd; /* the range of images on disk is 0-65535 inside; -1: none yet */
+	int image_fd;		/* the range of images on disk is 0-65535 inside; -1: none yet */
 };
 
 struct user_slots;
@@ -55,11 +56,12 @@ int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct
 void user_slot_release(struct user_slots *slots, struct user_slot *slot);
 
 /**
- * user_slot_mapping() - the namespace for an id-mapped mount that shows @uid:@gid as root inside
+ * user_slot_mapping() - the namespace for an id-mapped mount that shows @op's owner as who it is
+ * inside
  *
  * Return: descriptor, owned by the slot, or -errno.
  */
-int user_slot_mapping(struct user_slot *slot, uid_t uid, gid_t gid, struct error *error);
+int user_slot_mapping(struct user_slot *slot, const struct plan_op *op, struct error *error);
 /** user_slot_image_mapping() - the same for files that belong to the range of images */
 int user_slot_image_mapping(struct user_slot *slot, struct error *error);
 

@@ -57,6 +57,7 @@ static const unsigned char kept_capabilities[] = {
 /* Shared with the command's process until it execs: one address space. */
 struct command {
 	const char *workdir;
+	unsigned uid, gid;	       /* inside */
 	bool report;		       /* somebody wants to hear of system calls that are denied */
 	struct sandbox_status failure; /* how != 0: it never reached exec */
 	char *payload;		       /* mapped by the command's process */
@@ -299,6 +300,18 @@ static void default_signals(void)
 		(void)init_call(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
 }
 
+/* The user that an image names; with uid 0 go all capabilities. */
+static int become_user(struct command *command)
+{
+	long uid = command->uid, gid = command->gid, result = 0;
+
+	if (gid != 0)
+		result = init_call(SYS_setresgid, gid, gid, gid, 0);
+	if (result == 0 && uid != 0)
+		result = init_call(SYS_setresuid, uid, uid, uid, 0);
+	return result < 0 ? fail_setup(command, result, "cannot become the image's user") : 0;
+}
+
 static int command_main(void *argument)
 {
 	struct command *command = argument;
@@ -317,6 +330,8 @@ static int command_main(void *argument)
 	if (result < 0)
 		return fail(command, SANDBOX_STATUS_SETUP_FAILED, -result,
 			    "cannot enter the working directory", command->workdir);
+	if (become_user(command))
+		return 1;
 	default_signals();
 	(void)init_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 	result = init_call(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */, 0);
@@ -404,6 +419,19 @@ _Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status
 	}
 }
 
+/* "1000:100", which the sandbox library wrote. */
+static void read_ids(const char *text, struct command *command)
+{
+	unsigned *number = &command->uid;
+
+	for (; *text; text++) {
+		if (*text == ':')
+			number = &command->gid;
+		else
+			*number = *number * 10 + (unsigned)(*text - '0');
+	}
+}
+
 int init_main(int argc, char **argv);
 
 int init_main(int argc, char **argv)
@@ -411,10 +439,12 @@ int init_main(int argc, char **argv)
 	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
 	static _Alignas(16) char stack[STACK_BYTES];
 	struct sandbox_status status = {.magic = SANDBOX_STATUS_MAGIC};
-	struct command command = {.workdir = argc > 1 ? argv[1] : "/", .report = argc > 2};
+	struct command command = {.workdir = argc > 1 ? argv[1] : "/", .report = argc > 3};
 	const uint64_t all = ~0ULL;
 	long signals_fd, pid;
 
+	if (argc > 2)
+		read_ids(argv[2], &command);
 	/* before anything of the step exists */
 	if (init_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0) < 0 ||
 	    init_call(SYS_getpid, 0, 0, 0, 0) != 1) {

@@ -204,10 +204,15 @@ static void plan_outer(struct plan *plan, const struct sandbox_request *request,
 static void plan_scratch(struct plan *plan, const struct sandbox_request *request,
 			 const struct plan_facts *facts)
 {
+	struct plan_op *op;
+
 	add_value(plan, PLAN_SCRATCH, NULL, NULL, request->disk ? request->disk : facts->scratch);
 	for (size_t i = 0; i < ARRAY_SIZE(scratch_dirs); i++)
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, scratch_dirs[i].name, scratch_dirs[i].mode);
-	add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace", 0755);
+	op = add(plan, PLAN_SCRATCH_DIR, NULL, "workspace");
+	op->value = 0755;
+	op->inside_uid = request->uid;
+	op->inside_gid = request->gid;
 	if (request->workspace) {
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-lower", 0755);
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-work", 0755);
@@ -305,6 +310,8 @@ static void plan_workspace(struct plan *plan, const struct sandbox_request *requ
 	op->flags = PLAN_IDMAP_OWNER;
 	op->owner_uid = request->workspace_uid;
 	op->owner_gid = request->workspace_gid;
+	op->inside_uid = request->uid;
+	op->inside_gid = request->gid;
 	add(plan, PLAN_OVERLAY, "workspace", "/workspace");
 }
 
@@ -433,6 +440,8 @@ int plan_check(const struct sandbox_request *request, struct error *error)
 				 request->image ? request->image : "");
 	if (request->workspace && !path_valid(request->workspace))
 		return error_set(error, EINVAL, "workspace: must be an absolute path");
+	if (request->uid >= ID_STEP_RANGE || request->gid >= ID_STEP_RANGE)
+		return error_set(error, EINVAL, "user: ids inside are below %u", ID_STEP_RANGE);
 	if (request->workdir && !path_valid(request->workdir))
 		return error_set(error, EINVAL, "workdir: must be an absolute path inside");
 	if ((unsigned)request->network >= STEP_NETWORK_NUM)

@@ -134,6 +134,8 @@ struct plan_op {
 	uint64_t value;	 /* mode, size, limit, id, enum plan_presence */
 	uid_t owner_uid; /* PLAN_IDMAP_OWNER */
 	gid_t owner_gid;
+	uid_t inside_uid; /* whose it is inside: of PLAN_IDMAP_OWNER, PLAN_SCRATCH_DIR */
+	gid_t inside_gid;
 };
 
 struct plan {

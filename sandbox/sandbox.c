@@ -345,6 +345,7 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 		flags |= CLONE_NEWNS;
 		attach.stage = builder->host->stage_dir;
 	}
+	(void)snprintf(attach.ids, sizeof(attach.ids), "%u:%u", request->uid, request->gid);
 	if (private->network.netns_fd < 0)
 		flags |= CLONE_NEWNET;
 	pid = spawn_vfork(flags, private->group_fd, &pidfd, step_attach_main, &attach);

@@ -116,6 +116,8 @@ struct sandbox_request {
 	uid_t workspace_uid;   /* its owner on the host: becomes uid 0 inside */
 	gid_t workspace_gid;
 	const char *workdir; /* NULL: /workspace */
+	uid_t uid;	     /* who the command is inside; the workspace belongs to it */
+	gid_t gid;
 	const struct sandbox_bind *binds;
 	size_t n_binds;
 	enum step_network network;

@@ -176,7 +176,7 @@ static int attach_become_init(struct attach *attach, const struct plan_op *op, i
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
-	const char *argv[] = {"runbook-init", attach->workdir,
+	const char *argv[] = {"runbook-init", attach->workdir, attach->ids,
 			      attach->report_fd >= 0 ? "report" : NULL, NULL};
 	const char *envp[] = {NULL};
 	long id = (long)op->value;

@@ -15,7 +15,7 @@
 struct attach {
 	const struct plan *plan;
 	const int *op_fds; /* for each operation: what the host prepared, or -1 */
-	int base_fd; /* an empty mount namespace to begin with; -1: in a copy of the host's */
+	int base_fd;	   /* an empty mount namespace to begin with; -1: in a copy of the host's */
 	const char *stage; /* a directory to mount scratch on, in the one or the other */
 	uid_t base;
 	int netns_fd; /* -1: clone3 made a fresh one */
@@ -24,11 +24,12 @@ struct attach {
 	int init_fd;   /* runbook-init, a sealed memfd */
 	int report_fd; /* -1: none */
 	const char *workdir;
+	char ids[24]; /* who the command is inside, "uid:gid" */
 	/* working state */
 	int stage_fd;
 	int scratch_fd;
 	int root_fd;
-	int dev_fd; /* of the host's making: where masks come from */
+	int dev_fd;   /* of the host's making: where masks come from */
 	bool as_step; /* files are made with the step's ids */
 	struct error error;
 };

@@ -262,6 +262,14 @@ int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int 
 {
 	int r = make_dir(op);
 
+	if (r == 0 && (op->inside_uid != 0 || op->inside_gid != 0)) {
+		/* as root for a moment: chown(2) asks the ids that files are made with */
+		(void)syscall(SYS_setfsuid, 0);
+		if (lchown(op->target, attach->base + op->inside_uid,
+			   attach->base + op->inside_gid) < 0)
+			r = -errno;
+		(void)syscall(SYS_setfsuid, attach->base);
+	}
 	return r < 0 ? error_errno(&attach->error, -r, "cannot make scratch directory %s",
 				   op->target)
 		     : 0;
