@@ -89,7 +89,7 @@ LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,error.c fdio.c names.c network_rule.c paths.c step_payload.c)
+	$(addprefix common/,error.c fdio.c image.c names.c network_rule.c paths.c step_payload.c)
 LIBS_runbook-sandbox   := -lnl-3
 
 # static programs are linked without common/ objects that need libraries
@@ -118,7 +118,7 @@ $(addprefix $(BIN)/,$(PROGRAMS)):
 # takes as long as half of the sandbox. What libnl could resolve by name, which
 # the linker warns of, is not asked of it.
 ifeq ($(BUILD),release)
-$(BIN)/runbook-sandbox: HARDEN_LDFLAGS = -static-pie -Wl,-z,relro,-z,now,-z,noexecstack \
+$(BIN)/runbook-sandbox: HARDEN_LDFLAGS = -static-pie -Wl,-z,defs,-z,relro,-z,now,-z,noexecstack \
 	-Wl,--no-warnings
 endif
 

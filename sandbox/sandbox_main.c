@@ -19,6 +19,7 @@
 #include "sandbox/plan.h"
 #include "sandbox/sandbox_options.h"
 #include "sandbox/sandbox_report.h"
+#include "sandbox/stored_image.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -371,6 +372,41 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 	return code;
 }
 
+static bool env_given(const struct options *options, const char *entry)
+{
+	size_t length = strcspn(entry, "=") + 1;
+
+	for (size_t i = 0; i < options->n_env; i++) {
+		if (strncmp(options->env[i], entry, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What the command line says goes before what the image says. */
+static int use_stored(struct options *options, struct sandbox_request *request)
+{
+	static struct stored_image image;
+	const struct image_record *record = &image.record;
+	struct error error = ERROR_INIT;
+	struct paths paths;
+
+	if (paths_init(&paths, options->root, &error) < 0 ||
+	    stored_image_find(paths.lib, options->stored, &image, &error) < 0)
+		return complain(-EXIT_SANDBOX, error.text);
+	for (size_t i = 0; i < record->n_env && options->n_env < ENV_MAX; i++) {
+		if (!env_given(options, record->env[i]))
+			options->env[options->n_env++] = (char *)record->env[i];
+	}
+	request->layers = (const char *const *)image.layers;
+	request->n_layers = record->n_layers;
+	request->uid = record->uid;
+	request->gid = record->gid;
+	if (!request->workdir && record->workdir[0] != '\0')
+		request->workdir = record->workdir;
+	return 0;
+}
+
 /* Where one of the three is closed, the next file of ours would take its place, and be shown. */
 static void standard_fill(void)
 {
@@ -415,6 +451,8 @@ int main(int argc, char **argv)
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 	};
+	if (options.stored && use_stored(&options, &request) < 0)
+		return EXIT_SANDBOX;
 	if (options.explain)
 		return explain(&request, &options);
 	cleanup_close int payload_fd = payload_make(&options, argv + command);

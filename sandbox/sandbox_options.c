@@ -2,6 +2,7 @@
 #include "sandbox/sandbox_options.h"
 
 #include "common/cleanup.h"
+#include "common/image.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -22,7 +23,14 @@ static int set_root(struct options *options, const char *value)
 static int set_image(struct options *options, const char *value)
 {
 	options->image = strcmp(value, "host") == 0 ? "host" : realpath(value, NULL);
-	return options->image ? 0 : -errno;
+	if (options->image)
+		return 0;
+	/* what is no path may be the name of an image of the store */
+	if (value[0] == '/' || value[0] == '.' || !image_name_valid(image_name_strip(value)))
+		return -errno;
+	options->stored = value;
+	options->image = value;
+	return 0;
 }
 
 static int set_workspace(struct options *options, const char *value)
@@ -196,7 +204,7 @@ static const struct {
 	option_fn set;
 	const char *help;
 } option_table[] = {
-	{"image", "IMAGE", set_image, "\"host\" (default) or a directory with a root file system"},
+	{"image", "IMAGE", set_image, "\"host\" (default), a directory, or the name of an image"},
 	{"network", "NETWORK", set_network, "none (default), egress, or isolated"},
 	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
 	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},

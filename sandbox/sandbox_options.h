@@ -25,6 +25,7 @@ enum {
 struct options {
 	const char *root;
 	const char *image;
+	const char *stored; /* name in runbookd's store, NULL: @image is none of those */
 	const char *workspace;
 	const char *workdir;
 	const char *hostname;

@@ -51,6 +51,12 @@ YML
 mkdir -p "$TEST_TMP/env" && mv "$TEST_TMP/env.yml" "$TEST_TMP/env/runbook.yml"
 check_equal "the runbook wins" "global step" "$(ctl run "$TEST_TMP/env" | said)"
 
+check_equal "runbook-sandbox has them, too" "yes /usr/share/data 1000" \
+    "$("$BIN/runbook-sandbox" --image other -- sh -c 'echo "$FROM_IMAGE $PWD $(id -u)"' 2>&1)"
+check_equal "and the command line wins" "no /" \
+    "$("$BIN/runbook-sandbox" --image "$OPEN/test/base:1" --env FROM_IMAGE=no --workdir / -- sh -c 'echo "$FROM_IMAGE $PWD"' 2>&1)"
+check_match "one that is not there" 'no directory and no image "nothing"' "$("$BIN/runbook-sandbox" --image nothing -- true 2>&1)"
+
 # ---- what is not here ----
 
 out=$(run_in nothing/here 'true')
