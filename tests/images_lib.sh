@@ -5,7 +5,7 @@
 
 # make_rootfs DIRECTORY: a root file system that can run a shell
 make_rootfs() {
-    local busybox
+    local busybox name
     busybox=$(command -v busybox) || { failed "busybox is not installed"; exit 1; }
     mkdir -p "$1/bin" "$1/etc" "$1/tmp" "$1/usr/bin" "$1/usr/share/data/deep" "$1/home/user"
     cp "$busybox" "$1/bin/busybox"

@@ -1,0 +1,141 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# oci-hostile of the list of threats: layers, manifests and roots that mean harm.
+# What they unpack to never leaves the sandbox's one directory, what is refused
+# leaves nothing, and the daemon lives.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/images_lib.sh
+. "$TOP/tests/images_lib.sh"
+
+# ---- the unpacker alone ----
+
+mkdir "$TEST_TMP/layers"
+python3 "$TESTS_DIR/images_hostile.py" "$TEST_TMP/layers"
+mkdir "$TEST_TMP/jail"
+unpack() { # TAR [OPTION...]
+    local jail=$TEST_TMP/jail
+    rm -rf "$jail"
+    mkdir -p "$jail/out"
+    "$BIN/runbook-unpack" --bytes=33554432 --entries=50000 "${@:2}" "$jail/out" <"$1" | tr '\0' '\n'
+}
+outside() { find "$TEST_TMP/jail" /escaped /tmp/escaped -mindepth 1 -maxdepth 1 -not -name out 2>/dev/null; }
+for tar in "$TEST_TMP"/layers/bad-*.tar; do
+    name=$(basename "$tar" .tar)
+    report=$(unpack "$tar")
+    check_match "$name is refused" '^X' "$report"
+    check_equal "$name stays inside" "" "$(outside)"
+done
+for tar in "$TEST_TMP"/layers/good-*.tar; do
+    name=$(basename "$tar" .tar)
+    report=$(unpack "$tar")
+    check_equal "$name is unpacked" "" "$(grep '^X' <<<"$report")"
+    check_match "$name has an id" '^D[0-9a-f]{64}$' "$report"
+    check_equal "$name stays inside" "" "$(outside)"
+done
+unpack "$TEST_TMP/layers/good-devices.tar" >/dev/null
+check_equal "devices are left out" "after dev " "$(find "$TEST_TMP/jail/out" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' ')"
+unpack "$TEST_TMP/layers/good-xattrs.tar" >/dev/null
+check_equal "of attributes, the user's own" 'user.mine="kept"' \
+    "$(getfattr -d -m - --absolute-names "$TEST_TMP/jail/out/a" | grep -v '^#' | sed '/^$/d')"
+unpack "$TEST_TMP/layers/good-whiteouts.tar" >"$TEST_TMP/report"
+check_equal "a whiteout is a device 0:0" "c 0 0" "$(stat -c '%F %t %T' "$TEST_TMP/jail/out/d/gone" | sed 's/character special file/c/')"
+check "an opaque directory is reported" grep -qx Od "$TEST_TMP/report"
+check "also one that takes a hidden one's place" \
+    grep -qx Od <(unpack "$TEST_TMP/layers/good-whiteout-then-directory.tar")
+unpack "$TEST_TMP/layers/good-replaced.tar" >/dev/null
+check "a link that is replaced is not followed" test -f "$TEST_TMP/jail/out/c/d" -a ! -e "$TEST_TMP/jail/out/a/d"
+zeros=$(printf '0%.0s' $(seq 64))
+check_match "a wrong digest" 'Xthe layer is damaged' "$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --digest="$zeros")"
+check_match "a wrong id" 'Xthe layer is not what the image says' "$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --layer="$zeros")"
+
+# ---- by the daemon ----
+
+ctl() { "$BIN/runbookctl" "$@"; }
+STORE=$TEST_TMP/root/var/lib/runbookd/images
+start_daemon
+before=$(md5sum /etc/passwd /etc/shadow)
+for name in bad-dotdot bad-symlink-parent bad-hardlink-out bad-truncated bad-whiteout-through-symlink; do
+    check_status "$name cannot be imported" 1 ctl image import "$TEST_TMP/layers/$name.tar" "$name"
+done
+swept() { [ -z "$(find "$STORE/layers" -mindepth 1 -maxdepth 1)" ]; }
+check "nothing is left of them" wait_for 20 swept
+check_equal "no image came of them" 0 "$(ctl image ls --json | jq '.images | length')"
+check_equal "the host is as before" "$before" "$(md5sum /etc/passwd /etc/shadow)"
+
+# layouts whose parts do not fit
+make_oci "$TEST_TMP/layout" || failed "no layout"
+broken() { # NAME 'PYTHON that edits manifest, config and blobs'
+    rm -rf "$TEST_TMP/broken"
+    cp -a "$TEST_TMP/layout" "$TEST_TMP/broken"
+    python3 - "$TEST_TMP/broken" "$2" <<'PY'
+import hashlib, json, os, sys
+top, change = sys.argv[1:]
+def path(digest): return os.path.join(top, "blobs/sha256", digest.split(":")[1])
+index = json.load(open(os.path.join(top, "index.json")))
+entry = next(m for m in index["manifests"] if m["annotations"]["org.opencontainers.image.ref.name"] == "one")
+index["manifests"] = [entry]
+manifest = json.load(open(path(entry["digest"])))
+config = json.load(open(path(manifest["config"]["digest"])))
+exec(change)
+def store(data):
+    text = json.dumps(data).encode()
+    digest = "sha256:" + hashlib.sha256(text).hexdigest()
+    open(path(digest), "wb").write(text)
+    return digest, len(text)
+manifest["config"]["digest"], manifest["config"]["size"] = store(config)
+entry["digest"], entry["size"] = store(manifest)
+json.dump(index, open(os.path.join(top, "index.json"), "w"))
+PY
+    ctl image pull "oci:$TEST_TMP/broken:one" broken 2>&1
+}
+check_match "unchanged it is fine" "broken is here" "$(broken same 'pass')"
+ctl image rm broken >/dev/null
+ctl image prune >/dev/null
+check_match "a layer of another content" "promised|is damaged|invalid checksum|does not match|digest" \
+    "$(broken blob 'open(path(manifest["layers"][0]["digest"]), "ab").write(b"x"); manifest["layers"][0]["size"] += 1')"
+check_match "an id of another content" "not what the image says|promised|DiffID|digest" \
+    "$(broken diff 'config["rootfs"]["diff_ids"][0] = "sha256:" + "0" * 64')"
+check_match "more ids than layers" "layers" "$(broken ids 'config["rootfs"]["diff_ids"] *= 2')"
+check_match "another machine" "arm64|no image found|architecture" "$(broken arch 'config["architecture"] = "arm64"')"
+check_match "a user that is not there" 'does not have' "$(broken user 'config["config"]["User"] = "nobody-of-that-name"')"
+check_match "a working directory that climbs" 'working directory' "$(broken workdir 'config["config"]["WorkingDir"] = "/a/../../etc"')"
+check_match "a media type that is something else" "kind|media|mime|unsupported|unknown" \
+    "$(broken type 'manifest["layers"][0]["mediaType"] = "application/zip"')"
+check_equal "none of them became an image" 0 "$(ctl image ls --json | jq '.images | length')"
+
+# ---- roots that want mounts elsewhere ----
+
+for name in proc dev sys tmp etc workspace run; do
+    rm -rf "$TEST_TMP/rootfs"
+    make_rootfs "$TEST_TMP/rootfs"
+    rm -rf "$TEST_TMP/rootfs/${name:?}"
+    ln -s /usr/share/data "$TEST_TMP/rootfs/$name"
+    tar -C "$TEST_TMP/rootfs" -cf "$TEST_TMP/root.tar" .
+    ctl image import "$TEST_TMP/root.tar" "link-$name" >/dev/null 2>&1 || failed "link-$name is not imported"
+    out=$(run_in "link-$name" 'echo inside; ls /usr/share/data | tr "\n" " "')
+    if [ "$name" = etc ]; then # our own /etc lies over it
+        check_match "a link at /$name" '^s . inside' "$out"
+    else
+        check_match "a link at /$name" 'symbolic link, which is refused' "$out"
+    fi
+done
+rm -rf "$TEST_TMP/rootfs"
+make_rootfs "$TEST_TMP/rootfs"
+ln -s /run/elsewhere/resolv.conf "$TEST_TMP/rootfs/etc/resolv.conf"
+tar -C "$TEST_TMP/rootfs" -cf "$TEST_TMP/root.tar" .
+ctl image import "$TEST_TMP/root.tar" resolv >/dev/null 2>&1
+check_equal "a link at /etc/resolv.conf is covered" "nameserver" \
+    "$("$BIN/runbook-sandbox" --image resolv --network egress -- sh -c 'grep -o -m 1 nameserver /etc/resolv.conf' 2>&1)"
+
+# ---- set-uid files of an image ----
+
+rm -rf "$TEST_TMP/rootfs"
+make_rootfs "$TEST_TMP/rootfs"
+chmod 4755 "$TEST_TMP/rootfs/bin/busybox"
+tar -C "$TEST_TMP/rootfs" -cf "$TEST_TMP/root.tar" .
+ctl image import "$TEST_TMP/root.tar" setuid >/dev/null 2>&1
+check_equal "are nobody's on the host" "$((0x7ffe0000))" "$(stat -c %u "$STORE"/layers/*/bin/busybox | sort -u)"
+check_equal "and give nothing inside" "NoNewPrivs: 1" \
+    "$(run_in setuid 'grep NoNewPrivs /proc/self/status' | said | tr -s '\t ' ' ')"
+check_equal "the daemon lives" 0 "$(grep -c 'was killed by signal' "$TEST_TMP/daemon.log")"
