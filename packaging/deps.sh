@@ -17,7 +17,7 @@ BUILD_PACKAGES="
 # PACKAGE:COMMAND is not wanted where the command is there by another package
 CHECK_PACKAGES="
     clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
-    user-mode-linux qemu-system-x86 mmdebstrap kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
+    user-mode-linux qemu-system-x86 mmdebstrap e2fsprogs kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
     util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
     netcat-openbsd zstd skopeo docker-registry umoci
     autoconf automake busybox-static:busybox bzip2 cmake default-jdk-headless:javac fakeroot g++ gdb iputils-ping

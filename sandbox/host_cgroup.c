@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -189,15 +190,18 @@ static void move_to_leaf(struct cgroup_host *host)
 
 static int open_group(struct cgroup_host *host)
 {
+	int fd = -ESTALE;
 	char limit[24];
-	int fd;
 
-	/* for root alone: whoever can open a step's group can hold its lock */
-	if (mkdirat(host->own_fd, host->name, 0700) < 0 && errno != EEXIST)
-		return -errno;
-	fd = openat(host->own_fd, host->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* again when a program that shares it ends and removes it in between */
+	for (int attempt = 0; fd == -ESTALE && attempt < 100; attempt++) {
+		/* for root alone: whoever can open a step's group can hold its lock */
+		if (mkdirat(host->own_fd, host->name, 0700) < 0 && errno != EEXIST)
+			return -errno;
+		fd = cgroup_group_hold(host->own_fd, host->name);
+	}
 	if (fd < 0)
-		return -errno;
+		return fd;
 	enable_controllers(fd);
 	/* without the controller there is nothing to write to */
 	(void)snprintf(limit, sizeof(limit), "%" PRIu64, host->memory_max);
@@ -325,9 +329,10 @@ void cgroup_host_close(struct cgroup_host *host)
 {
 	if (host->group_fd >= 0) {
 		(void)cgroup_groups_sweep(host, false);
+		/* while others have it, they hold the lock */
+		if (flock(host->group_fd, LOCK_EX | LOCK_NB) == 0)
+			(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
 		(void)close(host->group_fd);
-		/* not ours alone, perhaps: then it is not empty and stays */
-		(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
 	}
 	if (host->own_fd >= 0)
 		(void)close(host->own_fd);

@@ -16,6 +16,8 @@
 
 #define REMOVE_ATTEMPTS 100
 #define REMOVE_PAUSE_NSEC 10000000L
+#define LOCK_ATTEMPTS 2000
+#define LOCK_PAUSE_NSEC 1000000L
 #define STALE_ATTEMPTS 100 /* somebody swept it away between our look and our lock */
 
 static int parent_of(const struct cgroup_host *host, int run_fd)
@@ -122,16 +124,34 @@ int cgroup_step_remove(struct cgroup_host *host, int run_fd, const char *id)
 
 /* ---- making ---- */
 
-/* Return: a locked directory that is still there; -ESTALE when somebody swept it away. */
-static int open_held(int parent_fd, const char *name)
+/* Whoever has the lock for himself looks whether to remove it, and does so or not soon. */
+static int lock_shared(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NSEC};
+
+	for (int attempt = 0; attempt < LOCK_ATTEMPTS; attempt++) {
+		if (flock(fd, LOCK_SH | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		(void)nanosleep(&pause, NULL);
+	}
+	return -EBUSY;
+}
+
+int cgroup_group_hold(int parent_fd, const char *name)
 {
 	cleanup_close int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	struct stat ours, there;
+	int r;
 
 	if (fd < 0)
 		return errno == ENOENT ? -ESTALE : -errno;
-	if (flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &ours) < 0 ||
-	    fstatat(parent_fd, name, &there, 0) < 0 || ours.st_ino != there.st_ino)
+	r = lock_shared(fd);
+	if (r < 0)
+		return r;
+	if (fstat(fd, &ours) < 0 || fstatat(parent_fd, name, &there, 0) < 0 ||
+	    ours.st_ino != there.st_ino)
 		return -ESTALE;
 	return TAKE_FD(fd);
 }
@@ -169,9 +189,9 @@ int cgroup_run_join(struct cgroup_host *host, const char *run, bool *ret_made, s
 		} else if (!*ret_made && errno == EEXIST) {
 			/* a killed program's, or one that has steps */
 			(void)remove_unheld(host->group_fd, run, true);
-			r = open_held(host->group_fd, run);
+			r = cgroup_group_hold(host->group_fd, run);
 		} else {
-			r = *ret_made ? open_held(host->group_fd, run) : -errno;
+			r = *ret_made ? cgroup_group_hold(host->group_fd, run) : -errno;
 		}
 	}
 	if (r >= 0 && *ret_made) {
@@ -203,7 +223,7 @@ int cgroup_step_make(struct cgroup_host *host, int run_fd, const char *id, struc
 		int parent_fd = parent_of(host, run_fd);
 
 		if (mkdirat(parent_fd, id, 0755) == 0) {
-			r = open_held(parent_fd, id);
+			r = cgroup_group_hold(parent_fd, id);
 		} else if (errno == ENOENT && run_fd < 0) {
 			/* another program of the same name ended and removed the parent */
 			r = cgroup_host_regroup(host);

@@ -7,12 +7,20 @@
  *
  * Whoever has a group holds a shared lock on its directory: a group that nobody
  * holds was left by a killed program, and whoever finds it removes it with all
- * beneath. A run's group is made with its first step and removed with its last.
+ * beneath. The group of all steps is held by each program that has it, and removed by
+ * the last one. A run's group is made with its first step and removed with its last.
  */
 
 #include "common/error.h"
 #include "sandbox/host_cgroup.h"
 #include "sandbox/sandbox.h"
+
+/**
+ * cgroup_group_hold() - open a group and lock it
+ *
+ * Return: descriptor; -ESTALE when it is not there (any more); -errno.
+ */
+int cgroup_group_hold(int parent_fd, const char *name);
 
 /**
  * cgroup_run_join() - take part in the group of a run
