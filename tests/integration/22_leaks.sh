@@ -22,6 +22,8 @@ hammer() { # COUNT PARALLEL NETWORK
 groups() { find /sys/fs/cgroup -type d -path "*runbook-hammer*" 2>/dev/null | grep -c "hammer-\\($PIDS\\)-"; }
 # of everything that others on this machine do not have as well
 state() {
+    # a link goes with its namespace, which the kernel takes down when it has time
+    wait_for 20 sh -c "[ \$(ip -n $HOST -o link | wc -l) = 1 ]" || true
     echo "mounts $(grep -c "$TEST_TMP" /proc/self/mountinfo)"
     echo "links $(ip -n "$HOST" -o link | wc -l)"
     echo "rules $(ip netns exec "$HOST" nft list ruleset | md5sum)"
