@@ -127,7 +127,7 @@ done <"$TEST_TMP/by-arguments"
 
 cat "$TEST_TMP/numbers" "$TEST_TMP/rows" >"$TEST_TMP/probes"
 check "there are enough probes" test "$(wc -l <"$TEST_TMP/probes")" -gt 2500
-probe() { sandbox "$@" --bind "$TEST_TMP/tools:/mnt:ro" -- /mnt/syscalls <"$TEST_TMP/probes"; }
+probe() { sandbox "$@" --timeout 120s --grace 1s --bind "$TEST_TMP/tools:/mnt:ro" -- /mnt/syscalls <"$TEST_TMP/probes"; }
 check "every number is answered as the list says" probe
 check "and with a report as well" probe --seccomp-report="$TEST_TMP/report"
 # what is not probed well proves nothing: without a sandbox next to all of it differs
