@@ -83,7 +83,7 @@ for role in webhook scheduler; do
         check_equal "webhook-owned: $role is ended by ${attack%% *}" "${attack%% *} killed" \
             "$(echo "$attack" | "$TEST_TMP/tools/inject" "$pid" 2>&1)"
         # shellcheck disable=SC2317  # called by check
-        back() { local new; new=$(process_of $role) && [ "$new" != "$pid" ]; }
+        back() { local new; new=$(process_of "$role") && [ "$new" != "$pid" ]; }
         check "$role comes back" wait_for 20 back
         wait_for 10 grep -q 'State:.S' "/proc/$(process_of $role)/status"
         sleep 0.3 # until it has locked itself in

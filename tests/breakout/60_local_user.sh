@@ -52,6 +52,8 @@ mkdir -p "$root/run" && ln -s /tmp "$root/run/runbookd"
 refused "a runtime directory that is a link" 'symbolic link'
 rm -rf "$root/run"
 
+[ -z "${BREAKOUT_BRIEF:-}" ] || finish # mutate.py asks about the configuration
+
 # ---- local-user: beside a daemon with a step that runs ----
 
 setup_project demo

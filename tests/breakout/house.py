@@ -131,6 +131,7 @@ REFUSED = [
     ("a project that is a path", dict(project="../../etc")),
     ("a project with a slash", dict(project="demo/../../x")),
     ("a slug that is a path", dict(slug="../../../../../tmp/breakout-log")),
+    ("a slug that leaves its directory", dict(slug="../breakout")),
     ("a name with an escape", dict(name="\x1b]52;c;x\x07")),
     ("a commit that is a path", dict(commit="../../../../etc")),
     ("a commit that is a name", dict(commit="main")),
