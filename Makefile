@@ -247,7 +247,7 @@ build/man/%: man/%.scd
 # ---- targets for people -----------------------------------------------------
 deps: ## install what is needed to build and run (Debian, Ubuntu)
 	packaging/deps.sh build
-deps-check: ## install what the tests, linters and benches need as well
+deps-check: ## install what the tests and linters need as well
 	packaging/deps.sh check
 demo: ## push a commit to a local repository and watch its run (as root)
 	packaging/deps.sh demo
@@ -264,7 +264,7 @@ mutate: ## take defences out of a copy of the code: do the checks notice? (as ro
 lint: ## formatting, static analysis, shell scripts, layer rule, link rule
 	tests/lint/lint.sh
 bench: ## side-by-side measurements, printed as tables (as root)
-	packaging/deps.sh check
+	packaging/deps.sh bench
 	$(MAKE) --no-print-directory bench-build
 	bench/run.sh
 install: all ## install into DESTDIR (default /) under PREFIX (default /usr)

@@ -57,6 +57,17 @@ static bool attach(int fd, int at_fd, const char *target)
 	return good;
 }
 
+static bool file_write(const char *path, int flags, const char *text)
+{
+	size_t length = strlen(text);
+	int fd = open(path, O_WRONLY | O_CLOEXEC | flags, 0444);
+	bool good = fd >= 0 && write(fd, text, length) == (ssize_t)length;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return good;
+}
+
 static bool system_names(struct floor_step *step)
 {
 	struct ifreq loopback = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -65,6 +76,10 @@ static bool system_names(struct floor_step *step)
 		return failed(step, "private");
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return failed(step, "cgroup namespace");
+	/* entered by exec */
+	if (unshare(CLONE_NEWTIME) < 0 ||
+	    !file_write("/proc/self/timens_offsets", 0, "monotonic 86400 0\nboottime 86400 0\n"))
+		return failed(step, "time namespace");
 	if (sethostname("bench", 5) < 0)
 		return failed(step, "hostname");
 	if (step->netns_fd >= 0) {
@@ -101,6 +116,8 @@ static bool scratch(struct floor_step *step, int *ret_fd)
 		if (mkdir(dirs[i], i < 4 ? 0755 : 01777) < 0)
 			return failed(step, dirs[i]);
 	}
+	if (!file_write("boot_id", O_CREAT, "00000000-0000-4000-8000-000000000000\n"))
+		return failed(step, "boot_id");
 	(void)setfsuid(0);
 	(void)setfsgid(0);
 	*ret_fd = fd;
@@ -176,6 +193,9 @@ static bool filesystems(struct floor_step *step, int root_fd)
 		     "sys/fs/cgroup");
 	if (!mask(step, root_fd))
 		return false;
+	if (!attach(open_tree(AT_FDCWD, "boot_id", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), root_fd,
+		    "proc/sys/kernel/random/boot_id"))
+		return failed(step, "boot_id");
 	if (!attach(fs_make("devpts", pts, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC), root_fd,
 		    "dev/pts"))
 		return failed(step, "devpts");

@@ -224,14 +224,16 @@ void bench_print_summary(const char *name, struct bench_work *work)
 		end[n++] = work->samples[i].end;
 	}
 	if (n > 0) {
+		unsigned half = n / 2, last = n * 99 / 100;
+
 		qsort(first, n, sizeof(*first), by_value);
 		qsort(end, n, sizeof(*end), by_value);
 		(void)printf("%-20s %3u at a time: first instruction %8.1f us (p99 %8.1f), "
 			     "end %8.1f us (p99 %8.1f), %7.1f/s, %u failed\n",
-			     name, work->parallel, (double)first[n / 2] / 1e3,
-			     (double)first[n * 99 / 100] / 1e3, (double)end[n / 2] / 1e3,
-			     (double)end[n * 99 / 100] / 1e3,
-			     (double)n * 1e9 / (double)work->wall_ns, work->n_failed);
+			     name, work->parallel, (double)first[half] / 1e3,
+			     (double)first[last] / 1e3, (double)end[half] / 1e3,
+			     (double)end[last] / 1e3, (double)n * 1e9 / (double)work->wall_ns,
+			     work->n_failed);
 	}
 	free(first);
 	free(end);
@@ -243,7 +245,8 @@ static int serve(const struct bench_ops *ops, void *context, unsigned n_threads)
 	char line[128];
 
 	while (fgets(line, sizeof(line), stdin)) {
-		if (sscanf(line, "%u %u %u", &work.count, &work.parallel, &work.pause_us) != 3)
+		if (sscanf(line, "%u %u %u", &work.count, &work.parallel, &work.pause_us) != 3 ||
+		    work.count == 0)
 			return 2;
 		free(work.samples);
 		work.samples = calloc(work.count, sizeof(*work.samples));
@@ -286,7 +289,7 @@ int bench_main(int argc, char **argv, const char *name, const char *letters,
 		else if (letter == '?' || option(context, letter, optarg) < 0)
 			return 2;
 	}
-	if (prepare(context) < 0)
+	if (work.count == 0 || prepare(context) < 0)
 		return 1;
 	if (serving)
 		return serve(ops, context, n_threads);

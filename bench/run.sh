@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Side-by-side measurements, all in one run on one machine. Prints tables; asserts
 # nothing. Arguments select parts: start memory steps push log (default: all).
-# QUICK=1 shortens the first.
+# QUICK=1 shortens the first. KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
+# (start) and bench/results/NAME-more.txt (the others).
 set -u
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 BIN=$TOP/build/bin
@@ -14,7 +15,7 @@ PARTS=${*:-start memory steps push log}
 [ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
-    echo "machine: $(nproc) processors, $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r), $(. /etc/os-release && echo "$PRETTY_NAME")"
+    echo "machine: $(nproc) processors, $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r | sed 's/-.*//'), $(. /etc/os-release && echo "$PRETTY_NAME")"
     echo "commit:  $(git -C "$TOP" rev-parse --short HEAD 2>/dev/null)"
 }
 
@@ -130,18 +131,34 @@ steps_part() {
     done
 }
 
-machine
-for part in $PARTS; do
-    case $part in
-    start) "$TOP/bench/start.sh" ${QUICK:+--quick} ;;
+part_run() {
+    case $1 in
     memory) "$TOP/bench/memory.sh" ;;
     steps | push | log)
         [ -n "${DAEMON:-}" ] || start_daemon || exit 1
-        "${part}_part"
+        "${1}_part"
         ;;
     *)
-        echo "run.sh: there is no part $part" >&2
+        echo "run.sh: there is no part $1" >&2
         exit 2
         ;;
     esac
+}
+
+more=/dev/null
+if [ -n "${KEEP:-}" ]; then
+    mkdir -p "$TOP/bench/results"
+    case " $PARTS " in *" memory "* | *" steps "* | *" push "* | *" log "*)
+        more=$TOP/bench/results/$KEEP-more.txt
+        : >"$more"
+        ;;
+    esac
+fi
+machine | tee -a "$more"
+for part in $PARTS; do
+    if [ "$part" = start ]; then
+        "$TOP/bench/start.sh" ${QUICK:+--quick} ${KEEP:+--keep "$KEEP"}
+    else
+        part_run "$part" > >(tee -a "$more")
+    fi
 done

@@ -90,7 +90,7 @@ static int command_start(void *context, unsigned slot, int stdout_fd, int *ret_e
 	char *filled[ARGUMENTS_MAX] = {NULL};
 	int r;
 
-	for (unsigned i = 0; contestant->argv[i] && i < ARGUMENTS_MAX - 1; i++) {
+	for (unsigned i = 0; i < ARGUMENTS_MAX - 1 && contestant->argv[i]; i++) {
 		filled[i] = fill_id(contestant->argv[i]);
 		contestant->changed[i] = filled[i] ? filled[i] : contestant->argv[i];
 		contestant->changed[i + 1] = NULL;

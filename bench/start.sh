@@ -48,24 +48,24 @@ add() { # NAME NOTE FLAGS COMMAND...
     LIST+=(:: "$name" "$@")
 }
 NO_FILTER="no seccomp filter"
-ROOT_RO="read-only root instead of an overlay"
+ROOT_RO="read-only root instead of an overlay; no time namespace"
 add posix_spawn "no sandbox at all" c "$BENCH/probe"
-add floor "bench/floor.c: what the kernel takes for our isolation" \
+add floor "what the kernel takes for our isolation (bench/floor.c); no files in /etc, no sysctls" \
     s "$BENCH/floor" -s -c /sys/fs/cgroup -d "$T/floor" "$BENCH/probe"
-add floor-pool "the same, network namespaces made ahead by a thread" \
+add floor-pool "the same, network namespaces (loopback only) made ahead by a thread" \
     s "$BENCH/floor" -s -P -c /sys/fs/cgroup -d "$T/pool" "$BENCH/probe"
 add floor-threads "the same as floor-pool, started by one thread for each processor" \
     s "$BENCH/floor" -s -P -t "$(nproc)" -c /sys/fs/cgroup -d "$T/threads" "$BENCH/probe"
-add bwrap "$ROOT_RO; $NO_FILTER; no cgroup of its own; one id mapped; no masks, no sysfs" c "${BWRAP[@]}" /bench/probe
-add bwrap+filter "$ROOT_RO; our filter; no cgroup of its own; one id mapped; no masks, no sysfs" \
+add bwrap "$ROOT_RO; $NO_FILTER; no cgroup of its own; one id mapped; nothing masked, no sysfs" c "${BWRAP[@]}" /bench/probe
+add bwrap+filter "$ROOT_RO; our filter; no cgroup of its own; one id mapped; nothing masked, no sysfs" \
     cf "$T/filter" "${BWRAP[@]}" --seccomp 9 /bench/probe
 for tool in crun runc; do
     add $tool "$ROOT_RO; $NO_FILTER" c $tool --root "$T/$tool-state" run --bundle "$T/$tool-bundle" @ID@
     add $tool+filter "$ROOT_RO; the default profile of container engines" \
         c $tool --root "$T/$tool-state" run --bundle "$T/$tool-filter-bundle" @ID@
 done
-add nspawn "its own filter; overlay root on a tmpfs" c2 "${NSPAWN[@]}" --machine=@ID@ /bench/probe
-add podman "crun and conmon; overlay root; the default profile" \
+add nspawn "its own filter (a deny list); overlay root on a tmpfs; no time namespace; no cgroup of its own" c2 "${NSPAWN[@]}" --machine=@ID@ /bench/probe
+add podman "crun and conmon; overlay root; the default profile; no time namespace" \
     c2 "${PODMAN[@]}" --name @ID@ --rootfs "$T/rootfs:O" /bench/probe
 add runbook-sandbox "cold: one process for each; network none" \
     c "$BIN/runbook-sandbox" --root "$T/state" --network none --bind "$T/share:/bench:ro" -- /bench/probe

@@ -2,7 +2,8 @@
 # Installs what runbookd needs, on Debian and Ubuntu.
 #   deps.sh build   what is needed to build and to run
 #   deps.sh demo    that, and what `make demo` plays a forge with
-#   deps.sh check   that, and what the test suites, linters and benches need
+#   deps.sh check   that, and what the test suites and linters need
+#   deps.sh bench   that, and what the measurements compare with
 # Elsewhere it prints the list and fails, because a guess at another
 # distribution's package names would be wrong sooner or later.
 set -eu
@@ -22,6 +23,8 @@ CHECK_PACKAGES="
     netcat-openbsd zstd skopeo docker-registry umoci
     autoconf automake busybox-static:busybox bzip2 cmake default-jdk-headless:javac fakeroot g++ gdb iputils-ping
     nodejs:node npm:npm perl python3-venv sqlite3 stress-ng sudo tcl tmux valgrind xz-utils"
+
+BENCH_PACKAGES="runc podman systemd-container golang-github-containers-common linux-perf"
 
 DEMO_PACKAGES="bash python3 curl openssl"
 
@@ -48,8 +51,9 @@ case "${1:-build}" in
 build) wanted=$BUILD_PACKAGES ;;
 demo) wanted="$BUILD_PACKAGES $DEMO_PACKAGES" ;;
 check) wanted="$BUILD_PACKAGES $DEMO_PACKAGES $CHECK_PACKAGES" ;;
+bench) wanted="$BUILD_PACKAGES $DEMO_PACKAGES $CHECK_PACKAGES $BENCH_PACKAGES" ;;
 *)
-    echo "usage: deps.sh build|demo|check" >&2
+    echo "usage: deps.sh build|demo|check|bench" >&2
     exit 2
     ;;
 esac

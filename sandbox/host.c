@@ -119,20 +119,37 @@ uint64_t sandbox_host_disk(const struct sandbox_host *host)
 	return host->scratch;
 }
 
+/* The parts that can be begun beside us come first. */
+static int host_begin(struct sandbox_host *host, const struct sandbox_host_options *options,
+		      struct error *error)
+{
+	struct host_network_options network = {.dns_servers = options->dns_servers,
+					       .pool = options->network_pool};
+	int r = state_dirs_make(host, options->state_dir, error);
+
+	network.directory = host->groups_dir;
+	if (r == 0)
+		r = host_network_new(&host->network, &network, error);
+	if (r == 0 && options->once && options->once_network == STEP_NETWORK_NONE)
+		host_network_begin(host->network);
+	if (r == 0)
+		r = user_slots_new(&host->users, error);
+	if (r == 0 && options->once)
+		user_slots_begin(host->users);
+	return r;
+}
+
 static int host_prepare(struct sandbox_host *host, const struct sandbox_host_options *options,
 			struct error *error)
 {
-	struct host_network_options network;
 	uint64_t memory;
 	int r;
 
 	if (geteuid() != 0)
 		return error_set(error, EPERM, "sandboxes are built by root: use sudo");
-	r = user_slots_new(&host->users, error);
+	r = host_begin(host, options, error);
 	if (r < 0)
 		return r;
-	if (options->once)
-		user_slots_begin(host->users);
 	memory = options->memory ? options->memory : host_memory_default();
 	if (memory == 0)
 		return error_errno(error, errno, "cannot see how much memory there is");
@@ -143,21 +160,12 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 			return error_errno(error, errno, "cannot find the cacher client %s",
 					   options->cacher_path);
 	}
-	r = state_dirs_make(host, options->state_dir, error);
-	if (r < 0)
-		return r;
 	host->init_fd = init_seal(options->init_path, error);
 	if (host->init_fd < 0)
 		return host->init_fd;
 	host->filter_fd = seccomp_program_seal(false, error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
-	network = (struct host_network_options){.dns_servers = options->dns_servers,
-						.pool = options->network_pool,
-						.directory = host->groups_dir};
-	r = host_network_new(&host->network, &network, error);
-	if (r < 0)
-		return r;
 	return cgroup_host_open(&host->cgroup, options->cgroup_name, options->limits, memory,
 				error);
 }

@@ -5,6 +5,7 @@
 #include "sandbox/host_network_group.h"
 #include "sandbox/host_network_parts.h"
 #include "sandbox/host_nft_netlink.h"
+#include "sandbox/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,8 +46,12 @@ static void pool_empty(struct host_network *network, struct network_pool *pool)
 
 struct host_network *host_network_free(struct host_network *network)
 {
+	struct host_network_step begun = HOST_NETWORK_STEP_NULL;
+
 	if (!network)
 		return NULL;
+	if (host_network_join(network, &begun, NULL) == 0)
+		host_network_step_free(network, &begun);
 	pool_empty(network, &network->egress);
 	pool_empty(network, &network->plain);
 	if (network->ready) {
@@ -130,6 +135,24 @@ int host_network_step_new(struct host_network *network, const struct host_networ
 	if (r < 0)
 		host_network_step_free(network, step);
 	return r;
+}
+
+void host_network_begin(struct host_network *network)
+{
+	if (!network->job)
+		network->job = spawn_netns_begin(plain_settings(), false, NULL);
+}
+
+int host_network_join(struct host_network *network, struct host_network_step *step,
+		      struct error *error)
+{
+	struct netns_job *job = network->job;
+
+	if (!job || step->netns_fd >= 0)
+		return 0;
+	network->job = NULL;
+	step->netns_fd = spawn_netns_end(job, NULL, error);
+	return step->netns_fd < 0 ? step->netns_fd : 0;
 }
 
 void host_network_step_free(struct host_network *network, struct host_network_step *step)

@@ -88,6 +88,15 @@ const char *host_network_resolv(struct host_network *network, struct error *erro
  */
 int host_network_step_new(struct host_network *network, const struct host_network_wish *wish,
 			  struct host_network_step *step, struct error *error);
+/**
+ * host_network_begin() - make a plain namespace beside us, for a next step's "none"
+ *
+ * For who is going to start one sandbox and has other things to prepare as well.
+ */
+void host_network_begin(struct host_network *network);
+/** host_network_join() - give @step, which has none yet, what was begun. Return: 0 or -errno. */
+int host_network_join(struct host_network *network, struct host_network_step *step,
+		      struct error *error);
 /** host_network_step_free() - its link goes with the namespace, in the background */
 void host_network_step_free(struct host_network *network, struct host_network_step *step);
 /** host_network_step_hosts() - the hosts file of its run, NULL when it has none of its own */

@@ -434,6 +434,11 @@ static const struct netns_setting settings_no_ipv6[] = {
 	{NULL, NULL, false},
 };
 
+const struct netns_setting *plain_settings(void)
+{
+	return settings_plain;
+}
+
 int plain_step_new(struct host_network_step *step, struct error *error)
 {
 	*step = HOST_NETWORK_STEP_NULL;

@@ -37,7 +37,11 @@ struct host_network {
 	struct network_pool egress, plain;
 	char *directory;
 	struct network_group *groups;
+	struct netns_job *job; /* a plain one that is being made beside us */
 };
+
+/** plain_settings() - of a namespace without a way out */
+const struct netns_setting *plain_settings(void);
 
 /** egress_setup() - be ready for steps: subnets, table, forwarding. Return: 0 or -errno. */
 int egress_setup(struct host_network *network, struct error *error);

@@ -5,6 +5,7 @@
 #include "common/fdio.h"
 #include "sandbox/seccomp_rules.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -195,6 +196,7 @@ static void emit_tree(struct writer *writer, const struct item *items, size_t n)
 {
 	size_t half, test;
 
+	assert(n > 0);
 	if (n == 1) {
 		emit_item(writer, items);
 		return;

@@ -7,7 +7,7 @@
 
 void json_text_print(FILE *out, const char *text)
 {
-	char readable[1024];
+	char readable[1024] = "";
 
 	if (!utf8_valid(text, strlen(text))) {
 		text_escape(readable, sizeof(readable), text);

@@ -418,6 +418,8 @@ static int build(struct builder *builder, struct sandbox *sandbox, struct error 
 	if (r == 0)
 		r = report_prepare(builder, error);
 	if (r == 0)
+		r = host_network_join(builder->host->network, &private->network, error);
+	if (r == 0)
 		r = launch(builder, sandbox, error);
 	return r;
 }

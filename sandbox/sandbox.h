@@ -42,7 +42,8 @@ struct sandbox_host_options {
 	enum sandbox_limits_policy limits;
 	uint64_t memory;   /* bytes for all steps together; 0: leave a sixteenth to the host */
 	unsigned parallel; /* steps that may run at once; 0: one */
-	bool once;	   /* for a single sandbox: begin at once with what it needs */
+	bool once; /* for a single sandbox, with .once_network: begin at once with what it needs */
+	enum step_network once_network;
 	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
 	unsigned network_pool; /* namespaces of each kind kept ready by sandbox_host_idle() */
 };

@@ -345,6 +345,7 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 		.init_path = init_path,
 		.cgroup_name = CGROUP_NAME,
 		.once = true,
+		.once_network = request->network,
 		.limits = limits_given(options) ? SANDBOX_LIMITS_REQUIRED
 						: SANDBOX_LIMITS_BEST_EFFORT,
 	};

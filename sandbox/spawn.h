@@ -91,4 +91,10 @@ struct netns_setting {
  */
 int spawn_netns(const struct netns_setting *settings, int *ret_netlink, struct error *error);
 
+/** spawn_netns_begin() - the same beside us. Return: to be ended; NULL with @error. */
+struct netns_job *spawn_netns_begin(const struct netns_setting *settings, bool want_netlink,
+				    struct error *error);
+/** spawn_netns_end() - like spawn_netns(); @job is gone afterwards, whatever the result */
+int spawn_netns_end(struct netns_job *job, int *ret_netlink, struct error *error);
+
 #endif

@@ -314,7 +314,7 @@ SOME=atomic,bsearch,cpu,fork,futex,getdent,hash,malloc,memfd,mmap,mremap,pipe,pt
 # stress ARGUMENT...: exit status 0, and nothing of it is left
 stress() {
     # shellcheck disable=SC2016  # for the shell inside
-    sandbox --disk 1G --timeout 900s -- bash -c '
+    sandbox --disk 2G --timeout 900s -- bash -c '
         stress-ng "$@" --timeout 1 --verify 2>&1 || exit 1
         ! ps -eo comm= | grep "^stress-ng"' stress "$@"
 }

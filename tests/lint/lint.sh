@@ -6,8 +6,8 @@
 cd "$TOP" || exit 2
 
 FOLDERS=(common runbook sandbox daemon webhook scheduler fetcher cacher api images cli)
-mapfile -t SOURCES < <(find "${FOLDERS[@]}" tests/unit tests/fuzz -name '*.c' | sort)
-mapfile -t HEADERS < <(find "${FOLDERS[@]}" tests/unit -name '*.h' | sort)
+mapfile -t SOURCES < <(find "${FOLDERS[@]}" bench tests/unit tests/fuzz -name '*.c' | sort)
+mapfile -t HEADERS < <(find "${FOLDERS[@]}" bench tests/unit -name '*.h' | sort)
 mapfile -t SCRIPTS < <(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh')
 FLAGS=(-I. -Ibuild -D_GNU_SOURCE -std=gnu17 "-DRUNBOOK_VERSION=\"0\"" "-DRUNBOOK_LIBEXECDIR=\"/x\""
     "-DRUNBOOK_SYSCONFDIR=\"/etc\"")

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_SPAWN_BESIDE_H
+#define SANDBOX_SPAWN_BESIDE_H
+
+/*
+ * DOC: A process that shares our memory and runs while we do
+ *
+ * For what takes the kernel a while and needs a process of its own. It has a
+ * stack inside a struct that outlives it, and errno, the allocator and every lock
+ * in common with us: between its start and its end it may only call raw_call()
+ * and what neither fails nor locks.
+ *
+ * For the spawn_*.c files only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SPAWN_STACK_BYTES (64 * 1024)
+
+/** struct beside - allocate it, start it, wait for it, in this order */
+struct beside {
+	_Alignas(16) char stack[SPAWN_STACK_BYTES];
+	pid_t pid; /* -1: none */
+	int pidfd;
+	bool dumpable; /* we were, before it changed its ids */
+};
+
+/** beside_start() - @flags: CLONE_FILES or none. Return: 0 or -errno. */
+int beside_start(struct beside *beside, uint64_t flags, int (*function)(void *), void *argument);
+/** beside_restore() - make us dumpable again, once it has changed its ids */
+void beside_restore(const struct beside *beside);
+/** beside_kill() - it need not come to its end */
+void beside_kill(const struct beside *beside);
+/** beside_wait() - reap it. Return: its exit status; 0 when there is none. */
+int beside_wait(struct beside *beside);
+
+/* A system call that touches no errno. Return: the kernel's answer, -errno included. */
+static inline long raw_call(long number, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long result = number;
+
+	__asm__ volatile("syscall"
+			 : "+a"(result)
+			 : "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+	return result;
+}
+
+#endif
