@@ -58,6 +58,7 @@ def main():
     lasting = {tid for tid, starts in starts_of.items() if len(starts) > 3}
     began = None
     inside = {}  # tid -> Process
+    cold = {}  # start -> the runbook-sandbox that was started; its child has the same name
     calls = defaultdict(lambda: ([], [], []))  # (role, name, nth) -> in call, before, offset
     totals = []
     for comm, tid, at, what, number in recorded:
@@ -81,6 +82,8 @@ def main():
             role = "host"
         elif tid in lasting:
             role = comm if comm == "runbookd" or not comm.startswith("runbook-") else comm[8:]
+        elif comm == "runbook-sandbox" and cold.setdefault(began, tid) == tid:
+            role = "cold"
         elif comm.startswith(("runbook-init", "floor_init", "memfd:")) or comm.isdigit():
             role = "init"
         else:

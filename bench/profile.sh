@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Where the time of a start goes.
-#   bench/profile.sh [-n COUNT] [-e] calls|timeline|kernel [warm|floor|step]
+#   bench/profile.sh [-n COUNT] [-e] calls|timeline|kernel [warm|floor|step|cold]
 # calls: time by system call and process; timeline: one line a call, in order;
 # kernel: samples by function. -e: network egress (warm, step), pooled namespaces
-# (floor). step: all processes of a daemon that gets orders.
+# (floor). step: all processes of a daemon that gets orders. cold: runbook-sandbox.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 COUNT=100 EGRESS=
@@ -21,18 +21,25 @@ WHAT=${1:-calls} WHO=${2:-warm}
 # shellcheck source=bench/lib.sh
 . "$TOP/bench/lib.sh"
 mkdir "$T/state" "$T/floor"
-PAUSE=5000
+PAUSE=5000 NETWORK=none
+[ -z "$EGRESS" ] || NETWORK=egress
 case $WHO$EGRESS in
 warm) RUN=("$BENCH/warm" -S "$T/state" -n "$COUNT") ;;
 warm1) RUN=("$BENCH/warm" -S "$T/state" -n "$COUNT" -N egress) ;;
 floor) RUN=("$BENCH/floor" -d "$T/floor" -n "$COUNT") ;;
 floor1) RUN=("$BENCH/floor" -P -d "$T/floor" -n "$COUNT") ;;
-step) daemon_make step none ;;
-step1) daemon_make step egress ;;
+cold | cold1)
+    RUN=("$BENCH/start" -r 1 -n "$COUNT" -l "1:$PAUSE" -o "$T/raw"
+        :: cold c "$BIN/runbook-sandbox" --root "$T/state" --network "$NETWORK"
+        --bind "$T/share:/bench:ro" -- /bench/probe)
+    rootfs_make
+    ;;
+step | step1) daemon_make step "$NETWORK" ;;
 *) exit 2 ;;
 esac
 case $WHO in
 step) RUN=("$BENCH/order" "$T/step") ;;
+cold) ;;
 *) RUN+=(-p "$PAUSE" "$BENCH/probe") ;;
 esac
 record() { # the standard input is for order only

@@ -157,6 +157,10 @@ def color(name):
     return FLOOR if name.startswith(("floor", "posix")) else PEER
 
 
+def figure(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
 def panel(rows, title, unit, top, value_of, whisker_of):
     """Bars on a logarithmic axis; returns SVG lines and the height used."""
     values = [value_of(cell) for _, cell in rows] + [w for _, cell in rows if (w := whisker_of(cell))]
@@ -174,17 +178,18 @@ def panel(rows, title, unit, top, value_of, whisker_of):
             if not low <= math.log10(value) <= high:
                 continue
             out.append(f'<line x1="{x(value):.1f}" y1="{top + 24}" x2="{x(value):.1f}" y2="{bottom}" class="{"grid" if digit == 1 else "fine"}"/>')
-            out.append(f'<text x="{x(value):.1f}" y="{bottom + 14}" class="tick">{value:g}</text>')
-    out.append(f'<text x="{LEFT + WIDTH + 12}" y="{bottom + 14}" class="unit">{escape(unit)}</text>')
+            if digit == 1 or high - low < 3:
+                out.append(f'<text x="{x(value):.1f}" y="{bottom + 14}" class="tick">{value:,g}</text>')
+    out.append(f'<text x="{LEFT + WIDTH + 28}" y="{bottom + 14}" class="unit">{escape(unit)}</text>')
     for i, (name, cell) in enumerate(rows):
         y, value, whisker = top + 28 + ROW * i, value_of(cell), whisker_of(cell)
-        text = f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+        text = figure(value)
         out.append(f'<text x="{LEFT - 8}" y="{y + 14}" class="name">{escape(name)}</text>')
         out.append(f'<rect x="{LEFT}" y="{y + 3}" width="{max(x(value) - LEFT, 1):.1f}" height="{ROW - 6}" fill="{color(name)}"/>')
         if whisker:
             middle = y + ROW / 2
             out.append(f'<path d="M{x(value):.1f} {middle}H{x(whisker):.1f}M{x(whisker):.1f} {middle - 4}v8" class="whisker"/>')
-            text += f" (p99 {whisker:,.0f})"
+            text += f" (p99 {figure(whisker)})"
         out.append(f'<text x="{max(x(value), x(whisker) if whisker else 0) + 6:.1f}" y="{y + 14}" class="value">{text}</text>')
     return out, bottom + 26 - top
 
@@ -198,14 +203,14 @@ def svg(cells, order, machine):
         if parallel == "64":
             part, height = panel(rows, f"{title}: starts per second", "per second", top, lambda c: c.per_s(), lambda c: None)
         else:
-            part, height = panel(rows, f"{title}: until everything is removed, median and 99th percentile", "µs", top,
-                                 lambda c: c.p50("end"), lambda c: c.p99("end"))
+            part, height = panel(rows, f"{title}: until everything is removed, median and 99th percentile", "ms", top,
+                                 lambda c: c.p50("end") / 1e3, lambda c: c.p99("end") / 1e3)
         body += part
         top += height + 16
     rows = [row for row in rows_of(cells, order, "1", 10000) if not row[0].startswith("posix")]
     if rows:
-        part, height = panel(rows, "1 at a time, 10 ms apart: until the command's first instruction", "µs", top,
-                             lambda c: c.p50("first"), lambda c: c.p99("first"))
+        part, height = panel(rows, "1 at a time, 10 ms apart: until the command's first instruction, median and 99th percentile", "ms", top,
+                             lambda c: c.p50("first") / 1e3, lambda c: c.p99("first") / 1e3)
         body += part
         top += height
     facts = dict(machine)
@@ -221,6 +226,10 @@ def svg(cells, order, machine):
         f'{escape(facts.get("system", ""))}; commit {escape(facts.get("commit", ""))}, {escape(facts.get("date", ""))}; '
         "what each contestant lacks is in the table</text>",
     ]
+    at = 470
+    for fill, text in ((OURS, "runbookd"), (PEER, "others"), (FLOOR, "no sandbox; the kernel's floor for ours")):
+        head.append(f'<rect x="{at}" y="14" width="11" height="11" fill="{fill}"/><text x="{at + 16}" y="24">{escape(text)}</text>')
+        at += 36 + 7 * len(text)
     return head + body + ["</svg>"]
 
 

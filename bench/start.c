@@ -2,7 +2,7 @@
 /*
  * Runs contestants in turn and writes down what they took.
  *
- *   start [-r ROUNDS] [-T SECONDS] [-l PARALLEL[:PAUSE_US]]... -o FILE
+ *   start [-r ROUNDS] [-T SECONDS | -n COUNT] [-l PARALLEL[:PAUSE_US]]... -o FILE
  *         :: NAME FLAGS COMMAND... [:: NAME FLAGS COMMAND...]...
  *
  * A contestant is a command that is started anew for each sandbox (flag "c"), or
@@ -60,6 +60,7 @@ struct contestant {
 extern char **environ;
 static FILE *out;
 static double seconds = 0.5;
+static unsigned fixed_count; /* 0: as many as take that long */
 
 static void fatal(const char *what)
 {
@@ -253,6 +254,8 @@ static void measure(struct contestant *contestant, const struct level *level, un
 		work.count = 3 * level->parallel;
 	if (work.count > COUNT_MAX)
 		work.count = COUNT_MAX;
+	if (fixed_count > 0)
+		work.count = fixed_count;
 	if (contestant_run(contestant, &work) < 0) {
 		explain(contestant);
 		free(work.samples);
@@ -313,11 +316,13 @@ int main(int argc, char **argv)
 	char empty[4096];
 	int option;
 
-	while ((option = getopt(argc, argv, "+r:T:l:o:")) != -1) {
+	while ((option = getopt(argc, argv, "+r:T:n:l:o:")) != -1) {
 		if (option == 'r')
 			rounds = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'T')
 			seconds = strtod(optarg, NULL);
+		else if (option == 'n')
+			fixed_count = (unsigned)strtoul(optarg, NULL, 10);
 		else if (option == 'o')
 			path = optarg;
 		else if (option == 'l' && n_levels < LEVELS_MAX) {
@@ -331,9 +336,9 @@ int main(int argc, char **argv)
 	}
 	n = contestants_split(contestants, argc, argv, optind);
 	if (n == 0 || !path || n_levels == 0) {
-		(void)fprintf(stderr,
-			      "usage: start [-r ROUNDS] [-T SECONDS] -l PARALLEL[:PAUSE_US]... "
-			      "-o FILE :: NAME FLAGS COMMAND... [:: ...]\n");
+		(void)fprintf(stderr, "usage: start [-r ROUNDS] [-T SECONDS | -n COUNT] -l "
+				      "PARALLEL[:PAUSE_US]... "
+				      "-o FILE :: NAME FLAGS COMMAND... [:: ...]\n");
 		return 2;
 	}
 	(void)signal(SIGPIPE, SIG_IGN);
