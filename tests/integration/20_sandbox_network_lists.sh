@@ -98,8 +98,10 @@ check_equal "several that overlap" 10.9.9.9/443/tcp,10.9.9.9/444/tcp,fd09::ffff/
         10.9.9.9/443/tcp 10.9.9.9/444/tcp "${SIX[@]}")"
 
 # while one has a list, another has none of it
-egress --allow 10.9.9.9 -- sleep 1000 &
+EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress) # a function in the background is a shell
+"${EGRESS[@]}" --allow 10.9.9.9 -- sleep 1000 &
 HOLDER=$!
+defer "kill $HOLDER 2>/dev/null"
 # shellcheck disable=SC2317  # called by wait_for
 elements() { in_host nft list set inet runbookd "$1" 2>/dev/null | grep -c "10\.9\.9\.9"; }
 check "it is in the set" wait_for 10 sh -c "ip netns exec $HOST nft list set inet runbookd allow4 | grep -q 10.9.9.9"
@@ -110,10 +112,11 @@ in_host nft flush ruleset
 check "and comes back with the table" wait_for 10 sh -c \
     "ip netns exec $HOST nft list set inet runbookd allow4 | grep -q 10.9.9.9"
 # killed, its elements stay until the last one goes, and its address is nobody's
-egress -- sleep 1000 &
+"${EGRESS[@]}" -- sleep 1000 &
 OTHER=$!
+defer "kill $OTHER 2>/dev/null"
 wait_for 10 sh -c "[ \$(ip -n $HOST -o link | grep -c rbk) = 2 ]"
-kill_sandbox() { kill -KILL "$(pgrep -P "$1" -x runbook-sandbox || echo "$1")" 2>/dev/null; wait "$1" 2>/dev/null; }
+kill_sandbox() { kill -KILL "$1" && wait "$1"; } 2>/dev/null
 kill_sandbox $HOLDER
 STALE=$(in_host nft list set inet runbookd allow4 | grep -oE '10\.213\.[0-9.]+' | head -n 1)
 check_match "elements of a killed one are there still" '^10\.213' "$STALE"
