@@ -28,18 +28,18 @@ power_cut() {
         acks=$((RANDOM % 12 + 4)) seconds=$((RANDOM % 5))
         if ! wait_for 1200 enough "$life" $acks; then
             failed "power-cut: life $life took too few deliveries"
-            tail -n 20 "$TEST_TMP/life-$life.console" "$TEST_TMP/life-$life.output" | sed 's/^/    | /'
+            tail -n 20 "$KEPT/life-$life.console" "$KEPT/life-$life.output" | sed 's/^/    | /'
             return
         fi
         sleep "$seconds.$((RANDOM % 10))"
         kill -KILL "$QEMU"
         { wait "$QEMU"; } 2>/dev/null
         wait_for 10 eval "[ \$(grep -c ^cut: '$TEST_TMP/disk.log') = $life ]"
-        tr -d '\r' <"$TEST_TMP/life-$life.output" | grep -E '^(ack [0-9]+ [0-9]+|final [0-9]+ [a-z]+)$' >>"$TEST_TMP/promises"
+        tr -d '\r' <"$KEPT/life-$life.output" | grep -E '^(ack [0-9]+ [0-9]+|final [0-9]+ [a-z]+)$' >>"$TEST_TMP/promises"
         collect_lines "life-$life"
         echo "life $life: $(tail -n 1 "$TEST_TMP/disk.log"); $(grep -c ^ack "$TEST_TMP/promises") promised by now"
     done
     passed "power-cut: $cuts cuts, seed $SEED"
 }
 
-enough() { [ "$(grep -c '^ack ' "$TEST_TMP/life-$1.output")" -ge "$2" ]; }
+enough() { [ "$(grep -c '^ack ' "$KEPT/life-$1.output")" -ge "$2" ]; }

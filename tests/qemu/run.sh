@@ -5,7 +5,7 @@
 #   run.sh [--long] [SUITE...]
 # Suites are tests/qemu/guest/[0-9]*.sh and power_cut, by name or pattern; without --long
 # those that `make check` has time for. CUTS=N sets how often the power is cut.
-# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. KEEP_TMP=1 keeps the console's text.
+# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. What the machines said stays in build/qemu.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -13,7 +13,7 @@
 . "$TOP/tests/qemu/power_cut.sh"
 
 # Where make check stops. Not an assertion: a machine that hangs must end.
-BOOT_SECONDS=${BOOT_SECONDS:-540}
+BOOT_SECONDS=${BOOT_SECONDS:-1300}
 LEVEL=short
 if [ "${1:-}" = --long ]; then
     LEVEL=long BOOT_SECONDS=3600
@@ -21,6 +21,9 @@ if [ "${1:-}" = --long ]; then
 fi
 
 SUITES=$*
+KEPT=$TOP/build/qemu
+rm -rf "$KEPT"
+mkdir -p "$KEPT"
 for program in qemu-system-x86_64 mmdebstrap mke2fs; do
     command -v $program >/dev/null && continue
     failed "$program is missing: run packaging/deps.sh check"
@@ -54,7 +57,7 @@ payload() {
 }
 
 # boot NAME [qemu arguments]: in the background, sets QEMU; its two serial lines become
-# $TEST_TMP/NAME.console and $TEST_TMP/NAME.output
+# $KEPT/NAME.console and $KEPT/NAME.output
 boot() {
     local name=$1
     shift
@@ -62,7 +65,7 @@ boot() {
         -no-reboot -accel "${QEMU_ACCEL:-tcg,thread=multi}" -cpu "${QEMU_CPU:-max,la57=off}" -smp 2 -m 2G -nic none \
         -kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
         -append "root=/dev/vda rw console=ttyS0 loglevel=5 panic=-1 mitigations=off" \
-        -serial "file:$TEST_TMP/$name.console" -serial "file:$TEST_TMP/$name.output" \
+        -serial "file:$KEPT/$name.console" -serial "file:$KEPT/$name.output" \
         -object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng \
         "$@" </dev/null >"$TEST_TMP/$name.qemu" 2>&1 &
     QEMU=$!
@@ -80,7 +83,7 @@ wait_qemu() {
 
 # collect_lines NAME: the suites' own lines, and their counts into ours
 collect_lines() {
-    local output=$TEST_TMP/$1.output p f s
+    local output=$KEPT/$1.output p f s
     tr -d '\r' <"$output" | grep -v -E '^(suite-end|ack|final|guest-end)\b' || true
     while read -r _ p f s; do
         PASSED=$((PASSED + p)) FAILED=$((FAILED + f)) SKIPPED=$((SKIPPED + s))
@@ -90,9 +93,9 @@ collect_lines() {
 # collect NAME: that, and the guest must have come to its end
 collect() {
     collect_lines "$1"
-    if ! tr -d '\r' <"$TEST_TMP/$1.output" | grep -qx 'guest-end'; then
+    if ! tr -d '\r' <"$KEPT/$1.output" | grep -qx 'guest-end'; then
         failed "$1: the guest did not come to its end"
-        tail -n 40 "$TEST_TMP/$1.console" "$TEST_TMP/$1.qemu" | tr -d '\r' | sed 's/^/    | /'
+        tail -n 40 "$KEPT/$1.console" "$TEST_TMP/$1.qemu" | tr -d '\r' | sed 's/^/    | /'
     fi
 }
 
@@ -115,4 +118,3 @@ boot system -drive "file=$IMAGE/disk,format=raw,if=virtio,snapshot=on,cache=unsa
     -drive "file=$TEST_TMP/payload.img,format=raw,if=virtio,readonly=on"
 wait_qemu system "$BOOT_SECONDS"
 collect system
-[ -z "${KEEP_TMP:-}" ] || echo "console: $TEST_TMP/system.console"
