@@ -66,7 +66,7 @@ struct command {
 
 static void put_text(char *text, size_t size, size_t *used, const char *piece, size_t max)
 {
-	for (size_t i = 0; piece[i] && i < max && *used + 1 < size; i++)
+	for (size_t i = 0; i < max && piece[i] && *used + 1 < size; i++)
 		text[(*used)++] = piece[i];
 	text[*used] = '\0';
 }
@@ -205,7 +205,7 @@ static long read_all(int fd, char *data, size_t size)
 /* The payload's strings and the pointers to them, in one mapping of this process. */
 static long read_payload(struct command *command, char ***ret_argv, char ***ret_envp)
 {
-	struct step_payload_header header;
+	struct step_payload_header header = {0};
 	size_t n_pointers, size, start, total;
 	long result = read_all(INIT_FD_PAYLOAD, (char *)&header, sizeof(header));
 
