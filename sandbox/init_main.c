@@ -352,8 +352,8 @@ _Noreturn static void report(const struct sandbox_status *status)
 /* Where the kernel keeps no groups, or not all their controllers, this is what is known. */
 static void measure(struct sandbox_status *status)
 {
-	struct rusage usage;
-	struct statfs fs;
+	struct rusage usage = {0};
+	struct statfs fs = {0};
 
 	if (init_call(SYS_getrusage, RUSAGE_CHILDREN, &usage, 0, 0) == 0) {
 		status->cpu_user_usec = (uint64_t)usage.ru_utime.tv_sec * 1000000 +
@@ -373,7 +373,7 @@ static void measure(struct sandbox_status *status)
 static void reap(long main_pid, struct sandbox_status *status)
 {
 	for (;;) {
-		int state;
+		int state = 0;
 		long pid = init_call(SYS_wait4, -1, &state, WNOHANG | __WALL, NULL);
 
 		if (pid <= 0)
