@@ -53,6 +53,7 @@ from() { ip netns exec "$1" python3 -c "$CONNECT" "$2"; }
 theirs() { in_host nft -s list ruleset 2>/dev/null | awk '/^table inet runbookd /{skip = 1} !skip; /^}/{skip = 0}'; }
 doctor() { in_host "$BIN/runbookctl" doctor 2>&1 | grep -A1 ' firewall ' | tr '\n' ' '; }
 # the command that doctor names, carried out
+# shellcheck disable=SC2317  # called by check
 follow_advice() {
     in_host sh -c "$(in_host "$BIN/runbookctl" doctor --json 2>/dev/null |
         jq -r '.. | objects | select(.check? == "firewall") | .fix')"
