@@ -294,3 +294,66 @@ bool nft_watch_read(int fd)
 			removed = removed || tells_of_removal(news, size);
 	}
 }
+
+/* ---- others' chains ---- */
+
+static void chain_look(const struct nlmsghdr *header, struct nft_foreign *foreign, bool *found)
+{
+	static const struct {
+		uint8_t number;
+		const char *name;
+	} families[] = {{NFPROTO_IPV4, "ip"}, {NFPROTO_IPV6, "ip6"}, {NFPROTO_INET, "inet"}};
+	const struct nfgenmsg *head = nlmsg_data(header);
+	struct nlattr *attributes[NFTA_CHAIN_MAX + 1], *hook[NFTA_HOOK_MAX + 1];
+	const char *table, *chain;
+
+	if (nlmsg_parse((struct nlmsghdr *)header, sizeof(*head), attributes, NFTA_CHAIN_MAX,
+			NULL) < 0 ||
+	    !attributes[NFTA_CHAIN_TABLE] || !attributes[NFTA_CHAIN_NAME])
+		return;
+	table = nla_get_string(attributes[NFTA_CHAIN_TABLE]);
+	chain = nla_get_string(attributes[NFTA_CHAIN_NAME]);
+	foreign->docker = foreign->docker || strcmp(chain, "DOCKER-USER") == 0;
+	foreign->ufw = foreign->ufw || strncmp(chain, "ufw-", 4) == 0;
+	foreign->firewalld = foreign->firewalld || strcmp(table, "firewalld") == 0;
+	if (*found || strcmp(table, NFT_TABLE) == 0 || !attributes[NFTA_CHAIN_HOOK] ||
+	    !attributes[NFTA_CHAIN_POLICY] ||
+	    nla_parse_nested(hook, NFTA_HOOK_MAX, attributes[NFTA_CHAIN_HOOK], NULL) < 0 ||
+	    !hook[NFTA_HOOK_HOOKNUM] ||
+	    ntohl(nla_get_u32(hook[NFTA_HOOK_HOOKNUM])) != NF_INET_FORWARD ||
+	    ntohl(nla_get_u32(attributes[NFTA_CHAIN_POLICY])) != NF_DROP)
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (families[i].number != head->nfgen_family)
+			continue;
+		(void)snprintf(foreign->family, sizeof(foreign->family), "%s", families[i].name);
+		(void)snprintf(foreign->table, sizeof(foreign->table), "%.63s", table);
+		(void)snprintf(foreign->chain, sizeof(foreign->chain), "%.63s", chain);
+		*found = true;
+	}
+}
+
+bool nft_foreign_find(struct nft_foreign *ret_foreign)
+{
+	_Alignas(8) static char answer[ANSWER_BYTES];
+	cleanup_close int fd = socket_open();
+	bool found = false;
+
+	memset(ret_foreign, 0, sizeof(*ret_foreign));
+	if (fd < 0 ||
+	    message_send(fd, message_new(NFT_MSG_GETCHAIN, NLM_F_DUMP, NFPROTO_UNSPEC)) < 0)
+		return false;
+	for (;;) {
+		ssize_t size = recv(fd, answer, sizeof(answer), 0);
+		int left = (int)size;
+
+		if (size <= 0)
+			return found;
+		for (const struct nlmsghdr *at = (const struct nlmsghdr *)(const void *)answer;
+		     nlmsg_ok(at, left); at = nlmsg_next((struct nlmsghdr *)at, &left)) {
+			if (at->nlmsg_type == NLMSG_DONE || at->nlmsg_type == NLMSG_ERROR)
+				return found;
+			chain_look(at, ret_foreign, &found);
+		}
+	}
+}

@@ -43,7 +43,8 @@ run_daemon() {
 daemon_with scheduler
 run_daemon
 house scheduler "$DAEMON_PID"
-check_not "sched-owned: no log lies elsewhere" test -e /tmp/breakout-log.1.log
+check_equal "sched-owned: no log lies where its name would lead" "" \
+    "$(find "$TEST_TMP" -maxdepth 7 -name '*breakout*.log'; find "$TEST_TMP/root/var/log/runbookd" -maxdepth 2 -type f)"
 check_equal "sched-owned: what is refused is logged under a harmless name" "" \
     "$(find "$TEST_TMP/root/var/log/runbookd" -mindepth 1 -maxdepth 1 ! -name demo ! -name invalid)"
 stop_daemon

@@ -110,6 +110,7 @@ def judge(tree, edits, suite, check):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the copy is removed
     chosen = [m for m in MUTATIONS if len(sys.argv) < 2 or any(word in m[0] for word in sys.argv[1:])]
     good = 0
     with tempfile.TemporaryDirectory(prefix="rbt-mutate.") as tree:

@@ -101,7 +101,7 @@ MUTATIONS = [
     ("the order's image is not checked", [("daemon/requests.c", r"\{!image_acceptable\(order\), \"image\"\},", "")],
      HOUSE, "sched-owned: an image that is a path"),
     ("the order's slug is not checked", [("daemon/requests.c", r"\{!step_slug_valid\(order->slug\), \"slug\"\},", "")],
-     HOUSE, "sched-owned: a slug that leaves its directory"),
+     HOUSE, "sched-owned: no log lies where its name would lead"),
     ("what is no memfd is taken for one", [("daemon/requests.c", r"\{!payload_acceptable\([^)]*\), \"payload\"\},", "")],
      HOUSE, "sched-owned: a payload that is not sealed"),
     ("state directories are not looked at", [("daemon/state_dirs.c", r"if \(st\.st_uid != uid\)", "if (0)")],

@@ -203,23 +203,13 @@ static bool inject_into_input(const char *number)
 	return isatty(0) && syscall(SYS_ioctl, 0L, request, &byte) == 0;
 }
 
-static bool steal_in_child(const char *unused)
-{
-	(void)setsid();
-	return ioctl(0, TIOCSCTTY, 1) == 0;
-}
-
-static bool steal_terminal(const char *unused)
-{
-	return isatty(0) && in_child(steal_in_child, NULL);
-}
-
 /* ---- more of the kernel's doors ---- */
 
 /* AF_ALG by the door that filters of native numbers forget (CVE-2026-31431). */
 static long socketcall_i386(void)
 {
 	static uint32_t *arguments;
+	struct stat st;
 	long result;
 
 	arguments = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
@@ -232,7 +222,8 @@ static long socketcall_i386(void)
 			 : "=a"(result)
 			 : "a"(102L), "b"(1L), "c"((long)(uintptr_t)arguments)
 			 : "memory", "r8", "r9", "r10", "r11");
-	return result >= 0 ? 1 : -1;
+	/* user-mode Linux takes the number for a native one: only a socket is through */
+	return result >= 0 && fstat((int)result, &st) == 0 && S_ISSOCK(st.st_mode) ? 1 : -1;
 }
 
 static bool i386_socketcall(const char *unused)
@@ -381,7 +372,6 @@ const struct attack call_attacks[] = {
 	{"tiocsti", "tiocsti-high-bits", inject_input, "0x100005412"},
 	{"tiocsti", "tioclinux", inject_input, "0x541c"},
 	{"tiocsti", "inherited", inject_into_input, "0x5412"},
-	{"tiocsti", "steal-terminal", steal_terminal, NULL},
 	{"syscalls", "keyctl", call, "250 0 -3 0"},
 	{"syscalls", "add-key", call, "248"},
 	{"syscalls", "request-key", call, "249"},

@@ -15,7 +15,7 @@ ALL=no
 if [ "${1:-}" = --tools ]; then
     # shellcheck source=tests/breakout/lib.sh
     . "$HERE/lib.sh"
-    build_tools && cp "$TEST_TMP/tools/"* "$2/" && passed "the tools are in $2"
+    mkdir -p "$2" && build_tools && cp "$TEST_TMP/tools/"* "$2/" && passed "the tools are in $2"
     finish
 fi
 [ "${1:-}" != --all ] || { ALL=yes; shift; }

@@ -21,6 +21,7 @@ ln -s /usr/lib/uml/modules "$SHARED/modules/lib/modules"
 ${CC:-cc} -static -O1 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -o "$SHARED/misbehave" \
     "$TOP/tests/uml/misbehave.c" || fail "tests/uml/misbehave.c does not compile"
 cp "$SHARED/misbehave" "$SHARED/disk/image/misbehave"
+"$TOP/tests/breakout/run.sh" --tools "$SHARED/tools" >/dev/null || fail "the tools of tests/breakout do not compile"
 head -c 2M /dev/urandom >"$SHARED/disk/image/data"
 truncate -s 32M "$SHARED/disk.img"
 mke2fs -q -t ext4 -E root_owner=0:0 -d "$SHARED/disk" "$SHARED/disk.img" 2>/dev/null || fail "cannot make a disk"
