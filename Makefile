@@ -172,6 +172,7 @@ unit_dep_scheduler := $(filter-out %/main.c,$(SRCS_runbook-scheduler))
 unit_dep_fetcher   := $(filter-out %/main.c,$(SRCS_runbook-fetcher))
 unit_dep_cacher    := $(filter-out %/main.c,$(SRCS_runbook-cacher))
 unit_dep_api       := $(filter-out %/main.c,$(SRCS_runbook-api))
+unit_dep_images    := $(filter-out images/main.c images/unpack_main.c,$(call lib,images)) $(COMMON)
 unit_dep_cli       := $(filter-out %/main.c,$(SRCS_runbookctl))
 unit_libs_common    := -lseccomp
 unit_libs_runbook   := -lyaml -lseccomp
@@ -182,6 +183,7 @@ unit_libs_scheduler := $(LIBS_runbook-scheduler) -ljansson
 unit_libs_fetcher   := $(LIBS_runbook-fetcher)
 unit_libs_cacher    := $(LIBS_runbook-cacher)
 unit_libs_api       := $(LIBS_runbook-api)
+unit_libs_images    := $(LIBS_runbook-image) -larchive
 unit_libs_cli       := $(LIBS_runbookctl)
 define unit_rule
 $(OUT)/tests/$(1): $(OBJ)/tests/unit/$(1).o $$(call objs,$$(unit_dep_$(call unit_folder,$(1))))

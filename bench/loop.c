@@ -100,12 +100,24 @@ static uint64_t stamp_read(int fd)
 	return size == 17 ? strtoull(text, NULL, 16) : 0;
 }
 
+/* A rest, in which what waits for idle times is done first. */
+static void pause_for(struct part *part, uint64_t ns)
+{
+	uint64_t until = now_ns() + ns, at = now_ns();
+	struct timespec rest = {0};
+
+	while (part->ops->idle && at < until && part->ops->idle(part->context))
+		at = now_ns();
+	at = now_ns();
+	if (at < until)
+		rest.tv_nsec = (long)(until - at);
+	(void)nanosleep(&rest, NULL);
+}
+
 static void start_one(struct part *part, unsigned i)
 {
-	struct timespec rest = {.tv_nsec = (long)part->work->pause_us * 1000};
-
 	if (part->work->pause_us > 0)
-		(void)nanosleep(&rest, NULL);
+		pause_for(part, (uint64_t)part->work->pause_us * 1000);
 	part->began[i] = bench_ticks();
 	if (part->ops->start(part->context, part->first_slot + i, part->pipes[i][1],
 			     &part->files[i].fd) < 0)
@@ -128,6 +140,20 @@ static void end_one(struct part *part, unsigned i, struct bench_sample *sample)
 	sample->end = bench_ns(end - part->began[i]);
 }
 
+static int wait_for_any(struct part *part)
+{
+	int n = 0;
+
+	while (part->ops->idle && n == 0) {
+		n = poll(part->files, part->parallel, 0);
+		if (n == 0 && !part->ops->idle(part->context))
+			break;
+	}
+	if (n == 0)
+		n = poll(part->files, part->parallel, -1);
+	return n < 0 && errno != EINTR ? -1 : 0;
+}
+
 static void *part_main(void *argument)
 {
 	struct part *part = argument;
@@ -142,7 +168,7 @@ static void *part_main(void *argument)
 				return NULL;
 			n_started++;
 		}
-		if (poll(part->files, part->parallel, -1) < 0 && errno != EINTR)
+		if (wait_for_any(part) < 0)
 			return NULL;
 		for (unsigned i = 0; i < part->parallel; i++) {
 			if (part->files[i].fd >= 0 && part->files[i].revents)

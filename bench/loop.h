@@ -15,6 +15,7 @@
  * Times are counted by the processor's time stamp counter.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,10 +27,13 @@
  *          standard output on @stdout_fd; @ret_end_fd becomes readable at its end.
  *          Return: 0, or -1 with a message on standard error.
  * @finish: clean up; @ret_end_fd is no longer looked at. Return: 0 when it ended well.
+ * @idle:   NULL, or a small piece of work for when nothing else is to be done.
+ *          Return: whether there is more.
  */
 struct bench_ops {
 	int (*start)(void *context, unsigned slot, int stdout_fd, int *ret_end_fd);
 	int (*finish)(void *context, unsigned slot);
+	bool (*idle)(void *context);
 };
 
 /** struct bench_sample - nanoseconds */

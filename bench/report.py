@@ -11,6 +11,7 @@ import math
 import sys
 from collections import defaultdict
 from html import escape
+from statistics import median
 
 LEVELS = [("1", 10000, "1 at a time, 10 ms apart"), ("1", 0, "1 at a time"), ("2", 0, "2 at a time"), ("64", 0, "64 at a time")]
 
@@ -18,10 +19,6 @@ LEVELS = [("1", 10000, "1 at a time, 10 ms apart"), ("1", 0, "1 at a time"), ("2
 def percentile(values, share):
     values = sorted(values)
     return values[min(len(values) - 1, int(len(values) * share))]
-
-
-def median(values):
-    return percentile(values, 0.5)
 
 
 class Cell:

@@ -11,7 +11,7 @@ TOP=$(cd "$(dirname "$0")/.." && pwd)
 [ -n "${BENCH_TMP:-}" ] || exec "$TOP/bench/alone.sh" "$0" "$@"
 # shellcheck source=bench/lib.sh
 . "$TOP/bench/lib.sh"
-ROUNDS=7 SECONDS_EACH=1.0 ONLY=. KEEP=
+ROUNDS=8 SECONDS_EACH=1.0 ONLY=. KEEP=
 LEVELS=(-l 1:10000 -l 1 -l 2 -l 64)
 while [ $# -gt 0 ]; do
     case $1 in

@@ -10,6 +10,7 @@
  * nftables): start.sh gives it a network namespace of its own.
  */
 #include "bench/loop.h"
+#include "common/limits.h"
 #include "common/step_payload.h"
 #include "sandbox/sandbox.h"
 
@@ -74,6 +75,13 @@ static int warm_finish(void *context, unsigned slot)
 	return outcome.how == SANDBOX_EXITED && outcome.code == 0 ? 0 : -1;
 }
 
+static bool warm_idle(void *context)
+{
+	struct warm *warm = context;
+
+	return sandbox_host_idle(warm->host);
+}
+
 static int warm_option(void *context, int letter, const char *argument)
 {
 	struct warm *warm = context;
@@ -117,6 +125,8 @@ static int warm_prepare(void *context)
 		.cgroup_name = "runbook-bench",
 		.limits = SANDBOX_LIMITS_BEST_EFFORT,
 		.dns_servers = dns,
+		.network_pool = NETWORK_POOL_DEFAULT,
+		.parallel = 64,
 	};
 
 	if (init_find(warm->init_path, sizeof(warm->init_path)) < 0) {
@@ -134,7 +144,8 @@ static int warm_prepare(void *context)
 
 int main(int argc, char **argv)
 {
-	static const struct bench_ops ops = {.start = warm_start, .finish = warm_finish};
+	static const struct bench_ops ops = {
+		.start = warm_start, .finish = warm_finish, .idle = warm_idle};
 	static struct warm warm = {.network = STEP_NETWORK_NONE};
 	int r;
 

@@ -45,8 +45,13 @@ void doctor_bad(struct doctor_finding *finding, enum doctor_result result, const
  */
 int doctor_try(int (*function)(void *user), void *user);
 
+/** doctor_need_root() - false, and @finding filled, for everybody else */
+bool doctor_need_root(struct doctor_finding *finding);
+
 /* doctor_kernel.c: tables of checks, ended by a NULL name */
 extern const struct doctor_check doctor_kernel_checks[];
+/* doctor_network.c */
+extern const struct doctor_check doctor_network_checks[];
 /* doctor_host.c */
 extern const struct doctor_check doctor_host_checks[];
 

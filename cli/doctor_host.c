@@ -55,6 +55,16 @@ static void check_git(struct cli *cli, struct doctor_finding *finding)
 			   "not installed: \"runbookctl run\" cannot tell branch and commit");
 }
 
+static void check_skopeo(struct cli *cli, struct doctor_finding *finding)
+{
+	/* where runbook-image looks for it */
+	if (access("/usr/bin/skopeo", X_OK) == 0 || access("/usr/local/bin/skopeo", X_OK) == 0)
+		doctor_ok(finding, "\"runbookctl image pull\" fetches images with it");
+	else
+		doctor_bad(finding, DOCTOR_WARNING, "apt-get install skopeo",
+			   "not installed: images can be imported, but not pulled");
+}
+
 static void check_journald(struct cli *cli, struct doctor_finding *finding)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX,
@@ -98,8 +108,8 @@ static void check_disk(struct cli *cli, struct doctor_finding *finding)
 
 static void check_users(struct cli *cli, struct doctor_finding *finding)
 {
-	static const char *const users[] = {"runbook", "runbook-webhook", "runbook-fetcher",
-					    "runbook-cacher", "runbook-api"};
+	static const char *const users[] = {"runbook",	      "runbook-webhook", "runbook-fetcher",
+					    "runbook-cacher", "runbook-api",	 "runbook-image"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
 		if (getpwnam(users[i]))
@@ -109,7 +119,7 @@ static void check_users(struct cli *cli, struct doctor_finding *finding)
 			   "no user %s: ids of a private range are used", users[i]);
 		return;
 	}
-	doctor_ok(finding, "runbook, runbook-webhook, -fetcher, -cacher and -api");
+	doctor_ok(finding, "runbook, runbook-webhook, -fetcher, -cacher, -api and -image");
 }
 
 /* Is any id of the steps' range given to somebody else in @file ("name:first:count")? */
@@ -175,8 +185,7 @@ static void check_daemon(struct cli *cli, struct doctor_finding *finding)
 }
 
 const struct doctor_check doctor_host_checks[] = {
-	{"root", check_root},	      {"daemon", check_daemon},
-	{"disk space", check_disk},   {"system users", check_users},
-	{"step ids", check_ids},      {"git", check_git},
-	{"journald", check_journald}, {NULL, NULL},
+	{"root", check_root},	       {"daemon", check_daemon},     {"disk space", check_disk},
+	{"system users", check_users}, {"step ids", check_ids},	     {"git", check_git},
+	{"skopeo", check_skopeo},      {"journald", check_journald}, {NULL, NULL},
 };

@@ -32,7 +32,7 @@
 
 #define KERNEL_FIX "run a kernel of version 5.15 or newer"
 
-static bool need_root(struct doctor_finding *finding)
+bool doctor_need_root(struct doctor_finding *finding)
 {
 	if (geteuid() == 0)
 		return true;
@@ -103,7 +103,7 @@ static void check_cgroup(struct cli *cli, struct doctor_finding *finding)
 			"cgroup v2 is not mounted");
 		return;
 	}
-	if (!need_root(finding))
+	if (!doctor_need_root(finding))
 		return;
 	(void)snprintf(child, sizeof(child), "runbookctl-doctor-%d", (int)getpid());
 	(void)snprintf(path, sizeof(path), "%s/%s", mount_point, child);
@@ -237,7 +237,7 @@ static void check_overlay(struct cli *cli, struct doctor_finding *finding)
 {
 	int result;
 
-	if (!need_root(finding))
+	if (!doctor_need_root(finding))
 		return;
 	result = doctor_try(try_overlay, NULL);
 	if (result == 0)
@@ -314,7 +314,7 @@ static void check_idmapped(struct cli *cli, struct doctor_finding *finding)
 	char path[PATH_MAX];
 	int result;
 
-	if (!need_root(finding))
+	if (!doctor_need_root(finding))
 		return;
 	/* the file system that trees will be on, or the nearest parent that exists */
 	(void)snprintf(path, sizeof(path), "%s", cli->paths.lib);
@@ -400,82 +400,10 @@ static void check_landlock(struct cli *cli, struct doctor_finding *finding)
 			   "refused: %s", strerror(-result));
 }
 
-/* ---- network ---- */
-
-static int try_links(void *user)
-{
-	int result;
-
-	if (unshare(CLONE_NEWNET) < 0)
-		return -errno;
-	result = doctor_make_link("bridge", "rbdoctor0", NULL);
-	return result < 0 ? result : doctor_make_link("veth", "rbdoctor1", "rbdoctor2");
-}
-
-static void check_links(struct cli *cli, struct doctor_finding *finding)
-{
-	int result;
-
-	if (!need_root(finding))
-		return;
-	result = doctor_try(try_links, NULL);
-	if (result == 0)
-		doctor_ok(finding, "bridges and veth pairs can be made");
-	else
-		doctor_bad(finding, DOCTOR_FAILED, "modprobe veth bridge",
-			   "cannot make a bridge and a veth pair: %s", strerror(-result));
-}
-
-static int try_nft(void *user)
-{
-	static const char rules[] = "add table inet runbook_doctor\n"
-				    "add set inet runbook_doctor hosts { type ipv4_addr; }\n"
-				    "add chain inet runbook_doctor out { type nat hook postrouting "
-				    "priority 100; }\n"
-				    "add rule inet runbook_doctor out ip saddr @hosts masquerade\n";
-	int input = memfd_create("rules", MFD_CLOEXEC),
-	    null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (unshare(CLONE_NEWNET) < 0)
-		return -errno;
-	if (input < 0 || null < 0 || fd_write_all(input, rules, strlen(rules)) < 0 ||
-	    lseek(input, 0, SEEK_SET) < 0 || dup2(input, STDIN_FILENO) < 0 ||
-	    dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
-		return -EIO;
-	(void)setenv("PATH", "/usr/sbin:/sbin:/usr/bin:/bin", 1);
-	(void)execlp("nft", "nft", "-f", "-", (char *)NULL);
-	return -errno;
-}
-
-static void check_nft(struct cli *cli, struct doctor_finding *finding)
-{
-	int result;
-
-	if (!need_root(finding))
-		return;
-	result = doctor_try(try_nft, NULL);
-	if (result == 0)
-		doctor_ok(finding, "a NAT table was loaded");
-	else if (result == -ENOENT)
-		doctor_bad(finding, DOCTOR_FAILED, "install it: apt-get install nftables",
-			   "nft is not installed");
-	else
-		doctor_bad(finding, DOCTOR_FAILED,
-			   "modprobe nf_tables nft_masq (until then only network: none works)",
-			   "nft cannot load a NAT table with family inet");
-}
-
 const struct doctor_check doctor_kernel_checks[] = {
-	{"kernel", check_kernel},
-	{"cgroup", check_cgroup},
-	{"controllers", check_controllers},
-	{"namespaces", check_namespaces},
-	{"overlay", check_overlay},
-	{"idmapped mounts", check_idmapped},
-	{"seccomp", check_seccomp},
-	{"landlock", check_landlock},
-	{"io_uring", check_io_uring},
-	{"links", check_links},
-	{"nftables", check_nft},
-	{NULL, NULL},
+	{"kernel", check_kernel},	    {"cgroup", check_cgroup},
+	{"controllers", check_controllers}, {"namespaces", check_namespaces},
+	{"overlay", check_overlay},	    {"idmapped mounts", check_idmapped},
+	{"seccomp", check_seccomp},	    {"landlock", check_landlock},
+	{"io_uring", check_io_uring},	    {NULL, NULL},
 };

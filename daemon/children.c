@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_ids.h"
 #include "daemon/config_send.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
@@ -102,13 +103,18 @@ static void child_overdue(struct loop_timer *timer)
 static void log_end(const struct child *child, const siginfo_t *info)
 {
 	enum log_level level = child->daemon->stopping ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
+	const struct log_field fields[] = {
+		{"MESSAGE_ID", MESSAGE_ID_PART_DIED},
+		{"RUNBOOK_PART", child->program},
+	};
 
 	if (info->si_code == CLD_EXITED)
-		log_at(level, "%s (pid %d) ended with exit code %d", child->program, child->pid,
-		       info->si_status);
+		log_fields(level, fields, ARRAY_SIZE(fields), "%s (pid %d) ended with exit code %d",
+			   child->program, child->pid, info->si_status);
 	else
-		log_at(level, "%s (pid %d) was killed by signal %d (%s)", child->program,
-		       child->pid, info->si_status, strsignal(info->si_status));
+		log_fields(level, fields, ARRAY_SIZE(fields),
+			   "%s (pid %d) was killed by signal %d (%s)", child->program, child->pid,
+			   info->si_status, strsignal(info->si_status));
 }
 
 static void child_ended(struct loop_file *file, uint32_t events)

@@ -66,6 +66,7 @@ static void project_clear(struct config_project *project)
 	free(project->password_file);
 	free(project->ssh_key_file);
 	free(project->known_hosts_file);
+	free(project->allow.rules);
 	secret_wipe(&project->secret);
 	secret_wipe(&project->password);
 	secret_wipe(&project->ssh_key);

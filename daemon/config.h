@@ -43,6 +43,12 @@ struct config_list {
 	size_t n_items;
 };
 
+/** struct config_rules - destinations that steps may reach */
+struct config_rules {
+	struct network_rule *rules; /* NETWORK_RULES_MAX, or NULL */
+	size_t n_rules;
+};
+
 struct config_project {
 	char name[PROJECT_NAME_MAX + 1];
 	char *repository; /* NULL for a workspace */
@@ -54,6 +60,7 @@ struct config_project {
 	char *password_file;
 	char *ssh_key_file;
 	char *known_hosts_file;
+	struct config_rules allow;
 	uint64_t max_running;
 	uint64_t weight;
 	struct sandbox_limits run_limits; /* 0: those of struct config */

@@ -197,6 +197,32 @@ static int set_dns(const struct config_key *key, void *field, const char *value,
 	return result;
 }
 
+/* Allow=10.1.2.0/24:443 [fd00::/8]:443: separated by spaces, and several lines. */
+static int set_rules(const struct config_key *key, void *field, const char *value, int again,
+		     struct error *error)
+{
+	struct config_rules *list = field;
+	cleanup_free char *copy = strdup(value);
+	char *rest = NULL;
+
+	if (!copy)
+		return error_set(error, ENOMEM, "out of memory");
+	if (!again || value[0] == '\0')
+		list->n_rules = 0;
+	if (!list->rules)
+		list->rules = calloc(NETWORK_RULES_MAX, sizeof(*list->rules));
+	if (!list->rules)
+		return error_set(error, ENOMEM, "out of memory");
+	for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
+		if (list->n_rules == NETWORK_RULES_MAX)
+			return error_set(error, EINVAL, "more than %d destinations",
+					 NETWORK_RULES_MAX);
+		if (network_rule_parse(word, &list->rules[list->n_rules++], error) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int set_url(const struct config_key *key, void *field, const char *value, int again,
 		   struct error *error)
 {
@@ -534,6 +560,7 @@ static const struct config_key project_keys[] = {
 	PROJECT("PasswordFile", set_string, password_file, 0, PATH_MAX - 1),
 	PROJECT("SshKeyFile", set_string, ssh_key_file, 0, PATH_MAX - 1),
 	PROJECT("KnownHostsFile", set_string, known_hosts_file, 0, PATH_MAX - 1),
+	{"Network", "Allow", set_rules, offsetof(struct config_project, allow), 0, 0, 1},
 };
 
 _Static_assert(ARRAY_SIZE(main_keys) <= 64 && ARRAY_SIZE(project_keys) <= 64,

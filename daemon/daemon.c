@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/message_ids.h"
 #include "daemon/layers.h"
 
 #include <errno.h>
@@ -115,11 +116,13 @@ static int reload(struct daemon *daemon, struct error *error)
 
 int daemon_reload(struct daemon *daemon, struct error *error)
 {
+	static const struct log_field refused[] = {{"MESSAGE_ID", MESSAGE_ID_RELOAD_REFUSED}};
 	bool first = daemon->config == NULL;
 	int r = reload(daemon, error);
 
 	if (r < 0 && !first)
-		log_error("reload refused, the old configuration stays in force: %s", error->text);
+		log_fields(LOG_LEVEL_ERROR, refused, ARRAY_SIZE(refused),
+			   "reload refused, the old configuration stays in force: %s", error->text);
 	if (r < 0 || first)
 		return r;
 	log_notice("configuration read again: %zu projects", daemon->config->n_projects);

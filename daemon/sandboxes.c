@@ -3,6 +3,7 @@
 #include "daemon/sandboxes.h"
 
 #include "common/cleanup.h"
+#include "common/firewall.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
 
@@ -57,6 +58,8 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 	};
 	struct error ignored = ERROR_INIT;
 	const char *warning;
+	struct firewall firewall;
+	char seen[256], fix[512];
 
 	cgroup_name(&daemon->paths, cgroup, sizeof(cgroup));
 	if (daemon->config->dns.n_items > 0)
@@ -78,6 +81,11 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 	warning = sandbox_host_warning(host);
 	if (warning)
 		log_warning("%s", warning);
+	if (firewall_look(&firewall) == 0 && firewall.kind != FIREWALL_NONE) {
+		firewall_describe(&firewall, seen, sizeof(seen));
+		firewall_fix(&firewall, fix, sizeof(fix));
+		log_warning("%s; to let them through: %s", seen, fix);
+	}
 	if (sandbox_host_sweep(host, &ignored) < 0)
 		log_warning("cannot remove what an earlier instance left: %s", ignored.text);
 	*ret_host = host;

@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_ids.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
 #include "daemon/order_set.h"
@@ -15,8 +16,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define STEP_MESSAGE_STARTED "e951c3a91b894cf7806276dd93f717d7"
-#define STEP_MESSAGE_ENDED "9d3267763df4453fbd43adab20bc6af3"
 #define DRAIN_USEC (5 * USEC_PER_SEC)
 #define BUCKETS 1024
 
@@ -275,7 +274,7 @@ static void step_set_ended(struct step *step)
 		step->ended_usec = wall_usec();
 	step_log(step,
 		 step->report.result == STEP_RESULT_SANDBOX ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
-		 STEP_MESSAGE_ENDED,
+		 MESSAGE_ID_STEP_ENDED,
 		 step->report.reason[0] != '\0' ? step->report.reason : "succeeded");
 	send_exited(step);
 	daemon_progress(table->daemon);
@@ -510,7 +509,7 @@ static void step_begin(struct step *step)
 		(void)loop_timer_set(step->table->daemon->loop, &step->timer,
 				     now_usec() + step->order.timeout_msec * USEC_PER_MSEC,
 				     step_timeout);
-	step_log(step, LOG_LEVEL_INFO, STEP_MESSAGE_STARTED, "started");
+	step_log(step, LOG_LEVEL_INFO, MESSAGE_ID_STEP_STARTED, "started");
 	send_started(step);
 }
 

@@ -312,6 +312,10 @@ int step_setup_make(const struct paths *paths, const struct config *config,
 	bind_mirror(paths, order, setup);
 	fill_request(order, container, setup);
 	fill_limits(config, project, order, setup);
+	if (project && order->network == STEP_NETWORK_EGRESS) {
+		setup->request.allow = project->allow.rules;
+		setup->request.n_allow = project->allow.n_rules;
+	}
 	return 0;
 }
 

@@ -33,12 +33,13 @@ install -m 0644 packaging/sysusers.d/runbookd.conf "$DESTDIR$PREFIX/lib/sysusers
 sed "s,/usr/sbin/runbookd,$PREFIX/sbin/runbookd,g" packaging/systemd/runbookd.service \
     >"$DESTDIR$PREFIX/lib/systemd/system/runbookd.service"
 chmod 0644 "$DESTDIR$PREFIX/lib/systemd/system/runbookd.service"
+install -D -m 0644 -t "$DESTDIR$PREFIX/lib/systemd/catalog" packaging/catalog/runbookd.catalog
 install -d "$DESTDIR$PREFIX/share/bash-completion/completions"
 [ ! -d packaging/completion ] ||
     install -m 0644 packaging/completion/* "$DESTDIR$PREFIX/share/bash-completion/completions/"
 
 cat <<TXT
 Installed. As root, once:
-    systemd-sysusers && systemctl daemon-reload && systemctl enable --now runbookd
+    systemd-sysusers && journalctl --update-catalog && systemctl daemon-reload && systemctl enable --now runbookd
     runbookctl doctor
 TXT

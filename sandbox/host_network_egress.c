@@ -70,17 +70,6 @@ static int subnet_choose(struct record_contents *contents, struct error *error)
 
 /* ---- uplinks: interfaces with a default route; answers come back through them ---- */
 
-static void uplink_add(struct record_contents *contents, const char *name)
-{
-	for (size_t i = 0; i < contents->n_uplinks; i++) {
-		if (strcmp(contents->uplinks[i], name) == 0)
-			return;
-	}
-	if (contents->n_uplinks < RECORD_UPLINKS_MAX)
-		(void)snprintf(contents->uplinks[contents->n_uplinks++],
-			       sizeof(contents->uplinks[0]), "%s", name);
-}
-
 static int conf_change(struct record_contents *contents, int family, const char *name,
 		       const char *setting, const char *value)
 {
@@ -101,7 +90,7 @@ static void uplinks4_find(struct record_contents *contents)
 			    3 &&
 		    destination == 0 && mask == 0 &&
 		    conf_change(contents, 4, name, "forwarding", "1") > 0)
-			uplink_add(contents, name);
+			record_uplink_add(contents->uplinks4, &contents->n_uplinks4, name);
 	}
 }
 
@@ -133,7 +122,7 @@ static int uplink6_force(struct record_contents *contents, const char *name)
 	int r = conf_change(contents, 6, name, "force_forwarding", "1");
 
 	if (r > 0)
-		uplink_add(contents, name);
+		record_uplink_add(contents->uplinks6, &contents->n_uplinks6, name);
 	return r;
 }
 
@@ -211,8 +200,10 @@ static struct nft_facts nft_facts_of(const struct host_network *network)
 		.n_dns4 = network->dns.n_servers4,
 		.dns6 = (const char(*)[64])network->dns.servers6,
 		.n_dns6 = network->dns.n_servers6,
-		.uplinks = (const char(*)[64])contents->uplinks,
-		.n_uplinks = contents->n_uplinks,
+		.uplinks4 = (const char(*)[64])contents->uplinks4,
+		.n_uplinks4 = contents->n_uplinks4,
+		.uplinks6 = (const char(*)[64])contents->uplinks6,
+		.n_uplinks6 = contents->n_uplinks6,
 		.everywhere6 = contents->everywhere6,
 	};
 }

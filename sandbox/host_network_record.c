@@ -151,6 +151,16 @@ bool record_has_subnet6(const struct record_contents *contents)
 	return memcmp(contents->subnet6, none, sizeof(none)) != 0;
 }
 
+void record_uplink_add(char (*uplinks)[64], size_t *n, const char *name)
+{
+	for (size_t i = 0; i < *n; i++) {
+		if (strcmp(uplinks[i], name) == 0)
+			return;
+	}
+	if (*n < RECORD_UPLINKS_MAX)
+		(void)snprintf(uplinks[(*n)++], sizeof(uplinks[0]), "%s", name);
+}
+
 static void parse_subnet6(struct record_contents *contents, const char *text)
 {
 	uint8_t *out = contents->subnet6;
@@ -188,9 +198,10 @@ static void parse_line(struct record_contents *contents, char *line)
 		contents->routes6 = value[0] == '1';
 	else if (strcmp(line, "everywhere6") == 0)
 		contents->everywhere6 = value[0] == '1';
-	else if (strcmp(line, "uplink") == 0 && contents->n_uplinks < RECORD_UPLINKS_MAX)
-		(void)snprintf(contents->uplinks[contents->n_uplinks++],
-			       sizeof(contents->uplinks[0]), "%s", value);
+	else if (strcmp(line, "uplink4") == 0)
+		record_uplink_add(contents->uplinks4, &contents->n_uplinks4, value);
+	else if (strcmp(line, "uplink6") == 0)
+		record_uplink_add(contents->uplinks6, &contents->n_uplinks6, value);
 	else if (strcmp(line, "setting") == 0)
 		parse_setting(contents, value);
 }
@@ -223,8 +234,10 @@ int record_write(const struct network_record *record)
 		six[5]);
 	fprintf(out, "routes4 %d\nroutes6 %d\neverywhere6 %d\n", contents->routes4,
 		contents->routes6, contents->everywhere6);
-	for (size_t i = 0; i < contents->n_uplinks; i++)
-		fprintf(out, "uplink %s\n", contents->uplinks[i]);
+	for (size_t i = 0; i < contents->n_uplinks4; i++)
+		fprintf(out, "uplink4 %s\n", contents->uplinks4[i]);
+	for (size_t i = 0; i < contents->n_uplinks6; i++)
+		fprintf(out, "uplink6 %s\n", contents->uplinks6[i]);
 	for (size_t i = 0; i < contents->n_settings; i++)
 		fprintf(out, "setting %s %s\n", contents->settings[i].path,
 			contents->settings[i].before);

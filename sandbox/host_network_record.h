@@ -48,8 +48,11 @@ struct record_contents {
 	bool routes4;	    /* the host forwarded IPv4 everywhere before us */
 	bool routes6;	    /* and IPv6 */
 	bool everywhere6;   /* IPv6 is forwarded by all interfaces, but only because of us */
-	char uplinks[RECORD_UPLINKS_MAX][64]; /* forward only because we said so */
-	size_t n_uplinks;
+	/* interfaces that forward only because we said so */
+	char uplinks4[RECORD_UPLINKS_MAX][64];
+	size_t n_uplinks4;
+	char uplinks6[RECORD_UPLINKS_MAX][64];
+	size_t n_uplinks6;
 	struct record_setting settings[RECORD_SETTINGS_MAX];
 	size_t n_settings;
 };
@@ -96,6 +99,8 @@ bool record_has_subnet6(const struct record_contents *contents);
  * already; -errno when it cannot be read or too many are remembered.
  */
 int record_setting_add(struct record_contents *contents, const char *path, const char *value);
+/** record_uplink_add() - once each; the list has RECORD_UPLINKS_MAX places */
+void record_uplink_add(char (*uplinks)[64], size_t *n, const char *name);
 /** record_settings_undo() - put everything back, last first, and forget it */
 void record_settings_undo(struct record_contents *contents);
 

@@ -121,7 +121,8 @@ static const char chains_host[] =
 	"		" STEP "ip daddr @blocked4 " REJECT "		" STEP
 	"ip6 daddr @blocked6 " REJECT
 	/* the host was no router before us, and is none now but for steps */
-	"		iifname @uplinks drop\n";
+	"		meta nfproto ipv4 iifname @uplinks4 drop\n"
+	"		meta nfproto ipv6 iifname @uplinks6 drop\n";
 static const char chains_everywhere6[] =
 	"		iifname != \"" NFT_LINK_PREFIX "*\" meta nfproto ipv6 drop\n";
 
@@ -217,7 +218,8 @@ char *nft_table_text(const struct nft_facts *facts)
 	fputs(sets, out);
 	put_set(out, "dns4", "ipv4_addr", facts->dns4, facts->n_dns4, "");
 	put_set(out, "dns6", "ipv6_addr", facts->dns6, facts->n_dns6, "");
-	put_set(out, "uplinks", "ifname", facts->uplinks, facts->n_uplinks, "\"");
+	put_set(out, "uplinks4", "ifname", facts->uplinks4, facts->n_uplinks4, "\"");
+	put_set(out, "uplinks6", "ifname", facts->uplinks6, facts->n_uplinks6, "\"");
 	/* what is jumped to comes first */
 	put_own(out, facts);
 	fputs(chains_head, out);

@@ -25,7 +25,7 @@
  * @subnet:      of the steps, host byte order, /16
  * @subnet6:     /48; NULL: steps have no IPv6
  * @dns4, @dns6: addresses as text
- * @uplinks:     interfaces that forward only because we said so
+ * @uplinks4, @uplinks6: interfaces that forward only because we said so
  * @everywhere6: IPv6 is forwarded at all only because we said so
  */
 struct nft_facts {
@@ -35,8 +35,10 @@ struct nft_facts {
 	size_t n_dns4;
 	const char (*dns6)[64];
 	size_t n_dns6;
-	const char (*uplinks)[64];
-	size_t n_uplinks;
+	const char (*uplinks4)[64];
+	size_t n_uplinks4;
+	const char (*uplinks6)[64];
+	size_t n_uplinks6;
 	bool everywhere6;
 };
 

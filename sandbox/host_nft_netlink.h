@@ -46,16 +46,4 @@ int nft_watch_open(void);
 /** nft_watch_read() - empty it. Return: true when our table may have gone. */
 bool nft_watch_read(int fd);
 
-/** struct nft_foreign - a chain of somebody else's that drops what steps send */
-struct nft_foreign {
-	char family[8];
-	char table[64];
-	char chain[64];
-	bool docker; /* there is a chain DOCKER-USER in an iptables table */
-	bool firewalld;
-	bool ufw;
-};
-/** nft_foreign_find() - a base chain at the forward hook whose policy is to drop */
-bool nft_foreign_find(struct nft_foreign *ret_foreign);
-
 #endif

@@ -33,6 +33,30 @@ static int set_image(struct options *options, const char *value)
 	return 0;
 }
 
+static int add_rule(struct network_rule *rules, size_t *n, const char *value)
+{
+	struct error error = ERROR_INIT;
+
+	if (*n == NETWORK_RULES_MAX)
+		return -EINVAL;
+	if (network_rule_parse(value, &rules[*n], &error) < 0) {
+		(void)fprintf(stderr, "runbook-sandbox: %s\n", error.text);
+		return -EINVAL;
+	}
+	(*n)++;
+	return 0;
+}
+
+static int add_allow(struct options *options, const char *value)
+{
+	return add_rule(options->allow, &options->n_allow, value);
+}
+
+static int add_only(struct options *options, const char *value)
+{
+	return add_rule(options->only, &options->n_only, value);
+}
+
 static int set_workspace(struct options *options, const char *value)
 {
 	options->workspace = realpath(value, NULL);
@@ -206,6 +230,9 @@ static const struct {
 } option_table[] = {
 	{"image", "IMAGE", set_image, "\"host\" (default), a directory, or the name of an image"},
 	{"network", "NETWORK", set_network, "none (default), egress, or isolated"},
+	{"allow", "DEST", add_allow,
+	 "with egress: reach this private address as well, such as 10.1.2.0/24:443"},
+	{"only", "DEST", add_only, "with egress: reach nothing but this"},
 	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
 	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},
 	{"pids", "N", set_pids,

@@ -30,6 +30,8 @@ struct options {
 	const char *workdir;
 	const char *hostname;
 	enum step_network network;
+	struct network_rule allow[NETWORK_RULES_MAX], only[NETWORK_RULES_MAX];
+	size_t n_allow, n_only;
 	uint64_t memory, pids, cpu_milli, disk, timeout_sec, grace_sec;
 	struct sandbox_io io;
 	struct sandbox_bind binds[BINDS_MAX];

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_ids.h"
 #include "scheduler/run.h"
 #include "scheduler/scheduler.h"
 
@@ -116,8 +117,12 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	enum run_state from = run->row.state;
 	char id[24];
 	const struct log_field fields[] = {
+		{"MESSAGE_ID", run_state_final(to)	 ? MESSAGE_ID_RUN_ENDED
+			       : to == RUN_STATE_RUNNING ? MESSAGE_ID_RUN_STARTED
+							 : NULL},
 		{"RUNBOOK_PROJECT", run->row.project},
 		{"RUNBOOK_RUN", id},
+		{"RUNBOOK_STATE", run_state_name(to)},
 	};
 	struct store_event event = {
 		.run = run->row.id,
@@ -175,10 +180,12 @@ void state_step_set(struct step *step, enum step_state to, const char *reason)
 	enum step_state from = step->state;
 	char id[24], attempt[24];
 	const struct log_field fields[] = {
+		{"MESSAGE_ID", to == STEP_STATE_SKIPPED ? MESSAGE_ID_STEP_SKIPPED : NULL},
 		{"RUNBOOK_PROJECT", run->row.project},
 		{"RUNBOOK_RUN", id},
 		{"RUNBOOK_STEP", text->slug},
 		{"RUNBOOK_ATTEMPT", attempt},
+		{"RUNBOOK_STATE", step_state_name(to)},
 	};
 	struct store_event event = {
 		.run = run->row.id,

@@ -79,9 +79,10 @@ done
 for binary in build/asan/tests/test_*; do
     [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
 done
-for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/uml/run.sh tests/qemu/run.sh; do
+for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/uml/run.sh; do
     [ -x "$script" ] && suite "${script#tests/}" "$script"
 done
+SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh
 wait "$BESIDE"
 for binary in build/fuzz/fuzz_*; do
     [ -x "$binary" ] && [ -f "$binary" ] && suite "fuzz/${binary##*/}" tests/fuzz/run.sh "${FUZZ_SECONDS:-5}" "$binary"

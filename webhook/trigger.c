@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_ids.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -142,6 +143,7 @@ static void log_accepted(const struct trigger *trigger, const struct answer_run 
 {
 	char number[24];
 	const struct log_field fields[] = {
+		{"MESSAGE_ID", run->duplicate ? NULL : MESSAGE_ID_DELIVERY_ACCEPTED},
 		{"RUNBOOK_PROJECT", trigger->project},
 		{"RUNBOOK_RUN", number},
 		{"RUNBOOK_DELIVERY", trigger->events.delivery_id},

@@ -114,7 +114,7 @@ echo 1 | in_host tee /proc/sys/net/ipv4/conf/other0/forwarding >/dev/null
 check_not "others' packets are not forwarded" ip netns exec "$NET" python3 -c "$CONNECT" 9.9.9.2 8000
 check "and were it not for the table, they would be" in_host sh -c "
     nft delete rule inet runbookd forward handle \$(nft -a list chain inet runbookd forward |
-        sed -nE 's/.*iifname @uplinks drop # handle //p')
+        sed -nE 's/.*iifname @uplinks4 drop # handle //p')
     ip netns exec $NET python3 -c '$CONNECT' 9.9.9.2 8000"
 
 # a firewall that is loaded anew takes the table along; whoever runs something brings it back
@@ -142,7 +142,7 @@ check_not "net-host: the gateway, for the next one" connect 10.213.0.1 8000
 kill $RUNNING
 wait $RUNNING 2>/dev/null
 check_equal "the table is there again" 1 "$(in_host nft list tables | grep -c runbookd)"
-check_equal "and whole" 1 "$(in_host nft list table inet runbookd | grep -c 'iifname @uplinks drop')"
+check_equal "and whole" 1 "$(in_host nft list table inet runbookd | grep -c 'iifname @uplinks4 drop')"
 
 # the table of connections is the host's
 egress -- python3 -c '

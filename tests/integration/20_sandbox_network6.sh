@@ -120,16 +120,16 @@ wait $FIRST 2>/dev/null
 check_equal "after the last one, the host is as before" "$before" "$(settings)"
 
 # before Linux 6.17 there is no switch for one interface: all of them, and back again
-old_kernel() {
-    in_host unshare --mount sh -c 'for f in /proc/sys/net/ipv6/conf/*/force_forwarding; do
-            [ ! -e $f ] || mount --bind /dev/null $f; done; exec "$@"' sh "${SANDBOX[@]}" --network egress -- "$@"
-}
+# shellcheck disable=SC2016  # expanded by the other shell
+OLD_KERNEL=(ip netns exec "$HOST" unshare --mount sh -c 'for f in /proc/sys/net/ipv6/conf/*/force_forwarding; do
+        [ ! -e $f ] || mount --bind /dev/null $f; done; exec "$@"' sh "${SANDBOX[@]}" --network egress --)
 in_host sh -c 'echo 1 >/proc/sys/net/ipv6/conf/up0/accept_ra'
 before=$(settings)
-check_equal "on older kernels as well" 2a00:77::1 "$(old_kernel python3 -c "$CONNECT" 2606:4700::1111 8000)"
+check_equal "on older kernels as well" 2a00:77::1 "$("${OLD_KERNEL[@]}" python3 -c "$CONNECT" 2606:4700::1111 8000)"
 check_equal "and the host is as before" "$before" "$(settings)"
-old_kernel sleep 1000 &
+"${OLD_KERNEL[@]}" sleep 1000 &
 OLD=$!
+defer "kill $OLD 2>/dev/null"
 wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
 check_equal "routers are still listened to meanwhile" 2 "$(in_host cat /proc/sys/net/ipv6/conf/up0/accept_ra)"
 check "the default route stays" in_host ip -6 route get 2606:4700::1111
@@ -145,7 +145,6 @@ defer "kill $!"
 wait_for 10 grep -q ready "$TEST_TMP/other.ready"
 check "the other place answers the host" wait_for 10 in_host python3 -c "$CONNECT" 2a00:88::2 8000
 check_not "the host is no router for others" ip netns exec "$NET" python3 -c "$CONNECT" 2a00:88::2 8000
-pkill -P $OLD -x runbook-sandbox 2>/dev/null
 kill -KILL $OLD
 wait $OLD 2>/dev/null
 ip -n "$HOST" link del other0

@@ -43,6 +43,7 @@ check "cppcheck" check_cpp
 check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
 check "layer rule" tests/lint/layers.sh
 check "link rule" tests/lint/links.sh
+check "catalog of the journal" tests/lint/catalog.sh
 check "sizes of files and functions" tests/lint/sizes.sh
 check "every threat has its checks" python3 tests/breakout/covered.py
 check "no names of a build machine" no_private_names

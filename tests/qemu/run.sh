@@ -2,20 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 # runbookd as it is installed: Debian with its own kernel, systemd, journald and all of
 # cgroup v2, in QEMU. Needs no KVM and no network but, once, the package mirror.
-#   run.sh [--long] [SUITE...]     suites are tests/qemu/guest/[0-9]*.sh, by name or pattern;
-#                                  without --long those that `make check` has time for
-# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. KEEP_TMP=1 keeps the console's text.
+#   run.sh [--long] [SUITE...]
+# Suites are tests/qemu/guest/[0-9]*.sh and power_cut, by name or pattern; without --long
+# those that `make check` has time for. CUTS=N sets how often the power is cut.
+# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. What the machines said stays in build/qemu.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
+# shellcheck source=tests/qemu/power_cut.sh
+. "$TOP/tests/qemu/power_cut.sh"
+
 # Where make check stops. Not an assertion: a machine that hangs must end.
-BOOT_SECONDS=${BOOT_SECONDS:-540}
+BOOT_SECONDS=${BOOT_SECONDS:-1300}
 LEVEL=short
 if [ "${1:-}" = --long ]; then
     LEVEL=long BOOT_SECONDS=3600
     shift
 fi
 
+SUITES=$*
+KEPT=$TOP/build/qemu
+rm -rf "$KEPT"
+mkdir -p "$KEPT"
 for program in qemu-system-x86_64 mmdebstrap mke2fs; do
     command -v $program >/dev/null && continue
     failed "$program is missing: run packaging/deps.sh check"
@@ -29,20 +37,27 @@ fi
 
 # ---- what the guest is given: what was built, and the tests ----
 
+# payload [SETTINGS]
+
 payload() {
     local dir=$TEST_TMP/payload
     mkdir -p "$dir/build" "$dir/tests"
     cp -r "$TOP/packaging" "$TOP/Makefile" "$dir/"
     cp -r "$BIN" "$dir/build/bin"
     cp -r "$TOP/build/man" "$dir/build/man"
-    cp -r "$TOP"/tests/{lib.sh,qemu,breakout} "$dir/tests/"
-    printf '%s\n' "LEVEL=$LEVEL" "SUITES='$*'" "VERBOSE='${VERBOSE:-}'" >"$dir/settings"
+    cp -r "$TOP"/tests/{lib.sh,qemu,breakout,integration} "$dir/tests/"
+    mkdir "$dir/tools"
+    # a long run needs them; the guest has no compiler
+    [ $LEVEL = short ] || check "the breakout suites' tools are built" "$TOP/tests/breakout/run.sh" --tools "$dir/tools"
+    printf '%s\n' "LEVEL=$LEVEL" "SUITES='$SUITES'" "VERBOSE='${VERBOSE:-}'" "$1" >"$dir/settings"
+    [ ! -e "$TEST_TMP/promises" ] || cp "$TEST_TMP/promises" "$dir/"
+    rm -f "$TEST_TMP/payload.img"
     mke2fs -q -t ext4 -d "$dir" "$TEST_TMP/payload.img" 256M 2>/dev/null
     rm -rf "$dir"
 }
 
 # boot NAME [qemu arguments]: in the background, sets QEMU; its two serial lines become
-# $TEST_TMP/NAME.console and $TEST_TMP/NAME.output
+# $KEPT/NAME.console and $KEPT/NAME.output
 boot() {
     local name=$1
     shift
@@ -50,7 +65,7 @@ boot() {
         -no-reboot -accel "${QEMU_ACCEL:-tcg,thread=multi}" -cpu "${QEMU_CPU:-max,la57=off}" -smp 2 -m 2G -nic none \
         -kernel "$IMAGE/vmlinuz" -initrd "$IMAGE/initrd" \
         -append "root=/dev/vda rw console=ttyS0 loglevel=5 panic=-1 mitigations=off" \
-        -serial "file:$TEST_TMP/$name.console" -serial "file:$TEST_TMP/$name.output" \
+        -serial "file:$KEPT/$name.console" -serial "file:$KEPT/$name.output" \
         -object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng \
         "$@" </dev/null >"$TEST_TMP/$name.qemu" 2>&1 &
     QEMU=$!
@@ -66,22 +81,40 @@ wait_qemu() {
     { wait "$QEMU"; } 2>/dev/null
 }
 
-# collect NAME: the suites' own lines, and their counts into ours
-collect() {
-    local output=$TEST_TMP/$1.output p f s
-    tr -d '\r' <"$output" | grep -v '^suite-end ' || true
+# collect_lines NAME: the suites' own lines, and their counts into ours
+collect_lines() {
+    local output=$KEPT/$1.output p f s
+    tr -d '\r' <"$output" | grep -v -E '^(suite-end|ack|final|guest-end)\b' || true
     while read -r _ p f s; do
         PASSED=$((PASSED + p)) FAILED=$((FAILED + f)) SKIPPED=$((SKIPPED + s))
     done < <(tr -d '\r' <"$output" | sed -nE 's/^suite-end ([^ ]+) ([0-9]+) ([0-9]+) ([0-9]+)$/\1 \2 \3 \4/p')
-    if ! tr -d '\r' <"$output" | grep -qx 'guest-end'; then
+}
+
+# collect NAME: that, and the guest must have come to its end
+collect() {
+    collect_lines "$1"
+    if ! tr -d '\r' <"$KEPT/$1.output" | grep -qx 'guest-end'; then
         failed "$1: the guest did not come to its end"
-        tail -n 40 "$TEST_TMP/$1.console" "$TEST_TMP/$1.qemu" | tr -d '\r' | sed 's/^/    | /'
+        tail -n 40 "$KEPT/$1.console" "$TEST_TMP/$1.qemu" | tr -d '\r' | sed 's/^/    | /'
     fi
 }
 
-payload "$@"
+wanted() { # NAME: the suite is asked for, or everything is
+    local pattern
+    [ -n "$SUITES" ] || return 0
+    for pattern in $SUITES; do
+        # shellcheck disable=SC2053  # a pattern is wanted
+        [[ $1 == $pattern ]] && return 0
+    done
+    return 1
+}
+
+if [ $LEVEL = long ] && wanted power_cut; then
+    power_cut "${CUTS:-3}"
+    [ "$SUITES" != power_cut ] || exit 0
+fi
+payload ""
 boot system -drive "file=$IMAGE/disk,format=raw,if=virtio,snapshot=on,cache=unsafe" \
     -drive "file=$TEST_TMP/payload.img,format=raw,if=virtio,readonly=on"
 wait_qemu system "$BOOT_SECONDS"
 collect system
-[ -z "${KEEP_TMP:-}" ] || echo "console: $TEST_TMP/system.console"

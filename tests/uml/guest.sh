@@ -16,7 +16,7 @@ check "a sandbox starts under limits" "${SANDBOX[@]}" --memory 128M --pids 64 --
 
 # the last one leaves groups behind
 PARTS=("$@")
-[ ${#PARTS[@]} -gt 0 ] || PARTS=(bombs no_die shares disks breakout delegation)
+[ ${#PARTS[@]} -gt 0 ] || PARTS=(bombs no_die shares disks runs breakout delegation)
 for part in "${PARTS[@]}"; do
     started=$SECONDS
     # shellcheck disable=SC1090

@@ -207,6 +207,9 @@ static void projects(void **state)
 		 "f:2: Workspace=: \"a\" is not absolute: write the path from /"},
 		{"c", "[Project]\nRepository=--upload-pack=x\n",
 		 "f:2: Repository=: \"--upload-pack=x\" is no repository URL"},
+		{"c", "[Project]\nWorkspace=/a\n[Network]\nAllow=10.0.0.0/8:443 db.example:5432\n",
+		 "f:4: Allow=: \"db.example\" is no IP address: names are not followed, because "
+		 "their addresses change"},
 		{"c", "[Project]\nProvider=githab\n",
 		 "f:2: Provider=: unknown provider \"githab\": choose github, gitlab, gitea, "
 		 "forgejo, bitbucket, sourcehut or standard"},

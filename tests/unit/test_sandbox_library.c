@@ -396,8 +396,11 @@ static void test_nft_text(void **state)
 {
 	static const char dns[][64] = {"10.0.0.53", "192.0.2.7"};
 	static const char uplinks[][64] = {"eth0"};
-	struct nft_facts facts = {
-		.subnet = 0x0ad50000, .dns4 = dns, .n_dns4 = 2, .uplinks = uplinks, .n_uplinks = 1};
+	struct nft_facts facts = {.subnet = 0x0ad50000,
+				  .dns4 = dns,
+				  .n_dns4 = 2,
+				  .uplinks4 = uplinks,
+				  .n_uplinks4 = 1};
 	cleanup_free char *text = nft_table_text(&facts);
 	cleanup_free char *more = nft_dns_text(&facts);
 

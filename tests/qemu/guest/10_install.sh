@@ -7,6 +7,7 @@
 cd /payload || exit 1
 check "install.sh" packaging/install.sh "" /usr /etc /usr/libexec/runbookd
 check "systemd-sysusers" systemd-sysusers
+check "journalctl --update-catalog" journalctl --update-catalog
 check "systemd-tmpfiles" systemd-tmpfiles --create runbookd.conf
 # "man" is not in this machine; what it could not look up is no mistake of the unit
 check_equal "systemd-analyze verify has nothing to say" "" \

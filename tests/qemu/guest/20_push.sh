@@ -41,3 +41,13 @@ check_equal "all in the unit's name" runbookd.service \
     "$(fields RUNBOOK_RUN="$run" | jq -r ._SYSTEMD_UNIT | sort -u)"
 check_match "the step's start" 'started' "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=hello RUNBOOK_ATTEMPT=1 | jq -r .MESSAGE)"
 check_equal "its exit code" 3 "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=bad | jq -r 'select(.RUNBOOK_EXIT_CODE) | .RUNBOOK_EXIT_CODE')"
+check_equal "runs, steps and deliveries have their message ids" 5 \
+    "$(fields RUNBOOK_RUN="$run" | jq -r 'select(.MESSAGE_ID) | .MESSAGE_ID' | sort | uniq -c | wc -l)"
+explained=$(journalctl -q --no-pager -x RUNBOOK_RUN="$run")
+for subject in "A delivery for project demo became run $run" "Run $run of project demo has begun" \
+    "Step hello of run $run (project demo) has started" "Step bad of run $run (project demo) has ended" \
+    "Run $run of project demo is over: failed"; do
+    check_match "journalctl -x: $subject" "^.. Subject: ${subject//[()]/.}\$" "$explained"
+done
+check_not "no field of the catalog stays open" grep -q '@RUNBOOK' <<<"$explained"
+[ -z "$VERBOSE" ] || printf '%s\n' "$explained"

@@ -7,10 +7,18 @@ LINE=/dev/ttyS1
 stty -F $LINE raw -echo
 exec >$LINE 2>&1 </dev/null
 export HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LAST='' LIFE=''
 cd /payload || exit 1
 # shellcheck source=/dev/null  # run.sh writes it
 . /payload/settings
-export LEVEL VERBOSE
+export LEVEL VERBOSE LAST
+
+if [ "${PHASE:-}" = power_cut ]; then
+    /payload/tests/qemu/guest/power_cut.sh "$LIFE" 2>&1 | grep -v -E '^[0-9]+ passed, '
+    echo guest-end
+    systemctl poweroff --no-block 2>/dev/null
+    exit
+fi
 
 chosen() {
     local pattern

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# kill -9 of runbook-image, of skopeo, of the unpacker and of runbookd in the
+# middle of pulls: nothing half is left, and the pull works afterwards.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/images_lib.sh
+. "$TOP/tests/images_lib.sh"
+
+ctl() { "$BIN/runbookctl" "$@"; }
+STORE=$TEST_TMP/root/var/lib/runbookd/images
+LAYOUT=$TEST_TMP/layout
+check "an image is made" make_oci "$LAYOUT"
+# a layer that takes a while
+mkdir -p "$TEST_TMP/bundle"
+rm -rf "$TEST_TMP/bundle"
+umoci unpack --image "$LAYOUT:one" "$TEST_TMP/bundle" >/dev/null
+mkdir "$TEST_TMP/bundle/rootfs/many"
+python3 - "$TEST_TMP/bundle/rootfs/many" <<'P'
+import os, sys
+for i in range(4000):
+    with open(os.path.join(sys.argv[1], str(i)), "wb") as f:
+        f.write(os.urandom(8192))
+P
+umoci repack --image "$LAYOUT:large" "$TEST_TMP/bundle" >/dev/null
+rm -rf "$TEST_TMP/bundle"
+start_registry open
+check "it is pushed" push "$LAYOUT:large" "$REGISTRY/test/large:1"
+start_daemon "[Images]" "Insecure=$REGISTRY"
+
+child_of() { # PARENT NAME: pid
+    pgrep -P "$1" -x "$2" | head -n 1
+}
+image_pid() { child_of "$DAEMON_PID" runbook-image; }
+temporary() { find "$STORE/layers" "$STORE/oci/tmp" -mindepth 1 -maxdepth 1 -name '[.p]*'; }
+clean() { [ -z "$(temporary)" ]; }
+back() { local pid; pid=$(image_pid) && [ -n "$pid" ] && ctl image ls >/dev/null 2>&1; }
+pull() { ctl image pull "docker://$REGISTRY/test/large:1" "$1" >"$TEST_TMP/pull.log" 2>&1; }
+
+# at different moments of a pull
+for moment in 0.05 0.15 0.3 0.5 0.8 1.2; do
+    pull "crash" &
+    PULL=$!
+    sleep "$moment"
+    kill -KILL "$(image_pid)" 2>/dev/null
+    wait $PULL
+    check "runbook-image is back after $moment s" wait_for 20 back
+    check "nothing half is left" wait_for 30 clean
+    if [ -e "$STORE/oci/names/crash" ]; then
+        check_equal "what has a name is whole" 1 \
+            "$(ctl image ls --json | jq '[.images[] | select(.name == "crash" and .usable)] | length')"
+    fi
+    ctl image rm crash >/dev/null 2>&1
+    wait_for 10 ctl image prune
+    wait_for 30 clean
+done
+
+# skopeo alone
+for moment in 0.05 0.2; do
+    pull "skopeo" &
+    PULL=$!
+    pid=
+    for _ in $(seq 200); do
+        pid=$(child_of "$(image_pid)" skopeo)
+        [ -z "$pid" ] || break
+        sleep 0.01
+    done
+    sleep "$moment"
+    [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
+    wait $PULL
+    check "nothing half is left of it" wait_for 30 clean
+    ctl image rm skopeo >/dev/null 2>&1
+    wait_for 10 ctl image prune
+done
+
+# the unpacker's init, which takes its sandbox along
+pull "unpacker" &
+PULL=$!
+for _ in $(seq 500); do
+    pid=$(child_of "$DAEMON_PID" runbook-init)
+    [ -z "$pid" ] || break
+    sleep 0.01
+done
+[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
+wait $PULL
+check "nothing half is left of the unpacker" wait_for 30 clean
+ctl image rm unpacker >/dev/null 2>&1
+wait_for 10 ctl image prune
+
+# the whole daemon
+for moment in 0.2 0.6; do
+    pull "daemon" &
+    PULL=$!
+    sleep "$moment"
+    kill -KILL "$DAEMON_PID"
+    wait "$DAEMON_PID" 2>/dev/null
+    kill "$PULL" 2>/dev/null
+    wait $PULL
+    start_daemon "[Images]" "Insecure=$REGISTRY"
+    check "nothing half is left after a start" wait_for 30 clean
+    ctl image rm daemon >/dev/null 2>&1
+    wait_for 10 ctl image prune
+done
+
+check "and it can be pulled" pull "whole"
+check_equal "whole" "4000" "$(run_in whole 'find /many -type f | wc -l' | said | tr -d ' ')"
+
+# a step's image does not go while it runs
+"$BIN/runbookctl" image pull "docker://$REGISTRY/test/large:1" used >/dev/null 2>&1
+(run_in used 'sleep 3; cat /usr/share/data/a' >"$TEST_TMP/used.log" 2>&1) &
+RUN=$!
+running() { ctl runs --json 2>/dev/null | grep -q running; }
+wait_for 20 running
+sleep 0.5
+ctl image rm used whole >/dev/null
+ctl image prune >/dev/null
+wait $RUN
+check_equal "a running step keeps its image" first "$(said <"$TEST_TMP/used.log")"
+ctl image prune >/dev/null
+empty() { [ -z "$(find "$STORE/layers" -mindepth 1 -maxdepth 1)" ]; }
+check "afterwards it goes" wait_for 20 empty
+check_equal "and the blobs with it" "" "$(find "$STORE/oci/blobs" -type f)"

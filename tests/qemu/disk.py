@@ -1,0 +1,145 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A disk with a volatile write cache, over NBD on a unix socket.
+
+disk.py SOCKET BASE SEED
+
+Reads what was never written from the file BASE, which stays as it is. A write is
+kept in the cache until the client flushes or asks for it at once (FUA). When the
+client goes away without saying goodbye, the power was cut: each cached sector is
+lost or not, by a coin thrown with SEED, in no order. What was flushed stays. The
+next client finds the disk as it was left.
+
+Protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md
+"""
+import os
+import random
+import socket
+import struct
+import sys
+
+SECTOR = 512
+MAGIC, OPTION, REPLY = 0x4E42444D41474943, 0x49484156454F5054, 0x3E889045565A9
+OPT_EXPORT_NAME, OPT_ABORT, OPT_GO = 1, 2, 7
+ACK, INFO, ERR_UNSUP = 1, 3, 0x80000001
+FLAGS = 1 | 4 | 8  # has flags, flush, FUA
+READ, WRITE, DISCONNECT, FLUSH = 0, 1, 2, 3
+FUA = 1
+
+
+class Gone(Exception):
+    pass
+
+
+class Disk:
+    def __init__(self, base, seed):
+        self.base = os.open(base, os.O_RDONLY)
+        self.size = os.fstat(self.base).st_size
+        self.kept, self.cached = {}, {}
+        self.random = random.Random(seed)
+
+    def read(self, offset, length):
+        data = bytearray(os.pread(self.base, length, offset))
+        for i in range(length // SECTOR):
+            sector = offset // SECTOR + i
+            found = self.cached.get(sector) or self.kept.get(sector)
+            if found:
+                data[i * SECTOR:(i + 1) * SECTOR] = found
+        return bytes(data)
+
+    def write(self, offset, data, now):
+        for i in range(len(data) // SECTOR):
+            sector = offset // SECTOR + i
+            piece = data[i * SECTOR:(i + 1) * SECTOR]
+            if now:
+                self.kept[sector] = piece
+                self.cached.pop(sector, None)
+            else:
+                self.cached[sector] = piece
+
+    def flush(self):
+        self.kept.update(self.cached)
+        self.cached.clear()
+
+    def cut(self):
+        lost = 0
+        for sector, data in self.cached.items():
+            if self.random.random() < 0.5:
+                self.kept[sector] = data
+            else:
+                lost += 1
+        print(f"cut: {lost} of {len(self.cached)} cached sectors lost", flush=True)
+        self.cached.clear()
+
+
+def take(peer, length):
+    data = bytearray()
+    while len(data) < length:
+        piece = peer.recv(length - len(data))
+        if not piece:
+            raise Gone
+        data += piece
+    return bytes(data)
+
+
+def greet(peer, disk):
+    peer.sendall(struct.pack(">QQH", MAGIC, OPTION, 3))  # fixed newstyle, no zeroes
+    take(peer, 4)
+    while True:
+        _, option, length = struct.unpack(">QII", take(peer, 16))
+        take(peer, length)
+        if option == OPT_GO:
+            info = struct.pack(">HQH", 0, disk.size, FLAGS)
+            peer.sendall(struct.pack(">QIII", REPLY, option, INFO, len(info)) + info)
+            peer.sendall(struct.pack(">QIII", REPLY, option, ACK, 0))
+            return
+        if option == OPT_EXPORT_NAME:
+            peer.sendall(struct.pack(">QH", disk.size, FLAGS))
+            return
+        if option == OPT_ABORT:
+            raise Gone
+        peer.sendall(struct.pack(">QIII", REPLY, option, ERR_UNSUP, 0))
+
+
+def serve(peer, disk):
+    """Until the client leaves. Return: it said goodbye."""
+    while True:
+        _, flags, command, handle, offset, length = struct.unpack(">IHHQQI", take(peer, 28))
+        answer = struct.pack(">IIQ", 0x67446698, 0, handle)
+        if command == READ:
+            peer.sendall(answer + disk.read(offset, length))
+        elif command == WRITE:
+            disk.write(offset, take(peer, length), flags & FUA)
+            peer.sendall(answer)
+        elif command == FLUSH:
+            disk.flush()
+            peer.sendall(answer)
+        elif command == DISCONNECT:
+            return True
+        else:
+            peer.sendall(struct.pack(">IIQ", 0x67446698, 22, handle))
+
+
+def main():
+    path, base, seed = sys.argv[1:]
+    disk = Disk(base, int(seed))
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    print("ready", flush=True)
+    while True:
+        peer, _ = server.accept()
+        polite = False
+        try:
+            greet(peer, disk)
+            polite = serve(peer, disk)
+        except (Gone, ConnectionError):
+            pass
+        peer.close()
+        if polite:
+            disk.flush()
+        else:
+            disk.cut()
+
+
+main()

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Sourced by run.sh. The power is cut while deliveries are taken and runs are going on:
+# the emulator is killed, and its disk (disk.py) loses what was not flushed, or half of
+# it. What the outside world was promised until then must be kept in the next life.
+
+power_cut() {
+    local cuts=$1 life acks seconds
+    SEED=${SEED:-$RANDOM}
+    "$TOP/tests/qemu/disk.py" "$TEST_TMP/disk.sock" "$IMAGE/disk" "$SEED" >"$TEST_TMP/disk.log" 2>&1 &
+    local server=$!
+    defer "kill $server"
+    if ! wait_for 20 grep -qx ready "$TEST_TMP/disk.log"; then
+        failed "power-cut: no disk: $(cat "$TEST_TMP/disk.log")"
+        return
+    fi
+    : >"$TEST_TMP/promises"
+    for ((life = 1; life <= cuts + 1; life++)); do
+        payload "PHASE=power_cut LIFE=$life LAST=$([ "$life" -le "$cuts" ] || echo yes)"
+        boot "life-$life" -drive "file=nbd:unix:$TEST_TMP/disk.sock,format=raw,if=virtio,cache=writeback" \
+            -drive "file=$TEST_TMP/payload.img,format=raw,if=virtio,readonly=on"
+        if [ "$life" -gt "$cuts" ]; then
+            wait_qemu "life-$life" "$BOOT_SECONDS"
+            collect "life-$life"
+            break
+        fi
+        # some acknowledged, some over, some in between
+        acks=$((RANDOM % 12 + 4)) seconds=$((RANDOM % 5))
+        if ! wait_for 1200 enough "$life" $acks; then
+            failed "power-cut: life $life took too few deliveries"
+            tail -n 20 "$KEPT/life-$life.console" "$KEPT/life-$life.output" | sed 's/^/    | /'
+            return
+        fi
+        sleep "$seconds.$((RANDOM % 10))"
+        kill -KILL "$QEMU"
+        { wait "$QEMU"; } 2>/dev/null
+        wait_for 10 eval "[ \$(grep -c ^cut: '$TEST_TMP/disk.log') = $life ]"
+        tr -d '\r' <"$KEPT/life-$life.output" | grep -E '^(ack [0-9]+ [0-9]+|final [0-9]+ [a-z]+)$' >>"$TEST_TMP/promises"
+        collect_lines "life-$life"
+        echo "life $life: $(tail -n 1 "$TEST_TMP/disk.log"); $(grep -c ^ack "$TEST_TMP/promises") promised by now"
+    done
+    passed "power-cut: $cuts cuts, seed $SEED"
+}
+
+enough() { [ "$(grep -c '^ack ' "$KEPT/life-$1.output")" -ge "$2" ]; }
