@@ -10,7 +10,8 @@
 
 # ---- the image ----
 
-suite=$(. /etc/os-release && echo "${VERSION_CODENAME:-stable}")
+suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+suite=${suite:-stable}
 # RUNBOOK_TEST_BASE: one that was made before
 if [ -n "${RUNBOOK_TEST_BASE:-}" ]; then
     ln -s "$RUNBOOK_TEST_BASE" "$TEST_TMP/base.tar"

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/scheduler_fixture.h"
+
+#include "common/image.h"
+
+#define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define LAYER "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+
+static void send_known(int fd, const char *id, const char *variable)
+{
+	struct image_record record = {.id = id, .source = "", .workdir = "/srv", .uid = 7};
+	struct message *message = message_new(MESSAGE_IMAGE_KNOWN, 0);
+	cleanup_free char *data = NULL;
+	size_t size;
+
+	record.env[record.n_env++] = variable;
+	record.env[record.n_env++] = "PATH=/opt/bin";
+	record.layers[record.n_layers++] = LAYER;
+	assert_int_equal(image_record_format(&record, &data, &size), 0);
+	message_put_bytes(message, data, size);
+	assert_int_equal(message_transmit(fd, message), 0);
+}
+
+/* All there is: @name means @id; NULL: nothing is here. */
+static void send_table(int fd, const char *name, const char *id)
+{
+	struct message *message;
+
+	assert_int_equal(message_transmit(fd, message_new(MESSAGE_IMAGES_BEGIN, 0)), 0);
+	if (name) {
+		send_known(fd, ID_A, "WHO=a");
+		send_known(fd, ID_B, "WHO=b");
+		message = message_new(MESSAGE_IMAGE_NAMED, 0);
+		message_put_string(message, name);
+		message_put_string(message, id);
+		assert_int_equal(message_transmit(fd, message), 0);
+	}
+	assert_int_equal(message_transmit(fd, message_new(MESSAGE_IMAGES_END, 0)), 0);
+}
+
+static void send_missing(int fd, const char *name, const char *text)
+{
+	struct message *message = message_new(MESSAGE_IMAGE_MISSING, 0);
+
+	message_put_string(message, name);
+	message_put_string(message, text);
+	assert_int_equal(message_transmit(fd, message), 0);
+}
+
+static void expect_wanted(int fd, const char *name)
+{
+	struct message *message = fixture_receive(fd, MESSAGE_IMAGE_WANTED);
+
+	assert_string_equal(message_get_string(message, 512), name);
+	(void)message_free(message);
+}
+
+static const char text[] = "steps:\n"
+			   "  - {name: one, image: \"r.example/x:1\", command: \"true\"}\n"
+			   "  - {name: two, image: \"r.example/x:1\", command: \"true\", "
+			   "depends_on: [one]}\n";
+
+static void test_waits_and_fixes(void **state)
+{
+	struct world *world = world_new();
+	struct order order;
+	uint64_t run;
+	int image;
+
+	world_start(world);
+	run = trigger(world, "a", "delivery-1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	run_expect(world, run, "pending", "");
+	/* runbook-image is not there yet: nobody is asked, nothing starts */
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, NULL, NULL);
+	expect_wanted(image, "r.example/x:1");
+	assert_true(fixture_quiet(world->daemon));
+	send_table(image, "r.example/x:1", ID_A);
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "one");
+	assert_string_equal(order.workdir, "/srv");
+	assert_string_equal(order.layer, LAYER);
+	assert_int_equal(order.uid, 7);
+	assert_non_null(strstr(order.env, "WHO=a\n"));
+	assert_non_null(strstr(order.env, "PATH=/opt/bin:/run/runbookd/bin\n"));
+	assert_null(strstr(order.env, "USER=root\n"));
+	/* the name is pulled anew meanwhile: this run keeps what it had */
+	send_table(image, "r.example/x:1", ID_B);
+	order_started(world, order.id);
+	order_exited(world, order.id, 0);
+	ack_expect(world, order.id);
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "two");
+	assert_non_null(strstr(order.env, "WHO=a\n"));
+	/* and after a crash: the order never arrived, and waits for runbook-image */
+	world_kill(world);
+	close(image);
+	world_start(world);
+	assert_true(fixture_quiet(world->daemon));
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, "r.example/x:1", ID_B);
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "two");
+	assert_non_null(strstr(order.env, "WHO=a\n"));
+	order_exited(world, order.id, 0);
+	ack_expect(world, order.id);
+	run_expect(world, run, "succeeded", "");
+	/* another run has the new one */
+	run = trigger(world, "a", "delivery-2", COMMIT_B);
+	fetch_answer(world, COMMIT_B, text);
+	order_expect(world, &order);
+	assert_non_null(strstr(order.env, "WHO=b\n"));
+	close(image);
+	world_stop(world);
+	world_free(world);
+}
+
+static void test_missing(void **state)
+{
+	struct world *world = world_new();
+	uint64_t run;
+	int image;
+
+	world_start(world);
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, NULL, NULL);
+	run = trigger(world, "a", "delivery-1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	expect_wanted(image, "r.example/x:1");
+	send_missing(image, "r.example/y:1", "another one");
+	assert_true(fixture_quiet(world->daemon));
+	send_missing(image, "r.example/x:1", "manifest unknown");
+	step_expect(world, run, "one", "errored", "manifest unknown");
+	run_expect(world, run, "errored", "step \"one\" errored");
+	/* what it says out of turn closes its channel, not the scheduler */
+	send_known(image, ID_A, "A=b");
+	run = trigger(world, "a", "delivery-2", COMMIT_B);
+	fetch_expect(world, COMMIT_B);
+	close(image);
+	world_stop(world);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_waits_and_fixes),
+		cmocka_unit_test(test_missing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
