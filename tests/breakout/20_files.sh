@@ -120,18 +120,18 @@ for path in proc sys dev; do
         sandbox --image "$TEST_TMP/racing-$path" --workdir / -- /bin/probe nothing
     unswap
 done
-mkdir -p "$TEST_TMP/work/place" "$TEST_TMP/shown"
+mkdir -p "$TEST_TMP/tree/place" "$TEST_TMP/shown"
 echo shown >"$TEST_TMP/shown/file"
-ln -s "$TEST_TMP/outer" "$TEST_TMP/work.link"
-swap "$TEST_TMP/work/place" "$TEST_TMP/work.link"
+ln -s "$TEST_TMP/outer" "$TEST_TMP/tree.link"
+swap "$TEST_TMP/tree/place" "$TEST_TMP/tree.link"
 check "fs-symlink-race: what a bind is mounted on (CVE-2021-30465, CVE-2024-45310)" race 40 shown \
-    sandbox --workspace "$TEST_TMP/work" --bind "$TEST_TMP/shown:/workspace/place/deep/mnt:ro" -- \
+    sandbox --workspace "$TEST_TMP/tree" --bind "$TEST_TMP/shown:/workspace/place/deep/mnt:ro" -- \
     cat /workspace/place/deep/mnt/file
 unswap
 check_equal "fs-symlink-race: nothing was made or mounted outside" "0 0" \
     "$(find "$TEST_TMP/outer" -mindepth 1 | wc -l) $(grep -c "$TEST_TMP/outer" /proc/self/mountinfo)"
 check_equal "fs-symlink-race: nor in the workspace on the host" "" \
-    "$(find "$TEST_TMP/work" -mindepth 2)"
+    "$(find "$TEST_TMP/tree" -mindepth 2)"
 # CVE-2025-31133, CVE-2025-52565, CVE-2026-41579: masks and terminals come from a /dev of ours
 make_image "$TEST_TMP/image-null"
 ln -s /proc/sys/kernel/core_pattern "$TEST_TMP/image-null/dev/null"
