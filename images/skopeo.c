@@ -258,7 +258,8 @@ int skopeo_start(struct skopeo *skopeo, struct loop *loop, const struct skopeo_j
 	if (!line)
 		return error_set(error, ENOMEM, "out of memory");
 	line->program = skopeo_find();
-	if (!line->program) /* cppcheck-suppress memleak ; cleanup_free */
+	if (!line->program)
+		/* cppcheck-suppress memleak ; it is freed with its scope */
 		return error_set(error, ENOENT,
 				 "skopeo is not installed, which fetches images: install the "
 				 "package \"skopeo\", or use \"runbookctl image import\"");
