@@ -419,6 +419,33 @@ _Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status
 	}
 }
 
+/*
+ * Before Linux 6.2 an exec enters no time namespace, and who is about to enter one
+ * may not share memory: the command's process is a copy of us then, and what
+ * it has to say comes back in a mapping that both have.
+ */
+static long start_apart(struct command *command)
+{
+	long pid, result = init_call6(SYS_mmap, 0, sizeof(*command), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct command *shared = (struct command *)result;
+
+	if (result < 0 && result > -4096)
+		return result;
+	*shared = *command;
+	pid = init_fork(command_main, shared);
+	command->failure = shared->failure;
+	(void)init_call(SYS_munmap, shared, sizeof(*shared), 0, 0);
+	return pid;
+}
+
+static long start(struct command *command, void *stack_end)
+{
+	long pid = init_vfork(command_main, command, stack_end);
+
+	return pid == -EINVAL ? start_apart(command) : pid;
+}
+
 /* "1000:100", which the sandbox library wrote. */
 static void read_ids(const char *text, struct command *command)
 {
@@ -454,8 +481,7 @@ int init_main(int argc, char **argv)
 	(void)init_call(SYS_prctl, PR_SET_NAME, "runbook-init", 0, 0);
 	(void)init_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
 	signals_fd = init_call(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC);
-	pid = signals_fd < 0 ? signals_fd
-			     : init_vfork(command_main, &command, stack + sizeof(stack));
+	pid = signals_fd < 0 ? signals_fd : start(&command, stack + sizeof(stack));
 	if (pid < 0)
 		(void)fail_setup(&command, pid, "cannot start a process for the command");
 	/* the environment may hold secrets: this process keeps no copy */

@@ -51,6 +51,15 @@ long init_vfork(int (*function)(void *), void *argument, void *stack_end)
 	return result;
 }
 
+long init_fork(int (*function)(void *), void *argument)
+{
+	long pid = init_call(SYS_clone, CLONE_VFORK | SIGCHLD, 0, 0, 0);
+
+	if (pid == 0)
+		init_exit(function(argument));
+	return pid;
+}
+
 /* The compiler may make calls of these out of assignments and loops. */
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)

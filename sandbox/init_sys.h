@@ -52,5 +52,13 @@ _Noreturn static inline void init_exit(int code)
  * Return: the child's id once it has called exec or has ended; -errno.
  */
 long init_vfork(int (*function)(void *), void *argument, void *stack_end);
+/**
+ * init_fork() - the same in a copy of our memory
+ *
+ * What @function writes elsewhere than into shared mappings is not seen here.
+ *
+ * Return: the child's id once it has called exec or has ended; -errno.
+ */
+long init_fork(int (*function)(void *), void *argument);
 
 #endif

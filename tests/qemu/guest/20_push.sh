@@ -18,6 +18,7 @@ steps:
       echo "hello from $RUNBOOK_PROJECT run $RUNBOOK_RUN step $RUNBOOK_STEP"
       git log --oneline | wc -l
       cat /proc/self/cgroup
+      [ "$(cut -d. -f1 /proc/uptime)" -lt 86400 ] || echo "clocks of its own"
       touch made && cacher put made made
   - {name: bad, command: "echo no good >&2; exit 3", depends_on: [hello]}
 YML
@@ -26,6 +27,7 @@ check_equal "a push becomes a run" failed "$(wait_run "$run" 120)"
 check_equal "its first step succeeded" succeeded "$(step_field "$run" hello state)"
 check_match "its output is in the log" "^hello from demo run $run step hello$" "$(step_log "$run" hello)"
 check_match "it saw itself at the root of its cgroup" '^0::/$' "$(step_log "$run" hello)"
+check_match "it has clocks of its own" '^clocks of its own$' "$(step_log "$run" hello)"
 check_equal "its second step failed by itself" "failed 3" "$(step_field "$run" bad state) $(step_field "$run" bad exit_code)"
 
 # ---- the journal ----
