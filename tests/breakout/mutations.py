@@ -92,7 +92,7 @@ MUTATIONS = [
                                       ("sandbox/sandbox.c",
                                        r"(SYS_pidfd_send_signal, sandbox->pidfd, )SIGKILL", r"\1SIGTERM")],
      NO_DIE, "no-die: SIGTERM ignored: reported as timeout"),
-    ("metadata addresses are not blocked", [("sandbox/host_nft.c", r"169\.254\.0\.0/16, ", "")],
+    ("metadata addresses are not blocked", [("sandbox/host_nft.c", r'"169\.254\.0\.0/16",', "")],
      NETWORK, "net-host: 169.254.169.254 is out of reach"),
     ("the webhook process is not filtered", [("webhook/main.c", r"r = isolate_syscalls\(", "r = 0; (void)(")],
      ROLES, "webhook-owned: webhook may not socket-tcp"),
