@@ -83,6 +83,9 @@ static int attach_clocks(struct attach *attach, const struct plan_op *op, int fd
 					 (long long)op->value - (long long)now.tv_sec);
 	}
 	r = write_text("/proc/self/timens_offsets", text);
+	/* without CAP_SYS_TIME (a container of the host's) they show what the host's do */
+	if (r == -EPERM)
+		return 0;
 	return r < 0 ? error_errno(&attach->error, -r, "cannot set the clocks of a step") : 0;
 }
 

@@ -134,6 +134,9 @@ check_equal "SIGTERM is passed on" "7 caught" "$? $(tail -n 1 "$TEST_TMP/signal"
 check_status "timeout" 124 sandbox --timeout 1s -- sleep 100
 check_status "in time" 0 sandbox --timeout 10s -- true
 
+check_match "without CAP_SYS_TIME a sandbox shows the host's clocks, and works" '^[0-9]+$' \
+    "$(capsh --drop=cap_sys_time -- -c "'$BIN/runbook-sandbox' --root '$TEST_TMP/state' -- cut -d. -f1 /proc/uptime")"
+
 # ---- the plan ----
 check_match "explain prints the plan" '^step +root +/$' "$(sandbox --explain -- true)"
 check "explain needs no privilege" setpriv --reuid 65534 --clear-groups "$BIN/runbook-sandbox" --explain -- true
