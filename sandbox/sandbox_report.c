@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -377,10 +378,19 @@ void seccomp_report_handle(struct seccomp_report *report)
 		struct seccomp_notif call;
 		char space[NOTIFICATION_BYTES];
 	} notification = {0};
+	struct pollfd file = {.fd = report->listener_fd, .events = POLLIN};
 
 	if (report->listener_fd < 0) {
 		if (report->sockets[0] >= 0)
 			listener_receive(report);
+		return;
+	}
+	/* once all callers are gone, kernels before 6.11 wait for one for ever */
+	if (poll(&file, 1, 0) >= 0 && !(file.revents & POLLIN)) {
+		if (file.revents == 0)
+			return;
+		(void)close(report->listener_fd);
+		report->listener_fd = -1;
 		return;
 	}
 	if (ioctl(report->listener_fd, SECCOMP_IOCTL_NOTIF_RECV, &notification) == 0) {
