@@ -195,11 +195,11 @@ $(foreach t,$(basename $(notdir $(UNIT_SRCS))),$(eval $(call unit_rule,$(t))))
 units: $(UNIT_BINS) ## build the unit tests
 
 # ---- what starts sandboxes by the thousand ----------------------------------
-build/tests/hammer: $(call objs,tests/leaks/hammer.c $(SANDBOX) $(COMMON))
+$(OUT)/tests/hammer: $(call objs,tests/leaks/hammer.c $(SANDBOX) $(COMMON))
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbookd)
-units: build/tests/hammer
+units: $(OUT)/tests/hammer
 
 # ---- fuzz targets: tests/fuzz/fuzz_<folder>_<what>.c ------------------------
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
