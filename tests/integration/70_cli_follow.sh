@@ -35,7 +35,7 @@ run 42: running -> failed (step \"unit tests\" failed)" "$(grep -- '->' <<<"$out
 check_match "it went on behind the last event" "events\?after=3 last=3" "$(cat "$NOTES")"
 check_equal "each log line once" "$(seq -f 'build | building %g' 1 30)" "$(grep '^build |' <<<"$output")"
 check_match "it went on behind the last byte" "build/log\?attempt=1&follow=1&offset=100" "$(cat "$NOTES")"
-check_match "the table" "✗ +unit tests +failed +1.0s +1 +exit code 3" "$output"
+check_match "the table" "✗ +unit tests +failed +1.0s +1 +- +exit code 3" "$output"
 check_match "the last line" '^Run 42 failed in 8.0s: step "unit tests" failed$' "$(tail -n 1 <<<"$output")"
 
 # JSON: one object a line, the run last
