@@ -7,7 +7,8 @@
 coproc NEIGHBOUR {
     exec "${SANDBOX[@]}" --memory 32M --pids 8 --cpus 0.5 -- /mnt/misbehave answer
 }
-# COPROC_PID is the shell's name for the last one
+# the shell forgets its number when it has ended
+neighbour=$NEIGHBOUR_PID
 NEIGHBOUR_GROUP=/sys/fs/cgroup/runbook-sandbox/sandbox-$NEIGHBOUR_PID
 ROUND=0
 
@@ -60,5 +61,5 @@ attack steps-memory 137 'out of memory: limit [0-9]+[MK]? for all steps of this 
 
 input=${NEIGHBOUR[1]}
 exec {input}>&-
-wait "$NEIGHBOUR_PID"
+wait "$neighbour"
 check_equal "the neighbour ends well" 0 $?

@@ -32,7 +32,8 @@ PARTS=$(IFS=, && echo "$*")
 TMPDIR=$SCRATCH timeout --kill-after=5 560 linux.uml mem=512M root=/dev/root rootfstype=hostfs rootflags=/ rw \
     ubda="$SHARED/disk.img" init="$TOP/tests/uml/init.sh" TOP="$TOP" OUT="$SHARED" MODULES="$SHARED/modules" \
     PARTS="$PARTS" con=null con0=null,fd:1 ssl=null quiet </dev/null >"$SHARED/console" 2>&1
-if [ -s "$SHARED/output" ] && [ -s "$SHARED/status" ]; then
+if [ -s "$SHARED/output" ] && [ -s "$SHARED/status" ] &&
+    grep -qx 'every part came to its end' "$SHARED/output"; then
     cat "$SHARED/output"
     exit "$(cat "$SHARED/status")"
 fi
