@@ -15,8 +15,8 @@ static void ask(struct http_request *request, const char *name, const char *sour
 {
 	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	struct message *message = message_new(MESSAGE_IMAGE_REQUEST, 0);
-	char *text;
-	size_t size;
+	char *text = NULL;
+	size_t size = 0;
 	int r;
 
 	if (message) {

@@ -233,11 +233,14 @@ int network_group_join(struct host_network *network, const struct host_network_w
 	struct group_member *member;
 	int r = group ? 0 : group_new(network, wish, &group, error);
 
-	if (r < 0)
+	if (!group)
 		return r;
 	member = member_new(group, step->netns_fd);
-	r = member ? member_connect(group, member, step, error)
-		   : error_errno(error, ENOMEM, "cannot keep the network of a run");
+	if (!member) {
+		group_drop_empty(network, group);
+		return error_errno(error, ENOMEM, "cannot keep the network of a run");
+	}
+	r = member_connect(group, member, step, error);
 	if (r == 0 && wish->name) {
 		r = hosts_write(group, member, wish->name);
 		if (r < 0)
