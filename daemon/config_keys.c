@@ -212,6 +212,7 @@ static int set_rules(const struct config_key *key, void *field, const char *valu
 	if (!list->rules)
 		list->rules = calloc(NETWORK_RULES_MAX, sizeof(*list->rules));
 	if (!list->rules)
+		/* cppcheck-suppress memleak ; it is freed with its scope */
 		return error_set(error, ENOMEM, "out of memory");
 	for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) {
 		if (list->n_rules == NETWORK_RULES_MAX)

@@ -189,7 +189,7 @@ int oci_parse_config(const char *text, size_t size, struct oci_image *image, str
 		return error_set(error, EBADMSG,
 				 "the image's configuration names %zu layers, its manifest %zu",
 				 json_array_size(ids), image->n_layers);
-	for (size_t i = 0; i < image->n_layers; i++) {
+	for (size_t i = 0; image->layers && i < image->n_layers; i++) {
 		const char *id = json_string_value(json_array_get(ids, i));
 
 		if (!id || strncmp(id, "sha256:", 7) != 0 || !image_id_valid(id + 7))

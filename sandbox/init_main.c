@@ -426,12 +426,13 @@ _Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status
  */
 static long start_apart(struct command *command)
 {
-	long pid, result = init_call6(SYS_mmap, 0, sizeof(*command), PROT_READ | PROT_WRITE,
-				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	struct command *shared = (struct command *)result;
+	long pid, address = init_call6(SYS_mmap, 0, sizeof(*command), PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct command *shared;
 
-	if (result < 0 && result > -4096)
-		return result;
+	if (address <= 0) /* no address of ours is that high */
+		return address < 0 ? address : -ENOMEM;
+	shared = (struct command *)address;
 	*shared = *command;
 	pid = init_fork(command_main, shared);
 	command->failure = shared->failure;
