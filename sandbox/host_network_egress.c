@@ -140,7 +140,7 @@ static int everywhere6_prepare(struct record_contents *contents)
 	char path[sizeof(conf) + 300], value[8];
 	int r = directory ? 0 : -errno;
 
-	while (r >= 0 && (entry = readdir(directory))) {
+	while (directory && r >= 0 && (entry = readdir(directory))) {
 		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "all") == 0 ||
 		    strncmp(entry->d_name, NFT_LINK_PREFIX, strlen(NFT_LINK_PREFIX)) == 0)
 			continue;
