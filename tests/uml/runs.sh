@@ -6,13 +6,13 @@
 
 mkdir -p /tmp/disk "$TEST_TMP/root/etc/runbookd/projects.d"
 mount -t ext4 /dev/ubda /tmp/disk
-mkdir -p /tmp/disk/work
-chown 1000:1000 /tmp/disk/work
-printf '[Project]\nWorkspace=/tmp/disk/work\nRunPids=70\n' >"$TEST_TMP/root/etc/runbookd/projects.d/runs.conf"
+mkdir -p /tmp/disk/tree
+chown 1000:1000 /tmp/disk/tree
+printf '[Project]\nWorkspace=/tmp/disk/tree\nRunPids=70\n' >"$TEST_TMP/root/etc/runbookd/projects.d/runs.conf"
 
 # run_of: the run of a runbook on standard input
 run_of() {
-    cat >/tmp/disk/work/runbook.yml
+    cat >/tmp/disk/tree/runbook.yml
     "$BIN/runbookctl" trigger runs --json | jq -r '.run // .id'
 }
 # any_step RUN CONDITION: one of its steps is like that
