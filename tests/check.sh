@@ -66,8 +66,8 @@ suite build/bench make -j"$JOBS" bench-build
 
 # What only reads or compiles goes on beside the tests that mostly wait.
 (
-    SUITE_SECONDS=1500 suite lint nice tests/lint/lint.sh
-    SUITE_SECONDS=1500 suite fuzz/build nice make -j"$JOBS" fuzz-build
+    SUITE_SECONDS=3000 suite lint nice tests/lint/lint.sh
+    SUITE_SECONDS=3000 suite fuzz/build nice make -j"$JOBS" fuzz-build
 ) &
 BESIDE=$!
 trap 'kill $BESIDE 2>/dev/null' INT TERM
