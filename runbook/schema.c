@@ -439,6 +439,9 @@ static int merge_defaults(struct draft *draft)
 		}
 		if (step->timeout_sec == 0)
 			step->timeout_sec = global->timeout_sec;
+		step->attempts = 1;
+		step->when.statuses = RUNBOOK_WHEN_SUCCESS;
+		step->matrix = SIZE_MAX;
 		merge_resources(&step->resources, &global->resources);
 	}
 	return 0;
@@ -495,6 +498,10 @@ int schema_read(struct draft *draft, const struct document *document)
 			    NULL);
 		return 0;
 	}
+	draft->runbook->concurrency_limit = 1;
+	draft->runbook->on[RUNBOOK_EVENT_PUSH].given = true;
+	draft->runbook->on[RUNBOOK_EVENT_PULL_REQUEST].given = true;
+	draft->runbook->on[RUNBOOK_EVENT_MANUAL].given = true;
 	r = schema_read_map(draft, SCOPE_ROOT, root, NULL, draft->runbook);
 	if (r < 0)
 		return r;

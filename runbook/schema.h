@@ -107,6 +107,9 @@ value_fn read_depends_on;
 void report_type(struct draft *draft, const char *subject, const char *wanted, const char *format,
 		 const struct node *node, const struct node_path *path);
 
+/** step_done() - free what @step owns */
+void step_done(struct runbook_step *step);
+
 /** env_done() - free a list of variables */
 void env_done(struct runbook_env *env, size_t n_env);
 
