@@ -42,6 +42,10 @@
 
 /* what reaches a step: command and environment in one sealed memfd */
 #define STEP_PAYLOAD_MAX (4 * MIB)
+/* values that its log must not show, in another one */
+#define STEP_MASK_VALUES_MAX 1000
+#define STEP_MASK_VALUE_MAX (64 * KIB)
+#define STEP_MASK_BYTES_MAX (1 * MIB) /* all of them */
 
 /* images */
 #define IMAGE_LAYERS_MAX 127	    /* as other runtimes */
