@@ -3,7 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/client.h"
-#include "cli/image_tar.h"
+#include "cli/directory_tar.h"
 #include "cli/instance.h"
 #include "cli/json.h"
 #include "cli/text.h"
@@ -131,7 +131,7 @@ static int open_upload(struct work *work, const char *path, struct error *error)
 		return error_errno(error, errno, "cannot open %s", path);
 	if (S_ISDIR(st.st_mode)) {
 		(void)close(TAKE_FD(work->fd));
-		work->fd = image_tar(path, &work->size, error);
+		work->fd = directory_tar(path, DIRECTORY_TAR_ROOT, NULL, 0, &work->size, error);
 		return work->fd < 0 ? work->fd : 0;
 	}
 	if (!S_ISREG(st.st_mode))

@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/client.h"
+#include "cli/directory_tar.h"
 #include "cli/effective.h"
 #include "cli/follow.h"
 #include "cli/instance.h"
@@ -97,7 +98,8 @@ static int upload(struct cli *cli, void *userdata)
 		cli_note("out of memory");
 		return CLI_REFUSED;
 	}
-	fd = working_copy_tar(job->directory, job->effective, &request.body_fd_size, &error);
+	fd = directory_tar(job->directory, DIRECTORY_TAR_WORKING_COPY, job->effective,
+			   API_UPLOAD_MAX, &request.body_fd_size, &error);
 	if (fd < 0)
 		return cli_fail(CLI_REFUSED, &error);
 	(void)snprintf(path, sizeof(path), "/api/v1/uploads/runs?project=%s&ref=%s&commit=%s",

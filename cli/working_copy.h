@@ -2,7 +2,7 @@
 #ifndef CLI_WORKING_COPY_H
 #define CLI_WORKING_COPY_H
 
-/* The directory that "runbookctl run" runs: its name, its git state, its contents as a tar. */
+/* The directory that "runbookctl run" runs: its name and its git state. */
 
 #include "common/error.h"
 #include "common/limits.h"
@@ -24,15 +24,5 @@ struct working_copy_git {
  * user's and must not act as root.
  */
 void working_copy_git(const char *directory, struct working_copy_git *ret_git);
-
-/**
- * working_copy_tar() - all of @directory, .git included, into an unnamed file
- * @runbook_text: stands for runbook.yml's contents when not NULL
- * @ret_size:     bytes
- *
- * Return: descriptor or -errno with @error naming the file that is at fault.
- */
-int working_copy_tar(const char *directory, const char *runbook_text, uint64_t *ret_size,
-		     struct error *error);
 
 #endif

@@ -12,7 +12,7 @@ BUILD_PACKAGES="
     gcc make pkg-config git ca-certificates
     libmicrohttpd-dev libsqlite3-dev libsodium-dev libjansson-dev libarchive-dev
     libgit2-dev libcurl4-openssl-dev libinih-dev libyaml-dev
-    libnl-3-dev libnl-route-3-dev liburing-dev libseccomp-dev
+    libnl-3-dev liburing-dev libseccomp-dev
     libcmocka-dev nftables iptables iproute2 scdoc"
 
 # PACKAGE:COMMAND is not wanted where the command is there by another package

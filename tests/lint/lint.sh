@@ -11,7 +11,7 @@ mapfile -t HEADERS < <(find "${FOLDERS[@]}" bench tests/unit -name '*.h' | sort)
 mapfile -t SCRIPTS < <(git ls-files '*.sh' .ci/run 2>/dev/null || find . -name '*.sh')
 FLAGS=(-I. -Ibuild -D_GNU_SOURCE -std=gnu17 "-DRUNBOOK_VERSION=\"0\"" "-DRUNBOOK_LIBEXECDIR=\"/x\""
     "-DRUNBOOK_SYSCONFDIR=\"/etc\"")
-mapfile -t -O ${#FLAGS[@]} FLAGS < <(pkg-config --cflags libnl-route-3.0 | tr ' ' '\n' | sed '/^$/d')
+mapfile -t -O ${#FLAGS[@]} FLAGS < <(pkg-config --cflags libnl-3.0 | tr ' ' '\n' | sed '/^$/d')
 
 format() { clang-format --dry-run --Werror "${SOURCES[@]}" "${HEADERS[@]}"; }
 tidy() { printf '%s\n' "${SOURCES[@]}" | grep -v '^tests/' | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet "$@" -- '"$(printf "'%s' " "${FLAGS[@]}")" sh 2>"$TEST_TMP/tidy.err"; }
