@@ -64,10 +64,16 @@ suite build/release make -j"$JOBS" all
 suite build/units make -j"$JOBS" units
 suite build/bench make -j"$JOBS" bench-build
 
-# What only reads or compiles goes on beside the tests that mostly wait.
+# What only reads, compiles or computes goes on beside the tests, which mostly wait.
 (
     SUITE_SECONDS=3000 suite lint nice tests/lint/lint.sh
     SUITE_SECONDS=3000 suite fuzz/build nice make -j"$JOBS" fuzz-build
+    for binary in build/fuzz/fuzz_*; do
+        [ -x "$binary" ] && [ -f "$binary" ] &&
+            suite "fuzz/${binary##*/}" nice tests/fuzz/run.sh "${FUZZ_SECONDS:-5}" "$binary"
+    done
+    # a kernel of its own, with nothing in common with the others
+    SUITE_SECONDS=1200 suite uml/run.sh tests/uml/run.sh
 ) &
 BESIDE=$!
 trap 'kill $BESIDE 2>/dev/null' INT TERM
@@ -79,14 +85,11 @@ done
 for binary in build/asan/tests/test_*; do
     [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
 done
-for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/uml/run.sh; do
+for script in tests/integration/*.sh tests/breakout/[0-9]*.sh; do
     [ -x "$script" ] && suite "${script#tests/}" "$script"
 done
 SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh
 wait "$BESIDE"
-for binary in build/fuzz/fuzz_*; do
-    [ -x "$binary" ] && [ -f "$binary" ] && suite "fuzz/${binary##*/}" tests/fuzz/run.sh "${FUZZ_SECONDS:-5}" "$binary"
-done
 
 echo "took $((SECONDS - START)) s"
 cat "$LOGS"/*.result | awk '{p += $1; f += $2; s += $3}

@@ -29,7 +29,7 @@ chown 0:0 -R "$SHARED/disk" 2>/dev/null
 # the kernel takes its command line apart at blanks
 PARTS=$(IFS=, && echo "$*")
 # as much as the test of all steps' memory has to fill
-TMPDIR=$SCRATCH timeout --kill-after=5 560 linux.uml mem=512M root=/dev/root rootfstype=hostfs rootflags=/ rw \
+TMPDIR=$SCRATCH timeout --kill-after=5 1100 linux.uml mem=512M root=/dev/root rootfstype=hostfs rootflags=/ rw \
     ubda="$SHARED/disk.img" init="$TOP/tests/uml/init.sh" TOP="$TOP" OUT="$SHARED" MODULES="$SHARED/modules" \
     PARTS="$PARTS" con=null con0=null,fd:1 ssl=null quiet </dev/null >"$SHARED/console" 2>&1
 if [ -s "$SHARED/output" ] && [ -s "$SHARED/status" ] &&
