@@ -42,6 +42,9 @@ suite() {
         "${skipped:-0}" $((SECONDS - start))
     if [ "$failed" -gt 0 ]; then
         tail -n 60 "$log" | sed 's/^/    | /'
+        # said again at the end, where a log that was cut off still has it
+        { grep -E '^(FAILED|not ok)|FAILED: ' "$log" || tail -n 3 "$log"; } |
+            head -n 10 | sed "s|^|$name: |" >"$log.failed"
     fi
 }
 
@@ -91,6 +94,7 @@ done
 SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh
 wait "$BESIDE"
 
+cat "$LOGS"/*.failed 2>/dev/null
 echo "took $((SECONDS - START)) s"
 cat "$LOGS"/*.result | awk '{p += $1; f += $2; s += $3}
     END {printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0}'
