@@ -50,6 +50,8 @@ push_part() {
     local samples=$T/samples hook n=${PUSHES:-50} state
     hook=http://$(head -n 1 "$T/root/run/runbookd/webhook.address")/webhook/bench
     : >"$samples"
+    # another part may have written its own
+    printf 'global: {network: none}\nsteps:\n  - name: first\n    command: date +%%s%%N\n' >"$T/copy/runbook.yml"
     for i in $(seq $((n + 1))); do
         echo "$i" >"$T/copy/count"
         git -C "$T/copy" add -A
