@@ -2,7 +2,7 @@
 #ifndef SCHEDULER_RUN_H
 #define SCHEDULER_RUN_H
 
-/* The life of a run and of its steps: run.c, steps.c, freeze.c. */
+/* The life of a run and of its steps: run*.c, step*.c, freeze.c. */
 
 #include "common/step_usage.h"
 #include "scheduler/scheduler.h"
@@ -17,8 +17,8 @@
  * Return: NULL when the store or memory failed.
  */
 struct run *run_new(struct project *project, const struct store_run *row, int upload_fd);
-/** run_load() - bring a run of the store into memory. Return: NULL when that failed. */
-struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *error);
+/** run_from_row() - the object of a run that has its row in the store. Return: NULL: no memory. */
+struct run *run_from_row(struct scheduler *scheduler, const struct store_run *row);
 /** run_free() - release memory only. Return: NULL. */
 struct run *run_free(struct run *run);
 /** run_forget_later() - it is final: release it at the end of the turn, if it still is */
@@ -31,6 +31,11 @@ int run_set_text(const char **field, const char *value);
 void run_settle(struct run *run);
 /** run_cancel() - Return: how many steps that ends. */
 size_t run_cancel(struct run *run);
+
+/* ---- run_load.c ---- */
+
+/** run_load() - bring a run of the store into memory. Return: NULL when that failed. */
+struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *error);
 /** runs_resume() - load everything that is not final and go on with it, after a start */
 int runs_resume(struct scheduler *scheduler, struct error *error);
 
@@ -47,6 +52,27 @@ void run_start_steps(struct run *run);
 
 /* ---- steps.c ---- */
 
+/** step_text() - what the runbook says about @step */
+static inline const struct runbook_step *step_text(const struct step *step)
+{
+	return &step->run->runbook->steps[step->index];
+}
+
+/** steps_claim() - claim what may start now and give the orders to the outbox */
+void steps_claim(struct scheduler *scheduler);
+/** step_order_send() - give the order of a claimed step to the outbox */
+void step_order_send(struct step *step);
+/** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
+size_t step_cancel(struct step *step);
+/** step_wait_reason() - why a pending or ready step does not run yet */
+void step_wait_reason(const struct step *step, char *out, size_t size);
+/** steps_reconcile() - the daemon of @instance told all it knows: settle the other claims */
+void steps_reconcile(struct scheduler *scheduler, const char *instance);
+/** step_timeout_sec() - effective timeout */
+uint64_t step_timeout_sec(const struct step *step);
+
+/* ---- step_result.c ---- */
+
 /** struct step_end - STEP_EXITED */
 struct step_end {
 	uint64_t result; /* enum step_result */
@@ -58,26 +84,20 @@ struct step_end {
 	struct step_usage usage;
 };
 
-/** steps_claim() - claim what may start now and give the orders to the outbox */
-void steps_claim(struct scheduler *scheduler);
-/** step_order_send() - give the order of a claimed step to the outbox */
-void step_order_send(struct step *step);
 /** step_exited() - an attempt ended, as the daemon saw it */
 void step_exited(struct step *step, const struct step_end *end);
 /** step_lost() - an attempt ended, nobody knows how: errored with @reason */
 void step_lost(struct step *step, const char *reason);
-/** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
-size_t step_cancel(struct step *step);
+
+/* ---- step_when.c ---- */
+
 /** step_propagate() - after @step became final or went back: dependants, then the run */
 void step_propagate(struct step *step);
+
+/* ---- step_retry.c ---- */
+
 /** step_retry() - new attempt of a final step and of what was skipped because of it */
 int step_retry(struct step *step, struct error *error);
-/** step_wait_reason() - why a pending or ready step does not run yet */
-void step_wait_reason(const struct step *step, char *out, size_t size);
-/** steps_reconcile() - the daemon of @instance told all it knows: settle the other claims */
-void steps_reconcile(struct scheduler *scheduler, const char *instance);
-/** step_timeout_sec() - effective timeout */
-uint64_t step_timeout_sec(const struct step *step);
 
 /* ---- payload.c ---- */
 
