@@ -7,9 +7,8 @@
 #include "common/message_ids.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
-#include "daemon/order_set.h"
-#include "daemon/step_report.h"
 #include "daemon/step_setup.h"
+#include "daemon/step_table.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -17,153 +16,12 @@
 #include <sys/epoll.h>
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
-#define BUCKETS 1024
-
-enum step_phase {
-	STEP_QUEUED,
-	STEP_RUNNING,
-	STEP_ENDING,
-	STEP_DRAINING,
-	STEP_ENDED,
-};
-
-struct step {
-	struct step_table *table;
-	struct step *next, *previous; /* all, oldest first */
-	struct step *bucket_next;
-	struct step *queue_next;
-	struct step_order order;
-	char container[CONTAINER_ID_MAX];
-	enum step_phase phase;
-	int cacher_fd;
-	struct sandbox sandbox;
-	struct loop_file status_file;
-	struct loop_file end_file; /* the sandbox's pidfd, while the kernel takes it down */
-	struct loop_timer timer;   /* timeout, then grace; then the end of the draining */
-	struct log_sink *sink;	   /* NULL when the log is complete */
-	struct step_facts facts;
-	size_t n_layers_used;
-	uint64_t started_usec, ended_usec; /* wall clock */
-	struct step_report report;
-};
-
-struct step_table {
-	struct daemon *daemon;
-	const struct sandbox_ops *ops;
-	struct sandbox_host *host;
-	struct log_pump *pump;
-	struct order_set known;
-	struct step *buckets[BUCKETS];
-	struct step *first, *last;
-	struct step *queue_first, *queue_last;
-	struct loop_timer start_timer;
-	size_t n_running;
-	size_t n_ended;
-	bool stopping;
-};
-
-/* ---- table ---- */
-
-static struct step *step_find(const struct step_table *table, uint64_t order)
-{
-	struct step *step = table->buckets[order % BUCKETS];
-
-	while (step && step->order.order != order)
-		step = step->bucket_next;
-	return step;
-}
-
-static void step_link(struct step_table *table, struct step *step)
-{
-	struct step **bucket = &table->buckets[step->order.order % BUCKETS];
-
-	step->bucket_next = *bucket;
-	*bucket = step;
-	step->previous = table->last;
-	if (table->last)
-		table->last->next = step;
-	else
-		table->first = step;
-	table->last = step;
-}
-
-static void step_unlink(struct step_table *table, struct step *step)
-{
-	struct step **bucket = &table->buckets[step->order.order % BUCKETS];
-
-	while (*bucket != step)
-		bucket = &(*bucket)->bucket_next;
-	*bucket = step->bucket_next;
-	if (step->previous)
-		step->previous->next = step->next;
-	else
-		table->first = step->next;
-	if (step->next)
-		step->next->previous = step->previous;
-	else
-		table->last = step->previous;
-}
-
-static struct step *queue_pop(struct step_table *table)
-{
-	struct step *step = table->queue_first;
-
-	if (step) {
-		table->queue_first = step->queue_next;
-		if (!table->queue_first)
-			table->queue_last = NULL;
-		step->queue_next = NULL;
-	}
-	return step;
-}
-
-static void queue_push(struct step_table *table, struct step *step)
-{
-	if (table->queue_last)
-		table->queue_last->queue_next = step;
-	else
-		table->queue_first = step;
-	table->queue_last = step;
-}
-
-static void queue_remove(struct step_table *table, struct step *step)
-{
-	struct step *previous = NULL;
-
-	for (struct step *at = table->queue_first; at != step; at = at->queue_next)
-		previous = at;
-	if (previous)
-		previous->queue_next = step->queue_next;
-	else
-		table->queue_first = step->queue_next;
-	if (table->queue_last == step)
-		table->queue_last = previous;
-	step->queue_next = NULL;
-}
 
 static void close_payload(struct step *step)
 {
 	if (step->order.payload_fd >= 0)
 		(void)close(step->order.payload_fd);
 	step->order.payload_fd = -1;
-}
-
-void step_order_clear(struct step_order *order)
-{
-	if (order->payload_fd >= 0)
-		(void)close(order->payload_fd);
-	order->payload_fd = -1;
-	free(order->layers);
-	free(order->workdir);
-	order->layers = order->workdir = NULL;
-	order->n_layers = 0;
-}
-
-static struct step *step_free(struct step *step)
-{
-	step_order_clear(&step->order);
-	free(step);
-	return NULL;
 }
 
 /* ---- layers ---- */
@@ -197,70 +55,6 @@ static int use_layers(struct step *step, struct step_setup *setup, struct error 
 	return 0;
 }
 
-/* ---- what is said about a step ---- */
-
-static void step_log(const struct step *step, enum log_level level, const char *message_id,
-		     const char *text)
-{
-	char run[24], attempt[24], exit_code[24];
-	const struct log_field fields[] = {
-		{"MESSAGE_ID", message_id},
-		{"RUNBOOK_PROJECT", step->order.project},
-		{"RUNBOOK_RUN", run},
-		{"RUNBOOK_STEP", step->order.name},
-		{"RUNBOOK_ATTEMPT", attempt},
-		{"RUNBOOK_CONTAINER", step->container},
-		{"RUNBOOK_EXIT_CODE", step->phase == STEP_ENDED ? exit_code : NULL},
-	};
-
-	(void)snprintf(run, sizeof(run), "%llu", (unsigned long long)step->order.run);
-	(void)snprintf(attempt, sizeof(attempt), "%llu", (unsigned long long)step->order.attempt);
-	(void)snprintf(exit_code, sizeof(exit_code), "%llu",
-		       (unsigned long long)step->report.exit_code);
-	log_fields(level, fields, ARRAY_SIZE(fields), "%s: %s", step->container, text);
-}
-
-/* Before its greeting the scheduler does not know our configuration; it gets everything then. */
-static void send_to_scheduler(struct step_table *table, struct message *message)
-{
-	struct channel *channel = child_channel(table->daemon, CHILD_SCHEDULER);
-
-	if (channel->greeted)
-		(void)channel_send(channel, message);
-	else
-		(void)message_free(message);
-}
-
-static void send_started(const struct step *step)
-{
-	struct message *message = message_new(MESSAGE_STEP_STARTED, 0);
-
-	if (!message)
-		return;
-	message_put_u64(message, step->order.order);
-	message_put_string(message, step->container);
-	message_put_u64(message, step->started_usec);
-	send_to_scheduler(step->table, message);
-}
-
-static void send_exited(const struct step *step)
-{
-	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
-
-	if (!message)
-		return;
-	message_put_u64(message, step->order.order);
-	message_put_u64(message, step->report.result);
-	message_put_u64(message, step->report.exit_code);
-	message_put_u64(message, step->report.signal);
-	message_put_string(message, step->report.reason);
-	message_put_u64(message, step->started_usec);
-	message_put_u64(message, step->ended_usec);
-	message_put_u64(message, step->facts.log.bytes);
-	step_usage_put(message, &step->facts.outcome.usage);
-	send_to_scheduler(step->table, message);
-}
-
 /* ---- ending ---- */
 
 static void step_set_ended(struct step *step)
@@ -276,7 +70,7 @@ static void step_set_ended(struct step *step)
 		 step->report.result == STEP_RESULT_SANDBOX ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
 		 MESSAGE_ID_STEP_ENDED,
 		 step->report.reason[0] != '\0' ? step->report.reason : "succeeded");
-	send_exited(step);
+	step_send_exited(step);
 	daemon_progress(table->daemon);
 }
 
@@ -510,14 +304,14 @@ static void step_begin(struct step *step)
 				     now_usec() + step->order.timeout_msec * USEC_PER_MSEC,
 				     step_timeout);
 	step_log(step, LOG_LEVEL_INFO, MESSAGE_ID_STEP_STARTED, "started");
-	send_started(step);
+	step_send_started(step);
 }
 
 /* One per turn of the loop: messages and output are served in between. */
 static void start_next(struct loop_timer *timer)
 {
 	struct step_table *table = container_of(timer, struct step_table, start_timer);
-	struct step *step = queue_pop(table);
+	struct step *step = step_queue_pop(table);
 
 	if (table->queue_first)
 		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
@@ -540,7 +334,7 @@ static void answer_forgotten(struct step_table *table, const struct step_order *
 		       "runbookd, then retry",
 		       (unsigned long long)order->order);
 	log_error("%s", step.report.reason);
-	send_exited(&step);
+	step_send_exited(&step);
 }
 
 int steps_start(struct step_table *table, struct step_order *order, const char *refusal)
@@ -584,7 +378,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 		step_refuse(step, STEP_RESULT_SANDBOX,
 			    "refused: 1024 steps run already, which is the most there can be");
 	} else {
-		queue_push(table, step);
+		step_queue_push(table, step);
 		if (!table->start_timer.loop)
 			(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
 					     start_next);
@@ -599,7 +393,7 @@ void steps_cancel(struct step_table *table, uint64_t order, enum step_result why
 	if (!step)
 		return; /* it ended while this was on its way */
 	if (step->phase == STEP_QUEUED) {
-		queue_remove(table, step);
+		step_queue_remove(table, step);
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled");
 	} else {
 		step_terminate(step, why);
@@ -626,15 +420,15 @@ void steps_resend(struct step_table *table)
 
 	for (const struct step *step = table->first; step; step = step->next) {
 		if (step->phase == STEP_ENDED)
-			send_exited(step);
+			step_send_exited(step);
 		else if (step->phase != STEP_QUEUED)
-			send_started(step);
+			step_send_started(step);
 	}
 	message = message_new(MESSAGE_STEP_SYNCED, 0);
 	if (!message)
 		return;
 	message_put_string(message, table->daemon->instance_id);
-	send_to_scheduler(table, message);
+	step_send(table, message);
 }
 
 void steps_relisten(struct step_table *table)
@@ -649,7 +443,7 @@ void steps_stop(struct step_table *table)
 	struct step *step;
 
 	table->stopping = true;
-	while ((step = queue_pop(table)) != NULL)
+	while ((step = step_queue_pop(table)) != NULL)
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
 	for (step = table->first; step; step = step->next) {
 		if (again && step->phase == STEP_RUNNING)

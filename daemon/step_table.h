@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_STEP_TABLE_H
+#define DAEMON_STEP_TABLE_H
+
+/* Insides of struct step_table, for the step*.c files only. */
+
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/message.h"
+#include "daemon/order_set.h"
+#include "daemon/step.h"
+#include "daemon/step_report.h"
+
+#define STEP_BUCKETS 1024
+
+enum step_phase {
+	STEP_QUEUED,
+	STEP_RUNNING,
+	STEP_ENDING,
+	STEP_DRAINING,
+	STEP_ENDED,
+};
+
+struct step {
+	struct step_table *table;
+	struct step *next, *previous; /* all, oldest first */
+	struct step *bucket_next;
+	struct step *queue_next;
+	struct step_order order;
+	char container[CONTAINER_ID_MAX];
+	enum step_phase phase;
+	int cacher_fd;
+	struct sandbox sandbox;
+	struct loop_file status_file;
+	struct loop_file end_file; /* the sandbox's pidfd, while the kernel takes it down */
+	struct loop_timer timer;   /* timeout, then grace; then the end of the draining */
+	struct log_sink *sink;	   /* NULL when the log is complete */
+	struct step_facts facts;
+	size_t n_layers_used;
+	uint64_t started_usec, ended_usec; /* wall clock */
+	struct step_report report;
+};
+
+struct step_table {
+	struct daemon *daemon;
+	const struct sandbox_ops *ops;
+	struct sandbox_host *host;
+	struct log_pump *pump;
+	struct order_set known;
+	struct step *buckets[STEP_BUCKETS];
+	struct step *first, *last;
+	struct step *queue_first, *queue_last;
+	struct loop_timer start_timer;
+	size_t n_running;
+	size_t n_ended;
+	bool stopping;
+};
+
+/** step_find() - NULL for an order that is not known (any more) */
+struct step *step_find(const struct step_table *table, uint64_t order);
+/** step_link() - put it into the table, as the youngest */
+void step_link(struct step_table *table, struct step *step);
+/** step_unlink() - the opposite; @step is the caller's again */
+void step_unlink(struct step_table *table, struct step *step);
+/** step_free() - what step_unlink() took out. Return: NULL. */
+struct step *step_free(struct step *step);
+
+/** step_queue_pop() - the first that waits for its start, NULL when there is none */
+struct step *step_queue_pop(struct step_table *table);
+/** step_queue_push() - let it wait behind the others */
+void step_queue_push(struct step_table *table, struct step *step);
+/** step_queue_remove() - it is to wait no longer */
+void step_queue_remove(struct step_table *table, struct step *step);
+
+/** step_log() - one line about a step, with the fields of journald */
+void step_log(const struct step *step, enum log_level level, const char *message_id,
+	      const char *text);
+/** step_send() - to the scheduler, if it has greeted; takes @message over */
+void step_send(struct step_table *table, struct message *message);
+/** step_send_started() - STEP_STARTED */
+void step_send_started(const struct step *step);
+/** step_send_exited() - STEP_EXITED */
+void step_send_exited(const struct step *step);
+
+#endif
