@@ -22,7 +22,7 @@ CHECK_PACKAGES="
     util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
     netcat-openbsd zstd skopeo docker-registry umoci
     autoconf automake busybox-static:busybox bzip2 cmake default-jdk-headless:javac fakeroot g++ gdb iputils-ping
-    nodejs:node npm:npm perl python3-venv sqlite3 stress-ng sudo tcl tmux valgrind xz-utils"
+    nodejs:node npm:npm perl python3-jsonschema python3-venv python3-yaml sqlite3 stress-ng sudo tcl tmux valgrind xz-utils"
 
 BENCH_PACKAGES="runc podman systemd-container golang-github-containers-common linux-perf"
 

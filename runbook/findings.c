@@ -92,6 +92,7 @@ struct runbook_finding *findings_add(struct findings *findings, struct runbook_p
 	struct runbook_finding finding = {.place = place};
 	va_list arguments;
 
+	findings->n_reported++;
 	va_start(arguments, format);
 	utf8_trim(finding.message, sizeof(finding.message),
 		  vsnprintf(finding.message, sizeof(finding.message), format, arguments));

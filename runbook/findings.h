@@ -15,7 +15,8 @@
 struct findings {
 	struct runbook_finding *list;
 	size_t n;
-	size_t n_dropped; /* found when the list was full */
+	size_t n_reported; /* calls of findings_add(), kept or not */
+	size_t n_dropped;  /* found when the list was full */
 	struct runbook_place first_dropped;
 };
 

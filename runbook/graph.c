@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/matrix.h"
 #include "runbook/name_index.h"
 #include "runbook/schema.h"
 
@@ -15,6 +16,9 @@
  * Names are looked up in a hash table; the order is Kahn's; what Kahn's leaves
  * over lies on circles or behind them, and a walk along dependencies finds one
  * circle for each knot. Everything is linear in steps and dependencies.
+ *
+ * The name of a step with a matrix stands for all of its instances. In the table
+ * its value is the number of steps plus the matrix's.
  */
 
 #define NAMES_COMPARED_MAX 100000
@@ -25,32 +29,65 @@ static void cleanup_index_fn(struct name_index *index)
 }
 #define cleanup_index __attribute__((cleanup(cleanup_index_fn)))
 
+/** struct range - steps that a name stands for, neighbours */
+struct range {
+	size_t from, to;
+};
+
+static struct range range_of(const struct runbook *runbook, size_t value)
+{
+	const struct runbook_matrix *matrix;
+
+	if (value < runbook->n_steps)
+		return (struct range){value, value + 1};
+	matrix = &runbook->matrices[value - runbook->n_steps];
+	return (struct range){matrix->first, matrix->first + matrix->n_steps};
+}
+
+/* The matrix whose first instance @step is, or NULL */
+static const struct runbook_matrix *matrix_begun(const struct runbook *runbook, size_t step)
+{
+	size_t matrix = runbook->steps[step].matrix;
+
+	if (matrix == SIZE_MAX || runbook->matrices[matrix].first != step)
+		return NULL;
+	return &runbook->matrices[matrix];
+}
+
 /* ---- names ---- */
+
+static int name_add(struct draft *draft, struct name_index *names, const char *name, size_t step,
+		    size_t value)
+{
+	struct node_path steps = {.key = "steps"};
+	struct node_path parent = {.parent = &steps, .index = draft->sources[step].item};
+	struct node_path path = {.parent = &parent, .key = "name"};
+	const struct name_entry *first = name_index_get(names, name);
+	struct runbook_finding *finding;
+
+	if (!first)
+		return name_index_put(names, name, value);
+	finding = findings_add(draft->findings, draft->sources[step].name->place, &path,
+			       "two steps are named \"%s\"", QUOTE(name));
+	finding_fix(finding, "give one of them another name; the first is on line %u",
+		    draft->sources[range_of(draft->runbook, first->value).from].name->place.line);
+	return 0;
+}
 
 static int names_index(struct draft *draft, struct name_index *names)
 {
 	const struct runbook *runbook = draft->runbook;
 
 	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const struct runbook_matrix *matrix = matrix_begun(runbook, i);
 		const char *name = runbook->steps[i].name;
-		struct node_path steps = {.key = "steps"};
-		struct node_path step = {.parent = &steps, .index = i};
-		struct node_path path = {.parent = &step, .key = "name"};
-		const struct name_entry *first;
-		struct runbook_finding *finding;
 
-		if (!name)
-			continue;
-		first = name_index_get(names, name);
-		if (!first) {
-			if (name_index_put(names, name, i) < 0)
-				return -ENOMEM;
-			continue;
-		}
-		finding = findings_add(draft->findings, draft->sources[i].name->place, &path,
-				       "two steps are named \"%s\"", QUOTE(name));
-		finding_fix(finding, "give one of them another name; the first is on line %u",
-			    draft->sources[first->value].name->place.line);
+		if (name && name_add(draft, names, name, i, i) < 0)
+			return -ENOMEM;
+		if (name && matrix && matrix->name &&
+		    name_add(draft, names, matrix->name, i,
+			     runbook->n_steps + runbook->steps[i].matrix) < 0)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -73,6 +110,10 @@ static void report_unknown_step(struct draft *draft, const struct node *name,
 	}
 	draft->n_compared += runbook->n_steps;
 	for (size_t i = 0; i < runbook->n_steps; i++) {
+		const struct runbook_matrix *matrix = matrix_begun(runbook, i);
+
+		if (matrix && matrix->name)
+			nearest_offer(&nearest, matrix->name);
 		if (runbook->steps[i].name)
 			nearest_offer(&nearest, runbook->steps[i].name);
 	}
@@ -84,59 +125,119 @@ static void report_unknown_step(struct draft *draft, const struct node *name,
 
 /* ---- edges ---- */
 
+/** struct resolver - what names become edges with */
+struct resolver {
+	struct draft *draft;
+	struct name_index *names;
+	/* which step named a step last (index + 1): finds a repetition without a search */
+	size_t *seen_by;
+	size_t n_edges;
+};
+
 /*
- * @seen_by tells which step named a step last (index + 1), so that a repeated
- * dependency is found without a search.
+ * The edges of one entry of depends_on; @step->depends_on has room.
+ * @report: false for all but the first instance of a matrix, which have the same list
  */
-static int step_resolve(struct draft *draft, const struct name_index *names, size_t index,
-			size_t *seen_by)
+static void entry_resolve(struct resolver *resolver, size_t index, const struct node *name,
+			  const struct node_path *path, bool report)
 {
+	struct runbook *runbook = resolver->draft->runbook;
+	struct runbook_step *step = &runbook->steps[index];
+	const struct name_entry *entry = name_index_get(resolver->names, name->text);
+	struct runbook_finding *finding;
+	struct range range;
+
+	if (!entry) {
+		if (report)
+			report_unknown_step(resolver->draft, name, path);
+		return;
+	}
+	range = range_of(runbook, entry->value);
+	if (index >= range.from && index < range.to) {
+		finding = findings_add(resolver->draft->findings, name->place, path,
+				       "the step \"%s\" depends on itself", QUOTE(name->text));
+		finding_fix(finding, "remove it from its own depends_on");
+		return;
+	}
+	for (size_t i = range.from; i < range.to; i++) {
+		if (resolver->seen_by[i] != index + 1) {
+			resolver->seen_by[i] = index + 1;
+			step->depends_on[step->n_depends_on++] = i;
+			continue;
+		}
+		if (!report)
+			continue;
+		finding = findings_add(resolver->draft->findings, name->place, path,
+				       "\"%s\" stands twice in this list",
+				       QUOTE(runbook->steps[i].name));
+		finding_fix(finding, "remove one");
+		return;
+	}
+}
+
+/* How many edges the list makes at most */
+static size_t edges_count(const struct resolver *resolver, const struct node *list)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < list->n_items; i++) {
+		const struct name_entry *entry =
+			name_index_get(resolver->names, list->items[i]->text);
+		struct range range;
+
+		if (!entry)
+			continue;
+		range = range_of(resolver->draft->runbook, entry->value);
+		n += range.to - range.from;
+	}
+	return n;
+}
+
+static int step_resolve(struct resolver *resolver, size_t index)
+{
+	struct draft *draft = resolver->draft;
 	struct runbook_step *step = &draft->runbook->steps[index];
 	const struct node *list = draft->sources[index].depends_on;
 	struct node_path steps = {.key = "steps"};
-	struct node_path parent = {.parent = &steps, .index = index};
+	struct node_path parent = {.parent = &steps, .index = draft->sources[index].item};
 	struct node_path key = {.parent = &parent, .key = "depends_on"};
+	bool report = step->matrix == SIZE_MAX || matrix_begun(draft->runbook, index);
+	struct runbook_finding *finding;
+	size_t n;
 
 	if (!list || list->n_items == 0)
 		return 0;
-	step->depends_on = calloc(list->n_items, sizeof(*step->depends_on));
+	n = edges_count(resolver, list);
+	resolver->n_edges += n;
+	if (resolver->n_edges > RUNBOOK_EDGES_MAX) {
+		finding = findings_add(draft->findings, list->place, &key,
+				       "with the instances of matrices, more than 400000 "
+				       "dependencies");
+		finding_fix(finding, "put one step between two matrices: it depends on the first, "
+				     "the second on it");
+		return 0;
+	}
+	step->depends_on = calloc(n + 1, sizeof(*step->depends_on));
 	if (!step->depends_on)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->n_items; i++) {
-		const struct node *name = list->items[i];
 		struct node_path path = {.parent = &key, .index = i};
-		const struct name_entry *entry = name_index_get(names, name->text);
-		struct runbook_finding *finding;
 
-		if (!entry) {
-			report_unknown_step(draft, name, &path);
-		} else if (entry->value == index) {
-			finding = findings_add(draft->findings, name->place, &path,
-					       "the step \"%s\" depends on itself",
-					       QUOTE(name->text));
-			finding_fix(finding, "remove it from its own depends_on");
-		} else if (seen_by[entry->value] == index + 1) {
-			finding =
-				findings_add(draft->findings, name->place, &path,
-					     "\"%s\" stands twice in this list", QUOTE(name->text));
-			finding_fix(finding, "remove one");
-		} else {
-			seen_by[entry->value] = index + 1;
-			step->depends_on[step->n_depends_on++] = entry->value;
-		}
+		entry_resolve(resolver, index, list->items[i], &path, report);
 	}
 	return 0;
 }
 
-static int edges_resolve(struct draft *draft, const struct name_index *names)
+static int edges_resolve(struct draft *draft, struct name_index *names)
 {
 	size_t n = draft->runbook->n_steps;
 	cleanup_free size_t *seen_by = calloc(n, sizeof(*seen_by));
+	struct resolver resolver = {.draft = draft, .names = names, .seen_by = seen_by};
 
 	if (!seen_by)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		int r = step_resolve(draft, names, i, seen_by);
+	for (size_t i = 0; i < n && resolver.n_edges <= RUNBOOK_EDGES_MAX; i++) {
+		int r = step_resolve(&resolver, i);
 
 		if (r < 0)
 			return r;
@@ -223,14 +324,19 @@ static int order_make(struct runbook *runbook, size_t *ret_n_ordered)
 /* Name in the message as many steps of a long circle as a person would read. */
 #define CYCLE_SHOWN 8
 
-/* Where @list names @name; it does. */
-static size_t dependency_position(const struct node *list, const char *name)
+/* Where @list names @step, or the matrix it is of; one of them it does. */
+static size_t dependency_position(const struct runbook *runbook, const struct node *list,
+				  const struct runbook_step *step)
 {
-	size_t i = 0;
+	const char *group = step->matrix == SIZE_MAX ? NULL : runbook->matrices[step->matrix].name;
 
-	while (strcmp(list->items[i]->text, name) != 0)
-		i++;
-	return i;
+	for (size_t i = 0; i < list->n_items; i++) {
+		const char *name = list->items[i]->text;
+
+		if (strcmp(name, step->name) == 0 || (group && strcmp(name, group) == 0))
+			return i;
+	}
+	return 0;
 }
 
 /*
@@ -273,9 +379,9 @@ static void report_cycle(struct draft *draft, const size_t *cycle, size_t n)
 		(void)snprintf(count, sizeof(count), " of %zu steps", n);
 	from = cycle[first];
 	to = cycle[(first + 1) % n];
-	step.index = from;
+	step.index = draft->sources[from].item;
 	list = draft->sources[from].depends_on;
-	path.index = dependency_position(list, runbook->steps[to].name);
+	path.index = dependency_position(runbook, list, &runbook->steps[to]);
 	finding = findings_add(draft->findings, list->items[path.index]->place, &path,
 			       "dependency cycle%s: %s%s", count, text,
 			       QUOTE(runbook->steps[from].name));

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/runbook.h"
 
+#include "runbook/schema.h"
+
 #include "common/cleanup.h"
 
 #include <stdio.h>
@@ -20,6 +22,25 @@ static void dot_string(FILE *out, const char *text)
 	fputc('"', out);
 }
 
+/* A step; the instances of a matrix stand in a box with its name. */
+static void dot_node(FILE *out, const struct runbook *runbook, size_t index)
+{
+	const struct runbook_step *step = &runbook->steps[index];
+	const struct runbook_matrix *matrix =
+		step->matrix == SIZE_MAX ? NULL : &runbook->matrices[step->matrix];
+
+	if (matrix && matrix->first == index) {
+		fprintf(out, "\tsubgraph cluster_%zu {\n\t\tlabel=", step->matrix);
+		dot_string(out, matrix->name);
+		fputs(";\n", out);
+	}
+	fputs(matrix ? "\t\t" : "\t", out);
+	dot_string(out, step->name);
+	fputs(";\n", out);
+	if (matrix && index + 1 == matrix->first + matrix->n_steps)
+		fputs("\t}\n", out);
+}
+
 static void dot_write(FILE *out, const struct runbook *runbook)
 {
 	fputs("digraph runbook {\n\trankdir=LR;\n\tnode [shape=box, style=rounded];\n", out);
@@ -28,11 +49,8 @@ static void dot_write(FILE *out, const struct runbook *runbook)
 		dot_string(out, runbook->name);
 		fputs(";\n", out);
 	}
-	for (size_t i = 0; i < runbook->n_steps; i++) {
-		fputc('\t', out);
-		dot_string(out, runbook->steps[i].name);
-		fputs(";\n", out);
-	}
+	for (size_t i = 0; i < runbook->n_steps; i++)
+		dot_node(out, runbook, i);
 	for (size_t i = 0; i < runbook->n_steps; i++) {
 		const struct runbook_step *step = &runbook->steps[i];
 
@@ -98,6 +116,41 @@ static int text_width(const char *text)
 	return width;
 }
 
+const struct runbook_matrix *runbook_whole_matrix(const struct runbook *runbook, const size_t *list,
+						  size_t n)
+{
+	size_t index = n ? runbook->steps[list[0]].matrix : SIZE_MAX;
+	const struct runbook_matrix *matrix;
+
+	if (index == SIZE_MAX)
+		return NULL;
+	matrix = &runbook->matrices[index];
+	for (size_t i = 0; i < matrix->n_steps; i++) {
+		if (i == n || list[i] != matrix->first + i)
+			return NULL;
+	}
+	return matrix;
+}
+
+/* All instances of a matrix are named by its name and their number. */
+static void text_dependencies(FILE *out, const struct runbook *runbook,
+			      const struct runbook_step *step)
+{
+	for (size_t j = 0; j < step->n_depends_on;) {
+		const struct runbook_matrix *matrix =
+			runbook_whole_matrix(runbook, step->depends_on + j, step->n_depends_on - j);
+
+		fputs(j ? ", " : "", out);
+		if (matrix) {
+			fprintf(out, "%s (%zu)", matrix->name, matrix->n_steps);
+			j += matrix->n_steps;
+		} else {
+			fputs(runbook->steps[step->depends_on[j]].name, out);
+			j++;
+		}
+	}
+}
+
 static void text_write(FILE *out, const struct runbook *runbook, const size_t *levels,
 		       const size_t *sorted)
 {
@@ -120,25 +173,11 @@ static void text_write(FILE *out, const struct runbook *runbook, const size_t *l
 		if (i == 0 || levels[sorted[i]] != levels[sorted[i - 1]])
 			fprintf(out, "level %zu\n", levels[sorted[i]] + 1);
 		fprintf(out, "  %s", step->name);
-		for (size_t j = 0; j < step->n_depends_on; j++) {
-			if (j == 0)
-				fprintf(out, "%*s  <- ", pad > 0 ? pad : 0, "");
-			fprintf(out, "%s%s", j ? ", " : "",
-				runbook->steps[step->depends_on[j]].name);
-		}
+		if (step->n_depends_on > 0)
+			fprintf(out, "%*s  <- ", pad > 0 ? pad : 0, "");
+		text_dependencies(out, runbook, step);
 		fputc('\n', out);
 	}
-}
-
-static char *stream_finish(FILE *out, char **text)
-{
-	bool failed = ferror(out) != 0;
-
-	if (fclose(out) != 0 || failed) {
-		free(*text);
-		*text = NULL;
-	}
-	return *text;
 }
 
 char *runbook_graph_dot(const struct runbook *runbook)

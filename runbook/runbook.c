@@ -6,7 +6,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void texts_done(char **texts, size_t n)
+char *stream_finish(FILE *out, char **text)
+{
+	bool failed = ferror(out) != 0;
+
+	if (fclose(out) != 0 || failed) {
+		free(*text);
+		*text = NULL;
+	}
+	return *text;
+}
+
+void texts_done(char **texts, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		free(texts[i]);

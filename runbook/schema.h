@@ -5,12 +5,13 @@
 /*
  * DOC: The keys
  *
- * schema.c holds one table of every key: where it may stand, how its value is
- * read and into which field, its limits, its default and a sentence of help.
- * Reading a map is a loop over its keys and a look into the table; unknown and
- * misplaced keys, "did you mean", missing required keys and the list of allowed
- * keys come from it as well. A key whose reader is NULL belongs to the language
- * but not to this version: it is refused by name, never ignored.
+ * schema_keys.c holds one table of every key: where it may stand, how its value
+ * is read and into which field, its limits, its default and a sentence of help.
+ * Reading a map (schema.c) is a loop over its keys and a look into the table;
+ * unknown and misplaced keys, "did you mean" and the list of allowed keys
+ * (schema_unknown.c), missing required keys and the JSON Schema for editors
+ * (schema_json.c) come from it as well. A key whose reader is NULL belongs to the
+ * language but not to this version: it is refused by name, never ignored.
  */
 
 #include "runbook/findings.h"
@@ -20,6 +21,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum schema_scope {
 	SCOPE_ROOT = 1 << 0,
@@ -27,22 +29,47 @@ enum schema_scope {
 	SCOPE_STEP = 1 << 2,
 	SCOPE_RESOURCES = 1 << 3,
 	SCOPE_IO = 1 << 4, /* resources.io */
+	SCOPE_ON = 1 << 5,
+	SCOPE_PUSH = 1 << 6, /* on.push, and so on */
+	SCOPE_PULL_REQUEST = 1 << 7,
+	SCOPE_TAG = 1 << 8,
+	SCOPE_SCHEDULE = 1 << 9,
+	SCOPE_MANUAL = 1 << 10,
+	SCOPE_CONCURRENCY = 1 << 11,
+	SCOPE_WHEN = 1 << 12,
+	SCOPE_MATRIX = 1 << 13, /* beside the axes, whose names are free */
 };
+#define SCHEMA_SCOPES 14
+
+#define GROUP_NAME_MAX STEP_NAME_MAX
+#define GLOBS_MAX 100 /* patterns in one list */
+#define SCHEDULES_MAX 50
+#define LABELS_MAX 16
+#define LABEL_MAX 64
 
 /** struct step_source - what the graph check needs to know of a step's text */
 struct step_source {
 	const struct node *name;       /* NULL when missing or wrong */
 	const struct node *depends_on; /* a list; NULL when absent or wrong */
+	size_t item;		       /* place in the list of steps, which matrices make longer */
+	bool interruptible_given;
 };
+
+struct matrix;
 
 /** struct draft - a runbook in the making */
 struct draft {
 	struct runbook *runbook;
 	struct step_source *sources;  /* beside runbook->steps */
+	size_t n_room;		      /* of both */
 	struct runbook_step defaults; /* "global": fields a step may override */
 	struct findings *findings;
 	size_t current_step;
-	size_t n_compared; /* names looked at for "did you mean" */
+	const struct matrix *matrix; /* of the step that is read; NULL: none */
+	size_t combination;	     /* the one of @matrix that is read */
+	size_t n_combinations;	     /* of all matrices so far */
+	size_t text_bytes;	     /* of all instances of matrices so far */
+	size_t n_compared;	     /* names looked at for "did you mean" */
 };
 
 struct schema_key;
@@ -59,10 +86,10 @@ struct schema_key {
 	const char *name;
 	unsigned scopes; /* set of enum schema_scope */
 	value_fn *read;	 /* NULL: not in this version */
-	size_t offset;	 /* of the field in struct runbook (root), runbook_step (global, step)
-			  * or runbook_resources (resources, io) */
+	size_t offset;	 /* of the field in the struct that the scope's map is read into */
+	unsigned inner;	 /* scope of the value, where it is a map of keys of this table */
 	bool required;
-	uint64_t min, max;  /* numbers, in the field's unit; texts: bytes */
+	uint64_t min, max;  /* numbers, in the field's unit; texts: bytes; lists: entries */
 	const char *range;  /* the same for people */
 	const char *format; /* what a value looks like, for people */
 	const char *fallback;
@@ -71,6 +98,9 @@ struct schema_key {
 
 /** schema_keys() - the table, for documentation and tests */
 const struct schema_key *schema_keys(size_t *ret_n);
+
+/** schema_key_find() - the key @name of one of @scopes, or NULL */
+const struct schema_key *schema_key_find(const char *name, unsigned scopes);
 
 /**
  * schema_read() - tree to draft
@@ -90,7 +120,36 @@ int graph_check(struct draft *draft);
 int schema_read_map(struct draft *draft, enum schema_scope scope, const struct node *node,
 		    const struct node_path *path, void *target);
 
-/* readers of values, values.c */
+/**
+ * schema_read_submap() - the same for the value of @key, which has key->inner
+ *
+ * What is not a map is reported. Return: 0 or -ENOMEM.
+ */
+int schema_read_submap(struct draft *draft, const struct schema_key *key, const struct node *node,
+		       const struct node_path *path, void *target);
+
+/**
+ * schema_unknown_key() - report a key that does not belong
+ *
+ * Return: the key that was probably meant, or NULL.
+ */
+const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_scope scope,
+					    const struct node *name, const struct node_path *path);
+
+/** schema_suggest() - the key of @scope that was probably meant by @name, or NULL */
+const char *schema_suggest(const char *name, enum schema_scope scope);
+
+/** steps_merge_defaults() - give steps what "global" says and they do not. 0 or -ENOMEM. */
+int steps_merge_defaults(struct draft *draft);
+/** steps_check_totals() - report steps with more text than execve(2) takes */
+void steps_check_totals(struct draft *draft);
+
+/* readers of maps and steps: schema.c, schema_steps.c */
+value_fn read_global;
+value_fn read_resources;
+value_fn read_io;
+value_fn read_steps;
+/* of values: values.c, values_step.c */
 value_fn read_title;
 value_fn read_command;
 value_fn read_shell;
@@ -102,15 +161,71 @@ value_fn read_cpus;
 value_fn read_count;
 value_fn read_env;
 value_fn read_depends_on;
+value_fn read_bool;
+value_fn read_user;
+value_fn read_workdir;
+value_fn read_labels;
+value_fn read_matrix;
+/* of what starts runs and bounds them: schema_on.c, schema_when.c */
+value_fn read_on;
+value_fn read_event;
+value_fn read_globs;
+value_fn read_schedule;
+value_fn read_cron;
+value_fn read_timezone;
+value_fn read_branch;
+value_fn read_priority;
+value_fn read_concurrency;
+value_fn read_group;
+value_fn read_when;
+value_fn read_statuses;
+value_fn read_events;
+
+/** struct subject - a key's name in quotes, for report_type() */
+struct subject {
+	char text[64];
+};
+/** subject_of() - by value, so that SUBJECT() can stand among arguments */
+struct subject subject_of(const struct schema_key *key);
+#define SUBJECT(key) (subject_of(key).text)
 
 /** report_type() - "KEY must be WANTED, but is …" with the fix that fits what is there */
 void report_type(struct draft *draft, const char *subject, const char *wanted, const char *format,
 		 const struct node *node, const struct node_path *path);
 
+/** check_text() - is @node text that is not blank, with at most key->max bytes? Reports if not. */
+bool check_text(struct draft *draft, const struct schema_key *key, const struct node *node,
+		const struct node_path *path);
+/** check_line() - the same, and without control characters */
+bool check_line(struct draft *draft, const struct schema_key *key, const struct node *node,
+		const struct node_path *path);
+/** check_env_name() - can @name be that of a variable? Reports if not. */
+bool check_env_name(struct draft *draft, const struct node *name, const struct node_path *path);
+/** text_store() - a copy of @node's text to the char * at @target. 0 or -ENOMEM. */
+int text_store(const struct node *node, void *target);
+/** node_is_scalar() - neither list nor map */
+bool node_is_scalar(const struct node *node);
+/** node_get() - value of the key @name of a map, or NULL */
+const struct node *node_get(const struct node *map, const char *name);
+
+/** report_unknown_word() - "unknown WHAT …" with the nearest of @words, or all of them */
+void report_unknown_word(struct draft *draft, const char *what, const char *const *words,
+			 size_t n_words, const char *format, const struct node *node,
+			 const struct node_path *path);
+
+/** env_bytes() - what a list of variables takes in a process */
+size_t env_bytes(const struct runbook_env *env, size_t n_env);
 /** step_done() - free what @step owns */
 void step_done(struct runbook_step *step);
-
 /** env_done() - free a list of variables */
 void env_done(struct runbook_env *env, size_t n_env);
+/**
+ * stream_finish() - close a stream of open_memstream(3)
+ *
+ * Return: *@text, or NULL, and *@text freed, when something failed.
+ */
+char *stream_finish(FILE *out, char **text);
+/** texts_done() - free a list of texts */
+void texts_done(char **texts, size_t n);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/matrix.h"
 #include "runbook/schema.h"
 
 #include "common/cleanup.h"
@@ -11,7 +12,7 @@
 
 #define SHELL_WORDS_MAX 16 /* the scheduler splits at blanks and has no room for more */
 
-static bool is_scalar(const struct node *node)
+bool node_is_scalar(const struct node *node)
 {
 	return node->kind != NODE_LIST && node->kind != NODE_MAP;
 }
@@ -25,7 +26,7 @@ void report_type(struct draft *draft, const char *subject, const char *wanted, c
 		finding = findings_add(draft->findings, node->place, path, "%s has no value",
 				       subject);
 		finding_fix(finding, "write %s, or remove the line", format);
-	} else if (is_scalar(node)) {
+	} else if (node_is_scalar(node)) {
 		finding = findings_add(draft->findings, node->place, path,
 				       node->kind == NODE_TEXT ? "%s must be %s, but \"%s\" is %s"
 							       : "%s must be %s, but %s is %s",
@@ -43,21 +44,15 @@ void report_type(struct draft *draft, const char *subject, const char *wanted, c
 	}
 }
 
-/** struct subject - a key's name in quotes, for report_type() */
-struct subject {
-	char text[64];
-};
-
-static struct subject subject_of(const struct schema_key *key)
+struct subject subject_of(const struct schema_key *key)
 {
 	struct subject subject;
 
 	(void)snprintf(subject.text, sizeof(subject.text), "\"%s\"", key->name);
 	return subject;
 }
-#define SUBJECT(key) (subject_of(key).text)
 
-static int text_store(const struct node *node, void *target)
+int text_store(const struct node *node, void *target)
 {
 	char *copy = strdup(node->text);
 
@@ -67,9 +62,8 @@ static int text_store(const struct node *node, void *target)
 	return 0;
 }
 
-/* Is @node text with key->min to key->max bytes? Reports if not. */
-static bool check_text(struct draft *draft, const struct schema_key *key, const struct node *node,
-		       const struct node_path *path)
+bool check_text(struct draft *draft, const struct schema_key *key, const struct node *node,
+		const struct node_path *path)
 {
 	struct runbook_finding *finding;
 
@@ -95,21 +89,34 @@ static bool check_text(struct draft *draft, const struct schema_key *key, const 
 	return false;
 }
 
+bool check_line(struct draft *draft, const struct schema_key *key, const struct node *node,
+		const struct node_path *path)
+{
+	struct runbook_finding *finding;
+
+	if (!check_text(draft, key, node, path))
+		return false;
+	if (text_printable(node->text))
+		return true;
+	finding = findings_add(draft->findings, node->place, path,
+			       "\"%s\" contains a control character: %s", key->name,
+			       QUOTE(node->text));
+	finding_fix(finding, "write it on one line of printable characters");
+	return false;
+}
+
 /* One line for people to read: names. */
 int read_title(struct draft *draft, const struct schema_key *key, const struct node *node,
 	       const struct node_path *path, void *target)
 {
 	struct runbook_finding *finding;
 
-	if (!check_text(draft, key, node, path))
+	if (!check_line(draft, key, node, path))
 		return 0;
-	if (!text_printable(node->text)) {
-		finding = findings_add(draft->findings, node->place, path,
-				       "\"%s\" contains a control character: %s", key->name,
-				       QUOTE(node->text));
-		finding_fix(finding, "write it on one line of printable characters");
+	if (draft->matrix &&
+	    placeholders_refuse(draft, node, path,
+				"leave it out: names of instances end with their values"))
 		return 0;
-	}
 	if (node->text[0] == ' ' || node->text[node->length - 1] == ' ') {
 		finding = findings_add(draft->findings, node->place, path,
 				       "\"%s\" begins or ends with a space", key->name);
@@ -125,7 +132,12 @@ int read_command(struct draft *draft, const struct schema_key *key, const struct
 	/* "true" and "false" are commands, and what was written is what is meant */
 	if (node->kind == NODE_BOOL && islower((unsigned char)node->text[0]))
 		return text_store(node, target);
-	return check_text(draft, key, node, path) ? text_store(node, target) : 0;
+	if (!check_text(draft, key, node, path))
+		return 0;
+	if (draft->matrix && placeholders_refuse(draft, node, path,
+						 "in a command, values are variables: write $NAME"))
+		return 0;
+	return text_store(node, target);
 }
 
 static size_t words_count(const char *text)
@@ -177,8 +189,13 @@ static bool image_name_valid(const char *name)
 int read_image(struct draft *draft, const struct schema_key *key, const struct node *node,
 	       const struct node_path *path, void *target)
 {
+	cleanup_expanded struct expanded expanded = {.owned = NULL};
 	struct runbook_finding *finding;
+	int r = node_expand(draft, node, path, &expanded);
 
+	if (r != 0)
+		return r < 0 ? r : 0;
+	node = &expanded.node;
 	if (!check_text(draft, key, node, path))
 		return 0;
 	if (image_name_valid(node->text))
@@ -192,6 +209,22 @@ int read_image(struct draft *draft, const struct schema_key *key, const struct n
 	return 0;
 }
 
+void report_unknown_word(struct draft *draft, const char *what, const char *const *words,
+			 size_t n_words, const char *format, const struct node *node,
+			 const struct node_path *path)
+{
+	struct nearest nearest = nearest_start(node->text);
+	struct runbook_finding *finding = findings_add(
+		draft->findings, node->place, path, "unknown %s \"%s\"", what, QUOTE(node->text));
+
+	for (size_t i = 0; i < n_words; i++)
+		nearest_offer(&nearest, words[i]);
+	if (nearest.best)
+		finding_fix(finding, "did you mean \"%s\"?", nearest.best);
+	else
+		finding_fix(finding, "write %s", format);
+}
+
 int read_network(struct draft *draft, const struct schema_key *key, const struct node *node,
 		 const struct node_path *path, void *target)
 {
@@ -202,28 +235,19 @@ int read_network(struct draft *draft, const struct schema_key *key, const struct
 	};
 	static_assert(ARRAY_SIZE(names) == STEP_NETWORK_NUM, "every network has a name");
 	struct runbook_step *step = container_of(target, struct runbook_step, network);
-	struct runbook_finding *finding;
-	struct nearest nearest;
 
 	if (node->kind != NODE_TEXT) {
 		report_type(draft, SUBJECT(key), key->format, "one of them", node, path);
 		return 0;
 	}
-	nearest = nearest_start(node->text);
 	for (size_t i = 0; i < STEP_NETWORK_NUM; i++) {
 		if (strcmp(node->text, names[i]) == 0) {
 			step->network = (enum step_network)i;
 			step->network_given = true;
 			return 0;
 		}
-		nearest_offer(&nearest, names[i]);
 	}
-	finding = findings_add(draft->findings, node->place, path, "unknown network \"%s\"",
-			       QUOTE(node->text));
-	if (nearest.best)
-		finding_fix(finding, "did you mean \"%s\"?", nearest.best);
-	else
-		finding_fix(finding, "write %s", key->format);
+	report_unknown_word(draft, "network", names, ARRAY_SIZE(names), key->format, node, path);
 	return 0;
 }
 
@@ -249,7 +273,7 @@ static int measure_read(struct draft *draft, const struct schema_key *key, const
 	uint64_t value;
 	int r;
 
-	if (!is_scalar(node) || node->kind == NODE_NULL || node->kind == NODE_BOOL) {
+	if (!node_is_scalar(node) || node->kind == NODE_NULL || node->kind == NODE_BOOL) {
 		report_type(draft, SUBJECT(key), what, key->format, node, path);
 		return 0;
 	}
@@ -306,8 +330,16 @@ void env_done(struct runbook_env *env, size_t n_env)
 	free(env);
 }
 
-static bool check_env_name(struct draft *draft, const struct node *name,
-			   const struct node_path *path)
+size_t env_bytes(const struct runbook_env *env, size_t n_env)
+{
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n_env; i++)
+		bytes += strlen(env[i].name) + strlen(env[i].value) + sizeof("=");
+	return bytes;
+}
+
+bool check_env_name(struct draft *draft, const struct node *name, const struct node_path *path)
 {
 	struct runbook_finding *finding;
 
@@ -349,6 +381,39 @@ static bool check_env_value(struct draft *draft, const struct node *name, const 
 	return false;
 }
 
+/* What the matrix sets, the step cannot: one of the two would be wrong. */
+static bool check_env_clash(struct draft *draft, const struct node *name,
+			    const struct node_path *path)
+{
+	struct runbook_finding *finding;
+
+	if (!draft->matrix || matrix_name_find(draft->matrix, name->text, name->length) < 0)
+		return true;
+	finding = findings_add(draft->findings, name->place, path,
+			       "\"%s\" is a name of the matrix, too", QUOTE(name->text));
+	finding_fix(finding, "remove it here: the matrix sets the variable");
+	return false;
+}
+
+static int variable_read(struct draft *draft, const struct node *name, const struct node *value,
+			 const struct node_path *path, struct runbook_step *step)
+{
+	cleanup_expanded struct expanded expanded = {.owned = NULL};
+	struct runbook_env *env = &step->env[step->n_env];
+	bool name_fits = check_env_name(draft, name, path) && check_env_clash(draft, name, path);
+	int r = node_expand(draft, value, path, &expanded);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	value = &expanded.node;
+	if (!check_env_value(draft, name, value, path) || !name_fits)
+		return 0;
+	step->n_env++;
+	env->name = strdup(name->text);
+	env->value = strdup(value->text);
+	return env->name && env->value ? 0 : -ENOMEM;
+}
+
 /* The list of variables lies in runbook_step as env, n_env: @target is the first. */
 int read_env(struct draft *draft, const struct schema_key *key, const struct node *node,
 	     const struct node_path *path, void *target)
@@ -375,16 +440,10 @@ int read_env(struct draft *draft, const struct schema_key *key, const struct nod
 	for (size_t i = 0; i < n; i++) {
 		const struct node *name = node->items[2 * i], *value = node->items[2 * i + 1];
 		struct node_path value_path = {.parent = path, .key = name->text};
-		struct runbook_env *env = &step->env[step->n_env];
-		bool name_fits = check_env_name(draft, name, &value_path);
+		int r = variable_read(draft, name, value, &value_path, step);
 
-		if (!check_env_value(draft, name, value, &value_path) || !name_fits)
-			continue;
-		step->n_env++;
-		env->name = strdup(name->text);
-		env->value = strdup(value->text);
-		if (!env->name || !env->value)
-			return -ENOMEM;
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

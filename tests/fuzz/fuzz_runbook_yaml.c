@@ -7,6 +7,7 @@
  */
 #include "runbook/runbook.h"
 
+#include "common/cron.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -58,10 +59,83 @@ static void check_order(const struct runbook *runbook)
 	free(done);
 }
 
+static void check_globs(const struct runbook_globs *globs)
+{
+	for (size_t i = 0; i < globs->n_items; i++)
+		require(globs->items[i][0] && text_printable(globs->items[i]), "a pattern");
+	(void)runbook_globs_match(globs, "release/1.2/very/long/name-of-a-branch");
+	(void)runbook_globs_match(globs, "");
+}
+
+/* What says when runs start is what those who act on it accept. */
+static void check_on(const struct runbook *runbook)
+{
+	char why[256], fix[256];
+	struct cron cron;
+	char path[] = "src/main.c";
+	char *const paths[] = {path};
+
+	for (size_t i = 0; i < RUNBOOK_EVENT_NUM; i++) {
+		check_globs(&runbook->on[i].branches);
+		check_globs(&runbook->on[i].tags);
+		check_globs(&runbook->on[i].paths);
+		why[0] = '\0';
+		require(runbook_filter_match(runbook, (enum runbook_event)i, "refs/heads/main",
+					     paths, 1, why, sizeof(why)) ||
+				why[0],
+			"a reason");
+	}
+	require((runbook->n_schedules > 0) == runbook->on[RUNBOOK_EVENT_SCHEDULE].given,
+		"a schedule says when");
+	for (size_t i = 0; i < runbook->n_schedules; i++) {
+		const struct runbook_schedule *schedule = &runbook->schedules[i];
+
+		require(cron_parse(schedule->cron, &cron, why, sizeof(why), fix, sizeof(fix)) == 0,
+			"a time");
+		require(!schedule->timezone || cron_timezone_valid(schedule->timezone),
+			"a time zone");
+	}
+	require(runbook->priority >= -100 && runbook->priority <= 100, "a priority");
+	require(runbook->concurrency_limit >= 1, "a limit");
+}
+
+static void check_matrices(const struct runbook *runbook)
+{
+	for (size_t i = 0; i < runbook->n_matrices; i++) {
+		const struct runbook_matrix *matrix = &runbook->matrices[i];
+
+		require(matrix->name && matrix->n_steps > 0 &&
+				matrix->first + matrix->n_steps <= runbook->n_steps,
+			"instances");
+		for (size_t j = 0; j < matrix->n_steps; j++) {
+			const struct runbook_step *step = &runbook->steps[matrix->first + j];
+
+			require(step->matrix == i && step->n_env > 0 &&
+					strncmp(step->name, matrix->name, strlen(matrix->name)) ==
+						0,
+				"an instance");
+		}
+	}
+}
+
+static void check_behaviour(const struct runbook_step *step)
+{
+	require(step->attempts >= 1 && step->attempts <= 10, "attempts");
+	require(step->when.statuses != 0, "a status");
+	check_globs(&step->when.branches);
+	check_globs(&step->when.paths);
+	require(!step->workdir || step->workdir[0] == '/', "an absolute directory");
+	require(!step->user || step->user[0], "a user");
+	for (size_t i = 0; i < step->n_labels; i++)
+		require(step->labels[i][0] != '\0', "a label");
+}
+
 static void check_runbook(const struct runbook *runbook)
 {
-	require(runbook->n_steps > 0, "steps");
+	require(runbook->n_steps > 0 && runbook->n_steps <= RUNBOOK_STEPS_MAX, "steps");
 	check_order(runbook);
+	check_on(runbook);
+	check_matrices(runbook);
 	for (size_t i = 0; i < runbook->n_steps; i++) {
 		const struct runbook_step *step = &runbook->steps[i];
 
@@ -71,6 +145,7 @@ static void check_runbook(const struct runbook *runbook)
 		require(step_slug_valid(step->slug), "a slug");
 		require(step->command && step->command[0], "a command");
 		require(step->image && step->image[0], "an image");
+		check_behaviour(step);
 		for (size_t j = 0; j < step->n_env; j++)
 			require(env_name_valid(step->env[j].name) && step->env[j].value,
 				"a variable");

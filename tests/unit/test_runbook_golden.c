@@ -37,6 +37,84 @@ static void print_env(FILE *out, const char *indent, const struct runbook_env *e
 		fprintf(out, "%senv %s=[%s]\n", indent, env[i].name, env[i].value);
 }
 
+static void print_globs(FILE *out, const char *title, const struct runbook_globs *globs)
+{
+	if (globs->n_items == 0)
+		return;
+	fprintf(out, " %s", title);
+	for (size_t i = 0; i < globs->n_items; i++)
+		fprintf(out, " [%s]", globs->items[i]);
+}
+
+/* What differs from the defaults */
+static void print_behaviour(FILE *out, const struct runbook_step *step)
+{
+	const struct runbook_when *when = &step->when;
+
+	if (when->statuses != RUNBOOK_WHEN_SUCCESS || when->events || when->branches.n_items > 0 ||
+	    when->paths.n_items > 0) {
+		fprintf(out, "  when status %x events %x", when->statuses, when->events);
+		print_globs(out, "branch", &when->branches);
+		print_globs(out, "paths", &when->paths);
+		fputc('\n', out);
+	}
+	if (step->attempts != 1 || step->allow_failure || step->interruptible || step->tty)
+		fprintf(out, "  attempts %llu%s%s%s\n", (unsigned long long)step->attempts,
+			step->allow_failure ? " allow_failure" : "",
+			step->interruptible ? " interruptible" : "", step->tty ? " tty" : "");
+	if (step->user || step->workdir)
+		fprintf(out, "  user %s workdir %s\n", step->user ? step->user : "-",
+			step->workdir ? step->workdir : "-");
+	for (size_t i = 0; i < step->n_labels; i++)
+		fprintf(out, "  label [%s]\n", step->labels[i]);
+	if (step->matrix != SIZE_MAX)
+		fprintf(out, "  matrix %zu\n", step->matrix);
+}
+
+static void print_on(FILE *out, const struct runbook *runbook)
+{
+	for (size_t i = 0; i < RUNBOOK_EVENT_NUM; i++) {
+		const struct runbook_filter *filter = &runbook->on[i];
+
+		if (!filter->given || !runbook->on_given)
+			continue;
+		fprintf(out, "on %s", runbook_event_name((enum runbook_event)i));
+		print_globs(out, "branches", &filter->branches);
+		print_globs(out, "tags", &filter->tags);
+		print_globs(out, "paths", &filter->paths);
+		fputc('\n', out);
+	}
+	for (size_t i = 0; i < runbook->n_schedules; i++) {
+		const struct runbook_schedule *schedule = &runbook->schedules[i];
+
+		fprintf(out, "cron [%s] timezone %s branch %s\n", schedule->cron,
+			schedule->timezone ? schedule->timezone : "-",
+			schedule->branch ? schedule->branch : "-");
+	}
+}
+
+static void print_run(FILE *out, const struct runbook *runbook)
+{
+	print_on(out, runbook);
+	if (runbook->priority)
+		fprintf(out, "priority %lld\n", (long long)runbook->priority);
+	if (runbook->concurrency_group)
+		fprintf(out, "concurrency [%s] limit %llu%s\n", runbook->concurrency_group,
+			(unsigned long long)runbook->concurrency_limit,
+			runbook->cancel_superseded ? " cancel_superseded" : "");
+	if (runbook->timeout_sec || runbook->queue_timeout_sec)
+		fprintf(out, "timeout %llu queue_timeout %llu\n",
+			(unsigned long long)runbook->timeout_sec,
+			(unsigned long long)runbook->queue_timeout_sec);
+	for (size_t i = 0; i < runbook->n_matrices; i++) {
+		const struct runbook_matrix *matrix = &runbook->matrices[i];
+
+		fprintf(out, "matrix [%s] steps %zu to %zu limit %llu%s\n", matrix->name,
+			matrix->first, matrix->first + matrix->n_steps - 1,
+			(unsigned long long)matrix->limit, matrix->fail_fast ? " fail_fast" : "");
+	}
+}
+
 static void print_step(FILE *out, const struct runbook *runbook, const struct runbook_step *step)
 {
 	static const char *const networks[] = {"egress", "none", "isolated"};
@@ -61,6 +139,7 @@ static void print_step(FILE *out, const struct runbook *runbook, const struct ru
 			(unsigned long long)step->resources.io_write,
 			(unsigned long long)step->resources.io_read_ops,
 			(unsigned long long)step->resources.io_write_ops);
+	print_behaviour(out, step);
 }
 
 static void print_good(FILE *out, const struct runbook *runbook)
@@ -74,6 +153,7 @@ static void print_good(FILE *out, const struct runbook *runbook)
 		fprintf(out, " %zu", runbook->order[i]);
 	fputc('\n', out);
 	print_env(out, "", runbook->env, runbook->n_env);
+	print_run(out, runbook);
 	for (size_t i = 0; i < runbook->n_steps; i++)
 		print_step(out, runbook, &runbook->steps[i]);
 	fprintf(out, "--\n%s--\n%s", text, dot);
@@ -152,7 +232,7 @@ int main(void)
 	struct CMUnitTest *tests;
 	int failed;
 
-	if (n < 60) {
+	if (n < 210) {
 		fprintf(stderr, "%s: %d cases; start the test at the top of the source tree\n",
 			GOLDEN_DIR, n);
 		return 1;

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runbook/glob.h"
+
+#include "runbook/runbook.h"
+
+#include <string.h>
+
+/*
+ * DOC: Patterns
+ *
+ * Two kinds of stars, so two places to go back to: to the last "*" as long as it
+ * need not swallow a "/", else to the last "**". Going back to an earlier star of
+ * the same kind can never help, because what the later one swallows the earlier
+ * one would only swallow sooner. So there is no exponential case.
+ */
+
+/* One character (UTF-8: all its bytes) behind @text */
+static const char *next_character(const char *text)
+{
+	text++;
+	while (((unsigned char)*text & 0xc0) == 0x80)
+		text++;
+	return text;
+}
+
+/* End of the class that begins at @pattern ("["), or NULL when it has none */
+static const char *class_end(const char *pattern)
+{
+	const char *at = pattern + 1;
+
+	if (*at == '!' || *at == '^')
+		at++;
+	if (*at == ']') /* a first "]" is one of the characters */
+		at++;
+	while (*at && *at != ']')
+		at += *at == '\\' && at[1] ? 2 : 1;
+	return *at ? at + 1 : NULL;
+}
+
+/* Is the byte @c in the class at @pattern, which has an end? Never "/". */
+static bool class_has(const char *pattern, unsigned char c)
+{
+	const char *end = class_end(pattern) - 1, *at = pattern + 1;
+	bool negated = *at == '!' || *at == '^', found = false;
+
+	if (c == '/')
+		return false;
+	if (negated)
+		at++;
+	while (at < end) {
+		unsigned char from, to;
+
+		if (*at == '\\' && at + 1 < end)
+			at++;
+		from = to = (unsigned char)*at++;
+		if (at + 1 < end && *at == '-') {
+			at++;
+			if (*at == '\\' && at + 1 < end)
+				at++;
+			to = (unsigned char)*at++;
+		}
+		if (c >= from && c <= to)
+			found = true;
+	}
+	return found != negated;
+}
+
+/*
+ * Does what is at *@pattern, which is no star, fit what is at *@text? Both move on.
+ */
+static bool one_fits(const char **pattern, const char **text)
+{
+	switch (**pattern) {
+	case '\0':
+		return false;
+	case '?':
+		if (**text == '/')
+			return false;
+		(*pattern)++;
+		*text = next_character(*text);
+		return true;
+	case '[':
+		if (!class_end(*pattern)) /* refused by glob_check(): a plain character */
+			break;
+		if (!class_has(*pattern, (unsigned char)**text))
+			return false;
+		*pattern = class_end(*pattern);
+		*text = next_character(*text);
+		return true;
+	case '\\':
+		if ((*pattern)[1])
+			(*pattern)++;
+		break;
+	default:
+		break;
+	}
+	if (**pattern != **text)
+		return false;
+	(*pattern)++;
+	(*text)++;
+	return true;
+}
+
+/** struct retry - where to go on when what follows a star does not fit */
+struct retry {
+	const char *pattern; /* behind the star; NULL: no star yet */
+	const char *text;    /* how far the star has swallowed */
+	bool directories;    /* "**" and "/": swallows whole directories only */
+};
+
+/* Let the last "**" swallow more. Return: false when it cannot. */
+static bool retry_deep(struct retry *deep, const char **pattern, const char **text)
+{
+	if (!deep->pattern || *deep->text == '\0')
+		return false;
+	if (deep->directories) {
+		const char *slash = strchr(deep->text, '/');
+
+		if (!slash)
+			return false;
+		deep->text = slash;
+	}
+	deep->text++;
+	*pattern = deep->pattern;
+	*text = deep->text;
+	return true;
+}
+
+bool glob_match(const char *pattern, const char *text)
+{
+	struct retry star = {0}, deep = {0};
+	const char *start = pattern;
+
+	for (;;) {
+		if (pattern[0] == '*' && pattern[1] == '*') {
+			bool at_start = pattern == start || pattern[-1] == '/';
+
+			while (*pattern == '*')
+				pattern++;
+			deep.directories = at_start && *pattern == '/';
+			if (deep.directories)
+				pattern++;
+			deep.pattern = pattern;
+			deep.text = text;
+			star.pattern = NULL;
+			continue;
+		}
+		if (*pattern == '*') {
+			star.pattern = ++pattern;
+			star.text = text;
+			continue;
+		}
+		if (*text == '\0' && *pattern == '\0')
+			return true;
+		if (*text && one_fits(&pattern, &text))
+			continue;
+		if (star.pattern && *star.text && *star.text != '/') {
+			pattern = star.pattern;
+			text = ++star.text;
+			continue;
+		}
+		star.pattern = NULL;
+		if (!retry_deep(&deep, &pattern, &text))
+			return false;
+	}
+}
+
+bool runbook_globs_match(const struct runbook_globs *globs, const char *text)
+{
+	bool chosen = true;
+
+	for (size_t i = 0; i < globs->n_items; i++) {
+		if (globs->items[i][0] != '!')
+			chosen = false; /* only exclusions: all else is chosen */
+	}
+	for (size_t i = globs->n_items; i-- > 0;) {
+		bool excludes = globs->items[i][0] == '!';
+
+		if (glob_match(globs->items[i] + excludes, text))
+			return !excludes;
+	}
+	return chosen;
+}
+
+const char *glob_check(const char *pattern, const char **ret_fix)
+{
+	size_t length = strlen(pattern);
+
+	*ret_fix = "write a name or a pattern such as \"release/*\"";
+	if (*pattern == '!')
+		pattern++, length--;
+	if (length == 0)
+		return "is empty";
+	if (pattern[0] == '!') {
+		*ret_fix = "write one \"!\", or \"\\!\" for the character";
+		return "begins with two \"!\"";
+	}
+	if (pattern[0] == '/') {
+		*ret_fix =
+			"leave it out: patterns begin at the top, and are no regular expressions";
+		return "begins with \"/\"";
+	}
+	if (strncmp(pattern, "./", 2) == 0 || strcmp(pattern, ".") == 0) {
+		*ret_fix = "leave it out: patterns begin at the top of the repository";
+		return "begins with \"./\"";
+	}
+	if (pattern[length - 1] == '/') {
+		*ret_fix = "write \"**\" behind it, for all that is in the directory";
+		return "ends with \"/\"";
+	}
+	for (const char *at = pattern; *at; at++) {
+		if (*at == '\\') {
+			if (!at[1]) {
+				*ret_fix = "write \"\\\\\" for the character";
+				return "ends with \"\\\"";
+			}
+			at++;
+		} else if (*at == '{') {
+			*ret_fix = "write one pattern for each, or \"\\{\" for the character";
+			return "has braces, which patterns do not know";
+		} else if (*at == '[') {
+			if (!class_end(at)) {
+				*ret_fix =
+					"close it with \"]\", or write \"\\[\" for the character";
+				return "has a \"[\" without its \"]\"";
+			}
+			at = class_end(at) - 1;
+		}
+	}
+	return NULL;
+}
