@@ -5,7 +5,9 @@
 #include "cli/json.h"
 #include "cli/runbook_file.h"
 #include "cli/text.h"
+#include "common/cleanup.h"
 #include "runbook/runbook.h"
+#include "runbook/schema_json.h"
 
 static json_t *finding_json(const struct runbook_finding *finding)
 {
@@ -26,13 +28,28 @@ static void print_json(const char *file, const struct runbook_file *checked)
 	json_print(answer);
 }
 
+static int print_schema(void)
+{
+	cleanup_free char *schema = runbook_schema_json();
+
+	if (!schema) {
+		cli_note("cannot write the schema: out of memory");
+		return CLI_REFUSED;
+	}
+	(void)fputs(schema, stdout);
+	return CLI_OK;
+}
+
 static int run_validate(struct cli *cli, const struct cli_arguments *arguments)
 {
 	cleanup_runbook_file struct runbook_file file = {0};
 	const char *path = arguments->n ? arguments->list[0] : "runbook.yml";
 	struct error error = ERROR_INIT;
-	enum cli_exit code = runbook_file_read(path, &file, &error);
+	enum cli_exit code;
 
+	if (cli_flag(arguments, "schema"))
+		return print_schema();
+	code = runbook_file_read(path, &file, &error);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (cli->json)
@@ -45,6 +62,11 @@ static int run_validate(struct cli *cli, const struct cli_arguments *arguments)
 	return file.runbook ? CLI_OK : CLI_FAILED;
 }
 
+static const struct cli_option options[] = {
+	{"schema", 0, NULL, "print the JSON Schema of runbook.yml instead, for editors"},
+	{0},
+};
+
 const struct cli_command cmd_validate = {
 	.name = "validate",
 	.arguments = "[FILE]",
@@ -52,5 +74,6 @@ const struct cli_command cmd_validate = {
 	.summary = "check a runbook (runbook.yml; \"-\": standard input)",
 	.description = "Every finding is printed as FILE:LINE:COLUMN: PATH: what is wrong (the "
 		       "fix).\nExit 1 when there is one. No daemon is needed.",
+	.options = options,
 	.handler = run_validate,
 };

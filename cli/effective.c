@@ -13,6 +13,15 @@ bool effective_needed(const struct effective_options *options)
 	return options->step || options->image || options->n_env > 0;
 }
 
+/* The name of a step with a matrix stands for all its instances. */
+static bool step_is_named(const struct runbook *runbook, const struct runbook_step *step,
+			  const char *name)
+{
+	return strcmp(step->name, name) == 0 ||
+	       (step->matrix != SIZE_MAX &&
+		strcmp(runbook->matrices[step->matrix].name, name) == 0);
+}
+
 /* Flags of the steps to keep: @wanted and, transitively, what it depends on. */
 static bool *steps_to_keep(const struct runbook *runbook, const char *wanted, struct error *error)
 {
@@ -24,7 +33,7 @@ static bool *steps_to_keep(const struct runbook *runbook, const char *wanted, st
 		return NULL;
 	}
 	for (size_t i = 0; i < runbook->n_steps; i++) {
-		keep[i] = !wanted || strcmp(runbook->steps[i].name, wanted) == 0;
+		keep[i] = !wanted || step_is_named(runbook, &runbook->steps[i], wanted);
 		found = found || keep[i];
 	}
 	if (!found) {
@@ -129,12 +138,89 @@ static const char *network_name(enum step_network network)
 	}
 }
 
+static void add_duration(json_t *object, const char *name, uint64_t seconds)
+{
+	char text[32];
+
+	if (seconds == 0)
+		return;
+	(void)snprintf(text, sizeof(text), "%" PRIu64 "s", seconds);
+	(void)json_object_set_new(object, name, json_string(text));
+}
+
+static json_t *globs_json(const struct runbook_globs *globs)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < globs->n_items; i++)
+		(void)json_array_append_new(list, json_string(globs->items[i]));
+	return list;
+}
+
+static json_t *when_json(const struct runbook_when *when)
+{
+	json_t *object = json_object(), *statuses = json_array(), *events = json_array();
+
+	if (when->statuses & RUNBOOK_WHEN_SUCCESS)
+		(void)json_array_append_new(statuses, json_string("success"));
+	if (when->statuses & RUNBOOK_WHEN_FAILURE)
+		(void)json_array_append_new(statuses, json_string("failure"));
+	(void)json_object_set_new(object, "status", statuses);
+	for (unsigned i = 0; i < RUNBOOK_EVENT_NUM; i++)
+		if (when->events & (1U << i))
+			(void)json_array_append_new(
+				events, json_string(runbook_event_name((enum runbook_event)i)));
+	if (json_array_size(events) > 0)
+		(void)json_object_set(object, "event", events);
+	json_decref(events);
+	if (when->branches.n_items > 0)
+		(void)json_object_set_new(object, "branch", globs_json(&when->branches));
+	if (when->paths.n_items > 0)
+		(void)json_object_set_new(object, "paths", globs_json(&when->paths));
+	return object;
+}
+
+/* What has a default that says nothing is left out. */
+static void add_behaviour(json_t *object, const struct runbook_step *step)
+{
+	const struct {
+		const char *name;
+		bool value;
+	} switches[] = {
+		{"allow_failure", step->allow_failure},
+		{"interruptible", step->interruptible},
+		{"tty", step->tty},
+	};
+	const struct {
+		const char *name;
+		const char *value;
+	} texts[] = {{"user", step->user}, {"workdir", step->workdir}, {"shell", step->shell}};
+
+	for (size_t i = 0; i < ARRAY_SIZE(switches); i++)
+		if (switches[i].value)
+			(void)json_object_set_new(object, switches[i].name, json_true());
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		if (texts[i].value)
+			(void)json_object_set_new(object, texts[i].name,
+						  json_string(texts[i].value));
+	if (step->attempts > 1)
+		(void)json_object_set_new(object, "attempts",
+					  json_integer((json_int_t)step->attempts));
+	if (step->n_labels > 0) {
+		const struct runbook_globs labels = {step->labels, step->n_labels};
+
+		(void)json_object_set_new(object, "labels", globs_json(&labels));
+	}
+	if (step->when.statuses != RUNBOOK_WHEN_SUCCESS || step->when.events ||
+	    step->when.branches.n_items > 0 || step->when.paths.n_items > 0)
+		(void)json_object_set_new(object, "when", when_json(&step->when));
+}
+
 static int add_step(json_t *steps, const struct runbook *runbook, const struct runbook_step *step,
 		    const struct effective_options *options, struct error *error)
 {
 	cleanup_json json_t *object = json_object(), *needs = json_array(), *env = json_object();
 	cleanup_json json_t *resources = resources_json(&step->resources);
-	char timeout[32];
 
 	for (size_t i = 0; i < step->n_depends_on; i++)
 		(void)json_array_append_new(needs,
@@ -156,12 +242,8 @@ static int add_step(json_t *steps, const struct runbook *runbook, const struct r
 					  json_string(network_name(step->network)));
 	if (json_object_size(resources) > 0)
 		(void)json_object_set(object, "resources", resources);
-	if (step->timeout_sec > 0) {
-		(void)snprintf(timeout, sizeof(timeout), "%" PRIu64 "s", step->timeout_sec);
-		(void)json_object_set_new(object, "timeout", json_string(timeout));
-	}
-	if (step->shell)
-		(void)json_object_set_new(object, "shell", json_string(step->shell));
+	add_duration(object, "timeout", step->timeout_sec);
+	add_behaviour(object, step);
 	if (json_array_append(steps, object) < 0)
 		return error_set(error, ENOMEM, "out of memory");
 	return 0;
@@ -188,6 +270,8 @@ int effective_runbook(const struct runbook *runbook, const struct effective_opti
 	for (size_t i = 0; i < runbook->n_steps; i++)
 		if (keep[i] && add_step(steps, runbook, &runbook->steps[i], options, error) < 0)
 			return -error->number;
+	add_duration(root, "timeout", runbook->timeout_sec);
+	add_duration(root, "queue_timeout", runbook->queue_timeout_sec);
 	(void)json_object_set(root, "steps", steps);
 	*ret_text = json_dumps(root, JSON_INDENT(2));
 	return *ret_text ? 0 : error_set(error, ENOMEM, "out of memory");

@@ -32,6 +32,9 @@ struct graph *graph_free(struct graph *graph)
 		free(graph->nodes[i].needs);
 	}
 	free(graph->nodes);
+	for (size_t i = 0; i < graph->n_groups; i++)
+		free(graph->groups[i].name);
+	free(graph->groups);
 	free(graph);
 	return NULL;
 }
@@ -85,12 +88,30 @@ static bool graph_set_levels(struct graph *graph)
 	return tail == n;
 }
 
+static bool graph_add_groups(struct graph *graph, const struct runbook *runbook)
+{
+	graph->groups = calloc(runbook->n_matrices + 1, sizeof(*graph->groups));
+	if (!graph->groups)
+		return false;
+	for (size_t i = 0; i < runbook->n_matrices; i++) {
+		const struct runbook_matrix *matrix = &runbook->matrices[i];
+		struct graph_group *group = &graph->groups[graph->n_groups++];
+
+		*group = (struct graph_group){strdup(matrix->name), matrix->first, matrix->n_steps};
+		if (!group->name)
+			return false;
+		for (size_t j = 0; j < matrix->n_steps; j++)
+			graph->nodes[matrix->first + j].group = i + 1;
+	}
+	return true;
+}
+
 struct graph *graph_of_runbook(const struct runbook *runbook)
 {
 	struct graph *graph = graph_new(runbook->n_steps);
 
-	if (!graph)
-		return NULL;
+	if (!graph || !graph_add_groups(graph, runbook))
+		return graph_free(graph);
 	for (size_t i = 0; i < runbook->n_steps; i++) {
 		const struct runbook_step *step = &runbook->steps[i];
 		struct graph_node *node = &graph->nodes[i];
@@ -176,6 +197,43 @@ struct graph *graph_of_run(const json_t *run)
 	return graph_free(graph);
 }
 
+/* The group whose instances @node needs all from its need @at on, or NULL */
+static const struct graph_group *whole_group(const struct graph *graph,
+					     const struct graph_node *node, size_t at)
+{
+	size_t index = graph->nodes[node->needs[at]].group;
+	const struct graph_group *group;
+
+	if (index == 0)
+		return NULL;
+	group = &graph->groups[index - 1];
+	for (size_t i = 0; i < group->n_nodes; i++) {
+		if (at + i == node->n_needs || node->needs[at + i] != group->first + i)
+			return NULL;
+	}
+	return group;
+}
+
+/* What a step needs; all instances of a matrix in one word */
+static void text_needs(const struct graph *graph, const struct graph_node *node, bool utf8,
+		       bool color, struct text_buffer *out)
+{
+	char name[512];
+
+	text_printf(out, "%s%s", sgr(color, SGR_DIM), utf8 ? "  ← " : "  <- ");
+	for (size_t j = 0; j < node->n_needs;) {
+		const struct graph_group *group = whole_group(graph, node, j);
+
+		text_escape(name, sizeof(name),
+			    group ? group->name : graph->nodes[node->needs[j]].name);
+		text_printf(out, "%s%s", j ? ", " : "", name);
+		if (group)
+			text_printf(out, " (%zu)", group->n_nodes);
+		j += group ? group->n_nodes : 1;
+	}
+	text_puts(out, sgr(color, SGR_RESET));
+}
+
 void graph_text(const struct graph *graph, bool utf8, bool color, struct text_buffer *out)
 {
 	for (size_t level = 0; level < graph->n_levels; level++) {
@@ -196,12 +254,8 @@ void graph_text(const struct graph *graph, bool utf8, bool color, struct text_bu
 					    node->state, sgr(color, SGR_RESET));
 			if (node->note)
 				text_printf(out, " %s", node->note);
-			for (size_t j = 0; j < node->n_needs; j++) {
-				text_escape(name, sizeof(name), graph->nodes[node->needs[j]].name);
-				text_printf(out, "%s%s%s%s", sgr(color, SGR_DIM),
-					    j ? ", " : (utf8 ? "  ← " : "  <- "), name,
-					    sgr(color, SGR_RESET));
-			}
+			if (node->n_needs > 0)
+				text_needs(graph, node, utf8, color, out);
 			text_puts(out, "\n");
 		}
 	}
@@ -239,13 +293,26 @@ void graph_dot(const struct graph *graph, struct text_buffer *out)
 		       "filled\", fontname=\"sans-serif\"];\n");
 	for (size_t i = 0; i < graph->n_nodes; i++) {
 		const struct graph_node *node = &graph->nodes[i];
+		const struct graph_group *group =
+			node->group ? &graph->groups[node->group - 1] : NULL;
 
+		if (group && group->first == i) {
+			text_printf(out, "\tsubgraph cluster_%zu {\n\t\tlabel=", node->group - 1);
+			dot_quote(out, group->name);
+			text_puts(out, ";\n");
+		}
 		text_puts(out, "\t");
 		dot_quote(out, node->name);
 		text_printf(out, " [fillcolor=\"%s\"", fill_color(node->state));
 		if (node->state)
 			text_printf(out, ", tooltip=\"%s\"", node->state);
 		text_puts(out, "];\n");
+		if (group && i + 1 == group->first + group->n_nodes)
+			text_puts(out, "\t}\n");
+	}
+	for (size_t i = 0; i < graph->n_nodes; i++) {
+		const struct graph_node *node = &graph->nodes[i];
+
 		for (size_t j = 0; j < node->n_needs; j++) {
 			text_puts(out, "\t");
 			dot_quote(out, graph->nodes[node->needs[j]].name);

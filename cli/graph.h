@@ -19,14 +19,23 @@ struct graph_node {
 	char *note;  /* duration, NULL when there is none */
 	size_t *needs;
 	size_t n_needs;
+	size_t group;	 /* index into groups + 1; 0: none */
 	size_t level;	 /* longest path from a node without needs */
 	size_t position; /* place in its level */
+};
+
+/** struct graph_group - instances of a matrix, neighbours in nodes; a run's graph has none */
+struct graph_group {
+	char *name;
+	size_t first, n_nodes;
 };
 
 struct graph {
 	struct graph_node *nodes;
 	size_t n_nodes;
 	size_t n_levels;
+	struct graph_group *groups;
+	size_t n_groups;
 };
 
 /** graph_of_runbook(), graph_of_run() - NULL when out of memory or when a run's steps make no DAG */

@@ -34,6 +34,7 @@ sed "s,/usr/sbin/runbookd,$PREFIX/sbin/runbookd,g" packaging/systemd/runbookd.se
     >"$DESTDIR$PREFIX/lib/systemd/system/runbookd.service"
 chmod 0644 "$DESTDIR$PREFIX/lib/systemd/system/runbookd.service"
 install -D -m 0644 -t "$DESTDIR$PREFIX/lib/systemd/catalog" packaging/catalog/runbookd.catalog
+install -D -m 0644 -t "$DESTDIR$PREFIX/share/runbookd" packaging/runbook.schema.json
 install -d "$DESTDIR$PREFIX/share/bash-completion/completions"
 [ ! -d packaging/completion ] ||
     install -m 0644 packaging/completion/* "$DESTDIR$PREFIX/share/bash-completion/completions/"
