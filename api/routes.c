@@ -14,6 +14,7 @@
 static const struct route routes[] = {
 	{"GET", "/", BODY_NONE, 0, handle_page},
 	{"GET", "/runs/{run}", BODY_NONE, 0, handle_page},
+	{"GET", "/queue", BODY_NONE, 0, handle_page},
 	{"GET", "/ui/app.js", BODY_NONE, 0, handle_script},
 	{"GET", "/ui/style.css", BODY_NONE, 0, handle_style},
 	{"GET", "/healthz", BODY_NONE, 0, handle_health},

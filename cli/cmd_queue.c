@@ -8,6 +8,29 @@
 
 #include <inttypes.h>
 
+/* Members of the host that are not counted are null. */
+static void print_sums(const json_t *queue, size_t shown)
+{
+	const json_t *host = json_object_get(queue, "host");
+	uint64_t total = json_number(queue, "total");
+	char used[32], all[32];
+
+	if (total > shown)
+		(void)printf("… and %" PRIu64 " more\n", total - shown);
+	(void)printf("%" PRIu64 " waiting, %" PRIu64 " of %" PRIu64 " running", total,
+		     json_number(queue, "running"), json_number(queue, "limit"));
+	if (json_has(host, "cpu_milli"))
+		(void)printf(", %g of %g processors promised",
+			     (double)json_number(host, "cpu_milli_used") / 1000,
+			     (double)json_number(host, "cpu_milli") / 1000);
+	if (json_has(host, "memory")) {
+		format_amount(used, sizeof(used), json_number(host, "memory_used"));
+		format_amount(all, sizeof(all), json_number(host, "memory"));
+		(void)printf(", %s of %s memory", used, all);
+	}
+	(void)printf("\n");
+}
+
 static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 {
 	cleanup_json json_t *queue = NULL;
@@ -35,7 +58,10 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 		if (since > 0 && since < now)
 			format_duration(text, sizeof(text), now - since);
 		table_row(&table);
-		table_cellf(&table, 0, "%" PRIu64, json_number(step, "position"));
+		if (json_number(step, "position"))
+			table_cellf(&table, 0, "%" PRIu64, json_number(step, "position"));
+		else
+			table_cell(&table, 0, "-");
 		table_cellf(&table, 1, "%" PRIu64, json_number(step, "run"));
 		table_cell(&table, 2, json_text(step, "project"));
 		table_cell(&table, 3, json_text(step, "name"));
@@ -44,8 +70,7 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 	}
 	if (json_array_size(waiting) > 0)
 		(void)table_print(&table, stdout, cli->color);
-	(void)printf("%zu waiting, %" PRIu64 " of %" PRIu64 " running\n", json_array_size(waiting),
-		     json_number(queue, "running"), json_number(queue, "limit"));
+	print_sums(queue, json_array_size(waiting));
 	return CLI_OK;
 }
 

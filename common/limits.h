@@ -104,6 +104,10 @@
 #define API_UPLOAD_MAX (4 * GIB)
 #define API_PAGE_MAX 200
 
+/* labels of the host and of steps */
+#define LABEL_MAX 64
+#define HOST_LABELS_MAX 2048 /* all of them, with blanks between them */
+
 /* scheduler defaults */
 #define RUNNING_STEPS_DEFAULT 0	  /* 0: one per processor */
 #define PROJECT_RUNNING_DEFAULT 0 /* 0: the global limit */

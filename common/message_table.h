@@ -11,7 +11,7 @@
  * fd. Bump MESSAGE_VERSION when any line changes.
  */
 
-#define MESSAGE_VERSION 3
+#define MESSAGE_VERSION 4
 
 enum process_role {
 	ROLE_NONE = 0,
@@ -47,6 +47,9 @@ enum process_role {
 	/* s instance id, u max running steps, u host cpu (milli), u host memory, s public URL, */    \
 	/* u default timeout (s) */                                                                   \
 	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                     \
+	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
+	/* share), s labels of this host, separated by blanks */                                      \
+	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
 	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
 	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                       \
 	/* s project, s URL, s user name, b password or token, b private ssh key, */                  \
@@ -60,6 +63,9 @@ enum process_role {
 	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                           \
 	/* s layer: it is unpacked; all of them between BEGIN and END */                              \
 	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                              \
+                                                                                                      \
+	/* s why no step may start now: too little room on disk; "": they may */                      \
+	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                           \
                                                                                                       \
 	/* -- steps -- */                                                                             \
 	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \

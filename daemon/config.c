@@ -29,6 +29,7 @@ struct config *config_new(void)
 	config->cacher_bytes = ARTIFACT_BYTES_PER_RUN;
 	config->cacher_count = ARTIFACT_COUNT_PER_RUN;
 	config->images_pull = 1;
+	config->min_free = CONFIG_MIN_FREE_DEFAULT;
 	config->network_pool = NETWORK_POOL_DEFAULT;
 	return config;
 }
@@ -84,6 +85,7 @@ struct config *config_free(struct config *config)
 	list_clear(&config->webhook_listen);
 	list_clear(&config->api_listen);
 	list_clear(&config->dns);
+	list_clear(&config->host_labels);
 	list_clear(&config->images_insecure);
 	free(config->images_directory);
 	free(config->images_auth_file);

@@ -32,6 +32,8 @@
 #define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
 #define CONFIG_AUTH_MAX (32 * KIB) /* of registries */
 
+#define CONFIG_MIN_FREE_DEFAULT UINT64_MAX /* depends on the file system, see space.c */
+
 /** struct config_secret - bytes that are wiped when they are freed */
 struct config_secret {
 	char *data; /* NUL-terminated after @size */
@@ -75,6 +77,10 @@ struct config {
 	uint64_t max_running;  /* 0: one per processor */
 	uint64_t limits;       /* enum sandbox_limits_policy */
 	uint64_t steps_memory; /* bytes for all steps together, 0: most of what there is */
+	/* what steps may be promised together; 0: processors, and steps_memory */
+	uint64_t host_cpu_milli, host_memory;
+	struct config_list host_labels;
+	uint64_t min_free; /* bytes on disk below which no step starts */
 	struct sandbox_limits run_limits;
 	struct sandbox_limits step_limits; /* of steps whose runbook gives none */
 	uint64_t step_disk;

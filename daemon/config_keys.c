@@ -197,6 +197,31 @@ static int set_dns(const struct config_key *key, void *field, const char *value,
 	return result;
 }
 
+/* Labels=gpu debian-12: separated by spaces, and several lines. */
+static int set_labels(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	cleanup_free char *copy = NULL;
+	char *rest = NULL;
+	int result = 0;
+
+	if (value[0] == '\0')
+		return list_append(field, "", again, error);
+	copy = strdup(value);
+	if (!copy)
+		return error_set(error, ENOMEM, "out of memory");
+	for (char *word = strtok_r(copy, " \t", &rest); word && result == 0;
+	     word = strtok_r(NULL, " \t", &rest)) {
+		if (strlen(word) > LABEL_MAX || !text_printable(word))
+			return error_set(error, EINVAL,
+					 "\"%.80s\" is no label: at most %d printable bytes", word,
+					 LABEL_MAX);
+		result = list_append(field, word, again, error);
+		again = 1;
+	}
+	return result;
+}
+
 /* Allow=10.1.2.0/24:443 [fd00::/8]:443: separated by spaces, and several lines. */
 static int set_rules(const struct config_key *key, void *field, const char *value, int again,
 		     struct error *error)
@@ -534,6 +559,10 @@ static const struct config_key main_keys[] = {
 	MAIN("Limits", "StepPids", limit_count, step_limits.pids, 1, 4194304, 0),
 	MAIN("Limits", "StepCpus", limit_cpus, step_limits.cpu_milli, 10, 8192000, 0),
 	MAIN("Limits", "StepDisk", limit_size, step_disk, 4 * MIB, 1ULL << 50, 0),
+	MAIN("Limits", "MinFree", set_size, min_free, 0, 1ULL << 50, 0),
+	MAIN("Host", "Labels", set_labels, host_labels, 0, 0, 1),
+	MAIN("Host", "Cpus", limit_cpus, host_cpu_milli, 10, 8192000, 0),
+	MAIN("Host", "Memory", limit_size, host_memory, 4 * MIB, 1ULL << 50, 0),
 	MAIN("Webhook", "Listen", set_listen, webhook_listen, 0, 0, 1),
 	MAIN("Api", "Listen", set_listen, api_listen, 0, 0, 1),
 	MAIN("Cacher", "MaxBytes", set_size, cacher_bytes, 1, 1ULL << 50, 0),

@@ -6,10 +6,12 @@
 #include "common/log.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
+#include "daemon/space.h"
+#include "sandbox/host.h"
 
 #include <sched.h>
 #include <string.h>
-#include <sys/sysinfo.h>
+#include <sys/utsname.h>
 
 struct sender {
 	struct daemon *daemon;
@@ -82,13 +84,44 @@ static uint64_t host_cpu_milli(void)
 	return (uint64_t)CPU_COUNT(&set) * 1000;
 }
 
-static uint64_t host_memory(void)
+static uint64_t first_of(uint64_t first, uint64_t second)
 {
-	struct sysinfo info;
+	return first ? first : second;
+}
 
-	if (sysinfo(&info) < 0)
-		return 0;
-	return (uint64_t)info.totalram * info.mem_unit;
+/* What steps may be promised: no more than they can get together, unless somebody says so. */
+static uint64_t host_memory(const struct config *config)
+{
+	uint64_t steps = first_of(config->steps_memory, host_memory_default());
+
+	return first_of(config->host_memory, steps);
+}
+
+/* Those of the configuration, and what everybody may ask for without one. */
+static void host_labels(const struct config *config, char *out, size_t size)
+{
+	struct utsname names;
+	size_t n = (size_t)snprintf(out, size, "linux");
+
+	if (uname(&names) == 0 && n < size)
+		n += (size_t)snprintf(out + n, size - n, " %s", names.machine);
+	for (size_t i = 0; i < config->host_labels.n_items && n < size; i++)
+		n += (size_t)snprintf(out + n, size - n, " %s", config->host_labels.items[i]);
+}
+
+static void send_host(struct sender *sender)
+{
+	const struct config *config = sender->daemon->config;
+	struct message *message = message_new(MESSAGE_CONFIG_HOST, 0);
+	char labels[HOST_LABELS_MAX + 1];
+
+	host_labels(config, labels, sizeof(labels));
+	if (message) {
+		message_put_u64(message, config->step_limits.cpu_milli);
+		message_put_u64(message, config->step_limits.memory);
+		message_put_string(message, labels);
+	}
+	sender_send(sender, message);
 }
 
 static void send_scheduler(struct sender *sender)
@@ -100,12 +133,15 @@ static void send_scheduler(struct sender *sender)
 	if (message) {
 		message_put_string(message, daemon->instance_id);
 		message_put_u64(message, config->max_running);
-		message_put_u64(message, host_cpu_milli());
-		message_put_u64(message, host_memory());
+		message_put_u64(message, first_of(config->host_cpu_milli, host_cpu_milli()));
+		message_put_u64(message, host_memory(config));
 		message_put_string(message, config->public_url);
 		message_put_u64(message, config->default_timeout_sec);
 	}
 	sender_send(sender, message);
+	send_host(sender);
+	if (sender->daemon->space_text[0])
+		space_send(sender->daemon);
 	for (size_t i = 0; i < config->n_projects; i++) {
 		const struct config_project *project = &config->projects[i];
 

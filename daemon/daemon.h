@@ -45,6 +45,9 @@ struct daemon {
 	uint64_t reloaded_usec;
 	struct loop_timer reload_timer;
 
+	struct loop_timer space_timer;
+	char space_text[512]; /* why no step may start: too little room on disk; "" if it may */
+
 	bool ready;
 	bool stopping;
 	struct loop_timer stop_timer;

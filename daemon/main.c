@@ -12,6 +12,7 @@
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
 #include "daemon/sandboxes.h"
+#include "daemon/space.h"
 #include "daemon/state_dirs.h"
 
 #include <errno.h>
@@ -184,6 +185,7 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 	    images_prepare(daemon, error) < 0)
 		return -error->number;
 	loop_idle_set(daemon->loop, sandboxes_idle, daemon);
+	space_watch(daemon);
 	children_start(daemon);
 	return 0;
 }
@@ -193,6 +195,7 @@ static void daemon_end(struct daemon *daemon)
 	if (daemon->loop)
 		loop_idle_set(daemon->loop, NULL, NULL);
 	loop_remove(&daemon->network_file);
+	loop_timer_cancel(&daemon->space_timer);
 	daemon->steps = steps_free(daemon->steps);
 	daemon->layers = layers_free(daemon->layers);
 	if (daemon->sandbox_host)
@@ -213,6 +216,7 @@ int main(int argc, char **argv)
 				.api_socket = -1,
 				.network_file = LOOP_FILE_NULL,
 				.reload_timer = LOOP_TIMER_NULL,
+				.space_timer = LOOP_TIMER_NULL,
 				.stop_timer = LOOP_TIMER_NULL};
 	struct arguments arguments = {.root = NULL};
 	struct error error = ERROR_INIT;

@@ -5,6 +5,7 @@
 #include "scheduler/answers.h"
 #include "scheduler/run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ void answer_status(const struct request *request)
 	json_number(&json, "running", scheduler->queue.running);
 	json_number(&json, "ready", scheduler->queue.n_waiting);
 	json_close(&json, '}');
-	json_number(&json, "limit", scheduler->queue.limit);
+	json_number(&json, "limit", scheduler->queue.host.limit);
 	json_number(&json, "projects", scheduler->n_projects);
 	json_close(&json, '}');
 	reply_json(request, 200, &json);
@@ -254,16 +255,42 @@ static void write_waiting(const struct queue_item *item, uint64_t position, void
 	const struct runbook_step *text = &step->run->runbook->steps[step->index];
 	struct json *json = userdata;
 	char reason[REASON_MAX + 1];
+	const char *wait = step_wait_reason(step, reason, sizeof(reason));
 
-	step_wait_reason(step, reason, sizeof(reason));
 	json_open(json, NULL, '{');
 	json_number(json, "run", step->run->row.id);
 	json_text(json, "project", step->run->project->name);
 	json_text(json, "step", text->slug);
 	json_text(json, "name", text->name);
-	json_number(json, "position", position);
+	json_number_or_null(json, "position", position);
+	json_text(json, "wait", wait);
 	json_text(json, "reason", reason);
 	json_number(json, "since_usec", step->ready_usec);
+	json_signed(json, "priority", item->priority);
+	json_number(json, "cpu_milli", item->node.own.cpu_milli);
+	json_number(json, "memory", item->node.own.memory);
+	json_close(json, '}');
+}
+
+static void write_host(struct json *json, const struct scheduler *scheduler)
+{
+	const struct queue *queue = &scheduler->queue;
+
+	json_open(json, "host", '{');
+	json_number_or_null(json, "cpu_milli", queue->host.cpu_milli);
+	json_number(json, "cpu_milli_used", queue->used.cpu_milli);
+	json_number_or_null(json, "memory", queue->host.memory);
+	json_number(json, "memory_used", queue->used.memory);
+	json_open(json, "labels", '[');
+	for (const char *labels = scheduler->config.labels; *labels; labels += *labels == ' ') {
+		size_t length = strcspn(labels, " ");
+		char label[LABEL_MAX + 1];
+
+		(void)snprintf(label, sizeof(label), "%.*s", (int)length, labels);
+		json_text(json, NULL, label);
+		labels += length;
+	}
+	json_close(json, ']');
 	json_close(json, '}');
 }
 
@@ -282,7 +309,8 @@ void answer_queue(const struct request *request)
 	json_close(&json, ']');
 	json_number(&json, "total", queue->n_waiting);
 	json_number(&json, "running", queue->running);
-	json_number(&json, "limit", queue->limit);
+	json_number(&json, "limit", queue->host.limit);
+	write_host(&json, request->scheduler);
 	json_close(&json, '}');
 	reply_json(request, 200, &json);
 }

@@ -113,15 +113,17 @@ static void view_step(const struct store_step *row, const struct store_attempt *
 	struct run_view *view = userdata;
 	struct store_step step = *row;
 	char reason[REASON_MAX + 1];
+	const char *wait = NULL;
 
 	if (row->index >= view->n_steps)
 		return;
 	if (view->live && row->index < view->live->n_steps &&
 	    (row->state == STEP_STATE_PENDING || row->state == STEP_STATE_READY)) {
-		step_wait_reason(&view->live->steps[row->index], reason, sizeof(reason));
+		wait = step_wait_reason(&view->live->steps[row->index], reason, sizeof(reason));
 		step.reason = reason;
 	}
 	json_step_open(&view->json, &step, attempt);
+	json_text(&view->json, "wait", wait);
 	fragment_place(&view->json, "depends_on", &view->dependencies, row->index);
 	fragment_place(&view->json, "attempts", &view->attempts, row->index);
 	json_close(&view->json, '}');

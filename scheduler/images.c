@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "scheduler/admission.h"
 #include "scheduler/run.h"
 
 #include <errno.h>
@@ -247,7 +248,7 @@ static void wake(struct scheduler *scheduler)
 			next = scheduler->images.waiting; /* others may be gone with its run */
 		} else if (here) {
 			images_stop(step);
-			queue_push(&step->run->project->queue, &step->item);
+			step_enqueue(step);
 		} else {
 			want(step);
 		}

@@ -141,6 +141,15 @@ void json_number(struct json *json, const char *key, uint64_t number)
 	json_append(json, text, (size_t)length);
 }
 
+void json_signed(struct json *json, const char *key, int64_t number)
+{
+	char text[24];
+	int length = snprintf(text, sizeof(text), "%" PRId64, number);
+
+	json_start(json, key);
+	json_append(json, text, (size_t)length);
+}
+
 void json_number_or_null(struct json *json, const char *key, uint64_t number)
 {
 	if (number)

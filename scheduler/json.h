@@ -36,6 +36,7 @@ void json_raw(struct json *json, const char *key, const char *text, size_t lengt
 /* Values. */
 void json_text(struct json *json, const char *key, const char *text); /* NULL is null */
 void json_number(struct json *json, const char *key, uint64_t number);
+void json_signed(struct json *json, const char *key, int64_t number);
 void json_number_or_null(struct json *json, const char *key, uint64_t number); /* 0 is null */
 void json_bool(struct json *json, const char *key, bool value);
 

@@ -3,6 +3,7 @@
 #include "scheduler/scheduler.h"
 
 #include "common/log.h"
+#include "scheduler/admission.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -115,13 +116,10 @@ static void config_apply_project(struct scheduler *scheduler, struct staged_proj
 void config_apply(struct scheduler *scheduler)
 {
 	struct project *project = NULL;
-	uint64_t limit = scheduler->staged_config.max_running;
 	size_t bucket = 0;
 
-	if (limit == 0)
-		limit = scheduler->staged_config.host_cpu_milli / 1000;
 	scheduler->config = scheduler->staged_config;
-	scheduler->queue.limit = limit ? limit : 1;
+	admission_configure(scheduler);
 	while ((project = project_next(scheduler, &bucket, project)))
 		project->configured = false;
 	scheduler->n_projects = 0;
@@ -133,6 +131,6 @@ void config_apply(struct scheduler *scheduler)
 	config_discard(scheduler);
 	scheduler->configured = true;
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
-		 scheduler->queue.limit);
+		 scheduler->queue.host.limit);
 	turn_schedule(scheduler);
 }

@@ -5,54 +5,164 @@
 /*
  * DOC: Who runs next
  *
- * Deficit round robin over projects, first come first served within a project.
- * A project whose turn it is may start as many steps as its weight says, then
- * the next one has its turn. Only projects that could start a step right now
- * are in the ring (something waits, it is not held, its limit is not reached),
- * so every operation here costs the same however long the queue is.
+ * Between projects: weighted fair queueing. Every start costs its project as
+ * many places as the largest part of the host that the step takes: one for a
+ * step that declares nothing, four of eight for one that takes half of the
+ * memory. The project that got least for its weight is next. A project that
+ * comes back joins where the others are: it neither saves up turns while it has
+ * nothing to do, nor pays for what it got while nobody else wanted it.
+ * (Deficit round robin approximates this with a ring; where costs differ by
+ * hundreds it would either hand out bursts or walk the ring in vain.)
  *
- * Pure: no clock, no I/O, no allocation. Items and projects are embedded in the
- * objects of the caller.
+ * Within a project: the higher priority first, where a minute of waiting counts
+ * as much as one level of it, so that nothing waits for ever; then the older
+ * run; then the order of the runbook. The key is "minute in which it became
+ * ready, less priority": ageing changes everybody's by the same amount, so that
+ * nothing is ever sorted again.
+ *
+ * What may start: there is a free place, the project is not held and under its
+ * limit, the step's group (a matrix with a limit) is under its limit, and the
+ * step's processors and memory fit into what those that run were promised.
+ * Where the first in line does not fit, the next one that does goes past it; but
+ * once QUEUE_PASSES times as many steps as there are places went past, what it
+ * needs is set aside: others start only beside it.
+ *
+ * Every operation costs O(log n) of what waits, whatever waits. Pure: no clock,
+ * no I/O, no allocation (but for queue_walk()). Items, groups and projects are
+ * embedded in the objects of the caller.
  */
+
+#include "scheduler/order.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+/* a minute of waiting counts as much as a level of priority */
+#define QUEUE_AGE_USEC 60000000ULL
+/* so many times the number of places may others go past a step that does not fit */
+#define QUEUE_PASSES 4
+/* a step that declares nothing counts as an even share, but not as more than this */
+#define QUEUE_SHARE_CPU_MILLI_MAX 1000ULL
+#define QUEUE_SHARE_MEMORY_MAX (512ULL << 20)
+
 struct queue;
 struct queue_project;
 
-/** struct queue_item - something that waits; embedded in a step */
+/** enum queue_wait - why something waits; names for machines: queue_wait_name() */
+enum queue_wait {
+	QUEUE_WAIT_NOT,	      /* it does not wait */
+	QUEUE_WAIT_NEXT,      /* it starts with the next turn of the loop */
+	QUEUE_WAIT_HELD,      /* its project is held */
+	QUEUE_WAIT_LABEL,     /* no host has the label */
+	QUEUE_WAIT_NEVER,     /* it needs more than there is */
+	QUEUE_WAIT_GROUP,     /* the limit of its group */
+	QUEUE_WAIT_PROJECT,   /* the limit of its project */
+	QUEUE_WAIT_STOPPED,   /* nothing is admitted at all */
+	QUEUE_WAIT_LIMIT,     /* all places are taken */
+	QUEUE_WAIT_CPU,	      /* too few processors are free */
+	QUEUE_WAIT_MEMORY,    /* too little memory is free */
+	QUEUE_WAIT_SET_ASIDE, /* what is free is kept for another one */
+	QUEUE_WAIT_NUM,
+};
+
+/** struct queue_group - items of one project of which only so many run at once */
+struct queue_group {
+	const char *name; /* for people, kept by the caller */
+	uint64_t limit;	  /* 0: none */
+	uint64_t running;
+	uint64_t n_offered; /* in their project's line; the others stand aside */
+	struct queue_item *first, *last;
+};
+
+enum queue_where {
+	QUEUE_NOWHERE = 0, /* neither waits nor runs */
+	QUEUE_LINE,	   /* in its project's line */
+	QUEUE_GROUP,	   /* aside, until its group has room */
+	QUEUE_LABEL,	   /* aside: missing_label */
+	QUEUE_NEVER,	   /* aside: needs more than there is; queue_impossible() */
+	QUEUE_RUNNING,
+};
+
+/** struct queue_item - something that waits or runs; embedded in a step, zeroed at first */
 struct queue_item {
-	struct queue_project *project; /* NULL while it does not wait */
-	struct queue_item *next, *previous;
+	/* the caller's, set before queue_push() and queue_running(), then left alone */
+	uint64_t ready_usec;	   /* wall clock; survives restarts */
+	int64_t priority;	   /* higher first */
+	uint64_t run, index;	   /* the older run first, then the smaller index */
+	uint64_t cpu_milli;	   /* declared; 0: not */
+	uint64_t memory;	   /* declared, bytes; 0: not */
+	const char *missing_label; /* no host has it; NULL: nothing is missing */
+	struct queue_group *group; /* NULL: none */
+	/* the queue's */
+	struct queue_project *project; /* NULL while it is nowhere */
+	enum queue_where where;
+	struct order_node node; /* its @own need is what the item counts as */
+	int64_t key;
+	uint64_t passed; /* others that went past it since it was first and did not fit */
+	uint64_t beside; /* the reservation beside which it runs, see struct queue */
+	struct queue_item *next, *previous; /* of its group, or of the impossible ones */
 };
 
 /** struct queue_project - one project's share; embedded in a project */
 struct queue_project {
 	struct queue *queue;
 	const char *held; /* why nothing of it may start, NULL: it may */
-	uint64_t weight;  /* starts for each turn, at least 1 */
+	uint64_t weight;  /* share, at least 1 */
 	uint64_t limit;	  /* running at once, 0: no limit of its own */
 	uint64_t running;
-	uint64_t deficit; /* starts left in this turn */
 	uint64_t n_waiting;
-	struct queue_item *first, *last;
+	struct order_tree line;	 /* what may start as far as it goes by itself */
+	struct order_tree aside; /* what waits for something of its own */
+	/* its place among the projects that could start something */
 	bool in_ring;
-	struct queue_project *ring_next, *ring_previous;
-	/* every project with something waiting, in the ring or not */
+	struct order_node node;
+	uint64_t tag;	 /* what it got, by its weight */
+	uint64_t serial; /* of the last time it got in line: ties go to the smaller */
+	/* every project with something waiting */
 	bool listed;
 	struct queue_project *list_next, *list_previous;
 };
 
+/** struct queue_host - what there is to hand out */
+struct queue_host {
+	uint64_t limit;	    /* places: steps at once, all projects together */
+	uint64_t cpu_milli; /* 0: not counted */
+	uint64_t memory;    /* 0: not counted */
+	/* what a step counts as that declares none; 0: an even share, see QUEUE_SHARE_… */
+	uint64_t default_cpu_milli, default_memory;
+};
+
 struct queue {
-	uint64_t limit; /* running at once, all projects together */
+	struct queue_host host;
+	const char *stopped; /* why nothing at all is admitted, NULL: it is */
 	uint64_t running;
+	struct queue_need used; /* by what runs */
 	uint64_t n_waiting;
-	struct queue_project *turn; /* whose turn it is, NULL: the ring is empty */
+	struct order_tree ring; /* projects that could start something, by tag */
+	uint64_t virtual_now;	/* tag of the project that was next last time */
+	uint64_t tag_max;
+	uint64_t last_serial;
 	struct queue_project *list; /* projects with something waiting */
 	size_t n_listed;
+	struct queue_item *impossible;
+	/* the one that was first and did not fit, NULL: none */
+	struct queue_item *reserved;
+	uint64_t reservation;	  /* grows with each one */
+	uint64_t n_beside;	  /* started while its needs were set aside, still running */
+	struct queue_need beside; /* what those use */
 };
+
+/** queue_init() - an empty queue with @limit places and nothing else to count */
+void queue_init(struct queue *queue, uint64_t limit);
+/**
+ * queue_configure() - what there is to hand out has changed
+ *
+ * O(n log n) of what waits, when anything did change.
+ */
+void queue_configure(struct queue *queue, const struct queue_host *host);
+/** queue_stop() - admit nothing; @why is not copied (static or kept), NULL lifts it */
+void queue_stop(struct queue *queue, const char *why);
 
 /** queue_project_init() - attach a zeroed @project to @queue with weight 1 and no limit */
 void queue_project_init(struct queue *queue, struct queue_project *project);
@@ -60,33 +170,56 @@ void queue_project_init(struct queue *queue, struct queue_project *project);
 void queue_project_set(struct queue_project *project, uint64_t weight, uint64_t limit,
 		       const char *held);
 
-/** queue_push() - @item waits at the end of @project's line */
+/** queue_push() - @item waits in @project; its fields of the caller are set */
 void queue_push(struct queue_project *project, struct queue_item *item);
 /** queue_remove() - @item does not wait any more; no-op when it did not */
 void queue_remove(struct queue_item *item);
+/** queue_set_missing() - another label is missing to @item, or (NULL) none any more */
+void queue_set_missing(struct queue_item *item, const char *label);
+/**
+ * queue_impossible() - something that waits and can never start: it needs more than there is
+ *
+ * The caller ends it (queue_remove()) and asks again. Return: NULL when there is none.
+ */
+struct queue_item *queue_impossible(const struct queue *queue);
 
 /**
  * queue_next() - take the next item that may start now
  *
  * It counts as running from here on; queue_finished() ends that.
- * Return: NULL when nothing waits or everything that waits is over a limit.
+ * Return: NULL when nothing waits that may start.
  */
 struct queue_item *queue_next(struct queue *queue);
-/** queue_running() - something of @project runs that was started in an earlier life */
-void queue_running(struct queue_project *project);
-/** queue_finished() - something of @project stopped running */
-void queue_finished(struct queue_project *project);
+/** queue_running() - @item of @project runs; it was started in an earlier life */
+void queue_running(struct queue_project *project, struct queue_item *item);
+/** queue_recount() - @item runs, and queue_configure() changed what it counts as */
+void queue_recount(struct queue_item *item);
+/** queue_finished() - @item stopped running; no-op when it did not run */
+void queue_finished(struct queue_item *item);
 
+/** queue_wait_name() - "project-limit", …: short, for machines, never changed */
+const char *queue_wait_name(enum queue_wait wait);
 /**
  * queue_reason() - why @item does not run yet, as a sentence without a full stop
+ *
+ * Return: the same for machines.
  */
-void queue_reason(const struct queue_item *item, char *out, size_t size);
+enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t size);
+/** queue_need_of() - what @item counts as, declared or not */
+struct queue_need queue_need_of(const struct queue *queue, const struct queue_item *item);
+/** queue_free() - what is not promised to anything that runs; UINT64_MAX: not counted */
+struct queue_need queue_free(const struct queue *queue);
+/** queue_cost() - what a start of @item costs its project, QUEUE_PLACE for each place */
+uint64_t queue_cost(const struct queue *queue, const struct queue_item *item);
+#define QUEUE_PLACE (1ULL << 24)
+/** queue_set_aside() - is what the reserved item needs kept for it by now? */
+bool queue_set_aside(const struct queue *queue);
 
 /**
- * queue_walk() - visit waiting items in the order they would start if one ended
- * after the other; held projects take part as if they were not held
+ * queue_walk() - visit waiting items in the order in which they would start if everything
+ * fitted and no limit were met
  * @max:   stop after so many
- * @visit: @position counts from 1
+ * @visit: @position counts from 1; 0: it will not start as things are (a label is missing)
  *
  * Return: 0 or -ENOMEM.
  */

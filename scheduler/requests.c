@@ -92,6 +92,24 @@ static int handle_config_scheduler(struct channel *channel, struct message *mess
 	return 0;
 }
 
+static int handle_config_host(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	struct scheduler_config *config = &scheduler->staged_config;
+	uint64_t cpu_milli = message_get_u64(message);
+	uint64_t memory = message_get_u64(message);
+	const char *labels = message_get_string(message, HOST_LABELS_MAX);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	if (!scheduler->staging)
+		return -EPROTO;
+	config->step_cpu_milli = cpu_milli;
+	config->step_memory = memory;
+	return copy_text(config->labels, sizeof(config->labels), labels);
+}
+
 static int handle_config_project(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
@@ -225,6 +243,21 @@ static int handle_step_synced(struct channel *channel, struct message *message)
 	return 0;
 }
 
+static int handle_host_space(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	const char *text = message_get_string(message, REASON_MAX);
+	int r = message_end(message);
+
+	if (r == 0)
+		r = copy_text(scheduler->stopped, sizeof(scheduler->stopped), text);
+	if (r < 0)
+		return r;
+	queue_stop(&scheduler->queue, scheduler->stopped[0] ? scheduler->stopped : NULL);
+	turn_schedule(scheduler);
+	return 0;
+}
+
 /* ---- trees ---- */
 
 static int handle_workspace_opened(struct channel *channel, struct message *message)
@@ -323,8 +356,10 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CHANNEL, handle_channel},
 	{MESSAGE_CONFIG_BEGIN, handle_config_begin},
 	{MESSAGE_CONFIG_SCHEDULER, handle_config_scheduler},
+	{MESSAGE_CONFIG_HOST, handle_config_host},
 	{MESSAGE_CONFIG_PROJECT, handle_config_project},
 	{MESSAGE_CONFIG_END, handle_config_end},
+	{MESSAGE_HOST_SPACE, handle_host_space},
 	{MESSAGE_STEP_STARTED, handle_step_started},
 	{MESSAGE_STEP_EXITED, handle_step_exited},
 	{MESSAGE_STEP_SYNCED, handle_step_synced},

@@ -73,7 +73,7 @@ struct run *run_free(struct run *run)
 		images_stop(step);
 		if (step->order && map_get(&run->scheduler->orders, step->order) == step) {
 			map_remove(&run->scheduler->orders, step->order);
-			queue_finished(&run->project->queue);
+			queue_finished(&step->item);
 		}
 		free(step->instance);
 	}

@@ -64,8 +64,12 @@ void steps_claim(struct scheduler *scheduler);
 void step_order_send(struct step *step);
 /** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
 size_t step_cancel(struct step *step);
-/** step_wait_reason() - why a pending or ready step does not run yet */
-void step_wait_reason(const struct step *step, char *out, size_t size);
+/**
+ * step_wait_reason() - why a pending or ready step does not run yet
+ *
+ * Return: the same for machines ("project-limit", …); static.
+ */
+const char *step_wait_reason(const struct step *step, char *out, size_t size);
 /** steps_reconcile() - the daemon of @instance told all it knows: settle the other claims */
 void steps_reconcile(struct scheduler *scheduler, const char *instance);
 /** step_timeout_sec() - effective timeout */

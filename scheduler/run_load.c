@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/admission.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -56,7 +57,7 @@ static void load_step(const struct store_step *row, const struct store_attempt *
 	else if (!step->instance || map_put(&run->scheduler->orders, step->order, step) < 0)
 		loading->failed = -ENOMEM;
 	else
-		queue_running(&run->project->queue);
+		step_resume_running(step);
 }
 
 static void load_missing(struct run *run)
@@ -200,7 +201,7 @@ static int queue_resume(struct scheduler *scheduler)
 	qsort(ready, n, sizeof(*ready), compare_ready);
 	for (size_t i = 0; i < n; i++) {
 		if (images_ready(ready[i]))
-			queue_push(&ready[i]->run->project->queue, &ready[i]->item);
+			step_enqueue(ready[i]);
 	}
 	return 0;
 }

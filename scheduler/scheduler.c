@@ -121,7 +121,7 @@ static struct scheduler *scheduler_new(struct store *store)
 	}
 	scheduler->store = store;
 	scheduler->started_usec = wall_usec();
-	scheduler->queue.limit = 1; /* until the configuration says more */
+	queue_init(&scheduler->queue, 1); /* until the configuration says more */
 	scheduler->daemon = (struct peer){.scheduler = scheduler, .role = ROLE_DAEMON};
 	scheduler->webhook = (struct peer){.scheduler = scheduler, .role = ROLE_WEBHOOK};
 	scheduler->fetcher = (struct peer){.scheduler = scheduler, .role = ROLE_FETCHER};

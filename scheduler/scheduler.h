@@ -113,6 +113,9 @@ struct scheduler_config {
 	uint64_t host_memory;
 	char url[URL_MAX + 1];
 	uint64_t timeout_sec;
+	/* CONFIG_HOST */
+	uint64_t step_cpu_milli, step_memory; /* limits of steps that declare none, 0: none */
+	char labels[HOST_LABELS_MAX + 1];     /* words separated by blanks */
 };
 
 /** struct staged_project - a CONFIG_PROJECT that takes effect at CONFIG_END */
@@ -145,6 +148,7 @@ struct scheduler {
 	struct map serials; /* by serial: runs that wait for an answer */
 	uint64_t last_serial;
 	struct queue queue;
+	char stopped[REASON_MAX + 1]; /* why nothing starts, from HOST_SPACE; "": it does */
 	struct images images;
 	uint64_t run_counts[RUN_STATE_NUM];
 

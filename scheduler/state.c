@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "scheduler/admission.h"
 #include "scheduler/run.h"
 #include "scheduler/scheduler.h"
 
@@ -153,21 +154,19 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 /* What the old state had and the new one must not have, and the other way around. */
 static void step_account(struct step *step, enum step_state from, enum step_state to)
 {
-	struct queue_project *queue = &step->run->project->queue;
-
 	if (from == STEP_STATE_READY) {
 		queue_remove(&step->item);
 		images_stop(step);
 	}
 	if (from == STEP_STATE_RUNNING) {
 		map_remove(&step->run->scheduler->orders, step->order);
-		queue_finished(queue);
+		queue_finished(&step->item);
 		images_stop(step);
 	}
 	if (to == STEP_STATE_READY) {
 		step->ready_usec = wall_usec();
 		if (images_ready(step))
-			queue_push(queue, &step->item);
+			step_enqueue(step);
 	}
 	step->run->n_final += step_state_final(to);
 	step->run->n_final -= step_state_final(from);

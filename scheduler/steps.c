@@ -2,6 +2,7 @@
 /* The life of a step: claim, order, cancel, and why it waits. step_*.c: what follows. */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/admission.h"
 #include "scheduler/run.h"
 
 #include <errno.h>
@@ -115,6 +116,7 @@ void steps_claim(struct scheduler *scheduler)
 	/* until the daemon told what it runs, nobody knows what is free */
 	if (!scheduler->configured || !scheduler->synced || !scheduler->daemon.channel.open)
 		return;
+	admission_reject(scheduler);
 	while ((item = queue_next(&scheduler->queue)))
 		step_claim(container_of(item, struct step, item));
 }
@@ -168,21 +170,26 @@ static void pending_reason(const struct step *step, char *out, size_t size)
 		(void)snprintf(out, size, "waits for \"%s\" and %zu more", first, n - 1);
 }
 
-void step_wait_reason(const struct step *step, char *out, size_t size)
+const char *step_wait_reason(const struct step *step, char *out, size_t size)
 {
 	const struct scheduler *scheduler = step->run->scheduler;
 
 	out[0] = '\0';
-	if (step->state == STEP_STATE_PENDING)
+	if (step->state == STEP_STATE_PENDING) {
 		pending_reason(step, out, size);
-	else if (step->state != STEP_STATE_READY)
-		return;
-	else if (!scheduler->configured || !scheduler->synced)
+		return "dependency";
+	}
+	if (step->state != STEP_STATE_READY)
+		return queue_wait_name(QUEUE_WAIT_NOT);
+	if (!scheduler->configured || !scheduler->synced) {
 		(void)snprintf(out, size, "waiting until runbookd told what already runs");
-	else if (step->image_waiting)
+		return "sync";
+	}
+	if (step->image_waiting) {
 		images_reason(step, out, size);
-	else
-		queue_reason(&step->item, out, size);
+		return "image";
+	}
+	return admission_reason(step, out, size);
 }
 
 /* ---- after a restart ---- */

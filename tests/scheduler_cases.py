@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from fake_peer import ROLES, Channel, Child  # noqa: E402
 
-TOP = sys.argv[1]
+TOP = sys.argv[1] if len(sys.argv) > 1 else "."
 COMMIT = "a" * 40
 RUNBOOK = b"steps:\n  - {name: one, command: 'true'}\n  - {name: two, command: 'true', depends_on: [one]}\n"
 API_RUN, API_STATUS = 4, 0
@@ -34,12 +34,14 @@ class World:
         os.chmod(self.lib, 0o777)  # whoever the scheduler becomes
         self.serial = 0
 
-    def start(self, instance="i1", limit=2):
+    def start(self, instance="i1", limit=2, projects=("p",)):
         self.child = Child("runbook-scheduler", "scheduler", ["--root", self.root])
         daemon = self.daemon = self.child.daemon
         daemon.send("CONFIG_BEGIN", 0, 1)
         daemon.send("CONFIG_SCHEDULER", 0, instance, limit, 2000, 1 << 30, "", 0)
-        daemon.send("CONFIG_PROJECT", 0, "p", "https://example.org/p.git", 0, 1, 0)
+        daemon.send("CONFIG_HOST", 0, 0, 0, "linux")
+        for project in projects:
+            daemon.send("CONFIG_PROJECT", 0, project, "https://example.org/p.git", 0, 1, 0)
         daemon.send("CONFIG_END", 0, 1)
         self.peers = {role: self.channel(role) for role in ("webhook", "fetcher", "api")}
 
@@ -60,18 +62,18 @@ class World:
         self.daemon.close()
         return self.child.process.wait(timeout=10)
 
-    def trigger(self, delivery, commit=COMMIT):
+    def trigger(self, delivery, commit=COMMIT, project="p"):
         self.serial += 1
-        self.peers["webhook"].send("TRIGGER", self.serial, "p", "github", delivery, "push",
+        self.peers["webhook"].send("TRIGGER", self.serial, project, "github", delivery, "push",
                                    "refs/heads/main", "b" * 40, commit, "me", "title")
         return self.peers["webhook"].receive()
 
-    def fetched(self):
+    def fetched(self, runbook=RUNBOOK, commit=COMMIT):
         question = self.peers["fetcher"].receive()
         fd = os.memfd_create("runbook.yml")
-        os.write(fd, RUNBOOK)
+        os.write(fd, runbook)
         os.lseek(fd, 0, os.SEEK_SET)
-        self.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "t", "a", "", fds=(fd,))
+        self.peers["fetcher"].send("FETCHED", question.serial, 0, commit, "t", "a", "", fds=(fd,))
         os.close(fd)
 
     def order(self):
@@ -171,6 +173,7 @@ def bad_store():
     say(open(path, "rb").read() == before, "and left as it is")
 
 
-whole_life()
-bad_messages()
-bad_store()
+if __name__ == "__main__":
+    whole_life()
+    bad_messages()
+    bad_store()

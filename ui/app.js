@@ -237,8 +237,48 @@ async function keepRun(id) {
   }, 1000);
 }
 
+// ---- the queue: who waits for what ----
+
+function processors(milli) {
+  return milli / 1000 + (milli === 1000 ? " processor" : " processors");
+}
+
+function queueRow(step) {
+  const row = element("tr");
+  const link = element("a", null, step.run);
+  link.href = "/runs/" + Number(step.run);
+  row.append(element("td", null, step.position || "–"));
+  row.append(element("td"));
+  row.lastChild.append(link);
+  for (const text of [step.project, step.name, step.priority,
+    processors(step.cpu_milli) + ", " + amount(step.memory), took(step.since_usec), step.reason])
+    row.append(element("td", null, text));
+  return row;
+}
+
+async function keepQueue() {
+  const queue = await get("/queue");
+  const host = queue.host;
+  const facts = [queue.total + " waiting", queue.running + " of " + queue.limit + " running"];
+  if (host.cpu_milli) facts.push(host.cpu_milli_used / 1000 + " of " + processors(host.cpu_milli) + " promised");
+  if (host.memory) facts.push(amount(host.memory_used) + " of " + amount(host.memory) + " memory promised");
+  if (host.labels.length) facts.push("labels: " + host.labels.join(" "));
+  if (queue.total > queue.waiting.length) facts.push("the first " + queue.waiting.length + " are shown");
+  find("queue").hidden = false;
+  find("queue-facts").textContent = facts.join(" · ");
+  find("queue-rows").replaceChildren(...queue.waiting.map(queueRow));
+  say("");
+}
+
+function stayInQueue() {
+  setInterval(() => {
+    if (!document.hidden) keepQueue().catch((error) => say(error.message));
+  }, 2000);
+  return keepQueue();
+}
+
 get("/status").then((status) => {
   find("status").textContent = "version " + status.version;
 }, () => {});
 const place = location.pathname.match(/^\/runs\/([0-9]+)$/);
-(place ? keepRun(Number(place[1])) : keepRuns()).catch((error) => say(error.message));
+(place ? keepRun(Number(place[1])) : location.pathname === "/queue" ? stayInQueue() : keepRuns()).catch((error) => say(error.message));

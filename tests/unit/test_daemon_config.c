@@ -60,6 +60,12 @@ static void every_key(void **state)
 				   "StepPids=200\n"
 				   "StepCpus=0.5\n"
 				   "StepDisk=512M\n"
+				   "MinFree=2G\n"
+				   "[Host]\n"
+				   "Cpus=7.5\n"
+				   "Memory=12G\n"
+				   "Labels=gpu  big-disk\n"
+				   "Labels=arch=arm64\n"
 				   "[Webhook]\n"
 				   "Listen=127.0.0.1:1\n"
 				   "Listen=unix:/run/w.sock\n"
@@ -88,6 +94,11 @@ static void every_key(void **state)
 	assert_int_equal(config->step_limits.pids, 200);
 	assert_int_equal(config->step_limits.cpu_milli, 500);
 	assert_int_equal(config->step_disk, 512 * MIB);
+	assert_int_equal(config->min_free, 2 * GIB);
+	assert_int_equal(config->host_cpu_milli, 7500);
+	assert_int_equal(config->host_memory, 12 * GIB);
+	assert_int_equal(config->host_labels.n_items, 3);
+	assert_string_equal(config->host_labels.items[1], "big-disk");
 	assert_int_equal(config->webhook_listen.n_items, 2);
 	assert_string_equal(config->api_listen.items[0], "none");
 	assert_int_equal(config->cacher_bytes, 2 * GIB);

@@ -255,6 +255,7 @@ static void greet_scheduler(void)
 	expect_and_free(house.scheduler_fd, MESSAGE_HELLO);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_BEGIN);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_SCHEDULER);
+	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_HOST);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_PROJECT);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_PROJECT);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_END);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The queue against examples, invariants and a model that is too slow but plainly right. */
+/* The queue by examples; test_scheduler_queue_model.c holds it against a model. */
 #include "common/cleanup.h"
 #include "scheduler/queue.h"
 
@@ -11,11 +11,12 @@
 
 #define N_PROJECTS 6
 #define N_ITEMS 400
+#define MINUTE 60000000ULL
+#define GIB_OF(n) ((uint64_t)(n) << 30)
 
 struct job {
 	struct queue_item item;
 	int project, number;
-	bool running;
 };
 
 struct fixture {
@@ -30,20 +31,40 @@ static struct fixture *fixture_new(uint64_t limit)
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
 	assert_non_null(fixture);
-	fixture->queue.limit = limit;
+	queue_init(&fixture->queue, limit);
 	for (int i = 0; i < N_PROJECTS; i++)
 		queue_project_init(&fixture->queue, &fixture->projects[i]);
 	return fixture;
 }
 
-static struct job *job_push(struct fixture *fixture, int project)
+/* A host of 8 places, 8 processors and 16 GiB. */
+static struct fixture *fixture_host(void)
+{
+	struct fixture *fixture = fixture_new(1);
+	struct queue_host host = {.limit = 8, .cpu_milli = 8000, .memory = GIB_OF(16)};
+
+	queue_configure(&fixture->queue, &host);
+	return fixture;
+}
+
+/* What is not said is 0: ready long ago, priority 0, nothing declared. */
+static struct job *job_push_as(struct fixture *fixture, int project, struct queue_item item)
 {
 	struct job *job = &fixture->jobs[fixture->n_jobs];
 
 	job->project = project;
 	job->number = fixture->n_jobs++;
+	job->item = item;
+	job->item.index = (uint64_t)job->number;
 	queue_push(&fixture->projects[project], &job->item);
 	return job;
+}
+
+#define PUSH(fixture, project, ...) job_push_as(fixture, project, (struct queue_item){__VA_ARGS__})
+
+static struct job *job_push(struct fixture *fixture, int project)
+{
+	return PUSH(fixture, project, .run = 0);
 }
 
 static struct job *job_next(struct fixture *fixture)
@@ -52,6 +73,16 @@ static struct job *job_next(struct fixture *fixture)
 
 	return item ? container_of(item, struct job, item) : NULL;
 }
+
+static void reason_expect(const struct job *job, enum queue_wait wait, const char *text)
+{
+	char reason[256];
+
+	assert_int_equal(queue_reason(&job->item, reason, sizeof(reason)), wait);
+	assert_string_equal(reason, text);
+}
+
+/* ---- within a project ---- */
 
 static void test_fifo(void **state)
 {
@@ -65,6 +96,41 @@ static void test_fifo(void **state)
 	free(fixture);
 }
 
+static void test_order(void **state)
+{
+	struct fixture *fixture = fixture_new(100);
+	const struct job *low, *late_step, *old_run, *high, *first_step;
+
+	low = PUSH(fixture, 0, .run = 1, .priority = -1);
+	late_step = PUSH(fixture, 0, .run = 7);
+	old_run = PUSH(fixture, 0, .run = 3);
+	high = PUSH(fixture, 0, .run = 9, .priority = 1);
+	first_step = PUSH(fixture, 0, .run = 5);
+	assert_ptr_equal(job_next(fixture), high);
+	assert_ptr_equal(job_next(fixture), old_run);
+	assert_ptr_equal(job_next(fixture), first_step);
+	assert_ptr_equal(job_next(fixture), late_step);
+	assert_ptr_equal(job_next(fixture), low);
+	free(fixture);
+}
+
+/* Who waited as many minutes longer as his priority is lower goes first. */
+static void test_ageing(void **state)
+{
+	struct fixture *fixture = fixture_new(100);
+	const struct job *old, *young, *urgent;
+
+	old = PUSH(fixture, 0, .run = 2, .priority = -100, .ready_usec = MINUTE);
+	young = PUSH(fixture, 0, .run = 1, .priority = 0, .ready_usec = 102 * MINUTE);
+	urgent = PUSH(fixture, 0, .run = 3, .priority = 100, .ready_usec = 200 * MINUTE);
+	assert_ptr_equal(job_next(fixture), urgent);
+	assert_ptr_equal(job_next(fixture), old);
+	assert_ptr_equal(job_next(fixture), young);
+	free(fixture);
+}
+
+/* ---- between projects ---- */
+
 static void test_greedy(void **state)
 {
 	struct fixture *fixture = fixture_new(1);
@@ -75,9 +141,9 @@ static void test_greedy(void **state)
 		(void)job_push(fixture, 0);
 	small = job_push(fixture, 1);
 	for (;; waited++) {
-		const struct job *job = job_next(fixture);
+		struct job *job = job_next(fixture);
 
-		queue_finished(&fixture->projects[job->project]);
+		queue_finished(&job->item);
 		if (job == small)
 			break;
 	}
@@ -96,20 +162,67 @@ static void test_weights(void **state)
 		(void)job_push(fixture, 1);
 	}
 	for (int i = 0; i < 100; i++) {
-		const struct job *job = job_next(fixture);
+		struct job *job = job_next(fixture);
 
 		n[job->project]++;
-		queue_finished(&fixture->projects[job->project]);
+		queue_finished(&job->item);
 	}
 	assert_int_equal(n[0], 75);
 	assert_int_equal(n[1], 25);
 	free(fixture);
 }
 
+/* A step of half the host costs as many places as half the host has. */
+static void test_large_steps_cost_more(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	int n[3] = {0};
+
+	for (int i = 0; i < 90; i++) {
+		(void)PUSH(fixture, 0, .cpu_milli = 4000);
+		(void)PUSH(fixture, 1, .memory = GIB_OF(4));
+		(void)PUSH(fixture, 2, .cpu_milli = 500);
+	}
+	for (int i = 0; i < 70; i++) {
+		struct job *job = job_next(fixture);
+
+		n[job->project]++;
+		queue_finished(&job->item);
+	}
+	assert_int_equal(n[0], 10);
+	assert_int_equal(n[1], 20);
+	assert_int_equal(n[2], 40);
+	free(fixture);
+}
+
+/* Nobody saves up turns, and nobody pays for what others did not want. */
+static void test_no_credit(void **state)
+{
+	struct fixture *fixture = fixture_new(1);
+	int n = 0;
+
+	for (int i = 0; i < 100; i++)
+		(void)job_push(fixture, 0);
+	for (int i = 0; i < 50; i++)
+		queue_finished(&job_next(fixture)->item);
+	for (int i = 0; i < 20; i++)
+		(void)job_push(fixture, 1);
+	for (int i = 0; i < 20; i++) {
+		struct job *job = job_next(fixture);
+
+		n += job->project;
+		queue_finished(&job->item);
+	}
+	assert_int_equal(n, 10);
+	free(fixture);
+}
+
+/* ---- limits ---- */
+
 static void test_limits_and_holds(void **state)
 {
 	struct fixture *fixture = fixture_new(3);
-	char reason[128];
+	struct queue_item earlier = {.run = 1};
 	struct job *waiting;
 
 	queue_project_set(&fixture->projects[0], 1, 1, NULL);
@@ -118,31 +231,280 @@ static void test_limits_and_holds(void **state)
 	waiting = job_push(fixture, 0);
 	assert_int_equal(job_next(fixture)->number, 0);
 	assert_null(job_next(fixture));
-	queue_reason(&waiting->item, reason, sizeof(reason));
-	assert_string_equal(reason, "project limit 1 reached");
+	reason_expect(waiting, QUEUE_WAIT_PROJECT, "project limit 1 reached");
 	waiting = job_push(fixture, 1);
 	assert_null(job_next(fixture));
-	queue_reason(&waiting->item, reason, sizeof(reason));
-	assert_string_equal(reason, "project is paused");
+	reason_expect(waiting, QUEUE_WAIT_HELD, "project is paused");
 	queue_project_set(&fixture->projects[1], 1, 0, NULL);
 	assert_ptr_equal(job_next(fixture), waiting);
-	queue_running(&fixture->projects[5]); /* from an earlier life */
+	queue_running(&fixture->projects[5], &earlier); /* from an earlier life */
 	waiting = job_push(fixture, 2);
 	assert_null(job_next(fixture));
-	queue_reason(&waiting->item, reason, sizeof(reason));
-	assert_string_equal(reason, "limit 3 of running steps reached");
-	queue_finished(&fixture->projects[5]);
-	queue_reason(&waiting->item, reason, sizeof(reason));
-	assert_string_equal(reason, "starts next");
+	reason_expect(waiting, QUEUE_WAIT_LIMIT, "limit 3 of running steps reached");
+	queue_finished(&earlier);
+	queue_finished(&earlier);
+	reason_expect(waiting, QUEUE_WAIT_NEXT, "starts next");
+	queue_stop(&fixture->queue, "less than 1G of disk is free");
+	assert_null(job_next(fixture));
+	reason_expect(waiting, QUEUE_WAIT_STOPPED, "less than 1G of disk is free");
 	queue_remove(&waiting->item);
 	queue_remove(&waiting->item);
+	queue_stop(&fixture->queue, NULL);
 	assert_null(job_next(fixture));
 	assert_int_equal(fixture->queue.n_waiting, 1);
 	free(fixture);
 }
 
+static void test_groups(void **state)
+{
+	struct fixture *fixture = fixture_new(100);
+	struct queue_group group = {.name = "matrix \"test\"", .limit = 2};
+	struct job *jobs[5], *other;
+
+	for (int i = 0; i < 5; i++)
+		jobs[i] = PUSH(fixture, 0, .group = &group);
+	other = PUSH(fixture, 0, .run = 9, .priority = -5);
+	assert_ptr_equal(job_next(fixture), jobs[0]);
+	assert_ptr_equal(job_next(fixture), jobs[1]);
+	assert_ptr_equal(job_next(fixture), other);
+	assert_null(job_next(fixture));
+	reason_expect(jobs[2], QUEUE_WAIT_GROUP, "limit 2 of matrix \"test\" reached");
+	queue_finished(&jobs[0]->item);
+	queue_remove(&jobs[2]->item); /* it was offered: the place goes on */
+	assert_ptr_equal(job_next(fixture), jobs[3]);
+	assert_null(job_next(fixture));
+	queue_finished(&jobs[1]->item);
+	queue_finished(&jobs[3]->item);
+	assert_ptr_equal(job_next(fixture), jobs[4]);
+	assert_int_equal(group.running, 1);
+	assert_int_equal(group.n_offered, 0);
+	free(fixture);
+}
+
+static void test_labels(void **state)
+{
+	struct fixture *fixture = fixture_new(100);
+	struct job *waiting = PUSH(fixture, 0, .missing_label = "gpu");
+	struct job *other = PUSH(fixture, 0, .run = 1);
+
+	assert_ptr_equal(job_next(fixture), other);
+	assert_null(job_next(fixture));
+	reason_expect(waiting, QUEUE_WAIT_LABEL, "no host with label gpu");
+	assert_int_equal(fixture->queue.n_waiting, 1);
+	queue_set_missing(&waiting->item, "arm");
+	reason_expect(waiting, QUEUE_WAIT_LABEL, "no host with label arm");
+	queue_set_missing(&waiting->item, NULL);
+	assert_ptr_equal(job_next(fixture), waiting);
+	free(fixture);
+}
+
+/* ---- admission ---- */
+
+static void test_needs(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct queue_host host = fixture->queue.host;
+	const struct queue_item *nothing = &job_push(fixture, 0)->item;
+	const struct queue_item *all = &PUSH(fixture, 0, .cpu_milli = 64000)->item;
+
+	/* an even share, but no more than a processor and half a GiB */
+	assert_int_equal(nothing->node.own.cpu_milli, 1000);
+	assert_int_equal(nothing->node.own.memory, 512ULL << 20);
+	assert_int_equal(all->node.own.cpu_milli, 8000);
+	host.limit = 64;
+	queue_configure(&fixture->queue, &host);
+	assert_int_equal(nothing->node.own.cpu_milli, 125);
+	assert_int_equal(nothing->node.own.memory, 256ULL << 20);
+	host.default_cpu_milli = 2000;
+	host.default_memory = GIB_OF(1);
+	queue_configure(&fixture->queue, &host);
+	assert_int_equal(nothing->node.own.cpu_milli, 2000);
+	assert_int_equal(nothing->node.own.memory, GIB_OF(1));
+	assert_int_equal(queue_cost(&fixture->queue, nothing), 16 * QUEUE_PLACE);
+	free(fixture);
+}
+
+/* As many that declare nothing run as there are places, whatever the host. */
+static void test_undeclared_fill_all_places(void **state)
+{
+	for (uint64_t limit = 1; limit <= 100; limit += 9) {
+		struct fixture *fixture = fixture_new(1);
+		struct queue_host host = {limit, 7000, 5000000000ULL, 0, 0};
+
+		queue_configure(&fixture->queue, &host);
+		for (uint64_t i = 0; i < limit + 1; i++)
+			(void)job_push(fixture, 0);
+		for (uint64_t i = 0; i < limit; i++)
+			assert_non_null(job_next(fixture));
+		assert_null(job_next(fixture));
+		free(fixture);
+	}
+}
+
+static void test_admission(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct job *memory = PUSH(fixture, 0, .memory = GIB_OF(10)), *more, *cpu;
+
+	assert_ptr_equal(job_next(fixture), memory);
+	more = PUSH(fixture, 1, .memory = GIB_OF(7));
+	assert_null(job_next(fixture));
+	reason_expect(more, QUEUE_WAIT_MEMORY, "waits for 7G of memory: 6G of 16G are free");
+	queue_finished(&memory->item);
+	assert_ptr_equal(job_next(fixture), more);
+	cpu = PUSH(fixture, 2, .cpu_milli = 7500);
+	assert_null(job_next(fixture));
+	reason_expect(cpu, QUEUE_WAIT_CPU, "waits for 7.5 processors: 7 of 8 are free");
+	queue_finished(&more->item);
+	assert_ptr_equal(job_next(fixture), cpu);
+	free(fixture);
+}
+
+static void test_impossible(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct queue_host host = fixture->queue.host;
+	struct job *job = PUSH(fixture, 0, .memory = GIB_OF(20));
+
+	assert_null(job_next(fixture));
+	assert_ptr_equal(queue_impossible(&fixture->queue), &job->item);
+	reason_expect(job, QUEUE_WAIT_NEVER,
+		      "asks for 20G of memory, but this host has 16G for steps: lower "
+		      "resources.memory, or see [Host] in runbookd.conf(5)");
+	host.memory = GIB_OF(32);
+	queue_configure(&fixture->queue, &host);
+	assert_null(queue_impossible(&fixture->queue));
+	assert_ptr_equal(job_next(fixture), job);
+	queue_finished(&job->item);
+	host.memory = GIB_OF(16);
+	queue_configure(&fixture->queue, &host);
+	queue_push(&fixture->projects[0], &job->item);
+	queue_remove(queue_impossible(&fixture->queue));
+	assert_null(queue_impossible(&fixture->queue));
+	assert_int_equal(fixture->queue.n_waiting, 0);
+	free(fixture);
+}
+
+/*
+ * A step of the whole host among a stream of small ones: others go past it, but
+ * only so many; then it has the host as soon as those that ran before are done.
+ */
+static void test_set_aside(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct job *running[8], *large;
+	int passed = 0, n = 8;
+
+	for (int i = 0; i < 8; i++)
+		(void)job_push(fixture, 1);
+	for (int i = 0; i < 8; i++)
+		running[i] = job_next(fixture);
+	large = PUSH(fixture, 0, .cpu_milli = 8000);
+	for (int i = 0; i < 60; i++)
+		(void)job_push(fixture, 1);
+	/* each that ends makes room for one more small one, until it is enough */
+	for (int i = 0; i < 60; i++) {
+		struct job *next;
+
+		queue_finished(&running[i % 8]->item);
+		next = job_next(fixture);
+		if (!next)
+			break;
+		assert_ptr_not_equal(next, large);
+		running[i % 8] = next;
+		passed++;
+	}
+	assert_int_equal(passed, QUEUE_PASSES * 8);
+	reason_expect(&fixture->jobs[fixture->n_jobs - 1], QUEUE_WAIT_SET_ASIDE,
+		      "what is free is kept for a larger step that waits longer");
+	for (int i = passed + 1; n > 1; i++, n--) {
+		assert_null(job_next(fixture));
+		queue_finished(&running[i % 8]->item);
+	}
+	assert_ptr_equal(job_next(fixture), large);
+	assert_null(job_next(fixture));
+	queue_finished(&large->item);
+	assert_non_null(job_next(fixture));
+	free(fixture);
+}
+
+/* What is set aside is no more than what is needed: the rest of the host goes on. */
+static void test_beside(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct job *large, *running[8], *next;
+
+	for (int i = 0; i < 8; i++)
+		(void)job_push(fixture, 1);
+	for (int i = 0; i < 8; i++)
+		running[i] = job_next(fixture);
+	large = PUSH(fixture, 0, .cpu_milli = 4000);
+	for (int i = 0; i < 100; i++)
+		(void)job_push(fixture, 1);
+	for (int i = 0; i < QUEUE_PASSES * 8; i++) {
+		queue_finished(&running[i % 8]->item);
+		running[i % 8] = job_next(fixture);
+		assert_non_null(running[i % 8]);
+	}
+	for (int i = 0; i < 3; i++) {
+		/* three go, three come: beside it there is room for four */
+		queue_finished(&running[i]->item);
+		next = job_next(fixture);
+		assert_non_null(next);
+		assert_null(job_next(fixture));
+		running[i] = next;
+	}
+	for (int i = 3; i < 7; i++) {
+		next = job_next(fixture);
+		if (next)
+			assert_ptr_not_equal(next, large);
+		queue_finished(&running[i]->item);
+	}
+	next = job_next(fixture);
+	while (next && next != large)
+		next = job_next(fixture);
+	assert_null(next);
+	queue_finished(&running[7]->item);
+	assert_ptr_equal(job_next(fixture), large);
+	free(fixture);
+}
+
+/* The project's own small steps keep its large one out no longer than those of others. */
+static void test_set_aside_within_limit(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct job *running[2], *large;
+	int passed = 0;
+
+	queue_project_set(&fixture->projects[0], 1, 2, NULL);
+	(void)job_push(fixture, 0);
+	(void)job_push(fixture, 0);
+	running[0] = job_next(fixture);
+	running[1] = job_next(fixture);
+	large = PUSH(fixture, 0, .cpu_milli = 8000, .priority = 1);
+	for (int i = 0; i < 100; i++)
+		(void)job_push(fixture, 0);
+	for (;; passed++) {
+		struct job *next;
+
+		queue_finished(&running[passed % 2]->item);
+		next = job_next(fixture);
+		if (!next)
+			break;
+		assert_ptr_not_equal(next, large);
+		running[passed % 2] = next;
+	}
+	assert_int_equal(passed, QUEUE_PASSES * 8);
+	queue_finished(&running[(passed + 1) % 2]->item);
+	assert_ptr_equal(job_next(fixture), large);
+	free(fixture);
+}
+
+/* ---- what is foretold ---- */
+
 struct walked {
 	int numbers[N_ITEMS];
+	uint64_t positions[N_ITEMS];
 	uint64_t n;
 };
 
@@ -150,7 +512,7 @@ static void walk_visit(const struct queue_item *item, uint64_t position, void *u
 {
 	struct walked *walked = userdata;
 
-	assert_int_equal(position, walked->n + 1);
+	walked->positions[walked->n] = position;
 	walked->numbers[walked->n++] = container_of(item, struct job, item)->number;
 }
 
@@ -160,199 +522,150 @@ static void test_walk(void **state)
 	struct fixture *fixture = fixture_new(1);
 	struct walked *walked = calloc(1, sizeof(*walked));
 
+	assert_non_null(walked);
 	queue_project_set(&fixture->projects[1], 2, 0, NULL);
 	for (int i = 0; i < 60; i++)
-		(void)job_push(fixture, i % 7 % 3);
+		(void)PUSH(fixture, i % 7 % 3, .priority = i % 5 - 2);
 	for (int i = 0; i < 5; i++)
-		queue_finished(&fixture->projects[job_next(fixture)->project]);
+		queue_finished(&job_next(fixture)->item);
 	assert_int_equal(queue_walk(&fixture->queue, N_ITEMS, walk_visit, walked), 0);
 	assert_int_equal(walked->n, 55);
 	for (uint64_t i = 0; i < walked->n; i++) {
-		const struct job *job = job_next(fixture);
+		struct job *job = job_next(fixture);
 
 		assert_int_equal(job->number, walked->numbers[i]);
-		queue_finished(&fixture->projects[job->project]);
+		assert_int_equal(walked->positions[i], i + 1);
+		queue_finished(&job->item);
+	}
+	walked->n = 0;
+	assert_int_equal(queue_walk(&fixture->queue, N_ITEMS, walk_visit, walked), 0);
+	assert_int_equal(walked->n, 0);
+	free(walked);
+	free(fixture);
+}
+
+/* Held, aside for its group: foretold in its place. Without its label: no position. */
+static void test_walk_aside(void **state)
+{
+	struct fixture *fixture = fixture_new(1);
+	struct walked *walked = calloc(1, sizeof(*walked));
+	struct queue_group group = {.limit = 1};
+
+	assert_non_null(walked);
+	queue_project_set(&fixture->projects[1], 1, 0, "held");
+	(void)PUSH(fixture, 0, .group = &group);
+	(void)PUSH(fixture, 0, .group = &group);
+	(void)PUSH(fixture, 0, .missing_label = "gpu");
+	(void)job_push(fixture, 0);
+	(void)job_push(fixture, 1);
+	assert_int_equal(queue_walk(&fixture->queue, 3, walk_visit, walked), 0);
+	assert_int_equal(walked->n, 3);
+	walked->n = 0;
+	assert_int_equal(queue_walk(&fixture->queue, N_ITEMS, walk_visit, walked), 0);
+	assert_int_equal(walked->n, 5);
+	for (uint64_t i = 0, position = 0; i < 5; i++) {
+		if (walked->numbers[i] == 2)
+			assert_int_equal(walked->positions[i], 0);
+		else
+			assert_int_equal(walked->positions[i], ++position);
 	}
 	free(walked);
 	free(fixture);
 }
 
-/* ---- property test ---- */
+static void test_names(void **state)
+{
+	for (int i = 0; i < QUEUE_WAIT_NUM; i++) {
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(queue_wait_name((enum queue_wait)i),
+						queue_wait_name((enum queue_wait)j));
+	}
+	assert_string_equal(queue_wait_name(QUEUE_WAIT_PROJECT), "project-limit");
+}
 
-/* The model: plain arrays, everything recomputed by looking at all of it. */
-struct model {
-	int ring[N_PROJECTS], n_ring; /* ring[0] has the turn */
-	uint64_t deficit[N_PROJECTS], weight[N_PROJECTS], limit[N_PROJECTS];
-	bool held[N_PROJECTS];
-	int waiting[N_PROJECTS][N_ITEMS], n_waiting[N_PROJECTS];
-	uint64_t running[N_PROJECTS], n_running, global;
+/* ---- the tree beneath ---- */
+
+struct leaf {
+	struct order_node node;
+	int key;
+	bool in;
 };
 
-static bool model_eligible(const struct model *model, int project)
+static bool leaf_before(const struct order_node *a, const struct order_node *b)
 {
-	return model->n_waiting[project] > 0 && !model->held[project] &&
-	       (!model->limit[project] || model->running[project] < model->limit[project]);
+	return container_of(a, struct leaf, node)->key < container_of(b, struct leaf, node)->key;
 }
 
-static void model_update(struct model *model)
+static void order_check(const struct order_tree *order, struct leaf *leaves, int n)
 {
-	for (int project = 0; project < N_PROJECTS; project++) {
-		int at = 0;
+	struct queue_need room = {(uint64_t)(rand() % 50), (uint64_t)(rand() % 50)};
+	struct order_node *node = order_first(order), *fit = NULL;
+	unsigned budget = 100000;
 
-		while (at < model->n_ring && model->ring[at] != project)
-			at++;
-		if (model_eligible(model, project) && at == model->n_ring) {
-			model->ring[model->n_ring++] = project;
-			model->deficit[project] = 0;
-		} else if (!model_eligible(model, project) && at < model->n_ring) {
-			memmove(&model->ring[at], &model->ring[at + 1],
-				(size_t)(--model->n_ring - at) * sizeof(int));
-		}
-	}
-}
-
-static int model_next(struct model *model)
-{
-	int project, number;
-
-	if (model->n_ring == 0 || model->n_running >= model->global)
-		return -1;
-	project = model->ring[0];
-	if (model->deficit[project] == 0)
-		model->deficit[project] = model->weight[project];
-	number = model->waiting[project][0];
-	memmove(model->waiting[project], model->waiting[project] + 1,
-		(size_t)--model->n_waiting[project] * sizeof(int));
-	model->running[project]++;
-	model->n_running++;
-	if (--model->deficit[project] == 0) {
-		memmove(model->ring, model->ring + 1, (size_t)(model->n_ring - 1) * sizeof(int));
-		model->ring[model->n_ring - 1] = project;
-	}
-	model_update(model);
-	return number;
-}
-
-static void invariants(const struct fixture *fixture, const struct model *model)
-{
-	uint64_t running = 0, waiting = 0;
-
-	for (int i = 0; i < N_PROJECTS; i++) {
-		const struct queue_project *project = &fixture->projects[i];
-
-		assert_int_equal(project->n_waiting, model->n_waiting[i]);
-		assert_int_equal(project->running, model->running[i]);
-		running += project->running;
-		waiting += project->n_waiting;
-	}
-	assert_int_equal(fixture->queue.running, running);
-	assert_int_equal(fixture->queue.n_waiting, waiting);
-}
-
-static void act_push(struct fixture *fixture, struct model *model)
-{
-	int project = rand() % N_PROJECTS;
-	const struct job *job;
-
-	if (fixture->n_jobs == N_ITEMS)
-		return;
-	job = job_push(fixture, project);
-	model->waiting[project][model->n_waiting[project]++] = job->number;
-	model_update(model);
-}
-
-static void act_next(struct fixture *fixture, struct model *model)
-{
-	struct job *job = job_next(fixture);
-
-	assert_int_equal(job ? job->number : -1, model_next(model));
-	if (!job) {
-		/* work-conserving: nothing that could start is left */
-		for (int i = 0; i < N_PROJECTS; i++)
-			assert_true(!model_eligible(model, i) || model->n_running >= model->global);
-		return;
-	}
-	job->running = true;
-	assert_true(fixture->queue.running <= model->global);
-	assert_true(!model->limit[job->project] ||
-		    fixture->projects[job->project].running <= model->limit[job->project]);
-}
-
-static void act_finish(struct fixture *fixture, struct model *model)
-{
-	for (int i = 0; i < fixture->n_jobs; i++) {
-		struct job *job = &fixture->jobs[i];
-
-		if (!job->running || rand() % 2)
+	for (int i = 0; i < n; i++) {
+		if (!leaves[i].in)
 			continue;
-		job->running = false;
-		queue_finished(&fixture->projects[job->project]);
-		model->running[job->project]--;
-		model->n_running--;
-		model_update(model);
-		return;
+		assert_ptr_equal(node, &leaves[i].node);
+		node = order_next(node);
+		if (!queue_need_fits(&leaves[i].node.own, &room))
+			continue;
+		fit = order_fit(order, fit, &room, &budget);
+		assert_ptr_equal(fit, &leaves[i].node);
 	}
+	assert_null(node);
+	assert_null(order_fit(order, fit, &room, &budget));
 }
 
-static void act_remove(struct fixture *fixture, struct model *model)
+static void test_order_tree(void **state)
 {
-	struct job *job = fixture->n_jobs ? &fixture->jobs[rand() % fixture->n_jobs] : NULL;
-	int *line, at = 0;
+	struct order_tree order = {.before = leaf_before};
+	struct leaf leaves[60] = {0};
 
-	if (!job || !job->item.project)
-		return;
-	line = model->waiting[job->project];
-	while (line[at] != job->number)
-		at++;
-	memmove(&line[at], &line[at + 1],
-		(size_t)(--model->n_waiting[job->project] - at) * sizeof(int));
-	queue_remove(&job->item);
-	model_update(model);
-}
+	srand(1);
+	for (int i = 0; i < 60; i++)
+		leaves[i].key = i;
+	for (int i = 0; i < 20000; i++) {
+		struct leaf *leaf = &leaves[rand() % 60];
+		struct queue_need need = {(uint64_t)(rand() % 60), (uint64_t)(rand() % 60)};
 
-static void act_set(struct fixture *fixture, struct model *model)
-{
-	int project = rand() % N_PROJECTS;
-
-	model->held[project] = rand() % 4 == 0;
-	model->limit[project] = (uint64_t)(rand() % 4);
-	queue_project_set(&fixture->projects[project], model->weight[project],
-			  model->limit[project], model->held[project] ? "held" : NULL);
-	model_update(model);
-}
-
-static void test_property(void **state)
-{
-	static void (*const acts[])(struct fixture *, struct model *) = {
-		act_push, act_push,   act_push,	  act_next,   act_next,
-		act_next, act_finish, act_finish, act_remove, act_set,
-	};
-
-	for (unsigned seed = 1; seed <= 300; seed++) {
-		struct fixture *fixture = fixture_new(1 + seed % 5);
-		struct model *model = calloc(1, sizeof(*model));
-
-		srand(seed);
-		model->global = fixture->queue.limit;
-		for (int i = 0; i < N_PROJECTS; i++) {
-			model->weight[i] = 1 + (uint64_t)(rand() % 4);
-			queue_project_set(&fixture->projects[i], model->weight[i], 0, NULL);
+		if (!leaf->in) {
+			leaf->node.own = need;
+			order_insert(&order, &leaf->node);
+			leaf->in = true;
+		} else if (rand() % 3 == 0) {
+			order_set_need(&leaf->node, &need);
+		} else {
+			order_remove(&order, &leaf->node);
+			leaf->in = false;
 		}
-		for (int i = 0; i < 1000; i++) {
-			acts[rand() % (int)ARRAY_SIZE(acts)](fixture, model);
-			invariants(fixture, model);
-		}
-		free(model);
-		free(fixture);
+		order_check(&order, leaves, 60);
 	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_fifo),	cmocka_unit_test(test_greedy),
-		cmocka_unit_test(test_weights), cmocka_unit_test(test_limits_and_holds),
-		cmocka_unit_test(test_walk),	cmocka_unit_test(test_property),
+		cmocka_unit_test(test_fifo),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_ageing),
+		cmocka_unit_test(test_greedy),
+		cmocka_unit_test(test_weights),
+		cmocka_unit_test(test_large_steps_cost_more),
+		cmocka_unit_test(test_no_credit),
+		cmocka_unit_test(test_limits_and_holds),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_labels),
+		cmocka_unit_test(test_needs),
+		cmocka_unit_test(test_undeclared_fill_all_places),
+		cmocka_unit_test(test_admission),
+		cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_set_aside),
+		cmocka_unit_test(test_beside),
+		cmocka_unit_test(test_set_aside_within_limit),
+		cmocka_unit_test(test_walk),
+		cmocka_unit_test(test_walk_aside),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_order_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

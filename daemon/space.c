@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/space.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "daemon/daemon.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#define SPACE_LOOK_USEC (2 * USEC_PER_SEC)
+/* the default floor: a twentieth of the file system, but no more than this */
+#define SPACE_FLOOR_DEFAULT (128 * MIB)
+
+static uint64_t space_floor(const struct config *config, const struct statvfs *st)
+{
+	uint64_t part = (uint64_t)st->f_blocks * st->f_frsize / 20;
+
+	if (config->min_free != CONFIG_MIN_FREE_DEFAULT)
+		return config->min_free;
+	return part < SPACE_FLOOR_DEFAULT ? part : SPACE_FLOOR_DEFAULT;
+}
+
+/* Return: whether less than the floor is free in @dir; @out then says so. */
+static bool dir_is_full(const struct config *config, const char *dir, char *out, size_t size)
+{
+	struct statvfs st;
+	uint64_t least;
+
+	if (statvfs(dir, &st) < 0)
+		return false;
+	least = space_floor(config, &st);
+	/* what others than root may still use */
+	if ((uint64_t)st.f_bavail * st.f_frsize >= least)
+		return false;
+	(void)snprintf(out, size,
+		       "less than %" PRIu64 "M is free in %.200s: free some, or see MinFree= in "
+		       "runbookd.conf(5)",
+		       (uint64_t)((least + MIB - 1) / MIB), dir);
+	return true;
+}
+
+void space_send(struct daemon *daemon)
+{
+	struct child *child = &daemon->children[CHILD_SCHEDULER];
+	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
+
+	if (message)
+		message_put_string(message, daemon->space_text);
+	/* who is not there is told when it comes */
+	(void)channel_send(&child->channel, message);
+}
+
+static void space_look(struct loop_timer *timer)
+{
+	struct daemon *daemon = container_of(timer, struct daemon, space_timer);
+	const char *dirs[] = {daemon->paths.lib, daemon->paths.log, daemon->images_dir};
+	char text[sizeof(daemon->space_text)] = "";
+
+	(void)loop_timer_set(daemon->loop, timer, now_usec() + SPACE_LOOK_USEC, space_look);
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !text[0]; i++)
+		(void)dir_is_full(daemon->config, dirs[i], text, sizeof(text));
+	if (strcmp(text, daemon->space_text) == 0)
+		return;
+	if (text[0])
+		log_warning("no step is started: %s", text);
+	else
+		log_notice("there is room on disk again: steps are started");
+	memcpy(daemon->space_text, text, sizeof(text));
+	space_send(daemon);
+}
+
+void space_watch(struct daemon *daemon)
+{
+	space_look(&daemon->space_timer);
+}

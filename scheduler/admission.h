@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_ADMISSION_H
+#define SCHEDULER_ADMISSION_H
+
+/*
+ * DOC: Steps and the queue
+ *
+ * What the queue has to know of a step: declared processors and memory, the
+ * priority of its run's runbook, labels that this host lacks. Only these
+ * functions push; queue_remove() and queue_finished() need no more than the item.
+ */
+
+#include "scheduler/scheduler.h"
+
+/** step_enqueue() - @step is ready (ready_usec is set) and its image is here: it waits */
+void step_enqueue(struct step *step);
+/** step_resume_running() - @step was claimed in an earlier life and still counts as running */
+void step_resume_running(struct step *step);
+/** admission_configure() - a configuration is in force: host, limits and labels */
+void admission_configure(struct scheduler *scheduler);
+/** admission_reject() - end the steps that need more than the host has, as errored */
+void admission_reject(struct scheduler *scheduler);
+/**
+ * admission_reason() - why @step, which waits in the queue, does not run yet
+ *
+ * Return: the same for machines; static.
+ */
+const char *admission_reason(const struct step *step, char *out, size_t size);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_ORDER_H
+#define SCHEDULER_ORDER_H
+
+/*
+ * DOC: Things in an order, and the first of them that fits
+ *
+ * An intrusive balanced tree (a treap: balanced by ranks that are hashes of
+ * addresses). Every node knows what it needs and the least that anything below
+ * it needs, of each kind by itself. So the first node in the order that fits
+ * into what is free is found without looking at those that do not fit.
+ *
+ * Every operation is O(log n) expected. order_fit() is so when needs of both
+ * kinds grow together, as they mostly do; where a branch holds something of
+ * little memory and something else of little processor time, it may be entered
+ * in vain, which the caller's budget bounds.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** struct queue_need - what something takes of the host while it runs */
+struct queue_need {
+	uint64_t cpu_milli; /* thousandths of a processor */
+	uint64_t memory;    /* bytes */
+};
+
+/** struct order_node - embedded in what is ordered; all fields but @own are the tree's */
+struct order_node {
+	struct order_node *left, *right, *parent;
+	uint64_t rank;
+	struct queue_need own;	 /* set before order_insert(), changed by order_set_need() */
+	struct queue_need least; /* of this node and all below it */
+};
+
+/** struct order_tree - @before says whether @a stands before @b; no two nodes are equal */
+struct order_tree {
+	struct order_node *root;
+	bool (*before)(const struct order_node *a, const struct order_node *b);
+};
+
+/** queue_need_fits() - is @need no more than @room, of both kinds? */
+bool queue_need_fits(const struct queue_need *need, const struct queue_need *room);
+
+/** order_insert() - @node is in no order yet; its @own need is set */
+void order_insert(struct order_tree *order, struct order_node *node);
+/** order_remove() - @node is in @order */
+void order_remove(struct order_tree *order, struct order_node *node);
+/** order_set_need() - @node stays where it is, but needs something else */
+void order_set_need(struct order_node *node, const struct queue_need *need);
+/** order_first() - Return: NULL when empty. */
+struct order_node *order_first(const struct order_tree *order);
+/** order_next() - the one after @node. Return: NULL when it is the last. */
+struct order_node *order_next(const struct order_node *node);
+/**
+ * order_fit() - the first one after @after whose own need fits into @room
+ * @after:  NULL for the first of all
+ * @budget: nodes that may be looked at; what is left comes back in it
+ *
+ * Return: NULL when none was found.
+ */
+struct order_node *order_fit(const struct order_tree *order, struct order_node *after,
+			     const struct queue_need *room, unsigned *budget);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What people see of the queue: reasons, and who would start after whom. */
+#include "scheduler/queue.h"
+
+#include "common/cleanup.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* ---- reasons ---- */
+
+static const char *const wait_names[] = {
+	[QUEUE_WAIT_NOT] = "none",
+	[QUEUE_WAIT_NEXT] = "next",
+	[QUEUE_WAIT_HELD] = "project-held",
+	[QUEUE_WAIT_LABEL] = "label",
+	[QUEUE_WAIT_NEVER] = "impossible",
+	[QUEUE_WAIT_GROUP] = "group-limit",
+	[QUEUE_WAIT_PROJECT] = "project-limit",
+	[QUEUE_WAIT_STOPPED] = "stopped",
+	[QUEUE_WAIT_LIMIT] = "limit",
+	[QUEUE_WAIT_CPU] = "cpu",
+	[QUEUE_WAIT_MEMORY] = "memory",
+	[QUEUE_WAIT_SET_ASIDE] = "set-aside",
+};
+static_assert(sizeof(wait_names) / sizeof(wait_names[0]) == QUEUE_WAIT_NUM,
+	      "a kind of waiting without a name");
+
+const char *queue_wait_name(enum queue_wait wait)
+{
+	return wait < QUEUE_WAIT_NUM ? wait_names[wait] : "invalid";
+}
+
+static enum queue_wait item_wait(const struct queue_item *item)
+{
+	static const enum queue_wait aside[] = {
+		[QUEUE_NOWHERE] = QUEUE_WAIT_NOT, [QUEUE_LINE] = QUEUE_WAIT_NEXT,
+		[QUEUE_GROUP] = QUEUE_WAIT_GROUP, [QUEUE_LABEL] = QUEUE_WAIT_LABEL,
+		[QUEUE_NEVER] = QUEUE_WAIT_NEVER, [QUEUE_RUNNING] = QUEUE_WAIT_NOT,
+	};
+	const struct queue_project *project = item->project;
+	const struct queue *queue;
+	struct queue_need room;
+
+	if (item->where != QUEUE_LINE && item->where != QUEUE_GROUP)
+		return aside[item->where];
+	queue = project->queue;
+	room = queue_free(queue);
+	if (project->held)
+		return QUEUE_WAIT_HELD;
+	if (item->where == QUEUE_GROUP)
+		return QUEUE_WAIT_GROUP;
+	if (project->limit && project->running >= project->limit)
+		return QUEUE_WAIT_PROJECT;
+	if (queue->stopped)
+		return QUEUE_WAIT_STOPPED;
+	if (queue->running >= queue->host.limit)
+		return QUEUE_WAIT_LIMIT;
+	if (item->node.own.cpu_milli > room.cpu_milli)
+		return QUEUE_WAIT_CPU;
+	if (item->node.own.memory > room.memory)
+		return QUEUE_WAIT_MEMORY;
+	return queue_set_aside(queue) && queue->reserved != item ? QUEUE_WAIT_SET_ASIDE
+								 : QUEUE_WAIT_NEXT;
+}
+
+static void format_bytes(char *out, size_t size, uint64_t bytes)
+{
+	static const char units[] = "BKMGTPE";
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	for (; value >= 1024 && units[unit + 1]; unit++)
+		value /= 1024;
+	if (value >= 100 || value == (double)(uint64_t)value)
+		(void)snprintf(out, size, "%.0f%c", value, units[unit]);
+	else
+		(void)snprintf(out, size, "%.1f%c", value, units[unit]);
+}
+
+static void reason_cpu(const struct queue_item *item, char *out, size_t size)
+{
+	const struct queue *queue = item->project->queue;
+
+	(void)snprintf(out, size, "waits for %g processors: %g of %g are free",
+		       (double)item->node.own.cpu_milli / 1000,
+		       (double)queue_free(queue).cpu_milli / 1000,
+		       (double)queue->host.cpu_milli / 1000);
+}
+
+static void reason_memory(const struct queue_item *item, char *out, size_t size)
+{
+	const struct queue *queue = item->project->queue;
+	char need[16], room[16], all[16];
+
+	format_bytes(need, sizeof(need), item->node.own.memory);
+	format_bytes(room, sizeof(room), queue_free(queue).memory);
+	format_bytes(all, sizeof(all), queue->host.memory);
+	(void)snprintf(out, size, "waits for %s of memory: %s of %s are free", need, room, all);
+}
+
+static void reason_never(const struct queue_item *item, char *out, size_t size)
+{
+	char need[16], all[16];
+
+	format_bytes(need, sizeof(need), item->node.own.memory);
+	format_bytes(all, sizeof(all), item->project->queue->host.memory);
+	(void)snprintf(out, size,
+		       "asks for %s of memory, but this host has %s for steps: lower "
+		       "resources.memory, or see [Host] in runbookd.conf(5)",
+		       need, all);
+}
+
+enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t size)
+{
+	const struct queue_project *project = item->project;
+	enum queue_wait wait = item_wait(item);
+
+	if (size)
+		out[0] = '\0';
+	switch (wait) {
+	case QUEUE_WAIT_NEXT:
+		(void)snprintf(out, size, "starts next");
+		break;
+	case QUEUE_WAIT_HELD:
+		(void)snprintf(out, size, "%s", project->held);
+		break;
+	case QUEUE_WAIT_LABEL:
+		(void)snprintf(out, size, "no host with label %s", item->missing_label);
+		break;
+	case QUEUE_WAIT_NEVER:
+		reason_never(item, out, size);
+		break;
+	case QUEUE_WAIT_GROUP:
+		(void)snprintf(out, size, "limit %" PRIu64 " of %s reached", item->group->limit,
+			       item->group->name ? item->group->name : "its group");
+		break;
+	case QUEUE_WAIT_PROJECT:
+		(void)snprintf(out, size, "project limit %" PRIu64 " reached", project->limit);
+		break;
+	case QUEUE_WAIT_STOPPED:
+		(void)snprintf(out, size, "%s", project->queue->stopped);
+		break;
+	case QUEUE_WAIT_LIMIT:
+		(void)snprintf(out, size, "limit %" PRIu64 " of running steps reached",
+			       project->queue->host.limit);
+		break;
+	case QUEUE_WAIT_CPU:
+		reason_cpu(item, out, size);
+		break;
+	case QUEUE_WAIT_MEMORY:
+		reason_memory(item, out, size);
+		break;
+	case QUEUE_WAIT_SET_ASIDE:
+		(void)snprintf(out, size,
+			       "what is free is kept for a larger step that waits longer");
+		break;
+	case QUEUE_WAIT_NOT:
+	case QUEUE_WAIT_NUM:
+		break;
+	}
+	return wait;
+}
+
+/* ---- who would start after whom ---- */
+
+/* One project while its future is played through. */
+struct line {
+	const struct queue_project *project;
+	const struct order_node *waiting, *aside; /* the next one of each, NULL: no more */
+	uint64_t tag, serial;
+};
+
+static bool line_before(const struct line *a, const struct line *b)
+{
+	return a->tag != b->tag ? a->tag < b->tag : a->serial < b->serial;
+}
+
+/* lines[] is a heap: the next one is at the top. */
+static void lines_sink(struct line *lines, size_t n, size_t at)
+{
+	for (;;) {
+		size_t least = at, left = 2 * at + 1;
+		struct line moved;
+
+		if (left < n && line_before(&lines[left], &lines[least]))
+			least = left;
+		if (left + 1 < n && line_before(&lines[left + 1], &lines[least]))
+			least = left + 1;
+		if (least == at)
+			return;
+		moved = lines[at];
+		lines[at] = lines[least];
+		lines[least] = moved;
+		at = least;
+	}
+}
+
+/* The better one of both orders: what stands aside keeps its place. */
+static const struct queue_item *line_take(struct line *line)
+{
+	const struct order_node **from = line->waiting ? &line->waiting : &line->aside;
+	const struct queue_item *item;
+
+	if (line->waiting && line->aside && line->project->line.before(line->aside, line->waiting))
+		from = &line->aside;
+	item = container_of(*from, struct queue_item, node);
+	*from = order_next(*from);
+	return item;
+}
+
+static struct line *lines_make(const struct queue *queue)
+{
+	struct line *lines = calloc(queue->n_listed, sizeof(*lines));
+	size_t n = 0;
+
+	if (!lines)
+		return NULL;
+	for (const struct queue_project *project = queue->list; project;
+	     project = project->list_next) {
+		lines[n++] = (struct line){
+			.project = project,
+			.waiting = order_first(&project->line),
+			.aside = order_first(&project->aside),
+			.tag = project->tag > queue->virtual_now ? project->tag
+								 : queue->virtual_now,
+			.serial = project->in_ring ? project->serial
+						   : queue->last_serial + project->serial + 1,
+		};
+	}
+	for (size_t i = n / 2 + 1; i-- > 0;)
+		lines_sink(lines, n, i);
+	return lines;
+}
+
+int queue_walk(const struct queue *queue, uint64_t max,
+	       void (*visit)(const struct queue_item *item, uint64_t position, void *userdata),
+	       void *userdata)
+{
+	cleanup_free struct line *lines = NULL;
+	uint64_t position = 0, serial = queue->last_serial * 2 + 2;
+	size_t n = queue->n_listed;
+
+	if (n == 0)
+		return 0;
+	lines = lines_make(queue);
+	if (!lines)
+		return -ENOMEM;
+	for (uint64_t visited = 0; n > 0 && visited < max; visited++) {
+		const struct queue_item *item = line_take(&lines[0]);
+		bool starts = item->where != QUEUE_LABEL && item->where != QUEUE_NEVER;
+		uint64_t cost = queue_cost(queue, item) / lines[0].project->weight;
+
+		visit(item, starts ? ++position : 0, userdata);
+		if (starts) {
+			lines[0].tag += cost ? cost : 1;
+			lines[0].serial = ++serial;
+		}
+		if (!lines[0].waiting && !lines[0].aside)
+			lines[0] = lines[--n];
+		lines_sink(lines, n, 0);
+	}
+	return 0;
+}

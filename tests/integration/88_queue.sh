@@ -1,0 +1,63 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What steps declare against what the host has, and how that is told.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+setup_project large
+setup_project small
+host=("[Daemon]" "MaxRunning=4" "[Host]" "Cpus=4" "Memory=1G" "Labels=gpu")
+start_daemon "${host[@]}" || exit 1
+
+waits() { "$BIN/runbookctl" --json queue | jq -r ".waiting[] | select(.name == \"$1\") | .wait"; }
+reload() {
+    printf '%s\n' "$@" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"
+    kill -HUP "$DAEMON_PID"
+}
+check_state() { check "$2 is $3" wait_for 20 sh -c "[ \"\$(curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$1 | jq -r '.steps[] | select(.name == \"$2\").state')\" = $3 ]"; }
+
+run=$(push_run large <<'YML'
+global: {network: none}
+steps:
+  - {name: first, command: "until [ -e /tmp/never ]; do sleep 1; done", resources: {memory: 600M}}
+  - {name: second, command: "true", resources: {memory: 600M}}
+  - {name: huge, command: "true", resources: {memory: 200G}}
+YML
+)
+check_state "$run" first running
+check_state "$run" huge errored
+check_match "what can never fit says why, and what helps" \
+    '^asks for 200G of memory, but this host has 1G for steps: lower resources.memory' "$(step_field "$run" huge reason)"
+check_equal "the second waits for memory" memory "$(waits second)"
+text=$("$BIN/runbookctl" queue)
+check_match "people are told how much is free" \
+    '^ *1 +'"$run"' +large +second +[^ ]+ +waits for 600M of memory: 424M of 1G are free' "$text"
+check_match "and what the host has promised" '1 waiting, 1 of 4 running, 1 of 4 processors promised, 600.0M of 1.0G memory' "$text"
+check_match "show says the same" 'second.* waits for 600M of memory' "$("$BIN/runbookctl" show "$run")"
+other=$(push_run small <<'YML'
+global: {network: none}
+steps:
+  - {name: beside, command: "true"}
+YML
+)
+check_equal "what fits goes past it" succeeded "$(wait_run "$other")"
+
+reload "${host[@]/Memory=1G/Memory=2G}"
+check_state "$run" second succeeded
+check_equal "more memory is promised: the second went on" succeeded "$(step_field "$run" second state)"
+"$BIN/runbookctl" cancel "$run" >/dev/null
+check_match "the run ends" '^(cancelled|errored)$' "$(wait_run "$run")"
+
+reload "${host[@]}" "[Limits]" "MinFree=1000T"
+check "a disk that is too full is logged" wait_for 10 grep -q 'no step is started: less than 1048576000M is free' "$TEST_TMP/daemon.log"
+other=$(push_run small <<'YML'
+global: {network: none}
+steps:
+  - {name: later, command: "true"}
+YML
+)
+check "a step waits for room on disk" wait_for 10 sh -c "[ \"\$('$BIN/runbookctl' --json queue | jq -r '.waiting[0].wait')\" = stopped ]"
+check_match "and says so" 'less than 1048576000M is free in .*MinFree=' "$("$BIN/runbookctl" queue)"
+reload "${host[@]}" "[Limits]" "MinFree=0"
+check_equal "with room it goes on" succeeded "$(wait_run "$other")"
+check_match "the page has the queue" 'id="queue-rows"' "$(curl -sS --unix-socket "$API_SOCK" http://x/queue)"

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What steps declare against what the host has (2 processors, 1 GiB), through the scheduler. */
+#include "tests/unit/scheduler_fixture.h"
+
+/* The queue's entry of @slug; NULL when it does not wait. The caller frees *@ret_queue. */
+static const json_t *waiting(struct world *world, const char *slug, json_t **ret_queue)
+{
+	json_t *queue = *ret_queue = ask(world, ASK(.verb = API_QUEUE)), *step;
+	size_t i;
+
+	json_array_foreach (json_object_get(queue, "waiting"), i, step) {
+		if (strcmp(member(step, "step"), slug) == 0)
+			return step;
+	}
+	return NULL;
+}
+
+static void wait_expect(struct world *world, const char *slug, const char *wait, const char *reason)
+{
+	json_t *queue;
+	const json_t *step = waiting(world, slug, &queue);
+
+	assert_non_null(step);
+	assert_string_equal(member(step, "wait"), wait);
+	assert_string_equal(member(step, "reason"), reason);
+	json_decref(queue);
+}
+
+static const char two_large[] =
+	"steps:\n"
+	"  - {name: one, command: \"true\", resources: {memory: 600M}}\n"
+	"  - {name: two, command: \"true\", resources: {memory: 600M}}\n"
+	"  - {name: small, command: \"true\", resources: {memory: 64M, cpu: 0.1}}\n";
+
+static void test_memory(void **state)
+{
+	struct world *world = world_new();
+	struct order one, small, two;
+	json_t *queue, *host;
+	uint64_t run;
+
+	world_start(world);
+	run = trigger(world, "a", "d1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, two_large);
+	order_expect(world, &one);
+	order_expect(world, &small);
+	assert_string_equal(one.slug, "one");
+	assert_string_equal(small.slug, "small");
+	wait_expect(world, "two", "memory", "waits for 600M of memory: 360M of 1G are free");
+	step_expect(world, run, "two", "ready", "waits for 600M of memory: 360M of 1G are free");
+	(void)waiting(world, "two", &queue);
+	host = json_object_get(queue, "host");
+	assert_int_equal(number(host, "memory_used"), 664 * MIB);
+	assert_int_equal(number(host, "memory"), GIB);
+	assert_int_equal(number(host, "cpu_milli_used"), 600); /* an even share and 0.1 */
+	json_decref(queue);
+
+	/* it goes on like this after a restart, with what runs */
+	world_kill(world);
+	world_start_unsynced(world);
+	order_started(world, one.id);
+	order_started(world, small.id);
+	world_sync(world);
+	wait_expect(world, "two", "memory", "waits for 600M of memory: 360M of 1G are free");
+	order_exited(world, one.id, 0);
+	order_expect(world, &two);
+	assert_string_equal(two.slug, "two");
+	order_exited(world, two.id, 0);
+	order_exited(world, small.id, 0);
+	ack_expect(world, two.id);
+	ack_expect(world, small.id);
+	run_expect(world, run, "succeeded", "");
+	world_stop(world);
+	world_free(world);
+}
+
+static void test_impossible(void **state)
+{
+	static const char text[] = "steps:\n"
+				   "  - {name: huge, command: \"true\", resources: {memory: 64G}}\n"
+				   "  - {name: after, command: \"true\", depends_on: [huge]}\n"
+				   "  - {name: many, command: \"true\", resources: {cpu: 64}}\n";
+	struct world *world = world_new();
+	struct order order;
+	uint64_t run;
+
+	world_start(world);
+	run = trigger(world, "a", "d1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	/* more processors than there are is a limit that limits nothing */
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "many");
+	step_expect(world, run, "huge", "errored",
+		    "asks for 64G of memory, but this host has 1G for steps: lower "
+		    "resources.memory, or see [Host] in runbookd.conf(5)");
+	step_expect(world, run, "after", "skipped", NULL);
+	order_exited(world, order.id, 0);
+	ack_expect(world, order.id);
+	run_expect(world, run, "errored", "step \"huge\" errored");
+	world_stop(world);
+	world_free(world);
+}
+
+/* The whole host is declared by one step: nothing else runs beside it. */
+static void test_whole_host(void **state)
+{
+	static const char text[] = "steps:\n"
+				   "  - {name: all, command: \"true\", resources: {cpu: 2}}\n"
+				   "  - {name: next, command: \"true\"}\n";
+	struct world *world = world_new();
+	struct order order;
+
+	world_start(world);
+	(void)trigger(world, "a", "d1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "all");
+	wait_expect(world, "next", "cpu", "waits for 0.5 processors: 0 of 2 are free");
+	order_exited(world, order.id, 0);
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "next");
+	world_stop(world);
+	world_free(world);
+}
+
+static void space_send(struct world *world, const char *text)
+{
+	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
+
+	message_put_string(message, text);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+}
+
+static void test_no_space(void **state)
+{
+	static const char text[] = "steps:\n  - {name: one, command: \"true\"}\n";
+	struct world *world = world_new();
+	struct order order;
+
+	world_start(world);
+	space_send(world, "less than 1M is free in /var");
+	(void)trigger(world, "a", "d1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	wait_expect(world, "one", "stopped", "less than 1M is free in /var");
+	assert_true(fixture_quiet(world->daemon));
+	space_send(world, "");
+	order_expect(world, &order);
+	assert_string_equal(order.slug, "one");
+	world_stop(world);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_memory),
+		cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_whole_host),
+		cmocka_unit_test(test_no_space),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
