@@ -89,7 +89,7 @@ LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,error.c fdio.c image.c names.c network_rule.c paths.c step_payload.c)
+	$(addprefix common/,error.c fdio.c image.c names.c network_rule.c paths.c step_payload.c step_user.c)
 LIBS_runbook-sandbox   := -lnl-3
 
 # static programs are linked without common/ objects that need libraries

@@ -101,6 +101,7 @@ static int order_send(struct orders *orders, uint64_t order)
 	for (int i = 0; i < 9; i++) /* memory, pids, cpu, disk, four of io, timeout */
 		message_put_u64(message, 0);
 	message_put_u64(message, 1000); /* grace */
+	message_put_u64(message, 0);	/* no terminal */
 	message_put_string(message, "");
 	for (int i = 0; i < 3; i++) /* uid, gid, layers: none, image "host" */
 		message_put_u64(message, 0);

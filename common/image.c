@@ -133,6 +133,12 @@ static int parse_item(const char *item, struct image_record *record)
 										      : -EBADMSG;
 	case 'u':
 		return parse_ids(value, record);
+	case 'p':
+		record->passwd = value;
+		return strlen(value) <= IMAGE_ACCOUNTS_MAX ? 0 : -EBADMSG;
+	case 'g':
+		record->group = value;
+		return strlen(value) <= IMAGE_ACCOUNTS_MAX ? 0 : -EBADMSG;
 	case 'e':
 		return parse_env(value, record);
 	case 'l':
@@ -175,6 +181,10 @@ int image_record_format(const struct image_record *record, char **ret_data, size
 	(void)fprintf(stream, "t%" PRIu64 "%cb%" PRIu64 "%c", record->created_usec, 0,
 		      record->bytes, 0);
 	(void)fprintf(stream, "w%s%cu%u:%u%c", record->workdir, 0, record->uid, record->gid, 0);
+	if (record->passwd)
+		(void)fprintf(stream, "p%s%c", record->passwd, 0);
+	if (record->group)
+		(void)fprintf(stream, "g%s%c", record->group, 0);
 	for (size_t i = 0; i < record->n_env; i++)
 		(void)fprintf(stream, "e%s%c", record->env[i], 0);
 	for (size_t i = 0; i < record->n_layers; i++)

@@ -16,6 +16,7 @@
  *   s SOURCE  t USEC  b BYTES    where from, when, unpacked size
  *   w DIRECTORY                  working directory, "" for none
  *   u UID:GID                    who commands run as
+ *   p LINES  g LINES             users and groups it knows, see step_user_compact(); may lack
  *   e NAME=VALUE                 any number
  *   l LAYER                      64 hex digits, at least one, the lowest first
  *   d DIGEST                     64 hex digits, what was downloaded for it
@@ -37,6 +38,7 @@ struct image_record {
 	uint64_t created_usec;
 	uint64_t bytes;
 	uint32_t uid, gid;
+	const char *passwd, *group; /* NULL: nobody knows */
 	const char *env[IMAGE_ENV_MAX];
 	size_t n_env;
 	const char *layers[IMAGE_LAYERS_MAX];

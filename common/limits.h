@@ -62,6 +62,7 @@
 #define IMAGE_JOBS_MAX 64     /* pulls and imports that wait or run */
 #define IMAGE_PULLS_AT_ONCE 2 /* that run */
 #define IMAGES_MAX 4096
+#define IMAGE_ACCOUNTS_MAX (8 * KIB) /* of users, and of groups, in its record */
 
 /* webhook listener */
 #define WEBHOOK_BODY_MAX (25 * MIB)

@@ -71,8 +71,9 @@ enum process_role {
 	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
 	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
 	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
-	/* u grace ms, s working directory ("": the workspace), u uid, u gid, u number of layers */   \
-	/* (0: image "host"), s each layer; fd: sealed memfd, see common/step_payload.h */            \
+	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if absent), */ \
+	/* u uid, u gid, u number of layers (0: image "host"), s each layer; fd: sealed memfd, see */ \
+	/* common/step_payload.h */                                                                   \
 	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 1)                                          \
 	/* u order, u reason (enum step_result: cancelled) */                                         \
 	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
@@ -87,6 +88,8 @@ enum process_role {
 	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */    \
 	/* was not among it never arrived */                                                          \
 	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, 256, 0)                                           \
+	/* (nothing): the daemon is about to end, it starts no step any more */                       \
+	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                         \
 	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                     \
 	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                        \
 	/* s error ("" when found); fd runbook.yml, none if it is absent */                           \
@@ -221,7 +224,7 @@ enum api_verb {
 	API_RUN_TRIGGER = 8,	/* project, [ref], [commit] */
 	API_RUN_UPLOAD = 9,	/* fd tar, [ref], [commit] */
 	API_RUN_CANCEL = 10,	/* run, [step] */
-	API_RUN_RETRY = 11,	/* run, [step] */
+	API_RUN_RETRY = 11,	/* run, [step]; after = 1: all that did not succeed */
 	API_PROJECT_PAUSE = 12, /* project */
 	API_PROJECT_UNPAUSE = 13,
 	API_NUM_VERBS,

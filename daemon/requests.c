@@ -161,6 +161,7 @@ static int step_start(struct channel *channel, struct message *message)
 	order.io.write_ops = message_get_u64(message);
 	order.timeout_msec = message_get_u64(message);
 	order.grace_msec = message_get_u64(message);
+	order.tty = message_get_u64(message) != 0;
 	r = read_image(message, &order);
 	order.payload_fd = message_get_fd(message);
 	if (r == 0)

@@ -414,6 +414,11 @@ void steps_acknowledge(struct step_table *table, uint64_t order)
 
 /* ---- when a child is new, when we stop ---- */
 
+static void send_stopping(struct step_table *table)
+{
+	step_send(table, message_new(MESSAGE_STEPS_STOPPING, 0));
+}
+
 void steps_resend(struct step_table *table)
 {
 	struct message *message;
@@ -429,6 +434,8 @@ void steps_resend(struct step_table *table)
 		return;
 	message_put_string(message, table->daemon->instance_id);
 	step_send(table, message);
+	if (table->stopping)
+		send_stopping(table);
 }
 
 void steps_relisten(struct step_table *table)
@@ -443,6 +450,9 @@ void steps_stop(struct step_table *table)
 	struct step *step;
 
 	table->stopping = true;
+	/* before the results: what may be interrupted waits again, and not for us */
+	if (!again)
+		send_stopping(table);
 	while ((step = step_queue_pop(table)) != NULL)
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
 	for (step = table->first; step; step = step->next) {

@@ -57,6 +57,7 @@ struct step_order {
 	size_t n_layers;
 	char *workdir; /* malloc'ed; NULL: the workspace */
 	uint32_t uid, gid;
+	bool tty;
 	enum step_network network;
 	uint64_t memory, pids, cpu_milli, disk;
 	struct sandbox_io io;

@@ -252,6 +252,7 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->workdir = order->workdir;
 	request->uid = order->uid;
 	request->gid = order->gid;
+	request->tty = order->tty;
 	request->hostname = setup->hostname;
 	request->binds = setup->binds;
 	request->network = order->network;

@@ -5,6 +5,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/step_user.h"
 #include "images/oci.h"
 #include "images/report.h"
 #include "images/service.h"
@@ -155,8 +156,12 @@ static void job_fail(struct job *job, const char *text)
 
 /* ---- the record ---- */
 
-/* What the layers say about users: the topmost file counts. */
-static int resolve_user(struct job *job, struct image_record *record, struct error *error)
+/*
+ * What the layers say about users: the topmost file counts. @ret_accounts keeps
+ * what the record points to.
+ */
+static int resolve_user(struct job *job, struct image_record *record,
+			struct store_layer *ret_accounts, struct error *error)
 {
 	const char *user = job->image.user ? job->image.user : "";
 	struct store_layer accounts = {0};
@@ -183,9 +188,27 @@ static int resolve_user(struct job *job, struct image_record *record, struct err
 		record->layers[record->n_layers++] = job->image.layers[i].id;
 		store_layer_clear(&facts);
 	}
-	r = user_resolve(user, accounts.passwd, accounts.group, &record->uid, &record->gid, error);
+	r = step_user_resolve(user, accounts.passwd, accounts.group, &record->uid, &record->gid,
+			      error);
+	if (r < 0)
+		(void)error_wrap(error, "the image's own user");
+	record->passwd = ret_accounts->passwd =
+		step_user_compact(accounts.passwd, 2, IMAGE_ACCOUNTS_MAX);
+	record->group = ret_accounts->group =
+		step_user_compact(accounts.group, 1, IMAGE_ACCOUNTS_MAX);
 	store_layer_clear(&accounts);
 	return r;
+}
+
+/* Users are told as far as there is room; without them `user:` takes numbers only. */
+static int put_image(struct store *store, struct image_record *record)
+{
+	int r = store_image_put(store, record);
+
+	if (r != -E2BIG)
+		return r;
+	record->passwd = record->group = NULL;
+	return store_image_put(store, record);
 }
 
 /* A root file system has no configuration: its id is the digest of what it is made of. */
@@ -205,6 +228,7 @@ static void identify(struct job *job)
 static void job_finish(struct job *job)
 {
 	struct store *store = job->jobs->service->store;
+	struct store_layer accounts = {0};
 	struct error error = ERROR_INIT;
 	cleanup_free struct image_record *record = calloc(1, sizeof(*record));
 	int r;
@@ -226,11 +250,14 @@ static void job_finish(struct job *job)
 		for (size_t i = 0; i < job->image.n_layers; i++)
 			record->blobs[record->n_blobs++] = job->image.layers[i].digest;
 	}
-	if (resolve_user(job, record, &error) < 0) {
+	r = resolve_user(job, record, &accounts, &error);
+	if (r == 0)
+		r = put_image(store, record);
+	store_layer_clear(&accounts);
+	if (error.number) {
 		job_fail(job, error.text);
 		return;
 	}
-	r = store_image_put(store, record);
 	if (r == 0)
 		r = store_name_put(store, job->name, job->image.id);
 	if (r == -E2BIG) {

@@ -2,9 +2,8 @@
 #ifndef IMAGES_REPORT_H
 #define IMAGES_REPORT_H
 
-/* The report of runbook-unpack (unpack.h says what is in it), and names of users. */
+/* The report of runbook-unpack; unpack.h says what is in it. */
 
-#include "common/error.h"
 #include "common/image.h"
 
 #include <stdbool.h>
@@ -30,14 +29,5 @@ struct report {
  */
 int report_parse(const char *data, size_t size, struct report *ret_report);
 void report_clear(struct report *report);
-
-/**
- * user_resolve() - "name", "name:group", "uid", "uid:gid" or "" to numbers
- * @passwd, @group: files of the image, NULL: it has none
- *
- * Return: 0, or -EINVAL with @error.
- */
-int user_resolve(const char *user, const char *passwd, const char *group, uint32_t *ret_uid,
-		 uint32_t *ret_gid, struct error *error);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"
+#include "common/step_user.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,19 +148,8 @@ static const char *const etc_allowed[] = {
 static const struct {
 	const char *path, *text;
 } etc_generated[] = {
-	{"passwd", "root:x:0:0:root:/root:/bin/bash\n"
-		   "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
-		   "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
-		   "sys:x:3:3:sys:/dev:/usr/sbin/nologin\n"
-		   "man:x:6:12:man:/var/cache/man:/usr/sbin/nologin\n"
-		   "mail:x:8:8:mail:/var/mail:/usr/sbin/nologin\n"
-		   "www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n"
-		   "_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n"
-		   "user:x:1000:1000:user:/workspace:/bin/bash\n"
-		   "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
-	{"group", "root:x:0:\ndaemon:x:1:\nbin:x:2:\nsys:x:3:\nadm:x:4:\ntty:x:5:\ndisk:x:6:\n"
-		  "man:x:12:\nmail:x:8:\nwww-data:x:33:\nutmp:x:43:\nstaff:x:50:\nusers:x:100:\n"
-		  "user:x:1000:\nnogroup:x:65534:\n"},
+	{"passwd", step_user_host_passwd},
+	{"group", step_user_host_group},
 	{"nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
 			  "networks: files\nprotocols: files\nservices: files\nrpc: files\n"
 			  "ethers: files\n"},

@@ -16,7 +16,9 @@
 
 #include "common/limits.h"
 #include "common/step_payload.h"
+#include "sandbox/init_fds.h"
 #include "sandbox/init_sys.h"
+#include "sandbox/init_tty.h"
 #include "sandbox/status.h"
 
 #include <errno.h>
@@ -59,6 +61,8 @@ struct command {
 	const char *workdir;
 	unsigned uid, gid;	       /* inside */
 	bool report;		       /* somebody wants to hear of system calls that are denied */
+	bool tty;		       /* the command gets a terminal */
+	int tty_sockets[2];	       /* its ends come through these, from the command's process */
 	struct sandbox_status failure; /* how != 0: it never reached exec */
 	char *payload;		       /* mapped by the command's process */
 	size_t payload_size;
@@ -140,29 +144,10 @@ static int become_root_inside(struct command *command)
 	return 0;
 }
 
-/* The one message that anybody inside sends there; exec closes the socket. */
-static long send_listener(int listener_fd)
-{
-	char byte = 0;
-	struct iovec data = {.iov_base = &byte, .iov_len = 1};
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(int)),
-				.cmsg_level = SOL_SOCKET,
-				.cmsg_type = SCM_RIGHTS}};
-	struct msghdr message = {.msg_iov = &data,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control.space)};
-
-	*(int *)(void *)CMSG_DATA(&control.header) = listener_fd;
-	return init_call(SYS_sendmsg, INIT_FD_REPORT, &message, 0, 0);
-}
-
 static long set_filter(const struct command *command, const struct sock_fprog *program)
 {
 	unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	int listener_fd;
 	long result;
 
 	if (!command->report)
@@ -172,7 +157,11 @@ static long set_filter(const struct command *command, const struct sock_fprog *p
 			   program, 0);
 	if (result == -EINVAL)
 		result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program, 0);
-	return result < 0 ? result : send_listener((int)result);
+	if (result < 0)
+		return result;
+	/* the one message that anybody inside sends there; exec closes the socket */
+	listener_fd = (int)result;
+	return init_fds_send(INIT_FD_REPORT, &listener_fd, 1);
 }
 
 static int load_filter(struct command *command, struct sock_filter *filter)
@@ -300,7 +289,40 @@ static void default_signals(void)
 		(void)init_call(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
 }
 
-/* The user that an image names; with uid 0 go all capabilities. */
+/* Every directory on the way that is not there is made, and belongs to the command's user. */
+static long make_workdir(const struct command *command)
+{
+	char path[PATH_BYTES] = "";
+	size_t used = 0;
+
+	for (const char *at = command->workdir; *at && used + 1 < sizeof(path); at++) {
+		path[used++] = *at;
+		path[used] = '\0';
+		if (used > 1 && (at[1] == '/' || at[1] == '\0')) {
+			long result = init_call(SYS_mkdir, path, 0755, 0, 0);
+
+			if (result == 0)
+				result = init_call(SYS_lchown, path, command->uid, command->gid, 0);
+			if (result < 0 && result != -EEXIST)
+				return result;
+		}
+	}
+	return init_call(SYS_chdir, command->workdir, 0, 0, 0);
+}
+
+/* A working directory that is not there is made, as Docker does. */
+static int enter_workdir(struct command *command)
+{
+	long result = init_call(SYS_chdir, command->workdir, 0, 0, 0);
+
+	if (result == -ENOENT)
+		result = make_workdir(command);
+	return result < 0 ? fail(command, SANDBOX_STATUS_SETUP_FAILED, -result,
+				 "cannot enter the working directory", command->workdir)
+			  : 0;
+}
+
+/* The user that an image or the step names; with uid 0 go all capabilities. */
 static int become_user(struct command *command)
 {
 	long uid = command->uid, gid = command->gid, result = 0;
@@ -309,7 +331,7 @@ static int become_user(struct command *command)
 		result = init_call(SYS_setresgid, gid, gid, gid, 0);
 	if (result == 0 && uid != 0)
 		result = init_call(SYS_setresuid, uid, uid, uid, 0);
-	return result < 0 ? fail_setup(command, result, "cannot become the image's user") : 0;
+	return result < 0 ? fail_setup(command, result, "cannot become the command's user") : 0;
 }
 
 static int command_main(void *argument)
@@ -324,14 +346,13 @@ static int command_main(void *argument)
 	result = read_payload(command, &argv, &envp);
 	if (result < 0)
 		return fail_setup(command, result, "cannot read the command");
-	if (become_root_inside(command))
+	if (become_root_inside(command) || enter_workdir(command) || become_user(command))
 		return 1;
-	result = init_call(SYS_chdir, command->workdir, 0, 0, 0);
-	if (result < 0)
-		return fail(command, SANDBOX_STATUS_SETUP_FAILED, -result,
-			    "cannot enter the working directory", command->workdir);
-	if (become_user(command))
-		return 1;
+	if (command->tty) {
+		result = init_tty_become(command->tty_sockets[1]);
+		if (result < 0)
+			return fail_setup(command, result, "cannot make a terminal");
+	}
 	default_signals();
 	(void)init_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof(none));
 	result = init_call(SYS_close_range, 3, ~0U, 4 /* CLOSE_RANGE_CLOEXEC */, 0);
@@ -370,7 +391,7 @@ static void measure(struct sandbox_status *status)
 	}
 }
 
-static void reap(long main_pid, struct sandbox_status *status)
+static void reap(long main_pid, struct sandbox_status *status, struct init_tty *tty)
 {
 	for (;;) {
 		int state = 0;
@@ -383,6 +404,7 @@ static void reap(long main_pid, struct sandbox_status *status)
 		status->how = WIFSIGNALED(state) ? HOW_SIGNALED : HOW_EXITED;
 		status->code = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
 		measure(status);
+		init_tty_end(tty);
 		report(status);
 	}
 }
@@ -396,24 +418,30 @@ static void forward(long main_pid, long number)
 		(void)init_call(SYS_kill, -main_pid, SIGCONT, 0, 0);
 }
 
-_Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status *status)
+_Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status *status,
+			    struct init_tty *tty)
 {
 	struct pollfd files[] = {
 		{.fd = signals_fd, .events = POLLIN},
 		{.fd = INIT_FD_STATUS, .events = 0}, /* POLLERR: no reader is left */
+		{.fd = -1},			     /* the terminal */
 	};
 
 	for (;;) {
 		struct signalfd_siginfo info;
-		long n_ready = init_call(SYS_poll, files, 2, -1, 0);
+		long n_ready;
 
+		init_tty_wanted(tty, &files[2]);
+		n_ready = init_call(SYS_poll, files, 3, -1, 0);
 		if ((n_ready < 0 && n_ready != -EINTR) || files[1].revents)
 			init_exit(1);
+		if (n_ready > 0 && files[2].revents)
+			init_tty_pump(tty);
 		if (!(files[0].revents & POLLIN) ||
 		    init_call(SYS_read, signals_fd, &info, sizeof(info), 0) != sizeof(info))
 			continue;
 		if (info.ssi_signo == SIGCHLD)
-			reap(main_pid, status);
+			reap(main_pid, status, tty);
 		else
 			forward(main_pid, info.ssi_signo);
 	}
@@ -440,11 +468,30 @@ static long start_apart(struct command *command)
 	return pid;
 }
 
-static long start(struct command *command, void *stack_end)
+static long start_process(struct command *command, void *stack_end)
 {
 	long pid = init_vfork(command_main, command, stack_end);
 
 	return pid == -EINVAL ? start_apart(command) : pid;
+}
+
+/* With a terminal: the command's process makes it, its ends are ours when that has called exec. */
+static long start(struct command *command, void *stack_end, struct init_tty *tty)
+{
+	long pid, result;
+
+	if (!command->tty)
+		return start_process(command, stack_end);
+	result = init_call(SYS_socketpair, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0,
+			   command->tty_sockets);
+	if (result < 0)
+		return result;
+	pid = start_process(command, stack_end);
+	if (pid > 0 && command->failure.how == 0)
+		result = init_tty_take(tty, command->tty_sockets[0]);
+	(void)init_call(SYS_close, command->tty_sockets[0], 0, 0, 0);
+	(void)init_call(SYS_close, command->tty_sockets[1], 0, 0, 0);
+	return result < 0 ? result : pid;
 }
 
 /* "1000:100", which the sandbox library wrote. */
@@ -467,12 +514,17 @@ int init_main(int argc, char **argv)
 	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
 	static _Alignas(16) char stack[STACK_BYTES];
 	struct sandbox_status status = {.magic = SANDBOX_STATUS_MAGIC};
-	struct command command = {.workdir = argc > 1 ? argv[1] : "/", .report = argc > 3};
+	struct command command = {.workdir = argc > 1 ? argv[1] : "/"};
+	static struct init_tty tty = {.master_fd = -1, .slave_fd = -1};
 	const uint64_t all = ~0ULL;
 	long signals_fd, pid;
 
 	if (argc > 2)
 		read_ids(argv[2], &command);
+	for (int i = 3; i < argc; i++) {
+		command.report = command.report || argv[i][0] == 'r'; /* "report" */
+		command.tty = command.tty || argv[i][0] == 't';	      /* "tty" */
+	}
 	/* before anything of the step exists */
 	if (init_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0) < 0 ||
 	    init_call(SYS_getpid, 0, 0, 0, 0) != 1) {
@@ -482,7 +534,7 @@ int init_main(int argc, char **argv)
 	(void)init_call(SYS_prctl, PR_SET_NAME, "runbook-init", 0, 0);
 	(void)init_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
 	signals_fd = init_call(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC);
-	pid = signals_fd < 0 ? signals_fd : start(&command, stack + sizeof(stack));
+	pid = signals_fd < 0 ? signals_fd : start(&command, stack + sizeof(stack), &tty);
 	if (pid < 0)
 		(void)fail_setup(&command, pid, "cannot start a process for the command");
 	/* the environment may hold secrets: this process keeps no copy */
@@ -492,10 +544,11 @@ int init_main(int argc, char **argv)
 		command.failure.magic = SANDBOX_STATUS_MAGIC;
 		report(&command.failure);
 	}
-	/* the three and what was for the command only */
-	(void)init_call(SYS_close_range, 0, 2, 0, 0);
+	/* the three, but where a terminal's output goes, and what was for the command only */
+	(void)init_call(SYS_close, 0, 0, 0, 0);
+	(void)init_call(SYS_close_range, tty.master_fd < 0 ? 1 : 2, 2, 0, 0);
 	(void)init_call(SYS_close_range, INIT_FD_USERNS, INIT_FD_PAYLOAD, 0, 0);
 	if (command.report)
 		(void)init_call(SYS_close, INIT_FD_REPORT, 0, 0, 0);
-	serve(pid, (int)signals_fd, &status);
+	serve(pid, (int)signals_fd, &status, &tty);
 }

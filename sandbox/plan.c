@@ -69,10 +69,11 @@ static const struct {
 static const char inside_capabilities[] =
 	"keep capabilities chown dac_override fowner fsetid kill setfcap setgid setpcap setuid "
 	"sys_chroot net_bind_service; bounding set too";
+static const char inside_session[] = "new session, new session keyring";
 static const char *const inside[] = {
 	"join the user namespace, uid 0, gid 0, no other groups",
 	inside_capabilities,
-	"new session, new session keyring",
+	inside_session,
 	"seccomp: default deny, see seccomp_list.c",
 	"exec the command with exactly its environment",
 };
@@ -340,15 +341,20 @@ static void plan_binds(struct plan *plan, const struct sandbox_request *request,
 	}
 }
 
-static void plan_end(struct plan *plan, const struct plan_facts *facts)
+static void plan_end(struct plan *plan, const struct sandbox_request *request,
+		     const struct plan_facts *facts)
 {
 	add(plan, PLAN_PIVOT, NULL, "/");
 	/* 1, not 0: the kernel then starts no piped core handler of the host either */
 	add_value(plan, PLAN_RLIMIT, "core", NULL, 1);
 	add_value(plan, PLAN_RLIMIT, "nofile", NULL, 65536);
 	add_value(plan, PLAN_BECOME_INIT, "runbook-init", NULL, facts->init_id);
-	for (size_t i = 0; i < ARRAY_SIZE(inside); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
 		add(plan, PLAN_INSIDE, inside[i], NULL);
+		if (inside[i] == inside_session && request->tty)
+			add(plan, PLAN_INSIDE,
+			    "a terminal of 80x24 as standard input, output and error", NULL);
+	}
 }
 
 /* ---- checking ---- */
@@ -521,7 +527,7 @@ int plan_new(struct plan **ret_plan, const struct sandbox_request *request,
 	plan_system(plan, facts);
 	plan_workspace(plan, request);
 	plan_binds(plan, request, facts);
-	plan_end(plan, facts);
+	plan_end(plan, request, facts);
 	if (plan->n_ops > plan->n_allocated)
 		return error_set(error, ENOSPC, "a plan of %zu operations is too long",
 				 plan->n_ops);

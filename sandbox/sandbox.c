@@ -333,6 +333,7 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 		.init_fd = builder->host->init_fd,
 		.report_fd = request->seccomp_report ? request->report_fd : -1,
 		.workdir = request->workdir ? request->workdir : "/workspace",
+		.tty = request->tty,
 		.stage_fd = -1,
 		.scratch_fd = -1,
 		.root_fd = -1,

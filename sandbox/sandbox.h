@@ -116,7 +116,7 @@ struct sandbox_request {
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
 	uid_t workspace_uid;   /* its owner on the host: becomes uid 0 inside */
 	gid_t workspace_gid;
-	const char *workdir; /* NULL: /workspace */
+	const char *workdir; /* NULL: /workspace; made when it is not there */
 	uid_t uid;	     /* who the command is inside; the workspace belongs to it */
 	gid_t gid;
 	const struct sandbox_bind *binds;
@@ -135,6 +135,7 @@ struct sandbox_request {
 	struct sandbox_io io;
 	int payload_fd;			    /* common/step_payload.h; not taken */
 	int stdin_fd, stdout_fd, stderr_fd; /* not taken; stdin_fd -1: /dev/null */
+	bool tty; /* a terminal is the command's three instead; what it prints goes to stdout_fd */
 	/*
 	 * Ask about each system call that is not allowed: the listener of the filter
 	 * (seccomp_unotify(2)) is sent to report_fd, a unix socket; not taken. Who

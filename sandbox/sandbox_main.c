@@ -13,6 +13,7 @@
 #include "common/names.h"
 #include "common/paths.h"
 #include "common/step_payload.h"
+#include "common/step_user.h"
 #include "sandbox/host.h"
 #include "sandbox/host_disks.h"
 #include "sandbox/outcome_text.h"
@@ -231,8 +232,8 @@ static int run_and_report(struct sandbox_host *host, struct sandbox_request *req
 /* Programs that run inside need these; what --env says comes later and wins. */
 static int payload_make(struct options *options, char **argv)
 {
-	static const char *const defaults[] = {DEFAULT_PATH, "HOME=/workspace", "USER=root",
-					       "LANG=C.UTF-8"};
+	const char *const defaults[] = {DEFAULT_PATH, "HOME=/workspace", "LANG=C.UTF-8",
+					options->user ? "" : "USER=root"};
 	char *env[ENV_MAX + ARRAY_SIZE(defaults) + 2];
 	const char *term = getenv("TERM");
 	char term_entry[80];
@@ -240,13 +241,15 @@ static int payload_make(struct options *options, char **argv)
 
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
 		size_t length = strcspn(defaults[i], "=") + 1;
-		bool given = false;
+		bool given = defaults[i][0] == '\0';
 
 		for (size_t j = 0; j < options->n_env; j++)
 			given = given || strncmp(options->env[j], defaults[i], length) == 0;
 		if (!given)
 			env[n++] = (char *)defaults[i];
 	}
+	if (options->tty)
+		term = "xterm"; /* ours, not the one that we are started from */
 	if (term && strlen(term) < 64) {
 		(void)snprintf(term_entry, sizeof(term_entry), "TERM=%s", term);
 		env[n++] = term_entry;
@@ -403,9 +406,31 @@ static int use_stored(struct options *options, struct sandbox_request *request)
 	request->n_layers = record->n_layers;
 	request->uid = record->uid;
 	request->gid = record->gid;
+	options->passwd = record->passwd;
+	options->group = record->group;
 	if (!request->workdir && record->workdir[0] != '\0')
 		request->workdir = record->workdir;
 	return 0;
+}
+
+/*
+ * Names are those of the image. What /etc/passwd of a directory says is not
+ * looked at: this program is root and reads no files that others may have written.
+ */
+static int use_user(const struct options *options, struct sandbox_request *request)
+{
+	bool host = !options->stored && strcmp(options->image, "host") == 0;
+	struct error error = ERROR_INIT;
+
+	if (step_user_resolve(options->user, host ? step_user_host_passwd : options->passwd,
+			      host ? step_user_host_group : options->group, &request->uid,
+			      &request->gid, &error) == 0)
+		return 0;
+	if (!host && !options->stored)
+		return complain(-EXIT_SANDBOX,
+				"--user: with a directory as image, give numbers (UID:GID)");
+	(void)error_wrap(&error, "--user");
+	return complain(-EXIT_SANDBOX, error.text);
 }
 
 /* Where one of the three is closed, the next file of ours would take its place, and be shown. */
@@ -453,11 +478,14 @@ int main(int argc, char **argv)
 		.cpu_milli = options.cpu_milli,
 		.disk = options.disk,
 		.io = options.io,
+		.tty = options.tty,
 		.stdin_fd = STDIN_FILENO,
 		.stdout_fd = STDOUT_FILENO,
 		.stderr_fd = STDERR_FILENO,
 	};
 	if (options.stored && use_stored(&options, &request) < 0)
+		return EXIT_SANDBOX;
+	if (options.user && use_user(&options, &request) < 0)
 		return EXIT_SANDBOX;
 	if (options.explain)
 		return explain(&request, &options);

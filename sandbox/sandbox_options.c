@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/names.h"
+#include "common/step_user.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -66,6 +67,18 @@ static int set_workspace(struct options *options, const char *value)
 static int set_workdir(struct options *options, const char *value)
 {
 	options->workdir = value;
+	return 0;
+}
+
+static int set_user(struct options *options, const char *value)
+{
+	options->user = value;
+	return step_user_valid(value) ? 0 : -EINVAL;
+}
+
+static int set_tty(struct options *options, const char *value)
+{
+	options->tty = true;
 	return 0;
 }
 
@@ -244,7 +257,10 @@ static const struct {
 	 "most bytes it may write; they are kept in memory (default half of it)"},
 	{"bind", "SRC:DST[:ro]", add_bind, "show SRC of the host at DST"},
 	{"env", "NAME=VALUE", add_env, "add to the environment"},
-	{"workdir", "DIR", set_workdir, "start there (default /workspace)"},
+	{"workdir", "DIR", set_workdir,
+	 "start there (default /workspace); it is made when it is not there"},
+	{"user", "USER[:GROUP]", set_user, "names of the image or numbers (default the image's)"},
+	{"tty", NULL, set_tty, "give it a terminal of 80x24; what it prints goes to stdout"},
 	{"hostname", "NAME", set_hostname, "name of the host inside"},
 	{"timeout", "TIME", set_timeout, "end it after TIME, such as 90s or 15m; exit 124"},
 	{"grace", "TIME", set_grace,

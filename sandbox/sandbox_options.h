@@ -28,6 +28,8 @@ struct options {
 	const char *stored; /* name in runbookd's store, NULL: @image is none of those */
 	const char *workspace;
 	const char *workdir;
+	const char *user;	    /* NULL: the image's */
+	const char *passwd, *group; /* what a stored image says of names */
 	const char *hostname;
 	enum step_network network;
 	struct network_rule allow[NETWORK_RULES_MAX], only[NETWORK_RULES_MAX];
@@ -38,6 +40,7 @@ struct options {
 	size_t n_binds;
 	char *env[ENV_MAX + 1];
 	size_t n_env;
+	bool tty;
 	bool explain;
 	bool json;
 	bool seccomp_list;

@@ -5,8 +5,9 @@
 /*
  * DOC: What the host and runbook-init agree on
  *
- * runbook-init starts with these descriptors and the working directory as
- * its argument. Nothing else reaches it: its environment is empty.
+ * runbook-init starts with these descriptors, and as arguments the working
+ * directory, the command's "uid:gid", then "report" and "tty" (init_tty.h) where
+ * these are wanted. Nothing else reaches it: its environment is empty.
  *
  *   0-2  the command's
  *   3    status pipe, write end; one struct sandbox_status is written, once.

@@ -179,12 +179,16 @@ static int attach_become_init(struct attach *attach, const struct plan_op *op, i
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
-	const char *argv[] = {"runbook-init", attach->workdir, attach->ids,
-			      attach->report_fd >= 0 ? "report" : NULL, NULL};
+	const char *argv[6] = {"runbook-init", attach->workdir, attach->ids};
 	const char *envp[] = {NULL};
 	long id = (long)op->value;
+	size_t n = 3;
 	int r;
 
+	if (attach->report_fd >= 0)
+		argv[n++] = "report";
+	if (attach->tty)
+		argv[n++] = "tty";
 	(void)umask(022);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(&attach->error, errno, "cannot set no_new_privs");

@@ -25,6 +25,7 @@ struct attach {
 	int report_fd; /* -1: none */
 	const char *workdir;
 	char ids[24]; /* who the command is inside, "uid:gid" */
+	bool tty;     /* the command gets a terminal */
 	/* working state */
 	int stage_fd;
 	int scratch_fd;

@@ -2,6 +2,7 @@
 /* What a step runs: its command line and its environment. */
 #include "common/cleanup.h"
 #include "common/step_payload.h"
+#include "common/step_user.h"
 #include "scheduler/run.h"
 
 #include <errno.h>
@@ -110,13 +111,14 @@ static int env_build(const struct step *step, const struct image_record *image,
 {
 	const struct run *run = step->run;
 	const struct runbook_step *text = &run->runbook->steps[step->index];
-	char id[24], attempt[24], container[512];
+	char id[24], attempt[24], container[512], name[STEP_USER_MAX];
+	const char *user = step_user_name(step, image, name, sizeof(name));
 	const struct runbook_env defaults[] = {
 		{(char *)"PATH", (char *)"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
 					 "/bin:" CACHER_DIRECTORY},
 		{(char *)"LANG", (char *)"C.UTF-8"},
-		{(char *)"TERM", (char *)"dumb"},
-		{(char *)"USER", (char *)"root"},
+		{(char *)"TERM", text->tty ? (char *)"xterm" : (char *)"dumb"},
+		{(char *)"USER", (char *)user},
 	};
 	const struct runbook_env own[] = {
 		{(char *)"CI", (char *)"true"},
@@ -129,7 +131,7 @@ static int env_build(const struct step *step, const struct image_record *image,
 		{(char *)"RUNBOOK_CONTAINER", container},
 		{(char *)"HOME", (char *)"/workspace"},
 	};
-	size_t n_defaults = ARRAY_SIZE(defaults) - (image && image->uid != 0); /* not root then */
+	size_t n_defaults = ARRAY_SIZE(defaults) - !user; /* a number without a name */
 	int r;
 
 	(void)snprintf(id, sizeof(id), "%" PRIu64, run->row.id);

@@ -258,6 +258,17 @@ static int handle_host_space(struct channel *channel, struct message *message)
 	return 0;
 }
 
+/* What waits goes on waiting: whoever comes next starts it. */
+static int handle_steps_stopping(struct channel *channel, struct message *message)
+{
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	channel_scheduler(channel)->stopping = true;
+	return 0;
+}
+
 /* ---- trees ---- */
 
 static int handle_workspace_opened(struct channel *channel, struct message *message)
@@ -363,6 +374,7 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_STEP_STARTED, handle_step_started},
 	{MESSAGE_STEP_EXITED, handle_step_exited},
 	{MESSAGE_STEP_SYNCED, handle_step_synced},
+	{MESSAGE_STEPS_STOPPING, handle_steps_stopping},
 	{MESSAGE_WORKSPACE_OPENED, handle_workspace_opened},
 };
 

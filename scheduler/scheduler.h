@@ -138,6 +138,7 @@ struct scheduler {
 	bool staging;	 /* between CONFIG_BEGIN and CONFIG_END */
 	bool configured; /* a configuration is in force */
 	bool synced;	 /* the daemon told what it runs */
+	bool stopping;	 /* the daemon is about to end: it would run nothing more */
 	/* it did so before there was a configuration: settled at CONFIG_END; "" otherwise */
 	char synced_instance[INSTANCE_ID_MAX + 1];
 

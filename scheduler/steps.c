@@ -22,11 +22,12 @@ uint64_t step_timeout_sec(const struct step *step)
 /* ---- claims and orders ---- */
 
 /* Of image "host" nothing but its name is told. */
-static void put_image(struct message *message, const struct image_record *image)
+static void put_image(struct message *message, const struct step_place *place,
+		      const struct image_record *image)
 {
-	message_put_string(message, image ? image->workdir : "");
-	message_put_u64(message, image ? image->uid : 0);
-	message_put_u64(message, image ? image->gid : 0);
+	message_put_string(message, place->workdir);
+	message_put_u64(message, place->uid);
+	message_put_u64(message, place->gid);
 	message_put_u64(message, image ? image->n_layers : 0);
 	for (size_t i = 0; image && i < image->n_layers; i++)
 		message_put_string(message, image->layers[i]);
@@ -39,6 +40,7 @@ void step_order_send(struct step *step)
 	const struct image_record *image = NULL;
 	struct error error = ERROR_INIT;
 	cleanup_close int payload_fd = -1;
+	struct step_place place;
 	struct message *message;
 	int r = images_of(step, &image, &error);
 
@@ -46,6 +48,8 @@ void step_order_send(struct step *step)
 		images_stand_aside(step);
 		return;
 	}
+	if (r == 0)
+		r = step_place_find(step, image, &place, &error);
 	if (r == 0)
 		payload_fd = step_payload_fd(step, image, &error);
 	if (payload_fd < 0) {
@@ -73,7 +77,8 @@ void step_order_send(struct step *step)
 		message_put_u64(message, text->resources.io_write_ops);
 		message_put_u64(message, step_timeout_sec(step) * 1000);
 		message_put_u64(message, STEP_GRACE_DEFAULT_SEC * 1000ULL);
-		put_image(message, image);
+		message_put_u64(message, text->tty);
+		put_image(message, &place, image);
 		message_put_fd(message, payload_fd);
 	}
 	step->known = true;
@@ -114,7 +119,8 @@ void steps_claim(struct scheduler *scheduler)
 	struct queue_item *item;
 
 	/* until the daemon told what it runs, nobody knows what is free */
-	if (!scheduler->configured || !scheduler->synced || !scheduler->daemon.channel.open)
+	if (!scheduler->configured || !scheduler->synced || scheduler->stopping ||
+	    !scheduler->daemon.channel.open)
 		return;
 	admission_reject(scheduler);
 	while ((item = queue_next(&scheduler->queue)))
@@ -185,6 +191,10 @@ const char *step_wait_reason(const struct step *step, char *out, size_t size)
 		(void)snprintf(out, size, "waiting until runbookd told what already runs");
 		return "sync";
 	}
+	if (scheduler->stopping) {
+		(void)snprintf(out, size, "runbookd is stopping");
+		return "stopping";
+	}
 	if (step->image_waiting) {
 		images_reason(step, out, size);
 		return "image";
@@ -226,6 +236,7 @@ void steps_reconcile(struct scheduler *scheduler, const char *instance)
 	}
 	while ((step = map_next(&scheduler->orders, &cursor)))
 		steps[n++] = step;
+	scheduler->stopping = false;
 	for (size_t i = 0; i < n; i++)
 		step_reconcile(steps[i], instance);
 	scheduler->synced = true;

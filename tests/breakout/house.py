@@ -78,7 +78,7 @@ class Stand:
 
 ORDER = dict(order=1, project="demo", run=1, slug="build", attempt=1, name="build", commit="",
              image="host", network=1, memory=0, pids=0, cpu=0, disk=0, read=0, write=0, reads=0,
-             writes=0, timeout=20000, grace=1000, workdir="", uid=0, gid=0, layers=())
+             writes=0, timeout=20000, grace=1000, tty=0, workdir="", uid=0, gid=0, layers=())
 FIELDS = list(ORDER)[:-1]
 
 

@@ -15,7 +15,7 @@ check_status "not found" 127 sandbox -- no-such-command
 check_status "not found, by path" 127 sandbox -- /no/such/command
 check_status "not executable" 126 sandbox -- /etc/passwd
 check_status "a directory" 126 sandbox -- /etc
-check_status "no such working directory" 125 sandbox --workdir /no/such -- true
+check_status "a working directory that cannot be" 125 sandbox --workdir /proc/no/such -- true
 check_status "no such image" 2 sandbox --image /no/such -- true
 check_status "an image that is a file" 125 sandbox --image /etc/passwd -- true
 check_status "unknown option" 2 sandbox --no-such-option -- true
@@ -57,6 +57,17 @@ check_equal "the environment" "one two" \
 check_equal "a given PATH wins" /bin "$(sandbox --env PATH=/bin -- sh -c 'echo "$PATH"')"
 check_equal "the host's name" builder "$(sandbox --hostname builder -- hostname)"
 check_equal "the working directory" /tmp "$(sandbox --workdir /tmp -- pwd)"
+check_equal "one that is made, and whose" "/new/one 1000 1000" \
+    "$(sandbox --workdir /new/one --user user -- sh -c 'echo $(pwd) $(stat -c %u . ..)')"
+check_equal "a user by name" "www-data www-data" "$(sandbox --user www-data -- sh -c 'echo $(id -un) $(id -gn)')"
+check_equal "by number" "12:34" "$(sandbox --user 12:34 -- sh -c 'echo $(id -u):$(id -g)')"
+check_status "a user that is none" 125 sandbox --user somebody -- true
+check_status "a user that cannot be" 2 sandbox --user 'a b' -- true
+check_equal "a terminal" "/dev/pts/0 24 80 xterm" \
+    "$(sandbox --tty -- sh -c 'test -t 0 && test -t 2 && echo $(tty) $(stty size) $TERM' </dev/null | tr -d '\r')"
+check_equal "with a reader that goes" "1" "$(sandbox --tty -- seq 1000000 | head -n 1 | tr -d '\r')"
+check_status "and its command's status" 7 sandbox --tty -- sh -c 'seq 100; exit 7'
+check_status "a terminal for a command that is none" 127 sandbox --tty -- no-such-command
 check "git works in a workspace" sh -c '
     cd "$1" && chown 0:0 . && git init -q && git -c user.email=a@b -c user.name=c commit -q --allow-empty -m x &&
     chown -R 1234:1235 . && shift && "$@" --workspace "$PWD" -- git log --oneline' sh \

@@ -47,7 +47,7 @@ struct world {
 
 /* What the scheduler sent as STEP_START. */
 struct order {
-	uint64_t id, run, attempt, timeout_msec, memory, uid, n_layers;
+	uint64_t id, run, attempt, timeout_msec, memory, uid, gid, tty, n_layers;
 	char workdir[256], layer[80]; /* the last one */
 	char slug[128], name[256], commit[80];
 	char command[256];
@@ -405,10 +405,11 @@ static inline void order_parse(struct message *message, struct order *order)
 		(void)message_get_u64(message); /* io */
 	order->timeout_msec = message_get_u64(message);
 	(void)message_get_u64(message); /* grace */
+	order->tty = message_get_u64(message);
 	(void)snprintf(order->workdir, sizeof(order->workdir), "%s",
 		       message_get_string(message, 4096));
 	order->uid = message_get_u64(message);
-	(void)message_get_u64(message); /* gid */
+	order->gid = message_get_u64(message);
 	order->n_layers = message_get_u64(message);
 	for (uint64_t i = 0; i < order->n_layers; i++)
 		(void)snprintf(order->layer, sizeof(order->layer), "%s",

@@ -341,7 +341,7 @@ struct order {
 	const char *project, *slug, *name, *commit, *image;
 	const char *layer; /* NULL: none */
 	const char *workdir;
-	uint64_t network, timeout_msec, grace_msec, uid;
+	uint64_t network, timeout_msec, grace_msec, uid, tty;
 	int payload_fd; /* 0: a right one */
 };
 
@@ -374,6 +374,7 @@ static void send_order(const struct order *order)
 		message_put_u64(message, 0); /* io */
 	message_put_u64(message, order->timeout_msec);
 	message_put_u64(message, order->grace_msec);
+	message_put_u64(message, order->tty);
 	message_put_string(message, order->workdir);
 	message_put_u64(message, order->uid);
 	message_put_u64(message, 0);
@@ -671,6 +672,7 @@ static void stops(void **state)
 	send_order(&(struct order){ORDER(1)});
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
 	house_call(stop_steps, NULL);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEPS_STOPPING);
 	exited = expect_exited();
 	assert_int_equal(exited.result, STEP_RESULT_CANCELLED);
 	assert_string_equal(exited.reason, "cancelled: runbookd was stopped");

@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/image.h"
+#include "common/step_user.h"
 #include "images/oci.h"
 #include "images/report.h"
 #include "images/store.h"
@@ -52,8 +53,12 @@ static void names(void **state)
 
 static struct image_record record_example(void)
 {
-	struct image_record record = {
-		.id = ID_A, .source = "docker", .workdir = "/srv", .created_usec = 7, .uid = 5};
+	struct image_record record = {.id = ID_A,
+				      .source = "docker",
+				      .workdir = "/srv",
+				      .created_usec = 7,
+				      .uid = 5,
+				      .passwd = "user::5:6\n"};
 
 	record.env[record.n_env++] = "A=b\nc";
 	record.layers[record.n_layers++] = ID_B;
@@ -74,6 +79,8 @@ static void records(void **state)
 	assert_int_equal(image_record_parse(data, size, &again), 0);
 	assert_string_equal(again.id, ID_A);
 	assert_string_equal(again.workdir, "/srv");
+	assert_string_equal(again.passwd, "user::5:6\n");
+	assert_null(again.group);
 	assert_string_equal(again.env[0], "A=b\nc");
 	assert_string_equal(again.layers[1], ID_C);
 	assert_int_equal(again.uid, 5);
@@ -141,7 +148,7 @@ static void users(void **state)
 	uint32_t uid, gid;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		int r = user_resolve(cases[i].user, passwd, group, &uid, &gid, &error);
+		int r = step_user_resolve(cases[i].user, passwd, group, &uid, &gid, &error);
 
 		assert_int_equal(r, cases[i].r);
 		if (r == 0) {
@@ -149,7 +156,47 @@ static void users(void **state)
 			assert_int_equal(gid, cases[i].gid);
 		}
 	}
-	assert_int_equal(user_resolve("user", NULL, NULL, &uid, &gid, &error), -EINVAL);
+	assert_int_equal(step_user_resolve("user", NULL, NULL, &uid, &gid, &error), -EINVAL);
+	assert_int_equal(step_user_resolve("www-data", step_user_host_passwd, step_user_host_group,
+					   &uid, &gid, &error),
+			 0);
+	assert_int_equal(uid, 33);
+}
+
+static void users_kept(void **state)
+{
+	static const char passwd[] = "root:x:0:0::/:/bin/sh\n\nbad:x:70000:1::/\nshort:x\n"
+				     "a b:x:1:1::/\n:x:2:2\nuser:secret:1000:100::/:/bin/sh";
+	char *text = step_user_compact(passwd, 2, 100);
+	struct error error = ERROR_INIT;
+	uint32_t uid, gid;
+
+	assert_string_equal(text, "root::0:0\nuser::1000:100\n");
+	assert_int_equal(step_user_resolve("user", text, NULL, &uid, &gid, &error), 0);
+	assert_int_equal(uid, 1000);
+	assert_int_equal(gid, 100);
+	free(text);
+	text = step_user_compact("root:x:0:\nstaff:x:50:user\n", 1, 100);
+	assert_string_equal(text, "root::0\nstaff::50\n");
+	free(text);
+	text = step_user_compact(passwd, 2, 12); /* what does not fit is left out */
+	assert_string_equal(text, "root::0:0\n");
+	free(text);
+	assert_null(step_user_compact(NULL, 2, 100));
+}
+
+static void user_names(void **state)
+{
+	static const char *const good[] = {"nobody",	   "0",	 "1000:1000", "www-data",
+					   "_apt:nogroup", "a.b"};
+	static const char *const bad[] = {"", ":", "a:", ":b", "a:b:c", "a b", "-a", "a/b", "a\n"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(step_user_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(step_user_valid(bad[i]));
+	assert_true(step_user_is_number("12") && step_user_is_number("12:a"));
+	assert_false(step_user_is_number("a12") || step_user_is_number("12a"));
 }
 
 static int parse_config(const char *text, struct oci_image *image, struct error *error)
@@ -246,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),	  cmocka_unit_test(records),
 		cmocka_unit_test(reports),	  cmocka_unit_test(users),
+		cmocka_unit_test(users_kept),	  cmocka_unit_test(user_names),
 		cmocka_unit_test(configurations), cmocka_unit_test(stores),
 	};
 
