@@ -438,7 +438,8 @@ static int rows_make(struct draft *draft, struct matrix *matrix, const struct no
 		return report_matrix(draft, matrix, path,
 				     "the matrices have more than 20000 combinations together",
 				     "use fewer axes or values");
-	matrix->values = calloc((product + n_include) * matrix->n_names, sizeof(*matrix->values));
+	matrix->values =
+		calloc((product + n_include) * matrix->n_names + 1, sizeof(*matrix->values));
 	if (!matrix->values)
 		return -ENOMEM;
 	rows_multiply(matrix, product);

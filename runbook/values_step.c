@@ -183,7 +183,7 @@ static int label_read(struct draft *draft, const struct node *node, const struct
 		return 0;
 	}
 	for (size_t i = 0; i < step->n_labels; i++) {
-		if (strcmp(step->labels[i], node->text) != 0)
+		if (!step->labels[i] || strcmp(step->labels[i], node->text) != 0)
 			continue;
 		finding = findings_add(draft->findings, node->place, path,
 				       "the label \"%s\" stands twice", QUOTE(node->text));
