@@ -136,7 +136,7 @@ steps_part() {
 # Checking a runbook beside libyaml reading the same bytes.
 parse_part() {
     echo
-    echo "== parse: a runbook of many steps, best of seven"
+    echo "== parse: a runbook of many steps, processor time, best of seven"
     "$BENCH/parse"
 }
 

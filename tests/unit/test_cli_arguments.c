@@ -211,6 +211,87 @@ static void test_effective_options(void **state)
 	}
 }
 
+static const char behaviour[] =
+	"timeout: 2h\n"
+	"queue_timeout: 5m\n"
+	"global: {attempts: 3, labels: [linux], user: builder, workdir: src}\n"
+	"steps:\n"
+	"  - name: build\n"
+	"    command: make $cc\n"
+	"    matrix: {cc: [gcc, clang]}\n"
+	"    env: {X: 'with {{ matrix.cc }}'}\n"
+	"  - name: tell\n"
+	"    command: ./tell\n"
+	"    depends_on: [build]\n"
+	"    when: {status: failure, branch: [main, '!x'], event: push, paths: ['**/*.c']}\n"
+	"    allow_failure: true\n"
+	"    interruptible: true\n"
+	"    tty: true\n"
+	"    labels: [gpu, big]\n";
+
+static void expect_same_globs(const struct runbook_globs *a, const struct runbook_globs *b)
+{
+	assert_int_equal(a->n_items, b->n_items);
+	for (size_t i = 0; i < a->n_items; i++)
+		assert_string_equal(a->items[i], b->items[i]);
+}
+
+static void test_effective_keeps_behaviour(void **state)
+{
+	cleanup_runbook_file struct runbook_file before = {0}, after = {0};
+	struct effective_options options = {.step = "tell"};
+	struct error error = ERROR_INIT;
+	cleanup_free char *written = NULL;
+
+	parse_text(behaviour, &before);
+	assert_int_equal(effective_runbook(before.runbook, &options, &written, &error), 0);
+	parse_text(written, &after);
+	assert_int_equal(after.runbook->timeout_sec, 7200);
+	assert_int_equal(after.runbook->queue_timeout_sec, 300);
+	assert_int_equal(after.runbook->n_steps, 3);
+	for (size_t i = 0; i < 3; i++) {
+		const struct runbook_step *a = &before.runbook->steps[i];
+		const struct runbook_step *b = &after.runbook->steps[i];
+		const struct runbook_globs labels_a = {a->labels, a->n_labels};
+		const struct runbook_globs labels_b = {b->labels, b->n_labels};
+
+		assert_string_equal(a->name, b->name);
+		assert_int_equal(a->attempts, b->attempts);
+		assert_string_equal(a->user, b->user);
+		assert_string_equal(a->workdir, b->workdir);
+		assert_int_equal(a->allow_failure, b->allow_failure);
+		assert_int_equal(a->interruptible, b->interruptible);
+		assert_int_equal(a->tty, b->tty);
+		assert_int_equal(a->when.statuses, b->when.statuses);
+		assert_int_equal(a->when.events, b->when.events);
+		expect_same_globs(&a->when.branches, &b->when.branches);
+		expect_same_globs(&a->when.paths, &b->when.paths);
+		expect_same_globs(&labels_a, &labels_b);
+	}
+	assert_string_equal(env_of(&after.runbook->steps[1], "X"), "with clang");
+	assert_string_equal(env_of(&after.runbook->steps[1], "cc"), "clang");
+}
+
+/* The name of a step with a matrix means all its instances; an instance's, itself. */
+static void test_effective_matrix(void **state)
+{
+	cleanup_runbook_file struct runbook_file before = {0}, all = {0}, one = {0};
+	struct effective_options options = {.step = "build"};
+	struct error error = ERROR_INIT;
+	cleanup_free char *written = NULL;
+	cleanup_free char *again = NULL;
+
+	parse_text(behaviour, &before);
+	assert_int_equal(effective_runbook(before.runbook, &options, &written, &error), 0);
+	parse_text(written, &all);
+	assert_int_equal(all.runbook->n_steps, 2);
+	options.step = "build (cc=clang)";
+	assert_int_equal(effective_runbook(before.runbook, &options, &again, &error), 0);
+	parse_text(again, &one);
+	assert_int_equal(one.runbook->n_steps, 1);
+	assert_string_equal(one.runbook->steps[0].name, "build (cc=clang)");
+}
+
 static void test_effective_refusals(void **state)
 {
 	static const char *const bad_env[] = {"=x"};
@@ -236,6 +317,8 @@ int main(void)
 		cmocka_unit_test(test_run_numbers),
 		cmocka_unit_test(test_effective_keeps_everything),
 		cmocka_unit_test(test_effective_options),
+		cmocka_unit_test(test_effective_keeps_behaviour),
+		cmocka_unit_test(test_effective_matrix),
 		cmocka_unit_test(test_effective_refusals),
 	};
 

@@ -216,6 +216,33 @@ static void test_graph(void **state)
 	assert_null(graph_free(graph));
 }
 
+/* All instances of a matrix are one word, some of them are not. */
+static void test_graph_of_matrix(void **state)
+{
+	static const char text[] = "steps:\n"
+				   "- {name: b, command: x, matrix: {v: [1, 2]}}\n"
+				   "- {name: all, command: x, depends_on: [b]}\n"
+				   "- {name: one, command: x, depends_on: ['b (v=2)']}\n";
+	cleanup_text struct text_buffer out = {0}, dot = {0};
+	struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
+	struct runbook *runbook = NULL;
+	struct graph *graph;
+	size_t n;
+
+	assert_int_equal(runbook_parse(text, strlen(text), &runbook, findings, &n), 0);
+	graph = graph_of_runbook(runbook);
+	runbook_free(runbook);
+	assert_non_null(graph);
+	graph_text(graph, false, false, &out);
+	assert_string_equal(out.data, "b (v=1)\nb (v=2)\n"
+				      "  all  <- b (2)\n"
+				      "  one  <- b (v=2)\n");
+	graph_dot(graph, &dot);
+	assert_non_null(strstr(dot.data, "subgraph cluster_0 {\n\t\tlabel=\"b\";"));
+	assert_non_null(strstr(dot.data, "\"b (v=1)\" -> \"all\";"));
+	graph_free(graph);
+}
+
 static void test_graph_of_nonsense(void **state)
 {
 	struct graph *graph;
@@ -242,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_refs),
 		cmocka_unit_test(test_project_values),
 		cmocka_unit_test(test_graph),
+		cmocka_unit_test(test_graph_of_matrix),
 		cmocka_unit_test(test_graph_of_nonsense),
 	};
 
