@@ -220,7 +220,7 @@ fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS each (default 10)
 # ---- measurements: bench/*.c, each a program in build/bench ------------------
 # What is sandboxed by all contestants (probe) and the floor's init need no C library.
 BENCH_BARE := probe floor_init
-BENCH_BINS := $(addprefix build/bench/,start order filter warm floor produce parse queue $(BENCH_BARE))
+BENCH_BINS := $(addprefix build/bench/,start order filter warm floor mask produce parse queue $(BENCH_BARE))
 build/bench/start: $(call objs,bench/start.c bench/loop.c)
 build/bench/order: $(call objs,bench/order.c bench/loop.c $(COMMON))
 build/bench/filter: $(call objs,bench/filter.c $(SANDBOX) $(COMMON))
@@ -229,6 +229,8 @@ build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c $(S
 build/bench/produce: $(call objs,bench/produce.c)
 build/bench/parse: $(call objs,bench/parse.c $(RUNBOOK) $(COMMON))
 build/bench/queue: $(call objs,bench/queue.c scheduler/order.c scheduler/queue.c scheduler/queue_show.c)
+build/bench/mask: $(call objs,bench/mask.c daemon/io_engine.c daemon/io_engine_epoll.c \
+	daemon/io_engine_uring.c daemon/log_pump.c daemon/mask.c daemon/mask_forms.c $(COMMON))
 $(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

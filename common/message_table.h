@@ -71,10 +71,11 @@ enum process_role {
 	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
 	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
 	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
-	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if absent), */ \
-	/* u uid, u gid, u number of layers (0: image "host"), s each layer; fd: sealed memfd, see */ \
-	/* common/step_payload.h */                                                                   \
-	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 1)                                          \
+	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if */       \
+	/* absent), u uid, u gid, u number of layers (0: image "host"), s each layer; fd: sealed */   \
+	/* memfd, see common/step_payload.h; fd: what its log must not show, none if there is */      \
+	/* nothing, see common/step_mask.h */                                                         \
+	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 2)                                          \
 	/* u order, u reason (enum step_result: cancelled) */                                         \
 	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
 	/* u order: its result is committed; the daemon may forget it */                              \

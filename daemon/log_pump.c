@@ -27,7 +27,9 @@ struct log_buffer {
 	uint64_t at_usec; /* wall clock */
 	size_t size, written;
 	unsigned stream;
-	char *data; /* LOG_BUFFER_SIZE */
+	bool embedded; /* not of the pool */
+	char *data;    /* LOG_BUFFER_SIZE */
+	char *text;    /* what is written: somewhere in @data */
 };
 
 enum stream_state {
@@ -51,12 +53,18 @@ struct log_stream {
 	bool nap;
 	bool stopping;
 	size_t stop_budget;
+	struct mask_stream mask; /* without a mask: not used */
+	uint64_t fed_usec;
+	struct loop_timer patience; /* something is held back */
+	struct log_buffer rest;	    /* what was held back at the end */
+	char rest_data[MASK_HEADROOM];
 };
 
 struct log_sink {
 	struct log_pump *pump;
 	struct log_stream streams[2];
 	int log_fd, index_fd;
+	struct mask *mask; /* NULL: nothing to hide */
 	uint64_t started_usec;
 	struct log_buffer *first, *last; /* chunks to write */
 	unsigned n_chunks;
@@ -83,6 +91,7 @@ struct stream_list {
 };
 
 struct log_pump {
+	struct loop *loop;
 	struct io_engine *engine;
 	struct io_op nap;
 	struct stream_list napping, starved;
@@ -92,6 +101,7 @@ struct log_pump {
 };
 
 static void stream_continue(struct log_stream *stream);
+static void stream_end(struct log_stream *stream);
 static void sink_progress(struct log_sink *sink);
 
 /* ---- lists and buffers ---- */
@@ -131,6 +141,8 @@ static struct log_buffer *buffer_new(void)
 		free(buffer);
 		return NULL;
 	}
+	/* output before it was masked */
+	(void)madvise(buffer->data, LOG_BUFFER_SIZE, MADV_DONTDUMP);
 	return buffer;
 }
 
@@ -156,6 +168,7 @@ static struct log_buffer *buffer_take(struct log_pump *pump)
 		buffer->next = NULL;
 		buffer->size = 0;
 		buffer->written = 0;
+		buffer->text = buffer->data;
 	}
 	return buffer;
 }
@@ -164,6 +177,8 @@ static void buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 {
 	struct log_stream *stream;
 
+	if (buffer->embedded)
+		return;
 	if (pump->n_free < BUFFERS_KEPT) {
 		buffer->next = pump->free_buffers;
 		pump->free_buffers = buffer;
@@ -179,15 +194,7 @@ static void buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 	}
 }
 
-/* ---- reading ---- */
-
-static void stream_end(struct log_stream *stream)
-{
-	stream->state = STREAM_ENDED;
-	(void)close(stream->fd);
-	stream->fd = -1;
-	sink_progress(stream->sink);
-}
+/* ---- waiting ---- */
 
 static void stream_poll(struct log_stream *stream)
 {
@@ -227,6 +234,7 @@ static void stream_nap(struct log_stream *stream)
 static void stream_continue(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
+	size_t room;
 
 	if (stream->stopping && stream->stop_budget == 0) {
 		stream_end(stream);
@@ -247,7 +255,9 @@ static void stream_continue(struct log_stream *stream)
 		return;
 	}
 	stream->state = STREAM_READING;
-	io_read(pump->engine, &stream->op, stream->fd, stream->buffer->data, LOG_BUFFER_SIZE);
+	room = stream->sink->mask ? MASK_HEADROOM : 0;
+	io_read(pump->engine, &stream->op, stream->fd, stream->buffer->data + room,
+		LOG_BUFFER_SIZE - room);
 }
 
 static void sink_failed(struct log_sink *sink, int number, uint64_t lost)
@@ -311,11 +321,82 @@ static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, siz
 	sink->n_chunks++;
 }
 
+/* ---- masking ---- */
+
+static void patience_over(struct loop_timer *timer)
+{
+	struct log_stream *stream = container_of(timer, struct log_stream, patience);
+	struct log_sink *sink = stream->sink;
+	uint64_t due = stream->fed_usec + MASK_PATIENCE_USEC;
+	struct log_buffer *buffer = NULL;
+
+	if (!mask_stream_waits(&stream->mask))
+		return;
+	if (now_usec() >= due && sink->n_chunks < CHUNKS_PER_SINK_MAX)
+		buffer = buffer_take(sink->pump);
+	if (!buffer) { /* more came meanwhile, or the disk is slow */
+		if (due <= now_usec())
+			due = now_usec() + MASK_PATIENCE_USEC;
+		(void)loop_timer_set(sink->pump->loop, timer, due, patience_over);
+		return;
+	}
+	chunk_push(stream, buffer, mask_stream_release(&stream->mask, buffer->text));
+	sink_progress(sink);
+	io_submit(sink->pump->engine);
+}
+
+/* Return: how much of @buffer is to be written. */
+static size_t stream_mask(struct log_stream *stream, struct log_buffer *buffer, size_t size)
+{
+	if (!stream->sink->mask)
+		return size;
+	size = mask_stream_feed(&stream->mask, buffer->data + MASK_HEADROOM, size, &buffer->text);
+	stream->fed_usec = now_usec();
+	if (!stream->patience.loop && mask_stream_waits(&stream->mask))
+		(void)loop_timer_set(stream->sink->pump->loop, &stream->patience,
+				     stream->fed_usec + MASK_PATIENCE_USEC, patience_over);
+	return size;
+}
+
+/* What was held back is no secret, or not all of one: nothing follows any more. */
+static void stream_unmask(struct log_stream *stream)
+{
+	size_t size;
+
+	if (!stream->sink->mask)
+		return;
+	loop_timer_cancel(&stream->patience);
+	size = mask_stream_finish(&stream->mask, stream->rest_data);
+	stream->rest = (struct log_buffer){
+		.embedded = true,
+		.data = stream->rest_data,
+		.text = stream->rest_data,
+	};
+	if (size > 0)
+		chunk_push(stream, &stream->rest, size);
+}
+
+/* ---- reading ---- */
+
+static void stream_end(struct log_stream *stream)
+{
+	stream_unmask(stream);
+	stream->state = STREAM_ENDED;
+	(void)close(stream->fd);
+	stream->fd = -1;
+	sink_progress(stream->sink);
+}
+
 static void stream_received(struct log_stream *stream, size_t size)
 {
 	struct log_sink *sink = stream->sink;
+	struct log_buffer *buffer = TAKE_PTR(stream->buffer);
+	size_t shown = stream_mask(stream, buffer, size);
 
-	chunk_push(stream, TAKE_PTR(stream->buffer), size);
+	if (shown > 0)
+		chunk_push(stream, buffer, shown);
+	else
+		buffer_give(sink->pump, buffer);
 	if (stream->stopping)
 		stream->stop_budget -= size < stream->stop_budget ? size : stream->stop_budget;
 	if (size < NAP_BELOW && stream->nap && !stream->stopping)
@@ -460,6 +541,7 @@ static void sink_free(struct log_sink *sink)
 	sink->pump->n_sinks--;
 	(void)close(sink->log_fd);
 	(void)close(sink->index_fd);
+	sink->mask = mask_unref(sink->mask);
 	free(sink);
 	done(userdata, &result);
 }
@@ -490,7 +572,7 @@ static void sink_progress(struct log_sink *sink)
 	if (sink->first && !sink->write.busy && sink->n_pending < INDEX_RECORDS) {
 		struct log_buffer *buffer = sink->first;
 
-		io_write(engine, &sink->write, sink->log_fd, buffer->data + buffer->written,
+		io_write(engine, &sink->write, sink->log_fd, buffer->text + buffer->written,
 			 buffer->size - buffer->written, sink->offset);
 	}
 	if (!sink->index_write.busy && sink->n_flushing == 0 && sink->n_pending > 0 &&
@@ -508,6 +590,13 @@ static void sink_progress(struct log_sink *sink)
 	}
 	io_sync(engine, &sink->sync_log, sink->log_fd);
 	io_sync(engine, &sink->sync_index, sink->index_fd);
+}
+
+void log_sink_mask(struct log_sink *sink, struct mask *mask)
+{
+	sink->mask = mask_ref(mask);
+	for (size_t i = 0; i < ARRAY_SIZE(sink->streams) && mask; i++)
+		mask_stream_init(&sink->streams[i].mask, mask);
 }
 
 void log_sink_stop(struct log_sink *sink)
@@ -538,6 +627,7 @@ static void stream_init(struct log_sink *sink, size_t index, int fd)
 		.state = STREAM_IDLE,
 		.number = (unsigned)index + 1,
 		.fd = fd,
+		.patience = LOOP_TIMER_NULL,
 		.nap = fcntl(fd, F_GETPIPE_SZ) >= (int)NAP_PIPE_MIN,
 	};
 }
@@ -592,6 +682,7 @@ int log_pump_new(struct loop *loop, enum io_engine_kind kind, struct log_pump **
 
 	if (!pump)
 		return error_set(error, ENOMEM, "out of memory for the log pump");
+	pump->loop = loop;
 	pump->nap = IO_OP_INIT(nap_over);
 	if (io_engine_new(loop, kind, &pump->engine, error) < 0) {
 		free(pump);

@@ -20,6 +20,10 @@
  *          to be done
  *   sync   both files, when both streams have ended and all is written
  *
+ *   mask   what a step must not show is replaced before it goes on: daemon/mask.h.
+ *          Offsets are those of what is written; what was held back has the time of
+ *          the read that decided it
+ *
  * A write that fails (disk full) loses its bytes, not the step: the loss is
  * counted and reported at the end. The same goes for what is printed beyond
  * LOG_BYTES_MAX, and for a long log while less than LOG_ROOM_MIN is free.
@@ -34,6 +38,7 @@
 #include "common/limits.h"
 #include "common/loop.h"
 #include "daemon/io_engine.h"
+#include "daemon/mask.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -89,6 +94,14 @@ const char *log_pump_engine(const struct log_pump *pump);
 int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd, int stderr_fd,
 		  uint64_t started_usec, log_done_fn done, void *userdata,
 		  struct log_sink **ret_sink, struct error *error);
+
+/**
+ * log_sink_mask() - hide what @mask knows
+ * @mask: NULL hides nothing and costs nothing; the sink holds a reference of its own
+ *
+ * Right after log_pump_open(): before the loop goes on, nothing has been read.
+ */
+void log_sink_mask(struct log_sink *sink, struct mask *mask);
 
 /**
  * log_sink_stop() - end soon although somebody still holds the pipes

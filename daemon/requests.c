@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/names.h"
+#include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
@@ -102,6 +103,7 @@ static const char *order_refusal(const struct step_order *order)
 		{order->timeout_msec > CONFIG_TIMEOUT_MAX_SEC * 1000, "timeout"},
 		{order->grace_msec > STEP_GRACE_MAX_MSEC, "grace"},
 		{!payload_acceptable(order->payload_fd), "payload"},
+		{order->mask_fd >= 0 && !step_mask_acceptable(order->mask_fd), "list of secrets"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
@@ -135,7 +137,7 @@ static int read_image(struct message *message, struct step_order *order)
 
 static int step_start(struct channel *channel, struct message *message)
 {
-	struct step_order order = {.payload_fd = -1};
+	struct step_order order = {.payload_fd = -1, .mask_fd = -1};
 	char refusal[REASON_MAX];
 	const char *wrong;
 	uint64_t network;
@@ -164,6 +166,8 @@ static int step_start(struct channel *channel, struct message *message)
 	order.tty = message_get_u64(message) != 0;
 	r = read_image(message, &order);
 	order.payload_fd = message_get_fd(message);
+	if (message->n_fds > 1)
+		order.mask_fd = message_get_fd(message);
 	if (r == 0)
 		r = message_end(message);
 	if (r < 0) {

@@ -7,6 +7,8 @@
 #include "common/message_ids.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
+#include "daemon/log_register.h"
+#include "daemon/mask.h"
 #include "daemon/step_setup.h"
 #include "daemon/step_table.h"
 
@@ -114,6 +116,7 @@ static void log_done(void *userdata, const struct log_result *result)
 
 	step->sink = NULL;
 	step->facts.log = *result;
+	log_register_remove(step->table->logs, step->log_slot);
 	/* a command may close its output and go on: then the sandbox ends the step */
 	if (step->phase == STEP_DRAINING)
 		step_complete(step);
@@ -228,7 +231,8 @@ static void cacher_listen(const struct step *step)
 		log_debug("the cacher is away, the socket of %s waits", step->container);
 }
 
-static int step_watch(struct step *step, struct step_setup *setup, struct error *error)
+static int step_watch(struct step *step, struct step_setup *setup, struct mask *mask,
+		      struct error *error)
 {
 	struct step_table *table = step->table;
 	struct loop *loop = table->daemon->loop;
@@ -247,6 +251,9 @@ static int step_watch(struct step *step, struct step_setup *setup, struct error 
 		loop_remove(&step->status_file);
 		return r;
 	}
+	log_sink_mask(step->sink, mask);
+	step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
+					  step->order.slug, step->order.attempt);
 	setup->log_fd = setup->index_fd = -1;
 	setup->stdout_pipe[0] = setup->stderr_pipe[0] = -1;
 	step->cacher_fd = TAKE_FD(setup->cacher_fd);
@@ -261,7 +268,11 @@ static int step_build(struct step *step, struct error *error)
 		config_project_find(table->daemon->config, step->order.project);
 	struct sandbox_outcome ignored;
 	struct step_setup setup;
+	cleanup_mask struct mask *mask = NULL;
 
+	if (step->order.mask_fd >= 0 &&
+	    mask_cache_get(&table->masks, step->order.mask_fd, &mask, error) < 0)
+		return -error->number;
 	if (step_setup_make(paths, table->daemon->config, project, &step->order, step->container,
 			    &setup, error) < 0)
 		return -error->number;
@@ -272,7 +283,7 @@ static int step_build(struct step *step, struct error *error)
 		return -error->number;
 	}
 	step->started_usec = wall_usec();
-	if (step_watch(step, &setup, error) == 0) {
+	if (step_watch(step, &setup, mask, error) == 0) {
 		step_setup_close(&setup);
 		return 0;
 	}
@@ -362,6 +373,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 	step->table = table;
 	step->order = *order;
 	step->cacher_fd = -1;
+	step->log_slot = -1;
 	step->status_file = LOOP_FILE_NULL;
 	step->end_file = LOOP_FILE_NULL;
 	step->timer = LOOP_TIMER_NULL;
@@ -486,7 +498,9 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 	table->host = host;
 	table->ops = ops;
 	table->start_timer = LOOP_TIMER_NULL;
-	if (log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0) {
+	if (log_register_new(&daemon->paths, &table->logs, error) < 0 ||
+	    log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0) {
+		(void)log_register_free(table->logs);
 		free(table);
 		return -error->number;
 	}
@@ -507,6 +521,7 @@ struct step_table *steps_free(struct step_table *table)
 	}
 	loop_timer_cancel(&table->start_timer);
 	table->pump = log_pump_free(table->pump);
+	table->logs = log_register_free(table->logs);
 	order_set_done(&table->known);
 	free(table);
 	return NULL;

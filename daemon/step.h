@@ -63,6 +63,7 @@ struct step_order {
 	struct sandbox_io io;
 	uint64_t timeout_msec, grace_msec;
 	int payload_fd;
+	int mask_fd; /* what its log must not show, see common/step_mask.h; -1: nothing */
 };
 
 /** step_order_clear() - release what @order holds */

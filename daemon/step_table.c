@@ -84,7 +84,9 @@ void step_order_clear(struct step_order *order)
 {
 	if (order->payload_fd >= 0)
 		(void)close(order->payload_fd);
-	order->payload_fd = -1;
+	if (order->mask_fd >= 0)
+		(void)close(order->mask_fd);
+	order->payload_fd = order->mask_fd = -1;
 	free(order->layers);
 	free(order->workdir);
 	order->layers = order->workdir = NULL;

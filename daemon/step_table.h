@@ -7,6 +7,8 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/message.h"
+#include "daemon/log_register.h"
+#include "daemon/mask.h"
 #include "daemon/order_set.h"
 #include "daemon/step.h"
 #include "daemon/step_report.h"
@@ -35,6 +37,7 @@ struct step {
 	struct loop_file end_file; /* the sandbox's pidfd, while the kernel takes it down */
 	struct loop_timer timer;   /* timeout, then grace; then the end of the draining */
 	struct log_sink *sink;	   /* NULL when the log is complete */
+	int log_slot;		   /* in the register of open logs */
 	struct step_facts facts;
 	size_t n_layers_used;
 	uint64_t started_usec, ended_usec; /* wall clock */
@@ -46,6 +49,8 @@ struct step_table {
 	const struct sandbox_ops *ops;
 	struct sandbox_host *host;
 	struct log_pump *pump;
+	struct log_register *logs;
+	struct mask_cache masks;
 	struct order_set known;
 	struct step *buckets[STEP_BUCKETS];
 	struct step *first, *last;

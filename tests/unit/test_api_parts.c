@@ -210,6 +210,39 @@ static void test_timestamps_damaged(void **state)
 	assert_int_equal(strlen(text), TIMESTAMP_LENGTH);
 }
 
+/* A crash cuts the index anywhere: every line still comes, with the last time that is known. */
+static void test_timestamps_torn(void **state)
+{
+	const uint64_t records[] = {0, 1ULL << 62, 3, 1ULL << 62 | 1, 6, 1ULL << 62 | 2};
+	static const char data[] = "ab\ncd\nef\n";
+	const size_t size = 16 + sizeof(records);
+
+	for (size_t cut = 0; cut <= size; cut++) {
+		cleanup_close int fd = memfd_create("index", MFD_CLOEXEC);
+		struct timestamps timestamps;
+		char out[256];
+		size_t written;
+
+		index_write(fd, 0, records, ARRAY_SIZE(records));
+		assert_int_equal(ftruncate(fd, (off_t)cut), 0);
+		if (cut < 16) {
+			assert_int_equal(timestamps_init(&timestamps, fd), -EBADMSG);
+			continue;
+		}
+		assert_int_equal(timestamps_init(&timestamps, fd), 0);
+		assert_int_equal(
+			timestamps_apply(&timestamps, data, 9, 0, out, sizeof(out), &written), 9);
+		assert_int_equal(written, 9 + 3 * TIMESTAMP_LENGTH);
+		for (size_t line = 0; line < 3; line++) {
+			size_t whole = (cut - 16) / 16;
+			size_t wanted = whole == 0 ? 0 : line < whole ? line : whole - 1;
+			const char *stamp = out + line * (TIMESTAMP_LENGTH + 3);
+
+			assert_int_equal(stamp[TIMESTAMP_LENGTH - 3] - '0', wanted);
+		}
+	}
+}
+
 /* ---- facts ---- */
 
 #define RUN(state_, steps_)                                                                        \
@@ -257,10 +290,10 @@ static void test_facts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_routes_found), cmocka_unit_test(test_routes_refused),
-		cmocka_unit_test(test_ranges),	     cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_timestamps),   cmocka_unit_test(test_timestamps_damaged),
-		cmocka_unit_test(test_facts),
+		cmocka_unit_test(test_routes_found),	cmocka_unit_test(test_routes_refused),
+		cmocka_unit_test(test_ranges),		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_timestamps),	cmocka_unit_test(test_timestamps_damaged),
+		cmocka_unit_test(test_timestamps_torn), cmocka_unit_test(test_facts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

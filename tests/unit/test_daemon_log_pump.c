@@ -7,6 +7,7 @@
 #include "daemon/log_pump.h"
 
 #include "tests/unit/cmocka_headers.h"
+#include "tests/unit/mask_model.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -315,6 +316,138 @@ static void disk_full(void **state)
 	teardown(&fixture);
 }
 
+/* ---- with secrets ---- */
+
+static struct mask *mask_make(void)
+{
+	static const struct step_mask_value values[] = {
+		{"secret-word", 11},
+		{"a rather long secret that is cut into several pieces", 52},
+	};
+	struct error error = ERROR_INIT;
+	struct mask *mask = NULL;
+
+	assert_int_equal(mask_new(values, ARRAY_SIZE(values), &mask, &error), 0);
+	return mask;
+}
+
+/* Secrets and beginnings of secrets everywhere, also over the ends of reads. */
+static void secrets_are_hidden(void **state)
+{
+	size_t size = 1 * MIB, expected;
+	cleanup_free char *text = random_bytes(size);
+	cleanup_free char *wanted = malloc(size);
+	cleanup_free char *got = malloc(size);
+	struct mask *mask = mask_make();
+	struct fixture fixture;
+	struct writer writer;
+	uint64_t per_stream[2] = {0, 0};
+	uint64_t seed = 17;
+
+	for (size_t at = 0; at + 100 < size; at += 40 + mask_model_random(&seed) % 60) {
+		const char *secret =
+			mask_model_random(&seed) % 2
+				? "secret-word"
+				: "a rather long secret that is cut into several pieces";
+
+		memcpy(text + at, secret, strlen(secret) - mask_model_random(&seed) % 3);
+	}
+	memcpy(text + size - 5, "secre", 5); /* held back until the end */
+	expected = mask_model(mask, text, size, wanted);
+	assert_true(expected < size);
+	setup(&fixture, state);
+	log_sink_mask(fixture.sink, mask);
+	(void)mask_unref(mask);
+	(void)close(fixture.write_fds[0]);
+	writer = (struct writer){fixture.write_fds[1], text, size, 733};
+	assert_int_equal(pthread_create(&writer.thread, NULL, writer_run, &writer), 0);
+	assert_int_equal(loop_run(fixture.loop), 0);
+	(void)pthread_join(writer.thread, NULL);
+	assert_int_equal(fixture.result.bytes, expected);
+	assert_int_equal(pread(fixture.log_fd, got, size, 0), expected);
+	assert_memory_equal(got, wanted, expected);
+	(void)check_index(&fixture, per_stream);
+	assert_int_equal(per_stream[1], expected);
+	teardown(&fixture);
+}
+
+static void each_stream_by_itself(void **state)
+{
+	struct mask *mask = mask_make();
+	struct fixture fixture;
+	char text[64] = "";
+
+	setup(&fixture, state);
+	log_sink_mask(fixture.sink, mask);
+	(void)mask_unref(mask);
+	assert_int_equal(write(fixture.write_fds[0], "secret", 6), 6);
+	assert_int_equal(write(fixture.write_fds[1], "-word\n", 6), 6);
+	close_writers(&fixture);
+	assert_int_equal(loop_run(fixture.loop), 0);
+	assert_int_equal(fixture.result.bytes, 12);
+	assert_int_equal(pread(fixture.log_fd, text, sizeof(text), 0), 12);
+	assert_null(strstr(text, "***"));
+	(void)check_index(&fixture, NULL);
+	teardown(&fixture);
+}
+
+struct prompt {
+	struct fixture fixture;
+	unsigned looks;
+};
+
+/* Until the last letter is there, which is the first of a secret, and nothing follows. */
+static void look_for_prompt(struct loop_timer *timer)
+{
+	struct prompt *prompt = container_of(timer, struct prompt, fixture.timer);
+
+	assert_true(prompt->looks++ < 1000);
+	if (file_size(prompt->fixture.log_fd) == 5)
+		close_writers(&prompt->fixture);
+	else
+		assert_int_equal(loop_timer_set(prompt->fixture.loop, timer, now_usec() + 20000,
+						look_for_prompt),
+				 0);
+}
+
+static void prompt_is_shown(void **state)
+{
+	struct mask *mask = mask_make();
+	static struct prompt prompt;
+
+	setup(&prompt.fixture, state);
+	prompt.looks = 0;
+	log_sink_mask(prompt.fixture.sink, mask);
+	(void)mask_unref(mask);
+	assert_int_equal(write(prompt.fixture.write_fds[0], "yes/s", 5), 5);
+	assert_int_equal(loop_timer_set(prompt.fixture.loop, &prompt.fixture.timer, now_usec(),
+					look_for_prompt),
+			 0);
+	assert_int_equal(loop_run(prompt.fixture.loop), 0);
+	assert_int_equal(prompt.fixture.result.bytes, 5);
+	assert_int_equal(check_index(&prompt.fixture, NULL), 2);
+	teardown(&prompt.fixture);
+}
+
+static void stop_shows_the_rest(void **state)
+{
+	struct mask *mask = mask_make();
+	struct fixture fixture;
+	char text[32] = "";
+
+	setup(&fixture, state);
+	log_sink_mask(fixture.sink, mask);
+	(void)mask_unref(mask);
+	assert_int_equal(write(fixture.write_fds[0], "last secret-w", 13), 13);
+	assert_int_equal(loop_timer_set(fixture.loop, &fixture.timer, now_usec(), stop_now), 0);
+	assert_int_equal(loop_run(fixture.loop), 0);
+	assert_int_equal(fixture.result.bytes, 13);
+	assert_int_equal(pread(fixture.log_fd, text, sizeof(text), 0), 13);
+	assert_string_equal(text, "last secret-w");
+	close_writers(&fixture);
+	teardown(&fixture);
+}
+
 #define MANY 40
 
 struct many {
@@ -399,6 +532,10 @@ int main(void)
 			cmocka_unit_test_prestate(stopped_while_flooded, &kinds[i]),
 			cmocka_unit_test_prestate(disk_full, &kinds[i]),
 			cmocka_unit_test_prestate(many_sinks, &kinds[i]),
+			cmocka_unit_test_prestate(secrets_are_hidden, &kinds[i]),
+			cmocka_unit_test_prestate(each_stream_by_itself, &kinds[i]),
+			cmocka_unit_test_prestate(prompt_is_shown, &kinds[i]),
+			cmocka_unit_test_prestate(stop_shows_the_rest, &kinds[i]),
 		};
 
 		failed += cmocka_run_group_tests_name(i == 0 ? "io_uring" : "epoll", tests, NULL,

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
@@ -343,6 +344,7 @@ struct order {
 	const char *workdir;
 	uint64_t network, timeout_msec, grace_msec, uid, tty;
 	int payload_fd; /* 0: a right one */
+	int mask_fd;	/* 0: none */
 };
 
 #define ORDER(n)                                                                                   \
@@ -382,6 +384,8 @@ static void send_order(const struct order *order)
 	if (order->layer)
 		message_put_string(message, order->layer);
 	message_put_fd(message, payload);
+	if (order->mask_fd)
+		message_put_fd(message, order->mask_fd);
 	(void)close(payload);
 	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
 }
@@ -488,12 +492,14 @@ static void refuses_what_no_scheduler_sends(void **state)
 	int not_sealed = memfd_create("x", MFD_CLOEXEC);
 	int directory = open("/", O_PATH | O_CLOEXEC);
 	struct order bad[] = {
-		{ORDER(1)}, {ORDER(2)}, {ORDER(3)}, {ORDER(4)},	 {ORDER(5)},  {ORDER(6)},
-		{ORDER(7)}, {ORDER(8)}, {ORDER(9)}, {ORDER(10)}, {ORDER(11)}, {ORDER(12)},
+		{ORDER(1)},  {ORDER(2)},  {ORDER(3)},  {ORDER(4)}, {ORDER(5)},
+		{ORDER(6)},  {ORDER(7)},  {ORDER(8)},  {ORDER(9)}, {ORDER(10)},
+		{ORDER(11)}, {ORDER(12)}, {ORDER(13)},
 	};
 	const char *reasons[] = {
-		"project name", "slug",	   "commit",	"image", "network", "payload",
-		"payload",	"timeout", "step name", "image", "user",    "working directory",
+		"project name",	   "slug",    "commit",	   "image", "network", "payload",
+		"payload",	   "timeout", "step name", "image", "user",    "working directory",
+		"list of secrets",
 	};
 
 	bad[0].project = "../etc";
@@ -508,6 +514,7 @@ static void refuses_what_no_scheduler_sends(void **state)
 	bad[9].layer = "../../../etc";
 	bad[10].uid = 1ULL << 32;
 	bad[11].workdir = "relative";
+	bad[12].mask_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct exited exited;
 
@@ -518,7 +525,52 @@ static void refuses_what_no_scheduler_sends(void **state)
 		assert_int_equal(exited.started, 0);
 		assert_non_null(strstr(exited.reason, reasons[i]));
 	}
+	(void)close(bad[12].mask_fd);
 	assert_int_equal(fake.n_sandboxes, 0);
+}
+
+/* Sealed, but nobody can read it: better no step than a log with secrets. */
+static void refuses_secrets_that_are_none(void **state)
+{
+	struct order order = {ORDER(1)};
+	struct exited exited;
+
+	order.mask_fd = memfd_sealed("x", "RBM1 and something", 18);
+	assert_true(order.mask_fd >= 0);
+	send_order(&order);
+	exited = expect_exited();
+	assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
+	assert_non_null(strstr(exited.reason, "what its log must not show"));
+	assert_int_equal(fake.n_sandboxes, 0);
+	(void)close(order.mask_fd);
+}
+
+static void hides_secrets(void **state)
+{
+	static const struct step_mask_value values[] = {{"pass word", 9}, {"tok", 3}};
+	struct fake_sandbox *sandbox = &fake.sandboxes[0];
+	struct order order = {ORDER(1)};
+	struct exited exited;
+	char path[PATH_MAX + 32], text[64] = "";
+	cleanup_close int fd = -1;
+
+	order.mask_fd = step_mask_new(values, ARRAY_SIZE(values));
+	assert_true(order.mask_fd >= 0);
+	send_order(&order);
+	(void)close(order.mask_fd);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	assert_int_equal(fd_write_all(sandbox->stdout_fd, "a pass", 6), 0);
+	(void)usleep(20000); /* two reads, most likely */
+	assert_int_equal(fd_write_all(sandbox->stdout_fd, " word, pass%20word, tok\n", 24), 0);
+	fake_end(sandbox, SANDBOX_EXITED, 0);
+	exited = expect_exited();
+	assert_int_equal(exited.bytes, 16);
+	(void)snprintf(path, sizeof(path), "%s/demo/7/a.1.log", house.daemon.paths.log);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(read(fd, text, sizeof(text)), 16);
+	assert_string_equal(text, "a ***, ***, tok\n");
+	send_number(MESSAGE_STEP_ACK, 1);
 }
 
 static void reports_what_cannot_be_built(void **state)
@@ -701,6 +753,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(runs_and_is_acknowledged),
 		TEST(refuses_what_no_scheduler_sends),
+		TEST(refuses_secrets_that_are_none),
+		TEST(hides_secrets),
 		TEST(reports_what_cannot_be_built),
 		TEST(times_out),
 		TEST(is_cancelled),

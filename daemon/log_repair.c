@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/log_repair.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/limits.h"
+#include "daemon/log_pump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define BLOCK (64 * KIB)
+#define RECORDS 1024
+
+struct repair {
+	int log_fd, index_fd;
+	uint64_t log_size, index_size;
+	uint64_t written_usec; /* when the log was written last */
+	struct log_repaired *repaired;
+};
+
+/* A regular file of ours. Return: fd or -errno. */
+static int part_open(int dir_fd, const char *name, const char *suffix, int flags,
+		     struct stat *ret_stat)
+{
+	char file[STEP_SLUG_MAX + 64];
+	cleanup_close int fd = -1;
+
+	if (snprintf(file, sizeof(file), "%s.%s", name, suffix) >= (int)sizeof(file))
+		return -ENAMETOOLONG;
+	fd = openat(dir_fd, file, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0640);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, ret_stat) < 0)
+		return -errno;
+	return S_ISREG(ret_stat->st_mode) ? TAKE_FD(fd) : -EINVAL;
+}
+
+static int read_at(int fd, void *data, size_t size, uint64_t offset)
+{
+	ssize_t n = pread(fd, data, size, (off_t)offset);
+
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)size ? 0 : -EIO;
+}
+
+static int write_at(int fd, const void *data, size_t size, uint64_t offset)
+{
+	ssize_t n = pwrite(fd, data, size, (off_t)offset);
+
+	if (n < 0)
+		return -errno;
+	return n == (ssize_t)size ? 0 : -EIO;
+}
+
+/* ---- the log ---- */
+
+static int cut_zeroes(struct repair *repair)
+{
+	cleanup_free char *block = malloc(BLOCK);
+	uint64_t end = repair->log_size;
+	int r;
+
+	if (!block)
+		return -ENOMEM;
+	while (end > 0) {
+		uint64_t n = end < BLOCK ? end : BLOCK;
+		uint64_t left = n;
+
+		r = read_at(repair->log_fd, block, n, end - n);
+		if (r < 0)
+			return r;
+		while (left > 0 && block[left - 1] == '\0')
+			left--;
+		end -= n - left;
+		if (left > 0)
+			break;
+	}
+	if (end == repair->log_size)
+		return 0;
+	if (ftruncate(repair->log_fd, (off_t)end) < 0)
+		return -errno;
+	repair->repaired->zeroes = repair->log_size - end;
+	repair->log_size = end;
+	return 0;
+}
+
+/* ---- the index ---- */
+
+static bool record_right(const struct log_index_record *record, uint64_t least, uint64_t size)
+{
+	uint64_t stream = record->time_and_stream >> LOG_STREAM_SHIFT;
+
+	return record->offset >= least && record->offset < size && (stream == 1 || stream == 2);
+}
+
+/* Return: how many bytes of the index, its header included, are right; -errno. */
+static int64_t measure_index(const struct repair *repair)
+{
+	cleanup_free struct log_index_record *records = calloc(RECORDS, sizeof(*records));
+	uint64_t at = sizeof(struct log_index_header);
+	uint64_t least = 0;
+
+	if (!records)
+		return -ENOMEM;
+	while (repair->index_size - at >= sizeof(*records)) {
+		uint64_t n = (repair->index_size - at) / sizeof(*records);
+		int r;
+
+		if (n > RECORDS)
+			n = RECORDS;
+		r = read_at(repair->index_fd, records, n * sizeof(*records), at);
+		if (r < 0)
+			return r;
+		for (uint64_t i = 0; i < n; i++) {
+			bool first = at == sizeof(struct log_index_header);
+
+			if (!record_right(&records[i], least, repair->log_size) ||
+			    (first && records[i].offset != 0))
+				return (int64_t)at;
+			least = records[i].offset + 1;
+			at += sizeof(*records);
+		}
+	}
+	return (int64_t)at;
+}
+
+static bool header_right(const struct repair *repair, struct log_index_header *header)
+{
+	return repair->index_size >= sizeof(*header) &&
+	       read_at(repair->index_fd, header, sizeof(*header), 0) == 0 &&
+	       header->magic == LOG_INDEX_MAGIC && header->version == LOG_INDEX_VERSION;
+}
+
+static int repair_index(struct repair *repair)
+{
+	struct log_index_header header;
+	struct log_index_record record = {.offset = 0};
+	int64_t right;
+	int r = 0;
+
+	if (!header_right(repair, &header)) {
+		/* when it began nobody knows; its end is known */
+		header = (struct log_index_header){
+			.magic = LOG_INDEX_MAGIC,
+			.version = LOG_INDEX_VERSION,
+			.started_usec = repair->written_usec,
+		};
+		repair->repaired->index_made = true;
+		repair->repaired->index_dropped = repair->index_size;
+		if (ftruncate(repair->index_fd, 0) < 0)
+			return -errno;
+		r = write_at(repair->index_fd, &header, sizeof(header), 0);
+		if (r < 0)
+			return r;
+		repair->index_size = sizeof(header);
+	}
+	right = measure_index(repair);
+	if (right < 0)
+		return (int)right;
+	if ((uint64_t)right < repair->index_size) {
+		repair->repaired->index_dropped += repair->index_size - (uint64_t)right;
+		if (ftruncate(repair->index_fd, right) < 0)
+			return -errno;
+	}
+	if (right > (int64_t)sizeof(header) || repair->log_size == 0)
+		return 0;
+	/* not one record, but a log: it belongs to something */
+	if (repair->written_usec > header.started_usec)
+		record.time_and_stream = repair->written_usec - header.started_usec;
+	record.time_and_stream |= 1ULL << LOG_STREAM_SHIFT;
+	repair->repaired->index_made = true;
+	return write_at(repair->index_fd, &record, sizeof(record), sizeof(header));
+}
+
+int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired *ret_repaired,
+	       struct error *error)
+{
+	cleanup_close int log_fd = -1;
+	cleanup_close int index_fd = -1;
+	struct repair repair = {.repaired = ret_repaired};
+	struct stat log_stat, index_stat;
+	bool changed;
+	int r = 0;
+
+	*ret_repaired = (struct log_repaired){.zeroes = 0};
+	log_fd = part_open(dir_fd, name, "log", 0, &log_stat);
+	if (log_fd == -ENOENT)
+		return 0; /* it was never made, or somebody removed it */
+	if (log_fd < 0)
+		return error_errno(error, -log_fd, "cannot open log %s.log", name);
+	index_fd = part_open(dir_fd, name, "idx", O_CREAT, &index_stat);
+	if (index_fd < 0)
+		return error_errno(error, -index_fd, "cannot open index %s.idx", name);
+	repair.log_fd = log_fd;
+	repair.index_fd = index_fd;
+	repair.log_size = (uint64_t)log_stat.st_size;
+	repair.index_size = (uint64_t)index_stat.st_size;
+	repair.written_usec = (uint64_t)log_stat.st_mtim.tv_sec * USEC_PER_SEC +
+			      (uint64_t)log_stat.st_mtim.tv_nsec / 1000;
+	if (power_cut)
+		r = cut_zeroes(&repair);
+	if (r == 0)
+		r = repair_index(&repair);
+	changed = ret_repaired->zeroes > 0 || ret_repaired->index_dropped > 0 ||
+		  ret_repaired->index_made;
+	if (r == 0 && changed && (fsync(log_fd) < 0 || fsync(index_fd) < 0))
+		r = -errno;
+	if (r < 0)
+		return error_errno(error, -r, "cannot repair log %s.log", name);
+	return changed;
+}

@@ -1,0 +1,677 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/mask.h"
+
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define WINDOW 4 /* bytes that are looked at together; no piece is shorter */
+#define STRIDE_MAX 16
+#define FILTER_BITS_MIN 12
+#define FILTER_BITS_MAX 23
+#define FILTER_BITS_NEAR 21 /* what the processor keeps near: 256 KiB */
+#define FILTER_SPARE_BITS 4 /* a sixteenth of the bits is set */
+#define NO_PIECE UINT32_MAX
+#define LOCKED_MAX (4 * MIB)
+
+_Static_assert(MASK_VALUE_MIN == WINDOW, "the shortest piece is one window");
+
+static const char hidden[] = "***";
+#define HIDDEN_SIZE (sizeof(hidden) - 1)
+_Static_assert(HIDDEN_SIZE < MASK_VALUE_MIN, "what is written never overtakes what is read");
+
+/** struct piece - bytes that are looked for */
+struct piece {
+	unsigned char bytes[MASK_PIECE_MAX];
+	uint32_t size;
+	uint32_t prefix; /* the longest other piece that this one begins with */
+};
+
+/** struct piece_range - all pieces that begin with the same four bytes */
+struct piece_range {
+	uint32_t window;
+	uint32_t first, end; /* @end 0: unused */
+};
+
+/** struct filter - a bit for each hash of a window */
+struct filter {
+	unsigned char *bits;
+	size_t size;
+	unsigned shift;
+};
+
+struct mask {
+	unsigned n_references;
+	struct mask_cache *cache;
+	struct mask *next, **previous; /* in the cache */
+	struct step_mask values;       /* to compare; empty without a cache */
+	struct piece *pieces;	       /* sorted, none twice */
+	size_t n_pieces, pieces_size;
+	uint32_t size_min, size_max; /* of pieces */
+	struct piece_range *ranges;  /* hash table, never more than half full */
+	size_t ranges_size;
+	unsigned ranges_shift;
+	unsigned stride;
+	struct filter begins;  /* the first window of each piece */
+	struct filter windows; /* the first @stride windows of each piece */
+};
+
+/* ---- memory that is not dumped ---- */
+
+static void *secret_alloc(size_t size)
+{
+	void *data = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (data == MAP_FAILED)
+		return NULL;
+	(void)madvise(data, size, MADV_DONTDUMP);
+	return data;
+}
+
+static void secret_free(void *data, size_t size)
+{
+	if (!data)
+		return;
+	explicit_bzero(data, size);
+	(void)munmap(data, size);
+}
+
+/* ---- pieces ---- */
+
+struct builder {
+	struct piece *pieces;
+	size_t n_pieces, room;
+};
+
+static int builder_grow(struct builder *builder)
+{
+	size_t room = builder->room ? builder->room * 2 : 256;
+	void *grown;
+
+	if (builder->room >= MASK_PIECES_MAX)
+		return -E2BIG;
+	if (!builder->pieces)
+		grown = secret_alloc(room * sizeof(struct piece));
+	else /* moves the pages: nothing is copied, nothing stays behind */
+		grown = mremap(builder->pieces, builder->room * sizeof(struct piece),
+			       room * sizeof(struct piece), MREMAP_MAYMOVE);
+	if (!grown || grown == MAP_FAILED)
+		return -ENOMEM;
+	builder->pieces = grown;
+	builder->room = room;
+	return 0;
+}
+
+static int add_piece(struct builder *builder, const char *data, size_t size)
+{
+	struct piece *piece;
+
+	if (builder->n_pieces == builder->room) {
+		int r = builder_grow(builder);
+
+		if (r < 0)
+			return r;
+	}
+	piece = &builder->pieces[builder->n_pieces++];
+	memcpy(piece->bytes, data, size);
+	piece->size = (uint32_t)size;
+	return 0;
+}
+
+static int add_form(void *userdata, const char *data, size_t size)
+{
+	size_t n = (size + MASK_PIECE_MAX - 1) / MASK_PIECE_MAX;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t from = size * i / n, to = size * (i + 1) / n;
+		int r = add_piece(userdata, data + from, to - from);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int piece_compare(const struct piece *a, const struct piece *b)
+{
+	int r = memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
+
+	return r ? r : (a->size > b->size) - (a->size < b->size);
+}
+
+static int order_compare(const void *a, const void *b, void *userdata)
+{
+	const struct piece *pieces = userdata;
+
+	return piece_compare(&pieces[*(const uint32_t *)a], &pieces[*(const uint32_t *)b]);
+}
+
+static bool piece_begins_with(const struct piece *piece, const struct piece *other)
+{
+	return piece->size > other->size && memcmp(piece->bytes, other->bytes, other->size) == 0;
+}
+
+/*
+ * Numbers are sorted, not pieces: qsort() copies what it sorts to memory that
+ * nobody wipes.
+ */
+static int take_sorted(struct mask *mask, const struct builder *builder)
+{
+	cleanup_free uint32_t *order = calloc(builder->n_pieces, sizeof(*order));
+	struct piece *last = NULL;
+
+	mask->pieces_size = builder->n_pieces * sizeof(struct piece);
+	mask->pieces = secret_alloc(mask->pieces_size);
+	if (!order || !mask->pieces)
+		return -ENOMEM;
+	if (mask->pieces_size <= LOCKED_MAX)
+		(void)mlock(mask->pieces, mask->pieces_size);
+	for (size_t i = 0; i < builder->n_pieces; i++)
+		order[i] = (uint32_t)i;
+	qsort_r(order, builder->n_pieces, sizeof(*order), order_compare, builder->pieces);
+	for (size_t i = 0; i < builder->n_pieces; i++) {
+		const struct piece *from = &builder->pieces[order[i]];
+		uint32_t prefix;
+
+		if (last && piece_compare(last, from) == 0)
+			continue;
+		/* what this one begins with is the last one, or what that begins with, … */
+		prefix = last ? (uint32_t)(last - mask->pieces) : NO_PIECE;
+		while (prefix != NO_PIECE && !piece_begins_with(from, &mask->pieces[prefix]))
+			prefix = mask->pieces[prefix].prefix;
+		last = &mask->pieces[mask->n_pieces++];
+		*last = *from;
+		last->prefix = prefix;
+		if (mask->size_min == 0 || last->size < mask->size_min)
+			mask->size_min = last->size;
+		if (last->size > mask->size_max)
+			mask->size_max = last->size;
+	}
+	return 0;
+}
+
+/* ---- tables ---- */
+
+static inline uint32_t window_at(const unsigned char *bytes)
+{
+	uint32_t window;
+
+	memcpy(&window, bytes, sizeof(window));
+	return window;
+}
+
+static inline uint32_t window_hash(uint32_t window)
+{
+	return window * 0x9e3779b1u;
+}
+
+static inline unsigned filter_bit(const struct filter *filter, uint32_t window)
+{
+	uint32_t bit = window_hash(window) >> filter->shift;
+
+	return (unsigned)filter->bits[bit >> 3] >> (bit & 7) & 1;
+}
+
+static unsigned bits_for(size_t n, unsigned spare)
+{
+	unsigned bits = spare;
+
+	while (bits < 31 && ((size_t)1 << (bits - spare)) < n)
+		bits++;
+	return bits;
+}
+
+static int filter_make(struct filter *filter, const struct mask *mask, unsigned n_windows)
+{
+	unsigned bits = bits_for(mask->n_pieces * n_windows, FILTER_SPARE_BITS);
+
+	if (bits < FILTER_BITS_MIN)
+		bits = FILTER_BITS_MIN;
+	if (bits > FILTER_BITS_MAX)
+		bits = FILTER_BITS_MAX;
+	filter->shift = 32 - bits;
+	filter->size = (size_t)1 << (bits - 3);
+	filter->bits = secret_alloc(filter->size);
+	if (!filter->bits)
+		return -ENOMEM;
+	for (size_t i = 0; i < mask->n_pieces; i++) {
+		for (unsigned at = 0; at < n_windows; at++) {
+			uint32_t hash = window_hash(window_at(mask->pieces[i].bytes + at));
+			uint32_t bit = hash >> filter->shift;
+
+			filter->bits[bit >> 3] |= (unsigned char)(1u << (bit & 7));
+		}
+	}
+	return 0;
+}
+
+/* Where the range of @window is, or would be. */
+static struct piece_range *range_slot(const struct mask *mask, uint32_t window)
+{
+	size_t last = mask->ranges_size / sizeof(struct piece_range) - 1;
+	size_t at = window_hash(window) >> mask->ranges_shift;
+
+	while (mask->ranges[at].end > 0 && mask->ranges[at].window != window)
+		at = (at + 1) & last;
+	return &mask->ranges[at];
+}
+
+static int ranges_make(struct mask *mask)
+{
+	unsigned bits = bits_for(mask->n_pieces, 1);
+
+	mask->ranges_shift = 32 - bits;
+	mask->ranges_size = sizeof(struct piece_range) << bits;
+	mask->ranges = secret_alloc(mask->ranges_size);
+	if (!mask->ranges)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < mask->n_pieces; i++) {
+		uint32_t window = window_at(mask->pieces[i].bytes);
+		struct piece_range *range = range_slot(mask, window);
+
+		if (range->end == 0)
+			*range = (struct piece_range){.window = window, .first = i};
+		range->end = i + 1;
+	}
+	return 0;
+}
+
+static int tables_make(struct mask *mask)
+{
+	int r;
+
+	mask->stride = mask->size_min - WINDOW + 1;
+	if (mask->stride > STRIDE_MAX)
+		mask->stride = STRIDE_MAX;
+	while (mask->stride > 1 &&
+	       bits_for(mask->n_pieces * mask->stride, FILTER_SPARE_BITS) > FILTER_BITS_NEAR)
+		mask->stride--;
+	r = ranges_make(mask);
+	if (r == 0)
+		r = filter_make(&mask->begins, mask, 1);
+	if (r == 0)
+		r = filter_make(&mask->windows, mask, mask->stride);
+	return r;
+}
+
+/* ---- life ---- */
+
+static void mask_free(struct mask *mask)
+{
+	if (mask->previous) {
+		*mask->previous = mask->next;
+		if (mask->next)
+			mask->next->previous = mask->previous;
+	}
+	secret_free(mask->pieces, mask->pieces_size);
+	secret_free(mask->ranges, mask->ranges_size);
+	secret_free(mask->begins.bits, mask->begins.size);
+	secret_free(mask->windows.bits, mask->windows.size);
+	step_mask_unmap(&mask->values);
+	free(mask);
+}
+
+int mask_new(const struct step_mask_value *values, size_t n_values, struct mask **ret_mask,
+	     struct error *error)
+{
+	struct builder builder = {.pieces = NULL};
+	struct mask *mask;
+	int r = 0;
+
+	for (size_t i = 0; i < n_values && r == 0; i++)
+		r = mask_forms_each(values[i].data, values[i].size, add_form, &builder);
+	if (r == 0 && builder.n_pieces == 0) {
+		*ret_mask = NULL;
+		return 0;
+	}
+	mask = r == 0 ? calloc(1, sizeof(*mask)) : NULL;
+	if (mask) {
+		mask->n_references = 1;
+		r = take_sorted(mask, &builder);
+		if (r == 0)
+			r = tables_make(mask);
+		if (r < 0)
+			mask_free(mask);
+	} else if (r == 0) {
+		r = -ENOMEM;
+	}
+	secret_free(builder.pieces, builder.room * sizeof(struct piece));
+	if (r == 0)
+		*ret_mask = mask;
+	else if (r == -E2BIG)
+		return error_set(error, E2BIG,
+				 "its secrets are too much to be hidden in its log: make them "
+				 "smaller, or give it fewer");
+	else
+		return error_errno(error, -r, "cannot hide its secrets in its log");
+	return 0;
+}
+
+static bool values_equal(const struct step_mask *a, const struct step_mask *b)
+{
+	return a->size == b->size && memcmp(a->data, b->data, a->size) == 0;
+}
+
+int mask_cache_get(struct mask_cache *cache, int fd, struct mask **ret_mask, struct error *error)
+{
+	struct step_mask values;
+	struct mask *mask = NULL;
+	int r = step_mask_map(fd, &values);
+
+	if (r < 0)
+		return error_errno(error, -r, "cannot read what its log must not show");
+	for (mask = cache->first; mask; mask = mask->next) {
+		if (values_equal(&mask->values, &values))
+			break;
+	}
+	if (mask) {
+		*ret_mask = mask_ref(mask);
+	} else {
+		r = mask_new(values.values, values.n_values, &mask, error);
+		if (r == 0)
+			*ret_mask = mask;
+		if (r == 0 && mask) {
+			mask->values = values;
+			values = (struct step_mask){.values = NULL};
+			mask->next = cache->first;
+			mask->previous = &cache->first;
+			if (mask->next)
+				mask->next->previous = &mask->next;
+			cache->first = mask;
+		}
+	}
+	step_mask_unmap(&values);
+	return r;
+}
+
+struct mask *mask_ref(struct mask *mask)
+{
+	if (mask)
+		mask->n_references++;
+	return mask;
+}
+
+struct mask *mask_unref(struct mask *mask)
+{
+	if (mask && --mask->n_references == 0)
+		mask_free(mask);
+	return NULL;
+}
+
+size_t mask_pieces(const struct mask *mask)
+{
+	return mask->n_pieces;
+}
+
+const char *mask_piece(const struct mask *mask, size_t index, size_t *ret_size)
+{
+	*ret_size = mask->pieces[index].size;
+	return (const char *)mask->pieces[index].bytes;
+}
+
+/* ---- looking up ---- */
+
+/* Order of a piece and of a text that goes on: equal when the text begins with the piece. */
+static int text_compare(const struct piece *piece, const unsigned char *text, size_t size)
+{
+	int r = memcmp(piece->bytes, text, piece->size < size ? piece->size : size);
+
+	return r ? r : piece->size > size;
+}
+
+/* The first of the pieces from @first that come after @text. */
+static uint32_t first_after(const struct mask *mask, uint32_t first, uint32_t end,
+			    const unsigned char *text, size_t size)
+{
+	while (first < end) {
+		uint32_t middle = first + (end - first) / 2;
+
+		if (text_compare(&mask->pieces[middle], text, size) > 0)
+			end = middle;
+		else
+			first = middle + 1;
+	}
+	return first;
+}
+
+/*
+ * The longest piece that @text, at least a window, begins with. All that lies in
+ * the order between such a piece and the text begins with it as well: so it is the
+ * last one before the text, or what that begins with, …
+ */
+static size_t longest_at(const struct mask *mask, const unsigned char *text, size_t size)
+{
+	const struct piece_range *range = range_slot(mask, window_at(text));
+	uint32_t at;
+
+	if (range->end == 0)
+		return 0;
+	at = first_after(mask, range->first, range->end, text, size);
+	if (at == range->first)
+		return 0;
+	for (at--; at != NO_PIECE; at = mask->pieces[at].prefix) {
+		const struct piece *piece = &mask->pieces[at];
+
+		if (piece->size <= size && memcmp(piece->bytes, text, piece->size) == 0)
+			return piece->size;
+	}
+	return 0;
+}
+
+/* Whether @text may become a piece when more comes. */
+static bool goes_on(const struct mask *mask, const unsigned char *text, size_t size)
+{
+	uint32_t first = 0, end = (uint32_t)mask->n_pieces;
+	uint32_t at;
+
+	if (size >= WINDOW) {
+		const struct piece_range *range;
+
+		if (!filter_bit(&mask->begins, window_at(text)))
+			return false;
+		range = range_slot(mask, window_at(text));
+		first = range->first;
+		end = range->end;
+	}
+	at = first_after(mask, first, end, text, size);
+	return at < end && mask->pieces[at].size > size &&
+	       memcmp(mask->pieces[at].bytes, text, size) == 0;
+}
+
+/* Where the end of @text begins that cannot be decided yet. */
+static size_t undecided_from(const struct mask *mask, const unsigned char *text, size_t size)
+{
+	size_t at = size >= mask->size_max ? size - mask->size_max + 1 : 0;
+
+	while (at < size && !goes_on(mask, text + at, size - at))
+		at++;
+	return at;
+}
+
+/* The first of the windows @at, @at + stride, … that is in a piece; beyond @last if there is none. */
+static size_t next_window(const struct mask *mask, const unsigned char *text, size_t at,
+			  size_t last)
+{
+	const struct filter filter = mask->windows;
+	const size_t stride = mask->stride;
+
+	while (at + 3 * stride <= last) {
+		unsigned found = filter_bit(&filter, window_at(text + at));
+
+		found |= filter_bit(&filter, window_at(text + at + stride));
+		found |= filter_bit(&filter, window_at(text + at + 2 * stride));
+		found |= filter_bit(&filter, window_at(text + at + 3 * stride));
+		if (found)
+			break;
+		at += 4 * stride;
+	}
+	while (at <= last && !filter_bit(&filter, window_at(text + at)))
+		at += stride;
+	return at;
+}
+
+/* ---- streams ---- */
+
+void mask_stream_init(struct mask_stream *stream, const struct mask *mask)
+{
+	*stream = (struct mask_stream){.mask = mask};
+}
+
+/** struct row - what is found, and what of the text went out */
+struct row {
+	char *text;
+	size_t out;    /* where the next byte goes */
+	size_t copied; /* everything before it went out, or is hidden */
+	bool open;     /* [from, to) is marked, and may grow */
+	bool shown;    /* its "***" went out */
+	size_t from, to;
+};
+
+static void put_text(struct row *row, size_t until)
+{
+	if (until <= row->copied)
+		return;
+	if (row->out != row->copied)
+		memmove(row->text + row->out, row->text + row->copied, until - row->copied);
+	row->out += until - row->copied;
+	row->copied = until;
+}
+
+/* Nothing before @row->to is looked at any more. */
+static void put_row(struct row *row)
+{
+	if (!row->shown) {
+		put_text(row, row->from);
+		if (row->to > row->copied) {
+			memcpy(row->text + row->out, hidden, HIDDEN_SIZE);
+			row->out += HIDDEN_SIZE;
+		}
+	}
+	row->shown = true;
+	if (row->to > row->copied)
+		row->copied = row->to;
+}
+
+static void row_add(struct row *row, size_t at, size_t size)
+{
+	if (row->open && at <= row->to) {
+		if (at + size > row->to)
+			row->to = at + size;
+		return;
+	}
+	if (row->open)
+		put_row(row);
+	row->open = true;
+	row->shown = false;
+	row->from = at;
+	row->to = at + size;
+}
+
+/*
+ * All pieces that begin before @end. A piece is at least as long as a stride and
+ * what a window has more than one byte: the window that is looked at next after
+ * its beginning lies within it.
+ */
+static void search(const struct mask *mask, struct row *row, size_t size, size_t end)
+{
+	const unsigned char *text = (const unsigned char *)row->text;
+	size_t last;
+
+	if (size < WINDOW)
+		return;
+	last = size - WINDOW;
+	for (size_t at = mask->stride - 1; at <= last; at += mask->stride) {
+		size_t first;
+
+		at = next_window(mask, text, at, last);
+		first = at + 1 - mask->stride;
+		if (at > last || first >= end)
+			return;
+		for (size_t begin = first; begin <= at && begin < end; begin++) {
+			size_t length;
+
+			if (!filter_bit(&mask->begins, window_at(text + begin)))
+				continue;
+			length = longest_at(mask, text + begin, size - begin);
+			if (length > 0)
+				row_add(row, begin, length);
+		}
+	}
+}
+
+/* @last: nothing follows, so that everything is decided. */
+static size_t stream_advance(struct mask_stream *stream, char *data, size_t size, bool last,
+			     char **ret_data)
+{
+	const struct mask *mask = stream->mask;
+	struct row row = {
+		.text = data - stream->n_held,
+		.open = stream->row_open,
+		.shown = true,
+		.to = stream->n_covered,
+		.copied = stream->n_covered,
+	};
+	size_t end, begin;
+
+	memcpy(row.text, stream->held, stream->n_held);
+	size += stream->n_held;
+	if (stream->n_shown > row.copied)
+		row.copied = stream->n_shown;
+	/* a row that began in what was shown may have less than "***" takes left to cover */
+	begin = stream->n_shown > 0 ? 0 : row.copied;
+	row.out = begin;
+	end = last ? size : undecided_from(mask, (const unsigned char *)row.text, size);
+	stream->n_held = size - end;
+	memcpy(stream->held, row.text + end, stream->n_held);
+	search(mask, &row, size, end);
+	stream->row_open = row.open && row.to >= end;
+	if (row.open)
+		put_row(&row);
+	put_text(&row, end);
+	stream->n_covered = stream->row_open ? row.to - end : 0;
+	stream->n_shown = stream->n_shown > end ? stream->n_shown - end : 0;
+	*ret_data = row.text + begin;
+	return row.out - begin;
+}
+
+size_t mask_stream_feed(struct mask_stream *stream, char *data, size_t size, char **ret_data)
+{
+	return stream_advance(stream, data, size, false, ret_data);
+}
+
+static size_t held_back(const struct mask_stream *stream)
+{
+	return stream->n_shown > stream->n_covered ? stream->n_shown : stream->n_covered;
+}
+
+bool mask_stream_waits(const struct mask_stream *stream)
+{
+	return stream->n_held < MASK_VALUE_MIN && held_back(stream) < stream->n_held;
+}
+
+size_t mask_stream_release(struct mask_stream *stream, char *out)
+{
+	size_t from = held_back(stream);
+	size_t size = stream->n_held - from;
+
+	if (!mask_stream_waits(stream))
+		return 0;
+	memcpy(out, stream->held + from, size);
+	stream->n_shown = stream->n_held;
+	return size;
+}
+
+size_t mask_stream_finish(struct mask_stream *stream, char *out)
+{
+	char text[MASK_HEADROOM];
+	char *data;
+	size_t size = stream_advance(stream, text + stream->n_held, 0, true, &data);
+
+	memcpy(out, data, size);
+	explicit_bzero(text, sizeof(text));
+	explicit_bzero(stream, sizeof(*stream));
+	return size;
+}

@@ -1,0 +1,92 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbookd is killed while steps print, and what it was writing is torn further, as a
+# power cut would: the next one repairs what was open, and touches nothing else.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+setup_project torn
+start_daemon "[Daemon]" "MaxRunning=4" || exit 1
+logs=$TEST_TMP/root/var/log/runbookd/torn
+
+# What an index must be: header, whole records, each within the log, in order.
+index_right() { # LOG INDEX
+    python3 - "$1" "$2" <<'PY'
+import os, struct, sys
+size = os.path.getsize(sys.argv[1])
+index = open(sys.argv[2], "rb").read()
+assert index[:8] == b"RBI1\1\0\0\0", index[:16]
+assert len(index) % 16 == 0, len(index)
+records = list(struct.iter_unpack("<QQ", index[16:]))
+assert bool(records) == bool(size), (records, size)
+offsets = [offset for offset, _ in records]
+assert offsets == sorted(set(offsets)), offsets
+assert not offsets or offsets[0] == 0 and offsets[-1] < size, offsets
+assert all(stamp >> 62 in (1, 2) for _, stamp in records), records
+PY
+}
+
+# Lines that count from 1, the last of them may be cut.
+log_right() { # LOG
+    python3 - "$1" <<'PY'
+import sys
+lines = open(sys.argv[1], "rb").read().split(b"\n")
+wanted = [b"line %d" % number for number in range(1, len(lines) + 1)]
+assert lines[:-1] == wanted[:-1], "a line is missing"
+assert wanted[-1].startswith(lines[-1]), lines[-1]
+PY
+}
+
+lines() { wc -l <"$1"; }
+
+run=$(push_run torn <<'YML'
+global: {network: none}
+steps:
+  - name: ended
+    command: for n in $(seq 5); do echo "line $n"; sleep 0.01; done
+  - name: first
+    depends_on: [ended]
+    command: for n in $(seq 1000000); do echo "line $n"; sleep 0.002; done
+  - name: second
+    depends_on: [ended]
+    command: for n in $(seq 1000000); do echo "line $n"; sleep 0.002; done
+  - name: third
+    depends_on: [ended]
+    command: for n in $(seq 1000000); do echo "line $n"; sleep 0.002; done
+YML
+)
+for name in first second third; do
+    check "step $name prints" wait_for 60 sh -c "test \$(wc -l <'$logs/$run/$name.1.log') -gt 100"
+done
+check "what is open is on record" grep -aq third "$TEST_TMP/root/var/lib/runbookd/logs.open"
+kill -KILL "$DAEMON_PID"
+wait "$DAEMON_PID" 2>/dev/null
+DAEMON_PID=
+alone() { ! pgrep -f -- "--root $TEST_TMP/root" >/dev/null; }
+check "its children end with it" wait_for 20 alone
+
+cd "$logs/$run" || exit 1
+for name in first second third; do
+    check "$name: nothing that was written is missing" log_right "$name.1.log"
+done
+truncate -s -5 first.1.idx                    # half a record
+truncate -s 300 second.1.log                  # an index that describes more than there is
+: >third.1.idx                                # none at all
+truncate -s -3 ended.1.idx                    # was complete: what happens to it is nobody's business
+cut=$(stat -c %s ended.1.idx)
+
+start_daemon "[Daemon]" "MaxRunning=4" || exit 1
+for name in first second third; do
+    check "$name: the index fits the log" index_right "$name.1.log" "$name.1.idx"
+    check "$name: the log is what was printed" log_right "$name.1.log"
+    check_match "$name: the repair is logged" "torn/$run/$name.1 was cut off and is repaired" "$(cat "$TEST_TMP/daemon.log")"
+done
+check_equal "the log that was complete is left alone" "$cut" "$(stat -c %s ended.1.idx)"
+check_equal "the run has an end" errored "$(wait_run "$run" 30)"
+first=$(step_field "$run" first slug)
+check_equal "with times, every line is there" "$(lines first.1.log)" \
+    "$(api "runs/$run/steps/$first/log?timestamps=1" | grep -c '^20[0-9-]*T[0-9:.]*Z line ')"
+stop_daemon
+check "after an orderly end nothing is open" sh -c "! grep -aq torn '$TEST_TMP/root/var/lib/runbookd/logs.open'"
+start_daemon "[Daemon]" "MaxRunning=4" || exit 1
+check_not "and nothing is repaired" grep -q "was cut off" "$TEST_TMP/daemon.log"
