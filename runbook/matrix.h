@@ -20,7 +20,7 @@
 #define MATRIX_COMBINATIONS_MAX 1000 /* of one matrix */
 #define MATRIX_ENTRIES_MAX 1000	     /* of "include" or "exclude" */
 #define MATRIX_ALL_MAX 20000	     /* combinations of all matrices, before "exclude" */
-#define MATRIX_TEXT_MAX (16 * MIB)   /* commands and variables of all instances */
+#define MATRIX_TEXT_MAX (16 * MIB)   /* commands, variables and patterns of all instances */
 #define RUNBOOK_EDGES_MAX 400000     /* dependencies, groups of instances written out */
 
 /** struct matrix - one being read; texts are the document's. matrix_done() it. */

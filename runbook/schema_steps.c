@@ -121,6 +121,27 @@ static size_t step_bytes(const struct runbook_step *step)
 	return env_bytes(step->env, step->n_env) + (step->command ? strlen(step->command) : 0);
 }
 
+/* What an entry of a list takes beside its text: pointers, and what the allocator keeps */
+#define ENTRY_OVERHEAD 80
+
+static size_t list_memory(char *const *items, size_t n)
+{
+	size_t bytes = n * ENTRY_OVERHEAD;
+
+	for (size_t i = 0; i < n; i++)
+		bytes += strlen(items[i]);
+	return bytes;
+}
+
+/* What a few lines of a matrix would otherwise multiply without end */
+static size_t step_memory(const struct runbook_step *step)
+{
+	return step_bytes(step) + step->n_env * ENTRY_OVERHEAD +
+	       list_memory(step->when.branches.items, step->when.branches.n_items) +
+	       list_memory(step->when.paths.items, step->when.paths.n_items) +
+	       list_memory(step->labels, step->n_labels);
+}
+
 /* Are the instances so far too much text for one runbook? Reports it. */
 static bool text_exceeded(struct draft *draft, const struct matrix *matrix,
 			  const struct node_path *path)
@@ -131,7 +152,8 @@ static bool text_exceeded(struct draft *draft, const struct matrix *matrix,
 	if (draft->text_bytes <= MATRIX_TEXT_MAX)
 		return false;
 	finding = findings_add(draft->findings, matrix->place, &matrix_path,
-			       "the instances have more than 16 MiB of commands and variables");
+			       "the instances have more than 16 MiB of commands, variables and "
+			       "patterns");
 	finding_fix(finding, "put the script into a file of the repository and run that");
 	return true;
 }
@@ -154,7 +176,7 @@ static int instance_read(struct draft *draft, size_t item, const struct node *no
 	r = instance_add_env(step, matrix, combination);
 	if (r < 0)
 		return r;
-	draft->text_bytes += step_bytes(step);
+	draft->text_bytes += step_memory(step);
 	return instance_rename(draft, step, matrix, combination, path);
 }
 

@@ -238,10 +238,19 @@ static void test_number_of_dependencies(void **state)
 static void test_amount_of_text(void **state)
 {
 	cleanup_free char *command = calloc(1, 20001);
+	cleanup_free char *thousand = numbers(1000);
+	char patterns[99 * 4 + 1] = "";
 
+	for (int i = 0; i < 99; i++)
+		strcat(patterns, ",*p ");
 	memset(command, 'x', 20000);
 	bad(many_matrices(1, false, command),
-	    "the instances have more than 16 MiB of commands and variables");
+	    "the instances have more than 16 MiB of commands, variables and patterns");
+	memset(command, 'p', 200);
+	command[200] = '\0';
+	bad(text_of("steps: [{name: s, command: x, matrix: {a: [%s]}, when: {paths: [&p %s%s]}}]",
+		    thousand, command, patterns),
+	    "the instances have more than 16 MiB of commands, variables and patterns");
 }
 
 /* Many matrices of which "exclude" leaves little: all that was made is counted. */
