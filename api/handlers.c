@@ -76,7 +76,7 @@ static const struct {
 
 /* The body's fields in @values. Answers and returns false when it is malformed. */
 static bool body_parse(struct http_request *request, json_t *body,
-		       const char *values[ARRAY_SIZE(body_fields)])
+		       const char *values[ARRAY_SIZE(body_fields)], bool *ret_failed)
 {
 	const char *name;
 	json_t *value;
@@ -88,12 +88,16 @@ static bool body_parse(struct http_request *request, json_t *body,
 	json_object_foreach (body, name, value) {
 		size_t i = 0;
 
+		if (strcmp(name, "failed") == 0 && json_is_boolean(value)) {
+			*ret_failed = json_is_true(value);
+			continue;
+		}
 		while (i < ARRAY_SIZE(body_fields) && strcmp(name, body_fields[i].name) != 0)
 			i++;
 		if (i == ARRAY_SIZE(body_fields)) {
 			http_answer_error(request, 400,
-					  "unknown field in the body: use \"ref\", \"commit\" or "
-					  "\"step\"");
+					  "unknown field in the body: use \"ref\", \"commit\", "
+					  "\"step\", or \"failed\" (true or false)");
 			return false;
 		}
 		if (json_is_null(value))
@@ -115,10 +119,11 @@ void handle_command(struct http_request *request)
 	const char *values[ARRAY_SIZE(body_fields)] = {NULL};
 	struct question question = {.verb = request->route->verb, .fd = -1};
 	json_t *body = NULL;
+	bool failed = false;
 
 	if (request->body_size) {
 		body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, NULL);
-		if (!body_parse(request, body, values)) {
+		if (!body_parse(request, body, values, &failed)) {
 			json_decref(body);
 			return;
 		}
@@ -128,6 +133,7 @@ void handle_command(struct http_request *request)
 	question.ref = values[0];
 	question.commit = values[1];
 	question.step = values[2];
+	question.after = failed;
 	if (question.commit && *question.commit && !commit_valid(question.commit))
 		http_answer_error(request, 400, "\"commit\" takes 40 or 64 hex digits");
 	else

@@ -9,7 +9,8 @@
 
 #include <inttypes.h>
 
-/* Body {"step": slug} when a step is named. Return: CLI_OK or an exit code. */
+/* Body {"step": slug} when a step is named, {"failed": true} for all of them that failed.
+ * Return: CLI_OK or an exit code. */
 static enum cli_exit change_body(struct cli *cli, const struct cli_arguments *arguments,
 				 uint64_t run, json_t **ret_body, struct error *error)
 {
@@ -18,8 +19,11 @@ static enum cli_exit change_body(struct cli *cli, const struct cli_arguments *ar
 	json_t *step;
 
 	*ret_body = NULL;
-	if (arguments->n < 2)
+	if (arguments->n < 2) {
+		if (cli_flag(arguments, "failed"))
+			*ret_body = json_pack("{s:b}", "failed", 1);
 		return CLI_OK;
+	}
 	code = run_fetch(cli->client, run, &whole, error);
 	if (code != CLI_OK)
 		return code;
@@ -63,8 +67,10 @@ static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 
 	if (cli_run_id(arguments->list[0], &run, &error) < 0)
 		return cli_usage("retry", "%s", error.text);
+	if (arguments->n > 1 && cli_flag(arguments, "failed"))
+		return cli_usage("retry", "--failed and STEP do not go together");
 	code = change_body(cli, arguments, run, &body, &error);
-	/* a step's new attempt is in a run that has a past: follow it from here */
+	/* new attempts are in a run that has a past: follow it from here */
 	if (code == CLI_OK && body && cli_flag(arguments, "follow")) {
 		options.from_now = true;
 		code = follow_last_event(cli, run, &options.after, &error);
@@ -78,6 +84,7 @@ static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 }
 
 static const struct cli_option retry_options[] = {
+	{"failed", 0, NULL, "in the run itself: all steps that did not succeed"},
 	{"follow", 'f', NULL, "show the run live until it ends"},
 	{"logs", 0, NULL, "with --follow: show the steps' output too"},
 	{0},
@@ -100,7 +107,9 @@ const struct cli_command cmd_retry = {
 	.n_max = 2,
 	.summary = "run again: the same runbook, commit and environment",
 	.description = "A whole run is retried as a new run. One step is retried in its run, with "
-		       "the steps\nthat were skipped because of it.",
+		       "the steps\nthat were skipped because of it, and those that look at its end "
+		       "(when: failure, always);\n--failed does that for all steps that did not "
+		       "succeed.",
 	.options = retry_options,
 	.handler = run_retry,
 };

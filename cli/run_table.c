@@ -145,6 +145,57 @@ static void usage_of(char *out, size_t size, const json_t *step)
 	(void)snprintf(out, size, "%s", text.data ? text.data : "");
 }
 
+/* "failed (allowed)": the run does not fail with it. */
+static void state_words(char *out, size_t size, const json_t *step)
+{
+	const char *state = json_text(step, "state");
+	bool allowed = json_is_true(json_object_get(step, "allow_failure")) &&
+		       (strcmp(state, "failed") == 0 || strcmp(state, "errored") == 0);
+
+	(void)snprintf(out, size, "%s%s", state, allowed ? " (allowed)" : "");
+}
+
+/* @object: a step, or one of its attempts. */
+static void print_attempt(const struct cli *cli, struct table *table, const json_t *object,
+			  const char *name, bool used)
+{
+	const char *state = json_text(object, "state");
+	char duration[32], usage[128], words[64];
+
+	duration_of(duration, sizeof(duration), object);
+	usage_of(usage, sizeof(usage), object);
+	state_words(words, sizeof(words), object);
+	table_row(table);
+	table_cell(table, 0, state_glyph(state, cli->utf8));
+	table_cell_color(table, 0, state_color(state));
+	table_cell(table, 1, name);
+	table_cell(table, 2, words);
+	table_cell_color(table, 2, state_color(state));
+	table_cell(table, 3, duration);
+	if (has_run(state))
+		table_cellf(table, 4, "%" PRIu64, json_number(object, "attempt"));
+	if (used)
+		table_cell(table, 5, usage);
+	table_cell(table, table->n_columns - 1, json_text(object, "reason"));
+}
+
+/* Those before the one that the step's own line tells of. */
+static void print_earlier(const struct cli *cli, struct table *table, const json_t *step, bool used)
+{
+	json_t *attempt;
+	char name[48];
+	size_t i;
+
+	json_array_foreach (json_object_get(step, "attempts"), i, attempt) {
+		uint64_t number = json_number(attempt, "attempt");
+
+		if (number >= json_number(step, "attempt"))
+			continue;
+		(void)snprintf(name, sizeof(name), "  attempt %" PRIu64, number);
+		print_attempt(cli, table, attempt, name, used);
+	}
+}
+
 void run_print_steps(const struct cli *cli, const json_t *run)
 {
 	cleanup_table struct table table = {
@@ -163,23 +214,8 @@ void run_print_steps(const struct cli *cli, const json_t *run)
 		table.headings[table.n_columns++] = "REASON";
 	}
 	json_array_foreach (json_object_get(run, "steps"), i, step) {
-		const char *state = json_text(step, "state");
-		char duration[32], usage[128];
-
-		duration_of(duration, sizeof(duration), step);
-		usage_of(usage, sizeof(usage), step);
-		table_row(&table);
-		table_cell(&table, 0, state_glyph(state, cli->utf8));
-		table_cell_color(&table, 0, state_color(state));
-		table_cell(&table, 1, json_text(step, "name"));
-		table_cell(&table, 2, state);
-		table_cell_color(&table, 2, state_color(state));
-		table_cell(&table, 3, duration);
-		if (has_run(state))
-			table_cellf(&table, 4, "%" PRIu64, json_number(step, "attempt"));
-		if (used)
-			table_cell(&table, 5, usage);
-		table_cell(&table, table.n_columns - 1, json_text(step, "reason"));
+		print_attempt(cli, &table, step, json_text(step, "name"), used);
+		print_earlier(cli, &table, step, used);
 	}
 	(void)table_print(&table, stdout, cli->color);
 }
@@ -247,14 +283,15 @@ void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
 
 	json_array_foreach (json_object_get(run, "steps"), i, step) {
 		const char *state = json_text(step, "state");
-		char name[512], reason[1024];
+		char name[512], reason[1024], words[64];
 
 		if (strcmp(state, "failed") != 0 && strcmp(state, "errored") != 0)
 			continue;
 		text_escape(name, sizeof(name), json_text(step, "name"));
 		text_escape(reason, sizeof(reason), json_text(step, "reason"));
+		state_words(words, sizeof(words), step);
 		(void)printf("\n%s%s %s%s %s: %s\n", sgr(cli->color, state_color(state)),
-			     state_glyph(state, cli->utf8), name, sgr(cli->color, SGR_RESET), state,
+			     state_glyph(state, cli->utf8), name, sgr(cli->color, SGR_RESET), words,
 			     *reason ? reason : "no reason given");
 		print_tail(cli, run, step, lines);
 	}

@@ -172,7 +172,8 @@ static void answer_run_cancel(const struct request *request)
 	reply_json(request, 202, &json);
 }
 
-static void retry_step(const struct request *request)
+/* One step, or (@step "") all that did not succeed, in the run itself. */
+static void retry_in_run(const struct request *request)
 {
 	struct scheduler *scheduler = request->scheduler;
 	struct run *run = map_get(&scheduler->runs, request->run);
@@ -190,10 +191,10 @@ static void retry_step(const struct request *request)
 	}
 	turn_schedule(scheduler);
 	run_forget_later(run); /* in case it stays final */
-	step = run_step(run, request->step);
-	if (!step)
+	step = request->step[0] ? run_step(run, request->step) : NULL;
+	if (request->step[0] && !step)
 		reply_no_step(request);
-	else if (step_retry(step, &error) < 0)
+	else if ((step ? step_retry(step, &error) : run_retry_failed(run, &error)) < 0)
 		reply_error(request, 409, "%s", error.text);
 	else
 		reply_run(request, 202, request->run);
@@ -203,8 +204,8 @@ static void answer_run_retry(const struct request *request)
 {
 	struct trigger_answer answer = {.status = 503};
 
-	if (request->step[0]) {
-		retry_step(request);
+	if (request->step[0] || request->after) {
+		retry_in_run(request);
 		return;
 	}
 	trigger_retry(request->scheduler, request->run, &answer);

@@ -47,17 +47,27 @@ static int run_make_dependants(struct run *run)
 
 static int run_make_steps(struct run *run)
 {
-	run->n_steps = run->runbook->n_steps;
+	const struct runbook *runbook = run->runbook;
+
+	run->n_steps = runbook->n_steps;
 	run->steps = calloc(run->n_steps + 1, sizeof(*run->steps));
-	if (!run->steps)
+	run->groups = calloc(runbook->n_matrices + 1, sizeof(*run->groups));
+	if (!run->steps || !run->groups)
 		return -ENOMEM;
+	for (size_t i = 0; i < runbook->n_matrices; i++)
+		run->groups[i] = (struct queue_group){.name = runbook->matrices[i].name,
+						      .limit = runbook->matrices[i].limit};
 	for (size_t i = 0; i < run->n_steps; i++) {
+		size_t matrix = runbook->steps[i].matrix;
+
 		run->steps[i] = (struct step){
 			.run = run,
 			.index = i,
 			.attempt = 1,
-			.n_missing = run->runbook->steps[i].n_depends_on,
+			.budget = 1,
 		};
+		if (matrix < runbook->n_matrices && run->groups[matrix].limit)
+			run->steps[i].item.group = &run->groups[matrix];
 	}
 	return run_make_dependants(run);
 }
@@ -166,33 +176,40 @@ int run_thaw(struct run *run, struct error *error)
 	return 0;
 }
 
+static void step_make_row(struct step *step, const struct run_changes *changes)
+{
+	const struct runbook_step *text = step_text(step);
+	char why[REASON_MAX + 1];
+	struct store_step row = {
+		.run = step->run->row.id,
+		.index = step->index,
+		.name = text->name,
+		.slug = text->slug,
+		.image = text->image,
+		.state = STEP_STATE_PENDING,
+		.attempt = 1,
+		.budget = 1,
+		.max_attempts = text->attempts,
+		.allow_failure = text->allow_failure,
+	};
+
+	step->unmet = row.unmet = !step_conditions_met(step, changes, why, sizeof(why));
+	store_step_add(step->run->scheduler->store, &row);
+	if (step->unmet)
+		state_step_set(step, STEP_STATE_SKIPPED, why);
+}
+
 void run_start_steps(struct run *run)
 {
+	const struct run_changes changes = {.known = false};
 	const struct runbook *runbook = run->runbook;
 
-	for (size_t i = 0; i < run->n_steps; i++) {
-		const struct runbook_step *text = &runbook->steps[i];
-		struct store_step row = {
-			.run = run->row.id,
-			.index = i,
-			.name = text->name,
-			.slug = text->slug,
-			.image = text->image,
-			.state = STEP_STATE_PENDING,
-			.attempt = 1,
-		};
-
-		store_step_add(run->scheduler->store, &row);
-	}
+	for (size_t i = 0; i < run->n_steps; i++)
+		step_make_row(&run->steps[i], &changes);
 	for (size_t i = 0; i < run->n_steps; i++) {
 		for (size_t j = 0; j < runbook->steps[i].n_depends_on; j++)
 			store_dependency_add(run->scheduler->store, run->row.id, i,
 					     runbook->steps[i].depends_on[j]);
 	}
-	for (size_t i = 0; i < run->n_steps; i++) {
-		if (run->steps[i].n_missing == 0)
-			state_step_set(&run->steps[i], STEP_STATE_READY, "");
-	}
-	/* a runbook without steps is refused by the parser; be safe all the same */
-	run_settle(run);
+	run_decide(run);
 }

@@ -257,6 +257,8 @@ void json_step_open(struct json *json, const struct store_step *row,
 	json_text(json, "reason", row->reason);
 	json_text(json, "image", row->image);
 	json_number(json, "attempt", row->attempt);
+	json_number(json, "max_attempts", row->max_attempts);
+	json_bool(json, "allow_failure", row->allow_failure);
 	json_text(json, "container", claimed ? attempt->container : NULL);
 	json_attempt_members(json, attempt, claimed);
 }

@@ -79,6 +79,7 @@ struct run *run_free(struct run *run)
 	}
 	images_run_clear(run);
 	free(run->steps);
+	free(run->groups);
 	free(run->dependants_start);
 	free(run->dependants);
 	(void)runbook_free(run->runbook);
@@ -108,6 +109,15 @@ struct run *run_from_row(struct scheduler *scheduler, const struct store_run *ro
 	return run;
 }
 
+static void inherit_image(const char *name, const char *id, void *userdata)
+{
+	struct run *run = userdata;
+
+	/* without memory for it, the name means what it means today */
+	if (image_id_valid(id) && images_run_fix(run, name, id) == 0)
+		store_run_image_add(run->scheduler->store, run->row.id, name, id);
+}
+
 struct run *run_new(struct project *project, const struct store_run *row, int upload_fd)
 {
 	struct scheduler *scheduler = project->scheduler;
@@ -132,6 +142,9 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	event.reason = "";
 	event.at_usec = made.created_usec;
 	event_push(scheduler, &event);
+	/* a retry has the environment of the run that it retries */
+	if (made.retry_of)
+		(void)store_run_images_each(scheduler->store, made.retry_of, inherit_image, run);
 	if (!made.runbook || made.source == RUN_SOURCE_FETCH)
 		source_start(run);
 	else
@@ -163,13 +176,28 @@ void runs_forget(struct scheduler *scheduler)
 
 /* ---- the end ---- */
 
-static const struct step *run_first(const struct run *run, enum step_state state)
+/* The first step in @state; what failed and may is meant with @allowed only. */
+static const struct step *run_first(const struct run *run, enum step_state state, bool allowed)
 {
 	for (size_t i = 0; i < run->n_steps; i++) {
-		if (run->steps[i].state == state)
+		if (run->steps[i].state == state && step_passed(&run->steps[i]) == allowed)
 			return &run->steps[i];
 	}
 	return NULL;
+}
+
+static void settle_passed(struct run *run)
+{
+	static const enum step_state bad[] = {STEP_STATE_FAILED, STEP_STATE_ERRORED};
+	const struct step *step = NULL;
+	char reason[REASON_MAX + 1] = "";
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad) && !step; i++)
+		step = run_first(run, bad[i], true);
+	if (step)
+		(void)snprintf(reason, sizeof(reason), "step \"%s\" %s, which is allowed",
+			       step_text(step)->name, step_state_name(step->state));
+	state_run_set(run, RUN_STATE_SUCCEEDED, reason);
 }
 
 void run_settle(struct run *run)
@@ -187,12 +215,12 @@ void run_settle(struct run *run)
 
 	if (run->n_steps == 0 || run->n_final < run->n_steps || run_state_final(run->row.state))
 		return;
-	if (run->row.cancelling && run_first(run, STEP_STATE_CANCELLED)) {
+	if (run->row.cancelling && run_first(run, STEP_STATE_CANCELLED, false)) {
 		state_run_set(run, RUN_STATE_CANCELLED, "cancelled");
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
-		const struct step *step = run_first(run, rules[i].step);
+		const struct step *step = run_first(run, rules[i].step, false);
 
 		if (!step)
 			continue;
@@ -203,7 +231,7 @@ void run_settle(struct run *run)
 		state_run_set(run, rules[i].run, reason);
 		return;
 	}
-	state_run_set(run, RUN_STATE_SUCCEEDED, "");
+	settle_passed(run);
 }
 
 size_t run_cancel(struct run *run)

@@ -94,16 +94,53 @@ struct step_end {
 void step_exited(struct step *step, const struct step_end *end);
 /** step_lost() - an attempt ended, nobody knows how: errored with @reason */
 void step_lost(struct step *step, const char *reason);
+/** step_host_lost() - the same, since its host ended; what may be interrupted begins anew */
+void step_host_lost(struct step *step, const char *reason);
 
 /* ---- step_when.c ---- */
 
-/** step_propagate() - after @step became final or went back: dependants, then the run */
+/** struct run_changes - what is known of the paths that changed */
+struct run_changes {
+	bool known;
+	char **paths;
+	size_t n_paths;
+};
+
+/** step_failed() - it failed or errored, and may not */
+bool step_failed(const struct step *step);
+/** step_passed() - it succeeded, or failed and may */
+bool step_passed(const struct step *step);
+/** step_hopeless() - as things are above it, it would be skipped */
+bool step_hopeless(const struct step *step);
+/** step_propagate() - after @step became final: dependants, its matrix, then the run */
 void step_propagate(struct step *step);
+/** run_count() - what steps know of those above them, anew from their states */
+void run_count(struct run *run);
+/** run_decide() - that, and every pending step that need not wait becomes ready or skipped */
+void run_decide(struct run *run);
+/**
+ * step_conditions_met() - does what started the run meet the conditions of @step?
+ * @why: set to a sentence when not
+ */
+bool step_conditions_met(const struct step *step, const struct run_changes *changes, char *why,
+			 size_t size);
+/** step_fail_fast_reason() - the instance of its matrix for which @step is cancelled, if any */
+bool step_fail_fast_reason(const struct step *step, char *out, size_t size);
 
 /* ---- step_retry.c ---- */
 
 /** step_retry() - new attempt of a final step and of what was skipped because of it */
 int step_retry(struct step *step, struct error *error);
+/**
+ * run_retry_failed() - the same for all steps of a final run that did not succeed
+ *
+ * Return: how many of them there are, -EBUSY with @error.
+ */
+int run_retry_failed(struct run *run, struct error *error);
+/** step_attempt_again() - an attempt ended: make another one if `attempts` allows. Return: did it? */
+bool step_attempt_again(struct step *step);
+/** step_interrupted() - an interruptible step was cut off by us: it waits again */
+void step_interrupted(struct step *step);
 
 /* ---- payload.c ---- */
 

@@ -44,6 +44,8 @@ static void load_step(const struct store_step *row, const struct store_attempt *
 	step = &run->steps[row->index];
 	step->state = row->state;
 	step->attempt = row->attempt;
+	step->budget = row->budget;
+	step->unmet = row->unmet;
 	step->ready_usec = row->ready_usec;
 	step->order = attempt->order;
 	step->started_usec = attempt->started_usec;
@@ -58,18 +60,6 @@ static void load_step(const struct store_step *row, const struct store_attempt *
 		loading->failed = -ENOMEM;
 	else
 		step_resume_running(step);
-}
-
-static void load_missing(struct run *run)
-{
-	for (size_t i = 0; i < run->n_steps; i++) {
-		const struct runbook_step *text = &run->runbook->steps[i];
-
-		run->steps[i].n_missing = 0;
-		for (size_t j = 0; j < text->n_depends_on; j++)
-			run->steps[i].n_missing +=
-				run->steps[text->depends_on[j]].state != STEP_STATE_SUCCEEDED;
-	}
 }
 
 static void load_image(const char *name, const char *id, void *userdata)
@@ -100,7 +90,7 @@ static int load_steps(struct run_loading *loading, struct error *error)
 		r = loading->failed;
 	if (r < 0)
 		return error_errno(error, -r, "steps");
-	load_missing(run);
+	run_count(run);
 	r = store_run_images_each(store, run->row.id, load_image, loading);
 	if (r == 0)
 		r = loading->failed;
@@ -157,7 +147,7 @@ static void collect_id(const struct store_run *row, void *userdata)
 static void run_resume(struct run *run)
 {
 	if (run->n_steps) {
-		run_settle(run);
+		run_decide(run);
 		return;
 	}
 	if (run->row.source == RUN_SOURCE_UPLOAD)

@@ -67,15 +67,23 @@ struct step {
 	enum step_state state;
 	uint64_t attempt;
 	uint64_t order;	  /* claim of the current attempt, 0: not claimed */
-	size_t n_missing; /* dependencies that did not succeed yet */
+	uint64_t budget;  /* attempt from which the automatic ones are counted */
+	size_t n_missing; /* dependencies that are not settled, see step_when.c */
 	uint64_t ready_usec;
 	uint64_t started_usec;
-	bool known;	 /* the daemon spoke of its order in our life, or got it from us */
-	bool cancelling; /* STEP_CANCEL is wanted */
-	char *instance;	 /* of a claim from an earlier life, NULL otherwise */
+	bool bad_above;	   /* a dependency ended without success */
+	bool failed_above; /* a step it depends on, at any distance, failed */
+	bool told;	   /* its dependants know that it is final */
+	bool settled;	   /* nothing above it changes any more, either */
+	bool unmet;	   /* skipped for a condition that looks at what started the run */
+	bool known;	   /* the daemon spoke of its order in our life, or got it from us */
+	bool cancelling;   /* STEP_CANCEL is wanted */
+	char *instance;	   /* of a claim from an earlier life, NULL otherwise */
 	struct queue_item item;
-	struct step *work_next; /* worklist of step_propagate() and step_retry() */
-	bool image_waiting;	/* for its image, see images.h */
+	struct step *work_next; /* worklist of step_propagate() */
+	bool work_listed;
+	bool retried;	    /* among those that are reset just now */
+	bool image_waiting; /* for its image, see images.h */
 	struct step *image_next, *image_previous;
 };
 
@@ -86,6 +94,7 @@ struct run {
 	struct runbook *runbook;
 	struct step *steps;
 	size_t n_steps, n_final;
+	struct queue_group *groups; /* one for each matrix of the runbook */
 	/* dependants[dependants_start[i] .. dependants_start[i + 1]] depend on step i */
 	size_t *dependants_start, *dependants;
 	/* while it waits for its tree */

@@ -201,6 +201,7 @@ void state_step_set(struct step *step, enum step_state to, const char *reason)
 		.state = to,
 		.reason = reason,
 		.attempt = step->attempt,
+		.budget = step->budget,
 	};
 
 	assert(step_state_allowed(from, to));

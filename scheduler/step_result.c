@@ -91,13 +91,26 @@ static const struct result_rule {
 };
 static_assert(ARRAY_SIZE(result_rules) == STEP_RESULT_NUM, "a step result without its rule");
 
-static void step_end_with(struct step *step, const struct store_attempt *attempt)
+static void attempt_end(struct step *step, const struct store_attempt *attempt)
 {
 	store_attempt_ended(step->run->scheduler->store, attempt);
 	free(step->instance);
 	step->instance = NULL;
 	state_step_set(step, attempt->state, attempt->reason);
-	step_propagate(step);
+}
+
+static void step_end_with(struct step *step, const struct store_attempt *attempt)
+{
+	attempt_end(step, attempt);
+	if (!step_attempt_again(step))
+		step_propagate(step);
+}
+
+/* Nobody asked for its end, and it may be begun anew: it allows that, or it never ran. */
+static bool interruptible(const struct step *step, bool ran)
+{
+	return (step_text(step)->interruptible || !ran) && !step->cancelling &&
+	       !step->run->row.cancelling;
 }
 
 void step_exited(struct step *step, const struct step_end *end)
@@ -127,12 +140,19 @@ void step_exited(struct step *step, const struct step_end *end)
 		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX, end->reason);
 	else
 		rule->reason(step, end, reason, sizeof(reason));
-	step_end_with(step, &attempt);
+	if (end->result == STEP_RESULT_CANCELLED && step->cancelling)
+		(void)step_fail_fast_reason(step, reason, sizeof(reason));
+	if (end->result == STEP_RESULT_CANCELLED && interruptible(step, end->started_usec != 0)) {
+		attempt_end(step, &attempt);
+		step_interrupted(step);
+	} else {
+		step_end_with(step, &attempt);
+	}
 }
 
-void step_lost(struct step *step, const char *reason)
+static void lost_attempt(const struct step *step, const char *reason, struct store_attempt *attempt)
 {
-	struct store_attempt attempt = {
+	*attempt = (struct store_attempt){
 		.order = step->order,
 		.state = STEP_STATE_ERRORED,
 		.reason = reason,
@@ -140,6 +160,24 @@ void step_lost(struct step *step, const char *reason)
 		.started_usec = step->started_usec,
 		.ended_usec = wall_usec(),
 	};
+}
 
+void step_lost(struct step *step, const char *reason)
+{
+	struct store_attempt attempt;
+
+	lost_attempt(step, reason, &attempt);
 	step_end_with(step, &attempt);
+}
+
+void step_host_lost(struct step *step, const char *reason)
+{
+	struct store_attempt attempt;
+
+	lost_attempt(step, reason, &attempt);
+	attempt_end(step, &attempt);
+	if (interruptible(step, true))
+		step_interrupted(step);
+	else if (!step_attempt_again(step))
+		step_propagate(step);
 }

@@ -165,7 +165,7 @@ static void pending_reason(const struct step *step, char *out, size_t size)
 	for (size_t i = 0; i < text->n_depends_on; i++) {
 		const struct step *dependency = &step->run->steps[text->depends_on[i]];
 
-		if (dependency->state == STEP_STATE_SUCCEEDED)
+		if (dependency->settled)
 			continue;
 		if (n++ == 0)
 			first = step_text(dependency)->name;
@@ -213,7 +213,7 @@ static void step_reconcile(struct step *step, const char *instance)
 		if (step->cancelling)
 			(void)step_cancel(step);
 	} else if (step->instance && strcmp(step->instance, instance) != 0) {
-		step_lost(step, "host lost: runbookd ended while the step was running");
+		step_host_lost(step, "host lost: runbookd ended while the step was running");
 	} else if (step->cancelling) {
 		/* its order never arrived, or waits in the daemon's queue and must not start */
 		(void)step_cancel(step);

@@ -69,6 +69,10 @@ struct store_step {
 	const char *reason;
 	uint64_t attempt; /* the current one, from 1 */
 	uint64_t ready_usec;
+	uint64_t budget;       /* attempt from which the automatic ones are counted */
+	uint64_t max_attempts; /* automatic ones, from 1 */
+	bool allow_failure;
+	bool unmet; /* skipped for a condition that looks at what started the run */
 };
 
 struct store_attempt {
@@ -129,7 +133,7 @@ void store_delivery_add(struct store *store, const char *project, const char *de
 			uint64_t run, uint64_t at_usec);
 void store_step_add(struct store *store, const struct store_step *step);
 void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on);
-/** store_step_set() - state, reason, attempt and ready time of one step */
+/** store_step_set() - state, reason, attempt, its budget and ready time of one step */
 void store_step_set(struct store *store, const struct store_step *step);
 /** store_attempt_add() - a claim. Return: its order number, 0 after a failure. */
 uint64_t store_attempt_add(struct store *store, const struct store_attempt *attempt);

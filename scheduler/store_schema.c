@@ -125,6 +125,12 @@ static const char *const migrations[] = {
 	"  name TEXT NOT NULL,"
 	"  image TEXT NOT NULL,"
 	"  PRIMARY KEY(run, name)) WITHOUT ROWID;",
+
+	/* automatic attempts, failures that are allowed, conditions that were not met */
+	"ALTER TABLE steps ADD COLUMN budget INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE steps ADD COLUMN max_attempts INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE steps ADD COLUMN allow_failure INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE steps ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0;",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

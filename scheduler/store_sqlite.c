@@ -45,11 +45,11 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUNBOOK_ADD] = "INSERT INTO runbooks(digest, text) VALUES(?,?)",
 	[STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries VALUES(?,?,?,?)",
 	[STATEMENT_STEP_ADD] =
-		"INSERT INTO steps(run, idx, name, slug, image, state, reason, attempt) "
-		"VALUES(?,?,?,?,?,?,?,?)",
+		"INSERT INTO steps(run, idx, name, slug, image, state, reason, attempt, budget, "
+		"max_attempts, allow_failure, unmet) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_DEPENDENCY_ADD] = "INSERT OR IGNORE INTO dependencies VALUES(?,?,?)",
-	[STATEMENT_STEP_SET] = "UPDATE steps SET state=?3, reason=?4, attempt=?5, ready_usec=?6 "
-			       "WHERE run=?1 AND idx=?2",
+	[STATEMENT_STEP_SET] = "UPDATE steps SET state=?3, reason=?4, attempt=?5, ready_usec=?6, "
+			       "budget=?7 WHERE run=?1 AND idx=?2",
 	[STATEMENT_ATTEMPT_ADD] =
 		"INSERT INTO attempts(run, step, attempt, instance, state, container, "
 		"claimed_usec) VALUES(?,?,?,?,?,?,?)",
@@ -77,7 +77,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_COUNTS] = "SELECT state, count(*) FROM runs GROUP BY state",
 	[STATEMENT_STEPS] =
 		"SELECT s.run, s.idx, s.name, s.slug, s.image, s.state, s.reason, s.attempt, "
-		"s.ready_usec, " ATTEMPT_COLUMNS " FROM steps s LEFT JOIN attempts a "
+		"s.ready_usec, s.budget, s.max_attempts, s.allow_failure, "
+		"s.unmet, " ATTEMPT_COLUMNS " FROM steps s LEFT JOIN attempts a "
 		"ON a.run=s.run AND a.step=s.idx AND a.attempt=s.attempt WHERE s.run=? "
 		"ORDER BY s.idx",
 	[STATEMENT_DEPENDENCIES] = "SELECT step, depends_on FROM dependencies WHERE run=? "
@@ -399,7 +400,9 @@ void store_step_add(struct store *store, const struct store_step *step)
 {
 	(void)WRITE(store, STATEMENT_STEP_ADD, NUMBER(step->run), NUMBER(step->index),
 		    TEXT(step->name), TEXT(step->slug), TEXT(step->image),
-		    TEXT(step_state_name(step->state)), TEXT(step->reason), NUMBER(step->attempt));
+		    TEXT(step_state_name(step->state)), TEXT(step->reason), NUMBER(step->attempt),
+		    NUMBER(step->budget), NUMBER(step->max_attempts), NUMBER(step->allow_failure),
+		    NUMBER(step->unmet));
 }
 
 void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on)
@@ -411,7 +414,7 @@ void store_step_set(struct store *store, const struct store_step *step)
 {
 	(void)WRITE(store, STATEMENT_STEP_SET, NUMBER(step->run), NUMBER(step->index),
 		    TEXT(step_state_name(step->state)), TEXT(step->reason), NUMBER(step->attempt),
-		    NUMBER_OR_NULL(step->ready_usec));
+		    NUMBER_OR_NULL(step->ready_usec), NUMBER(step->budget));
 }
 
 uint64_t store_attempt_add(struct store *store, const struct store_attempt *attempt)

@@ -196,10 +196,14 @@ int store_steps_each(struct store *store, uint64_t run, store_step_fn each, void
 			.reason = column_text_or_empty(statement, 6),
 			.attempt = column_number(statement, 7),
 			.ready_usec = column_number(statement, 8),
+			.budget = column_number(statement, 9),
+			.max_attempts = column_number(statement, 10),
+			.allow_failure = column_number(statement, 11) != 0,
+			.unmet = column_number(statement, 12) != 0,
 		};
 		struct store_attempt attempt;
 
-		row_attempt(statement, 9, &attempt);
+		row_attempt(statement, 13, &attempt);
 		each(&step, &attempt, userdata);
 	}
 	return store_statement_end(store, statement, r);

@@ -116,7 +116,39 @@ async function keepRuns() {
 
 // ---- one run ----
 
-const view = { run: 0, steps: [], chosen: null, reader: null, followed: "" };
+const view = { run: 0, steps: [], chosen: null, attempt: 0, reader: null, followed: "" };
+
+// A failure that the run does not fail with.
+function allowed(step) {
+  return step.allow_failure && (step.state === "failed" || step.state === "errored");
+}
+
+// One for each attempt, when there was more than one: its log is shown.
+function attemptButtons(step) {
+  const attempts = step.attempts || [];
+  if (attempts.length < 2 && !(attempts.length && attempts[0].attempt !== step.attempt)) return [];
+  return attempts.map((attempt) => {
+    const button = element("button", "attempt");
+    button.type = "button";
+    button.setAttribute("aria-current", String(attempt.attempt === shownAttempt(step)));
+    const state = element("span");
+    setState(state, attempt.state);
+    const more = element("span", "more");
+    more.append(element("span", null, "attempt " + attempt.attempt), state,
+      element("span", "muted", took(attempt.started_usec, attempt.ended_usec)));
+    button.append(more);
+    if (attempt.reason) button.append(element("span", "muted", attempt.reason));
+    button.addEventListener("click", () => choose(step.slug, attempt.attempt));
+    return button;
+  });
+}
+
+// The one that was clicked, else the current one; while that waits, the last that ran.
+function shownAttempt(step) {
+  if (view.attempt) return view.attempt;
+  const last = (step.attempts || []).slice(-1)[0];
+  return last ? last.attempt : step.attempt;
+}
 
 function drawSteps() {
   const items = view.steps.map((step) => {
@@ -128,11 +160,13 @@ function drawSteps() {
     const more = element("span", "more");
     const state = element("span");
     setState(state, step.state);
+    if (allowed(step)) state.append(" (allowed)");
     more.append(state, element("span", "muted", took(step.started_usec, step.ended_usec)));
     button.append(more);
     if (step.reason) button.append(element("span", "muted", step.reason));
     button.addEventListener("click", () => choose(step.slug));
     item.append(button);
+    if (step.slug === view.chosen) item.append(...attemptButtons(step));
     return item;
   });
   find("steps").replaceChildren(...items);
@@ -159,8 +193,9 @@ async function refreshRun() {
   return run;
 }
 
-function choose(slug) {
+function choose(slug, attempt) {
   view.chosen = slug;
+  view.attempt = attempt || 0;
   drawSteps();
   followLog();
 }
@@ -170,16 +205,18 @@ function choose(slug) {
 async function followLog() {
   const step = view.steps.find((item) => item.slug === view.chosen);
   if (!step) return;
-  const key = step.slug + "." + step.attempt;
-  find("log-title").textContent = step.name;
-  find("log-usage").textContent = used(step.usage);
+  const number = shownAttempt(step);
+  const attempt = (step.attempts || []).find((item) => item.attempt === number);
+  const key = step.slug + "." + number;
+  find("log-title").textContent = step.name + (number > 1 || view.attempt ? " (attempt " + number + ")" : "");
+  find("log-usage").textContent = used((attempt || step).usage);
   find("log-usage").hidden = !find("log-usage").textContent;
   if (key === view.followed) return;
   view.followed = key;
   if (view.reader) view.reader.abort();
   const log = find("log");
   log.replaceChildren();
-  if (!step.attempt && final.has(step.state)) {
+  if (!(step.attempts || []).length && final.has(step.state)) {
     log.textContent = step.reason || "This step did not run.";
     return;
   }
@@ -189,7 +226,7 @@ async function followLog() {
   let held = "";
   try {
     const response = await fetch(api + "/runs/" + view.run + "/steps/" + encodeURIComponent(step.slug) +
-      "/log?follow=1" + (step.attempt ? "&attempt=" + Number(step.attempt) : ""), { signal: stop.signal });
+      "/log?follow=1" + (number ? "&attempt=" + Number(number) : ""), { signal: stop.signal });
     if (!response.ok) throw new Error((await response.json()).error);
     const reader = response.body.getReader();
     for (;;) {

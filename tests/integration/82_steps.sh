@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# What runbook.yml says of single steps, through a real push: conditions, attempts,
+# failures that are allowed, matrices, and where a step works, as whom, on what.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+setup_project steps
+start_daemon "[Daemon]" "MaxRunning=4" || exit 1
+CTL=$BIN/runbookctl
+before=$(leftovers)
+
+# ---- where, as whom, on what ----
+run=$(push_run steps <<'YML'
+global: {network: none}
+steps:
+  - {name: root, command: "id -u; pwd; echo $USER $TERM; test -t 0 || echo no terminal"}
+  - {name: nobody, user: nobody, command: "id -un; id -gn; pwd; echo $USER; touch mine; stat -c %U mine runbook.yml; grep CapEff /proc/self/status"}
+  - {name: number, user: "7:8", command: "id -u; id -g; echo user=${USER:-}"}
+  - {name: made, workdir: a/b, command: "pwd; stat -c %U .; ls -d ../../runbook.yml"}
+  - {name: made for, workdir: a/b, user: user, command: "stat -c %U . ..; touch x"}
+  - {name: absolute, workdir: /tmp/new, command: pwd}
+  - {name: bad, user: somebody, command: "true"}
+  - name: terminal
+    tty: true
+    command: |
+      test -t 0 && test -t 1 && test -t 2 && echo all three
+      tty; stty size; echo $TERM
+      ls -l $(tty) | cut -d' ' -f3
+      echo to stderr >&2
+      echo from the controlling one >/dev/tty
+  - {name: terminal of a user, tty: true, user: user, command: "ls -l $(tty) | cut -d' ' -f3; printf last"}
+  - {name: terminal at work, tty: true, command: "seq 100000; (sleep 1000 &); exit 3"}
+  - {name: dash, shell: "sh -e", command: "echo in $0; false; echo not reached"}
+YML
+)
+check_equal "a bad user is an error of ours, a false a failure of theirs" failed "$(wait_run "$run")"
+check_equal "root, at home, without a terminal" "0
+/workspace
+root dumb
+no terminal" "$(step_log "$run" root)"
+check_equal "nobody, whose workspace it is" "nobody
+nogroup
+/workspace
+nobody
+nobody
+nobody" "$(step_log "$run" nobody | head -n 6)"
+check_match "without capabilities" 'CapEff:.0000000000000000' "$(step_log "$run" nobody)"
+check_equal "numbers" "7
+8
+user=" "$(step_log "$run" number)"
+check_equal "a working directory is made" "/workspace/a/b
+root
+../../runbook.yml" "$(step_log "$run" made)"
+check_equal "and belongs to the user" "user
+user" "$(step_log "$run" made_for)"
+check_equal "an absolute one" /tmp/new "$(step_log "$run" absolute)"
+check_match "nobody knows the user" 'user "somebody" is not in' "$(step_field "$run" bad reason)"
+check_equal "it is errored" errored "$(step_field "$run" bad state)"
+terminal=$(step_log "$run" terminal | tr -d '\r')
+check_equal "a terminal, three times" "all three
+/dev/pts/0
+24 80
+xterm
+root
+to stderr
+from the controlling one" "$terminal"
+check_equal "it is its user's, its last words arrive" "user
+last" "$(step_log "$run" terminal_of_a_user | tr -d '\r')"
+check_equal "all of its output" "$(seq 100000 | cksum)" "$(step_log "$run" terminal_at_work | tr -d '\r' | cksum)"
+check_equal "its exit code, though somebody stays" 3 "$(step_field "$run" 'terminal at work' exit_code)"
+check_equal "the shell that is named" "in sh" "$(step_log "$run" dash)"
+
+# ---- conditions, attempts, what may fail ----
+run=$(push_run steps <<'YML'
+global: {network: none}
+steps:
+  - {name: flaky, attempts: 3, command: "echo attempt $RUNBOOK_ATTEMPT; [ $RUNBOOK_ATTEMPT -ge 3 ]"}
+  - {name: slow, attempts: 2, timeout: 1s, command: "[ $RUNBOOK_ATTEMPT = 2 ] || sleep 60"}
+  - {name: lint, allow_failure: true, command: "exit 9"}
+  - {name: after lint, depends_on: [lint], command: "true"}
+  - {name: elsewhere, when: {branch: [dev]}, command: "true"}
+  - {name: release, when: {event: [tag]}, command: "true"}
+  - {name: broken, depends_on: [flaky, slow], command: "exit 4"}
+  - {name: publish, depends_on: [broken], command: "true"}
+  - {name: mourn, depends_on: [publish], when: failure, command: "true"}
+  - {name: tidy, depends_on: [publish], when: always, command: "true"}
+  - {name: rejoice, depends_on: [flaky], when: failure, command: "true"}
+YML
+)
+check_equal "it fails for what may not" failed "$(wait_run "$run")"
+check_match "for that reason" 'step "broken" failed' "$(api "runs/$run" | jq -r .reason)"
+check_equal "three attempts" "failed exit code 1,failed exit code 1,succeeded " \
+    "$(step_field "$run" flaky 'attempts | map(.state + " " + .reason) | join(",")')"
+for i in 1 2 3; do
+    check_equal "attempt $i has its log" "attempt $i" "$("$CTL" logs --attempt $i "$run" flaky)"
+done
+check_equal "a timeout is tried again" "failed timeout after 1s,succeeded " \
+    "$(step_field "$run" slow 'attempts | map(.state + " " + .reason) | join(",")')"
+check_equal "a failure that is allowed lets others run" succeeded "$(step_field "$run" 'after lint' state)"
+check_equal "of another branch" 'skipped when.branch: "main" is not in dev' \
+    "$(step_field "$run" elsewhere 'state') $(step_field "$run" elsewhere 'reason')"
+check_equal "of another event" "skipped when.event: the run's is push, not tag" \
+    "$(step_field "$run" release 'state') $(step_field "$run" release 'reason')"
+check_equal "skipped, mourned, tidied" "skipped succeeded succeeded" \
+    "$(step_field "$run" publish state) $(step_field "$run" mourn state) $(step_field "$run" tidy state)"
+check_equal "no reason to rejoice" "skipped when: failure: no step before it failed" \
+    "$(step_field "$run" rejoice 'state') $(step_field "$run" rejoice 'reason')"
+shown=$("$CTL" show "$run")
+check_match "show: what is allowed" 'lint +failed \(allowed\)' "$shown"
+check_match "show: each attempt" 'attempt 1 +failed .*exit code 1' "$shown"
+check_status "show --failed is none" 2 "$CTL" show --failed "$run"
+check_status "a retry of what is not for this run is refused" 5 "$CTL" retry "$run" elsewhere
+check_status "STEP and --failed do not go together" 2 "$CTL" retry --failed "$run" broken
+check "all that failed, again" "$CTL" retry --failed "$run"
+check_equal "it fails again" failed "$(sleep 0.3; wait_run "$run")"
+check_equal "as another attempt" 2 "$(step_field "$run" broken 'attempts | length')"
+check_equal "mourned again" 2 "$(step_field "$run" mourn 'attempts | length')"
+check_equal "lint was left alone" 1 "$(step_field "$run" lint 'attempts | length')"
+
+run=$(push_run steps <<'YML'
+global: {network: none}
+steps:
+  - {name: lint, allow_failure: true, command: "exit 9"}
+YML
+)
+check_equal "the run does not fail" succeeded "$(wait_run "$run")"
+check_match "but says so" 'lint.*failed, which is allowed' "$(api "runs/$run" | jq -r .reason)"
+check "whole run again" "$CTL" retry "$run"
+check_equal "it is a run of its own" "$run" "$(api "runs/$((run + 1))" | jq -r .retry_of)"
+wait_run $((run + 1)) >/dev/null
+
+# ---- matrices ----
+run=$(push_run steps <<'YML'
+global: {network: none}
+steps:
+  - name: fast
+    matrix: {n: [1, 2, 3, 4, 5], fail_fast: true, limit: 2}
+    command: "[ $n != 1 ] || exit 5; sleep 60"
+  - name: calm
+    matrix: {a: [x, y], b: [1, 2]}
+    command: "echo $a $b; [ $a$b != y2 ]"
+  - {name: after, depends_on: [calm], command: "true"}
+YML
+)
+check_equal "a matrix fails" failed "$(wait_run "$run")"
+check_equal "the first failure cancels the others" "failed,cancelled,cancelled,cancelled,cancelled" \
+    "$(api "runs/$run" | jq -r '[.steps[] | select(.name | startswith("fast")).state] | join(",")')"
+check_equal "each says why" 4 "$(api "runs/$run" | jq '[.steps[] | select(.reason == "cancelled: \"fast (n=1)\" failed, and its matrix has fail_fast")] | length')"
+check_equal "a matrix without it goes on" "succeeded,succeeded,succeeded,failed" \
+    "$(api "runs/$run" | jq -r '[.steps[] | select(.name | startswith("calm")).state] | join(",")')"
+check_equal "its values are variables" "x 2" "$(step_log "$run" "$(step_field "$run" 'calm (a=x, b=2)' slug)")"
+check_equal "who depends on it depends on all" skipped "$(step_field "$run" after state)"
+
+# ---- cancel answers at once, and is true ----
+run=$(push_run steps <<'YML'
+global: {network: none}
+steps:
+  - {name: long, attempts: 3, command: "trap 'exit 1' TERM; echo up; sleep 60 & wait"}
+  - {name: tidy, depends_on: [long], when: always, command: "true"}
+YML
+)
+long_up() { step_log "$run" long | grep -q up; }
+check "it runs" wait_for 20 long_up
+check "cancel" "$CTL" cancel "$run"
+check_equal "true within the grace" cancelled "$(wait_run "$run" 30)"
+check_equal "no other attempt, nobody tidies a cancelled run" "1 cancelled" \
+    "$(step_field "$run" long 'attempts | length') $(step_field "$run" tidy state)"
+check_status "once is enough" 5 "$CTL" cancel "$run"
+
+# ---- stopped while they run ----
+run=$(push_run steps <<'YML'
+global: {network: none}
+steps:
+  - {name: soft, interruptible: true, command: "echo up; [ $RUNBOOK_ATTEMPT = 2 ] || sleep 60"}
+YML
+)
+soft_up() { step_log "$run" soft | grep -q up; }
+check "it runs" wait_for 20 soft_up
+stop_daemon
+start_daemon || exit 1
+check_equal "what may be interrupted begins anew" succeeded "$(wait_run "$run")"
+check_equal "as another attempt" "cancelled succeeded" "$(step_field "$run" soft 'attempts | map(.state) | join(" ")')"
+
+check "nothing is left behind" wait_for 20 bash -c "$(declare -f leftovers); [ \"\$(leftovers)\" = '$before' ]"
