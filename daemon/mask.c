@@ -10,10 +10,11 @@
 
 #define WINDOW 4 /* bytes that are looked at together; no piece is shorter */
 #define STRIDE_MAX 16
+/* sizes of filters: 2^n bits */
 #define FILTER_BITS_MIN 12
-#define FILTER_BITS_MAX 23
+#define FILTER_BITS_MAX 24
 #define FILTER_BITS_NEAR 21 /* what the processor keeps near: 256 KiB */
-#define FILTER_SPARE_BITS 4 /* a sixteenth of the bits is set */
+#define FILTER_SPARE_BITS 5 /* 32 bits for each window: one in 280 others passes */
 #define NO_PIECE UINT32_MAX
 #define LOCKED_MAX (4 * MIB)
 
@@ -36,10 +37,10 @@ struct piece_range {
 	uint32_t first, end; /* @end 0: unused */
 };
 
-/** struct filter - a bit for each hash of a window */
+/** struct filter - two bits of a word for each window */
 struct filter {
-	unsigned char *bits;
-	size_t size;
+	uint32_t *words;
+	size_t size; /* bytes */
 	unsigned shift;
 };
 
@@ -203,16 +204,29 @@ static inline uint32_t window_at(const unsigned char *bytes)
 	return window;
 }
 
-static inline uint32_t window_hash(uint32_t window)
+/* Its higher bits are good: those above 40 choose a place, those above 20 the bits there. */
+static inline uint64_t window_hash(uint32_t window)
 {
-	return window * 0x9e3779b1u;
+	return window * 0x9e3779b97f4a7c15ULL;
 }
 
-static inline unsigned filter_bit(const struct filter *filter, uint32_t window)
+static inline unsigned first_bit(uint64_t hash)
 {
-	uint32_t bit = window_hash(window) >> filter->shift;
+	return hash >> 20 & 31;
+}
 
-	return (unsigned)filter->bits[bit >> 3] >> (bit & 7) & 1;
+static inline unsigned second_bit(uint64_t hash)
+{
+	return hash >> 28 & 31;
+}
+
+/* Return: 0, or 1 when a piece may have this window. */
+static inline unsigned filter_passes(const struct filter *filter, uint32_t window)
+{
+	uint64_t hash = window_hash(window);
+	uint32_t word = filter->words[hash >> filter->shift];
+
+	return word >> first_bit(hash) & word >> second_bit(hash) & 1;
 }
 
 static unsigned bits_for(size_t n, unsigned spare)
@@ -232,17 +246,17 @@ static int filter_make(struct filter *filter, const struct mask *mask, unsigned 
 		bits = FILTER_BITS_MIN;
 	if (bits > FILTER_BITS_MAX)
 		bits = FILTER_BITS_MAX;
-	filter->shift = 32 - bits;
+	filter->shift = 64 - (bits - 5);
 	filter->size = (size_t)1 << (bits - 3);
-	filter->bits = secret_alloc(filter->size);
-	if (!filter->bits)
+	filter->words = secret_alloc(filter->size);
+	if (!filter->words)
 		return -ENOMEM;
 	for (size_t i = 0; i < mask->n_pieces; i++) {
 		for (unsigned at = 0; at < n_windows; at++) {
-			uint32_t hash = window_hash(window_at(mask->pieces[i].bytes + at));
-			uint32_t bit = hash >> filter->shift;
+			uint64_t hash = window_hash(window_at(mask->pieces[i].bytes + at));
 
-			filter->bits[bit >> 3] |= (unsigned char)(1u << (bit & 7));
+			filter->words[hash >> filter->shift] |=
+				1U << first_bit(hash) | 1U << second_bit(hash);
 		}
 	}
 	return 0;
@@ -263,7 +277,7 @@ static int ranges_make(struct mask *mask)
 {
 	unsigned bits = bits_for(mask->n_pieces, 1);
 
-	mask->ranges_shift = 32 - bits;
+	mask->ranges_shift = 64 - bits;
 	mask->ranges_size = sizeof(struct piece_range) << bits;
 	mask->ranges = secret_alloc(mask->ranges_size);
 	if (!mask->ranges)
@@ -308,8 +322,8 @@ static void mask_free(struct mask *mask)
 	}
 	secret_free(mask->pieces, mask->pieces_size);
 	secret_free(mask->ranges, mask->ranges_size);
-	secret_free(mask->begins.bits, mask->begins.size);
-	secret_free(mask->windows.bits, mask->windows.size);
+	secret_free(mask->begins.words, mask->begins.size);
+	secret_free(mask->windows.words, mask->windows.size);
 	step_mask_unmap(&mask->values);
 	free(mask);
 }
@@ -470,7 +484,7 @@ static bool goes_on(const struct mask *mask, const unsigned char *text, size_t s
 	if (size >= WINDOW) {
 		const struct piece_range *range;
 
-		if (!filter_bit(&mask->begins, window_at(text)))
+		if (!filter_passes(&mask->begins, window_at(text)))
 			return false;
 		range = range_slot(mask, window_at(text));
 		first = range->first;
@@ -499,16 +513,16 @@ static size_t next_window(const struct mask *mask, const unsigned char *text, si
 	const size_t stride = mask->stride;
 
 	while (at + 3 * stride <= last) {
-		unsigned found = filter_bit(&filter, window_at(text + at));
+		unsigned found = filter_passes(&filter, window_at(text + at));
 
-		found |= filter_bit(&filter, window_at(text + at + stride));
-		found |= filter_bit(&filter, window_at(text + at + 2 * stride));
-		found |= filter_bit(&filter, window_at(text + at + 3 * stride));
+		found |= filter_passes(&filter, window_at(text + at + stride));
+		found |= filter_passes(&filter, window_at(text + at + 2 * stride));
+		found |= filter_passes(&filter, window_at(text + at + 3 * stride));
 		if (found)
 			break;
 		at += 4 * stride;
 	}
-	while (at <= last && !filter_bit(&filter, window_at(text + at)))
+	while (at <= last && !filter_passes(&filter, window_at(text + at)))
 		at += stride;
 	return at;
 }
@@ -593,7 +607,7 @@ static void search(const struct mask *mask, struct row *row, size_t size, size_t
 		for (size_t begin = first; begin <= at && begin < end; begin++) {
 			size_t length;
 
-			if (!filter_bit(&mask->begins, window_at(text + begin)))
+			if (!filter_passes(&mask->begins, window_at(text + begin)))
 				continue;
 			length = longest_at(mask, text + begin, size - begin);
 			if (length > 0)

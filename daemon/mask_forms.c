@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define ESCAPE_MAX 6 /* a byte becomes \u00XX at most */
+#define LAST_LINE_MIN 16
 
 struct forms {
 	mask_form_fn emit;
@@ -209,17 +210,33 @@ static size_t encode(const char *alphabet, const char *value, size_t size, size_
 	return used;
 }
 
+/*
+ * A last line of a few characters is no form of its own: it would be in many other
+ * texts, and slow down every search. It is looked for together with the end of the line
+ * before.
+ */
+static int emit_last_line(const struct forms *forms, const char *line, size_t size)
+{
+	char text[2 * LAST_LINE_MIN];
+
+	if (size >= LAST_LINE_MIN)
+		return forms->emit(forms->userdata, line, size);
+	memcpy(text, line - LAST_LINE_MIN, LAST_LINE_MIN);
+	text[LAST_LINE_MIN] = '\n';
+	memcpy(text + LAST_LINE_MIN + 1, line, size);
+	return forms->emit(forms->userdata, text, LAST_LINE_MIN + 1 + size);
+}
+
 static int emit_wrapped(const struct forms *forms, size_t size, size_t width)
 {
+	size_t at = 0;
 	int r = 0;
 
-	for (size_t at = 0; size > width && at < size && r == 0; at += width) {
-		size_t length = size - at < width ? size - at : width;
-
-		if (length >= MASK_VALUE_MIN)
-			r = forms->emit(forms->userdata, forms->scratch + at, length);
-	}
-	return r;
+	if (size <= width)
+		return 0;
+	for (; size - at > width && r == 0; at += width)
+		r = forms->emit(forms->userdata, forms->scratch + at, width);
+	return r < 0 ? r : emit_last_line(forms, forms->scratch + at, size - at);
 }
 
 static int emit_base64(const struct forms *forms, const char *value, size_t size)

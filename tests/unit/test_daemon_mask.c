@@ -202,6 +202,31 @@ static void test_base64_wrapped(void **state)
 	}
 }
 
+/* A last line of a few characters: shown as one with the line before. */
+static void test_base64_wrapped_short(void **state)
+{
+	for (size_t size = 58; size < 70; size++) {
+		char value[80], encoded[120], text[140];
+		size_t n, last;
+
+		for (size_t i = 0; i < size; i++)
+			value[i] = (char)('A' + i * 7 % 50);
+		value[size] = '\0';
+		n = base64(alphabets[0], value, size, encoded);
+		last = size * 8 / 6; /* what follows depends on what follows */
+		(void)snprintf(text, sizeof(text), "%.76s\n%.*s|\n", encoded, (int)(n - 76),
+			       encoded + 76);
+		encoded[n] = '\0';
+		if (last > 76) {
+			char wanted[60];
+
+			(void)snprintf(wanted, sizeof(wanted), "***%s%s|\n",
+				       last - 76 < 16 ? "" : "\n***", encoded + last);
+			assert_masked(value, text, wanted);
+		}
+	}
+}
+
 /* A part of a long secret is a secret, too. */
 static void test_parts_of_long(void **state)
 {
@@ -452,6 +477,7 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_base64_wrapped),
+		cmocka_unit_test(test_base64_wrapped_short),
 		cmocka_unit_test(test_parts_of_long),
 		cmocka_unit_test(test_like_the_model),
 		cmocka_unit_test(test_like_the_model_with_many),
