@@ -83,8 +83,8 @@ struct runbook_schedule {
 	char *branch;	/* NULL: the default branch */
 };
 
-#define RUNBOOK_WHEN_SUCCESS (1U << 0) /* all dependencies have succeeded */
-#define RUNBOOK_WHEN_FAILURE (1U << 1) /* one of them has not */
+#define RUNBOOK_WHEN_SUCCESS (1U << 0) /* all dependencies have succeeded, or may fail */
+#define RUNBOOK_WHEN_FAILURE (1U << 1) /* a step above has failed, and may not */
 
 /** struct runbook_when - conditions of a step; all of them must hold */
 struct runbook_when {
