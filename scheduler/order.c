@@ -1,34 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/order.h"
 
+#include <string.h>
+
 bool queue_need_fits(const struct queue_need *need, const struct queue_need *room)
 {
 	return need->cpu_milli <= room->cpu_milli && need->memory <= room->memory;
 }
 
-static bool need_equal(const struct queue_need *a, const struct queue_need *b)
+static unsigned memory_class(uint64_t memory)
 {
-	return a->cpu_milli == b->cpu_milli && a->memory == b->memory;
+	unsigned class = memory >> 23 ? 64 - (unsigned)__builtin_clzll(memory >> 23) : 0;
+
+	return class < ORDER_CLASSES ? class : ORDER_CLASSES - 1;
 }
 
-static void need_lower(struct queue_need *least, const struct order_node *child)
+/* May something of the branch fit? Never a wrong no. */
+static bool least_may_fit(const struct order_least *least, const struct queue_need *room)
+{
+	uint32_t cpu_milli = least->cpu_milli[memory_class(room->memory)];
+
+	return cpu_milli != ORDER_NONE && cpu_milli <= room->cpu_milli;
+}
+
+static void least_of_need(struct order_least *least, const struct queue_need *need)
+{
+	unsigned class = memory_class(need->memory);
+	uint32_t cpu_milli =
+		need->cpu_milli < ORDER_NONE ? (uint32_t)need->cpu_milli : ORDER_NONE - 1;
+
+	for (unsigned i = 0; i < ORDER_CLASSES; i++)
+		least->cpu_milli[i] = i < class ? ORDER_NONE : cpu_milli;
+}
+
+static void least_lower(struct order_least *least, const struct order_node *child)
 {
 	if (!child)
 		return;
-	if (child->least.cpu_milli < least->cpu_milli)
-		least->cpu_milli = child->least.cpu_milli;
-	if (child->least.memory < least->memory)
-		least->memory = child->least.memory;
+	for (unsigned i = 0; i < ORDER_CLASSES; i++) {
+		if (child->least.cpu_milli[i] < least->cpu_milli[i])
+			least->cpu_milli[i] = child->least.cpu_milli[i];
+	}
 }
 
 /* Return: whether the node's @least changed. */
 static bool node_sum_up(struct order_node *node)
 {
-	struct queue_need least = node->own;
+	struct order_least least;
 
-	need_lower(&least, node->left);
-	need_lower(&least, node->right);
-	if (need_equal(&least, &node->least))
+	if (node->inner)
+		least = *node->inner;
+	else
+		least_of_need(&least, &node->own);
+	least_lower(&least, node->left);
+	least_lower(&least, node->right);
+	if (memcmp(&least, &node->least, sizeof(least)) == 0)
 		return false;
 	node->least = least;
 	return true;
@@ -38,6 +64,11 @@ static void sum_up_from(struct order_node *node)
 {
 	while (node && node_sum_up(node))
 		node = node->parent;
+}
+
+static bool node_fits(const struct order_node *node, const struct queue_need *room)
+{
+	return node->inner ? least_may_fit(node->inner, room) : queue_need_fits(&node->own, room);
 }
 
 /* Good ranks look random; where a node lies has nothing to do with its place in the order. */
@@ -89,8 +120,9 @@ void order_insert(struct order_tree *order, struct order_node *node)
 	node->left = node->right = NULL;
 	node->parent = parent;
 	node->rank = rank_of(node);
-	node->least = node->own;
 	*link = node;
+	memset(&node->least, 0xff, sizeof(node->least));
+	(void)node_sum_up(node);
 	sum_up_from(parent);
 	while (node->parent && node->parent->rank < node->rank)
 		rotate_up(order, node);
@@ -111,9 +143,12 @@ void order_remove(struct order_tree *order, struct order_node *node)
 
 void order_set_need(struct order_node *node, const struct queue_need *need)
 {
-	if (need_equal(&node->own, need))
-		return;
 	node->own = *need;
+	sum_up_from(node);
+}
+
+void order_inner_changed(struct order_node *node)
+{
 	sum_up_from(node);
 }
 
@@ -148,14 +183,14 @@ struct order_node *order_next(const struct order_node *node)
 static struct order_node *branch_fit(struct order_node *node, const struct queue_need *room,
 				     unsigned *budget)
 {
-	while (node && *budget > 0 && queue_need_fits(&node->least, room)) {
+	while (node && *budget > 0 && least_may_fit(&node->least, room)) {
 		struct order_node *found;
 
 		(*budget)--;
 		found = branch_fit(node->left, room, budget);
 		if (found)
 			return found;
-		if (queue_need_fits(&node->own, room))
+		if (node_fits(node, room))
 			return node;
 		node = node->right;
 	}
@@ -175,7 +210,7 @@ struct order_node *order_fit(const struct order_tree *order, struct order_node *
 		if (!after)
 			return NULL;
 		(*budget)--;
-		if (queue_need_fits(&after->own, room))
+		if (node_fits(after, room))
 			return after;
 		found = branch_fit(after->right, room, budget);
 	}

@@ -6,14 +6,14 @@
  * DOC: Things in an order, and the first of them that fits
  *
  * An intrusive balanced tree (a treap: balanced by ranks that are hashes of
- * addresses). Every node knows what it needs and the least that anything below
- * it needs, of each kind by itself. So the first node in the order that fits
- * into what is free is found without looking at those that do not fit.
+ * addresses). Every node knows the least processors that anything in its branch
+ * needs, for each class of memory (powers of two). So the first node in the
+ * order that fits into what is free is found without looking at those that do
+ * not fit.
  *
- * Every operation is O(log n) expected. order_fit() is so when needs of both
- * kinds grow together, as they mostly do; where a branch holds something of
- * little memory and something else of little processor time, it may be entered
- * in vain, which the caller's budget bounds.
+ * Every operation is O(log n) expected. In order_fit() only what is of the very
+ * class of the memory that is free, and needs a bit more than that, can lead
+ * into a branch in vain; the caller's budget bounds how often.
  */
 
 #include <stdbool.h>
@@ -26,12 +26,28 @@ struct queue_need {
 	uint64_t memory;    /* bytes */
 };
 
-/** struct order_node - embedded in what is ordered; all fields but @own are the tree's */
+/* classes of memory: below 8 MiB, 16 MiB, …, 128 GiB, and all above */
+#define ORDER_CLASSES 16
+#define ORDER_NONE UINT32_MAX
+
+/**
+ * struct order_least - what a branch needs at least
+ * @cpu_milli: [i] is the least of those whose memory is of class i or lower; ORDER_NONE:
+ *             there are none
+ */
+struct order_least {
+	uint32_t cpu_milli[ORDER_CLASSES];
+};
+
+/** struct order_node - embedded in what is ordered */
 struct order_node {
 	struct order_node *left, *right, *parent;
 	uint64_t rank;
-	struct queue_need own;	 /* set before order_insert(), changed by order_set_need() */
-	struct queue_need least; /* of this node and all below it */
+	struct queue_need own;	  /* set before order_insert(), changed by order_set_need() */
+	struct order_least least; /* of this node and all below it */
+	/* a node that stands for a whole order instead has this, not @own, and calls
+	 * order_inner_changed() */
+	const struct order_least *inner;
 };
 
 /** struct order_tree - @before says whether @a stands before @b; no two nodes are equal */
@@ -49,12 +65,15 @@ void order_insert(struct order_tree *order, struct order_node *node);
 void order_remove(struct order_tree *order, struct order_node *node);
 /** order_set_need() - @node stays where it is, but needs something else */
 void order_set_need(struct order_node *node, const struct queue_need *need);
+/** order_inner_changed() - what node->inner points to is different from what it was */
+void order_inner_changed(struct order_node *node);
 /** order_first() - Return: NULL when empty. */
 struct order_node *order_first(const struct order_tree *order);
 /** order_next() - the one after @node. Return: NULL when it is the last. */
 struct order_node *order_next(const struct order_node *node);
 /**
- * order_fit() - the first one after @after whose own need fits into @room
+ * order_fit() - the first one after @after whose own need fits into @room, or in whose
+ * inner order something may fit
  * @after:  NULL for the first of all
  * @budget: nodes that may be looked at; what is left comes back in it
  *

@@ -6,7 +6,7 @@
 #include <assert.h>
 
 /* nodes that one queue_next() may look at, see order_fit() */
-#define SEARCH_BUDGET 4096
+#define SEARCH_BUDGET 512
 
 static struct queue_item *item_of(const struct order_node *node)
 {
@@ -175,7 +175,8 @@ static void ring_insert(struct queue_project *project)
 	if (project->tag > queue->tag_max)
 		queue->tag_max = project->tag;
 	project->serial = ++queue->last_serial;
-	project->node.own = project->line.root->least;
+	project->least = project->line.root->least;
+	project->node.inner = &project->least;
 	project->in_ring = true;
 	order_insert(&queue->ring, &project->node);
 }
@@ -192,6 +193,13 @@ static void ring_remove(struct queue_project *project)
 	/* nobody competes: what each had so far does not matter any more */
 	if (!queue->ring.root)
 		queue->virtual_now = queue->tag_max;
+}
+
+/* What its line needs at least may be different. */
+static void ring_update(struct queue_project *project)
+{
+	project->least = project->line.root->least;
+	order_inner_changed(&project->node);
 }
 
 static void list_update(struct queue_project *project)
@@ -230,7 +238,7 @@ static void project_update(struct queue_project *project)
 	else if (!wanted && project->in_ring)
 		ring_remove(project);
 	else if (wanted)
-		order_set_need(&project->node, &project->line.root->least);
+		ring_update(project);
 	list_update(project);
 }
 

@@ -117,8 +117,9 @@ struct queue_project {
 	/* its place among the projects that could start something */
 	bool in_ring;
 	struct order_node node;
-	uint64_t tag;	 /* what it got, by its weight */
-	uint64_t serial; /* of the last time it got in line: ties go to the smaller */
+	struct order_least least; /* of its line */
+	uint64_t tag;		  /* what it got, by its weight */
+	uint64_t serial;	  /* of the last time it got in line: ties go to the smaller */
 	/* every project with something waiting */
 	bool listed;
 	struct queue_project *list_next, *list_previous;

@@ -596,9 +596,32 @@ static bool leaf_before(const struct order_node *a, const struct order_node *b)
 	return container_of(a, struct leaf, node)->key < container_of(b, struct leaf, node)->key;
 }
 
+/* What a branch is said to need at least is what it needs: of memory classes, too. */
+static struct order_least least_check(const struct order_node *node)
+{
+	struct order_least least, of_child;
+
+	memset(&least, 0xff, sizeof(least));
+	if (!node)
+		return least;
+	for (unsigned i = 0; i < ORDER_CLASSES; i++) {
+		if (node->own.memory < (1ULL << (23 + i)))
+			least.cpu_milli[i] = (uint32_t)node->own.cpu_milli;
+	}
+	for (int side = 0; side < 2; side++) {
+		of_child = least_check(side ? node->right : node->left);
+		for (unsigned i = 0; i < ORDER_CLASSES; i++) {
+			if (of_child.cpu_milli[i] < least.cpu_milli[i])
+				least.cpu_milli[i] = of_child.cpu_milli[i];
+		}
+	}
+	assert_memory_equal(&least, &node->least, sizeof(least));
+	return least;
+}
+
 static void order_check(const struct order_tree *order, struct leaf *leaves, int n)
 {
-	struct queue_need room = {(uint64_t)(rand() % 50), (uint64_t)(rand() % 50)};
+	struct queue_need room = {(uint64_t)(rand() % 50), (uint64_t)(rand() % 50) << 21};
 	struct order_node *node = order_first(order), *fit = NULL;
 	unsigned budget = 100000;
 
@@ -626,7 +649,7 @@ static void test_order_tree(void **state)
 		leaves[i].key = i;
 	for (int i = 0; i < 20000; i++) {
 		struct leaf *leaf = &leaves[rand() % 60];
-		struct queue_need need = {(uint64_t)(rand() % 60), (uint64_t)(rand() % 60)};
+		struct queue_need need = {(uint64_t)(rand() % 60), (uint64_t)(rand() % 60) << 21};
 
 		if (!leaf->in) {
 			leaf->node.own = need;
@@ -639,6 +662,7 @@ static void test_order_tree(void **state)
 			leaf->in = false;
 		}
 		order_check(&order, leaves, 60);
+		(void)least_check(order.root);
 	}
 }
 
