@@ -9,6 +9,7 @@
 #include "common/names.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 static int run_project_ls(struct cli *cli, const struct cli_arguments *arguments)
 {
@@ -64,6 +65,31 @@ static void print_line(const char *label, const char *value)
 	(void)printf("%-12s%s\n", label, *escaped ? escaped : "-");
 }
 
+static void print_schedules(const json_t *project)
+{
+	json_t *schedule;
+	char text[1024], when[64];
+	size_t i;
+
+	json_array_foreach (json_object_get(project, "schedules"), i, schedule) {
+		uint64_t next = json_number(schedule, "next_usec");
+		time_t seconds = (time_t)(next / USEC_PER_SEC);
+		struct tm utc;
+
+		if (next && gmtime_r(&seconds, &utc))
+			(void)strftime(when, sizeof(when), "next %Y-%m-%d %H:%M UTC", &utc);
+		else
+			(void)snprintf(when, sizeof(when), "never");
+		(void)snprintf(text, sizeof(text), "%s %s on %s: %s%s%s",
+			       json_text(schedule, "cron"), json_text(schedule, "timezone"),
+			       *json_text(schedule, "branch") ? json_text(schedule, "branch")
+							      : "the directory",
+			       when, *json_text(schedule, "problem") ? ", " : "",
+			       json_text(schedule, "problem"));
+		print_line("schedule", text);
+	}
+}
+
 static int run_project_show(struct cli *cli, const struct cli_arguments *arguments)
 {
 	cleanup_json json_t *project = NULL;
@@ -96,6 +122,9 @@ static int run_project_show(struct cli *cli, const struct cli_arguments *argumen
 	print_line("running", text);
 	(void)snprintf(text, sizeof(text), "%" PRIu64, json_number(project, "weight"));
 	print_line("weight", text);
+	if (*json_text(project, "default_branch"))
+		print_line("branch", json_text(project, "default_branch"));
+	print_schedules(project);
 	last = json_object_get(project, "last_run");
 	if (json_is_object(last)) {
 		(void)putchar('\n');

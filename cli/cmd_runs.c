@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define RUNS_DEFAULT 20
+/* pages that are asked for while they hold nothing but unwanted runs */
+#define PAGES_MAX 50
 
 static void add_run(const struct cli *cli, struct table *table, const json_t *run)
 {
@@ -40,18 +42,35 @@ static void add_run(const struct cli *cli, struct table *table, const json_t *ru
 		   *json_text(run, "reason") ? json_text(run, "reason") : json_text(run, "title"));
 }
 
-/* Pages are fetched until @limit runs are there. Return: exit code. */
-static enum cli_exit fetch_runs(struct cli *cli, const char *project, uint64_t before,
-				uint64_t limit, json_t *runs, json_t **ret_next,
-				struct error *error)
+struct wanted {
+	const char *project; /* NULL: any */
+	uint64_t before, limit;
+	bool all; /* those that "on" of their runbook does not ask for, too */
+};
+
+static void append_runs(json_t *runs, const json_t *page, bool all)
 {
-	cleanup_free char *escaped = client_escape(project ? project : "");
+	json_t *run;
+	size_t i;
+
+	json_array_foreach (page, i, run) {
+		if (all || !json_is_true(json_object_get(run, "unwanted")))
+			(void)json_array_append(runs, run);
+	}
+}
+
+/* Pages are fetched until enough runs are there. Return: exit code. */
+static enum cli_exit fetch_runs(struct cli *cli, const struct wanted *wanted, json_t *runs,
+				json_t **ret_next, struct error *error)
+{
+	cleanup_free char *escaped = client_escape(wanted->project ? wanted->project : "");
+	uint64_t before = wanted->before, limit = wanted->limit;
 
 	if (!escaped) {
 		(void)error_set(error, ENOMEM, "out of memory");
 		return CLI_REFUSED;
 	}
-	while (json_array_size(runs) < limit) {
+	for (unsigned i = 0; json_array_size(runs) < limit && i < PAGES_MAX; i++) {
 		uint64_t left = limit - json_array_size(runs);
 		cleanup_json json_t *page = NULL;
 		char from[48] = "";
@@ -65,7 +84,7 @@ static enum cli_exit fetch_runs(struct cli *cli, const char *project, uint64_t b
 				       *escaped ? "&project=" : "", escaped, from);
 		if (code != CLI_OK)
 			return code;
-		(void)json_array_extend(runs, json_object_get(page, "runs"));
+		append_runs(runs, json_object_get(page, "runs"), wanted->all);
 		before = json_number(page, "next");
 		if (before == 0 || json_array_size(json_object_get(page, "runs")) == 0)
 			break;
@@ -83,19 +102,23 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 					    .n_columns = 9};
 	const char *limit_text = cli_value(arguments, "limit");
 	const char *before_text = cli_value(arguments, "before");
-	uint64_t limit = RUNS_DEFAULT, before = 0;
+	struct wanted wanted = {
+		.project = arguments->n ? arguments->list[0] : NULL,
+		.limit = RUNS_DEFAULT,
+		.all = cli_flag(arguments, "all"),
+	};
 	struct error error = ERROR_INIT;
 	enum cli_exit code;
 	json_t *run;
 	size_t i;
 
-	if (limit_text && (cli_run_id(limit_text, &limit, NULL) < 0 || limit == 0))
+	if (limit_text &&
+	    (cli_run_id(limit_text, &wanted.limit, NULL) < 0 || wanted.limit == 0))
 		return cli_usage("runs", "--limit must be a positive number, not \"%s\"",
 				 limit_text);
-	if (before_text && cli_run_id(before_text, &before, &error) < 0)
+	if (before_text && cli_run_id(before_text, &wanted.before, &error) < 0)
 		return cli_usage("runs", "--before: %s", error.text);
-	code = fetch_runs(cli, arguments->n ? arguments->list[0] : NULL, before, limit, runs, &next,
-			  &error);
+	code = fetch_runs(cli, &wanted, runs, &next, &error);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (cli->json) {
@@ -117,6 +140,7 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 static const struct cli_option options[] = {
 	{"limit", 'n', "N", "show the newest N runs (20)"},
 	{"before", 0, "RUN", "only runs older than RUN"},
+	{"all", 'a', NULL, "also what came in, but \"on\" of the runbook does not ask for"},
 	{0},
 };
 

@@ -88,6 +88,9 @@
 #define FETCH_BLOB_MAX (1 * GIB)
 #define FETCH_TREE_ENTRIES_MAX 2000000
 #define FETCH_TREE_BYTES_MAX (32 * GIB)
+/* changed paths of a push; of one with more, nobody says which: filters let it through */
+#define CHANGED_PATHS_MAX 100000
+#define CHANGED_PATHS_BYTES_MAX (8 * MIB)
 
 /* network namespaces that the daemon keeps ready, of each kind that steps asked for */
 #define NETWORK_POOL_DEFAULT 16

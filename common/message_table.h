@@ -111,8 +111,9 @@ enum process_role {
 	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
                                                                                                       \
 	/* -- webhook deliveries -- */                                                                \
-	/* s project, s provider, s delivery id, s event, s ref, s before, s after, s actor, */       \
-	/* s title */                                                                                 \
+	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \
+	/* s after ("" if a pull request's sender does not say), s actor, s title, u number of the */ \
+	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork */              \
 	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
 	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */  \
 	/* if a public URL is configured, s the run's page */                                         \
@@ -121,13 +122,17 @@ enum process_role {
 	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                     \
                                                                                                       \
 	/* -- fetching -- */                                                                          \
-	/* s project, s ref, s commit ("" takes what the ref names now) */                            \
+	/* s project, s ref, s commit ("" takes what the ref names now), then for the changed paths */ \
+	/* s what the ref named before (zeros: it is new; "": nobody asks for them), s the ref that */ \
+	/* a pull request goes to, "" for others */                                                   \
 	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                               \
 	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                  \
 	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \
-	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error; fd runbook.yml */    \
-	/* open for reading, none if it is absent */                                                  \
-	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 1)                                             \
+	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error, s the remote's */    \
+	/* default branch as a full ref ("": not known), u 1 if the changed paths are known; fd */    \
+	/* runbook.yml open for reading, none if it is absent; fd the changed paths if known, see */  \
+	/* common/name_list.h */                                                                      \
+	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 2)                                             \
                                                                                                       \
 	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
 	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/message.h"
 #include "common/names.h"
+#include "fetcher/changes.h"
 #include "fetcher/mirror.h"
 #include "fetcher/remote.h"
 #include "fetcher/tree.h"
@@ -30,6 +31,8 @@ struct job {
 	char project[PROJECT_NAME_MAX + 1];
 	char ref[REF_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1];
+	char before[COMMIT_HEX_MAX + 1]; /* for the changed paths */
+	char base_ref[REF_NAME_MAX + 1];
 	int upload_fd;	/* -1 for a fetch */
 	int project_fd; /* lib/trees/<project>, locked */
 	char mirror_path[PATH_MAX];
@@ -178,6 +181,23 @@ static int no_such(struct job *job)
 			  job->repository->url, *job->ref ? job->ref : "default branch");
 }
 
+/* Best effort: what is not known lets every filter through. */
+static void changes_tell(struct job *job, const struct mirror *mirror, const git_oid *id)
+{
+	struct fetch_result *result = job->result;
+	const struct changes_question question = {
+		.ref = job->ref,
+		.before = job->before,
+		.base_ref = job->base_ref,
+		.default_branch = result->default_branch,
+	};
+
+	mirror_default_read(mirror, result->default_branch);
+	if (*job->before || *job->base_ref)
+		result->paths_known = changes_find(mirror->repository, id, &question,
+						   &result->paths_fd) == 0;
+}
+
 /* Find it in the mirror, over the network if need be, and check it out. */
 static int fetch_once(struct job *job, struct mirror *mirror)
 {
@@ -194,7 +214,11 @@ static int fetch_once(struct job *job, struct mirror *mirror)
 		if (r == -ENOENT)
 			return no_such(job);
 	}
-	return r < 0 ? r : checkout(job, mirror, &id);
+	if (r == 0)
+		r = checkout(job, mirror, &id);
+	if (r == 0)
+		changes_tell(job, mirror, &id);
+	return r;
 }
 
 static int job_fetch(struct job *job)
@@ -276,11 +300,17 @@ static int job_receive(struct job *job)
 	if (job->repository)
 		field_read(message, job->ref, sizeof(job->ref));
 	field_read(message, job->commit, sizeof(job->commit));
+	if (job->repository) {
+		field_read(message, job->before, sizeof(job->before));
+		field_read(message, job->base_ref, sizeof(job->base_ref));
+	}
 	if (!job->repository)
 		job->upload_fd = message_get_fd(message);
 	if (message_end(message) < 0 || !project_name_valid(job->project) ||
 	    (*job->commit && !commit_valid(job->commit)) ||
-	    (*job->ref && !ref_name_valid(job->ref)))
+	    (*job->ref && !ref_name_valid(job->ref)) ||
+	    (*job->before && !commit_valid(job->before)) ||
+	    (*job->base_ref && !ref_name_valid(job->base_ref)))
 		return -EBADMSG;
 	return 0;
 }
@@ -296,6 +326,10 @@ static int result_send(const struct fetch_result *result)
 	message_put_string(message, result->title);
 	message_put_string(message, result->author);
 	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	message_put_string(message, result->default_branch);
+	message_put_u64(message, result->paths_known);
+	if (result->paths_known)
+		message_put_fd(message, result->paths_fd);
 	return message_transmit(CHANNEL_FD, message);
 }
 

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
 {
@@ -19,6 +20,13 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 	(void)vsnprintf(result->error.text, sizeof(result->error.text), format, args);
 	va_end(args);
 	return -EINVAL;
+}
+
+void fetch_result_clear(struct fetch_result *result)
+{
+	if (result->paths_known)
+		(void)close(result->paths_fd);
+	result->paths_known = false;
 }
 
 const char *size_text(uint64_t bytes)

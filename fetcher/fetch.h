@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "common/message_table.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,9 @@ struct fetch_limits {
  * @outcome: FETCH_OK, or why not
  * @commit:  full hex id; "" unless @outcome is FETCH_OK
  * @title, @author: printable UTF-8, cut
+ * @default_branch: of the remote, a full ref; "": not known
+ * @paths_known: @paths_fd is valid: the changed paths, see common/name_list.h; owned by
+ *           whoever owns the result, fetch_result_clear() closes it
  * @error:   for people, with the fix; set unless FETCH_OK
  */
 struct fetch_result {
@@ -53,8 +57,14 @@ struct fetch_result {
 	char commit[COMMIT_HEX_MAX + 1];
 	char title[FETCH_TITLE_MAX + 1];
 	char author[FETCH_AUTHOR_MAX + 1];
+	char default_branch[REF_NAME_MAX + 1];
+	bool paths_known;
+	int paths_fd;
 	struct error error;
 };
+
+/** fetch_result_clear() - close what it holds; its texts stay */
+void fetch_result_clear(struct fetch_result *result);
 
 /**
  * fetch_fail() - set @outcome and its sentence

@@ -14,6 +14,7 @@
 
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define KNOWN_HOSTS_HOME "ssh" /* in the mirror; holds .ssh/known_hosts */
+#define DEFAULT_BRANCH "default-branch" /* in the mirror; what the remote's HEAD names */
 
 /* What a callback saw; libgit2 only passes on that it failed. */
 struct update {
@@ -486,6 +487,38 @@ static bool remote_has(const git_remote_head *const *heads, size_t n_heads, cons
 	return false;
 }
 
+/*
+ * Keep what the remote's HEAD names. Not as the mirror's own HEAD: that one says
+ * something before anybody was asked.
+ */
+static void default_learn(const struct mirror *mirror, git_remote *remote)
+{
+	cleanup_close int top = open(mirror->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char old[REF_NAME_MAX + 1];
+	git_buf name = GIT_BUF_INIT;
+
+	if (top >= 0 && git_remote_default_branch(&name, remote) == 0 &&
+	    name.size <= REF_NAME_MAX && ref_name_valid(name.ptr)) {
+		mirror_default_read(mirror, old);
+		/* a failure leaves it unknown or old: it is asked again with the next fetch */
+		if (strcmp(old, name.ptr) != 0)
+			(void)file_replace(top, DEFAULT_BRANCH, name.ptr, name.size, 0640);
+	}
+	git_buf_dispose(&name);
+}
+
+void mirror_default_read(const struct mirror *mirror, char *ret_ref)
+{
+	cleanup_close int top = open(mirror->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int fd = top < 0 ? -1 : open_beneath(top, DEFAULT_BRANCH, O_RDONLY, 0);
+	cleanup_free char *text = NULL;
+	size_t size;
+
+	*ret_ref = '\0';
+	if (fd >= 0 && fd_read_file(fd, REF_NAME_MAX, &text, &size) == 0 && ref_name_valid(text))
+		memcpy(ret_ref, text, strlen(text) + 1);
+}
+
 /* "" → the default branch, "main" → refs/heads/main or refs/tags/main; unknown names stay. */
 static int ref_complete(git_remote *remote, char *ref)
 {
@@ -557,6 +590,8 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	options.callbacks.payload = update;
 	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* to other hosts */
 	r = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
+	if (r == 0)
+		default_learn(mirror, remote);
 	if (r == 0)
 		r = ref_complete(remote, ref);
 	if (r == 0)

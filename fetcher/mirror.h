@@ -73,6 +73,12 @@ int mirror_update(struct mirror *mirror, char *ref, const char *commit,
 		  struct fetch_result *result);
 
 /**
+ * mirror_default_read() - the remote's default branch when it was last asked
+ * @ret_ref: room for REF_NAME_MAX + 1; a full ref, or "" when nobody knows
+ */
+void mirror_default_read(const struct mirror *mirror, char *ret_ref);
+
+/**
  * mirror_copy_local() - bring the objects of a file:// remote here
  * @ref:    fetched besides branches and tags, as given
  * @commit: "" or an id that is wanted as well

@@ -32,6 +32,9 @@ struct request {
 	char project[PROJECT_NAME_MAX + 1];
 	char ref[REF_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1];
+	/* for the changed paths, "" when nobody asks for them */
+	char before[COMMIT_HEX_MAX + 1];
+	char base_ref[REF_NAME_MAX + 1];
 };
 
 struct slot {
@@ -140,7 +143,8 @@ static bool request_same(const struct request *a, const struct request *b)
 {
 	/* without a commit each request means "now" */
 	return *a->commit && a->upload == b->upload && strcmp(a->project, b->project) == 0 &&
-	       strcmp(a->commit, b->commit) == 0;
+	       strcmp(a->commit, b->commit) == 0 && strcmp(a->before, b->before) == 0 &&
+	       strcmp(a->base_ref, b->base_ref) == 0;
 }
 
 /* ---- answers ---- */
@@ -196,8 +200,12 @@ static void answer(struct service *service, const struct request *request,
 	message_put_string(message, ok ? result.title : "");
 	message_put_string(message, ok ? result.author : "");
 	message_put_string(message, ok ? "" : result.error.text);
+	message_put_string(message, ok ? result.default_branch : "");
+	message_put_u64(message, ok && result.paths_known);
 	if (fd >= 0)
 		message_put_fd(message, fd);
+	if (ok && result.paths_known)
+		message_put_fd(message, result.paths_fd);
 	if (channel_send(&service->scheduler, message) < 0)
 		log_warning("an answer about %s could not be sent", request->project);
 }
@@ -250,6 +258,7 @@ static void on_worker_done(struct worker *worker)
 		r = next;
 	}
 	(void)request_free(request);
+	fetch_result_clear(&worker->result);
 	service_dispatch(service);
 }
 
@@ -264,8 +273,12 @@ static struct message *job_message(const struct request *request)
 	if (!request->upload)
 		message_put_string(message, request->ref);
 	message_put_string(message, request->commit);
-	if (request->upload)
+	if (request->upload) {
 		message_put_fd(message, request->upload_fd);
+	} else {
+		message_put_string(message, request->before);
+		message_put_string(message, request->base_ref);
+	}
 	return message;
 }
 
@@ -275,7 +288,8 @@ static bool answer_from_tree(struct service *service, const struct request *requ
 	struct fetch_result result = {.outcome = FETCH_OK};
 	cleanup_close int project_fd = -1;
 
-	if (!*request->commit)
+	/* the changed paths take a look into the mirror, which is a child's business */
+	if (!*request->commit || *request->before || *request->base_ref)
 		return false;
 	project_fd =
 		open_beneath(service->setup->trees_fd, request->project, O_RDONLY | O_DIRECTORY, 0);
@@ -409,11 +423,18 @@ static int request_receive(struct channel *channel, struct message *message, boo
 	field_read(message, request->commit, sizeof(request->commit));
 	if (upload)
 		request->upload_fd = message_get_fd(message);
+	if (!upload) {
+		field_read(message, request->before, sizeof(request->before));
+		field_read(message, request->base_ref, sizeof(request->base_ref));
+	}
 	if (message_end(message) < 0 || !project_name_valid(request->project))
 		goto out;
 	if (*request->commit && !commit_valid(request->commit))
 		goto out;
 	if (*request->ref && !ref_name_valid(request->ref))
+		goto out;
+	if ((*request->before && !commit_valid(request->before)) ||
+	    (*request->base_ref && !ref_name_valid(request->base_ref)))
 		goto out;
 	/* a FIFO or a socket would keep a child until its deadline */
 	if (upload && (strlen(request->commit) != 40 || fstat(request->upload_fd, &st) < 0 ||

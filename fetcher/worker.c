@@ -129,8 +129,12 @@ int worker_result_read(struct message *message, struct fetch_result *ret_result)
 	const char *title = message_get_string(message, FETCH_TITLE_MAX);
 	const char *author = message_get_string(message, FETCH_AUTHOR_MAX);
 	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
+	const char *branch = message_get_string(message, REF_NAME_MAX);
+	uint64_t known = message_get_u64(message);
+	cleanup_close int paths_fd = known == 1 ? message_get_fd(message) : -1;
 
-	if (message_end(message) < 0 || message->type != MESSAGE_FETCHED || outcome >= FETCH_NUM)
+	if (message_end(message) < 0 || message->type != MESSAGE_FETCHED || outcome >= FETCH_NUM ||
+	    known > 1 || (known && outcome != FETCH_OK) || (*branch && !ref_name_valid(branch)))
 		return -EBADMSG;
 	if (!text_printable(title) || !text_printable(author))
 		return -EBADMSG;
@@ -140,7 +144,10 @@ int worker_result_read(struct message *message, struct fetch_result *ret_result)
 	memcpy(result.commit, commit, strlen(commit) + 1);
 	memcpy(result.title, title, strlen(title) + 1);
 	memcpy(result.author, author, strlen(author) + 1);
+	memcpy(result.default_branch, branch, strlen(branch) + 1);
 	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
+	result.paths_known = known == 1;
+	result.paths_fd = TAKE_FD(paths_fd);
 	*ret_result = result;
 	return 0;
 }

@@ -18,7 +18,7 @@ typedef void (*worker_done_fn)(struct worker *worker);
 
 /**
  * struct worker - embedded by its owner, who must not move it while it runs
- * @result: valid when done() is called
+ * @result: valid while done() is called; what it holds is closed then
  * @done:   called once, when the child is gone; the worker may be used again then
  */
 struct worker {
@@ -47,7 +47,12 @@ int worker_start(struct worker *worker, struct loop *loop, const struct service_
 		 const struct repository *repository, struct message *job, worker_done_fn done,
 		 struct error *error);
 
-/** worker_result_read() - the checked fields of a FETCHED from a child. Return: 0 or -EBADMSG. */
+/**
+ * worker_result_read() - the checked fields of a FETCHED from a child
+ * @ret_result: fetch_result_clear() it
+ *
+ * Return: 0 or -EBADMSG.
+ */
 int worker_result_read(struct message *message, struct fetch_result *ret_result);
 
 #endif

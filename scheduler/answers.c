@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "scheduler/requests.h"
+#include "scheduler/concurrency.h"
 #include "scheduler/run.h"
 #include "scheduler/trigger.h"
 
@@ -210,6 +211,20 @@ static void answer_run_retry(const struct request *request)
 	}
 	trigger_retry(request->scheduler, request->run, &answer);
 	reply_trigger(request, &answer);
+}
+
+void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
+		     const struct store_run *row)
+{
+	const struct run *live = map_get(&scheduler->runs, row->id);
+	struct store_run shown = *row;
+	char reason[REASON_MAX + 1];
+
+	if (live && live->row.held) {
+		concurrency_reason(live, reason, sizeof(reason));
+		shown.reason = reason;
+	}
+	json_run_open(json, key, &shown, scheduler->config.url);
 }
 
 /* ---- the table ---- */

@@ -30,6 +30,9 @@ void reply_error(const struct request *request, unsigned status, const char *for
 void reply_json(const struct request *request, unsigned status, const struct json *json);
 void reply_store_error(const struct request *request, int r);
 void reply_no_run(const struct request *request);
+/** answer_run_open() - json_run_open() with what the store does not know: why it waits */
+void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
+		     const struct store_run *row);
 
 /* answers_list.c */
 void answer_status(const struct request *request);

@@ -3,7 +3,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/answers.h"
+#include "scheduler/filters.h"
 #include "scheduler/run.h"
+#include "scheduler/schedule.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,7 @@ void answer_status(const struct request *request)
 /* ---- projects ---- */
 
 struct last_run {
-	const char *url;
+	const struct scheduler *scheduler;
 	struct json *json;
 	bool found;
 };
@@ -47,15 +49,34 @@ static void write_last_run(const struct store_run *row, void *userdata)
 {
 	struct last_run *last = userdata;
 
-	json_run_open(last->json, "last_run", row, last->url);
+	answer_run_open(last->json, "last_run", last->scheduler, row);
 	json_close(last->json, '}');
 	last->found = true;
+}
+
+static void write_schedules(struct json *json, const struct project *project)
+{
+	json_open(json, "schedules", '[');
+	for (const struct schedule *schedule = project->schedules; schedule;
+	     schedule = schedule->next) {
+		json_open(json, NULL, '{');
+		json_text(json, "cron", schedule->text);
+		json_text(json, "timezone", *schedule->timezone ? schedule->timezone : "UTC");
+		json_text(json, "branch",
+			  *schedule->branch	    ? ref_branch(schedule->branch)
+			  : project->default_branch ? ref_branch(project->default_branch)
+						    : NULL);
+		json_number_or_null(json, "next_usec", schedule->next_usec);
+		json_text(json, "problem", schedule->problem);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
 }
 
 static void write_project(struct json *json, const struct project *project)
 {
 	struct scheduler *scheduler = project->scheduler;
-	struct last_run last = {.url = scheduler->config.url, .json = json};
+	struct last_run last = {.scheduler = scheduler, .json = json};
 
 	json_open(json, NULL, '{');
 	json_text(json, "name", project->name);
@@ -66,7 +87,10 @@ static void write_project(struct json *json, const struct project *project)
 	json_bool(json, "workspace", project->workspace);
 	json_number(json, "running", project->queue.running);
 	json_number(json, "waiting", project->queue.n_waiting);
-	(void)store_runs_each(scheduler->store, project->name, 0, 1, write_last_run, &last);
+	json_text(json, "default_branch",
+		  project->default_branch ? ref_branch(project->default_branch) : NULL);
+	write_schedules(json, project);
+	(void)store_run_last(scheduler->store, project->name, write_last_run, &last);
 	if (!last.found)
 		json_text(json, "last_run", NULL);
 	json_close(json, '}');
@@ -172,7 +196,7 @@ void answer_project_unpause(const struct request *request)
 /* ---- pages ---- */
 
 struct page {
-	const char *url;
+	const struct scheduler *scheduler;
 	struct json json;
 	uint64_t n, limit;
 	uint64_t last; /* id of the last one shown */
@@ -181,7 +205,7 @@ struct page {
 static void page_start(const struct request *request, struct page *page, const char *key)
 {
 	*page = (struct page){
-		.url = request->scheduler->config.url,
+		.scheduler = request->scheduler,
 		.limit = request->limit ? request->limit : PAGE_DEFAULT,
 	};
 	if (page->limit > API_PAGE_MAX)
@@ -197,7 +221,7 @@ static void page_run(const struct store_run *row, void *userdata)
 	if (page->n++ >= page->limit)
 		return;
 	page->last = row->id;
-	json_run_open(&page->json, NULL, row, page->url);
+	answer_run_open(&page->json, NULL, page->scheduler, row);
 	json_close(&page->json, '}');
 }
 

@@ -21,7 +21,7 @@ struct fragments {
 
 struct run_view {
 	const struct run *live; /* NULL when it is final */
-	const char *url;
+	const struct scheduler *scheduler;
 	struct json json;
 	size_t n_steps;
 	struct fragments names, dependencies, attempts;
@@ -63,7 +63,7 @@ static void view_run(const struct store_run *row, void *userdata)
 {
 	struct run_view *view = userdata;
 
-	json_run_open(&view->json, NULL, row, view->url);
+	answer_run_open(&view->json, NULL, view->scheduler, row);
 }
 
 static void view_count(const struct store_step *row, const struct store_attempt *attempt,
@@ -161,7 +161,7 @@ void answer_run(const struct request *request)
 	struct scheduler *scheduler = request->scheduler;
 	struct run_view view = {
 		.live = map_get(&scheduler->runs, request->run),
-		.url = scheduler->config.url,
+		.scheduler = scheduler,
 	};
 	int r;
 

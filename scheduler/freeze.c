@@ -5,6 +5,9 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/concurrency.h"
+#include "scheduler/filters.h"
+#include "scheduler/schedule.h"
 #include "scheduler/run.h"
 
 #include <assert.h>
@@ -144,7 +147,9 @@ void run_freeze(struct run *run, const char *text, size_t size)
 		return;
 	}
 	store_run_set_runbook(run->scheduler->store, run->row.id, run->row.runbook, run->row.name);
-	run_start_steps(run);
+	schedules_learn(run);
+	if (filters_admit(run))
+		run_start_steps(run);
 }
 
 void run_freeze_again(struct run *run)
@@ -201,7 +206,7 @@ static void step_make_row(struct step *step, const struct run_changes *changes)
 
 void run_start_steps(struct run *run)
 {
-	const struct run_changes changes = {.known = false};
+	const struct run_changes changes = {run->paths_known, run->paths.items, run->paths.n_items};
 	const struct runbook *runbook = run->runbook;
 
 	for (size_t i = 0; i < run->n_steps; i++)
@@ -211,5 +216,7 @@ void run_start_steps(struct run *run)
 			store_dependency_add(run->scheduler->store, run->row.id, i,
 					     runbook->steps[i].depends_on[j]);
 	}
-	run_decide(run);
+	concurrency_enter(run); /* may end it at once */
+	if (!run_state_final(run->row.state))
+		run_decide(run);
 }

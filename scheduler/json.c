@@ -212,6 +212,11 @@ void json_run_open(struct json *json, const char *key, const struct store_run *r
 	json_text(json, "actor", row->actor);
 	json_text(json, "name", row->name);
 	json_number_or_null(json, "retry_of", row->retry_of);
+	json_number_or_null(json, "pull_request", row->pull_request);
+	json_text(json, "base_ref", row->base_ref && row->base_ref[0] ? row->base_ref : NULL);
+	json_bool(json, "from_fork", row->from_fork);
+	json_bool(json, "unwanted", row->unwanted);
+	json_number_or_null(json, "superseded_by", row->stop_by);
 	json_number(json, "created_usec", row->created_usec);
 	json_number_or_null(json, "started_usec", row->started_usec);
 	json_number_or_null(json, "ended_usec", row->ended_usec);

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/paths.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/zone.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,10 @@ static const char *const sqlite_syscalls[] = {
 static int passport(const char *directory, struct error *error)
 {
 	struct role_user user = role_user(ROLE_SCHEDULER);
-	const struct isolation_path paths[] = {{.path = directory, .write = true}};
+	const struct isolation_path paths[] = {
+		{.path = directory, .write = true},
+		{.path = ZONE_DIRECTORY}, /* of schedules */
+	};
 	int r;
 
 	r = isolate_user(user, error);

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "scheduler/admission.h"
+#include "scheduler/schedule.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -74,6 +75,7 @@ void projects_free(struct scheduler *scheduler)
 
 		for (; project; project = next) {
 			next = project->next;
+			schedules_free(project);
 			free(project->repository);
 			free(project);
 		}
@@ -130,6 +132,7 @@ void config_apply(struct scheduler *scheduler)
 		project_update(project);
 	config_discard(scheduler);
 	scheduler->configured = true;
+	schedules_check(scheduler);
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
 		 scheduler->queue.host.limit);
 	turn_schedule(scheduler);

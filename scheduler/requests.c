@@ -286,7 +286,7 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 	if (error[0])
 		source_failed(run, error);
 	else
-		source_arrived(run, "", "", "", fd);
+		source_arrived(run, &(struct source_tree){"", "", "", "", fd, -1});
 	return 0;
 }
 
@@ -298,22 +298,28 @@ static int handle_fetched(struct channel *channel, struct message *message)
 	const char *title = message_get_string(message, TEXT_FIELD_MAX);
 	const char *author = message_get_string(message, TEXT_FIELD_MAX);
 	const char *error = message_get_string(message, TEXT_FIELD_MAX);
-	cleanup_close int fd = -1;
+	const char *default_branch = message_get_string(message, REF_NAME_MAX);
+	uint64_t known = message_get_u64(message);
+	cleanup_close int fd = -1, paths_fd = -1;
 	int r;
 
-	if (message->n_fds)
+	if (message->n_fds > (known == 1))
 		fd = message_get_fd(message);
+	if (known == 1)
+		paths_fd = message_get_fd(message);
 	r = message_end(message);
 	if (r < 0)
 		return r;
-	if (outcome >= FETCH_NUM)
+	if (outcome >= FETCH_NUM || known > 1 ||
+	    (default_branch[0] && !ref_name_valid(default_branch)))
 		return -EINVAL;
 	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
 		return 0; /* cancelled meanwhile */
 	if (outcome != FETCH_OK)
 		source_failed(run, error[0] ? error : "the commit could not be fetched");
 	else
-		source_arrived(run, commit, title, author, fd);
+		source_arrived(run, &(struct source_tree){commit, title, author, default_branch, fd,
+							  paths_fd});
 	return 0;
 }
 
@@ -336,6 +342,9 @@ static int handle_trigger(struct channel *channel, struct message *message)
 	trigger.after = message_get_string(message, TEXT_FIELD_MAX);
 	trigger.actor = message_get_string(message, TEXT_FIELD_MAX);
 	trigger.title = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.pull_request = message_get_u64(message);
+	trigger.base_ref = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.from_fork = message_get_u64(message) != 0;
 	r = message_end(message);
 	if (r < 0)
 		return r;

@@ -3,6 +3,8 @@
 #include "scheduler/run.h"
 
 #include "common/cleanup.h"
+#include "scheduler/concurrency.h"
+#include "scheduler/run_timers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,6 +28,7 @@ static const size_t text_fields[] = {
 	offsetof(struct store_run, ref),     offsetof(struct store_run, asked),
 	offsetof(struct store_run, commit),  offsetof(struct store_run, tree),
 	offsetof(struct store_run, title),   offsetof(struct store_run, actor),
+	offsetof(struct store_run, base_ref), offsetof(struct store_run, before),
 };
 
 static const char **text_field(struct store_run *row, size_t i)
@@ -64,6 +67,9 @@ struct run *run_free(struct run *run)
 	if (!run)
 		return NULL;
 	source_stop(run);
+	concurrency_forget(run);
+	run_timers_stop(run);
+	name_list_clear(&run->paths);
 	if (run->row.id)
 		map_remove(&run->scheduler->runs, run->row.id);
 	for (size_t i = 0; i < run->n_steps; i++) {
@@ -216,7 +222,8 @@ void run_settle(struct run *run)
 	if (run->n_steps == 0 || run->n_final < run->n_steps || run_state_final(run->row.state))
 		return;
 	if (run->row.cancelling && run_first(run, STEP_STATE_CANCELLED, false)) {
-		state_run_set(run, RUN_STATE_CANCELLED, "cancelled");
+		run_stop_reason(run, reason, sizeof(reason));
+		state_run_set(run, run_stop_state(run), reason);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
@@ -232,31 +239,4 @@ void run_settle(struct run *run)
 		return;
 	}
 	settle_passed(run);
-}
-
-size_t run_cancel(struct run *run)
-{
-	size_t n = 0;
-
-	if (run_state_final(run->row.state))
-		return 0;
-	if (run->n_steps == 0) {
-		source_stop(run);
-		state_run_set(run, RUN_STATE_CANCELLED, "cancelled");
-		return 0;
-	}
-	run->row.cancelling = true;
-	store_run_set_cancelling(run->scheduler->store, run->row.id, true);
-	for (size_t i = 0; i < run->n_steps; i++) {
-		struct step *step = &run->steps[i];
-
-		if (step->state == STEP_STATE_RUNNING) {
-			n += step_cancel(step);
-		} else if (!step_state_final(step->state)) {
-			state_step_set(step, STEP_STATE_CANCELLED, "cancelled");
-			n++;
-		}
-	}
-	run_settle(run);
-	return n;
 }

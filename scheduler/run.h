@@ -31,8 +31,23 @@ void runs_forget(struct scheduler *scheduler);
 int run_set_text(const char **field, const char *value);
 /** run_settle() - when all steps are final, make the run final too */
 void run_settle(struct run *run);
-/** run_cancel() - Return: how many steps that ends. */
+
+/* ---- run_stop.c ---- */
+
+/**
+ * run_stop() - end @run before its time
+ * @by: with RUN_STOP_SUPERSEDED: the newer run
+ *
+ * What runs is told to end, what waits ends at once. The first call says why.
+ * Return: how many steps that ends.
+ */
+size_t run_stop(struct run *run, enum run_stop why, uint64_t by);
+/** run_cancel() - somebody asks for that. Return: how many steps that ends. */
 size_t run_cancel(struct run *run);
+/** run_stop_reason() - "cancelled", "superseded by run 43", "run timeout after 2h" */
+void run_stop_reason(const struct run *run, char *out, size_t size);
+/** run_stop_state() - what a run that was cut short becomes */
+enum run_state run_stop_state(const struct run *run);
 
 /* ---- run_load.c ---- */
 
@@ -66,6 +81,8 @@ void steps_claim(struct scheduler *scheduler);
 void step_order_send(struct step *step);
 /** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
 size_t step_cancel(struct step *step);
+/** step_release() - a ready step may start, unless its run is held: queue it, its time begins */
+void step_release(struct step *step);
 /**
  * step_wait_reason() - why a pending or ready step does not run yet
  *
@@ -189,12 +206,19 @@ void source_stop(struct run *run);
 /** source_failed() - the tree cannot be had: the run is errored with @sentence */
 void source_failed(struct run *run, const char *sentence);
 /**
- * source_arrived() - the tree is there
+ * struct source_tree - what was found out about a tree
  * @commit, @title, @author: what the fetcher found; "" where there is nothing
+ * @default_branch: of the repository, a full ref, "" where nobody knows
  * @runbook_fd: runbook.yml, stays the caller's; -1 when the tree has none
+ * @paths_fd:   changed paths, stays the caller's; -1 when nobody knows them
  */
-void source_arrived(struct run *run, const char *commit, const char *title, const char *author,
-		    int runbook_fd);
+struct source_tree {
+	const char *commit, *title, *author, *default_branch;
+	int runbook_fd, paths_fd;
+};
+
+/** source_arrived() - the tree is there */
+void source_arrived(struct run *run, const struct source_tree *tree);
 /** sources_reask() - the fetcher came back or went away: open questions start over */
 void sources_reask(struct scheduler *scheduler, bool may_ask);
 

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs from the store: one by its number, and all unfinished ones after a start. */
+#include "scheduler/concurrency.h"
 #include "scheduler/run.h"
+#include "scheduler/run_timers.h"
+#include "scheduler/schedule.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -147,6 +150,7 @@ static void collect_id(const struct store_run *row, void *userdata)
 static void run_resume(struct run *run)
 {
 	if (run->n_steps) {
+		run_timers_restore(run);
 		run_decide(run);
 		return;
 	}
@@ -189,10 +193,9 @@ static int queue_resume(struct scheduler *scheduler)
 		}
 	}
 	qsort(ready, n, sizeof(*ready), compare_ready);
-	for (size_t i = 0; i < n; i++) {
-		if (images_ready(ready[i]))
-			step_enqueue(ready[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		step_release(ready[i]);
+	concurrency_settle(scheduler);
 	return 0;
 }
 
@@ -230,13 +233,19 @@ int runs_resume(struct scheduler *scheduler, struct error *error)
 	if (r == 0)
 		r = store_paused_each(scheduler->store, pause_project, scheduler);
 	if (r == 0)
+		r = schedules_load(scheduler);
+	if (r == 0)
 		r = store_runs_open_each(scheduler->store, collect_id, &open);
 	if (r == 0 && open.failed)
 		r = -ENOMEM;
 	for (size_t i = 0; r == 0 && i < open.n; i++) {
 		struct error why = ERROR_INIT;
 
-		if (!run_load(scheduler, open.ids[i], &why))
+		struct run *run = run_load(scheduler, open.ids[i], &why);
+
+		if (run)
+			concurrency_restore(run);
+		else
 			run_give_up(scheduler, open.ids[i], &why);
 	}
 	if (r == 0)

@@ -93,6 +93,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	outbox_clear(scheduler);
 	loop_timer_cancel(&scheduler->turn_timer);
 	loop_timer_cancel(&scheduler->events_timer);
+	loop_timer_cancel(&scheduler->schedule_timer);
 	config_discard(scheduler);
 	while ((run = map_next(&scheduler->runs, &cursor))) {
 		(void)run_free(run);

@@ -18,6 +18,7 @@
 #include "common/limits.h"
 #include "common/loop.h"
 #include "common/message.h"
+#include "common/name_list.h"
 #include "runbook/runbook.h"
 #include "scheduler/images.h"
 #include "scheduler/map.h"
@@ -59,6 +60,11 @@ struct project {
 	/* runs that wait for their tree; the first n_asked of them are asked for */
 	struct run *sources, *sources_last, *sources_next;
 	size_t n_asked;
+	struct concurrency_group *groups;
+	/* what the runbook of the default branch asks for, see schedule.h */
+	struct schedule *schedules;
+	uint64_t schedules_run; /* that told so */
+	char *default_branch;	/* full ref; NULL: not known */
 };
 
 struct step {
@@ -71,6 +77,7 @@ struct step {
 	size_t n_missing; /* dependencies that are not settled, see step_when.c */
 	uint64_t ready_usec;
 	uint64_t started_usec;
+	uint64_t queued_usec; /* monotonic: since when it may start, see run_timers.h */
 	bool bad_above;	   /* a dependency ended without success */
 	bool failed_above; /* a step it depends on, at any distance, failed */
 	bool told;	   /* its dependants know that it is final */
@@ -102,6 +109,12 @@ struct run {
 	int upload_fd;	 /* tar of a working copy, -1: none */
 	uint64_t serial; /* of the open question, 0: not asked */
 	struct run *sources_next, *sources_previous;
+	/* changed paths, from there until the runbook was read */
+	bool paths_known;
+	struct name_list paths;
+	struct concurrency_group *group; /* NULL: none */
+	struct run *group_next, *group_previous;
+	struct loop_timer timeout_timer, queue_timer;
 	struct run_image *images; /* what names of images mean for it */
 	struct run *final_next;	  /* list of runs to forget at the end of the turn */
 	bool final_listed;
@@ -172,6 +185,7 @@ struct scheduler {
 	size_t n_turn_events;
 	bool events_behind; /* the api is slow: read what it missed from the store, later */
 	struct loop_timer events_timer;
+	struct loop_timer schedule_timer;
 };
 
 /* ---- scheduler.c: life ---- */

@@ -13,7 +13,9 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "scheduler/filters.h"
 #include "scheduler/run.h"
+#include "scheduler/schedule.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +29,16 @@ static struct peer *source_peer(struct run *run)
 {
 	return run->row.source == RUN_SOURCE_WORKSPACE ? &run->scheduler->daemon
 						       : &run->scheduler->fetcher;
+}
+
+/* What of a tag or of somebody's wish is compared with what, nobody could say. */
+static void put_changes_question(struct message *message, const struct run *run)
+{
+	enum runbook_event event = run_event(run);
+	bool wanted = event == RUNBOOK_EVENT_PUSH || event == RUNBOOK_EVENT_PULL_REQUEST;
+
+	message_put_string(message, wanted ? run->row.before : "");
+	message_put_string(message, wanted ? run->row.base_ref : "");
 }
 
 static struct message *source_question(const struct run *run)
@@ -57,6 +69,7 @@ static struct message *source_question(const struct run *run)
 			message_put_string(message, run->row.ref);
 			message_put_string(message,
 					   run->row.commit[0] ? run->row.commit : run->row.asked);
+			put_changes_question(message, run);
 		}
 		break;
 	}
@@ -205,6 +218,7 @@ static void source_freeze(struct run *run, int fd)
 	if (run->row.runbook) {
 		run_freeze_again(run);
 	} else if (fd < 0) {
+		schedules_learn(run);
 		source_no_runbook(run);
 	} else if (source_read(fd, &text, &size, &error) < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, error.text);
@@ -222,30 +236,57 @@ void source_failed(struct run *run, const char *sentence)
 	state_run_set(run, RUN_STATE_ERRORED, reason);
 }
 
-void source_arrived(struct run *run, const char *commit, const char *title, const char *author,
-		    int runbook_fd)
+/* Changed paths that cannot be read are not known: filters then let everything through. */
+static void source_paths(struct run *run, int fd)
 {
+	int r = fd < 0 ? -ENOENT
+		       : name_list_read(fd, CHANGED_PATHS_BYTES_MAX, CHANGED_PATHS_MAX, &run->paths);
+
+	run->paths_known = r == 0;
+	if (r < 0 && fd >= 0)
+		log_warning("%s run %" PRIu64 ": the changed paths cannot be read: %s",
+			    run->row.project, run->row.id, strerror(-r));
+}
+
+/* The texts that the tree brings. Return: 0 or -ENOMEM. */
+static int source_texts(struct run *run, const struct source_tree *tree)
+{
+	struct project *project = run->project;
 	int r = 0;
 
-	source_stop(run);
 	if (run->row.source == RUN_SOURCE_FETCH) {
-		if (!commit_valid(commit)) {
-			state_run_set(run, RUN_STATE_ERRORED,
-				      "the fetcher answered without a valid commit");
-			return;
-		}
-		r = run_set_text(&run->row.commit, commit);
+		r = run_set_text(&run->row.commit, tree->commit);
 		if (r == 0)
-			r = run_set_text(&run->row.tree, commit);
+			r = run_set_text(&run->row.tree, tree->commit);
 	}
+	if (r == 0 && tree->default_branch[0])
+		r = run_set_text((const char **)&project->default_branch, tree->default_branch);
+	/* whoever named none asked for that one */
+	if (r == 0 && run->row.source == RUN_SOURCE_FETCH && !run->row.ref[0] &&
+	    !run->row.asked[0])
+		r = run_set_text(&run->row.ref, tree->default_branch);
 	if (r == 0 && !run->row.title[0])
-		r = run_set_text(&run->row.title, title);
+		r = run_set_text(&run->row.title, tree->title);
 	if (r == 0 && !run->row.actor[0])
-		r = run_set_text(&run->row.actor, author);
-	if (r < 0) {
+		r = run_set_text(&run->row.actor, tree->author);
+	return r;
+}
+
+void source_arrived(struct run *run, const struct source_tree *tree)
+{
+	source_stop(run);
+	if (run->row.source == RUN_SOURCE_FETCH && !commit_valid(tree->commit)) {
+		state_run_set(run, RUN_STATE_ERRORED,
+			      "the fetcher answered without a valid commit");
+		return;
+	}
+	if (source_texts(run, tree) < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, "out of memory");
 		return;
 	}
 	store_run_set_tree(run->scheduler->store, &run->row);
-	source_freeze(run, runbook_fd);
+	source_paths(run, tree->paths_fd);
+	source_freeze(run, tree->runbook_fd);
+	name_list_clear(&run->paths);
+	run->paths_known = false;
 }

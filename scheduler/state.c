@@ -5,7 +5,9 @@
 #include "common/log.h"
 #include "common/message_ids.h"
 #include "scheduler/admission.h"
+#include "scheduler/concurrency.h"
 #include "scheduler/run.h"
+#include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
 
 #include <assert.h>
@@ -143,12 +145,24 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	if (to == RUN_STATE_RUNNING && run->row.started_usec == 0)
 		run->row.started_usec = event.at_usec;
 	run->row.ended_usec = run_state_final(to) ? event.at_usec : 0;
+	if (run_state_final(from)) { /* what cut it short is over */
+		run->row.stop = RUN_STOP_NONE;
+		run->row.stop_by = 0;
+		store_run_set_limits(run->scheduler->store, &run->row);
+	}
 	run->row.reason = reason;
 	store_run_set_state(run->scheduler->store, &run->row);
 	run->row.reason = NULL;
 	event_push(run->scheduler, &event);
-	if (run_state_final(to))
+	if (to == RUN_STATE_RUNNING)
+		run_timers_started(run);
+	if (run_state_final(from))
+		concurrency_enter_again(run);
+	if (run_state_final(to)) {
+		run_timers_stop(run);
+		concurrency_leave(run);
 		run_forget_later(run);
+	}
 }
 
 /* What the old state had and the new one must not have, and the other way around. */
@@ -165,8 +179,7 @@ static void step_account(struct step *step, enum step_state from, enum step_stat
 	}
 	if (to == STEP_STATE_READY) {
 		step->ready_usec = wall_usec();
-		if (images_ready(step))
-			step_enqueue(step);
+		step_release(step);
 	}
 	step->run->n_final += step_state_final(to);
 	step->run->n_final -= step_state_final(from);
@@ -215,4 +228,19 @@ void state_step_set(struct step *step, enum step_state to, const char *reason)
 	row.ready_usec = step->ready_usec;
 	store_step_set(run->scheduler->store, &row);
 	event_push(run->scheduler, &event);
+}
+
+void state_step_ready_again(struct step *step)
+{
+	struct store_step row = {
+		.run = step->run->row.id,
+		.index = step->index,
+		.state = STEP_STATE_READY,
+		.attempt = step->attempt,
+	};
+
+	assert(step->state == STEP_STATE_READY);
+	step->ready_usec = row.ready_usec = wall_usec();
+	store_step_set(step->run->scheduler->store, &row);
+	step_release(step);
 }

@@ -70,6 +70,9 @@ bool step_state_allowed(enum step_state from, enum step_state to);
  */
 void state_run_set(struct run *run, enum run_state to, const char *reason);
 
+/** state_step_ready_again() - a ready step of a run that was held: its time begins now */
+void state_step_ready_again(struct step *step);
+
 /** state_step_set() - the only way a step changes its state; @reason as above */
 void state_step_set(struct step *step, enum step_state to, const char *reason);
 

@@ -58,7 +58,7 @@ static void reason_timeout(const struct step *step, const struct step_end *end, 
 static void reason_cancelled(const struct step *step, const struct step_end *end, char *out,
 			     size_t size)
 {
-	(void)snprintf(out, size, "cancelled");
+	run_stop_reason(step->run, out, size);
 }
 
 static void reason_memory(const struct step *step, const struct step_end *end, char *out,
@@ -136,7 +136,7 @@ void step_exited(struct step *step, const struct step_end *end)
 	if (end->result == STEP_RESULT_SIGNALED)
 		attempt.signal = end->signal;
 	/* the daemon knows more (which limit, what failed): its sentence goes first */
-	if (end->reason[0])
+	if (end->reason[0] && (end->result != STEP_RESULT_CANCELLED || !step->run->row.stop))
 		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX, end->reason);
 	else
 		rule->reason(step, end, reason, sizeof(reason));

@@ -19,6 +19,7 @@
  * change; they are decided when the steps are made, and the decision is stored.
  */
 #include "common/cleanup.h"
+#include "scheduler/filters.h"
 #include "scheduler/run.h"
 
 #include <stdio.h>
@@ -289,22 +290,13 @@ void run_decide(struct run *run)
 
 /* ---- what started the run ---- */
 
+/* Of a pull request it is the one that it goes to. */
 static const char *run_branch(const struct run *run)
 {
 	static const char heads[] = "refs/heads/";
-	const char *ref = run->row.ref;
+	const char *ref = run_filter_ref(run);
 
 	return strncmp(ref, heads, sizeof(heads) - 1) == 0 ? ref + sizeof(heads) - 1 : "";
-}
-
-/* Who uploads a working copy or retries started it by hand. */
-static enum runbook_event run_event(const struct run *run)
-{
-	for (unsigned i = 0; i < RUNBOOK_EVENT_NUM; i++) {
-		if (strcmp(run->row.event, runbook_event_name((enum runbook_event)i)) == 0)
-			return (enum runbook_event)i;
-	}
-	return RUNBOOK_EVENT_MANUAL;
 }
 
 static void globs_text(const struct runbook_globs *globs, char *out, size_t size)

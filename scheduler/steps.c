@@ -3,7 +3,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/admission.h"
+#include "scheduler/concurrency.h"
 #include "scheduler/run.h"
+#include "scheduler/run_timers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -176,6 +178,15 @@ static void pending_reason(const struct step *step, char *out, size_t size)
 		(void)snprintf(out, size, "waits for \"%s\" and %zu more", first, n - 1);
 }
 
+void step_release(struct step *step)
+{
+	if (step->run->row.held)
+		return;
+	run_timers_ready(step);
+	if (images_ready(step))
+		step_enqueue(step);
+}
+
 const char *step_wait_reason(const struct step *step, char *out, size_t size)
 {
 	const struct scheduler *scheduler = step->run->scheduler;
@@ -187,6 +198,10 @@ const char *step_wait_reason(const struct step *step, char *out, size_t size)
 	}
 	if (step->state != STEP_STATE_READY)
 		return queue_wait_name(QUEUE_WAIT_NOT);
+	if (step->run->row.held) {
+		concurrency_reason(step->run, out, size);
+		return "concurrency";
+	}
 	if (!scheduler->configured || !scheduler->synced) {
 		(void)snprintf(out, size, "waiting until runbookd told what already runs");
 		return "sync";

@@ -38,6 +38,15 @@ enum run_source {
 	RUN_SOURCE_NUM,
 };
 
+/** enum run_stop - what cut a run short */
+enum run_stop {
+	RUN_STOP_NONE,
+	RUN_STOP_CANCELLED,  /* somebody cancelled it */
+	RUN_STOP_SUPERSEDED, /* a newer run of its concurrency group */
+	RUN_STOP_TIMEOUT,    /* its own timeout */
+	RUN_STOP_NUM,
+};
+
 struct store_run {
 	uint64_t id;
 	const char *project;
@@ -57,6 +66,22 @@ struct store_run {
 	uint64_t runbook;     /* id of the frozen text, 0: not known yet */
 	bool cancelling;      /* somebody asked to cancel it */
 	uint64_t created_usec, started_usec, ended_usec;
+	uint64_t pull_request; /* its number, 0: none */
+	const char *base_ref;  /* full ref that the pull request goes to, "" for others */
+	const char *before;    /* what the ref named before, "" unknown, zeros: it is new */
+	bool from_fork;	       /* a pull request whose commits are in another repository */
+	bool unwanted;	       /* "on" of its runbook does not ask for it: it was ended at once */
+	bool held;	       /* waits for runs of its concurrency group */
+	enum run_stop stop;    /* why it is ended before its time */
+	uint64_t stop_by;      /* run that superseded it, 0: none */
+	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
+};
+
+/** struct store_schedule - one entry of "on.schedule" of a project's default branch */
+struct store_schedule {
+	const char *project;
+	const char *cron, *timezone, *branch; /* as in the file; "" where it says nothing */
+	uint64_t last_usec;		      /* everything up to this time is done or given up */
 };
 
 struct store_step {
@@ -122,11 +147,22 @@ bool store_dirty(const struct store *store);
 uint64_t store_run_add(struct store *store, const struct store_run *run);
 /** store_run_set_state() - state, reason and times */
 void store_run_set_state(struct store *store, const struct store_run *run);
-/** store_run_set_tree() - what fetching found out: commit, tree, title, actor, findings */
+/** store_run_set_tree() - what fetching found out: commit, tree, title, actor, findings, ref */
 void store_run_set_tree(struct store *store, const struct store_run *run);
 /** store_run_set_runbook() - frozen runbook and its name */
 void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name);
 void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling);
+/** store_run_set_limits() - unwanted, held, stop, stop_by and deadline_usec */
+void store_run_set_limits(struct store *store, const struct store_run *run);
+/**
+ * store_schedules_set() - what @project's default branch asks for, in place of what it did
+ * @run:    that it was learnt from
+ * @branch: full ref of the default branch
+ */
+void store_schedules_set(struct store *store, const char *project, uint64_t run, const char *branch,
+			 const struct store_schedule *schedules, size_t n_schedules);
+/** store_schedule_set_last() - only last_usec is written */
+void store_schedule_set_last(struct store *store, const struct store_schedule *schedule);
 /** store_runbook_add() - keep a text once, however many runs have it. Return: its id, 0 failed. */
 uint64_t store_runbook_add(struct store *store, const char *text, size_t size);
 void store_delivery_add(struct store *store, const char *project, const char *delivery,
@@ -175,6 +211,8 @@ int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *us
  */
 int store_runs_each(struct store *store, const char *project, uint64_t below, uint64_t limit,
 		    store_run_fn each, void *userdata);
+/** store_run_last() - the newest run of @project that is not unwanted; as store_run_get() */
+int store_run_last(struct store *store, const char *project, store_run_fn each, void *userdata);
 /** store_runs_open_each() - runs that are not final, oldest first */
 int store_runs_open_each(struct store *store, store_run_fn each, void *userdata);
 int store_run_counts(struct store *store, uint64_t counts[RUN_STATE_NUM]);
@@ -193,5 +231,12 @@ int store_run_images_each(struct store *store, uint64_t run,
 			  void (*each)(const char *name, const char *id, void *userdata),
 			  void *userdata);
 int store_paused_each(struct store *store, store_text_fn each, void *userdata);
+typedef void (*store_schedule_fn)(const struct store_schedule *schedule, void *userdata);
+int store_schedules_each(struct store *store, store_schedule_fn each, void *userdata);
+/** store_schedule_source_each() - which run each project's schedules come from, and its branch */
+int store_schedule_sources_each(struct store *store,
+				void (*each)(const char *project, uint64_t run, const char *branch,
+					     void *userdata),
+				void *userdata);
 
 #endif

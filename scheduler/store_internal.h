@@ -51,6 +51,14 @@ enum store_statement {
 	STATEMENT_PAUSED,
 	STATEMENT_RUN_IMAGE_ADD,
 	STATEMENT_RUN_IMAGES,
+	STATEMENT_RUN_SET_LIMITS,
+	STATEMENT_RUN_LAST,
+	STATEMENT_SCHEDULES_CLEAR,
+	STATEMENT_SCHEDULE_ADD,
+	STATEMENT_SCHEDULE_SET_LAST,
+	STATEMENT_SCHEDULES,
+	STATEMENT_SCHEDULE_SOURCE_SET,
+	STATEMENT_SCHEDULE_SOURCES,
 	STATEMENT_NUM,
 };
 
@@ -87,8 +95,16 @@ sqlite3_stmt *store_statement_start(struct store *store, enum store_statement wh
 				    const struct store_value *values, size_t n_values, int *ret_r);
 /** store_statement_end() - reset, so that it holds no lock. Return: 0 or -errno for @r (SQLite's). */
 int store_statement_end(struct store *store, sqlite3_stmt *statement, int r);
+/** store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno. */
+int store_write(struct store *store, enum store_statement which, const struct store_value *values,
+		size_t n_values);
 /** store_migrate() - bring the schema to the newest version */
 int store_migrate(struct store *store, struct error *error);
+
+#define WRITE(store, which, ...)                                                                   \
+	store_write((store), (which), (const struct store_value[]){__VA_ARGS__},                   \
+		    sizeof((const struct store_value[]){__VA_ARGS__}) /                            \
+			    sizeof(struct store_value))
 
 #define READ_START(store, which, ret_r, ...)                                                       \
 	store_statement_start((store), (which), (const struct store_value[]){__VA_ARGS__},         \

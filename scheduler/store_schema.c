@@ -131,6 +131,29 @@ static const char *const migrations[] = {
 	"ALTER TABLE steps ADD COLUMN max_attempts INTEGER NOT NULL DEFAULT 1;"
 	"ALTER TABLE steps ADD COLUMN allow_failure INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE steps ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0;",
+
+	/* pull requests, what ends a run early, schedules */
+	"ALTER TABLE runs ADD COLUMN pull_request INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN base_ref TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE runs ADD COLUMN before_commit TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE runs ADD COLUMN from_fork INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN unwanted INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN held INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN stop INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN stop_by INTEGER;"
+	"ALTER TABLE runs ADD COLUMN deadline_usec INTEGER;"
+	"CREATE TABLE schedules("
+	"  project TEXT NOT NULL,"
+	"  cron TEXT NOT NULL,"
+	"  timezone TEXT NOT NULL,"
+	"  branch TEXT NOT NULL,"
+	"  last_usec INTEGER NOT NULL,"
+	"  PRIMARY KEY(project, cron, timezone, branch)) WITHOUT ROWID;"
+	/* the run that they were learnt from, also when there are none */
+	"CREATE TABLE schedule_sources("
+	"  project TEXT PRIMARY KEY,"
+	"  run INTEGER NOT NULL,"
+	"  branch TEXT NOT NULL) WITHOUT ROWID;",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

@@ -18,7 +18,9 @@
 
 #define RUN_COLUMNS                                                                                \
 	"id, project, source, state, reason, event, ref, asked, commit_id, tree, title, actor, "   \
-	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec"
+	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec, "  \
+	"pull_request, base_ref, before_commit, from_fork, unwanted, held, stop, stop_by, "        \
+	"deadline_usec"
 #define USAGE_COLUMN(name, word) ", a." word
 #define USAGE_SET(name, word) ", " word "=?"
 #define ATTEMPT_COLUMNS                                                                            \
@@ -33,12 +35,13 @@ static const char *const statement_sql[] = {
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_RUN_ADD] =
 		"INSERT INTO runs(project, source, state, reason, event, ref, asked, commit_id, "
-		"tree, title, actor, name, retry_of, runbook, created_usec) "
-		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"tree, title, actor, name, retry_of, runbook, created_usec, pull_request, "
+		"base_ref, before_commit, from_fork) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
 				    "ended_usec=?5 WHERE id=?1",
 	[STATEMENT_RUN_SET_TREE] = "UPDATE runs SET commit_id=?2, tree=?3, title=?4, actor=?5, "
-				   "findings=?6 WHERE id=?1",
+				   "findings=?6, ref=?7 WHERE id=?1",
 	[STATEMENT_RUN_SET_RUNBOOK] = "UPDATE runs SET runbook=?2, name=?3 WHERE id=?1",
 	[STATEMENT_RUN_SET_CANCELLING] = "UPDATE runs SET cancelling=?2 WHERE id=?1",
 	[STATEMENT_RUNBOOK_FIND] = "SELECT id FROM runbooks WHERE digest=?",
@@ -94,6 +97,20 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_IMAGE_ADD] =
 		"INSERT OR REPLACE INTO run_images(run, name, image) VALUES(?, ?, ?)",
 	[STATEMENT_RUN_IMAGES] = "SELECT name, image FROM run_images WHERE run=?",
+	[STATEMENT_RUN_SET_LIMITS] = "UPDATE runs SET unwanted=?2, held=?3, stop=?4, stop_by=?5, "
+				     "deadline_usec=?6 WHERE id=?1",
+	[STATEMENT_RUN_LAST] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND unwanted=0 "
+			       "ORDER BY id DESC LIMIT 1",
+	[STATEMENT_SCHEDULES_CLEAR] = "DELETE FROM schedules WHERE project=?",
+	[STATEMENT_SCHEDULE_ADD] = "INSERT OR IGNORE INTO schedules(project, cron, timezone, "
+				   "branch, last_usec) VALUES(?,?,?,?,?)",
+	[STATEMENT_SCHEDULE_SET_LAST] = "UPDATE schedules SET last_usec=?5 WHERE project=?1 AND "
+					"cron=?2 AND timezone=?3 AND branch=?4",
+	[STATEMENT_SCHEDULES] = "SELECT project, cron, timezone, branch, last_usec FROM schedules "
+				"ORDER BY project, cron, timezone, branch",
+	[STATEMENT_SCHEDULE_SOURCE_SET] =
+		"INSERT OR REPLACE INTO schedule_sources(project, run, branch) VALUES(?,?,?)",
+	[STATEMENT_SCHEDULE_SOURCES] = "SELECT project, run, branch FROM schedule_sources",
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 
@@ -215,8 +232,8 @@ static int statement_run(struct store *store, enum store_statement which,
 	return store_statement_end(store, statement, sqlite3_step(statement));
 }
 
-static int store_write(struct store *store, enum store_statement which,
-		       const struct store_value *values, size_t n_values)
+int store_write(struct store *store, enum store_statement which, const struct store_value *values,
+		size_t n_values)
 {
 	int r = store->failed;
 
@@ -230,11 +247,6 @@ static int store_write(struct store *store, enum store_statement which,
 	store->writing = false;
 	return r;
 }
-
-#define WRITE(store, which, ...)                                                                   \
-	store_write((store), (which), (const struct store_value[]){__VA_ARGS__},                   \
-		    sizeof((const struct store_value[]){__VA_ARGS__}) /                            \
-			    sizeof(struct store_value))
 
 static uint64_t store_last_id(const struct store *store, int r)
 {
@@ -338,7 +350,9 @@ uint64_t store_run_add(struct store *store, const struct store_run *run)
 			     TEXT(run->reason), TEXT(run->event), TEXT(run->ref), TEXT(run->asked),
 			     TEXT(run->commit), TEXT(run->tree), TEXT(run->title), TEXT(run->actor),
 			     TEXT_OR_NULL(run->name), NUMBER_OR_NULL(run->retry_of),
-			     NUMBER_OR_NULL(run->runbook), NUMBER(run->created_usec)));
+			     NUMBER_OR_NULL(run->runbook), NUMBER(run->created_usec),
+			     NUMBER(run->pull_request), TEXT(run->base_ref), TEXT(run->before),
+			     NUMBER(run->from_fork)));
 }
 
 void store_run_set_state(struct store *store, const struct store_run *run)
@@ -352,7 +366,7 @@ void store_run_set_tree(struct store *store, const struct store_run *run)
 {
 	(void)WRITE(store, STATEMENT_RUN_SET_TREE, NUMBER(run->id), TEXT(run->commit),
 		    TEXT(run->tree), TEXT(run->title), TEXT(run->actor),
-		    TEXT_OR_NULL(run->findings));
+		    TEXT_OR_NULL(run->findings), TEXT(run->ref));
 }
 
 void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name)

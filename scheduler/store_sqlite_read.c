@@ -46,6 +46,17 @@ static void row_run(sqlite3_stmt *statement, struct store_run *run)
 		.created_usec = column_number(statement, 17),
 		.started_usec = column_number(statement, 18),
 		.ended_usec = column_number(statement, 19),
+		.pull_request = column_number(statement, 20),
+		.base_ref = column_text_or_empty(statement, 21),
+		.before = column_text_or_empty(statement, 22),
+		.from_fork = column_number(statement, 23) != 0,
+		.unwanted = column_number(statement, 24) != 0,
+		.held = column_number(statement, 25) != 0,
+		.stop = column_number(statement, 26) < RUN_STOP_NUM
+				? (enum run_stop)column_number(statement, 26)
+				: RUN_STOP_CANCELLED,
+		.stop_by = column_number(statement, 27),
+		.deadline_usec = column_number(statement, 28),
 	};
 }
 
@@ -132,6 +143,17 @@ int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *us
 {
 	int r, n = 0;
 	sqlite3_stmt *statement = READ_START(store, STATEMENT_RUN_GET, &r, NUMBER(run));
+
+	if (!statement)
+		return r;
+	r = runs_read(store, statement, each, userdata, &n);
+	return r < 0 ? r : n;
+}
+
+int store_run_last(struct store *store, const char *project, store_run_fn each, void *userdata)
+{
+	int r, n = 0;
+	sqlite3_stmt *statement = READ_START(store, STATEMENT_RUN_LAST, &r, TEXT(project));
 
 	if (!statement)
 		return r;

@@ -80,14 +80,31 @@ static void trigger_new(struct project *project, const struct store_run *row, in
 
 /* ---- deliveries ---- */
 
+/* "push" of a tag is an event of its own, as runbooks and people see it. */
+static const char *delivery_event(const struct trigger *trigger)
+{
+	if (strcmp(trigger->event, "pull_request") == 0)
+		return trigger->pull_request ? "pull_request" : NULL;
+	if (strcmp(trigger->event, "push") != 0)
+		return NULL;
+	return strncmp(trigger->ref, "refs/tags/", 10) == 0 ? "tag" : "push";
+}
+
 static bool delivery_checked(const struct trigger *trigger, struct trigger_answer *answer)
 {
-	if (!ref_name_valid(trigger->ref))
+	/* a pull request's sender may leave it to the ref to say which commit */
+	bool any_commit = trigger->pull_request && !trigger->after[0];
+
+	if (!delivery_event(trigger))
+		answer_set(answer, 400, 0, "the event is neither push nor pull_request");
+	else if (!ref_name_valid(trigger->ref) ||
+		 (trigger->base_ref[0] && !ref_name_valid(trigger->base_ref)))
 		answer_set(answer, 400, 0,
 			   "the ref is not a valid full ref such as refs/heads/main");
 	else if (commit_is_zero(trigger->after))
 		answer_set(answer, 200, 0, "ignored: %.200s was deleted", trigger->ref);
-	else if (!commit_valid(trigger->after))
+	else if ((!any_commit && !commit_valid(trigger->after)) ||
+		 (trigger->before[0] && !commit_valid(trigger->before)))
 		answer_set(answer, 400, 0, "the commit is not 40 or 64 hex digits");
 	else if (!trigger->delivery[0] || strlen(trigger->delivery) > DELIVERY_ID_MAX)
 		answer_set(answer, 400, 0, "the delivery id must have 1 to %d bytes",
@@ -109,7 +126,7 @@ static int delivery_find(struct scheduler *scheduler, const struct trigger *trig
 	int r;
 
 	r = store_delivery_find(scheduler->store, trigger->project, trigger->delivery, ret_run);
-	if (r != 0)
+	if (r != 0 || !row->asked[0])
 		return r;
 	/* the same push under another id: a second hook, or a redelivery by hand */
 	r = store_trigger_find(scheduler->store, row, at_usec - TRIGGER_WINDOW_SEC * USEC_PER_SEC,
@@ -127,8 +144,12 @@ void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger
 	char title[TITLE_MAX + 1], actor[TITLE_MAX + 1];
 	struct store_run row = {
 		.project = trigger->project,
-		.event = trigger->event,
+		.event = delivery_event(trigger),
 		.ref = trigger->ref,
+		.before = trigger->before,
+		.pull_request = trigger->pull_request,
+		.base_ref = trigger->base_ref,
+		.from_fork = trigger->from_fork,
 		.asked = trigger->after,
 		.commit = trigger->after,
 		.title = title,
@@ -271,8 +292,9 @@ static void retry_row(const struct store_run *old, void *userdata)
 	}
 	row.retry_of = old->id;
 	row.reason = row.findings = NULL;
-	row.cancelling = false;
-	row.started_usec = row.ended_usec = 0;
+	row.cancelling = row.unwanted = row.held = false;
+	row.stop = RUN_STOP_NONE;
+	row.started_usec = row.ended_usec = row.stop_by = row.deadline_usec = 0;
 	trigger_new(project, &row, -1, answer);
 }
 

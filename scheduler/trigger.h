@@ -9,6 +9,9 @@
 /** struct trigger - one delivery, as the webhook process sent it */
 struct trigger {
 	const char *project, *delivery, *event, *ref, *before, *after, *actor, *title;
+	uint64_t pull_request; /* its number, 0: none */
+	const char *base_ref;  /* that it goes to, "" for others */
+	bool from_fork;
 };
 
 /** struct trigger_answer - what the asker hears */

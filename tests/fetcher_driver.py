@@ -5,8 +5,9 @@
     fetcher_driver.py --root DIR [--project NAME] [--url URL] [--user U] [--password P]
         [--key FILE] [--known-hosts FILE] [--option=--timeout=3]... REQUEST...
 
-REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, or tar:FILE@ID for an upload. All are
-sent at once, for each project if there are several; the answers are printed in that order.
+REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, or tar:FILE@ID for an upload; for a fetch
+^BEFORE (what the reference named) or +BASE (where a pull request goes) asks for the changed
+paths, in that order if it is both. All are sent at once, for each project if there are several; the answers are printed in that order.
 --print FIELD prints one field of each answer, raw. --kill-after S kills the first child that
 many seconds after it showed up. --children prints the most children seen at once.
 """
@@ -35,7 +36,12 @@ def read_file(path):
 def answer_of(message):
     outcome = OUTCOMES[message.u()]
     answer = {"outcome": outcome, "commit": message.s(), "title": message.s(),
-              "author": message.s(), "error": message.s(), "runbook": None}
+              "author": message.s(), "error": message.s(), "runbook": None,
+              "default_branch": message.s(), "paths": None}
+    if message.u():
+        with os.fdopen(message.fds.pop(), "rb") as file:
+            names = file.read().decode(errors="backslashreplace")
+            answer["paths"] = sorted(names.split("\0")[:-1])
     if message.fds:
         with os.fdopen(message.fds[0], "rb") as file:
             answer["runbook"] = file.read().decode()
@@ -57,8 +63,10 @@ class Fetcher(fake_peer.Child):
             self.scheduler.send("UNPACK", serial, project, name, fds=[fd])
             os.close(fd)
         else:
+            text, _, base = text.partition("+")
+            text, _, before = text.partition("^")
             ref, _, commit = text.partition("@")
-            self.scheduler.send("FETCH", serial, project, ref, commit)
+            self.scheduler.send("FETCH", serial, project, ref, commit, before, base)
 
     def answers(self, count, timeout):
         found = {}

@@ -65,7 +65,8 @@ class World:
     def trigger(self, delivery, commit=COMMIT, project="p"):
         self.serial += 1
         self.peers["webhook"].send("TRIGGER", self.serial, project, "github", delivery, "push",
-                                   "refs/heads/main", "b" * 40, commit, "me", "title")
+                                   "refs/heads/main", "b" * 40, commit, "me", "title",
+                                   0, "", 0)
         return self.peers["webhook"].receive()
 
     def fetched(self, runbook=RUNBOOK, commit=COMMIT):
@@ -73,7 +74,8 @@ class World:
         fd = os.memfd_create("runbook.yml")
         os.write(fd, runbook)
         os.lseek(fd, 0, os.SEEK_SET)
-        self.peers["fetcher"].send("FETCHED", question.serial, 0, commit, "t", "a", "", fds=(fd,))
+        self.peers["fetcher"].send("FETCHED", question.serial, 0, commit, "t", "a", "",
+                                   "refs/heads/main", 0, fds=(fd,))
         os.close(fd)
 
     def order(self):
@@ -133,7 +135,7 @@ def whole_life():
     commits = [f"{i:040x}" for i in range(1, 301)]
     for i, commit in enumerate(commits):
         world.peers["webhook"].send("TRIGGER", 1000 + i, "p", "github", f"many{i}", "push",
-                                    "refs/heads/main", "", commit, "", "")
+                                    "refs/heads/main", "", commit, "", "", 0, "", 0)
     runs = {world.peers["webhook"].receive().u() for _ in commits}
     world.kill()
     world.start()
@@ -154,7 +156,8 @@ def bad_messages():
     os.mkfifo(fifo)
     fd = os.open(fifo, os.O_RDWR)
     question = world.peers["fetcher"].receive()
-    world.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "", "", "", fds=(fd,))
+    world.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "", "", "", "", 0,
+                                fds=(fd,))
     world.sync()
     say(world.ask(API_RUN, 1)["state"] == "errored", "a runbook that is a FIFO blocks nobody")
     say(world.stop() == 0, "it ends with 0")

@@ -67,6 +67,7 @@ class Scheduler(threading.Thread):
                 return
             assert message.name == "TRIGGER"
             fields = [message.s() for _ in range(9)]
+            fields += [message.u(), message.s(), message.u()]
             self.triggers.append(fields)
             self.answer(message, fields[2])
 
@@ -161,7 +162,8 @@ def case_push(server):
     status, answer, _ = server.post(PUSH)
     equal(202, status)
     equal({"run": 1, "url": "/api/v1/runs/1"}, answer)
-    equal([["octo", "github", "d-1", "push", "refs/heads/main", SHA_A, SHA_B, "mona", "Fix it"]],
+    equal([["octo", "github", "d-1", "push", "refs/heads/main", SHA_A, SHA_B, "mona", "Fix it",
+            0, "", 0]],
           server.scheduler.triggers)
 
 

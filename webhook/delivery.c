@@ -69,13 +69,20 @@ static const struct forge_event *event_find(const struct forge *forge, const cha
 	return NULL;
 }
 
-static int events_extract(const struct delivery *delivery, const json_t *root,
+static int events_extract(const struct forge *forge, bool pull, const json_t *root,
 			  struct events *events, struct answer *answer)
 {
 	struct error error = ERROR_INIT;
 
-	(void)snprintf(events->name, sizeof(events->name), "push");
-	if (delivery->hook->forge->extract(root, events, &error) < 0) {
+	int r;
+
+	(void)snprintf(events->name, sizeof(events->name), "%s", pull ? "pull_request" : "push");
+	r = pull ? forge->pull_request(root, events, &error) : forge->extract(root, events, &error);
+	if (r == -ENOMSG) {
+		answer_ignored(answer, "%s", error.text);
+		return 200;
+	}
+	if (r < 0) {
 		answer_error(answer, 400, "%s", error.text);
 		return 400;
 	}
@@ -103,7 +110,7 @@ static int event_read(const struct delivery *delivery, const json_t *root,
 		answer_member(answer, 200, "pong", delivery->hook->project);
 		return 200;
 	}
-	return events_extract(delivery, root, ret_events, answer);
+	return events_extract(forge, event->action == EVENT_PULL_REQUEST, root, ret_events, answer);
 }
 
 int delivery_check(const struct delivery *delivery, struct events *ret_events,

@@ -38,18 +38,21 @@ struct hook {
 	size_t secret_size;
 };
 
-/** struct event - one pushed ref; strings are checked and cut to their limits */
+/** struct event - one pushed ref or pull request; strings are checked and cut to their limits */
 struct event {
 	char ref[REF_NAME_MAX + 1];
-	char before[COMMIT_HEX_MAX + 1]; /* "" when unknown */
-	char after[COMMIT_HEX_MAX + 1];
+	char before[COMMIT_HEX_MAX + 1]; /* "" when unknown; of a pull request: what it goes to */
+	char after[COMMIT_HEX_MAX + 1];	 /* "" when unknown: pull requests of some forges only */
 	char actor[ACTOR_NAME_MAX + 1];
 	char title[TITLE_MAX + 1];
+	uint64_t pull_request; /* its number, 0: none */
+	char base_ref[REF_NAME_MAX + 1];
+	bool from_fork; /* of a pull request: its commits are in another repository */
 };
 
 struct events {
 	char delivery_id[DELIVERY_ID_MAX + 1];
-	char name[EVENT_NAME_MAX + 1]; /* "push", in our words, for every forge */
+	char name[EVENT_NAME_MAX + 1]; /* "push", "pull_request": in our words, for every forge */
 	size_t n_events;
 	struct event events[DELIVERY_EVENTS_MAX];
 };

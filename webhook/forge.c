@@ -7,6 +7,7 @@
 #include "webhook/signature.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -125,18 +126,20 @@ static bool commit_zero(const char *commit)
 	return commit[strspn(commit, "0")] == '\0';
 }
 
-int event_add(struct events *events, const char *ref, const char *before, const char *after,
-	      const char *actor, const char *title, struct error *error)
+/* Return: 1 and the event, 0 for a ref that is gone, or -EBADMSG. */
+static int event_new(struct events *events, const char *ref, const char *before, const char *after,
+		     const char *actor, const char *title, struct event **ret_event,
+		     struct error *error)
 {
 	struct event *event;
 
 	if (!ref || strlen(ref) > REF_NAME_MAX || strncmp(ref, "refs/", 5) != 0 ||
 	    !ref_name_valid(ref))
 		return error_set(error, EBADMSG, "the payload has no valid \"ref\"");
-	if (!after || !commit_valid(after))
+	if (!after || (*after && !commit_valid(after)))
 		return error_set(error, EBADMSG,
 				 "the payload does not say which commit \"%s\" is at now", ref);
-	if (commit_zero(after))
+	if (*after && commit_zero(after))
 		return 0;
 	if (events->n_events == DELIVERY_EVENTS_MAX)
 		return error_set(error, EBADMSG, "the payload changes more than %d refs",
@@ -149,7 +152,97 @@ int event_add(struct events *events, const char *ref, const char *before, const 
 		strcpy(event->before, before);
 	text_clean(event->actor, sizeof(event->actor), actor);
 	text_clean(event->title, sizeof(event->title), title);
+	*ret_event = event;
+	return 1;
+}
+
+int event_add(struct events *events, const char *ref, const char *before, const char *after,
+	      const char *actor, const char *title, struct error *error)
+{
+	struct event *event;
+	int r = event_new(events, ref, before, after && *after ? after : NULL, actor, title, &event,
+			  error);
+
+	return r < 0 ? r : 0;
+}
+
+/* ---- pull requests ---- */
+
+int pull_add(struct events *events, const struct pull *pull, const char *ref, const char *before,
+	     const char *after, const char *actor, const char *title, struct error *error)
+{
+	char base[REF_NAME_MAX + 1];
+	struct event *event;
+	int r;
+
+	if (pull->number == 0)
+		return error_set(error, EBADMSG, "the payload has no number of the pull request");
+	r = snprintf(base, sizeof(base), "%s%s",
+		     pull->base && strncmp(pull->base, "refs/", 5) == 0 ? "" : "refs/heads/",
+		     pull->base ? pull->base : "");
+	if (!pull->base || r < 0 || (size_t)r >= sizeof(base) || !ref_name_valid(base))
+		return error_set(error, EBADMSG,
+				 "the payload does not say which branch the pull request goes to");
+	r = event_new(events, ref, before, after, actor, title, &event, error);
+	if (r <= 0)
+		return r;
+	event->pull_request = pull->number;
+	strcpy(event->base_ref, base);
+	event->from_fork = pull->from_fork;
 	return 0;
+}
+
+uint64_t pull_number(const json_t *root, const char *path)
+{
+	json_int_t number = json_integer_value(payload_get(root, path));
+
+	return number > 0 ? (uint64_t)number : 0;
+}
+
+bool pull_from_fork(const json_t *root, const char *head, const char *base)
+{
+	const json_t *a = payload_get(root, head), *b = payload_get(root, base);
+
+	/* the repository of a deleted fork is null */
+	return !a || !b || json_is_null(a) || json_is_null(b) || !json_equal(a, b);
+}
+
+/* Does what happened bring commits? */
+static bool pull_wanted(const json_t *root, const struct pull_paths *paths, const char *action)
+{
+	for (size_t i = 0; paths->actions[i]; i++) {
+		if (strcmp(paths->actions[i], action) == 0)
+			return true;
+	}
+	return paths->quiet && strcmp(paths->quiet, action) == 0 &&
+	       payload_string(root, paths->moved);
+}
+
+int pull_extract(const json_t *root, const struct pull_paths *paths, struct events *events,
+		 struct error *error)
+{
+	const char *action = paths->action ? payload_string(root, paths->action) : NULL;
+	const struct pull pull = {
+		.number = pull_number(root, paths->number),
+		.base = payload_string(root, paths->base),
+		.from_fork = pull_from_fork(root, paths->head_repository, paths->base_repository),
+	};
+	const char *after = payload_string(root, paths->head), *actor = NULL;
+	char ref[64];
+
+	if (paths->action && !action)
+		return error_set(error, EBADMSG,
+				 "the payload does not say what happened to the pull request");
+	if (action && !pull_wanted(root, paths, action))
+		return error_set(error, ENOMSG, "pull request %.*s", EVENT_NAME_MAX, action);
+	for (size_t i = 0; !actor && paths->actor[i]; i++)
+		actor = payload_string(root, paths->actor[i]);
+	(void)snprintf(ref, sizeof(ref), "%s%" PRIu64 "%s", paths->ref[0], pull.number,
+		       paths->ref[1]);
+	return pull_add(events, &pull, ref,
+			paths->base_head ? payload_string(root, paths->base_head) : NULL,
+			after && *after ? after : NULL, actor, payload_string(root, paths->title),
+			error);
 }
 
 int push_extract(const json_t *root, const struct push_paths *paths, struct events *events,

@@ -16,8 +16,9 @@
 #include <jansson.h>
 
 enum event_action {
-	EVENT_PING, /* the forge tries the hook out */
-	EVENT_PUSH, /* refs moved: extract() */
+	EVENT_PING,	    /* the forge tries the hook out */
+	EVENT_PUSH,	    /* refs moved: extract() */
+	EVENT_PULL_REQUEST, /* one was opened or got commits: pull_request() */
 };
 
 /** struct forge_event - one event name of a forge; names not listed are ignored */
@@ -35,6 +36,8 @@ struct forge_event {
  * @verify:           0, or 401 with @answer filled; constant time in the secret
  * @events:           ends with a NULL name
  * @extract:          0 or -EBADMSG; appends to @events, leaves deleted refs out
+ * @pull_request:     the same for EVENT_PULL_REQUEST; -ENOMSG with @error's sentence for what
+ *                    happens to pull requests but brings no new commit
  */
 struct forge {
 	const char *name;
@@ -44,6 +47,7 @@ struct forge {
 	int (*verify)(const struct delivery *delivery, struct answer *answer);
 	const struct forge_event *events;
 	int (*extract)(const json_t *root, struct events *events, struct error *error);
+	int (*pull_request)(const json_t *root, struct events *events, struct error *error);
 };
 
 /** forge_find() - by the name in the project's configuration, NULL if unknown */
@@ -92,6 +96,35 @@ int push_extract(const json_t *root, const struct push_paths *paths, struct even
 		 struct error *error);
 
 /**
+ * struct pull_paths - where a forge keeps what about a pull request
+ * @action:    text that says what happened; NULL: the event's name did
+ * @actions:   those that bring commits; ends with NULL
+ * @quiet:     action that brings commits only if there is something at @moved; NULL: none
+ * @number:    its number
+ * @ref:       what stands before and after the number in the ref with its commits
+ * @head:      its newest commit
+ * @base:      branch that it goes to: a name, or a full ref
+ * @base_head: newest commit of that; NULL: not told
+ * @head_repository, @base_repository: the same value in both: no fork. Ids or names.
+ */
+struct pull_paths {
+	const char *action;
+	const char *actions[6];
+	const char *quiet, *moved;
+	const char *number;
+	const char *ref[2];
+	const char *head;
+	const char *base, *base_head;
+	const char *head_repository, *base_repository;
+	const char *title;
+	const char *actor[4];
+};
+
+/** pull_extract() - read one pull request with @paths; as struct forge's pull_request */
+int pull_extract(const json_t *root, const struct pull_paths *paths, struct events *events,
+		 struct error *error);
+
+/**
  * event_add() - check one ref's move and append it
  * @after: all zeros (the ref is gone): nothing is appended
  *
@@ -100,5 +133,20 @@ int push_extract(const json_t *root, const struct push_paths *paths, struct even
  */
 int event_add(struct events *events, const char *ref, const char *before, const char *after,
 	      const char *actor, const char *title, struct error *error);
+
+/** struct pull - what is known of a pull request besides what event_add() takes */
+struct pull {
+	uint64_t number;
+	const char *base; /* branch or full ref that it goes to */
+	bool from_fork;
+};
+
+/** pull_add() - as event_add(), for a pull request; @after "" is one that nobody told */
+int pull_add(struct events *events, const struct pull *pull, const char *ref, const char *before,
+	     const char *after, const char *actor, const char *title, struct error *error);
+/** pull_number() - the number at @path, 0 if there is none that a pull request can have */
+uint64_t pull_number(const json_t *root, const char *path);
+/** pull_from_fork() - are the values at two paths different? One that is missing is. */
+bool pull_from_fork(const json_t *root, const char *head, const char *base);
 
 #endif

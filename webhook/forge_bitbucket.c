@@ -4,6 +4,7 @@
  * two payloads, and several refs in one delivery.
  * https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/
  */
+#include "common/names.h"
 #include "webhook/forge.h"
 #include "webhook/payload.h"
 
@@ -71,9 +72,63 @@ static int bitbucket_extract(const json_t *root, struct events *events, struct e
 	return 0;
 }
 
+/*
+ * Cloud keeps no ref of a pull request's commits, and tells the first digits of
+ * their ids only: what the branch names when it is fetched is what is run. A
+ * fork's branch is not in this repository at all.
+ */
+static int cloud_pull(const json_t *root, const json_t *request, struct events *events,
+		      struct error *error)
+{
+	const char *branch = payload_string(request, "source.branch.name");
+	const char *hash = payload_string(request, "source.commit.hash");
+	const char *actor = payload_string(root, "actor.nickname");
+	const struct pull pull = {
+		.number = pull_number(request, "id"),
+		.base = payload_string(request, "destination.branch.name"),
+		.from_fork = pull_from_fork(request, "source.repository.uuid",
+					    "destination.repository.uuid"),
+	};
+	char ref[REF_NAME_MAX + 1];
+	int n = snprintf(ref, sizeof(ref), "refs/heads/%s", branch ? branch : "");
+
+	if (pull.from_fork)
+		return error_set(error, ENOMSG,
+				 "a pull request from a fork: Bitbucket Cloud keeps its commits "
+				 "out of this repository");
+	if (!branch || n < 0 || (size_t)n >= sizeof(ref))
+		return error_set(error, EBADMSG, "the payload names no valid source branch");
+	return pull_add(events, &pull, ref, NULL, hash && commit_valid(hash) ? hash : "", actor,
+			payload_string(request, "title"), error);
+}
+
+static const struct pull_paths server_pull = {
+	.number = "pullRequest.id",
+	.ref = {"refs/pull-requests/", "/from"},
+	.head = "pullRequest.fromRef.latestCommit",
+	.base = "pullRequest.toRef.id",
+	.base_head = "pullRequest.toRef.latestCommit",
+	.head_repository = "pullRequest.fromRef.repository.id",
+	.base_repository = "pullRequest.toRef.repository.id",
+	.title = "pullRequest.title",
+	.actor = {"actor.name", "actor.displayName", NULL},
+};
+
+static int bitbucket_pull_request(const json_t *root, struct events *events, struct error *error)
+{
+	const json_t *cloud = payload_get(root, "pullrequest");
+
+	return cloud ? cloud_pull(root, cloud, events, error)
+		     : pull_extract(root, &server_pull, events, error);
+}
+
 static const struct forge_event bitbucket_events[] = {
 	{"repo:push", EVENT_PUSH},
 	{"repo:refs_changed", EVENT_PUSH},
+	{"pullrequest:created", EVENT_PULL_REQUEST},
+	{"pullrequest:updated", EVENT_PULL_REQUEST},
+	{"pr:opened", EVENT_PULL_REQUEST},
+	{"pr:from_ref_updated", EVENT_PULL_REQUEST},
 	{"diagnostics:ping", EVENT_PING},
 	{NULL},
 };
@@ -85,4 +140,5 @@ const struct forge forge_bitbucket = {
 	.verify = bitbucket_verify,
 	.events = bitbucket_events,
 	.extract = bitbucket_extract,
+	.pull_request = bitbucket_pull_request,
 };

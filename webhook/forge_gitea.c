@@ -54,8 +54,29 @@ static int gitea_extract(const json_t *root, struct events *events, struct error
 	return push_extract(root, &gitea_push, events, error);
 }
 
+/* https://docs.gitea.com/usage/webhooks; "synchronized" where GitHub says "synchronize" */
+static const struct pull_paths gitea_pull = {
+	.action = "action",
+	.actions = {"opened", "reopened", "synchronized", NULL},
+	.number = "number",
+	.ref = {"refs/pull/", "/head"},
+	.head = "pull_request.head.sha",
+	.base = "pull_request.base.ref",
+	.base_head = "pull_request.base.sha",
+	.head_repository = "pull_request.head.repo_id",
+	.base_repository = "pull_request.base.repo_id",
+	.title = "pull_request.title",
+	.actor = {"sender.login", "sender.username", "pull_request.user.login", NULL},
+};
+
+static int gitea_pull_request(const json_t *root, struct events *events, struct error *error)
+{
+	return pull_extract(root, &gitea_pull, events, error);
+}
+
 static const struct forge_event gitea_events[] = {
 	{"push", EVENT_PUSH},
+	{"pull_request", EVENT_PULL_REQUEST},
 	{NULL},
 };
 
@@ -66,6 +87,7 @@ const struct forge forge_gitea = {
 	.verify = gitea_verify,
 	.events = gitea_events,
 	.extract = gitea_extract,
+	.pull_request = gitea_pull_request,
 };
 
 const struct forge forge_forgejo = {
@@ -75,4 +97,5 @@ const struct forge forge_forgejo = {
 	.verify = forgejo_verify,
 	.events = gitea_events,
 	.extract = gitea_extract,
+	.pull_request = gitea_pull_request,
 };

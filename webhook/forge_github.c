@@ -24,8 +24,29 @@ static int github_extract(const json_t *root, struct events *events, struct erro
 	return push_extract(root, &github_push, events, error);
 }
 
+/* https://docs.github.com/en/webhooks/webhook-events-and-payloads#pull_request */
+static const struct pull_paths github_pull = {
+	.action = "action",
+	.actions = {"opened", "reopened", "synchronize", NULL},
+	.number = "number",
+	.ref = {"refs/pull/", "/head"},
+	.head = "pull_request.head.sha",
+	.base = "pull_request.base.ref",
+	.base_head = "pull_request.base.sha",
+	.head_repository = "pull_request.head.repo.id",
+	.base_repository = "pull_request.base.repo.id",
+	.title = "pull_request.title",
+	.actor = {"sender.login", "pull_request.user.login", NULL},
+};
+
+static int github_pull_request(const json_t *root, struct events *events, struct error *error)
+{
+	return pull_extract(root, &github_pull, events, error);
+}
+
 static const struct forge_event github_events[] = {
 	{"push", EVENT_PUSH},
+	{"pull_request", EVENT_PULL_REQUEST},
 	{"ping", EVENT_PING},
 	{NULL},
 };
@@ -37,4 +58,5 @@ const struct forge forge_github = {
 	.verify = github_verify,
 	.events = github_events,
 	.extract = github_extract,
+	.pull_request = github_pull_request,
 };

@@ -46,9 +46,34 @@ static int gitlab_extract(const json_t *root, struct events *events, struct erro
 	return push_extract(root, &gitlab_push, events, error);
 }
 
+/*
+ * An update is a change of anything; oldrev is there when it is one of the commits.
+ * https://docs.gitlab.com/user/project/integrations/webhook_events/#merge-request-events
+ */
+static const struct pull_paths gitlab_pull = {
+	.action = "object_attributes.action",
+	.actions = {"open", "reopen", NULL},
+	.quiet = "update",
+	.moved = "object_attributes.oldrev",
+	.number = "object_attributes.iid",
+	.ref = {"refs/merge-requests/", "/head"},
+	.head = "object_attributes.last_commit.id",
+	.base = "object_attributes.target_branch",
+	.head_repository = "object_attributes.source_project_id",
+	.base_repository = "object_attributes.target_project_id",
+	.title = "object_attributes.title",
+	.actor = {"user.username", "user.name", NULL},
+};
+
+static int gitlab_pull_request(const json_t *root, struct events *events, struct error *error)
+{
+	return pull_extract(root, &gitlab_pull, events, error);
+}
+
 static const struct forge_event gitlab_events[] = {
 	{"Push Hook", EVENT_PUSH},
 	{"Tag Push Hook", EVENT_PUSH},
+	{"Merge Request Hook", EVENT_PULL_REQUEST},
 	{NULL},
 };
 
@@ -60,4 +85,5 @@ const struct forge forge_gitlab = {
 	.verify = gitlab_verify,
 	.events = gitlab_events,
 	.extract = gitlab_extract,
+	.pull_request = gitlab_pull_request,
 };

@@ -5,9 +5,16 @@
  *   {"type": "push", "data": {"ref": "refs/heads/main", "after": COMMIT,
  *    "before": COMMIT, "actor": TEXT, "title": TEXT}}
  *
- * as its body; before, actor and title may be left out.
+ * as its body; before, actor and title may be left out. Or
+ *
+ *   {"type": "pull_request", "data": {"number": N, "ref": REF, "after": COMMIT,
+ *    "base": BRANCH, "before": COMMIT, "fork": BOOL, "actor": TEXT, "title": TEXT}}
+ *
+ * where REF has the commits, and before is the newest one of BRANCH; it, actor and
+ * title may be left out. Without fork it counts as coming from a fork.
  */
 #include "webhook/forge.h"
+#include "webhook/payload.h"
 
 static const struct push_paths standard_push = {
 	.ref = "data.ref",
@@ -22,8 +29,23 @@ static int standard_extract(const json_t *root, struct events *events, struct er
 	return push_extract(root, &standard_push, events, error);
 }
 
+static int standard_pull_request(const json_t *root, struct events *events, struct error *error)
+{
+	const struct pull pull = {
+		.number = pull_number(root, "data.number"),
+		.base = payload_string(root, "data.base"),
+		.from_fork = !json_is_false(payload_get(root, "data.fork")),
+	};
+
+	return pull_add(events, &pull, payload_string(root, "data.ref"),
+			payload_string(root, "data.before"), payload_string(root, "data.after"),
+			payload_string(root, "data.actor"), payload_string(root, "data.title"),
+			error);
+}
+
 static const struct forge_event standard_events[] = {
 	{"push", EVENT_PUSH},
+	{"pull_request", EVENT_PULL_REQUEST},
 	{"ping", EVENT_PING},
 	{NULL},
 };
@@ -36,4 +58,5 @@ const struct forge forge_standard = {
 	.verify = signature_check_standard,
 	.events = standard_events,
 	.extract = standard_extract,
+	.pull_request = standard_pull_request,
 };

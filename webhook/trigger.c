@@ -114,6 +114,9 @@ static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
 	message_put_string(message, event->after);
 	message_put_string(message, event->actor);
 	message_put_string(message, event->title);
+	message_put_u64(message, event->pull_request);
+	message_put_string(message, event->base_ref);
+	message_put_u64(message, event->from_fork);
 	return channel_send(&queue->channel, message);
 }
 

@@ -282,6 +282,9 @@ static inline void trigger_send(struct world *world, const char *project, const 
 	message_put_string(message, after);
 	message_put_string(message, "somebody");
 	message_put_string(message, "a title");
+	message_put_u64(message, 0);
+	message_put_string(message, "");
+	message_put_u64(message, 0);
 	assert_int_equal(message_transmit(world->webhook, message), 0);
 }
 
@@ -328,6 +331,9 @@ static inline uint64_t fetch_expect(struct world *world, const char *commit)
 	(void)message_get_string(message, PROJECT_NAME_MAX);
 	(void)message_get_string(message, REF_NAME_MAX);
 	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), commit);
+	(void)message_get_string(message, COMMIT_HEX_MAX); /* before */
+	(void)message_get_string(message, REF_NAME_MAX);   /* base ref */
+	assert_int_equal(message_end(message), 0);
 	(void)message_free(message);
 	return serial;
 }
@@ -353,6 +359,8 @@ static inline void fetched_send(struct world *world, uint64_t serial, const char
 	message_put_string(message, "fetched title");
 	message_put_string(message, "an author");
 	message_put_string(message, error);
+	message_put_string(message, "refs/heads/main");
+	message_put_u64(message, 0);
 	if (fd >= 0)
 		message_put_fd(message, fd);
 	assert_int_equal(message_transmit(world->fetcher, message), 0);

@@ -208,6 +208,8 @@ static struct message *answer(uint64_t outcome, const char *commit, const char *
 	message_put_string(message, title);
 	message_put_string(message, author);
 	message_put_string(message, text);
+	message_put_string(message, "refs/heads/main");
+	message_put_u64(message, 0);
 	return message;
 }
 

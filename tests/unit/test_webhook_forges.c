@@ -307,7 +307,7 @@ static void test_bitbucket(void **state)
 	assert_int_equal(events.n_events, 1);
 	assert_event(0, "refs/heads/main", A40, B40, "admin", "");
 	assert_int_equal(bitbucket("diagnostics:ping", "{\"test\":true}"), 200);
-	assert_int_equal(bitbucket("pullrequest:created", "{}"), 200);
+	assert_int_equal(bitbucket("pullrequest:approved", "{}"), 200);
 	assert_int_equal(bitbucket("repo:push", "{\"push\":{\"changes\":[]}}"), 200);
 	assert_int_equal(bitbucket("repo:push", "{\"push\":{\"changes\":{}}}"), 400);
 	assert_int_equal(bitbucket("repo:push", "{}"), 400);

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "scheduler/concurrency.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "scheduler/filters.h"
+#include "scheduler/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct concurrency_group {
+	struct concurrency_group *next; /* of its project */
+	struct project *project;
+	char *name;
+	struct run *first, *last; /* by number */
+};
+
+/* ---- names ---- */
+
+/* What stands for a placeholder whose name begins at @name; NULL: it is none. */
+static const char *placeholder_value(const struct run *run, const char *name, size_t length)
+{
+	const struct {
+		const char *name;
+		const char *value;
+	} values[] = {
+		{"ref", run->row.ref},
+		{"branch", ref_branch(run->row.ref)},
+		{"event", runbook_event_name(run_event(run))},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+		if (strlen(values[i].name) == length && memcmp(values[i].name, name, length) == 0)
+			return values[i].value;
+	}
+	return NULL;
+}
+
+/* The placeholder at @text. Return: bytes of it, 0: there is none. */
+static size_t placeholder_read(const struct run *run, const char *text, const char **ret_value)
+{
+	const char *name, *end;
+
+	if (strncmp(text, "{{", 2) != 0)
+		return 0;
+	name = text + 2 + strspn(text + 2, " \t");
+	end = name + strcspn(name, " \t}");
+	*ret_value = placeholder_value(run, name, (size_t)(end - name));
+	end += strspn(end, " \t");
+	return *ret_value && strncmp(end, "}}", 2) == 0 ? (size_t)(end + 2 - text) : 0;
+}
+
+char *concurrency_name(const struct run *run)
+{
+	char *name = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&name, &size);
+
+	if (!stream)
+		return NULL;
+	for (const char *text = run->runbook->concurrency_group; *text;) {
+		const char *value = NULL;
+		size_t length = placeholder_read(run, text, &value);
+
+		if (length)
+			(void)fputs(value, stream);
+		else
+			(void)fputc(*text, stream);
+		text += length ? length : 1;
+	}
+	if (fclose(stream) != 0) {
+		free(name);
+		return NULL;
+	}
+	return name;
+}
+
+/* ---- membership ---- */
+
+static void out_of_memory(struct run *run)
+{
+	log_error("out of memory: ending, to go on from what is committed");
+	loop_exit(run->scheduler->loop, 1);
+}
+
+static struct concurrency_group *group_get(struct run *run)
+{
+	struct project *project = run->project;
+	cleanup_free char *name = concurrency_name(run);
+	struct concurrency_group *group = project->groups;
+
+	if (!name)
+		return NULL;
+	while (group && strcmp(group->name, name) != 0)
+		group = group->next;
+	if (group)
+		return group;
+	group = calloc(1, sizeof(*group));
+	if (!group)
+		return NULL;
+	group->project = project;
+	group->name = TAKE_PTR(name);
+	group->next = project->groups;
+	project->groups = group;
+	return group;
+}
+
+static void group_free_if_empty(struct concurrency_group *group)
+{
+	struct concurrency_group **link = &group->project->groups;
+
+	if (group->first)
+		return;
+	while (*link != group)
+		link = &(*link)->next;
+	*link = group->next;
+	free(group->name);
+	free(group);
+}
+
+/* By number; a new run has the highest, so looking starts at the end. */
+static void member_insert(struct concurrency_group *group, struct run *run)
+{
+	struct run *before = group->last;
+
+	while (before && before->row.id > run->row.id)
+		before = before->group_previous;
+	run->group = group;
+	run->group_previous = before;
+	run->group_next = before ? before->group_next : group->first;
+	if (run->group_next)
+		run->group_next->group_previous = run;
+	else
+		group->last = run;
+	if (before)
+		before->group_next = run;
+	else
+		group->first = run;
+}
+
+static struct concurrency_group *member_remove(struct run *run)
+{
+	struct concurrency_group *group = run->group;
+
+	if (run->group_previous)
+		run->group_previous->group_next = run->group_next;
+	else
+		group->first = run->group_next;
+	if (run->group_next)
+		run->group_next->group_previous = run->group_previous;
+	else
+		group->last = run->group_previous;
+	run->group = NULL;
+	run->group_next = run->group_previous = NULL;
+	return group;
+}
+
+/* Return: it is in a group now. */
+static bool join(struct run *run)
+{
+	struct concurrency_group *group;
+
+	if (!run->runbook || !run->runbook->concurrency_group || run->group)
+		return false;
+	group = group_get(run);
+	if (!group) {
+		out_of_memory(run);
+		return false;
+	}
+	member_insert(group, run);
+	return true;
+}
+
+/* ---- who may go ---- */
+
+static void held_set(struct run *run, bool held)
+{
+	if (run->row.held == held)
+		return;
+	run->row.held = held;
+	store_run_set_limits(run->scheduler->store, &run->row);
+	turn_schedule(run->scheduler);
+}
+
+static void let_go(struct run *run)
+{
+	held_set(run, false);
+	log_info("%s run %" PRIu64 ": its turn in concurrency group \"%s\"", run->row.project,
+		 run->row.id, run->group->name);
+	for (size_t i = 0; i < run->n_steps; i++) {
+		if (run->steps[i].state == STEP_STATE_READY)
+			state_step_ready_again(&run->steps[i]);
+	}
+}
+
+static void group_update(struct concurrency_group *group)
+{
+	uint64_t n_running = 0;
+
+	for (const struct run *run = group->first; run; run = run->group_next)
+		n_running += !run->row.held;
+	for (struct run *run = group->first; run; run = run->group_next) {
+		if (!run->row.held)
+			continue;
+		if (n_running >= run->runbook->concurrency_limit)
+			break; /* the oldest first, or nobody */
+		let_go(run);
+		n_running++;
+	}
+}
+
+/* Return: @run itself was superseded. */
+static bool supersede(struct run *run)
+{
+	struct run *previous;
+
+	for (struct run *newer = run->group->last; newer != run; newer = newer->group_previous) {
+		if (!newer->runbook->cancel_superseded)
+			continue;
+		(void)run_stop(run, RUN_STOP_SUPERSEDED, newer->row.id);
+		return true;
+	}
+	if (!run->runbook->cancel_superseded)
+		return false;
+	/* backwards: none of them gets the turn of one that goes before it */
+	for (struct run *older = run->group_previous; older; older = previous) {
+		previous = older->group_previous;
+		(void)run_stop(older, RUN_STOP_SUPERSEDED, run->row.id);
+	}
+	return false;
+}
+
+void concurrency_enter(struct run *run)
+{
+	if (!join(run))
+		return;
+	held_set(run, true);
+	if (supersede(run) || !run->group)
+		return;
+	group_update(run->group);
+}
+
+void concurrency_enter_again(struct run *run)
+{
+	if (!join(run))
+		return;
+	held_set(run, true);
+	group_update(run->group);
+}
+
+void concurrency_restore(struct run *run)
+{
+	if (!join(run))
+		run->row.held = false;
+}
+
+void concurrency_settle(struct scheduler *scheduler)
+{
+	struct project *project = NULL;
+	size_t bucket = 0;
+
+	while ((project = project_next(scheduler, &bucket, project))) {
+		for (struct concurrency_group *group = project->groups; group; group = group->next)
+			group_update(group);
+	}
+}
+
+void concurrency_leave(struct run *run)
+{
+	struct concurrency_group *group;
+
+	if (!run->group)
+		return;
+	group = member_remove(run);
+	held_set(run, false);
+	group_update(group);
+	group_free_if_empty(group);
+}
+
+void concurrency_forget(struct run *run)
+{
+	if (run->group)
+		group_free_if_empty(member_remove(run));
+}
+
+void concurrency_reason(const struct run *run, char *out, size_t size)
+{
+	const struct run *oldest = NULL;
+	uint64_t n = 0;
+
+	out[0] = '\0';
+	if (!run->row.held || !run->group)
+		return;
+	for (const struct run *other = run->group->first; other; other = other->group_next) {
+		/* before it are those that run, whatever their number, and older ones */
+		if (other == run || (other->row.held && other->row.id > run->row.id))
+			continue;
+		if (n++ == 0)
+			oldest = other;
+	}
+	if (n == 1)
+		(void)snprintf(out, size,
+			       "concurrency group \"%.200s\": run %" PRIu64 " is before it",
+			       run->group->name, oldest->row.id);
+	else if (n > 1)
+		(void)snprintf(out, size,
+			       "concurrency group \"%.200s\": run %" PRIu64 " and %" PRIu64
+			       " more are before it",
+			       run->group->name, oldest->row.id, n - 1);
+}

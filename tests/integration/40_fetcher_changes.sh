@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The changed paths of a push, and the default branch: what is compared with what,
+# strange names, much of it, and what cannot be known.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
+. "$(dirname "$0")/../fetcher_lib.sh"
+
+sample_repository "$TEST_TMP/src"
+URL=file://$TEST_TMP/src/a.git
+WORK=$TEST_TMP/src/work
+ZERO=$(printf '0%.0s' {1..40})
+git -C "$WORK" remote add bare "$TEST_TMP/src/a.git"
+
+# commit MESSAGE [ref]: of everything in the work tree, pushed; prints its id
+commit() {
+    git -C "$WORK" add -A
+    git -C "$WORK" commit -qm "$1"
+    git -C "$WORK" push -qf bare "HEAD:${2:-refs/heads/main}"
+    git -C "$WORK" rev-parse HEAD
+}
+# paths REQUEST: the changed paths as one JSON list, null when they are not known
+paths() { fetch --url "$URL" "$@" | jq -c .paths; }
+
+FIRST=$(git -C "$WORK" rev-parse main)
+check_equal "nobody asks, nobody is told" null "$(paths "main@$FIRST")"
+check_equal "the remote's default branch" refs/heads/main \
+    "$(fetch --url "$URL" "main@$FIRST" "main@$FIRST^$FIRST" | jq -r .default_branch | tail -n 1)"
+
+mkdir "$WORK/new"
+echo a >"$WORK/new/file"
+echo b >>"$WORK/more"
+echo changed >>"$WORK/runbook.yml"
+git -C "$WORK" mv src/deep/main.c src/main.c
+git -C "$WORK" rm -qf link.c
+SECOND=$(commit "Add, change, rename, delete")
+check_equal "added, changed, renamed, deleted" \
+    '["link.c","more","new/file","runbook.yml","src/deep/main.c","src/main.c"]' \
+    "$(paths "refs/heads/main@$SECOND^$FIRST")"
+check_equal "the other way around" 6 "$(paths "refs/heads/main@$FIRST^$SECOND" | jq length)"
+check_equal "nothing changed" '[]' "$(paths "refs/heads/main@$SECOND^$SECOND")"
+chmod 755 "$WORK/more"
+check_equal "a mode alone is a change" '["more"]' "$(paths "refs/heads/main@$(commit Mode)^$SECOND")"
+THIRD=$(git -C "$WORK" rev-parse HEAD)
+rm "$WORK/more"
+mkdir "$WORK/more"
+echo x >"$WORK/more/x"
+check_equal "a file becomes a directory" '["more","more/x"]' \
+    "$(paths "refs/heads/main@$(commit Directory)^$THIRD")"
+FOURTH=$(git -C "$WORK" rev-parse HEAD)
+
+# merges: what a push brings to the branch, from both sides
+git -C "$WORK" checkout -qb side "$SECOND"
+echo 1 >"$WORK/side"
+SIDE=$(commit Side refs/heads/side)
+git -C "$WORK" checkout -q main
+git -C "$WORK" merge -q -m Merge side
+git -C "$WORK" push -q bare main
+MERGE=$(git -C "$WORK" rev-parse HEAD)
+check_equal "a merge commit" '["side"]' "$(paths "refs/heads/main@$MERGE^$FOURTH")"
+check_equal "… seen from the branch that it took in" '["more","more/x"]' \
+    "$(paths "refs/heads/main@$MERGE^$SIDE")"
+
+# new branches and pull requests: since they left the other branch
+git -C "$WORK" checkout -qb topic "$FOURTH"
+echo 1 >"$WORK/topic"
+TOPIC=$(commit Topic refs/heads/topic)
+check_equal "a new branch, since it left the default branch" '["topic"]' \
+    "$(paths "refs/heads/topic@$TOPIC^$ZERO")"
+check_equal "the first push of the default branch" null "$(paths "refs/heads/main@$MERGE^$ZERO")"
+git -C "$WORK" push -q bare topic:refs/pull/7/head
+check_equal "a pull request, since it left its base" '["topic"]' \
+    "$(paths "refs/pull/7/head@$TOPIC+refs/heads/main")"
+check_equal "… whose base is gone, by the commit that was told" '["topic"]' \
+    "$(paths "refs/pull/7/head@$TOPIC^$MERGE+refs/heads/gone")"
+check_equal "… of which nothing is known" null "$(paths "refs/pull/7/head@$TOPIC+refs/heads/gone")"
+
+# forced pushes
+echo 2 >"$WORK/topic"
+git -C "$WORK" commit -qam Again --amend
+git -C "$WORK" push -qf bare topic
+AMENDED=$(git -C "$WORK" rev-parse HEAD)
+check_equal "a forced push, by what was there" '["topic"]' \
+    "$(paths "refs/heads/topic@$AMENDED^$TOPIC")"
+check_equal "… that is here no more" null \
+    "$(paths "refs/heads/topic@$AMENDED^$(printf '1%.0s' {1..40})")"
+git -C "$WORK" checkout -q --orphan alone
+git -C "$WORK" rm -rqf .
+echo 1 >"$WORK/alone"
+ALONE=$(commit Alone refs/heads/alone)
+check_equal "histories with nothing in common" null "$(paths "refs/heads/alone@$ALONE^$ZERO")"
+
+# strange names, made as trees: no file system needs to like them
+BLOB=$(git -C "$WORK" hash-object -w "$WORK/alone")
+tree() { printf "$1" | git -C "$WORK" mktree -z; }
+ODD=$(tree "100644 blob $BLOB\ta\nb\\000100644 blob $BLOB\t\\377\\376\\000100644 blob $BLOB\trunbook.yml\\000")
+ODD=$(git -C "$WORK" commit-tree -m Odd -p "$ALONE" "$ODD")
+git -C "$WORK" push -qf bare "$ODD:refs/heads/odd"
+answer=$(fetch --url "$URL" "refs/heads/odd@$ODD^$ALONE")
+if [ "$(jq -r .outcome <<<"$answer")" = ok ]; then
+    check_equal "names with newlines and of no encoding" 4 "$(jq '.paths | length' <<<"$answer")"
+else # refused for its names, before anybody looks at what changed
+    check_equal "a refused tree has no paths" null "$(jq -c .paths <<<"$answer")"
+fi
+
+# much: 60,000 files are told, more than the limit are not known
+git -C "$WORK" checkout -q -f alone
+lines() { for ((i = 0; i < $1; i++)); do printf '100644 blob %s\tfile-%06d\n' "$BLOB" "$i"; done; }
+MANY=$(lines 60000 | git -C "$WORK" mktree)
+MANY=$(git -C "$WORK" commit-tree -m Many -p "$ALONE" "$MANY")
+MORE=$(lines 100002 | git -C "$WORK" mktree)
+MORE=$(git -C "$WORK" commit-tree -m More -p "$ALONE" "$MORE")
+git -C "$WORK" push -qf bare "$MANY:refs/heads/many" "$MORE:refs/heads/more"
+# (seen from there: what is checked out has one file)
+check_equal "60,000 files in one directory" 60001 "$(paths "refs/heads/alone@$ALONE^$MANY" | jq length)"
+check_equal "more than the limit" null "$(paths "refs/heads/alone@$ALONE^$MORE")"
+
+# a tree of trees that names 10^12 files, in what was there before
+BOMB=$(for i in {0..9}; do printf '100644 blob %s\tf%d\n' "$BLOB" "$i"; done | git -C "$WORK" mktree)
+EMPTY=$(git -C "$WORK" mktree </dev/null)
+for _ in {1..11}; do
+    BOMB=$(for i in {0..9}; do printf '040000 tree %s\td%d\n' "$BOMB" "$i"; done | git -C "$WORK" mktree)
+    EMPTY=$(for i in {0..9}; do printf '040000 tree %s\td%d\n' "$EMPTY" "$i"; done | git -C "$WORK" mktree)
+done
+BOMB=$(git -C "$WORK" commit-tree -m Bomb -p "$ALONE" "$BOMB")
+EMPTY=$(git -C "$WORK" commit-tree -m Empty -p "$ALONE" "$EMPTY")
+git -C "$WORK" push -qf bare "$BOMB:refs/heads/bomb" "$EMPTY:refs/heads/empty"
+check_fetch "the mirror has them" no-such-commit --url "$URL" refs/heads/nothing
+check_equal "a bomb of files costs a limit, not the fetch" null "$(paths "refs/heads/alone@$ALONE^$BOMB")"
+check_equal "a bomb of empty directories, too" null "$(paths "refs/heads/alone@$ALONE^$EMPTY")"
+
+# another default branch
+git --git-dir "$TEST_TMP/src/a.git" symbolic-ref HEAD refs/heads/topic
+check_equal "the default branch changed" refs/heads/topic \
+    "$(fetch --url "$URL" main | jq -r .default_branch)"
