@@ -201,6 +201,13 @@ $(OUT)/tests/hammer: $(call objs,tests/leaks/hammer.c $(SANDBOX) $(COMMON))
 	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbookd)
 units: $(OUT)/tests/hammer
 
+# ---- a disk that takes its time, for tests/chaos ------------------------------
+$(OUT)/tests/slow.so: tests/chaos/slow.c
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu17 -O2 -Wall -Wextra -Werror -D_GNU_SOURCE -DSLOW_FILE='"/etc/rbt-slow"' -fPIC -shared -o $@ $<
+units: $(OUT)/tests/slow.so
+
 # ---- fuzz targets: tests/fuzz/fuzz_<folder>_<what>.c ------------------------
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))

@@ -171,6 +171,43 @@ void handle_reload(struct http_request *request)
 	}
 }
 
+/* The answer is no JSON but a file; only who may change things is given all of it. */
+void handle_backup(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	const struct question question = {.verb = API_BACKUP, .fd = -1};
+	struct MHD_Response *response;
+	struct stat status;
+	char *text = NULL;
+	size_t size = 0;
+	int r;
+
+	r = reply ? peer_call_long(request->api->peers, ROLE_SCHEDULER, question_message(&question),
+				   reply, PEER_BACKUP_USEC)
+		  : -ENOMEM;
+	if (r == 0 && (reply->status != 200 || reply->fd < 0)) {
+		r = api_reply_text(reply, &text, &size);
+		if (r >= 0) {
+			http_answer_json(request, (unsigned)r, text, size);
+			return;
+		}
+	}
+	if (r == 0 && fstat(reply->fd, &status) < 0) {
+		r = -errno;
+		(void)close(reply->fd);
+	}
+	if (r < 0) {
+		http_answer_lost(request, ROLE_SCHEDULER, r);
+		return;
+	}
+	response = MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
+	if (response)
+		(void)MHD_add_response_header(response, "Content-Type", "application/vnd.sqlite3");
+	else
+		(void)close(reply->fd);
+	http_answer(request, 200, response);
+}
+
 /* ---- artifacts ---- */
 
 void handle_artifacts(struct http_request *request)

@@ -12,6 +12,7 @@ void handle_command(struct http_request *request);
 
 void handle_health(struct http_request *request);
 void handle_reload(struct http_request *request);
+void handle_backup(struct http_request *request);
 void handle_artifacts(struct http_request *request);
 void handle_artifact(struct http_request *request);
 

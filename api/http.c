@@ -136,7 +136,7 @@ static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
 	return 0;
 }
 
-static struct message *question_message(const struct question *question)
+struct message *question_message(const struct question *question)
 {
 	struct message *message = message_new(MESSAGE_API_REQUEST, 0);
 

@@ -95,6 +95,9 @@ struct question {
 	int fd; /* -1: none */
 };
 
+/** question_message() - the API_REQUEST that asks it; NULL: no memory */
+struct message *question_message(const struct question *question);
+
 /**
  * api_reply_text() - what a peer answered: its JSON, or its sentence as {"error": …}
  *

@@ -279,8 +279,14 @@ static void call_remove(struct peers *peers, struct call *call)
 int peer_call(struct peers *peers, enum process_role role, struct message *message,
 	      struct peer_reply *ret_reply)
 {
+	return peer_call_long(peers, role, message, ret_reply, PEER_DEADLINE_USEC);
+}
+
+int peer_call_long(struct peers *peers, enum process_role role, struct message *message,
+		   struct peer_reply *ret_reply, uint64_t patience_usec)
+{
 	struct timespec patience = timespec_at(now_usec() + PEER_PATIENCE_USEC);
-	struct timespec deadline = timespec_at(now_usec() + PEER_DEADLINE_USEC);
+	struct timespec deadline = timespec_at(now_usec() + patience_usec);
 	struct call call = {.role = role, .message = message, .reply = ret_reply};
 	const uint64_t one = 1;
 	int r = 0;

@@ -15,6 +15,7 @@
 #include "common/message.h"
 
 #define PEER_DEADLINE_USEC (15 * USEC_PER_SEC) /* for the answer */
+#define PEER_BACKUP_USEC (600 * USEC_PER_SEC)  /* for a copy of the whole store */
 #define PEER_PATIENCE_USEC (3 * USEC_PER_SEC)  /* for a peer that is away */
 #define PEER_TEXT_MAX 4096
 
@@ -55,6 +56,9 @@ int peers_answer(struct peers *peers, struct message *message);
  */
 int peer_call(struct peers *peers, enum process_role role, struct message *message,
 	      struct peer_reply *ret_reply);
+/** peer_call_long() - the same, with another deadline than PEER_DEADLINE_USEC from now */
+int peer_call_long(struct peers *peers, enum process_role role, struct message *message,
+		   struct peer_reply *ret_reply, uint64_t patience_usec);
 
 /** peer_connected() - whether @role has a channel now; any thread */
 bool peer_connected(struct peers *peers, enum process_role role);

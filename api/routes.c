@@ -42,6 +42,7 @@ static const struct route routes[] = {
 	{"POST", V1 "/images/prune", BODY_JSON, IMAGE_PRUNE, handle_image_change},
 	{"POST", V1 "/uploads/images", BODY_UPLOAD, IMAGE_IMPORT, upload_image},
 	{"POST", V1 "/reload", BODY_JSON, 0, handle_reload},
+	{"POST", V1 "/backup", BODY_JSON, API_BACKUP, handle_backup},
 };
 
 static bool copy_part(char *out, size_t room, const char *part, size_t length)

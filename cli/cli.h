@@ -132,6 +132,8 @@ extern const struct cli_command cmd_image_import;
 extern const struct cli_command cmd_image_ls;
 extern const struct cli_command cmd_image_rm;
 extern const struct cli_command cmd_image_prune;
+extern const struct cli_command cmd_backup;
+extern const struct cli_command cmd_restore;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_doctor;
 

@@ -25,6 +25,7 @@ static const struct cli_command *const commands[] = {
 	&cmd_image_pull,    &cmd_image_import,
 	&cmd_image_ls,	    &cmd_image_rm,
 	&cmd_image_prune,   &cmd_status,
+	&cmd_backup,	    &cmd_restore,
 	&cmd_doctor,	    NULL,
 };
 

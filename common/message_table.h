@@ -168,7 +168,7 @@ enum process_role {
 	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */    \
 	/* fd: tar of a working copy for API_RUN_UPLOAD only */                                       \
 	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, 8192, 1)                                             \
-	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */             \
+	/* u HTTP status; fd the answer (a memfd of JSON), or none and then s error text */           \
 	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                              \
 	/* u event id (grows over all runs), u run, s JSON */                                         \
 	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                                  \
@@ -233,6 +233,7 @@ enum api_verb {
 	API_RUN_RETRY = 11,	/* run, [step]; after = 1: all that did not succeed */
 	API_PROJECT_PAUSE = 12, /* project */
 	API_PROJECT_UNPAUSE = 13,
+	API_BACKUP, /* answered with the backup itself as the fd */
 	API_NUM_VERBS,
 };
 

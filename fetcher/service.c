@@ -22,6 +22,7 @@
 
 #define REQUESTS_MAX 20000
 #define REPOSITORIES_MAX 100000
+#define KILLED_MAX 3 /* children of one request */
 
 struct request {
 	struct request *next;
@@ -29,6 +30,7 @@ struct request {
 	uint64_t epoch; /* of the channel it came by */
 	bool upload;
 	int upload_fd;
+	unsigned n_killed; /* children of it that somebody killed */
 	char project[PROJECT_NAME_MAX + 1];
 	char ref[REF_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1];
@@ -117,6 +119,15 @@ static void request_push(struct service *service, struct request *request)
 	else
 		service->first = request;
 	service->last = request;
+	service->n_requests++;
+}
+
+static void request_push_front(struct service *service, struct request *request)
+{
+	request->next = service->first;
+	service->first = request;
+	if (!service->last)
+		service->last = request;
 	service->n_requests++;
 }
 
@@ -244,6 +255,12 @@ static void on_worker_done(struct worker *worker)
 	struct request *before = NULL;
 
 	outcome_log(request, &worker->result);
+	/* an administrator or want of memory: the same may do well now */
+	if (worker->killed && ++request->n_killed < KILLED_MAX) {
+		request_push_front(service, request);
+		service_dispatch(service);
+		return;
+	}
 	answer(service, request, &worker->result);
 	for (struct request *r = service->first; r;) {
 		struct request *next = r->next;
@@ -337,6 +354,9 @@ static bool request_start(struct service *service, struct slot *slot, struct req
 
 	if (answer_from_tree(service, request) || request_check(service, request, &repository) < 0)
 		return false;
+	/* a child before this one may have read some of it */
+	if (request->upload)
+		(void)lseek(request->upload_fd, 0, SEEK_SET);
 	job = job_message(request);
 	if (!job) {
 		answer_failure(service, request, FETCH_UNREACHABLE, "out of memory");

@@ -92,10 +92,11 @@ static void worker_describe_end(struct worker *worker, int status)
 			"that the remote answers, or fetch from a nearer or smaller mirror",
 			worker->timeout_sec);
 	else if (WIFSIGNALED(status))
-		(void)fetch_fail(result, FETCH_UNREACHABLE,
-				 "the fetching process died of signal %d (%s); it is tried again "
-				 "with the next request",
-				 WTERMSIG(status), strsignal(WTERMSIG(status)));
+		(void)fetch_fail(
+			result, FETCH_UNREACHABLE,
+			"the fetching process died of signal %d (%s); see the log for what "
+			"did it, then retry",
+			WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else
 		(void)fetch_fail(result, FETCH_UNREACHABLE,
 				 "the fetching process ended with %d and no answer; see the log",
@@ -116,6 +117,8 @@ static void worker_end(struct worker *worker)
 	(void)close(worker->pid_fd);
 	worker->socket_fd = worker->pid_fd = -1;
 	worker->pid = 0;
+	worker->killed = !worker->answered && !worker->late && WIFSIGNALED(status) &&
+			 WTERMSIG(status) == SIGKILL;
 	if (!worker->answered)
 		worker_describe_end(worker, status);
 	worker->done(worker);

@@ -30,6 +30,7 @@ struct worker {
 	int pid_fd;
 	bool answered;
 	bool late;
+	bool killed; /* by SIGKILL, and not by us: nobody's mistake */
 	struct fetch_result result;
 	uint64_t timeout_sec;
 	worker_done_fn done;

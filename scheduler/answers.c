@@ -10,6 +10,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "scheduler/backup.h"
 #include "scheduler/requests.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/run.h"
@@ -251,6 +252,7 @@ static const struct verb {
 	[API_RUN_RETRY] = {"retry", NEEDS_RUN, answer_run_retry},
 	[API_PROJECT_PAUSE] = {"pause", NEEDS_PROJECT, answer_project_pause},
 	[API_PROJECT_UNPAUSE] = {"unpause", NEEDS_PROJECT, answer_project_unpause},
+	[API_BACKUP] = {"backup", 0, answer_backup},
 };
 static_assert(ARRAY_SIZE(verbs) == API_NUM_VERBS, "a verb without its answer");
 

@@ -245,6 +245,8 @@ int runs_resume(struct scheduler *scheduler, struct error *error)
 
 		if (run)
 			concurrency_restore(run);
+		else if (store_damaged(scheduler->store))
+			r = -EUCLEAN; /* not the run's fault: nothing is to be written now */
 		else
 			run_give_up(scheduler, open.ids[i], &why);
 	}

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/backup.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
 
@@ -105,6 +106,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	map_clear(&scheduler->runs);
 	map_clear(&scheduler->orders);
 	map_clear(&scheduler->serials);
+	backup_stop(scheduler);
 	(void)store_close(scheduler->store);
 	loop_timer_cancel(&scheduler->turn_timer);
 	(void)loop_free(scheduler->loop);

@@ -180,6 +180,8 @@ struct scheduler {
 	struct outbox_entry *outbox, *outbox_last;
 	struct run *final_runs;
 
+	struct backup_job *backup; /* that is being made, NULL: none */
+
 	/* events for the api */
 	uint64_t event_sent; /* id of the last one given to the outbox */
 	size_t n_turn_events;
@@ -199,6 +201,15 @@ struct scheduler {
  * failed commit or without memory.
  */
 int scheduler_serve(int channel_fd, struct store *store);
+
+/**
+ * scheduler_refuse() - be a scheduler without a store: everybody is told @sentence
+ * @channel_fd: channel to the daemon, owned
+ *
+ * To end and be started again for ever would tell nobody anything. Return: exit
+ * status of the process.
+ */
+int scheduler_refuse(int channel_fd, const char *sentence);
 
 /** peer_open() - serve a new channel to @peer, in place of its old one */
 int peer_open(struct peer *peer, int fd);

@@ -130,14 +130,17 @@ struct store_event {
 /**
  * store_open() - open or make the store at @path and bring its schema up to date
  *
- * A store of a newer version than this program knows, or a damaged one, is
- * refused with a sentence and left as it is.
+ * Return: 0, or -errno with @error set and the store left as it is: -EPROTO, a
+ * newer version than this program knows; -EUCLEAN, damaged or files are missing.
+ * What else fails may be better at the next try.
  */
 int store_open(const char *path, struct store **ret_store, struct error *error);
 /** store_close() - an open transaction is rolled back. Return: NULL. */
 struct store *store_close(struct store *store);
 /** store_commit() - make everything written durable; no-op when nothing was */
 int store_commit(struct store *store, struct error *error);
+/** store_damaged() - was a damaged page met? store_close() then leaves word for the next start. */
+bool store_damaged(const struct store *store);
 /** store_dirty() - is a transaction open? */
 bool store_dirty(const struct store *store);
 

@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "scheduler/store.h"
+#include "scheduler/store_backup.h"
 
 #include <sqlite3.h>
 #include <stdbool.h>
@@ -65,11 +66,21 @@ enum store_statement {
 struct store {
 	sqlite3 *database;
 	sqlite3_stmt *statements[STATEMENT_NUM];
-	bool open;	    /* a transaction is */
-	bool writing;	    /* inside a write: failures stick */
-	int failed;	    /* first failure of the open transaction, -errno */
-	struct error cause; /* its sentence */
+	bool open;		     /* a transaction is */
+	bool writing;		     /* inside a write: failures stick */
+	int failed;		     /* first failure of the open transaction, -errno */
+	struct error cause;	     /* its sentence */
+	bool ready;		     /* store_open() came to its end */
+	bool damaged;		     /* a damaged page was met */
+	char damage[256];	     /* as SQLite said it */
+	struct store_backup *backup; /* that is being made */
 };
+
+static inline void cleanup_sqlite_text_fn(char **text)
+{
+	sqlite3_free(*text);
+}
+#define cleanup_sqlite_text __attribute__((cleanup(cleanup_sqlite_text_fn)))
 
 /** struct store_value - one bound parameter */
 struct store_value {
@@ -98,6 +109,10 @@ int store_statement_end(struct store *store, sqlite3_stmt *statement, int r);
 /** store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno. */
 int store_write(struct store *store, enum store_statement which, const struct store_value *values,
 		size_t n_values);
+/** store_errno() - 0 or -errno for a result code of SQLite's; -EUCLEAN is damage */
+int store_errno(int code);
+/** store_schema_version() - the newest schema that this program knows */
+uint64_t store_schema_version(void);
 /** store_migrate() - bring the schema to the newest version */
 int store_migrate(struct store *store, struct error *error);
 

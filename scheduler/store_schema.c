@@ -160,11 +160,12 @@ static int migrate_run(struct store *store, const char *sql, struct error *error
 {
 	char *text = NULL;
 
-	if (sqlite3_exec(store->database, sql, NULL, NULL, &text) == SQLITE_OK)
-		return 0;
-	(void)error_set(error, EIO, "%s", text ? text : sqlite3_errmsg(store->database));
+	int r = store_errno(sqlite3_exec(store->database, sql, NULL, NULL, &text));
+
+	if (r < 0)
+		(void)error_set(error, -r, "%s", text ? text : sqlite3_errmsg(store->database));
 	sqlite3_free(text);
-	return -EIO;
+	return r;
 }
 
 static int migrate_one(struct store *store, size_t version, struct error *error)
@@ -185,6 +186,11 @@ static int migrate_one(struct store *store, size_t version, struct error *error)
 		return error_wrap(error, "migration %zu of the schema", version + 1);
 	}
 	return 0;
+}
+
+uint64_t store_schema_version(void)
+{
+	return ARRAY_SIZE(migrations);
 }
 
 int store_migrate(struct store *store, struct error *error)

@@ -9,10 +9,13 @@
 #include "scheduler/store_internal.h"
 
 #include "common/cleanup.h"
+#include "common/log.h"
+#include "scheduler/store_check.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,7 +142,7 @@ enum run_source run_source_parse(const char *name)
 
 /* ---- statements ---- */
 
-static int store_errno(int code)
+int store_errno(int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_OK:
@@ -171,6 +174,11 @@ static int store_fail(struct store *store, int code)
 {
 	int r = store_errno(code);
 
+	if (r == -EUCLEAN && !store->damaged) {
+		store->damaged = true;
+		(void)snprintf(store->damage, sizeof(store->damage), "%s",
+			       sqlite3_errmsg(store->database));
+	}
 	if (r < 0 && store->writing && store->failed == 0) {
 		store->failed = r;
 		(void)error_set(&store->cause, -r, "store: %s (SQLite code %d)",
@@ -262,10 +270,30 @@ static const char open_pragmas[] =
 	"PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
 	"PRAGMA cache_size=-16000;";
 
-static int store_prepare(struct store *store, const char *path, struct error *error)
+static int store_exec(struct store *store, const char *path, const char *sql, struct error *error)
 {
 	char *text = NULL;
+	int r = store_errno(sqlite3_exec(store->database, sql, NULL, NULL, &text));
 
+	if (r == -EUCLEAN)
+		(void)store_damaged_text(error, path, text ? text : "unreadable");
+	else if (r < 0)
+		(void)error_set(error, -r, "%s", text ? text : sqlite3_errmsg(store->database));
+	sqlite3_free(text);
+	return r;
+}
+
+static int store_prepare(struct store *store, const char *path, struct error *error)
+{
+	struct store_past past;
+	int keep = 1;
+	int r;
+
+	r = store_restore_finish(path, error);
+	if (r == 0)
+		r = store_past_look(path, &past, error);
+	if (r < 0)
+		return r;
 	if (sqlite3_open_v2(path, &store->database,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				    SQLITE_OPEN_EXRESCODE,
@@ -273,12 +301,30 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 		return error_set(error, EIO, "cannot open it: %s",
 				 store->database ? sqlite3_errmsg(store->database) : "no memory");
 	(void)sqlite3_busy_timeout(store->database, 5000);
-	if (sqlite3_exec(store->database, open_pragmas, NULL, NULL, &text) != SQLITE_OK) {
-		(void)error_set(error, EIO, "%s", text ? text : sqlite3_errmsg(store->database));
-		sqlite3_free(text);
-		return -EIO;
+	r = store_exec(store, path, open_pragmas, error);
+	if (r < 0)
+		return r;
+	/* a log that is missing at the next start was removed by somebody */
+	(void)sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+	r = store_check(store->database, &past, error);
+	if (r == 0)
+		r = store_migrate(store, error);
+	if (r == 0) {
+		r = store_mark_open(path);
+		if (r < 0)
+			(void)error_errno(error, -r, "%s.state", path);
 	}
-	return store_migrate(store, error);
+	return r;
+}
+
+/* How this life ended. That it cannot be told is no harm: the next one looks more closely. */
+static void store_mark_end(struct store *store)
+{
+	const char *path = sqlite3_db_filename(store->database, "main");
+	int r = store->damaged ? store_mark_damaged(path, store->damage) : store_mark_clean(path);
+
+	if (r < 0)
+		log_notice("cannot write %s.state: %s", path, strerror(-r));
 }
 
 int store_open(const char *path, struct store **ret_store, struct error *error)
@@ -297,6 +343,7 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 		(void)store_close(store);
 		return r;
 	}
+	store->ready = true;
 	*ret_store = store;
 	return 0;
 }
@@ -305,13 +352,21 @@ struct store *store_close(struct store *store)
 {
 	if (!store)
 		return NULL;
+	(void)store_backup_free(store->backup);
 	if (store->open)
 		(void)statement_run(store, STATEMENT_ROLLBACK, NULL, 0);
+	if (store->ready)
+		store_mark_end(store);
 	for (size_t i = 0; i < STATEMENT_NUM; i++)
 		(void)sqlite3_finalize(store->statements[i]);
 	(void)sqlite3_close(store->database);
 	free(store);
 	return NULL;
+}
+
+bool store_damaged(const struct store *store)
+{
+	return store->damaged;
 }
 
 bool store_dirty(const struct store *store)

@@ -114,6 +114,10 @@ void turn_end(struct scheduler *scheduler)
 	scheduler->n_turn_events = 0;
 	runs_forget(scheduler);
 	/* what the sending itself changed (a peer went away) is the next turn's */
+	if (store_damaged(scheduler->store)) {
+		log_error("the database is damaged: ending, to look at all of it");
+		loop_exit(scheduler->loop, 1);
+	}
 }
 
 /* ---- events ---- */

@@ -88,7 +88,7 @@ done
 for binary in build/asan/tests/test_*; do
     [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
 done
-for script in tests/integration/*.sh tests/breakout/[0-9]*.sh; do
+for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/chaos/run.sh; do
     [ -x "$script" ] && suite "${script#tests/}" "$script"
 done
 SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh

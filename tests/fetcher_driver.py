@@ -83,18 +83,22 @@ class Fetcher(fake_peer.Child):
         with open(path, encoding="ascii") as file:
             return [int(pid) for pid in file.read().split()]
 
-    def kill_child(self, after, deadline=10):
-        """Kill the first fetching process that shows up, so many seconds later."""
+    def kill_children(self, after, count, deadline=10):
+        """Kill the first fetching processes that show up, each so many seconds later."""
         end = time.monotonic() + deadline
-        while time.monotonic() < end:
+        killed = set()
+        while len(killed) < count:
             for pid in self.children():
+                if pid in killed:
+                    continue
                 time.sleep(after)
                 try:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
-                    pass  # was done by then
-                return
-        raise TimeoutError("no child")
+                    return  # was done by then
+                killed.add(pid)
+            if time.monotonic() > end:
+                raise TimeoutError("no child")
 
     def watch_children(self, most):
         """Keep most[0] up to date until the fetcher is gone."""
@@ -119,6 +123,7 @@ def arguments_parse():
     parser.add_argument("--timeout", type=float, default=120)
     parser.add_argument("--print")
     parser.add_argument("--kill-after", type=float)
+    parser.add_argument("--kills", type=int, default=1)
     parser.add_argument("--children", action="store_true")
     parser.add_argument("requests", nargs="+")
     return parser.parse_args()
@@ -140,7 +145,7 @@ def main():
         for serial, (project, text) in enumerate(requests, 1):
             fetcher.request(serial, project, text)
         if arguments.kill_after is not None:
-            fetcher.kill_child(arguments.kill_after)
+            fetcher.kill_children(arguments.kill_after, arguments.kills)
         found = fetcher.answers(len(requests), arguments.timeout)
         for serial in sorted(found):
             print(found[serial][arguments.print] if arguments.print

@@ -57,7 +57,7 @@ _runbookctl() {
         else
             candidates=$(_runbookctl_arguments "$command")
             case $command in
-            run | validate | graph) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+            run | validate | graph | backup | restore) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
             esac
         fi
     fi

@@ -16,7 +16,7 @@ power_cut() {
     fi
     : >"$TEST_TMP/promises"
     for ((life = 1; life <= cuts + 1; life++)); do
-        payload "PHASE=power_cut LIFE=$life LAST=$([ "$life" -le "$cuts" ] || echo yes)"
+        payload "PHASE=power_cut LIFE=$life LIVES=$((cuts + 1)) LAST=$([ "$life" -le "$cuts" ] || echo yes)"
         boot "life-$life" -drive "file=nbd:unix:$TEST_TMP/disk.sock,format=raw,if=virtio,cache=writeback" \
             -drive "file=$TEST_TMP/payload.img,format=raw,if=virtio,readonly=on"
         if [ "$life" -gt "$cuts" ]; then

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forge of the power cut test.
 
-prepare REPOSITORY   commits, each on a branch of its own, each with files that say
+prepare REPOSITORY LIVES
+                     commits, each on a branch of its own, each with files that say
                      what they must be
 deliver LIFE         signed pushes of these, as fast as they are taken; never ends
 verify PROMISES      exit 0 if everything in PROMISES (lines "ack N RUN" and
@@ -14,12 +15,13 @@ import http.client
 import json
 import random
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 
-COMMITS, FILES = 150, 12
+SHARE, FILES = 24, 12   # deliveries of one life, at most
 PROJECT, SECRET = "power", b"secret-power"
 LIST = "/srv/repos/commits"
 RUNBOOK = """global: {network: none}
@@ -48,10 +50,10 @@ def api(path):
     return answer.status, body
 
 
-def prepare(repository):
+def prepare(repository, lives):
     random.seed(1)
     stream = []
-    for number in range(COMMITS):
+    for number in range(SHARE * lives):
         files = {"number": str(number), "runbook.yml": RUNBOOK}
         for i in range(FILES):
             files[f"file{i}"] = f"{number} {random.getrandbits(512):x}\n" * 40
@@ -65,7 +67,7 @@ def prepare(repository):
                    input="".join(stream).encode(), check=True)
     marks = dict(line.split() for line in open("/tmp/marks"))
     with open(LIST, "w") as out:
-        out.writelines(marks[f":{number + 1}"] + "\n" for number in range(COMMITS))
+        out.writelines(marks[f":{number + 1}"] + "\n" for number in range(SHARE * lives))
 
 
 def push(number, commits):
@@ -91,8 +93,7 @@ def say(line):
 
 def deliver(life):
     commits = open(LIST).read().split()
-    share = COMMITS // 4
-    numbers = iter(range((life - 1) * share, life * share))
+    numbers = iter(range((life - 1) * SHARE, life * SHARE))
     lock = threading.Lock()
 
     def one():
@@ -115,6 +116,30 @@ def deliver(life):
                 told.add(run["id"])
                 say(f"final {run['id']} {run['state']}")
         time.sleep(0.2)
+
+
+def twice():
+    """Attempts that the journal saw begin more than once, and claims of one attempt"""
+    bad, seen = [], set()
+    lines = subprocess.run(["journalctl", "-q", "-o", "json", "_SYSTEMD_UNIT=runbookd.service",
+                            "SYSLOG_IDENTIFIER=runbookd", "--output-fields",
+                            "MESSAGE,RUNBOOK_RUN,RUNBOOK_STEP,RUNBOOK_ATTEMPT"],
+                           stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    for line in lines:
+        entry = json.loads(line)
+        if "RUNBOOK_STEP" not in entry or "started" not in str(entry.get("MESSAGE")):
+            continue
+        key = entry["RUNBOOK_RUN"], entry["RUNBOOK_STEP"], entry.get("RUNBOOK_ATTEMPT")
+        if key in seen:
+            bad.append("begun twice: run %s step %s attempt %s" % key)
+        seen.add(key)
+    database = sqlite3.connect("file:/var/lib/runbookd/scheduler/runbookd.db?mode=ro", uri=True)
+    for row in database.execute("select run, step, to_state, attempt, count(*) from events "
+                                "where to_state='running' and step is not null "
+                                "group by run, step, attempt having count(*) > 1"):
+        bad.append(f"claimed twice: {row}")
+    print(f"{len(seen)} attempts in the journal")
+    return bad
 
 
 def verify(path):
@@ -154,6 +179,7 @@ def verify(path):
         status, body = api(f"runs/{run}")
         if status != 200 or json.loads(body)["state"] != state:
             bad.append(f"run {run} was {state}, now {status} {body[:200]!r}")
+    bad += twice()
     for number in list(acks)[-3:]:
         status, run = push(number, commits)
         if (status, run) != (200, acks[number]):
@@ -164,7 +190,7 @@ def verify(path):
 
 
 if sys.argv[1] == "prepare":
-    prepare(sys.argv[2])
+    prepare(sys.argv[2], int(sys.argv[3]))
 elif sys.argv[1] == "deliver":
     deliver(int(sys.argv[2]))
 else:

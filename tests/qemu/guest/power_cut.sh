@@ -14,7 +14,7 @@ if [ "$LIFE" = 1 ]; then
     (cd /payload && packaging/install.sh "" /usr /etc /usr/libexec/runbookd)
     systemd-sysusers
     installed_project power
-    python3 /payload/tests/qemu/guest/power.py prepare "$REPOS/power.git"
+    python3 /payload/tests/qemu/guest/power.py prepare "$REPOS/power.git" "$LIVES"
     systemctl daemon-reload
     systemctl enable --now runbookd
     sync # an installation is older than a minute when the power fails

@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The database: backups out of a running daemon and back, a full and a read-only disk,
+# damage. The state is on a tmpfs in a mount namespace of the test's own.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+if [ -z "${RBT_MOUNTS:-}" ]; then
+    RBT_MOUNTS=1 unshare --mount --propagation private "$0"
+    check_equal "all of it, with a disk of its own" 0 $?
+    finish
+fi
+
+LIB=$TEST_TMP/root/var/lib
+DATABASE=$LIB/runbookd/scheduler/runbookd.db
+mkdir -p "$LIB"
+mount -t tmpfs -o size=64m,mode=755 state "$LIB"
+defer "umount -l $LIB"
+setup_project demo
+start_daemon "[Daemon]" "MaxRunning=4" || finish
+ctl() { "$BIN/runbookctl" "$@"; }
+child_pid() { pgrep -P "$DAEMON_PID" -x "$1" | head -n 1; }
+push_one() {
+    echo "$1" >"$TEST_TMP/repos/demo/number"
+    printf 'global: {network: none}\nsteps: [{name: s, command: "echo %s"}]\n' "$1" | push_run demo "$1"
+}
+again() { # what start_daemon made is there already
+    "$BIN/runbookd" --root "$TEST_TMP/root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
+    DAEMON_PID=$!
+    wait_for 20 grep -qx ready "$TEST_TMP/daemon.log"
+    WEBHOOK_URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")
+}
+halt() { # kill -9 of everything
+    # shellcheck disable=SC2046
+    kill -KILL "$DAEMON_PID" $(pgrep -P "$DAEMON_PID")
+    wait "$DAEMON_PID" 2>/dev/null
+}
+
+# ---- backup while runs go on ----
+first=$(push_one one)
+check_equal "a run" succeeded "$(wait_run "$first")"
+for i in $(seq 30); do push_one "busy-$i" >/dev/null; done &
+busy=$!
+sleep 0.3
+check "backup while deliveries arrive" ctl backup "$TEST_TMP/backup.db"
+check_equal "only its owner may read it" 600 "$(stat -c %a "$TEST_TMP/backup.db")"
+check_equal "it is whole" ok "$(sqlite3 "$TEST_TMP/backup.db" 'pragma integrity_check')"
+check_equal "it says what it is" "$(sqlite3 "$TEST_TMP/backup.db" 'select count(*) from runs')" \
+    "$(sqlite3 "$TEST_TMP/backup.db" "select value from backup_manifest where key='runs'")"
+wait "$busy"
+mkdir "$TEST_TMP/backups"
+check "backup into a directory" ctl backup "$TEST_TMP/backups"
+check_equal "gets a name with the time" 1 "$(find "$TEST_TMP/backups" -name 'runbookd-*Z.db' | wc -l)"
+check_status "into nowhere is refused" 5 ctl backup "$TEST_TMP/nowhere/x.db"
+check_status "over a socket is refused" 5 ctl backup "$API_SOCK"
+check_status "restore while it runs is refused" 5 ctl restore "$TEST_TMP/backup.db"
+check_equal "no piece of a copy is left" "" "$(find "$LIB/runbookd/scheduler" -name '*.tmp*')"
+
+# ---- kill everything, restore ----
+last=$(push_one last)
+check_equal "a run after the backup" succeeded "$(wait_run "$last")"
+halt
+backup=$(find "$TEST_TMP/backups" -name '*.db')
+check_status "no such file" 3 ctl restore "$TEST_TMP/none.db"
+echo "a letter" >"$TEST_TMP/letter"
+check_match "what is no backup is refused" "no backup of runbookd.*nothing was changed" "$(ctl restore "$TEST_TMP/letter" 2>&1)"
+cp "$backup" "$TEST_TMP/newer.db"
+sqlite3 "$TEST_TMP/newer.db" 'pragma user_version=9999'
+check_match "a backup of a later version is refused" "schema 9999.*install the version" "$(ctl restore "$TEST_TMP/newer.db" 2>&1)"
+cp "$backup" "$TEST_TMP/half.db"
+truncate -s $(($(stat -c %s "$backup") / 8192 * 4096)) "$TEST_TMP/half.db"
+check_status "half a backup is refused" 5 ctl restore "$TEST_TMP/half.db"
+check_match "restore" "^restored 31 runs" "$(ctl restore "$backup" 2>&1)"
+again
+check_equal "the run of before is there" succeeded "$(run_state "$first")"
+check_match "the one of after is not" "does not exist" "$(api "runs/$last")"
+next=$(push_one next)
+check "its number is not given again" test "$next" -gt "$last"
+check_equal "runs go on" succeeded "$(wait_run "$next")"
+check_equal "the delivery of before is remembered" "$first" "$(push_one one)"
+check_equal "what was replaced is kept" 1 "$(find "$LIB/runbookd/scheduler" -name '*.replaced-*' ! -name '*-wal' ! -name '*-shm' ! -name '*.state' | wc -l)"
+
+# ---- a full disk ----
+kept() { mount -o "remount,size=$1" "$LIB"; }
+kept "$(($(df --output=used -k "$LIB" | tail -n 1) + 8))k"
+push_full() { # prints the status that the delivery got
+    printf '{"x":%s}' "$1" >"$TEST_TMP/repos/demo/number"
+    commit=$(push_commit "$TEST_TMP/repos/demo" "full $1")
+    push_payload "$commit" >"$TEST_TMP/payload"
+    deliver demo secret-demo "full-$1" "$TEST_TMP/payload" | sed 's/.* //'
+}
+: >"$TEST_TMP/acknowledged"
+refused=0
+for i in $(seq 40); do
+    status=$(push_full "$i")
+    case $status in
+    202 | 200) echo "full-$i" >>"$TEST_TMP/acknowledged" ;;
+    503) refused=$((refused + 1)) ;;
+    *) failed "a full disk: delivery $i was answered $status" ;;
+    esac
+    [ $refused -lt 2 ] || break
+done
+check "a full disk: deliveries get 503" test $refused -ge 2
+kept 64m
+check "with room again they are taken" wait_for 40 sh -c "[ \"\$(curl -sS --unix-socket '$API_SOCK' -o /dev/null -w '%{http_code}' http://x/api/v1/status)\" = 200 ]"
+again_status=$(push_full again)
+check_match "and answered" '^20[02]$' "$again_status"
+ctl backup "$TEST_TMP/after-full.db"
+while read -r id; do
+    check_equal "acknowledged on a filling disk: $id is there" 1 \
+        "$(sqlite3 "$TEST_TMP/after-full.db" "select count(*) from deliveries where delivery='$id'")"
+done <"$TEST_TMP/acknowledged"
+
+# ---- a read-only disk ----
+stop_daemon
+mount -o remount,ro "$LIB"
+"$BIN/runbookd" --root "$TEST_TMP/root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
+DAEMON_PID=$!
+check "a read-only disk is said" wait_for 20 grep -qiE 'read-?only' "$TEST_TMP/daemon.log"
+kill "$DAEMON_PID" 2>/dev/null
+wait "$DAEMON_PID" 2>/dev/null
+mount -o remount,rw "$LIB"
+
+# ---- damage ----
+again
+ctl backup "$TEST_TMP/good.db"
+check_equal "all is well" 0 "$(ctl status >/dev/null; echo $?)"
+# every page but the first, in the middle of its life
+halt
+sqlite3 "$DATABASE" 'pragma wal_checkpoint(truncate)' >/dev/null
+# the shell of SQLite takes the log away when it is the last to close
+: >>"$DATABASE-wal"
+chown --reference="$DATABASE" "$DATABASE-wal"
+pages=$(($(stat -c %s "$DATABASE") / 4096))
+dd if=/dev/urandom of="$DATABASE" bs=4096 seek=2 count=$((pages - 2)) conv=notrunc status=none
+cp "$DATABASE" "$TEST_TMP/damaged"
+again
+told() { ctl status 2>&1 | grep -q "$1"; }
+check "damage is told, with what helps" wait_for 30 told "is damaged.*runbookctl restore"
+check_status "as an exit code" 5 ctl status
+check_match "deliveries get 503" ' 503$' "$(deliver demo secret-demo x "$TEST_TMP/payload")"
+check_match "without our paths" 'database is damaged' "$(deliver demo secret-demo x "$TEST_TMP/payload")"
+scheduler=$(child_pid runbook-schedul)
+sleep 1
+check_equal "nobody is started again and again" "$scheduler" "$(child_pid runbook-schedul)"
+check "the database is left as it was found" cmp "$DATABASE" "$TEST_TMP/damaged"
+stop_daemon
+check "restore heals it" ctl restore "$TEST_TMP/good.db"
+again
+check_equal "the runs are back" succeeded "$(run_state "$first")"
+halt
+rm "$DATABASE-wal"
+again
+check "a log that vanished is told" wait_for 20 told "wal is gone"
+stop_daemon
+check "and healed" ctl restore "$TEST_TMP/good.db"
+again
+check_equal "once more" succeeded "$(run_state "$first")"
+stop_daemon
+finish
