@@ -395,7 +395,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.2)
     parser.add_argument("--full", type=float, default=0.08)
     parser.add_argument("--slow", type=float, default=0.1)
-    parser.add_argument("--features", default="")
+    parser.add_argument("--features", default="attempts,when,allow_failure")
     parser.add_argument("--survive", action="store_true", help="steps outlive runbookd: none may be lost")
     parser.add_argument("programs")
     parser.add_argument("directory")

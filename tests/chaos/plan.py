@@ -156,9 +156,12 @@ def make_step(rng, index, names, puts, features):
         step["kind"], step["source"] = "get", rng.choice(puts)
         if step["source"] not in step["depends_on"]:
             step["depends_on"].append(step["source"])
-    if step["depends_on"] and "when" in features and rng.random() < 0.15:
-        step["when"] = "always" if step["kind"] != "get" else "success"
-    if "allow_failure" in features and rng.random() < 0.1:
+    if "attempts" in features and "attempts" not in step and rng.random() < 0.2:
+        step["attempts"] = rng.randint(2, 3)
+    # who takes what another put needs it to have been put
+    if step["depends_on"] and step["kind"] != "get" and "when" in features and rng.random() < 0.25:
+        step["when"] = rng.choice(("always", "failure"))
+    if step["kind"] != "put" and "allow_failure" in features and rng.random() < 0.15:
         step["allow_failure"] = True
     return step
 

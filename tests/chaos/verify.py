@@ -230,12 +230,21 @@ class Checker:
             return
         self.bad(f"{where}: {state}: {reason}")
 
-    def dependencies(self, step, spec, states):
-        """Is it hopeless, by the states of those it waits for?"""
-        met = [states[name] == "succeeded" or (spec[name].get("allow_failure") and
-                                               states[name] in ("failed", "succeeded"))
-               for name in step["depends_on"]]
-        return all(met)
+    @staticmethod
+    def passed(name, spec, states):
+        return states[name] == "succeeded" or (bool(spec[name].get("allow_failure")) and
+                                               states[name] in ("failed", "errored"))
+
+    def failed_above(self, step, spec, states):
+        return any((states[name] in ("failed", "errored") and not spec[name].get("allow_failure")) or
+                   self.failed_above(spec[name], spec, states) for name in step["depends_on"])
+
+    def wanted(self, step, spec, states):
+        """Is it to run, by the last states of those above it?"""
+        when = step.get("when", "success")
+        if when == "success":
+            return all(self.passed(name, spec, states) for name in step["depends_on"])
+        return when == "always" or self.failed_above(step, spec, states)
 
     def check_step(self, run, row, spec, states, delivery, where):
         step = spec[row["name"]]
@@ -244,17 +253,20 @@ class Checker:
         if numbers != sorted(set(numbers)):
             self.bad(f"{where}: attempts {numbers}")
         self.count["step " + row["state"]] += 1
-        reachable = self.dependencies(step, spec, states) or step.get("when") == "always"
+        reachable = self.wanted(step, spec, states)
         if row["state"] == "skipped" and reachable:
-            self.bad(f"{where}: skipped, but all that it depends on succeeded")
+            self.bad(f"{where}: skipped, but what is above it lets it run: {states}")
         if row["state"] in ("succeeded", "failed") and not reachable and not self.retry_tried[run["id"]]:
-            self.bad(f"{where}: {row['state']}, but not all that it depends on succeeded")
+            self.bad(f"{where}: {row['state']}, but what is above it does not let it run: {states}")
         if row["state"] == "cancelled" and not self.cancel_tried[run["id"]]:
             self.bad(f"{where}: cancelled, but nobody asked for that")
         if row["state"] in ("succeeded", "failed") and (not attempts or attempts[-1]["state"] != row["state"]):
             self.bad(f"{where}: {row['state']}, its last attempt is not")
         if len(attempts) > step.get("attempts", 1) and not self.retry_tried[run["id"]]:
             self.bad(f"{where}: {len(attempts)} attempts, nobody asked for a retry")
+        if row["state"] in ("failed", "errored") and len(attempts) < step.get("attempts", 1) and \
+                not self.retry_tried[run["id"]]:
+            self.bad(f"{where}: {row['state']} after {len(attempts)} of {step['attempts']} attempts")
         if row["state"] in OPEN:
             self.bad(f"{where}: {row['state']}")
         for attempt in attempts:
@@ -302,6 +314,10 @@ class Checker:
                 return
             if step["kind"] == "timeout" and "timeout" not in reason:
                 self.bad(f"{where}: {reason} instead of a timeout")
+        said = b"begin %d %s %d\ncacher: " % (run["id"], step["name"].encode(), attempt["attempt"])
+        if interfered and log.startswith(said) and \
+                self.during_full(attempt["claimed_usec"], attempt["ended_usec"]):
+            right = log     # the full disk was told before the rest happened
         if not right.startswith(log) if interfered else log != right:
             at = next((i for i, (a, b) in enumerate(zip(log, right)) if a != b), min(len(log), len(right)))
             self.bad(f"{where} ({step['kind']}, {state}): log of {len(log)} bytes instead of {len(right)}, differs at "
@@ -315,7 +331,7 @@ class Checker:
 
     def check_run_state(self, run, spec, states, where):
         counted = [state for name, state in states.items()
-                   if not (spec[name].get("allow_failure") and state == "failed")]
+                   if not (spec[name].get("allow_failure") and state in ("failed", "errored"))]
         wanted = next((state for state in ("failed", "errored", "cancelled") if state in counted), "succeeded")
         if run["cancelling"] and "cancelled" in counted:
             wanted = "cancelled"
