@@ -125,6 +125,12 @@ static void report_unknown_step(struct draft *draft, const struct node *name,
 
 /* ---- edges ---- */
 
+/* Name number @i of a step's list, with the values of its matrix */
+static const char *dependency_text(const struct step_source *source, size_t i)
+{
+	return source->dependencies ? source->dependencies[i] : source->depends_on->items[i]->text;
+}
+
 /** struct resolver - what names become edges with */
 struct resolver {
 	struct draft *draft;
@@ -136,7 +142,7 @@ struct resolver {
 
 /*
  * The edges of one entry of depends_on; @step->depends_on has room.
- * @report: false for all but the first instance of a matrix, which have the same list
+ * @report: false for all but the first of instances that have the same list
  */
 static void entry_resolve(struct resolver *resolver, size_t index, const struct node *name,
 			  const struct node_path *path, bool report)
@@ -175,14 +181,14 @@ static void entry_resolve(struct resolver *resolver, size_t index, const struct 
 	}
 }
 
-/* How many edges the list makes at most */
-static size_t edges_count(const struct resolver *resolver, const struct node *list)
+/* How many edges the list of a step makes at most */
+static size_t edges_count(const struct resolver *resolver, const struct step_source *source)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < list->n_items; i++) {
+	for (size_t i = 0; i < source->depends_on->n_items; i++) {
 		const struct name_entry *entry =
-			name_index_get(resolver->names, list->items[i]->text);
+			name_index_get(resolver->names, dependency_text(source, i));
 		struct range range;
 
 		if (!entry)
@@ -197,17 +203,19 @@ static int step_resolve(struct resolver *resolver, size_t index)
 {
 	struct draft *draft = resolver->draft;
 	struct runbook_step *step = &draft->runbook->steps[index];
-	const struct node *list = draft->sources[index].depends_on;
+	const struct step_source *source = &draft->sources[index];
+	const struct node *list = source->depends_on;
 	struct node_path steps = {.key = "steps"};
-	struct node_path parent = {.parent = &steps, .index = draft->sources[index].item};
+	struct node_path parent = {.parent = &steps, .index = source->item};
 	struct node_path key = {.parent = &parent, .key = "depends_on"};
-	bool report = step->matrix == SIZE_MAX || matrix_begun(draft->runbook, index);
+	bool report = step->matrix == SIZE_MAX || source->dependencies ||
+		      matrix_begun(draft->runbook, index);
 	struct runbook_finding *finding;
 	size_t n;
 
 	if (!list || list->n_items == 0)
 		return 0;
-	n = edges_count(resolver, list);
+	n = edges_count(resolver, source);
 	resolver->n_edges += n;
 	if (resolver->n_edges > RUNBOOK_EDGES_MAX) {
 		finding = findings_add(draft->findings, list->place, &key,
@@ -222,8 +230,10 @@ static int step_resolve(struct resolver *resolver, size_t index)
 		return -ENOMEM;
 	for (size_t i = 0; i < list->n_items; i++) {
 		struct node_path path = {.parent = &key, .index = i};
+		struct node name = *list->items[i];
 
-		entry_resolve(resolver, index, list->items[i], &path, report);
+		name.text = (char *)(uintptr_t)dependency_text(source, i);
+		entry_resolve(resolver, index, &name, &path, report);
 	}
 	return 0;
 }
@@ -324,14 +334,14 @@ static int order_make(struct runbook *runbook, size_t *ret_n_ordered)
 /* Name in the message as many steps of a long circle as a person would read. */
 #define CYCLE_SHOWN 8
 
-/* Where @list names @step, or the matrix it is of; one of them it does. */
-static size_t dependency_position(const struct runbook *runbook, const struct node *list,
+/* Where the list of @source names @step, or the matrix it is of; one of them it does. */
+static size_t dependency_position(const struct runbook *runbook, const struct step_source *source,
 				  const struct runbook_step *step)
 {
 	const char *group = step->matrix == SIZE_MAX ? NULL : runbook->matrices[step->matrix].name;
 
-	for (size_t i = 0; i < list->n_items; i++) {
-		const char *name = list->items[i]->text;
+	for (size_t i = 0; i < source->depends_on->n_items; i++) {
+		const char *name = dependency_text(source, i);
 
 		if (strcmp(name, step->name) == 0 || (group && strcmp(name, group) == 0))
 			return i;
@@ -381,7 +391,7 @@ static void report_cycle(struct draft *draft, const size_t *cycle, size_t n)
 	to = cycle[(first + 1) % n];
 	step.index = draft->sources[from].item;
 	list = draft->sources[from].depends_on;
-	path.index = dependency_position(runbook, list, &runbook->steps[to]);
+	path.index = dependency_position(runbook, &draft->sources[from], &runbook->steps[to]);
 	finding = findings_add(draft->findings, list->items[path.index]->place, &path,
 			       "dependency cycle%s: %s%s", count, text,
 			       QUOTE(runbook->steps[from].name));

@@ -21,7 +21,9 @@
 #define MATRIX_ENTRIES_MAX 1000	     /* of "include" or "exclude" */
 #define MATRIX_ALL_MAX 20000	     /* combinations of all matrices, before "exclude" */
 #define MATRIX_TEXT_MAX (16 * MIB)   /* commands, variables and patterns of all instances */
-#define RUNBOOK_EDGES_MAX 400000     /* dependencies, groups of instances written out */
+/* what an entry of a list takes beside its text: pointers, and what the allocator keeps */
+#define MATRIX_ENTRY_OVERHEAD 80
+#define RUNBOOK_EDGES_MAX 400000 /* dependencies, groups of instances written out */
 
 /** struct matrix - one being read; texts are the document's. matrix_done() it. */
 struct matrix {

@@ -51,6 +51,7 @@ enum schema_scope {
 struct step_source {
 	const struct node *name;       /* NULL when missing or wrong */
 	const struct node *depends_on; /* a list; NULL when absent or wrong */
+	char **dependencies;	       /* its names with the values of a matrix; NULL: as written */
 	size_t item;		       /* place in the list of steps, which matrices make longer */
 	bool interruptible_given;
 };

@@ -121,12 +121,9 @@ static size_t step_bytes(const struct runbook_step *step)
 	return env_bytes(step->env, step->n_env) + (step->command ? strlen(step->command) : 0);
 }
 
-/* What an entry of a list takes beside its text: pointers, and what the allocator keeps */
-#define ENTRY_OVERHEAD 80
-
 static size_t list_memory(char *const *items, size_t n)
 {
-	size_t bytes = n * ENTRY_OVERHEAD;
+	size_t bytes = n * MATRIX_ENTRY_OVERHEAD;
 
 	for (size_t i = 0; i < n; i++)
 		bytes += strlen(items[i]);
@@ -136,7 +133,7 @@ static size_t list_memory(char *const *items, size_t n)
 /* What a few lines of a matrix would otherwise multiply without end */
 static size_t step_memory(const struct runbook_step *step)
 {
-	return step_bytes(step) + step->n_env * ENTRY_OVERHEAD +
+	return step_bytes(step) + step->n_env * MATRIX_ENTRY_OVERHEAD +
 	       list_memory(step->when.branches.items, step->when.branches.n_items) +
 	       list_memory(step->when.paths.items, step->when.paths.n_items) +
 	       list_memory(step->labels, step->n_labels);

@@ -448,11 +448,44 @@ int read_env(struct draft *draft, const struct schema_key *key, const struct nod
 	return 0;
 }
 
+/* The names of a list with the values of the matrix in place of its placeholders */
+static int dependencies_expand(struct draft *draft, const struct node *list,
+			       const struct node_path *path)
+{
+	struct step_source *source = &draft->sources[draft->current_step];
+	int wrong = 0;
+
+	source->dependencies = calloc(list->n_items + 1, sizeof(*source->dependencies));
+	if (!source->dependencies)
+		return -ENOMEM;
+	for (size_t i = 0; i < list->n_items; i++) {
+		cleanup_expanded struct expanded expanded = {.owned = NULL};
+		struct node_path entry = {.parent = path, .index = i};
+		int r = node_expand(draft, list->items[i], &entry, &expanded);
+
+		if (r < 0)
+			return r;
+		wrong |= r;
+		if (r > 0)
+			continue;
+		source->dependencies[i] = strdup(expanded.node.text);
+		if (!source->dependencies[i])
+			return -ENOMEM;
+		draft->text_bytes += expanded.node.length + MATRIX_ENTRY_OVERHEAD;
+	}
+	if (wrong) { /* and reported: do not look the names up as well */
+		texts_done(source->dependencies, list->n_items);
+		source->dependencies = NULL;
+		source->depends_on = NULL;
+	}
+	return 0;
+}
+
 /* Only the form is checked here; what the names mean, graph.c finds out. */
 int read_depends_on(struct draft *draft, const struct schema_key *key, const struct node *node,
 		    const struct node_path *path, void *target)
 {
-	bool fits = node->kind == NODE_LIST;
+	bool fits = node->kind == NODE_LIST, expands = false;
 
 	(void)target;
 	if (node->kind == NODE_TEXT) {
@@ -470,13 +503,16 @@ int read_depends_on(struct draft *draft, const struct schema_key *key, const str
 	for (size_t i = 0; i < node->n_items; i++) {
 		struct node_path entry = {.parent = path, .index = i};
 
-		if (node->items[i]->kind == NODE_TEXT)
+		if (node->items[i]->kind == NODE_TEXT) {
+			expands |= strstr(node->items[i]->text, "{{") != NULL;
 			continue;
+		}
 		report_type(draft, "the name of a step", "text", "the name of a step",
 			    node->items[i], &entry);
 		fits = false;
 	}
-	if (fits)
-		draft->sources[draft->current_step].depends_on = node;
-	return 0;
+	if (!fits)
+		return 0;
+	draft->sources[draft->current_step].depends_on = node;
+	return draft->matrix && expands ? dependencies_expand(draft, node, path) : 0;
 }

@@ -23,7 +23,7 @@ PARSER_ONLY = re.compile(
     r"|tab_|tag_|text_with_nul|unknown_dependency|repeated_|type_step_text"
     r"|cron_fields|cron_star|globs_forms|sorted_findings"
     r"|concurrency_placeholder|matrix_cycle|matrix_env_clash|matrix_exclude_(axis|value|all)"
-    r"|matrix_include_twice|matrix_placeholder|matrix_same_name|matrix_self|matrix_twice_in"
+    r"|matrix_include_twice|matrix_pairs|matrix_placeholder|matrix_same_name|matrix_self|matrix_twice_in"
     r"|matrix_unknown|matrix_many_names|matrix_only_limit|on_push_and_tag_tags|value_shell)"
 )
 
