@@ -237,6 +237,7 @@ void state_step_ready_again(struct step *step)
 		.index = step->index,
 		.state = STEP_STATE_READY,
 		.attempt = step->attempt,
+		.budget = step->budget,
 	};
 
 	assert(step->state == STEP_STATE_READY);

@@ -200,6 +200,56 @@ static void test_conditions(void **state)
 	world_free(world);
 }
 
+/* What the fetcher found: @paths one a line. */
+static void arrive_changed(struct world *world, const char *commit, const char *runbook,
+			   const char *paths)
+{
+	struct message *message = message_new(MESSAGE_FETCHED, fetch_expect(world, commit));
+	cleanup_close int fd = text_fd(runbook), paths_fd = -1;
+	cleanup_free char *list = strdup(paths);
+	size_t size = strlen(list);
+
+	for (size_t i = 0; i < size; i++)
+		list[i] = list[i] == '\n' ? '\0' : list[i];
+	paths_fd = memfd_sealed("paths", list, size);
+	message_put_u64(message, FETCH_OK);
+	message_put_string(message, commit);
+	message_put_string(message, "title");
+	message_put_string(message, "an author");
+	message_put_string(message, "");
+	message_put_string(message, "refs/heads/main");
+	message_put_u64(message, 1);
+	message_put_fd(message, fd);
+	message_put_fd(message, paths_fd);
+	assert_int_equal(message_transmit(world->fetcher, message), 0);
+}
+
+static void test_paths(void **state)
+{
+	static const char runbook[] =
+		"steps:\n"
+		"  - {name: docs, command: 'true', when: {paths: ['docs/**', '!docs/old/**']}}\n"
+		"  - {name: code, command: 'true', when: {paths: ['src/**']}}\n";
+	struct world *world = world_new();
+	uint64_t run;
+
+	world->max_running = 1;
+	world_start(world);
+	run = trigger(world, "a", "1", COMMIT_A);
+	arrive_changed(world, COMMIT_A, runbook, "README\nsrc/a/b.c\ndocs/old/x\n");
+	(void)play(world, "code", 0);
+	run_ends(world, run, "succeeded", "");
+	step_expect(world, run, "docs", "skipped",
+		    "when.paths: no changed path is in docs/**, !docs/old/**");
+	/* nobody knows what changed: everything may have */
+	run = start(world, runbook);
+	(void)play(world, "docs", 0);
+	(void)play(world, "code", 0);
+	run_ends(world, run, "succeeded", "");
+	world_stop(world);
+	world_free(world);
+}
+
 static void test_allowed(void **state)
 {
 	static const char runbook[] =
@@ -566,6 +616,7 @@ int main(void)
 		cmocka_unit_test(test_settling),
 		cmocka_unit_test(test_cancelled_run),
 		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_attempts),
 		cmocka_unit_test(test_attempts_end),
