@@ -51,6 +51,18 @@ YML
 mkdir -p "$TEST_TMP/env" && mv "$TEST_TMP/env.yml" "$TEST_TMP/env/runbook.yml"
 check_equal "the runbook wins" "global step" "$(ctl run "$TEST_TMP/env" | said)"
 
+mkdir -p "$TEST_TMP/users"
+cat >"$TEST_TMP/users/runbook.yml" <<YML
+global: {image: "$OPEN/test/base:1"}
+steps:
+  - {name: s, user: user, command: 'id -u; id -g; echo \$USER; touch ~/mine && stat -c %u ~/runbook.yml'}
+YML
+check_equal "a user that the image knows" "1000|1001|user|1000|" "$(ctl run "$TEST_TMP/users" | said | tr '\n' '|')"
+sed -i 's/user: user/user: stranger/' "$TEST_TMP/users/runbook.yml"
+check_match "and one that it does not" 'user "stranger" is not in the image' "$(ctl run "$TEST_TMP/users" 2>&1)"
+check_equal "by its name for runbook-sandbox" 1000 \
+    "$("$BIN/runbook-sandbox" --image "$OPEN/test/base:1" --user user -- id -u 2>&1)"
+
 check_equal "runbook-sandbox has them, too" "yes /usr/share/data 1000" \
     "$("$BIN/runbook-sandbox" --image other -- sh -c 'echo "$FROM_IMAGE $PWD $(id -u)"' 2>&1)"
 check_equal "and the command line wins" "no /" \
