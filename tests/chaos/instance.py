@@ -75,6 +75,7 @@ class Instance:
 
     def spawn(self):
         with self.lock:
+            self.drain()
             for entry in list(self.stored):
                 self.forget_closed(entry)
             stored = list(self.stored)
@@ -126,7 +127,7 @@ class Instance:
         self.wanted = False
         polite = True
         if self.pid:
-            os.kill(self.pid, signal.SIGTERM)
+            os.kill(self.pid, signal.SIGINT)    # nobody comes after it
         self.watcher.join(seconds)
         if self.watcher.is_alive():
             polite = False
@@ -153,11 +154,16 @@ class Instance:
 
     def receive(self):
         while not self.ended:
-            if not select.select([self.notify], [], [], 0.1)[0]:
-                continue
+            if select.select([self.notify], [], [], 0.1)[0]:
+                with self.lock:
+                    self.drain()
+
+    def drain(self):
+        """Take all that was told so far: what the dead one sent last counts, too."""
+        while True:
             try:
                 text, ancillary, _, _ = self.notify.recvmsg(8192, socket.CMSG_SPACE(512 * 4) + 64,
-                                                            socket.MSG_CMSG_CLOEXEC)
+                                                            socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT)
             except OSError:
                 return
             fds = array.array("i")
@@ -165,15 +171,14 @@ class Instance:
                 if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                     fds.frombytes(data[:len(data) - len(data) % fds.itemsize])
             fields = dict(line.split("=", 1) for line in text.decode().splitlines() if "=" in line)
-            with self.lock:
-                if fields.get("FDSTOREREMOVE") == "1":
-                    for entry in [e for e in self.stored if e[0] == fields.get("FDNAME")]:
-                        self.stored.remove(entry)
-                        os.close(entry[1])
-                elif fields.get("FDSTORE") == "1":
-                    for fd in fds:
-                        self.stored.append((fields.get("FDNAME", "stored"), fd, fields.get("FDPOLL") != "0"))
-                    continue
+            if fields.get("FDSTORE") == "1":
+                for fd in fds:
+                    self.stored.append((fields.get("FDNAME", "stored"), fd, fields.get("FDPOLL") != "0"))
+                continue
+            if fields.get("FDSTOREREMOVE") == "1":
+                for entry in [e for e in self.stored if e[0] == fields.get("FDNAME")]:
+                    self.stored.remove(entry)
+                    os.close(entry[1])
             for fd in fds:
                 os.close(fd)
 

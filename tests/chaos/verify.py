@@ -83,7 +83,7 @@ def idle(root, instance, seconds=10):
             descriptors = 0
         if descriptors > 300:
             left.append(f"{descriptors} descriptors of runbookd")
-        if instance.stored:
+        if len(instance.stored) > 40:
             left.append(f"{len(instance.stored)} descriptors in the service manager's store")
         if not left or time.monotonic() > deadline:
             return ["idle, but there is " + what for what in left]
@@ -265,7 +265,7 @@ class Checker:
         if len(attempts) > step.get("attempts", 1) and not self.retry_tried[run["id"]]:
             self.bad(f"{where}: {len(attempts)} attempts, nobody asked for a retry")
         if row["state"] in ("failed", "errored") and len(attempts) < step.get("attempts", 1) and \
-                not self.retry_tried[run["id"]]:
+                not self.retry_tried[run["id"]] and not self.cancel_tried[run["id"]]:
             self.bad(f"{where}: {row['state']} after {len(attempts)} of {step['attempts']} attempts")
         if row["state"] in OPEN:
             self.bad(f"{where}: {row['state']}")
