@@ -87,7 +87,7 @@ LIBS_runbook-image     := -ljansson -lsodium -lseccomp
 SRCS_runbook-unpack    := $(wildcard images/unpack*.c) common/error.c common/fdio.c common/names.c
 LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
-LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lseccomp
+LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lsodium -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
 	$(addprefix common/,error.c fdio.c image.c names.c network_rule.c paths.c step_payload.c step_user.c)
 LIBS_runbook-sandbox   := -lnl-3

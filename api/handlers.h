@@ -25,6 +25,10 @@ void handle_images(struct http_request *request);
 void handle_image_change(struct http_request *request);
 void upload_image(struct http_request *request);
 
+/* secrets: secrets.c */
+void handle_secrets(struct http_request *request);
+void handle_secret_change(struct http_request *request);
+
 /* the web page: page.c */
 void handle_page(struct http_request *request);
 void handle_script(struct http_request *request);

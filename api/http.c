@@ -265,12 +265,17 @@ static bool media_type_is(const char *value, const char *type)
 	       (value[length] == '\0' || value[length] == ';' || value[length] == ' ');
 }
 
+static size_t body_max(const struct http_request *request)
+{
+	return request->route->body == BODY_SECRET ? SECRET_BODY_MAX : API_BODY_MAX;
+}
+
 static bool check_body(struct http_request *request)
 {
 	const char *length = http_header(request, "Content-Length");
 	const char *type = http_header(request, "Content-Type");
 	bool upload = request->route->body == BODY_UPLOAD;
-	uint64_t limit = upload ? API_UPLOAD_MAX : API_BODY_MAX;
+	uint64_t limit = upload ? API_UPLOAD_MAX : body_max(request);
 	uint64_t size = 0;
 
 	if (length && parse_number(length, &size) < 0) {
@@ -330,7 +335,7 @@ static bool body_take(struct http_request *request, const char *data, size_t siz
 {
 	char *grown;
 
-	if (request->body_size + size > API_BODY_MAX)
+	if (request->body_size + size > body_max(request))
 		return false;
 	grown = realloc(request->body, request->body_size + size + 1);
 	if (!grown)
@@ -372,6 +377,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 			taken = upload_take(request, data, *size);
 			break;
 		case BODY_JSON:
+		case BODY_SECRET:
 			taken = body_take(request, data, *size);
 			break;
 		default:

@@ -29,6 +29,7 @@ struct route_match {
 enum route_body {
 	BODY_NONE,   /* a GET */
 	BODY_JSON,   /* a small object, may be absent */
+	BODY_SECRET, /* an object with a sealed value in it */
 	BODY_UPLOAD, /* streamed into a file */
 };
 

@@ -134,6 +134,10 @@ extern const struct cli_command cmd_image_rm;
 extern const struct cli_command cmd_image_prune;
 extern const struct cli_command cmd_backup;
 extern const struct cli_command cmd_restore;
+extern const struct cli_command cmd_secret_set;
+extern const struct cli_command cmd_secret_ls;
+extern const struct cli_command cmd_secret_rm;
+extern const struct cli_command cmd_secret_rekey;
 extern const struct cli_command cmd_status;
 extern const struct cli_command cmd_doctor;
 

@@ -96,6 +96,7 @@ static int run_doctor(struct cli *cli, const struct cli_arguments *arguments)
 
 	(void)arguments;
 	run_checks(cli, doctor_host_checks, list, counts);
+	run_checks(cli, doctor_secret_checks, list, counts);
 	run_checks(cli, doctor_kernel_checks, list, counts);
 	run_checks(cli, doctor_network_checks, list, counts);
 	if (cli->json) {

@@ -24,8 +24,10 @@ static const struct cli_command *const commands[] = {
 	&cmd_project_pause, &cmd_project_unpause,
 	&cmd_image_pull,    &cmd_image_import,
 	&cmd_image_ls,	    &cmd_image_rm,
-	&cmd_image_prune,   &cmd_status,
-	&cmd_backup,	    &cmd_restore,
+	&cmd_image_prune,   &cmd_secret_set,
+	&cmd_secret_ls,	    &cmd_secret_rm,
+	&cmd_secret_rekey,  &cmd_backup,
+	&cmd_restore,	    &cmd_status,
 	&cmd_doctor,	    NULL,
 };
 

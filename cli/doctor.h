@@ -54,5 +54,7 @@ extern const struct doctor_check doctor_kernel_checks[];
 extern const struct doctor_check doctor_network_checks[];
 /* doctor_host.c */
 extern const struct doctor_check doctor_host_checks[];
+/* doctor_secrets.c */
+extern const struct doctor_check doctor_secret_checks[];
 
 #endif

@@ -47,6 +47,13 @@
 #define STEP_MASK_VALUE_MAX (64 * KIB)
 #define STEP_MASK_BYTES_MAX (1 * MIB) /* all of them */
 
+/* secrets */
+#define SECRET_ENV_MAX 128	    /* a value of ENV, bytes */
+#define SECRET_VALUE_MAX (64 * KIB) /* bytes of one */
+#define SECRETS_PER_PROJECT 1000
+#define SECRETS_BYTES_PER_ENV (1 * MIB) /* what one step can get */
+#define SECRET_BODY_MAX (128 * KIB)	/* of the request that sets one: sealed and in base64 */
+
 /* images */
 #define IMAGE_LAYERS_MAX 127	    /* as other runtimes */
 #define IMAGE_ENV_MAX 512	    /* variables of one image */

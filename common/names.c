@@ -115,6 +115,30 @@ bool env_name_valid(const char *name)
 	return true;
 }
 
+bool secret_env_valid(const char *env)
+{
+	size_t length = strlen(env);
+
+	return length >= 1 && length <= SECRET_ENV_MAX && text_printable(env);
+}
+
+const char *secret_name_problem(const char *name)
+{
+	static const char *const taken[] = {"ENV", "CI", "HOME", "PATH", "USER", "LANG", "TERM"};
+
+	if (!env_name_valid(name))
+		return "the name of a secret is the name of a variable: letters, digits and _, not "
+		       "starting with a digit";
+	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
+		if (strcmp(name, taken[i]) == 0)
+			return "every step has a variable of this name, and a secret overrides "
+			       "none: choose another name";
+	}
+	if (strncmp(name, "RUNBOOK_", strlen("RUNBOOK_")) == 0)
+		return "names that start with RUNBOOK_ are runbookd's own: choose another name";
+	return NULL;
+}
+
 /*
  * Length of the well-formed sequence at @s (RFC 3629), 0 if there is none.
  */

@@ -23,6 +23,15 @@ bool ref_name_valid(const char *ref);
 bool artifact_key_valid(const char *key);
 /** env_name_valid() - [A-Za-z_][A-Za-z0-9_]{0,255} */
 bool env_name_valid(const char *name);
+/** secret_env_valid() - a value of ENV that secrets can be for: 1 to SECRET_ENV_MAX printable bytes */
+bool secret_env_valid(const char *env);
+/**
+ * secret_name_problem() - can a secret be called @name?
+ *
+ * Return: NULL, or what is wrong and what to do: it must be the name of a
+ * variable, and none that every step has anyway.
+ */
+const char *secret_name_problem(const char *name);
 /** utf8_valid() - well-formed UTF-8 without NUL */
 bool utf8_valid(const char *text, size_t length);
 /** text_printable() - valid UTF-8 and no control character */

@@ -31,7 +31,7 @@ int step_payload_new(char *const *argv, char *const *envp)
 	struct step_payload_header header = {.magic = STEP_PAYLOAD_MAGIC};
 	uint64_t size = 0;
 	cleanup_free char *data = NULL;
-	int r;
+	int r, fd;
 
 	r = strings_measure(argv, &header.n_argv, &size);
 	if (r == 0)
@@ -46,5 +46,7 @@ int step_payload_new(char *const *argv, char *const *envp)
 		return -ENOMEM;
 	memcpy(data, &header, sizeof(header));
 	(void)strings_copy(strings_copy(data + sizeof(header), argv), envp);
-	return memfd_sealed("step-payload", data, sizeof(header) + size);
+	fd = memfd_sealed("step-payload", data, sizeof(header) + size);
+	explicit_bzero(data, sizeof(header) + size); /* the environment may hold secrets */
+	return fd;
 }

@@ -4,7 +4,6 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
-#include "common/log.h"
 #include "common/names.h"
 #include "daemon/config_keys.h"
 
@@ -249,22 +248,34 @@ static int read_trusted(int dir_fd, const char *name, const char *path, size_t l
 	return 0;
 }
 
+/* As ssh does with private keys: what everybody has read is no secret any more. */
+static int check_secret(int dir_fd, const char *name, const char *path, struct error *error)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, 0) < 0 || !(st.st_mode & S_IROTH))
+		return 0; /* who reads it says what else is wrong */
+	return error_set(error, EPERM,
+			 "%s holds a secret and can be read by everybody: run `chmod o-r %s`, and "
+			 "change the secret if somebody did",
+			 path, path);
+}
+
 static int load_secret(const struct paths *paths, const struct config_project *project,
 		       const char *key, const char *file, size_t limit,
 		       struct config_secret *secret, struct error *error)
 {
 	cleanup_close int dir_fd = -1;
-	struct stat st;
 	int result;
 
 	if (!file)
 		return 0;
 	/* relative names are beside runbookd.conf; an absolute one ignores dir_fd */
 	dir_fd = open(paths->etc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (fstatat(dir_fd, file, &st, 0) == 0 && (st.st_mode & S_IROTH))
-		log_warning("project %s: %s %s can be read by everybody, run `chmod 600 %s`",
-			    project->name, key, file, file);
-	result = read_trusted(dir_fd, file, file, limit, &secret->data, &secret->size, error);
+	result = secret == &project->known_hosts ? 0 : check_secret(dir_fd, file, file, error);
+	if (result == 0)
+		result = read_trusted(dir_fd, file, file, limit, &secret->data, &secret->size,
+				      error);
 	if (result == 1)
 		(void)error_set(error, ENOENT, "%s does not exist", file);
 	if (result != 0)
@@ -316,9 +327,11 @@ static int load_images_auth(const struct paths *paths, struct config *config, st
 	if (!config->images_auth_file)
 		return 0;
 	dir_fd = open(paths->etc, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	result = read_trusted(dir_fd, config->images_auth_file, config->images_auth_file,
-			      CONFIG_AUTH_MAX, &config->images_auth.data, &config->images_auth.size,
-			      error);
+	result = check_secret(dir_fd, config->images_auth_file, config->images_auth_file, error);
+	if (result == 0)
+		result = read_trusted(dir_fd, config->images_auth_file, config->images_auth_file,
+				      CONFIG_AUTH_MAX, &config->images_auth.data,
+				      &config->images_auth.size, error);
 	if (result == 1)
 		(void)error_set(error, ENOENT, "%s does not exist", config->images_auth_file);
 	return result != 0 ? error_wrap(error, "[Images] AuthFile=") : 0;
@@ -369,6 +382,9 @@ static int load_file(struct config *config, int dir_fd, const char *directory, c
 	if (result == 0 && text) {
 		result = load(config, name, path, text, size, error);
 		explicit_bzero(text, size); /* it may hold Secret= */
+		if (result == 0 && load == load_project_file &&
+		    config->projects[config->n_projects - 1].secret_text)
+			result = check_secret(dir_fd, name, path, error);
 	}
 	free(text);
 	return result > 0 ? 0 : result;

@@ -302,6 +302,15 @@ static int set_pull(const struct config_key *key, void *field, const char *value
 	return 0;
 }
 
+static int set_bool(const struct config_key *key, void *field, const char *value, int again,
+		    struct error *error)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return error_set(error, EINVAL, "\"%s\" is neither yes nor no", value);
+	*(uint64_t *)field = strcmp(value, "yes") == 0;
+	return 0;
+}
+
 /* A URL that starts with '-' would be an option to whatever runs git one day. */
 static int set_repository(const struct config_key *key, void *field, const char *value, int again,
 			  struct error *error)
@@ -585,6 +594,7 @@ static const struct config_key project_keys[] = {
 	PROJECT("RunMemory", limit_size, run_limits.memory, 4 * MIB, 1ULL << 50),
 	PROJECT("RunPids", limit_count, run_limits.pids, 1, 4194304),
 	PROJECT("RunCpus", limit_cpus, run_limits.cpu_milli, 10, 8192000),
+	PROJECT("SecretsForForks", set_bool, fork_secrets, 0, 1),
 	PROJECT("Workspace", set_path, workspace, 0, PATH_MAX - 1),
 	PROJECT("User", set_string, user, 0, 256),
 	PROJECT("PasswordFile", set_string, password_file, 0, PATH_MAX - 1),

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
+#include "daemon/key_file.h"
 #include "daemon/layers.h"
 #include "daemon/space.h"
 #include "sandbox/host.h"
@@ -155,7 +156,14 @@ static void send_scheduler(struct sender *sender)
 			message_put_u64(message, project->workspace != NULL);
 		}
 		sender_send(sender, message);
+		if (!project->fork_secrets)
+			continue;
+		message = message_new(MESSAGE_CONFIG_FORK_SECRETS, 0);
+		if (message)
+			message_put_string(message, project->name);
+		sender_send(sender, message);
 	}
+	sender_send(sender, key_message(&daemon->paths, false));
 }
 
 static void put_secret(struct message *message, const struct config_secret *secret)

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -238,6 +239,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	log_open("runbookd");
+	/* keys, tokens and payloads pass through this memory */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	raise_descriptor_limit();
 	(void)signal(SIGPIPE, SIG_IGN);
 	code = daemon_start(&daemon, &error);

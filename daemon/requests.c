@@ -4,10 +4,12 @@
 
 #include "common/cleanup.h"
 #include "common/image.h"
+#include "common/log.h"
 #include "common/names.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
+#include "daemon/key_file.h"
 #include "daemon/layers.h"
 #include "daemon/step_setup.h"
 
@@ -292,6 +294,31 @@ static int layer_forget(struct channel *channel, struct message *message)
 	return 0;
 }
 
+/* ---- keys of secrets ---- */
+
+static int secret_key_new(struct channel *channel, struct message *message)
+{
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	(void)channel_send(channel, key_message(&daemon_of(channel)->paths, true));
+	return 0;
+}
+
+static int secret_key_keep(struct channel *channel, struct message *message)
+{
+	const char *id = message_get_string(message, SECRET_KEY_ID_MAX);
+	struct error error = ERROR_INIT;
+	struct key_source source;
+
+	if (message_end(message) < 0 || !secret_key_id_valid(id))
+		return -EBADMSG;
+	key_source_find(&daemon_of(channel)->paths, &source);
+	/* it is asked for again when the scheduler starts the next time */
+	if (key_file_keep(&source, id, &error) < 0)
+		log_error("keys of secrets: %s", error.text);
+	return 0;
+}
+
 /* ---- configuration ---- */
 
 static void reload_answer(struct daemon *daemon, uint64_t serial, const char *error)
@@ -346,5 +373,6 @@ const struct message_handler requests_table[] = {
 	{MESSAGE_WORKSPACE_OPEN, workspace_open}, {MESSAGE_RELOAD, reload},
 	{MESSAGE_LAYER_UNPACK, layer_unpack},	  {MESSAGE_LAYER_OPAQUE, layer_opaque},
 	{MESSAGE_LAYER_COMMIT, layer_commit},	  {MESSAGE_LAYER_FORGET, layer_forget},
+	{MESSAGE_SECRET_KEY_NEW, secret_key_new}, {MESSAGE_SECRET_KEY_KEEP, secret_key_keep},
 };
 const size_t requests_table_size = ARRAY_SIZE(requests_table);

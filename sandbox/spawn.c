@@ -106,8 +106,7 @@ pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)
 	pid = start(flags | CLONE_VFORK, cgroup_fd, ret_pidfd, stack, function, argument);
 	stack_unmark(stack);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	if (dumpable == 1)
-		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
 	return (pid_t)pid;
 }
 
@@ -144,8 +143,7 @@ int beside_start(struct beside *beside, uint64_t flags, int (*function)(void *),
 
 void beside_restore(const struct beside *beside)
 {
-	if (beside->dumpable)
-		(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, beside->dumpable, 0, 0, 0);
 }
 
 int beside_wait(struct beside *beside)

@@ -11,8 +11,8 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "scheduler/backup.h"
-#include "scheduler/requests.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/requests.h"
 #include "scheduler/run.h"
 #include "scheduler/trigger.h"
 
@@ -253,6 +253,11 @@ static const struct verb {
 	[API_PROJECT_PAUSE] = {"pause", NEEDS_PROJECT, answer_project_pause},
 	[API_PROJECT_UNPAUSE] = {"unpause", NEEDS_PROJECT, answer_project_unpause},
 	[API_BACKUP] = {"backup", 0, answer_backup},
+	[API_SECRETS] = {"secrets", 0, answer_secrets},
+	[API_SECRET_DOOR] = {"secret door", 0, answer_secret_door},
+	[API_SECRET_SET] = {"secret set", NEEDS_PROJECT, answer_secret_set},
+	[API_SECRET_REMOVE] = {"secret rm", NEEDS_PROJECT, answer_secret_remove},
+	[API_SECRET_REKEY] = {"secret rekey", 0, answer_secret_rekey},
 };
 static_assert(ARRAY_SIZE(verbs) == API_NUM_VERBS, "a verb without its answer");
 
@@ -286,7 +291,7 @@ int answers_handle(struct channel *channel, struct message *message)
 	request.commit = message_get_string(message, 4096);
 	request.after = message_get_u64(message);
 	request.limit = message_get_u64(message);
-	if (request.verb == API_RUN_UPLOAD && message->n_fds)
+	if ((request.verb == API_RUN_UPLOAD || request.verb == API_SECRET_SET) && message->n_fds)
 		fd = message_get_fd(message);
 	request.fd = fd;
 	r = message_end(message);

@@ -6,7 +6,8 @@
  * DOC: Answers to the api
  *
  * answers.c has the table of verbs, the replies and what changes something;
- * answers_list.c has projects, pages and the queue; answers_run.c one run.
+ * answers_list.c has projects, pages and the queue; answers_run.c one run;
+ * answers_secrets.c secrets.
  */
 
 #include "scheduler/json.h"
@@ -47,5 +48,12 @@ void answer_queue(const struct request *request);
 /* answers_run.c */
 void answer_run(const struct request *request);
 void answer_runbook(const struct request *request);
+
+/* answers_secrets.c */
+void answer_secrets(const struct request *request);
+void answer_secret_door(const struct request *request);
+void answer_secret_set(const struct request *request);
+void answer_secret_remove(const struct request *request);
+void answer_secret_rekey(const struct request *request);
 
 #endif

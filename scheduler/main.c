@@ -21,21 +21,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* What SQLite needs beyond the base set, in its one directory. */
+/* What SQLite needs beyond the base set, in its one directory; the last two keep keys in memory. */
 static const char *const sqlite_syscalls[] = {
-	"openat",	"open",	      "fcntl",	  "pwrite64",	"fsync",   "fdatasync",
-	"ftruncate",	"unlink",     "stat",	  "newfstatat", "lstat",   "access",
-	"faccessat",	"faccessat2", "lseek",	  "fchmod",	"geteuid", "statx",
-	"unlinkat",	"getcwd",     "readlink", "pread64",	"fstat",   "fallocate",
-	"memfd_create", "rename",     "renameat", "renameat2",	NULL,
+	"openat",  "open",    "fcntl",	    "pwrite64",	    "fsync",	"fdatasync", "ftruncate",
+	"unlink",  "stat",    "newfstatat", "lstat",	    "access",	"faccessat", "faccessat2",
+	"lseek",   "fchmod",  "geteuid",    "statx",	    "unlinkat", "getcwd",    "readlink",
+	"pread64", "fstat",   "fallocate",  "memfd_create", "rename",	"renameat",  "renameat2",
+	"mlock",   "munlock", NULL,
 };
 
 static int passport(const char *directory, struct error *error)
 {
 	struct role_user user = role_user(ROLE_SCHEDULER);
 	const struct isolation_path paths[] = {
-		{.path = directory, .write = true},
-		{.path = ZONE_DIRECTORY}, /* of schedules */
+		{.path = directory, .write = true}, {.path = ZONE_DIRECTORY}, /* of schedules */
 	};
 	int r;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step runs: its command line and its environment. */
 #include "common/cleanup.h"
+#include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "common/step_user.h"
 #include "scheduler/run.h"
@@ -31,13 +32,13 @@ void step_container_id(const struct step *step, char *out, size_t size)
 }
 
 struct env_list {
-	char **strings; /* "NAME=value", malloc'ed */
-	size_t n, room;
+	char **strings; /* "NAME=value", malloc'ed but the last n_borrowed */
+	size_t n, n_borrowed, room;
 };
 
 static void env_list_free(struct env_list *list)
 {
-	for (size_t i = 0; i < list->n; i++)
+	for (size_t i = 0; i + list->n_borrowed < list->n; i++)
 		free(list->strings[i]);
 	free(list->strings);
 }
@@ -106,7 +107,7 @@ static int env_append_image(struct env_list *list, const struct image_record *im
 }
 
 /* Defaults, then the image's, then what we say about the run, then what the runbook says. */
-static int env_build(const struct step *step, const struct image_record *image,
+static int env_build(const struct step *step, const struct image_record *image, size_t n_secrets,
 		     struct env_list *list)
 {
 	const struct run *run = step->run;
@@ -138,7 +139,7 @@ static int env_build(const struct step *step, const struct image_record *image,
 	(void)snprintf(attempt, sizeof(attempt), "%" PRIu64, step->attempt);
 	step_container_id(step, container, sizeof(container));
 	list->room = ARRAY_SIZE(defaults) + ARRAY_SIZE(own) + (image ? image->n_env : 0) +
-		     run->runbook->n_env + text->n_env + 1;
+		     run->runbook->n_env + text->n_env + n_secrets + 2;
 	list->strings = calloc(list->room, sizeof(*list->strings));
 	if (!list->strings)
 		return -ENOMEM;
@@ -152,6 +153,60 @@ static int env_build(const struct step *step, const struct image_record *image,
 	if (r == 0)
 		r = env_append_map(list, text->env, text->n_env);
 	return r;
+}
+
+/* A secret overrides nothing: people would not know which of the two a step has. */
+static int env_append_secrets(struct env_list *list, const struct secret_set *secrets,
+			      const char *env, struct error *error)
+{
+	char names[REASON_MAX / 2] = "";
+	size_t n_before = list->n, used = 0;
+
+	for (size_t i = 0; i < secrets->n; i++) {
+		const struct secret_value *value = &secrets->items[i];
+		size_t j = 0;
+
+		/* with the '=' behind it */
+		while (j < n_before &&
+		       strncmp(list->strings[j], value->string, value->n_name + 1) != 0)
+			j++;
+		if (j < n_before && used < sizeof(names))
+			used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%.*s",
+						 used ? ", " : "", (int)value->n_name,
+						 value->string);
+		list->strings[list->n++] = value->string;
+		list->n_borrowed++;
+	}
+	if (used == 0)
+		return 0;
+	return error_set(error, EEXIST,
+			 "secrets of ENV \"%.*s\" are called like variables that the step has "
+			 "already: %s. Rename one of each: a secret overrides nothing",
+			 SECRET_ENV_MAX, env, names);
+}
+
+/* The step may want to know why something fails. */
+static int env_append_withheld(struct env_list *list, const char *why)
+{
+	const struct runbook_env entry = {(char *)"RUNBOOK_SECRETS_WITHHELD", (char *)why};
+
+	return why ? env_append_map(list, &entry, 1) : 0;
+}
+
+/* Return: a sealed memfd with the values alone, or -errno. */
+static int mask_fd_new(const struct secret_set *secrets)
+{
+	cleanup_free struct step_mask_value *values = calloc(secrets->n, sizeof(*values));
+
+	if (!values)
+		return -ENOMEM;
+	for (size_t i = 0; i < secrets->n; i++) {
+		const struct secret_value *value = &secrets->items[i];
+
+		values[i].data = value->string + value->n_name + 1;
+		values[i].size = value->length - value->n_name - 1;
+	}
+	return step_mask_new(values, secrets->n);
 }
 
 /* `shell: bash -x` is split at blanks; the command follows as -c COMMAND. */
@@ -174,10 +229,13 @@ static int shell_split(char *shell, char **argv, char *command, struct error *er
 	return 0;
 }
 
-int step_payload_fd(const struct step *step, const struct image_record *image, struct error *error)
+int step_payload_fd(const struct step *step, const struct image_record *image, int *ret_mask_fd,
+		    struct error *error)
 {
 	const struct runbook_step *text = &step->run->runbook->steps[step->index];
+	cleanup_secret_set struct secret_set secrets = {0};
 	cleanup_env_list struct env_list env = {0};
+	cleanup_close int mask_fd = -1;
 	cleanup_free char *shell = NULL;
 	char *argv[SHELL_WORDS_MAX + 3] = {(char *)"bash", (char *)"-eo", (char *)"pipefail",
 					   (char *)"-c",   text->command, NULL};
@@ -202,11 +260,26 @@ int step_payload_fd(const struct step *step, const struct image_record *image, s
 		argv[3] = (char *)"sh";
 		argv[4] = text->command;
 	}
-	r = env_build(step, image, &env);
+	r = step_secrets_get(step, &secrets, error);
+	if (r < 0)
+		return r;
+	r = env_build(step, image, secrets.n, &env);
+	if (r == 0)
+		r = env_append_withheld(&env, step_secrets_withheld(step));
 	if (r < 0)
 		return error_errno(error, -r, "environment");
+	r = env_append_secrets(&env, &secrets, step_secrets_env(step), error);
+	if (r < 0)
+		return r;
+	if (secrets.n > 0) {
+		mask_fd = mask_fd_new(&secrets);
+		if (mask_fd < 0)
+			return error_errno(error, -mask_fd, "secrets");
+	}
 	r = step_payload_new(argv, env.strings);
 	if (r < 0)
 		return error_errno(error, -r, "command and environment");
+	if (mask_fd >= 0)
+		*ret_mask_fd = TAKE_FD(mask_fd);
 	return r;
 }

@@ -110,6 +110,7 @@ static void config_apply_project(struct scheduler *scheduler, struct staged_proj
 	project->max_running = staged->max_running;
 	project->weight = staged->weight;
 	project->workspace = staged->workspace;
+	project->fork_secrets = staged->fork_secrets;
 	if (!project->configured)
 		scheduler->n_projects++;
 	project->configured = true;

@@ -380,6 +380,8 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CONFIG_PROJECT, handle_config_project},
 	{MESSAGE_CONFIG_END, handle_config_end},
 	{MESSAGE_HOST_SPACE, handle_host_space},
+	{MESSAGE_CONFIG_FORK_SECRETS, secrets_handle_config},
+	{MESSAGE_SECRET_KEYS, secrets_handle_keys},
 	{MESSAGE_STEP_STARTED, handle_step_started},
 	{MESSAGE_STEP_EXITED, handle_step_exited},
 	{MESSAGE_STEP_SYNCED, handle_step_synced},

@@ -113,6 +113,8 @@ void step_exited(struct step *step, const struct step_end *end);
 void step_lost(struct step *step, const char *reason);
 /** step_host_lost() - the same, since its host ended; what may be interrupted begins anew */
 void step_host_lost(struct step *step, const char *reason);
+/** step_not_started() - what it runs could not be put together: EEXIST is failed, else errored */
+void step_not_started(struct step *step, const struct error *error);
 
 /* ---- step_when.c ---- */
 
@@ -163,11 +165,15 @@ void step_interrupted(struct step *step);
 
 /**
  * step_payload_fd() - command and environment of @step
- * @image: NULL for "host"
+ * @image:       NULL for "host"
+ * @ret_mask_fd: what must not be seen in its log, for the caller to close; untouched when
+ *               there is nothing
  *
- * Return: sealed memfd or -errno.
+ * Return: sealed memfd; -EEXIST when a secret is called like a variable, or
+ * another -errno.
  */
-int step_payload_fd(const struct step *step, const struct image_record *image, struct error *error);
+int step_payload_fd(const struct step *step, const struct image_record *image, int *ret_mask_fd,
+		    struct error *error);
 /** step_container_id() - "<project>-<run>-<slug>-<attempt>" */
 void step_container_id(const struct step *step, char *out, size_t size);
 

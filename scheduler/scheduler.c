@@ -103,6 +103,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	outbox_clear(scheduler);
 	projects_free(scheduler);
 	images_clear(&scheduler->images);
+	secrets_clear(&scheduler->secrets);
 	map_clear(&scheduler->runs);
 	map_clear(&scheduler->orders);
 	map_clear(&scheduler->serials);
@@ -117,8 +118,11 @@ static struct scheduler *scheduler_new(struct store *store)
 {
 	struct scheduler *scheduler = calloc(1, sizeof(*scheduler));
 
-	if (!scheduler || loop_new(&scheduler->loop) < 0) {
+	if (!scheduler || secrets_init(&scheduler->secrets) < 0 ||
+	    loop_new(&scheduler->loop) < 0) {
 		(void)store_close(store);
+		if (scheduler)
+			secrets_clear(&scheduler->secrets);
 		free(scheduler);
 		return NULL;
 	}

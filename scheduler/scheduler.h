@@ -23,6 +23,7 @@
 #include "scheduler/images.h"
 #include "scheduler/map.h"
 #include "scheduler/queue.h"
+#include "scheduler/secrets.h"
 #include "scheduler/state.h"
 #include "scheduler/store.h"
 
@@ -55,6 +56,7 @@ struct project {
 	bool configured;
 	bool upload; /* only somebody's handed-over working copies: needs no configuration */
 	bool workspace;
+	bool fork_secrets; /* pull requests from forks get secrets, too */
 	bool paused;
 	struct queue_project queue;
 	/* runs that wait for their tree; the first n_asked of them are asked for */
@@ -146,7 +148,7 @@ struct staged_project {
 	char name[PROJECT_NAME_MAX + 1];
 	char *repository;
 	uint64_t max_running, weight;
-	bool workspace;
+	bool workspace, fork_secrets;
 };
 
 struct scheduler {
@@ -173,6 +175,7 @@ struct scheduler {
 	struct queue queue;
 	char stopped[REASON_MAX + 1]; /* why nothing starts, from HOST_SPACE; "": it does */
 	struct images images;
+	struct secrets secrets;
 	uint64_t run_counts[RUN_STATE_NUM];
 
 	/* the turn */

@@ -4,6 +4,7 @@
 #include "scheduler/run.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,6 +141,9 @@ void step_exited(struct step *step, const struct step_end *end)
 		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX, end->reason);
 	else
 		rule->reason(step, end, reason, sizeof(reason));
+	if (attempt.state == STEP_STATE_FAILED && step_secrets_withheld(step))
+		(void)snprintf(reason + strlen(reason), sizeof(reason) - strlen(reason), " (%s)",
+			       step_secrets_withheld(step));
 	if (end->result == STEP_RESULT_CANCELLED && step->cancelling)
 		(void)step_fail_fast_reason(step, reason, sizeof(reason));
 	if (end->result == STEP_RESULT_CANCELLED && interruptible(step, end->started_usec != 0)) {
@@ -148,6 +152,20 @@ void step_exited(struct step *step, const struct step_end *end)
 	} else {
 		step_end_with(step, &attempt);
 	}
+}
+
+/* Names that clash are the runbook's affair: "failed"; all else is ours. */
+void step_not_started(struct step *step, const struct error *error)
+{
+	struct store_attempt attempt = {
+		.order = step->order,
+		.state = error->number == EEXIST ? STEP_STATE_FAILED : STEP_STATE_ERRORED,
+		.reason = error->text,
+		.exit_code = -1,
+		.ended_usec = wall_usec(),
+	};
+
+	step_end_with(step, &attempt);
 }
 
 static void lost_attempt(const struct step *step, const char *reason, struct store_attempt *attempt)

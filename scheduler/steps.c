@@ -41,7 +41,7 @@ void step_order_send(struct step *step)
 	const struct run *run = step->run;
 	const struct image_record *image = NULL;
 	struct error error = ERROR_INIT;
-	cleanup_close int payload_fd = -1;
+	cleanup_close int payload_fd = -1, mask_fd = -1;
 	struct step_place place;
 	struct message *message;
 	int r = images_of(step, &image, &error);
@@ -53,9 +53,9 @@ void step_order_send(struct step *step)
 	if (r == 0)
 		r = step_place_find(step, image, &place, &error);
 	if (r == 0)
-		payload_fd = step_payload_fd(step, image, &error);
+		payload_fd = step_payload_fd(step, image, &mask_fd, &error);
 	if (payload_fd < 0) {
-		step_lost(step, error.text);
+		step_not_started(step, &error);
 		return;
 	}
 	message = message_new(MESSAGE_STEP_START, step->order);
@@ -82,6 +82,8 @@ void step_order_send(struct step *step)
 		message_put_u64(message, text->tty);
 		put_image(message, &place, image);
 		message_put_fd(message, payload_fd);
+		if (mask_fd >= 0)
+			message_put_fd(message, mask_fd);
 	}
 	step->known = true;
 	outbox_put(&step->run->scheduler->daemon, message);
@@ -91,6 +93,7 @@ static void step_claim(struct step *step)
 {
 	struct run *run = step->run;
 	struct scheduler *scheduler = run->scheduler;
+	const char *withheld;
 	char container[512];
 	struct store_attempt attempt = {
 		.run = run->row.id,
@@ -112,7 +115,8 @@ static void step_claim(struct step *step)
 	}
 	if (run->row.state == RUN_STATE_PENDING)
 		state_run_set(run, RUN_STATE_RUNNING, "");
-	state_step_set(step, STEP_STATE_RUNNING, "");
+	withheld = step_secrets_withheld(step);
+	state_step_set(step, STEP_STATE_RUNNING, withheld ? withheld : "");
 	step_order_send(step);
 }
 

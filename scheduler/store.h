@@ -125,6 +125,23 @@ struct store_event {
 	uint64_t at_usec;
 };
 
+/** struct store_secret - a secret as it is kept: the box is opaque here, see secret_crypt.h */
+struct store_secret {
+	const char *project, *env, *name;
+	const char *key; /* id of the key it is encrypted with */
+	const void *box;
+	size_t size;
+	uint64_t changed_usec;
+};
+
+/** struct store_secret_key - the key that all secrets are encrypted with, and how to prove it */
+struct store_secret_key {
+	const char *id;
+	const void *proof;
+	size_t size;
+	uint64_t since_usec;
+};
+
 /* ---- life ---- */
 
 /**
@@ -187,6 +204,13 @@ uint64_t store_event_add(struct store *store, const struct store_event *event);
 /** store_run_image_add() - for @run, @name means the image @id */
 void store_run_image_add(struct store *store, uint64_t run, const char *name, const char *id);
 void store_pause(struct store *store, const char *project, bool paused, uint64_t at_usec);
+/** store_secret_set() - insert or replace */
+void store_secret_set(struct store *store, const struct store_secret *secret);
+/** store_secret_rebox() - another key and box for a secret that is there; its time stays */
+void store_secret_rebox(struct store *store, const struct store_secret *secret);
+void store_secret_remove(struct store *store, const char *project, const char *env,
+			 const char *name);
+void store_secret_key_set(struct store *store, const struct store_secret_key *key);
 
 /* ---- reads: 0 or -errno; each() functions call back once for each row ---- */
 
@@ -241,5 +265,17 @@ int store_schedule_sources_each(struct store *store,
 				void (*each)(const char *project, uint64_t run, const char *branch,
 					     void *userdata),
 				void *userdata);
+
+typedef void (*store_secret_fn)(const struct store_secret *secret, void *userdata);
+typedef void (*store_secret_key_fn)(const struct store_secret_key *key, void *userdata);
+
+/** store_secrets_each() - in order; @env NULL: of all, @project NULL: of all projects */
+int store_secrets_each(struct store *store, const char *project, const char *env,
+		       store_secret_fn each, void *userdata);
+/** store_secret_next() - the first one behind this place. Return: 1, 0 at the end, or -errno. */
+int store_secret_next(struct store *store, const char *project, const char *env, const char *name,
+		      store_secret_fn each, void *userdata);
+/** store_secret_key_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
+int store_secret_key_get(struct store *store, store_secret_key_fn each, void *userdata);
 
 #endif

@@ -154,6 +154,22 @@ static const char *const migrations[] = {
 	"  project TEXT PRIMARY KEY,"
 	"  run INTEGER NOT NULL,"
 	"  branch TEXT NOT NULL) WITHOUT ROWID;",
+
+	/* secrets, encrypted (secret_crypt.h), and the one key that they are encrypted with */
+	"CREATE TABLE secrets("
+	"  project TEXT NOT NULL,"
+	"  env TEXT NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  key_id TEXT NOT NULL,"
+	"  box BLOB NOT NULL,"
+	"  changed_usec INTEGER NOT NULL,"
+	"  PRIMARY KEY(project, env, name)) WITHOUT ROWID;"
+
+	"CREATE TABLE secret_key("
+	"  one INTEGER PRIMARY KEY CHECK(one = 1),"
+	"  id TEXT NOT NULL,"
+	"  proof BLOB NOT NULL,"
+	"  since_usec INTEGER NOT NULL);",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

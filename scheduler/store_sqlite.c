@@ -30,6 +30,7 @@
 	"a.order_id, a.run, a.step, a.attempt, a.instance, a.state, a.reason, a.exit_code, "       \
 	"a.signal, a.container, a.claimed_usec, a.started_usec, a.ended_usec, a.log_bytes, "       \
 	"a.cancelling" STEP_USAGE_TABLE(USAGE_COLUMN)
+#define SECRET_COLUMNS "project, env, name, key_id, box, changed_usec"
 #define EVENT_COLUMNS "id, run, step, attempt, from_state, to_state, reason, at_usec"
 
 static const char *const statement_sql[] = {
@@ -114,6 +115,23 @@ static const char *const statement_sql[] = {
 	[STATEMENT_SCHEDULE_SOURCE_SET] =
 		"INSERT OR REPLACE INTO schedule_sources(project, run, branch) VALUES(?,?,?)",
 	[STATEMENT_SCHEDULE_SOURCES] = "SELECT project, run, branch FROM schedule_sources",
+	[STATEMENT_SECRET_SET] =
+		"INSERT INTO secrets(project, env, name, key_id, box, changed_usec) "
+		"VALUES(?,?,?,?,?,?) ON CONFLICT(project, env, name) DO UPDATE SET "
+		"key_id=excluded.key_id, box=excluded.box, changed_usec=excluded.changed_usec",
+	[STATEMENT_SECRET_REBOX] = "UPDATE secrets SET key_id=?4, box=?5 "
+				   "WHERE project=?1 AND env=?2 AND name=?3",
+	[STATEMENT_SECRET_REMOVE] = "DELETE FROM secrets WHERE project=? AND env=? AND name=?",
+	[STATEMENT_SECRETS] = "SELECT " SECRET_COLUMNS " FROM secrets ORDER BY project, env, name",
+	[STATEMENT_SECRETS_OF_PROJECT] =
+		"SELECT " SECRET_COLUMNS " FROM secrets WHERE project=? ORDER BY env, name",
+	[STATEMENT_SECRETS_OF_ENV] =
+		"SELECT " SECRET_COLUMNS " FROM secrets WHERE project=? AND env=? ORDER BY name",
+	[STATEMENT_SECRET_NEXT] =
+		"SELECT " SECRET_COLUMNS " FROM secrets WHERE (project, env, name) > (?,?,?) "
+		"ORDER BY project, env, name LIMIT 1",
+	[STATEMENT_SECRET_KEY_SET] = "INSERT OR REPLACE INTO secret_key VALUES(1,?,?,?)",
+	[STATEMENT_SECRET_KEY_GET] = "SELECT id, proof, since_usec FROM secret_key",
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 

@@ -5,7 +5,7 @@
 
 _runbookctl_commands() {
     runbookctl --help 2>/dev/null |
-        sed -nE 's/^  ([a-z]+)( (ls|get|add|show|rm|pause|unpause|pull|import|prune))? .*/\1\2/p'
+        sed -nE 's/^  ([a-z]+)( (ls|get|add|show|rm|pause|unpause|pull|import|prune|set|rekey))? .*/\1\2/p'
 }
 
 _runbookctl_values() {
@@ -20,7 +20,7 @@ _runbookctl_arguments() {
     show | logs | cancel | retry | "artifacts ls" | "artifacts get" | graph)
         runbookctl runs -n 20 2>/dev/null | awk 'NR > 1 { print $1 }'
         ;;
-    trigger | runs | "project show" | "project rm" | "project pause" | "project unpause")
+    trigger | runs | "project show" | "project rm" | "project pause" | "project unpause" | "secret set" | "secret ls" | "secret rm")
         runbookctl project ls 2>/dev/null | awk 'NR > 1 { print $1 }'
         ;;
     esac
@@ -42,13 +42,13 @@ _runbookctl() {
         done
         command=${words[0]:-}
         case $command in
-        artifacts | project)
+        artifacts | project | image | secret)
             [ "${#words[@]}" -lt 2 ] || command="$command ${words[1]}"
             ;;
         esac
         if [ "${#words[@]}" = 0 ]; then
             candidates="$(_runbookctl_commands | cut -d' ' -f1) --root --json --no-color --help --version"
-        elif [ "$command" = artifacts ] || [ "$command" = project ]; then
+        elif [[ " artifacts project image secret " == *" $command "* ]]; then
             candidates=$(_runbookctl_commands | sed -n "s/^$command //p")
         elif [[ $cur == -* ]]; then
             # shellcheck disable=SC2086  # the command may be two words

@@ -13,7 +13,7 @@ declare -A MAY=(
     [runbook-fetcher]="git2 archive seccomp"
     [runbook-cacher]="sodium jansson seccomp"
     [runbook-api]="microhttpd jansson sodium seccomp"
-    [runbookctl]="curl jansson yaml-0 archive inih seccomp"
+    [runbookctl]="curl jansson yaml-0 archive inih sodium seccomp"
     [runbook-image]="jansson sodium seccomp" [runbook-unpack]="archive sodium"
     [runbook-init]="" [cacher]=""
 )

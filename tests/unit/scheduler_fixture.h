@@ -11,6 +11,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "scheduler/scheduler.h"
 
@@ -51,7 +52,8 @@ struct order {
 	char workdir[256], layer[80]; /* the last one */
 	char slug[128], name[256], commit[80];
 	char command[256];
-	char env[4096]; /* "NAME=value\n" lines */
+	char env[4096];	   /* "NAME=value\n" lines */
+	char masked[1024]; /* "value\n" lines */
 };
 
 static inline int fixture_pair(int *ret_theirs)
@@ -388,9 +390,21 @@ static inline void order_payload(struct order *order, int fd)
 		n += (size_t)snprintf(order->env + n, sizeof(order->env) - n, "%s\n", *variable);
 }
 
+static inline void order_masked(struct order *order, int fd)
+{
+	struct step_mask mask;
+	size_t n = 0;
+
+	assert_int_equal(step_mask_map(fd, &mask), 0);
+	for (size_t i = 0; i < mask.n_values; i++)
+		n += (size_t)snprintf(order->masked + n, sizeof(order->masked) - n, "%.*s\n",
+				      (int)mask.values[i].size, (const char *)mask.values[i].data);
+	step_mask_unmap(&mask);
+}
+
 static inline void order_parse(struct message *message, struct order *order)
 {
-	cleanup_close int fd = -1;
+	cleanup_close int fd = -1, mask_fd = -1;
 
 	memset(order, 0, sizeof(*order));
 	order->id = message_get_u64(message);
@@ -423,8 +437,12 @@ static inline void order_parse(struct message *message, struct order *order)
 		(void)snprintf(order->layer, sizeof(order->layer), "%s",
 			       message_get_string(message, 64));
 	fd = message_get_fd(message);
+	if (message->n_fds > 1)
+		mask_fd = message_get_fd(message);
 	assert_int_equal(message_end(message), 0);
 	order_payload(order, fd);
+	if (mask_fd >= 0)
+		order_masked(order, mask_fd);
 }
 
 /* The next STEP_START; acknowledgements on the way are skipped. */

@@ -259,6 +259,7 @@ static void greet_scheduler(void)
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_HOST);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_PROJECT);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_PROJECT);
+	expect_and_free(house.scheduler_fd, MESSAGE_SECRET_KEYS);
 	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_END);
 }
 

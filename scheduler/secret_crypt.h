@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_SECRET_CRYPT_H
+#define SCHEDULER_SECRET_CRYPT_H
+
+/*
+ * DOC: How secrets are encrypted
+ *
+ * At rest a value is a box: XChaCha20-Poly1305 (libsodium's
+ * crypto_aead_xchacha20poly1305_ietf) with a random nonce,
+ *
+ *   u8 version 1 | 24 bytes nonce | ciphertext | 16 bytes tag
+ *
+ * and as associated data the key's id and the place of the value, each with its
+ * length in front:
+ *
+ *   "runbookd secret" | u32 n, key id | u32 n, project | u32 n, env | u32 n, name
+ *
+ * so a box opens only in the row it was made for. A proof is a box without a
+ * value at a place that no secret has: it tells a wrong key from damaged rows.
+ *
+ * On its way in a value is sealed (crypto_box_seal) for a key pair that lives
+ * as long as the scheduler does: the processes between only see ciphertext.
+ *
+ * Nothing here does I/O. Plaintext stays in buffers of the caller.
+ */
+
+#include "common/error.h"
+#include "common/secret_keys.h"
+
+#include <stddef.h>
+
+#define SECRET_BOX_OVERHEAD (1U + 24U + 16U)
+#define SECRET_SEAL_OVERHEAD 48U /* crypto_box_SEALBYTES */
+#define SECRET_PUBLIC_SIZE 32U
+#define SECRET_PROOF_SIZE SECRET_BOX_OVERHEAD
+
+/** struct secret_place - what a box is bound to */
+struct secret_place {
+	const char *project, *env, *name;
+};
+
+/**
+ * secret_box_make() - encrypt @value for @place
+ * @out: @size + SECRET_BOX_OVERHEAD bytes
+ */
+void secret_box_make(const struct secret_key *key, const struct secret_place *place,
+		     const void *value, size_t size, unsigned char *out);
+/**
+ * secret_box_open() - decrypt
+ * @box:   @size bytes, any at all
+ * @value: @size bytes at least; all zero after a failure
+ *
+ * Return: 0 with *@ret_size, or -EBADMSG: another key, another place, or a
+ * changed byte.
+ */
+int secret_box_open(const struct secret_key *key, const struct secret_place *place,
+		    const unsigned char *box, size_t size, unsigned char *value, size_t *ret_size);
+
+/** secret_proof_make() - something that only @key opens; @out has SECRET_PROOF_SIZE bytes */
+void secret_proof_make(const struct secret_key *key, unsigned char *out);
+/** secret_proof_check() - Return: 0, or -EBADMSG when @key did not make it. */
+int secret_proof_check(const struct secret_key *key, const unsigned char *proof, size_t size);
+
+/** struct secret_door - a key pair for values on their way in */
+struct secret_door {
+	unsigned char public_key[SECRET_PUBLIC_SIZE];
+	unsigned char *private_key; /* locked memory */
+};
+
+/** secret_door_make() - Return: 0 or -ENOMEM. */
+int secret_door_make(struct secret_door *door);
+void secret_door_clear(struct secret_door *door);
+/**
+ * secret_door_open() - take in what was sealed for door->public_key
+ * @value: @size - SECRET_SEAL_OVERHEAD bytes; all zero after a failure
+ *
+ * Return: 0, or -EBADMSG: it is for another key, cut short or changed.
+ */
+int secret_door_open(const struct secret_door *door, const unsigned char *sealed, size_t size,
+		     unsigned char *value);
+
+#endif
