@@ -57,7 +57,7 @@ enum process_role {
 	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, 61440, 0)                                      \
 	/* s project, as in a CONFIG_PROJECT before: pull requests from forks get its secrets */       \
 	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                    \
-	/* u 1 if runbookd cannot change them, s where they are, s error ("" when they were read); */  \
+	/* u 1 if runbookd cannot change them, s where they are, s error ("" for none); */             \
 	/* fd sealed memfd with the keys of secrets, see common/secret_keys.h; not after an error. */  \
 	/* Also between configurations, after SECRET_KEY_NEW: then the error is that one's */          \
 	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 1)                                           \
