@@ -3,6 +3,7 @@
 #include "daemon/mask.h"
 
 #include "common/cleanup.h"
+#include "daemon/mask_nibbles.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,6 +11,9 @@
 
 #define WINDOW 4 /* bytes that are looked at together; no piece is shorter */
 #define STRIDE_MAX 16
+#define LONG_SIZE 8    /* bytes of a piece that is looked for with strides */
+#define SHORT_MANY 256 /* of more, the groups say nothing */
+#define NOWHERE SIZE_MAX
 /* sizes of filters: 2^n bits */
 #define FILTER_BITS_MIN 12
 #define FILTER_BITS_MAX 24
@@ -51,13 +55,17 @@ struct mask {
 	struct step_mask values;       /* to compare; empty without a cache */
 	struct piece *pieces;	       /* sorted, none twice */
 	size_t n_pieces, pieces_size;
-	uint32_t size_min, size_max; /* of pieces */
-	struct piece_range *ranges;  /* hash table, never more than half full */
+	size_t n_short;
+	uint32_t long_min;	    /* size of the shortest that is long */
+	uint32_t size_max;	    /* of all */
+	struct piece_range *ranges; /* hash table, never more than half full */
 	size_t ranges_size;
 	unsigned ranges_shift;
 	unsigned stride;
-	struct filter begins;  /* the first window of each piece */
-	struct filter windows; /* the first @stride windows of each piece */
+	struct filter begins;	     /* the first window of each piece */
+	struct filter windows;	     /* the first @stride windows of each long piece */
+	struct mask_nibbles nibbles; /* of the short pieces */
+	bool use_nibbles;
 };
 
 /* ---- memory that is not dumped ---- */
@@ -136,6 +144,11 @@ static int add_form(void *userdata, const char *data, size_t size)
 	return 0;
 }
 
+static bool is_long(const struct piece *piece)
+{
+	return piece->size >= LONG_SIZE;
+}
+
 static int piece_compare(const struct piece *a, const struct piece *b)
 {
 	int r = memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
@@ -186,8 +199,9 @@ static int take_sorted(struct mask *mask, const struct builder *builder)
 		last = &mask->pieces[mask->n_pieces++];
 		*last = *from;
 		last->prefix = prefix;
-		if (mask->size_min == 0 || last->size < mask->size_min)
-			mask->size_min = last->size;
+		mask->n_short += !is_long(last);
+		if (is_long(last) && (mask->long_min == 0 || last->size < mask->long_min))
+			mask->long_min = last->size;
 		if (last->size > mask->size_max)
 			mask->size_max = last->size;
 	}
@@ -238,7 +252,8 @@ static unsigned bits_for(size_t n, unsigned spare)
 	return bits;
 }
 
-static int filter_make(struct filter *filter, const struct mask *mask, unsigned n_windows)
+static int filter_make(struct filter *filter, const struct mask *mask, unsigned n_windows,
+		       bool only_long)
 {
 	unsigned bits = bits_for(mask->n_pieces * n_windows, FILTER_SPARE_BITS);
 
@@ -253,6 +268,8 @@ static int filter_make(struct filter *filter, const struct mask *mask, unsigned 
 		return -ENOMEM;
 	for (size_t i = 0; i < mask->n_pieces; i++) {
 		for (unsigned at = 0; at < n_windows; at++) {
+			if (only_long && !is_long(&mask->pieces[i]))
+				break;
 			uint64_t hash = window_hash(window_at(mask->pieces[i].bytes + at));
 
 			filter->words[hash >> filter->shift] |=
@@ -293,21 +310,36 @@ static int ranges_make(struct mask *mask)
 	return 0;
 }
 
+static void nibbles_make(struct mask *mask)
+{
+	size_t n = 0;
+
+	mask->use_nibbles = mask->n_short <= SHORT_MANY && mask_nibbles_usable();
+	for (size_t i = 0; i < mask->n_pieces && mask->use_nibbles; i++) {
+		/* sorted, so that a group has what is alike */
+		if (!is_long(&mask->pieces[i]))
+			mask_nibbles_add(&mask->nibbles, mask->pieces[i].bytes,
+					 (unsigned)(n++ * 8 / mask->n_short));
+	}
+}
+
 static int tables_make(struct mask *mask)
 {
+	size_t n_long = mask->n_pieces - mask->n_short;
 	int r;
 
-	mask->stride = mask->size_min - WINDOW + 1;
+	mask->stride = n_long > 0 ? mask->long_min - WINDOW + 1 : 1;
 	if (mask->stride > STRIDE_MAX)
 		mask->stride = STRIDE_MAX;
 	while (mask->stride > 1 &&
-	       bits_for(mask->n_pieces * mask->stride, FILTER_SPARE_BITS) > FILTER_BITS_NEAR)
+	       bits_for(n_long * mask->stride, FILTER_SPARE_BITS) > FILTER_BITS_NEAR)
 		mask->stride--;
+	nibbles_make(mask);
 	r = ranges_make(mask);
 	if (r == 0)
-		r = filter_make(&mask->begins, mask, 1);
+		r = filter_make(&mask->begins, mask, 1, false);
 	if (r == 0)
-		r = filter_make(&mask->windows, mask, mask->stride);
+		r = filter_make(&mask->windows, mask, mask->stride, true);
 	return r;
 }
 
@@ -505,13 +537,33 @@ static size_t undecided_from(const struct mask *mask, const unsigned char *text,
 	return at;
 }
 
-/* The first of the windows @at, @at + stride, … that is in a piece; beyond @last if there is none. */
+/* The first place from @at on where a short piece may begin; beyond @last if there is none. */
+static size_t next_short(const struct mask *mask, const unsigned char *text, size_t at, size_t last)
+{
+	if (mask->n_short == 0)
+		return NOWHERE;
+	while (at <= last) {
+		if (mask->use_nibbles)
+			at = mask_nibbles_next(&mask->nibbles, text, at, last);
+		if (at > last || filter_passes(&mask->begins, window_at(text + at)))
+			return at;
+		at++;
+	}
+	return at;
+}
+
+/*
+ * The first of the windows @at, @at + stride, … that is in a long piece; beyond @last if
+ * there is none.
+ */
 static size_t next_window(const struct mask *mask, const unsigned char *text, size_t at,
 			  size_t last)
 {
 	const struct filter filter = mask->windows;
 	const size_t stride = mask->stride;
 
+	if (mask->n_short == mask->n_pieces)
+		return NOWHERE;
 	while (at + 3 * stride <= last) {
 		unsigned found = filter_passes(&filter, window_at(text + at));
 
@@ -584,34 +636,51 @@ static void row_add(struct row *row, size_t at, size_t size)
 	row->to = at + size;
 }
 
+static void look_at(const struct mask *mask, struct row *row, size_t size, size_t from,
+		    size_t until)
+{
+	const unsigned char *text = (const unsigned char *)row->text;
+
+	for (size_t at = from; at < until; at++) {
+		size_t length = 0;
+
+		if (filter_passes(&mask->begins, window_at(text + at)))
+			length = longest_at(mask, text + at, size - at);
+		if (length > 0)
+			row_add(row, at, length);
+	}
+}
+
 /*
- * All pieces that begin before @end. A piece is at least as long as a stride and
- * what a window has more than one byte: the window that is looked at next after
+ * All pieces that begin before @end, in their order. A long piece is as long as a stride
+ * and what a window has more than one byte: the window that is looked at next after
  * its beginning lies within it.
  */
 static void search(const struct mask *mask, struct row *row, size_t size, size_t end)
 {
 	const unsigned char *text = (const unsigned char *)row->text;
-	size_t last;
+	size_t last, window, begin_short;
 
 	if (size < WINDOW)
 		return;
 	last = size - WINDOW;
-	for (size_t at = mask->stride - 1; at <= last; at += mask->stride) {
-		size_t first;
+	window = next_window(mask, text, mask->stride - 1, last);
+	begin_short = next_short(mask, text, 0, last);
+	for (;;) {
+		size_t begin_long = window > last ? NOWHERE : window + 1 - mask->stride;
+		size_t begin = begin_short < begin_long ? begin_short : begin_long;
 
-		at = next_window(mask, text, at, last);
-		first = at + 1 - mask->stride;
-		if (at > last || first >= end)
+		if (begin >= end || begin > last)
 			return;
-		for (size_t begin = first; begin <= at && begin < end; begin++) {
-			size_t length;
-
-			if (!filter_passes(&mask->begins, window_at(text + begin)))
-				continue;
-			length = longest_at(mask, text + begin, size - begin);
-			if (length > 0)
-				row_add(row, begin, length);
+		if (begin == begin_long) {
+			/* what is short and begins there is found as well */
+			look_at(mask, row, size, begin, window < end ? window + 1 : end);
+			if (begin_short <= window)
+				begin_short = next_short(mask, text, window + 1, last);
+			window = next_window(mask, text, window + mask->stride, last);
+		} else {
+			look_at(mask, row, size, begin, begin + 1);
+			begin_short = next_short(mask, text, begin + 1, last);
 		}
 	}
 }

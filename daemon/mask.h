@@ -18,8 +18,8 @@
  *
  * The search looks at four bytes at every n-th place only, where n is as large as
  * the shortest piece allows (n + 3 bytes), in a table of bits that has those four of
- * all pieces. What passes there is looked up in the sorted list of pieces. With
- * one value of MASK_VALUE_MIN bytes n is 1: longer secrets are faster.
+ * all pieces. What passes there is looked up in the sorted list of pieces. Pieces of
+ * less than eight bytes would make n too small: daemon/mask_nibbles.h.
  *
  * Held back is the end of what was read for as long as it is the beginning of a
  * piece. An end of line never is. What is held back leaves when

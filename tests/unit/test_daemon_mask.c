@@ -296,7 +296,7 @@ static void test_like_the_model(void **state)
 }
 
 /* Many pieces, so that places are left out: nothing may slip through between. */
-static void test_like_the_model_with_many(void **state)
+static void many_of(size_t size_min, size_t size_max)
 {
 	enum { VALUES = 200, SIZE = 20000 };
 	static char values[VALUES][64], text[SIZE], wanted[SIZE], out[SIZE + MASK_HEADROOM];
@@ -307,7 +307,7 @@ static void test_like_the_model_with_many(void **state)
 	size_t expected, used, n;
 
 	for (size_t i = 0; i < VALUES; i++) {
-		size_t length = 8 + mask_model_random(&seed) % 50;
+		size_t length = size_min + mask_model_random(&seed) % (size_max - size_min + 1);
 
 		for (size_t j = 0; j < length; j++)
 			values[i][j] = (char)('!' + mask_model_random(&seed) % 90);
@@ -329,6 +329,14 @@ static void test_like_the_model_with_many(void **state)
 		assert_int_equal(used, expected);
 		assert_memory_equal(out, wanted, used);
 	}
+}
+
+static void test_like_the_model_with_many(void **state)
+{
+	many_of(8, 57);
+	many_of(16, 57);
+	many_of(4, 57); /* short ones among them */
+	many_of(4, 7);	/* nothing else, and more than the tables for few can tell apart */
 }
 
 /* ---- patience ---- */
