@@ -30,165 +30,165 @@ enum process_role {
 /*
  * X(NAME, from, to, most payload bytes, most fds)
  */
-#define MESSAGE_TABLE(X)                                                                               \
-	/* u version, u role */                                                                        \
-	X(HELLO, ROLE_ANY, ROLE_ANY, 64, 0)                                                            \
-	/* u peer role, fd: a new channel to that peer; it replaces the old one */                     \
-	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 1)                                                 \
-                                                                                                       \
-	/* -- configuration: BEGIN, items, END; takes effect as a whole at END -- */                   \
-	/* u generation */                                                                             \
-	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                            \
-	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                              \
-	/* s address as configured, fd listening socket */                                             \
-	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), 4096, 1)                              \
-	/* s project, s provider, b secret */                                                          \
-	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, 16384, 0)                                            \
-	/* s instance id, u max running steps, u host cpu (milli), u host memory, s public URL, */     \
-	/* u default timeout (s) */                                                                    \
-	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                      \
-	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */   \
-	/* share), s labels of this host, separated by blanks */                                       \
-	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                           \
-	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */           \
-	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                        \
-	/* s project, s URL, s user name, b password or token, b private ssh key, */                   \
-	/* s known_hosts file contents */                                                              \
-	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, 61440, 0)                                      \
-	/* s project, as in a CONFIG_PROJECT before: pull requests from forks get its secrets */       \
-	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                    \
-	/* u 1 if runbookd cannot change them, s where they are, s error ("" for none); */             \
-	/* fd sealed memfd with the keys of secrets, see common/secret_keys.h; not after an error. */  \
-	/* Also between configurations, after SECRET_KEY_NEW: then the error is that one's */          \
-	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 1)                                           \
-	/* (nothing): put a new key in front of the others */                                          \
-	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                          \
-	/* s id: nothing is encrypted with the other keys any more */                                  \
-	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, 128, 0)                                        \
-	/* u bytes per run, u artifacts per run */                                                     \
-	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                              \
-                                                                                                       \
-	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */  \
-	/* u 1: pull what is missing */                                                                \
-	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                            \
-	/* s layer: it is unpacked; all of them between BEGIN and END */                               \
-	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                               \
-                                                                                                       \
-	/* s why no step may start now: too little room on disk; "": they may */                       \
-	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                            \
-                                                                                                       \
-	/* -- steps -- */                                                                              \
-	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */       \
-	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */   \
-	/* u written, u operations read and u written per second and disk, u timeout ms, */            \
-	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if */        \
-	/* absent), u uid, u gid, u number of layers (0: image "host"), s each layer; fd: sealed */    \
-	/* memfd, see common/step_payload.h; fd: what its log must not show, none if there is */       \
-	/* nothing, see common/step_mask.h */                                                          \
-	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 2)                                           \
-	/* u order, u reason (enum step_result: cancelled) */                                          \
-	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                             \
-	/* u order: its result is committed; the daemon may forget it */                               \
-	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                                \
-	/* u order, s container id, u wall usec */                                                     \
-	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                           \
-	/* u order, u result (enum step_result), u exit code, u signal, s reason, */                   \
-	/* u started wall usec (0: never), u ended wall usec, u log bytes, u known figures, then */    \
-	/* each of these as u: common/step_usage.h */                                                  \
-	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                           \
-	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */     \
-	/* was not among it never arrived */                                                           \
-	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, 256, 0)                                            \
-	/* (nothing): the daemon is about to end, it starts no step any more */                        \
-	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                          \
-	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                      \
-	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                         \
-	/* s error ("" when found); fd runbook.yml, none if it is absent */                            \
-	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 1)                                      \
-                                                                                                       \
-	/* -- artifacts: one listening socket for each step -- */                                      \
-	/* u order, s project, u run, s step slug; fd listening AF_UNIX SOCK_STREAM socket */          \
-	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, 512, 1)                                             \
-	/* u order */                                                                                  \
-	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                               \
-	/* s project, u run */                                                                         \
-	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, 512, 0)                                                \
-	/* u status (HTTP); fd memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */       \
-	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, 512, 1)                                              \
-	/* s project, u run, s key */                                                                  \
-	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, 1024, 0)                                               \
-	/* u status (HTTP), s kind ("file" or "directory": a pax tar), u size; fd open for reading */  \
-	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                              \
-                                                                                                       \
-	/* -- webhook deliveries -- */                                                                 \
-	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */     \
-	/* s after ("" if a pull request's sender does not say), s actor, s title, u number of the */  \
-	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork */               \
-	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                              \
-	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */   \
-	/* if a public URL is configured, s the run's page */                                          \
-	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 4096, 0)                                     \
-	/* u HTTP status, s reason */                                                                  \
-	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                      \
-                                                                                                       \
-	/* -- fetching -- */                                                                           \
-	/* s project, s ref, s commit ("" takes what the ref names now), then for the changed paths */ \
-	/* s what the ref named before (zeros: it is new; "": nobody asks for them), s the ref that */ \
-	/* a pull request goes to, "" for others */                                                    \
-	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                                \
-	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                   \
-	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                               \
-	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error, s the remote's */     \
-	/* default branch as a full ref ("": not known), u 1 if the changed paths are known; fd */     \
-	/* runbook.yml open for reading, none if it is absent; fd the changed paths if known, see */   \
-	/* common/name_list.h */                                                                       \
-	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 2)                                              \
-                                                                                                       \
-	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */                \
-	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */     \
-	/* fd the packed layer, a regular file */                                                      \
-	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, 512, 1)                                               \
-	/* u job; fd pipe with the unpacker's report, to its end */                                    \
-	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, 64, 1)                                             \
-	/* u job, s error ("" when it ended well; what was unpacked then waits for its COMMIT) */      \
-	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                            \
-	/* u job, s directory in it that hides what is below */                                        \
-	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, 8192, 0)                                              \
-	/* u job, s layer (64 hex digits), or "" to throw it away; not answered then */                \
-	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, 256, 0)                                               \
-	/* u job, s error: "" when the layer is there to stay */                                       \
-	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                           \
-	/* s layer: no image has it any more */                                                        \
-	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, 128, 0)                                               \
-	/* s layer, u 1 if a step uses it, so that it stays */                                         \
-	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                            \
-	/* (nothing): what follows to IMAGES_END is all there is */                                    \
-	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                             \
-	/* b record, see common/image.h */                                                             \
-	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, 61440, 0)                                           \
-	/* s name, s image id */                                                                       \
-	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, 1024, 0)                                            \
-	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                               \
-	/* s name: steps wait for it */                                                                \
-	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                           \
-	/* s name, s error: it cannot be had */                                                        \
-	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                          \
-                                                                                                       \
-	/* -- people -- */                                                                             \
-	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */     \
-	/* fd: tar of a working copy for API_RUN_UPLOAD, value for API_SECRET_SET only */              \
-	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, 8192, 1)                                              \
-	/* u HTTP status; fd the answer (a memfd of JSON), or none and then s error text */            \
-	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                               \
-	/* u event id (grows over all runs), u run, s JSON */                                          \
-	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                                   \
-	/* u verb (enum image_verb), s name, s source, u job; fd: what is imported */                  \
-	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, 8192, 1)                                                \
-	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */              \
-	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, 4096, 1)                                                 \
-	/* (nothing): read the configuration again */                                                  \
-	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                        \
-	/* s error, "" when the new configuration is in force */                                       \
+#define MESSAGE_TABLE(X)                                                                              \
+	/* u version, u role */                                                                       \
+	X(HELLO, ROLE_ANY, ROLE_ANY, 64, 0)                                                           \
+	/* u peer role, fd: a new channel to that peer; it replaces the old one */                    \
+	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 1)                                                \
+                                                                                                      \
+	/* -- configuration: BEGIN, items, END; takes effect as a whole at END -- */                  \
+	/* u generation */                                                                            \
+	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                           \
+	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                             \
+	/* s address as configured, fd listening socket */                                            \
+	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), 4096, 1)                             \
+	/* s project, s provider, b secret */                                                         \
+	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, 16384, 0)                                           \
+	/* s instance id, u max running steps, u host cpu (milli), u host memory, s public URL, */    \
+	/* u default timeout (s) */                                                                   \
+	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                     \
+	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
+	/* share), s labels of this host, separated by blanks */                                      \
+	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
+	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
+	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                       \
+	/* s project, s URL, s user name, b password or token, b private ssh key, */                  \
+	/* s known_hosts file contents */                                                             \
+	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, 61440, 0)                                     \
+	/* s project, as in a CONFIG_PROJECT before: pull requests from forks get its secrets */      \
+	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                   \
+	/* u 1 if runbookd cannot change them, s where they are, s error ("" for none); */            \
+	/* fd sealed memfd with the keys of secrets, see common/secret_keys.h; not after an error. */ \
+	/* Also between configurations, after SECRET_KEY_NEW: then the error is that one's */         \
+	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 1)                                          \
+	/* (nothing): put a new key in front of the others */                                         \
+	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                         \
+	/* s id: nothing is encrypted with the other keys any more */                                 \
+	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, 128, 0)                                       \
+	/* u bytes per run, u artifacts per run */                                                    \
+	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                             \
+                                                                                                      \
+	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */ \
+	/* u 1: pull what is missing */                                                               \
+	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                           \
+	/* s layer: it is unpacked; all of them between BEGIN and END */                              \
+	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                              \
+                                                                                                      \
+	/* s why no step may start now: too little room on disk; "": they may */                      \
+	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                           \
+                                                                                                      \
+	/* -- steps -- */                                                                             \
+	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
+	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
+	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
+	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if */       \
+	/* absent), u uid, u gid, u number of layers (0: image "host"), s each layer; fd: sealed */   \
+	/* memfd, see common/step_payload.h; fd: what its log must not show, none if there is */      \
+	/* nothing, see common/step_mask.h */                                                         \
+	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 2)                                          \
+	/* u order, u reason (enum step_result: cancelled) */                                         \
+	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
+	/* u order: its result is committed; the daemon may forget it */                              \
+	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                               \
+	/* u order, s container id, u wall usec */                                                    \
+	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                          \
+	/* u order, u result (enum step_result), u exit code, u signal, s reason, */                  \
+	/* u started wall usec (0: never), u ended wall usec, u log bytes, u known figures, then */   \
+	/* each of these as u: common/step_usage.h */                                                 \
+	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
+	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */    \
+	/* was not among it never arrived */                                                          \
+	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, 256, 0)                                           \
+	/* (nothing): the daemon is about to end, it starts no step any more */                       \
+	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                         \
+	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                     \
+	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                        \
+	/* s error ("" when found); fd runbook.yml, none if it is absent */                           \
+	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 1)                                     \
+                                                                                                      \
+	/* -- artifacts: one listening socket for each step -- */                                     \
+	/* u order, s project, u run, s step slug; fd listening AF_UNIX SOCK_STREAM socket */         \
+	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, 512, 1)                                            \
+	/* u order */                                                                                 \
+	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                              \
+	/* s project, u run */                                                                        \
+	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, 512, 0)                                               \
+	/* u status (HTTP); fd memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */      \
+	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
+	/* s project, u run, s key */                                                                 \
+	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, 1024, 0)                                              \
+	/* u status (HTTP), s kind ("file" or "directory": a pax tar), u size; fd open for reading */ \
+	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
+                                                                                                      \
+	/* -- webhook deliveries -- */                                                                \
+	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \
+	/* s after ("" if a pull request's sender does not say), s actor, s title, u number of the */ \
+	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork */              \
+	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
+	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */  \
+	/* if a public URL is configured, s the run's page */                                         \
+	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 4096, 0)                                    \
+	/* u HTTP status, s reason */                                                                 \
+	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                     \
+                                                                                                      \
+	/* -- fetching -- */                                                                          \
+	/* s project, s ref, s commit ("" takes what the ref names), then for the changed paths */    \
+	/* s what the ref named before (zeros: it is new; "": nobody asks), s the ref that */         \
+	/* a pull request goes to, "" for others */                                                   \
+	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                               \
+	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                  \
+	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \
+	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error, s the remote's */    \
+	/* default branch as a full ref ("": not known), u 1 if the changed paths are known; fd */    \
+	/* runbook.yml open for reading, none if it is absent; fd the changed paths if known, see */  \
+	/* common/name_list.h */                                                                      \
+	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 2)                                             \
+                                                                                                      \
+	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
+	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \
+	/* fd the packed layer, a regular file */                                                     \
+	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, 512, 1)                                              \
+	/* u job; fd pipe with the unpacker's report, to its end */                                   \
+	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, 64, 1)                                            \
+	/* u job, s error ("" when it ended well; what was unpacked then waits for its COMMIT) */     \
+	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                           \
+	/* u job, s directory in it that hides what is below */                                       \
+	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, 8192, 0)                                             \
+	/* u job, s layer (64 hex digits), or "" to throw it away; not answered then */               \
+	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, 256, 0)                                              \
+	/* u job, s error: "" when the layer is there to stay */                                      \
+	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                          \
+	/* s layer: no image has it any more */                                                       \
+	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, 128, 0)                                              \
+	/* s layer, u 1 if a step uses it, so that it stays */                                        \
+	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                           \
+	/* (nothing): what follows to IMAGES_END is all there is */                                   \
+	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                            \
+	/* b record, see common/image.h */                                                            \
+	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, 61440, 0)                                          \
+	/* s name, s image id */                                                                      \
+	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, 1024, 0)                                           \
+	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                              \
+	/* s name: steps wait for it */                                                               \
+	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                          \
+	/* s name, s error: it cannot be had */                                                       \
+	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
+                                                                                                      \
+	/* -- people -- */                                                                            \
+	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */    \
+	/* fd: tar of a working copy for API_RUN_UPLOAD, value for API_SECRET_SET only */             \
+	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, 8192, 1)                                             \
+	/* u HTTP status; fd the answer (a memfd of JSON), or none and then s error text */           \
+	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                              \
+	/* u event id (grows over all runs), u run, s JSON */                                         \
+	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                                  \
+	/* u verb (enum image_verb), s name, s source, u job; fd: what is imported */                 \
+	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, 8192, 1)                                               \
+	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */             \
+	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, 4096, 1)                                                \
+	/* (nothing): read the configuration again */                                                 \
+	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                       \
+	/* s error, "" when the new configuration is in force */                                      \
 	X(RELOADED, ROLE_DAEMON, ROLE_API, 4096, 0)
 
 enum message_type {
