@@ -500,6 +500,35 @@ static void test_set_aside_within_limit(void **state)
 	free(fixture);
 }
 
+/* Nor does what is set aside go by its own project's limit: the last place is kept. */
+static void test_beside_within_limit(void **state)
+{
+	struct fixture *fixture = fixture_host();
+	struct job *large, *small, *running[6];
+
+	queue_project_set(&fixture->projects[0], 1, 2, NULL);
+	(void)job_push(fixture, 0);
+	for (int i = 0; i < 5; i++)
+		(void)job_push(fixture, 1);
+	for (int i = 0; i < 6; i++)
+		running[i] = job_next(fixture);
+	large = PUSH(fixture, 0, .cpu_milli = 4000, .priority = 1);
+	for (int i = 0; i < QUEUE_PASSES * 8; i++) {
+		struct job *passing = job_push(fixture, 1);
+
+		assert_ptr_equal(job_next(fixture), passing);
+		queue_finished(&passing->item);
+	}
+	small = job_push(fixture, 0);
+	assert_null(job_next(fixture)); /* it would fit, and then its project is at its limit */
+	reason_expect(small, QUEUE_WAIT_SET_ASIDE,
+		      "what is free is kept for a larger step that waits longer");
+	for (int i = 4; i < 6; i++)
+		queue_finished(&running[i]->item);
+	assert_ptr_equal(job_next(fixture), large);
+	free(fixture);
+}
+
 /* ---- what is foretold ---- */
 
 struct walked {
@@ -686,6 +715,7 @@ int main(void)
 		cmocka_unit_test(test_set_aside),
 		cmocka_unit_test(test_beside),
 		cmocka_unit_test(test_set_aside_within_limit),
+		cmocka_unit_test(test_beside_within_limit),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_walk_aside),
 		cmocka_unit_test(test_names),
