@@ -48,6 +48,20 @@ check_equal "more memory is promised: the second went on" succeeded "$(step_fiel
 "$BIN/runbookctl" cancel "$run" >/dev/null
 check_match "the run ends" '^(cancelled|errored)$' "$(wait_run "$run")"
 
+labelled=$(push_run large <<'YML'
+global: {network: none}
+priority: 5
+steps:
+  - {name: here, command: "true", labels: [linux, gpu]}
+  - {name: nowhere, command: "true", labels: [tpu]}
+YML
+)
+check_state "$labelled" here succeeded
+check_equal "a label that no host has is the reason" "no host with label tpu" "$(step_field "$labelled" nowhere reason)"
+check_match "there is no position for it" "^ *- +$labelled +large +nowhere" "$("$BIN/runbookctl" queue)"
+reload "${host[@]/Labels=gpu/Labels=gpu tpu}"
+check_equal "until a host has it" succeeded "$(wait_run "$labelled")"
+
 reload "${host[@]}" "[Limits]" "MinFree=1000T"
 check "a disk that is too full is logged" wait_for 10 grep -q 'no step is started: less than 1048576000M is free' "$TEST_TMP/daemon.log"
 other=$(push_run small <<'YML'
