@@ -105,6 +105,12 @@ class Stand:
             for sock in select.select([daemon, api], [], [], pause)[0]:
                 (self._daemon if sock is daemon else self._api)()
 
+    def cpu(self):
+        """Seconds of processor time that the scheduler has used."""
+        with open(f"/proc/{self.world.child.process.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def count(self, project):
         return sum(1 for _, name in self.started if name == project)
 
@@ -155,11 +161,12 @@ def process_rate(queued):
     stand.world.sync()
     warm, measured = (100, 400) if queued < 10000 or QUICK else (500, 5000)
     stand.serve(lambda: len(stand.started) >= warm)
-    began, n = time.time(), len(stand.started)
+    began, n, cpu = time.time(), len(stand.started), stand.cpu()
     stand.serve(lambda: len(stand.started) >= n + measured)
-    rate = (len(stand.started) - n) / (time.time() - began)
+    n = len(stand.started) - n
+    rate, cpu = n / (time.time() - began), (stand.cpu() - cpu) / n
     stand.stop()
-    return rate, memory
+    return rate, memory, cpu
 
 
 # ---- plots ----
@@ -200,10 +207,10 @@ def nice(top):
 
 
 def plot_cost(cost, rates, path):
-    plot = Plot("The queue: cost of an operation, and steps per second, by the number of steps that wait", height=400)
+    plot = Plot("Processor time of an operation of the queue, and of a step through the scheduler, by how many wait", height=400)
     left, right, top, bottom = 70, 690, 50, 330
     low, high = 3, 6
-    most, fastest = nice(max(v for v in cost.values())), nice(max(rate for rate, _ in rates.values()))
+    most, slowest = nice(max(cost.values())), nice(max(cpu * 1e6 for _, _, cpu in rates.values()))
 
     def x(n):
         return left + (math.log10(n) - low) / (high - low) * (right - left)
@@ -215,9 +222,9 @@ def plot_cost(cost, rates, path):
         y = bottom - part / 4 * (bottom - top)
         plot.line([(left, y), (right, y)], "#ddd")
         plot.text(left - 8, y + 4, f"{most * part / 4:g}", "end")
-        plot.text(right + 8, y + 4, f"{fastest * part / 4:g}", "start")
+        plot.text(right + 8, y + 4, f"{slowest * part / 4:g}", "start")
     plot.text(left - 50, top - 10, "ns an operation", "start")
-    plot.text(right + 50, top - 10, "steps/s (whole scheduler)", "end")
+    plot.text(right + 50, top - 10, "us a step (whole scheduler)", "end")
     names = [("plain", "ns: steps that declare nothing"), ("varied", "ns: all kinds of needs, priorities, weights")]
     for number, (kind, legend) in enumerate(names):
         points = [(x(n), bottom - v / most * (bottom - top)) for (k, n), v in sorted(cost.items()) if k == kind]
@@ -225,11 +232,11 @@ def plot_cost(cost, rates, path):
         for px, py in points:
             plot.dot(px, py, COLOURS[number])
         plot.text(left, bottom + 40 + 16 * number, "— " + legend, "start", COLOURS[number])
-    points = [(x(n), bottom - rate / fastest * (bottom - top)) for n, (rate, _) in sorted(rates.items())]
+    points = [(x(n), bottom - cpu * 1e6 / slowest * (bottom - top)) for n, (_, _, cpu) in sorted(rates.items())]
     plot.line(points, COLOURS[2], 'stroke-dasharray="6 4"')
     for px, py in points:
         plot.dot(px, py, COLOURS[2])
-    plot.text(left + 380, bottom + 40, "- - steps/s through the scheduler's process", "start", COLOURS[2])
+    plot.text(left + 380, bottom + 40, "- - us: a step through the scheduler's process", "start", COLOURS[2])
     plot.write(path)
 
 
@@ -279,7 +286,8 @@ def part_rate():
     say("== the scheduler's process: steps per second, and its memory, while so many wait")
     for queued in (1000,) if QUICK else (1000, 10000, 100000):
         rates[queued] = process_rate(queued)
-        say(f"{queued:>10,} {rates[queued][0]:>10.0f} steps/s {rates[queued][1] / 2**20:>8.0f} MiB")
+        rate, memory, cpu = rates[queued]
+        say(f"{queued:>10,} {rate:>10.0f} steps/s {cpu * 1e6:>8.0f} us of a processor each {memory / 2**20:>8.0f} MiB")
     return rates
 
 

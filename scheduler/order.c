@@ -109,18 +109,37 @@ static void rotate_up(struct order_tree *order, struct order_node *node)
 	(void)node_sum_up(node);
 }
 
-void order_insert(struct order_tree *order, struct order_node *node)
+/* Where @node belongs: the link to it, which is free, and its parent. */
+static struct order_node **link_find(struct order_tree *order, const struct order_node *node,
+				     struct order_node **ret_parent)
 {
 	struct order_node **link = &order->root, *parent = NULL;
 
+	/* most come last: no need to walk there */
+	if (order->last && !order->before(node, order->last)) {
+		*ret_parent = order->last;
+		return &order->last->right;
+	}
 	while (*link) {
 		parent = *link;
 		link = order->before(node, parent) ? &parent->left : &parent->right;
 	}
+	*ret_parent = parent;
+	return link;
+}
+
+void order_insert(struct order_tree *order, struct order_node *node)
+{
+	struct order_node *parent = NULL, **link = link_find(order, node, &parent);
+
 	node->left = node->right = NULL;
 	node->parent = parent;
 	node->rank = rank_of(node);
 	*link = node;
+	if (!parent || (order->first == parent && link == &parent->left))
+		order->first = node;
+	if (!parent || (order->last == parent && link == &parent->right))
+		order->last = node;
 	memset(&node->least, 0xff, sizeof(node->least));
 	(void)node_sum_up(node);
 	sum_up_from(parent);
@@ -128,8 +147,25 @@ void order_insert(struct order_tree *order, struct order_node *node)
 		rotate_up(order, node);
 }
 
+static struct order_node *order_previous(const struct order_node *node)
+{
+	if (!node->left) {
+		while (node->parent && node->parent->left == node)
+			node = node->parent;
+		return node->parent;
+	}
+	node = node->left;
+	while (node->right)
+		node = node->right;
+	return (struct order_node *)node;
+}
+
 void order_remove(struct order_tree *order, struct order_node *node)
 {
+	if (order->first == node)
+		order->first = order_next(node);
+	if (order->last == node)
+		order->last = order_previous(node);
 	while (node->left || node->right) {
 		if (!node->left || (node->right && node->right->rank > node->left->rank))
 			rotate_up(order, node->right);
@@ -154,11 +190,7 @@ void order_inner_changed(struct order_node *node)
 
 struct order_node *order_first(const struct order_tree *order)
 {
-	struct order_node *node = order->root;
-
-	while (node && node->left)
-		node = node->left;
-	return node;
+	return order->first;
 }
 
 /* The nearest one above that stands after everything in @node's branch. */

@@ -11,7 +11,8 @@
  * order that fits into what is free is found without looking at those that do
  * not fit.
  *
- * Every operation is O(log n) expected. In order_fit() only what is of the very
+ * Every operation is O(log n) expected; what is put last, and what is taken
+ * first, as in a plain line, is O(1). In order_fit() only what is of the very
  * class of the memory that is free, and needs a bit more than that, can lead
  * into a branch in vain; the caller's budget bounds how often.
  */
@@ -52,7 +53,7 @@ struct order_node {
 
 /** struct order_tree - @before says whether @a stands before @b; no two nodes are equal */
 struct order_tree {
-	struct order_node *root;
+	struct order_node *root, *first, *last;
 	bool (*before)(const struct order_node *a, const struct order_node *b);
 };
 

@@ -665,6 +665,10 @@ static void order_check(const struct order_tree *order, struct leaf *leaves, int
 		assert_ptr_equal(fit, &leaves[i].node);
 	}
 	assert_null(node);
+	if (order->root)
+		assert_null(order_next(order->last));
+	else
+		assert_null(order->last);
 	assert_null(order_fit(order, fit, &room, &budget));
 }
 
