@@ -136,6 +136,8 @@ void handle_command(struct http_request *request)
 	question.after = failed;
 	if (question.commit && *question.commit && !commit_valid(question.commit))
 		http_answer_error(request, 400, "\"commit\" takes 40 or 64 hex digits");
+	else if (failed && question.verb != API_RUN_RETRY)
+		http_answer_error(request, 400, "\"failed\" is for a retry only");
 	else
 		ask_and_answer(request, &question);
 	json_decref(body);

@@ -144,6 +144,40 @@ def whole_life():
     say(world.stop() == 0, "when the daemon hangs up, it ends with 0")
 
 
+AGAIN = b"""steps:
+  - {name: one, command: 'true', attempts: 2}
+  - {name: two, command: 'true', depends_on: [one], when: failure}
+"""
+
+
+def attempts():
+    """Killed with each order under way: neither an attempt nor a decision is lost or made twice."""
+    world = World("attempts")
+    world.start()
+    world.sync()
+    run = world.trigger("d1").u()
+    world.fetched(AGAIN)
+    seen = set()
+    for code in (1, 1, 0):
+        order = world.order()
+        world.kill()
+        world.start()
+        world.daemon.send("STEP_STARTED", 0, order, "c", 1)
+        world.sync()
+        world.exited(order, code)
+        while world.daemon.receive().name != "STEP_ACK":
+            pass
+        seen.add(order)
+    answer = world.ask(API_RUN, run)
+    steps = {step["name"]: step for step in answer["steps"]}
+    say([(a["attempt"], a["state"]) for a in steps["one"]["attempts"]] ==
+        [(1, "failed"), (2, "failed")], "attempts survive kills, and end")
+    say(len(steps["two"]["attempts"]) == 1 and steps["two"]["state"] == "succeeded",
+        "who waited for the failure runs once")
+    say(answer["state"] == "failed" and len(seen) == 3, "the run failed after three orders")
+    say(world.stop() == 0, "it ends with 0")
+
+
 def bad_messages():
     world = World("bad")
     world.start()
@@ -191,5 +225,6 @@ def bad_store():
 
 if __name__ == "__main__":
     whole_life()
+    attempts()
     bad_messages()
     bad_store()

@@ -79,10 +79,12 @@ check_equal "its arguments" 'TRIGGER demo main' "$(last | jq -r '"\(.verb) \(.pr
 check_equal "status 202" 202 "$(post_code /api/v1/runs/42/cancel '{"step":"build it"}')"
 check_equal "cancel of a step" 'CANCEL 42 build it' "$(last | jq -r '"\(.verb) \(.run) \(.step)"')"
 check_equal "retry without a body" 202 "$(code http /api/v1/runs/42/retry -X POST)"
+check_equal "retry of what failed" 202 "$(post_code /api/v1/runs/42/retry '{"failed":true}')"
+check_equal "is told" 'RETRY 42 1' "$(last | jq -r '"\(.verb) \(.run) \(.after)"')"
 check_equal "pause" 200 "$(post_code /api/v1/projects/demo/pause '{}')"
 check_equal "a form is refused" 415 "$(code http /api/v1/runs/42/cancel -d 'step=x')"
 check_equal "plain text is refused" 415 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: text/plain' -d '{}')"
-for body in '{' '[]' '"x"' '{"step":1}' '{"stepp":"x"}' '{"step":"a","step":"b"}' '{"step":"a\u0000b"}' '{"step":"a\nb"}' '{"commit":"xyz"}' "$(printf '[%.0s' {1..5000})"; do
+for body in '{' '[]' '"x"' '{"step":1}' '{"stepp":"x"}' '{"failed":1}' '{"failed":true}' '{"step":"a","step":"b"}' '{"step":"a\u0000b"}' '{"step":"a\nb"}' '{"commit":"xyz"}' "$(printf '[%.0s' {1..5000})"; do
     check_equal "refused: ${body:0:30}" 400 "$(post_code /api/v1/runs/42/cancel "$body")"
 done
 head -c 70000 /dev/zero | tr '\0' ' ' >"$TEST_TMP/long"
