@@ -296,7 +296,9 @@ class Checker:
         interfered, by_itself = True, False
         if state == "errored" and "host lost" in reason:
             self.count["host lost"] += 1
-            if not self.lost_with_daemon(attempt) or self.facts["options"]["survive"]:
+            # what was being built when it died cannot be taken over
+            if not self.lost_with_daemon(attempt) or \
+                    (self.facts["options"]["survive"] and "while it started the step" not in reason):
                 self.bad(f"{where}: {reason}, but runbookd was not killed then")
         elif state == "errored" and self.no_room(reason, attempt["claimed_usec"], attempt["ended_usec"]):
             self.count["no room"] += 1
