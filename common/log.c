@@ -160,6 +160,30 @@ void notify_state(const char *state)
 	(void)send(fd, state, strlen(state), MSG_NOSIGNAL);
 }
 
+int notify_fd(const char *state, int fd)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct iovec vector = {.iov_base = (void *)state, .iov_len = strlen(state)};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr header; /* for its alignment */
+	} control = {.bytes = {0}};
+	struct msghdr message = {.msg_iov = &vector,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	cleanup_close int socket_fd = path && *path ? socket_connect(path, SOCK_DGRAM) : -ENOENT;
+
+	if (socket_fd < 0)
+		return socket_fd;
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
 void notify_ready(const char *line)
 {
 	notify_state("READY=1");

@@ -66,5 +66,7 @@ void notify_ready(const char *line);
 
 /** notify_state() - send @state ("STOPPING=1", "RELOADING=1\n...") to $NOTIFY_SOCKET */
 void notify_state(const char *state);
+/** notify_fd() - the same with a descriptor ("FDSTORE=1\n..."). Return: 0 or -errno. */
+int notify_fd(const char *state, int fd);
 
 #endif

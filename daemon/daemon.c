@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/message_ids.h"
 #include "daemon/layers.h"
+#include "daemon/listen_keep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +90,10 @@ static int reload(struct daemon *daemon, struct error *error)
 
 	if (config_load(&daemon->paths, &config, error) < 0)
 		return -error->number;
+	if (!daemon->config) {
+		listen_keep_load(daemon->fds, LISTEN_KEEP_WEBHOOK, &daemon->webhook_listeners);
+		listen_keep_load(daemon->fds, LISTEN_KEEP_API, &daemon->api_listeners);
+	}
 	if (listener_set_update(&daemon->webhook_listeners, &config->webhook_listen, &webhook,
 				error) < 0) {
 		(void)error_wrap(error, "[Webhook]");
@@ -105,6 +110,8 @@ static int reload(struct daemon *daemon, struct error *error)
 	listener_set_close(&daemon->api_listeners);
 	daemon->webhook_listeners = webhook;
 	daemon->api_listeners = api;
+	listen_keep_save(daemon->fds, LISTEN_KEEP_WEBHOOK, &webhook);
+	listen_keep_save(daemon->fds, LISTEN_KEEP_API, &api);
 	if (daemon->config)
 		warn_restart(daemon->config, config);
 	daemon->config = (config_free(daemon->config), config);
@@ -154,8 +161,37 @@ void daemon_stop(struct daemon *daemon)
 	daemon_progress(daemon);
 }
 
+void daemon_leave(struct daemon *daemon, enum daemon_leave how)
+{
+	if (daemon->stopping)
+		return;
+	log_notice("leaving, %zu steps go on", steps_running(daemon->steps));
+	notify_state(how == LEAVE_BY_EXEC ? "RELOADING=1" : "STOPPING=1");
+	daemon->leaving = how;
+	daemon->stopping = true;
+	steps_hold(daemon->steps, true);
+	layers_stop(daemon->layers);
+	children_stop(daemon);
+	daemon_progress(daemon);
+}
+
+void daemon_stay(struct daemon *daemon)
+{
+	daemon->leaving = LEAVE_NOT;
+	daemon->stopping = false;
+	layers_resume(daemon->layers);
+	children_start(daemon);
+	steps_hold(daemon->steps, false);
+	notify_state("READY=1");
+}
+
 void daemon_progress(struct daemon *daemon)
 {
+	if (daemon->leaving) {
+		if (children_gone(daemon) && !layers_busy(daemon->layers))
+			loop_exit(daemon->loop, 0);
+		return;
+	}
 	if (!daemon->ready && !daemon->stopping && children_greeted(daemon)) {
 		daemon->ready = true;
 		log_notice("%zu projects, instance %s", daemon->config->n_projects,

@@ -11,6 +11,8 @@
 #include "common/paths.h"
 #include "daemon/children.h"
 #include "daemon/config.h"
+#include "daemon/fd_store.h"
+#include "daemon/ledger.h"
 #include "daemon/listen.h"
 #include "daemon/step.h"
 
@@ -20,11 +22,20 @@
 #define INSTANCE_ID_SIZE 33 /* 128 random bits in hex */
 #define RELOADS_MAX 64	    /* requests for one that wait together */
 
+/** enum daemon_leave - steps go on without us for a moment */
+enum daemon_leave {
+	LEAVE_NOT,
+	LEAVE_TO_NEXT, /* the service manager starts another one */
+	LEAVE_BY_EXEC, /* we become it */
+};
+
 struct daemon {
 	struct loop *loop;
 	struct paths paths;
 	char instance_id[INSTANCE_ID_SIZE];
 	int lock_fd;
+	struct fd_store *fds;  /* what outlives us */
+	struct ledger *ledger; /* and what is written down of it; NULL in tests of parts */
 
 	struct config *config;
 	uint64_t generation; /* of the configuration, grows with every reload */
@@ -50,6 +61,7 @@ struct daemon {
 
 	bool ready;
 	bool stopping;
+	enum daemon_leave leaving;
 	struct loop_timer stop_timer;
 };
 
@@ -62,6 +74,14 @@ struct daemon {
 int daemon_reload(struct daemon *daemon, struct error *error);
 /** daemon_stop() - begin the orderly end; the loop exits when everything is down */
 void daemon_stop(struct daemon *daemon);
+/**
+ * daemon_leave() - end everything but the steps; the loop exits when that is done
+ *
+ * Ignored when we are stopping.
+ */
+void daemon_leave(struct daemon *daemon, enum daemon_leave how);
+/** daemon_stay() - what daemon_leave() was for did not come off: go on as before */
+void daemon_stay(struct daemon *daemon);
 /** daemon_progress() - a child greeted or ended, a step ended: see whether we are ready or done */
 void daemon_progress(struct daemon *daemon);
 /**

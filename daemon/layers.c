@@ -498,6 +498,12 @@ void layers_stop(struct layers *layers)
 		job_kill(job);
 }
 
+void layers_resume(struct layers *layers)
+{
+	layers->stopping = false;
+	removals_start(layers);
+}
+
 bool layers_busy(const struct layers *layers)
 {
 	return layers && layers->n_running > 0;

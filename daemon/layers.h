@@ -52,6 +52,8 @@ void layers_forget(struct layers *layers, const char *layer);
 void layers_abandon(struct layers *layers);
 /** layers_stop() - end everything that runs, the daemon goes */
 void layers_stop(struct layers *layers);
+/** layers_resume() - take layers_stop() back */
+void layers_resume(struct layers *layers);
 /** layers_busy() - sandboxes that still run */
 bool layers_busy(const struct layers *layers);
 

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "daemon/log_pump_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,92 +18,11 @@
 #define NAP_PIPE_MIN (256 * KIB) /* a small pipe would fill up while we sleep */
 #define CHUNKS_PER_SINK_MAX 4
 #define ROOM_STEP (4 * MIB) /* between two looks at the free space; short logs always fit */
-#define INDEX_RECORDS 256
 #define INDEX_FLUSH 64
 #define BUFFERS_KEPT 8
 
-/** struct log_buffer - one chunk on its way */
-struct log_buffer {
-	struct log_buffer *next;
-	uint64_t at_usec; /* wall clock */
-	size_t size, written;
-	unsigned stream;
-	bool embedded; /* not of the pool */
-	char *data;    /* LOG_BUFFER_SIZE */
-	char *text;    /* what is written: somewhere in @data */
-};
-
-enum stream_state {
-	STREAM_IDLE,
-	STREAM_POLLING, /* the pipe is empty */
-	STREAM_READING,
-	STREAM_NAPPING,
-	STREAM_STARVED, /* waits for a buffer */
-	STREAM_BLOCKED, /* waits for its own step's writes */
-	STREAM_ENDED,
-};
-
-struct log_stream {
-	struct log_sink *sink;
-	struct io_op op;
-	struct log_stream *next; /* in the list of the napping or the starved */
-	struct log_buffer *buffer;
-	enum stream_state state;
-	unsigned number; /* 1 stdout, 2 stderr */
-	int fd;
-	bool nap;
-	bool stopping;
-	size_t stop_budget;
-	struct mask_stream mask; /* without a mask: not used */
-	uint64_t fed_usec;
-	struct loop_timer patience; /* something is held back */
-	struct log_buffer rest;	    /* what was held back at the end */
-	char rest_data[MASK_HEADROOM];
-};
-
-struct log_sink {
-	struct log_pump *pump;
-	struct log_stream streams[2];
-	int log_fd, index_fd;
-	struct mask *mask; /* NULL: nothing to hide */
-	uint64_t started_usec;
-	struct log_buffer *first, *last; /* chunks to write */
-	unsigned n_chunks;
-	uint64_t kept;	   /* bytes that were let through to the file */
-	uint64_t unlooked; /* bytes since the last look at the free space */
-	bool no_room;
-	struct io_op write;
-	uint64_t offset;
-	struct io_op index_write;
-	struct log_index_record pending[INDEX_RECORDS];
-	struct log_index_record flushing[INDEX_RECORDS];
-	size_t n_pending, n_flushing, flushed_bytes;
-	uint64_t index_offset;
-	bool index_broken;
-	struct io_op sync_log, sync_index;
-	bool syncing;
-	struct log_result result;
-	log_done_fn done;
-	void *userdata;
-};
-
-struct stream_list {
-	struct log_stream *first, *last;
-};
-
-struct log_pump {
-	struct loop *loop;
-	struct io_engine *engine;
-	struct io_op nap;
-	struct stream_list napping, starved;
-	struct log_buffer *free_buffers;
-	unsigned n_free, n_buffers;
-	unsigned n_sinks;
-};
-
 static void stream_continue(struct log_stream *stream);
 static void stream_end(struct log_stream *stream);
-static void sink_progress(struct log_sink *sink);
 
 /* ---- lists and buffers ---- */
 
@@ -128,12 +48,17 @@ static struct log_stream *list_pop(struct stream_list *list)
 	return stream;
 }
 
-static struct log_buffer *buffer_new(void)
+static struct log_buffer *buffer_new(struct log_pump *pump)
 {
 	struct log_buffer *buffer = calloc(1, sizeof(*buffer));
 
 	if (!buffer)
 		return NULL;
+	buffer->slot = pump->journal ? log_journal_take(pump->journal) : NULL;
+	if (buffer->slot) {
+		buffer->data = buffer->slot->data;
+		return buffer;
+	}
 	/* mapped, not malloc'ed: what is given back really leaves */
 	buffer->data = mmap(NULL, LOG_BUFFER_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -146,9 +71,12 @@ static struct log_buffer *buffer_new(void)
 	return buffer;
 }
 
-static void buffer_free(struct log_buffer *buffer)
+static void buffer_free(struct log_pump *pump, struct log_buffer *buffer)
 {
-	(void)munmap(buffer->data, LOG_BUFFER_SIZE);
+	if (buffer->slot)
+		log_journal_give(pump->journal, buffer->slot);
+	else
+		(void)munmap(buffer->data, LOG_BUFFER_SIZE);
 	free(buffer);
 }
 
@@ -160,7 +88,7 @@ static struct log_buffer *buffer_take(struct log_pump *pump)
 		pump->free_buffers = buffer->next;
 		pump->n_free--;
 	} else if (pump->n_buffers < LOG_BUFFERS_MAX) {
-		buffer = buffer_new();
+		buffer = buffer_new(pump);
 		if (buffer)
 			pump->n_buffers++;
 	}
@@ -169,22 +97,25 @@ static struct log_buffer *buffer_take(struct log_pump *pump)
 		buffer->size = 0;
 		buffer->written = 0;
 		buffer->text = buffer->data;
+		buffer->kept = false;
 	}
 	return buffer;
 }
 
-static void buffer_give(struct log_pump *pump, struct log_buffer *buffer)
+void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 {
 	struct log_stream *stream;
 
 	if (buffer->embedded)
 		return;
+	if (buffer->slot)
+		log_slot_done(buffer->slot);
 	if (pump->n_free < BUFFERS_KEPT) {
 		buffer->next = pump->free_buffers;
 		pump->free_buffers = buffer;
 		pump->n_free++;
 	} else {
-		buffer_free(buffer);
+		buffer_free(pump, buffer);
 		pump->n_buffers--;
 	}
 	stream = list_pop(&pump->starved);
@@ -230,11 +161,55 @@ static void stream_nap(struct log_stream *stream)
 		io_nap(pump->engine, &pump->nap, NAP_USEC);
 }
 
+/*
+ * From the step's pipe into that of the buffer, where we are the only reader and
+ * nobody writes. Return: false when there is nothing to be read (yet).
+ */
+static bool stream_pull(struct log_stream *stream)
+{
+	struct log_sink *sink = stream->sink;
+	ssize_t n = log_slot_pull(stream->buffer->slot, sink->id, stream->number, stream->fd,
+				  sink->mask != NULL);
+
+	stream->buffer->kept = n > 0;
+	if (n > 0)
+		return true;
+	log_slot_done(stream->buffer->slot);
+	if (n == -EINVAL) {
+		stream->direct = true; /* no pipe: what is on its way is not kept */
+		return true;
+	}
+	log_buffer_give(sink->pump, TAKE_PTR(stream->buffer));
+	if (n == -EAGAIN || n == -EINTR) {
+		stream_poll(stream);
+		return false;
+	}
+	if (n < 0)
+		log_error("cannot read a step's output: %s", strerror((int)-n));
+	stream_end(stream);
+	return false;
+}
+
+static void stream_read(struct log_stream *stream)
+{
+	struct log_buffer *buffer = stream->buffer;
+	size_t room = stream->sink->mask ? MASK_HEADROOM : 0;
+	char *data = buffer->data + room;
+	int fd = stream->fd;
+
+	if (buffer->kept) {
+		fd = buffer->slot->read_fd;
+		data = log_slot_raw(buffer->slot);
+	}
+	stream->state = STREAM_READING;
+	io_read(stream->sink->pump->engine, &stream->op, fd, data + buffer->size,
+		LOG_BUFFER_SIZE - room - buffer->size);
+}
+
 /* Read, or note what must happen first. */
 static void stream_continue(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
-	size_t room;
 
 	if (stream->stopping && stream->stop_budget == 0) {
 		stream_end(stream);
@@ -254,20 +229,18 @@ static void stream_continue(struct log_stream *stream)
 		list_push(&pump->starved, stream);
 		return;
 	}
-	stream->state = STREAM_READING;
-	room = stream->sink->mask ? MASK_HEADROOM : 0;
-	io_read(pump->engine, &stream->op, stream->fd, stream->buffer->data + room,
-		LOG_BUFFER_SIZE - room);
+	if (stream->sink->id == 0 || stream->direct || !stream->buffer->slot || stream_pull(stream))
+		stream_read(stream);
 }
 
-static void sink_failed(struct log_sink *sink, int number, uint64_t lost)
+void log_sink_failed(struct log_sink *sink, int number, uint64_t lost)
 {
-	if (sink->result.error == 0) {
-		sink->result.error = number;
+	if (sink->kept->error == 0) {
+		sink->kept->error = number;
 		log_error("cannot write a step's log: %s; what it prints is lost%s",
 			  strerror(number), number == EFBIG ? "" : " until there is room again");
 	}
-	sink->result.lost += lost;
+	sink->kept->lost += lost;
 }
 
 static bool room_left(int fd)
@@ -287,7 +260,7 @@ static bool room_left(int fd)
 /* One step must not take the disk from all others. Return: 0, or the errno of the loss. */
 static int sink_admit(struct log_sink *sink, size_t size)
 {
-	if (sink->kept + size > LOG_BYTES_MAX)
+	if (sink->kept->admitted + size > LOG_BYTES_MAX)
 		return EFBIG;
 	sink->unlooked += size;
 	if (sink->unlooked >= ROOM_STEP) {
@@ -296,8 +269,35 @@ static int sink_admit(struct log_sink *sink, size_t size)
 	}
 	if (sink->no_room)
 		return ENOSPC;
-	sink->kept += size;
+	sink->kept->admitted += size;
 	return 0;
+}
+
+void log_chunk_append(struct log_sink *sink, struct log_buffer *buffer)
+{
+	buffer->next = NULL;
+	if (sink->last)
+		sink->last->next = buffer;
+	else
+		sink->first = buffer;
+	sink->last = buffer;
+	sink->n_chunks++;
+}
+
+/*
+ * From here on it is as it is to be written, and what a mask holds back is what it held
+ * after this one: both at once, because what was read is not masked twice.
+ */
+static void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_t size)
+{
+	struct log_sink *sink = stream->sink;
+	uint64_t sequence = ++sink->pump->last_sequence;
+	bool masked = sink->mask != NULL;
+
+	log_slot_queue(buffer->slot, sequence, buffer->at_usec,
+		       (size_t)(buffer->text - buffer->data), size, masked ? &stream->mask : NULL);
+	if (masked)
+		log_mask_keep(sink->kept, stream->number, sequence, &stream->mask);
 }
 
 static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, size_t size)
@@ -306,19 +306,18 @@ static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, siz
 	int refused = sink_admit(sink, size);
 
 	if (refused) {
-		sink_failed(sink, refused, size);
-		buffer_give(sink->pump, buffer);
+		log_sink_failed(sink, refused, size);
+		if (buffer->kept)
+			log_buffer_keep(stream, buffer, 0);
+		log_buffer_give(sink->pump, buffer);
 		return;
 	}
 	buffer->size = size;
 	buffer->stream = stream->number;
 	buffer->at_usec = wall_usec();
-	if (sink->last)
-		sink->last->next = buffer;
-	else
-		sink->first = buffer;
-	sink->last = buffer;
-	sink->n_chunks++;
+	if (buffer->kept)
+		log_buffer_keep(stream, buffer, size);
+	log_chunk_append(sink, buffer);
 }
 
 /* ---- masking ---- */
@@ -340,9 +339,23 @@ static void patience_over(struct loop_timer *timer)
 		(void)loop_timer_set(sink->pump->loop, timer, due, patience_over);
 		return;
 	}
+	if (sink->id != 0 && buffer->slot) {
+		buffer->kept = true;
+		log_slot_begin(buffer->slot, sink->id, stream->number);
+	}
 	chunk_push(stream, buffer, mask_stream_release(&stream->mask, buffer->text));
-	sink_progress(sink);
+	log_sink_progress(sink);
 	io_submit(sink->pump->engine);
+}
+
+void log_stream_watch(struct log_stream *stream)
+{
+	if (!stream->sink->mask)
+		return;
+	stream->fed_usec = now_usec();
+	if (!stream->patience.loop && mask_stream_waits(&stream->mask))
+		(void)loop_timer_set(stream->sink->pump->loop, &stream->patience,
+				     stream->fed_usec + MASK_PATIENCE_USEC, patience_over);
 }
 
 /* Return: how much of @buffer is to be written. */
@@ -350,11 +363,11 @@ static size_t stream_mask(struct log_stream *stream, struct log_buffer *buffer, 
 {
 	if (!stream->sink->mask)
 		return size;
+	/* what was read stays as it was, for who has to mask it again */
+	if (buffer->kept)
+		memcpy(buffer->data + MASK_HEADROOM, log_slot_raw(buffer->slot), size);
 	size = mask_stream_feed(&stream->mask, buffer->data + MASK_HEADROOM, size, &buffer->text);
-	stream->fed_usec = now_usec();
-	if (!stream->patience.loop && mask_stream_waits(&stream->mask))
-		(void)loop_timer_set(stream->sink->pump->loop, &stream->patience,
-				     stream->fed_usec + MASK_PATIENCE_USEC, patience_over);
+	log_stream_watch(stream);
 	return size;
 }
 
@@ -372,8 +385,10 @@ static void stream_unmask(struct log_stream *stream)
 		.data = stream->rest_data,
 		.text = stream->rest_data,
 	};
-	if (size > 0)
-		chunk_push(stream, &stream->rest, size);
+	if (size <= stream->rest_written)
+		return;
+	chunk_push(stream, &stream->rest, size);
+	stream->rest.written = stream->rest_written;
 }
 
 /* ---- reading ---- */
@@ -384,26 +399,52 @@ static void stream_end(struct log_stream *stream)
 	stream->state = STREAM_ENDED;
 	(void)close(stream->fd);
 	stream->fd = -1;
-	sink_progress(stream->sink);
+	log_sink_progress(stream->sink);
+}
+
+void log_stream_chunk(struct log_stream *stream, struct log_buffer *buffer, size_t size)
+{
+	size_t shown = stream_mask(stream, buffer, size);
+
+	if (shown > 0) {
+		chunk_push(stream, buffer, shown);
+		return;
+	}
+	if (buffer->kept)
+		log_buffer_keep(stream, buffer, 0);
+	log_buffer_give(stream->sink->pump, buffer);
 }
 
 static void stream_received(struct log_stream *stream, size_t size)
 {
 	struct log_sink *sink = stream->sink;
-	struct log_buffer *buffer = TAKE_PTR(stream->buffer);
-	size_t shown = stream_mask(stream, buffer, size);
 
-	if (shown > 0)
-		chunk_push(stream, buffer, shown);
-	else
-		buffer_give(sink->pump, buffer);
+	log_stream_chunk(stream, TAKE_PTR(stream->buffer), size);
 	if (stream->stopping)
 		stream->stop_budget -= size < stream->stop_budget ? size : stream->stop_budget;
 	if (size < NAP_BELOW && stream->nap && !stream->stopping)
 		stream_nap(stream);
 	else
 		stream_continue(stream);
-	sink_progress(sink);
+	log_sink_progress(sink);
+}
+
+/* What was pulled is there, all of it, whatever the read says. */
+static void stream_filled(struct log_stream *stream, int result)
+{
+	struct log_buffer *buffer = stream->buffer;
+
+	if (result > 0)
+		buffer->size += (size_t)result;
+	if (buffer->size >= buffer->slot->head->size) {
+		stream_received(stream, buffer->size);
+	} else if (result > 0 || result == -EAGAIN || result == -ECANCELED || result == -EINTR) {
+		stream_read(stream);
+	} else {
+		log_sink_failed(stream->sink, result < 0 ? -result : EIO,
+				buffer->slot->head->size - buffer->size);
+		stream_received(stream, buffer->size);
+	}
 }
 
 static void stream_done(struct io_op *op, int result)
@@ -417,11 +458,15 @@ static void stream_done(struct io_op *op, int result)
 		stream_continue(stream);
 		return;
 	}
+	if (stream->buffer->kept) {
+		stream_filled(stream, result);
+		return;
+	}
 	if (result > 0) {
 		stream_received(stream, (size_t)result);
 		return;
 	}
-	buffer_give(stream->sink->pump, TAKE_PTR(stream->buffer));
+	log_buffer_give(stream->sink->pump, TAKE_PTR(stream->buffer));
 	if (result == -EAGAIN || result == -ECANCELED || result == -EINTR) {
 		stream_poll(stream);
 		return;
@@ -445,20 +490,7 @@ static void sink_unblock(struct log_sink *sink)
 	}
 }
 
-static void sink_index(struct log_sink *sink, const struct log_buffer *buffer)
-{
-	uint64_t since =
-		buffer->at_usec > sink->started_usec ? buffer->at_usec - sink->started_usec : 0;
-	struct log_index_record *record;
-
-	if (sink->index_broken)
-		return;
-	record = &sink->pending[sink->n_pending++];
-	record->offset = sink->offset;
-	record->time_and_stream = since | (uint64_t)buffer->stream << LOG_STREAM_SHIFT;
-}
-
-static void chunk_drop(struct log_sink *sink)
+void log_chunk_drop(struct log_sink *sink)
 {
 	struct log_buffer *buffer = sink->first;
 
@@ -466,7 +498,7 @@ static void chunk_drop(struct log_sink *sink)
 	if (!sink->first)
 		sink->last = NULL;
 	sink->n_chunks--;
-	buffer_give(sink->pump, buffer);
+	log_buffer_give(sink->pump, buffer);
 	sink_unblock(sink);
 }
 
@@ -477,68 +509,32 @@ static void write_done(struct io_op *op, int result)
 
 	if (result > 0) {
 		if (buffer->written == 0)
-			sink_index(sink, buffer);
+			log_sink_index(sink, buffer);
 		buffer->written += (size_t)result;
 		sink->offset += (uint64_t)result;
 	} else if (result != -EINTR && result != -EAGAIN) {
-		sink_failed(sink, result < 0 ? -result : EIO, buffer->size - buffer->written);
+		log_sink_failed(sink, result < 0 ? -result : EIO, buffer->size - buffer->written);
 		buffer->written = buffer->size;
 	}
 	if (buffer->written == buffer->size)
-		chunk_drop(sink);
-	sink_progress(sink);
-}
-
-static void index_continue(struct log_sink *sink)
-{
-	size_t size = sink->n_flushing * sizeof(sink->flushing[0]);
-
-	io_write(sink->pump->engine, &sink->index_write, sink->index_fd,
-		 (char *)sink->flushing + sink->flushed_bytes, size - sink->flushed_bytes,
-		 sink->index_offset + sink->flushed_bytes);
-}
-
-static void index_done(struct io_op *op, int result)
-{
-	struct log_sink *sink = container_of(op, struct log_sink, index_write);
-	size_t size = sink->n_flushing * sizeof(sink->flushing[0]);
-
-	if (result > 0)
-		sink->flushed_bytes += (size_t)result;
-	else if (result != -EINTR && result != -EAGAIN) {
-		/* a record too few misplaces every later one: what is there stays right */
-		sink->index_broken = true;
-		sink->n_pending = 0;
-		sink_failed(sink, result < 0 ? -result : EIO, 0);
-	}
-	if (!sink->index_broken && sink->flushed_bytes < size) {
-		index_continue(sink);
-		return;
-	}
-	sink->index_offset += size;
-	sink->n_flushing = 0;
-	sink_progress(sink);
-}
-
-static void index_flush(struct log_sink *sink)
-{
-	memcpy(sink->flushing, sink->pending, sink->n_pending * sizeof(sink->pending[0]));
-	sink->n_flushing = sink->n_pending;
-	sink->flushed_bytes = 0;
-	sink->n_pending = 0;
-	index_continue(sink);
+		log_chunk_drop(sink);
+	log_sink_progress(sink);
 }
 
 /* ---- the end ---- */
 
 static void sink_free(struct log_sink *sink)
 {
-	struct log_result result = sink->result;
+	struct log_result result = {.bytes = 0};
 	log_done_fn done = sink->done;
 	void *userdata = sink->userdata;
 
 	result.bytes = sink->offset;
+	result.lost = sink->kept->lost;
+	result.error = sink->kept->error;
 	sink->pump->n_sinks--;
+	if (sink->kept_is_own)
+		free(sink->kept);
 	(void)close(sink->log_fd);
 	(void)close(sink->index_fd);
 	sink->mask = mask_unref(sink->mask);
@@ -549,7 +545,7 @@ static void sink_free(struct log_sink *sink)
 static void sync_progress(struct log_sink *sink, int result)
 {
 	if (result < 0)
-		sink_failed(sink, -result, 0);
+		log_sink_failed(sink, -result, 0);
 	if (!sink->sync_log.busy && !sink->sync_index.busy)
 		sink_free(sink);
 }
@@ -564,23 +560,33 @@ static void sync_index_done(struct io_op *op, int result)
 	sync_progress(container_of(op, struct log_sink, sync_index), result);
 }
 
+static void log_buffer_writing(struct log_sink *sink, const struct log_buffer *buffer)
+{
+	if (buffer->kept)
+		log_slot_write(buffer->slot, sink->offset);
+	else if (buffer->embedded)
+		sink->kept->rest_base[buffer->stream - 1] = sink->offset + 1;
+}
+
 /* Everything that can be started now, and the end when nothing is left. */
-static void sink_progress(struct log_sink *sink)
+void log_sink_progress(struct log_sink *sink)
 {
 	struct io_engine *engine = sink->pump->engine;
 
-	if (sink->first && !sink->write.busy && sink->n_pending < INDEX_RECORDS) {
+	if (sink->first && !sink->write.busy && log_sink_unindexed(sink) < LOG_RECORDS) {
 		struct log_buffer *buffer = sink->first;
 
+		if (buffer->written == 0)
+			log_buffer_writing(sink, buffer);
 		io_write(engine, &sink->write, sink->log_fd, buffer->text + buffer->written,
 			 buffer->size - buffer->written, sink->offset);
 	}
-	if (!sink->index_write.busy && sink->n_flushing == 0 && sink->n_pending > 0 &&
-	    (!sink->first || sink->n_pending >= INDEX_FLUSH))
-		index_flush(sink);
+	if (!sink->index_write.busy && sink->flushing_bytes == 0 && log_sink_unindexed(sink) > 0 &&
+	    (!sink->first || log_sink_unindexed(sink) >= INDEX_FLUSH))
+		log_index_flush(sink);
 	if (sink->streams[0].state != STREAM_ENDED || sink->streams[1].state != STREAM_ENDED ||
-	    sink->first || sink->write.busy || sink->index_write.busy || sink->n_pending > 0 ||
-	    sink->syncing)
+	    sink->first || sink->write.busy || sink->index_write.busy ||
+	    log_sink_unindexed(sink) > 0 || sink->syncing)
 		return;
 	sink->syncing = true;
 	if (sink->offset == 0) {
@@ -632,48 +638,78 @@ static void stream_init(struct log_sink *sink, size_t index, int fd)
 	};
 }
 
+struct log_sink *log_sink_new(struct log_pump *pump, const int fds[4], uint64_t started_usec,
+			      log_done_fn done, void *userdata)
+{
+	struct log_sink *sink = calloc(1, sizeof(*sink));
+
+	if (!sink)
+		return NULL;
+	sink->pump = pump;
+	sink->log_fd = fds[0];
+	sink->index_fd = fds[1];
+	sink->started_usec = started_usec;
+	sink->write = IO_OP_INIT(write_done);
+	sink->index_write = IO_OP_INIT(log_index_done);
+	sink->sync_log = IO_OP_INIT(sync_log_done);
+	sink->sync_index = IO_OP_INIT(sync_index_done);
+	sink->done = done;
+	sink->userdata = userdata;
+	stream_init(sink, 0, fds[2]);
+	stream_init(sink, 1, fds[3]);
+	return sink;
+}
+
+void log_sink_begin(struct log_sink *sink)
+{
+	sink->pump->n_sinks++;
+	stream_poll(&sink->streams[0]);
+	stream_poll(&sink->streams[1]);
+	log_sink_progress(sink);
+	io_submit(sink->pump->engine);
+}
+
+int log_streams_prepare(int stdout_fd, int stderr_fd, struct error *error)
+{
+	int r = fd_set_nonblock(stdout_fd, 1);
+
+	if (r == 0)
+		r = fd_set_nonblock(stderr_fd, 1);
+	return r < 0 ? error_errno(error, -r, "cannot prepare a step's output") : 0;
+}
+
 int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd, int stderr_fd,
 		  uint64_t started_usec, log_done_fn done, void *userdata,
 		  struct log_sink **ret_sink, struct error *error)
 {
+	const int fds[4] = {log_fd, index_fd, stdout_fd, stderr_fd};
 	struct log_index_header header = {
 		.magic = LOG_INDEX_MAGIC,
 		.version = LOG_INDEX_VERSION,
 		.started_usec = started_usec,
 	};
 	struct log_sink *sink;
-	int r = fd_set_nonblock(stdout_fd, 1);
+	int r = log_streams_prepare(stdout_fd, stderr_fd, error);
 
-	if (r == 0)
-		r = fd_set_nonblock(stderr_fd, 1);
 	if (r < 0)
-		return error_errno(error, -r, "cannot prepare a step's output");
+		return r;
 	r = fd_write_all(index_fd, &header, sizeof(header));
 	if (r < 0)
 		return error_errno(error, -r, "cannot write the log's index");
-	sink = calloc(1, sizeof(*sink));
-	if (!sink)
+	sink = log_sink_new(pump, fds, started_usec, done, userdata);
+	if (sink)
+		sink->kept = calloc(1, sizeof(*sink->kept));
+	if (!sink || !sink->kept) {
+		free(sink);
 		return error_set(error, ENOMEM, "out of memory for a step's log");
-	sink->pump = pump;
-	sink->log_fd = log_fd;
-	sink->index_fd = index_fd;
-	sink->started_usec = started_usec;
-	sink->index_offset = sizeof(header);
-	sink->write = IO_OP_INIT(write_done);
-	sink->index_write = IO_OP_INIT(index_done);
-	sink->sync_log = IO_OP_INIT(sync_log_done);
-	sink->sync_index = IO_OP_INIT(sync_index_done);
-	sink->done = done;
-	sink->userdata = userdata;
-	pump->n_sinks++;
-	stream_init(sink, 0, stdout_fd);
-	stream_init(sink, 1, stderr_fd);
-	stream_poll(&sink->streams[0]);
-	stream_poll(&sink->streams[1]);
-	io_submit(pump->engine);
+	}
+	sink->kept_is_own = true;
+	log_sink_begin(sink);
 	*ret_sink = sink;
 	return 0;
 }
+
+/* ---- life ---- */
 
 int log_pump_new(struct loop *loop, enum io_engine_kind kind, struct log_pump **ret_pump,
 		 struct error *error)
@@ -703,8 +739,9 @@ struct log_pump *log_pump_free(struct log_pump *pump)
 		struct log_buffer *buffer = pump->free_buffers;
 
 		pump->free_buffers = buffer->next;
-		buffer_free(buffer);
+		buffer_free(pump, buffer);
 	}
+	pump->journal = log_journal_free(pump->journal);
 	free(pump);
 	return NULL;
 }

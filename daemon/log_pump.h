@@ -64,6 +64,30 @@ struct log_index_record {
 	uint64_t time_and_stream;
 };
 
+#define LOG_RECORDS 512 /* index records that are made and not yet written */
+
+/**
+ * struct log_kept - what a successor must know of a log beside its files
+ *
+ * Index records are written behind the log, many at once: those that the index file
+ * does not have yet are the last ones here.
+ */
+struct log_kept {
+	/* what each stream's mask holds back; the one with the higher number, in turn */
+	struct log_kept_mask {
+		uint64_t sequence;
+		struct mask_stream mask;
+	} masks[2][2];
+	uint64_t rest_base[2]; /* where what was held back to the end is written, plus one; or 0 */
+	uint64_t admitted;     /* bytes that were let through to the file */
+	uint64_t lost;
+	int32_t error;
+	uint32_t index_broken;
+	uint64_t n_records; /* number i is in records[i % LOG_RECORDS] */
+	struct log_index_record records[LOG_RECORDS];
+};
+
+struct fd_store;
 struct log_pump;
 struct log_sink;
 
@@ -102,6 +126,30 @@ int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd
  * Right after log_pump_open(): before the loop goes on, nothing has been read.
  */
 void log_sink_mask(struct log_sink *sink, struct mask *mask);
+/**
+ * log_pump_keep() - from now on, output on its way outlives this process: log_journal.h
+ *
+ * Return: 0 or -errno: then it does not.
+ */
+int log_pump_keep(struct log_pump *pump, struct fd_store *store);
+/**
+ * log_sink_keep() - this one's, for log_pump_adopt()
+ * @id:   never used again
+ * @kept: outlives this process; zeroed; NULL: not kept
+ *
+ * Right after log_pump_open(): before the loop goes on, nothing has been read.
+ */
+void log_sink_keep(struct log_sink *sink, uint64_t id, struct log_kept *kept);
+/**
+ * log_pump_adopt() - go on where a predecessor was with @id
+ * @fds:  log, index, stdout, stderr; taken over and set to -1 on success
+ * @mask: as log_sink_mask(), the same as before
+ */
+int log_pump_adopt(struct log_pump *pump, int fds[4], struct mask *mask, uint64_t started_usec,
+		   log_done_fn done, void *userdata, uint64_t id, struct log_kept *kept,
+		   struct log_sink **ret_sink, struct error *error);
+/** log_pump_settle() - all logs are adopted that there are */
+void log_pump_settle(struct log_pump *pump);
 
 /**
  * log_sink_stop() - end soon although somebody still holds the pipes

@@ -85,7 +85,8 @@ static void repair_slot(int log_fd, const struct register_slot *slot, bool power
 }
 
 static void repair_all(const struct log_register *logs, const struct paths *paths,
-		       const struct register_header *header, const char *boot_id)
+		       const struct register_header *header, const char *boot_id,
+		       log_open_fn is_open, const void *userdata)
 {
 	bool power_cut = strncmp(header->boot_id, boot_id, BOOT_ID_SIZE) != 0;
 	cleanup_close int log_fd = open(paths->log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -95,7 +96,8 @@ static void repair_all(const struct log_register *logs, const struct paths *path
 
 		if (pread(logs->fd, &slot, sizeof(slot), slot_offset(i)) != (ssize_t)sizeof(slot))
 			return;
-		if (slot_right(&slot))
+		if (slot_right(&slot) && !(is_open && is_open(userdata, slot.project, slot.run,
+							      slot.slug, slot.attempt)))
 			repair_slot(log_fd, &slot, power_cut);
 	}
 }
@@ -130,8 +132,8 @@ static int begin_anew(int fd, const char *boot_id)
 	return r;
 }
 
-int log_register_new(const struct paths *paths, struct log_register **ret_register,
-		     struct error *error)
+int log_register_new(const struct paths *paths, log_open_fn is_open, const void *userdata,
+		     struct log_register **ret_register, struct error *error)
 {
 	char path[PATH_MAX + 32], boot_id[BOOT_ID_SIZE];
 	struct log_register *logs = calloc(1, sizeof(*logs));
@@ -150,7 +152,7 @@ int log_register_new(const struct paths *paths, struct log_register **ret_regist
 	read_boot_id(boot_id);
 	if (pread(logs->fd, &header, sizeof(header), 0) == (ssize_t)sizeof(header) &&
 	    header.magic == REGISTER_MAGIC)
-		repair_all(logs, paths, &header, boot_id);
+		repair_all(logs, paths, &header, boot_id, is_open, userdata);
 	r = begin_anew(logs->fd, boot_id);
 	if (r < 0) {
 		(void)log_register_free(logs);

@@ -21,20 +21,26 @@
 #include "common/error.h"
 #include "common/paths.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define LOG_REGISTER_NAME "logs.open"
 
 struct log_register;
 
+/** log_open_fn - is this log being written? */
+typedef bool (*log_open_fn)(const void *userdata, const char *project, uint64_t run,
+			    const char *slug, uint64_t attempt);
+
 /**
  * log_register_new() - open it, repair what it names, and begin anew
+ * @is_open: logs of steps that go on are left alone; NULL: there are none
  *
  * What cannot be repaired is logged and left alone. Return: 0, or -errno with
  * @error when there can be no register.
  */
-int log_register_new(const struct paths *paths, struct log_register **ret_register,
-		     struct error *error);
+int log_register_new(const struct paths *paths, log_open_fn is_open, const void *userdata,
+		     struct log_register **ret_register, struct error *error);
 /** log_register_free() - NULL is fine. Return: NULL. */
 struct log_register *log_register_free(struct log_register *logs);
 

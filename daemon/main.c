@@ -9,11 +9,14 @@
 #include "common/cleanup.h"
 #include "common/isolation.h"
 #include "common/log.h"
+#include "daemon/adopt.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
+#include "daemon/listen_keep.h"
 #include "daemon/sandboxes.h"
 #include "daemon/space.h"
 #include "daemon/state_dirs.h"
+#include "daemon/successor.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,7 +24,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -35,7 +37,8 @@ static const char usage[] =
 	"  --help          print this and exit\n"
 	"  --version       print the version and exit\n"
 	"\n"
-	"SIGHUP reads the configuration again. See runbookd(8) and runbookd.conf(5).\n";
+	"SIGHUP reads the configuration again, SIGUSR2 starts the program anew in the same\n"
+	"process, steps go on meanwhile. See runbookd(8) and runbookd.conf(5).\n";
 
 struct arguments {
 	const char *root;
@@ -97,18 +100,7 @@ static int config_test(const struct paths *paths)
 	return 0;
 }
 
-static int make_instance_id(char *out, struct error *error)
-{
-	unsigned char random[(INSTANCE_ID_SIZE - 1) / 2];
-
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		return error_errno(error, errno, "cannot get random bytes");
-	for (size_t i = 0; i < sizeof(random); i++)
-		(void)snprintf(out + 2 * i, 3, "%02x", random[i]);
-	return 0;
-}
-
-/* Each running step holds about ten descriptors; the children get their own limits. */
+/* Each running step holds about twenty descriptors; the children get their own limits. */
 static void raise_descriptor_limit(void)
 {
 	struct rlimit limit;
@@ -125,8 +117,25 @@ static int open_api_socket(struct daemon *daemon, struct error *error)
 	gid_t group = geteuid() == 0 ? role_user(ROLE_API).gid : getegid();
 
 	(void)snprintf(path, sizeof(path), "%s/api.sock", daemon->paths.run);
-	daemon->api_socket = listen_unix(path, 0660, group, error);
+	daemon->api_socket = listen_keep_unix(daemon->fds, path, 0660, group, error);
 	return daemon->api_socket < 0 ? daemon->api_socket : 0;
+}
+
+/* A service manager that keeps our descriptors is going to start the next one. */
+static bool has_successor(const struct daemon *daemon)
+{
+	return fd_store_outlives(daemon->fds) &&
+	       steps_running(daemon->steps) + steps_unacknowledged(daemon->steps) > 0;
+}
+
+static void become_begin(struct daemon *daemon)
+{
+	struct error error = ERROR_INIT;
+
+	if (successor_try(daemon, &error) < 0)
+		log_error("the program stays the one that it is: %s", error.text);
+	else
+		daemon_leave(daemon, LEAVE_BY_EXEC);
 }
 
 static void handle_signal(void *userdata, int signal_number)
@@ -134,13 +143,31 @@ static void handle_signal(void *userdata, int signal_number)
 	struct daemon *daemon = userdata;
 	struct error error = ERROR_INIT;
 
-	if (signal_number == SIGHUP) {
+	switch (signal_number) {
+	case SIGHUP:
 		notify_state("RELOADING=1");
 		(void)daemon_reload(daemon, &error);
 		notify_state("READY=1");
 		return;
+	case SIGUSR2:
+		become_begin(daemon);
+		return;
+	case SIGTERM:
+		if (daemon->leaving)
+			return;
+		if (!daemon->stopping && has_successor(daemon)) {
+			daemon_leave(daemon, LEAVE_TO_NEXT);
+			return;
+		}
+		/* a service manager says so after SIGINT as well: that is no second time */
+		if (daemon->stopping && fd_store_outlives(daemon->fds))
+			return;
+		break;
+	default:
+		break;
 	}
-	daemon_stop(daemon);
+	if (!daemon->leaving)
+		daemon_stop(daemon);
 }
 
 /* Where images are is decided once: steps and layers hold on to it. */
@@ -163,13 +190,13 @@ static int images_prepare(struct daemon *daemon, struct error *error)
 
 static int daemon_start(struct daemon *daemon, struct error *error)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, 0};
+	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, 0};
 	int r;
 
 	if (state_dirs_make(&daemon->paths, error) < 0)
 		return -error->number;
 	daemon->lock_fd = state_lock(&daemon->paths, error);
-	if (daemon->lock_fd < 0 || make_instance_id(daemon->instance_id, error) < 0)
+	if (daemon->lock_fd < 0 || adopt_ledger(daemon, error) < 0)
 		return -error->number;
 	r = loop_new(&daemon->loop);
 	if (r == 0)
@@ -180,11 +207,12 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 		return -error->number;
 	/* before the children: this process may move into a leaf of its cgroup, and children are
 	 * born where their parent is */
-	if (sandboxes_prepare(daemon, &daemon->sandbox_host, error) < 0 ||
+	if (sandboxes_prepare(daemon, error) < 0 ||
 	    steps_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->steps, error) <
 		    0 ||
 	    images_prepare(daemon, error) < 0)
 		return -error->number;
+	adopt_steps(daemon);
 	loop_idle_set(daemon->loop, sandboxes_idle, daemon);
 	space_watch(daemon);
 	children_start(daemon);
@@ -207,8 +235,28 @@ static void daemon_end(struct daemon *daemon)
 		(void)close(daemon->api_socket);
 	daemon->config = config_free(daemon->config);
 	daemon->loop = loop_free(daemon->loop);
+	/* nothing is left that a successor could go on with */
+	fd_store_clear(daemon->fds);
+	daemon->ledger = ledger_free(daemon->ledger);
+	daemon->fds = fd_store_free(daemon->fds);
 	if (daemon->lock_fd >= 0)
 		(void)close(daemon->lock_fd);
+}
+
+/* Return: the exit code; not at all when we became our successor. */
+static int run(struct daemon *daemon, char **argv)
+{
+	struct error error = ERROR_INIT;
+
+	for (;;) {
+		int code = loop_run(daemon->loop);
+
+		if (daemon->leaving != LEAVE_BY_EXEC || code != 0)
+			return code;
+		(void)successor_become(daemon, argv, &error);
+		log_error("%s; going on as before", error.text);
+		daemon_stay(daemon);
+	}
 }
 
 int main(int argc, char **argv)
@@ -221,11 +269,15 @@ int main(int argc, char **argv)
 				.stop_timer = LOOP_TIMER_NULL};
 	struct arguments arguments = {.root = NULL};
 	struct error error = ERROR_INIT;
+	int highest = 2;
 	int code = parse_arguments(argc, argv, &arguments);
 
 	if (code >= 0)
 		return code;
-	if (isolate_fds(2, &error) < 0 || paths_init(&daemon.paths, arguments.root, &error) < 0) {
+	successor_remember();
+	daemon.fds = arguments.config_test ? NULL : fd_store_inherit(&highest);
+	if (isolate_fds(highest, &error) < 0 ||
+	    paths_init(&daemon.paths, arguments.root, &error) < 0) {
 		fprintf(stderr, "runbookd: %s\n", error.text);
 		return 1;
 	}
@@ -239,15 +291,24 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	log_open("runbookd");
+	if (!daemon.fds) {
+		(void)fputs("runbookd: out of memory\n", stderr);
+		return 1;
+	}
 	/* keys, tokens and payloads pass through this memory */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	raise_descriptor_limit();
 	(void)signal(SIGPIPE, SIG_IGN);
 	code = daemon_start(&daemon, &error);
-	if (code == 0)
-		code = loop_run(daemon.loop);
-	else
+	if (code < 0)
 		log_error("%s", error.text);
+	/* steps that wait in the fd store wait for a start that comes off */
+	if (code < 0 && fd_store_outlives(daemon.fds))
+		return 1;
+	if (code == 0)
+		code = run(&daemon, argv);
+	if (daemon.leaving)
+		return code == 0 ? 0 : 1; /* taking nothing down */
 	daemon_end(&daemon);
 	return code == 0 ? 0 : 1;
 }

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/firewall.h"
 #include "common/log.h"
+#include "daemon/adopt.h"
 #include "daemon/daemon.h"
 
 #include <sched.h>
@@ -16,6 +17,9 @@ const struct sandbox_ops sandboxes_library = {
 	.signal = sandbox_signal,
 	.kill = sandbox_kill,
 	.finish = sandbox_finish,
+	.collect = sandbox_collect,
+	.keep = sandbox_keep,
+	.adopt = sandbox_adopt,
 };
 
 /* Two instances side by side must not sweep each other's steps away. */
@@ -41,8 +45,7 @@ static unsigned parallel_steps(const struct config *config)
 	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
-int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_host,
-		      struct error *error)
+int sandboxes_prepare(struct daemon *daemon, struct error *error)
 {
 	struct sandbox_host *host;
 	char init_path[PATH_MAX], cacher_path[PATH_MAX], cgroup[64];
@@ -51,6 +54,7 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 		.init_path = init_path,
 		.cacher_path = cacher_path,
 		.cgroup_name = cgroup,
+		.cgroup_parent = getenv("RUNBOOK_STEPS_CGROUP"),
 		.network_pool = (unsigned)daemon->config->network_pool,
 		.limits = (enum sandbox_limits_policy)daemon->config->limits,
 		.memory = daemon->config->steps_memory,
@@ -86,9 +90,11 @@ int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_hos
 		firewall_fix(&firewall, fix, sizeof(fix));
 		log_warning("%s; to let them through: %s", seen, fix);
 	}
+	daemon->sandbox_host = host;
+	/* what is held by descriptors that outlived a predecessor is not swept */
+	adopt_host(daemon);
 	if (sandbox_host_sweep(host, &ignored) < 0)
 		log_warning("cannot remove what an earlier instance left: %s", ignored.text);
-	*ret_host = host;
 	return 0;
 }
 

@@ -12,10 +12,9 @@ extern const struct sandbox_ops sandboxes_library;
  * sandboxes_prepare() - compile filters, find runbook-init, sweep old remains
  *
  * May move this process into a leaf of its own cgroup: call it before children
- * are started. Return: 0 or -errno with @error; sandbox_host_free() the result.
+ * are started. Return: 0 with .sandbox_host made, or -errno with @error.
  */
-int sandboxes_prepare(const struct daemon *daemon, struct sandbox_host **ret_host,
-		      struct error *error);
+int sandboxes_prepare(struct daemon *daemon, struct error *error);
 
 /**
  * sandboxes_idle() - what the library does when nothing else is to be done

@@ -8,10 +8,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define LOCK_ATTEMPTS 300
+#define LOCK_PAUSE_NSEC 10000000L
 
 /* group: ROLE_NONE is root's; the owner's own group where it says the same as the owner */
 static const struct {
@@ -116,21 +122,47 @@ int state_dirs_make_images(const char *store, struct error *error)
 	return directory_make(path, image.uid, image.gid, 0700, error);
 }
 
+/*
+ * A child of a killed predecessor has its descriptors until it has come to its exec.
+ * Return: 0 or -errno.
+ */
+static int lock_patiently(int fd, char *owner, size_t size)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NSEC};
+	int pid = 0;
+
+	for (int attempt = 0;; attempt++) {
+		ssize_t length;
+
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		length = pread(fd, owner, size - 1, 0);
+		owner[length < 0 ? 0 : length] = '\0';
+		owner[strcspn(owner, "\n")] = '\0';
+		if (attempt == LOCK_ATTEMPTS ||
+		    (sscanf(owner, "%d", &pid) == 1 && pid > 0 && kill(pid, 0) == 0))
+			return -EWOULDBLOCK;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
 int state_lock(const struct paths *paths, struct error *error)
 {
 	char path[PATH_MAX + 32];
 	char text[32] = "";
 	cleanup_close int fd = -1;
+	int r;
 
 	(void)snprintf(path, sizeof(path), "%s/runbookd.lock", paths->run);
 	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return error_errno(error, errno, "cannot open %s", path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK)
-			return error_errno(error, errno, "cannot lock %s", path);
-		if (fd_read_all(fd, text, sizeof(text) - 1) > 0)
-			text[strcspn(text, "\n")] = '\0';
+	r = lock_patiently(fd, text, sizeof(text));
+	if (r < 0) {
+		if (r != -EWOULDBLOCK)
+			return error_errno(error, -r, "cannot lock %s", path);
 		return error_set(error, EBUSY,
 				 "another runbookd (pid %s) runs on %s: stop it, or choose another "
 				 "place with --root DIR",

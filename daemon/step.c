@@ -9,7 +9,7 @@
 #include "daemon/layers.h"
 #include "daemon/log_register.h"
 #include "daemon/mask.h"
-#include "daemon/step_setup.h"
+#include "daemon/step_keep.h"
 #include "daemon/step_table.h"
 
 #include <errno.h>
@@ -68,6 +68,7 @@ static void step_set_ended(struct step *step)
 	table->n_ended++;
 	if (step->ended_usec == 0)
 		step->ended_usec = wall_usec();
+	step_keep_ended(step);
 	step_log(step,
 		 step->report.result == STEP_RESULT_SANDBOX ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
 		 MESSAGE_ID_STEP_ENDED,
@@ -139,6 +140,22 @@ static void step_kill(struct step *step)
 		log_error("cannot kill %s: %s", step->container, strerror(-r));
 }
 
+/* The sandbox is gone; what is left is its output. */
+static void step_finished(struct step *step)
+{
+	struct step_table *table = step->table;
+
+	step->phase = STEP_DRAINING;
+	release_layers(step);
+	cacher_close(step);
+	step_keep_finished(step);
+	if (!step->sink)
+		step_complete(step);
+	else
+		(void)loop_timer_set(table->daemon->loop, &step->timer, now_usec() + DRAIN_USEC,
+				     drain_over);
+}
+
 static void sandbox_gone(struct loop_file *file, uint32_t events)
 {
 	struct step *step = container_of(file, struct step, end_file);
@@ -146,17 +163,16 @@ static void sandbox_gone(struct loop_file *file, uint32_t events)
 	struct error error = ERROR_INIT;
 
 	loop_remove(file);
-	if (table->ops->finish(&step->sandbox, &step->facts.outcome, &error) < 0)
+	if (step->kept) {
+		if (table->ops->collect(&step->sandbox, &step->facts.outcome, &error) < 0)
+			(void)snprintf(step->facts.setup_error, sizeof(step->facts.setup_error),
+				       "%s", error.text);
+		step_keep_outcome(step);
+	}
+	if (table->ops->finish(&step->sandbox, &step->facts.outcome, &error) < 0 && !step->kept)
 		(void)snprintf(step->facts.setup_error, sizeof(step->facts.setup_error), "%s",
 			       error.text);
-	step->phase = STEP_DRAINING;
-	release_layers(step);
-	cacher_close(step);
-	if (!step->sink)
-		step_complete(step);
-	else
-		(void)loop_timer_set(table->daemon->loop, &step->timer, now_usec() + DRAIN_USEC,
-				     drain_over);
+	step_finished(step);
 }
 
 /*
@@ -171,6 +187,8 @@ static void sandbox_ended(struct loop_file *file, uint32_t events)
 	loop_remove(file);
 	loop_timer_cancel(&step->timer);
 	step->ended_usec = wall_usec();
+	if (step->kept)
+		step->kept->ended_usec = step->ended_usec;
 	step->phase = STEP_ENDING;
 	if (loop_add(step->table->daemon->loop, &step->end_file, step->sandbox.pidfd, EPOLLIN,
 		     sandbox_gone) == 0)
@@ -188,6 +206,7 @@ static void grace_over(struct loop_timer *timer)
 static void step_terminate(struct step *step, enum step_result cause)
 {
 	struct step_table *table = step->table;
+	uint64_t deadline = now_usec() + step->order.grace_msec * USEC_PER_MSEC;
 	int r;
 
 	if (step->phase != STEP_RUNNING || step->facts.ended_by_us)
@@ -195,11 +214,11 @@ static void step_terminate(struct step *step, enum step_result cause)
 	step->facts.ended_by_us = true;
 	step->facts.cause = cause;
 	step->facts.stopping = table->stopping;
+	step_keep_ending(step, deadline);
 	r = table->ops->signal(&step->sandbox, SIGTERM);
 	if (r < 0)
 		log_warning("cannot signal %s: %s", step->container, strerror(-r));
-	(void)loop_timer_set(table->daemon->loop, &step->timer,
-			     now_usec() + (r < 0 ? 0 : step->order.grace_msec * USEC_PER_MSEC),
+	(void)loop_timer_set(table->daemon->loop, &step->timer, r < 0 ? now_usec() : deadline,
 			     grace_over);
 }
 
@@ -241,6 +260,7 @@ static int step_watch(struct step *step, struct step_setup *setup, struct mask *
 	/* the write ends are the step's alone now: their close is the end of its output */
 	(void)close(TAKE_FD(setup->stdout_pipe[1]));
 	(void)close(TAKE_FD(setup->stderr_pipe[1]));
+	step_keep_running(step, setup);
 	r = loop_add(loop, &step->status_file, step->sandbox.status_fd, EPOLLIN, sandbox_ended);
 	if (r < 0)
 		return error_errno(error, -r, "cannot watch the sandbox");
@@ -251,6 +271,7 @@ static int step_watch(struct step *step, struct step_setup *setup, struct mask *
 		loop_remove(&step->status_file);
 		return r;
 	}
+	log_sink_keep(step->sink, step->order.order, step->kept ? &step->kept->log : NULL);
 	log_sink_mask(step->sink, mask);
 	step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
 					  step->order.slug, step->order.attempt);
@@ -299,6 +320,11 @@ static void step_begin(struct step *step)
 	struct error error = ERROR_INIT;
 	char reason[REASON_MAX];
 
+	if (step_keep_begin(step) < 0) {
+		step_refuse(step, STEP_RESULT_SANDBOX,
+			    "refused: too many results wait to be acknowledged");
+		return;
+	}
 	if (step_build(step, &error) < 0) {
 		(void)snprintf(reason, sizeof(reason), "cannot build the sandbox: %.400s",
 			       error.text);
@@ -322,8 +348,10 @@ static void step_begin(struct step *step)
 static void start_next(struct loop_timer *timer)
 {
 	struct step_table *table = container_of(timer, struct step_table, start_timer);
-	struct step *step = step_queue_pop(table);
+	struct step *step = table->holding ? NULL : step_queue_pop(table);
 
+	if (table->holding)
+		return;
 	if (table->queue_first)
 		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
 				     start_next);
@@ -348,6 +376,14 @@ static void answer_forgotten(struct step_table *table, const struct step_order *
 	step_send_exited(&step);
 }
 
+/* In our own life, or in that of a predecessor whose place we took. */
+static bool order_known(const struct step_table *table, uint64_t order)
+{
+	const struct ledger *ledger = table->daemon->ledger;
+
+	return order_set_has(&table->known, order) || (ledger && ledger_order_known(ledger, order));
+}
+
 int steps_start(struct step_table *table, struct step_order *order, const char *refusal)
 {
 	struct step *step;
@@ -356,7 +392,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 	if (table->n_running + table->n_ended >= STEPS_RECORDS_MAX)
 		r = -ENOBUFS; /* a scheduler that acknowledges nothing is broken */
 	else
-		r = order_set_has(&table->known, order->order) ? -EEXIST : 0;
+		r = order_known(table, order->order) ? -EEXIST : 0;
 	step = r == 0 ? calloc(1, sizeof(*step)) : NULL;
 	if (r == 0)
 		r = step ? order_set_add(&table->known, order->order) : -ENOMEM;
@@ -377,9 +413,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 	step->status_file = LOOP_FILE_NULL;
 	step->end_file = LOOP_FILE_NULL;
 	step->timer = LOOP_TIMER_NULL;
-	(void)snprintf(step->container, sizeof(step->container), "%s-%llu-%s-%llu", order->project,
-		       (unsigned long long)order->run, order->slug,
-		       (unsigned long long)order->attempt);
+	step_container_name(step);
 	step_link(table, step);
 	table->n_running++;
 	if (refusal) {
@@ -420,8 +454,67 @@ void steps_acknowledge(struct step_table *table, uint64_t order)
 		return;
 	step_unlink(table, step);
 	table->n_ended--;
+	step_keep_forget(step);
 	(void)step_free(step);
 	daemon_progress(table->daemon);
+}
+
+/* ---- of a predecessor ---- */
+
+static int resume_running(struct step *step)
+{
+	struct loop *loop = step->table->daemon->loop;
+	uint64_t deadline = step->kept->deadline_usec;
+	int r = loop_add(loop, &step->status_file, step->sandbox.status_fd, EPOLLIN, sandbox_ended);
+
+	if (r < 0)
+		return r;
+	step->phase = STEP_RUNNING;
+	if (deadline > 0)
+		(void)loop_timer_set(loop, &step->timer, deadline,
+				     step->facts.ended_by_us ? grace_over : step_timeout);
+	return 0;
+}
+
+int step_resume(struct step *step, int *fds, struct error *error)
+{
+	struct step_table *table = step->table;
+	enum ledger_phase phase = (enum ledger_phase)step->kept->phase;
+	struct sandbox_outcome known = step->facts.outcome;
+	cleanup_mask struct mask *mask = NULL;
+	int r = step->order.mask_fd < 0
+			? 0
+			: mask_cache_get(&table->masks, step->order.mask_fd, &mask, error);
+
+	if (r == 0)
+		r = log_pump_adopt(table->pump, &fds[STEP_BAG_LOG], mask, step->started_usec,
+				   log_done, step, step->order.order, &step->kept->log, &step->sink,
+				   error);
+	if (r == 0)
+		step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
+						  step->order.slug, step->order.attempt);
+	if (r < 0) {
+		if (phase != LEDGER_FINISHED)
+			(void)table->ops->finish(&step->sandbox, &known, NULL);
+		return r;
+	}
+	step->cacher_fd = TAKE_FD(fds[STEP_BAG_CACHER]);
+	if (phase == LEDGER_RUNNING && resume_running(step) == 0)
+		return 0;
+	/* it is over, and we know how unless it is only that we cannot watch it */
+	if (phase != LEDGER_FINISHED)
+		(void)table->ops->finish(&step->sandbox, &known, NULL);
+	if (phase == LEDGER_RUNNING)
+		step->facts.outcome = known;
+	step_finished(step);
+	return 0;
+}
+
+void step_end_lost(struct step *step)
+{
+	release_layers(step);
+	step_setup_remove(&step->table->daemon->paths, step->order.order);
+	step_set_ended(step);
 }
 
 /* ---- when a child is new, when we stop ---- */
@@ -475,6 +568,14 @@ void steps_stop(struct step_table *table)
 	}
 }
 
+void steps_hold(struct step_table *table, bool hold)
+{
+	table->holding = hold;
+	if (!hold && table->queue_first)
+		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
+				     start_next);
+}
+
 size_t steps_running(const struct step_table *table)
 {
 	return table->n_running;
@@ -487,6 +588,38 @@ size_t steps_unacknowledged(const struct step_table *table)
 
 /* ---- life ---- */
 
+static bool goes_on(const struct ledger_step *kept)
+{
+	return kept->phase != LEDGER_BEGUN && kept->phase != LEDGER_ENDED;
+}
+
+/* Has a step of a predecessor use for its directory? */
+static bool step_is_kept(const void *userdata, uint64_t order)
+{
+	const struct ledger *ledger = userdata;
+	const struct ledger_step *kept = NULL;
+
+	while (ledger && (kept = ledger_step_next(ledger, kept)) != NULL) {
+		if (kept->order == order)
+			return goes_on(kept);
+	}
+	return false;
+}
+
+static bool log_is_kept(const void *userdata, const char *project, uint64_t run, const char *slug,
+			uint64_t attempt)
+{
+	const struct ledger *ledger = userdata;
+	const struct ledger_step *kept = NULL;
+
+	while (ledger && (kept = ledger_step_next(ledger, kept)) != NULL) {
+		if (goes_on(kept) && kept->run == run && kept->attempt == attempt &&
+		    strcmp(kept->project, project) == 0 && strcmp(kept->slug, slug) == 0)
+			return true;
+	}
+	return false;
+}
+
 int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
 	      struct step_table **ret_table, struct error *error)
 {
@@ -498,13 +631,16 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 	table->host = host;
 	table->ops = ops;
 	table->start_timer = LOOP_TIMER_NULL;
-	if (log_register_new(&daemon->paths, &table->logs, error) < 0 ||
+	if (log_register_new(&daemon->paths, log_is_kept, daemon->ledger, &table->logs, error) <
+		    0 ||
 	    log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0) {
 		(void)log_register_free(table->logs);
 		free(table);
 		return -error->number;
 	}
-	step_setup_sweep(&daemon->paths);
+	if (daemon->ledger)
+		(void)log_pump_keep(table->pump, daemon->fds);
+	step_setup_sweep(&daemon->paths, step_is_kept, daemon->ledger);
 	*ret_table = table;
 	return 0;
 }

@@ -41,6 +41,12 @@ struct sandbox_ops {
 	int (*kill)(struct sandbox *sandbox);
 	int (*finish)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		      struct error *error);
+	/* for what outlives us; not called where there is no ledger */
+	int (*collect)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		       struct error *error);
+	int (*keep)(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
+	int (*adopt)(struct sandbox_host *host, const struct sandbox_kept *kept,
+		     struct sandbox *ret_sandbox, struct error *error);
 };
 
 /** struct step_order - what the scheduler asks for, checked */
@@ -100,6 +106,8 @@ void steps_resend(struct step_table *table);
 void steps_relisten(struct step_table *table);
 /** steps_stop() - cancel every step, and start none any more; called again: kill them */
 void steps_stop(struct step_table *table);
+/** steps_hold() - begin none any more, nor again: what runs is left to a successor */
+void steps_hold(struct step_table *table, bool hold);
 /** steps_running() - queued, running or draining; steps_unacknowledged() - ended, in addition */
 size_t steps_running(const struct step_table *table);
 size_t steps_unacknowledged(const struct step_table *table);

@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -350,15 +351,26 @@ void step_setup_remove(const struct paths *paths, uint64_t order)
 		log_warning("cannot remove %s/%s: %s", paths->run, name, strerror(-r));
 }
 
-void step_setup_sweep(const struct paths *paths)
+void step_setup_sweep(const struct paths *paths,
+		      bool (*is_kept)(const void *userdata, uint64_t order), const void *userdata)
 {
 	cleanup_close int run_fd = open(paths->run, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_closedir DIR *directory = NULL;
+	const struct dirent *entry;
 
 	if (run_fd < 0)
 		return;
-	(void)remove_tree(run_fd, "steps");
 	if (mkdirat(run_fd, "steps", 0700) < 0 && errno != EEXIST)
 		log_error("cannot make %s/steps: %s", paths->run, strerror(errno));
+	directory = fdopendir(openat(run_fd, "steps", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	while (directory && (entry = readdir(directory))) {
+		uint64_t order = 0;
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (sscanf(entry->d_name, "%" SCNu64, &order) != 1 || !is_kept(userdata, order))
+			(void)remove_tree(dirfd(directory), entry->d_name);
+	}
 }
 
 int workspace_open_runbook(const struct config_project *project, struct error *error)

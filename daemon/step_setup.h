@@ -44,8 +44,12 @@ int step_setup_layer(struct step_setup *setup, const char *path);
 void step_setup_close(struct step_setup *setup);
 /** step_setup_remove() - remove run/steps/<order>, when the step has ended */
 void step_setup_remove(const struct paths *paths, uint64_t order);
-/** step_setup_sweep() - remove what an earlier, killed instance left there */
-void step_setup_sweep(const struct paths *paths);
+/**
+ * step_setup_sweep() - remove what an earlier, killed instance left there
+ * @is_kept: whether an order's directory stays
+ */
+void step_setup_sweep(const struct paths *paths,
+		      bool (*is_kept)(const void *userdata, uint64_t order), const void *userdata);
 
 /**
  * workspace_open_runbook() - runbook.yml of a project that is a directory

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/message.h"
+#include "daemon/ledger.h"
 #include "daemon/log_register.h"
 #include "daemon/mask.h"
 #include "daemon/order_set.h"
@@ -42,6 +43,7 @@ struct step {
 	size_t n_layers_used;
 	uint64_t started_usec, ended_usec; /* wall clock */
 	struct step_report report;
+	struct ledger_step *kept; /* what a successor sees of it; NULL: nothing yet */
 };
 
 struct step_table {
@@ -59,6 +61,7 @@ struct step_table {
 	size_t n_running;
 	size_t n_ended;
 	bool stopping;
+	bool holding; /* none is begun: a successor is about to come */
 };
 
 /** step_find() - NULL for an order that is not known (any more) */
@@ -69,6 +72,20 @@ void step_link(struct step_table *table, struct step *step);
 void step_unlink(struct step_table *table, struct step *step);
 /** step_free() - what step_unlink() took out. Return: NULL. */
 struct step *step_free(struct step *step);
+
+/** step_container_name() - fill in .container from its order */
+void step_container_name(struct step *step);
+
+/**
+ * step_resume() - go on with a step of a predecessor
+ * @fds: enum step_bag_fd, taken out (-1) as they are used
+ *
+ * Its phase is that of its ledger entry. Return: 0; -errno with @error, its sandbox
+ * is ended then.
+ */
+int step_resume(struct step *step, int *fds, struct error *error);
+/** step_end_lost() - it could not be taken over: .report says why */
+void step_end_lost(struct step *step);
 
 /** step_queue_pop() - the first that waits for its start, NULL when there is none */
 struct step *step_queue_pop(struct step_table *table);

@@ -33,6 +33,7 @@ install -m 0644 packaging/sysusers.d/runbookd.conf "$DESTDIR$PREFIX/lib/sysusers
 sed "s,/usr/sbin/runbookd,$PREFIX/sbin/runbookd,g" packaging/systemd/runbookd.service \
     >"$DESTDIR$PREFIX/lib/systemd/system/runbookd.service"
 chmod 0644 "$DESTDIR$PREFIX/lib/systemd/system/runbookd.service"
+install -m 0644 packaging/systemd/runbookd-steps.service "$DESTDIR$PREFIX/lib/systemd/system/"
 install -D -m 0644 -t "$DESTDIR$PREFIX/lib/systemd/catalog" packaging/catalog/runbookd.catalog
 install -D -m 0644 -t "$DESTDIR$PREFIX/share/runbookd" packaging/runbook.schema.json
 install -d "$DESTDIR$PREFIX/share/bash-completion/completions"

@@ -166,8 +166,8 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	host->filter_fd = seccomp_program_seal(false, error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
-	return cgroup_host_open(&host->cgroup, options->cgroup_name, options->limits, memory,
-				error);
+	return cgroup_host_open(&host->cgroup, options->cgroup_parent, options->cgroup_name,
+				options->limits, memory, error);
 }
 
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,

@@ -2,7 +2,7 @@
 #ifndef SANDBOX_HOST_H
 #define SANDBOX_HOST_H
 
-/* Insides of struct sandbox_host, for host.c and sandbox.c only. */
+/* Insides of struct sandbox_host, for host.c, sandbox.c and keep.c only. */
 
 #include "sandbox/host_cgroup.h"
 #include "sandbox/host_image.h"

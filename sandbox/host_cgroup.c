@@ -104,11 +104,16 @@ static int own_group_path(const char *name, char *path, size_t size)
 	return -ENOENT;
 }
 
-static int open_own_group(const char *name)
+static int open_own_group(const char *parent, const char *name)
 {
 	cleanup_close int root_fd = open_hierarchy();
 	char path[4096];
-	int fd, r = own_group_path(name, path, sizeof(path));
+	int fd, r = 0;
+
+	if (parent)
+		(void)snprintf(path, sizeof(path), "%s", parent + strspn(parent, "/"));
+	else
+		r = own_group_path(name, path, sizeof(path));
 
 	if (root_fd < 0 || r < 0)
 		return root_fd < 0 ? root_fd : r;
@@ -268,8 +273,8 @@ void cgroup_host_check_swap(struct cgroup_host *host, int group_fd)
 			       used ? "; " : "", SWAP_PROBLEM);
 }
 
-int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
-		     uint64_t memory_max, struct error *error)
+int cgroup_host_open(struct cgroup_host *host, const char *parent, const char *name,
+		     enum sandbox_limits_policy policy, uint64_t memory_max, struct error *error)
 {
 	struct cgroup_host unused;
 
@@ -279,7 +284,9 @@ int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_li
 				     .required = policy == SANDBOX_LIMITS_REQUIRED,
 				     .swaps = "/proc/swaps"};
 	(void)snprintf(host->name, sizeof(host->name), "%s", name);
-	host->own_fd = open_own_group(host->name);
+	host->own_fd = open_own_group(parent, host->name);
+	if (host->own_fd < 0 && parent)
+		host->own_fd = open_own_group(NULL, host->name);
 	if (host->own_fd >= 0) {
 		enable_controllers(host->own_fd);
 		if (!controllers_read(host->own_fd, "cgroup.subtree_control", &unused) &&
@@ -307,7 +314,7 @@ bool cgroup_host_look(struct cgroup_host *host, const char *name)
 
 	*host = (struct cgroup_host){.own_fd = -1, .group_fd = -1, .swaps = "/proc/swaps"};
 	(void)snprintf(host->name, sizeof(host->name), "%s", name);
-	host->own_fd = open_own_group(host->name);
+	host->own_fd = open_own_group(NULL, host->name);
 	groups = host->own_fd >= 0 && fstatvfs(host->own_fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
 	if (groups)
 		(void)controllers_read(host->own_fd,

@@ -33,12 +33,14 @@ struct cgroup_host {
 
 /**
  * cgroup_host_open() - find our group and make that of the steps
+ * @parent:     a group that is used in place of our own, by its path from the root of the
+ *              hierarchy; NULL: our own
  * @memory_max: bytes for all steps together, 0: no limit
  *
  * Return: 0; -errno with @error when @policy is REQUIRED and something lacks.
  */
-int cgroup_host_open(struct cgroup_host *host, const char *name, enum sandbox_limits_policy policy,
-		     uint64_t memory_max, struct error *error);
+int cgroup_host_open(struct cgroup_host *host, const char *parent, const char *name,
+		     enum sandbox_limits_policy policy, uint64_t memory_max, struct error *error);
 /**
  * cgroup_host_regroup() - make the group of the steps anew, if a program that shares
  * it has ended and removed it

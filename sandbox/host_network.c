@@ -174,6 +174,67 @@ const char *host_network_step_hosts(const struct host_network_step *step)
 	return step->group ? network_group_hosts(step->group) : NULL;
 }
 
+/* ---- of a predecessor ---- */
+
+int host_network_fd(const struct host_network *network)
+{
+	return network->ready ? network->record.fd : -1;
+}
+
+void host_network_inherit(struct host_network *network, int fd)
+{
+	if (fd < 0 || record_inherit(&network->record, fd) < 0)
+		return;
+	(void)network_dns_refresh(&network->dns, record_has_subnet6(&network->record.contents));
+	network->watch_fd = nft_watch_open();
+	network->ready = true;
+}
+
+void host_network_step_keep(const struct host_network_step *step, struct host_network_kept *kept,
+			    int fds[NETWORK_KEPT_FDS])
+{
+	*kept = (struct host_network_kept){.index = step->index};
+	for (size_t i = 0; i < NETWORK_KEPT_FDS; i++)
+		fds[i] = -1;
+	if (step->group)
+		network_group_keep(step, kept, fds);
+}
+
+void host_network_step_lists(const struct host_network_step *step, struct host_network_wish *wish)
+{
+	*wish = (struct host_network_wish){.kind = STEP_NETWORK_EGRESS};
+	if (!step->rules)
+		return;
+	wish->allow = step->rules->allow;
+	wish->n_allow = step->rules->n_allow;
+	wish->only = step->rules->only;
+	wish->n_only = step->rules->n_only;
+}
+
+int host_network_step_adopt(struct host_network *network, const struct host_network_kept *kept,
+			    const struct host_network_wish *wish, int netns_fd,
+			    const int fds[NETWORK_KEPT_FDS], struct host_network_step *step)
+{
+	*step = HOST_NETWORK_STEP_NULL;
+	step->netns_fd = netns_fd;
+	if (kept->index != 0 && egress_address_adopt(network, kept->index) == 0)
+		step->index = kept->index;
+	if (kept->group[0] != '\0' && fds[0] >= 0) {
+		int r = network_group_adopt(network, kept, fds, step);
+
+		if (r < 0)
+			return r;
+	}
+	return egress_rules_adopt(network, wish, step);
+}
+
+int host_network_settle(struct host_network *network, struct error *error)
+{
+	int r = egress_settle(network, error);
+
+	return r < 0 ? r : 0;
+}
+
 /* ---- idle moments ---- */
 
 static bool pool_lacks(const struct host_network *network, const struct network_pool *pool)

@@ -30,6 +30,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NETWORK_KEPT_FDS 3
+#define NETWORK_GROUP_NAME_MAX 200 /* SANDBOX_ID_MAX */
+
 struct host_network;
 struct network_group;
 struct network_rules;
@@ -101,6 +104,42 @@ int host_network_join(struct host_network *network, struct host_network_step *st
 void host_network_step_free(struct host_network *network, struct host_network_step *step);
 /** host_network_step_hosts() - the hosts file of its run, NULL when it has none of its own */
 const char *host_network_step_hosts(const struct host_network_step *step);
+
+/* ---- of a predecessor ---- */
+
+/** struct host_network_kept - a step's network as plain data, for one that goes on with it */
+struct host_network_kept {
+	uint32_t index;
+	char group[NETWORK_GROUP_NAME_MAX + 1]; /* "": none */
+	int32_t bridge;
+	uint32_t next_index, member, slot;
+	uint64_t hosts_head;
+};
+
+/** host_network_fd() - the open file that holds its locks, owned by @network; -1 */
+int host_network_fd(const struct host_network *network);
+/** host_network_inherit() - go on with what a predecessor has set up; takes @fd over */
+void host_network_inherit(struct host_network *network, int fd);
+/**
+ * host_network_step_keep() - fill in what host_network_step_adopt() needs
+ * @fds: of the group, not to be closed; -1 when there is none
+ */
+void host_network_step_keep(const struct host_network_step *step, struct host_network_kept *kept,
+			    int fds[NETWORK_KEPT_FDS]);
+/** host_network_step_lists() - what it may reach, owned by @step */
+void host_network_step_lists(const struct host_network_step *step, struct host_network_wish *wish);
+/**
+ * host_network_step_adopt() - the same network again
+ * @wish:     its lists
+ * @netns_fd: taken over, as are @fds
+ *
+ * What another step has meanwhile is left to that one. Return: 0 or -errno.
+ */
+int host_network_step_adopt(struct host_network *network, const struct host_network_kept *kept,
+			    const struct host_network_wish *wish, int netns_fd,
+			    const int fds[NETWORK_KEPT_FDS], struct host_network_step *step);
+/** host_network_settle() - all are adopted: unlock the rest. Return: 0 or -errno with @error. */
+int host_network_settle(struct host_network *network, struct error *error);
 
 /** host_network_idle() - make one namespace ahead. Return: whether there is more to do. */
 bool host_network_idle(struct host_network *network);

@@ -397,6 +397,34 @@ void egress_address_release(struct host_network *network, unsigned index)
 	(void)record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_UNLCK, false);
 }
 
+int egress_address_adopt(struct host_network *network, unsigned index)
+{
+	uint64_t bit = 1ULL << (index % 64);
+
+	if (!network->ready || index < ADDRESS_FIRST || index > ADDRESS_LAST ||
+	    (network->used[index / 64] & bit) ||
+	    record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_WRLCK, false) < 0)
+		return -EBUSY;
+	network->used[index / 64] |= bit;
+	return 0;
+}
+
+int egress_settle(struct host_network *network, struct error *error)
+{
+	unsigned first = ADDRESS_FIRST;
+
+	if (!network->ready)
+		return 0;
+	for (unsigned index = first; index <= ADDRESS_LAST + 1; index++) {
+		if (index <= ADDRESS_LAST && !(network->used[index / 64] & (1ULL << (index % 64))))
+			continue;
+		record_unlock(&network->record, RECORD_ADDRESS + (off_t)first,
+			      (off_t)(index - first));
+		first = index + 1;
+	}
+	return nft_table_present() ? 0 : egress_table_restore(network, error);
+}
+
 static struct in6_addr address6(const struct record_contents *contents, unsigned index)
 {
 	struct in6_addr address = {0};
@@ -569,6 +597,49 @@ static void rules_free(struct network_rules *rules)
 	free(rules);
 }
 
+static int rules_new(const struct host_network_wish *wish, unsigned index,
+		     struct network_rules **ret_rules)
+{
+	struct network_rules *rules = calloc(1, sizeof(*rules));
+	int r = rules ? 0 : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	rules->index = index;
+	r = rules_copy(wish->allow, wish->n_allow, &rules->allow, &rules->n_allow);
+	if (r == 0)
+		r = rules_copy(wish->only, wish->n_only, &rules->only, &rules->n_only);
+	if (r < 0)
+		rules_free(rules);
+	else
+		*ret_rules = rules;
+	return r;
+}
+
+static void rules_link(struct host_network *network, struct network_rules *rules,
+		       struct host_network_step *step)
+{
+	rules->next = network->rules;
+	if (rules->next)
+		rules->next->previous = rules;
+	network->rules = rules;
+	step->rules = rules;
+}
+
+int egress_rules_adopt(struct host_network *network, const struct host_network_wish *wish,
+		       struct host_network_step *step)
+{
+	struct network_rules *rules;
+	int r;
+
+	if (step->index == 0 || (wish->n_allow == 0 && wish->n_only == 0))
+		return 0;
+	r = rules_new(wish, step->index, &rules);
+	if (r == 0)
+		rules_link(network, rules, step);
+	return r;
+}
+
 int egress_list(struct host_network *network, const struct host_network_wish *wish,
 		struct host_network_step *step, struct error *error)
 {
@@ -577,17 +648,9 @@ int egress_list(struct host_network *network, const struct host_network_wish *wi
 
 	if (wish->n_allow == 0 && wish->n_only == 0)
 		return 0;
-	rules = calloc(1, sizeof(*rules));
-	if (!rules)
-		return error_errno(error, ENOMEM, "cannot keep what a step may reach");
-	rules->index = step->index;
-	r = rules_copy(wish->allow, wish->n_allow, &rules->allow, &rules->n_allow);
-	if (r == 0)
-		r = rules_copy(wish->only, wish->n_only, &rules->only, &rules->n_only);
-	if (r < 0) {
-		rules_free(rules);
+	r = rules_new(wish, step->index, &rules);
+	if (r < 0)
 		return error_errno(error, -r, "cannot list what a step may reach");
-	}
 	r = record_mark(&network->record, step->index, true);
 	if (r < 0)
 		(void)error_errno(error, -r, "cannot write down that a step has lists");
@@ -599,11 +662,7 @@ int egress_list(struct host_network *network, const struct host_network_wish *wi
 		rules_free(rules);
 		return r;
 	}
-	rules->next = network->rules;
-	if (rules->next)
-		rules->next->previous = rules;
-	network->rules = rules;
-	step->rules = rules;
+	rules_link(network, rules, step);
 	return 0;
 }
 

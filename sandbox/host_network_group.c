@@ -276,6 +276,85 @@ void network_group_leave(struct host_network *network, struct host_network_step 
 	group_drop_empty(network, group);
 }
 
+/* ---- of a predecessor ---- */
+
+void network_group_keep(const struct host_network_step *step, struct host_network_kept *kept,
+			int fds[NETWORK_KEPT_FDS])
+{
+	const struct network_group *group = step->group;
+	const struct group_member *member = group->members;
+
+	while (member && member->netns_fd != step->netns_fd)
+		member = member->next;
+	if (!member)
+		return;
+	memcpy(kept->group, group->name, sizeof(kept->group));
+	kept->bridge = group->bridge;
+	kept->next_index = group->next_index;
+	kept->member = member->index;
+	kept->slot = member->slot;
+	kept->hosts_head = (uint64_t)group->hosts_head;
+	fds[0] = group->hub.netns_fd;
+	fds[1] = group->hub.netlink_fd;
+	fds[2] = group->hosts_fd;
+}
+
+/* The group as the predecessor had it; its first step that is adopted brings it back. */
+static struct network_group *group_adopt(struct host_network *network,
+					 const struct host_network_kept *kept,
+					 const int fds[NETWORK_KEPT_FDS])
+{
+	struct network_group *group = calloc(1, sizeof(*group));
+
+	if (!group)
+		return NULL;
+	if (!network->directory ||
+	    snprintf(group->hosts_path, sizeof(group->hosts_path), "%s/%s.hosts",
+		     network->directory, kept->group) >= (int)sizeof(group->hosts_path)) {
+		free(group);
+		return NULL;
+	}
+	memcpy(group->name, kept->group, sizeof(group->name));
+	group->hub = HOST_NETWORK_STEP_NULL;
+	group->hub.netns_fd = fds[0];
+	group->hub.netlink_fd = fds[1];
+	group->hosts_fd = fds[2];
+	group->bridge = kept->bridge;
+	group->next_index = INDEX_FIRST;
+	group->hosts_head = (off_t)kept->hosts_head;
+	group->next = network->groups;
+	network->groups = group;
+	return group;
+}
+
+int network_group_adopt(struct host_network *network, const struct host_network_kept *kept,
+			const int fds[NETWORK_KEPT_FDS], struct host_network_step *step)
+{
+	struct network_group *group = group_find(network, kept->group);
+	struct group_member *member = calloc(1, sizeof(*member));
+	struct network_group *made = NULL;
+
+	if (member && !group)
+		group = made = group_adopt(network, kept, fds);
+	if (!made) {
+		for (size_t i = 0; i < NETWORK_KEPT_FDS; i++)
+			(void)close(fds[i]);
+	}
+	if (!member || !group) {
+		free(member);
+		return -ENOMEM;
+	}
+	if (kept->next_index > group->next_index)
+		group->next_index = kept->next_index;
+	member->index = kept->member;
+	member->slot = kept->slot;
+	member->netns_fd = step->netns_fd;
+	member->next = group->members;
+	group->members = member;
+	step->group = group;
+	return 0;
+}
+
 const char *network_group_hosts(const struct network_group *group)
 {
 	return group->hosts_path;

@@ -18,13 +18,19 @@
 
 #include "sandbox/host_network_parts.h"
 
-#define GROUP_NAME_MAX 200 /* SANDBOX_ID_MAX */
+#define GROUP_NAME_MAX NETWORK_GROUP_NAME_MAX
 
 /** network_group_join() - connect @step's plain namespace. Return: 0 or -errno with @error. */
 int network_group_join(struct host_network *network, const struct host_network_wish *wish,
 		       struct host_network_step *step, struct error *error);
 /** network_group_leave() - the last one takes hub and hosts file along */
 void network_group_leave(struct host_network *network, struct host_network_step *step);
+/** network_group_keep() - what network_group_adopt() needs; descriptors stay the group's */
+void network_group_keep(const struct host_network_step *step, struct host_network_kept *kept,
+			int fds[NETWORK_KEPT_FDS]);
+/** network_group_adopt() - be in the group again; takes @fds over. Return: 0 or -errno. */
+int network_group_adopt(struct host_network *network, const struct host_network_kept *kept,
+			const int fds[NETWORK_KEPT_FDS], struct host_network_step *step);
 /** network_group_hosts() - path of the hosts file */
 const char *network_group_hosts(const struct network_group *group);
 /** network_groups_sweep() - remove hosts files that killed programs left */

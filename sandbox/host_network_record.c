@@ -121,6 +121,39 @@ int record_open_locked(struct network_record *record, bool create)
 	}
 }
 
+int record_inherit(struct network_record *record, int fd)
+{
+	char link[32];
+	struct stat st;
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, record->path, sizeof(record->path) - 1);
+	if (length > 0)
+		record->path[length] = '\0';
+	if (length <= 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_nlink == 0 ||
+	    st.st_uid != geteuid()) {
+		(void)close(fd);
+		return -ESTALE;
+	}
+	record->fd = fd;
+	/* whoever was killed while it set up had this one as well */
+	(void)record_lock(record, RECORD_SETUP, F_UNLCK, false);
+	record_read(record);
+	if (record->contents.subnet != 0)
+		return 0;
+	record_close(record);
+	return -ESTALE;
+}
+
+void record_unlock(const struct network_record *record, off_t first, off_t n)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = first, .l_len = n};
+
+	if (n > 0) /* zero would mean: to the end */
+		(void)fcntl(record->fd, F_OFD_SETLK, &lock);
+}
+
 void record_close(struct network_record *record)
 {
 	if (record->fd >= 0)

@@ -71,6 +71,14 @@ struct network_record {
  * Return: 0; -ENOENT when there is none and none is wanted; -errno.
  */
 int record_open_locked(struct network_record *record, bool create);
+/**
+ * record_inherit() - go on with a predecessor's open file; takes @fd over
+ *
+ * Return: 0; -ESTALE when it is not (any more) what other programs use.
+ */
+int record_inherit(struct network_record *record, int fd);
+/** record_unlock() - give up the locks on @n bytes from @first */
+void record_unlock(const struct network_record *record, off_t first, off_t n);
 /** record_close() - also gives up every lock */
 void record_close(struct network_record *record);
 /** record_lock() - F_RDLCK, F_WRLCK or F_UNLCK on @byte. Return: 0 or -errno (EAGAIN: taken). */

@@ -182,6 +182,65 @@ int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct
 	return 0;
 }
 
+/* ---- a predecessor's ---- */
+
+int user_slots_fd(const struct user_slots *slots)
+{
+	return slots->lock_fd;
+}
+
+void user_slots_inherit(struct user_slots *slots, int fd)
+{
+	struct stat ours, theirs;
+
+	if (fd < 0)
+		return;
+	/* locks on a file that was replaced keep nobody out */
+	if (fstat(slots->lock_fd, &ours) < 0 || fstat(fd, &theirs) < 0 ||
+	    ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino) {
+		(void)close(fd);
+		return;
+	}
+	(void)close(slots->lock_fd);
+	slots->lock_fd = fd;
+}
+
+int user_slot_adopt(struct user_slots *slots, unsigned index, struct user_slot **ret_slot)
+{
+	struct user_slot *slot = slots->slot[index];
+	int r;
+
+	if (slot && slot->taken)
+		return -EBUSY;
+	r = slot_lock(slots, index, F_WRLCK);
+	if (r < 0)
+		return r == -EAGAIN || r == -EACCES ? -EBUSY : r;
+	if (!slot)
+		slot = slot_make(slots, index);
+	if (!slot) {
+		(void)slot_lock(slots, index, F_UNLCK);
+		return -ENOMEM;
+	}
+	slot->taken = true;
+	*ret_slot = slot;
+	return 0;
+}
+
+void user_slots_settle(const struct user_slots *slots)
+{
+	for (unsigned first = 0, end; first < ID_STEP_SLOTS; first = end + 1) {
+		struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+		for (end = first;
+		     end < ID_STEP_SLOTS && !(slots->slot[end] && slots->slot[end]->taken); end++)
+			;
+		lock.l_start = (off_t)first;
+		lock.l_len = (off_t)(end - first);
+		if (lock.l_len > 0) /* zero would mean: to the end */
+			(void)fcntl(slots->lock_fd, F_OFD_SETLK, &lock);
+	}
+}
+
 void user_slot_release(struct user_slots *slots, struct user_slot *slot)
 {
 	if (!slot)

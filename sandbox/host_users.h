@@ -52,6 +52,14 @@ void user_slots_begin(struct user_slots *slots);
 
 /** user_slot_take() - lock a free slot and make its user namespace ready. Return: 0 or -errno. */
 int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct error *error);
+/** user_slots_fd() - the open file that holds the locks, owned by @slots */
+int user_slots_fd(const struct user_slots *slots);
+/** user_slots_inherit() - go on with a predecessor's; takes @fd over. Before any slot is taken. */
+void user_slots_inherit(struct user_slots *slots, int fd);
+/** user_slot_adopt() - take the very slot that a predecessor had. Return: 0; -EBUSY; -errno. */
+int user_slot_adopt(struct user_slots *slots, unsigned index, struct user_slot **ret_slot);
+/** user_slots_settle() - unlock what the predecessor had and nobody adopted */
+void user_slots_settle(const struct user_slots *slots);
 /** user_slot_release() - NULL is fine */
 void user_slot_release(struct user_slots *slots, struct user_slot *slot);
 

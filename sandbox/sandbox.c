@@ -2,11 +2,11 @@
 #include "sandbox/sandbox.h"
 
 #include "common/cleanup.h"
-#include "sandbox/host.h"
 #include "sandbox/host_disks.h"
 #include "sandbox/host_group.h"
 #include "sandbox/host_mounts.h"
 #include "sandbox/host_seccomp.h"
+#include "sandbox/private.h"
 #include "sandbox/spawn.h"
 #include "sandbox/status.h"
 #include "sandbox/step_attach.h"
@@ -27,17 +27,6 @@
 #include <unistd.h>
 
 #define VIEW_SECONDS 1
-
-struct sandbox_private {
-	struct sandbox_host *host;
-	struct user_slot *slot;
-	int run_fd;   /* group of its run, -1: none */
-	int group_fd; /* -1: no cgroup */
-	char run[SANDBOX_ID_MAX + 1];
-	char id[SANDBOX_ID_MAX + 1];
-	struct host_network_step network;
-	struct sandbox_outcome in_force; /* its limits, for the outcome */
-};
 
 /* Everything that sandbox_start() holds until the step runs. */
 struct builder {
@@ -364,7 +353,7 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 	return 0;
 }
 
-static void private_free(struct sandbox_private *private)
+void sandbox_private_free(struct sandbox_private *private)
 {
 	struct sandbox_host *host = private->host;
 
@@ -375,6 +364,8 @@ static void private_free(struct sandbox_private *private)
 	}
 	if (private->run_fd >= 0)
 		cgroup_run_leave(&host->cgroup, private->run, private->run_fd);
+	if (private->image_fd >= 0)
+		(void)close(private->image_fd);
 	user_slot_release(host->users, private->slot);
 	free(private);
 }
@@ -440,7 +431,7 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 	if (!builder.private)
 		return error_errno(error, ENOMEM, "cannot keep a sandbox");
 	builder.private->host = host;
-	builder.private->run_fd = builder.private->group_fd = -1;
+	builder.private->run_fd = builder.private->group_fd = builder.private->image_fd = -1;
 	builder.private->network = HOST_NETWORK_STEP_NULL;
 	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%s",
 		       request->id ? request->id : ""); /* the plan refuses longer ones */
@@ -459,7 +450,7 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 	if (r < 0) {
 		if (builder.status_fds[0] >= 0)
 			(void)close(builder.status_fds[0]);
-		private_free(builder.private);
+		sandbox_private_free(builder.private);
 		return r;
 	}
 	sandbox.status_fd = builder.status_fds[0];
@@ -488,16 +479,27 @@ int sandbox_kill(struct sandbox *sandbox)
 	return 0;
 }
 
+/*
+ * What runbook-init wrote stays in the pipe: should this process be killed before it
+ * has made use of it, its successor reads it again.
+ */
 static bool status_read(const struct sandbox *sandbox, struct sandbox_status *status)
 {
 	struct pollfd file = {.fd = sandbox->status_fd, .events = POLLIN};
+	int copy[2];
+	bool whole;
 
 	if (poll(&file, 1, 0) <= 0 || !(file.revents & POLLIN))
 		return false;
-	if (read(sandbox->status_fd, status, sizeof(*status)) != (ssize_t)sizeof(*status))
+	if (pipe2(copy, O_CLOEXEC | O_NONBLOCK) < 0)
 		return false;
+	whole = tee(sandbox->status_fd, copy[1], sizeof(*status), SPLICE_F_NONBLOCK) ==
+			(ssize_t)sizeof(*status) &&
+		read(copy[0], status, sizeof(*status)) == (ssize_t)sizeof(*status);
+	(void)close(copy[0]);
+	(void)close(copy[1]);
 	status->text[sizeof(status->text) - 1] = '\0';
-	return status->magic == SANDBOX_STATUS_MAGIC;
+	return whole && status->magic == SANDBOX_STATUS_MAGIC;
 }
 
 /* What runbook-init could see; where the group counted the same, the group is right. */
@@ -538,29 +540,49 @@ static int outcome_fill(struct sandbox_outcome *outcome, const struct sandbox_st
 	return 0;
 }
 
+/* A child of a predecessor is not ours to reap: its end is all there is to see. */
+static void wait_gone(int pidfd)
+{
+	struct pollfd file = {.fd = pidfd, .events = POLLIN};
+
+	if (spawn_wait(pidfd) != -ECHILD)
+		return;
+	while (poll(&file, 1, -1) < 0 && errno == EINTR)
+		;
+}
+
+int sandbox_collect(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		    struct error *error)
+{
+	struct sandbox_private *private = sandbox->private;
+	struct sandbox_status status = {0};
+	bool known = status_read(sandbox, &status);
+
+	if (!private->collected) {
+		private->outcome = private->in_force;
+		(void)sandbox_kill(sandbox);
+		wait_gone(sandbox->pidfd);
+		if (!known)
+			known = status_read(sandbox, &status);
+		if (private->group_fd >= 0)
+			cgroup_step_outcome(&private->host->cgroup, private->run_fd,
+					    private->group_fd, &private->outcome);
+		private->collected_result = outcome_fill(&private->outcome, &status, known, error);
+		private->collected = true;
+	}
+	if (ret_outcome)
+		*ret_outcome = private->outcome;
+	return private->collected_result;
+}
+
 int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		   struct error *error)
 {
-	struct sandbox_private *private = sandbox->private;
-	struct sandbox_outcome outcome = private->in_force;
-	struct sandbox_status status = {0};
-	bool known = status_read(sandbox, &status);
-	int r;
+	int r = sandbox_collect(sandbox, ret_outcome, error);
 
-	(void)sandbox_kill(sandbox);
-	/* whoever else waits for any child may have reaped it: then it is gone as well */
-	(void)spawn_wait(sandbox->pidfd);
-	if (!known)
-		known = status_read(sandbox, &status);
-	if (private->group_fd >= 0)
-		cgroup_step_outcome(&private->host->cgroup, private->run_fd, private->group_fd,
-				    &outcome);
-	r = outcome_fill(&outcome, &status, known, error);
 	(void)close(sandbox->pidfd);
 	(void)close(sandbox->status_fd);
-	private_free(private);
+	sandbox_private_free(sandbox->private);
 	*sandbox = (struct sandbox){.pid = -1, .pidfd = -1, .status_fd = -1};
-	if (ret_outcome)
-		*ret_outcome = outcome;
 	return r;
 }

@@ -39,6 +39,7 @@ struct sandbox_host_options {
 	const char *init_path;	 /* runbook-init */
 	const char *cacher_path; /* static cacher client, bound at /run/runbookd/bin; may be NULL */
 	const char *cgroup_name; /* group for the steps beneath our own, e.g. "runbookd-steps" */
+	const char *cgroup_parent; /* beneath this one instead, where it exists; may be NULL */
 	enum sandbox_limits_policy limits;
 	uint64_t memory;   /* bytes for all steps together; 0: leave a sixteenth to the host */
 	unsigned parallel; /* steps that may run at once; 0: one */
@@ -196,6 +197,14 @@ int sandbox_signal(struct sandbox *sandbox, int signal_number);
 /** sandbox_kill() - end every process in it, now (cgroup.kill, or init's death) */
 int sandbox_kill(struct sandbox *sandbox);
 /**
+ * sandbox_collect() - end it and see how it ended, removing nothing yet
+ *
+ * For who writes the outcome down before sandbox_finish() takes away what it is
+ * read from. May be left out. Return: as sandbox_finish().
+ */
+int sandbox_collect(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
+		    struct error *error);
+/**
  * sandbox_finish() - collect the outcome and remove everything of it
  *
  * Return: 0, also when the command could not be executed (SANDBOX_EXEC_FAILED;
@@ -207,5 +216,58 @@ int sandbox_kill(struct sandbox *sandbox);
  */
 int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		   struct error *error);
+
+/* ---- sandboxes that outlive the process that started them ---- */
+
+/*
+ * What a host process hands to its successor, beside its sandboxes. They are held
+ * through open file descriptions, locks included, by whoever keeps them open.
+ */
+enum sandbox_host_fd {
+	SANDBOX_HOST_FD_USERS,	 /* ranges of user ids */
+	SANDBOX_HOST_FD_NETWORK, /* addresses and the table; -1 before the first "egress" */
+	SANDBOX_HOST_FD_NUM,
+};
+
+/** sandbox_host_keep() - fill in @fds, owned by @host; they stay the same once they are there */
+void sandbox_host_keep(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
+/**
+ * sandbox_host_inherit() - take a predecessor's @fds over (-1: none)
+ *
+ * Before any sandbox is started or adopted.
+ */
+void sandbox_host_inherit(struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
+/**
+ * sandbox_host_settle() - all are adopted that there are
+ *
+ * Gives up what the predecessor held for others, brings the firewall table back
+ * if it is gone. Return: 0 or -errno with @error.
+ */
+int sandbox_host_settle(struct sandbox_host *host, struct error *error);
+
+#define SANDBOX_KEPT_FDS_MAX 12
+
+/**
+ * struct sandbox_kept - a running sandbox as data and descriptors
+ * @data: malloc'ed; for the same or a later version of this library on this host
+ * @fds:  sandbox_keep(): the sandbox's own, not to be closed
+ */
+struct sandbox_kept {
+	void *data;
+	size_t size;
+	int fds[SANDBOX_KEPT_FDS_MAX];
+	size_t n_fds;
+};
+
+/** sandbox_keep() - describe @sandbox; free() .data. Return: 0 or -ENOMEM. */
+int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
+/**
+ * sandbox_adopt() - the same sandbox again, in a process that did not start it
+ *
+ * .fds are taken over, also on failure; .data is not.
+ * Return: 0; -EBADMSG for what sandbox_keep() did not write; -errno with @error.
+ */
+int sandbox_adopt(struct sandbox_host *host, const struct sandbox_kept *kept,
+		  struct sandbox *ret_sandbox, struct error *error);
 
 #endif

@@ -229,7 +229,7 @@ static struct log_register *open_register(const struct paths *paths)
 	struct log_register *logs = NULL;
 	struct error error = ERROR_INIT;
 
-	assert_int_equal(log_register_new(paths, &logs, &error), 0);
+	assert_int_equal(log_register_new(paths, NULL, NULL, &logs, &error), 0);
 	return logs;
 }
 

@@ -11,7 +11,7 @@ check "journalctl --update-catalog" journalctl --update-catalog
 check "systemd-tmpfiles" systemd-tmpfiles --create runbookd.conf
 # "man" is not in this machine; what it could not look up is no mistake of the unit
 check_equal "systemd-analyze verify has nothing to say" "" \
-    "$(systemd-analyze verify runbookd.service 2>&1 | grep -v "Command 'man ")"
+    "$(systemd-analyze verify runbookd.service runbookd-steps.service 2>&1 | grep -v "Command 'man ")"
 systemctl daemon-reload
 check "systemctl start, with the configuration as it is shipped" systemctl start runbookd
 check_equal "active" active "$(systemctl is-active runbookd)"
@@ -26,19 +26,22 @@ for program in scheduler webhook fetcher cacher api; do
     check_equal "runbook-$program runs as $user" "$user" \
         "$(ps -o user:32= -p "$(pgrep -x "$(printf %.15s runbook-$program)")" | tr -d ' ')"
 done
-check_equal "root has one process" 1 "$(ps -o user= -p "$(paste -sd, "$group"/*/cgroup.procs)" | grep -c '^root$')"
+check_equal "root has one process" 1 "$(ps -o user= -p "$(paste -sd, "$group"/cgroup.procs)" | grep -c '^root$')"
 # beside its own, each holds sockets and pipes
 check_equal "no descriptor of the service manager's" "" \
-    "$(xargs -I{} find /proc/{}/fd -type l -printf '%h %l\n' < <(cat "$group"/*/cgroup.procs) |
+    "$(xargs -I{} find /proc/{}/fd -type l -printf '%h %l\n' < <(cat "$group"/cgroup.procs) |
         grep -v -E ' (socket:|pipe:|anon_inode:|/dev/null|/(var/(lib|log)|run|etc)/runbookd|/run/runbook-ids|/memfd:|/sys/fs/cgroup|net:|mnt:|user:|pid:|/usr/libexec/runbookd/)')"
 
-# ---- the delegated subtree ----
-check_equal "the group itself holds no process" "" "$(cat "$group/cgroup.procs")"
-check_match "it hands controllers on" 'cpu.*memory.*pids' "$(cat "$group/cgroup.subtree_control")"
-check "the daemon sits in a leaf" grep -qx "$(main_pid)" "$group"/*.self/cgroup.procs
+# ---- the delegated subtree, of a service of its own ----
+steps=$(steps_group)
+check_equal "it is there for the sake of the first" "active /system.slice/runbookd-steps.service" \
+    "$(systemctl is-active runbookd-steps) ${steps#/sys/fs/cgroup}"
+check_equal "the group itself holds no process" "" "$(cat "$steps/cgroup.procs")"
+check_match "it hands controllers on" 'cpu.*memory.*pids' "$(cat "$steps/cgroup.subtree_control")"
 check_match "the group of steps has the controllers" 'cpu.*memory.*pids' \
-    "$(cat "$group"/runbookd-steps/cgroup.subtree_control)"
-check_equal "steps' groups are root's alone" "root 700" "$(stat -c '%U %a' "$group"/runbookd-steps)"
+    "$(cat "$steps"/runbookd-steps/cgroup.subtree_control)"
+check_equal "steps' groups are root's alone" "root 700" "$(stat -c '%U %a' "$steps"/runbookd-steps)"
+check_equal "the daemon has none beneath" "" "$(find "$group" -mindepth 1 -type d)"
 
 # ---- files and sockets ----
 for path in "/run/runbookd/api.sock root:runbook-api 660" "/run/runbookd/steps root:root 700" \

@@ -32,4 +32,4 @@ check_match "memory: reported as what it is" 'out of memory: limit 32M' "$(step_
 check_match "pids: fork is refused" 'Resource temporarily unavailable' "$(step_log "$run" pids)"
 check_match "disk: no space" 'No space left on device' "$(step_log "$run" disk)"
 check_equal "the daemon was not hurt" active "$(systemctl is-active runbookd)"
-check "no step's group is left" wait_for 10 sh -c "! ls -d $(service_group)/runbookd-steps/*/ 2>/dev/null"
+check "no step's group is left" wait_for 10 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"

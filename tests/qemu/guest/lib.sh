@@ -58,3 +58,5 @@ main_pid() { property MainPID; }
 # what runbookd said since this boot
 daemon_log() { journalctl -q --no-pager -o cat -u runbookd "$@"; }
 service_group() { echo "/sys/fs/cgroup$(property ControlGroup)"; }
+# where the steps are
+steps_group() { echo "/sys/fs/cgroup$(systemctl show -P ControlGroup runbookd-steps)"; }

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/adopt.h"
+
+#include "common/cleanup.h"
+#include "daemon/daemon.h"
+#include "daemon/layers.h"
+#include "daemon/step_keep.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define LEDGER_NAME FD_STORE_PREFIX "ledger"
+#define STEP_PREFIX FD_STORE_PREFIX "s"
+
+/* ---- who we are ---- */
+
+static int make_instance_id(char *out, struct error *error)
+{
+	unsigned char random[(INSTANCE_ID_SIZE - 1) / 2];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return error_errno(error, errno, "cannot get random bytes");
+	for (size_t i = 0; i < sizeof(random); i++)
+		(void)snprintf(out + 2 * i, 3, "%02x", random[i]);
+	return 0;
+}
+
+static int copy_of(const struct fd_store *store, const char *name)
+{
+	int fd = fd_store_get(store, name);
+
+	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
+int adopt_ledger(struct daemon *daemon, struct error *error)
+{
+	int fd = copy_of(daemon->fds, LEDGER_NAME);
+	int r = -ENOENT;
+
+	if (make_instance_id(daemon->instance_id, error) < 0)
+		return -error->number;
+	if (fd >= 0) {
+		r = ledger_new(fd, NULL, &daemon->ledger, error);
+		if (r < 0)
+			log_error("steps that run are lost: %s", error->text);
+	}
+	if (r < 0) {
+		/* all that is there belongs to a ledger that we cannot read */
+		fd_store_clear(daemon->fds);
+		r = ledger_new(-1, daemon->instance_id, &daemon->ledger, error);
+		if (r < 0)
+			return r;
+		fd = fcntl(ledger_fd(daemon->ledger), F_DUPFD_CLOEXEC, 3);
+		if (fd >= 0)
+			(void)fd_store_put(daemon->fds, LEDGER_NAME, fd);
+	}
+	(void)snprintf(daemon->instance_id, sizeof(daemon->instance_id), "%s",
+		       ledger_instance(daemon->ledger));
+	return 0;
+}
+
+void adopt_host(struct daemon *daemon)
+{
+	int fds[SANDBOX_HOST_FD_NUM] = {
+		[SANDBOX_HOST_FD_USERS] = copy_of(daemon->fds, FD_STORE_PREFIX "users"),
+		[SANDBOX_HOST_FD_NETWORK] = copy_of(daemon->fds, FD_STORE_PREFIX "network"),
+	};
+
+	sandbox_host_inherit(daemon->sandbox_host, fds);
+}
+
+/* ---- steps ---- */
+
+static struct step *step_make(struct step_table *table, struct ledger_step *kept)
+{
+	struct step *step = calloc(1, sizeof(*step));
+	struct step_order *order;
+
+	if (!step)
+		return NULL;
+	order = &step->order;
+	step->table = table;
+	step->kept = kept;
+	step->cacher_fd = -1;
+	step->status_file = LOOP_FILE_NULL;
+	step->end_file = LOOP_FILE_NULL;
+	step->timer = LOOP_TIMER_NULL;
+	order->payload_fd = order->mask_fd = -1;
+	step->log_slot = -1;
+	order->order = kept->order;
+	order->run = kept->run;
+	order->attempt = kept->attempt;
+	order->timeout_msec = kept->timeout_msec;
+	order->grace_msec = kept->grace_msec;
+	(void)snprintf(order->project, sizeof(order->project), "%s", kept->project);
+	(void)snprintf(order->slug, sizeof(order->slug), "%s", kept->slug);
+	(void)snprintf(order->name, sizeof(order->name), "%s", kept->name);
+	step_container_name(step);
+	step->started_usec = kept->started_usec;
+	step->ended_usec = kept->ended_usec;
+	step->facts.timeout_msec = kept->timeout_msec;
+	step->facts.ended_by_us = kept->ended_by_us != 0;
+	step->facts.cause = (enum step_result)kept->cause;
+	step->facts.stopping = kept->stopping != 0;
+	step->facts.outcome = kept->outcome;
+	step->facts.log = kept->log_result;
+	memcpy(step->facts.setup_error, kept->setup_error, sizeof(step->facts.setup_error));
+	step->report = kept->report;
+	return step;
+}
+
+static void take_layers(struct step *step, struct step_bag *bag)
+{
+	char path[PATH_MAX];
+
+	step->order.layers = TAKE_PTR(bag->layers);
+	step->order.n_layers = bag->n_layers;
+	/* what lies beneath a running step was not removed: its predecessor held it */
+	while (step->n_layers_used < bag->n_layers &&
+	       layers_use(step->table->daemon->layers,
+			  step->order.layers + step->n_layers_used * IMAGE_ID_SIZE, path) == 0)
+		step->n_layers_used++;
+}
+
+/* Running, or somewhere between that and its report. */
+static int step_take_over(struct step *step, struct error *error)
+{
+	struct daemon *daemon = step->table->daemon;
+	enum ledger_phase phase = (enum ledger_phase)step->kept->phase;
+	struct step_bag bag;
+	int r = step_bag_open(daemon->fds, step->order.order, &bag);
+
+	if (r < 0)
+		return error_errno(error, -r, "cannot take a running step over");
+	if (phase != LEDGER_FINISHED) {
+		r = step->table->ops->adopt(step->table->host, &bag.sandbox, &step->sandbox, error);
+		bag.sandbox.n_fds = 0; /* taken over, in any case */
+		if (r == 0)
+			take_layers(step, &bag);
+	}
+	step->order.mask_fd = TAKE_FD(bag.mask_fd);
+	if (r == 0)
+		r = step_resume(step, bag.fds, error);
+	step_bag_close(&bag);
+	return r;
+}
+
+static void step_lost(struct step *step, const char *why)
+{
+	step->report = (struct step_report){.result = STEP_RESULT_SANDBOX};
+	(void)snprintf(step->report.reason, sizeof(step->report.reason), "host lost: %.400s", why);
+	step->ended_usec = 0;
+	step_end_lost(step);
+}
+
+static void adopt_one(struct step_table *table, struct ledger_step *kept, size_t *n_running)
+{
+	struct step *step = step_find(table, kept->order) ? NULL : step_make(table, kept);
+	struct error error = ERROR_INIT;
+
+	if (!step) {
+		log_error("order %llu is forgotten", (unsigned long long)kept->order);
+		ledger_step_free(table->daemon->ledger, kept);
+		return;
+	}
+	step_link(table, step);
+	if (kept->phase == LEDGER_ENDED) {
+		step->phase = STEP_ENDED;
+		table->n_ended++;
+		return;
+	}
+	table->n_running++;
+	if (kept->phase == LEDGER_BEGUN) {
+		step_lost(step, "runbookd ended while it started the step");
+		return;
+	}
+	if (step_take_over(step, &error) < 0) {
+		step_lost(step, error.text);
+		return;
+	}
+	(*n_running)++;
+	log_info("%s goes on", step->container);
+}
+
+static bool bag_wanted(const struct step_table *table, const char *name)
+{
+	const struct step *step;
+	uint64_t order;
+
+	if (strncmp(name, STEP_PREFIX, strlen(STEP_PREFIX)) != 0)
+		return true;
+	if (sscanf(name + strlen(STEP_PREFIX), "%" SCNu64, &order) != 1)
+		return false;
+	step = step_find(table, order);
+	return step && step->phase != STEP_ENDED;
+}
+
+static void bags_drop(struct step_table *table)
+{
+	struct fd_store *store = table->daemon->fds;
+	char name[FD_STORE_NAME_MAX];
+
+	for (size_t i = 0; fd_store_name(store, i);) {
+		(void)snprintf(name, sizeof(name), "%s", fd_store_name(store, i));
+		/* the last one takes its place */
+		if (bag_wanted(table, name))
+			i++;
+		else
+			fd_store_drop(store, name);
+	}
+}
+
+void adopt_steps(struct daemon *daemon)
+{
+	struct step_table *table = daemon->steps;
+	struct ledger_step *kept = NULL;
+	struct error error = ERROR_INIT;
+	size_t n_running = 0;
+
+	while ((kept = ledger_step_next(daemon->ledger, kept)) != NULL)
+		adopt_one(table, kept, &n_running);
+	log_pump_settle(table->pump);
+	bags_drop(table);
+	if (sandbox_host_settle(daemon->sandbox_host, &error) < 0)
+		log_warning("the network of running steps may be down: %s", error.text);
+	if (n_running > 0)
+		log_notice("%zu running steps of a predecessor go on", n_running);
+}

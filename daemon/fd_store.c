@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/fd_store.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* "PID NAME=FD NAME=FD …", from ourselves; the service manager's are in sd_listen_fds(3) */
+#define HANDED_ON "RUNBOOK_KEPT"
+#define LISTEN_FIRST 3
+
+struct entry {
+	char name[FD_STORE_NAME_MAX];
+	int fd;
+};
+
+struct fd_store {
+	struct entry *entries;
+	size_t n_entries, room;
+	bool outlives;
+};
+
+/* ---- names ---- */
+
+static struct entry *entry_find(const struct fd_store *store, const char *name)
+{
+	/* the youngest are asked for the most */
+	for (size_t i = store->n_entries; i > 0; i--) {
+		if (strcmp(store->entries[i - 1].name, name) == 0)
+			return &store->entries[i - 1];
+	}
+	return NULL;
+}
+
+static int entry_add(struct fd_store *store, const char *name, int fd)
+{
+	struct entry *grown;
+	size_t room = store->room ? store->room * 2 : 64;
+
+	if (strlen(name) >= FD_STORE_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (store->n_entries == FD_STORE_MAX)
+		return -ENOSPC;
+	if (store->n_entries == store->room) {
+		grown = reallocarray(store->entries, room, sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		store->entries = grown;
+		store->room = room;
+	}
+	(void)snprintf(store->entries[store->n_entries].name, FD_STORE_NAME_MAX, "%s", name);
+	store->entries[store->n_entries++].fd = fd;
+	return 0;
+}
+
+/* ---- inheriting ---- */
+
+static bool number_parse(const char *text, int *ret_number)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(text, &end, 10);
+	if (errno || end == text || *end != '\0' || number < 0 || number > 1 << 24)
+		return false;
+	*ret_number = (int)number;
+	return true;
+}
+
+static bool is_ours(const char *pid_text)
+{
+	int pid;
+
+	return pid_text && number_parse(pid_text, &pid) && pid == (int)getpid();
+}
+
+static void adopt_one(struct fd_store *store, const char *name, int fd, int *highest)
+{
+	if (fd < LISTEN_FIRST)
+		return;
+	if (strncmp(name, FD_STORE_PREFIX, strlen(FD_STORE_PREFIX)) != 0 ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || entry_add(store, name, fd) < 0)
+		(void)close(fd);
+	else if (fd > *highest)
+		*highest = fd;
+}
+
+static void adopt_listen(struct fd_store *store, int *highest)
+{
+	const char *count = getenv("LISTEN_FDS");
+	const char *names = getenv("LISTEN_FDNAMES");
+	cleanup_free char *copy = names ? strdup(names) : NULL;
+	char *rest = copy;
+	int n = 0;
+
+	if (!copy || !count || !is_ours(getenv("LISTEN_PID")) || !number_parse(count, &n))
+		return;
+	for (int i = 0; i < n && rest; i++)
+		adopt_one(store, strsep(&rest, ":"), LISTEN_FIRST + i, highest);
+}
+
+static void adopt_handed_on(struct fd_store *store, int *highest)
+{
+	const char *text = getenv(HANDED_ON);
+	cleanup_free char *copy = text ? strdup(text) : NULL;
+	char *rest = copy;
+	char *word = strsep(&rest, " ");
+
+	if (!copy || !is_ours(word))
+		return;
+	while ((word = strsep(&rest, " ")) != NULL) {
+		char *number = strchr(word, '=');
+		int fd;
+
+		if (!number)
+			continue;
+		*number++ = '\0';
+		if (number_parse(number, &fd))
+			adopt_one(store, word, fd, highest);
+	}
+}
+
+struct fd_store *fd_store_inherit(int *ret_highest)
+{
+	struct fd_store *store = calloc(1, sizeof(*store));
+	const char *kept = getenv("FDSTORE");
+	int most = 0;
+
+	*ret_highest = 2;
+	if (!store)
+		return NULL;
+	store->outlives = getenv("NOTIFY_SOCKET") && kept && number_parse(kept, &most) && most > 0;
+	if (getenv(HANDED_ON))
+		adopt_handed_on(store, ret_highest);
+	else
+		adopt_listen(store, ret_highest);
+	(void)unsetenv(HANDED_ON);
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	return store;
+}
+
+struct fd_store *fd_store_free(struct fd_store *store)
+{
+	if (!store)
+		return NULL;
+	for (size_t i = 0; i < store->n_entries; i++)
+		(void)close(store->entries[i].fd);
+	free(store->entries);
+	free(store);
+	return NULL;
+}
+
+bool fd_store_outlives(const struct fd_store *store)
+{
+	return store && store->outlives;
+}
+
+/* ---- keeping ---- */
+
+int fd_store_put(struct fd_store *store, const char *name, int fd)
+{
+	char state[FD_STORE_NAME_MAX + 64];
+	int r = store ? entry_add(store, name, fd) : -EINVAL;
+
+	if (r < 0) {
+		(void)close(fd);
+		return r;
+	}
+	if (!store->outlives)
+		return 0;
+	/* not watched: a pipe whose writers are gone may still hold the last of a log */
+	(void)snprintf(state, sizeof(state), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
+	r = notify_fd(state, fd);
+	if (r < 0)
+		log_warning("the service manager does not keep %s: %s", name, strerror(-r));
+	return r;
+}
+
+int fd_store_get(const struct fd_store *store, const char *name)
+{
+	const struct entry *entry = store ? entry_find(store, name) : NULL;
+
+	return entry ? entry->fd : -1;
+}
+
+static void tell_dropped(const struct fd_store *store, const char *name)
+{
+	char state[FD_STORE_NAME_MAX + 64];
+
+	(void)snprintf(state, sizeof(state), "FDSTOREREMOVE=1\nFDNAME=%s", name);
+	if (store->outlives)
+		notify_state(state);
+}
+
+void fd_store_drop(struct fd_store *store, const char *name)
+{
+	struct entry *entry = store ? entry_find(store, name) : NULL;
+
+	if (!entry)
+		return;
+	tell_dropped(store, name);
+	(void)close(entry->fd);
+	*entry = store->entries[--store->n_entries];
+}
+
+void fd_store_clear(struct fd_store *store)
+{
+	while (store && store->n_entries > 0) {
+		struct entry *entry = &store->entries[--store->n_entries];
+
+		tell_dropped(store, entry->name);
+		(void)close(entry->fd);
+	}
+}
+
+const char *fd_store_name(const struct fd_store *store, size_t index)
+{
+	return store && index < store->n_entries ? store->entries[index].name : NULL;
+}
+
+int fd_store_hand_on(struct fd_store *store, bool on)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	FILE *out;
+	int r = 0;
+
+	for (size_t i = 0; i < store->n_entries && r == 0; i++)
+		r = fd_set_cloexec(store->entries[i].fd, !on);
+	if (!on) {
+		(void)unsetenv(HANDED_ON);
+		return r;
+	}
+	out = open_memstream(&text, &size);
+	if (!out)
+		return -ENOMEM;
+	fprintf(out, "%d", (int)getpid());
+	for (size_t i = 0; i < store->n_entries; i++)
+		fprintf(out, " %s=%d", store->entries[i].name, store->entries[i].fd);
+	if (fclose(out) != 0 || r < 0)
+		return r < 0 ? r : -ENOMEM;
+	return setenv(HANDED_ON, text, 1) < 0 ? -errno : 0;
+}
+
+/* ---- bags ---- */
+
+union control {
+	char bytes[CMSG_SPACE(FD_BAG_FDS_MAX * sizeof(int))];
+	struct cmsghdr header; /* for its alignment */
+};
+
+int fd_bag_make(const void *data, size_t size, const int *fds, size_t n_fds)
+{
+	struct iovec vector = {.iov_base = (void *)data, .iov_len = size};
+	union control control = {.bytes = {0}};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+	const int room = (int)(2 * size);
+	struct cmsghdr *header;
+	cleanup_close int in = -1;
+	cleanup_close int out = -1;
+	int pair[2];
+
+	if (n_fds == 0 || n_fds > FD_BAG_FDS_MAX || size > FD_BAG_BYTES_MAX)
+		return -E2BIG;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return -errno;
+	in = pair[0];
+	out = pair[1];
+	(void)setsockopt(in, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	message.msg_control = control.bytes;
+	message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
+	header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
+	memcpy(CMSG_DATA(header), fds, n_fds * sizeof(int));
+	if (sendmsg(in, &message, MSG_NOSIGNAL) != (ssize_t)size)
+		return errno ? -errno : -EMSGSIZE;
+	return TAKE_FD(out);
+}
+
+ssize_t fd_bag_open(int bag_fd, void *data, size_t size, int *fds, size_t *ret_n_fds)
+{
+	struct iovec vector = {.iov_base = data, .iov_len = size};
+	union control control;
+	struct msghdr message = {.msg_iov = &vector,
+				 .msg_iovlen = 1,
+				 .msg_control = control.bytes,
+				 .msg_controllen = sizeof(control.bytes)};
+	ssize_t got = recvmsg(bag_fd, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+	*ret_n_fds = 0;
+	if (got < 0)
+		return -errno;
+	for (struct cmsghdr *at = CMSG_FIRSTHDR(&message); at; at = CMSG_NXTHDR(&message, at)) {
+		size_t n = (at->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_RIGHTS)
+			continue;
+		memcpy(fds + *ret_n_fds, CMSG_DATA(at), n * sizeof(int));
+		*ret_n_fds += n;
+	}
+	if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) || got == 0) {
+		for (size_t i = 0; i < *ret_n_fds; i++)
+			(void)close(fds[i]);
+		*ret_n_fds = 0;
+		return -EMSGSIZE;
+	}
+	return got;
+}

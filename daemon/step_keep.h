@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_STEP_KEEP_H
+#define DAEMON_STEP_KEEP_H
+
+/*
+ * What of a step outlives this process: its entry of the ledger, which says how far
+ * it is, and a bag with everything that is open. The functions are called in the order
+ * of enum ledger_phase, each before what it announces happens. Without a
+ * ledger (tests) they do nothing.
+ */
+
+#include "daemon/step_setup.h"
+#include "daemon/step_table.h"
+
+/** enum step_bag_fd - what a bag holds beside its sandbox, in this order */
+enum step_bag_fd {
+	STEP_BAG_LOG,
+	STEP_BAG_INDEX,
+	STEP_BAG_STDOUT,
+	STEP_BAG_STDERR,
+	STEP_BAG_CACHER,
+	STEP_BAG_FDS,
+};
+
+/** struct step_bag - an opened one; step_bag_close() what is left in it */
+struct step_bag {
+	char *layers; /* of IMAGE_ID_SIZE each, malloc'ed */
+	size_t n_layers;
+	int fds[STEP_BAG_FDS];
+	int mask_fd; /* its secrets, -1: it has none */
+	struct sandbox_kept sandbox;
+};
+
+/** step_keep_name() - of its bag in the fd store; FD_STORE_NAME_MAX bytes */
+void step_keep_name(uint64_t order, char *out);
+
+/** step_keep_begin() - it is going to be started, once. Return: 0 or -ENOSPC. */
+int step_keep_begin(struct step *step);
+/** step_keep_running() - it runs; @setup still has its descriptors */
+void step_keep_running(struct step *step, const struct step_setup *setup);
+/** step_keep_ending() - we end it: why, and when the grace is over (monotonic) */
+void step_keep_ending(struct step *step, uint64_t deadline_usec);
+/** step_keep_outcome() - facts.outcome and facts.setup_error are known */
+void step_keep_outcome(struct step *step);
+/** step_keep_finished() - its sandbox is gone */
+void step_keep_finished(struct step *step);
+/** step_keep_ended() - its report is made: the bag may go */
+void step_keep_ended(struct step *step);
+/** step_keep_forget() - it is acknowledged */
+void step_keep_forget(struct step *step);
+
+/** step_bag_open() - what step_keep_running() packed. Return: 0; -ENOENT; -EBADMSG; -errno. */
+int step_bag_open(const struct fd_store *store, uint64_t order, struct step_bag *ret_bag);
+/** step_bag_close() - close and free what nobody has taken out */
+void step_bag_close(struct step_bag *bag);
+
+#endif

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/successor.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "daemon/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static char arg_path[PATH_MAX]; /* of our own program, as it was at the start */
+
+void successor_remember(void)
+{
+	ssize_t length = readlink("/proc/self/exe", arg_path, sizeof(arg_path) - 1);
+
+	arg_path[length < 0 ? 0 : length] = '\0';
+}
+
+int successor_try(const struct daemon *daemon, struct error *error)
+{
+	char *argv[] = {arg_path, (char *)"--config-test", NULL, NULL, NULL};
+	int status = 0;
+	pid_t pid;
+	int r;
+
+	if (daemon->paths.root[0] != '\0') {
+		argv[2] = (char *)"--root";
+		argv[3] = (char *)daemon->paths.root;
+	}
+	r = posix_spawn(&pid, arg_path, NULL, NULL, argv, environ);
+	if (r != 0)
+		return error_errno(error, r, "cannot execute %s", arg_path);
+	while (waitpid(pid, &status, 0) < 0) {
+		if (errno != EINTR)
+			return error_errno(error, errno, "cannot wait for %s", arg_path);
+	}
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return error_set(error, EINVAL, "%s --config-test fails (status %#x)", arg_path,
+				 (unsigned)status);
+	return 0;
+}
+
+int successor_become(struct daemon *daemon, char **argv, struct error *error)
+{
+	int r = fd_store_hand_on(daemon->fds, true);
+
+	if (r == 0) {
+		(void)execve(arg_path, argv, environ);
+		r = -errno;
+	}
+	(void)fd_store_hand_on(daemon->fds, false);
+	return error_errno(error, -r, "cannot become %s", arg_path);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SANDBOX_PRIVATE_H
+#define SANDBOX_PRIVATE_H
+
+/* Insides of struct sandbox, for sandbox.c and keep.c only. */
+
+#include "sandbox/host.h"
+#include "sandbox/sandbox.h"
+
+struct sandbox_private {
+	struct sandbox_host *host;
+	struct user_slot *slot;
+	int run_fd;   /* group of its run, -1: none */
+	int group_fd; /* -1: no cgroup */
+	int image_fd; /* lock on its template, of one that was adopted; -1: the host has it */
+	char run[SANDBOX_ID_MAX + 1];
+	char id[SANDBOX_ID_MAX + 1];
+	struct host_network_step network;
+	struct sandbox_outcome in_force; /* its limits, for the outcome */
+	bool collected;			 /* sandbox_collect() was there: */
+	int collected_result;
+	struct sandbox_outcome outcome;
+};
+
+/** sandbox_private_free() - give everything back that it holds of the host */
+void sandbox_private_free(struct sandbox_private *private);
+
+#endif

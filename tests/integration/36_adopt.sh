@@ -1,0 +1,250 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# runbookd ends while steps run, by kill -9, by SIGTERM before the next one or to become
+# its successor: the steps go on, no byte of their logs is missing or there twice, and
+# their results are right. RUNBOOK_TEST_LONG=1: many more kills.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+KILLS=12
+[ -z "${RUNBOOK_TEST_LONG:-}" ] || KILLS=120
+
+# start_kept [configuration line...]: as start_daemon, below what keeps descriptors
+start_kept() {
+    local root=$TEST_TMP/root
+    mkdir -p "$root/etc/runbookd/runbookd.conf.d" "$root/etc/runbookd/projects.d" "$TEST_TMP/store"
+    chmod 0755 "$root" "$root/etc" "$root/etc/runbookd"
+    printf '%s\n' "[Daemon]" "Limits=best-effort" "[Webhook]" "Listen=127.0.0.1:0" "[Api]" \
+        "Listen=none" >"$root/etc/runbookd/runbookd.conf"
+    printf '%s\n' "$@" >"$root/etc/runbookd/runbookd.conf.d/test.conf"
+    API_SOCK=$root/run/runbookd/api.sock
+    export RUNBOOK_ROOT=$root
+    "$TESTS_DIR/integration/fd_store.py" "$TEST_TMP/store" "$BIN/runbookd" --root "$root" \
+        >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
+    STORE_PID=$!
+    defer stop_kept
+    wait_ready 1 || { failed "runbookd did not become ready"; tail -n 30 "$TEST_TMP/daemon.log"; return 1; }
+}
+
+stop_kept() {
+    [ -n "${STORE_PID:-}" ] || return 0
+    kill -TERM "$STORE_PID" 2>/dev/null
+    wait_for 20 sh -c "! kill -0 $STORE_PID" || kill -USR1 "$STORE_PID" 2>/dev/null
+    wait "$STORE_PID" 2>/dev/null
+    STORE_PID=
+}
+
+# wait_ready N: until "ready" was said N times
+wait_ready() {
+    # shellcheck disable=SC2016
+    wait_for 30 sh -c '[ "$(grep -cx ready "$1")" -ge "$2" ]' - "$TEST_TMP/daemon.log" "$1" || return 1
+    WEBHOOK_URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address" 2>/dev/null)
+}
+main_pid() { cat "$TEST_TMP/store/pid"; }
+readies() { grep -cx ready "$TEST_TMP/daemon.log"; }
+running() { api "runs/$1" | jq '[.steps[] | select(.state == "running")] | length'; }
+# shellcheck disable=SC2016
+wait_running() { wait_for 30 sh -c '[ "$(curl -s --max-time 5 --unix-socket "$1" "http://x/api/v1/runs/$2" | jq "[.steps[] | select(.state == \"running\")] | length")" = "$3" ]' - "$API_SOCK" "$1" "$2"; }
+
+# end_main SIGNAL: and wait for the next one, if there is to be one
+end_main() {
+    local before pid
+    before=$(readies)
+    pid=$(main_pid)
+    kill "-$1" "$pid"
+    wait_ready $((before + 1))
+}
+
+# counted RUN SLUG: "whole N" when the log is 1, 2, 3, … N and "end N"
+counted() {
+    step_log "$1" "$2" | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
+        END { if (!bad) print (e == n ? "whole" : "cut at " n), e }'
+}
+# indexed RUN SLUG: the index is ordered and within the log
+indexed() {
+    python3 - "$TEST_TMP/root/var/log/runbookd/demo/$1/$2.1" <<'P'
+import os, struct, sys
+index = open(sys.argv[1] + ".idx", "rb").read()
+size = os.path.getsize(sys.argv[1] + ".log")
+assert (len(index) - 16) % 16 == 0, "torn"
+records = [struct.unpack("<QQ", index[i:i + 16]) for i in range(16, len(index), 16)]
+offsets = [offset for offset, _ in records]
+assert offsets and offsets[0] == 0 and offsets == sorted(set(offsets)) and offsets[-1] < size, "not ordered"
+print("fine")
+P
+}
+
+before=$(leftovers)
+setup_project demo
+start_kept "[Daemon]" "MaxRunning=24" || finish
+
+cat >"$TEST_TMP/repos/demo/serve.py" <<'P'
+import socket
+s = socket.socket(socket.AF_INET6); s.bind(("::", 7000)); s.listen()
+for _ in range(2):
+    peer = s.accept()[0]; peer.sendall(b"hello"); peer.close()
+P
+cat >"$TEST_TMP/repos/demo/ask.py" <<'P'
+import socket, sys, time
+for attempt in range(300):
+    try:
+        s = socket.create_connection((sys.argv[1], 7000), 5)
+        print("got", s.recv(100).decode())
+        break
+    except OSError: time.sleep(0.1)
+else: sys.exit("never")
+P
+
+# ---- one of each, over one end of each kind ----
+for how in USR2 TERM KILL; do
+    seconds=8
+    run=$(push_run demo "kinds-$how" <<Y
+global: {network: none}
+steps:
+  - name: tick
+    command: |
+      for i in \$(seq 700); do echo \$i; sleep 0.01; done; echo end \$i
+  - name: pour
+    command: |
+      i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); done; echo end \$i
+  - name: split
+    command: |
+      i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); echo \$i >&2; sleep 0.003; done; exit 7
+  - name: signal
+    command: |
+      sleep 6; kill -SEGV \$\$
+  - name: late
+    timeout: 6s
+    command: sleep 60
+  - name: quiet
+    command: |
+      exec >&- 2>&-; sleep 6; exit 3
+  - name: keep
+    command: |
+      sleep 6; echo kept >file; cacher put key-$how file; cacher get key-$how back; cat back
+  - name: out
+    network: egress
+    command: |
+      ip -br address show dev eth0; sleep 7; ip route get 1.1.1.1
+  - name: server
+    network: isolated
+    command: |
+      python3 serve.py
+  - name: early client
+    network: isolated
+    command: |
+      python3 ask.py server; sleep 7; python3 ask.py server
+Y
+)
+    check "$how: all run" wait_running "$run" 10
+    check "$how: in their sandboxes" wait_for 20 sh -c "[ \"\$(grep -c 'demo-$run-.*: started' '$TEST_TMP/daemon.log')\" = 10 ]"
+    url=$WEBHOOK_URL
+    check "$how: runbookd is back" end_main "$how"
+    check_equal "$how: on the same port" "$url" "http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")"
+    check_equal "$how: it knows all of them" 10 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
+    check_equal "$how: the run ends" failed "$(wait_run "$run" 60)"
+    check_equal "$how: tick succeeds" succeeded "$(step_field "$run" tick state)"
+    check_equal "$how: tick's log has no gap" "whole 700" "$(counted "$run" tick)"
+    check_match "$how: nor has pour's" '^whole [0-9]{4}' "$(counted "$run" pour)"
+    check_equal "$how: tick's index" fine "$(indexed "$run" tick)"
+    check_equal "$how: pour's index" fine "$(indexed "$run" pour)"
+    check_equal "$how: an exit code is right" 7 "$(step_field "$run" split exit_code)"
+    check_equal "$how: both streams are whole" "" "$(step_log "$run" split | awk '{ n[$1]++ } END { for (i in n) if (n[i] != 2) print i, n[i] }')"
+    check_match "$how: a signal is" 'SEGV|139' "$(api "runs/$run" | jq -c '.steps[] | select(.name == "signal")')"
+    check_match "$how: a timeout is in force" 'timeout after 6s' "$(step_field "$run" late reason)"
+    check_equal "$how: a step that closed its output" 3 "$(step_field "$run" quiet exit_code)"
+    check_equal "$how: artifacts work" kept "$(step_log "$run" keep)"
+    check_match "$how: network egress stays" 'via .* dev eth0' "$(step_log "$run" out)"
+    check_equal "$how: isolated steps meet" 2 "$(step_log "$run" early_client | grep -c 'got hello')"
+    check_equal "$how: each ran once" 10 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+done
+
+# ---- cancelled afterwards; new steps beside old ones ----
+run=$(push_run demo cancel <<Y
+global: {network: none}
+steps:
+  - name: long
+    command: "trap 'echo asked; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
+Y
+)
+check "a step to cancel" wait_running "$run" 1
+check "runbookd is killed" end_main KILL
+other=$(push_run demo beside <<Y
+steps: [{name: new, command: echo new}]
+Y
+)
+check_equal "a new step runs beside" succeeded "$(wait_run "$other")"
+"$BIN/runbookctl" cancel "$run" >/dev/null
+check_equal "the old one is cancelled" cancelled "$(wait_run "$run")"
+check_match "having been asked" asked "$(step_log "$run" long)"
+
+# ---- killed at any moment ----
+seconds=$((KILLS / 2 + 3))
+run=$({
+    echo "global: {network: none}"
+    echo "steps:"
+    for i in 1 2 3; do
+        cat <<Y
+  - name: pour $i
+    command: |
+      i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); done; echo end \$i
+  - name: tick $i
+    command: |
+      i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); sleep 0.01; done; echo end \$i; exit $i
+Y
+    done
+} | push_run demo storm)
+check "the run is busy" wait_running "$run" 6
+RANDOM=${SEED:-$$}
+echo "seed ${SEED:-$$}"
+for _ in $(seq "$KILLS"); do
+    sleep "0.$((RANDOM % 600 + 100))"
+    pid=$(main_pid)
+    kill -KILL "$pid" 2>/dev/null
+    wait_for 5 sh -c "[ \"\$(cat '$TEST_TMP/store/pid')\" != $pid ]"
+done
+check_equal "the run ends" failed "$(wait_run "$run" $((seconds + 60)))"
+for i in 1 2 3; do
+    check_match "the log of pour $i is whole" '^whole [0-9]+' "$(counted "$run" "pour_$i")"
+    check_match "the log of tick $i is whole" '^whole [0-9]+' "$(counted "$run" "tick_$i")"
+    check_equal "the index of pour $i" fine "$(indexed "$run" "pour_$i")"
+    check_equal "the exit code of tick $i" "$i" "$(step_field "$run" "tick $i" exit_code)"
+done
+check_equal "each step ran once" 6 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+
+# ---- steps come and go while it is killed: none is lost, none runs twice ----
+run=$({
+    echo "global: {network: none}"
+    echo "steps:"
+    for i in $(seq 60); do
+        printf '  - {name: s%s, command: "cacher put mark-%s-$(date +%%N) runbook.yml; echo here %s; sleep 0.2"}\n' "$i" "$i" "$i"
+    done
+} | push_run demo short)
+for _ in $(seq "$KILLS"); do
+    sleep "0.$((RANDOM % 400 + 200))"
+    kill -KILL "$(main_pid)" 2>/dev/null
+done
+wait_for 30 api status
+state=$(wait_run "$run" 60)
+check_match "a run of short steps ends" '^(succeeded|errored|failed)$' "$state"
+marks=$(api "runs/$run/artifacts" | jq -r '.artifacts[].key' | sed -nE 's/^mark-([0-9]+)-.*/\1/p')
+check_equal "no step ran twice" "" "$(sort <<<"$marks" | uniq -d)"
+check_equal "who ran tells so" "" "$(api "runs/$run" | jq -r '.steps[] | select(.state != "succeeded") | select(.reason | test("host lost|ran already") | not) | "\(.name): \(.reason)"')"
+
+# ---- stopped for good: what the service manager lets go ends ----
+run=$(push_run demo gone <<Y
+steps: [{name: orphan, command: sleep 300}]
+Y
+)
+check "a step that is to be orphaned" wait_for 20 grep -q 'demo-.*-orphan-1: started' "$TEST_TMP/daemon.log"
+init=$(pgrep -P "$(main_pid)" -x runbook-init)
+kill -USR1 "$STORE_PID"
+wait "$STORE_PID" 2>/dev/null
+STORE_PID=
+check "its init was there, and ends" wait_for 10 sh -c "[ -n '$init' ] && ! kill -0 $init"
+start_daemon || finish
+check_equal "the next instance says so" errored "$(wait_run "$run")"
+stop_daemon
+same_as_before() { [ "$before" = "$(leftovers)" ]; }
+check "nothing is left over" wait_for 30 same_as_before
+finish

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# systemd restarts runbookd, and starts it again after kill -9, while steps run: they go
+# on, their logs are whole, their limits hold.
+# shellcheck source=tests/qemu/guest/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+installed_project adopt
+systemctl reload runbookd
+wait_for 20 sh -c 'runbookctl project ls | grep -q adopt'
+run=$(installed_push adopt <<'YML'
+global: {network: none}
+steps:
+  - name: tick
+    command: |
+      i=0; while [ $SECONDS -lt 60 ]; do echo $((++i)); sleep 0.01; done; echo end $i
+  - name: out
+    network: egress
+    command: |
+      sleep 45; ip -br address show dev eth0; exit 9
+  - name: memory
+    resources: {memory: 32M}
+    command: sleep 45; tail /dev/zero
+YML
+)
+running() { api "runs/$1" | jq -e '[.steps[] | select(.state == "running")] | length == 3'; }
+counted() {
+    awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
+        END { if (!bad) print (e == n ? "whole" : "cut at " n), e }' "/var/log/runbookd/adopt/$1/tick.1.log"
+}
+inits() { pgrep -x runbook-init | sort | xargs; }
+
+check "three steps run" wait_for 60 running "$run"
+before=$(inits) old=$(main_pid)
+check "systemctl restart" systemctl restart runbookd
+check_not "another process" test "$old" = "$(main_pid)"
+check_equal "the same sandboxes" "$before" "$(inits)"
+old=$(main_pid)
+kill -KILL "$old"
+back() { [ "$(main_pid)" != "$old" ] && [ "$(main_pid)" != 0 ] && runbookctl status; }
+check "systemd starts it again after kill -9" wait_for 60 back
+check_equal "the same sandboxes still" "$before" "$(inits)"
+check_equal "the run ends" failed "$(wait_run "$run" 180)"
+check_equal "the counting step succeeds" succeeded "$(step_field "$run" tick state)"
+check_match "the counter has no hole" '^whole [0-9]+$' "$(counted "$run")"
+check_equal "an exit code" 9 "$(step_field "$run" out exit_code)"
+check_match "its network was there" '^eth0.* UP ' "$(step_log "$run" out)"
+check_match "a limit holds, and is reported" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
+check_equal "each ran once" 3 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+check "no step's group is left" wait_for 20 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"

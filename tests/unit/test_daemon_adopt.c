@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What outlives the process: bags, the fd store, the ledger, and a log pump that is taken over. */
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "daemon/fd_store.h"
+#include "daemon/ledger.h"
+#include "daemon/log_journal.h"
+#include "daemon/log_pump.h"
+
+#include "tests/unit/cmocka_headers.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+static struct fd_store *store_new(void)
+{
+	int highest;
+	struct fd_store *store = fd_store_inherit(&highest);
+
+	assert_non_null(store);
+	return store;
+}
+
+static bool same_file(int a, int b)
+{
+	struct stat one, two;
+
+	return fstat(a, &one) == 0 && fstat(b, &two) == 0 && one.st_ino == two.st_ino &&
+	       one.st_dev == two.st_dev;
+}
+
+/* ---- bags ---- */
+
+static void test_bag(void **state)
+{
+	static char data[40000], got[FD_BAG_BYTES_MAX];
+	int pair[2], fds[FD_BAG_FDS_MAX];
+	size_t n_fds;
+	int bag;
+
+	memset(data, 'x', sizeof(data));
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	bag = fd_bag_make(data, sizeof(data), pair, 2);
+	assert_true(bag >= 0);
+	/* however often one looks */
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fd_bag_open(bag, got, sizeof(got), fds, &n_fds), sizeof(data));
+		assert_memory_equal(got, data, sizeof(data));
+		assert_int_equal(n_fds, 2);
+		assert_true(same_file(fds[0], pair[0]) && same_file(fds[1], pair[1]));
+		assert_int_equal(fcntl(fds[0], F_GETFD), FD_CLOEXEC);
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+	}
+	/* what does not fit is refused, and nothing is left open */
+	assert_int_equal(fd_bag_open(bag, got, 100, fds, &n_fds), -EMSGSIZE);
+	assert_int_equal(n_fds, 0);
+	/* the bag holds them: a writer is there as long as it is */
+	(void)close(pair[1]);
+	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
+	assert_int_equal(read(pair[0], got, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	(void)close(bag);
+	assert_int_equal(read(pair[0], got, 1), 0);
+	(void)close(pair[0]);
+	assert_int_equal(fd_bag_make(data, FD_BAG_BYTES_MAX + 1, fds, 1), -E2BIG);
+	assert_int_equal(fd_bag_make(data, 1, fds, 0), -E2BIG);
+}
+
+static void test_bag_of_something_else(void **state)
+{
+	char got[16];
+	int fds[FD_BAG_FDS_MAX], pair[2];
+	size_t n_fds;
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(fd_bag_open(pair[0], got, sizeof(got), fds, &n_fds), -ENOTSOCK);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
+/* ---- the store ---- */
+
+static void test_store(void **state)
+{
+	struct fd_store *store = store_new();
+	char expected[128];
+	int pair[2];
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(fd_store_put(store, "rb.one", pair[0]), 0);
+	assert_int_equal(fd_store_put(store, "rb.two", pair[1]), 0);
+	assert_int_equal(fd_store_get(store, "rb.one"), pair[0]);
+	assert_int_equal(fd_store_get(store, "rb.three"), -1);
+	assert_int_equal(fd_store_hand_on(store, true), 0);
+	assert_int_equal(fcntl(pair[0], F_GETFD), 0);
+	(void)snprintf(expected, sizeof(expected), "%d rb.one=%d rb.two=%d", (int)getpid(), pair[0],
+		       pair[1]);
+	assert_string_equal(getenv("RUNBOOK_KEPT"), expected);
+	assert_int_equal(fd_store_hand_on(store, false), 0);
+	assert_int_equal(fcntl(pair[0], F_GETFD), FD_CLOEXEC);
+	assert_null(getenv("RUNBOOK_KEPT"));
+	fd_store_drop(store, "rb.one");
+	assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+	assert_string_equal(fd_store_name(store, 0), "rb.two");
+	assert_null(fd_store_name(store, 1));
+	fd_store_drop(store, "rb.one");
+	assert_int_equal(
+		fd_store_put(store, "rb.a name that is far too long for this store", dup(pair[1])),
+		-ENAMETOOLONG);
+	fd_store_clear(store);
+	assert_int_equal(fcntl(pair[1], F_GETFD), -1);
+	(void)fd_store_free(store);
+}
+
+static void test_store_inherits(void **state)
+{
+	struct fd_store *store;
+	char text[128];
+	int pair[2], other[2], highest;
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	/* not ours by pid, then by name, by form */
+	(void)snprintf(text, sizeof(text), "%d rb.one=%d", (int)getpid() + 1, pair[0]);
+	(void)setenv("RUNBOOK_KEPT", text, 1);
+	store = fd_store_inherit(&highest);
+	assert_null(fd_store_name(store, 0));
+	assert_int_equal(highest, 2);
+	(void)fd_store_free(store);
+	(void)snprintf(text, sizeof(text),
+		       "%d rb.one=%d foreign=%d rb.bad=x rb.out=99999 rb rb.=", (int)getpid(),
+		       pair[0], other[0]);
+	(void)setenv("RUNBOOK_KEPT", text, 1);
+	store = fd_store_inherit(&highest);
+	assert_int_equal(fd_store_get(store, "rb.one"), pair[0]);
+	assert_int_equal(highest, pair[0]);
+	assert_int_equal(fd_store_get(store, "foreign"), -1);
+	assert_int_equal(fcntl(other[0], F_GETFD), -1);
+	assert_null(fd_store_name(store, 1));
+	assert_null(getenv("RUNBOOK_KEPT"));
+	(void)fd_store_free(store);
+	assert_int_equal(fcntl(pair[0], F_GETFD), -1);
+	(void)close(pair[1]);
+	(void)close(other[1]);
+}
+
+/* ---- the ledger ---- */
+
+static void test_ledger_orders(void **state)
+{
+	static const uint64_t noted[] = {1, 2, 5, 700000, 3, 1048577, 1048576, 1048581, 9000000};
+	struct error error = ERROR_INIT;
+	struct ledger *ledger;
+
+	assert_int_equal(ledger_new(-1, "who", &ledger, &error), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(noted); i++) {
+		if (i > 0)
+			assert_false(i != 6 && ledger_order_known(ledger, noted[i]) &&
+				     noted[i] > noted[i - 1]);
+		ledger_order_note(ledger, noted[i]);
+		assert_true(ledger_order_known(ledger, noted[i]));
+	}
+	assert_true(ledger_order_known(ledger, 4)); /* too old to be told apart */
+	assert_false(ledger_order_known(ledger, 8999999));
+	assert_false(ledger_order_known(ledger, 9000001));
+	assert_false(ledger_order_known(ledger, 8000000));
+	(void)ledger_free(ledger);
+}
+
+static void test_ledger_inherited(void **state)
+{
+	struct error error = ERROR_INIT;
+	struct ledger *ledger, *next;
+	struct ledger_step *steps[5], *at;
+	uint32_t version = 77;
+	int fd;
+
+	assert_int_equal(ledger_new(-1, "who we are", &ledger, &error), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		steps[i] = ledger_step_new(ledger);
+		steps[i]->order = 100 + i;
+		ledger_phase_set(steps[i], LEDGER_RUNNING);
+		ledger_order_note(ledger, 100 + i);
+	}
+	ledger_step_free(ledger, steps[1]);
+	ledger_step_free(ledger, steps[3]);
+	fd = dup(ledger_fd(ledger));
+	(void)ledger_free(ledger);
+
+	assert_int_equal(ledger_new(dup(fd), NULL, &next, &error), 0);
+	assert_string_equal(ledger_instance(next), "who we are");
+	at = ledger_step_next(next, NULL);
+	assert_int_equal(at->order, 100);
+	at = ledger_step_next(next, at);
+	assert_int_equal(at->order, 102);
+	at = ledger_step_next(next, at);
+	assert_int_equal(at->order, 104);
+	assert_null(ledger_step_next(next, at));
+	assert_true(ledger_order_known(next, 101));
+	assert_false(ledger_order_known(next, 99));
+	/* the two free ones first, and clean */
+	for (int i = 0; i < 3; i++) {
+		at = ledger_step_new(next);
+		assert_int_equal(at->order, 0);
+		assert_int_equal(at->phase, LEDGER_FREE);
+		ledger_phase_set(at, LEDGER_BEGUN);
+	}
+	(void)ledger_free(next);
+
+	/* of another version */
+	assert_int_equal(pwrite(fd, &version, sizeof(version), 4), sizeof(version));
+	assert_int_equal(ledger_new(dup(fd), NULL, &next, &error), -EBADMSG);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(ledger_new(fd, NULL, &next, &error), -EBADMSG);
+}
+
+/* ---- a log that is taken over ---- */
+
+struct house {
+	struct loop *loop;
+	struct log_pump *pump;
+	struct log_sink *sink;
+	struct loop_timer timer;
+	bool done;
+	struct log_result result;
+};
+
+static void sink_done(void *userdata, const struct log_result *result)
+{
+	struct house *house = userdata;
+
+	house->done = true;
+	house->result = *result;
+	loop_exit(house->loop, 0);
+}
+
+static void time_over(struct loop_timer *timer)
+{
+	struct house *house = container_of(timer, struct house, timer);
+
+	loop_exit(house->loop, 1);
+}
+
+static void house_open(struct house *house, struct fd_store *store)
+{
+	struct error error = ERROR_INIT;
+
+	*house = (struct house){.timer = LOOP_TIMER_NULL};
+	assert_int_equal(loop_new(&house->loop), 0);
+	assert_int_equal(log_pump_new(house->loop, IO_ENGINE_EPOLL, &house->pump, &error), 0);
+	assert_int_equal(log_pump_keep(house->pump, store), 0);
+}
+
+static void house_run(struct house *house, uint64_t usec)
+{
+	(void)loop_timer_set(house->loop, &house->timer, now_usec() + usec, time_over);
+	(void)loop_run(house->loop);
+	loop_timer_cancel(&house->timer);
+}
+
+/*
+ * The first pump is left as a killed process leaves it: nothing is finished, freed or
+ * told. The second one finds the store, the files and the kept part.
+ */
+static void test_pump_taken_over(void **state)
+{
+	struct fd_store *store = store_new();
+	struct log_kept *kept = calloc(1, sizeof(*kept));
+	struct error error = ERROR_INIT;
+	struct house first, second;
+	int out[2], err[2], fds[4], log_fd = memfd_create("log", MFD_CLOEXEC);
+	int index_fd = memfd_create("index", MFD_CLOEXEC);
+	char text[64];
+	size_t size = 0;
+	struct stat st;
+
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+	house_open(&first, store);
+	log_pump_settle(first.pump);
+	assert_int_equal(log_pump_open(first.pump, dup(log_fd), dup(index_fd), dup(out[0]),
+				       dup(err[0]), wall_usec(), sink_done, &first, &first.sink,
+				       &error),
+			 0);
+	log_sink_keep(first.sink, 42, kept);
+	for (int round = 0; round < 200; round++) {
+		int length = snprintf(text, sizeof(text), "line %d\n", round);
+
+		assert_int_equal(write(out[1], text, (size_t)length), length);
+		size += (size_t)length;
+		/* cut off in different states: epoll serves one thing a turn */
+		house_run(&first, (uint64_t)(round % 7) * 10);
+		if (round % 20 != 19)
+			continue;
+		house_open(&second, store);
+		fds[0] = dup(log_fd);
+		fds[1] = dup(index_fd);
+		fds[2] = dup(out[0]);
+		fds[3] = dup(err[0]);
+		assert_int_equal(log_pump_adopt(second.pump, fds, NULL, wall_usec(), sink_done, &second,
+						42, kept, &second.sink, &error),
+				 0);
+		log_pump_settle(second.pump);
+		/* the dead do nothing any more; their memory is ours to forget */
+		first = second;
+		first.timer = LOOP_TIMER_NULL;
+	}
+	(void)close(out[1]);
+	(void)close(err[1]);
+	for (int i = 0; i < 100 && fstat(log_fd, &st) == 0 && (size_t)st.st_size < size; i++)
+		house_run(&first, 20000);
+	assert_int_equal(st.st_size, size);
+	for (size_t at = 0, round = 0; at < size; round++) {
+		char line[64];
+		int length = snprintf(text, sizeof(text), "line %zu\n", round);
+
+		assert_int_equal(pread(log_fd, line, (size_t)length, (off_t)at), length);
+		assert_memory_equal(line, text, (size_t)length);
+		at += (size_t)length;
+	}
+	(void)fd_store_free(store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_bag),
+		cmocka_unit_test(test_bag_of_something_else),
+		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_store_inherits),
+		cmocka_unit_test(test_ledger_orders),
+		cmocka_unit_test(test_ledger_inherited),
+		cmocka_unit_test(test_pump_taken_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
