@@ -93,6 +93,7 @@ check_equal "histories with nothing in common" null "$(paths "refs/heads/alone@$
 
 # strange names, made as trees: no file system needs to like them
 BLOB=$(git -C "$WORK" hash-object -w "$WORK/alone")
+# shellcheck disable=SC2059 # the format is the tree
 tree() { printf "$1" | git -C "$WORK" mktree -z; }
 ODD=$(tree "100644 blob $BLOB\ta\nb\\000100644 blob $BLOB\t\\377\\376\\000100644 blob $BLOB\trunbook.yml\\000")
 ODD=$(git -C "$WORK" commit-tree -m Odd -p "$ALONE" "$ODD")
@@ -112,6 +113,7 @@ MANY=$(git -C "$WORK" commit-tree -m Many -p "$ALONE" "$MANY")
 MORE=$(lines 100002 | git -C "$WORK" mktree)
 MORE=$(git -C "$WORK" commit-tree -m More -p "$ALONE" "$MORE")
 git -C "$WORK" push -qf bare "$MANY:refs/heads/many" "$MORE:refs/heads/more"
+check_fetch "the mirror has them" no-such-commit --url "$URL" refs/heads/nothing
 # (seen from there: what is checked out has one file)
 check_equal "60,000 files in one directory" 60001 "$(paths "refs/heads/alone@$ALONE^$MANY" | jq length)"
 check_equal "more than the limit" null "$(paths "refs/heads/alone@$ALONE^$MORE")"
@@ -126,7 +128,7 @@ done
 BOMB=$(git -C "$WORK" commit-tree -m Bomb -p "$ALONE" "$BOMB")
 EMPTY=$(git -C "$WORK" commit-tree -m Empty -p "$ALONE" "$EMPTY")
 git -C "$WORK" push -qf bare "$BOMB:refs/heads/bomb" "$EMPTY:refs/heads/empty"
-check_fetch "the mirror has them" no-such-commit --url "$URL" refs/heads/nothing
+check_fetch "… the mirror has them" no-such-commit --url "$URL" refs/heads/nothing
 check_equal "a bomb of files costs a limit, not the fetch" null "$(paths "refs/heads/alone@$ALONE^$BOMB")"
 check_equal "a bomb of empty directories, too" null "$(paths "refs/heads/alone@$ALONE^$EMPTY")"
 

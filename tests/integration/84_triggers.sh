@@ -7,7 +7,7 @@ source "$(dirname "$0")/../lib.sh"
 
 setup_project demo
 REPO=$TEST_TMP/repos/demo
-start_daemon "[Limits]" "MaxRunning=4" || exit
+start_daemon || exit
 
 # send EVENT BODY-FILE: a signed delivery; prints the run, or nothing if it was ignored
 DELIVERIES=0
