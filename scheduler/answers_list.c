@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/answers.h"
+#include "scheduler/concurrency.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
@@ -318,11 +319,16 @@ static void write_host(struct json *json, const struct scheduler *scheduler)
 	json_close(json, '}');
 }
 
+static void write_held(const struct step *step, void *userdata)
+{
+	write_waiting(&step->item, 0, userdata);
+}
+
 void answer_queue(const struct request *request)
 {
 	const struct queue *queue = &request->scheduler->queue;
 	cleanup_json struct json json = {0};
-	uint64_t limit = request->limit;
+	uint64_t limit = request->limit, n_shown, n_held;
 
 	if (limit == 0 || limit > QUEUE_SHOWN_MAX)
 		limit = QUEUE_SHOWN_MAX;
@@ -330,8 +336,10 @@ void answer_queue(const struct request *request)
 	json_open(&json, "waiting", '[');
 	if (queue_walk(queue, limit, write_waiting, &json) < 0)
 		json.failed = true;
+	n_shown = queue->n_waiting < limit ? queue->n_waiting : limit;
+	n_held = concurrency_held_each(request->scheduler, limit - n_shown, write_held, &json);
 	json_close(&json, ']');
-	json_number(&json, "total", queue->n_waiting);
+	json_number(&json, "total", queue->n_waiting + n_held);
 	json_number(&json, "running", queue->running);
 	json_number(&json, "limit", queue->host.limit);
 	write_host(&json, request->scheduler);

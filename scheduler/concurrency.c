@@ -311,3 +311,27 @@ void concurrency_reason(const struct run *run, char *out, size_t size)
 			       " more are before it",
 			       run->group->name, oldest->row.id, n - 1);
 }
+
+uint64_t concurrency_held_each(struct scheduler *scheduler, uint64_t max,
+			       void (*each)(const struct step *step, void *userdata),
+			       void *userdata)
+{
+	struct project *project = NULL;
+	size_t bucket = 0;
+	uint64_t n = 0;
+
+	while ((project = project_next(scheduler, &bucket, project))) {
+		for (struct concurrency_group *group = project->groups; group;
+		     group = group->next) {
+			for (const struct run *run = group->first; run; run = run->group_next) {
+				for (size_t i = 0; run->row.held && i < run->n_steps; i++) {
+					if (run->steps[i].state != STEP_STATE_READY)
+						continue;
+					if (n++ < max)
+						each(&run->steps[i], userdata);
+				}
+			}
+		}
+	}
+	return n;
+}

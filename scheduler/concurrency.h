@@ -21,10 +21,12 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct concurrency_group;
 struct run;
 struct scheduler;
+struct step;
 
 /** concurrency_enter() - @run is new: it joins its group and may supersede others, be superseded
  * or held. No-op without a group. */
@@ -39,6 +41,15 @@ void concurrency_settle(struct scheduler *scheduler);
 void concurrency_leave(struct run *run);
 /** concurrency_forget() - @run is released from memory: nothing else changes */
 void concurrency_forget(struct run *run);
+/**
+ * concurrency_held_each() - ready steps of held runs, which are in no queue
+ * @max: stop after so many calls
+ *
+ * Return: how many there are in all.
+ */
+uint64_t concurrency_held_each(struct scheduler *scheduler, uint64_t max,
+			       void (*each)(const struct step *step, void *userdata),
+			       void *userdata);
 /** concurrency_reason() - why @run is held, "" when it is not */
 void concurrency_reason(const struct run *run, char *out, size_t size);
 /**

@@ -249,6 +249,21 @@ static void test_pull_request_row(void **state)
 
 #define GROUP "concurrency: {group: 'deploy-{{ branch }}'}\n"
 
+/* Held steps are in the queue that people see, behind the others. */
+static void queue_expect(struct world *world, uint64_t first, uint64_t second)
+{
+	json_t *json = ask(world, ASK(.verb = API_QUEUE));
+	const json_t *waiting = json_object_get(json, "waiting");
+
+	assert_int_equal(number(json, "total"), 2);
+	assert_int_equal(json_array_size(waiting), 2);
+	assert_int_equal(number(json_array_get(waiting, 0), "run"), first);
+	assert_int_equal(number(json_array_get(waiting, 1), "run"), second);
+	assert_string_equal(member(json_array_get(waiting, 0), "wait"), "concurrency");
+	assert_true(json_is_null(json_object_get(json_array_get(waiting, 0), "position")));
+	json_decref(json);
+}
+
 static void test_concurrency(void **state)
 {
 	struct world *world = world_new();
@@ -268,6 +283,7 @@ static void test_concurrency(void **state)
 	run_expect(world, run[2], "pending",
 		   "concurrency group \"deploy-main\": run 1 and 1 more are before it");
 	assert_true(fixture_quiet(world->daemon));
+	queue_expect(world, run[1], run[2]);
 	/* another branch is another group */
 	run[3] = push(world, &(struct pushed){
 				     .delivery = "4", .ref = "refs/heads/side", .after = COMMIT_D});
