@@ -428,7 +428,7 @@ _Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status
 	};
 
 	for (;;) {
-		struct signalfd_siginfo info;
+		struct signalfd_siginfo info = {0};
 		long n_ready;
 
 		init_tty_wanted(tty, &files[2]);

@@ -7,8 +7,8 @@
 #include "common/log.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/filters.h"
-#include "scheduler/schedule.h"
 #include "scheduler/run.h"
+#include "scheduler/schedule.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -24,10 +24,10 @@ int run_set_text(const char **field, const char *value)
 }
 
 static const size_t text_fields[] = {
-	offsetof(struct store_run, project), offsetof(struct store_run, event),
-	offsetof(struct store_run, ref),     offsetof(struct store_run, asked),
-	offsetof(struct store_run, commit),  offsetof(struct store_run, tree),
-	offsetof(struct store_run, title),   offsetof(struct store_run, actor),
+	offsetof(struct store_run, project),  offsetof(struct store_run, event),
+	offsetof(struct store_run, ref),      offsetof(struct store_run, asked),
+	offsetof(struct store_run, commit),   offsetof(struct store_run, tree),
+	offsetof(struct store_run, title),    offsetof(struct store_run, actor),
 	offsetof(struct store_run, base_ref), offsetof(struct store_run, before),
 };
 
