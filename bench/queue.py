@@ -159,7 +159,7 @@ def process_rate(queued):
         stand.submit(projects[i % n_projects], per_run, f"d{i}")
     memory = stand.world.child.rss()
     stand.world.sync()
-    warm, measured = (100, 400) if queued < 10000 or QUICK else (500, 5000)
+    warm, measured = (100, 800) if queued < 10000 or QUICK else (500, 5000)
     stand.serve(lambda: len(stand.started) >= warm)
     began, n, cpu = time.time(), len(stand.started), stand.cpu()
     stand.serve(lambda: len(stand.started) >= n + measured)
@@ -207,7 +207,7 @@ def nice(top):
 
 
 def plot_cost(cost, rates, path):
-    plot = Plot("Processor time of an operation of the queue, and of a step through the scheduler, by how many wait", height=400)
+    plot = Plot("Processor time, by the number of steps that wait", height=400)
     left, right, top, bottom = 70, 690, 50, 330
     low, high = 3, 6
     most, slowest = nice(max(cost.values())), nice(max(cpu * 1e6 for _, _, cpu in rates.values()))
@@ -323,6 +323,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="rb-queue.") as scratch:
         os.chmod(scratch, 0o755)
         scheduler_cases.TOP = scratch
+        say(f"machine: {os.cpu_count()} processors, Linux {os.uname().release.split('-')[0]}, load {os.getloadavg()[0]:.0f}")
+        say()
         cost = part_cost()
         rates = part_rate()
         groups = part_greedy()

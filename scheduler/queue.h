@@ -66,9 +66,9 @@ enum queue_wait {
 	QUEUE_WAIT_NUM,
 };
 
-/** struct queue_group - items of one project of which only so many run at once */
+/** struct queue_group - items of one project (a matrix) of which only so many run at once */
 struct queue_group {
-	const char *name; /* for people, kept by the caller */
+	const char *name; /* of the matrix, kept by the caller */
 	uint64_t limit;	  /* 0: none */
 	uint64_t running;
 	uint64_t n_offered; /* in their project's line; the others stand aside */

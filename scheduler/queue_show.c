@@ -135,8 +135,8 @@ enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t si
 		reason_never(item, out, size);
 		break;
 	case QUEUE_WAIT_GROUP:
-		(void)snprintf(out, size, "limit %" PRIu64 " of %s reached", item->group->limit,
-			       item->group->name ? item->group->name : "its group");
+		(void)snprintf(out, size, "limit %" PRIu64 " of matrix \"%s\" reached",
+			       item->group->limit, item->group->name ? item->group->name : "");
 		break;
 	case QUEUE_WAIT_PROJECT:
 		(void)snprintf(out, size, "project limit %" PRIu64 " reached", project->limit);

@@ -258,7 +258,7 @@ static void test_limits_and_holds(void **state)
 static void test_groups(void **state)
 {
 	struct fixture *fixture = fixture_new(100);
-	struct queue_group group = {.name = "matrix \"test\"", .limit = 2};
+	struct queue_group group = {.name = "test", .limit = 2};
 	struct job *jobs[5], *other;
 
 	for (int i = 0; i < 5; i++)
