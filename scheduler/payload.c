@@ -112,7 +112,7 @@ static int env_build(const struct step *step, const struct image_record *image, 
 {
 	const struct run *run = step->run;
 	const struct runbook_step *text = &run->runbook->steps[step->index];
-	char id[24], attempt[24], container[512], name[STEP_USER_MAX];
+	char id[24], attempt[24], container[512], name[STEP_USER_MAX], pull_request[24];
 	const char *user = step_user_name(step, image, name, sizeof(name));
 	const struct runbook_env defaults[] = {
 		{(char *)"PATH", (char *)"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:"
@@ -131,10 +131,15 @@ static int env_build(const struct step *step, const struct image_record *image, 
 		{(char *)"RUNBOOK_COMMIT", (char *)run->row.commit},
 		{(char *)"RUNBOOK_CONTAINER", container},
 		{(char *)"HOME", (char *)"/workspace"},
+		{(char *)"RUNBOOK_EVENT", (char *)run->row.event},
+		{(char *)"RUNBOOK_PULL_REQUEST", pull_request},
+		{(char *)"RUNBOOK_BASE_REF", (char *)run->row.base_ref},
 	};
 	size_t n_defaults = ARRAY_SIZE(defaults) - !user; /* a number without a name */
+	size_t n_own = ARRAY_SIZE(own) - (run->row.pull_request ? 0 : 2);
 	int r;
 
+	(void)snprintf(pull_request, sizeof(pull_request), "%" PRIu64, run->row.pull_request);
 	(void)snprintf(id, sizeof(id), "%" PRIu64, run->row.id);
 	(void)snprintf(attempt, sizeof(attempt), "%" PRIu64, step->attempt);
 	step_container_id(step, container, sizeof(container));
@@ -147,7 +152,7 @@ static int env_build(const struct step *step, const struct image_record *image, 
 	if (r == 0 && image)
 		r = env_append_image(list, image);
 	if (r == 0)
-		r = env_append_map(list, own, ARRAY_SIZE(own));
+		r = env_append_map(list, own, n_own);
 	if (r == 0)
 		r = env_append_map(list, run->runbook->env, run->runbook->n_env);
 	if (r == 0)

@@ -61,7 +61,7 @@ on:
   schedule:
     - {cron: '30 4 * * 1-5', timezone: Europe/Berlin}
 steps:
-  - {name: one, command: 'true'}
+  - {name: one, command: 'echo "$RUNBOOK_EVENT $RUNBOOK_PULL_REQUEST $RUNBOOK_BASE_REF"'}
 END
 wanted "the first push, of which nobody knows what it changed" "$(push refs/heads/main)"
 mkdir "$REPO/src"
@@ -81,6 +81,8 @@ fork=$(pull 4 main synchronize 2)
 wanted "one from a fork" "$fork"
 check_equal "… is known as such" '{"pull_request":4,"base_ref":"refs/heads/main","from_fork":true}' \
     "$(api "runs/$fork" | jq -c '{pull_request, base_ref, from_fork}')"
+check_equal "… and tells its steps" "pull_request 4 refs/heads/main" "$(step_log "$fork" one)"
+check_match "… and people" 'request.*4 into main, from a fork' "$("$BIN/runbookctl" show "$fork")"
 unwanted "a pull request to another branch" "$(pull 5 topic opened 1)" topic
 check_equal "closing one starts nothing" "" "$(pull 3 main closed 1)"
 
