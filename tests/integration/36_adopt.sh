@@ -46,6 +46,9 @@ running() { api "runs/$1" | jq '[.steps[] | select(.state == "running")] | lengt
 # shellcheck disable=SC2016
 wait_running() { wait_for 30 sh -c '[ "$(curl -s --max-time 5 --unix-socket "$1" "http://x/api/v1/runs/$2" | jq "[.steps[] | select(.state == \"running\")] | length")" = "$3" ]' - "$API_SOCK" "$1" "$2"; }
 
+# started RUN N: the sandboxes of N steps were built; who is killed before that loses the step
+started() { wait_for 30 sh -c "[ \"\$(grep -c 'demo-$1-.*: started' '$TEST_TMP/daemon.log')\" -ge $2 ]"; }
+
 # end_main SIGNAL: and wait for the next one, if there is to be one
 end_main() {
     local before pid
@@ -137,7 +140,7 @@ steps:
 Y
 )
     check "$how: all run" wait_running "$run" 10
-    check "$how: in their sandboxes" wait_for 20 sh -c "[ \"\$(grep -c 'demo-$run-.*: started' '$TEST_TMP/daemon.log')\" = 10 ]"
+    check "$how: in their sandboxes" started "$run" 10
     url=$WEBHOOK_URL
     check "$how: runbookd is back" end_main "$how"
     check_equal "$how: on the same port" "$url" "http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")"
@@ -167,7 +170,7 @@ steps:
     command: "trap 'echo asked; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
 Y
 )
-check "a step to cancel" wait_running "$run" 1
+check "a step to cancel" started "$run" 1
 check "runbookd is killed" end_main KILL
 other=$(push_run demo beside <<Y
 steps: [{name: new, command: echo new}]
@@ -179,6 +182,7 @@ check_equal "the old one is cancelled" cancelled "$(wait_run "$run")"
 check_match "having been asked" asked "$(step_log "$run" long)"
 
 # ---- killed at any moment ----
+check "a secret" sh -c "echo 'whatNobodyShallRead' | '$BIN/runbookctl' secret set demo prod TOKEN"
 seconds=$((KILLS / 2 + 3))
 run=$({
     echo "global: {network: none}"
@@ -193,8 +197,14 @@ run=$({
       i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); sleep 0.01; done; echo end \$i; exit $i
 Y
     done
+    cat <<Y
+  - name: secret
+    env: {ENV: prod}
+    command: |
+      i=0; while [ \$SECONDS -lt $seconds ]; do echo "\$((++i)) \$TOKEN."; printf %s "\$TOKEN" >&2; done; echo end \$i
+Y
 } | push_run demo storm)
-check "the run is busy" wait_running "$run" 6
+check "the run is busy" started "$run" 7
 RANDOM=${SEED:-$$}
 echo "seed ${SEED:-$$}"
 for _ in $(seq "$KILLS"); do
@@ -210,7 +220,11 @@ for i in 1 2 3; do
     check_equal "the index of pour $i" fine "$(indexed "$run" "pour_$i")"
     check_equal "the exit code of tick $i" "$i" "$(step_field "$run" "tick $i" exit_code)"
 done
-check_equal "each step ran once" 6 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+check_equal "a secret is hidden, over all of this" "" \
+    "$(step_log "$run" secret | sed -E 's/\*\*\*//g' | grep -v -E '^([0-9]+ \.|end [0-9]+)?$' | head -n 3)"
+check_match "and nothing else" '^whole [0-9]+$' \
+    "$(step_log "$run" secret | awk '{ gsub(/\*\*\*/, ""); if ($1 == "end") e = $2; else if ($1 != ++n) { print "line " NR " is " $0; exit } } END { if (e == n) print "whole", e }')"
+check_equal "each step ran once" 7 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 
 # ---- steps come and go while it is killed: none is lost, none runs twice ----
 run=$({
