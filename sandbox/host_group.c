@@ -212,6 +212,8 @@ void cgroup_run_leave(struct cgroup_host *host, const char *run, int run_fd)
 	/* while others have it, they hold the lock */
 	if (flock(run_fd, LOCK_EX | LOCK_NB) == 0)
 		(void)unlinkat(host->group_fd, run, AT_REMOVEDIR);
+	/* a duplicate may live on for a while, kept for a successor: it must lock nobody out */
+	(void)flock(run_fd, LOCK_UN);
 	(void)close(run_fd);
 }
 
