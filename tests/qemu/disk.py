@@ -6,14 +6,16 @@ disk.py SOCKET BASE SEED
 
 Reads what was never written from the file BASE, which stays as it is. A write is
 kept in the cache until the client flushes or asks for it at once (FUA). When the
-client goes away without saying goodbye, the power was cut: each cached sector is
-lost or not, by a coin thrown with SEED, in no order. What was flushed stays. The
+client goes away without saying goodbye, or at SIGUSR1, a few writes later, so that
+something is in the cache, the power was cut: each cached sector is lost or not, by a
+coin thrown with SEED, in no order. What was flushed stays. The
 next client finds the disk as it was left.
 
 Protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md
 """
 import os
 import random
+import signal
 import socket
 import struct
 import sys
@@ -25,6 +27,7 @@ ACK, INFO, ERR_UNSUP = 1, 3, 0x80000001
 FLAGS = 1 | 4 | 8  # has flags, flush, FUA
 READ, WRITE, DISCONNECT, FLUSH = 0, 1, 2, 3
 FUA = 1
+WRITES_TO_CUT = 30
 
 
 class Gone(Exception):
@@ -37,6 +40,7 @@ class Disk:
         self.size = os.fstat(self.base).st_size
         self.kept, self.cached = {}, {}
         self.random = random.Random(seed)
+        self.writes_left = None     # until the power is cut
 
     def read(self, offset, length):
         data = bytearray(os.pread(self.base, length, offset))
@@ -56,6 +60,13 @@ class Disk:
                 self.cached.pop(sector, None)
             else:
                 self.cached[sector] = piece
+        if self.writes_left is not None and not now:
+            self.writes_left -= 1
+            if self.writes_left <= 0:
+                raise Gone
+
+    def cut_soon(self, *_):
+        self.writes_left = self.random.randint(1, WRITES_TO_CUT)
 
     def flush(self):
         self.kept.update(self.cached)
@@ -68,6 +79,7 @@ class Disk:
                 self.kept[sector] = data
             else:
                 lost += 1
+        self.writes_left = None
         print(f"cut: {lost} of {len(self.cached)} cached sectors lost", flush=True)
         self.cached.clear()
 
@@ -123,6 +135,7 @@ def serve(peer, disk):
 def main():
     path, base, seed = sys.argv[1:]
     disk = Disk(base, int(seed))
+    signal.signal(signal.SIGUSR1, disk.cut_soon)
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
     server.listen()

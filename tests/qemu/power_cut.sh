@@ -32,9 +32,12 @@ power_cut() {
             return
         fi
         sleep "$seconds.$((RANDOM % 10))"
+        # in the middle of its writing, if it writes at all
+        kill -USR1 "$server"
+        wait_for 60 cuts_are "$life"
         kill -KILL "$QEMU"
         { wait "$QEMU"; } 2>/dev/null
-        wait_for 10 eval "[ \$(grep -c ^cut: '$TEST_TMP/disk.log') = $life ]"
+        wait_for 10 cuts_are "$life"
         tr -d '\r' <"$KEPT/life-$life.output" | grep -E '^(ack [0-9]+ [0-9]+|final [0-9]+ [a-z]+)$' >>"$TEST_TMP/promises"
         collect_lines "life-$life"
         echo "life $life: $(tail -n 1 "$TEST_TMP/disk.log"); $(grep -c ^ack "$TEST_TMP/promises") promised by now"
@@ -42,4 +45,5 @@ power_cut() {
     passed "power-cut: $cuts cuts, seed $SEED"
 }
 
+cuts_are() { [ "$(grep -c ^cut: "$TEST_TMP/disk.log")" = "$1" ]; }
 enough() { [ "$(grep -c '^ack ' "$KEPT/life-$1.output")" -ge "$2" ]; }
