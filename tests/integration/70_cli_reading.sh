@@ -31,6 +31,9 @@ check_equal "over pages" 35 "$("$CTL" --json runs -n 35 | jq '.runs | length')"
 check_equal "with the next one" 8 "$("$CTL" --json runs -n 35 | jq .next)"
 check_match "project ls" "demo +2 \(paused\) +✗ 42 failed .* https://x/y.git" "$("$CTL" project ls)"
 check_match "queue" "1 +42 +demo +lint .* project limit 4 reached" "$("$CTL" queue)"
+check_match "queue: what will not start has no position" "^- +43 +demo +train .* no host with label gpu" "$("$CTL" queue)"
+check_match "queue: what is not shown is counted" "^… and 1998 more$" "$("$CTL" queue)"
+check_match "queue: what the host has promised" "^2000 waiting, 4 of 4 running, 4.5 of 8 processors promised, 2.0G of 16.0G memory$" "$("$CTL" queue)"
 
 # one run
 output=$("$CTL" show 42)

@@ -196,7 +196,14 @@ class Handler(BaseHTTPRequestHandler):
         if path == "/api/v1/queue":
             return self.answer(200, {"waiting": [
                 {"run": 42, "project": "demo", "step": "lint", "name": "lint", "position": 1,
-                 "reason": "project limit 4 reached", "since_usec": T0}], "running": 4, "limit": 4})
+                 "wait": "project-limit", "reason": "project limit 4 reached", "since_usec": T0,
+                 "priority": 0, "cpu_milli": 1000, "memory": 536870912},
+                {"run": 43, "project": "demo", "step": "train", "name": "train", "position": None,
+                 "wait": "label", "reason": "no host with label gpu", "since_usec": T0,
+                 "priority": 0, "cpu_milli": 1000, "memory": 536870912}],
+                "total": 2000, "running": 4, "limit": 4,
+                "host": {"cpu_milli": 8000, "cpu_milli_used": 4500, "memory": 17179869184,
+                         "memory_used": 2147483648, "labels": ["linux"]}})
         if path == "/api/v1/projects":
             return self.answer(200, {"projects": [
                 {"name": "demo", "repository": "https://x/y.git", "max_running": 0, "weight": 1,
