@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What a push and a step bring along: addresses, pull requests, output that is meant
-# for the terminal of whoever reads it. Masking of secrets is not part of this version.
+# for the terminal of whoever reads it. Secrets are in tests/integration/92_secrets.sh.
 # shellcheck source=tests/breakout/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -57,19 +57,24 @@ check_equal "and its run is of the configured repository" succeeded "$(wait_run 
 check_equal "ssrf: no address of a payload was asked" "" "$(grep caught "$TEST_TMP/lure")"
 check "ssrf: the lure itself works" sh -c "curl -s --max-time 2 http://127.0.0.1:$PORT/; grep -q caught '$TEST_TMP/lure'"
 
-# ---- fork-pr: no run of a pull request ----
+# ---- fork-pr: what is said about pull requests starts nothing; one itself is known as a fork's ----
 
 runs_before=$(api 'runs?limit=100' | jq '.runs | length')
 jq -n --arg c "$commit" '{action: "opened", number: 1, pull_request: {head: {sha: $c, ref: "main", repo: {fork: true,
     clone_url: "http://127.0.0.1/fork.git"}}, base: {ref: "main"}}, repository: {id: 1, full_name: "test/demo"}}' \
     >"$TEST_TMP/fork.json"
-for event in pull_request pull_request_target pull_request_review issue_comment workflow_run; do
+for event in pull_request_target pull_request_review issue_comment workflow_run; do
     check_match "fork-pr: event $event starts nothing" '"ignored".* 200$' "$(curl -sS --max-time 30 -w ' %{http_code}' \
         -H 'Content-Type: application/json' -H "X-GitHub-Event: $event" -H "X-GitHub-Delivery: fork-$event" \
         -H "X-Hub-Signature-256: $(sign secret-demo <"$TEST_TMP/fork.json")" \
         --data-binary "@$TEST_TMP/fork.json" "$WEBHOOK_URL/webhook/demo" | tr -d '\n')"
 done
 check_equal "fork-pr: there are as many runs as before" "$runs_before" "$(api 'runs?limit=100' | jq '.runs | length')"
+answer=$(curl -sS --max-time 30 -H 'Content-Type: application/json' -H "X-GitHub-Event: pull_request" \
+    -H "X-GitHub-Delivery: fork-pull" -H "X-Hub-Signature-256: $(sign secret-demo <"$TEST_TMP/fork.json")" \
+    --data-binary "@$TEST_TMP/fork.json" "$WEBHOOK_URL/webhook/demo")
+forked=$(sed -nE 's/.*"run": ?([0-9]+).*/\1/p' <<<"$answer")
+check_equal "fork-pr: a pull request is a fork's unless it proves the contrary" true "$(api "runs/$forked" | jq .from_fork)"
 
 # ---- log-hostile ----
 
