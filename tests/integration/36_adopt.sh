@@ -79,7 +79,7 @@ P
 
 before=$(leftovers)
 setup_project demo
-start_kept "[Daemon]" "MaxRunning=24" || finish
+start_kept "[Daemon]" "MaxRunning=24" || exit 1
 
 cat >"$TEST_TMP/repos/demo/serve.py" <<'P'
 import socket
@@ -256,9 +256,8 @@ kill -USR1 "$STORE_PID"
 wait "$STORE_PID" 2>/dev/null
 STORE_PID=
 check "its init was there, and ends" wait_for 10 sh -c "[ -n '$init' ] && ! kill -0 $init"
-start_daemon || finish
+start_daemon || exit 1
 check_equal "the next instance says so" errored "$(wait_run "$run")"
 stop_daemon
 same_as_before() { [ "$before" = "$(leftovers)" ]; }
 check "nothing is left over" wait_for 30 same_as_before
-finish

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 installed_project adopt
+printf '%s\n' "[Daemon]" "MaxRunning=8" >$CONF/runbookd.conf.d/adopt.conf
 systemctl reload runbookd
 wait_for 20 sh -c 'runbookctl project ls | grep -q adopt'
 run=$(installed_push adopt <<'YML'
@@ -48,3 +49,5 @@ check_match "its network was there" '^eth0.* UP ' "$(step_log "$run" out)"
 check_match "a limit holds, and is reported" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
 check_equal "each ran once" 3 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 check "no step's group is left" wait_for 20 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
+rm $CONF/runbookd.conf.d/adopt.conf
+check "systemctl reload, as it was" systemctl reload runbookd
