@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Side-by-side measurements, all in one run on one machine. Prints tables; asserts
-# nothing. Arguments select parts: start memory parse steps push log (default: all).
+# nothing. Arguments select parts: start memory parse mask steps push log (default: all).
 # QUICK=1 shortens the first. KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
 # (start) and bench/results/NAME-more.txt (the others).
 set -u
@@ -11,7 +11,7 @@ BENCH=$TOP/build/bench
 T=$(mktemp -d "${TMPDIR:-/tmp}/rb-bench.XXXXXX")
 chmod 0755 "$T"
 trap 'rm -rf --one-file-system "$T"' EXIT
-PARTS=${*:-start memory parse steps push log}
+PARTS=${*:-start memory parse mask steps push log}
 [ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
@@ -140,9 +140,17 @@ parse_part() {
     "$BENCH/parse"
 }
 
+# The log pump with and without secrets to hide.
+mask_part() {
+    echo
+    echo "== mask: one stream through the log pump, by the number of secrets, medians of seven"
+    "$BENCH/mask"
+}
+
 part_run() {
     case $1 in
     parse) parse_part ;;
+    mask) mask_part ;;
     memory) "$TOP/bench/memory.sh" ;;
     steps | push | log)
         [ -n "${DAEMON:-}" ] || start_daemon || exit 1
@@ -158,7 +166,7 @@ part_run() {
 more=/dev/null
 if [ -n "${KEEP:-}" ]; then
     mkdir -p "$TOP/bench/results"
-    case " $PARTS " in *" memory "* | *" parse "* | *" steps "* | *" push "* | *" log "*)
+    case " $PARTS " in *" memory "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "*)
         more=$TOP/bench/results/$KEEP-more.txt
         : >"$more"
         ;;
