@@ -247,6 +247,44 @@ static void test_answers(void **state)
 	}
 }
 
+/* Changed paths: said and brought, or neither. */
+static void test_answer_with_paths(void **state)
+{
+	const struct {
+		uint64_t outcome, known;
+		const char *branch;
+		bool fd;
+		int wanted;
+	} cases[] = {
+		{FETCH_OK, 1, "refs/heads/main", true, 0},
+		{FETCH_OK, 1, "", true, 0},
+		{FETCH_OK, 1, "", false, -EBADMSG},
+		{FETCH_OK, 0, "", true, -EBADMSG},
+		{FETCH_OK, 2, "", true, -EBADMSG},
+		{FETCH_OK, 0, "a..b", false, -EBADMSG},
+		{FETCH_REFUSED, 1, "", true, -EBADMSG},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		cleanup_message struct message *message = message_new(MESSAGE_FETCHED, 0);
+		bool ok = cases[i].outcome == FETCH_OK;
+		struct fetch_result result = {.outcome = FETCH_NUM};
+
+		message_put_u64(message, cases[i].outcome);
+		message_put_string(message, ok ? COMMIT : "");
+		message_put_string(message, "");
+		message_put_string(message, "");
+		message_put_string(message, ok ? "" : "why");
+		message_put_string(message, cases[i].branch);
+		message_put_u64(message, cases[i].known);
+		if (cases[i].fd)
+			message_put_fd(message, 0);
+		assert_int_equal(worker_result_read(message, &result), cases[i].wanted);
+		assert_int_equal(result.paths_known, cases[i].wanted == 0);
+		fetch_result_clear(&result);
+	}
+}
+
 static void test_answer_with_a_descriptor(void **state)
 {
 	cleanup_message struct message *message = answer(FETCH_OK, COMMIT, "", "", "");
@@ -267,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_tree_life),
 		cmocka_unit_test(test_info_is_distrusted),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_answer_with_paths),
 		cmocka_unit_test(test_answer_with_a_descriptor),
 	};
 
