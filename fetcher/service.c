@@ -22,7 +22,7 @@
 
 #define REQUESTS_MAX 20000
 #define REPOSITORIES_MAX 100000
-#define KILLED_MAX 3 /* children of one request */
+#define KILLED_MAX 5 /* children of one request */
 
 struct request {
 	struct request *next;

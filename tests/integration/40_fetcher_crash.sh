@@ -25,5 +25,5 @@ for after in 0 0.003 0.01 0.03 0.06 0.1 0.15 0.25; do
         "$(find "$TREES" "$MIRRORS" -name '.tmp-*' -o -name '*.lock' -o -name 'pack_git2_*' -o -name 'tmp_*')"
 done
 check_error "one that is killed again and again says so" "died of signal 9" --project k --url "$URL" \
-    --kill-after 0 --kills 3 main
+    --kill-after 0 --kills 5 main
 check "git fsck of the mirror" git -C "$MIRRORS/demo.git" fsck --strict
