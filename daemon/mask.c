@@ -50,7 +50,6 @@ struct filter {
 
 struct mask {
 	unsigned n_references;
-	struct mask_cache *cache;
 	struct mask *next, **previous; /* in the cache */
 	struct step_mask values;       /* to compare; empty without a cache */
 	struct piece *pieces;	       /* sorted, none twice */
