@@ -88,7 +88,9 @@ OFTEN = ("lines", "lines", "lines", "burst", "data", "commit", "stderr", "put", 
 
 def step_shell(step):
     head = TELL if step["network"] == "egress" else ""
-    return head + 'echo "begin $RUNBOOK_RUN $RUNBOOK_STEP $RUNBOOK_ATTEMPT"\n' + KINDS[step["kind"]][0](step)
+    # two streams have no order between them
+    head += 'echo "begin $RUNBOOK_RUN $RUNBOOK_STEP $RUNBOOK_ATTEMPT"'
+    return head + (" >&2\n" if step["kind"] == "stderr" else "\n") + KINDS[step["kind"]][0](step)
 
 
 def step_prints(step, facts):

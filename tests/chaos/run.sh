@@ -18,7 +18,7 @@ if [ -z "${RBT_CHAOS:-}" ]; then
     ip -n "$NETNS" route add default via 1.2.3.4
     ip -n "$NETNS" addr add 10.50.0.1/32 dev up0
     if [ $# = 0 ]; then
-        if [ -n "${RUNBOOK_TEST_LONG:-}" ]; then set -- --rounds 1000; else set -- --rounds 8 --kills 7-9; fi
+        if [ -n "${RUNBOOK_TEST_LONG:-}" ]; then set -- --survive --rounds 1000; else set -- --survive --rounds 8 --kills 7-9; fi
     fi
     RBT_CHAOS=1 nsenter --net="/run/netns/$NETNS" unshare --mount --propagation private "$0" "$@"
     status=$?
