@@ -304,8 +304,8 @@ static void test_pump_taken_over(void **state)
 		fds[1] = dup(index_fd);
 		fds[2] = dup(out[0]);
 		fds[3] = dup(err[0]);
-		assert_int_equal(log_pump_adopt(second.pump, fds, NULL, wall_usec(), sink_done, &second,
-						42, kept, &second.sink, &error),
+		assert_int_equal(log_pump_adopt(second.pump, fds, NULL, wall_usec(), sink_done,
+						&second, 42, kept, &second.sink, &error),
 				 0);
 		log_pump_settle(second.pump);
 		/* the dead do nothing any more; their memory is ours to forget */
