@@ -31,7 +31,9 @@ counted() {
 }
 inits() { pgrep -x runbook-init | sort | xargs; }
 
+inits_are() { [ "$(pgrep -c -x runbook-init)" = "$1" ]; }
 check "three steps run" wait_for 60 running "$run"
+check "and are there" wait_for 60 inits_are 3
 before=$(inits) old=$(main_pid)
 check "systemctl restart" systemctl restart runbookd
 check_not "another process" test "$old" = "$(main_pid)"
