@@ -112,14 +112,16 @@ $(foreach p,$(PROGRAMS) $(STATIC_PROGRAMS),$(eval $(call program_rule,$(p))))
 $(addprefix $(BIN)/,$(PROGRAMS)):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_$(@F))
+	@rm -f $@
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_$(@F)) $(LINK_SAID)
 
 # It is started for every sandbox, and finding and relocating four libraries
 # takes as long as half of the sandbox. What libnl could resolve by name, which
-# the linker warns of, is not asked of it.
+# the linker warns of, is not asked of it. (Its --no-warnings would hide errors, too.)
 ifeq ($(BUILD),release)
-$(BIN)/runbook-sandbox: HARDEN_LDFLAGS = -static-pie -Wl,-z,defs,-z,relro,-z,now,-z,noexecstack \
-	-Wl,--no-warnings
+$(BIN)/runbook-sandbox: HARDEN_LDFLAGS = -static-pie -Wl,-z,defs,-z,relro,-z,now,-z,noexecstack
+$(BIN)/runbook-sandbox: LINK_SAID = 2>&1 | \
+	sed -E '/statically linked applications requires at runtime|: in function /Id' >&2; test -x $@
 endif
 
 # The init and the client run inside foreign root file systems: no library there
