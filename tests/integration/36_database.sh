@@ -27,7 +27,10 @@ push_one() {
 again() { # what start_daemon made is there already
     "$BIN/runbookd" --root "$TEST_TMP/root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
     DAEMON_PID=$!
-    wait_for 20 grep -qx ready "$TEST_TMP/daemon.log"
+    if ! wait_for 90 grep -qx ready "$TEST_TMP/daemon.log"; then
+        failed "runbookd did not start again"
+        tail -n 20 "$TEST_TMP/daemon.log"
+    fi
     WEBHOOK_URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")
 }
 halt() { # kill -9 of everything
@@ -149,6 +152,8 @@ stop_daemon
 check "restore heals it" ctl restore "$TEST_TMP/good.db"
 again
 check_equal "the runs are back" succeeded "$(run_state "$first")"
+# something to lose
+check_equal "and go on" succeeded "$(wait_run "$(push_one more)")"
 halt
 rm "$DATABASE-wal"
 again
