@@ -179,7 +179,7 @@ void handle_backup(struct http_request *request)
 	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	const struct question question = {.verb = API_BACKUP, .fd = -1};
 	struct MHD_Response *response;
-	struct stat status;
+	struct stat status = {0};
 	char *text = NULL;
 	size_t size = 0;
 	int r;

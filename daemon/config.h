@@ -57,7 +57,7 @@ struct config_project {
 	char *provider;
 	char *secret_text; /* Secret=, moved into @secret */
 	char *secret_file;
-	char *workspace; /* directory used as it is; NULL: fetched */
+	char *workspace;       /* directory used as it is; NULL: fetched */
 	uint64_t fork_secrets; /* 1: pull requests from forks get secrets */
 	char *user;
 	char *password_file;

@@ -194,8 +194,8 @@ static void changes_tell(struct job *job, const struct mirror *mirror, const git
 
 	mirror_default_read(mirror, result->default_branch);
 	if (*job->before || *job->base_ref)
-		result->paths_known = changes_find(mirror->repository, id, &question,
-						   &result->paths_fd) == 0;
+		result->paths_known =
+			changes_find(mirror->repository, id, &question, &result->paths_fd) == 0;
 }
 
 /* Find it in the mirror, over the network if need be, and check it out. */

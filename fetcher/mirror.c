@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
-#define KNOWN_HOSTS_HOME "ssh" /* in the mirror; holds .ssh/known_hosts */
+#define KNOWN_HOSTS_HOME "ssh"		/* in the mirror; holds .ssh/known_hosts */
 #define DEFAULT_BRANCH "default-branch" /* in the mirror; what the remote's HEAD names */
 
 /* What a callback saw; libgit2 only passes on that it failed. */

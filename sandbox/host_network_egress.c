@@ -601,10 +601,10 @@ static int rules_new(const struct host_network_wish *wish, unsigned index,
 		     struct network_rules **ret_rules)
 {
 	struct network_rules *rules = calloc(1, sizeof(*rules));
-	int r = rules ? 0 : -ENOMEM;
+	int r;
 
-	if (r < 0)
-		return r;
+	if (!rules)
+		return -ENOMEM;
 	rules->index = index;
 	r = rules_copy(wish->allow, wish->n_allow, &rules->allow, &rules->n_allow);
 	if (r == 0)

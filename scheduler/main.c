@@ -132,7 +132,7 @@ static int options_parse(int argc, char **argv, struct arguments *arguments)
 static int restore(const char *directory, const char *file, uint64_t above)
 {
 	struct error error = ERROR_INIT;
-	struct store_manifest manifest;
+	struct store_manifest manifest = {0};
 	int r;
 
 	r = passport(directory, &error);

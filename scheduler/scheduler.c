@@ -118,8 +118,7 @@ static struct scheduler *scheduler_new(struct store *store)
 {
 	struct scheduler *scheduler = calloc(1, sizeof(*scheduler));
 
-	if (!scheduler || secrets_init(&scheduler->secrets) < 0 ||
-	    loop_new(&scheduler->loop) < 0) {
+	if (!scheduler || secrets_init(&scheduler->secrets) < 0 || loop_new(&scheduler->loop) < 0) {
 		(void)store_close(store);
 		if (scheduler)
 			secrets_clear(&scheduler->secrets);

@@ -80,14 +80,14 @@ struct step {
 	uint64_t ready_usec;
 	uint64_t started_usec;
 	uint64_t queued_usec; /* monotonic: since when it may start, see run_timers.h */
-	bool bad_above;	   /* a dependency ended without success */
-	bool failed_above; /* a step it depends on, at any distance, failed */
-	bool told;	   /* its dependants know that it is final */
-	bool settled;	   /* nothing above it changes any more, either */
-	bool unmet;	   /* skipped for a condition that looks at what started the run */
-	bool known;	   /* the daemon spoke of its order in our life, or got it from us */
-	bool cancelling;   /* STEP_CANCEL is wanted */
-	char *instance;	   /* of a claim from an earlier life, NULL otherwise */
+	bool bad_above;	      /* a dependency ended without success */
+	bool failed_above;    /* a step it depends on, at any distance, failed */
+	bool told;	      /* its dependants know that it is final */
+	bool settled;	      /* nothing above it changes any more, either */
+	bool unmet;	      /* skipped for a condition that looks at what started the run */
+	bool known;	      /* the daemon spoke of its order in our life, or got it from us */
+	bool cancelling;      /* STEP_CANCEL is wanted */
+	char *instance;	      /* of a claim from an earlier life, NULL otherwise */
 	struct queue_item item;
 	struct step *work_next; /* worklist of step_propagate() */
 	bool work_listed;

@@ -240,7 +240,8 @@ void source_failed(struct run *run, const char *sentence)
 static void source_paths(struct run *run, int fd)
 {
 	int r = fd < 0 ? -ENOENT
-		       : name_list_read(fd, CHANGED_PATHS_BYTES_MAX, CHANGED_PATHS_MAX, &run->paths);
+		       : name_list_read(fd, CHANGED_PATHS_BYTES_MAX, CHANGED_PATHS_MAX,
+					&run->paths);
 
 	run->paths_known = r == 0;
 	if (r < 0 && fd >= 0)
@@ -262,8 +263,7 @@ static int source_texts(struct run *run, const struct source_tree *tree)
 	if (r == 0 && tree->default_branch[0])
 		r = run_set_text((const char **)&project->default_branch, tree->default_branch);
 	/* whoever named none asked for that one */
-	if (r == 0 && run->row.source == RUN_SOURCE_FETCH && !run->row.ref[0] &&
-	    !run->row.asked[0])
+	if (r == 0 && run->row.source == RUN_SOURCE_FETCH && !run->row.ref[0] && !run->row.asked[0])
 		r = run_set_text(&run->row.ref, tree->default_branch);
 	if (r == 0 && !run->row.title[0])
 		r = run_set_text(&run->row.title, tree->title);

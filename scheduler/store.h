@@ -66,14 +66,14 @@ struct store_run {
 	uint64_t runbook;     /* id of the frozen text, 0: not known yet */
 	bool cancelling;      /* somebody asked to cancel it */
 	uint64_t created_usec, started_usec, ended_usec;
-	uint64_t pull_request; /* its number, 0: none */
-	const char *base_ref;  /* full ref that the pull request goes to, "" for others */
-	const char *before;    /* what the ref named before, "" unknown, zeros: it is new */
-	bool from_fork;	       /* a pull request whose commits are in another repository */
-	bool unwanted;	       /* "on" of its runbook does not ask for it: it was ended at once */
-	bool held;	       /* waits for runs of its concurrency group */
-	enum run_stop stop;    /* why it is ended before its time */
-	uint64_t stop_by;      /* run that superseded it, 0: none */
+	uint64_t pull_request;	/* its number, 0: none */
+	const char *base_ref;	/* full ref that the pull request goes to, "" for others */
+	const char *before;	/* what the ref named before, "" unknown, zeros: it is new */
+	bool from_fork;		/* a pull request whose commits are in another repository */
+	bool unwanted;		/* "on" of its runbook does not ask for it: it was ended at once */
+	bool held;		/* waits for runs of its concurrency group */
+	enum run_stop stop;	/* why it is ended before its time */
+	uint64_t stop_by;	/* run that superseded it, 0: none */
 	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
 };
 

@@ -256,12 +256,9 @@ static void test_answer_with_paths(void **state)
 		bool fd;
 		int wanted;
 	} cases[] = {
-		{FETCH_OK, 1, "refs/heads/main", true, 0},
-		{FETCH_OK, 1, "", true, 0},
-		{FETCH_OK, 1, "", false, -EBADMSG},
-		{FETCH_OK, 0, "", true, -EBADMSG},
-		{FETCH_OK, 2, "", true, -EBADMSG},
-		{FETCH_OK, 0, "a..b", false, -EBADMSG},
+		{FETCH_OK, 1, "refs/heads/main", true, 0}, {FETCH_OK, 1, "", true, 0},
+		{FETCH_OK, 1, "", false, -EBADMSG},	   {FETCH_OK, 0, "", true, -EBADMSG},
+		{FETCH_OK, 2, "", true, -EBADMSG},	   {FETCH_OK, 0, "a..b", false, -EBADMSG},
 		{FETCH_REFUSED, 1, "", true, -EBADMSG},
 	};
 
