@@ -7,6 +7,7 @@
 #include "common/names.h"
 #include "daemon/config_keys.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -382,6 +383,7 @@ static int load_file(struct config *config, int dir_fd, const char *directory, c
 	if (result == 0 && text) {
 		result = load(config, name, path, text, size, error);
 		explicit_bzero(text, size); /* it may hold Secret= */
+		assert(result < 0 || load != load_project_file || config->projects);
 		if (result == 0 && load == load_project_file &&
 		    config->projects[config->n_projects - 1].secret_text)
 			result = check_secret(dir_fd, name, path, error);

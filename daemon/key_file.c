@@ -97,6 +97,7 @@ int key_file_load(const struct key_source *source, struct secret_keys *ret_keys,
 	ssize_t size;
 	int r;
 
+	*ret_keys = (struct secret_keys){.n = 0};
 	/* O_NONBLOCK: a FIFO in its place must not hang the daemon */
 	fd = open(source->path,
 		  O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (source->fixed ? 0 : O_NOFOLLOW));

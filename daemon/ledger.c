@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/ledger.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -104,6 +105,7 @@ int ledger_new(int fd, const char *instance, struct ledger **ret_ledger, struct 
 		r = memory_make(ledger, error);
 	if (r == 0)
 		r = memory_map(ledger, error);
+	assert(r < 0 || ledger->head);
 	if (r == 0) {
 		ledger->free_steps = calloc(LEDGER_STEPS_MAX, sizeof(*ledger->free_steps));
 		if (!ledger->free_steps)
@@ -125,6 +127,7 @@ int ledger_new(int fd, const char *instance, struct ledger **ret_ledger, struct 
 		(void)ledger_free(ledger);
 		return r;
 	}
+	assert(ledger->free_steps);
 	for (size_t i = ledger->head->n_touched; i > 0; i--) {
 		if (step_at(ledger, i - 1)->phase == LEDGER_FREE)
 			ledger->free_steps[ledger->n_free++] = (uint32_t)(i - 1);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "daemon/log_pump.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -267,6 +268,7 @@ static int memory_inherit(struct log_journal *journal)
 	int fd = fd_store_get(journal->store, MEMORY_NAME);
 	int r = fd < 0 ? -ENOENT : memory_map(journal, fd);
 
+	assert(r < 0 || journal->head);
 	if (r == 0 &&
 	    (journal->head->magic != JOURNAL_MAGIC || journal->head->version != JOURNAL_VERSION ||
 	     journal->head->slot_size != LOG_BUFFER_SIZE))
@@ -293,6 +295,7 @@ static int memory_make(struct log_journal *journal)
 	r = fd_store_put(journal->store, MEMORY_NAME, fd);
 	if (r == 0)
 		r = memory_map(journal, fd);
+	assert(r < 0 || journal->head);
 	if (r == 0)
 		*journal->head = (struct journal_head){.magic = JOURNAL_MAGIC,
 						       .version = JOURNAL_VERSION,

@@ -62,7 +62,7 @@ static void repair_slot(int log_fd, const struct register_slot *slot, bool power
 {
 	char path[PROJECT_NAME_MAX + 32], name[STEP_SLUG_MAX + 32];
 	struct error error = ERROR_INIT;
-	struct log_repaired repaired;
+	struct log_repaired repaired = {0};
 	cleanup_close int dir_fd = -1;
 	int r;
 

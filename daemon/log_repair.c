@@ -184,7 +184,7 @@ int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired
 	cleanup_close int log_fd = -1;
 	cleanup_close int index_fd = -1;
 	struct repair repair = {.repaired = ret_repaired};
-	struct stat log_stat, index_stat;
+	struct stat log_stat = {0}, index_stat = {0};
 	bool changed;
 	int r = 0;
 

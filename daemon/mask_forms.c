@@ -44,6 +44,15 @@ static size_t put_byte(unsigned char byte, char *out)
 	return 1;
 }
 
+static size_t put_text(const char *text, char *out)
+{
+	size_t length = 0;
+
+	for (; text[length]; length++)
+		out[length] = text[length];
+	return length;
+}
+
 static char *put_hex(unsigned char byte, bool lower, char *out)
 {
 	const char *digits = lower ? "0123456789abcdef" : "0123456789ABCDEF";
@@ -84,7 +93,7 @@ static size_t put_json(const struct text_form *form, unsigned char byte, char *o
 		return put_escaped(byte, out);
 	if (!special && byte >= 0x20)
 		return put_byte(byte, out);
-	memcpy(out, "\\u00", 4);
+	(void)put_text("\\u00", out);
 	(void)put_hex(byte, true, out + 4);
 	return 6;
 }
@@ -104,8 +113,7 @@ static size_t put_quote(const struct text_form *form, unsigned char byte, char *
 {
 	if (!in_set(form, byte))
 		return put_byte(byte, out);
-	memcpy(out, "'\\''", 4);
-	return 4;
+	return put_text("'\\''", out);
 }
 
 static const struct text_form text_forms[] = {
