@@ -98,7 +98,7 @@ check_match "an id of another content" "not what the image says|promised|DiffID|
     "$(broken diff 'config["rootfs"]["diff_ids"][0] = "sha256:" + "0" * 64')"
 check_match "more ids than layers" "layers" "$(broken ids 'config["rootfs"]["diff_ids"] *= 2')"
 check_match "another machine" "arm64|no image found|architecture" "$(broken arch 'config["architecture"] = "arm64"')"
-check_match "a user that is not there" 'does not have' "$(broken user 'config["config"]["User"] = "nobody-of-that-name"')"
+check_match "a user that is not there" 'is not in the image' "$(broken user 'config["config"]["User"] = "nobody-of-that-name"')"
 check_match "a working directory that climbs" 'working directory' "$(broken workdir 'config["config"]["WorkingDir"] = "/a/../../etc"')"
 check_match "a media type that is something else" "kind|media|mime|unsupported|unknown" \
     "$(broken type 'manifest["layers"][0]["mediaType"] = "application/zip"')"
