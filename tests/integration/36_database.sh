@@ -25,6 +25,7 @@ push_one() {
     printf 'global: {network: none}\nsteps: [{name: s, command: "echo %s"}]\n' "$1" | push_run demo "$1"
 }
 again() { # what start_daemon made is there already
+    : >"$TEST_TMP/daemon.log" # now, not when the shell in the background comes to it
     "$BIN/runbookd" --root "$TEST_TMP/root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
     DAEMON_PID=$!
     if ! wait_for 90 grep -qx ready "$TEST_TMP/daemon.log"; then
@@ -117,6 +118,7 @@ done <"$TEST_TMP/acknowledged"
 # ---- a read-only disk ----
 stop_daemon
 mount -o remount,ro "$LIB"
+: >"$TEST_TMP/daemon.log"
 "$BIN/runbookd" --root "$TEST_TMP/root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
 DAEMON_PID=$!
 check "a read-only disk is said" wait_for 20 grep -qiE 'read-?only' "$TEST_TMP/daemon.log"
