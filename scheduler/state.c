@@ -33,7 +33,9 @@ static_assert(ARRAY_SIZE(step_names) == STEP_STATE_NUM, "a step state without a 
 #define TO(state) (1u << (state))
 
 static const unsigned run_allowed[] = {
-	[RUN_STATE_PENDING] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_FAILED) | TO(RUN_STATE_ERRORED) |
+	/* succeeded: nothing of it is to be done */
+	[RUN_STATE_PENDING] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_SUCCEEDED) |
+			      TO(RUN_STATE_FAILED) | TO(RUN_STATE_ERRORED) |
 			      TO(RUN_STATE_CANCELLED),
 	[RUN_STATE_RUNNING] = TO(RUN_STATE_SUCCEEDED) | TO(RUN_STATE_FAILED) |
 			      TO(RUN_STATE_ERRORED) | TO(RUN_STATE_CANCELLED),

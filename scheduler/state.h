@@ -7,6 +7,7 @@
  *
  *   run:  pending -> running -> succeeded | failed | errored | cancelled
  *         pending -> failed (bad runbook) | errored (no fetch) | cancelled
+ *         pending -> succeeded (no step of it is for this run)
  *         final   -> running (one of its steps is retried)
  *   step: pending -> ready -> running -> succeeded | failed | errored | cancelled
  *         pending -> skipped (a dependency did not succeed) | cancelled

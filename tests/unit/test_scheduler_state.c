@@ -23,7 +23,7 @@ static void test_runs(void **state)
 {
 	assert_true(run_state_allowed(RUN_STATE_PENDING, RUN_STATE_RUNNING));
 	assert_true(run_state_allowed(RUN_STATE_PENDING, RUN_STATE_FAILED));
-	assert_false(run_state_allowed(RUN_STATE_PENDING, RUN_STATE_SUCCEEDED));
+	assert_true(run_state_allowed(RUN_STATE_PENDING, RUN_STATE_SUCCEEDED));
 	assert_false(run_state_allowed(RUN_STATE_RUNNING, RUN_STATE_PENDING));
 	assert_false(run_state_allowed(RUN_STATE_NUM, RUN_STATE_PENDING));
 	for (unsigned i = 0; i < RUN_STATE_NUM; i++) {

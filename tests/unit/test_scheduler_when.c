@@ -224,6 +224,22 @@ static void arrive_changed(struct world *world, const char *commit, const char *
 	assert_int_equal(message_transmit(world->fetcher, message), 0);
 }
 
+/* A run of which nothing is to be done ends well, without ever having run. */
+static void test_nothing_to_do(void **state)
+{
+	struct world *world = world_new();
+	uint64_t run;
+
+	world_start(world);
+	run = start(world, "steps:\n"
+			   "  - {name: tagged, command: 'true', when: {event: tag}}\n"
+			   "  - {name: after, command: 'true', depends_on: [tagged]}\n");
+	run_ends(world, run, "succeeded", "");
+	step_expect(world, run, "after", "skipped", "dependency \"tagged\" was skipped");
+	world_stop(world);
+	world_free(world);
+}
+
 static void test_paths(void **state)
 {
 	static const char runbook[] =
@@ -616,6 +632,7 @@ int main(void)
 		cmocka_unit_test(test_settling),
 		cmocka_unit_test(test_cancelled_run),
 		cmocka_unit_test(test_conditions),
+		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_attempts),
