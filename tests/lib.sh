@@ -247,11 +247,29 @@ step_field() { api "runs/$1" | jq -r --arg name "$2" ".steps[] | select(.name ==
 # step_log RUN SLUG
 step_log() { api "runs/$1/steps/$2/log"; }
 
-# leftovers: what a machine has that a step could leave behind, one line each
+# leftovers: what a machine has that a step could leave behind, one thing a line
 leftovers() {
-    echo "mounts $(wc -l </proc/self/mountinfo)"
-    echo "links $(ip -o link | wc -l)"
-    echo "netns $(find /run/netns -mindepth 1 2>/dev/null | wc -l)"
-    echo "cgroups $(find /sys/fs/cgroup -type d -path '*runbookd*' 2>/dev/null | wc -l)"
-    echo "inits $(pgrep -c -x runbook-init)"
+    awk '{ print "mount", $1, $5 }' /proc/self/mountinfo
+    ip -o link | awk '{ print "link", $1, $2 }'
+    find /run/netns -mindepth 1 -printf 'netns %f\n' 2>/dev/null
+    find /sys/fs/cgroup -type d -path '*runbookd*' -printf 'cgroup %p\n' 2>/dev/null
+    pgrep -x runbook-init | sed 's/^/init /'
+}
+
+# check_leftovers "description" SECONDS BEFORE: nothing is there that was not in BEFORE (of
+# leftovers) and stays for SECONDS. What was there may go, it was somebody else's or on its way;
+# what is new and goes as well: others have steps, too, and the kernel takes its time.
+check_leftovers() {
+    local deadline=$((SECONDS + $2)) left
+    left=$(comm -13 <(sort <<<"$3") <(leftovers | sort))
+    while [ -n "$left" ] && [ "$SECONDS" -lt "$deadline" ]; do
+        sleep 0.1
+        left=$(comm -12 <(echo "$left") <(leftovers | sort))
+    done
+    if [ -z "$left" ]; then
+        passed "$1"
+    else
+        failed "$1 (still there after $2 s)"
+        head -n 40 <<<"$left" | sed 's/^/    | /'
+    fi
 }

@@ -259,5 +259,4 @@ check "its init was there, and ends" wait_for 10 sh -c "[ -n '$init' ] && ! kill
 start_daemon || exit 1
 check_equal "the next instance says so" errored "$(wait_run "$run")"
 stop_daemon
-same_as_before() { [ "$before" = "$(leftovers)" ]; }
-check "nothing is left over" wait_for 30 same_as_before
+check_leftovers "nothing is left over" 30 "$before"

@@ -80,4 +80,4 @@ sleep 0.3
 check_equal "then succeeds" succeeded "$(wait_run "$run")"
 check_equal "two attempts are listed" 2 "$(api "runs/$run" | jq '.steps[0].attempts | length')"
 
-check "nothing is left behind" wait_for 20 bash -c "$(declare -f leftovers); [ \"\$(leftovers)\" = '$before' ]"
+check_leftovers "nothing is left behind" 20 "$before"

@@ -182,4 +182,4 @@ start_daemon || exit 1
 check_equal "what may be interrupted begins anew" succeeded "$(wait_run "$run")"
 check_equal "as another attempt" "cancelled succeeded" "$(step_field "$run" soft 'attempts | map(.state) | join(" ")')"
 
-check "nothing is left behind" wait_for 20 bash -c "$(declare -f leftovers); [ \"\$(leftovers)\" = '$before' ]"
+check_leftovers "nothing is left behind" 20 "$before"

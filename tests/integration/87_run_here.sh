@@ -37,5 +37,5 @@ echo 'steps: [{name: a}]' >"$TEST_TMP/copy/runbook.yml"
 output=$("$BIN/runbookctl" run "$TEST_TMP/copy" 2>&1)
 check_equal "exit 1 for a bad runbook" 1 $?
 check_match "with the place" "runbook.yml:1:" "$output"
-check "nothing is left behind" wait_for 20 bash -c "$(declare -f leftovers); [ \"\$(leftovers)\" = '$before' ]"
+check_leftovers "nothing is left behind" 20 "$before"
 check_equal "no directory either" "$before_tmp" "$(find /tmp -maxdepth 1 -name 'runbook*' 2>/dev/null | sort)"

@@ -21,7 +21,7 @@ for i in $(seq 1000); do
     [ "$(cat "$TEST_TMP/root/var/log/runbookd/many/$run/s$i.1.log")" = "$i" ] || wrong=$((wrong + 1))
 done
 check_equal "every log is right" 0 "$wrong"
-check "nothing is left behind" wait_for 30 bash -c "$(declare -f leftovers); [ \"\$(leftovers)\" = '$before' ]"
+check_leftovers "nothing is left behind" 30 "$before"
 check_equal "no scratch directory" "" "$(find "$TEST_TMP/root/var/lib/runbookd/steps" "$TEST_TMP/root/run/runbookd/steps" -mindepth 1 2>/dev/null)"
 # user namespaces are cached, two descriptors for each range of ids in use
 check "no descriptor leaks" wait_for 20 sh -c "[ \$(find /proc/$DAEMON_PID/fd -mindepth 1 ! -lname 'user:*' ! -lname 'net:*' | wc -l) -le $((fds_before + 32)) ]"
