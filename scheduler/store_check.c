@@ -80,6 +80,13 @@ int store_mark_open(const char *path)
 
 int store_mark_clean(const char *path)
 {
+	char wal[PATH_MAX];
+	struct stat st;
+
+	/* it could not be emptied (a full disk, another reader): it must not vanish unnoticed */
+	if (snprintf(wal, sizeof(wal), "%s-wal", path) < (int)sizeof(wal) && stat(wal, &st) == 0 &&
+	    st.st_size > 0)
+		return 0;
 	return state_write(path, "clean", "");
 }
 

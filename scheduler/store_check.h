@@ -10,7 +10,7 @@
  * ended:
  *
  *   open BOOT       it goes on, or was cut short; BOOT is the boot of the host
- *   clean           it ended by itself
+ *   clean           it ended by itself, and its log is empty
  *   damaged TEXT    it met a damaged page: TEXT is what SQLite said
  *
  * The write-ahead log is kept when the database is closed, so one that is missing
@@ -58,8 +58,9 @@ int store_past_look(const char *path, struct store_past *past, struct error *err
  */
 int store_check(sqlite3 *database, const struct store_past *past, struct error *error);
 
-/** store_mark_open(), store_mark_clean() - write the state file. Return: 0 or -errno. */
+/** store_mark_open() - write the state file. Return: 0 or -errno. */
 int store_mark_open(const char *path);
+/** store_mark_clean() - the same, after closing; not while its log holds anything */
 int store_mark_clean(const char *path);
 /** store_mark_damaged() - the next start looks at every page. Return: 0 or -errno. */
 int store_mark_damaged(const char *path, const char *text);

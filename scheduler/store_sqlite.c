@@ -301,6 +301,12 @@ static int store_exec(struct store *store, const char *path, const char *sql, st
 	return r;
 }
 
+/* Shall the end empty the log into the database? */
+static void store_log_hold(struct store *store, bool hold)
+{
+	(void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)hold, NULL);
+}
+
 static int store_prepare(struct store *store, const char *path, struct error *error)
 {
 	struct store_past past;
@@ -319,11 +325,13 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 		return error_set(error, EIO, "cannot open it: %s",
 				 store->database ? sqlite3_errmsg(store->database) : "no memory");
 	(void)sqlite3_busy_timeout(store->database, 5000);
+	/* a log that is missing at the next start was removed by somebody */
+	(void)sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+	/* until it is known to be whole: the log may be all that is left of the last commits */
+	store_log_hold(store, true);
 	r = store_exec(store, path, open_pragmas, error);
 	if (r < 0)
 		return r;
-	/* a log that is missing at the next start was removed by somebody */
-	(void)sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 	r = store_check(store->database, &past, error);
 	if (r == 0)
 		r = store_migrate(store, error);
@@ -335,10 +343,12 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 	return r;
 }
 
-/* How this life ended. That it cannot be told is no harm: the next one looks more closely. */
-static void store_mark_end(struct store *store)
+/*
+ * How this life ended, after the database was closed: who is killed while the log is
+ * emptied did not end. That it cannot be told is no harm: the next one looks more closely.
+ */
+static void store_mark_end(const struct store *store, const char *path)
 {
-	const char *path = sqlite3_db_filename(store->database, "main");
 	int r = store->damaged ? store_mark_damaged(path, store->damage) : store_mark_clean(path);
 
 	if (r < 0)
@@ -362,22 +372,29 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 		return r;
 	}
 	store->ready = true;
+	store_log_hold(store, false);
 	*ret_store = store;
 	return 0;
 }
 
 struct store *store_close(struct store *store)
 {
+	cleanup_free char *path = NULL;
+
 	if (!store)
 		return NULL;
 	(void)store_backup_free(store->backup);
 	if (store->open)
 		(void)statement_run(store, STATEMENT_ROLLBACK, NULL, 0);
 	if (store->ready)
-		store_mark_end(store);
+		path = strdup(sqlite3_db_filename(store->database, "main"));
+	if (store->damaged)
+		store_log_hold(store, true);
 	for (size_t i = 0; i < STATEMENT_NUM; i++)
 		(void)sqlite3_finalize(store->statements[i]);
 	(void)sqlite3_close(store->database);
+	if (path)
+		store_mark_end(store, path);
 	free(store);
 	return NULL;
 }

@@ -401,6 +401,109 @@ static void test_power_cut(void **state)
 	open_expect(fixture, -EUCLEAN, "is damaged");
 }
 
+static char *file_bytes(const struct fixture *fixture, const char *tail, size_t *ret_size)
+{
+	char path[128], *data = NULL;
+	cleanup_close int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s%s", fixture->path, tail);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_file(fd, 1U << 30, &data, ret_size), 0);
+	return data;
+}
+
+static void file_put(const struct fixture *fixture, const char *tail, const char *data, size_t size)
+{
+	char path[128];
+	cleanup_close int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s%s", fixture->path, tail);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(fd_write_all(fd, data, size), 0);
+}
+
+/* What a kill -9 leaves: commits that are in the log alone. */
+static void cut_short(struct fixture *fixture)
+{
+	static const char *const tails[] = {"", "-wal", ".state"};
+	char *data[ARRAY_SIZE(tails)];
+	size_t sizes[ARRAY_SIZE(tails)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(tails); i++)
+		data[i] = file_bytes(fixture, tails[i], &sizes[i]);
+	assert_true(sizes[1] > 0);
+	fixture->store = store_close(fixture->store);
+	tail_remove(fixture, "-shm");
+	for (size_t i = 0; i < ARRAY_SIZE(tails); i++) {
+		file_put(fixture, tails[i], data[i], sizes[i]);
+		free(data[i]);
+	}
+}
+
+/* The log of a damaged database is all that there is of the last commits. */
+static void test_damage_changes_nothing(void **state)
+{
+	static const char power_cut[] = "open another-boot\n";
+	struct fixture *fixture = *state;
+
+	for (int i = 0; i < 2; i++) {
+		cleanup_free char *database = NULL, *log = NULL, *database_after = NULL;
+		cleanup_free char *log_after = NULL;
+		size_t n_database, n_log, n_after;
+
+		fill(fixture->store, 10);
+		fixture->store = store_close(fixture->store);
+		open_expect(fixture, 0, "");
+		store_pause(fixture->store, "p", true, 1);
+		assert_int_equal(store_commit(fixture->store, NULL), 0);
+		cut_short(fixture);
+		database = file_bytes(fixture, "", &n_database);
+		if (i == 0) { /* the header: it cannot be opened */
+			file_damage(fixture, 0, 100);
+		} else { /* a page: found when it is read through */
+			file_damage(fixture, (off_t)(n_database / 8192 * 4096), 4096);
+			file_put(fixture, ".state", power_cut, strlen(power_cut));
+		}
+		free(database);
+		database = file_bytes(fixture, "", &n_database);
+		log = file_bytes(fixture, "-wal", &n_log);
+		open_expect(fixture, -EUCLEAN, "nothing was changed");
+		open_expect(fixture, -EUCLEAN, "nothing was changed");
+		database_after = file_bytes(fixture, "", &n_after);
+		assert_int_equal(n_after, n_database);
+		assert_memory_equal(database_after, database, n_database);
+		log_after = file_bytes(fixture, "-wal", &n_after);
+		assert_int_equal(n_after, n_log);
+		assert_memory_equal(log_after, log, n_log);
+		tail_remove(fixture, ".state");
+		tail_remove(fixture, "-wal");
+		tail_remove(fixture, "-shm");
+		tail_remove(fixture, "");
+		open_expect(fixture, 0, "");
+	}
+}
+
+/* "clean" would say that the log holds nothing that could be lost with it. */
+static void test_log_not_emptied(void **state)
+{
+	struct fixture *fixture = *state;
+	sqlite3 *reader;
+
+	fill(fixture->store, 1);
+	assert_int_equal(sqlite3_open(fixture->path, &reader), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM runs", NULL, NULL, NULL),
+			 SQLITE_OK);
+	fill(fixture->store, 1);
+	fixture->store = store_close(fixture->store); /* somebody still reads what was before */
+	assert_int_equal(sqlite3_db_config(reader, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_close(reader), SQLITE_OK);
+	tail_remove(fixture, "-wal");
+	open_expect(fixture, -EUCLEAN, "-wal is gone");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -411,6 +514,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_files_gone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_power_cut, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage_changes_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_log_not_emptied, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
