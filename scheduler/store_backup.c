@@ -42,8 +42,7 @@ static int copy_exec(struct store_backup *backup, const char *sql, struct error 
 	return code == SQLITE_OK ? 0 : copy_failed(backup, code, "the copy", error);
 }
 
-/* A killed predecessor may have left one. */
-static void copy_remove(const char *path)
+void store_copy_remove(const char *path)
 {
 	static const char *const tails[] = {"", "-journal", "-wal", "-shm"};
 	char name[PATH_MAX + 16];
@@ -54,11 +53,24 @@ static void copy_remove(const char *path)
 	}
 }
 
+static int backup_path(char out[PATH_MAX], const char *path)
+{
+	return snprintf(out, PATH_MAX, "%s.backup.tmp", path) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+void store_backup_sweep(const char *path)
+{
+	char name[PATH_MAX];
+
+	if (backup_path(name, path) == 0)
+		store_copy_remove(name);
+}
+
 static int copy_open(struct store_backup *backup, struct error *error)
 {
 	int code;
 
-	copy_remove(backup->path);
+	store_copy_remove(backup->path);
 	code = sqlite3_open_v2(backup->path, &backup->copy,
 			       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				       SQLITE_OPEN_EXRESCODE,
@@ -91,9 +103,8 @@ int store_backup_begin(struct store *store, const struct store_manifest *manifes
 		return error_errno(error, ENOMEM, "backup");
 	backup->store = store;
 	backup->manifest = *manifest;
-	(void)snprintf(backup->path, sizeof(backup->path), "%.4000s.backup.tmp",
-		       sqlite3_db_filename(store->database, "main"));
-	r = copy_open(backup, error);
+	r = backup_path(backup->path, sqlite3_db_filename(store->database, "main"));
+	r = r < 0 ? error_errno(error, -r, "backup") : copy_open(backup, error);
 	if (r < 0) {
 		(void)store_backup_free(backup);
 		return r;
@@ -205,7 +216,7 @@ int store_backup_take(struct store_backup *backup)
 
 	if (fd < 0)
 		return -errno;
-	copy_remove(backup->path);
+	store_copy_remove(backup->path);
 	return fd;
 }
 
@@ -217,7 +228,7 @@ struct store_backup *store_backup_free(struct store_backup *backup)
 	if (backup->work)
 		(void)sqlite3_backup_finish(backup->work);
 	(void)sqlite3_close(backup->copy);
-	copy_remove(backup->path);
+	store_copy_remove(backup->path);
 	if (backup->store->backup == backup)
 		backup->store->backup = NULL;
 	free(backup);

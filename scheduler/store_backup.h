@@ -55,6 +55,8 @@ int store_backup_continue(struct store_backup *backup, struct error *error);
 int store_backup_take(struct store_backup *backup);
 /** store_backup_free() - removes what is there of it. Return: NULL. */
 struct store_backup *store_backup_free(struct store_backup *backup);
+/** store_backup_sweep() - remove what a backup that was killed left beside the store at @path */
+void store_backup_sweep(const char *path);
 
 /**
  * store_restore() - the backup in @fd becomes the store at @path

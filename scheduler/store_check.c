@@ -160,7 +160,7 @@ static int check_in_time(void *userdata)
 }
 
 /* Return: 0, -EUCLEAN with @text, -ETIME. */
-static int pages_check(sqlite3 *database, char *text, size_t size)
+static int pages_check(sqlite3 *database, const char *check, char *text, size_t size)
 {
 	uint64_t deadline = now_usec() + STORE_CHECK_SEC * USEC_PER_SEC;
 	sqlite3_stmt *statement = NULL;
@@ -169,7 +169,7 @@ static int pages_check(sqlite3 *database, char *text, size_t size)
 
 	text[0] = '\0';
 	sqlite3_progress_handler(database, CHECK_STEP, check_in_time, &deadline);
-	code = sqlite3_prepare_v2(database, "PRAGMA quick_check(10)", -1, &statement, NULL);
+	code = sqlite3_prepare_v2(database, check, -1, &statement, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
 	for (unsigned n = 0; code == SQLITE_ROW; n++, code = sqlite3_step(statement)) {
@@ -206,7 +206,10 @@ int store_check(sqlite3 *database, const struct store_past *past, struct error *
 	log_notice("%s: reading the database through",
 		   past->damaged ? "a damaged page was met"
 				 : "the host went down while it was open");
-	r = pages_check(database, text, sizeof(text));
+	/* what was met may be an index and rows that do not agree: the quick one does not compare */
+	r = pages_check(database,
+			past->damaged ? "PRAGMA integrity_check(10)" : "PRAGMA quick_check(10)",
+			text, sizeof(text));
 	if (r == -EUCLEAN) {
 		(void)store_mark_damaged(path, text);
 		return store_damaged_text(error, path, text);

@@ -19,8 +19,9 @@
  *
  * What costs little is looked at on each start: that the files are there, the
  * header, the schema. Pages are read through (`PRAGMA quick_check`) when they may
- * have suffered: after an end in another boot of the host, a power cut that is,
- * or when damage was met. A kill alone cannot damage pages: the kernel has them.
+ * have suffered: after an end in another boot of the host, a power cut that is. When
+ * damage was met, indexes are compared with their rows, too (`integrity_check`). A
+ * kill alone cannot damage pages: the kernel has them.
  */
 
 #include "common/error.h"

@@ -122,6 +122,8 @@ int store_write(struct store *store, enum store_statement which, const struct st
 int store_errno(int code);
 /** store_schema_version() - the newest schema that this program knows */
 uint64_t store_schema_version(void);
+/** store_copy_remove() - a copy that was not finished, and its journal: SQLite would apply that */
+void store_copy_remove(const char *path);
 /** store_migrate() - bring the schema to the newest version */
 int store_migrate(struct store *store, struct error *error);
 

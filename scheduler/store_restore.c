@@ -54,7 +54,8 @@ static int copy_make(int fd, const char *path, struct error *error)
 {
 	cleanup_close int to = -1;
 
-	(void)unlink(path);
+	/* of one that was cut short */
+	store_copy_remove(path);
 	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
 		return error_errno(error, errno, "cannot make %s", path);
@@ -231,7 +232,7 @@ int store_restore(int fd, const char *path, uint64_t above, struct store_manifes
 	if (r == 0)
 		r = copy_prepare(temporary, above, ret_manifest, error);
 	if (r < 0) {
-		(void)unlink(temporary);
+		store_copy_remove(temporary);
 		return r;
 	}
 	if (rename(temporary, restored) < 0 || directory_sync(path) < 0)

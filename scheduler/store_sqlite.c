@@ -318,6 +318,7 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 		r = store_past_look(path, &past, error);
 	if (r < 0)
 		return r;
+	store_backup_sweep(path);
 	if (sqlite3_open_v2(path, &store->database,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				    SQLITE_OPEN_EXRESCODE,

@@ -504,6 +504,98 @@ static void test_log_not_emptied(void **state)
 	open_expect(fixture, -EUCLEAN, "-wal is gone");
 }
 
+static void count_event(const struct store_event *event, void *userdata)
+{
+	(void)event;
+	++*(size_t *)userdata;
+}
+
+/* What a restore that was killed left must not get into the next one's copy. */
+static void test_restore_killed_before(void **state)
+{
+	static const char *const tails[] = {".restore.tmp", ".restore.tmp-journal"};
+	struct fixture *fixture = *state;
+	cleanup_close int fd = -1, other = -1;
+	cleanup_free char *data = NULL, *journal = NULL;
+	char path[160], name[160];
+	size_t size, events = 0;
+	sqlite3 *database;
+
+	fill(fixture->store, 1);
+	other = backup_make(fixture, false);
+	fill(fixture->store, 2);
+	fd = backup_make(fixture, false);
+	/* the journal of the change that was cut short, as it is on disk */
+	(void)snprintf(path, sizeof(path), "%s%s", fixture->path, tails[0]);
+	(void)snprintf(name, sizeof(name), "%s%s", fixture->path, tails[1]);
+	assert_int_equal(lseek(other, 0, SEEK_SET), 0);
+	assert_int_equal(fd_read_file(other, 1U << 30, &data, &size), 0);
+	file_put(fixture, tails[0], data, size);
+	assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database,
+				      "PRAGMA journal_mode=DELETE; PRAGMA cache_size=1; BEGIN;"
+				      "DROP TABLE backup_manifest; DELETE FROM events",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_db_cacheflush(database), SQLITE_OK);
+	journal = file_bytes(fixture, tails[1], &size);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+	file_put(fixture, tails[1], journal, size);
+	restore_expect(fixture, fd, 0, "");
+	assert_int_equal(run_total(fixture->store), 3);
+	(void)store_events_each(fixture->store, 0, 0, 1000000, count_event, &events);
+	assert_int_equal(events, 3 * MANY / 10);
+}
+
+/* A kill in the middle of a backup: half a copy would take up room for ever. */
+static void test_backup_killed(void **state)
+{
+	struct fixture *fixture = *state;
+
+	fixture->store = store_close(fixture->store);
+	file_put(fixture, ".backup.tmp", "half", 4);
+	file_put(fixture, ".backup.tmp-journal", "half", 4);
+	open_expect(fixture, 0, "");
+	assert_int_equal(files(fixture, ".tmp"), 0);
+}
+
+/* An index without its rows, as after a write that the disk lost: every page is well-formed. */
+static void test_damage_of_an_index(void **state)
+{
+	struct fixture *fixture = *state;
+	const struct store_run run = {
+		.id = 1, .state = RUN_STATE_FAILED, .reason = "", .ended_usec = 1};
+	sqlite3 *database;
+
+	fill(fixture->store, 1);
+	fixture->store = store_close(fixture->store);
+	assert_int_equal(sqlite3_open(fixture->path, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database,
+				      "PRAGMA writable_schema=ON;"
+				      "CREATE TABLE kept AS SELECT * FROM sqlite_schema"
+				      " WHERE name='runs_state';"
+				      "DELETE FROM sqlite_schema WHERE name='runs_state';",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+	assert_int_equal(sqlite3_open(fixture->path, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database,
+				      "PRAGMA writable_schema=ON;"
+				      "UPDATE runs SET state='running';"
+				      "INSERT INTO sqlite_schema SELECT * FROM kept;"
+				      "DROP TABLE kept;",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+	open_expect(fixture, 0, "");
+	store_run_set_state(fixture->store, &run);
+	assert_true(store_commit(fixture->store, NULL) < 0);
+	assert_true(store_damaged(fixture->store));
+	fixture->store = store_close(fixture->store);
+	/* or it would be met, and the process end, again and again */
+	open_expect(fixture, -EUCLEAN, "is damaged");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -516,6 +608,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_power_cut, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damage_changes_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_log_not_emptied, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_restore_killed_before, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_backup_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_damage_of_an_index, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
