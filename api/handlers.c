@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/handlers.h"
 
+#include "api/body.h"
 #include "api/range.h"
 #include "api/run_facts.h"
 #include "common/cleanup.h"
@@ -14,18 +15,6 @@
 #include <sys/stat.h>
 
 #define PAGE_DEFAULT 50
-
-static void ask_and_answer(struct http_request *request, const struct question *question)
-{
-	char *text;
-	size_t size;
-	int status = api_ask(request->api, question, &text, &size);
-
-	if (status < 0)
-		http_answer_lost(request, ROLE_SCHEDULER, status);
-	else
-		http_answer_json(request, (unsigned)status, text, size);
-}
 
 /* A number from the query. Answers and returns false when it is none. */
 static bool query_number(struct http_request *request, const char *name, uint64_t otherwise,
@@ -60,86 +49,33 @@ void handle_query(struct http_request *request)
 		return;
 	if (question.limit == 0)
 		question.limit = PAGE_DEFAULT;
-	ask_and_answer(request, &question);
+	http_answer_scheduler(request, &question);
 }
 
 /* ---- commands ---- */
 
-static const struct {
-	const char *name;
-	size_t max;
-} body_fields[] = {
-	{"ref", REF_NAME_MAX},
-	{"commit", COMMIT_HEX_MAX},
-	{"step", STEP_NAME_MAX},
-};
-
-/* The body's fields in @values. Answers and returns false when it is malformed. */
-static bool body_parse(struct http_request *request, json_t *body,
-		       const char *values[ARRAY_SIZE(body_fields)], bool *ret_failed)
-{
-	const char *name;
-	json_t *value;
-
-	if (!json_is_object(body)) {
-		http_answer_error(request, 400, "the body is no JSON object");
-		return false;
-	}
-	json_object_foreach (body, name, value) {
-		size_t i = 0;
-
-		if (strcmp(name, "failed") == 0 && json_is_boolean(value)) {
-			*ret_failed = json_is_true(value);
-			continue;
-		}
-		while (i < ARRAY_SIZE(body_fields) && strcmp(name, body_fields[i].name) != 0)
-			i++;
-		if (i == ARRAY_SIZE(body_fields)) {
-			http_answer_error(request, 400,
-					  "unknown field in the body: use \"ref\", \"commit\", "
-					  "\"step\", or \"failed\" (true or false)");
-			return false;
-		}
-		if (json_is_null(value))
-			continue;
-		if (!json_is_string(value) ||
-		    strlen(json_string_value(value)) > body_fields[i].max ||
-		    !text_printable(json_string_value(value))) {
-			http_answer_error(request, 400, "\"%s\" takes text of at most %zu bytes",
-					  body_fields[i].name, body_fields[i].max);
-			return false;
-		}
-		values[i] = json_string_value(value);
-	}
-	return true;
-}
-
 void handle_command(struct http_request *request)
 {
-	const char *values[ARRAY_SIZE(body_fields)] = {NULL};
 	struct question question = {.verb = request->route->verb, .fd = -1};
-	json_t *body = NULL;
 	bool failed = false;
+	const struct body_field fields[] = {
+		{"ref", REF_NAME_MAX, &question.ref, NULL},
+		{"commit", COMMIT_HEX_MAX, &question.commit, NULL},
+		{"step", STEP_NAME_MAX, &question.step, NULL},
+		{"failed", 0, NULL, &failed}, /* the last one: a retry's alone */
+	};
+	json_t *body;
 
-	if (request->body_size) {
-		body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, NULL);
-		if (!body_parse(request, body, values, &failed)) {
-			json_decref(body);
-			return;
-		}
-	}
+	if (!body_read(request, fields, ARRAY_SIZE(fields) - (question.verb != API_RUN_RETRY),
+		       &body))
+		return;
 	question.project = request->match.project;
 	question.run = request->match.run;
-	question.ref = values[0];
-	question.commit = values[1];
-	question.step = values[2];
 	question.after = failed;
 	if (question.commit && *question.commit && !commit_valid(question.commit))
 		http_answer_error(request, 400, "\"commit\" takes 40 or 64 hex digits");
-	else if (failed && question.verb != API_RUN_RETRY)
-		http_answer_error(request, 400, "\"failed\" is for a retry only");
 	else
-		ask_and_answer(request, &question);
+		http_answer_scheduler(request, &question);
 	json_decref(body);
 }
 

@@ -176,6 +176,11 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
 	return (int)reply->status;
 }
 
+static bool question_reads(enum api_verb verb)
+{
+	return verb <= API_RUNBOOK || verb == API_SECRETS || verb == API_SECRET_DOOR;
+}
+
 int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
 {
 	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
@@ -185,9 +190,21 @@ int api_ask(struct api *api, const struct question *question, char **ret_text, s
 		return -ENOMEM;
 	r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
 	/* a question that changes nothing is asked again when the scheduler died over it */
-	if (r == -ENOTCONN && question->verb <= API_RUNBOOK)
+	if (r == -ENOTCONN && question_reads(question->verb))
 		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
 	return r < 0 ? r : api_reply_text(reply, ret_text, ret_size);
+}
+
+void http_answer_scheduler(struct http_request *request, const struct question *question)
+{
+	char *text;
+	size_t size;
+	int status = api_ask(request->api, question, &text, &size);
+
+	if (status < 0)
+		http_answer_lost(request, ROLE_SCHEDULER, status);
+	else
+		http_answer_json(request, (unsigned)status, text, size);
 }
 
 /* ---- requests ---- */

@@ -113,5 +113,7 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size);
  * Return: status of HTTP, or -errno when there is no answer.
  */
 int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size);
+/** http_answer_scheduler() - answer with what the scheduler says to @question */
+void http_answer_scheduler(struct http_request *request, const struct question *question);
 
 #endif

@@ -2,12 +2,12 @@
 /* Images: runbook-image answers; what takes long it answers with a job to ask for. */
 #include "api/handlers.h"
 
+#include "api/body.h"
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/names.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -46,47 +46,17 @@ void handle_images(struct http_request *request)
 	ask(request, "", "", -1);
 }
 
-/* "name" and "source" of the body. Answers and returns false when it is malformed. */
-static bool body_read(struct http_request *request, json_t *body, const char **ret_name,
-		      const char **ret_source)
-{
-	const char *key;
-	json_t *value;
-
-	*ret_name = *ret_source = "";
-	if (!json_is_object(body)) {
-		http_answer_error(request, 400, "the body is no JSON object");
-		return false;
-	}
-	json_object_foreach (body, key, value) {
-		const char *text = json_string_value(value);
-
-		if (!text || strlen(text) > IMAGE_NAME_MAX || !text_printable(text) ||
-		    (strcmp(key, "name") != 0 && strcmp(key, "source") != 0)) {
-			http_answer_error(
-				request, 400,
-				"the body takes \"name\" and \"source\", texts of at most "
-				"%d bytes",
-				IMAGE_NAME_MAX);
-			return false;
-		}
-		*(strcmp(key, "name") == 0 ? ret_name : ret_source) = text;
-	}
-	return true;
-}
-
 void handle_image_change(struct http_request *request)
 {
 	const char *name = "", *source = "";
-	json_t *body = NULL;
+	const struct body_field fields[] = {
+		{"name", IMAGE_NAME_MAX, &name, NULL},
+		{"source", IMAGE_NAME_MAX, &source, NULL},
+	};
+	json_t *body;
 
-	if (request->body_size) {
-		body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, NULL);
-		if (!body_read(request, body, &name, &source)) {
-			json_decref(body);
-			return;
-		}
-	}
+	if (!body_read(request, fields, ARRAY_SIZE(fields), &body))
+		return;
 	ask(request, name, source, -1);
 	json_decref(body);
 }

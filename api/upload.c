@@ -99,9 +99,6 @@ void upload_run(struct http_request *request)
 		.commit = commit,
 		.fd = request->upload_fd,
 	};
-	char *text;
-	size_t size;
-	int status;
 
 	if (project && *project && !project_name_valid(project)) {
 		http_answer_error(request, 400, "project= is no name of a project");
@@ -119,9 +116,5 @@ void upload_run(struct http_request *request)
 		http_answer_error(request, 400, "send a tar archive of a working copy as the body");
 		return;
 	}
-	status = api_ask(request->api, &question, &text, &size);
-	if (status < 0)
-		http_answer_lost(request, ROLE_SCHEDULER, status);
-	else
-		http_answer_json(request, (unsigned)status, text, size);
+	http_answer_scheduler(request, &question);
 }

@@ -31,6 +31,7 @@
 #define STEP_ARGUMENT_MAX (120 * KIB) /* the kernel takes 128 KiB in one argument or variable */
 #define STEP_TEXT_MAX (1 * MIB)	      /* command and environment; execve(2) takes 2 MiB */
 #define STEP_SHELL_MAX 256
+#define ENV_NAME_MAX 256
 #define IMAGE_NAME_MAX 255
 #define STEP_TIMEOUT_DEFAULT_SEC 3600
 #define STEP_GRACE_DEFAULT_SEC 10

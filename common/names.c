@@ -106,7 +106,7 @@ bool env_name_valid(const char *name)
 {
 	size_t length = strlen(name);
 
-	if (length < 1 || length > 256 || (name[0] >= '0' && name[0] <= '9'))
+	if (length < 1 || length > ENV_NAME_MAX || (name[0] >= '0' && name[0] <= '9'))
 		return false;
 	for (size_t i = 0; i < length; i++) {
 		if (!is_alnum(name[i]) && name[i] != '_')

@@ -24,7 +24,7 @@ static const char context[] = "runbookd secret";
 
 #define PLACE_BYTES_MAX                                                                            \
 	(sizeof(context) + 4 * sizeof(uint32_t) + SECRET_KEY_ID_MAX + PROJECT_NAME_MAX +           \
-	 SECRET_ENV_MAX + 256)
+	 SECRET_ENV_MAX + ENV_NAME_MAX)
 
 /* The associated data of a box. Return: its length, 0 for names that are no names. */
 static size_t place_bytes(const struct secret_key *key, const struct secret_place *place,

@@ -263,7 +263,7 @@ int secrets_handle_config(struct channel *channel, struct message *message)
 struct row {
 	char project[PROJECT_NAME_MAX + 1];
 	char env[SECRET_ENV_MAX + 1];
-	char name[257];
+	char name[ENV_NAME_MAX + 1];
 	unsigned char *box;
 	size_t size;
 	bool failed;

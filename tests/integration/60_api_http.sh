@@ -90,6 +90,21 @@ done
 head -c 70000 /dev/zero | tr '\0' ' ' >"$TEST_TMP/long"
 check_equal "a long body" 413 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' --data-binary "@$TEST_TMP/long")"
 check_match "a long chunked body" '^(000|413)$' "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary "@$TEST_TMP/long" 2>/dev/null)"
+check_match "what it takes is said" 'it takes "ref", "commit", "step"$' "$(post /api/v1/runs/42/cancel '{"x":1}' | jq -r .error)"
+for body in '[]' '{"name":"n","sealed":"AAAA"}' '{"env":"","name":"n","sealed":"AAAA"}' '{"env":1,"name":"n","sealed":"AAAA"}' \
+    '{"env":"e","sealed":"AAAA"}' '{"env":"e","name":"a-b","sealed":"AAAA"}' '{"env":"e","name":"n"}' '{"env":"e","name":"n","sealed":"?"}' \
+    '{"env":"e","name":"n","value":"AAAA"}'; do
+    check_equal "no secret: $body" 400 "$(post_code /api/v1/projects/demo/secrets "$body")"
+done
+check_equal "a sealed secret" 200 "$(post_code /api/v1/projects/demo/secrets '{"env":"a b","name":"n","sealed":"AAAA"}')"
+check_equal "arrives" "SECRET_SET demo a b n 3" "$(last | jq -r '"\(.verb) \(.project) \(.step) \(.ref) \(.size)"')"
+check_equal "secrets of an ENV are removed" 200 "$(post_code /api/v1/projects/demo/secrets/remove '{"env":"a b","name":null}')"
+check_equal "all of them" "SECRET_REMOVE demo a b " "$(last | jq -r '"\(.verb) \(.project) \(.step) \(.ref)"')"
+check_equal "without a value" 400 "$(post_code /api/v1/projects/demo/secrets/remove '{"env":"e","sealed":"AAAA"}')"
+check_equal "secrets over TCP" 403 "$(code tcp /api/v1/secrets)"
+for body in '[]' '{"nam":"x"}' '{"name":1}'; do
+    check_equal "no image: $body" 400 "$(post_code /api/v1/images/remove "$body")"
+done
 check_equal "reload" true "$(http /api/v1/reload -X POST | jq .reloaded)"
 ask reload-error "runbookd.conf:3: unknown key"
 check_equal "reload of a broken file" "400 runbookd.conf:3: unknown key" "$(code http /api/v1/reload -X POST) $(http /api/v1/reload -X POST | jq -r .error)"
@@ -232,6 +247,10 @@ wait $!
 ask silent
 (sleep 1; ask drop; ask speak; ask attach) &
 check_equal "a question is asked again" 200 "$(code http /api/v1/status)"
+wait $!
+ask silent
+(sleep 1; ask drop; ask speak; ask attach) &
+check_equal "also one about secrets" 200 "$(code http /api/v1/secrets)"
 wait $!
 
 # ---- TCP ----
