@@ -86,6 +86,11 @@ static bool finding_is_known(const struct findings *findings, const struct runbo
 	return false;
 }
 
+bool findings_full(const struct findings *findings)
+{
+	return findings->n >= RUNBOOK_FINDINGS_MAX - 1;
+}
+
 struct runbook_finding *findings_add(struct findings *findings, struct runbook_place place,
 				     const struct node_path *path, const char *format, ...)
 {
@@ -100,7 +105,7 @@ struct runbook_finding *findings_add(struct findings *findings, struct runbook_p
 	if (finding_is_known(findings, &finding))
 		return NULL;
 	/* the last place in the list is kept for "… more" */
-	if (findings->n >= RUNBOOK_FINDINGS_MAX - 1) {
+	if (findings_full(findings)) {
 		if (findings->n_dropped++ == 0)
 			findings->first_dropped = place;
 		return NULL;

@@ -27,6 +27,9 @@ struct node_path {
 	size_t index;
 };
 
+/** findings_full() - is what comes now only counted? Then nobody needs to know what was meant. */
+bool findings_full(const struct findings *findings);
+
 /**
  * findings_add() - report a problem
  * @path: where in the structure; may be NULL

@@ -199,6 +199,16 @@ static size_t edges_count(const struct resolver *resolver, const struct step_sou
 	return n;
 }
 
+void report_edges(struct draft *draft, const struct node *list, const struct node_path *path)
+{
+	struct runbook_finding *finding =
+		findings_add(draft->findings, list->place, path,
+			     "with the instances of matrices, more than 400000 dependencies");
+
+	finding_fix(finding, "put one step between two matrices: it depends on the first, "
+			     "the second on it");
+}
+
 static int step_resolve(struct resolver *resolver, size_t index)
 {
 	struct draft *draft = resolver->draft;
@@ -210,7 +220,6 @@ static int step_resolve(struct resolver *resolver, size_t index)
 	struct node_path key = {.parent = &parent, .key = "depends_on"};
 	bool report = step->matrix == SIZE_MAX || source->dependencies ||
 		      matrix_begun(draft->runbook, index);
-	struct runbook_finding *finding;
 	size_t n;
 
 	if (!list || list->n_items == 0)
@@ -218,11 +227,7 @@ static int step_resolve(struct resolver *resolver, size_t index)
 	n = edges_count(resolver, source);
 	resolver->n_edges += n;
 	if (resolver->n_edges > RUNBOOK_EDGES_MAX) {
-		finding = findings_add(draft->findings, list->place, &key,
-				       "with the instances of matrices, more than 400000 "
-				       "dependencies");
-		finding_fix(finding, "put one step between two matrices: it depends on the first, "
-				     "the second on it");
+		report_edges(draft, list, &key);
 		return 0;
 	}
 	step->depends_on = calloc(n + 1, sizeof(*step->depends_on));

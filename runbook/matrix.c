@@ -112,12 +112,12 @@ static int axis_check_values(struct draft *draft, const struct node *list,
 static void report_axis(struct draft *draft, const struct node *name, const struct node *value,
 			const struct node_path *path)
 {
-	const char *meant = schema_suggest(name->text, SCOPE_MATRIX);
-	struct runbook_finding *finding;
+	struct runbook_finding *finding =
+		findings_add(draft->findings, value->place, path,
+			     "the axis \"%s\" must be a list of values, but is %s",
+			     QUOTE(name->text), node_kind_name(value->kind));
+	const char *meant = finding ? schema_suggest(name->text, SCOPE_MATRIX) : NULL;
 
-	finding = findings_add(draft->findings, value->place, path,
-			       "the axis \"%s\" must be a list of values, but is %s",
-			       QUOTE(name->text), node_kind_name(value->kind));
 	if (meant)
 		finding_fix(finding, "did you mean \"%s\"?", meant);
 	else if (node_is_scalar(value) && value->kind != NODE_NULL)
@@ -153,7 +153,8 @@ static int axis_read(struct draft *draft, struct matrix *matrix, const struct no
 	struct runbook_finding *finding;
 	int index;
 
-	if (!env_name_valid(name->text) && schema_suggest(name->text, SCOPE_MATRIX)) {
+	if (!env_name_valid(name->text) && !findings_full(draft->findings) &&
+	    schema_suggest(name->text, SCOPE_MATRIX)) {
 		(void)schema_unknown_key(draft, SCOPE_MATRIX, name, path);
 		return 0;
 	}
@@ -262,10 +263,10 @@ static void check_exclusion(struct draft *draft, const struct matrix *matrix,
 			finding_fix(finding, "write one of its values, as it is written there");
 			continue;
 		}
-		for (size_t j = 0; j < matrix->n_axes; j++)
-			nearest_offer(&nearest, matrix->names[j]->text);
 		finding = findings_add(draft->findings, name->place, &value_path,
 				       "the matrix has no axis \"%s\"", QUOTE(name->text));
+		for (size_t j = 0; finding && j < matrix->n_axes; j++)
+			nearest_offer(&nearest, matrix->names[j]->text);
 		if (nearest.best)
 			finding_fix(finding, "did you mean \"%s\"?", QUOTE(nearest.best));
 		else

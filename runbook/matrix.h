@@ -25,6 +25,9 @@
 #define MATRIX_ENTRY_OVERHEAD 80
 #define RUNBOOK_EDGES_MAX 400000 /* dependencies, groups of instances written out */
 
+/** report_edges() - more of them than that, with the list at @path */
+void report_edges(struct draft *draft, const struct node *list, const struct node_path *path);
+
 /** struct matrix - one being read; texts are the document's. matrix_done() it. */
 struct matrix {
 	struct runbook_place place;

@@ -107,7 +107,7 @@ static bool check_placeholder(struct draft *draft, const struct node *node,
 	(void)snprintf(wanted, sizeof(wanted), "%.*s",
 		       (int)(placeholder->length - strlen(MATRIX_PREFIX)), name);
 	nearest = nearest_start(wanted);
-	for (size_t i = 0; i < matrix->n_names; i++)
+	for (size_t i = 0; finding && i < matrix->n_names; i++)
 		nearest_offer(&nearest, matrix->names[i]->text);
 	if (nearest.best)
 		finding_fix(finding, "did you mean {{ matrix.%s }}?", QUOTE(nearest.best));

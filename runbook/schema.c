@@ -50,7 +50,7 @@ int schema_read_map(struct draft *draft, enum schema_scope scope, const struct n
 		    const struct node_path *path, void *target)
 {
 	bool seen[KEYS_MAX] = {false};
-	size_t n_keys;
+	size_t n_keys, n_spared = 0;
 	const struct schema_key *keys = schema_keys(&n_keys);
 
 	assert(n_keys <= KEYS_MAX);
@@ -64,6 +64,8 @@ int schema_read_map(struct draft *draft, enum schema_scope scope, const struct n
 			key = schema_unknown_key(draft, scope, name, &value_path);
 			if (key) /* one slip, one finding: the key meant is not missing */
 				seen[key - keys] = true;
+			/* nobody looked for the one that was meant: it may be any of them */
+			n_spared += findings_full(draft->findings);
 			continue;
 		}
 		if (seen[key - keys]) /* a duplicate, reported already */
@@ -74,7 +76,8 @@ int schema_read_map(struct draft *draft, enum schema_scope scope, const struct n
 		if (r < 0)
 			return r;
 	}
-	report_missing(draft, scope, node, path, seen);
+	if (n_spared == 0)
+		report_missing(draft, scope, node, path, seen);
 	return 0;
 }
 

@@ -70,6 +70,7 @@ struct draft {
 	size_t combination;	     /* the one of @matrix that is read */
 	size_t n_combinations;	     /* of all matrices so far */
 	size_t text_bytes;	     /* of all instances of matrices so far */
+	size_t n_dependencies;	     /* entries of "depends_on" so far, of all instances */
 	size_t n_compared;	     /* names looked at for "did you mean" */
 };
 
@@ -213,6 +214,10 @@ const struct node *node_get(const struct node *map, const char *name);
 void report_unknown_word(struct draft *draft, const char *what, const char *const *words,
 			 size_t n_words, const char *format, const struct node *node,
 			 const struct node_path *path);
+
+/** report_unknown_event() - the same for an event's name */
+void report_unknown_event(struct draft *draft, const struct schema_key *key,
+			  const struct node *node, const struct node_path *path);
 
 /** env_bytes() - what a list of variables takes in a process */
 size_t env_bytes(const struct runbook_env *env, size_t n_env);

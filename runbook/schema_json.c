@@ -106,9 +106,9 @@ static const struct shape {
 	{read_group, ONE_LINE_TEXT},
 	{read_when, "{\"anyOf\": [" STATUSES ", @self@]}"},
 	{read_statuses, "{\"anyOf\": [" STATUSES ", {\"type\": \"array\", \"minItems\": 1, "
-			"\"items\": " STATUSES "}]}"},
+			"\"maxItems\": @max@, \"items\": " STATUSES "}]}"},
 	{read_events, "{\"anyOf\": [" EVENTS ", {\"type\": \"array\", \"minItems\": 1, "
-		      "\"items\": " EVENTS "}]}"},
+		      "\"maxItems\": @max@, \"items\": " EVENTS "}]}"},
 	{matrix_read_entries,
 	 "{\"type\": \"array\", \"minItems\": 1, \"maxItems\": @max@, \"items\": {\"type\": "
 	 "\"object\", \"minProperties\": 1, \"propertyNames\": {\"pattern\": "

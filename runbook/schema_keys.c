@@ -150,9 +150,10 @@ static const struct schema_key keys[] = {
 	{"interruptible", IN_BOTH(interruptible), SWITCH,
 	 .help = "draining a host need not wait for the step"},
 
-	{"status", IN_WHEN(statuses), .read = read_statuses, .format = "success, failure or always",
-	 .fallback = "success", .help = "of the steps it depends on"},
-	{"event", IN_WHEN(events), .read = read_events,
+	{"status", IN_WHEN(statuses), .read = read_statuses, .max = 3, .range = "3",
+	 .format = "success, failure or always", .fallback = "success",
+	 .help = "of the steps it depends on"},
+	{"event", IN_WHEN(events), .read = read_events, .max = RUNBOOK_EVENT_NUM, .range = "5",
 	 .format = "events: push, pull_request, tag, schedule, manual", .fallback = "any",
 	 .help = "what started the run"},
 	{"branch", IN_WHEN(branches), GLOBS, .format = "patterns such as [main, \"release/*\"]",

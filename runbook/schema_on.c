@@ -119,6 +119,19 @@ int read_event(struct draft *draft, const struct schema_key *key, const struct n
 	return 0;
 }
 
+void report_unknown_event(struct draft *draft, const struct schema_key *key,
+			  const struct node *node, const struct node_path *path)
+{
+	struct runbook_finding *finding = findings_add(draft->findings, node->place, path,
+						       "unknown event \"%s\"", QUOTE(node->text));
+	const char *meant = finding ? schema_suggest(node->text, SCOPE_ON) : NULL;
+
+	if (meant)
+		finding_fix(finding, "did you mean \"%s\"?", meant);
+	else
+		finding_fix(finding, "write %s", key->format);
+}
+
 /* One event by its name, from a text or a list. */
 static void event_read(struct draft *draft, const struct schema_key *key, const struct node *node,
 		       const struct node_path *path)
@@ -132,14 +145,7 @@ static void event_read(struct draft *draft, const struct schema_key *key, const 
 	}
 	event = schema_key_find(node->text, SCOPE_ON);
 	if (!event) {
-		const char *meant = schema_suggest(node->text, SCOPE_ON);
-
-		finding = findings_add(draft->findings, node->place, path, "unknown event \"%s\"",
-				       QUOTE(node->text));
-		if (meant)
-			finding_fix(finding, "did you mean \"%s\"?", meant);
-		else
-			finding_fix(finding, "write %s", key->format);
+		report_unknown_event(draft, key, node, path);
 		return;
 	}
 	if (event->read == read_schedule) {

@@ -262,6 +262,10 @@ const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_sco
 	struct runbook_finding *finding;
 	const char *place, *advice;
 
+	if (findings_full(draft->findings)) { /* counted only: spare the search */
+		(void)findings_add(draft->findings, name->place, path, "unknown key");
+		return NULL;
+	}
 	if (schema_key_find(name->text, scope)) {
 		finding =
 			findings_add(draft->findings, name->place, path,

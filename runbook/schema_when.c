@@ -60,32 +60,48 @@ static void status_read(struct draft *draft, const struct schema_key *key, const
 	report_unknown_word(draft, "condition", words, ARRAY_SIZE(words), key->format, node, path);
 }
 
-/* A word, or a list of them: one of them is enough. */
-int read_statuses(struct draft *draft, const struct schema_key *key, const struct node *node,
-		  const struct node_path *path, void *target)
+/* A word, or a list of them: one of them is enough. @empty: what to do about none. */
+static void words_read(struct draft *draft, const struct schema_key *key, const struct node *node,
+		       const struct node_path *path, unsigned *mask, const char *empty,
+		       void (*word_read)(struct draft *draft, const struct schema_key *key,
+					 const struct node *node, const struct node_path *path,
+					 unsigned *mask))
 {
+	struct runbook_finding *finding;
+
 	if (node->kind != NODE_LIST) {
-		status_read(draft, key, node, path, target);
-		return 0;
+		word_read(draft, key, node, path, mask);
+		return;
 	}
-	if (node->n_items == 0)
-		finding_fix(findings_add(draft->findings, node->place, path, "\"%s\" is empty",
-					 key->name),
-			    "write %s", key->format);
+	if (node->n_items == 0) {
+		finding = findings_add(draft->findings, node->place, path, "\"%s\" is empty",
+				       key->name);
+		finding_fix(finding, "write %s%s", key->format, empty);
+		return;
+	}
+	if (node->n_items > key->max) { /* each instance of a matrix would read them */
+		finding = findings_add(draft->findings, node->place, path,
+				       "\"%s\" has more than %s entries", key->name, key->range);
+		finding_fix(finding, "write each word once");
+		return;
+	}
 	for (size_t i = 0; i < node->n_items; i++) {
 		struct node_path entry = {.parent = path, .index = i};
 
-		status_read(draft, key, node->items[i], &entry, target);
+		word_read(draft, key, node->items[i], &entry, mask);
 	}
+}
+
+int read_statuses(struct draft *draft, const struct schema_key *key, const struct node *node,
+		  const struct node_path *path, void *target)
+{
+	words_read(draft, key, node, path, target, "", status_read);
 	return 0;
 }
 
 static void when_event_read(struct draft *draft, const struct schema_key *key,
 			    const struct node *node, const struct node_path *path, unsigned *mask)
 {
-	struct runbook_finding *finding;
-	const char *meant;
-
 	if (node->kind != NODE_TEXT) {
 		report_type(draft, SUBJECT(key), "a word", key->format, node, path);
 		return;
@@ -96,31 +112,13 @@ static void when_event_read(struct draft *draft, const struct schema_key *key,
 			return;
 		}
 	}
-	finding = findings_add(draft->findings, node->place, path, "unknown event \"%s\"",
-			       QUOTE(node->text));
-	meant = schema_suggest(node->text, SCOPE_ON);
-	if (meant)
-		finding_fix(finding, "did you mean \"%s\"?", meant);
-	else
-		finding_fix(finding, "write %s", key->format);
+	report_unknown_event(draft, key, node, path);
 }
 
 int read_events(struct draft *draft, const struct schema_key *key, const struct node *node,
 		const struct node_path *path, void *target)
 {
-	if (node->kind != NODE_LIST) {
-		when_event_read(draft, key, node, path, target);
-		return 0;
-	}
-	if (node->n_items == 0)
-		finding_fix(findings_add(draft->findings, node->place, path, "\"%s\" is empty",
-					 key->name),
-			    "write %s, or remove the line for any", key->format);
-	for (size_t i = 0; i < node->n_items; i++) {
-		struct node_path entry = {.parent = path, .index = i};
-
-		when_event_read(draft, key, node->items[i], &entry, target);
-	}
+	words_read(draft, key, node, path, target, ", or remove the line for any", when_event_read);
 	return 0;
 }
 

@@ -217,6 +217,8 @@ void report_unknown_word(struct draft *draft, const char *what, const char *cons
 	struct runbook_finding *finding = findings_add(
 		draft->findings, node->place, path, "unknown %s \"%s\"", what, QUOTE(node->text));
 
+	if (!finding)
+		return;
 	for (size_t i = 0; i < n_words; i++)
 		nearest_offer(&nearest, words[i]);
 	if (nearest.best)
@@ -498,6 +500,12 @@ int read_depends_on(struct draft *draft, const struct schema_key *key, const str
 	}
 	if (!fits) {
 		report_type(draft, SUBJECT(key), "a list", key->format, node, path);
+		return 0;
+	}
+	/* what names steps makes an edge at least: no need to look what the names are */
+	draft->n_dependencies += node->n_items;
+	if (draft->n_dependencies > RUNBOOK_EDGES_MAX) {
+		report_edges(draft, node, path);
 		return 0;
 	}
 	for (size_t i = 0; i < node->n_items; i++) {

@@ -182,6 +182,23 @@ static void test_too_many_values(void **state)
 	assert_non_null(strstr(line, "the file has too many values (more than 400000)"));
 }
 
+/* A list that each instance of a matrix reads; what it names does not even exist. */
+static void test_long_list_of_a_matrix(void **state)
+{
+	struct text *text = text_new();
+
+	fputs("steps:\n  - name: a\n    command: x\n    depends_on: [", text->out);
+	for (int i = 0; i < 39000; i++)
+		fputs("x,", text->out);
+	fputs("]\n    matrix:\n      n: [", text->out);
+	for (int i = 0; i < 1000; i++)
+		fprintf(text->out, "%d,", i);
+	fputs("]\n", text->out);
+	expect(text, "f:4:17: steps[0].depends_on: with the instances of matrices, more than "
+		     "400000 dependencies (put one step between two matrices: it depends on the "
+		     "first, the second on it)");
+}
+
 static void test_too_many_variables(void **state)
 {
 	struct text *text = text_new();
@@ -375,6 +392,7 @@ int main(void)
 		cmocka_unit_test(test_command_and_variables_together),
 		cmocka_unit_test(test_alias_of_long_text),
 		cmocka_unit_test(test_too_many_values),
+		cmocka_unit_test(test_long_list_of_a_matrix),
 		cmocka_unit_test(test_too_many_variables),
 		cmocka_unit_test(test_ten_thousand_steps),
 		cmocka_unit_test(test_too_many_steps),
