@@ -126,12 +126,13 @@ static bool retry_deep(struct retry *deep, const char **pattern, const char **te
 	return true;
 }
 
-bool glob_match(const char *pattern, const char *text)
+bool glob_match(const char *pattern, const char *text, uint64_t *steps)
 {
 	struct retry star = {0}, deep = {0};
 	const char *start = pattern;
 
-	for (;;) {
+	while (*steps > 0) {
+		--*steps;
 		if (pattern[0] == '*' && pattern[1] == '*') {
 			bool at_start = pattern == start || pattern[-1] == '/';
 
@@ -163,9 +164,10 @@ bool glob_match(const char *pattern, const char *text)
 		if (!retry_deep(&deep, &pattern, &text))
 			return false;
 	}
+	return false;
 }
 
-bool runbook_globs_match(const struct runbook_globs *globs, const char *text)
+bool runbook_globs_match(const struct runbook_globs *globs, const char *text, uint64_t *steps)
 {
 	bool chosen = true;
 
@@ -176,8 +178,10 @@ bool runbook_globs_match(const struct runbook_globs *globs, const char *text)
 	for (size_t i = globs->n_items; i-- > 0;) {
 		bool excludes = globs->items[i][0] == '!';
 
-		if (glob_match(globs->items[i] + excludes, text))
+		if (glob_match(globs->items[i] + excludes, text, steps))
 			return !excludes;
+		if (*steps == 0)
+			return false;
 	}
 	return chosen;
 }

@@ -5,15 +5,17 @@
 /* One pattern of a branch, a tag or a path. runbook_globs_match() takes lists of them. */
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define GLOB_MAX 256 /* bytes of one pattern */
 
 /**
  * glob_match() - does @pattern, without its "!", fit the whole of @text?
+ * @steps: how many steps it may take, what is left comes back; 0: it was given up
  *
- * Time: the product of the lengths squared at worst, their sum as a rule.
+ * Steps: the product of the lengths, squared, at worst; their sum as a rule.
  */
-bool glob_match(const char *pattern, const char *text);
+bool glob_match(const char *pattern, const char *text, uint64_t *steps);
 
 /**
  * glob_check() - is @pattern one? A leading "!" is allowed.

@@ -168,9 +168,20 @@ struct runbook *runbook_free(struct runbook *runbook);
  * "*" and "?" stand for anything but "/", "**" for anything, [a-z] and [!a-z] for one
  * character, "\\" takes the next one literally. The last pattern that matches decides. An
  * empty list chooses everything; a list of exclusions only, everything they leave.
- * Linear in practice, never worse than the product of the lengths squared.
+ * @steps: how many steps the comparison may take; what is left comes back, 0: it was given up
  */
-bool runbook_globs_match(const struct runbook_globs *globs, const char *text);
+bool runbook_globs_match(const struct runbook_globs *globs, const char *text, uint64_t *steps);
+/* steps that whoever decides about a run gives: a second at most, far more than honest patterns
+ * need; 10,000 steps with a hundred of them each could be compared with 100,000 paths for days */
+#define RUNBOOK_MATCH_STEPS 100000000ULL
+
+/**
+ * runbook_paths_match() - do patterns choose one of @paths? Yes when nobody can say.
+ * @n_paths: SIZE_MAX: unknown
+ * @steps:   as above; 0 comes back when comparing took too long
+ */
+bool runbook_paths_match(const struct runbook_globs *globs, char *const *paths, size_t n_paths,
+			 uint64_t *steps);
 
 /** runbook_event_name() - "push", "pull_request", …: as in the file */
 const char *runbook_event_name(enum runbook_event event);
@@ -180,7 +191,8 @@ const char *runbook_event_name(enum runbook_event event);
  * @ref:     full name of a ref, or a branch's (a tag's, for RUNBOOK_EVENT_TAG); of a pull
  *           request the branch it goes to. A push of refs/tags/… is a tag.
  * @paths:   changed paths, relative to the top of the repository
- * @n_paths: SIZE_MAX: unknown, then filters of paths let everything through
+ * @n_paths: SIZE_MAX: unknown, then filters of paths let everything through, and so they do
+ *           when comparing takes too long
  * @why:     on false: one sentence for people
  */
 bool runbook_filter_match(const struct runbook *runbook, enum runbook_event event, const char *ref,

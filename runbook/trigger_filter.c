@@ -32,12 +32,13 @@ static const char *prefix_strip(const char *text, const char *prefix)
 	return strncmp(text, prefix, length) == 0 ? text + length : NULL;
 }
 
-static bool any_path_matches(const struct runbook_globs *globs, char *const *paths, size_t n_paths)
+bool runbook_paths_match(const struct runbook_globs *globs, char *const *paths, size_t n_paths,
+			 uint64_t *steps)
 {
 	if (globs->n_items == 0 || n_paths == SIZE_MAX)
 		return true;
 	for (size_t i = 0; i < n_paths; i++) {
-		if (runbook_globs_match(globs, paths[i]))
+		if (runbook_globs_match(globs, paths[i], steps) || *steps == 0)
 			return true;
 	}
 	return false;
@@ -47,14 +48,15 @@ static bool any_path_matches(const struct runbook_globs *globs, char *const *pat
  * A ref by hand is a branch or a tag. When only the other kind is named, it is
  * not chosen.
  */
-static bool name_matches(const struct runbook_filter *filter, const char *name, bool is_tag)
+static bool name_matches(const struct runbook_filter *filter, const char *name, bool is_tag,
+			 uint64_t *steps)
 {
 	const struct runbook_globs *own = is_tag ? &filter->tags : &filter->branches;
 	const struct runbook_globs *other = is_tag ? &filter->branches : &filter->tags;
 
 	if (own->n_items == 0 && other->n_items > 0)
 		return false;
-	return runbook_globs_match(own, name);
+	return runbook_globs_match(own, name, steps);
 }
 
 bool runbook_filter_match(const struct runbook *runbook, enum runbook_event event, const char *ref,
@@ -63,6 +65,7 @@ bool runbook_filter_match(const struct runbook *runbook, enum runbook_event even
 	const char *tag = prefix_strip(ref, TAGS), *branch = prefix_strip(ref, HEADS);
 	const char *name = tag ? tag : branch ? branch : ref;
 	const struct runbook_filter *filter;
+	uint64_t steps = RUNBOOK_MATCH_STEPS;
 	bool is_tag;
 
 	if (event == RUNBOOK_EVENT_PUSH && tag)
@@ -76,12 +79,13 @@ bool runbook_filter_match(const struct runbook *runbook, enum runbook_event even
 			       event_names[event]);
 		return false;
 	}
-	if (!name_matches(filter, name, is_tag)) {
-		(void)snprintf(why, why_size, "on.%s leaves out the %s \"%s\"", event_names[event],
-			       is_tag ? "tag" : "branch", QUOTE(name));
+	if (!name_matches(filter, name, is_tag, &steps)) {
+		(void)snprintf(why, why_size, "on.%s leaves out the %s \"%s\"%s",
+			       event_names[event], is_tag ? "tag" : "branch", QUOTE(name),
+			       steps ? "" : ": its patterns take too long to compare");
 		return false;
 	}
-	if (!any_path_matches(&filter->paths, paths, n_paths)) {
+	if (!runbook_paths_match(&filter->paths, paths, n_paths, &steps)) {
 		(void)snprintf(why, why_size, "on.%s.paths: none of the changed files is chosen",
 			       event_names[event]);
 		return false;

@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,7 +182,7 @@ int run_thaw(struct run *run, struct error *error)
 	return 0;
 }
 
-static void step_make_row(struct step *step, const struct run_changes *changes)
+static void step_make_row(struct step *step, struct run_changes *changes)
 {
 	const struct runbook_step *text = step_text(step);
 	char why[REASON_MAX + 1];
@@ -206,11 +207,17 @@ static void step_make_row(struct step *step, const struct run_changes *changes)
 
 void run_start_steps(struct run *run)
 {
-	const struct run_changes changes = {run->paths_known, run->paths.items, run->paths.n_items};
+	struct run_changes changes = {.steps = RUNBOOK_MATCH_STEPS};
 	const struct runbook *runbook = run->runbook;
 
+	changes.n_paths = run_paths(run, &changes.paths);
 	for (size_t i = 0; i < run->n_steps; i++)
 		step_make_row(&run->steps[i], &changes);
+	if (changes.steps == 0)
+		log_warning("%s run %" PRIu64 ": its conditions take too long to compare with "
+			    "branch and paths: of the others, those of paths hold, those of "
+			    "branches do not",
+			    run->row.project, run->row.id);
 	for (size_t i = 0; i < run->n_steps; i++) {
 		for (size_t j = 0; j < runbook->steps[i].n_depends_on; j++)
 			store_dependency_add(run->scheduler->store, run->row.id, i,

@@ -120,9 +120,9 @@ void step_not_started(struct step *step, const struct error *error);
 
 /** struct run_changes - what is known of the paths that changed */
 struct run_changes {
-	bool known;
-	char **paths;
-	size_t n_paths;
+	char *const *paths;
+	size_t n_paths; /* SIZE_MAX: unknown */
+	uint64_t steps; /* that comparing may take still, for all steps of the run */
 };
 
 /** step_failed() - it failed or errored, and may not */
@@ -141,7 +141,7 @@ void run_decide(struct run *run);
  * step_conditions_met() - does what started the run meet the conditions of @step?
  * @why: set to a sentence when not
  */
-bool step_conditions_met(const struct step *step, const struct run_changes *changes, char *why,
+bool step_conditions_met(const struct step *step, struct run_changes *changes, char *why,
 			 size_t size);
 /** step_fail_fast_reason() - the instance of its matrix for which @step is cancelled, if any */
 bool step_fail_fast_reason(const struct step *step, char *out, size_t size);

@@ -326,16 +326,19 @@ static bool event_met(const struct runbook_when *when, enum runbook_event event,
 	return false;
 }
 
-static bool branch_met(const struct runbook_when *when, const char *branch, char *why, size_t size)
+static bool branch_met(const struct runbook_when *when, const char *branch, uint64_t *steps,
+		       char *why, size_t size)
 {
 	char text[200];
 
 	if (when->branches.n_items == 0)
 		return true;
-	if (branch[0] && runbook_globs_match(&when->branches, branch))
+	if (branch[0] && runbook_globs_match(&when->branches, branch, steps))
 		return true;
 	globs_text(&when->branches, text, sizeof(text));
-	if (branch[0])
+	if (branch[0] && *steps == 0)
+		(void)snprintf(why, size, "when.branch: takes too long to compare: %s", text);
+	else if (branch[0])
 		(void)snprintf(why, size, "when.branch: \"%.200s\" is not in %s", branch, text);
 	else
 		(void)snprintf(why, size, "when.branch: the run is of no branch (wanted: %s)",
@@ -343,28 +346,24 @@ static bool branch_met(const struct runbook_when *when, const char *branch, char
 	return false;
 }
 
-static bool paths_met(const struct runbook_when *when, const struct run_changes *changes, char *why,
+static bool paths_met(const struct runbook_when *when, struct run_changes *changes, char *why,
 		      size_t size)
 {
 	char text[200];
 
-	if (when->paths.n_items == 0 || !changes->known)
+	if (runbook_paths_match(&when->paths, changes->paths, changes->n_paths, &changes->steps))
 		return true;
-	for (size_t i = 0; i < changes->n_paths; i++) {
-		if (runbook_globs_match(&when->paths, changes->paths[i]))
-			return true;
-	}
 	globs_text(&when->paths, text, sizeof(text));
 	(void)snprintf(why, size, "when.paths: no changed path is in %s", text);
 	return false;
 }
 
-bool step_conditions_met(const struct step *step, const struct run_changes *changes, char *why,
+bool step_conditions_met(const struct step *step, struct run_changes *changes, char *why,
 			 size_t size)
 {
 	const struct runbook_when *when = &step_text(step)->when;
 
 	return event_met(when, run_event(step->run), why, size) &&
-	       branch_met(when, run_branch(step->run), why, size) &&
+	       branch_met(when, run_branch(step->run), &changes->steps, why, size) &&
 	       paths_met(when, changes, why, size);
 }

@@ -11,6 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool fits_glob(const char *pattern, const char *text)
+{
+	uint64_t steps = RUNBOOK_MATCH_STEPS;
+	bool fits = glob_match(pattern, text, &steps);
+
+	assert_true(steps > 0);
+	return fits;
+}
+
+static bool chosen(const struct runbook_globs *globs, const char *text)
+{
+	uint64_t steps = RUNBOOK_MATCH_STEPS;
+
+	return runbook_globs_match(globs, text, &steps);
+}
+
 static void test_patterns(void **state)
 {
 	static const struct {
@@ -75,7 +91,7 @@ static void test_patterns(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		if (glob_match(cases[i].pattern, cases[i].text) != cases[i].fits)
+		if (fits_glob(cases[i].pattern, cases[i].text) != cases[i].fits)
 			fail_msg("\"%s\" %s \"%s\"", cases[i].pattern,
 				 cases[i].fits ? "does not fit" : "fits", cases[i].text);
 	}
@@ -140,7 +156,7 @@ static void test_patterns_against_a_slow_matcher(void **state)
 
 		random_text(pattern, sizeof(pattern), "ab/**?");
 		random_text(text, sizeof(text), "ab/");
-		fits = glob_match(pattern, text);
+		fits = fits_glob(pattern, text);
 		n_fit += fits;
 		if (fits != slow_match(pattern, pattern, text))
 			fail_msg("\"%s\" and \"%s\": %d", pattern, text, fits);
@@ -158,10 +174,10 @@ static void test_hostile_pattern(void **state)
 	for (size_t i = 0; i + 2 < sizeof(pattern); i += 2)
 		memcpy(pattern + i, "a*", 2);
 	memcpy(pattern + sizeof(pattern) - 2, "b", 2);
-	assert_false(glob_match(pattern, text));
+	assert_false(fits_glob(pattern, text));
 	for (size_t i = 0; i + 3 < sizeof(pattern); i += 3)
 		memcpy(pattern + i, "**a", 3);
-	assert_false(glob_match(pattern, text));
+	assert_false(fits_glob(pattern, text));
 }
 
 #define WRITABLE(text) ((char[]){text})
@@ -172,24 +188,24 @@ static void test_lists(void **state)
 	char *only_out[] = {WRITABLE("!docs/**"), WRITABLE("!**/*.md")};
 	struct runbook_globs globs = {both, 2};
 
-	assert_true(runbook_globs_match(&globs, "release/1"));
-	assert_false(runbook_globs_match(&globs, "release/old"));
-	assert_false(runbook_globs_match(&globs, "main"));
+	assert_true(chosen(&globs, "release/1"));
+	assert_false(chosen(&globs, "release/old"));
+	assert_false(chosen(&globs, "main"));
 	globs.n_items = 3; /* the last one that fits decides */
-	assert_true(runbook_globs_match(&globs, "release/old"));
+	assert_true(chosen(&globs, "release/old"));
 	globs = (struct runbook_globs){only_out, 2};
-	assert_true(runbook_globs_match(&globs, "src/a.c"));
-	assert_false(runbook_globs_match(&globs, "docs/a"));
-	assert_false(runbook_globs_match(&globs, "a/b.md"));
+	assert_true(chosen(&globs, "src/a.c"));
+	assert_false(chosen(&globs, "docs/a"));
+	assert_false(chosen(&globs, "a/b.md"));
 	globs = (struct runbook_globs){0};
-	assert_true(runbook_globs_match(&globs, "anything"));
+	assert_true(chosen(&globs, "anything"));
 }
 
 static struct runbook *parse(const char *on)
 {
 	struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
 	struct runbook *runbook = NULL;
-	char text[1000], line[1000];
+	char text[9200], line[1000];
 	size_t n;
 
 	(void)snprintf(text, sizeof(text), "%s\nsteps: [{name: a, command: x}]\n", on);
@@ -279,6 +295,43 @@ static void test_tags_of_push(void **state)
 	assert_string_equal(filtered(both, PUSH, "refs/tags/v1", NULL), "");
 }
 
+/* Patterns that take minutes with one push: nobody waits for them. */
+static void test_slow_patterns(void **state)
+{
+	static const char slow[] = "**aaa*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
+	static const char start[] = "on: {push: {branches: [";
+	char text[4001], branch[500], on[9000], why[300], *paths[1000];
+	size_t used = sizeof(start) - 1;
+	uint64_t steps = 1000;
+	struct runbook *runbook;
+
+	for (size_t i = 0; i + 1 < sizeof(text); i++)
+		text[i] = i % 200 == 199 ? '/' : 'a';
+	text[sizeof(text) - 1] = '\0';
+	assert_false(glob_match(slow, text, &steps));
+	assert_int_equal(steps, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
+		paths[i] = text;
+	(void)snprintf(on, sizeof(on), "on: {push: {paths: '%s'}}", slow);
+	runbook = parse(on);
+	assert_true(runbook_filter_match(runbook, RUNBOOK_EVENT_PUSH, "main", paths,
+					 ARRAY_SIZE(paths), why, sizeof(why)));
+	runbook = runbook_free(runbook);
+
+	/* what might be left out does not slip through */
+	memcpy(on, start, sizeof(start));
+	for (size_t i = 0; i < 100; i++)
+		used += (size_t)snprintf(on + used, sizeof(on) - used, "'!%s',", slow);
+	(void)snprintf(on + used, sizeof(on) - used, "]}}");
+	memcpy(branch, text, sizeof(branch) - 1);
+	branch[sizeof(branch) - 1] = '\0';
+	runbook = parse(on);
+	assert_false(runbook_filter_match(runbook, RUNBOOK_EVENT_PUSH, branch, NULL, SIZE_MAX, why,
+					  sizeof(why)));
+	assert_non_null(strstr(why, ": its patterns take too long to compare"));
+	(void)runbook_free(runbook);
+}
+
 static void test_paths(void **state)
 {
 	static const char on[] = "on: {push: {paths: ['src/**', '!**/*.md']}}";
@@ -307,6 +360,7 @@ int main(void)
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_branches_and_tags),
 		cmocka_unit_test(test_tags_of_push),
+		cmocka_unit_test(test_slow_patterns),
 		cmocka_unit_test(test_paths),
 	};
 
