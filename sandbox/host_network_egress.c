@@ -579,7 +579,8 @@ static int rules_copy(const struct network_rule *rules, size_t n, struct network
 	struct network_rule *copy = NULL;
 	int count;
 
-	if (n > NETWORK_RULES_MAX)
+	/* more than NETWORK_RULES_MAX were made of those that people wrote, and may come back */
+	if (n > NETWORK_RULES_TIDY_MAX)
 		return -E2BIG;
 	copy = calloc(NETWORK_RULES_TIDY_MAX, sizeof(*copy));
 	if (!copy)

@@ -156,8 +156,13 @@ void record_unlock(const struct network_record *record, off_t first, off_t n)
 
 void record_close(struct network_record *record)
 {
-	if (record->fd >= 0)
-		(void)close(record->fd);
+	struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+
+	if (record->fd < 0)
+		return;
+	/* a duplicate may live on for a while, kept for a successor: it must lock nobody out */
+	(void)fcntl(record->fd, F_OFD_SETLK, &all);
+	(void)close(record->fd);
 	record->fd = -1;
 }
 
