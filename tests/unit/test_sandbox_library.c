@@ -8,6 +8,7 @@
 #include "common/limits.h"
 #include "common/step_payload.h"
 #include "sandbox/host_network.h"
+#include "sandbox/host_network_record.h"
 #include "sandbox/host_nft.h"
 #include "sandbox/host_users.h"
 #include "sandbox/outcome_text.h"
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -491,15 +493,42 @@ static int teardown(void **state)
 	return remove_tree(AT_FDCWD, state_dir);
 }
 
+/* A service manager may hold a duplicate of it for longer than we do. */
+static void test_record_locks_nobody_out(void **state)
+{
+	int fd = memfd_create("record", MFD_CLOEXEC);
+	int kept = dup(fd);
+	struct network_record record = {.fd = fd};
+	struct network_record other = {.fd = -1};
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", kept);
+	other.fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(other.fd >= 0);
+	assert_int_equal(record_lock(&record, RECORD_SETUP, F_WRLCK, false), 0);
+	assert_int_equal(record_lock(&other, RECORD_SETUP, F_WRLCK, false), -EAGAIN);
+	record_close(&record);
+	assert_int_equal(record_lock(&other, RECORD_SETUP, F_WRLCK, false), 0);
+	record_close(&other);
+	(void)close(kept);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_groups),
-		cmocka_unit_test(test_usage),	      cmocka_unit_test(test_outcome_texts),
-		cmocka_unit_test(test_many_at_once),  cmocka_unit_test(test_signal_and_kill),
-		cmocka_unit_test(test_refused),	      cmocka_unit_test(test_no_descriptor_leaks),
-		cmocka_unit_test(test_slots),	      cmocka_unit_test(test_nft_text),
-		cmocka_unit_test(test_nft_text_ipv6), cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_groups),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_outcome_texts),
+		cmocka_unit_test(test_many_at_once),
+		cmocka_unit_test(test_signal_and_kill),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_no_descriptor_leaks),
+		cmocka_unit_test(test_slots),
+		cmocka_unit_test(test_nft_text),
+		cmocka_unit_test(test_nft_text_ipv6),
+		cmocka_unit_test(test_pool),
+		cmocka_unit_test(test_record_locks_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
