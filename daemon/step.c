@@ -19,11 +19,16 @@
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
 
-static void close_payload(struct step *step)
+/* Command, environment and secrets: whoever needs them has them, or will never. */
+static void close_memory(struct step *step)
 {
-	if (step->order.payload_fd >= 0)
-		(void)close(step->order.payload_fd);
-	step->order.payload_fd = -1;
+	int *fds[] = {&step->order.payload_fd, &step->order.mask_fd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			(void)close(*fds[i]);
+		*fds[i] = -1;
+	}
 }
 
 /* ---- layers ---- */
@@ -80,7 +85,7 @@ static void step_set_ended(struct step *step)
 /* For a step that never ran. */
 static void step_refuse(struct step *step, enum step_result result, const char *reason)
 {
-	close_payload(step);
+	close_memory(step);
 	step->report = (struct step_report){.result = result};
 	(void)snprintf(step->report.reason, sizeof(step->report.reason), "%s", reason);
 	step_set_ended(step);
@@ -332,7 +337,7 @@ static void step_begin(struct step *step)
 		step_refuse(step, STEP_RESULT_SANDBOX, reason);
 		return;
 	}
-	close_payload(step);
+	close_memory(step);
 	step->phase = STEP_RUNNING;
 	step->facts.timeout_msec = step->order.timeout_msec;
 	cacher_listen(step);
@@ -493,6 +498,7 @@ int step_resume(struct step *step, int *fds, struct error *error)
 	if (r == 0)
 		step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
 						  step->order.slug, step->order.attempt);
+	close_memory(step);
 	if (r < 0) {
 		if (phase != LEDGER_FINISHED)
 			(void)table->ops->finish(&step->sandbox, &known, NULL);
@@ -512,6 +518,7 @@ int step_resume(struct step *step, int *fds, struct error *error)
 
 void step_end_lost(struct step *step)
 {
+	close_memory(step);
 	release_layers(step);
 	step_setup_remove(&step->table->daemon->paths, step->order.order);
 	step_set_ended(step);

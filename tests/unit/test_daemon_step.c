@@ -17,6 +17,7 @@
 
 #include "tests/unit/cmocka_headers.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -436,6 +437,24 @@ static void count_steps(void *argument)
 	counts[1] = steps_unacknowledged(house.daemon.steps);
 }
 
+static size_t count_files_named(const char *name)
+{
+	cleanup_closedir DIR *directory = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	char target[128];
+	size_t n = 0;
+
+	assert_non_null(directory);
+	while ((entry = readdir(directory))) {
+		ssize_t length =
+			readlinkat(dirfd(directory), entry->d_name, target, sizeof(target) - 1);
+
+		target[length < 0 ? 0 : length] = '\0';
+		n += strstr(target, name) != NULL;
+	}
+	return n;
+}
+
 /* ---- tests ---- */
 
 static void runs_and_is_acknowledged(void **state)
@@ -527,6 +546,13 @@ static void refuses_what_no_scheduler_sends(void **state)
 		assert_non_null(strstr(exited.reason, reasons[i]));
 	}
 	(void)close(bad[12].mask_fd);
+	/* a scheduler gone wild must not use up our descriptors by it */
+	bad[1].number = 20;
+	bad[1].mask_fd = step_mask_new(&(struct step_mask_value){"secret", 6}, 1);
+	send_order(&bad[1]);
+	(void)close(bad[1].mask_fd);
+	assert_int_equal(expect_exited().order, 20);
+	assert_int_equal(count_files_named("memfd:step-mask"), 0);
 	assert_int_equal(fake.n_sandboxes, 0);
 }
 
@@ -566,6 +592,8 @@ static void hides_secrets(void **state)
 	fake_end(sandbox, SANDBOX_EXITED, 0);
 	exited = expect_exited();
 	assert_int_equal(exited.bytes, 16);
+	/* an ended step, acknowledged or not, holds no secret any more */
+	assert_int_equal(count_files_named("memfd:step-mask"), 0);
 	(void)snprintf(path, sizeof(path), "%s/demo/7/a.1.log", house.daemon.paths.log);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	assert_true(fd >= 0);
