@@ -105,6 +105,18 @@ static void pipe_name(char *name, char end, unsigned index)
 	(void)snprintf(name, FD_STORE_NAME_MAX, FD_STORE_PREFIX "%c%u", end, index);
 }
 
+/* A slot's pipe with something in it that belongs to nobody would go into the next log. */
+static void pipe_drop(struct log_journal *journal, struct log_slot *slot)
+{
+	char name[FD_STORE_NAME_MAX];
+
+	pipe_name(name, 'i', slot->index);
+	fd_store_drop(journal->store, name);
+	pipe_name(name, 'o', slot->index);
+	fd_store_drop(journal->store, name);
+	slot->read_fd = slot->write_fd = -1;
+}
+
 static int pipe_make(struct log_journal *journal, struct log_slot *slot)
 {
 	char name[FD_STORE_NAME_MAX];
@@ -116,14 +128,16 @@ static int pipe_make(struct log_journal *journal, struct log_slot *slot)
 	(void)fcntl(fds[0], F_SETPIPE_SZ, (int)LOG_BUFFER_SIZE);
 	pipe_name(name, 'i', slot->index);
 	r = fd_store_put(journal->store, name, fds[0]);
-	if (r < 0) {
+	if (r < 0)
 		(void)close(fds[1]);
+	pipe_name(name, 'o', slot->index);
+	if (r == 0)
+		r = fd_store_put(journal->store, name, fds[1]);
+	if (r < 0) {
+		pipe_drop(journal,
+			  slot); /* what we could not hand over is in the store all the same */
 		return r;
 	}
-	pipe_name(name, 'o', slot->index);
-	r = fd_store_put(journal->store, name, fds[1]);
-	if (r < 0)
-		return r;
 	slot->read_fd = fds[0];
 	slot->write_fd = fds[1];
 	return 0;
@@ -161,8 +175,9 @@ static bool slot_fill(struct log_slot *slot)
 
 	if (head->state != LOG_SLOT_TAKEN)
 		return head->text + head->text_size <= LOG_BUFFER_SIZE;
+	/* without its pipe nobody knows how much of the memory is of this chunk */
 	if (slot->read_fd < 0 || ioctl(slot->read_fd, FIONREAD, &left) < 0)
-		left = 0;
+		return false;
 	if (head->size == 0)
 		head->size = (uint64_t)left;
 	if (head->size > LOG_BUFFER_SIZE || (uint64_t)left > head->size)
@@ -179,18 +194,6 @@ static bool slot_fill(struct log_slot *slot)
 		left -= (int)n;
 	}
 	return true;
-}
-
-/* A slot's pipe with something in it that belongs to nobody would go into the next log. */
-static void pipe_drop(struct log_journal *journal, struct log_slot *slot)
-{
-	char name[FD_STORE_NAME_MAX];
-
-	pipe_name(name, 'i', slot->index);
-	fd_store_drop(journal->store, name);
-	pipe_name(name, 'o', slot->index);
-	fd_store_drop(journal->store, name);
-	slot->read_fd = slot->write_fd = -1;
 }
 
 /* Those that were read in the order that they were to be written; then those that were not. */

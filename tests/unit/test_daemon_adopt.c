@@ -16,7 +16,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 static struct fd_store *store_new(void)
 {
@@ -221,6 +224,78 @@ static void test_ledger_inherited(void **state)
 	assert_int_equal(ledger_new(fd, NULL, &next, &error), -EBADMSG);
 }
 
+/* ---- the journal ---- */
+
+static size_t store_size(const struct fd_store *store)
+{
+	size_t n = 0;
+
+	while (fd_store_name(store, n))
+		n++;
+	return n;
+}
+
+/* Whoever is asked for each chunk must not keep two descriptors each time. */
+static void test_journal_without_its_manager(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct error error = ERROR_INIT;
+	struct log_journal *journal;
+	struct fd_store *store;
+	size_t before;
+
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/rbtest-notify.%d",
+		       (int)getpid());
+	assert_int_equal(bind(manager, (struct sockaddr *)&address, sizeof(address)), 0);
+	(void)setenv("NOTIFY_SOCKET", address.sun_path, 1);
+	(void)setenv("FDSTORE", "10", 1);
+	store = store_new();
+	assert_true(fd_store_outlives(store));
+	assert_int_equal(log_journal_new(store, &journal, &error), 0);
+	log_journal_settle(journal);
+	before = store_size(store);
+	(void)close(manager);
+	(void)unlink(address.sun_path);
+	for (int i = 0; i < 100; i++)
+		assert_null(log_journal_take(journal));
+	assert_int_equal(store_size(store), before);
+	(void)unsetenv("NOTIFY_SOCKET");
+	(void)unsetenv("FDSTORE");
+	(void)log_journal_free(journal);
+	(void)fd_store_free(store);
+}
+
+/* What is in its memory then is from before, of another step perhaps. */
+static void test_journal_slot_without_its_pipe(void **state)
+{
+	struct fd_store *store = store_new();
+	struct error error = ERROR_INIT;
+	struct log_journal *journal, *next;
+	char name[FD_STORE_NAME_MAX];
+	struct log_slot *slot;
+	int pair[2];
+
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	assert_int_equal(write(pair[1], "hello", 5), 5);
+	assert_int_equal(log_journal_new(store, &journal, &error), 0);
+	log_journal_settle(journal);
+	slot = log_journal_take(journal);
+	assert_non_null(slot);
+	memcpy(slot->data, "other", 5);
+	assert_int_equal(log_slot_pull(slot, 42, 1, pair[0], false), 5);
+	(void)snprintf(name, sizeof(name), FD_STORE_PREFIX "i%u", slot->index);
+	fd_store_drop(store, name);
+	assert_int_equal(log_journal_new(store, &next, &error), 0);
+	assert_null(log_journal_recover(next, 42));
+	log_journal_settle(next);
+	(void)log_journal_free(journal);
+	(void)log_journal_free(next);
+	(void)fd_store_free(store);
+	(void)close(pair[0]);
+	(void)close(pair[1]);
+}
+
 /* ---- a log that is taken over ---- */
 
 struct house {
@@ -345,6 +420,8 @@ int main(void)
 		cmocka_unit_test(test_store_inherits),
 		cmocka_unit_test(test_ledger_orders),
 		cmocka_unit_test(test_ledger_inherited),
+		cmocka_unit_test(test_journal_without_its_manager),
+		cmocka_unit_test(test_journal_slot_without_its_pipe),
 		cmocka_unit_test(test_pump_taken_over),
 	};
 
