@@ -65,12 +65,17 @@ int adopt_ledger(struct daemon *daemon, struct error *error)
 
 void adopt_host(struct daemon *daemon)
 {
-	int fds[SANDBOX_HOST_FD_NUM] = {
-		[SANDBOX_HOST_FD_USERS] = copy_of(daemon->fds, FD_STORE_PREFIX "users"),
-		[SANDBOX_HOST_FD_NETWORK] = copy_of(daemon->fds, FD_STORE_PREFIX "network"),
-	};
+	int fds[SANDBOX_HOST_FD_NUM], ours[SANDBOX_HOST_FD_NUM], used[SANDBOX_HOST_FD_NUM];
 
+	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++)
+		fds[i] = ours[i] = copy_of(daemon->fds, step_keep_host_name(i));
 	sandbox_host_inherit(daemon->sandbox_host, fds);
+	sandbox_host_keep(daemon->sandbox_host, used);
+	/* of a file that was replaced: the one in use is kept with the next step */
+	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
+		if (used[i] < 0 || used[i] != ours[i])
+			fd_store_drop(daemon->fds, step_keep_host_name(i));
+	}
 }
 
 /* ---- steps ---- */

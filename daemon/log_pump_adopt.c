@@ -160,8 +160,12 @@ static int chunks_recover(struct log_sink *sink)
 		}
 		if (head->sequence > pump->last_sequence)
 			pump->last_sequence = head->sequence;
-		if (head->sequence > sequences[stream->number - 1])
+		if (head->sequence > sequences[stream->number - 1] && sink->mask) {
+			/* killed between the two of log_buffer_keep(), and may be again */
 			mask_resume(stream, &head->mask);
+			log_mask_keep(sink->kept, stream->number, head->sequence, &head->mask);
+			sequences[stream->number - 1] = head->sequence;
+		}
 		buffer->text += head->text;
 		buffer->size = head->text_size;
 		if (head->state == LOG_SLOT_WRITING)

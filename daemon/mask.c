@@ -356,6 +356,7 @@ static void mask_free(struct mask *mask)
 	secret_free(mask->begins.words, mask->begins.size);
 	secret_free(mask->windows.words, mask->windows.size);
 	step_mask_unmap(&mask->values);
+	explicit_bzero(mask, sizeof(*mask)); /* the nibbles are of secrets */
 	free(mask);
 }
 

@@ -226,13 +226,16 @@ static size_t encode(const char *alphabet, const char *value, size_t size, size_
 static int emit_last_line(const struct forms *forms, const char *line, size_t size)
 {
 	char text[2 * LAST_LINE_MIN];
+	int r;
 
 	if (size >= LAST_LINE_MIN)
 		return forms->emit(forms->userdata, line, size);
 	memcpy(text, line - LAST_LINE_MIN, LAST_LINE_MIN);
 	text[LAST_LINE_MIN] = '\n';
 	memcpy(text + LAST_LINE_MIN + 1, line, size);
-	return forms->emit(forms->userdata, text, LAST_LINE_MIN + 1 + size);
+	r = forms->emit(forms->userdata, text, LAST_LINE_MIN + 1 + size);
+	explicit_bzero(text, sizeof(text));
+	return r;
 }
 
 static int emit_wrapped(const struct forms *forms, size_t size, size_t width)

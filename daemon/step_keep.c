@@ -53,13 +53,19 @@ int step_keep_begin(struct step *step)
 	return 0;
 }
 
-/* What our own process needs to know of the host is kept with the first step that needs it. */
-static void keep_host(const struct step_table *table)
+const char *step_keep_host_name(size_t index)
 {
 	static const char *const names[SANDBOX_HOST_FD_NUM] = {
 		[SANDBOX_HOST_FD_USERS] = FD_STORE_PREFIX "users",
 		[SANDBOX_HOST_FD_NETWORK] = FD_STORE_PREFIX "network",
 	};
+
+	return names[index];
+}
+
+/* What our own process needs to know of the host is kept with the first step that needs it. */
+static void keep_host(const struct step_table *table)
+{
 	struct fd_store *store = table->daemon->fds;
 	int fds[SANDBOX_HOST_FD_NUM];
 
@@ -67,11 +73,11 @@ static void keep_host(const struct step_table *table)
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
 		int fd;
 
-		if (fds[i] < 0 || fd_store_get(store, names[i]) >= 0)
+		if (fds[i] < 0 || fd_store_get(store, step_keep_host_name(i)) >= 0)
 			continue;
 		fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 		if (fd >= 0)
-			(void)fd_store_put(store, names[i], fd);
+			(void)fd_store_put(store, step_keep_host_name(i), fd);
 	}
 }
 
@@ -183,6 +189,8 @@ void step_keep_ended(struct step *step)
 	kept->log_result = step->facts.log;
 	kept->report = step->report;
 	ledger_phase_set(kept, LEDGER_ENDED);
+	/* what was held back may be the most of a secret; its log is complete, or nobody goes on */
+	explicit_bzero(kept->log.masks, sizeof(kept->log.masks));
 	step_keep_name(step->order.order, name);
 	fd_store_drop(step->table->daemon->fds, name);
 }

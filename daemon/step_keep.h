@@ -34,6 +34,9 @@ struct step_bag {
 /** step_keep_name() - of its bag in the fd store; FD_STORE_NAME_MAX bytes */
 void step_keep_name(uint64_t order, char *out);
 
+/** step_keep_host_name() - in the fd store, of a descriptor of enum sandbox_host_fd */
+const char *step_keep_host_name(size_t index);
+
 /** step_keep_begin() - it is going to be started, once. Return: 0 or -ENOSPC. */
 int step_keep_begin(struct step *step);
 /** step_keep_running() - it runs; @setup still has its descriptors */

@@ -4,10 +4,13 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "daemon/adopt.h"
+#include "daemon/daemon.h"
 #include "daemon/fd_store.h"
 #include "daemon/ledger.h"
 #include "daemon/log_journal.h"
 #include "daemon/log_pump.h"
+#include "daemon/step_keep.h"
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -224,6 +227,65 @@ static void test_ledger_inherited(void **state)
 	assert_int_equal(ledger_new(fd, NULL, &next, &error), -EBADMSG);
 }
 
+/* What a mask held back is of a secret: it is of no use to anybody when the step has ended. */
+static void test_ledger_forgets_secrets(void **state)
+{
+	static const struct log_kept none;
+	struct daemon daemon = {.fds = store_new()};
+	struct step_table table = {.daemon = &daemon};
+	struct step step = {.table = &table, .order = {.order = 7}};
+	struct error error = ERROR_INIT;
+
+	assert_int_equal(ledger_new(-1, "who", &daemon.ledger, &error), 0);
+	assert_int_equal(step_keep_begin(&step), 0);
+	memset(step.kept->log.masks, 'x', sizeof(step.kept->log.masks));
+	step_keep_ended(&step);
+	assert_int_equal(step.kept->phase, LEDGER_ENDED);
+	assert_memory_equal(step.kept->log.masks, none.masks, sizeof(none.masks));
+	step_keep_forget(&step);
+	(void)ledger_free(daemon.ledger);
+	(void)fd_store_free(daemon.fds);
+}
+
+/* ---- the host ---- */
+
+/* A lock on a file that was replaced locks nobody out; the next step keeps the one in use. */
+static void test_host_of_before(void **state)
+{
+	char state_dir[] = "/tmp/rbtest-adopt.XXXXXX", init_path[PATH_MAX];
+	const char *bin = getenv("BIN");
+	const struct sandbox_host_options options = {
+		.state_dir = state_dir,
+		.init_path = init_path,
+		.cgroup_name = "runbook-unit-adopt",
+		.limits = SANDBOX_LIMITS_BEST_EFFORT,
+	};
+	struct daemon daemon = {.fds = store_new()};
+	struct error error = ERROR_INIT;
+	int used[SANDBOX_HOST_FD_NUM];
+
+	(void)snprintf(init_path, sizeof(init_path), "%s/runbook-init", bin ? bin : "build/bin");
+	assert_non_null(mkdtemp(state_dir));
+	assert_int_equal(chmod(state_dir, 0755), 0);
+	assert_int_equal(sandbox_host_new(&daemon.sandbox_host, &options, &error), 0);
+	sandbox_host_keep(daemon.sandbox_host, used);
+	assert_int_equal(fd_store_put(daemon.fds, "rb.users", dup(used[SANDBOX_HOST_FD_USERS])), 0);
+	assert_int_equal(
+		fd_store_put(daemon.fds, "rb.network", memfd_create("before", MFD_CLOEXEC)), 0);
+	adopt_host(&daemon);
+	assert_true(fd_store_get(daemon.fds, "rb.users") >= 0);
+	assert_int_equal(fd_store_get(daemon.fds, "rb.network"), -1);
+
+	fd_store_drop(daemon.fds, "rb.users");
+	assert_int_equal(fd_store_put(daemon.fds, "rb.users", memfd_create("before", MFD_CLOEXEC)),
+			 0);
+	adopt_host(&daemon);
+	assert_int_equal(fd_store_get(daemon.fds, "rb.users"), -1);
+	(void)sandbox_host_free(daemon.sandbox_host);
+	(void)fd_store_free(daemon.fds);
+	assert_int_equal(remove_tree(AT_FDCWD, state_dir), 0);
+}
+
 /* ---- the journal ---- */
 
 static size_t store_size(const struct fd_store *store)
@@ -411,6 +473,58 @@ static void test_pump_taken_over(void **state)
 	(void)fd_store_free(store);
 }
 
+/* Killed when a chunk was queued and what is held back after it was in its slot only. */
+static void test_pump_knows_what_is_held(void **state)
+{
+	static const struct step_mask_value secret = {"abcdefgh", 8};
+	struct mask_stream held = {.n_held = 2, .held = "ab"};
+	struct fd_store *store = store_new();
+	struct log_kept *kept = calloc(1, sizeof(*kept));
+	struct error error = ERROR_INIT;
+	struct log_journal *journal;
+	struct log_slot *slot;
+	struct mask *mask;
+	struct house house;
+	int out[2], err[2], log_fd = memfd_create("log", MFD_CLOEXEC);
+	char text[16] = "";
+
+	assert_non_null(kept);
+	assert_int_equal(mask_new(&secret, 1, &mask, &error), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+	assert_int_equal(log_journal_new(store, &journal, &error), 0);
+	log_journal_settle(journal);
+	slot = log_journal_take(journal);
+	assert_non_null(slot);
+	log_slot_begin(slot, 42, 1);
+	memcpy(slot->data, "xyz", 3);
+	log_slot_queue(slot, 5, wall_usec(), 0, 3, &held);
+
+	house_open(&house, store);
+	assert_int_equal(log_pump_adopt(house.pump,
+					(int[]){dup(log_fd), memfd_create("index", MFD_CLOEXEC),
+						out[0], err[0]},
+					mask, wall_usec(), sink_done, &house, 42, kept, &house.sink,
+					&error),
+			 0);
+	log_pump_settle(house.pump);
+	/* the next one need not find the slot */
+	assert_int_equal(kept->masks[0][0].sequence + kept->masks[0][1].sequence, 5);
+	(void)close(out[1]);
+	(void)close(err[1]);
+	house_run(&house, 10000000);
+	assert_true(house.done);
+	assert_int_equal(pread(log_fd, text, sizeof(text), 0), 5);
+	assert_string_equal(text, "xyzab");
+	(void)log_pump_free(house.pump);
+	(void)loop_free(house.loop);
+	(void)log_journal_free(journal);
+	(void)mask_unref(mask);
+	(void)fd_store_free(store);
+	(void)close(log_fd);
+	free(kept);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,9 +534,12 @@ int main(void)
 		cmocka_unit_test(test_store_inherits),
 		cmocka_unit_test(test_ledger_orders),
 		cmocka_unit_test(test_ledger_inherited),
+		cmocka_unit_test(test_ledger_forgets_secrets),
+		cmocka_unit_test(test_host_of_before),
 		cmocka_unit_test(test_journal_without_its_manager),
 		cmocka_unit_test(test_journal_slot_without_its_pipe),
 		cmocka_unit_test(test_pump_taken_over),
+		cmocka_unit_test(test_pump_knows_what_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
