@@ -15,6 +15,7 @@ struct concurrency_group {
 	struct concurrency_group *next; /* of its project */
 	struct project *project;
 	char *name;
+	bool of_forks;
 	struct run *first, *last; /* by number */
 };
 
@@ -94,7 +95,7 @@ static struct concurrency_group *group_get(struct run *run)
 
 	if (!name)
 		return NULL;
-	while (group && strcmp(group->name, name) != 0)
+	while (group && (group->of_forks != run->row.from_fork || strcmp(group->name, name) != 0))
 		group = group->next;
 	if (group)
 		return group;
@@ -102,6 +103,7 @@ static struct concurrency_group *group_get(struct run *run)
 	if (!group)
 		return NULL;
 	group->project = project;
+	group->of_forks = run->row.from_fork;
 	group->name = TAKE_PTR(name);
 	group->next = project->groups;
 	project->groups = group;

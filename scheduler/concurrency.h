@@ -16,6 +16,9 @@
  * one that runs. With "cancel_superseded", each member is cancelled that is older
  * than a run whose runbook says so.
  *
+ * Pull requests from forks have groups of their own: what a stranger writes into
+ * his runbook must not cancel or hold up the project's own runs.
+ *
  * Who is held is kept in the store: a restart changes nothing.
  */
 

@@ -429,6 +429,45 @@ static void test_supersede_late(void **state)
 	world_free(world);
 }
 
+/* A stranger's runbook neither cancels nor holds up what is the project's own. */
+static void test_groups_of_forks(void **state)
+{
+	static const char own[] = "concurrency: {group: deploy}\n" STEPS;
+	static const char strange[] =
+		"concurrency: {group: deploy, cancel_superseded: true}\n" STEPS;
+	struct world *world = world_new();
+	struct order order, other;
+
+	world_start(world);
+	(void)started(world, "1", COMMIT_A, own, &order);
+	for (uint64_t i = 2; i < 4; i++) {
+		char delivery[8], commit[41];
+
+		(void)snprintf(delivery, sizeof(delivery), "%llu", (unsigned long long)i);
+		(void)snprintf(commit, sizeof(commit), "%040llu", (unsigned long long)i);
+		(void)push(world, &(struct pushed){.delivery = delivery,
+						   .event = "pull_request",
+						   .ref = "refs/pull/7/head",
+						   .after = commit,
+						   .base = "refs/heads/main",
+						   .pull_request = 7,
+						   .fork = 1});
+		arrive(world, commit, strange, NULL);
+		if (i == 2) { /* they run beside it … */
+			order_expect(world, &other);
+			assert_int_equal(other.run, 2);
+		}
+	}
+	/* … and cancel each other */
+	run_expect(world, 1, "running", "");
+	json_decref(ask(world, ASK(.verb = API_STATUS)));
+	order_result(world, other.id, STEP_RESULT_CANCELLED, 0, "");
+	settle(world);
+	run_expect(world, 2, "cancelled", "superseded by run 3");
+	world_stop(world);
+	world_free(world);
+}
+
 /* ---- time ---- */
 
 static void run_wait(struct world *world, uint64_t run, const char *state)
@@ -713,6 +752,7 @@ int main(void)
 		cmocka_unit_test(test_concurrency),
 		cmocka_unit_test(test_concurrency_limit_and_cancel),
 		cmocka_unit_test(test_supersede),
+		cmocka_unit_test(test_groups_of_forks),
 		cmocka_unit_test(test_supersede_late),
 		cmocka_unit_test(test_run_timeout),
 		cmocka_unit_test(test_queue_timeout),
