@@ -8,8 +8,8 @@ Reads what was never written from the file BASE, which stays as it is. A write i
 kept in the cache until the client flushes or asks for it at once (FUA). When the
 client goes away without saying goodbye, or at SIGUSR1, a few writes later, so that
 something is in the cache, the power was cut: each cached sector is lost or not, by a
-coin thrown with SEED, in no order. What was flushed stays. The
-next client finds the disk as it was left.
+coin thrown with SEED, in no order. What was flushed stays. Nothing is answered to the
+client any more. The next client finds the disk as it was left.
 
 Protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md
 """
@@ -31,6 +31,10 @@ WRITES_TO_CUT = 30
 
 
 class Gone(Exception):
+    pass
+
+
+class PowerCut(Exception):
     pass
 
 
@@ -63,7 +67,7 @@ class Disk:
         if self.writes_left is not None and not now:
             self.writes_left -= 1
             if self.writes_left <= 0:
-                raise Gone
+                raise PowerCut
 
     def cut_soon(self, *_):
         self.writes_left = self.random.randint(1, WRITES_TO_CUT)
@@ -114,7 +118,7 @@ def greet(peer, disk):
 
 
 def serve(peer, disk):
-    """Until the client leaves. Return: it said goodbye."""
+    """Until the client says goodbye."""
     while True:
         _, flags, command, handle, offset, length = struct.unpack(">IHHQQI", take(peer, 28))
         answer = struct.pack(">IIQ", 0x67446698, 0, handle)
@@ -127,9 +131,18 @@ def serve(peer, disk):
             disk.flush()
             peer.sendall(answer)
         elif command == DISCONNECT:
-            return True
+            return
         else:
             peer.sendall(struct.pack(">IIQ", 0x67446698, 22, handle))
+
+
+def ignore(peer):
+    """Until the client is gone: one that is told would come back, and go on without knowing."""
+    try:
+        while peer.recv(65536):
+            pass
+    except ConnectionError:
+        pass
 
 
 def main():
@@ -142,17 +155,16 @@ def main():
     print("ready", flush=True)
     while True:
         peer, _ = server.accept()
-        polite = False
         try:
             greet(peer, disk)
-            polite = serve(peer, disk)
-        except (Gone, ConnectionError):
-            pass
-        peer.close()
-        if polite:
+            serve(peer, disk)
             disk.flush()
-        else:
+        except PowerCut:
             disk.cut()
+            ignore(peer)
+        except (Gone, ConnectionError):
+            disk.cut()
+        peer.close()
 
 
 main()

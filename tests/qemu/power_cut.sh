@@ -37,7 +37,10 @@ power_cut() {
         wait_for 60 cuts_are "$life"
         kill -KILL "$QEMU"
         { wait "$QEMU"; } 2>/dev/null
-        wait_for 10 cuts_are "$life"
+        if ! wait_for 10 cuts_are "$life"; then
+            failed "power-cut: life $life ended with $(grep -c ^cut: "$TEST_TMP/disk.log") cuts"
+            return
+        fi
         tr -d '\r' <"$KEPT/life-$life.output" | grep -E '^(ack [0-9]+ [0-9]+|final [0-9]+ [a-z]+)$' >>"$TEST_TMP/promises"
         collect_lines "life-$life"
         echo "life $life: $(tail -n 1 "$TEST_TMP/disk.log"); $(grep -c ^ack "$TEST_TMP/promises") promised by now"
