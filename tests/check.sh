@@ -69,19 +69,33 @@ suite build/release make -j"$JOBS" all
 suite build/units make -j"$JOBS" units
 suite build/bench make -j"$JOBS" bench-build
 
-# What only reads, compiles or computes goes on beside the tests, which mostly wait.
-(
+# Three lanes go on beside the tests of the sandbox, which mostly wait, and count what is
+# left of mounts, links and processes on the machine. Nobody here makes any of these.
+lint_and_fuzz() {
     SUITE_SECONDS=3000 suite lint nice tests/lint/lint.sh
     SUITE_SECONDS=3000 suite fuzz/build nice make -j"$JOBS" fuzz-build
     for binary in build/fuzz/fuzz_*; do
         [ -x "$binary" ] && [ -f "$binary" ] &&
             suite "fuzz/${binary##*/}" nice tests/fuzz/run.sh "${FUZZ_SECONDS:-5}" "$binary"
     done
-    # a kernel of its own, with nothing in common with the others
+}
+machines() { # with kernels of their own
     SUITE_SECONDS=1200 suite uml/run.sh tests/uml/run.sh
-) &
-BESIDE=$!
-trap 'kill $BESIDE 2>/dev/null' INT TERM
+    SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh
+}
+# one program, without a daemon and its sandboxes, and what talks to it
+alone() { grep -qx '# runs: beside others' "$1"; }
+programs() {
+    for script in tests/integration/*.sh; do
+        ! alone "$script" || suite "${script#tests/}" "$script"
+    done
+}
+LANES=()
+for lane in lint_and_fuzz machines programs; do
+    $lane &
+    LANES+=($!)
+done
+trap 'kill "${LANES[@]}" 2>/dev/null; exit 130' INT TERM
 
 suite build/asan make -j"$JOBS" BUILD=asan units
 for binary in build/tests/test_*; do
@@ -91,10 +105,9 @@ for binary in build/asan/tests/test_*; do
     [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
 done
 for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/chaos/run.sh; do
-    suite "${script#tests/}" "$script" # one that lost its x bit fails
+    alone "$script" || suite "${script#tests/}" "$script" # one that lost its x bit fails
 done
-SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh
-wait "$BESIDE"
+wait "${LANES[@]}"
 
 cat "$LOGS"/*.failed 2>/dev/null
 echo "took $((SECONDS - START)) s"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Every answer of the real runbook-webhook, its daemon and scheduler played by
 # tests/webhook_cases.py.
+# runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 

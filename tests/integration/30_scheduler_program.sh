@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # runbook-scheduler as the real program, behind its whole passport: the store is
 # written, a kill loses nothing that was acknowledged, a bad store is left alone.
+# runs: beside others
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The changed paths of a push, and the default branch: what is compared with what,
 # strange names, much of it, and what cannot be known.
+# runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/fetcher_lib.sh

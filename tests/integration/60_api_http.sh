@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The HTTP API, with stand-ins for runbookd, the scheduler and the cacher.
+# runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 HERE=$(cd "$(dirname "$0")" && pwd)

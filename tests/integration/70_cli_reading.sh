@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # runbookctl against an api that answers the contract and misbehaves: reading and changing.
+# runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 

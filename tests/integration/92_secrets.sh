@@ -201,6 +201,11 @@ check_not "the search finds what is there" scan "$TEST_TMP/values"
 check "core-dump: root's would have none" scan "core:$DAEMON_PID"
 check "core-dump: no core of ours would have one" scan "${OURS[@]/#/core:}"
 check "core-dump: nor one of a step's init" scan "${INITS[@]/#/core:}"
+# what the debugger writes, which root may use on everybody
+check "core-dump: cores are written" sh -c "cd '$TEST_TMP' && mkdir cores && gcore -o cores/core $DAEMON_PID ${OURS[*]} ${INITS[*]} >/dev/null 2>&1"
+check_equal "core-dump: of everybody" $((1 + ${#OURS[@]} + ${#INITS[@]})) "$(find "$TEST_TMP/cores" -size +30k | wc -l)"
+check "core-dump: they have none" scan "$TEST_TMP/cores"
+rm -r "$TEST_TMP/cores"
 check "info-leak: no argument and no environment of others" scan "procs:$$"
 check "local-user: no file" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/repos"
 for pid in "${OURS[@]}"; do
