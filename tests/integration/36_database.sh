@@ -144,6 +144,7 @@ again
 told() { ctl status 2>&1 | grep -q "$1"; }
 check "damage is told, with what helps" wait_for 30 told "is damaged.*runbookctl restore"
 check_status "as an exit code" 5 ctl status
+check_equal "a monitor sees it" 503 "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$API_SOCK" http://x/healthz)"
 check_match "deliveries get 503" ' 503$' "$(deliver demo secret-demo x "$TEST_TMP/payload")"
 check_match "without our paths" 'database is damaged' "$(deliver demo secret-demo x "$TEST_TMP/payload")"
 scheduler=$(child_pid runbook-schedul)
