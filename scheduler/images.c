@@ -145,71 +145,131 @@ int images_of(struct step *step, const struct image_record **ret_image, struct e
 	return 0;
 }
 
+/* ---- waiting ---- */
+
+static struct image_wait *wait_find(const struct images *images, const char *name)
+{
+	struct image_wait *wait = images->waits;
+
+	while (wait && strcmp(wait->name, name) != 0)
+		wait = wait->next;
+	return wait;
+}
+
+static struct image_wait *wait_new(struct images *images, const char *name)
+{
+	struct image_wait *wait = calloc(1, sizeof(*wait));
+
+	if (!wait)
+		return NULL;
+	wait->name = strdup(name);
+	if (!wait->name) {
+		free(wait);
+		return NULL;
+	}
+	wait->previous = images->waits_last;
+	if (images->waits_last)
+		images->waits_last->next = wait;
+	else
+		images->waits = wait;
+	images->waits_last = wait;
+	return wait;
+}
+
+static void wait_free(struct images *images, struct image_wait *wait)
+{
+	if (wait->previous)
+		wait->previous->next = wait->next;
+	else
+		images->waits = wait->next;
+	if (wait->next)
+		wait->next->previous = wait->previous;
+	else
+		images->waits_last = wait->previous;
+	free(wait->name);
+	free(wait);
+}
+
+static void wait_append(struct image_wait *wait, struct step *step)
+{
+	step->image_wait = wait;
+	step->image_next = NULL;
+	step->image_previous = wait->last;
+	if (wait->last)
+		wait->last->image_next = step;
+	else
+		wait->first = step;
+	wait->last = step;
+}
+
 void images_stand_aside(struct step *step)
 {
-	struct images *images = &step->run->scheduler->images;
-
-	if (step->image_waiting)
-		return;
-	step->image_waiting = true;
-	step->image_next = NULL;
-	step->image_previous = images->waiting_last;
-	if (images->waiting_last)
-		images->waiting_last->image_next = step;
-	else
-		images->waiting = step;
-	images->waiting_last = step;
+	if (!step->image_wait)
+		wait_append(&step->run->scheduler->images.claimed, step);
 }
 
 void images_stop(struct step *step)
 {
 	struct images *images = &step->run->scheduler->images;
+	struct image_wait *wait = step->image_wait;
 
-	if (!step->image_waiting)
+	if (!wait)
 		return;
-	step->image_waiting = false;
+	step->image_wait = NULL;
 	if (step->image_previous)
 		step->image_previous->image_next = step->image_next;
 	else
-		images->waiting = step->image_next;
+		wait->first = step->image_next;
 	if (step->image_next)
 		step->image_next->image_previous = step->image_previous;
 	else
-		images->waiting_last = step->image_previous;
+		wait->last = step->image_previous;
 	step->image_next = step->image_previous = NULL;
+	if (!wait->first && wait != &images->claimed)
+		wait_free(images, wait);
 }
 
-static void want(struct step *step)
+static void want(struct scheduler *scheduler, const struct image_wait *wait)
 {
-	struct scheduler *scheduler = step->run->scheduler;
 	struct message *message;
 
 	if (!scheduler->image.channel.open || !scheduler->images.known)
 		return; /* asked when it is back */
 	message = message_new(MESSAGE_IMAGE_WANTED, 0);
 	if (message)
-		message_put_string(message, step_image(step));
+		message_put_string(message, wait->name);
 	outbox_put(&scheduler->image, message);
 }
 
 bool images_ready(struct step *step)
 {
-	const struct images *images = &step->run->scheduler->images;
+	struct scheduler *scheduler = step->run->scheduler;
+	struct images *images = &scheduler->images;
 	const char *name = step_image(step);
+	struct image_wait *wait;
 
 	if (is_host(step))
 		return true;
 	if (images->known && (find_fixed(step->run, name) || find_name(images, name)))
 		return true; /* what is fixed and gone fails with its reason when it starts */
-	images_stand_aside(step);
-	want(step);
+	wait = wait_find(images, name);
+	if (!wait) {
+		wait = wait_new(images, name);
+		if (!wait) {
+			log_error("out of memory: ending, to go on from what is committed");
+			loop_exit(scheduler->loop, 1);
+			return false;
+		}
+		want(scheduler, wait);
+	}
+	wait_append(wait, step);
 	return false;
 }
 
 void images_reason(const struct step *step, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (!step->image_waiting)
+	if (!step->image_wait)
 		return;
 	if (step->run->scheduler->images.known)
 		(void)snprintf(out, size, "pulling image \"%.200s\"",
@@ -232,26 +292,40 @@ void images_reask(struct scheduler *scheduler)
 	/* asked again when the table is here */
 }
 
-/* Who waited may go on; a step that was claimed in an earlier life gets its order now. */
-static void wake(struct scheduler *scheduler)
+/* Who waited may go on; for the others, runbook-image is asked once more. */
+static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 {
-	struct step *step = scheduler->images.waiting, *next;
+	bool named = find_name(&scheduler->images, wait->name) != NULL, remains = false;
+	struct step *next;
 
-	for (; step; step = next) {
-		bool here = find_fixed(step->run, step_image(step)) ||
-			    find_name(&scheduler->images, step_image(step));
-
+	for (struct step *step = wait->first; step; step = next) {
 		next = step->image_next;
-		if (step->state == STEP_STATE_RUNNING) {
-			images_stop(step);
-			step_order_send(step);
-			next = scheduler->images.waiting; /* others may be gone with its run */
-		} else if (here) {
-			images_stop(step);
+		if (named || find_fixed(step->run, wait->name)) {
+			images_stop(step); /* @wait goes with its last one */
 			step_enqueue(step);
 		} else {
-			want(step);
+			remains = true;
 		}
+	}
+	if (remains)
+		want(scheduler, wait);
+}
+
+static void wake(struct scheduler *scheduler)
+{
+	struct images *images = &scheduler->images;
+	struct image_wait *next;
+
+	/* what was claimed in an earlier life gets its order now; others may end with it */
+	while (images->claimed.first) {
+		struct step *step = images->claimed.first;
+
+		images_stop(step);
+		step_order_send(step);
+	}
+	for (struct image_wait *wait = images->waits; wait; wait = next) {
+		next = wait->next;
+		wait_wake(scheduler, wait);
 	}
 	turn_schedule(scheduler);
 }
@@ -338,26 +412,32 @@ static bool same_name(const char *asked, const char *name)
 	return strcmp(asked, name) == 0 || strcmp(complete, name) == 0;
 }
 
+static const struct image_wait *wait_missing(const struct images *images, const char *name)
+{
+	const struct image_wait *wait = images->waits;
+
+	while (wait && !same_name(wait->name, name))
+		wait = wait->next;
+	return wait;
+}
+
 static int on_missing(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = scheduler_of(channel);
 	const char *name = message_get_string(message, IMAGE_NAME_MAX + 16);
 	const char *error = message_get_string(message, 4096);
 	char reason[REASON_MAX + 1];
-	struct step *step;
+	const struct image_wait *wait;
 
 	if (message_end(message) < 0)
 		return -EBADMSG;
 	(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX - 1, error);
-	/* from the start after each: what follows from one end may take others along */
-	for (step = scheduler->images.waiting; step;) {
-		if (step->state != STEP_STATE_READY || !same_name(step_image(step), name)) {
-			step = step->image_next;
-			continue;
-		}
+	/* looked for anew after each: what follows from one end may take others along */
+	while ((wait = wait_missing(&scheduler->images, name))) {
+		struct step *step = wait->first;
+
 		state_step_set(step, STEP_STATE_ERRORED, reason);
 		step_propagate(step);
-		step = scheduler->images.waiting;
 	}
 	turn_schedule(scheduler);
 	return 0;

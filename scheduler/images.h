@@ -39,11 +39,19 @@ struct image_table {
 	size_t n_names;
 };
 
+/** struct image_wait - steps that stand aside for one image, which is asked for once */
+struct image_wait {
+	struct image_wait *next, *previous;
+	char *name; /* as the steps say it */
+	struct step *first, *last;
+};
+
 /** struct images - of the scheduler */
 struct images {
 	struct image_table table, staged;
 	bool staging, known; /* a whole table is here */
-	struct step *waiting, *waiting_last;
+	struct image_wait *waits, *waits_last;
+	struct image_wait claimed; /* steps of an earlier life, whatever their images */
 };
 
 /** struct run_image - what a name means for one run */

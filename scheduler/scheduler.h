@@ -91,8 +91,8 @@ struct step {
 	struct queue_item item;
 	struct step *work_next; /* worklist of step_propagate() */
 	bool work_listed;
-	bool retried;	    /* among those that are reset just now */
-	bool image_waiting; /* for its image, see images.h */
+	bool retried;		       /* among those that are reset just now */
+	struct image_wait *image_wait; /* it stands aside for its image; NULL: it does not */
 	struct step *image_next, *image_previous;
 };
 

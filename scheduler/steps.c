@@ -214,7 +214,7 @@ const char *step_wait_reason(const struct step *step, char *out, size_t size)
 		(void)snprintf(out, size, "runbookd is stopping");
 		return "stopping";
 	}
-	if (step->image_waiting) {
+	if (step->image_wait) {
 		images_reason(step, out, size);
 		return "image";
 	}

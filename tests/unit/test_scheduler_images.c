@@ -143,11 +143,49 @@ static void test_missing(void **state)
 	world_free(world);
 }
 
+/* However many steps wait for it, an image is asked for once, and once more by a new table. */
+static void test_asked_once(void **state)
+{
+	static const char many[] =
+		"steps:\n"
+		"  - {name: one, image: \"{{ matrix.i }}\", command: \"true\",\n"
+		"     matrix: {n: [1, 2, 3], i: [\"r.example/x:1\", \"r.example/y:1\"]}}\n"
+		"  - {name: after, image: \"r.example/x:1\", command: \"true\", when: always,\n"
+		"     depends_on: [one]}\n";
+	struct world *world = world_new();
+	uint64_t run;
+	int image;
+
+	world_start(world);
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, NULL, NULL);
+	json_decref(ask(world, ASK(.verb = API_STATUS)));
+	run = trigger(world, "a", "delivery-1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, many);
+	for (int i = 0; i < 2; i++) {
+		expect_wanted(image, "r.example/x:1");
+		expect_wanted(image, "r.example/y:1");
+		assert_true(fixture_quiet(image));
+		if (i == 0)
+			send_table(image, "r.example/z:1", ID_A);
+	}
+	send_missing(image, "r.example/y:1", "no y");
+	assert_true(fixture_quiet(image));
+	send_missing(image, "r.example/x:1", "no x");
+	/* what becomes ready by that hears it at once */
+	run_expect(world, run, "errored", "step \"one (n=1, i=r.example/x:1)\" errored");
+	step_expect(world, run, "after", "errored", "no x");
+	close(image);
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_and_fixes),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_asked_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
