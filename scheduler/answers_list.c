@@ -291,7 +291,7 @@ static void write_waiting(const struct queue_item *item, uint64_t position, void
 	json_text(json, "wait", wait);
 	json_text(json, "reason", reason);
 	json_number(json, "since_usec", step->ready_usec);
-	json_signed(json, "priority", item->priority);
+	json_signed(json, "priority", step->run->runbook->priority);
 	json_number(json, "cpu_milli", item->node.own.cpu_milli);
 	json_number(json, "memory", item->node.own.memory);
 	json_close(json, '}');
@@ -319,7 +319,8 @@ static void write_host(struct json *json, const struct scheduler *scheduler)
 	json_close(json, '}');
 }
 
-static void write_held(const struct step *step, void *userdata)
+/* What is in no queue has no place in it. */
+static void write_aside(const struct step *step, void *userdata)
 {
 	write_waiting(&step->item, 0, userdata);
 }
@@ -328,7 +329,7 @@ void answer_queue(const struct request *request)
 {
 	const struct queue *queue = &request->scheduler->queue;
 	cleanup_json struct json json = {0};
-	uint64_t limit = request->limit, n_shown, n_held;
+	uint64_t limit = request->limit, n_shown, total = queue->n_waiting;
 
 	if (limit == 0 || limit > QUEUE_SHOWN_MAX)
 		limit = QUEUE_SHOWN_MAX;
@@ -336,10 +337,13 @@ void answer_queue(const struct request *request)
 	json_open(&json, "waiting", '[');
 	if (queue_walk(queue, limit, write_waiting, &json) < 0)
 		json.failed = true;
-	n_shown = queue->n_waiting < limit ? queue->n_waiting : limit;
-	n_held = concurrency_held_each(request->scheduler, limit - n_shown, write_held, &json);
+	n_shown = total < limit ? total : limit;
+	total += images_waiting_each(&request->scheduler->images, limit - n_shown, write_aside,
+				     &json);
+	n_shown = total < limit ? total : limit;
+	total += concurrency_held_each(request->scheduler, limit - n_shown, write_aside, &json);
 	json_close(&json, ']');
-	json_number(&json, "total", queue->n_waiting + n_held);
+	json_number(&json, "total", total);
 	json_number(&json, "running", queue->running);
 	json_number(&json, "limit", queue->host.limit);
 	write_host(&json, request->scheduler);

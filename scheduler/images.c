@@ -278,6 +278,20 @@ void images_reason(const struct step *step, char *out, size_t size)
 		(void)snprintf(out, size, "waiting until runbook-image told what images there are");
 }
 
+uint64_t images_waiting_each(const struct images *images, uint64_t max,
+			     void (*each)(const struct step *step, void *userdata), void *userdata)
+{
+	uint64_t n = 0;
+
+	for (const struct image_wait *wait = images->waits; wait; wait = wait->next) {
+		for (const struct step *step = wait->first; step; step = step->image_next) {
+			if (n++ < max)
+				each(step, userdata);
+		}
+	}
+	return n;
+}
+
 /* ---- what runbook-image says ---- */
 
 static struct scheduler *scheduler_of(const struct channel *channel)

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct run;
 struct scheduler;
@@ -87,6 +88,14 @@ int images_run_fix(struct run *run, const char *name, const char *id);
 void images_run_clear(struct run *run);
 /** images_reason() - why @step stands aside, "" when it does not */
 void images_reason(const struct step *step, char *out, size_t size);
+/**
+ * images_waiting_each() - ready steps that stand aside for their images, which are in no queue
+ * @max: stop after so many calls
+ *
+ * Return: how many there are in all.
+ */
+uint64_t images_waiting_each(const struct images *images, uint64_t max,
+			     void (*each)(const struct step *step, void *userdata), void *userdata);
 /** images_reask() - runbook-image is new: it knows nothing of what waits */
 void images_reask(struct scheduler *scheduler);
 

@@ -147,12 +147,15 @@ static void test_missing(void **state)
 static void test_asked_once(void **state)
 {
 	static const char many[] =
+		"priority: 3\n"
 		"steps:\n"
 		"  - {name: one, image: \"{{ matrix.i }}\", command: \"true\",\n"
 		"     matrix: {n: [1, 2, 3], i: [\"r.example/x:1\", \"r.example/y:1\"]}}\n"
 		"  - {name: after, image: \"r.example/x:1\", command: \"true\", when: always,\n"
 		"     depends_on: [one]}\n";
 	struct world *world = world_new();
+	const json_t *waiting;
+	json_t *json;
 	uint64_t run;
 	int image;
 
@@ -169,6 +172,15 @@ static void test_asked_once(void **state)
 		if (i == 0)
 			send_table(image, "r.example/z:1", ID_A);
 	}
+	json = ask(world, ASK(.verb = API_QUEUE));
+	assert_int_equal(number(json, "total"), 6);
+	waiting = json_object_get(json, "waiting");
+	assert_int_equal(json_array_size(waiting), 6);
+	assert_string_equal(member(json_array_get(waiting, 0), "wait"), "image");
+	assert_string_equal(member(json_array_get(waiting, 0), "reason"),
+			    "pulling image \"r.example/x:1\"");
+	assert_int_equal(number(json_array_get(waiting, 0), "priority"), 3);
+	json_decref(json);
 	send_missing(image, "r.example/y:1", "no y");
 	assert_true(fixture_quiet(image));
 	send_missing(image, "r.example/x:1", "no x");
