@@ -82,25 +82,20 @@ void handle_command(struct http_request *request)
 /* A scheduler that keeps its place beside a damaged database answers, but not with 200. */
 void handle_health(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	const struct question question = {.verb = API_STATUS, .fd = -1};
 	struct MHD_Response *response;
-	char *text = NULL;
-	size_t size = 0;
-	int r;
+	char *text;
+	size_t size;
+	int status = api_ask(request->api, &question, &text, &size);
+	bool healthy = status == 200;
 
-	r = reply ? peer_call(request->api->peers, ROLE_SCHEDULER, question_message(&question),
-			      reply)
-		  : -ENOMEM;
-	if (r == 0)
-		r = api_reply_text(reply, &text, &size);
-	if (r >= 0)
+	if (status >= 0)
 		free(text);
-	response = MHD_create_response_from_buffer(3, (void *)(r == 200 ? "ok\n" : "no\n"),
+	response = MHD_create_response_from_buffer(3, (void *)(healthy ? "ok\n" : "no\n"),
 						   MHD_RESPMEM_PERSISTENT);
 	if (response)
 		(void)MHD_add_response_header(response, "Content-Type", "text/plain");
-	http_answer(request, r == 200 ? 200 : 503, response);
+	http_answer(request, healthy ? 200 : 503, response);
 }
 
 void handle_reload(struct http_request *request)
