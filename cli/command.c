@@ -141,10 +141,10 @@ static void print_command_help(const struct cli_command *command)
 			       option->argument ? option->argument : "");
 		(void)printf("  %-28s %s\n", left, option->help);
 	}
-	(void)puts("      --root DIR             use the instance whose files are under DIR\n"
-		   "      --json                 machine-readable output\n"
-		   "      --no-color             no colours (also $NO_COLOR)\n"
-		   "  -h, --help                 this text");
+	(void)puts("      --root DIR               use the instance whose files are under DIR\n"
+		   "      --json                   machine-readable output\n"
+		   "      --no-color               no colours (also $NO_COLOR)\n"
+		   "  -h, --help                   this text");
 }
 
 static void print_help(void)

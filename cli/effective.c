@@ -249,6 +249,21 @@ static int add_step(json_t *steps, const struct runbook *runbook, const struct r
 	return 0;
 }
 
+/* Which other runs it goes before, waits for or ends: not of the steps, and meant all the same. */
+static void add_place(json_t *root, const struct runbook *runbook)
+{
+	if (runbook->priority)
+		(void)json_object_set_new(root, "priority", json_integer(runbook->priority));
+	if (runbook->concurrency_group)
+		(void)json_object_set_new(
+			root, "concurrency",
+			json_pack("{s:s, s:I, s:b}", "group", runbook->concurrency_group, "limit",
+				  (json_int_t)runbook->concurrency_limit, "cancel_superseded",
+				  runbook->cancel_superseded));
+	add_duration(root, "timeout", runbook->timeout_sec);
+	add_duration(root, "queue_timeout", runbook->queue_timeout_sec);
+}
+
 int effective_runbook(const struct runbook *runbook, const struct effective_options *options,
 		      char **ret_text, struct error *error)
 {
@@ -270,8 +285,7 @@ int effective_runbook(const struct runbook *runbook, const struct effective_opti
 	for (size_t i = 0; i < runbook->n_steps; i++)
 		if (keep[i] && add_step(steps, runbook, &runbook->steps[i], options, error) < 0)
 			return -error->number;
-	add_duration(root, "timeout", runbook->timeout_sec);
-	add_duration(root, "queue_timeout", runbook->queue_timeout_sec);
+	add_place(root, runbook);
 	(void)json_object_set(root, "steps", steps);
 	*ret_text = json_dumps(root, JSON_INDENT(2));
 	return *ret_text ? 0 : error_set(error, ENOMEM, "out of memory");

@@ -28,8 +28,8 @@
 #include <sys/stat.h>
 
 static const char usage[] =
-	"Usage: runbookd [--root DIR]\n"
-	"Run the runbookd service in the foreground until SIGTERM.\n"
+	"Usage: runbookd [--root DIR] [--config-test]\n"
+	"Run the runbookd service in the foreground until SIGTERM or SIGINT.\n"
 	"\n"
 	"  --root DIR      keep all configuration, state, logs and sockets beneath DIR\n"
 	"                  (also $RUNBOOK_ROOT)\n"

@@ -214,6 +214,8 @@ static void test_effective_options(void **state)
 static const char behaviour[] =
 	"timeout: 2h\n"
 	"queue_timeout: 5m\n"
+	"priority: -7\n"
+	"concurrency: {group: 'deploy {{ branch }}', limit: 2, cancel_superseded: true}\n"
 	"global: {attempts: 3, labels: [linux], user: builder, workdir: src}\n"
 	"steps:\n"
 	"  - name: build\n"
@@ -248,6 +250,10 @@ static void test_effective_keeps_behaviour(void **state)
 	parse_text(written, &after);
 	assert_int_equal(after.runbook->timeout_sec, 7200);
 	assert_int_equal(after.runbook->queue_timeout_sec, 300);
+	assert_int_equal(after.runbook->priority, -7);
+	assert_string_equal(after.runbook->concurrency_group, "deploy {{ branch }}");
+	assert_int_equal(after.runbook->concurrency_limit, 2);
+	assert_true(after.runbook->cancel_superseded);
 	assert_int_equal(after.runbook->n_steps, 3);
 	for (size_t i = 0; i < 3; i++) {
 		const struct runbook_step *a = &before.runbook->steps[i];
