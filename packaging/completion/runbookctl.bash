@@ -5,7 +5,7 @@
 
 _runbookctl_commands() {
     runbookctl --help 2>/dev/null |
-        sed -nE 's/^  ([a-z]+)( (ls|get|add|show|rm|pause|unpause|pull|import|prune|set|rekey))? .*/\1\2/p'
+        sed -nE 's/^  ([a-z]+)( [a-z]+)? .*/\1\2/p'
 }
 
 _runbookctl_values() {
