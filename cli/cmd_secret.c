@@ -16,6 +16,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <termios.h>
@@ -23,6 +24,7 @@
 
 #define SEALS_MAX 3 /* the scheduler may start anew between the key and the value */
 #define VALUE_ROOM (SECRET_VALUE_MAX + 3) /* a newline, and a byte too many to notice it */
+#define TERMINAL_LINE_MAX 4096		  /* N_TTY_BUF_SIZE: the rest of a longer one is dropped */
 
 /* ---- reading the value ---- */
 
@@ -31,12 +33,16 @@ static void interrupted(int signal_number)
 	(void)signal_number; /* read(2) returns EINTR: the terminal must get its echo back */
 }
 
-/* One line without showing it. Return: bytes, -errno (-EINTR: somebody gave up). */
+/*
+ * One line without showing it. Return: bytes, or -errno: -EINTR somebody gave up, -EMSGSIZE
+ * it may have been cut, or there was more (a key that was pasted).
+ */
 static ssize_t read_hidden(const char *name, char *value, size_t room)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction catch = {.sa_handler = interrupted}, old[ARRAY_SIZE(signals)];
 	struct termios before, hidden;
+	int more = 0;
 	ssize_t n;
 
 	if (tcgetattr(STDIN_FILENO, &before) < 0)
@@ -45,10 +51,16 @@ static ssize_t read_hidden(const char *name, char *value, size_t room)
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		(void)sigaction(signals[i], &catch, &old[i]);
-	(void)fprintf(stderr, "value of %s (not shown): ", name);
-	(void)fflush(stderr);
-	n = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden) < 0 ? -1 : read(STDIN_FILENO, value, room);
+	/* the prompt comes last: what is typed from then on is neither shown nor dropped */
+	n = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
+	if (n == 0) {
+		(void)fprintf(stderr, "value of %s (not shown): ", name);
+		(void)fflush(stderr);
+		n = read(STDIN_FILENO, value, room);
+	}
 	n = n < 0 ? -errno : n;
+	if (n >= TERMINAL_LINE_MAX || (n > 0 && ioctl(STDIN_FILENO, FIONREAD, &more) == 0 && more))
+		n = -EMSGSIZE;
 	(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		(void)sigaction(signals[i], &old[i], NULL);
@@ -67,6 +79,13 @@ static enum cli_exit value_read(const char *name, bool raw, char *value, size_t 
 	if (n == -EINTR) {
 		(void)error_set(error, EINTR, "nothing was set");
 		return CLI_INTERRUPTED;
+	}
+	if (n == -EMSGSIZE) {
+		(void)error_set(error, EMSGSIZE,
+				"a terminal takes one line of less than %d bytes: give the value "
+				"from a file, with \"<FILE\"; nothing was set",
+				TERMINAL_LINE_MAX);
+		return CLI_USAGE;
 	}
 	if (n < 0) {
 		(void)error_errno(error, (int)-n, "cannot read the value from standard input");
