@@ -5,6 +5,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -42,6 +43,27 @@ static int key_make(struct secret_key *key, struct error *error)
 	return 0;
 }
 
+/* What a runbookd that was killed left of file_replace(): a key to be forgotten may be in it. */
+static void leftovers_remove(const struct key_source *source)
+{
+	const size_t n_name = strlen(KEY_FILE), n_end = strlen(".tmp");
+	char directory[sizeof(source->path)];
+	cleanup_closedir DIR *dir = NULL;
+	const struct dirent *entry;
+
+	(void)snprintf(directory, sizeof(directory), "%.*s", (int)(strlen(source->path) - n_name),
+		       source->path);
+	dir = opendir(directory);
+	while (dir && (entry = readdir(dir))) {
+		size_t length = strlen(entry->d_name);
+
+		if (length > n_name + n_end &&
+		    strncmp(entry->d_name, KEY_FILE ".", n_name + 1) == 0 &&
+		    strcmp(entry->d_name + length - n_end, ".tmp") == 0)
+			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+	}
+}
+
 static int keys_write(const struct key_source *source, const struct secret_keys *keys,
 		      struct error *error)
 {
@@ -50,7 +72,10 @@ static int keys_write(const struct key_source *source, const struct secret_keys 
 	int r = file_replace(AT_FDCWD, source->path, text, size, 0600);
 
 	explicit_bzero(text, sizeof(text));
-	return r < 0 ? error_errno(error, -r, "cannot write %s", source->path) : 0;
+	if (r < 0)
+		return error_errno(error, -r, "cannot write %s", source->path);
+	leftovers_remove(source);
+	return 0;
 }
 
 static int check_private(int fd, const struct key_source *source, struct error *error)
@@ -117,6 +142,8 @@ int key_file_load(const struct key_source *source, struct secret_keys *ret_keys,
 		r = secret_keys_parse(text, (size_t)size, ret_keys, error);
 	if (r == -EINVAL)
 		(void)error_wrap(error, "%s", source->path);
+	if (r < 0) /* lines before the bad one were keys */
+		explicit_bzero(ret_keys, sizeof(*ret_keys));
 	explicit_bzero(text, sizeof(text));
 	return r;
 }

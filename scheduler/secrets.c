@@ -146,117 +146,6 @@ const struct secret_key *secrets_key(const struct scheduler *scheduler)
 	return secret_keys_find(secrets->keys, secrets->current);
 }
 
-/* ---- the daemon's messages ---- */
-
-/* Never through a buffer that stays around. Return: 0 or -errno with @error. */
-static int keys_read(int fd, struct secret_keys **ret_keys, struct error *error)
-{
-	struct secret_keys *keys = sodium_malloc(sizeof(*keys));
-	char *text = sodium_malloc(SECRET_KEYS_TEXT_MAX);
-	ssize_t size = -ENOMEM;
-	int r;
-
-	if (keys && text)
-		size = fd_read_all(fd, text, SECRET_KEYS_TEXT_MAX);
-	if (size < 0)
-		r = error_errno(error, (int)-size, "cannot read the keys");
-	else
-		r = secret_keys_parse(text, (size_t)size, keys, error);
-	sodium_free(text);
-	if (r < 0)
-		sodium_free(keys);
-	else
-		*ret_keys = keys;
-	return r;
-}
-
-static void rekey_finish(struct scheduler *scheduler, const char *failure)
-{
-	struct secrets *secrets = &scheduler->secrets;
-	struct request request = {.scheduler = scheduler, .serial = secrets->rekey_serial};
-	struct error error = ERROR_INIT;
-	cleanup_json struct json json = {0};
-	bool asked = scheduler->api.generation == secrets->rekey_generation;
-	size_t n = 0;
-
-	if (!failure[0] && strcmp(secrets->keys->keys[0].id, secrets->current) == 0)
-		failure = "runbookd made no new key: see its log";
-	if (!failure[0] && secrets_rekey(scheduler, &n, &error) < 0)
-		failure = error.text;
-	secrets->rekeying = false;
-	/* the old one after a success, the new one otherwise */
-	if (!secrets->problem[0] && secrets->keys->n > 1)
-		keys_forget_others(scheduler);
-	if (!asked) {
-		log_warning("who asked for the new key of secrets is away");
-		return;
-	}
-	if (failure[0]) {
-		reply_error(&request, 409, "%s", failure);
-		return;
-	}
-	json_open(&json, NULL, '{');
-	json_text(&json, "key", secrets->current);
-	json_number(&json, "secrets", n);
-	json_close(&json, '}');
-	reply_json(&request, 200, &json);
-}
-
-int secrets_handle_keys(struct channel *channel, struct message *message)
-{
-	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
-	struct secrets *secrets = &scheduler->secrets;
-	uint64_t fixed = message_get_u64(message);
-	const char *source = message_get_string(message, sizeof(secrets->source) - 1);
-	const char *failure = message_get_string(message, ERROR_TEXT_MAX);
-	struct secret_keys *keys = NULL;
-	struct error error = ERROR_INIT;
-	cleanup_close int fd = -1;
-	int r;
-
-	if (message->n_fds)
-		fd = message_get_fd(message);
-	r = message_end(message);
-	if (r < 0)
-		return r;
-	secrets->fixed = fixed != 0;
-	(void)snprintf(secrets->source, sizeof(secrets->source), "%s", source);
-	if (fd >= 0 && keys_read(fd, &keys, &error) < 0)
-		failure = error.text;
-	if (keys) {
-		sodium_free(secrets->keys);
-		secrets->keys = keys;
-		secrets_check(scheduler);
-	} else if (!secrets->keys) {
-		problem_set(secrets, "the keys in %s cannot be used: %.*s", source, REASON_MAX,
-			    failure);
-	} else {
-		/* what we have still opens everything */
-		log_error("secrets: the keys in %s cannot be used, the ones read before stay: %s",
-			  source, failure);
-	}
-	if (secrets->rekeying)
-		rekey_finish(scheduler, failure[0] ? failure : secrets->problem);
-	return 0;
-}
-
-int secrets_handle_config(struct channel *channel, struct message *message)
-{
-	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
-	const char *name = message_get_string(message, PROJECT_NAME_MAX);
-	struct staged_project *staged = scheduler->staged;
-	int r = message_end(message);
-
-	if (r < 0)
-		return r;
-	while (staged && strcmp(staged->name, name) != 0)
-		staged = staged->next;
-	if (!scheduler->staging || !staged)
-		return -EPROTO;
-	staged->fork_secrets = true;
-	return 0;
-}
-
 /* ---- rotation ---- */
 
 /* One row, kept while the store is written. */
@@ -347,15 +236,13 @@ static int rows_walk(struct scheduler *scheduler, const struct secret_key *from,
 	return r;
 }
 
-int secrets_rekey(struct scheduler *scheduler, size_t *ret_n, struct error *error)
+/* All or nothing, in the open transaction. */
+static int keys_change(struct scheduler *scheduler, const struct secret_key *from,
+		       const struct secret_key *to, size_t *ret_n, struct error *error)
 {
-	const struct secret_key *from = secrets_key(scheduler);
-	const struct secret_key *to = from ? &scheduler->secrets.keys->keys[0] : NULL;
 	char old[SECRET_KEY_ID_MAX + 1];
 	int r;
 
-	if (!from)
-		return error_set(error, ENOKEY, "%s", scheduler->secrets.problem);
 	r = rows_walk(scheduler, from, NULL, ret_n, error);
 	if (r < 0)
 		return r;
@@ -370,6 +257,147 @@ int secrets_rekey(struct scheduler *scheduler, size_t *ret_n, struct error *erro
 	key_adopt(scheduler, to);
 	log_notice("secrets: %zu are encrypted with the key %s now, with %s before", *ret_n, to->id,
 		   old);
+	return 0;
+}
+
+int secrets_rekey(struct scheduler *scheduler, size_t *ret_n, struct error *error)
+{
+	const struct secret_key *from = secrets_key(scheduler);
+
+	if (!from)
+		return error_set(error, ENOKEY, "%s", scheduler->secrets.problem);
+	return keys_change(scheduler, from, &scheduler->secrets.keys->keys[0], ret_n, error);
+}
+
+/*
+ * Somebody removed the file (then root made another key) or replaced what is in it. As long
+ * as we have the key that was in it, nothing is lost: all is encrypted with the new one.
+ */
+static int keys_follow(struct scheduler *scheduler, const struct secret_keys *keys,
+		       struct error *error)
+{
+	const struct secret_key *from = secrets_key(scheduler);
+	const struct secret_key *same = from ? secret_keys_find(keys, from->id) : NULL;
+	size_t n = 0;
+
+	if (!from || (same && sodium_memcmp(same->bytes, from->bytes, SECRET_KEY_SIZE) == 0))
+		return 0;
+	return keys_change(scheduler, from, &keys->keys[0], &n, error);
+}
+
+/* ---- the daemon's messages ---- */
+
+/* Never through a buffer that stays around. Return: 0 or -errno with @error. */
+static int keys_read(int fd, struct secret_keys **ret_keys, struct error *error)
+{
+	struct secret_keys *keys = sodium_malloc(sizeof(*keys));
+	char *text = sodium_malloc(SECRET_KEYS_TEXT_MAX);
+	ssize_t size = -ENOMEM;
+	int r;
+
+	if (keys && text)
+		size = fd_read_all(fd, text, SECRET_KEYS_TEXT_MAX);
+	if (size < 0)
+		r = error_errno(error, (int)-size, "cannot read the keys");
+	else
+		r = secret_keys_parse(text, (size_t)size, keys, error);
+	sodium_free(text);
+	if (r < 0)
+		sodium_free(keys);
+	else
+		*ret_keys = keys;
+	return r;
+}
+
+static void rekey_finish(struct scheduler *scheduler, const char *failure)
+{
+	struct secrets *secrets = &scheduler->secrets;
+	struct request request = {.scheduler = scheduler, .serial = secrets->rekey_serial};
+	struct error error = ERROR_INIT;
+	cleanup_json struct json json = {0};
+	bool asked = scheduler->api.generation == secrets->rekey_generation;
+	size_t n = 0;
+
+	if (!failure[0] && strcmp(secrets->keys->keys[0].id, secrets->current) == 0)
+		failure = "runbookd made no new key: see its log";
+	if (!failure[0] && secrets_rekey(scheduler, &n, &error) < 0)
+		failure = error.text;
+	secrets->rekeying = false;
+	/* the old one after a success, the new one otherwise */
+	if (!secrets->problem[0] && secrets->keys->n > 1)
+		keys_forget_others(scheduler);
+	if (!asked) {
+		log_warning("who asked for the new key of secrets is away");
+		return;
+	}
+	if (failure[0]) {
+		reply_error(&request, 409, "%s", failure);
+		return;
+	}
+	json_open(&json, NULL, '{');
+	json_text(&json, "key", secrets->current);
+	json_number(&json, "secrets", n);
+	json_close(&json, '}');
+	reply_json(&request, 200, &json);
+}
+
+int secrets_handle_keys(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
+	struct secrets *secrets = &scheduler->secrets;
+	uint64_t fixed = message_get_u64(message);
+	const char *source = message_get_string(message, sizeof(secrets->source) - 1);
+	const char *failure = message_get_string(message, ERROR_TEXT_MAX);
+	struct secret_keys *keys = NULL;
+	struct error error = ERROR_INIT;
+	cleanup_close int fd = -1;
+	int r;
+
+	if (message->n_fds)
+		fd = message_get_fd(message);
+	r = message_end(message);
+	if (r < 0)
+		return r;
+	secrets->fixed = fixed != 0;
+	(void)snprintf(secrets->source, sizeof(secrets->source), "%s", source);
+	if (fd >= 0 && keys_read(fd, &keys, &error) < 0)
+		failure = error.text;
+	if (keys && keys_follow(scheduler, keys, &error) < 0) {
+		failure = error.text;
+		sodium_free(keys);
+		keys = NULL;
+	}
+	if (keys) {
+		sodium_free(secrets->keys);
+		secrets->keys = keys;
+		secrets_check(scheduler);
+	} else if (!secrets->keys) {
+		problem_set(secrets, "the keys in %s cannot be used: %.*s", source, REASON_MAX,
+			    failure);
+	} else {
+		/* what we have still opens everything */
+		log_error("secrets: the keys in %s cannot be used, the ones read before stay: %s",
+			  source, failure);
+	}
+	if (secrets->rekeying)
+		rekey_finish(scheduler, failure[0] ? failure : secrets->problem);
+	return 0;
+}
+
+int secrets_handle_config(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
+	const char *name = message_get_string(message, PROJECT_NAME_MAX);
+	struct staged_project *staged = scheduler->staged;
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	while (staged && strcmp(staged->name, name) != 0)
+		staged = staged->next;
+	if (!scheduler->staging || !staged)
+		return -EPROTO;
+	staged->fork_secrets = true;
 	return 0;
 }
 

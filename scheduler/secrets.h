@@ -15,6 +15,8 @@
  * changed in one transaction; after its commit SECRET_KEY_KEEP lets root forget
  * the old one. Whoever dies on the way: the file has both keys until the store
  * says which one counts, and a start with more keys than that one says KEEP.
+ * Keys without the one in use (its file was removed or replaced) are a rotation,
+ * too, while we have that one in memory.
  *
  * Values are decrypted for the moment in which a step's payload is made, and
  * wiped. They are the current ones, also for a retry: what was rotated because

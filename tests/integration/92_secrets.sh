@@ -71,6 +71,32 @@ refused 2 'value is empty' demo production A </dev/null
 refused 2 'value is empty' demo production A <<<""
 refused 2 'NUL byte' demo production A < <(printf 'a\0b')
 refused 2 'longer than 65536' demo production A < <(head -c 65537 /dev/zero | tr '\0' x)
+# on_terminal TEXT: what is said when that is typed or pasted
+on_terminal() {
+    python3 - "$1" "$BIN/runbookctl" secret set demo typed A <<'P'
+import os, pty, sys
+pid, master = pty.fork()
+if pid == 0:
+    os.execvp(sys.argv[2], sys.argv[2:])
+out = b""
+while b"(not shown): " not in out:
+    out += os.read(master, 4096)
+os.write(master, sys.argv[1].encode())
+while True:
+    try:
+        got = os.read(master, 4096)
+    except OSError:
+        break
+    if not got:
+        break
+    out += got
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), " ".join(out.decode().split()))
+P
+}
+check_match "on a terminal, which shows nothing" '^0 value of A \(not shown\): A: set' "$(on_terminal $'typed\n')"
+check_match "a key that is pasted is not cut" '^2 .*one line of less.*nothing was set' "$(on_terminal $'typed\nkey\n')"
+check_match "nor is a long line" '^2 .*one line of less' "$(on_terminal "$(printf 'x%.0s' {1..5000})"$'\n')"
+check_equal "the first is as it was" "1 removed" "$(ctl secret rm demo typed A)"
 check "64 KiB are fine" sh -c "head -c 65536 /dev/zero | tr '\\0' x | '$BIN/runbookctl' secret set demo big A"
 big() { head -c 65536 /dev/zero | tr '\0' x | ctl secret set demo big "B$1"; }
 for i in $(seq 15); do big "$i" >/dev/null 2>&1; done
@@ -308,6 +334,12 @@ check_match "doctor says so" '"secret store"' "$(ctl --json doctor | jq -c '.che
 cp -p "$TEST_TMP/values/key" "$KEY"
 api reload -X POST >/dev/null
 check_equal "put back, and all is well" "$BOTH" "$(opens back)"
+rm "$KEY"
+api reload -X POST >/dev/null
+check "removed while its key is in use: another one is taken" wait_for 10 settled
+check_not "not the one before" grep -qFf "$KEY" "$TEST_TMP/values/key"
+again
+check_equal "and nothing is lost" "$BOTH" "$(opens removed)"
 
 # ---- a credential of systemd ----
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -88,10 +89,15 @@ static void test_add_and_keep(void **state)
 	struct fixture *fixture = *state;
 	struct secret_keys keys, again;
 	struct error error = ERROR_INIT;
-	char old[SECRET_KEY_ID_MAX + 1];
+	char old[SECRET_KEY_ID_MAX + 1], left[PATH_MAX + 64], other[PATH_MAX + 64];
 
 	assert_int_equal(key_file_load(&fixture->source, &keys, &error), 0);
 	(void)strcpy(old, keys.keys[0].id);
+	/* what a runbookd that was killed in the middle of this left */
+	(void)snprintf(left, sizeof(left), "%s.0123456789abcdef.tmp", fixture->source.path);
+	assert_int_equal(link(fixture->source.path, left), 0);
+	(void)snprintf(other, sizeof(other), "%s.mine", fixture->source.path);
+	assert_int_equal(link(fixture->source.path, other), 0);
 	assert_int_equal(key_file_add(&fixture->source, &keys, &error), 0);
 	assert_int_equal(key_file_load(&fixture->source, &again, &error), 0);
 	assert_int_equal(again.n, 2);
@@ -104,6 +110,8 @@ static void test_add_and_keep(void **state)
 	assert_int_equal(key_file_add(&fixture->source, &keys, &error), -E2BIG);
 	assert_int_equal(keys.n, SECRET_KEYS_MAX);
 	assert_int_equal(key_file_keep(&fixture->source, old, &error), 0);
+	assert_int_equal(access(left, F_OK), -1);
+	assert_int_equal(access(other, F_OK), 0);
 	assert_int_equal(key_file_load(&fixture->source, &keys, &error), 0);
 	assert_int_equal(keys.n, 1);
 	assert_string_equal(keys.keys[0].id, old);

@@ -267,12 +267,35 @@ static void test_wrong_keys(void **state)
 	world_free(world);
 }
 
+/* The file was removed or replaced, and is read again while its key is in memory. */
+static void test_key_replaced(void **state)
+{
+	struct world *world = world_with_secret();
+	char id[SECRET_KEY_ID_MAX + 1];
+
+	keys_send(world, 3, 0, "");
+	key_expect(world, "k3", "");
+	value_expect(world, "1", "the-value");
+	restart(world, 3, 0);
+	key_expect(world, "k3", "");
+	value_expect(world, "2", "the-value");
+	/* no key of the file is the one in use: its first one is taken */
+	keys_send(world, 5, 4, "");
+	keep_expect(world, id);
+	assert_string_equal(id, "k5");
+	restart(world, 5, 0);
+	key_expect(world, "k5", "");
+	value_expect(world, "3", "the-value");
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_step_gets_it),  cmocka_unit_test(test_rekey),
 		cmocka_unit_test(test_killed_before), cmocka_unit_test(test_killed_anywhere),
-		cmocka_unit_test(test_wrong_keys),
+		cmocka_unit_test(test_wrong_keys),    cmocka_unit_test(test_key_replaced),
 	};
 
 	return sodium_init() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
