@@ -162,7 +162,9 @@ function drawSteps() {
     const state = element("span");
     setState(state, step.state);
     if (allowed(step)) state.append(" (allowed)");
-    more.append(state, element("span", "muted", took(step.started_usec, step.ended_usec)));
+    const tries = (step.attempts || []).length;
+    more.append(state, element("span", "muted",
+      (tries > 1 ? tries + " attempts · " : "") + took(step.started_usec, step.ended_usec)));
     button.append(more);
     if (step.reason) button.append(element("span", "muted", step.reason));
     button.addEventListener("click", () => choose(step.slug));
@@ -182,6 +184,7 @@ async function refreshRun() {
     ago(run.started_usec || run.created_usec), took(run.started_usec, run.ended_usec)].filter(Boolean).join(" · ");
   find("run-reason").textContent = run.reason || "";
   find("run-reason").hidden = !run.reason;
+  find("run-reason").classList.toggle("bad", run.state === "failed" || run.state === "errored");
   view.steps = run.steps || [];
   find("run").hidden = false;
   if (!view.chosen && view.steps.length) {
