@@ -350,27 +350,55 @@ static inline int text_fd(const char *text)
 }
 
 /* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */
-static inline void fetched_send(struct world *world, uint64_t serial, const char *commit,
-				const char *runbook, const char *error)
+/* @paths: that changed, one a line; NULL: not known */
+static inline void fetched_send_changed(struct world *world, uint64_t serial, const char *commit,
+					const char *runbook, const char *error, const char *paths)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, serial);
-	cleanup_close int fd = runbook ? text_fd(runbook) : -1;
+	cleanup_close int fd = runbook ? text_fd(runbook) : -1, paths_fd = -1;
+	cleanup_free char *list = strdup(paths ? paths : "");
+	size_t size = strlen(list);
 
+	for (char *c = list; *c; c++)
+		*c = *c == '\n' ? '\0' : *c;
 	message_put_u64(message, error ? FETCH_UNREACHABLE : FETCH_OK);
 	message_put_string(message, commit);
 	message_put_string(message, "fetched title");
 	message_put_string(message, "an author");
 	message_put_string(message, error);
 	message_put_string(message, "refs/heads/main");
-	message_put_u64(message, 0);
+	message_put_u64(message, paths != NULL);
 	if (fd >= 0)
 		message_put_fd(message, fd);
+	if (paths) {
+		paths_fd = memfd_sealed("paths", list, size);
+		message_put_fd(message, paths_fd);
+	}
 	assert_int_equal(message_transmit(world->fetcher, message), 0);
+}
+
+static inline void fetched_send(struct world *world, uint64_t serial, const char *commit,
+				const char *runbook, const char *error)
+{
+	fetched_send_changed(world, serial, commit, runbook, error, NULL);
 }
 
 static inline void fetch_answer(struct world *world, const char *commit, const char *runbook)
 {
 	fetched_send(world, fetch_expect(world, commit), commit, runbook, NULL);
+}
+
+/* A run of @runbook in project "a", of a commit of its own. */
+static inline uint64_t run_start(struct world *world, const char *runbook)
+{
+	char delivery[24], commit[41];
+	uint64_t run;
+
+	(void)snprintf(delivery, sizeof(delivery), "d%llu", (unsigned long long)world->serial);
+	(void)snprintf(commit, sizeof(commit), "%040llx", (unsigned long long)world->serial + 1);
+	run = trigger(world, "a", delivery, commit);
+	fetch_answer(world, commit, runbook);
+	return run;
 }
 
 /* ---- the daemon ---- */

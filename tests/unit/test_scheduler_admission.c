@@ -48,8 +48,7 @@ static void test_memory(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = trigger(world, "a", "d1", COMMIT_A);
-	fetch_answer(world, COMMIT_A, two_large);
+	run = run_start(world, two_large);
 	order_expect(world, &one);
 	order_expect(world, &small);
 	assert_string_equal(one.slug, "one");
@@ -93,8 +92,7 @@ static void test_impossible(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = trigger(world, "a", "d1", COMMIT_A);
-	fetch_answer(world, COMMIT_A, text);
+	run = run_start(world, text);
 	/* more processors than there are is a limit that limits nothing */
 	order_expect(world, &order);
 	assert_string_equal(order.slug, "many");
@@ -119,8 +117,7 @@ static void test_whole_host(void **state)
 	struct order order;
 
 	world_start(world);
-	(void)trigger(world, "a", "d1", COMMIT_A);
-	fetch_answer(world, COMMIT_A, text);
+	(void)run_start(world, text);
 	order_expect(world, &order);
 	assert_string_equal(order.slug, "all");
 	wait_expect(world, "next", "cpu", "waits for 0.5 processors: 0 of 2 are free");
@@ -147,8 +144,7 @@ static void test_no_space(void **state)
 
 	world_start(world);
 	space_send(world, "less than 1M is free in /var");
-	(void)trigger(world, "a", "d1", COMMIT_A);
-	fetch_answer(world, COMMIT_A, text);
+	(void)run_start(world, text);
 	wait_expect(world, "one", "stopped", "less than 1M is free in /var");
 	assert_true(fixture_quiet(world->daemon));
 	space_send(world, "");
@@ -181,8 +177,7 @@ static void test_labels(void **state)
 	json_t *queue, *position;
 
 	world_start(world);
-	(void)trigger(world, "a", "d1", COMMIT_A);
-	fetch_answer(world, COMMIT_A, text);
+	(void)run_start(world, text);
 	wait_expect(world, "one", "label", "no host with label linux");
 	labels_configure(world, "x86_64 linux");
 	wait_expect(world, "one", "label", "no host with label gpu");

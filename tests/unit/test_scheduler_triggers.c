@@ -50,26 +50,8 @@ static void settle(struct world *world)
 static void arrive(struct world *world, const char *commit, const char *runbook, const char *paths)
 {
 	uint64_t serial = fetch_expect(world, commit);
-	struct message *message = message_new(MESSAGE_FETCHED, serial);
-	cleanup_close int fd = text_fd(runbook), paths_fd = -1;
-	cleanup_free char *list = strdup(paths ? paths : "");
-	size_t size = strlen(list);
 
-	for (char *c = list; *c; c++)
-		*c = *c == '\n' ? '\0' : *c;
-	message_put_u64(message, FETCH_OK);
-	message_put_string(message, commit[0] ? commit : COMMIT_A);
-	message_put_string(message, "fetched title");
-	message_put_string(message, "an author");
-	message_put_string(message, "");
-	message_put_string(message, "refs/heads/main");
-	message_put_u64(message, paths != NULL);
-	message_put_fd(message, fd);
-	if (paths) {
-		paths_fd = memfd_sealed("paths", list, size);
-		message_put_fd(message, paths_fd);
-	}
-	assert_int_equal(message_transmit(world->fetcher, message), 0);
+	fetched_send_changed(world, serial, commit[0] ? commit : COMMIT_A, runbook, NULL, paths);
 	settle(world);
 }
 

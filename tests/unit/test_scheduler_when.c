@@ -3,19 +3,6 @@
 #include "scheduler/run.h"
 #include "tests/unit/scheduler_fixture.h"
 
-/* A run of @runbook in project "a". */
-static uint64_t start(struct world *world, const char *runbook)
-{
-	char delivery[24], commit[41];
-
-	(void)snprintf(delivery, sizeof(delivery), "d%llu", (unsigned long long)world->serial);
-	(void)snprintf(commit, sizeof(commit), "%040llx", (unsigned long long)world->serial + 1);
-	uint64_t run = trigger(world, "a", delivery, commit);
-
-	fetch_answer(world, commit, runbook);
-	return run;
-}
-
 /* The next step that is ordered must be @slug; it ends with @code. Return: its attempt. */
 static uint64_t play(struct world *world, const char *slug, uint64_t code)
 {
@@ -86,7 +73,7 @@ static void test_statuses(void **state)
 
 	world->max_running = 1;
 	world_start(world);
-	run = start(world, statuses);
+	run = run_start(world, statuses);
 	(void)play(world, "test", 1);
 	/* the failure is two steps away from the one that waits for it */
 	(void)play(world, "mourn", 0);
@@ -95,7 +82,7 @@ static void test_statuses(void **state)
 	run_ends(world, run, "failed", "step \"test\" failed");
 	step_expect(world, run, "publish", "skipped", "dependency \"test\" failed");
 
-	run = start(world, statuses);
+	run = run_start(world, statuses);
 	(void)play(world, "test", 0);
 	(void)play(world, "publish", 0);
 	(void)play(world, "tidy", 0);
@@ -120,7 +107,7 @@ static void test_settling(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, runbook);
+	run = run_start(world, runbook);
 	order_expect(world, &slow);
 	order_expect(world, &stopped);
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "stopped")));
@@ -156,7 +143,7 @@ static void test_cancelled_run(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, statuses);
+	run = run_start(world, statuses);
 	order_expect(world, &order);
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
 	order_result(world, order.id, STEP_RESULT_CANCELLED, 0, "");
@@ -183,7 +170,7 @@ static void test_conditions(void **state)
 
 	world->max_running = 1;
 	world_start(world);
-	run = start(world, conditions);
+	run = run_start(world, conditions);
 	step_expect(world, run, "other", "skipped", "when.branch: \"main\" is not in dev, stable");
 	step_expect(world, run, "tagged", "skipped",
 		    "when.event: the run's is push, not tag or schedule");
@@ -200,30 +187,6 @@ static void test_conditions(void **state)
 	world_free(world);
 }
 
-/* What the fetcher found: @paths one a line. */
-static void arrive_changed(struct world *world, const char *commit, const char *runbook,
-			   const char *paths)
-{
-	struct message *message = message_new(MESSAGE_FETCHED, fetch_expect(world, commit));
-	cleanup_close int fd = text_fd(runbook), paths_fd = -1;
-	cleanup_free char *list = strdup(paths);
-	size_t size = strlen(list);
-
-	for (size_t i = 0; i < size; i++)
-		list[i] = list[i] == '\n' ? '\0' : list[i];
-	paths_fd = memfd_sealed("paths", list, size);
-	message_put_u64(message, FETCH_OK);
-	message_put_string(message, commit);
-	message_put_string(message, "title");
-	message_put_string(message, "an author");
-	message_put_string(message, "");
-	message_put_string(message, "refs/heads/main");
-	message_put_u64(message, 1);
-	message_put_fd(message, fd);
-	message_put_fd(message, paths_fd);
-	assert_int_equal(message_transmit(world->fetcher, message), 0);
-}
-
 /* A run of which nothing is to be done ends well, without ever having run. */
 static void test_nothing_to_do(void **state)
 {
@@ -231,9 +194,9 @@ static void test_nothing_to_do(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, "steps:\n"
-			   "  - {name: tagged, command: 'true', when: {event: tag}}\n"
-			   "  - {name: after, command: 'true', depends_on: [tagged]}\n");
+	run = run_start(world, "steps:\n"
+			       "  - {name: tagged, command: 'true', when: {event: tag}}\n"
+			       "  - {name: after, command: 'true', depends_on: [tagged]}\n");
 	run_ends(world, run, "succeeded", "");
 	step_expect(world, run, "after", "skipped", "dependency \"tagged\" was skipped");
 	world_stop(world);
@@ -252,13 +215,14 @@ static void test_paths(void **state)
 	world->max_running = 1;
 	world_start(world);
 	run = trigger(world, "a", "1", COMMIT_A);
-	arrive_changed(world, COMMIT_A, runbook, "README\nsrc/a/b.c\ndocs/old/x\n");
+	fetched_send_changed(world, fetch_expect(world, COMMIT_A), COMMIT_A, runbook, NULL,
+			     "README\nsrc/a/b.c\ndocs/old/x\n");
 	(void)play(world, "code", 0);
 	run_ends(world, run, "succeeded", "");
 	step_expect(world, run, "docs", "skipped",
 		    "when.paths: no changed path is in docs/**, !docs/old/**");
 	/* nobody knows what changed: everything may have */
-	run = start(world, runbook);
+	run = run_start(world, runbook);
 	(void)play(world, "docs", 0);
 	(void)play(world, "code", 0);
 	run_ends(world, run, "succeeded", "");
@@ -279,7 +243,7 @@ static void test_allowed(void **state)
 
 	world->max_running = 1;
 	world_start(world);
-	run = start(world, runbook);
+	run = run_start(world, runbook);
 	(void)play(world, "lint", 4);
 	(void)play(world, "build", 0);
 	run_ends(world, run, "succeeded", "step \"lint\" failed, which is allowed");
@@ -320,7 +284,7 @@ static void test_attempts(void **state)
 	json_t *json;
 
 	world_start(world);
-	run = start(world, again);
+	run = run_start(world, again);
 	assert_int_equal(play(world, "flaky", 1), 1);
 	/* a restart in between forgets nothing */
 	order_expect(world, &order);
@@ -353,7 +317,7 @@ static void test_attempts_end(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, again);
+	run = run_start(world, again);
 	for (uint64_t i = 1; i <= 3; i++)
 		assert_int_equal(play(world, "flaky", i), i);
 	run_ends(world, run, "failed", "step \"flaky\" failed");
@@ -376,7 +340,7 @@ static void test_no_attempt_after_cancel(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, again);
+	run = run_start(world, again);
 	order_expect(world, &order);
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "flaky")));
 	order_exited(world, order.id, 143); /* it ended by itself, in the grace */
@@ -393,7 +357,7 @@ static void test_host_lost(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, again);
+	run = run_start(world, again);
 	order_expect(world, &order);
 	world_kill(world);
 	world->instance = "instance-2";
@@ -423,7 +387,7 @@ static void test_interruptible(void **state)
 
 	world->max_running = 2;
 	world_start(world);
-	run = start(world, runbook);
+	run = run_start(world, runbook);
 	order_expect(world, &soft);
 	order_expect(world, &hard);
 	send_stopping(world);
@@ -462,7 +426,7 @@ static void test_fail_fast(void **state)
 
 	world->max_running = 2;
 	world_start(world);
-	run = start(world, matrix);
+	run = run_start(world, matrix);
 	order_expect(world, &first);
 	order_expect(world, &second);
 	assert_non_null(strstr(first.env, "n=1\n"));
@@ -510,7 +474,7 @@ static void test_matrix_limit(void **state)
 	json_t *json;
 
 	world_start(world);
-	run = start(world, runbook);
+	run = run_start(world, runbook);
 	order_expect(world, &order);
 	order_expect(world, &apart);
 	assert_string_equal(apart.slug, "apart");
@@ -549,7 +513,7 @@ static void test_place(void **state)
 	uint64_t run;
 
 	world_start(world);
-	run = start(world, runbook);
+	run = run_start(world, runbook);
 	order_expect(world, &order);
 	assert_string_equal(order.workdir, "");
 	assert_int_equal(order.uid, 0);
@@ -606,7 +570,7 @@ static void test_retry_handlers(void **state)
 
 	world->max_running = 1;
 	world_start(world);
-	run = start(world, statuses);
+	run = run_start(world, statuses);
 	(void)play(world, "test", 1);
 	(void)play(world, "mourn", 0);
 	(void)play(world, "tidy", 0);
