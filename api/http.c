@@ -197,8 +197,8 @@ int api_ask(struct api *api, const struct question *question, char **ret_text, s
 
 void http_answer_scheduler(struct http_request *request, const struct question *question)
 {
-	char *text;
-	size_t size;
+	char *text = NULL;
+	size_t size = 0;
 	int status = api_ask(request->api, question, &text, &size);
 
 	if (status < 0)
