@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
+#include "scheduler/run_timers.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -192,6 +193,8 @@ static void let_go(struct run *run)
 	held_set(run, false);
 	log_info("%s run %" PRIu64 ": its turn in concurrency group \"%s\"", run->row.project,
 		 run->row.id, run->group->name);
+	if (run->row.state == RUN_STATE_RUNNING) /* again: its time begins when it may go */
+		run_timers_started(run);
 	for (size_t i = 0; i < run->n_steps; i++) {
 		if (run->steps[i].state == STEP_STATE_READY)
 			state_step_ready_again(&run->steps[i]);

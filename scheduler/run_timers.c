@@ -115,8 +115,9 @@ void run_timers_restore(struct run *run)
 	if (!run->runbook)
 		return;
 	timeout_usec = run->runbook->timeout_sec * USEC_PER_SEC;
-	if (run->row.state == RUN_STATE_RUNNING && run->row.deadline_usec >= timeout_usec &&
-	    timeout_usec && run->row.stop == RUN_STOP_NONE) {
+	if (run->row.state == RUN_STATE_RUNNING && !run->row.held &&
+	    run->row.deadline_usec >= timeout_usec && timeout_usec &&
+	    run->row.stop == RUN_STOP_NONE) {
 		uint64_t passed = passed_usec(run->row.deadline_usec - timeout_usec, timeout_usec);
 
 		timer_arm(run, &run->timeout_timer, now + timeout_usec - passed, timeout_fired);

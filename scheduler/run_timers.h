@@ -5,9 +5,9 @@
 /*
  * DOC: The time that a run has
  *
- * "timeout" begins when the run does (its first step starts, or one is retried),
- * "queue_timeout" when a step is ready and its run is not held. Both are kept by
- * the monotonic clock while we live. What passes while nobody is there is the
+ * "timeout" begins when the run does (its first step starts, or one is retried and
+ * the run is not held), "queue_timeout" when a step is ready and its run is not
+ * held. Both are kept by the monotonic clock while we live. What passes while nobody is there is the
  * difference of two wall times that are in the store, within [0, the whole time]:
  * a clock that was set back in between gives the time once more, one that was set
  * forward takes it away.

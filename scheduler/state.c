@@ -156,10 +156,10 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	store_run_set_state(run->scheduler->store, &run->row);
 	run->row.reason = NULL;
 	event_push(run->scheduler, &event);
-	if (to == RUN_STATE_RUNNING)
-		run_timers_started(run);
 	if (run_state_final(from))
 		concurrency_enter_again(run);
+	if (to == RUN_STATE_RUNNING && !run->row.held)
+		run_timers_started(run);
 	if (run_state_final(to)) {
 		run_timers_stop(run);
 		concurrency_leave(run);

@@ -544,6 +544,39 @@ static void test_queue_timeout_of_a_held_run(void **state)
 	world_free(world);
 }
 
+/* A run that goes on and is held has all of its time when it may, also after a restart. */
+static void test_run_timeout_of_a_held_run(void **state)
+{
+	static const char brief[] = "timeout: 1s\nconcurrency: {group: g}\n" STEPS;
+	static const char other[] = "concurrency: {group: g}\n" STEPS;
+	struct world *world = world_new();
+	struct order first, second;
+
+	world_start(world);
+	(void)started(world, "1", COMMIT_A, brief, &first);
+	order_exited(world, first.id, 1);
+	run_wait(world, 1, "failed");
+	(void)started(world, "2", COMMIT_B, other, &second);
+	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = 1, .step = "one")));
+	(void)usleep(1300000);
+	run_expect(world, 1, "running", NULL);
+	world_kill(world);
+	world_start_unsynced(world);
+	order_started(world, second.id);
+	world_sync(world);
+	run_expect(world, 1, "running", NULL);
+	order_exited(world, second.id, 0);
+	order_expect(world, &first);
+	assert_int_equal(first.run, 1);
+	/* and no more than that */
+	(void)usleep(1200000);
+	order_result(world, first.id, STEP_RESULT_CANCELLED, 0, "");
+	run_wait(world, 1, "failed");
+	run_expect(world, 1, "failed", "run timeout after 1s");
+	world_stop(world);
+	world_free(world);
+}
+
 /* ---- schedules ---- */
 
 #define SCHEDULED "on: {schedule: [{cron: '30 4 * * *', timezone: Europe/Berlin}]}\n" STEPS
@@ -739,6 +772,7 @@ int main(void)
 		cmocka_unit_test(test_run_timeout),
 		cmocka_unit_test(test_queue_timeout),
 		cmocka_unit_test(test_queue_timeout_of_a_held_run),
+		cmocka_unit_test(test_run_timeout_of_a_held_run),
 		cmocka_unit_test(test_schedule_learnt),
 		cmocka_unit_test(test_schedule_missed),
 		cmocka_unit_test(test_schedule_missed_long_ago),
