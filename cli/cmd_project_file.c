@@ -203,7 +203,7 @@ static int run_project_rm(struct cli *cli, const struct cli_arguments *arguments
 
 		json_print(told);
 	} else {
-		(void)printf("project %s removed; its runs and logs stay\n", name);
+		(void)printf("project %s removed; its runs, logs and secrets stay\n", name);
 	}
 	return CLI_OK;
 }
