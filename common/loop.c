@@ -359,3 +359,8 @@ void loop_exit(struct loop *loop, int code)
 	loop->exiting = true;
 	loop->exit_code = code;
 }
+
+bool loop_exiting(const struct loop *loop)
+{
+	return loop->exiting;
+}

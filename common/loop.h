@@ -87,6 +87,8 @@ void loop_idle_set(struct loop *loop, loop_idle_fn callback, void *userdata);
 /** loop_run() - serve until loop_exit(). Return: the code given there, or -errno. */
 int loop_run(struct loop *loop);
 void loop_exit(struct loop *loop, int code);
+/** loop_exiting() - was loop_exit() called? */
+bool loop_exiting(const struct loop *loop);
 
 /** now_usec() - CLOCK_MONOTONIC; wall_usec() - CLOCK_REALTIME since the epoch */
 uint64_t now_usec(void);

@@ -53,11 +53,11 @@ static int run_make_steps(struct run *run)
 {
 	const struct runbook *runbook = run->runbook;
 
-	run->n_steps = runbook->n_steps;
-	run->steps = calloc(run->n_steps + 1, sizeof(*run->steps));
+	run->steps = calloc(runbook->n_steps + 1, sizeof(*run->steps));
 	run->groups = calloc(runbook->n_matrices + 1, sizeof(*run->groups));
 	if (!run->steps || !run->groups)
 		return -ENOMEM;
+	run->n_steps = runbook->n_steps;
 	for (size_t i = 0; i < runbook->n_matrices; i++)
 		run->groups[i] = (struct queue_group){.name = runbook->matrices[i].name,
 						      .limit = runbook->matrices[i].limit};

@@ -3,6 +3,7 @@
 #include "scheduler/run.h"
 
 #include "common/cleanup.h"
+#include "common/log.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/run_timers.h"
 
@@ -140,8 +141,11 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	if (!made.id)
 		return NULL;
 	run = run_from_row(scheduler, &made);
-	if (!run)
+	if (!run) {
+		log_error("out of memory: ending, to go on from what is committed");
+		loop_exit(scheduler->loop, 1);
 		return NULL;
+	}
 	run->upload_fd = TAKE_FD(fd);
 	scheduler->run_counts[RUN_STATE_PENDING]++;
 	event.run = made.id;

@@ -247,6 +247,8 @@ int runs_resume(struct scheduler *scheduler, struct error *error)
 			concurrency_restore(run);
 		else if (store_damaged(scheduler->store))
 			r = -EUCLEAN; /* not the run's fault: nothing is to be written now */
+		else if (why.number == ENOMEM)
+			r = -ENOMEM; /* nor is that */
 		else
 			run_give_up(scheduler, open.ids[i], &why);
 	}

@@ -63,7 +63,10 @@ int peer_open(struct peer *peer, int fd)
 	r = channel_open(&peer->channel, scheduler->loop, fd, ROLE_SCHEDULER, peer->role,
 			 table.handlers, table.n_handlers, peer_closed, peer);
 	if (r < 0) {
-		log_error("cannot open the channel to %s: %s", role_name(peer->role), strerror(-r));
+		/* nobody would make another one */
+		log_error("cannot open the channel to %s: %s: ending", role_name(peer->role),
+			  strerror(-r));
+		loop_exit(scheduler->loop, 1);
 		return 0; /* the daemon did nothing wrong */
 	}
 	loop_timer_cancel(&peer->absent_timer);

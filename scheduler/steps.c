@@ -54,6 +54,11 @@ void step_order_send(struct step *step)
 		r = step_place_find(step, image, &place, &error);
 	if (r == 0)
 		payload_fd = step_payload_fd(step, image, &mask_fd, &error);
+	if (payload_fd < 0 && error.number == ENOMEM) {
+		log_error("%s: ending, to go on from what is committed", error.text);
+		loop_exit(run->scheduler->loop, 1);
+		return;
+	}
 	if (payload_fd < 0) {
 		step_not_started(step, &error);
 		return;

@@ -186,7 +186,8 @@ int store_errno(int code)
 
 /*
  * The first failed write is remembered: what follows it would only say
- * "transaction is gone". A failed read is the business of its caller alone.
+ * "transaction is gone". A failed read is the business of its caller alone, unless
+ * SQLite took it for a reason to roll back: each write after it would commit itself.
  */
 static int store_fail(struct store *store, int code)
 {
@@ -197,7 +198,8 @@ static int store_fail(struct store *store, int code)
 		(void)snprintf(store->damage, sizeof(store->damage), "%s",
 			       sqlite3_errmsg(store->database));
 	}
-	if (r < 0 && store->writing && store->failed == 0) {
+	if (r < 0 && store->failed == 0 &&
+	    (store->writing || (store->open && sqlite3_get_autocommit(store->database)))) {
 		store->failed = r;
 		(void)error_set(&store->cause, -r, "store: %s (SQLite code %d)",
 				sqlite3_errmsg(store->database), code);

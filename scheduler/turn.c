@@ -104,6 +104,11 @@ void turn_end(struct scheduler *scheduler)
 
 	loop_timer_cancel(&scheduler->turn_timer);
 	steps_claim(scheduler);
+	if (loop_exiting(scheduler->loop)) {
+		/* in the middle of something: half of it must not be there at the next start */
+		outbox_clear(scheduler);
+		return;
+	}
 	if (store_dirty(scheduler->store) && store_commit(scheduler->store, &error) < 0) {
 		log_error("cannot commit, nothing of it was acknowledged: %s", error.text);
 		outbox_clear(scheduler);

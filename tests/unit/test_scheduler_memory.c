@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Without memory, at any place: the scheduler may end, and goes on from what it
+ * committed. What it acknowledged stays, once, and nothing keeps it from starting.
+ */
+#include "tests/unit/scheduler_fixture.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sqlite3.h>
+
+static const char chain[] = "steps:\n  - {name: one, command: 'true'}\n"
+			    "  - {name: two, command: 'true', depends_on: [one]}\n";
+
+/* ---- an allocation that fails ---- */
+
+/* The sanitizers bring an allocator of their own, that cannot be replaced by another. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REPLACED 0
+#elif defined(__has_feature)
+#define REPLACED (!__has_feature(address_sanitizer) && !__has_feature(memory_sanitizer))
+#else
+#define REPLACED 1
+#endif
+
+static unsigned *countdown; /* shared with the scheduler: that many until one fails, 0: never */
+static bool is_scheduler;
+
+#if REPLACED
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+static bool fails(void)
+{
+	if (!is_scheduler || *countdown == 0 || --*countdown > 0)
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+void *malloc(size_t size)
+{
+	return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __libc_realloc(old, size);
+}
+#endif
+
+static void forked(void)
+{
+	is_scheduler = true;
+	(void)signal(SIGSEGV, SIG_DFL); /* it shall die of it, not fail as a test */
+	(void)signal(SIGABRT, SIG_DFL);
+}
+
+static int setup(void **state)
+{
+	countdown = mmap(NULL, sizeof(*countdown), PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_true(countdown != MAP_FAILED);
+	return pthread_atfork(NULL, NULL, forked);
+}
+
+/* ---- peers that bear its death ---- */
+
+static bool readable(int fd, int msec)
+{
+	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+
+	return poll(&poll_fd, 1, msec) == 1;
+}
+
+/* The HELLO of a new channel, so that what follows is worth waiting for. */
+static void hello_skip(int fd)
+{
+	struct message *hello = NULL;
+
+	assert_int_equal(message_receive(fd, &hello), 1);
+	(void)message_free(hello);
+}
+
+static void start(struct world *world)
+{
+	world_start(world);
+	hello_skip(world->daemon);
+	hello_skip(world->webhook);
+	hello_skip(world->fetcher);
+}
+
+/* Be the fetcher and the daemon until the only run is final. */
+static void finish(struct world *world, const char *wanted, const char *also)
+{
+	for (int patience = 1000;; patience--) {
+		json_t *json;
+		char state[16];
+
+		assert_true(patience > 0); /* nobody goes on with it */
+
+		if (readable(world->fetcher, 5))
+			fetch_answer(world, COMMIT_A, chain);
+		while (readable(world->daemon, 5)) {
+			cleanup_message struct message *message =
+				fixture_receive_any(world->daemon, false);
+
+			assert_non_null(message);
+			if (message->type == MESSAGE_STEP_START)
+				order_exited(world, message_get_u64(message), 0);
+		}
+		json = ask(world, ASK(.verb = API_RUN, .run = 1));
+		(void)snprintf(state, sizeof(state), "%s", member(json, "state"));
+		json_decref(json);
+		if (strcmp(state, wanted) == 0 || strcmp(state, also) == 0)
+			break;
+		if (strcmp(state, "pending") != 0 && strcmp(state, "running") != 0)
+			fail_msg("the run is %s", state);
+	}
+}
+
+static void runs_expect(struct world *world, json_int_t wanted)
+{
+	json_t *json = ask(world, ASK(.verb = API_STATUS)), *count;
+	const char *key;
+	json_int_t n = 0;
+
+	json_object_foreach (json_object_get(json, "runs"), key, count)
+		n += json_integer_value(count);
+	assert_int_equal(n, wanted);
+	json_decref(json);
+}
+
+/* ---- the moments ---- */
+
+enum moment { MOMENT_DELIVERY, MOMENT_TREE, MOMENT_RESULT };
+
+#define MANY 1000000000U
+
+/* Something happens, and allocation @n after it fails. Return: how many there were. */
+static unsigned happen(struct world *world, enum moment moment, unsigned n)
+{
+	struct order order;
+	uint64_t serial;
+	int fd = world->daemon;
+
+	if (moment >= MOMENT_TREE)
+		(void)trigger(world, "a", "1", COMMIT_A);
+	if (moment == MOMENT_RESULT) {
+		fetch_answer(world, COMMIT_A, chain);
+		order_expect(world, &order);
+	}
+	serial = moment == MOMENT_TREE ? fetch_expect(world, COMMIT_A) : 0;
+	*countdown = n;
+	if (moment == MOMENT_DELIVERY) {
+		trigger_send(world, "a", "1", COMMIT_A);
+		fd = world->webhook;
+	} else if (moment == MOMENT_TREE) {
+		fetched_send(world, serial, COMMIT_A, chain, NULL);
+	} else {
+		order_exited(world, order.id, 0);
+	}
+	while (*countdown && readable(fd, 500)) {
+		cleanup_message struct message *message = fixture_receive_any(fd, false);
+
+		if (!message)
+			break;
+	}
+	return n - *countdown;
+}
+
+/* Some of the first, some of the last (claims and answers), and of those between. */
+static unsigned next(unsigned n, unsigned last)
+{
+	unsigned step = last / 8 + 1;
+
+	if (n < 4 || n + 6 >= last || getenv("RUNBOOK_TEST_LONG"))
+		return n + 1;
+	return n + step + 6 < last ? n + step : last - 6;
+}
+
+static void moment_try(enum moment moment, unsigned n)
+{
+	struct world *world = world_new();
+
+	start(world);
+	(void)happen(world, moment, n);
+	*countdown = 0;
+	world_kill(world); /* if it did not end */
+	start(world);
+	/* who had no answer asks again */
+	trigger_send(world, "a", "1", COMMIT_A);
+	(void)message_free(fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED));
+	/* a runbook that there is no memory for must not be read for ever */
+	finish(world, "succeeded", moment == MOMENT_TREE ? "errored" : "");
+	runs_expect(world, 1);
+	world_stop(world);
+	world_free(world);
+}
+
+static void moment_test(enum moment moment)
+{
+	struct world *world = world_new();
+	unsigned last;
+
+	start(world);
+	last = happen(world, moment, MANY);
+	*countdown = 0;
+	world_stop(world);
+	world_free(world);
+	print_message("%u allocations\n", last);
+	for (unsigned n = 1; n <= last; n = next(n, last))
+		moment_try(moment, n);
+}
+
+static void test_delivery(void **state)
+{
+	moment_test(MOMENT_DELIVERY);
+}
+
+static void test_tree(void **state)
+{
+	moment_test(MOMENT_TREE);
+}
+
+static void test_result(void **state)
+{
+	moment_test(MOMENT_RESULT);
+}
+
+static int scalar(const char *path, const char *sql)
+{
+	sqlite3 *database;
+	sqlite3_stmt *statement;
+	int value;
+
+	assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(database, sql, -1, &statement, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+	value = sqlite3_column_int(statement, 0);
+	assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+	assert_int_equal(sqlite3_db_config(database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL),
+			 SQLITE_OK);
+	assert_int_equal(sqlite3_close(database), SQLITE_OK);
+	return value;
+}
+
+/* What runs is not given up because there was no memory to load it. */
+static void test_start(void **state)
+{
+	struct world *world = world_new();
+	struct order order;
+	unsigned last = 0;
+
+	world_start(world);
+	(void)trigger(world, "a", "1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, chain);
+	order_expect(world, &order);
+	world_kill(world);
+	/* the first time to count them */
+	for (unsigned n = MANY; n == MANY || n <= last; n = n == MANY ? 1 : next(n, last)) {
+		int theirs, ours = fixture_pair(&theirs), status;
+		pid_t pid;
+
+		close(ours); /* a daemon that hangs up at once */
+		*countdown = 0;
+		(void)fflush(NULL);
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			struct store *store = NULL;
+
+			log_open("runbook-scheduler");
+			if (store_open(world->store, &store, NULL) < 0)
+				_exit(9);
+			*countdown = n;
+			_exit(scheduler_serve(theirs, store));
+		}
+		close(theirs);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (!WIFEXITED(status) || WEXITSTATUS(status) > 1)
+			fail_msg("allocation %u: status %#x", n, (unsigned)status);
+		last = n == MANY ? MANY - *countdown : last;
+		assert_int_equal(scalar(world->store, "select count(*) from steps join runs on"
+						      " runs.id=run where runs.state='running' and"
+						      " steps.state='running'"),
+				 1);
+	}
+	*countdown = 0;
+	start(world);
+	finish(world, "succeeded", "");
+	world_stop(world);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_start),
+		cmocka_unit_test(test_delivery),
+		cmocka_unit_test(test_tree),
+		cmocka_unit_test(test_result),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
