@@ -351,6 +351,7 @@ int loop_run(struct loop *loop)
 			file_dispatch(loop, &events[i]);
 		timers_dispatch(loop);
 	}
+	loop->exiting = false; /* it may be run again */
 	return loop->exit_code;
 }
 

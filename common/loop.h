@@ -84,7 +84,7 @@ int loop_signals(struct loop *loop, const int *signals, loop_signal_fn callback,
  */
 void loop_idle_set(struct loop *loop, loop_idle_fn callback, void *userdata);
 
-/** loop_run() - serve until loop_exit(). Return: the code given there, or -errno. */
+/** loop_run() - serve until loop_exit(), again if wanted. Return: its code, or -errno. */
 int loop_run(struct loop *loop);
 void loop_exit(struct loop *loop, int code);
 /** loop_exiting() - was loop_exit() called? */

@@ -19,7 +19,8 @@ start_kept() {
     printf '%s\n' "$@" >"$root/etc/runbookd/runbookd.conf.d/test.conf"
     API_SOCK=$root/run/runbookd/api.sock
     export RUNBOOK_ROOT=$root
-    "$TESTS_DIR/integration/fd_store.py" "$TEST_TMP/store" "$BIN/runbookd" --root "$root" \
+    cp -r "$BIN" "$TEST_TMP/bin"
+    "$TESTS_DIR/integration/fd_store.py" "$TEST_TMP/store" "$TEST_TMP/bin/runbookd" --root "$root" \
         >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
     STORE_PID=$!
     defer stop_kept
@@ -79,8 +80,7 @@ P
 
 before=$(leftovers)
 # of 34 destinations 67 are made: those with all ports are cut in two around the first one
-# shellcheck disable=SC2046
-setup_project demo "[Network]" "Allow=10.0.0.0/8:443 $(echo $(seq -f '10.%g.0.0/16:1-65535' 33))"
+setup_project demo "[Network]" "Allow=10.0.0.0/8:443 $(seq -s ' ' -f '10.%g.0.0/16:1-65535' 33)"
 start_kept "[Daemon]" "MaxRunning=24" || exit 1
 
 cat >"$TEST_TMP/repos/demo/serve.py" <<'P'
@@ -182,6 +182,24 @@ check_equal "a new step runs beside" succeeded "$(wait_run "$other")"
 "$BIN/runbookctl" cancel "$run" >/dev/null
 check_equal "the old one is cancelled" cancelled "$(wait_run "$run")"
 check_match "having been asked" asked "$(step_log "$run" long)"
+
+# ---- a successor that passes its test and is not there then ----
+run=$(push_run demo stays <<Y
+global: {network: none}
+steps: [{name: long, command: "sleep 5; echo slept"}]
+Y
+)
+check "a step to be left alone" started "$run" 1
+pid=$(main_pid)
+mv "$TEST_TMP/bin/runbookd" "$TEST_TMP/bin/aside"
+# shellcheck disable=SC2016
+printf '%s\n' '#!/bin/sh' 'rm -f "$0"' >"$TEST_TMP/bin/runbookd"
+chmod 0755 "$TEST_TMP/bin/runbookd"
+kill -USR2 "$pid"
+check "it is missed" wait_for 20 grep -q 'cannot become .*going on as before' "$TEST_TMP/daemon.log"
+mv "$TEST_TMP/bin/aside" "$TEST_TMP/bin/runbookd"
+check_equal "the step succeeds" succeeded "$(wait_run "$run" 40)"
+check_equal "with the same runbookd" "$pid" "$(main_pid)"
 
 # ---- killed at any moment ----
 check "a secret" sh -c "echo 'whatNobodyShallRead' | '$BIN/runbookctl' secret set demo prod TOKEN"
