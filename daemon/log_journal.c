@@ -159,6 +159,7 @@ struct log_slot *log_journal_take(struct log_journal *journal)
 void log_journal_give(struct log_journal *journal, struct log_slot *slot)
 {
 	state_set(slot, LOG_SLOT_FREE);
+	explicit_bzero(&slot->head->mask, sizeof(slot->head->mask));
 	(void)madvise(slot->data, SLOT_BYTES, MADV_REMOVE);
 	slot->next = journal->free_slots;
 	journal->free_slots = slot;

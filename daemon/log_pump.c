@@ -110,7 +110,7 @@ void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 		return;
 	if (buffer->slot)
 		log_slot_done(buffer->slot);
-	if (pump->n_free < BUFFERS_KEPT) {
+	if (pump->n_free < BUFFERS_KEPT && !(buffer->secret && pump->n_masked == 0)) {
 		buffer->next = pump->free_buffers;
 		pump->free_buffers = buffer;
 		pump->n_free++;
@@ -229,6 +229,7 @@ static void stream_continue(struct log_stream *stream)
 		list_push(&pump->starved, stream);
 		return;
 	}
+	stream->buffer->secret = stream->buffer->secret || stream->sink->mask;
 	if (stream->sink->id == 0 || stream->direct || !stream->buffer->slot || stream_pull(stream))
 		stream_read(stream);
 }
@@ -537,7 +538,7 @@ static void sink_free(struct log_sink *sink)
 		free(sink->kept);
 	(void)close(sink->log_fd);
 	(void)close(sink->index_fd);
-	sink->mask = mask_unref(sink->mask);
+	log_sink_unmask(sink);
 	free(sink);
 	done(userdata, &result);
 }
@@ -601,8 +602,33 @@ void log_sink_progress(struct log_sink *sink)
 void log_sink_mask(struct log_sink *sink, struct mask *mask)
 {
 	sink->mask = mask_ref(mask);
+	sink->pump->n_masked += mask != NULL;
 	for (size_t i = 0; i < ARRAY_SIZE(sink->streams) && mask; i++)
 		mask_stream_init(&sink->streams[i].mask, mask);
+}
+
+void log_sink_unmask(struct log_sink *sink)
+{
+	struct log_pump *pump = sink->pump;
+	struct log_buffer **at = &pump->free_buffers;
+
+	if (!sink->mask)
+		return;
+	sink->mask = mask_unref(sink->mask);
+	if (--pump->n_masked > 0)
+		return;
+	while (*at) {
+		struct log_buffer *buffer = *at;
+
+		if (!buffer->secret) {
+			at = &buffer->next;
+			continue;
+		}
+		*at = buffer->next;
+		buffer_free(pump, buffer);
+		pump->n_free--;
+		pump->n_buffers--;
+	}
 }
 
 void log_sink_stop(struct log_sink *sink)

@@ -153,6 +153,7 @@ static int chunks_recover(struct log_sink *sink)
 
 		if (!buffer)
 			return -ENOMEM;
+		buffer->secret = sink->mask != NULL;
 		if (head->state == LOG_SLOT_TAKEN) {
 			/* not masked yet, and the last of its stream */
 			log_stream_chunk(stream, buffer, head->size);
@@ -207,7 +208,7 @@ int log_pump_adopt(struct log_pump *pump, int fds[4], struct mask *mask, uint64_
 			log_chunk_drop(sink);
 		for (size_t i = 0; i < ARRAY_SIZE(sink->streams); i++)
 			loop_timer_cancel(&sink->streams[i].patience);
-		(void)mask_unref(sink->mask);
+		log_sink_unmask(sink);
 		free(sink);
 		return error_errno(error, -r, "cannot go on with a step's log");
 	}

@@ -18,6 +18,7 @@ struct log_buffer {
 	char *text;	       /* what is written: somewhere in @data */
 	struct log_slot *slot; /* whose @data is; NULL: memory of our own */
 	bool kept;	       /* what is in it came by way of the slot's pipe */
+	bool secret;	       /* output before it was masked was in it, and may be still */
 };
 
 enum stream_state {
@@ -86,7 +87,7 @@ struct log_pump {
 	struct stream_list napping, starved;
 	struct log_buffer *free_buffers;
 	unsigned n_free, n_buffers;
-	unsigned n_sinks;
+	unsigned n_sinks, n_masked;  /* all; those with a mask */
 	struct log_journal *journal; /* NULL: nothing outlives us */
 	uint64_t last_sequence;
 };
@@ -94,6 +95,8 @@ struct log_pump {
 /** log_sink_new() - @fds as log_pump_adopt(). Return: NULL without memory. */
 struct log_sink *log_sink_new(struct log_pump *pump, const int fds[4], uint64_t started_usec,
 			      log_done_fn done, void *userdata);
+/** log_sink_unmask() - the end of log_sink_mask(): the last one leaves no output that was not masked */
+void log_sink_unmask(struct log_sink *sink);
 /** log_sink_begin() - start reading */
 void log_sink_begin(struct log_sink *sink);
 /** log_streams_prepare() - Return: 0 or -errno with @error. */

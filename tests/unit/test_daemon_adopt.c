@@ -456,8 +456,11 @@ static void test_pump_taken_over(void **state)
 	}
 	(void)close(out[1]);
 	(void)close(err[1]);
-	for (int i = 0; i < 100 && fstat(log_fd, &st) == 0 && (size_t)st.st_size < size; i++)
+	/* the last one that took over was told where it was made */
+	for (int i = 0; i < 100 && !second.done; i++)
 		house_run(&first, 20000);
+	assert_true(second.done);
+	assert_int_equal(fstat(log_fd, &st), 0);
 	assert_int_equal(st.st_size, size);
 	for (size_t at = 0, round = 0; at < size; round++) {
 		char line[64];
@@ -471,6 +474,51 @@ static void test_pump_taken_over(void **state)
 	(void)loop_free(first.loop);
 	free(kept);
 	(void)fd_store_free(store);
+}
+
+/* The journal's memory is the service manager's, too. */
+static void test_pump_forgets_secrets(void **state)
+{
+	static const struct step_mask_value secret = {"abcdefgh", 8};
+	struct fd_store *store = store_new();
+	struct log_kept *kept = calloc(1, sizeof(*kept));
+	struct error error = ERROR_INIT;
+	struct mask *mask;
+	struct house house;
+	int out[2], err[2];
+	struct stat st;
+	void *memory;
+
+	assert_non_null(kept);
+	assert_int_equal(mask_new(&secret, 1, &mask, &error), 0);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+	house_open(&house, store);
+	log_pump_settle(house.pump);
+	assert_int_equal(log_pump_open(house.pump, memfd_create("log", MFD_CLOEXEC),
+				       memfd_create("index", MFD_CLOEXEC), out[0], err[0],
+				       wall_usec(), sink_done, &house, &house.sink, &error),
+			 0);
+	log_sink_keep(house.sink, 42, kept);
+	log_sink_mask(house.sink, mask);
+	assert_int_equal(fstat(fd_store_get(store, "rb.journal"), &st), 0);
+	memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
+		      fd_store_get(store, "rb.journal"), 0);
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(write(out[1], "say abcdefgh twice: abcdefg", 27), 27);
+	house_run(&house, 50000);
+	assert_non_null(memmem(memory, (size_t)st.st_size, "abcdefg", 7));
+	(void)close(out[1]);
+	(void)close(err[1]);
+	house_run(&house, 10000000);
+	assert_true(house.done);
+	assert_null(memmem(memory, (size_t)st.st_size, "abcdefg", 7));
+	(void)munmap(memory, (size_t)st.st_size);
+	(void)log_pump_free(house.pump);
+	(void)loop_free(house.loop);
+	(void)mask_unref(mask);
+	(void)fd_store_free(store);
+	free(kept);
 }
 
 /* Killed when a chunk was queued and what is held back after it was in its slot only. */
@@ -540,6 +588,7 @@ int main(void)
 		cmocka_unit_test(test_journal_slot_without_its_pipe),
 		cmocka_unit_test(test_pump_taken_over),
 		cmocka_unit_test(test_pump_knows_what_is_held),
+		cmocka_unit_test(test_pump_forgets_secrets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
