@@ -62,6 +62,7 @@ struct daemon {
 	bool ready;
 	bool stopping;
 	enum daemon_leave leaving;
+	int stop_signal; /* that came while we left by exec, 0: none */
 	struct loop_timer stop_timer;
 };
 

@@ -143,6 +143,13 @@ static void handle_signal(void *userdata, int signal_number)
 	struct daemon *daemon = userdata;
 	struct error error = ERROR_INIT;
 
+	/* the program that we become is asked instead */
+	if (daemon->leaving == LEAVE_BY_EXEC &&
+	    (signal_number == SIGTERM || signal_number == SIGINT)) {
+		if (daemon->stop_signal != SIGINT)
+			daemon->stop_signal = signal_number;
+		return;
+	}
 	switch (signal_number) {
 	case SIGHUP:
 		notify_state("RELOADING=1");
@@ -150,7 +157,8 @@ static void handle_signal(void *userdata, int signal_number)
 		notify_state("READY=1");
 		return;
 	case SIGUSR2:
-		become_begin(daemon);
+		if (!daemon->stopping)
+			become_begin(daemon);
 		return;
 	case SIGTERM:
 		if (daemon->leaving)
@@ -253,6 +261,10 @@ static int run(struct daemon *daemon, char **argv)
 
 		if (daemon->leaving != LEAVE_BY_EXEC || code != 0)
 			return code;
+		/* blocked, it waits for whoever we are then */
+		if (daemon->stop_signal)
+			(void)kill(getpid(), daemon->stop_signal);
+		daemon->stop_signal = 0;
 		(void)successor_become(daemon, argv, &error);
 		log_error("%s; going on as before", error.text);
 		daemon_stay(daemon);

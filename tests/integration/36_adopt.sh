@@ -200,6 +200,12 @@ check "it is missed" wait_for 20 grep -q 'cannot become .*going on as before' "$
 mv "$TEST_TMP/bin/aside" "$TEST_TMP/bin/runbookd"
 check_equal "the step succeeds" succeeded "$(wait_run "$run" 40)"
 check_equal "with the same runbookd" "$pid" "$(main_pid)"
+# ---- asked to end while it becomes its successor ----
+kill -USR2 "$pid"
+kill -TERM "$pid"
+another() { [ "$(main_pid)" != "$pid" ]; }
+check "it ends" wait_for 30 another
+check "and another one comes" wait_for 30 api status
 
 # ---- killed at any moment ----
 check "a secret" sh -c "echo 'whatNobodyShallRead' | '$BIN/runbookctl' secret set demo prod TOKEN"
