@@ -206,6 +206,7 @@ kill -TERM "$pid"
 another() { [ "$(main_pid)" != "$pid" ]; }
 check "it ends" wait_for 30 another
 check "and another one comes" wait_for 30 api status
+wait_ready 1 # no step held the port for it
 
 # ---- killed at any moment ----
 check "a secret" sh -c "echo 'whatNobodyShallRead' | '$BIN/runbookctl' secret set demo prod TOKEN"
