@@ -42,14 +42,20 @@ static const char *step_missing_label(const struct step *step)
 
 /* ---- into the queue ---- */
 
+int64_t run_priority(const struct run *run)
+{
+	int64_t priority = run->runbook->priority;
+
+	return run->row.from_fork && priority > 0 ? 0 : priority;
+}
+
 static void item_fill(struct step *step)
 {
-	const struct runbook *runbook = step->run->runbook;
-	const struct runbook_step *text = &runbook->steps[step->index];
+	const struct runbook_step *text = &step->run->runbook->steps[step->index];
 	struct queue_item *item = &step->item;
 
 	item->ready_usec = step->ready_usec;
-	item->priority = runbook->priority;
+	item->priority = run_priority(step->run);
 	item->run = step->run->row.id;
 	item->index = step->index;
 	item->cpu_milli = text->resources.cpu_milli;

@@ -12,6 +12,8 @@
 
 #include "scheduler/scheduler.h"
 
+/** run_priority() - what its runbook says; of a fork's nothing above the usual one */
+int64_t run_priority(const struct run *run);
 /** step_enqueue() - @step is ready (ready_usec is set) and its image is here: it waits */
 void step_enqueue(struct step *step);
 /** step_resume_running() - @step was claimed in an earlier life and still counts as running */

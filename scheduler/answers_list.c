@@ -2,6 +2,7 @@
 /* Answers about many things: status, projects, pages of runs and events, the queue. */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/admission.h"
 #include "scheduler/answers.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/filters.h"
@@ -291,7 +292,7 @@ static void write_waiting(const struct queue_item *item, uint64_t position, void
 	json_text(json, "wait", wait);
 	json_text(json, "reason", reason);
 	json_number(json, "since_usec", step->ready_usec);
-	json_signed(json, "priority", step->run->runbook->priority);
+	json_signed(json, "priority", run_priority(step->run));
 	json_number(json, "cpu_milli", item->node.own.cpu_milli);
 	json_number(json, "memory", item->node.own.memory);
 	json_close(json, '}');

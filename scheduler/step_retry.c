@@ -105,6 +105,11 @@ int step_retry(struct step *step, struct error *error)
 	if (!step_state_final(step->state))
 		return error_set(error, EBUSY, "step \"%s\" is %s: cancel it first, or wait", name,
 				 step_state_name(step->state));
+	/* what cut it short would still be in force */
+	if (step->run->row.cancelling && !run_state_final(step->run->row.state))
+		return error_set(error, EBUSY,
+				 "run %" PRIu64 " is being cancelled: wait until it is over",
+				 step->run->row.id);
 	if (step->unmet)
 		return error_set(error, EBUSY,
 				 "step \"%s\" is not for this run: what started the run does not "

@@ -495,6 +495,35 @@ static void test_retry_step(void **state)
 	world_free(world);
 }
 
+/* A step that is over is not retried while the rest of its run is being cancelled. */
+static void test_retry_while_cancelled(void **state)
+{
+	static const char two[] = "steps: [{name: a, command: \"false\"}, {name: b, command: b}]\n";
+	struct world *world = world_new();
+	struct order a, b;
+	uint64_t run;
+
+	world_start(world);
+	run = trigger(world, "a", "1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, two);
+	order_expect(world, &a);
+	order_expect(world, &b);
+	order_exited(world, a.id, 1);
+	ack_expect(world, a.id);
+	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
+	assert_int_equal(cancel_expect(world), b.id);
+	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "a")),
+			 409);
+	order_result(world, b.id, STEP_RESULT_CANCELLED, 0, "");
+	ack_expect(world, b.id);
+	run_expect(world, run, "cancelled", NULL);
+	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "a")));
+	order_expect(world, &a);
+	assert_int_equal(a.attempt, 2);
+	world_stop(world);
+	world_free(world);
+}
+
 static void test_workspace_and_upload(void **state)
 {
 	struct world *world = world_new();
@@ -645,14 +674,23 @@ static void test_events_behind(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_step),      cmocka_unit_test(test_duplicates),
-		cmocka_unit_test(test_refusals),      cmocka_unit_test(test_bad_runbook),
-		cmocka_unit_test(test_diamond),	      cmocka_unit_test(test_failure_skips),
-		cmocka_unit_test(test_results),	      cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_limits),	      cmocka_unit_test(test_cancel),
-		cmocka_unit_test(test_cancel_step),   cmocka_unit_test(test_retry_run),
-		cmocka_unit_test(test_retry_step),    cmocka_unit_test(test_workspace_and_upload),
-		cmocka_unit_test(test_pages),	      cmocka_unit_test(test_events_pushed),
+		cmocka_unit_test(test_one_step),
+		cmocka_unit_test(test_duplicates),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_bad_runbook),
+		cmocka_unit_test(test_diamond),
+		cmocka_unit_test(test_failure_skips),
+		cmocka_unit_test(test_results),
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_cancel_step),
+		cmocka_unit_test(test_retry_run),
+		cmocka_unit_test(test_retry_step),
+		cmocka_unit_test(test_retry_while_cancelled),
+		cmocka_unit_test(test_workspace_and_upload),
+		cmocka_unit_test(test_pages),
+		cmocka_unit_test(test_events_pushed),
 		cmocka_unit_test(test_events_behind),
 	};
 

@@ -450,6 +450,35 @@ static void test_groups_of_forks(void **state)
 	world_free(world);
 }
 
+/* … nor does it go before that. */
+static void test_priority_of_forks(void **state)
+{
+	struct world *world = world_new();
+	struct order order;
+	json_t *json;
+
+	world->max_running = 1;
+	world_start(world);
+	(void)started(world, "1", COMMIT_A, STEPS, &order);
+	(void)push(world, &(struct pushed){.delivery = "2",
+					   .event = "pull_request",
+					   .ref = "refs/pull/7/head",
+					   .after = COMMIT_B,
+					   .base = "refs/heads/main",
+					   .pull_request = 7,
+					   .fork = 1});
+	arrive(world, COMMIT_B, "priority: 90\n" STEPS, NULL);
+	(void)push(world, &(struct pushed){.delivery = "3", .after = COMMIT_C});
+	arrive(world, COMMIT_C, "priority: 1\n" STEPS, NULL);
+	json = ask(world, ASK(.verb = API_QUEUE));
+	assert_int_equal(number(json_array_get(json_object_get(json, "waiting"), 0), "run"), 3);
+	assert_int_equal(number(json_array_get(json_object_get(json, "waiting"), 1), "priority"),
+			 0);
+	json_decref(json);
+	world_stop(world);
+	world_free(world);
+}
+
 /* ---- time ---- */
 
 static void run_wait(struct world *world, uint64_t run, const char *state)
@@ -768,6 +797,7 @@ int main(void)
 		cmocka_unit_test(test_concurrency_limit_and_cancel),
 		cmocka_unit_test(test_supersede),
 		cmocka_unit_test(test_groups_of_forks),
+		cmocka_unit_test(test_priority_of_forks),
 		cmocka_unit_test(test_supersede_late),
 		cmocka_unit_test(test_run_timeout),
 		cmocka_unit_test(test_queue_timeout),
