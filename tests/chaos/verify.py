@@ -22,12 +22,12 @@ import plan
 SLACK_USEC = 200_000
 OPEN = ("pending", "running", "ready")
 RUN_ALLOWED = {("", "pending"), ("pending", "running"), ("pending", "failed"), ("pending", "errored"),
-               ("pending", "cancelled"), ("pending", "succeeded")}
+               ("pending", "cancelled")}
 RUN_ALLOWED |= {("running", to) for to in ("succeeded", "failed", "errored", "cancelled")}
 RUN_ALLOWED |= {(end, "running") for end in ("succeeded", "failed", "errored", "cancelled")}
 STEP_ALLOWED = {("pending", to) for to in ("ready", "skipped", "cancelled")}
 STEP_ALLOWED |= {("ready", to) for to in ("running", "cancelled", "errored")}
-STEP_ALLOWED |= {("running", to) for to in ("succeeded", "failed", "errored", "cancelled", "ready", "pending")}
+STEP_ALLOWED |= {("running", to) for to in ("succeeded", "failed", "errored", "cancelled")}
 STEP_ALLOWED |= {(end, "pending") for end in ("skipped", "succeeded", "failed", "errored", "cancelled")}
 
 

@@ -149,6 +149,7 @@ check_match "deliveries get 503" ' 503$' "$(deliver demo secret-demo x "$TEST_TM
 check_match "without our paths" 'database is damaged' "$(deliver demo secret-demo x "$TEST_TMP/payload")"
 scheduler=$(child_pid runbook-schedul)
 sleep 1
+check_match "the scheduler is there" '^[0-9]+$' "$scheduler"
 check_equal "nobody is started again and again" "$scheduler" "$(child_pid runbook-schedul)"
 check "the database is left as it was found" cmp "$DATABASE" "$TEST_TMP/damaged"
 stop_daemon
