@@ -133,8 +133,11 @@ class Checker:
         for run in self.runs.values():
             self.check_run(run)
         self.check_events()
+        self.check_order()
         self.check_witnesses()
         self.check_backups()
+        if read(self.directory + "/state/runbookd.db.state") != "clean\n":
+            self.bad("runbookd ended in order, and its database does not say so")
 
     # ---- deliveries ----
 
@@ -370,6 +373,36 @@ class Checker:
                 if chains.get((run["id"], row["slug"]), "pending") != row["state"]:
                     self.bad(f"run {run['id']} step {row['slug']} is {row['state']}, its events say "
                              f"{chains.get((run['id'], row['slug']))}")
+
+    def check_order(self):
+        """Nothing is ready before all above it have ended; times have their order."""
+        ready, ended = {}, {}
+        for row in self.rows("select * from events where step is not null order by id"):
+            if row["to_state"] == "ready":
+                ready.setdefault((row["run"], row["step"]), row["id"])
+            if row["to_state"] in ("succeeded", "failed", "errored", "cancelled", "skipped"):
+                ended[row["run"], row["step"]] = row["id"]
+        for run, steps in self.steps.items():
+            if not steps:
+                continue    # it ended before it had any
+            delivery = self.by_commit[self.runs[run]["project"], self.runs[run]["asked"]]
+            stored = {(row["step"], row["depends_on"]) for row in
+                      self.rows("select * from dependencies where run=?", run)}
+            names = [step["name"] for step in delivery["spec"]["steps"]]
+            if stored != {(index, names.index(name)) for index, step in enumerate(delivery["spec"]["steps"])
+                          for name in step["depends_on"]}:
+                self.bad(f"run {run}: its dependencies are not those of its runbook")
+            if self.retry_tried[run]:
+                continue    # what ended is begun again
+            for step in delivery["spec"]["steps"]:
+                for name in step["depends_on"]:
+                    if ready.get((run, step["name"]), 1 << 62) < ended.get((run, name), 0):
+                        self.bad(f"run {run} step {step['name']} was ready before {name} had ended")
+        for attempt in (one for attempts in self.attempts.values() for one in attempts):
+            if attempt["state"] in ("succeeded", "failed") and not \
+                    0 < attempt["claimed_usec"] <= (attempt["started_usec"] or 0) <= (attempt["ended_usec"] or 0):
+                self.bad(f"order {attempt['order_id']}: claimed {attempt['claimed_usec']}, started "
+                         f"{attempt['started_usec']}, ended {attempt['ended_usec']}")
 
     # ---- witnesses ----
 
