@@ -87,7 +87,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 {
 	struct peer *peers[] = {&scheduler->daemon, &scheduler->webhook, &scheduler->fetcher,
 				&scheduler->api, &scheduler->image};
-	size_t cursor = 0;
+	size_t cursor, n_freed;
 	struct run *run;
 
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
@@ -99,10 +99,12 @@ static void scheduler_clear(struct scheduler *scheduler)
 	loop_timer_cancel(&scheduler->events_timer);
 	loop_timer_cancel(&scheduler->schedule_timer);
 	config_discard(scheduler);
-	while ((run = map_next(&scheduler->runs, &cursor))) {
-		(void)run_free(run);
-		cursor = 0; /* the removal moved what was behind it */
-	}
+	/* a removal moves what is behind it: a pass misses some, the last one finds none */
+	do {
+		n_freed = cursor = 0;
+		for (; (run = map_next(&scheduler->runs, &cursor)); n_freed++)
+			(void)run_free(run);
+	} while (n_freed > 0);
 	outbox_clear(scheduler);
 	projects_free(scheduler);
 	images_clear(&scheduler->images);
