@@ -24,12 +24,18 @@
 
 /* ---- subnets ---- */
 
+/* Of whoever is the first nothing runs: the kernel is still removing links of steps. */
+static bool link_is_ours(const char *name)
+{
+	return strncmp(name, NFT_LINK_PREFIX, strlen(NFT_LINK_PREFIX)) == 0;
+}
+
 static bool subnet_used(uint32_t subnet)
 {
 	struct ifaddrs *list = NULL;
 	bool used = false;
 	cleanup_fclose FILE *routes = fopen("/proc/net/route", "re");
-	char line[256];
+	char line[256], name[64];
 	unsigned destination, mask;
 
 	if (getifaddrs(&list) == 0) {
@@ -37,14 +43,16 @@ static bool subnet_used(uint32_t subnet)
 			struct sockaddr_in *address = (struct sockaddr_in *)(void *)one->ifa_addr;
 
 			if (address && address->sin_family == AF_INET &&
+			    !link_is_ours(one->ifa_name) &&
 			    (ntohl(address->sin_addr.s_addr) & 0xffff0000U) == subnet)
 				used = true;
 		}
 		freeifaddrs(list);
 	}
 	while (routes && fgets(line, sizeof(line), routes)) {
-		if (sscanf(line, "%*s %x %*x %*x %*d %*d %*d %x", &destination, &mask) == 2 &&
-		    mask != 0 &&
+		if (sscanf(line, "%63s %x %*x %*x %*d %*d %*d %x", name, &destination, &mask) ==
+			    3 &&
+		    mask != 0 && !link_is_ours(name) &&
 		    (subnet & ntohl(mask) & 0xffff0000U) == (ntohl(destination) & 0xffff0000U))
 			used = true;
 	}
@@ -142,7 +150,7 @@ static int everywhere6_prepare(struct record_contents *contents)
 
 	while (directory && r >= 0 && (entry = readdir(directory))) {
 		if (entry->d_name[0] == '.' || strcmp(entry->d_name, "all") == 0 ||
-		    strncmp(entry->d_name, NFT_LINK_PREFIX, strlen(NFT_LINK_PREFIX)) == 0)
+		    link_is_ours(entry->d_name))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s/forwarding", conf, entry->d_name);
 		/* "all" sets every one: what stands apart could not be put back with it */

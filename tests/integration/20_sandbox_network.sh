@@ -91,6 +91,15 @@ check_equal "never the host's loopback resolver" 0 "$(dns grep -c 127.0.0.53 /et
 # two at once: neither sees the other, forged sources go nowhere
 # the address of a step is read from the kernel's table of its own addresses
 OWN="awk '/32 host/ && last !~ /^127/ {print last} {last=\$2}' /proc/net/fib_trie | sort -u"
+# a range that others use is left to them, but links that the kernel has not removed yet are nobody's
+ip -n "$HOST" link add other1 type veth peer name other2
+ip -n "$HOST" addr add 10.213.7.1/24 dev other1
+ip -n "$HOST" link set other1 up
+check_match "a range that is in use is avoided" '^10\.187\.' "$(egress -- sh -c "$OWN")"
+ip -n "$HOST" link set other1 down name rbkfff0
+ip -n "$HOST" link set rbkfff0 up
+check_match "one of a link of an earlier step is not" '^10\.213\.' "$(egress -- sh -c "$OWN")"
+ip -n "$HOST" link del rbkfff0
 mkfifo "$TEST_TMP/hold"
 "${EGRESS[@]}" -- sh -c "$OWN; exec python3 -c '
 import socket
