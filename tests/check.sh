@@ -69,8 +69,8 @@ suite build/release make -j"$JOBS" all
 suite build/units make -j"$JOBS" units
 suite build/bench make -j"$JOBS" bench-build
 
-# Three lanes go on beside the tests of the sandbox, which mostly wait, and count what is
-# left of mounts, links and processes on the machine. Nobody here makes any of these.
+# These lanes go on beside the tests of the sandbox, which mostly wait, and look at what is
+# left of mounts, links and processes on the machine. Nobody here makes any that stay.
 lint_and_fuzz() {
     SUITE_SECONDS=3000 suite lint nice tests/lint/lint.sh
     SUITE_SECONDS=3000 suite fuzz/build nice make -j"$JOBS" fuzz-build
@@ -90,20 +90,22 @@ programs() {
         ! alone "$script" || suite "${script#tests/}" "$script"
     done
 }
+units() {
+    suite build/asan make -j"$JOBS" BUILD=asan units
+    for binary in build/tests/test_*; do
+        [ -x "$binary" ] && suite "unit/${binary##*/}" bash -c "unit $binary"
+    done
+    for binary in build/asan/tests/test_*; do
+        [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
+    done
+}
 LANES=()
-for lane in lint_and_fuzz machines programs; do
+for lane in units lint_and_fuzz machines programs; do
     $lane &
     LANES+=($!)
 done
 trap 'kill "${LANES[@]}" 2>/dev/null; exit 130' INT TERM
 
-suite build/asan make -j"$JOBS" BUILD=asan units
-for binary in build/tests/test_*; do
-    [ -x "$binary" ] && suite "unit/${binary##*/}" bash -c "unit $binary"
-done
-for binary in build/asan/tests/test_*; do
-    [ -x "$binary" ] && suite "asan/${binary##*/}" bash -c "unit $binary"
-done
 for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/chaos/run.sh; do
     alone "$script" || suite "${script#tests/}" "$script" # one that lost its x bit fails
 done
