@@ -61,7 +61,7 @@ end_main() {
 
 # counted RUN SLUG: "whole N" when the log is 1, 2, 3, … N and "end N"
 counted() {
-    step_log "$1" "$2" | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
+    step_log "$1" "$2" | tr -d '\r' | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
         END { if (!bad) print (e == n ? "whole" : "cut at " n), e }'
 }
 # indexed RUN SLUG: the index is ordered and within the log
@@ -115,6 +115,10 @@ steps:
   - name: split
     command: |
       i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); echo \$i >&2; sleep 0.003; done; exit 7
+  - name: terminal
+    tty: true
+    command: |
+      i=0; while [ \$SECONDS -lt $seconds ]; do echo \$((++i)); sleep 0.01; done; [ -t 1 ] && echo end \$i >/dev/tty; exit 5
   - name: signal
     command: |
       sleep 6; kill -SEGV \$\$
@@ -141,16 +145,18 @@ steps:
       python3 ask.py server; sleep 7; python3 ask.py server
 Y
 )
-    check "$how: all run" wait_running "$run" 10
-    check "$how: in their sandboxes" started "$run" 10
+    check "$how: all run" wait_running "$run" 11
+    check "$how: in their sandboxes" started "$run" 11
     url=$WEBHOOK_URL
     check "$how: runbookd is back" end_main "$how"
     check_equal "$how: on the same port" "$url" "http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")"
-    check_equal "$how: it knows all of them" 10 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
+    check_equal "$how: it knows all of them" 11 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
     check_equal "$how: the run ends" failed "$(wait_run "$run" 60)"
     check_equal "$how: tick succeeds" succeeded "$(step_field "$run" tick state)"
     check_equal "$how: tick's log has no gap" "whole 700" "$(counted "$run" tick)"
     check_match "$how: nor has pour's" '^whole [0-9]{4}' "$(counted "$run" pour)"
+    check_match "$how: nor that of a terminal" '^whole [0-9]{3}' "$(counted "$run" terminal)"
+    check_equal "$how: whose exit code is right" 5 "$(step_field "$run" terminal exit_code)"
     check_equal "$how: tick's index" fine "$(indexed "$run" tick)"
     check_equal "$how: pour's index" fine "$(indexed "$run" pour)"
     check_equal "$how: an exit code is right" 7 "$(step_field "$run" split exit_code)"
@@ -161,7 +167,7 @@ Y
     check_equal "$how: artifacts work" kept "$(step_log "$run" keep)"
     check_match "$how: network egress stays" 'via .* dev eth0' "$(step_log "$run" out)"
     check_equal "$how: isolated steps meet" 2 "$(step_log "$run" early_client | grep -c 'got hello')"
-    check_equal "$how: each ran once" 10 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+    check_equal "$how: each ran once" 11 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 done
 
 # ---- cancelled afterwards; new steps beside old ones ----
