@@ -143,6 +143,7 @@ static void stop_children(struct loop_timer *timer)
 {
 	struct daemon *daemon = container_of(timer, struct daemon, stop_timer);
 
+	daemon->children_stopping = true;
 	children_stop(daemon);
 	daemon_progress(daemon);
 }
@@ -179,6 +180,7 @@ void daemon_stay(struct daemon *daemon)
 {
 	daemon->leaving = LEAVE_NOT;
 	daemon->stopping = false;
+	daemon->children_stopping = false;
 	layers_resume(daemon->layers);
 	children_start(daemon);
 	steps_hold(daemon->steps, false);
@@ -204,6 +206,8 @@ void daemon_progress(struct daemon *daemon)
 		loop_exit(daemon->loop, 0);
 		return;
 	}
+	if (daemon->children_stopping)
+		return;
 	/* results are worth a moment: what the scheduler commits now is not "host lost" later */
 	if (!daemon->stop_timer.loop)
 		(void)loop_timer_set(daemon->loop, &daemon->stop_timer,

@@ -61,6 +61,7 @@ struct daemon {
 
 	bool ready;
 	bool stopping;
+	bool children_stopping; /* they were told: once, or they would have for ever to end */
 	enum daemon_leave leaving;
 	int stop_signal; /* that came while we left by exec, 0: none */
 	struct loop_timer stop_timer;

@@ -126,4 +126,13 @@ check_equal "the run of the killed one is settled" errored "$(wait_run "$run" 20
 check_match "as lost" 'host lost' "$(api "runs/$run")"
 check_not "what ran in its sandboxes is gone" pgrep -f 'trap .. TERM; echo up; while'
 check_equal "nothing is mounted any more" "" "$(grep -F "$TEST_TMP" /proc/self/mountinfo)"
+
+# ---- a part that does not end when it is told to ----
+kill -STOP "$(pgrep -P "$DAEMON_PID" -x runbook-schedul)"
+kill -TERM "$DAEMON_PID"
+check "runbookd begins to stop" wait_for 10 grep -q stopping "$TEST_TMP/daemon.log"
+sleep 1
+check "it rests until it is overdue" grep -q '^State:.S' "/proc/$DAEMON_PID/status"
+check "it is not waited for for ever" wait_for 20 sh -c "! kill -0 $DAEMON_PID"
+check_match "it is named" 'runbook-scheduler .pid [0-9]+. did not end in time; killing it' "$(cat "$TEST_TMP/daemon.log")"
 stop_daemon
