@@ -80,6 +80,8 @@ void adopt_host(struct daemon *daemon)
 
 /* ---- steps ---- */
 
+#define WHILE_STARTING "runbookd ended while it started the step"
+
 static struct step *step_make(struct step_table *table, struct ledger_step *kept)
 {
 	struct step *step = calloc(1, sizeof(*step));
@@ -139,6 +141,9 @@ static int step_take_over(struct step *step, struct error *error)
 	struct step_bag bag;
 	int r = step_bag_open(daemon->fds, step->order.order, &bag);
 
+	/* the service manager takes nothing any more from who is dead when it looks */
+	if (r == -ENOENT)
+		return error_set(error, ENOENT, "%s, or it could not be kept", WHILE_STARTING);
 	if (r < 0)
 		return error_errno(error, -r, "cannot take a running step over");
 	if (phase != LEDGER_FINISHED) {
@@ -180,7 +185,7 @@ static void adopt_one(struct step_table *table, struct ledger_step *kept, size_t
 	}
 	table->n_running++;
 	if (kept->phase == LEDGER_BEGUN) {
-		step_lost(step, "runbookd ended while it started the step");
+		step_lost(step, WHILE_STARTING);
 		return;
 	}
 	if (step_take_over(step, &error) < 0) {

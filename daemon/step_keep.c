@@ -135,7 +135,6 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 	kept->started_usec = step->started_usec;
 	if (kept->timeout_msec > 0)
 		kept->deadline_usec = now_usec() + kept->timeout_msec * USEC_PER_MSEC;
-	ledger_phase_set(kept, LEDGER_RUNNING);
 	keep_host(step->table);
 	step_keep_name(step->order.order, name);
 	r = bag_pack(step, setup);
@@ -143,6 +142,8 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 		r = fd_store_put(step->table->daemon->fds, name, r);
 	if (r < 0)
 		log_warning("%s would not outlive runbookd: %s", step->container, strerror(-r));
+	/* not before: who comes next looks for its bag then */
+	ledger_phase_set(kept, LEDGER_RUNNING);
 }
 
 void step_keep_ending(struct step *step, uint64_t deadline_usec)
