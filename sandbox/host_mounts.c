@@ -196,7 +196,10 @@ static int source_open(const struct plan_op *op, struct error *error)
 int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct error *error)
 {
 	unsigned recursive = op->flags & PLAN_RECURSIVE ? AT_RECURSIVE : 0;
-	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV};
+	/* a copy of a shared mount is shared with it (mount_namespaces(7)), and systemd shares
+	 * all of the host's: what is mounted within the copy would be there on the host, too */
+	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				  .propagation = MS_PRIVATE};
 	cleanup_close int source_fd = source_open(op, error);
 	cleanup_close int fd = -1;
 	int mapping_fd = -1;

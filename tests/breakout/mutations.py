@@ -32,6 +32,8 @@ MUTATIONS = [
      PROBE, "sys-write/read-only"),
     ("/usr is shown writable", [(HOST, r"attr\.attr_set \|= MOUNT_ATTR_RDONLY;", ";")],
      PROBE, "fs-host-write/usr-read-only"),
+    ("the host's mounts stay shared", [(HOST, r"\.propagation = MS_PRIVATE", ".propagation = 0")],
+     PROBE, "mount-tricks/propagation"),
     ("/dev is not read-only", [(HOST, r"(static int dev_new.*?\.attr_set = )MOUNT_ATTR_RDONLY", r"\g<1>0")],
      PROBE, "fs-host-write/dev-read-only"),
     ("devices of an image open", [(STEP, r"MOUNT_ATTR_NOSUID \| MOUNT_ATTR_NODEV, what\)",

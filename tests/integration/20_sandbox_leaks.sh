@@ -54,6 +54,19 @@ wait
 check_equal "40 at once all work" 40 "$(cat "$TEST_TMP"/parallel.* | grep -cx 0)"
 check_equal "and leave nothing" "$before" "$(state)"
 
+# where mounts are shared, as systemd makes them, none of ours comes out
+# shellcheck disable=SC2016
+check_equal "shared mounts of the host stay as they are" "0 same" "$(
+    mkdir "$TEST_TMP/shared"
+    unshare --mount --propagation private sh -c '
+        mount --make-rshared / && mount -t tmpfs shared "$0/shared" && mkdir "$0/shared/below" || exit
+        chmod 0755 "$0/shared"
+        before=$(wc -l </proc/self/mountinfo)
+        "$@" --bind "$0/shared:/mnt/shared:ro" --bind "$0/shared:/mnt/shared/below:ro" -- \
+            grep -cE " (shared|master):" /proc/self/mountinfo
+        [ "$(wc -l </proc/self/mountinfo)" = "$before" ] && echo same' "$TEST_TMP" "${SANDBOX[@]}" | xargs
+)"
+
 # a range of ids is free again when its holder is gone, killed or not
 check_equal "the first range is given again" "$("${SANDBOX[@]}" -- awk '{print $2}' /proc/self/uid_map)" \
     "$("${SANDBOX[@]}" -- awk '{print $2}' /proc/self/uid_map)"
