@@ -96,7 +96,8 @@ ip -n "$HOST" link add other1 type veth peer name other2
 ip -n "$HOST" addr add 10.213.7.1/24 dev other1
 ip -n "$HOST" link set other1 up
 check_match "a range that is in use is avoided" '^10\.187\.' "$(egress -- sh -c "$OWN")"
-ip -n "$HOST" link set other1 down name rbkfff0
+ip -n "$HOST" link set other1 down
+ip -n "$HOST" link set other1 name rbkfff0 # in one call, Linux 6.1 says that it is busy
 ip -n "$HOST" link set rbkfff0 up
 check_match "one of a link of an earlier step is not" '^10\.213\.' "$(egress -- sh -c "$OWN")"
 ip -n "$HOST" link del rbkfff0

@@ -45,7 +45,7 @@ payload() {
     cp -r "$TOP/packaging" "$TOP/Makefile" "$dir/"
     cp -r "$BIN" "$dir/build/bin"
     cp -r "$TOP/build/man" "$dir/build/man"
-    cp -r "$TOP"/tests/{lib.sh,qemu,breakout,integration} "$dir/tests/"
+    cp -r "$TOP"/tests/{*.py,lib.sh,qemu,breakout,integration} "$dir/tests/"
     mkdir "$dir/tools"
     # a long run needs them; the guest has no compiler
     [ $LEVEL = short ] || check "the breakout suites' tools are built" "$TOP/tests/breakout/run.sh" --tools "$dir/tools"

@@ -18,6 +18,8 @@ black_box() {
     [ "${f:-1}" = 0 ] || grep -vE '^[0-9]+ passed' "$log" | tail -n 100
 }
 export BIN=/payload/build/bin BREAKOUT_TOOLS=/payload/tools
+# as if run by hand: what runbookd says is read from its standard error
+unset JOURNAL_STREAM
 # what no sandbox may use, but the attacks must find: a kernel that has it
 for module in binfmt_misc af_alg algif_hash algif_skcipher; do modprobe -q $module; done
 black_box breakout /payload/tests/breakout/run.sh --all
