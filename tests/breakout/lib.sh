@@ -24,7 +24,9 @@ build_tool() {
         -o "$TEST_TMP/tools/$name" "$@"
 }
 build_probe() { build_tool probe "$HERE"/probe*.c; }
-build_tools() { build_probe && build_tool inject "$HERE/inject.c"; }
+build_tools() {
+    build_probe && build_tool inject "$HERE/inject.c" && build_tool syscalls "$HERE/syscalls.c"
+}
 
 # What the attacks look for on the host. Sets FACTS (for env) and ENV (for --env).
 plant() {

@@ -43,9 +43,9 @@ bool open_write(const char *path)
 /* Reads as anything but nothing: a masked file is empty. */
 bool has_content(const char *path)
 {
-	char byte;
+	char word[8]; /* what /proc/kpageflags and its like read by */
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	bool got = fd >= 0 && read(fd, &byte, 1) == 1;
+	bool got = fd >= 0 && read(fd, word, sizeof(word)) > 0;
 
 	if (fd >= 0)
 		(void)close(fd);

@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the filter says to every system call number, from inside, against the list;
 # and what --seccomp-report tells of it.
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/breakout/lib.sh
+. "$(dirname "$0")/../breakout/lib.sh"
 
-sandbox() { "$BIN/runbook-sandbox" --root "$TEST_TMP/state" "$@"; }
-mkdir "$TEST_TMP/tools"
-${CC:-cc} -static -O1 -D_GNU_SOURCE -Wall -Werror -o "$TEST_TMP/tools/syscalls" \
-    "$TOP/tests/breakout/syscalls.c" || exit 1
+build_tool syscalls "$HERE/syscalls.c" || exit 1
 "$BIN/runbook-sandbox" --seccomp-list >"$TEST_TMP/list"
 number() { awk -F'\t' -v name="$1" '$2 == name { print $1 }' "$TEST_TMP/list"; }
 

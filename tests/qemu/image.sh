@@ -11,7 +11,7 @@ set -euo pipefail
 
 CACHE=${RUNBOOKD_TESTS_CACHE:-${XDG_CACHE_HOME:-/var/cache}/runbookd-tests}
 PACKAGES=(systemd-sysv udev kmod initramfs-tools linux-image-cloud-amd64
-    iproute2 nftables skopeo procps iputils-ping e2fsprogs git curl jq openssl ca-certificates
+    iproute2 nftables iptables skopeo procps iputils-ping e2fsprogs git curl jq openssl ca-certificates
     python3 attr libcap2-bin)
 # What the root disk and the console need before the disk is there.
 BOOT_MODULES=(virtio_pci virtio_blk ext4)

@@ -18,10 +18,13 @@ black_box() {
     [ "${f:-1}" = 0 ] || grep -vE '^[0-9]+ passed' "$log" | tail -n 100
 }
 export BIN=/payload/build/bin BREAKOUT_TOOLS=/payload/tools
-# as if run by hand: what runbookd says is read from its standard error
-unset JOURNAL_STREAM
-# what no sandbox may use, but the attacks must find: a kernel that has it
-for module in binfmt_misc af_alg algif_hash algif_skcipher; do modprobe -q $module; done
+# What no sandbox may use or see, but the attacks must find: modules and their files, a
+# secret of the host, a way out.
+for module in binfmt_misc af_alg algif_hash algif_skcipher vsock; do modprobe -q $module; done
+mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
+mkdir -p /etc/ssh
+(umask 077 && head -c 400 /dev/urandom | base64 >/etc/ssh/ssh_host_ed25519_key)
+ip link add way-out type dummy && ip address add 192.0.2.2/24 dev way-out && ip link set way-out up
 black_box breakout /payload/tests/breakout/run.sh --all
 for suite in /payload/tests/integration/20_sandbox_*.sh; do
     black_box "$(basename "$suite" .sh)" "$suite"
