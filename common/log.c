@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -55,6 +56,24 @@ static int socket_connect(const char *path, int type)
 	return TAKE_FD(fd);
 }
 
+/*
+ * systemd names in $JOURNAL_STREAM the socket that it made standard error of what it
+ * starts (systemd.exec(5)). Whoever was given another one since, by a shell in a unit
+ * or a redirection, talks to whoever reads that.
+ */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char actual[64];
+	struct stat info;
+
+	if (!stream || fstat(STDERR_FILENO, &info) < 0)
+		return false;
+	(void)snprintf(actual, sizeof(actual), "%ju:%ju", (uintmax_t)info.st_dev,
+		       (uintmax_t)info.st_ino);
+	return strcmp(stream, actual) == 0;
+}
+
 void log_open(const char *program)
 {
 	const char *level = getenv("RUNBOOK_LOG_LEVEL");
@@ -65,11 +84,7 @@ void log_open(const char *program)
 		if (strcmp(level, level_names[i].name) == 0)
 			arg_log.level = level_names[i].level;
 	}
-	/*
-	 * systemd sets $JOURNAL_STREAM for what it starts. A program run by hand
-	 * talks to the person at its standard error, journald or not.
-	 */
-	if (target ? strcmp(target, "journal") != 0 : !getenv("JOURNAL_STREAM"))
+	if (target ? strcmp(target, "journal") != 0 : !stderr_is_journal())
 		return;
 	arg_log.journal_fd = socket_connect("/run/systemd/journal/socket", SOCK_DGRAM);
 }
