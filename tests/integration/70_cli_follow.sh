@@ -65,6 +65,8 @@ check_not "NO_COLOR is honoured" grep -Eq $'\033\\[[0-9;]*m' "$TEST_TMP/typescri
 # Ctrl-C leaves a run that was only watched
 stop_api
 start_api STORY_STEP=0.02 STORY_HANGS=1
+# not the last one's text
+: >"$TEST_TMP/out"
 "$CTL" trigger demo --follow >"$TEST_TMP/out" 2>&1 &
 pid=$!
 check "it is running" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
@@ -87,6 +89,7 @@ ln -s nowhere "$TEST_TMP/My Copy/link"
 echo data >"$TEST_TMP/My Copy/sub/file"
 git init -q -b topic "$TEST_TMP/My Copy"
 git -C "$TEST_TMP/My Copy" -c user.email=t@example.invalid -c user.name=T commit -q --allow-empty -m x
+: >"$TEST_TMP/out"
 "$CTL" run --step test -e A=3 -e B=x=y "$TEST_TMP/My Copy" >"$TEST_TMP/out" 2>&1 &
 pid=$!
 check "it is running" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
@@ -111,6 +114,7 @@ check_status "a reserved name: exit 2" 2 "$CTL" run -e RUNBOOK_X=1 "$TEST_TMP/My
 check_status "no runbook.yml: exit 3" 3 "$CTL" run "$TEST_TMP/My Copy/sub"
 
 # the api goes away for good
+: >"$TEST_TMP/out"
 "$CTL" trigger demo -f >"$TEST_TMP/out" 2>&1 &
 pid=$!
 check "it follows" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
