@@ -13,7 +13,7 @@ check_equal "uid 0 inside" 0 "$(sandbox -- id -u)"
 MARK=$(mark)
 "${SANDBOX[@]}" -- sleep "$MARK" &
 STARTED=$!
-wait_for 5 pgrep -f "^sleep $MARK\$"
+wait_for 20 pgrep -f "^sleep $MARK\$"
 check "somebody else outside" test "$(ps -o uid= -p "$(pgrep -f "^sleep $MARK\$")")" -ge $((0x70000000))
 check "the init is somebody else again" test \
     "$(ps -o uid=,comm= --ppid "$STARTED" | awk '$2 == "runbook-init" { print $1 }')" -ge $((0x7fff0000))
@@ -21,7 +21,7 @@ sandbox -- sh -c 'cat /proc/self/uid_map' >"$TEST_TMP/second"
 check_not "two at once have different ids" grep -q " $(awk '{print $2}' "/proc/$(pgrep -f "^sleep $MARK\$")/uid_map") " "$TEST_TMP/second"
 kill -KILL $STARTED
 { wait $STARTED || true; } 2>/dev/null
-check "no-die: gone when whoever started it is killed" wait_for 2 sh -c "! pgrep -f '^sleep $MARK\$'"
+check "no-die: gone when whoever started it is killed" wait_for 20 sh -c "! pgrep -f '^sleep $MARK\$'"
 
 # ---- time-host: what tells of the machine's start ----
 

@@ -74,4 +74,4 @@ make_image() {
 # mark: a number that no other process of this machine has as its argument
 mark() { echo $((700000000 + RANDOM * 1000 + $$ % 1000)); }
 # shellcheck disable=SC2317  # called by check
-gone() { wait_for 5 sh -c "! pgrep -f '^sleep $1\$'"; }
+gone() { wait_for 20 sh -c "! pgrep -f '^sleep $1\$'"; }

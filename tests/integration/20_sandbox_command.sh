@@ -138,7 +138,7 @@ check_match "help promises the default of --pids only where it can be" 'default 
 # ---- signals and time ----
 "${SANDBOX[@]}" -- sh -c 'trap "echo caught; exit 7" TERM; echo ready; while :; do sleep 0.05; done' >"$TEST_TMP/signal" &
 STARTED=$!
-wait_for 5 grep -q ready "$TEST_TMP/signal"
+wait_for 20 grep -q ready "$TEST_TMP/signal"
 kill -TERM $STARTED
 wait $STARTED
 check_equal "SIGTERM is passed on" "7 caught" "$? $(tail -n 1 "$TEST_TMP/signal")"

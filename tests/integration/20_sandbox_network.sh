@@ -148,7 +148,7 @@ done
 # by the one that brought it back
 check "and it is said" wait_for 10 grep -q 'removed the firewall' "$TEST_TMP/running.err" "$TEST_TMP/first.err"
 echo >>"$TEST_TMP/running"
-check "net-host: the gateway, after nft flush ruleset" wait_for 5 last_is refused
+check "net-host: the gateway, after nft flush ruleset" wait_for 20 last_is refused
 check_not "net-host: the gateway, for the next one" connect 10.213.0.1 8000
 kill $RUNNING
 wait $RUNNING 2>/dev/null
@@ -173,7 +173,7 @@ wait $FIRST 2>/dev/null
 check "host's own tables stay" in_host nft list table inet mine
 check_equal "after the last one, the table is gone" 0 "$(in_host nft list tables | grep -c runbookd)"
 check_equal "and forwarding is off again" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
-check "and the links" wait_for 5 sh -c "! ip -n $HOST link | grep -q rbk"
+check "and the links" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
 
 # killed: the next one cleans up
 "${SANDBOX[@]}" --version >/dev/null
@@ -182,7 +182,7 @@ KILLED=$!
 wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
 kill -KILL $KILLED
 wait $KILLED 2>/dev/null
-check "after a kill, the link goes by itself" wait_for 5 sh -c "! ip -n $HOST link | grep -q rbk"
+check "after a kill, the link goes by itself" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
 check "and the next one works" connect 8.8.4.4 8000
 check_equal "and takes the table along" 0 "$(in_host nft list tables | grep -c runbookd)"
 check_equal "and the forwarding" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"

@@ -12,7 +12,7 @@ cp "$(command -v bash)" "$TEST_TMP/runbook-init"
 # shellcheck disable=SC2016
 "$TEST_TMP/runbook-init" -c 'kill -STOP $$; exit' &
 stays=$!
-wait_for 5 grep -qx runbook-init "/proc/$stays/comm"
+wait_for 20 grep -qx runbook-init "/proc/$stays/comm"
 check_match "what stays is found, and named" "init $stays\$" "$(check_leftovers "nothing" 1 "$before")"
 kill -KILL "$stays"
 wait "$stays" 2>/dev/null

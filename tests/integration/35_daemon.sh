@@ -67,7 +67,7 @@ log_has() { grep -Eq "$1" "$TEST_TMP/daemon.log"; }
 check_equal "an unknown project is not there" 404 "$(status_of "$WEBHOOK_URL/webhook/other")"
 echo 'nonsense' >"$conf/runbookd.conf.d/bad.conf"
 kill -HUP "$DAEMON_PID"
-check "a broken reload is refused" wait_for 5 log_has 'reload refused.*bad.conf:1: expected Key=value'
+check "a broken reload is refused" wait_for 20 log_has 'reload refused.*bad.conf:1: expected Key=value'
 check_match "the api says so too" 'bad.conf:1' \
     "$(api reload -X POST -H 'Content-Type: application/json' -d '{}')"
 check_equal "and the old one stays in force" 401 "$(status_of "$WEBHOOK_URL/webhook/demo")"
@@ -75,7 +75,7 @@ printf '[Webhook]\nListen=127.0.0.1:0\nListen=unix:%s/hook.sock\n' "$TEST_TMP" >
 add_project other "file://$TEST_TMP/demo.git" s3cret
 kill -HUP "$DAEMON_PID"
 reloaded() { [ "$(status_of "$WEBHOOK_URL/webhook/other")" = 401 ]; }
-check "a reload adds a project, at the same port" wait_for 5 reloaded
+check "a reload adds a project, at the same port" wait_for 20 reloaded
 check_equal "and a socket" 200 "$(curl -sS -o /dev/null -w '%{http_code}' \
     --unix-socket "$TEST_TMP/hook.sock" http://x/healthz)"
 check_equal "the port is still told" "$WEBHOOK_URL" "http://$(head -n 1 "$root/run/runbookd/webhook.address")"

@@ -244,7 +244,7 @@ for _ in $(seq "$KILLS"); do
     sleep "0.$((RANDOM % 600 + 100))"
     pid=$(main_pid)
     kill -KILL "$pid" 2>/dev/null
-    wait_for 5 sh -c "[ \"\$(cat '$TEST_TMP/store/pid')\" != $pid ]"
+    wait_for 20 sh -c "[ \"\$(cat '$TEST_TMP/store/pid')\" != $pid ]"
 done
 check_equal "the run ends" failed "$(wait_run "$run" $((seconds + 60)))"
 for i in 1 2 3; do

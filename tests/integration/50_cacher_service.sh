@@ -211,7 +211,7 @@ check_equal "keys outlive the process" second "$(cacher get greeting -)"
 as "$SERVE/e" delete hostile
 cacher ls | cut -f1 | while read -r key; do cacher delete "$key" || touch failed; done
 check_not "everything can be deleted" test -e failed
-wait_for 5 test "$(blobs)" = 0
+wait_for 20 test "$(blobs)" = 0
 check_equal "and no content is left" 0 "$(blobs)"
 
 # ---- the end of a step ----

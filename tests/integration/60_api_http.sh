@@ -170,7 +170,7 @@ run_json running running
 http '/api/v1/runs/42/steps/test/log?follow=1' >"$TEST_TMP/early" &
 EARLY=$!
 for i in {4..200}; do echo "line $i" >>"$LOGS/build.1.log"; done
-wait_for 5 grep -q 'line 200' "$TEST_TMP/followed"
+wait_for 20 grep -q 'line 200' "$TEST_TMP/followed"
 check "follow shows what comes" grep -q 'line 200' "$TEST_TMP/followed"
 check "and does not end" kill -0 $FOLLOW
 check "a step that has not begun is waited for" kill -0 $EARLY
@@ -195,12 +195,12 @@ http "$EVENTS" >"$TEST_TMP/live" &
 LIVE=$!
 http "$EVENTS" -H 'Last-Event-ID: 50' >"$TEST_TMP/resumed" &
 RESUMED=$!
-wait_for 5 grep -q 'id: 100' "$TEST_TMP/live"
+wait_for 20 grep -q 'id: 100' "$TEST_TMP/live"
 check "pages first" grep -q '^id: 100' "$TEST_TMP/live"
 check "and stays open" kill -0 $LIVE
 event 120 succeeded test
 event 120 succeeded test
-wait_for 5 grep -q 'id: 120' "$TEST_TMP/live"
+wait_for 20 grep -q 'id: 120' "$TEST_TMP/live"
 # an event that was pushed to nobody is found in the pages at the end
 jq -c '. + [{id:120,run:42,type:"step",step:"test",to:"x"},{id:125,run:42,type:"step",step:"x",to:"running"},{id:130,run:42,type:"run",to:"failed"}]' "$ROOT/events.json" >"$ROOT/e" && mv "$ROOT/e" "$ROOT/events.json"
 run_json failed succeeded failed 1
@@ -300,12 +300,12 @@ for _ in {1..20}; do
     stream "$LOG?follow=1&offset=999999" >/dev/null 2>&1 &
     FOLLOWERS+=($!)
 done
-wait_for 5 sh -c "[ \$(awk '/^Threads:/ { print \$2 }' /proc/$(cat "$ROOT/pid")/status) -ge $((before + 20)) ]"
+wait_for 20 sh -c "[ \$(awk '/^Threads:/ { print \$2 }' /proc/$(cat "$ROOT/pid")/status) -ge $((before + 20)) ]"
 check "followers are waiting" test "$(threads)" -ge $((before + 20))
 kill "${FOLLOWERS[@]}"
 wait "${FOLLOWERS[@]}" 2>/dev/null
 settled() { [ "$(threads)" -le "$before" ]; }
-check "those of a quiet step who leave are noticed" wait_for 5 settled
+check "those of a quiet step who leave are noticed" wait_for 20 settled
 for _ in {1..60}; do stream "$EVENTS?after=130" >/dev/null 2>&1 & done
 check_equal "readers of streams do not keep others out" 200 "$(code http /healthz)"
 wait -n
