@@ -18,7 +18,7 @@ fi
 # suite NAME command...: the last line that counts is taken from its output; a
 # command without one counts as a single check.
 suite() {
-    local name=$1 log status=0 line start=$SECONDS
+    local name=$1 log status=0 line start=$SECONDS processor TIMEFORMAT='%0U %0S'
     shift
     if [ ${#ONLY[@]} -gt 0 ]; then
         local wanted=no pattern
@@ -29,7 +29,9 @@ suite() {
         [ $wanted = yes ] || return 0
     fi
     log=$LOGS/$(echo "$name" | tr '/ ' '__').log
-    timeout --kill-after=10 "${SUITE_SECONDS:-600}" "$@" >"$log" 2>&1 </dev/null || status=$?
+    { time timeout --kill-after=10 "${SUITE_SECONDS:-600}" "$@" >"$log" 2>&1 </dev/null; } \
+        2>"$log.times" || status=$?
+    processor=$(awk 'END {print $1 + $2}' "$log.times")
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
     if [ -z "$line" ]; then
         if [ $status = 0 ]; then line="1 passed, 0 failed"; else line="0 passed, 1 failed"; fi
@@ -38,8 +40,9 @@ suite() {
     read -r passed failed skipped < <(echo "$line" | tr -dc '0-9 ')
     [ $status = 0 ] || [ "$failed" -gt 0 ] || failed=1
     echo "$passed $failed ${skipped:-0}" >"$log.result"
-    printf '%-40s %4d passed %3d failed %3d skipped  %4ds\n' "$name" "$passed" "$failed" \
-        "${skipped:-0}" $((SECONDS - start))
+    # what it kept a processor busy for says where the minutes of the whole go
+    printf '%-40s %4d passed %3d failed %3d skipped  %4ds %4ds busy\n' "$name" "$passed" \
+        "$failed" "${skipped:-0}" $((SECONDS - start)) "$processor"
     if [ "$failed" -gt 0 ]; then
         tail -n 60 "$log" | sed 's/^/    | /'
         # said again at the end, where a log that was cut off still has it
