@@ -63,16 +63,11 @@ static int disk_failed(struct checkout *checkout, int failure)
 
 static int object_missing(struct checkout *checkout)
 {
-	const git_error *last = git_error_last();
-	char words[256];
-
-	text_first_line(words, sizeof(words), last && last->message ? last->message : "",
-			last && last->message ? strlen(last->message) : 0);
 	(void)fetch_fail(
 		checkout->result, FETCH_UNREACHABLE,
 		"the repository lacks parts of the commit, or they are damaged (%s); check "
 		"it with \"git fsck\"",
-		words);
+		git_words());
 	return -ENODATA;
 }
 
@@ -300,6 +295,19 @@ static int commit_describe(struct checkout *checkout, const git_oid *id, git_oid
 	return 0;
 }
 
+static int index_write(struct checkout *checkout)
+{
+	int failure;
+
+	git_error_clear();
+	errno = 0;
+	if (git_index_write(checkout->index) == 0)
+		return 0;
+	failure = errno; /* where its buffered writer fails, libgit2 leaves this and no words */
+	return fetch_fail(checkout->result, FETCH_UNREACHABLE, "cannot write the git index: %s",
+			  git_error_last() || !failure ? git_words() : strerror(failure));
+}
+
 static int checkout_run(struct checkout *checkout, struct tree *tree, const git_oid *commit,
 			const char *ref)
 {
@@ -320,8 +328,8 @@ static int checkout_run(struct checkout *checkout, struct tree *tree, const git_
 				   checkout->result);
 	if (r == 0)
 		r = tree_walk(checkout, &root, tree->fd, 0);
-	if (r == 0 && git_index_write(checkout->index) < 0)
-		r = fetch_fail(checkout->result, FETCH_UNREACHABLE, "cannot write the git index");
+	if (r == 0)
+		r = index_write(checkout);
 	return r;
 }
 
@@ -348,7 +356,8 @@ int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *
 	(void)snprintf(index_path, sizeof(index_path), "%s/.git/index", path);
 	if (git_repository_odb(&checkout->odb, repository) < 0 ||
 	    git_index_open(&checkout->index, index_path) < 0)
-		r = fetch_fail(result, FETCH_UNREACHABLE, "cannot open the mirror's objects");
+		r = fetch_fail(result, FETCH_UNREACHABLE, "cannot open the mirror's objects: %s",
+			       git_words());
 	else
 		r = checkout_run(checkout, tree, commit, ref);
 	git_index_free(checkout->index);

@@ -5,6 +5,7 @@
 #include "common/names.h"
 
 #include <errno.h>
+#include <git2.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +21,27 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 	(void)vsnprintf(result->error.text, sizeof(result->error.text), format, args);
 	va_end(args);
 	return -EINVAL;
+}
+
+const char *git_words(void)
+{
+	static char words[512];
+	const git_error *last = git_error_last();
+
+	text_first_line(words, sizeof(words), last && last->message ? last->message : "",
+			last && last->message ? strlen(last->message) : 0);
+	return *words ? words : "it gave no reason";
+}
+
+const char *git_fix(const char *otherwise)
+{
+	static const int full[] = {ENOSPC, EDQUOT};
+
+	/* libgit2 keeps no errno, it puts its words at the end of its own */
+	for (size_t i = 0; i < ARRAY_SIZE(full); i++)
+		if (strstr(git_words(), strerror(full[i])))
+			return "make room on the disk of the state directory, then retry";
+	return otherwise;
 }
 
 void fetch_result_clear(struct fetch_result *result)

@@ -74,6 +74,16 @@ void fetch_result_clear(struct fetch_result *result);
 int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/**
+ * git_words() - what libgit2 said of its last failure, in one line that is safe to show
+ *
+ * Return: a static buffer, overwritten by the next call; "it gave no reason" if it said nothing.
+ */
+const char *git_words(void);
+
+/** git_fix() - what to do about that failure: @otherwise, unless it was a full disk */
+const char *git_fix(const char *otherwise);
+
 /** size_text() - "1.5 GiB" of @bytes, into one of a few static buffers */
 const char *size_text(uint64_t bytes);
 

@@ -25,17 +25,6 @@ struct update {
 	bool over_limit;
 };
 
-/* libgit2's last words, safe to show; never its own static "no error" */
-static const char *git_words(void)
-{
-	static char words[512];
-	const git_error *last = git_error_last();
-
-	text_first_line(words, sizeof(words), last && last->message ? last->message : "",
-			last && last->message ? strlen(last->message) : 0);
-	return *words ? words : "the remote gave no reason";
-}
-
 int mirror_setup(const struct fetch_limits *limits, struct fetch_result *result)
 {
 	static const int levels[] = {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_XDG,
@@ -443,9 +432,8 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 				? "; many servers take no RSA key from this library, "
 				  "an ed25519 key works"
 				: "");
-	return fetch_fail(result, FETCH_UNREACHABLE,
-			  "cannot fetch %s: %s; check the URL and that this host can reach it", url,
-			  words);
+	return fetch_fail(result, FETCH_UNREACHABLE, "cannot fetch %s: %s; %s", url, words,
+			  git_fix("check the URL and that this host can reach it"));
 }
 
 /* Connect, download what @specs name, update references. */

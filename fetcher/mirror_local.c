@@ -48,16 +48,6 @@ struct copy {
 	bool over_limit;
 };
 
-static const char *words(void)
-{
-	static char text[256];
-	const git_error *last = git_error_last();
-
-	text_first_line(text, sizeof(text), last && last->message ? last->message : "",
-			last && last->message ? strlen(last->message) : 0);
-	return text;
-}
-
 static int copy_failed(struct copy *copy)
 {
 	if (copy->over_limit)
@@ -65,9 +55,9 @@ static int copy_failed(struct copy *copy)
 				  "%s sends more than %s, the limit of one fetch; make its history "
 				  "smaller or fetch from a slimmer mirror",
 				  copy->mirror->config->url, size_text(copy->mirror->limits->pack));
-	return fetch_fail(copy->result, FETCH_UNREACHABLE,
-			  "cannot fetch %s: %s; check it with \"git fsck\"",
-			  copy->mirror->config->url, words());
+	return fetch_fail(copy->result, FETCH_UNREACHABLE, "cannot fetch %s: %s; %s",
+			  copy->mirror->config->url, git_words(),
+			  git_fix("check it with \"git fsck\""));
 }
 
 /* ---- whole packs ---- */
@@ -119,7 +109,7 @@ static void pack_take(struct copy *copy, int fd, const char *name)
 	if (r < 0 && !copy->over_limit)
 		log_warning("%s: pack %s cannot be taken over whole (%s), its objects are copied "
 			    "one by one",
-			    copy->mirror->config->project, name, words());
+			    copy->mirror->config->project, name, git_words());
 }
 
 static void packs_take(struct copy *copy)

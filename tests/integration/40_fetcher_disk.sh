@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The disk is full at every page that a fetch may write: it says so, leaves nothing half, and
+# goes well when there is room. The state is on a tmpfs in a mount namespace of the test's own.
+# runs: beside others
+[ -n "${RBT_MOUNTS:-}" ] || RBT_MOUNTS=1 exec unshare --mount --propagation private "$0"
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
+. "$(dirname "$0")/../fetcher_lib.sh"
+
+sample_repository "$TEST_TMP/src"
+(
+    cd "$TEST_TMP/src/work" || exit 1
+    mkdir empty # names fill the index and take no room themselves
+    for i in {1..300}; do : >"empty/$i"; done
+    git add . && git commit -qm "Many names" && git push -q "$TEST_TMP/src/a.git" main
+)
+URL=file://$TEST_TMP/src/a.git
+MAIN=$(git -C "$TEST_TMP/src/work" rev-parse main)
+STATE=$TEST_TMP/root/var/lib/runbookd
+mkdir -p "$STATE"
+mount -t tmpfs -o size=64m,mode=755 state "$STATE"
+defer "umount -l $STATE"
+halves() { find "$TREES" "$MIRRORS" -name '.tmp-*' -o -name '*.lock' -o -name 'pack_git2_*' -o -name 'tmp_*'; }
+
+# fill NAME PAGES: fetches with PAGES and more of the disk free, until one goes well; what
+# was there before is put back before each
+fill() {
+    local name=$1 pages=$2 step=$3 answer used
+    cp -a "$STATE" "$TEST_TMP/before"
+    for (( ; pages < 400; pages += step)); do
+        find "$STATE" -mindepth 1 -delete && cp -a "$TEST_TMP/before/." "$STATE"
+        used=$(df --output=used -k "$STATE" | tail -n 1)
+        mount -o "remount,size=$((used + 4 * pages))k" "$STATE"
+        answer=$(fetch --url "$URL" --print error "main@$MAIN")
+        mount -o remount,size=64m "$STATE"
+        [ -n "$answer" ] || break
+        echo "$name, $pages pages: $answer"
+        check_match "$name with $pages pages free says what it lacks" "No space left on device" "$answer"
+        check_equal "… and leaves nothing half" "" "$(halves)"
+    done
+    rm -rf "$TEST_TMP/before"
+    check "$name was seen to fail" [ "$pages" -gt "$2" ]
+    check_equal "$name goes well with room" "$MAIN" "$(git -C "$MIRRORS/demo.git" rev-parse main)"
+    check "… whole" diff -r -x .git "$TEST_TMP/src/work" "$TREES/demo/$MAIN"
+}
+fill "a mirror and a tree" 1 7
+rm -rf "$TREES/demo"
+fill "a tree" 1 1
+check "git fsck of the mirror" git -C "$MIRRORS/demo.git" fsck --strict
+finish
