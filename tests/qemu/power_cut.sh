@@ -26,7 +26,8 @@ power_cut() {
         fi
         # some acknowledged, some over, some in between
         acks=$((RANDOM % 12 + 4)) seconds=$((RANDOM % 5))
-        if ! wait_for 1200 enough "$life" $acks; then
+        wait_for 1200 enough_or_gone "$life" $acks
+        if ! enough "$life" $acks; then
             failed "power-cut: life $life took too few deliveries"
             tail -n 20 "$KEPT/life-$life.console" "$KEPT/life-$life.output" | sed 's/^/    | /'
             return
@@ -49,4 +50,5 @@ power_cut() {
 }
 
 cuts_are() { [ "$(grep -c ^cut: "$TEST_TMP/disk.log")" = "$1" ]; }
+enough_or_gone() { enough "$@" || ! kill -0 "$QEMU"; }
 enough() { [ "$(grep -c '^ack ' "$KEPT/life-$1.output")" -ge "$2" ]; }
