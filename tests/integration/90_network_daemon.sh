@@ -2,25 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # A daemon's networks: namespaces made ahead, what a project is allowed, and
 # nothing left behind after some hundred steps.
+# links and rules are this daemon's alone in a network namespace of the test's own
+[ -n "${RBT_NETNS:-}" ] || RBT_NETNS=1 exec unshare --net --mount --propagation private "$0"
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-# in a network namespace of the test's own, links and rules are this daemon's alone
-if [ -z "${RBT_NETNS:-}" ]; then
-    NETNS=rbt-nd-$$
-    ip netns add "$NETNS" && defer "ip netns del $NETNS"
-    ip -n "$NETNS" link set lo up
-    ip -n "$NETNS" link add up0 type veth peer name up1
-    ip -n "$NETNS" link set up1 up
-    ip -n "$NETNS" link set up0 up
-    ip -n "$NETNS" addr add 1.2.3.1/24 dev up0
-    ip -n "$NETNS" route add default via 1.2.3.4
-    ip -n "$NETNS" addr add 10.50.0.1/32 dev up0
-    RBT_NETNS=1 ip netns exec "$NETNS" "$0"
-    status=$?
-    check_equal "all of it, in a network of its own" 0 $status
-    finish
-fi
+ip link set lo up
+ip link add up0 type veth peer name up1
+ip link set up1 up
+ip link set up0 up
+ip addr add 1.2.3.1/24 dev up0
+ip route add default via 1.2.3.4
+ip addr add 10.50.0.1/32 dev up0
 
 setup_project demo "[Network]" "Allow=10.50.0.1:8000 10.77.0.0/16"
 start_daemon "[Daemon]" "MaxRunning=4" "[Sandbox]" "NetworkPool=3" || finish
