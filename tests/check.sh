@@ -29,7 +29,8 @@ suite() {
         [ $wanted = yes ] || return 0
     fi
     log=$LOGS/$(echo "$name" | tr '/ ' '__').log
-    { time timeout --kill-after=10 "${SUITE_SECONDS:-600}" "$@" >"$log" 2>&1 </dev/null; } \
+    # in a shell of its own: this one's time has every lane in it that ended meanwhile
+    ( time timeout --kill-after=10 "${SUITE_SECONDS:-600}" "$@" >"$log" 2>&1 </dev/null ) \
         2>"$log.times" || status=$?
     processor=$(awk 'END {print $1 + $2}' "$log.times")
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
