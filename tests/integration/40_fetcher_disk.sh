@@ -38,6 +38,7 @@ fill() {
         [ -n "$answer" ] || break
         echo "$name, $pages pages: $answer"
         check_match "$name with $pages pages free says what it lacks" "No space left on device" "$answer"
+        check_equal "… and blames nothing else" "" "$(grep -oE 'check (the URL|it with)' <<<"$answer")"
         check_equal "… and leaves nothing half" "" "$(halves)"
     done
     rm -rf "$TEST_TMP/before"
