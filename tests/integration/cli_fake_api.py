@@ -55,8 +55,8 @@ def events():
     return out
 
 
-def final():
-    return any(e["type"] == "run" and e["to"] in ("failed", "cancelled") for e in events())
+def final(happened):
+    return any(e["type"] == "run" and e["to"] in ("failed", "cancelled") for e in happened)
 
 
 def run():
@@ -131,7 +131,8 @@ class Handler(BaseHTTPRequestHandler):
         self.start_stream("text/event-stream")
         self.chunk(b": welcome\n\n")
         while True:
-            for event in events():
+            happened = events()  # asked once: the end must not be said before the last of them
+            for event in happened:
                 if event["id"] <= after:
                     continue
                 text = b"id: %d\nevent: state\ndata: %s\n\n" % (event["id"], json.dumps(event).encode())
@@ -141,7 +142,7 @@ class Handler(BaseHTTPRequestHandler):
                     return
                 self.chunk(text)
                 after = event["id"]
-            if final():
+            if final(happened):
                 self.chunk(b"event: end\ndata: {}\n\n")
                 self.wfile.write(b"0\r\n\r\n")
                 return
