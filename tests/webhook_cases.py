@@ -410,7 +410,7 @@ def case_away(server):
     status, answer, response = server.post(PUSH)
     equal(503, status)
     assert int(response.headers["Retry-After"]) > 0 and "scheduler" in answer["error"]
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 20
     result = []
     thread = threading.Thread(target=lambda: result.append(server.post(PUSH)[:2]))
     thread.start()
@@ -439,7 +439,7 @@ def case_no_answer(server):
     status, _, response = server.post(PUSH)
     took = time.monotonic() - begin
     equal(503, status)
-    assert 8 < took < 14 and response.headers["Retry-After"], took
+    assert 8 < took < 40 and response.headers["Retry-After"], took
 
 
 def case_bad_scheduler(server):
@@ -566,7 +566,7 @@ def case_slow(server):
     for thread in threads:
         thread.join()
     for i, took in results.items():
-        assert 25 < took < 36, (i, took)
+        assert 25 < took < 58, (i, took)
 
 
 def case_flood(server):
@@ -581,9 +581,9 @@ def case_flood(server):
     idle = [socket.create_connection(server.address) for _ in range(480)]
     begin = time.monotonic()
     equal(202, server.post(PUSH)[0])
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 20
     # idle ones go early when places are short
-    wait(lambda: sum(closed(s) for s in idle) > 90, 8)
+    wait(lambda: sum(closed(s) for s in idle) > 90, 20)
     for s in idle:
         s.close()
     grown = server.child.rss() - before

@@ -101,7 +101,7 @@ ip -n "$HOST" link set other1 name rbkfff0 # in one call, Linux 6.1 says that it
 ip -n "$HOST" link set rbkfff0 up
 check_match "one of a link of an earlier step is not" '^10\.213\.' "$(egress -- sh -c "$OWN")"
 ip -n "$HOST" link del rbkfff0
-mkfifo "$TEST_TMP/hold"
+mkfifo "$TEST_TMP/stay"
 "${EGRESS[@]}" -- sh -c "$OWN; exec python3 -c '
 import socket
 s = socket.socket(); s.bind((\"0.0.0.0\", 7000)); s.listen()
@@ -187,12 +187,17 @@ check "and the next one works" connect 8.8.4.4 8000
 check_equal "and takes the table along" 0 "$(in_host nft list tables | grep -c runbookd)"
 check_equal "and the forwarding" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
 
-# several at once, each with its own address
+# several at once, each with its own address; the first stays until the last has said its own
+mkfifo "$TEST_TMP/six"
+exec 7<>"$TEST_TMP/six"
 MANY=()
 for i in 1 2 3 4 5 6; do
-    "${EGRESS[@]}" -- sh -c "$OWN; sleep 1" >"$TEST_TMP/many.$i" 2>&1 &
+    "${EGRESS[@]}" -- sh -c "$OWN; cat" <"$TEST_TMP/six" >"$TEST_TMP/many.$i" 2>&1 7>&- &
     MANY+=($!)
 done
+all_spoke() { [ "$(cat "$TEST_TMP"/many.* | grep -c '^10\.')" = 6 ]; }
+check "six run at once" wait_for 60 all_spoke
+exec 7>&-
 wait "${MANY[@]}"
 check_equal "six at once have six addresses" "6/6 " \
     "$(cat "$TEST_TMP"/many.* | grep -c '^10\.')/$(cat "$TEST_TMP"/many.* | grep '^10\.' | sort -u | wc -l) $(grep -hv '^10\.' "$TEST_TMP"/many.*)"

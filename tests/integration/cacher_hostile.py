@@ -123,7 +123,7 @@ def growing():
         file.truncate(8 << 40)
         begin = time.monotonic()
         expect("8 TiB of nothing", put_fds([os.open(file.name, os.O_RDONLY)]), OVER)
-        if time.monotonic() - begin > 5:
+        if time.monotonic() - begin > 60:
             fail("a sparse file was read")
 
 
@@ -225,7 +225,7 @@ def silent():
     sock = connect(30)
     sock.sendall(request(2, 0, b"key")[:7])
     begin = time.monotonic()
-    if sock.recv(1) != b"" or not 8 < time.monotonic() - begin < 15:
+    if sock.recv(1) != b"" or not 8 < time.monotonic() - begin < 40:
         fail("half a request was kept for %.1f s" % (time.monotonic() - begin))
 
 
