@@ -214,13 +214,18 @@ units: $(OUT)/tests/slow.so
 FUZZ_SRCS := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_BINS := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(FUZZ_SRCS))
 FUZZ_SECONDS ?= 10
+FUZZ_OBJ := build/fuzz/obj
+fuzz_objs = $(patsubst %.c,$(FUZZ_OBJ)/%.o,$(1))
+FUZZ_CFLAGS = -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 define fuzz_rule
-build/fuzz/$(1): tests/fuzz/$(1).c $$(unit_dep_$(call unit_folder,$(1)))
+build/fuzz/$(1): $$(call fuzz_objs,tests/fuzz/$(1).c $$(unit_dep_$(call unit_folder,$(1))))
 	$$(call say,FUZZ,$$@)
-	@mkdir -p $$(@D)
-	$$(Q)clang $$(BASE_CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $$@ $$(filter %.c,$$^) $$(unit_libs_$(call unit_folder,$(1)))
+	$$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(unit_libs_$(call unit_folder,$(1)))
 endef
+$(FUZZ_OBJ)/%.o: %.c
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)clang $(BASE_CPPFLAGS) $(FUZZ_CFLAGS) -MMD -MP -c -o $@ $<
 $(foreach t,$(basename $(notdir $(FUZZ_SRCS))),$(eval $(call fuzz_rule,$(t))))
 fuzz-build: $(FUZZ_BINS)
 fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS each (default 10)
