@@ -11,6 +11,7 @@
  *
  *   PAGE -> (last page) CHECK -> (run goes on) LIVE
  *                             -> (run is final) PAGE -> (last page) END
+ *                                                    -> (a retry began) CHECK
  *   LIVE -> (a final state of the run) CHECK, (fell behind) PAGE
  */
 
@@ -61,12 +62,19 @@ static void put_event(struct event_stream *stream, uint64_t id, const char *json
 	stream->last_id = id;
 }
 
+/* The state that @event puts the run into, NULL when it is about a step. */
+static const char *new_run_state(const json_t *event)
+{
+	const char *type = json_string_value(json_object_get(event, "type"));
+
+	return type && strcmp(type, "run") == 0 ? json_string_value(json_object_get(event, "to"))
+						: NULL;
+}
+
 static bool event_ends_run(const char *json)
 {
 	json_t *event = json_loads(json, 0, NULL);
-	const char *type = json_string_value(json_object_get(event, "type"));
-	const char *to = json_string_value(json_object_get(event, "to"));
-	bool ends = type && strcmp(type, "run") == 0 && state_is_final(to);
+	bool ends = state_is_final(new_run_state(event));
 
 	json_decref(event);
 	return ends;
@@ -104,8 +112,12 @@ static void fill_page(struct event_stream *stream)
 		json_int_t id = json_integer_value(json_object_get(event, "id"));
 		char *line = id > 0 ? json_dumps(event, JSON_COMPACT) : NULL;
 
-		if (line && (uint64_t)id > stream->last_id)
+		if (line && (uint64_t)id > stream->last_id) {
 			put_event(stream, (uint64_t)id, line);
+			/* retried since we asked for its state: this is no end */
+			if (new_run_state(event) && !state_is_final(new_run_state(event)))
+				stream->final = false;
+		}
 		free(line);
 	}
 	/* an empty page is the last one, whatever it says about a next */

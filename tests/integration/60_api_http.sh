@@ -213,13 +213,25 @@ check_equal "resumed" "60 70 80 90 100 120 130 " "$(ids "$TEST_TMP/resumed")"
 check_match "an end" '^event: end' "$(tail -n 3 "$TEST_TMP/live")"
 http "$EVENTS?after=110" >"$TEST_TMP/final"
 check_equal "of a final run all at once" "120 125 130 " "$(ids "$TEST_TMP/final")"
+# retried between the question whether it is over and the last page: no end
+ask retry 140
+stream "$EVENTS?after=110" >"$TEST_TMP/retried" &
+RETRIED=$!
+check "the retry is told" wait_for 20 grep -q '^id: 140' "$TEST_TMP/retried"
+event 150 running test
+check "and what it does, on the same stream" wait_for 20 grep -q '^id: 150' "$TEST_TMP/retried"
+run_json failed succeeded failed 1
+event 160 failed
+wait $RETRIED
+check_equal "until it ends, too" "120 125 130 140 150 160  event: end" \
+    "$(ids "$TEST_TMP/retried") $(grep '^event: end' "$TEST_TMP/retried")"
 check_match "is text/event-stream" 'Content-Type: text/event-stream' "$(http "$EVENTS" -D - -o /dev/null)"
 check_equal "as JSON" "3 30" "$(http "$EVENTS?format=json" | jq -r '"\(.events | length) \(.next)"')"
 check_equal "a bad id" 400 "$(code http "$EVENTS" -H 'Last-Event-ID: x')"
 check_equal "of a missing run" 404 "$(code http /api/v1/runs/7/events)"
 # a reader that sleeps while more comes than sockets and ring hold
 run_json running running
-stream "$EVENTS?after=130" >"$TEST_TMP/many" &
+stream "$EVENTS?after=160" >"$TEST_TMP/many" &
 SLEEPER=$!
 sleep 0.5
 kill -STOP $SLEEPER

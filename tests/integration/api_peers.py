@@ -6,7 +6,7 @@ api_peers.py serve PROGRAM ROOT
     listens on ROOT/api.sock and on a port of 127.0.0.1 (ROOT/port); answers
     runs from ROOT/run.json, events from ROOT/events.json; notes commands in
     ROOT/requests
-api_peers.py ask ROOT event ID RUN JSON | burst FIRST COUNT | silent | speak | drop | attach | reload-error TEXT
+api_peers.py ask ROOT event ID RUN JSON | burst FIRST COUNT | retry ID | silent | speak | drop | attach | reload-error TEXT
 """
 import hashlib
 import json
@@ -33,6 +33,7 @@ class Peers:
     def __init__(self, root):
         self.root = root
         self.silent = False
+        self.retry, self.paged = 0, False
         self.reload_error = ""
         self.events = []
         self.scheduler = self.cacher = None
@@ -56,6 +57,18 @@ class Peers:
         with open(os.path.join(self.root, name), encoding="utf-8") as file:
             return json.load(file)
 
+    def write(self, name, value):
+        with open(os.path.join(self.root, name + ".new"), "w", encoding="utf-8") as file:
+            json.dump(value, file)
+        os.rename(os.path.join(self.root, name + ".new"), os.path.join(self.root, name))
+
+    def reopen(self, run):
+        """Somebody retries the run that failed: it goes on as event number @self.retry."""
+        event = {"id": self.retry, "run": 42, "type": "run", "step": None, "to": "running"}
+        self.write("run.json", dict(run, state="running"))
+        self.write("events.json", self.read("events.json") + [event])
+        self.retry = 0
+
     def answer(self, request):
         verb = VERBS[request.u()]
         project, run, step, ref, commit = (request.s(), request.u(), request.s(), request.s(),
@@ -74,8 +87,12 @@ class Peers:
         if verb in ("RUN", "EVENTS", "RUNBOOK") and run != 42:
             return 404, "no run %d" % run
         if verb == "RUN":
-            return 200, self.read("run.json")
+            run = self.read("run.json")
+            if self.retry and self.paged:  # the moment behind this answer
+                self.reopen(run)
+            return 200, run
         if verb == "EVENTS":
+            self.paged = True
             if after < 200:
                 self.events = self.read("events.json")
             events = [e for e in self.events if e["id"] > after]
@@ -161,14 +178,15 @@ class Peers:
                 events.append({"id": number, "run": 42, "type": "step", "step": "build",
                                "to": "running", "reason": "x" * 100})
             final = {"id": first + count, "run": 42, "type": "run", "to": "failed"}
-            with open(os.path.join(self.root, "events.json"), "w", encoding="utf-8") as file:
-                json.dump(events + [final], file)
+            self.write("events.json", events + [final])
             self.events = events + [final]
             with self.lock:
                 for event in events[-count:]:
                     self.scheduler.send("EVENT", event["id"], 42, json.dumps(event))
         elif words[0] in ("silent", "speak"):
             self.silent = words[0] == "silent"
+        elif words[0] == "retry":
+            self.retry, self.paged = int(words[1]), False
         elif words[0] == "drop":
             self.scheduler.sock.shutdown(socket.SHUT_RDWR)
             self.scheduler.sock.close()
