@@ -195,6 +195,7 @@ for i in 1 2 3 4 5 6; do
     "${EGRESS[@]}" -- sh -c "$OWN; cat" <"$TEST_TMP/six" >"$TEST_TMP/many.$i" 2>&1 7>&- &
     MANY+=($!)
 done
+# shellcheck disable=SC2317  # called by check
 all_spoke() { [ "$(cat "$TEST_TMP"/many.* | grep -c '^10\.')" = 6 ]; }
 check "six run at once" wait_for 60 all_spoke
 exec 7>&-
