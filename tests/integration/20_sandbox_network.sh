@@ -101,7 +101,6 @@ ip -n "$HOST" link set other1 name rbkfff0 # in one call, Linux 6.1 says that it
 ip -n "$HOST" link set rbkfff0 up
 check_match "one of a link of an earlier step is not" '^10\.213\.' "$(egress -- sh -c "$OWN")"
 ip -n "$HOST" link del rbkfff0
-mkfifo "$TEST_TMP/stay"
 "${EGRESS[@]}" -- sh -c "$OWN; exec python3 -c '
 import socket
 s = socket.socket(); s.bind((\"0.0.0.0\", 7000)); s.listen()
@@ -188,11 +187,11 @@ check_equal "and takes the table along" 0 "$(in_host nft list tables | grep -c r
 check_equal "and the forwarding" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
 
 # several at once, each with its own address; the first stays until the last has said its own
-mkfifo "$TEST_TMP/six"
-exec 7<>"$TEST_TMP/six"
+mkfifo "$TEST_TMP/hold"
+exec 7<>"$TEST_TMP/hold"
 MANY=()
 for i in 1 2 3 4 5 6; do
-    "${EGRESS[@]}" -- sh -c "$OWN; cat" <"$TEST_TMP/six" >"$TEST_TMP/many.$i" 2>&1 7>&- &
+    "${EGRESS[@]}" -- sh -c "$OWN; cat" <"$TEST_TMP/hold" >"$TEST_TMP/many.$i" 2>&1 7>&- &
     MANY+=($!)
 done
 # shellcheck disable=SC2317  # called by check
