@@ -25,13 +25,14 @@
 #define UNPACK_MEMORY (512 * MIB)
 #define UNPACK_PIDS 16
 #define UNPACK_DISK (16 * MIB) /* of the sandbox's own scratch, which it does not need */
-#define UNPACK_GRACE_USEC (1 * USEC_PER_SEC)
+#define REMOVAL_TRIES 6
+#define REMOVAL_PAUSE_USEC (1 * USEC_PER_SEC) /* doubled with each try */
 #define PROGRAM_INSIDE "/run/runbookd/bin/runbook-unpack"
 #define LAYER_INSIDE "/layer"
 #define TEMPORARY ".tmp-"
 #define GONE ".gone-"
 
-enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_ENDING, JOB_UNPACKED };
+enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_ENDING, JOB_UNPACKED, JOB_PAUSED };
 
 /** struct job - one directory on its way in or out */
 struct job {
@@ -41,6 +42,7 @@ struct job {
 	bool removing;
 	bool abandoned; /* runbook-image does not want it any more */
 	bool timed_out;
+	unsigned n_tries; /* to remove it */
 	enum job_phase phase;
 	char name[48]; /* of the directory */
 	int dir_fd;    /* locked */
@@ -190,13 +192,32 @@ static void job_kill(struct job *job)
 		(void)job->layers->ops->kill(&job->sandbox);
 }
 
+static void removal_again(struct loop_timer *timer)
+{
+	struct job *job = container_of(timer, struct job, timer);
+
+	job->phase = JOB_WAITING;
+	removals_start(job->layers);
+}
+
+/* Who removed may have been killed, or not have been started: that passes. */
 static void removal_done(struct job *job, const char *failure)
 {
 	struct layers *layers = job->layers;
 
-	if (unlinkat(layers->fd, job->name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		log_warning("%s/%s stays until the next start: %s", layers->path, job->name,
-			    failure[0] ? failure : strerror(errno));
+	if (unlinkat(layers->fd, job->name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
+		const char *why = failure[0] ? failure : strerror(errno);
+		uint64_t at = now_usec() + (REMOVAL_PAUSE_USEC << job->n_tries);
+
+		job->phase = JOB_PAUSED;
+		if (++job->n_tries < REMOVAL_TRIES &&
+		    loop_timer_set(layers->daemon->loop, &job->timer, at, removal_again) == 0) {
+			log_info("%s/%s is not removed yet, trying again: %s", layers->path,
+				 job->name, why);
+			return;
+		}
+		log_warning("%s/%s stays until the next start: %s", layers->path, job->name, why);
+	}
 	job_unlink(job);
 	(void)job_free(job);
 }
@@ -315,6 +336,7 @@ static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, in
 	if (layers->ops->start(layers->host, &request, &job->sandbox, error) < 0)
 		return -error->number;
 	layers->n_running++;
+	job->timed_out = false; /* that was another sandbox */
 	job->phase = JOB_RUNNING;
 	r = loop_add(layers->daemon->loop, &job->status_file, job->sandbox.status_fd, EPOLLIN,
 		     sandbox_ended);
@@ -338,7 +360,7 @@ static void removals_start(struct layers *layers)
 	size_t n = 0;
 
 	for (struct job *job = layers->jobs; job; job = job->next)
-		n += job->removing && job->phase != JOB_WAITING;
+		n += job->removing && (job->phase == JOB_RUNNING || job->phase == JOB_ENDING);
 	for (struct job *job = layers->jobs, *next; job; job = next) {
 		next = job->next;
 		if (layers->stopping || n >= JOBS_REMOVING_MAX)

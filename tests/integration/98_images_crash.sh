@@ -73,17 +73,50 @@ for moment in 0.05 0.2; do
     wait_for 10 ctl image prune
 done
 
-# the unpacker's init, which takes its sandbox along
-pull "unpacker" &
-PULL=$!
-for _ in $(seq 500); do
-    pid=$(child_of "$DAEMON_PID" runbook-init)
-    [ -z "$pid" ] || break
-    sleep 0.01
-done
-[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
-wait $PULL
-check "nothing half is left of the unpacker" wait_for 30 clean
+# init_of OPTION: of the sandbox in which runbook-unpack has this option, or fails
+init_of() {
+    local init
+    for init in $(pgrep -P "$DAEMON_PID" -x runbook-init); do
+        pgrep -P "$init" -f -- "^[^ ]*runbook-unpack $1" >/dev/null || continue
+        echo "$init"
+        return
+    done
+    return 1
+}
+# caught PREPARE OPTION SAID: kills that init while PREPARE is at work, or after it as long as
+# there is something to do, until the log has what is said of one that did not finish
+caught() {
+    local pid
+    for _ in $(seq 10); do
+        "$1" &
+        PULL=$!
+        while kill -0 $PULL 2>/dev/null || ! clean; do
+            pid=$(init_of "$2") && kill -KILL "$pid" 2>/dev/null && break
+            sleep 0.01
+        done
+        wait $PULL
+        wait_for 60 clean || return 1
+        ! grep -q "$3" "$TEST_TMP/daemon.log" || return 0
+    done
+    return 1
+}
+
+# the inits of unpacker and remover, which take their sandboxes along
+unpacking() {
+    ctl image rm unpacker >/dev/null 2>&1
+    ctl image prune >/dev/null 2>&1
+    wait_for 30 clean
+    pull unpacker
+}
+removing() {
+    pull removed
+    ctl image rm removed >/dev/null 2>&1
+    ctl image prune >/dev/null 2>&1
+}
+check "nothing half is left of an unpacker that was killed" \
+    caught unpacking --digest 'unpacker: the unpacker was killed'
+check "nor of a remover" \
+    caught removing --remove 'gone-.* is not removed yet, trying again: the unpacker was killed'
 ctl image rm unpacker >/dev/null 2>&1
 wait_for 10 ctl image prune
 
