@@ -243,28 +243,20 @@ wait $SLEEPER
 check_equal "a sleeper misses nothing" "$({ seq 1000 20999; echo 21000; } | sha256sum)" "$(grep '^id:' "$TEST_TMP/many" | cut -d' ' -f2 | sha256sum)"
 
 # ---- peers that are away ----
-ask drop
-(sleep 1; ask attach) &
+ask away 0.5
 check_equal "a scheduler that comes back in a moment is waited for" 200 "$(code http /api/v1/status)"
-wait $!
 ask drop
 check_equal "one that stays away is 503" 503 "$(code http /api/v1/status)"
 check_match "with Retry-After" '^Retry-After: 1' "$(http /api/v1/status -D - -o /dev/null | tr -d '\r')"
 check_equal "healthz says so" 503 "$(code http /healthz)"
 ask attach
 check_equal "and back" 200 "$(code http /api/v1/status)"
-ask silent
-(sleep 1; ask drop; ask speak; ask attach) &
+ask die
 check_equal "a change that it had not answered when it died is 503" 503 "$(code http /api/v1/runs/42/retry -X POST)"
-wait $!
-ask silent
-(sleep 1; ask drop; ask speak; ask attach) &
+ask die
 check_equal "a question is asked again" 200 "$(code http /api/v1/status)"
-wait $!
-ask silent
-(sleep 1; ask drop; ask speak; ask attach) &
+ask die
 check_equal "also one about secrets" 200 "$(code http /api/v1/secrets)"
-wait $!
 
 # ---- TCP ----
 check_equal "TCP reads" 0.1.0 "$(tcp /api/v1/status | jq -r .version)"

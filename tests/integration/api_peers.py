@@ -6,7 +6,9 @@ api_peers.py serve PROGRAM ROOT
     listens on ROOT/api.sock and on a port of 127.0.0.1 (ROOT/port); answers
     runs from ROOT/run.json, events from ROOT/events.json; notes commands in
     ROOT/requests
-api_peers.py ask ROOT event ID RUN JSON | burst FIRST COUNT | retry ID | silent | speak | drop | attach | reload-error TEXT
+api_peers.py ask ROOT event ID RUN JSON | burst FIRST COUNT | retry ID | die | away SECONDS | drop | attach | reload-error TEXT
+    die: the scheduler ends when the next request arrives, and a new one comes at once
+    away: the scheduler ends now, and a new one comes after SECONDS
 """
 import hashlib
 import json
@@ -32,7 +34,7 @@ def memfd(text):
 class Peers:
     def __init__(self, root):
         self.root = root
-        self.silent = False
+        self.die = False
         self.retry, self.paged = 0, False
         self.reload_error = ""
         self.events = []
@@ -45,6 +47,10 @@ class Peers:
         theirs.close()
         self.scheduler = peer.Peer(ours, peer.SCHEDULER)
         threading.Thread(target=self.serve_scheduler, args=[self.scheduler], daemon=True).start()
+
+    def drop(self):
+        self.scheduler.sock.shutdown(socket.SHUT_RDWR)
+        self.scheduler.sock.close()
 
     def attach_cacher(self):
         ours, theirs = peer.pair()
@@ -109,8 +115,11 @@ class Peers:
             request = channel.receive(timeout=None)
             if request is None:
                 return
-            if self.silent:
-                continue
+            if self.die:  # in the middle of a request, however long the test took to send it
+                self.die = False
+                self.drop()
+                self.attach()
+                return
             status, answer = self.answer(request)
             with self.lock:
                 if isinstance(answer, str):
@@ -183,13 +192,15 @@ class Peers:
             with self.lock:
                 for event in events[-count:]:
                     self.scheduler.send("EVENT", event["id"], 42, json.dumps(event))
-        elif words[0] in ("silent", "speak"):
-            self.silent = words[0] == "silent"
+        elif words[0] == "die":
+            self.die = True
+        elif words[0] == "away":
+            self.drop()
+            threading.Timer(float(words[1]), self.attach).start()
         elif words[0] == "retry":
             self.retry, self.paged = int(words[1]), False
         elif words[0] == "drop":
-            self.scheduler.sock.shutdown(socket.SHUT_RDWR)
-            self.scheduler.sock.close()
+            self.drop()
         elif words[0] == "attach":
             self.attach()
         elif words[0] == "reload-error":
