@@ -10,6 +10,10 @@
  * each call is made by a process that has a filter of its own, which asks its
  * tracer about just that number. The kernel takes the strictest answer of all
  * filters, so the tracer is asked if, and only if, the sandbox allows the call.
+ *
+ * With the argument --has-i386 it makes one harmless call by int 0x80 instead: exit
+ * status 0 where the kernel has that entry, 1 where it has not (CONFIG_IA32_EMULATION,
+ * ia32_emulation=0), which shows as SIGSEGV before any filter is asked.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -142,7 +146,22 @@ static const char *ask(const struct probe *probe, struct result *result)
 	return allowed ? "allow" : answer_name(probe, result, status);
 }
 
-int main(void)
+static int has_i386(void)
+{
+	const struct probe probe = {.number = 20}; /* getpid */
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(i386_call(&probe) == getpid() ? 0 : 2);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return 2;
+	if (WIFSIGNALED(status))
+		return WTERMSIG(status) == SIGSEGV ? 1 : 2;
+	return WEXITSTATUS(status) == 0 ? 0 : 2;
+}
+
+int main(int argc, char **argv)
 {
 	struct result *result = mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE,
 				     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -151,6 +170,8 @@ int main(void)
 
 	if (result == MAP_FAILED)
 		return 2;
+	if (argc > 1)
+		return strcmp(argv[1], "--has-i386") == 0 ? has_i386() : 2;
 	while (fgets(line, sizeof(line), stdin)) {
 		struct probe probe = {0};
 		uint64_t *a = probe.arguments;

@@ -141,7 +141,12 @@ check "every line is JSON with the same keys" jq -es '
     "$TEST_TMP/report"
 check_equal "it counts each: mount" "$(called ' mount$')" "$(counted '.name == "mount" and .abi == "x86_64"')"
 check_equal "it counts each: socket" "$(called ' socket$')" "$(counted '.name == "socket" and .abi == "x86_64"')"
-check_equal "it counts each: i386" "$(called '^i386 ')" "$(counted '.abi == "i386" and .answer == "killed"')"
+# A kernel without 32-bit entry ends the caller by itself and asks no filter: nothing is counted.
+I386=0
+"$TEST_TMP/tools/syscalls" --has-i386 || I386=$?
+check "whether this kernel has a 32-bit entry is known" test "$I386" -le 1
+[ "$I386" = 0 ] && wanted=$(called '^i386 ') || wanted=0
+check_equal "it counts each: i386" "$wanted" "$(counted '.abi == "i386" and .answer == "killed"')"
 check_equal "it counts each: prctl" "$(called ' prctl$')" "$(counted '.name == "prctl" and .abi == "x86_64"')"
 check_equal "nothing that is allowed is in it" 0 "$(counted '.answer == "allow"')"
 
