@@ -98,6 +98,10 @@ case ${1:-} in
 esac
 
 [ $# -gt 0 ] || fail "usage: image.sh PROGRAM..."
+# mmdebstrap mounts proc and others below the root that it makes: the machine's own namespace
+# must not see them, because suites that run beside this one look there for what steps leave
+[ -n "${RUNBOOKD_TESTS_PRIVATE:-}" ] ||
+    RUNBOOKD_TESTS_PRIVATE=1 exec unshare --mount --propagation private "$SELF" "$@"
 CODENAME=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 [ "$(. /etc/os-release && echo "$ID")" = debian ] ||
     fail "these tests make a virtual machine of the host's release, which must be Debian"
