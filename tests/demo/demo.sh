@@ -19,7 +19,7 @@ say() { printf '\n%s==> %s%s\n' "$bold" "$*" "$plain"; }
 note() { printf '%s    %s%s\n' "$dim" "$*" "$plain"; }
 
 if [ "$(id -u)" != 0 ]; then
-    echo "demo: sandboxes need root: run 'sudo make demo'" >&2
+    echo "demo: sandboxes need root: run 'sudo make demo', or 'make demo' as root" >&2
     exit 2
 fi
 
