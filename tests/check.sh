@@ -30,7 +30,7 @@ suite() {
     fi
     log=$LOGS/$(echo "$name" | tr '/ ' '__').log
     # in a shell of its own: this one's time has every lane in it that ended meanwhile
-    ( time timeout --kill-after=10 "${SUITE_SECONDS:-600}" "$@" >"$log" 2>&1 </dev/null ) \
+    ( time timeout --kill-after=10 "${SUITE_SECONDS:-1800}" "$@" >"$log" 2>&1 </dev/null ) \
         2>"$log.times" || status=$?
     processor=$(awk 'END {print $1 + $2}' "$log.times")
     line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$log" | tail -n 1)
@@ -84,8 +84,8 @@ lint_and_fuzz() {
     done
 }
 machines() { # with kernels of their own
-    SUITE_SECONDS=1200 suite uml/run.sh tests/uml/run.sh
-    SUITE_SECONDS=1500 suite qemu/run.sh tests/qemu/run.sh
+    SUITE_SECONDS=2400 suite uml/run.sh tests/uml/run.sh
+    SUITE_SECONDS=2400 suite qemu/run.sh tests/qemu/run.sh
 }
 # one program, without a daemon and its sandboxes, and what talks to it
 alone() { grep -qx '# runs: beside others' "$1"; }

@@ -93,9 +93,13 @@ skip() {
 # defer 'command': run at exit, last first
 defer() { DEFERRED+=("$1"); }
 
+# What a deadline of the test is multiplied by. It ends the wait for what does not come, so a
+# long one costs a good run nothing, and a slow or busy machine needs it.
+PATIENCE=${PATIENCE:-5}
+
 # wait_for SECONDS command...: until it succeeds
 wait_for() {
-    local deadline=$((SECONDS + $1))
+    local deadline=$((SECONDS + $1 * PATIENCE))
     shift
     until "$@" >/dev/null 2>&1; do
         [ "$SECONDS" -lt "$deadline" ] || return 1
@@ -207,7 +211,7 @@ api() { curl -sS --max-time 30 --unix-socket "$API_SOCK" "http://runbook/api/v1/
 run_state() { api "runs/$1" | jq -r .state; }
 # wait_run RUN [SECONDS]: until it is final; prints the state
 wait_run() {
-    local deadline=$((SECONDS + ${2:-60})) state
+    local deadline=$((SECONDS + ${2:-60} * PATIENCE)) state
     while :; do
         state=$(run_state "$1" 2>/dev/null)
         case $state in
@@ -262,7 +266,7 @@ leftovers() {
 # leftovers) and stays for SECONDS. What was there may go, it was somebody else's or on its way;
 # what is new and goes as well: others have steps, too, and the kernel takes its time.
 check_leftovers() {
-    local deadline=$((SECONDS + $2)) left
+    local deadline=$((SECONDS + $2 * PATIENCE)) left
     left=$(comm -13 <(sort <<<"$3") <(leftovers | sort))
     while [ -n "$left" ] && [ "$SECONDS" -lt "$deadline" ]; do
         sleep 0.1
@@ -271,7 +275,7 @@ check_leftovers() {
     if [ -z "$left" ]; then
         passed "$1"
     else
-        failed "$1 (still there after $2 s)"
+        failed "$1 (still there after $(($2 * PATIENCE)) s)"
         head -n 40 <<<"$left" | sed 's/^/    | /'
     fi
 }
