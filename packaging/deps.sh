@@ -19,7 +19,7 @@ BUILD_PACKAGES="
 CHECK_PACKAGES="
     clang clang-format clang-tidy libclang-rt-14-dev cppcheck shellcheck
     user-mode-linux qemu-system-x86 mmdebstrap e2fsprogs kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
-    util-linux procps python3 binutils attr libcap2-bin openssh-client openssh-server
+    util-linux mount procps python3 binutils attr libcap2-bin openssh-client openssh-server
     netcat-openbsd zstd skopeo docker-registry umoci
     autoconf automake busybox-static:busybox bzip2 cmake default-jdk-headless:javac fakeroot g++ gdb iputils-ping
     nodejs:node npm:npm perl python3-jsonschema python3-venv python3-yaml sqlite3 stress-ng sudo tcl tmux valgrind xz-utils"
