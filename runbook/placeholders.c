@@ -99,13 +99,10 @@ static bool check_placeholder(struct draft *draft, const struct node *node,
 	}
 	if (matrix_name_find(matrix, name, placeholder->length - strlen(MATRIX_PREFIX)) >= 0)
 		return true;
-	finding = findings_add(draft->findings, node->place, path, "the matrix has no \"%.*s\"",
-			       (int)(placeholder->length - strlen(MATRIX_PREFIX) < 60
-					     ? placeholder->length - strlen(MATRIX_PREFIX)
-					     : 60),
-			       name);
 	(void)snprintf(wanted, sizeof(wanted), "%.*s",
 		       (int)(placeholder->length - strlen(MATRIX_PREFIX)), name);
+	finding = findings_add(draft->findings, node->place, path, "the matrix has no \"%s\"",
+			       QUOTE(wanted));
 	nearest = nearest_start(wanted);
 	for (size_t i = 0; finding && i < matrix->n_names; i++)
 		nearest_offer(&nearest, matrix->names[i]->text);
