@@ -133,7 +133,7 @@ const { Worker } = require('worker_threads');
   }));
   said.push(await new Promise((done) => {
     const server = http.createServer((_, answer) => answer.end('hello')).listen(0, '127.0.0.1', () =>
-      http.get({ port: server.address().port }, (answer) =>
+      http.get({ host: '127.0.0.1', port: server.address().port }, (answer) =>
         answer.on('data', (data) => { server.close(); done(data.toString()); })));
   }));
   said.push(require('child_process').execFileSync('echo', ['child']).toString().trim());
