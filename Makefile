@@ -89,11 +89,12 @@ LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lsodium -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,error.c fdio.c image.c names.c network_rule.c paths.c step_payload.c step_user.c)
+	$(addprefix common/,error.c fdio.c fields.c fields_pack.c image.c names.c network_rule.c paths.c step_payload.c step_user.c)
 LIBS_runbook-sandbox   := -lnl-3
 
 # static programs are linked without common/ objects that need libraries
-SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) common/step_payload_parse.c
+SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) sandbox/status_fields.c \
+	common/fields_pack.c common/step_payload_parse.c
 SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
 
 PKG_CFLAGS := $(shell pkg-config --cflags libnl-3.0 2>/dev/null)
@@ -244,9 +245,10 @@ build/bench/produce: $(call objs,bench/produce.c)
 build/bench/parse: $(call objs,bench/parse.c $(RUNBOOK) $(COMMON))
 build/bench/queue: $(call objs,bench/queue.c scheduler/order.c scheduler/queue.c scheduler/queue_show.c)
 build/bench/mask: $(call objs,bench/mask.c daemon/fd_store.c daemon/io_engine.c \
-	daemon/io_engine_epoll.c daemon/io_engine_uring.c daemon/log_journal.c daemon/log_pump.c \
+	daemon/io_engine_epoll.c daemon/io_engine_uring.c daemon/kept_fields.c daemon/kept_memory.c \
+	daemon/kept_raw.c daemon/log_journal.c daemon/log_journal_adopt.c daemon/log_pump.c \
 	daemon/log_pump_adopt.c daemon/log_pump_index.c daemon/mask.c daemon/mask_forms.c \
-	daemon/mask_nibbles.c $(COMMON))
+	daemon/mask_nibbles.c sandbox/kept_fields.c sandbox/kept_raw.c $(COMMON))
 $(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)

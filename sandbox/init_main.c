@@ -363,9 +363,16 @@ static int command_main(void *argument)
 	return exec_command(command, argv, envp);
 }
 
+/* As fields: runbookd may be of another version by now. */
 _Noreturn static void report(const struct sandbox_status *status)
 {
-	while (init_call(SYS_write, INIT_FD_STATUS, status, sizeof(*status), 0) == -EINTR)
+	static char text[SANDBOX_STATUS_BYTES_MAX];
+	struct sandbox_status_head head = {.magic = SANDBOX_STATUS_MAGIC};
+
+	head.size = (uint32_t)fields_pack(&sandbox_status_fields, status, text + sizeof(head),
+					  sizeof(text) - sizeof(head));
+	memcpy(text, &head, sizeof(head));
+	while (init_call(SYS_write, INIT_FD_STATUS, text, sizeof(head) + head.size, 0) == -EINTR)
 		;
 	init_exit(0);
 }
@@ -513,7 +520,7 @@ int init_main(int argc, char **argv)
 {
 	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
 	static _Alignas(16) char stack[STACK_BYTES];
-	struct sandbox_status status = {.magic = SANDBOX_STATUS_MAGIC};
+	struct sandbox_status status = {.how = 0};
 	struct command command = {.workdir = argc > 1 ? argv[1] : "/"};
 	static struct init_tty tty = {.master_fd = -1, .slave_fd = -1};
 	const uint64_t all = ~0ULL;
@@ -540,10 +547,8 @@ int init_main(int argc, char **argv)
 	/* the environment may hold secrets: this process keeps no copy */
 	if (command.payload)
 		(void)init_call(SYS_munmap, command.payload, command.payload_size, 0, 0);
-	if (command.failure.how != 0) {
-		command.failure.magic = SANDBOX_STATUS_MAGIC;
+	if (command.failure.how != 0)
 		report(&command.failure);
-	}
 	/* the three, but where a terminal's output goes, and what was for the command only */
 	(void)init_call(SYS_close, 0, 0, 0, 0);
 	(void)init_call(SYS_close_range, tty.master_fd < 0 ? 1 : 2, 2, 0, 0);

@@ -2,46 +2,17 @@
 
 /*
  * Sandboxes that outlive the process that started them. What sandbox_finish()
- * needs is descriptors, which hold the locks, and a little plain data. Root wrote
- * it and root alone could change it; it is looked at all the same, because a
- * version of yesterday may have written it.
+ * needs is descriptors, which hold the locks, and a little data as tagged fields
+ * (sandbox/kept_fields.h). Root wrote it and root alone could change it; it is looked
+ * at all the same, because a version of yesterday, or of tomorrow, may have written it.
  */
 
 #include "common/cleanup.h"
+#include "sandbox/kept_raw.h"
 #include "sandbox/private.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define KEPT_MAGIC 0x4b534252u /* "RBSK" */
-#define KEPT_VERSION 1
-
-/* In the order of .fds. */
-enum kept_fd {
-	KEPT_PIDFD,
-	KEPT_STATUS,
-	KEPT_RUN,
-	KEPT_GROUP,
-	KEPT_IMAGE,
-	KEPT_NETNS,
-	KEPT_NETWORK, /* and the two behind it */
-	KEPT_FDS = KEPT_NETWORK + NETWORK_KEPT_FDS,
-};
-_Static_assert(KEPT_FDS <= SANDBOX_KEPT_FDS_MAX, "no room for the descriptors");
-
-/* Followed by the rules, NETWORK_RULE_BYTES each: what is allowed, then what only. */
-struct kept_head {
-	uint32_t magic, version;
-	uint64_t size; /* of this structure */
-	int32_t pid;
-	uint32_t slot;
-	uint32_t fds; /* bit i: enum kept_fd i is there */
-	uint32_t n_allow, n_only;
-	char run[SANDBOX_ID_MAX + 1];
-	char id[SANDBOX_ID_MAX + 1];
-	struct sandbox_outcome in_force;
-	struct host_network_kept network;
-};
 
 /* ---- the host ---- */
 
@@ -83,66 +54,154 @@ static void rules_pack(uint8_t *out, const struct network_rule *rules, size_t n)
 		network_rule_pack(&rules[i], out + i * NETWORK_RULE_BYTES);
 }
 
+/* @fds, those that there are, to the sandbox's; what each is to @kinds. */
+static size_t fds_pack(const int fds[KEPT_FDS], struct sandbox_kept *kept, uint16_t *kinds)
+{
+	for (uint16_t i = 0; i < KEPT_FDS; i++) {
+		if (fds[i] < 0)
+			continue;
+		kinds[kept->n_fds] = i;
+		kept->fds[kept->n_fds++] = fds[i];
+	}
+	return kept->n_fds * sizeof(*kinds);
+}
+
 int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 {
 	const struct sandbox_private *private = sandbox->private;
+	const uint32_t magic = SANDBOX_KEPT_MAGIC;
 	struct host_network_wish lists;
+	uint16_t kinds[KEPT_FDS];
 	int fds[KEPT_FDS] = {
 		[KEPT_PIDFD] = sandbox->pidfd,	    [KEPT_STATUS] = sandbox->status_fd,
 		[KEPT_RUN] = private->run_fd,	    [KEPT_GROUP] = private->group_fd,
 		[KEPT_IMAGE] = image_lock(private), [KEPT_NETNS] = private->network.netns_fd};
-	struct kept_head *head;
-	uint8_t *rules;
+	struct kept_sandbox kept = {.pid = sandbox->pid,
+				    .slot = private->slot ? private->slot->index + 1 : 0,
+				    .in_force = private->in_force,
+				    .rule_bytes = NETWORK_RULE_BYTES,
+				    .fds = {.data = kinds}};
+	cleanup_free uint8_t *rules = NULL;
 
 	host_network_step_lists(&private->network, &lists);
-	*ret_kept = (struct sandbox_kept){.size = sizeof(*head) + (lists.n_allow + lists.n_only) *
-									  NETWORK_RULE_BYTES};
-	head = calloc(1, ret_kept->size);
-	if (!head)
+	rules = calloc(lists.n_allow + lists.n_only + 1, NETWORK_RULE_BYTES);
+	*ret_kept = (struct sandbox_kept){.data = NULL};
+	if (!rules)
 		return -ENOMEM;
-	head->magic = KEPT_MAGIC;
-	head->version = KEPT_VERSION;
-	head->size = sizeof(*head);
-	head->pid = sandbox->pid;
-	head->slot = private->slot ? private->slot->index : ID_STEP_SLOTS;
-	head->n_allow = (uint32_t)lists.n_allow;
-	head->n_only = (uint32_t)lists.n_only;
-	memcpy(head->run, private->run, sizeof(head->run));
-	memcpy(head->id, private->id, sizeof(head->id));
-	head->in_force = private->in_force;
-	host_network_step_keep(&private->network, &head->network, fds + KEPT_NETWORK);
-	rules = (uint8_t *)(head + 1);
+	memcpy(kept.run, private->run, sizeof(kept.run));
+	memcpy(kept.id, private->id, sizeof(kept.id));
+	host_network_step_keep(&private->network, &kept.network, fds + KEPT_NETWORK);
+	kept.allow = (struct field_blob){rules, lists.n_allow * NETWORK_RULE_BYTES};
+	kept.only = (struct field_blob){rules + kept.allow.size, lists.n_only * NETWORK_RULE_BYTES};
 	rules_pack(rules, lists.allow, lists.n_allow);
-	rules_pack(rules + lists.n_allow * NETWORK_RULE_BYTES, lists.only, lists.n_only);
-	for (size_t i = 0; i < KEPT_FDS; i++) {
-		if (fds[i] < 0)
-			continue;
-		head->fds |= 1U << i;
-		ret_kept->fds[ret_kept->n_fds++] = fds[i];
-	}
-	ret_kept->data = head;
+	rules_pack(rules + kept.allow.size, lists.only, lists.n_only);
+	kept.fds.size = fds_pack(fds, ret_kept, kinds);
+	ret_kept->size = sizeof(magic) + fields_pack(&kept_sandbox_fields, &kept, NULL, 0);
+	ret_kept->data = malloc(ret_kept->size);
+	if (!ret_kept->data)
+		return -ENOMEM;
+	memcpy(ret_kept->data, &magic, sizeof(magic));
+	(void)fields_pack(&kept_sandbox_fields, &kept, (char *)ret_kept->data + sizeof(magic),
+			  ret_kept->size - sizeof(magic));
 	return 0;
 }
 
-static bool text_whole(const char *text, size_t size)
+/* ---- what is read ---- */
+
+/* As d2e21e4 wrote it. Return: 0 or -errno. */
+static int raw_read(const struct sandbox_kept *data, struct kept_sandbox *kept, uint16_t *kinds,
+		    struct error *error)
 {
-	return memchr(text, '\0', size) && !strchr(text, '/');
+	const uint8_t *rules = (const uint8_t *)data->data + sizeof(struct raw_sandbox);
+	struct raw_sandbox raw;
+	size_t n = 0;
+	int r;
+
+	if (data->size < sizeof(raw))
+		return -EBADMSG;
+	memcpy(&raw, data->data, sizeof(raw));
+	if (raw.version != RAW_SANDBOX_VERSION || raw.size != sizeof(raw) ||
+	    raw.n_allow > NETWORK_RULES_TIDY_MAX || raw.n_only > NETWORK_RULES_TIDY_MAX ||
+	    data->size != sizeof(raw) + (size_t)(raw.n_allow + raw.n_only) * NETWORK_RULE_BYTES)
+		return -EBADMSG;
+	r = raw_convert(&raw_sandbox_fields, &raw, &kept_sandbox_fields, kept, error);
+	if (r < 0)
+		return r;
+	kept->slot = raw.slot == RAW_SANDBOX_NO_SLOT ? 0 : raw.slot + 1;
+	kept->rule_bytes = NETWORK_RULE_BYTES;
+	kept->allow = (struct field_blob){rules, (size_t)raw.n_allow * NETWORK_RULE_BYTES};
+	kept->only = (struct field_blob){rules + kept->allow.size,
+					 (size_t)raw.n_only * NETWORK_RULE_BYTES};
+	for (uint16_t i = 0; i < KEPT_FDS; i++) {
+		if (raw.fds & (1U << i))
+			kinds[n++] = i;
+	}
+	kept->fds = (struct field_blob){kinds, n * sizeof(*kinds)};
+	return 0;
 }
 
-static bool head_valid(const struct sandbox_kept *kept)
+static bool blob_holds_rules(const struct field_blob *blob)
 {
-	const struct kept_head *head = kept->data;
+	return blob->size % NETWORK_RULE_BYTES == 0 &&
+	       blob->size / NETWORK_RULE_BYTES <= NETWORK_RULES_TIDY_MAX;
+}
 
-	return kept->size >= sizeof(*head) && head->magic == KEPT_MAGIC &&
-	       head->version == KEPT_VERSION && head->size == sizeof(*head) &&
-	       head->slot <= ID_STEP_SLOTS && head->n_allow <= NETWORK_RULES_TIDY_MAX &&
-	       head->n_only <= NETWORK_RULES_TIDY_MAX &&
-	       kept->size == sizeof(*head) +
-				     (size_t)(head->n_allow + head->n_only) * NETWORK_RULE_BYTES &&
-	       head->fds < 1U << KEPT_FDS && (size_t)__builtin_popcount(head->fds) == kept->n_fds &&
-	       (head->fds & (1U << KEPT_PIDFD)) && (head->fds & (1U << KEPT_STATUS)) &&
-	       text_whole(head->run, sizeof(head->run)) && text_whole(head->id, sizeof(head->id)) &&
-	       text_whole(head->network.group, sizeof(head->network.group));
+/* Names of groups and files. */
+static bool name_whole(const char *text)
+{
+	return !strchr(text, '/');
+}
+
+int sandbox_kept_read(const struct sandbox_kept *data, struct kept_sandbox *kept,
+		      uint16_t kinds[SANDBOX_KEPT_FDS_MAX], struct error *error)
+{
+	uint32_t magic = 0;
+	int r;
+
+	*kept = (struct kept_sandbox){.pid = -1};
+	if (data->size >= sizeof(magic))
+		memcpy(&magic, data->data, sizeof(magic));
+	if (magic == RAW_SANDBOX_MAGIC)
+		r = raw_read(data, kept, kinds, error);
+	else if (magic == SANDBOX_KEPT_MAGIC)
+		r = fields_unpack(&kept_sandbox_fields, (const char *)data->data + sizeof(magic),
+				  data->size - sizeof(magic), kept, error);
+	else
+		r = error_set(error, EBADMSG, "a sandbox is described in an unknown format");
+	if (r < 0)
+		return r;
+	if (kept->fds.size != data->n_fds * sizeof(*kinds) || kept->slot > ID_STEP_SLOTS ||
+	    kept->rule_bytes != NETWORK_RULE_BYTES || !blob_holds_rules(&kept->allow) ||
+	    !blob_holds_rules(&kept->only) || !name_whole(kept->run) || !name_whole(kept->id) ||
+	    !name_whole(kept->network.group))
+		return error_set(error, EBADMSG, "the description of a sandbox is malformed");
+	memcpy(kinds, kept->fds.data, kept->fds.size);
+	kept->fds.data = kinds;
+	return 0;
+}
+
+int sandbox_kept_check(const struct sandbox_kept *data, struct error *error)
+{
+	uint16_t kinds[SANDBOX_KEPT_FDS_MAX];
+	struct kept_sandbox kept;
+
+	return sandbox_kept_read(data, &kept, kinds, error);
+}
+
+/* Take the descriptors over, each to its place; close those of a kind that is unknown. */
+static int fds_place(const struct sandbox_kept *data, const uint16_t *kinds, int fds[KEPT_FDS])
+{
+	int r = 0;
+
+	for (size_t i = 0; i < data->n_fds; i++) {
+		if (!kinds || kinds[i] >= KEPT_FDS || fds[kinds[i]] >= 0)
+			(void)close(data->fds[i]);
+		else
+			fds[kinds[i]] = data->fds[i];
+	}
+	if (fds[KEPT_PIDFD] < 0 || fds[KEPT_STATUS] < 0)
+		r = -EBADMSG;
+	return r;
 }
 
 static int rules_unpack(const uint8_t *data, size_t n, struct network_rule *out)
@@ -156,73 +215,84 @@ static int rules_unpack(const uint8_t *data, size_t n, struct network_rule *out)
 	return 0;
 }
 
-static int network_adopt(struct sandbox_private *private, const struct kept_head *head,
+static int network_adopt(struct sandbox_private *private, const struct kept_sandbox *kept,
 			 int fds[KEPT_FDS])
 {
-	cleanup_free struct network_rule *rules =
-		calloc((size_t)head->n_allow + head->n_only + 1, sizeof(*rules));
+	const size_t n_allow = kept->allow.size / NETWORK_RULE_BYTES;
+	const size_t n_only = kept->only.size / NETWORK_RULE_BYTES;
+	cleanup_free struct network_rule *rules = calloc(n_allow + n_only + 1, sizeof(*rules));
 	const struct host_network_wish lists = {.kind = STEP_NETWORK_EGRESS,
 						.allow = rules,
-						.n_allow = head->n_allow,
-						.only = rules ? rules + head->n_allow : NULL,
-						.n_only = head->n_only};
+						.n_allow = n_allow,
+						.only = rules ? rules + n_allow : NULL,
+						.n_only = n_only};
 	int r;
 
 	if (!rules)
 		return -ENOMEM;
-	r = rules_unpack((const uint8_t *)(head + 1), (size_t)head->n_allow + head->n_only, rules);
+	r = rules_unpack(kept->allow.data, n_allow, rules);
 	if (r == 0)
-		r = host_network_step_adopt(private->host->network, &head->network, &lists,
-					    fds[KEPT_NETNS], fds + KEPT_NETWORK, &private->network);
-	if (r == -EINVAL)
+		r = rules_unpack(kept->only.data, n_only, rules + n_allow);
+	if (r < 0)
 		return -EBADMSG;
+	r = host_network_step_adopt(private->host->network, &kept->network, &lists, fds[KEPT_NETNS],
+				    fds + KEPT_NETWORK, &private->network);
 	for (size_t i = KEPT_NETNS; i < KEPT_FDS; i++)
 		fds[i] = -1;
 	return r;
 }
 
-int sandbox_adopt(struct sandbox_host *host, const struct sandbox_kept *kept,
+static void private_fill(struct sandbox_private *private, const struct kept_sandbox *kept,
+			 const int fds[KEPT_FDS])
+{
+	private->run_fd = fds[KEPT_RUN];
+	private->group_fd = fds[KEPT_GROUP];
+	private->image_fd = fds[KEPT_IMAGE];
+	private->in_force = kept->in_force;
+	memcpy(private->run, kept->run, sizeof(private->run));
+	memcpy(private->id, kept->id, sizeof(private->id));
+	/* another's by now: then it is no more ours to give back */
+	if (kept->slot > 0)
+		(void)user_slot_adopt(private->host->users, kept->slot - 1, &private->slot);
+}
+
+int sandbox_adopt(struct sandbox_host *host, const struct sandbox_kept *data,
 		  struct sandbox *ret_sandbox, struct error *error)
 {
-	const struct kept_head *head = kept->data;
-	struct sandbox_private *private = NULL;
-	bool valid = head_valid(kept);
+	struct sandbox_private *private = calloc(1, sizeof(*private));
+	struct error why = ERROR_INIT;
+	uint16_t kinds[SANDBOX_KEPT_FDS_MAX];
+	struct kept_sandbox kept;
 	int fds[KEPT_FDS];
-	int r = valid ? 0 : -EBADMSG;
+	int r = sandbox_kept_read(data, &kept, kinds, &why);
+	int placed;
 
-	for (size_t i = 0, next = 0; i < KEPT_FDS; i++)
-		fds[i] = valid && (head->fds & (1U << i)) ? kept->fds[next++] : -1;
-	for (size_t i = 0; !valid && i < kept->n_fds; i++)
-		(void)close(kept->fds[i]);
+	for (size_t i = 0; i < KEPT_FDS; i++)
+		fds[i] = -1;
+	placed = fds_place(data, r == 0 ? kinds : NULL, fds);
 	if (r == 0)
-	private = calloc(1, sizeof(*private));
-	if (r == 0 && !private)
-		r = -ENOMEM;
+		r = private ? placed : -ENOMEM;
 	if (r == 0) {
 		private->host = host;
 		private->network = HOST_NETWORK_STEP_NULL;
 		private->run_fd = private->group_fd = private->image_fd = -1;
-		r = network_adopt(private, head, fds);
+		r = network_adopt(private, &kept, fds);
 	}
 	if (r < 0) {
 		for (size_t i = 0; i < KEPT_FDS; i++) {
 			if (fds[i] >= 0)
 				(void)close(fds[i]);
 		}
-		if (private)
+		if (private && private->host)
 			sandbox_private_free(private);
-		return error_errno(error, -r, "cannot take a running sandbox over");
+		else
+			free(private);
+		return why.number ? error_set(error, -r, "cannot take a running sandbox over: %s",
+					      why.text)
+				  : error_errno(error, -r, "cannot take a running sandbox over");
 	}
-	private->run_fd = fds[KEPT_RUN];
-	private->group_fd = fds[KEPT_GROUP];
-	private->image_fd = fds[KEPT_IMAGE];
-	private->in_force = head->in_force;
-	memcpy(private->run, head->run, sizeof(private->run));
-	memcpy(private->id, head->id, sizeof(private->id));
-	/* another's by now: then it is no more ours to give back */
-	if (head->slot < ID_STEP_SLOTS)
-		(void)user_slot_adopt(host->users, head->slot, &private->slot);
-	*ret_sandbox = (struct sandbox){.pid = head->pid,
+	private_fill(private, &kept, fds);
+	*ret_sandbox = (struct sandbox){.pid = kept.pid,
 					.pidfd = fds[KEPT_PIDFD],
 					.status_fd = fds[KEPT_STATUS],
 					.private = private};

@@ -2,9 +2,10 @@
 #ifndef SANDBOX_PRIVATE_H
 #define SANDBOX_PRIVATE_H
 
-/* Insides of struct sandbox, for sandbox.c and keep.c only. */
+/* Insides of struct sandbox, for sandbox.c, keep.c and their tests only. */
 
 #include "sandbox/host.h"
+#include "sandbox/kept_fields.h"
 #include "sandbox/sandbox.h"
 
 struct sandbox_private {
@@ -24,5 +25,15 @@ struct sandbox_private {
 
 /** sandbox_private_free() - give everything back that it holds of the host */
 void sandbox_private_free(struct sandbox_private *private);
+
+/**
+ * sandbox_kept_read() - what sandbox_keep() of any version described
+ * @kept:  filled in; its blobs point into @data
+ * @kinds: of the descriptors, enum sandbox_kept_fd or unknown
+ *
+ * Return: 0; -EBADMSG and others of fields_unpack(), @error then says what is wrong.
+ */
+int sandbox_kept_read(const struct sandbox_kept *data, struct kept_sandbox *kept,
+		      uint16_t kinds[SANDBOX_KEPT_FDS_MAX], struct error *error);
 
 #endif

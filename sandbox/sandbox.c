@@ -8,7 +8,7 @@
 #include "sandbox/host_seccomp.h"
 #include "sandbox/private.h"
 #include "sandbox/spawn.h"
-#include "sandbox/status.h"
+#include "sandbox/status_read.h"
 #include "sandbox/step_attach.h"
 
 #include <assert.h>
@@ -479,29 +479,6 @@ int sandbox_kill(struct sandbox *sandbox)
 	return 0;
 }
 
-/*
- * What runbook-init wrote stays in the pipe: should this process be killed before it
- * has made use of it, its successor reads it again.
- */
-static bool status_read(const struct sandbox *sandbox, struct sandbox_status *status)
-{
-	struct pollfd file = {.fd = sandbox->status_fd, .events = POLLIN};
-	int copy[2];
-	bool whole;
-
-	if (poll(&file, 1, 0) <= 0 || !(file.revents & POLLIN))
-		return false;
-	if (pipe2(copy, O_CLOEXEC | O_NONBLOCK) < 0)
-		return false;
-	whole = tee(sandbox->status_fd, copy[1], sizeof(*status), SPLICE_F_NONBLOCK) ==
-			(ssize_t)sizeof(*status) &&
-		read(copy[0], status, sizeof(*status)) == (ssize_t)sizeof(*status);
-	(void)close(copy[0]);
-	(void)close(copy[1]);
-	status->text[sizeof(status->text) - 1] = '\0';
-	return whole && status->magic == SANDBOX_STATUS_MAGIC;
-}
-
 /* What runbook-init could see; where the group counted the same, the group is right. */
 static void usage_fill(struct sandbox_outcome *outcome, const struct sandbox_status *status)
 {
@@ -556,14 +533,14 @@ int sandbox_collect(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome
 {
 	struct sandbox_private *private = sandbox->private;
 	struct sandbox_status status = {0};
-	bool known = status_read(sandbox, &status);
+	bool known = status_read(sandbox->status_fd, &status);
 
 	if (!private->collected) {
 		private->outcome = private->in_force;
 		(void)sandbox_kill(sandbox);
 		wait_gone(sandbox->pidfd);
 		if (!known)
-			known = status_read(sandbox, &status);
+			known = status_read(sandbox->status_fd, &status);
 		if (private->group_fd >= 0)
 			cgroup_step_outcome(&private->host->cgroup, private->run_fd,
 					    private->group_fd, &private->outcome);

@@ -150,7 +150,7 @@ struct sandbox_request {
 struct sandbox {
 	pid_t pid; /* runbook-init, as the host sees it */
 	int pidfd;
-	int status_fd; /* one struct sandbox_status, written by runbook-init */
+	int status_fd; /* what runbook-init writes: sandbox/status.h */
 	struct sandbox_private *private;
 };
 
@@ -249,7 +249,7 @@ int sandbox_host_settle(struct sandbox_host *host, struct error *error);
 
 /**
  * struct sandbox_kept - a running sandbox as data and descriptors
- * @data: malloc'ed; for the same or a later version of this library on this host
+ * @data: malloc'ed; tagged fields, for any version of this library on this host
  * @fds:  sandbox_keep(): the sandbox's own, not to be closed
  */
 struct sandbox_kept {
@@ -261,6 +261,12 @@ struct sandbox_kept {
 
 /** sandbox_keep() - describe @sandbox; free() .data. Return: 0 or -ENOMEM. */
 int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
+/**
+ * sandbox_kept_check() - could sandbox_adopt() go on with it?
+ *
+ * Looks at .data only. Return: 0; -EBADMSG, -ENOTSUP, -ERANGE with @error.
+ */
+int sandbox_kept_check(const struct sandbox_kept *kept, struct error *error);
 /**
  * sandbox_adopt() - the same sandbox again, in a process that did not start it
  *

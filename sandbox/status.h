@@ -10,14 +10,18 @@
  * these are wanted. Nothing else reaches it: its environment is empty.
  *
  *   0-2  the command's
- *   3    status pipe, write end; one struct sandbox_status is written, once.
- *        Nobody inside ever holds it, so a result cannot be forged.
+ *   3    status pipe, write end; one struct sandbox_status is written, once, as
+ *        tagged fields behind a struct sandbox_status_head: whoever reads it may be
+ *        of another version (common/fields.h). Nobody inside ever holds it, so a
+ *        result cannot be forged.
  *   4    the step's user namespace; only the command's process joins it
  *   5    seccomp program, an array of struct sock_filter
  *   6    payload, common/step_payload.h
  *   8    only with the argument "report": a unix socket, where the listener of the
  *        seccomp filter is sent to
  */
+
+#include "common/fields.h"
 
 #include <stdint.h>
 
@@ -31,14 +35,19 @@ enum {
 	INIT_FD_REPORT = 8,
 };
 
-#define SANDBOX_STATUS_MAGIC 0x32534252u /* "RBS2" */
+#define SANDBOX_STATUS_MAGIC 0x33534252u /* "RBS3" */
+#define SANDBOX_STATUS_BYTES_MAX 2048	 /* in the pipe, of any version; below PIPE_BUF */
 #define SANDBOX_STATUS_TEXT_MAX 200
 /* beside enum sandbox_exit: the inner part of the sandbox could not be built */
 #define SANDBOX_STATUS_SETUP_FAILED 100
 
-/** struct sandbox_status - 256 bytes, below PIPE_BUF: written and read whole */
+/** struct sandbox_status_head - @size bytes of fields follow, written and read whole */
+struct sandbox_status_head {
+	uint32_t magic, size;
+};
+
+/** struct sandbox_status - how it ended, and what was measured then */
 struct sandbox_status {
-	uint32_t magic;
 	int32_t how;  /* enum sandbox_exit or SANDBOX_STATUS_SETUP_FAILED */
 	int32_t code; /* exit code, signal or errno */
 	/* of what was reaped when the command ended */
@@ -48,5 +57,7 @@ struct sandbox_status {
 	uint64_t disk_bytes, disk_free;	    /* of scratch; 0, 0: unknown */
 	char text[SANDBOX_STATUS_TEXT_MAX]; /* what failed; the code says why */
 };
+
+extern const struct field_table sandbox_status_fields;
 
 #endif
