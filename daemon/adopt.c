@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define LEDGER_NAME FD_STORE_PREFIX "ledger"
 #define STEP_PREFIX FD_STORE_PREFIX "s"
 
 /* ---- who we are ---- */
@@ -36,27 +35,66 @@ static int copy_of(const struct fd_store *store, const char *name)
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
+/* A predecessor's, of any version. Return: 0; -ENOENT; -errno with @error. */
+static int ledger_inherit(struct daemon *daemon, struct error *error)
+{
+	int fd = fd_store_newest(daemon->fds, ADOPT_LEDGER_NAME);
+	int r;
+
+	if (fd < 0)
+		return -ENOENT;
+	fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return error_errno(error, errno, "cannot take over the ledger of steps");
+	r = ledger_new(fd, NULL, &daemon->ledger, error);
+	if (r < 0 || !ledger_converted(daemon->ledger))
+		return r;
+	/* from here on the old one would be wrong */
+	fd = fcntl(ledger_fd(daemon->ledger), F_DUPFD_CLOEXEC, 3);
+	r = fd < 0 ? -errno : fd_store_renew(daemon->fds, ADOPT_LEDGER_NAME, fd);
+	if (r == 0) {
+		log_notice("the ledger of steps was of another version, and was read anew");
+		return 0;
+	}
+	daemon->ledger = ledger_free(daemon->ledger);
+	return error_errno(error, -r, "cannot keep a ledger of steps in place of the old one");
+}
+
+static int ledger_make(struct daemon *daemon, struct error *error)
+{
+	int fd, r = ledger_new(-1, daemon->instance_id, &daemon->ledger, error);
+
+	if (r < 0)
+		return r;
+	fd = fcntl(ledger_fd(daemon->ledger), F_DUPFD_CLOEXEC, 3);
+	if (fd >= 0)
+		(void)fd_store_renew(daemon->fds, ADOPT_LEDGER_NAME, fd);
+	return 0;
+}
+
 int adopt_ledger(struct daemon *daemon, struct error *error)
 {
-	int fd = copy_of(daemon->fds, LEDGER_NAME);
-	int r = -ENOENT;
+	int r;
 
 	if (make_instance_id(daemon->instance_id, error) < 0)
 		return -error->number;
-	if (fd >= 0) {
-		r = ledger_new(fd, NULL, &daemon->ledger, error);
-		if (r < 0)
-			log_error("steps that run are lost: %s", error->text);
-	}
+	r = adopt_check(daemon->fds, error);
+	if (r == 0)
+		r = ledger_inherit(daemon, error);
+	/* the service manager has all of it, for a version that can read it */
+	if (r < 0 && r != -ENOENT && fd_store_outlives(daemon->fds))
+		return error_wrap(error,
+				  "refusing to start, the steps that run wait for a runbookd "
+				  "that can go on with them (install the one that started "
+				  "them, or a newer one; systemctl stop ends them)");
+	if (r < 0 && r != -ENOENT)
+		log_error("steps that run are lost: %s", error->text);
 	if (r < 0) {
 		/* all that is there belongs to a ledger that we cannot read */
 		fd_store_clear(daemon->fds);
-		r = ledger_new(-1, daemon->instance_id, &daemon->ledger, error);
+		r = ledger_make(daemon, error);
 		if (r < 0)
 			return r;
-		fd = fcntl(ledger_fd(daemon->ledger), F_DUPFD_CLOEXEC, 3);
-		if (fd >= 0)
-			(void)fd_store_put(daemon->fds, LEDGER_NAME, fd);
 	}
 	(void)snprintf(daemon->instance_id, sizeof(daemon->instance_id), "%s",
 		       ledger_instance(daemon->ledger));
@@ -114,6 +152,8 @@ static struct step *step_make(struct step_table *table, struct ledger_step *kept
 	step->facts.cause = (enum step_result)kept->cause;
 	step->facts.stopping = kept->stopping != 0;
 	step->facts.outcome = kept->outcome;
+	/* of a newer version: figures that we have no room for */
+	step->facts.outcome.usage.known &= (1ULL << STEP_USAGE_NUM) - 1;
 	step->facts.log = kept->log_result;
 	memcpy(step->facts.setup_error, kept->setup_error, sizeof(step->facts.setup_error));
 	step->report = kept->report;
@@ -139,13 +179,13 @@ static int step_take_over(struct step *step, struct error *error)
 	struct daemon *daemon = step->table->daemon;
 	enum ledger_phase phase = (enum ledger_phase)step->kept->phase;
 	struct step_bag bag;
-	int r = step_bag_open(daemon->fds, step->order.order, &bag);
+	int r = step_bag_open(daemon->fds, step->order.order, &bag, error);
 
 	/* the service manager takes nothing any more from who is dead when it looks */
 	if (r == -ENOENT)
 		return error_set(error, ENOENT, "%s, or it could not be kept", WHILE_STARTING);
 	if (r < 0)
-		return error_errno(error, -r, "cannot take a running step over");
+		return error_wrap(error, "cannot take a running step over");
 	if (phase != LEDGER_FINISHED) {
 		r = step->table->ops->adopt(step->table->host, &bag.sandbox, &step->sandbox, error);
 		bag.sandbox.n_fds = 0; /* taken over, in any case */

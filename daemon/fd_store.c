@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,6 +15,7 @@
 /* "PID NAME=FD NAME=FD …", from ourselves; the service manager's are in sd_listen_fds(3) */
 #define HANDED_ON "RUNBOOK_KEPT"
 #define LISTEN_FIRST 3
+#define MANAGER_PATIENCE_MSEC 60000 /* it may be busy with all that a boot starts */
 
 struct entry {
 	char name[FD_STORE_NAME_MAX];
@@ -74,11 +76,11 @@ static bool number_parse(const char *text, int *ret_number)
 	return true;
 }
 
-static bool is_ours(const char *pid_text)
+static bool is_of(const char *pid_text, pid_t wanted)
 {
 	int pid;
 
-	return pid_text && number_parse(pid_text, &pid) && pid == (int)getpid();
+	return pid_text && number_parse(pid_text, &pid) && pid == (int)wanted;
 }
 
 static void adopt_one(struct fd_store *store, const char *name, int fd, int *highest)
@@ -100,20 +102,20 @@ static void adopt_listen(struct fd_store *store, int *highest)
 	char *rest = copy;
 	int n = 0;
 
-	if (!copy || !count || !is_ours(getenv("LISTEN_PID")) || !number_parse(count, &n))
+	if (!copy || !count || !is_of(getenv("LISTEN_PID"), getpid()) || !number_parse(count, &n))
 		return;
 	for (int i = 0; i < n && rest; i++)
 		adopt_one(store, strsep(&rest, ":"), LISTEN_FIRST + i, highest);
 }
 
-static void adopt_handed_on(struct fd_store *store, int *highest)
+static void adopt_handed_on(struct fd_store *store, pid_t by, int *highest)
 {
 	const char *text = getenv(HANDED_ON);
 	cleanup_free char *copy = text ? strdup(text) : NULL;
 	char *rest = copy;
 	char *word = strsep(&rest, " ");
 
-	if (!copy || !is_ours(word))
+	if (!copy || !is_of(word, by))
 		return;
 	while ((word = strsep(&rest, " ")) != NULL) {
 		char *number = strchr(word, '=');
@@ -138,13 +140,23 @@ struct fd_store *fd_store_inherit(int *ret_highest)
 		return NULL;
 	store->outlives = getenv("NOTIFY_SOCKET") && kept && number_parse(kept, &most) && most > 0;
 	if (getenv(HANDED_ON))
-		adopt_handed_on(store, ret_highest);
+		adopt_handed_on(store, getpid(), ret_highest);
 	else
 		adopt_listen(store, ret_highest);
 	(void)unsetenv(HANDED_ON);
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
+	return store;
+}
+
+struct fd_store *fd_store_borrow(int *ret_highest)
+{
+	struct fd_store *store = calloc(1, sizeof(*store));
+
+	*ret_highest = 2;
+	if (store)
+		adopt_handed_on(store, getppid(), ret_highest);
 	return store;
 }
 
@@ -210,6 +222,98 @@ void fd_store_drop(struct fd_store *store, const char *name)
 	tell_dropped(store, name);
 	(void)close(entry->fd);
 	*entry = store->entries[--store->n_entries];
+}
+
+/* ---- what is replaced ---- */
+
+/* "base" is number 0, "base.7" is number 7. Return: -1 for another name. */
+static long generation_of(const char *name, const char *base)
+{
+	size_t length = strlen(base);
+	int number;
+
+	if (strncmp(name, base, length) != 0)
+		return -1;
+	if (name[length] == '\0')
+		return 0;
+	return name[length] == '.' && number_parse(name + length + 1, &number) ? number : -1;
+}
+
+static const struct entry *newest(const struct fd_store *store, const char *base, long *ret_number)
+{
+	const struct entry *found = NULL;
+
+	*ret_number = -1;
+	for (size_t i = 0; store && i < store->n_entries; i++) {
+		long number = generation_of(store->entries[i].name, base);
+
+		if (number > *ret_number) {
+			*ret_number = number;
+			found = &store->entries[i];
+		}
+	}
+	return found;
+}
+
+int fd_store_newest(const struct fd_store *store, const char *base)
+{
+	long number;
+	const struct entry *entry = newest(store, base, &number);
+
+	return entry ? entry->fd : -1;
+}
+
+/* Until the service manager has seen to all that it was told: BARRIER=1 of sd_notify(3). */
+static int wait_kept(const struct fd_store *store)
+{
+	struct pollfd file = {.events = 0};
+	cleanup_close int read_fd = -1;
+	int fds[2], r;
+
+	if (!store->outlives)
+		return 0;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	read_fd = file.fd = fds[0];
+	r = notify_fd("BARRIER=1", fds[1]);
+	(void)close(fds[1]);
+	if (r < 0)
+		return r;
+	do {
+		r = poll(&file, 1, MANAGER_PATIENCE_MSEC);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return -errno;
+	return r == 0 ? -ETIMEDOUT : 0;
+}
+
+int fd_store_renew(struct fd_store *store, const char *base, int fd)
+{
+	char name[FD_STORE_NAME_MAX];
+	long number, old;
+	int r;
+
+	(void)newest(store, base, &number);
+	(void)snprintf(name, sizeof(name), "%s.%ld", base, number < 0 ? 1 : number + 1);
+	r = fd_store_put(store, name, fd);
+	if (number < 0)
+		return r;
+	if (r == 0)
+		r = wait_kept(store);
+	if (r < 0) {
+		fd_store_drop(store, name);
+		return r;
+	}
+	for (size_t i = 0; i < store->n_entries;) {
+		old = generation_of(store->entries[i].name, base);
+		(void)snprintf(name, sizeof(name), "%s", store->entries[i].name);
+		/* the last one takes its place */
+		if (old >= 0 && old <= number)
+			fd_store_drop(store, name);
+		else
+			i++;
+	}
+	return 0;
 }
 
 void fd_store_clear(struct fd_store *store)

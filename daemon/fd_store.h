@@ -38,6 +38,12 @@ struct fd_store;
  * Return: the store; NULL without memory.
  */
 struct fd_store *fd_store_inherit(int *ret_highest);
+/**
+ * fd_store_borrow() - what our parent has, by fd_store_hand_on(), to look at it only
+ *
+ * Arguments and return as fd_store_inherit().
+ */
+struct fd_store *fd_store_borrow(int *ret_highest);
 /** fd_store_free() - close our copies; what the service manager has stays. Return: NULL. */
 struct fd_store *fd_store_free(struct fd_store *store);
 /** fd_store_outlives() - a service manager holds them: they survive our death */
@@ -47,6 +53,21 @@ bool fd_store_outlives(const struct fd_store *store);
 int fd_store_put(struct fd_store *store, const char *name, int fd);
 /** fd_store_get() - descriptor of @name, owned by @store; -1 */
 int fd_store_get(const struct fd_store *store, const char *name);
+/**
+ * fd_store_newest() - descriptor of @base or of what fd_store_renew() has put in its place
+ *
+ * Owned by @store; -1.
+ */
+int fd_store_newest(const struct fd_store *store, const char *base);
+/**
+ * fd_store_renew() - keep @fd (taken over, also on failure) in place of fd_store_newest()
+ *
+ * A process that is killed on the way leaves the old one, or the new one, or both, of
+ * which the new one counts. So @fd must be complete. When this returns 0, the service
+ * manager has it in place of the old one. Where there was none, it does not wait.
+ * Return: 0; -errno, the old one is still there then.
+ */
+int fd_store_renew(struct fd_store *store, const char *base, int fd);
 /** fd_store_drop() - it is not needed any more; an unknown name is fine */
 void fd_store_drop(struct fd_store *store, const char *name);
 /** fd_store_clear() - drop all: nobody is to follow */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/ledger.h"
+#include "daemon/ledger_parts.h"
+
+#include "daemon/kept_memory.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -11,129 +13,154 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LEDGER_MAGIC 0x4c444252u /* "RBDL" */
-#define LEDGER_VERSION 1
-#define PAGE 4096
-#define WORD_BITS 64
-
-struct ledger_head {
-	uint32_t magic, version;
-	uint64_t step_size;
-	char instance[LEDGER_INSTANCE_SIZE];
-	uint64_t n_touched; /* steps behind that were never used: no page is made for them */
-	uint64_t highest;   /* order that was begun */
-	uint64_t begun[LEDGER_ORDERS / WORD_BITS];
-};
-
-#define ROUND_UP(n) (((n) + PAGE - 1) / PAGE * PAGE)
-#define STEPS_AT ROUND_UP(sizeof(struct ledger_head))
+#define ROUND_UP(n) (((n) + LEDGER_PAGE - 1) / LEDGER_PAGE * LEDGER_PAGE)
+#define HEAD_AT KEPT_DESCRIBED_MAX
+#define BEGUN_AT (HEAD_AT + ROUND_UP(sizeof(struct ledger_head)))
+#define STEPS_AT (BEGUN_AT + ROUND_UP(LEDGER_ORDERS / 8))
 #define STEP_SIZE ROUND_UP(sizeof(struct ledger_step))
 #define LEDGER_BYTES (STEPS_AT + (size_t)LEDGER_STEPS_MAX * STEP_SIZE)
 
-struct ledger {
-	int fd;
-	char *memory;
-	struct ledger_head *head;
-	uint32_t *free_steps; /* a stack: those used last come first, so that few pages are */
-	size_t n_free;
-};
-
-static struct ledger_step *step_at(const struct ledger *ledger, size_t index)
+struct ledger_step *ledger_step_at(const struct ledger *ledger, size_t index)
 {
-	return (struct ledger_step *)(void *)(ledger->memory + STEPS_AT + index * STEP_SIZE);
+	return (struct ledger_step *)(void *)(ledger->steps + index * STEP_SIZE);
+}
+
+/* What a ledger of this version begins with. Return: its size; 0 without memory. */
+static size_t describe(char *out)
+{
+	struct kept_ledger kept = {.head_at = HEAD_AT,
+				   .head_size = sizeof(struct ledger_head),
+				   .begun_at = BEGUN_AT,
+				   .n_orders = LEDGER_ORDERS,
+				   .steps_at = STEPS_AT,
+				   .step_size = STEP_SIZE,
+				   .n_steps = LEDGER_STEPS_MAX};
+
+	return kept_describe(&kept_ledger_fields, &kept, KEPT_LEDGER_MAGIC,
+			     (const struct kept_layout[]){
+				     {&kept.head_layout, &ledger_head_fields},
+				     {&kept.step_layout, &ledger_step_fields},
+			     },
+			     2, out);
 }
 
 /* The memory may be that of a predecessor: what it says is looked at once, here. */
-static int memory_check(struct ledger *ledger)
+static int memory_check(struct ledger *ledger, struct error *error)
 {
 	const struct ledger_head *head = ledger->head;
+	bool right = head->n_touched <= LEDGER_STEPS_MAX &&
+		     memchr(head->instance, '\0', sizeof(head->instance)) &&
+		     head->instance[0] != '\0';
 
-	if (head->magic != LEDGER_MAGIC || head->version != LEDGER_VERSION ||
-	    head->step_size != sizeof(struct ledger_step) || head->n_touched > LEDGER_STEPS_MAX ||
-	    !memchr(head->instance, '\0', sizeof(head->instance)) || head->instance[0] == '\0')
-		return -EBADMSG;
-	for (size_t i = 0; i < head->n_touched; i++) {
-		const struct ledger_step *step = step_at(ledger, i);
+	for (size_t i = 0; right && i < head->n_touched; i++) {
+		const struct ledger_step *step = ledger_step_at(ledger, i);
 
-		if (step->phase >= LEDGER_PHASE_NUM ||
-		    !memchr(step->project, '\0', sizeof(step->project)) ||
-		    !memchr(step->slug, '\0', sizeof(step->slug)) ||
-		    !memchr(step->name, '\0', sizeof(step->name)) ||
-		    !memchr(step->setup_error, '\0', sizeof(step->setup_error)) ||
-		    !memchr(step->report.reason, '\0', sizeof(step->report.reason)))
-			return -EBADMSG;
+		right = step->phase < LEDGER_PHASE_NUM &&
+			memchr(step->project, '\0', sizeof(step->project)) &&
+			memchr(step->slug, '\0', sizeof(step->slug)) &&
+			memchr(step->name, '\0', sizeof(step->name)) &&
+			memchr(step->setup_error, '\0', sizeof(step->setup_error)) &&
+			memchr(step->report.reason, '\0', sizeof(step->report.reason));
 	}
-	return 0;
+	return right ? 0 : error_set(error, EBADMSG, "the ledger of steps is damaged");
 }
 
 static int memory_map(struct ledger *ledger, struct error *error)
 {
-	struct stat st;
-
-	if (fstat(ledger->fd, &st) < 0 || st.st_size != (off_t)LEDGER_BYTES)
-		return error_set(error, EBADMSG, "what a predecessor left is of another version");
 	ledger->memory = mmap(NULL, LEDGER_BYTES, PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_NORESERVE, ledger->fd, 0);
 	if (ledger->memory == MAP_FAILED) {
 		ledger->memory = NULL;
 		return error_errno(error, errno, "cannot map the ledger of steps");
 	}
-	ledger->head = (struct ledger_head *)(void *)ledger->memory;
+	ledger->head = (struct ledger_head *)(void *)(ledger->memory + HEAD_AT);
+	ledger->begun = (uint64_t *)(void *)(ledger->memory + BEGUN_AT);
+	ledger->steps = ledger->memory + STEPS_AT;
 	return 0;
 }
 
-static int memory_make(struct ledger *ledger, struct error *error)
+bool ledger_memory_ours(int fd)
 {
+	char ours[KEPT_DESCRIBED_MAX], theirs[KEPT_DESCRIBED_MAX];
+	size_t size = describe(ours);
+	struct stat st;
+
+	return size > 0 && fstat(fd, &st) == 0 && st.st_size == (off_t)LEDGER_BYTES &&
+	       pread(fd, theirs, size, 0) == (ssize_t)size && memcmp(ours, theirs, size) == 0;
+}
+
+int ledger_memory_make(struct ledger *ledger, struct error *error)
+{
+	char described[KEPT_DESCRIBED_MAX];
+	size_t size = describe(described);
+	int r;
+
+	if (size == 0)
+		return error_errno(error, ENOMEM, "cannot describe the ledger of steps");
 	ledger->fd = memfd_create("runbookd-ledger", MFD_CLOEXEC);
 	if (ledger->fd < 0 || ftruncate(ledger->fd, (off_t)LEDGER_BYTES) < 0)
 		return error_errno(error, errno, "cannot make memory for the ledger of steps");
-	return 0;
+	r = memory_map(ledger, error);
+	if (r == 0)
+		memcpy(ledger->memory, described, size);
+	return r;
+}
+
+/* Ours to go on with, or another version's, of which one of ours is made. */
+static int memory_inherit(struct ledger *ledger, int fd, struct error *error)
+{
+	int r;
+
+	if (ledger_memory_ours(fd)) {
+		ledger->fd = fd;
+		r = memory_map(ledger, error);
+		return r == 0 ? memory_check(ledger, error) : r;
+	}
+	r = ledger_memory_make(ledger, error);
+	if (r == 0)
+		r = ledger_convert(fd, ledger, error);
+	ledger->converted = true;
+	(void)close(fd);
+	return r;
 }
 
 int ledger_new(int fd, const char *instance, struct ledger **ret_ledger, struct error *error)
 {
 	struct ledger *ledger = calloc(1, sizeof(*ledger));
-	int r = 0;
+	int r;
 
 	if (!ledger) {
 		if (fd >= 0)
 			(void)close(fd);
 		return error_errno(error, ENOMEM, "cannot keep a ledger of steps");
 	}
-	ledger->fd = fd;
-	if (fd < 0)
-		r = memory_make(ledger, error);
-	if (r == 0)
-		r = memory_map(ledger, error);
+	ledger->fd = -1;
+	r = fd < 0 ? ledger_memory_make(ledger, error) : memory_inherit(ledger, fd, error);
 	assert(r < 0 || ledger->head);
 	if (r == 0) {
 		ledger->free_steps = calloc(LEDGER_STEPS_MAX, sizeof(*ledger->free_steps));
 		if (!ledger->free_steps)
 			r = error_errno(error, ENOMEM, "cannot keep a ledger of steps");
 	}
-	if (r == 0 && fd < 0) {
-		ledger->head->step_size = sizeof(struct ledger_step);
-		ledger->head->version = LEDGER_VERSION;
-		(void)snprintf(ledger->head->instance, sizeof(ledger->head->instance), "%s",
-			       instance);
-		ledger->head->magic = LEDGER_MAGIC;
-	} else if (r == 0) {
-		r = memory_check(ledger);
-		if (r < 0)
-			(void)error_set(error, EBADMSG,
-					"what a predecessor left is of another version");
-	}
 	if (r < 0) {
 		(void)ledger_free(ledger);
 		return r;
 	}
 	assert(ledger->free_steps);
+	if (fd < 0)
+		(void)snprintf(ledger->head->instance, sizeof(ledger->head->instance), "%s",
+			       instance);
 	for (size_t i = ledger->head->n_touched; i > 0; i--) {
-		if (step_at(ledger, i - 1)->phase == LEDGER_FREE)
+		if (ledger_step_at(ledger, i - 1)->phase == LEDGER_FREE)
 			ledger->free_steps[ledger->n_free++] = (uint32_t)(i - 1);
 	}
 	*ret_ledger = ledger;
 	return 0;
+}
+
+bool ledger_converted(const struct ledger *ledger)
+{
+	return ledger->converted;
 }
 
 struct ledger *ledger_free(struct ledger *ledger)
@@ -171,9 +198,9 @@ struct ledger_step *ledger_step_new(struct ledger *ledger)
 	struct ledger_step *step = NULL;
 
 	if (ledger->n_free > 0)
-		step = step_at(ledger, ledger->free_steps[--ledger->n_free]);
+		step = ledger_step_at(ledger, ledger->free_steps[--ledger->n_free]);
 	else if (ledger->head->n_touched < LEDGER_STEPS_MAX)
-		step = step_at(ledger, ledger->head->n_touched++);
+		step = ledger_step_at(ledger, ledger->head->n_touched++);
 	if (step)
 		memset(step, 0, sizeof(*step));
 	return step;
@@ -185,18 +212,16 @@ void ledger_step_free(struct ledger *ledger, struct ledger_step *step)
 		return;
 	ledger_phase_set(step, LEDGER_FREE);
 	ledger->free_steps[ledger->n_free++] =
-		(uint32_t)(((char *)step - ledger->memory - STEPS_AT) / STEP_SIZE);
+		(uint32_t)((size_t)((char *)step - ledger->steps) / STEP_SIZE);
 }
 
 struct ledger_step *ledger_step_next(const struct ledger *ledger, const struct ledger_step *step)
 {
-	size_t index =
-		step ? ((size_t)((const char *)step - ledger->memory) - STEPS_AT) / STEP_SIZE + 1
-		     : 0;
+	size_t index = step ? (size_t)((const char *)step - ledger->steps) / STEP_SIZE + 1 : 0;
 
 	for (; index < ledger->head->n_touched; index++) {
-		if (step_at(ledger, index)->phase != LEDGER_FREE)
-			return step_at(ledger, index);
+		if (ledger_step_at(ledger, index)->phase != LEDGER_FREE)
+			return ledger_step_at(ledger, index);
 	}
 	return NULL;
 }
@@ -205,22 +230,27 @@ struct ledger_step *ledger_step_next(const struct ledger *ledger, const struct l
 
 static uint64_t *word_of(const struct ledger *ledger, uint64_t order)
 {
-	return &ledger->head->begun[order % LEDGER_ORDERS / WORD_BITS];
+	return &ledger->begun[order % LEDGER_ORDERS / LEDGER_WORD_BITS];
+}
+
+void ledger_order_set(struct ledger *ledger, uint64_t order)
+{
+	*word_of(ledger, order) |= 1ULL << (order % LEDGER_WORD_BITS);
 }
 
 void ledger_order_note(struct ledger *ledger, uint64_t order)
 {
 	uint64_t highest = ledger->head->highest;
-	uint64_t bit = 1ULL << (order % WORD_BITS);
+	uint64_t bit = 1ULL << (order % LEDGER_WORD_BITS);
 
 	if (order + LEDGER_ORDERS <= highest)
 		return; /* counts as begun anyway */
 	/* places of orders that have become too old are those of the ones to come */
 	if (order > highest + LEDGER_ORDERS)
-		memset(ledger->head->begun, 0, sizeof(ledger->head->begun));
+		memset(ledger->begun, 0, LEDGER_ORDERS / 8);
 	else
 		for (uint64_t at = highest + 1; at < order; at++)
-			*word_of(ledger, at) &= ~(1ULL << (at % WORD_BITS));
+			*word_of(ledger, at) &= ~(1ULL << (at % LEDGER_WORD_BITS));
 	__atomic_or_fetch(word_of(ledger, order), bit, __ATOMIC_SEQ_CST);
 	if (order > highest)
 		__atomic_store_n(&ledger->head->highest, order, __ATOMIC_SEQ_CST);
@@ -233,5 +263,5 @@ bool ledger_order_known(const struct ledger *ledger, uint64_t order)
 	if (order > highest)
 		return false;
 	return order + LEDGER_ORDERS <= highest ||
-	       (*word_of(ledger, order) & (1ULL << (order % WORD_BITS))) != 0;
+	       (*word_of(ledger, order) & (1ULL << (order % LEDGER_WORD_BITS))) != 0;
 }

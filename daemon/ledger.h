@@ -13,6 +13,10 @@
  *
  * Every change is made so that whoever reads it afterwards finds the old or the new
  * state: values first, then ledger_phase_set().
+ *
+ * Each member is a field with a tag (daemon/kept_fields.c): a successor of another
+ * version reads it by that, and makes a ledger of its own from it. Whoever adds a
+ * member adds its line there.
  */
 
 #include "common/error.h"
@@ -66,14 +70,17 @@ struct ledger;
  * @fd:       a predecessor's, taken over; -1: none
  * @instance: for a new one
  *
- * One that another version of this program wrote in another format is refused.
- * Return: 0; -EBADMSG; -errno with @error.
+ * One that another version left is read field by field into a new one: see
+ * ledger_converted(). Return: 0; with @error -EBADMSG for what is no ledger, -ENOTSUP,
+ * -ERANGE or -ENOSPC when this version cannot go on with it; another -errno.
  */
 int ledger_new(int fd, const char *instance, struct ledger **ret_ledger, struct error *error);
 /** ledger_free() - NULL is fine. Return: NULL. */
 struct ledger *ledger_free(struct ledger *ledger);
 /** ledger_fd() - owned by @ledger */
 int ledger_fd(const struct ledger *ledger);
+/** ledger_converted() - it is new, from one of another version: it must take that one's place */
+bool ledger_converted(const struct ledger *ledger);
 /** ledger_instance() - who we are */
 const char *ledger_instance(const struct ledger *ledger);
 

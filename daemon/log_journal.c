@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/log_journal.h"
+#include "daemon/log_journal_parts.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -13,28 +13,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-
-#define MEMORY_NAME FD_STORE_PREFIX "journal"
-#define JOURNAL_MAGIC 0x4a4c4252u /* "RBLJ" */
-#define JOURNAL_VERSION 1
-#define HEADS_BYTES 16384
-#define SLOTS LOG_BUFFERS_MAX
-#define SLOT_BYTES (2 * LOG_BUFFER_SIZE)
-#define JOURNAL_BYTES (HEADS_BYTES + (size_t)SLOTS * SLOT_BYTES)
-
-struct journal_head {
-	uint32_t magic, version;
-	uint64_t slot_size;
-	struct log_slot_head slots[SLOTS];
-};
-_Static_assert(sizeof(struct journal_head) <= HEADS_BYTES, "heads do not fit");
-
-struct log_journal {
-	struct fd_store *store;
-	struct journal_head *head;
-	struct log_slot slots[SLOTS];
-	struct log_slot *free_slots;
-};
 
 static void state_set(struct log_slot *slot, enum log_slot_state state)
 {
@@ -70,7 +48,7 @@ ssize_t log_slot_pull(struct log_slot *slot, uint64_t sink, unsigned stream, int
 
 char *log_slot_raw(const struct log_slot *slot)
 {
-	return slot->head->masked ? slot->data + LOG_BUFFER_SIZE : slot->data;
+	return slot->head->masked ? slot->data + slot->buffer_size : slot->data;
 }
 
 void log_slot_queue(struct log_slot *slot, uint64_t sequence, uint64_t at_usec, size_t text,
@@ -160,7 +138,7 @@ void log_journal_give(struct log_journal *journal, struct log_slot *slot)
 {
 	state_set(slot, LOG_SLOT_FREE);
 	explicit_bzero(&slot->head->mask, sizeof(slot->head->mask));
-	(void)madvise(slot->data, SLOT_BYTES, MADV_REMOVE);
+	(void)madvise(slot->data, 2 * slot->buffer_size, MADV_REMOVE);
 	slot->next = journal->free_slots;
 	journal->free_slots = slot;
 }
@@ -175,13 +153,15 @@ static bool slot_fill(struct log_slot *slot)
 	int left = 0;
 
 	if (head->state != LOG_SLOT_TAKEN)
-		return head->text + head->text_size <= LOG_BUFFER_SIZE;
+		return head->text <= slot->buffer_size &&
+		       head->text_size <= slot->buffer_size - head->text;
 	/* without its pipe nobody knows how much of the memory is of this chunk */
 	if (slot->read_fd < 0 || ioctl(slot->read_fd, FIONREAD, &left) < 0)
 		return false;
 	if (head->size == 0)
 		head->size = (uint64_t)left;
-	if (head->size > LOG_BUFFER_SIZE || (uint64_t)left > head->size)
+	if (head->size > slot->buffer_size - (head->masked ? MASK_HEADROOM : 0) ||
+	    (uint64_t)left > head->size)
 		return false;
 	at = head->size - (uint64_t)left;
 	while (left > 0) {
@@ -210,7 +190,7 @@ struct log_slot *log_journal_recover(struct log_journal *journal, uint64_t sink)
 	for (;;) {
 		struct log_slot *first = NULL;
 
-		for (size_t i = 0; i < SLOTS; i++) {
+		for (size_t i = 0; i < journal->n_slots; i++) {
 			struct log_slot *slot = &journal->slots[i];
 
 			/* those in the list or in use are marked by being their own next */
@@ -236,7 +216,7 @@ struct log_slot *log_journal_recover(struct log_journal *journal, uint64_t sink)
 
 void log_journal_settle(struct log_journal *journal)
 {
-	for (size_t i = 0; i < SLOTS; i++) {
+	for (size_t i = 0; i < journal->n_slots; i++) {
 		struct log_slot *slot = &journal->slots[i];
 
 		if (slot->next != slot)
@@ -249,72 +229,15 @@ void log_journal_settle(struct log_journal *journal)
 
 /* ---- life ---- */
 
-/* Return: 0; -EBADMSG for another version's. */
-static int memory_map(struct log_journal *journal, int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0 || st.st_size != (off_t)JOURNAL_BYTES)
-		return -EBADMSG;
-	journal->head = mmap(NULL, JOURNAL_BYTES, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (journal->head == MAP_FAILED) {
-		journal->head = NULL;
-		return -errno;
-	}
-	/* output before it was masked */
-	(void)madvise(journal->head, JOURNAL_BYTES, MADV_DONTDUMP);
-	return 0;
-}
-
-static int memory_inherit(struct log_journal *journal)
-{
-	int fd = fd_store_get(journal->store, MEMORY_NAME);
-	int r = fd < 0 ? -ENOENT : memory_map(journal, fd);
-
-	assert(r < 0 || journal->head);
-	if (r == 0 &&
-	    (journal->head->magic != JOURNAL_MAGIC || journal->head->version != JOURNAL_VERSION ||
-	     journal->head->slot_size != LOG_BUFFER_SIZE))
-		r = -EBADMSG;
-	if (r < 0 && journal->head) {
-		(void)munmap(journal->head, JOURNAL_BYTES);
-		journal->head = NULL;
-	}
-	return r;
-}
-
-static int memory_make(struct log_journal *journal)
-{
-	int fd = memfd_create("runbookd-journal", MFD_CLOEXEC);
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)JOURNAL_BYTES) < 0) {
-		r = -errno;
-		(void)close(fd);
-		return r;
-	}
-	r = fd_store_put(journal->store, MEMORY_NAME, fd);
-	if (r == 0)
-		r = memory_map(journal, fd);
-	assert(r < 0 || journal->head);
-	if (r == 0)
-		*journal->head = (struct journal_head){.magic = JOURNAL_MAGIC,
-						       .version = JOURNAL_VERSION,
-						       .slot_size = LOG_BUFFER_SIZE};
-	return r;
-}
-
 static void slot_init(struct log_journal *journal, unsigned index)
 {
 	struct log_slot *slot = &journal->slots[index];
 	char name[FD_STORE_NAME_MAX];
 
 	slot->index = index;
-	slot->head = &journal->head->slots[index];
-	slot->data = (char *)journal->head + HEADS_BYTES + index * SLOT_BYTES;
+	slot->head = log_journal_head(journal, index);
+	slot->data = log_journal_data(journal, index);
+	slot->buffer_size = journal->buffer_size;
 	pipe_name(name, 'i', index);
 	slot->read_fd = fd_store_get(journal->store, name);
 	pipe_name(name, 'o', index);
@@ -328,25 +251,23 @@ static void slot_init(struct log_journal *journal, unsigned index)
 int log_journal_new(struct fd_store *store, struct log_journal **ret_journal, struct error *error)
 {
 	struct log_journal *journal = calloc(1, sizeof(*journal));
-	bool inherited;
 	int r;
 
 	if (!journal)
 		return error_errno(error, ENOMEM, "cannot keep output on its way");
 	journal->store = store;
-	r = memory_inherit(journal);
-	inherited = r == 0;
-	if (r < 0) {
-		fd_store_drop(store, MEMORY_NAME);
-		r = memory_make(journal);
+	r = log_journal_memory(journal);
+	if (r == 0) {
+		journal->slots = calloc(journal->n_slots, sizeof(*journal->slots));
+		r = journal->slots ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
 		(void)log_journal_free(journal);
 		return error_errno(error, -r, "cannot keep output on its way");
 	}
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; i < journal->n_slots; i++) {
 		slot_init(journal, i);
-		if (!inherited)
+		if (!journal->inherited)
 			pipe_drop(journal, &journal->slots[i]);
 	}
 	*ret_journal = journal;
@@ -357,8 +278,9 @@ struct log_journal *log_journal_free(struct log_journal *journal)
 {
 	if (!journal)
 		return NULL;
-	if (journal->head)
-		(void)munmap(journal->head, JOURNAL_BYTES);
+	if (journal->memory)
+		(void)munmap(journal->memory, journal->bytes);
+	free(journal->slots);
 	free(journal);
 	return NULL;
 }

@@ -35,9 +35,15 @@ enum log_slot_state {
 	LOG_SLOT_TAKEN,	  /* something may be in its pipe; .size 0: all there is */
 	LOG_SLOT_QUEUED,  /* read; chunks are written in the order of .sequence */
 	LOG_SLOT_WRITING, /* from .base on */
+	LOG_SLOT_STATE_NUM,
 };
 
-/** struct log_slot_head - shared; .state is set last */
+/**
+ * struct log_slot_head - shared; .state is set last
+ *
+ * Each member is a field with a tag (daemon/kept_fields.c), by which another version
+ * reads it. Whoever adds a member adds its line there.
+ */
 struct log_slot_head {
 	uint32_t state;
 	uint32_t stream;
@@ -46,7 +52,7 @@ struct log_slot_head {
 	uint64_t size;
 	uint64_t base;	  /* offset in the log */
 	uint64_t at_usec; /* wall clock */
-	uint64_t masked;  /* 1: .size bytes are behind the first LOG_BUFFER_SIZE, to be masked */
+	uint64_t masked;  /* 1: .size bytes are behind the first .buffer_size, to be masked */
 	/* from QUEUED on: what is to be written, and what the mask held back after it */
 	uint64_t text, text_size;
 	struct mask_stream mask;
@@ -55,7 +61,8 @@ struct log_slot_head {
 struct log_slot {
 	struct log_slot *next;
 	struct log_slot_head *head;
-	char *data; /* 2 * LOG_BUFFER_SIZE */
+	char *data;	    /* 2 * .buffer_size */
+	size_t buffer_size; /* LOG_BUFFER_SIZE, or more: what a predecessor left must fit */
 	unsigned index;
 	int read_fd, write_fd; /* its pipe; -1: not made yet */
 };
@@ -68,6 +75,12 @@ struct log_journal;
  * Return: 0 or -errno with @error.
  */
 int log_journal_new(struct fd_store *store, struct log_journal **ret_journal, struct error *error);
+/**
+ * log_journal_check() - could log_journal_new() go on with what is in @store?
+ *
+ * Changes nothing. Return: 0, also when there is nothing; -errno with @error.
+ */
+int log_journal_check(const struct fd_store *store, struct error *error);
 /** log_journal_free() - NULL is fine. Return: NULL. */
 struct log_journal *log_journal_free(struct log_journal *journal);
 

@@ -28,12 +28,14 @@
 #include <sys/stat.h>
 
 static const char usage[] =
-	"Usage: runbookd [--root DIR] [--config-test]\n"
+	"Usage: runbookd [--root DIR] [--config-test [--adopt-test]]\n"
 	"Run the runbookd service in the foreground until SIGTERM or SIGINT.\n"
 	"\n"
 	"  --root DIR      keep all configuration, state, logs and sockets beneath DIR\n"
 	"                  (also $RUNBOOK_ROOT)\n"
 	"  --config-test   read the configuration, say what is wrong with it, and exit\n"
+	"  --adopt-test    also: can steps that another runbookd has begun be gone on with?\n"
+	"                  runbookd asks this of the program that it is to become\n"
 	"  --help          print this and exit\n"
 	"  --version       print the version and exit\n"
 	"\n"
@@ -42,16 +44,23 @@ static const char usage[] =
 
 struct arguments {
 	const char *root;
-	bool config_test;
+	bool config_test, adopt_test;
 };
 
 /* Return: -1 to go on, otherwise the exit code. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-	enum { OPTION_ROOT = 256, OPTION_CONFIG_TEST, OPTION_HELP, OPTION_VERSION };
+	enum {
+		OPTION_ROOT = 256,
+		OPTION_CONFIG_TEST,
+		OPTION_ADOPT_TEST,
+		OPTION_HELP,
+		OPTION_VERSION
+	};
 	static const struct option options[] = {
 		{"root", required_argument, NULL, OPTION_ROOT},
 		{"config-test", no_argument, NULL, OPTION_CONFIG_TEST},
+		{"adopt-test", no_argument, NULL, OPTION_ADOPT_TEST},
 		{"help", no_argument, NULL, OPTION_HELP},
 		{"version", no_argument, NULL, OPTION_VERSION},
 		{NULL, 0, NULL, 0},
@@ -72,6 +81,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 			break;
 		case OPTION_CONFIG_TEST:
 			arguments->config_test = true;
+			break;
+		case OPTION_ADOPT_TEST:
+			arguments->adopt_test = true;
 			break;
 		case OPTION_HELP:
 			(void)fputs(usage, stdout);
@@ -97,6 +109,18 @@ static int config_test(const struct paths *paths)
 	}
 	printf("configuration in %s is fine: %zu projects\n", paths->etc, config->n_projects);
 	(void)config_free(config);
+	return 0;
+}
+
+/* What the program that is to become this one has in its fd store. Return: the exit code. */
+static int adopt_test(struct fd_store *fds)
+{
+	struct error error = ERROR_INIT;
+
+	if (adopt_check(fds, &error) < 0) {
+		fprintf(stderr, "runbookd: cannot go on with running steps: %s\n", error.text);
+		return SUCCESSOR_EXIT_STEPS;
+	}
 	return 0;
 }
 
@@ -203,7 +227,7 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 
 	if (state_dirs_make(&daemon->paths, error) < 0)
 		return -error->number;
-	daemon->lock_fd = state_lock(&daemon->paths, error);
+	daemon->lock_fd = state_lock(&daemon->paths, daemon->fds, error);
 	if (daemon->lock_fd < 0 || adopt_ledger(daemon, error) < 0)
 		return -error->number;
 	r = loop_new(&daemon->loop);
@@ -287,15 +311,23 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	successor_remember();
-	daemon.fds = arguments.config_test ? NULL : fd_store_inherit(&highest);
+	if (!arguments.config_test)
+		daemon.fds = fd_store_inherit(&highest);
+	else if (arguments.adopt_test)
+		daemon.fds = fd_store_borrow(&highest);
 	if (isolate_fds(highest, &error) < 0 ||
 	    paths_init(&daemon.paths, arguments.root, &error) < 0) {
 		fprintf(stderr, "runbookd: %s\n", error.text);
 		return 1;
 	}
 	(void)umask(022);
-	if (arguments.config_test)
-		return config_test(&daemon.paths);
+	if (arguments.config_test) {
+		code = config_test(&daemon.paths);
+		if (code == 0 && arguments.adopt_test)
+			code = adopt_test(daemon.fds);
+		(void)fd_store_free(daemon.fds);
+		return code;
+	}
 	if (geteuid() != 0) {
 		(void)fputs("runbookd: must be started as root, because it builds sandboxes for "
 			    "steps and starts its own parts under other users: use sudo\n",

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#define LOCK_NAME FD_STORE_PREFIX "lock"
 #define LOCK_ATTEMPTS 300
 #define LOCK_PAUSE_NSEC 10000000L
 
@@ -123,13 +124,30 @@ int state_dirs_make_images(const char *store, struct error *error)
 }
 
 /*
+ * What is in the file: "0 newer version, pid N", where d2e21e4 and those before it have
+ * the number alone. They believe that a process 0 runs and say so, instead of throwing
+ * away what the steps of this version need.
+ */
+#define LOCK_TEXT "0 newer version, pid "
+
+/* Return: 0: unknown. */
+static int owner_of(const char *text)
+{
+	int pid = 0;
+
+	if (strncmp(text, LOCK_TEXT, strlen(LOCK_TEXT)) == 0)
+		text += strlen(LOCK_TEXT);
+	return sscanf(text, "%d", &pid) == 1 && pid > 0 ? pid : 0;
+}
+
+/*
  * A child of a killed predecessor has its descriptors until it has come to its exec.
  * Return: 0 or -errno.
  */
-static int lock_patiently(int fd, char *owner, size_t size)
+static int lock_patiently(int fd, int *ret_owner)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NSEC};
-	int pid = 0;
+	char text[64];
 
 	for (int attempt = 0;; attempt++) {
 		ssize_t length;
@@ -138,38 +156,67 @@ static int lock_patiently(int fd, char *owner, size_t size)
 			return 0;
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
-		length = pread(fd, owner, size - 1, 0);
-		owner[length < 0 ? 0 : length] = '\0';
-		owner[strcspn(owner, "\n")] = '\0';
-		if (attempt == LOCK_ATTEMPTS ||
-		    (sscanf(owner, "%d", &pid) == 1 && pid > 0 && kill(pid, 0) == 0))
+		length = pread(fd, text, sizeof(text) - 1, 0);
+		text[length < 0 ? 0 : length] = '\0';
+		*ret_owner = owner_of(text);
+		if (attempt == LOCK_ATTEMPTS || (*ret_owner > 0 && kill(*ret_owner, 0) == 0))
 			return -EWOULDBLOCK;
 		(void)nanosleep(&pause, NULL);
 	}
 }
 
-int state_lock(const struct paths *paths, struct error *error)
+/* A predecessor's, if it is the file that is there. Return: descriptor or -1. */
+static int lock_inherit(struct fd_store *store, const char *path)
 {
-	char path[PATH_MAX + 32];
-	char text[32] = "";
+	int kept = fd_store_get(store, LOCK_NAME);
+	struct stat ours, theirs;
+
+	if (kept < 0)
+		return -1;
+	if (stat(path, &ours) == 0 && fstat(kept, &theirs) == 0 && ours.st_ino == theirs.st_ino &&
+	    ours.st_dev == theirs.st_dev)
+		return fcntl(kept, F_DUPFD_CLOEXEC, 3);
+	fd_store_drop(store, LOCK_NAME);
+	return -1;
+}
+
+/* Held for as long as steps are: no version that cannot read what they need starts meanwhile. */
+static void lock_keep(struct fd_store *store, int fd)
+{
+	int copy;
+
+	if (!store || fd_store_get(store, LOCK_NAME) >= 0)
+		return;
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (copy >= 0)
+		(void)fd_store_put(store, LOCK_NAME, copy);
+}
+
+int state_lock(const struct paths *paths, struct fd_store *store, struct error *error)
+{
+	char path[PATH_MAX + 32], text[64];
 	cleanup_close int fd = -1;
-	int r;
+	int owner = 0, r;
 
 	(void)snprintf(path, sizeof(path), "%s/runbookd.lock", paths->run);
-	fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+	fd = lock_inherit(store, path);
+	if (fd < 0)
+		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return error_errno(error, errno, "cannot open %s", path);
-	r = lock_patiently(fd, text, sizeof(text));
+	r = lock_patiently(fd, &owner);
 	if (r < 0) {
 		if (r != -EWOULDBLOCK)
 			return error_errno(error, -r, "cannot lock %s", path);
 		return error_set(error, EBUSY,
-				 "another runbookd (pid %s) runs on %s: stop it, or choose another "
+				 "another runbookd (pid %d) runs on %s: stop it, or choose another "
 				 "place with --root DIR",
-				 text, paths->run);
+				 owner, paths->run);
 	}
-	(void)snprintf(text, sizeof(text), "%d\n", getpid());
-	if (ftruncate(fd, 0) < 0 || fd_write_all(fd, text, strlen(text)) < 0)
+	(void)snprintf(text, sizeof(text), LOCK_TEXT "%d\n", getpid());
+	if (lseek(fd, 0, SEEK_SET) < 0 || ftruncate(fd, 0) < 0 ||
+	    fd_write_all(fd, text, strlen(text)) < 0)
 		return error_errno(error, errno, "cannot write %s", path);
+	lock_keep(store, fd);
 	return TAKE_FD(fd);
 }

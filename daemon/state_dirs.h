@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "common/paths.h"
+#include "daemon/fd_store.h"
 
 /**
  * state_dirs_make() - make every directory of ours, with owner and mode
@@ -25,9 +26,10 @@ int state_dirs_make_images(const char *store, struct error *error);
 
 /**
  * state_lock() - be the only runbookd of this root
+ * @store: holds the lock as well, beyond our end; NULL: it ends with us
  *
  * Return: fd that holds the lock until it is closed, or -errno with @error.
  */
-int state_lock(const struct paths *paths, struct error *error);
+int state_lock(const struct paths *paths, struct fd_store *store, struct error *error);
 
 #endif

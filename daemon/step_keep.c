@@ -9,18 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BAG_MAGIC 0x53424252u /* "RBBS" */
-#define BAG_VERSION 1
-_Static_assert(STEP_BAG_FDS + 1 + SANDBOX_KEPT_FDS_MAX <= FD_BAG_FDS_MAX, "a bag is too small");
-
-/* Followed by the layers, then by the sandbox. */
-struct bag_head {
-	uint32_t magic, version;
-	uint64_t order;
-	uint64_t n_layers, sandbox_size;
-	uint64_t has_mask; /* a descriptor before those of the sandbox */
-};
-
 void step_keep_name(uint64_t order, char *out)
 {
 	(void)snprintf(out, FD_STORE_NAME_MAX, FD_STORE_PREFIX "s%llu", (unsigned long long)order);
@@ -81,49 +69,6 @@ static void keep_host(const struct step_table *table)
 	}
 }
 
-static int bag_pack(const struct step *step, const struct step_setup *setup)
-{
-	const struct step_order *order = &step->order;
-	size_t layers_size = order->n_layers * IMAGE_ID_SIZE;
-	struct sandbox_kept sandbox = {.data = NULL};
-	size_t n_fds = STEP_BAG_FDS;
-	cleanup_free char *data = NULL;
-	struct bag_head *head;
-	int fds[FD_BAG_FDS_MAX] = {
-		[STEP_BAG_LOG] = setup->log_fd,
-		[STEP_BAG_INDEX] = setup->index_fd,
-		[STEP_BAG_STDOUT] = setup->stdout_pipe[0],
-		[STEP_BAG_STDERR] = setup->stderr_pipe[0],
-		[STEP_BAG_CACHER] = setup->cacher_fd,
-	};
-	int r = step->table->ops->keep(&step->sandbox, &sandbox);
-
-	if (r < 0)
-		return r;
-	data = calloc(1, sizeof(*head) + layers_size + sandbox.size);
-	if (!data) {
-		free(sandbox.data);
-		return -ENOMEM;
-	}
-	head = (struct bag_head *)(void *)data;
-	*head = (struct bag_head){.magic = BAG_MAGIC,
-				  .version = BAG_VERSION,
-				  .order = order->order,
-				  .n_layers = order->n_layers,
-				  .sandbox_size = sandbox.size,
-				  .has_mask = order->mask_fd >= 0};
-	if (layers_size > 0)
-		memcpy(data + sizeof(*head), order->layers, layers_size);
-	memcpy(data + sizeof(*head) + layers_size, sandbox.data, sandbox.size);
-	if (order->mask_fd >= 0)
-		fds[n_fds++] = order->mask_fd;
-	memcpy(fds + n_fds, sandbox.fds, sandbox.n_fds * sizeof(int));
-	r = fd_bag_make(data, sizeof(*head) + layers_size + sandbox.size, fds,
-			n_fds + sandbox.n_fds);
-	free(sandbox.data);
-	return r;
-}
-
 void step_keep_running(struct step *step, const struct step_setup *setup)
 {
 	struct ledger_step *kept = step->kept;
@@ -137,7 +82,7 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 		kept->deadline_usec = now_usec() + kept->timeout_msec * USEC_PER_MSEC;
 	keep_host(step->table);
 	step_keep_name(step->order.order, name);
-	r = bag_pack(step, setup);
+	r = step_bag_make(step, setup);
 	if (r >= 0)
 		r = fd_store_put(step->table->daemon->fds, name, r);
 	if (r < 0)
@@ -201,96 +146,4 @@ void step_keep_forget(struct step *step)
 	if (step->kept)
 		ledger_step_free(step->table->daemon->ledger, step->kept);
 	step->kept = NULL;
-}
-
-/* ---- bags ---- */
-
-static bool head_valid(const char *data, size_t size, uint64_t order)
-{
-	const struct bag_head *head = (const struct bag_head *)(const void *)data;
-
-	return size >= sizeof(*head) && head->magic == BAG_MAGIC && head->version == BAG_VERSION &&
-	       head->order == order && head->n_layers <= IMAGE_LAYERS_MAX &&
-	       head->sandbox_size <= FD_BAG_BYTES_MAX &&
-	       size == sizeof(*head) + head->n_layers * IMAGE_ID_SIZE + head->sandbox_size;
-}
-
-static int bag_unpack(const char *data, struct step_bag *bag)
-{
-	const struct bag_head *head = (const struct bag_head *)(const void *)data;
-	size_t layers_size = head->n_layers * IMAGE_ID_SIZE;
-
-	bag->layers = malloc(layers_size + 1);
-	bag->sandbox.data = malloc(head->sandbox_size + 1);
-	if (!bag->layers || !bag->sandbox.data)
-		return -ENOMEM;
-	memcpy(bag->layers, data + sizeof(*head), layers_size);
-	memcpy(bag->sandbox.data, data + sizeof(*head) + layers_size, head->sandbox_size);
-	bag->n_layers = head->n_layers;
-	bag->sandbox.size = head->sandbox_size;
-	for (size_t i = 0; i < bag->n_layers; i++) {
-		const char *layer = bag->layers + i * IMAGE_ID_SIZE;
-
-		if (!memchr(layer, '\0', IMAGE_ID_SIZE) || !image_id_valid(layer))
-			return -EBADMSG;
-	}
-	return 0;
-}
-
-int step_bag_open(const struct fd_store *store, uint64_t order, struct step_bag *ret_bag)
-{
-	cleanup_free char *data = malloc(FD_BAG_BYTES_MAX);
-	const struct bag_head *head = (const struct bag_head *)(const void *)data;
-	struct step_bag bag = {.mask_fd = -1};
-	char name[FD_STORE_NAME_MAX];
-	int fds[FD_BAG_FDS_MAX];
-	size_t n_fds = 0;
-	ssize_t size;
-	int r = 0;
-
-	step_keep_name(order, name);
-	if (!data)
-		return -ENOMEM;
-	if (fd_store_get(store, name) < 0)
-		return -ENOENT;
-	size = fd_bag_open(fd_store_get(store, name), data, FD_BAG_BYTES_MAX, fds, &n_fds);
-	if (size < 0)
-		return (int)size;
-	for (size_t i = 0; i < STEP_BAG_FDS; i++)
-		bag.fds[i] = i < n_fds ? fds[i] : -1;
-	if (n_fds < STEP_BAG_FDS || !head_valid(data, (size_t)size, order))
-		r = -EBADMSG;
-	for (size_t i = STEP_BAG_FDS; i < n_fds; i++) {
-		if (i == STEP_BAG_FDS && r == 0 && head->has_mask)
-			bag.mask_fd = fds[i];
-		else if (bag.sandbox.n_fds < SANDBOX_KEPT_FDS_MAX)
-			bag.sandbox.fds[bag.sandbox.n_fds++] = fds[i];
-		else
-			(void)close(fds[i]);
-	}
-	if (r == 0)
-		r = bag_unpack(data, &bag);
-	if (r < 0)
-		step_bag_close(&bag);
-	else
-		*ret_bag = bag;
-	return r;
-}
-
-void step_bag_close(struct step_bag *bag)
-{
-	for (size_t i = 0; i < STEP_BAG_FDS; i++) {
-		if (bag->fds[i] >= 0)
-			(void)close(bag->fds[i]);
-		bag->fds[i] = -1;
-	}
-	if (bag->mask_fd >= 0)
-		(void)close(bag->mask_fd);
-	bag->mask_fd = -1;
-	while (bag->sandbox.n_fds > 0)
-		(void)close(bag->sandbox.fds[--bag->sandbox.n_fds]);
-	free(bag->sandbox.data);
-	free(bag->layers);
-	bag->sandbox.data = NULL;
-	bag->layers = NULL;
 }

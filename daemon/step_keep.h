@@ -12,14 +12,16 @@
 #include "daemon/step_setup.h"
 #include "daemon/step_table.h"
 
-/** enum step_bag_fd - what a bag holds beside its sandbox, in this order */
+/** enum step_bag_fd - what a descriptor in a bag is; these numbers are written, none is used again */
 enum step_bag_fd {
-	STEP_BAG_LOG,
-	STEP_BAG_INDEX,
-	STEP_BAG_STDOUT,
-	STEP_BAG_STDERR,
-	STEP_BAG_CACHER,
-	STEP_BAG_FDS,
+	STEP_BAG_LOG = 0,
+	STEP_BAG_INDEX = 1,
+	STEP_BAG_STDOUT = 2,
+	STEP_BAG_STDERR = 3,
+	STEP_BAG_CACHER = 4,
+	STEP_BAG_FDS, /* those are in .fds of struct step_bag; from 64 on, others: */
+	STEP_BAG_MASK = 64,
+	STEP_BAG_SANDBOX = 65, /* in the order of struct sandbox_kept */
 };
 
 /** struct step_bag - an opened one; step_bag_close() what is left in it */
@@ -52,8 +54,16 @@ void step_keep_ended(struct step *step);
 /** step_keep_forget() - it is acknowledged */
 void step_keep_forget(struct step *step);
 
-/** step_bag_open() - what step_keep_running() packed. Return: 0; -ENOENT; -EBADMSG; -errno. */
-int step_bag_open(const struct fd_store *store, uint64_t order, struct step_bag *ret_bag);
+/** step_bag_make() - pack everything of @step that is open. Return: descriptor or -errno. */
+int step_bag_make(const struct step *step, const struct step_setup *setup);
+/**
+ * step_bag_open() - what step_bag_make() of any version packed
+ *
+ * Return: 0; with @error -ENOENT when there is none, -EBADMSG and others of
+ * fields_unpack() for what cannot be read; another -errno.
+ */
+int step_bag_open(const struct fd_store *store, uint64_t order, struct step_bag *ret_bag,
+		  struct error *error);
 /** step_bag_close() - close and free what nobody has taken out */
 void step_bag_close(struct step_bag *bag);
 

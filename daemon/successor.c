@@ -22,24 +22,52 @@ void successor_remember(void)
 	arg_path[length < 0 ? 0 : length] = '\0';
 }
 
-int successor_try(const struct daemon *daemon, struct error *error)
+/* Return: its status of waitpid(2), or -errno. */
+static int ask(char **argv, int *ret_status, struct error *error)
 {
-	char *argv[] = {arg_path, (char *)"--config-test", NULL, NULL, NULL};
-	int status = 0;
 	pid_t pid;
-	int r;
+	int r = posix_spawn(&pid, arg_path, NULL, NULL, argv, environ);
 
-	if (daemon->paths.root[0] != '\0') {
-		argv[2] = (char *)"--root";
-		argv[3] = (char *)daemon->paths.root;
-	}
-	r = posix_spawn(&pid, arg_path, NULL, NULL, argv, environ);
 	if (r != 0)
 		return error_errno(error, r, "cannot execute %s", arg_path);
-	while (waitpid(pid, &status, 0) < 0) {
+	while (waitpid(pid, ret_status, 0) < 0) {
 		if (errno != EINTR)
 			return error_errno(error, errno, "cannot wait for %s", arg_path);
 	}
+	return 0;
+}
+
+int successor_try(const struct daemon *daemon, struct error *error)
+{
+	char *argv[] = {arg_path, (char *)"--config-test", (char *)"--adopt-test", NULL, NULL,
+			NULL};
+	int status = 0;
+	int r;
+
+	if (daemon->paths.root[0] != '\0') {
+		argv[3] = (char *)"--root";
+		argv[4] = (char *)daemon->paths.root;
+	}
+	/* it looks at what it would have to go on with */
+	r = fd_store_hand_on(daemon->fds, true);
+	if (r < 0)
+		(void)error_errno(error, -r, "cannot let %s look at what is kept", arg_path);
+	else
+		r = ask(argv, &status, error);
+	(void)fd_store_hand_on(daemon->fds, false);
+	if (r < 0)
+		return r;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SUCCESSOR_EXIT_USAGE)
+		return error_set(
+			error, ENOTSUP,
+			"%s is an older version, which does not know how to go on with what "
+			"this one has begun: stop runbookd, then start the older one",
+			arg_path);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == SUCCESSOR_EXIT_STEPS)
+		return error_set(error, ENOTSUP,
+				 "%s says that it cannot go on with the steps that run: try again "
+				 "when they have ended, or with another version",
+				 arg_path);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return error_set(error, EINVAL, "%s --config-test fails (status %#x)", arg_path,
 				 (unsigned)status);

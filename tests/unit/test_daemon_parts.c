@@ -227,13 +227,13 @@ static void one_instance(void **state)
 
 	root_new(&root);
 	assert_int_equal(state_dirs_make(&root.paths, &error), 0);
-	fd = state_lock(&root.paths, &error);
+	fd = state_lock(&root.paths, NULL, &error);
 	assert_true(fd >= 0);
-	assert_int_equal(state_lock(&root.paths, &error), -EBUSY);
+	assert_int_equal(state_lock(&root.paths, NULL, &error), -EBUSY);
 	(void)snprintf(expected, sizeof(expected), "another runbookd (pid %d) runs", getpid());
 	assert_non_null(strstr(error.text, expected));
 	(void)close(fd);
-	fd = state_lock(&root.paths, &error);
+	fd = state_lock(&root.paths, NULL, &error);
 	assert_true(fd >= 0);
 	(void)close(fd);
 	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_KEPT_FIELDS_H
+#define DAEMON_KEPT_FIELDS_H
+
+/*
+ * DOC: What outlives runbookd, field by field
+ *
+ * The tables (common/fields.h) of everything that one runbookd leaves in the fd store
+ * and another one reads, of this version, an older or a newer one. To keep one more
+ * thing: add it to the struct, and a line with the next free tag to its table in
+ * kept_fields.c; then UPDATE=1 build/tests/test_daemon_kept writes the golden bytes of
+ * the new format beside the old ones (tests/golden/kept/README.md).
+ *
+ *   ledger   shared memory, changed in place: structs of the version that made it, and
+ *            before them where their fields are. A successor whose structs look
+ *            otherwise makes a ledger of its own from it (ledger_adopt.c)
+ *   journal  the same with the slots of the log pump (log_journal_adopt.c)
+ *   bag      written once: a message of fields (step_keep.c), in it that of the sandbox
+ */
+
+#include "common/fields.h"
+#include "daemon/ledger.h"
+#include "daemon/log_journal.h"
+#include "daemon/step_keep.h"
+
+/** struct kept_bag - behind KEPT_BAG_MAGIC */
+struct kept_bag {
+	uint64_t order;
+	struct field_blob layers;  /* their ids, each with a NUL */
+	struct field_blob fds;	   /* a uint16_t for each descriptor: enum step_bag_fd */
+	struct field_blob sandbox; /* what sandbox_keep() said */
+};
+
+#define KEPT_BAG_MAGIC 0x32424252u     /* "RBB2" */
+#define KEPT_LEDGER_MAGIC 0x324c4252u  /* "RBL2" */
+#define KEPT_JOURNAL_MAGIC 0x324a4252u /* "RBJ2" */
+
+#define KEPT_DESCRIBED_MAX 16384 /* bytes of fields at the beginning of shared memory */
+
+/** struct kept_start - how shared memory begins; fields follow */
+struct kept_start {
+	uint32_t magic;
+	uint32_t size; /* of the fields behind this */
+};
+
+/** struct kept_ledger - what is where in the memory of a ledger; written once */
+struct kept_ledger {
+	struct field_blob head_layout, step_layout;
+	uint64_t head_at, head_size;
+	uint64_t begun_at, n_orders; /* a bit for each order */
+	uint64_t steps_at, step_size, n_steps;
+};
+
+/** struct kept_journal - the same for the log pump's slots */
+struct kept_journal {
+	struct field_blob slot_layout;
+	uint64_t heads_at, head_size, n_slots;
+	uint64_t data_at, buffer_size; /* of each slot: twice, what was masked and what is raw */
+};
+
+extern const struct field_table kept_bag_fields;
+extern const struct field_table kept_ledger_fields;
+extern const struct field_table kept_journal_fields;
+extern const struct field_table ledger_head_fields;
+extern const struct field_table ledger_step_fields;
+extern const struct field_table log_kept_fields;
+extern const struct field_table log_slot_fields;
+extern const struct field_table mask_stream_fields;
+
+#endif
