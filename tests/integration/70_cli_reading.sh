@@ -99,6 +99,8 @@ check_status "a file the daemon refuses: exit 5" 5 "$CTL" project add bad --repo
 check_not "and it does not stay" [ -e "$RUNBOOK_ROOT/etc/runbookd/projects.d/bad.conf" ]
 rm "$NOTES.refuse"
 check_status "a name that is none" 2 "$CTL" project add ../x --repo https://example.invalid/x.git
+check_status "a provider that no program serves" 2 "$CTL" project add x --repo https://example.invalid/x.git --provider sourcehut
+check_not "and no file is left of it" test -e "$RUNBOOK_ROOT/etc/runbookd/projects.d/x.conf"
 check_status "neither repository nor directory" 2 "$CTL" project add x
 check "project rm" "$CTL" project rm new
 check_status "project rm again: exit 3" 3 "$CTL" project rm new
@@ -120,5 +122,19 @@ check_equal "completion of a command" "trigger" "$(complete_words runbookctl tr)
 check_equal "of its second word" "pause" "$(complete_words runbookctl project pau)"
 check_equal "of an option" "--follow" "$(complete_words runbookctl logs --fo)"
 check_equal "of an option's value" "svg" "$(complete_words runbookctl graph --format s)"
+# each provider that a list offers is one that the configuration takes
+mkdir -p "$TEST_TMP/offered/etc/runbookd/projects.d"
+printf '[Daemon]\nLimits=best-effort\n' >"$TEST_TMP/offered/etc/runbookd/runbookd.conf"
+offered=0
+for provider in $(complete_words runbookctl project add --provider ''); do
+    printf '[Project]\nRepository=file:///x\nProvider=%s\nSecret=%032d\n' "$provider" 1 \
+        >"$TEST_TMP/offered/etc/runbookd/projects.d/p.conf"
+    chmod 0600 "$TEST_TMP/offered/etc/runbookd/projects.d/p.conf"
+    check "the configuration takes $provider" "$BIN/runbookd" --root "$TEST_TMP/offered" --config-test
+    check "the help names $provider" grep -qw -- "$provider" <("$CTL" project add --help)
+    check "the manual page names $provider" grep -q -- "\*$provider\*" "$TOP/man/runbookd.conf.5.scd"
+    offered=$((offered + 1))
+done
+check_equal "providers that are offered" 6 "$offered"
 check_equal "of a project" "demo" "$(complete_words runbookctl trigger d)"
 check_match "of a run" "^42 " "$(complete_words runbookctl show 4)"
