@@ -145,7 +145,12 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 	(void)snprintf(prefix, sizeof(prefix), "%s%s |%s ", sgr(cli->color, SGR_CYAN), escaped,
 		       sgr(cli->color, SGR_RESET));
 	printer.lines = (struct log_lines){
-		.prefix = prefix, .terminal = cli->tty, .filter = {.color = cli->color}};
+		.prefix = prefix,
+		.terminal = cli->tty,
+		/* what is followed shows each state of a progress bar, what is over only the last */
+		.collapse = cli->tty && !cli_flag(arguments, "follow"),
+		.stamped = printer.timestamps,
+		.filter = {.color = cli->color, .keep_return = !cli_flag(arguments, "follow")}};
 	code = print_log(cli, run, step, attempt, cli_flag(arguments, "follow"), &printer, error);
 	log_lines_end(&printer.lines, &rest);
 	if (rest.size > 0)

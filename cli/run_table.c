@@ -2,7 +2,7 @@
 #include "cli/run_table.h"
 
 #include "cli/json.h"
-#include "cli/term_filter.h"
+#include "cli/log_tail.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/names.h"
@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* bytes of a log's end that are searched for its last lines */
-#define TAIL_BYTES (32UL * 1024)
+#define TAIL_BYTES (32UL * 1024) /* of a log, for its last lines; more when they are long */
+#define TAIL_BYTES_MAX (16UL * 1024 * 1024)
 
 const char *ref_short(const char *ref)
 {
@@ -227,60 +228,51 @@ void run_print_steps(const struct cli *cli, const json_t *run)
 	(void)table_print(&table, stdout, cli->color);
 }
 
-/* Start of the last @lines lines of @text. */
-static const char *last_lines(const char *text, size_t size, unsigned lines)
+/*
+ * Read the end of a log: as much as holds @lines lines, because what a progress bar wrote may be
+ * long and is only one of them. Return: whether there is something to show; otherwise the
+ * reason why not has been printed.
+ */
+static bool read_tail(struct cli *cli, const json_t *run, const json_t *step, unsigned lines,
+		      struct client_answer *answer)
 {
-	const char *cursor = text + size;
+	uint64_t size = json_number(step, "log_bytes");
+	struct error error = ERROR_INIT;
+	char path[256], range[64];
 
-	if (size > 0 && cursor[-1] == '\n')
-		cursor--;
-	while (cursor > text) {
-		if (cursor[-1] == '\n' && --lines == 0)
+	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64,
+		       json_number(run, "id"), json_text(step, "slug"),
+		       json_number(step, "attempt"));
+	for (uint64_t part = TAIL_BYTES; size > 0; part *= 8) {
+		struct client_request request = {.path = path, .range = range};
+
+		(void)snprintf(range, sizeof(range), "%" PRIu64 "-", size > part ? size - part : 0);
+		client_answer_done(answer);
+		if (client_call(cli->client, &request, answer, &error) != CLI_OK) {
+			(void)printf("  (no log: %s)\n", error.text);
+			return false;
+		}
+		if (part >= size || part >= TAIL_BYTES_MAX || !answer->data ||
+		    log_tail_whole(answer->data, answer->size, lines))
 			break;
-		cursor--;
 	}
-	return cursor;
+	return answer->data != NULL;
 }
 
 static void print_tail(struct cli *cli, const json_t *run, const json_t *step, unsigned lines)
 {
 	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
-	cleanup_text struct text_buffer clean = {0};
-	struct term_filter filter = {.color = cli->color};
-	struct error error = ERROR_INIT;
-	uint64_t size = json_number(step, "log_bytes");
-	char path[256], range[64];
-	const char *start;
+	cleanup_text struct text_buffer text = {0};
+	char prefix[32];
+	const struct log_tail tail = {.lines = lines, .prefix = prefix, .color = cli->color};
 
-	if (size == 0)
+	(void)snprintf(prefix, sizeof(prefix), "  %s|%s ", sgr(cli->color, SGR_DIM),
+		       sgr(cli->color, SGR_RESET));
+	if (!read_tail(cli, run, step, lines, &answer))
 		return;
-	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64,
-		       json_number(run, "id"), json_text(step, "slug"),
-		       json_number(step, "attempt"));
-	(void)snprintf(range, sizeof(range), "%" PRIu64 "-",
-		       size > TAIL_BYTES ? size - TAIL_BYTES : 0);
-	if (client_call(cli->client, &(struct client_request){.path = path, .range = range},
-			&answer, &error) != CLI_OK) {
-		(void)printf("  (no log: %s)\n", error.text);
-		return;
-	}
-	if (!answer.data)
-		return;
-	start = last_lines(answer.data, answer.size, lines);
-	if (!cli->tty)
-		text_append(&clean, start, (size_t)(answer.data + answer.size - start));
-	else
-		term_filter_feed(&filter, start, (size_t)(answer.data + answer.size - start),
-				 &clean);
-	if (!clean.data)
-		return;
-	for (char *line = clean.data, *next; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		(void)printf("  %s|%s %s%s\n", sgr(cli->color, SGR_DIM), sgr(cli->color, SGR_RESET),
-			     line, sgr(cli->color, SGR_RESET));
-	}
+	log_tail_format(&tail, answer.data, answer.size, &text);
+	if (text.data)
+		(void)fwrite(text.data, 1, text.size, stdout);
 }
 
 void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
