@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/zones.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,23 @@ enum cli_exit runbook_file_read(const char *path, struct runbook_file *file, str
 		return CLI_REFUSED;
 	}
 	return runbook_file_parse(text, size, file, error);
+}
+
+bool runbook_file_check_zones(struct runbook_file *file)
+{
+	static const struct runbook_zones zones = {.known = zone_known, .names = zone_names};
+	bool named = false;
+
+	for (size_t i = 0; file->runbook && i < file->runbook->n_schedules; i++)
+		named = named || !zone_known(file->runbook->schedules[i].timezone
+						     ? file->runbook->schedules[i].timezone
+						     : "");
+	if (!named)
+		return true;
+	if (!zones_present())
+		return false;
+	file->n_findings = runbook_check_zones(file->runbook, &zones, file->findings);
+	return true;
 }
 
 void runbook_file_print_findings(const struct cli *cli, const char *name,
