@@ -298,15 +298,19 @@ void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
 
 void run_print_findings(const json_t *run)
 {
+	const json_t *findings = json_object_get(run, "findings");
+	const char *reason = json_text(run, "reason");
 	json_t *finding;
 	size_t i;
 
-	if (json_array_size(json_object_get(run, "findings")) < 2)
-		return; /* a single one is the run's reason */
-	json_array_foreach (json_object_get(run, "findings"), i, finding) {
+	json_array_foreach ((json_t *)findings, i, finding) {
 		const char *text = json_string_value(finding);
 		char escaped[2048];
 
+		/* one that the run failed with is its reason, which may be cut off */
+		if (json_array_size(findings) == 1 && text && *reason &&
+		    strncmp(text, reason, strlen(reason)) == 0)
+			return;
 		text_escape(escaped, sizeof(escaped), text ? text : "");
 		(void)printf("  %s\n", escaped);
 	}

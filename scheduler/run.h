@@ -9,6 +9,8 @@
 
 #include <limits.h>
 
+#define RUNBOOK_FILE "runbook.yml"
+
 /* ---- run.c ---- */
 
 /**
