@@ -5,6 +5,7 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/runbook_name.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/filters.h"
 #include "scheduler/notices.h"

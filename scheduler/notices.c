@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/runbook_name.h"
 #include "common/zones.h"
 #include "scheduler/secrets.h"
 

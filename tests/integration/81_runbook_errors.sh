@@ -127,6 +127,31 @@ push_payload "$commit" >"$TEST_TMP/none"
 run=$(deliver bad secret-bad none "$TEST_TMP/none" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
 check_equal "no runbook.yml: failed" failed "$(wait_run "$run" 20)"
 check_match "no runbook.yml: says so" 'runbook\.yml' "$(api "runs/$run" | jq -r .reason)"
+# one of another name is named
+cp "$TEST_TMP/zone.yml" "$TEST_TMP/repos/bad/runbook.yaml"
+commit=$(push_commit "$TEST_TMP/repos/bad" "misnamed")
+push_payload "$commit" >"$TEST_TMP/misnamed"
+run=$(deliver bad secret-bad misnamed "$TEST_TMP/misnamed" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
+check_equal "runbook.yaml: failed" failed "$(wait_run "$run" 20)"
+check_equal "runbook.yaml: says what to do" "runbook.yml is missing, but runbook.yaml exists: rename it" \
+    "$(api "runs/$run" | jq -r .reason)"
+mkdir -p "$TEST_TMP/elsewhere"
+cp "$TEST_TMP/zone.yml" "$TEST_TMP/elsewhere/.runbook.yml"
+for verb in run validate graph; do
+    output=$(cd "$TEST_TMP/elsewhere" && "$BIN/runbookctl" $verb 2>&1)
+    check_equal "misnamed: $verb exits 3" 3 $?
+    check_match "misnamed: $verb says what to do" 'runbook\.yml is missing, but \.runbook\.yml exists: rename it' "$output"
+done
+mv "$TEST_TMP/elsewhere/.runbook.yml" "$TEST_TMP/elsewhere/Runbook.yml"
+printf '[Project]\nWorkspace=%s\n' "$TEST_TMP/elsewhere" >"$TEST_TMP/root/etc/runbookd/projects.d/elsewhere.conf"
+api reload -X POST >/dev/null
+run=$("$BIN/runbookctl" trigger elsewhere | sed -nE 's/.*run ([0-9]+).*/\1/p')
+check_equal "misnamed in a workspace: failed" failed "$(wait_run "$run" 20)"
+check_equal "misnamed in a workspace: says what to do" "runbook.yml is missing, but Runbook.yml exists: rename it" \
+    "$(api "runs/$run" | jq -r .reason)"
+rm "$TEST_TMP/elsewhere/Runbook.yml"
+ln -s /etc/passwd "$TEST_TMP/elsewhere/runbook.yaml"
+check_match "a link is none" 'has no runbook\.yml' "$(cd "$TEST_TMP/elsewhere" && "$BIN/runbookctl" validate 2>&1)"
 # a commit that does not exist
 push_payload 00000000000000000000000000000000000000aa >"$TEST_TMP/gone"
 run=$(deliver bad secret-bad gone "$TEST_TMP/gone" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
