@@ -163,12 +163,35 @@ static void state_words(char *out, size_t size, const json_t *step)
 	(void)snprintf(out, size, "%s%s", state, allowed ? " (allowed)" : "");
 }
 
+/* "exit code 3 [web-42-test-1]", "[web-42-build-1, exit code 0]" */
+static void reason_of(char *out, size_t size, const json_t *object, bool container)
+{
+	const char *reason = json_text(object, "reason"), *name = json_text(object, "container");
+	char code[48] = "";
+
+	if (!container || !*name || !json_has(object, "started_usec")) {
+		(void)snprintf(out, size, "%s", reason);
+		return;
+	}
+	if (json_has(object, "exit_code"))
+		(void)snprintf(code, sizeof(code), "exit code %" PRIu64,
+			       json_number(object, "exit_code"));
+	(void)snprintf(out, size, "%s%s[%s%s%s]", reason, *reason ? " " : "", name,
+		       *code && strcmp(code, reason) != 0 ? ", " : "",
+		       strcmp(code, reason) != 0 ? code : "");
+}
+
+/* struct columns - which of those there are that not every table has */
+struct columns {
+	bool used, containers;
+};
+
 /* @object: a step, or one of its attempts. */
 static void print_attempt(const struct cli *cli, struct table *table, const json_t *object,
-			  const char *name, bool used)
+			  const char *name, const struct columns *columns)
 {
 	const char *state = json_text(object, "state");
-	char duration[32], usage[128], words[64];
+	char duration[32], usage[128], words[64], reason[2048];
 
 	duration_of(duration, sizeof(duration), object);
 	usage_of(usage, sizeof(usage), object);
@@ -182,13 +205,15 @@ static void print_attempt(const struct cli *cli, struct table *table, const json
 	table_cell(table, 3, duration);
 	if (has_run(state))
 		table_cellf(table, 4, "%" PRIu64, json_number(object, "attempt"));
-	if (used)
+	if (columns->used)
 		table_cell(table, 5, usage);
-	table_cell(table, table->n_columns - 1, json_text(object, "reason"));
+	reason_of(reason, sizeof(reason), object, columns->containers);
+	table_cell(table, table->n_columns - 1, reason);
 }
 
 /* Those before the one that the step's own line tells of. */
-static void print_earlier(const struct cli *cli, struct table *table, const json_t *step, bool used)
+static void print_earlier(const struct cli *cli, struct table *table, const json_t *step,
+			  const struct columns *columns)
 {
 	json_t *attempt;
 	char name[48];
@@ -200,15 +225,15 @@ static void print_earlier(const struct cli *cli, struct table *table, const json
 		if (number >= json_number(step, "attempt"))
 			continue;
 		(void)snprintf(name, sizeof(name), "  attempt %" PRIu64, number);
-		print_attempt(cli, table, attempt, name, used);
+		print_attempt(cli, table, attempt, name, columns);
 	}
 }
 
-void run_print_steps(const struct cli *cli, const json_t *run)
+void run_print_steps(const struct cli *cli, const json_t *run, bool containers)
 {
 	cleanup_table struct table table = {
 		.headings = {"", "STEP", "STATE", "TIME", "TRY", "REASON"}, .n_columns = 6};
-	bool used = false;
+	struct columns columns = {.containers = containers};
 	json_t *step;
 	size_t i;
 
@@ -216,14 +241,14 @@ void run_print_steps(const struct cli *cli, const json_t *run)
 		return;
 	/* before the first end there is nothing to tell */
 	json_array_foreach (json_object_get(run, "steps"), i, step)
-		used = used || json_has(step, "usage");
-	if (used) {
+		columns.used = columns.used || json_has(step, "usage");
+	if (columns.used) {
 		table.headings[table.n_columns - 1] = "USED";
 		table.headings[table.n_columns++] = "REASON";
 	}
 	json_array_foreach (json_object_get(run, "steps"), i, step) {
-		print_attempt(cli, &table, step, json_text(step, "name"), used);
-		print_earlier(cli, &table, step, used);
+		print_attempt(cli, &table, step, json_text(step, "name"), &columns);
+		print_earlier(cli, &table, step, &columns);
 	}
 	(void)table_print(&table, stdout, cli->color);
 }
