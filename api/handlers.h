@@ -32,6 +32,7 @@ void handle_secret_change(struct http_request *request);
 /* the web page: page.c */
 void handle_page(struct http_request *request);
 void handle_script(struct http_request *request);
+void handle_log_script(struct http_request *request);
 void handle_style(struct http_request *request);
 
 #endif

@@ -17,6 +17,7 @@
 
 EMBED(page_html, "ui/index.html");
 EMBED(page_script, "ui/app.js");
+EMBED(page_log, "ui/log.js");
 EMBED(page_style, "ui/style.css");
 
 #define PAGE_POLICY                                                                                \
@@ -44,6 +45,11 @@ void handle_page(struct http_request *request)
 void handle_script(struct http_request *request)
 {
 	answer_embedded(request, page_script, page_script_end, "text/javascript; charset=utf-8");
+}
+
+void handle_log_script(struct http_request *request)
+{
+	answer_embedded(request, page_log, page_log_end, "text/javascript; charset=utf-8");
 }
 
 void handle_style(struct http_request *request)

@@ -16,6 +16,7 @@ static const struct route routes[] = {
 	{"GET", "/runs/{run}", BODY_NONE, 0, handle_page},
 	{"GET", "/queue", BODY_NONE, 0, handle_page},
 	{"GET", "/ui/app.js", BODY_NONE, 0, handle_script},
+	{"GET", "/ui/log.js", BODY_NONE, 0, handle_log_script},
 	{"GET", "/ui/style.css", BODY_NONE, 0, handle_style},
 	{"GET", "/healthz", BODY_NONE, 0, handle_health},
 	{"GET", V1 "/status", BODY_NONE, API_STATUS, handle_query},

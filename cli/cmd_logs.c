@@ -6,6 +6,7 @@
 #include "cli/follow.h"
 #include "cli/json.h"
 #include "cli/log_lines.h"
+#include "cli/log_note.h"
 #include "cli/run_table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -31,6 +32,7 @@ struct printer {
 	uint64_t offset; /* of the log's own bytes, where a new connection goes on */
 	int write_error;
 	bool progressed;
+	bool line_open; /* what was written last ends in no newline */
 };
 
 static void print_bytes(void *user, const char *data, size_t size)
@@ -47,6 +49,7 @@ static void print_bytes(void *user, const char *data, size_t size)
 		printer->offset++;
 		printer->in_stamp = printer->timestamps && data[i] == '\n';
 	}
+	printer->line_open = size > 0 && data[size - 1] != '\n';
 	if (printer->prefixed)
 		log_lines_feed(&printer->lines, data, size, &out);
 	else if (printer->cli->tty)
@@ -125,11 +128,68 @@ static enum cli_exit print_log(struct cli *cli, uint64_t run, const json_t *step
 	}
 }
 
+static const json_t *find_attempt(const json_t *step, uint64_t number)
+{
+	json_t *attempt;
+	size_t i;
+
+	json_array_foreach (json_object_get(step, "attempts"), i, attempt) {
+		if (json_number(attempt, "attempt") == number)
+			return attempt;
+	}
+	return json_number(step, "attempt") == number ? step : NULL;
+}
+
+static void print_note(struct printer *printer, const struct text_buffer *note)
+{
+	if (note->size > 0 && printer->write_error == 0)
+		printer->write_error = fd_write_all(STDOUT_FILENO, note->data, note->size);
+}
+
+static void note_start(struct printer *printer, const json_t *step, uint64_t number)
+{
+	const json_t *attempt = find_attempt(step, number);
+	cleanup_text struct text_buffer note = {0};
+
+	if (!attempt || !printer->timestamps)
+		return;
+	log_note_started(&note, printer->lines.prefix, json_number(attempt, "started_usec"),
+			 json_text(attempt, "container"));
+	print_note(printer, &note);
+}
+
+/* @step: as it was when its output began; what was followed has ended since. */
+static void note_end(struct cli *cli, struct printer *printer, uint64_t run, const json_t *step,
+		     uint64_t number)
+{
+	const json_t *attempt = find_attempt(step, number);
+	cleanup_json json_t *whole = NULL;
+	cleanup_text struct text_buffer note = {0};
+	struct error error = ERROR_INIT;
+
+	if (!printer->timestamps)
+		return;
+	if (printer->line_open && !printer->prefixed)
+		text_puts(&note, "\n");
+	if ((!attempt || !json_has(attempt, "ended_usec")) &&
+	    run_fetch(cli->client, run, &whole, &error) == CLI_OK) {
+		step = run_find_step(whole, json_text(step, "slug"), &error);
+		attempt = step ? find_attempt(step, number) : NULL;
+	}
+	if (!attempt)
+		return;
+	log_note_ended(&note, printer->lines.prefix, json_number(attempt, "ended_usec"),
+		       json_text(attempt, "state"),
+		       json_has(attempt, "exit_code") ? (int)json_number(attempt, "exit_code") : -1,
+		       json_text(attempt, "reason"));
+	print_note(printer, &note);
+}
+
 static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *step,
 				const struct cli_arguments *arguments, bool prefixed,
 				struct error *error)
 {
-	struct printer printer = {.cli = cli, .prefixed = prefixed};
+	struct printer printer = {.cli = cli};
 	const char *attempt_text = cli_value(arguments, "attempt");
 	uint64_t attempt = json_number(step, "attempt");
 	cleanup_text struct text_buffer rest = {0};
@@ -140,16 +200,28 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 		return CLI_USAGE;
 	printer.timestamps = cli_flag(arguments, "timestamps");
 	printer.in_stamp = printer.timestamps;
+	/* on a terminal a carriage return would paint over the times */
+	printer.prefixed = prefixed || (printer.timestamps && cli->tty);
 	printer.filter = (struct term_filter){.color = cli->color, .keep_return = true};
 	text_escape(escaped, sizeof(escaped), json_text(step, "name"));
-	(void)snprintf(prefix, sizeof(prefix), "%s%s |%s ", sgr(cli->color, SGR_CYAN), escaped,
-		       sgr(cli->color, SGR_RESET));
+	prefix[0] = '\0';
+	if (prefixed)
+		(void)snprintf(prefix, sizeof(prefix), "%s%s |%s ", sgr(cli->color, SGR_CYAN),
+			       escaped, sgr(cli->color, SGR_RESET));
 	printer.lines = (struct log_lines){
-		.prefix = prefix, .terminal = cli->tty, .filter = {.color = cli->color}};
+		.prefix = prefix,
+		.terminal = cli->tty,
+		/* what is followed shows each state of a progress bar, what is over only the last */
+		.collapse = cli->tty && !cli_flag(arguments, "follow"),
+		.stamped = printer.timestamps,
+		.filter = {.color = cli->color, .keep_return = !cli_flag(arguments, "follow")}};
+	note_start(&printer, step, attempt);
 	code = print_log(cli, run, step, attempt, cli_flag(arguments, "follow"), &printer, error);
 	log_lines_end(&printer.lines, &rest);
 	if (rest.size > 0)
 		(void)fd_write_all(STDOUT_FILENO, rest.data, rest.size);
+	if (code == CLI_OK)
+		note_end(cli, &printer, run, step, attempt);
 	if (cli->color && printer.filter.colored)
 		(void)fd_write_all(STDOUT_FILENO, SGR_RESET, strlen(SGR_RESET));
 	return code;
@@ -206,7 +278,8 @@ static int run_logs(struct cli *cli, const struct cli_arguments *arguments)
 
 static const struct cli_option options[] = {
 	{"follow", 'f', NULL, "go on until the step (or the run) ends"},
-	{"timestamps", 't', NULL, "put the time in front of each line"},
+	{"timestamps", 't', NULL,
+	 "put the time in front of each line; say where it ran and how it ended"},
 	{"attempt", 0, "N", "output of this attempt (the last one)"},
 	{0},
 };

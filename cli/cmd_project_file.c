@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/names.h"
+#include "common/providers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,6 +34,7 @@ static const struct {
 
 static int check_options(const struct cli_arguments *arguments)
 {
+	const char *provider = cli_value(arguments, "provider");
 	static const char *const numbers[] = {"max-running", "weight"};
 	const char *name = arguments->list[0];
 	uint64_t number;
@@ -51,6 +53,9 @@ static int check_options(const struct cli_arguments *arguments)
 			return cli_usage("project add", "--%s takes a number, not \"%s\"",
 					 numbers[i], value);
 	}
+	if (provider && !provider_known(provider))
+		return cli_usage("project add", "unknown provider \"%s\": choose " PROVIDERS_TEXT,
+				 provider);
 	return CLI_OK;
 }
 
@@ -211,8 +216,7 @@ static int run_project_rm(struct cli *cli, const struct cli_arguments *arguments
 static const struct cli_option options[] = {
 	{"repo", 0, "URL", "where the repository is: https://, ssh:// or file://"},
 	{"workspace", 0, "DIR", "use this directory as it is instead; nothing is fetched"},
-	{"provider", 0, "NAME",
-	 "github (default), gitlab, gitea, forgejo, bitbucket, sourcehut, standard"},
+	{"provider", 0, "NAME", PROVIDERS_TEXT " (default: github)"},
 	{"secret-file", 0, "FILE", "the webhook's secret (default: a new one is made)"},
 	{"max-running", 0, "N", "at most N of its steps at a time"},
 	{"weight", 0, "N", "its share when projects compete (1)"},

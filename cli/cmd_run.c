@@ -60,12 +60,6 @@ static int prepare_runbook(struct cli *cli, const struct cli_arguments *argument
 
 	(void)snprintf(path, sizeof(path), "%s/runbook.yml", job->directory);
 	code = runbook_file_read(path, &file, &error);
-	if (code == CLI_NOT_FOUND) {
-		(void)error_set(&error, ENOENT,
-				"%s has no runbook.yml (see runbook.yml(5) for how to write one)",
-				job->directory);
-		return cli_fail(CLI_NOT_FOUND, &error);
-	}
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (!file.runbook) {

@@ -39,7 +39,7 @@ static int run_show(struct cli *cli, const struct cli_arguments *arguments)
 	run_print_findings(run);
 	if (json_array_size(json_object_get(run, "steps")) > 0)
 		(void)putchar('\n');
-	run_print_steps(cli, run);
+	run_print_steps(cli, run, true);
 	if (lines > 0)
 		run_print_failures(cli, run, (unsigned)(lines < 10000 ? lines : 10000));
 	return CLI_OK;

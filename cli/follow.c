@@ -4,6 +4,7 @@
 #include "cli/client.h"
 #include "cli/follow_log.h"
 #include "cli/json.h"
+#include "cli/log_note.h"
 #include "cli/run_table.h"
 #include "cli/sse.h"
 #include "cli/text.h"
@@ -31,7 +32,7 @@ struct follow {
 	uint64_t run;
 	const struct follow_options *options;
 	/* the model */
-	char state[16], reason[1024], title[256];
+	char state[16], reason[1024], title[256], project[PROJECT_NAME_MAX + 1];
 	uint64_t started_usec, ended_usec;
 	struct view_step *steps; /* strings are malloc'ed */
 	char **slugs;
@@ -138,6 +139,7 @@ static enum cli_exit refresh(struct follow *follow, struct error *error)
 		       follow->run, json_text(run, "project"), *json_text(run, "ref") ? "  " : "",
 		       ref_short(json_text(run, "ref")), *json_text(run, "commit") ? " " : "",
 		       json_text(run, "commit"));
+	(void)snprintf(follow->project, sizeof(follow->project), "%s", json_text(run, "project"));
 	if (!add_steps(follow, json_object_get(run, "steps"))) {
 		(void)error_set(error, ENOMEM, "out of memory");
 		return CLI_REFUSED;
@@ -175,6 +177,25 @@ static void apply_run_event(struct follow *follow, const json_t *event)
 	say_change(follow, what, event);
 }
 
+/* With times: where an attempt runs, and how it ended. Containers have the name that runbookd(8) says. */
+static void note_attempt(struct follow *follow, size_t index, const json_t *event)
+{
+	const char *slug = follow->slugs[index], *to = json_text(event, "to");
+	unsigned attempt = (unsigned)json_number(event, "attempt");
+	const char *prefix = follow_logs_prefix(&follow->logs, slug, attempt);
+	char container[512];
+
+	if (!follow->options->timestamps || !follow->options->only_logs || !*prefix)
+		return;
+	(void)snprintf(container, sizeof(container), "%s-%" PRIu64 "-%s-%u", follow->project,
+		       follow->run, slug, attempt);
+	if (strcmp(to, "running") == 0)
+		log_note_started(&follow->above, prefix, json_number(event, "at_usec"), container);
+	else if (state_final(to))
+		log_note_ended(&follow->above, prefix, json_number(event, "at_usec"), to, -1,
+			       json_text(event, "reason"));
+}
+
 static void apply_step_event(struct follow *follow, size_t index, const json_t *event)
 {
 	struct view_step *step = &follow->steps[index];
@@ -197,6 +218,7 @@ static void apply_step_event(struct follow *follow, size_t index, const json_t *
 		step->started_usec = 0;
 		step->ended_usec = 0;
 	}
+	note_attempt(follow, index, event);
 	say_change(follow, step->name, event);
 }
 
@@ -501,7 +523,7 @@ static int summary(struct follow *follow)
 		return run_exit_code(run);
 	if (json_array_size(json_object_get(run, "steps")) > 0)
 		(void)putchar('\n');
-	run_print_steps(cli, run);
+	run_print_steps(cli, run, false);
 	run_print_findings(run);
 	run_print_failures(cli, run, SUMMARY_TAIL_LINES);
 	state = json_text(run, "state");

@@ -186,6 +186,14 @@ bool follow_logs_pending(const struct follow_logs *logs, const char *slug, unsig
 	return false;
 }
 
+const char *follow_logs_prefix(const struct follow_logs *logs, const char *slug, unsigned attempt)
+{
+	for (const struct follow_log *log = logs->list; log; log = log->next)
+		if (log->attempt == attempt && strcmp(log->slug, slug) == 0)
+			return log->prefix;
+	return "";
+}
+
 bool follow_logs_busy(const struct follow_logs *logs)
 {
 	for (const struct follow_log *log = logs->list; log; log = log->next)

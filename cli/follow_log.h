@@ -29,6 +29,8 @@ void follow_logs_step_ended(struct follow_logs *logs, const char *slug, unsigned
 void follow_logs_mind(struct follow_logs *logs, uint64_t now_ms, bool run_ended);
 /** follow_logs_pending() - is there output of this attempt that is not here yet? */
 bool follow_logs_pending(const struct follow_logs *logs, const char *slug, unsigned attempt);
+/** follow_logs_prefix() - what is in front of its lines; "" when it is not known */
+const char *follow_logs_prefix(const struct follow_logs *logs, const char *slug, unsigned attempt);
 /** follow_logs_busy() - is there output that is not here yet? */
 bool follow_logs_busy(const struct follow_logs *logs);
 void follow_logs_done(struct follow_logs *logs);

@@ -12,8 +12,11 @@
 struct log_lines {
 	const char *prefix; /* put in front of each line, may be "" */
 	bool terminal;	    /* make the text harmless (see term_filter.h) */
+	bool collapse; /* of a line that was painted over by carriage returns, the last state */
+	bool stamped;  /* lines begin with a time and a blank, which stay */
 	struct term_filter filter;
 	struct text_buffer line;
+	bool broken; /* private: what is in line is not the beginning of one */
 };
 
 /** log_lines_feed() - append the lines that @data completes to @out */

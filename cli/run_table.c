@@ -2,7 +2,7 @@
 #include "cli/run_table.h"
 
 #include "cli/json.h"
-#include "cli/term_filter.h"
+#include "cli/log_tail.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/names.h"
@@ -12,7 +12,8 @@
 #include <string.h>
 
 /* bytes of a log's end that are searched for its last lines */
-#define TAIL_BYTES (32UL * 1024)
+#define TAIL_BYTES (32UL * 1024) /* of a log, for its last lines; more when they are long */
+#define TAIL_BYTES_MAX (16UL * 1024 * 1024)
 
 const char *ref_short(const char *ref)
 {
@@ -162,12 +163,35 @@ static void state_words(char *out, size_t size, const json_t *step)
 	(void)snprintf(out, size, "%s%s", state, allowed ? " (allowed)" : "");
 }
 
+/* "exit code 3 [web-42-test-1]", "[web-42-build-1, exit code 0]" */
+static void reason_of(char *out, size_t size, const json_t *object, bool container)
+{
+	const char *reason = json_text(object, "reason"), *name = json_text(object, "container");
+	char code[48] = "";
+
+	if (!container || !*name || !json_has(object, "started_usec")) {
+		(void)snprintf(out, size, "%s", reason);
+		return;
+	}
+	if (json_has(object, "exit_code"))
+		(void)snprintf(code, sizeof(code), "exit code %" PRIu64,
+			       json_number(object, "exit_code"));
+	(void)snprintf(out, size, "%s%s[%s%s%s]", reason, *reason ? " " : "", name,
+		       *code && strcmp(code, reason) != 0 ? ", " : "",
+		       strcmp(code, reason) != 0 ? code : "");
+}
+
+/* struct columns - which of those there are that not every table has */
+struct columns {
+	bool used, containers;
+};
+
 /* @object: a step, or one of its attempts. */
 static void print_attempt(const struct cli *cli, struct table *table, const json_t *object,
-			  const char *name, bool used)
+			  const char *name, const struct columns *columns)
 {
 	const char *state = json_text(object, "state");
-	char duration[32], usage[128], words[64];
+	char duration[32], usage[128], words[64], reason[2048];
 
 	duration_of(duration, sizeof(duration), object);
 	usage_of(usage, sizeof(usage), object);
@@ -181,13 +205,15 @@ static void print_attempt(const struct cli *cli, struct table *table, const json
 	table_cell(table, 3, duration);
 	if (has_run(state))
 		table_cellf(table, 4, "%" PRIu64, json_number(object, "attempt"));
-	if (used)
+	if (columns->used)
 		table_cell(table, 5, usage);
-	table_cell(table, table->n_columns - 1, json_text(object, "reason"));
+	reason_of(reason, sizeof(reason), object, columns->containers);
+	table_cell(table, table->n_columns - 1, reason);
 }
 
 /* Those before the one that the step's own line tells of. */
-static void print_earlier(const struct cli *cli, struct table *table, const json_t *step, bool used)
+static void print_earlier(const struct cli *cli, struct table *table, const json_t *step,
+			  const struct columns *columns)
 {
 	json_t *attempt;
 	char name[48];
@@ -199,15 +225,15 @@ static void print_earlier(const struct cli *cli, struct table *table, const json
 		if (number >= json_number(step, "attempt"))
 			continue;
 		(void)snprintf(name, sizeof(name), "  attempt %" PRIu64, number);
-		print_attempt(cli, table, attempt, name, used);
+		print_attempt(cli, table, attempt, name, columns);
 	}
 }
 
-void run_print_steps(const struct cli *cli, const json_t *run)
+void run_print_steps(const struct cli *cli, const json_t *run, bool containers)
 {
 	cleanup_table struct table table = {
 		.headings = {"", "STEP", "STATE", "TIME", "TRY", "REASON"}, .n_columns = 6};
-	bool used = false;
+	struct columns columns = {.containers = containers};
 	json_t *step;
 	size_t i;
 
@@ -215,72 +241,63 @@ void run_print_steps(const struct cli *cli, const json_t *run)
 		return;
 	/* before the first end there is nothing to tell */
 	json_array_foreach (json_object_get(run, "steps"), i, step)
-		used = used || json_has(step, "usage");
-	if (used) {
+		columns.used = columns.used || json_has(step, "usage");
+	if (columns.used) {
 		table.headings[table.n_columns - 1] = "USED";
 		table.headings[table.n_columns++] = "REASON";
 	}
 	json_array_foreach (json_object_get(run, "steps"), i, step) {
-		print_attempt(cli, &table, step, json_text(step, "name"), used);
-		print_earlier(cli, &table, step, used);
+		print_attempt(cli, &table, step, json_text(step, "name"), &columns);
+		print_earlier(cli, &table, step, &columns);
 	}
 	(void)table_print(&table, stdout, cli->color);
 }
 
-/* Start of the last @lines lines of @text. */
-static const char *last_lines(const char *text, size_t size, unsigned lines)
+/*
+ * Read the end of a log: as much as holds @lines lines, because what a progress bar wrote may be
+ * long and is only one of them. Return: whether there is something to show; otherwise the
+ * reason why not has been printed.
+ */
+static bool read_tail(struct cli *cli, const json_t *run, const json_t *step, unsigned lines,
+		      struct client_answer *answer)
 {
-	const char *cursor = text + size;
+	uint64_t size = json_number(step, "log_bytes");
+	struct error error = ERROR_INIT;
+	char path[256], range[64];
 
-	if (size > 0 && cursor[-1] == '\n')
-		cursor--;
-	while (cursor > text) {
-		if (cursor[-1] == '\n' && --lines == 0)
+	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64,
+		       json_number(run, "id"), json_text(step, "slug"),
+		       json_number(step, "attempt"));
+	for (uint64_t part = TAIL_BYTES; size > 0; part *= 8) {
+		struct client_request request = {.path = path, .range = range};
+
+		(void)snprintf(range, sizeof(range), "%" PRIu64 "-", size > part ? size - part : 0);
+		client_answer_done(answer);
+		if (client_call(cli->client, &request, answer, &error) != CLI_OK) {
+			(void)printf("  (no log: %s)\n", error.text);
+			return false;
+		}
+		if (part >= size || part >= TAIL_BYTES_MAX || !answer->data ||
+		    log_tail_whole(answer->data, answer->size, lines))
 			break;
-		cursor--;
 	}
-	return cursor;
+	return answer->data != NULL;
 }
 
 static void print_tail(struct cli *cli, const json_t *run, const json_t *step, unsigned lines)
 {
 	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
-	cleanup_text struct text_buffer clean = {0};
-	struct term_filter filter = {.color = cli->color};
-	struct error error = ERROR_INIT;
-	uint64_t size = json_number(step, "log_bytes");
-	char path[256], range[64];
-	const char *start;
+	cleanup_text struct text_buffer text = {0};
+	char prefix[32];
+	const struct log_tail tail = {.lines = lines, .prefix = prefix, .color = cli->color};
 
-	if (size == 0)
+	(void)snprintf(prefix, sizeof(prefix), "  %s|%s ", sgr(cli->color, SGR_DIM),
+		       sgr(cli->color, SGR_RESET));
+	if (!read_tail(cli, run, step, lines, &answer))
 		return;
-	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64,
-		       json_number(run, "id"), json_text(step, "slug"),
-		       json_number(step, "attempt"));
-	(void)snprintf(range, sizeof(range), "%" PRIu64 "-",
-		       size > TAIL_BYTES ? size - TAIL_BYTES : 0);
-	if (client_call(cli->client, &(struct client_request){.path = path, .range = range},
-			&answer, &error) != CLI_OK) {
-		(void)printf("  (no log: %s)\n", error.text);
-		return;
-	}
-	if (!answer.data)
-		return;
-	start = last_lines(answer.data, answer.size, lines);
-	if (!cli->tty)
-		text_append(&clean, start, (size_t)(answer.data + answer.size - start));
-	else
-		term_filter_feed(&filter, start, (size_t)(answer.data + answer.size - start),
-				 &clean);
-	if (!clean.data)
-		return;
-	for (char *line = clean.data, *next; line && *line; line = next) {
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		(void)printf("  %s|%s %s%s\n", sgr(cli->color, SGR_DIM), sgr(cli->color, SGR_RESET),
-			     line, sgr(cli->color, SGR_RESET));
-	}
+	log_tail_format(&tail, answer.data, answer.size, &text);
+	if (text.data)
+		(void)fwrite(text.data, 1, text.size, stdout);
 }
 
 void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
@@ -306,15 +323,19 @@ void run_print_failures(struct cli *cli, const json_t *run, unsigned lines)
 
 void run_print_findings(const json_t *run)
 {
+	const json_t *findings = json_object_get(run, "findings");
+	const char *reason = json_text(run, "reason");
 	json_t *finding;
 	size_t i;
 
-	if (json_array_size(json_object_get(run, "findings")) < 2)
-		return; /* a single one is the run's reason */
-	json_array_foreach (json_object_get(run, "findings"), i, finding) {
+	json_array_foreach ((json_t *)findings, i, finding) {
 		const char *text = json_string_value(finding);
 		char escaped[2048];
 
+		/* one that the run failed with is its reason, which may be cut off */
+		if (json_array_size(findings) == 1 && text && *reason &&
+		    strncmp(text, reason, strlen(reason)) == 0)
+			return;
 		text_escape(escaped, sizeof(escaped), text ? text : "");
 		(void)printf("  %s\n", escaped);
 	}

@@ -18,8 +18,11 @@ json_t *run_find_step(const json_t *run, const char *name, struct error *error);
 
 /** run_print_header() - number, project, state, commit, times */
 void run_print_header(const struct cli *cli, const json_t *run);
-/** run_print_steps() - a table: state, step, duration, attempt, reason */
-void run_print_steps(const struct cli *cli, const json_t *run);
+/**
+ * run_print_steps() - a table: state, step, duration, attempt, reason
+ * @containers: say behind the reason where each attempt ran, and with what exit code it ended
+ */
+void run_print_steps(const struct cli *cli, const json_t *run, bool containers);
 /** run_print_findings() - all that is wrong with the run's runbook, one a line; often nothing */
 void run_print_findings(const json_t *run);
 /**

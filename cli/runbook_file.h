@@ -26,6 +26,12 @@ enum cli_exit runbook_file_read(const char *path, struct runbook_file *file, str
 /** runbook_file_parse() - check @text, which the structure takes over */
 enum cli_exit runbook_file_parse(char *text, size_t size, struct runbook_file *file,
 				 struct error *error);
+/**
+ * runbook_file_check_zones() - add findings about time zones that this host does not know
+ *
+ * Return: false when this host cannot tell, because it has no time zones.
+ */
+bool runbook_file_check_zones(struct runbook_file *file);
 /** runbook_file_print_findings() - one a line on standard error, places in bold */
 void runbook_file_print_findings(const struct cli *cli, const char *name,
 				 const struct runbook_file *file);

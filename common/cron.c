@@ -214,6 +214,19 @@ static int complain_of_count(const struct complaint *complaint, size_t n)
 			"a schedule has five fields, not %zu", n);
 }
 
+/* "TZ=Europe/Berlin 0 4 * * *": other programs read the zone there. */
+static int complain_of_zone(const struct complaint *complaint, const char *text)
+{
+	const char *zone = strchr(text, '=') + 1, *rest = zone + strcspn(zone, BLANKS);
+	int length = (int)(rest - zone);
+	char fix[160];
+
+	rest += strspn(rest, BLANKS);
+	(void)snprintf(fix, sizeof(fix), "write timezone: %.*s beside cron: \"%.80s\"",
+		       length < 40 ? length : 40, zone, *rest ? rest : "30 4 * * *");
+	return complain(complaint, fix, "the time zone stands in the schedule itself");
+}
+
 static int split_parse(char *text, struct cron *ret, const struct complaint *complaint)
 {
 	char *words[N_FIELDS], *rest = NULL;
@@ -261,6 +274,8 @@ int cron_parse(const char *text, struct cron *ret, char *why, size_t why_size, c
 		return complain(&complaint, "write several schedules",
 				"a schedule of more than 256 bytes");
 	(void)snprintf(copy, sizeof(copy), "%s", text + strspn(text, BLANKS));
+	if (strncasecmp(copy, "TZ=", 3) == 0 || strncasecmp(copy, "CRON_TZ=", 8) == 0)
+		return complain_of_zone(&complaint, copy);
 	if (copy[0] != '@')
 		return split_parse(copy, ret, &complaint);
 	for (size_t end = strlen(copy); end > 0 && strchr(BLANKS, copy[end - 1]); end--)

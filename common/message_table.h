@@ -103,7 +103,8 @@ enum process_role {
 	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                         \
 	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                     \
 	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                        \
-	/* s error ("" when found); fd runbook.yml, none if it is absent */                           \
+	/* s error ("" when found), s name of a file that looks like an absent runbook.yml; fd */     \
+	/* runbook.yml, none if it is absent */                                                       \
 	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 1)                                     \
                                                                                                       \
 	/* -- artifacts: one listening socket for each step -- */                                     \
@@ -140,8 +141,8 @@ enum process_role {
 	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \
 	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error, s the remote's */    \
 	/* default branch as a full ref ("": not known), u 1 if the changed paths are known; fd */    \
-	/* runbook.yml open for reading, none if it is absent; fd the changed paths if known, see */  \
-	/* common/name_list.h */                                                                      \
+	/* runbook.yml open for reading, none if it is absent (error then is the name of a file */    \
+	/* that looks like it, "" for none); fd the changed paths if known, see common/name_list.h */ \
 	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 2)                                             \
                                                                                                       \
 	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \

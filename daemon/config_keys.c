@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/names.h"
+#include "common/providers.h"
 #include "daemon/config.h"
 #include "daemon/listen.h"
 
@@ -269,17 +270,9 @@ static int set_url(const struct config_key *key, void *field, const char *value,
 static int set_provider(const struct config_key *key, void *field, const char *value, int again,
 			struct error *error)
 {
-	static const char *const providers[] = {"github",    "gitlab",	  "gitea",   "forgejo",
-						"bitbucket", "sourcehut", "standard"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(providers); i++) {
-		if (strcmp(value, providers[i]) == 0)
-			return set_string(key, field, value, again, error);
-	}
-	return error_set(error, EINVAL,
-			 "unknown provider \"%s\": choose github, gitlab, gitea, forgejo, "
-			 "bitbucket, sourcehut or standard",
-			 value);
+	if (provider_known(value))
+		return set_string(key, field, value, again, error);
+	return error_set(error, EINVAL, "unknown provider \"%s\": choose " PROVIDERS_TEXT, value);
 }
 
 /* Insecure=registry.local:5000, a list: what comes over HTTP or with any certificate */

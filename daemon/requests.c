@@ -218,6 +218,7 @@ static int workspace_open(struct channel *channel, struct message *message)
 	const char *name = message_get_string(message, PROJECT_NAME_MAX);
 	const struct config_project *project;
 	struct error error = ERROR_INIT;
+	const char *misnamed = NULL;
 	cleanup_close int fd = -1;
 	struct message *answer;
 
@@ -228,10 +229,11 @@ static int workspace_open(struct channel *channel, struct message *message)
 	if (!project || !project->workspace)
 		(void)error_set(&error, ENOENT, "the project is no workspace");
 	else
-		fd = workspace_open_runbook(project, &error);
+		fd = workspace_open_runbook(project, &misnamed, &error);
 	answer = message_new(MESSAGE_WORKSPACE_OPENED, message->serial);
 	if (answer) {
 		message_put_string(answer, error.text);
+		message_put_string(answer, misnamed ? misnamed : "");
 		if (fd >= 0)
 			message_put_fd(answer, fd);
 	}

@@ -7,6 +7,7 @@
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/runbook_name.h"
 #include "daemon/listen.h"
 #include "daemon/log_pump.h"
 
@@ -373,7 +374,8 @@ void step_setup_sweep(const struct paths *paths,
 	}
 }
 
-int workspace_open_runbook(const struct config_project *project, struct error *error)
+int workspace_open_runbook(const struct config_project *project, const char **ret_misnamed,
+			   struct error *error)
 {
 	cleanup_close int dir_fd = -1;
 	cleanup_close int fd = -1;
@@ -384,8 +386,10 @@ int workspace_open_runbook(const struct config_project *project, struct error *e
 		return error_errno(error, errno, "cannot use Workspace=%s", project->workspace);
 	/* its owner may have put a FIFO or a link there: do not wait, do not follow */
 	fd = open_beneath(dir_fd, "runbook.yml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd == -ENOENT)
+	if (fd == -ENOENT) {
+		*ret_misnamed = runbook_misnamed(dir_fd);
 		return -ENOENT;
+	}
 	if (fd == -ELOOP)
 		return error_set(error, ELOOP,
 				 "runbook.yml is a symbolic link: make it a regular file");

@@ -54,9 +54,12 @@ void step_setup_sweep(const struct paths *paths,
 /**
  * workspace_open_runbook() - runbook.yml of a project that is a directory
  *
+ * @ret_misnamed: set when there is none: a static string, or NULL (see common/runbook_name.h)
+ *
  * Return: fd; -ENOENT without @error when there is none; otherwise -errno with
  * @error.
  */
-int workspace_open_runbook(const struct config_project *project, struct error *error);
+int workspace_open_runbook(const struct config_project *project, const char **ret_misnamed,
+			   struct error *error);
 
 #endif

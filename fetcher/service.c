@@ -8,6 +8,7 @@
 #include "common/loop.h"
 #include "common/message.h"
 #include "common/names.h"
+#include "common/runbook_name.h"
 #include "fetcher/remote.h"
 #include "fetcher/tree.h"
 #include "fetcher/worker.h"
@@ -188,10 +189,23 @@ static int runbook_open(const struct service *service, const char *project,
 	return fd;
 }
 
+/* A file in the tree that was likely meant to be the runbook; NULL: none. */
+static const char *runbook_looked_for(const struct service *service, const char *project,
+				      const struct fetch_result *result)
+{
+	char path[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 2];
+	cleanup_close int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", project, result->commit);
+	fd = open_beneath(service->setup->trees_fd, path, O_PATH | O_DIRECTORY, 0);
+	return fd < 0 ? NULL : runbook_misnamed(fd);
+}
+
 static void answer(struct service *service, const struct request *request,
 		   const struct fetch_result *given)
 {
 	struct fetch_result result = *given;
+	const char *misnamed = NULL;
 	struct message *message;
 	cleanup_close int fd = -1;
 	bool ok;
@@ -200,6 +214,8 @@ static void answer(struct service *service, const struct request *request,
 		return; /* who asked is gone; the successor asks again */
 	if (result.outcome == FETCH_OK)
 		fd = runbook_open(service, request->project, &result);
+	if (fd == -ENOENT)
+		misnamed = runbook_looked_for(service, request->project, &result);
 	ok = result.outcome == FETCH_OK;
 	message = message_new(MESSAGE_FETCHED, request->serial);
 	if (!message) {
@@ -210,7 +226,7 @@ static void answer(struct service *service, const struct request *request,
 	message_put_string(message, ok ? result.commit : "");
 	message_put_string(message, ok ? result.title : "");
 	message_put_string(message, ok ? result.author : "");
-	message_put_string(message, ok ? "" : result.error.text);
+	message_put_string(message, !ok ? result.error.text : misnamed ? misnamed : "");
 	message_put_string(message, ok ? result.default_branch : "");
 	message_put_u64(message, ok && result.paths_known);
 	if (fd >= 0)

@@ -80,7 +80,8 @@ struct runbook_filter {
 struct runbook_schedule {
 	char *cron;
 	char *timezone; /* NULL: UTC */
-	char *branch;	/* NULL: the default branch */
+	struct runbook_place timezone_place;
+	char *branch; /* NULL: the default branch */
 };
 
 #define RUNBOOK_WHEN_SUCCESS (1U << 0) /* all dependencies have succeeded, or may fail */
@@ -139,6 +140,7 @@ struct runbook {
 	struct runbook_filter on[RUNBOOK_EVENT_NUM];
 	struct runbook_schedule *schedules;
 	size_t n_schedules;
+	bool schedules_listed;	    /* "on.schedule" is a list, as its paths say then */
 	int64_t priority;	    /* -100 to 100 */
 	char *concurrency_group;    /* may hold {{ ref }}, {{ branch }}, {{ event }}; NULL: none */
 	uint64_t concurrency_limit; /* runs of the group at once, from 1 */
@@ -197,6 +199,24 @@ const char *runbook_event_name(enum runbook_event event);
  */
 bool runbook_filter_match(const struct runbook *runbook, enum runbook_event event, const char *ref,
 			  char *const *paths, size_t n_paths, char *why, size_t why_size);
+
+/** struct runbook_zones - what a host knows of time zones, which is no business of the language */
+struct runbook_zones {
+	bool (*known)(const char *name);
+	char *(*names)(void); /* malloc'ed, each with a newline behind it; for a hint */
+};
+
+/**
+ * runbook_check_zones() - does the host know the time zones of the schedules?
+ * @findings: room for RUNBOOK_FINDINGS_MAX; what is unknown, in the order of the file
+ *
+ * A zone that is unknown makes no runbook invalid, because another host may know it; its
+ * schedule never starts a run here.
+ *
+ * Return: number of findings.
+ */
+size_t runbook_check_zones(const struct runbook *runbook, const struct runbook_zones *zones,
+			   struct runbook_finding *findings);
 
 /**
  * runbook_finding_format() - "FILE:LINE:COLUMN: PATH: MESSAGE (FIX)" as compilers write it

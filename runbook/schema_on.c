@@ -309,8 +309,13 @@ static int schedule_read(struct draft *draft, const struct schema_key *key, cons
 	struct runbook *runbook = draft->runbook;
 	struct runbook_schedule *schedule = &runbook->schedules[runbook->n_schedules++];
 
-	if (node->kind == NODE_MAP)
+	if (node->kind == NODE_MAP) {
+		const struct node *timezone = node_get(node, "timezone");
+
+		if (timezone)
+			schedule->timezone_place = timezone->place;
 		return schema_read_map(draft, SCOPE_SCHEDULE, node, path, schedule);
+	}
 	if (node->kind == NODE_TEXT)
 		return read_cron(draft, schema_key_find("cron", SCOPE_SCHEDULE), node, path,
 				 &schedule->cron);
@@ -342,6 +347,7 @@ int read_schedule(struct draft *draft, const struct schema_key *key, const struc
 		return -ENOMEM;
 	if (node->kind != NODE_LIST)
 		return schedule_read(draft, key, node, path);
+	draft->runbook->schedules_listed = true;
 	for (size_t i = 0; i < n; i++) {
 		struct node_path entry = {.parent = path, .index = i};
 		int r = schedule_read(draft, key, node->items[i], &entry);

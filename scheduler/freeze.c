@@ -5,8 +5,10 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/runbook_name.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/filters.h"
+#include "scheduler/notices.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 
@@ -17,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUNBOOK_FILE "runbook.yml"
 #define FINDING_LINE_MAX 1200
 
 /* dependants_start and dependants from the steps' depends_on, in linear time */
@@ -76,30 +77,8 @@ static int run_make_steps(struct run *run)
 	return run_make_dependants(run);
 }
 
-/* All findings, one a line, for people; the first one with a count is the reason. */
-static char *findings_text(const struct runbook_finding *findings, size_t n)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&text, &size);
-	char line[FINDING_LINE_MAX];
-
-	if (!stream)
-		return NULL;
-	for (size_t i = 0; i < n; i++) {
-		runbook_finding_format(line, sizeof(line), RUNBOOK_FILE, &findings[i]);
-		(void)fprintf(stream, "%s%s", i ? "\n" : "", line);
-	}
-	if (fclose(stream) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
 static void run_fail_findings(struct run *run, const struct runbook_finding *findings, size_t n)
 {
-	cleanup_free char *text = findings_text(findings, n);
 	char reason[REASON_MAX + 1], line[FINDING_LINE_MAX];
 
 	runbook_finding_format(line, sizeof(line), RUNBOOK_FILE, &findings[0]);
@@ -107,9 +86,7 @@ static void run_fail_findings(struct run *run, const struct runbook_finding *fin
 		(void)snprintf(reason, sizeof(reason), "%.440s (and %zu more)", line, n - 1);
 	else
 		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX, line);
-	run->row.findings = text;
-	store_run_set_tree(run->scheduler->store, &run->row);
-	run->row.findings = NULL;
+	notices_keep(run, findings, n);
 	state_run_set(run, RUN_STATE_FAILED, reason);
 }
 
@@ -149,8 +126,10 @@ void run_freeze(struct run *run, const char *text, size_t size)
 	}
 	store_run_set_runbook(run->scheduler->store, run->row.id, run->row.runbook, run->row.name);
 	schedules_learn(run);
-	if (filters_admit(run))
-		run_start_steps(run);
+	if (!filters_admit(run))
+		return;
+	notices_look(run);
+	run_start_steps(run);
 }
 
 void run_freeze_again(struct run *run)

@@ -241,6 +241,7 @@ static void json_usage(struct json *json, const char *key, const struct step_usa
 
 static void json_attempt_members(struct json *json, const struct store_attempt *row, bool claimed)
 {
+	json_text(json, "container", claimed ? row->container : NULL);
 	json_code(json, "exit_code", claimed ? row->exit_code : -1);
 	json_number_or_null(json, "signal", row->signal);
 	json_number_or_null(json, "started_usec", row->started_usec);
@@ -264,7 +265,6 @@ void json_step_open(struct json *json, const struct store_step *row,
 	json_number(json, "attempt", row->attempt);
 	json_number(json, "max_attempts", row->max_attempts);
 	json_bool(json, "allow_failure", row->allow_failure);
-	json_text(json, "container", claimed ? attempt->container : NULL);
 	json_attempt_members(json, attempt, claimed);
 }
 

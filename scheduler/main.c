@@ -6,10 +6,10 @@
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/paths.h"
+#include "common/zones.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/store_backup.h"
 #include "scheduler/store_check.h"
-#include "scheduler/zone.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/runbook_name.h"
 #include "scheduler/json.h"
 #include "scheduler/run.h"
 #include "scheduler/trigger.h"
@@ -275,6 +276,7 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 {
 	struct run *run = map_get(&channel_scheduler(channel)->serials, message->serial);
 	const char *error = message_get_string(message, TEXT_FIELD_MAX);
+	const char *misnamed = message_get_string(message, RUNBOOK_NAME_MAX);
 	cleanup_close int fd = -1;
 	int r;
 
@@ -286,7 +288,7 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 	if (error[0])
 		source_failed(run, error);
 	else
-		source_arrived(run, &(struct source_tree){"", "", "", "", fd, -1});
+		source_arrived(run, &(struct source_tree){"", "", "", "", fd, -1, misnamed});
 	return 0;
 }
 
@@ -319,7 +321,7 @@ static int handle_fetched(struct channel *channel, struct message *message)
 		source_failed(run, error[0] ? error : "the commit could not be fetched");
 	else
 		source_arrived(run, &(struct source_tree){commit, title, author, default_branch, fd,
-							  paths_fd});
+							  paths_fd, error});
 	return 0;
 }
 

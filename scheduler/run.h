@@ -216,11 +216,13 @@ void source_failed(struct run *run, const char *sentence);
  * @commit, @title, @author: what the fetcher found; "" where there is nothing
  * @default_branch: of the repository, a full ref, "" where nobody knows
  * @runbook_fd: runbook.yml, stays the caller's; -1 when the tree has none
- * @paths_fd:   changed paths, stays the caller's; -1 when nobody knows them
+ * @paths_fd:   changed paths, stays the caller's; -1 when they are not known
+ * @misnamed:   a file that looks like a runbook.yml which the tree has not; "" for none
  */
 struct source_tree {
 	const char *commit, *title, *author, *default_branch;
 	int runbook_fd, paths_fd;
+	const char *misnamed;
 };
 
 /** source_arrived() - the tree is there */

@@ -3,10 +3,10 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/zones.h"
 #include "scheduler/cron.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
-#include "scheduler/zone.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -13,6 +13,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/runbook_name.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
@@ -194,11 +195,14 @@ static int source_read(int fd, char **ret_text, size_t *ret_size, struct error *
 	return 0;
 }
 
-static void source_no_runbook(struct run *run)
+static void source_no_runbook(struct run *run, const char *misnamed)
 {
-	char reason[REASON_MAX + 1];
+	char reason[REASON_MAX + 1], name[4 * RUNBOOK_NAME_MAX];
 
-	if (run->row.source == RUN_SOURCE_FETCH)
+	text_escape(name, sizeof(name), misnamed);
+	if (*name)
+		(void)snprintf(reason, sizeof(reason), RUNBOOK_MISNAMED, name);
+	else if (run->row.source == RUN_SOURCE_FETCH)
 		(void)snprintf(reason, sizeof(reason),
 			       "no runbook.yml in commit %.12s: add one to the top directory",
 			       run->row.commit);
@@ -209,7 +213,7 @@ static void source_no_runbook(struct run *run)
 	state_run_set(run, RUN_STATE_FAILED, reason);
 }
 
-static void source_freeze(struct run *run, int fd)
+static void source_freeze(struct run *run, const struct source_tree *tree)
 {
 	struct error error = ERROR_INIT;
 	cleanup_free char *text = NULL;
@@ -217,10 +221,10 @@ static void source_freeze(struct run *run, int fd)
 
 	if (run->row.runbook) {
 		run_freeze_again(run);
-	} else if (fd < 0) {
+	} else if (tree->runbook_fd < 0) {
 		schedules_learn(run);
-		source_no_runbook(run);
-	} else if (source_read(fd, &text, &size, &error) < 0) {
+		source_no_runbook(run, tree->misnamed);
+	} else if (source_read(tree->runbook_fd, &text, &size, &error) < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, error.text);
 	} else {
 		run_freeze(run, text, size);
@@ -286,7 +290,7 @@ void source_arrived(struct run *run, const struct source_tree *tree)
 	}
 	store_run_set_tree(run->scheduler->store, &run->row);
 	source_paths(run, tree->paths_fd);
-	source_freeze(run, tree->runbook_fd);
+	source_freeze(run, tree);
 	name_list_clear(&run->paths);
 	run->paths_known = false;
 }

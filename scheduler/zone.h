@@ -8,16 +8,13 @@
  * The C library knows all zones and their history, but one at a time: $TZ and
  * tzset(). The scheduler has one thread, so it may switch; zone_enter() and
  * zone_leave() bracket that, and nothing else in this program asks for local
- * time. What the host has of zones is below ZONE_DIRECTORY (package tzdata).
+ * time. Which zones the host has is common/zones.h's business.
  */
 
-#include <stdbool.h>
+#include "common/zones.h"
+
 #include <stdint.h>
 
-#define ZONE_DIRECTORY "/usr/share/zoneinfo"
-
-/** zone_known() - is there a zone of this name ("Europe/Berlin") on this host? "" is UTC. */
-bool zone_known(const char *name);
 /** zone_enter() - zone_offset() is about @name, which zone_known() knows, from here on */
 void zone_enter(const char *name);
 /** zone_offset() - seconds that local time is ahead of UTC at @at (seconds since the epoch) */

@@ -6,30 +6,94 @@
 const api = "/api/v1";
 const final = new Set(["succeeded", "failed", "errored", "cancelled", "skipped"]);
 const logCharacters = 2000000; // what a page shows; the rest is in the file
+const lost = "Connection lost, trying again …";
 const find = (id) => document.getElementById(id);
+const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// ---- what changes stays the same element ----
+//
+// An element lives as long as what it shows: focus, selection and a click that is under way do
+// not survive a new one. So texts and attributes are written only where they differ.
+
+function setText(node, text) {
+  const value = text === undefined || text === null ? "" : plain(text);
+  if (node.textContent !== value) node.textContent = value;
+  return node;
+}
+
+function setAttribute(node, name, value) {
+  if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+}
+
+function show(node, text) {
+  setText(node, text);
+  node.hidden = !node.textContent;
+}
 
 function element(name, className, text) {
   const made = document.createElement(name);
   if (className) made.className = className;
-  if (text !== undefined && text !== null) made.textContent = text;
+  if (text !== undefined && text !== null) setText(made, text);
   return made;
 }
 
+// Make the children of parent those of items, in their order: make(item) where there was none of
+// that key, update(child, item) for each.
+function keyed(parent, items, key, make, update) {
+  const wanted = new Set(items.map((item) => String(key(item))));
+  const known = new Map();
+  for (const child of [...parent.children]) { // first: what stays is then not moved
+    if (wanted.has(child.dataset.key)) known.set(child.dataset.key, child);
+    else child.remove();
+  }
+  let place = parent.firstElementChild;
+  for (const item of items) {
+    const name = String(key(item));
+    let child = known.get(name);
+    if (!child) {
+      child = make(item);
+      child.dataset.key = name;
+    }
+    update(child, item);
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
+}
+
+class Refused extends Error {} // asking again does not help
+
 async function get(path) {
   const response = await fetch(api + path, { cache: "no-store" });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error || response.statusText);
-  return answer;
+  if (response.ok) return response.json();
+  const answer = await response.json().catch(() => ({}));
+  const sentence = answer.error || response.statusText || "HTTP status " + response.status;
+  throw response.status >= 500 ? new Error(sentence) : new Refused(sentence);
 }
 
 function say(text) {
-  find("message").textContent = text;
-  find("message").hidden = !text;
+  show(find("message"), text);
 }
 
-function setState(node, state) {
-  node.className = "state " + (/^[a-z]+$/.test(state) ? state : "");
-  node.textContent = state;
+// Do something until it is done; what the server refuses is said and given up. The runs go on
+// while a process restarts, and so does the page.
+async function insist(work) {
+  for (let pause = 500; ; pause = Math.min(2 * pause, 5000)) {
+    try {
+      const result = await work();
+      say("");
+      return result;
+    } catch (error) {
+      say(error instanceof Refused ? error.message : lost);
+      if (error instanceof Refused) return null;
+    }
+    await wait(pause);
+  }
+}
+
+function setState(node, state, more) {
+  const name = "state " + (/^[a-z]+$/.test(state) ? state : "");
+  if (node.className !== name) node.className = name;
+  return setText(node, state + (more || ""));
 }
 
 function ago(usec) {
@@ -70,78 +134,90 @@ function shortRef(ref) {
   return (ref || "").replace(/^refs\/(heads|tags)\//, "");
 }
 
-// ---- list of runs ----
+// ---- tables ----
 
-function runRow(run) {
-  const row = document.createElement("tr");
-  const number = document.createElement("td");
-  const link = element("a", "", "#" + run.id);
-  link.href = "/runs/" + Number(run.id);
-  number.append(link);
-  const state = document.createElement("td");
-  const dot = element("span");
-  setState(dot, run.state);
-  state.append(dot);
-  row.append(number, state, element("td", "", run.project), element("td", "", run.title || run.event),
-    element("td", "", shortRef(run.ref)), element("td", "mono", (run.commit || "").slice(0, 10)),
-    element("td", "", ago(run.started_usec || run.created_usec)),
-    element("td", "", took(run.started_usec, run.ended_usec)));
+// A row with a cell for each heading; on a narrow screen, where there are none, cells name theirs.
+function makeRow(body) {
+  const row = element("tr");
+  for (const heading of body.closest("table").tHead.rows[0].cells) {
+    const cell = element("td");
+    cell.dataset.label = heading.textContent;
+    row.append(cell);
+  }
   return row;
 }
 
+function linkIn(cell, run) {
+  if (!cell.firstChild) {
+    cell.append(element("a"));
+    cell.firstChild.href = "/runs/" + Number(run);
+  }
+  setText(cell.firstChild, "#" + run);
+}
+
+// ---- list of runs ----
+
+const runs = new Map();
 let before = 0;
+let older = false;
+
+function drawRuns() {
+  const body = find("run-rows");
+  const list = [...runs.values()].sort((a, b) => b.id - a.id);
+  keyed(body, list, (run) => run.id, () => makeRow(body), (row, run) => {
+    const [number, state, ...rest] = row.cells;
+    linkIn(number, run.id);
+    if (!state.firstChild) state.append(element("span"));
+    setState(state.firstChild, run.state);
+    const texts = [run.project, run.title || run.event, shortRef(run.ref), (run.commit || "").slice(0, 10),
+      ago(run.started_usec || run.created_usec), took(run.started_usec, run.ended_usec)];
+    texts.forEach((text, i) => setText(rest[i], text));
+    rest[3].classList.add("mono");
+  });
+}
 
 async function showRuns(more) {
   const page = await get("/runs?limit=50" + (more && before ? "&before=" + before : ""));
+  if (!more && !older) runs.clear(); // who reads on keeps what was read
   // what "on" of its runbook does not ask for was ended at once, and says so under its number
-  const rows = page.runs.filter((run) => !run.unwanted).map(runRow);
-  if (more) find("run-rows").append(...rows);
-  else find("run-rows").replaceChildren(...rows);
-  before = page.next || 0;
+  for (const run of page.runs) if (!run.unwanted) runs.set(run.id, run);
+  if (more || !older) before = page.next || 0;
   find("older").hidden = !before;
   find("runs").hidden = false;
-  say(page.runs.length || more ? "" : "No runs yet. Push a commit, or: runbookctl trigger PROJECT");
+  drawRuns();
+  show(find("no-runs"), page.runs.length || more ? "" : "No runs yet. Push a commit, or: runbookctl trigger PROJECT");
 }
 
 async function keepRuns() {
-  let older = false;
   find("older").addEventListener("click", () => {
-    older = true; // the list is being read: do not pull it away
-    showRuns(true).catch((error) => say(error.message));
+    older = true;
+    insist(() => showRuns(true));
   });
   for (;;) {
-    if (!older && !document.hidden) await showRuns(false).catch((error) => say(error.message));
-    await new Promise((resolve) => setTimeout(resolve, 2000));
+    if (!document.hidden) await insist(() => showRuns(false));
+    await wait(2000);
   }
 }
 
 // ---- one run ----
 
-const view = { run: 0, steps: [], chosen: null, attempt: 0, reader: null, followed: "" };
+const view = { run: null, id: 0, steps: [], chosen: null, attempt: 0, reader: null, followed: "", listening: false };
+
+function bad(step) {
+  return step.state === "failed" || step.state === "errored";
+}
 
 // A failure that the run does not fail with.
 function allowed(step) {
-  return step.allow_failure && (step.state === "failed" || step.state === "errored");
+  return step.allow_failure && bad(step);
 }
 
-// One for each attempt, when there was more than one: its log is shown.
-function attemptButtons(step) {
-  const attempts = step.attempts || [];
-  if (attempts.length < 2 && !(attempts.length && attempts[0].attempt !== step.attempt)) return [];
-  return attempts.map((attempt) => {
-    const button = element("button", "attempt");
-    button.type = "button";
-    button.setAttribute("aria-current", String(attempt.attempt === shownAttempt(step)));
-    const state = element("span");
-    setState(state, attempt.state);
-    const more = element("span", "more");
-    more.append(element("span", null, "attempt " + attempt.attempt), state,
-      element("span", "muted", took(attempt.started_usec, attempt.ended_usec)));
-    button.append(more);
-    if (attempt.reason) button.append(element("span", "muted", attempt.reason));
-    button.addEventListener("click", () => choose(step.slug, attempt.attempt));
-    return button;
-  });
+// What is opened first: the failure that the run's reason names, or another one that the run fails
+// with; what runs; a failure that is allowed.
+function firstChoice(run, steps) {
+  const failed = steps.filter((step) => bad(step) && !allowed(step));
+  return failed.find((step) => (run.reason || "").includes('"' + step.name + '"')) || failed[0] ||
+    steps.find((step) => step.state === "running") || steps.find(bad) || steps[0];
 }
 
 // The one that was clicked, else the current one; while that waits, the last that ran.
@@ -151,131 +227,220 @@ function shownAttempt(step) {
   return last ? last.attempt : step.attempt;
 }
 
-function drawSteps() {
-  const items = view.steps.map((step) => {
-    const item = document.createElement("li");
-    const button = element("button");
-    button.type = "button";
-    button.setAttribute("aria-current", String(step.slug === view.chosen));
-    button.append(element("span", "name", step.name));
-    const more = element("span", "more");
-    const state = element("span");
-    setState(state, step.state);
-    if (allowed(step)) state.append(" (allowed)");
-    const tries = (step.attempts || []).length;
-    more.append(state, element("span", "muted",
-      (tries > 1 ? tries + " attempts · " : "") + took(step.started_usec, step.ended_usec)));
-    button.append(more);
-    if (step.reason) button.append(element("span", "muted", step.reason));
-    button.addEventListener("click", () => choose(step.slug));
-    item.append(button);
-    if (step.slug === view.chosen) item.append(...attemptButtons(step));
-    return item;
-  });
-  find("steps").replaceChildren(...items);
+function attemptOf(step, number) {
+  return (step.attempts || []).find((attempt) => attempt.attempt === number);
+}
+
+// A button with lines: a name, a state and how long it took, why.
+function makeButton(className, named) {
+  const item = element("li", className);
+  const button = element("button");
+  button.type = "button";
+  if (named) button.append(element("span", "name"));
+  const more = element("span", "more");
+  more.append(element("span"), element("span", "muted"));
+  button.append(more, element("span", "muted why"));
+  item.append(button);
+  return item;
+}
+
+function updateButton(button, current, state, words, facts, reason) {
+  setAttribute(button, "aria-current", String(current));
+  const [dot, muted] = button.querySelector(".more").children;
+  setState(dot, state, words);
+  setText(muted, facts);
+  show(button.lastElementChild, reason);
+}
+
+// One for each attempt, when there was more than one: its log is shown.
+function attemptsShown(step) {
+  const attempts = step.attempts || [];
+  if (step.slug !== view.chosen) return [];
+  return attempts.length < 2 && !(attempts.length && attempts[0].attempt !== step.attempt) ? [] : attempts;
+}
+
+function makeStep(step) {
+  const item = makeButton("", true);
+  item.firstChild.addEventListener("click", () => choose(step.slug));
+  item.append(element("ol", "attempts"));
+  return item;
+}
+
+function updateStep(item, step) {
+  const tries = (step.attempts || []).length;
+  setText(item.querySelector(".name"), step.name);
+  updateButton(item.firstChild, step.slug === view.chosen, step.state, allowed(step) ? " (allowed)" : "",
+    (tries > 1 ? tries + " attempts · " : "") + took(step.started_usec, step.ended_usec), step.reason);
+  keyed(item.lastChild, attemptsShown(step), (attempt) => attempt.attempt, (attempt) => {
+    const made = makeButton("attempt", false);
+    made.firstChild.addEventListener("click", () => choose(step.slug, attempt.attempt));
+    return made;
+  }, (child, attempt) => updateButton(child.firstChild, attempt.attempt === shownAttempt(step), attempt.state, "",
+    "attempt " + attempt.attempt + " · " + took(attempt.started_usec, attempt.ended_usec), attempt.reason));
+}
+
+function drawFacts(run) {
+  setText(find("run-facts"), [run.project, shortRef(run.ref), (run.commit || "").slice(0, 10), run.actor,
+    ago(run.started_usec || run.created_usec), took(run.started_usec, run.ended_usec)].filter(Boolean).join(" · "));
+}
+
+// How the shown attempt ended, where it ran, what it used.
+function drawLogFacts() {
+  const step = view.steps.find((item) => item.slug === view.chosen);
+  if (!step) return;
+  const number = shownAttempt(step);
+  const attempt = attemptOf(step, number) || step;
+  const facts = [];
+  setText(find("log-title"), step.name + (number > 1 || view.attempt ? " (attempt " + number + ")" : ""));
+  if (Number.isFinite(attempt.exit_code)) facts.push("exit code " + attempt.exit_code);
+  if (attempt.signal) facts.push("ended by signal " + attempt.signal);
+  if (attempt.container) facts.push("container " + attempt.container);
+  if (used(attempt.usage)) facts.push(used(attempt.usage));
+  show(find("log-facts"), facts.join(" · "));
+}
+
+function drawRun() {
+  if (!view.run) return;
+  keyed(find("steps"), view.steps, (step) => step.slug, makeStep, updateStep);
+  drawFacts(view.run);
+  drawLogFacts();
+}
+
+// A single finding that the run failed with is its reason.
+function findings(run) {
+  const list = run.findings || [];
+  return list.length === 1 && run.reason && list[0].startsWith(run.reason) ? [] : list;
 }
 
 async function refreshRun() {
-  const run = await get("/runs/" + view.run);
+  const run = view.run = await get("/runs/" + view.id);
   setState(find("run-state"), run.state);
-  document.title = "#" + run.id + " " + run.state + " · runbookd";
-  find("run-title").textContent = "#" + run.id + " " + (run.title || run.event);
-  find("run-facts").textContent = [run.project, shortRef(run.ref), (run.commit || "").slice(0, 10), run.actor,
-    ago(run.started_usec || run.created_usec), took(run.started_usec, run.ended_usec)].filter(Boolean).join(" · ");
-  find("run-reason").textContent = run.reason || "";
-  find("run-reason").hidden = !run.reason;
+  document.title = plain("#" + run.id + " " + run.state + " · runbookd");
+  setText(find("run-title"), "#" + run.id + " " + (run.title || run.event));
+  show(find("run-reason"), run.reason);
   find("run-reason").classList.toggle("bad", run.state === "failed" || run.state === "errored");
+  keyed(find("run-findings"), findings(run), (text) => text, () => element("li"), setText);
   view.steps = run.steps || [];
   find("run").hidden = false;
-  if (!view.chosen && view.steps.length) {
-    const wanted = view.steps.find((step) => step.state === "failed" || step.state === "errored") ||
-      view.steps.find((step) => step.state === "running") || view.steps[0];
-    choose(wanted.slug);
-  }
-  drawSteps();
+  find("run-columns").hidden = !view.steps.length;
+  if (!view.chosen && view.steps.length) view.chosen = firstChoice(run, view.steps).slug;
+  drawRun();
   followLog();
-  return run;
 }
 
 function choose(slug, attempt) {
   view.chosen = slug;
   view.attempt = attempt || 0;
-  drawSteps();
+  drawRun();
   followLog();
 }
 
-// Stream the chosen step's log into the page. Terminal colours are left out,
-// other control characters are shown as the symbols that Unicode has for them.
-async function followLog() {
-  const step = view.steps.find((item) => item.slug === view.chosen);
-  if (!step) return;
-  const number = shownAttempt(step);
-  const attempt = (step.attempts || []).find((item) => item.attempt === number);
-  const key = step.slug + "." + number;
-  find("log-title").textContent = step.name + (number > 1 || view.attempt ? " (attempt " + number + ")" : "");
-  find("log-usage").textContent = used((attempt || step).usage);
-  find("log-usage").hidden = !find("log-usage").textContent;
-  if (key === view.followed) return;
-  view.followed = key;
-  if (view.reader) view.reader.abort();
-  const log = find("log");
-  log.replaceChildren();
-  if (!(step.attempts || []).length && final.has(step.state)) {
-    log.textContent = step.reason || "This step did not run.";
-    return;
+// Is there more to come of an attempt? Yes while the run's state is not known to say no.
+function logEnded(slug, number) {
+  const step = view.steps.find((item) => item.slug === slug);
+  const attempt = step && attemptOf(step, number);
+  return attempt ? final.has(attempt.state) : Boolean(step) && final.has(step.state);
+}
+
+// One connection for the log from log.offset on, until the server says that this is all.
+async function readLog(path, log, stop) {
+  const response = await fetch(path + "&offset=" + log.offset, { signal: stop.signal, cache: "no-store" });
+  if (!response.ok) {
+    const answer = await response.json().catch(() => ({}));
+    throw response.status >= 500 ? new Error() : new Refused(answer.error || response.statusText);
   }
-  const stop = view.reader = new AbortController();
-  const decoder = new TextDecoder();
-  let shown = 0;
-  let held = "";
-  try {
-    const response = await fetch(api + "/runs/" + view.run + "/steps/" + encodeURIComponent(step.slug) +
-      "/log?follow=1" + (number ? "&attempt=" + Number(number) : ""), { signal: stop.signal });
-    if (!response.ok) throw new Error((await response.json()).error);
-    const reader = response.body.getReader();
-    for (;;) {
-      const { done, value } = await reader.read();
-      let text = held + (done ? decoder.decode() : decoder.decode(value, { stream: true }));
-      const cut = done ? -1 : text.search(/\x1b(\[[0-9;:?]*)?$/); // an escape that is not whole yet
-      held = cut >= 0 ? text.slice(cut, cut + 64) : "";
-      text = (cut >= 0 ? text.slice(0, cut) : text)
-        .replace(/\x1b\[[0-9;:?]*[A-Za-z]/g, "").replace(/\r\n/g, "\n")
-        .replace(/[\x00-\x08\x0b-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)));
-      const atEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
-      shown += text.length;
-      log.append(text);
-      while (shown > logCharacters && log.firstChild !== log.lastChild) {
-        shown -= log.firstChild.length;
-        log.firstChild.remove();
-      }
-      if (atEnd) log.scrollTop = log.scrollHeight;
-      if (done) return;
-    }
-  } catch (error) {
-    if (!stop.signal.aborted) log.append("\n[" + error.message + "]\n");
+  const reader = response.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || stop.signal.aborted) return;
+    log.offset += value.length;
+    log.text.write(value);
   }
 }
 
+// Stream the chosen step's log into the page; a connection that breaks is made again from the byte
+// where it broke.
+async function followLog() {
+  const step = view.steps.find((item) => item.slug === view.chosen);
+  if (!step) return;
+  const slug = step.slug;
+  const number = shownAttempt(step);
+  const key = slug + "." + number;
+  if (key === view.followed) return;
+  view.followed = key;
+  if (view.reader) view.reader.abort();
+  const stop = view.reader = new AbortController();
+  const log = { text: new LogText(find("log"), logCharacters), offset: 0 };
+  if (!(step.attempts || []).length && final.has(step.state)) {
+    setText(find("log"), step.reason || "This step did not run.");
+    return;
+  }
+  const path = api + "/runs/" + view.id + "/steps/" + encodeURIComponent(slug) + "/log?follow=1" +
+    (number ? "&attempt=" + Number(number) : "");
+  for (let pause = 250; !stop.signal.aborted;) {
+    const from = log.offset;
+    try {
+      await readLog(path, log, stop);
+      if (logEnded(slug, number)) break;
+    } catch (error) {
+      if (stop.signal.aborted) return;
+      // 404 while it runs: its log is about to be made
+      if (error instanceof Refused && logEnded(slug, number)) {
+        if (!log.offset) setText(find("log"), error.message);
+        return;
+      }
+    }
+    pause = log.offset > from ? 250 : Math.min(2 * pause, 4000);
+    await wait(pause);
+  }
+  if (!stop.signal.aborted) log.text.end();
+}
+
+// Events of the run, by connections that follow each other until its end.
+function listen(changed) {
+  const events = new EventSource(api + "/runs/" + view.id + "/events");
+  view.listening = true;
+  events.addEventListener("state", changed);
+  events.addEventListener("open", changed);
+  events.addEventListener("end", () => {
+    events.close();
+    view.listening = false;
+    changed();
+  });
+  events.addEventListener("error", () => {
+    say(lost);
+    if (events.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    setTimeout(() => listen(changed), 1000);
+  });
+}
+
 async function keepRun(id) {
-  view.run = id;
-  const run = await refreshRun();
-  const events = new EventSource(api + "/runs/" + id + "/events");
-  let planned = 0;
-  const soon = () => { // many events, one question
-    if (!planned) planned = setTimeout(() => {
-      planned = 0;
-      refreshRun().then(() => say(""), (error) => say(error.message));
-    }, 150);
+  view.id = id;
+  await insist(refreshRun);
+  if (!view.run) return;
+  let asking = false;
+  let again = false;
+  const changed = async () => { // many events, one question
+    again = true;
+    if (asking) return;
+    asking = true;
+    while (again) {
+      await wait(150);
+      again = false;
+      await insist(refreshRun);
+    }
+    asking = false;
   };
-  events.addEventListener("state", soon);
-  events.addEventListener("end", () => { events.close(); soon(); });
-  events.addEventListener("error", () => say("Connection lost, trying again …"));
-  events.addEventListener("open", () => say(""));
-  if (final.has(run.state)) return;
-  const timer = setInterval(() => {
-    drawSteps();
-    if (final.has(find("run-state").textContent)) clearInterval(timer);
-  }, 1000);
+  listen(changed);
+  for (let seconds = 0; ; seconds++) {
+    await wait(1000);
+    if (!final.has(view.run.state)) {
+      drawRun(); // times go on
+      if (!view.listening) listen(changed); // somebody retried it
+    } else if (seconds % 10 === 0 && !document.hidden) {
+      changed();
+    }
+  }
 }
 
 // ---- the queue: who waits for what ----
@@ -284,20 +449,20 @@ function processors(milli) {
   return milli / 1000 + (milli === 1000 ? " processor" : " processors");
 }
 
-function queueRow(step) {
-  const row = element("tr");
-  const link = element("a", null, step.run);
-  link.href = "/runs/" + Number(step.run);
-  row.append(element("td", null, step.position || "–"));
-  row.append(element("td"));
-  row.lastChild.append(link);
-  for (const text of [step.project, step.name, step.priority,
-    processors(step.cpu_milli) + ", " + amount(step.memory), took(step.since_usec), step.reason])
-    row.append(element("td", null, text));
-  return row;
+function drawQueue(queue) {
+  const body = find("queue-rows");
+  keyed(body, queue.waiting, (step) => step.run + " " + step.name, () => makeRow(body), (row, step) => {
+    const [position, run, ...rest] = row.cells;
+    setText(position, step.position || "–");
+    linkIn(run, step.run);
+    const needs = [step.cpu_milli ? processors(step.cpu_milli) : "", step.memory ? amount(step.memory) : ""];
+    const texts = [step.project, step.name, step.priority, needs.filter(Boolean).join(", ") || "–",
+      took(step.since_usec), step.reason];
+    texts.forEach((text, i) => setText(rest[i], text));
+  });
 }
 
-async function keepQueue() {
+async function showQueue() {
   const queue = await get("/queue");
   const host = queue.host;
   const facts = [queue.total + " waiting", queue.running + " of " + queue.limit + " running"];
@@ -306,20 +471,28 @@ async function keepQueue() {
   if (host.labels.length) facts.push("labels: " + host.labels.join(" "));
   if (queue.total > queue.waiting.length) facts.push("the first " + queue.waiting.length + " are shown");
   find("queue").hidden = false;
-  find("queue-facts").textContent = facts.join(" · ");
-  find("queue-rows").replaceChildren(...queue.waiting.map(queueRow));
-  say("");
+  find("queue-table").hidden = !queue.waiting.length;
+  setText(find("queue-facts"), facts.join(" · "));
+  drawQueue(queue);
 }
 
-function stayInQueue() {
-  setInterval(() => {
-    if (!document.hidden) keepQueue().catch((error) => say(error.message));
-  }, 2000);
-  return keepQueue();
+async function keepQueue() {
+  for (;;) {
+    if (!document.hidden) await insist(showQueue);
+    await wait(2000);
+  }
 }
 
-get("/status").then((status) => {
-  find("status").textContent = "version " + status.version;
-}, () => {});
+async function showVersion() {
+  for (let pause = 1000; ; pause *= 2) {
+    const status = await get("/status").catch(() => null);
+    if (status) return setText(find("status"), "version " + status.version);
+    await wait(pause);
+  }
+}
+
 const place = location.pathname.match(/^\/runs\/([0-9]+)$/);
-(place ? keepRun(Number(place[1])) : location.pathname === "/queue" ? stayInQueue() : keepRuns()).catch((error) => say(error.message));
+showVersion();
+if (place) keepRun(Number(place[1]));
+else if (location.pathname === "/queue") keepQueue();
+else keepRuns();

@@ -11,7 +11,7 @@ _runbookctl_commands() {
 _runbookctl_values() {
     case $1 in
     --format) echo text dot svg ;;
-    --provider) echo github gitlab gitea forgejo bitbucket sourcehut standard ;;
+    --provider) echo github gitlab gitea forgejo bitbucket standard ;;
     esac
 }
 

@@ -290,10 +290,11 @@ check_match "garbage" ' 400 |^$' "$(raw '\x16\x03\x01\x02\r\n\r\n')"
 check_match "the page" '<title>runbookd' "$(tcp /)"
 check_match "of a run" '<title>runbookd' "$(tcp /runs/42)"
 check_equal "its script" 200 "$(code tcp /ui/app.js)"
+check_equal "what shows a log" 200 "$(code tcp /ui/log.js)"
 check_equal "its style" 200 "$(code tcp /ui/style.css)"
 check_match "its policy" "script-src 'self'" "$(tcp / -D - -o /dev/null)"
-check_not "no markup is made from data" grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(' "$TOP/ui/app.js"
-check_not "nothing is fetched from elsewhere" grep -nE 'https?://' "$TOP/ui/app.js" "$TOP/ui/style.css" "$TOP/ui/index.html"
+check_not "no markup is made from data" grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(' "$TOP/ui/app.js" "$TOP/ui/log.js"
+check_not "nothing is fetched from elsewhere" grep -nE 'https?://' "$TOP/ui/app.js" "$TOP/ui/log.js" "$TOP/ui/style.css" "$TOP/ui/index.html"
 
 # ---- many at once ----
 threads() { awk '/^Threads:/ { print $2 }' "/proc/$(cat "$ROOT/pid")/status"; }

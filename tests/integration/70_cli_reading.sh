@@ -50,6 +50,11 @@ check_status "not a number: exit 2" 2 "$CTL" show seven
 # logs
 check_equal "logs: the bytes as they are" "$(printf '\033]0;evil title\007\033[31mred\033[0m text\033[2Jend\r\nlast words')" \
     "$("$CTL" logs 42 "unit tests")"
+check_match "logs with times: the container" "^2[0-9-]+T[0-9:.]+Z # container c$" "$("$CTL" logs -t 42 build)"
+check_match "and how it ended" "^2[0-9-]+T[0-9:.]+Z # succeeded, exit code 0$" "$("$CTL" logs -t 42 build | tail -n 1)"
+check_match "behind the names of all steps" "^unit tests .*\| 2[0-9-]+T[0-9:.]+Z # failed: exit code 3$|^unit tests .*\| 2[0-9-]+T[0-9:.]+Z # failed, exit code 3$" "$("$CTL" logs -t 42)"
+check_not "without times: nothing but the output" grep -q '# ' <("$CTL" logs 42 build)
+check_match "show: the container" "✗ +unit tests .* exit code 3 \[c\]$" "$output"
 check_match "logs: by slug, with times" "^2026-01-01T00:00:00.000000Z building 30$" "$("$CTL" logs -t 42 build)"
 check_match "logs of all steps name them" "^unit tests \| last words$" "$("$CTL" logs 42)"
 check_equal "a log that is cut goes on where it stopped" "$(seq -f 'building %g' 1 30)" "$("$CTL" logs -f 42 build)"
@@ -99,6 +104,8 @@ check_status "a file the daemon refuses: exit 5" 5 "$CTL" project add bad --repo
 check_not "and it does not stay" [ -e "$RUNBOOK_ROOT/etc/runbookd/projects.d/bad.conf" ]
 rm "$NOTES.refuse"
 check_status "a name that is none" 2 "$CTL" project add ../x --repo https://example.invalid/x.git
+check_status "a provider that no program serves" 2 "$CTL" project add x --repo https://example.invalid/x.git --provider sourcehut
+check_not "and no file is left of it" test -e "$RUNBOOK_ROOT/etc/runbookd/projects.d/x.conf"
 check_status "neither repository nor directory" 2 "$CTL" project add x
 check "project rm" "$CTL" project rm new
 check_status "project rm again: exit 3" 3 "$CTL" project rm new
@@ -120,5 +127,19 @@ check_equal "completion of a command" "trigger" "$(complete_words runbookctl tr)
 check_equal "of its second word" "pause" "$(complete_words runbookctl project pau)"
 check_equal "of an option" "--follow" "$(complete_words runbookctl logs --fo)"
 check_equal "of an option's value" "svg" "$(complete_words runbookctl graph --format s)"
+# each provider that a list offers is one that the configuration takes
+mkdir -p "$TEST_TMP/offered/etc/runbookd/projects.d"
+printf '[Daemon]\nLimits=best-effort\n' >"$TEST_TMP/offered/etc/runbookd/runbookd.conf"
+offered=0
+for provider in $(complete_words runbookctl project add --provider ''); do
+    printf '[Project]\nRepository=file:///x\nProvider=%s\nSecret=%032d\n' "$provider" 1 \
+        >"$TEST_TMP/offered/etc/runbookd/projects.d/p.conf"
+    chmod 0600 "$TEST_TMP/offered/etc/runbookd/projects.d/p.conf"
+    check "the configuration takes $provider" "$BIN/runbookd" --root "$TEST_TMP/offered" --config-test
+    check "the help names $provider" grep -qw -- "$provider" <("$CTL" project add --help)
+    check "the manual page names $provider" grep -q -- "\*$provider\*" "$TOP/man/runbookd.conf.5.scd"
+    offered=$((offered + 1))
+done
+check_equal "providers that are offered" 6 "$offered"
 check_equal "of a project" "demo" "$(complete_words runbookctl trigger d)"
 check_match "of a run" "^42 " "$(complete_words runbookctl show 4)"

@@ -65,6 +65,61 @@ printf '' | bad empty 1:1 'steps'
     printf 'steps:\n  - name: a\n    command: "true"\n'
 } | bad alias-bomb '[0-9]+:[0-9]+' 'alias|anchor|expand'
 
+# what is wrong only here makes no runbook invalid, and the run says it
+# noted NAME LINE:COLUMN "words of the message" < runbook; the run's number is in NOTED
+noted() {
+    NOTED=$(push_run bad "$1")
+    check_equal "$1: the run goes on" succeeded "$(wait_run "$NOTED" 60)"
+    check_match "$1: it names $2 and the fix" "^runbook\.yml:$2: $3" \
+        "$(api "runs/$NOTED" | jq -r '.findings[]')"
+    check_match "$1: so does show" "^  runbook\.yml:$2: $3" "$("$BIN/runbookctl" show "$NOTED" 2>&1)"
+}
+cat >"$TEST_TMP/zone.yml" <<'YML'
+on:
+  push:
+  schedule:
+    - {cron: "0 4 * * *", timezone: Europe/Berlin}
+    - {cron: "0 4 * * *", timezone: europe/berlin}
+steps:
+  - {name: a, command: "true", network: none}
+YML
+output=$("$BIN/runbookctl" validate "$TEST_TMP/zone.yml" 2>&1)
+check_equal "an unknown time zone: validate exits 1" 1 $?
+check_match "an unknown time zone: the place and the nearest one" \
+    'zone\.yml:5:37: on\.schedule\[1\]\.timezone: .*"europe/berlin".*did you mean "Europe/Berlin"' "$output"
+check_equal "an unknown time zone: not valid in JSON" 'false 5 37' \
+    "$("$BIN/runbookctl" --json validate "$TEST_TMP/zone.yml" | jq -r '"\(.valid) \(.findings[0].line) \(.findings[0].column)"')"
+noted zone 5:37 'on\.schedule\[1\]\.timezone: .*"europe/berlin".*did you mean "Europe/Berlin"' <"$TEST_TMP/zone.yml"
+sed 's,europe/berlin,Berlin,' "$TEST_TMP/zone.yml" >"$TEST_TMP/city.yml"
+check_match "a city alone" 'did you mean "Europe/Berlin"' "$("$BIN/runbookctl" validate "$TEST_TMP/city.yml" 2>&1)"
+# a host without time zones cannot tell, and says that
+without_zones() { unshare -m sh -c 'mount -t tmpfs none /usr/share/zoneinfo && exec "$@"' sh "$@"; }
+output=$(without_zones "$BIN/runbookctl" validate "$TEST_TMP/zone.yml" 2>&1)
+check_equal "no time zones here: validate exits 0" 0 $?
+check_match "no time zones here: it says what it did not check" 'time zones were not checked.*tzdata' "$output"
+check_match "no time zones here: so does JSON" 'not checked' \
+    "$(without_zones "$BIN/runbookctl" --json validate "$TEST_TMP/zone.yml" | jq -r .note)"
+
+cat >"$TEST_TMP/env.yml" <<'YML'
+global: {network: none, env: {ENV: staging}}
+steps:
+  - {name: a, command: "true"}
+  - name: b
+    command: "true"
+    env: {ENV: production}
+  - name: c
+    command: "true"
+    env: {ENV: production}
+YML
+check "ENV: validate cannot know" "$BIN/runbookctl" validate "$TEST_TMP/env.yml"
+printf value | "$BIN/runbookctl" secret set bad staging TOKEN >/dev/null 2>&1
+noted env 4:5 'steps\[1\]: ENV is "production", and project bad has no secret of that ENV \(runbookctl secret set bad "production" NAME\)' <"$TEST_TMP/env.yml"
+check_equal "ENV: once for all its steps, and not where there is one" 1 "$(api "runs/$NOTED" | jq '.findings | length')"
+printf value | "$BIN/runbookctl" secret set bad production TOKEN >/dev/null 2>&1
+run=$(push_run bad env-set <"$TEST_TMP/env.yml")
+check_equal "ENV with secrets: the run goes on" succeeded "$(wait_run "$run" 60)"
+check_equal "ENV with secrets: nothing is said" 0 "$(api "runs/$run" | jq '.findings | length')"
+
 # no file at all is another answer
 git -C "$TEST_TMP/repos/bad" rm -q runbook.yml
 commit=$(push_commit "$TEST_TMP/repos/bad" "without a runbook")
@@ -72,6 +127,31 @@ push_payload "$commit" >"$TEST_TMP/none"
 run=$(deliver bad secret-bad none "$TEST_TMP/none" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
 check_equal "no runbook.yml: failed" failed "$(wait_run "$run" 20)"
 check_match "no runbook.yml: says so" 'runbook\.yml' "$(api "runs/$run" | jq -r .reason)"
+# one of another name is named
+cp "$TEST_TMP/zone.yml" "$TEST_TMP/repos/bad/runbook.yaml"
+commit=$(push_commit "$TEST_TMP/repos/bad" "misnamed")
+push_payload "$commit" >"$TEST_TMP/misnamed"
+run=$(deliver bad secret-bad misnamed "$TEST_TMP/misnamed" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
+check_equal "runbook.yaml: failed" failed "$(wait_run "$run" 20)"
+check_equal "runbook.yaml: says what to do" "runbook.yml is missing, but runbook.yaml exists: rename it" \
+    "$(api "runs/$run" | jq -r .reason)"
+mkdir -p "$TEST_TMP/elsewhere"
+cp "$TEST_TMP/zone.yml" "$TEST_TMP/elsewhere/.runbook.yml"
+for verb in run validate graph; do
+    output=$(cd "$TEST_TMP/elsewhere" && "$BIN/runbookctl" $verb 2>&1)
+    check_equal "misnamed: $verb exits 3" 3 $?
+    check_match "misnamed: $verb says what to do" 'runbook\.yml is missing, but \.runbook\.yml exists: rename it' "$output"
+done
+mv "$TEST_TMP/elsewhere/.runbook.yml" "$TEST_TMP/elsewhere/Runbook.yml"
+printf '[Project]\nWorkspace=%s\n' "$TEST_TMP/elsewhere" >"$TEST_TMP/root/etc/runbookd/projects.d/elsewhere.conf"
+api reload -X POST >/dev/null
+run=$("$BIN/runbookctl" trigger elsewhere | sed -nE 's/.*run ([0-9]+).*/\1/p')
+check_equal "misnamed in a workspace: failed" failed "$(wait_run "$run" 20)"
+check_equal "misnamed in a workspace: says what to do" "runbook.yml is missing, but Runbook.yml exists: rename it" \
+    "$(api "runs/$run" | jq -r .reason)"
+rm "$TEST_TMP/elsewhere/Runbook.yml"
+ln -s /etc/passwd "$TEST_TMP/elsewhere/runbook.yaml"
+check_match "a link is none" 'has no runbook\.yml' "$(cd "$TEST_TMP/elsewhere" && "$BIN/runbookctl" validate 2>&1)"
 # a commit that does not exist
 push_payload 00000000000000000000000000000000000000aa >"$TEST_TMP/gone"
 run=$(deliver bad secret-bad gone "$TEST_TMP/gone" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')

@@ -109,6 +109,14 @@ check_equal "no reason to rejoice" "skipped when: failure: no step before it fai
 shown=$("$CTL" show "$run")
 check_match "show: what is allowed" 'lint +failed \(allowed\)' "$shown"
 check_match "show: each attempt" 'attempt 1 +failed .*exit code 1' "$shown"
+check_match "show: the container of each attempt" "attempt 2 +failed .*exit code 1 \[steps-$run-flaky-2\]$" "$shown"
+check_match "show: an exit code that is no reason" "flaky +succeeded .*\[steps-$run-flaky-3, exit code 0\]$" "$shown"
+STAMP='2[0-9-]+T[0-9:.]+Z'
+check_match "logs -t: the container of an attempt" "^$STAMP # container steps-$run-flaky-2$" "$("$CTL" logs -t --attempt 2 "$run" flaky)"
+check_match "logs -t: how it ended" "^$STAMP # failed, exit code 1$" "$("$CTL" logs -t --attempt 2 "$run" flaky | tail -n 1)"
+check_match "logs -t of all steps" "^flaky \| $STAMP # succeeded, exit code 0$" "$("$CTL" logs -t "$run")"
+check_match "logs -t -f says the same" "^flaky \| $STAMP # container steps-$run-flaky-3$" "$("$CTL" logs -t -f "$run")"
+check_match "logs -t -f: how it ended" "^flaky \| $STAMP # succeeded, exit code 0$" "$("$CTL" logs -t -f "$run")"
 check_status "show --failed is none" 2 "$CTL" show --failed "$run"
 check_status "a retry of what is not for this run is refused" 5 "$CTL" retry "$run" elsewhere
 check_status "STEP and --failed do not go together" 2 "$CTL" retry --failed "$run" broken

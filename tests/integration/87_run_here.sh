@@ -33,6 +33,21 @@ sed -i 's/make$/exit 7/' "$TEST_TMP/copy/runbook.yml"
 output=$(cd "$TEST_TMP/copy" && "$BIN/runbookctl" run 2>&1)
 check_equal "exit 1 when the run fails" 1 $?
 check_match "and says why" "exit code 7" "$output"
+# the end of a log that has bytes of all kinds: a NUL hides nothing, a progress bar is one line
+cat >"$TEST_TMP/copy/runbook.yml" <<'YML'
+steps:
+  - name: noisy
+    network: none
+    command: |
+      echo before; printf 'x\0y\n'
+      for ((i = 0; i <= 10000; i++)); do printf '%d of 10000 done\r' "$i"; done; echo
+      printf '\033]0;title\007'; echo "the reason"; exit 1
+YML
+output=$("$BIN/runbookctl" run "$TEST_TMP/copy" --no-logs 2>"$TEST_TMP/errors" | tee "$TEST_TMP/raw" | tr -d '\0')
+check_equal "the summary of a failure has its last lines, each once" \
+    "before x?y 10000 of 10000 done the reason" \
+    "$(sed -n 's/^  | //p' <<<"$output" | sed $'s/\xef\xbf\xbd/?/g' | paste -sd ' ')"
+check_not "and nothing that drives a terminal" grep -q $'[\001-\010\013-\037]' "$TEST_TMP/raw"
 echo 'steps: [{name: a}]' >"$TEST_TMP/copy/runbook.yml"
 output=$("$BIN/runbookctl" run "$TEST_TMP/copy" 2>&1)
 check_equal "exit 1 for a bad runbook" 1 $?

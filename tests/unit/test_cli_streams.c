@@ -2,6 +2,7 @@
 /* What arrives in pieces: events, log lines, escape sequences. */
 
 #include "cli/log_lines.h"
+#include "cli/log_tail.h"
 #include "cli/sse.h"
 #include "cli/term_filter.h"
 #include "common/cleanup.h"
@@ -155,6 +156,97 @@ static void test_endless_line_is_broken(void **state)
 	assert_true(out.size >= 1000000);
 }
 
+/* ---- progress bars, and the end of a log ---- */
+
+static void feed_pieces(struct log_lines *lines, const char *text, size_t piece,
+			struct text_buffer *out)
+{
+	for (size_t i = 0, size = strlen(text); i < size; i += piece)
+		log_lines_feed(lines, text + i, size - i < piece ? size - i : piece, out);
+	log_lines_end(lines, out);
+}
+
+static void test_bars_collapse(void **state)
+{
+	static const struct {
+		bool stamped;
+		const char *in, *wanted;
+	} cases[] = {
+		{false, "a\n10%\r20%\rdone\r\nz\n", "| a\n| done\n| z\n"},
+		{false, "10%\r20%\r", "| 20%\n"},
+		{false, "\r\r\n\n", "| \n| \n"},
+		{true, "T1 10%\r20%\nT2 \nT3 x\r", "| T1 20%\n| T2 \n| T3 x\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (size_t piece = 1; piece < 9; piece++) {
+			cleanup_text struct text_buffer out = {0};
+			struct log_lines lines = {.prefix = "| ",
+						  .terminal = true,
+						  .collapse = true,
+						  .stamped = cases[i].stamped,
+						  .filter = {.keep_return = true}};
+
+			feed_pieces(&lines, cases[i].in, piece, &out);
+			assert_string_equal(out.data, cases[i].wanted);
+		}
+	}
+	(void)state;
+}
+
+static void test_long_bar_needs_no_memory(void **state)
+{
+	cleanup_text struct text_buffer out = {0};
+	struct log_lines lines = {
+		.prefix = "", .terminal = true, .collapse = true, .filter = {.keep_return = true}};
+	char text[32];
+
+	for (unsigned i = 0; i <= 100000; i++) {
+		(void)snprintf(text, sizeof(text), "%u of 100000\r", i);
+		log_lines_feed(&lines, text, strlen(text), &out);
+		assert_true(lines.line.size < 64);
+	}
+	log_lines_end(&lines, &out);
+	assert_string_equal(out.data, "100000 of 100000\n");
+	(void)state;
+}
+
+static void assert_tail(const char *data, size_t size, unsigned n, const char *wanted)
+{
+	cleanup_text struct text_buffer out = {0};
+	const struct log_tail tail = {.lines = n, .prefix = "| ", .color = true};
+
+	text_puts(&out, "");
+	log_tail_format(&tail, data, size, &out);
+	assert_string_equal(out.data, wanted);
+}
+
+static void test_tail(void **state)
+{
+	static const char nul[] = "x\0y\nthe reason\n";
+	cleanup_free char *bar = malloc(200000);
+	size_t used = 0;
+
+	assert_tail(nul, sizeof(nul) - 1, 20, "| x" BAD "y\n| the reason\n");
+	assert_tail("a\nb\nc", 5, 2, "| b\n| c\n");
+	assert_tail("a\nb\nc\n", 6, 2, "| b\n| c\n");
+	assert_tail("\n\n", 2, 5, "| \n| \n");
+	assert_tail("", 0, 5, "");
+	assert_tail("\033[31mred\nplain\033]0;t\007\n", 21, 5,
+		    "| \033[31mred" SGR_RESET "\n| plain\n");
+	assert_true(log_tail_whole("a\nb\n", 4, 1));
+	assert_false(log_tail_whole("a\nb\n", 4, 2));
+	assert_false(log_tail_whole("", 0, 1));
+
+	/* ten thousand updates are one line, and push no other out */
+	used = (size_t)sprintf(bar, "before\n");
+	for (unsigned i = 0; i <= 10000; i++)
+		used += (size_t)sprintf(bar + used, "%u/10000\r", i);
+	used += (size_t)sprintf(bar + used, "\nafter\n");
+	assert_tail(bar, used, 3, "| before\n| 10000/10000\n| after\n");
+	(void)state;
+}
+
 /* ---- events ---- */
 
 struct seen {
@@ -226,6 +318,9 @@ int main(void)
 		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_raw_lines_are_bytes),
 		cmocka_unit_test(test_endless_line_is_broken),
+		cmocka_unit_test(test_bars_collapse),
+		cmocka_unit_test(test_long_bar_needs_no_memory),
+		cmocka_unit_test(test_tail),
 		cmocka_unit_test(test_events),
 		cmocka_unit_test(test_reset_forgets_a_half_event),
 		cmocka_unit_test(test_huge_event_is_bounded),

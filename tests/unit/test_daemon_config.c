@@ -223,7 +223,11 @@ static void projects(void **state)
 		 "their addresses change"},
 		{"c", "[Project]\nProvider=githab\n",
 		 "f:2: Provider=: unknown provider \"githab\": choose github, gitlab, gitea, "
-		 "forgejo, bitbucket, sourcehut or standard"},
+		 "forgejo, bitbucket or standard"},
+		/* no program serves its deliveries */
+		{"c", "[Project]\nProvider=sourcehut\n",
+		 "f:2: Provider=: unknown provider \"sourcehut\": choose github, gitlab, gitea, "
+		 "forgejo, bitbucket or standard"},
 		{"c", "[Project]\nRepository=file:///x\nSecret=a\nSecretFile=/b\n",
 		 "f: Secret= and SecretFile= exclude each other: remove one"},
 		{"c", "[Daemon]\nMaxRunning=1\n",

@@ -544,6 +544,7 @@ static void test_workspace_and_upload(void **state)
 	message = message_new(MESSAGE_WORKSPACE_OPENED, serial);
 	fd = text_fd(one);
 	message_put_string(message, "");
+	message_put_string(message, "");
 	message_put_fd(message, fd);
 	close(fd);
 	assert_int_equal(message_transmit(world->daemon, message), 0);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "common/cleanup.h"
+#include "common/providers.h"
 #include "webhook/delivery.h"
 #include "webhook/forge.h"
 #include "webhook/payload.h"
@@ -398,6 +399,26 @@ static int setup(void **state)
 	return signature_init();
 }
 
+/* What a project's configuration may name is what is implemented here, and the other way around. */
+static void test_providers(void **state)
+{
+	size_t n = 0, n_names = 1;
+	const char *name;
+
+	for (; (name = provider_name((unsigned)n)); n++) {
+		assert_true(provider_known(name));
+		assert_non_null(forge_find(name));
+		assert_string_equal(forge_find(name)->name, name);
+		assert_non_null(strstr(PROVIDERS_TEXT, name));
+	}
+	for (const char *comma = forge_names(); (comma = strchr(comma, ',')); comma++)
+		n_names++;
+	assert_int_equal(n, n_names);
+	assert_false(provider_known("sourcehut"));
+	assert_false(provider_known(""));
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +427,7 @@ int main(void)
 		cmocka_unit_test(test_forgejo),	      cmocka_unit_test(test_bitbucket),
 		cmocka_unit_test(test_too_many_refs), cmocka_unit_test(test_standard),
 		cmocka_unit_test(test_table),	      cmocka_unit_test(test_texts),
+		cmocka_unit_test(test_providers),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+"use strict";
+// What a step printed becomes text that can do nothing: no escape sequence, no character that
+// draws over others or turns their order around. Of a line that was painted over by carriage
+// returns the last state is shown, as a terminal would.
+
+// Characters that nothing is seen of, or that re-order what is around them. Variation selectors
+// are not among them: they belong to what stands before them.
+const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
+const named = (c) => "<U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + ">";
+
+// A name, a title, a reason: whatever came from a repository or a forge.
+function plain(text) {
+  return String(text).replace(/[\t\n]/g, " ").replace(unseen, named);
+}
+
+const escapes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])/g;
+const halfEscape = /\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b\n]{0,4096}\x1b?|[ -/]*)?$/;
+const controls = /[\x00-\x08\x0b-\x1f\x7f]/g; // have symbols of their own in Unicode
+const reordering = /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const symbol = (c) => (c === "\x7f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0)));
+const harmless = (text) => text.replace(controls, symbol).replace(reordering, named);
+
+// What is left of a line; carriage returns at its end have not been painted over yet.
+function paintedOver(line) {
+  const end = line.replace(/\r+$/, "");
+  return end.slice(end.lastIndexOf("\r") + 1);
+}
+
+// LogText fills a <pre>. write() takes bytes, end() what is left of an unfinished character.
+class LogText {
+  constructor(pre, limit) {
+    this.pre = pre;
+    this.limit = limit; // characters that are kept, the last ones
+    this.clear();
+  }
+
+  clear() {
+    this.pre.replaceChildren();
+    this.decoder = new TextDecoder();
+    this.held = ""; // an escape sequence that is not whole yet
+    this.line = ""; // the unfinished line, without what was painted over
+    this.tail = null; // its text in the page
+    this.shown = 0;
+  }
+
+  write(bytes) {
+    this.take(this.decoder.decode(bytes, { stream: true }));
+  }
+
+  end() {
+    this.take(this.decoder.decode() + this.held.replace(/\x1b/g, ""));
+  }
+
+  take(decoded) {
+    let text = this.held + decoded;
+    const half = text.search(halfEscape);
+    this.held = half >= 0 && text.length - half < 8192 ? text.slice(half) : "";
+    text = text.slice(0, text.length - this.held.length).replace(escapes, "");
+    const lines = (this.line + text).split("\n");
+    this.line = lines.pop();
+    if (this.line.includes("\r")) this.line = paintedOver(this.line) + this.line.match(/\r*$/)[0];
+    const atEnd = this.pre.scrollTop + this.pre.clientHeight >= this.pre.scrollHeight - 8;
+    if (lines.length) this.append(lines.map((line) => paintedOver(line) + "\n").join(""));
+    if (this.line.length > 65536 && !this.line.includes("\r")) { // an endless line is not drawn anew
+      this.append(this.line);
+      this.line = "";
+    }
+    this.drawTail();
+    if (atEnd) this.pre.scrollTop = this.pre.scrollHeight;
+  }
+
+  append(text) {
+    const node = document.createTextNode(harmless(text));
+    this.pre.insertBefore(node, this.tail);
+    this.shown += node.length;
+    while (this.shown > this.limit && this.pre.firstChild !== node) {
+      this.shown -= this.pre.firstChild.length;
+      this.pre.firstChild.remove();
+    }
+  }
+
+  drawTail() {
+    const text = harmless(paintedOver(this.line));
+    if (!this.tail && text) this.pre.append((this.tail = document.createTextNode("")));
+    if (this.tail && this.tail.data !== text) this.tail.data = text;
+  }
+}
