@@ -206,8 +206,8 @@ static void handle_signal(void *userdata, int signal_number)
 }
 
 /*
- * The service manager starts us again as often as it takes: whoever repairs what is wrong
- * finds the steps as they were. Not many times a second, though.
+ * The service manager starts us again as often as it takes: when what is wrong has been
+ * repaired, the steps are as they were. Not many times a second, though.
  */
 static void fail_slowly(void)
 {

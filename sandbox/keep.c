@@ -251,7 +251,7 @@ static void private_fill(struct sandbox_private *private, const struct kept_sand
 	private->in_force = kept->in_force;
 	memcpy(private->run, kept->run, sizeof(private->run));
 	memcpy(private->id, kept->id, sizeof(private->id));
-	/* another's by now: then it is no more ours to give back */
+	/* another's by now: then it is not ours to give back */
 	if (kept->slot > 0)
 		(void)user_slot_adopt(private->host->users, kept->slot - 1, &private->slot);
 }

@@ -43,7 +43,7 @@ running() { api "runs/$1" | jq '[.steps[] | select(.state == "running")] | lengt
 # shellcheck disable=SC2016
 wait_running() { wait_for 30 sh -c '[ "$(curl -s --max-time 5 --unix-socket "$1" "http://x/api/v1/runs/$2" | jq "[.steps[] | select(.state == \"running\")] | length")" = "$3" ]' - "$API_SOCK" "$1" "$2"; }
 
-# started RUN N: the sandboxes of N steps were built; who is killed before that loses the step
+# started RUN N: the sandboxes of N steps were built; a runbookd killed before that loses the step
 started() { wait_for 30 sh -c "[ \"\$(grep -c 'demo-$1-.*: started' '$TEST_TMP/daemon.log')\" -ge $2 ]"; }
 
 # end_main SIGNAL: and wait for the next one, if there is to be one

@@ -16,86 +16,30 @@ ROUNDS=6 VARIANTS=(mixed)
 MARK=rbt-upgrade-$$-$RANDOM
 
 # ---- the versions ----
-if ! git -C "$TOP" rev-parse --git-dir >/dev/null 2>&1; then
-    failed "an upgrade needs the previous commit's programs, and $TOP is no git repository: run this in a clone"
+if ! why=$(versions_possible); then
+    failed "$why"
     exit 1
 fi
-PREVIOUS=$(git -C "$TOP" rev-parse --verify -q 'HEAD~1^{commit}') || {
-    failed "an upgrade needs the previous commit's programs, and this clone has no history: git fetch --unshallow"
-    exit 1
-}
-git -C "$TOP" rev-parse --verify -q 'd2e21e4^{commit}' >/dev/null && RAW=d2e21e4 || RAW=
-declare -A BIN_OF=([current]=$BIN)
-version() { # NAME COMMAND...: made by that; its programs are in BIN_OF
-    local name=$1 dir=$TEST_TMP/tree/$1
-    shift
-    check "the programs of $name are built" made "$dir" "$@"
-    BIN_OF[$name]=$dir/build/bin
-}
-made() { local dir=$1; shift; "$1" "$dir" "${@:2}" && version_build "$dir"; }
-variant() { version_tree "$1" && "$TESTS_DIR/upgrade_variants.py" "$1" "$2"; }
-version previous version_commit "$PREVIOUS"
-[ -z "$RAW" ] || version "$RAW" version_commit "$RAW"
-for name in "${VARIANTS[@]}"; do version "$name" variant "$name"; done
+RAW=$(version_raw)
+for name in previous $RAW "${VARIANTS[@]}"; do
+    check "the programs of $name are built" version_make "$name"
+done
 [ "$FAILED" = 0 ] || exit 1
+bin_of() { [ "$1" = current ] && echo "$BIN" || echo "$TOP/build/versions/$1/bin"; }
 
 # install_version NAME: each program in place of the one that may run
 install_version() {
     local file
     mkdir -p "$TEST_TMP/bin"
-    for file in "${BIN_OF[$1]}"/*; do
+    for file in "$(bin_of "$1")"/*; do
         cp "$file" "$TEST_TMP/bin/.new" && mv "$TEST_TMP/bin/.new" "$TEST_TMP/bin/${file##*/}"
     done
 }
-is_running() { cmp -s "/proc/$(main_pid)/exe" "${BIN_OF[$1]}/runbookd"; }
-# step_pids MARK: the shells of steps that wait to be told that it is enough
-step_pids() { pgrep -f -- "# $1" || true; }
-
-# push_counters NAME: steps that print for as long as they are not told; prints the run
-push_counters() {
-    local loop="trap 'enough=1' USR1; i=0; while [ -z \"\$enough\" ]; do"
-    push_run demo "$1" <<Y
-global: {network: none}
-steps:
-  - name: tick
-    command: |
-      $loop echo \$((++i)); sleep 0.01 || true; done; echo end \$i; exit 3 # $MARK
-  - name: pour
-    command: |
-      $loop echo \$((++i)); [ \$((i % 500)) != 0 ] || sleep 0.05 || true; done; echo end \$i; exit 4 # $MARK
-  - name: terminal
-    tty: true
-    command: |
-      $loop echo \$((++i)); sleep 0.01 || true; done; echo end \$i; exit 5 # $MARK
-  - name: secret
-    env: {ENV: prod}
-    command: |
-      $loop echo "\$((++i)) \$TOKEN."; printf %s "\$TOKEN" >&2; sleep 0.01 || true; done; echo end \$i; exit 6 # $MARK
-  - name: out
-    network: egress
-    command: |
-      $loop echo \$((++i)); sleep 0.02 || true; done; ip route get 1.1.1.1 >&2; echo end \$i; exit 7 # $MARK
-Y
-}
-
-# check_counters RUN WHAT: told that it is enough, they end as they should
-check_counters() {
-    local run=$1 what=$2
-    step_pids "$MARK" | xargs -r kill -USR1
-    check_equal "$what: the run ends" failed "$(wait_run "$run" 60)"
-    check_match "$what: tick is whole" '^whole [0-9]+$' "$(counted "$run" tick)"
-    check_match "$what: pour is whole" '^whole [0-9]+$' "$(counted "$run" pour)"
-    check_match "$what: the terminal is whole" '^whole [0-9]+$' "$(counted "$run" terminal)"
-    check_match "$what: the way out is whole, and there" '^whole [0-9]+$' \
-        "$(step_log "$run" out | grep -v -E ' via .* dev eth0|^ *cache *$' | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit } END { if (!bad) print (e == n ? "whole" : "cut at " n), e }')"
-    check_match "$what: its network was there" ' via .* dev eth0' "$(step_log "$run" out)"
-    check_match "$what: secrets are hidden, and nothing else" '^whole [0-9]+$' \
-        "$(step_log "$run" secret | awk '/whatNobody/ { print "shown in line " NR; exit } { gsub(/\*\*\*/, ""); if ($1 == "end") e = $2; else if ($1 != ++n) { print "line " NR " is " $0; exit } } END { if (e == n) print "whole", e }')"
-    check_equal "$what: exit codes are right" "3 4 5 6 7" \
-        "$(api "runs/$run" | jq -r '[.steps[].exit_code | tostring] | join(" ")')"
-    check_equal "$what: each ran once" 5 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
-    check_equal "$what: tick's index" fine "$(indexed "$run" tick)"
-    check_equal "$what: pour's index" fine "$(indexed "$run" pour)"
+is_running() { cmp -s "/proc/$(main_pid)/exe" "$(bin_of "$1")/runbookd"; }
+push_counters() { counters_yaml "$MARK" | push_run demo "$1"; }
+check_indexes() {
+    check_equal "$2: tick's index" fine "$(indexed "$1" tick)"
+    check_equal "$2: pour's index" fine "$(indexed "$1" pour)"
 }
 
 # change NAME SIGNAL: install it, end what runs, and wait for it
@@ -149,7 +93,8 @@ if [ -n "$RAW" ]; then
     install_version current
     check "with the newer one again, it goes on" wait_ready $((ready + 1))
     # the order of the rest: what d2e21e4's init started reports to this one
-    check_counters "$run" "$RAW and back"
+    check_counters "$run" "$MARK" "$RAW and back"
+    check_indexes "$run" "$RAW and back"
     # from one that d2e21e4 began to all others
     run=$(push_counters "$RAW-again")
     check "steps run once more" started "$run" 5
@@ -157,9 +102,8 @@ else
     upgraded "from the previous commit by SIGUSR2" current USR2
 fi
 
-# ---- to the previous commit and back; where that has no fields either, it is as above ----
-tagged() { [ -e "$TEST_TMP/tree/previous/daemon/kept_fields.h" ]; }
-if tagged; then
+# ---- to the previous commit and back; where that does not know fields either, it is as above ----
+if version_is_tagged previous; then
     upgraded "to the previous commit by SIGUSR2" previous USR2
     upgraded "and on by SIGUSR2" current USR2
     upgraded "to the previous commit by a restart" previous KILL
@@ -173,7 +117,8 @@ for name in "${VARIANTS[@]}"; do
     upgraded "to $name by a restart" "$name" TERM
     upgraded "back by kill -9" current KILL
 done
-check_counters "$run" "in turn"
+check_counters "$run" "$MARK" "in turn"
+check_indexes "$run" "in turn"
 
 # ---- killed at any moment while it becomes another one ----
 run=$(push_counters storm)
@@ -181,7 +126,7 @@ check "steps run for the storm" started "$run" 5
 RANDOM=${SEED:-$$}
 echo "seed ${SEED:-$$}"
 NAMES=(current "${VARIANTS[@]}")
-! tagged || NAMES+=(previous)
+! version_is_tagged previous || NAMES+=(previous)
 for _ in $(seq "$ROUNDS"); do
     name=${NAMES[RANDOM % ${#NAMES[@]}]}
     pid=$(main_pid)
@@ -198,7 +143,8 @@ for _ in $(seq "$ROUNDS"); do
 done
 upgraded "this version again" current KILL
 check_equal "no step is lost" 5 "$(step_pids "$MARK" | wc -l)"
-check_counters "$run" "the storm"
+check_counters "$run" "$MARK" "the storm"
+check_indexes "$run" "the storm"
 check_equal "no output was lost" "" "$(grep -E 'is lost|are lost|would not outlive' "$TEST_TMP/daemon.log")"
 stop_kept
 check_leftovers "nothing is left over" 30 "$before"

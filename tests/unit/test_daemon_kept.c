@@ -335,7 +335,7 @@ static void status_make(struct bytes *bytes)
 				      SANDBOX_STATUS_BYTES_MAX - sizeof(head));
 	memcpy(bytes->data, &head, sizeof(head));
 	bytes->used = bytes->size = sizeof(head) + head.size;
-	/* whatever a later version adds: it is written whole, and there is room for it */
+	/* written whole, with room for what a later version adds */
 	assert_true(bytes->size < SANDBOX_STATUS_BYTES_MAX / 2);
 }
 
@@ -459,7 +459,7 @@ static void check_format(const struct kind *kind, const char *format, const stru
 		return;
 	}
 	if (!file)
-		fail_msg("there is no %s", path);
+		fail_msg("%s is missing", path);
 	expected = calloc(1, size + 2);
 	assert_non_null(expected);
 	length = fread(expected, 1, size + 1, file);
@@ -512,7 +512,7 @@ static void test_golden(void **state)
 
 /* ---- tables ---- */
 
-/* A member that has no line is lost at the next upgrade: each gap is one that is meant. */
+/* A member without a line is lost at the next upgrade: each gap is one that is meant. */
 static void test_tables_have_all(void **state)
 {
 	static const struct {
