@@ -67,10 +67,10 @@ static int steps_convert(const struct kept_memory *memory, const struct kept_led
 			return r;
 		if (step->phase == LEDGER_FREE)
 			continue;
-		if (step->phase >= LEDGER_PHASE_NUM)
+		if (!ledger_step_known(step))
 			return error_set(error, ENOTSUP,
-					 "a step is in a phase that only a newer "
-					 "version knows");
+					 "a step is in a phase, or has ended in a way, that only a "
+					 "newer version knows");
 		if (head->n_touched == LEDGER_STEPS_MAX)
 			return error_set(error, ENOSPC, "there are more than %d steps",
 					 LEDGER_STEPS_MAX);
