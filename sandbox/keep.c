@@ -41,10 +41,11 @@ int sandbox_host_settle(struct sandbox_host *host, struct error *error)
 static int image_lock(const struct sandbox_private *private)
 {
 	const struct sandbox_host *host = private->host;
-	const struct host_image *image = private->slot ? host->shifted[private->slot->index] : NULL;
+	const struct host_image *image;
 
 	if (private->image_fd >= 0)
 		return private->image_fd;
+	image = private->slot ? host->shifted[private->slot->index] : NULL;
 	return host->shift_by_owner && image ? image->lock_fd : host->image.lock_fd;
 }
 
