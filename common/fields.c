@@ -96,7 +96,7 @@ static int number_set(const struct field_table *table, const struct field *field
 	uint64_t bits;
 
 	if (!number_read(item, &bits, &negative))
-		return refuse(table, field, EBADMSG, "has the size of no number", error);
+		return refuse(table, field, EBADMSG, "has a size that numbers do not have", error);
 	if (field->type == FIELD_TYPE_BOOL)
 		bits = bits != 0;
 	else if (!number_fits(field, bits, negative))
@@ -258,7 +258,7 @@ static int convert_element(const struct field_table *table, const struct field *
 	if (item.type == FIELD_TYPE_TEXT) {
 		item.size = strnlen((const char *)item.data, place->size);
 		if (item.size == place->size)
-			return refuse(table, field, EBADMSG, "has no end", error);
+			return refuse(table, field, EBADMSG, "does not end", error);
 	}
 	if (!at)
 		return surplus(table, field, &item, error);
@@ -280,7 +280,7 @@ static int convert_array(const struct field_table *table, const struct field *fi
 	return r;
 }
 
-/* The last ones that there are and that there is room for; who reads looks at the counter. */
+/* The last ones that there are and that there is room for; a reader looks at the counter. */
 static int convert_ring(const struct field_table *table, const struct field *field, char *object,
 			const struct field_place *place, const uint8_t *nested,
 			const uint8_t *source, unsigned depth, struct error *error)

@@ -161,7 +161,7 @@ size_t fields_layout(const struct field_table *table, void *out, size_t room);
  * @layout: what fields_layout() of that version wrote, of any origin
  * @source: the struct, @source_size bytes
  *
- * Blobs are no part of a struct in memory. Everything else as fields_unpack().
+ * Blobs are not part of a struct in memory. Everything else as fields_unpack().
  */
 int fields_convert(const void *layout, size_t layout_size, const void *source, size_t source_size,
 		   const struct field_table *table, void *object, struct error *error);

@@ -12,6 +12,9 @@
  *   u32 magic "RBM1", u32 number of values, u32 bytes that follow, then for each
  *   value: u32 length, its bytes (any, also NUL; not terminated)
  *
+ * A running step's is kept, so that a later version must read it as well
+ * (tests/golden/kept/mask.*).
+ *
  * Only values are sent. What else is looked for (base64, URL encoding, lines) the
  * daemon derives itself: daemon/mask_forms.h. Limits: STEP_MASK_VALUES_MAX values,
  * STEP_MASK_VALUE_MAX bytes each, STEP_MASK_BYTES_MAX in all.

@@ -263,7 +263,7 @@ int fd_store_newest(const struct fd_store *store, const char *base)
 	return entry ? entry->fd : -1;
 }
 
-/* Until the service manager has seen to all that it was told: BARRIER=1 of sd_notify(3). */
+/* Until the service manager has handled every message: BARRIER=1 of sd_notify(3). */
 static int wait_kept(const struct fd_store *store)
 {
 	struct pollfd file = {.events = 0};

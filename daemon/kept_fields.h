@@ -9,7 +9,9 @@
  * and another one reads, of this version, an older or a newer one. To keep one more
  * thing: add it to the struct, and a line with the next free tag to its table in
  * kept_fields.c; then UPDATE=1 build/tests/test_daemon_kept writes the golden bytes of
- * the new format beside the old ones (tests/golden/kept/README.md).
+ * the new format beside the old ones (tests/golden/kept/README.md). Enumerators that are
+ * kept have numbers that never change; an older version refuses one that it does not
+ * know (ledger_step_known()).
  *
  *   ledger   shared memory, changed in place: structs of the version that made it, and
  *            before them where their fields are. A successor whose structs look

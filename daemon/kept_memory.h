@@ -18,7 +18,7 @@ struct kept_layout {
  * @layouts: to be filled in, in @kept, for this call only
  * @out:     KEPT_DESCRIBED_MAX bytes
  *
- * Return: bytes; 0 when there is no memory for it, or no room.
+ * Return: bytes; 0 when it does not fit, or memory is short.
  */
 size_t kept_describe(const struct field_table *table, void *kept, uint32_t magic,
 		     const struct kept_layout *layouts, size_t n_layouts, char *out);

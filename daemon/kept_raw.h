@@ -28,7 +28,7 @@ struct raw_ledger {
 };
 
 struct raw_mask {
-	uint64_t mask; /* a pointer of the one who wrote it */
+	uint64_t mask; /* a pointer of the process that wrote it */
 	uint64_t n_held, n_covered, n_shown;
 	uint8_t row_open;
 	char held[32];

@@ -44,6 +44,14 @@ static size_t describe(char *out)
 			     2, out);
 }
 
+bool ledger_step_known(const struct ledger_step *step)
+{
+	return step->phase < LEDGER_PHASE_NUM && step->cause < STEP_RESULT_NUM &&
+	       (unsigned)step->report.result < STEP_RESULT_NUM &&
+	       (unsigned)step->outcome.how <= SANDBOX_LOST &&
+	       (unsigned)step->outcome.memory_scope <= SANDBOX_MEMORY_HOST;
+}
+
 /* The memory may be that of a predecessor: what it says is looked at once, here. */
 static int memory_check(struct ledger *ledger, struct error *error)
 {
@@ -55,7 +63,7 @@ static int memory_check(struct ledger *ledger, struct error *error)
 	for (size_t i = 0; right && i < head->n_touched; i++) {
 		const struct ledger_step *step = ledger_step_at(ledger, i);
 
-		right = step->phase < LEDGER_PHASE_NUM &&
+		right = ledger_step_known(step) &&
 			memchr(step->project, '\0', sizeof(step->project)) &&
 			memchr(step->slug, '\0', sizeof(step->slug)) &&
 			memchr(step->name, '\0', sizeof(step->name)) &&

@@ -15,8 +15,8 @@
  * state: values first, then ledger_phase_set().
  *
  * Each member is a field with a tag (daemon/kept_fields.c): a successor of another
- * version reads it by that, and makes a ledger of its own from it. Whoever adds a
- * member adds its line there.
+ * version reads it by that, and makes a ledger of its own from it. A new
+ * member needs its line there.
  */
 
 #include "common/error.h"
@@ -71,7 +71,7 @@ struct ledger;
  * @instance: for a new one
  *
  * One that another version left is read field by field into a new one: see
- * ledger_converted(). Return: 0; with @error -EBADMSG for what is no ledger, -ENOTSUP,
+ * ledger_converted(). Return: 0; with @error -EBADMSG for what is not a ledger, -ENOTSUP,
  * -ERANGE or -ENOSPC when this version cannot go on with it; another -errno.
  */
 int ledger_new(int fd, const char *instance, struct ledger **ret_ledger, struct error *error);

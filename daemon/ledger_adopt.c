@@ -67,10 +67,10 @@ static int steps_convert(const struct kept_memory *memory, const struct kept_led
 			return r;
 		if (step->phase == LEDGER_FREE)
 			continue;
-		if (step->phase >= LEDGER_PHASE_NUM)
+		if (!ledger_step_known(step))
 			return error_set(error, ENOTSUP,
-					 "a step is in a phase that only a newer "
-					 "version knows");
+					 "a step is in a phase, or has ended in a way, that only a "
+					 "newer version knows");
 		if (head->n_touched == LEDGER_STEPS_MAX)
 			return error_set(error, ENOSPC, "there are more than %d steps",
 					 LEDGER_STEPS_MAX);
@@ -86,7 +86,7 @@ static int convert(const struct kept_memory *memory, const struct kept_ledger *k
 	int r;
 
 	if (!kept_memory_has(memory, kept->head_at, kept->head_size, 1) || kept->n_orders == 0 ||
-	    kept->n_orders % LEDGER_WORD_BITS != 0 ||
+	    kept->step_size == 0 || kept->n_orders % LEDGER_WORD_BITS != 0 ||
 	    !kept_memory_has(memory, kept->begun_at, kept->n_orders / 8, 1) ||
 	    !kept_memory_has(memory, kept->steps_at, kept->step_size, kept->n_steps))
 		return error_set(error, EBADMSG, "the ledger of steps is cut off");

@@ -35,6 +35,12 @@ int ledger_memory_make(struct ledger *ledger, struct error *error);
 bool ledger_memory_ours(int fd);
 /** ledger_step_at() - entry number @index */
 struct ledger_step *ledger_step_at(const struct ledger *ledger, size_t index);
+/**
+ * ledger_step_known() - does this version know what every enumerator in @step means?
+ *
+ * What a newer one has thought of, neither people nor the scheduler could be told.
+ */
+bool ledger_step_known(const struct ledger_step *step);
 /** ledger_order_set() - @order was begun, and it is not the highest of them */
 void ledger_order_set(struct ledger *ledger, uint64_t order);
 /**

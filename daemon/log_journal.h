@@ -42,7 +42,7 @@ enum log_slot_state {
  * struct log_slot_head - shared; .state is set last
  *
  * Each member is a field with a tag (daemon/kept_fields.c), by which another version
- * reads it. Whoever adds a member adds its line there.
+ * reads it. A new member needs its line there.
  */
 struct log_slot_head {
 	uint32_t state;

@@ -18,6 +18,7 @@
 
 #define REGISTER_MAGIC 0x314c4252u /* "RBL1" */
 #define BOOT_ID_SIZE 37
+#define SLOTS_OF_ANY 1048576
 #define NUMBER_MAX (1ULL << 53) /* as of what the scheduler sends */
 
 struct register_header {
@@ -91,7 +92,8 @@ static void repair_all(const struct log_register *logs, const struct paths *path
 	bool power_cut = strncmp(header->boot_id, boot_id, BOOT_ID_SIZE) != 0;
 	cleanup_close int log_fd = open(paths->log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	for (unsigned i = 0; i < STEPS_MAX && log_fd >= 0; i++) {
+	/* as many as the version had that wrote it */
+	for (unsigned i = 0; i < header->n_slots && i < SLOTS_OF_ANY && log_fd >= 0; i++) {
 		struct register_slot slot;
 
 		if (pread(logs->fd, &slot, sizeof(slot), slot_offset(i)) != (ssize_t)sizeof(slot))

@@ -26,6 +26,9 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
+
+#define FAILED_START_PAUSE_SEC 3
 
 static const char usage[] =
 	"Usage: runbookd [--root DIR] [--config-test [--adopt-test]]\n"
@@ -202,6 +205,22 @@ static void handle_signal(void *userdata, int signal_number)
 		daemon_stop(daemon);
 }
 
+/*
+ * The service manager starts us again as often as it takes: when what is wrong has been
+ * repaired, the steps are as they were. Not many times a second, though.
+ */
+static void fail_slowly(void)
+{
+	const struct timespec pause = {.tv_sec = FAILED_START_PAUSE_SEC};
+	sigset_t ends;
+
+	(void)sigemptyset(&ends);
+	(void)sigaddset(&ends, SIGTERM);
+	(void)sigaddset(&ends, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &ends, NULL);
+	(void)sigtimedwait(&ends, NULL, &pause);
+}
+
 /* Where images are is decided once: steps and layers hold on to it. */
 static int images_prepare(struct daemon *daemon, struct error *error)
 {
@@ -347,8 +366,10 @@ int main(int argc, char **argv)
 	if (code < 0)
 		log_error("%s", error.text);
 	/* steps that wait in the fd store wait for a start that comes off */
-	if (code < 0 && fd_store_outlives(daemon.fds))
+	if (code < 0 && fd_store_outlives(daemon.fds)) {
+		fail_slowly();
 		return 1;
+	}
 	if (code == 0)
 		code = run(&daemon, argv);
 	if (daemon.leaving)

@@ -126,7 +126,7 @@ static int layers_read(const struct field_blob *blob, struct step_bag *bag)
 	return 0;
 }
 
-/* Everything that is no descriptor. @kinds: FD_BAG_FDS_MAX. */
+/* Everything but the descriptors. @kinds: FD_BAG_FDS_MAX. */
 static int data_read(const uint8_t *data, size_t size, size_t n_fds, uint64_t order,
 		     struct step_bag *bag, uint16_t *kinds, struct error *error)
 {

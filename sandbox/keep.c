@@ -41,10 +41,11 @@ int sandbox_host_settle(struct sandbox_host *host, struct error *error)
 static int image_lock(const struct sandbox_private *private)
 {
 	const struct sandbox_host *host = private->host;
-	const struct host_image *image = private->slot ? host->shifted[private->slot->index] : NULL;
+	const struct host_image *image;
 
 	if (private->image_fd >= 0)
 		return private->image_fd;
+	image = private->slot ? host->shifted[private->slot->index] : NULL;
 	return host->shift_by_owner && image ? image->lock_fd : host->image.lock_fd;
 }
 
@@ -80,6 +81,8 @@ int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 				    .slot = private->slot ? private->slot->index + 1 : 0,
 				    .in_force = private->in_force,
 				    .rule_bytes = NETWORK_RULE_BYTES,
+				    .ids_first = private->slot ? private->slot->base : 0,
+				    .ids_range = private->slot ? ID_STEP_RANGE : 0,
 				    .fds = {.data = kinds}};
 	cleanup_free uint8_t *rules = NULL;
 
@@ -146,6 +149,20 @@ static bool blob_holds_rules(const struct field_blob *blob)
 	       blob->size / NETWORK_RULE_BYTES <= NETWORK_RULES_TIDY_MAX;
 }
 
+/* A slot that stands for other ids now would give this step's to another one. */
+static bool ids_same(const struct kept_sandbox *kept)
+{
+	uint32_t first = kept->ids_first, range = kept->ids_range;
+
+	if (kept->slot == 0)
+		return true;
+	if (range == 0) {
+		range = RAW_SANDBOX_IDS_RANGE;
+		first = RAW_SANDBOX_IDS_FIRST + (kept->slot - 1) * range;
+	}
+	return range == ID_STEP_RANGE && first == ID_STEP_FIRST + (kept->slot - 1) * ID_STEP_RANGE;
+}
+
 /* Names of groups and files. */
 static bool name_whole(const char *text)
 {
@@ -175,6 +192,9 @@ int sandbox_kept_read(const struct sandbox_kept *data, struct kept_sandbox *kept
 	    !blob_holds_rules(&kept->only) || !name_whole(kept->run) || !name_whole(kept->id) ||
 	    !name_whole(kept->network.group))
 		return error_set(error, EBADMSG, "the description of a sandbox is malformed");
+	if (!ids_same(kept))
+		return error_set(error, ENOTSUP,
+				 "a sandbox has user ids that this version gives to others");
 	memcpy(kinds, kept->fds.data, kept->fds.size);
 	kept->fds.data = kinds;
 	return 0;
@@ -251,7 +271,7 @@ static void private_fill(struct sandbox_private *private, const struct kept_sand
 	private->in_force = kept->in_force;
 	memcpy(private->run, kept->run, sizeof(private->run));
 	memcpy(private->id, kept->id, sizeof(private->id));
-	/* another's by now: then it is no more ours to give back */
+	/* another's by now: then it is not ours to give back */
 	if (kept->slot > 0)
 		(void)user_slot_adopt(private->host->users, kept->slot - 1, &private->slot);
 }

@@ -54,5 +54,7 @@ static const struct field kept[] = {
 	{FIELD_NUMBER(8, struct kept_sandbox, rule_bytes)},
 	{FIELD_BLOB(9, struct kept_sandbox, allow)},
 	{FIELD_BLOB(10, struct kept_sandbox, only)},
+	{FIELD_NUMBER(11, struct kept_sandbox, ids_first)},
+	{FIELD_NUMBER(12, struct kept_sandbox, ids_range)},
 };
 const struct field_table kept_sandbox_fields = FIELD_TABLE(struct kept_sandbox, kept);

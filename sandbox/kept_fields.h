@@ -42,6 +42,7 @@ struct kept_sandbox {
 	struct host_network_kept network;
 	uint32_t rule_bytes; /* of one rule: NETWORK_RULE_BYTES of the version that wrote it */
 	struct field_blob allow, only;
+	uint32_t ids_first, ids_range; /* host ids that its slot of user ids stands for */
 };
 
 extern const struct field_table kept_sandbox_fields;

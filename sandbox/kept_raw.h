@@ -39,6 +39,9 @@ extern const struct field_table raw_outcome_fields;
 #define RAW_SANDBOX_MAGIC 0x4b534252u /* "RBSK" */
 #define RAW_SANDBOX_VERSION 1
 #define RAW_SANDBOX_NO_SLOT 4094
+/* what slots stood for until that was said */
+#define RAW_SANDBOX_IDS_FIRST 0x70000000U
+#define RAW_SANDBOX_IDS_RANGE 0x10000U
 
 /** struct raw_sandbox - followed by the rules, 24 bytes each: what is allowed, then what only */
 struct raw_sandbox {

@@ -6,7 +6,9 @@
 fd_store.py DIRECTORY PROGRAM [ARGUMENT...]
 
 DIRECTORY/pid holds the program's process id, DIRECTORY/starts how often it was
-started, DIRECTORY/names what is kept. SIGTERM passes SIGINT on, waits and ends;
+started, DIRECTORY/names what is kept. While there is DIRECTORY/patient, a program that
+fails is started again after a moment, as with Restart=on-failure and no limit; otherwise
+that is the end. SIGTERM passes SIGINT on, waits and ends;
 SIGUSR1 lets everything go at once and ends, as when the service is stopped for good.
 """
 import array
@@ -16,6 +18,7 @@ import select
 import signal
 import socket
 import sys
+import time
 
 FDS_MAX = 253
 directory, program = sys.argv[1], sys.argv[2:]
@@ -123,7 +126,10 @@ def main():
         # a program that cannot start would be started again and again
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) not in (0,):
             print(f"fd_store.py: the program ended with {os.WEXITSTATUS(status)}", file=sys.stderr)
-            ending = True
+            if os.path.exists(f"{directory}/patient"):
+                time.sleep(0.2)
+            else:
+                ending = True
     os.unlink(path)
 
 

@@ -4,13 +4,16 @@
 # cgroup v2, in QEMU. Needs no KVM and no network but, once, the package mirror.
 #   run.sh [--long] [SUITE...]
 # Suites are tests/qemu/guest/[0-9]*.sh and power_cut, by name or pattern; without --long
-# those that `make check` has time for. CUTS=N sets how often the power is cut.
+# those that `make check` has time for. CUTS=N sets how often the power is cut, ROUNDS=N
+# how often versions change.
 # QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. What the machines said stays in build/qemu.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 # shellcheck source=tests/qemu/power_cut.sh
 . "$TOP/tests/qemu/power_cut.sh"
+# shellcheck source=tests/upgrade_lib.sh
+. "$TOP/tests/upgrade_lib.sh"
 
 # Where make check stops. Not an assertion: a machine that hangs must end.
 BOOT_SECONDS=${BOOT_SECONDS:-1300}
@@ -37,8 +40,23 @@ fi
 
 # ---- what the guest is given: what was built, and the tests ----
 
-# payload [SETTINGS]
+# versions DIRECTORY: programs of other versions, for 46_upgrade
+versions() {
+    local name names=(mixed) why
+    wanted 46_upgrade || return 0
+    if ! why=$(versions_possible); then
+        failed "$why"
+        return 0
+    fi
+    [ $LEVEL = short ] || names=(grown shrunk reordered)
+    for name in previous $(version_raw) "${names[@]}"; do
+        check "the programs of $name are built" version_make "$name"
+        mkdir -p "$1/$name"
+        cp -r "$TOP/build/versions/$name/bin" "$TOP/build/versions/$name/systemd" "$1/$name/"
+    done
+}
 
+# payload [SETTINGS]
 payload() {
     local dir=$TEST_TMP/payload
     mkdir -p "$dir/build" "$dir/tests" "$dir/common"
@@ -46,11 +64,15 @@ payload() {
     cp "$TOP/common/message_table.h" "$dir/common/" # fake_peer.py speaks by it
     cp -r "$BIN" "$dir/build/bin"
     cp -r "$TOP/build/man" "$dir/build/man"
-    cp -r "$TOP"/tests/{*.py,lib.sh,qemu,breakout,integration} "$dir/tests/"
+    cp -r "$TOP"/tests/{*.py,lib.sh,upgrade_lib.sh,qemu,breakout,integration} "$dir/tests/"
+    case $1 in
+    *PHASE*) ;;
+    *) versions "$dir/versions" ;;
+    esac
     mkdir "$dir/tools"
     # a long run needs them; the guest has no compiler
     [ $LEVEL = short ] || check "the breakout suites' tools are built" "$TOP/tests/breakout/run.sh" --tools "$dir/tools"
-    printf '%s\n' "LEVEL=$LEVEL" "SUITES='$SUITES'" "VERBOSE='${VERBOSE:-}'" "$1" >"$dir/settings"
+    printf '%s\n' "LEVEL=$LEVEL" "SUITES='$SUITES'" "VERBOSE='${VERBOSE:-}'" "ROUNDS='${ROUNDS:-}'" "$1" >"$dir/settings"
     [ ! -e "$TEST_TMP/promises" ] || cp "$TEST_TMP/promises" "$dir/"
     rm -f "$TEST_TMP/payload.img"
     mke2fs -q -t ext4 -d "$dir" "$TEST_TMP/payload.img" 256M 2>/dev/null

@@ -8,6 +8,7 @@
  * since then gets its value between #ifndef KEPT_D2E21E4 and #endif.
  */
 
+#include "common/step_mask.h"
 #include "daemon/ledger.h"
 #include "daemon/log_journal.h"
 #include "daemon/step_keep.h"
@@ -170,7 +171,7 @@ static inline void fixture_sandbox(struct fixture_sandbox *fixture, const int *f
 {
 	*fixture = (struct fixture_sandbox){
 		.sandbox = {.pid = 4242, .pidfd = fds[0], .status_fd = fds[1]},
-		.slot = {.index = 17},
+		.slot = {.index = 17, .base = 0x70110000},
 	};
 	fixture->sandbox.private = &fixture->private;
 	fixture->private.slot = &fixture->slot;
@@ -193,6 +194,11 @@ static inline void fixture_sandbox(struct fixture_sandbox *fixture, const int *f
 	fixture->private.network.rules = &fixture->rules;
 	fixture_outcome(&fixture->private.in_force);
 }
+
+/* ---- the values that a step's log must not show, as the scheduler of then wrote them ---- */
+
+static const struct step_mask_value fixture_values[] = {
+	{"first secret", 12}, {"zwei\0mit NUL", 12}, {"", 0}, {"\xff\xfe", 2}};
 
 /* ---- a journal: a chunk that was queued, one that is being written, one just taken ---- */
 

@@ -128,7 +128,7 @@ static void grown_check(const struct grown *grown, bool ring)
 	/* of eight the last five, each where a ring of five has it */
 	for (uint64_t n = 6; ring && n < 11; n++)
 		assert_int_equal(grown->ring[n % 5].n, n);
-	/* what the reader put there, as nobody wrote it */
+	/* what the reader put there, where nothing was written */
 	assert_int_equal(grown->new_before, 7);
 	assert_int_equal(grown->new_behind, 8);
 }
@@ -174,7 +174,7 @@ static void test_what_does_not_fit(void **state)
 	REFUSED(grown.low = -40000, ERANGE, "low is out of range");
 	REFUSED(grown.points[0].x = -(1LL << 31) - 1, ERANGE, "x is out of range");
 	REFUSED(memset(grown.name, 'x', 16), ERANGE, "name is too long");
-	REFUSED(memset(grown.name, 'x', 40), EBADMSG, "name has no end");
+	REFUSED(memset(grown.name, 'x', 40), EBADMSG, "name does not end");
 	REFUSED(grown.bytes[4] = 1, ERANGE, "bytes is too long");
 	REFUSED(grown.points[4].y = 1, ERANGE, "points has too many elements");
 #undef REFUSED
@@ -217,7 +217,7 @@ static void test_flags(void **state)
 	assert_int_equal(fields_unpack(&first_fields, data, size, &other, &error), -ENOTSUP);
 	first = (struct first){.name = "x"};
 	assert_int_equal(convert(&must_fields, &first, &first_fields, &other, &error), -ENOTSUP);
-	/* who knows it takes it */
+	/* a reader that knows it takes it */
 	assert_int_equal(convert(&must_fields, &first, &must_fields, &other, &error), 0);
 	assert_string_equal(other.name, "x");
 }

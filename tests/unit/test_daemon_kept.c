@@ -335,7 +335,7 @@ static void status_make(struct bytes *bytes)
 				      SANDBOX_STATUS_BYTES_MAX - sizeof(head));
 	memcpy(bytes->data, &head, sizeof(head));
 	bytes->used = bytes->size = sizeof(head) + head.size;
-	/* whatever a later version adds: it is written whole, and there is room for it */
+	/* written whole, with room for what a later version adds */
 	assert_true(bytes->size < SANDBOX_STATUS_BYTES_MAX / 2);
 }
 
@@ -349,6 +349,29 @@ static void status_read_bytes(const struct bytes *bytes, FILE *out)
 	fields_print(&sandbox_status_fields, &status, out);
 }
 
+static void mask_make(struct bytes *bytes)
+{
+	int fd = step_mask_new(fixture_values, ARRAY_SIZE(fixture_values));
+	struct stat st;
+
+	assert_true(fd >= 0 && fstat(fd, &st) == 0);
+	bytes_of(bytes, fd, (size_t)st.st_size);
+	(void)close(fd);
+}
+
+static void mask_read(const struct bytes *bytes, FILE *out)
+{
+	struct step_mask_value values[8];
+	int n = step_mask_parse(bytes->data, bytes->size, values, ARRAY_SIZE(values));
+
+	fprintf(out, "values: %d\n", n);
+	for (int i = 0; i < n; i++) {
+		for (size_t k = 0; k < values[i].size; k++)
+			fprintf(out, "%02x", ((const unsigned char *)values[i].data)[k]);
+		fprintf(out, "\n");
+	}
+}
+
 static const struct kind {
 	const char *name;
 	void (*make)(struct bytes *bytes);
@@ -359,6 +382,7 @@ static const struct kind {
 	{"bag", bag_make, bag_read},
 	{"journal", journal_make, journal_read},
 	{"status", status_make, status_read_bytes},
+	{"mask", mask_make, mask_read},
 };
 
 /* ---- golden files ---- */
@@ -459,7 +483,7 @@ static void check_format(const struct kind *kind, const char *format, const stru
 		return;
 	}
 	if (!file)
-		fail_msg("there is no %s", path);
+		fail_msg("%s is missing", path);
 	expected = calloc(1, size + 2);
 	assert_non_null(expected);
 	length = fread(expected, 1, size + 1, file);
@@ -512,7 +536,7 @@ static void test_golden(void **state)
 
 /* ---- tables ---- */
 
-/* A member that has no line is lost at the next upgrade: each gap is one that is meant. */
+/* A member without a line is lost at the next upgrade: each gap is one that is meant. */
 static void test_tables_have_all(void **state)
 {
 	static const struct {
@@ -692,6 +716,64 @@ static void test_ledger_of_another_version(void **state)
 	assert_int_equal(ledger_new(foreign_ledger(1 << 18, 0, 77), NULL, &ledger, &error),
 			 -ENOTSUP);
 	assert_non_null(strstr(error.text, "phase"));
+}
+
+/* In place as well: a version with the same fields may know more enumerators. */
+static void test_ledger_with_unknown_enumerators(void **state)
+{
+	struct error error = ERROR_INIT;
+
+	for (int i = 0; i < 5; i++) {
+		struct ledger *ledger, *next;
+		struct ledger_step *step;
+		int fd;
+
+		assert_int_equal(ledger_new(-1, "who", &ledger, &error), 0);
+		step = ledger_step_new(ledger);
+		fixture_step(step, 2);
+		fd = dup(ledger_fd(ledger));
+		assert_int_equal(ledger_new(dup(fd), NULL, &next, &error), 0);
+		(void)ledger_free(next);
+		if (i == 0)
+			step->phase = 99;
+		else if (i == 1)
+			step->cause = 99;
+		else if (i == 2)
+			step->report.result = (enum step_result)99;
+		else if (i == 3)
+			step->outcome.how = (enum sandbox_exit)99;
+		else
+			step->outcome.memory_scope = (enum sandbox_memory_scope)99;
+		assert_int_equal(ledger_new(fd, NULL, &next, &error), -EBADMSG);
+		(void)ledger_free(ledger);
+	}
+}
+
+/* Ids of one step must not be those of another: where slots stand for other ids, not at all. */
+static void test_sandbox_with_other_ids(void **state)
+{
+	struct kept_sandbox kept = {.slot = 18,
+				    .ids_first = 0x70110000,
+				    .ids_range = 65536,
+				    .rule_bytes = NETWORK_RULE_BYTES};
+	struct error error = ERROR_INIT;
+
+	for (int i = 0; i < 4; i++) {
+		char data[4096];
+		const uint32_t magic = SANDBOX_KEPT_MAGIC;
+		const struct sandbox_kept packed = {
+			.data = data,
+			.size = 4 + fields_pack(&kept_sandbox_fields, &kept, data + 4, 4092)};
+
+		memcpy(data, &magic, sizeof(magic));
+		assert_int_equal(sandbox_kept_check(&packed, &error),
+				 i == 0 || i == 3 ? 0 : -ENOTSUP);
+		kept.ids_first = i == 0 ? 0x70120000 : 0x70110000;
+		kept.ids_range = i == 1 ? 131072 : 65536;
+		if (i == 2)
+			kept.slot = 0;
+	}
+	assert_non_null(strstr(error.text, "user ids that this version gives to others"));
 }
 
 static int foreign_journal(size_t n_slots, size_t buffer_size, unsigned flags)
@@ -899,6 +981,8 @@ int main(void)
 		cmocka_unit_test(test_golden),
 		cmocka_unit_test(test_tables_have_all),
 		cmocka_unit_test(test_ledger_of_another_version),
+		cmocka_unit_test(test_ledger_with_unknown_enumerators),
+		cmocka_unit_test(test_sandbox_with_other_ids),
 		cmocka_unit_test(test_journal_of_another_version),
 		cmocka_unit_test(test_renewed),
 		cmocka_unit_test(test_refused_and_kept),

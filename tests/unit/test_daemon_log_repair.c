@@ -291,6 +291,7 @@ static void register_is_full_and_damaged(void **state)
 	struct paths paths = {.lib = ""};
 	cleanup_close int fd = -1;
 	char bytes[192];
+	uint32_t n_slots;
 
 	(void)snprintf(paths.lib, sizeof(paths.lib), "%s", fixture.path);
 	(void)snprintf(paths.log, sizeof(paths.log), "%s", fixture.path);
@@ -310,6 +311,21 @@ static void register_is_full_and_damaged(void **state)
 	memset(bytes, '.', sizeof(bytes));
 	memcpy(bytes + 16, "../../../../etc\0", 16);
 	assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 64 + 6 * 192), sizeof(bytes));
+	logs = open_register(&paths);
+	assert_int_equal(index_size_of("open.1"), INDEX_SIZE - sizeof(struct log_index_record));
+	logs = log_register_free(logs);
+	/* of a version that let more steps run */
+	put_torn("open.1");
+	logs = open_register(&paths);
+	assert_int_equal(log_register_add(logs, "demo", 7, "open", 1), 0);
+	logs = log_register_free(logs);
+	assert_int_equal(pread(fd, bytes, sizeof(bytes), 64), sizeof(bytes));
+	assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 64 + 2 * STEPS_MAX * 192), sizeof(bytes));
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(pwrite(fd, bytes, sizeof(bytes), 64), sizeof(bytes));
+	n_slots = 2 * STEPS_MAX + 1;
+	assert_int_equal(pwrite(fd, &n_slots, sizeof(n_slots), 4), sizeof(n_slots));
+	put_torn("open.1");
 	logs = open_register(&paths);
 	assert_int_equal(index_size_of("open.1"), INDEX_SIZE - sizeof(struct log_index_record));
 	logs = log_register_free(logs);

@@ -29,7 +29,7 @@ static void dump(const char *directory, const char *name, const void *data, size
 
 static void dump_memory(const char *directory, const char *name, int fd, size_t used, size_t size)
 {
-	void *memory = mmap(NULL, used, PROT_READ, MAP_SHARED, fd, 0);
+	void *memory = mmap(NULL, used, PROT_READ, MAP_PRIVATE, fd, 0);
 
 	if (memory == MAP_FAILED)
 		abort();
@@ -70,6 +70,7 @@ int main(int argc, char **argv)
 	struct error error = ERROR_INIT;
 	int fds[7], bag_fds[FD_BAG_FDS_MAX], highest, pair[2];
 	size_t n_fds;
+	int mask_fd;
 	ssize_t size;
 	struct stat st;
 
@@ -113,6 +114,11 @@ int main(int argc, char **argv)
 		return 1;
 	dump(argv[1], "bag", bag, (size_t)size, (size_t)size);
 	printf("bag: %zu descriptors\n", n_fds);
+
+	mask_fd = step_mask_new(fixture_values, 4);
+	if (mask_fd < 0 || fstat(mask_fd, &st) < 0)
+		return 1;
+	dump_memory(argv[1], "mask", mask_fd, (size_t)st.st_size, (size_t)st.st_size);
 
 	dump(argv[1], "status", &status, sizeof(status), sizeof(status));
 

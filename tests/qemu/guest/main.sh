@@ -7,11 +7,11 @@ LINE=/dev/ttyS1
 stty -F $LINE raw -echo
 exec >$LINE 2>&1 </dev/null
 export HOME=/root LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-LAST='' LIFE='' LIVES=''
+LAST='' LIFE='' LIVES='' ROUNDS=''
 cd /payload || exit 1
 # shellcheck source=/dev/null  # run.sh writes it
 . /payload/settings
-export LEVEL VERBOSE LAST LIVES
+export LEVEL VERBOSE LAST LIVES ROUNDS
 
 if [ "${PHASE:-}" = power_cut ]; then
     /payload/tests/qemu/guest/power_cut.sh "$LIFE" 2>&1 | grep -v -E '^[0-9]+ passed, '
