@@ -124,7 +124,9 @@ enum process_role {
 	/* -- webhook deliveries -- */                                                                \
 	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \
 	/* s after ("" if a pull request's sender does not say), s actor, s title, u number of the */ \
-	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork */              \
+	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork, s what */      \
+	/* happened to it in the forge's word ("" for a push), b digest of what was signed (32 */     \
+	/* bytes; none where the delivery's id and time are signed as well) */                        \
 	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
 	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */  \
 	/* if a public URL is configured, s the run's page */                                         \

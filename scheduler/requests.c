@@ -334,6 +334,7 @@ static int handle_trigger(struct channel *channel, struct message *message)
 	struct trigger trigger = {.project = message_get_string(message, TEXT_FIELD_MAX)};
 	char url[RUN_URL_MAX];
 	struct message *reply;
+	size_t body_size;
 	int r;
 
 	(void)message_get_string(message, TEXT_FIELD_MAX); /* provider: the event says enough */
@@ -347,9 +348,15 @@ static int handle_trigger(struct channel *channel, struct message *message)
 	trigger.pull_request = message_get_u64(message);
 	trigger.base_ref = message_get_string(message, TEXT_FIELD_MAX);
 	trigger.from_fork = message_get_u64(message) != 0;
+	trigger.action = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.body = message_get_bytes(message, &body_size);
 	r = message_end(message);
 	if (r < 0)
 		return r;
+	if (body_size != 0 && body_size != STORE_DIGEST_SIZE)
+		return -EINVAL;
+	if (body_size == 0)
+		trigger.body = NULL;
 	trigger_delivery(scheduler, &trigger, &answer);
 	if (answer.run) {
 		reply = message_new(MESSAGE_TRIGGER_ACCEPTED, message->serial);

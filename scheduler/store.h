@@ -77,6 +77,27 @@ struct store_run {
 	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
 };
 
+#define STORE_DIGEST_SIZE 32
+
+/**
+ * struct store_delivery - a delivery that was taken; it is kept when its run is deleted
+ * @run:   that it made, or that made it needless
+ * @body:  digest of what was signed, NULL when @id is signed as well
+ * @place: what it moved (an event and a ref), "" when it made no run
+ * @after: the commit that it moved that to, "" when it did not say
+ * @asked: digest of all that it asked for, NULL with an empty @place
+ *
+ * Digests have STORE_DIGEST_SIZE bytes.
+ */
+struct store_delivery {
+	const char *project, *id;
+	uint64_t run;
+	uint64_t received_usec;
+	const void *body;
+	const char *place, *after;
+	const void *asked;
+};
+
 /** struct store_schedule - one entry of "on.schedule" of a project's default branch */
 struct store_schedule {
 	const char *project;
@@ -185,8 +206,15 @@ void store_schedules_set(struct store *store, const char *project, uint64_t run,
 void store_schedule_set_last(struct store *store, const struct store_schedule *schedule);
 /** store_runbook_add() - keep a text once, however many runs have it. Return: its id, 0 failed. */
 uint64_t store_runbook_add(struct store *store, const char *text, size_t size);
-void store_delivery_add(struct store *store, const char *project, const char *delivery,
-			uint64_t run, uint64_t at_usec);
+/** store_delivery_add() - remember @delivery; its id must be new in its project */
+void store_delivery_add(struct store *store, const struct store_delivery *delivery);
+/**
+ * store_deliveries_prune() - forget deliveries that came before @before_usec, the oldest first
+ * @limit: forget no more than so many at once
+ *
+ * Return: how many that were, 0 after a failure.
+ */
+uint64_t store_deliveries_prune(struct store *store, uint64_t before_usec, uint64_t limit);
 void store_step_add(struct store *store, const struct store_step *step);
 void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on);
 /** store_step_set() - state, reason, attempt, its budget and ready time of one step */
@@ -226,9 +254,13 @@ typedef void (*store_text_fn)(const char *text, void *userdata);
 /** store_delivery_find() - Return: 1 and the run, 0 if it is new, or -errno. */
 int store_delivery_find(struct store *store, const char *project, const char *delivery,
 			uint64_t *ret_run);
-/** store_trigger_find() - youngest run of the same push created since @since_usec; as above */
-int store_trigger_find(struct store *store, const struct store_run *like, uint64_t since_usec,
-		       uint64_t *ret_run);
+/** store_delivery_find_body() - the first run whose delivery had this digest; as above */
+int store_delivery_find_body(struct store *store, const char *project, const void *body,
+			     uint64_t *ret_run);
+typedef void (*store_delivery_fn)(const struct store_delivery *delivery, void *userdata);
+/** store_delivery_last() - the newest delivery that moved @place; as store_run_get() */
+int store_delivery_last(struct store *store, const char *project, const char *place,
+			store_delivery_fn each, void *userdata);
 /** store_run_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
 int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *userdata);
 /**

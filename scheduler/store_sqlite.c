@@ -50,7 +50,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_SET_CANCELLING] = "UPDATE runs SET cancelling=?2 WHERE id=?1",
 	[STATEMENT_RUNBOOK_FIND] = "SELECT id FROM runbooks WHERE digest=?",
 	[STATEMENT_RUNBOOK_ADD] = "INSERT INTO runbooks(digest, text) VALUES(?,?)",
-	[STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries VALUES(?,?,?,?)",
+	[STATEMENT_DELIVERY_ADD] =
+		"INSERT INTO deliveries(project, delivery, run, received_usec, body, place, "
+		"after_commit, asked) VALUES(?,?,?,?,?,?,?,?)",
 	[STATEMENT_STEP_ADD] =
 		"INSERT INTO steps(run, idx, name, slug, image, state, reason, attempt, budget, "
 		"max_attempts, allow_failure, unmet) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -72,9 +74,14 @@ static const char *const statement_sql[] = {
 	[STATEMENT_PAUSE] = "INSERT OR IGNORE INTO paused_projects VALUES(?,?)",
 	[STATEMENT_UNPAUSE] = "DELETE FROM paused_projects WHERE project=?",
 	[STATEMENT_DELIVERY_FIND] = "SELECT run FROM deliveries WHERE project=? AND delivery=?",
-	[STATEMENT_TRIGGER_FIND] =
-		"SELECT id FROM runs WHERE project=? AND asked=? AND event=? AND ref=? AND "
-		"created_usec>=? AND retry_of IS NULL ORDER BY created_usec DESC LIMIT 1",
+	[STATEMENT_DELIVERY_FIND_BODY] =
+		"SELECT run FROM deliveries WHERE project=? AND body=? ORDER BY run LIMIT 1",
+	[STATEMENT_DELIVERY_LAST] =
+		"SELECT run, received_usec, after_commit, asked FROM deliveries "
+		"WHERE project=? AND place=? AND place<>'' ORDER BY run DESC LIMIT 1",
+	[STATEMENT_DELIVERIES_PRUNE] =
+		"DELETE FROM deliveries WHERE (project, delivery) IN (SELECT project, delivery "
+		"FROM deliveries WHERE received_usec<? ORDER BY received_usec LIMIT ?)",
 	[STATEMENT_RUN_GET] = "SELECT " RUN_COLUMNS " FROM runs WHERE id=?",
 	[STATEMENT_RUNS] = "SELECT " RUN_COLUMNS " FROM runs WHERE id<? ORDER BY id DESC LIMIT ?",
 	[STATEMENT_RUNS_OF_PROJECT] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND id<? "
@@ -494,13 +501,6 @@ uint64_t store_runbook_add(struct store *store, const char *text, size_t size)
 	return store_last_id(store, WRITE(store, STATEMENT_RUNBOOK_ADD,
 					  BYTES((const char *)digest, sizeof(digest)),
 					  BYTES(size ? text : "", size)));
-}
-
-void store_delivery_add(struct store *store, const char *project, const char *delivery,
-			uint64_t run, uint64_t at_usec)
-{
-	(void)WRITE(store, STATEMENT_DELIVERY_ADD, TEXT(project), TEXT(delivery), NUMBER(run),
-		    NUMBER(at_usec));
 }
 
 void store_step_add(struct store *store, const struct store_step *step)

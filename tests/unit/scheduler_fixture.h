@@ -287,6 +287,8 @@ static inline void trigger_send(struct world *world, const char *project, const 
 	message_put_u64(message, 0);
 	message_put_string(message, "");
 	message_put_u64(message, 0);
+	message_put_string(message, "");
+	message_put_bytes(message, "", 0);
 	assert_int_equal(message_transmit(world->webhook, message), 0);
 }
 
@@ -347,6 +349,21 @@ static inline int text_fd(const char *text)
 	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	return fd;
+}
+
+/* What fetching ended with, when there is no tree. */
+static inline void fetched_failed(struct world *world, uint64_t serial, enum fetch_outcome outcome,
+				  const char *error)
+{
+	struct message *message = message_new(MESSAGE_FETCHED, serial);
+
+	message_put_u64(message, outcome);
+	for (unsigned i = 0; i < 3; i++)
+		message_put_string(message, "");
+	message_put_string(message, error);
+	message_put_string(message, "");
+	message_put_u64(message, 0);
+	assert_int_equal(message_transmit(world->fetcher, message), 0);
 }
 
 /* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */
