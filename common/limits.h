@@ -123,7 +123,9 @@
 /* scheduler defaults */
 #define RUNNING_STEPS_DEFAULT 0	  /* 0: one per processor */
 #define PROJECT_RUNNING_DEFAULT 0 /* 0: the global limit */
-#define TRIGGER_WINDOW_SEC 60	  /* same (project, event, ref, after) within it is one run */
+#define TRIGGER_WINDOW_SEC 60	  /* a delivery that asks for the same within it is no new one */
+#define DELIVERIES_DEFAULT_SEC (90 * 86400ULL) /* for so long a delivery is known */
+#define DELIVERIES_MAX_SEC (100 * 365 * 86400ULL)
 
 /*
  * Host ids, all above what systemd hands to containers (0x00080000-0x6fffffff):

@@ -11,7 +11,7 @@
  * fd. Bump MESSAGE_VERSION when any line changes.
  */
 
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 
 enum process_role {
 	ROLE_NONE = 0,
@@ -50,6 +50,8 @@ enum process_role {
 	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
 	/* share), s labels of this host, separated by blanks */                                      \
 	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
+	/* u seconds after which a delivery is forgotten */                                           \
+	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                      \
 	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
 	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                       \
 	/* s project, s URL, s user name, b password or token, b private ssh key, */                  \

@@ -26,6 +26,7 @@ struct config *config_new(void)
 	config->limits = SANDBOX_LIMITS_REQUIRED;
 	config->max_running = RUNNING_STEPS_DEFAULT;
 	config->default_timeout_sec = STEP_TIMEOUT_DEFAULT_SEC;
+	config->deliveries_sec = DELIVERIES_DEFAULT_SEC;
 	config->cacher_bytes = ARTIFACT_BYTES_PER_RUN;
 	config->cacher_count = ARTIFACT_COUNT_PER_RUN;
 	config->images_pull = 1;

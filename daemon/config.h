@@ -90,7 +90,8 @@ struct config {
 	struct config_list webhook_listen;
 	struct config_list api_listen;
 	struct config_list dns;
-	uint64_t network_pool; /* network namespaces kept ready */
+	uint64_t network_pool;	 /* network namespaces kept ready */
+	uint64_t deliveries_sec; /* for so long a delivery that came is known */
 	uint64_t cacher_bytes;
 	uint64_t cacher_count;
 	char *images_directory; /* NULL: images/ beneath the state directory */

@@ -562,6 +562,7 @@ static const struct config_key main_keys[] = {
 	MAIN("Limits", "StepCpus", limit_cpus, step_limits.cpu_milli, 10, 8192000, 0),
 	MAIN("Limits", "StepDisk", limit_size, step_disk, 4 * MIB, 1ULL << 50, 0),
 	MAIN("Limits", "MinFree", set_size, min_free, 0, 1ULL << 50, 0),
+	MAIN("Retention", "Deliveries", set_duration, deliveries_sec, 1, DELIVERIES_MAX_SEC, 0),
 	MAIN("Host", "Labels", set_labels, host_labels, 0, 0, 1),
 	MAIN("Host", "Cpus", limit_cpus, host_cpu_milli, 10, 8192000, 0),
 	MAIN("Host", "Memory", limit_size, host_memory, 4 * MIB, 1ULL << 50, 0),

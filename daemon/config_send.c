@@ -141,6 +141,10 @@ static void send_scheduler(struct sender *sender)
 	}
 	sender_send(sender, message);
 	send_host(sender);
+	message = message_new(MESSAGE_CONFIG_DELIVERIES, 0);
+	if (message)
+		message_put_u64(message, config->deliveries_sec);
+	sender_send(sender, message);
 	if (sender->daemon->space_text[0])
 		space_send(sender->daemon);
 	for (size_t i = 0; i < config->n_projects; i++) {

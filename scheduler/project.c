@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "scheduler/admission.h"
+#include "scheduler/deliveries.h"
 #include "scheduler/schedule.h"
 
 #include <inttypes.h>
@@ -134,6 +135,7 @@ void config_apply(struct scheduler *scheduler)
 	config_discard(scheduler);
 	scheduler->configured = true;
 	schedules_check(scheduler);
+	deliveries_configure(scheduler);
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
 		 scheduler->queue.host.limit);
 	turn_schedule(scheduler);

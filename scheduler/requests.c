@@ -144,6 +144,20 @@ static int handle_config_project(struct channel *channel, struct message *messag
 	return 0;
 }
 
+static int handle_config_deliveries(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	uint64_t seconds = message_get_u64(message);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	if (!scheduler->staging || seconds > DELIVERIES_MAX_SEC)
+		return -EPROTO;
+	scheduler->staged_config.deliveries_sec = seconds;
+	return 0;
+}
+
 static int handle_config_end(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
@@ -387,6 +401,7 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CONFIG_SCHEDULER, handle_config_scheduler},
 	{MESSAGE_CONFIG_HOST, handle_config_host},
 	{MESSAGE_CONFIG_PROJECT, handle_config_project},
+	{MESSAGE_CONFIG_DELIVERIES, handle_config_deliveries},
 	{MESSAGE_CONFIG_END, handle_config_end},
 	{MESSAGE_HOST_SPACE, handle_host_space},
 	{MESSAGE_CONFIG_FORK_SECRETS, secrets_handle_config},

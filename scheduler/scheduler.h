@@ -140,6 +140,7 @@ struct scheduler_config {
 	/* CONFIG_HOST */
 	uint64_t step_cpu_milli, step_memory; /* limits of steps that declare none, 0: none */
 	char labels[HOST_LABELS_MAX + 1];     /* words separated by blanks */
+	uint64_t deliveries_sec; /* CONFIG_DELIVERIES: for so long they are known, 0: forever */
 };
 
 /** struct staged_project - a CONFIG_PROJECT that takes effect at CONFIG_END */
@@ -191,6 +192,7 @@ struct scheduler {
 	bool events_behind; /* the api is slow: read what it missed from the store, later */
 	struct loop_timer events_timer;
 	struct loop_timer schedule_timer;
+	struct loop_timer deliveries_timer;
 };
 
 /* ---- scheduler.c: life ---- */

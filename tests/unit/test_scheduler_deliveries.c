@@ -191,6 +191,32 @@ static void test_outcomes(void **state)
 	world_free(world);
 }
 
+/* After the time that is configured it is as if it had never come. */
+static void test_forgotten(void **state)
+{
+	struct world *world = world_new();
+	uint64_t duplicate = 1;
+
+	world->deliveries_sec = 1;
+	world_start(world);
+	assert_int_equal(move(world, "d1", COMMIT_B, COMMIT_A, BODY_1), 1);
+	for (unsigned i = 0; duplicate && i < 600; i++) {
+		cleanup_message struct message *message = NULL;
+
+		(void)usleep(100000);
+		push_send(world, &(struct pushed){.delivery = "d1",
+						  .before = COMMIT_B,
+						  .after = COMMIT_A,
+						  .body = BODY_1});
+		message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
+		(void)message_get_u64(message);
+		duplicate = message_get_u64(message);
+	}
+	assert_int_equal(duplicate, 0);
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +226,7 @@ int main(void)
 		cmocka_unit_test(test_body_sent_again),
 		cmocka_unit_test(test_pull_requests),
 		cmocka_unit_test(test_outcomes),
+		cmocka_unit_test(test_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
