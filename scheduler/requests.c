@@ -300,7 +300,7 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 	if (r < 0 || !run || run->row.source != RUN_SOURCE_WORKSPACE)
 		return r;
 	if (error[0])
-		source_failed(run, error);
+		source_failed(run, FETCH_UNREACHABLE, error);
 	else
 		source_arrived(run, &(struct source_tree){"", "", "", "", fd, -1, misnamed});
 	return 0;
@@ -332,7 +332,8 @@ static int handle_fetched(struct channel *channel, struct message *message)
 	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
 		return 0; /* cancelled meanwhile */
 	if (outcome != FETCH_OK)
-		source_failed(run, error[0] ? error : "the commit could not be fetched");
+		source_failed(run, (enum fetch_outcome)outcome,
+			      error[0] ? error : "the commit could not be fetched");
 	else
 		source_arrived(run, &(struct source_tree){commit, title, author, default_branch, fd,
 							  paths_fd, error});

@@ -210,7 +210,7 @@ void source_start(struct run *run);
 /** source_stop() - nobody waits for it any more; no-op when nobody did */
 void source_stop(struct run *run);
 /** source_failed() - the tree cannot be had: the run is errored with @sentence */
-void source_failed(struct run *run, const char *sentence);
+void source_failed(struct run *run, enum fetch_outcome outcome, const char *sentence);
 /**
  * struct source_tree - what was found out about a tree
  * @commit, @title, @author: what the fetcher found; "" where there is nothing

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
+#include "scheduler/deliveries.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
@@ -42,6 +43,14 @@ static void put_changes_question(struct message *message, const struct run *run)
 	message_put_string(message, wanted ? run->row.base_ref : "");
 }
 
+/* "": what the ref names now is what counts. */
+static const char *source_commit(const struct run *run)
+{
+	if (delivery_doubted(run))
+		return "";
+	return run->row.commit[0] ? run->row.commit : run->row.asked;
+}
+
 static struct message *source_question(const struct run *run)
 {
 	struct message *message = NULL;
@@ -68,8 +77,7 @@ static struct message *source_question(const struct run *run)
 		if (message) {
 			message_put_string(message, run->row.project);
 			message_put_string(message, run->row.ref);
-			message_put_string(message,
-					   run->row.commit[0] ? run->row.commit : run->row.asked);
+			message_put_string(message, source_commit(run));
 			put_changes_question(message, run);
 		}
 		break;
@@ -231,11 +239,15 @@ static void source_freeze(struct run *run, const struct source_tree *tree)
 	}
 }
 
-void source_failed(struct run *run, const char *sentence)
+void source_failed(struct run *run, enum fetch_outcome outcome, const char *sentence)
 {
 	char reason[REASON_MAX + 1];
 
 	source_stop(run);
+	if (outcome == FETCH_NO_SUCH_COMMIT && delivery_doubted(run)) {
+		(void)delivery_confirm(run, "");
+		return;
+	}
 	(void)snprintf(reason, sizeof(reason), "%s", sentence);
 	state_run_set(run, RUN_STATE_ERRORED, reason);
 }
@@ -284,6 +296,8 @@ void source_arrived(struct run *run, const struct source_tree *tree)
 			      "the fetcher answered without a valid commit");
 		return;
 	}
+	if (delivery_doubted(run) && !delivery_confirm(run, tree->commit))
+		return;
 	if (source_texts(run, tree) < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, "out of memory");
 		return;

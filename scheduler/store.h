@@ -75,6 +75,7 @@ struct store_run {
 	enum run_stop stop;	/* why it is ended before its time */
 	uint64_t stop_by;	/* run that superseded it, 0: none */
 	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
+	uint64_t again_of;	/* run whose delivery had the same signed body, 0: none */
 };
 
 #define STORE_DIGEST_SIZE 32
@@ -86,6 +87,7 @@ struct store_run {
  * @place: what it moved (an event and a ref), "" when it made no run
  * @after: the commit that it moved that to, "" when it did not say
  * @asked: digest of all that it asked for, NULL with an empty @place
+ * @doubt: it is not known yet whether it did move that
  *
  * Digests have STORE_DIGEST_SIZE bytes.
  */
@@ -96,6 +98,7 @@ struct store_delivery {
 	const void *body;
 	const char *place, *after;
 	const void *asked;
+	bool doubt;
 };
 
 /** struct store_schedule - one entry of "on.schedule" of a project's default branch */
@@ -208,6 +211,9 @@ void store_schedule_set_last(struct store *store, const struct store_schedule *s
 uint64_t store_runbook_add(struct store *store, const char *text, size_t size);
 /** store_delivery_add() - remember @delivery; its id must be new in its project */
 void store_delivery_add(struct store *store, const struct store_delivery *delivery);
+/** store_delivery_confirm() - what made @run did move @place */
+void store_delivery_confirm(struct store *store, const char *project, const char *place,
+			    uint64_t run);
 /**
  * store_deliveries_prune() - forget deliveries that came before @before_usec, the oldest first
  * @limit: forget no more than so many at once
@@ -258,8 +264,8 @@ int store_delivery_find(struct store *store, const char *project, const char *de
 int store_delivery_find_body(struct store *store, const char *project, const void *body,
 			     uint64_t *ret_run);
 typedef void (*store_delivery_fn)(const struct store_delivery *delivery, void *userdata);
-/** store_delivery_last() - the newest delivery that moved @place; as store_run_get() */
-int store_delivery_last(struct store *store, const char *project, const char *place,
+/** store_delivery_last() - the newest that moved @place (@doubt: or may have); as store_run_get() */
+int store_delivery_last(struct store *store, const char *project, const char *place, bool doubt,
 			store_delivery_fn each, void *userdata);
 /** store_run_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
 int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *userdata);

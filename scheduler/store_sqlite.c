@@ -23,7 +23,7 @@
 	"id, project, source, state, reason, event, ref, asked, commit_id, tree, title, actor, "   \
 	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec, "  \
 	"pull_request, base_ref, before_commit, from_fork, unwanted, held, stop, stop_by, "        \
-	"deadline_usec"
+	"deadline_usec, again_of"
 #define USAGE_COLUMN(name, word) ", a." word
 #define USAGE_SET(name, word) ", " word "=?"
 #define ATTEMPT_COLUMNS                                                                            \
@@ -40,8 +40,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_ADD] =
 		"INSERT INTO runs(project, source, state, reason, event, ref, asked, commit_id, "
 		"tree, title, actor, name, retry_of, runbook, created_usec, pull_request, "
-		"base_ref, before_commit, from_fork) "
-		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"base_ref, before_commit, from_fork, again_of) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
 				    "ended_usec=?5 WHERE id=?1",
 	[STATEMENT_RUN_SET_TREE] = "UPDATE runs SET commit_id=?2, tree=?3, title=?4, actor=?5, "
@@ -52,7 +52,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUNBOOK_ADD] = "INSERT INTO runbooks(digest, text) VALUES(?,?)",
 	[STATEMENT_DELIVERY_ADD] =
 		"INSERT INTO deliveries(project, delivery, run, received_usec, body, place, "
-		"after_commit, asked) VALUES(?,?,?,?,?,?,?,?)",
+		"after_commit, asked, doubt) VALUES(?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_STEP_ADD] =
 		"INSERT INTO steps(run, idx, name, slug, image, state, reason, attempt, budget, "
 		"max_attempts, allow_failure, unmet) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -78,7 +78,9 @@ static const char *const statement_sql[] = {
 		"SELECT run FROM deliveries WHERE project=? AND body=? ORDER BY run LIMIT 1",
 	[STATEMENT_DELIVERY_LAST] =
 		"SELECT run, received_usec, after_commit, asked FROM deliveries "
-		"WHERE project=? AND place=? AND place<>'' ORDER BY run DESC LIMIT 1",
+		"WHERE project=? AND place=? AND place<>'' AND doubt<=? ORDER BY run DESC LIMIT 1",
+	[STATEMENT_DELIVERY_CONFIRM] =
+		"UPDATE deliveries SET doubt=0 WHERE project=? AND place=? AND run=?",
 	[STATEMENT_DELIVERIES_PRUNE] =
 		"DELETE FROM deliveries WHERE (project, delivery) IN (SELECT project, delivery "
 		"FROM deliveries WHERE received_usec<? ORDER BY received_usec LIMIT ?)",
@@ -452,7 +454,7 @@ uint64_t store_run_add(struct store *store, const struct store_run *run)
 			     TEXT_OR_NULL(run->name), NUMBER_OR_NULL(run->retry_of),
 			     NUMBER_OR_NULL(run->runbook), NUMBER(run->created_usec),
 			     NUMBER(run->pull_request), TEXT(run->base_ref), TEXT(run->before),
-			     NUMBER(run->from_fork)));
+			     NUMBER(run->from_fork), NUMBER_OR_NULL(run->again_of)));
 }
 
 void store_run_set_state(struct store *store, const struct store_run *run)

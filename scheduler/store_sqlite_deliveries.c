@@ -21,7 +21,14 @@ void store_delivery_add(struct store *store, const struct store_delivery *delive
 {
 	(void)WRITE(store, STATEMENT_DELIVERY_ADD, TEXT(delivery->project), TEXT(delivery->id),
 		    NUMBER(delivery->run), NUMBER(delivery->received_usec), DIGEST(delivery->body),
-		    TEXT(delivery->place), TEXT(delivery->after), DIGEST(delivery->asked));
+		    TEXT(delivery->place), TEXT(delivery->after), DIGEST(delivery->asked),
+		    NUMBER(delivery->doubt));
+}
+
+void store_delivery_confirm(struct store *store, const char *project, const char *place,
+			    uint64_t run)
+{
+	(void)WRITE(store, STATEMENT_DELIVERY_CONFIRM, TEXT(project), TEXT(place), NUMBER(run));
 }
 
 uint64_t store_deliveries_prune(struct store *store, uint64_t before_usec, uint64_t limit)
@@ -51,13 +58,13 @@ int store_delivery_find_body(struct store *store, const char *project, const voi
 	return statement ? store_number_read(store, statement, ret_run) : r;
 }
 
-int store_delivery_last(struct store *store, const char *project, const char *place,
+int store_delivery_last(struct store *store, const char *project, const char *place, bool doubt,
 			store_delivery_fn each, void *userdata)
 {
 	struct store_delivery delivery = {.project = project, .place = place};
 	int r, found = 0;
-	sqlite3_stmt *statement =
-		READ_START(store, STATEMENT_DELIVERY_LAST, &r, TEXT(project), TEXT(place));
+	sqlite3_stmt *statement = READ_START(store, STATEMENT_DELIVERY_LAST, &r, TEXT(project),
+					     TEXT(place), NUMBER(doubt));
 
 	if (!statement)
 		return r;

@@ -57,6 +57,7 @@ static void row_run(sqlite3_stmt *statement, struct store_run *run)
 				: RUN_STOP_CANCELLED,
 		.stop_by = column_number(statement, 27),
 		.deadline_usec = column_number(statement, 28),
+		.again_of = column_number(statement, 29),
 	};
 }
 

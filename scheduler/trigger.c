@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "scheduler/deliveries.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -14,7 +15,6 @@
 
 #define TITLE_MAX 256
 #define UPLOAD_PROJECT "uploads"
-#define PLACE_MAX (REF_NAME_MAX + 64)
 
 static void answer_set(struct trigger_answer *answer, unsigned status, uint64_t run,
 		       const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -120,118 +120,6 @@ static void answer_duplicate(struct trigger_answer *answer, uint64_t run)
 	answer_set(answer, 200, run, "duplicate of the delivery that made run %" PRIu64, run);
 }
 
-/* What a delivery moves: a push and a pull request of one branch are two things. */
-static void place_format(char *out, size_t size, const struct store_run *row)
-{
-	(void)snprintf(out, size, "%s %" PRIu64 " %s", row->event, row->pull_request, row->ref);
-}
-
-/* All that makes two deliveries ask for the same; a pull request's before is its base's commit. */
-static void asked_digest(const struct trigger *trigger, unsigned char out[STORE_DIGEST_SIZE])
-{
-	const char *const texts[] = {trigger->event,  trigger->action, trigger->ref,
-				     trigger->before, trigger->after,  trigger->base_ref};
-	uint64_t numbers[] = {trigger->pull_request, trigger->from_fork};
-	crypto_generichash_state state;
-
-	(void)crypto_generichash_init(&state, NULL, 0, STORE_DIGEST_SIZE);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-		(void)crypto_generichash_update(&state, (const unsigned char *)texts[i],
-						strlen(texts[i]) + 1);
-	(void)crypto_generichash_update(&state, (const unsigned char *)numbers, sizeof(numbers));
-	(void)crypto_generichash_final(&state, out, STORE_DIGEST_SIZE);
-}
-
-/* struct last_delivery - what is known of the newest delivery that moved the same place */
-struct last_delivery {
-	uint64_t run, received_usec;
-	char after[COMMIT_HEX_MAX + 1];
-	unsigned char asked[STORE_DIGEST_SIZE];
-	bool has_asked;
-	bool settles; /* its run tests, or tested, what it was made for */
-};
-
-static void keep_last(const struct store_delivery *delivery, void *userdata)
-{
-	struct last_delivery *last = userdata;
-
-	last->run = delivery->run;
-	last->received_usec = delivery->received_usec;
-	(void)snprintf(last->after, sizeof(last->after), "%s", delivery->after);
-	last->has_asked = delivery->asked != NULL;
-	if (delivery->asked)
-		memcpy(last->asked, delivery->asked, STORE_DIGEST_SIZE);
-}
-
-/* A run that was cut short or that we failed leaves its commit untested. */
-static void keep_outcome(const struct store_run *row, void *userdata)
-{
-	bool short_cut = row->cancelling || row->stop == RUN_STOP_CANCELLED ||
-			 row->stop == RUN_STOP_SUPERSEDED || row->state == RUN_STATE_CANCELLED ||
-			 row->state == RUN_STATE_ERRORED;
-
-	((struct last_delivery *)userdata)->settles = row->unwanted || !short_cut;
-}
-
-static int last_find(struct store *store, const char *project, const char *place,
-		     struct last_delivery *last)
-{
-	int r = store_delivery_last(store, project, place, keep_last, last);
-
-	if (r > 0)
-		r = store_run_get(store, last->run, keep_outcome, last);
-	return r < 0 ? r : 0;
-}
-
-/*
- * The signed bytes came before, under another id: somebody sends them again. Only where
- * they say that a branch leaves the commit that it is known to be at, they are a push of
- * its own: A to B, back to A, to B again looks the same twice where a forge's pushes
- * carry no time (GitLab, Bitbucket Cloud).
- */
-static bool moves_again(const struct trigger *trigger, const struct last_delivery *last)
-{
-	return !trigger->pull_request && trigger->before[0] &&
-	       strcmp(trigger->before, last->after) == 0 &&
-	       strcmp(trigger->after, last->after) != 0;
-}
-
-/* The newest delivery asked for the same just now: a second hook, or one sent again by hand. */
-static bool asks_again(const struct trigger *trigger, const struct store_delivery *row,
-		       const struct last_delivery *last)
-{
-	return trigger->after[0] && last->has_asked && last->settles &&
-	       memcmp(last->asked, row->asked, STORE_DIGEST_SIZE) == 0 &&
-	       last->received_usec + TRIGGER_WINDOW_SEC * USEC_PER_SEC >= row->received_usec;
-}
-
-/* Return: 1 and the run that it is a duplicate of, 0 if it is new, or -errno. */
-static int delivery_find(struct scheduler *scheduler, const struct trigger *trigger,
-			 const struct store_delivery *row, uint64_t *ret_run)
-{
-	struct store *store = scheduler->store;
-	struct last_delivery last = {.run = 0};
-	struct store_delivery again = *row;
-	int r = store_delivery_find(store, row->project, row->id, ret_run);
-
-	if (r == 0)
-		r = last_find(store, row->project, row->place, &last);
-	if (r == 0 && row->body) {
-		r = store_delivery_find_body(store, row->project, row->body, ret_run);
-		if (r > 0 && !moves_again(trigger, &last))
-			return 1; /* not kept: whoever has one body could send it without end */
-		if (r > 0)
-			return 0;
-	}
-	if (r != 0 || !asks_again(trigger, row, &last))
-		return r;
-	*ret_run = again.run = last.run;
-	again.place = again.after = "";
-	again.asked = NULL;
-	store_delivery_add(store, &again);
-	return 1;
-}
-
 void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger,
 		      struct trigger_answer *answer)
 {
@@ -250,40 +138,30 @@ void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger
 		.title = title,
 		.actor = actor,
 	};
-	unsigned char asked[STORE_DIGEST_SIZE];
-	char place[PLACE_MAX];
-	struct store_delivery delivery = {
-		.project = trigger->project,
-		.id = trigger->delivery,
-		.received_usec = wall_usec(),
-		.body = trigger->body,
-		.place = place,
-		.after = trigger->after,
-		.asked = asked,
-	};
+	struct delivery delivery;
+	uint64_t same = 0;
 	int r;
 
 	if (!project || !delivery_checked(trigger, answer))
 		return;
 	line_clean(title, trigger->title);
 	line_clean(actor, trigger->actor);
-	place_format(place, sizeof(place), &row);
-	asked_digest(trigger, asked);
-	r = delivery_find(scheduler, trigger, &delivery, &delivery.run);
+	row.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH;
+	delivery_init(&delivery, trigger, &row);
+	r = delivery_find(scheduler->store, &delivery, &same);
 	turn_schedule(scheduler);
 	if (r < 0) {
 		answer_set(answer, 503, 0, "the store cannot be read: try again");
 		return;
 	}
 	if (r > 0) {
-		answer_duplicate(answer, delivery.run);
+		answer_duplicate(answer, same);
 		return;
 	}
-	row.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH;
+	row.again_of = same;
 	trigger_new(project, &row, -1, answer);
-	delivery.run = answer->run;
 	if (answer->run)
-		store_delivery_add(scheduler->store, &delivery);
+		delivery_add(scheduler->store, &delivery, answer->run);
 }
 
 /* ---- people ---- */
@@ -402,6 +280,7 @@ static void retry_row(const struct store_run *old, void *userdata)
 	row.cancelling = row.unwanted = row.held = false;
 	row.stop = RUN_STOP_NONE;
 	row.started_usec = row.ended_usec = row.stop_by = row.deadline_usec = 0;
+	row.again_of = 0;
 	trigger_new(project, &row, -1, answer);
 }
 

@@ -57,20 +57,57 @@ static void test_tip_goes_back(void **state)
 	world_free(world);
 }
 
+static void reason_has(struct world *world, uint64_t run, const char *state, const char *text)
+{
+	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
+
+	if (strcmp(member(json, "state"), state) != 0 || !strstr(member(json, "reason"), text))
+		fail_msg("run %llu: %s: %s", (unsigned long long)run, member(json, "state"),
+			 member(json, "reason"));
+	json_decref(json);
+}
+
+/* What the branch names is asked for, not a commit; it names @at. */
+static void tip_is(struct world *world, const char *at)
+{
+	uint64_t serial = fetch_expect(world, "");
+
+	if (at)
+		fetched_send(world, serial, at, STEPS, NULL);
+	else
+		fetched_failed(world, serial, FETCH_NO_SUCH_COMMIT, "no such branch");
+	settle(world);
+}
+
 /* A forge whose pushes carry no time: what it sends the second time has the same bytes. */
 static void test_same_bytes_of_two_pushes(void **state)
 {
 	struct world *world = world_new();
-	uint64_t run;
+	struct order order;
 
+	world->max_running = 10;
 	world_start(world);
 	(void)move(world, "d1", ZEROS, COMMIT_A, BODY_1);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
 	(void)move(world, "d2", COMMIT_A, COMMIT_B, BODY_2);
+	arrive(world, COMMIT_B, STEPS, NULL);
+	order_expect(world, &order);
 	(void)move(world, "d3", COMMIT_B, COMMIT_A, BODY_3);
-	run = move(world, "d4", COMMIT_A, COMMIT_B, BODY_2);
-	assert_int_equal(run, 4);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(move(world, "d4", COMMIT_A, COMMIT_B, BODY_2), 4);
+	tip_is(world, COMMIT_B);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 4);
+	assert_string_equal(order.commit, COMMIT_B);
 	/* the branch is at B now: the first run with these bytes is the one that is told */
 	assert_int_equal(move_again(world, "d5", COMMIT_A, COMMIT_B, BODY_2), 2);
+	/* and back, and there once more */
+	assert_int_equal(move(world, "d6", COMMIT_B, COMMIT_A, BODY_3), 5);
+	tip_is(world, COMMIT_A);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 5);
 	world_stop(world);
 	world_free(world);
 }
@@ -79,24 +116,33 @@ static void test_same_bytes_of_two_pushes(void **state)
 static void test_body_sent_again(void **state)
 {
 	struct world *world = world_new();
-	uint64_t old;
+	struct order order;
 
 	world_start(world);
-	old = move(world, "d1", COMMIT_D, COMMIT_A, BODY_1);
+	(void)move(world, "d1", COMMIT_D, COMMIT_A, BODY_1);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(move_again(world, "again-1", COMMIT_D, COMMIT_A, BODY_1), 1);
 	(void)move(world, "d2", COMMIT_A, COMMIT_B, BODY_2);
-	for (unsigned i = 0; i < 3; i++) {
-		char delivery[16];
-
-		(void)snprintf(delivery, sizeof(delivery), "again-%u", i);
-		assert_int_equal(move_again(world, delivery, COMMIT_D, COMMIT_A, BODY_1), old);
-	}
-	/* what was turned away says nothing of where the branch is */
-	assert_int_equal(move_again(world, "x", COMMIT_A, COMMIT_B, BODY_2), 2);
-	/* still so after the scheduler was killed, and after its run ended */
+	arrive(world, COMMIT_B, STEPS, NULL);
+	order_expect(world, &order);
+	/* the branch left that commit, and the forge has it there no more */
+	assert_int_equal(move(world, "again-2", COMMIT_D, COMMIT_A, BODY_1), 3);
+	tip_is(world, COMMIT_B);
+	unwanted_expect(world, 3, true);
+	reason_has(world, 3, "cancelled", "made run 1 before, and main is at bbbbbbbbbbbb");
+	/* nor does that say that the branch moved: what it is at is not run again */
+	assert_int_equal(move(world, "again-3", COMMIT_A, COMMIT_B, BODY_2), 4);
+	/* still so after the scheduler was killed */
 	world_kill(world);
 	world_start(world);
-	assert_int_equal(move_again(world, "y", COMMIT_D, COMMIT_A, BODY_1), old);
-	/* another project has deliveries of its own, with a key of its own */
+	tip_is(world, COMMIT_B);
+	unwanted_expect(world, 4, true);
+	reason_has(world, 4, "cancelled", "did not move since run 2");
+	/* the branch is gone */
+	assert_int_equal(move(world, "again-4", COMMIT_D, COMMIT_A, BODY_1), 5);
+	tip_is(world, NULL);
+	unwanted_expect(world, 5, true);
 	world_stop(world);
 	world_free(world);
 }

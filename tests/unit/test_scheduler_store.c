@@ -168,18 +168,32 @@ static void test_deliveries(void **state)
 	store_delivery_add(
 		store,
 		&(struct store_delivery){.project = "p", .id = "d3", .run = 9, .received_usec = 1});
-	assert_int_equal(store_delivery_last(store, "p", delivery.place, keep_last, &last), 1);
+	assert_int_equal(store_delivery_last(store, "p", delivery.place, true, keep_last, &last),
+			 1);
 	assert_int_equal(last.run, 3);
 	assert_int_equal(last.received_usec, 900);
 	assert_string_equal(last.after, "c3");
 	assert_true(last.asked);
-	assert_int_equal(store_delivery_last(store, "p", "push 0 other", keep_last, &last), 0);
-	assert_int_equal(store_delivery_last(store, "p", "", keep_last, &last), 0);
+	assert_int_equal(store_delivery_last(store, "p", "push 0 other", true, keep_last, &last),
+			 0);
+	assert_int_equal(store_delivery_last(store, "p", "", true, keep_last, &last), 0);
+	/* one that is doubted counts when it is confirmed */
+	delivery.id = "d4";
+	delivery.run = 4;
+	delivery.doubt = true;
+	store_delivery_add(store, &delivery);
+	assert_int_equal(store_delivery_last(store, "p", delivery.place, false, keep_last, &last),
+			 1);
+	assert_int_equal(last.run, 3);
+	store_delivery_confirm(store, "p", delivery.place, 4);
+	assert_int_equal(store_delivery_last(store, "p", delivery.place, false, keep_last, &last),
+			 1);
+	assert_int_equal(last.run, 4);
 	assert_int_equal(store_commit(store, NULL), 0);
 	/* the oldest go first, never more than asked for */
 	assert_int_equal(store_deliveries_prune(store, 1000, 1), 1);
 	assert_int_equal(store_delivery_find(store, "p", "d3", &found), 0);
-	assert_int_equal(store_deliveries_prune(store, 1000, 10), 1);
+	assert_int_equal(store_deliveries_prune(store, 1000, 10), 2);
 	assert_int_equal(store_deliveries_prune(store, 1000, 10), 0);
 	assert_int_equal(store_delivery_find(store, "p", "d", &found), 1);
 	assert_int_equal(store_commit(store, NULL), 0);
