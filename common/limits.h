@@ -90,6 +90,8 @@
 
 /* fetcher */
 #define FETCH_TIMEOUT_SEC 600
+#define FETCH_RETRY_DEFAULT_SEC 300 /* a fetch that failed is tried again for so long */
+#define FETCH_RETRY_MAX_SEC (7 * 86400)
 #define FETCH_PARALLEL_MAX 4
 #define FETCH_MEMORY_MAX (2 * GIB)
 #define FETCH_PACK_MAX (8 * GIB)

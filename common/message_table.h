@@ -50,6 +50,9 @@ enum process_role {
 	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
 	/* share), s labels of this host, separated by blanks */                                      \
 	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
+	/* s project, as in a CONFIG_PROJECT before ("": what holds for the others), u seconds for */  \
+	/* which fetching is tried again */                                                           \
+	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                    \
 	/* u seconds after which a delivery is forgotten */                                           \
 	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                      \
 	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
@@ -227,8 +230,10 @@ enum step_result {
 enum fetch_outcome {
 	FETCH_OK = 0,
 	FETCH_NO_SUCH_COMMIT = 1,
-	FETCH_UNREACHABLE = 2, /* could not fetch: network, credential, no such repository */
+	FETCH_UNREACHABLE = 2, /* could not fetch: the network, the forge, this host */
 	FETCH_REFUSED = 3,     /* hostile or over a limit */
+	FETCH_DENIED = 4,      /* a credential was refused, or the repository is not there */
+	FETCH_NO_SPACE = 5,    /* our disk is full */
 	FETCH_NUM,
 };
 

@@ -14,6 +14,7 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
+#include "scheduler/source_retry.h"
 #include "scheduler/trigger.h"
 
 #include <assert.h>
@@ -224,8 +225,12 @@ void answer_run_open(struct json *json, const char *key, const struct scheduler 
 	if (live && live->row.held) {
 		concurrency_reason(live, reason, sizeof(reason));
 		shown.reason = reason;
+	} else if (live && live->wait) {
+		source_retry_reason(live, reason, sizeof(reason));
+		shown.reason = reason;
 	}
 	json_run_open(json, key, &shown, scheduler->config.url);
+	source_retry_json(json, live);
 }
 
 /* ---- the table ---- */

@@ -18,6 +18,7 @@
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/source_retry.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -130,7 +131,8 @@ void source_start(struct run *run)
 	source_pump(project);
 }
 
-void source_stop(struct run *run)
+/* Out of the line; an upload stays, in case it is unpacked again. */
+static void source_leave(struct run *run)
 {
 	struct project *project = run->project;
 
@@ -153,9 +155,14 @@ void source_stop(struct run *run)
 		run->serial = 0;
 		project->n_asked--;
 	}
+	source_pump(project);
+}
+
+void source_stop(struct run *run)
+{
+	source_leave(run);
 	if (run->upload_fd >= 0)
 		(void)close(TAKE_FD(run->upload_fd));
-	source_pump(project);
 }
 
 void sources_reask(struct scheduler *scheduler, bool may_ask)
@@ -233,7 +240,9 @@ static void source_freeze(struct run *run, const struct source_tree *tree)
 		schedules_learn(run);
 		source_no_runbook(run, tree->misnamed);
 	} else if (source_read(tree->runbook_fd, &text, &size, &error) < 0) {
-		state_run_set(run, RUN_STATE_ERRORED, error.text);
+		/* what is no file stays none, what cannot be read now may be read later */
+		source_failed(run, error.number == EINVAL ? FETCH_REFUSED : FETCH_UNREACHABLE,
+			      error.text);
 	} else {
 		run_freeze(run, text, size);
 	}
@@ -243,12 +252,15 @@ void source_failed(struct run *run, enum fetch_outcome outcome, const char *sent
 {
 	char reason[REASON_MAX + 1];
 
-	source_stop(run);
+	source_leave(run);
 	if (outcome == FETCH_NO_SUCH_COMMIT && delivery_doubted(run)) {
 		(void)delivery_confirm(run, "");
 		return;
 	}
-	(void)snprintf(reason, sizeof(reason), "%s", sentence);
+	if (source_retry(run, outcome, sentence))
+		return;
+	source_stop(run);
+	source_retry_sentence(run, sentence, reason, sizeof(reason));
 	state_run_set(run, RUN_STATE_ERRORED, reason);
 }
 
@@ -288,9 +300,8 @@ static int source_texts(struct run *run, const struct source_tree *tree)
 	return r;
 }
 
-void source_arrived(struct run *run, const struct source_tree *tree)
+static void source_take(struct run *run, const struct source_tree *tree)
 {
-	source_stop(run);
 	if (run->row.source == RUN_SOURCE_FETCH && !commit_valid(tree->commit)) {
 		state_run_set(run, RUN_STATE_ERRORED,
 			      "the fetcher answered without a valid commit");
@@ -307,4 +318,16 @@ void source_arrived(struct run *run, const struct source_tree *tree)
 	source_freeze(run, tree);
 	name_list_clear(&run->paths);
 	run->paths_known = false;
+}
+
+void source_arrived(struct run *run, const struct source_tree *tree)
+{
+	source_leave(run);
+	/* older ones of its branch come first where they exclude each other */
+	source_retry_arrived(run);
+	source_take(run, tree);
+	if (source_retry_waits(run))
+		return;
+	source_stop(run);
+	source_retry_end(run);
 }

@@ -9,6 +9,7 @@
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/source_retry.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -163,6 +164,7 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	if (run_state_final(to)) {
 		run_timers_stop(run);
 		concurrency_leave(run);
+		source_retry_end(run);
 		run_forget_later(run);
 	}
 }

@@ -101,6 +101,19 @@ struct store_delivery {
 	bool doubt;
 };
 
+/**
+ * struct store_fetch_wait - a run whose tree could not be had and is asked for again
+ * @outcome: what went wrong, in a word
+ * @error:   and in a sentence
+ * @first_usec, @since_usec: when it went wrong, and when it began to go wrong in this way
+ */
+struct store_fetch_wait {
+	uint64_t run;
+	const char *outcome, *error;
+	uint64_t tries;
+	uint64_t first_usec, since_usec, next_usec;
+};
+
 /** struct store_schedule - one entry of "on.schedule" of a project's default branch */
 struct store_schedule {
 	const char *project;
@@ -198,6 +211,9 @@ void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, 
 void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling);
 /** store_run_set_limits() - unwanted, held, stop, stop_by and deadline_usec */
 void store_run_set_limits(struct store *store, const struct store_run *run);
+/** store_fetch_wait_set() - insert or replace that of its run */
+void store_fetch_wait_set(struct store *store, const struct store_fetch_wait *wait);
+void store_fetch_wait_clear(struct store *store, uint64_t run);
 /**
  * store_schedules_set() - what @project's default branch asks for, in place of what it did
  * @run:    that it was learnt from
@@ -280,6 +296,10 @@ int store_runs_each(struct store *store, const char *project, uint64_t below, ui
 int store_run_last(struct store *store, const char *project, store_run_fn each, void *userdata);
 /** store_runs_open_each() - runs that are not final, oldest first */
 int store_runs_open_each(struct store *store, store_run_fn each, void *userdata);
+typedef void (*store_fetch_wait_fn)(const struct store_fetch_wait *wait, void *userdata);
+/** store_fetch_wait_get() - that of @run; as store_run_get() */
+int store_fetch_wait_get(struct store *store, uint64_t run, store_fetch_wait_fn each,
+			 void *userdata);
 int store_run_counts(struct store *store, uint64_t counts[RUN_STATE_NUM]);
 int store_steps_each(struct store *store, uint64_t run, store_step_fn each, void *userdata);
 int store_dependencies_each(struct store *store, uint64_t run, store_dependency_fn each,

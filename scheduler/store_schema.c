@@ -195,6 +195,16 @@ static const char *const migrations[] = {
 	"CREATE INDEX deliveries_place ON deliveries(project, place, run) WHERE place<>'';"
 	"CREATE INDEX deliveries_received ON deliveries(received_usec);"
 	"ALTER TABLE runs ADD COLUMN again_of INTEGER;",
+
+	/* runs whose tree could not be had and is asked for again */
+	"CREATE TABLE fetch_waits("
+	"  run INTEGER PRIMARY KEY,"
+	"  outcome TEXT NOT NULL,"
+	"  error TEXT NOT NULL,"
+	"  tries INTEGER NOT NULL,"
+	"  first_usec INTEGER NOT NULL,"
+	"  since_usec INTEGER NOT NULL,"
+	"  next_usec INTEGER NOT NULL);",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

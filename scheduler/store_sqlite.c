@@ -114,6 +114,12 @@ static const char *const statement_sql[] = {
 				     "deadline_usec=?6 WHERE id=?1",
 	[STATEMENT_RUN_LAST] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND unwanted=0 "
 			       "ORDER BY id DESC LIMIT 1",
+	[STATEMENT_FETCH_WAIT_SET] = "INSERT OR REPLACE INTO fetch_waits(run, outcome, error, "
+				     "tries, first_usec, since_usec, next_usec) "
+				     "VALUES(?,?,?,?,?,?,?)",
+	[STATEMENT_FETCH_WAIT_CLEAR] = "DELETE FROM fetch_waits WHERE run=?",
+	[STATEMENT_FETCH_WAIT_GET] = "SELECT outcome, error, tries, first_usec, since_usec, "
+				     "next_usec FROM fetch_waits WHERE run=?",
 	[STATEMENT_SCHEDULES_CLEAR] = "DELETE FROM schedules WHERE project=?",
 	[STATEMENT_SCHEDULE_ADD] = "INSERT OR IGNORE INTO schedules(project, cron, timezone, "
 				   "branch, last_usec) VALUES(?,?,?,?,?)",

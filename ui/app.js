@@ -462,6 +462,11 @@ function drawQueue(queue) {
   });
 }
 
+// A run whose repository cannot be fetched yet: it has no steps.
+function fetchItem(run) {
+  return {...run, name: "(fetch)", priority: "–"};
+}
+
 async function showQueue() {
   const queue = await get("/queue");
   const host = queue.host;
@@ -471,6 +476,7 @@ async function showQueue() {
   if (host.labels.length) facts.push("labels: " + host.labels.join(" "));
   if (queue.total > queue.waiting.length) facts.push("the first " + queue.waiting.length + " are shown");
   find("queue").hidden = false;
+  queue.waiting.push(...queue.fetching.map(fetchItem));
   find("queue-table").hidden = !queue.waiting.length;
   setText(find("queue-facts"), facts.join(" · "));
   drawQueue(queue);

@@ -38,8 +38,9 @@ struct world {
 	char dir[64];
 	char store[96];
 	const char *instance;
-	uint64_t max_running, timeout_sec, deliveries_sec; /* the last: 0: not told */
-	bool sync_first; /* the daemon tells what runs before it sends the configuration */
+	uint64_t max_running, timeout_sec, deliveries_sec,
+		fetch_retry_sec; /* the last two: 0: not told */
+	bool sync_first;	 /* the daemon tells what runs before it sends the configuration */
 	pid_t pid;
 	int daemon, webhook, fetcher, api; /* our ends */
 	uint64_t serial;
@@ -165,6 +166,12 @@ static inline void world_configure(struct world *world)
 	config_project(world, "a", 0, 1, 0);
 	config_project(world, "b", 1, 1, 0);
 	config_project(world, "w", 0, 1, 1);
+	if (world->fetch_retry_sec) {
+		message = message_new(MESSAGE_CONFIG_FETCH_RETRY, 0);
+		message_put_string(message, "");
+		message_put_u64(message, world->fetch_retry_sec);
+		assert_int_equal(message_transmit(world->daemon, message), 0);
+	}
 	if (world->deliveries_sec) {
 		message = message_new(MESSAGE_CONFIG_DELIVERIES, 0);
 		message_put_u64(message, world->deliveries_sec);

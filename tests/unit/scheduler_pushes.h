@@ -18,13 +18,14 @@ struct pushed {
 	const char *delivery, *event, *ref, *before, *after, *base;
 	uint64_t pull_request, fork;
 	const char *action, *body; /* of 32 bytes, NULL: none */
+	const char *project;	   /* NULL: "a" */
 };
 
 static inline void push_send(struct world *world, const struct pushed *pushed)
 {
 	struct message *message = message_new(MESSAGE_TRIGGER, ++world->serial);
 
-	message_put_string(message, "a");
+	message_put_string(message, pushed->project ? pushed->project : "a");
 	message_put_string(message, "github");
 	message_put_string(message, pushed->delivery);
 	message_put_string(message, pushed->event ? pushed->event : "push");

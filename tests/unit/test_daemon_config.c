@@ -39,6 +39,7 @@ static void defaults(void **state)
 	assert_string_equal(config->api_listen.items[0], "127.0.0.1:8470");
 	assert_int_equal(config->cacher_bytes, 10 * GIB);
 	assert_int_equal(config->deliveries_sec, 90 * 86400);
+	assert_int_equal(config->fetch_retry_sec, 300);
 	(void)config_free(config);
 }
 
@@ -62,6 +63,7 @@ static void every_key(void **state)
 				   "StepCpus=0.5\n"
 				   "StepDisk=512M\n"
 				   "MinFree=2G\n"
+				   "FetchRetry=2m\n"
 				   "[Host]\n"
 				   "Cpus=7.5\n"
 				   "Memory=12G\n"
@@ -98,6 +100,7 @@ static void every_key(void **state)
 	assert_int_equal(config->step_limits.cpu_milli, 500);
 	assert_int_equal(config->step_disk, 512 * MIB);
 	assert_int_equal(config->min_free, 2 * GIB);
+	assert_int_equal(config->fetch_retry_sec, 120);
 	assert_int_equal(config->host_cpu_milli, 7500);
 	assert_int_equal(config->host_memory, 12 * GIB);
 	assert_int_equal(config->host_labels.n_items, 3);
