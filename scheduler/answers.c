@@ -203,11 +203,21 @@ static void retry_in_run(const struct request *request)
 		reply_run(request, 202, request->run);
 }
 
+static void note_unwanted(const struct store_run *row, void *userdata)
+{
+	*(bool *)userdata = row->unwanted;
+}
+
 static void answer_run_retry(const struct request *request)
 {
 	struct trigger_answer answer = {.status = 503};
+	bool unwanted = false;
 
-	if (request->step[0] || request->after) {
+	/* one that "on" did not ask for would not be asked for again: a run of its own is */
+	if (request->after && !request->step[0])
+		(void)store_run_get(request->scheduler->store, request->run, note_unwanted,
+				    &unwanted);
+	if (request->step[0] || (request->after && !unwanted)) {
 		retry_in_run(request);
 		return;
 	}

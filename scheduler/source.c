@@ -264,6 +264,29 @@ void source_failed(struct run *run, enum fetch_outcome outcome, const char *sent
 	state_run_set(run, RUN_STATE_ERRORED, reason);
 }
 
+int source_again(struct run *run, struct error *error)
+{
+	const struct store_run *row = &run->row;
+
+	if (row->source != RUN_SOURCE_UPLOAD && !run->project->configured)
+		return error_set(error, EBUSY,
+				 "project %s is not configured any more: add it again",
+				 row->project);
+	if (row->source == RUN_SOURCE_UPLOAD)
+		return error_set(error, EBUSY,
+				 "run %" PRIu64
+				 " has no steps, and its upload is gone: send it again",
+				 row->id);
+	if (row->runbook && row->state == RUN_STATE_FAILED)
+		return error_set(error, EBUSY,
+				 "run %" PRIu64 " has no steps: its runbook.yml is not valid; "
+				 "correct it and push again",
+				 row->id);
+	state_run_set(run, RUN_STATE_PENDING, "it never had steps: it is fetched again");
+	source_start(run);
+	return 0;
+}
+
 /* Changed paths that cannot be read are not known: filters then let everything through. */
 static void source_paths(struct run *run, int fd)
 {

@@ -340,6 +340,53 @@ static void test_superseded(void **state)
 	world_free(world);
 }
 
+/* "retry --failed" of a run that never had steps: the run itself, from the start. */
+static void test_retry_failed(void **state)
+{
+	struct ask retry = {.verb = API_RUN_RETRY, .run = 1, .after = 1};
+	struct world *world = patient_new(0);
+	struct order order;
+	json_t *json;
+
+	(void)pushed(world, "d1", COMMIT_A);
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	run_reason(world, 1, "errored", AWAY);
+	json = ask(world, &retry);
+	assert_int_equal(number(json, "run"), 1);
+	json_decref(json);
+	run_reason(world, 1, "pending", "");
+	assert_int_equal(ask_refused(world, &retry), 409);
+	/* without a runbook */
+	arrive(world, COMMIT_A, NULL, NULL);
+	run_reason(world, 1, "failed", "no runbook.yml");
+	json_decref(ask(world, &retry));
+	/* over a restart */
+	world_kill(world);
+	world_start(world);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 1);
+	/* a runbook that is wrong stays wrong */
+	retry.run = 2;
+	(void)pushed(world, "d2", COMMIT_B);
+	arrive(world, COMMIT_B, "steps: {}\n", NULL);
+	run_reason(world, 2, "failed", "runbook.yml");
+	assert_int_equal(ask_refused(world, &retry), 409);
+	/* what was not wanted becomes a run of its own, which is */
+	retry.run = 3;
+	(void)pushed(world, "d3", COMMIT_C);
+	arrive(world, COMMIT_C, "on: {tag: {}}\n" STEPS, NULL);
+	unwanted_expect(world, 3, true);
+	json = ask(world, &retry);
+	assert_int_equal(number(json, "run"), 4);
+	json_decref(json);
+	arrive(world, COMMIT_C, "on: {tag: {}}\n" STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 4);
+	world_stop(world);
+	world_free(world);
+}
+
 static void space_send(struct world *world, const char *text)
 {
 	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
@@ -404,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_order_in_a_group),
 		cmocka_unit_test(test_overtaken),
 		cmocka_unit_test(test_superseded),
+		cmocka_unit_test(test_retry_failed),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_workspace),
 	};
