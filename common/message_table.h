@@ -179,7 +179,7 @@ enum process_role {
 	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                              \
 	/* s name: steps wait for it */                                                               \
 	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                          \
-	/* s name, s error: it cannot be had */                                                       \
+	/* s name, s error: it cannot be had; u 1: it might be in a while */                          \
 	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
                                                                                                       \
 	/* -- people -- */                                                                            \

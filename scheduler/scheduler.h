@@ -95,6 +95,7 @@ struct step {
 	bool work_listed;
 	bool retried;		       /* among those that are reset just now */
 	struct image_wait *image_wait; /* it stands aside for its image; NULL: it does not */
+	uint64_t image_since_usec;     /* monotonic: since when */
 	struct step *image_next, *image_previous;
 };
 

@@ -44,8 +44,7 @@ static enum fetch_outcome outcome_parse(const char *word)
 	return FETCH_UNREACHABLE; /* of a newer version */
 }
 
-/* In whole seconds: what people read. */
-static void seconds_text(char *out, size_t size, uint64_t usec)
+void retry_seconds_text(char *out, size_t size, uint64_t usec)
 {
 	text_duration(out, size, (usec + USEC_PER_SEC / 2) / USEC_PER_SEC * 1000);
 }
@@ -153,7 +152,7 @@ static uint64_t time_left(const struct source_wait *wait, uint64_t now)
 	return left < left_part ? left : left_part;
 }
 
-static uint64_t delay_usec(uint64_t tries)
+uint64_t retry_delay_usec(uint64_t tries)
 {
 	uint64_t delay = tries < 7 ? DELAY_FIRST_USEC << (tries - 1) : DELAY_MAX_USEC;
 
@@ -190,7 +189,7 @@ static void say_again(const struct source_wait *wait, uint64_t delay)
 		.at_usec = wall_usec(),
 	};
 
-	seconds_text(text, sizeof(text), delay);
+	retry_seconds_text(text, sizeof(text), delay);
 	(void)snprintf(reason, sizeof(reason), "cannot be fetched yet, again in %s: %.400s", text,
 		       wait->error);
 	log_notice("%s run %" PRIu64 ": %s", run->row.project, run->row.id, reason);
@@ -213,7 +212,7 @@ bool source_retry(struct run *run, enum fetch_outcome outcome, const char *error
 	left = time_left(wait, now_usec());
 	if (left == 0)
 		return false;
-	delay = delay_usec(wait->row.tries);
+	delay = retry_delay_usec(wait->row.tries);
 	if (delay > left)
 		delay = left;
 	wait->row.next_usec = wall_usec() + delay;
@@ -233,7 +232,7 @@ void source_retry_sentence(const struct run *run, const char *error, char *out, 
 		(void)snprintf(out, size, "%s", error);
 		return;
 	}
-	seconds_text(text, sizeof(text), now_usec() - wait->first_usec);
+	retry_seconds_text(text, sizeof(text), now_usec() - wait->first_usec);
 	(void)snprintf(out, size,
 		       "%.400s (tried %" PRIu64 " times in %s; `runbookctl retry %" PRIu64
 		       "` fetches again)",
@@ -360,14 +359,15 @@ void source_retry_reason(const struct run *run, char *out, size_t size)
 	if (!wait)
 		return;
 	if (source_retry_waits(run)) {
-		seconds_text(text, sizeof(text), wait->next_usec > now ? wait->next_usec - now : 0);
+		retry_seconds_text(text, sizeof(text),
+				   wait->next_usec > now ? wait->next_usec - now : 0);
 		(void)snprintf(again, sizeof(again), "in %s", text);
 	}
 	left = time_left(wait, now);
 	if (left == UINT64_MAX) {
 		(void)snprintf(until, sizeof(until), "until there is room");
 	} else {
-		seconds_text(text, sizeof(text), left);
+		retry_seconds_text(text, sizeof(text), left);
 		(void)snprintf(until, sizeof(until), "for %s more", text);
 	}
 	(void)snprintf(out, size,

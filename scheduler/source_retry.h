@@ -33,6 +33,10 @@ struct source_wait {
 	char error[REASON_MAX + 1];
 };
 
+/** retry_delay_usec() - the pause after the try with this number, from 1 */
+uint64_t retry_delay_usec(uint64_t tries);
+/** retry_seconds_text() - a time in whole seconds, as people read it */
+void retry_seconds_text(char *out, size_t size, uint64_t usec);
 /**
  * source_retry() - the tree of @run could not be had: ask again later?
  * @error: what went wrong, one sentence
