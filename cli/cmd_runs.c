@@ -52,7 +52,7 @@ struct wanted {
 /* What was left out, and the newest of that. */
 struct left_out {
 	uint64_t n;
-	json_t *newest;
+	json_t **newest; /* a reference of the caller's, who drops it */
 };
 
 static void append_runs(json_t *runs, const json_t *page, bool all, struct left_out *out)
@@ -64,14 +64,14 @@ static void append_runs(json_t *runs, const json_t *page, bool all, struct left_
 		if (all || !json_is_true(json_object_get(run, "unwanted")))
 			(void)json_array_append(runs, run);
 		else if (out->n++ == 0)
-			out->newest = json_incref(run);
+			*out->newest = json_incref(run);
 	}
 }
 
-/* Whoever wonders why nothing happened finds the answer in the deliveries that came. */
+/* The deliveries that came explain why there is nothing to list. */
 static void say_none(const struct left_out *out)
 {
-	const json_t *run = out->newest;
+	const json_t *run = *out->newest;
 	char reason[1024], project[256], ref[1024];
 
 	if (out->n == 0) {
@@ -124,7 +124,7 @@ static enum cli_exit fetch_runs(struct cli *cli, const struct wanted *wanted, js
 static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 {
 	cleanup_json json_t *runs = json_array(), *next = NULL, *newest = NULL;
-	struct left_out out = {.n = 0};
+	struct left_out out = {.newest = &newest};
 	cleanup_table struct table table = {.headings = {"RUN", "PROJECT", "STATE", "EVENT", "REF",
 							 "COMMIT", "AGE", "TIME",
 							 "REASON OR TITLE"},
@@ -147,7 +147,6 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 	if (before_text && cli_run_id(before_text, &wanted.before, &error) < 0)
 		return cli_usage("runs", "--before: %s", error.text);
 	code = fetch_runs(cli, &wanted, runs, &next, &out, &error);
-	newest = out.newest;
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (cli->json) {

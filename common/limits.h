@@ -125,7 +125,7 @@
 /* scheduler defaults */
 #define RUNNING_STEPS_DEFAULT 0	  /* 0: one per processor */
 #define PROJECT_RUNNING_DEFAULT 0 /* 0: the global limit */
-#define TRIGGER_WINDOW_SEC 60	  /* a delivery that asks for the same within it is no new one */
+#define TRIGGER_WINDOW_SEC 60	  /* a delivery that asks for the same within it is a duplicate */
 #define DELIVERIES_DEFAULT_SEC (90 * 86400ULL) /* for so long a delivery is known */
 #define DELIVERIES_MAX_SEC (100 * 365 * 86400ULL)
 

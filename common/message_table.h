@@ -50,7 +50,7 @@ enum process_role {
 	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
 	/* share), s labels of this host, separated by blanks */                                      \
 	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
-	/* s project, as in a CONFIG_PROJECT before ("": what holds for the others), u seconds for */  \
+	/* s project, as in a CONFIG_PROJECT before ("": what holds for the others), u seconds for */ \
 	/* which fetching is tried again */                                                           \
 	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                    \
 	/* u seconds after which a delivery is forgotten */                                           \

@@ -146,7 +146,7 @@ static void job_end(struct job *job, enum job_state state)
 	jobs_dispatch(job->jobs);
 }
 
-/* A full disk may have room again, whoever met it. */
+/* A full disk may have room again; the daemon and skopeo report it in their own words. */
 static bool says_full(const char *text)
 {
 	return strstr(text, strerror(ENOSPC)) || strstr(text, strerror(EDQUOT));

@@ -69,7 +69,7 @@ void skopeo_stop(struct skopeo *skopeo);
 /**
  * skopeo_describe() - why it failed, a sentence with what to do
  *
- * Return: might the same do well in a while? Not where somebody has to do something first.
+ * Return: true if the same pull may succeed later; false where a person has to act first.
  */
 bool skopeo_describe(const struct skopeo *skopeo, char *out, size_t size);
 

@@ -6,8 +6,8 @@
  * DOC: Which deliveries are one and the same
  *
  * - The same id: always, and always answered with the first run, also when that is deleted.
- * - The same signed body under another id, where neither id nor time is signed: it is sent
- *   again, by whoever got hold of it. It starts nothing, unless the branch went elsewhere
+ * - The same signed body under another id, where neither id nor time is signed: a person
+ *   who recorded it may have sent it again. It starts nothing, unless the branch went elsewhere
  *   meanwhile and the forge has it back at that commit when it is fetched.
  * - The newest delivery of a branch or pull request asked for the same in all within the
  *   last minute (a second hook), and its run was neither cut short nor errored.

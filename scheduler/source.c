@@ -240,7 +240,7 @@ static void source_freeze(struct run *run, const struct source_tree *tree)
 		schedules_learn(run);
 		source_no_runbook(run, tree->misnamed);
 	} else if (source_read(tree->runbook_fd, &text, &size, &error) < 0) {
-		/* what is no file stays none, what cannot be read now may be read later */
+		/* a directory stays a directory; what cannot be read now may be readable later */
 		source_failed(run, error.number == EINVAL ? FETCH_REFUSED : FETCH_UNREACHABLE,
 			      error.text);
 	} else {

@@ -20,14 +20,14 @@
 
 /*
  * What may pass by itself. Forges answer 401, 403 and 404 while they are maintained or a
- * permission spreads, but mostly it is a mistake of ours that somebody has to see: it gets
- * a fifth of the time. Who asks by hand sees such a mistake, or a misspelt branch, at once:
- * they named it, no forge did.
+ * permission spreads, but mostly the configuration is wrong and a person has to see that: it
+ * gets a fifth of the time. A run that a person asked for ends at once in such a case, and
+ * when its branch is misspelt: the name came from that person, not from a forge.
  */
 static const struct rule {
 	const char *word; /* NULL: trying again would not help */
 	unsigned part;	  /* of the time that is configured: 1/part */
-	bool at_once;	  /* ends a run that somebody asked for by hand */
+	bool at_once;	  /* ends a run that a person asked for */
 } rules[FETCH_NUM] = {
 	[FETCH_NO_SUCH_COMMIT] = {"no-such-commit", 1, true},
 	[FETCH_UNREACHABLE] = {"unreachable", 1, false},
@@ -128,7 +128,7 @@ static uint64_t window_usec(const struct run *run, enum fetch_outcome outcome)
 	return run->project->fetch_retry_sec * USEC_PER_SEC / rules[outcome].part;
 }
 
-/* Without an end while no step may start for want of room, either: that is told and looked at. */
+/* Without an end while the host has too little room to start steps: people see that elsewhere. */
 static bool endless(const struct run *run, enum fetch_outcome outcome)
 {
 	return outcome == FETCH_NO_SPACE && run->scheduler->stopped[0];

@@ -9,7 +9,7 @@
  * full disk of ours: none of them ends a run that was acknowledged. It stays pending, says
  * why, and asks again after 1, 2, 4, … 60 s (a quarter more or less, so that many do not
  * come at once), with a last try when [Limits] FetchRetry= is over. Meanwhile it stands in
- * no line: it holds nobody up. The times are those of the monotonic clock; over a restart,
+ * no line, so other fetches of its project go on. The times are those of the monotonic clock; over a restart,
  * wall times in the store stand in, as for run_timers.h.
  *
  * Such a run is "delayed" until its runbook was read or it ended. Newer runs of its branch
@@ -56,7 +56,7 @@ int source_retry_load(struct run *run);
 bool source_retry_waits(const struct run *run);
 /** source_retry_arrived() - the tree of @run is here: those that wait for its forge ask at once */
 void source_retry_arrived(const struct run *run);
-/** source_retry_space() - there is room on disk again: who waits for that asks at once */
+/** source_retry_space() - there is room on disk again: runs that wait for it ask at once */
 void source_retry_space(struct scheduler *scheduler);
 /** source_retry_reason() - for people: why a delayed run is pending, "" for others */
 void source_retry_reason(const struct run *run, char *out, size_t size);

@@ -24,6 +24,7 @@ send() {
         -H "X-GitHub-Delivery: $2" -H "X-Hub-Signature-256: $(sign "secret-$1" <"$3")" \
         --data-binary "@$3" "$WEBHOOK_URL/webhook/$1" | jq -r .run
 }
+# shellcheck disable=SC2317  # called by wait_for
 retries() { # RUN WHAT: it is pending for that reason
     [ "$(api "runs/$1" | jq -r '"\(.state) \(.fetch_retry.what)"')" = "pending $2" ]
 }
@@ -49,10 +50,10 @@ check "… and when runbookd was" wait_for $((20 * PATIENCE)) retries "$run" unr
 check "… counting on" [ "$(tries "$run")" -ge 1 ]
 GIT_HTTP_PORT=$PORT python3 "$TESTS_DIR/demo/git_http.py" "$TEST_TMP/repos" "$TEST_TMP/port" >/dev/null 2>&1 &
 FORGE=$!
-defer 'kill $FORGE 2>/dev/null'
+defer "kill $FORGE 2>/dev/null"
 check_equal "when the forge is back, it is fetched and run" succeeded "$(wait_run "$run" 90)"
 check_equal "… and nothing is left to wait for" 0 "$(api queue | jq .fetching_total)"
-check_equal "what is not there for everybody is no matter of seconds" "denied" "$(
+check_equal "a repository that is not there is denied, not unreachable" "denied" "$(
     git -C "$TEST_TMP/repos/away" commit -q --allow-empty -m two
     push_payload "$(git -C "$TEST_TMP/repos/away" rev-parse HEAD)" >"$TEST_TMP/body"
     mv "$TEST_TMP/repos/away.git" "$TEST_TMP/repos/moved.git"
@@ -78,7 +79,7 @@ check_equal "… and a push goes past it" succeeded "$(wait_run "$(send early p-
 check "… which goes on waiting" retries "$run" no-such-commit
 git -C "$TEST_TMP/repos/early" push -q origin HEAD:refs/pull/3/head
 check_equal "it runs when the ref is there" succeeded "$(wait_run "$run" 90)"
-check_equal "… from the commit that was told" "$head" "$(api "runs/$run" | jq -r .commit)"
+check_equal "… from the commit of the delivery" "$head" "$(api "runs/$run" | jq -r .commit)"
 
 # ---- in the end ----
 
@@ -88,7 +89,7 @@ check_equal "after its time it is errored" errored "$(wait_run "$run")"
 check_match "… the reason names both possibilities, and what to do" \
     'does not exist there any more .*or the forge has not published it yet.*tried [0-9]+ times.*runbookctl retry' \
     "$(api "runs/$run" | jq -r .reason)"
-check_match "by hand, what is not there is told at once" 'has no refs/heads/nowhere' \
+check_match "by hand, a missing branch ends the run at once" 'has no refs/heads/nowhere' \
     "$("$CTL" trigger early --ref nowhere -f 2>&1)"
 # without a runbook, then by --failed again: the same run
 git -C "$TEST_TMP/repos/hasty" rm -qf --ignore-unmatch runbook.yml

@@ -101,7 +101,7 @@ static void test_same_bytes_of_two_pushes(void **state)
 	order_expect(world, &order);
 	assert_int_equal(order.run, 4);
 	assert_string_equal(order.commit, COMMIT_B);
-	/* the branch is at B now: the first run with these bytes is the one that is told */
+	/* the branch is at B now: the answer names the first run with these bytes */
 	assert_int_equal(move_again(world, "d5", COMMIT_A, COMMIT_B, BODY_2), 2);
 	/* and back, and there once more */
 	assert_int_equal(move(world, "d6", COMMIT_B, COMMIT_A, BODY_3), 5);
@@ -112,7 +112,7 @@ static void test_same_bytes_of_two_pushes(void **state)
 	world_free(world);
 }
 
-/* Who got hold of one signed body starts nothing with it, neither now nor later. */
+/* A recorded body that is sent again starts nothing, neither now nor later. */
 static void test_body_sent_again(void **state)
 {
 	struct world *world = world_new();
@@ -179,7 +179,7 @@ static void test_pull_requests(void **state)
 	assert_int_equal(pull(world, "d3", "reopened", "refs/heads/main", COMMIT_C), 3);
 	assert_int_equal(pull(world, "d4", "reopened", "refs/heads/next", COMMIT_C), 4);
 	assert_int_equal(push_again(world, &again), 4);
-	/* a push of the same commit to the branch of the same name is no pull request */
+	/* a push of the same commit to the same ref differs from a pull request */
 	assert_int_equal(push(world, &(struct pushed){.delivery = "d5",
 						      .ref = "refs/pull/3/head",
 						      .after = COMMIT_A,

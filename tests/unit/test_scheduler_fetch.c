@@ -230,7 +230,7 @@ static void test_what_is_final(void **state)
 	world_free(world);
 }
 
-/* One that waits is in nobody's way: SOURCES_ASKED_MAX of them would fill the line. */
+/* Runs that wait do not hold up others: SOURCES_ASKED_MAX of them would fill the line. */
 static void test_others_go_on(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
