@@ -109,7 +109,7 @@ const struct cli_command cmd_retry = {
 	.description = "A whole run is retried as a new run. One step is retried in its run, with "
 		       "the steps\nthat were skipped because of it, and those that look at its end "
 		       "(when: failure, always);\n--failed does that for all steps that did not "
-		       "succeed.",
+		       "succeed, and fetches again\na run that never had steps.",
 	.options = retry_options,
 	.handler = run_retry,
 };

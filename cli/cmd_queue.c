@@ -28,7 +28,29 @@ static void print_sums(const json_t *queue, size_t shown)
 		format_amount(all, sizeof(all), json_number(host, "memory"));
 		(void)printf(", %s of %s memory", used, all);
 	}
+	if (json_number(queue, "fetching_total"))
+		(void)printf(", %" PRIu64 " cannot be fetched yet",
+			     json_number(queue, "fetching_total"));
 	(void)printf("\n");
+}
+
+static void add_row(struct table *table, const json_t *item, const char *step)
+{
+	uint64_t since = json_number(item, "since_usec"), now = wall_usec();
+	char text[32] = "";
+
+	if (since > 0 && since < now)
+		format_duration(text, sizeof(text), now - since);
+	table_row(table);
+	if (json_number(item, "position"))
+		table_cellf(table, 0, "%" PRIu64, json_number(item, "position"));
+	else
+		table_cell(table, 0, "-");
+	table_cellf(table, 1, "%" PRIu64, json_number(item, "run"));
+	table_cell(table, 2, json_text(item, "project"));
+	table_cell(table, 3, step);
+	table_cell(table, 4, text);
+	table_cell(table, 5, json_text(item, "reason"));
 }
 
 static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
@@ -37,7 +59,7 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 	cleanup_table struct table table = {
 		.headings = {"POS", "RUN", "PROJECT", "STEP", "WAITS", "FOR"}, .n_columns = 6};
 	struct error error = ERROR_INIT;
-	const json_t *waiting;
+	const json_t *waiting, *fetching;
 	enum cli_exit code;
 	json_t *step;
 	size_t i;
@@ -51,24 +73,13 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 		return CLI_OK;
 	}
 	waiting = json_object_get(queue, "waiting");
-	json_array_foreach ((json_t *)waiting, i, step) {
-		uint64_t since = json_number(step, "since_usec"), now = wall_usec();
-		char text[32] = "";
-
-		if (since > 0 && since < now)
-			format_duration(text, sizeof(text), now - since);
-		table_row(&table);
-		if (json_number(step, "position"))
-			table_cellf(&table, 0, "%" PRIu64, json_number(step, "position"));
-		else
-			table_cell(&table, 0, "-");
-		table_cellf(&table, 1, "%" PRIu64, json_number(step, "run"));
-		table_cell(&table, 2, json_text(step, "project"));
-		table_cell(&table, 3, json_text(step, "name"));
-		table_cell(&table, 4, text);
-		table_cell(&table, 5, json_text(step, "reason"));
-	}
-	if (json_array_size(waiting) > 0)
+	json_array_foreach ((json_t *)waiting, i, step)
+		add_row(&table, step, json_text(step, "name"));
+	/* runs whose runbook is not there: they have no steps yet */
+	fetching = json_object_get(queue, "fetching");
+	json_array_foreach ((json_t *)fetching, i, step)
+		add_row(&table, step, "(fetch)");
+	if (table.n_rows > 0)
 		(void)table_print(&table, stdout, cli->color);
 	print_sums(queue, json_array_size(waiting));
 	return CLI_OK;

@@ -8,6 +8,7 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "common/names.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -48,7 +49,13 @@ struct wanted {
 	bool all; /* those that "on" of their runbook does not ask for, too */
 };
 
-static void append_runs(json_t *runs, const json_t *page, bool all)
+/* What was left out, and the newest of that. */
+struct left_out {
+	uint64_t n;
+	json_t **newest; /* a reference of the caller's, who drops it */
+};
+
+static void append_runs(json_t *runs, const json_t *page, bool all, struct left_out *out)
 {
 	json_t *run;
 	size_t i;
@@ -56,12 +63,33 @@ static void append_runs(json_t *runs, const json_t *page, bool all)
 	json_array_foreach (page, i, run) {
 		if (all || !json_is_true(json_object_get(run, "unwanted")))
 			(void)json_array_append(runs, run);
+		else if (out->n++ == 0)
+			*out->newest = json_incref(run);
 	}
+}
+
+/* The deliveries that came explain why there is nothing to list. */
+static void say_none(const struct left_out *out)
+{
+	const json_t *run = *out->newest;
+	char reason[1024], project[256], ref[1024];
+
+	if (out->n == 0) {
+		(void)puts("no runs yet (push to a project, or \"runbookctl trigger PROJECT\")");
+		return;
+	}
+	text_escape(project, sizeof(project), json_text(run, "project"));
+	text_escape(ref, sizeof(ref), ref_short(json_text(run, "ref")));
+	text_escape(reason, sizeof(reason), json_text(run, "reason"));
+	(void)printf("no runs yet: %" PRIu64 " deliver%s not wanted; the last is run %" PRIu64
+		     ", %s %s of %s: %s\n(\"runbookctl runs --all\" lists them)\n",
+		     out->n, out->n == 1 ? "y was" : "ies were", json_number(run, "id"),
+		     json_text(run, "event"), ref, project, reason);
 }
 
 /* Pages are fetched until enough runs are there. Return: exit code. */
 static enum cli_exit fetch_runs(struct cli *cli, const struct wanted *wanted, json_t *runs,
-				json_t **ret_next, struct error *error)
+				json_t **ret_next, struct left_out *out, struct error *error)
 {
 	cleanup_free char *escaped = client_escape(wanted->project ? wanted->project : "");
 	uint64_t before = wanted->before, limit = wanted->limit;
@@ -84,7 +112,7 @@ static enum cli_exit fetch_runs(struct cli *cli, const struct wanted *wanted, js
 				       *escaped ? "&project=" : "", escaped, from);
 		if (code != CLI_OK)
 			return code;
-		append_runs(runs, json_object_get(page, "runs"), wanted->all);
+		append_runs(runs, json_object_get(page, "runs"), wanted->all, out);
 		before = json_number(page, "next");
 		if (before == 0 || json_array_size(json_object_get(page, "runs")) == 0)
 			break;
@@ -95,7 +123,8 @@ static enum cli_exit fetch_runs(struct cli *cli, const struct wanted *wanted, js
 
 static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 {
-	cleanup_json json_t *runs = json_array(), *next = NULL;
+	cleanup_json json_t *runs = json_array(), *next = NULL, *newest = NULL;
+	struct left_out out = {.newest = &newest};
 	cleanup_table struct table table = {.headings = {"RUN", "PROJECT", "STATE", "EVENT", "REF",
 							 "COMMIT", "AGE", "TIME",
 							 "REASON OR TITLE"},
@@ -117,7 +146,7 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 				 limit_text);
 	if (before_text && cli_run_id(before_text, &wanted.before, &error) < 0)
 		return cli_usage("runs", "--before: %s", error.text);
-	code = fetch_runs(cli, &wanted, runs, &next, &error);
+	code = fetch_runs(cli, &wanted, runs, &next, &out, &error);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (cli->json) {
@@ -127,7 +156,7 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 		return CLI_OK;
 	}
 	if (json_array_size(runs) == 0) {
-		(void)puts("no runs yet (push to a project, or \"runbookctl trigger PROJECT\")");
+		say_none(&out);
 		return CLI_OK;
 	}
 	json_array_foreach (runs, i, run)

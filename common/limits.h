@@ -90,6 +90,8 @@
 
 /* fetcher */
 #define FETCH_TIMEOUT_SEC 600
+#define FETCH_RETRY_DEFAULT_SEC 300 /* a fetch that failed is tried again for so long */
+#define FETCH_RETRY_MAX_SEC (7 * 86400)
 #define FETCH_PARALLEL_MAX 4
 #define FETCH_MEMORY_MAX (2 * GIB)
 #define FETCH_PACK_MAX (8 * GIB)
@@ -123,7 +125,9 @@
 /* scheduler defaults */
 #define RUNNING_STEPS_DEFAULT 0	  /* 0: one per processor */
 #define PROJECT_RUNNING_DEFAULT 0 /* 0: the global limit */
-#define TRIGGER_WINDOW_SEC 60	  /* same (project, event, ref, after) within it is one run */
+#define TRIGGER_WINDOW_SEC 60	  /* a delivery that asks for the same within it is a duplicate */
+#define DELIVERIES_DEFAULT_SEC (90 * 86400ULL) /* for so long a delivery is known */
+#define DELIVERIES_MAX_SEC (100 * 365 * 86400ULL)
 
 /*
  * Host ids, all above what systemd hands to containers (0x00080000-0x6fffffff):

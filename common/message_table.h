@@ -11,7 +11,7 @@
  * fd. Bump MESSAGE_VERSION when any line changes.
  */
 
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 
 enum process_role {
 	ROLE_NONE = 0,
@@ -50,6 +50,11 @@ enum process_role {
 	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
 	/* share), s labels of this host, separated by blanks */                                      \
 	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
+	/* s project, as in a CONFIG_PROJECT before ("": what holds for the others), u seconds for */ \
+	/* which fetching is tried again */                                                           \
+	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                    \
+	/* u seconds after which a delivery is forgotten */                                           \
+	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                      \
 	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
 	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                       \
 	/* s project, s URL, s user name, b password or token, b private ssh key, */                  \
@@ -124,7 +129,9 @@ enum process_role {
 	/* -- webhook deliveries -- */                                                                \
 	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \
 	/* s after ("" if a pull request's sender does not say), s actor, s title, u number of the */ \
-	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork */              \
+	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork, s what */      \
+	/* happened to it in the forge's word ("" for a push), b digest of what was signed (32 */     \
+	/* bytes; none where the delivery's id and time are signed as well) */                        \
 	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
 	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */  \
 	/* if a public URL is configured, s the run's page */                                         \
@@ -172,7 +179,7 @@ enum process_role {
 	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                              \
 	/* s name: steps wait for it */                                                               \
 	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                          \
-	/* s name, s error: it cannot be had */                                                       \
+	/* s name, s error: it cannot be had; u 1: it might be in a while */                          \
 	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
                                                                                                       \
 	/* -- people -- */                                                                            \
@@ -223,8 +230,10 @@ enum step_result {
 enum fetch_outcome {
 	FETCH_OK = 0,
 	FETCH_NO_SUCH_COMMIT = 1,
-	FETCH_UNREACHABLE = 2, /* could not fetch: network, credential, no such repository */
+	FETCH_UNREACHABLE = 2, /* could not fetch: the network, the forge, this host */
 	FETCH_REFUSED = 3,     /* hostile or over a limit */
+	FETCH_DENIED = 4,      /* a credential was refused, or the repository is not there */
+	FETCH_NO_SPACE = 5,    /* our disk is full */
 	FETCH_NUM,
 };
 

@@ -26,6 +26,8 @@ struct config *config_new(void)
 	config->limits = SANDBOX_LIMITS_REQUIRED;
 	config->max_running = RUNNING_STEPS_DEFAULT;
 	config->default_timeout_sec = STEP_TIMEOUT_DEFAULT_SEC;
+	config->fetch_retry_sec = FETCH_RETRY_DEFAULT_SEC;
+	config->deliveries_sec = DELIVERIES_DEFAULT_SEC;
 	config->cacher_bytes = ARTIFACT_BYTES_PER_RUN;
 	config->cacher_count = ARTIFACT_COUNT_PER_RUN;
 	config->images_pull = 1;
@@ -146,7 +148,9 @@ static int project_check(const struct config_project *project, const char *file,
 int config_parse_project(struct config *config, const char *name, const char *file,
 			 const char *text, size_t size, struct error *error)
 {
-	struct config_project project = {.weight = 1, .max_running = PROJECT_RUNNING_DEFAULT};
+	struct config_project project = {.weight = 1,
+					 .max_running = PROJECT_RUNNING_DEFAULT,
+					 .fetch_retry_sec = CONFIG_INHERIT};
 	struct config_project *grown;
 	int result;
 

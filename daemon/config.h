@@ -32,6 +32,7 @@
 #define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
 #define CONFIG_AUTH_MAX (32 * KIB) /* of registries */
 
+#define CONFIG_INHERIT UINT64_MAX	   /* a project has no value of its own */
 #define CONFIG_MIN_FREE_DEFAULT UINT64_MAX /* depends on the file system, see space.c */
 
 /** struct config_secret - bytes that are wiped when they are freed */
@@ -66,6 +67,7 @@ struct config_project {
 	struct config_rules allow;
 	uint64_t max_running;
 	uint64_t weight;
+	uint64_t fetch_retry_sec;	  /* CONFIG_INHERIT: that of struct config */
 	struct sandbox_limits run_limits; /* 0: those of struct config */
 	/* contents of the files above */
 	struct config_secret secret;
@@ -90,7 +92,9 @@ struct config {
 	struct config_list webhook_listen;
 	struct config_list api_listen;
 	struct config_list dns;
-	uint64_t network_pool; /* network namespaces kept ready */
+	uint64_t network_pool;	  /* network namespaces kept ready */
+	uint64_t fetch_retry_sec; /* for so long a fetch that failed is tried again */
+	uint64_t deliveries_sec;  /* for so long a delivery that came is known */
 	uint64_t cacher_bytes;
 	uint64_t cacher_count;
 	char *images_directory; /* NULL: images/ beneath the state directory */

@@ -128,6 +128,14 @@ static int set_duration(const struct config_key *key, void *field, const char *v
 	return store_number(key, field, number, result, value, "seconds, like 90s or 1h30m", error);
 }
 
+/* Of a project: an empty value takes an earlier one back. */
+static int inherit_duration(const struct config_key *key, void *field, const char *value, int again,
+			    struct error *error)
+{
+	*(uint64_t *)field = CONFIG_INHERIT;
+	return value[0] ? set_duration(key, field, value, again, error) : 0;
+}
+
 static int set_limits(const struct config_key *key, void *field, const char *value, int again,
 		      struct error *error)
 {
@@ -562,6 +570,8 @@ static const struct config_key main_keys[] = {
 	MAIN("Limits", "StepCpus", limit_cpus, step_limits.cpu_milli, 10, 8192000, 0),
 	MAIN("Limits", "StepDisk", limit_size, step_disk, 4 * MIB, 1ULL << 50, 0),
 	MAIN("Limits", "MinFree", set_size, min_free, 0, 1ULL << 50, 0),
+	MAIN("Limits", "FetchRetry", set_duration, fetch_retry_sec, 0, FETCH_RETRY_MAX_SEC, 0),
+	MAIN("Retention", "Deliveries", set_duration, deliveries_sec, 1, DELIVERIES_MAX_SEC, 0),
 	MAIN("Host", "Labels", set_labels, host_labels, 0, 0, 1),
 	MAIN("Host", "Cpus", limit_cpus, host_cpu_milli, 10, 8192000, 0),
 	MAIN("Host", "Memory", limit_size, host_memory, 4 * MIB, 1ULL << 50, 0),
@@ -584,6 +594,7 @@ static const struct config_key project_keys[] = {
 	PROJECT("SecretFile", set_string, secret_file, 0, PATH_MAX - 1),
 	PROJECT("MaxRunning", set_count, max_running, 0, 1024),
 	PROJECT("Weight", set_count, weight, 1, 1000),
+	PROJECT("FetchRetry", inherit_duration, fetch_retry_sec, 0, FETCH_RETRY_MAX_SEC),
 	PROJECT("RunMemory", limit_size, run_limits.memory, 4 * MIB, 1ULL << 50),
 	PROJECT("RunPids", limit_count, run_limits.pids, 1, 4194304),
 	PROJECT("RunCpus", limit_cpus, run_limits.cpu_milli, 10, 8192000),

@@ -125,6 +125,17 @@ static void send_host(struct sender *sender)
 	sender_send(sender, message);
 }
 
+static void send_fetch_retry(struct sender *sender, const char *project, uint64_t seconds)
+{
+	struct message *message = message_new(MESSAGE_CONFIG_FETCH_RETRY, 0);
+
+	if (message) {
+		message_put_string(message, project);
+		message_put_u64(message, seconds);
+	}
+	sender_send(sender, message);
+}
+
 static void send_scheduler(struct sender *sender)
 {
 	const struct daemon *daemon = sender->daemon;
@@ -141,6 +152,11 @@ static void send_scheduler(struct sender *sender)
 	}
 	sender_send(sender, message);
 	send_host(sender);
+	send_fetch_retry(sender, "", config->fetch_retry_sec);
+	message = message_new(MESSAGE_CONFIG_DELIVERIES, 0);
+	if (message)
+		message_put_u64(message, config->deliveries_sec);
+	sender_send(sender, message);
 	if (sender->daemon->space_text[0])
 		space_send(sender->daemon);
 	for (size_t i = 0; i < config->n_projects; i++) {
@@ -156,6 +172,8 @@ static void send_scheduler(struct sender *sender)
 			message_put_u64(message, project->workspace != NULL);
 		}
 		sender_send(sender, message);
+		if (project->fetch_retry_sec != CONFIG_INHERIT)
+			send_fetch_retry(sender, project->name, project->fetch_retry_sec);
 		if (!project->fork_secrets)
 			continue;
 		message = message_new(MESSAGE_CONFIG_FORK_SECRETS, 0);

@@ -172,12 +172,13 @@ static int no_such(struct job *job)
 {
 	if (*job->commit)
 		return fetch_fail(job->result, FETCH_NO_SUCH_COMMIT,
-				  "commit %s is not in %s: it is on no branch or tag (deleted or "
-				  "overwritten by a forced push?) and the server does not give it "
-				  "out by id; push again, or trigger with a branch",
+				  "commit %s is not in %s: it does not exist there any more (a "
+				  "forced push, or its branch was deleted), or the forge has not "
+				  "published it yet; push again, or trigger with a branch",
 				  job->commit, job->repository->url);
 	return fetch_fail(job->result, FETCH_NO_SUCH_COMMIT,
-			  "%s has no %s; check the spelling, or push the branch first",
+			  "%s has no %s: it does not exist, or the forge has not published it "
+			  "yet; check the spelling, or push the branch first",
 			  job->repository->url, *job->ref ? job->ref : "default branch");
 }
 

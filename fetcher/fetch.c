@@ -11,6 +11,17 @@
 #include <string.h>
 #include <unistd.h>
 
+/* libgit2 keeps no errno, it puts its words at the end of its own. */
+static bool says_full(const char *text)
+{
+	static const int full[] = {ENOSPC, EDQUOT};
+
+	for (size_t i = 0; i < ARRAY_SIZE(full); i++)
+		if (strstr(text, strerror(full[i])))
+			return true;
+	return false;
+}
+
 int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
 {
 	va_list args;
@@ -20,6 +31,10 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 	va_start(args, format);
 	(void)vsnprintf(result->error.text, sizeof(result->error.text), format, args);
 	va_end(args);
+	/* "remote error" is what the other end says of itself */
+	if (outcome == FETCH_UNREACHABLE && says_full(result->error.text) &&
+	    !strstr(result->error.text, "remote error"))
+		result->outcome = FETCH_NO_SPACE;
 	return -EINVAL;
 }
 
@@ -35,13 +50,7 @@ const char *git_words(void)
 
 const char *git_fix(const char *otherwise)
 {
-	static const int full[] = {ENOSPC, EDQUOT};
-
-	/* libgit2 keeps no errno, it puts its words at the end of its own */
-	for (size_t i = 0; i < ARRAY_SIZE(full); i++)
-		if (strstr(git_words(), strerror(full[i])))
-			return "make room on the disk of the state directory, then retry";
-	return otherwise;
+	return says_full(git_words()) ? "make room on the disk of the state directory" : otherwise;
 }
 
 void fetch_result_clear(struct fetch_result *result)

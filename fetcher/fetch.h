@@ -69,6 +69,8 @@ void fetch_result_clear(struct fetch_result *result);
 /**
  * fetch_fail() - set @outcome and its sentence
  *
+ * FETCH_UNREACHABLE becomes FETCH_NO_SPACE where the sentence is about a full disk of ours.
+ *
  * Return: -EINVAL, so that a caller can `return fetch_fail(...)`.
  */
 int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)

@@ -369,7 +369,7 @@ static int update_check(const struct mirror *mirror, struct fetch_result *result
 
 	if (remote->scheme == REMOTE_SCHEME_FILE && access(remote->path, R_OK | X_OK) < 0)
 		return fetch_fail(
-			result, FETCH_UNREACHABLE,
+			result, FETCH_DENIED,
 			"the repository %s cannot be opened by uid %u, which fetches: %s; %s",
 			remote->path, geteuid(), strerror(errno),
 			errno == ENOENT
@@ -399,6 +399,19 @@ static int update_check(const struct mirror *mirror, struct fetch_result *result
 	return known_hosts_write(mirror, result);
 }
 
+/* The forge answered that there is nothing for us; libgit2 has words for that only. */
+static bool says_denied(const char *words)
+{
+	static const char *const codes[] = {"401", "403", "404", "410"};
+	const char *code = strstr(words, "status code: ");
+
+	for (size_t i = 0; code && i < ARRAY_SIZE(codes); i++) {
+		if (strncmp(code + strlen("status code: "), codes[i], 3) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int update_failed(const struct update *update, int code, struct fetch_result *result)
 {
 	const struct mirror *mirror = update->mirror;
@@ -418,13 +431,13 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 			"update the known_hosts file; otherwise somebody is in between",
 			mirror->remote->host);
 	if (update->no_credential)
-		return fetch_fail(result, FETCH_UNREACHABLE,
+		return fetch_fail(result, FETCH_DENIED,
 				  "%s asks for a credential and the project has no suitable one; "
 				  "configure a token for https:// or a key for ssh://",
 				  url);
 	if (update->asked > 0 && (code == GIT_EAUTH || update->asked > 1))
 		return fetch_fail(
-			result, FETCH_UNREACHABLE,
+			result, FETCH_DENIED,
 			"%s refused the project's credential (%s); check that it is valid "
 			"and may read the repository%s",
 			url, words,
@@ -432,7 +445,8 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 				? "; many servers take no RSA key from this library, "
 				  "an ed25519 key works"
 				: "");
-	return fetch_fail(result, FETCH_UNREACHABLE, "cannot fetch %s: %s; %s", url, words,
+	return fetch_fail(result, says_denied(words) ? FETCH_DENIED : FETCH_UNREACHABLE,
+			  "cannot fetch %s: %s; %s", url, words,
 			  git_fix("check the URL and that this host can reach it"));
 }
 

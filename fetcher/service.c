@@ -350,7 +350,7 @@ static int request_check(struct service *service, const struct request *request,
 			       "project %s has no repository to fetch from; set its URL in the "
 			       "project's configuration",
 			       request->project);
-		answer_failure(service, request, FETCH_UNREACHABLE, text);
+		answer_failure(service, request, FETCH_DENIED, text);
 		return -ENOENT;
 	}
 	if (remote_parse(repository->url, &remote, &error) < 0) {

@@ -44,6 +44,7 @@ struct job {
 	enum job_kind kind;
 	enum job_state state;
 	bool wanted;
+	bool again; /* it failed, and might do well in a while */
 	char name[IMAGE_NAME_MAX + 1];
 	char source[IMAGE_NAME_MAX + 1];
 	char text[1024];
@@ -138,11 +139,17 @@ static void job_end(struct job *job, enum job_state state)
 	} else {
 		log_warning("image %s: %s", job->name, job->text);
 		if (job->wanted)
-			service_missing(service, job->name, job->text);
+			service_missing(service, job->name, job->text, job->again);
 	}
 	if (!jobs_busy(job->jobs))
 		store_unlock(service->store);
 	jobs_dispatch(job->jobs);
+}
+
+/* A full disk may have room again; the daemon and skopeo report it in their own words. */
+static bool says_full(const char *text)
+{
+	return strstr(text, strerror(ENOSPC)) || strstr(text, strerror(EDQUOT));
 }
 
 static void job_fail(struct job *job, const char *text)
@@ -151,6 +158,7 @@ static void job_fail(struct job *job, const char *text)
 
 	(void)snprintf(copy, sizeof(copy), "%s", text);
 	memcpy(job->text, copy, sizeof(copy));
+	job->again |= says_full(copy);
 	job_end(job, JOB_FAILED);
 }
 
@@ -325,10 +333,12 @@ static void next_layer(struct job *job)
 		return;
 	}
 	fd = store_blob_open(job->jobs->service->store, layer->digest);
-	if (fd < 0)
+	if (fd < 0) {
+		job->again = true;
 		job_fail(job, "a layer is missing among what was downloaded: pull again");
-	else
+	} else {
 		unpack_ask(job, fd, layer->digest, layer->id);
+	}
 }
 
 static void commit(struct job *job, const char *layer)
@@ -405,7 +415,8 @@ static void unpack_end(struct job *job)
 			       : job->unpack_error[0]	? job->unpack_error
 							: "the unpacker's report is cut off");
 		/* what is wrong on disk is not used again */
-		if (job->kind != JOB_ROOTFS && strstr(text, damaged))
+		job->again = job->kind != JOB_ROOTFS && strstr(text, damaged);
+		if (job->again)
 			store_blob_remove(job->jobs->service->store,
 					  job->image.layers[job->layer].digest);
 		if (!job->unpack_error[0])
@@ -514,7 +525,7 @@ static void fetched(struct skopeo *skopeo)
 	char text[1024];
 
 	if (skopeo->late || skopeo->status != 0) {
-		skopeo_describe(skopeo, text, sizeof(text));
+		job->again = skopeo_describe(skopeo, text, sizeof(text));
 		job_fail(job, text);
 		return;
 	}
@@ -593,13 +604,16 @@ static void job_start(struct job *job)
 
 	/* who prunes elsewhere is done in a moment, or this fails with a reason */
 	if (store_lock(job->jobs->service->store, false) < 0) {
+		job->again = true;
 		job_fail(job, "images are being pruned: try again");
 		return;
 	}
 	if (job->kind != JOB_ROOTFS) {
 		job->state = JOB_FETCHING;
-		if (fetch(job, &error) < 0)
+		if (fetch(job, &error) < 0) {
+			job->again = error.number != ENOENT; /* skopeo is not installed */
 			job_fail(job, error.text);
+		}
 		return;
 	}
 	job->state = JOB_UNPACKING;

@@ -109,7 +109,7 @@ void service_publish(struct service *service)
 		log_error("the scheduler cannot be told what images there are: %s", strerror(-r));
 }
 
-void service_missing(struct service *service, const char *name, const char *reason)
+void service_missing(struct service *service, const char *name, const char *reason, bool again)
 {
 	struct message *message;
 
@@ -119,6 +119,7 @@ void service_missing(struct service *service, const char *name, const char *reas
 	if (message) {
 		message_put_string(message, name);
 		message_put_string(message, reason);
+		message_put_u64(message, again);
 	}
 	(void)channel_send(&service->scheduler, message);
 }
@@ -137,16 +138,16 @@ static int on_wanted(struct channel *channel, struct message *message)
 		return -EBADMSG;
 	image_name_default(name, reference, sizeof(reference));
 	if (!image_name_valid(reference)) {
-		service_missing(service, name, "that is no name of an image");
+		service_missing(service, name, "that is not the name of an image", false);
 	} else if (!service->config.pull || !image_name_is_reference(asked)) {
 		(void)snprintf(reason, sizeof(reason),
 			       "image \"%.200s\" is not here: \"runbookctl image pull "
 			       "docker://%.200s\" or \"image import\" brings it",
 			       name, name);
-		service_missing(service, name, reason);
+		service_missing(service, name, reason, false);
 	} else if (jobs_add(service->jobs, JOB_PULL, reference, reference, -1, true, &job, &error) <
 		   0) {
-		service_missing(service, name, error.text);
+		service_missing(service, name, error.text, true);
 	}
 	return 0;
 }

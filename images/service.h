@@ -53,7 +53,7 @@ int service_layer_add(struct service *service, const char *layer);
 void service_layer_drop(struct service *service, const char *layer);
 /** service_publish() - tell the scheduler all images, after a change */
 void service_publish(struct service *service);
-/** service_missing() - tell the scheduler that @name cannot be had */
-void service_missing(struct service *service, const char *name, const char *reason);
+/** service_missing() - tell the scheduler that @name cannot be had; @again: it might be in a while */
+void service_missing(struct service *service, const char *name, const char *reason, bool again);
 
 #endif

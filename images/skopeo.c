@@ -315,7 +315,7 @@ static const struct {
 	{"manifest unknown", "check name and tag"},
 };
 
-void skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
+bool skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
 {
 	const char *text = strstr(skopeo->line, "msg=\"");
 	const char *help = NULL;
@@ -324,16 +324,16 @@ void skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
 	if (skopeo->late) {
 		(void)snprintf(out, size, "the pull took longer than %d s and was stopped",
 			       IMAGE_PULL_TIMEOUT_SEC);
-		return;
+		return false;
 	}
 	if (WIFEXITED(skopeo->status) && WEXITSTATUS(skopeo->status) == 124) {
 		(void)snprintf(out, size, "the upload cannot be kept: is the disk full?");
-		return;
+		return true;
 	}
 	if (WIFSIGNALED(skopeo->status)) {
 		(void)snprintf(out, size, "skopeo was killed by signal %d",
 			       WTERMSIG(skopeo->status));
-		return;
+		return true;
 	}
 	text = text ? text + 5 : skopeo->line;
 	length = strlen(text);
@@ -346,4 +346,5 @@ void skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
 	(void)snprintf(out, size, "%.*s%s%s", (int)(length > 400 ? 400 : length),
 		       length ? text : "skopeo failed without a reason", help ? ": " : "",
 		       help ? help : "");
+	return !help;
 }

@@ -66,7 +66,11 @@ int skopeo_start(struct skopeo *skopeo, struct loop *loop, const struct skopeo_j
 		 void (*done)(struct skopeo *skopeo), struct error *error);
 /** skopeo_stop() - kill it, without done() */
 void skopeo_stop(struct skopeo *skopeo);
-/** skopeo_describe() - why it failed, a sentence with what to do */
-void skopeo_describe(const struct skopeo *skopeo, char *out, size_t size);
+/**
+ * skopeo_describe() - why it failed, a sentence with what to do
+ *
+ * Return: true if the same pull may succeed later; false where a person has to act first.
+ */
+bool skopeo_describe(const struct skopeo *skopeo, char *out, size_t size);
 
 #endif

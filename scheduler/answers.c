@@ -14,6 +14,7 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
+#include "scheduler/source_retry.h"
 #include "scheduler/trigger.h"
 
 #include <assert.h>
@@ -202,11 +203,21 @@ static void retry_in_run(const struct request *request)
 		reply_run(request, 202, request->run);
 }
 
+static void note_unwanted(const struct store_run *row, void *userdata)
+{
+	*(bool *)userdata = row->unwanted;
+}
+
 static void answer_run_retry(const struct request *request)
 {
 	struct trigger_answer answer = {.status = 503};
+	bool unwanted = false;
 
-	if (request->step[0] || request->after) {
+	/* one that "on" did not ask for would not be asked for again: a run of its own is */
+	if (request->after && !request->step[0])
+		(void)store_run_get(request->scheduler->store, request->run, note_unwanted,
+				    &unwanted);
+	if (request->step[0] || (request->after && !unwanted)) {
 		retry_in_run(request);
 		return;
 	}
@@ -224,8 +235,12 @@ void answer_run_open(struct json *json, const char *key, const struct scheduler 
 	if (live && live->row.held) {
 		concurrency_reason(live, reason, sizeof(reason));
 		shown.reason = reason;
+	} else if (live && live->wait) {
+		source_retry_reason(live, reason, sizeof(reason));
+		shown.reason = reason;
 	}
 	json_run_open(json, key, &shown, scheduler->config.url);
+	source_retry_json(json, live);
 }
 
 /* ---- the table ---- */

@@ -8,6 +8,7 @@
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/source_retry.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -326,6 +327,23 @@ static void write_aside(const struct step *step, void *userdata)
 	write_waiting(&step->item, 0, userdata);
 }
 
+/* It has no steps yet. */
+static void write_fetching(const struct run *run, void *userdata)
+{
+	struct json *json = userdata;
+	char reason[REASON_MAX + 1];
+
+	source_retry_reason(run, reason, sizeof(reason));
+	json_open(json, NULL, '{');
+	json_number(json, "run", run->row.id);
+	json_text(json, "project", run->project->name);
+	json_text(json, "wait", "fetch-retry");
+	json_text(json, "reason", reason);
+	json_number(json, "since_usec", run->wait->row.first_usec);
+	source_retry_json(json, run);
+	json_close(json, '}');
+}
+
 void answer_queue(const struct request *request)
 {
 	const struct queue *queue = &request->scheduler->queue;
@@ -345,6 +363,10 @@ void answer_queue(const struct request *request)
 	total += concurrency_held_each(request->scheduler, limit - n_shown, write_aside, &json);
 	json_close(&json, ']');
 	json_number(&json, "total", total);
+	json_open(&json, "fetching", '[');
+	total = source_retry_each(request->scheduler, limit, write_fetching, &json);
+	json_close(&json, ']');
+	json_number(&json, "fetching_total", total);
 	json_number(&json, "running", queue->running);
 	json_number(&json, "limit", queue->host.limit);
 	write_host(&json, request->scheduler);

@@ -6,6 +6,7 @@
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
+#include "scheduler/source_retry.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -203,14 +204,16 @@ static void let_go(struct run *run)
 
 static void group_update(struct concurrency_group *group)
 {
-	uint64_t n_running = 0;
+	uint64_t n_running = 0, oldest = 0;
 
 	for (const struct run *run = group->first; run; run = run->group_next)
 		n_running += !run->row.held;
 	for (struct run *run = group->first; run; run = run->group_next) {
 		if (!run->row.held)
 			continue;
-		if (n_running >= run->runbook->concurrency_limit)
+		/* older ones of its branch that are not fetched yet will be before it */
+		if (n_running + source_retry_before(run, &oldest) >=
+		    run->runbook->concurrency_limit)
 			break; /* the oldest first, or nobody */
 		let_go(run);
 		n_running++;
@@ -240,6 +243,8 @@ static bool supersede(struct run *run)
 
 void concurrency_enter(struct run *run)
 {
+	if (run->runbook->concurrency_group && run->runbook->cancel_superseded)
+		source_retry_supersede(run);
 	if (!join(run))
 		return;
 	held_set(run, true);
@@ -262,15 +267,23 @@ void concurrency_restore(struct run *run)
 		run->row.held = false;
 }
 
+void concurrency_settle_project(struct project *project)
+{
+	struct concurrency_group *next;
+
+	for (struct concurrency_group *group = project->groups; group; group = next) {
+		next = group->next; /* it goes with its last run, which may end here */
+		group_update(group);
+	}
+}
+
 void concurrency_settle(struct scheduler *scheduler)
 {
 	struct project *project = NULL;
 	size_t bucket = 0;
 
-	while ((project = project_next(scheduler, &bucket, project))) {
-		for (struct concurrency_group *group = project->groups; group; group = group->next)
-			group_update(group);
-	}
+	while ((project = project_next(scheduler, &bucket, project)))
+		concurrency_settle_project(project);
 }
 
 void concurrency_leave(struct run *run)
@@ -294,7 +307,7 @@ void concurrency_forget(struct run *run)
 void concurrency_reason(const struct run *run, char *out, size_t size)
 {
 	const struct run *oldest = NULL;
-	uint64_t n = 0;
+	uint64_t n = 0, n_delayed, delayed = 0;
 
 	out[0] = '\0';
 	if (!run->row.held || !run->group)
@@ -306,7 +319,19 @@ void concurrency_reason(const struct run *run, char *out, size_t size)
 		if (n++ == 0)
 			oldest = other;
 	}
-	if (n == 1)
+	n_delayed = source_retry_before(run, &delayed);
+	if (n_delayed && n + n_delayed == 1)
+		(void)snprintf(out, size,
+			       "concurrency group \"%.200s\": run %" PRIu64
+			       " of this branch, which is not fetched yet, is before it",
+			       run->group->name, delayed);
+	else if (n_delayed)
+		(void)snprintf(out, size,
+			       "concurrency group \"%.200s\": run %" PRIu64
+			       " of this branch, which is not fetched yet, and %" PRIu64
+			       " more are before it",
+			       run->group->name, delayed, n + n_delayed - 1);
+	else if (n == 1)
 		(void)snprintf(out, size,
 			       "concurrency group \"%.200s\": run %" PRIu64 " is before it",
 			       run->group->name, oldest->row.id);

@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 struct concurrency_group;
+struct project;
 struct run;
 struct scheduler;
 struct step;
@@ -40,6 +41,8 @@ void concurrency_enter_again(struct run *run);
 void concurrency_restore(struct run *run);
 /** concurrency_settle() - after all of them were restored: let go what may go */
 void concurrency_settle(struct scheduler *scheduler);
+/** concurrency_settle_project() - the same for one project: a run that was not fetched is, or ended */
+void concurrency_settle_project(struct project *project);
 /** concurrency_leave() - @run is final: others may go on. No-op when it is in no group. */
 void concurrency_leave(struct run *run);
 /** concurrency_forget() - @run is released from memory: nothing else changes */

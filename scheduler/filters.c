@@ -6,6 +6,7 @@
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -52,10 +53,24 @@ static bool schedule_admits(const struct run *run, char *why, size_t size)
 	return false;
 }
 
+void run_unwanted(struct run *run, const char *format, ...)
+{
+	char why[REASON_MAX / 2], reason[REASON_MAX + 1];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	run->row.unwanted = true;
+	store_run_set_limits(run->scheduler->store, &run->row);
+	(void)snprintf(reason, sizeof(reason), "not wanted: %s", why);
+	state_run_set(run, RUN_STATE_CANCELLED, reason);
+}
+
 bool filters_admit(struct run *run)
 {
 	enum runbook_event event = run_event(run);
-	char why[REASON_MAX / 2] = "", reason[REASON_MAX + 1];
+	char why[REASON_MAX / 2] = "";
 	char *const *paths;
 	size_t n_paths = run_paths(run, &paths);
 	bool wanted;
@@ -69,9 +84,6 @@ bool filters_admit(struct run *run)
 					      n_paths, why, sizeof(why));
 	if (wanted)
 		return true;
-	run->row.unwanted = true;
-	store_run_set_limits(run->scheduler->store, &run->row);
-	(void)snprintf(reason, sizeof(reason), "not wanted: %s", why);
-	state_run_set(run, RUN_STATE_CANCELLED, reason);
+	run_unwanted(run, "%s", why);
 	return false;
 }

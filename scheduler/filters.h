@@ -22,6 +22,9 @@ const char *ref_branch(const char *ref);
  * nobody knows. */
 size_t run_paths(const struct run *run, char *const **ret_paths);
 
+/** run_unwanted() - end @run as one that is not wanted, for this reason */
+void run_unwanted(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /**
  * filters_admit() - does the runbook of @run ask for it?
  *

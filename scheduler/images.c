@@ -156,12 +156,15 @@ static struct image_wait *wait_find(const struct images *images, const char *nam
 	return wait;
 }
 
-static struct image_wait *wait_new(struct images *images, const char *name)
+static struct image_wait *wait_new(struct scheduler *scheduler, const char *name)
 {
+	struct images *images = &scheduler->images;
 	struct image_wait *wait = calloc(1, sizeof(*wait));
 
 	if (!wait)
 		return NULL;
+	wait->scheduler = scheduler;
+	wait->timer = LOOP_TIMER_NULL;
 	wait->name = strdup(name);
 	if (!wait->name) {
 		free(wait);
@@ -186,6 +189,7 @@ static void wait_free(struct images *images, struct image_wait *wait)
 		wait->next->previous = wait->previous;
 	else
 		images->waits_last = wait->previous;
+	loop_timer_cancel(&wait->timer);
 	free(wait->name);
 	free(wait);
 }
@@ -193,6 +197,7 @@ static void wait_free(struct images *images, struct image_wait *wait)
 static void wait_append(struct image_wait *wait, struct step *step)
 {
 	step->image_wait = wait;
+	step->image_since_usec = now_usec();
 	step->image_next = NULL;
 	step->image_previous = wait->last;
 	if (wait->last)
@@ -229,18 +234,6 @@ void images_stop(struct step *step)
 		wait_free(images, wait);
 }
 
-static void want(struct scheduler *scheduler, const struct image_wait *wait)
-{
-	struct message *message;
-
-	if (!scheduler->image.channel.open || !scheduler->images.known)
-		return; /* asked when it is back */
-	message = message_new(MESSAGE_IMAGE_WANTED, 0);
-	if (message)
-		message_put_string(message, wait->name);
-	outbox_put(&scheduler->image, message);
-}
-
 bool images_ready(struct step *step)
 {
 	struct scheduler *scheduler = step->run->scheduler;
@@ -254,13 +247,13 @@ bool images_ready(struct step *step)
 		return true; /* what is fixed and gone fails with its reason when it starts */
 	wait = wait_find(images, name);
 	if (!wait) {
-		wait = wait_new(images, name);
+		wait = wait_new(scheduler, name);
 		if (!wait) {
 			log_error("out of memory: ending, to go on from what is committed");
 			loop_exit(scheduler->loop, 1);
 			return false;
 		}
-		want(scheduler, wait);
+		images_want(wait);
 	}
 	wait_append(wait, step);
 	return false;
@@ -269,7 +262,7 @@ bool images_ready(struct step *step)
 void images_reason(const struct step *step, char *out, size_t size)
 {
 	out[0] = '\0';
-	if (!step->image_wait)
+	if (!step->image_wait || images_retry_reason(step->image_wait, step, out, size))
 		return;
 	if (step->run->scheduler->images.known)
 		(void)snprintf(out, size, "pulling image \"%.200s\"",
@@ -321,8 +314,8 @@ static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 			remains = true;
 		}
 	}
-	if (remains)
-		want(scheduler, wait);
+	if (remains && !wait->timer.loop)
+		images_want(wait);
 }
 
 static void wake(struct scheduler *scheduler)
@@ -417,43 +410,16 @@ static int on_end(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static bool same_name(const char *asked, const char *name)
-{
-	char complete[IMAGE_NAME_MAX + 16];
-
-	asked = image_name_strip(asked);
-	image_name_default(asked, complete, sizeof(complete));
-	return strcmp(asked, name) == 0 || strcmp(complete, name) == 0;
-}
-
-static const struct image_wait *wait_missing(const struct images *images, const char *name)
-{
-	const struct image_wait *wait = images->waits;
-
-	while (wait && !same_name(wait->name, name))
-		wait = wait->next;
-	return wait;
-}
-
 static int on_missing(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = scheduler_of(channel);
 	const char *name = message_get_string(message, IMAGE_NAME_MAX + 16);
 	const char *error = message_get_string(message, 4096);
-	char reason[REASON_MAX + 1];
-	const struct image_wait *wait;
+	uint64_t again = message_get_u64(message);
 
-	if (message_end(message) < 0)
+	if (message_end(message) < 0 || again > 1)
 		return -EBADMSG;
-	(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX - 1, error);
-	/* looked for anew after each: what follows from one end may take others along */
-	while ((wait = wait_missing(&scheduler->images, name))) {
-		struct step *step = wait->first;
-
-		state_step_set(step, STEP_STATE_ERRORED, reason);
-		step_propagate(step);
-	}
-	turn_schedule(scheduler);
+	images_missing(scheduler, name, error, again == 1);
 	return 0;
 }
 

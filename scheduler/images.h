@@ -12,6 +12,8 @@
  */
 
 #include "common/image.h"
+#include "common/limits.h"
+#include "common/loop.h"
 #include "common/message.h"
 
 #include <stdbool.h>
@@ -45,6 +47,11 @@ struct image_wait {
 	struct image_wait *next, *previous;
 	char *name; /* as the steps say it */
 	struct step *first, *last;
+	/* after it could not be had, see images_retry.c */
+	struct scheduler *scheduler;
+	struct loop_timer timer; /* armed until it is asked for again */
+	uint64_t tries, first_usec, next_usec;
+	char error[REASON_MAX + 1];
 };
 
 /** struct images - of the scheduler */
@@ -98,6 +105,16 @@ uint64_t images_waiting_each(const struct images *images, uint64_t max,
 			     void (*each)(const struct step *step, void *userdata), void *userdata);
 /** images_reask() - runbook-image is new: it knows nothing of what waits */
 void images_reask(struct scheduler *scheduler);
+
+/* ---- images_retry.c ---- */
+
+/** images_want() - ask runbook-image for what @wait waits for */
+void images_want(struct image_wait *wait);
+/** images_missing() - @name cannot be had; @again: ask for it again, while its steps have time */
+void images_missing(struct scheduler *scheduler, const char *name, const char *error, bool again);
+/** images_retry_reason() - why @wait waits for its next try; false when it does not */
+bool images_retry_reason(const struct image_wait *wait, const struct step *step, char *out,
+			 size_t size);
 
 /** images_handlers - messages of runbook-image */
 extern const struct message_handler images_handlers[];

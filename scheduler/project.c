@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "scheduler/admission.h"
+#include "scheduler/deliveries.h"
 #include "scheduler/schedule.h"
 
 #include <inttypes.h>
@@ -40,6 +41,7 @@ struct project *project_get(struct scheduler *scheduler, const char *name)
 		return NULL;
 	project->scheduler = scheduler;
 	project->weight = 1;
+	project->fetch_retry_sec = scheduler->config.fetch_retry_sec;
 	memcpy(project->name, name, strlen(name) + 1);
 	queue_project_init(&scheduler->queue, &project->queue);
 	project->next = *bucket;
@@ -111,6 +113,8 @@ static void config_apply_project(struct scheduler *scheduler, struct staged_proj
 	project->weight = staged->weight;
 	project->workspace = staged->workspace;
 	project->fork_secrets = staged->fork_secrets;
+	if (staged->own_retry)
+		project->fetch_retry_sec = staged->fetch_retry_sec;
 	if (!project->configured)
 		scheduler->n_projects++;
 	project->configured = true;
@@ -123,8 +127,10 @@ void config_apply(struct scheduler *scheduler)
 
 	scheduler->config = scheduler->staged_config;
 	admission_configure(scheduler);
-	while ((project = project_next(scheduler, &bucket, project)))
+	while ((project = project_next(scheduler, &bucket, project))) {
 		project->configured = false;
+		project->fetch_retry_sec = scheduler->config.fetch_retry_sec;
+	}
 	scheduler->n_projects = 0;
 	for (struct staged_project *staged = scheduler->staged; staged; staged = staged->next)
 		config_apply_project(scheduler, staged);
@@ -134,6 +140,7 @@ void config_apply(struct scheduler *scheduler)
 	config_discard(scheduler);
 	scheduler->configured = true;
 	schedules_check(scheduler);
+	deliveries_configure(scheduler);
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
 		 scheduler->queue.host.limit);
 	turn_schedule(scheduler);

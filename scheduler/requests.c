@@ -11,6 +11,7 @@
 #include "common/runbook_name.h"
 #include "scheduler/json.h"
 #include "scheduler/run.h"
+#include "scheduler/source_retry.h"
 #include "scheduler/trigger.h"
 
 #include <errno.h>
@@ -144,6 +145,43 @@ static int handle_config_project(struct channel *channel, struct message *messag
 	return 0;
 }
 
+static int handle_config_fetch_retry(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	const char *name = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t seconds = message_get_u64(message);
+	struct staged_project *staged = scheduler->staged;
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	while (staged && strcmp(staged->name, name) != 0)
+		staged = staged->next;
+	if (!scheduler->staging || (name[0] && !staged) || seconds > FETCH_RETRY_MAX_SEC)
+		return -EPROTO;
+	if (!name[0]) {
+		scheduler->staged_config.fetch_retry_sec = seconds;
+		return 0;
+	}
+	staged->fetch_retry_sec = seconds;
+	staged->own_retry = true;
+	return 0;
+}
+
+static int handle_config_deliveries(struct channel *channel, struct message *message)
+{
+	struct scheduler *scheduler = channel_scheduler(channel);
+	uint64_t seconds = message_get_u64(message);
+	int r = message_end(message);
+
+	if (r < 0)
+		return r;
+	if (!scheduler->staging || seconds > DELIVERIES_MAX_SEC)
+		return -EPROTO;
+	scheduler->staged_config.deliveries_sec = seconds;
+	return 0;
+}
+
 static int handle_config_end(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
@@ -255,6 +293,8 @@ static int handle_host_space(struct channel *channel, struct message *message)
 	if (r < 0)
 		return r;
 	queue_stop(&scheduler->queue, scheduler->stopped[0] ? scheduler->stopped : NULL);
+	if (!scheduler->stopped[0])
+		source_retry_space(scheduler);
 	turn_schedule(scheduler);
 	return 0;
 }
@@ -286,7 +326,7 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 	if (r < 0 || !run || run->row.source != RUN_SOURCE_WORKSPACE)
 		return r;
 	if (error[0])
-		source_failed(run, error);
+		source_failed(run, FETCH_DENIED, error);
 	else
 		source_arrived(run, &(struct source_tree){"", "", "", "", fd, -1, misnamed});
 	return 0;
@@ -318,7 +358,8 @@ static int handle_fetched(struct channel *channel, struct message *message)
 	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
 		return 0; /* cancelled meanwhile */
 	if (outcome != FETCH_OK)
-		source_failed(run, error[0] ? error : "the commit could not be fetched");
+		source_failed(run, (enum fetch_outcome)outcome,
+			      error[0] ? error : "the commit could not be fetched");
 	else
 		source_arrived(run, &(struct source_tree){commit, title, author, default_branch, fd,
 							  paths_fd, error});
@@ -334,6 +375,7 @@ static int handle_trigger(struct channel *channel, struct message *message)
 	struct trigger trigger = {.project = message_get_string(message, TEXT_FIELD_MAX)};
 	char url[RUN_URL_MAX];
 	struct message *reply;
+	size_t body_size;
 	int r;
 
 	(void)message_get_string(message, TEXT_FIELD_MAX); /* provider: the event says enough */
@@ -347,9 +389,15 @@ static int handle_trigger(struct channel *channel, struct message *message)
 	trigger.pull_request = message_get_u64(message);
 	trigger.base_ref = message_get_string(message, TEXT_FIELD_MAX);
 	trigger.from_fork = message_get_u64(message) != 0;
+	trigger.action = message_get_string(message, TEXT_FIELD_MAX);
+	trigger.body = message_get_bytes(message, &body_size);
 	r = message_end(message);
 	if (r < 0)
 		return r;
+	if (body_size != 0 && body_size != STORE_DIGEST_SIZE)
+		return -EINVAL;
+	if (body_size == 0)
+		trigger.body = NULL;
 	trigger_delivery(scheduler, &trigger, &answer);
 	if (answer.run) {
 		reply = message_new(MESSAGE_TRIGGER_ACCEPTED, message->serial);
@@ -380,6 +428,8 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CONFIG_SCHEDULER, handle_config_scheduler},
 	{MESSAGE_CONFIG_HOST, handle_config_host},
 	{MESSAGE_CONFIG_PROJECT, handle_config_project},
+	{MESSAGE_CONFIG_FETCH_RETRY, handle_config_fetch_retry},
+	{MESSAGE_CONFIG_DELIVERIES, handle_config_deliveries},
 	{MESSAGE_CONFIG_END, handle_config_end},
 	{MESSAGE_HOST_SPACE, handle_host_space},
 	{MESSAGE_CONFIG_FORK_SECRETS, secrets_handle_config},

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/run_timers.h"
+#include "scheduler/source_retry.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -68,6 +69,7 @@ struct run *run_free(struct run *run)
 	if (!run)
 		return NULL;
 	source_stop(run);
+	source_retry_free(run);
 	concurrency_forget(run);
 	run_timers_stop(run);
 	name_list_clear(&run->paths);

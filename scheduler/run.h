@@ -153,6 +153,8 @@ int step_retry(struct step *step, struct error *error);
 /**
  * run_retry_failed() - the same for all steps of a final run that did not succeed
  *
+ * A run that never had steps is fetched again.
+ *
  * Return: how many of them there are, -EBUSY with @error.
  */
 int run_retry_failed(struct run *run, struct error *error);
@@ -210,7 +212,13 @@ void source_start(struct run *run);
 /** source_stop() - nobody waits for it any more; no-op when nobody did */
 void source_stop(struct run *run);
 /** source_failed() - the tree cannot be had: the run is errored with @sentence */
-void source_failed(struct run *run, const char *sentence);
+void source_failed(struct run *run, enum fetch_outcome outcome, const char *sentence);
+/**
+ * source_again() - a final run that never had steps is pending again, its tree is asked for
+ *
+ * Return: 0, -EBUSY with @error when that would lead to nothing.
+ */
+int source_again(struct run *run, struct error *error);
 /**
  * struct source_tree - what was found out about a tree
  * @commit, @title, @author: what the fetcher found; "" where there is nothing

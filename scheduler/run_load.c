@@ -4,6 +4,7 @@
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/schedule.h"
+#include "scheduler/source_retry.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -157,7 +158,7 @@ static void run_resume(struct run *run)
 	if (run->row.source == RUN_SOURCE_UPLOAD)
 		state_run_set(run, RUN_STATE_ERRORED,
 			      "the upload was interrupted by a restart: send it again");
-	else
+	else if (!source_retry_waits(run))
 		source_start(run);
 }
 
@@ -243,6 +244,8 @@ int runs_resume(struct scheduler *scheduler, struct error *error)
 
 		struct run *run = run_load(scheduler, open.ids[i], &why);
 
+		if (run && run->n_steps == 0)
+			r = source_retry_load(run);
 		if (run)
 			concurrency_restore(run);
 		else if (store_damaged(scheduler->store))

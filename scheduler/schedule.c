@@ -332,21 +332,23 @@ static int schedule_start(struct project *project, const struct schedule *schedu
 		.actor = actor,
 		.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH,
 	};
+	struct store_delivery done = {.project = project->name, .id = delivery};
 	const struct run *made;
-	uint64_t run = 0;
 	int r;
 
 	if (!ref_format(project, schedule, ref, sizeof(ref)))
 		return 0;
 	actor_format(actor, sizeof(actor), schedule->text, schedule->timezone);
 	delivery_format(schedule, at_usec, delivery, sizeof(delivery));
-	r = store_delivery_find(scheduler->store, project->name, delivery, &run);
+	r = store_delivery_find(scheduler->store, project->name, delivery, &done.run);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	made = run_new(project, &row, -1);
 	if (!made)
 		return -ENOMEM;
-	store_delivery_add(scheduler->store, project->name, delivery, made->row.id, wall_usec());
+	done.run = made->row.id;
+	done.received_usec = wall_usec();
+	store_delivery_add(scheduler->store, &done);
 	log_info("project %s: run %" PRIu64 " by schedule \"%s\"", project->name, made->row.id,
 		 schedule->text);
 	return 0;

@@ -98,6 +98,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	loop_timer_cancel(&scheduler->turn_timer);
 	loop_timer_cancel(&scheduler->events_timer);
 	loop_timer_cancel(&scheduler->schedule_timer);
+	loop_timer_cancel(&scheduler->deliveries_timer);
 	config_discard(scheduler);
 	/* a removal moves what is behind it: a pass misses some, the last one finds none */
 	do {

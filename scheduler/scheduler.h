@@ -62,6 +62,8 @@ struct project {
 	/* runs that wait for their tree; the first n_asked of them are asked for */
 	struct run *sources, *sources_last, *sources_next;
 	size_t n_asked;
+	struct source_wait *delayed; /* runs whose tree could not be had at once */
+	uint64_t fetch_retry_sec;    /* for so long it is asked for again */
 	struct concurrency_group *groups;
 	/* what the runbook of the default branch asks for, see schedule.h */
 	struct schedule *schedules;
@@ -93,6 +95,7 @@ struct step {
 	bool work_listed;
 	bool retried;		       /* among those that are reset just now */
 	struct image_wait *image_wait; /* it stands aside for its image; NULL: it does not */
+	uint64_t image_since_usec;     /* monotonic: since when */
 	struct step *image_next, *image_previous;
 };
 
@@ -111,6 +114,7 @@ struct run {
 	int upload_fd;	 /* tar of a working copy, -1: none */
 	uint64_t serial; /* of the open question, 0: not asked */
 	struct run *sources_next, *sources_previous;
+	struct source_wait *wait; /* NULL: it is not delayed */
 	/* changed paths, from there until the runbook was read */
 	bool paths_known;
 	struct name_list paths;
@@ -140,6 +144,8 @@ struct scheduler_config {
 	/* CONFIG_HOST */
 	uint64_t step_cpu_milli, step_memory; /* limits of steps that declare none, 0: none */
 	char labels[HOST_LABELS_MAX + 1];     /* words separated by blanks */
+	uint64_t fetch_retry_sec; /* CONFIG_FETCH_RETRY, of projects that have none of their own */
+	uint64_t deliveries_sec;  /* CONFIG_DELIVERIES: for so long they are known, 0: forever */
 };
 
 /** struct staged_project - a CONFIG_PROJECT that takes effect at CONFIG_END */
@@ -148,7 +154,8 @@ struct staged_project {
 	char name[PROJECT_NAME_MAX + 1];
 	char *repository;
 	uint64_t max_running, weight;
-	bool workspace, fork_secrets;
+	uint64_t fetch_retry_sec;
+	bool own_retry, workspace, fork_secrets;
 };
 
 struct scheduler {
@@ -191,6 +198,7 @@ struct scheduler {
 	bool events_behind; /* the api is slow: read what it missed from the store, later */
 	struct loop_timer events_timer;
 	struct loop_timer schedule_timer;
+	struct loop_timer deliveries_timer;
 };
 
 /* ---- scheduler.c: life ---- */

@@ -14,9 +14,11 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
+#include "scheduler/deliveries.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/source_retry.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -40,6 +42,14 @@ static void put_changes_question(struct message *message, const struct run *run)
 
 	message_put_string(message, wanted ? run->row.before : "");
 	message_put_string(message, wanted ? run->row.base_ref : "");
+}
+
+/* "": what the ref names now is what counts. */
+static const char *source_commit(const struct run *run)
+{
+	if (delivery_doubted(run))
+		return "";
+	return run->row.commit[0] ? run->row.commit : run->row.asked;
 }
 
 static struct message *source_question(const struct run *run)
@@ -68,8 +78,7 @@ static struct message *source_question(const struct run *run)
 		if (message) {
 			message_put_string(message, run->row.project);
 			message_put_string(message, run->row.ref);
-			message_put_string(message,
-					   run->row.commit[0] ? run->row.commit : run->row.asked);
+			message_put_string(message, source_commit(run));
 			put_changes_question(message, run);
 		}
 		break;
@@ -122,7 +131,8 @@ void source_start(struct run *run)
 	source_pump(project);
 }
 
-void source_stop(struct run *run)
+/* Out of the line; an upload stays, in case it is unpacked again. */
+static void source_leave(struct run *run)
 {
 	struct project *project = run->project;
 
@@ -145,9 +155,14 @@ void source_stop(struct run *run)
 		run->serial = 0;
 		project->n_asked--;
 	}
+	source_pump(project);
+}
+
+void source_stop(struct run *run)
+{
+	source_leave(run);
 	if (run->upload_fd >= 0)
 		(void)close(TAKE_FD(run->upload_fd));
-	source_pump(project);
 }
 
 void sources_reask(struct scheduler *scheduler, bool may_ask)
@@ -225,19 +240,51 @@ static void source_freeze(struct run *run, const struct source_tree *tree)
 		schedules_learn(run);
 		source_no_runbook(run, tree->misnamed);
 	} else if (source_read(tree->runbook_fd, &text, &size, &error) < 0) {
-		state_run_set(run, RUN_STATE_ERRORED, error.text);
+		/* a directory stays a directory; what cannot be read now may be readable later */
+		source_failed(run, error.number == EINVAL ? FETCH_REFUSED : FETCH_UNREACHABLE,
+			      error.text);
 	} else {
 		run_freeze(run, text, size);
 	}
 }
 
-void source_failed(struct run *run, const char *sentence)
+void source_failed(struct run *run, enum fetch_outcome outcome, const char *sentence)
 {
 	char reason[REASON_MAX + 1];
 
+	source_leave(run);
+	if (outcome == FETCH_NO_SUCH_COMMIT && delivery_doubted(run)) {
+		(void)delivery_confirm(run, "");
+		return;
+	}
+	if (source_retry(run, outcome, sentence))
+		return;
 	source_stop(run);
-	(void)snprintf(reason, sizeof(reason), "%s", sentence);
+	source_retry_sentence(run, sentence, reason, sizeof(reason));
 	state_run_set(run, RUN_STATE_ERRORED, reason);
+}
+
+int source_again(struct run *run, struct error *error)
+{
+	const struct store_run *row = &run->row;
+
+	if (row->source != RUN_SOURCE_UPLOAD && !run->project->configured)
+		return error_set(error, EBUSY,
+				 "project %s is not configured any more: add it again",
+				 row->project);
+	if (row->source == RUN_SOURCE_UPLOAD)
+		return error_set(error, EBUSY,
+				 "run %" PRIu64
+				 " has no steps, and its upload is gone: send it again",
+				 row->id);
+	if (row->runbook && row->state == RUN_STATE_FAILED)
+		return error_set(error, EBUSY,
+				 "run %" PRIu64 " has no steps: its runbook.yml is not valid; "
+				 "correct it and push again",
+				 row->id);
+	state_run_set(run, RUN_STATE_PENDING, "it never had steps: it is fetched again");
+	source_start(run);
+	return 0;
 }
 
 /* Changed paths that cannot be read are not known: filters then let everything through. */
@@ -276,14 +323,15 @@ static int source_texts(struct run *run, const struct source_tree *tree)
 	return r;
 }
 
-void source_arrived(struct run *run, const struct source_tree *tree)
+static void source_take(struct run *run, const struct source_tree *tree)
 {
-	source_stop(run);
 	if (run->row.source == RUN_SOURCE_FETCH && !commit_valid(tree->commit)) {
 		state_run_set(run, RUN_STATE_ERRORED,
 			      "the fetcher answered without a valid commit");
 		return;
 	}
+	if (delivery_doubted(run) && !delivery_confirm(run, tree->commit))
+		return;
 	if (source_texts(run, tree) < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, "out of memory");
 		return;
@@ -293,4 +341,16 @@ void source_arrived(struct run *run, const struct source_tree *tree)
 	source_freeze(run, tree);
 	name_list_clear(&run->paths);
 	run->paths_known = false;
+}
+
+void source_arrived(struct run *run, const struct source_tree *tree)
+{
+	source_leave(run);
+	/* older ones of its branch come first where they exclude each other */
+	source_retry_arrived(run);
+	source_take(run, tree);
+	if (source_retry_waits(run))
+		return;
+	source_stop(run);
+	source_retry_end(run);
 }

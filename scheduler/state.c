@@ -9,6 +9,7 @@
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/source_retry.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -39,11 +40,11 @@ static const unsigned run_allowed[] = {
 			      TO(RUN_STATE_CANCELLED),
 	[RUN_STATE_RUNNING] = TO(RUN_STATE_SUCCEEDED) | TO(RUN_STATE_FAILED) |
 			      TO(RUN_STATE_ERRORED) | TO(RUN_STATE_CANCELLED),
-	/* a retried step opens its run again */
+	/* a retried step opens its run again; one that never had steps is fetched again */
 	[RUN_STATE_SUCCEEDED] = TO(RUN_STATE_RUNNING),
-	[RUN_STATE_FAILED] = TO(RUN_STATE_RUNNING),
-	[RUN_STATE_ERRORED] = TO(RUN_STATE_RUNNING),
-	[RUN_STATE_CANCELLED] = TO(RUN_STATE_RUNNING),
+	[RUN_STATE_FAILED] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_PENDING),
+	[RUN_STATE_ERRORED] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_PENDING),
+	[RUN_STATE_CANCELLED] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_PENDING),
 };
 static_assert(ARRAY_SIZE(run_allowed) == RUN_STATE_NUM, "a run state without its transitions");
 
@@ -163,6 +164,7 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	if (run_state_final(to)) {
 		run_timers_stop(run);
 		concurrency_leave(run);
+		source_retry_end(run);
 		run_forget_later(run);
 	}
 }

@@ -138,6 +138,8 @@ int run_retry_failed(struct run *run, struct error *error)
 	if (!run_state_final(run->row.state))
 		return error_set(error, EBUSY, "run %" PRIu64 " is %s: cancel it first, or wait",
 				 run->row.id, run_state_name(run->row.state));
+	if (run->n_steps == 0)
+		return source_again(run, error);
 	for (size_t i = 0; i < run->n_steps; i++) {
 		const struct step *step = &run->steps[i];
 

@@ -75,6 +75,43 @@ struct store_run {
 	enum run_stop stop;	/* why it is ended before its time */
 	uint64_t stop_by;	/* run that superseded it, 0: none */
 	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
+	uint64_t again_of;	/* run whose delivery had the same signed body, 0: none */
+};
+
+#define STORE_DIGEST_SIZE 32
+
+/**
+ * struct store_delivery - a delivery that was taken; it is kept when its run is deleted
+ * @run:   that it made, or that made it needless
+ * @body:  digest of what was signed, NULL when @id is signed as well
+ * @place: what it moved (an event and a ref), "" when it made no run
+ * @after: the commit that it moved that to, "" when it did not say
+ * @asked: digest of all that it asked for, NULL with an empty @place
+ * @doubt: it is not known yet whether it did move that
+ *
+ * Digests have STORE_DIGEST_SIZE bytes.
+ */
+struct store_delivery {
+	const char *project, *id;
+	uint64_t run;
+	uint64_t received_usec;
+	const void *body;
+	const char *place, *after;
+	const void *asked;
+	bool doubt;
+};
+
+/**
+ * struct store_fetch_wait - a run whose tree could not be had and is asked for again
+ * @outcome: what went wrong, in a word
+ * @error:   and in a sentence
+ * @first_usec, @since_usec: when it went wrong, and when it began to go wrong in this way
+ */
+struct store_fetch_wait {
+	uint64_t run;
+	const char *outcome, *error;
+	uint64_t tries;
+	uint64_t first_usec, since_usec, next_usec;
 };
 
 /** struct store_schedule - one entry of "on.schedule" of a project's default branch */
@@ -174,6 +211,9 @@ void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, 
 void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling);
 /** store_run_set_limits() - unwanted, held, stop, stop_by and deadline_usec */
 void store_run_set_limits(struct store *store, const struct store_run *run);
+/** store_fetch_wait_set() - insert or replace that of its run */
+void store_fetch_wait_set(struct store *store, const struct store_fetch_wait *wait);
+void store_fetch_wait_clear(struct store *store, uint64_t run);
 /**
  * store_schedules_set() - what @project's default branch asks for, in place of what it did
  * @run:    that it was learnt from
@@ -185,8 +225,18 @@ void store_schedules_set(struct store *store, const char *project, uint64_t run,
 void store_schedule_set_last(struct store *store, const struct store_schedule *schedule);
 /** store_runbook_add() - keep a text once, however many runs have it. Return: its id, 0 failed. */
 uint64_t store_runbook_add(struct store *store, const char *text, size_t size);
-void store_delivery_add(struct store *store, const char *project, const char *delivery,
-			uint64_t run, uint64_t at_usec);
+/** store_delivery_add() - remember @delivery; its id must be new in its project */
+void store_delivery_add(struct store *store, const struct store_delivery *delivery);
+/** store_delivery_confirm() - what made @run did move @place */
+void store_delivery_confirm(struct store *store, const char *project, const char *place,
+			    uint64_t run);
+/**
+ * store_deliveries_prune() - forget deliveries that came before @before_usec, the oldest first
+ * @limit: forget no more than so many at once
+ *
+ * Return: how many that were, 0 after a failure.
+ */
+uint64_t store_deliveries_prune(struct store *store, uint64_t before_usec, uint64_t limit);
 void store_step_add(struct store *store, const struct store_step *step);
 void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on);
 /** store_step_set() - state, reason, attempt, its budget and ready time of one step */
@@ -226,9 +276,13 @@ typedef void (*store_text_fn)(const char *text, void *userdata);
 /** store_delivery_find() - Return: 1 and the run, 0 if it is new, or -errno. */
 int store_delivery_find(struct store *store, const char *project, const char *delivery,
 			uint64_t *ret_run);
-/** store_trigger_find() - youngest run of the same push created since @since_usec; as above */
-int store_trigger_find(struct store *store, const struct store_run *like, uint64_t since_usec,
-		       uint64_t *ret_run);
+/** store_delivery_find_body() - the first run whose delivery had this digest; as above */
+int store_delivery_find_body(struct store *store, const char *project, const void *body,
+			     uint64_t *ret_run);
+typedef void (*store_delivery_fn)(const struct store_delivery *delivery, void *userdata);
+/** store_delivery_last() - the newest that moved @place (@doubt: or may have); as store_run_get() */
+int store_delivery_last(struct store *store, const char *project, const char *place, bool doubt,
+			store_delivery_fn each, void *userdata);
 /** store_run_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
 int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *userdata);
 /**
@@ -242,6 +296,10 @@ int store_runs_each(struct store *store, const char *project, uint64_t below, ui
 int store_run_last(struct store *store, const char *project, store_run_fn each, void *userdata);
 /** store_runs_open_each() - runs that are not final, oldest first */
 int store_runs_open_each(struct store *store, store_run_fn each, void *userdata);
+typedef void (*store_fetch_wait_fn)(const struct store_fetch_wait *wait, void *userdata);
+/** store_fetch_wait_get() - that of @run; as store_run_get() */
+int store_fetch_wait_get(struct store *store, uint64_t run, store_fetch_wait_fn each,
+			 void *userdata);
 int store_run_counts(struct store *store, uint64_t counts[RUN_STATE_NUM]);
 int store_steps_each(struct store *store, uint64_t run, store_step_fn each, void *userdata);
 int store_dependencies_each(struct store *store, uint64_t run, store_dependency_fn each,

@@ -36,7 +36,10 @@ enum store_statement {
 	STATEMENT_PAUSE,
 	STATEMENT_UNPAUSE,
 	STATEMENT_DELIVERY_FIND,
-	STATEMENT_TRIGGER_FIND,
+	STATEMENT_DELIVERY_FIND_BODY,
+	STATEMENT_DELIVERY_LAST,
+	STATEMENT_DELIVERY_CONFIRM,
+	STATEMENT_DELIVERIES_PRUNE,
 	STATEMENT_RUN_GET,
 	STATEMENT_RUNS,
 	STATEMENT_RUNS_OF_PROJECT,
@@ -54,6 +57,9 @@ enum store_statement {
 	STATEMENT_RUN_IMAGES,
 	STATEMENT_RUN_SET_LIMITS,
 	STATEMENT_RUN_LAST,
+	STATEMENT_FETCH_WAIT_SET,
+	STATEMENT_FETCH_WAIT_CLEAR,
+	STATEMENT_FETCH_WAIT_GET,
 	STATEMENT_SCHEDULES_CLEAR,
 	STATEMENT_SCHEDULE_ADD,
 	STATEMENT_SCHEDULE_SET_LAST,
@@ -115,6 +121,8 @@ sqlite3_stmt *store_statement_start(struct store *store, enum store_statement wh
 				    const struct store_value *values, size_t n_values, int *ret_r);
 /** store_statement_end() - reset, so that it holds no lock. Return: 0 or -errno for @r (SQLite's). */
 int store_statement_end(struct store *store, sqlite3_stmt *statement, int r);
+/** store_number_read() - one number or nothing. Return: 1 and the number, 0, or -errno. */
+int store_number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number);
 /** store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno. */
 int store_write(struct store *store, enum store_statement which, const struct store_value *values,
 		size_t n_values);

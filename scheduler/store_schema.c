@@ -170,6 +170,41 @@ static const char *const migrations[] = {
 	"  id TEXT NOT NULL,"
 	"  proof BLOB NOT NULL,"
 	"  since_usec INTEGER NOT NULL);",
+
+	/*
+	 * Deliveries outlive their runs, so that one that is sent again is known. body: digest
+	 * of what was signed; place: what it moved, and after_commit to where; asked: digest of
+	 * all that it asks for; doubt: body came before, so its ref must be looked at first.
+	 */
+	"ALTER TABLE deliveries RENAME TO deliveries_of_runs;"
+	"CREATE TABLE deliveries("
+	"  project TEXT NOT NULL,"
+	"  delivery TEXT NOT NULL,"
+	"  run INTEGER NOT NULL,"
+	"  received_usec INTEGER NOT NULL,"
+	"  body BLOB,"
+	"  place TEXT NOT NULL DEFAULT '',"
+	"  after_commit TEXT NOT NULL DEFAULT '',"
+	"  asked BLOB,"
+	"  doubt INTEGER NOT NULL DEFAULT 0,"
+	"  PRIMARY KEY(project, delivery)) WITHOUT ROWID;"
+	"INSERT INTO deliveries(project, delivery, run, received_usec)"
+	"  SELECT project, delivery, run, received_usec FROM deliveries_of_runs;"
+	"DROP TABLE deliveries_of_runs;"
+	"CREATE INDEX deliveries_body ON deliveries(project, body) WHERE body IS NOT NULL;"
+	"CREATE INDEX deliveries_place ON deliveries(project, place, run) WHERE place<>'';"
+	"CREATE INDEX deliveries_received ON deliveries(received_usec);"
+	"ALTER TABLE runs ADD COLUMN again_of INTEGER;",
+
+	/* runs whose tree could not be had and is asked for again */
+	"CREATE TABLE fetch_waits("
+	"  run INTEGER PRIMARY KEY,"
+	"  outcome TEXT NOT NULL,"
+	"  error TEXT NOT NULL,"
+	"  tries INTEGER NOT NULL,"
+	"  first_usec INTEGER NOT NULL,"
+	"  since_usec INTEGER NOT NULL,"
+	"  next_usec INTEGER NOT NULL);",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

@@ -23,7 +23,7 @@
 	"id, project, source, state, reason, event, ref, asked, commit_id, tree, title, actor, "   \
 	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec, "  \
 	"pull_request, base_ref, before_commit, from_fork, unwanted, held, stop, stop_by, "        \
-	"deadline_usec"
+	"deadline_usec, again_of"
 #define USAGE_COLUMN(name, word) ", a." word
 #define USAGE_SET(name, word) ", " word "=?"
 #define ATTEMPT_COLUMNS                                                                            \
@@ -40,8 +40,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_ADD] =
 		"INSERT INTO runs(project, source, state, reason, event, ref, asked, commit_id, "
 		"tree, title, actor, name, retry_of, runbook, created_usec, pull_request, "
-		"base_ref, before_commit, from_fork) "
-		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+		"base_ref, before_commit, from_fork, again_of) "
+		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
 				    "ended_usec=?5 WHERE id=?1",
 	[STATEMENT_RUN_SET_TREE] = "UPDATE runs SET commit_id=?2, tree=?3, title=?4, actor=?5, "
@@ -50,7 +50,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_SET_CANCELLING] = "UPDATE runs SET cancelling=?2 WHERE id=?1",
 	[STATEMENT_RUNBOOK_FIND] = "SELECT id FROM runbooks WHERE digest=?",
 	[STATEMENT_RUNBOOK_ADD] = "INSERT INTO runbooks(digest, text) VALUES(?,?)",
-	[STATEMENT_DELIVERY_ADD] = "INSERT INTO deliveries VALUES(?,?,?,?)",
+	[STATEMENT_DELIVERY_ADD] =
+		"INSERT INTO deliveries(project, delivery, run, received_usec, body, place, "
+		"after_commit, asked, doubt) VALUES(?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_STEP_ADD] =
 		"INSERT INTO steps(run, idx, name, slug, image, state, reason, attempt, budget, "
 		"max_attempts, allow_failure, unmet) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -72,9 +74,16 @@ static const char *const statement_sql[] = {
 	[STATEMENT_PAUSE] = "INSERT OR IGNORE INTO paused_projects VALUES(?,?)",
 	[STATEMENT_UNPAUSE] = "DELETE FROM paused_projects WHERE project=?",
 	[STATEMENT_DELIVERY_FIND] = "SELECT run FROM deliveries WHERE project=? AND delivery=?",
-	[STATEMENT_TRIGGER_FIND] =
-		"SELECT id FROM runs WHERE project=? AND asked=? AND event=? AND ref=? AND "
-		"created_usec>=? AND retry_of IS NULL ORDER BY created_usec DESC LIMIT 1",
+	[STATEMENT_DELIVERY_FIND_BODY] =
+		"SELECT run FROM deliveries WHERE project=? AND body=? ORDER BY run LIMIT 1",
+	[STATEMENT_DELIVERY_LAST] =
+		"SELECT run, received_usec, after_commit, asked FROM deliveries "
+		"WHERE project=? AND place=? AND place<>'' AND doubt<=? ORDER BY run DESC LIMIT 1",
+	[STATEMENT_DELIVERY_CONFIRM] =
+		"UPDATE deliveries SET doubt=0 WHERE project=? AND place=? AND run=?",
+	[STATEMENT_DELIVERIES_PRUNE] =
+		"DELETE FROM deliveries WHERE (project, delivery) IN (SELECT project, delivery "
+		"FROM deliveries WHERE received_usec<? ORDER BY received_usec LIMIT ?)",
 	[STATEMENT_RUN_GET] = "SELECT " RUN_COLUMNS " FROM runs WHERE id=?",
 	[STATEMENT_RUNS] = "SELECT " RUN_COLUMNS " FROM runs WHERE id<? ORDER BY id DESC LIMIT ?",
 	[STATEMENT_RUNS_OF_PROJECT] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND id<? "
@@ -105,6 +114,12 @@ static const char *const statement_sql[] = {
 				     "deadline_usec=?6 WHERE id=?1",
 	[STATEMENT_RUN_LAST] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND unwanted=0 "
 			       "ORDER BY id DESC LIMIT 1",
+	[STATEMENT_FETCH_WAIT_SET] = "INSERT OR REPLACE INTO fetch_waits(run, outcome, error, "
+				     "tries, first_usec, since_usec, next_usec) "
+				     "VALUES(?,?,?,?,?,?,?)",
+	[STATEMENT_FETCH_WAIT_CLEAR] = "DELETE FROM fetch_waits WHERE run=?",
+	[STATEMENT_FETCH_WAIT_GET] = "SELECT outcome, error, tries, first_usec, since_usec, "
+				     "next_usec FROM fetch_waits WHERE run=?",
 	[STATEMENT_SCHEDULES_CLEAR] = "DELETE FROM schedules WHERE project=?",
 	[STATEMENT_SCHEDULE_ADD] = "INSERT OR IGNORE INTO schedules(project, cron, timezone, "
 				   "branch, last_usec) VALUES(?,?,?,?,?)",
@@ -445,7 +460,7 @@ uint64_t store_run_add(struct store *store, const struct store_run *run)
 			     TEXT_OR_NULL(run->name), NUMBER_OR_NULL(run->retry_of),
 			     NUMBER_OR_NULL(run->runbook), NUMBER(run->created_usec),
 			     NUMBER(run->pull_request), TEXT(run->base_ref), TEXT(run->before),
-			     NUMBER(run->from_fork)));
+			     NUMBER(run->from_fork), NUMBER_OR_NULL(run->again_of)));
 }
 
 void store_run_set_state(struct store *store, const struct store_run *run)
@@ -494,13 +509,6 @@ uint64_t store_runbook_add(struct store *store, const char *text, size_t size)
 	return store_last_id(store, WRITE(store, STATEMENT_RUNBOOK_ADD,
 					  BYTES((const char *)digest, sizeof(digest)),
 					  BYTES(size ? text : "", size)));
-}
-
-void store_delivery_add(struct store *store, const char *project, const char *delivery,
-			uint64_t run, uint64_t at_usec)
-{
-	(void)WRITE(store, STATEMENT_DELIVERY_ADD, TEXT(project), TEXT(delivery), NUMBER(run),
-		    NUMBER(at_usec));
 }
 
 void store_step_add(struct store *store, const struct store_step *step)

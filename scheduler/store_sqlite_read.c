@@ -57,6 +57,7 @@ static void row_run(sqlite3_stmt *statement, struct store_run *run)
 				: RUN_STOP_CANCELLED,
 		.stop_by = column_number(statement, 27),
 		.deadline_usec = column_number(statement, 28),
+		.again_of = column_number(statement, 29),
 	};
 }
 
@@ -102,41 +103,6 @@ static int runs_read(struct store *store, sqlite3_stmt *statement, store_run_fn 
 	if (ret_n)
 		*ret_n = n;
 	return store_statement_end(store, statement, r);
-}
-
-/* One number or nothing: 1, 0 or -errno. */
-static int number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number)
-{
-	bool found = false;
-	int r = sqlite3_step(statement), e;
-
-	if (r == SQLITE_ROW) {
-		*ret_number = column_number(statement, 0);
-		found = true;
-	}
-	e = store_statement_end(store, statement, r);
-	return e < 0 ? e : found;
-}
-
-int store_delivery_find(struct store *store, const char *project, const char *delivery,
-			uint64_t *ret_run)
-{
-	int r;
-	sqlite3_stmt *statement =
-		READ_START(store, STATEMENT_DELIVERY_FIND, &r, TEXT(project), TEXT(delivery));
-
-	return statement ? number_read(store, statement, ret_run) : r;
-}
-
-int store_trigger_find(struct store *store, const struct store_run *like, uint64_t since_usec,
-		       uint64_t *ret_run)
-{
-	int r;
-	sqlite3_stmt *statement = READ_START(store, STATEMENT_TRIGGER_FIND, &r, TEXT(like->project),
-					     TEXT(like->asked), TEXT(like->event), TEXT(like->ref),
-					     NUMBER(since_usec));
-
-	return statement ? number_read(store, statement, ret_run) : r;
 }
 
 int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *userdata)
@@ -297,7 +263,7 @@ int store_event_last(struct store *store, uint64_t *ret_id)
 	*ret_id = 0;
 	if (!statement)
 		return r;
-	r = number_read(store, statement, ret_id);
+	r = store_number_read(store, statement, ret_id);
 	return r < 0 ? r : 0;
 }
 

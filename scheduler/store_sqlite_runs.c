@@ -16,6 +16,47 @@ void store_run_set_limits(struct store *store, const struct store_run *run)
 		    NUMBER_OR_NULL(run->deadline_usec));
 }
 
+/* ---- runs that are fetched again ---- */
+
+void store_fetch_wait_set(struct store *store, const struct store_fetch_wait *wait)
+{
+	(void)WRITE(store, STATEMENT_FETCH_WAIT_SET, NUMBER(wait->run), TEXT(wait->outcome),
+		    TEXT(wait->error), NUMBER(wait->tries), NUMBER(wait->first_usec),
+		    NUMBER(wait->since_usec), NUMBER(wait->next_usec));
+}
+
+void store_fetch_wait_clear(struct store *store, uint64_t run)
+{
+	(void)WRITE(store, STATEMENT_FETCH_WAIT_CLEAR, NUMBER(run));
+}
+
+int store_fetch_wait_get(struct store *store, uint64_t run, store_fetch_wait_fn each,
+			 void *userdata)
+{
+	int r, found = 0;
+	sqlite3_stmt *statement = READ_START(store, STATEMENT_FETCH_WAIT_GET, &r, NUMBER(run));
+
+	if (!statement)
+		return r;
+	r = sqlite3_step(statement);
+	if (r == SQLITE_ROW) {
+		struct store_fetch_wait wait = {
+			.run = run,
+			.outcome = column_text(statement, 0),
+			.error = column_text(statement, 1),
+			.tries = (uint64_t)sqlite3_column_int64(statement, 2),
+			.first_usec = (uint64_t)sqlite3_column_int64(statement, 3),
+			.since_usec = (uint64_t)sqlite3_column_int64(statement, 4),
+			.next_usec = (uint64_t)sqlite3_column_int64(statement, 5),
+		};
+
+		each(&wait, userdata);
+		found = 1;
+	}
+	r = store_statement_end(store, statement, r);
+	return r < 0 ? r : found;
+}
+
 /* ---- schedules ---- */
 
 void store_schedules_set(struct store *store, const char *project, uint64_t run, const char *branch,

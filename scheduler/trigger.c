@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "scheduler/deliveries.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -119,24 +120,6 @@ static void answer_duplicate(struct trigger_answer *answer, uint64_t run)
 	answer_set(answer, 200, run, "duplicate of the delivery that made run %" PRIu64, run);
 }
 
-static int delivery_find(struct scheduler *scheduler, const struct trigger *trigger,
-			 const struct store_run *row, uint64_t *ret_run)
-{
-	uint64_t at_usec = wall_usec();
-	int r;
-
-	r = store_delivery_find(scheduler->store, trigger->project, trigger->delivery, ret_run);
-	if (r != 0 || !row->asked[0])
-		return r;
-	/* the same push under another id: a second hook, or a redelivery by hand */
-	r = store_trigger_find(scheduler->store, row, at_usec - TRIGGER_WINDOW_SEC * USEC_PER_SEC,
-			       ret_run);
-	if (r > 0)
-		store_delivery_add(scheduler->store, trigger->project, trigger->delivery, *ret_run,
-				   at_usec);
-	return r;
-}
-
 void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger,
 		      struct trigger_answer *answer)
 {
@@ -155,28 +138,30 @@ void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger
 		.title = title,
 		.actor = actor,
 	};
-	uint64_t run = 0;
+	struct delivery delivery;
+	uint64_t same = 0;
 	int r;
 
 	if (!project || !delivery_checked(trigger, answer))
 		return;
 	line_clean(title, trigger->title);
 	line_clean(actor, trigger->actor);
-	r = delivery_find(scheduler, trigger, &row, &run);
+	row.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH;
+	delivery_init(&delivery, trigger, &row);
+	r = delivery_find(scheduler->store, &delivery, &same);
 	turn_schedule(scheduler);
 	if (r < 0) {
 		answer_set(answer, 503, 0, "the store cannot be read: try again");
 		return;
 	}
 	if (r > 0) {
-		answer_duplicate(answer, run);
+		answer_duplicate(answer, same);
 		return;
 	}
-	row.source = project->workspace ? RUN_SOURCE_WORKSPACE : RUN_SOURCE_FETCH;
+	row.again_of = same;
 	trigger_new(project, &row, -1, answer);
 	if (answer->run)
-		store_delivery_add(scheduler->store, project->name, trigger->delivery, answer->run,
-				   wall_usec());
+		delivery_add(scheduler->store, &delivery, answer->run);
 }
 
 /* ---- people ---- */
@@ -295,6 +280,7 @@ static void retry_row(const struct store_run *old, void *userdata)
 	row.cancelling = row.unwanted = row.held = false;
 	row.stop = RUN_STOP_NONE;
 	row.started_usec = row.ended_usec = row.stop_by = row.deadline_usec = 0;
+	row.again_of = 0;
 	trigger_new(project, &row, -1, answer);
 }
 

@@ -12,6 +12,8 @@ struct trigger {
 	uint64_t pull_request; /* its number, 0: none */
 	const char *base_ref;  /* that it goes to, "" for others */
 	bool from_fork;
+	const char *action; /* what happened to the pull request, in the forge's word; "": a push */
+	const void *body;   /* digest of what was signed, NULL if its time and id were as well */
 };
 
 /** struct trigger_answer - what the asker hears */

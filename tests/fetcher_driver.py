@@ -23,7 +23,7 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import fake_peer  # noqa: E402
 
-OUTCOMES = ["ok", "no-such-commit", "unreachable", "refused"]
+OUTCOMES = ["ok", "no-such-commit", "unreachable", "refused", "denied", "no-space"]
 
 
 def read_file(path):

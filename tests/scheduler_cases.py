@@ -66,7 +66,7 @@ class World:
         self.serial += 1
         self.peers["webhook"].send("TRIGGER", self.serial, project, "github", delivery, "push",
                                    "refs/heads/main", "b" * 40, commit, "me", "title",
-                                   0, "", 0)
+                                   0, "", 0, "", b"")
         return self.peers["webhook"].receive()
 
     def fetched(self, runbook=RUNBOOK, commit=COMMIT):
@@ -135,7 +135,7 @@ def whole_life():
     commits = [f"{i:040x}" for i in range(1, 301)]
     for i, commit in enumerate(commits):
         world.peers["webhook"].send("TRIGGER", 1000 + i, "p", "github", f"many{i}", "push",
-                                    "refs/heads/main", "", commit, "", "", 0, "", 0)
+                                    "refs/heads/main", "", commit, "", "", 0, "", 0, "", b"")
     runs = {world.peers["webhook"].receive().u() for _ in commits}
     world.kill()
     world.start()

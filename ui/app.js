@@ -176,6 +176,13 @@ function drawRuns() {
   });
 }
 
+// Who pushed and sees nothing: what came is named.
+function noRuns(unwanted) {
+  if (!unwanted) return "No runs yet. Push a commit, or: runbookctl trigger PROJECT";
+  return "No runs yet. The last delivery was not wanted: run " + unwanted.id + " of " + unwanted.project + ", " +
+    unwanted.event + " " + shortRef(unwanted.ref) + ": " + unwanted.reason;
+}
+
 async function showRuns(more) {
   const page = await get("/runs?limit=50" + (more && before ? "&before=" + before : ""));
   if (!more && !older) runs.clear(); // who reads on keeps what was read
@@ -185,7 +192,8 @@ async function showRuns(more) {
   find("older").hidden = !before;
   find("runs").hidden = false;
   drawRuns();
-  show(find("no-runs"), page.runs.length || more ? "" : "No runs yet. Push a commit, or: runbookctl trigger PROJECT");
+  const unwanted = page.runs.find((run) => run.unwanted);
+  show(find("no-runs"), runs.size || more ? "" : noRuns(unwanted));
 }
 
 async function keepRuns() {
@@ -462,6 +470,11 @@ function drawQueue(queue) {
   });
 }
 
+// A run whose repository cannot be fetched yet: it has no steps.
+function fetchItem(run) {
+  return {...run, name: "(fetch)", priority: "–"};
+}
+
 async function showQueue() {
   const queue = await get("/queue");
   const host = queue.host;
@@ -471,6 +484,7 @@ async function showQueue() {
   if (host.labels.length) facts.push("labels: " + host.labels.join(" "));
   if (queue.total > queue.waiting.length) facts.push("the first " + queue.waiting.length + " are shown");
   find("queue").hidden = false;
+  queue.waiting.push(...queue.fetching.map(fetchItem));
   find("queue-table").hidden = !queue.waiting.length;
   setText(find("queue-facts"), facts.join(" · "));
   drawQueue(queue);

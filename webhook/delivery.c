@@ -69,11 +69,22 @@ static const struct forge_event *event_find(const struct forge *forge, const cha
 	return NULL;
 }
 
-static int events_extract(const struct forge *forge, bool pull, const json_t *root,
-			  struct events *events, struct answer *answer)
+/* Where the body does not say what happened to a pull request, the event's name does. */
+static void actions_complete(struct events *events, const char *name)
 {
-	struct error error = ERROR_INIT;
+	for (size_t i = 0; i < events->n_events; i++) {
+		struct event *event = &events->events[i];
 
+		if (!event->action[0])
+			(void)snprintf(event->action, sizeof(event->action), "%s", name);
+	}
+}
+
+static int events_extract(const struct forge *forge, const struct forge_event *event,
+			  const json_t *root, struct events *events, struct answer *answer)
+{
+	bool pull = event->action == EVENT_PULL_REQUEST;
+	struct error error = ERROR_INIT;
 	int r;
 
 	(void)snprintf(events->name, sizeof(events->name), "%s", pull ? "pull_request" : "push");
@@ -90,6 +101,8 @@ static int events_extract(const struct forge *forge, bool pull, const json_t *ro
 		answer_ignored(answer, "the ref was deleted");
 		return 200;
 	}
+	if (pull)
+		actions_complete(events, event->name);
 	return 0;
 }
 
@@ -110,7 +123,7 @@ static int event_read(const struct delivery *delivery, const json_t *root,
 		answer_member(answer, 200, "pong", delivery->hook->project);
 		return 200;
 	}
-	return events_extract(forge, event->action == EVENT_PULL_REQUEST, root, ret_events, answer);
+	return events_extract(forge, event, root, ret_events, answer);
 }
 
 int delivery_check(const struct delivery *delivery, struct events *ret_events,
@@ -121,12 +134,13 @@ int delivery_check(const struct delivery *delivery, struct events *ret_events,
 	int status;
 
 	ret_events->n_events = 0;
+	ret_events->digest = (struct body_digest){.known = false};
 	if (!forge) {
 		answer_error(answer, 501, "the provider of project %s is unknown; known are: %s",
 			     delivery->hook->project, forge_names());
 		return 501;
 	}
-	status = forge->verify(delivery, answer);
+	status = forge->verify(delivery, &ret_events->digest, answer);
 	if (status == 0)
 		status = delivery_id_read(delivery, ret_events, answer);
 	if (status != 0)

@@ -48,11 +48,25 @@ struct event {
 	uint64_t pull_request; /* its number, 0: none */
 	char base_ref[REF_NAME_MAX + 1];
 	bool from_fork; /* of a pull request: its commits are in another repository */
+	char action[EVENT_NAME_MAX + 1]; /* what happened to it, in the forge's word */
+};
+
+#define BODY_DIGEST_SIZE 32
+
+/**
+ * struct body_digest - tells one signed body from another
+ * @known: false where the signature covers the delivery's id and time as well: such a
+ *         delivery cannot be sent again under another id
+ */
+struct body_digest {
+	bool known;
+	uint8_t bytes[BODY_DIGEST_SIZE];
 };
 
 struct events {
 	char delivery_id[DELIVERY_ID_MAX + 1];
 	char name[EVENT_NAME_MAX + 1]; /* "push", "pull_request": in our words, for every forge */
+	struct body_digest digest;
 	size_t n_events;
 	struct event events[DELIVERY_EVENTS_MAX];
 };

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,8 +65,15 @@ int signature_refused(const struct delivery *delivery, enum header header, struc
 	return 401;
 }
 
+void body_digest_set(struct body_digest *digest, const struct delivery *delivery)
+{
+	(void)crypto_generichash(digest->bytes, sizeof(digest->bytes),
+				 (const uint8_t *)delivery->body, delivery->body_size, NULL, 0);
+	digest->known = true;
+}
+
 int signature_check_hex(const struct delivery *delivery, enum header header, const char *prefix,
-			struct answer *answer)
+			struct body_digest *digest, struct answer *answer)
 {
 	const char *signature = delivery->headers->values[header];
 	struct signature_key key = {delivery->hook->secret, delivery->hook->secret_size};
@@ -74,10 +82,12 @@ int signature_check_hex(const struct delivery *delivery, enum header header, con
 	    !signature_hex_valid(key, delivery->body, delivery->body_size,
 				 signature + strlen(prefix)))
 		return signature_refused(delivery, header, answer);
+	body_digest_set(digest, delivery);
 	return 0;
 }
 
-int signature_check_standard(const struct delivery *delivery, struct answer *answer)
+int signature_check_standard(const struct delivery *delivery, struct body_digest *digest,
+			     struct answer *answer)
 {
 	static const enum header needed[] = {HEADER_WEBHOOK_ID, HEADER_WEBHOOK_TIMESTAMP,
 					     HEADER_WEBHOOK_SIGNATURE};
@@ -189,6 +199,7 @@ int pull_add(struct events *events, const struct pull *pull, const char *ref, co
 	event->pull_request = pull->number;
 	strcpy(event->base_ref, base);
 	event->from_fork = pull->from_fork;
+	text_clean(event->action, sizeof(event->action), pull->action);
 	return 0;
 }
 
@@ -226,6 +237,7 @@ int pull_extract(const json_t *root, const struct pull_paths *paths, struct even
 		.number = pull_number(root, paths->number),
 		.base = payload_string(root, paths->base),
 		.from_fork = pull_from_fork(root, paths->head_repository, paths->base_repository),
+		.action = action,
 	};
 	const char *after = payload_string(root, paths->head), *actor = NULL;
 	char ref[64];

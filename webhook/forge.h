@@ -33,7 +33,8 @@ struct forge_event {
  *                    with HEADER_NUM. None at all: it is in the body.
  * @event_path:       dotted path in the body for that, see payload_string()
  * @delivery_headers: the first that is present wins; ends with HEADER_NUM
- * @verify:           0, or 401 with @answer filled; constant time in the secret
+ * @verify:           0, or 401 with @answer filled; constant time in the secret. Sets @digest,
+ *                    which is not known before, where neither id nor time is signed
  * @events:           ends with a NULL name
  * @extract:          0 or -EBADMSG; appends to @events, leaves deleted refs out
  * @pull_request:     the same for EVENT_PULL_REQUEST; -ENOMSG with @error's sentence for what
@@ -44,7 +45,8 @@ struct forge {
 	enum header event_headers[3];
 	const char *event_path;
 	enum header delivery_headers[3];
-	int (*verify)(const struct delivery *delivery, struct answer *answer);
+	int (*verify)(const struct delivery *delivery, struct body_digest *digest,
+		      struct answer *answer);
 	const struct forge_event *events;
 	int (*extract)(const json_t *root, struct events *events, struct error *error);
 	int (*pull_request)(const json_t *root, struct events *events, struct error *error);
@@ -71,12 +73,19 @@ int signature_refused(const struct delivery *delivery, enum header header, struc
 /**
  * signature_check_hex() - HMAC-SHA256 of the raw body in @header
  * @prefix: what stands before the hex digits, "" for nothing
+ * @digest: set when the signature is right
  */
 int signature_check_hex(const struct delivery *delivery, enum header header, const char *prefix,
-			struct answer *answer);
+			struct body_digest *digest, struct answer *answer);
+/** body_digest_set() - of the body of @delivery */
+void body_digest_set(struct body_digest *digest, const struct delivery *delivery);
 
-/** signature_check_standard() - the three webhook-* headers of Standard Webhooks */
-int signature_check_standard(const struct delivery *delivery, struct answer *answer);
+/**
+ * signature_check_standard() - the three webhook-* headers of Standard Webhooks
+ * @digest: stays as it is: id and time are signed
+ */
+int signature_check_standard(const struct delivery *delivery, struct body_digest *digest,
+			     struct answer *answer);
 
 /**
  * struct push_paths - where a forge that pushes one ref at a time keeps what
@@ -139,6 +148,7 @@ struct pull {
 	uint64_t number;
 	const char *base; /* branch or full ref that it goes to */
 	bool from_fork;
+	const char *action; /* what happened to it, in the forge's word; NULL: not in the body */
 };
 
 /** pull_add() - as event_add(), for a pull request; @after "" is one that nobody told */

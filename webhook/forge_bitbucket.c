@@ -12,9 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static int bitbucket_verify(const struct delivery *delivery, struct answer *answer)
+static int bitbucket_verify(const struct delivery *delivery, struct body_digest *digest,
+			    struct answer *answer)
 {
-	return signature_check_hex(delivery, HEADER_HUB_SIGNATURE, "sha256=", answer);
+	return signature_check_hex(delivery, HEADER_HUB_SIGNATURE, "sha256=", digest, answer);
 }
 
 /* {"new": {"type": "branch", "name": …, "target": {"hash": …}}, "old": …}; new is null if gone */

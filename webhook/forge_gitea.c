@@ -9,7 +9,8 @@
  * the JSON text inside of it, not the form; taking it out is the only thing done
  * before the signature is known to be right.
  */
-static int gitea_check(const struct delivery *delivery, enum header header, struct answer *answer)
+static int gitea_check(const struct delivery *delivery, enum header header,
+		       struct body_digest *digest, struct answer *answer)
 {
 	struct delivery inner = *delivery;
 	struct error error = ERROR_INIT;
@@ -17,27 +18,29 @@ static int gitea_check(const struct delivery *delivery, enum header header, stru
 	size_t size = 0;
 
 	if (!delivery->form)
-		return signature_check_hex(delivery, header, "", answer);
+		return signature_check_hex(delivery, header, "", digest, answer);
 	if (payload_from_form(delivery->body, delivery->body_size, &text, &size, &error) < 0)
 		return signature_refused(delivery, header, answer);
 	inner.body = text;
 	inner.body_size = size;
-	return signature_check_hex(&inner, header, "", answer);
+	return signature_check_hex(&inner, header, "", digest, answer);
 }
 
-static int gitea_verify(const struct delivery *delivery, struct answer *answer)
+static int gitea_verify(const struct delivery *delivery, struct body_digest *digest,
+			struct answer *answer)
 {
-	return gitea_check(delivery, HEADER_GITEA_SIGNATURE, answer);
+	return gitea_check(delivery, HEADER_GITEA_SIGNATURE, digest, answer);
 }
 
-static int forgejo_verify(const struct delivery *delivery, struct answer *answer)
+static int forgejo_verify(const struct delivery *delivery, struct body_digest *digest,
+			  struct answer *answer)
 {
 	/* Forgejo before 7 sends Gitea's names only */
 	enum header header = delivery->headers->values[HEADER_FORGEJO_SIGNATURE]
 				     ? HEADER_FORGEJO_SIGNATURE
 				     : HEADER_GITEA_SIGNATURE;
 
-	return gitea_check(delivery, header, answer);
+	return gitea_check(delivery, header, digest, answer);
 }
 
 static const struct push_paths gitea_push = {

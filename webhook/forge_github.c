@@ -5,9 +5,10 @@
  * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
  * The old X-Hub-Signature (SHA-1) is sent beside this one and never looked at.
  */
-static int github_verify(const struct delivery *delivery, struct answer *answer)
+static int github_verify(const struct delivery *delivery, struct body_digest *digest,
+			 struct answer *answer)
 {
-	return signature_check_hex(delivery, HEADER_HUB_SIGNATURE_256, "sha256=", answer);
+	return signature_check_hex(delivery, HEADER_HUB_SIGNATURE_256, "sha256=", digest, answer);
 }
 
 static const struct push_paths github_push = {

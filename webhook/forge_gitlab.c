@@ -20,15 +20,17 @@ static bool is_signing_token(const struct hook *hook)
 	return hook->secret_size >= size && memcmp(hook->secret, SIGNING_TOKEN_PREFIX, size) == 0;
 }
 
-static int gitlab_verify(const struct delivery *delivery, struct answer *answer)
+static int gitlab_verify(const struct delivery *delivery, struct body_digest *digest,
+			 struct answer *answer)
 {
 	struct signature_key key = {delivery->hook->secret, delivery->hook->secret_size};
 	const char *token = delivery->headers->values[HEADER_GITLAB_TOKEN];
 
 	if (delivery->headers->values[HEADER_WEBHOOK_SIGNATURE] || is_signing_token(delivery->hook))
-		return signature_check_standard(delivery, answer);
+		return signature_check_standard(delivery, digest, answer);
 	if (!token || !signature_token_valid(key, token))
 		return signature_refused(delivery, HEADER_GITLAB_TOKEN, answer);
+	body_digest_set(digest, delivery);
 	return 0;
 }
 

@@ -11,7 +11,7 @@
  *    "base": BRANCH, "before": COMMIT, "fork": BOOL, "actor": TEXT, "title": TEXT}}
  *
  * where REF has the commits, and before is the newest one of BRANCH; it, actor and
- * title may be left out. Without fork it counts as coming from a fork.
+ * title may be left out, and so may "action", what happened to the pull request. Without fork it counts as coming from a fork.
  */
 #include "webhook/forge.h"
 #include "webhook/payload.h"
@@ -35,6 +35,7 @@ static int standard_pull_request(const json_t *root, struct events *events, stru
 		.number = pull_number(root, "data.number"),
 		.base = payload_string(root, "data.base"),
 		.from_fork = !json_is_false(payload_get(root, "data.fork")),
+		.action = payload_string(root, "data.action"),
 	};
 
 	return pull_add(events, &pull, payload_string(root, "data.ref"),

@@ -6,6 +6,7 @@
 #include "common/message_ids.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -92,6 +93,17 @@ static void queue_advance(struct trigger_queue *queue)
 	loop_timer_cancel(&queue->timer);
 }
 
+/* Each ref of a delivery has a digest of its own, as it has an id of its own. */
+static void put_digest(struct message *message, const struct body_digest *digest, unsigned n)
+{
+	uint8_t own[BODY_DIGEST_SIZE], whole[BODY_DIGEST_SIZE + sizeof(n)];
+
+	memcpy(whole, digest->bytes, BODY_DIGEST_SIZE);
+	memcpy(whole + BODY_DIGEST_SIZE, &n, sizeof(n));
+	(void)crypto_generichash(own, sizeof(own), whole, sizeof(whole), NULL, 0);
+	message_put_bytes(message, own, digest->known ? sizeof(own) : 0);
+}
+
 static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
 {
 	const struct event *event = &trigger->events.events[trigger->n_runs];
@@ -117,6 +129,8 @@ static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
 	message_put_u64(message, event->pull_request);
 	message_put_string(message, event->base_ref);
 	message_put_u64(message, event->from_fork);
+	message_put_string(message, event->action);
+	put_digest(message, &trigger->events.digest, trigger->n_runs);
 	return channel_send(&queue->channel, message);
 }
 

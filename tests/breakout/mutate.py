@@ -19,7 +19,7 @@ import time
 from mutations import MUTATIONS
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook"]
+PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook", "runbook-scheduler"]
 SUITE_SECONDS = 150
 
 

@@ -13,6 +13,7 @@ ROLES = "tests/breakout/55_roles.sh"
 HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
+DELIVERIES = "tests/integration/84_deliveries.sh"
 
 PLAN = "sandbox/plan.c"
 RULES = "sandbox/seccomp_rules.c"
@@ -111,4 +112,17 @@ MUTATIONS = [
      CONFIG, "config: a state directory of another user is refused"),
     ("configuration of others is obeyed", [("daemon/config.c", r"if \(st\.st_mode & S_IWOTH\)", "if (0)")],
      CONFIG, "config: a file that everybody can write is refused"),
+    ("the digest of what was signed is not kept", [("webhook/forge.c", r"digest->known = true;",
+                                                    "digest->known = false;")],
+     DELIVERIES, "hub: an old body, sent again, runs nothing of its commit"),
+    ("a body that came before is believed", [("scheduler/deliveries.c",
+                                              r"return run->row\.again_of && !run->row\.tree\[0\];",
+                                              "return false;")],
+     DELIVERIES, "lab: an old body, sent again, runs nothing of its commit"),
+    ("a branch need not have moved", [("scheduler/deliveries.c", r" && strcmp\(commit, last\.after\) != 0\)", ")")],
+     DELIVERIES, "hub: what the branch is at is not run again, either"),
+    ("the digest is that of the form", [("webhook/forge_gitea.c", r'return signature_check_hex\(&inner, header, "", digest, answer\);',
+                                         'body_digest_set(digest, delivery); return signature_check_hex(&inner, header, "", '
+                                         '&(struct body_digest){.known = false}, answer);')],
+     DELIVERIES, "tea: a form around what was signed makes no other delivery of it"),
 ]

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deliveries go in, processes are killed, and afterwards nothing may be missing.
 
-chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P] PROGRAMS DIRECTORY
+chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P] [--away P] PROGRAMS DIRECTORY
 
 Posts signed deliveries with random runbooks to a real runbookd, while its processes get
-SIGKILL and SIGSTOP, its disk is full or slow, and people cancel and retry. Each --epoch
+SIGKILL and SIGSTOP, its disk is full or slow, the forge is away or publishes commits later
+than it tells of them, and people cancel and retry. Each --epoch
 rounds the instance is stopped, verify.py compares what it left with what it had promised,
 and a new one begins. The same --seed makes the same decisions; what happens also depends
 on when the machine comes to them. run.sh gives it namespaces of its own.
@@ -29,6 +30,7 @@ import sys
 import threading
 import time
 
+import forge
 import instance
 import plan
 import verify
@@ -79,9 +81,9 @@ class Epoch:
         self.listener, self.slow = listener, slow
         self.directory = os.path.join(directory, f"epoch-{number}")
         self.root = self.directory + "/root"
-        self.repositories = self.directory + "/repos"
         os.makedirs(self.root)
         os.chmod(self.directory, 0o755)
+        self.forge = forge.Forge(self.directory)
         self.facts = {"deliveries": [], "tries": [], "killed": [], "asked": [], "full": [], "backups": [],
                       "options": options, "programs": programs, "root": self.root}
         self.lock = threading.Lock()
@@ -112,13 +114,11 @@ class Epoch:
                     stream.append(f"M 644 inline {name}\ndata {len(data)}\n{data}\n")
             if not marks:
                 continue
-            file = f"{self.directory}/marks"
-            subprocess.run(["git", "-C", f"{self.repositories}/{project}.git", "fast-import", "--quiet",
-                            "--export-marks=" + file], input="".join(stream).encode(), check=True)
-            with open(file) as lines:
-                for line in lines:
-                    mark, commit = line.split()
-                    marks[mark[1:]]["commit"] = commit
+            for mark, commit in self.forge.commit(project, "".join(stream)).items():
+                marks[mark]["commit"] = commit
+            early = [f"b{delivery['number']}" for delivery in marks.values() if not delivery["late"]]
+            if early:
+                self.forge.publish(project, early)
         for delivery in deliveries:
             if delivery["bad"] == "missing":
                 delivery["commit"] = hashlib.sha1(b"%d" % delivery["number"]).hexdigest()
@@ -269,9 +269,13 @@ class Epoch:
         for delivery in this["deliveries"]:
             for copy in range(delivery["copies"]):
                 later(delivery["at"], self.deliver, delivery, delivery["id"], copy)
+            if delivery["late"]:
+                later(delivery["at"] + delivery["late"], self.forge.publish, delivery["project"],
+                      [f"b{delivery['number']}"])
             if delivery["again"]:
                 later(delivery["at"] + 0.4, self.deliver, delivery, delivery["id"] + "-again", 0)
-        beside = {"full": self.full, "slow": self.slowly, "backup": self.backup, "reload": self.reload}
+        beside = {"full": self.full, "slow": self.slowly, "backup": self.backup, "reload": self.reload,
+                  "away": lambda action: self.forge.away(action["project"], action["for"])}
         for action in this["actions"]:
             while time.monotonic() < start + action["at"]:
                 time.sleep(0.005)
@@ -312,13 +316,11 @@ class Epoch:
         os.chmod(self.root + "/run/runbookd/steps", 0o700)
         mount("-t", "tmpfs", "-o", f"size={STATE_MIB}m,mode=755", "state", self.root + "/var/lib")
         before = verify.host_facts(self.root, None)
-        for project in plan.PROJECTS:
-            subprocess.run(["git", "init", "-q", "--bare", "-b", "main",
-                            f"{self.repositories}/{project}.git"], check=True)
+        self.forge.start()
         self.directories = witness.Directories(self.root + "/run/runbookd", "steps")
         self.directories.start()
         self.instance = instance.Instance(self.root, self.programs, PORT)
-        self.instance.configure(self.repositories)
+        self.instance.configure({project: self.forge.url(project) for project in plan.PROJECTS})
         self.instance.start()
         wrong = []
         if not self.wait_runs(0, 60):
@@ -335,7 +337,8 @@ class Epoch:
         if not polite:
             wrong.append("runbookd does not end when told to")
         self.directories.stop()
-        self.facts.update(marks=self.listener.take(), orders=self.directories.names,
+        self.forge.stop()
+        self.facts.update(away=self.forge.absences, marks=self.listener.take(), orders=self.directories.names,
                           overflow=self.directories.overflow, starts=self.instance.starts)
         with open(self.directory + "/facts.json", "w") as file:
             json.dump(self.facts, file)
@@ -395,13 +398,14 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.2)
     parser.add_argument("--full", type=float, default=0.08)
     parser.add_argument("--slow", type=float, default=0.1)
+    parser.add_argument("--away", type=float, default=0.4)
     parser.add_argument("--features", default="attempts,when,allow_failure")
     parser.add_argument("--survive", action="store_true", help="steps outlive runbookd: none may be lost")
     parser.add_argument("programs")
     parser.add_argument("directory")
     arguments = parser.parse_args()
     options = {"seed": arguments.seed, "kills": [int(n) for n in arguments.kills.split("-")],
-               "seconds": arguments.seconds, "full": arguments.full, "slow": arguments.slow,
+               "seconds": arguments.seconds, "full": arguments.full, "slow": arguments.slow, "away": arguments.away,
                "features": [word for word in arguments.features.split(",") if word],
                "survive": arguments.survive}
     print(f"seed {arguments.seed}, rounds {arguments.first} to {arguments.first + arguments.rounds - 1}",

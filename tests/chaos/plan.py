@@ -179,9 +179,11 @@ def make_spec(rng, features):
 
 def make_delivery(rng, number, features):
     chance = rng.random()
+    missing = 0.09 <= chance < 0.11
     return {
         "number": number,
-        "project": rng.choice(PROJECTS),
+        # that one gives up first, see instance.py
+        "project": "blue" if missing else rng.choice(PROJECTS),
         "id": f"delivery-{number}",
         # what is wrong with it, "" for most
         "bad": "signature" if chance < 0.04 else "json" if chance < 0.07 else
@@ -191,6 +193,8 @@ def make_delivery(rng, number, features):
         "again": rng.random() < 0.1,                # the same push by another delivery, later
         "patient": rng.random() < 0.9,              # repeats until it is answered
         "at": rng.random() * 0.5,
+        # so many seconds after the delivery its commit is there; most are before it
+        "late": rng.uniform(0.1, 3) if rng.random() < 0.15 else 0,
         "spec": make_spec(rng, features),
     }
 
@@ -214,6 +218,9 @@ def make_actions(rng, options):
                             "which": rng.random(), "step": rng.random()})
     if rng.random() < options["full"]:
         actions.append({"at": rng.random() * options["seconds"], "do": "full", "for": rng.uniform(0.1, 0.6)})
+    if rng.random() < options["away"]:
+        actions.append({"at": rng.random() * options["seconds"], "do": "away", "project": rng.choice(PROJECTS),
+                        "for": rng.uniform(0.2, 2)})
     if rng.random() < options["slow"]:
         actions.append({"at": rng.random() * options["seconds"], "do": "slow",
                         "ms": rng.choice((5, 20, 100)), "for": rng.uniform(0.2, 0.8)})

@@ -5,7 +5,8 @@
 usage: git_http.py DIRECTORY PORT-FILE [CERTIFICATE KEY]
 
 A stand-in for a forge: git-http-backend(1) behind Python's own server. Writes
-the port that it got into PORT-FILE. With a certificate it speaks HTTPS.
+the port that it got into PORT-FILE; GIT_HTTP_PORT in the environment asks for one.
+With a certificate it speaks HTTPS.
 """
 import http.server
 import os
@@ -63,7 +64,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_POST = backend
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+ADDRESS = ("127.0.0.1", 0)
+if "GIT_HTTP_PORT" in os.environ:
+    ADDRESS = ADDRESS[0], int(os.environ["GIT_HTTP_PORT"])
+http.server.ThreadingHTTPServer.allow_reuse_address = True
+server = http.server.ThreadingHTTPServer(ADDRESS, Handler)
 if len(sys.argv) > 3:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(sys.argv[3], sys.argv[4])

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../lib.sh"
 
 setup_project bad
-start_daemon || exit 1
+start_daemon "[Limits]" "FetchRetry=2" || exit 1
 
 # bad NAME LINE:COLUMN "words of the message" < runbook
 bad() {

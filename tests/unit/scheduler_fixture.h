@@ -38,8 +38,9 @@ struct world {
 	char dir[64];
 	char store[96];
 	const char *instance;
-	uint64_t max_running, timeout_sec;
-	bool sync_first; /* the daemon tells what runs before it sends the configuration */
+	uint64_t max_running, timeout_sec, deliveries_sec,
+		fetch_retry_sec; /* the last two: 0: not told */
+	bool sync_first;	 /* the daemon tells what runs before it sends the configuration */
 	pid_t pid;
 	int daemon, webhook, fetcher, api; /* our ends */
 	uint64_t serial;
@@ -165,6 +166,17 @@ static inline void world_configure(struct world *world)
 	config_project(world, "a", 0, 1, 0);
 	config_project(world, "b", 1, 1, 0);
 	config_project(world, "w", 0, 1, 1);
+	if (world->fetch_retry_sec) {
+		message = message_new(MESSAGE_CONFIG_FETCH_RETRY, 0);
+		message_put_string(message, "");
+		message_put_u64(message, world->fetch_retry_sec);
+		assert_int_equal(message_transmit(world->daemon, message), 0);
+	}
+	if (world->deliveries_sec) {
+		message = message_new(MESSAGE_CONFIG_DELIVERIES, 0);
+		message_put_u64(message, world->deliveries_sec);
+		assert_int_equal(message_transmit(world->daemon, message), 0);
+	}
 	config_bracket(world, MESSAGE_CONFIG_END);
 }
 
@@ -287,6 +299,8 @@ static inline void trigger_send(struct world *world, const char *project, const 
 	message_put_u64(message, 0);
 	message_put_string(message, "");
 	message_put_u64(message, 0);
+	message_put_string(message, "");
+	message_put_bytes(message, "", 0);
 	assert_int_equal(message_transmit(world->webhook, message), 0);
 }
 
@@ -347,6 +361,21 @@ static inline int text_fd(const char *text)
 	assert_int_equal(fd_write_all(fd, text, strlen(text)), 0);
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	return fd;
+}
+
+/* What fetching ended with, when there is no tree. */
+static inline void fetched_failed(struct world *world, uint64_t serial, enum fetch_outcome outcome,
+				  const char *error)
+{
+	struct message *message = message_new(MESSAGE_FETCHED, serial);
+
+	message_put_u64(message, outcome);
+	for (unsigned i = 0; i < 3; i++)
+		message_put_string(message, "");
+	message_put_string(message, error);
+	message_put_string(message, "");
+	message_put_u64(message, 0);
+	assert_int_equal(message_transmit(world->fetcher, message), 0);
 }
 
 /* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */

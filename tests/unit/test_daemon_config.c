@@ -38,6 +38,8 @@ static void defaults(void **state)
 	assert_string_equal(config->webhook_listen.items[0], "[::]:8471");
 	assert_string_equal(config->api_listen.items[0], "127.0.0.1:8470");
 	assert_int_equal(config->cacher_bytes, 10 * GIB);
+	assert_int_equal(config->deliveries_sec, 90 * 86400);
+	assert_int_equal(config->fetch_retry_sec, 300);
 	(void)config_free(config);
 }
 
@@ -61,6 +63,7 @@ static void every_key(void **state)
 				   "StepCpus=0.5\n"
 				   "StepDisk=512M\n"
 				   "MinFree=2G\n"
+				   "FetchRetry=2m\n"
 				   "[Host]\n"
 				   "Cpus=7.5\n"
 				   "Memory=12G\n"
@@ -74,6 +77,8 @@ static void every_key(void **state)
 				   "[Cacher]\n"
 				   "MaxBytes=2G\n"
 				   "MaxCount=12\n"
+				   "[Retention]\n"
+				   "Deliveries=7d\n"
 				   "[Sandbox]\n"
 				   "Dns=9.9.9.9 2620:fe::fe\n"
 				   "Dns=1.1.1.1\n";
@@ -95,6 +100,7 @@ static void every_key(void **state)
 	assert_int_equal(config->step_limits.cpu_milli, 500);
 	assert_int_equal(config->step_disk, 512 * MIB);
 	assert_int_equal(config->min_free, 2 * GIB);
+	assert_int_equal(config->fetch_retry_sec, 120);
 	assert_int_equal(config->host_cpu_milli, 7500);
 	assert_int_equal(config->host_memory, 12 * GIB);
 	assert_int_equal(config->host_labels.n_items, 3);
@@ -103,6 +109,7 @@ static void every_key(void **state)
 	assert_string_equal(config->api_listen.items[0], "none");
 	assert_int_equal(config->cacher_bytes, 2 * GIB);
 	assert_int_equal(config->cacher_count, 12);
+	assert_int_equal(config->deliveries_sec, 7 * 86400);
 	assert_int_equal(config->dns.n_items, 3);
 	assert_string_equal(config->dns.items[1], "2620:fe::fe");
 	(void)config_free(config);

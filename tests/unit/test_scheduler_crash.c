@@ -342,6 +342,8 @@ static void test_disk_full(void **state)
 		message_put_u64(sent, 0);
 		message_put_string(sent, "");
 		message_put_u64(sent, 0);
+		message_put_string(sent, "");
+		message_put_bytes(sent, "", 0);
 		if (message_transmit(world->webhook, sent) < 0)
 			break;
 		message = fixture_receive_any(world->webhook, false);

@@ -39,13 +39,19 @@ static void send_table(int fd, const char *name, const char *id)
 	assert_int_equal(message_transmit(fd, message_new(MESSAGE_IMAGES_END, 0)), 0);
 }
 
-static void send_missing(int fd, const char *name, const char *text)
+static void send_missing_again(int fd, const char *name, const char *text, uint64_t again)
 {
 	struct message *message = message_new(MESSAGE_IMAGE_MISSING, 0);
 
 	message_put_string(message, name);
 	message_put_string(message, text);
+	message_put_u64(message, again);
 	assert_int_equal(message_transmit(fd, message), 0);
+}
+
+static void send_missing(int fd, const char *name, const char *text)
+{
+	send_missing_again(fd, name, text, 0);
 }
 
 static void expect_wanted(int fd, const char *name)
@@ -192,11 +198,89 @@ static void test_asked_once(void **state)
 	world_free(world);
 }
 
+/* A registry that is away: the step waits, says why, and is asked for again; others give up. */
+static void test_missing_for_a_while(void **state)
+{
+	static const char away[] = "dial tcp: connection refused";
+	struct world *world = world_new();
+	struct order order;
+	uint64_t run;
+	json_t *json;
+	int image;
+
+	world->fetch_retry_sec = 3600;
+	world_start(world);
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, NULL, NULL);
+	run = trigger(world, "a", "delivery-1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	expect_wanted(image, "r.example/x:1");
+	send_missing_again(image, "r.example/x:1", away, 1);
+	expect_wanted(image, "r.example/x:1");
+	json = ask(world, ASK(.verb = API_QUEUE));
+	assert_non_null(
+		strstr(member(json_array_get(json_object_get(json, "waiting"), 0), "reason"),
+		       "cannot be pulled yet (tried 1x"));
+	json_decref(json);
+	send_missing_again(image, "r.example/x:1", away, 1);
+	/* over a restart it begins anew */
+	json_decref(ask(world, ASK(.verb = API_STATUS)));
+	world_kill(world);
+	close(image);
+	world_start(world);
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, NULL, NULL);
+	expect_wanted(image, "r.example/x:1");
+	send_missing_again(image, "r.example/x:1", away, 1);
+	expect_wanted(image, "r.example/x:1");
+	send_table(image, "r.example/x:1", ID_A);
+	order_expect(world, &order);
+	assert_int_equal(order.run, run);
+	close(image);
+	world_stop(world);
+	world_free(world);
+}
+
+/* In the end the step is errored, and says how often it was tried. */
+static void test_missing_for_too_long(void **state)
+{
+	struct world *world = world_new();
+	uint64_t run;
+	json_t *json = NULL;
+	int image;
+
+	world->fetch_retry_sec = 1;
+	world_start(world);
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table(image, NULL, NULL);
+	run = trigger(world, "a", "delivery-1", COMMIT_A);
+	fetch_answer(world, COMMIT_A, text);
+	for (;;) {
+		expect_wanted(image, "r.example/x:1");
+		send_missing_again(image, "r.example/x:1", "away", 1);
+		(void)usleep(10000);
+		json = ask(world, ASK(.verb = API_RUN, .run = run));
+		if (strcmp(member(json, "state"), "errored") == 0)
+			break;
+		json_decref(json);
+	}
+	json_decref(json);
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	assert_non_null(strstr(member(json_array_get(json_object_get(json, "steps"), 0), "reason"),
+			       "away (tried "));
+	json_decref(json);
+	close(image);
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_and_fixes),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_missing_for_a_while),
+		cmocka_unit_test(test_missing_for_too_long),
 		cmocka_unit_test(test_asked_once),
 	};
 

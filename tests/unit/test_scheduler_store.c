@@ -118,25 +118,103 @@ static void test_round_trip(void **state)
 	assert_int_equal(last, 1);
 }
 
+struct last {
+	uint64_t run, received_usec;
+	char after[8];
+	bool asked;
+};
+
+static void keep_last(const struct store_delivery *delivery, void *userdata)
+{
+	struct last *last = userdata;
+
+	last->run = delivery->run;
+	last->received_usec = delivery->received_usec;
+	(void)snprintf(last->after, sizeof(last->after), "%s", delivery->after);
+	last->asked = delivery->asked && memcmp(delivery->asked, "asked digest of thirty-two byte.",
+						STORE_DIGEST_SIZE) == 0;
+}
+
 static void test_deliveries(void **state)
 {
 	struct fixture *fixture = *state;
-	struct store_run like = {
-		.project = "p", .event = "push", .ref = "refs/heads/main", .asked = "c1"};
+	struct store *store = fixture->store;
+	uint64_t run = run_add(store, "c1", 1000), found = 0;
+	struct store_delivery delivery = {
+		.project = "p",
+		.id = "d",
+		.run = run,
+		.received_usec = 1000,
+		.body = "one body's digest: thirty-two b.",
+		.place = "push 0 refs/heads/main",
+		.after = "c1",
+		.asked = "asked digest of thirty-two byte.",
+	};
+	struct last last = {.run = 0};
+
+	store_delivery_add(store, &delivery);
+	assert_int_equal(store_delivery_find(store, "p", "d", &found), 1);
+	assert_int_equal(found, run);
+	assert_int_equal(store_delivery_find(store, "q", "d", &found), 0);
+	assert_int_equal(store_delivery_find_body(store, "p", delivery.body, &found), 1);
+	assert_int_equal(store_delivery_find_body(store, "q", delivery.body, &found), 0);
+	assert_int_equal(store_delivery_find_body(store, "p", delivery.asked, &found), 0);
+	/* the newest of a place is that of the newest run; what has no place is none */
+	delivery.id = "d2";
+	delivery.run = 3;
+	delivery.received_usec = 900;
+	delivery.after = "c3";
+	store_delivery_add(store, &delivery);
+	store_delivery_add(
+		store,
+		&(struct store_delivery){.project = "p", .id = "d3", .run = 9, .received_usec = 1});
+	assert_int_equal(store_delivery_last(store, "p", delivery.place, true, keep_last, &last),
+			 1);
+	assert_int_equal(last.run, 3);
+	assert_int_equal(last.received_usec, 900);
+	assert_string_equal(last.after, "c3");
+	assert_true(last.asked);
+	assert_int_equal(store_delivery_last(store, "p", "push 0 other", true, keep_last, &last),
+			 0);
+	assert_int_equal(store_delivery_last(store, "p", "", true, keep_last, &last), 0);
+	/* one that is doubted counts when it is confirmed */
+	delivery.id = "d4";
+	delivery.run = 4;
+	delivery.doubt = true;
+	store_delivery_add(store, &delivery);
+	assert_int_equal(store_delivery_last(store, "p", delivery.place, false, keep_last, &last),
+			 1);
+	assert_int_equal(last.run, 3);
+	store_delivery_confirm(store, "p", delivery.place, 4);
+	assert_int_equal(store_delivery_last(store, "p", delivery.place, false, keep_last, &last),
+			 1);
+	assert_int_equal(last.run, 4);
+	assert_int_equal(store_commit(store, NULL), 0);
+	/* the oldest go first, never more than asked for */
+	assert_int_equal(store_deliveries_prune(store, 1000, 1), 1);
+	assert_int_equal(store_delivery_find(store, "p", "d3", &found), 0);
+	assert_int_equal(store_deliveries_prune(store, 1000, 10), 2);
+	assert_int_equal(store_deliveries_prune(store, 1000, 10), 0);
+	assert_int_equal(store_delivery_find(store, "p", "d", &found), 1);
+	assert_int_equal(store_commit(store, NULL), 0);
+	/* the engine holds it too, should the question ever be forgotten */
+	delivery.id = "d";
+	store_delivery_add(store, &delivery);
+	assert_true(store_commit(store, NULL) < 0);
+}
+
+/* Its run is deleted, the delivery stays and still names it. */
+static void test_delivery_outlives_run(void **state)
+{
+	struct fixture *fixture = *state;
 	uint64_t run = run_add(fixture->store, "c1", 1000), found = 0;
 
-	store_delivery_add(fixture->store, "p", "d", run, 1000);
+	store_delivery_add(fixture->store,
+			   &(struct store_delivery){.project = "p", .id = "d", .run = run});
+	assert_int_equal(store_commit(fixture->store, NULL), 0);
+	assert_int_equal(raw(fixture->path, "PRAGMA foreign_keys=ON; DELETE FROM runs"), SQLITE_OK);
 	assert_int_equal(store_delivery_find(fixture->store, "p", "d", &found), 1);
 	assert_int_equal(found, run);
-	assert_int_equal(store_delivery_find(fixture->store, "q", "d", &found), 0);
-	assert_int_equal(store_trigger_find(fixture->store, &like, 1000, &found), 1);
-	assert_int_equal(store_trigger_find(fixture->store, &like, 1001, &found), 0);
-	like.asked = "c2";
-	assert_int_equal(store_trigger_find(fixture->store, &like, 0, &found), 0);
-	assert_int_equal(store_commit(fixture->store, NULL), 0);
-	/* the engine holds it too, should the question ever be forgotten */
-	store_delivery_add(fixture->store, "p", "d", run, 2000);
-	assert_true(store_commit(fixture->store, NULL) < 0);
 }
 
 static void test_sticky_failure(void **state)
@@ -147,7 +225,8 @@ static void test_sticky_failure(void **state)
 	uint64_t id = run_add(fixture->store, "good", 1);
 
 	assert_true(id);
-	store_delivery_add(fixture->store, "p", "d", 999, 1); /* no such run */
+	/* no such run */
+	(void)store_event_add(fixture->store, &(struct store_event){.run = 999, .to = "running"});
 	assert_int_equal(run_add(fixture->store, "after", 1), 0);
 	assert_true(store_dirty(fixture->store));
 	assert_true(store_commit(fixture->store, &error) < 0);
@@ -236,6 +315,34 @@ static void test_versions(void **state)
 	assert_int_equal(raw(path, "CREATE TABLE runbooks(x)"), SQLITE_OK);
 }
 
+/* A database of an earlier version is brought up to date, and what it held is there. */
+static void test_earlier_version(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store *store = NULL;
+	struct error error = ERROR_INIT;
+	cleanup_free char *sql = NULL;
+	cleanup_close int fd = open("tests/golden/store/version-6.sql", O_RDONLY | O_CLOEXEC);
+	char path[128];
+	uint64_t found = 0;
+	size_t size;
+
+	assert_true(fd >= 0);
+	assert_int_equal(fd_read_file(fd, 1 << 16, &sql, &size), 0);
+	(void)snprintf(path, sizeof(path), "%s/earlier.db", fixture->dir);
+	assert_int_equal(raw(path, sql), SQLITE_OK);
+	if (store_open(path, &store, &error) < 0)
+		fail_msg("%s", error.text);
+	assert_int_equal(store_delivery_find(store, "p", "old", &found), 1);
+	assert_int_equal(found, 7);
+	assert_int_equal(store_event_last(store, &found), 0);
+	assert_int_equal(found, 1);
+	assert_int_equal(store_deliveries_prune(store, 6, 10), 1);
+	assert_int_equal(run_add(store, "next", 1), 8);
+	assert_int_equal(store_commit(store, NULL), 0);
+	store = store_close(store);
+}
+
 static void test_events_are_appended(void **state)
 {
 	struct fixture *fixture = *state;
@@ -274,10 +381,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_round_trip),
 		CASE(test_deliveries),
+		CASE(test_delivery_outlives_run),
 		CASE(test_sticky_failure),
 		CASE(test_crash),
 		CASE(test_runbooks),
 		CASE(test_versions),
+		CASE(test_earlier_version),
 		CASE(test_events_are_appended),
 		CASE(test_pause),
 	};

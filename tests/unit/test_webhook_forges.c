@@ -359,6 +359,50 @@ static void test_standard(void **state)
 
 /* ---- all of them ---- */
 
+/* What tells one body from another: what was signed, and only where the id was not. */
+static void test_digests(void **state)
+{
+	static const char space[] = "payload=%20" GITEA_PUSH, more[] = "y=1&payload=" GITEA_PUSH;
+	struct body_digest first;
+
+	assert_int_equal(github("push", GITHUB_PUSH("refs/heads/main", B40, GITHUB_HEAD)), 0);
+	first = events.digest;
+	assert_true(first.known);
+	headers.values[HEADER_GITHUB_DELIVERY] = "another";
+	assert_int_equal(check_with("github", SECRET,
+				    GITHUB_PUSH("refs/heads/main", B40, GITHUB_HEAD), false),
+			 0);
+	assert_memory_equal(&events.digest, &first, sizeof(first));
+	assert_int_equal(github("push", GITHUB_PUSH("refs/heads/main", C40, GITHUB_HEAD)), 0);
+	assert_memory_not_equal(&events.digest, &first, sizeof(first));
+	/* Gitea signs the JSON, so a form around it may be anything */
+	headers = HEADERS_INIT;
+	headers.values[HEADER_GITEA_EVENT] = "push";
+	headers.values[HEADER_GITEA_DELIVERY] = "d";
+	headers.values[HEADER_GITEA_SIGNATURE] = hex_of("", GITEA_PUSH);
+	assert_int_equal(check_with("gitea", SECRET, GITEA_PUSH, false), 0);
+	first = events.digest;
+	assert_true(first.known);
+	assert_int_equal(check_with("gitea", SECRET, more, true), 0);
+	assert_memory_equal(&events.digest, &first, sizeof(first));
+	headers.values[HEADER_GITEA_SIGNATURE] = hex_of("", space + strlen("payload=%20") - 1);
+	assert_int_equal(check_with("gitea", SECRET, space, true), 401);
+	/* a plain token says nothing of id or time */
+	headers = HEADERS_INIT;
+	headers.values[HEADER_GITLAB_EVENT] = "Push Hook";
+	headers.values[HEADER_IDEMPOTENCY_KEY] = "k";
+	headers.values[HEADER_GITLAB_TOKEN] = SECRET;
+	assert_int_equal(check_with("gitlab", SECRET,
+				    GITHUB_PUSH("refs/heads/main", B40, GITHUB_HEAD), false),
+			 0);
+	assert_true(events.digest.known);
+	/* Standard Webhooks sign both */
+	headers = HEADERS_INIT;
+	sign_standard("msg_1", "1700000100", STANDARD_PUSH);
+	assert_int_equal(check_with("standard", WHSEC, STANDARD_PUSH, false), 0);
+	assert_false(events.digest.known);
+}
+
 static void test_table(void **state)
 {
 	static const char *const names[] = {"github",  "gitlab",    "gitea",
@@ -426,8 +470,8 @@ int main(void)
 		cmocka_unit_test(test_gitlab_signed), cmocka_unit_test(test_gitea),
 		cmocka_unit_test(test_forgejo),	      cmocka_unit_test(test_bitbucket),
 		cmocka_unit_test(test_too_many_refs), cmocka_unit_test(test_standard),
-		cmocka_unit_test(test_table),	      cmocka_unit_test(test_texts),
-		cmocka_unit_test(test_providers),
+		cmocka_unit_test(test_digests),	      cmocka_unit_test(test_table),
+		cmocka_unit_test(test_texts),	      cmocka_unit_test(test_providers),
 	};
 
 	return cmocka_run_group_tests(tests, setup, NULL);

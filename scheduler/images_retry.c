@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An image that a step wants and that cannot be had now is asked for again, as the tree of a
+ * run is (source_retry.h): a registry that is away for seconds ends no step. The time is
+ * that of the step's project; it begins with the first failure, and anew with a restart.
+ */
+#include "scheduler/images.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "common/names.h"
+#include "scheduler/run.h"
+#include "scheduler/source_retry.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+void images_want(struct image_wait *wait)
+{
+	struct scheduler *scheduler = wait->scheduler;
+	struct message *message;
+
+	if (!scheduler->image.channel.open || !scheduler->images.known)
+		return; /* asked when it is back */
+	message = message_new(MESSAGE_IMAGE_WANTED, 0);
+	if (message)
+		message_put_string(message, wait->name);
+	outbox_put(&scheduler->image, message);
+}
+
+static void wait_again(struct loop_timer *timer)
+{
+	struct image_wait *wait = container_of(timer, struct image_wait, timer);
+
+	images_want(wait);
+	turn_schedule(wait->scheduler);
+}
+
+/* For how long @step goes on waiting for an image that cannot be had. */
+static uint64_t step_time_left(const struct image_wait *wait, const struct step *step, uint64_t now)
+{
+	uint64_t whole = step->run->project->fetch_retry_sec * USEC_PER_SEC;
+	uint64_t since = step->image_since_usec > wait->first_usec ? step->image_since_usec
+								   : wait->first_usec;
+
+	return now - since < whole ? whole - (now - since) : 0;
+}
+
+static bool same_name(const char *asked, const char *name)
+{
+	char complete[IMAGE_NAME_MAX + 16];
+
+	asked = image_name_strip(asked);
+	image_name_default(asked, complete, sizeof(complete));
+	return strcmp(asked, name) == 0 || strcmp(complete, name) == 0;
+}
+
+/* The next one behind @wait (NULL: the first) that is called @name. */
+static struct image_wait *wait_named(const struct images *images, struct image_wait *wait,
+				     const char *name)
+{
+	wait = wait ? wait->next : images->waits;
+	while (wait && !same_name(wait->name, name))
+		wait = wait->next;
+	return wait;
+}
+
+/* A step whose time is over. */
+static struct step *step_over(const struct images *images, const char *name, bool again)
+{
+	struct image_wait *wait = NULL;
+	uint64_t now = now_usec();
+
+	while ((wait = wait_named(images, wait, name))) {
+		for (struct step *step = wait->first; step; step = step->image_next) {
+			if (!again || step_time_left(wait, step, now) == 0)
+				return step;
+		}
+	}
+	return NULL;
+}
+
+static void step_give_up(struct step *step, const char *error)
+{
+	const struct image_wait *wait = step->image_wait;
+	char reason[REASON_MAX + 1];
+
+	if (wait->tries > 1)
+		(void)snprintf(reason, sizeof(reason), "%.440s (tried %" PRIu64 " times)", error,
+			       wait->tries);
+	else
+		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX - 1, error);
+	state_step_set(step, STEP_STATE_ERRORED, reason);
+	step_propagate(step);
+}
+
+/* After a pause, but not later than when the first of its steps has no time left. */
+static void wait_arm(struct image_wait *wait)
+{
+	uint64_t now = now_usec(), delay = retry_delay_usec(wait->tries);
+
+	for (const struct step *step = wait->first; step; step = step->image_next) {
+		uint64_t left = step_time_left(wait, step, now);
+
+		if (left < delay)
+			delay = left;
+	}
+	wait->next_usec = now + delay;
+	if (loop_timer_set(wait->scheduler->loop, &wait->timer, wait->next_usec, wait_again) < 0) {
+		log_error("out of memory: ending, to go on from what is committed");
+		loop_exit(wait->scheduler->loop, 1);
+		return;
+	}
+	log_notice("image %s cannot be had yet: %s", wait->name, wait->error);
+}
+
+void images_missing(struct scheduler *scheduler, const char *name, const char *error, bool again)
+{
+	struct images *images = &scheduler->images;
+	struct image_wait *wait = NULL;
+	struct step *step;
+
+	while ((wait = wait_named(images, wait, name))) {
+		if (wait->tries++ == 0)
+			wait->first_usec = now_usec();
+		(void)snprintf(wait->error, sizeof(wait->error), "%.400s", error);
+	}
+	/* looked for anew after each: what follows from one end may take others along */
+	while ((step = step_over(images, name, again)))
+		step_give_up(step, error);
+	while ((wait = wait_named(images, wait, name)))
+		wait_arm(wait);
+	turn_schedule(scheduler);
+}
+
+bool images_retry_reason(const struct image_wait *wait, const struct step *step, char *out,
+			 size_t size)
+{
+	uint64_t now = now_usec();
+	char again[48] = "now", left[32], text[32];
+
+	if (wait->tries == 0)
+		return false;
+	if (wait->timer.loop) {
+		retry_seconds_text(text, sizeof(text),
+				   wait->next_usec > now ? wait->next_usec - now : 0);
+		(void)snprintf(again, sizeof(again), "in %s", text);
+	}
+	retry_seconds_text(left, sizeof(left), step_time_left(wait, step, now));
+	(void)snprintf(out, size,
+		       "image \"%.100s\" cannot be pulled yet (tried %" PRIu64
+		       "x, again %s, for %s more): %.250s",
+		       image_name_strip(wait->name), wait->tries, again, left, wait->error);
+	return true;
+}

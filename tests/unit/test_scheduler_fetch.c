@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A tree that cannot be had is asked for again; in time, over restarts, beside others. */
+#include "tests/unit/scheduler_pushes.h"
+
+#include "scheduler/scheduler.h"
+
+#include <sqlite3.h>
+
+#define AWAY "cannot fetch it: connection refused"
+#define LONG_SEC 3600
+
+static struct world *patient_new(uint64_t seconds)
+{
+	struct world *world = world_new();
+
+	world->fetch_retry_sec = seconds;
+	world_start(world);
+	return world;
+}
+
+static uint64_t pushed(struct world *world, const char *delivery, const char *commit)
+{
+	return push(world, &(struct pushed){.delivery = delivery, .after = commit});
+}
+
+static void fail_once(struct world *world, const char *commit, enum fetch_outcome outcome,
+		      const char *error)
+{
+	fetched_failed(world, fetch_expect(world, commit), outcome, error);
+	settle(world);
+}
+
+static void run_reason(struct world *world, uint64_t run, const char *state, const char *text)
+{
+	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
+
+	if (strcmp(member(json, "state"), state) != 0 || !strstr(member(json, "reason"), text))
+		fail_msg("run %llu: %s: %s", (unsigned long long)run, member(json, "state"),
+			 member(json, "reason"));
+	json_decref(json);
+}
+
+/* What machines are told of a run that is pending. */
+static void retry_expect(struct world *world, uint64_t run, const char *what, uint64_t tries)
+{
+	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
+	json_t *retry = json_object_get(json, "fetch_retry");
+
+	assert_string_equal(member(json, "state"), "pending");
+	assert_string_equal(member(retry, "what"), what);
+	assert_int_equal(number(retry, "tries"), tries);
+	assert_true(number(retry, "since_usec") > 0);
+	json_decref(json);
+}
+
+static void test_away_for_a_while(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	uint64_t run = pushed(world, "d1", COMMIT_A);
+	struct order order;
+	json_t *json, *retry, *fetching;
+
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	retry_expect(world, run, "unreachable", 1);
+	run_reason(world, run, "pending", "cannot be fetched yet");
+	run_reason(world, run, "pending", AWAY);
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	retry = json_object_get(json, "fetch_retry");
+	assert_true(number(retry, "next_usec") > 0);
+	assert_true(number(retry, "until_usec") > number(retry, "since_usec"));
+	assert_string_equal(member(retry, "error"), AWAY);
+	json_decref(json);
+	json = ask(world, ASK(.verb = API_QUEUE));
+	fetching = json_object_get(json, "fetching");
+	assert_int_equal(json_array_size(fetching), 1);
+	assert_int_equal(number(json, "fetching_total"), 1);
+	assert_int_equal(number(json_array_get(fetching, 0), "run"), run);
+	assert_string_equal(member(json_array_get(fetching, 0), "wait"), "fetch-retry");
+	json_decref(json);
+	/* the second try, and the third */
+	fail_once(world, COMMIT_A, FETCH_NO_SUCH_COMMIT, "not there");
+	retry_expect(world, run, "no-such-commit", 2);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, run);
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	assert_true(json_is_null(json_object_get(json, "fetch_retry")));
+	json_decref(json);
+	world_stop(world);
+	world_free(world);
+}
+
+/* In the end it says how often it was tried; a retry by hand begins anew. */
+static void test_gives_up(void **state)
+{
+	struct world *world = patient_new(1);
+	uint64_t run = pushed(world, "d1", COMMIT_A);
+	json_t *json = NULL;
+	struct order order;
+	uint64_t serial;
+
+	for (;;) {
+		fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+		json = ask(world, ASK(.verb = API_RUN, .run = run));
+		if (strcmp(member(json, "state"), "errored") == 0)
+			break;
+		json_decref(json);
+	}
+	assert_non_null(strstr(member(json, "reason"), AWAY " (tried "));
+	assert_non_null(strstr(member(json, "reason"), "runbookctl retry 1"));
+	assert_true(json_is_null(json_object_get(json, "fetch_retry")));
+	json_decref(json);
+	json = ask(world, ASK(.verb = API_RUN_RETRY, .run = run));
+	assert_int_equal(number(json, "run"), 2);
+	json_decref(json);
+	serial = fetch_expect(world, COMMIT_A);
+	fetched_send(world, serial, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 2);
+	world_stop(world);
+	world_free(world);
+}
+
+/* Neither the scheduler's death nor that of the fetcher ends it, or begins it anew. */
+static void test_over_restarts(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	uint64_t run = pushed(world, "d1", COMMIT_A), since;
+	struct order order;
+	json_t *json;
+
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	since = (uint64_t)number(json_object_get(json, "fetch_retry"), "since_usec");
+	json_decref(json);
+	world_kill(world);
+	world_start(world);
+	retry_expect(world, run, "unreachable", 1);
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	retry_expect(world, run, "unreachable", 2);
+	json = ask(world, ASK(.verb = API_RUN, .run = run));
+	assert_int_equal(number(json_object_get(json, "fetch_retry"), "since_usec"), since);
+	json_decref(json);
+	/* killed while it is being tried */
+	(void)fetch_expect(world, COMMIT_A);
+	world_kill(world);
+	world_start(world);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, run);
+	world_stop(world);
+	world_free(world);
+}
+
+/* The time goes on while nothing of us runs: what is over, is over. */
+static void test_over_after_a_restart(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	uint64_t run = pushed(world, "d1", COMMIT_A);
+	sqlite3 *database;
+
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	world_kill(world);
+	assert_int_equal(sqlite3_open(world->store, &database), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(database,
+				      "UPDATE fetch_waits SET first_usec=first_usec-3601000000,"
+				      " since_usec=since_usec-3601000000",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	(void)sqlite3_close(database);
+	world_start(world);
+	/* one more try, as there was none for so long */
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	run_reason(world, run, "errored", "tried 2 times in 1h");
+	world_stop(world);
+	world_free(world);
+}
+
+static void test_cancelled(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	uint64_t run = pushed(world, "d1", COMMIT_A);
+
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
+	run_reason(world, run, "cancelled", "cancelled");
+	/* nothing asks any more, now or after a restart; longer than until the second try */
+	(void)usleep(1500000);
+	assert_true(fixture_quiet(world->fetcher));
+	world_kill(world);
+	world_start(world);
+	run_reason(world, run, "cancelled", "cancelled");
+	assert_true(fixture_quiet(world->fetcher));
+	world_stop(world);
+	world_free(world);
+}
+
+/* What would not be better later ends the run, and so does what a person can correct. */
+static void test_what_is_final(void **state)
+{
+	static const struct {
+		enum fetch_outcome outcome;
+		bool manual, again;
+	} cases[] = {
+		{FETCH_REFUSED, false, false},	     {FETCH_DENIED, false, true},
+		{FETCH_NO_SUCH_COMMIT, false, true}, {FETCH_NO_SPACE, false, true},
+		{FETCH_UNREACHABLE, true, true},     {FETCH_NO_SPACE, true, true},
+		{FETCH_NO_SUCH_COMMIT, true, false}, {FETCH_DENIED, true, false},
+		{FETCH_REFUSED, true, false},
+	};
+	struct world *world = patient_new(LONG_SEC);
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		char commit[41], delivery[16];
+		uint64_t run = i + 1;
+
+		(void)snprintf(commit, sizeof(commit), "%040zx", i + 1);
+		(void)snprintf(delivery, sizeof(delivery), "d%zu", i);
+		if (cases[i].manual)
+			json_decref(ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a",
+						   .commit = commit)));
+		else
+			(void)pushed(world, delivery, commit);
+		fail_once(world, commit, cases[i].outcome, "why");
+		run_reason(world, run, cases[i].again ? "pending" : "errored", "why");
+		if (cases[i].again)
+			json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
+	}
+	world_stop(world);
+	world_free(world);
+}
+
+/* Runs that wait do not hold up others: SOURCES_ASKED_MAX of them would fill the line. */
+static void test_others_go_on(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	struct order order;
+	char delivery[16];
+
+	for (unsigned i = 0; i < 2 * SOURCES_ASKED_MAX; i++) {
+		char commit[41];
+
+		(void)snprintf(delivery, sizeof(delivery), "d%u", i);
+		(void)snprintf(commit, sizeof(commit), "%040x", i + 1);
+		(void)push(world, &(struct pushed){.delivery = delivery,
+						   .ref = "refs/pull/3/head",
+						   .after = commit,
+						   .base = "refs/heads/main",
+						   .event = "pull_request",
+						   .pull_request = i + 1});
+		fail_once(world, commit, FETCH_NO_SUCH_COMMIT, "not there");
+	}
+	(void)pushed(world, "good", COMMIT_A);
+	for (;;) {
+		/* second tries of the others may come first */
+		struct message *message = fixture_receive(world->fetcher, MESSAGE_FETCH);
+		uint64_t serial = message->serial;
+		bool found;
+
+		(void)message_get_string(message, PROJECT_NAME_MAX);
+		(void)message_get_string(message, REF_NAME_MAX);
+		found = strcmp(message_get_string(message, COMMIT_HEX_MAX), COMMIT_A) == 0;
+		(void)message_free(message);
+		if (found) {
+			fetched_send(world, serial, COMMIT_A, STEPS, NULL);
+			break;
+		}
+		fetched_failed(world, serial, FETCH_NO_SUCH_COMMIT, "not there");
+	}
+	order_expect(world, &order);
+	assert_string_equal(order.commit, COMMIT_A);
+	world_stop(world);
+	world_free(world);
+}
+
+#define DEPLOY "concurrency: {group: deploy}\n" STEPS
+#define NEWEST "concurrency: {group: ci, cancel_superseded: true}\n" STEPS
+
+/* An older commit that is fetched late goes before the newer one, where they exclude each other. */
+static void test_order_in_a_group(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	struct order order;
+
+	(void)pushed(world, "d1", COMMIT_A);
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	(void)pushed(world, "d2", COMMIT_B);
+	arrive(world, COMMIT_B, DEPLOY, NULL);
+	run_reason(world, 2, "pending", "run 1 of this branch, which is not fetched yet");
+	/* that the forge is back was seen: the other one is asked for at once */
+	world_kill(world);
+	world_start(world);
+	arrive(world, COMMIT_A, DEPLOY, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 1);
+	run_reason(world, 2, "pending", "run 1 is before it");
+	order_exited(world, order.id, 0);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 2);
+	world_stop(world);
+	world_free(world);
+}
+
+static void test_overtaken(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	struct order order;
+
+	(void)pushed(world, "d1", COMMIT_A);
+	fail_once(world, COMMIT_A, FETCH_NO_SUCH_COMMIT, "not there");
+	(void)pushed(world, "d2", COMMIT_B);
+	arrive(world, COMMIT_B, DEPLOY, NULL);
+	/* the branch went on without it: a forced push */
+	fail_once(world, COMMIT_A, FETCH_NO_SUCH_COMMIT, "not there");
+	run_reason(world, 1, "errored", "not there");
+	order_expect(world, &order);
+	assert_int_equal(order.run, 2);
+	world_stop(world);
+	world_free(world);
+}
+
+static void test_superseded(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	struct order order;
+
+	(void)pushed(world, "d1", COMMIT_A);
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	/* of another branch, and of a fork: not of its group */
+	(void)push(world, &(struct pushed){
+				  .delivery = "d2", .ref = "refs/heads/other", .after = COMMIT_C});
+	fail_once(world, COMMIT_C, FETCH_UNREACHABLE, AWAY);
+	(void)pushed(world, "d3", COMMIT_B);
+	arrive(world, COMMIT_B, NEWEST, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 3);
+	run_reason(world, 1, "cancelled", "superseded by run 3");
+	run_reason(world, 2, "pending", "cannot be fetched yet");
+	world_stop(world);
+	world_free(world);
+}
+
+/* "retry --failed" of a run that never had steps: the run itself, from the start. */
+static void test_retry_failed(void **state)
+{
+	struct ask retry = {.verb = API_RUN_RETRY, .run = 1, .after = 1};
+	struct world *world = patient_new(0);
+	struct order order;
+	json_t *json;
+
+	(void)pushed(world, "d1", COMMIT_A);
+	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
+	run_reason(world, 1, "errored", AWAY);
+	json = ask(world, &retry);
+	assert_int_equal(number(json, "run"), 1);
+	json_decref(json);
+	run_reason(world, 1, "pending", "");
+	assert_int_equal(ask_refused(world, &retry), 409);
+	/* without a runbook */
+	arrive(world, COMMIT_A, NULL, NULL);
+	run_reason(world, 1, "failed", "no runbook.yml");
+	json_decref(ask(world, &retry));
+	/* over a restart */
+	world_kill(world);
+	world_start(world);
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 1);
+	/* a runbook that is wrong stays wrong */
+	retry.run = 2;
+	(void)pushed(world, "d2", COMMIT_B);
+	arrive(world, COMMIT_B, "steps: {}\n", NULL);
+	run_reason(world, 2, "failed", "runbook.yml");
+	assert_int_equal(ask_refused(world, &retry), 409);
+	/* what was not wanted becomes a run of its own, which is */
+	retry.run = 3;
+	(void)pushed(world, "d3", COMMIT_C);
+	arrive(world, COMMIT_C, "on: {tag: {}}\n" STEPS, NULL);
+	unwanted_expect(world, 3, true);
+	json = ask(world, &retry);
+	assert_int_equal(number(json, "run"), 4);
+	json_decref(json);
+	arrive(world, COMMIT_C, "on: {tag: {}}\n" STEPS, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, 4);
+	world_stop(world);
+	world_free(world);
+}
+
+static void space_send(struct world *world, const char *text)
+{
+	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
+
+	message_put_string(message, text);
+	assert_int_equal(message_transmit(world->daemon, message), 0);
+	settle(world);
+}
+
+/* While the host says that it is full, a fetch that needs room waits for as long as steps do. */
+static void test_full_disk(void **state)
+{
+	struct world *world = patient_new(1);
+	struct order order;
+
+	space_send(world, "less than 128M is free");
+	(void)pushed(world, "d1", COMMIT_A);
+	fail_once(world, COMMIT_A, FETCH_NO_SPACE, "cannot write: No space left on device");
+	retry_expect(world, 1, "disk-full", 1);
+	run_reason(world, 1, "pending", "until there is room");
+	fail_once(world, COMMIT_A, FETCH_NO_SPACE, "cannot write: No space left on device");
+	fail_once(world, COMMIT_A, FETCH_NO_SPACE, "cannot write: No space left on device");
+	/* by now the time that is configured is over, twice */
+	retry_expect(world, 1, "disk-full", 3);
+	space_send(world, "");
+	arrive(world, COMMIT_A, STEPS, NULL);
+	order_expect(world, &order);
+	world_stop(world);
+	world_free(world);
+}
+
+static void test_workspace(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	cleanup_message struct message *question = NULL;
+	struct message *answer;
+
+	push_send(world, &(struct pushed){.delivery = "d1", .after = COMMIT_A, .project = "w"});
+	(void)trigger_accepted(world, 0);
+	question = fixture_receive(world->daemon, MESSAGE_WORKSPACE_OPEN);
+	answer = message_new(MESSAGE_WORKSPACE_OPENED, question->serial);
+	message_put_string(answer, "it is not mounted");
+	message_put_string(answer, "");
+	assert_int_equal(message_transmit(world->daemon, answer), 0);
+	settle(world);
+	retry_expect(world, 1, "denied", 1);
+	(void)message_free(fixture_receive(world->daemon, MESSAGE_WORKSPACE_OPEN));
+	world_stop(world);
+	world_free(world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_away_for_a_while),
+		cmocka_unit_test(test_gives_up),
+		cmocka_unit_test(test_over_restarts),
+		cmocka_unit_test(test_over_after_a_restart),
+		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_what_is_final),
+		cmocka_unit_test(test_others_go_on),
+		cmocka_unit_test(test_order_in_a_group),
+		cmocka_unit_test(test_overtaken),
+		cmocka_unit_test(test_superseded),
+		cmocka_unit_test(test_retry_failed),
+		cmocka_unit_test(test_full_disk),
+		cmocka_unit_test(test_workspace),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
