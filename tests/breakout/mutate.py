@@ -19,7 +19,8 @@ import time
 from mutations import MUTATIONS
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook"]
+PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook", "runbook-scheduler", "runbook-fetcher",
+            "runbook-api", "runbookctl"]
 SUITE_SECONDS = 150
 
 

@@ -13,6 +13,8 @@ ROLES = "tests/breakout/55_roles.sh"
 HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
+PUSH = "tests/integration/80_push.sh"
+PAGE = "tests/integration/61_page_browser.sh"
 
 PLAN = "sandbox/plan.c"
 RULES = "sandbox/seccomp_rules.c"
@@ -111,4 +113,10 @@ MUTATIONS = [
      CONFIG, "config: a state directory of another user is refused"),
     ("configuration of others is obeyed", [("daemon/config.c", r"if \(st\.st_mode & S_IWOTH\)", "if (0)")],
      CONFIG, "config: a file that everybody can write is refused"),
+    ("names are shown with what is not seen", [("common/names.c", r"(point <= ranges\[i\]\.last\)\s*return )true", r"\1false")],
+     PUSH, "show names the override"),
+    ("the page shows names as they are", [("ui/log.js", r"joiner \|\| named\(c\)", "c")],
+     PAGE, "a bidirectional override in a branch is shown as what it is"),
+    ("the page lets a log turn its lines around", [("ui/log.js", r"\.replace\(reordering, named\)", "")],
+     PAGE, "a bidirectional override in a log is shown as what it is"),
 ]
