@@ -260,9 +260,9 @@ def test_names(browser):
     for path in ("/", f"/runs/{run}"):
         browser.open(BASE + path)
         say(browser.wait("return document.querySelector('main, body').innerText.includes('feature<U+202E>gpj')"),
-            f"{path}: a bidirectional override in a branch is shown as what it is")
+            "a bidirectional override in a branch is shown as what it is" + ("" if path == "/" else " on its page"))
         body = browser.run("return document.documentElement.textContent + document.title")
-        say(not any(mark in body for mark in "\u202e\u200b\u2066"), f"{path}: and no such character is left")
+        say(not any(mark in body for mark in "\u202e\u200b\u2066"), f"no such character is left: {path}")
 
 
 def test_findings(browser):
