@@ -283,7 +283,7 @@ bool text_line_valid(const char *text)
 	return true;
 }
 
-/* What pictures are made of that a joiner (U+200D) joins to one: there it is no secret. */
+/* What pictures are made of that a joiner (U+200D) joins to one: there it hides nothing. */
 static bool point_picture(uint32_t point)
 {
 	return (point >= 0x2190 && point <= 0x2bff) || point == 0xfe0f ||

@@ -16,10 +16,8 @@ function plain(text) {
 
 const escapes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])/g;
 const halfEscape = /\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b\n]{0,4096}\x1b?|[ -/]*)?$/;
-const controls = /[\x00-\x08\x0b-\x1f\x7f]/g; // have symbols of their own in Unicode
-const reordering = /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-const symbol = (c) => (c === "\x7f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0)));
-const harmless = (text) => text.replace(controls, symbol).replace(reordering, named);
+const harmful = /[\x00-\x08\x0b-\x1f\x7f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const harmless = (text) => text.replace(harmful, named);
 
 // What is left of a line; carriage returns at its end have not been painted over yet.
 function paintedOver(line) {

@@ -117,6 +117,6 @@ MUTATIONS = [
      PUSH, "show names the override"),
     ("the page shows names as they are", [("ui/log.js", r"joiner \|\| named\(c\)", "c")],
      PAGE, "a bidirectional override in a branch is shown as what it is"),
-    ("the page lets a log turn its lines around", [("ui/log.js", r"\.replace\(reordering, named\)", "")],
+    ("the page lets a log turn its lines around", [("ui/log.js", r"\.replace\(harmful, named\)", "")],
      PAGE, "a bidirectional override in a log is shown as what it is"),
 ]

@@ -237,6 +237,7 @@ def test_failed(browser):
         log_text(browser)[-200:])
     shown = log_text(browser)
     lines = shown.rstrip("\n").split("\n")
+    say("x<U+0000>y" in shown, "the NUL byte itself is named")
     say("\u202e" not in shown and "<U+202E>" in shown, "a bidirectional override in a log is shown as what it is")
     say([line for line in lines if "of 10000" in line] == ["10000 of 10000"], "a progress bar is one line, its last state",
         repr([line for line in lines if "of 10000" in line][:3]))

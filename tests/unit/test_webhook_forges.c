@@ -385,7 +385,7 @@ static void test_texts(void **state)
 		event_add(&events, "refs/heads/a", NULL, B40, "a\tb\033c", "one\r\ntwo", &error),
 		0);
 	assert_event(0, "refs/heads/a", "", B40, "a b c", "one");
-	/* what a reader would not see is kept: whoever shows it says what it is */
+	/* what a reader would not see is kept: where it is shown, it is named */
 	assert_int_equal(
 		event_add(&events, "refs/heads/b", NULL, B40, "a\u202eb", "fix \u200bit", &error),
 		0);
