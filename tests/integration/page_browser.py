@@ -289,6 +289,7 @@ def test_shots(browser):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the browser ends with us
     with Browser() as browser:
         for test in (test_failed, test_retried, test_names, test_findings, test_unknown_run, test_first_request, test_list,
                      test_focus, test_shots, test_follow, test_follow_ends):
