@@ -34,7 +34,7 @@ static bool field_take(struct http_request *request, const struct body_field *fi
 		http_answer_error(request, 400, "\"%s\" is true or false", field->name);
 		return false;
 	}
-	if (!text || strlen(text) > field->max || !text_printable(text)) {
+	if (!text || strlen(text) > field->max || !text_line_valid(text)) {
 		http_answer_error(request, 400, "\"%s\" takes text of at most %zu bytes",
 				  field->name, field->max);
 		return false;

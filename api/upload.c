@@ -104,7 +104,7 @@ void upload_run(struct http_request *request)
 		http_answer_error(request, 400, "project= is no name of a project");
 		return;
 	}
-	if (ref && (strlen(ref) > REF_NAME_MAX || !text_printable(ref))) {
+	if (ref && (strlen(ref) > REF_NAME_MAX || !text_line_valid(ref))) {
 		http_answer_error(request, 400, "ref= is no name of a branch or tag");
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static inline void json_cleanup_fn(json_t **json)
 {
@@ -36,17 +37,24 @@ static inline bool json_has(const json_t *object, const char *key)
 	return value && !json_is_null(value);
 }
 
+/* A terminal would obey what names have of direction and would not show what they have without
+ * width: it gets escapes, which mean the same. */
+static inline size_t json_print_flags(void)
+{
+	return isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
+}
+
 /** json_print() - indented, with a newline, to stdout */
 static inline void json_print(const json_t *json)
 {
-	(void)json_dumpf(json, stdout, JSON_INDENT(2));
+	(void)json_dumpf(json, stdout, JSON_INDENT(2) | json_print_flags());
 	(void)putchar('\n');
 }
 
 /** json_print_line() - one line, for streams of objects */
 static inline void json_print_line(const json_t *json)
 {
-	(void)json_dumpf(json, stdout, JSON_COMPACT);
+	(void)json_dumpf(json, stdout, JSON_COMPACT | json_print_flags());
 	(void)putchar('\n');
 	(void)fflush(stdout);
 }

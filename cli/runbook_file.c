@@ -26,7 +26,7 @@ enum cli_exit runbook_file_parse(char *text, size_t size, struct runbook_file *f
 	return CLI_REFUSED;
 }
 
-/* What to say instead of "No such file": whoever looks for a runbook may have it by another name. */
+/* What to say instead of "No such file": the runbook may be there by another name. */
 static enum cli_exit cannot_open(const char *path, int number, struct error *error)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *misnamed;

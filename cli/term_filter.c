@@ -25,10 +25,20 @@ static void hold(struct term_filter *filter, char byte)
 	filter->length++;
 }
 
-static bool code_harmful(int32_t code)
+/* Eight-bit controls, which some terminals obey. */
+static bool code_control(int32_t code)
 {
-	return (code >= 0x80 && code < 0xa0) || (code >= 0x202a && code <= 0x202e) ||
-	       (code >= 0x2066 && code <= 0x2069) || code == 0x200e || code == 0x200f;
+	return code >= 0x80 && code < 0xa0;
+}
+
+/*
+ * What turns around the text beside it, or ends a line for some. Joiners and spaces of no width
+ * stay in what a step prints: scripts and emoji are made with them.
+ */
+static bool code_reorders(int32_t code)
+{
+	return (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069) ||
+	       code == 0x061c || code == 0x200e || code == 0x200f;
 }
 
 static void flush_utf8(struct term_filter *filter, struct text_buffer *out)
@@ -39,8 +49,10 @@ static void flush_utf8(struct term_filter *filter, struct text_buffer *out)
 	if (filter->length == 0)
 		return;
 	taken = text_decode(filter->held, filter->length, &code);
-	if (code < 0 || taken != filter->length || code_harmful(code))
+	if (code < 0 || taken != filter->length || code_control(code))
 		text_puts(out, REPLACEMENT);
+	else if (code_reorders(code))
+		text_printf(out, "<U+%04X>", (unsigned)code);
 	else
 		text_append(out, filter->held, filter->length);
 	filter->length = 0;

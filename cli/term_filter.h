@@ -9,7 +9,7 @@
  * could retitle the window, answer back as typed input, or paint over what
  * runbookctl says. The filter lets printable UTF-8, newline, tab and colours
  * (SGR) through; every other sequence is dropped whole, other control characters
- * and bidirectional overrides become U+FFFD. It is a state machine, so a sequence
+ * become U+FFFD, and what turns text around is named: <U+202E>. It is a state machine, so a sequence
  * may be split over any number of reads.
  */
 

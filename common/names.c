@@ -189,35 +189,130 @@ bool utf8_valid(const char *text, size_t length)
 	return true;
 }
 
-/*
- * C0 and C1 controls, DEL, and the marks that re-order text on a screen
- * (U+202A-202E, U+2066-2069, U+200E, U+200F): invisible ways to lie.
- */
-static bool sequence_unprintable(const unsigned char *s, size_t n)
+/* The code point of the well-formed sequence of @n bytes at @s. */
+static uint32_t sequence_point(const unsigned char *s, size_t n)
 {
-	if (n == 1)
-		return s[0] < 0x20 || s[0] == 0x7f;
-	if (n == 2)
-		return s[0] == 0xc2 && s[1] < 0xa0;
-	if (n == 3 && s[0] == 0xe2 && s[1] == 0x80)
-		return (s[2] >= 0xaa && s[2] <= 0xae) || s[2] == 0x8e || s[2] == 0x8f;
-	return n == 3 && s[0] == 0xe2 && s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9;
+	uint32_t point = n == 1 ? s[0] : s[0] & (0x7fu >> n);
+
+	for (size_t i = 1; i < n; i++)
+		point = point << 6 | (s[i] & 0x3fu);
+	return point;
 }
 
-bool text_printable(const char *text)
+static bool point_control(uint32_t point)
+{
+	return point < 0x20 || (point >= 0x7f && point < 0xa0);
+}
+
+/*
+ * Characters that nothing is seen of, and those that turn text around: names with and without
+ * one look the same, or like another. Variation selectors are not among them: they
+ * choose how the character before them looks, and many emoji have one. ui/log.js has the same.
+ */
+static bool point_unseen(uint32_t point)
+{
+	static const struct {
+		uint32_t first, last;
+	} ranges[] = {
+		{0xad, 0xad},	    /* soft hyphen */
+		{0x34f, 0x34f},	    /* combining grapheme joiner */
+		{0x61c, 0x61c},	    /* Arabic letter mark */
+		{0x115f, 0x1160},   /* Hangul fillers */
+		{0x17b4, 0x17b5},   /* Khmer inherent vowels */
+		{0x180e, 0x180e},   /* Mongolian vowel separator */
+		{0x200b, 0x200f},   /* zero-width space, joiners, marks of direction */
+		{0x2028, 0x202e},   /* line and paragraph separators, embeddings, overrides */
+		{0x2060, 0x206f},   /* word joiner, invisible operators, isolates */
+		{0x3164, 0x3164},   /* Hangul filler */
+		{0xfeff, 0xfeff},   /* zero-width no-break space */
+		{0xffa0, 0xffa0},   /* half-width Hangul filler */
+		{0xfff0, 0xfffb},   /* unassigned ignorables, interlinear annotation */
+		{0x1bca0, 0x1bca3}, /* shorthand format controls */
+		{0x1d173, 0x1d17a}, /* musical format controls */
+		{0xe0000, 0xe00ff}, /* tags */
+		{0xe01f0, 0xe0fff}, /* unassigned ignorables */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges) && point >= ranges[i].first; i++)
+		if (point <= ranges[i].last)
+			return true;
+	return false;
+}
+
+/* Embeddings, overrides, isolates and marks of direction: invisible ways to lie about an order. */
+static bool point_reorders(uint32_t point)
+{
+	return (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
+	       point == 0x200e || point == 0x200f;
+}
+
+const char *text_problem(const char *text)
 {
 	const unsigned char *s = (const unsigned char *)text;
 	size_t left = strlen(text);
+	bool reorders = false;
 
 	while (left > 0) {
 		size_t n = utf8_sequence(s, left);
 
-		if (n == 0 || sequence_unprintable(s, n))
-			return false;
+		if (n == 0 || point_control(sequence_point(s, n)))
+			return "a control character";
+		reorders = reorders || point_reorders(sequence_point(s, n));
 		s += n;
 		left -= n;
 	}
+	return reorders ? "a character that turns text around" : NULL;
+}
+
+bool text_printable(const char *text)
+{
+	return text_problem(text) == NULL;
+}
+
+bool text_line_valid(const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	if (!utf8_valid(text, strlen(text)))
+		return false;
+	for (size_t n; *s; s += n) {
+		n = utf8_sequence(s, strnlen((const char *)s, 4));
+		if (n == 0 || point_control(sequence_point(s, n)))
+			return false;
+	}
 	return true;
+}
+
+/* What pictures are made of that a joiner (U+200D) joins to one: there it hides nothing. */
+static bool point_picture(uint32_t point)
+{
+	return (point >= 0x2190 && point <= 0x2bff) || point == 0xfe0f ||
+	       (point >= 0x1f000 && point <= 0x1faff);
+}
+
+/*
+ * What stands for the sequence of @n bytes at @s when it cannot be printed; "" when it can.
+ * @n: 0: a byte that belongs to none
+ * @before: the code point in front of it, 0: none
+ */
+static void sequence_escape(char out[16], const unsigned char *s, size_t n, size_t left,
+			    uint32_t before)
+{
+	uint32_t point = n ? sequence_point(s, n) : 0;
+	size_t next = n && left > n ? utf8_sequence(s + n, left - n) : 0;
+
+	out[0] = '\0';
+	if (n && !point_control(point) && !point_unseen(point))
+		return;
+	if (point == 0x200d && next && point_picture(before) &&
+	    point_picture(sequence_point(s + n, next)))
+		return;
+	if (n && !point_control(point)) {
+		(void)snprintf(out, 16, "<U+%04X>", (unsigned)point);
+		return;
+	}
+	for (size_t i = 0; i < (n ? n : 1); i++)
+		(void)snprintf(out + 4 * i, 5, "\\x%02x", s[i]);
 }
 
 void text_escape(char *out, size_t size, const char *text)
@@ -225,31 +320,24 @@ void text_escape(char *out, size_t size, const char *text)
 	const unsigned char *s = (const unsigned char *)text;
 	size_t left = strlen(text);
 	size_t used = 0;
+	uint32_t before = 0;
 
 	if (size == 0)
 		return;
 	while (left > 0) {
-		size_t n = utf8_sequence(s, left);
+		size_t n = utf8_sequence(s, left), taken = n ? n : 1;
+		char escaped[16];
+		size_t length;
 
-		if (n == 0 || sequence_unprintable(s, n)) {
-			size_t bytes = n ? n : 1;
-
-			if (used + 4 * bytes >= size)
-				break;
-			for (size_t i = 0; i < bytes; i++) {
-				(void)snprintf(out + used, 5, "\\x%02x", s[i]);
-				used += 4;
-			}
-			s += bytes;
-			left -= bytes;
-			continue;
-		}
-		if (used + n >= size)
+		sequence_escape(escaped, s, n, left, before);
+		length = escaped[0] ? strlen(escaped) : taken;
+		if (used + length >= size)
 			break;
-		memcpy(out + used, s, n);
-		used += n;
-		s += n;
-		left -= n;
+		memcpy(out + used, escaped[0] ? escaped : (const char *)s, length);
+		used += length;
+		before = n ? sequence_point(s, n) : 0;
+		s += taken;
+		left -= taken;
 	}
 	out[used] = '\0';
 }

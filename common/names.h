@@ -34,13 +34,26 @@ bool secret_env_valid(const char *env);
 const char *secret_name_problem(const char *name);
 /** utf8_valid() - well-formed UTF-8 without NUL */
 bool utf8_valid(const char *text, size_t length);
-/** text_printable() - valid UTF-8 and no control character */
+/**
+ * text_printable() - a name: valid UTF-8, no control character, none that turns text around
+ *
+ * It may hold characters that are not seen, such as U+200B, which text_escape() shows.
+ */
 bool text_printable(const char *text);
+/** text_problem() - why text_printable() says no: "a control character"; NULL when it says yes */
+const char *text_problem(const char *text);
+/**
+ * text_line_valid() - a text of others, such as a title: valid UTF-8 without control characters
+ *
+ * It may hold characters that turn text around as well, which text_escape() shows.
+ */
+bool text_line_valid(const char *text);
 
 /**
  * text_escape() - copy @text for a terminal or a log line: control characters,
- * escapes and invalid UTF-8 become \xNN; the result is NUL-terminated and cut
- * at @size.
+ * escapes and invalid UTF-8 become \xNN, characters that are not seen <U+202E>;
+ * the result is NUL-terminated and cut at @size. Four times the length of @text
+ * are enough.
  */
 void text_escape(char *out, size_t size, const char *text);
 

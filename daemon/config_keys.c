@@ -313,11 +313,31 @@ static int set_bool(const struct config_key *key, void *field, const char *value
 }
 
 /* A URL that starts with '-' would be an option to whatever runs git one day. */
+/* Does the fetcher speak what @url begins with? The rest of it is for the fetcher to judge. */
+static bool is_fetched(const char *url)
+{
+	static const char *const schemes[] = {"https://", "http://", "ssh://", "file://"};
+	const char *colon = strchr(url, ':'), *slash = strchr(url, '/');
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
+			return true;
+	}
+	/* HOST:PATH, as scp(1) writes it */
+	return colon && (!slash || colon < slash) && !strstr(url, "://") && colon[1] != ':';
+}
+
 static int set_repository(const struct config_key *key, void *field, const char *value, int again,
 			  struct error *error)
 {
 	if (value[0] == '-' || !text_printable(value) || strpbrk(value, " \t"))
 		return error_set(error, EINVAL, "\"%s\" is no repository URL", value);
+	if (value[0] != '\0' && !is_fetched(value))
+		return error_set(
+			error, EINVAL,
+			"\"%s\" is not fetched: write https://, http://, ssh://, file:// or "
+			"HOST:PATH",
+			value);
 	return set_string(key, field, value, again, error);
 }
 

@@ -77,7 +77,7 @@ const char *size_text(uint64_t bytes)
 	return out;
 }
 
-/* Bytes of the printable character at @text, 0 if there is none. */
+/* Bytes of the character at @text that a line may have, 0 if there is none. */
 static size_t printable_length(const char *text, size_t left)
 {
 	char character[5] = "";
@@ -85,7 +85,7 @@ static size_t printable_length(const char *text, size_t left)
 	for (size_t n = 1; n <= 4 && n <= left && text[n - 1]; n++) {
 		memcpy(character, text, n);
 		character[n] = '\0';
-		if (text_printable(character))
+		if (text_line_valid(character))
 			return n;
 	}
 	return 0;

@@ -139,7 +139,7 @@ int worker_result_read(struct message *message, struct fetch_result *ret_result)
 	if (message_end(message) < 0 || message->type != MESSAGE_FETCHED || outcome >= FETCH_NUM ||
 	    known > 1 || (known && outcome != FETCH_OK) || (*branch && !ref_name_valid(branch)))
 		return -EBADMSG;
-	if (!text_printable(title) || !text_printable(author))
+	if (!text_line_valid(title) || !text_line_valid(author))
 		return -EBADMSG;
 	if (outcome == FETCH_OK ? !commit_valid(commit) : *commit || !*text)
 		return -EBADMSG;

@@ -75,11 +75,15 @@ static bool check_value(struct draft *draft, const struct node *value, const str
 	}
 	if (value->length <= VALUE_MAX && text_printable(value->text))
 		return true;
-	finding = findings_add(draft->findings, value->place, path,
-			       "a value of a matrix cannot be %s: \"%s\"",
-			       value->length > VALUE_MAX ? "longer than 200 bytes"
-							 : "a text with control characters",
-			       QUOTE(value->text));
+	if (value->length > VALUE_MAX)
+		finding =
+			findings_add(draft->findings, value->place, path,
+				     "a value of a matrix cannot be longer than 200 bytes: \"%s\"",
+				     QUOTE(value->text));
+	else
+		finding = findings_add(draft->findings, value->place, path,
+				       "a value of a matrix cannot be a text with %s: \"%s\"",
+				       text_problem(value->text), QUOTE(value->text));
 	finding_fix(finding, "write a short name, and choose by it in the command");
 	return false;
 }

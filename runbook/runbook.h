@@ -200,7 +200,7 @@ const char *runbook_event_name(enum runbook_event event);
 bool runbook_filter_match(const struct runbook *runbook, enum runbook_event event, const char *ref,
 			  char *const *paths, size_t n_paths, char *why, size_t why_size);
 
-/** struct runbook_zones - what a host knows of time zones, which is no business of the language */
+/** struct runbook_zones - what a host knows of time zones; the language does not know them */
 struct runbook_zones {
 	bool (*known)(const char *name);
 	char *(*names)(void); /* malloc'ed, each with a newline behind it; for a hint */

@@ -38,10 +38,10 @@ static bool check_glob(struct draft *draft, const struct schema_key *key, const 
 		return false;
 	}
 	if (node->length > GLOB_MAX || !text_printable(node->text)) {
-		finding = findings_add(draft->findings, node->place, path, "a pattern %s: \"%s\"",
-				       node->length > GLOB_MAX ? "has more than 256 bytes"
-							       : "contains a control character",
-				       QUOTE(node->text));
+		finding = findings_add(
+			draft->findings, node->place, path, "a pattern %s%s: \"%s\"",
+			node->length > GLOB_MAX ? "has more than 256 bytes" : "contains ",
+			node->length > GLOB_MAX ? "" : text_problem(node->text), QUOTE(node->text));
 		finding_fix(finding, "write a shorter one on one line");
 		return false;
 	}

@@ -93,14 +93,15 @@ bool check_line(struct draft *draft, const struct schema_key *key, const struct 
 		const struct node_path *path)
 {
 	struct runbook_finding *finding;
+	const char *problem;
 
 	if (!check_text(draft, key, node, path))
 		return false;
-	if (text_printable(node->text))
+	problem = text_problem(node->text);
+	if (!problem)
 		return true;
-	finding = findings_add(draft->findings, node->place, path,
-			       "\"%s\" contains a control character: %s", key->name,
-			       QUOTE(node->text));
+	finding = findings_add(draft->findings, node->place, path, "\"%s\" contains %s: %s",
+			       key->name, problem, QUOTE(node->text));
 	finding_fix(finding, "write it on one line of printable characters");
 	return false;
 }
@@ -159,8 +160,8 @@ int read_shell(struct draft *draft, const struct schema_key *key, const struct n
 	if (!check_text(draft, key, node, path))
 		return 0;
 	if (!text_printable(node->text)) {
-		finding = findings_add(draft->findings, node->place, path,
-				       "\"shell\" contains a control character");
+		finding = findings_add(draft->findings, node->place, path, "\"shell\" contains %s",
+				       text_problem(node->text));
 		finding_fix(finding, "write %s", key->format);
 		return 0;
 	}

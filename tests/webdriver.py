@@ -52,7 +52,10 @@ class Element:
 
 
 class Browser:
-    """One window; a context manager that ends Chromium and removes its profile."""
+    """One window; a context manager that ends Chromium and removes its profile.
+
+    All of it is one process group, whose number is in the file that $BROWSER_GROUP names: a shell
+    that is killed with us can end it, too."""
 
     def __init__(self, width=1280, height=800):
         self.profile = tempfile.mkdtemp(prefix="rbt-browser.")
@@ -60,7 +63,10 @@ class Browser:
         self.driver = subprocess.Popen(
             ["chromedriver", "--port=0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, start_new_session=True, text=True,
-            env=dict(os.environ, HOME=self.profile, LC_ALL="C.UTF-8", TZ="UTC"))
+            env=dict(os.environ, HOME=self.profile, TMPDIR=self.profile, LC_ALL="C.UTF-8", TZ="UTC"))
+        if os.environ.get("BROWSER_GROUP"):
+            with open(os.environ["BROWSER_GROUP"], "w", encoding="ascii") as file:
+                file.write(str(self.driver.pid))
         try:
             self.port = self._port()
             self._open(width, height)

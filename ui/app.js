@@ -444,7 +444,7 @@ async function keepRun(id) {
     await wait(1000);
     if (!final.has(view.run.state)) {
       drawRun(); // times go on
-      if (!view.listening) listen(changed); // somebody retried it
+      if (!view.listening) listen(changed); // it is retried
     } else if (seconds % 10 === 0 && !document.hidden) {
       changed();
     }

@@ -5,21 +5,19 @@
 // returns the last state is shown, as a terminal would.
 
 // Characters that nothing is seen of, or that re-order what is around them. Variation selectors
-// are not among them: they belong to what stands before them.
-const unseen = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
+// are not among them: they belong to what stands before them; nor are joiners between pictures.
+const unseen = /(?<=[\u2190-\u2bff\ufe0f\u{1f000}-\u{1faff}])(\u200d)(?=[\u2190-\u2bff\u{1f000}-\u{1faff}])|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}]/gu;
 const named = (c) => "<U+" + c.codePointAt(0).toString(16).toUpperCase().padStart(4, "0") + ">";
 
 // A name, a title, a reason: whatever came from a repository or a forge.
 function plain(text) {
-  return String(text).replace(/[\t\n]/g, " ").replace(unseen, named);
+  return String(text).replace(/[\t\n]/g, " ").replace(unseen, (c, joiner) => joiner || named(c));
 }
 
 const escapes = /\x1b(?:\[[0-?]*[ -/]*[@-~]|[\]P^_X][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]+[0-~]|[0-OQ-WYZ\\`-~])/g;
 const halfEscape = /\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b\n]{0,4096}\x1b?|[ -/]*)?$/;
-const controls = /[\x00-\x08\x0b-\x1f\x7f]/g; // have symbols of their own in Unicode
-const reordering = /[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-const symbol = (c) => (c === "\x7f" ? "\u2421" : String.fromCharCode(0x2400 + c.charCodeAt(0)));
-const harmless = (text) => text.replace(controls, symbol).replace(reordering, named);
+const harmful = /[\x00-\x08\x0b-\x1f\x7f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
+const harmless = (text) => text.replace(harmful, named);
 
 // What is left of a line; carriage returns at its end have not been painted over yet.
 function paintedOver(line) {

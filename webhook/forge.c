@@ -127,7 +127,7 @@ static void text_clean(char *out, size_t size, const char *text)
 		out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
 	out[length] = '\0';
 	/* the other control characters (U+0080…) are two bytes: give such a text up */
-	if (!text_printable(out))
+	if (!text_line_valid(out))
 		out[0] = '\0';
 }
 

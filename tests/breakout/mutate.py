@@ -19,7 +19,8 @@ import time
 from mutations import MUTATIONS
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook", "runbook-scheduler"]
+PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook", "runbook-scheduler", "runbook-fetcher",
+            "runbook-api", "runbook-image", "runbook-cacher", "runbookctl"]
 SUITE_SECONDS = 150
 
 

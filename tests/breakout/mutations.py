@@ -14,6 +14,8 @@ HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
+PUSH = "tests/integration/80_push.sh"
+PAGE = "tests/integration/61_page_browser.sh"
 
 PLAN = "sandbox/plan.c"
 RULES = "sandbox/seccomp_rules.c"
@@ -125,4 +127,10 @@ MUTATIONS = [
                                          'body_digest_set(digest, delivery); return signature_check_hex(&inner, header, "", '
                                          '&(struct body_digest){.known = false}, answer);')],
      DELIVERIES, "tea: a form around what was signed makes no other delivery of it"),
+    ("names are shown with what is not seen", [("common/names.c", r"(point <= ranges\[i\]\.last\)\s*return )true", r"\1false")],
+     PUSH, "show names the override"),
+    ("the page shows names as they are", [("ui/log.js", r"joiner \|\| named\(c\)", "c")],
+     PAGE, "a bidirectional override in a branch is shown as what it is"),
+    ("the page lets a log turn its lines around", [("ui/log.js", r"\.replace\(harmful, named\)", "")],
+     PAGE, "a bidirectional override in a log is shown as what it is"),
 ]

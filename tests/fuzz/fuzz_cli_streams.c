@@ -6,6 +6,7 @@
  */
 
 #include "cli/log_lines.h"
+#include "cli/log_tail.h"
 #include "cli/sse.h"
 #include "cli/term_filter.h"
 
@@ -36,12 +37,27 @@ static void check_harmless(const struct text_buffer *out)
 	}
 }
 
+static void check_tail(const struct text_buffer *tail, size_t lines)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < tail->size; i++)
+		n += tail->data[i] == '\n';
+	if (n > lines || (tail->size > 0 && tail->data[tail->size - 1] != '\n'))
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct log_lines lines = {.prefix = "step | ", .terminal = true, .filter = {.color = true}};
-	struct text_buffer whole = {0}, pieces = {0}, prefixed = {0};
+	struct log_lines bars = {.prefix = "",
+				 .terminal = true,
+				 .collapse = true,
+				 .stamped = size % 2 == 0,
+				 .filter = {.keep_return = true}};
+	struct text_buffer whole = {0}, pieces = {0}, prefixed = {0}, painted = {0}, tail = {0};
 	struct term_filter one = {.color = true}, other = {.color = true};
 	size_t step = size > 0 ? data[0] % 7 + 1 : 1, bytes = 0;
 	struct sse sse = {.event = ignore_event, .user = &bytes};
@@ -52,15 +68,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		term_filter_feed(&other, (const char *)data + i, part, &pieces);
 		log_lines_feed(&lines, (const char *)data + i, part, &prefixed);
+		log_lines_feed(&bars, (const char *)data + i, part, &painted);
 		sse_feed(&sse, (const char *)data + i, part);
 	}
 	log_lines_end(&lines, &prefixed);
+	log_lines_end(&bars, &painted);
+	log_tail_format(&(struct log_tail){.lines = 3, .prefix = "", .color = true},
+			(const char *)data, size, &tail);
+	check_tail(&tail, 3);
 	/* how the bytes were split must not matter */
 	if (whole.size != pieces.size ||
 	    (whole.size && memcmp(whole.data, pieces.data, whole.size)))
 		abort();
 	check_harmless(&whole);
 	check_harmless(&prefixed);
+	check_harmless(&tail);
+	text_buffer_done(&painted);
+	text_buffer_done(&tail);
 	sse_done(&sse);
 	text_buffer_done(&whole);
 	text_buffer_done(&pieces);

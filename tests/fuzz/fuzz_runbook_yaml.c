@@ -156,8 +156,20 @@ static void check_runbook(const struct runbook *runbook)
 	}
 }
 
+/* A host with two zones. */
+static bool zone_is_known(const char *name)
+{
+	return strcmp(name, "UTC") == 0 || strcmp(name, "Europe/Berlin") == 0;
+}
+
+static char *zones_are(void)
+{
+	return strdup("UTC\nEurope/Berlin\n");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	static const struct runbook_zones zones = {.known = zone_is_known, .names = zones_are};
 	struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
 	struct runbook *runbook = NULL;
 	size_t n;
@@ -169,6 +181,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	check_runbook(runbook);
+	n = runbook_check_zones(runbook, &zones, findings);
+	if (n > 0)
+		check_findings(findings, n);
 	free(runbook_graph_dot(runbook));
 	free(runbook_graph_text(runbook));
 	runbook_free(runbook);

@@ -60,3 +60,25 @@ check_equal "runs survive a restart" 2 "$(api runs | jq '.runs | length')"
 answer=$(deliver demo secret-demo fifty-at-once "$TEST_TMP/fifty")
 check_match "a delivery is still known after a restart" '"run": ?2[,}].* 200$' "$answer"
 check_not "no secret is in the log of the daemon" grep -r secret-demo "$TEST_TMP/daemon.log"
+
+# names that lie to the eye are shown as what they are: an override in the branch, no width in the title
+git -C "$TEST_TMP/repos/demo" commit -q --allow-empty -m "$(printf 'pay\342\200\213pal')"
+commit=$(git -C "$TEST_TMP/repos/demo" rev-parse HEAD)
+branch=$(printf 'main\342\200\256txt')
+git -C "$TEST_TMP/repos/demo" push -q origin "HEAD:refs/heads/$branch"
+printf '{"ref":"%s"}' "refs/heads/$branch" >"$TEST_TMP/trigger"
+run=$(api projects/demo/runs -H 'Content-Type: application/json' --data-binary "@$TEST_TMP/trigger" | jq .run)
+check_equal "a branch of a strange name runs" succeeded "$(wait_run "$run" 60)"
+check_equal "the api tells its name as it is" "refs/heads/$branch" "$(api "runs/$run" | jq -r .ref)"
+unseen() { grep -q -e "$(printf '\342\200\256')" -e "$(printf '\342\200\213')" "$@"; }
+for verb in "runs" "show $run" "logs -f -t $run" "queue"; do
+    # shellcheck disable=SC2086  # words are wanted
+    "$BIN/runbookctl" $verb >"$TEST_TMP/shown" 2>&1
+    check_not "$verb shows no such character" unseen "$TEST_TMP/shown"
+done
+shown=$("$BIN/runbookctl" show "$run")
+check_match "show names the override" 'main<U\+202E>txt' "$shown"
+check_match "and what has no width" 'pay<U\+200B>pal' "$shown"
+check_match "a terminal's JSON has escapes" 'main\\u202[eE]txt' \
+    "$(python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' "$BIN/runbookctl" --json show "$run" </dev/null)"
+check_not "nor is one in the log of the daemon" unseen "$TEST_TMP/daemon.log"

@@ -110,7 +110,7 @@ shown=$("$CTL" show "$run")
 check_match "show: what is allowed" 'lint +failed \(allowed\)' "$shown"
 check_match "show: each attempt" 'attempt 1 +failed .*exit code 1' "$shown"
 check_match "show: the container of each attempt" "attempt 2 +failed .*exit code 1 \[steps-$run-flaky-2\]$" "$shown"
-check_match "show: an exit code that is no reason" "flaky +succeeded .*\[steps-$run-flaky-3, exit code 0\]$" "$shown"
+check_match "show: an exit code that the reason does not say" "flaky +succeeded .*\[steps-$run-flaky-3, exit code 0\]$" "$shown"
 STAMP='2[0-9-]+T[0-9:.]+Z'
 check_match "logs -t: the container of an attempt" "^$STAMP # container steps-$run-flaky-2$" "$("$CTL" logs -t --attempt 2 "$run" flaky)"
 check_match "logs -t: how it ended" "^$STAMP # failed, exit code 1$" "$("$CTL" logs -t --attempt 2 "$run" flaky | tail -n 1)"

@@ -237,6 +237,7 @@ def test_failed(browser):
         log_text(browser)[-200:])
     shown = log_text(browser)
     lines = shown.rstrip("\n").split("\n")
+    say("x<U+0000>y" in shown, "the NUL byte itself is named")
     say("\u202e" not in shown and "<U+202E>" in shown, "a bidirectional override in a log is shown as what it is")
     say([line for line in lines if "of 10000" in line] == ["10000 of 10000"], "a progress bar is one line, its last state",
         repr([line for line in lines if "of 10000" in line][:3]))
@@ -260,9 +261,9 @@ def test_names(browser):
     for path in ("/", f"/runs/{run}"):
         browser.open(BASE + path)
         say(browser.wait("return document.querySelector('main, body').innerText.includes('feature<U+202E>gpj')"),
-            f"{path}: a bidirectional override in a branch is shown as what it is")
+            "a bidirectional override in a branch is shown as what it is" + ("" if path == "/" else " on its page"))
         body = browser.run("return document.documentElement.textContent + document.title")
-        say(not any(mark in body for mark in "\u202e\u200b\u2066"), f"{path}: and no such character is left")
+        say(not any(mark in body for mark in "\u202e\u200b\u2066"), f"no such character is left: {path}")
 
 
 def test_findings(browser):
@@ -288,6 +289,7 @@ def test_shots(browser):
 
 
 def main():
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the browser ends with us
     with Browser() as browser:
         for test in (test_failed, test_retried, test_names, test_findings, test_unknown_run, test_first_request, test_list,
                      test_focus, test_shots, test_follow, test_follow_ends):

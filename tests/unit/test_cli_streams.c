@@ -61,7 +61,9 @@ static void test_filter(void **state)
 		 BAD "2Jx"}, /* the same in UTF-8 */
 		{"a\007\010\001b", "a" BAD BAD BAD "b"},
 		{"\xff\xc3(", BAD BAD "("},
-		{"a\u202eb\u2066c", "a" BAD "b" BAD "c"},
+		{"a\u202eb\u2066c\u061cd", "a<U+202E>b<U+2066>c<U+061C>d"},
+		{"\u0645\u06cc\u200c\u062e",
+		 "\u0645\u06cc\u200c\u062e"}, /* a joiner is part of words */
 		{"line\r\nnext\r\r\n", "line\nnext\n"},
 		{"10%\r20%\r\n", "10%\n20%\n"},
 		{"\033[31\nx", "\nx"}, /* a sequence ends with its line */

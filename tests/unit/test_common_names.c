@@ -142,7 +142,17 @@ static void test_escape(void **state)
 	text_escape(out, sizeof(out),
 		    "\xe2\x80\xae"
 		    "abc"); /* right-to-left override */
-	assert_string_equal(out, "\\xe2\\x80\\xaeabc");
+	assert_string_equal(out, "<U+202E>abc");
+	text_escape(out, sizeof(out), "a\u200bb\u00adc\ufeff\U000e0041");
+	assert_string_equal(out, "a<U+200B>b<U+00AD>c<U+FEFF><U+E0041>");
+	text_escape(out, sizeof(out), "\u26a0\ufe0f \u00e4\u0301"); /* emoji, accents */
+	assert_string_equal(out, "\u26a0\ufe0f \u00e4\u0301");
+	text_escape(out, sizeof(out), "\U0001f477\u200d\u2642\ufe0f x\u200dy"); /* one picture */
+	assert_string_equal(out, "\U0001f477\u200d\u2642\ufe0f x<U+200D>y");
+	text_escape(out, 9, "a\u202e"); /* whole, or not at all */
+	assert_string_equal(out, "a");
+	text_escape(out, 10, "a\u202e");
+	assert_string_equal(out, "a<U+202E>");
 	text_escape(out, sizeof(out), "\xffx");
 	assert_string_equal(out, "\\xffx");
 	text_escape(out, 5, "abcdefgh");
@@ -154,6 +164,14 @@ static void test_escape(void **state)
 	assert_false(text_printable("a\x07"));
 	assert_false(text_printable("\xc2\x9b")); /* C1 CSI */
 	assert_true(text_printable("gr\xc3\xbc\xc3\x9f"));
+	assert_true(text_printable("a\u200bb"));
+	assert_string_equal(text_problem("a\u2066b"), "a character that turns text around");
+	assert_string_equal(text_problem("a\u2066b\n"), "a control character");
+	assert_null(text_problem("\u26a0\ufe0f"));
+	assert_true(text_line_valid("a\u202eb"));
+	assert_false(text_line_valid("a\u202eb\n"));
+	assert_false(text_line_valid("a\xc2\x9b"));
+	assert_false(text_line_valid("a\xff"));
 }
 
 static void test_quantities(void **state)

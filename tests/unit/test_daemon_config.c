@@ -231,6 +231,15 @@ static void projects(void **state)
 		{"c", "[Project]\nProvider=githab\n",
 		 "f:2: Provider=: unknown provider \"githab\": choose github, gitlab, gitea, "
 		 "forgejo, bitbucket or standard"},
+		/* no program fetches from there */
+		{"c", "[Project]\nRepository=ftp://host/x.git\n",
+		 "f:2: Repository=: \"ftp://host/x.git\" is not fetched: write https://, http://, "
+		 "ssh://, file:// or HOST:PATH"},
+		{"c", "[Project]\nRepository=/srv/x.git\n",
+		 "f:2: Repository=: \"/srv/x.git\" is not fetched: write https://, http://, "
+		 "ssh://, file:// or HOST:PATH"},
+		{"c", "[Project]\nRepository=ext::sh -c\n",
+		 "f:2: Repository=: \"ext::sh -c\" is no repository URL"},
 		/* no program serves its deliveries */
 		{"c", "[Project]\nProvider=sourcehut\n",
 		 "f:2: Provider=: unknown provider \"sourcehut\": choose github, gitlab, gitea, "

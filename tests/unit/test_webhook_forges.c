@@ -429,6 +429,12 @@ static void test_texts(void **state)
 		event_add(&events, "refs/heads/a", NULL, B40, "a\tb\033c", "one\r\ntwo", &error),
 		0);
 	assert_event(0, "refs/heads/a", "", B40, "a b c", "one");
+	/* what a reader would not see is kept: where it is shown, it is named */
+	assert_int_equal(
+		event_add(&events, "refs/heads/b", NULL, B40, "a\u202eb", "fix \u200bit", &error),
+		0);
+	assert_event(1, "refs/heads/b", "", B40, "a\u202eb", "fix \u200bit");
+	events.n_events = 1;
 	memset(title, 'x', sizeof(title));
 	memcpy(title + TITLE_MAX - 1, "\u20ac", 3); /* does not fit any more */
 	title[sizeof(title) - 1] = '\0';
