@@ -11,9 +11,7 @@ for line in io.lines("lvm.c") do for word in line:gmatch("%a+") do n = (n * 31 +
 print(n, string.format("%.14g", math.sin(1)), #os.tmpname() > 0, select("#", table.unpack({}, 1, 200)))
 print(pcall(string.rep, "x", -1), #string.rep("abc", 1000), os.getenv("HOME") ~= nil, next({}))
 L
-lua=$(ls -d ./lua5.4 ./lua 2>/dev/null | head -n 1)
-luac=$(ls -d ./luac5.4 ./luac 2>/dev/null | head -n 1)
-"$lua" -v >&3
-"$lua" sum.lua >&3
-"$luac" -o sum.luac sum.lua
-"$lua" sum.luac >&3
+./lua5.4 -v >&3
+./lua5.4 sum.lua >&3
+./luac5.4 -o sum.luac sum.lua
+./lua5.4 sum.luac >&3
