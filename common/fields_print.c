@@ -28,7 +28,7 @@ static void print_bytes(const void *data, size_t size, FILE *out)
 static void print_number(const struct field *field, const char *at, FILE *out)
 {
 	uint64_t bits = 0;
-	unsigned unused = 64 - 8 * field->size;
+	unsigned unused = field->size < 8 && field->size > 0 ? 64 - 8 * field->size : 0;
 
 	memcpy(&bits, at, field->size);
 	if (field->type == FIELD_TYPE_INT)

@@ -109,6 +109,7 @@ int ledger_memory_make(struct ledger *ledger, struct error *error)
 	if (ledger->fd < 0 || ftruncate(ledger->fd, (off_t)LEDGER_BYTES) < 0)
 		return error_errno(error, errno, "cannot make memory for the ledger of steps");
 	r = memory_map(ledger, error);
+	assert(r < 0 || ledger->memory);
 	if (r == 0)
 		memcpy(ledger->memory, described, size);
 	return r;
@@ -122,6 +123,7 @@ static int memory_inherit(struct ledger *ledger, int fd, struct error *error)
 	if (ledger_memory_ours(fd)) {
 		ledger->fd = fd;
 		r = memory_map(ledger, error);
+		assert(r < 0 || ledger->head);
 		return r == 0 ? memory_check(ledger, error) : r;
 	}
 	r = ledger_memory_make(ledger, error);

@@ -9,6 +9,7 @@
 #include "daemon/log_journal_parts.h"
 #include "daemon/log_pump.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -82,6 +83,7 @@ static int memory_make(struct log_journal *journal)
 	if (fd < 0 || ftruncate(fd, (off_t)journal->bytes) < 0)
 		return -errno;
 	r = memory_map(journal, fd);
+	assert(r < 0 || journal->memory);
 	if (r < 0)
 		return r;
 	memcpy(journal->memory, described, size);

@@ -93,8 +93,8 @@ static int raw_read(const uint8_t *data, size_t size, size_t n_fds, struct kept_
 	layers_size = raw.n_layers * RAW_BAG_LAYER_SIZE;
 	if (size != sizeof(raw) + layers_size + raw.sandbox_size)
 		return -EBADMSG;
-	for (uint16_t i = 0; i < n_fds; i++)
-		kinds[i] = i < STEP_BAG_FDS ? i : STEP_BAG_SANDBOX;
+	for (size_t i = 0; i < n_fds; i++)
+		kinds[i] = i < STEP_BAG_FDS ? (uint16_t)i : STEP_BAG_SANDBOX;
 	if (raw.has_mask)
 		kinds[STEP_BAG_FDS] = STEP_BAG_MASK;
 	*kept = (struct kept_bag){
@@ -158,24 +158,30 @@ static int data_read(const uint8_t *data, size_t size, size_t n_fds, uint64_t or
 	return 0;
 }
 
-/* Each descriptor to its place; those of a kind that is unknown, or there twice, are closed. */
+/* Where a descriptor of @kind belongs. Return: NULL when it is unknown. */
+static int *place_of(struct step_bag *bag, uint16_t kind)
+{
+	if (kind < STEP_BAG_FDS)
+		return &bag->fds[kind];
+	if (kind == STEP_BAG_MASK)
+		return &bag->mask_fd;
+	if (kind == STEP_BAG_SANDBOX && bag->sandbox.n_fds < SANDBOX_KEPT_FDS_MAX)
+		return &bag->sandbox.fds[bag->sandbox.n_fds++];
+	return NULL;
+}
+
+/* Those of a kind that is unknown, or that are there twice, are closed. */
 static int fds_place(struct step_bag *bag, const int *fds, const uint16_t *kinds, size_t n_fds)
 {
+	for (size_t i = 0; i < SANDBOX_KEPT_FDS_MAX; i++)
+		bag->sandbox.fds[i] = -1;
 	for (size_t i = 0; i < n_fds; i++) {
-		int *place = NULL;
+		int *place = place_of(bag, kinds[i]);
 
-		if (kinds[i] < STEP_BAG_FDS)
-			place = &bag->fds[kinds[i]];
-		else if (kinds[i] == STEP_BAG_MASK)
-			place = &bag->mask_fd;
-		else if (kinds[i] == STEP_BAG_SANDBOX && bag->sandbox.n_fds < SANDBOX_KEPT_FDS_MAX)
-			bag->sandbox.fds[bag->sandbox.n_fds++] = fds[i];
+		if (place && *place < 0)
+			*place = fds[i];
 		else
 			(void)close(fds[i]);
-		if (place && *place >= 0)
-			(void)close(fds[i]);
-		else if (place)
-			*place = fds[i];
 	}
 	for (size_t i = 0; i < STEP_BAG_FDS; i++) {
 		if (bag->fds[i] < 0)
@@ -201,6 +207,7 @@ int step_bag_open(const struct fd_store *store, uint64_t order, struct step_bag 
 	if (!data)
 		return error_set(error, ENOMEM, "out of memory");
 	if (fd_store_get(store, name) < 0)
+		/* cppcheck-suppress memleak ; it is freed with its scope */
 		return error_errno(error, ENOENT, "%s", name);
 	size = fd_bag_open(fd_store_get(store, name), data, FD_BAG_BYTES_MAX, fds, &n_fds);
 	if (size < 0)

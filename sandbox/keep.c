@@ -58,10 +58,10 @@ static void rules_pack(uint8_t *out, const struct network_rule *rules, size_t n)
 /* @fds, those that there are, to the sandbox's; what each is to @kinds. */
 static size_t fds_pack(const int fds[KEPT_FDS], struct sandbox_kept *kept, uint16_t *kinds)
 {
-	for (uint16_t i = 0; i < KEPT_FDS; i++) {
+	for (size_t i = 0; i < KEPT_FDS; i++) {
 		if (fds[i] < 0)
 			continue;
-		kinds[kept->n_fds] = i;
+		kinds[kept->n_fds] = (uint16_t)i;
 		kept->fds[kept->n_fds++] = fds[i];
 	}
 	return kept->n_fds * sizeof(*kinds);
@@ -135,9 +135,9 @@ static int raw_read(const struct sandbox_kept *data, struct kept_sandbox *kept, 
 	kept->allow = (struct field_blob){rules, (size_t)raw.n_allow * NETWORK_RULE_BYTES};
 	kept->only = (struct field_blob){rules + kept->allow.size,
 					 (size_t)raw.n_only * NETWORK_RULE_BYTES};
-	for (uint16_t i = 0; i < KEPT_FDS; i++) {
+	for (size_t i = 0; i < KEPT_FDS; i++) {
 		if (raw.fds & (1U << i))
-			kinds[n++] = i;
+			kinds[n++] = (uint16_t)i;
 	}
 	kept->fds = (struct field_blob){kinds, n * sizeof(*kinds)};
 	return 0;
