@@ -552,6 +552,15 @@ static int ref_complete(git_remote *remote, char *ref)
 	return r;
 }
 
+/* Nothing was pushed yet: libgit2 has no words for that. */
+static bool remote_empty(git_remote *remote)
+{
+	const git_remote_head **heads = NULL;
+	size_t n_heads = 0;
+
+	return git_remote_ls(&heads, &n_heads, remote) == 0 && n_heads == 0;
+}
+
 /* Branches and tags always; another reference (a pull request's) when it is asked for. */
 static int fetch_names(git_remote *remote, struct update *update, const char *ref)
 {
@@ -592,6 +601,11 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	options.callbacks.payload = update;
 	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* to other hosts */
 	r = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
+	if (r == 0 && remote_empty(remote))
+		return fetch_fail(result, FETCH_NO_SUCH_COMMIT,
+				  "%s is empty: nothing was pushed to it yet, or the forge has not "
+				  "published it yet; push a branch first",
+				  mirror->config->url);
 	if (r == 0)
 		default_learn(mirror, remote);
 	if (r == 0)

@@ -484,7 +484,7 @@ async function showQueue() {
   if (host.labels.length) facts.push("labels: " + host.labels.join(" "));
   if (queue.total > queue.waiting.length) facts.push("the first " + queue.waiting.length + " are shown");
   find("queue").hidden = false;
-  queue.waiting.push(...queue.fetching.map(fetchItem));
+  queue.waiting.push(...(queue.fetching || []).map(fetchItem));
   find("queue-table").hidden = !queue.waiting.length;
   setText(find("queue-facts"), facts.join(" · "));
   drawQueue(queue);

@@ -24,6 +24,11 @@ check_fetch "an unknown branch" no-such-commit --url "$URL" refs/heads/nope
 check_fetch "an unknown commit" no-such-commit --url "$URL" "main@$(printf '1%.0s' {1..40})"
 check_error "a SHA-256 id says so" SHA-256 --url "$URL" "main@$(printf '1%.0s' {1..64})"
 check_error "no such repository" "No such file.*correct the URL" --url file:///nonexistent main --project q
+check_fetch "… which is denied, as it may be there in a while" denied --url file:///nonexistent main --project q
+git init -q --bare "$TEST_TMP/empty.git"
+check_fetch "an empty repository has no such branch" no-such-commit --project e --url "file://$TEST_TMP/empty.git" ""
+check_error "… and is said to be empty" "is empty: nothing was pushed to it yet" \
+    --project e --url "file://$TEST_TMP/empty.git" main
 check_error "a project without a repository" "no repository to fetch from" main
 
 tree=$TREES/demo/$MAIN

@@ -6,6 +6,7 @@
 HERE=$(cd "$(dirname "$0")" && pwd)
 
 setup_project page
+add_project away "file://$TEST_TMP/repos/away.git" secret-away "FetchRetry=1d"
 start_daemon "[Daemon]" "MaxRunning=8" "[Api]" "Listen=127.0.0.1:0" || exit 1
 URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/api.address")
 check_equal "the page is there" 200 "$(curl -sS -o /dev/null -w '%{http_code}' "$URL/")"
@@ -38,6 +39,8 @@ push_payload "$commit" "refs/heads/$branch" >"$TEST_TMP/names"
 names=$(deliver page secret-page names "$TEST_TMP/names" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
 check_equal "a run of such names ends" succeeded "$(wait_run "$names" 120)"
 
+push_payload "$commit" >"$TEST_TMP/away"
+fetching=$(deliver away secret-away away "$TEST_TMP/away" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
 ticker=$(push_run page <<'YML'
 global: {network: none}
 steps:
@@ -57,7 +60,7 @@ end_browser() { [ ! -s "$TEST_TMP/browser" ] || kill -KILL -- "-$(cat "$TEST_TMP
 defer end_browser
 export TMPDIR=$TEST_TMP BROWSER_GROUP=$TEST_TMP/browser
 python3 "$HERE/page_browser.py" "$URL" "$API_SOCK" "$DAEMON_PID" \
-    "{\"failing\": $failing, \"names\": $names, \"ticker\": $ticker}" "$SHOTS" "$@" >"$TEST_TMP/said" 2>"$TEST_TMP/errors"
+    "{\"failing\": $failing, \"names\": $names, \"ticker\": $ticker, \"fetching\": $fetching}" "$SHOTS" "$@" >"$TEST_TMP/said" 2>"$TEST_TMP/errors"
 while read -r line; do
     case $line in
     "ok "*) passed "${line#ok }" ;;

@@ -83,6 +83,7 @@ check_equal "… from the commit of the delivery" "$head" "$(api "runs/$run" | j
 
 # ---- in the end ----
 
+push_commit "$TEST_TMP/repos/hasty" one >/dev/null
 push_payload 00000000000000000000000000000000000000aa >"$TEST_TMP/body"
 run=$(send hasty h-1 "$TEST_TMP/body")
 check_equal "after its time it is errored" errored "$(wait_run "$run")"

@@ -272,6 +272,18 @@ def test_findings(browser):
         browser.run("return document.body.innerText")[:300])
 
 
+# ---- a run that cannot be fetched yet ----
+
+def test_fetching(browser):
+    open_run(browser, RUNS["fetching"])
+    say(browser.wait("return /cannot be fetched yet .*again/.test(document.body.innerText)"),
+        "a run that cannot be fetched yet says why, and when it is tried again",
+        browser.run("return document.body.innerText")[:300])
+    browser.open(BASE + "/queue")
+    say(browser.wait("return /away\\s+\\(fetch\\)[^]*cannot be fetched yet/.test(document.body.innerText)"),
+        "it is in the queue", browser.run("return document.body.innerText")[:300])
+
+
 # ---- how it looks: for people to look at ----
 
 def test_shots(browser):
@@ -291,8 +303,8 @@ def test_shots(browser):
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the browser ends with us
     with Browser() as browser:
-        for test in (test_failed, test_retried, test_names, test_findings, test_unknown_run, test_first_request, test_list,
-                     test_focus, test_shots, test_follow, test_follow_ends):
+        for test in (test_failed, test_retried, test_names, test_findings, test_fetching, test_unknown_run,
+                     test_first_request, test_list, test_focus, test_shots, test_follow, test_follow_ends):
             if len(sys.argv) > 6 and test.__name__ not in sys.argv[6:]:
                 continue
             try:

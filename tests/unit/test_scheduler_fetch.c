@@ -438,6 +438,56 @@ static void test_workspace(void **state)
 	world_free(world);
 }
 
+/* What was handed over is kept for the next try; after a restart it is gone, and that is said. */
+static void test_upload(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	struct order order;
+	json_t *json;
+	int fd = text_fd("a tar");
+
+	for (unsigned i = 1; i <= 2; i++)
+		json_decref(ask(world, ASK(.verb = API_RUN_UPLOAD, .project = "copy", .fd = fd)));
+	close(fd);
+	for (unsigned i = 0; i < 2; i++) {
+		struct message *message = fixture_receive(world->fetcher, MESSAGE_UNPACK);
+
+		fetched_failed(world, message->serial, FETCH_NO_SPACE, "No space left on device");
+		(void)message_free(message);
+	}
+	settle(world);
+	retry_expect(world, 1, "disk-full", 1);
+	for (unsigned i = 0; i < 2; i++) {
+		struct message *message = fixture_receive(world->fetcher, MESSAGE_UNPACK);
+		uint64_t serial = message->serial;
+		char tree[64], text[16];
+		int upload;
+
+		(void)message_get_string(message, PROJECT_NAME_MAX);
+		(void)snprintf(tree, sizeof(tree), "%s", message_get_string(message, 63));
+		upload = message_get_fd(message);
+		assert_int_equal(read(upload, text, sizeof(text)), 5);
+		assert_memory_equal(text, "a tar", 5);
+		close(upload);
+		(void)message_free(message);
+		if (i == 0)
+			fetched_send(world, serial, tree, STEPS, NULL);
+		else
+			fetched_failed(world, serial, FETCH_NO_SPACE, "No space left on device");
+	}
+	order_expect(world, &order);
+	settle(world);
+	world_kill(world);
+	world_start(world);
+	json = ask(world, ASK(.verb = API_RUN, .run = order.run == 1 ? 2 : 1));
+	assert_string_equal(member(json, "state"), "errored");
+	assert_non_null(strstr(member(json, "reason"), "send it again"));
+	assert_true(json_is_null(json_object_get(json, "fetch_retry")));
+	json_decref(json);
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +504,7 @@ int main(void)
 		cmocka_unit_test(test_retry_failed),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_workspace),
+		cmocka_unit_test(test_upload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
