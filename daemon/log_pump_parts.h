@@ -7,6 +7,8 @@
 #include "daemon/log_journal.h"
 #include "daemon/log_pump.h"
 
+#define CHUNKS_PER_SINK_MAX 4
+
 /** struct log_buffer - one chunk on its way */
 struct log_buffer {
 	struct log_buffer *next;
@@ -122,6 +124,14 @@ void log_stream_watch(struct log_stream *stream);
 /** log_mask_keep() - what @mask holds back after number @sequence of @stream (1 or 2) */
 void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
 		   const struct mask_stream *mask);
+/** log_stream_continue() - read, or note what must happen first */
+void log_stream_continue(struct log_stream *stream);
+/** log_sink_admit() - may @size more bytes be written? Return: 0, or the errno of their loss. */
+int log_sink_admit(struct log_sink *sink, size_t size);
+/** log_write_done(), log_sync_log_done(), log_sync_index_done() - each an io_done_fn */
+void log_write_done(struct io_op *op, int result);
+void log_sync_log_done(struct io_op *op, int result);
+void log_sync_index_done(struct io_op *op, int result);
 /** log_chunk_append() - the last one to be written */
 void log_chunk_append(struct log_sink *sink, struct log_buffer *buffer);
 /** log_chunk_drop() - the first one is written */
