@@ -69,6 +69,7 @@ struct config_project {
 	uint64_t weight;
 	uint64_t fetch_retry_sec;	  /* CONFIG_INHERIT: that of struct config */
 	struct sandbox_limits run_limits; /* 0: those of struct config */
+	uint64_t step_log;		  /* 0: that of struct config */
 	/* contents of the files above */
 	struct config_secret secret;
 	struct config_secret password;
@@ -87,6 +88,7 @@ struct config {
 	struct sandbox_limits run_limits;
 	struct sandbox_limits step_limits; /* of steps whose runbook gives none */
 	uint64_t step_disk;
+	uint64_t step_log; /* bytes of a step's log on disk */
 	char *public_url;
 	uint64_t default_timeout_sec;
 	struct config_list webhook_listen;

@@ -499,6 +499,7 @@ struct log_sink *log_sink_new(struct log_pump *pump, const int fds[4], uint64_t 
 	sink->started_usec = started_usec;
 	sink->write = IO_OP_INIT(log_write_done);
 	sink->index_write = IO_OP_INIT(log_index_done);
+	sink->punch = IO_OP_INIT(log_punch_done);
 	sink->sync_log = IO_OP_INIT(log_sync_log_done);
 	sink->sync_index = IO_OP_INIT(log_sync_index_done);
 	sink->done = done;
@@ -531,25 +532,23 @@ int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd
 		  struct log_sink **ret_sink, struct error *error)
 {
 	const int fds[4] = {log_fd, index_fd, stdout_fd, stderr_fd};
-	struct log_index_header header = {
-		.magic = LOG_INDEX_MAGIC,
-		.version = LOG_INDEX_VERSION,
-		.started_usec = started_usec,
-	};
 	struct log_sink *sink;
 	int r = log_streams_prepare(stdout_fd, stderr_fd, error);
 
 	if (r < 0)
 		return r;
-	r = fd_write_all(index_fd, &header, sizeof(header));
-	if (r < 0)
-		return error_errno(error, -r, "cannot write the log's index");
 	sink = log_sink_new(pump, fds, started_usec, done, userdata);
 	if (sink)
 		sink->kept = calloc(1, sizeof(*sink->kept));
 	if (!sink || !sink->kept) {
 		free(sink);
 		return error_set(error, ENOMEM, "out of memory for a step's log");
+	}
+	r = log_index_begin(sink);
+	if (r < 0) {
+		free(sink->kept);
+		free(sink);
+		return error_errno(error, -r, "cannot write the log's index");
 	}
 	sink->kept_is_own = true;
 	log_sink_begin(sink);

@@ -72,6 +72,11 @@ struct log_sink {
 	uint64_t n_indexed;    /* records that are in the index file */
 	size_t flushing_bytes; /* of those behind them that are being written */
 	size_t flushed_bytes;
+	uint64_t first_record; /* number of the first one that is not of the cut */
+	struct log_cut cut;
+	struct io_op punch;
+	bool punch_due, punching_index;
+	bool uncuttable; /* the file system cannot */
 	struct io_op sync_log, sync_index;
 	bool syncing;
 	log_done_fn done;
@@ -132,6 +137,16 @@ int log_sink_admit(struct log_sink *sink, size_t size);
 void log_write_done(struct io_op *op, int result);
 void log_sync_log_done(struct io_op *op, int result);
 void log_sync_index_done(struct io_op *op, int result);
+/** log_index_begin() - header and cut of an empty index. Return: 0 or -errno. */
+int log_index_begin(struct log_sink *sink);
+/** log_cut_wanted() - would @size more bytes be too many on the disk? */
+bool log_cut_wanted(const struct log_sink *sink, size_t size);
+/** log_cut_grow() - let the hole begin, or become larger, and make it */
+void log_cut_grow(struct log_sink *sink);
+/** log_cut_punch() - make the hole that is noted */
+void log_cut_punch(struct log_sink *sink);
+/** log_punch_done() - an io_done_fn */
+void log_punch_done(struct io_op *op, int result);
 /** log_chunk_append() - the last one to be written */
 void log_chunk_append(struct log_sink *sink, struct log_buffer *buffer);
 /** log_chunk_drop() - the first one is written */

@@ -42,7 +42,7 @@ static bool room_left(int fd)
 /* One step must not take the disk from all others. Return: 0, or the errno of the loss. */
 int log_sink_admit(struct log_sink *sink, size_t size)
 {
-	if (sink->kept->admitted + size > LOG_BYTES_MAX)
+	if (sink->cut.limit == 0 && sink->kept->admitted + size > LOG_BYTES_MAX)
 		return EFBIG;
 	sink->unlooked += size;
 	if (sink->unlooked >= ROOM_STEP) {
@@ -120,6 +120,7 @@ static void sink_free(struct log_sink *sink)
 	void *userdata = sink->userdata;
 
 	result.bytes = sink->offset;
+	result.cut = sink->cut.end - sink->cut.start;
 	result.lost = sink->kept->lost;
 	result.error = sink->kept->error;
 	sink->pump->n_sinks--;
@@ -158,24 +159,38 @@ static void log_buffer_writing(struct log_sink *sink, const struct log_buffer *b
 		sink->kept->rest_base[buffer->stream - 1] = sink->offset + 1;
 }
 
+/* The first chunk, or the room that it needs. */
+static void write_next(struct log_sink *sink)
+{
+	struct log_buffer *buffer = sink->first;
+
+	if (sink->punch_due) {
+		log_cut_punch(sink); /* a predecessor noted it, and perhaps no more */
+		return;
+	}
+	if (buffer->written == 0 && log_cut_wanted(sink, buffer->size)) {
+		log_cut_grow(sink);
+		return;
+	}
+	if (buffer->written == 0)
+		log_buffer_writing(sink, buffer);
+	io_write(sink->pump->engine, &sink->write, sink->log_fd, buffer->text + buffer->written,
+		 buffer->size - buffer->written, sink->offset);
+}
+
 /* Everything that can be started now, and the end when nothing is left. */
 void log_sink_progress(struct log_sink *sink)
 {
 	struct io_engine *engine = sink->pump->engine;
 
-	if (sink->first && !sink->write.busy && log_sink_unindexed(sink) < LOG_RECORDS) {
-		struct log_buffer *buffer = sink->first;
-
-		if (buffer->written == 0)
-			log_buffer_writing(sink, buffer);
-		io_write(engine, &sink->write, sink->log_fd, buffer->text + buffer->written,
-			 buffer->size - buffer->written, sink->offset);
-	}
+	if (sink->first && !sink->write.busy && !sink->punch.busy &&
+	    log_sink_unindexed(sink) < LOG_RECORDS)
+		write_next(sink);
 	if (!sink->index_write.busy && sink->flushing_bytes == 0 && log_sink_unindexed(sink) > 0 &&
 	    (!sink->first || log_sink_unindexed(sink) >= INDEX_FLUSH))
 		log_index_flush(sink);
 	if (sink->streams[0].state != STREAM_ENDED || sink->streams[1].state != STREAM_ENDED ||
-	    sink->first || sink->write.busy || sink->index_write.busy ||
+	    sink->first || sink->write.busy || sink->punch.busy || sink->index_write.busy ||
 	    log_sink_unindexed(sink) > 0 || sink->syncing)
 		return;
 	sink->syncing = true;

@@ -278,6 +278,7 @@ static int step_watch(struct step *step, struct step_setup *setup, struct mask *
 	}
 	log_sink_keep(step->sink, step->order.order, step->kept ? &step->kept->log : NULL);
 	log_sink_mask(step->sink, mask);
+	log_sink_limit(step->sink, setup->log_limit);
 	step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
 					  step->order.slug, step->order.attempt);
 	setup->log_fd = setup->index_fd = -1;
