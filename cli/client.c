@@ -451,6 +451,15 @@ int client_stream_start(struct client *client, struct client_stream *stream, con
 	return 0;
 }
 
+const char *client_stream_header(const struct client_stream *stream, const char *name)
+{
+	struct curl_header *header;
+
+	return curl_easy_header(stream->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+		       ? header->value
+		       : NULL;
+}
+
 void client_stream_stop(struct client_stream *stream)
 {
 	if (!stream->easy)
