@@ -29,7 +29,7 @@ struct printer {
 	struct log_lines lines;
 	bool prefixed;
 	struct log_position position; /* where a new connection goes on */
-	const struct client_stream *stream;
+	struct client_stream stream;
 	int write_error;
 	bool progressed;
 	bool line_open; /* what was written last ends in no newline */
@@ -43,7 +43,7 @@ static void print_bytes(void *user, const char *data, size_t size)
 	printer->progressed = true;
 	if (!printer->position.started)
 		log_position_begin(&printer->position,
-				   client_stream_header(printer->stream, LOG_CUT_HEADER));
+				   client_stream_header(&printer->stream, LOG_CUT_HEADER));
 	log_position_count(&printer->position, data, size);
 	printer->line_open = size > 0 && data[size - 1] != '\n';
 	if (printer->prefixed)
@@ -59,17 +59,17 @@ static void print_bytes(void *user, const char *data, size_t size)
 /* One connection, to its end. Return: HTTP status, 0 when it broke. */
 static long print_once(struct cli *cli, struct printer *printer, const char *path)
 {
-	struct client_stream stream = {.data = print_bytes, .user = printer};
+	struct client_stream *stream = &printer->stream;
 	long status;
 
-	printer->stream = &stream;
+	*stream = (struct client_stream){.data = print_bytes, .user = printer};
 	printer->position.started = false;
-	if (client_stream_start(cli->client, &stream, path, 0) < 0)
+	if (client_stream_start(cli->client, stream, path, 0) < 0)
 		return 500;
-	while (!stream.finished && printer->write_error == 0)
+	while (!stream->finished && printer->write_error == 0)
 		(void)client_wait(cli->client, -1, WAIT_MS);
-	status = stream.finished && stream.broken ? 0 : stream.status;
-	client_stream_stop(&stream);
+	status = stream->finished && stream->broken ? 0 : stream->status;
+	client_stream_stop(stream);
 	return status;
 }
 

@@ -107,6 +107,6 @@ size_t log_cut_text(const struct log_cut *cut, char *out)
 {
 	return (size_t)snprintf(out, LOG_CUT_TEXT_MAX,
 				"\n[runbookd: %" PRIu64 " bytes are missing here: the log was "
-				"longer than StepLog= of runbookd.conf(5) allows]\n",
+				"longer than runbookd.conf(5) allows, see StepLog= and Logs=]\n",
 				cut->end - cut->start);
 }

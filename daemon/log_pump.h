@@ -45,6 +45,7 @@
 #include "common/log_cut.h"
 #include "common/loop.h"
 #include "daemon/io_engine.h"
+#include "daemon/log_quota.h"
 #include "daemon/mask.h"
 
 #include <stddef.h>
@@ -128,6 +129,13 @@ void log_sink_mask(struct log_sink *sink, struct mask *mask);
  * of the step.
  */
 void log_sink_limit(struct log_sink *sink, uint64_t bytes);
+/**
+ * log_sink_share() - count it in @share, and cut it as well where that is full
+ * @share: outlives the sink; NULL: it is not counted
+ *
+ * Right after log_pump_open() or log_pump_adopt().
+ */
+void log_sink_share(struct log_sink *sink, struct log_share *share);
 /**
  * log_pump_keep() - from now on, output on its way outlives this process: log_journal.h
  *

@@ -57,9 +57,26 @@ static uint64_t used(const struct log_sink *sink)
 	       RECORD * (1 + sink->kept->n_records - (cut->first_kept - cut->first_dropped));
 }
 
+void log_sink_share(struct log_sink *sink, struct log_share *share)
+{
+	sink->share = share;
+}
+
+/* Its own limit; what it has, but some little, where logs have all that they may. */
+static uint64_t limit_now(const struct log_sink *sink, size_t size)
+{
+	uint64_t limit = sink->cut.limit;
+
+	if (limit == 0 || !log_share_full(sink->share, size + RECORD))
+		return limit;
+	if (used(sink) < limit)
+		limit = used(sink);
+	return limit > LOG_LIMIT_MIN ? limit : LOG_LIMIT_MIN;
+}
+
 bool log_cut_wanted(const struct log_sink *sink, size_t size)
 {
-	return sink->cut.limit > 0 && used(sink) + size + RECORD > sink->cut.limit;
+	return sink->cut.limit > 0 && used(sink) + size + RECORD > limit_now(sink, size);
 }
 
 /* Where the chunk of record @number begins. Return: 0 or -errno. */
@@ -94,7 +111,7 @@ static int find_tail(const struct log_sink *sink, uint64_t low, uint64_t budget,
 
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
-		uint64_t offset;
+		uint64_t offset = 0;
 		int r = record_offset(sink, middle, &offset);
 
 		if (r < 0)
@@ -116,7 +133,7 @@ static int find_head(const struct log_sink *sink, uint64_t budget, uint64_t *ret
 
 	while (high - low > 1) {
 		uint64_t middle = low + (high - low) / 2;
-		uint64_t offset;
+		uint64_t offset = 0;
 		int r = record_offset(sink, middle, &offset);
 
 		if (r < 0)
@@ -134,7 +151,8 @@ static int find_head(const struct log_sink *sink, uint64_t budget, uint64_t *ret
 static int next_cut(const struct log_sink *sink, struct log_cut *ret_cut)
 {
 	struct log_cut cut = sink->cut;
-	uint64_t step = cut.limit / 8;
+	uint64_t limit = limit_now(sink, sink->first->size);
+	uint64_t step = limit / 8;
 	uint64_t head;
 	int r = 0;
 
@@ -143,15 +161,14 @@ static int next_cut(const struct log_sink *sink, struct log_cut *ret_cut)
 	if (step < LOG_BUFFER_SIZE + RECORD)
 		step = LOG_BUFFER_SIZE + RECORD;
 	if (cut.end == cut.start) {
-		r = find_head(sink, cut.limit / 2, &cut.first_dropped);
+		r = find_head(sink, limit / 2, &cut.first_dropped);
 		if (r == 0)
 			r = record_offset(sink, cut.first_dropped, &cut.start);
 		cut.first_kept = cut.first_dropped;
 	}
 	head = cut.start + RECORD * (1 + cut.first_dropped);
 	if (r == 0)
-		r = find_tail(sink, cut.first_kept,
-			      cut.limit > head + step ? cut.limit - head - step : 0,
+		r = find_tail(sink, cut.first_kept, limit > head + step ? limit - head - step : 0,
 			      &cut.first_kept);
 	if (r == 0)
 		r = record_offset(sink, cut.first_kept, &cut.end);
@@ -181,7 +198,9 @@ void log_cut_grow(struct log_sink *sink)
 		if (r == 0)
 			r = log_cut_write(sink->index_fd, &cut);
 		if (r == 0) {
+			sink->punched = used(sink);
 			sink->cut = cut;
+			sink->punched -= used(sink);
 			log_cut_punch(sink);
 			return;
 		}
@@ -219,6 +238,9 @@ void log_punch_done(struct io_op *op, int result)
 			 sizeof(struct log_index_header) + RECORD * cut->first_dropped,
 			 RECORD * (cut->first_kept - cut->first_dropped));
 		return;
+	} else {
+		log_share_grow(sink->share, -(int64_t)sink->punched);
+		sink->punched = 0;
 	}
 	log_sink_progress(sink);
 }

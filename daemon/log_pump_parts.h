@@ -74,6 +74,8 @@ struct log_sink {
 	size_t flushed_bytes;
 	uint64_t first_record; /* number of the first one that is not of the cut */
 	struct log_cut cut;
+	struct log_share *share; /* NULL: not counted */
+	uint64_t punched;	 /* bytes that the hole being made sets free */
 	struct io_op punch;
 	bool punch_due, punching_index;
 	bool uncuttable; /* the file system cannot */

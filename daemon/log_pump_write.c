@@ -102,6 +102,7 @@ void log_write_done(struct io_op *op, int result)
 			log_sink_index(sink, buffer);
 		buffer->written += (size_t)result;
 		sink->offset += (uint64_t)result;
+		log_share_grow(sink->share, result);
 	} else if (result != -EINTR && result != -EAGAIN) {
 		log_sink_failed(sink, result < 0 ? -result : EIO, buffer->size - buffer->written);
 		buffer->written = buffer->size;

@@ -281,6 +281,115 @@ static void followed(void **state)
 	teardown(&fixture);
 }
 
+/* ---- what all logs may take ---- */
+
+static struct log_quota_limits quota_limits;
+static uint64_t own_limit; /* of project "own" */
+
+static struct log_quota_limits limits_of(const void *userdata, const char *project)
+{
+	struct log_quota_limits limits = quota_limits;
+
+	if (project)
+		limits.each = strcmp(project, "own") == 0 ? own_limit : 0;
+	return limits;
+}
+
+static void write_log(const char *root, const char *path, size_t size)
+{
+	cleanup_free char *data = calloc(1, size);
+	char full[128];
+	cleanup_close int fd = -1;
+
+	(void)snprintf(full, sizeof(full), "%s/%s", root, path);
+	*strrchr(full, '/') = '\0';
+	assert_int_equal(make_directories(AT_FDCWD, full, 0755), 0);
+	full[strlen(full)] = '/';
+	fd = open(full, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	memset(data, 'x', size);
+	assert_int_equal(fd_write_all(fd, data, size), 0);
+	assert_int_equal(fsync(fd), 0);
+}
+
+static void quota_counts(void **state)
+{
+	char root[] = "/var/tmp/rbt-quota.XXXXXX";
+	struct log_quota *quota;
+	struct log_share *demo, *own;
+	struct loop *loop;
+	char path[64];
+
+	assert_non_null(mkdtemp(root));
+	assert_int_equal(loop_new(&loop), 0);
+	write_log(root, "demo/1/a.1.log", 3 * MIB);
+	write_log(root, "demo/2/a.1.log", 1 * MIB);
+	write_log(root, "own/3/a.1.log", 2 * MIB);
+	quota_limits = (struct log_quota_limits){.all = 0};
+	quota = log_quota_new(loop, root, limits_of, NULL);
+	assert_non_null(quota);
+	demo = log_quota_share(quota, "demo");
+	own = log_quota_share(quota, "own");
+	assert_ptr_equal(log_quota_share(quota, "own"), own);
+	log_quota_walk(quota);
+	assert_false(log_share_full(demo, GIB)); /* no limit */
+	quota_limits.each = 5 * MIB;
+	log_quota_walk(quota);
+	assert_false(log_share_full(demo, MIB - 64 * KIB));
+	assert_true(log_share_full(demo, MIB + 1));
+	own_limit = 8 * MIB;
+	log_quota_walk(quota);
+	assert_false(log_share_full(own, 6 * MIB - 64 * KIB));
+	assert_true(log_share_full(own, 6 * MIB + 1));
+	/* what is written counts at once */
+	log_share_grow(demo, MIB);
+	assert_true(log_share_full(demo, 1));
+	log_share_grow(demo, -(int64_t)MIB);
+	assert_false(log_share_full(demo, 1));
+	/* all of it */
+	quota_limits.all = 7 * MIB;
+	log_quota_walk(quota);
+	assert_true(log_share_full(own, MIB + 1));
+	/* what is removed is found, and a project that is gone has nothing */
+	(void)snprintf(path, sizeof(path), "%s/demo/1/a.1.log", root);
+	assert_int_equal(unlink(path), 0);
+	log_quota_walk(quota);
+	log_quota_walk(quota);
+	assert_false(log_share_full(demo, 3 * MIB));
+	assert_false(log_share_full(own, 3 * MIB));
+	log_share_grow(demo, -(int64_t)GIB); /* never below nothing */
+	assert_false(log_share_full(demo, 5 * MIB));
+	assert_true(log_share_full(demo, 5 * MIB + 1));
+	(void)log_quota_free(quota);
+	(void)loop_free(loop);
+	assert_int_equal(remove_tree(AT_FDCWD, root), 0);
+}
+
+/* A step of a project that has all it may: its log is cut to the little that each may have. */
+static void quota_cuts(void **state)
+{
+	struct fixture fixture;
+	struct writer writer;
+	struct log_quota *quota;
+	struct log_cut cut;
+
+	quota_limits = (struct log_quota_limits){.each = 4 * MIB};
+	setup(&fixture, state, 64 * MIB);
+	quota = log_quota_new(fixture.loop, "/nonexistent", limits_of, NULL);
+	log_quota_walk(quota);
+	log_sink_share(fixture.sink, log_quota_share(quota, "demo"));
+	print(&fixture, &writer, 32 * MIB, 65536);
+	assert_int_equal(loop_run(fixture.loop), 0);
+	(void)pthread_join(writer.thread, NULL);
+	assert_true(on_disk(&fixture) <= 4 * MIB + 16 * 4096);
+	assert_true(fixture.result.cut >= 28 * MIB - 64 * KIB);
+	assert_int_equal(fixture.result.lost, 0);
+	assert_int_equal(log_cut_read(fixture.index_fd, &cut), 0);
+	check_index(&fixture, &cut, 32 * MIB);
+	(void)log_quota_free(quota);
+	teardown(&fixture);
+}
+
 static void text_of_the_hole(void **state)
 {
 	const struct log_cut cut = {.start = 100, .end = 1100};
@@ -331,6 +440,8 @@ int main(void)
 			cmocka_unit_test_prestate(small_chunks, &kinds[i]),
 			cmocka_unit_test_prestate(short_enough, &kinds[i]),
 			cmocka_unit_test_prestate(followed, &kinds[i]),
+			cmocka_unit_test_prestate(quota_counts, &kinds[i]),
+			cmocka_unit_test_prestate(quota_cuts, &kinds[i]),
 			cmocka_unit_test_prestate(text_of_the_hole, &kinds[i]),
 			cmocka_unit_test_prestate(broken_index, &kinds[i]),
 		};

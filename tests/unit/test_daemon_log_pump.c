@@ -102,8 +102,7 @@ static uint64_t file_size(int fd)
 static size_t check_index(const struct fixture *fixture, uint64_t per_stream[2])
 {
 	struct log_index_header header;
-	const uint64_t begin =
-		sizeof(header) + LOG_CUT_RECORDS * sizeof(struct log_index_record);
+	const uint64_t begin = sizeof(header) + LOG_CUT_RECORDS * sizeof(struct log_index_record);
 	uint64_t size = file_size(fixture->index_fd);
 	size_t n = (size - begin) / sizeof(struct log_index_record);
 	struct log_index_record *records = calloc(n + 1, sizeof(*records));

@@ -137,7 +137,8 @@ static void reports(void **state)
 		 STEP_RESULT_EXITED,
 		 0,
 		 0,
-		 "the log is cut: 900 of its 1000 bytes, in the middle, were dropped (StepLog=)"},
+		 "the log is cut: 900 of its 1000 bytes, in the middle, were dropped (StepLog=, "
+		 "Logs=)"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
