@@ -162,8 +162,7 @@ static int log_create(int dir_fd, const char *name, const char *suffix, struct e
 
 	(void)snprintf(file, sizeof(file), "%s.%s", name, suffix);
 	for (int i = 0; i < 2; i++) {
-		fd = openat(dir_fd, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			    0640);
+		fd = openat(dir_fd, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 		if (fd >= 0 || errno != EEXIST)
 			break;
 		/* run numbers began anew (a lost database): a log of two runs would be worse */
