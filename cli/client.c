@@ -156,6 +156,8 @@ static struct curl_slist *call_headers(const struct client_request *request)
 
 	if (request->body)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
+	else if (request->method && strcmp(request->method, "PUT") == 0)
+		headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
 	else if (request->body_fd_size > 0)
 		headers = curl_slist_append(headers, "Content-Type: application/x-tar");
 	return headers;
