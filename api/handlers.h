@@ -13,12 +13,15 @@ void handle_command(struct http_request *request);
 void handle_health(struct http_request *request);
 void handle_reload(struct http_request *request);
 void handle_backup(struct http_request *request);
-void handle_artifacts(struct http_request *request);
-void handle_artifact(struct http_request *request);
 
 /* streams: events.c, log.c */
 void handle_events(struct http_request *request);
 void handle_log(struct http_request *request);
+
+/* artifacts: artifacts.c */
+void handle_artifacts(struct http_request *request);
+void handle_artifact(struct http_request *request);
+void handle_artifact_put(struct http_request *request);
 
 /* images: images.c; the lines of the table say which verb (enum image_verb) */
 void handle_images(struct http_request *request);

@@ -291,8 +291,8 @@ static bool check_body(struct http_request *request)
 {
 	const char *length = http_header(request, "Content-Length");
 	const char *type = http_header(request, "Content-Type");
-	bool upload = request->route->body == BODY_UPLOAD;
-	uint64_t limit = upload ? API_UPLOAD_MAX : body_max(request);
+	bool upload = request->route->body == BODY_UPLOAD || request->route->body == BODY_ARTIFACT;
+	uint64_t limit = upload ? upload_max(request) : body_max(request);
 	uint64_t size = 0;
 
 	if (length && parse_number(length, &size) < 0) {
@@ -305,7 +305,7 @@ static bool check_body(struct http_request *request)
 		return false;
 	}
 	if (upload)
-		return upload_begin(request);
+		return upload_begin(request, size);
 	/* a form on a web page can send neither of them */
 	if ((size || http_header(request, "Transfer-Encoding")) &&
 	    !media_type_is(type, "application/json")) {
@@ -391,6 +391,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 		/* no answer can be queued here: what is too much ends the connection */
 		switch (request->route->body) {
 		case BODY_UPLOAD:
+		case BODY_ARTIFACT:
 			taken = upload_take(request, data, *size);
 			break;
 		case BODY_JSON:

@@ -4,12 +4,20 @@
  * DOC: Logs of steps
  *
  * Read straight from the files that the daemon appends to. A log that is not
- * followed is a file with a size: ranges work, the kernel copies. One that is
- * followed ends when its attempt is final and every byte was sent: the daemon
- * syncs the log before it reports the end of the step.
+ * followed has a size: ranges work, and if nothing is appended any more, the kernel
+ * copies. One that is followed ends when its attempt is final and every byte was sent:
+ * the daemon syncs the log before it reports the end of the step.
+ *
+ * Offsets and ranges count what was printed, also where the log was cut (log_reader.h).
+ * An answer that has a line of text in the place of the hole says so in its head,
+ * "Runbook-Log-Cut: FIRST-LAST/LENGTH": the bytes that are missing, and how long the
+ * text is. So a client knows its offset, and where to go on. It has to when the answer
+ * is broken off, as happens when the hole overtakes a slow one. Ranges are of the log
+ * alone: one that ends or begins in the hole is answered with its part that is there.
  */
 
 #include "api/handlers.h"
+#include "api/log_reader.h"
 #include "api/range.h"
 #include "api/run_facts.h"
 #include "api/timestamps.h"
@@ -38,7 +46,7 @@ struct log_stream {
 	unsigned wanted; /* attempt as asked for, 0: the latest */
 	unsigned attempt;
 	int log_fd, index_fd;
-	uint64_t offset;
+	struct log_reader reader;
 	bool follow;
 	bool stamped; /* with timestamps */
 	bool final;   /* nothing will be appended */
@@ -85,9 +93,11 @@ static int log_stream_open(struct log_stream *stream)
 		stream->log_fd = open_part(stream, "log");
 	if (stream->log_fd < 0)
 		return -ENOENT;
+	if (stream->index_fd < 0)
+		stream->index_fd = open_part(stream, "idx");
+	stream->reader.log_fd = stream->log_fd;
+	stream->reader.index_fd = stream->index_fd;
 	if (stream->stamped && !stream->timestamps_ready) {
-		if (stream->index_fd < 0)
-			stream->index_fd = open_part(stream, "idx");
 		stream->timestamps_ready =
 			stream->index_fd >= 0 &&
 			timestamps_init(&stream->timestamps, stream->index_fd) == 0;
@@ -146,28 +156,47 @@ static void await_more(struct log_stream *stream)
 		free(event.json);
 }
 
+/* Without times; with them, @raw is where the bytes of the log are put first. */
+static ssize_t read_log(struct log_stream *stream, char *raw, size_t raw_max, char *buffer,
+			size_t max)
+{
+	struct log_reader *reader = &stream->reader;
+	size_t written = 0;
+	ssize_t n;
+
+	if (!stream->stamped) {
+		n = log_reader_log(reader, buffer, max);
+		if (n > 0)
+			reader->offset += (uint64_t)n;
+		return n;
+	}
+	n = log_reader_log(reader, raw, raw_max);
+	if (n > 0)
+		reader->offset += timestamps_apply(&stream->timestamps, raw, (size_t)n,
+						   reader->offset, buffer, max, &written);
+	return n < 0 ? n : (ssize_t)written;
+}
+
 /* What is in the file beyond the position. Return: bytes in @buffer, 0 for none, -errno. */
 static ssize_t read_some(struct log_stream *stream, char *buffer, size_t max)
 {
+	struct log_cut cut;
 	char raw[8192];
-	size_t written, used;
+	size_t text;
 	ssize_t n;
 
 	if (log_stream_open(stream) < 0)
 		return 0;
-	if (!stream->stamped) {
-		n = pread(stream->log_fd, buffer, max, (off_t)stream->offset);
-		if (n > 0)
-			stream->offset += (uint64_t)n;
-		return n < 0 ? -errno : n;
-	}
-	n = pread(stream->log_fd, raw, sizeof(raw), (off_t)stream->offset);
-	if (n <= 0)
-		return n < 0 ? -errno : 0;
-	used = timestamps_apply(&stream->timestamps, raw, (size_t)n, stream->offset, buffer, max,
-				&written);
-	stream->offset += used;
-	return (ssize_t)written;
+	text = log_reader_text(&stream->reader, buffer, max);
+	if (text > 0)
+		return (ssize_t)text;
+	n = read_log(stream, raw, sizeof(raw), buffer, max);
+	if (n != 0)
+		return n;
+	text = log_reader_text(&stream->reader, buffer, max); /* of a hole that it came to */
+	if (text > 0 && stream->stamped && log_cut_read(stream->index_fd, &cut) == 0)
+		timestamps_skip(&stream->timestamps, &cut);
+	return (ssize_t)text;
 }
 
 static ssize_t log_stream_read(void *userdata, uint64_t position, char *buffer, size_t max)
@@ -212,7 +241,8 @@ static bool parse_arguments(struct http_request *request, struct log_stream *str
 	}
 	stream->wanted = (unsigned)number;
 	if (offset && *offset &&
-	    (parse_number(offset, &stream->offset) < 0 || stream->offset > INT64_MAX)) {
+	    (parse_number(offset, &stream->reader.offset) < 0 ||
+	     stream->reader.offset > INT64_MAX)) {
 		http_answer_error(request, 400, "offset= takes a number of bytes");
 		return false;
 	}
@@ -241,47 +271,117 @@ static void answer_unsatisfiable(struct http_request *request, uint64_t size)
 	http_answer(request, 416, response);
 }
 
-/* The log as it is now: a file of a known size. */
+static void add_cut(struct MHD_Response *response, const struct log_cut *cut)
+{
+	char text[LOG_CUT_TEXT_MAX], header[96];
+
+	(void)snprintf(header, sizeof(header), "%llu-%llu/%zu", (unsigned long long)cut->start,
+		       (unsigned long long)cut->end - 1, log_cut_text(cut, text));
+	if (response)
+		(void)MHD_add_response_header(response, "Runbook-Log-Cut", header);
+}
+
+/* All from the position on, as it comes; @stream goes with the answer. */
+static void answer_stream(struct http_request *request, struct log_stream *stream)
+{
+	struct MHD_Response *response;
+	struct log_cut cut;
+	bool is_cut = log_reader_tell(&stream->reader, &cut);
+
+	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_stream_read,
+						     stream, log_stream_free);
+	if (!response)
+		log_stream_free(stream);
+	add_type(response);
+	if (is_cut)
+		add_cut(response, &cut);
+	http_answer(request, 200, response);
+}
+
+/* Take out of a range what lies in the hole. Return: whether anything is left. */
+static bool range_clip(const struct log_cut *cut, uint64_t *first, uint64_t *length)
+{
+	if (*first<cut->start && * first + *length> cut->start)
+		*length = cut->start - *first;
+	if (*first < cut->start || *first >= cut->end)
+		return true;
+	if (*first + *length <= cut->end)
+		return false;
+	*length -= cut->end - *first;
+	*first = cut->end;
+	return true;
+}
+
+/* @length bytes at the position, none of them in a hole; @stream goes with the answer. */
+static void answer_part(struct http_request *request, struct log_stream *stream, uint64_t length,
+			const char *range, const struct log_cut *cut)
+{
+	uint64_t first = stream->reader.offset;
+	struct MHD_Response *response;
+
+	if (stream->final) {
+		response = MHD_create_response_from_fd_at_offset64(length, stream->log_fd, first);
+		if (response)
+			stream->log_fd = -1;
+		log_stream_free(stream);
+	} else {
+		stream->reader.no_text = true; /* a hole may come to be */
+		stream->reader.end = first + length;
+		response = MHD_create_response_from_callback(length, LOG_BLOCK, log_stream_read,
+							     stream, log_stream_free);
+		if (!response)
+			log_stream_free(stream);
+	}
+	add_type(response);
+	if (response && range[0])
+		(void)MHD_add_response_header(response, "Content-Range", range);
+	if (cut->end > cut->start)
+		add_cut(response, cut);
+	http_answer(request, range[0] ? 206 : 200, response);
+}
+
+/* The log as it is now, of a known size. */
 static void answer_file(struct http_request *request, struct log_stream *stream)
 {
 	const char *header = http_header(request, "Range");
-	struct MHD_Response *response;
+	struct log_cut cut = {.start = 0};
 	uint64_t first, length, size;
+	enum range_outcome outcome;
 	struct stat status;
 	char text[96] = "";
 
 	if (fstat(stream->log_fd, &status) < 0) {
 		http_answer_error(request, 500, "the log cannot be read: %s", strerror(errno));
+		log_stream_free(stream);
 		return;
 	}
+	if (stream->index_fd < 0 || log_cut_read(stream->index_fd, &cut) < 0)
+		cut = (struct log_cut){.start = 0};
 	size = (uint64_t)status.st_size;
-	first = stream->offset < size ? stream->offset : size;
+	first = stream->reader.offset < size ? stream->reader.offset : size;
 	length = size - first;
-	switch (range_parse(header, size, &first, &length)) {
-	case RANGE_UNSATISFIABLE:
+	outcome = range_parse(header, size, &first, &length);
+	if (outcome == RANGE_UNSATISFIABLE ||
+	    (outcome == RANGE_PART && !range_clip(&cut, &first, &length))) {
 		answer_unsatisfiable(request, size);
+		log_stream_free(stream);
 		return;
-	case RANGE_PART:
+	}
+	if (outcome == RANGE_PART)
 		(void)snprintf(text, sizeof(text), "bytes %llu-%llu/%llu",
 			       (unsigned long long)first, (unsigned long long)(first + length - 1),
 			       (unsigned long long)size);
-		break;
-	default:
-		break;
+	stream->reader.end = size;
+	if (!text[0] && cut.end > first) {
+		answer_stream(request, stream);
+		return;
 	}
-	response = MHD_create_response_from_fd_at_offset64(length, stream->log_fd, first);
-	if (response)
-		stream->log_fd = -1;
-	add_type(response);
-	if (response && text[0])
-		(void)MHD_add_response_header(response, "Content-Range", text);
-	http_answer(request, text[0] ? 206 : 200, response);
+	stream->reader.offset = first;
+	answer_part(request, stream, length, text, &cut);
 }
 
 static void answer_log(struct http_request *request, struct log_stream *stream)
 {
-	struct MHD_Response *response;
-
 	if (log_stream_open(stream) < 0 && !(stream->follow && !stream->final)) {
 		http_answer_error(request, 404, "step %s has no log%s", stream->slug,
 				  stream->attempt == 0	? ": it has not been started"
@@ -290,17 +390,10 @@ static void answer_log(struct http_request *request, struct log_stream *stream)
 		log_stream_free(stream);
 		return;
 	}
-	if (!stream->follow && !stream->stamped) {
+	if (!stream->follow && !stream->stamped)
 		answer_file(request, stream);
-		log_stream_free(stream);
-		return;
-	}
-	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_stream_read,
-						     stream, log_stream_free);
-	if (!response)
-		log_stream_free(stream);
-	add_type(response);
-	http_answer(request, 200, response);
+	else
+		answer_stream(request, stream);
 }
 
 void handle_log(struct http_request *request)
@@ -317,6 +410,7 @@ void handle_log(struct http_request *request)
 	stream->connection = request->connection;
 	stream->run = request->match.run;
 	stream->log_fd = stream->index_fd = -1;
+	stream->reader = (struct log_reader){.log_fd = -1, .index_fd = -1, .end = UINT64_MAX};
 	memcpy(stream->slug, request->match.slug, sizeof(stream->slug));
 	stream->cursor = hub_cursor(request->api->hub);
 	stream->refresh_at_usec = now_usec() + REFRESH_USEC;

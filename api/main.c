@@ -80,6 +80,7 @@ static const struct message_handler scheduler_handlers[] = {
 static const struct message_handler cacher_handlers[] = {
 	{MESSAGE_ARTIFACT_LISTED, on_answer},
 	{MESSAGE_ARTIFACT_OPENED, on_answer},
+	{MESSAGE_ARTIFACT_KEPT, on_answer},
 };
 
 static const struct message_handler image_handlers[] = {

@@ -132,8 +132,15 @@ static int reply_read(struct message *message, struct peer_reply *reply)
 		text = message_get_string(message, sizeof(reply->kind) - 1);
 		memcpy(reply->kind, text, strlen(text) + 1);
 		reply->size = message_get_u64(message);
+		text = message_get_string(message, sizeof(reply->kind) - 1);
+		memcpy(reply->text, text, strlen(text) + 1);
 		if (message->n_fds)
 			reply->fd = message_get_fd(message);
+		break;
+	case MESSAGE_ARTIFACT_KEPT:
+		reply->status = message_get_u64(message);
+		text = message_get_string(message, PEER_TEXT_MAX);
+		memcpy(reply->text, text, strlen(text) + 1);
 		break;
 	case MESSAGE_RELOADED:
 		text = message_get_string(message, PEER_TEXT_MAX);

@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define V1 "/api/v1"
@@ -29,6 +30,7 @@ static const struct route routes[] = {
 	{"GET", V1 "/runs/{run}/steps/{slug}/log", BODY_NONE, 0, handle_log},
 	{"GET", V1 "/runs/{run}/artifacts", BODY_NONE, 0, handle_artifacts},
 	{"GET", V1 "/runs/{run}/artifacts/{key}", BODY_NONE, 0, handle_artifact},
+	{"PUT", V1 "/runs/{run}/artifacts/{key}", BODY_ARTIFACT, 0, handle_artifact_put},
 	{"GET", V1 "/queue", BODY_NONE, API_QUEUE, handle_query},
 	{"POST", V1 "/projects/{project}/runs", BODY_JSON, API_RUN_TRIGGER, handle_command},
 	{"POST", V1 "/projects/{project}/pause", BODY_JSON, API_PROJECT_PAUSE, handle_command},
@@ -129,11 +131,21 @@ enum route_outcome route_match(const char *pattern, const char *path, struct rou
 	return *pattern || *path ? ROUTE_NOT_FOUND : outcome;
 }
 
+static void add_method(char *list, size_t size, const char *method)
+{
+	size_t used = strlen(list);
+
+	if (used < size)
+		(void)snprintf(list + used, size - used, "%s%s", used ? ", " : "", method);
+}
+
 enum route_outcome route_find(const char *method, const char *path, const struct route **ret_route,
 			      struct route_match *ret_match, const char **ret_allow)
 {
+	static _Thread_local char allow[32];
 	enum route_outcome result = ROUTE_NOT_FOUND;
 
+	allow[0] = '\0';
 	if (strcmp(method, "HEAD") == 0)
 		method = "GET";
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
@@ -143,7 +155,8 @@ enum route_outcome route_find(const char *method, const char *path, const struct
 		if (outcome == ROUTE_NOT_FOUND)
 			continue;
 		if (strcmp(method, routes[i].method) != 0) {
-			*ret_allow = routes[i].method;
+			add_method(allow, sizeof(allow), routes[i].method);
+			*ret_allow = allow;
 			if (result == ROUTE_NOT_FOUND)
 				result = ROUTE_NOT_METHOD;
 			continue;

@@ -27,10 +27,11 @@ struct route_match {
 };
 
 enum route_body {
-	BODY_NONE,   /* a GET */
-	BODY_JSON,   /* a small object, may be absent */
-	BODY_SECRET, /* an object with a sealed value in it */
-	BODY_UPLOAD, /* streamed into a file */
+	BODY_NONE,     /* a GET */
+	BODY_JSON,     /* a small object, may be absent */
+	BODY_SECRET,   /* an object with a sealed value in it */
+	BODY_UPLOAD,   /* streamed into a file */
+	BODY_ARTIFACT, /* the same, as large as there is room: its limits are the cacher's */
 };
 
 /**
@@ -62,7 +63,7 @@ enum route_outcome route_match(const char *pattern, const char *path,
 
 /**
  * route_find() - the line for @method and @path; HEAD is served as GET
- * @ret_allow: on ROUTE_NOT_METHOD, the method that it has
+ * @ret_allow: on ROUTE_NOT_METHOD, the methods that it has; this thread's, until the next call
  */
 enum route_outcome route_find(const char *method, const char *path, const struct route **ret_route,
 			      struct route_match *ret_match, const char **ret_allow);

@@ -7,24 +7,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define INDEX_MAGIC 0x31494252u /* "RBI1" */
-#define INDEX_VERSION 1
 #define TIME_MASK ((1ULL << 62) - 1)
 #define USEC 1000000ULL
 
-struct index_header {
-	uint32_t magic, version;
-	uint64_t started_usec;
-};
-
-_Static_assert(sizeof(struct index_header) == 16, "file format");
-
 int timestamps_init(struct timestamps *timestamps, int fd)
 {
-	struct index_header header;
+	struct log_index_header header;
+	struct log_cut cut;
 
-	if (pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
-	    header.magic != INDEX_MAGIC || header.version != INDEX_VERSION)
+	if (log_cut_read(fd, &cut) < 0 ||
+	    pread(fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
 		return -EBADMSG;
 	*timestamps = (struct timestamps){
 		.fd = fd,
@@ -33,6 +25,17 @@ int timestamps_init(struct timestamps *timestamps, int fd)
 		.next_record = sizeof(header),
 	};
 	return 0;
+}
+
+void timestamps_skip(struct timestamps *timestamps, const struct log_cut *cut)
+{
+	off_t at = (off_t)(sizeof(struct log_index_header) +
+			   cut->first_kept * sizeof(struct log_index_record));
+
+	timestamps->n_batch = timestamps->next = 0;
+	if (at > timestamps->next_record)
+		timestamps->next_record = at;
+	timestamps->line_open = false;
 }
 
 static bool batch_read(struct timestamps *timestamps)
@@ -48,15 +51,23 @@ static bool batch_read(struct timestamps *timestamps)
 	return true;
 }
 
+static uint64_t stream_of(const struct timestamps *timestamps)
+{
+	return timestamps->batch[timestamps->next].time >> LOG_STREAM_SHIFT;
+}
+
 uint64_t timestamps_at(struct timestamps *timestamps, uint64_t offset)
 {
 	for (;;) {
 		if (timestamps->next == timestamps->n_batch && !batch_read(timestamps))
 			break;
-		if (timestamps->batch[timestamps->next].offset > offset)
+		if (timestamps->batch[timestamps->next].offset > offset &&
+		    stream_of(timestamps) != LOG_STREAM_CUT)
 			break;
-		timestamps->current_usec = timestamps->started_usec +
-					   (timestamps->batch[timestamps->next].time & TIME_MASK);
+		if (stream_of(timestamps) != LOG_STREAM_CUT)
+			timestamps->current_usec =
+				timestamps->started_usec +
+				(timestamps->batch[timestamps->next].time & TIME_MASK);
 		timestamps->next++;
 	}
 	return timestamps->current_usec;

@@ -8,8 +8,11 @@
  * Beside a log NAME.log lies NAME.idx: a header of 16 bytes {u32 magic "RBI1",
  * u32 version, u64 wall clock of the start in usec}, then a record of 16 bytes for
  * each chunk {u64 offset in the log, u64 usec since the start with the stream in
- * the two highest bits}. A line has the time of the chunk that it begins in.
+ * the two highest bits}. A line has the time of the chunk that it begins in. Of a log
+ * that was cut, the index has a hole as well: common/log_cut.h.
  */
+
+#include "common/log_cut.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +39,9 @@ int timestamps_init(struct timestamps *timestamps, int fd);
 
 /** timestamps_at() - wall clock usec of the chunk that holds @offset; offsets only grow */
 uint64_t timestamps_at(struct timestamps *timestamps, uint64_t offset);
+
+/** timestamps_skip() - the next position is behind the hole @cut, at the beginning of a line */
+void timestamps_skip(struct timestamps *timestamps, const struct log_cut *cut);
 
 /** timestamp_format() - TIMESTAMP_LENGTH bytes, not terminated */
 void timestamp_format(char *out, uint64_t wall_usec);

@@ -29,7 +29,24 @@ static int upload_open(const struct api *api)
 	return fd < 0 ? -errno : fd;
 }
 
-bool upload_begin(struct http_request *request)
+uint64_t upload_max(const struct http_request *request)
+{
+	if (request->api->upload_fd < 0)
+		return MEMORY_UPLOAD_MAX;
+	return request->route->body == BODY_ARTIFACT ? INT64_MAX : API_UPLOAD_MAX;
+}
+
+/* A hundredth of the file system is kept: deleting may need it. */
+static bool room_left(int fd, uint64_t more)
+{
+	struct statvfs status;
+
+	return fstatvfs(fd, &status) < 0 ||
+	       (status.f_bavail >= status.f_blocks / 100 &&
+		more <= (uint64_t)(status.f_bavail - status.f_blocks / 100) * status.f_frsize);
+}
+
+bool upload_begin(struct http_request *request, uint64_t size)
 {
 	if (atomic_fetch_add(&uploads_now, 1) >= UPLOADS_AT_ONCE) {
 		atomic_fetch_sub(&uploads_now, 1);
@@ -45,26 +62,23 @@ bool upload_begin(struct http_request *request)
 				  strerror(-request->upload_fd));
 		return false;
 	}
+	if (request->api->upload_fd >= 0 && !room_left(request->upload_fd, size)) {
+		http_answer_error(request, 507, "the host has no room for %llu bytes",
+				  (unsigned long long)size);
+		return false;
+	}
 	return true;
-}
-
-/* A hundredth of the file system is kept: deleting may need it. */
-static bool room_left(int fd)
-{
-	struct statvfs status;
-
-	return fstatvfs(fd, &status) < 0 || status.f_bavail >= status.f_blocks / 100;
 }
 
 bool upload_take(struct http_request *request, const char *data, size_t size)
 {
-	uint64_t limit = request->api->upload_fd >= 0 ? API_UPLOAD_MAX : MEMORY_UPLOAD_MAX;
+	uint64_t limit = upload_max(request);
 	uint64_t before = request->upload_size;
 	int r;
 
 	if (before + size > limit)
 		return false;
-	if ((before + size) / MIB != before / MIB && !room_left(request->upload_fd)) {
+	if ((before + size) / MIB != before / MIB && !room_left(request->upload_fd, 0)) {
 		log_warning("an upload was refused: no room in the state directory");
 		return false;
 	}

@@ -1,18 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cacher/answers.h"
 
+#include "cacher/feed.h"
+#include "cacher/file_put.h"
 #include "cacher/store_index.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/log.h"
 #include "common/names.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #define STATUS_OK 200
+#define STATUS_INVALID 400
 #define STATUS_NOT_FOUND 404
+#define STATUS_OVER_LIMIT 413
 #define STATUS_FAILED 500
+#define STATUS_BUSY 503
+#define THREAD_STACK_BYTES (256u * 1024u)
+
+enum job_kind { JOB_FEED, JOB_PUT, NUM_JOBS };
+
+struct answers {
+	struct loop *loop;
+	struct store *store;
+	struct channel *channel; /* of the api, NULL while it is away */
+	uint64_t generation;	 /* of the channel: answers of an older one are dropped */
+	struct loop_file wake;	 /* an eventfd: some job is done */
+	pthread_mutex_t lock;
+	struct job *done;
+	unsigned n_jobs[NUM_JOBS]; /* of the loop's thread */
+};
 
 static const char *const kind_names[CACHER_NUM_KINDS] = {"none", "file", "directory"};
 
@@ -60,7 +84,7 @@ int answer_list(struct channel *channel, struct message *message)
 
 	if (message_end(message) < 0 || !project_name_valid(project))
 		return -EBADMSG;
-	fd = list_fd(channel->userdata, project, run);
+	fd = list_fd(((struct answers *)channel->userdata)->store, project, run);
 	answer = message_new(MESSAGE_ARTIFACT_LISTED, message->serial);
 	if (!answer)
 		return -ENOMEM;
@@ -71,37 +95,269 @@ int answer_list(struct channel *channel, struct message *message)
 	return 0;
 }
 
+/* ---- threads ---- */
+
+struct job {
+	struct answers *answers;
+	struct job *next;
+	enum job_kind kind;
+	uint64_t generation, serial;
+	struct store_run *run;
+	int fd, write_fd;
+	uint64_t size;
+	struct file_meta meta;
+	char key[ARTIFACT_KEY_MAX + 1];
+	int result;
+	struct error error;
+};
+
+static void *job_main(void *userdata)
+{
+	static const atomic_bool cancelled;
+	struct job *job = userdata;
+	struct answers *answers = job->answers;
+	const uint64_t one = 1;
+
+	if (job->kind == JOB_FEED)
+		job->result = feed_content(job->fd, job->size, job->write_fd, &cancelled);
+	else
+		job->result =
+			file_put(job->run, job->key, job->fd, &job->meta, &cancelled, &job->error);
+	(void)close(job->fd);
+	if (job->write_fd >= 0)
+		(void)close(job->write_fd);
+	(void)pthread_mutex_lock(&answers->lock);
+	job->next = answers->done;
+	answers->done = job;
+	(void)pthread_mutex_unlock(&answers->lock);
+	if (write(answers->wake.fd, &one, sizeof(one)) < 0)
+		log_warning("cannot wake the loop: %s", strerror(errno));
+	return NULL;
+}
+
+/* Takes over the descriptors and the run of @model on success. */
+static int job_start(struct answers *answers, const struct job *model)
+{
+	static const unsigned most[NUM_JOBS] = {
+		[JOB_FEED] = ANSWERS_FEEDS_MAX, [JOB_PUT] = ANSWERS_PUTS_MAX};
+	struct job *job;
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int r;
+
+	if (answers->n_jobs[model->kind] >= most[model->kind])
+		return -EAGAIN;
+	job = malloc(sizeof(*job));
+	if (!job)
+		return -ENOMEM;
+	*job = *model;
+	job->answers = answers;
+	job->generation = answers->generation;
+	(void)pthread_attr_init(&attributes);
+	(void)pthread_attr_setstacksize(&attributes, THREAD_STACK_BYTES);
+	(void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	r = pthread_create(&thread, &attributes, job_main, job);
+	(void)pthread_attr_destroy(&attributes);
+	if (r != 0) {
+		free(job);
+		return -r;
+	}
+	answers->n_jobs[model->kind]++;
+	return 0;
+}
+
+static uint64_t put_status(int result)
+{
+	switch (result) {
+	case 0:
+		return STATUS_OK;
+	case STORE_E_OVER_LIMIT:
+		return STATUS_OVER_LIMIT;
+	case -EINVAL:
+	case -ESTALE:
+		return STATUS_INVALID;
+	case -EAGAIN:
+		return STATUS_BUSY;
+	default:
+		return STATUS_FAILED;
+	}
+}
+
+static void send_kept(struct channel *channel, uint64_t serial, int result, const char *text)
+{
+	struct message *answer = message_new(MESSAGE_ARTIFACT_KEPT, serial);
+
+	if (answer) {
+		message_put_u64(answer, put_status(result));
+		message_put_string(answer, text);
+	}
+	(void)channel_send(channel, answer); /* a lost api asks again */
+}
+
+static void job_done(struct answers *answers, struct job *job)
+{
+	answers->n_jobs[job->kind]--;
+	(void)store_run_close(job->run);
+	if (job->kind == JOB_FEED && job->result < 0 && job->result != -EPIPE)
+		log_warning("an artifact could not be given out whole: %s", strerror(-job->result));
+	if (job->kind == JOB_PUT && answers->channel && job->generation == answers->generation)
+		send_kept(answers->channel, job->serial, job->result,
+			  job->result == 0 ? "" : job->error.text);
+	free(job);
+}
+
+static void on_wake(struct loop_file *file, uint32_t events)
+{
+	struct answers *answers = container_of(file, struct answers, wake);
+	struct job *job;
+	uint64_t count;
+
+	(void)events;
+	if (read(file->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_warning("cannot read an eventfd: %s, ignoring", strerror(errno));
+	(void)pthread_mutex_lock(&answers->lock);
+	job = answers->done;
+	answers->done = NULL;
+	(void)pthread_mutex_unlock(&answers->lock);
+	while (job) {
+		struct job *next = job->next;
+
+		job_done(answers, job);
+		job = next;
+	}
+}
+
+int answers_new(struct loop *loop, struct store *store, struct answers **ret_answers)
+{
+	struct answers *answers = calloc(1, sizeof(*answers));
+	int fd, r;
+
+	if (!answers)
+		return -ENOMEM;
+	answers->loop = loop;
+	answers->store = store;
+	answers->wake = LOOP_FILE_NULL;
+	(void)pthread_mutex_init(&answers->lock, NULL);
+	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	r = fd < 0 ? -errno : loop_add(loop, &answers->wake, fd, EPOLLIN, on_wake);
+	if (r < 0) {
+		if (fd >= 0)
+			(void)close(fd);
+		free(answers);
+		return r;
+	}
+	*ret_answers = answers;
+	return 0;
+}
+
+void answers_attach(struct answers *answers, struct channel *channel)
+{
+	answers->channel = channel;
+	answers->generation++;
+}
+
+/* ---- one artifact ---- */
+
+struct opened {
+	struct store_entry entry;
+	const char *form;
+	int fd;
+};
+
+/* Return: 0, STORE_E_NO_KEY, or -errno; -EAGAIN for too many at a time. */
+static int open_one(struct answers *answers, const char *project, uint64_t run, const char *key,
+		    bool frames, struct opened *opened)
+{
+	struct store_run *of_run = NULL;
+	struct job job = {.kind = JOB_FEED, .fd = -1, .write_fd = -1};
+	int r;
+
+	if (!artifact_key_valid(key))
+		return STORE_E_NO_KEY;
+	r = store_run_open(answers->store, project, run, &of_run);
+	if (r == 0)
+		r = store_get(of_run, key, &opened->fd, &opened->entry, NULL);
+	(void)store_run_close(of_run);
+	if (r != 0)
+		return r;
+	opened->form = opened->entry.packed ? "zstd" : "file";
+	if (!opened->entry.packed || frames)
+		return 0;
+	job.fd = TAKE_FD(opened->fd);
+	job.size = opened->entry.size;
+	opened->form = "pipe";
+	r = feed_pipe(&opened->fd, &job.write_fd);
+	if (r == 0)
+		r = job_start(answers, &job);
+	if (r == 0)
+		return 0;
+	(void)close(job.fd);
+	if (job.write_fd >= 0)
+		(void)close(job.write_fd);
+	return r;
+}
+
 int answer_open(struct channel *channel, struct message *message)
 {
 	const char *project = message_get_string(message, PROJECT_NAME_MAX);
 	uint64_t run = message_get_u64(message);
 	const char *key = message_get_string(message, ARTIFACT_KEY_MAX);
-	struct store_entry entry = {.kind = CACHER_KIND_NONE};
-	struct store_run *opened = NULL;
+	bool frames = message_get_u64(message) != 0;
+	struct opened opened = {.form = "file", .fd = -1};
 	cleanup_close int fd = -1;
 	struct message *answer;
 	int r;
 
 	if (message_end(message) < 0 || !project_name_valid(project))
 		return -EBADMSG;
-	if (artifact_key_valid(key)) {
-		r = store_run_open(channel->userdata, project, run, &opened);
-		if (r == 0)
-			r = store_get(opened, key, &fd, &entry, NULL);
-		(void)store_run_close(opened);
-	} else {
-		r = STORE_E_NO_KEY;
-	}
+	r = open_one(channel->userdata, project, run, key, frames, &opened);
+	fd = opened.fd;
 	answer = message_new(MESSAGE_ARTIFACT_OPENED, message->serial);
 	if (!answer)
 		return -ENOMEM;
 	message_put_u64(answer, r == 0		      ? STATUS_OK
 				: r == STORE_E_NO_KEY ? STATUS_NOT_FOUND
+				: r == -EAGAIN	      ? STATUS_BUSY
 						      : STATUS_FAILED);
-	message_put_string(answer, kind_names[entry.kind]);
-	message_put_u64(answer, entry.size);
+	message_put_string(answer, kind_names[opened.entry.kind]);
+	message_put_u64(answer, opened.entry.size);
+	message_put_string(answer, opened.form);
 	if (r == 0)
 		message_put_fd(answer, fd);
 	(void)channel_send(channel, answer);
+	return 0;
+}
+
+int answer_put(struct channel *channel, struct message *message)
+{
+	struct answers *answers = channel->userdata;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t run = message_get_u64(message);
+	const char *key = message_get_string(message, ARTIFACT_KEY_MAX);
+	struct job job = {.kind = JOB_PUT, .serial = message->serial, .write_fd = -1};
+	int r;
+
+	job.meta.mode = (unsigned)message_get_u64(message) & 0777;
+	job.meta.mtime.tv_sec = (time_t)message_get_u64(message);
+	job.fd = message_get_fd(message);
+	r = message_end(message);
+	if (r == 0 && (!project_name_valid(project) || !artifact_key_valid(key)))
+		r = -EBADMSG;
+	if (r < 0) {
+		if (job.fd >= 0)
+			(void)close(job.fd);
+		return r;
+	}
+	memcpy(job.key, key, strlen(key) + 1);
+	r = store_run_open(answers->store, project, run, &job.run);
+	if (r == 0)
+		r = job_start(answers, &job);
+	if (r < 0) {
+		send_kept(channel, message->serial, r,
+			  r == -EAGAIN ? "too many artifacts are being stored: try again"
+				       : strerror(-r));
+		(void)store_run_close(job.run);
+		(void)close(job.fd);
+	}
 	return 0;
 }

@@ -2,14 +2,33 @@
 #ifndef CACHER_ANSWERS_H
 #define CACHER_ANSWERS_H
 
-/* What the api process asks about artifacts. */
+/*
+ * DOC: What the api process asks about artifacts
+ *
+ * Lists and lookups are answered at once. What takes as long as an artifact is large,
+ * storing one and unpacking one into a pipe, is done by a thread each, of which there
+ * is a bounded number; beyond it, the api is asked to try again.
+ */
 
 #include "cacher/store.h"
+#include "common/loop.h"
 #include "common/message.h"
 
-/** answer_list() - ARTIFACT_LIST; @channel->userdata is the store. Return: < 0 closes the channel. */
+#define ANSWERS_FEEDS_MAX 64u
+#define ANSWERS_PUTS_MAX 8u
+
+struct answers;
+
+/** answers_new() - @loop and @store must outlive it. Return: 0 or -errno. */
+int answers_new(struct loop *loop, struct store *store, struct answers **ret_answers);
+/** answers_attach() - @channel is the api's now; NULL: it is away, and asks again */
+void answers_attach(struct answers *answers, struct channel *channel);
+
+/** answer_list() - ARTIFACT_LIST; @channel->userdata is a struct answers. Return: < 0 closes the channel. */
 int answer_list(struct channel *channel, struct message *message);
 /** answer_open() - ARTIFACT_OPEN, likewise */
 int answer_open(struct channel *channel, struct message *message);
+/** answer_put() - ARTIFACT_PUT, likewise */
+int answer_put(struct channel *channel, struct message *message);
 
 #endif

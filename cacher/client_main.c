@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 
 #define PATIENCE_SEC 30
+#define GET_TRIES 5 /* of what comes through a pipe, while services die */
 
 enum exit_code {
 	EXIT_OK = 0,
@@ -123,50 +124,71 @@ static int command_put(char **arguments)
 	return code;
 }
 
-/* Everything of @fd to standard output. */
-static int print_file(int fd)
+/* @size bytes of @fd, or everything, to standard output. */
+static int print_file(int fd, uint64_t size)
 {
 	char buffer[65536];
+	uint64_t printed = 0;
 	ssize_t n = 0;
 	bool written = true;
 
-	while (written && (n = read(fd, buffer, sizeof(buffer))) > 0)
+	while (written && (n = read(fd, buffer, sizeof(buffer))) > 0) {
 		written = fwrite(buffer, 1, (size_t)n, stdout) == (size_t)n;
+		printed += (uint64_t)n;
+	}
 	if (!written || n < 0 || fflush(stdout) != 0) {
 		(void)fprintf(stderr, "cacher: cannot write to standard output: %s\n",
 			      strerror(errno));
 		return EXIT_USAGE;
 	}
+	if (printed < size) {
+		(void)fprintf(stderr,
+			      "cacher: the service went away in the middle: get it again\n");
+		return EXIT_UNAVAILABLE;
+	}
 	return EXIT_OK;
+}
+
+/* What comes through a pipe ends early when the service dies. */
+static bool cut_short(int fd, const struct error *error)
+{
+	struct stat status;
+
+	return fstat(fd, &status) == 0 && S_ISFIFO(status.st_mode) &&
+	       (error->number == EPIPE || error->number == EBADMSG);
 }
 
 static int command_get(char **arguments)
 {
 	const struct client_request request = {
 		.verb = CACHER_GET, .key = arguments[0], .file_fd = -1, .directory_fd = -1};
-	struct client_answer answer = {.fd = -1};
 	struct error error = ERROR_INIT;
-	cleanup_close int fd = -1;
-	int code = ask(&request, &answer);
-	int r;
 
-	fd = answer.fd;
-	if (code != EXIT_OK)
-		return code;
-	if (fd < 0) {
-		(void)fprintf(stderr, "cacher: the service sent nothing for %s\n", arguments[0]);
-		return EXIT_UNAVAILABLE;
-	}
-	if (strcmp(arguments[1], "-") == 0)
-		return print_file(fd);
-	r = answer.head.kind == CACHER_KIND_DIRECTORY
-		    ? client_place_directory(fd, arguments[1], &error)
-		    : client_place_file(fd, &answer.head, arguments[1], &error);
-	if (r < 0) {
+	for (int i = 1;; i++) {
+		struct client_answer answer = {.fd = -1};
+		int code = ask(&request, &answer);
+		cleanup_close int fd = answer.fd;
+		int r;
+
+		if (code != EXIT_OK)
+			return code;
+		if (fd < 0) {
+			(void)fprintf(stderr, "cacher: the service sent nothing for %s\n",
+				      arguments[0]);
+			return EXIT_UNAVAILABLE;
+		}
+		if (strcmp(arguments[1], "-") == 0)
+			return print_file(fd, answer.head.size);
+		r = answer.head.kind == CACHER_KIND_DIRECTORY
+			    ? client_place_directory(fd, arguments[1], &error)
+			    : client_place_file(fd, &answer.head, arguments[1], &error);
+		if (r == 0)
+			return EXIT_OK;
+		if (i < GET_TRIES && cut_short(fd, &error))
+			continue;
 		(void)fprintf(stderr, "cacher: cannot get %s: %s\n", arguments[0], error.text);
 		return EXIT_USAGE;
 	}
-	return EXIT_OK;
 }
 
 static int command_delete(char **arguments)
@@ -191,7 +213,7 @@ static int command_ls(char **arguments)
 
 	(void)arguments;
 	fd = answer.fd;
-	return code == EXIT_OK && fd >= 0 ? print_file(fd) : code;
+	return code == EXIT_OK && fd >= 0 ? print_file(fd, 0) : code;
 }
 
 static const struct {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cacher/client_pax.h"
 
+#include "cacher/client_sparse.h"
 #include "common/cleanup.h"
 
 #include <errno.h>
@@ -428,7 +429,8 @@ static int make_file(struct reader *reader, struct entry *entry, int parent_fd, 
 		openat(parent_fd, base, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	uint64_t left = entry->size;
 	const uint8_t *data;
-	ssize_t n, written;
+	ssize_t n;
+	int r;
 
 	if (fd < 0)
 		return error_errno(reader->error, errno, "cannot make %s", entry->path);
@@ -436,16 +438,13 @@ static int make_file(struct reader *reader, struct entry *entry, int parent_fd, 
 		n = peek(reader, left < BUFFER_BYTES ? left : BUFFER_BYTES, &data);
 		if (n <= 0)
 			return n < 0 ? (int)n : damaged(reader, "it ends early");
+		r = client_write_sparse(fd, data, (size_t)n, (off_t)(entry->size - left));
+		if (r < 0)
+			return error_errno(reader->error, -r, "cannot write %s", entry->path);
 		left -= (uint64_t)n;
-		for (; n > 0; n -= written, data += written) {
-			written = write(fd, data, (size_t)n);
-			if (written < 0 && errno == EINTR)
-				written = 0;
-			if (written < 0)
-				return error_errno(reader->error, errno, "cannot write %s",
-						   entry->path);
-		}
 	}
+	if (ftruncate(fd, (off_t)entry->size) < 0)
+		return error_errno(reader->error, errno, "cannot write %s", entry->path);
 	if (fchmod(fd, entry->mode) < 0 || futimens(fd, times) < 0)
 		return error_errno(reader->error, errno, "cannot set mode and time of %s",
 				   entry->path);

@@ -2,6 +2,7 @@
 #include "cacher/client_place.h"
 
 #include "cacher/client_pax.h"
+#include "cacher/client_sparse.h"
 #include "common/cleanup.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@
 #include <sys/stat.h>
 
 #define REMOVE_DEPTH_MAX (PAX_DEPTH_MAX + 2)
-#define COPY_STEP (64u * 1024u * 1024u)
+#define COPY_STEP (64l * 1024l * 1024l)
 
 /* a destination: the directory that holds it, its name, and the temporary name */
 struct place {
@@ -60,33 +61,89 @@ static int place_open(struct place *place, const char *destination, struct error
 
 /* ---- files ---- */
 
-/* In the kernel where it can, by sendfile(2) where the file systems differ. */
-static int copy_contents(int in_fd, int out_fd, uint64_t size)
+/*
+ * The bytes from @offset to @end: in the kernel where it can, by sendfile(2) where the
+ * file systems differ.
+ */
+static int copy_part(int in_fd, int out_fd, off_t offset, off_t end, bool *across)
 {
-	bool across = false;
-	uint64_t left = size;
-	off_t offset = 0;
+	while (offset < end) {
+		size_t want = end - offset < COPY_STEP ? (size_t)(end - offset) : COPY_STEP;
+		off_t out_offset = offset;
+		ssize_t n;
 
-	while (left > 0) {
-		size_t want = left < COPY_STEP ? left : COPY_STEP;
-		ssize_t n = across ? sendfile(out_fd, in_fd, &offset, want)
-				   : copy_file_range(in_fd, &offset, out_fd, NULL, want, 0);
-
+		if (*across && lseek(out_fd, offset, SEEK_SET) < 0)
+			return -errno;
+		n = *across ? sendfile(out_fd, in_fd, &offset, want)
+			    : copy_file_range(in_fd, &offset, out_fd, &out_offset, want, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && !across &&
+		if (n < 0 && !*across &&
 		    (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EPERM ||
 		     errno == EOPNOTSUPP)) {
-			across = true;
+			*across = true;
 			continue;
 		}
 		if (n < 0)
 			return -errno;
 		if (n == 0)
 			return -EIO; /* shorter than the service said */
-		left -= (uint64_t)n;
 	}
 	return 0;
+}
+
+/* What is a hole in the store is one here. */
+static int copy_file(int in_fd, int out_fd, off_t size)
+{
+	bool across = false;
+	off_t offset = 0;
+	int r = 0;
+
+	while (offset < size && r == 0) {
+		off_t data = lseek(in_fd, offset, SEEK_DATA);
+		off_t end;
+
+		if (data < 0 && errno == ENXIO)
+			break; /* a hole to the end */
+		if (data < 0)
+			data = offset;
+		end = lseek(in_fd, data, SEEK_HOLE);
+		if (end <= data || end > size)
+			end = size;
+		r = copy_part(in_fd, out_fd, data, end, &across);
+		offset = end;
+	}
+	return r < 0 || ftruncate(out_fd, size) == 0 ? r : -errno;
+}
+
+/* What was packed comes through a pipe, and where its zeroes were holes is not known. */
+static int copy_pipe(int in_fd, int out_fd, off_t size)
+{
+	static uint8_t buffer[256 * 1024];
+	off_t offset = 0;
+	int r = 0;
+
+	while (offset < size && r == 0) {
+		ssize_t n = read(in_fd, buffer, sizeof(buffer));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0 || n > size - offset)
+			return n < 0 ? -errno : -EPIPE; /* the service went away */
+		r = client_write_sparse(out_fd, buffer, (size_t)n, offset);
+		offset += n;
+	}
+	return r < 0 || ftruncate(out_fd, size) == 0 ? r : -errno;
+}
+
+static int copy_contents(int in_fd, int out_fd, uint64_t size)
+{
+	struct stat status;
+
+	if (fstat(in_fd, &status) < 0)
+		return -errno;
+	return S_ISFIFO(status.st_mode) ? copy_pipe(in_fd, out_fd, (off_t)size)
+					: copy_file(in_fd, out_fd, (off_t)size);
 }
 
 int client_place_file(int fd, const struct cacher_answer *head, const char *destination,

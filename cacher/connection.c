@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cacher/connection.h"
 
+#include "cacher/feed.h"
+#include "cacher/file_put.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/statfs.h>
 #include <sys/uio.h>
 
 #define COPY_BYTES (256u * 1024u)
-#define FUSE_MAGIC 0x65735546L
 
 /* what a request ends with; error->text is shown to the person */
 struct outcome {
 	enum cacher_status status;
 	struct store_entry entry;
-	int fd; /* passed with the answer, owned */
+	int fd;			 /* passed with the answer, owned */
+	int packed_fd, write_fd; /* what has to be fed into the other end of @fd; owned, or -1 */
 };
 
 /* ---- bytes with deadlines ---- */
@@ -212,95 +212,12 @@ static enum cacher_status status_of(int outcome)
 
 /* ---- put ---- */
 
-/*
- * Only files that a disk or memory holds. Reading one of the others can wait
- * for ever (FUSE) or yields what no size announced (proc, sysfs).
- */
-static int check_file(int fd, struct stat *ret_status, struct error *error)
-{
-	static const long refused[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,	    FUSE_MAGIC,
-				       DEBUGFS_MAGIC,	   TRACEFS_MAGIC,   CGROUP2_SUPER_MAGIC,
-				       CGROUP_SUPER_MAGIC, SECURITYFS_MAGIC};
-	int flags = fcntl(fd, F_GETFL);
-	struct statfs file_system;
-
-	if (flags < 0 || fstat(fd, ret_status) < 0 || fstatfs(fd, &file_system) < 0)
-		return error_set(error, EINVAL, "the passed descriptor cannot be examined");
-	if (!S_ISREG(ret_status->st_mode))
-		return error_set(error, EINVAL,
-				 "what was passed is no regular file: write it to a file first");
-	if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
-		return error_set(error, EINVAL, "the passed file is not open for reading");
-	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
-		if ((long)file_system.f_type == refused[i])
-			return error_set(error, EINVAL,
-					 "the file lies in a pseudo file system: copy it to an "
-					 "ordinary file first");
-	return 0;
-}
-
-/* Exactly the size that the file had at the start, and the file must stay as it was. */
-static int copy_file(const struct connection *connection, int fd, const struct stat *before,
-		     struct store_put *put, struct error *error)
-{
-	cleanup_free uint8_t *buffer = aligned_alloc(4096, COPY_BYTES);
-	uint64_t size = (uint64_t)before->st_size;
-	uint64_t offset = 0;
-	struct stat after;
-	int r;
-
-	if (!buffer)
-		return error_set(error, ENOMEM, "out of memory");
-	while (offset < size) {
-		uint64_t left = size - offset;
-		ssize_t n = pread(fd, buffer, left < COPY_BYTES ? left : COPY_BYTES, (off_t)offset);
-
-		if (atomic_load(connection->cancelled))
-			return error_set(error, ECANCELED, "the step has ended");
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return error_set(error, EINVAL, "the file cannot be read: %s",
-					 strerror(errno));
-		if (n == 0)
-			break;
-		r = store_put_write(put, buffer, (size_t)n, error);
-		if (r != 0)
-			return r;
-		offset += (uint64_t)n;
-	}
-	if (offset != size || fstat(fd, &after) < 0 || after.st_size != before->st_size ||
-	    after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
-	    after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
-		return error_set(
-			error, ESTALE,
-			"the file changed while it was read: put it when nothing writes to "
-			"it");
-	return 0;
-}
-
 static int put_file(const struct connection *connection, const struct parsed_request *request,
 		    int fd, struct error *error)
 {
-	struct store_put *put;
-	struct stat status = {0};
-	int r;
-
 	if (fd < 0)
 		return error_set(error, EINVAL, "no file was passed with the request");
-	r = check_file(fd, &status, error);
-	if (r < 0)
-		return r;
-	r = store_put_begin(connection->run, request->key, CACHER_KIND_FILE, status.st_mode & 07777,
-			    status.st_mtim, (uint64_t)status.st_size, &put, error);
-	if (r != 0)
-		return r;
-	r = copy_file(connection, fd, &status, put, error);
-	if (r != 0) {
-		(void)store_put_abort(put);
-		return r;
-	}
-	return store_put_commit(put, error);
+	return file_put(connection->run, request->key, fd, NULL, connection->cancelled, error);
 }
 
 /* The chunks of an archive. Return: 0, an outcome of the store, -ECONNRESET when it was cut off. */
@@ -387,6 +304,20 @@ static int list(const struct connection *connection, struct outcome *outcome, st
 	return 0;
 }
 
+/* A file, or a pipe out of which it comes once the answer is on its way. */
+static int get(const struct connection *connection, const struct parsed_request *request,
+	       struct outcome *outcome, struct error *error)
+{
+	int r = store_get(connection->run, request->key, &outcome->fd, &outcome->entry, error);
+
+	if (r != 0 || !outcome->entry.packed)
+		return r;
+	outcome->packed_fd = outcome->fd;
+	outcome->fd = -1;
+	r = feed_pipe(&outcome->fd, &outcome->write_fd);
+	return r < 0 ? error_errno(error, -r, "cannot make a pipe") : 0;
+}
+
 static int perform(const struct connection *connection, const struct parsed_request *request,
 		   int fd, struct outcome *outcome, struct error *error)
 {
@@ -396,8 +327,7 @@ static int perform(const struct connection *connection, const struct parsed_requ
 			return put_directory(connection, request, error);
 		return put_file(connection, request, fd, error);
 	case CACHER_GET:
-		return store_get(connection->run, request->key, &outcome->fd, &outcome->entry,
-				 error);
+		return get(connection, request, outcome, error);
 	case CACHER_DELETE:
 		return store_delete(connection->run, request->key, error);
 	case CACHER_LS:
@@ -433,11 +363,23 @@ static void answer(const struct connection *connection, const struct parsed_requ
 	(void)send_answer(connection, &head, text, outcome->fd); /* a client that left missed it */
 }
 
+static void feed(const struct connection *connection, const struct parsed_request *request,
+		 const struct outcome *outcome)
+{
+	int r = feed_content(outcome->packed_fd, outcome->entry.size, outcome->write_fd,
+			     connection->cancelled);
+
+	/* a reader that has left wanted no more */
+	if (r < 0 && r != -EPIPE && r != -ECANCELED)
+		log_warning("the stored artifact \"%s\" cannot be given out: %s", request->key,
+			    strerror(-r));
+}
+
 void connection_serve(struct connection *connection)
 {
 	uint64_t deadline = now_usec() + CONNECTION_REQUEST_SEC * USEC_PER_SEC;
 	struct parsed_request request = {.key = ""};
-	struct outcome outcome = {.fd = -1};
+	struct outcome outcome = {.fd = -1, .packed_fd = -1, .write_fd = -1};
 	struct error error = ERROR_INIT;
 	char key[ARTIFACT_KEY_MAX + 1];
 	struct cacher_request head;
@@ -457,5 +399,11 @@ void connection_serve(struct connection *connection)
 	outcome.status = status_of(r);
 	answer(connection, &request, &outcome, &error);
 	if (outcome.fd >= 0)
-		(void)close(outcome.fd);
+		(void)close(outcome.fd); /* a pipe: now the client's alone */
+	if (outcome.write_fd >= 0 && r == 0)
+		feed(connection, &request, &outcome);
+	if (outcome.write_fd >= 0)
+		(void)close(outcome.write_fd);
+	if (outcome.packed_fd >= 0)
+		(void)close(outcome.packed_fd);
 }

@@ -30,8 +30,14 @@ struct cacher {
 	struct loop *loop;
 	struct store *store;
 	struct service *service;
+	struct answers *answers;
 	struct channel daemon, api;
-	uint64_t bytes_per_run, count_per_run; /* of a configuration that is being received */
+	struct store_limits limits; /* of a configuration that is being received */
+	struct project_limit {
+		char name[PROJECT_NAME_MAX + 1];
+		uint64_t bytes;
+	} * projects; /* the same */
+	size_t n_projects, max_projects;
 };
 
 static const char usage[] = "usage: runbook-cacher [--root DIR]\n"
@@ -45,10 +51,12 @@ static const char usage[] = "usage: runbook-cacher [--root DIR]\n"
 static const struct message_handler api_handlers[] = {
 	{MESSAGE_ARTIFACT_LIST, answer_list},
 	{MESSAGE_ARTIFACT_OPEN, answer_open},
+	{MESSAGE_ARTIFACT_PUT, answer_put},
 };
 
 static void api_closed(struct channel *channel)
 {
+	answers_attach(channel->userdata, NULL);
 	log_debug("the api is away");
 }
 
@@ -66,7 +74,8 @@ static int on_channel(struct channel *channel, struct message *message)
 	}
 	channel_close(&cacher->api);
 	r = channel_open(&cacher->api, cacher->loop, fd, ROLE_CACHER, ROLE_API, api_handlers,
-			 ARRAY_SIZE(api_handlers), api_closed, cacher->store);
+			 ARRAY_SIZE(api_handlers), api_closed, cacher->answers);
+	answers_attach(cacher->answers, r < 0 ? NULL : &cacher->api);
 	if (r < 0)
 		log_warning("cannot serve the api: %s", strerror(-r));
 	return 0;
@@ -77,8 +86,8 @@ static int on_config_begin(struct channel *channel, struct message *message)
 	struct cacher *cacher = channel->userdata;
 
 	(void)message_get_u64(message); /* generation */
-	cacher->bytes_per_run = ARTIFACT_BYTES_PER_RUN;
-	cacher->count_per_run = ARTIFACT_COUNT_PER_RUN;
+	cacher->limits = STORE_LIMITS_DEFAULT;
+	cacher->n_projects = 0;
 	return message_end(message);
 }
 
@@ -86,9 +95,35 @@ static int on_config_cacher(struct channel *channel, struct message *message)
 {
 	struct cacher *cacher = channel->userdata;
 
-	cacher->bytes_per_run = message_get_u64(message);
-	cacher->count_per_run = message_get_u64(message);
+	cacher->limits.bytes_per_run = message_get_u64(message);
+	cacher->limits.count_per_run = message_get_u64(message);
+	cacher->limits.bytes_stored = message_get_u64(message);
+	cacher->limits.bytes_per_project = message_get_u64(message);
 	return message_end(message);
+}
+
+static int on_config_artifacts(struct channel *channel, struct message *message)
+{
+	struct cacher *cacher = channel->userdata;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t bytes = message_get_u64(message);
+
+	if (message_end(message) < 0 || !project_name_valid(project))
+		return -EBADMSG;
+	if (cacher->n_projects == cacher->max_projects) {
+		size_t max = cacher->max_projects ? 2 * cacher->max_projects : 16;
+		struct project_limit *projects =
+			reallocarray(cacher->projects, max, sizeof(*projects));
+
+		if (!projects)
+			return -ENOMEM;
+		cacher->projects = projects;
+		cacher->max_projects = max;
+	}
+	(void)snprintf(cacher->projects[cacher->n_projects].name, PROJECT_NAME_MAX + 1, "%s",
+		       project);
+	cacher->projects[cacher->n_projects++].bytes = bytes;
+	return 0;
 }
 
 static int on_config_end(struct channel *channel, struct message *message)
@@ -98,7 +133,11 @@ static int on_config_end(struct channel *channel, struct message *message)
 	(void)message_get_u64(message); /* generation */
 	if (message_end(message) < 0)
 		return -EBADMSG;
-	store_set_limits(cacher->store, cacher->bytes_per_run, cacher->count_per_run);
+	store_set_limits(cacher->store, &cacher->limits);
+	for (size_t i = 0; i < cacher->n_projects; i++)
+		if (store_limit_project(cacher->store, cacher->projects[i].name,
+					cacher->projects[i].bytes) < 0)
+			return -ENOMEM;
 	return 0;
 }
 
@@ -138,6 +177,7 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CHANNEL, on_channel},
 	{MESSAGE_CONFIG_BEGIN, on_config_begin},
 	{MESSAGE_CONFIG_CACHER, on_config_cacher},
+	{MESSAGE_CONFIG_ARTIFACTS, on_config_artifacts},
 	{MESSAGE_CONFIG_END, on_config_end},
 	{MESSAGE_CACHER_LISTEN, on_listen},
 	{MESSAGE_CACHER_CLOSE, on_close},
@@ -180,8 +220,9 @@ static void raise_descriptors(void)
 static int passport(const struct paths *paths, char *store_path, size_t size, struct error *error)
 {
 	static const char *const syscalls[] = {
-		"openat", "mkdirat", "renameat", "unlinkat",	"getdents64",	   "fsync",
-		"fchmod", "fstatfs", "accept4",	 "getsockname", "sync_file_range", NULL};
+		"openat",	   "mkdirat",	"renameat", "unlinkat", "getdents64",
+		"fsync",	   "fchmod",	"fstatfs",  "accept4",	"getsockname",
+		"sync_file_range", "ftruncate", NULL};
 	struct role_user user = role_user(ROLE_CACHER);
 	int r;
 
@@ -239,6 +280,8 @@ static int serve(struct cacher *cacher, const char *store_path, struct error *er
 	if (r < 0)
 		return r;
 	r = service_new(cacher->loop, cacher->store, &cacher->service);
+	if (r == 0)
+		r = answers_new(cacher->loop, cacher->store, &cacher->answers);
 	if (r == 0)
 		r = channel_open(&cacher->daemon, cacher->loop, CHANNEL_FD, ROLE_CACHER,
 				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),

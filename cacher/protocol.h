@@ -15,7 +15,9 @@
  *            put of a directory: a pax archive as chunks, each a u32 length and
  *            as many bytes; length 0 completes it, CACHER_CHUNK_ABORT drops it
  *   service: struct cacher_answer, text bytes
- *            get: the artifact, opened for reading, by SCM_RIGHTS
+ *            get: the artifact, opened for reading, by SCM_RIGHTS; what is stored packed
+ *            is a pipe out of which it comes: less than the size says means that the
+ *            service went away, and the client asks once more
  *            ls: a memfd with one line for each key
  *
  * An archive travels through the socket and not through a pipe of the step's

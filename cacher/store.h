@@ -16,7 +16,9 @@
 
 #include "cacher/protocol.h"
 #include "common/error.h"
+#include "common/limits.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -40,9 +42,20 @@ struct store_entry {
 	uint64_t size; /* bytes; of a directory, of its archive */
 	unsigned mode;
 	struct timespec mtime;
-	uint64_t created_usec; /* wall clock */
-	uint8_t digest[STORE_DIGEST_BYTES];
+	uint64_t created_usec;		    /* wall clock */
+	uint8_t digest[STORE_DIGEST_BYTES]; /* of the content, as is @size */
+	bool packed; /* set by store_get(): what is opened are frames (cacher/frames.h) */
 };
+
+/** struct store_limits - what may be kept */
+struct store_limits {
+	uint64_t bytes_per_run, count_per_run; /* of contents, as their sizes are shown */
+	uint64_t bytes_per_project; /* the same, for projects that have none of their own */
+	uint64_t bytes_stored;	    /* on the disk, of all projects */
+};
+#define STORE_LIMITS_DEFAULT                                                                       \
+	((struct store_limits){ARTIFACT_BYTES_PER_RUN, ARTIFACT_COUNT_PER_RUN, UINT64_MAX,         \
+			       UINT64_MAX})
 
 /**
  * store_open() - open the store in @path, and remove what a crash left behind
@@ -52,8 +65,10 @@ struct store_entry {
 int store_open(const char *path, struct store **ret_store, struct error *error);
 struct store *store_free(struct store *store);
 
-/** store_set_limits() - limits of each run, for puts from now on */
-void store_set_limits(struct store *store, uint64_t bytes_per_run, uint64_t count_per_run);
+/** store_set_limits() - for puts from now on; projects have none of their own then */
+void store_set_limits(struct store *store, const struct store_limits *limits);
+/** store_limit_project() - until the next store_set_limits(). Return: 0 or -ENOMEM. */
+int store_limit_project(struct store *store, const char *project, uint64_t bytes);
 
 /**
  * store_run_open() - the keys of one run
@@ -77,6 +92,10 @@ struct store_run *store_run_close(struct store_run *run);
 int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kind, unsigned mode,
 		    struct timespec mtime, uint64_t expected, struct store_put **ret_put,
 		    struct error *error);
+/** store_put_worth() - before anything is written: whether packing saves something is known */
+void store_put_worth(struct store_put *put, bool worth);
+/** store_put_zeroes() - append @size of them, which stay a hole. Return: as store_put_begin(). */
+int store_put_zeroes(struct store_put *put, uint64_t size, struct error *error);
 /** store_put_write() - append @data. Return: as store_put_begin(). */
 int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error);
 /**
@@ -109,6 +128,8 @@ typedef int (*store_list_fn)(void *userdata, const char *key, const struct store
  */
 int store_list(struct store_run *run, store_list_fn callback, void *userdata);
 
+/** store_stored() - bytes that all contents take on the disk, with those that are being written */
+uint64_t store_stored(struct store *store);
 /** store_usage() - bytes and keys of @run now */
 void store_usage(struct store_run *run, uint64_t *ret_bytes, uint64_t *ret_count);
 

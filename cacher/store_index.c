@@ -196,6 +196,7 @@ void key_list_clear(struct key_list *list)
 struct reference {
 	uint8_t digest[STORE_DIGEST_BYTES];
 	uint64_t count;
+	uint64_t stored;
 	struct reference *next;
 };
 
@@ -258,6 +259,23 @@ int references_add(struct references *references, const uint8_t *digest)
 	}
 	(*place)->count++;
 	return 0;
+}
+
+uint64_t references_stored(struct references *references, const uint8_t *digest, uint64_t bytes)
+{
+	struct reference **place = reference_find(references, digest);
+
+	if (!place || !*place || (*place)->stored > 0)
+		return 0;
+	(*place)->stored = bytes;
+	return bytes;
+}
+
+uint64_t references_size(const struct references *references, const uint8_t *digest)
+{
+	struct reference **place = reference_find(references, digest);
+
+	return place && *place ? (*place)->stored : 0;
 }
 
 bool references_drop(struct references *references, const uint8_t *digest)

@@ -63,6 +63,14 @@ struct references {
 int references_add(struct references *references, const uint8_t *digest);
 /** references_drop() - one less. Return: whether it was the last. */
 bool references_drop(struct references *references, const uint8_t *digest);
+/**
+ * references_stored() - what the content takes on the disk, which is set once
+ *
+ * Return: 0 when it was set before, or is not known.
+ */
+uint64_t references_stored(struct references *references, const uint8_t *digest, uint64_t bytes);
+/** references_size() - what was set; 0: not known */
+uint64_t references_size(const struct references *references, const uint8_t *digest);
 bool references_has(const struct references *references, const uint8_t *digest);
 void references_clear(struct references *references);
 

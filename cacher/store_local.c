@@ -4,6 +4,9 @@
  * DOC: The store in a directory
  *
  *   blobs/ab/cdef…          contents, named by their digest, never changed
+ *   packed/ab/cdef…         the same, as frames of zstd (content.h); each content is in one
+ *                           of the two. An older runbookd, which does not know them, leaves
+ *                           them alone.
  *   runs/PROJECT/RUN/NAME   one small text file for each key (store_index.h)
  *   tmp/N                   what is being written; emptied at start
  *
@@ -74,13 +77,19 @@ int store_sync_directory(int dir_fd, const char *path)
 void store_reference_release(struct store *store, const uint8_t *digest)
 {
 	char name[BLOB_NAME_MAX];
+	uint64_t stored;
 
 	store_blob_name(name, digest);
 	(void)pthread_mutex_lock(&store->lock);
-	if (references_drop(&store->references, digest) && unlinkat(store->blobs_fd, name, 0) < 0 &&
-	    errno != ENOENT)
-		log_warning("cannot remove artifact content %s: %s, ignoring until the next start",
-			    name, strerror(errno));
+	stored = references_size(&store->references, digest);
+	if (references_drop(&store->references, digest)) {
+		if ((unlinkat(store->blobs_fd, name, 0) < 0 && errno != ENOENT) ||
+		    (unlinkat(store->packed_fd, name, 0) < 0 && errno != ENOENT))
+			log_warning("cannot remove artifact content %s: %s, ignoring until the "
+				    "next start",
+				    name, strerror(errno));
+		store->stored -= stored;
+	}
 	(void)pthread_mutex_unlock(&store->lock);
 }
 
@@ -125,15 +134,22 @@ static int index_read(int dir_fd, const char *name, char *key, struct store_entr
 	return index_parse(text, ret_entry);
 }
 
+struct key_scan {
+	struct store *store;
+	struct store_project *project;
+};
+
 static int scan_key(int dir_fd, const char *name, void *userdata)
 {
-	struct store *store = userdata;
+	struct key_scan *scan = userdata;
 	char key[ARTIFACT_KEY_MAX + 1];
 	struct store_entry entry;
 	int r = index_read(dir_fd, name, key, &entry);
 
-	if (r == 0)
-		return references_add(&store->references, entry.digest);
+	if (r == 0) {
+		scan->project->bytes += entry.size;
+		return references_add(&scan->store->references, entry.digest);
+	}
 	log_warning("artifact index file %s cannot be read: %s, ignoring it", name, strerror(-r));
 	return 0;
 }
@@ -156,7 +172,10 @@ static int scan_run(int dir_fd, const char *name, void *userdata)
 
 static int scan_project(int dir_fd, const char *name, void *userdata)
 {
-	return scan_directory(dir_fd, name, scan_run, userdata);
+	struct key_scan scan = {.store = userdata};
+
+	scan.project = account_project(scan.store, name);
+	return scan.project ? scan_directory(dir_fd, name, scan_run, &scan) : -ENOMEM;
 }
 
 static int remove_temporary(int dir_fd, const char *name, void *userdata)
@@ -180,12 +199,18 @@ static int remove_unnamed(int dir_fd, const char *name, void *userdata)
 
 	(void)snprintf(text, sizeof(text), "%s%s", scan->prefix, name);
 	if (strlen(scan->prefix) + strlen(name) == 2 * STORE_DIGEST_BYTES &&
-	    digest_parse(text, digest) == 0 && references_has(&scan->store->references, digest))
+	    digest_parse(text, digest) == 0 && references_has(&scan->store->references, digest)) {
+		cleanup_close int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+
+		if (fd >= 0)
+			scan->store->stored += references_stored(&scan->store->references, digest,
+								 account_size(fd));
 		return 0;
+	}
 	return remove_temporary(dir_fd, name, NULL);
 }
 
-static int scan_blobs(struct store *store)
+static int scan_blobs(struct store *store, int blobs_fd)
 {
 	for (unsigned i = 0; i < 256; i++) {
 		char prefix[3];
@@ -193,13 +218,13 @@ static int scan_blobs(struct store *store)
 		int r;
 
 		(void)snprintf(prefix, sizeof(prefix), "%02x", i);
-		if (mkdirat(store->blobs_fd, prefix, 0700) < 0 && errno != EEXIST)
+		if (mkdirat(blobs_fd, prefix, 0700) < 0 && errno != EEXIST)
 			return -errno;
-		r = directory_each(store->blobs_fd, prefix, remove_unnamed, &scan);
+		r = directory_each(blobs_fd, prefix, remove_unnamed, &scan);
 		if (r < 0)
 			return r;
 	}
-	return fsync(store->blobs_fd) < 0 ? -errno : 0;
+	return fsync(blobs_fd) < 0 ? -errno : 0;
 }
 
 static int open_part(int dir_fd, const char *name, struct error *error)
@@ -227,15 +252,16 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 	if (!store)
 		return error_set(error, ENOMEM, "out of memory");
 	(void)pthread_mutex_init(&store->lock, NULL);
-	store->bytes_per_run = ARTIFACT_BYTES_PER_RUN;
-	store->count_per_run = ARTIFACT_COUNT_PER_RUN;
-	store->blobs_fd = store->runs_fd = -1;
+	store->limits = STORE_LIMITS_DEFAULT;
+	store->blobs_fd = store->packed_fd = store->runs_fd = -1;
 	store->tmp_fd = open_part(dir_fd, "tmp", error);
 	if (store->tmp_fd >= 0)
 		store->runs_fd = open_part(dir_fd, "runs", error);
 	if (store->runs_fd >= 0)
 		store->blobs_fd = open_part(dir_fd, "blobs", error);
-	if (store->blobs_fd < 0) {
+	if (store->blobs_fd >= 0)
+		store->packed_fd = open_part(dir_fd, "packed", error);
+	if (store->packed_fd < 0) {
 		(void)store_free(store);
 		return -error->number;
 	}
@@ -243,7 +269,9 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 	if (r == 0)
 		r = directory_each(store->runs_fd, ".", scan_project, store);
 	if (r == 0)
-		r = scan_blobs(store);
+		r = scan_blobs(store, store->blobs_fd);
+	if (r == 0)
+		r = scan_blobs(store, store->packed_fd);
 	if (r == 0 && fsync(dir_fd) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -265,17 +293,17 @@ struct store *store_free(struct store *store)
 		(void)close(store->runs_fd);
 	if (store->blobs_fd >= 0)
 		(void)close(store->blobs_fd);
+	if (store->packed_fd >= 0)
+		(void)close(store->packed_fd);
+	while (store->projects) {
+		struct store_project *project = store->projects;
+
+		store->projects = project->next;
+		free(project);
+	}
 	(void)pthread_mutex_destroy(&store->lock);
 	free(store);
 	return NULL;
-}
-
-void store_set_limits(struct store *store, uint64_t bytes_per_run, uint64_t count_per_run)
-{
-	(void)pthread_mutex_lock(&store->lock);
-	store->bytes_per_run = bytes_per_run;
-	store->count_per_run = count_per_run;
-	(void)pthread_mutex_unlock(&store->lock);
 }
 
 /* ---- runs ---- */
@@ -284,8 +312,11 @@ int store_run_open(struct store *store, const char *project, uint64_t run,
 		   struct store_run **ret_run)
 {
 	char name[sizeof((*ret_run)->name)];
+	struct store_project *of_project = account_project(store, project);
 	struct store_run *found;
 
+	if (!of_project)
+		return -ENOMEM;
 	(void)snprintf(name, sizeof(name), "%s/%" PRIu64, project, run);
 	(void)pthread_mutex_lock(&store->lock);
 	for (found = store->runs; found && strcmp(found->name, name) != 0; found = found->next)
@@ -295,6 +326,7 @@ int store_run_open(struct store *store, const char *project, uint64_t run,
 		if (found) {
 			memcpy(found->name, name, sizeof(name));
 			found->store = store;
+			found->project = of_project;
 			(void)pthread_mutex_init(&found->lock, NULL);
 			found->next = store->runs;
 			store->runs = found;
@@ -376,11 +408,25 @@ static int no_key(struct error *error, const struct store_run *run, const char *
 	return STORE_E_NO_KEY;
 }
 
+/* As it is or packed, whichever there is. Return: 0 or -errno. */
+static int content_open(struct store *store, struct store_entry *entry, int *ret_fd)
+{
+	char name[BLOB_NAME_MAX];
+
+	store_blob_name(name, entry->digest);
+	entry->packed = true;
+	*ret_fd = openat(store->packed_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (*ret_fd < 0 && errno == ENOENT) {
+		entry->packed = false;
+		*ret_fd = openat(store->blobs_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	}
+	return *ret_fd < 0 ? -errno : 0;
+}
+
 int store_get(struct store_run *run, const char *key, int *ret_fd, struct store_entry *ret_entry,
 	      struct error *error)
 {
 	const struct key_entry *found;
-	char name[BLOB_NAME_MAX];
 	cleanup_close int fd = -1;
 	struct stat status;
 	int r = store_run_lock(run, error);
@@ -390,16 +436,15 @@ int store_get(struct store_run *run, const char *key, int *ret_fd, struct store_
 	found = key_list_find(&run->keys, key);
 	if (found) {
 		*ret_entry = found->entry;
-		store_blob_name(name, found->entry.digest);
-		fd = openat(run->store->blobs_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-		r = fd < 0 ? -errno : 0;
+		r = content_open(run->store, ret_entry, &fd);
 	}
 	store_run_unlock(run);
 	if (!found)
 		return no_key(error, run, key);
 	if (r < 0)
 		return error_errno(error, -r, "the stored artifact \"%s\" cannot be opened", key);
-	if (fstat(fd, &status) < 0 || (uint64_t)status.st_size != ret_entry->size)
+	if (fstat(fd, &status) < 0 ||
+	    (!ret_entry->packed && (uint64_t)status.st_size != ret_entry->size))
 		return error_set(error, EIO, "the stored artifact \"%s\" is damaged: put it again",
 				 key);
 	*ret_fd = TAKE_FD(fd);
@@ -425,6 +470,7 @@ int store_delete(struct store_run *run, const char *key, struct error *error)
 			r = error_errno(error, errno, "cannot delete \"%s\"", key);
 		} else {
 			run->bytes -= found->entry.size;
+			account_keys(run, 0, found->entry.size);
 			key_list_remove(&run->keys, key);
 		}
 	}

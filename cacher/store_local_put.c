@@ -2,6 +2,7 @@
 
 /* Storing: limits, contents, and the key that comes to name them. See store_local.c. */
 
+#include "cacher/content.h"
 #include "cacher/store_local.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -23,23 +24,21 @@ struct store_put {
 	struct store_run *run;
 	struct store_entry entry;
 	uint64_t reserved;
-	uint64_t synced; /* bytes whose writing back has been started */
+	uint64_t charged; /* bytes on the disk that are counted for it */
+	uint64_t synced;  /* bytes whose writing back has been started */
+	struct content_writer content;
 	int fd;
 	char temporary[TEMPORARY_NAME_MAX];
 	crypto_generichash_state hash;
 	char key[ARTIFACT_KEY_MAX + 1];
 };
 
-struct limits {
-	uint64_t bytes, count;
-};
-
-static struct limits limits_now(struct store *store)
+static struct store_limits limits_now(struct store *store)
 {
-	struct limits limits;
+	struct store_limits limits;
 
 	(void)pthread_mutex_lock(&store->lock);
-	limits = (struct limits){store->bytes_per_run, store->count_per_run};
+	limits = store->limits;
 	(void)pthread_mutex_unlock(&store->lock);
 	return limits;
 }
@@ -70,6 +69,13 @@ static int no_room(struct error *error)
 	return STORE_E_OVER_LIMIT;
 }
 
+static int put_failed(int r, struct error *error)
+{
+	if (r == -ENOSPC || r == -EDQUOT)
+		return no_room(error);
+	return r < 0 ? error_errno(error, -r, "cannot write to the artifact store") : r;
+}
+
 /* Whether @more bytes leave the file system its last hundredth, which deleting may need. */
 static bool room_left(struct store *store, uint64_t more)
 {
@@ -85,7 +91,7 @@ static bool room_left(struct store *store, uint64_t more)
 static int reserve(struct store_put *put, uint64_t more, struct error *error)
 {
 	struct store_run *run = put->run;
-	struct limits limits = limits_now(run->store);
+	struct store_limits limits = limits_now(run->store);
 	const struct key_entry *old;
 	uint64_t used;
 	int r = store_run_lock(run, error);
@@ -94,11 +100,14 @@ static int reserve(struct store_put *put, uint64_t more, struct error *error)
 		return r;
 	old = key_list_find(&run->keys, put->key);
 	used = run->bytes - (old ? old->entry.size : 0) + run->reserved;
-	if (more > limits.bytes || used > limits.bytes - more) {
-		r = over_bytes(error, limits.bytes);
-	} else if (!old && run->keys.n_items >= limits.count) {
-		r = over_count(error, limits.count);
+	if (more > limits.bytes_per_run || used > limits.bytes_per_run - more) {
+		r = over_bytes(error, limits.bytes_per_run);
+	} else if (!old && run->keys.n_items >= limits.count_per_run) {
+		r = over_count(error, limits.count_per_run);
 	} else {
+		r = account_reserve(run, more, old ? old->entry.size : 0, error);
+	}
+	if (r == 0) {
 		run->reserved += more;
 		put->reserved += more;
 	}
@@ -126,6 +135,8 @@ int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kin
 		if (put->fd < 0)
 			r = error_errno(error, -put->fd,
 					"cannot make a file in the artifact store");
+		else if (content_begin(&put->content, put->fd) < 0)
+			r = error_set(error, ENOMEM, "out of memory");
 	}
 	if (r != 0) {
 		(void)store_put_abort(put);
@@ -136,32 +147,78 @@ int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kin
 	return 0;
 }
 
-int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error)
+/* Count what is on the disk by now, and start to write it back. */
+static int put_written(struct store_put *put, int written, struct error *error)
 {
+	const struct content_writer *content = &put->content;
+	uint64_t stored = content->stored - content->holes;
 	int r;
 
-	if (put->entry.size + size > put->reserved) {
-		r = reserve(put, put->entry.size + size - put->reserved, error);
+	if (written < 0)
+		return put_failed(written, error);
+	if (stored > put->charged) {
+		r = account_disk(put->run->store, stored - put->charged, error);
 		if (r != 0)
 			return r;
+		put->charged = stored;
 	}
-	r = fd_write_all(put->fd, data, size);
-	if (r == -ENOSPC || r == -EDQUOT)
-		return no_room(error);
-	if (r < 0)
-		return error_errno(error, -r, "cannot write to the artifact store");
-	(void)crypto_generichash_update(&put->hash, data, size);
-	put->entry.size += size;
-	if (put->entry.size - put->synced >= WRITEBACK_STEP) {
+	if (content->stored < put->synced) /* it turned out that it is not packed */
+		put->synced = 0;
+	if (content->stored - put->synced >= WRITEBACK_STEP) {
 		/* only a hint: fsync() at the end reports what goes wrong */
 		(void)sync_file_range(put->fd, (off_t)put->synced,
-				      (off_t)(put->entry.size - put->synced),
+				      (off_t)(content->stored - put->synced),
 				      SYNC_FILE_RANGE_WRITE);
-		put->synced = put->entry.size;
+		put->synced = content->stored;
 		if (!room_left(put->run->store, 0))
 			return no_room(error);
 	}
 	return 0;
+}
+
+void store_put_worth(struct store_put *put, bool worth)
+{
+	put->content.decided = true;
+	if (!worth)
+		content_raw(&put->content);
+}
+
+/* Room for @size more bytes of the content. */
+static int put_reserve(struct store_put *put, uint64_t size, struct error *error)
+{
+	uint64_t free = put->reserved - put->entry.size;
+
+	return size > free ? reserve(put, size - free, error) : 0;
+}
+
+int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error)
+{
+	int r = put_reserve(put, size, error);
+
+	if (r != 0)
+		return r;
+	r = content_write(&put->content, data, size);
+	(void)crypto_generichash_update(&put->hash, data, size);
+	put->entry.size += size;
+	return put_written(put, r, error);
+}
+
+int store_put_zeroes(struct store_put *put, uint64_t size, struct error *error)
+{
+	static const uint8_t zeroes[64 * KIB];
+	int r = put_reserve(put, size, error);
+
+	if (r != 0)
+		return r;
+	r = content_zeroes(&put->content, size);
+	put->entry.size += size;
+	for (uint64_t left = size; left > 0;) {
+		size_t n = left < sizeof(zeroes) ? (size_t)left : sizeof(zeroes);
+
+		(void)crypto_generichash_update(&put->hash, zeroes, n);
+		left -= n;
+	}
+	return put_written(put, r, error);
 }
 
 /* Free @put and give its reservation back; its temporary file is gone or renamed. */
@@ -172,6 +229,9 @@ static void put_free(struct store_put *put)
 	(void)pthread_mutex_lock(&run->lock);
 	run->reserved -= put->reserved;
 	(void)pthread_mutex_unlock(&run->lock);
+	account_release(run, put->reserved);
+	account_gone(run->store, put->charged);
+	content_done(&put->content);
 	if (put->fd >= 0)
 		(void)close(put->fd);
 	free(put);
@@ -187,19 +247,77 @@ struct store_put *store_put_abort(struct store_put *put)
 	return NULL;
 }
 
-/* Rename the written content to its digest, durably. The reference is counted already. */
-static int content_keep(struct store_put *put)
+/* It saved nothing: the same once more as it is, in a file of its own. */
+static int content_plain(struct store_put *put)
 {
 	struct store *store = put->run->store;
-	char name[BLOB_NAME_MAX];
-	char prefix[3] = {0};
+	char temporary[TEMPORARY_NAME_MAX];
+	int fd = store_temporary_new(store, temporary);
+	int r = fd < 0 ? fd : content_unpack(&put->content, fd);
 
+	if (fd < 0)
+		return r;
+	if (r < 0) {
+		(void)unlinkat(store->tmp_fd, temporary, 0);
+		(void)close(fd);
+		return r;
+	}
+	(void)unlinkat(store->tmp_fd, put->temporary, 0);
+	(void)close(put->fd);
+	put->fd = fd;
+	memcpy(put->temporary, temporary, sizeof(temporary));
+	return 0;
+}
+
+/* Rename it to its digest, unless the content is there in the other form. */
+static int content_rename(struct store_put *put, const char *name, uint64_t stored)
+{
+	struct store *store = put->run->store;
+	int here = put->content.packed ? store->packed_fd : store->blobs_fd;
+	int there = put->content.packed ? store->blobs_fd : store->packed_fd;
+	char prefix[3] = {name[0], name[1], '\0'};
+	struct stat status;
+	bool other;
+	int r = 0;
+
+	(void)pthread_mutex_lock(&store->lock);
+	other = fstatat(there, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
+	/* a damaged one is replaced */
+	if (other && there == store->blobs_fd && (uint64_t)status.st_size != put->entry.size)
+		other = unlinkat(there, name, 0) < 0;
+	if (other)
+		(void)unlinkat(store->tmp_fd, put->temporary, 0);
+	else if (renameat(store->tmp_fd, put->temporary, here, name) < 0)
+		r = -errno;
+	if (r == 0 && !other)
+		store->stored += references_stored(&store->references, put->entry.digest, stored);
+	(void)pthread_mutex_unlock(&store->lock);
+	return r < 0 ? r : store_sync_directory(other ? there : here, prefix);
+}
+
+/* Make the written content durable under its digest. The reference is counted already. */
+static int content_keep(struct store_put *put, struct error *error)
+{
+	char name[BLOB_NAME_MAX];
+	uint64_t stored;
+	int r = content_end(&put->content);
+
+	if (r > 0)
+		r = content_plain(put);
+	if (r == 0 && fsync(put->fd) < 0)
+		r = -errno;
+	if (r < 0)
+		return put_failed(r, error);
+	/* only now is it known, of small ones nothing was counted before */
+	stored = account_size(put->fd);
+	if (stored > put->charged) {
+		r = account_disk(put->run->store, stored - put->charged, error);
+		if (r != 0)
+			return r;
+		put->charged = stored;
+	}
 	store_blob_name(name, put->entry.digest);
-	memcpy(prefix, name, 2);
-	if (fsync(put->fd) < 0 ||
-	    renameat(store->tmp_fd, put->temporary, store->blobs_fd, name) < 0)
-		return -errno;
-	return store_sync_directory(store->blobs_fd, prefix);
+	return put_failed(content_rename(put, name, stored), error);
 }
 
 /* The run's directory, made durably when it is not there yet. Return: fd or -errno. */
@@ -249,7 +367,7 @@ static int key_set(struct store_put *put, int dir_fd, const char *temporary, boo
 		   uint8_t *ret_old, struct error *error)
 {
 	struct store_run *run = put->run;
-	struct limits limits = limits_now(run->store);
+	struct store_limits limits = limits_now(run->store);
 	char name[ARTIFACT_KEY_MAX + 1];
 	struct key_entry *old;
 	uint64_t old_size;
@@ -263,10 +381,10 @@ static int key_set(struct store_put *put, int dir_fd, const char *temporary, boo
 	*ret_replaced = old != NULL;
 	if (old)
 		memcpy(ret_old, old->entry.digest, STORE_DIGEST_BYTES);
-	if (run->bytes - old_size + put->entry.size > limits.bytes)
-		r = over_bytes(error, limits.bytes);
-	else if (!old && run->keys.n_items >= limits.count)
-		r = over_count(error, limits.count);
+	if (run->bytes - old_size + put->entry.size > limits.bytes_per_run)
+		r = over_bytes(error, limits.bytes_per_run);
+	else if (!old && run->keys.n_items >= limits.count_per_run)
+		r = over_count(error, limits.count_per_run);
 	else if (renameat(run->store->tmp_fd, temporary, dir_fd, name) < 0)
 		r = error_errno(error, errno, "cannot write the artifact index");
 	else if (key_list_set(&run->keys, put->key, &put->entry) < 0) {
@@ -277,6 +395,8 @@ static int key_set(struct store_put *put, int dir_fd, const char *temporary, boo
 	} else {
 		run->bytes += put->entry.size - old_size;
 	}
+	if (r == 0)
+		account_keys(run, put->entry.size, old_size);
 	store_run_unlock(run);
 	return r;
 }
@@ -323,11 +443,7 @@ int store_put_commit(struct store_put *put, struct error *error)
 		(void)store_put_abort(put);
 		return error_set(error, ENOMEM, "out of memory");
 	}
-	r = content_keep(put);
-	if (r == -ENOSPC || r == -EDQUOT)
-		r = no_room(error);
-	else if (r < 0)
-		(void)error_errno(error, -r, "cannot write to the artifact store");
+	r = content_keep(put, error);
 	if (r != 0)
 		(void)unlinkat(store->tmp_fd, put->temporary, 0);
 	else

@@ -120,6 +120,7 @@ extern const struct cli_command cmd_cancel;
 extern const struct cli_command cmd_retry;
 extern const struct cli_command cmd_artifacts_ls;
 extern const struct cli_command cmd_artifacts_get;
+extern const struct cli_command cmd_artifacts_put;
 extern const struct cli_command cmd_queue;
 extern const struct cli_command cmd_project_add;
 extern const struct cli_command cmd_project_ls;

@@ -156,6 +156,8 @@ static struct curl_slist *call_headers(const struct client_request *request)
 
 	if (request->body)
 		headers = curl_slist_append(headers, "Content-Type: application/json");
+	else if (request->method && strcmp(request->method, "PUT") == 0)
+		headers = curl_slist_append(headers, "Content-Type: application/octet-stream");
 	else if (request->body_fd_size > 0)
 		headers = curl_slist_append(headers, "Content-Type: application/x-tar");
 	return headers;
@@ -449,6 +451,15 @@ int client_stream_start(struct client *client, struct client_stream *stream, con
 		return -ENOMEM;
 	}
 	return 0;
+}
+
+const char *client_stream_header(const struct client_stream *stream, const char *name)
+{
+	struct curl_header *header;
+
+	return curl_easy_header(stream->easy, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK
+		       ? header->value
+		       : NULL;
 }
 
 void client_stream_stop(struct client_stream *stream)

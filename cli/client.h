@@ -96,6 +96,8 @@ struct client_stream {
 /** client_stream_start() - @last_event_id > 0 is sent as Last-Event-ID. Return: 0 or -ENOMEM. */
 int client_stream_start(struct client *client, struct client_stream *stream, const char *path,
 			uint64_t last_event_id);
+/** client_stream_header() - of the answer that @data has begun to give; NULL: it has none */
+const char *client_stream_header(const struct client_stream *stream, const char *name);
 /** client_stream_stop() - end the transfer and release it; a stopped one is left alone */
 void client_stream_stop(struct client_stream *stream);
 /**

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl artifacts ls, get: what steps handed over with cacher. */
+/* runbookctl artifacts ls, get, put: what steps handed over with cacher, and what is added to it. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -210,6 +210,75 @@ static int run_artifacts_get(struct cli *cli, const struct cli_arguments *argume
 	}
 	return CLI_OK;
 }
+
+/* Opened, and whole in a file: standard input may be a pipe. Return: fd, or -1 with @error. */
+static int open_source(const char *file, uint64_t *ret_size, struct error *error)
+{
+	cleanup_close int fd = strcmp(file, "-") == 0
+				       ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
+				       : open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		(void)error_errno(error, errno, "cannot read %s", file);
+		return -1;
+	}
+	if (S_ISREG(st.st_mode)) {
+		*ret_size = (uint64_t)st.st_size;
+		return TAKE_FD(fd);
+	}
+	(void)error_set(error, EINVAL,
+			S_ISDIR(st.st_mode) ? "%s is a directory: put a tar of it, steps unpack it"
+					    : "%s is no regular file: write it to one first",
+			file);
+	return -1;
+}
+
+static int run_artifacts_put(struct cli *cli, const struct cli_arguments *arguments)
+{
+	cleanup_answer struct client_answer answer = CLIENT_ANSWER_INIT;
+	struct client_request request = {.method = "PUT"};
+	struct error error = ERROR_INIT;
+	const char *key = arguments->list[1];
+	cleanup_close int fd = -1;
+	char path[URL_MAX], text[32];
+	enum cli_exit code;
+	uint64_t run;
+
+	if (cli_run_id(arguments->list[0], &run, &error) < 0)
+		return cli_usage("artifacts put", "%s", error.text);
+	if (!artifact_key_valid(key))
+		return cli_usage("artifacts put",
+				 "\"%s\" is no artifact key (letters, digits and ._-/ only)", key);
+	fd = open_source(arguments->list[2], &request.body_fd_size, &error);
+	if (fd < 0)
+		return cli_fail(CLI_USAGE, &error);
+	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/artifacts/%s", run, key);
+	request.path = path;
+	request.body_fd = fd;
+	code = client_call(cli->client, &request, &answer, &error);
+	if (code != CLI_OK)
+		return cli_fail(code, &error);
+	if (cli->json) {
+		json_print(answer.json);
+		return CLI_OK;
+	}
+	format_bytes(text, sizeof(text), request.body_fd_size);
+	(void)printf("%s: %s\n", key, text);
+	return CLI_OK;
+}
+
+const struct cli_command cmd_artifacts_put = {
+	.name = "artifacts put",
+	.arguments = "RUN KEY FILE",
+	.n_min = 3,
+	.n_max = 3,
+	.summary = "store a file as an artifact of a run",
+	.description =
+		"As cacher put does it in a step, under the same limits; a key that exists is "
+		"replaced.",
+	.handler = run_artifacts_put,
+};
 
 const struct cli_command cmd_artifacts_ls = {
 	.name = "artifacts ls",

@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/log_lines.h"
 #include "cli/log_note.h"
+#include "cli/log_position.h"
 #include "cli/run_table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
@@ -27,9 +28,8 @@ struct printer {
 	struct term_filter filter;
 	struct log_lines lines;
 	bool prefixed;
-	bool timestamps;
-	bool in_stamp;
-	uint64_t offset; /* of the log's own bytes, where a new connection goes on */
+	struct log_position position; /* where a new connection goes on */
+	struct client_stream stream;
 	int write_error;
 	bool progressed;
 	bool line_open; /* what was written last ends in no newline */
@@ -41,14 +41,10 @@ static void print_bytes(void *user, const char *data, size_t size)
 	struct printer *printer = user;
 
 	printer->progressed = true;
-	for (size_t i = 0; i < size; i++) {
-		if (printer->in_stamp) {
-			printer->in_stamp = data[i] != ' ';
-			continue;
-		}
-		printer->offset++;
-		printer->in_stamp = printer->timestamps && data[i] == '\n';
-	}
+	if (!printer->position.started)
+		log_position_begin(&printer->position,
+				   client_stream_header(&printer->stream, LOG_CUT_HEADER));
+	log_position_count(&printer->position, data, size);
 	printer->line_open = size > 0 && data[size - 1] != '\n';
 	if (printer->prefixed)
 		log_lines_feed(&printer->lines, data, size, &out);
@@ -63,15 +59,17 @@ static void print_bytes(void *user, const char *data, size_t size)
 /* One connection, to its end. Return: HTTP status, 0 when it broke. */
 static long print_once(struct cli *cli, struct printer *printer, const char *path)
 {
-	struct client_stream stream = {.data = print_bytes, .user = printer};
+	struct client_stream *stream = &printer->stream;
 	long status;
 
-	if (client_stream_start(cli->client, &stream, path, 0) < 0)
+	*stream = (struct client_stream){.data = print_bytes, .user = printer};
+	printer->position.started = false;
+	if (client_stream_start(cli->client, stream, path, 0) < 0)
 		return 500;
-	while (!stream.finished && printer->write_error == 0)
+	while (!stream->finished && printer->write_error == 0)
 		(void)client_wait(cli->client, -1, WAIT_MS);
-	status = stream.finished && stream.broken ? 0 : stream.status;
-	client_stream_stop(&stream);
+	status = stream->finished && stream->broken ? 0 : stream->status;
+	client_stream_stop(stream);
 	return status;
 }
 
@@ -110,9 +108,9 @@ static enum cli_exit print_log(struct cli *cli, uint64_t run, const json_t *step
 		(void)snprintf(path, sizeof(path),
 			       "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%" PRIu64
 			       "&offset=%" PRIu64 "%s%s",
-			       run, json_text(step, "slug"), attempt, printer->offset,
+			       run, json_text(step, "slug"), attempt, printer->position.offset,
 			       follow ? "&follow=1" : "",
-			       printer->timestamps ? "&timestamps=1" : "");
+			       printer->position.timestamps ? "&timestamps=1" : "");
 		printer->progressed = false;
 		status = print_once(cli, printer, path);
 		if (printer->write_error < 0) {
@@ -151,7 +149,7 @@ static void note_start(struct printer *printer, const json_t *step, uint64_t num
 	const json_t *attempt = find_attempt(step, number);
 	cleanup_text struct text_buffer note = {0};
 
-	if (!attempt || !printer->timestamps)
+	if (!attempt || !printer->position.timestamps)
 		return;
 	log_note_started(&note, printer->lines.prefix, json_number(attempt, "started_usec"),
 			 json_text(attempt, "container"));
@@ -167,7 +165,7 @@ static void note_end(struct cli *cli, struct printer *printer, uint64_t run, con
 	cleanup_text struct text_buffer note = {0};
 	struct error error = ERROR_INIT;
 
-	if (!printer->timestamps)
+	if (!printer->position.timestamps)
 		return;
 	if (printer->line_open && !printer->prefixed)
 		text_puts(&note, "\n");
@@ -198,10 +196,9 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 
 	if (attempt_text && cli_run_id(attempt_text, &attempt, error) < 0)
 		return CLI_USAGE;
-	printer.timestamps = cli_flag(arguments, "timestamps");
-	printer.in_stamp = printer.timestamps;
+	printer.position.timestamps = cli_flag(arguments, "timestamps");
 	/* on a terminal a carriage return would paint over the times */
-	printer.prefixed = prefixed || (printer.timestamps && cli->tty);
+	printer.prefixed = prefixed || (printer.position.timestamps && cli->tty);
 	printer.filter = (struct term_filter){.color = cli->color, .keep_return = true};
 	text_escape(escaped, sizeof(escaped), json_text(step, "name"));
 	prefix[0] = '\0';
@@ -213,7 +210,7 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 		.terminal = cli->tty,
 		/* what is followed shows each state of a progress bar, what is over only the last */
 		.collapse = cli->tty && !cli_flag(arguments, "follow"),
-		.stamped = printer.timestamps,
+		.stamped = printer.position.timestamps,
 		.filter = {.color = cli->color, .keep_return = !cli_flag(arguments, "follow")}};
 	note_start(&printer, step, attempt);
 	code = print_log(cli, run, step, attempt, cli_flag(arguments, "follow"), &printer, error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/follow_log.h"
 
+#include "cli/log_position.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/limits.h"
@@ -25,8 +26,7 @@ struct follow_log {
 	char slug[STEP_SLUG_MAX + 1];
 	char prefix[160];
 	unsigned attempt;
-	uint64_t offset; /* raw bytes of the log that are here */
-	bool in_stamp;	 /* inside the time that the api put in front of a line */
+	struct log_position position;
 	bool started, ended, done;
 	uint64_t retry_ms;
 	uint64_t failing_since_ms; /* 0: well */
@@ -62,7 +62,7 @@ void follow_logs_add(struct follow_logs *logs, const char *slug, const char *nam
 	log->lines.prefix = log->prefix;
 	log->lines.terminal = logs->cli->tty;
 	log->lines.filter.color = logs->cli->color;
-	log->in_stamp = logs->timestamps;
+	log->position.timestamps = logs->timestamps;
 	make_prefix(log, name, logs->cli->color, logs->n_seen++);
 	*end = log;
 }
@@ -74,29 +74,15 @@ void follow_logs_step_ended(struct follow_logs *logs, const char *slug, unsigned
 			log->ended = true;
 }
 
-/* The offset to go on from counts the log's own bytes, not the times put between them. */
-static void count_bytes(struct follow_log *log, const char *data, size_t size)
-{
-	if (!log->owner->timestamps) {
-		log->offset += size;
-		return;
-	}
-	for (size_t i = 0; i < size; i++) {
-		if (log->in_stamp) {
-			log->in_stamp = data[i] != ' ';
-			continue;
-		}
-		log->offset++;
-		log->in_stamp = data[i] == '\n';
-	}
-}
-
 static void take_bytes(void *user, const char *data, size_t size)
 {
 	struct follow_log *log = user;
 
 	log->failing_since_ms = 0;
-	count_bytes(log, data, size);
+	if (!log->position.started)
+		log_position_begin(&log->position,
+				   client_stream_header(&log->stream, LOG_CUT_HEADER));
+	log_position_count(&log->position, data, size);
 	log_lines_feed(&log->lines, data, size, log->owner->out);
 }
 
@@ -108,10 +94,11 @@ static void start(struct follow_log *log)
 	log->stream.data = take_bytes;
 	log->stream.user = log;
 	log->retry_ms = 0;
+	log->position.started = false;
 	(void)snprintf(path, sizeof(path),
 		       "/api/v1/runs/%" PRIu64 "/steps/%s/log?attempt=%u&follow=1&offset=%" PRIu64
 		       "%s",
-		       logs->run, log->slug, log->attempt ? log->attempt : 1, log->offset,
+		       logs->run, log->slug, log->attempt ? log->attempt : 1, log->position.offset,
 		       logs->timestamps ? "&timestamps=1" : "");
 	if (client_stream_start(logs->cli->client, &log->stream, path, 0) == 0)
 		log->started = true;

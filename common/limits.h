@@ -41,6 +41,11 @@
 #define HOST_RESERVE_MAX (2 * GIB)
 #define STEP_DISK_DEFAULT_MIN (1 * GIB) /* where half of the memory for steps is more */
 
+/* logs: what one step may have on disk, with its index */
+#define LOG_BYTES_DEFAULT (1 * GIB)
+#define LOG_LIMIT_MIN (1 * MIB)
+#define LOG_LIMIT_MAX (1ULL << 50)
+
 /* what reaches a step: command and environment in one sealed memfd */
 #define STEP_PAYLOAD_MAX (4 * MIB)
 /* values that its log must not show, in another one */

@@ -70,8 +70,10 @@ enum process_role {
 	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                         \
 	/* s id: nothing is encrypted with the other keys any more */                                 \
 	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, 128, 0)                                       \
-	/* u bytes per run, u artifacts per run */                                                    \
+	/* u bytes per run, u artifacts per run, u bytes on disk of all, u bytes per project */       \
 	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                             \
+	/* s project, u its bytes, instead of those in CONFIG_CACHER */                               \
+	X(CONFIG_ARTIFACTS, ROLE_DAEMON, ROLE_CACHER, 512, 0)                                         \
                                                                                                       \
 	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */ \
 	/* u 1: pull what is missing */                                                               \
@@ -121,10 +123,15 @@ enum process_role {
 	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, 512, 0)                                               \
 	/* u status (HTTP); fd memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */      \
 	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
-	/* s project, u run, s key */                                                                 \
+	/* s project, u run, s key, u 1: frames of zstd are welcome */                                \
 	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, 1024, 0)                                              \
-	/* u status (HTTP), s kind ("file" or "directory": a pax tar), u size; fd open for reading */ \
+	/* u status (HTTP), s kind ("file" or "directory": a pax tar), u size; s form: "file" (fd */  \
+	/* is a file with it), "zstd" (a file, packed), "pipe" (it comes out of fd); fd */            \
 	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
+	/* s project, u run, s key, u mode, u modification time (s); fd a file with the content */    \
+	X(ARTIFACT_PUT, ROLE_API, ROLE_CACHER, 1024, 1)                                               \
+	/* u status (HTTP), s sentence, "" when it is kept */                                         \
+	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, 4096, 0)                                              \
                                                                                                       \
 	/* -- webhook deliveries -- */                                                                \
 	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \

@@ -31,6 +31,7 @@ struct config *config_new(void)
 	config->cacher_bytes = ARTIFACT_BYTES_PER_RUN;
 	config->cacher_count = ARTIFACT_COUNT_PER_RUN;
 	config->images_pull = 1;
+	config->step_log = LOG_BYTES_DEFAULT;
 	config->min_free = CONFIG_MIN_FREE_DEFAULT;
 	config->network_pool = NETWORK_POOL_DEFAULT;
 	return config;

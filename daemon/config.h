@@ -67,8 +67,9 @@ struct config_project {
 	struct config_rules allow;
 	uint64_t max_running;
 	uint64_t weight;
-	uint64_t fetch_retry_sec;	  /* CONFIG_INHERIT: that of struct config */
-	struct sandbox_limits run_limits; /* 0: those of struct config */
+	uint64_t fetch_retry_sec;	    /* CONFIG_INHERIT: that of struct config */
+	struct sandbox_limits run_limits;   /* 0: those of struct config */
+	uint64_t step_log, logs, artifacts; /* 0: that of struct config */
 	/* contents of the files above */
 	struct config_secret secret;
 	struct config_secret password;
@@ -87,14 +88,17 @@ struct config {
 	struct sandbox_limits run_limits;
 	struct sandbox_limits step_limits; /* of steps whose runbook gives none */
 	uint64_t step_disk;
+	uint64_t step_log; /* bytes of a step's log on disk */
 	char *public_url;
 	uint64_t default_timeout_sec;
 	struct config_list webhook_listen;
 	struct config_list api_listen;
 	struct config_list dns;
-	uint64_t network_pool;	  /* network namespaces kept ready */
-	uint64_t fetch_retry_sec; /* for so long a fetch that failed is tried again */
-	uint64_t deliveries_sec;  /* for so long a delivery that came is known */
+	uint64_t network_pool;		       /* network namespaces kept ready */
+	uint64_t fetch_retry_sec;	       /* for so long a fetch that failed is tried again */
+	uint64_t deliveries_sec;	       /* for so long a delivery that came is known */
+	uint64_t artifacts, project_artifacts; /* bytes, 0: no limit */
+	uint64_t logs, project_logs;	       /* the same */
 	uint64_t cacher_bytes;
 	uint64_t cacher_count;
 	char *images_directory; /* NULL: images/ beneath the state directory */

@@ -214,13 +214,26 @@ static void send_fetcher(struct sender *sender)
 
 static void send_cacher(struct sender *sender)
 {
+	const struct config *config = sender->daemon->config;
 	struct message *message = message_new(MESSAGE_CONFIG_CACHER, 0);
 
 	if (message) {
-		message_put_u64(message, sender->daemon->config->cacher_bytes);
-		message_put_u64(message, sender->daemon->config->cacher_count);
+		message_put_u64(message, config->cacher_bytes);
+		message_put_u64(message, config->cacher_count);
+		message_put_u64(message, first_of(config->artifacts, UINT64_MAX));
+		message_put_u64(message, first_of(config->project_artifacts, UINT64_MAX));
 	}
 	sender_send(sender, message);
+	for (size_t i = 0; i < config->n_projects; i++) {
+		if (config->projects[i].artifacts == 0)
+			continue;
+		message = message_new(MESSAGE_CONFIG_ARTIFACTS, 0);
+		if (message) {
+			message_put_string(message, config->projects[i].name);
+			message_put_u64(message, config->projects[i].artifacts);
+		}
+		sender_send(sender, message);
+	}
 }
 
 static void send_api(struct sender *sender)

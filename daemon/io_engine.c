@@ -69,6 +69,12 @@ void io_sync(struct io_engine *engine, struct io_op *op, int fd)
 	engine->class->sync(engine, op, fd);
 }
 
+void io_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset, uint64_t size)
+{
+	begin(engine, op);
+	engine->class->punch(engine, op, fd, offset, size);
+}
+
 void io_nap(struct io_engine *engine, struct io_op *op, uint64_t usec)
 {
 	begin(engine, op);

@@ -68,6 +68,12 @@ void io_write(struct io_engine *engine, struct io_op *op, int fd, const void *da
 	      uint64_t offset);
 /** io_sync() - fsync(2) */
 void io_sync(struct io_engine *engine, struct io_op *op, int fd);
+/**
+ * io_punch() - make a hole of @size bytes at @offset: they take no room and read as zeroes
+ *
+ * The result is 0; -EOPNOTSUPP where the file system cannot.
+ */
+void io_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset, uint64_t size);
 /** io_nap() - be told after @usec; result 0 */
 void io_nap(struct io_engine *engine, struct io_op *op, uint64_t usec);
 /** io_cancel() - make a busy poll or read end soon, with -ECANCELED or its result */
@@ -89,6 +95,8 @@ struct io_engine_class {
 	void (*write)(struct io_engine *engine, struct io_op *op, int fd, const void *data,
 		      size_t size, uint64_t offset);
 	void (*sync)(struct io_engine *engine, struct io_op *op, int fd);
+	void (*punch)(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset,
+		      uint64_t size);
 	void (*nap)(struct io_engine *engine, struct io_op *op, uint64_t usec);
 	void (*cancel)(struct io_engine *engine, struct io_op *op);
 	void (*submit)(struct io_engine *engine);

@@ -10,6 +10,7 @@
 #include "daemon/io_engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -91,6 +92,15 @@ static void engine_sync(struct io_engine *engine, struct io_op *op, int fd)
 	finish(epoll_of(engine), op, fsync(fd) < 0 ? -errno : 0);
 }
 
+static void engine_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset,
+			 uint64_t size)
+{
+	int r = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+			  (off_t)size);
+
+	finish(epoll_of(engine), op, r < 0 ? -errno : 0);
+}
+
 static void nap_over(struct loop_timer *timer)
 {
 	struct io_op *op = container_of(timer, struct io_op, timer);
@@ -135,6 +145,7 @@ static const struct io_engine_class epoll_class = {
 	.read = engine_read,
 	.write = engine_write,
 	.sync = engine_sync,
+	.punch = engine_punch,
 	.nap = engine_nap,
 	.cancel = engine_cancel,
 	.submit = engine_submit,

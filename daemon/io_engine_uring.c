@@ -157,6 +157,16 @@ static void engine_sync(struct io_engine *engine, struct io_op *op, int fd)
 	io_uring_sqe_set_data(entry, op);
 }
 
+static void engine_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset,
+			 uint64_t size)
+{
+	struct io_uring_sqe *entry = ring_entry(uring_of(engine));
+
+	io_uring_prep_fallocate(entry, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				(__off_t)offset, (__off_t)size);
+	io_uring_sqe_set_data(entry, op);
+}
+
 static void engine_nap(struct io_engine *engine, struct io_op *op, uint64_t usec)
 {
 	struct uring_engine *self = uring_of(engine);
@@ -203,6 +213,7 @@ static const struct io_engine_class uring_class = {
 	.read = engine_read,
 	.write = engine_write,
 	.sync = engine_sync,
+	.punch = engine_punch,
 	.nap = engine_nap,
 	.cancel = engine_cancel,
 	.submit = engine_submit,

@@ -11,17 +11,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statvfs.h>
 
 #define NAP_USEC 200
 #define NAP_BELOW (32 * KIB)	 /* a read shorter than this is followed by a nap */
 #define NAP_PIPE_MIN (256 * KIB) /* a small pipe would fill up while we sleep */
-#define CHUNKS_PER_SINK_MAX 4
-#define ROOM_STEP (4 * MIB) /* between two looks at the free space; short logs always fit */
-#define INDEX_FLUSH 64
 #define BUFFERS_KEPT 8
 
-static void stream_continue(struct log_stream *stream);
 static void stream_end(struct log_stream *stream);
 
 /* ---- lists and buffers ---- */
@@ -121,7 +116,7 @@ void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 	stream = list_pop(&pump->starved);
 	if (stream) {
 		stream->state = STREAM_IDLE;
-		stream_continue(stream);
+		log_stream_continue(stream);
 	}
 }
 
@@ -146,7 +141,7 @@ static void nap_over(struct io_op *op, int result)
 	pump->napping = (struct stream_list){.first = NULL};
 	while ((stream = list_pop(&list)) != NULL) {
 		stream->state = STREAM_IDLE;
-		stream_continue(stream);
+		log_stream_continue(stream);
 	}
 }
 
@@ -207,7 +202,7 @@ static void stream_read(struct log_stream *stream)
 }
 
 /* Read, or note what must happen first. */
-static void stream_continue(struct log_stream *stream)
+void log_stream_continue(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
 
@@ -234,57 +229,6 @@ static void stream_continue(struct log_stream *stream)
 		stream_read(stream);
 }
 
-void log_sink_failed(struct log_sink *sink, int number, uint64_t lost)
-{
-	if (sink->kept->error == 0) {
-		sink->kept->error = number;
-		log_error("cannot write a step's log: %s; what it prints is lost%s",
-			  strerror(number), number == EFBIG ? "" : " until there is room again");
-	}
-	sink->kept->lost += lost;
-}
-
-static bool room_left(int fd)
-{
-	struct statvfs status;
-	uint64_t floor;
-
-	/* a file system without a size (memory) has nothing to say */
-	if (fstatvfs(fd, &status) < 0 || status.f_blocks == 0)
-		return true;
-	floor = (uint64_t)status.f_blocks * status.f_frsize / 32;
-	if (floor > LOG_ROOM_MIN)
-		floor = LOG_ROOM_MIN;
-	return (uint64_t)status.f_bavail * status.f_frsize >= floor;
-}
-
-/* One step must not take the disk from all others. Return: 0, or the errno of the loss. */
-static int sink_admit(struct log_sink *sink, size_t size)
-{
-	if (sink->kept->admitted + size > LOG_BYTES_MAX)
-		return EFBIG;
-	sink->unlooked += size;
-	if (sink->unlooked >= ROOM_STEP) {
-		sink->no_room = !room_left(sink->log_fd);
-		sink->unlooked = 0;
-	}
-	if (sink->no_room)
-		return ENOSPC;
-	sink->kept->admitted += size;
-	return 0;
-}
-
-void log_chunk_append(struct log_sink *sink, struct log_buffer *buffer)
-{
-	buffer->next = NULL;
-	if (sink->last)
-		sink->last->next = buffer;
-	else
-		sink->first = buffer;
-	sink->last = buffer;
-	sink->n_chunks++;
-}
-
 /*
  * From here on it is as it is to be written, and what a mask holds back is what it held
  * after this one: both at once, because what was read is not masked twice.
@@ -304,7 +248,7 @@ static void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer
 static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, size_t size)
 {
 	struct log_sink *sink = stream->sink;
-	int refused = sink_admit(sink, size);
+	int refused = log_sink_admit(sink, size);
 
 	if (refused) {
 		log_sink_failed(sink, refused, size);
@@ -426,7 +370,7 @@ static void stream_received(struct log_stream *stream, size_t size)
 	if (size < NAP_BELOW && stream->nap && !stream->stopping)
 		stream_nap(stream);
 	else
-		stream_continue(stream);
+		log_stream_continue(stream);
 	log_sink_progress(sink);
 }
 
@@ -456,7 +400,7 @@ static void stream_done(struct io_op *op, int result)
 	stream->state = STREAM_IDLE;
 	if (polled) {
 		/* also when it was cancelled: what the pipe holds is still read */
-		stream_continue(stream);
+		log_stream_continue(stream);
 		return;
 	}
 	if (stream->buffer->kept) {
@@ -475,128 +419,6 @@ static void stream_done(struct io_op *op, int result)
 	if (result < 0)
 		log_error("cannot read a step's output: %s", strerror(-result));
 	stream_end(stream);
-}
-
-/* ---- writing ---- */
-
-static void sink_unblock(struct log_sink *sink)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(sink->streams); i++) {
-		struct log_stream *stream = &sink->streams[i];
-
-		if (stream->state == STREAM_BLOCKED && sink->n_chunks < CHUNKS_PER_SINK_MAX) {
-			stream->state = STREAM_IDLE;
-			stream_continue(stream);
-		}
-	}
-}
-
-void log_chunk_drop(struct log_sink *sink)
-{
-	struct log_buffer *buffer = sink->first;
-
-	sink->first = buffer->next;
-	if (!sink->first)
-		sink->last = NULL;
-	sink->n_chunks--;
-	log_buffer_give(sink->pump, buffer);
-	sink_unblock(sink);
-}
-
-static void write_done(struct io_op *op, int result)
-{
-	struct log_sink *sink = container_of(op, struct log_sink, write);
-	struct log_buffer *buffer = sink->first;
-
-	if (result > 0) {
-		if (buffer->written == 0)
-			log_sink_index(sink, buffer);
-		buffer->written += (size_t)result;
-		sink->offset += (uint64_t)result;
-	} else if (result != -EINTR && result != -EAGAIN) {
-		log_sink_failed(sink, result < 0 ? -result : EIO, buffer->size - buffer->written);
-		buffer->written = buffer->size;
-	}
-	if (buffer->written == buffer->size)
-		log_chunk_drop(sink);
-	log_sink_progress(sink);
-}
-
-/* ---- the end ---- */
-
-static void sink_free(struct log_sink *sink)
-{
-	struct log_result result = {.bytes = 0};
-	log_done_fn done = sink->done;
-	void *userdata = sink->userdata;
-
-	result.bytes = sink->offset;
-	result.lost = sink->kept->lost;
-	result.error = sink->kept->error;
-	sink->pump->n_sinks--;
-	if (sink->kept_is_own)
-		free(sink->kept);
-	(void)close(sink->log_fd);
-	(void)close(sink->index_fd);
-	log_sink_unmask(sink);
-	free(sink);
-	done(userdata, &result);
-}
-
-static void sync_progress(struct log_sink *sink, int result)
-{
-	if (result < 0)
-		log_sink_failed(sink, -result, 0);
-	if (!sink->sync_log.busy && !sink->sync_index.busy)
-		sink_free(sink);
-}
-
-static void sync_log_done(struct io_op *op, int result)
-{
-	sync_progress(container_of(op, struct log_sink, sync_log), result);
-}
-
-static void sync_index_done(struct io_op *op, int result)
-{
-	sync_progress(container_of(op, struct log_sink, sync_index), result);
-}
-
-static void log_buffer_writing(struct log_sink *sink, const struct log_buffer *buffer)
-{
-	if (buffer->kept)
-		log_slot_write(buffer->slot, sink->offset);
-	else if (buffer->embedded)
-		sink->kept->rest_base[buffer->stream - 1] = sink->offset + 1;
-}
-
-/* Everything that can be started now, and the end when nothing is left. */
-void log_sink_progress(struct log_sink *sink)
-{
-	struct io_engine *engine = sink->pump->engine;
-
-	if (sink->first && !sink->write.busy && log_sink_unindexed(sink) < LOG_RECORDS) {
-		struct log_buffer *buffer = sink->first;
-
-		if (buffer->written == 0)
-			log_buffer_writing(sink, buffer);
-		io_write(engine, &sink->write, sink->log_fd, buffer->text + buffer->written,
-			 buffer->size - buffer->written, sink->offset);
-	}
-	if (!sink->index_write.busy && sink->flushing_bytes == 0 && log_sink_unindexed(sink) > 0 &&
-	    (!sink->first || log_sink_unindexed(sink) >= INDEX_FLUSH))
-		log_index_flush(sink);
-	if (sink->streams[0].state != STREAM_ENDED || sink->streams[1].state != STREAM_ENDED ||
-	    sink->first || sink->write.busy || sink->index_write.busy ||
-	    log_sink_unindexed(sink) > 0 || sink->syncing)
-		return;
-	sink->syncing = true;
-	if (sink->offset == 0) {
-		/* nothing worth a disk flush; a step without output is common */
-		io_nap(engine, &sink->sync_log, 0);
-		return;
-	}
-	io_sync(engine, &sink->sync_log, sink->log_fd);
-	io_sync(engine, &sink->sync_index, sink->index_fd);
 }
 
 void log_sink_mask(struct log_sink *sink, struct mask *mask)
@@ -675,10 +497,11 @@ struct log_sink *log_sink_new(struct log_pump *pump, const int fds[4], uint64_t 
 	sink->log_fd = fds[0];
 	sink->index_fd = fds[1];
 	sink->started_usec = started_usec;
-	sink->write = IO_OP_INIT(write_done);
+	sink->write = IO_OP_INIT(log_write_done);
 	sink->index_write = IO_OP_INIT(log_index_done);
-	sink->sync_log = IO_OP_INIT(sync_log_done);
-	sink->sync_index = IO_OP_INIT(sync_index_done);
+	sink->punch = IO_OP_INIT(log_punch_done);
+	sink->sync_log = IO_OP_INIT(log_sync_log_done);
+	sink->sync_index = IO_OP_INIT(log_sync_index_done);
 	sink->done = done;
 	sink->userdata = userdata;
 	stream_init(sink, 0, fds[2]);
@@ -709,25 +532,23 @@ int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd
 		  struct log_sink **ret_sink, struct error *error)
 {
 	const int fds[4] = {log_fd, index_fd, stdout_fd, stderr_fd};
-	struct log_index_header header = {
-		.magic = LOG_INDEX_MAGIC,
-		.version = LOG_INDEX_VERSION,
-		.started_usec = started_usec,
-	};
 	struct log_sink *sink;
 	int r = log_streams_prepare(stdout_fd, stderr_fd, error);
 
 	if (r < 0)
 		return r;
-	r = fd_write_all(index_fd, &header, sizeof(header));
-	if (r < 0)
-		return error_errno(error, -r, "cannot write the log's index");
 	sink = log_sink_new(pump, fds, started_usec, done, userdata);
 	if (sink)
 		sink->kept = calloc(1, sizeof(*sink->kept));
 	if (!sink || !sink->kept) {
 		free(sink);
 		return error_set(error, ENOMEM, "out of memory for a step's log");
+	}
+	r = log_index_begin(sink);
+	if (r < 0) {
+		free(sink->kept);
+		free(sink);
+		return error_errno(error, -r, "cannot write the log's index");
 	}
 	sink->kept_is_own = true;
 	log_sink_begin(sink);

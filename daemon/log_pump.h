@@ -24,20 +24,28 @@
  *          Offsets are those of what is written; what was held back has the time of
  *          the read that decided it
  *
+ *   cut    a log that would have more than its limit on the disk, together with its
+ *          index: the middle of both becomes a hole, which grows in steps of an eighth
+ *          of the limit; head and tail stay, and offsets stay true (common/log_cut.h).
+ *          The step only waits for the disk, as ever
+ *
  * A write that fails (disk full) loses its bytes, not the step: the loss is
  * counted and reported at the end. The same goes for what is printed beyond
- * LOG_BYTES_MAX, and for a long log while less than LOG_ROOM_MIN is free.
+ * the limit where the file system can make no holes, and for a long log while less
+ * than LOG_ROOM_MIN is free.
  *
- * Index file, little-endian: 16 bytes {u32 "RBI1", u32 version 1, u64 wall clock
- * microseconds at the start}, then 16 bytes per chunk {u64 its offset in the
- * log, u64 microseconds since the start in bits 0-61 and 1 (stdout) or
- * 2 (stderr) in bits 62-63}.
+ * Index file, little-endian: 16 bytes {u32 "RBI1", u32 version 2, u64 wall clock
+ * microseconds at the start}, three records of common/log_cut.h (version 1: none), then
+ * 16 bytes per chunk {u64 its offset in the log, u64 microseconds since the start in
+ * bits 0-61 and 1 (stdout) or 2 (stderr) in bits 62-63}.
  */
 
 #include "common/error.h"
 #include "common/limits.h"
+#include "common/log_cut.h"
 #include "common/loop.h"
 #include "daemon/io_engine.h"
+#include "daemon/log_quota.h"
 #include "daemon/mask.h"
 
 #include <stddef.h>
@@ -46,23 +54,9 @@
 #define LOG_PIPE_SIZE (1 * MIB)
 #define LOG_BUFFER_SIZE (256 * KIB)
 #define LOG_BUFFERS_MAX 64
-#define LOG_BYTES_MAX (16 * GIB) /* of one step */
+#define LOG_BYTES_MAX (16 * GIB) /* of one step; more is lost where it cannot be cut */
 /* left free for others (the store!), or a 32nd of a small file system */
 #define LOG_ROOM_MIN (512 * MIB)
-#define LOG_INDEX_MAGIC 0x31494252u /* "RBI1" */
-#define LOG_INDEX_VERSION 1
-#define LOG_STREAM_SHIFT 62
-
-struct log_index_header {
-	uint32_t magic;
-	uint32_t version;
-	uint64_t started_usec;
-};
-
-struct log_index_record {
-	uint64_t offset;
-	uint64_t time_and_stream;
-};
 
 #define LOG_RECORDS 512 /* index records that are made and not yet written */
 
@@ -93,7 +87,8 @@ struct log_sink;
 
 /** struct log_result - what became of a step's output */
 struct log_result {
-	uint64_t bytes; /* in the log file */
+	uint64_t bytes; /* size of the log file */
+	uint64_t cut;	/* of them, dropped from its middle */
 	uint64_t lost;	/* could not be written */
 	int error;	/* errno of the first failed write, 0 */
 };
@@ -126,6 +121,21 @@ int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd
  * Right after log_pump_open(): before the loop goes on, nothing has been read.
  */
 void log_sink_mask(struct log_sink *sink, struct mask *mask);
+/**
+ * log_sink_limit() - cut its middle out when it would have more than @bytes on the disk
+ * @bytes: with its index, at least LOG_LIMIT_MIN; 0: LOG_BYTES_MAX, and what is more is lost
+ *
+ * Right after log_pump_open(). The limit is kept in the index, and holds to the end
+ * of the step.
+ */
+void log_sink_limit(struct log_sink *sink, uint64_t bytes);
+/**
+ * log_sink_share() - count it in @share, and cut it as well where that is full
+ * @share: outlives the sink; NULL: it is not counted
+ *
+ * Right after log_pump_open() or log_pump_adopt().
+ */
+void log_sink_share(struct log_sink *sink, struct log_share *share);
 /**
  * log_pump_keep() - from now on, output on its way outlives this process: log_journal.h
  *

@@ -25,6 +25,7 @@ void log_sink_keep(struct log_sink *sink, uint64_t id, struct log_kept *kept)
 	free(sink->kept);
 	sink->kept_is_own = false;
 	sink->kept = kept;
+	kept->n_records = sink->n_indexed;
 	sink->id = id;
 }
 
@@ -33,7 +34,7 @@ static int files_look(struct log_sink *sink)
 {
 	const struct log_index_header header = {
 		.magic = LOG_INDEX_MAGIC,
-		.version = LOG_INDEX_VERSION,
+		.version = LOG_INDEX_VERSION_PLAIN,
 		.started_usec = sink->started_usec,
 	};
 	struct stat log, index;
@@ -41,6 +42,10 @@ static int files_look(struct log_sink *sink)
 	if (fstat(sink->log_fd, &log) < 0 || fstat(sink->index_fd, &index) < 0)
 		return -errno;
 	sink->offset = (uint64_t)log.st_size;
+	/* one that an older runbookd began has no place for a cut, nor can it be read here */
+	if (log_cut_read(sink->index_fd, &sink->cut) == 0 && sink->cut.version == LOG_INDEX_VERSION)
+		sink->first_record = LOG_CUT_RECORDS;
+	sink->punch_due = sink->cut.end > sink->cut.start;
 	if ((size_t)index.st_size < sizeof(header) &&
 	    pwrite(sink->index_fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
 		return -EIO;
@@ -66,7 +71,7 @@ static uint64_t written_of(struct log_sink *sink, const struct log_buffer *buffe
 	if (end <= base)
 		return 0;
 	sink->offset = base;
-	if (kept->n_records == 0 ||
+	if (kept->n_records == sink->first_record ||
 	    kept->records[(kept->n_records - 1) % LOG_RECORDS].offset < base)
 		log_sink_index(sink, buffer);
 	sink->offset = end;

@@ -40,9 +40,10 @@ void log_index_done(struct io_op *op, int result)
 {
 	struct log_sink *sink = container_of(op, struct log_sink, index_write);
 
-	if (result > 0)
+	if (result > 0) {
 		sink->flushed_bytes += (size_t)result;
-	else if (result != -EINTR && result != -EAGAIN) {
+		log_share_grow(sink->share, result);
+	} else if (result != -EINTR && result != -EAGAIN) {
 		/* a record too few misplaces every later one: what is there stays right */
 		sink->kept->index_broken = 1;
 		sink->n_indexed = sink->kept->n_records;

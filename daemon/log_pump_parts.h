@@ -7,6 +7,8 @@
 #include "daemon/log_journal.h"
 #include "daemon/log_pump.h"
 
+#define CHUNKS_PER_SINK_MAX 4
+
 /** struct log_buffer - one chunk on its way */
 struct log_buffer {
 	struct log_buffer *next;
@@ -70,6 +72,13 @@ struct log_sink {
 	uint64_t n_indexed;    /* records that are in the index file */
 	size_t flushing_bytes; /* of those behind them that are being written */
 	size_t flushed_bytes;
+	uint64_t first_record; /* number of the first one that is not of the cut */
+	struct log_cut cut;
+	struct log_share *share; /* NULL: not counted */
+	uint64_t punched;	 /* bytes that the hole being made sets free */
+	struct io_op punch;
+	bool punch_due, punching_index;
+	bool uncuttable; /* the file system cannot */
 	struct io_op sync_log, sync_index;
 	bool syncing;
 	log_done_fn done;
@@ -122,6 +131,24 @@ void log_stream_watch(struct log_stream *stream);
 /** log_mask_keep() - what @mask holds back after number @sequence of @stream (1 or 2) */
 void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
 		   const struct mask_stream *mask);
+/** log_stream_continue() - read, or note what must happen first */
+void log_stream_continue(struct log_stream *stream);
+/** log_sink_admit() - may @size more bytes be written? Return: 0, or the errno of their loss. */
+int log_sink_admit(struct log_sink *sink, size_t size);
+/** log_write_done(), log_sync_log_done(), log_sync_index_done() - each an io_done_fn */
+void log_write_done(struct io_op *op, int result);
+void log_sync_log_done(struct io_op *op, int result);
+void log_sync_index_done(struct io_op *op, int result);
+/** log_index_begin() - header and cut of an empty index. Return: 0 or -errno. */
+int log_index_begin(struct log_sink *sink);
+/** log_cut_wanted() - would @size more bytes be too many on the disk? */
+bool log_cut_wanted(const struct log_sink *sink, size_t size);
+/** log_cut_grow() - let the hole begin, or become larger, and make it */
+void log_cut_grow(struct log_sink *sink);
+/** log_cut_punch() - make the hole that is noted */
+void log_cut_punch(struct log_sink *sink);
+/** log_punch_done() - an io_done_fn */
+void log_punch_done(struct io_op *op, int result);
 /** log_chunk_append() - the last one to be written */
 void log_chunk_append(struct log_sink *sink, struct log_buffer *buffer);
 /** log_chunk_drop() - the first one is written */

@@ -20,6 +20,8 @@ struct repair {
 	int log_fd, index_fd;
 	uint64_t log_size, index_size;
 	uint64_t written_usec; /* when the log was written last */
+	struct log_cut cut;
+	bool recut; /* what is noted of it is wrong */
 	struct log_repaired *repaired;
 };
 
@@ -63,13 +65,15 @@ static int write_at(int fd, const void *data, size_t size, uint64_t offset)
 static int cut_zeroes(struct repair *repair)
 {
 	cleanup_free char *block = malloc(BLOCK);
+	const uint64_t least = repair->cut.end > repair->cut.start ? repair->cut.end : 0;
 	uint64_t end = repair->log_size;
 	int r;
 
 	if (!block)
 		return -ENOMEM;
-	while (end > 0) {
-		uint64_t n = end < BLOCK ? end : BLOCK;
+	/* the hole is none of those zeroes, and may be far too long to be read */
+	while (end > least) {
+		uint64_t n = end - least < BLOCK ? end - least : BLOCK;
 		uint64_t left = n;
 
 		r = read_at(repair->log_fd, block, n, end - n);
@@ -99,67 +103,150 @@ static bool record_right(const struct log_index_record *record, uint64_t least, 
 	return record->offset >= least && record->offset < size && (stream == 1 || stream == 2);
 }
 
+#define BEGINNING(n_records)                                                                       \
+	(sizeof(struct log_index_header) + (n_records) * sizeof(struct log_index_record))
+
+/*
+ * Where the hole is, as far as the file itself knows: what was noted of it may be older
+ * than the hole after a power cut, or be gone. Its edges are zeroes to the end of a block.
+ */
+static int find_hole(struct repair *repair)
+{
+	struct log_cut *cut = &repair->cut;
+	const uint64_t before = cut->end;
+	off_t at = (off_t)cut->end;
+	char edge[4096];
+	ssize_t n;
+
+	if (cut->end == cut->start) {
+		at = lseek(repair->log_fd, 0, SEEK_HOLE);
+		if (at < 0 || (uint64_t)at >= repair->log_size)
+			return 0; /* or the file system cannot tell */
+		cut->start = (uint64_t)at;
+	}
+	at = lseek(repair->log_fd, at, SEEK_DATA);
+	if (at < 0)
+		return errno == ENXIO || errno == EINVAL ? 0 : -errno;
+	if ((uint64_t)at <= cut->end)
+		return 0;
+	n = pread(repair->log_fd, edge, sizeof(edge), at);
+	if (n < 0)
+		return -errno;
+	for (ssize_t i = 0; i < n && edge[i] == '\0'; i++)
+		at++;
+	cut->end = (uint64_t)at;
+	repair->recut = cut->end != before;
+	return 0;
+}
+
+/* The hole that is noted lies within the log, whatever of that reached the disk. */
+static void clip_cut(struct repair *repair)
+{
+	struct log_cut *cut = &repair->cut;
+	const struct log_cut before = *cut;
+
+	if (cut->end > repair->log_size)
+		cut->end = repair->log_size;
+	if (cut->start > cut->end)
+		cut->start = cut->end;
+	repair->recut = cut->start != before.start || cut->end != before.end;
+}
+
 /* Return: how many bytes of the index, its header included, are right; -errno. */
-static int64_t measure_index(const struct repair *repair)
+static int64_t measure_index(struct repair *repair)
 {
 	cleanup_free struct log_index_record *records = calloc(RECORDS, sizeof(*records));
-	uint64_t at = sizeof(struct log_index_header);
+	struct log_cut *cut = &repair->cut;
+	uint64_t first = cut->version == LOG_INDEX_VERSION ? LOG_CUT_RECORDS : 0;
+	uint64_t number = first;
 	uint64_t least = 0;
+	bool in_hole = false;
 
 	if (!records)
 		return -ENOMEM;
-	while (repair->index_size - at >= sizeof(*records)) {
-		uint64_t n = (repair->index_size - at) / sizeof(*records);
+	while (BEGINNING(number + 1) <= repair->index_size) {
+		uint64_t n = (repair->index_size - BEGINNING(number)) / sizeof(*records);
 		int r;
 
 		if (n > RECORDS)
 			n = RECORDS;
-		r = read_at(repair->index_fd, records, n * sizeof(*records), at);
+		r = read_at(repair->index_fd, records, n * sizeof(*records), BEGINNING(number));
 		if (r < 0)
 			return r;
-		for (uint64_t i = 0; i < n; i++) {
-			bool first = at == sizeof(struct log_index_header);
-
+		for (uint64_t i = 0; i < n; i++, number++) {
+			if (cut->end > cut->start && number == cut->first_dropped) {
+				in_hole = true;
+				if (cut->first_kept > number + 1) /* not read, it may be long */
+					break;
+			}
+			if (in_hole && records[i].offset < cut->end)
+				continue;
+			if (in_hole)
+				least = cut->end;
 			if (!record_right(&records[i], least, repair->log_size) ||
-			    (first && records[i].offset != 0))
-				return (int64_t)at;
+			    (number == first && records[i].offset != 0))
+				return (int64_t)BEGINNING(number);
+			in_hole = false;
 			least = records[i].offset + 1;
-			at += sizeof(*records);
 		}
+		if (in_hole && number == cut->first_dropped && cut->first_kept > number)
+			number = cut->first_kept;
 	}
-	return (int64_t)at;
+	return (int64_t)BEGINNING(number);
 }
 
-static bool header_right(const struct repair *repair, struct log_index_header *header)
+static bool header_right(struct repair *repair, struct log_index_header *header)
 {
 	return repair->index_size >= sizeof(*header) &&
 	       read_at(repair->index_fd, header, sizeof(*header), 0) == 0 &&
-	       header->magic == LOG_INDEX_MAGIC && header->version == LOG_INDEX_VERSION;
+	       log_cut_read(repair->index_fd, &repair->cut) == 0;
 }
 
-static int repair_index(struct repair *repair)
+/* An index that says nothing but when the log was written last. */
+static int index_anew(struct repair *repair, struct log_index_header *header)
 {
-	struct log_index_header header;
-	struct log_index_record record = {.offset = 0};
-	int64_t right;
-	int r = 0;
+	int r;
 
-	if (!header_right(repair, &header)) {
-		/* when it began nobody knows; its end is known */
-		header = (struct log_index_header){
-			.magic = LOG_INDEX_MAGIC,
-			.version = LOG_INDEX_VERSION,
-			.started_usec = repair->written_usec,
-		};
-		repair->repaired->index_made = true;
-		repair->repaired->index_dropped = repair->index_size;
-		if (ftruncate(repair->index_fd, 0) < 0)
-			return -errno;
-		r = write_at(repair->index_fd, &header, sizeof(header), 0);
-		if (r < 0)
-			return r;
-		repair->index_size = sizeof(header);
-	}
+	/* when it began is not known; its end is */
+	*header = (struct log_index_header){
+		.magic = LOG_INDEX_MAGIC,
+		.version = LOG_INDEX_VERSION,
+		.started_usec = repair->written_usec,
+	};
+	repair->cut = (struct log_cut){.version = LOG_INDEX_VERSION};
+	repair->repaired->index_made = true;
+	repair->repaired->index_dropped = repair->index_size;
+	if (ftruncate(repair->index_fd, 0) < 0)
+		return -errno;
+	r = write_at(repair->index_fd, header, sizeof(*header), 0);
+	if (r == 0)
+		r = log_cut_write(repair->index_fd, &repair->cut);
+	repair->index_size = BEGINNING(LOG_CUT_RECORDS);
+	return r;
+}
+
+/* Header and hole, before anything else is looked at. */
+static int repair_cut(struct repair *repair, bool power_cut, struct log_index_header *header)
+{
+	bool anew = !header_right(repair, header);
+	int r = anew ? index_anew(repair, header) : 0;
+
+	if (r < 0 || repair->cut.version != LOG_INDEX_VERSION)
+		return r;
+	clip_cut(repair);
+	if (anew || power_cut)
+		r = find_hole(repair);
+	return r;
+}
+
+static int repair_index(struct repair *repair, const struct log_index_header *header)
+{
+	struct log_index_record record = {.offset = 0};
+	uint64_t first = repair->cut.version == LOG_INDEX_VERSION ? LOG_CUT_RECORDS : 0;
+	int64_t right;
+
+	if (repair->recut && log_cut_write(repair->index_fd, &repair->cut) < 0)
+		return -EIO;
 	right = measure_index(repair);
 	if (right < 0)
 		return (int)right;
@@ -168,14 +255,14 @@ static int repair_index(struct repair *repair)
 		if (ftruncate(repair->index_fd, right) < 0)
 			return -errno;
 	}
-	if (right > (int64_t)sizeof(header) || repair->log_size == 0)
+	if (right > (int64_t)BEGINNING(first) || repair->log_size == 0)
 		return 0;
 	/* not one record, but a log: it belongs to something */
-	if (repair->written_usec > header.started_usec)
-		record.time_and_stream = repair->written_usec - header.started_usec;
+	if (repair->written_usec > header->started_usec)
+		record.time_and_stream = repair->written_usec - header->started_usec;
 	record.time_and_stream |= 1ULL << LOG_STREAM_SHIFT;
 	repair->repaired->index_made = true;
-	return write_at(repair->index_fd, &record, sizeof(record), sizeof(header));
+	return write_at(repair->index_fd, &record, sizeof(record), BEGINNING(first));
 }
 
 int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired *ret_repaired,
@@ -185,6 +272,7 @@ int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired
 	cleanup_close int index_fd = -1;
 	struct repair repair = {.repaired = ret_repaired};
 	struct stat log_stat = {0}, index_stat = {0};
+	struct log_index_header header;
 	bool changed;
 	int r = 0;
 
@@ -203,11 +291,12 @@ int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired
 	repair.index_size = (uint64_t)index_stat.st_size;
 	repair.written_usec = (uint64_t)log_stat.st_mtim.tv_sec * USEC_PER_SEC +
 			      (uint64_t)log_stat.st_mtim.tv_nsec / 1000;
-	if (power_cut)
+	r = repair_cut(&repair, power_cut, &header);
+	if (r == 0 && power_cut)
 		r = cut_zeroes(&repair);
 	if (r == 0)
-		r = repair_index(&repair);
-	changed = ret_repaired->zeroes > 0 || ret_repaired->index_dropped > 0 ||
+		r = repair_index(&repair, &header);
+	changed = repair.recut || ret_repaired->zeroes > 0 || ret_repaired->index_dropped > 0 ||
 		  ret_repaired->index_made;
 	if (r == 0 && changed && (fsync(log_fd) < 0 || fsync(index_fd) < 0))
 		r = -errno;

@@ -11,6 +11,9 @@
  * cut the log may end in zeroes where the file system knew of bytes that it had
  * not written yet.
  *
+ * The hole of a log that was cut (common/log_cut.h) stays; what is noted of it is made
+ * right where the file itself shows that it is larger.
+ *
  * Afterwards: the log has nothing but what was printed; the index has its header,
  * whole records only, and each of them lies in the log, in order. What the index lacks
  * belongs to its last record. Nothing that was printed and is on the disk is lost.

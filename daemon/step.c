@@ -278,6 +278,8 @@ static int step_watch(struct step *step, struct step_setup *setup, struct mask *
 	}
 	log_sink_keep(step->sink, step->order.order, step->kept ? &step->kept->log : NULL);
 	log_sink_mask(step->sink, mask);
+	log_sink_limit(step->sink, setup->log_limit);
+	log_sink_share(step->sink, log_quota_share(table->quota, step->order.project));
 	step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
 					  step->order.slug, step->order.attempt);
 	setup->log_fd = setup->index_fd = -1;
@@ -495,9 +497,11 @@ int step_resume(struct step *step, int *fds, struct error *error)
 		r = log_pump_adopt(table->pump, &fds[STEP_BAG_LOG], mask, step->started_usec,
 				   log_done, step, step->order.order, &step->kept->log, &step->sink,
 				   error);
-	if (r == 0)
+	if (r == 0) {
+		log_sink_share(step->sink, log_quota_share(table->quota, step->order.project));
 		step->log_slot = log_register_add(table->logs, step->order.project, step->order.run,
 						  step->order.slug, step->order.attempt);
+	}
 	close_memory(step);
 	if (r < 0) {
 		if (phase != LEDGER_FINISHED)
@@ -627,6 +631,20 @@ static bool log_is_kept(const void *userdata, const char *project, uint64_t run,
 	return false;
 }
 
+static struct log_quota_limits log_limits(const void *userdata, const char *project)
+{
+	const struct daemon *daemon = userdata;
+	const struct config_project *own =
+		project && daemon->config ? config_project_find(daemon->config, project) : NULL;
+
+	if (!daemon->config)
+		return (struct log_quota_limits){.all = 0};
+	return (struct log_quota_limits){
+		.all = daemon->config->logs,
+		.each = project ? (own ? own->logs : 0) : daemon->config->project_logs,
+	};
+}
+
 int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
 	      struct step_table **ret_table, struct error *error)
 {
@@ -645,6 +663,7 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 		free(table);
 		return -error->number;
 	}
+	table->quota = log_quota_new(daemon->loop, daemon->paths.log, log_limits, daemon);
 	if (daemon->ledger)
 		(void)log_pump_keep(table->pump, daemon->fds);
 	step_setup_sweep(&daemon->paths, step_is_kept, daemon->ledger);
@@ -664,6 +683,7 @@ struct step_table *steps_free(struct step_table *table)
 	}
 	loop_timer_cancel(&table->start_timer);
 	table->pump = log_pump_free(table->pump);
+	table->quota = log_quota_free(table->quota);
 	table->logs = log_register_free(table->logs);
 	order_set_done(&table->known);
 	free(table);

@@ -128,6 +128,12 @@ void step_report_make(const struct step_facts *facts, struct step_report *report
 	}
 	if (!succeeded)
 		report_hint(facts, report);
+	if (facts->log.cut > 0)
+		reason_add(report,
+			   "the log is cut: %llu of its %llu bytes, in the middle, were dropped "
+			   "(StepLog=, Logs=)",
+			   (unsigned long long)facts->log.cut,
+			   (unsigned long long)facts->log.bytes);
 	if (facts->log.lost > 0)
 		reason_add(report, "the log is incomplete: %llu bytes could not be written (%s)",
 			   (unsigned long long)facts->log.lost, strerror(facts->log.error));

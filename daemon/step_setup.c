@@ -162,8 +162,7 @@ static int log_create(int dir_fd, const char *name, const char *suffix, struct e
 
 	(void)snprintf(file, sizeof(file), "%s.%s", name, suffix);
 	for (int i = 0; i < 2; i++) {
-		fd = openat(dir_fd, file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-			    0640);
+		fd = openat(dir_fd, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 		if (fd >= 0 || errno != EEXIST)
 			break;
 		/* run numbers began anew (a lost database): a log of two runs would be worse */
@@ -292,6 +291,7 @@ static void fill_limits(const struct config *config, const struct config_project
 	request->cpu_milli = first_of(order->cpu_milli, of_step->cpu_milli);
 	request->disk = first_of(order->disk, config->step_disk);
 	request->io = order->io;
+	setup->log_limit = first_of(project ? project->step_log : 0, config->step_log);
 }
 
 int step_setup_make(const struct paths *paths, const struct config *config,

@@ -24,6 +24,7 @@ struct step_setup {
 	char mirror[PATH_MAX];
 	char socket[PATH_MAX];
 	int log_fd, index_fd;
+	uint64_t log_limit; /* bytes on disk */
 	int stdout_pipe[2], stderr_pipe[2];
 	int cacher_fd; /* listening; identity of the step for the cacher */
 };

@@ -52,6 +52,7 @@ struct step_table {
 	struct sandbox_host *host;
 	struct log_pump *pump;
 	struct log_register *logs;
+	struct log_quota *quota; /* NULL: without memory, logs are limited one by one only */
 	struct mask_cache masks;
 	struct order_set known;
 	struct step *buckets[STEP_BUCKETS];

@@ -67,7 +67,8 @@ import os, struct, sys
 index = open(sys.argv[1] + ".idx", "rb").read()
 size = os.path.getsize(sys.argv[1] + ".log")
 assert (len(index) - 16) % 16 == 0, "torn"
-records = [struct.unpack("<QQ", index[i:i + 16]) for i in range(16, len(index), 16)]
+begin = 64 if index[4] == 2 else 16  # behind the place for a hole, which older programs do not make
+records = [struct.unpack("<QQ", index[i:i + 16]) for i in range(begin, len(index), 16)]
 offsets = [offset for offset, _ in records]
 assert offsets and offsets[0] == 0 and offsets == sorted(set(offsets)) and offsets[-1] < size, "not ordered"
 print("fine")

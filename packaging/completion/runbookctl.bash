@@ -17,7 +17,7 @@ _runbookctl_values() {
 
 _runbookctl_arguments() {
     case $1 in
-    show | logs | cancel | retry | "artifacts ls" | "artifacts get" | graph)
+    show | logs | cancel | retry | "artifacts ls" | "artifacts get" | "artifacts put" | graph)
         runbookctl runs -n 20 2>/dev/null | awk 'NR > 1 { print $1 }'
         ;;
     trigger | runs | "project show" | "project rm" | "project pause" | "project unpause" | "secret set" | "secret ls" | "secret rm")
@@ -57,7 +57,7 @@ _runbookctl() {
         else
             candidates=$(_runbookctl_arguments "$command")
             case $command in
-            run | validate | graph | backup | restore) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+            run | validate | graph | backup | restore | "artifacts put") mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
             esac
         fi
     fi

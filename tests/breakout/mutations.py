@@ -16,6 +16,9 @@ NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
 PUSH = "tests/integration/80_push.sh"
 PAGE = "tests/integration/61_page_browser.sh"
+LOG_CUT = "tests/integration/37_log_cut.sh"
+LOG_LIMITS = "tests/integration/37_log_limits.sh"
+ARTIFACTS = "tests/integration/86_artifacts.sh"
 
 PLAN = "sandbox/plan.c"
 RULES = "sandbox/seccomp_rules.c"
@@ -133,4 +136,10 @@ MUTATIONS = [
      PAGE, "a bidirectional override in a branch is shown as what it is"),
     ("the page lets a log turn its lines around", [("ui/log.js", r"\.replace\(harmful, named\)", "")],
      PAGE, "a bidirectional override in a log is shown as what it is"),
+    ("one step's log fills the disk", [("daemon/log_pump_cut.c", r"return sink->cut\.limit > 0 && used\(sink\)[^;]*;", "return false;")],
+     LOG_CUT, "and it takes no more room than it may"),
+    ("one project's logs fill the disk", [("daemon/log_pump_cut.c", r"!log_share_full\([^)]*\)", "true")],
+     LOG_LIMITS, "its logs are cut"),
+    ("one project's artifacts fill the disk", [("cacher/store_account.c", r"fits = more == 0 \|\| \(more <= limit && used[^;]*;", "fits = true;")],
+     ARTIFACTS, "a project at its limit: exit 4, and why"),
 ]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Any archive: unpacking it leaves nothing outside its directory. */
 #include "cacher/client_pax_read.c"
+#include "cacher/client_sparse.c"
 
 #include "common/fdio.h"
 

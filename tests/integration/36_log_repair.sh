@@ -15,9 +15,10 @@ index_right() { # LOG INDEX
 import os, struct, sys
 size = os.path.getsize(sys.argv[1])
 index = open(sys.argv[2], "rb").read()
-assert index[:8] == b"RBI1\1\0\0\0", index[:16]
+assert index[:8] == b"RBI1\2\0\0\0", index[:16]
 assert len(index) % 16 == 0, len(index)
-records = list(struct.iter_unpack("<QQ", index[16:]))
+assert all(stamp >> 62 == 3 for _, stamp in struct.iter_unpack("<QQ", index[16:64])), index[16:64]
+records = list(struct.iter_unpack("<QQ", index[64:]))
 assert bool(records) == bool(size), (records, size)
 offsets = [offset for offset, _ in records]
 assert offsets == sorted(set(offsets)), offsets

@@ -138,13 +138,34 @@ class Peers:
             if request.name == "ARTIFACT_LIST":
                 fd = memfd(json.dumps({"artifacts": [{"key": "bin/app", "run": run}]}))
                 self.cacher.send("ARTIFACT_LISTED", 200, serial=request.serial, fds=[fd])
+            elif request.name == "ARTIFACT_PUT":
+                key, _mode, _time = request.s(), request.u(), request.u()
+                fd = request.fd()
+                self.put = os.pread(fd, 1000, 0)
+                over = key == "too/large"
+                self.cacher.send("ARTIFACT_KEPT", 413 if over else 200,
+                                 "over the limit of something" if over else "", serial=request.serial)
             elif (key := request.s()) == "bin/app":
                 fd = memfd("artifact of " + project)
-                self.cacher.send("ARTIFACT_OPENED", 200, "file", len("artifact of " + project),
+                self.cacher.send("ARTIFACT_OPENED", 200, "file", len("artifact of " + project), "file",
                                  serial=request.serial, fds=[fd])
+            elif key == "packed":
+                if request.u():
+                    fd = memfd("frames")
+                    self.cacher.send("ARTIFACT_OPENED", 200, "file", 100, "zstd", serial=request.serial, fds=[fd])
+                else:
+                    fd, end = os.pipe()
+                    os.write(end, b"unpacked")
+                    os.close(end)
+                    self.cacher.send("ARTIFACT_OPENED", 200, "directory", 8, "pipe", serial=request.serial, fds=[fd])
+            elif key == "short":
+                fd, end = os.pipe()
+                os.write(end, b"unpa")
+                os.close(end)
+                self.cacher.send("ARTIFACT_OPENED", 200, "file", 8, "pipe", serial=request.serial, fds=[fd])
             else:
                 fd = None
-                self.cacher.send("ARTIFACT_OPENED", 404, "none", 0, serial=request.serial)
+                self.cacher.send("ARTIFACT_OPENED", 404, "none", 0, "file", serial=request.serial)
             if fd is not None:
                 os.close(fd)
 

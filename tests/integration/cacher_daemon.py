@@ -35,7 +35,7 @@ class Daemon:
         process, channel = peer.spawn(self.program, self.root)
         self.channel = channel
         channel.send("CONFIG_BEGIN", 1)
-        channel.send("CONFIG_CACHER", *self.limits)
+        channel.send("CONFIG_CACHER", *self.limits, (1 << 64) - 1, (1 << 64) - 1)
         channel.send("CONFIG_END", 1)
         for order, _, project, run, sock in self.listeners:
             channel.send("CACHER_LISTEN", order, project, run, "step", fds=[sock.fileno()])
@@ -70,9 +70,9 @@ class Daemon:
             assert answer.serial == 7 and answer.u() == 200
             return peer.memfd_text(answer.fd()).encode()
         if words[0] == "open":
-            self.api.send("ARTIFACT_OPEN", words[1], int(words[2]), words[3], serial=8)
+            self.api.send("ARTIFACT_OPEN", words[1], int(words[2]), words[3], 0, serial=8)
             answer = self.api.expect("ARTIFACT_OPENED")
-            status, kind, size = answer.u(), answer.s(), answer.u()
+            status, kind, size, _form = answer.u(), answer.s(), answer.u(), answer.s()
             data = b""
             if status == 200:
                 fd = answer.fd()

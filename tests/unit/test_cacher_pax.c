@@ -4,6 +4,7 @@
 /* the client is linked into no library: it is compiled in here */
 #include "cacher/client_pax_read.c"
 #include "cacher/client_pax_write.c"
+#include "cacher/client_sparse.c"
 
 #include "common/fdio.h"
 

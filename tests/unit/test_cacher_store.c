@@ -143,7 +143,7 @@ static void test_limits(void **state)
 	uint64_t bytes, count;
 	char data[100] = "";
 
-	store_set_limits(fixture->store, 250, 3);
+	store_set_limits(fixture->store, &(struct store_limits){250, 3, UINT64_MAX, UINT64_MAX});
 	assert_int_equal(put(fixture->run, "a", data, 100), 0);
 	assert_int_equal(put(fixture->run, "b", data, 100), 0);
 	assert_int_equal(put(fixture->run, "c", data, 100), STORE_E_OVER_LIMIT);

@@ -40,6 +40,7 @@ static void defaults(void **state)
 	assert_int_equal(config->cacher_bytes, 10 * GIB);
 	assert_int_equal(config->deliveries_sec, 90 * 86400);
 	assert_int_equal(config->fetch_retry_sec, 300);
+	assert_int_equal(config->step_log, GIB);
 	(void)config_free(config);
 }
 
@@ -62,6 +63,7 @@ static void every_key(void **state)
 				   "StepPids=200\n"
 				   "StepCpus=0.5\n"
 				   "StepDisk=512M\n"
+				   "StepLog=8M\n"
 				   "MinFree=2G\n"
 				   "FetchRetry=2m\n"
 				   "[Host]\n"
@@ -99,6 +101,7 @@ static void every_key(void **state)
 	assert_int_equal(config->step_limits.pids, 200);
 	assert_int_equal(config->step_limits.cpu_milli, 500);
 	assert_int_equal(config->step_disk, 512 * MIB);
+	assert_int_equal(config->step_log, 8 * MIB);
 	assert_int_equal(config->min_free, 2 * GIB);
 	assert_int_equal(config->fetch_retry_sec, 120);
 	assert_int_equal(config->host_cpu_milli, 7500);

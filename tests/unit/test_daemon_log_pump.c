@@ -102,16 +102,17 @@ static uint64_t file_size(int fd)
 static size_t check_index(const struct fixture *fixture, uint64_t per_stream[2])
 {
 	struct log_index_header header;
+	const uint64_t begin = sizeof(header) + LOG_CUT_RECORDS * sizeof(struct log_index_record);
 	uint64_t size = file_size(fixture->index_fd);
-	size_t n = (size - sizeof(header)) / sizeof(struct log_index_record);
+	size_t n = (size - begin) / sizeof(struct log_index_record);
 	struct log_index_record *records = calloc(n + 1, sizeof(*records));
 
 	assert_non_null(records);
 	assert_int_equal((size - sizeof(header)) % sizeof(*records), 0);
 	assert_int_equal(pread(fixture->index_fd, &header, sizeof(header), 0), sizeof(header));
 	assert_int_equal(header.magic, LOG_INDEX_MAGIC);
-	assert_int_equal(header.version, 1);
-	assert_int_equal(pread(fixture->index_fd, records, n * sizeof(*records), sizeof(header)),
+	assert_int_equal(header.version, LOG_INDEX_VERSION);
+	assert_int_equal(pread(fixture->index_fd, records, n * sizeof(*records), (off_t)begin),
 			 n * sizeof(*records));
 	records[n].offset = file_size(fixture->log_fd);
 	for (size_t i = 0; i < n; i++) {

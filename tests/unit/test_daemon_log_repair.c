@@ -40,7 +40,8 @@ static int setup(void **state)
 	fixture.dir_fd = open(fixture.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fixture.dir_fd >= 0);
 	memset(fixture.log, 'x', sizeof(fixture.log));
-	fixture.index.header = (struct log_index_header){LOG_INDEX_MAGIC, LOG_INDEX_VERSION, 1000};
+	fixture.index.header =
+		(struct log_index_header){LOG_INDEX_MAGIC, LOG_INDEX_VERSION_PLAIN, 1000};
 	for (size_t i = 0; i < CHUNKS; i++)
 		fixture.index.records[i] =
 			(struct log_index_record){i * CHUNK, (1 + i % 2) << LOG_STREAM_SHIFT | i};
@@ -90,20 +91,24 @@ static void check_repaired(size_t log_size)
 	struct log_repaired repaired;
 	struct {
 		struct log_index_header header;
-		struct log_index_record records[CHUNKS + 1];
+		struct log_index_record records[CHUNKS + LOG_CUT_RECORDS + 1];
 	} index;
 	size_t size = get_file("a.1.idx", &index, sizeof(index));
 	size_t n = (size - sizeof(index.header)) / sizeof(index.records[0]);
+	/* one that was made anew has the place for a hole, and none */
+	size_t skip = index.header.version == LOG_INDEX_VERSION ? LOG_CUT_RECORDS : 0;
 
 	assert_int_equal(get_file("a.1.log", log, sizeof(log)), log_size);
 	assert_memory_equal(log, fixture.log, log_size);
 	assert_int_equal((size - sizeof(index.header)) % sizeof(index.records[0]), 0);
 	assert_int_equal(index.header.magic, LOG_INDEX_MAGIC);
-	assert_int_equal(n > 0, log_size > 0);
-	for (size_t i = 0; i < n; i++) {
+	assert_int_equal(n > skip, log_size > 0);
+	for (size_t i = 0; i < skip; i++)
+		assert_int_equal(index.records[i].offset, 0);
+	for (size_t i = skip; i < n; i++) {
 		assert_true(index.records[i].offset < log_size);
-		assert_true(i == 0 ? index.records[i].offset == 0
-				   : index.records[i].offset > index.records[i - 1].offset);
+		assert_true(i == skip ? index.records[i].offset == 0
+				      : index.records[i].offset > index.records[i - 1].offset);
 	}
 	assert_int_equal(repair(true, &repaired), 0); /* once is enough */
 }
@@ -179,6 +184,123 @@ static void zeroes_at_the_end(void **state)
 	put_file("a.1.log", big + 1, sizeof(big) - 1);
 	assert_int_equal(repair(true, &repaired), 1);
 	check_repaired(0);
+}
+
+/* ---- logs that were cut ---- */
+
+#define BLOCK 65536U /* of the file system, or more */
+#define CUT_SIZE (6 * (uint64_t)BLOCK)
+
+static const struct log_index_record cut_records[] = {
+	{0, 1ULL << LOG_STREAM_SHIFT},	       /* 3 */
+	{BLOCK / 2, 1ULL << LOG_STREAM_SHIFT}, /* 4: the head ends behind it */
+	{0, 0},				       /* 5 to 7: within the hole */
+	{0, 0},
+	{0, 0},
+	{4 * BLOCK, 2ULL << LOG_STREAM_SHIFT}, /* 8 */
+	{5 * BLOCK, 1ULL << LOG_STREAM_SHIFT}, /* 9 */
+};
+
+/* Head and tail of 'x' around a hole, and an index that says @cut. */
+static void put_cut(const struct log_cut *cut)
+{
+	static char block[2 * BLOCK];
+	struct {
+		struct log_index_header header;
+		struct log_index_record cut[LOG_CUT_RECORDS];
+		struct log_index_record records[ARRAY_SIZE(cut_records)];
+	} index = {.header = {LOG_INDEX_MAGIC, LOG_INDEX_VERSION, 1000}};
+
+	log_cut_records(cut, index.cut);
+	memcpy(index.records, cut_records, sizeof(cut_records));
+	memset(block, 'x', sizeof(block));
+	put_file("a.1.log", block, BLOCK);
+	{
+		cleanup_close int fd = openat(fixture.dir_fd, "a.1.log", O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(pwrite(fd, block, sizeof(block), 4 * BLOCK), sizeof(block));
+	}
+	put_file("a.1.idx", &index, sizeof(index));
+}
+
+static struct log_cut get_cut(void)
+{
+	cleanup_close int fd = openat(fixture.dir_fd, "a.1.idx", O_RDONLY | O_CLOEXEC);
+	struct log_cut cut;
+
+	assert_int_equal(log_cut_read(fd, &cut), 0);
+	return cut;
+}
+
+static void cut_ones_stay(void **state)
+{
+	const struct log_cut right = {BLOCK, 4 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION};
+	struct log_repaired repaired;
+	struct log_cut cut;
+	struct stat st;
+
+	put_cut(&right);
+	assert_int_equal(repair(false, &repaired), 0);
+	assert_int_equal(repair(true, &repaired), 0);
+	cut = get_cut();
+	assert_int_equal(cut.start, right.start);
+	assert_int_equal(cut.end, right.end);
+	assert_int_equal(cut.first_dropped, right.first_dropped);
+	assert_int_equal(cut.first_kept, right.first_kept);
+	assert_int_equal(cut.limit, right.limit);
+	assert_int_equal(fstatat(fixture.dir_fd, "a.1.log", &st, 0), 0);
+	assert_int_equal(st.st_size, CUT_SIZE);
+	assert_true(st.st_blocks * 512 < (off_t)CUT_SIZE); /* it was not filled */
+	assert_int_equal(fstatat(fixture.dir_fd, "a.1.idx", &st, 0), 0);
+	assert_int_equal(st.st_size, 16 * (1 + LOG_CUT_RECORDS + ARRAY_SIZE(cut_records)));
+}
+
+/* The hole reached the disk, and what was noted of it did not, or only an earlier state. */
+static void cut_is_found(void **state)
+{
+	const struct log_cut noted[] = {
+		{0, 0, 0, 0, 1000000, LOG_INDEX_VERSION},
+		{BLOCK, 2 * BLOCK, 5, 6, 1000000, LOG_INDEX_VERSION},
+	};
+	struct log_repaired repaired;
+
+	for (size_t i = 0; i < ARRAY_SIZE(noted); i++) {
+		struct log_cut cut;
+
+		put_cut(&noted[i]);
+		assert_int_equal(repair(true, &repaired), 1);
+		cut = get_cut();
+		assert_int_equal(cut.start, BLOCK);
+		assert_int_equal(cut.end, 4 * BLOCK);
+		assert_int_equal(cut.limit, 1000000);
+		assert_int_equal(repair(true, &repaired), 0);
+	}
+	/* nothing at all of the index */
+	put_cut(&noted[0]);
+	put_file("a.1.idx", "", 0);
+	assert_int_equal(repair(true, &repaired), 1);
+	assert_true(repaired.index_made);
+	assert_int_equal(get_cut().start, BLOCK);
+	assert_int_equal(get_cut().end, 4 * BLOCK);
+}
+
+/* A hole that is noted and lies behind what reached the disk of the log. */
+static void cut_is_clipped(void **state)
+{
+	const struct log_cut noted = {BLOCK, 4 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION};
+	struct log_repaired repaired;
+
+	put_cut(&noted);
+	{
+		cleanup_close int fd = openat(fixture.dir_fd, "a.1.log", O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(ftruncate(fd, BLOCK), 0);
+	}
+	assert_int_equal(repair(false, &repaired), 1);
+	assert_int_equal(get_cut().start, BLOCK);
+	assert_int_equal(get_cut().end, BLOCK);
+	assert_int_equal(repaired.index_dropped, 5 * sizeof(struct log_index_record));
+	assert_int_equal(repair(true, &repaired), 0);
 }
 
 static void records_that_are_wrong(void **state)
@@ -345,6 +467,9 @@ int main(void)
 		TEST(every_cut),
 		TEST(right_ones_stay),
 		TEST(zeroes_at_the_end),
+		TEST(cut_ones_stay),
+		TEST(cut_is_found),
+		TEST(cut_is_clipped),
 		TEST(records_that_are_wrong),
 		TEST(files_that_are_not_there),
 		TEST(register_finds_open_logs),

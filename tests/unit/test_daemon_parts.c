@@ -133,6 +133,12 @@ static void reports(void **state)
 		 0,
 		 "exit code 1; the log is incomplete: 7 bytes could not be written (No space left "
 		 "on device)"},
+		{{.outcome = {SANDBOX_EXITED, 0}, .log = {.bytes = 1000, .cut = 900}},
+		 STEP_RESULT_EXITED,
+		 0,
+		 0,
+		 "the log is cut: 900 of its 1000 bytes, in the middle, were dropped (StepLog=, "
+		 "Logs=)"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * DOC: Artifacts
+ *
+ * Kept by the cacher, which gives out files, or pipes where it has to unpack what it
+ * stores; who takes zstd (Accept-Encoding) gets what is stored. One that is put is a
+ * file first, in the directory of uploads: the cacher copies it, under the same limits
+ * and rules as what a step puts. It may be put whatever the state of its run is, as long
+ * as there is the run.
+ */
+
+#include "api/handlers.h"
+#include "api/run_facts.h"
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define PIPE_BLOCK (64 * KIB)
+
+void handle_artifacts(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	char project[PROJECT_NAME_MAX + 1];
+	struct MHD_Response *response;
+	struct message *message;
+	struct stat status;
+	int r;
+
+	if (!reply || !run_project(request, project))
+		return;
+	message = message_new(MESSAGE_ARTIFACT_LIST, 0);
+	if (message) {
+		message_put_string(message, project);
+		message_put_u64(message, request->match.run);
+	}
+	r = peer_call(request->api->peers, ROLE_CACHER, message, reply);
+	if (r < 0) {
+		http_answer_lost(request, ROLE_CACHER, r);
+		return;
+	}
+	if (reply->status != 200 || reply->fd < 0 || fstat(reply->fd, &status) < 0) {
+		if (reply->fd >= 0)
+			(void)close(reply->fd);
+		http_answer_error(request, 500, "the list of artifacts cannot be read");
+		return;
+	}
+	response = MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
+	if (response)
+		(void)MHD_add_response_header(response, "Content-Type", "application/json");
+	else
+		(void)close(reply->fd);
+	http_answer(request, 200, response);
+}
+
+/* Keys hold only letters, digits and ._-/ so the name needs no quoting. */
+static void add_download_headers(struct MHD_Response *response, const char *key, bool directory)
+{
+	const char *slash = strrchr(key, '/');
+	char disposition[ARTIFACT_KEY_MAX + 64];
+
+	(void)snprintf(disposition, sizeof(disposition), "attachment; filename=\"%s%s\"",
+		       slash ? slash + 1 : key, directory ? ".tar" : "");
+	(void)MHD_add_response_header(response, "Content-Disposition", disposition);
+	(void)MHD_add_response_header(response, "Content-Type",
+				      directory ? "application/x-tar" : "application/octet-stream");
+	(void)MHD_add_response_header(response, "Runbook-Artifact-Kind",
+				      directory ? "directory" : "file");
+}
+
+/* Whether the client takes zstd; "zstd;q=0" says that it does not. */
+static bool takes_zstd(struct http_request *request)
+{
+	const char *text = http_header(request, "Accept-Encoding");
+
+	while (text && *text) {
+		size_t length = strcspn(text, ",");
+		size_t name = strcspn(text, " ;,\t");
+
+		if (name == strlen("zstd") && strncasecmp(text, "zstd", name) == 0) {
+			char parameters[64];
+
+			(void)snprintf(parameters, sizeof(parameters), "%.*s", (int)(length - name),
+				       text + name);
+			return !strstr(parameters, "q=0") ||
+			       strpbrk(strstr(parameters, "q=0"), "123456789");
+		}
+		text += length;
+		text += strspn(text, ", \t");
+	}
+	return false;
+}
+
+struct pipe_body {
+	int fd;
+	uint64_t left;
+};
+
+/* The cacher leaves a pipe that it cannot fill: the answer is broken off then. */
+static ssize_t pipe_read(void *userdata, uint64_t position, char *buffer, size_t max)
+{
+	struct pipe_body *body = userdata;
+	ssize_t n;
+
+	(void)position;
+	if (max > body->left)
+		max = (size_t)body->left;
+	do
+		n = read(body->fd, buffer, max);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	body->left -= (uint64_t)n;
+	return n;
+}
+
+static void pipe_free(void *userdata)
+{
+	struct pipe_body *body = userdata;
+
+	(void)close(body->fd);
+	free(body);
+}
+
+/* What @reply has; its descriptor is taken over. Return: NULL without memory. */
+static struct MHD_Response *artifact_response(struct peer_reply *reply)
+{
+	struct MHD_Response *response = NULL;
+	struct pipe_body *body;
+	struct stat status;
+
+	if (strcmp(reply->text, "pipe") == 0) {
+		body = calloc(1, sizeof(*body));
+		if (body) {
+			*body = (struct pipe_body){reply->fd, reply->size};
+			response = MHD_create_response_from_callback(reply->size, PIPE_BLOCK,
+								     pipe_read, body, pipe_free);
+		}
+		if (!response)
+			free(body);
+	} else if (strcmp(reply->text, "zstd") == 0) {
+		if (fstat(reply->fd, &status) == 0)
+			response =
+				MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
+		if (response)
+			(void)MHD_add_response_header(response, "Content-Encoding", "zstd");
+	} else {
+		response = MHD_create_response_from_fd64(reply->size, reply->fd);
+	}
+	if (!response)
+		(void)close(reply->fd);
+	return response;
+}
+
+static struct message *artifact_message(struct http_request *request, enum message_type type,
+					const char *project)
+{
+	struct message *message = message_new(type, 0);
+
+	if (message) {
+		message_put_string(message, project);
+		message_put_u64(message, request->match.run);
+		message_put_string(message, request->match.key);
+	}
+	return message;
+}
+
+void handle_artifact(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	char project[PROJECT_NAME_MAX + 1];
+	struct MHD_Response *response;
+	struct message *message;
+	int r;
+
+	if (!reply || !run_project(request, project))
+		return;
+	message = artifact_message(request, MESSAGE_ARTIFACT_OPEN, project);
+	if (message)
+		message_put_u64(message, takes_zstd(request));
+	r = peer_call(request->api->peers, ROLE_CACHER, message, reply);
+	if (r < 0) {
+		http_answer_lost(request, ROLE_CACHER, r);
+		return;
+	}
+	if (reply->status != 200 || reply->fd < 0) {
+		if (reply->fd >= 0)
+			(void)close(reply->fd);
+		http_answer_error(request,
+				  reply->status == 404	 ? 404
+				  : reply->status == 503 ? 503
+							 : 500,
+				  reply->status == 404	 ? "this run has no artifact of that key"
+				  : reply->status == 503 ? "too many artifacts are being read: try "
+							   "again"
+							 : "the artifact cannot be read");
+		return;
+	}
+	response = artifact_response(reply);
+	if (response) {
+		add_download_headers(response, request->match.key,
+				     strcmp(reply->kind, "directory") == 0);
+		(void)MHD_add_response_header(response, "Vary", "Accept-Encoding");
+	}
+	http_answer(request, 200, response);
+}
+
+void handle_artifact_put(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	char project[PROJECT_NAME_MAX + 1];
+	struct message *message;
+	char *text = NULL;
+	int fd, r;
+
+	if (!reply || !run_project(request, project))
+		return;
+	message = artifact_message(request, MESSAGE_ARTIFACT_PUT, project);
+	fd = dup(request->upload_fd);
+	if (message && fd >= 0) {
+		message_put_u64(message, 0644);
+		message_put_u64(message, wall_usec() / USEC_PER_SEC);
+		message_put_fd(message, fd);
+	} else {
+		message = message_free(message);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	r = peer_call_long(request->api->peers, ROLE_CACHER, message, reply, PEER_PUT_USEC);
+	if (r < 0) {
+		http_answer_lost(request, ROLE_CACHER, r);
+		return;
+	}
+	if (reply->status != 200) {
+		http_answer_error(request, (unsigned)reply->status, "%s", reply->text);
+		return;
+	}
+	/* keys hold nothing that JSON would have to escape */
+	r = asprintf(&text, "{\"key\":\"%s\",\"size\":%llu}", request->match.key,
+		     (unsigned long long)request->upload_size);
+	http_answer_json(request, 201, r < 0 ? NULL : text, r < 0 ? 0 : (size_t)r);
+}

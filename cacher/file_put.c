@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cacher/file_put.h"
+
+#include "cacher/content.h"
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+
+#define COPY_BYTES (256u * 1024u)
+#define FUSE_MAGIC 0x65735546L
+#define HOLE_STEP (64 * MIB)
+#define FILE_CHANGED "the file changed while it was read: put it when nothing writes to it"
+
+/*
+ * Only files that a disk or memory holds. Reading one of the others can wait
+ * for ever (FUSE) or yields what no size announced (proc, sysfs).
+ */
+static int check_file(int fd, struct stat *ret_status, struct error *error)
+{
+	static const long refused[] = {PROC_SUPER_MAGIC,   SYSFS_MAGIC,	    FUSE_MAGIC,
+				       DEBUGFS_MAGIC,	   TRACEFS_MAGIC,   CGROUP2_SUPER_MAGIC,
+				       CGROUP_SUPER_MAGIC, SECURITYFS_MAGIC};
+	int flags = fcntl(fd, F_GETFL);
+	struct statfs file_system;
+
+	if (flags < 0 || fstat(fd, ret_status) < 0 || fstatfs(fd, &file_system) < 0)
+		return error_set(error, EINVAL, "the passed descriptor cannot be examined");
+	if (!S_ISREG(ret_status->st_mode))
+		return error_set(error, EINVAL,
+				 "what was passed is no regular file: write it to a file first");
+	if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
+		return error_set(error, EINVAL, "the passed file is not open for reading");
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		if ((long)file_system.f_type == refused[i])
+			return error_set(error, EINVAL,
+					 "the file lies in a pseudo file system: copy it to an "
+					 "ordinary file first");
+	return 0;
+}
+
+/* The bytes of @fd from @offset to @end, which are no hole. */
+static int copy_part(const atomic_bool *cancelled, int fd, uint8_t *buffer, uint64_t offset,
+		     uint64_t end, struct store_put *put, struct error *error)
+{
+	while (offset < end) {
+		uint64_t left = end - offset;
+		ssize_t n = pread(fd, buffer, left < COPY_BYTES ? left : COPY_BYTES, (off_t)offset);
+		int r;
+
+		if (atomic_load(cancelled))
+			return error_set(error, ECANCELED, "the step has ended");
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(error, EINVAL, "the file cannot be read: %s",
+					 strerror(errno));
+		if (n == 0)
+			return error_set(error, ESTALE, FILE_CHANGED);
+		r = store_put_write(put, buffer, (size_t)n, error);
+		if (r != 0)
+			return r;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Where the hole at @offset ends; @offset if there is none, or nobody can tell. */
+static uint64_t hole_end(int fd, uint64_t offset, uint64_t size)
+{
+	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
+
+	if (data < 0)
+		return errno == ENXIO ? size : offset;
+	return (uint64_t)data < size ? (uint64_t)data : size;
+}
+
+static uint64_t data_end(int fd, uint64_t offset, uint64_t size)
+{
+	off_t hole = lseek(fd, (off_t)offset, SEEK_HOLE);
+
+	return hole < 0 || (uint64_t)hole > size || (uint64_t)hole <= offset ? size
+									     : (uint64_t)hole;
+}
+
+/* In pieces, so that a step that has ended need not be waited for. */
+static int copy_hole(const atomic_bool *cancelled, uint64_t size, struct store_put *put,
+		     struct error *error)
+{
+	int r = 0;
+
+	while (size > 0 && r == 0) {
+		uint64_t n = size < HOLE_STEP ? size : HOLE_STEP;
+
+		if (atomic_load(cancelled))
+			return error_set(error, ECANCELED, "the step has ended");
+		r = store_put_zeroes(put, n, error);
+		size -= n;
+	}
+	return r;
+}
+
+/* Exactly the size that the file had at the start, and the file must stay as it was. */
+static int copy_file(const atomic_bool *cancelled, int fd, const struct stat *before,
+		     struct store_put *put, struct error *error)
+{
+	cleanup_free uint8_t *buffer = aligned_alloc(4096, COPY_BYTES);
+	uint64_t size = (uint64_t)before->st_size;
+	uint64_t offset = 0;
+	struct stat after;
+	int r = 0;
+
+	if (!buffer)
+		return error_set(error, ENOMEM, "out of memory");
+	store_put_worth(put, content_worth(fd, size));
+	while (offset < size && r == 0) {
+		uint64_t data = hole_end(fd, offset, size);
+		uint64_t end = data_end(fd, data, size);
+
+		r = copy_hole(cancelled, data - offset, put, error);
+		if (r == 0)
+			r = copy_part(cancelled, fd, buffer, data, end, put, error);
+		offset = end;
+	}
+	if (r != 0)
+		return r;
+	if (fstat(fd, &after) < 0 || after.st_size != before->st_size ||
+	    after.st_mtim.tv_sec != before->st_mtim.tv_sec ||
+	    after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+		return error_set(error, ESTALE, FILE_CHANGED);
+	return 0;
+}
+
+int file_put(struct store_run *run, const char *key, int fd, const struct file_meta *meta,
+	     const atomic_bool *cancelled, struct error *error)
+{
+	struct store_put *put;
+	struct stat status = {0};
+	int r = check_file(fd, &status, error);
+
+	if (r < 0)
+		return r;
+	r = store_put_begin(
+		run, key, CACHER_KIND_FILE, meta ? meta->mode & 07777 : status.st_mode & 07777,
+		meta ? meta->mtime : status.st_mtim, (uint64_t)status.st_size, &put, error);
+	if (r != 0)
+		return r;
+	r = copy_file(cancelled, fd, &status, put, error);
+	if (r != 0) {
+		(void)store_put_abort(put);
+		return r;
+	}
+	return store_put_commit(put, error);
+}

@@ -1,0 +1,188 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# A step that prints more than StepLog=: its log keeps head and tail and takes no more
+# room than it may, whatever ends and starts again meanwhile; who follows it is told
+# what is missing; the step, its exit code and other steps do not notice.
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+
+LIMIT=$((8 * 1024 * 1024))
+
+start_kept() {
+    local root=$TEST_TMP/root
+    mkdir -p "$root/etc/runbookd/runbookd.conf.d" "$root/etc/runbookd/projects.d" "$TEST_TMP/store"
+    chmod 0755 "$root" "$root/etc" "$root/etc/runbookd"
+    printf '%s\n' "[Daemon]" "Limits=best-effort" "MaxRunning=8" "[Webhook]" "Listen=127.0.0.1:0" "[Api]" \
+        "Listen=none" "[Limits]" "StepLog=8M" >"$root/etc/runbookd/runbookd.conf"
+    API_SOCK=$root/run/runbookd/api.sock
+    export RUNBOOK_ROOT=$root
+    "$TESTS_DIR/integration/fd_store.py" "$TEST_TMP/store" "$BIN/runbookd" --root "$root" \
+        >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
+    STORE_PID=$!
+    defer stop_kept
+    wait_ready 1 || { failed "runbookd did not become ready"; tail -n 30 "$TEST_TMP/daemon.log"; return 1; }
+}
+stop_kept() {
+    [ -n "${STORE_PID:-}" ] || return 0
+    kill -TERM "$STORE_PID" 2>/dev/null
+    wait_for 20 sh -c "! kill -0 $STORE_PID" || kill -USR1 "$STORE_PID" 2>/dev/null
+    wait "$STORE_PID" 2>/dev/null
+    STORE_PID=
+}
+# shellcheck disable=SC2016
+wait_ready() {
+    wait_for 60 sh -c '[ "$(grep -cx ready "$1")" -ge "$2" ]' - "$TEST_TMP/daemon.log" "$1" || return 1
+    WEBHOOK_URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address" 2>/dev/null)
+}
+end_main() { # SIGNAL
+    local before
+    before=$(grep -cx ready "$TEST_TMP/daemon.log")
+    kill "-$1" "$(cat "$TEST_TMP/store/pid")"
+    wait_ready $((before + 1))
+}
+log_of() { echo "$TEST_TMP/root/var/log/runbookd/demo/$1/$2.1"; }
+# disk_of RUN SLUG: whether both files fit the limit, with the blocks at the edges
+fits() { [ $(($(stat -c '%b * 512' "$(log_of "$1" "$2").log") + $(stat -c '%b * 512' "$(log_of "$1" "$2").idx"))) -le $((LIMIT + 65536)) ]; }
+longer() { [ "$(stat -c %s "$(log_of "$1" "$2").log")" -gt "$3" ]; }
+hole_of() { # RUN SLUG: start end, as the index says
+    python3 - "$(log_of "$1" "$2").idx" <<'P'
+import struct, sys
+end, start = struct.unpack("<QQ", open(sys.argv[1], "rb").read()[16:32])
+print(start & (1 << 62) - 1, end)
+P
+}
+# counted FILE: "right N M": 1, 2, 3, … with gaps only where a line says so, up to N; M gaps
+counted() {
+    python3 - "$1" <<'P'
+import re, sys
+expected, gaps, last, bad = 1, 0, None, None
+lines = open(sys.argv[1], "rb").read().split(b"\n")
+if lines and lines[-1] == b"": lines.pop()
+parts, part = [], []
+for line in lines:
+    if re.fullmatch(rb"\[runbookd: \d+ bytes are missing here: .*\]", line):
+        parts.append(part); part = []
+    else:
+        part.append(line)
+parts.append(part)
+for number, part in enumerate(parts):
+    whole = part[1:] if number else part          # the first one may have lost its beginning
+    if number < len(parts) - 1: whole = whole[:-1]  # and this its end
+    for at, line in enumerate(whole):
+        if line == b"the end" or line == b"": continue
+        if whole[at + 1:at + 2] in ([b""], [b"the end"]) and line != b"%d" % (expected or 0): continue  # seq was ended within it
+        if not line.isdigit(): sys.exit(f"part {number}: {line!r}")
+        value = int(line)
+        if last is None and value != 1 and number == 0: sys.exit(f"begins with {value}")
+        if expected and value != expected: sys.exit(f"part {number}: {value} instead of {expected}")
+        expected, last = value + 1, value
+    expected = None
+print("right", last, len(parts) - 1, "the end" if lines and lines[-1] == b"the end" else "no end")
+P
+}
+
+setup_project demo
+start_kept || exit 1
+
+run=$(push_run demo <<'Y'
+global: {network: none}
+steps:
+  - name: much
+    command: |
+      seq 6000000; echo the end; exit 3
+  - name: beside
+    command: |
+      for i in $(seq 200); do echo "$i"; sleep 0.01; done
+Y
+)
+check "it has begun" wait_for 60 test -s "$(log_of "$run" much).log"
+"$BIN/runbookctl" logs -f "$run" much >"$TEST_TMP/followed" 2>"$TEST_TMP/followed.err" &
+FOLLOWER=$!
+check_equal "the run ends" failed "$(wait_run "$run" 120)"
+wait "$FOLLOWER"
+check_equal "who follows ends with it" 0 $?
+check_equal "the exit code is the step's" 3 "$(step_field "$run" much exit_code)"
+size=$(seq 6000000 | wc -c)
+size=$((size + 8))
+check_match "the result says that the log was cut" "exit code 3; the log is cut: [0-9]+ of its $size bytes" "$(step_field "$run" much reason)"
+check_match "so does show" "log is cut" "$("$BIN/runbookctl" show "$run")"
+check_equal "offsets are those of what was printed" "$size" "$(stat -c %s "$(log_of "$run" much).log")"
+check "and it takes no more room than it may" fits "$run" much
+check_equal "another step has all of its output" "$(seq 200)" "$(step_log "$run" beside)"
+check_match "who follows sees all, or is told what is missing" '^right 6000000 [0-9]+ the end$' "$(counted "$TEST_TMP/followed")"
+
+read -r start end <<<"$(hole_of "$run" much)"
+check "the head is kept" test "$start" -gt $((LIMIT / 4))
+check "and the tail" test $((size - end)) -gt $((LIMIT / 4))
+"$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole"
+check_equal "logs shows head and tail, and one line between them" "right 6000000 1 the end" "$(counted "$TEST_TMP/whole")"
+check_equal "which says how much is missing" "$((end - start))" "$(sed -n 's/^\[runbookd: \([0-9]*\) bytes are missing here.*/\1/p' "$TEST_TMP/whole")"
+check "no zeroes are sent for it" test "$(tr -d '\000' <"$TEST_TMP/whole" | wc -c)" = "$(stat -c %s "$TEST_TMP/whole")"
+"$BIN/runbookctl" logs -t "$run" much >"$TEST_TMP/stamped"
+sed -E 's/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{15}Z //' "$TEST_TMP/stamped" >"$TEST_TMP/unstamped"
+check_equal "so does logs -t" "right 6000000 1 the end" "$(counted "$TEST_TMP/unstamped")"
+check_equal "whose times never go back" "" "$(grep -oE '^[0-9]{4}-[0-9T:.-]{21}[0-9]Z' "$TEST_TMP/stamped" | sort -c 2>&1)"
+
+URL=/api/v1/runs/$run/steps/much/log
+part() { curl -s --max-time 20 --unix-socket "$API_SOCK" -D "$TEST_TMP/head" -o "$TEST_TMP/part" -H "Range: bytes=$1" "http://x$URL"; sed -n 's/^Content-Range: bytes \([^\r]*\).*/\1/p' "$TEST_TMP/head"; }
+check_equal "the last bytes by range" "$((size - 8))-$((size - 1))/$size" "$(part -8)"
+check_equal "are the last" "the end" "$(cat "$TEST_TMP/part")"
+check_equal "a range that ends in the hole ends before it" "$((start - 10))-$((start - 1))/$size" "$(part $((start - 10))-$((end - 5)))"
+check_equal "with as many bytes" 10 "$(stat -c %s "$TEST_TMP/part")"
+check_equal "one that begins in it begins behind it" "$end-$((end + 9))/$size" "$(part $((start + 1))-$((end + 9)))"
+check_equal "a range within the hole has nothing" "*/$size" "$(part $((start + 1))-$((end - 1)))"
+check_match "and says so" "^HTTP/1.1 416" "$(head -n 1 "$TEST_TMP/head")"
+curl -s --unix-socket "$API_SOCK" -D "$TEST_TMP/head2" -o "$TEST_TMP/part" "http://x$URL?offset=$((start + 1))"
+check_match "from an offset in the hole on: the line, then what follows" "^.runbookd: $((end - start)) bytes are missing" "$(sed -n 2p "$TEST_TMP/part")"
+text=$(sed -n 's/^Runbook-Log-Cut: [0-9]*-[0-9]*\/\([0-9]*\).*/\1/p' "$TEST_TMP/head2")
+check_equal "whose length the answer's head says" $((size - end + text)) "$(stat -c %s "$TEST_TMP/part")"
+check_equal "beside where it is" "$start-$((end - 1))" "$(sed -n 's/^Runbook-Log-Cut: \([0-9]*-[0-9]*\).*/\1/p' "$TEST_TMP/head2")"
+
+# ---- a restart of each kind while it is cut ----
+for how in USR2 KILL; do
+    run=$(push_run demo "cut-$how" <<'Y'
+global: {network: none}
+steps:
+  - name: much
+    command: |
+      timeout 15 seq 1000000000 || true
+      echo; echo the end
+Y
+)
+    check "$how: it has begun" wait_for 60 test -s "$(log_of "$run" much).log"
+    "$BIN/runbookctl" logs -f "$run" much >"$TEST_TMP/followed.$how" 2>"$TEST_TMP/followed.err" &
+    FOLLOWER=$!
+    for _ in 1 2 3; do
+        at=$(stat -c %s "$(log_of "$run" much).log" 2>/dev/null || echo 0)
+        check "$how: it prints" wait_for 30 longer "$run" much $((at + 3 * LIMIT))
+        check "$how: runbookd is back" end_main "$how"
+        check "$how: the log fits" fits "$run" much
+    done
+    check_equal "$how: the run ends" succeeded "$(wait_run "$run" 120)"
+    wait "$FOLLOWER"
+    check_equal "$how: who follows ends with it" 0 $?
+    check_match "$how: and saw no gap that it was not told of" '^right [0-9]+ [0-9]+ the end$' "$(counted "$TEST_TMP/followed.$how")"
+    "$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole.$how"
+    check_match "$how: head and tail have no gap" '^right [0-9]+ 1 the end$' "$(counted "$TEST_TMP/whole.$how")"
+    check "$how: the log fits at the end" fits "$run" much
+    check_match "$how: the result says so" "the log is cut: " "$(step_field "$run" much reason)"
+done
+
+# ---- runbookd dies with nothing kept, as at a power cut: what is there is repaired ----
+run=$(push_run demo lost <<'Y'
+global: {network: none}
+steps:
+  - name: much
+    command: seq 1000000000
+Y
+)
+check "it prints" wait_for 30 longer "$run" much $((3 * LIMIT))
+STORE=$STORE_PID
+kill -USR1 "$STORE" # and what it keeps is gone
+wait "$STORE" 2>/dev/null
+STORE_PID=
+start_daemon || exit 1
+check_equal "the step is lost with its host" errored "$(wait_run "$run" 60)"
+"$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole"
+check_match "head and tail are there" '^right [0-9]+ 1 no end$' "$(sed -i '$d' "$TEST_TMP/whole"; counted "$TEST_TMP/whole")"
+check "and fit" fits "$run" much
