@@ -70,9 +70,9 @@ sources >"$CACHE/sources.list"
 
 for package; do
     check "$package: its source is there" fetch "$package" || continue
-    dir=$CACHE/work/$package
+    dir=$CACHE/unpacked/$package
     for where in outside inside; do
-        rm -rf --one-file-system "$dir" && mkdir -p "$CACHE/work"
+        rm -rf --one-file-system "$dir" && mkdir -p "$CACHE/unpacked"
         dpkg-source --no-check -x "$CACHE/archives/$package"_*.dsc "$dir" >/dev/null 2>&1 ||
             { failed "$package: it is unpacked"; continue 2; }
         cp "$HERE/$package.sh" "$dir/recipe.sh"
