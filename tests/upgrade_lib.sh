@@ -67,7 +67,8 @@ version_key() {
     case $1 in
     previous) git -C "$TOP" rev-parse 'HEAD~1^{commit}' ;;
     d2e21e4) git -C "$TOP" rev-parse 'd2e21e4^{commit}' ;;
-    *) (cd "$TOP" && find . -path ./build -prune -o \( -name '*.[ch]' -o -name Makefile -o -name 'upgrade_*' \) -print0 |
+    *) (cd "$TOP" && find . \( -path ./build -o -path ./tests/unit -o -path ./tests/fuzz \) -prune -o \
+        \( -name '*.[ch]' -o -name Makefile -o -name 'upgrade_variants*' \) -type f -print0 |
         sort -z | xargs -0 sha256sum | sha256sum) ;;
     esac
 }
