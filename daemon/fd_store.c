@@ -274,7 +274,8 @@ static int wait_kept(const struct fd_store *store)
 		return 0;
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	read_fd = file.fd = fds[0];
+	read_fd = fds[0];
+	file.fd = read_fd;
 	r = notify_fd("BARRIER=1", fds[1]);
 	(void)close(fds[1]);
 	if (r < 0)
