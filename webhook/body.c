@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/body.h"
 
+#include "common/limits.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -18,6 +20,12 @@ static bool budget_take(struct body_budget *budget, size_t size)
 	return false;
 }
 
+/* A small body is never refused because others are large: its first bytes are free. */
+static size_t charge(size_t capacity)
+{
+	return capacity > WEBHOOK_BODY_FREE ? capacity - WEBHOOK_BODY_FREE : 0;
+}
+
 static int body_grow(struct body *body, struct body_budget *budget, size_t need, size_t limit)
 {
 	size_t capacity = body->capacity ? body->capacity : BODY_CAPACITY_MIN;
@@ -27,11 +35,11 @@ static int body_grow(struct body *body, struct body_budget *budget, size_t need,
 		capacity *= 2;
 	if (capacity > limit + 1)
 		capacity = limit + 1;
-	if (!budget_take(budget, capacity - body->capacity))
+	if (!budget_take(budget, charge(capacity) - charge(body->capacity)))
 		return -ENOBUFS;
 	data = realloc(body->data, capacity);
 	if (!data) {
-		(void)atomic_fetch_sub(&budget->used, capacity - body->capacity);
+		(void)atomic_fetch_sub(&budget->used, charge(capacity) - charge(body->capacity));
 		return -ENOMEM;
 	}
 	body->data = data;
@@ -59,6 +67,6 @@ int body_append(struct body *body, struct body_budget *budget, const void *data,
 void body_release(struct body *body, struct body_budget *budget)
 {
 	free(body->data);
-	(void)atomic_fetch_sub(&budget->used, body->capacity);
+	(void)atomic_fetch_sub(&budget->used, charge(body->capacity));
 	*body = (struct body){.data = NULL};
 }

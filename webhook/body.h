@@ -4,7 +4,9 @@
 
 /*
  * A request's body in memory. It grows with what has arrived, never with what
- * was announced, and all bodies together stay within a budget.
+ * was announced, and all bodies together stay within a budget. The first
+ * WEBHOOK_BODY_FREE bytes of each are not charged: the number of connections
+ * bounds them, and a usual delivery is not refused because of a few large ones.
  */
 
 #include <stdatomic.h>
@@ -19,7 +21,7 @@ struct body_budget {
 struct body {
 	char *data;
 	size_t size;
-	size_t capacity; /* charged to the budget */
+	size_t capacity; /* charged to the budget from WEBHOOK_BODY_FREE on */
 };
 
 /**
