@@ -12,6 +12,7 @@ NO_DIE = "tests/breakout/40_no_die.sh"
 ROLES = "tests/breakout/55_roles.sh"
 HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
+CROWDS = "tests/breakout/57_crowds.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
 PUSH = "tests/integration/80_push.sh"
@@ -142,4 +143,14 @@ MUTATIONS = [
      LOG_LIMITS, "its logs are cut"),
     ("one project's artifacts fill the disk", [("cacher/store_account.c", r"fits = more == 0 \|\| \(more <= limit && used[^;]*;", "fits = true;")],
      ARTIFACTS, "a project at its limit: exit 4, and why"),
+    ("no connection gives way", [("webhook/connection.c", r"chosen = eviction_choose\(table->occupants, n\);",
+                                  "chosen = EVICTION_NONE;")],
+     CROWDS, "http-hostile: a crowd of headers without end, ipv4"),
+    ("the fullest /48 is not looked for", [("webhook/eviction.c", r"lengths\[\] = \{6, 8, 16\}", "lengths[] = {16, 16, 16}")],
+     CROWDS, "http-hostile: a crowd of headers without end, net48"),
+    ("halted bodies keep their places", [("webhook/connection.c", r"return age < WEBHOOK_HALTED_SEC \* USEC_PER_SEC[^;]*;",
+                                          "return EVICTION_NEVER;")],
+     CROWDS, "http-hostile: a crowd of bodies without end, ipv4"),
+    ("bodies that flow give way", [("webhook/connection.c", r"if \(connection->body_bytes > age \* [^)]*\)", "if (0)")],
+     CROWDS, "http-hostile: a crowd of bodies without end, ipv4"),
 ]
