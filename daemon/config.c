@@ -201,7 +201,7 @@ static int list_default(struct config_list *list, const char *value, struct erro
 int config_complete(struct config *config, struct error *error)
 {
 	if (list_default(&config->webhook_listen, "[::]:8471", error) < 0 ||
-	    list_default(&config->api_listen, "127.0.0.1:8470", error) < 0)
+	    list_default(&config->api_listen, "none", error) < 0)
 		return -ENOMEM;
 	if (config->n_projects > 1)
 		qsort(config->projects, config->n_projects, sizeof(config->projects[0]),

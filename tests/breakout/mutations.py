@@ -12,6 +12,7 @@ NO_DIE = "tests/breakout/40_no_die.sh"
 ROLES = "tests/breakout/55_roles.sh"
 HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
+API = "tests/breakout/62_api_reader.sh"
 CROWDS = "tests/breakout/57_crowds.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
@@ -153,4 +154,8 @@ MUTATIONS = [
      CROWDS, "http-hostile: a crowd of bodies without end, ipv4"),
     ("bodies that flow give way", [("webhook/connection.c", r"if \(connection->body_bytes > age \* [^)]*\)", "if (0)")],
      CROWDS, "http-hostile: a crowd of bodies without end, ipv4"),
+    ("the API has a TCP port by default", [("daemon/config.c", r'api_listen, "none", error', 'api_listen, "127.0.0.1:0", error')],
+     API, "local-user: the API has no TCP port unless it is asked for"),
+    ("every socket of the API is for everybody", [("daemon/daemon.h", r"API_SOCKET_MODE 0660", "API_SOCKET_MODE 0666")],
+     API, "local-user: another socket of the API is not for everybody"),
 ]
