@@ -75,6 +75,9 @@
 #define IMAGE_JOBS_MAX 64     /* pulls and imports that wait or run */
 #define IMAGE_PULLS_AT_ONCE 2 /* that run */
 #define IMAGES_MAX 4096
+#define IMAGE_RULES_MAX 16	     /* of one kind */
+#define IMAGE_SCOPE_MAX 1024	     /* names of projects that may use an image, with blanks */
+#define IMAGE_WAITERS_MAX 256	     /* projects that wait for one pull */
 #define IMAGE_ACCOUNTS_MAX (8 * KIB) /* of users, and of groups, in its record */
 
 /* webhook listener */
