@@ -13,6 +13,7 @@ ROLES = "tests/breakout/55_roles.sh"
 HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
 API = "tests/breakout/62_api_reader.sh"
+PULLS = "tests/breakout/66_pulls.sh"
 CROWDS = "tests/breakout/57_crowds.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
@@ -158,4 +159,22 @@ MUTATIONS = [
      API, "local-user: the API has no TCP port unless it is asked for"),
     ("every socket of the API is for everybody", [("daemon/daemon.h", r"API_SOCKET_MODE 0660", "API_SOCKET_MODE 0666")],
      API, "local-user: another socket of the API is not for everybody"),
+    ("forks use the credentials of the host", [("images/policy.c", r"if \(fork\)\s+return SCOPE_ANYONE;", "")],
+     PULLS, "fork-pr: without credentials"),
+    ("forks have anything pulled", [("images/service.c", r"else if \(fork && !policy_fork_may\([^)]*\)\)", "else if (0)")],
+     PULLS, "fork-pr: a fork has nothing pulled"),
+    ("forks use what credentials were needed for", [("scheduler/images.c", r"return name->forks;", "return true;")],
+     PULLS, "fork-pr: what credentials were needed for is not for forks"),
+    ("an image is for every project", [("scheduler/images.c", r"return name->everyone \|\| [^;]*;", "return true;")],
+     PULLS, "cross-project: what they gave is not for another project"),
+    ("what skopeo connects to is not judged", [("images/guard.c", r"return -EACCES;", "return 0;")],
+     PULLS, "ssrf: no address of this host was connected to"),
+    ("the host's own public addresses are reached", [("images/guard.c", r"!destination_own\(&address->any\)", "true")],
+     PULLS, "ssrf: no address of this host was connected to"),
+    ("a redirect is not judged", [("images/guard.c", r"r = judge\(watch, &address, size\);",
+                                   "static bool again; r = again ? 0 : judge(watch, &address, size); again = true;")],
+     PULLS, "ssrf: where a registry sends on to is judged as well"),
+    ("the reason tells how the other end answered", [("images/jobs.c", r"job->waiters\[i\]\.fork, reason\);",
+                                                      "job->waiters[i].fork, job->text);")],
+     PULLS, "ssrf: the reason that everybody sees is the same for all"),
 ]
