@@ -277,6 +277,14 @@ static int answer_connect(struct watch *watch, const struct seccomp_notif *asked
 	return r < 0 ? r : connect_for(watch, asked, &address, size);
 }
 
+/* No host lets a program be read that it does not let be traced by its parent. */
+static void note_unreadable(struct watch *watch)
+{
+	(void)snprintf(watch->refused, sizeof(watch->refused),
+		       "msg=\"what skopeo connects to cannot be read on this host: "
+		       "kernel.yama.ptrace_scope may be at most 1\"\n");
+}
+
 static void notified(struct watch *watch)
 {
 	struct seccomp_notif asked = {.id = 0};
@@ -286,6 +294,8 @@ static void notified(struct watch *watch)
 		return; /* who asked is gone, or a signal came */
 	answer.id = asked.id;
 	answer.error = answer_connect(watch, &asked);
+	if (answer.error == -EPERM)
+		note_unreadable(watch);
 	(void)ioctl(watch->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "webhook/body.h"
 
-#include "common/limits.h"
-
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -21,9 +19,9 @@ static bool budget_take(struct body_budget *budget, size_t size)
 }
 
 /* A small body is never refused because others are large: its first bytes are free. */
-static size_t charge(size_t capacity)
+static size_t charge(const struct body_budget *budget, size_t capacity)
 {
-	return capacity > WEBHOOK_BODY_FREE ? capacity - WEBHOOK_BODY_FREE : 0;
+	return capacity > budget->free_each ? capacity - budget->free_each : 0;
 }
 
 static int body_grow(struct body *body, struct body_budget *budget, size_t need, size_t limit)
@@ -35,11 +33,12 @@ static int body_grow(struct body *body, struct body_budget *budget, size_t need,
 		capacity *= 2;
 	if (capacity > limit + 1)
 		capacity = limit + 1;
-	if (!budget_take(budget, charge(capacity) - charge(body->capacity)))
+	if (!budget_take(budget, charge(budget, capacity) - charge(budget, body->capacity)))
 		return -ENOBUFS;
 	data = realloc(body->data, capacity);
 	if (!data) {
-		(void)atomic_fetch_sub(&budget->used, charge(capacity) - charge(body->capacity));
+		(void)atomic_fetch_sub(&budget->used,
+				       charge(budget, capacity) - charge(budget, body->capacity));
 		return -ENOMEM;
 	}
 	body->data = data;
@@ -67,6 +66,6 @@ int body_append(struct body *body, struct body_budget *budget, const void *data,
 void body_release(struct body *body, struct body_budget *budget)
 {
 	free(body->data);
-	(void)atomic_fetch_sub(&budget->used, charge(body->capacity));
+	(void)atomic_fetch_sub(&budget->used, charge(budget, body->capacity));
 	*body = (struct body){.data = NULL};
 }

@@ -12,6 +12,7 @@ printf '%s\n' "[Daemon]" "Limits=best-effort" "[Webhook]" "Listen=127.0.0.1:0" >
 start_daemon || exit 1
 addresses() { tr '\n' ' ' <"$root/run/runbookd/api.address"; }
 doctor() { "$BIN/runbookctl" doctor --json | jq -r '.checks[] | select(.check == "who may read") | "\(.result) \(.seen)"'; }
+# shellcheck disable=SC2317  # called by check
 reload() { api reload -X POST -H 'Content-Type: application/json' -d '{}'; }
 other() { timeout 20 setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
 

@@ -54,7 +54,7 @@ setup_project demo
 setup_project two "AuthFile=two.json"
 # configure LINE...: of [Images], besides what is always there
 configure() {
-    printf '%s\n' "[Images]" "Insecure=$OPEN" "Insecure=$CLOSED" "Insecure=$SECOND" "AuthFile=host.json" "$@" \
+    printf '%s\n' "[Limits]" "FetchRetry=1s" "[Images]" "Insecure=$OPEN" "Insecure=$CLOSED" "Insecure=$SECOND" "AuthFile=host.json" "$@" \
         >"$conf/runbookd.conf.d/test.conf"
     [ -z "${DAEMON_PID:-}" ] || check "configured: $*" api reload -X POST -H 'Content-Type: application/json' -d '{}'
 }
@@ -108,7 +108,7 @@ make_rootfs "$TEST_TMP/rootfs" && tar -C "$TEST_TMP/rootfs" -cf "$TEST_TMP/rootf
 check "an image is imported" ctl image import "$TEST_TMP/rootfs.tar" plain
 check_match "and is for forks, too" '^succeeded' "$(fork_run plain)"
 check_match "a project's own credentials" '^succeeded' "$(image_run two "$SECOND/private/base:1")"
-check_match "cross-project: what they gave is not for another project" '^errored image "[^"]*" could not be pulled' \
+check_match "what they gave is not for another project" '^errored image "[^"]*" could not be pulled' \
     "$(image_run demo "$SECOND/private/base:1")"
 check_match "the project goes on to use it" '^succeeded' "$(image_run two "$SECOND/private/base:1")"
 

@@ -166,7 +166,7 @@ MUTATIONS = [
     ("forks use what credentials were needed for", [("scheduler/images.c", r"return name->forks;", "return true;")],
      PULLS, "fork-pr: what credentials were needed for is not for forks"),
     ("an image is for every project", [("scheduler/images.c", r"return name->everyone \|\| [^;]*;", "return true;")],
-     PULLS, "cross-project: what they gave is not for another project"),
+     PULLS, "what they gave is not for another project"),
     ("what skopeo connects to is not judged", [("images/guard.c", r"return -EACCES;", "return 0;")],
      PULLS, "ssrf: no address of this host was connected to"),
     ("the host's own public addresses are reached", [("images/guard.c", r"!destination_own\(&address->any\)", "true")],
