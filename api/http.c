@@ -244,6 +244,28 @@ static enum MHD_Result count_length(void *userdata, enum MHD_ValueKind kind, con
 	return MHD_YES;
 }
 
+/*
+ * A unix socket may be forwarded to a port for a browser (ssh -L), and any web page can have that
+ * ask. A rebound name has a dot in it; an origin is sent with all that is not a plain read.
+ */
+static bool check_forwarded(struct http_request *request, bool reads)
+{
+	const char *host = http_header(request, "Host");
+
+	if (host && strpbrk(host, ".[") && !host_is_local(host)) {
+		http_answer_error(request, 403,
+				  "a forwarded socket serves the names localhost, 127.0.0.1 and "
+				  "[::1] only: use one of them");
+		return false;
+	}
+	if (!reads && http_header(request, "Origin")) {
+		http_answer_error(request, 403,
+				  "web pages may only read: use runbookctl to change something");
+		return false;
+	}
+	return true;
+}
+
 /* Answers and returns false when the request may not go on. */
 static bool check_safe(struct http_request *request, const char *method)
 {
@@ -258,7 +280,7 @@ static bool check_safe(struct http_request *request, const char *method)
 		return false;
 	}
 	if (request->local)
-		return true;
+		return check_forwarded(request, reads);
 	if (!host_is_local(http_header(request, "Host"))) {
 		http_answer_error(request, 403,
 				  "this address serves the names localhost, 127.0.0.1 and [::1] "

@@ -7,7 +7,9 @@
  *
  * libmicrohttpd with a thread for each connection: there are few clients and
  * many of them wait for something. On a unix socket everybody who can connect
- * (the socket's group) may do everything. On TCP, where any web page in a
+ * (the socket's group) may do everything, but for web pages, which reach it when
+ * it is forwarded to a port for a browser: they may read, under a name of this
+ * host. On TCP, where any web page in a
  * browser on this host can connect, only reading is possible, only under a
  * name of this host (DNS rebinding), and no answer is shared with other
  * origins.

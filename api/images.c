@@ -41,8 +41,14 @@ static void ask(struct http_request *request, const char *name, const char *sour
 		http_answer_json(request, (unsigned)r, text, size);
 }
 
+/* The text of a job says how a registry answered: not for those who may only read. */
 void handle_images(struct http_request *request)
 {
+	if (!request->local && request->route->verb == IMAGE_JOB) {
+		http_answer_error(request, 403,
+				  "what became of a pull is told on the unix socket api.sock only");
+		return;
+	}
 	ask(request, "", "", -1);
 }
 

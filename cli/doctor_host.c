@@ -58,7 +58,15 @@ static void check_git(struct cli *cli, struct doctor_finding *finding)
 static void check_skopeo(struct cli *cli, struct doctor_finding *finding)
 {
 	/* where runbook-image looks for it */
-	if (access("/usr/bin/skopeo", X_OK) == 0 || access("/usr/local/bin/skopeo", X_OK) == 0)
+	cleanup_fclose FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	char scope[8] = "0";
+
+	if (file && fgets(scope, sizeof(scope), file) && scope[0] > '1')
+		doctor_bad(finding, DOCTOR_WARNING, "sysctl kernel.yama.ptrace_scope=1",
+			   "kernel.yama.ptrace_scope is %.1s: what a pull connects to cannot be "
+			   "judged, so nothing is pulled",
+			   scope);
+	else if (access("/usr/bin/skopeo", X_OK) == 0 || access("/usr/local/bin/skopeo", X_OK) == 0)
 		doctor_ok(finding, "\"runbookctl image pull\" fetches images with it");
 	else
 		doctor_bad(finding, DOCTOR_WARNING, "apt-get install skopeo",

@@ -94,7 +94,30 @@ static void check_store(struct cli *cli, struct doctor_finding *finding)
 			  json_text(answer, "key"));
 }
 
+/* Over TCP nothing asks who reads. */
+static void check_api(struct cli *cli, struct doctor_finding *finding)
+{
+	char path[PATH_MAX + 16], line[256];
+	cleanup_fclose FILE *file = NULL;
+
+	(void)snprintf(path, sizeof(path), "%s/api.address", cli->paths.run);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!line[0] || strncmp(line, "unix:", 5) == 0)
+			continue;
+		doctor_bad(finding, DOCTOR_WARNING,
+			   "remove Listen= of [Api] from the configuration, and look at the page "
+			   "by ssh -L 8470:/run/runbookd/api.sock HOST",
+			   "every user of this host may read logs, artifacts and runbooks at %s",
+			   line);
+		return;
+	}
+	doctor_ok(finding, "the API is on unix sockets only");
+}
+
 const struct doctor_check doctor_secret_checks[] = {
+	{"who may read", check_api},
 	{"secret files", check_files},
 	{"secret store", check_store},
 	{NULL, NULL},

@@ -75,15 +75,26 @@
 #define IMAGE_JOBS_MAX 64     /* pulls and imports that wait or run */
 #define IMAGE_PULLS_AT_ONCE 2 /* that run */
 #define IMAGES_MAX 4096
+#define IMAGE_RULES_MAX 16	     /* of one kind */
+#define IMAGE_SCOPE_MAX 1024	     /* names of projects that may use an image, with blanks */
+#define IMAGE_WAITERS_MAX 256	     /* projects that wait for one pull */
 #define IMAGE_ACCOUNTS_MAX (8 * KIB) /* of users, and of groups, in its record */
 
 /* webhook listener */
 #define WEBHOOK_BODY_MAX (25 * MIB)
 #define WEBHOOK_HEADERS_MAX (32 * KIB)
-#define WEBHOOK_CONNECTIONS_MAX 512
-#define WEBHOOK_CONNECTIONS_PER_ADDRESS 64
-#define WEBHOOK_REQUEST_DEADLINE_SEC 30	     /* headers and body together */
-#define WEBHOOK_BODIES_TOTAL_MAX (256 * MIB) /* all bodies in memory at once */
+#define WEBHOOK_CONNECTIONS_MAX 512	     /* of one listener; then some give way */
+#define WEBHOOK_CONNECTIONS_SPARE 128	     /* more, for senders with few, when none gives way */
+#define WEBHOOK_CONNECTIONS_FEW 4	     /* of one address or /64: may use the spare ones */
+#define WEBHOOK_CONNECTIONS_PER_ADDRESS 64   /* or /64 */
+#define WEBHOOK_HEADER_DEADLINE_SEC 5	     /* from the connection to the end of the header */
+#define WEBHOOK_REQUEST_DEADLINE_SEC 30	     /* then the body and the answer */
+#define WEBHOOK_IDLE_SEC 30		     /* from an answer to the next request line */
+#define WEBHOOK_FRESH_SEC 1		     /* a header that began since may be on its way */
+#define WEBHOOK_BODY_RATE_MIN (1 * KIB)	     /* bytes a second: a slower body does not flow, */
+#define WEBHOOK_HALTED_SEC 2		     /* and after this time it has come to a halt */
+#define WEBHOOK_BODY_FREE (64 * KIB)	     /* of each body, outside the total */
+#define WEBHOOK_BODIES_TOTAL_MAX (256 * MIB) /* all bodies in memory at once, of the rest */
 #define WEBHOOK_ACCEPT_DEADLINE_SEC 10	     /* wait for the scheduler's commit */
 
 /* messages between our own processes */

@@ -78,6 +78,10 @@ enum process_role {
 	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */ \
 	/* u 1: pull what is missing */                                                               \
 	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                           \
+	/* u what (enum image_rule), s name or pattern; any number of them */                         \
+	X(CONFIG_IMAGE_RULE, ROLE_DAEMON, ROLE_IMAGE, 1024, 0)                                        \
+	/* s project, b its own auth file */                                                          \
+	X(CONFIG_IMAGE_AUTH, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                       \
 	/* s layer: it is unpacked; all of them between BEGIN and END */                              \
 	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                              \
                                                                                                       \
@@ -181,12 +185,14 @@ enum process_role {
 	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                            \
 	/* b record, see common/image.h */                                                            \
 	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, 61440, 0)                                          \
-	/* s name, s image id */                                                                      \
-	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, 1024, 0)                                           \
+	/* s name, s image id, u 1: runs of forks may use it, u 1: so may those of every project, */  \
+	/* s those of these projects may, separated by blanks */                                      \
+	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, 2048, 0)                                           \
 	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                              \
-	/* s name: steps wait for it */                                                               \
+	/* s name, s project, u 1: of a fork: steps wait for it */                                    \
 	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                          \
-	/* s name, s error: it cannot be had; u 1: it might be in a while */                          \
+	/* s name, s project, u 1: for its forks, s error: it cannot be had; */                       \
+	/* u 1: it might be in a while */                                                             \
 	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
                                                                                                       \
 	/* -- people -- */                                                                            \
@@ -278,6 +284,13 @@ enum image_verb {
 	IMAGE_PRUNE = 4,
 	IMAGE_JOB = 5, /* job */
 	IMAGE_NUM_VERBS,
+};
+
+/** enum image_rule - what the administrator says of images, in CONFIG_IMAGE_RULE */
+enum image_rule {
+	IMAGE_RULE_FORK = 0,	/* runs of forks may have it, pulled without credentials */
+	IMAGE_RULE_PRIVATE = 1, /* a registry at a private address that may be reached */
+	IMAGE_NUM_RULES,
 };
 
 struct message_info {

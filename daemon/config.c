@@ -70,11 +70,13 @@ static void project_clear(struct config_project *project)
 	free(project->password_file);
 	free(project->ssh_key_file);
 	free(project->known_hosts_file);
+	free(project->auth_file);
 	free(project->allow.rules);
 	secret_wipe(&project->secret);
 	secret_wipe(&project->password);
 	secret_wipe(&project->ssh_key);
 	secret_wipe(&project->known_hosts);
+	secret_wipe(&project->auth);
 }
 
 struct config *config_free(struct config *config)
@@ -90,6 +92,8 @@ struct config *config_free(struct config *config)
 	list_clear(&config->dns);
 	list_clear(&config->host_labels);
 	list_clear(&config->images_insecure);
+	list_clear(&config->images_private);
+	list_clear(&config->images_fork);
 	free(config->images_directory);
 	free(config->images_auth_file);
 	secret_wipe(&config->images_auth);
@@ -201,7 +205,7 @@ static int list_default(struct config_list *list, const char *value, struct erro
 int config_complete(struct config *config, struct error *error)
 {
 	if (list_default(&config->webhook_listen, "[::]:8471", error) < 0 ||
-	    list_default(&config->api_listen, "127.0.0.1:8470", error) < 0)
+	    list_default(&config->api_listen, "none", error) < 0)
 		return -ENOMEM;
 	if (config->n_projects > 1)
 		qsort(config->projects, config->n_projects, sizeof(config->projects[0]),
@@ -304,6 +308,8 @@ static int project_load_secrets(const struct paths *paths, struct config_project
 			&project->secret, error) < 0 ||
 	    load_secret(paths, project, "PasswordFile", project->password_file, CONFIG_SECRET_MAX,
 			&project->password, error) < 0 ||
+	    load_secret(paths, project, "AuthFile", project->auth_file, CONFIG_AUTH_MAX,
+			&project->auth, error) < 0 ||
 	    load_secret(paths, project, "SshKeyFile", project->ssh_key_file, CONFIG_SSH_KEY_MAX,
 			&project->ssh_key, error) < 0 ||
 	    load_secret(paths, project, "KnownHostsFile", project->known_hosts_file,

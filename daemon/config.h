@@ -64,6 +64,7 @@ struct config_project {
 	char *password_file;
 	char *ssh_key_file;
 	char *known_hosts_file;
+	char *auth_file; /* credentials of registries, for its own runs only */
 	struct config_rules allow;
 	uint64_t max_running;
 	uint64_t weight;
@@ -75,6 +76,7 @@ struct config_project {
 	struct config_secret password;
 	struct config_secret ssh_key;
 	struct config_secret known_hosts;
+	struct config_secret auth;
 };
 
 struct config {
@@ -105,8 +107,10 @@ struct config {
 	char *images_auth_file;
 	struct config_secret images_auth;
 	struct config_list images_insecure;
-	uint64_t images_pull;		 /* 1: what is missing is pulled */
-	struct config_project *projects; /* sorted by name */
+	struct config_list images_private; /* may be reached at private addresses */
+	struct config_list images_fork;	   /* patterns of what runs of forks may have pulled */
+	uint64_t images_pull;		   /* 1: what is missing is pulled */
+	struct config_project *projects;   /* sorted by name */
 	size_t n_projects;
 };
 

@@ -283,7 +283,7 @@ static int set_provider(const struct config_key *key, void *field, const char *v
 	return error_set(error, EINVAL, "unknown provider \"%s\": choose " PROVIDERS_TEXT, value);
 }
 
-/* Insecure=registry.local:5000, a list: what comes over HTTP or with any certificate */
+/* Insecure=registry.local:5000, AllowPrivate=registry.local:5000: lists */
 static int set_registry(const struct config_key *key, void *field, const char *value, int again,
 			struct error *error)
 {
@@ -292,6 +292,32 @@ static int set_registry(const struct config_key *key, void *field, const char *v
 			error, EINVAL,
 			"\"%s\" is no registry: write its host, and :port where it has one", value);
 	return list_append(field, value, again, error);
+}
+
+/* Fork=debian:12 registry.example:*: patterns, separated by blanks, and several lines. */
+static int set_image_patterns(const struct config_key *key, void *field, const char *value,
+			      int again, struct error *error)
+{
+	cleanup_free char *copy = NULL;
+	char *rest = NULL;
+	int result = 0;
+
+	if (value[0] == '\0')
+		return list_append(field, "", again, error);
+	copy = strdup(value);
+	if (!copy)
+		return error_set(error, ENOMEM, "out of memory");
+	for (char *word = strtok_r(copy, " \t", &rest); word && result == 0;
+	     word = strtok_r(NULL, " \t", &rest)) {
+		if (strlen(word) > IMAGE_NAME_MAX || !text_printable(word) || strchr(word, '\\'))
+			return error_set(error, EINVAL,
+					 "\"%.80s\" is not a pattern of image names: write a name "
+					 "with its tag, and * for any characters",
+					 word);
+		result = list_append(field, image_name_strip(word), again, error);
+		again = 1;
+	}
+	return result;
 }
 
 static int set_pull(const struct config_key *key, void *field, const char *value, int again,
@@ -607,6 +633,8 @@ static const struct config_key main_keys[] = {
 	MAIN("Images", "Directory", set_path, images_directory, 0, PATH_MAX / 2, 0),
 	MAIN("Images", "AuthFile", set_string, images_auth_file, 0, PATH_MAX - 1, 0),
 	MAIN("Images", "Insecure", set_registry, images_insecure, 0, 0, 1),
+	MAIN("Images", "AllowPrivate", set_registry, images_private, 0, 0, 1),
+	MAIN("Images", "Fork", set_image_patterns, images_fork, 0, 0, 1),
 	MAIN("Images", "Pull", set_pull, images_pull, 0, 0, 0),
 	MAIN("Sandbox", "Dns", set_dns, dns, 0, 0, 1),
 	MAIN("Sandbox", "NetworkPool", set_count, network_pool, 0, NETWORK_POOL_MAX, 0),
@@ -631,6 +659,7 @@ static const struct config_key project_keys[] = {
 	PROJECT("User", set_string, user, 0, 256),
 	PROJECT("PasswordFile", set_string, password_file, 0, PATH_MAX - 1),
 	PROJECT("SshKeyFile", set_string, ssh_key_file, 0, PATH_MAX - 1),
+	PROJECT("AuthFile", set_string, auth_file, 0, PATH_MAX - 1),
 	PROJECT("KnownHostsFile", set_string, known_hosts_file, 0, PATH_MAX - 1),
 	{"Network", "Allow", set_rules, offsetof(struct config_project, allow), 0, 0, 1},
 };

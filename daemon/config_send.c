@@ -254,6 +254,38 @@ static void send_layer(void *userdata, const char *layer)
 	sender_send(userdata, message);
 }
 
+static void send_image_rules(struct sender *sender, enum image_rule rule,
+			     const struct config_list *list)
+{
+	for (size_t i = 0; i < list->n_items; i++) {
+		struct message *message = message_new(MESSAGE_CONFIG_IMAGE_RULE, 0);
+
+		if (message) {
+			message_put_u64(message, rule);
+			message_put_string(message, list->items[i]);
+		}
+		sender_send(sender, message);
+	}
+}
+
+static void send_image_auth(struct sender *sender)
+{
+	const struct config *config = sender->daemon->config;
+
+	for (size_t i = 0; i < config->n_projects; i++) {
+		struct message *message;
+
+		if (config->projects[i].auth.size == 0)
+			continue;
+		message = message_new(MESSAGE_CONFIG_IMAGE_AUTH, 0);
+		if (message) {
+			message_put_string(message, config->projects[i].name);
+			put_secret(message, &config->projects[i].auth);
+		}
+		sender_send(sender, message);
+	}
+}
+
 static void send_images(struct sender *sender)
 {
 	const struct config *config = sender->daemon->config;
@@ -270,6 +302,9 @@ static void send_images(struct sender *sender)
 		message_put_u64(message, config->images_pull);
 	}
 	sender_send(sender, message);
+	send_image_rules(sender, IMAGE_RULE_FORK, &config->images_fork);
+	send_image_rules(sender, IMAGE_RULE_PRIVATE, &config->images_private);
+	send_image_auth(sender);
 	layers_announce(sender->daemon->layers, send_layer, sender);
 }
 

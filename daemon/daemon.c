@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/isolation.h"
 #include "common/log.h"
 #include "common/message_ids.h"
 #include "daemon/layers.h"
@@ -64,6 +65,30 @@ static void write_addresses(const struct daemon *daemon, const char *name,
 		log_error("cannot write %s/%s: %s", daemon->paths.run, name, strerror(-r));
 }
 
+gid_t daemon_api_group(void)
+{
+	return geteuid() == 0 ? role_user(ROLE_API).gid : getegid();
+}
+
+/*
+ * Nothing asks who reads over TCP: that is said whenever such an address is new.
+ * Without one it is said where the page went that earlier versions served.
+ */
+static void warn_api_open(const struct daemon *daemon, const struct listener_set *set)
+{
+	if (set->n_items == 0 && daemon->generation == 1)
+		log_info("the API and its page are at %s/api.sock only; 127.0.0.1:8470 is served "
+			 "when [Api] Listen= says so, to every user of this host",
+			 daemon->paths.run);
+	for (size_t i = 0; i < set->n_items; i++) {
+		if (set->items[i].fresh && strncmp(set->items[i].text, "unix:", 5) != 0)
+			log_warning("[Api] Listen=%s: every user of this host, and everyone who "
+				    "reaches the address, may read all logs, artifacts and "
+				    "runbooks; Listen=none serves the unix socket only",
+				    set->items[i].text);
+	}
+}
+
 static bool lists_equal(const struct config_list *a, const struct config_list *b)
 {
 	if (a->n_items != b->n_items)
@@ -94,13 +119,15 @@ static int reload(struct daemon *daemon, struct error *error)
 		listen_keep_load(daemon->fds, LISTEN_KEEP_WEBHOOK, &daemon->webhook_listeners);
 		listen_keep_load(daemon->fds, LISTEN_KEEP_API, &daemon->api_listeners);
 	}
-	if (listener_set_update(&daemon->webhook_listeners, &config->webhook_listen, &webhook,
-				error) < 0) {
+	/* a forge has a signature; who may connect to the API may do everything */
+	if (listener_set_update(&daemon->webhook_listeners, &config->webhook_listen, 0666,
+				(gid_t)-1, &webhook, error) < 0) {
 		(void)error_wrap(error, "[Webhook]");
 		(void)config_free(config);
 		return -error->number;
 	}
-	if (listener_set_update(&daemon->api_listeners, &config->api_listen, &api, error) < 0) {
+	if (listener_set_update(&daemon->api_listeners, &config->api_listen, API_SOCKET_MODE,
+				daemon_api_group(), &api, error) < 0) {
 		(void)error_wrap(error, "[Api]");
 		listener_set_restore(&daemon->webhook_listeners, &webhook);
 		(void)config_free(config);
@@ -118,6 +145,7 @@ static int reload(struct daemon *daemon, struct error *error)
 	daemon->generation++;
 	write_addresses(daemon, "webhook.address", &daemon->webhook_listeners);
 	write_addresses(daemon, "api.address", &daemon->api_listeners);
+	warn_api_open(daemon, &daemon->api_listeners);
 	return 0;
 }
 

@@ -67,6 +67,9 @@ struct daemon {
 	struct loop_timer stop_timer;
 };
 
+#define API_SOCKET_MODE 0660
+/** daemon_api_group() - whose members may use the API's unix sockets */
+gid_t daemon_api_group(void);
 /**
  * daemon_reload() - read the configuration again and tell every child
  *

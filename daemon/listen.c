@@ -278,8 +278,17 @@ void listener_set_restore(struct listener_set *to, struct listener_set *from)
 	listener_set_close(from);
 }
 
-int listener_set_update(struct listener_set *old, const struct config_list *wanted,
-			struct listener_set *ret_new, struct error *error)
+/* A unix socket that an earlier version opened to more users than @mode says. */
+static bool too_open(const struct listen_address *address, mode_t mode)
+{
+	struct stat st;
+
+	return address->kind == LISTEN_UNIX && lstat(address->path, &st) == 0 &&
+	       (st.st_mode & 0777 & ~mode) != 0;
+}
+
+int listener_set_update(struct listener_set *old, const struct config_list *wanted, mode_t mode,
+			gid_t group, struct listener_set *ret_new, struct error *error)
 {
 	struct listener_set set = {.n_items = 0};
 
@@ -293,7 +302,9 @@ int listener_set_update(struct listener_set *old, const struct config_list *want
 			goto fail;
 		if (address.kind == LISTEN_NONE)
 			continue;
-		fd = kept ? TAKE_FD(kept->fd) : listen_open(&address, 0666, (gid_t)-1, error);
+		if (kept && too_open(&address, mode))
+			kept = NULL;
+		fd = kept ? TAKE_FD(kept->fd) : listen_open(&address, mode, group, error);
 		if (fd < 0) {
 			(void)error_wrap(error, "Listen=%s", wanted->items[i]);
 			goto fail;

@@ -65,12 +65,13 @@ struct listener_set {
 /**
  * listener_set_update() - bind what @wanted names, keeping what @old has of it
  * @old:  sockets that stay are moved out of it (fd becomes -1)
+ * @mode, @group: of unix sockets; one that an earlier version opened to more users is bound anew
  *
  * Nothing of @old is closed, so that the caller can go back: on failure @old is
  * as it was. Return: 0 or -errno with @error.
  */
-int listener_set_update(struct listener_set *old, const struct config_list *wanted,
-			struct listener_set *ret_new, struct error *error);
+int listener_set_update(struct listener_set *old, const struct config_list *wanted, mode_t mode,
+			gid_t group, struct listener_set *ret_new, struct error *error);
 /**
  * listener_set_restore() - undo an update: give the sockets that @to had back
  * to it, close what is new in @from

@@ -141,10 +141,10 @@ static void raise_descriptor_limit(void)
 static int open_api_socket(struct daemon *daemon, struct error *error)
 {
 	char path[PATH_MAX + 16];
-	gid_t group = geteuid() == 0 ? role_user(ROLE_API).gid : getegid();
 
 	(void)snprintf(path, sizeof(path), "%s/api.sock", daemon->paths.run);
-	daemon->api_socket = listen_keep_unix(daemon->fds, path, 0660, group, error);
+	daemon->api_socket =
+		listen_keep_unix(daemon->fds, path, API_SOCKET_MODE, daemon_api_group(), error);
 	return daemon->api_socket < 0 ? daemon->api_socket : 0;
 }
 

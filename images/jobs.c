@@ -1,29 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "images/jobs.h"
+#include "images/job.h"
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
-#include "common/step_user.h"
-#include "images/oci.h"
 #include "images/report.h"
+#include "images/scope.h"
 #include "images/service.h"
-#include "images/skopeo.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-enum job_state { JOB_WAITING, JOB_FETCHING, JOB_UNPACKING, JOB_DONE, JOB_FAILED, JOB_NUM_STATES };
 
 static const char *const state_names[JOB_NUM_STATES] = {
 	[JOB_WAITING] = "waiting", [JOB_FETCHING] = "fetching", [JOB_UNPACKING] = "unpacking",
@@ -37,43 +32,7 @@ static const char *const kind_names[JOB_NUM_KINDS] = {
 	[JOB_OCI_ARCHIVE] = "oci-archive",
 };
 
-struct job {
-	struct jobs *jobs;
-	struct job *next;
-	uint64_t id;
-	enum job_kind kind;
-	enum job_state state;
-	bool wanted;
-	bool again; /* it failed, and might do well in a while */
-	char name[IMAGE_NAME_MAX + 1];
-	char source[IMAGE_NAME_MAX + 1];
-	char text[1024];
-	int upload_fd;
-	/* fetching */
-	struct skopeo skopeo;
-	char directory[PATH_MAX];
-	int directory_fd;
-	int auth_fd;
-	/* unpacking */
-	struct oci_image image;
-	size_t layer;	 /* index of the one at hand */
-	uint64_t number; /* of the daemon's job, 0: none */
-	struct loop_file report_file;
-	char *report;
-	size_t report_size;
-	bool report_ended, unpacked;
-	char unpack_error[512];
-};
-
-struct jobs {
-	struct service *service;
-	struct job *first; /* the newest first */
-	size_t n;
-	uint64_t last_id, last_number;
-};
-
 static void jobs_dispatch(struct jobs *jobs);
-static void next_layer(struct job *job);
 
 enum job_kind job_kind_parse(const char *name)
 {
@@ -115,6 +74,9 @@ static void report_close(struct job *job)
 static void job_release(struct job *job)
 {
 	skopeo_stop(&job->skopeo);
+	free(job->waiters);
+	job->waiters = NULL;
+	job->n_waiters = 0;
 	report_close(job);
 	oci_clear(&job->image);
 	if (job->upload_fd >= 0)
@@ -127,10 +89,30 @@ static void job_release(struct job *job)
 	}
 }
 
+/*
+ * What the registry said is for the log and for those who may pull: the run is
+ * seen by more people, and may have been written to find out what answers where.
+ */
+static void waiters_tell(const struct job *job)
+{
+	char reason[REASON_MAX];
+
+	(void)snprintf(reason, sizeof(reason),
+		       "image \"%.200s\" could not be pulled: not found, not allowed or out of "
+		       "reach; the log of runbookd says which, and so does \"runbookctl image pull "
+		       "docker://%.100s\"",
+		       job->name, job->source);
+	for (size_t i = 0; i < job->n_waiters; i++)
+		service_missing(job->jobs->service, job->name, job->waiters[i].project,
+				job->waiters[i].fork, reason, job->again);
+}
+
 static void job_end(struct job *job, enum job_state state)
 {
 	struct service *service = job->jobs->service;
 
+	if (state == JOB_FAILED)
+		waiters_tell(job);
 	job_release(job);
 	job->state = state;
 	if (state == JOB_DONE) {
@@ -138,8 +120,6 @@ static void job_end(struct job *job, enum job_state state)
 		service_publish(service);
 	} else {
 		log_warning("image %s: %s", job->name, job->text);
-		if (job->wanted)
-			service_missing(service, job->name, job->text, job->again);
 	}
 	if (!jobs_busy(job->jobs))
 		store_unlock(service->store);
@@ -152,7 +132,7 @@ static bool says_full(const char *text)
 	return strstr(text, strerror(ENOSPC)) || strstr(text, strerror(EDQUOT));
 }
 
-static void job_fail(struct job *job, const char *text)
+void job_fail(struct job *job, const char *text)
 {
 	char copy[sizeof(job->text)]; /* may be job->text itself */
 
@@ -160,126 +140,6 @@ static void job_fail(struct job *job, const char *text)
 	memcpy(job->text, copy, sizeof(copy));
 	job->again |= says_full(copy);
 	job_end(job, JOB_FAILED);
-}
-
-/* ---- the record ---- */
-
-/*
- * What the layers say about users: the topmost file counts. @ret_accounts keeps
- * what the record points to.
- */
-static int resolve_user(struct job *job, struct image_record *record,
-			struct store_layer *ret_accounts, struct error *error)
-{
-	const char *user = job->image.user ? job->image.user : "";
-	struct store_layer accounts = {0};
-	int r;
-
-	record->bytes = 0;
-	for (size_t i = 0; i < job->image.n_layers; i++) {
-		struct store_layer facts;
-
-		if (store_layer_get(job->jobs->service->store, job->image.layers[i].id, &facts) < 0)
-			return error_set(error, ENOENT, "what is known of a layer is lost");
-		record->bytes += facts.bytes;
-		if (facts.passwd) {
-			free(accounts.passwd);
-			accounts.passwd = TAKE_PTR(facts.passwd);
-		}
-		if (facts.group) {
-			free(accounts.group);
-			accounts.group = TAKE_PTR(facts.group);
-		}
-		/* everything below is hidden */
-		if (facts.cut)
-			record->n_layers = 0;
-		record->layers[record->n_layers++] = job->image.layers[i].id;
-		store_layer_clear(&facts);
-	}
-	r = step_user_resolve(user, accounts.passwd, accounts.group, &record->uid, &record->gid,
-			      error);
-	if (r < 0)
-		(void)error_wrap(error, "the image's own user");
-	record->passwd = ret_accounts->passwd =
-		step_user_compact(accounts.passwd, 2, IMAGE_ACCOUNTS_MAX);
-	record->group = ret_accounts->group =
-		step_user_compact(accounts.group, 1, IMAGE_ACCOUNTS_MAX);
-	store_layer_clear(&accounts);
-	return r;
-}
-
-/* Users are told as far as there is room; without them `user:` takes numbers only. */
-static int put_image(struct store *store, struct image_record *record)
-{
-	int r = store_image_put(store, record);
-
-	if (r != -E2BIG)
-		return r;
-	record->passwd = record->group = NULL;
-	return store_image_put(store, record);
-}
-
-/* A root file system has no configuration: its id is the digest of what it is made of. */
-static void identify(struct job *job)
-{
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	char text[IMAGE_ID_SIZE + 32];
-	int length;
-
-	if (job->kind != JOB_ROOTFS)
-		return;
-	length = snprintf(text, sizeof(text), "runbook rootfs %s", job->image.layers[0].id);
-	(void)crypto_hash_sha256(hash, (unsigned char *)text, (unsigned long long)length);
-	(void)sodium_bin2hex(job->image.id, sizeof(job->image.id), hash, sizeof(hash));
-}
-
-static void job_finish(struct job *job)
-{
-	struct store *store = job->jobs->service->store;
-	struct store_layer accounts = {0};
-	struct error error = ERROR_INIT;
-	cleanup_free struct image_record *record = calloc(1, sizeof(*record));
-	int r;
-
-	if (!record) {
-		job_fail(job, "out of memory");
-		return;
-	}
-	identify(job);
-	record->id = job->image.id;
-	record->source = job->source;
-	record->workdir = job->image.workdir ? job->image.workdir : "";
-	record->created_usec = wall_usec();
-	for (size_t i = 0; i < job->image.n_env; i++)
-		record->env[record->n_env++] = job->image.env[i];
-	if (job->kind != JOB_ROOTFS) {
-		record->blobs[record->n_blobs++] = job->image.manifest;
-		record->blobs[record->n_blobs++] = job->image.id;
-		for (size_t i = 0; i < job->image.n_layers; i++)
-			record->blobs[record->n_blobs++] = job->image.layers[i].digest;
-	}
-	r = resolve_user(job, record, &accounts, &error);
-	if (r == 0)
-		r = put_image(store, record);
-	store_layer_clear(&accounts);
-	if (error.number) {
-		job_fail(job, error.text);
-		return;
-	}
-	if (r == 0)
-		r = store_name_put(store, job->name, job->image.id);
-	if (r == -E2BIG) {
-		job_fail(job, "the image's environment is larger than 48 KiB");
-		return;
-	}
-	if (r < 0) {
-		(void)snprintf(job->text, sizeof(job->text), "the record cannot be written: %s",
-			       strerror(-r));
-		job_fail(job, job->text);
-		return;
-	}
-	(void)snprintf(job->text, sizeof(job->text), "%s", job->image.id);
-	job_end(job, JOB_DONE);
 }
 
 /* ---- layers ---- */
@@ -314,7 +174,7 @@ static bool layer_ready(const struct job *job, const char *layer)
 	return ready;
 }
 
-static void next_layer(struct job *job)
+void job_next_layer(struct job *job)
 {
 	cleanup_close int fd = -1;
 	const struct oci_layer *layer;
@@ -323,7 +183,8 @@ static void next_layer(struct job *job)
 	       layer_ready(job, job->image.layers[job->layer].id))
 		job->layer++;
 	if (job->layer == job->image.n_layers) {
-		job_finish(job);
+		if (job_finish(job))
+			job_end(job, JOB_DONE);
 		return;
 	}
 	layer = &job->image.layers[job->layer];
@@ -512,91 +373,10 @@ void jobs_committed(struct jobs *jobs, uint64_t number, const char *error)
 		return;
 	}
 	job->layer++;
-	next_layer(job);
+	job_next_layer(job);
 }
 
-/* ---- fetching ---- */
-
-static void fetched(struct skopeo *skopeo)
-{
-	struct job *job = container_of(skopeo, struct job, skopeo);
-	cleanup_close int layout_fd = -1;
-	struct error error = ERROR_INIT;
-	char text[1024];
-
-	if (skopeo->late || skopeo->status != 0) {
-		job->again = skopeo_describe(skopeo, text, sizeof(text));
-		job_fail(job, text);
-		return;
-	}
-	layout_fd = openat(job->directory_fd, "layout", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (layout_fd < 0)
-		(void)error_errno(&error, errno, "skopeo left nothing");
-	else
-		(void)oci_read(job->jobs->service->store, layout_fd, &job->image, &error);
-	if (error.number != 0) {
-		job_fail(job, error.text);
-		return;
-	}
-	job->state = JOB_UNPACKING;
-	next_layer(job);
-}
-
-/* "registry.local:5000/a/b:tag" is at "registry.local:5000". */
-static bool is_insecure(const struct service *service, const char *reference)
-{
-	const char *name = image_name_strip(reference);
-	size_t length = strcspn(name, "/");
-	const char *at = service->config.insecure;
-
-	while (*at) {
-		size_t n = strcspn(at, " ");
-
-		if (n == length && memcmp(at, name, n) == 0)
-			return true;
-		at += n + (at[n] == ' ');
-	}
-	return false;
-}
-
-static int make_directory(struct job *job, struct error *error)
-{
-	if (snprintf(job->directory, sizeof(job->directory), "%s/tmp/pull-XXXXXX",
-		     job->jobs->service->oci_path) >= (int)sizeof(job->directory))
-		return error_set(error, ENAMETOOLONG, "the path of the store is too long");
-	if (!mkdtemp(job->directory))
-		return error_errno(error, errno, "cannot make a directory in the store");
-	job->directory_fd = open(job->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return job->directory_fd < 0
-		       ? error_errno(error, errno, "cannot open a directory in the store")
-		       : 0;
-}
-
-static int fetch(struct job *job, struct error *error)
-{
-	const struct service *service = job->jobs->service;
-	char source[IMAGE_NAME_MAX + 16], blobs[PATH_MAX + 16];
-	struct skopeo_job what = {.source = source, .directory = job->directory, .blobs = blobs};
-
-	if (make_directory(job, error) < 0)
-		return -error->number;
-	if (job->kind == JOB_PULL)
-		(void)snprintf(source, sizeof(source), "docker://%s", job->source);
-	else
-		(void)snprintf(source, sizeof(source), "%s", job->source);
-	(void)snprintf(blobs, sizeof(blobs), "%s/blobs", service->oci_path);
-	if (service->config.auth_size > 0 && job->kind == JOB_PULL) {
-		job->auth_fd =
-			memfd_sealed("auth", service->config.auth, service->config.auth_size);
-		if (job->auth_fd < 0)
-			return error_errno(error, -job->auth_fd, "cannot hand credentials over");
-	}
-	what.directory_fd = job->directory_fd;
-	what.upload_fd = job->upload_fd;
-	what.auth_fd = job->auth_fd;
-	what.insecure = job->kind == JOB_PULL && is_insecure(service, job->source);
-	return skopeo_start(&job->skopeo, service->loop, &what, fetched, error);
-}
+/* ---- starting ---- */
 
 static void job_start(struct job *job)
 {
@@ -610,7 +390,7 @@ static void job_start(struct job *job)
 	}
 	if (job->kind != JOB_ROOTFS) {
 		job->state = JOB_FETCHING;
-		if (fetch(job, &error) < 0) {
+		if (job_fetch(job, &error) < 0) {
 			job->again = error.number != ENOENT; /* skopeo is not installed */
 			job_fail(job, error.text);
 		}
@@ -623,7 +403,7 @@ static void job_start(struct job *job)
 		return;
 	}
 	job->image.n_layers = 1;
-	next_layer(job);
+	job_next_layer(job);
 }
 
 static void jobs_dispatch(struct jobs *jobs)
@@ -645,15 +425,38 @@ static void jobs_dispatch(struct jobs *jobs)
 
 /* ---- asking ---- */
 
-static struct job *job_same(struct jobs *jobs, enum job_kind kind, const char *name,
-			    const char *source)
+static struct job *job_same(struct jobs *jobs, const struct job_wish *wish, const char *auth)
 {
 	for (struct job *job = jobs->first; job; job = job->next) {
-		if (kind == JOB_PULL && job->kind == JOB_PULL && !job_ended(job) &&
-		    strcmp(job->name, name) == 0 && strcmp(job->source, source) == 0)
+		if (wish->kind == JOB_PULL && job->kind == JOB_PULL && !job_ended(job) &&
+		    strcmp(job->name, wish->name) == 0 && strcmp(job->source, wish->source) == 0 &&
+		    strcmp(job->auth, auth) == 0)
 			return job;
 	}
 	return NULL;
+}
+
+static int waiter_add(struct job *job, const struct job_wish *wish)
+{
+	struct waiter *grown;
+
+	if (!wish->project)
+		return 0;
+	for (size_t i = 0; i < job->n_waiters; i++) {
+		if (strcmp(job->waiters[i].project, wish->project) == 0 &&
+		    job->waiters[i].fork == wish->fork)
+			return 0;
+	}
+	if (job->n_waiters == IMAGE_WAITERS_MAX)
+		return -E2BIG;
+	grown = reallocarray(job->waiters, job->n_waiters + 1, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	job->waiters = grown;
+	grown += job->n_waiters++;
+	(void)snprintf(grown->project, sizeof(grown->project), "%s", wish->project);
+	grown->fork = wish->fork;
+	return 0;
 }
 
 /* The oldest that has ended makes room. */
@@ -676,34 +479,53 @@ static void make_room(struct jobs *jobs)
 	jobs->n--;
 }
 
-int jobs_add(struct jobs *jobs, enum job_kind kind, const char *name, const char *source,
-	     int upload_fd, bool wanted, uint64_t *ret_id, struct error *error)
+static struct job *job_new(struct jobs *jobs, const struct job_wish *wish, const char *auth)
 {
-	cleanup_close int fd = upload_fd;
-	struct job *job = job_same(jobs, kind, name, source);
+	struct job *job = calloc(1, sizeof(*job));
 
+	if (!job)
+		return NULL;
+	job->jobs = jobs;
+	job->kind = wish->kind;
+	job->skopeo = SKOPEO_NULL;
+	job->upload_fd = job->directory_fd = job->auth_fd = -1;
+	job->report_file = LOOP_FILE_NULL;
+	(void)snprintf(job->name, sizeof(job->name), "%s", wish->name);
+	(void)snprintf(job->source, sizeof(job->source), "%s", wish->source);
+	(void)snprintf(job->auth, sizeof(job->auth), "%s", auth);
+	if (waiter_add(job, wish) < 0) {
+		free(job);
+		return NULL;
+	}
+	return job;
+}
+
+int jobs_add(struct jobs *jobs, const struct job_wish *wish, uint64_t *ret_id, struct error *error)
+{
+	cleanup_close int fd = wish->upload_fd;
+	const char *auth = SCOPE_ANYONE, *data;
+	struct job *job;
+	size_t size;
+
+	if (wish->kind == JOB_PULL)
+		auth = policy_auth(&jobs->service->config.policy, wish->project, wish->fork,
+				   wish->source, &data, &size);
+	job = job_same(jobs, wish, auth);
 	if (job) {
-		job->wanted |= wanted;
 		*ret_id = job->id;
-		return 0;
+		return waiter_add(job, wish) < 0
+			       ? error_set(error, EBUSY, "too many projects wait for this image")
+			       : 0;
 	}
 	make_room(jobs);
 	if (jobs->n >= IMAGE_JOBS_MAX)
 		return error_set(error, EBUSY, "%d pulls and imports wait already: try again later",
 				 IMAGE_JOBS_MAX);
-	job = calloc(1, sizeof(*job));
+	job = job_new(jobs, wish, auth);
 	if (!job)
 		return error_set(error, ENOMEM, "out of memory");
-	job->jobs = jobs;
-	job->kind = kind;
 	job->id = ++jobs->last_id;
-	job->wanted = wanted;
-	job->skopeo = SKOPEO_NULL;
-	job->directory_fd = job->auth_fd = -1;
-	job->report_file = LOOP_FILE_NULL;
 	job->upload_fd = TAKE_FD(fd);
-	(void)snprintf(job->name, sizeof(job->name), "%s", name);
-	(void)snprintf(job->source, sizeof(job->source), "%s", source);
 	job->next = jobs->first;
 	jobs->first = job;
 	jobs->n++;

@@ -12,7 +12,9 @@
  *   done       record and name are written, the scheduler knows
  *   failed     with a sentence
  *
- * Asking for what is being pulled joins that job. Ended jobs are kept until
+ * Asking for what is being pulled joins that job, if it is pulled with the same
+ * credentials (or without): a run of a fork never gains by what another asked
+ * for. Ended jobs are kept until
  * their places are needed, so that who asked can see what came of it.
  */
 
@@ -37,16 +39,27 @@ int jobs_new(struct service *service, struct jobs **ret_jobs);
 struct jobs *jobs_free(struct jobs *jobs);
 
 /**
- * jobs_add() - begin, or join what does the same
+ * struct job_wish - what is wanted
  * @name:      what the image will be called
  * @source:    reference of a pull, otherwise what job_kind_parse() took
  * @upload_fd: taken over, -1 for a pull
- * @wanted:    steps wait for it: the scheduler is told when it fails
+ * @project:   whose steps wait for it: the scheduler is told when it fails; NULL: none do
+ * @fork:      these are steps of a fork: no credentials
+ */
+struct job_wish {
+	enum job_kind kind;
+	const char *name, *source;
+	int upload_fd;
+	const char *project;
+	bool fork;
+};
+
+/**
+ * jobs_add() - begin, or join what does the same with the same credentials
  *
  * Return: 0 with *@ret_id, or -errno with @error.
  */
-int jobs_add(struct jobs *jobs, enum job_kind kind, const char *name, const char *source,
-	     int upload_fd, bool wanted, uint64_t *ret_id, struct error *error);
+int jobs_add(struct jobs *jobs, const struct job_wish *wish, uint64_t *ret_id, struct error *error);
 /** jobs_describe() - {"job","state","text","name","image"}, NULL when there is none of @id */
 json_t *jobs_describe(struct jobs *jobs, uint64_t id);
 /** jobs_busy() - does any run or wait? */

@@ -74,11 +74,11 @@ static int arguments_parse(struct arguments *arguments, int argc, char **argv)
 /* What skopeo, a program written in Go, does besides what all of ours do. */
 static const char *const syscalls[] = {
 	/* starting it, and what it starts threads with */
-	"clone", "clone3", "execve", "wait4", "waitid", "kill", "prctl", "pidfd_open",
-	"pidfd_send_signal", "dup2", "setpgid", "setrlimit", "chdir", "fchdir", "umask", "mincore",
-	"getcwd", "readlink", "readlinkat", "timer_create", "timer_settime", "timer_delete",
-	"getpgrp", "getpgid", "setitimer", "vfork", "access", "faccessat", "faccessat2",
-	"getgroups", "getresuid", "getresgid", "pipe",
+	"clone", "clone3", "execve", "seccomp", "pidfd_getfd", "process_vm_readv", "socketpair",
+	"wait4", "waitid", "kill", "prctl", "pidfd_open", "pidfd_send_signal", "dup2", "setpgid",
+	"setrlimit", "chdir", "fchdir", "umask", "mincore", "getcwd", "readlink", "readlinkat",
+	"timer_create", "timer_settime", "timer_delete", "getpgrp", "getpgid", "setitimer", "vfork",
+	"access", "faccessat", "faccessat2", "getgroups", "getresuid", "getresgid", "pipe",
 	/* files of the store */
 	"openat", "openat2", "open", "creat", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat",
 	"rename", "renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "stat",

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "images/answers.h"
+#include "images/scope.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +62,21 @@ void service_layer_drop(struct service *service, const char *layer)
 	}
 }
 
+void service_listed(const struct service *service, char *insecure, const char **ret_listed)
+{
+	const struct policy *policy = &service->config.policy;
+	char *rest = NULL;
+	size_t n = 0;
+
+	for (size_t i = 0; i < policy->n_rules[IMAGE_RULE_PRIVATE]; i++)
+		ret_listed[n++] = policy->rules[IMAGE_RULE_PRIVATE][i];
+	strcpy(insecure, service->config.insecure);
+	for (char *at = strtok_r(insecure, " ", &rest); at && n < LISTED_MAX;
+	     at = strtok_r(NULL, " ", &rest))
+		ret_listed[n++] = at;
+	ret_listed[n] = NULL;
+}
+
 /* ---- the scheduler ---- */
 
 static int publish_image(void *userdata, const struct image_record *record, const char *data,
@@ -80,14 +96,42 @@ static int publish_image(void *userdata, const struct image_record *record, cons
 	return channel_send(&service->scheduler, message);
 }
 
+/*
+ * An image from before scopes were kept is for every project; for forks only if no credentials can
+ * have been sent for it.
+ */
+static struct scope scope_of_old(struct service *service, const char *id)
+{
+	cleanup_free struct image_record *record = malloc(sizeof(*record));
+	cleanup_free char *data = NULL;
+	struct scope scope = {.everyone = true, .forks = service->config.policy.auth_size == 0};
+	size_t size;
+
+	if (!scope.forks && record &&
+	    store_image_get(service->store, id, &data, &size, record) == 0)
+		scope.forks = job_kind_parse(record->source) != JOB_NUM_KINDS;
+	return scope;
+}
+
 static int publish_name(void *userdata, const char *name, const char *id)
 {
 	struct service *service = userdata;
-	struct message *message = message_new(MESSAGE_IMAGE_NAMED, 0);
+	struct scope scope = {.forks = false};
+	struct message *message;
+	int r = scope_read(service->store, name, id, &scope);
 
+	if (r == -ENOENT)
+		scope = scope_of_old(service, id);
+	else if (r < 0)
+		return 0; /* a scope of another image: it is pulled again */
+	message = message_new(MESSAGE_IMAGE_NAMED, 0);
 	if (message) {
 		message_put_string(message, name);
 		message_put_string(message, id);
+		message_put_u64(message,
+				scope.forks || policy_fork_may(&service->config.policy, name));
+		message_put_u64(message, scope.everyone);
+		message_put_string(message, scope.projects);
 	}
 	return channel_send(&service->scheduler, message);
 }
@@ -109,7 +153,8 @@ void service_publish(struct service *service)
 		log_error("the scheduler cannot be told what images there are: %s", strerror(-r));
 }
 
-void service_missing(struct service *service, const char *name, const char *reason, bool again)
+void service_missing(struct service *service, const char *name, const char *project, bool fork,
+		     const char *reason, bool again)
 {
 	struct message *message;
 
@@ -118,37 +163,61 @@ void service_missing(struct service *service, const char *name, const char *reas
 	message = message_new(MESSAGE_IMAGE_MISSING, 0);
 	if (message) {
 		message_put_string(message, name);
+		message_put_string(message, project);
+		message_put_u64(message, fork);
 		message_put_string(message, reason);
 		message_put_u64(message, again);
 	}
 	(void)channel_send(&service->scheduler, message);
 }
 
+/* Why steps that want @reference cannot have it, as far as that is known without asking. */
+static bool wanted_refuse(const struct service *service, const char *asked, const char *reference,
+			  bool fork, char *out, size_t size)
+{
+	const char *name = image_name_strip(asked);
+
+	if (!image_name_valid(reference))
+		(void)snprintf(out, size, "that is not the name of an image");
+	else if (fork && !policy_fork_may(&service->config.policy, reference))
+		(void)snprintf(out, size,
+			       "image \"%.200s\" is not here for runs of forks: they take images "
+			       "that were imported or pulled without credentials, and those that "
+			       "Fork= in [Images] names",
+			       name);
+	else if (!service->config.pull || !image_name_is_reference(asked))
+		(void)snprintf(out, size,
+			       "image \"%.200s\" is not here: \"runbookctl image pull "
+			       "docker://%.200s\" or \"image import\" brings it",
+			       name, name);
+	else
+		return false;
+	return true;
+}
+
 static int on_wanted(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
 	const char *asked = message_get_string(message, IMAGE_NAME_MAX + 16);
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	bool fork = message_get_u64(message) != 0;
 	const char *name = image_name_strip(asked);
 	char reference[IMAGE_NAME_MAX + 16];
 	struct error error = ERROR_INIT;
 	char reason[REASON_MAX];
+	struct job_wish wish = {.kind = JOB_PULL, .upload_fd = -1};
 	uint64_t job;
 
 	if (message_end(message) < 0)
 		return -EBADMSG;
 	image_name_default(name, reference, sizeof(reference));
-	if (!image_name_valid(reference)) {
-		service_missing(service, name, "that is not the name of an image", false);
-	} else if (!service->config.pull || !image_name_is_reference(asked)) {
-		(void)snprintf(reason, sizeof(reason),
-			       "image \"%.200s\" is not here: \"runbookctl image pull "
-			       "docker://%.200s\" or \"image import\" brings it",
-			       name, name);
-		service_missing(service, name, reason, false);
-	} else if (jobs_add(service->jobs, JOB_PULL, reference, reference, -1, true, &job, &error) <
-		   0) {
-		service_missing(service, name, error.text, true);
-	}
+	wish.name = wish.source = reference;
+	wish.project = project;
+	wish.fork = fork;
+	if (wanted_refuse(service, asked, reference, fork, reason, sizeof(reason)))
+		service_missing(service, name, project, fork, reason, false);
+	else if (jobs_add(service->jobs, &wish, &job, &error) < 0)
+		service_missing(service, name, project, fork, error.text, true);
 	return 0;
 }
 
@@ -160,9 +229,7 @@ static const struct message_handler scheduler_handlers[] = {
 
 static void config_clear(struct service_config *config)
 {
-	if (config->auth)
-		explicit_bzero(config->auth, config->auth_size);
-	free(config->auth);
+	policy_clear(&config->policy);
 	free(config->layers);
 	*config = (struct service_config){.pull = false};
 }
@@ -187,15 +254,34 @@ static int on_config_images(struct channel *channel, struct message *message)
 
 	if (r < 0)
 		return r;
-	config->auth = malloc(size + 1);
-	if (!config->auth)
+	if (policy_auth_add(&config->policy, NULL, auth, size) < 0)
 		return -ENOMEM;
-	if (size > 0)
-		memcpy(config->auth, auth, size);
-	config->auth_size = size;
 	memcpy(config->insecure, insecure, strlen(insecure) + 1);
 	config->pull = pull != 0;
 	return 0;
+}
+
+static int on_config_rule(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	uint64_t rule = message_get_u64(message);
+	const char *value = message_get_string(message, IMAGE_NAME_MAX);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	return policy_rule_add(&service->pending.policy, rule, value);
+}
+
+static int on_config_auth(struct channel *channel, struct message *message)
+{
+	struct service *service = channel->userdata;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	size_t size = 0;
+	const void *auth = message_get_bytes(message, &size);
+
+	if (message_end(message) < 0 || !project_name_valid(project))
+		return -EBADMSG;
+	return policy_auth_add(&service->pending.policy, project, auth, size);
 }
 
 static int on_config_layer(struct channel *channel, struct message *message)
@@ -315,6 +401,8 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CHANNEL, on_channel},
 	{MESSAGE_CONFIG_BEGIN, on_config_begin},
 	{MESSAGE_CONFIG_IMAGES, on_config_images},
+	{MESSAGE_CONFIG_IMAGE_RULE, on_config_rule},
+	{MESSAGE_CONFIG_IMAGE_AUTH, on_config_auth},
 	{MESSAGE_CONFIG_LAYER, on_config_layer},
 	{MESSAGE_CONFIG_END, on_config_end},
 	{MESSAGE_LAYER_UNPACKING, on_unpacking},

@@ -13,11 +13,13 @@
 #include "common/loop.h"
 #include "common/message.h"
 #include "images/jobs.h"
+#include "images/policy.h"
 #include "images/store.h"
 
 #include <limits.h>
 
 #define INSECURE_MAX 16
+#define LISTED_MAX (INSECURE_MAX + IMAGE_RULES_MAX)
 
 /** struct service_setup - opened before the isolation */
 struct service_setup {
@@ -32,8 +34,7 @@ struct service {
 	struct channel daemon, scheduler, api;
 	/* configuration in force, and the one that is being received */
 	struct service_config {
-		char *auth;
-		size_t auth_size;
+		struct policy policy;
 		char insecure[INSECURE_MAX * (IMAGE_NAME_MAX + 1) + 1];
 		bool pull;
 		char (*layers)[IMAGE_ID_SIZE];
@@ -46,6 +47,12 @@ struct service {
 /** service_run() - serve until the daemon hangs up. Return: exit code. */
 int service_run(struct service_setup *setup);
 
+/**
+ * service_listed() - registries that may be at private addresses: AllowPrivate= and Insecure=
+ * @insecure:   room for a copy of config.insecure, which is split
+ * @ret_listed: LISTED_MAX + 1, NULL-terminated
+ */
+void service_listed(const struct service *service, char *insecure, const char **ret_listed);
 /** service_layer_known() - is @layer unpacked? */
 bool service_layer_known(const struct service *service, const char *layer);
 /** service_layer_add(), service_layer_drop() - it is now; it is not any more */
@@ -53,7 +60,13 @@ int service_layer_add(struct service *service, const char *layer);
 void service_layer_drop(struct service *service, const char *layer);
 /** service_publish() - tell the scheduler all images, after a change */
 void service_publish(struct service *service);
-/** service_missing() - tell the scheduler that @name cannot be had; @again: it might be in a while */
-void service_missing(struct service *service, const char *name, const char *reason, bool again);
+/**
+ * service_missing() - tell the scheduler that runs of @project (@fork: of its forks) cannot have
+ * @name
+ * @reason: shown to everyone who sees the run
+ * @again:  it might be had in a while
+ */
+void service_missing(struct service *service, const char *name, const char *project, bool fork,
+		     const char *reason, bool again);
 
 #endif

@@ -6,6 +6,7 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "images/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -151,9 +152,18 @@ static void copy_upload(const struct skopeo_job *job)
 		_exit(124);
 }
 
+static void skopeo_exec(const void *user)
+{
+	const struct command_line *line = user;
+
+	(void)execve(line->program, line->argv, line->envp);
+	_exit(127);
+}
+
 static _Noreturn void child_start(const struct command_line *line, const struct skopeo_job *job,
 				  int output_fd, pid_t service)
 {
+	const struct guard guard = {.listed = job->listed};
 	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	int auth_fd = job->auth_fd;
 	sigset_t none;
@@ -176,8 +186,7 @@ static _Noreturn void child_start(const struct command_line *line, const struct 
 		_exit(125);
 	if (fchdir(job->directory_fd) < 0)
 		_exit(125);
-	(void)execve(line->program, line->argv, line->envp);
-	_exit(127);
+	guard_run(&guard, skopeo_exec, line);
 }
 
 /* ---- in the service ---- */
@@ -313,6 +322,7 @@ static const struct {
 	{"certificate signed by unknown authority",
 	 "install the registry's authority on this host, or name it in Insecure= in [Images]"},
 	{"manifest unknown", "check name and tag"},
+	{"private address", "list it there if pulls may reach it"},
 };
 
 bool skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
@@ -329,6 +339,13 @@ bool skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
 	if (WIFEXITED(skopeo->status) && WEXITSTATUS(skopeo->status) == 124) {
 		(void)snprintf(out, size, "the upload cannot be kept: is the disk full?");
 		return true;
+	}
+	if (WIFEXITED(skopeo->status) && WEXITSTATUS(skopeo->status) == GUARD_FAILED) {
+		(void)snprintf(out, size,
+			       "what skopeo connects to cannot be watched on this host (seccomp "
+			       "notification and kernel.yama.ptrace_scope of at most 1 are "
+			       "needed): use \"runbookctl image import\"");
+		return false;
 	}
 	if (WIFSIGNALED(skopeo->status)) {
 		(void)snprintf(out, size, "skopeo was killed by signal %d",

@@ -8,7 +8,8 @@
  * It talks to the registry and writes blobs; it has no file but the store's, the
  * system's certificates and configuration, and its own temporary directory. An
  * archive that was uploaded is copied there first, by the same process, so that
- * the service never waits for a disk.
+ * the service never waits for a disk. What it connects to is judged by a process
+ * between it and the service: see guard.h.
  */
 
 #include "common/error.h"
@@ -48,6 +49,7 @@ struct skopeo {
  * @blobs:        <store>/oci/blobs, absolute
  * @upload_fd:    archive to be copied first, -1: none
  * @auth_fd:      memfd with credentials, -1: none
+ * @listed:       registries that may be reached at private addresses, see guard.h
  */
 struct skopeo_job {
 	const char *source;
@@ -56,6 +58,7 @@ struct skopeo_job {
 	const char *blobs;
 	int upload_fd;
 	int auth_fd;
+	const char *const *listed;
 	bool insecure;
 };
 

@@ -15,7 +15,8 @@
 
 #define LAYER_FACTS_MAX (3 * MIB)
 
-static const char *const directories[] = {"images", "names", "layers", "blobs/sha256", "tmp"};
+static const char *const directories[] = {"images", "names",	    "scopes",
+					  "layers", "blobs/sha256", "tmp"};
 
 int store_open(struct store *store, const char *path, struct error *error)
 {
@@ -157,10 +158,15 @@ int store_name_get(struct store *store, const char *name, char *id)
 
 int store_name_remove(struct store *store, const char *name)
 {
-	char path[IMAGE_NAME_MAX + 16];
+	char path[IMAGE_NAME_MAX + 16], file[IMAGE_NAME_MAX + 1];
 
 	name_path(name, path, sizeof(path));
-	return unlinkat(store->fd, path, 0) < 0 ? -errno : 0;
+	if (unlinkat(store->fd, path, 0) < 0)
+		return -errno;
+	image_name_file(name, file);
+	(void)snprintf(path, sizeof(path), "scopes/%s", file);
+	(void)unlinkat(store->fd, path, 0);
+	return 0;
 }
 
 /* ---- walking ---- */

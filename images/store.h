@@ -7,6 +7,7 @@
  *
  *   images/<id>        one record each, see common/image.h
  *   names/<name>       the id that a name stands for ('/' written as '+')
+ *   scopes/<name>      whose runs may use that id, see images/scope.h
  *   layers/<layer>     what the unpacker found out about a layer
  *   blobs/sha256/<d>   what was downloaded, each blob once
  *   tmp/               pulls that are under way; emptied at a start

@@ -6,6 +6,7 @@
 #include "common/names.h"
 #include "scheduler/admission.h"
 #include "scheduler/run.h"
+#include "scheduler/secrets.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@ static void table_clear(struct image_table *table)
 {
 	for (size_t i = 0; i < table->n_images; i++)
 		free(table->images[i].data);
+	for (size_t i = 0; i < table->n_names; i++)
+		free(table->names[i].projects);
 	free(table->images);
 	free(table->names);
 	*table = (struct image_table){.n_images = 0};
@@ -39,27 +42,57 @@ static const struct image_record *find_id(const struct images *images, const cha
 	return NULL;
 }
 
-static const char *find_exact(const struct images *images, const char *name)
+/* One word of @list, which are separated by blanks? */
+static bool list_has(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+
+	while (*list) {
+		size_t n = strcspn(list, " ");
+
+		if (n == length && memcmp(list, word, n) == 0)
+			return true;
+		list += n + (list[n] == ' ');
+	}
+	return false;
+}
+
+static bool name_serves(const struct image_name *name, const char *project, bool fork)
+{
+	if (fork)
+		return name->forks;
+	return name->everyone || list_has(name->projects, project);
+}
+
+static const char *find_exact(const struct images *images, const char *name, const char *project,
+			      bool fork)
 {
 	for (size_t i = 0; i < images->table.n_names; i++) {
-		if (strcmp(images->table.names[i].name, name) == 0)
+		if (strcmp(images->table.names[i].name, name) == 0 &&
+		    name_serves(&images->table.names[i], project, fork))
 			return images->table.names[i].id;
 	}
 	return NULL;
 }
 
 /* As written, or with the tag that is meant when none is written. */
-static const char *find_name(const struct images *images, const char *name)
+static const char *find_name(const struct images *images, const char *name, const char *project,
+			     bool fork)
 {
 	char complete[IMAGE_NAME_MAX + 16];
 	const char *id;
 
 	name = image_name_strip(name);
-	id = find_exact(images, name);
+	id = find_exact(images, name, project, fork);
 	if (id)
 		return id;
 	image_name_default(name, complete, sizeof(complete));
-	return find_exact(images, complete);
+	return find_exact(images, complete, project, fork);
+}
+
+static const char *find_for(const struct run *run, const char *name)
+{
+	return find_name(&run->scheduler->images, name, run->project->name, run_of_fork(run));
 }
 
 /* ---- steps ---- */
@@ -124,7 +157,7 @@ int images_of(struct step *step, const struct image_record **ret_image, struct e
 	if (!images->known)
 		return -EAGAIN;
 	fixed = find_fixed(run, name);
-	id = fixed ? fixed : find_name(images, name);
+	id = fixed ? fixed : find_for(run, name);
 	*ret_image = id ? find_id(images, id) : NULL;
 	if (!*ret_image && fixed)
 		return error_set(
@@ -147,17 +180,20 @@ int images_of(struct step *step, const struct image_record **ret_image, struct e
 
 /* ---- waiting ---- */
 
-static struct image_wait *wait_find(const struct images *images, const char *name)
+static struct image_wait *wait_find(const struct images *images, const struct run *run,
+				    const char *name)
 {
 	struct image_wait *wait = images->waits;
 
-	while (wait && strcmp(wait->name, name) != 0)
+	while (wait && (strcmp(wait->name, name) != 0 || wait->fork != run_of_fork(run) ||
+			strcmp(wait->project, run->project->name) != 0))
 		wait = wait->next;
 	return wait;
 }
 
-static struct image_wait *wait_new(struct scheduler *scheduler, const char *name)
+static struct image_wait *wait_new(const struct run *run, const char *name)
 {
+	struct scheduler *scheduler = run->scheduler;
 	struct images *images = &scheduler->images;
 	struct image_wait *wait = calloc(1, sizeof(*wait));
 
@@ -170,6 +206,8 @@ static struct image_wait *wait_new(struct scheduler *scheduler, const char *name
 		free(wait);
 		return NULL;
 	}
+	(void)snprintf(wait->project, sizeof(wait->project), "%s", run->project->name);
+	wait->fork = run_of_fork(run);
 	wait->previous = images->waits_last;
 	if (images->waits_last)
 		images->waits_last->next = wait;
@@ -243,11 +281,11 @@ bool images_ready(struct step *step)
 
 	if (is_host(step))
 		return true;
-	if (images->known && (find_fixed(step->run, name) || find_name(images, name)))
+	if (images->known && (find_fixed(step->run, name) || find_for(step->run, name)))
 		return true; /* what is fixed and gone fails with its reason when it starts */
-	wait = wait_find(images, name);
+	wait = wait_find(images, step->run, name);
 	if (!wait) {
-		wait = wait_new(scheduler, name);
+		wait = wait_new(step->run, name);
 		if (!wait) {
 			log_error("out of memory: ending, to go on from what is committed");
 			loop_exit(scheduler->loop, 1);
@@ -302,7 +340,8 @@ void images_reask(struct scheduler *scheduler)
 /* Who waited may go on; for the others, runbook-image is asked once more. */
 static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 {
-	bool named = find_name(&scheduler->images, wait->name) != NULL, remains = false;
+	bool named = find_name(&scheduler->images, wait->name, wait->project, wait->fork) != NULL;
+	bool remains = false;
 	struct step *next;
 
 	for (struct step *step = wait->first; step; step = next) {
@@ -379,6 +418,8 @@ static int on_named(struct channel *channel, struct message *message)
 	struct image_table *table = &images->staged;
 	const char *name = message_get_string(message, IMAGE_NAME_MAX);
 	const char *id = message_get_string(message, IMAGE_ID_SIZE);
+	uint64_t forks = message_get_u64(message), everyone = message_get_u64(message);
+	const char *projects = message_get_string(message, IMAGE_SCOPE_MAX);
 	struct image_name *grown;
 
 	if (message_end(message) < 0 || !images->staging || table->n_names == IMAGES_MAX ||
@@ -390,6 +431,11 @@ static int on_named(struct channel *channel, struct message *message)
 	table->names = grown;
 	(void)snprintf(grown[table->n_names].name, sizeof(grown->name), "%s", name);
 	memcpy(grown[table->n_names].id, id, IMAGE_ID_SIZE);
+	grown[table->n_names].forks = forks != 0;
+	grown[table->n_names].everyone = everyone != 0;
+	grown[table->n_names].projects = strdup(projects);
+	if (!grown[table->n_names].projects)
+		return -ENOMEM;
 	table->n_names++;
 	return 0;
 }
@@ -414,12 +460,18 @@ static int on_missing(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = scheduler_of(channel);
 	const char *name = message_get_string(message, IMAGE_NAME_MAX + 16);
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t fork = message_get_u64(message);
 	const char *error = message_get_string(message, 4096);
 	uint64_t again = message_get_u64(message);
 
 	if (message_end(message) < 0 || again > 1)
 		return -EBADMSG;
-	images_missing(scheduler, name, error, again == 1);
+	images_missing(scheduler, &(struct image_missing){.name = name,
+							  .project = project,
+							  .fork = fork != 0,
+							  .error = error,
+							  .again = again == 1});
 	return 0;
 }
 

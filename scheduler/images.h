@@ -9,6 +9,9 @@
  * replaced as a whole. A step whose image is not in it stands aside until it is
  * there, or until runbook-image says that it cannot be had. The first step of a
  * run that uses a name fixes what the name means for all of the run.
+ *
+ * An image that was pulled with credentials is here for those runs only that may
+ * use these credentials; for the others, runbook-image is asked as if it were not.
  */
 
 #include "common/image.h"
@@ -30,9 +33,12 @@ struct image {
 	struct image_record record;
 };
 
+/** struct image_name - and whose runs may use what it stands for */
 struct image_name {
 	char name[IMAGE_NAME_MAX + 1];
 	char id[IMAGE_ID_SIZE];
+	bool forks, everyone;
+	char *projects; /* separated by blanks */
 };
 
 struct image_table {
@@ -42,10 +48,15 @@ struct image_table {
 	size_t n_names;
 };
 
-/** struct image_wait - steps that stand aside for one image, which is asked for once */
+/**
+ * struct image_wait - steps of a project that stand aside for one image, asked for once. Those of
+ * forks wait apart: what is pulled for them, and how, is another matter.
+ */
 struct image_wait {
 	struct image_wait *next, *previous;
 	char *name; /* as the steps say it */
+	char project[PROJECT_NAME_MAX + 1];
+	bool fork;
 	struct step *first, *last;
 	/* after it could not be had, see images_retry.c */
 	struct scheduler *scheduler;
@@ -110,8 +121,17 @@ void images_reask(struct scheduler *scheduler);
 
 /** images_want() - ask runbook-image for what @wait waits for */
 void images_want(struct image_wait *wait);
-/** images_missing() - @name cannot be had; @again: ask for it again, while its steps have time */
-void images_missing(struct scheduler *scheduler, const char *name, const char *error, bool again);
+/**
+ * struct image_missing - runs of @project (@fork: of its forks) cannot have @name
+ * @again: ask for it again, while its steps have time
+ */
+struct image_missing {
+	const char *name, *project, *error;
+	bool fork, again;
+};
+
+/** images_missing() - runbook-image says so */
+void images_missing(struct scheduler *scheduler, const struct image_missing *missing);
 /** images_retry_reason() - why @wait waits for its next try; false when it does not */
 bool images_retry_reason(const struct image_wait *wait, const struct step *step, char *out,
 			 size_t size);

@@ -24,8 +24,11 @@ void images_want(struct image_wait *wait)
 	if (!scheduler->image.channel.open || !scheduler->images.known)
 		return; /* asked when it is back */
 	message = message_new(MESSAGE_IMAGE_WANTED, 0);
-	if (message)
+	if (message) {
 		message_put_string(message, wait->name);
+		message_put_string(message, wait->project);
+		message_put_u64(message, wait->fork);
+	}
 	outbox_put(&scheduler->image, message);
 }
 
@@ -56,25 +59,27 @@ static bool same_name(const char *asked, const char *name)
 	return strcmp(asked, name) == 0 || strcmp(complete, name) == 0;
 }
 
-/* The next one behind @wait (NULL: the first) that is called @name. */
-static struct image_wait *wait_named(const struct images *images, struct image_wait *wait,
-				     const char *name)
+/* The next one behind @wait (NULL: the first) that @missing is about. */
+static struct image_wait *wait_meant(const struct images *images, struct image_wait *wait,
+				     const struct image_missing *missing)
 {
 	wait = wait ? wait->next : images->waits;
-	while (wait && !same_name(wait->name, name))
+	while (wait &&
+	       (wait->fork != missing->fork || strcmp(wait->project, missing->project) != 0 ||
+		!same_name(wait->name, missing->name)))
 		wait = wait->next;
 	return wait;
 }
 
 /* A step whose time is over. */
-static struct step *step_over(const struct images *images, const char *name, bool again)
+static struct step *step_over(const struct images *images, const struct image_missing *missing)
 {
 	struct image_wait *wait = NULL;
 	uint64_t now = now_usec();
 
-	while ((wait = wait_named(images, wait, name))) {
+	while ((wait = wait_meant(images, wait, missing))) {
 		for (struct step *step = wait->first; step; step = step->image_next) {
-			if (!again || step_time_left(wait, step, now) == 0)
+			if (!missing->again || step_time_left(wait, step, now) == 0)
 				return step;
 		}
 	}
@@ -115,21 +120,21 @@ static void wait_arm(struct image_wait *wait)
 	log_notice("image %s cannot be had yet: %s", wait->name, wait->error);
 }
 
-void images_missing(struct scheduler *scheduler, const char *name, const char *error, bool again)
+void images_missing(struct scheduler *scheduler, const struct image_missing *missing)
 {
 	struct images *images = &scheduler->images;
 	struct image_wait *wait = NULL;
 	struct step *step;
 
-	while ((wait = wait_named(images, wait, name))) {
+	while ((wait = wait_meant(images, wait, missing))) {
 		if (wait->tries++ == 0)
 			wait->first_usec = now_usec();
-		(void)snprintf(wait->error, sizeof(wait->error), "%.400s", error);
+		(void)snprintf(wait->error, sizeof(wait->error), "%.400s", missing->error);
 	}
 	/* looked for anew after each: what follows from one end may take others along */
-	while ((step = step_over(images, name, again)))
-		step_give_up(step, error);
-	while ((wait = wait_named(images, wait, name)))
+	while ((step = step_over(images, missing)))
+		step_give_up(step, missing->error);
+	while ((wait = wait_meant(images, wait, missing)))
 		wait_arm(wait);
 	turn_schedule(scheduler);
 }

@@ -441,6 +441,12 @@ static bool ref_is_ours(const char *ref)
 	       strncmp(ref, "refs/tags/", 10) == 0;
 }
 
+bool run_of_fork(const struct run *run)
+{
+	return run->row.from_fork ||
+	       (strcmp(run->row.event, "pull_request") != 0 && !ref_is_ours(run->row.ref));
+}
+
 const char *step_secrets_withheld(const struct step *step)
 {
 	const struct run *run = step->run;
@@ -453,7 +459,7 @@ const char *step_secrets_withheld(const struct step *step)
 		return NULL;
 	if (run->row.from_fork)
 		return "secrets withheld: this is a pull request from a fork";
-	if (strcmp(run->row.event, "pull_request") != 0 && !ref_is_ours(run->row.ref))
+	if (run_of_fork(run))
 		return "secrets withheld: the ref is neither a branch nor a tag of the repository";
 	return NULL;
 }

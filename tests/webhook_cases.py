@@ -535,10 +535,13 @@ def case_listeners(server):
 
 
 def case_slow(server):
-    """Dripped line, dripped headers, dripped body, silence: all gone at the deadline."""
+    """Dripped line, dripped headers, dripped body, silence: all gone at the deadline, a header's
+    being the shorter one. A connection that was served may be silent for as long as a body lasts."""
     prefix = b"POST /webhook/octo HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
     starts = [b"", b"POST /we", prefix, prefix + b"Content-Length: 1000\r\n\r\n",
-              prefix + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n"]
+              prefix + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n",
+              b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+    header, body, idle = range(3), range(3, 5), 5
     results = {}
 
     def drip(i):
@@ -547,7 +550,7 @@ def case_slow(server):
             s.sendall(starts[i])
             while time.monotonic() - begin < 60:
                 try:
-                    if i != 0:
+                    if i not in (0, idle):
                         s.sendall(b"a")
                     if s.recv(1000) == b"":
                         break
@@ -565,8 +568,10 @@ def case_slow(server):
         time.sleep(1)
     for thread in threads:
         thread.join()
-    for i, took in results.items():
-        assert 25 < took < 58, (i, took)
+    # all were begun at once: a header's end comes before any body's, and none before its time
+    assert max(results[i] for i in header) < min(results[i] for i in (*body, idle)), results
+    assert min(results[i] for i in header) > 4, results
+    assert min(results[i] for i in (*body, idle)) > 25 and max(results.values()) < 58, results
 
 
 def case_flood(server):

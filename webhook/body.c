@@ -18,6 +18,12 @@ static bool budget_take(struct body_budget *budget, size_t size)
 	return false;
 }
 
+/* A small body is never refused because others are large: its first bytes are free. */
+static size_t charge(const struct body_budget *budget, size_t capacity)
+{
+	return capacity > budget->free_each ? capacity - budget->free_each : 0;
+}
+
 static int body_grow(struct body *body, struct body_budget *budget, size_t need, size_t limit)
 {
 	size_t capacity = body->capacity ? body->capacity : BODY_CAPACITY_MIN;
@@ -27,11 +33,12 @@ static int body_grow(struct body *body, struct body_budget *budget, size_t need,
 		capacity *= 2;
 	if (capacity > limit + 1)
 		capacity = limit + 1;
-	if (!budget_take(budget, capacity - body->capacity))
+	if (!budget_take(budget, charge(budget, capacity) - charge(budget, body->capacity)))
 		return -ENOBUFS;
 	data = realloc(body->data, capacity);
 	if (!data) {
-		(void)atomic_fetch_sub(&budget->used, capacity - body->capacity);
+		(void)atomic_fetch_sub(&budget->used,
+				       charge(budget, capacity) - charge(budget, body->capacity));
 		return -ENOMEM;
 	}
 	body->data = data;
@@ -59,6 +66,6 @@ int body_append(struct body *body, struct body_budget *budget, const void *data,
 void body_release(struct body *body, struct body_budget *budget)
 {
 	free(body->data);
-	(void)atomic_fetch_sub(&budget->used, body->capacity);
+	(void)atomic_fetch_sub(&budget->used, charge(budget, body->capacity));
 	*body = (struct body){.data = NULL};
 }

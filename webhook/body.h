@@ -4,7 +4,9 @@
 
 /*
  * A request's body in memory. It grows with what has arrived, never with what
- * was announced, and all bodies together stay within a budget.
+ * was announced, and all bodies together stay within a budget. The first bytes
+ * of each are not charged: the number of connections bounds them, and a usual
+ * delivery is not refused because of a few large ones.
  */
 
 #include <stdatomic.h>
@@ -13,13 +15,14 @@
 struct body_budget {
 	atomic_size_t used;
 	size_t max;
+	size_t free_each; /* bytes of each body that are not charged */
 };
 
 /** struct body - @data is NUL-terminated after @size bytes once anything was appended */
 struct body {
 	char *data;
 	size_t size;
-	size_t capacity; /* charged to the budget */
+	size_t capacity; /* charged to the budget, but for its free_each */
 };
 
 /**

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +14,7 @@
 #include <unistd.h>
 
 #define WATCHDOG_USEC (1 * USEC_PER_SEC)
+#define TELL_USEC (10 * USEC_PER_SEC)
 
 struct lingering {
 	struct lingering *next;
@@ -26,8 +26,10 @@ struct lingering {
 };
 
 static const uint64_t state_seconds[] = {
-	[CONNECTION_SILENT] = WEBHOOK_REQUEST_DEADLINE_SEC,
-	[CONNECTION_BUSY] = WEBHOOK_REQUEST_DEADLINE_SEC,
+	[CONNECTION_SILENT] = WEBHOOK_IDLE_SEC,
+	[CONNECTION_HEADER] = WEBHOOK_HEADER_DEADLINE_SEC,
+	[CONNECTION_BODY] = WEBHOOK_REQUEST_DEADLINE_SEC,
+	[CONNECTION_ANSWER] = WEBHOOK_REQUEST_DEADLINE_SEC,
 	/* the scheduler's time for each of several refs, then the answer's */
 	[CONNECTION_WAITING] = WEBHOOK_ACCEPT_DEADLINE_SEC * 8 + WEBHOOK_REQUEST_DEADLINE_SEC,
 };
@@ -39,48 +41,93 @@ static void table_wake(struct connection_table *table)
 	(void)!write(table->wake_fd, &one, sizeof(one));
 }
 
-/* ---- addresses ---- */
+/* ---- who is let in, and who gives way ---- */
 
-/* Sixteen bytes that stand for who connects. Return: false when it is not counted. */
-static bool address_key(const struct sockaddr *address, uint8_t key[16])
+static void connection_shut(struct connection *connection)
 {
-	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	if (connection->dropped)
+		return;
+	connection->dropped = true;
+	(void)shutdown(connection->fd, SHUT_RDWR);
+}
 
-	memset(key, 0, 16);
-	if (address && address->sa_family == AF_INET) {
-		const struct sockaddr_in *in = (const void *)address;
+static enum eviction_rank connection_rank(const struct connection *connection, uint64_t now)
+{
+	const uint64_t fresh = WEBHOOK_FRESH_SEC * USEC_PER_SEC;
+	uint64_t age = now - connection->since_usec;
 
-		memcpy(key, mapped, 12);
-		memcpy(key + 12, &in->sin_addr, 4);
-		return key[12] != 127;
+	switch (connection->state) {
+	case CONNECTION_SILENT:
+		return connection->served || age >= fresh ? EVICTION_HEADER : EVICTION_FRESH;
+	case CONNECTION_HEADER:
+		return age >= fresh ? EVICTION_HEADER : EVICTION_FRESH;
+	case CONNECTION_BODY:
+	case CONNECTION_ANSWER:
+		if (connection->body_bytes > age * WEBHOOK_BODY_RATE_MIN / USEC_PER_SEC)
+			return EVICTION_NEVER;
+		return age < WEBHOOK_HALTED_SEC * USEC_PER_SEC ? EVICTION_YOUNG : EVICTION_HALTED;
+	default:
+		return EVICTION_NEVER; /* its signature was right */
 	}
-	if (address && address->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const void *)address;
+}
 
-		memcpy(key, &in6->sin6_addr, 16);
-		if (memcmp(key, mapped, 12) == 0)
-			return key[12] != 127;
-		if (IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr))
-			return false;
-		memset(key + 8, 0, 8); /* a network has 2^64 addresses to come from */
+/* One connection of @owner gives its place to another. Return: whether one could. */
+static bool table_evict(struct connection_table *table, const void *owner)
+{
+	uint64_t now = now_usec();
+	size_t n = 0, chosen;
+
+	for (struct connection *at = table->first; at && n < CONNECTIONS_HELD_MAX; at = at->next) {
+		if (at->owner != owner || at->dropped)
+			continue;
+		table->occupants[n++] = (struct occupant){
+			.key = at->key,
+			.rank = connection_rank(at, now),
+			.since_usec = at->since_usec,
+			.userdata = at,
+		};
+	}
+	chosen = eviction_choose(table->occupants, n);
+	if (chosen == EVICTION_NONE)
+		return false;
+	connection_shut(table->occupants[chosen].userdata);
+	table->n_evicted++;
+	return true;
+}
+
+/* With the table locked. */
+static bool table_admit(struct connection_table *table, const void *owner,
+			const struct address_key *key)
+{
+	size_t n_places = 0, n_address = 0;
+
+	for (const struct connection *at = table->first; at; at = at->next) {
+		if (at->dropped)
+			continue;
+		n_places += at->owner == owner;
+		n_address += address_same_network(&at->key, key);
+	}
+	if (!address_is_local(key) && n_address >= WEBHOOK_CONNECTIONS_PER_ADDRESS)
+		return false;
+	if (n_places < WEBHOOK_CONNECTIONS_MAX || table_evict(table, owner))
 		return true;
-	}
+	if (n_address < WEBHOOK_CONNECTIONS_FEW &&
+	    n_places < WEBHOOK_CONNECTIONS_MAX + WEBHOOK_CONNECTIONS_SPARE)
+		return true;
+	table->n_refused++;
 	return false;
 }
 
-bool connection_admit(struct connection_table *table, const struct sockaddr *address,
-		      socklen_t length)
+bool connection_admit(struct connection_table *table, const void *owner,
+		      const struct sockaddr *address, socklen_t length)
 {
-	uint8_t key[16];
-	size_t n = 0;
+	struct address_key key = address_key(length < sizeof(sa_family_t) ? NULL : address);
+	bool admitted;
 
-	if (length < sizeof(sa_family_t) || !address_key(address, key))
-		return true;
 	pthread_mutex_lock(&table->lock);
-	for (const struct connection *at = table->first; at; at = at->next)
-		n += at->counted && memcmp(at->address, key, sizeof(key)) == 0;
+	admitted = table_admit(table, owner, &key);
 	pthread_mutex_unlock(&table->lock);
-	return n < WEBHOOK_CONNECTIONS_PER_ADDRESS;
+	return admitted;
 }
 
 /* ---- the table ---- */
@@ -96,10 +143,10 @@ struct connection *connection_open(struct connection_table *table, const void *o
 	connection->table = table;
 	connection->owner = owner;
 	connection->fd = fd;
-	connection->counted = address_key(address, connection->address);
+	connection->key = address_key(address);
 	connection->since_usec = now_usec();
 	connection->deadline_usec =
-		connection->since_usec + state_seconds[CONNECTION_SILENT] * USEC_PER_SEC;
+		connection->since_usec + state_seconds[CONNECTION_HEADER] * USEC_PER_SEC;
 	pthread_mutex_lock(&table->lock);
 	connection->next = table->first;
 	if (table->first)
@@ -118,8 +165,21 @@ void connection_set_state(struct connection *connection, enum connection_state s
 
 	pthread_mutex_lock(&connection->table->lock);
 	connection->state = state;
-	connection->since_usec = now;
-	connection->deadline_usec = now + state_seconds[state] * USEC_PER_SEC;
+	connection->body_bytes = 0;
+	/* the first request's header has had its time since the connection was made */
+	if (state != CONNECTION_HEADER || connection->served) {
+		connection->since_usec = now;
+		connection->deadline_usec = now + state_seconds[state] * USEC_PER_SEC;
+	}
+	if (state == CONNECTION_SILENT)
+		connection->served = true;
+	pthread_mutex_unlock(&connection->table->lock);
+}
+
+void connection_progress(struct connection *connection, size_t bytes)
+{
+	pthread_mutex_lock(&connection->table->lock);
+	connection->body_bytes += bytes;
 	pthread_mutex_unlock(&connection->table->lock);
 }
 
@@ -182,14 +242,6 @@ size_t connection_count(struct connection_table *table, const void *owner)
 		n += !owner || at->owner == owner;
 	pthread_mutex_unlock(&table->lock);
 	return n;
-}
-
-static void connection_shut(struct connection *connection)
-{
-	if (connection->dropped)
-		return;
-	connection->dropped = true;
-	(void)shutdown(connection->fd, SHUT_RDWR);
 }
 
 void connection_drop(struct connection_table *table, const void *owner, uint64_t silent_usec)
@@ -274,6 +326,26 @@ static void watchdog_arm(struct connection_table *table)
 				     watchdog_tick);
 }
 
+/* Under an attack this is one line in a while, however many connections it is about. */
+static void table_tell(struct connection_table *table, uint64_t now)
+{
+	size_t n_evicted, n_refused;
+
+	pthread_mutex_lock(&table->lock);
+	n_evicted = table->n_evicted;
+	n_refused = table->n_refused;
+	if (now - table->told_usec < TELL_USEC || n_evicted + n_refused == 0) {
+		pthread_mutex_unlock(&table->lock);
+		return;
+	}
+	table->told_usec = now;
+	table->n_evicted = table->n_refused = 0;
+	pthread_mutex_unlock(&table->lock);
+	log_warning("all %d connections of a listener were in use: %zu without a complete header "
+		    "or with a halted body were closed, %zu new ones refused",
+		    WEBHOOK_CONNECTIONS_MAX, n_evicted, n_refused);
+}
+
 static void watchdog_tick(struct loop_timer *timer)
 {
 	struct connection_table *table = container_of(timer, struct connection_table, timer);
@@ -299,6 +371,7 @@ static void watchdog_tick(struct loop_timer *timer)
 		if (now >= lingering->deadline_usec)
 			lingering_end(lingering);
 	}
+	table_tell(table, now);
 	if (n_dropped > 0)
 		log_info("dropped %zu connections that did not finish in time", n_dropped);
 	watchdog_arm(table);
@@ -319,6 +392,9 @@ int connection_table_init(struct connection_table *table, struct loop *loop)
 	*table = (struct connection_table){.loop = loop};
 	table->wake = LOOP_FILE_NULL;
 	table->timer = LOOP_TIMER_NULL;
+	table->occupants = calloc(CONNECTIONS_HELD_MAX, sizeof(*table->occupants));
+	if (!table->occupants)
+		return -ENOMEM;
 	pthread_mutex_init(&table->lock, NULL);
 	table->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (table->wake_fd < 0)
@@ -340,4 +416,5 @@ void connection_table_close(struct connection_table *table)
 		lingering_end(table->watched);
 	loop_timer_cancel(&table->timer);
 	loop_remove(&table->wake);
+	free(table->occupants);
 }

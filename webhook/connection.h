@@ -13,17 +13,26 @@
  * closed: a recycled descriptor number is never hit.
  *
  *   SILENT   connected, no request line yet; also between two requests
- *   BUSY     from the request line to the end of the answer
+ *   HEADER   from the request line to the end of the header
+ *   BODY     from the end of the header to the answer
+ *   ANSWER   the answer is being sent
  *   WAITING  suspended until the scheduler answers
  *
- * Silent ones get a short time only when most of the places are taken.
+ * A header has a deadline of its own, which begins with the connection: it is a
+ * few hundred bytes. Silent connections get a short time only when most of the
+ * places are taken, and when all are, one gives way for each that comes (see
+ * webhook/eviction.h). The HTTP library itself could take more: a connection
+ * that cannot be accepted cannot be judged, and would wait behind the
+ * attacker's.
  *
  * Lingering: an answer that is sent before the body was read would be lost in
  * the reset that closing a socket with unread data causes. Such a socket is
  * kept a little longer and read empty, within limits.
  */
 
+#include "common/limits.h"
 #include "common/loop.h"
+#include "webhook/eviction.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -36,9 +45,14 @@
 #define LINGER_SEC 3
 #define LINGER_BYTES (64 * MIB)
 
+/* What the HTTP library may hold: those that give way need a moment to be gone. */
+#define CONNECTIONS_HELD_MAX (2 * (WEBHOOK_CONNECTIONS_MAX + WEBHOOK_CONNECTIONS_SPARE))
+
 enum connection_state {
 	CONNECTION_SILENT,
-	CONNECTION_BUSY,
+	CONNECTION_HEADER,
+	CONNECTION_BODY,
+	CONNECTION_ANSWER,
 	CONNECTION_WAITING,
 };
 
@@ -47,13 +61,14 @@ struct connection {
 	struct connection_table *table;
 	const void *owner;
 	int fd; /* not owned */
-	uint8_t address[16];
-	bool counted; /* @address counts towards the limit */
+	struct address_key key;
 	bool linger;
 	bool dropped;
+	bool served; /* a request was answered */
 	enum connection_state state;
-	uint64_t since_usec;
+	uint64_t since_usec; /* in this state; SILENT and HEADER of the first request: connected */
 	uint64_t deadline_usec;
+	uint64_t body_bytes; /* that came in state BODY */
 };
 
 struct lingering;
@@ -64,6 +79,9 @@ struct connection_table {
 	struct connection *first;
 	size_t n_connections;
 	size_t capacity;
+	struct occupant *occupants;  /* CONNECTIONS_HELD_MAX, for the choice of who gives way */
+	size_t n_evicted, n_refused; /* since the last line about them */
+	uint64_t told_usec;
 	struct lingering *lingering; /* handed over, not yet watched */
 	size_t n_lingering;
 	int wake_fd;
@@ -78,13 +96,15 @@ void connection_table_grow(struct connection_table *table, long places);
 void connection_table_close(struct connection_table *table);
 
 /**
- * connection_admit() - may this address have one more connection?
+ * connection_admit() - may this address have one more connection of @owner?
  *
  * Counts IPv4 addresses and IPv6 /64 networks. Loopback and unix sockets are
- * not counted: there sits the proxy that does TLS.
+ * not counted: there sits the proxy that does TLS. When all places of @owner
+ * are taken another connection gives way; when none may, only addresses with
+ * few connections are let in, as long as there are spare places.
  */
-bool connection_admit(struct connection_table *table, const struct sockaddr *address,
-		      socklen_t length);
+bool connection_admit(struct connection_table *table, const void *owner,
+		      const struct sockaddr *address, socklen_t length);
 /** connection_open() - note an accepted socket. NULL when out of memory. */
 struct connection *connection_open(struct connection_table *table, const void *owner, int fd,
 				   const struct sockaddr *address);
@@ -92,6 +112,8 @@ struct connection *connection_open(struct connection_table *table, const void *o
 void connection_close(struct connection *connection);
 /** connection_set_state() - and with it the deadline */
 void connection_set_state(struct connection *connection, enum connection_state state);
+/** connection_progress() - @bytes of the body came */
+void connection_progress(struct connection *connection, size_t bytes);
 /** connection_set_linger() - read what still comes before it is closed for good */
 void connection_set_linger(struct connection *connection);
 

@@ -24,7 +24,8 @@ static enum MHD_Result connection_wanted(void *cls, const struct sockaddr *addre
 
 	if (atomic_load(&listener->draining))
 		return MHD_NO;
-	return connection_admit(&listener->server->connections, address, length) ? MHD_YES : MHD_NO;
+	return connection_admit(&listener->server->connections, listener, address, length) ? MHD_YES
+											   : MHD_NO;
 }
 
 static void connection_changed(void *cls, struct MHD_Connection *http, void **socket_context,
@@ -58,12 +59,13 @@ static struct MHD_Daemon *http_start(struct listener *listener)
 		listener, request_handle, listener, MHD_OPTION_LISTEN_SOCKET, listener->fd,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)LISTENER_THREADS,
 		MHD_OPTION_THREAD_STACK_SIZE, (size_t)(512 * KIB), MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned)WEBHOOK_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-		(size_t)WEBHOOK_HEADERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned)WEBHOOK_REQUEST_DEADLINE_SEC, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_URI_LOG_CALLBACK, request_started, listener, MHD_OPTION_NOTIFY_COMPLETED,
-		request_completed, listener, MHD_OPTION_NOTIFY_CONNECTION, connection_changed,
-		listener, MHD_OPTION_UNESCAPE_CALLBACK, path_unescape, NULL, MHD_OPTION_END);
+		(unsigned)(LISTENER_THREADS * CONNECTIONS_HELD_MAX),
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)WEBHOOK_HEADERS_MAX,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)WEBHOOK_REQUEST_DEADLINE_SEC,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, request_started,
+		listener, MHD_OPTION_NOTIFY_COMPLETED, request_completed, listener,
+		MHD_OPTION_NOTIFY_CONNECTION, connection_changed, listener,
+		MHD_OPTION_UNESCAPE_CALLBACK, path_unescape, NULL, MHD_OPTION_END);
 }
 
 int listener_start(struct server *server, const char *address, int fd,

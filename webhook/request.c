@@ -57,6 +57,7 @@ static enum MHD_Result answer_queue(struct request *request, const struct answer
 
 	if (!response)
 		return MHD_NO;
+	connection_set_state(request->connection, CONNECTION_ANSWER);
 	(void)MHD_add_response_header(response, "Content-Type", "application/json");
 	(void)MHD_add_response_header(response, "Cache-Control", "no-store");
 	(void)MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
@@ -199,6 +200,7 @@ static enum MHD_Result request_data(struct request *request, const char *data, s
 	int r;
 
 	*data_size = 0; /* whatever happens, it is consumed */
+	connection_progress(request->connection, size);
 	if (request->phase == PHASE_DISCARD) {
 		request->discarded += size;
 		return request->discarded > DISCARD_CHUNKED_MAX ? MHD_NO : MHD_YES;
@@ -287,7 +289,7 @@ void *request_started(void *cls, const char *uri, struct MHD_Connection *http)
 	request->http = http;
 	request->connection = context ? context->socket_context : NULL;
 	if (request->connection)
-		connection_set_state(request->connection, CONNECTION_BUSY);
+		connection_set_state(request->connection, CONNECTION_HEADER);
 	return request;
 }
 
@@ -301,8 +303,10 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *http, const cha
 	/* without a place in the table there is no deadline: out of memory, hang up */
 	if (!request || !request->connection)
 		return MHD_NO;
-	if (request->phase == PHASE_HEAD)
+	if (request->phase == PHASE_HEAD) {
+		connection_set_state(request->connection, CONNECTION_BODY);
 		return request_begin(request, &line);
+	}
 	if (*data_size > 0)
 		return request_data(request, data, data_size);
 	if (request->phase == PHASE_BODY)

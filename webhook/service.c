@@ -228,6 +228,7 @@ int service_init(struct service *service, struct loop *loop, int fd, struct erro
 	service->drain_timer = LOOP_TIMER_NULL;
 	service->server.hooks = HOOK_STORE_INIT;
 	service->server.bodies.max = WEBHOOK_BODIES_TOTAL_MAX;
+	service->server.bodies.free_each = WEBHOOK_BODY_FREE;
 	r = connection_table_init(&service->server.connections, loop);
 	if (r == 0)
 		r = trigger_queue_init(&service->server.triggers, loop);

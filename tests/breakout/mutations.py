@@ -12,6 +12,9 @@ NO_DIE = "tests/breakout/40_no_die.sh"
 ROLES = "tests/breakout/55_roles.sh"
 HOUSE = "tests/breakout/50_house.sh"
 CONFIG = "tests/breakout/60_local_user.sh"
+API = "tests/breakout/62_api_reader.sh"
+PULLS = "tests/breakout/66_pulls.sh"
+CROWDS = "tests/breakout/57_crowds.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
 PUSH = "tests/integration/80_push.sh"
@@ -142,4 +145,36 @@ MUTATIONS = [
      LOG_LIMITS, "its logs are cut"),
     ("one project's artifacts fill the disk", [("cacher/store_account.c", r"fits = more == 0 \|\| \(more <= limit && used[^;]*;", "fits = true;")],
      ARTIFACTS, "a project at its limit: exit 4, and why"),
+    ("no connection gives way", [("webhook/connection.c", r"chosen = eviction_choose\(table->occupants, n\);",
+                                  "chosen = EVICTION_NONE;")],
+     CROWDS, "http-hostile: a crowd of headers without end, ipv4"),
+    ("the fullest /48 is not looked for", [("webhook/eviction.c", r"lengths\[\] = \{6, 8, 16\}", "lengths[] = {16, 16, 16}")],
+     CROWDS, "http-hostile: a crowd of headers without end, net48"),
+    ("halted bodies keep their places", [("webhook/connection.c", r"return age < WEBHOOK_HALTED_SEC \* USEC_PER_SEC[^;]*;",
+                                          "return EVICTION_NEVER;")],
+     CROWDS, "http-hostile: a crowd of bodies without end, ipv4"),
+    ("bodies that flow give way", [("webhook/connection.c", r"if \(connection->body_bytes > age \* [^)]*\)", "if (0)")],
+     CROWDS, "http-hostile: a crowd of bodies without end, ipv4"),
+    ("the API has a TCP port by default", [("daemon/config.c", r'api_listen, "none", error', 'api_listen, "127.0.0.1:0", error')],
+     API, "local-user: the API has no TCP port unless it is asked for"),
+    ("every socket of the API is for everybody", [("daemon/daemon.h", r"API_SOCKET_MODE 0660", "API_SOCKET_MODE 0666")],
+     API, "local-user: another socket of the API is not for everybody"),
+    ("forks use the credentials of the host", [("images/policy.c", r"if \(fork\)\s+return SCOPE_ANYONE;", "")],
+     PULLS, "fork-pr: without credentials"),
+    ("forks have anything pulled", [("images/service.c", r"else if \(fork && !policy_fork_may\([^)]*\)\)", "else if (0)")],
+     PULLS, "fork-pr: a fork has nothing pulled"),
+    ("forks use what credentials were needed for", [("scheduler/images.c", r"return name->forks;", "return true;")],
+     PULLS, "fork-pr: what credentials were needed for is not for forks"),
+    ("an image is for every project", [("scheduler/images.c", r"return name->everyone \|\| [^;]*;", "return true;")],
+     PULLS, "what they gave is not for another project"),
+    ("what skopeo connects to is not judged", [("images/guard.c", r"return -EACCES;", "return 0;")],
+     PULLS, "ssrf: no address of this host was connected to"),
+    ("the host's own public addresses are reached", [("images/guard.c", r"!destination_own\(&address->any\)", "true")],
+     PULLS, "ssrf: no address of this host was connected to"),
+    ("a redirect is not judged", [("images/guard.c", r"r = judge\(watch, &address, size\);",
+                                   "static bool again; r = again ? 0 : judge(watch, &address, size); again = true;")],
+     PULLS, "ssrf: where a registry sends on to is judged as well"),
+    ("the reason tells how the other end answered", [("images/jobs.c", r"job->waiters\[i\]\.fork, reason\);",
+                                                      "job->waiters[i].fork, job->text);")],
+     PULLS, "ssrf: the reason that everybody sees is the same for all"),
 ]

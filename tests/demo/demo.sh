@@ -147,6 +147,8 @@ cat <<TXT
     sudo build/bin/runbookctl run           runs runbook.yml of any working copy, without a daemon
     build/bin/runbookctl doctor             what this machine has and lacks
     build/bin/runbookctl --help             runs, show, logs -f, cancel, retry, artifacts, ...
+    ssh -N -L 8470:/run/runbookd/api.sock H the page of an installed runbookd on host H, at
+                                            http://localhost:8470/ of your own machine
     DEMO_KEEP=1 sudo -E make demo           keeps everything of this demo for a look
     README.md                               a 60-second tour; then: sudo make check
 TXT

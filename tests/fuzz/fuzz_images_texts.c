@@ -8,6 +8,7 @@
 #include "common/step_user.h"
 #include "images/oci.h"
 #include "images/report.h"
+#include "images/scope.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -93,6 +94,28 @@ static void fuzz_user(const char *text, size_t size)
 		expect(error.text[0] != '\0');
 }
 
+/* The first line is who may use an image, the rest credentials. */
+static void fuzz_scope(char *text, size_t size)
+{
+	static const char id[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	char formatted[IMAGE_SCOPE_MAX + IMAGE_ID_SIZE + 16];
+	char *auth = memchr(text, '\n', size);
+	struct scope scope, again;
+
+	if (auth) {
+		*auth++ = '\0';
+		(void)auth_covers(auth, size - (size_t)(auth - text), "registry.example/a/b:1");
+	}
+	if (scope_parse(text, id, &scope) < 0)
+		return;
+	scope_add(&scope, "project");
+	expect(strlen(scope.projects) <= IMAGE_SCOPE_MAX);
+	scope_format(&scope, id, formatted, sizeof(formatted));
+	expect(scope_parse(formatted, id, &again) == 0);
+	expect(memcmp(&scope, &again, offsetof(struct scope, projects)) == 0 &&
+	       strcmp(scope.projects, again.projects) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char file[IMAGE_NAME_MAX + 1];
@@ -105,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 5) {
+	switch (data[0] % 6) {
 	case 0:
 		fuzz_oci(text, size - 1);
 		break;
@@ -117,6 +140,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	case 3:
 		fuzz_user(text, size - 1);
+		break;
+	case 4:
+		fuzz_scope(text, size - 1);
 		break;
 	default:
 		image_name_file(text, file);

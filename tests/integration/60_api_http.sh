@@ -269,6 +269,19 @@ done
 for path in /api/v1/runs/42/cancel /api/v1/runs/42/retry /api/v1/projects/demo/runs /api/v1/uploads/runs /api/v1/reload; do
     check_equal "TCP does not write: $path" 403 "$(code tcp "$path" -X POST -H 'Content-Type: application/json' -d '{}')"
 done
+
+# ---- a unix socket that ssh -L forwards to a browser ----
+for host in localhost localhost:8470 127.0.0.1:8470 '[::1]:8470' runbook; do
+    check_equal "forwarded, Host: $host" 200 "$(code http /api/v1/status -H "Host: $host")"
+done
+for host in evil.example 'evil.example:8470' 127.0.0.1.evil.example '[::2]:8470' 192.0.2.1; do
+    check_equal "forwarded, Host: $host is refused" 403 "$(code http /api/v1/status -H "Host: $host")"
+done
+for origin in http://evil.example http://localhost:8470 null; do
+    check_equal "forwarded: a web page changes nothing, Origin: $origin" 403 \
+        "$(code http /api/v1/runs/42/cancel -X POST -H "Origin: $origin")"
+done
+check_equal "TCP does not tell what became of a pull" 403 "$(code tcp /api/v1/images/jobs/1)"
 raw() { printf '%b' "$1" | timeout 10 python3 -c '
 import socket, sys
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))

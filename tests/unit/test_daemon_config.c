@@ -10,8 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- text ---- */
 
@@ -36,7 +39,7 @@ static void defaults(void **state)
 	assert_int_equal(config->max_running, 0);
 	assert_int_equal(config->default_timeout_sec, 3600);
 	assert_string_equal(config->webhook_listen.items[0], "[::]:8471");
-	assert_string_equal(config->api_listen.items[0], "127.0.0.1:8470");
+	assert_string_equal(config->api_listen.items[0], "none");
 	assert_int_equal(config->cacher_bytes, 10 * GIB);
 	assert_int_equal(config->deliveries_sec, 90 * 86400);
 	assert_int_equal(config->fetch_retry_sec, 300);
@@ -408,6 +411,34 @@ static void addresses(void **state)
 	}
 }
 
+/* One that is there with a wider mode, as earlier versions made it, is not taken over. */
+static void unix_listeners_have_their_mode(void **state)
+{
+	char directory[] = "/tmp/rbt.XXXXXX", item[64], *path = item + 5;
+	struct config_list list = {.items = {item}, .n_items = 1};
+	struct listener_set none = {.n_items = 0}, wide, narrow, kept;
+	struct error error = ERROR_INIT;
+	struct stat st;
+	int fd;
+
+	assert_non_null(mkdtemp(directory));
+	(void)snprintf(item, sizeof(item), "unix:%s/s", directory);
+	assert_int_equal(listener_set_update(&none, &list, 0666, getegid(), &wide, &error), 0);
+	fd = wide.items[0].fd;
+	assert_int_equal(listener_set_update(&wide, &list, 0660, getegid(), &narrow, &error), 0);
+	assert_int_equal(wide.items[0].fd, fd);
+	assert_true(narrow.items[0].fresh);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	fd = narrow.items[0].fd;
+	assert_int_equal(listener_set_update(&narrow, &list, 0660, getegid(), &kept, &error), 0);
+	assert_int_equal(kept.items[0].fd, fd);
+	listener_set_close(&wide);
+	listener_set_close(&kept);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void listeners_survive_a_failed_update(void **state)
 {
 	struct config_list first = {.items = {(char *)"127.0.0.1:0"}, .n_items = 1};
@@ -418,16 +449,16 @@ static void listeners_survive_a_failed_update(void **state)
 	char address[LISTEN_TEXT_MAX];
 	int fd;
 
-	assert_int_equal(listener_set_update(&none, &first, &old, &error), 0);
+	assert_int_equal(listener_set_update(&none, &first, 0600, getegid(), &old, &error), 0);
 	fd = old.items[0].fd;
 	listen_describe(fd, address, sizeof(address));
 	assert_memory_equal(address, "127.0.0.1:", 10);
 	assert_string_not_equal(address, "127.0.0.1:0");
 	/* an address that is not ours cannot be bound */
-	assert_true(listener_set_update(&old, &second, &new, &error) < 0);
+	assert_true(listener_set_update(&old, &second, 0600, getegid(), &new, &error) < 0);
 	assert_int_equal(old.items[0].fd, fd);
 	/* the same again keeps the socket, and with it what waits in its backlog */
-	assert_int_equal(listener_set_update(&old, &first, &new, &error), 0);
+	assert_int_equal(listener_set_update(&old, &first, 0600, getegid(), &new, &error), 0);
 	assert_int_equal(new.items[0].fd, fd);
 	listener_set_close(&old);
 	listener_set_close(&new);
@@ -476,6 +507,7 @@ int main(void)
 		cmocka_unit_test(loads_a_tree),
 		cmocka_unit_test(refuses_untrusted_files),
 		cmocka_unit_test(addresses),
+		cmocka_unit_test(unix_listeners_have_their_mode),
 		cmocka_unit_test(listeners_survive_a_failed_update),
 		cmocka_unit_test(long_socket_paths),
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_pushes.h"
 
 #include "common/image.h"
 
@@ -23,7 +23,12 @@ static void send_known(int fd, const char *id, const char *variable)
 }
 
 /* All there is: @name means @id; NULL: nothing is here. */
-static void send_table(int fd, const char *name, const char *id)
+struct scope {
+	bool forks, everyone;
+	const char *projects;
+};
+
+static void send_table_scoped(int fd, const char *name, const char *id, const struct scope *scope)
 {
 	struct message *message;
 
@@ -34,19 +39,37 @@ static void send_table(int fd, const char *name, const char *id)
 		message = message_new(MESSAGE_IMAGE_NAMED, 0);
 		message_put_string(message, name);
 		message_put_string(message, id);
+		message_put_u64(message, scope->forks);
+		message_put_u64(message, scope->everyone);
+		message_put_string(message, scope->projects);
 		assert_int_equal(message_transmit(fd, message), 0);
 	}
 	assert_int_equal(message_transmit(fd, message_new(MESSAGE_IMAGES_END, 0)), 0);
 }
 
-static void send_missing_again(int fd, const char *name, const char *text, uint64_t again)
+static void send_table(int fd, const char *name, const char *id)
+{
+	static const struct scope anyone = {true, true, ""};
+
+	send_table_scoped(fd, name, id, &anyone);
+}
+
+static void send_missing_for(int fd, const char *name, const char *project, bool fork,
+			     const char *text, uint64_t again)
 {
 	struct message *message = message_new(MESSAGE_IMAGE_MISSING, 0);
 
 	message_put_string(message, name);
+	message_put_string(message, project);
+	message_put_u64(message, fork);
 	message_put_string(message, text);
 	message_put_u64(message, again);
 	assert_int_equal(message_transmit(fd, message), 0);
+}
+
+static void send_missing_again(int fd, const char *name, const char *text, uint64_t again)
+{
+	send_missing_for(fd, name, "a", false, text, again);
 }
 
 static void send_missing(int fd, const char *name, const char *text)
@@ -54,12 +77,20 @@ static void send_missing(int fd, const char *name, const char *text)
 	send_missing_again(fd, name, text, 0);
 }
 
-static void expect_wanted(int fd, const char *name)
+static void expect_wanted_for(int fd, const char *name, const char *project, bool fork)
 {
 	struct message *message = fixture_receive(fd, MESSAGE_IMAGE_WANTED);
 
 	assert_string_equal(message_get_string(message, 512), name);
+	assert_string_equal(message_get_string(message, 512), project);
+	assert_int_equal(message_get_u64(message), fork);
+	assert_int_equal(message_end(message), 0);
 	(void)message_free(message);
+}
+
+static void expect_wanted(int fd, const char *name)
+{
+	expect_wanted_for(fd, name, "a", false);
 }
 
 static const char text[] = "steps:\n"
@@ -274,11 +305,73 @@ static void test_missing_for_too_long(void **state)
 	world_free(world);
 }
 
+/* A run of a fork, or of another project, does not get what is here for credentials. */
+static void test_scopes(void **state)
+{
+	static const struct scope everyone = {false, true, ""}, others = {false, false, "b c"},
+				  ours = {false, false, "b a"};
+	struct world *world = world_new();
+	uint64_t fork, ref, own;
+	struct order order;
+	int image;
+
+	world_start(world);
+	image = fixture_channel(world, ROLE_IMAGE);
+	send_table_scoped(image, "r.example/x:1", ID_A, &everyone);
+	settle(world);
+	fork = push(world, &(struct pushed){.delivery = "1",
+					    .event = "pull_request",
+					    .ref = "refs/pull/7/head",
+					    .base = "refs/heads/main",
+					    .before = COMMIT_B,
+					    .after = COMMIT_A,
+					    .pull_request = 7,
+					    .fork = 1});
+	arrive(world, COMMIT_A, text, NULL);
+	expect_wanted_for(image, "r.example/x:1", "a", true);
+	/* what hides behind a ref that is no branch is not ours either, and waits for the same */
+	ref = push(world,
+		   &(struct pushed){.delivery = "2", .ref = "refs/pull/8/head", .after = COMMIT_C});
+	arrive(world, COMMIT_C, text, NULL);
+	assert_true(fixture_quiet(world->daemon));
+	own = push(world, &(struct pushed){.delivery = "3", .after = COMMIT_B});
+	arrive(world, COMMIT_B, text, NULL);
+	order_expect(world, &order);
+	assert_int_equal(order.run, own);
+	/* what fails for the project's own runs fails for these only, and the other way around */
+	send_missing_for(image, "r.example/x:1", "a", false, "not for the fork", 0);
+	send_missing_for(image, "r.example/x:1", "b", true, "nor is this", 0);
+	settle(world);
+	send_missing_for(image, "r.example/x:1", "a", true, "not for forks", 0);
+	settle(world);
+	step_expect(world, fork, "one", "errored", "not for forks");
+	step_expect(world, ref, "one", "errored", "not for forks");
+	order_exited(world, order.id, 0);
+	ack_expect(world, order.id);
+	/* fixed for the run: it goes on with it */
+	order_expect(world, &order);
+	order_exited(world, order.id, 0);
+	ack_expect(world, order.id);
+	run_expect(world, own, "succeeded", "");
+	send_table_scoped(image, "r.example/x:1", ID_A, &others);
+	own = push(world, &(struct pushed){.delivery = "4", .after = COMMIT_D});
+	arrive(world, COMMIT_D, text, NULL);
+	expect_wanted_for(image, "r.example/x:1", "a", false);
+	assert_true(fixture_quiet(world->daemon));
+	send_table_scoped(image, "r.example/x:1", ID_A, &ours);
+	order_expect(world, &order);
+	assert_int_equal(order.run, own);
+	close(image);
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_waits_and_fixes),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_scopes),
 		cmocka_unit_test(test_missing_for_a_while),
 		cmocka_unit_test(test_missing_for_too_long),
 		cmocka_unit_test(test_asked_once),
