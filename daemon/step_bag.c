@@ -108,7 +108,8 @@ static int raw_read(const uint8_t *data, size_t size, size_t n_fds, struct kept_
 
 static int layers_read(const struct field_blob *blob, struct step_bag *bag)
 {
-	const char *at = blob->data;
+	/* absent: there are no bytes at all */
+	const char *at = blob->size > 0 ? blob->data : "";
 	const char *end = at + blob->size;
 
 	bag->layers = calloc(IMAGE_LAYERS_MAX, IMAGE_ID_SIZE);
@@ -144,7 +145,8 @@ static int data_read(const uint8_t *data, size_t size, size_t n_fds, uint64_t or
 	if (r == 0 && (kept.order != order || kept.fds.size != n_fds * sizeof(*kinds)))
 		r = -EBADMSG;
 	if (r == 0) {
-		memcpy(kinds, kept.fds.data, kept.fds.size);
+		if (kept.fds.size > 0)
+			memcpy(kinds, kept.fds.data, kept.fds.size);
 		r = layers_read(&kept.layers, bag);
 	}
 	if (r < 0)

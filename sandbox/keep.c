@@ -195,7 +195,8 @@ int sandbox_kept_read(const struct sandbox_kept *data, struct kept_sandbox *kept
 	if (!ids_same(kept))
 		return error_set(error, ENOTSUP,
 				 "a sandbox has user ids that this version gives to others");
-	memcpy(kinds, kept->fds.data, kept->fds.size);
+	if (kept->fds.size > 0)
+		memcpy(kinds, kept->fds.data, kept->fds.size);
 	kept->fds.data = kinds;
 	return 0;
 }
