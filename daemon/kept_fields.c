@@ -49,6 +49,7 @@ static const struct field log_result[] = {
 	{FIELD_NUMBER(1, struct log_result, bytes)},
 	{FIELD_NUMBER(2, struct log_result, lost)},
 	{FIELD_NUMBER(3, struct log_result, error)},
+	{FIELD_NUMBER(4, struct log_result, cut)},
 };
 static const struct field_table log_result_fields = FIELD_TABLE(struct log_result, log_result);
 
