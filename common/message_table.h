@@ -284,6 +284,9 @@ enum api_verb {
 	API_SECRET_SET = 17,	/* project, step = ENV, ref = name, fd sealed value in a memfd */
 	API_SECRET_REMOVE = 18, /* project, step = ENV, [ref = name] */
 	API_SECRET_REKEY = 19,
+	API_GC = 20,	  /* after = 1: only say what would go */
+	API_RUN_PIN = 21, /* run */
+	API_RUN_UNPIN = 22,
 	API_NUM_VERBS,
 };
 
