@@ -47,8 +47,8 @@ static void chunk_add(const struct store_kept *row, void *userdata)
 }
 
 /*
- * The last success of a branch stays. Whether the branch is still there, the mirror
- * knows: see retention_branches.c. A failed look keeps the run.
+ * The last success of a branch stays, also of one that the remote may not have any more:
+ * which it has, only a fetch would tell. A failed look keeps the run.
  */
 static bool last_success(struct scheduler *scheduler, const struct store_kept *row)
 {

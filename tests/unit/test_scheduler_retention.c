@@ -278,7 +278,12 @@ static void rows_go_some_at_a_time(void **state)
 	unsigned calls = 0, rows;
 	int r;
 
-	store_delivery_add(store, "p", "d", run, 1);
+	store_delivery_add(store, &(struct store_delivery){.project = "p",
+							   .id = "d",
+							   .run = run,
+							   .received_usec = 1,
+							   .place = "",
+							   .after = ""});
 	store_run_mark(store, run, STORE_REMOVING_RUN, DAY);
 	do {
 		rows = 100;
