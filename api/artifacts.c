@@ -169,6 +169,18 @@ static struct message *artifact_message(struct http_request *request, enum messa
 	return message;
 }
 
+/* The answer to a key that is not there: never, or not any more. */
+static void answer_no_artifact(struct http_request *request)
+{
+	struct run_facts facts;
+
+	if (run_facts_ask(request->api, request->match.run, NULL, 0, &facts, NULL, NULL) == 200 &&
+	    facts.artifacts_removed_usec)
+		answer_removed(request, "artifacts", facts.artifacts_removed_usec);
+	else
+		http_answer_error(request, 404, "this run has no artifact of that key");
+}
+
 void handle_artifact(struct http_request *request)
 {
 	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
@@ -190,14 +202,13 @@ void handle_artifact(struct http_request *request)
 	if (reply->status != 200 || reply->fd < 0) {
 		if (reply->fd >= 0)
 			(void)close(reply->fd);
-		http_answer_error(request,
-				  reply->status == 404	 ? 404
-				  : reply->status == 503 ? 503
-							 : 500,
-				  reply->status == 404	 ? "this run has no artifact of that key"
-				  : reply->status == 503 ? "too many artifacts are being read: try "
-							   "again"
-							 : "the artifact cannot be read");
+		if (reply->status == 404)
+			answer_no_artifact(request);
+		else if (reply->status == 503)
+			http_answer_error(request, 503,
+					  "too many artifacts are being read: try again");
+		else
+			http_answer_error(request, 500, "the artifact cannot be read");
 		return;
 	}
 	response = artifact_response(reply);

@@ -133,6 +133,11 @@ static void fill_check(struct event_stream *stream)
 	struct run_facts facts;
 	int status = run_facts_ask(stream->api, stream->run, NULL, 0, &facts, NULL, NULL);
 
+	if (status == 404 || status == 410) { /* removed by retention meanwhile */
+		stream->phase = PHASE_END;
+		(void)fputs("event: end\ndata: {}\n\n", stream->out);
+		return;
+	}
 	if (status != 200) {
 		put_waiting(stream);
 		return;

@@ -153,3 +153,30 @@ void handle_backup(struct http_request *request)
 		(void)close(reply->fd);
 	http_answer(request, 200, response);
 }
+
+/* A pass of retention takes as long as there is to remove. */
+void handle_gc(struct http_request *request)
+{
+	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	struct question question = {.verb = API_GC, .fd = -1};
+	bool dry_run = false;
+	const struct body_field fields[] = {{"dry_run", 0, NULL, &dry_run}};
+	char *text = NULL;
+	size_t size = 0;
+	json_t *body;
+	int r;
+
+	if (!body_read(request, fields, ARRAY_SIZE(fields), &body))
+		return;
+	question.after = dry_run;
+	r = reply ? peer_call_long(request->api->peers, ROLE_SCHEDULER, question_message(&question),
+				   reply, PEER_BACKUP_USEC)
+		  : -ENOMEM;
+	json_decref(body);
+	if (r == 0)
+		r = api_reply_text(reply, &text, &size);
+	if (r < 0)
+		http_answer_lost(request, ROLE_SCHEDULER, r);
+	else
+		http_answer_json(request, (unsigned)r, text, size);
+}

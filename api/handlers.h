@@ -13,6 +13,7 @@ void handle_command(struct http_request *request);
 void handle_health(struct http_request *request);
 void handle_reload(struct http_request *request);
 void handle_backup(struct http_request *request);
+void handle_gc(struct http_request *request);
 
 /* streams: events.c, log.c */
 void handle_events(struct http_request *request);

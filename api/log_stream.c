@@ -48,8 +48,9 @@ struct log_stream {
 	int log_fd, index_fd;
 	struct log_reader reader;
 	bool follow;
-	bool stamped; /* with timestamps */
-	bool final;   /* nothing will be appended */
+	bool stamped;	       /* with timestamps */
+	bool final;	       /* nothing will be appended */
+	uint64_t removed_usec; /* by retention; 0: not */
 	uint64_t cursor;
 	uint64_t refresh_at_usec;
 	struct timestamps timestamps;
@@ -112,6 +113,7 @@ static void apply_facts(struct log_stream *stream, const struct run_facts *facts
 	if (!facts->step_found)
 		return;
 	stream->final = facts->attempt_final;
+	stream->removed_usec = facts->logs_removed_usec;
 	if (stream->log_fd < 0)
 		stream->attempt = facts->attempt;
 }
@@ -121,10 +123,13 @@ static void refresh(struct log_stream *stream)
 	/* once a log is open, its own attempt is what counts */
 	unsigned attempt = stream->log_fd >= 0 ? stream->attempt : stream->wanted;
 	struct run_facts facts;
+	int status =
+		run_facts_ask(stream->api, stream->run, stream->slug, attempt, &facts, NULL, NULL);
 
-	if (run_facts_ask(stream->api, stream->run, stream->slug, attempt, &facts, NULL, NULL) ==
-	    200)
+	if (status == 200)
 		apply_facts(stream, &facts);
+	else if (status == 404 || status == 410)
+		stream->final = true; /* removed by retention: what is open can still be read */
 	stream->refresh_at_usec = now_usec() + REFRESH_USEC;
 }
 
@@ -382,6 +387,12 @@ static void answer_file(struct http_request *request, struct log_stream *stream)
 
 static void answer_log(struct http_request *request, struct log_stream *stream)
 {
+	if (log_stream_open(stream) < 0 && stream->final && stream->attempt > 0 &&
+	    stream->log_fd < 0 && stream->removed_usec) {
+		answer_removed(request, "the logs", stream->removed_usec);
+		log_stream_free(stream);
+		return;
+	}
 	if (log_stream_open(stream) < 0 && !(stream->follow && !stream->final)) {
 		http_answer_error(request, 404, "step %s has no log%s", stream->slug,
 				  stream->attempt == 0	? ": it has not been started"

@@ -7,11 +7,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
+#include <time.h>
 
 bool state_is_final(const char *state)
 {
-	static const char *const final[] = {"succeeded", "failed", "errored", "cancelled",
-					    "skipped"};
+	static const char *const final[] = {"succeeded", "failed",  "errored",
+					    "cancelled", "skipped", "removed"};
 
 	for (size_t i = 0; state && i < ARRAY_SIZE(final); i++)
 		if (strcmp(state, final[i]) == 0)
@@ -58,6 +59,10 @@ int run_facts_parse(const char *text, size_t size, const char *slug, unsigned at
 		return -EPROTO;
 	}
 	memcpy(facts.project, project, strlen(project) + 1);
+	facts.logs_removed_usec =
+		(uint64_t)json_integer_value(json_object_get(run, "logs_removed_usec"));
+	facts.artifacts_removed_usec =
+		(uint64_t)json_integer_value(json_object_get(run, "artifacts_removed_usec"));
 	facts.run_final = state_is_final(string_of(run, "state"));
 	json_array_foreach (json_object_get(run, "steps"), i, step) {
 		const char *found = string_of(step, "slug");
@@ -93,6 +98,18 @@ int run_facts_ask(struct api *api, uint64_t run, const char *slug, unsigned atte
 	r = status == 200 ? run_facts_parse(text, size, slug, attempt, ret_facts) : 0;
 	free(text);
 	return r < 0 ? r : status;
+}
+
+void answer_removed(struct http_request *request, const char *what, uint64_t usec)
+{
+	time_t seconds = (time_t)(usec / USEC_PER_SEC);
+	char date[32] = "an unknown day";
+	struct tm utc;
+
+	if (gmtime_r(&seconds, &utc))
+		(void)strftime(date, sizeof(date), "%Y-%m-%d", &utc);
+	http_answer_error(request, 410, "%s of run %llu were removed by retention on %s", what,
+			  (unsigned long long)request->match.run, date);
 }
 
 bool run_project(struct http_request *request, char project[PROJECT_NAME_MAX + 1])

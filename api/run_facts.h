@@ -19,6 +19,8 @@ struct run_facts {
 	bool step_found;
 	unsigned attempt;
 	bool attempt_final; /* its log is whole */
+	/* by retention, 0: they were not */
+	uint64_t logs_removed_usec, artifacts_removed_usec;
 };
 
 /**
@@ -39,6 +41,9 @@ int run_facts_parse(const char *text, size_t size, const char *slug, unsigned at
  */
 int run_facts_ask(struct api *api, uint64_t run, const char *slug, unsigned attempt,
 		  struct run_facts *ret_facts, char **ret_text, size_t *ret_size);
+
+/** answer_removed() - 410: @what ("the logs", …) of the request's run was removed at @usec */
+void answer_removed(struct http_request *request, const char *what, uint64_t usec);
 
 /**
  * run_project() - project of the request's run

@@ -8,6 +8,7 @@
  */
 
 #include "cacher/answers.h"
+#include "cacher/retention.h"
 #include "cacher/service.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -31,6 +32,7 @@ struct cacher {
 	struct store *store;
 	struct service *service;
 	struct answers *answers;
+	struct retention *retention;
 	struct channel daemon, api;
 	struct store_limits limits; /* of a configuration that is being received */
 	struct project_limit {
@@ -67,10 +69,16 @@ static int on_channel(struct channel *channel, struct message *message)
 	int fd = message_get_fd(message);
 	int r;
 
-	if (message_end(message) < 0 || peer != ROLE_API) {
+	if (message_end(message) < 0 || (peer != ROLE_API && peer != ROLE_SCHEDULER)) {
 		if (fd >= 0)
 			(void)close(fd);
 		return -EBADMSG;
+	}
+	if (peer == ROLE_SCHEDULER) {
+		r = retention_attach(cacher->retention, fd);
+		if (r < 0)
+			log_warning("cannot serve the scheduler: %s", strerror(-r));
+		return 0;
 	}
 	channel_close(&cacher->api);
 	r = channel_open(&cacher->api, cacher->loop, fd, ROLE_CACHER, ROLE_API, api_handlers,
@@ -282,6 +290,8 @@ static int serve(struct cacher *cacher, const char *store_path, struct error *er
 	r = service_new(cacher->loop, cacher->store, &cacher->service);
 	if (r == 0)
 		r = answers_new(cacher->loop, cacher->store, &cacher->answers);
+	if (r == 0)
+		r = retention_new(cacher->loop, cacher->store, &cacher->retention);
 	if (r == 0)
 		r = channel_open(&cacher->daemon, cacher->loop, CHANNEL_FD, ROLE_CACHER,
 				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),

@@ -130,6 +130,16 @@ int store_list(struct store_run *run, store_list_fn callback, void *userdata);
 
 /** store_stored() - bytes that all contents take on the disk, with those that are being written */
 uint64_t store_stored(struct store *store);
+
+/** store_run_bytes() - of all keys of a run, which need not have any. Return: 0 or -errno. */
+int store_run_bytes(struct store *store, const char *project, uint64_t run, uint64_t *ret_bytes);
+/**
+ * store_run_remove() - forget up to @most keys of a run, and contents that no other key names
+ *
+ * Return: 1 when the run has none any more, 0 when there is more to do, or -errno.
+ */
+int store_run_remove(struct store *store, const char *project, uint64_t run, unsigned most);
+
 /** store_usage() - bytes and keys of @run now */
 void store_usage(struct store_run *run, uint64_t *ret_bytes, uint64_t *ret_count);
 

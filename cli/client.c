@@ -275,7 +275,7 @@ static enum cli_exit answer_failed(const struct client_answer *answer, struct er
 		(void)snprintf(text, sizeof(text), "runbookd answered with HTTP status %ld",
 			       answer->status);
 	(void)error_set(error, EPROTO, "%s", text);
-	if (answer->status == 404)
+	if (answer->status == 404 || answer->status == 410)
 		return CLI_NOT_FOUND;
 	if (answer->status == 502 || answer->status == 503 || answer->status == 504)
 		return CLI_UNREACHABLE;

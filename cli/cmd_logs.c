@@ -18,6 +18,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 #define RETRY_MS 200
 #define WAIT_MS 1000
@@ -73,12 +74,33 @@ static long print_once(struct cli *cli, struct printer *printer, const char *pat
 	return status;
 }
 
-static enum cli_exit explain_status(uint64_t run, const json_t *step, uint64_t attempt, long status,
-				    struct error *error)
+/* Who asks for a log does not get the sentence that came with a status: ask for the date. */
+static enum cli_exit explain_removed(struct cli *cli, uint64_t run, struct error *error)
+{
+	cleanup_json json_t *whole = NULL;
+	enum cli_exit code = run_fetch(cli->client, run, &whole, error);
+	char date[32] = "";
+	time_t seconds;
+	struct tm utc;
+
+	if (code != CLI_OK)
+		return code;
+	seconds = (time_t)(json_number(whole, "logs_removed_usec") / USEC_PER_SEC);
+	if (gmtime_r(&seconds, &utc))
+		(void)strftime(date, sizeof(date), " on %Y-%m-%d", &utc);
+	(void)error_set(error, EIDRM, "the logs of run %" PRIu64 " were removed by retention%s",
+			run, date);
+	return CLI_NOT_FOUND;
+}
+
+static enum cli_exit explain_status(struct cli *cli, uint64_t run, const json_t *step,
+				    uint64_t attempt, long status, struct error *error)
 {
 	const char *slug = json_text(step, "slug");
 	char reason[512];
 
+	if (status == 410)
+		return explain_removed(cli, run, error);
 	text_escape(reason, sizeof(reason), json_text(step, "reason"));
 	if (status == 404 && !json_has(step, "started_usec"))
 		(void)error_set(error, ENOENT,
@@ -121,7 +143,7 @@ static enum cli_exit print_log(struct cli *cli, uint64_t run, const json_t *step
 			return CLI_OK;
 		failures = printer->progressed ? 0 : failures + 1;
 		if ((status != 0 && status != 503) || failures > CLIENT_RETRY_SEC * 1000 / RETRY_MS)
-			return explain_status(run, step, attempt, status, error);
+			return explain_status(cli, run, step, attempt, status, error);
 		(void)usleep(RETRY_MS * 1000);
 	}
 }
@@ -228,20 +250,26 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 static enum cli_exit print_all(struct cli *cli, uint64_t run, const json_t *whole,
 			       const struct cli_arguments *arguments, struct error *error)
 {
+	size_t i, n_printed = 0, n_removed = 0;
 	enum cli_exit code = CLI_OK;
 	json_t *step;
-	size_t i;
 
 	json_array_foreach (json_object_get(whole, "steps"), i, step) {
 		if (json_number(step, "attempt") == 0 || !json_has(step, "started_usec"))
 			continue;
 		code = print_step(cli, run, step, arguments, true, error);
-		if (code == CLI_NOT_FOUND) /* it never got as far as a log */
+		n_printed += code == CLI_OK;
+		n_removed += code == CLI_NOT_FOUND && error->number == EIDRM;
+		if (code == CLI_NOT_FOUND) /* it never got as far as a log, or retention was here */
 			code = CLI_OK;
 		if (code != CLI_OK)
-			break;
+			return code;
 	}
-	return code;
+	if (n_removed && !n_printed)
+		return CLI_NOT_FOUND;
+	if (n_removed)
+		cli_note("%s, but for what was printed here", error->text);
+	return CLI_OK;
 }
 
 static int run_logs(struct cli *cli, const struct cli_arguments *arguments)

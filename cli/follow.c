@@ -304,7 +304,7 @@ static enum cli_exit mind_events(struct follow *follow, struct error *error)
 			(void)error_set(error, EPROTO,
 					"cannot follow run %" PRIu64 ": HTTP status %ld",
 					follow->run, status);
-			return status == 404 ? CLI_NOT_FOUND : CLI_REFUSED;
+			return status == 404 || status == 410 ? CLI_NOT_FOUND : CLI_REFUSED;
 		}
 		if (follow->broken_since_ms == 0)
 			follow->broken_since_ms = now;

@@ -75,6 +75,25 @@ static void duration_of(char *out, size_t size, const json_t *object)
 	format_duration(out, size, ended > started ? ended - started : 0);
 }
 
+static void print_retention(const struct cli *cli, const json_t *run)
+{
+	static const struct {
+		const char *key, *label;
+	} fields[] = {
+		{"pinned_usec", "pinned"},
+		{"logs_removed_usec", "logs removed"},
+		{"artifacts_removed_usec", "artifacts removed"},
+	};
+	char age[64];
+
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+		if (!json_has(run, fields[i].key))
+			continue;
+		format_age(age, sizeof(age), wall_usec(), json_number(run, fields[i].key));
+		print_field(cli, fields[i].label, age);
+	}
+}
+
 void run_print_header(const struct cli *cli, const json_t *run)
 {
 	const char *state = json_text(run, "state");
@@ -108,6 +127,7 @@ void run_print_header(const struct cli *cli, const json_t *run)
 	}
 	duration_of(text, sizeof(text), run);
 	print_field(cli, "took", text);
+	print_retention(cli, run);
 	print_field(cli, "page", json_text(run, "url"));
 }
 

@@ -87,6 +87,16 @@ enum process_role {
                                                                                                       \
 	/* s why no step may start now: too little room on disk; "": they may */                      \
 	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                           \
+	/* u bytes that are missing where logs are to what [Retention] KeepFree= wants free there, */ \
+	/* u the same where the state is, u 1 if both are one file system; 0: enough is free */       \
+	X(HOST_SHORT, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                             \
+	/* s project, as in a CONFIG_PROJECT before ("": where they say nothing), then for each */    \
+	/* kind of retention u seconds, u count, u bytes (0: not said, UINT64_MAX: no limit) */       \
+	X(CONFIG_RETENTION, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                     \
+	/* s project, u run: remove its logs, of which none is being written */                       \
+	X(LOG_REMOVE, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                            \
+	/* u run, s error ("": they are gone, or there were none) */                                  \
+	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                          \
                                                                                                       \
 	/* -- steps -- */                                                                             \
 	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
@@ -136,6 +146,14 @@ enum process_role {
 	X(ARTIFACT_PUT, ROLE_API, ROLE_CACHER, 1024, 1)                                               \
 	/* u status (HTTP), s sentence, "" when it is kept */                                         \
 	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, 4096, 0)                                              \
+	/* s project, u run; answered with the same serial */                                         \
+	X(ARTIFACTS_MEASURE, ROLE_SCHEDULER, ROLE_CACHER, 512, 0)                                     \
+	/* u run, u bytes of all keys of the run; UINT64_MAX: they cannot be read */                  \
+	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, 64, 0)                                     \
+	/* s project, u run: remove what its keys name, unless another run names the same */          \
+	X(ARTIFACTS_REMOVE, ROLE_SCHEDULER, ROLE_CACHER, 512, 0)                                      \
+	/* u run, s error ("": they are gone, or there were none) */                                  \
+	X(ARTIFACTS_REMOVED, ROLE_CACHER, ROLE_SCHEDULER, 1024, 0)                                    \
                                                                                                       \
 	/* -- webhook deliveries -- */                                                                \
 	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \
@@ -272,7 +290,21 @@ enum api_verb {
 	API_SECRET_SET = 17,	/* project, step = ENV, ref = name, fd sealed value in a memfd */
 	API_SECRET_REMOVE = 18, /* project, step = ENV, [ref = name] */
 	API_SECRET_REKEY = 19,
+	API_GC = 20,	  /* after = 1: only say what would go */
+	API_RUN_PIN = 21, /* run */
+	API_RUN_UNPIN = 22,
 	API_NUM_VERBS,
+};
+
+/** enum retention_kind - what is kept for a time, each with limits of its own */
+enum retention_kind {
+	RETENTION_RUNS, /* a run with all that it left */
+	RETENTION_LOGS,
+	RETENTION_ARTIFACTS,
+	RETENTION_TREES,   /* checked-out commits */
+	RETENTION_UPLOADS, /* unpacked working copies */
+	RETENTION_MIRRORS, /* objects of a mirror that nothing reaches */
+	RETENTION_NUM,
 };
 
 /** enum image_verb - what the api asks runbook-image */

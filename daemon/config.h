@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 #include "common/limits.h"
+#include "common/message_table.h"
 #include "common/paths.h"
 #include "sandbox/sandbox.h"
 
@@ -32,7 +33,8 @@
 #define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
 #define CONFIG_AUTH_MAX (32 * KIB) /* of registries */
 
-#define CONFIG_INHERIT UINT64_MAX	   /* a project has no value of its own */
+#define CONFIG_INHERIT UINT64_MAX /* a project has no value of its own */
+#define CONFIG_NO_LIMIT UINT64_MAX
 #define CONFIG_MIN_FREE_DEFAULT UINT64_MAX /* depends on the file system, see space.c */
 
 /** struct config_secret - bytes that are wiped when they are freed */
@@ -50,6 +52,15 @@ struct config_list {
 struct config_rules {
 	struct network_rule *rules; /* NETWORK_RULES_MAX, or NULL */
 	size_t n_rules;
+};
+
+/** struct config_keep - how long, how many, how much; 0: nothing is said */
+struct config_keep {
+	uint64_t age_sec, count, bytes; /* CONFIG_NO_LIMIT: without one */
+};
+
+struct config_retention {
+	struct config_keep kinds[RETENTION_NUM];
 };
 
 struct config_project {
@@ -71,6 +82,7 @@ struct config_project {
 	uint64_t fetch_retry_sec;	    /* CONFIG_INHERIT: that of struct config */
 	struct sandbox_limits run_limits;   /* 0: those of struct config */
 	uint64_t step_log, logs, artifacts; /* 0: that of struct config */
+	struct config_retention retention;
 	/* contents of the files above */
 	struct config_secret secret;
 	struct config_secret password;
@@ -86,7 +98,9 @@ struct config {
 	/* what steps may be promised together; 0: processors, and steps_memory */
 	uint64_t host_cpu_milli, host_memory;
 	struct config_list host_labels;
-	uint64_t min_free; /* bytes on disk below which no step starts */
+	uint64_t min_free;  /* bytes on disk below which no step starts */
+	uint64_t keep_free; /* bytes on disk below which retention removes the oldest; 0: default */
+	struct config_retention retention;
 	struct sandbox_limits run_limits;
 	struct sandbox_limits step_limits; /* of steps whose runbook gives none */
 	uint64_t step_disk;

@@ -24,6 +24,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define KEEP_AGE_MAX (100ULL * 365 * 86400)
+#define KEEP_COUNT_MAX 1000000000ULL
+
 /* ---- values ---- */
 
 static int set_string(const struct config_key *key, void *field, const char *value, int again,
@@ -134,6 +137,34 @@ static int inherit_duration(const struct config_key *key, void *field, const cha
 {
 	*(uint64_t *)field = CONFIG_INHERIT;
 	return value[0] ? set_duration(key, field, value, again, error) : 0;
+}
+
+/* Retention: "none" is without a limit; an empty value takes an earlier one back. */
+static int keep_value(const struct config_key *key, void *field, const char *value, int again,
+		      int (*set)(const struct config_key *, void *, const char *, int,
+				 struct error *),
+		      struct error *error)
+{
+	*(uint64_t *)field = strcmp(value, "none") == 0 ? CONFIG_NO_LIMIT : 0;
+	return value[0] && strcmp(value, "none") != 0 ? set(key, field, value, again, error) : 0;
+}
+
+static int keep_age(const struct config_key *key, void *field, const char *value, int again,
+		    struct error *error)
+{
+	return keep_value(key, field, value, again, set_duration, error);
+}
+
+static int keep_count(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	return keep_value(key, field, value, again, set_count, error);
+}
+
+static int keep_bytes(const struct config_key *key, void *field, const char *value, int again,
+		      struct error *error)
+{
+	return keep_value(key, field, value, again, set_size, error);
 }
 
 static int set_limits(const struct config_key *key, void *field, const char *value, int again,
@@ -601,6 +632,27 @@ int config_schema_parse(const struct config_schema *schema, void *object, const 
 		"Project", name, set, offsetof(struct config_project, field), minimum, maximum, 0  \
 	}
 
+#define KEEP_AGE(name, type, kind)                                                                 \
+	{                                                                                          \
+		"Retention", name "Age", keep_age,                                                 \
+			offsetof(struct type, retention.kinds[kind].age_sec), 1, KEEP_AGE_MAX, 0   \
+	}
+#define KEEP_COUNT(name, type, kind)                                                               \
+	{                                                                                          \
+		"Retention", name "Count", keep_count,                                             \
+			offsetof(struct type, retention.kinds[kind].count), 1, KEEP_COUNT_MAX, 0   \
+	}
+#define KEEP_BYTES(name, type, kind)                                                               \
+	{                                                                                          \
+		"Retention", name "Bytes", keep_bytes,                                             \
+			offsetof(struct type, retention.kinds[kind].bytes), 1, 1ULL << 60, 0       \
+	}
+#define KEEP(name, type, kind)                                                                     \
+	KEEP_AGE(name, type, kind), KEEP_COUNT(name, type, kind), KEEP_BYTES(name, type, kind)
+#define KEEP_ALL(type)                                                                             \
+	KEEP("", type, RETENTION_RUNS), KEEP("Log", type, RETENTION_LOGS),                         \
+		KEEP("Artifact", type, RETENTION_ARTIFACTS)
+
 static const struct config_key main_keys[] = {
 	MAIN("Daemon", "MaxRunning", set_count, max_running, 0, 1024, 0),
 	MAIN("Daemon", "Limits", set_limits, limits, 0, 0, 0),
@@ -623,6 +675,8 @@ static const struct config_key main_keys[] = {
 	MAIN("Limits", "MinFree", set_size, min_free, 0, 1ULL << 50, 0),
 	MAIN("Limits", "FetchRetry", set_duration, fetch_retry_sec, 0, FETCH_RETRY_MAX_SEC, 0),
 	MAIN("Retention", "Deliveries", set_duration, deliveries_sec, 1, DELIVERIES_MAX_SEC, 0),
+	MAIN("Retention", "KeepFree", keep_bytes, keep_free, 1, 1ULL << 50, 0),
+	KEEP_ALL(config),
 	MAIN("Host", "Labels", set_labels, host_labels, 0, 0, 1),
 	MAIN("Host", "Cpus", limit_cpus, host_cpu_milli, 10, 8192000, 0),
 	MAIN("Host", "Memory", limit_size, host_memory, 4 * MIB, 1ULL << 50, 0),
@@ -661,6 +715,7 @@ static const struct config_key project_keys[] = {
 	PROJECT("SshKeyFile", set_string, ssh_key_file, 0, PATH_MAX - 1),
 	PROJECT("AuthFile", set_string, auth_file, 0, PATH_MAX - 1),
 	PROJECT("KnownHostsFile", set_string, known_hosts_file, 0, PATH_MAX - 1),
+	KEEP_ALL(config_project),
 	{"Network", "Allow", set_rules, offsetof(struct config_project, allow), 0, 0, 1},
 };
 

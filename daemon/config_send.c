@@ -136,6 +136,56 @@ static void send_fetch_retry(struct sender *sender, const char *project, uint64_
 	sender_send(sender, message);
 }
 
+/* ---- retention ---- */
+
+#define DAY_SEC (24ULL * 3600)
+
+/* What rules where nothing is said. Bytes of 0: a part of the file system, see below. */
+static const struct config_keep keep_defaults[RETENTION_NUM] = {
+	[RETENTION_RUNS] = {90 * DAY_SEC, 10000, 0},
+	[RETENTION_LOGS] = {CONFIG_NO_LIMIT, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
+	[RETENTION_ARTIFACTS] = {CONFIG_NO_LIMIT, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
+	[RETENTION_TREES] = {14 * DAY_SEC, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
+	[RETENTION_UPLOADS] = {14 * DAY_SEC, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
+	[RETENTION_MIRRORS] = {DAY_SEC, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
+};
+/* Logs and artifacts of all runs: this part of the file system. */
+#define KEEP_PART 2
+
+static bool retention_said(const struct config_retention *retention)
+{
+	static const struct config_retention nothing;
+
+	return memcmp(retention, &nothing, sizeof(nothing)) != 0;
+}
+
+static void send_retention(struct sender *sender, const char *project,
+			   const struct config_retention *retention, bool defaults)
+{
+	const struct paths *paths = &sender->daemon->paths;
+	struct message *message = message_new(MESSAGE_CONFIG_RETENTION, 0);
+	uint64_t logs = space_size(paths->log), state = space_size(paths->lib);
+	uint64_t size = logs && logs < state ? logs : state;
+
+	if (message)
+		message_put_string(message, project);
+	for (unsigned i = 0; message && i < RETENTION_NUM; i++) {
+		struct config_keep keep = retention->kinds[i];
+
+		if (defaults) {
+			keep.age_sec = first_of(keep.age_sec, keep_defaults[i].age_sec);
+			keep.count = first_of(keep.count, keep_defaults[i].count);
+			keep.bytes = first_of(keep.bytes, keep_defaults[i].bytes);
+		}
+		if (defaults && !keep.bytes)
+			keep.bytes = size ? size / KEEP_PART : CONFIG_NO_LIMIT;
+		message_put_u64(message, keep.age_sec);
+		message_put_u64(message, keep.count);
+		message_put_u64(message, keep.bytes);
+	}
+	sender_send(sender, message);
+}
+
 static void send_scheduler(struct sender *sender)
 {
 	const struct daemon *daemon = sender->daemon;
@@ -157,6 +207,7 @@ static void send_scheduler(struct sender *sender)
 	if (message)
 		message_put_u64(message, config->deliveries_sec);
 	sender_send(sender, message);
+	send_retention(sender, "", &config->retention, true);
 	if (sender->daemon->space_text[0])
 		space_send(sender->daemon);
 	for (size_t i = 0; i < config->n_projects; i++) {
@@ -174,6 +225,8 @@ static void send_scheduler(struct sender *sender)
 		sender_send(sender, message);
 		if (project->fetch_retry_sec != CONFIG_INHERIT)
 			send_fetch_retry(sender, project->name, project->fetch_retry_sec);
+		if (retention_said(&project->retention))
+			send_retention(sender, project->name, &project->retention, false);
 		if (!project->fork_secrets)
 			continue;
 		message = message_new(MESSAGE_CONFIG_FORK_SECRETS, 0);

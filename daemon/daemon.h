@@ -59,6 +59,9 @@ struct daemon {
 	struct loop_timer space_timer;
 	char space_text[512]; /* why no step may start: too little room on disk; "" if it may */
 
+	bool space_short; /* less is free than is to be kept free: the scheduler knows */
+	struct log_remover *log_remover;
+
 	bool ready;
 	bool stopping;
 	bool children_stopping; /* they were told: once, or they would have for ever to end */

@@ -12,6 +12,7 @@
 #include "daemon/adopt.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
+#include "daemon/log_remove.h"
 #include "daemon/listen_keep.h"
 #include "daemon/sandboxes.h"
 #include "daemon/space.h"
@@ -263,6 +264,8 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 		    0 ||
 	    images_prepare(daemon, error) < 0)
 		return -error->number;
+	if (log_remover_new(daemon, &daemon->log_remover) < 0)
+		return error_errno(error, ENOMEM, "cannot make the log remover");
 	adopt_steps(daemon);
 	loop_idle_set(daemon->loop, sandboxes_idle, daemon);
 	space_watch(daemon);
@@ -276,6 +279,7 @@ static void daemon_end(struct daemon *daemon)
 		loop_idle_set(daemon->loop, NULL, NULL);
 	loop_remove(&daemon->network_file);
 	loop_timer_cancel(&daemon->space_timer);
+	daemon->log_remover = log_remover_free(daemon->log_remover);
 	daemon->steps = steps_free(daemon->steps);
 	daemon->layers = layers_free(daemon->layers);
 	if (daemon->sandbox_host)

@@ -11,6 +11,7 @@
 #include "daemon/daemon.h"
 #include "daemon/key_file.h"
 #include "daemon/layers.h"
+#include "daemon/log_remove.h"
 #include "daemon/step_setup.h"
 
 #include <errno.h>
@@ -241,6 +242,17 @@ static int workspace_open(struct channel *channel, struct message *message)
 	return 0;
 }
 
+static int log_remove_asked(struct channel *channel, struct message *message)
+{
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t run = message_get_u64(message);
+
+	if (message_end(message) < 0 || !project_name_valid(project) || run == 0 ||
+	    run > STEP_NUMBER_MAX)
+		return -EBADMSG;
+	return log_remove(daemon_of(channel)->log_remover, project, run);
+}
+
 /* ---- layers ---- */
 
 static bool id_or_none(const char *id)
@@ -376,5 +388,6 @@ const struct message_handler requests_table[] = {
 	{MESSAGE_LAYER_UNPACK, layer_unpack},	  {MESSAGE_LAYER_OPAQUE, layer_opaque},
 	{MESSAGE_LAYER_COMMIT, layer_commit},	  {MESSAGE_LAYER_FORGET, layer_forget},
 	{MESSAGE_SECRET_KEY_NEW, secret_key_new}, {MESSAGE_SECRET_KEY_KEEP, secret_key_keep},
+	{MESSAGE_LOG_REMOVE, log_remove_asked},
 };
 const size_t requests_table_size = ARRAY_SIZE(requests_table);

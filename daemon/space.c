@@ -9,11 +9,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #define SPACE_LOOK_USEC (2 * USEC_PER_SEC)
 /* the default floor: a twentieth of the file system, but no more than this */
 #define SPACE_FLOOR_DEFAULT (128 * MIB)
+/* what retention keeps free by default: a tenth, but no more than this */
+#define SPACE_KEEP_DEFAULT (2 * GIB)
 
 static uint64_t space_floor(const struct config *config, const struct statvfs *st)
 {
@@ -54,6 +57,61 @@ void space_send(struct daemon *daemon)
 	(void)channel_send(&child->channel, message);
 }
 
+static uint64_t keep_free(const struct config *config, uint64_t size)
+{
+	if (config->keep_free == CONFIG_NO_LIMIT)
+		return 0;
+	if (config->keep_free)
+		return config->keep_free;
+	return size / 10 < SPACE_KEEP_DEFAULT ? size / 10 : SPACE_KEEP_DEFAULT;
+}
+
+uint64_t space_size(const char *dir)
+{
+	struct statvfs st;
+
+	return statvfs(dir, &st) < 0 ? 0 : (uint64_t)st.f_blocks * st.f_frsize;
+}
+
+/* How much is missing until as much is free in @dir as is to be kept free. */
+static uint64_t dir_is_short(const struct config *config, const char *dir)
+{
+	struct statvfs st;
+	uint64_t wanted, free;
+
+	if (statvfs(dir, &st) < 0)
+		return 0;
+	wanted = keep_free(config, (uint64_t)st.f_blocks * st.f_frsize);
+	free = (uint64_t)st.f_bavail * st.f_frsize;
+	return free < wanted ? wanted - free : 0;
+}
+
+static bool one_file_system(const char *a, const char *b)
+{
+	struct stat first, second;
+
+	return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev;
+}
+
+/* Said at each look while something is missing: what was removed meanwhile may not suffice. */
+static void short_look(struct daemon *daemon)
+{
+	uint64_t log = dir_is_short(daemon->config, daemon->paths.log);
+	uint64_t lib = dir_is_short(daemon->config, daemon->paths.lib);
+	struct message *message;
+
+	if (!log && !lib && !daemon->space_short)
+		return;
+	daemon->space_short = log || lib;
+	message = message_new(MESSAGE_HOST_SHORT, 0);
+	if (message) {
+		message_put_u64(message, log);
+		message_put_u64(message, lib);
+		message_put_u64(message, one_file_system(daemon->paths.log, daemon->paths.lib));
+	}
+	(void)channel_send(&daemon->children[CHILD_SCHEDULER].channel, message);
+}
+
 static void space_look(struct loop_timer *timer)
 {
 	struct daemon *daemon = container_of(timer, struct daemon, space_timer);
@@ -61,6 +119,7 @@ static void space_look(struct loop_timer *timer)
 	char text[sizeof(daemon->space_text)] = "";
 
 	(void)loop_timer_set(daemon->loop, timer, now_usec() + SPACE_LOOK_USEC, space_look);
+	short_look(daemon);
 	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !text[0]; i++)
 		(void)dir_is_full(daemon->config, dirs[i], text, sizeof(text));
 	if (strcmp(text, daemon->space_text) == 0)

@@ -67,12 +67,6 @@ void reply_store_error(const struct request *request, int r)
 	reply_error(request, 500, "the store cannot be read: see the log of runbook-scheduler");
 }
 
-void reply_no_run(const struct request *request)
-{
-	reply_error(request, 404, "run %" PRIu64 " does not exist: `runbookctl runs` lists them",
-		    request->run);
-}
-
 static void reply_run(const struct request *request, unsigned status, uint64_t run)
 {
 	cleanup_json struct json json = {0};
@@ -213,6 +207,14 @@ static void answer_run_retry(const struct request *request)
 	struct trigger_answer answer = {.status = 503};
 	bool unwanted = false;
 
+	if ((request->step[0] || request->after) &&
+	    removal_find(request->scheduler, request->run)) {
+		reply_error(request, 409,
+			    "retention is removing old logs or artifacts of run %" PRIu64
+			    ": try again in a moment",
+			    request->run);
+		return;
+	}
 	/* one that "on" did not ask for would not be asked for again: a run of its own is */
 	if (request->after && !request->step[0])
 		(void)store_run_get(request->scheduler->store, request->run, note_unwanted,
@@ -222,7 +224,10 @@ static void answer_run_retry(const struct request *request)
 		return;
 	}
 	trigger_retry(request->scheduler, request->run, &answer);
-	reply_trigger(request, &answer);
+	if (answer.status == 404)
+		reply_no_run(request);
+	else
+		reply_trigger(request, &answer);
 }
 
 void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
@@ -273,6 +278,9 @@ static const struct verb {
 	[API_SECRET_SET] = {"secret set", NEEDS_PROJECT, answer_secret_set},
 	[API_SECRET_REMOVE] = {"secret rm", NEEDS_PROJECT, answer_secret_remove},
 	[API_SECRET_REKEY] = {"secret rekey", 0, answer_secret_rekey},
+	[API_GC] = {"gc", 0, answer_gc},
+	[API_RUN_PIN] = {"pin", NEEDS_RUN, answer_run_pin},
+	[API_RUN_UNPIN] = {"unpin", NEEDS_RUN, answer_run_unpin},
 };
 static_assert(ARRAY_SIZE(verbs) == API_NUM_VERBS, "a verb without its answer");
 

@@ -7,7 +7,7 @@
  *
  * answers.c has the table of verbs, the replies and what changes something;
  * answers_list.c has projects, pages and the queue; answers_run.c one run;
- * answers_secrets.c secrets.
+ * answers_secrets.c secrets; retention_answers.c what is kept, and where a run went.
  */
 
 #include "scheduler/json.h"
@@ -30,6 +30,7 @@ void reply_error(const struct request *request, unsigned status, const char *for
 /** reply_json() - @json stays the caller's; one that failed becomes a 503 */
 void reply_json(const struct request *request, unsigned status, const struct json *json);
 void reply_store_error(const struct request *request, int r);
+/** reply_no_run() - it does not exist, or was removed by retention: 404 or 410 */
 void reply_no_run(const struct request *request);
 /** answer_run_open() - json_run_open() with what the store does not know: why it waits */
 void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
@@ -48,6 +49,12 @@ void answer_queue(const struct request *request);
 /* answers_run.c */
 void answer_run(const struct request *request);
 void answer_runbook(const struct request *request);
+
+/* retention_answers.c */
+/** answer_gc() - a pass of retention now; answered when all that it found is gone */
+void answer_gc(const struct request *request);
+void answer_run_pin(const struct request *request);
+void answer_run_unpin(const struct request *request);
 
 /* answers_secrets.c */
 void answer_secrets(const struct request *request);

@@ -220,6 +220,9 @@ void json_run_open(struct json *json, const char *key, const struct store_run *r
 	json_number(json, "created_usec", row->created_usec);
 	json_number_or_null(json, "started_usec", row->started_usec);
 	json_number_or_null(json, "ended_usec", row->ended_usec);
+	json_number_or_null(json, "pinned_usec", row->pinned_usec);
+	json_number_or_null(json, "logs_removed_usec", row->logs_removed_usec);
+	json_number_or_null(json, "artifacts_removed_usec", row->artifacts_removed_usec);
 	json_text(json, "url", run_url(text, sizeof(text), url, row->id) ? text : NULL);
 	json_lines(json, "findings", row->findings);
 }

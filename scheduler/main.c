@@ -27,7 +27,7 @@ static const char *const sqlite_syscalls[] = {
 	"unlink",  "stat",    "newfstatat", "lstat",	    "access",	"faccessat", "faccessat2",
 	"lseek",   "fchmod",  "geteuid",    "statx",	    "unlinkat", "getcwd",    "readlink",
 	"pread64", "fstat",   "fallocate",  "memfd_create", "rename",	"renameat",  "renameat2",
-	"mlock",   "munlock", NULL,
+	"mlock",   "munlock", "statfs",	    "fstatfs",	    NULL,
 };
 
 static int passport(const char *directory, struct error *error)

@@ -115,6 +115,7 @@ static void config_apply_project(struct scheduler *scheduler, struct staged_proj
 	project->fork_secrets = staged->fork_secrets;
 	if (staged->own_retry)
 		project->fetch_retry_sec = staged->fetch_retry_sec;
+	project->retention = staged->retention;
 	if (!project->configured)
 		scheduler->n_projects++;
 	project->configured = true;
@@ -141,6 +142,7 @@ void config_apply(struct scheduler *scheduler)
 	scheduler->configured = true;
 	schedules_check(scheduler);
 	deliveries_configure(scheduler);
+	retention_configured(scheduler);
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
 		 scheduler->queue.host.limit);
 	turn_schedule(scheduler);

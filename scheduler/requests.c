@@ -47,7 +47,7 @@ static int handle_channel(struct channel *channel, struct message *message)
 	uint64_t role = message_get_u64(message);
 	cleanup_close int fd = message_get_fd(message);
 	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api,
-				&scheduler->image};
+				&scheduler->image, &scheduler->cacher};
 	int r = message_end(message);
 
 	if (r < 0)
@@ -432,6 +432,9 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CONFIG_DELIVERIES, handle_config_deliveries},
 	{MESSAGE_CONFIG_END, handle_config_end},
 	{MESSAGE_HOST_SPACE, handle_host_space},
+	{MESSAGE_HOST_SHORT, retention_handle_short},
+	{MESSAGE_CONFIG_RETENTION, retention_handle_config},
+	{MESSAGE_LOG_REMOVED, retention_handle_log_removed},
 	{MESSAGE_CONFIG_FORK_SECRETS, secrets_handle_config},
 	{MESSAGE_SECRET_KEYS, secrets_handle_keys},
 	{MESSAGE_STEP_STARTED, handle_step_started},
@@ -449,6 +452,11 @@ static const struct message_handler fetcher_handlers[] = {
 	{MESSAGE_FETCHED, handle_fetched},
 };
 
+static const struct message_handler cacher_handlers[] = {
+	{MESSAGE_ARTIFACTS_MEASURED, retention_handle_artifacts_measured},
+	{MESSAGE_ARTIFACTS_REMOVED, retention_handle_artifacts_removed},
+};
+
 static const struct message_handler api_handlers[] = {
 	{MESSAGE_API_REQUEST, answers_handle},
 };
@@ -463,6 +471,8 @@ struct message_table requests_of(enum process_role role)
 		return TABLE(webhook_handlers);
 	case ROLE_FETCHER:
 		return TABLE(fetcher_handlers);
+	case ROLE_CACHER:
+		return TABLE(cacher_handlers);
 	case ROLE_API:
 		return TABLE(api_handlers);
 	case ROLE_IMAGE:

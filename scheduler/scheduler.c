@@ -74,6 +74,8 @@ int peer_open(struct peer *peer, int fd)
 		sources_reask(scheduler, true);
 	} else if (peer->role == ROLE_IMAGE) {
 		images_reask(scheduler);
+	} else if (peer->role == ROLE_CACHER) {
+		removals_reask(scheduler);
 	} else if (peer->role == ROLE_API) {
 		/* from here on; what was before, the api asks for */
 		scheduler->events_behind = false;
@@ -86,7 +88,7 @@ int peer_open(struct peer *peer, int fd)
 static void scheduler_clear(struct scheduler *scheduler)
 {
 	struct peer *peers[] = {&scheduler->daemon, &scheduler->webhook, &scheduler->fetcher,
-				&scheduler->api, &scheduler->image};
+				&scheduler->api,    &scheduler->image,	 &scheduler->cacher};
 	size_t cursor, n_freed;
 	struct run *run;
 
@@ -114,6 +116,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	map_clear(&scheduler->orders);
 	map_clear(&scheduler->serials);
 	backup_stop(scheduler);
+	retention_clear(scheduler);
 	(void)store_close(scheduler->store);
 	loop_timer_cancel(&scheduler->turn_timer);
 	(void)loop_free(scheduler->loop);
@@ -139,6 +142,7 @@ static struct scheduler *scheduler_new(struct store *store)
 	scheduler->fetcher = (struct peer){.scheduler = scheduler, .role = ROLE_FETCHER};
 	scheduler->api = (struct peer){.scheduler = scheduler, .role = ROLE_API};
 	scheduler->image = (struct peer){.scheduler = scheduler, .role = ROLE_IMAGE};
+	scheduler->cacher = (struct peer){.scheduler = scheduler, .role = ROLE_CACHER};
 	return scheduler;
 }
 
@@ -158,6 +162,7 @@ int scheduler_serve(int channel_fd, struct store *store)
 		scheduler_clear(scheduler);
 		return 1;
 	}
+	removals_resume(scheduler);
 	code = loop_run(scheduler->loop);
 	if (code < 0)
 		log_error("event loop: %s", strerror(-code));

@@ -23,6 +23,7 @@
 #include "scheduler/images.h"
 #include "scheduler/map.h"
 #include "scheduler/queue.h"
+#include "scheduler/retention.h"
 #include "scheduler/secrets.h"
 #include "scheduler/state.h"
 #include "scheduler/store.h"
@@ -65,6 +66,8 @@ struct project {
 	struct source_wait *delayed; /* runs whose tree could not be had at once */
 	uint64_t fetch_retry_sec;    /* for so long it is asked for again */
 	struct concurrency_group *groups;
+	struct retention_policy retention; /* where it says something, see retention.h */
+	struct retention_sums retained;
 	/* what the runbook of the default branch asks for, see schedule.h */
 	struct schedule *schedules;
 	uint64_t schedules_run; /* that told so */
@@ -146,6 +149,7 @@ struct scheduler_config {
 	char labels[HOST_LABELS_MAX + 1];     /* words separated by blanks */
 	uint64_t fetch_retry_sec; /* CONFIG_FETCH_RETRY, of projects that have none of their own */
 	uint64_t deliveries_sec;  /* CONFIG_DELIVERIES: for so long they are known, 0: forever */
+	struct retention_policy retention; /* CONFIG_RETENTION */
 };
 
 /** struct staged_project - a CONFIG_PROJECT that takes effect at CONFIG_END */
@@ -156,12 +160,13 @@ struct staged_project {
 	uint64_t max_running, weight;
 	uint64_t fetch_retry_sec;
 	bool own_retry, workspace, fork_secrets;
+	struct retention_policy retention;
 };
 
 struct scheduler {
 	struct loop *loop;
 	struct store *store;
-	struct peer daemon, webhook, fetcher, api, image;
+	struct peer daemon, webhook, fetcher, api, image, cacher;
 	uint64_t started_usec;
 
 	struct scheduler_config config, staged_config;
@@ -184,6 +189,7 @@ struct scheduler {
 	struct images images;
 	struct secrets secrets;
 	uint64_t run_counts[RUN_STATE_NUM];
+	struct retention retention;
 
 	/* the turn */
 	struct loop_timer turn_timer;

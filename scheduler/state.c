@@ -166,6 +166,7 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 		concurrency_leave(run);
 		source_retry_end(run);
 		run_forget_later(run);
+		retention_run_ended(run->scheduler);
 	}
 }
 

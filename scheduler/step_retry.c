@@ -4,6 +4,7 @@
  * because a person asked. A person's retry begins a new budget of automatic ones.
  */
 #include "scheduler/run.h"
+#include "scheduler/store_retention.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -95,6 +96,8 @@ static void run_open_again(struct run *run, const char *reason)
 	}
 	if (run_state_final(run->row.state))
 		state_run_set(run, RUN_STATE_RUNNING, reason);
+	/* it will have more of them */
+	store_run_set_artifact_bytes(run->scheduler->store, run->row.id, STORE_BYTES_UNKNOWN);
 }
 
 int step_retry(struct step *step, struct error *error)

@@ -76,6 +76,9 @@ struct store_run {
 	uint64_t stop_by;	/* run that superseded it, 0: none */
 	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
 	uint64_t again_of;	/* run whose delivery had the same signed body, 0: none */
+	/* retention: since when it is pinned, when parts of it were removed; 0: not */
+	uint64_t pinned_usec;
+	uint64_t logs_removed_usec, artifacts_removed_usec, tree_removed_usec;
 };
 
 #define STORE_DIGEST_SIZE 32

@@ -58,19 +58,34 @@ static int state_read(const char *path, char line[STATE_MAX])
 	return 1;
 }
 
+/* On a full disk: it is one block, and has that already. */
+static int state_overwrite(const char *file, const char *line)
+{
+	cleanup_close int fd = open(file, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	size_t size = strlen(line);
+
+	if (fd < 0 || pwrite(fd, line, size, 0) != (ssize_t)size ||
+	    ftruncate(fd, (off_t)size) < 0 || fsync(fd) < 0)
+		return -errno;
+	return 0;
+}
+
 static int state_write(const char *path, const char *word, const char *text)
 {
 	char file[PATH_MAX], line[STATE_MAX], old[STATE_MAX];
 	int r = state_path(file, path);
+	bool there;
 
 	if (r < 0)
 		return r;
 	(void)snprintf(line, sizeof(line) - 1, "%s%s%.400s", word, text[0] ? " " : "", text);
 	/* most starts change nothing: no write, no sync */
-	if (state_read(path, old) == 1 && strcmp(old, line) == 0)
+	there = state_read(path, old) == 1;
+	if (there && strcmp(old, line) == 0)
 		return 0;
 	strcat(line, "\n");
-	return file_replace(AT_FDCWD, file, line, strlen(line), 0600);
+	r = file_replace(AT_FDCWD, file, line, strlen(line), 0600);
+	return r == -ENOSPC && there ? state_overwrite(file, line) : r;
 }
 
 int store_mark_open(const char *path)

@@ -205,6 +205,30 @@ static const char *const migrations[] = {
 	"  first_usec INTEGER NOT NULL,"
 	"  since_usec INTEGER NOT NULL,"
 	"  next_usec INTEGER NOT NULL);",
+
+	/*
+	 * Retention. `retries` stands in for retry_of, which a run that is gone would hold
+	 * back; whoever deletes a run looks for what refers to it, so that has indexes.
+	 */
+	"ALTER TABLE runs ADD COLUMN retries INTEGER;"
+	"UPDATE runs SET retries=retry_of, retry_of=NULL WHERE retry_of IS NOT NULL;"
+	"CREATE INDEX runs_retry_of ON runs(retry_of) WHERE retry_of IS NOT NULL;"
+	"CREATE INDEX runs_runbook ON runs(runbook);"
+	"ALTER TABLE runs ADD COLUMN pinned_usec INTEGER;"
+	"ALTER TABLE runs ADD COLUMN removing INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE runs ADD COLUMN removed_usec INTEGER;"
+	"ALTER TABLE runs ADD COLUMN logs_removed_usec INTEGER;"
+	"ALTER TABLE runs ADD COLUMN artifacts_removed_usec INTEGER;"
+	"ALTER TABLE runs ADD COLUMN tree_removed_usec INTEGER;"
+	"ALTER TABLE runs ADD COLUMN artifact_bytes INTEGER;"
+	"CREATE INDEX runs_removing ON runs(id) WHERE removing<>0;"
+	"CREATE INDEX runs_success ON runs(project, ref, id) WHERE state='succeeded' AND "
+	"  source='fetch' AND unwanted=0 AND pull_request=0;"
+	/* numbers of runs that were removed, as ranges of one day each */
+	"CREATE TABLE removed_runs("
+	"  first INTEGER PRIMARY KEY,"
+	"  last INTEGER NOT NULL,"
+	"  at_usec INTEGER NOT NULL);",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

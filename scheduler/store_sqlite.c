@@ -11,6 +11,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/store_check.h"
+#include "scheduler/store_reserve.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -21,15 +22,21 @@
 
 #define RUN_COLUMNS                                                                                \
 	"id, project, source, state, reason, event, ref, asked, commit_id, tree, title, actor, "   \
-	"name, findings, retry_of, runbook, cancelling, created_usec, started_usec, ended_usec, "  \
+	"name, findings, retries, runbook, cancelling, created_usec, started_usec, ended_usec, "   \
 	"pull_request, base_ref, before_commit, from_fork, unwanted, held, stop, stop_by, "        \
-	"deadline_usec, again_of"
+	"deadline_usec, again_of, pinned_usec, logs_removed_usec, artifacts_removed_usec, "        \
+	"tree_removed_usec"
 #define USAGE_COLUMN(name, word) ", a." word
 #define USAGE_SET(name, word) ", " word "=?"
 #define ATTEMPT_COLUMNS                                                                            \
 	"a.order_id, a.run, a.step, a.attempt, a.instance, a.state, a.reason, a.exit_code, "       \
 	"a.signal, a.container, a.claimed_usec, a.started_usec, a.ended_usec, a.log_bytes, "       \
 	"a.cancelling" STEP_USAGE_TABLE(USAGE_COLUMN)
+#define KEPT_SELECT                                                                                \
+	"SELECT r.id, r.project, r.state, r.source, r.ref, r.pull_request, r.unwanted, "           \
+	"r.ended_usec, r.pinned_usec, r.removing, (SELECT ifnull(sum(a.log_bytes), 0) FROM "       \
+	"attempts a WHERE a.run=r.id AND a.ended_usec>ifnull(r.logs_removed_usec, 0)), "           \
+	"r.artifact_bytes, r.logs_removed_usec, r.artifacts_removed_usec FROM runs r "
 #define SECRET_COLUMNS "project, env, name, key_id, box, changed_usec"
 #define EVENT_COLUMNS "id, run, step, attempt, from_state, to_state, reason, at_usec"
 
@@ -39,7 +46,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_ROLLBACK] = "ROLLBACK",
 	[STATEMENT_RUN_ADD] =
 		"INSERT INTO runs(project, source, state, reason, event, ref, asked, commit_id, "
-		"tree, title, actor, name, retry_of, runbook, created_usec, pull_request, "
+		"tree, title, actor, name, retries, runbook, created_usec, pull_request, "
 		"base_ref, before_commit, from_fork, again_of) "
 		"VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
@@ -84,13 +91,19 @@ static const char *const statement_sql[] = {
 	[STATEMENT_DELIVERIES_PRUNE] =
 		"DELETE FROM deliveries WHERE (project, delivery) IN (SELECT project, delivery "
 		"FROM deliveries WHERE received_usec<? ORDER BY received_usec LIMIT ?)",
-	[STATEMENT_RUN_GET] = "SELECT " RUN_COLUMNS " FROM runs WHERE id=?",
-	[STATEMENT_RUNS] = "SELECT " RUN_COLUMNS " FROM runs WHERE id<? ORDER BY id DESC LIMIT ?",
+	[STATEMENT_RUN_GET] =
+		"SELECT " RUN_COLUMNS " FROM runs WHERE id=? AND removed_usec IS NULL",
+	[STATEMENT_RUNS] = "SELECT " RUN_COLUMNS " FROM runs WHERE id<? AND removed_usec IS NULL "
+			   "ORDER BY id DESC LIMIT ?",
 	[STATEMENT_RUNS_OF_PROJECT] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND id<? "
-				      "ORDER BY id DESC LIMIT ?",
+				      "AND removed_usec IS NULL ORDER BY id DESC LIMIT ?",
 	[STATEMENT_RUNS_OPEN] =
 		"SELECT " RUN_COLUMNS " FROM runs WHERE state IN ('pending','running') ORDER BY id",
-	[STATEMENT_RUN_COUNTS] = "SELECT state, count(*) FROM runs GROUP BY state",
+	/* the index alone answers the first, and of the second there are few */
+	[STATEMENT_RUN_COUNTS] =
+		"SELECT state, count(*) FROM runs GROUP BY state UNION ALL "
+		"SELECT state, -count(*) FROM runs WHERE removing<>0 AND removed_usec IS NOT NULL "
+		"GROUP BY state",
 	[STATEMENT_STEPS] =
 		"SELECT s.run, s.idx, s.name, s.slug, s.image, s.state, s.reason, s.attempt, "
 		"s.ready_usec, s.budget, s.max_attempts, s.allow_failure, "
@@ -113,7 +126,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_SET_LIMITS] = "UPDATE runs SET unwanted=?2, held=?3, stop=?4, stop_by=?5, "
 				     "deadline_usec=?6 WHERE id=?1",
 	[STATEMENT_RUN_LAST] = "SELECT " RUN_COLUMNS " FROM runs WHERE project=? AND unwanted=0 "
-			       "ORDER BY id DESC LIMIT 1",
+			       "AND removed_usec IS NULL ORDER BY id DESC LIMIT 1",
 	[STATEMENT_FETCH_WAIT_SET] = "INSERT OR REPLACE INTO fetch_waits(run, outcome, error, "
 				     "tries, first_usec, since_usec, next_usec) "
 				     "VALUES(?,?,?,?,?,?,?)",
@@ -147,6 +160,56 @@ static const char *const statement_sql[] = {
 		"ORDER BY project, env, name LIMIT 1",
 	[STATEMENT_SECRET_KEY_SET] = "INSERT OR REPLACE INTO secret_key VALUES(1,?,?,?)",
 	[STATEMENT_SECRET_KEY_GET] = "SELECT id, proof, since_usec FROM secret_key",
+	[STATEMENT_KEPT_NEWEST] =
+		KEPT_SELECT "WHERE r.id<? AND r.removed_usec IS NULL ORDER BY r.id DESC LIMIT ?",
+	[STATEMENT_KEPT_OLDEST] =
+		KEPT_SELECT "WHERE r.id>? AND r.removed_usec IS NULL ORDER BY r.id LIMIT ?",
+	[STATEMENT_REMOVING] = KEPT_SELECT "WHERE r.id>? AND r.removing<>0 ORDER BY r.id LIMIT ?",
+	[STATEMENT_SUCCESS_NEWER] =
+		"SELECT 1 FROM runs WHERE project=? AND ref=? AND id>? AND state='succeeded' AND "
+		"source='fetch' AND unwanted=0 AND pull_request=0 AND removed_usec IS NULL LIMIT 1",
+	[STATEMENT_RUN_PIN] = "UPDATE runs SET pinned_usec=?2 WHERE id=?1",
+	[STATEMENT_RUN_SET_ARTIFACT_BYTES] = "UPDATE runs SET artifact_bytes=?2 WHERE id=?1",
+	[STATEMENT_RUN_MARK] =
+		"UPDATE runs SET removing=removing|?2, "
+		"removed_usec=CASE WHEN ?2&4 THEN ?3 ELSE removed_usec END, "
+		"logs_removed_usec=CASE WHEN ?2&1 THEN ?3 ELSE logs_removed_usec END, "
+		"artifacts_removed_usec=CASE WHEN ?2&2 THEN ?3 ELSE artifacts_removed_usec END "
+		"WHERE id=?1",
+	[STATEMENT_RUN_SET_REMOVING] = "UPDATE runs SET removing=?2 WHERE id=?1",
+	[STATEMENT_DEPENDENCIES_DELETE] =
+		"DELETE FROM dependencies WHERE run=?1 AND (step, depends_on) IN "
+		"(SELECT step, depends_on FROM dependencies WHERE run=?1 LIMIT ?2)",
+	[STATEMENT_ATTEMPTS_DELETE] = "DELETE FROM attempts WHERE order_id IN "
+				      "(SELECT order_id FROM attempts WHERE run=?1 LIMIT ?2)",
+	[STATEMENT_EVENTS_DELETE] =
+		"DELETE FROM events WHERE id IN (SELECT id FROM events WHERE run=?1 LIMIT ?2)",
+	[STATEMENT_RUN_IMAGES_DELETE] = "DELETE FROM run_images WHERE run=?1 AND name IN "
+					"(SELECT name FROM run_images WHERE run=?1 LIMIT ?2)",
+	[STATEMENT_STEPS_DELETE] = "DELETE FROM steps WHERE run=?1 AND idx IN "
+				   "(SELECT idx FROM steps WHERE run=?1 LIMIT ?2)",
+	[STATEMENT_RUN_RUNBOOK] = "SELECT runbook FROM runs WHERE id=?",
+	[STATEMENT_RUN_DELETE] = "DELETE FROM runs WHERE id=?",
+	[STATEMENT_RUNBOOK_DELETE] = "DELETE FROM runbooks WHERE id=?1 AND NOT EXISTS "
+				     "(SELECT 1 FROM runs WHERE runbook=?1)",
+	/* the range that ends right before the number, or begins right behind it, of that day */
+	[STATEMENT_REMOVED_BEFORE] =
+		"UPDATE removed_runs SET last=?1 WHERE first=(SELECT max(first) FROM removed_runs "
+		"WHERE first<?1) AND last=?1-1 AND at_usec>=?2 AND at_usec<?2+86400000000",
+	[STATEMENT_REMOVED_BEHIND] = "UPDATE removed_runs SET first=?1 WHERE first=?1+1 AND "
+				     "at_usec>=?2 AND at_usec<?2+86400000000",
+	[STATEMENT_REMOVED_ADD] =
+		"INSERT OR IGNORE INTO removed_runs(first, last, at_usec) VALUES(?1,?1,?2)",
+	[STATEMENT_REMOVED_FIND] =
+		"SELECT at_usec FROM removed_runs WHERE first=(SELECT max(first) FROM removed_runs "
+		"WHERE first<=?1) AND last>=?1 "
+		"UNION ALL SELECT removed_usec FROM runs WHERE id=?1 AND removed_usec IS NOT NULL",
+	[STATEMENT_REMOVED_TRIM] =
+		"DELETE FROM removed_runs WHERE first IN (SELECT first FROM removed_runs "
+		"ORDER BY at_usec, first LIMIT max(0, (SELECT count(*) FROM removed_runs)-10000))",
+	[STATEMENT_RUN_LAST_ID] = "SELECT seq FROM sqlite_sequence WHERE name='runs'",
+	[STATEMENT_SIZE] = "SELECT page_count*page_size, freelist_count*page_size "
+			   "FROM pragma_page_count, pragma_page_size, pragma_freelist_count",
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 
@@ -302,7 +365,7 @@ static const char open_pragmas[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
 	/* no temporary files: the process may write into one directory only */
 	"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
-	"PRAGMA wal_autocheckpoint=4000; PRAGMA journal_size_limit=67108864;"
+	"PRAGMA journal_size_limit=67108864;"
 	"PRAGMA cache_size=-16000;";
 
 static int store_exec(struct store *store, const char *path, const char *sql, struct error *error)
@@ -324,18 +387,10 @@ static void store_log_hold(struct store *store, bool hold)
 	(void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)hold, NULL);
 }
 
-static int store_prepare(struct store *store, const char *path, struct error *error)
+static int store_connect(struct store *store, const char *path, struct error *error)
 {
-	struct store_past past;
 	int keep = 1;
-	int r;
 
-	r = store_restore_finish(path, error);
-	if (r == 0)
-		r = store_past_look(path, &past, error);
-	if (r < 0)
-		return r;
-	store_backup_sweep(path);
 	if (sqlite3_open_v2(path, &store->database,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				    SQLITE_OPEN_EXRESCODE,
@@ -347,7 +402,42 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 	(void)sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
 	/* until it is known to be whole: the log may be all that is left of the last commits */
 	store_log_hold(store, true);
+	return 0;
+}
+
+/* On a full disk the log's index has no room: then it is in our memory, see store_reserve.h. */
+static int store_connect_full(struct store *store, const char *path, struct error *error)
+{
+	int r;
+
+	(void)sqlite3_close(store->database);
+	store->database = NULL;
+	log_notice("%s: the disk is full: opening it for this process alone", path);
+	r = store_connect(store, path, error);
+	if (r == 0)
+		r = store_exec(store, path, "PRAGMA locking_mode=EXCLUSIVE;", error);
+	if (r == 0)
+		r = store_exec(store, path, open_pragmas, error);
+	return r;
+}
+
+static int store_prepare(struct store *store, const char *path, struct error *error)
+{
+	struct store_past past;
+	int r;
+
+	r = store_restore_finish(path, error);
+	if (r == 0)
+		r = store_past_look(path, &past, error);
+	if (r < 0)
+		return r;
+	store_backup_sweep(path);
+	r = store_connect(store, path, error);
+	if (r < 0)
+		return r;
 	r = store_exec(store, path, open_pragmas, error);
+	if (r < 0 && sqlite3_extended_errcode(store->database) == SQLITE_IOERR_SHMSIZE)
+		r = store_connect_full(store, path, error);
 	if (r < 0)
 		return r;
 	r = store_check(store->database, &past, error);
@@ -357,6 +447,10 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 		r = store_mark_open(path);
 		if (r < 0)
 			(void)error_errno(error, -r, "%s.state", path);
+	}
+	if (r == 0) {
+		store_reserve_log(path);
+		(void)sqlite3_wal_autocheckpoint(store->database, (int)store_reserve_pages(path));
 	}
 	return r;
 }
@@ -406,13 +500,15 @@ struct store *store_close(struct store *store)
 		(void)statement_run(store, STATEMENT_ROLLBACK, NULL, 0);
 	if (store->ready)
 		path = strdup(sqlite3_db_filename(store->database, "main"));
-	if (store->damaged)
+	if (store->damaged || (path && store_reserve_scarce(path)))
 		store_log_hold(store, true);
 	for (size_t i = 0; i < STATEMENT_NUM; i++)
 		(void)sqlite3_finalize(store->statements[i]);
 	(void)sqlite3_close(store->database);
-	if (path)
+	if (path) {
 		store_mark_end(store, path);
+		store_reserve_log(path);
+	}
 	free(store);
 	return NULL;
 }

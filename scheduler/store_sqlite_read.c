@@ -58,6 +58,10 @@ static void row_run(sqlite3_stmt *statement, struct store_run *run)
 		.stop_by = column_number(statement, 27),
 		.deadline_usec = column_number(statement, 28),
 		.again_of = column_number(statement, 29),
+		.pinned_usec = column_number(statement, 30),
+		.logs_removed_usec = column_number(statement, 31),
+		.artifacts_removed_usec = column_number(statement, 32),
+		.tree_removed_usec = column_number(statement, 33),
 	};
 }
 
@@ -161,7 +165,7 @@ int store_run_counts(struct store *store, uint64_t counts[RUN_STATE_NUM])
 		enum run_state state = run_state_parse(column_text_or_empty(statement, 0));
 
 		if (state < RUN_STATE_NUM)
-			counts[state] = column_number(statement, 1);
+			counts[state] += column_number(statement, 1);
 	}
 	return store_statement_end(store, statement, r);
 }

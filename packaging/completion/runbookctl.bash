@@ -17,7 +17,7 @@ _runbookctl_values() {
 
 _runbookctl_arguments() {
     case $1 in
-    show | logs | cancel | retry | "artifacts ls" | "artifacts get" | "artifacts put" | graph)
+    show | logs | cancel | retry | pin | unpin | "artifacts ls" | "artifacts get" | "artifacts put" | graph)
         runbookctl runs -n 20 2>/dev/null | awk 'NR > 1 { print $1 }'
         ;;
     trigger | runs | "project show" | "project rm" | "project pause" | "project unpause" | "secret set" | "secret ls" | "secret rm")

@@ -153,6 +153,39 @@ REFUSED = [
 ]
 
 
+def removed(scheduler, project, run):
+    """What LOG_REMOVE was answered with; None when we were thrown out."""
+    scheduler.channel.send("LOG_REMOVE", 0, project, run)
+    while True:
+        message = scheduler.channel.receive(30)
+        if message is None or (message.name == "LOG_REMOVED" and message.u() == run):
+            return message and message.s()
+
+
+def logs_asked_for(scheduler):
+    log = os.path.join(TMP, "root/var/log/runbookd")
+    precious = os.path.join(TMP, "precious/9/file")
+    os.makedirs(os.path.dirname(precious))
+    open(precious, "w").close()
+    os.symlink("../../../../precious", log + "/linked")
+    os.makedirs(log + "/other")
+    os.symlink("../../../../../precious/9", log + "/other/8")
+    for check, project, run in (("a project that is a link", "linked", 9), ("a run that is one", "other", 8)):
+        answer = removed(scheduler, project, run)
+        say(answer and os.path.exists(precious), f"sched-owned: logs of {check} are not removed", answer)
+    scheduler.run(slug="known")
+    answer = removed(scheduler, "demo", 1)
+    say(answer and os.path.exists(log + f"/demo/1/known.{scheduler.number}.log"),
+        "sched-owned: nor those of a run whose steps are not over", answer)
+    for check, project, run in (("a path", "../../../../precious", 9), ("a slash", "demo/../linked", 9), ("no run", "demo", 0)):
+        answer = removed(scheduler, project, run)
+        say(answer is None and os.path.exists(precious), f"sched-owned: who asks for the logs of {check} is thrown out", answer)
+        scheduler.again()
+    os.unlink(log + "/linked")
+    os.unlink(log + "/other/8")
+    os.rmdir(log + "/other")
+
+
 def scheduler_owned(pid):
     scheduler = TakenScheduler(Stand("scheduler"))
     result = scheduler.run()
@@ -186,6 +219,7 @@ def scheduler_owned(pid):
     scheduler.send()
     scheduler.channel.send("STEP_CANCEL", 0, 999999, 3)
     scheduler.channel.send("STEP_ACK", 0, 999999)
+    logs_asked_for(scheduler)
     seen = scheduler.run(slug="after")
     say(seen and seen[:2] == (0, 0), "sched-owned: an order that was there already runs no second time", seen)
     for name, fields in (("STEP_STARTED", (1, "x", 1)), ("RELOAD", ()), ("CONFIG_BEGIN", (1,)),

@@ -277,11 +277,52 @@ static void test_threads(void **state)
 	assert_int_equal(count_files(fixture->path, "runs"), 0);
 }
 
+static void test_remove_run(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store_run *other = NULL;
+	char key[16], text[64];
+	uint64_t bytes = 0;
+	unsigned calls = 0;
+	int r;
+
+	assert_int_equal(store_run_open(fixture->store, "demo", 2, &other), 0);
+	for (unsigned i = 0; i < 25; i++) {
+		(void)snprintf(key, sizeof(key), "k%u", i);
+		assert_int_equal(put(fixture->run, key, key, strlen(key)), 0);
+	}
+	assert_int_equal(put(other, "same", "k7", 2), 0);
+	assert_int_equal(store_run_bytes(fixture->store, "demo", 1, &bytes), 0);
+	assert_int_equal(bytes, 10 * 2 + 15 * 3);
+	do {
+		r = store_run_remove(fixture->store, "demo", 1, 10);
+		assert_in_range(r, 0, 1);
+		calls++;
+	} while (r == 0);
+	assert_int_equal(calls, 3);
+	assert_int_equal(get(fixture->run, "k7", text, sizeof(text)), STORE_E_NO_KEY);
+	/* what another run names as well stays */
+	assert_int_equal(get(other, "same", text, sizeof(text)), 0);
+	assert_int_equal(count_files(fixture->path, "blobs"), 1);
+	assert_int_equal(count_files(fixture->path, "runs"), 1);
+	assert_int_equal(store_run_bytes(fixture->store, "demo", 1, &bytes), 0);
+	assert_int_equal(bytes, 0);
+	/* again, or of one that never had any */
+	assert_int_equal(store_run_remove(fixture->store, "demo", 1, 10), 1);
+	assert_int_equal(store_run_remove(fixture->store, "none", 7, 10), 1);
+	/* a step that is retried puts again */
+	assert_int_equal(put(fixture->run, "k7", "again", 5), 0);
+	(void)store_run_close(other);
+	reopen(fixture);
+	assert_int_equal(get(fixture->run, "k7", text, sizeof(text)), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_put_get_delete, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runs_are_apart, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_remove_run, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_leftovers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_damaged_content, setup, teardown),

@@ -157,6 +157,13 @@ static void errors_name_place_and_fix(void **state)
 		{"[Sandbox]\nDns=dns.example\n",
 		 "c:2: Dns=: \"dns.example\" is no IP address: name servers are given by address, "
 		 "like 9.9.9.9"},
+		{"[Retention]\nAge=0\n",
+		 "c:2: Age=: \"0\" is not a value from 1 to 3153600000 (seconds, like 90s or "
+		 "1h30m)"},
+		{"[Retention]\nCount=many\n",
+		 "c:2: Count=: \"many\" is not a value from 1 to 1000000000 (a plain number)"},
+		{"[Retention]\nLogsAge=1d\n",
+		 "c:2: unknown key LogsAge= in [Retention], did you mean LogAge=?"},
 		{"[Daemon]\n\xff\xfe=1\n", "c:2: the line is not valid UTF-8 text"},
 	};
 
@@ -167,6 +174,33 @@ static void errors_name_place_and_fix(void **state)
 		assert_string_equal(error.text, cases[i].error);
 		assert_int_equal(error.number, EINVAL);
 	}
+}
+
+static void retention(void **state)
+{
+	static const char text[] = "[Retention]\nAge=30s\nCount=none\nBytes=1G\nLogAge=\n"
+				   "ArtifactBytes=2G\nKeepFree=none\n";
+	static const char project[] = "[Project]\nRepository=https://x/y.git\nProvider=github\n"
+				      "Secret=s\n[Retention]\nCount=5\nLogBytes=10M\n";
+	struct error error = ERROR_INIT;
+	struct config *config = parse(text, &error);
+	const struct config_keep *kinds;
+
+	assert_non_null(config);
+	kinds = config->retention.kinds;
+	assert_int_equal(kinds[RETENTION_RUNS].age_sec, 30);
+	assert_true(kinds[RETENTION_RUNS].count == CONFIG_NO_LIMIT);
+	assert_int_equal(kinds[RETENTION_RUNS].bytes, GIB);
+	assert_int_equal(kinds[RETENTION_LOGS].age_sec, 0);
+	assert_int_equal(kinds[RETENTION_ARTIFACTS].bytes, 2 * GIB);
+	assert_true(config->keep_free == CONFIG_NO_LIMIT);
+	assert_int_equal(
+		config_parse_project(config, "p", "p.conf", project, strlen(project), &error), 0);
+	kinds = config->projects[0].retention.kinds;
+	assert_int_equal(kinds[RETENTION_RUNS].count, 5);
+	assert_int_equal(kinds[RETENTION_RUNS].age_sec, 0);
+	assert_int_equal(kinds[RETENTION_LOGS].bytes, 10 * MIB);
+	(void)config_free(config);
 }
 
 static void long_lines(void **state)
@@ -501,6 +535,7 @@ int main(void)
 		cmocka_unit_test(defaults),
 		cmocka_unit_test(every_key),
 		cmocka_unit_test(errors_name_place_and_fix),
+		cmocka_unit_test(retention),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(later_files_win),
 		cmocka_unit_test(projects),

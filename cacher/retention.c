@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cacher/retention.h"
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+#include "common/log.h"
+#include "common/names.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REMOVALS_MAX 1024 /* that wait; the scheduler has far fewer under way */
+#define KEYS_PER_TURN 64  /* each a file or two to unlink */
+
+struct removal {
+	struct removal *next;
+	char project[PROJECT_NAME_MAX + 1];
+	uint64_t run;
+};
+
+struct retention {
+	struct loop *loop;
+	struct store *store;
+	struct channel scheduler;
+	struct loop_timer timer;
+	struct removal *first, *last;
+	unsigned n;
+};
+
+static struct removal *removal_pop(struct retention *retention)
+{
+	struct removal *removal = retention->first;
+
+	retention->first = removal->next;
+	if (!retention->first)
+		retention->last = NULL;
+	retention->n--;
+	return removal;
+}
+
+static void removals_drop(struct retention *retention)
+{
+	while (retention->first)
+		free(removal_pop(retention));
+	loop_timer_cancel(&retention->timer);
+}
+
+static void removal_answer(struct retention *retention, const struct removal *removal, int r)
+{
+	struct message *message = message_new(MESSAGE_ARTIFACTS_REMOVED, 0);
+
+	if (r < 0)
+		log_warning("cannot remove the artifacts of run %" PRIu64 " (project %s): %s",
+			    removal->run, removal->project, strerror(-r));
+	if (message) {
+		message_put_u64(message, removal->run);
+		message_put_string(message, r < 0 ? strerror(-r) : "");
+	}
+	/* a lost scheduler asks again */
+	(void)channel_send(&retention->scheduler, message);
+}
+
+static void retention_turn(struct loop_timer *timer)
+{
+	struct retention *retention = container_of(timer, struct retention, timer);
+	struct removal *removal = retention->first;
+	int r = store_run_remove(retention->store, removal->project, removal->run, KEYS_PER_TURN);
+
+	if (r != 0) {
+		removal_answer(retention, removal, r);
+		/* the answer may have found the channel closed, and all forgotten */
+		if (retention->first == removal)
+			free(removal_pop(retention));
+	}
+	if (retention->first)
+		(void)loop_timer_set(retention->loop, timer, now_usec(), retention_turn);
+}
+
+static int on_remove(struct channel *channel, struct message *message)
+{
+	struct retention *retention = channel->userdata;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t run = message_get_u64(message);
+	struct removal *removal;
+
+	if (message_end(message) < 0 || !project_name_valid(project) || run == 0 ||
+	    retention->n == REMOVALS_MAX)
+		return -EBADMSG;
+	removal = calloc(1, sizeof(*removal));
+	if (!removal)
+		return -ENOMEM;
+	memcpy(removal->project, project, strlen(project) + 1);
+	removal->run = run;
+	if (retention->last)
+		retention->last->next = removal;
+	else
+		retention->first = removal;
+	retention->last = removal;
+	retention->n++;
+	if (retention->timer.loop)
+		return 0;
+	return loop_timer_set(retention->loop, &retention->timer, now_usec(), retention_turn);
+}
+
+static int on_measure(struct channel *channel, struct message *message)
+{
+	struct retention *retention = channel->userdata;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
+	uint64_t run = message_get_u64(message), bytes = 0;
+	struct message *answer;
+
+	if (message_end(message) < 0 || !project_name_valid(project) || run == 0)
+		return -EBADMSG;
+	if (store_run_bytes(retention->store, project, run, &bytes) < 0)
+		bytes = UINT64_MAX;
+	answer = message_new(MESSAGE_ARTIFACTS_MEASURED, message->serial);
+	if (!answer)
+		return -ENOMEM;
+	message_put_u64(answer, run);
+	message_put_u64(answer, bytes);
+	(void)channel_send(channel, answer);
+	return 0;
+}
+
+static const struct message_handler handlers[] = {
+	{MESSAGE_ARTIFACTS_REMOVE, on_remove},
+	{MESSAGE_ARTIFACTS_MEASURE, on_measure},
+};
+
+static void scheduler_closed(struct channel *channel)
+{
+	removals_drop(channel->userdata);
+}
+
+int retention_attach(struct retention *retention, int fd)
+{
+	channel_close(&retention->scheduler);
+	removals_drop(retention);
+	return channel_open(&retention->scheduler, retention->loop, fd, ROLE_CACHER, ROLE_SCHEDULER,
+			    handlers, ARRAY_SIZE(handlers), scheduler_closed, retention);
+}
+
+int retention_new(struct loop *loop, struct store *store, struct retention **ret_retention)
+{
+	struct retention *retention = calloc(1, sizeof(*retention));
+
+	if (!retention)
+		return -ENOMEM;
+	retention->loop = loop;
+	retention->store = store;
+	retention->timer = LOOP_TIMER_NULL;
+	*ret_retention = retention;
+	return 0;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+#include "daemon/log_remove.h"
+
+#include "common/cleanup.h"
+#include "common/fdio.h"
+#include "common/log.h"
+#include "daemon/step_table.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REMOVALS_MAX 1024  /* that wait; the scheduler has far fewer under way */
+#define FILES_PER_TURN 128 /* some milliseconds on a slow disk */
+
+struct removal {
+	struct removal *next;
+	char project[PROJECT_NAME_MAX + 1];
+	uint64_t run;
+};
+
+struct log_remover {
+	struct daemon *daemon;
+	struct removal *first, *last;
+	unsigned n;
+	struct loop_timer timer;
+};
+
+/* Return: files removed, or -errno. What is no file stays: nothing of ours made it. */
+static int files_remove(int dir_fd, unsigned most)
+{
+	cleanup_closedir DIR *dir = NULL;
+	struct dirent *entry;
+	unsigned n = 0;
+	int fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		int r = -errno;
+
+		if (fd >= 0)
+			(void)close(fd);
+		return r;
+	}
+	while (n < most && (errno = 0, entry = readdir(dir))) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(dir_fd, entry->d_name, 0) == 0)
+			n++;
+		else if (errno != ENOENT && errno != EISDIR && errno != EPERM)
+			return -errno;
+	}
+	return errno && n == 0 ? -errno : (int)n;
+}
+
+int log_remove_some(int log_fd, const char *project, uint64_t run, unsigned most)
+{
+	cleanup_close int project_fd = open_beneath(log_fd, project, O_RDONLY | O_DIRECTORY, 0);
+	cleanup_close int run_fd = -1;
+	char name[24];
+	int r;
+
+	if (project_fd < 0)
+		return project_fd == -ENOENT ? 1 : project_fd;
+	(void)snprintf(name, sizeof(name), "%" PRIu64, run);
+	run_fd = open_beneath(project_fd, name, O_RDONLY | O_DIRECTORY, 0);
+	if (run_fd < 0)
+		return run_fd == -ENOENT ? 1 : run_fd;
+	r = files_remove(run_fd, most);
+	if (r < 0 || r == (int)most)
+		return r < 0 ? r : 0;
+	return unlinkat(project_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT ? 1 : -errno;
+}
+
+static bool run_known(const struct step_table *table, const struct removal *removal)
+{
+	for (const struct step *step = table->first; step; step = step->next) {
+		if (step->order.run == removal->run &&
+		    strcmp(step->order.project, removal->project) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int removal_continue(const struct log_remover *remover, const struct removal *removal)
+{
+	cleanup_close int log_fd = -1;
+
+	if (run_known(remover->daemon->steps, removal))
+		return -EBUSY;
+	log_fd = open(remover->daemon->paths.log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (log_fd < 0)
+		return errno == ENOENT ? 1 : -errno;
+	return log_remove_some(log_fd, removal->project, removal->run, FILES_PER_TURN);
+}
+
+static void removal_answer(struct log_remover *remover, const struct removal *removal, int r)
+{
+	struct message *message = message_new(MESSAGE_LOG_REMOVED, 0);
+
+	if (r < 0)
+		log_warning("cannot remove the logs of run %" PRIu64 " in %s/%s: %s", removal->run,
+			    remover->daemon->paths.log, removal->project,
+			    r == -EBUSY ? "a step of it runs" : strerror(-r));
+	if (message) {
+		message_put_u64(message, removal->run);
+		message_put_string(message, r < 0 ? strerror(-r) : "");
+	}
+	/* a scheduler that is away asks again when it is back */
+	(void)channel_send(child_channel(remover->daemon, CHILD_SCHEDULER), message);
+}
+
+static void remover_turn(struct loop_timer *timer)
+{
+	struct log_remover *remover = container_of(timer, struct log_remover, timer);
+	struct removal *removal = remover->first;
+	int r = removal_continue(remover, removal);
+
+	if (r != 0) {
+		removal_answer(remover, removal, r);
+		remover->first = removal->next;
+		if (!remover->first)
+			remover->last = NULL;
+		remover->n--;
+		free(removal);
+	}
+	if (remover->first)
+		(void)loop_timer_set(remover->daemon->loop, timer, now_usec(), remover_turn);
+}
+
+int log_remove(struct log_remover *remover, const char *project, uint64_t run)
+{
+	struct removal *removal;
+
+	if (remover->n == REMOVALS_MAX)
+		return -EBUSY;
+	removal = calloc(1, sizeof(*removal));
+	if (!removal)
+		return -ENOMEM;
+	(void)snprintf(removal->project, sizeof(removal->project), "%s", project);
+	removal->run = run;
+	if (remover->last)
+		remover->last->next = removal;
+	else
+		remover->first = removal;
+	remover->last = removal;
+	remover->n++;
+	if (!remover->timer.loop)
+		return loop_timer_set(remover->daemon->loop, &remover->timer, now_usec(),
+				      remover_turn);
+	return 0;
+}
+
+int log_remover_new(struct daemon *daemon, struct log_remover **ret_remover)
+{
+	struct log_remover *remover = calloc(1, sizeof(*remover));
+
+	if (!remover)
+		return -ENOMEM;
+	remover->daemon = daemon;
+	remover->timer = LOOP_TIMER_NULL;
+	*ret_remover = remover;
+	return 0;
+}
+
+struct log_remover *log_remover_free(struct log_remover *remover)
+{
+	struct removal *removal, *next;
+
+	if (!remover)
+		return NULL;
+	loop_timer_cancel(&remover->timer);
+	for (removal = remover->first; removal; removal = next) {
+		next = removal->next;
+		free(removal);
+	}
+	free(remover);
+	return NULL;
+}
