@@ -87,6 +87,8 @@ MUTATIONS = [
     ("the i386 door is open", [("sandbox/host_seccomp.c", r"JUMP\(BPF_JEQ, AUDIT_ARCH_X86_64, 0, SECCOMP_TO_KILL\)",
                                 "JUMP(BPF_JEQ, AUDIT_ARCH_X86_64, 0, SECCOMP_TO_ALLOW)")],
      PROBE, "syscalls/i386"),
+    ("skipped calls are taken for x32", [("sandbox/host_seccomp.c", r"#define NEGATIVE_FIRST 0x80000000U", "#define NEGATIVE_FIRST 0xfffffffeU")],
+     PROBE, "must-work/skip-call-of-child-x32-bit"),
     ("TIOCSTI is allowed", [(RULES, r"JUMP\(BPF_JEQ, IOCTL_TIOCSTI, SECCOMP_TO_EPERM, 0\),", "")],
      PROBE, "tiocsti/tiocsti"),
     ("keyctl is allowed", [(LIST, r"DENY\(keyctl\)", "ALLOW(keyctl)")],

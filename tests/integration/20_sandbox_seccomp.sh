@@ -30,9 +30,11 @@ awk -F'\t' '
             printf "native %d -1 -1 -1 -1 -1 -1 killed x32\n", 1073741824 + n
         print "native 1073741823 0 0 0 0 0 0 ENOSYS below-x32"
         print "native 2147483647 0 0 0 0 0 0 killed above-x32"
-        print "native -2147483648 0 0 0 0 0 0 killed negative"
-        print "native -2 0 0 0 0 0 0 killed negative"
-        print "native -1 0 0 0 0 0 0 ENOSYS skipped-by-tracer"
+        print "native -2147483648 0 0 0 0 0 0 ENOSYS negative"
+        print "native -1073741824 0 0 0 0 0 0 ENOSYS negative"
+        print "native -1073741823 0 0 0 0 0 0 ENOSYS negative"
+        print "native -2 0 0 0 0 0 0 ENOSYS negative"
+        print "native -1 0 0 0 0 0 0 allow skipped-by-tracer"
     }' "$TEST_TMP/list" >"$TEST_TMP/numbers"
 
 # ---- calls whose arguments decide ----
