@@ -7,8 +7,8 @@
  * namespace: it keeps an id of its own outside of it, has no capability and is
  * not dumpable, so root inside can neither signal nor trace it. That id owns
  * the step's user namespace, which is what lets its one child join it and lets
- * it pass signals on. It reaps, and ends when the command has: the kernel then
- * kills whatever is left of the step.
+ * it pass signals on. It reaps, and ends when the command has (init_watch.h): the
+ * kernel then kills everything that is left of the step.
  *
  * It also ends when nobody holds the other end of the status pipe: a step does
  * not outlive everybody who could hear of its result.

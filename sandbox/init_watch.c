@@ -46,33 +46,59 @@ static void measure(struct sandbox_status *status)
 	}
 }
 
+static void end(struct init_watch *watch)
+{
+	init_tty_end(watch->tty);
+	init_exit(0);
+}
+
+/* The command's own end is told at once: what it left may need the rest of the grace. */
+static void command_ended(struct init_watch *watch, int state)
+{
+	struct sandbox_status *status = &watch->status;
+
+	status->how = WIFSIGNALED(state) ? INIT_SIGNALED : INIT_EXITED;
+	status->code = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
+	measure(status);
+	init_tty_end(watch->tty);
+	init_watch_report(status);
+	watch->ended = true;
+	if (!watch->asked_to_end)
+		end(watch);
+}
+
 static void reap(struct init_watch *watch)
 {
 	for (;;) {
-		struct sandbox_status *status = &watch->status;
 		int state = 0;
 		long pid = init_call(SYS_wait4, -1, &state, WNOHANG | __WALL, NULL);
 
+		if (pid == watch->main_pid)
+			command_ended(watch, state);
+		/* all orphans are ours: without a child, nothing else is left in here */
+		if (pid == -ECHILD && watch->ended)
+			end(watch);
 		if (pid <= 0)
 			return;
-		if (pid != watch->main_pid)
-			continue;
-		status->how = WIFSIGNALED(state) ? INIT_SIGNALED : INIT_EXITED;
-		status->code = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
-		measure(status);
-		init_tty_end(watch->tty);
-		init_watch_report(status);
-		init_exit(0);
 	}
 }
 
-/* To the command's process group; the owner of a user namespace may signal what is in it. */
-static void forward(const struct init_watch *watch, long number)
+/*
+ * SIGTERM, which announces the end, goes to everything in here, also to what has a
+ * session or a process group of its own, as systemd sends it to a whole control
+ * group; the others go to the command's process group, as a terminal sends them.
+ * The owner of a user namespace may signal what is in it.
+ */
+static void forward(struct init_watch *watch, long number)
 {
-	(void)init_call(SYS_kill, -watch->main_pid, number, 0, 0);
+	long whom = number == SIGTERM ? -1 : -watch->main_pid;
+
+	(void)init_call(SYS_kill, whom, number, 0, 0);
+	if (number != SIGTERM && number != SIGINT && number != SIGHUP && number != SIGQUIT)
+		return;
+	watch->asked_to_end = true;
 	/* a stopped process sees the others only when it goes on */
-	if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT)
-		(void)init_call(SYS_kill, -watch->main_pid, SIGCONT, 0, 0);
+	(void)init_call(SYS_kill, whom, SIGCONT, 0, 0);
 }
 
 _Noreturn void init_watch(struct init_watch *watch)
