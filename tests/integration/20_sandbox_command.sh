@@ -154,4 +154,18 @@ check "explain needs no privilege" setpriv --reuid 65534 --clear-groups "$BIN/ru
 check_match "others are told to use root" 'use sudo' \
     "$(setpriv --reuid 65534 --clear-groups "$BIN/runbook-sandbox" --root "$TEST_TMP/x" -- true 2>&1)"
 
+# ---- owners of files ----
+
+# As root, tar and cp -a keep owners, which may be those of a directory service.
+check_equal "owners above 65535 are kept: tar, cp -a, install, chown, a user" \
+    "1000660000:1000660000 1000660000:1000660000 70000:70000 2147483648:2147483648 1000660000" \
+    "$(sandbox -- bash -ec '
+        mkdir d && echo x >d/f
+        tar --owner=big:1000660000 --group=big:1000660000 -cf a.tar d && rm -r d
+        tar xf a.tar && stat -c %u:%g d/f
+        cp -a d e && stat -c %u:%g e/f
+        install -o 70000 -g 70000 a.tar b.tar && stat -c %u:%g b.tar
+        chown 2147483648:2147483648 b.tar && stat -c %u:%g b.tar
+        python3 -c "import os; os.setuid(1000660000); print(os.getuid())"' | xargs)"
+
 finish
