@@ -16,6 +16,7 @@
 
 #include "common/limits.h"
 #include "common/step_payload.h"
+#include "sandbox/init_accounts.h"
 #include "sandbox/init_fds.h"
 #include "sandbox/init_sys.h"
 #include "sandbox/init_tty.h"
@@ -316,6 +317,23 @@ static int enter_workdir(struct command *command)
 			  : 0;
 }
 
+/* Programs that look their user up find the home that $HOME names. */
+static int agree_on_home(struct command *command, char **envp)
+{
+	const char *home = NULL;
+	long result;
+
+	for (; *envp; envp++) {
+		const char *value = value_of(*envp, "HOME=");
+
+		home = value ? value : home;
+	}
+	result = home ? init_accounts_agree(home, command->uid, command->gid) : 0;
+	return result < 0 ? fail_setup(command, result,
+				       "cannot write the home directory into /etc/passwd")
+			  : 0;
+}
+
 /* The user that an image or the step names; with uid 0 go all capabilities. */
 static int become_user(struct command *command)
 {
@@ -340,7 +358,8 @@ static int command_main(void *argument)
 	result = read_payload(command, &argv, &envp);
 	if (result < 0)
 		return fail_setup(command, result, "cannot read the command");
-	if (become_root_inside(command) || enter_workdir(command) || become_user(command))
+	if (become_root_inside(command) || enter_workdir(command) || agree_on_home(command, envp) ||
+	    become_user(command))
 		return 1;
 	if (command->tty) {
 		result = init_tty_become(command->tty_sockets[1]);

@@ -74,6 +74,7 @@ static const char *const inside[] = {
 	"join the user namespace, uid 0, gid 0, no other groups",
 	inside_capabilities,
 	inside_session,
+	"in /etc/passwd the home of the command's user is its $HOME",
 	"seccomp: default deny, see seccomp_list.c",
 	"exec the command with exactly its environment",
 };
