@@ -109,6 +109,16 @@ HIGH=$((1 << 40))
         row prctl $answer "$option"
         row prctl $answer $((option | HIGH))
     done
+    for flags in 0x22 0x1 0x4022; do
+        row mmap allow 0 4096 3 $flags
+        row mmap ENOMEM 0 4096 3 $((flags | 0x40000)) # MAP_HUGETLB
+        row mmap ENOMEM 0 4096 3 $((flags | 0x40000 | HIGH | 21 << 26))
+    done
+    for flags in 0 1 2 3 8 16; do
+        row memfd_create allow 0 $flags
+        row memfd_create ENOMEM 0 $((flags | 4)) # MFD_HUGETLB
+        row memfd_create ENOMEM 0 $((flags | 4 | HIGH))
+    done
     for resource in $(seq 0 15); do
         answer=allow
         [ "$resource" != 4 ] || answer=ignored
