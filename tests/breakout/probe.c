@@ -309,6 +309,7 @@ int main(int argc, char **argv)
 	try_all(space_attacks, n_space_attacks, argc, argv);
 	try_all(call_attacks, n_call_attacks, argc, argv);
 	try_all(share_attacks, n_share_attacks, argc, argv);
+	try_all(host_attacks, n_host_attacks, argc, argv);
 	try_all(must_work, n_must_work, argc, argv);
 	if (argc > 1)
 		try_all(must_work_image, COUNT(must_work_image), argc, argv);
