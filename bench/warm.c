@@ -116,7 +116,7 @@ static int warm_prepare(void *context)
 	struct warm *warm = context;
 	struct error error = ERROR_INIT;
 	char command[] = "/bench/probe";
-	char *argv[] = {command, NULL}, *envp[] = {NULL};
+	char *argv[] = {command, NULL}, *envp[] = {(char[]){"HOME=/workspace"}, NULL};
 	/* of documentation: what is asked there is never answered */
 	static const char *const dns[] = {"192.0.2.53", NULL};
 	struct sandbox_host_options options = {

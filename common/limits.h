@@ -157,6 +157,9 @@
 #define ID_IMAGE_FIRST 0x7ffe0000U
 #define ID_INIT_FIRST 0x7fff0000U /* one for each slot */
 #define ID_PROCESS_FIRST 0x7fff8000U
+/* what inside a step are the ids from ID_STEP_RANGE on; all steps share them (host_users.h) */
+#define ID_LARGE_FIRST 0x80000000U
+#define ID_LARGE_COUNT 0x7ffffffeU
 _Static_assert(ID_STEP_FIRST + ID_STEP_SLOTS * ID_STEP_RANGE <= ID_IMAGE_FIRST, "ranges overlap");
 _Static_assert(ID_IMAGE_FIRST + ID_STEP_RANGE <= ID_INIT_FIRST, "ranges overlap");
 _Static_assert(ID_INIT_FIRST + ID_STEP_SLOTS <= ID_PROCESS_FIRST, "ids overlap");

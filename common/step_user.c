@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char step_user_host_passwd[] = "root:x:0:0:root:/root:/bin/bash\n"
+const char step_user_host_passwd[] = "root:x:0:0:root:/workspace:/bin/bash\n"
 				     "daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
 				     "bin:x:2:2:bin:/bin:/usr/sbin/nologin\n"
 				     "sys:x:3:3:sys:/dev:/usr/sbin/nologin\n"

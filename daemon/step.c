@@ -189,6 +189,11 @@ static void sandbox_ended(struct loop_file *file, uint32_t events)
 {
 	struct step *step = container_of(file, struct step, status_file);
 
+	/* what it started has the rest of the grace, of which the timer knows: the end of that
+	 * is a hang-up, which is reported always */
+	if (step->facts.ended_by_us && !(events & (EPOLLHUP | EPOLLERR)) &&
+	    loop_modify(file, 0) == 0)
+		return;
 	loop_remove(file);
 	loop_timer_cancel(&step->timer);
 	step->ended_usec = wall_usec();

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMPLATE_VERSION 5 /* changes whenever this file makes something else */
+#define TEMPLATE_VERSION 6 /* changes whenever this file makes something else */
 #define COPY_FILE_MAX (4 * MIB)
 #define COPY_DEPTH_MAX 8
 #define COPY_FILES_MAX 20000

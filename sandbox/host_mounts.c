@@ -33,6 +33,45 @@ static const struct {
 
 static const char *const device_dirs[] = {"pts", "shm", "mqueue"};
 
+/* ---- what covers /sys ---- */
+
+/* Some are there because programs that look for hardware expect them, and find none. */
+static const char *const sys_dirs[] = {
+	"",
+	"/block",
+	"/bus",
+	"/class",
+	"/class/net",
+	"/dev",
+	"/dev/block",
+	"/dev/char",
+	"/devices",
+	"/devices/system",
+	"/devices/system/cpu",
+	"/devices/system/node",
+	"/firmware",
+	"/fs",
+	"/fs/cgroup",
+	"/kernel",
+	"/kernel/mm",
+	"/module",
+};
+
+/* Beneath @name of @dir_fd: empty, with places for what is shown (step_mount_narrow()). */
+static int sys_cover_fill(int dir_fd, const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(sys_dirs); i++) {
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "%s%s", name, sys_dirs[i]);
+		if (mkdirat(dir_fd, path, 0755) < 0 || fchmodat(dir_fd, path, 0755, 0) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* ---- /dev, filled ---- */
+
 static int dev_fill(int fd)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
@@ -50,7 +89,8 @@ static int dev_fill(int fd)
 		    fchmodat(fd, device_dirs[i], 0755, 0) < 0)
 			return -errno;
 	}
-	return 0;
+	/* /dev/shm of the step will cover it */
+	return sys_cover_fill(fd, HOST_DEV_SYS);
 }
 
 static int dev_new(struct error *error)
@@ -97,10 +137,30 @@ int host_dev_clone(struct host_dev *dev, struct error *error)
 /* ---- the empty mount namespace ---- */
 
 struct base_maker {
-	int root_fd; /* a detached, read-only tmpfs */
+	int root_fd;  /* a detached, read-only tmpfs */
+	int sysfs_fd; /* a detached sysfs */
 	int namespace_fd;
 	int failed; /* errno */
 };
+
+/* What is shown of /sys, on what covers it, once for all steps. A kernel may lack some. */
+static int base_sys_show(const struct base_maker *maker)
+{
+	static const char *const shown[] = {PLAN_SYS_CPU, PLAN_SYS_NODE, PLAN_SYS_MM};
+
+	if (move_mount(maker->sysfs_fd, "", AT_FDCWD, &HOST_BASE_STAGE[1],
+		       MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		return -errno;
+	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {
+		char from[64], to[64];
+
+		(void)snprintf(from, sizeof(from), "%s/%s", &HOST_BASE_STAGE[1], shown[i]);
+		(void)snprintf(to, sizeof(to), "%s/%s", &HOST_BASE_SYS[1], shown[i]);
+		if (mount(from, to, NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+			return -errno;
+	}
+	return umount2(&HOST_BASE_STAGE[1], MNT_DETACH) < 0 ? -errno : 0;
+}
 
 /*
  * In a new mount namespace, sharing the descriptors of its parent. First to the
@@ -118,6 +178,8 @@ static int base_main(void *argument)
 	    fchdir(maker->root_fd) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
 	    umount2(".", MNT_DETACH) < 0)
 		maker->failed = errno;
+	else
+		maker->failed = -base_sys_show(maker);
 	maker->namespace_fd = fd;
 	return 0;
 }
@@ -135,20 +197,34 @@ static int base_root_make(struct error *error)
 	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC,
 		     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 	if (fd < 0 || mkdirat(fd, &HOST_BASE_STAGE[1], 0700) < 0 ||
+	    sys_cover_fill(fd, &HOST_BASE_SYS[1]) < 0 ||
 	    mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return error_errno(error, errno, "cannot mount an empty file system");
 	return TAKE_FD(fd);
 }
 
+static int base_sysfs_make(struct error *error)
+{
+	cleanup_close int fs_fd = fsopen("sysfs", FSOPEN_CLOEXEC);
+	int fd = -1;
+
+	if (fs_fd >= 0 && fsconfig(fs_fd, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		fd = fsmount(fs_fd, FSMOUNT_CLOEXEC,
+			     MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+				     MOUNT_ATTR_RDONLY);
+	return fd < 0 ? error_errno(error, errno, "cannot mount sysfs") : fd;
+}
+
 static int base_new(struct error *error)
 {
 	cleanup_close int root_fd = base_root_make(error);
+	cleanup_close int sysfs_fd = root_fd < 0 ? -1 : base_sysfs_make(error);
 	cleanup_close int pidfd = -1;
-	struct base_maker maker = {.root_fd = root_fd, .namespace_fd = -1};
+	struct base_maker maker = {.root_fd = root_fd, .sysfs_fd = sysfs_fd, .namespace_fd = -1};
 	pid_t pid;
 
-	if (root_fd < 0)
-		return root_fd;
+	if (root_fd < 0 || sysfs_fd < 0)
+		return root_fd < 0 ? root_fd : sysfs_fd;
 	pid = spawn_vfork(CLONE_NEWNS | CLONE_FILES, -1, &pidfd, base_main, &maker);
 	if (pid < 0)
 		return error_errno(error, -pid, "cannot make a mount namespace");

@@ -49,6 +49,8 @@ struct host_base {
 };
 #define HOST_BASE_NULL ((struct host_base){.fd = -1})
 #define HOST_BASE_STAGE "/stage" /* a directory in it */
+#define HOST_BASE_SYS "/sys"	 /* what steps see as that, ready with its mounts */
+#define HOST_DEV_SYS "shm/sys"	 /* in the /dev of steps: the same directories, empty */
 
 /** host_base_get() - descriptor of the namespace, -1 for the first step, -errno with @error */
 int host_base_get(struct host_base *base, struct error *error);

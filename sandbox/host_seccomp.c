@@ -29,8 +29,15 @@
  * row, each of which has one jump where a test of the tree may need two.
  */
 
+/*
+ * The second door of x86_64: numbers with bit 30 set and the sign bit clear. A
+ * number with the sign bit set is a call that a tracer takes away from its child
+ * (proot, gdb, strace --inject): the kernel has none of them and says ENOSYS. It
+ * leaves -1 alone, whose result is then what the tracer set: so do we.
+ */
 #define X32_FIRST 0x40000000U
-#define NUMBER_NONE 0xffffffffU /* -1 is what a tracer sets to skip a call */
+#define NEGATIVE_FIRST 0x80000000U
+#define NUMBER_NONE 0xffffffffU
 /* More lengthen the path of a number; fewer cost a jump of their own at each end. */
 #define TESTS_IN_A_ROW 3
 
@@ -82,8 +89,11 @@ static size_t ranges_make(struct range *ranges)
 			ranges[n++] = (struct range){number, rules[number]};
 	}
 	ranges[n++] = (struct range){SECCOMP_NEWEST_KNOWN + 1, SECCOMP_RULE_ABSENT};
+#ifdef __x86_64__ /* others have one door, and nothing to tell apart above their numbers */
 	ranges[n++] = (struct range){X32_FIRST, SECCOMP_RULE_KILL};
-	ranges[n++] = (struct range){NUMBER_NONE, SECCOMP_RULE_ABSENT};
+#endif
+	ranges[n++] = (struct range){NEGATIVE_FIRST, SECCOMP_RULE_ABSENT};
+	ranges[n++] = (struct range){NUMBER_NONE, SECCOMP_RULE_ALLOW};
 	return n;
 }
 
@@ -270,7 +280,7 @@ static void resolve(struct writer *writer)
 
 int seccomp_program_build(struct sock_filter *out, bool report)
 {
-	struct range ranges[SECCOMP_NEWEST_KNOWN + 4] = {{0}};
+	struct range ranges[SECCOMP_NEWEST_KNOWN + 5] = {{0}};
 	struct item items[ARRAY_SIZE(ranges)];
 	struct writer writer = {.out = out};
 	size_t n = ranges_make(ranges);

@@ -68,13 +68,17 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 /* The user namespace that was begun, or a new one. Its process is reaped when there is time. */
 static int userns_of(struct user_slot *slot, struct error *error)
 {
-	const struct id_map map = {.inside = 0, .outside = slot->base, .count = ID_STEP_RANGE};
+	/* the second line is the same for all steps: owners of files, which tar and cp -a keep */
+	const struct id_map maps[] = {
+		{.inside = 0, .outside = slot->base, .count = ID_STEP_RANGE},
+		{.inside = ID_STEP_RANGE, .outside = ID_LARGE_FIRST, .count = ID_LARGE_COUNT},
+	};
 
 	if (!slot->job)
 		slot->job = spawn_userns_begin(slot->init_id, error);
 	if (!slot->job)
 		return error ? -error->number : -EIO;
-	return spawn_userns_end(slot->job, map, map, error);
+	return spawn_userns_end(slot->job, maps, maps, ARRAY_SIZE(maps), error);
 }
 
 struct user_slots *user_slots_free(struct user_slots *slots)
@@ -261,7 +265,7 @@ int user_slot_mapping(struct user_slot *slot, const struct plan_op *op, struct e
 	if (slot->mapping_fd >= 0 && memcmp(&slot->mapped_users, &users, sizeof(users)) == 0 &&
 	    memcmp(&slot->mapped_groups, &groups, sizeof(groups)) == 0)
 		return slot->mapping_fd;
-	fd = spawn_userns(slot->init_id, users, groups, error);
+	fd = spawn_userns(slot->init_id, &users, &groups, 1, error);
 	if (fd < 0)
 		return fd;
 	if (slot->mapping_fd >= 0)
@@ -278,6 +282,6 @@ int user_slot_image_mapping(struct user_slot *slot, struct error *error)
 		.inside = ID_IMAGE_FIRST, .outside = slot->base, .count = ID_STEP_RANGE};
 
 	if (slot->image_fd < 0)
-		slot->image_fd = spawn_userns(slot->init_id, map, map, error);
+		slot->image_fd = spawn_userns(slot->init_id, &map, &map, 1, error);
 	return slot->image_fd;
 }

@@ -7,7 +7,10 @@
  *
  * Every running step owns a slot: 65,536 host ids that nobody else uses, from
  * ID_STEP_FIRST up, plus one id of its own for its runbook-init. Root of the
- * host is never mapped. A slot is held by a byte-range lock on a file that all
+ * host is never mapped. Ids inside from 65,536 on are those from ID_LARGE_FIRST on
+ * for all steps: there are not enough of them for each, and archives keep owners
+ * like 1000660000. Two steps never meet where such an id could matter: files are on
+ * scratch file systems of their own, processes in process namespaces. A slot is held by a byte-range lock on a file that all
  * programs of all instances share, so two of them cannot meet, and a killed one
  * leaves nothing to clean.
  *
@@ -28,7 +31,7 @@ struct user_slot {
 	bool taken;
 	uid_t base;	/* host id of uid 0 inside; also the group id */
 	uid_t init_id;	/* user and group of runbook-init */
-	int userns_fd;	/* 0-65535 inside */
+	int userns_fd;	/* 0-65535 inside, and the large ids */
 	int mapping_fd; /* of @mapped_users and @mapped_groups, for one owner; -1: none yet */
 	struct id_map mapped_users, mapped_groups;
 	struct userns_job *job; /* makes or has made userns_fd, see user_slots_begin() */

@@ -7,8 +7,8 @@
  * namespace: it keeps an id of its own outside of it, has no capability and is
  * not dumpable, so root inside can neither signal nor trace it. That id owns
  * the step's user namespace, which is what lets its one child join it and lets
- * it pass signals on. It reaps, and ends when the command has: the kernel then
- * kills whatever is left of the step.
+ * it pass signals on. It reaps, and ends when the command has (init_watch.h): the
+ * kernel then kills everything that is left of the step.
  *
  * It also ends when nobody holds the other end of the status pipe: a step does
  * not outlive everybody who could hear of its result.
@@ -16,9 +16,11 @@
 
 #include "common/limits.h"
 #include "common/step_payload.h"
+#include "sandbox/init_accounts.h"
 #include "sandbox/init_fds.h"
 #include "sandbox/init_sys.h"
 #include "sandbox/init_tty.h"
+#include "sandbox/init_watch.h"
 #include "sandbox/status.h"
 
 #include <errno.h>
@@ -26,18 +28,14 @@
 #include <linux/filter.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/vfs.h>
-#include <sys/wait.h>
 
 #define STACK_BYTES (64 * 1024)
 #define FILTER_MAX 1024		      /* instructions */
@@ -45,9 +43,6 @@
 #define PATH_BYTES 4096
 #define NAME_SHOWN_MAX 120
 #define SIGNALS 64
-
-/* enum sandbox_exit of sandbox.h, which this program does not include */
-enum { HOW_EXITED = 0, HOW_SIGNALED = 1, HOW_EXEC_FAILED = 2 };
 
 /* What root inside may do: own its files, change ids, bind low ports, chroot. */
 static const unsigned char kept_capabilities[] = {
@@ -246,7 +241,7 @@ static int exec_command(struct command *command, char **argv, char **envp)
 
 	if (has_slash(argv[0])) {
 		number = -init_call(SYS_execve, argv[0], argv, envp, 0);
-		return fail(command, HOW_EXEC_FAILED, number, "cannot execute", argv[0]);
+		return fail(command, INIT_EXEC_FAILED, number, "cannot execute", argv[0]);
 	}
 	for (char **entry = envp; *entry; entry++) {
 		const char *value = value_of(*entry, "PATH=");
@@ -273,7 +268,7 @@ static int exec_command(struct command *command, char **argv, char **envp)
 			break;
 		search += length + 1;
 	}
-	return fail(command, HOW_EXEC_FAILED, number, "cannot execute", argv[0]);
+	return fail(command, INIT_EXEC_FAILED, number, "cannot execute", argv[0]);
 }
 
 /*
@@ -322,6 +317,23 @@ static int enter_workdir(struct command *command)
 			  : 0;
 }
 
+/* Programs that look their user up find the home that $HOME names. */
+static int agree_on_home(struct command *command, char **envp)
+{
+	const char *home = NULL;
+	long result;
+
+	for (; *envp; envp++) {
+		const char *value = value_of(*envp, "HOME=");
+
+		home = value ? value : home;
+	}
+	result = home ? init_accounts_agree(home, command->uid, command->gid) : 0;
+	return result < 0 ? fail_setup(command, result,
+				       "cannot write the home directory into /etc/passwd")
+			  : 0;
+}
+
 /* The user that an image or the step names; with uid 0 go all capabilities. */
 static int become_user(struct command *command)
 {
@@ -346,7 +358,8 @@ static int command_main(void *argument)
 	result = read_payload(command, &argv, &envp);
 	if (result < 0)
 		return fail_setup(command, result, "cannot read the command");
-	if (become_root_inside(command) || enter_workdir(command) || become_user(command))
+	if (become_root_inside(command) || enter_workdir(command) || agree_on_home(command, envp) ||
+	    become_user(command))
 		return 1;
 	if (command->tty) {
 		result = init_tty_become(command->tty_sockets[1]);
@@ -361,97 +374,6 @@ static int command_main(void *argument)
 	if (load_filter(command, filter))
 		return 1;
 	return exec_command(command, argv, envp);
-}
-
-/* As fields: runbookd may be of another version by now. */
-_Noreturn static void report(const struct sandbox_status *status)
-{
-	static char text[SANDBOX_STATUS_BYTES_MAX];
-	struct sandbox_status_head head = {.magic = SANDBOX_STATUS_MAGIC};
-
-	head.size = (uint32_t)fields_pack(&sandbox_status_fields, status, text + sizeof(head),
-					  sizeof(text) - sizeof(head));
-	memcpy(text, &head, sizeof(head));
-	while (init_call(SYS_write, INIT_FD_STATUS, text, sizeof(head) + head.size, 0) == -EINTR)
-		;
-	init_exit(0);
-}
-
-/* Where the kernel keeps no groups, or not all their controllers, this is what is known. */
-static void measure(struct sandbox_status *status)
-{
-	struct rusage usage = {0};
-	struct statfs fs = {0};
-
-	if (init_call(SYS_getrusage, RUSAGE_CHILDREN, &usage, 0, 0) == 0) {
-		status->cpu_user_usec = (uint64_t)usage.ru_utime.tv_sec * 1000000 +
-					(uint64_t)usage.ru_utime.tv_usec;
-		status->cpu_system_usec = (uint64_t)usage.ru_stime.tv_sec * 1000000 +
-					  (uint64_t)usage.ru_stime.tv_usec;
-		status->process_peak = (uint64_t)usage.ru_maxrss * 1024;
-	}
-	/* an overlay tells of its upper directory: scratch */
-	if (init_call(SYS_statfs, "/", &fs, 0, 0) == 0 && fs.f_bsize > 0) {
-		status->disk_bytes = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
-		status->disk_free = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize;
-		status->no_files_left = fs.f_files > 0 && fs.f_ffree == 0;
-	}
-}
-
-static void reap(long main_pid, struct sandbox_status *status, struct init_tty *tty)
-{
-	for (;;) {
-		int state = 0;
-		long pid = init_call(SYS_wait4, -1, &state, WNOHANG | __WALL, NULL);
-
-		if (pid <= 0)
-			return;
-		if (pid != main_pid)
-			continue;
-		status->how = WIFSIGNALED(state) ? HOW_SIGNALED : HOW_EXITED;
-		status->code = WIFSIGNALED(state) ? WTERMSIG(state) : WEXITSTATUS(state);
-		measure(status);
-		init_tty_end(tty);
-		report(status);
-	}
-}
-
-/* To the command's process group; the owner of a user namespace may signal what is in it. */
-static void forward(long main_pid, long number)
-{
-	(void)init_call(SYS_kill, -main_pid, number, 0, 0);
-	/* a stopped process sees the others only when it goes on */
-	if (number == SIGTERM || number == SIGINT || number == SIGHUP || number == SIGQUIT)
-		(void)init_call(SYS_kill, -main_pid, SIGCONT, 0, 0);
-}
-
-_Noreturn static void serve(long main_pid, int signals_fd, struct sandbox_status *status,
-			    struct init_tty *tty)
-{
-	struct pollfd files[] = {
-		{.fd = signals_fd, .events = POLLIN},
-		{.fd = INIT_FD_STATUS, .events = 0}, /* POLLERR: no reader is left */
-		{.fd = -1},			     /* the terminal */
-	};
-
-	for (;;) {
-		struct signalfd_siginfo info = {0};
-		long n_ready;
-
-		init_tty_wanted(tty, &files[2]);
-		n_ready = init_call(SYS_poll, files, 3, -1, 0);
-		if ((n_ready < 0 && n_ready != -EINTR) || files[1].revents)
-			init_exit(1);
-		if (n_ready > 0 && files[2].revents)
-			init_tty_pump(tty);
-		if (!(files[0].revents & POLLIN) ||
-		    init_call(SYS_read, signals_fd, &info, sizeof(info), 0) != sizeof(info))
-			continue;
-		if (info.ssi_signo == SIGCHLD)
-			reap(main_pid, status, tty);
-		else
-			forward(main_pid, info.ssi_signo);
-	}
 }
 
 /*
@@ -520,9 +442,9 @@ int init_main(int argc, char **argv)
 {
 	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
 	static _Alignas(16) char stack[STACK_BYTES];
-	struct sandbox_status status = {.how = 0};
 	struct command command = {.workdir = argc > 1 ? argv[1] : "/"};
 	static struct init_tty tty = {.master_fd = -1, .slave_fd = -1};
+	struct init_watch watch = {.tty = &tty};
 	const uint64_t all = ~0ULL;
 	long signals_fd, pid;
 
@@ -547,13 +469,17 @@ int init_main(int argc, char **argv)
 	/* the environment may hold secrets: this process keeps no copy */
 	if (command.payload)
 		(void)init_call(SYS_munmap, command.payload, command.payload_size, 0, 0);
-	if (command.failure.how != 0)
-		report(&command.failure);
+	if (command.failure.how != 0) {
+		init_watch_report(&command.failure);
+		init_exit(0);
+	}
 	/* the three, but where a terminal's output goes, and what was for the command only */
 	(void)init_call(SYS_close, 0, 0, 0, 0);
 	(void)init_call(SYS_close_range, tty.master_fd < 0 ? 1 : 2, 2, 0, 0);
 	(void)init_call(SYS_close_range, INIT_FD_USERNS, INIT_FD_PAYLOAD, 0, 0);
 	if (command.report)
 		(void)init_call(SYS_close, INIT_FD_REPORT, 0, 0, 0);
-	serve(pid, (int)signals_fd, &status, &tty);
+	watch.main_pid = pid;
+	watch.signals_fd = (int)signals_fd;
+	init_watch(&watch);
 }

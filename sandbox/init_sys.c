@@ -78,6 +78,17 @@ void *memset(void *to, int byte, size_t size)
 	return start;
 }
 
+int memcmp(const void *one, const void *other, size_t size)
+{
+	const unsigned char *a = one, *b = other;
+
+	for (; size > 0; size--, a++, b++) {
+		if (*a != *b)
+			return *a < *b ? -1 : 1;
+	}
+	return 0;
+}
+
 size_t strlen(const char *text)
 {
 	const char *end = text;

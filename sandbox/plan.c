@@ -30,18 +30,16 @@ static const char namespaces[] = "mount pid ipc uts network cgroup";
  * one bug away from being passed.
  */
 static const char *const masked[] = {
-	"/proc/acpi",	       "/proc/asound",
-	"/proc/interrupts",    "/proc/kallsyms",
-	"/proc/kcore",	       "/proc/keys",
-	"/proc/latency_stats", "/proc/sched_debug",
-	"/proc/scsi",	       "/proc/sysrq-trigger",
+	"/proc/acpi",	       "/proc/asound",	    "/proc/bus",	 "/proc/cmdline",
+	"/proc/devices",       "/proc/diskstats",   "/proc/fs",		 "/proc/interrupts",
+	"/proc/irq",	       "/proc/kallsyms",    "/proc/kcore",	 "/proc/keys",
+	"/proc/latency_stats", "/proc/locks",	    "/proc/mdstat",	 "/proc/modules",
+	"/proc/partitions",    "/proc/pressure",    "/proc/sched_debug", "/proc/schedstat",
+	"/proc/scsi",	       "/proc/softirqs",    "/proc/swaps",	 "/proc/sysrq-trigger",
 	"/proc/timer_list",    "/proc/timer_stats",
-	"/sys/firmware",       "/sys/devices/virtual/powercap",
 };
 
-/* pressure: whoever opens it for writing has the kernel watch the host's load for him */
-static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/pressure",
-					"/proc/sys"};
+static const char *const read_only[] = {"/proc/sys"};
 _Static_assert(ARRAY_SIZE(masked) <= PLAN_MASKED_MAX && ARRAY_SIZE(read_only) <= PLAN_MASKED_MAX,
 	       "what is known of each fits");
 
@@ -55,6 +53,8 @@ const char *plan_read_only(size_t i)
 	return i < ARRAY_SIZE(read_only) ? read_only[i] : NULL;
 }
 
+static const char sys_shown[] = PLAN_SYS_CPU " " PLAN_SYS_NODE " " PLAN_SYS_MM ", nothing else";
+
 /* Directories of the scratch file system. The step owns them, but no path inside leads to
  * upper, work or lower: only what is bound from here can be seen. */
 static const struct {
@@ -62,7 +62,7 @@ static const struct {
 	unsigned mode;
 } scratch_dirs[] = {
 	{"lower", 0755}, {"upper", 0755}, {"work", 0755},      {"root", 0755},	    {"tmp", 01777},
-	{"run", 0755},	 {"shm", 01777},  {"upper/etc", 0755}, {"run/lock", 01777},
+	{"run", 0755},	 {"shm", 01777},  {"upper/etc", 0755}, {"run/lock", 01777}, {"sysfs", 0755},
 };
 
 /* The last part happens in runbook-init's child; here it is written down for people. */
@@ -74,6 +74,7 @@ static const char *const inside[] = {
 	"join the user namespace, uid 0, gid 0, no other groups",
 	inside_capabilities,
 	inside_session,
+	"in /etc/passwd the home of the command's user is its $HOME",
 	"seccomp: default deny, see seccomp_list.c",
 	"exec the command with exactly its environment",
 };
@@ -288,7 +289,7 @@ static void plan_system(struct plan *plan, const struct plan_facts *facts)
 {
 	add(plan, PLAN_DEVICES, NULL, "/dev");
 	add(plan, PLAN_FILESYSTEM, "proc", "/proc");
-	add(plan, PLAN_FILESYSTEM, "sysfs", "/sys");
+	add(plan, PLAN_NARROW, sys_shown, "/sys");
 	add(plan, PLAN_FILESYSTEM, "cgroup2", "/sys/fs/cgroup")->flags = PLAN_OPTIONAL;
 	plan_masks(plan, facts->view);
 	/* after the masks: those of directories show the empty /dev/pts */
@@ -348,6 +349,9 @@ static void plan_end(struct plan *plan, const struct sandbox_request *request,
 	/* 1, not 0: the kernel then starts no piped core handler of the host either */
 	add_value(plan, PLAN_RLIMIT, "core", NULL, 1);
 	add_value(plan, PLAN_RLIMIT, "nofile", NULL, 65536);
+	/* before others of the host, for whoever starts us may be allowed to */
+	add_value(plan, PLAN_RLIMIT, "rtprio", NULL, 0);
+	add_value(plan, PLAN_RLIMIT, "nice", NULL, 0);
 	add_value(plan, PLAN_BECOME_INIT, "runbook-init", NULL, facts->init_id);
 	for (size_t i = 0; i < ARRAY_SIZE(inside); i++) {
 		add(plan, PLAN_INSIDE, inside[i], NULL);

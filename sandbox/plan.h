@@ -97,10 +97,20 @@ const char *plan_read_only(size_t i);
 	X(FILESYSTEM, STEP, "mount")                                                               \
 	X(MASK, STEP, "mask")                                                                      \
 	X(READONLY, STEP, "read-only")                                                             \
+	X(NARROW, STEP, "narrow")                                                                  \
 	X(PIVOT, STEP, "pivot")                                                                    \
 	X(RLIMIT, STEP, "rlimit")                                                                  \
 	X(BECOME_INIT, STEP, "become")                                                             \
 	X(INSIDE, INSIDE, "inside")
+
+/*
+ * All of /sys that is shown, beside the step's own group: what programs ask to know how many
+ * processors there are and how memory is made up. The rest is hardware, drivers and settings of
+ * the host.
+ */
+#define PLAN_SYS_CPU "devices/system/cpu"
+#define PLAN_SYS_NODE "devices/system/node"
+#define PLAN_SYS_MM "kernel/mm"
 
 enum plan_side { PLAN_SIDE_HOST, PLAN_SIDE_STEP, PLAN_SIDE_INSIDE };
 

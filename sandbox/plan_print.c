@@ -2,6 +2,7 @@
 #include "sandbox/plan.h"
 
 #include "common/cleanup.h"
+#include "common/limits.h"
 #include "sandbox/json_text.h"
 
 #include <inttypes.h>
@@ -28,8 +29,9 @@ static void print_value(const struct plan_op *op, FILE *out)
 		fprintf(out, " mode %04llo", (unsigned long long)op->value);
 		break;
 	case PLAN_IDS:
-		fprintf(out, " 0-65535 inside are %llu-%llu outside", (unsigned long long)op->value,
-			(unsigned long long)op->value + 65535);
+		fprintf(out, " 0-65535 inside are %llu-%llu outside, larger ones %u-%u",
+			(unsigned long long)op->value, (unsigned long long)op->value + 65535,
+			ID_LARGE_FIRST, ID_LARGE_FIRST + ID_LARGE_COUNT - 1);
 		break;
 	case PLAN_BECOME_INIT:
 		fprintf(out, " as user %llu, no capabilities, no_new_privs",

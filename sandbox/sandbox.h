@@ -10,7 +10,9 @@
  * sandbox_start() builds one sandbox from a request; what follows is watched
  * through descriptors, so a caller with an event loop never blocks:
  *
- *   status_fd  readable/EOF once the command has ended: sandbox_finish() may be called
+ *   status_fd  readable/EOF once the command has ended: sandbox_finish() may be called.
+ *              After a signal that asks for the end, EOF (POLLHUP) comes when all that
+ *              the command started has ended, too: who gives a grace waits for that
  *   pidfd      of runbook-init (PID 1 inside)
  *
  * Used by runbookd (many at once, no fork of the caller ever: clone3 with
@@ -192,7 +194,11 @@ struct sandbox_outcome {
  */
 int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
 		  struct sandbox *ret_sandbox, struct error *error);
-/** sandbox_signal() - send @signal_number to the command's process group (through init) */
+/**
+ * sandbox_signal() - send @signal_number into it (through init)
+ *
+ * SIGTERM goes to all its processes, others to the command's process group.
+ */
 int sandbox_signal(struct sandbox *sandbox, int signal_number);
 /** sandbox_kill() - end every process in it, now (cgroup.kill, or init's death) */
 int sandbox_kill(struct sandbox *sandbox);

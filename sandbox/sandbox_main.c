@@ -57,7 +57,9 @@ struct runner {
 	int signals_fd;
 	int64_t deadline_msec; /* 0: none */
 	int64_t grace_msec;
+	int64_t grace_end_msec; /* of the last signal that was passed on; 0: there was none */
 	bool timed_out;
+	bool ended; /* the command; what it started has the rest of the grace */
 	unsigned n_signals;
 };
 
@@ -72,18 +74,33 @@ static void handle_signal(struct runner *runner)
 		(void)sandbox_kill(&runner->sandbox);
 	else
 		(void)sandbox_signal(&runner->sandbox, (int)info.ssi_signo);
+	runner->grace_end_msec = now_msec() + runner->grace_msec;
+}
+
+/*
+ * The command has ended. Who was asked to end is waited for: what the command
+ * started has until the end of the grace, which begins with the signal. Return:
+ * whether that is so.
+ */
+static bool wait_for_rest(struct runner *runner)
+{
+	if (runner->ended || runner->grace_end_msec == 0)
+		return false;
+	runner->ended = true;
+	runner->deadline_msec = runner->grace_end_msec;
+	return true;
 }
 
 static void handle_deadline(struct runner *runner)
 {
-	if (runner->timed_out) {
+	if (runner->timed_out || runner->ended) {
 		(void)sandbox_kill(&runner->sandbox);
 		runner->deadline_msec = 0;
 		return;
 	}
 	runner->timed_out = true;
 	(void)sandbox_signal(&runner->sandbox, SIGTERM);
-	runner->deadline_msec = now_msec() + runner->grace_msec;
+	runner->deadline_msec = runner->grace_end_msec = now_msec() + runner->grace_msec;
 }
 
 static int complain(int code, const char *text)
@@ -92,7 +109,7 @@ static int complain(int code, const char *text)
 	return code;
 }
 
-/* Until the command has ended. */
+/* Until the command has ended, and after a signal all that it started, or the grace is over. */
 static void wait_for_end(struct runner *runner)
 {
 	struct pollfd files[] = {{.fd = runner->sandbox.status_fd, .events = POLLIN},
@@ -111,8 +128,12 @@ static void wait_for_end(struct runner *runner)
 			files[2].fd = seccomp_report_fd(runner->report);
 		if (poll(files, ARRAY_SIZE(files), left > INT32_MAX ? INT32_MAX : (int)left) < 0)
 			continue;
-		if (files[0].revents)
+		if (files[0].revents & (POLLHUP | POLLERR))
 			return;
+		if (files[0].revents && !wait_for_rest(runner))
+			return;
+		if (runner->ended)
+			files[0].events = 0; /* a hang-up is reported always */
 		if (files[1].revents)
 			handle_signal(runner);
 		if (files[2].revents)

@@ -26,6 +26,7 @@
 #define ROWS_MAX 2048
 #define SHOWN_MAX 3
 #define X32_BIT 0x40000000U
+#define SIGN_BIT 0x80000000U
 #define COMM_BYTES 16
 /* the kernel may know longer ones than our headers */
 #define NOTIFICATION_BYTES 256
@@ -405,24 +406,36 @@ void seccomp_report_handle(struct seccomp_report *report)
 
 /* ---- printing ---- */
 
+/* A number below 0 has bit 30 as well, and is what a tracer set to skip a call. */
+static bool is_x32(const struct row *row)
+{
+	return row->arch == AUDIT_ARCH_X86_64 && (row->number & (SIGN_BIT | X32_BIT)) == X32_BIT;
+}
+
 static const char *arch_name(const struct row *row)
 {
 	if (row->arch == AUDIT_ARCH_I386)
 		return "i386";
-	return row->number & X32_BIT ? "x32" : "x86_64";
+	return is_x32(row) ? "x32" : "x86_64";
+}
+
+static int number_shown(const struct row *row)
+{
+	return (int)(is_x32(row) ? row->number & ~X32_BIT : row->number);
 }
 
 static void name_write(char *out, size_t size, const struct row *row)
 {
 	/* x32 numbers its calls as x86_64 does; i386 has numbers of its own */
 	const struct seccomp_entry *entry =
-		row->arch == AUDIT_ARCH_X86_64 ? seccomp_entry_find(row->number & ~X32_BIT, NULL)
-					       : NULL;
+		row->arch == AUDIT_ARCH_X86_64
+			? seccomp_entry_find((uint32_t)number_shown(row), NULL)
+			: NULL;
 
 	if (entry)
 		(void)snprintf(out, size, "%s", entry->name);
 	else
-		(void)snprintf(out, size, "%u", row->number & ~X32_BIT);
+		(void)snprintf(out, size, "%d", number_shown(row));
 }
 
 static const char *answer_name(uint32_t answer)
@@ -516,7 +529,7 @@ static void row_print_json(const struct row *row, FILE *out)
 	name_write(text, sizeof(text), row);
 	(void)fprintf(out, "{\"name\":");
 	json_text_print(out, text);
-	(void)fprintf(out, ",\"number\":%u,\"abi\":\"%s\",\"arguments\":{", row->number & ~X32_BIT,
+	(void)fprintf(out, ",\"number\":%d,\"abi\":\"%s\",\"arguments\":{", number_shown(row),
 		      arch_name(row));
 	for (int i = 0; shown && i < SHOWN_MAX && shown->arguments[i].name; i++) {
 		value_write(text, sizeof(text), shown->arguments[i].kind, row->arguments[i]);

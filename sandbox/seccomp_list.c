@@ -14,8 +14,8 @@
  *
  * Every number that this list knows stands in one group, with the reason of the
  * group. What is denied returns EPERM; what is not known (gaps in the numbering,
- * and calls newer than the list) ENOSYS, so that a libc falls back; the i386 and
- * x32 doors kill the process. Rules with arguments are written in
+ * and calls newer than the list) ENOSYS, so that a libc falls back; sync does
+ * nothing and says 0; the i386 and x32 doors kill the process. Rules with arguments are written in
  * seccomp_rules.c.
  *
  * runbook-sandbox --seccomp-list prints it, and --seccomp-report what of it a
@@ -57,8 +57,6 @@ static const struct seccomp_entry descriptors[] = {
 	ALLOW(flock),
 	ALLOW(fsync),
 	ALLOW(fdatasync),
-	ALLOW(sync),
-	ALLOW(syncfs),
 	ALLOW(sync_file_range),
 	ALLOW(ftruncate),
 	ALLOW(fallocate),
@@ -71,7 +69,7 @@ static const struct seccomp_entry descriptors[] = {
 	ALLOW(copy_file_range),
 	ALLOW(pipe),
 	ALLOW(pipe2),
-	ALLOW(memfd_create),
+	RULE(memfd_create, MEMFD),
 	ALLOW(memfd_secret),
 	NUMBERED(451, cachestat, ALLOW),
 	RULE(ioctl, IOCTL),
@@ -179,17 +177,11 @@ static const struct seccomp_entry events[] = {
 	ALLOW(inotify_init1),
 	ALLOW(inotify_add_watch),
 	ALLOW(inotify_rm_watch),
-	ALLOW(io_setup),
-	ALLOW(io_destroy),
-	ALLOW(io_submit),
-	ALLOW(io_cancel),
-	ALLOW(io_getevents),
-	ALLOW(io_pgetevents),
 };
 
 static const struct seccomp_entry memory[] = {
 	ALLOW(brk),
-	ALLOW(mmap),
+	RULE(mmap, MMAP),
 	ALLOW(munmap),
 	ALLOW(mremap),
 	ALLOW(mprotect),
@@ -370,6 +362,23 @@ static const struct seccomp_entry absent[] = {
 	NUMBERED(461, lsm_list_modules, ABSENT),
 };
 
+/*
+ * fs.aio-max-nr is one number for the machine, and one process may take all of it. As on a
+ * kernel without: what uses libaio falls back to threads or plain calls.
+ */
+static const struct seccomp_entry aio[] = {
+	RULE(io_setup, ABSENT),	 RULE(io_destroy, ABSENT),   RULE(io_submit, ABSENT),
+	RULE(io_cancel, ABSENT), RULE(io_getevents, ABSENT), RULE(io_pgetevents, ABSENT),
+};
+
+/* ---- not done, and well so ---- */
+
+/* What a step writes is memory that ends with it; fsync of a file is done. */
+static const struct seccomp_entry syncing[] = {
+	RULE(sync, PRETEND),
+	RULE(syncfs, PRETEND),
+};
+
 /* ---- denied ---- */
 
 /* what the mounts inside hide or protect must stay so */
@@ -468,6 +477,8 @@ const struct seccomp_group seccomp_groups[] = {
 	GROUP(ipc, "System V and POSIX IPC of the own namespace"),
 	GROUP(trampolines, "called by what the kernel puts into traced programs"),
 	GROUP(absent, "not offered here: callers fall back"),
+	GROUP(aio, "the machine has one number of them for all"),
+	GROUP(syncing, "writes the whole host's files; a step's are memory"),
 	GROUP(mounting, "mounts and namespaces are made by the host"),
 	GROUP(hosts_names, "the name belongs to the host namespace"),
 	GROUP(keys, "the keyring is not namespaced"),

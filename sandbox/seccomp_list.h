@@ -11,6 +11,7 @@ enum seccomp_rule {
 	SECCOMP_RULE_DENY,	 /* EPERM: known, and not for a step */
 	SECCOMP_RULE_ALLOW,
 	SECCOMP_RULE_KILL,	  /* not the native door */
+	SECCOMP_RULE_PRETEND,	  /* nothing is done, and the caller hears that all is well */
 	SECCOMP_RULE_CLONE,	  /* no CLONE_NEW* flag */
 	SECCOMP_RULE_UNSHARE,	  /* files, fs and semaphore undo only */
 	SECCOMP_RULE_SOCKET,	  /* families that stay inside */
@@ -20,6 +21,8 @@ enum seccomp_rule {
 	SECCOMP_RULE_PRCTL,	  /* not what changes memory maps or shared scheduling */
 	SECCOMP_RULE_SETRLIMIT,	  /* not of core files */
 	SECCOMP_RULE_PRLIMIT,	  /* not of core files, which may be read */
+	SECCOMP_RULE_MMAP,	  /* no huge pages that the administrator set aside */
+	SECCOMP_RULE_MEMFD,	  /* neither */
 	SECCOMP_NUM_RULES,
 };
 

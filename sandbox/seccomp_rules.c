@@ -4,9 +4,11 @@
 #include "common/cleanup.h"
 
 #include <errno.h>
+#include <linux/memfd.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -130,6 +132,20 @@ static const struct sock_filter check_prlimit[] = {
 	LOAD(ARGUMENT_LOW(2) + 4), JUMP(BPF_JEQ, 0, SECCOMP_TO_ALLOW, SECCOMP_TO_PRETEND),
 };
 
+/*
+ * Huge pages of the pool (vm.nr_hugepages) are taken by whoever asks, from all of the
+ * machine. Transparent ones are memory like any other. What is said is what a kernel
+ * with an empty pool says.
+ */
+static const struct sock_filter check_mmap[] = {
+	LOAD(ARGUMENT_LOW(3)),
+	JUMP(BPF_JSET, MAP_HUGETLB, SECCOMP_TO_ENOMEM, SECCOMP_TO_ALLOW),
+};
+static const struct sock_filter check_memfd[] = {
+	LOAD(ARGUMENT_LOW(1)),
+	JUMP(BPF_JSET, MFD_HUGETLB, SECCOMP_TO_ENOMEM, SECCOMP_TO_ALLOW),
+};
+
 #define CHECK(code, reason)                                                                        \
 	{                                                                                          \
 		code, ARRAY_SIZE(code), SECCOMP_TO_EPERM, reason                                   \
@@ -139,6 +155,7 @@ const struct seccomp_check seccomp_checks[SECCOMP_NUM_RULES] = {
 	[SECCOMP_RULE_DENY] = {.label = SECCOMP_TO_EPERM},
 	[SECCOMP_RULE_ALLOW] = {.label = SECCOMP_TO_ALLOW},
 	[SECCOMP_RULE_KILL] = {.label = SECCOMP_TO_KILL},
+	[SECCOMP_RULE_PRETEND] = {.label = SECCOMP_TO_PRETEND},
 	[SECCOMP_RULE_CLONE] = CHECK(check_clone, "namespaces are made by the host"),
 	[SECCOMP_RULE_UNSHARE] = CHECK(check_unshare, "namespaces are made by the host"),
 	[SECCOMP_RULE_SOCKET] = CHECK(
@@ -153,6 +170,8 @@ const struct seccomp_check seccomp_checks[SECCOMP_NUM_RULES] = {
 	[SECCOMP_RULE_SETRLIMIT] =
 		CHECK(check_setrlimit, "no core files, by no handler of the host"),
 	[SECCOMP_RULE_PRLIMIT] = CHECK(check_prlimit, "no core files, by no handler of the host"),
+	[SECCOMP_RULE_MMAP] = CHECK(check_mmap, "no pages of the machine's pool of huge pages"),
+	[SECCOMP_RULE_MEMFD] = CHECK(check_memfd, "no pages of the machine's pool of huge pages"),
 };
 
 #define ANSWER(label) [SECCOMP_TO_##label - SECCOMP_LABEL_FIRST]
@@ -163,6 +182,7 @@ const uint32_t seccomp_label_answers[SECCOMP_NUM_LABELS] = {
 	ANSWER(KILL) = SECCOMP_RET_KILL_PROCESS,
 	ANSWER(PRETEND) = RETURN_ERRNO(0),
 	ANSWER(EINVAL) = RETURN_ERRNO(EINVAL),
+	ANSWER(ENOMEM) = RETURN_ERRNO(ENOMEM),
 	ANSWER(FAMILY) = RETURN_ERRNO(EAFNOSUPPORT),
 	ANSWER(TYPE) = RETURN_ERRNO(ESOCKTNOSUPPORT),
 	ANSWER(PROTOCOL) = RETURN_ERRNO(EPROTONOSUPPORT),

@@ -20,6 +20,7 @@ enum seccomp_label {
 	SECCOMP_TO_KILL,
 	SECCOMP_TO_PRETEND, /* nothing is done, and the caller is told that all is well */
 	SECCOMP_TO_EINVAL,
+	SECCOMP_TO_ENOMEM,
 	SECCOMP_TO_FAMILY,   /* EAFNOSUPPORT */
 	SECCOMP_TO_TYPE,     /* ESOCKTNOSUPPORT */
 	SECCOMP_TO_PROTOCOL, /* EPROTONOSUPPORT */

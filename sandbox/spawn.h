@@ -14,6 +14,7 @@
 #include "common/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -47,16 +48,20 @@ struct id_map {
 	uint32_t count;
 };
 
+#define ID_MAPS_MAX 2
+
 /**
  * spawn_userns() - make a user namespace that belongs to @owner
  * @owner: user and group id of its creator: whoever has that id (outside) may
  *         join it and signal what is in it
+ * @users, @groups: @n_maps lines each, at most ID_MAPS_MAX
  *
  * The maps are written by us, as root, so they may hold any ids.
  *
  * Return: namespace descriptor or -errno with @error.
  */
-int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error);
+int spawn_userns(uid_t owner, const struct id_map *users, const struct id_map *groups,
+		 size_t n_maps, struct error *error);
 
 /**
  * spawn_userns_begin() - the longer part of spawn_userns(), done beside us
@@ -67,8 +72,8 @@ int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct 
  */
 struct userns_job *spawn_userns_begin(uid_t owner, struct error *error);
 /** spawn_userns_end() - like spawn_userns(), once for each job */
-int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map groups,
-		     struct error *error);
+int spawn_userns_end(struct userns_job *job, const struct id_map *users,
+		     const struct id_map *groups, size_t n_maps, struct error *error);
 /** spawn_userns_free() - reap the process, which may take a moment. NULL is fine. Return: NULL. */
 struct userns_job *spawn_userns_free(struct userns_job *job);
 

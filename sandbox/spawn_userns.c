@@ -3,6 +3,7 @@
 #include "sandbox/spawn.h"
 #include "sandbox/spawn_beside.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -60,22 +61,27 @@ static int userns_main(void *argument)
 	return 1;
 }
 
-static int map_write(pid_t pid, const char *file, struct id_map map, struct error *error)
+/* All lines by one write: the kernel takes no second one. */
+static int map_write(pid_t pid, const char *file, const struct id_map *maps, size_t n_maps,
+		     struct error *error)
 {
-	char path[64], line[64];
+	char path[64], lines[ID_MAPS_MAX * 40];
 	cleanup_close int fd = -1;
-	int length;
+	int length = 0;
 
+	assert(n_maps <= ID_MAPS_MAX);
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
-	length = snprintf(line, sizeof(line), "%u %u %u\n", map.inside, map.outside, map.count);
+	for (size_t i = 0; i < n_maps; i++)
+		length += snprintf(lines + length, sizeof(lines) - (size_t)length, "%u %u %u\n",
+				   maps[i].inside, maps[i].outside, maps[i].count);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0 || write(fd, line, (size_t)length) != length)
+	if (fd < 0 || write(fd, lines, (size_t)length) != length)
 		return error_errno(error, errno, "cannot write the %s of a user namespace", file);
 	return 0;
 }
 
-static int userns_finish(pid_t pid, const struct userns_maker *maker, struct id_map users,
-			 struct id_map groups, struct error *error)
+static int userns_finish(pid_t pid, const struct userns_maker *maker, const struct id_map *users,
+			 const struct id_map *groups, size_t n_maps, struct error *error)
 {
 	long failed = __atomic_load_n(&maker->failed, __ATOMIC_ACQUIRE);
 	char path[64];
@@ -85,9 +91,9 @@ static int userns_finish(pid_t pid, const struct userns_maker *maker, struct id_
 		return error_errno(error, (int)-failed,
 				   "cannot make a user namespace (see sysctl "
 				   "user.max_user_namespaces)");
-	r = map_write(pid, "uid_map", users, error);
+	r = map_write(pid, "uid_map", users, n_maps, error);
 	if (r == 0)
-		r = map_write(pid, "gid_map", groups, error);
+		r = map_write(pid, "gid_map", groups, n_maps, error);
 	if (r < 0)
 		return r;
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
@@ -153,28 +159,29 @@ struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
 	return job;
 }
 
-int spawn_userns_end(struct userns_job *job, struct id_map users, struct id_map groups,
-		     struct error *error)
+int spawn_userns_end(struct userns_job *job, const struct id_map *users,
+		     const struct id_map *groups, size_t n_maps, struct error *error)
 {
 	char byte;
 	int fd;
 
 	while (read(job->ready_fds[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	fd = userns_finish(job->beside.pid, &job->maker, users, groups, error);
+	fd = userns_finish(job->beside.pid, &job->maker, users, groups, n_maps, error);
 	beside_kill(&job->beside);
 	beside_restore(&job->beside);
 	return fd;
 }
 
-int spawn_userns(uid_t owner, struct id_map users, struct id_map groups, struct error *error)
+int spawn_userns(uid_t owner, const struct id_map *users, const struct id_map *groups,
+		 size_t n_maps, struct error *error)
 {
 	struct userns_job *job = spawn_userns_begin(owner, error);
 	int fd;
 
 	if (!job)
 		return error ? -error->number : -EIO;
-	fd = spawn_userns_end(job, users, groups, error);
+	fd = spawn_userns_end(job, users, groups, n_maps, error);
 	(void)spawn_userns_free(job);
 	return fd;
 }

@@ -10,10 +10,12 @@
  * these are wanted. Nothing else reaches it: its environment is empty.
  *
  *   0-2  the command's
- *   3    status pipe, write end; one struct sandbox_status is written, once, as
- *        tagged fields behind a struct sandbox_status_head: the runbookd that reads it
- *        may be of another version (common/fields.h). No process inside ever holds
- *        it, so a result cannot be forged.
+ *   3    status pipe, write end; one struct sandbox_status is written, once, when
+ *        the command has ended, as tagged fields behind a struct sandbox_status_head:
+ *        the runbookd that reads it may be of another version (common/fields.h). It
+ *        is closed when nothing is left to be waited for: at once, or after a signal
+ *        that asks for the end when all processes have ended. No process inside ever
+ *        holds it, so a result cannot be forged.
  *   4    the step's user namespace; only the command's process joins it
  *   5    seccomp program, an array of struct sock_filter
  *   6    payload, common/step_payload.h

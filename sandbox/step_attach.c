@@ -121,19 +121,29 @@ static int attach_devices(struct attach *attach, const struct plan_op *op, int f
 
 static int attach_rlimit(struct attach *attach, const struct plan_op *op, int fd)
 {
-	bool core = strcmp(op->source, "core") == 0;
-	int resource = core ? RLIMIT_CORE : RLIMIT_NOFILE;
+	static const struct {
+		const char *name;
+		int resource;
+		rlim_t hard;
+	} limits[] = {
+		{"core", RLIMIT_CORE, 0}, /* 0: as the soft one */
+		{"nofile", RLIMIT_NOFILE, NOFILE_HARD},
+		{"rtprio", RLIMIT_RTPRIO, 0},
+		{"nice", RLIMIT_NICE, 0},
+	};
 	struct rlimit limit;
+	rlim_t hard;
+	size_t i = 0;
 
-	if (getrlimit(resource, &limit) < 0)
+	while (i + 1 < ARRAY_SIZE(limits) && strcmp(limits[i].name, op->source) != 0)
+		i++;
+	if (getrlimit(limits[i].resource, &limit) < 0)
 		return error_errno(&attach->error, errno, "cannot read the limit %s", op->source);
 	/* never above what we have: raising a hard limit needs CAP_SYS_RESOURCE */
-	if (core)
-		limit.rlim_max = limit.rlim_max < op->value ? limit.rlim_max : op->value;
-	else if (limit.rlim_max > NOFILE_HARD)
-		limit.rlim_max = NOFILE_HARD;
+	hard = limits[i].hard ? limits[i].hard : op->value;
+	limit.rlim_max = limit.rlim_max < hard ? limit.rlim_max : hard;
 	limit.rlim_cur = limit.rlim_max < op->value ? limit.rlim_max : op->value;
-	if (setrlimit(resource, &limit) < 0)
+	if (setrlimit(limits[i].resource, &limit) < 0)
 		return error_errno(&attach->error, errno, "cannot set the limit %s", op->source);
 	return 0;
 }
@@ -224,6 +234,7 @@ static const attach_fn handlers[PLAN_NUM_VERBS] = {
 	[PLAN_FILESYSTEM] = step_mount_filesystem,
 	[PLAN_MASK] = step_mount_mask,
 	[PLAN_READONLY] = step_mount_readonly,
+	[PLAN_NARROW] = step_mount_narrow,
 	[PLAN_PIVOT] = step_mount_pivot,
 	[PLAN_RLIMIT] = attach_rlimit,
 	[PLAN_BECOME_INIT] = attach_become_init,

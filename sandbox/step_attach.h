@@ -55,6 +55,28 @@ int step_mount_scratch_bind(struct attach *attach, const struct plan_op *op, int
 int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int fd);
 int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd);
 int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd);
+int step_mount_narrow(struct attach *attach, const struct plan_op *op, int fd);
 int step_mount_pivot(struct attach *attach, const struct plan_op *op, int fd);
+
+/* ---- used by more than one file of these ---- */
+
+/** struct fs_option - of a file system; a list ends with a NULL key */
+struct fs_option {
+	const char *key;
+	const char *value; /* NULL: a flag */
+};
+
+/**
+ * step_mount_target() - a descriptor of the place to mount on
+ * @create: make it when it is not there, as @directory says
+ *
+ * Return: descriptor; -ENOENT without @create when @op is optional; -errno with attach->error.
+ */
+int step_mount_target(struct attach *attach, const struct plan_op *op, bool create, bool directory);
+/** step_mount_move() - mount @mount_fd on @target_fd, which people know as @name */
+int step_mount_move(struct attach *attach, int mount_fd, int target_fd, const char *name);
+/** step_mount_make() - a new file system of @type with MOUNT_ATTR_* @attributes, not yet anywhere */
+int step_mount_make(struct attach *attach, const char *type, const struct fs_option *options,
+		    unsigned attributes, const char *what);
 
 #endif

@@ -15,6 +15,8 @@
 
 #define GROUP_TTY 5
 #define INODES_MIN 4096
+/* of kernel.pty.max (4096, of which 1024 are the host's own), which all mounts share */
+#define PTYS_MAX "64"
 
 /* ---- paths inside ---- */
 
@@ -88,8 +90,7 @@ static int make_target(const struct attach *attach, const char *path, bool direc
 	return fd < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* A descriptor of the place to mount on; @create makes it when it is not there. */
-static int open_target(struct attach *attach, const struct plan_op *op, bool create, bool directory)
+int step_mount_target(struct attach *attach, const struct plan_op *op, bool create, bool directory)
 {
 	int fd = open_inside(attach, op->target, O_PATH);
 
@@ -112,7 +113,7 @@ static int open_target(struct attach *attach, const struct plan_op *op, bool cre
 	return error_errno(&attach->error, errno, "cannot open %s inside", op->target);
 }
 
-static int move_on(struct attach *attach, int mount_fd, int target_fd, const char *name)
+int step_mount_move(struct attach *attach, int mount_fd, int target_fd, const char *name)
 {
 	if (move_mount(mount_fd, "", target_fd, "",
 		       MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
@@ -121,11 +122,6 @@ static int move_on(struct attach *attach, int mount_fd, int target_fd, const cha
 }
 
 /* ---- file systems by the new mount API ---- */
-
-struct fs_option {
-	const char *key;
-	const char *value; /* NULL: a flag */
-};
 
 /* The kernel's own words, when a file system gives any: "e overlay: …". */
 static int fs_failed(struct attach *attach, int fs_fd, int number, const char *what)
@@ -141,8 +137,8 @@ static int fs_failed(struct attach *attach, int fs_fd, int number, const char *w
 	return error_errno(&attach->error, number, "cannot mount %s", what);
 }
 
-static int fs_make(struct attach *attach, const char *type, const struct fs_option *options,
-		   unsigned attributes, const char *what)
+int step_mount_make(struct attach *attach, const char *type, const struct fs_option *options,
+		    unsigned attributes, const char *what)
 {
 	cleanup_close int fs_fd = fsopen(type, FSOPEN_CLOEXEC);
 	int fd;
@@ -226,8 +222,8 @@ int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd)
 	};
 	cleanup_close int mount_fd = -1;
 
-	mount_fd = fs_make(attach, "tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-			   "the scratch file system");
+	mount_fd = step_mount_make(attach, "tmpfs", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+				   "the scratch file system");
 	if (mount_fd < 0)
 		return mount_fd;
 	if (move_mount(mount_fd, "", attach->stage_fd, "",
@@ -303,7 +299,8 @@ static int overlay_make(struct attach *attach, const char *lower, const char *up
 		{"redirect_dir", "on"}, {"index", "off"},    {"metacopy", "off"}, {NULL, NULL},
 	};
 
-	return fs_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, what);
+	return step_mount_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+			       what);
 }
 
 /* "0:1:2", the topmost first. Return: false when it does not fit into one option. */
@@ -335,8 +332,8 @@ static int overlay_make_many(struct attach *attach, const struct plan *plan, siz
 
 	for (size_t i = 0; i < n_lowers; i++)
 		options[n++] = (struct fs_option){"lowerdir+", plan->lowers[i]};
-	fd = fs_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
-		     "the root overlay");
+	fd = step_mount_make(attach, "overlay", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+			     "the root overlay");
 	if (fd == -EINVAL)
 		return error_set(&attach->error, EINVAL,
 				 "an image of %zu layers needs Linux 6.8 or newer: flatten it",
@@ -375,10 +372,10 @@ int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd)
 				"the workspace overlay");
 	if (mount_fd < 0)
 		return mount_fd;
-	target_fd = open_target(attach, op, true, true);
+	target_fd = step_mount_target(attach, op, true, true);
 	if (target_fd < 0)
 		return target_fd;
-	return move_on(attach, mount_fd, target_fd, op->target);
+	return step_mount_move(attach, mount_fd, target_fd, op->target);
 }
 
 /* ---- what is shown inside ---- */
@@ -390,10 +387,10 @@ int step_mount_bind(struct attach *attach, const struct plan_op *op, int fd)
 
 	if (fstat(fd, &st) < 0)
 		return error_errno(&attach->error, errno, "cannot look at %s", op->source);
-	target_fd = open_target(attach, op, true, S_ISDIR(st.st_mode));
+	target_fd = step_mount_target(attach, op, true, S_ISDIR(st.st_mode));
 	if (target_fd < 0)
 		return target_fd;
-	return move_on(attach, fd, target_fd, op->target);
+	return step_mount_move(attach, fd, target_fd, op->target);
 }
 
 int step_mount_scratch_bind(struct attach *attach, const struct plan_op *op, int fd)
@@ -406,10 +403,10 @@ int step_mount_scratch_bind(struct attach *attach, const struct plan_op *op, int
 			     mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0))
 		return error_errno(&attach->error, errno, "cannot use scratch directory %s",
 				   op->source);
-	target_fd = open_target(attach, op, true, true);
+	target_fd = step_mount_target(attach, op, true, true);
 	if (target_fd < 0)
 		return target_fd;
-	return move_on(attach, mount_fd, target_fd, op->target);
+	return step_mount_move(attach, mount_fd, target_fd, op->target);
 }
 
 int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int fd)
@@ -422,6 +419,7 @@ int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int f
 		{"mode", "0620"},
 		{"ptmxmode", "0666"},
 		{"gid", put_number(number + sizeof(number), (uint64_t)attach->base + GROUP_TTY)},
+		{"max", PTYS_MAX},
 		{NULL, NULL},
 	};
 	const struct fs_option *options = NULL;
@@ -429,45 +427,20 @@ int step_mount_filesystem(struct attach *attach, const struct plan_op *op, int f
 	if (strcmp(op->source, "devpts") == 0) {
 		options = pts;
 		attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
-	} else if (strcmp(op->source, "sysfs") == 0 || strcmp(op->source, "cgroup2") == 0) {
+	} else if (strcmp(op->source, "cgroup2") == 0) {
 		attributes = strict | MOUNT_ATTR_RDONLY;
 	}
-	target_fd = open_target(attach, op, true, true);
+	target_fd = step_mount_target(attach, op, true, true);
 	if (target_fd < 0)
 		return op->flags & PLAN_OPTIONAL ? 0 : target_fd;
-	mount_fd = fs_make(attach, op->source, options, attributes, op->target);
+	mount_fd = step_mount_make(attach, op->source, options, attributes, op->target);
 	if (mount_fd < 0) {
 		if (!(op->flags & PLAN_OPTIONAL))
 			return mount_fd;
 		attach->error = ERROR_INIT;
 		return 0;
 	}
-	return move_on(attach, mount_fd, target_fd, op->target);
-}
-
-/*
- * A file is covered by the null device, a directory by the empty directory that
- * /dev/pts still is. Both come from the read-only /dev that the host made, not
- * from the image (CVE-2025-31133).
- */
-int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd)
-{
-	cleanup_close int mount_fd = -1, target_fd = open_target(attach, op, false, false);
-	bool directory = op->value == PLAN_DIRECTORY;
-	struct stat st;
-
-	if (target_fd < 0)
-		return target_fd == -ENOENT ? 0 : target_fd;
-	if (op->value == PLAN_UNKNOWN) {
-		if (fstat(target_fd, &st) < 0)
-			return error_errno(&attach->error, errno, "cannot mask %s", op->target);
-		directory = S_ISDIR(st.st_mode);
-	}
-	mount_fd = open_tree(attach->dev_fd, directory ? "pts" : "null",
-			     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (mount_fd < 0)
-		return error_errno(&attach->error, errno, "cannot mask %s", op->target);
-	return move_on(attach, mount_fd, target_fd, op->target);
+	return step_mount_move(attach, mount_fd, target_fd, op->target);
 }
 
 int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd)
@@ -476,13 +449,13 @@ int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd)
 					      MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
 	cleanup_close int mount_fd = -1, target_fd = -1;
 
-	target_fd = open_target(attach, op, false, false);
+	target_fd = step_mount_target(attach, op, false, false);
 	if (target_fd < 0)
 		return target_fd == -ENOENT ? 0 : target_fd;
 	mount_fd = open_tree(target_fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
 	if (mount_fd < 0 || mount_setattr(mount_fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)
 		return error_errno(&attach->error, errno, "cannot make %s read-only", op->target);
-	return move_on(attach, mount_fd, target_fd, op->target);
+	return step_mount_move(attach, mount_fd, target_fd, op->target);
 }
 
 /*

@@ -28,6 +28,18 @@ build_tools() {
     build_probe && build_tool inject "$HERE/inject.c" && build_tool syscalls "$HERE/syscalls.c"
 }
 
+# The least score that a step can give itself: its own where we have CAP_SYS_RESOURCE (24)
+oom_floor() {
+    if (($(awk '$1 == "CapEff:" {print "0x" $2}' /proc/self/status) >> 24 & 1)); then
+        echo 500
+    else
+        # who may not raise the floor hands on the own one
+        (for score in $(seq -1000 100 1000); do
+            echo "$score" 2>/dev/null >"/proc/$BASHPID/oom_score_adj" && echo "$score" && break
+        done)
+    fi
+}
+
 # What the attacks look for on the host. Sets FACTS (for env) and ENV (for --env).
 plant() {
     mkdir -p "$TEST_TMP/secret"
@@ -53,7 +65,7 @@ P
         ABSTRACT="rbt-$$" HOST_SERVICE="127.0.0.1:$(cat "$TEST_TMP/planted")" HOST_NAME="$(hostname)"
         ROOT_FILE=/mnt/secret/file VICTIM=/mnt/tools/victim STATE_DIR="$TEST_TMP/state"
         COMMAND_MARK="$TEST_TMP/tools/probe" GROUP_OF_OTHERS=/sys/fs/cgroup/runbook-sandbox
-        METADATA=169.254.169.254:80)
+        METADATA=169.254.169.254:80 OOM_FLOOR="$(oom_floor)")
     ENV=()
     local fact
     for fact in "${FACTS[@]}"; do ENV+=(--env "$fact"); done

@@ -179,6 +179,49 @@ static bool cannot_read_child(const char *unused)
 	return !got;
 }
 
+/* What the tracer says of a call that it took away from its child: @number instead of its own. */
+static long result_of_skipped(pid_t pid, long number)
+{
+	struct user_regs_struct regs;
+	int status;
+
+	(void)waitpid(pid, &status, 0);
+	for (bool entering = true;; entering = !entering) {
+		if (ptrace(PTRACE_SYSCALL, pid, 0, 0) < 0 || waitpid(pid, &status, 0) < 0 ||
+		    !WIFSTOPPED(status))
+			return -ESRCH; /* killed by it */
+		(void)ptrace(PTRACE_GETREGS, pid, 0, &regs);
+		if (entering && regs.orig_rax == SYS_getppid) {
+			regs.orig_rax = (unsigned long long)number;
+			regs.rax = 4711;
+			(void)ptrace(PTRACE_SETREGS, pid, 0, &regs);
+		} else if (!entering && (long)regs.orig_rax == number) {
+			return (long)regs.rax;
+		}
+	}
+}
+
+/*
+ * proot, gdb and strace --inject take calls away by a negative number. The kernel
+ * says ENOSYS to it, except to -1, whose result is the one that the tracer set.
+ */
+static bool cannot_skip_call(const char *text)
+{
+	long number = strtol(text, NULL, 0), result;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		(void)raise(SIGSTOP);
+		(void)syscall(SYS_getppid);
+		_exit(0);
+	}
+	result = result_of_skipped(pid, number);
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	return result != (number == -1 ? 4711 : -ENOSYS);
+}
+
 static bool cannot_make_fifo(const char *unused)
 {
 	bool made = mkfifo("/tmp/breakout-fifo", 0600) == 0;
@@ -209,6 +252,9 @@ const struct attack must_work[] = {
 	{"must-work", "write-shm", cannot_write_here, "/dev/shm"},
 	{"must-work", "trace-child-memory", cannot_read_child, NULL},
 	{"must-work", "make-fifo", cannot_make_fifo, NULL},
+	{"must-work", "skip-call-of-child", cannot_skip_call, "-2"},
+	{"must-work", "skip-call-of-child-x32-bit", cannot_skip_call, "-1073741824"},
+	{"must-work", "skip-call-of-child-with-result", cannot_skip_call, "-1"},
 };
 const size_t n_must_work = COUNT(must_work);
 
@@ -263,6 +309,7 @@ int main(int argc, char **argv)
 	try_all(space_attacks, n_space_attacks, argc, argv);
 	try_all(call_attacks, n_call_attacks, argc, argv);
 	try_all(share_attacks, n_share_attacks, argc, argv);
+	try_all(host_attacks, n_host_attacks, argc, argv);
 	try_all(must_work, n_must_work, argc, argv);
 	if (argc > 1)
 		try_all(must_work_image, COUNT(must_work_image), argc, argv);

@@ -49,6 +49,7 @@
 #include <sys/timex.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/user.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -74,6 +75,8 @@ extern const struct attack call_attacks[];
 extern const size_t n_call_attacks;
 extern const struct attack share_attacks[];
 extern const size_t n_share_attacks;
+extern const struct attack host_attacks[];
+extern const size_t n_host_attacks;
 extern const struct attack must_work[];
 extern const size_t n_must_work;
 

@@ -529,6 +529,7 @@ const struct attack file_attacks[] = {
 	 "/proc/self/task/self/../../../sys/kernel/core_pattern"},
 	{"proc-write", "bound-elsewhere", proc_is_not_proc, NULL},
 	{"sys-write", "read-only", not_readonly, "/sys"},
+	{"sys-write", "processors-read-only", not_readonly, "/sys/devices/system/cpu"},
 	{"sys-write", "uevent-helper", open_write, "/sys/kernel/uevent_helper"},
 	{"sys-write", "firmware", list_directory, "/sys/firmware/acpi"},
 	{"sys-write", "mm", open_write, "/sys/kernel/mm/transparent_hugepage/enabled"},

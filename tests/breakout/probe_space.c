@@ -298,10 +298,27 @@ static bool maps_host_root(const char *line)
 	return sscanf(line, "%u %u %u", &inside, &outside, &count) != 3 || outside == 0;
 }
 
+/* Above what users of the host, services and containers have. */
+#define FIRST_OF_STEPS 0x70000000U
+
+static bool maps_host_user(const char *line)
+{
+	unsigned inside, outside, count;
+
+	return sscanf(line, "%u %u %u", &inside, &outside, &count) != 3 ||
+	       outside < FIRST_OF_STEPS || outside + count - 1 < outside;
+}
+
 static bool host_root_mapped(const char *unused)
 {
 	return file_has("/proc/self/uid_map", maps_host_root) ||
 	       file_has("/proc/self/gid_map", maps_host_root);
+}
+
+static bool host_user_mapped(const char *unused)
+{
+	return file_has("/proc/self/uid_map", maps_host_user) ||
+	       file_has("/proc/self/gid_map", maps_host_user);
 }
 
 static bool attach_in_child(const char *unused)
@@ -476,6 +493,7 @@ const struct attack space_attacks[] = {
 	{"userns-nest", "setdomainname", set_domainname, NULL},
 	{"userns-nest", "uid-map", open_and_map, "/proc/self/uid_map"},
 	{"userns-nest", "host-root-mapped", host_root_mapped, NULL},
+	{"userns-nest", "host-user-mapped", host_user_mapped, NULL},
 	{"ptrace-init", "seize", trace_init, NULL},
 	{"ptrace-init", "read-memory", read_init_memory, NULL},
 	{"ptrace-init", "mem", open_read, "/proc/1/mem"},

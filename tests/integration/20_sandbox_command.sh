@@ -154,4 +154,68 @@ check "explain needs no privilege" setpriv --reuid 65534 --clear-groups "$BIN/ru
 check_match "others are told to use root" 'use sudo' \
     "$(setpriv --reuid 65534 --clear-groups "$BIN/runbook-sandbox" --root "$TEST_TMP/x" -- true 2>&1)"
 
+# ---- the home directory ----
+
+# What $HOME says, passwd says: of image "host", of any other, of who is in neither.
+# shellcheck disable=SC2016  # for inside
+HOMES='test "$(getent passwd "$(id -u)" | cut -d : -f 6)" = "$HOME" && getent group "$(id -g)" >/dev/null && id -un'
+agrees() { sandbox "$@" -- bash -c "$HOMES"; }
+check_equal "home: root" root "$(agrees)"
+check_equal "home: a user of the image" www-data "$(agrees --user www-data)"
+check_equal "home: a user without one" nobody "$(agrees --user nobody)"
+check_equal "home: a number without an entry" step1234 "$(agrees --user 1234)"
+check_equal "home: a number and a group without entries" step1234 "$(agrees --user 1234:4321)"
+check_equal "home: another HOME" "/tmp/h root" "$(sandbox --env HOME=/tmp/h -- bash -c "echo \$HOME; $HOMES" | xargs)"
+check_equal "home: a HOME that cannot stand in passwd" /workspace \
+    "$(sandbox --env HOME=/a:b -- sh -c 'getent passwd 0 | cut -d : -f 6')"
+check_match "home: ssh finds what the step wrote to ~" '^hostname 192.0.2.1$' "$(sandbox -- bash -c '
+    mkdir -p -m 700 ~/.ssh && printf "Host mirror\n  HostName 192.0.2.1\n" >~/.ssh/config && ssh -G mirror')"
+check_equal "home: accounts can be added and the file replaced, as packages do" "added:1234 fine" \
+    "$(sandbox -- bash -c 'useradd -u 1234 added && getent passwd added | cut -d : -f 1,3
+        mv /etc/passwd /etc/passwd.new && mv /etc/passwd.new /etc/passwd && echo fine' | xargs)"
+
+# an image of its maker: with entries, without files, with what is no file
+HOME_IMAGE=$TEST_TMP/home-image
+mkdir -p "$HOME_IMAGE"/{etc,usr,tmp,proc,sys,dev,workspace}
+ln -s usr/bin usr/lib usr/lib64 usr/sbin "$HOME_IMAGE/"
+in_image() { sandbox --image "$HOME_IMAGE" --bind /usr:/usr "$@"; }
+check_equal "home: an image without /etc/passwd" "root:x:0:0::/workspace:/bin/sh root:x:0:" \
+    "$(in_image -- cat /etc/passwd /etc/group | xargs)"
+printf 'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh' >"$HOME_IMAGE/etc/passwd"
+chmod 0444 "$HOME_IMAGE/etc/passwd"
+check_equal "home: root of an image" "root:x:0:0:root:/workspace:/bin/sh node:x:1000:1000::/home/node:/bin/sh 444" \
+    "$(in_image -- sh -c 'cat /etc/passwd; echo; stat -c %a /etc/passwd' | xargs)"
+check_match "home: a number" 'node:/bin/sh step7:x:7:0::/workspace:/bin/sh$' "$(in_image --user 7 -- cat /etc/passwd | xargs)"
+check_equal "home: the image itself is not changed" 1 "$(grep -c /root: "$HOME_IMAGE/etc/passwd")"
+mv "$HOME_IMAGE/etc/passwd" "$HOME_IMAGE/usr-passwd"
+ln -s ../usr-passwd "$HOME_IMAGE/etc/passwd"
+check_match "home: a link within the image is followed" '^root:x:0:0:root:/workspace:' "$(in_image -- cat /usr-passwd)"
+# where there is no file to be edited the step runs all the same, and nothing else is written
+for target in /proc/self/fd/3 /proc/self/fd/6 /proc/self/mem /dev/null /workspace /nowhere /etc/passwd; do
+    ln -sf "$target" "$HOME_IMAGE/etc/passwd"
+    check_equal "home: /etc/passwd is a link to $target" fine "$(in_image -- echo fine)"
+done
+rm "$HOME_IMAGE/etc/passwd" && mkfifo "$HOME_IMAGE/etc/passwd"
+check_equal "home: /etc/passwd is a FIFO" fine "$(in_image -- echo fine)"
+rm "$HOME_IMAGE/etc/passwd"
+head -c 100000 /dev/zero >"$HOME_IMAGE/etc/passwd"
+check_equal "home: a /etc/passwd that is too large is left alone" 100000 "$(in_image -- stat -c %s /etc/passwd)"
+yes x:x | head -c 60000 >"$HOME_IMAGE/etc/passwd"
+check_equal "home: one of strange lines gets an entry" "60000 root:x:0:0::/workspace:/bin/sh" \
+    "$(in_image -- sh -c 'head -c 60000 /etc/passwd | wc -c; tail -n 1 /etc/passwd' | xargs)"
+
+# ---- owners of files ----
+
+# As root, tar and cp -a keep owners, which may be those of a directory service.
+check_equal "owners above 65535 are kept: tar, cp -a, install, chown, a user" \
+    "1000660000:1000660000 1000660000:1000660000 70000:70000 2147483648:2147483648 1000660000" \
+    "$(sandbox -- bash -ec '
+        mkdir d && echo x >d/f
+        tar --owner=big:1000660000 --group=big:1000660000 -cf a.tar d && rm -r d
+        tar xf a.tar && stat -c %u:%g d/f
+        cp -a d e && stat -c %u:%g e/f
+        install -o 70000 -g 70000 a.tar b.tar && stat -c %u:%g b.tar
+        chown 2147483648:2147483648 b.tar && stat -c %u:%g b.tar
+        python3 -c "import os; os.setuid(1000660000); print(os.getuid())"' | xargs)"
+
 finish

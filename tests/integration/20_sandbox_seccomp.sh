@@ -30,9 +30,11 @@ awk -F'\t' '
             printf "native %d -1 -1 -1 -1 -1 -1 killed x32\n", 1073741824 + n
         print "native 1073741823 0 0 0 0 0 0 ENOSYS below-x32"
         print "native 2147483647 0 0 0 0 0 0 killed above-x32"
-        print "native -2147483648 0 0 0 0 0 0 killed negative"
-        print "native -2 0 0 0 0 0 0 killed negative"
-        print "native -1 0 0 0 0 0 0 ENOSYS skipped-by-tracer"
+        print "native -2147483648 0 0 0 0 0 0 ENOSYS negative"
+        print "native -1073741824 0 0 0 0 0 0 ENOSYS negative"
+        print "native -1073741823 0 0 0 0 0 0 ENOSYS negative"
+        print "native -2 0 0 0 0 0 0 ENOSYS negative"
+        print "native -1 0 0 0 0 0 0 allow skipped-by-tracer"
     }' "$TEST_TMP/list" >"$TEST_TMP/numbers"
 
 # ---- calls whose arguments decide ----
@@ -106,6 +108,16 @@ HIGH=$((1 << 40))
         esac
         row prctl $answer "$option"
         row prctl $answer $((option | HIGH))
+    done
+    for flags in 0x22 0x1 0x4022; do
+        row mmap allow 0 4096 3 $flags
+        row mmap ENOMEM 0 4096 3 $((flags | 0x40000)) # MAP_HUGETLB
+        row mmap ENOMEM 0 4096 3 $((flags | 0x40000 | HIGH | 21 << 26))
+    done
+    for flags in 0 1 2 3 8 16; do
+        row memfd_create allow 0 $flags
+        row memfd_create ENOMEM 0 $((flags | 4)) # MFD_HUGETLB
+        row memfd_create ENOMEM 0 $((flags | 4 | HIGH))
     done
     for resource in $(seq 0 15); do
         answer=allow
