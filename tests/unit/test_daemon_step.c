@@ -227,14 +227,25 @@ static int peer_connect(enum child_index index, enum process_role role)
 	return pair[1];
 }
 
-/* The next message, which must be @type. */
-static struct message *expect(int fd, enum message_type type)
+/* The next message but CHANNEL: peers of others come and go. */
+static struct message *next_message(int fd)
 {
 	struct pollfd file = {.fd = fd, .events = POLLIN};
 	struct message *message = NULL;
 
-	assert_int_equal(poll(&file, 1, 10000), 1);
-	assert_int_equal(message_receive(fd, &message), 1);
+	do {
+		(void)message_free(message);
+		assert_int_equal(poll(&file, 1, 10000), 1);
+		assert_int_equal(message_receive(fd, &message), 1);
+	} while (message->type == MESSAGE_CHANNEL);
+	return message;
+}
+
+/* The next message, which must be @type. */
+static struct message *expect(int fd, enum message_type type)
+{
+	struct message *message = next_message(fd);
+
 	assert_string_equal(message_info(message->type)->name, message_info(type)->name);
 	return message;
 }
@@ -246,33 +257,21 @@ static void expect_and_free(int fd, enum message_type type)
 
 static void expect_silence(int fd)
 {
-	struct pollfd file = {.fd = fd, .events = POLLIN};
-
-	assert_int_equal(poll(&file, 1, 50), 0);
+	assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 50), 0);
 }
 
-static void greet_scheduler(void)
+/* Connects, and reads its configuration, which test_daemon_config.c is about. */
+static int greet(enum child_index index, enum process_role role)
 {
-	house.scheduler_fd = peer_connect(CHILD_SCHEDULER, ROLE_SCHEDULER);
-	expect_and_free(house.scheduler_fd, MESSAGE_HELLO);
-	expect_and_free(house.scheduler_fd, MESSAGE_CONFIG_BEGIN);
-	/* what is configured is for test_daemon_config.c */
-	for (bool end = false; !end;) {
-		struct message *message = NULL;
+	int fd = peer_connect(index, role);
+	struct message *message = expect(fd, MESSAGE_HELLO);
 
-		assert_int_equal(message_receive(house.scheduler_fd, &message), 1);
-		end = message->type == MESSAGE_CONFIG_END;
+	while (message->type != MESSAGE_CONFIG_END) {
 		(void)message_free(message);
+		message = next_message(fd);
 	}
-}
-
-static void greet_cacher(void)
-{
-	house.cacher_fd = peer_connect(CHILD_CACHER, ROLE_CACHER);
-	expect_and_free(house.cacher_fd, MESSAGE_HELLO);
-	expect_and_free(house.cacher_fd, MESSAGE_CONFIG_BEGIN);
-	expect_and_free(house.cacher_fd, MESSAGE_CONFIG_CACHER);
-	expect_and_free(house.cacher_fd, MESSAGE_CONFIG_END);
+	(void)message_free(message);
+	return fd;
 }
 
 static int setup(void **state)
@@ -309,7 +308,7 @@ static int setup(void **state)
 	assert_int_equal(pthread_create(&house.thread, NULL, house_run, &started), 0);
 	while (sem_wait(&started) < 0)
 		;
-	greet_scheduler();
+	house.scheduler_fd = greet(CHILD_SCHEDULER, ROLE_SCHEDULER);
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_SYNCED);
 	return 0;
 }
@@ -684,7 +683,7 @@ static void tells_a_new_scheduler(void **state)
 	fake_end(&fake.sandboxes[0], SANDBOX_EXITED, 0); /* while nobody listens */
 	for (size_t counts[2] = {0, 0}; counts[1] == 0; (void)usleep(1000))
 		house_call(count_steps, counts);
-	greet_scheduler();
+	house.scheduler_fd = greet(CHILD_SCHEDULER, ROLE_SCHEDULER);
 	assert_int_equal(expect_exited().order, 1);
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
 	message = expect(house.scheduler_fd, MESSAGE_STEP_SYNCED);
@@ -705,7 +704,7 @@ static void lends_its_socket_to_each_cacher(void **state)
 		int listening = 0;
 		socklen_t size = sizeof(listening);
 
-		greet_cacher();
+		house.cacher_fd = greet(CHILD_CACHER, ROLE_CACHER);
 		message = expect(house.cacher_fd, MESSAGE_CACHER_LISTEN);
 		assert_int_equal(message_get_u64(message), 5);
 		assert_string_equal(message_get_string(message, 64), "demo");
