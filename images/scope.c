@@ -19,7 +19,7 @@ static bool words_valid(const char *words)
 		char name[PROJECT_NAME_MAX + 1];
 		size_t n = strcspn(words, " ");
 
-		if (n == 0 || n >= sizeof(name))
+		if (n == 0 || n >= sizeof(name) || (words[n] == ' ' && !words[n + 1]))
 			return false;
 		memcpy(name, words, n);
 		name[n] = '\0';

@@ -90,7 +90,7 @@ machines() { # with kernels of their own
 # one program, without a daemon and its sandboxes, and what talks to it
 alone() { grep -qx '# runs: beside others' "$1"; }
 programs() {
-    for script in tests/integration/*.sh; do
+    for script in tests/integration/*.sh tests/breakout/[0-9]*.sh; do
         ! alone "$script" || suite "${script#tests/}" "$script"
     done
 }

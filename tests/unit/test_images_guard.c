@@ -124,6 +124,7 @@ static void test_scope_text(void **state)
 					  ID_A " projects A",
 					  ID_A " projects a  b",
 					  ID_A " projects ../b",
+					  ID_A " projects a ",
 					  ID_A " forks "};
 	char text[IMAGE_SCOPE_MAX + IMAGE_ID_SIZE + 16];
 	struct scope scope, again;
