@@ -47,8 +47,7 @@ runs=()
 for _ in $(seq 13); do runs+=("$(one 1)"); done
 
 # ---- while it runs ----
-fill
-check "no byte is free" test "$(free_k)" -lt 2000
+fill # what is free again at once was made free by retention: that is looked at below
 check "then a tenth of the disk is free again" wait_for 60 enough
 check "the last success has its log" has_log "$first"
 check "the pinned one has its" has_log "$pinned"
