@@ -51,7 +51,7 @@ static const struct field log_result[] = {
 	{FIELD_NUMBER(3, struct log_result, error)},
 	{FIELD_NUMBER(4, struct log_result, cut)},
 };
-static const struct field_table log_result_fields = FIELD_TABLE(struct log_result, log_result);
+const struct field_table log_result_fields = FIELD_TABLE(struct log_result, log_result);
 
 static const struct field report[] = {
 	{FIELD_NUMBER(1, struct step_report, result)},
@@ -59,7 +59,7 @@ static const struct field report[] = {
 	{FIELD_NUMBER(3, struct step_report, signal)},
 	{FIELD_TEXT(4, struct step_report, reason), .flags = FIELD_CUT},
 };
-static const struct field_table report_fields = FIELD_TABLE(struct step_report, report);
+const struct field_table step_report_fields = FIELD_TABLE(struct step_report, report);
 
 static const struct field step[] = {
 	{FIELD_NUMBER(1, struct ledger_step, phase)},
@@ -81,7 +81,7 @@ static const struct field step[] = {
 	{FIELD_RECORD(17, struct ledger_step, outcome, &sandbox_outcome_fields)},
 	{FIELD_TEXT(18, struct ledger_step, setup_error), .flags = FIELD_CUT},
 	{FIELD_RECORD(19, struct ledger_step, log_result, &log_result_fields)},
-	{FIELD_RECORD(20, struct ledger_step, report, &report_fields)},
+	{FIELD_RECORD(20, struct ledger_step, report, &step_report_fields)},
 };
 const struct field_table ledger_step_fields = FIELD_TABLE(struct ledger_step, step);
 

@@ -66,6 +66,8 @@ extern const struct field_table kept_journal_fields;
 extern const struct field_table ledger_head_fields;
 extern const struct field_table ledger_step_fields;
 extern const struct field_table log_kept_fields;
+extern const struct field_table log_result_fields;
+extern const struct field_table step_report_fields;
 extern const struct field_table log_slot_fields;
 extern const struct field_table mask_stream_fields;
 

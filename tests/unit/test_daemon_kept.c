@@ -147,6 +147,7 @@ static void test_tables_have_all(void **state)
 		const struct field_table *table;
 		size_t gaps; /* .mask of a mask_stream, and padding */
 	} tables[] = {
+		{&log_result_fields, 4},	{&step_report_fields, 4},
 		{&kept_bag_fields, 0},		{&kept_ledger_fields, 0},
 		{&kept_journal_fields, 0},	{&ledger_head_fields, 7},
 		{&ledger_step_fields, 5},	{&log_kept_fields, 0},

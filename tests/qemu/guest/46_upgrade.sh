@@ -38,15 +38,19 @@ goes_on() { [ "$(printed "$1" tick)" -gt "$2" ]; }
 failed_starts() { daemon_log --since "@$1" | grep -c "$2"; }
 tried_often() { [ "$(failed_starts "$1" "$2")" -ge 6 ]; }
 
-# a state of its own: the database may be newer than what an earlier version knows
+# a state and a configuration of its own: an earlier version may know less than what is there
 systemctl stop runbookd
 mv /var/lib/runbookd /var/lib/runbookd.aside
+mv $CONF $CONF.aside
+mkdir -p $CONF/runbookd.conf.d $CONF/projects.d
+chmod 0700 $CONF/projects.d
+: >$CONF/runbookd.conf
 put_back() {
     systemctl stop runbookd
     install_version current
-    rm -rf /var/lib/runbookd
+    rm -rf /var/lib/runbookd $CONF
     mv /var/lib/runbookd.aside /var/lib/runbookd
-    rm -f $CONF/projects.d/upgrade.conf $CONF/runbookd.conf.d/upgrade.conf
+    mv $CONF.aside $CONF
     systemd-tmpfiles --create runbookd.conf
     systemctl start runbookd
 }
