@@ -33,6 +33,7 @@ struct job {
 	char commit[COMMIT_HEX_MAX + 1];
 	char before[COMMIT_HEX_MAX + 1]; /* for the changed paths */
 	char base_ref[REF_NAME_MAX + 1];
+	enum fetch_whose whose;
 	int upload_fd;	/* -1 for a fetch */
 	int project_fd; /* lib/trees/<project>, locked */
 	char mirror_path[PATH_MAX];
@@ -304,6 +305,7 @@ static int job_receive(struct job *job)
 	if (job->repository) {
 		field_read(message, job->before, sizeof(job->before));
 		field_read(message, job->base_ref, sizeof(job->base_ref));
+		job->whose = (enum fetch_whose)message_get_u64(message);
 	}
 	if (!job->repository)
 		job->upload_fd = message_get_fd(message);
@@ -311,7 +313,8 @@ static int job_receive(struct job *job)
 	    (*job->commit && !commit_valid(job->commit)) ||
 	    (*job->ref && !ref_name_valid(job->ref)) ||
 	    (*job->before && !commit_valid(job->before)) ||
-	    (*job->base_ref && !ref_name_valid(job->base_ref)))
+	    (*job->base_ref && !ref_name_valid(job->base_ref)) ||
+	    (unsigned)job->whose >= FETCH_WHOSE_NUM)
 		return -EBADMSG;
 	return 0;
 }
@@ -328,6 +331,8 @@ static int result_send(const struct fetch_result *result)
 	message_put_string(message, result->author);
 	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
 	message_put_string(message, result->default_branch);
+	message_put_string(message, result->outcome == FETCH_OK ? result->view : "");
+	message_put_u64(message, result->outcome == FETCH_OK && result->view_objects);
 	message_put_u64(message, result->paths_known);
 	if (result->paths_known)
 		message_put_fd(message, result->paths_fd);

@@ -48,6 +48,8 @@ struct fetch_limits {
  * @commit:  full hex id; "" unless @outcome is FETCH_OK
  * @title, @author: printable UTF-8, cut
  * @default_branch: of the remote, a full ref; "": not known
+ * @view:    id of the view of @commit (view.h), "": none
+ * @view_objects: the view has objects of its own
  * @paths_known: @paths_fd is valid: the changed paths, see common/name_list.h; owned by
  *           whoever owns the result, fetch_result_clear() closes it
  * @error:   for people, with the fix; set unless FETCH_OK
@@ -58,6 +60,8 @@ struct fetch_result {
 	char title[FETCH_TITLE_MAX + 1];
 	char author[FETCH_AUTHOR_MAX + 1];
 	char default_branch[REF_NAME_MAX + 1];
+	char view[COMMIT_HEX_MAX + 1];
+	bool view_objects;
 	bool paths_known;
 	int paths_fd;
 	struct error error;

@@ -38,6 +38,7 @@ struct request {
 	/* for the changed paths, "" when nobody asks for them */
 	char before[COMMIT_HEX_MAX + 1];
 	char base_ref[REF_NAME_MAX + 1];
+	enum fetch_whose whose;
 };
 
 struct slot {
@@ -228,6 +229,8 @@ static void answer(struct service *service, const struct request *request,
 	message_put_string(message, ok ? result.author : "");
 	message_put_string(message, !ok ? result.error.text : misnamed ? misnamed : "");
 	message_put_string(message, ok ? result.default_branch : "");
+	message_put_string(message, ok ? result.view : "");
+	message_put_u64(message, ok && result.view_objects);
 	message_put_u64(message, ok && result.paths_known);
 	if (fd >= 0)
 		message_put_fd(message, fd);
@@ -311,6 +314,7 @@ static struct message *job_message(const struct request *request)
 	} else {
 		message_put_string(message, request->before);
 		message_put_string(message, request->base_ref);
+		message_put_u64(message, request->whose);
 	}
 	return message;
 }
@@ -444,6 +448,7 @@ static int request_receive(struct channel *channel, struct message *message, boo
 {
 	struct service *service = channel->userdata;
 	struct request *request = calloc(1, sizeof(*request));
+	uint64_t whose = FETCH_OURS;
 	struct stat st;
 	int r = -EBADMSG;
 
@@ -462,6 +467,7 @@ static int request_receive(struct channel *channel, struct message *message, boo
 	if (!upload) {
 		field_read(message, request->before, sizeof(request->before));
 		field_read(message, request->base_ref, sizeof(request->base_ref));
+		whose = message_get_u64(message);
 	}
 	if (message_end(message) < 0 || !project_name_valid(request->project))
 		goto out;
@@ -470,8 +476,9 @@ static int request_receive(struct channel *channel, struct message *message, boo
 	if (*request->ref && !ref_name_valid(request->ref))
 		goto out;
 	if ((*request->before && !commit_valid(request->before)) ||
-	    (*request->base_ref && !ref_name_valid(request->base_ref)))
+	    (*request->base_ref && !ref_name_valid(request->base_ref)) || whose >= FETCH_WHOSE_NUM)
 		goto out;
+	request->whose = (enum fetch_whose)whose;
 	/* a FIFO or a socket would keep a child until its deadline */
 	if (upload && (strlen(request->commit) != 40 || fstat(request->upload_fd, &st) < 0 ||
 		       !S_ISREG(st.st_mode)))

@@ -133,6 +133,8 @@ int worker_result_read(struct message *message, struct fetch_result *ret_result)
 	const char *author = message_get_string(message, FETCH_AUTHOR_MAX);
 	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
 	const char *branch = message_get_string(message, REF_NAME_MAX);
+	const char *view = message_get_string(message, COMMIT_HEX_MAX);
+	uint64_t view_objects = message_get_u64(message);
 	uint64_t known = message_get_u64(message);
 	cleanup_close int paths_fd = known == 1 ? message_get_fd(message) : -1;
 
@@ -141,13 +143,17 @@ int worker_result_read(struct message *message, struct fetch_result *ret_result)
 		return -EBADMSG;
 	if (!text_line_valid(title) || !text_line_valid(author))
 		return -EBADMSG;
-	if (outcome == FETCH_OK ? !commit_valid(commit) : *commit || !*text)
+	if (outcome == FETCH_OK ? !commit_valid(commit) : *commit || *view || !*text)
+		return -EBADMSG;
+	if ((*view && !commit_valid(view)) || view_objects > 1 || (view_objects && !*view))
 		return -EBADMSG;
 	result.outcome = (enum fetch_outcome)outcome;
 	memcpy(result.commit, commit, strlen(commit) + 1);
 	memcpy(result.title, title, strlen(title) + 1);
 	memcpy(result.author, author, strlen(author) + 1);
 	memcpy(result.default_branch, branch, strlen(branch) + 1);
+	memcpy(result.view, view, strlen(view) + 1);
+	result.view_objects = view_objects == 1;
 	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
 	result.paths_known = known == 1;
 	result.paths_fd = TAKE_FD(paths_fd);

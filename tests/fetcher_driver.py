@@ -7,7 +7,7 @@
 
 REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, or tar:FILE@ID for an upload; for a fetch
 ^BEFORE (what the reference named) or +BASE (where a pull request goes) asks for the changed
-paths, in that order if it is both. All are sent at once, for each project if there are several; the answers are printed in that order.
+paths, in that order if it is both; !foreign or !unknown at the end says whose it is. All are sent at once, for each project if there are several; the answers are printed in that order.
 --print FIELD prints one field of each answer, raw. --kill-after S kills the first child that
 many seconds after it showed up. --children prints the most children seen at once.
 """
@@ -24,6 +24,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import fake_peer  # noqa: E402
 
 OUTCOMES = ["ok", "no-such-commit", "unreachable", "refused", "denied", "no-space"]
+WHOSE = ["", "foreign", "unknown"]
 
 
 def read_file(path):
@@ -37,7 +38,8 @@ def answer_of(message):
     outcome = OUTCOMES[message.u()]
     answer = {"outcome": outcome, "commit": message.s(), "title": message.s(),
               "author": message.s(), "error": message.s(), "runbook": None,
-              "default_branch": message.s(), "paths": None}
+              "default_branch": message.s(), "view": message.s(), "foreign": message.u() == 1,
+              "paths": None}
     if message.u():
         with os.fdopen(message.fds.pop(), "rb") as file:
             names = file.read().decode(errors="backslashreplace")
@@ -63,10 +65,12 @@ class Fetcher(fake_peer.Child):
             self.scheduler.send("UNPACK", serial, project, name, fds=[fd])
             os.close(fd)
         else:
+            text, _, whose = text.partition("!")
             text, _, base = text.partition("+")
             text, _, before = text.partition("^")
             ref, _, commit = text.partition("@")
-            self.scheduler.send("FETCH", serial, project, ref, commit, before, base)
+            self.scheduler.send("FETCH", serial, project, ref, commit, before, base,
+                                WHOSE.index(whose))
 
     def answers(self, count, timeout):
         found = {}
