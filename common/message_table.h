@@ -172,7 +172,8 @@ enum process_role {
 	/* -- fetching -- */                                                                          \
 	/* s project, s ref, s commit ("" takes what the ref names), then for the changed paths */    \
 	/* s what the ref named before (zeros: it is new; "": nobody asks), s the ref that */         \
-	/* a pull request goes to, "" for others, u whose it is (enum fetch_whose) */                 \
+	/* a pull request goes to, "" for others, u whose it is (enum fetch_whose), u 1 if the */     \
+	/* references in the mirror are new enough (the fetcher's own children are asked so) */       \
 	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                               \
 	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                  \
 	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \

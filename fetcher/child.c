@@ -9,9 +9,11 @@
 #include "common/names.h"
 #include "fetcher/changes.h"
 #include "fetcher/mirror.h"
+#include "fetcher/refs.h"
 #include "fetcher/remote.h"
 #include "fetcher/tree.h"
 #include "fetcher/unpack.h"
+#include "fetcher/view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +36,7 @@ struct job {
 	char before[COMMIT_HEX_MAX + 1]; /* for the changed paths */
 	char base_ref[REF_NAME_MAX + 1];
 	enum fetch_whose whose;
+	bool fresh;	/* the remote was asked for its references after this job came */
 	int upload_fd;	/* -1 for a fetch */
 	int project_fd; /* lib/trees/<project>, locked */
 	char mirror_path[PATH_MAX];
@@ -157,8 +160,8 @@ static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
 		r = tree_begin(&tree, job->project_fd, hex, job->result);
 		(void)snprintf(path, sizeof(path), "%s/%s", job->trees_path, tree.temporary);
 		if (r == 0)
-			r = tree_checkout(&tree, mirror->repository, id, job->ref, path,
-					  job->limits, job->result);
+			r = tree_checkout(&tree, mirror->repository, id, path, job->limits,
+					  job->result);
 		if (r == 0)
 			r = tree_commit(&tree, job->result);
 		if (r < 0)
@@ -200,14 +203,74 @@ static void changes_tell(struct job *job, const struct mirror *mirror, const git
 			changes_find(mirror->repository, id, &question, &result->paths_fd) == 0;
 }
 
-/* Find it in the mirror, over the network if need be, and check it out. */
+/* Has a branch or tag of the remote that commit? */
+static int commit_is_ours(const struct job *job, git_repository *repository, const git_oid *id,
+			  bool *ret_ours)
+{
+	struct refs refs = {.n = 0};
+	cleanup_free git_oid *tips = NULL;
+	int r = refs_read(repository, &refs);
+
+	if (r == 0)
+		tips = calloc(refs.n + 1, sizeof(*tips));
+	for (size_t i = 0; tips && i < refs.n; i++)
+		git_oid_cpy(&tips[i], &refs.items[i].target);
+	if (tips)
+		*ret_ours = refs.n > 0 &&
+			    git_graph_reachable_from_any(repository, id, tips, refs.n) == 1;
+	refs_clear(&refs);
+	if (!tips)
+		return fetch_fail(job->result, FETCH_UNREACHABLE, "out of memory");
+	return 0;
+}
+
+/* The references, and for a stranger's commit the objects, that the run is to see. */
+static int view(struct job *job, struct mirror *mirror, const git_oid *id)
+{
+	struct view_wish wish = {
+		.project_fd = job->project_fd,
+		.project_path = job->trees_path,
+		.repository = mirror->repository,
+		.ref = strncmp(job->ref, "refs/", 5) == 0 ? job->ref : "",
+		.base = *job->base_ref ? job->base_ref : job->result->default_branch,
+		.commit = *id,
+		.foreign = job->whose == FETCH_FOREIGN,
+	};
+	git_oid tip;
+
+	if (job->whose == FETCH_UNKNOWN) {
+		bool ours = false;
+
+		if (commit_is_ours(job, mirror->repository, id, &ours) < 0)
+			return -ENOMEM;
+		wish.foreign = !ours;
+		/* a branch that does not have the commit stays where it is, as its base */
+		if (!ours && *wish.ref &&
+		    git_reference_name_to_id(&tip, mirror->repository, wish.ref) == 0) {
+			wish.base = wish.ref;
+			wish.ref = "";
+		}
+	}
+	return view_make(&wish, job->result);
+}
+
+/*
+ * Is what we know of the remote as new as the question? Then another fetch asked it
+ * after this question came. Only a commit can be looked for then: other references
+ * than branches and tags are not kept up to date.
+ */
+static bool is_fresh(const struct job *job)
+{
+	return job->fresh && *job->commit;
+}
+
+/* Ask the remote for its references and the commit, find it in the mirror, and check it out. */
 static int fetch_once(struct job *job, struct mirror *mirror)
 {
 	git_oid id;
 	int r = -ENOENT;
 
-	/* a branch moves, a commit does not */
-	if (*job->commit)
+	if (is_fresh(job))
 		r = mirror_find(mirror, job->ref, job->commit, &id, job->result);
 	if (r == -ENOENT) {
 		r = mirror_update(mirror, job->ref, job->commit, job->result);
@@ -218,8 +281,10 @@ static int fetch_once(struct job *job, struct mirror *mirror)
 	}
 	if (r == 0)
 		r = checkout(job, mirror, &id);
-	if (r == 0)
+	if (r == 0) {
 		changes_tell(job, mirror, &id);
+		r = view(job, mirror, &id);
+	}
 	return r;
 }
 
@@ -306,6 +371,7 @@ static int job_receive(struct job *job)
 		field_read(message, job->before, sizeof(job->before));
 		field_read(message, job->base_ref, sizeof(job->base_ref));
 		job->whose = (enum fetch_whose)message_get_u64(message);
+		job->fresh = message_get_u64(message) == 1;
 	}
 	if (!job->repository)
 		job->upload_fd = message_get_fd(message);
@@ -322,19 +388,20 @@ static int job_receive(struct job *job)
 static int result_send(const struct fetch_result *result)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, 0);
+	bool ok = result->outcome == FETCH_OK;
 
 	if (!message)
 		return -ENOMEM;
 	message_put_u64(message, result->outcome);
-	message_put_string(message, result->commit);
+	message_put_string(message, ok ? result->commit : "");
 	message_put_string(message, result->title);
 	message_put_string(message, result->author);
-	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	message_put_string(message, ok ? "" : result->error.text);
 	message_put_string(message, result->default_branch);
-	message_put_string(message, result->outcome == FETCH_OK ? result->view : "");
-	message_put_u64(message, result->outcome == FETCH_OK && result->view_objects);
-	message_put_u64(message, result->paths_known);
-	if (result->paths_known)
+	message_put_string(message, ok ? result->view : "");
+	message_put_u64(message, ok && result->view_objects);
+	message_put_u64(message, ok && result->paths_known);
+	if (ok && result->paths_known)
 		message_put_fd(message, result->paths_fd);
 	return message_transmit(CHANNEL_FD, message);
 }

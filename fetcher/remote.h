@@ -69,6 +69,7 @@ struct repository {
 	char *password;
 	char *ssh_key;
 	char *known_hosts;
+	uint64_t asked_usec; /* for the service: when a fetch that got all its references began */
 };
 
 /** repository_read() - take the fields of a CONFIG_REPOSITORY. Return: 0, -EBADMSG, -ENOMEM. */

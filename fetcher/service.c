@@ -29,6 +29,7 @@ struct request {
 	struct request *next;
 	uint64_t serial;
 	uint64_t epoch; /* of the channel it came by */
+	uint64_t came_usec;
 	bool upload;
 	int upload_fd;
 	unsigned n_killed; /* children of it that somebody killed */
@@ -45,6 +46,8 @@ struct slot {
 	struct service *service;
 	struct worker worker;
 	struct request *request; /* NULL while free */
+	uint64_t started_usec;
+	bool fresh; /* it need not ask the remote */
 };
 
 struct repositories {
@@ -92,7 +95,7 @@ static int repositories_add(struct repositories *repositories, struct repository
 	return 0;
 }
 
-static const struct repository *repository_find(const struct service *service, const char *project)
+static struct repository *repository_find(const struct service *service, const char *project)
 {
 	for (size_t i = 0; i < service->repositories.n; i++) {
 		if (strcmp(service->repositories.list[i]->project, project) == 0)
@@ -155,8 +158,9 @@ static void requests_drop(struct service *service)
 static bool request_same(const struct request *a, const struct request *b)
 {
 	/* without a commit each request means "now" */
-	return *a->commit && a->upload == b->upload && strcmp(a->project, b->project) == 0 &&
-	       strcmp(a->commit, b->commit) == 0 && strcmp(a->before, b->before) == 0 &&
+	return *a->commit && a->upload == b->upload && a->whose == b->whose &&
+	       strcmp(a->project, b->project) == 0 && strcmp(a->commit, b->commit) == 0 &&
+	       strcmp(a->ref, b->ref) == 0 && strcmp(a->before, b->before) == 0 &&
 	       strcmp(a->base_ref, b->base_ref) == 0;
 }
 
@@ -266,6 +270,16 @@ static void outcome_log(const struct request *request, const struct fetch_result
 
 static void service_dispatch(struct service *service);
 
+/* It asked the remote after this moment, for all branches and tags. */
+static void remote_note(const struct slot *slot, const struct request *request)
+{
+	struct repository *repository = repository_find(slot->service, request->project);
+
+	if (repository && !request->upload && !slot->fresh &&
+	    slot->worker.result.outcome == FETCH_OK)
+		repository->asked_usec = slot->started_usec;
+}
+
 static void on_worker_done(struct worker *worker)
 {
 	struct slot *slot = container_of(worker, struct slot, worker);
@@ -280,11 +294,13 @@ static void on_worker_done(struct worker *worker)
 		service_dispatch(service);
 		return;
 	}
+	remote_note(slot, request);
 	answer(service, request, &worker->result);
 	for (struct request *r = service->first; r;) {
 		struct request *next = r->next;
 
-		if (request_same(request, r)) {
+		/* what came later may be about references that are newer than the answer */
+		if (request_same(request, r) && (r->upload || r->came_usec <= slot->started_usec)) {
 			r = request_take(service, before);
 			answer(service, r, &worker->result);
 			(void)request_free(r);
@@ -298,7 +314,7 @@ static void on_worker_done(struct worker *worker)
 	service_dispatch(service);
 }
 
-static struct message *job_message(const struct request *request)
+static struct message *job_message(const struct request *request, bool fresh)
 {
 	struct message *message =
 		message_new(request->upload ? MESSAGE_UNPACK : MESSAGE_FETCH, request->serial);
@@ -315,18 +331,19 @@ static struct message *job_message(const struct request *request)
 		message_put_string(message, request->before);
 		message_put_string(message, request->base_ref);
 		message_put_u64(message, request->whose);
+		message_put_u64(message, fresh);
 	}
 	return message;
 }
 
-/* Is the tree there already? Then nobody need be started. */
+/* Is the tree of an upload there already? Then no child need be started. */
 static bool answer_from_tree(struct service *service, const struct request *request)
 {
 	struct fetch_result result = {.outcome = FETCH_OK};
 	cleanup_close int project_fd = -1;
 
-	/* the changed paths take a look into the mirror, which is a child's business */
-	if (!*request->commit || *request->before || *request->base_ref)
+	/* the references of a commit move, and are asked for anew for each run */
+	if (!request->upload)
 		return false;
 	project_fd =
 		open_beneath(service->setup->trees_fd, request->project, O_RDONLY | O_DIRECTORY, 0);
@@ -340,9 +357,9 @@ static bool answer_from_tree(struct service *service, const struct request *requ
 
 /* The project's repository, or a failure that was answered. Return: 0, or -errno. */
 static int request_check(struct service *service, const struct request *request,
-			 const struct repository **ret_repository)
+			 struct repository **ret_repository)
 {
-	const struct repository *repository = repository_find(service, request->project);
+	struct repository *repository = repository_find(service, request->project);
 	struct error error = ERROR_INIT;
 	struct remote remote;
 	char text[ERROR_TEXT_MAX];
@@ -368,7 +385,7 @@ static int request_check(struct service *service, const struct request *request,
 /* Start it, or answer it. Return: true when it now occupies @slot. */
 static bool request_start(struct service *service, struct slot *slot, struct request *request)
 {
-	const struct repository *repository = NULL;
+	struct repository *repository = NULL;
 	struct error error = ERROR_INIT;
 	struct message *job;
 
@@ -377,7 +394,9 @@ static bool request_start(struct service *service, struct slot *slot, struct req
 	/* a child before this one may have read some of it */
 	if (request->upload)
 		(void)lseek(request->upload_fd, 0, SEEK_SET);
-	job = job_message(request);
+	slot->fresh = repository && repository->asked_usec > request->came_usec;
+	slot->started_usec = now_usec();
+	job = job_message(request, slot->fresh);
 	if (!job) {
 		answer_failure(service, request, FETCH_UNREACHABLE, "out of memory");
 		return false;
@@ -455,6 +474,7 @@ static int request_receive(struct channel *channel, struct message *message, boo
 	if (!request)
 		return -ENOMEM;
 	request->serial = message->serial;
+	request->came_usec = now_usec();
 	request->epoch = service->epoch;
 	request->upload = upload;
 	request->upload_fd = -1;
@@ -468,6 +488,7 @@ static int request_receive(struct channel *channel, struct message *message, boo
 		field_read(message, request->before, sizeof(request->before));
 		field_read(message, request->base_ref, sizeof(request->base_ref));
 		whose = message_get_u64(message);
+		(void)message_get_u64(message); /* that is for us to know */
 	}
 	if (message_end(message) < 0 || !project_name_valid(request->project))
 		goto out;

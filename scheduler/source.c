@@ -107,6 +107,7 @@ static struct message *source_question(const struct run *run)
 			message_put_string(message, source_commit(run));
 			put_changes_question(message, run);
 			message_put_u64(message, source_whose(run));
+			message_put_u64(message, 0);
 		}
 		break;
 	}

@@ -70,7 +70,7 @@ class Fetcher(fake_peer.Child):
             text, _, before = text.partition("^")
             ref, _, commit = text.partition("@")
             self.scheduler.send("FETCH", serial, project, ref, commit, before, base,
-                                WHOSE.index(whose))
+                                WHOSE.index(whose), 0)
 
     def answers(self, count, timeout):
         found = {}

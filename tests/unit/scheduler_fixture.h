@@ -354,6 +354,7 @@ static inline uint64_t fetch_expect(struct world *world, const char *commit)
 	(void)message_get_string(message, COMMIT_HEX_MAX); /* before */
 	(void)message_get_string(message, REF_NAME_MAX);   /* base ref */
 	world->whose = message_get_u64(message);
+	(void)message_get_u64(message);
 	assert_int_equal(message_end(message), 0);
 	(void)message_free(message);
 	return serial;
