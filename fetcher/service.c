@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "fetcher/remote.h"
+#include "fetcher/request.h"
 #include "fetcher/tree.h"
 #include "fetcher/worker.h"
 
@@ -24,23 +25,6 @@
 #define REQUESTS_MAX 20000
 #define REPOSITORIES_MAX 100000
 #define KILLED_MAX 5 /* children of one request */
-
-struct request {
-	struct request *next;
-	uint64_t serial;
-	uint64_t epoch; /* of the channel it came by */
-	uint64_t came_usec;
-	bool upload;
-	int upload_fd;
-	unsigned n_killed; /* children of it that somebody killed */
-	char project[PROJECT_NAME_MAX + 1];
-	char ref[REF_NAME_MAX + 1];
-	char commit[COMMIT_HEX_MAX + 1];
-	/* for the changed paths, "" when nobody asks for them */
-	char before[COMMIT_HEX_MAX + 1];
-	char base_ref[REF_NAME_MAX + 1];
-	enum fetch_whose whose;
-};
 
 struct slot {
 	struct service *service;
@@ -63,8 +47,7 @@ struct service {
 	uint64_t epoch; /* counts channels to the scheduler */
 	bool configured;
 	struct repositories repositories, pending;
-	struct request *first, *last;
-	size_t n_requests;
+	struct requests requests;
 	struct slot slots[FETCH_PARALLEL_MAX];
 };
 
@@ -102,66 +85,6 @@ static struct repository *repository_find(const struct service *service, const c
 			return service->repositories.list[i];
 	}
 	return NULL;
-}
-
-/* ---- requests ---- */
-
-static struct request *request_free(struct request *request)
-{
-	if (!request)
-		return NULL;
-	if (request->upload_fd >= 0)
-		(void)close(request->upload_fd);
-	free(request);
-	return NULL;
-}
-
-static void request_push(struct service *service, struct request *request)
-{
-	request->next = NULL;
-	if (service->last)
-		service->last->next = request;
-	else
-		service->first = request;
-	service->last = request;
-	service->n_requests++;
-}
-
-static void request_push_front(struct service *service, struct request *request)
-{
-	request->next = service->first;
-	service->first = request;
-	if (!service->last)
-		service->last = request;
-	service->n_requests++;
-}
-
-/* Take the one behind @before (NULL: the first) out of the queue. */
-static struct request *request_take(struct service *service, struct request *before)
-{
-	struct request **link = before ? &before->next : &service->first;
-	struct request *request = *link;
-
-	*link = request->next;
-	if (service->last == request)
-		service->last = before;
-	service->n_requests--;
-	return request;
-}
-
-static void requests_drop(struct service *service)
-{
-	while (service->first)
-		(void)request_free(request_take(service, NULL));
-}
-
-static bool request_same(const struct request *a, const struct request *b)
-{
-	/* without a commit each request means "now" */
-	return *a->commit && a->upload == b->upload && a->whose == b->whose &&
-	       strcmp(a->project, b->project) == 0 && strcmp(a->commit, b->commit) == 0 &&
-	       strcmp(a->ref, b->ref) == 0 && strcmp(a->before, b->before) == 0 &&
-	       strcmp(a->base_ref, b->base_ref) == 0;
 }
 
 /* ---- answers ---- */
@@ -259,8 +182,8 @@ static void outcome_log(const struct request *request, const struct fetch_result
 
 	if (result->outcome == FETCH_OK)
 		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: %s %s at %s", request->project,
-			   request->upload ? "unpacked upload" : "fetched", result->commit,
-			   *request->ref ? request->ref : "no reference");
+			   request->type == MESSAGE_UNPACK ? "unpacked upload" : "fetched",
+			   result->commit, *request->ref ? request->ref : "no reference");
 	else
 		log_fields(LOG_LEVEL_WARNING, fields, 1, "%s: %s", request->project,
 			   result->error.text);
@@ -275,7 +198,7 @@ static void remote_note(const struct slot *slot, const struct request *request)
 {
 	struct repository *repository = repository_find(slot->service, request->project);
 
-	if (repository && !request->upload && !slot->fresh &&
+	if (repository && request->type == MESSAGE_FETCH && !slot->fresh &&
 	    slot->worker.result.outcome == FETCH_OK)
 		repository->asked_usec = slot->started_usec;
 }
@@ -290,18 +213,19 @@ static void on_worker_done(struct worker *worker)
 	outcome_log(request, &worker->result);
 	/* an administrator or want of memory: the same may do well now */
 	if (worker->killed && ++request->n_killed < KILLED_MAX) {
-		request_push_front(service, request);
+		requests_push_front(&service->requests, request);
 		service_dispatch(service);
 		return;
 	}
 	remote_note(slot, request);
 	answer(service, request, &worker->result);
-	for (struct request *r = service->first; r;) {
+	for (struct request *r = service->requests.first; r;) {
 		struct request *next = r->next;
 
 		/* what came later may be about references that are newer than the answer */
-		if (request_same(request, r) && (r->upload || r->came_usec <= slot->started_usec)) {
-			r = request_take(service, before);
+		if (request_same(request, r) &&
+		    (r->type == MESSAGE_UNPACK || r->came_usec <= slot->started_usec)) {
+			r = requests_take(&service->requests, before);
 			answer(service, r, &worker->result);
 			(void)request_free(r);
 		} else {
@@ -314,28 +238,6 @@ static void on_worker_done(struct worker *worker)
 	service_dispatch(service);
 }
 
-static struct message *job_message(const struct request *request, bool fresh)
-{
-	struct message *message =
-		message_new(request->upload ? MESSAGE_UNPACK : MESSAGE_FETCH, request->serial);
-
-	if (!message)
-		return NULL;
-	message_put_string(message, request->project);
-	if (!request->upload)
-		message_put_string(message, request->ref);
-	message_put_string(message, request->commit);
-	if (request->upload) {
-		message_put_fd(message, request->upload_fd);
-	} else {
-		message_put_string(message, request->before);
-		message_put_string(message, request->base_ref);
-		message_put_u64(message, request->whose);
-		message_put_u64(message, fresh);
-	}
-	return message;
-}
-
 /* Is the tree of an upload there already? Then no child need be started. */
 static bool answer_from_tree(struct service *service, const struct request *request)
 {
@@ -343,7 +245,7 @@ static bool answer_from_tree(struct service *service, const struct request *requ
 	cleanup_close int project_fd = -1;
 
 	/* the references of a commit move, and are asked for anew for each run */
-	if (!request->upload)
+	if (request->type != MESSAGE_UNPACK)
 		return false;
 	project_fd =
 		open_beneath(service->setup->trees_fd, request->project, O_RDONLY | O_DIRECTORY, 0);
@@ -364,7 +266,7 @@ static int request_check(struct service *service, const struct request *request,
 	struct remote remote;
 	char text[ERROR_TEXT_MAX];
 
-	if (request->upload)
+	if (request->type != MESSAGE_FETCH)
 		return 0;
 	if (!repository || !*repository->url) {
 		(void)snprintf(text, sizeof(text),
@@ -392,11 +294,11 @@ static bool request_start(struct service *service, struct slot *slot, struct req
 	if (answer_from_tree(service, request) || request_check(service, request, &repository) < 0)
 		return false;
 	/* a child before this one may have read some of it */
-	if (request->upload)
-		(void)lseek(request->upload_fd, 0, SEEK_SET);
+	if (request->fd >= 0)
+		(void)lseek(request->fd, 0, SEEK_SET);
 	slot->fresh = repository && repository->asked_usec > request->came_usec;
 	slot->started_usec = now_usec();
-	job = job_message(request, slot->fresh);
+	job = request_job(request, slot->fresh);
 	if (!job) {
 		answer_failure(service, request, FETCH_UNREACHABLE, "out of memory");
 		return false;
@@ -440,7 +342,7 @@ static void service_dispatch(struct service *service)
 	if (!service->configured)
 		return; /* just started: the projects are not known yet */
 	while ((slot = slot_free_find(service))) {
-		struct request *request = before ? before->next : service->first;
+		struct request *request = before ? before->next : service->requests.first;
 
 		if (!request)
 			break;
@@ -448,7 +350,7 @@ static void service_dispatch(struct service *service)
 			before = request;
 			continue;
 		}
-		request = request_take(service, before);
+		request = requests_take(&service->requests, before);
 		if (!request_start(service, slot, request))
 			(void)request_free(request);
 	}
@@ -456,89 +358,38 @@ static void service_dispatch(struct service *service)
 
 /* ---- the scheduler's messages ---- */
 
-static void field_read(struct message *message, char *out, size_t size)
-{
-	const char *text = message_get_string(message, size - 1);
-
-	memcpy(out, text, strlen(text) + 1);
-}
-
-static int request_receive(struct channel *channel, struct message *message, bool upload)
+static int on_request(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	struct request *request = calloc(1, sizeof(*request));
-	uint64_t whose = FETCH_OURS;
-	struct stat st;
-	int r = -EBADMSG;
+	struct request *request = NULL;
+	int r = request_read(message, &request);
 
-	if (!request)
-		return -ENOMEM;
-	request->serial = message->serial;
-	request->came_usec = now_usec();
+	if (r < 0)
+		return r;
 	request->epoch = service->epoch;
-	request->upload = upload;
-	request->upload_fd = -1;
-	field_read(message, request->project, sizeof(request->project));
-	if (!upload)
-		field_read(message, request->ref, sizeof(request->ref));
-	field_read(message, request->commit, sizeof(request->commit));
-	if (upload)
-		request->upload_fd = message_get_fd(message);
-	if (!upload) {
-		field_read(message, request->before, sizeof(request->before));
-		field_read(message, request->base_ref, sizeof(request->base_ref));
-		whose = message_get_u64(message);
-		(void)message_get_u64(message); /* that is for us to know */
-	}
-	if (message_end(message) < 0 || !project_name_valid(request->project))
-		goto out;
-	if (*request->commit && !commit_valid(request->commit))
-		goto out;
-	if (*request->ref && !ref_name_valid(request->ref))
-		goto out;
-	if ((*request->before && !commit_valid(request->before)) ||
-	    (*request->base_ref && !ref_name_valid(request->base_ref)) || whose >= FETCH_WHOSE_NUM)
-		goto out;
-	request->whose = (enum fetch_whose)whose;
-	/* a FIFO or a socket would keep a child until its deadline */
-	if (upload && (strlen(request->commit) != 40 || fstat(request->upload_fd, &st) < 0 ||
-		       !S_ISREG(st.st_mode)))
-		goto out;
-	r = 0;
-	if (answer_from_tree(service, request))
-		goto out;
-	if (service->n_requests >= REQUESTS_MAX) {
+	request->came_usec = now_usec();
+	if (answer_from_tree(service, request)) {
+		(void)request_free(request);
+	} else if (service->requests.n >= REQUESTS_MAX) {
 		answer_failure(service, request, FETCH_UNREACHABLE,
 			       "too many fetches wait already; trigger it again later");
-		goto out;
+		(void)request_free(request);
+	} else {
+		requests_push(&service->requests, request);
+		service_dispatch(service);
 	}
-	request_push(service, request);
-	service_dispatch(service);
 	return 0;
-out:
-	(void)request_free(request);
-	return r;
-}
-
-static int on_fetch(struct channel *channel, struct message *message)
-{
-	return request_receive(channel, message, false);
-}
-
-static int on_unpack(struct channel *channel, struct message *message)
-{
-	return request_receive(channel, message, true);
 }
 
 static const struct message_handler scheduler_handlers[] = {
-	{MESSAGE_FETCH, on_fetch},
-	{MESSAGE_UNPACK, on_unpack},
+	{MESSAGE_FETCH, on_request},
+	{MESSAGE_UNPACK, on_request},
 };
 
 static void scheduler_forget(struct service *service)
 {
 	service->epoch++;
-	requests_drop(service);
+	requests_drop(&service->requests);
 }
 
 static void on_scheduler_closed(struct channel *channel)
@@ -624,7 +475,7 @@ static void service_clear(struct service *service)
 {
 	channel_close(&service->scheduler);
 	channel_close(&service->daemon);
-	requests_drop(service);
+	requests_drop(&service->requests);
 	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
 		(void)request_free(service->slots[i].request);
 	repositories_clear(&service->repositories);
