@@ -50,6 +50,7 @@ struct fetch_limits {
  * @default_branch: of the remote, a full ref; "": not known
  * @view:    id of the view of @commit (view.h), "": none
  * @view_objects: the view has objects of its own
+ * @freed:   bytes that the disk has more, of what removes something
  * @paths_known: @paths_fd is valid: the changed paths, see common/name_list.h; owned by
  *           whoever owns the result, fetch_result_clear() closes it
  * @error:   for people, with the fix; set unless FETCH_OK
@@ -62,6 +63,7 @@ struct fetch_result {
 	char default_branch[REF_NAME_MAX + 1];
 	char view[COMMIT_HEX_MAX + 1];
 	bool view_objects;
+	uint64_t freed;
 	bool paths_known;
 	int paths_fd;
 	struct error error;

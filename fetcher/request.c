@@ -58,7 +58,7 @@ static void fields_read(struct message *message, struct request *request)
 		whose = message_get_u64(message);
 		request->whose =
 			whose < FETCH_WHOSE_NUM ? (enum fetch_whose)whose : FETCH_WHOSE_NUM;
-		(void)message_get_u64(message); /* that is for us to know */
+		request->fresh = message_get_u64(message) == 1;
 		break;
 	case MESSAGE_UNPACK:
 		field_read(message, request->commit, sizeof(request->commit));

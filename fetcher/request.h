@@ -35,6 +35,7 @@ struct request {
 	char base_ref[REF_NAME_MAX + 1];
 	char view[COMMIT_HEX_MAX + 1];
 	enum fetch_whose whose;
+	bool fresh; /* as a child reads it; from the scheduler it says nothing */
 };
 
 /**

@@ -129,6 +129,29 @@ static const char *runbook_looked_for(const struct service *service, const char 
 	return fd < 0 ? NULL : runbook_misnamed(fd);
 }
 
+static void answer_send(struct service *service, const struct request *request,
+			struct message *message)
+{
+	if (!message) /* better asked again than never answered */
+		channel_close(&service->scheduler);
+	else if (channel_send(&service->scheduler, message) < 0)
+		log_warning("an answer about %s could not be sent", request->project);
+}
+
+static void answer_removed(struct service *service, const struct request *request,
+			   const struct fetch_result *result)
+{
+	struct message *message = message_new(
+		request->type == MESSAGE_TREE_REMOVE ? MESSAGE_TREE_REMOVED : MESSAGE_MIRROR_PRUNED,
+		request->serial);
+
+	if (message) {
+		message_put_u64(message, result->freed);
+		message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	}
+	answer_send(service, request, message);
+}
+
 static void answer(struct service *service, const struct request *request,
 		   const struct fetch_result *given)
 {
@@ -140,6 +163,10 @@ static void answer(struct service *service, const struct request *request,
 
 	if (request->epoch != service->epoch)
 		return; /* who asked is gone; the successor asks again */
+	if (!request_fetches(request)) {
+		answer_removed(service, request, given);
+		return;
+	}
 	if (result.outcome == FETCH_OK)
 		fd = runbook_open(service, request->project, &result);
 	if (fd == -ENOENT)
@@ -147,7 +174,7 @@ static void answer(struct service *service, const struct request *request,
 	ok = result.outcome == FETCH_OK;
 	message = message_new(MESSAGE_FETCHED, request->serial);
 	if (!message) {
-		channel_close(&service->scheduler); /* better asked again than never answered */
+		answer_send(service, request, NULL);
 		return;
 	}
 	message_put_u64(message, result.outcome);
@@ -163,8 +190,7 @@ static void answer(struct service *service, const struct request *request,
 		message_put_fd(message, fd);
 	if (ok && result.paths_known)
 		message_put_fd(message, result.paths_fd);
-	if (channel_send(&service->scheduler, message) < 0)
-		log_warning("an answer about %s could not be sent", request->project);
+	answer_send(service, request, message);
 }
 
 static void answer_failure(struct service *service, const struct request *request,
@@ -180,7 +206,13 @@ static void outcome_log(const struct request *request, const struct fetch_result
 {
 	const struct log_field fields[] = {{"RUNBOOK_PROJECT", request->project}};
 
-	if (result->outcome == FETCH_OK)
+	if (result->outcome == FETCH_OK && !request_fetches(request))
+		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: removed %s, %s", request->project,
+			   request->type == MESSAGE_TREE_REMOVE
+				   ? "a tree that no run needs"
+				   : "objects that nothing reaches from the mirror",
+			   size_text(result->freed));
+	else if (result->outcome == FETCH_OK)
 		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: %s %s at %s", request->project,
 			   request->type == MESSAGE_UNPACK ? "unpacked upload" : "fetched",
 			   result->commit, *request->ref ? request->ref : "no reference");
@@ -358,6 +390,22 @@ static void service_dispatch(struct service *service)
 
 /* ---- the scheduler's messages ---- */
 
+/* Is a tree on its way that might be the one to be removed? */
+static bool project_fetches(const struct service *service, const char *project)
+{
+	for (const struct request *r = service->requests.first; r; r = r->next) {
+		if (request_fetches(r) && strcmp(r->project, project) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++) {
+		const struct request *request = service->slots[i].request;
+
+		if (request && request_fetches(request) && strcmp(request->project, project) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int on_request(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
@@ -369,6 +417,10 @@ static int on_request(struct channel *channel, struct message *message)
 	request->epoch = service->epoch;
 	request->came_usec = now_usec();
 	if (answer_from_tree(service, request)) {
+		(void)request_free(request);
+	} else if (!request_fetches(request) && project_fetches(service, request->project)) {
+		answer_failure(service, request, FETCH_UNREACHABLE,
+			       "the project fetches: what no run needs is not known until then");
 		(void)request_free(request);
 	} else if (service->requests.n >= REQUESTS_MAX) {
 		answer_failure(service, request, FETCH_UNREACHABLE,
@@ -384,6 +436,8 @@ static int on_request(struct channel *channel, struct message *message)
 static const struct message_handler scheduler_handlers[] = {
 	{MESSAGE_FETCH, on_request},
 	{MESSAGE_UNPACK, on_request},
+	{MESSAGE_TREE_REMOVE, on_request},
+	{MESSAGE_MIRROR_PRUNE, on_request},
 };
 
 static void scheduler_forget(struct service *service)
