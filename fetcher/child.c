@@ -486,7 +486,8 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 		return 1;
 	}
 	if (job_run(&job, paths) < 0 && result.outcome == FETCH_OK)
-		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed without a reason");
+		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed: %s; see the log",
+				 git_words());
 	answer = job.kind->answer;
 	r = answer == MESSAGE_FETCHED ? result_send(&result) : removed_send(answer, &result);
 	(void)request_free(job.request);

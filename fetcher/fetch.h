@@ -85,9 +85,12 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 /**
  * git_words() - what libgit2 said of its last failure, in one line that is safe to show
  *
- * Return: a static buffer, overwritten by the next call; "it gave no reason" if it said nothing.
+ * Return: a static buffer, overwritten by the next call.
  */
 const char *git_words(void);
+
+/** git_words_of() - the same after a call that returned @code: some say nothing but that */
+const char *git_words_of(int code);
 
 /** git_fix() - what to do about that failure: @otherwise, unless it was a full disk */
 const char *git_fix(const char *otherwise);

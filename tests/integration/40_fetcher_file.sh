@@ -67,11 +67,23 @@ mv "$TEST_TMP/src/a.git" "$TEST_TMP/src/away.git"
 # its tags may be new: a wrong version, in silence, is worse than a run that waits
 check_error "a commit whose tree is there is asked for all the same" "No such file" --url "$URL" "main@$MAIN"
 rm -rf "$tree"
-check_fetch "… one that is in the mirror, too" unreachable --url "$URL" "main@$MAIN"
+check_fetch "… one that is in the mirror, too" denied --url "$URL" "main@$MAIN"
 mv "$TEST_TMP/src/away.git" "$TEST_TMP/src/a.git"
 
 git -C "$TEST_TMP/src/work" push -q bare HEAD:refs/pull/7/head
 check_fetch "a pull request's reference" ok --url "$URL" refs/pull/7/head
+
+# nothing is there yet, or not what HEAD names
+git init -q --bare -b main "$TEST_TMP/src/empty.git"
+for request in "" main refs/heads/main "refs/heads/main@$MAIN"; do
+    check_error "an empty repository (\"$request\")" "is empty: nothing was pushed to it yet.*; push a branch first" \
+        --project empty --url "file://$TEST_TMP/src/empty.git" "$request"
+done
+git -C "$TEST_TMP/src/work" push -q "$TEST_TMP/src/empty.git" "$MAIN:refs/heads/other"
+check_error "one whose HEAD names nothing" "has no default branch: .* set the default branch at the forge, or name a branch" \
+    --project empty --url "file://$TEST_TMP/src/empty.git" ""
+check_fetch "… has branches, though" ok --project empty --url "file://$TEST_TMP/src/empty.git" other
+check_fetch "… and commits" ok --project empty --url "file://$TEST_TMP/src/empty.git" "@$MAIN"
 
 # a first fetch of much takes whole packs over
 (

@@ -23,6 +23,11 @@ check_equal "questions that wait for an answer share it" ok,ok,ok,ok \
 check_equal "… of one request, or of two if one came late" 1 \
     "$(($(forge_requests) - before - 1 <= 2))"
 
+git init -q --bare -b main "$TEST_TMP/src/empty.git"
+check_error "an empty repository" "is empty: nothing was pushed" --project empty --url "$FORGE/git/empty.git" ""
+git -C "$TEST_TMP/src/work" push -q "$TEST_TMP/src/empty.git" "$MAIN:refs/heads/other"
+check_error "one whose HEAD names nothing" "has no default branch" --project empty --url "$FORGE/git/empty.git" ""
+
 (cd "$TEST_TMP/src/work" && echo 2 >two && git add . && git commit -qm Lost &&
     git push -q "$TEST_TMP/src/a.git" main)
 LOST=$(git -C "$TEST_TMP/src/work" rev-parse main)
