@@ -77,7 +77,10 @@ static int port_parse(const char *text, unsigned *ret_port, struct error *error)
 {
 	unsigned long port = 0;
 
-	if (!*text || strlen(text) > 5 || strspn(text, "0123456789") != strlen(text))
+	if (!*text)
+		return refuse(error, "has a colon after the host and no port (write the number, or "
+				     "leave the colon out)");
+	if (strlen(text) > 5 || strspn(text, "0123456789") != strlen(text))
 		return refuse(error, "has a port that is no number");
 	port = strtoul(text, NULL, 10);
 	if (port < 1 || port > 65535)

@@ -3,9 +3,9 @@
 #define COMMON_REMOTE_H
 
 /*
- * Where a project's repository is. The URL comes
- * from the administrator's configuration only, never from a payload; it is
- * checked all the same, because a "remote" in git may also be a command.
+ * Where a project's repository is. The URL comes from the administrator's
+ * configuration only, never from a payload; it is checked all the same, because a
+ * "remote" in git may also be a command.
  */
 
 #include "common/error.h"
