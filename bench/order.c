@@ -96,6 +96,8 @@ static int order_send(struct orders *orders, uint64_t order)
 	message_put_u64(message, 1); /* attempt */
 	message_put_string(message, slug);
 	message_put_string(message, ""); /* commit: the project is a workspace */
+	message_put_string(message, ""); /* view */
+	message_put_u64(message, STEP_OBJECTS_NONE);
 	message_put_string(message, "host");
 	message_put_u64(message, orders->network);
 	for (int i = 0; i < 9; i++) /* memory, pids, cpu, disk, four of io, timeout */

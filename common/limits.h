@@ -112,6 +112,8 @@
 #define FETCH_MEMORY_MAX (2 * GIB)
 #define FETCH_PACK_MAX (8 * GIB)
 #define FETCH_BLOB_MAX (1 * GIB)
+#define KEPT_COMMITS_MAX 1000000 /* of one project, in a MIRROR_PRUNE */
+#define KEPT_COMMITS_BYTES_MAX (KEPT_COMMITS_MAX * 65ULL)
 #define FETCH_TREE_ENTRIES_MAX 2000000
 #define FETCH_TREE_BYTES_MAX (32 * GIB)
 /* changed paths of a push; of one with more, nobody says which: filters let it through */

@@ -99,7 +99,8 @@ enum process_role {
 	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                          \
                                                                                                       \
 	/* -- steps -- */                                                                             \
-	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, s image, */      \
+	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, */               \
+	/* s view of it, "": none (see fetcher/view.h), u objects (enum step_objects), s image, */    \
 	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
 	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
 	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if */       \
@@ -171,15 +172,29 @@ enum process_role {
 	/* -- fetching -- */                                                                          \
 	/* s project, s ref, s commit ("" takes what the ref names), then for the changed paths */    \
 	/* s what the ref named before (zeros: it is new; "": nobody asks), s the ref that */         \
-	/* a pull request goes to, "" for others */                                                   \
+	/* a pull request goes to, "" for others, u whose it is (enum fetch_whose), u 1 if the */     \
+	/* references in the mirror are new enough (the fetcher's own children are asked so) */       \
 	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                               \
 	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                  \
 	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \
 	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error, s the remote's */    \
-	/* default branch as a full ref ("": not known), u 1 if the changed paths are known; fd */    \
+	/* default branch as a full ref ("": not known), s view of the commit ("": none), u 1 if */   \
+	/* the view has objects of its own, u 1 if the changed paths are known; fd */                 \
 	/* runbook.yml open for reading, none if it is absent (error then is the name of a file */    \
 	/* that looks like it, "" for none); fd the changed paths if known, see common/name_list.h */ \
 	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 2)                                             \
+	/* s project, s tree (a commit, or the id of an upload), s view ("": the tree itself with */  \
+	/* all its views): no run needs it any more. Not while a FETCH or UNPACK of the project */    \
+	/* is open, whose answer could name the same tree */                                          \
+	X(TREE_REMOVE, ROLE_SCHEDULER, ROLE_FETCHER, 512, 0)                                          \
+	/* u bytes that the disk has more, s error ("" also when it was not there) */                 \
+	X(TREE_REMOVED, ROLE_FETCHER, ROLE_SCHEDULER, 2048, 0)                                        \
+	/* s project; fd the commits of its runs that are kept, one a name, see */                    \
+	/* common/name_list.h: the mirror keeps what they, the remote's branches and tags and the */  \
+	/* views that are there reach, and nothing else. Under the same condition */                  \
+	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, 512, 1)                                         \
+	/* u bytes that the disk has more, s error ("": all is done that there was to do) */          \
+	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, 2048, 0)                                       \
                                                                                                       \
 	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
 	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \
@@ -256,6 +271,22 @@ enum step_result {
 	STEP_RESULT_MEMORY = 4,	 /* killed at its memory limit */
 	STEP_RESULT_SANDBOX = 5, /* could not be built: ours, "errored" */
 	STEP_RESULT_NUM,
+};
+
+/** enum step_objects - which objects of git a step sees at /run/runbookd/mirror/objects */
+enum step_objects {
+	STEP_OBJECTS_NONE = 0,	 /* it has no repository */
+	STEP_OBJECTS_MIRROR = 1, /* all that the project's mirror has */
+	STEP_OBJECTS_VIEW = 2,	 /* those of its view: what a stranger proposed, and its base */
+	STEP_OBJECTS_NUM,
+};
+
+/** enum fetch_whose - whose commit is it, and so what may its steps see? */
+enum fetch_whose {
+	FETCH_OURS = 0,	   /* pushed to a branch or tag of the repository: all of the mirror */
+	FETCH_FOREIGN = 1, /* proposed from outside: what it and its base reach */
+	FETCH_UNKNOWN = 2, /* named by its id: ours if a branch or tag of the repository has it */
+	FETCH_WHOSE_NUM,
 };
 
 enum fetch_outcome {

@@ -14,6 +14,7 @@
 #include "common/image.h"
 #include "common/names.h"
 #include "common/providers.h"
+#include "common/remote.h"
 #include "daemon/config.h"
 #include "daemon/listen.h"
 
@@ -300,6 +301,9 @@ static int set_url(const struct config_key *key, void *field, const char *value,
 				 value);
 	while (length > 0 && value[length - 1] == '/')
 		length--;
+	if (length > 0 && (value[length - 1] == ':' || strstr(value, ":///")))
+		return error_set(error, EINVAL, "\"%s\" lacks a host, or a port after its colon",
+				 value);
 	copy = strndup(value, length);
 	if (!copy)
 		return error_set(error, ENOMEM, "out of memory");
@@ -369,8 +373,7 @@ static int set_bool(const struct config_key *key, void *field, const char *value
 	return 0;
 }
 
-/* A URL that starts with '-' would be an option to whatever runs git one day. */
-/* Does the fetcher speak what @url begins with? The rest of it is for the fetcher to judge. */
+/* Does the fetcher speak what @url begins with? */
 static bool is_fetched(const char *url)
 {
 	static const char *const schemes[] = {"https://", "http://", "ssh://", "file://"};
@@ -384,9 +387,12 @@ static bool is_fetched(const char *url)
 	return colon && (!slash || colon < slash) && !strstr(url, "://") && colon[1] != ':';
 }
 
+/* A URL that starts with '-' would be an option to a program that runs git one day. */
 static int set_repository(const struct config_key *key, void *field, const char *value, int again,
 			  struct error *error)
 {
+	struct remote remote;
+
 	if (value[0] == '-' || !text_printable(value) || strpbrk(value, " \t"))
 		return error_set(error, EINVAL, "\"%s\" is no repository URL", value);
 	if (value[0] != '\0' && !is_fetched(value))
@@ -395,6 +401,9 @@ static int set_repository(const struct config_key *key, void *field, const char 
 			"\"%s\" is not fetched: write https://, http://, ssh://, file:// or "
 			"HOST:PATH",
 			value);
+	/* said now, and not by the first fetch */
+	if (value[0] != '\0' && remote_parse(value, &remote, error) < 0)
+		return -EINVAL;
 	return set_string(key, field, value, again, error);
 }
 

@@ -94,6 +94,10 @@ static const char *order_refusal(const struct step_order *order)
 		{order->attempt == 0 || order->attempt > STEP_NUMBER_MAX, "attempt"},
 		{!text_printable(order->name), "step name"},
 		{!commit_or_none(order->commit), "commit"},
+		{!commit_or_none(order->view) || (order->view[0] && !order->commit[0]), "view"},
+		{(unsigned)order->objects >= STEP_OBJECTS_NUM ||
+			 (order->objects == STEP_OBJECTS_VIEW && !order->view[0]),
+		 "choice of objects"},
 		{!image_acceptable(order), "image"},
 		{order->workdir && order->workdir[0] != '/', "working directory"},
 		{order->uid >= ID_STEP_RANGE || order->gid >= ID_STEP_RANGE, "user"},
@@ -143,7 +147,7 @@ static int step_start(struct channel *channel, struct message *message)
 	struct step_order order = {.payload_fd = -1, .mask_fd = -1};
 	char refusal[REASON_MAX];
 	const char *wrong;
-	uint64_t network;
+	uint64_t network, objects;
 	int r;
 
 	order.order = message_get_u64(message);
@@ -153,6 +157,9 @@ static int step_start(struct channel *channel, struct message *message)
 	order.attempt = message_get_u64(message);
 	copy(order.name, sizeof(order.name), message_get_string(message, STEP_NAME_MAX));
 	copy(order.commit, sizeof(order.commit), message_get_string(message, COMMIT_HEX_MAX));
+	copy(order.view, sizeof(order.view), message_get_string(message, COMMIT_HEX_MAX));
+	objects = message_get_u64(message);
+	order.objects = objects < STEP_OBJECTS_NUM ? (enum step_objects)objects : STEP_OBJECTS_NUM;
 	copy(order.image, sizeof(order.image), message_get_string(message, IMAGE_NAME_MAX));
 	network = message_get_u64(message);
 	order.network = network < STEP_NETWORK_NUM ? (enum step_network)network : STEP_NETWORK_NUM;

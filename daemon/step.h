@@ -58,8 +58,10 @@ struct step_order {
 	char slug[STEP_SLUG_MAX + 1];
 	char name[STEP_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1]; /* may be "" for a workspace */
-	char image[IMAGE_NAME_MAX + 1];	 /* for people; what is used are the layers, or "host" */
-	char *layers;			 /* @n_layers strings of IMAGE_ID_SIZE; malloc'ed */
+	char view[COMMIT_HEX_MAX + 1];	 /* what is laid over the commit's tree; "": nothing */
+	enum step_objects objects;
+	char image[IMAGE_NAME_MAX + 1]; /* for people; what is used are the layers, or "host" */
+	char *layers;			/* @n_layers strings of IMAGE_ID_SIZE; malloc'ed */
 	size_t n_layers;
 	char *workdir; /* malloc'ed; NULL: the workspace */
 	uint32_t uid, gid;

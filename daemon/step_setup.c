@@ -97,6 +97,41 @@ static int use_tree(const struct paths *paths, const struct step_order *order,
 	return 0;
 }
 
+/* Of the view of a tree: "top" is laid over the tree, "objects" may be its own objects of git. */
+static int view_path(const struct paths *paths, const struct step_order *order, const char *part,
+		     char *out, struct stat *ret_stat)
+{
+	char base[PATH_MAX + 16];
+	char name[PROJECT_NAME_MAX + 2 * COMMIT_HEX_MAX + 32];
+	int r;
+
+	(void)snprintf(base, sizeof(base), "%s/trees", paths->lib);
+	(void)snprintf(name, sizeof(name), "%s/%s.views/%s/%s", order->project, order->commit,
+		       order->view, part);
+	r = fetched_directory(base, name, ret_stat);
+	if (r == 0 && snprintf(out, PATH_MAX, "%s/%s", base, name) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return r;
+}
+
+static int use_view(const struct paths *paths, const struct step_order *order,
+		    struct step_setup *setup, struct error *error)
+{
+	struct stat st = {.st_uid = 0};
+	int r;
+
+	if (!order->view[0])
+		return 0;
+	r = view_path(paths, order, "top", setup->view, &st);
+	if (r < 0)
+		return error_errno(error, -r,
+				   "cannot use the references of commit %s; retry the run, so that "
+				   "they are fetched again",
+				   order->commit);
+	setup->request.workspace_view = setup->view;
+	return 0;
+}
+
 /* An upload to a project that is otherwise a directory has a tree of its own. */
 static int find_workspace(const struct paths *paths, const struct config_project *project,
 			  const struct step_order *order, struct step_setup *setup,
@@ -105,9 +140,11 @@ static int find_workspace(const struct paths *paths, const struct config_project
 	struct error ignored = ERROR_INIT;
 	int r;
 
-	if (!project || !project->workspace)
+	if (!project || !project->workspace) {
 		r = use_tree(paths, order, setup, error);
-	else if (order->commit[0] != '\0' && use_tree(paths, order, setup, &ignored) == 0)
+		if (r == 0)
+			r = use_view(paths, order, setup, error);
+	} else if (order->commit[0] != '\0' && use_tree(paths, order, setup, &ignored) == 0)
 		r = 0;
 	else
 		r = use_workspace(project->workspace, setup, error);
@@ -130,22 +167,36 @@ int step_setup_layer(struct step_setup *setup, const char *path)
 	return 0;
 }
 
-static void bind_mirror(const struct paths *paths, const struct step_order *order,
-			struct step_setup *setup)
+static int mirror_path(const struct paths *paths, const struct step_order *order, char *out,
+		       struct stat *ret_stat)
 {
 	char base[PATH_MAX + 16];
 	char name[PROJECT_NAME_MAX + 16];
-	struct stat st = {.st_uid = 0};
+	int r;
 
 	(void)snprintf(base, sizeof(base), "%s/repos", paths->lib);
 	(void)snprintf(name, sizeof(name), "%s.git/objects", order->project);
-	if (fetched_directory(base, name, &st) < 0)
-		return; /* a workspace or an upload has none */
-	if (snprintf(setup->mirror, sizeof(setup->mirror), "%s/%s", base, name) >=
-	    (int)sizeof(setup->mirror))
+	r = fetched_directory(base, name, ret_stat);
+	if (r == 0 && snprintf(out, PATH_MAX, "%s/%s", base, name) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	return r;
+}
+
+/* What is not there is left out: git then says which object it misses, and the files are there. */
+static void bind_objects(const struct paths *paths, const struct step_order *order,
+			 struct step_setup *setup)
+{
+	struct stat st = {.st_uid = 0};
+	int r = -ENOENT;
+
+	if (order->objects == STEP_OBJECTS_MIRROR)
+		r = mirror_path(paths, order, setup->objects, &st);
+	else if (order->objects == STEP_OBJECTS_VIEW)
+		r = view_path(paths, order, "objects", setup->objects, &st);
+	if (r < 0)
 		return;
 	setup->binds[setup->request.n_binds++] = (struct sandbox_bind){
-		.source = setup->mirror,
+		.source = setup->objects,
 		.target = STEP_MIRROR_TARGET,
 		.idmap = true,
 		.owner_uid = st.st_uid,
@@ -312,7 +363,7 @@ int step_setup_make(const struct paths *paths, const struct config *config,
 		step_setup_remove(paths, order->order);
 		return -error->number;
 	}
-	bind_mirror(paths, order, setup);
+	bind_objects(paths, order, setup);
 	fill_request(order, container, setup);
 	fill_limits(config, project, order, setup);
 	if (project && order->network == STEP_NETWORK_EGRESS) {

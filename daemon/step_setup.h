@@ -20,8 +20,9 @@ struct step_setup {
 	char hostname[64];
 	char group[32];
 	char workspace[PATH_MAX];
+	char view[PATH_MAX];
 	char **layers; /* their paths, of request.n_layers */
-	char mirror[PATH_MAX];
+	char objects[PATH_MAX];
 	char socket[PATH_MAX];
 	int log_fd, index_fd;
 	uint64_t log_limit; /* bytes on disk */

@@ -308,8 +308,7 @@ static int index_write(struct checkout *checkout)
 			  git_error_last() || !failure ? git_words() : strerror(failure));
 }
 
-static int checkout_run(struct checkout *checkout, struct tree *tree, const git_oid *commit,
-			const char *ref)
+static int checkout_run(struct checkout *checkout, struct tree *tree, const git_oid *commit)
 {
 	git_oid root;
 	int r = commit_describe(checkout, commit, &root);
@@ -324,8 +323,7 @@ static int checkout_run(struct checkout *checkout, struct tree *tree, const git_
 	checkout->dry = false;
 	checkout->n_entries = 0;
 	if (r == 0)
-		r = tree_git_write(tree->fd, checkout->repository, tree->name, ref,
-				   checkout->result);
+		r = tree_git_write(tree->fd, tree->name, checkout->result);
 	if (r == 0)
 		r = tree_walk(checkout, &root, tree->fd, 0);
 	if (r == 0)
@@ -334,8 +332,7 @@ static int checkout_run(struct checkout *checkout, struct tree *tree, const git_
 }
 
 int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *commit,
-		  const char *ref, const char *path, const struct fetch_limits *limits,
-		  struct fetch_result *result)
+		  const char *path, const struct fetch_limits *limits, struct fetch_result *result)
 {
 	struct checkout *checkout = calloc(1, sizeof(*checkout));
 	char index_path[PATH_MAX];
@@ -359,7 +356,7 @@ int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *
 		r = fetch_fail(result, FETCH_UNREACHABLE, "cannot open the mirror's objects: %s",
 			       git_words());
 	else
-		r = checkout_run(checkout, tree, commit, ref);
+		r = checkout_run(checkout, tree, commit);
 	git_index_free(checkout->index);
 	git_odb_free(checkout->odb);
 	free(checkout);

@@ -9,9 +9,13 @@
 #include "common/names.h"
 #include "fetcher/changes.h"
 #include "fetcher/mirror.h"
+#include "fetcher/prune.h"
+#include "fetcher/refs.h"
 #include "fetcher/remote.h"
+#include "fetcher/request.h"
 #include "fetcher/tree.h"
 #include "fetcher/unpack.h"
+#include "fetcher/view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,17 +27,21 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+struct job;
+
+struct job_kind {
+	enum message_type type, answer;
+	int (*run)(struct job *job);
+	bool mirror; /* it works in there */
+};
+
 struct job {
+	const struct job_kind *kind;
+	struct request *request;
 	const struct fetch_limits *limits;
 	struct fetch_result *result;
-	struct repository *repository; /* NULL for an upload */
+	struct repository *repository; /* of a FETCH only */
 	struct remote remote;
-	char project[PROJECT_NAME_MAX + 1];
-	char ref[REF_NAME_MAX + 1];
-	char commit[COMMIT_HEX_MAX + 1];
-	char before[COMMIT_HEX_MAX + 1]; /* for the changed paths */
-	char base_ref[REF_NAME_MAX + 1];
-	int upload_fd;	/* -1 for a fetch */
 	int project_fd; /* lib/trees/<project>, locked */
 	char mirror_path[PATH_MAX];
 	char trees_path[PATH_MAX];
@@ -81,7 +89,7 @@ static int job_confine(struct job *job, struct error *error)
 	int r;
 
 	paths[n++] = (struct isolation_path){.path = job->trees_path, .write = true};
-	if (job->repository)
+	if (job->mirror_path[0])
 		paths[n++] = (struct isolation_path){.path = job->mirror_path, .write = true};
 	if (job->repository && job->remote.scheme == REMOTE_SCHEME_FILE &&
 	    access(job->remote.path, F_OK) == 0)
@@ -122,10 +130,10 @@ static int job_prepare(struct job *job, const struct paths *paths)
 	int r;
 
 	(void)snprintf(state, sizeof(state), "%s/trees", paths->lib);
-	r = job_directory(state, job->project, "", job->trees_path);
+	r = job_directory(state, job->request->project, "", job->trees_path);
 	(void)snprintf(state, sizeof(state), "%s/repos", paths->lib);
-	if (r == 0 && job->repository)
-		r = job_directory(state, job->project, ".git", job->mirror_path);
+	if (r == 0 && job->kind->mirror)
+		r = job_directory(state, job->request->project, ".git", job->mirror_path);
 	if (r == 0) {
 		job->project_fd =
 			open(job->trees_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -137,7 +145,7 @@ static int job_prepare(struct job *job, const struct paths *paths)
 	if (r < 0)
 		return fetch_fail(job->result, FETCH_UNREACHABLE,
 				  "cannot prepare the directories of project %s beneath %s: %s",
-				  job->project, paths->lib, strerror(-r));
+				  job->request->project, paths->lib, strerror(-r));
 	stale_trees_remove(job->project_fd);
 	return 0;
 }
@@ -156,8 +164,8 @@ static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
 		r = tree_begin(&tree, job->project_fd, hex, job->result);
 		(void)snprintf(path, sizeof(path), "%s/%s", job->trees_path, tree.temporary);
 		if (r == 0)
-			r = tree_checkout(&tree, mirror->repository, id, job->ref, path,
-					  job->limits, job->result);
+			r = tree_checkout(&tree, mirror->repository, id, path, job->limits,
+					  job->result);
 		if (r == 0)
 			r = tree_commit(&tree, job->result);
 		if (r < 0)
@@ -170,16 +178,17 @@ static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
 
 static int no_such(struct job *job)
 {
-	if (*job->commit)
+	if (*job->request->commit)
 		return fetch_fail(job->result, FETCH_NO_SUCH_COMMIT,
 				  "commit %s is not in %s: it does not exist there any more (a "
 				  "forced push, or its branch was deleted), or the forge has not "
 				  "published it yet; push again, or trigger with a branch",
-				  job->commit, job->repository->url);
+				  job->request->commit, job->repository->url);
 	return fetch_fail(job->result, FETCH_NO_SUCH_COMMIT,
 			  "%s has no %s: it does not exist, or the forge has not published it "
 			  "yet; check the spelling, or push the branch first",
-			  job->repository->url, *job->ref ? job->ref : "default branch");
+			  job->repository->url,
+			  *job->request->ref ? job->request->ref : "default branch");
 }
 
 /* Best effort: what is not known lets every filter through. */
@@ -187,38 +196,102 @@ static void changes_tell(struct job *job, const struct mirror *mirror, const git
 {
 	struct fetch_result *result = job->result;
 	const struct changes_question question = {
-		.ref = job->ref,
-		.before = job->before,
-		.base_ref = job->base_ref,
+		.ref = job->request->ref,
+		.before = job->request->before,
+		.base_ref = job->request->base_ref,
 		.default_branch = result->default_branch,
 	};
 
 	mirror_default_read(mirror, result->default_branch);
-	if (*job->before || *job->base_ref)
+	if (*job->request->before || *job->request->base_ref)
 		result->paths_known =
 			changes_find(mirror->repository, id, &question, &result->paths_fd) == 0;
 }
 
-/* Find it in the mirror, over the network if need be, and check it out. */
+/* Has a branch or tag of the remote that commit? */
+static int commit_is_ours(const struct job *job, git_repository *repository, const git_oid *id,
+			  bool *ret_ours)
+{
+	struct refs refs = {.n = 0};
+	cleanup_free git_oid *tips = NULL;
+	int r = refs_read(repository, &refs);
+
+	if (r == 0)
+		tips = calloc(refs.n + 1, sizeof(*tips));
+	for (size_t i = 0; tips && i < refs.n; i++)
+		git_oid_cpy(&tips[i], &refs.items[i].target);
+	if (tips)
+		*ret_ours = refs.n > 0 &&
+			    git_graph_reachable_from_any(repository, id, tips, refs.n) == 1;
+	refs_clear(&refs);
+	if (!tips)
+		return fetch_fail(job->result, FETCH_UNREACHABLE, "out of memory");
+	return 0;
+}
+
+/* The references, and for a stranger's commit the objects, that the run is to see. */
+static int view(struct job *job, struct mirror *mirror, const git_oid *id)
+{
+	struct view_wish wish = {
+		.project_fd = job->project_fd,
+		.project_path = job->trees_path,
+		.repository = mirror->repository,
+		.ref = strncmp(job->request->ref, "refs/", 5) == 0 ? job->request->ref : "",
+		.base = *job->request->base_ref ? job->request->base_ref
+						: job->result->default_branch,
+		.commit = *id,
+		.foreign = job->request->whose == FETCH_FOREIGN,
+	};
+	git_oid tip;
+
+	if (job->request->whose == FETCH_UNKNOWN) {
+		bool ours = false;
+
+		if (commit_is_ours(job, mirror->repository, id, &ours) < 0)
+			return -ENOMEM;
+		wish.foreign = !ours;
+		/* a branch that does not have the commit stays where it is, as its base */
+		if (!ours && *wish.ref &&
+		    git_reference_name_to_id(&tip, mirror->repository, wish.ref) == 0) {
+			wish.base = wish.ref;
+			wish.ref = "";
+		}
+	}
+	return view_make(&wish, job->result);
+}
+
+/*
+ * Is what we know of the remote as new as the question? Then another fetch asked it
+ * after this question came. Only a commit can be looked for then: other references
+ * than branches and tags are not kept up to date.
+ */
+static bool is_fresh(const struct job *job)
+{
+	return job->request->fresh && *job->request->commit;
+}
+
+/* Ask the remote for its references and the commit, find it in the mirror, and check it out. */
 static int fetch_once(struct job *job, struct mirror *mirror)
 {
 	git_oid id;
 	int r = -ENOENT;
 
-	/* a branch moves, a commit does not */
-	if (*job->commit)
-		r = mirror_find(mirror, job->ref, job->commit, &id, job->result);
+	if (is_fresh(job))
+		r = mirror_find(mirror, job->request->ref, job->request->commit, &id, job->result);
 	if (r == -ENOENT) {
-		r = mirror_update(mirror, job->ref, job->commit, job->result);
+		r = mirror_update(mirror, job->request->ref, job->request->commit, job->result);
 		if (r == 0)
-			r = mirror_find(mirror, job->ref, job->commit, &id, job->result);
+			r = mirror_find(mirror, job->request->ref, job->request->commit, &id,
+					job->result);
 		if (r == -ENOENT)
 			return no_such(job);
 	}
 	if (r == 0)
 		r = checkout(job, mirror, &id);
-	if (r == 0)
+	if (r == 0) {
 		changes_tell(job, mirror, &id);
+		r = view(job, mirror, &id);
+	}
 	return r;
 }
 
@@ -239,8 +312,8 @@ static int job_fetch(struct job *job)
 	if (r < 0 && job->result->outcome != FETCH_REFUSED && mirror.repository &&
 	    (r == -ENODATA || !mirror_sound(&mirror))) {
 		/* the mirror is a cache: damaged (a power cut), it is made anew, once */
-		log_warning("the mirror of %s is damaged, fetching it anew: %s", job->project,
-			    job->result->error.text);
+		log_warning("the mirror of %s is damaged, fetching it anew: %s",
+			    job->request->project, job->result->error.text);
 		r = mirror_reset(&mirror, job->result);
 		if (r == 0)
 			r = fetch_once(job, &mirror);
@@ -256,28 +329,74 @@ static int job_unpack(struct job *job)
 	cleanup_tree struct tree tree = TREE_NULL;
 	int r;
 
-	if (!tree_exists(job->project_fd, job->commit)) {
-		r = tree_begin(&tree, job->project_fd, job->commit, job->result);
+	if (!tree_exists(job->project_fd, job->request->commit)) {
+		r = tree_begin(&tree, job->project_fd, job->request->commit, job->result);
 		if (r == 0)
-			r = unpack_tar(tree.fd, job->upload_fd, job->limits, job->result);
+			r = unpack_tar(tree.fd, job->request->fd, job->limits, job->result);
 		if (r == 0)
 			r = tree_commit(&tree, job->result);
 		if (r < 0)
 			return r;
 	}
-	memcpy(job->result->commit, job->commit, sizeof(job->commit));
+	memcpy(job->result->commit, job->request->commit, sizeof(job->request->commit));
 	job->result->outcome = FETCH_OK;
 	return 0;
 }
 
-/* ---- receiving the job ---- */
-
-static void field_read(struct message *message, char *out, size_t size)
+static int job_tree_remove(struct job *job)
 {
-	const char *text = message_get_string(message, size - 1);
+	const struct request *request = job->request;
 
-	memcpy(out, text, strlen(text) + 1);
+	job->result->outcome = FETCH_OK;
+	return tree_remove(job->project_fd, request->commit, request->view, job->result);
 }
+
+static int job_mirror_prune(struct job *job)
+{
+	struct mirror mirror = {.path = job->mirror_path, .limits = job->limits};
+	struct name_list kept = {.n_items = 0};
+	char head[PATH_MAX + 8];
+	int r = name_list_read(job->request->fd, KEPT_COMMITS_BYTES_MAX, KEPT_COMMITS_MAX, &kept);
+
+	if (r < 0)
+		return fetch_fail(job->result, FETCH_REFUSED,
+				  "the list of commits that are kept cannot be read: %s",
+				  strerror(-r));
+	(void)snprintf(head, sizeof(head), "%s/HEAD", job->mirror_path);
+	if (access(head, F_OK) < 0) { /* nothing was fetched yet */
+		job->result->outcome = FETCH_OK;
+		name_list_clear(&kept);
+		return 0;
+	}
+	r = mirror_setup(job->limits, job->result);
+	if (r == 0)
+		r = mirror_open(&mirror, job->result);
+	if (r == 0) {
+		job->result->outcome = FETCH_OK;
+		r = mirror_prune(&mirror, job->project_fd, &kept, job->result);
+	}
+	mirror_close(&mirror);
+	name_list_clear(&kept);
+	return r;
+}
+
+static const struct job_kind job_kinds[] = {
+	{MESSAGE_FETCH, MESSAGE_FETCHED, job_fetch, true},
+	{MESSAGE_UNPACK, MESSAGE_FETCHED, job_unpack, false},
+	{MESSAGE_TREE_REMOVE, MESSAGE_TREE_REMOVED, job_tree_remove, false},
+	{MESSAGE_MIRROR_PRUNE, MESSAGE_MIRROR_PRUNED, job_mirror_prune, true},
+};
+
+static const struct job_kind *job_find(enum message_type type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(job_kinds); i++) {
+		if (job_kinds[i].type == type)
+			return &job_kinds[i];
+	}
+	return NULL;
+}
+
+/* ---- receiving the job ---- */
 
 /* The service has checked all of it; a job that is malformed is a bug in it. */
 static int job_receive(struct job *job)
@@ -295,41 +414,40 @@ static int job_receive(struct job *job)
 		if (message_receive(CHANNEL_FD, &message) != 1)
 			return -EBADMSG;
 	}
-	if (message->type != (job->repository ? MESSAGE_FETCH : MESSAGE_UNPACK))
+	job->kind = job_find(message->type);
+	if ((message->type == MESSAGE_FETCH) != (job->repository != NULL) || !job->kind)
 		return -EBADMSG;
-	field_read(message, job->project, sizeof(job->project));
-	if (job->repository)
-		field_read(message, job->ref, sizeof(job->ref));
-	field_read(message, job->commit, sizeof(job->commit));
-	if (job->repository) {
-		field_read(message, job->before, sizeof(job->before));
-		field_read(message, job->base_ref, sizeof(job->base_ref));
-	}
-	if (!job->repository)
-		job->upload_fd = message_get_fd(message);
-	if (message_end(message) < 0 || !project_name_valid(job->project) ||
-	    (*job->commit && !commit_valid(job->commit)) ||
-	    (*job->ref && !ref_name_valid(job->ref)) ||
-	    (*job->before && !commit_valid(job->before)) ||
-	    (*job->base_ref && !ref_name_valid(job->base_ref)))
-		return -EBADMSG;
-	return 0;
+	return request_read(message, &job->request);
+}
+
+static int removed_send(enum message_type answer, const struct fetch_result *result)
+{
+	struct message *message = message_new(answer, 0);
+
+	if (!message)
+		return -ENOMEM;
+	message_put_u64(message, result->freed);
+	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	return message_transmit(CHANNEL_FD, message);
 }
 
 static int result_send(const struct fetch_result *result)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, 0);
+	bool ok = result->outcome == FETCH_OK;
 
 	if (!message)
 		return -ENOMEM;
 	message_put_u64(message, result->outcome);
-	message_put_string(message, result->commit);
+	message_put_string(message, ok ? result->commit : "");
 	message_put_string(message, result->title);
 	message_put_string(message, result->author);
-	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	message_put_string(message, ok ? "" : result->error.text);
 	message_put_string(message, result->default_branch);
-	message_put_u64(message, result->paths_known);
-	if (result->paths_known)
+	message_put_string(message, ok ? result->view : "");
+	message_put_u64(message, ok && result->view_objects);
+	message_put_u64(message, ok && result->paths_known);
+	if (ok && result->paths_known)
 		message_put_fd(message, result->paths_fd);
 	return message_transmit(CHANNEL_FD, message);
 }
@@ -344,14 +462,16 @@ static int job_run(struct job *job, const struct paths *paths)
 			       error.text);
 	if (r < 0)
 		return r;
-	return job->repository ? job_fetch(job) : job_unpack(job);
+	return job->kind->run(job);
 }
 
 int child_run(const struct paths *paths, const struct fetch_limits *limits)
 {
 	struct fetch_result result = {.outcome = FETCH_UNREACHABLE};
-	struct job job = {.limits = limits, .result = &result, .upload_fd = -1, .project_fd = -1};
+	struct job job = {.limits = limits, .result = &result, .project_fd = -1};
 	struct error error = ERROR_INIT;
+	enum message_type answer;
+	int r;
 
 	/* the ids are the parent's already; undumpable does not outlive an exec */
 	if (isolate_user(role_user(ROLE_FETCHER), &error) < 0) {
@@ -366,6 +486,10 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 		return 1;
 	}
 	if (job_run(&job, paths) < 0 && result.outcome == FETCH_OK)
-		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed without a reason");
-	return result_send(&result) < 0;
+		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed: %s; see the log",
+				 git_words());
+	answer = job.kind->answer;
+	r = answer == MESSAGE_FETCHED ? result_send(&result) : removed_send(answer, &result);
+	(void)request_free(job.request);
+	return r < 0;
 }

@@ -38,14 +38,38 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 	return -EINVAL;
 }
 
-const char *git_words(void)
+const char *git_words_of(int code)
 {
+	static const struct {
+		int code;
+		const char *words;
+	} silent[] = {
+		{GIT_ENOTFOUND, "something that it needs does not exist there"},
+		{GIT_EAUTH, "the credential was refused"},
+		{GIT_ECERTIFICATE, "the certificate is not trusted"},
+		{GIT_EEOF, "the other end closed the connection"},
+		{GIT_ELOCKED, "a file of the mirror is locked"},
+		{GIT_EINVALIDSPEC, "a reference has a name that is not allowed"},
+		{GIT_EUSER, "it was stopped at a limit"},
+	};
 	static char words[512];
 	const git_error *last = git_error_last();
 
 	text_first_line(words, sizeof(words), last && last->message ? last->message : "",
 			last && last->message ? strlen(last->message) : 0);
-	return *words ? words : "it gave no reason";
+	for (size_t i = 0; !*words && i < ARRAY_SIZE(silent); i++) {
+		if (silent[i].code == code)
+			return silent[i].words;
+	}
+	if (!*words)
+		(void)snprintf(words, sizeof(words), "libgit2 failed with code %d and no message",
+			       code);
+	return words;
+}
+
+const char *git_words(void)
+{
+	return git_words_of(GIT_ERROR);
 }
 
 const char *git_fix(const char *otherwise)

@@ -48,6 +48,9 @@ struct fetch_limits {
  * @commit:  full hex id; "" unless @outcome is FETCH_OK
  * @title, @author: printable UTF-8, cut
  * @default_branch: of the remote, a full ref; "": not known
+ * @view:    id of the view of @commit (view.h), "": none
+ * @view_objects: the view has objects of its own
+ * @freed:   bytes that the disk has more, of what removes something
  * @paths_known: @paths_fd is valid: the changed paths, see common/name_list.h; owned by
  *           whoever owns the result, fetch_result_clear() closes it
  * @error:   for people, with the fix; set unless FETCH_OK
@@ -58,6 +61,9 @@ struct fetch_result {
 	char title[FETCH_TITLE_MAX + 1];
 	char author[FETCH_AUTHOR_MAX + 1];
 	char default_branch[REF_NAME_MAX + 1];
+	char view[COMMIT_HEX_MAX + 1];
+	bool view_objects;
+	uint64_t freed;
 	bool paths_known;
 	int paths_fd;
 	struct error error;
@@ -79,9 +85,12 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 /**
  * git_words() - what libgit2 said of its last failure, in one line that is safe to show
  *
- * Return: a static buffer, overwritten by the next call; "it gave no reason" if it said nothing.
+ * Return: a static buffer, overwritten by the next call.
  */
 const char *git_words(void);
+
+/** git_words_of() - the same after a call that returned @code: some say nothing but that */
+const char *git_words_of(int code);
 
 /** git_fix() - what to do about that failure: @otherwise, unless it was a full disk */
 const char *git_fix(const char *otherwise);

@@ -416,7 +416,7 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 {
 	const struct mirror *mirror = update->mirror;
 	const char *url = mirror->config->url;
-	const char *words = git_words();
+	const char *words = git_words_of(code);
 
 	if (update->over_limit)
 		return fetch_fail(result, FETCH_REFUSED,
@@ -521,25 +521,42 @@ void mirror_default_read(const struct mirror *mirror, char *ret_ref)
 		memcpy(ret_ref, text, strlen(text) + 1);
 }
 
-/* "" → the default branch, "main" → refs/heads/main or refs/tags/main; unknown names stay. */
-static int ref_complete(git_remote *remote, char *ref)
+static int default_complete(const struct mirror *mirror, git_remote *remote, char *ref,
+			    struct fetch_result *result)
+{
+	git_buf name = GIT_BUF_INIT;
+	int r = git_remote_default_branch(&name, remote);
+
+	if (r == 0 && name.size <= REF_NAME_MAX && ref_name_valid(name.ptr))
+		memcpy(ref, name.ptr, name.size + 1);
+	git_buf_dispose(&name);
+	if (r == GIT_ENOTFOUND)
+		return fetch_fail(
+			result, FETCH_NO_SUCH_COMMIT,
+			"%s has no default branch: the branch that its HEAD names does "
+			"not exist; set the default branch at the forge, or name a branch",
+			mirror->config->url);
+	return r;
+}
+
+/*
+ * "" → the default branch, "main" → refs/heads/main or refs/tags/main; unknown names
+ * stay, and so does "" beside @commit. Return: 0, what libgit2 says, or -EINVAL with @result set.
+ */
+static int ref_complete(const struct mirror *mirror, git_remote *remote, char *ref,
+			const char *commit, struct fetch_result *result)
 {
 	static const char *const prefixes[] = {"refs/heads/", "refs/tags/"};
 	const git_remote_head **heads = NULL;
 	size_t n_heads = 0;
-	git_buf name = GIT_BUF_INIT;
-	int r;
+	int r = git_remote_ls(&heads, &n_heads, remote);
 
-	if (!*ref || strcmp(ref, "HEAD") == 0) {
-		r = git_remote_default_branch(&name, remote);
-		if (r == 0 && name.size <= REF_NAME_MAX && ref_name_valid(name.ptr))
-			memcpy(ref, name.ptr, name.size + 1);
-		git_buf_dispose(&name);
-		return r;
-	}
+	if (strcmp(ref, "HEAD") == 0)
+		*ref = '\0';
+	if (!*ref)
+		return r < 0 || *commit ? r : default_complete(mirror, remote, ref, result);
 	if (strncmp(ref, "refs/", 5) == 0)
-		return 0;
-	r = git_remote_ls(&heads, &n_heads, remote);
+		return r;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(prefixes); i++) {
 		char full[REF_NAME_MAX + 16];
 
@@ -600,6 +617,8 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	options.callbacks.transfer_progress = on_progress;
 	options.callbacks.payload = update;
 	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* to other hosts */
+	git_error_clear(); /* what failed before is not what fails here */
+	result->outcome = FETCH_OK;
 	r = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
 	if (r == 0 && remote_empty(remote))
 		return fetch_fail(result, FETCH_NO_SUCH_COMMIT,
@@ -609,11 +628,11 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	if (r == 0)
 		default_learn(mirror, remote);
 	if (r == 0)
-		r = ref_complete(remote, ref);
+		r = ref_complete(mirror, remote, ref, commit, result);
 	if (r == 0)
 		r = fetch_names(remote, update, ref);
 	if (r < 0)
-		return update_failed(update, r, result);
+		return result->outcome != FETCH_OK ? r : update_failed(update, r, result);
 	if (!*commit)
 		return 0;
 	r = mirror_find(mirror, ref, commit, &id, result);

@@ -60,6 +60,18 @@ static int copy_failed(struct copy *copy)
 			  git_fix("check it with \"git fsck\""));
 }
 
+/* A failure of ours, as one of libgit2's: what it was called from tells it. */
+static int say(const char *words)
+{
+	(void)git_error_set_str(GIT_ERROR_OS, words);
+	return -1;
+}
+
+static int no_memory(void)
+{
+	return say("out of memory");
+}
+
 /* ---- whole packs ---- */
 
 static int on_progress(const git_indexer_progress *stats, void *payload)
@@ -79,12 +91,12 @@ static int pack_stream(struct copy *copy, int fd, git_odb_writepack *pack)
 	int r = 0;
 
 	if (!block)
-		return -1;
+		return no_memory();
 	for (;;) {
 		ssize_t n = fd_read_all(fd, block, COPY_BLOCK);
 
 		if (n < 0)
-			return -1;
+			return say(strerror((int)-n));
 		if (n == 0)
 			break;
 		stats.received_bytes += (size_t)n;
@@ -150,7 +162,7 @@ static int visit_push(struct copy *copy, const git_oid *id)
 		void *grown = realloc(copy->visits, room * sizeof(*copy->visits));
 
 		if (!grown)
-			return -1;
+			return no_memory();
 		copy->visits = grown;
 		copy->room = room;
 	}
@@ -238,7 +250,9 @@ static int object_copy(struct copy *copy, const git_oid *id)
 		r = git_odb_write(&written, copy->to, git_odb_object_data(object),
 				  git_odb_object_size(object), git_odb_object_type(object));
 	git_odb_object_free(object);
-	return r < 0 ? r : git_oid_equal(&written, id) ? 0 : -1;
+	if (r == 0 && !git_oid_equal(&written, id))
+		return say("an object is not what its id says");
+	return r;
 }
 
 static int copy_walk(struct copy *copy)

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "fetcher/pack.h"
 
 #include <fcntl.h>
 #include <git2/odb_backend.h>
@@ -15,8 +16,6 @@
 
 #define SMALL_PACK (4 * MIB)
 #define SMALL_PACKS_MAX 64 /* more are made into one */
-
-#define PACK_NAME_LENGTH 45 /* "pack-" and 40 hex digits */
 
 struct packs {
 	char names[4 * SMALL_PACKS_MAX][PACK_NAME_LENGTH + 1]; /* without ".pack" */
@@ -32,14 +31,12 @@ static void packs_find(int dir_fd, struct packs *packs)
 	while (dir && packs->n < ARRAY_SIZE(packs->names) && (entry = readdir(dir))) {
 		struct stat st;
 
-		if (strncmp(entry->d_name, "pack-", 5) != 0 ||
-		    strlen(entry->d_name) != PACK_NAME_LENGTH + 5 ||
+		if (!pack_file_is(entry->d_name, packs->names[packs->n]) ||
 		    strcmp(entry->d_name + PACK_NAME_LENGTH, ".pack") != 0 ||
 		    fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    (uint64_t)st.st_size > SMALL_PACK)
 			continue;
-		memcpy(packs->names[packs->n], entry->d_name, PACK_NAME_LENGTH);
-		packs->names[packs->n++][PACK_NAME_LENGTH] = '\0';
+		packs->n++;
 	}
 }
 
@@ -68,20 +65,11 @@ static int pack_insert(const char *folder, const char *name, git_packbuilder *bu
 	return r;
 }
 
-/* The index first: a pack without an index is no pack, the other way round is an error. */
 static void packs_remove(int dir_fd, const struct packs *packs, const char *keep)
 {
-	static const char *const suffixes[] = {"idx", "pack"};
-
 	for (size_t i = 0; i < packs->n; i++) {
-		if (strcmp(packs->names[i] + 5, keep) == 0)
-			continue;
-		for (size_t j = 0; j < ARRAY_SIZE(suffixes); j++) {
-			char name[PACK_NAME_LENGTH + 8];
-
-			(void)snprintf(name, sizeof(name), "%s.%s", packs->names[i], suffixes[j]);
-			(void)unlinkat(dir_fd, name, 0);
-		}
+		if (strcmp(packs->names[i] + 5, keep) != 0)
+			pack_remove(dir_fd, packs->names[i]);
 	}
 }
 

@@ -2,60 +2,13 @@
 #ifndef FETCHER_REMOTE_H
 #define FETCHER_REMOTE_H
 
-/*
- * Where a project's repository is, and with what it is opened. The URL comes
- * from the administrator's configuration only, never from a payload; it is
- * checked all the same, because a "remote" in git may also be a command.
- */
+/* A project's line of configuration: where its repository is, and with what it is opened. */
 
-#include "common/error.h"
-#include "common/limits.h"
 #include "common/message.h"
+#include "common/remote.h"
 
-#include <limits.h>
-#include <stdbool.h>
 #include <stddef.h>
-
-#define REMOTE_USER_MAX 256
-#define REMOTE_HOST_MAX 255
-
-enum remote_scheme {
-	REMOTE_SCHEME_INVALID = 0,
-	REMOTE_SCHEME_FILE,
-	REMOTE_SCHEME_HTTP,
-	REMOTE_SCHEME_HTTPS,
-	REMOTE_SCHEME_SSH, /* ssh:// and user@host:path */
-	REMOTE_SCHEME_NUM,
-};
-
-/**
- * struct remote - a checked URL
- * @user: "" when the URL names none
- * @host: "" for file://
- * @port: 0 for the scheme's own
- * @path: decoded; absolute for file://
- */
-struct remote {
-	enum remote_scheme scheme;
-	char user[REMOTE_USER_MAX + 1];
-	char host[REMOTE_HOST_MAX + 1];
-	unsigned port;
-	char path[URL_MAX + 1];
-};
-
-/**
- * remote_parse() - check @url and take it apart
- *
- * Accepted: file:///path, http://, https://, ssh://, [user@]host:path. Refused,
- * with the fix in @error: everything else, passwords inside the URL, control
- * characters, names that a program could take for an option.
- *
- * Return: 0 or -EINVAL.
- */
-int remote_parse(const char *url, struct remote *ret_remote, struct error *error);
-
-/** remote_is_loopback() - true for localhost, 127.0.0.0/8 and ::1 as literally written */
-bool remote_is_loopback(const struct remote *remote);
+#include <stdint.h>
 
 /**
  * struct repository - one project's line of configuration (CONFIG_REPOSITORY)
@@ -69,6 +22,7 @@ struct repository {
 	char *password;
 	char *ssh_key;
 	char *known_hosts;
+	uint64_t asked_usec; /* for the service: when a fetch that got all its references began */
 };
 
 /** repository_read() - take the fields of a CONFIG_REPOSITORY. Return: 0, -EBADMSG, -ENOMEM. */

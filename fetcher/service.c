@@ -10,6 +10,7 @@
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "fetcher/remote.h"
+#include "fetcher/request.h"
 #include "fetcher/tree.h"
 #include "fetcher/worker.h"
 
@@ -25,25 +26,12 @@
 #define REPOSITORIES_MAX 100000
 #define KILLED_MAX 5 /* children of one request */
 
-struct request {
-	struct request *next;
-	uint64_t serial;
-	uint64_t epoch; /* of the channel it came by */
-	bool upload;
-	int upload_fd;
-	unsigned n_killed; /* children of it that somebody killed */
-	char project[PROJECT_NAME_MAX + 1];
-	char ref[REF_NAME_MAX + 1];
-	char commit[COMMIT_HEX_MAX + 1];
-	/* for the changed paths, "" when nobody asks for them */
-	char before[COMMIT_HEX_MAX + 1];
-	char base_ref[REF_NAME_MAX + 1];
-};
-
 struct slot {
 	struct service *service;
 	struct worker worker;
 	struct request *request; /* NULL while free */
+	uint64_t started_usec;
+	bool fresh; /* it need not ask the remote */
 };
 
 struct repositories {
@@ -59,8 +47,7 @@ struct service {
 	uint64_t epoch; /* counts channels to the scheduler */
 	bool configured;
 	struct repositories repositories, pending;
-	struct request *first, *last;
-	size_t n_requests;
+	struct requests requests;
 	struct slot slots[FETCH_PARALLEL_MAX];
 };
 
@@ -91,72 +78,13 @@ static int repositories_add(struct repositories *repositories, struct repository
 	return 0;
 }
 
-static const struct repository *repository_find(const struct service *service, const char *project)
+static struct repository *repository_find(const struct service *service, const char *project)
 {
 	for (size_t i = 0; i < service->repositories.n; i++) {
 		if (strcmp(service->repositories.list[i]->project, project) == 0)
 			return service->repositories.list[i];
 	}
 	return NULL;
-}
-
-/* ---- requests ---- */
-
-static struct request *request_free(struct request *request)
-{
-	if (!request)
-		return NULL;
-	if (request->upload_fd >= 0)
-		(void)close(request->upload_fd);
-	free(request);
-	return NULL;
-}
-
-static void request_push(struct service *service, struct request *request)
-{
-	request->next = NULL;
-	if (service->last)
-		service->last->next = request;
-	else
-		service->first = request;
-	service->last = request;
-	service->n_requests++;
-}
-
-static void request_push_front(struct service *service, struct request *request)
-{
-	request->next = service->first;
-	service->first = request;
-	if (!service->last)
-		service->last = request;
-	service->n_requests++;
-}
-
-/* Take the one behind @before (NULL: the first) out of the queue. */
-static struct request *request_take(struct service *service, struct request *before)
-{
-	struct request **link = before ? &before->next : &service->first;
-	struct request *request = *link;
-
-	*link = request->next;
-	if (service->last == request)
-		service->last = before;
-	service->n_requests--;
-	return request;
-}
-
-static void requests_drop(struct service *service)
-{
-	while (service->first)
-		(void)request_free(request_take(service, NULL));
-}
-
-static bool request_same(const struct request *a, const struct request *b)
-{
-	/* without a commit each request means "now" */
-	return *a->commit && a->upload == b->upload && strcmp(a->project, b->project) == 0 &&
-	       strcmp(a->commit, b->commit) == 0 && strcmp(a->before, b->before) == 0 &&
-	       strcmp(a->base_ref, b->base_ref) == 0;
 }
 
 /* ---- answers ---- */
@@ -201,6 +129,29 @@ static const char *runbook_looked_for(const struct service *service, const char 
 	return fd < 0 ? NULL : runbook_misnamed(fd);
 }
 
+static void answer_send(struct service *service, const struct request *request,
+			struct message *message)
+{
+	if (!message) /* better asked again than never answered */
+		channel_close(&service->scheduler);
+	else if (channel_send(&service->scheduler, message) < 0)
+		log_warning("an answer about %s could not be sent", request->project);
+}
+
+static void answer_removed(struct service *service, const struct request *request,
+			   const struct fetch_result *result)
+{
+	struct message *message = message_new(
+		request->type == MESSAGE_TREE_REMOVE ? MESSAGE_TREE_REMOVED : MESSAGE_MIRROR_PRUNED,
+		request->serial);
+
+	if (message) {
+		message_put_u64(message, result->freed);
+		message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	}
+	answer_send(service, request, message);
+}
+
 static void answer(struct service *service, const struct request *request,
 		   const struct fetch_result *given)
 {
@@ -212,6 +163,10 @@ static void answer(struct service *service, const struct request *request,
 
 	if (request->epoch != service->epoch)
 		return; /* who asked is gone; the successor asks again */
+	if (!request_fetches(request)) {
+		answer_removed(service, request, given);
+		return;
+	}
 	if (result.outcome == FETCH_OK)
 		fd = runbook_open(service, request->project, &result);
 	if (fd == -ENOENT)
@@ -219,7 +174,7 @@ static void answer(struct service *service, const struct request *request,
 	ok = result.outcome == FETCH_OK;
 	message = message_new(MESSAGE_FETCHED, request->serial);
 	if (!message) {
-		channel_close(&service->scheduler); /* better asked again than never answered */
+		answer_send(service, request, NULL);
 		return;
 	}
 	message_put_u64(message, result.outcome);
@@ -228,13 +183,14 @@ static void answer(struct service *service, const struct request *request,
 	message_put_string(message, ok ? result.author : "");
 	message_put_string(message, !ok ? result.error.text : misnamed ? misnamed : "");
 	message_put_string(message, ok ? result.default_branch : "");
+	message_put_string(message, ok ? result.view : "");
+	message_put_u64(message, ok && result.view_objects);
 	message_put_u64(message, ok && result.paths_known);
 	if (fd >= 0)
 		message_put_fd(message, fd);
 	if (ok && result.paths_known)
 		message_put_fd(message, result.paths_fd);
-	if (channel_send(&service->scheduler, message) < 0)
-		log_warning("an answer about %s could not be sent", request->project);
+	answer_send(service, request, message);
 }
 
 static void answer_failure(struct service *service, const struct request *request,
@@ -250,10 +206,16 @@ static void outcome_log(const struct request *request, const struct fetch_result
 {
 	const struct log_field fields[] = {{"RUNBOOK_PROJECT", request->project}};
 
-	if (result->outcome == FETCH_OK)
+	if (result->outcome == FETCH_OK && !request_fetches(request))
+		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: removed %s, %s", request->project,
+			   request->type == MESSAGE_TREE_REMOVE
+				   ? "a tree that no run needs"
+				   : "objects that nothing reaches from the mirror",
+			   size_text(result->freed));
+	else if (result->outcome == FETCH_OK)
 		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: %s %s at %s", request->project,
-			   request->upload ? "unpacked upload" : "fetched", result->commit,
-			   *request->ref ? request->ref : "no reference");
+			   request->type == MESSAGE_UNPACK ? "unpacked upload" : "fetched",
+			   result->commit, *request->ref ? request->ref : "no reference");
 	else
 		log_fields(LOG_LEVEL_WARNING, fields, 1, "%s: %s", request->project,
 			   result->error.text);
@@ -262,6 +224,16 @@ static void outcome_log(const struct request *request, const struct fetch_result
 /* ---- working the queue off ---- */
 
 static void service_dispatch(struct service *service);
+
+/* It asked the remote after this moment, for all branches and tags. */
+static void remote_note(const struct slot *slot, const struct request *request)
+{
+	struct repository *repository = repository_find(slot->service, request->project);
+
+	if (repository && request->type == MESSAGE_FETCH && !slot->fresh &&
+	    slot->worker.result.outcome == FETCH_OK)
+		repository->asked_usec = slot->started_usec;
+}
 
 static void on_worker_done(struct worker *worker)
 {
@@ -273,16 +245,19 @@ static void on_worker_done(struct worker *worker)
 	outcome_log(request, &worker->result);
 	/* an administrator or want of memory: the same may do well now */
 	if (worker->killed && ++request->n_killed < KILLED_MAX) {
-		request_push_front(service, request);
+		requests_push_front(&service->requests, request);
 		service_dispatch(service);
 		return;
 	}
+	remote_note(slot, request);
 	answer(service, request, &worker->result);
-	for (struct request *r = service->first; r;) {
+	for (struct request *r = service->requests.first; r;) {
 		struct request *next = r->next;
 
-		if (request_same(request, r)) {
-			r = request_take(service, before);
+		/* what came later may be about references that are newer than the answer */
+		if (request_same(request, r) &&
+		    (r->type == MESSAGE_UNPACK || r->came_usec <= slot->started_usec)) {
+			r = requests_take(&service->requests, before);
 			answer(service, r, &worker->result);
 			(void)request_free(r);
 		} else {
@@ -295,34 +270,14 @@ static void on_worker_done(struct worker *worker)
 	service_dispatch(service);
 }
 
-static struct message *job_message(const struct request *request)
-{
-	struct message *message =
-		message_new(request->upload ? MESSAGE_UNPACK : MESSAGE_FETCH, request->serial);
-
-	if (!message)
-		return NULL;
-	message_put_string(message, request->project);
-	if (!request->upload)
-		message_put_string(message, request->ref);
-	message_put_string(message, request->commit);
-	if (request->upload) {
-		message_put_fd(message, request->upload_fd);
-	} else {
-		message_put_string(message, request->before);
-		message_put_string(message, request->base_ref);
-	}
-	return message;
-}
-
-/* Is the tree there already? Then nobody need be started. */
+/* Is the tree of an upload there already? Then no child need be started. */
 static bool answer_from_tree(struct service *service, const struct request *request)
 {
 	struct fetch_result result = {.outcome = FETCH_OK};
 	cleanup_close int project_fd = -1;
 
-	/* the changed paths take a look into the mirror, which is a child's business */
-	if (!*request->commit || *request->before || *request->base_ref)
+	/* the references of a commit move, and are asked for anew for each run */
+	if (request->type != MESSAGE_UNPACK)
 		return false;
 	project_fd =
 		open_beneath(service->setup->trees_fd, request->project, O_RDONLY | O_DIRECTORY, 0);
@@ -336,14 +291,14 @@ static bool answer_from_tree(struct service *service, const struct request *requ
 
 /* The project's repository, or a failure that was answered. Return: 0, or -errno. */
 static int request_check(struct service *service, const struct request *request,
-			 const struct repository **ret_repository)
+			 struct repository **ret_repository)
 {
-	const struct repository *repository = repository_find(service, request->project);
+	struct repository *repository = repository_find(service, request->project);
 	struct error error = ERROR_INIT;
 	struct remote remote;
 	char text[ERROR_TEXT_MAX];
 
-	if (request->upload)
+	if (request->type != MESSAGE_FETCH)
 		return 0;
 	if (!repository || !*repository->url) {
 		(void)snprintf(text, sizeof(text),
@@ -364,16 +319,18 @@ static int request_check(struct service *service, const struct request *request,
 /* Start it, or answer it. Return: true when it now occupies @slot. */
 static bool request_start(struct service *service, struct slot *slot, struct request *request)
 {
-	const struct repository *repository = NULL;
+	struct repository *repository = NULL;
 	struct error error = ERROR_INIT;
 	struct message *job;
 
 	if (answer_from_tree(service, request) || request_check(service, request, &repository) < 0)
 		return false;
 	/* a child before this one may have read some of it */
-	if (request->upload)
-		(void)lseek(request->upload_fd, 0, SEEK_SET);
-	job = job_message(request);
+	if (request->fd >= 0)
+		(void)lseek(request->fd, 0, SEEK_SET);
+	slot->fresh = repository && repository->asked_usec > request->came_usec;
+	slot->started_usec = now_usec();
+	job = request_job(request, slot->fresh);
 	if (!job) {
 		answer_failure(service, request, FETCH_UNREACHABLE, "out of memory");
 		return false;
@@ -417,7 +374,7 @@ static void service_dispatch(struct service *service)
 	if (!service->configured)
 		return; /* just started: the projects are not known yet */
 	while ((slot = slot_free_find(service))) {
-		struct request *request = before ? before->next : service->first;
+		struct request *request = before ? before->next : service->requests.first;
 
 		if (!request)
 			break;
@@ -425,7 +382,7 @@ static void service_dispatch(struct service *service)
 			before = request;
 			continue;
 		}
-		request = request_take(service, before);
+		request = requests_take(&service->requests, before);
 		if (!request_start(service, slot, request))
 			(void)request_free(request);
 	}
@@ -433,84 +390,60 @@ static void service_dispatch(struct service *service)
 
 /* ---- the scheduler's messages ---- */
 
-static void field_read(struct message *message, char *out, size_t size)
+/* Is a tree on its way that might be the one to be removed? */
+static bool project_fetches(const struct service *service, const char *project)
 {
-	const char *text = message_get_string(message, size - 1);
+	for (const struct request *r = service->requests.first; r; r = r->next) {
+		if (request_fetches(r) && strcmp(r->project, project) == 0)
+			return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++) {
+		const struct request *request = service->slots[i].request;
 
-	memcpy(out, text, strlen(text) + 1);
+		if (request && request_fetches(request) && strcmp(request->project, project) == 0)
+			return true;
+	}
+	return false;
 }
 
-static int request_receive(struct channel *channel, struct message *message, bool upload)
+static int on_request(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	struct request *request = calloc(1, sizeof(*request));
-	struct stat st;
-	int r = -EBADMSG;
+	struct request *request = NULL;
+	int r = request_read(message, &request);
 
-	if (!request)
-		return -ENOMEM;
-	request->serial = message->serial;
+	if (r < 0)
+		return r;
 	request->epoch = service->epoch;
-	request->upload = upload;
-	request->upload_fd = -1;
-	field_read(message, request->project, sizeof(request->project));
-	if (!upload)
-		field_read(message, request->ref, sizeof(request->ref));
-	field_read(message, request->commit, sizeof(request->commit));
-	if (upload)
-		request->upload_fd = message_get_fd(message);
-	if (!upload) {
-		field_read(message, request->before, sizeof(request->before));
-		field_read(message, request->base_ref, sizeof(request->base_ref));
-	}
-	if (message_end(message) < 0 || !project_name_valid(request->project))
-		goto out;
-	if (*request->commit && !commit_valid(request->commit))
-		goto out;
-	if (*request->ref && !ref_name_valid(request->ref))
-		goto out;
-	if ((*request->before && !commit_valid(request->before)) ||
-	    (*request->base_ref && !ref_name_valid(request->base_ref)))
-		goto out;
-	/* a FIFO or a socket would keep a child until its deadline */
-	if (upload && (strlen(request->commit) != 40 || fstat(request->upload_fd, &st) < 0 ||
-		       !S_ISREG(st.st_mode)))
-		goto out;
-	r = 0;
-	if (answer_from_tree(service, request))
-		goto out;
-	if (service->n_requests >= REQUESTS_MAX) {
+	request->came_usec = now_usec();
+	if (answer_from_tree(service, request)) {
+		(void)request_free(request);
+	} else if (!request_fetches(request) && project_fetches(service, request->project)) {
+		answer_failure(service, request, FETCH_UNREACHABLE,
+			       "the project fetches: what no run needs is not known until then");
+		(void)request_free(request);
+	} else if (service->requests.n >= REQUESTS_MAX) {
 		answer_failure(service, request, FETCH_UNREACHABLE,
 			       "too many fetches wait already; trigger it again later");
-		goto out;
+		(void)request_free(request);
+	} else {
+		requests_push(&service->requests, request);
+		service_dispatch(service);
 	}
-	request_push(service, request);
-	service_dispatch(service);
 	return 0;
-out:
-	(void)request_free(request);
-	return r;
-}
-
-static int on_fetch(struct channel *channel, struct message *message)
-{
-	return request_receive(channel, message, false);
-}
-
-static int on_unpack(struct channel *channel, struct message *message)
-{
-	return request_receive(channel, message, true);
 }
 
 static const struct message_handler scheduler_handlers[] = {
-	{MESSAGE_FETCH, on_fetch},
-	{MESSAGE_UNPACK, on_unpack},
+	{MESSAGE_FETCH, on_request},
+	{MESSAGE_UNPACK, on_request},
+	{MESSAGE_TREE_REMOVE, on_request},
+	{MESSAGE_MIRROR_PRUNE, on_request},
 };
 
 static void scheduler_forget(struct service *service)
 {
 	service->epoch++;
-	requests_drop(service);
+	requests_drop(&service->requests);
 }
 
 static void on_scheduler_closed(struct channel *channel)
@@ -596,7 +529,7 @@ static void service_clear(struct service *service)
 {
 	channel_close(&service->scheduler);
 	channel_close(&service->daemon);
-	requests_drop(service);
+	requests_drop(&service->requests);
 	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
 		(void)request_free(service->slots[i].request);
 	repositories_clear(&service->repositories);

@@ -77,24 +77,20 @@ void tree_info_read(int project_fd, const char *name, struct fetch_result *resul
 
 /**
  * tree_checkout() - write the files of @commit and a .git beside them
- * @ref:  the reference that was asked for, for .git/packed-refs
  * @path: absolute path of the temporary directory, for the index
  *
  * Return: 0; -ENODATA when the mirror lacks objects (@result is set too);
  * another -errno with @result set.
  */
 int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *commit,
-		  const char *ref, const char *path, const struct fetch_limits *limits,
-		  struct fetch_result *result);
+		  const char *path, const struct fetch_limits *limits, struct fetch_result *result);
 
 /**
- * tree_git_write() - the .git directory but for its index
+ * tree_git_write() - the .git directory but for its index and its references
  *
- * HEAD detached at @commit, the branch @ref and all tags in packed-refs, a
- * configuration of [core] only, and objects that are alternates to where a
- * sandbox sees the mirror.
+ * HEAD detached at @commit, a configuration of [core] only, and objects that are
+ * alternates to where a sandbox sees them. References come with a view (view.h).
  */
-int tree_git_write(int tree_fd, git_repository *repository, const char *commit, const char *ref,
-		   struct fetch_result *result);
+int tree_git_write(int tree_fd, const char *commit, struct fetch_result *result);
 
 #endif

@@ -124,7 +124,20 @@ static void worker_end(struct worker *worker)
 	worker->done(worker);
 }
 
-int worker_result_read(struct message *message, struct fetch_result *ret_result)
+static int removed_read(struct message *message, struct fetch_result *ret_result)
+{
+	struct fetch_result result = {.freed = message_get_u64(message)};
+	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
+
+	if (message_end(message) < 0)
+		return -EBADMSG;
+	result.outcome = *text ? FETCH_UNREACHABLE : FETCH_OK;
+	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
+	*ret_result = result;
+	return 0;
+}
+
+static int fetched_read(struct message *message, struct fetch_result *ret_result)
 {
 	struct fetch_result result = {.outcome = FETCH_OK};
 	uint64_t outcome = message_get_u64(message);
@@ -133,26 +146,38 @@ int worker_result_read(struct message *message, struct fetch_result *ret_result)
 	const char *author = message_get_string(message, FETCH_AUTHOR_MAX);
 	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
 	const char *branch = message_get_string(message, REF_NAME_MAX);
+	const char *view = message_get_string(message, COMMIT_HEX_MAX);
+	uint64_t view_objects = message_get_u64(message);
 	uint64_t known = message_get_u64(message);
 	cleanup_close int paths_fd = known == 1 ? message_get_fd(message) : -1;
 
-	if (message_end(message) < 0 || message->type != MESSAGE_FETCHED || outcome >= FETCH_NUM ||
-	    known > 1 || (known && outcome != FETCH_OK) || (*branch && !ref_name_valid(branch)))
+	if (message_end(message) < 0 || outcome >= FETCH_NUM || known > 1 ||
+	    (known && outcome != FETCH_OK) || (*branch && !ref_name_valid(branch)))
 		return -EBADMSG;
 	if (!text_line_valid(title) || !text_line_valid(author))
 		return -EBADMSG;
-	if (outcome == FETCH_OK ? !commit_valid(commit) : *commit || !*text)
+	if (outcome == FETCH_OK ? !commit_valid(commit) : *commit || *view || !*text)
+		return -EBADMSG;
+	if ((*view && !commit_valid(view)) || view_objects > 1 || (view_objects && !*view))
 		return -EBADMSG;
 	result.outcome = (enum fetch_outcome)outcome;
 	memcpy(result.commit, commit, strlen(commit) + 1);
 	memcpy(result.title, title, strlen(title) + 1);
 	memcpy(result.author, author, strlen(author) + 1);
 	memcpy(result.default_branch, branch, strlen(branch) + 1);
+	memcpy(result.view, view, strlen(view) + 1);
+	result.view_objects = view_objects == 1;
 	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
 	result.paths_known = known == 1;
 	result.paths_fd = TAKE_FD(paths_fd);
 	*ret_result = result;
 	return 0;
+}
+
+int worker_result_read(struct message *message, struct fetch_result *ret_result)
+{
+	return message->type == MESSAGE_FETCHED ? fetched_read(message, ret_result)
+						: removed_read(message, ret_result);
 }
 
 static void on_answer(struct loop_file *file, uint32_t events)
@@ -164,7 +189,8 @@ static void on_answer(struct loop_file *file, uint32_t events)
 	loop_remove(file); /* one answer; the end comes by the pidfd */
 	if (r == 0)
 		return;
-	if (r < 0 || worker_result_read(message, &worker->result) < 0) {
+	if (r < 0 || message->type != worker->answer ||
+	    worker_result_read(message, &worker->result) < 0) {
 		log_error("a fetching process sent a malformed answer: it is killed");
 		worker_kill(worker);
 		return;
@@ -271,6 +297,18 @@ static int worker_sockets(struct worker *worker, const struct repository *reposi
 	return 0;
 }
 
+static enum message_type answer_to(enum message_type job)
+{
+	switch (job) {
+	case MESSAGE_TREE_REMOVE:
+		return MESSAGE_TREE_REMOVED;
+	case MESSAGE_MIRROR_PRUNE:
+		return MESSAGE_MIRROR_PRUNED;
+	default:
+		return MESSAGE_FETCHED;
+	}
+}
+
 int worker_start(struct worker *worker, struct loop *loop, const struct service_setup *setup,
 		 const struct repository *repository, struct message *job, worker_done_fn done,
 		 struct error *error)
@@ -280,6 +318,7 @@ int worker_start(struct worker *worker, struct loop *loop, const struct service_
 
 	*worker = WORKER_NULL;
 	worker->done = done;
+	worker->answer = answer_to(job->type);
 	worker->timeout_sec = setup->limits->timeout_sec;
 	r = worker_sockets(worker, repository, job, &child_fd);
 	if (r < 0)

@@ -28,6 +28,7 @@ struct worker {
 	pid_t pid; /* 0 while none runs; leader of its own process group */
 	int socket_fd;
 	int pid_fd;
+	enum message_type answer; /* of this type */
 	bool answered;
 	bool late;
 	bool killed; /* by SIGKILL, and not by us: nobody's mistake */
@@ -39,8 +40,8 @@ struct worker {
 
 /**
  * worker_start() - start a child and send it its job
- * @repository: with a FETCH; NULL with an UNPACK
- * @job:        FETCH or UNPACK, consumed
+ * @repository: with a FETCH; NULL with others
+ * @job:        see request.h, consumed
  *
  * Return: 0 or -errno with @error set; done() is called only after 0.
  */
@@ -49,7 +50,7 @@ int worker_start(struct worker *worker, struct loop *loop, const struct service_
 		 struct error *error);
 
 /**
- * worker_result_read() - the checked fields of a FETCHED from a child
+ * worker_result_read() - the checked fields of a child's answer: FETCHED, or what removed something
  * @ret_result: fetch_result_clear() it
  *
  * Return: 0 or -EBADMSG.

@@ -219,6 +219,8 @@ static void plan_scratch(struct plan *plan, const struct sandbox_request *reques
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-lower", 0755);
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-work", 0755);
 	}
+	if (request->workspace_view)
+		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-view", 0755);
 	for (size_t i = 0; i < request->n_layers; i++)
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, plan->lowers[i], 0755);
 	add(plan, PLAN_SCRATCH_FILE, plan->hosts, "upper/etc/hosts");
@@ -300,21 +302,28 @@ static void plan_system(struct plan *plan, const struct plan_facts *facts)
 	add(plan, PLAN_SCRATCH_BIND, "run", "/run");
 }
 
-static void plan_workspace(struct plan *plan, const struct sandbox_request *request)
+static void plan_workspace_lower(struct plan *plan, const struct sandbox_request *request,
+				 const char *source, const char *target)
 {
-	struct plan_op *op;
+	struct plan_op *op = add(plan, PLAN_LAYER, source, target);
 
-	if (!request->workspace) {
-		add(plan, PLAN_SCRATCH_BIND, "workspace", "/workspace");
-		return;
-	}
-	op = add(plan, PLAN_LAYER, request->workspace, "workspace-lower");
 	op->flags = PLAN_IDMAP_OWNER;
 	op->owner_uid = request->workspace_uid;
 	op->owner_gid = request->workspace_gid;
 	op->inside_uid = request->uid;
 	op->inside_gid = request->gid;
-	add(plan, PLAN_OVERLAY, "workspace", "/workspace");
+}
+
+static void plan_workspace(struct plan *plan, const struct sandbox_request *request)
+{
+	if (!request->workspace) {
+		add(plan, PLAN_SCRATCH_BIND, "workspace", "/workspace");
+		return;
+	}
+	plan_workspace_lower(plan, request, request->workspace, "workspace-lower");
+	if (request->workspace_view)
+		plan_workspace_lower(plan, request, request->workspace_view, "workspace-view");
+	add(plan, PLAN_OVERLAY, "workspace", "/workspace")->value = request->workspace_view != NULL;
 }
 
 static void plan_binds(struct plan *plan, const struct sandbox_request *request,
@@ -450,6 +459,10 @@ int plan_check(const struct sandbox_request *request, struct error *error)
 				 request->image ? request->image : "");
 	if (request->workspace && !path_valid(request->workspace))
 		return error_set(error, EINVAL, "workspace: must be an absolute path");
+	if (request->workspace_view &&
+	    (!request->workspace || !path_valid(request->workspace_view)))
+		return error_set(error, EINVAL,
+				 "workspace view: must be an absolute path, beside a workspace");
 	if (request->uid >= ID_STEP_RANGE || request->gid >= ID_STEP_RANGE)
 		return error_set(error, EINVAL, "user: ids inside are below %u", ID_STEP_RANGE);
 	if (request->workdir && !path_valid(request->workdir))

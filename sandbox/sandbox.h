@@ -117,7 +117,9 @@ struct sandbox_request {
 	size_t n_layers;
 	const char *hostname;  /* NULL: id */
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
-	uid_t workspace_uid;   /* its owner on the host: becomes uid 0 inside */
+	/* directory of the same owner that is laid over it: its files are seen first; NULL: none */
+	const char *workspace_view;
+	uid_t workspace_uid; /* its owner on the host: becomes uid 0 inside */
 	gid_t workspace_gid;
 	const char *workdir; /* NULL: /workspace; made when it is not there */
 	uid_t uid;	     /* who the command is inside; the workspace belongs to it */

@@ -368,8 +368,10 @@ int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd)
 {
 	cleanup_close int mount_fd = -1, target_fd = -1;
 
-	mount_fd = overlay_make(attach, "workspace-lower", "workspace", "workspace-work",
-				"the workspace overlay");
+	/* the topmost first */
+	mount_fd = overlay_make(attach,
+				op->value ? "workspace-view:workspace-lower" : "workspace-lower",
+				"workspace", "workspace-work", "the workspace overlay");
 	if (mount_fd < 0)
 		return mount_fd;
 	target_fd = step_mount_target(attach, op, true, true);

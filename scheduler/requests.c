@@ -328,7 +328,8 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 	if (error[0])
 		source_failed(run, FETCH_DENIED, error);
 	else
-		source_arrived(run, &(struct source_tree){"", "", "", "", fd, -1, misnamed});
+		source_arrived(run,
+			       &(struct source_tree){"", "", "", "", "", false, fd, -1, misnamed});
 	return 0;
 }
 
@@ -341,6 +342,8 @@ static int handle_fetched(struct channel *channel, struct message *message)
 	const char *author = message_get_string(message, TEXT_FIELD_MAX);
 	const char *error = message_get_string(message, TEXT_FIELD_MAX);
 	const char *default_branch = message_get_string(message, REF_NAME_MAX);
+	const char *view = message_get_string(message, COMMIT_HEX_MAX);
+	uint64_t view_objects = message_get_u64(message);
 	uint64_t known = message_get_u64(message);
 	cleanup_close int fd = -1, paths_fd = -1;
 	int r;
@@ -352,7 +355,8 @@ static int handle_fetched(struct channel *channel, struct message *message)
 	r = message_end(message);
 	if (r < 0)
 		return r;
-	if (outcome >= FETCH_NUM || known > 1 ||
+	if (outcome >= FETCH_NUM || known > 1 || view_objects > 1 ||
+	    (view[0] && !commit_valid(view)) || (view_objects && !view[0]) ||
 	    (default_branch[0] && !ref_name_valid(default_branch)))
 		return -EINVAL;
 	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
@@ -361,8 +365,9 @@ static int handle_fetched(struct channel *channel, struct message *message)
 		source_failed(run, (enum fetch_outcome)outcome,
 			      error[0] ? error : "the commit could not be fetched");
 	else
-		source_arrived(run, &(struct source_tree){commit, title, author, default_branch, fd,
-							  paths_fd, error});
+		source_arrived(run,
+			       &(struct source_tree){commit, title, author, default_branch, view,
+						     view_objects == 1, fd, paths_fd, error});
 	return 0;
 }
 

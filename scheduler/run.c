@@ -31,6 +31,7 @@ static const size_t text_fields[] = {
 	offsetof(struct store_run, commit),   offsetof(struct store_run, tree),
 	offsetof(struct store_run, title),    offsetof(struct store_run, actor),
 	offsetof(struct store_run, base_ref), offsetof(struct store_run, before),
+	offsetof(struct store_run, view),
 };
 
 static const char **text_field(struct store_run *row, size_t i)

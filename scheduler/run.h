@@ -220,15 +220,27 @@ void source_failed(struct run *run, enum fetch_outcome outcome, const char *sent
  */
 int source_again(struct run *run, struct error *error);
 /**
+ * source_whose() - whose commit does @run build?
+ *
+ * Its steps see nothing of the repository but what that commit and its base reach,
+ * unless it is FETCH_OURS.
+ */
+enum fetch_whose source_whose(const struct run *run);
+/** source_objects() - which objects of git the steps of @run see, of a run that has its tree */
+enum step_objects source_objects(const struct run *run);
+/**
  * struct source_tree - what was found out about a tree
  * @commit, @title, @author: what the fetcher found; "" where there is nothing
  * @default_branch: of the repository, a full ref, "" where nobody knows
+ * @view: the references beside the tree, "" where there are none
+ * @view_objects: it has objects of its own
  * @runbook_fd: runbook.yml, stays the caller's; -1 when the tree has none
  * @paths_fd:   changed paths, stays the caller's; -1 when they are not known
  * @misnamed:   a file that looks like a runbook.yml which the tree has not; "" for none
  */
 struct source_tree {
-	const char *commit, *title, *author, *default_branch;
+	const char *commit, *title, *author, *default_branch, *view;
+	bool view_objects;
 	int runbook_fd, paths_fd;
 	const char *misnamed;
 };

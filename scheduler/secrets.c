@@ -461,6 +461,8 @@ const char *step_secrets_withheld(const struct step *step)
 		return "secrets withheld: this is a pull request from a fork";
 	if (run_of_fork(run))
 		return "secrets withheld: the ref is neither a branch nor a tag of the repository";
+	if (run->row.view_objects)
+		return "secrets withheld: no branch or tag of the repository has the commit";
 	return NULL;
 }
 

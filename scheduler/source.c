@@ -52,6 +52,32 @@ static const char *source_commit(const struct run *run)
 	return run->row.commit[0] ? run->row.commit : run->row.asked;
 }
 
+enum fetch_whose source_whose(const struct run *run)
+{
+	const char *ref = run->row.ref;
+
+	/* a pull request of the repository itself: who made it may read all of it */
+	if (run_event(run) == RUNBOOK_EVENT_PULL_REQUEST)
+		return run->row.from_fork ? FETCH_FOREIGN : FETCH_OURS;
+	/* refs/pull/7/head and the like hold what anyone proposed */
+	if (run->row.from_fork ||
+	    (*ref && strncmp(ref, "refs/heads/", 11) != 0 && strncmp(ref, "refs/tags/", 10) != 0))
+		return FETCH_FOREIGN;
+	/* a delivery is signed: its branch had that commit. A person's wish is not asked for one. */
+	return run_event(run) == RUNBOOK_EVENT_MANUAL && run->row.asked[0] ? FETCH_UNKNOWN
+									   : FETCH_OURS;
+}
+
+enum step_objects source_objects(const struct run *run)
+{
+	if (run->row.source != RUN_SOURCE_FETCH)
+		return STEP_OBJECTS_NONE;
+	if (run->row.view_objects)
+		return STEP_OBJECTS_VIEW;
+	/* of an older version, which knew of no views: the files are all that it sees */
+	return source_whose(run) == FETCH_FOREIGN ? STEP_OBJECTS_NONE : STEP_OBJECTS_MIRROR;
+}
+
 static struct message *source_question(const struct run *run)
 {
 	struct message *message = NULL;
@@ -80,6 +106,8 @@ static struct message *source_question(const struct run *run)
 			message_put_string(message, run->row.ref);
 			message_put_string(message, source_commit(run));
 			put_changes_question(message, run);
+			message_put_u64(message, source_whose(run));
+			message_put_u64(message, 0);
 		}
 		break;
 	}
@@ -310,6 +338,9 @@ static int source_texts(struct run *run, const struct source_tree *tree)
 		r = run_set_text(&run->row.commit, tree->commit);
 		if (r == 0)
 			r = run_set_text(&run->row.tree, tree->commit);
+		if (r == 0)
+			r = run_set_text(&run->row.view, tree->view);
+		run->row.view_objects = tree->view_objects;
 	}
 	if (r == 0 && tree->default_branch[0])
 		r = run_set_text((const char **)&project->default_branch, tree->default_branch);

@@ -72,6 +72,8 @@ void step_order_send(struct step *step)
 		message_put_u64(message, step->attempt);
 		message_put_string(message, text->name);
 		message_put_string(message, run->row.tree[0] ? run->row.tree : run->row.commit);
+		message_put_string(message, run->row.view);
+		message_put_u64(message, source_objects(run));
 		message_put_string(message, text->image);
 		message_put_u64(message, text->network);
 		message_put_u64(message, text->resources.memory);

@@ -58,6 +58,9 @@ struct store_run {
 	const char *asked; /* commit as it was asked for, "" takes what the ref names */
 	const char *commit;
 	const char *tree; /* id of the checked-out tree, "" while there is none */
+	const char
+		*view; /* the references that its steps see beside the tree, "": the tree's own */
+	bool view_objects; /* the view has objects of its own: its steps see no others */
 	const char *title;
 	const char *actor;
 	const char *name;     /* of the runbook, NULL when it has none */
@@ -207,7 +210,7 @@ bool store_dirty(const struct store *store);
 uint64_t store_run_add(struct store *store, const struct store_run *run);
 /** store_run_set_state() - state, reason and times */
 void store_run_set_state(struct store *store, const struct store_run *run);
-/** store_run_set_tree() - what fetching found out: commit, tree, title, actor, findings, ref */
+/** store_run_set_tree() - what fetching found out: commit, tree, title, actor, findings, ref, view */
 void store_run_set_tree(struct store *store, const struct store_run *run);
 /** store_run_set_runbook() - frozen runbook and its name */
 void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name);

@@ -229,6 +229,10 @@ static const char *const migrations[] = {
 	"  first INTEGER PRIMARY KEY,"
 	"  last INTEGER NOT NULL,"
 	"  at_usec INTEGER NOT NULL);",
+
+	/* which references and objects of git the steps of a run see */
+	("ALTER TABLE runs ADD COLUMN view TEXT NOT NULL DEFAULT '';"
+	 "ALTER TABLE runs ADD COLUMN view_objects INTEGER NOT NULL DEFAULT 0;"),
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

@@ -25,7 +25,7 @@
 	"name, findings, retries, runbook, cancelling, created_usec, started_usec, ended_usec, "   \
 	"pull_request, base_ref, before_commit, from_fork, unwanted, held, stop, stop_by, "        \
 	"deadline_usec, again_of, pinned_usec, logs_removed_usec, artifacts_removed_usec, "        \
-	"tree_removed_usec"
+	"tree_removed_usec, view, view_objects"
 #define USAGE_COLUMN(name, word) ", a." word
 #define USAGE_SET(name, word) ", " word "=?"
 #define ATTEMPT_COLUMNS                                                                            \
@@ -52,7 +52,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
 				    "ended_usec=?5 WHERE id=?1",
 	[STATEMENT_RUN_SET_TREE] = "UPDATE runs SET commit_id=?2, tree=?3, title=?4, actor=?5, "
-				   "findings=?6, ref=?7 WHERE id=?1",
+				   "findings=?6, ref=?7, view=?8, view_objects=?9 WHERE id=?1",
 	[STATEMENT_RUN_SET_RUNBOOK] = "UPDATE runs SET runbook=?2, name=?3 WHERE id=?1",
 	[STATEMENT_RUN_SET_CANCELLING] = "UPDATE runs SET cancelling=?2 WHERE id=?1",
 	[STATEMENT_RUNBOOK_FIND] = "SELECT id FROM runbooks WHERE digest=?",
@@ -570,7 +570,8 @@ void store_run_set_tree(struct store *store, const struct store_run *run)
 {
 	(void)WRITE(store, STATEMENT_RUN_SET_TREE, NUMBER(run->id), TEXT(run->commit),
 		    TEXT(run->tree), TEXT(run->title), TEXT(run->actor),
-		    TEXT_OR_NULL(run->findings), TEXT(run->ref));
+		    TEXT_OR_NULL(run->findings), TEXT(run->ref), TEXT(run->view),
+		    NUMBER(run->view_objects));
 }
 
 void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name)

@@ -62,6 +62,8 @@ static void row_run(sqlite3_stmt *statement, struct store_run *run)
 		.logs_removed_usec = column_number(statement, 31),
 		.artifacts_removed_usec = column_number(statement, 32),
 		.tree_removed_usec = column_number(statement, 33),
+		.view = column_text_or_empty(statement, 34),
+		.view_objects = column_number(statement, 35) != 0,
 	};
 }
 

@@ -5,16 +5,19 @@
     fetcher_driver.py --root DIR [--project NAME] [--url URL] [--user U] [--password P]
         [--key FILE] [--known-hosts FILE] [--option=--timeout=3]... REQUEST...
 
-REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, or tar:FILE@ID for an upload; for a fetch
+REQUEST is REF or REF@COMMIT or @COMMIT for a fetch, tar:FILE@ID for an upload, remove:TREE[/VIEW],
+or prune:COMMIT,… with the commits that are kept; for a fetch
 ^BEFORE (what the reference named) or +BASE (where a pull request goes) asks for the changed
-paths, in that order if it is both. All are sent at once, for each project if there are several; the answers are printed in that order.
+paths, in that order if it is both; !foreign or !unknown at the end says whose it is. All are sent at once, for each project if there are several; the answers are printed in that order.
 --print FIELD prints one field of each answer, raw. --kill-after S kills the first child that
 many seconds after it showed up. --children prints the most children seen at once.
 """
 import argparse
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +27,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import fake_peer  # noqa: E402
 
 OUTCOMES = ["ok", "no-such-commit", "unreachable", "refused", "denied", "no-space"]
+WHOSE = ["", "foreign", "unknown"]
 
 
 def read_file(path):
@@ -37,7 +41,8 @@ def answer_of(message):
     outcome = OUTCOMES[message.u()]
     answer = {"outcome": outcome, "commit": message.s(), "title": message.s(),
               "author": message.s(), "error": message.s(), "runbook": None,
-              "default_branch": message.s(), "paths": None}
+              "default_branch": message.s(), "view": message.s(), "foreign": message.u() == 1,
+              "paths": None}
     if message.u():
         with os.fdopen(message.fds.pop(), "rb") as file:
             names = file.read().decode(errors="backslashreplace")
@@ -62,11 +67,21 @@ class Fetcher(fake_peer.Child):
             fd = os.open(path, os.O_RDONLY)
             self.scheduler.send("UNPACK", serial, project, name, fds=[fd])
             os.close(fd)
+        elif text.startswith("remove:"):
+            tree, _, view = text[7:].partition("/")
+            self.scheduler.send("TREE_REMOVE", serial, project, tree, view)
+        elif text.startswith("prune:"):
+            fd = os.memfd_create("kept")
+            os.write(fd, "".join(name + "\0" for name in text[6:].split(",") if name).encode())
+            self.scheduler.send("MIRROR_PRUNE", serial, project, fds=[fd])
+            os.close(fd)
         else:
+            text, _, whose = text.partition("!")
             text, _, base = text.partition("+")
             text, _, before = text.partition("^")
             ref, _, commit = text.partition("@")
-            self.scheduler.send("FETCH", serial, project, ref, commit, before, base)
+            self.scheduler.send("FETCH", serial, project, ref, commit, before, base,
+                                WHOSE.index(whose), 0)
 
     def answers(self, count, timeout):
         found = {}
@@ -74,9 +89,22 @@ class Fetcher(fake_peer.Child):
             message = self.scheduler.receive(timeout)
             if message is None:
                 raise EOFError("the fetcher closed the channel")
+            if message.name in ("TREE_REMOVED", "MIRROR_PRUNED"):
+                found[message.serial] = {"freed": message.u(), "error": message.s()}
+                continue
             assert message.name == "FETCHED", message.name
             found[message.serial] = answer_of(message)
         return found
+
+    def answered(self):
+        """Does an answer wait?"""
+        sock = self.scheduler.sock
+        while select.select([sock], [], [], 0)[0]:
+            header = fake_peer.HEADER.unpack(sock.recv(fake_peer.HEADER.size, socket.MSG_PEEK))
+            if fake_peer.NAMES[header[1]] != "HELLO":
+                return True
+            sock.recv(65536)
+        return False
 
     def children(self):
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
@@ -97,6 +125,8 @@ class Fetcher(fake_peer.Child):
                 except ProcessLookupError:
                     return  # was done by then
                 killed.add(pid)
+            if not killed and self.answered():
+                return  # before we looked
             if time.monotonic() > end:
                 raise TimeoutError("no child")
 

@@ -47,15 +47,26 @@ sample_repository() {
     git clone -q --bare "$1/work" "$1/a.git"
 }
 
-# in_sandbox PROJECT COMMIT command...: in the tree, with the mirror where a sandbox has it
+# in_view PROJECT COMMIT VIEW command...: in the tree with the view over it, and with the objects
+# where a sandbox has them: the view's own, or those of the mirror
+in_view() {
+    local tree=$TREES/$1/$2 view=$TREES/$1/$2.views/$3 objects=$MIRRORS/$1.git/objects
+    [ ! -d "$view/objects" ] || objects=$view/objects
+    shift 3
+    # shellcheck disable=SC2016
+    unshare -m --propagation private bash -c '
+        mount -t tmpfs tmpfs /run && mkdir -p /run/runbookd/mirror/objects /run/up /run/work /run/tree &&
+        mount --bind -o ro "$1" /run/runbookd/mirror/objects &&
+        mount -t overlay -o "lowerdir=$3/top:$2,upperdir=/run/up,workdir=/run/work" overlay /run/tree &&
+        cd /run/tree && shift 3 && "$@"' - "$objects" "$tree" "$view" "$@"
+}
+
+# in_sandbox PROJECT COMMIT command...: the same with the newest view
 in_sandbox() {
     local project=$1 commit=$2
     shift 2
-    # shellcheck disable=SC2016
-    unshare -m --propagation private bash -c '
-        mount -t tmpfs tmpfs /run && mkdir -p /run/runbookd/mirror/objects &&
-        mount --bind "$1" /run/runbookd/mirror/objects && cd "$2" && shift 2 && "$@"' - \
-        "$MIRRORS/$project.git/objects" "$TREES/$project/$commit" "$@"
+    # shellcheck disable=SC2012
+    in_view "$project" "$commit" "$(ls -t "$TREES/$project/$commit.views" | head -n 1)" "$@"
 }
 
 # start_forge DIRECTORY: sets FORGE, the URL before the mood

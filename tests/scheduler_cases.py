@@ -75,7 +75,7 @@ class World:
         os.write(fd, runbook)
         os.lseek(fd, 0, os.SEEK_SET)
         self.peers["fetcher"].send("FETCHED", question.serial, 0, commit, "t", "a", "",
-                                   "refs/heads/main", 0, fds=(fd,))
+                                   "refs/heads/main", "", 0, 0, fds=(fd,))
         os.close(fd)
 
     def order(self):
@@ -190,7 +190,7 @@ def bad_messages():
     os.mkfifo(fifo)
     fd = os.open(fifo, os.O_RDWR)
     question = world.peers["fetcher"].receive()
-    world.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "", "", "", "", 0,
+    world.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "", "", "", "", "", 0, 0,
                                 fds=(fd,))
     world.sync()
     say(world.ask(API_RUN, 1)["state"] == "errored", "a runbook that is a FIFO blocks nobody")

@@ -77,7 +77,7 @@ class Stand:
 
 
 ORDER = dict(order=1, project="demo", run=1, slug="build", attempt=1, name="build", commit="",
-             image="host", network=1, memory=0, pids=0, cpu=0, disk=0, read=0, write=0, reads=0,
+             view="", objects=0, image="host", network=1, memory=0, pids=0, cpu=0, disk=0, read=0, write=0, reads=0,
              writes=0, timeout=20000, grace=1000, tty=0, workdir="", uid=0, gid=0, layers=())
 FIELDS = list(ORDER)[:-1]
 
@@ -135,6 +135,11 @@ REFUSED = [
     ("a name with an escape", dict(name="\x1b]52;c;x\x07")),
     ("a commit that is a path", dict(commit="../../../../etc")),
     ("a commit that is a name", dict(commit="main")),
+    ("a view that is a path", dict(commit="a" * 40, view="../../../../etc")),
+    ("a view that is a name", dict(commit="a" * 40, view="main")),
+    ("a view of no commit", dict(view="a" * 40)),
+    ("objects of no view", dict(objects=2)),
+    ("objects that nothing has", dict(objects=3)),
     ("less than no memory", dict(memory=ALL)),
     ("less than no processes", dict(pids=ALL)),
     ("less than no processor", dict(cpu=ALL)),

@@ -15,6 +15,7 @@ CONFIG = "tests/breakout/60_local_user.sh"
 API = "tests/breakout/62_api_reader.sh"
 PULLS = "tests/breakout/66_pulls.sh"
 CROWDS = "tests/breakout/57_crowds.sh"
+FORK = "tests/breakout/66_fork.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
 PUSH = "tests/integration/80_push.sh"
@@ -205,4 +206,19 @@ MUTATIONS = [
     ("the reason tells how the other end answered", [("images/jobs.c", r"job->waiters\[i\]\.fork, reason\);",
                                                       "job->waiters[i].fork, job->text);")],
      PULLS, "ssrf: the reason that everybody sees is the same for all"),
+    ("a fork's commit counts as ours", [("scheduler/source.c", r"run->row\.from_fork \? FETCH_FOREIGN : FETCH_OURS",
+                                         "FETCH_OURS")],
+     FORK, "fork-pr: nothing of a branch that is gone, or of another one"),
+    ("a reference of pull requests counts as ours", [("scheduler/source.c", r"(\"refs/tags/\", 10\) != 0\)\)\s*return )FETCH_FOREIGN",
+                                                      r"\1FETCH_OURS")],
+     FORK, "fork-pr: nor where a person names its reference"),
+    ("a commit of no branch counts as ours", [("fetcher/child.c", r"wish\.foreign = !ours;", "wish.foreign = false;")],
+     FORK, "fork-pr: nor where a person names its commit"),
+    ("a commit of no branch gets secrets", [("scheduler/secrets.c", r"if \(run->row\.view_objects\)", "if (0)")],
+     FORK, "fork-pr: nor where a person names its commit"),
+    ("a fork's step is shown the mirror", [("daemon/step_setup.c", r'view_path\(paths, order, "objects", ',
+                                            "mirror_path(paths, order, ")],
+     FORK, "fork-pr: nothing of a branch that is gone, or of another one"),
+    ("a fork's step is shown all references", [("fetcher/view.c", r"refs_filter\(&view->refs, ref_is_inside, view\);", ";")],
+     FORK, "fork-pr: nothing of a branch that is gone, or of another one"),
 ]

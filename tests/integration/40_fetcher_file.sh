@@ -42,8 +42,8 @@ check_equal "git status reads no file" "" "$(in_sandbox demo "$MAIN" \
         git status --porcelain')"
 check_equal "git log" "First commit" "$(in_sandbox demo "$MAIN" git log --format=%s)"
 check_equal "git describe" v1 "$(in_sandbox demo "$MAIN" git describe)"
-check_equal "the branch is there, HEAD is detached" "main HEAD" \
-    "$(in_sandbox demo "$MAIN" git for-each-ref --format='%(refname:short)' refs/heads) $(
+check_equal "branches and tags are there, HEAD is detached" "feature/x main v1 HEAD" \
+    "$(in_sandbox demo "$MAIN" git for-each-ref --format='%(refname:short)' | xargs) $(
         in_sandbox demo "$MAIN" git rev-parse --abbrev-ref HEAD)"
 check "git fsck" in_sandbox demo "$MAIN" git fsck --strict
 check_equal "a change is seen at once" " M runbook.yml" "$(in_sandbox demo "$MAIN" bash -c '
@@ -64,13 +64,26 @@ check_equal "a branch that moved" "$NEW" "$(fetch --url "$URL" --print commit ma
 check_equal "a deleted branch is pruned, and a/b can become a" "refs/heads/feature refs/heads/main" \
     "$(git -C "$MIRRORS/demo.git" for-each-ref --format='%(refname)' refs/heads | xargs)"
 mv "$TEST_TMP/src/a.git" "$TEST_TMP/src/away.git"
-check_fetch "a commit whose tree is there needs no remote" ok --url "$URL" "main@$MAIN"
+# its tags may be new: a wrong version, in silence, is worse than a run that waits
+check_error "a commit whose tree is there is asked for all the same" "No such file" --url "$URL" "main@$MAIN"
 rm -rf "$tree"
-check_fetch "a commit that is in the mirror needs no remote" ok --url "$URL" "main@$MAIN"
+check_fetch "… one that is in the mirror, too" denied --url "$URL" "main@$MAIN"
 mv "$TEST_TMP/src/away.git" "$TEST_TMP/src/a.git"
 
 git -C "$TEST_TMP/src/work" push -q bare HEAD:refs/pull/7/head
 check_fetch "a pull request's reference" ok --url "$URL" refs/pull/7/head
+
+# nothing is there yet, or not what HEAD names
+git init -q --bare -b main "$TEST_TMP/src/empty.git"
+for request in "" main refs/heads/main "refs/heads/main@$MAIN"; do
+    check_error "an empty repository (\"$request\")" "is empty: nothing was pushed to it yet.*; push a branch first" \
+        --project empty --url "file://$TEST_TMP/src/empty.git" "$request"
+done
+git -C "$TEST_TMP/src/work" push -q "$TEST_TMP/src/empty.git" "$MAIN:refs/heads/other"
+check_error "one whose HEAD names nothing" "has no default branch: .* set the default branch at the forge, or name a branch" \
+    --project empty --url "file://$TEST_TMP/src/empty.git" ""
+check_fetch "… has branches, though" ok --project empty --url "file://$TEST_TMP/src/empty.git" other
+check_fetch "… and commits" ok --project empty --url "file://$TEST_TMP/src/empty.git" "@$MAIN"
 
 # a first fetch of much takes whole packs over
 (

@@ -15,8 +15,18 @@ check_equal "branch, tag and commit" "$MAIN $MAIN $MAIN" \
     "$(fetch --url "$FORGE/git/a.git" --print commit main v1 "@$MAIN" | xargs)"
 check_equal "git status is clean" "" "$(in_sandbox demo "$MAIN" git status --porcelain)"
 before=$(forge_requests)
-check_fetch "a known commit asks the forge nothing" ok --url "$FORGE/git/a.git" "main@$MAIN"
-check_equal "… not once" "$before" "$(forge_requests)"
+check_fetch "a known commit again" ok --url "$FORGE/git/a.git" "main@$MAIN"
+check_equal "… asks the forge for its references, and for nothing else" $((before + 1)) "$(forge_requests)"
+check_equal "questions that wait for an answer share it" ok,ok,ok,ok \
+    "$(fetch --url "$FORGE/git/a.git" --print outcome "refs/heads/main@$MAIN" "refs/heads/main@$MAIN" \
+        "refs/tags/v1@$MAIN" "refs/heads/other@$MAIN" | paste -sd,)"
+check_equal "… of one request, or of two if one came late" 1 \
+    "$(($(forge_requests) - before - 1 <= 2))"
+
+git init -q --bare -b main "$TEST_TMP/src/empty.git"
+check_error "an empty repository" "is empty: nothing was pushed" --project empty --url "$FORGE/git/empty.git" ""
+git -C "$TEST_TMP/src/work" push -q "$TEST_TMP/src/empty.git" "$MAIN:refs/heads/other"
+check_error "one whose HEAD names nothing" "has no default branch" --project empty --url "$FORGE/git/empty.git" ""
 
 (cd "$TEST_TMP/src/work" && echo 2 >two && git add . && git commit -qm Lost &&
     git push -q "$TEST_TMP/src/a.git" main)

@@ -186,6 +186,11 @@ check_match "fork-pr: nor for its retry" '^none secrets withheld' "$(step_log "$
 run=$(pull 9 null)
 wait_run "$run" >/dev/null
 check_match "fork-pr: nor where the fork is gone" '^none secrets withheld' "$(log s)"
+git -C "$TEST_TMP/repos/demo" commit -q --allow-empty -m stray
+git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/pull/12/head
+run=$(ctl --json trigger demo --commit "$(git -C "$TEST_TMP/repos/demo" rev-parse HEAD)" | jq .run)
+wait_run "$run" >/dev/null
+check_match "fork-pr: none for a commit that no branch or tag has" '^none secrets withheld: no branch or tag' "$(log s)"
 git -C "$TEST_TMP/repos/demo" commit -q --allow-empty -m own
 run=$(pull 10 1)
 wait_run "$run" >/dev/null

@@ -45,13 +45,17 @@ struct world {
 	int daemon, webhook, fetcher, api; /* our ends */
 	uint64_t serial;
 	rlim_t file_limit; /* bytes a file of the store may have, 0: no limit; a full disk */
+	uint64_t whose;	   /* what the last FETCH said, enum fetch_whose */
+	const char *view;  /* what FETCHED says; NULL: none */
+	bool view_objects;
 };
 
 /* What the scheduler sent as STEP_START. */
 struct order {
 	uint64_t id, run, attempt, timeout_msec, memory, uid, gid, tty, n_layers;
 	char workdir[256], layer[80]; /* the last one */
-	char slug[128], name[256], commit[80];
+	char slug[128], name[256], commit[80], view[80];
+	uint64_t objects;
 	char command[256];
 	char env[4096];	   /* "NAME=value\n" lines */
 	char masked[1024]; /* "value\n" lines */
@@ -349,6 +353,8 @@ static inline uint64_t fetch_expect(struct world *world, const char *commit)
 	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), commit);
 	(void)message_get_string(message, COMMIT_HEX_MAX); /* before */
 	(void)message_get_string(message, REF_NAME_MAX);   /* base ref */
+	world->whose = message_get_u64(message);
+	(void)message_get_u64(message);
 	assert_int_equal(message_end(message), 0);
 	(void)message_free(message);
 	return serial;
@@ -373,7 +379,9 @@ static inline void fetched_failed(struct world *world, uint64_t serial, enum fet
 	for (unsigned i = 0; i < 3; i++)
 		message_put_string(message, "");
 	message_put_string(message, error);
-	message_put_string(message, "");
+	message_put_string(message, ""); /* default branch */
+	message_put_string(message, ""); /* view */
+	message_put_u64(message, 0);
 	message_put_u64(message, 0);
 	assert_int_equal(message_transmit(world->fetcher, message), 0);
 }
@@ -396,6 +404,8 @@ static inline void fetched_send_changed(struct world *world, uint64_t serial, co
 	message_put_string(message, "an author");
 	message_put_string(message, error);
 	message_put_string(message, "refs/heads/main");
+	message_put_string(message, error || !world->view ? "" : world->view);
+	message_put_u64(message, !error && world->view_objects);
 	message_put_u64(message, paths != NULL);
 	if (fd >= 0)
 		message_put_fd(message, fd);
@@ -474,6 +484,9 @@ static inline void order_parse(struct message *message, struct order *order)
 		       message_get_string(message, STEP_NAME_MAX));
 	(void)snprintf(order->commit, sizeof(order->commit), "%s",
 		       message_get_string(message, COMMIT_HEX_MAX));
+	(void)snprintf(order->view, sizeof(order->view), "%s",
+		       message_get_string(message, COMMIT_HEX_MAX));
+	order->objects = message_get_u64(message);
 	(void)message_get_string(message, 256); /* image */
 	(void)message_get_u64(message);		/* network */
 	order->memory = message_get_u64(message);

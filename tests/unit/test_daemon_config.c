@@ -151,6 +151,11 @@ static void errors_name_place_and_fix(void **state)
 		 "c:2: Limits=: \"none\" is neither required nor best-effort"},
 		{"[Daemon]\nPublicUrl=ci.example.org\n",
 		 "c:2: PublicUrl=: \"ci.example.org\" must start with http:// or https://"},
+		{"[Daemon]\nPublicUrl=http://ci.example.org:/\n",
+		 "c:2: PublicUrl=: \"http://ci.example.org:/\" lacks a host, or a port after its "
+		 "colon"},
+		{"[Daemon]\nPublicUrl=http:///ci\n",
+		 "c:2: PublicUrl=: \"http:///ci\" lacks a host, or a port after its colon"},
 		{"[Api]\nListen=example.org:80\n",
 		 "c:2: Listen=: \"example.org:80\" is no address to listen on: write ADDRESS:PORT "
 		 "with a numeric address (127.0.0.1:8471, [::]:8471), unix:/PATH or none"},
@@ -265,6 +270,16 @@ static void projects(void **state)
 		 "f:2: Workspace=: \"a\" is not absolute: write the path from /"},
 		{"c", "[Project]\nRepository=--upload-pack=x\n",
 		 "f:2: Repository=: \"--upload-pack=x\" is no repository URL"},
+		{"c", "[Project]\nRepository=http://host:/\n",
+		 "f:2: Repository=: the repository URL has a colon after the host and no port "
+		 "(write "
+		 "the number, or leave the colon out); write file:///path, https://host/path, "
+		 "ssh://user@host/path or user@host:path"},
+		{"c", "[Project]\nRepository=ext::sh -c x\n",
+		 "f:2: Repository=: \"ext::sh -c x\" is no repository URL"},
+		{"c", "[Project]\nRepository=https://me:word@host/a\n",
+		 "f:2: Repository=: the repository URL contains a password, which would show up in "
+		 "logs; take it out and put it into the project's credential file"},
 		{"c", "[Project]\nWorkspace=/a\n[Network]\nAllow=10.0.0.0/8:443 db.example:5432\n",
 		 "f:4: Allow=: \"db.example\" is no IP address: names are not followed, because "
 		 "their addresses change"},

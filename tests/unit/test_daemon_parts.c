@@ -9,6 +9,7 @@
 #include "daemon/order_set.h"
 #include "daemon/state_dirs.h"
 #include "daemon/step_report.h"
+#include "daemon/step_setup.h"
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -245,6 +246,82 @@ static void one_instance(void **state)
 	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);
 }
 
+#define COMMIT "0123456789012345678901234567890123456789"
+#define VIEW "1111111111111111111111111111111111111111"
+#define TREE "/trees/p/" COMMIT
+#define VIEWS TREE ".views/" VIEW
+#define OBJECTS "/repos/p.git/objects"
+
+static void fetched_make(const struct root *root, const char *path, uid_t uid)
+{
+	char whole[PATH_MAX + 256];
+
+	(void)snprintf(whole, sizeof(whole), "%s%s", root->paths.lib, path);
+	assert_int_equal(make_directories(AT_FDCWD, whole, 0755), 0);
+	assert_int_equal(lchown(whole, uid, (gid_t)-1), 0);
+}
+
+/* Where git finds objects in the sandbox of @setup, beneath the state directory; "": nowhere. */
+static const char *objects_of(const struct root *root, const struct step_setup *setup)
+{
+	for (size_t i = 0; i < setup->request.n_binds; i++) {
+		if (strcmp(setup->request.binds[i].target, STEP_MIRROR_TARGET) == 0)
+			return setup->request.binds[i].source + strlen(root->paths.lib);
+	}
+	return "";
+}
+
+/* Trees, views and objects are found by ids; where the view has objects, no mirror is seen. */
+static void what_a_step_sees(void **state)
+{
+	const struct {
+		const char *view;
+		enum step_objects objects;
+		const char *wanted_view, *wanted_objects;
+	} cases[] = {
+		{"", STEP_OBJECTS_NONE, "", ""},
+		{"", STEP_OBJECTS_MIRROR, "", OBJECTS},
+		{VIEW, STEP_OBJECTS_MIRROR, VIEWS "/top", OBJECTS},
+		{VIEW, STEP_OBJECTS_NONE, VIEWS "/top", ""},
+		{VIEW, STEP_OBJECTS_VIEW, VIEWS "/top", VIEWS "/objects"},
+	};
+	static const char *const directories[] = {TREE, VIEWS "/top", VIEWS "/objects", OBJECTS};
+	struct step_order order = {
+		.order = 1, .run = 1, .attempt = 1, .project = "p", .slug = "s", .commit = COMMIT};
+	struct config *config = config_new();
+	uid_t fetcher = role_user(ROLE_FETCHER).uid;
+	struct error error = ERROR_INIT;
+	struct step_setup setup;
+	struct root root;
+
+	root_new(&root);
+	assert_int_equal(state_dirs_make(&root.paths, &error), 0);
+	step_setup_sweep(&root.paths, NULL, NULL);
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++)
+		fetched_make(&root, directories[i], fetcher);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *view;
+
+		(void)snprintf(order.view, sizeof(order.view), "%s", cases[i].view);
+		order.objects = cases[i].objects;
+		assert_int_equal(
+			step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error), 0);
+		view = setup.request.workspace_view;
+		assert_string_equal(view ? view + strlen(root.paths.lib) : "",
+				    cases[i].wanted_view);
+		assert_string_equal(objects_of(&root, &setup), cases[i].wanted_objects);
+		step_setup_close(&setup);
+		step_setup_remove(&root.paths, 1);
+	}
+	/* what another user put there is not shown */
+	fetched_make(&root, VIEWS "/top", fetcher + 1);
+	assert_int_equal(step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error),
+			 -EPERM);
+	assert_non_null(strstr(error.text, "references of commit " COMMIT));
+	(void)config_free(config);
+	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +331,7 @@ int main(void)
 		cmocka_unit_test(amounts),
 		cmocka_unit_test(state_directories),
 		cmocka_unit_test(one_instance),
+		cmocka_unit_test(what_a_step_sees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

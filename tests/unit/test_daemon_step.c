@@ -369,14 +369,13 @@ static void send_order(const struct order *order)
 	message_put_u64(message, 1);
 	message_put_string(message, order->name);
 	message_put_string(message, order->commit);
+	message_put_string(message, ""); /* view */
+	message_put_u64(message, STEP_OBJECTS_NONE);
 	message_put_string(message, order->image);
 	message_put_u64(message, order->network);
 	message_put_u64(message, 512 * MIB);
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	for (int i = 0; i < 4; i++)
-		message_put_u64(message, 0); /* io */
+	for (int i = 0; i < 7; i++)
+		message_put_u64(message, 0); /* pids, cpu, disk, io */
 	message_put_u64(message, order->timeout_msec);
 	message_put_u64(message, order->grace_msec);
 	message_put_u64(message, order->tty);

@@ -199,7 +199,7 @@ static void test_info_is_distrusted(void **state)
 #define COMMIT "0123456789012345678901234567890123456789"
 
 static struct message *answer(uint64_t outcome, const char *commit, const char *title,
-			      const char *author, const char *text)
+			      const char *author, const char *text, const char *view)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, 0);
 
@@ -209,6 +209,8 @@ static struct message *answer(uint64_t outcome, const char *commit, const char *
 	message_put_string(message, author);
 	message_put_string(message, text);
 	message_put_string(message, "refs/heads/main");
+	message_put_string(message, view);
+	message_put_u64(message, *view == 'f');
 	message_put_u64(message, 0);
 	return message;
 }
@@ -220,8 +222,14 @@ static void test_answers(void **state)
 		uint64_t outcome;
 		const char *commit, *title, *author, *text;
 		int wanted;
+		const char *view;
 	} cases[] = {
 		{FETCH_OK, COMMIT, "t", "a", "", 0},
+		{FETCH_OK, COMMIT, "t", "a", "", 0, COMMIT},
+		{FETCH_OK, COMMIT, "t", "a", "", 0, "f123456789012345678901234567890123456789"},
+		{FETCH_OK, COMMIT, "t", "a", "", -EBADMSG, "../../../../etc"},
+		{FETCH_OK, COMMIT, "t", "a", "", -EBADMSG, "f"},
+		{FETCH_REFUSED, "", "", "", "why", -EBADMSG, COMMIT},
 		{FETCH_REFUSED, "", "", "", "why", 0},
 		{FETCH_OK, "", "t", "a", "", -EBADMSG},
 		{FETCH_OK, "../../../../etc", "t", "a", "", -EBADMSG},
@@ -238,7 +246,7 @@ static void test_answers(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		cleanup_message struct message *message =
 			answer(cases[i].outcome, cases[i].commit, cases[i].title, cases[i].author,
-			       cases[i].text);
+			       cases[i].text, cases[i].view ? cases[i].view : "");
 		struct fetch_result result = {.outcome = FETCH_NUM};
 
 		assert_int_equal(worker_result_read(message, &result), cases[i].wanted);
@@ -273,6 +281,8 @@ static void test_answer_with_paths(void **state)
 		message_put_string(message, "");
 		message_put_string(message, ok ? "" : "why");
 		message_put_string(message, cases[i].branch);
+		message_put_string(message, "");
+		message_put_u64(message, 0);
 		message_put_u64(message, cases[i].known);
 		if (cases[i].fd)
 			message_put_fd(message, 0);
@@ -284,7 +294,7 @@ static void test_answer_with_paths(void **state)
 
 static void test_answer_with_a_descriptor(void **state)
 {
-	cleanup_message struct message *message = answer(FETCH_OK, COMMIT, "", "", "");
+	cleanup_message struct message *message = answer(FETCH_OK, COMMIT, "", "", "", "");
 	struct fetch_result result;
 
 	message_put_fd(message, 0);

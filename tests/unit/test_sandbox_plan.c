@@ -113,6 +113,7 @@ static void test_everything(void **state)
 		.image = "host",
 		.hostname = "builder",
 		.workspace = "/state/trees/p/abc",
+		.workspace_view = "/state/trees/p/abc.views/def/top",
 		.workspace_uid = 990,
 		.workspace_gid = 991,
 		.binds = binds,
@@ -154,16 +155,28 @@ static void test_refused(void **state)
 		int number;
 		struct sandbox_request request;
 	} cases[] = {
-		{"id", EINVAL, request_plain()},	{"id", EINVAL, request_plain()},
-		{"id", EINVAL, request_plain()},	{"image", EINVAL, request_plain()},
-		{"image", EINVAL, request_plain()},	{"image", EINVAL, request_plain()},
-		{"workspace", EINVAL, request_plain()}, {"workdir", EINVAL, request_plain()},
-		{"hostname", EINVAL, request_plain()},	{"network", EINVAL, request_plain()},
-		{"network", EINVAL, request_plain()},	{"bind", EINVAL, request_plain()},
-		{"bind", EINVAL, request_plain()},	{"bind", EINVAL, request_plain()},
-		{"bind", EINVAL, request_plain()},	{"cpus", EINVAL, request_plain()},
-		{"cpus", EINVAL, request_plain()},	{"group", EINVAL, request_plain()},
-		{"network", EINVAL, request_plain()},	{"destinations", EINVAL, request_plain()},
+		{"id", EINVAL, request_plain()},
+		{"id", EINVAL, request_plain()},
+		{"id", EINVAL, request_plain()},
+		{"image", EINVAL, request_plain()},
+		{"image", EINVAL, request_plain()},
+		{"image", EINVAL, request_plain()},
+		{"workspace", EINVAL, request_plain()},
+		{"workdir", EINVAL, request_plain()},
+		{"hostname", EINVAL, request_plain()},
+		{"network", EINVAL, request_plain()},
+		{"network", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},
+		{"bind", EINVAL, request_plain()},
+		{"cpus", EINVAL, request_plain()},
+		{"cpus", EINVAL, request_plain()},
+		{"group", EINVAL, request_plain()},
+		{"network", EINVAL, request_plain()},
+		{"destinations", EINVAL, request_plain()},
+		{"workspace view", EINVAL, request_plain()},
+		{"workspace view", EINVAL, request_plain()},
 	};
 	size_t n = 0;
 
@@ -190,7 +203,10 @@ static void test_refused(void **state)
 	cases[n++].request.group_limits.cpu_milli = 9;
 	cases[n++].request.group = "run/1";
 	cases[n++].request.network_name = "a b";
-	cases[n++].request.limited = true; /* of network "none" */
+	cases[n++].request.limited = true;	  /* of network "none" */
+	cases[n++].request.workspace_view = "/v"; /* over nothing */
+	cases[n].request.workspace = "/w";
+	cases[n++].request.workspace_view = "/w/../v";
 	assert_int_equal(n, ARRAY_SIZE(cases));
 	for (size_t i = 0; i < n; i++) {
 		struct error error = ERROR_INIT;

@@ -386,6 +386,110 @@ static void test_priority_of_forks(void **state)
 	world_free(world);
 }
 
+/* ---- what its steps see of the repository ---- */
+
+#define VIEW "1111111111111111111111111111111111111111"
+
+static uint64_t view_order(struct world *world, const char *commit, struct order *order)
+{
+	arrive(world, commit, STEPS, NULL);
+	order_expect(world, order);
+	return world->whose;
+}
+
+/* Whose commit it is goes with the question, and what came of it with the order. */
+static void test_whose(void **state)
+{
+	const struct {
+		struct pushed pushed;
+		bool own; /* the fetcher made objects for the view */
+		enum fetch_whose whose;
+		enum step_objects objects;
+	} cases[] = {
+		{{.ref = "refs/heads/main"}, false, FETCH_OURS, STEP_OBJECTS_MIRROR},
+		{{.ref = "refs/tags/v1", .event = "push"}, false, FETCH_OURS, STEP_OBJECTS_MIRROR},
+		{{.event = "pull_request", .ref = "refs/pull/1/head", .pull_request = 1},
+		 false,
+		 FETCH_OURS,
+		 STEP_OBJECTS_MIRROR},
+		{{.event = "pull_request", .ref = "refs/pull/1/head", .pull_request = 1, .fork = 1},
+		 true,
+		 FETCH_FOREIGN,
+		 STEP_OBJECTS_VIEW},
+		/* better none than all */
+		{{.event = "pull_request", .ref = "refs/pull/1/head", .pull_request = 1, .fork = 1},
+		 false,
+		 FETCH_FOREIGN,
+		 STEP_OBJECTS_NONE},
+	};
+	static const char any[] = "on: {push: {}, tag: {}, pull_request: {}, manual: {}}\n" STEPS;
+	struct world *world = world_new();
+	struct order order;
+
+	world->max_running = 100;
+	world->view = VIEW;
+	world_start(world);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct pushed pushed = cases[i].pushed;
+		char delivery[8], commit[41];
+
+		(void)snprintf(delivery, sizeof(delivery), "%zu", i);
+		(void)snprintf(commit, sizeof(commit), "%040zu", i + 1);
+		pushed.delivery = delivery;
+		pushed.after = commit;
+		pushed.base = pushed.pull_request ? "refs/heads/main" : "";
+		world->view_objects = cases[i].own;
+		(void)push(world, &pushed);
+		arrive(world, commit, any, NULL);
+		order_expect(world, &order);
+		assert_int_equal(world->whose, cases[i].whose);
+		assert_int_equal(order.objects, cases[i].objects);
+		assert_string_equal(order.view, VIEW);
+	}
+	world_stop(world);
+	world_free(world);
+}
+
+/* A person may name anything: what the remote's branches do not have is a stranger's. */
+static void test_whose_by_hand(void **state)
+{
+	struct world *world = world_new();
+	struct order order;
+	uint64_t run;
+	json_t *json;
+
+	world->max_running = 100;
+	world->view = VIEW;
+	world_start(world);
+	json_decref(ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a", .ref = "main")));
+	assert_int_equal(view_order(world, "", &order), FETCH_OURS);
+	assert_int_equal(order.objects, STEP_OBJECTS_MIRROR);
+	world->view_objects = true;
+	json_decref(ask(world,
+			ASK(.verb = API_RUN_TRIGGER, .project = "a", .ref = "refs/pull/7/head")));
+	assert_int_equal(view_order(world, "", &order), FETCH_FOREIGN);
+	assert_int_equal(order.objects, STEP_OBJECTS_VIEW);
+	json = ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a", .commit = COMMIT_C));
+	run = (uint64_t)number(json, "run");
+	json_decref(json);
+	assert_int_equal(view_order(world, COMMIT_C, &order), FETCH_UNKNOWN);
+	assert_int_equal(order.objects, STEP_OBJECTS_VIEW);
+	/* the same again when it is retried, by a scheduler that has only its store */
+	order_exited(world, order.id, 1);
+	settle(world);
+	world->view = NULL;
+	world_stop(world);
+	world_start(world);
+	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "one")));
+	do /* those of the others come again */
+		order_expect(world, &order);
+	while (order.run != run);
+	assert_string_equal(order.view, VIEW);
+	assert_int_equal(order.objects, STEP_OBJECTS_VIEW);
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -398,6 +502,8 @@ int main(void)
 		cmocka_unit_test(test_groups_of_forks),
 		cmocka_unit_test(test_priority_of_forks),
 		cmocka_unit_test(test_supersede_late),
+		cmocka_unit_test(test_whose),
+		cmocka_unit_test(test_whose_by_hand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
