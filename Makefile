@@ -244,11 +244,7 @@ build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c $(S
 build/bench/produce: $(call objs,bench/produce.c)
 build/bench/parse: $(call objs,bench/parse.c $(RUNBOOK) $(COMMON))
 build/bench/queue: $(call objs,bench/queue.c scheduler/order.c scheduler/queue.c scheduler/queue_show.c)
-build/bench/mask: $(call objs,bench/mask.c daemon/fd_store.c daemon/io_engine.c \
-	daemon/io_engine_epoll.c daemon/io_engine_uring.c daemon/kept_fields.c daemon/kept_memory.c \
-	daemon/kept_raw.c daemon/log_journal.c daemon/log_journal_adopt.c daemon/log_pump.c \
-	daemon/log_pump_adopt.c daemon/log_pump_index.c daemon/mask.c daemon/mask_forms.c \
-	daemon/mask_nibbles.c sandbox/kept_fields.c sandbox/kept_raw.c $(COMMON))
+build/bench/mask: $(call objs,bench/mask.c $(filter-out daemon/main.c,$(SRCS_runbookd)))
 $(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
