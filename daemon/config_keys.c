@@ -658,9 +658,15 @@ int config_schema_parse(const struct config_schema *schema, void *object, const 
 	}
 #define KEEP(name, type, kind)                                                                     \
 	KEEP_AGE(name, type, kind), KEEP_COUNT(name, type, kind), KEEP_BYTES(name, type, kind)
+/* how large trees are is known when they go only; of a mirror the age of what nothing reaches */
 #define KEEP_ALL(type)                                                                             \
 	KEEP("", type, RETENTION_RUNS), KEEP("Log", type, RETENTION_LOGS),                         \
-		KEEP("Artifact", type, RETENTION_ARTIFACTS)
+		KEEP("Artifact", type, RETENTION_ARTIFACTS),                                       \
+		KEEP_AGE("Tree", type, RETENTION_TREES),                                           \
+		KEEP_COUNT("Tree", type, RETENTION_TREES),                                         \
+		KEEP_AGE("Upload", type, RETENTION_UPLOADS),                                       \
+		KEEP_COUNT("Upload", type, RETENTION_UPLOADS),                                     \
+		KEEP_AGE("Mirror", type, RETENTION_MIRRORS)
 
 static const struct config_key main_keys[] = {
 	MAIN("Daemon", "MaxRunning", set_count, max_running, 0, 1024, 0),

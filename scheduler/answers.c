@@ -15,6 +15,7 @@
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/store_retention.h"
 #include "scheduler/trigger.h"
 
 #include <assert.h>
@@ -188,6 +189,15 @@ static void retry_in_run(const struct request *request)
 	}
 	turn_schedule(scheduler);
 	run_forget_later(run); /* in case it stays final */
+	if (run->n_steps && run->row.source != RUN_SOURCE_WORKSPACE && run->row.tree[0] &&
+	    store_tree_there(scheduler->store, run->row.project, run->row.tree) == 0) {
+		reply_error(request, 409,
+			    "the files of run %" PRIu64 " were removed by retention: %s",
+			    request->run,
+			    run->row.source == RUN_SOURCE_UPLOAD ? "send the working copy again"
+								 : "retry the whole run");
+		return;
+	}
 	step = request->step[0] ? run_step(run, request->step) : NULL;
 	if (request->step[0] && !step)
 		reply_no_step(request);

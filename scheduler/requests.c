@@ -455,6 +455,8 @@ static const struct message_handler webhook_handlers[] = {
 
 static const struct message_handler fetcher_handlers[] = {
 	{MESSAGE_FETCHED, handle_fetched},
+	{MESSAGE_TREE_REMOVED, retention_handle_tree_removed},
+	{MESSAGE_MIRROR_PRUNED, retention_handle_mirror_pruned},
 };
 
 static const struct message_handler cacher_handlers[] = {

@@ -24,6 +24,7 @@
  *   retention_policy.c   which rule a run falls under: no state, no store
  *   retention_pass.c     walking, and when
  *   retention_remove.c   removals under way
+ *   retention_trees.c    trees, uploads and mirrors: what the fetcher removes
  *   retention_answers.c  gc, pin, unpin, and what is said of a run that is gone
  */
 
@@ -116,6 +117,7 @@ struct retention_sums {
 
 struct retention_pass;
 struct removal;
+struct tree_removal;
 
 /** struct retention_short - bytes that are missing to what is to be kept free, 0: none are */
 struct retention_short {
@@ -141,7 +143,9 @@ struct retention {
 	bool resuming;	  /* not all that the store has marked is among them yet */
 	uint64_t resumed; /* number of the last one that was taken from there */
 	struct loop_timer delete_timer;
-	size_t n_measuring; /* questions to the cacher that are open */
+	struct tree_removal *trees; /* questions to the fetcher that are open */
+	uint64_t trees_cursor;	    /* how far the trees were looked at, by their last use */
+	size_t n_measuring;	    /* questions to the cacher that are open */
 };
 
 /** retention_configured() - a configuration is in force: look whether something is due */
@@ -180,6 +184,18 @@ int retention_handle_short(struct channel *channel, struct message *message);
 int retention_handle_log_removed(struct channel *channel, struct message *message);
 int retention_handle_artifacts_removed(struct channel *channel, struct message *message);
 int retention_handle_artifacts_measured(struct channel *channel, struct message *message);
+
+/* ---- retention_trees.c ---- */
+
+/**
+ * retention_trees_look() - ask the fetcher to remove some of what no limit keeps
+ * @space: room is wanted: what can be fetched again and no open or pinned run needs goes
+ */
+void retention_trees_look(struct scheduler *scheduler, bool space);
+/** retention_trees_forget() - the fetcher is away: what it was asked is asked again, later */
+void retention_trees_forget(struct scheduler *scheduler);
+int retention_handle_tree_removed(struct channel *channel, struct message *message);
+int retention_handle_mirror_pruned(struct channel *channel, struct message *message);
 
 /* ---- retention_answers.c ---- */
 

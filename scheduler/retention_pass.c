@@ -367,6 +367,8 @@ static void pass_end(struct scheduler *scheduler)
 	pass_log(pass);
 	if (pass->asked)
 		retention_reply(scheduler, pass);
+	if (!pass->dry)
+		retention_trees_look(scheduler, pass->short_of_state);
 	if (pass->for_space && pass->n_for_space == 0 && !retention->helpless) {
 		retention->helpless = true;
 		log_warning("too little room is left on disk, and no logs or artifacts are left "
@@ -423,6 +425,7 @@ static struct retention_pass *pass_new(struct scheduler *scheduler)
 	pass->dry = retention->wanted && retention->wanted_dry;
 	pass->for_space = !retention->wanted && is_short(&retention->missing);
 	pass->missing = retention->missing;
+	pass->short_of_state = pass->for_space && retention->missing.state;
 	retention->missing = (struct retention_short){0};
 	if (!pass->for_space)
 		retention->ended = false;
@@ -501,4 +504,5 @@ void retention_clear(struct scheduler *scheduler)
 	loop_timer_cancel(&scheduler->retention.timer);
 	scheduler->retention.pass = pass_free(scheduler->retention.pass);
 	removals_clear(scheduler);
+	retention_trees_forget(scheduler);
 }

@@ -32,7 +32,8 @@ struct retention_pass {
 	uint64_t cursor;		/* number of the last run that was looked at, 0: none yet */
 	struct retention_short missing; /* for_space: what is still to go */
 	uint64_t n_for_space;
-	uint64_t now_usec; /* wall clock at its beginning: one time for all */
+	bool short_of_state; /* for_space: trees help as well */
+	uint64_t now_usec;   /* wall clock at its beginning: one time for all */
 	uint64_t worked_usec;
 	struct retention_sum all[COUNTED_NUM];
 	struct pass_count counts[RETENTION_NUM][RETENTION_RULES];

@@ -245,6 +245,8 @@ struct source_tree {
 	const char *misnamed;
 };
 
+/** source_continue() - nothing of the project is being removed any more: ask for what waits */
+void source_continue(struct project *project);
 /** source_arrived() - the tree is there */
 void source_arrived(struct run *run, const struct source_tree *tree);
 /** sources_reask() - the fetcher came back or went away: open questions start over */

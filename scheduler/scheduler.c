@@ -109,6 +109,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 			(void)run_free(run);
 	} while (n_freed > 0);
 	outbox_clear(scheduler);
+	retention_trees_forget(scheduler);
 	projects_free(scheduler);
 	images_clear(&scheduler->images);
 	secrets_clear(&scheduler->secrets);

@@ -65,6 +65,7 @@ struct project {
 	size_t n_asked;
 	struct source_wait *delayed; /* runs whose tree could not be had at once */
 	uint64_t fetch_retry_sec;    /* for so long it is asked for again */
+	size_t n_removing; /* questions to the fetcher to remove something: no fetch meanwhile */
 	struct concurrency_group *groups;
 	struct retention_policy retention; /* where it says something, see retention.h */
 	struct retention_sums retained;

@@ -19,6 +19,7 @@
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/store_retention.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -133,13 +134,18 @@ static void source_ask(struct run *run)
 static void source_pump(struct project *project)
 {
 	while (project->sources_next && project->n_asked < SOURCES_ASKED_MAX &&
-	       source_peer(project->sources_next)->channel.open) {
+	       project->n_removing == 0 && source_peer(project->sources_next)->channel.open) {
 		struct run *run = project->sources_next;
 
 		project->sources_next = run->sources_next;
 		project->n_asked++;
 		source_ask(run);
 	}
+}
+
+void source_continue(struct project *project)
+{
+	source_pump(project);
 }
 
 void source_start(struct run *run)
@@ -198,6 +204,7 @@ void sources_reask(struct scheduler *scheduler, bool may_ask)
 	struct project *project = NULL;
 	size_t bucket = 0;
 
+	retention_trees_forget(scheduler);
 	while ((project = project_next(scheduler, &bucket, project))) {
 		for (struct run *run = project->sources; run; run = run->sources_next) {
 			if (run->serial)
@@ -368,6 +375,7 @@ static void source_take(struct run *run, const struct source_tree *tree)
 		return;
 	}
 	store_run_set_tree(run->scheduler->store, &run->row);
+	store_tree_use(run->scheduler->store, &run->row, wall_usec());
 	source_paths(run, tree->paths_fd);
 	source_freeze(run, tree);
 	name_list_clear(&run->paths);

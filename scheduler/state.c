@@ -10,6 +10,7 @@
 #include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/store_retention.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -166,6 +167,7 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 		concurrency_leave(run);
 		source_retry_end(run);
 		run_forget_later(run);
+		store_tree_use(run->scheduler->store, &run->row, event.at_usec);
 		retention_run_ended(run->scheduler);
 	}
 }

@@ -15,6 +15,8 @@
 
 #include "scheduler/store.h"
 
+#include <stdio.h>
+
 /** enum store_removing - bits: what of a run is being removed */
 enum store_removing {
 	STORE_REMOVING_LOGS = 1,
@@ -82,6 +84,40 @@ int store_removed_find(struct store *store, uint64_t run, uint64_t *ret_usec);
 void store_removed_trim(struct store *store);
 /** store_run_last_id() - the highest number that a run ever had */
 int store_run_last_id(struct store *store, uint64_t *ret_run);
+/** struct store_tree - a checked-out commit or an unpacked upload that the fetcher has */
+struct store_tree {
+	const char *project, *tree;
+	bool upload;
+	bool removing;	    /* the fetcher was asked to remove it */
+	uint64_t used_usec; /* when it was fetched or a run with it ended; 0: no run has it */
+};
+
+/** store_tree_use() - the tree of @run is there, and was used at @at_usec; no-op without one */
+void store_tree_use(struct store *store, const struct store_run *run, uint64_t at_usec);
+/** store_trees_each() - used at @since_usec or later, least recently used first */
+int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
+		     void (*each)(const struct store_tree *tree, void *userdata), void *userdata);
+/** store_trees_younger() - how many of its project and kind were used later. Return: 0 or -errno. */
+int store_trees_younger(struct store *store, const struct store_tree *tree, uint64_t *ret_n);
+/** store_tree_needed() - has a run that has not ended, or is pinned, this tree? 1, 0 or -errno */
+int store_tree_needed(struct store *store, const struct store_tree *tree);
+/** store_tree_there() - is it there, and not being removed? 1, 0 or -errno */
+int store_tree_there(struct store *store, const char *project, const char *tree);
+void store_tree_mark(struct store *store, const struct store_tree *tree);
+void store_tree_remove(struct store *store, const char *project, const char *tree);
+/**
+ * store_commits_write() - commits of all runs of @project, each with the NUL behind it
+ *
+ * Return: how many, at most @limit, or -errno.
+ */
+int64_t store_commits_write(struct store *store, const char *project, uint64_t limit, FILE *stream);
+/**
+ * store_mirror_due() - was the last look at the mirror at least @age_usec ago? Then it is now.
+ *
+ * Return: 1, 0 (the first look is @age_usec from now) or -errno.
+ */
+int store_mirror_due(struct store *store, const char *project, uint64_t now_usec,
+		     uint64_t age_usec);
 /**
  * store_size() - pages of the database in bytes, and how much of that is free
  */

@@ -233,6 +233,24 @@ static const char *const migrations[] = {
 	/* which references and objects of git the steps of a run see */
 	("ALTER TABLE runs ADD COLUMN view TEXT NOT NULL DEFAULT '';"
 	 "ALTER TABLE runs ADD COLUMN view_objects INTEGER NOT NULL DEFAULT 0;"),
+	/* what the fetcher has: trees and uploads with their last use, looks at mirrors */
+
+	("CREATE TABLE trees("
+	 "  project TEXT NOT NULL,"
+	 "  tree TEXT NOT NULL,"
+	 "  upload INTEGER NOT NULL,"
+	 "  removing INTEGER NOT NULL DEFAULT 0,"
+	 "  used_usec INTEGER NOT NULL,"
+	 "  PRIMARY KEY(project, tree)) WITHOUT ROWID;"
+	 "CREATE INDEX trees_used ON trees(used_usec);"
+	 "CREATE INDEX trees_rank ON trees(project, upload, used_usec);"
+	 "CREATE INDEX runs_tree ON runs(project, tree);"
+	 "INSERT INTO trees(project, tree, upload, used_usec)"
+	 "  SELECT project, tree, max(source='upload'), max(created_usec) FROM runs"
+	 "  WHERE tree<>'' AND source<>'workspace' GROUP BY project, tree;"
+	 "CREATE TABLE mirrors("
+	 "  project TEXT PRIMARY KEY,"
+	 "  pruned_usec INTEGER NOT NULL) WITHOUT ROWID;"),
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

@@ -210,6 +210,29 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_LAST_ID] = "SELECT seq FROM sqlite_sequence WHERE name='runs'",
 	[STATEMENT_SIZE] = "SELECT page_count*page_size, freelist_count*page_size "
 			   "FROM pragma_page_count, pragma_page_size, pragma_freelist_count",
+	[STATEMENT_TREE_USE] =
+		"INSERT INTO trees(project, tree, upload, used_usec) VALUES(?,?,?,?) "
+		"ON CONFLICT(project, tree) DO UPDATE SET used_usec=excluded.used_usec, removing=0",
+	[STATEMENT_TREES] = "SELECT project, tree, upload, removing, used_usec FROM trees "
+			    "WHERE used_usec>=? ORDER BY used_usec LIMIT ?",
+	[STATEMENT_TREES_YOUNGER] =
+		"SELECT count(*) FROM trees WHERE project=? AND upload=? AND used_usec>?",
+	[STATEMENT_TREE_NEEDED] =
+		"SELECT 1 FROM runs WHERE project=? AND tree=? AND removed_usec IS NULL AND "
+		"(pinned_usec IS NOT NULL OR state IN ('pending','running')) LIMIT 1",
+	[STATEMENT_TREE_THERE] = "SELECT 1 FROM trees WHERE project=? AND tree=? AND removing=0",
+	[STATEMENT_TREE_MARK] = "UPDATE trees SET removing=1 WHERE project=? AND tree=?",
+	[STATEMENT_TREE_REMOVE] = "DELETE FROM trees WHERE project=? AND tree=?",
+	/* of a run that is about to go: no other one has it */
+	[STATEMENT_TREE_UNUSED] =
+		"UPDATE trees SET used_usec=0 WHERE (project, tree) IN "
+		"(SELECT project, tree FROM runs WHERE id=?1) AND NOT EXISTS(SELECT 1 FROM runs r "
+		"WHERE r.project=trees.project AND r.tree=trees.tree AND r.id<>?1)",
+	[STATEMENT_COMMITS] = "SELECT DISTINCT commit_id FROM runs WHERE project=? AND "
+			      "commit_id<>'' AND removed_usec IS NULL LIMIT ?",
+	[STATEMENT_MIRROR_PRUNED] = "SELECT pruned_usec FROM mirrors WHERE project=?",
+	[STATEMENT_MIRROR_PRUNE] =
+		"INSERT OR REPLACE INTO mirrors(project, pruned_usec) VALUES(?,?)",
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 

@@ -159,7 +159,9 @@ static int run_delete_last(struct store *store, uint64_t run, uint64_t at_usec)
 	r = numbers_read(store, statement, numbers);
 	if (r <= 0)
 		return r < 0 ? r : 1;
-	r = WRITE(store, STATEMENT_RUN_DELETE, NUMBER(run));
+	r = WRITE(store, STATEMENT_TREE_UNUSED, NUMBER(run));
+	if (r == 0)
+		r = WRITE(store, STATEMENT_RUN_DELETE, NUMBER(run));
 	if (r == 0 && numbers[0])
 		r = WRITE(store, STATEMENT_RUNBOOK_DELETE, NUMBER(numbers[0]));
 	if (r == 0)

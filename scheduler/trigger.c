@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "scheduler/deliveries.h"
+#include "scheduler/store_retention.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -273,6 +274,14 @@ static void retry_row(const struct store_run *old, void *userdata)
 	}
 	if (old->source == RUN_SOURCE_UPLOAD && !old->runbook) {
 		answer_set(answer, 409, 0, "its upload was never unpacked: send it again");
+		return;
+	}
+	if (old->source == RUN_SOURCE_UPLOAD &&
+	    store_tree_there(retrying->scheduler->store, old->project, old->tree) == 0) {
+		answer_set(answer, 409, 0,
+			   "the files of run %" PRIu64
+			   " were removed by retention: send the working copy again",
+			   old->id);
 		return;
 	}
 	row.retry_of = old->id;

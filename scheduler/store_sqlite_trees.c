@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The store in SQLite: trees and mirrors that the fetcher has. */
+#include "scheduler/store_internal.h"
+#include "scheduler/store_retention.h"
+
+static const char *column_text(sqlite3_stmt *statement, int column)
+{
+	const char *text = (const char *)sqlite3_column_text(statement, column);
+
+	return text ? text : "";
+}
+
+/* One number, or none: 1, 0 or -errno. */
+static int number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number)
+{
+	int r = sqlite3_step(statement), e;
+	bool found = r == SQLITE_ROW;
+
+	if (found)
+		*ret_number = (uint64_t)sqlite3_column_int64(statement, 0);
+	e = store_statement_end(store, statement, r);
+	return e < 0 ? e : found;
+}
+
+void store_tree_use(struct store *store, const struct store_run *run, uint64_t at_usec)
+{
+	if (run->tree && run->tree[0] && run->source != RUN_SOURCE_WORKSPACE)
+		(void)WRITE(store, STATEMENT_TREE_USE, TEXT(run->project), TEXT(run->tree),
+			    NUMBER(run->source == RUN_SOURCE_UPLOAD), NUMBER(at_usec));
+}
+
+int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
+		     void (*each)(const struct store_tree *tree, void *userdata), void *userdata)
+{
+	int r;
+	sqlite3_stmt *statement =
+		READ_START(store, STATEMENT_TREES, &r, NUMBER(since_usec), NUMBER(limit));
+
+	if (!statement)
+		return r;
+	while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
+		struct store_tree tree = {
+			.project = column_text(statement, 0),
+			.tree = column_text(statement, 1),
+			.upload = sqlite3_column_int64(statement, 2) != 0,
+			.removing = sqlite3_column_int64(statement, 3) != 0,
+			.used_usec = (uint64_t)sqlite3_column_int64(statement, 4),
+		};
+
+		each(&tree, userdata);
+	}
+	return store_statement_end(store, statement, r);
+}
+
+int store_trees_younger(struct store *store, const struct store_tree *tree, uint64_t *ret_n)
+{
+	int r;
+	sqlite3_stmt *statement =
+		READ_START(store, STATEMENT_TREES_YOUNGER, &r, TEXT(tree->project),
+			   NUMBER(tree->upload), NUMBER(tree->used_usec));
+
+	*ret_n = 0;
+	if (!statement)
+		return r;
+	r = number_read(store, statement, ret_n);
+	return r < 0 ? r : 0;
+}
+
+int store_tree_needed(struct store *store, const struct store_tree *tree)
+{
+	uint64_t one;
+	int r;
+	sqlite3_stmt *statement =
+		READ_START(store, STATEMENT_TREE_NEEDED, &r, TEXT(tree->project), TEXT(tree->tree));
+
+	return statement ? number_read(store, statement, &one) : r;
+}
+
+int store_tree_there(struct store *store, const char *project, const char *tree)
+{
+	uint64_t one;
+	int r;
+	sqlite3_stmt *statement =
+		READ_START(store, STATEMENT_TREE_THERE, &r, TEXT(project), TEXT(tree));
+
+	return statement ? number_read(store, statement, &one) : r;
+}
+
+void store_tree_mark(struct store *store, const struct store_tree *tree)
+{
+	(void)WRITE(store, STATEMENT_TREE_MARK, TEXT(tree->project), TEXT(tree->tree));
+}
+
+void store_tree_remove(struct store *store, const char *project, const char *tree)
+{
+	(void)WRITE(store, STATEMENT_TREE_REMOVE, TEXT(project), TEXT(tree));
+}
+
+int64_t store_commits_write(struct store *store, const char *project, uint64_t limit, FILE *stream)
+{
+	int64_t n = 0;
+	int r;
+	sqlite3_stmt *statement =
+		READ_START(store, STATEMENT_COMMITS, &r, TEXT(project), NUMBER(limit));
+
+	if (!statement)
+		return r;
+	while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
+		const char *commit = column_text(statement, 0);
+
+		(void)fputs(commit, stream);
+		(void)fputc('\0', stream);
+		n++;
+	}
+	r = store_statement_end(store, statement, r);
+	return r < 0 ? r : n;
+}
+
+int store_mirror_due(struct store *store, const char *project, uint64_t now_usec, uint64_t age_usec)
+{
+	uint64_t pruned = 0;
+	int r;
+	sqlite3_stmt *statement = READ_START(store, STATEMENT_MIRROR_PRUNED, &r, TEXT(project));
+
+	if (!statement)
+		return r;
+	r = number_read(store, statement, &pruned);
+	if (r < 0 || (r > 0 && pruned <= now_usec && now_usec - pruned < age_usec))
+		return r < 0 ? r : 0;
+	(void)WRITE(store, STATEMENT_MIRROR_PRUNE, TEXT(project), NUMBER(now_usec));
+	return r;
+}
