@@ -157,7 +157,7 @@ void handle_backup(struct http_request *request)
 /* A pass of retention takes as long as there is to remove. */
 void handle_gc(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	cleanup_free struct peer_reply *reply = NULL;
 	struct question question = {.verb = API_GC, .fd = -1};
 	bool dry_run = false;
 	const struct body_field fields[] = {{"dry_run", 0, NULL, &dry_run}};
@@ -169,6 +169,7 @@ void handle_gc(struct http_request *request)
 	if (!body_read(request, fields, ARRAY_SIZE(fields), &body))
 		return;
 	question.after = dry_run;
+	reply = malloc(sizeof(*reply));
 	r = reply ? peer_call_long(request->api->peers, ROLE_SCHEDULER, question_message(&question),
 				   reply, PEER_BACKUP_USEC)
 		  : -ENOMEM;

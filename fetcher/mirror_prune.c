@@ -282,7 +282,7 @@ static int room_check(const struct prune *prune)
 /* What is to stay of the mixed packs goes into one new pack before these go. */
 static int packs_rewrite(struct prune *prune)
 {
-	char name[PACK_NAME_LENGTH + 1];
+	char name[PACK_NAME_LENGTH + 1] = "";
 	int r = room_check(prune);
 
 	for (size_t i = 0; r == 0 && i < prune->n_packs; i++) {

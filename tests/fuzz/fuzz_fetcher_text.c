@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	}
 	text_first_line(line, sizeof(line), text, size);
-	if (!text_printable(line) || strchr(line, '\n'))
+	if (!text_line_valid(line) || strchr(line, '\n'))
 		abort();
 	if (tree_name_check(text, size) == TREE_NAME_OK &&
 	    (memchr(text, '/', size) || strcasecmp(url, ".git") == 0 || strcmp(url, "..") == 0))

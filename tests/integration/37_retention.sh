@@ -65,7 +65,7 @@ check_equal "its logs are gone" no "$([ -e "$LOG/demo/${runs[0]}" ] && echo yes 
 check_equal "those of others are there" yes "$([ -e "$LOG/demo/${runs[5]}/s.1.log" ] && echo yes || echo no)"
 check_equal "its artifacts are gone" no "$([ -e "$LIB/artifacts/runs/demo/${runs[0]}" ] && echo yes || echo no)"
 check "those of others can be had" ctl artifacts get "${runs[5]}" file "$TEST_TMP/got"
-check_equal "no content is left that nothing names" "$(find "$LIB/artifacts/runs" -type f | xargs cat | cut -d' ' -f3 | sort -u | wc -l)" \
+check_equal "no content is left that nothing names" "$(find "$LIB/artifacts/runs" -type f -exec cat {} + | cut -d' ' -f3 | sort -u | wc -l)" \
     "$(find "$LIB/artifacts/blobs" "$LIB/artifacts/packed" -type f | wc -l)"
 for table in steps attempts events dependencies run_images; do
     check_equal "no row of it in $table" 0 "$(sql "select count(*) from $table where run=${runs[0]}")"

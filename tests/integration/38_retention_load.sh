@@ -130,7 +130,7 @@ settled() { [ "$(sqlite3 -readonly "$DATABASE" 'select count(*) from runs')" = 2
 check "all others go: they are older than ten seconds" wait_for 120 settled
 check_equal "the logs of each are gone, too" "$(printf '%s\n' "$pinned" "$last" | sort -n)" \
     "$(find "$VAR/log/runbookd" -mindepth 2 -maxdepth 2 -printf '%f\n' | sort -n)"
-check_equal "no artifact is left that no run names" "$(find "$VAR/lib/runbookd/artifacts/runs" -type f | xargs -r cat | cut -d' ' -f3 | sort -u | wc -l)" \
+check_equal "no artifact is left that no run names" "$(find "$VAR/lib/runbookd/artifacts/runs" -type f -exec cat {} + | cut -d' ' -f3 | sort -u | wc -l)" \
     "$(find "$VAR/lib/runbookd/artifacts/blobs" "$VAR/lib/runbookd/artifacts/packed" -type f | wc -l)"
 check_match "a large one was removed by retention" 'was removed by retention on' "$(ctl show "${larges[0]}" 2>&1)"
 check_match "so was each of those before" 'was removed by retention on' "$(ctl show "$((last / 2))" 2>&1)"

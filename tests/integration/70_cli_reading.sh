@@ -115,7 +115,7 @@ check_status "unknown command: exit 2" 2 "$CTL" vaildate
 check_match "with the nearest" 'did you mean "validate"' "$("$CTL" vaildate 2>&1)"
 check_status "unknown option: exit 2" 2 "$CTL" runs --nope
 check_status "an argument too many: exit 2" 2 "$CTL" status x
-check "help of every command" bash -c '"$0" --help | sed -nE "s/^  ([a-z]+( (ls|get|add|show|rm|pull|import|prune|pause|unpause|set|rekey))?) .*/\1/p" |
+check "help of every command" bash -c '"$0" --help | sed -nE "s/^  ([a-z]+( (ls|get|put|add|show|rm|pull|import|prune|pause|unpause|set|rekey))?) .*/\1/p" |
     while read -r words; do "$0" $words --help >/dev/null </dev/null || exit 1; done' "$CTL"
 
 # completion

@@ -5,10 +5,10 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-mkdir -p "$TEST_TMP/work"
+mkdir -p "$TEST_TMP/copy"
 # hold.py [own-session] [SECONDS]: ready, and after a signal asked, then SECONDS later tidy
 # (by write(2): the signal may meet it within a print)
-cat >"$TEST_TMP/work/hold.py" <<'P'
+cat >"$TEST_TMP/copy/hold.py" <<'P'
 import os, signal, sys, time
 seconds = 2
 for word in sys.argv[1:]:
@@ -27,7 +27,7 @@ os.write(1, b"ready\n")
 while True:
     time.sleep(0.1)
 P
-HOLD=("$BIN/runbook-sandbox" --root "$TEST_TMP/state" --workspace "$TEST_TMP/work")
+HOLD=("$BIN/runbook-sandbox" --root "$TEST_TMP/state" --workspace "$TEST_TMP/copy")
 
 # ---- runbook-sandbox ----
 
@@ -103,7 +103,7 @@ check_equal "who asks three times does not wait, the status is the command's" 14
 
 setup_project p
 start_daemon || exit
-cp "$TEST_TMP/work/hold.py" "$TEST_TMP/repos/p/hold.py"
+cp "$TEST_TMP/copy/hold.py" "$TEST_TMP/repos/p/hold.py"
 run=$(push_run p <<'Y'
 global: {network: none, timeout: 10s}
 steps:
