@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define N_PEERS 4
+#define N_PEERS 5
 
 struct refusal {
 	struct loop *loop;
@@ -76,6 +76,7 @@ static void daemon_gone(struct channel *channel)
 	 handle_nothing},
 #define IGNORE_FETCHER(name, from, to, length, fds) IGNORE_PEER(ROLE_FETCHER, name, from, to)
 #define IGNORE_IMAGE(name, from, to, length, fds) IGNORE_PEER(ROLE_IMAGE, name, from, to)
+#define IGNORE_CACHER(name, from, to, length, fds) IGNORE_PEER(ROLE_CACHER, name, from, to)
 #define IGNORE_DAEMON(name, from, to, length, fds) IGNORE_PEER(ROLE_DAEMON, name, from, to)
 
 static int handle_channel(struct channel *channel, struct message *message)
@@ -86,6 +87,7 @@ static int handle_channel(struct channel *channel, struct message *message)
 		{MESSAGE_API_REQUEST, handle_request}};
 	static const struct message_handler fetcher_handlers[] = {MESSAGE_TABLE(IGNORE_FETCHER)};
 	static const struct message_handler image_handlers[] = {MESSAGE_TABLE(IGNORE_IMAGE)};
+	static const struct message_handler cacher_handlers[] = {MESSAGE_TABLE(IGNORE_CACHER)};
 	static const struct {
 		enum process_role role;
 		const struct message_handler *handlers;
@@ -95,6 +97,7 @@ static int handle_channel(struct channel *channel, struct message *message)
 		{ROLE_API, api_handlers, ARRAY_SIZE(api_handlers)},
 		{ROLE_FETCHER, fetcher_handlers, ARRAY_SIZE(fetcher_handlers)},
 		{ROLE_IMAGE, image_handlers, ARRAY_SIZE(image_handlers)},
+		{ROLE_CACHER, cacher_handlers, ARRAY_SIZE(cacher_handlers)},
 	};
 	struct refusal *refusal = channel->userdata;
 	uint64_t role = message_get_u64(message);

@@ -37,13 +37,15 @@ share() {
     throttled_of $hog
     kill -TERM $polite $hog
     wait $polite $hog 2>/dev/null
-    echo $(((hog_1 - hog_0) * 1000 / (hog_1 - hog_0 + polite_1 - polite_0))) $THROTTLED
+    echo $(((hog_1 - hog_0) * 1000 / (hog_1 - hog_0 + polite_1 - polite_0))) "$THROTTLED"
 }
 
-read -r got throttled < <(share)
+both=$(share)
+got=${both% *} throttled=${both#* }
 check "cpu hog: four processes get what one step gets ($got of 1000)" [ "$got" -gt 350 -a "$got" -lt 650 ]
 check "cpu hog: without a limit of their own they are never stopped" [ "$throttled" = 0 ]
 # the quota is of the clock's time: how much that is beside the other depends on the machine
-read -r got throttled < <(share --cpus 0.05)
+both=$(share --cpus 0.05)
+got=${both% *} throttled=${both#* }
 check "cpu hog: and with a limit they are ($throttled times, $got of 1000)" [ "$got" -gt 5 -a "$throttled" -gt 0 ]
 check "cpu hog: their groups are gone" wait_for 20 sh -c '[ -z "$(find /sys/fs/cgroup/runbook-sandbox -mindepth 1 -type d 2>/dev/null)" ]'
