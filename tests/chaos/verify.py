@@ -149,7 +149,7 @@ class Checker:
     def check_deliveries(self):
         stored = {(row["project"], row["delivery"]): row["run"] for row in self.rows("select * from deliveries")}
         pushes = collections.Counter((row["project"], row["asked"]) for row in self.runs.values()
-                                     if not row["retry_of"])
+                                     if not row["retries"])
         promised = collections.defaultdict(set)
         for one in self.facts["tries"]:
             delivery = self.deliveries[one["number"]]
@@ -192,7 +192,7 @@ class Checker:
             tried = self.cancel_tried if one["do"].startswith("cancel") else self.retry_tried
             if one["status"] not in (400, 404, 409):    # without an answer it may have been done
                 tried[one["run"]].append(one)
-            if one["new"] and (one["new"] not in self.runs or self.runs[one["new"]]["retry_of"] != one["run"]):
+            if one["new"] and (one["new"] not in self.runs or self.runs[one["new"]]["retries"] != one["run"]):
                 self.bad(f"LOST: retry of run {one['run']} was acknowledged as run {one['new']}")
 
     # ---- runs and their steps ----
@@ -213,7 +213,7 @@ class Checker:
             return
         where = f"run {run['id']} ({run['project']}, delivery {delivery['number']})"
         self.count["run " + run["state"]] += 1
-        if run["retry_of"] and not any(one["do"] == "retry" for one in self.retry_tried[run["retry_of"]]):
+        if run["retries"] and not any(one["do"] == "retry" for one in self.retry_tried[run["retries"]]):
             self.bad(f"{where} is a retry that nobody asked for")
         if not self.steps[run["id"]]:
             self.check_run_without_steps(run, delivery, where)

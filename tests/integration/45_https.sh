@@ -31,7 +31,7 @@ serve() { # CERTIFICATE KEY: prints the port
 mkdir -p "$TEST_TMP/root/etc/runbookd/projects.d" "$TEST_TMP/repos"
 make_repository "$TEST_TMP/repos/web"
 serve "$tls/server.pem" "$tls/server.key"
-add_project web "https://localhost:$(cat "$TEST_TMP/port")/web.git" secret-web
+add_project web "https://localhost:$(cat "$TEST_TMP/port")/web.git" secret-web "FetchRetry=1s"
 start_daemon || exit 1
 book='global: {network: none}
 steps: [{name: a, command: echo over TLS}]'

@@ -72,7 +72,7 @@ check_match "with what to do" "sudo runbookctl run" "$(user "$TEST_TMP/runbookct
 check_match "validate and graph need nobody" "hello" "$(cd "$COPY" && user "$TEST_TMP/runbookctl" graph)"
 check_status "project add: exit 5" 5 user "$TEST_TMP/runbookctl" --root / project add x --repo https://example.invalid/x.git
 check_match "doctor knows what it could not try" "^- +overlay +only root" "$(user "$TEST_TMP/runbookctl" doctor)"
-check_equal "doctor --json names each check" 23 "$("$CTL" doctor --json | jq '.checks | length')"
+check_equal "doctor --json names each check" 24 "$("$CTL" doctor --json | jq '.checks | length')"
 
 # a member of the socket's group hands the copy over to a running daemon
 start_daemon
