@@ -124,6 +124,7 @@ static void config_apply_project(struct scheduler *scheduler, struct staged_proj
 void config_apply(struct scheduler *scheduler)
 {
 	struct project *project = NULL;
+	bool reloaded;
 	size_t bucket = 0;
 
 	scheduler->config = scheduler->staged_config;
@@ -139,10 +140,14 @@ void config_apply(struct scheduler *scheduler)
 	while ((project = project_next(scheduler, &bucket, project)))
 		project_update(project);
 	config_discard(scheduler);
+	reloaded = scheduler->configured;
 	scheduler->configured = true;
 	schedules_check(scheduler);
 	deliveries_configure(scheduler);
-	retention_configured(scheduler);
+	if (reloaded)
+		retention_reloaded(scheduler);
+	else
+		retention_configured(scheduler);
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
 		 scheduler->queue.host.limit);
 	turn_schedule(scheduler);

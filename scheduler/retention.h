@@ -131,7 +131,8 @@ struct retention {
 	struct retention_pass *pass; /* under way, NULL: none */
 	uint64_t pass_serial;
 	uint64_t passed_usec, pass_took_usec; /* monotonic: end of the last one, and its work */
-	bool ended;			      /* a run did, since the last pass began */
+	uint64_t held_usec; /* monotonic: until then only a wish or want of room begins a pass */
+	bool ended;	    /* a run did, since the last pass began */
 	struct retention_short missing;
 	bool helpless; /* nothing is left that could go for it: said once */
 	/* a person's wish for a pass, that waits or is being done */
@@ -150,6 +151,13 @@ struct retention {
 
 /** retention_configured() - a configuration is in force: look whether something is due */
 void retention_configured(struct scheduler *scheduler);
+/**
+ * retention_reloaded() - another configuration is in force than before
+ *
+ * As retention_configured(), but a minute later: time to look at `gc --dry-run`, and to take
+ * a limit back that was a mistake.
+ */
+void retention_reloaded(struct scheduler *scheduler);
 /** retention_run_ended() - one more that a limit may concern */
 void retention_run_ended(struct scheduler *scheduler);
 /** retention_short() - as much as @missing says is to be made free, or enough is */

@@ -16,7 +16,8 @@
 #define INTERVAL_MIN_USEC USEC_PER_SEC	       /* for ages of seconds */
 #define INTERVAL_ENDED_USEC (5 * USEC_PER_SEC) /* after a run ended */
 #define INTERVAL_MAX_USEC (600 * USEC_PER_SEC)
-#define INTERVAL_WORK 50   /* a pass costs at most this part of the time */
+#define RELOADED_USEC (60 * USEC_PER_SEC) /* after a reload */
+#define INTERVAL_WORK 50		  /* a pass costs at most this part of the time */
 #define SPACE_RUNS_MAX 256 /* in one pass for space: its effect is looked at before more go */
 #define MEASURES_MAX 256
 
@@ -344,6 +345,8 @@ static uint64_t next_pass_usec(struct scheduler *scheduler)
 		interval = INTERVAL_MIN_USEC;
 	if (interval < INTERVAL_WORK * retention->pass_took_usec)
 		interval = INTERVAL_WORK * retention->pass_took_usec;
+	if (retention->held_usec > retention->passed_usec + interval)
+		return retention->held_usec;
 	return retention->passed_usec + interval;
 }
 
@@ -476,6 +479,12 @@ void retention_configured(struct scheduler *scheduler)
 	scheduler->retention.ended = true;
 	scheduler->retention.pass_took_usec = 0;
 	pass_schedule(scheduler);
+}
+
+void retention_reloaded(struct scheduler *scheduler)
+{
+	scheduler->retention.held_usec = now_usec() + RELOADED_USEC;
+	retention_configured(scheduler);
 }
 
 void retention_run_ended(struct scheduler *scheduler)

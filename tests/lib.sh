@@ -152,6 +152,18 @@ start_daemon() {
     WEBHOOK_URL=http://$(head -n 1 "$root/run/runbookd/webhook.address" 2>/dev/null)
 }
 
+# reconfigure LINE...: what start_daemon was given is replaced, and in force when this returns
+reconfigure() {
+    local before
+    before=$(configurations)
+    printf '%s\n' "$@" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"
+    kill -HUP "$DAEMON_PID"
+    check "another configuration is in force" wait_for 20 configured_since "$before"
+}
+configurations() { grep -c 'at most .* steps at once' "$TEST_TMP/daemon.log"; }
+# shellcheck disable=SC2317  # called by wait_for
+configured_since() { [ "$(configurations)" -gt "$1" ]; }
+
 stop_daemon() {
     [ -n "${DAEMON_PID:-}" ] || return 0
     kill -TERM "$DAEMON_PID" 2>/dev/null

@@ -14,7 +14,6 @@ ctl() { "$BIN/runbookctl" "$@"; }
 sql() { sqlite3 -readonly "$DATABASE" "$1"; }
 status_of() { curl -sS --max-time 30 --unix-socket "$API_SOCK" -o "$TEST_TMP/answer" -w '%{http_code}' "http://runbook/api/v1/$1" "${@:2}"; }
 ids() { ctl --json runs "$@" -n 200 | jq -r '[.runs[]?.id // .[]?.id] | sort | map(tostring) | join(" ")'; }
-settings() { printf '%s\n' "$@" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"; kill -HUP "$DAEMON_PID"; wait_for 20 sh -c "[ \"\$(grep -c 'at most .* steps at once' '$TEST_TMP/daemon.log')\" -gt $(grep -c 'at most .* steps at once' "$TEST_TMP/daemon.log") ]" || :; }
 # one PROJECT EXIT-CODE [leave]: a run with a log and an artifact; prints its number when it has
 # ended, or at once
 one() {
@@ -77,8 +76,7 @@ check_match "the journal tells how many, and why" 'retention removed [1-9][0-9]*
 check_match "show of a retried run names it" "^ *retry of" "$(retry=$(ctl --json retry "$pinned" | jq .run); wait_run "$retry" >/dev/null; ctl show "$retry")"
 
 # ---- a wish is said before it is fulfilled ----
-ctl gc >/dev/null # no pass by itself is due after this one
-settings "[Daemon]" "MaxRunning=4" "[Retention]" "Count=2" "LogCount=1"
+reconfigure "[Daemon]" "MaxRunning=4" "[Retention]" "Count=2" "LogCount=1"
 before=$(ids demo)
 report=$(ctl --json gc --dry-run)
 check_equal "a dry run removes nothing" "$before" "$(ids demo)"
@@ -116,7 +114,7 @@ check_status "until there is a newer one" 3 ctl show "$success"
 check "which stays instead" ctl show "$newer"
 
 # ---- by age, by itself, while all parts are killed ----
-settings "[Daemon]" "MaxRunning=4" "[Retention]" "Age=1s"
+reconfigure "[Daemon]" "MaxRunning=4" "[Retention]" "Age=1s"
 keep=$(one demo 0)
 # not waited for: they may be gone before their end is seen
 for _ in 1 2 3 4 5 6; do one demo 1 leave >/dev/null; done

@@ -6,11 +6,7 @@
 
 LIB=$TEST_TMP/root/var/lib/runbookd
 setup_project demo
-settings() {
-    printf '%s\n' "[Daemon]" "MaxRunning=4" "[Retention]" "$@" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"
-    kill -HUP "$DAEMON_PID"
-    sleep 0.5
-}
+settings() { reconfigure "[Daemon]" "MaxRunning=4" "[Retention]" "$@"; }
 start_daemon "[Daemon]" "MaxRunning=4" "[Retention]" "TreeCount=2" "UploadCount=1" || finish
 ctl() { "$BIN/runbookctl" "$@"; }
 has() { [ -d "$LIB/trees/demo/$1" ]; }
