@@ -113,7 +113,7 @@ static int views_roots(struct prune *prune, const char *views)
 	const struct dirent *entry;
 	int r = dir ? 0 : -errno;
 
-	while (r == 0 && (entry = readdir(dir))) {
+	while (r == 0 && dir && (entry = readdir(dir))) {
 		char path[NAME_MAX + 32];
 
 		if (!commit_valid(entry->d_name))
@@ -134,7 +134,7 @@ static int trees_roots(struct prune *prune)
 	const struct dirent *entry;
 	int r = dir ? 0 : -errno;
 
-	while (r == 0 && (entry = readdir(dir))) {
+	while (r == 0 && dir && (entry = readdir(dir))) {
 		const char *name = entry->d_name;
 		char path[COMMIT_HEX_MAX + 32];
 
@@ -180,7 +180,7 @@ static int packs_list(struct prune *prune)
 	const struct dirent *entry;
 	int r = dir ? 0 : -errno;
 
-	while (r == 0 && (entry = readdir(dir))) {
+	while (r == 0 && dir && (entry = readdir(dir))) {
 		char name[PACK_NAME_LENGTH + 1];
 		struct stat st;
 
