@@ -190,7 +190,7 @@ static void retry_in_run(const struct request *request)
 	turn_schedule(scheduler);
 	run_forget_later(run); /* in case it stays final */
 	if (run->n_steps && run->row.source != RUN_SOURCE_WORKSPACE && run->row.tree[0] &&
-	    store_tree_there(scheduler->store, run->row.project, run->row.tree) == 0) {
+	    store_tree_there(scheduler->store, &run->row) == 0) {
 		reply_error(request, 409,
 			    "the files of run %" PRIu64 " were removed by retention: %s",
 			    request->run,

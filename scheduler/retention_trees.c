@@ -111,7 +111,7 @@ static void tree_look(struct scheduler *scheduler, const struct store_tree *row,
 	removal = removal_new(project, row->tree);
 	if (!removal)
 		return;
-	store_tree_mark(scheduler->store, row);
+	store_tree_mark(scheduler->store, row, wall_usec());
 	message = message_new(MESSAGE_TREE_REMOVE, removal->serial);
 	if (message) {
 		message_put_string(message, row->project);

@@ -167,7 +167,7 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 		concurrency_leave(run);
 		source_retry_end(run);
 		run_forget_later(run);
-		store_tree_use(run->scheduler->store, &run->row, event.at_usec);
+		store_tree_touch(run->scheduler->store, &run->row, event.at_usec);
 		retention_run_ended(run->scheduler);
 	}
 }

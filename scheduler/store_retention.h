@@ -94,6 +94,8 @@ struct store_tree {
 
 /** store_tree_use() - the tree of @run is there, and was used at @at_usec; no-op without one */
 void store_tree_use(struct store *store, const struct store_run *run, uint64_t at_usec);
+/** store_tree_touch() - @run ended at @at_usec: its tree was used, if it is there */
+void store_tree_touch(struct store *store, const struct store_run *run, uint64_t at_usec);
 /** store_trees_each() - used at @since_usec or later, least recently used first */
 int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
 		     void (*each)(const struct store_tree *tree, void *userdata), void *userdata);
@@ -101,9 +103,15 @@ int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
 int store_trees_younger(struct store *store, const struct store_tree *tree, uint64_t *ret_n);
 /** store_tree_needed() - has a run that has not ended, or is pinned, this tree? 1, 0 or -errno */
 int store_tree_needed(struct store *store, const struct store_tree *tree);
-/** store_tree_there() - is it there, and not being removed? 1, 0 or -errno */
-int store_tree_there(struct store *store, const char *project, const char *tree);
-void store_tree_mark(struct store *store, const struct store_tree *tree);
+/**
+ * store_tree_there() - has the fetcher the tree and the view of @run, and keeps them?
+ *
+ * A tree that was removed may be there again by another run, with another view. Return:
+ * 1, 0 or -errno.
+ */
+int store_tree_there(struct store *store, const struct store_run *run);
+/** store_tree_mark() - the fetcher is asked to remove it, with the views of all its runs */
+void store_tree_mark(struct store *store, const struct store_tree *tree, uint64_t at_usec);
 void store_tree_remove(struct store *store, const char *project, const char *tree);
 /**
  * store_commits_write() - commits of all runs of @project, each with the NUL behind it

@@ -52,7 +52,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_SET_STATE] = "UPDATE runs SET state=?2, reason=?3, started_usec=?4, "
 				    "ended_usec=?5 WHERE id=?1",
 	[STATEMENT_RUN_SET_TREE] = "UPDATE runs SET commit_id=?2, tree=?3, title=?4, actor=?5, "
-				   "findings=?6, ref=?7, view=?8, view_objects=?9 WHERE id=?1",
+				   "findings=?6, ref=?7, view=?8, view_objects=?9, "
+				   "tree_removed_usec=NULL WHERE id=?1",
 	[STATEMENT_RUN_SET_RUNBOOK] = "UPDATE runs SET runbook=?2, name=?3 WHERE id=?1",
 	[STATEMENT_RUN_SET_CANCELLING] = "UPDATE runs SET cancelling=?2 WHERE id=?1",
 	[STATEMENT_RUNBOOK_FIND] = "SELECT id FROM runbooks WHERE digest=?",
@@ -213,6 +214,9 @@ static const char *const statement_sql[] = {
 	[STATEMENT_TREE_USE] =
 		"INSERT INTO trees(project, tree, upload, used_usec) VALUES(?,?,?,?) "
 		"ON CONFLICT(project, tree) DO UPDATE SET used_usec=excluded.used_usec, removing=0",
+	/* of a run that ended: one that was never fetched has no tree that could be retried */
+	[STATEMENT_TREE_TOUCH] =
+		"UPDATE trees SET used_usec=?3 WHERE project=?1 AND tree=?2 AND removing=0",
 	[STATEMENT_TREES] = "SELECT project, tree, upload, removing, used_usec FROM trees "
 			    "WHERE used_usec>=? ORDER BY used_usec LIMIT ?",
 	[STATEMENT_TREES_YOUNGER] =
@@ -220,8 +224,14 @@ static const char *const statement_sql[] = {
 	[STATEMENT_TREE_NEEDED] =
 		"SELECT 1 FROM runs WHERE project=? AND tree=? AND removed_usec IS NULL AND "
 		"(pinned_usec IS NOT NULL OR state IN ('pending','running')) LIMIT 1",
-	[STATEMENT_TREE_THERE] = "SELECT 1 FROM trees WHERE project=? AND tree=? AND removing=0",
+	/* views go with their tree; one of the same content may be there again by another run */
+	[STATEMENT_TREE_THERE] =
+		"SELECT 1 FROM trees WHERE project=?1 AND tree=?2 AND removing=0 AND (?3='' OR "
+		"EXISTS(SELECT 1 FROM runs r WHERE r.project=?1 AND r.tree=?2 AND r.view=?3 AND "
+		"r.tree_removed_usec IS NULL))",
 	[STATEMENT_TREE_MARK] = "UPDATE trees SET removing=1 WHERE project=? AND tree=?",
+	[STATEMENT_TREE_RUNS_MARK] = "UPDATE runs SET tree_removed_usec=?3 WHERE project=?1 AND "
+				     "tree=?2 AND tree_removed_usec IS NULL",
 	[STATEMENT_TREE_REMOVE] = "DELETE FROM trees WHERE project=? AND tree=?",
 	/* of a run that is about to go: no other one has it */
 	[STATEMENT_TREE_UNUSED] =

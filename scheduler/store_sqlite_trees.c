@@ -29,6 +29,13 @@ void store_tree_use(struct store *store, const struct store_run *run, uint64_t a
 			    NUMBER(run->source == RUN_SOURCE_UPLOAD), NUMBER(at_usec));
 }
 
+void store_tree_touch(struct store *store, const struct store_run *run, uint64_t at_usec)
+{
+	if (run->tree && run->tree[0] && run->source != RUN_SOURCE_WORKSPACE)
+		(void)WRITE(store, STATEMENT_TREE_TOUCH, TEXT(run->project), TEXT(run->tree),
+			    NUMBER(at_usec));
+}
+
 int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
 		     void (*each)(const struct store_tree *tree, void *userdata), void *userdata)
 {
@@ -76,18 +83,20 @@ int store_tree_needed(struct store *store, const struct store_tree *tree)
 	return statement ? number_read(store, statement, &one) : r;
 }
 
-int store_tree_there(struct store *store, const char *project, const char *tree)
+int store_tree_there(struct store *store, const struct store_run *run)
 {
 	uint64_t one;
 	int r;
-	sqlite3_stmt *statement =
-		READ_START(store, STATEMENT_TREE_THERE, &r, TEXT(project), TEXT(tree));
+	sqlite3_stmt *statement = READ_START(store, STATEMENT_TREE_THERE, &r, TEXT(run->project),
+					     TEXT(run->tree), TEXT(run->view ? run->view : ""));
 
 	return statement ? number_read(store, statement, &one) : r;
 }
 
-void store_tree_mark(struct store *store, const struct store_tree *tree)
+void store_tree_mark(struct store *store, const struct store_tree *tree, uint64_t at_usec)
 {
+	(void)WRITE(store, STATEMENT_TREE_RUNS_MARK, TEXT(tree->project), TEXT(tree->tree),
+		    NUMBER(at_usec));
 	(void)WRITE(store, STATEMENT_TREE_MARK, TEXT(tree->project), TEXT(tree->tree));
 }
 

@@ -277,7 +277,7 @@ static void retry_row(const struct store_run *old, void *userdata)
 		return;
 	}
 	if (old->source == RUN_SOURCE_UPLOAD &&
-	    store_tree_there(retrying->scheduler->store, old->project, old->tree) == 0) {
+	    store_tree_there(retrying->scheduler->store, old) == 0) {
 		answer_set(answer, 409, 0,
 			   "the files of run %" PRIu64
 			   " were removed by retention: send the working copy again",

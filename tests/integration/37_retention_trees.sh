@@ -40,6 +40,14 @@ check_equal "to its end" failed "$(wait_run "${runs[0]}")"
 
 # ---- what runs, and what is pinned ----
 check "a run is pinned" ctl pin "${runs[3]}"
+# a view goes with its tree: the same commit is there again, with the references of today
+git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/heads/other
+again=$(ctl --json retry "${runs[1]}" | jq .run)
+check_equal "the second one is fetched again, beside a new branch" failed "$(wait_run "$again")"
+check "its files are there" has "${commits[1]}"
+check_status "a step of the second one is not retried with other references" 5 ctl retry "${runs[1]}" s
+check "that of the new run is" ctl retry "$again" s
+check_equal "to its end" failed "$(wait_run "$again")"
 long=$(printf '# %s\nglobal: {network: none}\nsteps: [{name: s, command: "while [ ! -e go ]; do sleep 0.2; done"}]\n' "$RANDOM$RANDOM" | push_run demo)
 check "a run runs" wait_for 60 sh -c "[ \"\$('$BIN/runbookctl' --json show $long | jq -r .state)\" = running ]"
 settings "TreeAge=1s"

@@ -374,6 +374,50 @@ static void pins(void **state)
 	commit(fixture);
 }
 
+/* A run of one commit that the fetcher has, with @view. */
+static struct store_run fetched(struct store *store, const char *view)
+{
+	struct store_run run = {.project = "p",
+				.event = "push",
+				.ref = "refs/heads/a",
+				.state = RUN_STATE_PENDING,
+				.created_usec = 1};
+
+	run.id = store_run_add(store, &run);
+	run.tree = run.commit = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+	run.title = run.actor = "";
+	run.view = view;
+	store_run_set_tree(store, &run);
+	store_tree_use(store, &run, 1000 + run.id);
+	return run;
+}
+
+static void a_view_goes_with_its_tree(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store *store = fixture->store;
+	struct store_run first = fetched(store, "one"), second, plain;
+	const struct store_tree tree = {.project = "p", .tree = first.tree};
+
+	assert_int_equal(store_tree_there(store, &first), 1);
+	store_tree_mark(store, &tree, DAY);
+	assert_int_equal(store_tree_there(store, &first), 0);
+	store_tree_remove(store, "p", first.tree);
+	/* a run of that commit that ends without having been fetched brings nothing back */
+	store_tree_touch(store, &first, 2 * DAY);
+	assert_int_equal(store_tree_there(store, &first), 0);
+	/* another run has the commit fetched again: the files are there, its references only */
+	second = fetched(store, "two");
+	assert_int_equal(store_tree_there(store, &second), 1);
+	assert_int_equal(store_tree_there(store, &first), 0);
+	plain = first;
+	plain.view = ""; /* of a version that knew no views: the files are all that it needs */
+	assert_int_equal(store_tree_there(store, &plain), 1);
+	(void)fetched(store, "one");
+	assert_int_equal(store_tree_there(store, &first), 1);
+	commit(fixture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +429,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(rows_go_some_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_become_ranges, setup, teardown),
 		cmocka_unit_test_setup_teardown(pins, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_view_goes_with_its_tree, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
