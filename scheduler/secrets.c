@@ -443,7 +443,7 @@ static bool ref_is_ours(const char *ref)
 
 bool run_of_fork(const struct run *run)
 {
-	return run->row.from_fork ||
+	return run->row.from_fork || run->row.view_objects ||
 	       (strcmp(run->row.event, "pull_request") != 0 && !ref_is_ours(run->row.ref));
 }
 
@@ -459,10 +459,10 @@ const char *step_secrets_withheld(const struct step *step)
 		return NULL;
 	if (run->row.from_fork)
 		return "secrets withheld: this is a pull request from a fork";
+	if (run->row.view_objects && ref_is_ours(run->row.ref))
+		return "secrets withheld: no branch or tag of the repository has the commit";
 	if (run_of_fork(run))
 		return "secrets withheld: the ref is neither a branch nor a tag of the repository";
-	if (run->row.view_objects)
-		return "secrets withheld: no branch or tag of the repository has the commit";
 	return NULL;
 }
 

@@ -97,8 +97,8 @@ int step_secrets_get(const struct step *step, struct secret_set *ret_set, struct
 /** step_secrets_env() - the value of its ENV, NULL when it has none: then it gets no secrets */
 const char *step_secrets_env(const struct step *step);
 /**
- * run_of_fork() - may its author be anybody: a pull request of a fork, or a ref that is neither a
- * branch nor a tag of the repository?
+ * run_of_fork() - may its author be anyone: a pull request of a fork, a ref that is neither a
+ * branch nor a tag of the repository, or a commit that none of these has?
  */
 bool run_of_fork(const struct run *run);
 /** step_secrets_withheld() - why a step with an ENV gets none nevertheless; NULL: it gets them */

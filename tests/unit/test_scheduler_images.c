@@ -361,6 +361,12 @@ static void test_scopes(void **state)
 	send_table_scoped(image, "r.example/x:1", ID_A, &ours);
 	order_expect(world, &order);
 	assert_int_equal(order.run, own);
+	/* a commit that a person names and that no branch or tag has is a stranger's as well */
+	world->view = COMMIT_A;
+	world->view_objects = true;
+	json_decref(ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a", .commit = COMMIT_C)));
+	arrive(world, COMMIT_C, text, NULL);
+	expect_wanted_for(image, "r.example/x:1", "a", true);
 	close(image);
 	world_stop(world);
 	world_free(world);
