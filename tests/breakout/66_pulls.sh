@@ -89,6 +89,8 @@ check_match "ssrf: the reason that everybody sees is the same for all" '^errored
 check_not "ssrf: it does not say how the other end answered" grep -Eqi '401|unauthorized|refused by|connection refused|EOF' <<<"$answer"
 forget
 check_match "fork-pr: a fork has nothing pulled" '^errored .*not here for runs of forks' "$(fork_run "$OPEN/fork/y:1")"
+named=$(ctl --json trigger demo --commit "$(git -C "$TEST_TMP/repos/demo" rev-parse HEAD)" | jq .run)
+check_match "fork-pr: nor has its commit that a person names" '^errored .*not here for runs of forks' "$(told "$named")"
 check_equal "fork-pr: and nobody is asked for it" "" "$(heard open)"
 configure "Fork=$OPEN/named/*"
 answer=$(fork_run "$OPEN/named/z:1")

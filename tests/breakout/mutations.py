@@ -194,6 +194,8 @@ MUTATIONS = [
      PULLS, "fork-pr: a fork has nothing pulled"),
     ("forks use what credentials were needed for", [("scheduler/images.c", r"return name->forks;", "return true;")],
      PULLS, "fork-pr: what credentials were needed for is not for forks"),
+    ("a commit of no branch uses the credentials of the host", [("scheduler/secrets.c", r"from_fork \|\| run->row\.view_objects", "from_fork")],
+     PULLS, "fork-pr: nor has its commit that a person names"),
     ("an image is for every project", [("scheduler/images.c", r"return name->everyone \|\| [^;]*;", "return true;")],
      PULLS, "what they gave is not for another project"),
     ("what skopeo connects to is not judged", [("images/guard.c", r"return -EACCES;", "return 0;")],
