@@ -36,6 +36,8 @@ struct answers {
 	pthread_mutex_t lock;
 	struct job *done;
 	unsigned n_jobs[NUM_JOBS]; /* of the loop's thread */
+	answers_put_fn on_put;
+	void *on_put_userdata;
 };
 
 static const char *const kind_names[CACHER_NUM_KINDS] = {"none", "file", "directory"};
@@ -103,6 +105,8 @@ struct job {
 	enum job_kind kind;
 	uint64_t generation, serial;
 	struct store_run *run;
+	char project[PROJECT_NAME_MAX + 1]; /* of a put, and the number of its run */
+	uint64_t number;
 	int fd, write_fd;
 	uint64_t size;
 	struct file_meta meta;
@@ -200,6 +204,8 @@ static void job_done(struct answers *answers, struct job *job)
 	(void)store_run_close(job->run);
 	if (job->kind == JOB_FEED && job->result < 0 && job->result != -EPIPE)
 		log_warning("an artifact could not be given out whole: %s", strerror(-job->result));
+	if (job->kind == JOB_PUT && job->result == 0 && answers->on_put)
+		answers->on_put(answers->on_put_userdata, job->project, job->number);
 	if (job->kind == JOB_PUT && answers->channel && job->generation == answers->generation)
 		send_kept(answers->channel, job->serial, job->result,
 			  job->result == 0 ? "" : job->error.text);
@@ -248,6 +254,12 @@ int answers_new(struct loop *loop, struct store *store, struct answers **ret_ans
 	}
 	*ret_answers = answers;
 	return 0;
+}
+
+void answers_notify(struct answers *answers, answers_put_fn on_put, void *userdata)
+{
+	answers->on_put = on_put;
+	answers->on_put_userdata = userdata;
 }
 
 void answers_attach(struct answers *answers, struct channel *channel)
@@ -349,6 +361,8 @@ int answer_put(struct channel *channel, struct message *message)
 		return r;
 	}
 	memcpy(job.key, key, strlen(key) + 1);
+	memcpy(job.project, project, strlen(project) + 1);
+	job.number = run;
 	r = store_run_open(answers->store, project, run, &job.run);
 	if (r == 0)
 		r = job_start(answers, &job);

@@ -21,6 +21,9 @@ struct answers;
 
 /** answers_new() - @loop and @store must outlive it. Return: 0 or -errno. */
 int answers_new(struct loop *loop, struct store *store, struct answers **ret_answers);
+typedef void (*answers_put_fn)(void *userdata, const char *project, uint64_t run);
+/** answers_notify() - call @on_put after each key that the api put, before the api is answered */
+void answers_notify(struct answers *answers, answers_put_fn on_put, void *userdata);
 /** answers_attach() - @channel is the api's now; NULL: it is away, and asks again */
 void answers_attach(struct answers *answers, struct channel *channel);
 

@@ -293,6 +293,8 @@ static int serve(struct cacher *cacher, const char *store_path, struct error *er
 	if (r == 0)
 		r = retention_new(cacher->loop, cacher->store, &cacher->retention);
 	if (r == 0)
+		answers_notify(cacher->answers, retention_put, cacher->retention);
+	if (r == 0)
 		r = channel_open(&cacher->daemon, cacher->loop, CHANNEL_FD, ROLE_CACHER,
 				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),
 				 daemon_closed, cacher);

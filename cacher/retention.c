@@ -12,10 +12,17 @@
 #include <string.h>
 
 #define REMOVALS_MAX 1024 /* that wait; the scheduler has far fewer under way */
+#define PUTS_MAX 64	  /* of runs that the scheduler is not told of yet */
 #define KEYS_PER_TURN 64  /* each a file or two to unlink */
 
 struct removal {
 	struct removal *next;
+	char project[PROJECT_NAME_MAX + 1];
+	uint64_t run;
+};
+
+/* What the api put while the scheduler was away. */
+struct put {
 	char project[PROJECT_NAME_MAX + 1];
 	uint64_t run;
 };
@@ -27,6 +34,8 @@ struct retention {
 	struct loop_timer timer;
 	struct removal *first, *last;
 	unsigned n;
+	struct put puts[PUTS_MAX];
+	unsigned n_puts;
 };
 
 static struct removal *removal_pop(struct retention *retention)
@@ -104,24 +113,66 @@ static int on_remove(struct channel *channel, struct message *message)
 	return loop_timer_set(retention->loop, &retention->timer, now_usec(), retention_turn);
 }
 
+/* Return: 0 or -errno: the scheduler does not know. */
+static int measured_send(struct retention *retention, uint64_t serial, const char *project,
+			 uint64_t run)
+{
+	struct message *answer = message_new(MESSAGE_ARTIFACTS_MEASURED, serial);
+	uint64_t bytes = 0;
+
+	if (store_run_bytes(retention->store, project, run, &bytes) < 0)
+		bytes = UINT64_MAX;
+	if (!answer)
+		return -ENOMEM;
+	message_put_string(answer, project);
+	message_put_u64(answer, run);
+	message_put_u64(answer, bytes);
+	return channel_send(&retention->scheduler, answer);
+}
+
 static int on_measure(struct channel *channel, struct message *message)
 {
 	struct retention *retention = channel->userdata;
 	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message), bytes = 0;
-	struct message *answer;
+	uint64_t run = message_get_u64(message);
 
 	if (message_end(message) < 0 || !project_name_valid(project) || run == 0)
 		return -EBADMSG;
-	if (store_run_bytes(retention->store, project, run, &bytes) < 0)
-		bytes = UINT64_MAX;
-	answer = message_new(MESSAGE_ARTIFACTS_MEASURED, message->serial);
-	if (!answer)
-		return -ENOMEM;
-	message_put_u64(answer, run);
-	message_put_u64(answer, bytes);
-	(void)channel_send(channel, answer);
-	return 0;
+	return measured_send(retention, message->serial, project, run) == -ENOMEM ? -ENOMEM : 0;
+}
+
+void retention_put(void *userdata, const char *project, uint64_t run)
+{
+	struct retention *retention = userdata;
+	struct put *put = &retention->puts[retention->n_puts];
+
+	if (retention->scheduler.open && measured_send(retention, 0, project, run) == 0)
+		return;
+	for (unsigned i = 0; i < retention->n_puts; i++) {
+		if (retention->puts[i].run == run)
+			return;
+	}
+	if (retention->n_puts == PUTS_MAX) {
+		log_warning("the scheduler is away: it will not know that run %" PRIu64
+			    " (project %s) has one more artifact",
+			    run, project);
+		return;
+	}
+	put->run = run;
+	memcpy(put->project, project, strlen(project) + 1);
+	retention->n_puts++;
+}
+
+/* What the scheduler was not told while it was away. */
+static void puts_send(struct retention *retention)
+{
+	while (retention->n_puts > 0) {
+		const struct put *put = &retention->puts[retention->n_puts - 1];
+
+		if (measured_send(retention, 0, put->project, put->run) < 0)
+			return;
+		retention->n_puts--;
+	}
 }
 
 static const struct message_handler handlers[] = {
@@ -136,10 +187,15 @@ static void scheduler_closed(struct channel *channel)
 
 int retention_attach(struct retention *retention, int fd)
 {
+	int r;
+
 	channel_close(&retention->scheduler);
 	removals_drop(retention);
-	return channel_open(&retention->scheduler, retention->loop, fd, ROLE_CACHER, ROLE_SCHEDULER,
-			    handlers, ARRAY_SIZE(handlers), scheduler_closed, retention);
+	r = channel_open(&retention->scheduler, retention->loop, fd, ROLE_CACHER, ROLE_SCHEDULER,
+			 handlers, ARRAY_SIZE(handlers), scheduler_closed, retention);
+	if (r == 0)
+		puts_send(retention);
+	return r;
 }
 
 int retention_new(struct loop *loop, struct store *store, struct retention **ret_retention)

@@ -19,5 +19,7 @@ struct retention;
 int retention_new(struct loop *loop, struct store *store, struct retention **ret_retention);
 /** retention_attach() - serve a new channel to the scheduler, in place of the old one */
 int retention_attach(struct retention *retention, int fd);
+/** retention_put() - @run has one more key, put by the api: an answers_put_fn of a struct retention */
+void retention_put(void *userdata, const char *project, uint64_t run);
 
 #endif

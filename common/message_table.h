@@ -149,8 +149,9 @@ enum process_role {
 	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, 4096, 0)                                              \
 	/* s project, u run; answered with the same serial */                                         \
 	X(ARTIFACTS_MEASURE, ROLE_SCHEDULER, ROLE_CACHER, 512, 0)                                     \
-	/* u run, u bytes of all keys of the run; UINT64_MAX: they cannot be read */                  \
-	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, 64, 0)                                     \
+	/* s project, u run, u bytes of all its keys, UINT64_MAX: they cannot be read; with serial */ \
+	/* 0, when the api put one: the run may have ended long ago, or be gone */                    \
+	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, 512, 0)                                    \
 	/* s project, u run: remove what its keys name, unless another run names the same */          \
 	X(ARTIFACTS_REMOVE, ROLE_SCHEDULER, ROLE_CACHER, 512, 0)                                      \
 	/* u run, s error ("": they are gone, or there were none) */                                  \

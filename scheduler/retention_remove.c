@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/store_retention.h"
 
@@ -315,22 +316,54 @@ int retention_handle_artifacts_removed(struct channel *channel, struct message *
 	return handle_removed(channel, message, STORE_REMOVING_ARTIFACTS);
 }
 
+static void ignore_run(const struct store_run *run, void *userdata)
+{
+	(void)run;
+	(void)userdata;
+}
+
+/* A key was put while its run was being removed: nothing would ever lead to it again. */
+static void artifacts_of_none(struct scheduler *scheduler, const char *project, uint64_t run)
+{
+	struct message *message = message_new(MESSAGE_ARTIFACTS_REMOVE, run);
+
+	log_info("%s run %" PRIu64 ": it is gone, and so are artifacts that were put since",
+		 project, run);
+	if (message) {
+		message_put_string(message, project);
+		message_put_u64(message, run);
+	}
+	outbox_put(&scheduler->cacher, message);
+}
+
 int retention_handle_artifacts_measured(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
+	bool asked = message->serial != 0;
+	const char *project = message_get_string(message, PROJECT_NAME_MAX);
 	uint64_t run = message_get_u64(message);
 	uint64_t bytes = message_get_u64(message);
 	int r = message_end(message);
 
 	if (r < 0)
 		return r;
-	if (scheduler->retention.n_measuring)
+	if (asked && scheduler->retention.n_measuring)
 		scheduler->retention.n_measuring--;
 	/* one that was opened again meanwhile is asked about when it ends */
-	if (run == 0 || run > INT64_MAX || bytes > INT64_MAX || map_get(&scheduler->runs, run))
+	if (run == 0 || run > INT64_MAX || map_get(&scheduler->runs, run))
 		return 0;
-	store_run_set_artifact_bytes(scheduler->store, run, bytes);
 	turn_schedule(scheduler);
+	if (!asked && store_run_get(scheduler->store, run, ignore_run, NULL) == 0) {
+		if (project_name_valid(project))
+			artifacts_of_none(scheduler, project, run);
+		return 0;
+	}
+	if (bytes <= INT64_MAX)
+		store_run_set_artifact_bytes(scheduler->store, run, bytes);
+	else if (!asked)
+		store_run_set_artifact_bytes(scheduler->store, run, STORE_BYTES_UNKNOWN);
+	if (!asked)
+		retention_run_ended(scheduler);
 	return 0;
 }
 

@@ -113,6 +113,13 @@ check "gc" ctl gc
 check_status "until there is a newer one" 3 ctl show "$success"
 check "which stays instead" ctl show "$newer"
 
+# ---- what is put when the run has ended ----
+counted() { [ "$(sql "select coalesce(artifact_bytes, 0) from runs where id=$newer")" -ge "$1" ]; }
+check "what a step put is counted" wait_for 60 counted 20000
+head -c 100000 /dev/urandom >"$TEST_TMP/late"
+check "a file is put to a run that ended" ctl artifacts put "$newer" late "$TEST_TMP/late"
+check "retention counts it as well" wait_for 60 counted 120000
+
 # ---- by age, by itself, while all parts are killed ----
 reconfigure "[Daemon]" "MaxRunning=4" "[Retention]" "Age=1s"
 keep=$(one demo 0)
