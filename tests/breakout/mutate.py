@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Takes one defence after the other out of a copy of the code, and demands that the
 check which is there for it fails: mutate.py [WORD…] runs those whose names have a word.
+mutate.py --applies builds nothing: it only looks whether each defence is where it is said to be.
 
 The copy is built in a temporary directory from what `make` built here; every suite
 runs in a network, IPC and host name namespace of its own, so that a sandbox without
@@ -74,24 +75,42 @@ def verdict(output, check):
     return "did not run"
 
 
-def mutate(tree, edits):
-    """Applies the edits; returns what to write to undo them."""
-    undo = {}
+def edited(tree, edits):
+    """Returns each file that the edits concern: what it holds, and what it holds after them."""
+    texts = {}
     for file, pattern, replacement in edits:
         path = os.path.join(tree, file)
-        with open(path, encoding="utf-8") as source:
-            text = source.read()
-        changed, n = re.subn(pattern, replacement, text, flags=re.S)
-        undo.setdefault(path, text)
-        if n == 0 and len(edits) > 1:
-            continue  # one of several spellings
-        if n == 0:
+        if path not in texts:
+            with open(path, encoding="utf-8") as source:
+                texts[path] = [source.read()] * 2
+        changed, n = re.subn(pattern, replacement, texts[path][1], flags=re.S)
+        if n == 0 and len(edits) == 1:  # one of several may be another spelling
             raise LookupError(f"{file} has no {pattern}: the defence is elsewhere now")
+        texts[path][1] = changed
+    if all(before == after for before, after in texts.values()):
+        raise LookupError("no edit changes anything: the defence is elsewhere now")
+    return texts
+
+
+def mutate(tree, edits):
+    """Applies the edits; returns what to write to undo them."""
+    texts = edited(tree, edits)
+    for path, (_, after) in texts.items():
         with open(path, "w", encoding="utf-8") as source:
-            source.write(changed)
-    if all(open(path, encoding="utf-8").read() == text for path, text in undo.items()):
-        raise LookupError("nothing was changed: the defence is elsewhere now")
-    return undo
+            source.write(after)
+    return {path: before for path, (before, _) in texts.items()}
+
+
+def applies():
+    """Looks whether each mutation finds what it takes out. Returns the exit status."""
+    lost = 0
+    for name, edits, _, _ in MUTATIONS:
+        try:
+            edited(TOP, edits)
+        except LookupError as error:
+            print(f"{name}: {error}")
+            lost += 1
+    return 1 if lost else 0
 
 
 def judge(tree, edits, suite, check):
@@ -111,6 +130,8 @@ def judge(tree, edits, suite, check):
 
 
 def main():
+    if sys.argv[1:] == ["--applies"]:
+        return applies()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the copy is removed
     chosen = [m for m in MUTATIONS if len(sys.argv) < 2 or any(word in m[0] for word in sys.argv[1:])]
     good = 0

@@ -50,6 +50,7 @@ check "link rule" tests/lint/links.sh
 check "catalog of the journal" tests/lint/catalog.sh
 check "sizes of files and functions" tests/lint/sizes.sh
 check "every threat has its checks" python3 tests/breakout/covered.py
+check "every mutation finds its defence" python3 tests/breakout/mutate.py --applies
 check "no names of a build machine" no_private_names
 check "no promises in the code" no_promises
 check "public functions are documented" documented
