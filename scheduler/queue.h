@@ -32,7 +32,7 @@
  * embedded in the objects of the caller.
  */
 
-#include "scheduler/order.h"
+#include "scheduler/need_tree.h"
 
 #include <stdbool.h>
 #include <stddef.h>

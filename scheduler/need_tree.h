@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SCHEDULER_ORDER_H
-#define SCHEDULER_ORDER_H
+#ifndef SCHEDULER_NEED_TREE_H
+#define SCHEDULER_NEED_TREE_H
 
 /*
  * DOC: Things in an order, and the first of them that fits

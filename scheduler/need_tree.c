@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scheduler/order.h"
+#include "scheduler/need_tree.h"
 
 #include <string.h>
 
