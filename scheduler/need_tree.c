@@ -12,41 +12,41 @@ static unsigned memory_class(uint64_t memory)
 {
 	unsigned class = memory >> 23 ? 64 - (unsigned)__builtin_clzll(memory >> 23) : 0;
 
-	return class < ORDER_CLASSES ? class : ORDER_CLASSES - 1;
+	return class < NEED_CLASSES ? class : NEED_CLASSES - 1;
 }
 
 /* May something of the branch fit? Never a wrong no. */
-static bool least_may_fit(const struct order_least *least, const struct queue_need *room)
+static bool least_may_fit(const struct need_least *least, const struct queue_need *room)
 {
 	uint32_t cpu_milli = least->cpu_milli[memory_class(room->memory)];
 
-	return cpu_milli != ORDER_NONE && cpu_milli <= room->cpu_milli;
+	return cpu_milli != NEED_NONE && cpu_milli <= room->cpu_milli;
 }
 
-static void least_of_need(struct order_least *least, const struct queue_need *need)
+static void least_of_need(struct need_least *least, const struct queue_need *need)
 {
 	unsigned class = memory_class(need->memory);
 	uint32_t cpu_milli =
-		need->cpu_milli < ORDER_NONE ? (uint32_t)need->cpu_milli : ORDER_NONE - 1;
+		need->cpu_milli < NEED_NONE ? (uint32_t)need->cpu_milli : NEED_NONE - 1;
 
-	for (unsigned i = 0; i < ORDER_CLASSES; i++)
-		least->cpu_milli[i] = i < class ? ORDER_NONE : cpu_milli;
+	for (unsigned i = 0; i < NEED_CLASSES; i++)
+		least->cpu_milli[i] = i < class ? NEED_NONE : cpu_milli;
 }
 
-static void least_lower(struct order_least *least, const struct order_node *child)
+static void least_lower(struct need_least *least, const struct need_node *child)
 {
 	if (!child)
 		return;
-	for (unsigned i = 0; i < ORDER_CLASSES; i++) {
+	for (unsigned i = 0; i < NEED_CLASSES; i++) {
 		if (child->least.cpu_milli[i] < least->cpu_milli[i])
 			least->cpu_milli[i] = child->least.cpu_milli[i];
 	}
 }
 
 /* Return: whether the node's @least changed. */
-static bool node_sum_up(struct order_node *node)
+static bool node_sum_up(struct need_node *node)
 {
-	struct order_least least;
+	struct need_least least;
 
 	if (node->inner)
 		least = *node->inner;
@@ -60,19 +60,19 @@ static bool node_sum_up(struct order_node *node)
 	return true;
 }
 
-static void sum_up_from(struct order_node *node)
+static void sum_up_from(struct need_node *node)
 {
 	while (node && node_sum_up(node))
 		node = node->parent;
 }
 
-static bool node_fits(const struct order_node *node, const struct queue_need *room)
+static bool node_fits(const struct need_node *node, const struct queue_need *room)
 {
 	return node->inner ? least_may_fit(node->inner, room) : queue_need_fits(&node->own, room);
 }
 
 /* Good ranks look random; where a node lies has nothing to do with its place in the order. */
-static uint64_t rank_of(const struct order_node *node)
+static uint64_t rank_of(const struct need_node *node)
 {
 	uint64_t hash = (uint64_t)(uintptr_t)node;
 
@@ -81,17 +81,17 @@ static uint64_t rank_of(const struct order_node *node)
 	return hash ^ (hash >> 31);
 }
 
-static struct order_node **link_to(struct order_tree *order, const struct order_node *node)
+static struct need_node **link_to(struct need_tree *tree, const struct need_node *node)
 {
 	if (!node->parent)
-		return &order->root;
+		return &tree->root;
 	return node->parent->left == node ? &node->parent->left : &node->parent->right;
 }
 
-static void rotate_up(struct order_tree *order, struct order_node *node)
+static void rotate_up(struct need_tree *tree, struct need_node *node)
 {
-	struct order_node *parent = node->parent, *moved;
-	struct order_node **link = link_to(order, parent);
+	struct need_node *parent = node->parent, *moved;
+	struct need_node **link = link_to(tree, parent);
 
 	if (parent->left == node) {
 		moved = parent->left = node->right;
@@ -110,44 +110,44 @@ static void rotate_up(struct order_tree *order, struct order_node *node)
 }
 
 /* Where @node belongs: the link to it, which is free, and its parent. */
-static struct order_node **link_find(struct order_tree *order, const struct order_node *node,
-				     struct order_node **ret_parent)
+static struct need_node **link_find(struct need_tree *tree, const struct need_node *node,
+				    struct need_node **ret_parent)
 {
-	struct order_node **link = &order->root, *parent = NULL;
+	struct need_node **link = &tree->root, *parent = NULL;
 
 	/* most come last: no need to walk there */
-	if (order->last && !order->before(node, order->last)) {
-		*ret_parent = order->last;
-		return &order->last->right;
+	if (tree->last && !tree->before(node, tree->last)) {
+		*ret_parent = tree->last;
+		return &tree->last->right;
 	}
 	while (*link) {
 		parent = *link;
-		link = order->before(node, parent) ? &parent->left : &parent->right;
+		link = tree->before(node, parent) ? &parent->left : &parent->right;
 	}
 	*ret_parent = parent;
 	return link;
 }
 
-void order_insert(struct order_tree *order, struct order_node *node)
+void need_tree_insert(struct need_tree *tree, struct need_node *node)
 {
-	struct order_node *parent = NULL, **link = link_find(order, node, &parent);
+	struct need_node *parent = NULL, **link = link_find(tree, node, &parent);
 
 	node->left = node->right = NULL;
 	node->parent = parent;
 	node->rank = rank_of(node);
 	*link = node;
-	if (!parent || (order->first == parent && link == &parent->left))
-		order->first = node;
-	if (!parent || (order->last == parent && link == &parent->right))
-		order->last = node;
+	if (!parent || (tree->first == parent && link == &parent->left))
+		tree->first = node;
+	if (!parent || (tree->last == parent && link == &parent->right))
+		tree->last = node;
 	memset(&node->least, 0xff, sizeof(node->least));
 	(void)node_sum_up(node);
 	sum_up_from(parent);
 	while (node->parent && node->parent->rank < node->rank)
-		rotate_up(order, node);
+		rotate_up(tree, node);
 }
 
-static struct order_node *order_previous(const struct order_node *node)
+static struct need_node *need_tree_previous(const struct need_node *node)
 {
 	if (!node->left) {
 		while (node->parent && node->parent->left == node)
@@ -157,66 +157,66 @@ static struct order_node *order_previous(const struct order_node *node)
 	node = node->left;
 	while (node->right)
 		node = node->right;
-	return (struct order_node *)node;
+	return (struct need_node *)node;
 }
 
-void order_remove(struct order_tree *order, struct order_node *node)
+void need_tree_remove(struct need_tree *tree, struct need_node *node)
 {
-	if (order->first == node)
-		order->first = order_next(node);
-	if (order->last == node)
-		order->last = order_previous(node);
+	if (tree->first == node)
+		tree->first = need_tree_next(node);
+	if (tree->last == node)
+		tree->last = need_tree_previous(node);
 	while (node->left || node->right) {
 		if (!node->left || (node->right && node->right->rank > node->left->rank))
-			rotate_up(order, node->right);
+			rotate_up(tree, node->right);
 		else
-			rotate_up(order, node->left);
+			rotate_up(tree, node->left);
 	}
-	*link_to(order, node) = NULL;
+	*link_to(tree, node) = NULL;
 	sum_up_from(node->parent);
 	node->parent = NULL;
 }
 
-void order_set_need(struct order_node *node, const struct queue_need *need)
+void need_node_set(struct need_node *node, const struct queue_need *need)
 {
 	node->own = *need;
 	sum_up_from(node);
 }
 
-void order_inner_changed(struct order_node *node)
+void need_node_inner_changed(struct need_node *node)
 {
 	sum_up_from(node);
 }
 
-struct order_node *order_first(const struct order_tree *order)
+struct need_node *need_tree_first(const struct need_tree *tree)
 {
-	return order->first;
+	return tree->first;
 }
 
 /* The nearest one above that stands after everything in @node's branch. */
-static struct order_node *climb(const struct order_node *node)
+static struct need_node *climb(const struct need_node *node)
 {
 	while (node->parent && node->parent->right == node)
 		node = node->parent;
 	return node->parent;
 }
 
-struct order_node *order_next(const struct order_node *node)
+struct need_node *need_tree_next(const struct need_node *node)
 {
 	if (!node->right)
 		return climb(node);
 	node = node->right;
 	while (node->left)
 		node = node->left;
-	return (struct order_node *)node;
+	return (struct need_node *)node;
 }
 
 /* As deep as the branch, which is expected to be some forty for a million nodes. */
-static struct order_node *branch_fit(struct order_node *node, const struct queue_need *room,
-				     unsigned *budget)
+static struct need_node *branch_fit(struct need_node *node, const struct queue_need *room,
+				    unsigned *budget)
 {
 	while (node && *budget > 0 && least_may_fit(&node->least, room)) {
-		struct order_node *found;
+		struct need_node *found;
 
 		(*budget)--;
 		found = branch_fit(node->left, room, budget);
@@ -229,13 +229,13 @@ static struct order_node *branch_fit(struct order_node *node, const struct queue
 	return NULL;
 }
 
-struct order_node *order_fit(const struct order_tree *order, struct order_node *after,
-			     const struct queue_need *room, unsigned *budget)
+struct need_node *need_tree_fit(const struct need_tree *tree, struct need_node *after,
+				const struct queue_need *room, unsigned *budget)
 {
-	struct order_node *found;
+	struct need_node *found;
 
 	if (!after)
-		return branch_fit(order->root, room, budget);
+		return branch_fit(tree->root, room, budget);
 	found = branch_fit(after->right, room, budget);
 	while (!found && *budget > 0) {
 		after = climb(after);

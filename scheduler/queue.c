@@ -5,15 +5,15 @@
 
 #include <assert.h>
 
-/* nodes that one queue_next() may look at, see order_fit() */
+/* nodes that one queue_next() may look at, see need_tree_fit() */
 #define SEARCH_BUDGET 512
 
-static struct queue_item *item_of(const struct order_node *node)
+static struct queue_item *item_of(const struct need_node *node)
 {
 	return node ? container_of(node, struct queue_item, node) : NULL;
 }
 
-static struct queue_project *project_of(const struct order_node *node)
+static struct queue_project *project_of(const struct need_node *node)
 {
 	return node ? container_of(node, struct queue_project, node) : NULL;
 }
@@ -110,7 +110,7 @@ static int64_t item_key(const struct queue_item *item)
 	return (int64_t)(item->ready_usec / QUEUE_AGE_USEC) - item->priority;
 }
 
-static bool item_before(const struct order_node *left, const struct order_node *right)
+static bool item_before(const struct need_node *left, const struct need_node *right)
 {
 	const struct queue_item *a = container_of(left, struct queue_item, node);
 	const struct queue_item *b = container_of(right, struct queue_item, node);
@@ -124,7 +124,7 @@ static bool item_before(const struct order_node *left, const struct order_node *
 	return a < b; /* never: a run has one step of each index */
 }
 
-static bool project_before(const struct order_node *left, const struct order_node *right)
+static bool project_before(const struct need_node *left, const struct need_node *right)
 {
 	const struct queue_project *a = container_of(left, struct queue_project, node);
 	const struct queue_project *b = container_of(right, struct queue_project, node);
@@ -178,14 +178,14 @@ static void ring_insert(struct queue_project *project)
 	project->least = project->line.root->least;
 	project->node.inner = &project->least;
 	project->in_ring = true;
-	order_insert(&queue->ring, &project->node);
+	need_tree_insert(&queue->ring, &project->node);
 }
 
 static void ring_remove(struct queue_project *project)
 {
 	struct queue *queue = project->queue;
 
-	order_remove(&queue->ring, &project->node);
+	need_tree_remove(&queue->ring, &project->node);
 	project->in_ring = false;
 	/* how often others went past it stays with the item */
 	if (queue->reserved && queue->reserved->project == project)
@@ -199,7 +199,7 @@ static void ring_remove(struct queue_project *project)
 static void ring_update(struct queue_project *project)
 {
 	project->least = project->line.root->least;
-	order_inner_changed(&project->node);
+	need_node_inner_changed(&project->node);
 }
 
 static void list_update(struct queue_project *project)
@@ -319,7 +319,7 @@ static void item_put(struct queue_item *item, enum queue_where where)
 	struct queue *queue = project->queue;
 
 	item->where = where;
-	order_insert(where == QUEUE_LINE ? &project->line : &project->aside, &item->node);
+	need_tree_insert(where == QUEUE_LINE ? &project->line : &project->aside, &item->node);
 	if (where == QUEUE_LINE && item->group) {
 		item->group->n_offered++;
 	} else if (where == QUEUE_GROUP) {
@@ -339,7 +339,7 @@ static void item_take(struct queue_item *item)
 	struct queue_project *project = item->project;
 	struct queue *queue = project->queue;
 
-	order_remove(item->where == QUEUE_LINE ? &project->line : &project->aside, &item->node);
+	need_tree_remove(item->where == QUEUE_LINE ? &project->line : &project->aside, &item->node);
 	if (item->where == QUEUE_LINE && item->group) {
 		item->group->n_offered--;
 	} else if (item->where == QUEUE_GROUP) {
@@ -432,17 +432,17 @@ void queue_stop(struct queue *queue, const char *why)
 	queue->stopped = why;
 }
 
-static void order_reconfigure(struct queue_project *project, const struct order_tree *order)
+static void tree_reconfigure(struct queue_project *project, const struct need_tree *tree)
 {
 	const struct queue *queue = project->queue;
-	struct order_node *node = order_first(order), *next;
+	struct need_node *node = need_tree_first(tree), *next;
 
 	for (; node; node = next) {
 		struct queue_item *item = item_of(node);
 		struct queue_need need = queue_need_of(queue, item);
 
-		next = order_next(node);
-		order_set_need(node, &need);
+		next = need_tree_next(node);
+		need_node_set(node, &need);
 		if (item_impossible(item) != (item->where == QUEUE_NEVER))
 			item_replace(item);
 	}
@@ -462,8 +462,8 @@ void queue_configure(struct queue *queue, const struct queue_host *host)
 	for (project = queue->list; project; project = next) {
 		next = project->list_next;
 		/* first what stands aside: what the line gives up is looked at once only */
-		order_reconfigure(project, &project->aside);
-		order_reconfigure(project, &project->line);
+		tree_reconfigure(project, &project->aside);
+		tree_reconfigure(project, &project->line);
 	}
 }
 
@@ -488,7 +488,7 @@ static struct queue_item *take(struct queue_item *item)
 	struct queue_item *reserved = queue->reserved;
 	uint64_t cost = queue_cost(queue, item) / project->weight;
 
-	queue->virtual_now = project_of(order_first(&queue->ring))->tag;
+	queue->virtual_now = project_of(need_tree_first(&queue->ring))->tag;
 	if (reserved && reserved != item) {
 		if (queue_set_aside(queue)) {
 			item->beside = queue->reservation;
@@ -502,12 +502,12 @@ static struct queue_item *take(struct queue_item *item)
 	queue->n_waiting--;
 	account_start(item);
 	/* in line again, behind those that got as much */
-	order_remove(&queue->ring, &project->node);
+	need_tree_remove(&queue->ring, &project->node);
 	project->tag += cost ? cost : 1;
 	project->serial = ++queue->last_serial;
 	if (project->tag > queue->tag_max)
 		queue->tag_max = project->tag;
-	order_insert(&queue->ring, &project->node);
+	need_tree_insert(&queue->ring, &project->node);
 	project_update(project);
 	return item;
 }
@@ -542,17 +542,17 @@ static bool keeps_out_reserved(const struct queue *queue, const struct queue_pro
 static struct queue_item *find_other(const struct queue *queue)
 {
 	unsigned budget = SEARCH_BUDGET;
-	struct order_node *node = NULL, *found;
+	struct need_node *node = NULL, *found;
 	struct queue_need room;
 
 	if (!room_for_others(queue, &room))
 		return NULL;
-	while ((node = order_fit(&queue->ring, node, &room, &budget))) {
+	while ((node = need_tree_fit(&queue->ring, node, &room, &budget))) {
 		const struct queue_project *project = project_of(node);
 
 		if (keeps_out_reserved(queue, project))
 			continue;
-		found = order_fit(&project->line, NULL, &room, &budget);
+		found = need_tree_fit(&project->line, NULL, &room, &budget);
 		if (found)
 			return item_of(found);
 	}
@@ -568,7 +568,7 @@ struct queue_item *queue_next(struct queue *queue)
 		return NULL;
 	room = queue_free(queue);
 	if (!queue->reserved) {
-		item = item_of(order_first(&project_of(order_first(&queue->ring))->line));
+		item = item_of(need_tree_first(&project_of(need_tree_first(&queue->ring))->line));
 		if (queue_need_fits(&item->node.own, &room))
 			return take(item);
 		reservation_begin(queue, item);

@@ -97,7 +97,7 @@ struct queue_item {
 	/* the queue's */
 	struct queue_project *project; /* NULL while it is nowhere */
 	enum queue_where where;
-	struct order_node node; /* its @own need is what the item counts as */
+	struct need_node node; /* its @own need is what the item counts as */
 	int64_t key;
 	uint64_t passed; /* others that went past it since it was first and did not fit */
 	uint64_t beside; /* the reservation beside which it runs, see struct queue */
@@ -112,14 +112,14 @@ struct queue_project {
 	uint64_t limit;	  /* running at once, 0: no limit of its own */
 	uint64_t running;
 	uint64_t n_waiting;
-	struct order_tree line;	 /* what may start as far as it goes by itself */
-	struct order_tree aside; /* what waits for something of its own */
+	struct need_tree line;	/* what may start as far as it goes by itself */
+	struct need_tree aside; /* what waits for something of its own */
 	/* its place among the projects that could start something */
 	bool in_ring;
-	struct order_node node;
-	struct order_least least; /* of its line */
-	uint64_t tag;		  /* what it got, by its weight */
-	uint64_t serial;	  /* of the last time it got in line: ties go to the smaller */
+	struct need_node node;
+	struct need_least least; /* of its line */
+	uint64_t tag;		 /* what it got, by its weight */
+	uint64_t serial;	 /* of the last time it got in line: ties go to the smaller */
 	/* every project with something waiting */
 	bool listed;
 	struct queue_project *list_next, *list_previous;
@@ -140,8 +140,8 @@ struct queue {
 	uint64_t running;
 	struct queue_need used; /* by what runs */
 	uint64_t n_waiting;
-	struct order_tree ring; /* projects that could start something, by tag */
-	uint64_t virtual_now;	/* tag of the project that was next last time */
+	struct need_tree ring; /* projects that could start something, by tag */
+	uint64_t virtual_now;  /* tag of the project that was next last time */
 	uint64_t tag_max;
 	uint64_t last_serial;
 	struct queue_project *list; /* projects with something waiting */

@@ -170,7 +170,7 @@ enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t si
 /* One project while its future is played through. */
 struct line {
 	const struct queue_project *project;
-	const struct order_node *waiting, *aside; /* the next one of each, NULL: no more */
+	const struct need_node *waiting, *aside; /* the next one of each, NULL: no more */
 	uint64_t tag, serial;
 };
 
@@ -202,13 +202,13 @@ static void lines_sink(struct line *lines, size_t n, size_t at)
 /* The better one of both orders: what stands aside keeps its place. */
 static const struct queue_item *line_take(struct line *line)
 {
-	const struct order_node **from = line->waiting ? &line->waiting : &line->aside;
+	const struct need_node **from = line->waiting ? &line->waiting : &line->aside;
 	const struct queue_item *item;
 
 	if (line->waiting && line->aside && line->project->line.before(line->aside, line->waiting))
 		from = &line->aside;
 	item = container_of(*from, struct queue_item, node);
-	*from = order_next(*from);
+	*from = need_tree_next(*from);
 	return item;
 }
 
@@ -223,8 +223,8 @@ static struct line *lines_make(const struct queue *queue)
 	     project = project->list_next) {
 		lines[n++] = (struct line){
 			.project = project,
-			.waiting = order_first(&project->line),
-			.aside = order_first(&project->aside),
+			.waiting = need_tree_first(&project->line),
+			.aside = need_tree_first(&project->aside),
 			.tag = project->tag > queue->virtual_now ? project->tag
 								 : queue->virtual_now,
 			.serial = project->in_ring ? project->serial

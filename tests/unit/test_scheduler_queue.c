@@ -615,31 +615,31 @@ static void test_names(void **state)
 /* ---- the tree beneath ---- */
 
 struct leaf {
-	struct order_node node;
+	struct need_node node;
 	int key;
 	bool in;
 };
 
-static bool leaf_before(const struct order_node *a, const struct order_node *b)
+static bool leaf_before(const struct need_node *a, const struct need_node *b)
 {
 	return container_of(a, struct leaf, node)->key < container_of(b, struct leaf, node)->key;
 }
 
 /* What a branch is said to need at least is what it needs: of memory classes, too. */
-static struct order_least least_check(const struct order_node *node)
+static struct need_least least_check(const struct need_node *node)
 {
-	struct order_least least, of_child;
+	struct need_least least, of_child;
 
 	memset(&least, 0xff, sizeof(least));
 	if (!node)
 		return least;
-	for (unsigned i = 0; i < ORDER_CLASSES; i++) {
+	for (unsigned i = 0; i < NEED_CLASSES; i++) {
 		if (node->own.memory < (1ULL << (23 + i)))
 			least.cpu_milli[i] = (uint32_t)node->own.cpu_milli;
 	}
 	for (int side = 0; side < 2; side++) {
 		of_child = least_check(side ? node->right : node->left);
-		for (unsigned i = 0; i < ORDER_CLASSES; i++) {
+		for (unsigned i = 0; i < NEED_CLASSES; i++) {
 			if (of_child.cpu_milli[i] < least.cpu_milli[i])
 				least.cpu_milli[i] = of_child.cpu_milli[i];
 		}
@@ -648,33 +648,33 @@ static struct order_least least_check(const struct order_node *node)
 	return least;
 }
 
-static void order_check(const struct order_tree *order, struct leaf *leaves, int n)
+static void order_check(const struct need_tree *order, struct leaf *leaves, int n)
 {
 	struct queue_need room = {(uint64_t)(rand() % 50), (uint64_t)(rand() % 50) << 21};
-	struct order_node *node = order_first(order), *fit = NULL;
+	struct need_node *node = need_tree_first(order), *fit = NULL;
 	unsigned budget = 100000;
 
 	for (int i = 0; i < n; i++) {
 		if (!leaves[i].in)
 			continue;
 		assert_ptr_equal(node, &leaves[i].node);
-		node = order_next(node);
+		node = need_tree_next(node);
 		if (!queue_need_fits(&leaves[i].node.own, &room))
 			continue;
-		fit = order_fit(order, fit, &room, &budget);
+		fit = need_tree_fit(order, fit, &room, &budget);
 		assert_ptr_equal(fit, &leaves[i].node);
 	}
 	assert_null(node);
 	if (order->root)
-		assert_null(order_next(order->last));
+		assert_null(need_tree_next(order->last));
 	else
 		assert_null(order->last);
-	assert_null(order_fit(order, fit, &room, &budget));
+	assert_null(need_tree_fit(order, fit, &room, &budget));
 }
 
 static void test_order_tree(void **state)
 {
-	struct order_tree order = {.before = leaf_before};
+	struct need_tree order = {.before = leaf_before};
 	struct leaf leaves[60] = {0};
 
 	srand(1);
@@ -686,12 +686,12 @@ static void test_order_tree(void **state)
 
 		if (!leaf->in) {
 			leaf->node.own = need;
-			order_insert(&order, &leaf->node);
+			need_tree_insert(&order, &leaf->node);
 			leaf->in = true;
 		} else if (rand() % 3 == 0) {
-			order_set_need(&leaf->node, &need);
+			need_node_set(&leaf->node, &need);
 		} else {
-			order_remove(&order, &leaf->node);
+			need_tree_remove(&order, &leaf->node);
 			leaf->in = false;
 		}
 		order_check(&order, leaves, 60);

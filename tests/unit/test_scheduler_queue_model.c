@@ -517,9 +517,9 @@ static void bound_round(uint64_t seed)
 		queue_push(project, item);
 	}
 	ahead = chance(ARRAY_SIZE(shares[0].items));
-	watched = container_of(order_first(&shares[0].project.line), struct queue_item, node);
+	watched = container_of(need_tree_first(&shares[0].project.line), struct queue_item, node);
 	for (uint64_t i = 0; i < ahead; i++)
-		watched = container_of(order_next(&watched->node), struct queue_item, node);
+		watched = container_of(need_tree_next(&watched->node), struct queue_item, node);
 	bound = ahead;
 	for (int i = 1; i < N_SHARES; i++) {
 		uint64_t weights = shares[0].project.weight;
