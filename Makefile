@@ -84,12 +84,12 @@ LIBS_runbook-api       := -lmicrohttpd -ljansson -lsodium -lseccomp
 # images/ holds two programs: what unpacks layers shares nothing with what knows of images
 SRCS_runbook-image     := $(filter-out images/unpack%.c,$(call lib,images)) $(COMMON)
 LIBS_runbook-image     := -ljansson -lsodium -lseccomp
-SRCS_runbook-unpack    := $(wildcard images/unpack*.c) common/error.c common/fdio.c common/names.c
+SRCS_runbook-unpack    := $(wildcard images/unpack*.c) $(addprefix common/,beneath.c error.c fdio.c names.c remove_tree.c)
 LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lsodium -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,error.c fdio.c fields.c fields_pack.c image.c names.c network_rule.c paths.c step_payload.c step_user.c)
+	$(addprefix common/,beneath.c error.c fdio.c fields.c fields_pack.c image.c names.c network_rule.c paths.c remove_tree.c step_payload.c step_user.c)
 LIBS_runbook-sandbox   := -lnl-3
 
 # static programs are linked without common/ objects that need libraries

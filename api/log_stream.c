@@ -21,8 +21,8 @@
 #include "api/range.h"
 #include "api/run_facts.h"
 #include "api/timestamps.h"
+#include "common/beneath.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
 
 #include <errno.h>
 #include <fcntl.h>

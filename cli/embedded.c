@@ -5,6 +5,7 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -41,15 +41,11 @@ int fd_set_cloexec(int fd, int on);
 int make_directories(int dir_fd, const char *path, mode_t mode);
 
 /**
- * remove_tree() - rm -rf of @name (a path) in @dir_fd, never following a symlink beneath and
- * never crossing into another file system. Return: 0 (also if absent) or -errno.
+ * open_parent_directory() - open the directory that holds @path, as open(2) finds it
+ * @path: of this project; a path that others wrote belongs to common/beneath.h
+ *
+ * Return: fd or -errno.
  */
-int remove_tree(int dir_fd, const char *name);
-
-/**
- * open_beneath() - openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
- * RESOLVE_NO_MAGICLINKS. Return: fd or -errno.
- */
-int open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
+int open_parent_directory(int dir_fd, const char *path);
 
 #endif

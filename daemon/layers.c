@@ -2,8 +2,8 @@
 
 #include "daemon/layers.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/image.h"
 #include "common/log.h"
 #include "common/step_payload.h"

@@ -2,6 +2,7 @@
 
 #include "daemon/log_register.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"

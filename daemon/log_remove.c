@@ -2,8 +2,8 @@
 
 #include "daemon/log_remove.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/log.h"
 #include "daemon/step_table.h"
 

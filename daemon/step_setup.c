@@ -2,11 +2,13 @@
 
 #include "daemon/step_setup.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "common/runbook_name.h"
 #include "daemon/listen.h"
 #include "daemon/log_pump.h"

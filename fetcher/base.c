@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetcher/base.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "fetcher/reach.h"
 
 #include <errno.h>

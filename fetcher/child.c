@@ -2,11 +2,11 @@
 #include "fetcher/child.h"
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/message.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "fetcher/changes.h"
 #include "fetcher/mirror.h"
 #include "fetcher/prune.h"

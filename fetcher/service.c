@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetcher/service.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/loop.h"

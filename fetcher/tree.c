@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

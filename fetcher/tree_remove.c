@@ -2,8 +2,8 @@
 #include "fetcher/prune.h"
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/remove_tree.h"
 #include "fetcher/base.h"
 #include "fetcher/reach.h"
 #include "fetcher/refs.h"

@@ -5,6 +5,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "images/report.h"
 #include "images/scope.h"
 #include "images/service.h"

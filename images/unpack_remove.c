@@ -3,7 +3,7 @@
 #include "images/unpack.h"
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,9 +7,11 @@
  */
 #include "images/unpack.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

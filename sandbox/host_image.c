@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"
+#include "common/remove_tree.h"
 #include "common/step_user.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 #include "cacher/client_pax_read.c"
 #include "cacher/client_sparse.c"
 
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <sys/mman.h>
 

@@ -4,6 +4,7 @@
  * archive says, the canary stays alone and untouched.
  */
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "fetcher/unpack.h"
 
 #include <fcntl.h>

@@ -5,6 +5,7 @@
  * was refused has a reason in the report.
  */
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "images/unpack.h"
 
 #include <fcntl.h>

@@ -11,6 +11,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/remove_tree.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "scheduler/scheduler.h"

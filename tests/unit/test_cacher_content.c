@@ -10,6 +10,7 @@
 #include "cacher/store_index.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,6 +7,7 @@
 #include "cacher/client_sparse.c"
 
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <sys/mman.h>
 

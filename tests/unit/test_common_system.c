@@ -2,11 +2,13 @@
 /* loop, fdio, step payload, paths, isolation */
 #include "tests/unit/cmocka_headers.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/loop.h"
 #include "common/paths.h"
+#include "common/remove_tree.h"
 #include "common/step_payload.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
 /* What outlives the process: bags, the fd store, the ledger, and a log pump that is taken over. */
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "daemon/adopt.h"
 #include "daemon/daemon.h"
 #include "daemon/fd_store.h"

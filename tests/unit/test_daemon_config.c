@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/remove_tree.h"
 #include "daemon/config.h"
 #include "daemon/listen.h"
 

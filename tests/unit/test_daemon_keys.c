@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file with the keys of secrets: made once, root's alone, changed as a whole. */
 #include "common/cleanup.h"
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "daemon/key_file.h"
 
 #include <errno.h>

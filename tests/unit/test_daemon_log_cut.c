@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "daemon/log_pump.h"
 
 #include "tests/unit/cmocka_headers.h"

@@ -2,6 +2,7 @@
 /* Removing logs: only those of one run, some at a time, through no symbolic link. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "daemon/log_remove.h"
 
 #include <errno.h>

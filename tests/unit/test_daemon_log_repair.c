@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/remove_tree.h"
 #include "daemon/log_pump.h"
 #include "daemon/log_register.h"
 #include "daemon/log_repair.h"

@@ -6,6 +6,7 @@
 #include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "daemon/order_set.h"
 #include "daemon/state_dirs.h"
 #include "daemon/step_report.h"

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-
 /*
  * The life of steps, with a scheduler and a cacher that are descriptors of this
  * test, and a sandbox library that builds nothing.
@@ -8,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/remove_tree.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"

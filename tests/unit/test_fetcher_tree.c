@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "fetcher/tree.h"
 #include "fetcher/worker.h"
 

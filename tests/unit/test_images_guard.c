@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What pulls may reach, with which credentials, and whose runs may use what came of them. */
 #include "common/cleanup.h"
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "images/destination.h"
 #include "images/policy.h"
 #include "images/scope.h"

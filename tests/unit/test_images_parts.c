@@ -2,6 +2,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/image.h"
+#include "common/remove_tree.h"
 #include "common/step_user.h"
 #include "images/oci.h"
 #include "images/report.h"

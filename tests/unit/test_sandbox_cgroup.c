@@ -7,7 +7,7 @@
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>

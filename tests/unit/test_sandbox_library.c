@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"
+#include "common/remove_tree.h"
 #include "common/step_payload.h"
 #include "sandbox/host_network.h"
 #include "sandbox/host_network_record.h"

@@ -2,6 +2,7 @@
 /* Backups of the store, what becomes of them, and a store that is not as it was left. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "scheduler/store.h"
 #include "scheduler/store_backup.h"
 #include "scheduler/store_check.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Retention: which rule, and what the store marks, deletes and remembers. */
 #include "common/cleanup.h"
-#include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "scheduler/retention.h"
 #include "scheduler/store_retention.h"
 

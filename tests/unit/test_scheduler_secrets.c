@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets: what a box opens for, and what it does not; the text of keys; rows of the store. */
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/limits.h"
 #include "common/names.h"
+#include "common/remove_tree.h"
 #include "scheduler/secret_crypt.h"
 #include "scheduler/store.h"
 

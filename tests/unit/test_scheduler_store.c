@@ -2,6 +2,7 @@
 /* The store by itself: migrations, what a crash leaves, what is refused. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/remove_tree.h"
 #include "scheduler/store.h"
 
 #include <errno.h>
