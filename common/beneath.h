@@ -2,14 +2,88 @@
 #ifndef COMMON_BENEATH_H
 #define COMMON_BENEATH_H
 
-/* Opening what lies beneath a directory, wherever links lead. */
+/*
+ * DOC: Paths that others wrote
+ *
+ * Names in archives, uploads and images say where something is to be made. They are
+ * followed in two steps: path_normalize() refuses what is wrong in the text alone, and
+ * the functions below walk beneath an open directory without symbolic links. Every call
+ * walks from the top again, so a link that an earlier entry made, or that another process
+ * swaps in meanwhile, leads nowhere.
+ *
+ * No function here allocates memory, takes a lock or uses stdio: sandbox/step_mounts.c
+ * calls them between clone3(2) and exec, and the static cacher links them.
+ */
 
+#include <stddef.h>
 #include <sys/types.h>
 
+/** enum path_problem - what path_normalize() refuses; 0: nothing */
+enum path_problem {
+	PATH_PROBLEM_NONE,
+	PATH_PROBLEM_EMPTY,    /* NULL, or no byte at all */
+	PATH_PROBLEM_ABSOLUTE, /* begins with "/" */
+	PATH_PROBLEM_ABOVE,    /* has ".." as a part */
+	PATH_PROBLEM_LONG,     /* has a name above NAME_MAX, or does not fit */
+	PATH_PROBLEM_DEEP,     /* has more parts than allowed */
+};
+
 /**
- * open_beneath() - openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
- * RESOLVE_NO_MAGICLINKS. Return: fd or -errno.
+ * path_normalize() - "./a//b/" becomes "a/b"; "." and "./" become ""
+ * @path:      as it was written; NULL is PATH_PROBLEM_EMPTY
+ * @depth_max: parts that a path may have
+ * @out:       of @size bytes; may be @path itself. Undefined when a problem is returned.
+ *
+ * Return: PATH_PROBLEM_NONE, or the first problem in the text.
  */
-int open_beneath(int dir_fd, const char *path, int flags, mode_t mode);
+enum path_problem path_normalize(const char *path, unsigned depth_max, char *out, size_t size);
+
+/**
+ * open_beneath() - open a path that may not leave @top_fd nor contain a symbolic link
+ * @path:  relative, not empty; ".." may not lead above @top_fd
+ * @flags: of open(2); O_CLOEXEC is added
+ * @mode:  of what O_CREAT or O_TMPFILE makes
+ *
+ * Return: fd, or -errno: -ELOOP where a part is a symbolic link, -EXDEV where the path
+ * leaves @top_fd, -ENOSYS or -EPERM where openat2(2) is missing.
+ */
+int open_beneath(int top_fd, const char *path, int flags, mode_t mode);
+
+/**
+ * directory_beneath() - an O_PATH descriptor of a directory
+ * @path: normalized (no ".", no ".."); "" is @top_fd itself
+ *
+ * Where the kernel or a seccomp filter has no openat2(2), it walks name by name and is as strict.
+ * Return: fd, or -errno as open_beneath() (-ENOTDIR also for links, when it walked).
+ */
+int directory_beneath(int top_fd, const char *path);
+
+/** struct beneath_make - how directories are made */
+struct beneath_make {
+	mode_t mode;
+	uid_t owner; /* user and group of new directories; 0: as they are made */
+	/* called before each mkdirat(2): 0, or a -errno that ends the call. NULL: no limit */
+	int (*count)(void *userdata);
+	void *userdata;
+};
+
+/**
+ * parent_beneath() - an O_PATH descriptor of the directory that holds @path
+ * @path:     normalized, not empty
+ * @make:     makes the parents that are missing; NULL: they must exist
+ * @ret_name: last part of @path
+ *
+ * Return: fd, or -errno as directory_beneath(); what was made by then stays.
+ */
+int parent_beneath(int top_fd, const char *path, const struct beneath_make *make,
+		   const char **ret_name);
+
+/**
+ * mkdir_beneath() - make a directory and the parents that are missing
+ * @path: normalized, not empty. A last part that exists is kept, whatever it is.
+ *
+ * Return: 0 or -errno; what was made by then stays.
+ */
+int mkdir_beneath(int top_fd, const char *path, const struct beneath_make *make);
 
 #endif
