@@ -192,6 +192,7 @@ static int packs_extend(struct base *base, git_repository *repository, const git
 static int base_open(struct base *base, int project_fd, const char *project_path,
 		     const char *branch)
 {
+	static const struct beneath_make make = {.mode = 0750};
 	char beneath[sizeof(BASES) + GIT_OID_HEXSZ + 2], hex[GIT_OID_HEXSZ + 1];
 	git_oid id;
 	int r;
@@ -202,7 +203,7 @@ static int base_open(struct base *base, int project_fd, const char *project_path
 	if (snprintf(base->path, sizeof(base->path), "%s/%s", project_path, beneath) >=
 	    (int)sizeof(base->path))
 		return -ENAMETOOLONG;
-	r = make_directories(project_fd, beneath, 0750);
+	r = mkdir_beneath(project_fd, beneath, &make);
 	if (r < 0)
 		return r;
 	base->fd = open_beneath(project_fd, beneath, O_RDONLY | O_DIRECTORY, 0);

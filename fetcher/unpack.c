@@ -54,72 +54,27 @@ static int disk_failed(struct unpack *unpack, int failure)
 	}
 }
 
-/*
- * "./a//b/" becomes "a/b"; "." becomes "".
- * Return: 0, or -errno with the reason set.
- */
-static int path_normalize(struct unpack *unpack, const char *path, char *out, size_t size)
+/* Return: 0, or -errno with the reason set. */
+static int path_take(struct unpack *unpack, const char *path, char *out, size_t size)
 {
-	size_t used = 0;
-	unsigned depth = 0;
+	static const char *const said[] = {
+		[PATH_PROBLEM_EMPTY] = "has an empty or undecodable name",
+		[PATH_PROBLEM_ABSOLUTE] = "is an absolute path",
+		[PATH_PROBLEM_ABOVE] = "points at a directory above",
+		[PATH_PROBLEM_LONG] = "has a name or path that is too long",
+		[PATH_PROBLEM_DEEP] = "is too many directories deep",
+	};
+	enum path_problem problem = path_normalize(path, FETCH_DEPTH_MAX, out, size);
 
-	if (!path || !*path)
-		return refuse(unpack, "", "has an empty or undecodable name");
-	if (path[0] == '/')
-		return refuse(unpack, path, "is an absolute path");
-	while (*path) {
-		size_t n = strcspn(path, "/");
-
-		if (n == 2 && memcmp(path, "..", 2) == 0)
-			return refuse(unpack, path, "points at a directory above");
-		if (n > FETCH_NAME_MAX || used + n + 2 > size)
-			return refuse(unpack, path, "has a name or path that is too long");
-		if (n > 0 && !(n == 1 && path[0] == '.')) {
-			if (++depth > FETCH_DEPTH_MAX)
-				return refuse(unpack, path, "is too many directories deep");
-			if (used > 0)
-				out[used++] = '/';
-			memcpy(out + used, path, n);
-			used += n;
-		}
-		path += n + (path[n] == '/');
-	}
-	out[used] = '\0';
-	return 0;
+	return problem ? refuse(unpack, path ? path : "", said[problem]) : 0;
 }
 
-/*
- * The directory that the entry goes into, made if the archive left it out. Each
- * call walks from the top with RESOLVE_BENEATH and without symlinks, so that no
- * earlier entry can send a later one elsewhere.
- * Return: descriptor or -errno; *@ret_name is the last part of the path.
- */
-static int parent_open(struct unpack *unpack, const char *path, bool make, const char **ret_name)
+/* A directory that the archive left out counts as an entry of it. */
+static int entry_count(void *userdata)
 {
-	char parent[FETCH_PATH_MAX + 1];
-	const char *slash = strrchr(path, '/');
-	int fd;
+	struct unpack *unpack = userdata;
 
-	*ret_name = slash ? slash + 1 : path;
-	if (!slash)
-		return fcntl(unpack->tree_fd, F_DUPFD_CLOEXEC, 3);
-	memcpy(parent, path, (size_t)(slash - path));
-	parent[slash - path] = '\0';
-	fd = open_beneath(unpack->tree_fd, parent, O_RDONLY | O_DIRECTORY, 0);
-	if (fd == -ENOENT && make) {
-		const char *name;
-		cleanup_close int above = parent_open(unpack, parent, true, &name);
-
-		if (above < 0)
-			return above;
-		if (++unpack->n_entries > unpack->limits->tree_entries)
-			return -EDQUOT;
-		if (mkdirat(above, name, 0755) < 0)
-			return -errno;
-		fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		return fd < 0 ? -errno : fd;
-	}
-	return fd;
+	return ++unpack->n_entries > unpack->limits->tree_entries ? -EDQUOT : 0;
 }
 
 static int data_write(struct unpack *unpack, int fd)
@@ -215,11 +170,11 @@ static int unpack_hardlink(struct unpack *unpack, const char *target, int dir_fd
 	const char *target_name;
 	cleanup_close int target_fd = -1;
 	struct stat st;
-	int r = path_normalize(unpack, target, path, sizeof(path));
+	int r = path_take(unpack, target, path, sizeof(path));
 
 	if (r < 0)
 		return r;
-	target_fd = parent_open(unpack, path, false, &target_name);
+	target_fd = parent_beneath(unpack->tree_fd, path, NULL, &target_name);
 	if (target_fd < 0 || fstatat(target_fd, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return refuse(unpack, unpack->path, "is a hard link to what is no file before it");
@@ -231,18 +186,18 @@ static int unpack_hardlink(struct unpack *unpack, const char *target, int dir_fd
 
 static int unpack_entry(struct unpack *unpack, struct archive_entry *entry)
 {
+	const struct beneath_make make = {.mode = 0755, .count = entry_count, .userdata = unpack};
 	const char *hardlink = archive_entry_hardlink(entry);
 	cleanup_close int dir_fd = -1;
 	const char *name;
 	int r;
 
-	r = path_normalize(unpack, archive_entry_pathname(entry), unpack->path,
-			   sizeof(unpack->path));
+	r = path_take(unpack, archive_entry_pathname(entry), unpack->path, sizeof(unpack->path));
 	if (r < 0 || !unpack->path[0])
 		return r; /* "./" is the top itself */
-	if (++unpack->n_entries > unpack->limits->tree_entries)
-		return refuse(unpack, unpack->path, "takes the upload over its limit of entries");
-	dir_fd = parent_open(unpack, unpack->path, true, &name);
+	dir_fd = entry_count(unpack) < 0
+			 ? -EDQUOT
+			 : parent_beneath(unpack->tree_fd, unpack->path, &make, &name);
 	if (dir_fd == -EDQUOT)
 		return refuse(unpack, unpack->path, "takes the upload over its limit of entries");
 	if (dir_fd < 0)

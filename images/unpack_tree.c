@@ -72,73 +72,45 @@ static int disk_failed(struct unpack *unpack, int failure)
 	}
 }
 
-/* "./a//b/" becomes "a/b", "." becomes "". Also of what hard links name. */
+/* "./a//b/" becomes "a/b", "." and "" become "". Also of what hard links name. */
 static int normalize(struct unpack *unpack, const char *path, char *out)
 {
-	size_t used = 0;
-	unsigned depth = 0;
-
-	if (!path)
-		return unpack_refuse(unpack, "an entry has an undecodable name");
-	if (path[0] == '/')
+	switch (path_normalize(path, UNPACK_DEPTH_MAX, out, UNPACK_PATH_MAX)) {
+	case PATH_PROBLEM_NONE:
+		return 0;
+	case PATH_PROBLEM_EMPTY:
+		if (!path)
+			return unpack_refuse(unpack, "an entry has an undecodable name");
+		*out = '\0';
+		return 0;
+	case PATH_PROBLEM_ABSOLUTE:
 		return unpack_refuse(unpack, "\"%.200s\" is an absolute path", path);
-	while (*path) {
-		size_t n = strcspn(path, "/");
-
-		if (n == 2 && memcmp(path, "..", 2) == 0)
-			return unpack_refuse(unpack, "\"..\" in a path points out of the layer");
-		if (n > UNPACK_NAME_MAX || used + n + 2 > UNPACK_PATH_MAX)
-			return unpack_refuse(unpack, "\"%.200s\": a name is too long", path);
-		if (n > 0 && !(n == 1 && path[0] == '.')) {
-			if (++depth > UNPACK_DEPTH_MAX)
-				return unpack_refuse(unpack, "a path has more than %d parts",
-						     UNPACK_DEPTH_MAX);
-			if (used > 0)
-				out[used++] = '/';
-			memcpy(out + used, path, n);
-			used += n;
-		}
-		path += n + (path[n] == '/');
+	case PATH_PROBLEM_ABOVE:
+		return unpack_refuse(unpack, "\"..\" in a path points out of the layer");
+	case PATH_PROBLEM_LONG:
+		return unpack_refuse(unpack, "\"%.200s\": a name is too long", path);
+	case PATH_PROBLEM_DEEP:
+		break;
 	}
-	out[used] = '\0';
-	return 0;
+	return unpack_refuse(unpack, "a path has more than %d parts", UNPACK_DEPTH_MAX);
 }
 
-static int count_entry(struct unpack *unpack)
+static int count_entry(void *userdata)
 {
+	struct unpack *unpack = userdata;
+
 	if (++unpack->entries > unpack->limits.entries)
 		return unpack_refuse(unpack, "the layer has more than %llu entries",
 				     (unsigned long long)unpack->limits.entries);
 	return 0;
 }
 
-/* The directory of @path; one that the archive leaves out belongs to the layers below. */
-static int parent_open(struct unpack *unpack, const char *path, bool make, const char **ret_name)
+/* The directory of the entry; one that the archive leaves out belongs to the layers below. */
+static int parent_make(struct unpack *unpack, const char **ret_name)
 {
-	char parent[UNPACK_PATH_MAX + 1];
-	const char *slash = strrchr(path, '/');
-	int fd;
+	const struct beneath_make make = {.mode = 0755, .count = count_entry, .userdata = unpack};
 
-	*ret_name = slash ? slash + 1 : path;
-	if (!slash)
-		return fcntl(unpack->directory_fd, F_DUPFD_CLOEXEC, 3);
-	memcpy(parent, path, (size_t)(slash - path));
-	parent[slash - path] = '\0';
-	fd = open_beneath(unpack->directory_fd, parent, O_RDONLY | O_DIRECTORY, 0);
-	if (fd == -ENOENT && make) {
-		const char *name;
-		cleanup_close int above = parent_open(unpack, parent, true, &name);
-
-		if (above < 0)
-			return above;
-		if (count_entry(unpack) < 0)
-			return -EDQUOT;
-		if (mkdirat(above, name, 0755) < 0)
-			return -errno;
-		fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		return fd < 0 ? -errno : fd;
-	}
-	return fd;
+	return parent_beneath(unpack->directory_fd, unpack->path, &make, ret_name);
 }
 
 static int report_opaque(struct unpack *unpack, const char *directory)
@@ -255,7 +227,7 @@ static int make_hardlink(struct unpack *unpack, const char *target, int dir_fd, 
 		return r;
 	if (strcmp(path, unpack->path) == 0)
 		return unpack_refuse(unpack, "\"%.200s\" is a hard link to itself", unpack->path);
-	target_fd = parent_open(unpack, path, false, &target_name);
+	target_fd = parent_beneath(unpack->directory_fd, path, NULL, &target_name);
 	if (target_fd < 0 || fstatat(target_fd, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode))
 		return unpack_refuse(unpack,
@@ -401,7 +373,7 @@ static int whiteout(struct unpack *unpack)
 	name = name ? name + 1 : unpack->path;
 	if (strncmp(name, WHITEOUT, strlen(WHITEOUT)) != 0)
 		return 0;
-	dir_fd = parent_open(unpack, unpack->path, true, &ignored);
+	dir_fd = parent_make(unpack, &ignored);
 	if (dir_fd < 0)
 		return disk_failed(unpack, dir_fd);
 	if (strcmp(name, OPAQUE) == 0)
@@ -430,7 +402,7 @@ static int make_entry(struct unpack *unpack, struct archive_entry *entry)
 			return unpack_refuse(unpack, "the root is no directory");
 		return set_attributes(unpack, entry, unpack->directory_fd, "", type);
 	}
-	dir_fd = parent_open(unpack, unpack->path, true, &name);
+	dir_fd = parent_make(unpack, &name);
 	if (dir_fd < 0)
 		return disk_failed(unpack, dir_fd);
 	r = make_room(unpack, dir_fd, name, type == AE_IFDIR);
