@@ -95,7 +95,8 @@ LIBS_runbook-sandbox   := -lnl-3
 # static programs are linked without common/ objects that need libraries
 SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) sandbox/status_fields.c \
 	common/fields_pack.c common/step_payload_parse.c common/account_home.c
-SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) common/error.c
+SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) \
+	$(addprefix common/,beneath.c error.c fdio.c remove_tree.c)
 
 PKG_CFLAGS := $(shell pkg-config --cflags libnl-3.0 2>/dev/null)
 BASE_CPPFLAGS += $(PKG_CFLAGS)

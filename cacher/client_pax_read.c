@@ -2,16 +2,15 @@
 #include "cacher/client_pax.h"
 
 #include "cacher/client_sparse.h"
+#include "common/beneath.h"
 #include "common/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 #define BUFFER_BYTES (256u * 1024u)
 
@@ -335,73 +334,6 @@ static int next_entry(struct reader *reader, struct entry *entry)
 
 /* ---- making files ---- */
 
-/* Drop "./" and trailing slashes in place; refuse what could lead out of the root. */
-static int normalize(char *path)
-{
-	size_t out = 0;
-	unsigned depth = 0;
-
-	if (path[0] == '/' || path[0] == '\0')
-		return -EBADMSG;
-	for (const char *p = path; *p;) {
-		size_t length = strcspn(p, "/");
-
-		if (length == 2 && p[0] == '.' && p[1] == '.')
-			return -EBADMSG;
-		if (length > 0 && !(length == 1 && p[0] == '.')) {
-			if (++depth > PAX_DEPTH_MAX || length > 255)
-				return -EBADMSG;
-			if (out)
-				path[out++] = '/';
-			memmove(path + out, p, length);
-			out += length;
-		}
-		p += length;
-		p += *p == '/';
-	}
-	path[out] = '\0';
-	return 0;
-}
-
-/* Kernels or seccomp filters without openat2(2): one name at a time. */
-static int open_directory_walking(int root_fd, const char *path)
-{
-	int fd = openat(root_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char name[256];
-
-	while (fd >= 0 && *path) {
-		size_t length = strcspn(path, "/");
-		int next;
-
-		if (length >= sizeof(name)) {
-			(void)close(fd);
-			errno = ENAMETOOLONG;
-			return -1;
-		}
-		memcpy(name, path, length);
-		name[length] = '\0';
-		next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		(void)close(fd);
-		fd = next;
-		path += length;
-		path += *path == '/';
-	}
-	return fd;
-}
-
-static int open_directory(int root_fd, const char *path)
-{
-	struct open_how how = {
-		.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
-	};
-	long fd = syscall(SYS_openat2, root_fd, *path ? path : ".", &how, sizeof(how));
-
-	if (fd < 0 && (errno == ENOSYS || errno == EPERM))
-		return open_directory_walking(root_fd, path);
-	return (int)fd;
-}
-
 /* The directory that holds @path, kept open for its next entry; *ret_base is the last name. */
 static int open_parent(struct reader *reader, const char *path, const char **ret_base)
 {
@@ -416,9 +348,9 @@ static int open_parent(struct reader *reader, const char *path, const char **ret
 		(void)close(reader->parent_fd);
 	memcpy(reader->parent, path, length);
 	reader->parent[length] = '\0';
-	reader->parent_fd = open_directory(reader->root_fd, reader->parent);
+	reader->parent_fd = directory_beneath(reader->root_fd, reader->parent);
 	if (reader->parent_fd < 0)
-		return error_errno(reader->error, errno, "cannot unpack %s", path);
+		return error_errno(reader->error, -reader->parent_fd, "cannot unpack %s", path);
 	return reader->parent_fd;
 }
 
@@ -465,18 +397,18 @@ static int make_hard_link(struct reader *reader, struct entry *entry, int parent
 			  const char *base)
 {
 	cleanup_close int target_fd = -1;
-	char *slash;
+	const char *target;
+	int r;
 
-	if (normalize(entry->link) < 0 || !*entry->link)
+	if (path_normalize(entry->link, PAX_DEPTH_MAX, entry->link, sizeof(entry->link)) ||
+	    !*entry->link)
 		return damaged(reader, "a hard link leads out of the archive");
-	slash = strrchr(entry->link, '/');
-	if (slash)
-		*slash = '\0';
-	target_fd = open_directory(reader->root_fd, slash ? entry->link : "");
-	if (target_fd < 0 ||
-	    linkat(target_fd, slash ? slash + 1 : entry->link, parent_fd, base, 0) < 0)
-		return error_errno(reader->error, errno, "cannot make the hard link %s",
-				   entry->path);
+	target_fd = parent_beneath(reader->root_fd, entry->link, NULL, &target);
+	r = target_fd < 0 ? target_fd : 0;
+	if (r == 0 && linkat(target_fd, target, parent_fd, base, 0) < 0)
+		r = -errno;
+	if (r < 0)
+		return error_errno(reader->error, -r, "cannot make the hard link %s", entry->path);
 	return 0;
 }
 
@@ -508,7 +440,7 @@ static int make_entry(struct reader *reader, struct entry *entry)
 	const char *base;
 	int parent_fd;
 
-	if (normalize(entry->path) < 0)
+	if (path_normalize(entry->path, PAX_DEPTH_MAX, entry->path, sizeof(entry->path)))
 		return damaged(reader, "a name leads out of the archive");
 	if (!*entry->path) /* the directory itself */
 		return entry->type == '5' ? remember_directory(reader, entry)
@@ -537,6 +469,20 @@ static int make_entry(struct reader *reader, struct entry *entry)
 	}
 }
 
+static int finish_directory(int root_fd, const struct made_directory *made)
+{
+	const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, made->mtime};
+	cleanup_close int path_fd = directory_beneath(root_fd, made->path);
+	cleanup_close int fd = -1;
+
+	if (path_fd < 0)
+		return path_fd;
+	fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || futimens(fd, times) < 0 || fchmod(fd, made->mode) < 0)
+		return -errno;
+	return 0;
+}
+
 /* Innermost first: a parent may forbid entering it. */
 static int finish_directories(struct reader *reader)
 {
@@ -544,18 +490,11 @@ static int finish_directories(struct reader *reader)
 
 	while (reader->n_directories > 0) {
 		struct made_directory *made = &reader->directories[--reader->n_directories];
-		const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, made->mtime};
-		cleanup_close int path_fd = -1;
-		cleanup_close int fd = -1;
+		int failure = r == 0 ? finish_directory(reader->root_fd, made) : 0;
 
-		if (r == 0) {
-			path_fd = open_directory(reader->root_fd, made->path);
-			if (path_fd >= 0)
-				fd = openat(path_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-			if (fd < 0 || futimens(fd, times) < 0 || fchmod(fd, made->mode) < 0)
-				r = error_errno(reader->error, errno,
-						"cannot set mode and time of %s", made->path);
-		}
+		if (failure < 0)
+			r = error_errno(reader->error, -failure, "cannot set mode and time of %s",
+					made->path);
 		free(made->path);
 	}
 	free(reader->directories);

@@ -4,6 +4,7 @@
 #include "cacher/client_pax.h"
 #include "cacher/client_sparse.h"
 #include "common/cleanup.h"
+#include "common/remove_tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 
-#define REMOVE_DEPTH_MAX (PAX_DEPTH_MAX + 2)
 #define COPY_STEP (64l * 1024l * 1024l)
 
 /* a destination: the directory that holds it, its name, and the temporary name */
@@ -183,30 +183,6 @@ int client_place_file(int fd, const struct cacher_answer *head, const char *dest
 
 /* ---- directories ---- */
 
-static void remove_beneath(int dir_fd, const char *name, unsigned depth)
-{
-	cleanup_closedir DIR *dir = NULL;
-	struct dirent *entry;
-	int fd;
-
-	if (unlinkat(dir_fd, name, 0) == 0 || depth > REMOVE_DEPTH_MAX)
-		return;
-	/* a directory that may not be entered; when this fails, the next call says so */
-	if (fchmodat(dir_fd, name, 0700, 0) < 0)
-		return;
-	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	dir = fd >= 0 ? fdopendir(fd) : NULL;
-	if (!dir) {
-		if (fd >= 0)
-			(void)close(fd);
-		return;
-	}
-	while ((entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			remove_beneath(dirfd(dir), entry->d_name, depth + 1);
-	(void)unlinkat(dir_fd, name, AT_REMOVEDIR);
-}
-
 static int merge(int from_fd, int to_fd, const char *shown, struct error *error);
 
 /* A name that exists on both sides as a directory is merged, everything else moved. */
@@ -267,7 +243,7 @@ static int place_merged(int fd, const char *destination, struct error *error)
 	if (to_fd < 0)
 		return error_errno(error, errno, "cannot open %s", destination);
 	(void)snprintf(temporary, sizeof(temporary), ".cacher-%d", (int)getpid());
-	remove_beneath(to_fd, temporary, 0);
+	(void)remove_tree(to_fd, temporary);
 	if (mkdirat(to_fd, temporary, 0700) < 0)
 		return error_errno(error, errno, "cannot write to %s", destination);
 	from_fd = openat(to_fd, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -275,7 +251,7 @@ static int place_merged(int fd, const char *destination, struct error *error)
 			: pax_read_directory(fd, from_fd, error);
 	if (r == 0)
 		r = merge(from_fd, to_fd, destination, error);
-	remove_beneath(to_fd, temporary, 0);
+	(void)remove_tree(to_fd, temporary);
 	return r;
 }
 
@@ -296,7 +272,7 @@ int client_place_directory(int fd, const char *destination, struct error *error)
 	r = place_open(&place, destination, error);
 	if (r < 0)
 		return r;
-	remove_beneath(place.dir_fd, place.temporary, 0);
+	(void)remove_tree(place.dir_fd, place.temporary);
 	if (mkdirat(place.dir_fd, place.temporary, 0700) < 0)
 		return error_errno(error, errno, "cannot make a directory beside %s", destination);
 	out_fd = openat(place.dir_fd, place.temporary,
@@ -306,6 +282,6 @@ int client_place_directory(int fd, const char *destination, struct error *error)
 	if (r == 0 && renameat(place.dir_fd, place.temporary, place.dir_fd, place.base) < 0)
 		r = error_errno(error, errno, "cannot write %s", destination);
 	if (r < 0)
-		remove_beneath(place.dir_fd, place.temporary, 0);
+		(void)remove_tree(place.dir_fd, place.temporary);
 	return r;
 }

@@ -244,21 +244,6 @@ static void test_writer_errors(void **state)
 	assert_non_null(strstr(error.text, "in/fifo"));
 }
 
-/* Without openat2(2) the walk by single names must be as strict. */
-static void test_walking(void **state)
-{
-	struct fixture *fixture = *state;
-	int fd;
-
-	assert_int_equal(mkdirat(fixture->dir_fd, "in/a", 0755), 0);
-	assert_int_equal(symlinkat("a", fixture->dir_fd, "in/l"), 0);
-	fd = open_directory_walking(fixture->dir_fd, "in/a");
-	assert_true(fd >= 0);
-	close(fd);
-	assert_int_equal(open_directory_walking(fixture->dir_fd, "in/l"), -1);
-	assert_int_equal(open_directory_walking(fixture->dir_fd, "in/none"), -1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -269,7 +254,6 @@ int main(void)
 		cmocka_unit_test(test_times),
 		cmocka_unit_test_setup_teardown(test_truncated, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writer_errors, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_walking, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
