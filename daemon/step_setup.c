@@ -4,7 +4,6 @@
 
 #include "common/beneath.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/names.h"
@@ -230,6 +229,7 @@ static int log_create(int dir_fd, const char *name, const char *suffix, struct e
 static int open_logs(const struct paths *paths, const struct step_order *order,
 		     struct step_setup *setup, struct error *error)
 {
+	static const struct beneath_make make = {.mode = 0750};
 	cleanup_close int log_fd = -1;
 	cleanup_close int dir_fd = -1;
 	char path[PROJECT_NAME_MAX + 32];
@@ -242,7 +242,7 @@ static int open_logs(const struct paths *paths, const struct step_order *order,
 	(void)snprintf(path, sizeof(path), "%s/%llu", order->project,
 		       (unsigned long long)order->run);
 	/* group and set-group-id bit come from the directory above */
-	r = make_directories(log_fd, path, 0750);
+	r = mkdir_beneath(log_fd, path, &make);
 	if (r < 0)
 		return error_errno(error, -r, "cannot make log directory %s/%s", paths->log, path);
 	dir_fd = open_beneath(log_fd, path, O_RDONLY | O_DIRECTORY, 0);

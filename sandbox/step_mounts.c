@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/step_attach.h"
 
+#include "common/beneath.h"
 #include "common/cleanup.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -25,92 +25,49 @@
  * an image or a workspace cannot send a mount elsewhere (CVE-2019-19921,
  * CVE-2021-30465 and their kind).
  */
-static int open_inside(const struct attach *attach, const char *path, uint64_t flags)
+static int open_inside(const struct attach *attach, const char *path)
 {
-	struct open_how how = {.flags = flags | O_CLOEXEC,
-			       .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
-					  RESOLVE_NO_MAGICLINKS};
-
 	path += strspn(path, "/");
-	return (int)syscall(SYS_openat2, attach->root_fd, *path ? path : ".", &how, sizeof(how));
-}
-
-static int make_parent_dirs(const struct attach *attach, const char *path, bool last_too)
-{
-	char part[4096];
-	size_t length = strlen(path);
-
-	if (length >= sizeof(part))
-		return -ENAMETOOLONG;
-	memcpy(part, path, length + 1);
-	for (char *slash = part + 1;; slash++) {
-		cleanup_close int parent_fd = -1;
-		char *name, saved = *slash;
-
-		if (*slash != '/' && *slash != '\0')
-			continue;
-		if (saved == '\0' && !last_too)
-			return 0;
-		*slash = '\0';
-		name = strrchr(part, '/');
-		*name = '\0';
-		parent_fd = open_inside(attach, part, O_PATH | O_DIRECTORY);
-		*name = '/';
-		if (parent_fd < 0)
-			return -errno;
-		if (mkdirat(parent_fd, name + 1, 0755) == 0) {
-			if (fchownat(parent_fd, name + 1, attach->base, attach->base,
-				     AT_SYMLINK_NOFOLLOW) < 0)
-				return -errno;
-		} else if (errno != EEXIST) {
-			return -errno;
-		}
-		if (saved == '\0')
-			return 0;
-		*slash = saved;
-	}
+	return open_beneath(attach->root_fd, *path ? path : ".", O_PATH, 0);
 }
 
 static int make_target(const struct attach *attach, const char *path, bool directory)
 {
+	const struct beneath_make make = {.mode = 0755, .owner = attach->base};
 	cleanup_close int parent_fd = -1, fd = -1;
-	char parent[4096];
-	const char *name = strrchr(path, '/');
-	int r = make_parent_dirs(attach, path, directory);
+	const char *name;
 
-	if (r < 0 || directory)
-		return r;
-	memcpy(parent, path, (size_t)(name - path));
-	parent[name - path] = '\0';
-	parent_fd = open_inside(attach, parent, O_PATH | O_DIRECTORY);
+	path += strspn(path, "/");
+	if (directory)
+		return mkdir_beneath(attach->root_fd, path, &make);
+	parent_fd = parent_beneath(attach->root_fd, path, &make, &name);
 	if (parent_fd < 0)
-		return -errno;
-	fd = openat(parent_fd, name + 1, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC,
-		    0644);
+		return parent_fd;
+	fd = openat(parent_fd, name, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0644);
 	return fd < 0 && errno != EEXIST ? -errno : 0;
 }
 
 int step_mount_target(struct attach *attach, const struct plan_op *op, bool create, bool directory)
 {
-	int fd = open_inside(attach, op->target, O_PATH);
+	int fd = open_inside(attach, op->target);
 
-	if (fd < 0 && errno == ENOENT && create) {
+	if (fd == -ENOENT && create) {
 		int r = make_target(attach, op->target, directory);
 
 		if (r < 0)
 			return error_errno(&attach->error, -r, "cannot make %s inside", op->target);
-		fd = open_inside(attach, op->target, O_PATH);
+		fd = open_inside(attach, op->target);
 	}
 	if (fd >= 0)
 		return fd;
-	if (errno == ENOENT && (op->flags & PLAN_OPTIONAL))
+	if (fd == -ENOENT && (op->flags & PLAN_OPTIONAL))
 		return -ENOENT;
-	if (errno == ELOOP)
+	if (fd == -ELOOP)
 		return error_set(&attach->error, ELOOP,
 				 "%s inside is behind a symbolic link, which is refused: the image "
 				 "or the workspace must have a real directory there",
 				 op->target);
-	return error_errno(&attach->error, errno, "cannot open %s inside", op->target);
+	return error_errno(&attach->error, -fd, "cannot open %s inside", op->target);
 }
 
 int step_mount_move(struct attach *attach, int mount_fd, int target_fd, const char *name)
