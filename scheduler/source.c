@@ -53,6 +53,12 @@ static const char *source_commit(const struct run *run)
 	return run->row.commit[0] ? run->row.commit : run->row.asked;
 }
 
+/* What the fetcher is going to make: "" where only its answer will say. */
+static const char *source_tree(const struct run *run)
+{
+	return run->row.source == RUN_SOURCE_FETCH ? source_commit(run) : run->row.tree;
+}
+
 enum fetch_whose source_whose(const struct run *run)
 {
 	const char *ref = run->row.ref;
@@ -125,6 +131,7 @@ static void source_ask(struct run *run)
 		loop_exit(scheduler->loop, 1);
 		return;
 	}
+	store_tree_expect(scheduler->store, &run->row, source_tree(run));
 	/* the first fetcher may have read some of it already */
 	if (run->upload_fd >= 0)
 		(void)lseek(run->upload_fd, 0, SEEK_SET);
@@ -368,8 +375,11 @@ static void source_take(struct run *run, const struct source_tree *tree)
 			      "the fetcher answered without a valid commit");
 		return;
 	}
-	if (delivery_doubted(run) && !delivery_confirm(run, tree->commit))
-		return;
+	if (delivery_doubted(run)) {
+		store_tree_expect(run->scheduler->store, &run->row, tree->commit);
+		if (!delivery_confirm(run, tree->commit))
+			return;
+	}
 	if (source_texts(run, tree) < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, "out of memory");
 		return;

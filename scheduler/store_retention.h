@@ -89,9 +89,16 @@ struct store_tree {
 	const char *project, *tree;
 	bool upload;
 	bool removing;	    /* the fetcher was asked to remove it */
-	uint64_t used_usec; /* when it was fetched or a run with it ended; 0: no run has it */
+	uint64_t used_usec; /* when it was fetched or a run with it ended; 0: no run has it (yet) */
 };
 
+/**
+ * store_tree_expect() - the fetcher is asked to make @tree for @run; no-op for "" and workspaces
+ *
+ * It is noted before it is made, as one that no run uses. So retention removes it also when the
+ * run ends before the answer, or the answer is lost. A tree that is known stays as it is.
+ */
+void store_tree_expect(struct store *store, const struct store_run *run, const char *tree);
 /** store_tree_use() - the tree of @run is there, and was used at @at_usec; no-op without one */
 void store_tree_use(struct store *store, const struct store_run *run, uint64_t at_usec);
 /** store_tree_touch() - @run ended at @at_usec: its tree was used, if it is there */
@@ -101,7 +108,11 @@ int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
 		     void (*each)(const struct store_tree *tree, void *userdata), void *userdata);
 /** store_trees_younger() - how many of its project and kind were used later. Return: 0 or -errno. */
 int store_trees_younger(struct store *store, const struct store_tree *tree, uint64_t *ret_n);
-/** store_tree_needed() - has a run that has not ended, or is pinned, this tree? 1, 0 or -errno */
+/**
+ * store_tree_needed() - has a run that has not ended, or is pinned, this tree, or asks for it?
+ *
+ * Return: 1, 0 or -errno.
+ */
 int store_tree_needed(struct store *store, const struct store_tree *tree);
 /**
  * store_tree_there() - has the fetcher the tree and the view of @run, and keeps them?

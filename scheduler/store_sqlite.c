@@ -211,6 +211,8 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_LAST_ID] = "SELECT seq FROM sqlite_sequence WHERE name='runs'",
 	[STATEMENT_SIZE] = "SELECT page_count*page_size, freelist_count*page_size "
 			   "FROM pragma_page_count, pragma_page_size, pragma_freelist_count",
+	[STATEMENT_TREE_EXPECT] =
+		"INSERT OR IGNORE INTO trees(project, tree, upload, used_usec) VALUES(?,?,?,0)",
 	[STATEMENT_TREE_USE] =
 		"INSERT INTO trees(project, tree, upload, used_usec) VALUES(?,?,?,?) "
 		"ON CONFLICT(project, tree) DO UPDATE SET used_usec=excluded.used_usec, removing=0",
@@ -222,11 +224,13 @@ static const char *const statement_sql[] = {
 	[STATEMENT_TREES_YOUNGER] =
 		"SELECT count(*) FROM trees WHERE project=? AND upload=? AND used_usec>?",
 	[STATEMENT_TREE_NEEDED] =
-		"SELECT 1 FROM runs WHERE project=? AND tree=? AND removed_usec IS NULL AND "
-		"(pinned_usec IS NOT NULL OR state IN ('pending','running')) LIMIT 1",
+		"SELECT 1 FROM runs WHERE project=?1 AND tree=?2 AND removed_usec IS NULL AND "
+		"(pinned_usec IS NOT NULL OR state IN ('pending','running')) UNION ALL "
+		"SELECT 1 FROM runs WHERE project=?1 AND asked=?2 AND state='pending' LIMIT 1",
 	/* views go with their tree; one of the same content may be there again by another run */
 	[STATEMENT_TREE_THERE] =
-		"SELECT 1 FROM trees WHERE project=?1 AND tree=?2 AND removing=0 AND (?3='' OR "
+		"SELECT 1 FROM trees WHERE project=?1 AND tree=?2 AND removing=0 AND used_usec<>0 "
+		"AND (?3='' OR "
 		"EXISTS(SELECT 1 FROM runs r WHERE r.project=?1 AND r.tree=?2 AND r.view=?3 AND "
 		"r.tree_removed_usec IS NULL))",
 	[STATEMENT_TREE_MARK] = "UPDATE trees SET removing=1 WHERE project=? AND tree=?",

@@ -22,6 +22,13 @@ static int number_read(struct store *store, sqlite3_stmt *statement, uint64_t *r
 	return e < 0 ? e : found;
 }
 
+void store_tree_expect(struct store *store, const struct store_run *run, const char *tree)
+{
+	if (tree && tree[0] && run->source != RUN_SOURCE_WORKSPACE)
+		(void)WRITE(store, STATEMENT_TREE_EXPECT, TEXT(run->project), TEXT(tree),
+			    NUMBER(run->source == RUN_SOURCE_UPLOAD));
+}
+
 void store_tree_use(struct store *store, const struct store_run *run, uint64_t at_usec)
 {
 	if (run->tree && run->tree[0] && run->source != RUN_SOURCE_WORKSPACE)

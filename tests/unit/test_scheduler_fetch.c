@@ -4,6 +4,7 @@
 
 #include "scheduler/scheduler.h"
 
+#include <poll.h>
 #include <sqlite3.h>
 
 #define AWAY "cannot fetch it: connection refused"
@@ -176,6 +177,15 @@ static void test_over_after_a_restart(void **state)
 	world_free(world);
 }
 
+/* Nothing is fetched. What a lost answer may have left is removed all the same. */
+static void fetch_quiet(struct world *world)
+{
+	struct pollfd poll_fd = {.fd = world->fetcher, .events = POLLIN};
+
+	while (poll(&poll_fd, 1, 100) > 0)
+		(void)message_free(fixture_receive(world->fetcher, MESSAGE_TREE_REMOVE));
+}
+
 static void test_cancelled(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -190,6 +200,62 @@ static void test_cancelled(void **state)
 	world_kill(world);
 	world_start(world);
 	run_reason(world, run, "cancelled", "cancelled");
+	fetch_quiet(world);
+	world_stop(world);
+	world_free(world);
+}
+
+static void tree_remove_expect(struct world *world, const char *tree)
+{
+	struct message *message = fixture_receive(world->fetcher, MESSAGE_TREE_REMOVE);
+	struct message *answer = message_new(MESSAGE_TREE_REMOVED, message->serial);
+
+	assert_string_equal(message_get_string(message, PROJECT_NAME_MAX), "a");
+	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), tree);
+	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), "");
+	assert_int_equal(message_end(message), 0);
+	(void)message_free(message);
+	message_put_u64(answer, 4096);
+	message_put_string(answer, "");
+	assert_int_equal(message_transmit(world->fetcher, answer), 0);
+	settle(world);
+}
+
+/* The fetcher makes a tree, and its run ends before the answer, or the answer is lost. */
+static void test_tree_of_an_ended_run(void **state)
+{
+	struct world *world = patient_new(LONG_SEC);
+	uint64_t run = pushed(world, "d1", COMMIT_A);
+	uint64_t serial = fetch_expect(world, COMMIT_A);
+	struct order order;
+
+	/* not while the run waits for it */
+	json_decref(ask(world, ASK(.verb = API_GC)));
+	assert_true(fixture_quiet(world->fetcher));
+	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
+	fetched_send(world, serial, COMMIT_A, STEPS, NULL);
+	settle(world);
+	json_decref(ask(world, ASK(.verb = API_GC)));
+	tree_remove_expect(world, COMMIT_A);
+	json_decref(ask(world, ASK(.verb = API_GC)));
+	assert_true(fixture_quiet(world->fetcher));
+
+	run = pushed(world, "d2", COMMIT_B);
+	(void)fetch_expect(world, COMMIT_B);
+	world_kill(world);
+	world_start(world);
+	(void)fetch_expect(world, COMMIT_B);
+	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
+	world_kill(world);
+	world_start(world);
+	json_decref(ask(world, ASK(.verb = API_GC)));
+	tree_remove_expect(world, COMMIT_B);
+
+	/* one that arrives is used, and stays */
+	(void)pushed(world, "d3", COMMIT_C);
+	arrive(world, COMMIT_C, STEPS, NULL);
+	order_expect(world, &order);
+	json_decref(ask(world, ASK(.verb = API_GC)));
 	assert_true(fixture_quiet(world->fetcher));
 	world_stop(world);
 	world_free(world);
@@ -496,6 +562,7 @@ int main(void)
 		cmocka_unit_test(test_over_restarts),
 		cmocka_unit_test(test_over_after_a_restart),
 		cmocka_unit_test(test_cancelled),
+		cmocka_unit_test(test_tree_of_an_ended_run),
 		cmocka_unit_test(test_what_is_final),
 		cmocka_unit_test(test_others_go_on),
 		cmocka_unit_test(test_order_in_a_group),

@@ -96,6 +96,18 @@ static void start(struct world *world)
 	hello_skip(world->fetcher);
 }
 
+/* Of a run that ended for lack of memory, the tree is removed, too: that needs no answer here. */
+static void fetcher_answer(struct world *world)
+{
+	cleanup_message struct message *message = fixture_receive_any(world->fetcher, false);
+
+	assert_non_null(message);
+	if (message->type == MESSAGE_TREE_REMOVE)
+		return;
+	assert_int_equal(message->type, MESSAGE_FETCH);
+	fetched_send(world, message->serial, COMMIT_A, chain, NULL);
+}
+
 /* Be the fetcher and the daemon until the only run is final. */
 static void finish(struct world *world, const char *wanted, const char *also)
 {
@@ -106,7 +118,7 @@ static void finish(struct world *world, const char *wanted, const char *also)
 		assert_true(patience > 0); /* nobody goes on with it */
 
 		if (readable(world->fetcher, 5))
-			fetch_answer(world, COMMIT_A, chain);
+			fetcher_answer(world);
 		while (readable(world->daemon, 5)) {
 			cleanup_message struct message *message =
 				fixture_receive_any(world->daemon, false);
