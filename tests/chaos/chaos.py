@@ -100,25 +100,27 @@ class Epoch:
     def prepare(self, deliveries):
         """Commits and branches for all of them, in one go for each project."""
         for project in plan.PROJECTS:
-            stream, marks = [], {}
+            stream, marks, old = [], {}, self.forge.branches(project)
             for delivery in deliveries:
                 if delivery["project"] != project:
                     continue
                 spec = delivery["spec"]
                 text = plan.INVALID if delivery["bad"] == "runbook" else plan.runbook(spec)
                 marks[str(len(marks) + 1)] = delivery
-                stream.append(f"commit refs/heads/b{delivery['number']}\nmark :{len(marks)}\n"
+                ref = "refs/heads/" + delivery["branch"]
+                stream.append(f"commit {ref}\nmark :{len(marks)}\n"
                               f"committer A <a@example.invalid> {1700000000 + delivery['number']} +0000\n"
-                              f"data 1\nx\n")
+                              f"data 1\nx\n" + (f"from {ref}^0\n" if ref in old else ""))
+                old.discard(ref)    # the next one is behind this one
                 for name, data in (("runbook.yml", text), ("data", spec["data"])):
                     stream.append(f"M 644 inline {name}\ndata {len(data)}\n{data}\n")
             if not marks:
                 continue
             for mark, commit in self.forge.commit(project, "".join(stream)).items():
                 marks[mark]["commit"] = commit
-            early = [f"b{delivery['number']}" for delivery in marks.values() if not delivery["late"]]
+            early = {delivery["branch"] for delivery in marks.values() if not delivery["late"]}
             if early:
-                self.forge.publish(project, early)
+                self.forge.publish(project, sorted(early))
         for delivery in deliveries:
             if delivery["bad"] == "missing":
                 delivery["commit"] = hashlib.sha1(b"%d" % delivery["number"]).hexdigest()
@@ -126,7 +128,7 @@ class Epoch:
 
     def deliver(self, delivery, name, copy):
         project = "nobody" if delivery["bad"] == "project" else delivery["project"]
-        body = json.dumps({"ref": f"refs/heads/b{delivery['number']}", "before": "0" * 40,
+        body = json.dumps({"ref": "refs/heads/" + delivery["branch"], "before": "0" * 40,
                            "after": delivery["commit"], "deleted": False,
                            "repository": {"id": 1, "full_name": "test/" + project},
                            "pusher": {"name": "p"}, "sender": {"login": "p"}}).encode()
@@ -271,7 +273,7 @@ class Epoch:
                 later(delivery["at"], self.deliver, delivery, delivery["id"], copy)
             if delivery["late"]:
                 later(delivery["at"] + delivery["late"], self.forge.publish, delivery["project"],
-                      [f"b{delivery['number']}"])
+                      [delivery["branch"]])
             if delivery["again"]:
                 later(delivery["at"] + 0.4, self.deliver, delivery, delivery["id"] + "-again", 0)
         beside = {"full": self.full, "slow": self.slowly, "backup": self.backup, "reload": self.reload,

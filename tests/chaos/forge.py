@@ -51,6 +51,12 @@ class Forge:
             return f"http://127.0.0.1:{PORT}/{project}.git"
         return f"file://{self.repositories}/{project}.git"
 
+    def branches(self, project):
+        """References that there are, published or not."""
+        listed = subprocess.run(["git", "-C", f"{self.staging}/{project}.git", "for-each-ref", "--format=%(refname)"],
+                                stdout=subprocess.PIPE, text=True, check=True)
+        return set(listed.stdout.split())
+
     def commit(self, project, stream):
         """Commits by git-fast-import(1). Return: commit by mark. Nothing is published yet."""
         file = f"{self.directory}/marks"

@@ -180,7 +180,7 @@ def make_spec(rng, features):
 def make_delivery(rng, number, features):
     chance = rng.random()
     missing = 0.09 <= chance < 0.11
-    return {
+    delivery = {
         "number": number,
         # that one gives up first, see instance.py
         "project": "blue" if missing else rng.choice(PROJECTS),
@@ -197,6 +197,10 @@ def make_delivery(rng, number, features):
         "late": rng.uniform(0.1, 3) if rng.random() < 0.15 else 0,
         "spec": make_spec(rng, features),
     }
+    # on a branch of its own, or behind others on one: then an older success may go
+    alone = missing or delivery["again"] or delivery["late"] or rng.random() < 0.5
+    delivery["branch"] = f"b{number}" if alone else "line"
+    return delivery
 
 
 # ---- what happens meanwhile ----

@@ -166,7 +166,7 @@ class Checker:
                                       for tail in ("", "-again")):
                     self.bad(f"LOST: delivery {one['id']} was acknowledged as run {one['run']}")
                 elif not run or run["asked"] != delivery["commit"] or \
-                        run["ref"] != f"refs/heads/b{delivery['number']}":
+                        run["ref"] != "refs/heads/" + delivery["branch"]:
                     self.bad(f"LOST: run {one['run']} is not that of delivery {one['id']}")
             elif one["status"] not in (0, 503):
                 self.bad(f"delivery {one['id']} was answered {one['status']}")
