@@ -127,7 +127,7 @@ class Epoch:
             self.facts["deliveries"].append(delivery)
 
     def deliver(self, delivery, name, copy):
-        project = "nobody" if delivery["bad"] == "project" else delivery["project"]
+        project = "unknown" if delivery["bad"] == "project" else delivery["project"]
         body = json.dumps({"ref": "refs/heads/" + delivery["branch"], "before": "0" * 40,
                            "after": delivery["commit"], "deleted": False,
                            "repository": {"id": 1, "full_name": "test/" + project},
@@ -337,7 +337,7 @@ class Epoch:
         wrong += verify.idle(self.root, self.instance)
         polite = self.instance.stop()
         if not polite:
-            wrong.append("runbookd does not end when told to")
+            wrong.append("runbookd does not end after SIGINT")
         self.directories.stop()
         self.forge.stop()
         self.facts.update(away=self.forge.absences, marks=self.listener.take(), orders=self.directories.names,
@@ -431,7 +431,7 @@ def main():
         failed += len(wrong)
         if not wrong:
             shutil.rmtree(epoch.directory)
-    print(f"= {arguments.rounds} rounds, {kills} kills ({missed} found nobody), {failed} wrong, "
+    print(f"= {arguments.rounds} rounds, {kills} kills ({missed} found no process), {failed} wrong, "
           f"seed {arguments.seed}", flush=True)
     sys.exit(1 if failed else 0)
 

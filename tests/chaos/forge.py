@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The forge: bare repositories, one of them behind HTTP. It is away at times, and some
-commits it publishes later than it tells of them."""
+commits it publishes later than it announces them."""
 import os
 import signal
 import subprocess

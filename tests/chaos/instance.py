@@ -131,7 +131,7 @@ class Instance:
         self.wanted = False
         polite = True
         if self.pid:
-            os.kill(self.pid, signal.SIGINT)    # nobody comes after it
+            os.kill(self.pid, signal.SIGINT)    # the end, not a restart
         self.watcher.join(seconds)
         if self.watcher.is_alive():
             polite = False
@@ -163,7 +163,7 @@ class Instance:
                     self.drain()
 
     def drain(self):
-        """Take all that was told so far: what the dead one sent last counts, too."""
+        """Read all messages that are waiting: what a process sent before it died counts, too."""
         while True:
             try:
                 text, ancillary, _, _ = self.notify.recvmsg(8192, socket.CMSG_SPACE(512 * 4) + 64,

@@ -14,7 +14,7 @@ WITNESS = ("10.50.0.1", 8000)
 INVALID = "steps:\n  - name: x\n    comand: misspelt\n"
 TIMEOUT_SEC = 1
 
-TELL = """\
+REPORT = """\
 exec 9<>/dev/tcp/%s/%d
 echo "$RUNBOOK_RUN $RUNBOOK_STEP $RUNBOOK_ATTEMPT" >&9
 read -r answer <&9
@@ -87,7 +87,7 @@ OFTEN = ("lines", "lines", "lines", "burst", "data", "commit", "stderr", "put", 
 
 
 def step_shell(step):
-    head = TELL if step["network"] == "egress" else ""
+    head = REPORT if step["network"] == "egress" else ""
     # two streams have no order between them
     head += 'echo "begin $RUNBOOK_RUN $RUNBOOK_STEP $RUNBOOK_ATTEMPT"'
     return head + (" >&2\n" if step["kind"] == "stderr" else "\n") + KINDS[step["kind"]][0](step)
@@ -102,7 +102,7 @@ def step_prints(step, facts):
 
 
 def step_result(step, attempt):
-    """How this attempt ends if nobody interferes: (state, exit code, signal)"""
+    """How this attempt ends if nothing interferes: (state, exit code, signal)"""
     kind = step["kind"]
     if kind == "fail":
         return "failed", step["code"], None
@@ -160,7 +160,7 @@ def make_step(rng, index, names, puts, features):
             step["depends_on"].append(step["source"])
     if "attempts" in features and "attempts" not in step and rng.random() < 0.2:
         step["attempts"] = rng.randint(2, 3)
-    # who takes what another put needs it to have been put
+    # a get needs the put to have succeeded
     if step["depends_on"] and step["kind"] != "get" and "when" in features and rng.random() < 0.25:
         step["when"] = rng.choice(("always", "failure"))
     if step["kind"] != "put" and "allow_failure" in features and rng.random() < 0.15:
@@ -193,11 +193,11 @@ def make_delivery(rng, number, features):
         "again": rng.random() < 0.1,                # the same push by another delivery, later
         "patient": rng.random() < 0.9,              # repeats until it is answered
         "at": rng.random() * 0.5,
-        # so many seconds after the delivery its commit is there; most are before it
+        # how many seconds after the delivery its commit is published; of most it is before
         "late": rng.uniform(0.1, 3) if rng.random() < 0.15 else 0,
         "spec": make_spec(rng, features),
     }
-    # on a branch of its own, or behind others on one: then an older success may go
+    # on a branch of its own, or behind others on one branch, where an older success may be removed
     alone = missing or delivery["again"] or delivery["late"] or rng.random() < 0.5
     delivery["branch"] = f"b{number}" if alone else "line"
     return delivery

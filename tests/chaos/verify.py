@@ -181,7 +181,7 @@ class Checker:
                     delivery["bad"] not in ("signature", "json", "project"):
                 self.bad(f"delivery {delivery['number']} was never taken")
         for (project, commit), n in pushes.items():
-            self.bad(f"{n} runs of {project} {commit}, which nobody delivered")
+            self.bad(f"{n} runs of {project} {commit}, a commit that was never delivered")
         self.count["runs"] = len(self.runs)
         self.count["absences of the forge"] = len(self.facts["away"])
         self.count["late commits"] = sum(delivery["late"] > 0 for delivery in self.deliveries.values())
@@ -214,7 +214,7 @@ class Checker:
         where = f"run {run['id']} ({run['project']}, delivery {delivery['number']})"
         self.count["run " + run["state"]] += 1
         if run["retries"] and not any(one["do"] == "retry" for one in self.retry_tried[run["retries"]]):
-            self.bad(f"{where} is a retry that nobody asked for")
+            self.bad(f"{where} is a retry, and none was asked for")
         if not self.steps[run["id"]]:
             self.check_run_without_steps(run, delivery, where)
             return
@@ -269,11 +269,11 @@ class Checker:
         if row["state"] in ("succeeded", "failed") and not reachable and not self.retry_tried[run["id"]]:
             self.bad(f"{where}: {row['state']}, but what is above it does not let it run: {states}")
         if row["state"] == "cancelled" and not self.cancel_tried[run["id"]]:
-            self.bad(f"{where}: cancelled, but nobody asked for that")
+            self.bad(f"{where}: cancelled, and that was not asked for")
         if row["state"] in ("succeeded", "failed") and (not attempts or attempts[-1]["state"] != row["state"]):
             self.bad(f"{where}: {row['state']}, its last attempt is not")
         if len(attempts) > step.get("attempts", 1) and not self.retry_tried[run["id"]]:
-            self.bad(f"{where}: {len(attempts)} attempts, nobody asked for a retry")
+            self.bad(f"{where}: {len(attempts)} attempts, and no retry was asked for")
         if row["state"] in ("failed", "errored") and len(attempts) < step.get("attempts", 1) and \
                 not self.retry_tried[run["id"]] and not self.cancel_tried[run["id"]]:
             self.bad(f"{where}: {row['state']} after {len(attempts)} of {step['attempts']} attempts")
@@ -434,7 +434,7 @@ class Checker:
                 seen, ended = marks.pop(mark, 0), attempt["state"] in ("succeeded", "failed")
                 where = f"run {run} step {step['name']} attempt {attempt['attempt']}"
                 if seen > 1:
-                    self.bad(f"TWICE: {where} told the witness {seen} times")
+                    self.bad(f"TWICE: {where} reported to the witness {seen} times")
                 # what comes to its end by a timeout may not have come as far as that
                 if ended and step["network"] == "egress" and seen != 1 and (seen or step["kind"] != "timeout"):
                     self.bad(f"{where} {attempt['state']}, but the witness heard of it {seen} times")
@@ -453,13 +453,13 @@ class Checker:
             self.count["backups"] += 1
             try:
                 database = self.open(backup["path"])
-                told = database.execute("pragma integrity_check").fetchone()[0]
+                integrity = database.execute("pragma integrity_check").fetchone()[0]
                 stored = {row["delivery"] for row in database.execute("select delivery from deliveries")}
             except sqlite3.Error as error:
                 self.bad(f"{backup['path']}: {error}")
                 continue
-            if told != "ok":
-                self.bad(f"{backup['path']} is damaged: {told}")
+            if integrity != "ok":
+                self.bad(f"{backup['path']} is damaged: {integrity}")
             for one in self.facts["tries"]:
                 if one["status"] in (200, 202) and one["at"] < backup["before"] and \
                         not {base(one["id"]), base(one["id"]) + "-again"} & stored and \

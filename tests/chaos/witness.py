@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who saw steps run without asking runbookd: a listener that steps with a network tell of
-their attempt, and the kernel, which tells of every directory that an order's start makes."""
+"""Witnesses of executions that do not depend on runbookd: a listener to which steps with a network
+report their attempt, and the kernel, which reports each directory that the start of an order makes."""
 import ctypes
 import os
 import select
