@@ -115,6 +115,48 @@ def step_result(step, attempt):
     return "succeeded", 0, None
 
 
+def failed_above(step, spec, states):
+    return any((states[name] in ("failed", "errored") and not spec[name].get("allow_failure")) or
+               failed_above(spec[name], spec, states) for name in step["depends_on"])
+
+
+def passed(name, spec, states):
+    return states[name] == "succeeded" or (bool(spec[name].get("allow_failure")) and
+                                           states[name] in ("failed", "errored"))
+
+
+def step_wanted(step, spec, states):
+    """Is it to run, by the last states of those above it?"""
+    when = step.get("when", "success")
+    if when == "success":
+        return all(passed(name, spec, states) for name in step["depends_on"])
+    return when == "always" or failed_above(step, spec, states)
+
+
+def run_state(spec, states):
+    counted = [state for name, state in states.items()
+               if not (spec[name].get("allow_failure") and state in ("failed", "errored"))]
+    return next((state for state in ("failed", "errored", "cancelled") if state in counted), "succeeded")
+
+
+def predict(delivery):
+    """What becomes of a run if nothing interferes. Return: its state, and each (step, attempt) that runs."""
+    if delivery["bad"] in ("runbook", "missing"):
+        return {"state": "failed" if delivery["bad"] == "runbook" else "errored", "attempts": []}
+    spec = {step["name"]: step for step in delivery["spec"]["steps"]}
+    states, attempts = {}, []
+    for name, step in spec.items():
+        states[name] = "skipped"
+        if not step_wanted(step, spec, states):
+            continue
+        for attempt in range(1, step.get("attempts", 1) + 1):
+            attempts.append((name, attempt))
+            states[name] = step_result(step, attempt)[0]
+            if states[name] == "succeeded":
+                break
+    return {"state": run_state(spec, states), "attempts": attempts}
+
+
 def runbook(spec):
     out = ["steps:"]
     for step in spec["steps"]:

@@ -240,22 +240,6 @@ class Checker:
         # neither a forge that is away for seconds, nor one that publishes late, nor a full disk
         self.bad(f"{where}: {state}: {reason}")
 
-    @staticmethod
-    def passed(name, spec, states):
-        return states[name] == "succeeded" or (bool(spec[name].get("allow_failure")) and
-                                               states[name] in ("failed", "errored"))
-
-    def failed_above(self, step, spec, states):
-        return any((states[name] in ("failed", "errored") and not spec[name].get("allow_failure")) or
-                   self.failed_above(spec[name], spec, states) for name in step["depends_on"])
-
-    def wanted(self, step, spec, states):
-        """Is it to run, by the last states of those above it?"""
-        when = step.get("when", "success")
-        if when == "success":
-            return all(self.passed(name, spec, states) for name in step["depends_on"])
-        return when == "always" or self.failed_above(step, spec, states)
-
     def check_step(self, run, row, spec, states, delivery, where):
         step = spec[row["name"]]
         attempts = self.attempts[run["id"], row["idx"]]
@@ -263,7 +247,7 @@ class Checker:
         if numbers != sorted(set(numbers)):
             self.bad(f"{where}: attempts {numbers}")
         self.count["step " + row["state"]] += 1
-        reachable = self.wanted(step, spec, states)
+        reachable = plan.step_wanted(step, spec, states)
         if row["state"] == "skipped" and reachable:
             self.bad(f"{where}: skipped, but what is above it lets it run: {states}")
         if row["state"] in ("succeeded", "failed") and not reachable and not self.retry_tried[run["id"]]:
@@ -344,10 +328,8 @@ class Checker:
                 self.bad(f"{where}: claimed after a cancel of the run was answered")
 
     def check_run_state(self, run, spec, states, where):
-        counted = [state for name, state in states.items()
-                   if not (spec[name].get("allow_failure") and state in ("failed", "errored"))]
-        wanted = next((state for state in ("failed", "errored", "cancelled") if state in counted), "succeeded")
-        if run["cancelling"] and "cancelled" in counted:
+        wanted = plan.run_state(spec, states)
+        if run["cancelling"] and "cancelled" in states.values():
             wanted = "cancelled"
         if run["state"] != wanted:
             self.bad(f"{where}: {run['state']} instead of {wanted} ({run['reason']}): {states}")
