@@ -32,6 +32,7 @@ import time
 
 import forge
 import instance
+import observer
 import plan
 import verify
 import witness
@@ -137,9 +138,10 @@ class Epoch:
         secret = "wrong" if delivery["bad"] == "signature" else "secret-" + delivery["project"]
         signature = hmac.new(secret.encode(), body, "sha256").hexdigest()
         for attempt in range(PATIENCE if delivery["patient"] else 1):
+            before = now_usec()
             answer = post(project, name, body, signature)
             status, run = answer or (0, None)
-            self.note("tries", number=delivery["number"], id=name, copy=copy, status=status, run=run)
+            self.note("tries", number=delivery["number"], id=name, copy=copy, before=before, status=status, run=run)
             if status and status != 503:
                 if run:
                     with self.lock:
@@ -149,9 +151,9 @@ class Epoch:
 
     # ---- people ----
 
-    def ask(self, what, method, path, body=None):
+    def ask(self, what, method, path, body=None, timeout=20):
         """Return: status, 0 without an answer, and the answer."""
-        connection = UnixConnection(self.root + "/run/runbookd/api.sock")
+        connection = UnixConnection(self.root + "/run/runbookd/api.sock", timeout)
         try:
             connection.request(method, "/api/v1/" + path, json.dumps(body) if body is not None else None,
                                {"Content-Type": "application/json"} if body is not None else {})
@@ -324,6 +326,8 @@ class Epoch:
         self.instance = instance.Instance(self.root, self.programs, PORT)
         self.instance.configure({project: self.forge.url(project) for project in plan.PROJECTS})
         self.instance.start()
+        self.observer = observer.Observer(self.ask)
+        self.observer.start()
         wrong = []
         if not self.wait_runs(0, 60):
             return ["runbookd did not start: see " + self.instance.log]
@@ -334,6 +338,8 @@ class Epoch:
                     break
         if not wrong and not self.wait_runs(0):
             wrong.append("runs do not come to their end")
+        self.observer.stop()
+        self.facts.update(seen=self.observer.runs, again=self.observer.again, settled=now_usec())
         wrong += verify.idle(self.root, self.instance)
         polite = self.instance.stop()
         if not polite:

@@ -398,9 +398,9 @@ class Checker:
 
     def check_witnesses(self):
         if self.facts["overflow"]:
-            self.bad("the kernel told of more directories than fitted")
+            self.bad("the kernel reported more directories than its queue holds")
         orders = collections.Counter(self.facts["orders"])
-        marks = collections.Counter(tuple(mark) for mark in self.facts["marks"])
+        marks = collections.Counter(tuple(mark[:-1]) for mark in self.facts["marks"])
         self.count["executions seen"] = len(self.facts["orders"])
         self.count["marks"] = len(self.facts["marks"])
         for name, n in orders.items():

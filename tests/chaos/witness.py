@@ -8,11 +8,13 @@ import socket
 import struct
 import threading
 
+from instance import now_usec
+
 IN_CREATE, IN_ONLYDIR, IN_Q_OVERFLOW = 0x100, 0x01000000, 0x4000
 
 
 class Listener(threading.Thread):
-    """Lines "RUN STEP ATTEMPT", each answered after it was written down."""
+    """Lines "RUN STEP ATTEMPT", each answered after it was written down with its time."""
 
     def __init__(self, address):
         super().__init__(daemon=True)
@@ -30,7 +32,7 @@ class Listener(threading.Thread):
                 line = peer.makefile("rb").readline(200)
                 if line.endswith(b"\n"):
                     with self.lock:
-                        self.marks.append(line.decode().split())
+                        self.marks.append(line.decode().split() + [now_usec()])
                     peer.sendall(b"noted\n")
             except (OSError, UnicodeDecodeError):
                 pass
