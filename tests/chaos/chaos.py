@@ -6,15 +6,17 @@ chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P]
 
 Posts signed deliveries with random runbooks to a real runbookd, while its processes get
 SIGKILL and SIGSTOP, its disk is full or slow, the forge is away or publishes commits later
-than it tells of them, and people cancel and retry. Each --epoch
-rounds the instance is stopped, verify.py compares what it left with what it had promised,
-and a new one begins. The same --seed makes the same decisions; what happens also depends
-on when the machine comes to them. run.sh gives it namespaces of its own.
+than it announces them, people cancel, retry and pin, and retention removes runs, logs,
+artifacts and trees by limits of seconds and of few runs. Each --epoch rounds the instance is
+stopped, verify.py compares what it left with what it had promised, and a new one begins.
+The same --seed makes the same decisions; what happens also depends on when the machine
+comes to them. run.sh gives it namespaces of its own.
 
 Ends with 1 if anything was wrong; the evidence then stays in DIRECTORY/epoch-N.
 """
 import argparse
 import concurrent.futures
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -25,6 +27,7 @@ import random
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -86,11 +89,14 @@ class Epoch:
         os.chmod(self.directory, 0o755)
         self.forge = forge.Forge(self.directory)
         self.facts = {"deliveries": [], "tries": [], "killed": [], "asked": [], "full": [], "backups": [],
-                      "options": options, "programs": programs, "root": self.root}
+                      "limits": plan.make_limits(options["seed"], number), "options": options,
+                      "programs": programs, "root": self.root}
         self.lock = threading.Lock()
         self.pending = []       # (when, pidfd, role, "continue" or "kill")
         self.kills = self.missed = 0
         self.runs = []          # acknowledged
+        self.taken = []         # acknowledged deliveries and their ids
+        self.pinned = []
 
     def note(self, what, **fields):
         with self.lock:
@@ -146,6 +152,7 @@ class Epoch:
                 if run:
                     with self.lock:
                         self.runs.append(run)
+                        self.taken.append((delivery, name))
                 return
             time.sleep(0.1)
 
@@ -178,6 +185,34 @@ class Epoch:
         if verb == "retry" and not step and status in (200, 202):
             new = json.loads(data).get("run")
         self.note("asked", do=action["do"], run=run, step=body.get("step"), before=before, status=status, new=new)
+
+    def pin(self, action):
+        """By runbookctl, whose exit status says whether that is done (0) or the run is gone (3)."""
+        do, program = action["do"], self.programs + "/runbookctl"
+        with self.lock:
+            runs = self.pinned[:] if do == "unpin" else self.runs[-12:]
+        if not runs:
+            return
+        run, before = runs[int(action["which"] * len(runs))], now_usec()
+        result = subprocess.run([program, do, str(run)], env=dict(os.environ, RUNBOOK_ROOT=self.root),
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        status = {0: 200, 3: 410}.get(result.returncode, 0)
+        self.note("asked", do=do, run=run, step=None, before=before, status=status, new=None)
+        if do == "pin":
+            with self.lock:
+                self.pinned.append(run)
+
+    def repeat(self, action):
+        """A delivery that was taken comes once more. Its run may have been removed by now."""
+        with self.lock:
+            if not self.taken:
+                return
+            delivery, name = self.taken[int(action["which"] * len(self.taken))]
+        self.deliver(delivery, name, -1)
+
+    def gc(self, _=None):
+        """Return: the answer said that everything is gone that no limit keeps."""
+        return self.ask("gc", "POST", "gc", {}, 120)[0] == 200
 
     def backup(self, _):
         before = now_usec()
@@ -279,6 +314,7 @@ class Epoch:
             if delivery["again"]:
                 later(delivery["at"] + 0.4, self.deliver, delivery, delivery["id"] + "-again", 0)
         beside = {"full": self.full, "slow": self.slowly, "backup": self.backup, "reload": self.reload,
+                  "pin": self.pin, "unpin": self.pin, "repeat": self.repeat, "gc": self.gc,
                   "away": lambda action: self.forge.away(action["project"], action["for"])}
         for action in this["actions"]:
             while time.monotonic() < start + action["at"]:
@@ -313,6 +349,30 @@ class Epoch:
                 return False
             time.sleep(0.05)
 
+    def measured(self):
+        """Is the size of all artifacts known? Retention asks for it in one pass and judges in the next.
+        Return: None if the scheduler, short of room, has the database for itself alone."""
+        try:
+            database = verify.Checker.open(self.root + "/var/lib/runbookd/scheduler/runbookd.db")
+            with contextlib.closing(database):
+                return not database.execute("select count(*) from runs where artifact_bytes is null and "
+                                            "pinned_usec is null and removed_usec is null").fetchone()[0]
+        except sqlite3.OperationalError:
+            return None
+
+    def quiet(self):
+        """All runs have ended: what no limit keeps goes, then the state stays as it is."""
+        deadline, done = time.monotonic() + SETTLE_SECONDS, False
+        while not done and time.monotonic() < deadline:
+            self.facts["measured"], self.facts["gc"] = self.measured(), now_usec()
+            done = self.gc() and self.facts["measured"] is not False
+        self.observer.stop()
+        self.facts.update(seen=self.observer.runs, again=self.observer.again, settled=now_usec(),
+                          status=json.loads(self.ask("status", "GET", "status")[1] or "null"),
+                          shown={run: self.ask("show", "GET", f"runs/{run}")[0]
+                                 for run in range(1, max(self.observer.runs, default=0) + 2)})
+        return [] if done else ["retention does not come to its end"]
+
     def run(self, rounds):
         """Return: what was wrong, a list of sentences."""
         for part in ("/var/lib", "/var/log", "/run/runbookd/steps"):
@@ -324,7 +384,8 @@ class Epoch:
         self.directories = witness.Directories(self.root + "/run/runbookd", "steps")
         self.directories.start()
         self.instance = instance.Instance(self.root, self.programs, PORT)
-        self.instance.configure({project: self.forge.url(project) for project in plan.PROJECTS})
+        self.instance.configure({project: self.forge.url(project) for project in plan.PROJECTS},
+                                self.facts["limits"])
         self.instance.start()
         self.observer = observer.Observer(self.ask)
         self.observer.start()
@@ -338,8 +399,7 @@ class Epoch:
                     break
         if not wrong and not self.wait_runs(0):
             wrong.append("runs do not come to their end")
-        self.observer.stop()
-        self.facts.update(seen=self.observer.runs, again=self.observer.again, settled=now_usec())
+        wrong += self.quiet()
         wrong += verify.idle(self.root, self.instance)
         polite = self.instance.stop()
         if not polite:
@@ -347,7 +407,8 @@ class Epoch:
         self.directories.stop()
         self.forge.stop()
         self.facts.update(away=self.forge.absences, marks=self.listener.take(), orders=self.directories.names,
-                          overflow=self.directories.overflow, starts=self.instance.starts)
+                          overflow=self.directories.overflow, starts=self.instance.starts,
+                          trees=verify.trees(self.root))
         with open(self.directory + "/facts.json", "w") as file:
             json.dump(self.facts, file)
         wrong += verify.left_over(before, verify.host_facts(self.root, self.instance.cgroup))
@@ -360,6 +421,7 @@ class Epoch:
     def check(self):
         """The state goes with its tmpfs: keep what is evidence, and judge that."""
         shutil.copytree(self.root + "/var/lib/runbookd/scheduler", self.directory + "/state")
+        shutil.copytree(self.root + "/var/lib/runbookd/artifacts", self.directory + "/artifacts")
         checker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "verify.py")
         result = subprocess.run([sys.executable, checker, self.directory], stdout=subprocess.PIPE, text=True)
         lines = result.stdout.splitlines()

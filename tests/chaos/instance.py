@@ -56,16 +56,16 @@ class Instance:
 
     # ---- configuration ----
 
-    def configure(self, urls):
-        """A commit that is nowhere ends its run after a minute; a repository that is away (for the
-        others than blue: it is denied, which is a fifth of the time) may be that for one as well."""
+    def configure(self, urls, limits):
+        """A commit that does not exist ends its run after a minute, in the project blue. Of the others,
+        a repository that is away counts as denied, which has a fifth of that time: theirs is longer."""
         etc = self.root + "/etc/runbookd"
         os.makedirs(etc + "/projects.d")
         for path in (self.root, self.root + "/etc", etc):
             os.chmod(path, 0o755)
         with open(etc + "/runbookd.conf", "w") as file:
             file.write("[Daemon]\nLimits=best-effort\nMaxRunning=6\n"
-                       "[Limits]\nFetchRetry=5m\n"
+                       "[Limits]\nFetchRetry=5m\n[Retention]\nKeepFree=16M\n"
                        f"[Webhook]\nListen=127.0.0.1:{self.port}\n[Api]\nListen=none\n")
         for name in plan.PROJECTS:
             path = f"{etc}/projects.d/{name}.conf"
@@ -73,7 +73,9 @@ class Instance:
                 os.fchmod(file.fileno(), 0o600)
                 file.write(f"[Project]\nRepository={urls[name]}\nProvider=github\n"
                            + ("FetchRetry=1m\n" if name == "blue" else "") +
-                           f"Secret=secret-{name}\n[Network]\nAllow={plan.WITNESS[0]}:{plan.WITNESS[1]}\n")
+                           f"Secret=secret-{name}\n[Network]\nAllow={plan.WITNESS[0]}:{plan.WITNESS[1]}\n"
+                           "[Retention]\n" + "".join(f"{key}={value}{'s' if key.endswith('Age') else ''}\n"
+                                                     for key, value in limits[name].items()))
 
     # ---- life ----
 

@@ -245,6 +245,25 @@ def make_delivery(rng, number, features):
     return delivery
 
 
+# ---- what is kept ----
+
+def make_limits(seed, epoch):
+    """[Retention] of each project for one instance: seconds and few runs. One project has no limits."""
+    rng = random.Random(f"{seed}:retention:{epoch}")
+    limits = {project: {} for project in PROJECTS}
+    for project in rng.sample(PROJECTS, len(PROJECTS) - 1):
+        chosen = limits[project]
+        for key, least, most, chance in (
+                ("Count", 1, 6, 0.7), ("Age", 3, 20, 0.6), ("LogCount", 1, 4, 0.3), ("LogAge", 2, 10, 0.3),
+                ("ArtifactCount", 1, 3, 0.3), ("ArtifactAge", 2, 10, 0.3), ("TreeCount", 1, 6, 0.3),
+                ("TreeAge", 2, 10, 0.3), ("MirrorAge", 3, 15, 0.5)):
+            if rng.random() < chance:
+                chosen[key] = rng.randint(least, most)
+        if not {"Count", "Age"} & set(chosen):
+            chosen["Count"] = rng.randint(1, 6)
+    return limits
+
+
 # ---- what happens meanwhile ----
 
 def make_actions(rng, options):
@@ -258,10 +277,17 @@ def make_actions(rng, options):
                         "role": rng.choices(ROLES, WEIGHTS)[0], "child": False,
                         "for": rng.uniform(0.02, 0.7), "end": rng.choice(("continue", "kill"))})
     for what, chance in (("cancel", 0.3), ("cancel-step", 0.15), ("retry", 0.15), ("retry-step", 0.3),
+                         ("pin", 0.5), ("unpin", 0.12), ("repeat", 0.3),
                          ("reload", 0.08), ("backup", 0.08)):
         if rng.random() < chance:
             actions.append({"at": rng.random() * options["seconds"], "do": what,
                             "which": rng.random(), "step": rng.random()})
+    if rng.random() < 0.4:
+        # a removal takes milliseconds: one of the processes that take part in it dies meanwhile
+        at = rng.random() * options["seconds"]
+        actions.append({"at": at, "do": "gc"})
+        actions.append({"at": at + rng.random() * 0.05, "do": "kill", "child": False,
+                        "role": rng.choice(("scheduler", "cacher", "runbookd"))})
     if rng.random() < options["full"]:
         actions.append({"at": rng.random() * options["seconds"], "do": "full", "for": rng.uniform(0.1, 0.6)})
     if rng.random() < options["away"]:

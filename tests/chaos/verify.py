@@ -18,6 +18,7 @@ import sys
 import time
 
 import plan
+import retained
 
 SLACK_USEC = 200_000
 OPEN = ("pending", "running", "ready")
@@ -63,6 +64,15 @@ def host_facts(root, cgroup):
         facts["cgroup"] |= {os.path.join(place, name) for name in directories}
         facts["process"] |= set(read(place + "/cgroup.procs").split())
     return facts
+
+
+def trees(root):
+    """Return: project and name of each tree that the fetcher has, or of what else is among them."""
+    found = set()
+    for project in plan.PROJECTS:
+        for path in glob.glob(f"{root}/var/lib/runbookd/trees/{project}/*"):
+            found.add((project, re.sub(r"\.(info|views)$", "", os.path.basename(path))))
+    return sorted(found)
 
 
 def left_over(before, after):
@@ -129,17 +139,20 @@ class Checker:
             self.bad("the database refers to rows that are not there")
         self.runs = {row["id"]: row for row in self.rows("select * from runs order by id")}
         self.steps, self.attempts = collections.defaultdict(dict), collections.defaultdict(list)
-        for row in self.rows("select * from steps order by run, idx"):
+        # rows of other runs should not exist, see retained.py
+        for row in self.rows("select * from steps where run in (select id from runs) order by run, idx"):
             self.steps[row["run"]][row["idx"]] = row
-        for row in self.rows("select * from attempts order by order_id"):
+        for row in self.rows("select * from attempts where run in (select id from runs) order by order_id"):
             self.attempts[row["run"], row["step"]].append(row)
-        self.check_deliveries()
         self.check_asked()
+        self.retained = retained.Retained(self)
+        self.check_deliveries()
         for run in self.runs.values():
             self.check_run(run)
         self.check_events()
         self.check_order()
         self.check_witnesses()
+        self.retained.check()
         self.check_backups()
         if read(self.directory + "/state/runbookd.db.state") != "clean\n":
             self.bad("runbookd ended in order, and its database does not say so")
@@ -150,6 +163,7 @@ class Checker:
         stored = {(row["project"], row["delivery"]): row["run"] for row in self.rows("select * from deliveries")}
         pushes = collections.Counter((row["project"], row["asked"]) for row in self.runs.values()
                                      if not row["retries"])
+        pushes.update(self.retained.pushes())
         promised = collections.defaultdict(set)
         for one in self.facts["tries"]:
             delivery = self.deliveries[one["number"]]
@@ -161,6 +175,8 @@ class Checker:
                 self.count["acknowledged"] += 1
                 promised[one["number"]].add(one["run"])
                 run = self.runs.get(one["run"])
+                if not run and one["run"] in self.retained.removed:
+                    run = {"asked": delivery["commit"], "ref": "refs/heads/" + delivery["branch"]}
                 # of two ids with the same body, the second need not be kept
                 if one["run"] not in (stored.get((delivery["project"], delivery["id"] + tail))
                                       for tail in ("", "-again")):
@@ -190,9 +206,12 @@ class Checker:
         self.cancel_tried, self.retry_tried = collections.defaultdict(list), collections.defaultdict(list)
         for one in self.facts["asked"]:
             tried = self.cancel_tried if one["do"].startswith("cancel") else self.retry_tried
-            if one["status"] not in (400, 404, 409):    # without an answer it may have been done
+            if one["do"] in ("pin", "unpin"):
+                continue
+            if one["status"] not in (400, 404, 409, 410):   # without an answer it may have been done
                 tried[one["run"]].append(one)
-            if one["new"] and (one["new"] not in self.runs or self.runs[one["new"]]["retries"] != one["run"]):
+            row = self.runs.get(one["new"])
+            if row and row["retries"] != one["run"]:    # a removed one: see retained.py
                 self.bad(f"LOST: retry of run {one['run']} was acknowledged as run {one['new']}")
 
     # ---- runs and their steps ----
@@ -265,6 +284,7 @@ class Checker:
             self.bad(f"{where}: {row['state']}")
         for attempt in attempts:
             self.check_attempt(run, step, attempt, delivery, f"{where} attempt {attempt['attempt']}")
+        self.retained.check_artifact(run, step, attempts, where)
 
     def lost_with_daemon(self, attempt):
         return any(attempt["claimed_usec"] - SLACK_USEC <= at <= attempt["ended_usec"] + SLACK_USEC
@@ -278,13 +298,15 @@ class Checker:
                  "data": delivery["spec"]["data"],
                  "steps": {one["name"]: one for one in delivery["spec"]["steps"]}}
         right = plan.step_prints(step, facts)
-        log = b""
+        log, removed = b"", self.retained.log_gone(run, attempt)
         path = f"{self.root}/var/log/runbookd/{run['project']}/{run['id']}/{step['name']}.{attempt['attempt']}.log"
         try:
             with open(path, "rb") as file:
                 log = file.read()
+                if removed:
+                    self.bad(f"{where}: its log was removed and is there")
         except FileNotFoundError:
-            if state in ("succeeded", "failed"):
+            if state in ("succeeded", "failed") and not removed:
                 self.bad(f"{where}: {state}, but it has no log")
         self.count["log bytes"] += len(log)
         interfered, by_itself = True, False
@@ -315,8 +337,10 @@ class Checker:
         said = b"begin %d %s %d\ncacher: " % (run["id"], step["name"].encode(), attempt["attempt"])
         if interfered and log.startswith(said) and \
                 self.during_full(attempt["claimed_usec"], attempt["ended_usec"]):
-            right = log     # the full disk was told before the rest happened
-        if not right.startswith(log) if interfered else log != right:
+            right = log     # the full disk was reported before the rest happened
+        if removed:
+            pass
+        elif not right.startswith(log) if interfered else log != right:
             at = next((i for i, (a, b) in enumerate(zip(log, right)) if a != b), min(len(log), len(right)))
             self.bad(f"{where} ({step['kind']}, {state}): log of {len(log)} bytes instead of {len(right)}, differs at "
                      f"{at}: {log[max(0, at - 20):at + 60]!r} instead of {right[max(0, at - 20):at + 60]!r}")
@@ -421,12 +445,16 @@ class Checker:
                 if ended and step["network"] == "egress" and seen != 1 and (seen or step["kind"] != "timeout"):
                     self.bad(f"{where} {attempt['state']}, but the witness heard of it {seen} times")
                 if ended and orders[str(attempt["order_id"])] != 1:
-                    self.bad(f"{where} {attempt['state']}, but nobody saw its order {attempt['order_id']} begin")
-        for mark in marks:
-            self.bad(f"FOREIGN: {' '.join(mark)} ran, but nobody claimed it")
+                    self.bad(f"{where} {attempt['state']}, but its order {attempt['order_id']} was never seen to begin")
+        for mark, n in marks.items():
+            removed = mark[0].isdigit() and int(mark[0]) in self.retained.removed
+            if n > 1:
+                self.bad(f"TWICE: {' '.join(mark)} reported to the witness {n} times")
+            if not removed:
+                self.bad(f"FOREIGN: {' '.join(mark)} ran, and was never claimed")
         for name in orders:
-            if name.isdigit() and name not in known:
-                self.bad(f"FOREIGN: order {name} was begun, but nobody claimed it")
+            if name.isdigit() and name not in known and not self.retained.removed:
+                self.bad(f"FOREIGN: order {name} was begun, and never claimed")
 
     # ---- backups ----
 
