@@ -422,15 +422,21 @@ class Epoch:
         """The state goes with its tmpfs: keep what is evidence, and judge that."""
         shutil.copytree(self.root + "/var/lib/runbookd/scheduler", self.directory + "/state")
         shutil.copytree(self.root + "/var/lib/runbookd/artifacts", self.directory + "/artifacts")
-        checker = os.path.join(os.path.dirname(os.path.abspath(__file__)), "verify.py")
-        result = subprocess.run([sys.executable, checker, self.directory], stdout=subprocess.PIPE, text=True)
+        wrong = self.judge("verify.py")
+        # once is enough: it is about the checker, not about runbookd
+        return wrong or (self.judge("forged.py") if self.options["forge"] and self.number == 0 else [])
+
+    def judge(self, name):
+        """Return: what this program of the test says is wrong with the evidence."""
+        program = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
+        result = subprocess.run([sys.executable, program, self.directory], stdout=subprocess.PIPE, text=True)
         lines = result.stdout.splitlines()
         for line in lines:
             if line.startswith("= "):
                 print(line[2:], flush=True)
         wrong = [line for line in lines if not line.startswith("= ")]
         if result.returncode and not wrong:
-            wrong = ["verify.py ended with %d" % result.returncode]
+            wrong = [f"{name} ended with {result.returncode}"]
         return wrong
 
 
@@ -471,13 +477,15 @@ def main():
     parser.add_argument("--away", type=float, default=0.4)
     parser.add_argument("--features", default="attempts,when,allow_failure")
     parser.add_argument("--survive", action="store_true", help="steps outlive runbookd: none may be lost")
+    parser.add_argument("--no-forgeries", dest="forge", action="store_false",
+                        help="do not check with forged evidence that the checker finds what is wrong")
     parser.add_argument("programs")
     parser.add_argument("directory")
     arguments = parser.parse_args()
     options = {"seed": arguments.seed, "kills": [int(n) for n in arguments.kills.split("-")],
                "seconds": arguments.seconds, "full": arguments.full, "slow": arguments.slow, "away": arguments.away,
                "features": [word for word in arguments.features.split(",") if word],
-               "survive": arguments.survive}
+               "survive": arguments.survive, "forge": arguments.forge}
     print(f"seed {arguments.seed}, rounds {arguments.first} to {arguments.first + arguments.rounds - 1}",
           flush=True)
     listener = witness.Listener(plan.WITNESS)

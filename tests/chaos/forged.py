@@ -1,0 +1,348 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""forged.py DIRECTORY: does verify.py see what retention must not do?
+
+Takes the evidence of an epoch in which nothing was wrong. For each thing that could be wrong, a
+copy of the evidence is changed as if runbookd had done that, and verify.py must report it. Which
+runs suit a forgery depends on what happened in the epoch; a forgery without any is left out.
+
+Prints what verify.py did not report, and ends with 1 then.
+"""
+import contextlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import sys
+
+import plan
+import verify
+
+TABLES = ("dependencies", "attempts", "events", "run_images", "fetch_waits", "steps")
+CONTENTS = ("blobs", "packed")
+
+
+class Forger:
+    """A copy of the evidence, and what is known of it."""
+
+    def __init__(self, original, directory):
+        self.directory = directory
+        self.root = directory + "/root"
+        for part in ("state", "artifacts/runs", "root/var/log"):
+            shutil.copytree(f"{original}/{part}", f"{directory}/{part}")
+        for place in CONTENTS:  # hundreds of directories: copied if they are changed
+            os.symlink(f"{original}/artifacts/{place}", f"{directory}/artifacts/{place}")
+        with open(original + "/facts.json") as file:
+            self.facts = dict(json.load(file), root=self.root)
+        self.database = sqlite3.connect(directory + "/state/runbookd.db")
+        self.database.row_factory = sqlite3.Row
+        self.sql("pragma synchronous=off")
+        self.runs = {row["id"]: row for row in self.sql("select * from runs order by id")}
+        self.removed = [run for row in self.sql("select * from removed_runs")
+                        for run in range(row["first"], row["last"] + 1)]
+        self.seen = self.facts["seen"]
+
+    def sql(self, text, *values):
+        return self.database.execute(text, values).fetchall()
+
+    def contents(self):
+        """Return: where contents of artifacts are, to be changed."""
+        for place in (f"{self.directory}/artifacts/{name}" for name in CONTENTS):
+            original = os.readlink(place)
+            os.unlink(place)
+            shutil.copytree(original, place)
+        return [f"{self.directory}/artifacts/{name}" for name in CONTENTS]
+
+    def close(self):
+        self.database.commit()
+        self.database.close()
+        with open(self.directory + "/facts.json", "w") as file:
+            json.dump(self.facts, file)
+
+    # ---- runs that suit ----
+
+    def last_successes(self):
+        last = {(row["project"], row["ref"]): row["id"] for row in self.runs.values() if row["state"] == "succeeded"}
+        return set(last.values())
+
+    def touched(self, run):
+        return any(one["run"] == run for one in self.facts["asked"]) or \
+            any(row["retries"] == run for row in self.runs.values())
+
+    def plain(self):
+        """Kept runs that were only delivered, the youngest first."""
+        return [row for row in reversed(self.runs.values())
+                if not self.touched(row["id"]) and not row["retries"] and str(row["id"]) in self.seen]
+
+    def pinned(self):
+        return [row for row in self.runs.values() if row["pinned_usec"] and
+                any(one["do"] == "pin" and one["status"] == 200 and one["run"] == row["id"] for one in self.facts["asked"])]
+
+    def artifact(self):
+        """Return: a file that names a content, or None."""
+        for place, _, files in os.walk(self.directory + "/artifacts/runs"):
+            for name in files:
+                return os.path.join(place, name)
+        return None
+
+    # ---- what retention does ----
+
+    def remove(self, run, rows=True):
+        """As if retention had removed it completely, at the end."""
+        row = self.runs[run]
+        for table in TABLES if rows else ():
+            self.sql(f"delete from {table} where run=?", run)
+        self.sql("delete from runs where id=?", run)
+        self.sql("delete from runbooks where id not in (select runbook from runs where runbook is not null)")
+        self.sql("insert into removed_runs values(?, ?, ?)", run, run, self.facts["gc"])
+        shutil.rmtree(f"{self.root}/var/log/runbookd/{row['project']}/{run}", ignore_errors=True)
+        shutil.rmtree(f"{self.directory}/artifacts/runs/{row['project']}/{run}", ignore_errors=True)
+        self.seen[str(run)]["gone"] = self.facts["settled"]
+        self.facts["shown"][str(run)] = 410
+
+
+# ---- forgeries: each returns False if no run suits ----
+
+def missing_run(forger):
+    for row in forger.plain()[:1]:
+        forger.remove(row["id"])
+        forger.sql("delete from removed_runs where first=?", row["id"])
+        return True
+    return False
+
+
+def pinned_run(forger):
+    for row in forger.pinned()[:1]:
+        forger.remove(row["id"])
+        return True
+    return False
+
+
+def last_success(forger):
+    for row in forger.plain():
+        if row["id"] in forger.last_successes():
+            forger.remove(row["id"])
+            return True
+    return False
+
+
+def within_limits(forger):
+    for row in forger.plain():
+        if not forger.facts["limits"][row["project"]]:
+            forger.remove(row["id"])
+            return True
+    return False
+
+
+def one_too_many(forger):
+    """The youngest run of a project that keeps some by their number."""
+    for row in forger.plain():
+        if "Count" in forger.facts["limits"][row["project"]] and \
+                "Age" not in forger.facts["limits"][row["project"]] and \
+                not any(other["project"] == row["project"] for other in forger.runs.values() if other["id"] > row["id"]):
+            forger.remove(row["id"])
+            return True
+    return False
+
+
+def too_early(forger):
+    """A run whose end was seen goes a second later, with none behind it."""
+    for row in forger.plain():
+        one = forger.seen[str(row["id"])]
+        if forger.facts["limits"][row["project"]].get("Age", 0) > 2 and \
+                not any(other["project"] == row["project"] for other in forger.runs.values() if other["id"] > row["id"]):
+            forger.remove(row["id"])
+            one.update(gone=one["open"] + 1_000_000, last=min(one["last"], one["open"] + 999_999))
+            return True
+    return False
+
+
+def running_run(forger):
+    """The witness hears of a step after the run was seen to be gone."""
+    for mark in forger.facts["marks"]:
+        if mark[0].isdigit() and int(mark[0]) in forger.removed and forger.seen.get(mark[0], {}).get("gone"):
+            mark[3] = forger.seen[mark[0]]["gone"] + 1
+            return True
+    return False
+
+
+def rows_left(forger):
+    for row in forger.plain():
+        if forger.sql("select 1 from events where run=?", row["id"]):
+            forger.remove(row["id"], rows=False)
+            return True
+    return False
+
+
+def runbook_left(forger):
+    forger.sql("insert into runbooks(digest, text) values(x'00', x'00')")
+    return True
+
+
+def half_removed(forger):
+    for row in forger.plain()[:1]:
+        forger.sql("update runs set removing=7, removed_usec=? where id=?", forger.facts["gc"], row["id"])
+        return True
+    return False
+
+
+def logs_left(forger):
+    for run in forger.removed:
+        os.makedirs(f"{forger.root}/var/log/runbookd/{plan.PROJECTS[0]}/{run}")
+        return True
+    return False
+
+
+def artifacts_left(forger):
+    for run in forger.removed:
+        os.makedirs(f"{forger.directory}/artifacts/runs/{plan.PROJECTS[0]}/{run}")
+        return True
+    return False
+
+
+def content_left(forger):
+    path = forger.contents()[0] + "/00"
+    os.makedirs(path, exist_ok=True)
+    with open(path + "/" + "0" * 62, "w"):
+        return True
+
+
+def content_missing(forger):
+    path = forger.artifact()
+    if not path:
+        return False
+    with open(path) as file:
+        digest = file.read().split()[2]
+    for path in (f"{place}/{digest[:2]}/{digest[2:]}" for place in forger.contents()):
+        if os.path.exists(path):
+            os.unlink(path)
+    return True
+
+
+def artifact_missing(forger):
+    path = forger.artifact()
+    if path:
+        os.unlink(path)
+    return bool(path)
+
+
+def log_missing(forger):
+    for row in forger.plain():
+        path = f"{forger.root}/var/log/runbookd/{row['project']}/{row['id']}"
+        if not row["logs_removed_usec"] and row["state"] == "succeeded" and os.path.isdir(path):
+            shutil.rmtree(path)
+            return True
+    return False
+
+
+def logs_without_limit(forger):
+    for row in forger.plain():
+        limits = forger.facts["limits"][row["project"]]
+        if "LogAge" not in limits and "LogCount" not in limits:
+            forger.sql("update runs set logs_removed_usec=? where id=?", forger.facts["gc"], row["id"])
+            shutil.rmtree(f"{forger.root}/var/log/runbookd/{row['project']}/{row['id']}", ignore_errors=True)
+            return True
+    return False
+
+
+def beyond_limits(forger):
+    for row in forger.plain():
+        if row["id"] not in forger.last_successes() and not row["pinned_usec"]:
+            forger.facts["limits"][row["project"]]["Age"] = 0
+            return True
+    return False
+
+
+def pin_lost(forger):
+    for row in forger.pinned()[:1]:
+        forger.sql("update runs set pinned_usec=null where id=?", row["id"])
+        return True
+    return False
+
+
+def shown_again(forger):
+    forger.facts["again"] = forger.removed[:1]
+    return bool(forger.removed)
+
+
+def answered(forger):
+    for run in forger.removed[:1]:
+        forger.facts["shown"][str(run)] = 404
+        return True
+    return False
+
+
+def delivery_forgotten(forger):
+    for run in forger.removed:
+        if any(one["run"] == run and one["status"] in (200, 202) for one in forger.facts["tries"]):
+            forger.sql("delete from deliveries where run=?", run)
+            return True
+    return False
+
+
+def tree_left(forger):
+    forger.facts["trees"].append([plan.PROJECTS[0], "0" * 40])
+    return True
+
+
+def tree_missing(forger):
+    for row in forger.sql("select * from trees where removing=0 and used_usec<>0"):
+        forger.facts["trees"].remove([row["project"], row["tree"]])
+        return True
+    return False
+
+
+FORGERIES = (
+    (missing_run, "LOST: run .* is missing"),
+    (pinned_run, "was removed although it was pinned"),
+    (last_success, "was removed, the last success of"),
+    (within_limits, "was removed within its limits"),
+    (one_too_many, "was removed within its limits"),
+    (too_early, "was removed within its limits"),
+    (running_run, "was removed, and .* ran later"),
+    (rows_left, "events has rows of run"),
+    (runbook_left, "runbook .* is kept"),
+    (half_removed, "is half removed"),
+    (logs_left, "logs of run .* are left behind"),
+    (artifacts_left, "artifacts of run .* are left behind"),
+    (content_left, "content .* is left behind"),
+    (content_missing, "content .* is missing"),
+    (artifact_missing, "what it put is missing"),
+    (log_missing, "but it has no log"),
+    (logs_without_limit, "logs_removed_usec is set, and the project has no such limit"),
+    (beyond_limits, "is kept, beyond the limits"),
+    (pin_lost, "the pin of run .* was acknowledged and is lost"),
+    (shown_again, "was gone, and shown again later"),
+    (answered, "was answered with 404 instead of 410"),
+    (delivery_forgotten, "LOST: delivery"),
+    (tree_left, "tree .* is left behind"),
+    (tree_missing, "tree .* is missing"),
+)
+
+
+def main():
+    original, tried, unseen = os.path.abspath(sys.argv[1]), 0, 0
+    copy = original + "/forged"
+    for forge, sentence in FORGERIES:
+        shutil.rmtree(copy, ignore_errors=True)
+        forger = Forger(original, copy)
+        suits = forge(forger)
+        forger.close()
+        if not suits:
+            continue
+        tried += 1
+        checker = verify.Checker(copy)
+        with contextlib.closing(checker.database):
+            checker.check()
+        if not any(re.search(sentence, line) for line in checker.wrong):
+            unseen += 1
+            print(f"forged evidence is taken for right: {forge.__name__}, in {copy}-{forge.__name__}")
+            os.rename(copy, f"{copy}-{forge.__name__}")
+    shutil.rmtree(copy, ignore_errors=True)
+    print(f"= {tried} of {len(FORGERIES)} forgeries suit this evidence, {tried - unseen} were found")
+    return 1 if unseen or not tried else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
