@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/isolation.h"
+#include "common/owned_directory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,58 +42,6 @@ static const struct {
 	{offsetof(struct paths, run), "/steps", ROLE_NONE, ROLE_NONE, 0700},
 };
 
-static int directory_check(int fd, const char *path, uid_t uid, struct error *error)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return error_errno(error, errno, "cannot stat %s", path);
-	if (st.st_uid != uid)
-		return error_set(error, EPERM,
-				 "%s belongs to user %u instead of %u: run `chown -R %u %s` if "
-				 "what is in it can be trusted, or move it away",
-				 path, st.st_uid, uid, uid, path);
-	if (st.st_mode & S_IWOTH)
-		return error_set(error, EPERM,
-				 "%s is writable by everybody: look for what does not belong "
-				 "there, then run `chmod o-w %s`",
-				 path, path);
-	return 0;
-}
-
-static int directory_make(const char *path, uid_t uid, gid_t gid, mode_t mode, struct error *error)
-{
-	cleanup_close int fd = -1;
-	bool made;
-	int r;
-
-	/* the last part alone is ours to judge; what leads to it is the administrator's */
-	r = make_directories(AT_FDCWD, path, 0755);
-	made = r == 0;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-		return error_set(error, EPERM,
-				 "%s is a symbolic link or no directory: remove it, or mount the "
-				 "other place there (`mount --bind`)",
-				 path);
-	if (fd < 0)
-		return error_errno(error, made ? errno : -r, "cannot make %s", path);
-	/* a directory that root just made is empty and still root's: give it its owner */
-	if (geteuid() == 0) {
-		struct stat st;
-
-		if (fstat(fd, &st) == 0 && st.st_uid == 0 && uid != 0 && fchown(fd, uid, gid) < 0)
-			return error_errno(error, errno, "cannot give %s to user %u", path, uid);
-	}
-	if (directory_check(fd, path, geteuid() == 0 ? uid : geteuid(), error) < 0)
-		return -error->number;
-	if (geteuid() == 0 && fchown(fd, uid, gid) < 0)
-		return error_errno(error, errno, "cannot give %s to group %u", path, gid);
-	if (fchmod(fd, mode) < 0)
-		return error_errno(error, errno, "cannot set the mode of %s", path);
-	return 0;
-}
-
 int state_dirs_make(const struct paths *paths, struct error *error)
 {
 	char path[PATH_MAX + 32];
@@ -103,7 +52,7 @@ int state_dirs_make(const struct paths *paths, struct error *error)
 
 		(void)snprintf(path, sizeof(path), "%s%s",
 			       (const char *)paths + directories[i].base, directories[i].name);
-		if (directory_make(path, uid, gid, directories[i].mode, error) < 0)
+		if (owned_directory_make(path, uid, gid, directories[i].mode, error) < 0)
 			return -error->number;
 	}
 	return 0;
@@ -114,13 +63,13 @@ int state_dirs_make_images(const char *store, struct error *error)
 	struct role_user image = role_user(ROLE_IMAGE);
 	char path[PATH_MAX + 32];
 
-	if (directory_make(store, 0, 0, 0755, error) < 0)
+	if (owned_directory_make(store, 0, 0, 0755, error) < 0)
 		return -error->number;
 	(void)snprintf(path, sizeof(path), "%s/layers", store);
-	if (directory_make(path, 0, 0, 0700, error) < 0)
+	if (owned_directory_make(path, 0, 0, 0700, error) < 0)
 		return -error->number;
 	(void)snprintf(path, sizeof(path), "%s/oci", store);
-	return directory_make(path, image.uid, image.gid, 0700, error);
+	return owned_directory_make(path, image.uid, image.gid, 0700, error);
 }
 
 /*

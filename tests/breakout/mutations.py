@@ -145,7 +145,7 @@ MUTATIONS = [
     ("the project of a removal is not checked", [("daemon/requests.c", r"!project_name_valid\(project\) \|\| run == 0 \|\|",
                                                   "run == 0 ||")],
      HOUSE, "sched-owned: who asks for the logs of a path is thrown out"),
-    ("state directories are not looked at", [("daemon/state_dirs.c", r"if \(st\.st_uid != uid\)", "if (0)")],
+    ("state directories are not looked at", [("common/owned_directory.c", r"if \(st\.st_uid != uid\)", "if (0)")],
      CONFIG, "config: a state directory of another user is refused"),
     ("configuration of others is obeyed", [("daemon/config.c", r"if \(st\.st_mode & S_IWOTH\)", "if (0)")],
      CONFIG, "config: a file that everybody can write is refused"),
