@@ -5,8 +5,8 @@
 /*
  * DOC: How our own unprivileged processes lock themselves in
  *
- * The daemon starts a child as root with its channel on fd 3. The child's
- * main() opens with its passport, in this order:
+ * The daemon starts a child as root with its channel on fd 3. program.c and
+ * lock_down.c lock it down by the functions below, in this order:
  *
  *   isolate_fds()         everything but 0-3 (and the fds it is given) closed
  *   … open what must be opened as the user (state directories)
