@@ -6,6 +6,7 @@
 #include "webhook/forge.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,11 @@ static void listener_retire(struct service *service, struct listener *listener)
 			     drain_tick);
 }
 
-void service_stop(struct service *service)
+/* Begin the end; the loop exits with 0 when it is reached. */
+static void service_stop(void *userdata)
 {
+	struct service *service = userdata;
+
 	if (service->stopping)
 		return;
 	service->stopping = true;
@@ -119,13 +123,10 @@ static void listeners_apply(struct service *service)
 	service->listeners = keep;
 }
 
-static int begin_handle(struct channel *channel, struct message *message)
+static int on_config_begin(void *userdata)
 {
-	struct service *service = channel->userdata;
+	struct service *service = userdata;
 
-	(void)message_get_u64(message);
-	if (message_end(message) < 0)
-		return -EBADMSG;
 	configuration_reset(&service->next);
 	service->next.hooks = hook_set_new();
 	if (!service->next.hooks)
@@ -134,7 +135,7 @@ static int begin_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static int listen_handle(struct channel *channel, struct message *message)
+static int on_config_listen(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
 	struct configuration *next = &service->next;
@@ -154,7 +155,7 @@ static int listen_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static int hook_handle(struct channel *channel, struct message *message)
+static int on_config_hook(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
 	const char *project = message_get_string(message, PROJECT_NAME_MAX);
@@ -179,13 +180,12 @@ static int hook_handle(struct channel *channel, struct message *message)
 	return r == -EEXIST ? 0 : r;
 }
 
-static int end_handle(struct channel *channel, struct message *message)
+static int on_config_end(void *userdata)
 {
-	struct service *service = channel->userdata;
+	struct service *service = userdata;
 	struct configuration *next = &service->next;
 
-	(void)message_get_u64(message);
-	if (message_end(message) < 0 || !next->open)
+	if (!next->open)
 		return -EBADMSG;
 	if (!service->stopping) {
 		log_debug("%zu hooks are in force", next->hooks->n_hooks);
@@ -196,54 +196,57 @@ static int end_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static int channel_handle(struct channel *channel, struct message *message)
-{
-	struct service *service = channel->userdata;
-	uint64_t role = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
-
-	if (message_end(message) < 0 || role != ROLE_SCHEDULER)
-		return -EBADMSG;
-	if (service->stopping)
-		return 0;
-	return trigger_queue_connect(&service->server.triggers, TAKE_FD(fd));
-}
-
 static const struct message_handler daemon_handlers[] = {
-	{MESSAGE_CHANNEL, channel_handle},	{MESSAGE_CONFIG_BEGIN, begin_handle},
-	{MESSAGE_CONFIG_LISTEN, listen_handle}, {MESSAGE_CONFIG_HOOK, hook_handle},
-	{MESSAGE_CONFIG_END, end_handle},
+	{MESSAGE_CONFIG_LISTEN, on_config_listen},
+	{MESSAGE_CONFIG_HOOK, on_config_hook},
 };
 
-static void daemon_gone(struct channel *channel)
+static int scheduler_attach(void *userdata, int fd)
 {
-	service_stop(channel->userdata);
+	struct service *service = userdata;
+
+	if (service->stopping) {
+		(void)close(fd);
+		return 0;
+	}
+	return trigger_queue_connect(&service->server.triggers, fd);
 }
 
-int service_init(struct service *service, struct loop *loop, int fd, struct error *error)
+static const struct program_peer peers[] = {{ROLE_SCHEDULER, scheduler_attach}};
+
+/* ---- life ---- */
+
+static void on_signal(void *userdata, int signal_number)
 {
+	service_stop(userdata);
+}
+
+static int service_start(struct process *process, struct error *error)
+{
+	static const int signals[] = {SIGTERM, SIGINT, 0};
+	static struct service service;
 	int r;
 
-	*service = (struct service){.loop = loop};
-	service->drain_timer = LOOP_TIMER_NULL;
-	service->server.hooks = HOOK_STORE_INIT;
-	service->server.bodies.max = WEBHOOK_BODIES_TOTAL_MAX;
-	service->server.bodies.free_each = WEBHOOK_BODY_FREE;
-	r = connection_table_init(&service->server.connections, loop);
+	service = (struct service){.loop = process->loop, .drain_timer = LOOP_TIMER_NULL};
+	service.server.hooks = HOOK_STORE_INIT;
+	service.server.bodies.max = WEBHOOK_BODIES_TOTAL_MAX;
+	service.server.bodies.free_each = WEBHOOK_BODY_FREE;
+	r = connection_table_init(&service.server.connections, process->loop);
 	if (r == 0)
-		r = trigger_queue_init(&service->server.triggers, loop);
+		r = trigger_queue_init(&service.server.triggers, process->loop);
+	if (r == 0)
+		r = loop_signals(process->loop, signals, on_signal, &service);
 	if (r < 0)
 		return error_errno(error, -r, "cannot make an eventfd");
-	r = channel_open(&service->daemon, loop, fd, ROLE_WEBHOOK, ROLE_DAEMON, daemon_handlers,
-			 ARRAY_SIZE(daemon_handlers), daemon_gone, service);
-	if (r < 0)
-		return error_errno(error, -r, "cannot serve the daemon's channel");
+	process->userdata = &service;
 	return 0;
 }
 
-void service_close(struct service *service)
+/* After the loop. */
+static void service_close(void *userdata)
 {
-	channel_close(&service->daemon);
+	struct service *service = userdata;
+
 	configuration_reset(&service->next);
 	trigger_queue_close(&service->server.triggers);
 	/*
@@ -255,3 +258,15 @@ void service_close(struct service *service)
 	hook_store_replace(&service->server.hooks, NULL);
 	connection_table_close(&service->server.connections);
 }
+
+const struct program_service webhook_service = {
+	.start = service_start,
+	.config_begin = on_config_begin,
+	.config_end = on_config_end,
+	.handlers = daemon_handlers,
+	.n_handlers = ARRAY_SIZE(daemon_handlers),
+	.peers = peers,
+	.n_peers = ARRAY_SIZE(peers),
+	.hung_up = service_stop,
+	.stop = service_close,
+};

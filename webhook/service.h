@@ -4,6 +4,7 @@
 
 /* The main thread: configuration from the daemon, listeners, an orderly end. */
 
+#include "common/program.h"
 #include "webhook/listener.h"
 
 /* After SIGTERM, or when the daemon is gone: time for requests that are under way. */
@@ -23,7 +24,6 @@ struct configuration {
 struct service {
 	struct loop *loop;
 	struct server server;
-	struct channel daemon;
 	struct configuration next;
 	struct listener *listeners;
 	struct listener *draining;
@@ -32,11 +32,7 @@ struct service {
 	uint64_t stop_usec; /* deadline */
 };
 
-/** service_init() - ready for the daemon's messages on @fd (taken over) */
-int service_init(struct service *service, struct loop *loop, int fd, struct error *error);
-/** service_stop() - begin the end; the loop exits with 0 when it is reached */
-void service_stop(struct service *service);
-/** service_close() - after the loop */
-void service_close(struct service *service);
+/* how main() has the daemon's channel served */
+extern const struct program_service webhook_service;
 
 #endif
