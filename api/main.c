@@ -10,21 +10,13 @@
 
 #include "api/http.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
-#include "common/isolation.h"
 #include "common/log.h"
 #include "common/names.h"
-#include "common/paths.h"
+#include "common/program.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #define LISTENERS_MAX 16
 
@@ -35,24 +27,13 @@ struct listener {
 	struct http_server *server;
 };
 
-struct program {
-	struct loop *loop;
-	struct channel daemon;
+static struct {
 	struct api api;
 	struct listener listeners[LISTENERS_MAX]; /* in force */
 	size_t n_listeners;
 	struct listener next[LISTENERS_MAX]; /* of a configuration that is being received */
 	size_t n_next;
-};
-
-static struct program program = {.api = {.log_fd = -1, .upload_fd = -1}};
-
-static const char usage[] = "usage: runbook-api [--root DIR]\n"
-			    "\n"
-			    "Serves the HTTP API and the web page. Started by runbookd, not by "
-			    "hand.\n"
-			    "  --root DIR   all paths are beneath DIR\n"
-			    "  --help, --version\n";
+} program = {.api = {.log_fd = -1, .upload_fd = -1}};
 
 /* ---- messages ---- */
 
@@ -87,30 +68,29 @@ static const struct message_handler image_handlers[] = {
 	{MESSAGE_IMAGE_ANSWER, on_answer},
 };
 
-static int on_channel(struct channel *channel, struct message *message)
+static int scheduler_attach(void *userdata, int fd)
 {
-	uint64_t peer = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
-	int r = message_end(message);
-
-	if (r < 0)
-		return r;
-	if (peer == ROLE_SCHEDULER)
-		r = peers_attach(program.api.peers, ROLE_SCHEDULER, TAKE_FD(fd), scheduler_handlers,
-				 ARRAY_SIZE(scheduler_handlers));
-	else if (peer == ROLE_CACHER)
-		r = peers_attach(program.api.peers, ROLE_CACHER, TAKE_FD(fd), cacher_handlers,
-				 ARRAY_SIZE(cacher_handlers));
-	else if (peer == ROLE_IMAGE)
-		r = peers_attach(program.api.peers, ROLE_IMAGE, TAKE_FD(fd), image_handlers,
-				 ARRAY_SIZE(image_handlers));
-	else
-		return -EBADMSG;
-	if (r < 0)
-		log_warning("cannot use the channel to %s: %s", role_name((enum process_role)peer),
-			    strerror(-r));
-	return 0;
+	return peers_attach(program.api.peers, ROLE_SCHEDULER, fd, scheduler_handlers,
+			    ARRAY_SIZE(scheduler_handlers));
 }
+
+static int cacher_attach(void *userdata, int fd)
+{
+	return peers_attach(program.api.peers, ROLE_CACHER, fd, cacher_handlers,
+			    ARRAY_SIZE(cacher_handlers));
+}
+
+static int image_attach(void *userdata, int fd)
+{
+	return peers_attach(program.api.peers, ROLE_IMAGE, fd, image_handlers,
+			    ARRAY_SIZE(image_handlers));
+}
+
+static const struct program_peer peers[] = {
+	{ROLE_SCHEDULER, scheduler_attach},
+	{ROLE_CACHER, cacher_attach},
+	{ROLE_IMAGE, image_attach},
+};
 
 static void next_clear(void)
 {
@@ -119,11 +99,10 @@ static void next_clear(void)
 			(void)close(program.next[program.n_next].fd);
 }
 
-static int on_config_begin(struct channel *channel, struct message *message)
+static int on_config_begin(void *userdata)
 {
-	(void)message_get_u64(message); /* generation */
 	next_clear();
-	return message_end(message);
+	return 0;
 }
 
 static int on_config_listen(struct channel *channel, struct message *message)
@@ -158,11 +137,8 @@ static struct listener *listener_find(struct listener *listeners, size_t n, uint
 }
 
 /* Serve what is new, stop accepting on what is gone, leave the rest alone. */
-static int on_config_end(struct channel *channel, struct message *message)
+static int on_config_end(void *userdata)
 {
-	(void)message_get_u64(message); /* generation */
-	if (message_end(message) < 0)
-		return -EBADMSG;
 	for (size_t i = 0; i < program.n_listeners; i++)
 		if (!listener_find(program.next, program.n_next, program.listeners[i].cookie) &&
 		    program.listeners[i].server)
@@ -192,143 +168,66 @@ static int on_config_end(struct channel *channel, struct message *message)
 }
 
 static const struct message_handler daemon_handlers[] = {
-	{MESSAGE_CHANNEL, on_channel},
-	{MESSAGE_CONFIG_BEGIN, on_config_begin},
 	{MESSAGE_CONFIG_LISTEN, on_config_listen},
-	{MESSAGE_CONFIG_END, on_config_end},
 	{MESSAGE_RELOADED, on_answer},
 };
 
-static void daemon_closed(struct channel *channel)
-{
-	loop_exit(program.loop, 0);
-}
-
 /* ---- start ---- */
 
-/* runbookd makes these directories; a first start may come before that. */
-static int open_directory(const char *path, struct role_user owner, mode_t mode)
+static int start(struct process *process, struct error *error)
 {
-	if (mkdir(path, mode) == 0 && geteuid() == 0 && lchown(path, owner.uid, owner.gid) < 0)
-		return -errno;
-	return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-}
+	int r = hub_new(&program.api.hub);
 
-static int open_directories(const struct paths *paths, char *upload_path, size_t size,
-			    struct error *error)
-{
-	struct role_user user = role_user(ROLE_API);
-
-	if (snprintf(upload_path, size, "%s/api", paths->lib) >= (int)size)
-		return error_set(error, ENAMETOOLONG, "%s is too long a path", paths->lib);
-	(void)make_directories(AT_FDCWD, paths->lib, 0755); /* what fails is told below */
-	(void)make_directories(AT_FDCWD, paths->log, 0755);
-	program.api.log_fd = open(paths->log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (program.api.log_fd < 0)
-		return error_errno(error, errno, "cannot open the log directory %s", paths->log);
-	program.api.upload_fd = open_directory(upload_path, user, 0700);
-	if (program.api.upload_fd < 0)
-		log_warning("cannot open %s: uploads are kept in memory", upload_path);
-	return 0;
-}
-
-static int passport(const struct paths *paths, struct error *error)
-{
-	static const char *const syscalls[] = {"openat",   "openat2", "accept4", "accept",
-					       "sendfile", "fstatfs", "madvise", NULL};
-	char upload_path[PATH_MAX];
-	struct rlimit limit;
-	int r = open_directories(paths, upload_path, sizeof(upload_path), error);
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
 	if (r == 0)
-		r = isolate_user(role_user(ROLE_API), error);
+		r = peers_new(process->loop, &program.api.peers);
 	if (r == 0)
-		r = isolate_filesystem(
-			(struct isolation_path[]){{.path = paths->log},
-						  {.path = upload_path, .write = true}},
-			program.api.upload_fd >= 0 ? 2 : 1, error);
-	if (r == 0)
-		r = isolate_syscalls(syscalls, error);
+		peers_adopt(program.api.peers, ROLE_DAEMON, &process->daemon);
 	return r;
 }
 
-/* Return: exit code, or -1 to go on. */
-static int parse_options(int argc, char **argv, const char **ret_root)
-{
-	static const struct option options[] = {{"root", required_argument, NULL, 'r'},
-						{"help", no_argument, NULL, 'h'},
-						{"version", no_argument, NULL, 'V'},
-						{0}};
-	int option;
+static const struct program_service api_service = {
+	.start = start,
+	.config_begin = on_config_begin,
+	.config_end = on_config_end,
+	.handlers = daemon_handlers,
+	.n_handlers = ARRAY_SIZE(daemon_handlers),
+	.peers = peers,
+	.n_peers = ARRAY_SIZE(peers),
+};
 
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (option) {
-		case 'r':
-			*ret_root = optarg;
-			break;
-		case 'h':
-			return fputs(usage, stdout) < 0;
-		case 'V':
-			return printf("runbook-api %s\n", RUNBOOK_VERSION) < 0;
-		default:
-			(void)fputs(usage, stderr);
-			return 2;
-		}
-	}
-	if (optind < argc) {
-		(void)fprintf(stderr, "runbook-api: unexpected argument \"%s\"\n%s", argv[optind],
-			      usage);
-		return 2;
-	}
-	return -1;
-}
+static const struct lock_down_path reached[] = {
+	{.place = PLACE_LOG, .path = "", .fd = &program.api.log_fd},
+	/* without it, uploads are kept in memory */
+	{.place = PLACE_LIB,
+	 .path = "/api",
+	 .write = true,
+	 .mode = 0700,
+	 .optional = true,
+	 .fd = &program.api.upload_fd},
+};
 
-static int serve(struct error *error)
-{
-	int r = loop_new(&program.loop);
+static const char *const syscalls[] = {"openat",   "openat2", "accept4", "accept",
+				       "sendfile", "fstatfs", "madvise", NULL};
 
-	if (r == 0)
-		r = hub_new(&program.api.hub);
-	if (r == 0)
-		r = peers_new(program.loop, &program.api.peers);
-	if (r < 0)
-		return error_errno(error, -r, "cannot start");
-	r = channel_open(&program.daemon, program.loop, CHANNEL_FD, ROLE_API, ROLE_DAEMON,
-			 daemon_handlers, ARRAY_SIZE(daemon_handlers), daemon_closed, NULL);
-	if (r < 0)
-		return error_errno(error, -r,
-				   "cannot use the channel on descriptor %d; runbookd starts this "
-				   "program",
-				   CHANNEL_FD);
-	peers_adopt(program.api.peers, ROLE_DAEMON, &program.daemon);
-	return loop_run(program.loop);
-}
+static const struct lock_down api_lock_down = {
+	.role = ROLE_API,
+	.paths = reached,
+	.n_paths = ARRAY_SIZE(reached),
+	.syscalls = syscalls,
+	.fds_max = 65536,
+};
+
+static const struct program api_program = {
+	.name = "runbook-api",
+	.purpose = "Serves the HTTP API and the web page.",
+	.lock_down = &api_lock_down,
+	.service = &api_service,
+};
 
 int main(int argc, char **argv)
 {
-	struct error error = ERROR_INIT;
-	const char *root = NULL;
-	struct paths paths;
-	int code = parse_options(argc, argv, &root);
-	int r;
+	static struct process process = {.program = &api_program};
 
-	if (code >= 0)
-		return code;
-	r = isolate_fds(CHANNEL_FD, &error);
-	log_open("runbook-api");
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (r == 0)
-		r = paths_init(&paths, root, &error);
-	if (r == 0)
-		r = passport(&paths, &error);
-	if (r == 0)
-		r = serve(&error);
-	if (r < 0)
-		log_error("%s", error.number ? error.text : strerror(-r));
 	/* threads may still serve streams: the process ends with them, nothing is freed */
-	_exit(r < 0 ? 1 : r);
+	_exit(program_main(&process, argc, argv));
 }
