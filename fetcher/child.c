@@ -469,15 +469,9 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 {
 	struct fetch_result result = {.outcome = FETCH_UNREACHABLE};
 	struct job job = {.limits = limits, .result = &result, .project_fd = -1};
-	struct error error = ERROR_INIT;
 	enum message_type answer;
 	int r;
 
-	/* the ids are the parent's already; undumpable does not outlive an exec */
-	if (isolate_user(role_user(ROLE_FETCHER), &error) < 0) {
-		log_error("fetch: %s", error.text);
-		return 1;
-	}
 	(void)umask(022);
 	/* names in a tar are UTF-8; libarchive converts to what the locale says */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");

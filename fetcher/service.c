@@ -3,7 +3,6 @@
 
 #include "common/beneath.h"
 #include "common/cleanup.h"
-#include "common/isolation.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/message.h"
@@ -42,7 +41,6 @@ struct repositories {
 struct service {
 	const struct service_setup *setup;
 	struct loop *loop;
-	struct channel daemon;
 	struct channel scheduler;
 	uint64_t epoch; /* counts channels to the scheduler */
 	bool configured;
@@ -453,30 +451,25 @@ static void on_scheduler_closed(struct channel *channel)
 
 /* ---- the daemon's messages ---- */
 
-static int on_channel(struct channel *channel, struct message *message)
+static int scheduler_attach(void *userdata, int fd)
 {
-	struct service *service = channel->userdata;
-	uint64_t role = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
+	struct service *service = userdata;
 
-	if (message_end(message) < 0 || role != ROLE_SCHEDULER)
-		return -EBADMSG;
 	channel_close(&service->scheduler);
 	scheduler_forget(service);
-	if (channel_open(&service->scheduler, service->loop, TAKE_FD(fd), ROLE_FETCHER,
-			 ROLE_SCHEDULER, scheduler_handlers, ARRAY_SIZE(scheduler_handlers),
-			 on_scheduler_closed, service) < 0)
-		log_error("the channel to the scheduler could not be opened");
-	return 0;
+	return channel_open(&service->scheduler, service->loop, fd, ROLE_FETCHER, ROLE_SCHEDULER,
+			    scheduler_handlers, ARRAY_SIZE(scheduler_handlers), on_scheduler_closed,
+			    service);
 }
 
-static int on_config_begin(struct channel *channel, struct message *message)
-{
-	struct service *service = channel->userdata;
+static const struct program_peer peers[] = {{ROLE_SCHEDULER, scheduler_attach}};
 
-	(void)message_get_u64(message);
+static int on_config_begin(void *userdata)
+{
+	struct service *service = userdata;
+
 	repositories_clear(&service->pending);
-	return message_end(message);
+	return 0;
 }
 
 static int on_config_repository(struct channel *channel, struct message *message)
@@ -493,13 +486,10 @@ static int on_config_repository(struct channel *channel, struct message *message
 	return r;
 }
 
-static int on_config_end(struct channel *channel, struct message *message)
+static int on_config_end(void *userdata)
 {
-	struct service *service = channel->userdata;
+	struct service *service = userdata;
 
-	(void)message_get_u64(message);
-	if (message_end(message) < 0)
-		return -EBADMSG;
 	repositories_clear(&service->repositories);
 	service->repositories = service->pending;
 	service->pending = (struct repositories){0};
@@ -509,54 +499,43 @@ static int on_config_end(struct channel *channel, struct message *message)
 }
 
 static const struct message_handler daemon_handlers[] = {
-	{MESSAGE_CHANNEL, on_channel},
-	{MESSAGE_CONFIG_BEGIN, on_config_begin},
 	{MESSAGE_CONFIG_REPOSITORY, on_config_repository},
-	{MESSAGE_CONFIG_END, on_config_end},
 };
-
-static void on_daemon_closed(struct channel *channel)
-{
-	struct service *service = channel->userdata;
-
-	loop_exit(service->loop, 0);
-}
 
 /* ---- life ---- */
 
-/* Children that run are killed by the kernel when we are gone (PR_SET_PDEATHSIG). */
-static void service_clear(struct service *service)
+static int service_start(struct process *process, struct error *error)
 {
+	static struct service service;
+
+	service.setup = process->userdata;
+	service.loop = process->loop;
+	for (size_t i = 0; i < ARRAY_SIZE(service.slots); i++)
+		service.slots[i].worker = WORKER_NULL;
+	process->userdata = &service;
+	return 0;
+}
+
+/* Children that run are killed by the kernel when we are gone (PR_SET_PDEATHSIG). */
+static void service_stop(void *userdata)
+{
+	struct service *service = userdata;
+
 	channel_close(&service->scheduler);
-	channel_close(&service->daemon);
 	requests_drop(&service->requests);
 	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
-		(void)request_free(service->slots[i].request);
+		service->slots[i].request = request_free(service->slots[i].request);
 	repositories_clear(&service->repositories);
 	repositories_clear(&service->pending);
-	(void)loop_free(service->loop);
-	free(service);
 }
 
-int service_run(const struct service_setup *setup)
-{
-	struct service *service = calloc(1, sizeof(*service));
-	int r;
-
-	if (!service)
-		return 1;
-	service->setup = setup;
-	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
-		service->slots[i].worker = WORKER_NULL;
-	r = loop_new(&service->loop);
-	if (r == 0)
-		r = channel_open(&service->daemon, service->loop, CHANNEL_FD, ROLE_FETCHER,
-				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),
-				 on_daemon_closed, service);
-	if (r == 0)
-		r = loop_run(service->loop);
-	if (r < 0)
-		log_error("the fetcher cannot serve: %s", strerror(-r));
-	service_clear(service);
-	return r < 0;
-}
+const struct program_service fetcher_service = {
+	.start = service_start,
+	.config_begin = on_config_begin,
+	.config_end = on_config_end,
+	.handlers = daemon_handlers,
+	.n_handlers = ARRAY_SIZE(daemon_handlers),
+	.peers = peers,
+	.n_peers = ARRAY_SIZE(peers),
+	.stop = service_stop,
+};

@@ -16,13 +16,13 @@
  * asks again); children that run go on, their trees will be found.
  */
 
-#include "common/paths.h"
+#include "common/program.h"
 #include "fetcher/fetch.h"
 
 struct service;
 
 /**
- * struct service_setup - what main() prepared before the process was confined
+ * struct service_setup - what main() prepared before the lock-down
  * @exe_fd:   our own program, for the children
  * @trees_fd: lib/trees
  */
@@ -33,7 +33,7 @@ struct service_setup {
 	int trees_fd;
 };
 
-/** service_run() - serve the daemon on CHANNEL_FD until it goes away. Return: exit code. */
-int service_run(const struct service_setup *setup);
+/* how main() has the daemon's channel served; its userdata before it starts: a struct service_setup */
+extern const struct program_service fetcher_service;
 
 #endif
