@@ -187,7 +187,7 @@ static void forget(void *userdata, const char *layer)
 
 	if (message)
 		message_put_string(message, layer);
-	if (channel_send(&forgetting->service->daemon, message) == 0)
+	if (channel_send(forgetting->service->daemon, message) == 0)
 		forgetting->n++;
 }
 

@@ -160,7 +160,7 @@ static void unpack_ask(struct job *job, int blob_fd, const char *digest, const c
 		message_put_string(message, layer);
 		message_put_fd(message, blob_fd);
 	}
-	if (channel_send(&job->jobs->service->daemon, message) < 0)
+	if (channel_send(job->jobs->service->daemon, message) < 0)
 		job_fail(job, "the daemon cannot be asked");
 }
 
@@ -211,7 +211,7 @@ static void commit(struct job *job, const char *layer)
 		message_put_u64(message, job->number);
 		message_put_string(message, layer);
 	}
-	if (channel_send(&job->jobs->service->daemon, message) < 0 && *layer)
+	if (channel_send(job->jobs->service->daemon, message) < 0 && *layer)
 		job_fail(job, "the daemon cannot be asked");
 }
 
@@ -226,7 +226,7 @@ static int send_opaque(struct job *job, const struct report *report)
 			message_put_u64(message, job->number);
 			message_put_string(message, report->opaque[i]);
 		}
-		r = channel_send(&job->jobs->service->daemon, message);
+		r = channel_send(job->jobs->service->daemon, message);
 	}
 	return r;
 }

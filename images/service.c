@@ -3,13 +3,13 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
-#include "common/isolation.h"
 #include "common/log.h"
 #include "common/names.h"
 #include "images/answers.h"
 #include "images/scope.h"
 
 #include <errno.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,13 +234,12 @@ static void config_clear(struct service_config *config)
 	*config = (struct service_config){.pull = false};
 }
 
-static int on_config_begin(struct channel *channel, struct message *message)
+static int on_config_begin(void *userdata)
 {
-	struct service *service = channel->userdata;
+	struct service *service = userdata;
 
-	(void)message_get_u64(message);
 	config_clear(&service->pending);
-	return message_end(message);
+	return 0;
 }
 
 static int on_config_images(struct channel *channel, struct message *message)
@@ -294,13 +293,10 @@ static int on_config_layer(struct channel *channel, struct message *message)
 	return layer_append(&service->pending, layer);
 }
 
-static int on_config_end(struct channel *channel, struct message *message)
+static int on_config_end(void *userdata)
 {
-	struct service *service = channel->userdata;
+	struct service *service = userdata;
 
-	(void)message_get_u64(message);
-	if (message_end(message) < 0)
-		return -EBADMSG;
 	config_clear(&service->config);
 	service->config = service->pending;
 	service->pending = (struct service_config){.pull = false};
@@ -369,90 +365,82 @@ static void on_peer_closed(struct channel *channel)
 	log_info("the %s is away", role_name(channel->peer));
 }
 
-static int on_channel(struct channel *channel, struct message *message)
+static int scheduler_attach(void *userdata, int fd)
 {
-	struct service *service = channel->userdata;
-	uint64_t role = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
-	int r = message_end(message);
+	struct service *service = userdata;
+	int r;
 
-	if (r < 0)
-		return r;
-	if (role == ROLE_SCHEDULER) {
-		channel_close(&service->scheduler);
-		r = channel_open(&service->scheduler, service->loop, TAKE_FD(fd), ROLE_IMAGE,
-				 ROLE_SCHEDULER, scheduler_handlers, ARRAY_SIZE(scheduler_handlers),
-				 on_peer_closed, service);
-		service_publish(service);
-	} else if (role == ROLE_API) {
-		channel_close(&service->api);
-		r = channel_open(&service->api, service->loop, TAKE_FD(fd), ROLE_IMAGE, ROLE_API,
-				 api_handlers, ARRAY_SIZE(api_handlers), on_peer_closed, service);
-	} else {
-		return -EBADMSG;
-	}
-	if (r < 0)
-		log_error("cannot use the channel to the %s: %s",
-			  role_name((enum process_role)role), strerror(-r));
-	return 0;
+	channel_close(&service->scheduler);
+	r = channel_open(&service->scheduler, service->loop, fd, ROLE_IMAGE, ROLE_SCHEDULER,
+			 scheduler_handlers, ARRAY_SIZE(scheduler_handlers), on_peer_closed,
+			 service);
+	service_publish(service);
+	return r;
 }
 
-static const struct message_handler daemon_handlers[] = {
-	{MESSAGE_CHANNEL, on_channel},
-	{MESSAGE_CONFIG_BEGIN, on_config_begin},
-	{MESSAGE_CONFIG_IMAGES, on_config_images},
-	{MESSAGE_CONFIG_IMAGE_RULE, on_config_rule},
-	{MESSAGE_CONFIG_IMAGE_AUTH, on_config_auth},
-	{MESSAGE_CONFIG_LAYER, on_config_layer},
-	{MESSAGE_CONFIG_END, on_config_end},
-	{MESSAGE_LAYER_UNPACKING, on_unpacking},
-	{MESSAGE_LAYER_UNPACKED, on_unpacked},
-	{MESSAGE_LAYER_COMMITTED, on_committed},
-	{MESSAGE_LAYER_FORGOTTEN, on_forgotten},
+static int api_attach(void *userdata, int fd)
+{
+	struct service *service = userdata;
+
+	channel_close(&service->api);
+	return channel_open(&service->api, service->loop, fd, ROLE_IMAGE, ROLE_API, api_handlers,
+			    ARRAY_SIZE(api_handlers), on_peer_closed, service);
+}
+
+static const struct program_peer peers[] = {
+	{ROLE_SCHEDULER, scheduler_attach},
+	{ROLE_API, api_attach},
 };
 
-static void on_daemon_closed(struct channel *channel)
-{
-	struct service *service = channel->userdata;
-
-	loop_exit(service->loop, 0);
-}
+static const struct message_handler daemon_handlers[] = {
+	{MESSAGE_CONFIG_IMAGES, on_config_images},   {MESSAGE_CONFIG_IMAGE_RULE, on_config_rule},
+	{MESSAGE_CONFIG_IMAGE_AUTH, on_config_auth}, {MESSAGE_CONFIG_LAYER, on_config_layer},
+	{MESSAGE_LAYER_UNPACKING, on_unpacking},     {MESSAGE_LAYER_UNPACKED, on_unpacked},
+	{MESSAGE_LAYER_COMMITTED, on_committed},     {MESSAGE_LAYER_FORGOTTEN, on_forgotten},
+};
 
 /* ---- life ---- */
 
-static void service_clear(struct service *service)
+static int service_start(struct process *process, struct error *error)
 {
+	static struct service service;
+	static struct store store = STORE_NULL;
+	const struct service_setup *setup = process->userdata;
+	int r;
+
+	if (sodium_init() < 0)
+		return error_set(error, EIO, "libsodium cannot start");
+	r = store_open(&store, setup->oci_path, error);
+	if (r < 0)
+		return r;
+	store_sweep(&store);
+	service.store = &store;
+	service.oci_path = setup->oci_path;
+	service.loop = process->loop;
+	service.daemon = &process->daemon;
+	process->userdata = &service;
+	return jobs_new(&service, &service.jobs);
+}
+
+static void service_stop(void *userdata)
+{
+	struct service *service = userdata;
+
 	service->jobs = jobs_free(service->jobs);
 	channel_close(&service->scheduler);
 	channel_close(&service->api);
-	channel_close(&service->daemon);
 	config_clear(&service->config);
 	config_clear(&service->pending);
-	(void)loop_free(service->loop);
-	free(service);
+	store_close(service->store);
 }
 
-int service_run(struct service_setup *setup)
-{
-	struct service *service = calloc(1, sizeof(*service));
-	int r;
-
-	if (!service)
-		return 1;
-	service->store = &setup->store;
-	service->oci_path = setup->oci_path;
-	store_sweep(service->store);
-	r = loop_new(&service->loop);
-	if (r == 0)
-		r = jobs_new(service, &service->jobs);
-	if (r == 0)
-		r = channel_open(&service->daemon, service->loop, CHANNEL_FD, ROLE_IMAGE,
-				 ROLE_DAEMON, daemon_handlers, ARRAY_SIZE(daemon_handlers),
-				 on_daemon_closed, service);
-	if (r == 0)
-		r = loop_run(service->loop);
-	if (r < 0)
-		log_error("images cannot be served: %s", strerror(-r));
-	service_clear(service);
-	return r < 0;
-}
+const struct program_service image_service = {
+	.start = service_start,
+	.config_begin = on_config_begin,
+	.config_end = on_config_end,
+	.handlers = daemon_handlers,
+	.n_handlers = ARRAY_SIZE(daemon_handlers),
+	.peers = peers,
+	.n_peers = ARRAY_SIZE(peers),
+	.stop = service_stop,
+};

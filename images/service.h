@@ -10,8 +10,7 @@
  * that the daemon runs in a sandbox.
  */
 
-#include "common/loop.h"
-#include "common/message.h"
+#include "common/program.h"
 #include "images/jobs.h"
 #include "images/policy.h"
 #include "images/store.h"
@@ -21,9 +20,8 @@
 #define INSECURE_MAX 16
 #define LISTED_MAX (INSECURE_MAX + IMAGE_RULES_MAX)
 
-/** struct service_setup - opened before the isolation */
+/** struct service_setup - what main() prepared before the lock-down */
 struct service_setup {
-	struct store store;
 	char oci_path[PATH_MAX]; /* <store>/oci */
 };
 
@@ -31,7 +29,8 @@ struct service {
 	struct loop *loop;
 	struct store *store;
 	const char *oci_path;
-	struct channel daemon, scheduler, api;
+	struct channel *daemon;
+	struct channel scheduler, api;
 	/* configuration in force, and the one that is being received */
 	struct service_config {
 		struct policy policy;
@@ -44,8 +43,8 @@ struct service {
 	struct jobs *jobs;
 };
 
-/** service_run() - serve until the daemon hangs up. Return: exit code. */
-int service_run(struct service_setup *setup);
+/* how main() has the daemon's channel served; its userdata before it starts: a struct service_setup */
+extern const struct program_service image_service;
 
 /**
  * service_listed() - registries that may be at private addresses: AllowPrivate= and Insecure=
