@@ -31,7 +31,6 @@ class World:
                      os.path.join(self.root, "var/lib"),
                      os.path.join(self.root, "var/lib/runbookd")):
             os.chmod(path, 0o755)
-        os.chmod(self.lib, 0o777)  # whoever the scheduler becomes
         self.serial = 0
 
     def start(self, instance="i1", limit=2, projects=("p",)):

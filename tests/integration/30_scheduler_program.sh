@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runbook-scheduler as the real program, behind its whole passport: the store is
+# runbook-scheduler as the real program, under its whole lock-down: the store is
 # written, a kill loses nothing that was acknowledged, a bad store is left alone.
 # runs: beside others
 # shellcheck source=tests/lib.sh
