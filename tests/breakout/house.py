@@ -8,7 +8,6 @@ house.py peers PROGRAM TEST_TMP         PROGRAM alone; we play everybody it talk
 Prints "ok<TAB>check" or "bad<TAB>check: why" for each check.
 """
 import os
-import pwd
 import random
 import select
 import socket
@@ -338,25 +337,11 @@ PEERS = {"scheduler": ("webhook", "api", "fetcher", "image"), "fetcher": ("sched
          "webhook": ("scheduler",), "api": ("scheduler", "cacher", "image"), "image": ("scheduler", "api")}
 
 
-def fetcher_ids():
-    try:
-        entry = pwd.getpwnam("runbook-fetcher")
-        return entry.pw_uid, entry.pw_gid
-    except KeyError:  # common/limits.h, "Host ids"
-        return 0x7fff8003, 0x7fff8003
-
-
 def peers(role):
     """One program; everybody it talks to says nonsense, again and again."""
     chance = random.Random(52421)
     root = os.path.join(TMP, "alone-" + role)
-    for part in ("var/lib/runbookd/scheduler", "var/lib/runbookd/repos", "var/lib/runbookd/trees",
-                 "var/lib/runbookd/artifacts", "var/lib/runbookd/api", "var/lib/runbookd/images", "var/log/runbookd", "run/runbookd"):
-        os.makedirs(os.path.join(root, part))
-    os.system(f"chmod -R 0777 '{root}'")  # whoever it becomes
-    for part in ("repos", "trees"):  # the fetcher looks at whose they are
-        os.chown(os.path.join(root, "var/lib/runbookd", part), *fetcher_ids())
-        os.chmod(os.path.join(root, "var/lib/runbookd", part), 0o750)
+    os.makedirs(root)  # what is beneath, each program makes for itself
     arguments = [] if role == "webhook" else ["--root", root]
     if role == "image":
         arguments += ["--store", os.path.join(root, "var/lib/runbookd/images")]
