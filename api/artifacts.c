@@ -11,6 +11,8 @@
  */
 
 #include "api/handlers.h"
+
+#include "api/answer.h"
 #include "api/run_facts.h"
 #include "common/cleanup.h"
 

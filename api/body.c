@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/body.h"
 
+#include "api/answer.h"
 #include "common/names.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef API_BODY_H
 #define API_BODY_H
 
-#include "api/http.h"
+#include "api/request.h"
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -16,6 +16,9 @@
  */
 
 #include "api/handlers.h"
+
+#include "api/answer.h"
+#include "api/ask.h"
 #include "api/range.h"
 #include "api/run_facts.h"
 #include "common/cleanup.h"

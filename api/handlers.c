@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/handlers.h"
 
+#include "api/answer.h"
+#include "api/ask.h"
 #include "api/body.h"
 #include "api/range.h"
 #include "api/run_facts.h"

@@ -4,7 +4,7 @@
 
 /* Who answers the lines of the table in routes.c. Each queues one answer. */
 
-#include "api/http.h"
+#include "api/request.h"
 
 /* questions that the scheduler answers whole */
 void handle_query(struct http_request *request);

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/http.h"
 
+#include "api/answer.h"
 #include "api/range.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
-#include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,193 +16,13 @@
 #include <sys/socket.h>
 
 #define HTTP_CONNECTION_MEMORY (32 * KIB) /* request line and headers */
-#define HTTP_IDLE_SEC 120
 #define HTTP_THREAD_STACK (256 * KIB)
-#define HTTP_JSON_MAX (64 * MIB) /* an answer of the scheduler */
 
 struct http_server {
 	struct api *api;
 	struct MHD_Daemon *daemon;
 	bool local;
 };
-
-const char *http_argument(struct http_request *request, const char *name)
-{
-	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-const char *http_header(struct http_request *request, const char *name)
-{
-	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-bool http_stream_alive(struct MHD_Connection *connection)
-{
-	const union MHD_ConnectionInfo *info =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-	struct pollfd poll_fd = {.fd = info ? info->connect_fd : -1, .events = POLLRDHUP};
-
-	if (poll(&poll_fd, 1, 0) > 0)
-		return false;
-	/* setting a timeout where there was none starts it anew */
-	(void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
-	(void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
-					(unsigned)HTTP_IDLE_SEC);
-	return true;
-}
-
-/* ---- answers ---- */
-
-void http_answer(struct http_request *request, unsigned status, struct MHD_Response *response)
-{
-	static const char *const headers[][2] = {
-		{"X-Content-Type-Options", "nosniff"},
-		{"X-Frame-Options", "DENY"},
-		{"Referrer-Policy", "no-referrer"},
-		{"Cross-Origin-Resource-Policy", "same-origin"},
-		{"Cache-Control", "no-store"},
-		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-	};
-
-	request->answered = true;
-	request->result = MHD_NO;
-	if (!response)
-		return; /* out of memory: the connection closes */
-	for (size_t i = 0; i < ARRAY_SIZE(headers); i++)
-		if (!MHD_get_response_header(response, headers[i][0]))
-			(void)MHD_add_response_header(response, headers[i][0], headers[i][1]);
-	request->result = MHD_queue_response(request->connection, status, response);
-	MHD_destroy_response(response);
-}
-
-void http_answer_json(struct http_request *request, unsigned status, char *text, size_t size)
-{
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
-
-	if (response)
-		(void)MHD_add_response_header(response, "Content-Type", "application/json");
-	else
-		free(text);
-	if (response && status == 503)
-		(void)MHD_add_response_header(response, "Retry-After", "1");
-	http_answer(request, status, response);
-}
-
-void http_answer_error(struct http_request *request, unsigned status, const char *format, ...)
-{
-	char sentence[ERROR_TEXT_MAX];
-	va_list arguments;
-	json_t *whole;
-	char *text;
-
-	va_start(arguments, format);
-	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
-	va_end(arguments);
-	whole = json_pack("{s:s}", "error",
-			  utf8_valid(sentence, strlen(sentence)) ? sentence : "?");
-	text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
-	json_decref(whole);
-	if (text)
-		http_answer_json(request, status, text, strlen(text));
-	else
-		http_answer(request, status, NULL);
-}
-
-void http_answer_lost(struct http_request *request, enum process_role role, int error)
-{
-	http_answer_error(request, 503,
-			  error == -ETIMEDOUT ? "the %s did not answer in time: try again"
-					      : "the %s is away: try again in a moment",
-			  role_name(role));
-}
-
-/* ---- the scheduler ---- */
-
-/* {"error": text} for an answer that came without JSON. */
-static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
-{
-	json_t *whole = json_pack("{s:s}", "error", sentence);
-	char *text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
-
-	json_decref(whole);
-	if (!text)
-		return -ENOMEM;
-	*ret_text = text;
-	*ret_size = strlen(text);
-	return 0;
-}
-
-struct message *question_message(const struct question *question)
-{
-	struct message *message = message_new(MESSAGE_API_REQUEST, 0);
-
-	if (!message)
-		return NULL;
-	message_put_u64(message, question->verb);
-	message_put_string(message, question->project);
-	message_put_u64(message, question->run);
-	message_put_string(message, question->step);
-	message_put_string(message, question->ref);
-	message_put_string(message, question->commit);
-	message_put_u64(message, question->after);
-	message_put_u64(message, question->limit);
-	if (question->fd >= 0)
-		message_put_fd(message, question->fd);
-	return message;
-}
-
-int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
-{
-	int r;
-
-	if (reply->fd >= 0) {
-		r = lseek(reply->fd, 0, SEEK_SET) < 0
-			    ? -errno
-			    : fd_read_file(reply->fd, HTTP_JSON_MAX, ret_text, ret_size);
-		(void)close(reply->fd);
-	} else {
-		r = wrap_error(reply->text, ret_text, ret_size);
-	}
-	if (r < 0)
-		return r;
-	if (reply->status < 200 || reply->status > 599) {
-		free(*ret_text);
-		return -EPROTO;
-	}
-	return (int)reply->status;
-}
-
-static bool question_reads(enum api_verb verb)
-{
-	return verb <= API_RUNBOOK || verb == API_SECRETS || verb == API_SECRET_DOOR;
-}
-
-int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
-{
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
-	int r;
-
-	if (!reply)
-		return -ENOMEM;
-	r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
-	/* a question that changes nothing is asked again when the scheduler died over it */
-	if (r == -ENOTCONN && question_reads(question->verb))
-		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
-	return r < 0 ? r : api_reply_text(reply, ret_text, ret_size);
-}
-
-void http_answer_scheduler(struct http_request *request, const struct question *question)
-{
-	char *text = NULL;
-	size_t size = 0;
-	int status = api_ask(request->api, question, &text, &size);
-
-	if (status < 0)
-		http_answer_lost(request, ROLE_SCHEDULER, status);
-	else
-		http_answer_json(request, (unsigned)status, text, size);
-}
 
 /* ---- requests ---- */
 

@@ -2,6 +2,8 @@
 /* Images: runbook-image answers; what takes long it answers with a job to ask for. */
 #include "api/handlers.h"
 
+#include "api/answer.h"
+#include "api/ask.h"
 #include "api/body.h"
 #include "common/cleanup.h"
 #include "common/image.h"

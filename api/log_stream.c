@@ -17,6 +17,8 @@
  */
 
 #include "api/handlers.h"
+
+#include "api/answer.h"
 #include "api/log_reader.h"
 #include "api/range.h"
 #include "api/run_facts.h"

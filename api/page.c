@@ -4,6 +4,7 @@
 
 #include "api/handlers.h"
 
+#include "api/answer.h"
 /* The assembler reads the files: no copy of them in C, no tool to make one. */
 #define EMBED(symbol, path)                                                                        \
 	__asm__(".pushsection .rodata,\"a\",@progbits\n"                                           \

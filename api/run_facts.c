@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/run_facts.h"
 
+#include "api/answer.h"
+#include "api/ask.h"
 #include "common/cleanup.h"
 #include "common/names.h"
 

@@ -4,7 +4,7 @@
 
 /* What streams need to know of a run, out of the scheduler's answer to API_RUN. */
 
-#include "api/http.h"
+#include "api/request.h"
 
 /** state_is_final() - nothing follows this state of a run or step */
 bool state_is_final(const char *state);

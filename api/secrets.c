@@ -6,6 +6,8 @@
  */
 #include "api/handlers.h"
 
+#include "api/answer.h"
+#include "api/ask.h"
 #include "api/body.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/upload.h"
 
+#include "api/answer.h"
+#include "api/ask.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"

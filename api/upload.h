@@ -4,7 +4,7 @@
 
 /* Working copies, images and artifacts that people send: streamed into a file without a name. */
 
-#include "api/http.h"
+#include "api/request.h"
 
 #define UPLOADS_AT_ONCE 4u
 

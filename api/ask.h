@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef API_ASK_H
+#define API_ASK_H
+
+/* Questions to the other programs, asked for a request. */
+
+#include "api/request.h"
+
+/** struct question - arguments of API_REQUEST; strings may be NULL */
+struct question {
+	enum api_verb verb;
+	const char *project;
+	uint64_t run;
+	const char *step;
+	const char *ref;
+	const char *commit;
+	uint64_t after;
+	uint64_t limit;
+	int fd; /* -1: none */
+};
+
+/** question_message() - the API_REQUEST that asks it; NULL: no memory */
+struct message *question_message(const struct question *question);
+
+/**
+ * api_reply_text() - what a peer answered: its JSON, or its sentence as {"error": …}
+ *
+ * Closes reply->fd. Return: status of HTTP or -errno.
+ */
+int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size);
+
+/**
+ * api_ask() - ask the scheduler
+ * @ret_text: JSON or error text; malloc'ed, NUL-terminated, freed by the caller
+ * @ret_size: its bytes
+ *
+ * Return: status of HTTP, or -errno when there is no answer.
+ */
+int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size);
+/** http_answer_scheduler() - answer with what the scheduler says to @question */
+void http_answer_scheduler(struct http_request *request, const struct question *question);
+
+#endif
