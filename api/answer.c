@@ -35,7 +35,7 @@ void http_answer(struct http_request *request, unsigned status, struct MHD_Respo
 void http_answer_json(struct http_request *request, unsigned status, char *text, size_t size)
 {
 	struct MHD_Response *response =
-		MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE);
+		text ? MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE) : NULL;
 
 	if (response)
 		(void)MHD_add_response_header(response, "Content-Type", "application/json");

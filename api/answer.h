@@ -6,9 +6,13 @@
 
 #include "api/request.h"
 
-/** http_answer() - queue @response, which is released; common headers are added */
+/**
+ * http_answer() - queue @response, which is released; common headers are added
+ *
+ * NULL, without memory, closes the connection.
+ */
 void http_answer(struct http_request *request, unsigned status, struct MHD_Response *response);
-/** http_answer_json() - answer with @text, a JSON text of @size bytes that is freed */
+/** http_answer_json() - answer with @text, a JSON text of @size bytes that is freed; NULL as above */
 void http_answer_json(struct http_request *request, unsigned status, char *text, size_t size);
 /** http_answer_error() - {"error": sentence}. The sentence names the fix. */
 void http_answer_error(struct http_request *request, unsigned status, const char *format, ...)

@@ -13,6 +13,7 @@
 #include "api/handlers.h"
 
 #include "api/answer.h"
+#include "api/ask.h"
 #include "api/run_facts.h"
 #include "common/cleanup.h"
 
@@ -26,36 +27,32 @@
 
 void handle_artifacts(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	char project[PROJECT_NAME_MAX + 1];
-	struct MHD_Response *response;
+	struct MHD_Response *response = NULL;
+	struct peer_reply reply;
 	struct message *message;
 	struct stat status;
-	int r;
 
-	if (!reply || !run_project(request, project))
+	if (!run_project(request, project))
 		return;
 	message = message_new(MESSAGE_ARTIFACT_LIST, 0);
 	if (message) {
 		message_put_string(message, project);
 		message_put_u64(message, request->match.run);
 	}
-	r = peer_call(request->api->peers, ROLE_CACHER, message, reply);
-	if (r < 0) {
-		http_answer_lost(request, ROLE_CACHER, r);
+	if (!ask_peer(request, ROLE_CACHER, message, PEER_DEADLINE_USEC, &reply))
 		return;
-	}
-	if (reply->status != 200 || reply->fd < 0 || fstat(reply->fd, &status) < 0) {
-		if (reply->fd >= 0)
-			(void)close(reply->fd);
+	if (reply.status != 200 || reply.fd < 0 || fstat(reply.fd, &status) < 0) {
+		if (reply.fd >= 0)
+			(void)close(reply.fd);
 		http_answer_error(request, 500, "the list of artifacts cannot be read");
 		return;
 	}
-	response = MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
+	response = MHD_create_response_from_fd64((uint64_t)status.st_size, reply.fd);
 	if (response)
 		(void)MHD_add_response_header(response, "Content-Type", "application/json");
 	else
-		(void)close(reply->fd);
+		(void)close(reply.fd);
 	http_answer(request, 200, response);
 }
 
@@ -183,40 +180,40 @@ static void answer_no_artifact(struct http_request *request)
 		http_answer_error(request, 404, "this run has no artifact of that key");
 }
 
+static void answer_unreadable(struct http_request *request, uint64_t status)
+{
+	if (status == 404)
+		answer_no_artifact(request);
+	else if (status == 503)
+		http_answer_error(request, 503, "too many artifacts are being read: try again");
+	else
+		http_answer_error(request, 500, "the artifact cannot be read");
+}
+
 void handle_artifact(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	char project[PROJECT_NAME_MAX + 1];
 	struct MHD_Response *response;
+	struct peer_reply reply;
 	struct message *message;
-	int r;
 
-	if (!reply || !run_project(request, project))
+	if (!run_project(request, project))
 		return;
 	message = artifact_message(request, MESSAGE_ARTIFACT_OPEN, project);
 	if (message)
 		message_put_u64(message, takes_zstd(request));
-	r = peer_call(request->api->peers, ROLE_CACHER, message, reply);
-	if (r < 0) {
-		http_answer_lost(request, ROLE_CACHER, r);
+	if (!ask_peer(request, ROLE_CACHER, message, PEER_DEADLINE_USEC, &reply))
+		return;
+	if (reply.status != 200 || reply.fd < 0) {
+		if (reply.fd >= 0)
+			(void)close(reply.fd);
+		answer_unreadable(request, reply.status);
 		return;
 	}
-	if (reply->status != 200 || reply->fd < 0) {
-		if (reply->fd >= 0)
-			(void)close(reply->fd);
-		if (reply->status == 404)
-			answer_no_artifact(request);
-		else if (reply->status == 503)
-			http_answer_error(request, 503,
-					  "too many artifacts are being read: try again");
-		else
-			http_answer_error(request, 500, "the artifact cannot be read");
-		return;
-	}
-	response = artifact_response(reply);
+	response = artifact_response(&reply);
 	if (response) {
 		add_download_headers(response, request->match.key,
-				     strcmp(reply->kind, "directory") == 0);
+				     strcmp(reply.kind, "directory") == 0);
 		(void)MHD_add_response_header(response, "Vary", "Accept-Encoding");
 	}
 	http_answer(request, 200, response);
@@ -224,32 +221,24 @@ void handle_artifact(struct http_request *request)
 
 void handle_artifact_put(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	char project[PROJECT_NAME_MAX + 1];
+	struct peer_reply reply;
 	struct message *message;
 	char *text = NULL;
-	int fd, r;
+	int r;
 
-	if (!reply || !run_project(request, project))
+	if (!run_project(request, project))
 		return;
 	message = artifact_message(request, MESSAGE_ARTIFACT_PUT, project);
-	fd = dup(request->upload_fd);
-	if (message && fd >= 0) {
+	if (message) {
 		message_put_u64(message, 0644);
 		message_put_u64(message, wall_usec() / USEC_PER_SEC);
-		message_put_fd(message, fd);
-	} else {
-		message = message_free(message);
+		message_put_fd(message, request->upload_fd);
 	}
-	if (fd >= 0)
-		(void)close(fd);
-	r = peer_call_long(request->api->peers, ROLE_CACHER, message, reply, PEER_PUT_USEC);
-	if (r < 0) {
-		http_answer_lost(request, ROLE_CACHER, r);
+	if (!ask_peer(request, ROLE_CACHER, message, PEER_PUT_USEC, &reply))
 		return;
-	}
-	if (reply->status != 200) {
-		http_answer_error(request, (unsigned)reply->status, "%s", reply->text);
+	if (reply.status != 200) {
+		http_answer_error(request, (unsigned)reply.status, "%s", reply.text);
 		return;
 	}
 	/* keys hold nothing that JSON would have to escape */

@@ -65,23 +65,53 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
 	return (int)reply->status;
 }
 
-static bool question_reads(enum api_verb verb)
-{
-	return verb <= API_RUNBOOK || verb == API_SECRETS || verb == API_SECRET_DOOR;
-}
+/* Verbs that change nothing: asked again when the scheduler died over them. */
+static const bool reading_verbs[API_NUM_VERBS] = {
+	[API_STATUS] = true,  [API_PROJECTS] = true,	[API_PROJECT] = true, [API_RUNS] = true,
+	[API_RUN] = true,     [API_EVENTS] = true,	[API_QUEUE] = true,   [API_RUNBOOK] = true,
+	[API_SECRETS] = true, [API_SECRET_DOOR] = true,
+};
 
 int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
-	int r;
+	struct peer_reply reply;
+	int r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), &reply);
 
-	if (!reply)
-		return -ENOMEM;
-	r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
-	/* a question that changes nothing is asked again when the scheduler died over it */
-	if (r == -ENOTCONN && question_reads(question->verb))
-		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), reply);
-	return r < 0 ? r : api_reply_text(reply, ret_text, ret_size);
+	if (r == -ENOTCONN && reading_verbs[question->verb])
+		r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), &reply);
+	return r < 0 ? r : api_reply_text(&reply, ret_text, ret_size);
+}
+
+bool ask_peer(struct http_request *request, enum process_role role, struct message *message,
+	      uint64_t patience_usec, struct peer_reply *ret_reply)
+{
+	int r = peer_call_long(request->api->peers, role, message, ret_reply, patience_usec);
+
+	if (r < 0)
+		http_answer_lost(request, role, r);
+	return r == 0;
+}
+
+void http_answer_reply(struct http_request *request, enum process_role role,
+		       struct peer_reply *reply)
+{
+	char *text = NULL;
+	size_t size = 0;
+	int status = api_reply_text(reply, &text, &size);
+
+	if (status < 0)
+		http_answer_lost(request, role, status);
+	else
+		http_answer_json(request, (unsigned)status, text, size);
+}
+
+void ask_and_answer(struct http_request *request, enum process_role role, struct message *message,
+		    uint64_t patience_usec)
+{
+	struct peer_reply reply;
+
+	if (ask_peer(request, role, message, patience_usec, &reply))
+		http_answer_reply(request, role, &reply);
 }
 
 void http_answer_scheduler(struct http_request *request, const struct question *question)

@@ -2,7 +2,11 @@
 #ifndef API_ASK_H
 #define API_ASK_H
 
-/* Questions to the other programs, asked for a request. */
+/*
+ * Questions to the other programs, asked for a request. What comes back, struct peer_reply, has
+ * room for a sentence and lives on the stack of the thread: there is no failure to handle between
+ * a question and its answer but that of peer_call().
+ */
 
 #include "api/request.h"
 
@@ -37,6 +41,21 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size);
  * Return: status of HTTP, or -errno when there is no answer.
  */
 int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size);
+/**
+ * ask_peer() - ask @role for @request
+ * @message:       freed, whatever happens; NULL: no memory
+ * @patience_usec: PEER_DEADLINE_USEC, or longer
+ *
+ * Return: true with @ret_reply filled; false after it was answered that there is no reply.
+ */
+bool ask_peer(struct http_request *request, enum process_role role, struct message *message,
+	      uint64_t patience_usec, struct peer_reply *ret_reply);
+/** http_answer_reply() - answer with the JSON or the sentence in @reply; its fd is closed */
+void http_answer_reply(struct http_request *request, enum process_role role,
+		       struct peer_reply *reply);
+/** ask_and_answer() - ask_peer(), and answer with what comes back */
+void ask_and_answer(struct http_request *request, enum process_role role, struct message *message,
+		    uint64_t patience_usec);
 /** http_answer_scheduler() - answer with what the scheduler says to @question */
 void http_answer_scheduler(struct http_request *request, const struct question *question);
 

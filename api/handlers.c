@@ -102,84 +102,60 @@ void handle_health(struct http_request *request)
 
 void handle_reload(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
+	struct peer_reply reply;
 	char *text;
-	int r;
 
-	r = reply ? peer_call(request->api->peers, ROLE_DAEMON, message_new(MESSAGE_RELOAD, 0),
-			      reply)
-		  : -ENOMEM;
-	if (r < 0) {
-		http_answer_lost(request, ROLE_DAEMON, r);
-	} else if (reply->text[0]) {
-		http_answer_error(request, 400, "%s", reply->text);
-	} else {
-		text = strdup("{\"reloaded\":true}");
-		http_answer_json(request, 200, text, text ? strlen(text) : 0);
+	if (!ask_peer(request, ROLE_DAEMON, message_new(MESSAGE_RELOAD, 0), PEER_DEADLINE_USEC,
+		      &reply))
+		return;
+	if (reply.text[0]) {
+		http_answer_error(request, 400, "%s", reply.text);
+		return;
 	}
+	text = strdup("{\"reloaded\":true}");
+	http_answer_json(request, 200, text, text ? strlen(text) : 0);
+}
+
+static void answer_file(struct http_request *request, int fd, const char *type)
+{
+	struct MHD_Response *response = NULL;
+	struct stat status;
+
+	if (fstat(fd, &status) == 0)
+		response = MHD_create_response_from_fd64((uint64_t)status.st_size, fd);
+	if (response)
+		(void)MHD_add_response_header(response, "Content-Type", type);
+	else
+		(void)close(fd);
+	http_answer(request, 200, response);
 }
 
 /* The answer is no JSON but a file; only who may change things is given all of it. */
 void handle_backup(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	const struct question question = {.verb = API_BACKUP, .fd = -1};
-	struct MHD_Response *response;
-	struct stat status = {0};
-	char *text = NULL;
-	size_t size = 0;
-	int r;
+	struct peer_reply reply;
 
-	r = reply ? peer_call_long(request->api->peers, ROLE_SCHEDULER, question_message(&question),
-				   reply, PEER_BACKUP_USEC)
-		  : -ENOMEM;
-	if (r == 0 && (reply->status != 200 || reply->fd < 0)) {
-		r = api_reply_text(reply, &text, &size);
-		if (r >= 0) {
-			http_answer_json(request, (unsigned)r, text, size);
-			return;
-		}
-	}
-	if (r == 0 && fstat(reply->fd, &status) < 0) {
-		r = -errno;
-		(void)close(reply->fd);
-	}
-	if (r < 0) {
-		http_answer_lost(request, ROLE_SCHEDULER, r);
+	if (!ask_peer(request, ROLE_SCHEDULER, question_message(&question), PEER_BACKUP_USEC,
+		      &reply))
 		return;
-	}
-	response = MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
-	if (response)
-		(void)MHD_add_response_header(response, "Content-Type", "application/vnd.sqlite3");
+	if (reply.status == 200 && reply.fd >= 0)
+		answer_file(request, reply.fd, "application/vnd.sqlite3");
 	else
-		(void)close(reply->fd);
-	http_answer(request, 200, response);
+		http_answer_reply(request, ROLE_SCHEDULER, &reply);
 }
 
 /* A pass of retention takes as long as there is to remove. */
 void handle_gc(struct http_request *request)
 {
-	cleanup_free struct peer_reply *reply = NULL;
 	struct question question = {.verb = API_GC, .fd = -1};
 	bool dry_run = false;
 	const struct body_field fields[] = {{"dry_run", 0, NULL, &dry_run}};
-	char *text = NULL;
-	size_t size = 0;
 	json_t *body;
-	int r;
 
 	if (!body_read(request, fields, ARRAY_SIZE(fields), &body))
 		return;
-	question.after = dry_run;
-	reply = malloc(sizeof(*reply));
-	r = reply ? peer_call_long(request->api->peers, ROLE_SCHEDULER, question_message(&question),
-				   reply, PEER_BACKUP_USEC)
-		  : -ENOMEM;
 	json_decref(body);
-	if (r == 0)
-		r = api_reply_text(reply, &text, &size);
-	if (r < 0)
-		http_answer_lost(request, ROLE_SCHEDULER, r);
-	else
-		http_answer_json(request, (unsigned)r, text, size);
+	question.after = dry_run;
+	ask_and_answer(request, ROLE_SCHEDULER, question_message(&question), PEER_BACKUP_USEC);
 }

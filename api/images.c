@@ -15,11 +15,7 @@
 
 static void ask(struct http_request *request, const char *name, const char *source, int fd)
 {
-	cleanup_free struct peer_reply *reply = malloc(sizeof(*reply));
 	struct message *message = message_new(MESSAGE_IMAGE_REQUEST, 0);
-	char *text = NULL;
-	size_t size = 0;
-	int r;
 
 	if (message) {
 		message_put_u64(message, request->route->verb);
@@ -29,18 +25,7 @@ static void ask(struct http_request *request, const char *name, const char *sour
 		if (fd >= 0)
 			message_put_fd(message, fd);
 	}
-	if (!reply) {
-		(void)message_free(message);
-		http_answer_lost(request, ROLE_IMAGE, -ENOMEM);
-		return;
-	}
-	r = peer_call(request->api->peers, ROLE_IMAGE, message, reply);
-	if (r == 0)
-		r = api_reply_text(reply, &text, &size);
-	if (r < 0)
-		http_answer_lost(request, ROLE_IMAGE, r);
-	else
-		http_answer_json(request, (unsigned)r, text, size);
+	ask_and_answer(request, ROLE_IMAGE, message, PEER_DEADLINE_USEC);
 }
 
 /* The text of a job says how a registry answered: not for those who may only read. */

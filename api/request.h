@@ -30,7 +30,8 @@ struct http_request {
 	struct route_match match;
 	char *body;
 	size_t body_size;
-	int upload_fd; /* what was uploaded, -1 */
+	size_t unread_size; /* bytes of a body that was not asked for */
+	int upload_fd;	    /* what was uploaded, -1 */
 	uint64_t upload_size;
 	bool uploading; /* counted among the uploads */
 	bool answered;	/* a response is queued */

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Without memory, at any place: every handler answers its request, if only by closing the
+ * connection. One that returned without would leave the client waiting.
+ *
+ * libmicrohttpd is played here, by functions of the same names: a handler runs in this thread,
+ * and what it would send is seen. The other programs are a thread that answers each question.
+ */
+#include "tests/unit/cmocka_headers.h"
+
+#include "api/handlers.h"
+#include "api/upload.h"
+#include "common/cleanup.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+/* The sanitizers bring an allocator of their own, that cannot be replaced by another. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define REPLACED 0
+#elif defined(__has_feature)
+#define REPLACED (!__has_feature(address_sanitizer) && !__has_feature(memory_sanitizer))
+#else
+#define REPLACED 1
+#endif
+
+/* of the thread that handles the request: that many allocations until one fails, 0: none does */
+static _Thread_local unsigned countdown;
+
+#if REPLACED
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+static bool fails(void)
+{
+	if (countdown == 0 || --countdown > 0)
+		return false;
+	errno = ENOMEM;
+	return true;
+}
+
+void *malloc(size_t size)
+{
+	return fails() ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t n, size_t size)
+{
+	return fails() ? NULL : __libc_calloc(n, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __libc_realloc(old, size);
+}
+#endif
+
+/* ---- libmicrohttpd ---- */
+
+static struct {
+	unsigned n; /* answers that were queued */
+	unsigned status;
+} queued;
+
+struct MHD_Response {
+	int fd; /* -1 */
+	void *text;
+};
+
+static struct MHD_Response *response_new(int fd, void *text)
+{
+	struct MHD_Response *response = malloc(sizeof(*response));
+
+	if (response)
+		*response = (struct MHD_Response){fd, text};
+	return response;
+}
+
+struct MHD_Response *MHD_create_response_from_buffer(size_t size, void *buffer,
+						     enum MHD_ResponseMemoryMode mode)
+{
+	return response_new(-1, mode == MHD_RESPMEM_MUST_FREE ? buffer : NULL);
+}
+
+struct MHD_Response *MHD_create_response_from_fd64(uint64_t size, int fd)
+{
+	return response_new(fd, NULL);
+}
+
+void MHD_destroy_response(struct MHD_Response *response)
+{
+	if (response->fd >= 0)
+		(void)close(response->fd);
+	free(response->text);
+	free(response);
+}
+
+enum MHD_Result MHD_add_response_header(struct MHD_Response *response, const char *header,
+					const char *content)
+{
+	return MHD_YES;
+}
+
+const char *MHD_get_response_header(struct MHD_Response *response, const char *key)
+{
+	return NULL;
+}
+
+enum MHD_Result MHD_queue_response(struct MHD_Connection *connection, unsigned int status,
+				   struct MHD_Response *response)
+{
+	queued.n++;
+	queued.status = status;
+	return MHD_YES;
+}
+
+const char *MHD_lookup_connection_value(struct MHD_Connection *connection, enum MHD_ValueKind kind,
+					const char *key)
+{
+	return NULL;
+}
+
+/* ---- the other programs ---- */
+
+static struct api api;
+static struct loop *loop;
+static pthread_t loop_thread;
+static struct channel others[4]; /* their ends, on the same loop */
+
+static const char run_json[] = "{\"project\":\"p\",\"state\":\"succeeded\",\"steps\":[]}";
+
+static void reply_fd(struct message *message, const char *text)
+{
+	cleanup_close int fd = memfd_create("answer", MFD_CLOEXEC);
+
+	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+	message_put_fd(message, fd);
+}
+
+static int on_question(struct channel *channel, struct message *question)
+{
+	static const struct {
+		enum message_type question, answer;
+	} types[] = {
+		{MESSAGE_API_REQUEST, MESSAGE_API_ANSWER},
+		{MESSAGE_IMAGE_REQUEST, MESSAGE_IMAGE_ANSWER},
+		{MESSAGE_ARTIFACT_LIST, MESSAGE_ARTIFACT_LISTED},
+		{MESSAGE_ARTIFACT_OPEN, MESSAGE_ARTIFACT_OPENED},
+		{MESSAGE_ARTIFACT_PUT, MESSAGE_ARTIFACT_KEPT},
+		{MESSAGE_RELOAD, MESSAGE_RELOADED},
+	};
+	struct message *answer = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (types[i].question == question->type)
+			answer = message_new(types[i].answer, question->serial);
+	assert_non_null(answer);
+	if (answer->type != MESSAGE_RELOADED)
+		message_put_u64(answer, 200);
+	switch (answer->type) {
+	case MESSAGE_ARTIFACT_OPENED:
+		message_put_string(answer, "file");
+		message_put_u64(answer, strlen(run_json));
+		message_put_string(answer, "");
+		reply_fd(answer, run_json);
+		break;
+	case MESSAGE_RELOADED:
+	case MESSAGE_ARTIFACT_KEPT:
+		message_put_string(answer, "");
+		break;
+	default:
+		reply_fd(answer, run_json);
+	}
+	return channel_send(channel, answer);
+}
+
+static const struct message_handler questions[] = {
+	{MESSAGE_API_REQUEST, on_question},   {MESSAGE_IMAGE_REQUEST, on_question},
+	{MESSAGE_ARTIFACT_LIST, on_question}, {MESSAGE_ARTIFACT_OPEN, on_question},
+	{MESSAGE_ARTIFACT_PUT, on_question},  {MESSAGE_RELOAD, on_question},
+};
+
+static int on_answer(struct channel *channel, struct message *message)
+{
+	return peers_answer(api.peers, message);
+}
+
+static const struct message_handler answers[] = {
+	{MESSAGE_API_ANSWER, on_answer},      {MESSAGE_IMAGE_ANSWER, on_answer},
+	{MESSAGE_ARTIFACT_LISTED, on_answer}, {MESSAGE_ARTIFACT_OPENED, on_answer},
+	{MESSAGE_ARTIFACT_KEPT, on_answer},   {MESSAGE_RELOADED, on_answer},
+};
+
+static void *loop_main(void *userdata)
+{
+	(void)loop_run(loop);
+	return NULL;
+}
+
+static int setup(void **state)
+{
+	static const enum process_role roles[] = {ROLE_DAEMON, ROLE_SCHEDULER, ROLE_CACHER,
+						  ROLE_IMAGE};
+
+	assert_int_equal(loop_new(&loop), 0);
+	assert_int_equal(peers_new(loop, &api.peers), 0);
+	api.log_fd = api.upload_fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+		int pair[2];
+
+		assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+		assert_int_equal(
+			peers_attach(api.peers, roles[i], pair[0], answers, ARRAY_SIZE(answers)),
+			0);
+		assert_int_equal(channel_open(&others[i], loop, pair[1], roles[i], ROLE_API,
+					      questions, ARRAY_SIZE(questions), NULL, NULL),
+				 0);
+	}
+	return pthread_create(&loop_thread, NULL, loop_main, NULL);
+}
+
+/* ---- the handlers ---- */
+
+static const struct route routes[] = {
+	{"GET", "query", BODY_NONE, API_RUNS, handle_query},
+	{"POST", "command", BODY_JSON, API_RUN_CANCEL, handle_command},
+	{"GET", "health", BODY_NONE, 0, handle_health},
+	{"POST", "reload", BODY_JSON, 0, handle_reload},
+	{"POST", "backup", BODY_JSON, API_BACKUP, handle_backup},
+	{"POST", "gc", BODY_JSON, API_GC, handle_gc},
+	{"GET", "artifacts", BODY_NONE, 0, handle_artifacts},
+	{"GET", "artifact", BODY_NONE, 0, handle_artifact},
+	{"PUT", "put", BODY_ARTIFACT, 0, handle_artifact_put},
+	{"GET", "images", BODY_NONE, IMAGE_LIST, handle_images},
+	{"POST", "image", BODY_JSON, IMAGE_PRUNE, handle_image_change},
+	{"GET", "secrets", BODY_NONE, API_SECRETS, handle_secrets},
+	{"GET", "page", BODY_NONE, 0, handle_page},
+	{"GET", "style", BODY_NONE, 0, handle_style},
+};
+
+/* Return: whether no allocation failed. */
+static bool handled(const struct route *route, unsigned fail_at)
+{
+	struct http_request request = {
+		.api = &api,
+		.local = true,
+		.route = route,
+		.match = {.project = "p", .run = 1, .key = "k"},
+		.upload_fd = -1,
+		.result = MHD_YES,
+	};
+	bool all;
+
+	if (route->body == BODY_ARTIFACT)
+		request.upload_fd = memfd_create("upload", MFD_CLOEXEC);
+	queued.n = 0;
+	countdown = fail_at;
+	route->handle(&request);
+	all = countdown > 0 || fail_at == 0;
+	countdown = 0;
+	if (request.upload_fd >= 0)
+		(void)close(request.upload_fd);
+	if (!request.answered)
+		fail_msg("%s: no answer when allocation %u fails", route->pattern, fail_at);
+	/* a response, or the connection is closed */
+	assert_int_equal(queued.n, request.result == MHD_YES ? 1 : 0);
+	if (fail_at == 0)
+		assert_true(queued.n == 1 && queued.status / 100 == 2);
+	return all;
+}
+
+static void test_each_handler_answers(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++)
+		(void)handled(&routes[i], 0);
+}
+
+static void test_none_is_silent_without_memory(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+		unsigned n = 1;
+
+		while (!handled(&routes[i], n))
+			n++;
+		if (REPLACED)
+			assert_true(n > 1);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_each_handler_answers),
+		cmocka_unit_test(test_none_is_silent_without_memory),
+	};
+
+	return cmocka_run_group_tests(tests, setup, NULL);
+}
