@@ -99,16 +99,6 @@ const char *cli_nearest_command(const char *word);
 /** cli_main() - everything runbookctl does; main() only calls it */
 int cli_main(int argc, char **argv);
 
-/** cli_fail() - print "runbookctl: TEXT" to standard error. Return: @code. */
-int cli_fail(int code, const struct error *error);
-/** cli_usage() - print a usage error with a pointer to --help. Return: CLI_USAGE. */
-int cli_usage(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/** cli_note() - print "runbookctl: …" to standard error */
-void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-/** cli_run_id() - "42" or "#42". Return: 0 or -EINVAL with @error set. */
-int cli_run_id(const char *text, uint64_t *ret_run, struct error *error);
-
 extern const struct cli_command cmd_run;
 extern const struct cli_command cmd_validate;
 extern const struct cli_command cmd_graph;

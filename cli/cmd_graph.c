@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/graph.h"
 #include "cli/json.h"
+#include "cli/report.h"
 #include "cli/run_table.h"
 #include "cli/runbook_file.h"
 

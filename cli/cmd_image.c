@@ -6,6 +6,7 @@
 #include "cli/directory_tar.h"
 #include "cli/instance.h"
 #include "cli/json.h"
+#include "cli/report.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/image.h"

@@ -8,6 +8,7 @@
 #include "cli/log_lines.h"
 #include "cli/log_note.h"
 #include "cli/log_position.h"
+#include "cli/report.h"
 #include "cli/run_table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"

@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/json.h"
 #include "cli/project_file.h"
+#include "cli/report.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 #include "common/limits.h"

@@ -8,6 +8,7 @@
 #include "cli/follow.h"
 #include "cli/instance.h"
 #include "cli/json.h"
+#include "cli/report.h"
 #include "cli/runbook_file.h"
 #include "cli/working_copy.h"
 #include "common/cleanup.h"

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/client.h"
 #include "cli/json.h"
+#include "cli/report.h"
 #include "cli/run_table.h"
 #include "cli/text.h"
 #include "common/cleanup.h"

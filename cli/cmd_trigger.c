@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/follow.h"
 #include "cli/json.h"
+#include "cli/report.h"
 #include "common/cleanup.h"
 #include "common/names.h"
 

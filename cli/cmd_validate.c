@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/json.h"
+#include "cli/report.h"
 #include "cli/runbook_file.h"
 #include "cli/text.h"
 #include "common/cleanup.h"

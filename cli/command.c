@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 
 #include "cli/client.h"
+#include "cli/report.h"
 #include "cli/text.h"
 #include "common/cleanup.h"
 
@@ -50,52 +51,6 @@ static const struct cli_command *const commands[] = {
 	&cmd_doctor,
 	NULL,
 };
-
-int cli_fail(int code, const struct error *error)
-{
-	(void)fflush(stdout);
-	(void)fprintf(stderr, "runbookctl: %s\n", error->text);
-	return code;
-}
-
-void cli_note(const char *format, ...)
-{
-	va_list list;
-
-	(void)fflush(stdout);
-	va_start(list, format);
-	(void)fputs("runbookctl: ", stderr);
-	(void)vfprintf(stderr, format, list);
-	(void)fputc('\n', stderr);
-	va_end(list);
-}
-
-int cli_usage(const char *command, const char *format, ...)
-{
-	char text[ERROR_TEXT_MAX];
-	va_list list;
-
-	va_start(list, format);
-	(void)vsnprintf(text, sizeof(text), format, list);
-	va_end(list);
-	cli_note("%s (see \"runbookctl%s%s --help\")", text, *command ? " " : "", command);
-	return CLI_USAGE;
-}
-
-int cli_run_id(const char *text, uint64_t *ret_run, struct error *error)
-{
-	const char *digits = text[0] == '#' ? text + 1 : text;
-	uint64_t run = 0;
-
-	if (*digits == '\0' || strlen(digits) > 18 ||
-	    strspn(digits, "0123456789") != strlen(digits))
-		return error_set(error, EINVAL,
-				 "\"%s\" is no run number (\"runbookctl runs\" lists them)", text);
-	for (; *digits; digits++)
-		run = run * 10 + (uint64_t)(*digits - '0');
-	*ret_run = run;
-	return 0;
-}
 
 /* How many words of @command->name @argv starts with; 0 when it does not match. */
 static int command_match(const struct cli_command *command, int argc, char *const *argv)

@@ -5,6 +5,7 @@
 #include "cli/follow_log.h"
 #include "cli/json.h"
 #include "cli/log_note.h"
+#include "cli/report.h"
 #include "cli/run_table.h"
 #include "cli/sse.h"
 #include "cli/text.h"

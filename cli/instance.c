@@ -2,6 +2,7 @@
 #include "cli/instance.h"
 
 #include "cli/client.h"
+#include "cli/report.h"
 
 #include <errno.h>
 #include <signal.h>
