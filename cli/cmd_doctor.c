@@ -6,12 +6,8 @@
 #include "cli/text.h"
 #include "common/cleanup.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 static const struct {
 	const char *word, *glyph, *ascii, *color;
@@ -21,46 +17,6 @@ static const struct {
 	[DOCTOR_FAILED] = {"failed", "✗", "FAIL", SGR_RED},
 	[DOCTOR_SKIPPED] = {"skipped", "-", "-   ", SGR_DIM},
 };
-
-void doctor_ok(struct doctor_finding *finding, const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	(void)vsnprintf(finding->seen, sizeof(finding->seen), format, list);
-	va_end(list);
-	finding->result = DOCTOR_OK;
-	finding->fix[0] = '\0';
-}
-
-void doctor_bad(struct doctor_finding *finding, enum doctor_result result, const char *fix,
-		const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	(void)vsnprintf(finding->seen, sizeof(finding->seen), format, list);
-	va_end(list);
-	finding->result = result;
-	(void)snprintf(finding->fix, sizeof(finding->fix), "%s", fix);
-}
-
-int doctor_try(int (*function)(void *user), void *user)
-{
-	int status;
-	pid_t pid;
-
-	(void)fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return -errno;
-	if (pid == 0)
-		_exit(-function(user) & 0xff);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
-}
 
 static void print_finding(const struct cli *cli, const struct doctor_check *check,
 			  const struct doctor_finding *finding)

@@ -32,14 +32,6 @@
 
 #define KERNEL_FIX "run a kernel of version 5.15 or newer"
 
-bool doctor_need_root(struct doctor_finding *finding)
-{
-	if (geteuid() == 0)
-		return true;
-	doctor_bad(finding, DOCTOR_SKIPPED, "", "only root can try this");
-	return false;
-}
-
 /* A call with senseless arguments: any answer but ENOSYS means that it exists. */
 static void check_kernel(struct cli *cli, struct doctor_finding *finding)
 {
