@@ -60,14 +60,14 @@ static int path_prepare(const struct lock_down_path *path, struct role_user user
 static int paths_prepare(const struct lock_down *lock_down, const struct paths *paths,
 			 struct resolved *resolved, struct error *error)
 {
+	if (lock_down->n_paths > LOCK_DOWN_PATHS_MAX)
+		return error_set(error, E2BIG, "too many paths to lock down to");
 	for (size_t i = 0; i < lock_down->n_paths; i++) {
 		const struct lock_down_path *path = &lock_down->paths[i];
 		char *text = resolved->texts[resolved->n];
 		struct error reason = ERROR_INIT;
 		int r;
 
-		if (resolved->n == LOCK_DOWN_PATHS_MAX)
-			return error_set(error, E2BIG, "too many paths to lock down to");
 		if (path->fd)
 			*path->fd = -1;
 		r = path_resolve(path, paths, text, &reason);
