@@ -244,7 +244,8 @@ build/bench/warm: $(call objs,bench/warm.c bench/loop.c $(SANDBOX) $(COMMON))
 build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c $(SANDBOX) $(COMMON))
 build/bench/produce: $(call objs,bench/produce.c)
 build/bench/parse: $(call objs,bench/parse.c $(RUNBOOK) $(COMMON))
-build/bench/queue: $(call objs,bench/queue.c scheduler/need_tree.c scheduler/queue.c scheduler/queue_show.c)
+build/bench/queue: $(call objs,bench/queue.c scheduler/need_tree.c scheduler/queue.c scheduler/queue_host.c \
+	scheduler/queue_show.c)
 build/bench/mask: $(call objs,bench/mask.c $(filter-out daemon/main.c,$(SRCS_runbookd)))
 $(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
 	$(call say,LINK,$@)

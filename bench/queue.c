@@ -55,6 +55,7 @@ static uint64_t now_nsec(void)
 
 struct cost {
 	struct queue queue;
+	struct queue_host host;
 	struct queue_project *projects;
 	struct queue_item *items;
 	size_t n_items, n_projects;
@@ -78,7 +79,8 @@ static void item_choose(struct cost *cost, struct queue_item *item, size_t numbe
 
 static void cost_fill(struct cost *cost, size_t n, bool varied)
 {
-	struct queue_host host = {.limit = PLACES, .cpu_milli = 16000, .memory = 16ULL << 30};
+	struct queue_capacity capacity = {
+		.limit = PLACES, .cpu_milli = 16000, .memory = 16ULL << 30};
 
 	memset(cost, 0, sizeof(*cost));
 	cost->n_items = n + PLACES;
@@ -86,8 +88,9 @@ static void cost_fill(struct cost *cost, size_t n, bool varied)
 	cost->varied = varied;
 	cost->items = must(calloc(cost->n_items, sizeof(*cost->items)));
 	cost->projects = must(calloc(cost->n_projects, sizeof(*cost->projects)));
-	queue_init(&cost->queue, 1);
-	queue_configure(&cost->queue, &host);
+	queue_init(&cost->queue);
+	queue_host_add(&cost->queue, &cost->host, "this host", 1);
+	queue_host_configure(&cost->host, &capacity, "");
 	for (size_t i = 0; i < cost->n_projects; i++) {
 		queue_project_init(&cost->queue, &cost->projects[i]);
 		queue_project_set(&cost->projects[i], varied ? chance(9) + 1 : 1, 0, NULL);
@@ -147,6 +150,7 @@ static void cost_measure(size_t n, bool varied)
 
 struct simulation {
 	struct queue queue;
+	struct queue_host host;
 	struct queue_project greedy, small;
 	struct queue_item *items; /* the greedy ones, then the small ones */
 	double ends[GREEDY_PLACES];
@@ -215,7 +219,8 @@ static void trial(struct simulation *simulation, bool fifo, bool varied)
 	memset(items, 0, (GREEDY_STEPS + SMALL_STEPS) * sizeof(*items));
 	simulation->items = items;
 	simulation->varied = varied;
-	queue_init(&simulation->queue, GREEDY_PLACES);
+	queue_init(&simulation->queue);
+	queue_host_add(&simulation->queue, &simulation->host, "this host", GREEDY_PLACES);
 	queue_project_init(&simulation->queue, &simulation->greedy);
 	queue_project_init(&simulation->queue, &simulation->small);
 	for (size_t i = 0; i < GREEDY_STEPS; i++) {

@@ -9,37 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- labels ---- */
-
-/* @labels: words separated by single blanks */
-static bool has_label(const char *labels, const char *label)
-{
-	size_t length = strlen(label);
-
-	while (*labels) {
-		size_t word = strcspn(labels, " ");
-
-		if (word == length && memcmp(labels, label, length) == 0)
-			return true;
-		labels += word;
-		labels += *labels == ' ';
-	}
-	return false;
-}
-
-/* The first label that this host lacks; it lives as long as the runbook. */
-static const char *step_missing_label(const struct step *step)
-{
-	const struct runbook_step *text = &step->run->runbook->steps[step->index];
-	const char *labels = step->run->scheduler->config.labels;
-
-	for (size_t i = 0; i < text->n_labels; i++) {
-		if (!has_label(labels, text->labels[i]))
-			return text->labels[i];
-	}
-	return NULL;
-}
-
 /* ---- into the queue ---- */
 
 int64_t run_priority(const struct run *run)
@@ -60,7 +29,8 @@ static void item_fill(struct step *step)
 	item->index = step->index;
 	item->cpu_milli = text->resources.cpu_milli;
 	item->memory = text->resources.memory;
-	item->missing_label = step_missing_label(step);
+	item->labels = (const char *const *)text->labels;
+	item->n_labels = text->n_labels;
 }
 
 void step_enqueue(struct step *step)
@@ -72,47 +42,8 @@ void step_enqueue(struct step *step)
 void step_resume_running(struct step *step)
 {
 	item_fill(step);
-	queue_running(&step->run->project->queue, &step->item);
-}
-
-/* ---- configuration ---- */
-
-static void relabel(struct scheduler *scheduler)
-{
-	size_t cursor = 0;
-	struct run *run;
-
-	while ((run = map_next(&scheduler->runs, &cursor))) {
-		for (size_t i = 0; i < run->n_steps; i++) {
-			struct step *step = &run->steps[i];
-
-			if (step->state == STEP_STATE_READY)
-				queue_set_missing(&step->item, step_missing_label(step));
-		}
-	}
-}
-
-void admission_configure(struct scheduler *scheduler)
-{
-	const struct scheduler_config *config = &scheduler->config;
-	struct queue_host host = {
-		.limit = config->max_running,
-		.cpu_milli = config->host_cpu_milli,
-		.memory = config->host_memory,
-		.default_cpu_milli = config->step_cpu_milli,
-		.default_memory = config->step_memory,
-	};
-	size_t cursor = 0;
-	struct step *step;
-
-	if (host.limit == 0)
-		host.limit = config->host_cpu_milli / 1000;
-	if (host.limit == 0)
-		host.limit = 1;
-	queue_configure(&scheduler->queue, &host);
-	while ((step = map_next(&scheduler->orders, &cursor)))
-		queue_recount(&step->item);
-	relabel(scheduler);
+	queue_running(&step->run->project->queue, &step->item,
+		      &executor_home(step->run->scheduler)->host);
 }
 
 /* ---- what can never start ---- */

@@ -6,7 +6,7 @@
  * DOC: Steps and the queue
  *
  * What the queue has to know of a step: declared processors and memory, the
- * priority of its run's runbook, labels that this host lacks. Only these
+ * priority of its run's runbook, labels that its host must have. Only these
  * functions push; queue_remove() and queue_finished() need no more than the item.
  */
 
@@ -16,11 +16,13 @@
 int64_t run_priority(const struct run *run);
 /** step_enqueue() - @step is ready (ready_usec is set) and its image is here: it waits */
 void step_enqueue(struct step *step);
-/** step_resume_running() - @step was claimed in an earlier life and still counts as running */
+/**
+ * step_resume_running() - @step was claimed in an earlier life and still counts as running
+ *
+ * Where, is not known before its executor speaks of it: on home, until then.
+ */
 void step_resume_running(struct step *step);
-/** admission_configure() - a configuration is in force: host, limits and labels */
-void admission_configure(struct scheduler *scheduler);
-/** admission_reject() - end the steps that need more than the host has, as errored */
+/** admission_reject() - end the steps that need more than any host has, as errored */
 void admission_reject(struct scheduler *scheduler);
 /**
  * admission_reason() - why @step, which waits in the queue, does not run yet

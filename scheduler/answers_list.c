@@ -24,7 +24,7 @@ void answer_status(const struct request *request)
 
 	json_open(&json, NULL, '{');
 	json_text(&json, "version", RUNBOOK_VERSION);
-	json_text(&json, "instance", scheduler->config.instance);
+	json_text(&json, "instance", executor_home(scheduler)->config.instance);
 	json_number(&json, "started_usec", scheduler->started_usec);
 	json_open(&json, "runs", '{');
 	for (unsigned i = 0; i < RUN_STATE_NUM; i++)
@@ -34,7 +34,7 @@ void answer_status(const struct request *request)
 	json_number(&json, "running", scheduler->queue.running);
 	json_number(&json, "ready", scheduler->queue.n_waiting);
 	json_close(&json, '}');
-	json_number(&json, "limit", scheduler->queue.host.limit);
+	json_number(&json, "limit", queue_places(&scheduler->queue));
 	json_number(&json, "projects", scheduler->n_projects);
 	json_close(&json, '}');
 	reply_json(request, 200, &json);
@@ -301,15 +301,15 @@ static void write_waiting(const struct queue_item *item, uint64_t position, void
 
 static void write_host(struct json *json, const struct scheduler *scheduler)
 {
-	const struct queue *queue = &scheduler->queue;
+	const struct queue_host *host = &executor_home(scheduler)->host;
 
 	json_open(json, "host", '{');
-	json_number_or_null(json, "cpu_milli", queue->host.cpu_milli);
-	json_number(json, "cpu_milli_used", queue->used.cpu_milli);
-	json_number_or_null(json, "memory", queue->host.memory);
-	json_number(json, "memory_used", queue->used.memory);
+	json_number_or_null(json, "cpu_milli", host->capacity.cpu_milli);
+	json_number(json, "cpu_milli_used", host->used.cpu_milli);
+	json_number_or_null(json, "memory", host->capacity.memory);
+	json_number(json, "memory_used", host->used.memory);
 	json_open(json, "labels", '[');
-	for (const char *labels = scheduler->config.labels; *labels; labels += *labels == ' ') {
+	for (const char *labels = host->labels; *labels; labels += *labels == ' ') {
 		size_t length = strcspn(labels, " ");
 		char label[LABEL_MAX + 1];
 
@@ -368,7 +368,7 @@ void answer_queue(const struct request *request)
 	json_close(&json, ']');
 	json_number(&json, "fetching_total", total);
 	json_number(&json, "running", queue->running);
-	json_number(&json, "limit", queue->host.limit);
+	json_number(&json, "limit", queue_places(queue));
 	write_host(&json, request->scheduler);
 	json_close(&json, '}');
 	reply_json(request, 200, &json);

@@ -114,7 +114,7 @@ void answer_backup(const struct request *request)
 	}
 	(void)snprintf(manifest.version, sizeof(manifest.version), "%s", RUNBOOK_VERSION);
 	(void)snprintf(manifest.instance, sizeof(manifest.instance), "%s",
-		       scheduler->config.instance);
+		       executor_home(scheduler)->config.instance);
 	r = store_backup_begin(scheduler->store, &manifest, &job->work, &error);
 	*job = (struct backup_job){
 		.scheduler = scheduler,

@@ -16,11 +16,15 @@ static unsigned memory_class(uint64_t memory)
 }
 
 /* May something of the branch fit? Never a wrong no. */
-static bool least_may_fit(const struct need_least *least, const struct queue_need *room)
+static bool least_may_fit(const struct need_least *least, const struct need_room *rooms)
 {
-	uint32_t cpu_milli = least->cpu_milli[memory_class(room->memory)];
+	for (; rooms; rooms = rooms->next) {
+		uint32_t cpu_milli = least->cpu_milli[memory_class(rooms->free.memory)];
 
-	return cpu_milli != NEED_NONE && cpu_milli <= room->cpu_milli;
+		if (cpu_milli != NEED_NONE && cpu_milli <= rooms->free.cpu_milli)
+			return true;
+	}
+	return false;
 }
 
 static void least_of_need(struct need_least *least, const struct queue_need *need)
@@ -66,9 +70,13 @@ static void sum_up_from(struct need_node *node)
 		node = node->parent;
 }
 
-static bool node_fits(const struct need_node *node, const struct queue_need *room)
+static bool node_fits(const struct need_node *node, const struct need_room *rooms)
 {
-	return node->inner ? least_may_fit(node->inner, room) : queue_need_fits(&node->own, room);
+	if (node->inner)
+		return least_may_fit(node->inner, rooms);
+	while (rooms && !queue_need_fits(&node->own, &rooms->free))
+		rooms = rooms->next;
+	return rooms != NULL;
 }
 
 /* Good ranks look random; where a node lies has nothing to do with its place in the order. */
@@ -212,17 +220,17 @@ struct need_node *need_tree_next(const struct need_node *node)
 }
 
 /* As deep as the branch, which is expected to be some forty for a million nodes. */
-static struct need_node *branch_fit(struct need_node *node, const struct queue_need *room,
+static struct need_node *branch_fit(struct need_node *node, const struct need_room *rooms,
 				    unsigned *budget)
 {
-	while (node && *budget > 0 && least_may_fit(&node->least, room)) {
+	while (node && *budget > 0 && least_may_fit(&node->least, rooms)) {
 		struct need_node *found;
 
 		(*budget)--;
-		found = branch_fit(node->left, room, budget);
+		found = branch_fit(node->left, rooms, budget);
 		if (found)
 			return found;
-		if (node_fits(node, room))
+		if (node_fits(node, rooms))
 			return node;
 		node = node->right;
 	}
@@ -230,21 +238,21 @@ static struct need_node *branch_fit(struct need_node *node, const struct queue_n
 }
 
 struct need_node *need_tree_fit(const struct need_tree *tree, struct need_node *after,
-				const struct queue_need *room, unsigned *budget)
+				const struct need_room *rooms, unsigned *budget)
 {
 	struct need_node *found;
 
 	if (!after)
-		return branch_fit(tree->root, room, budget);
-	found = branch_fit(after->right, room, budget);
+		return branch_fit(tree->root, rooms, budget);
+	found = branch_fit(after->right, rooms, budget);
 	while (!found && *budget > 0) {
 		after = climb(after);
 		if (!after)
 			return NULL;
 		(*budget)--;
-		if (node_fits(after, room))
+		if (node_fits(after, rooms))
 			return after;
-		found = branch_fit(after->right, room, budget);
+		found = branch_fit(after->right, rooms, budget);
 	}
 	return found;
 }

@@ -60,6 +60,12 @@ struct need_tree {
 /** queue_need_fits() - is @need no more than @room, of both kinds? */
 bool queue_need_fits(const struct queue_need *need, const struct queue_need *room);
 
+/** struct need_room - what is free in one of several places */
+struct need_room {
+	struct queue_need free;
+	const struct need_room *next; /* NULL: the last one */
+};
+
 /** need_tree_insert() - @node is in no tree yet; its @own need is set */
 void need_tree_insert(struct need_tree *tree, struct need_node *node);
 /** need_tree_remove() - @node is in @tree */
@@ -73,14 +79,14 @@ struct need_node *need_tree_first(const struct need_tree *tree);
 /** need_tree_next() - the one after @node. Return: NULL when it is the last. */
 struct need_node *need_tree_next(const struct need_node *node);
 /**
- * need_tree_fit() - the first one after @after whose own need fits into @room, or in whose
- * inner tree something may fit
+ * need_tree_fit() - the first one after @after whose own need fits into one of @rooms, or in
+ * whose inner tree something may fit
  * @after:  NULL for the first of all
  * @budget: nodes that may be looked at; what is left comes back in it
  *
  * Return: NULL when none was found.
  */
 struct need_node *need_tree_fit(const struct need_tree *tree, struct need_node *after,
-				const struct queue_need *room, unsigned *budget);
+				const struct need_room *rooms, unsigned *budget);
 
 #endif

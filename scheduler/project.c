@@ -3,7 +3,6 @@
 #include "scheduler/scheduler.h"
 
 #include "common/log.h"
-#include "scheduler/admission.h"
 #include "scheduler/deliveries.h"
 #include "scheduler/schedule.h"
 
@@ -95,7 +94,7 @@ void config_discard(struct scheduler *scheduler)
 		free(staged);
 	}
 	scheduler->staged = NULL;
-	scheduler->staging = false;
+	scheduler->staging = NULL;
 }
 
 static void config_apply_project(struct scheduler *scheduler, struct staged_project *staged)
@@ -128,7 +127,7 @@ void config_apply(struct scheduler *scheduler)
 	size_t bucket = 0;
 
 	scheduler->config = scheduler->staged_config;
-	admission_configure(scheduler);
+	executor_configure(scheduler->staging, &scheduler->staged_executor);
 	while ((project = project_next(scheduler, &bucket, project))) {
 		project->configured = false;
 		project->fetch_retry_sec = scheduler->config.fetch_retry_sec;
@@ -149,6 +148,6 @@ void config_apply(struct scheduler *scheduler)
 	else
 		retention_configured(scheduler);
 	log_info("%zu projects, at most %" PRIu64 " steps at once", scheduler->n_projects,
-		 scheduler->queue.host.limit);
+		 queue_places(&scheduler->queue));
 	turn_schedule(scheduler);
 }

@@ -2,8 +2,11 @@
 #include "scheduler/queue.h"
 
 #include "common/cleanup.h"
+#include "scheduler/queue_host.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
 /* nodes that one queue_next() may look at, see need_tree_fit() */
 #define SEARCH_BUDGET 512
@@ -16,90 +19,6 @@ static struct queue_item *item_of(const struct need_node *node)
 static struct queue_project *project_of(const struct need_node *node)
 {
 	return node ? container_of(node, struct queue_project, node) : NULL;
-}
-
-/* ---- what something counts as ---- */
-
-static uint64_t less(uint64_t from, uint64_t amount)
-{
-	return from > amount ? from - amount : 0;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t share(uint64_t all, uint64_t places, uint64_t most)
-{
-	return smaller(all / (places ? places : 1), most);
-}
-
-struct queue_need queue_need_of(const struct queue *queue, const struct queue_item *item)
-{
-	const struct queue_host *host = &queue->host;
-	struct queue_need need = {item->cpu_milli, item->memory};
-
-	if (!need.cpu_milli)
-		need.cpu_milli = host->default_cpu_milli;
-	if (!need.cpu_milli)
-		need.cpu_milli = share(host->cpu_milli, host->limit, QUEUE_SHARE_CPU_MILLI_MAX);
-	/* a limit above what there is limits nothing: it gets all of them */
-	if (host->cpu_milli)
-		need.cpu_milli = smaller(need.cpu_milli, host->cpu_milli);
-	if (!need.memory)
-		need.memory =
-			smaller(host->default_memory, host->memory ? host->memory : UINT64_MAX);
-	if (!need.memory)
-		need.memory = share(host->memory, host->limit, QUEUE_SHARE_MEMORY_MAX);
-	return need;
-}
-
-static struct queue_need host_total(const struct queue *queue)
-{
-	return (struct queue_need){
-		queue->host.cpu_milli ? queue->host.cpu_milli : UINT64_MAX,
-		queue->host.memory ? queue->host.memory : UINT64_MAX,
-	};
-}
-
-static struct queue_need need_less(struct queue_need from, struct queue_need amount)
-{
-	/* what is not counted is never used up */
-	if (from.cpu_milli != UINT64_MAX)
-		from.cpu_milli = less(from.cpu_milli, amount.cpu_milli);
-	if (from.memory != UINT64_MAX)
-		from.memory = less(from.memory, amount.memory);
-	return from;
-}
-
-struct queue_need queue_free(const struct queue *queue)
-{
-	return need_less(host_total(queue), queue->used);
-}
-
-static void need_add(struct queue_need *sum, const struct queue_need *need, bool plus)
-{
-	sum->cpu_milli =
-		plus ? sum->cpu_milli + need->cpu_milli : less(sum->cpu_milli, need->cpu_milli);
-	sum->memory = plus ? sum->memory + need->memory : less(sum->memory, need->memory);
-}
-
-static uint64_t part_of(uint64_t amount, uint64_t all, uint64_t places)
-{
-	if (all == 0)
-		return 0;
-	return (uint64_t)((unsigned __int128)smaller(amount, all) * places * QUEUE_PLACE / all);
-}
-
-uint64_t queue_cost(const struct queue *queue, const struct queue_item *item)
-{
-	const struct queue_host *host = &queue->host;
-	uint64_t cpu = part_of(item->node.own.cpu_milli, host->cpu_milli, host->limit);
-	uint64_t memory = part_of(item->node.own.memory, host->memory, host->limit);
-	uint64_t cost = cpu > memory ? cpu : memory;
-
-	return cost > QUEUE_PLACE ? cost : QUEUE_PLACE;
 }
 
 /* ---- orders ---- */
@@ -137,14 +56,37 @@ static bool project_before(const struct need_node *left, const struct need_node 
 static void reservation_end(struct queue *queue)
 {
 	queue->reserved = NULL;
+	queue->reserved_host = NULL;
 	queue->n_beside = 0;
 	queue->beside = (struct queue_need){0, 0};
 }
 
+/* Could @item get room on @host, sooner or later, as things are? */
+static bool host_may_come(const struct queue_host *host, const struct queue_item *item)
+{
+	return !host->stopped && queue_host_possible(host, item);
+}
+
+/* @item could start on some host that admits steps, and fits on none for now. */
 static void reservation_begin(struct queue *queue, struct queue_item *item)
 {
+	struct queue_host *host;
+
 	queue->reserved = item;
 	queue->reservation++;
+	list_each (host, &queue->hosts, node) {
+		if (host_may_come(host, item) &&
+		    (!queue->reserved_host ||
+		     queue_host_load(host) < queue_host_load(queue->reserved_host)))
+			queue->reserved_host = host;
+	}
+}
+
+/* A host that admits nothing any more, or has become too small, is not waited for. */
+static void reservation_check(struct queue *queue)
+{
+	if (queue->reserved && !host_may_come(queue->reserved_host, queue->reserved))
+		reservation_end(queue);
 }
 
 /* Was it started while the needs of the reserved one were set aside? */
@@ -155,7 +97,8 @@ static bool item_beside(const struct queue *queue, const struct queue_item *item
 
 bool queue_set_aside(const struct queue *queue)
 {
-	return queue->reserved && queue->reserved->passed >= QUEUE_PASSES * queue->host.limit;
+	return queue->reserved &&
+	       queue->reserved->passed >= QUEUE_PASSES * queue->reserved_host->capacity.limit;
 }
 
 /* ---- projects: ring and list ---- */
@@ -294,19 +237,12 @@ static bool group_has_room(const struct queue_group *group)
 	return group->limit == 0 || group->n_offered + group->running < group->limit;
 }
 
-static bool item_impossible(const struct queue_item *item)
-{
-	const struct queue_host *host = &item->project->queue->host;
-
-	return host->memory && item->node.own.memory > host->memory;
-}
-
 static enum queue_where item_where(const struct queue_item *item)
 {
-	if (item_impossible(item))
-		return QUEUE_NEVER;
-	if (item->missing_label)
-		return QUEUE_LABEL;
+	enum queue_where class = queue_item_class(item->project->queue, item);
+
+	if (class != QUEUE_LINE)
+		return class;
 	/* who came earlier is offered earlier */
 	if (item->group && (!group_has_room(item->group) || item->group->first))
 		return QUEUE_GROUP;
@@ -377,7 +313,7 @@ void queue_push(struct queue_project *project, struct queue_item *item)
 	assert(item->where == QUEUE_NOWHERE);
 	item->project = project;
 	item->key = item_key(item);
-	item->node.own = queue_need_of(project->queue, item);
+	item->node.own = queue_item_least(project->queue, item);
 	item->passed = item->beside = 0;
 	project->n_waiting++;
 	project->queue->n_waiting++;
@@ -406,15 +342,6 @@ static void item_replace(struct queue_item *item)
 	project_update(item->project);
 }
 
-void queue_set_missing(struct queue_item *item, const char *label)
-{
-	bool changed = !item->missing_label != !label;
-
-	item->missing_label = label;
-	if (changed && item->where != QUEUE_NOWHERE && item->where != QUEUE_RUNNING)
-		item_replace(item);
-}
-
 struct queue_item *queue_impossible(const struct queue *queue)
 {
 	return queue->impossible;
@@ -422,14 +349,20 @@ struct queue_item *queue_impossible(const struct queue *queue)
 
 /* ---- configuration ---- */
 
-void queue_init(struct queue *queue, uint64_t limit)
+void queue_init(struct queue *queue)
 {
-	*queue = (struct queue){.host.limit = limit, .ring.before = project_before};
+	*queue = (struct queue){.ring.before = project_before};
 }
 
-void queue_stop(struct queue *queue, const char *why)
+void queue_host_add(struct queue *queue, struct queue_host *host, const char *name, uint64_t limit)
 {
-	queue->stopped = why;
+	*host = (struct queue_host){.queue = queue, .name = name, .capacity.limit = limit};
+	list_append(&queue->hosts, &host->node);
+}
+
+void queue_host_stop(struct queue_host *host, const char *why)
+{
+	host->stopped = why;
 }
 
 static void tree_reconfigure(struct queue_project *project, const struct need_tree *tree)
@@ -439,26 +372,34 @@ static void tree_reconfigure(struct queue_project *project, const struct need_tr
 
 	for (; node; node = next) {
 		struct queue_item *item = item_of(node);
-		struct queue_need need = queue_need_of(queue, item);
+		struct queue_need need = queue_item_least(queue, item);
+		enum queue_where was = item->where == QUEUE_GROUP ? QUEUE_LINE : item->where;
 
 		next = need_tree_next(node);
 		need_node_set(node, &need);
-		if (item_impossible(item) != (item->where == QUEUE_NEVER))
+		if (queue_item_class(queue, item) != was)
 			item_replace(item);
 	}
 	project_update(project);
 }
 
-void queue_configure(struct queue *queue, const struct queue_host *host)
+static bool capacity_equal(const struct queue_capacity *a, const struct queue_capacity *b)
 {
-	const struct queue_host old = queue->host;
+	return a->limit == b->limit && a->cpu_milli == b->cpu_milli && a->memory == b->memory &&
+	       a->default_cpu_milli == b->default_cpu_milli &&
+	       a->default_memory == b->default_memory;
+}
+
+void queue_host_configure(struct queue_host *host, const struct queue_capacity *capacity,
+			  const char *labels)
+{
+	struct queue *queue = host->queue;
 	struct queue_project *project, *next;
 
-	queue->host = *host;
-	if (old.limit == host->limit && old.cpu_milli == host->cpu_milli &&
-	    old.memory == host->memory && old.default_cpu_milli == host->default_cpu_milli &&
-	    old.default_memory == host->default_memory)
+	if (capacity_equal(&host->capacity, capacity) && strcmp(host->labels, labels) == 0)
 		return;
+	host->capacity = *capacity;
+	(void)snprintf(host->labels, sizeof(host->labels), "%s", labels);
 	for (project = queue->list; project; project = next) {
 		next = project->list_next;
 		/* first what stands aside: what the line gives up is looked at once only */
@@ -469,38 +410,48 @@ void queue_configure(struct queue *queue, const struct queue_host *host)
 
 /* ---- starts and ends ---- */
 
-static void account_start(struct queue_item *item)
+static void account_start(struct queue_item *item, struct queue_host *host)
 {
 	struct queue *queue = item->project->queue;
 
 	item->where = QUEUE_RUNNING;
+	item->host = host;
+	item->node.own = queue_host_need(host, item);
 	item->project->running++;
 	if (item->group)
 		item->group->running++;
 	queue->running++;
-	need_add(&queue->used, &item->node.own, true);
+	queue_host_account(host, &item->node.own, true);
 }
 
-static struct queue_item *take(struct queue_item *item)
+/* @item starts on @host: it goes past the reserved one, unless it is that, or elsewhere. */
+static void pass_reserved(struct queue_item *item, const struct queue_host *host)
+{
+	struct queue *queue = item->project->queue;
+	struct queue_need need = queue_host_need(host, item);
+
+	if (!queue->reserved || queue->reserved == item || queue->reserved_host != host)
+		return;
+	if (queue_set_aside(queue)) {
+		item->beside = queue->reservation;
+		queue->n_beside++;
+		queue_need_add(&queue->beside, &need, true);
+	}
+	queue->reserved->passed++;
+}
+
+static struct queue_item *take(struct queue_item *item, struct queue_host *host)
 {
 	struct queue_project *project = item->project;
 	struct queue *queue = project->queue;
-	struct queue_item *reserved = queue->reserved;
 	uint64_t cost = queue_cost(queue, item) / project->weight;
 
 	queue->virtual_now = project_of(need_tree_first(&queue->ring))->tag;
-	if (reserved && reserved != item) {
-		if (queue_set_aside(queue)) {
-			item->beside = queue->reservation;
-			queue->n_beside++;
-			need_add(&queue->beside, &item->node.own, true);
-		}
-		reserved->passed++;
-	}
+	pass_reserved(item, host);
 	item_take(item);
 	project->n_waiting--;
 	queue->n_waiting--;
-	account_start(item);
+	account_start(item, host);
 	/* in line again, behind those that got as much */
 	need_tree_remove(&queue->ring, &project->node);
 	project->tag += cost ? cost : 1;
@@ -513,23 +464,89 @@ static struct queue_item *take(struct queue_item *item)
 }
 
 /*
- * What others than the reserved one may use: never more than is free, and once
- * its needs are set aside, no more than what is beside them.
+ * What others than the reserved one may use of @host: never more than is free, and
+ * once its needs are set aside there, no more than what is beside them.
  */
-static bool room_for_others(const struct queue *queue, struct queue_need *room)
+static bool room_for_others(const struct queue_host *host, struct queue_need *room)
 {
+	const struct queue *queue = host->queue;
 	struct queue_need beside;
 
-	*room = queue_free(queue);
-	if (!queue_set_aside(queue))
+	if (!queue_set_aside(queue) || queue->reserved_host != host)
 		return true;
-	if (queue->n_beside + 2 > queue->host.limit)
+	if (queue->n_beside + 2 > host->capacity.limit)
 		return false;
-	beside = need_less(host_total(queue), queue->reserved->node.own);
-	beside = need_less(beside, queue->beside);
-	room->cpu_milli = smaller(room->cpu_milli, beside.cpu_milli);
-	room->memory = smaller(room->memory, beside.memory);
+	beside = queue_need_less(queue_host_total(host), queue_host_need(host, queue->reserved));
+	beside = queue_need_less(beside, queue->beside);
+	*room = queue_need_least(*room, beside);
 	return true;
+}
+
+/* The hosts on which something may start now, with what is free: for anything, or @others. */
+static const struct need_room *rooms_find(struct queue *queue, bool others)
+{
+	const struct need_room *first = NULL, **link = &first;
+	struct queue_host *host;
+
+	list_each (host, &queue->hosts, node) {
+		host->room = (struct need_room){.free = queue_host_free(host)};
+		if (host->stopped || host->running >= host->capacity.limit ||
+		    (others && !room_for_others(host, &host->room.free)))
+			continue;
+		*link = &host->room;
+		link = &host->room.next;
+	}
+	return first;
+}
+
+/* The least loaded of the hosts in @rooms on which @item fits. Return: NULL: none. */
+static struct queue_host *host_for(const struct queue_item *item, const struct need_room *rooms)
+{
+	struct queue_host *best = NULL;
+
+	for (; rooms; rooms = rooms->next) {
+		struct queue_host *host = container_of(rooms, struct queue_host, room);
+		struct queue_need need = queue_host_need(host, item);
+
+		if (queue_need_fits(&need, &rooms->free) && !queue_host_lacks(host, item) &&
+		    (!best || queue_host_load(host) < queue_host_load(best)))
+			best = host;
+	}
+	return best;
+}
+
+static bool may_come(const struct queue_item *item)
+{
+	const struct queue_host *host;
+
+	list_each (host, &item->project->queue->hosts, node) {
+		if (host_may_come(host, item))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The first in line that some host could run which admits steps. With a single host
+ * that is the very first: others are only passed while the hosts that they need admit
+ * nothing, and nothing is kept for them.
+ */
+static struct queue_item *find_first(const struct queue *queue)
+{
+	struct need_node *outer = need_tree_first(&queue->ring);
+	unsigned budget = SEARCH_BUDGET;
+
+	for (; outer; outer = need_tree_next(outer)) {
+		struct need_node *node = need_tree_first(&project_of(outer)->line);
+
+		for (; node; node = need_tree_next(node)) {
+			if (may_come(item_of(node)))
+				return item_of(node);
+			if (budget-- == 0)
+				return NULL;
+		}
+	}
+	return NULL;
 }
 
 /* One more of the reserved item's own project could bring that to its limit. */
@@ -539,72 +556,94 @@ static bool keeps_out_reserved(const struct queue *queue, const struct queue_pro
 	       project->running + 1 >= project->limit;
 }
 
-static struct queue_item *find_other(const struct queue *queue)
+static struct queue_item *find_other(struct queue *queue, struct queue_host **ret_host)
 {
+	const struct need_room *rooms = rooms_find(queue, true);
 	unsigned budget = SEARCH_BUDGET;
 	struct need_node *node = NULL, *found;
-	struct queue_need room;
 
-	if (!room_for_others(queue, &room))
-		return NULL;
-	while ((node = need_tree_fit(&queue->ring, node, &room, &budget))) {
+	while ((node = need_tree_fit(&queue->ring, node, rooms, &budget))) {
 		const struct queue_project *project = project_of(node);
 
 		if (keeps_out_reserved(queue, project))
 			continue;
-		found = need_tree_fit(&project->line, NULL, &room, &budget);
-		if (found)
-			return item_of(found);
+		found = NULL;
+		while ((found = need_tree_fit(&project->line, found, rooms, &budget))) {
+			*ret_host = host_for(item_of(found), rooms);
+			if (*ret_host)
+				return item_of(found);
+		}
 	}
 	return NULL;
 }
 
 struct queue_item *queue_next(struct queue *queue)
 {
+	const struct need_room *rooms = rooms_find(queue, false);
+	struct queue_host *host;
 	struct queue_item *item;
-	struct queue_need room;
 
-	if (queue->stopped || !queue->ring.root || queue->running >= queue->host.limit)
+	if (!rooms || !queue->ring.root)
 		return NULL;
-	room = queue_free(queue);
+	reservation_check(queue);
 	if (!queue->reserved) {
-		item = item_of(need_tree_first(&project_of(need_tree_first(&queue->ring))->line));
-		if (queue_need_fits(&item->node.own, &room))
-			return take(item);
+		item = find_first(queue);
+		if (!item)
+			return NULL;
+		host = host_for(item, rooms);
+		if (host)
+			return take(item, host);
 		reservation_begin(queue, item);
 	}
 	item = queue->reserved;
-	if (!queue_need_fits(&item->node.own, &room))
-		item = find_other(queue);
-	return item ? take(item) : NULL;
+	host = host_for(item, rooms);
+	if (!host)
+		item = find_other(queue, &host);
+	return item ? take(item, host) : NULL;
 }
 
-void queue_running(struct queue_project *project, struct queue_item *item)
+void queue_running(struct queue_project *project, struct queue_item *item, struct queue_host *host)
 {
 	assert(item->where == QUEUE_NOWHERE);
 	item->project = project;
 	item->beside = 0;
-	item->node.own = queue_need_of(project->queue, item);
-	account_start(item);
+	account_start(item, host);
 	project_update(project);
+}
+
+/* What runs counts as @need on @host from now on. */
+static void item_account(struct queue_item *item, struct queue_host *host, struct queue_need need)
+{
+	struct queue *queue = item->project->queue;
+
+	queue_host_account(item->host, &item->node.own, false);
+	queue_host_account(host, &need, true);
+	if (item_beside(queue, item)) {
+		queue_need_add(&queue->beside, &item->node.own, false);
+		queue_need_add(&queue->beside, &need, true);
+	}
+	item->host = host;
+	item->node.own = need;
+}
+
+void queue_move(struct queue_item *item, struct queue_host *host)
+{
+	struct queue *queue = host->queue;
+
+	if (item->where != QUEUE_RUNNING || item->host == host)
+		return;
+	if (item_beside(queue, item)) {
+		queue->n_beside--;
+		queue_need_add(&queue->beside, &item->node.own, false);
+		item->beside = 0;
+	}
+	item_account(item, host, queue_host_need(host, item));
 }
 
 void queue_recount(struct queue_item *item)
 {
-	struct queue_need need;
-	struct queue *queue;
-
-	if (item->where != QUEUE_RUNNING)
-		return;
-	queue = item->project->queue;
-	need = queue_need_of(queue, item);
-	need_add(&queue->used, &item->node.own, false);
-	need_add(&queue->used, &need, true);
-	if (item_beside(queue, item)) {
-		need_add(&queue->beside, &item->node.own, false);
-		need_add(&queue->beside, &need, true);
-	}
-	item->node.own = need;
+	if (item->where == QUEUE_RUNNING)
+		item_account(item, item->host, queue_host_need(item->host, item));
 }
 
 void queue_finished(struct queue_item *item)
@@ -618,13 +657,14 @@ void queue_finished(struct queue_item *item)
 	assert(project->running > 0 && queue->running > 0);
 	project->running--;
 	queue->running--;
-	need_add(&queue->used, &item->node.own, false);
+	queue_host_account(item->host, &item->node.own, false);
 	if (item_beside(queue, item)) {
 		queue->n_beside--;
-		need_add(&queue->beside, &item->node.own, false);
+		queue_need_add(&queue->beside, &item->node.own, false);
 	}
 	item->where = QUEUE_NOWHERE;
 	item->project = NULL;
+	item->host = NULL;
 	if (item->group) {
 		item->group->running--;
 		group_offer(item->group);

@@ -3,10 +3,10 @@
 #define SCHEDULER_QUEUE_H
 
 /*
- * DOC: Who runs next
+ * DOC: Who runs next, and where
  *
  * Between projects: weighted fair queueing. Every start costs its project as
- * many places as the largest part of the host that the step takes: one for a
+ * many places as the largest part of a host that the step takes: one for a
  * step that declares nothing, four of eight for one that takes half of the
  * memory. The project that got least for its weight is next. A project that
  * comes back joins where the others are: it neither saves up turns while it has
@@ -20,18 +20,25 @@
  * ready, less priority": ageing changes everybody's by the same amount, so that
  * nothing is ever sorted again.
  *
- * What may start: there is a free place, the project is not held and under its
- * limit, the step's group (a matrix with a limit) is under its limit, and the
- * step's processors and memory fit into what those that run were promised.
- * Where the first in line does not fit, the next one that does goes past it; but
- * once QUEUE_PASSES times as many steps as there are places went past, what it
- * needs is set aside: others start only beside it.
+ * What may start: the project is not held and under its limit, the step's group
+ * (a matrix with a limit) is under its limit, and there is a host that admits
+ * steps, has a free place and all labels of the step, and whose processors and
+ * memory, less what those that run there were promised, are enough for it. Of
+ * several such hosts the least loaded one gets it. Where the first in line fits
+ * on no host, the next one that does goes past it; but once QUEUE_PASSES times as
+ * many steps as a host has places went past on that host, what it needs there is
+ * set aside: others start on that host only beside it.
  *
  * Every operation costs O(log n) of what waits, whatever waits. Pure: no clock,
- * no I/O, no allocation (but for queue_walk()). Items, groups and projects are
- * embedded in the objects of the caller.
+ * no I/O, no allocation (but for queue_walk()). Hosts, items, groups and projects
+ * are embedded in the objects of the caller.
+ *
+ * Hosts are a list: what is done for each of them is O(hosts), and what labels
+ * keep from a host is looked at one by one, as far as the budget of a search goes.
  */
 
+#include "common/limits.h"
+#include "common/list.h"
 #include "scheduler/need_tree.h"
 
 #include <stdbool.h>
@@ -45,6 +52,7 @@
 /* a step that declares nothing counts as an even share, but not as more than this */
 #define QUEUE_SHARE_CPU_MILLI_MAX 1000ULL
 #define QUEUE_SHARE_MEMORY_MAX (512ULL << 20)
+#define QUEUE_HOST_NAME_MAX 64 /* bytes of it that sentences show */
 
 struct queue;
 struct queue_project;
@@ -58,7 +66,7 @@ enum queue_wait {
 	QUEUE_WAIT_NEVER,     /* it needs more than there is */
 	QUEUE_WAIT_GROUP,     /* the limit of its group */
 	QUEUE_WAIT_PROJECT,   /* the limit of its project */
-	QUEUE_WAIT_STOPPED,   /* nothing is admitted at all */
+	QUEUE_WAIT_STOPPED,   /* its host admits nothing */
 	QUEUE_WAIT_LIMIT,     /* all places are taken */
 	QUEUE_WAIT_CPU,	      /* too few processors are free */
 	QUEUE_WAIT_MEMORY,    /* too little memory is free */
@@ -79,7 +87,7 @@ enum queue_where {
 	QUEUE_NOWHERE = 0, /* neither waits nor runs */
 	QUEUE_LINE,	   /* in its project's line */
 	QUEUE_GROUP,	   /* aside, until its group has room */
-	QUEUE_LABEL,	   /* aside: missing_label */
+	QUEUE_LABEL,	   /* aside: no host has all of its labels */
 	QUEUE_NEVER,	   /* aside: needs more than there is; queue_impossible() */
 	QUEUE_RUNNING,
 };
@@ -92,12 +100,14 @@ struct queue_item {
 	uint64_t run, index;	   /* the older run first, then the smaller index */
 	uint64_t cpu_milli;	   /* declared; 0: not */
 	uint64_t memory;	   /* declared, bytes; 0: not */
-	const char *missing_label; /* no host has it; NULL: nothing is missing */
+	const char *const *labels; /* a host must have them all; kept by the caller */
+	size_t n_labels;
 	struct queue_group *group; /* NULL: none */
 	/* the queue's */
 	struct queue_project *project; /* NULL while it is nowhere */
+	struct queue_host *host;       /* where it runs, NULL: it does not */
 	enum queue_where where;
-	struct need_node node; /* its @own need is what the item counts as */
+	struct need_node node; /* its @own need: the least on any host; on @host once it runs */
 	int64_t key;
 	uint64_t passed; /* others that went past it since it was first and did not fit */
 	uint64_t beside; /* the reservation beside which it runs, see struct queue */
@@ -125,8 +135,8 @@ struct queue_project {
 	struct queue_project *list_next, *list_previous;
 };
 
-/** struct queue_host - what there is to hand out */
-struct queue_host {
+/** struct queue_capacity - what a host has to hand out */
+struct queue_capacity {
 	uint64_t limit;	    /* places: steps at once, all projects together */
 	uint64_t cpu_milli; /* 0: not counted */
 	uint64_t memory;    /* 0: not counted */
@@ -134,11 +144,22 @@ struct queue_host {
 	uint64_t default_cpu_milli, default_memory;
 };
 
-struct queue {
-	struct queue_host host;
-	const char *stopped; /* why nothing at all is admitted, NULL: it is */
+/** struct queue_host - where items run; embedded in an executor */
+struct queue_host {
+	struct queue *queue;
+	struct list_node node;
+	const char *name; /* in sentences, "this host"; kept by the caller */
+	struct queue_capacity capacity;
+	char labels[HOST_LABELS_MAX + 1]; /* words separated by single blanks */
+	const char *stopped;		  /* why nothing is admitted here, NULL: it is */
 	uint64_t running;
 	struct queue_need used; /* by what runs */
+	struct need_room room;	/* during a search: what may be used of it */
+};
+
+struct queue {
+	struct list hosts;
+	uint64_t running;
 	uint64_t n_waiting;
 	struct need_tree ring; /* projects that could start something, by tag */
 	uint64_t virtual_now;  /* tag of the project that was next last time */
@@ -147,23 +168,34 @@ struct queue {
 	struct queue_project *list; /* projects with something waiting */
 	size_t n_listed;
 	struct queue_item *impossible;
-	/* the one that was first and did not fit, NULL: none */
+	/* the one that was first and fitted nowhere, NULL: none; and where it may get room */
 	struct queue_item *reserved;
+	struct queue_host *reserved_host;
 	uint64_t reservation;	  /* grows with each one */
 	uint64_t n_beside;	  /* started while its needs were set aside, still running */
 	struct queue_need beside; /* what those use */
 };
 
-/** queue_init() - an empty queue with @limit places and nothing else to count */
-void queue_init(struct queue *queue, uint64_t limit);
+/** queue_init() - an empty queue without hosts */
+void queue_init(struct queue *queue);
 /**
- * queue_configure() - what there is to hand out has changed
- *
- * O(n log n) of what waits, when anything did change.
+ * queue_host_add() - @host hands out places; nothing is waiting yet
+ * @host:  overwritten; may not move in memory
+ * @name:  what sentences call it; not copied
+ * @limit: places; nothing else is counted before queue_host_configure()
  */
-void queue_configure(struct queue *queue, const struct queue_host *host);
-/** queue_stop() - admit nothing; @why is not copied (static or kept), NULL lifts it */
-void queue_stop(struct queue *queue, const char *why);
+void queue_host_add(struct queue *queue, struct queue_host *host, const char *name, uint64_t limit);
+/**
+ * queue_host_configure() - what @host has to hand out, and its labels
+ * @labels: words separated by single blanks; copied, as far as HOST_LABELS_MAX
+ *
+ * O(n log n) of what waits and O(n) of what runs, when anything did change. The
+ * caller calls queue_recount() for what runs.
+ */
+void queue_host_configure(struct queue_host *host, const struct queue_capacity *capacity,
+			  const char *labels);
+/** queue_host_stop() - admit nothing on @host; @why is not copied (static or kept), NULL lifts it */
+void queue_host_stop(struct queue_host *host, const char *why);
 
 /** queue_project_init() - attach a zeroed @project to @queue with weight 1 and no limit */
 void queue_project_init(struct queue *queue, struct queue_project *project);
@@ -175,10 +207,8 @@ void queue_project_set(struct queue_project *project, uint64_t weight, uint64_t 
 void queue_push(struct queue_project *project, struct queue_item *item);
 /** queue_remove() - @item does not wait any more; no-op when it did not */
 void queue_remove(struct queue_item *item);
-/** queue_set_missing() - another label is missing to @item, or (NULL) none any more */
-void queue_set_missing(struct queue_item *item, const char *label);
 /**
- * queue_impossible() - something that waits and can never start: it needs more than there is
+ * queue_impossible() - something that waits and can never start: it needs more than any host has
  *
  * The caller ends it (queue_remove()) and asks again. Return: NULL when there is none.
  */
@@ -187,13 +217,15 @@ struct queue_item *queue_impossible(const struct queue *queue);
 /**
  * queue_next() - take the next item that may start now
  *
- * It counts as running from here on; queue_finished() ends that.
+ * It counts as running on item->host from here on; queue_finished() ends that.
  * Return: NULL when nothing waits that may start.
  */
 struct queue_item *queue_next(struct queue *queue);
-/** queue_running() - @item of @project runs; it was started in an earlier life */
-void queue_running(struct queue_project *project, struct queue_item *item);
-/** queue_recount() - @item runs, and queue_configure() changed what it counts as */
+/** queue_running() - @item of @project runs on @host; it was started in an earlier life */
+void queue_running(struct queue_project *project, struct queue_item *item, struct queue_host *host);
+/** queue_move() - @item runs on @host, not where it was thought to run */
+void queue_move(struct queue_item *item, struct queue_host *host);
+/** queue_recount() - @item runs, and queue_host_configure() changed what it counts as */
 void queue_recount(struct queue_item *item);
 /** queue_finished() - @item stopped running; no-op when it did not run */
 void queue_finished(struct queue_item *item);
@@ -206,10 +238,8 @@ const char *queue_wait_name(enum queue_wait wait);
  * Return: the same for machines.
  */
 enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t size);
-/** queue_need_of() - what @item counts as, declared or not */
-struct queue_need queue_need_of(const struct queue *queue, const struct queue_item *item);
-/** queue_free() - what is not promised to anything that runs; UINT64_MAX: not counted */
-struct queue_need queue_free(const struct queue *queue);
+/** queue_places() - steps that all hosts together run at once */
+uint64_t queue_places(const struct queue *queue);
 /** queue_cost() - what a start of @item costs its project, QUEUE_PLACE for each place */
 uint64_t queue_cost(const struct queue *queue, const struct queue_item *item);
 #define QUEUE_PLACE (1ULL << 24)

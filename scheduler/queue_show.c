@@ -3,12 +3,14 @@
 #include "scheduler/queue.h"
 
 #include "common/cleanup.h"
+#include "scheduler/queue_host.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- reasons ---- */
 
@@ -34,7 +36,48 @@ const char *queue_wait_name(enum queue_wait wait)
 	return wait < QUEUE_WAIT_NUM ? wait_names[wait] : "invalid";
 }
 
-static enum queue_wait item_wait(const struct queue_item *item)
+/* Why @item, which may start as far as its project goes, does not start on @host. */
+static enum queue_wait host_wait(const struct queue_host *host, const struct queue_item *item)
+{
+	const struct queue *queue = host->queue;
+	struct queue_need need = queue_host_need(host, item), room = queue_host_free(host);
+
+	if (host->stopped)
+		return QUEUE_WAIT_STOPPED;
+	if (host->running >= host->capacity.limit)
+		return QUEUE_WAIT_LIMIT;
+	if (need.cpu_milli > room.cpu_milli)
+		return QUEUE_WAIT_CPU;
+	if (need.memory > room.memory)
+		return QUEUE_WAIT_MEMORY;
+	return queue_set_aside(queue) && queue->reserved_host == host && queue->reserved != item
+		       ? QUEUE_WAIT_SET_ASIDE
+		       : QUEUE_WAIT_NEXT;
+}
+
+/* The same of the host where it is nearest to a start, which comes back in *@ret_host. */
+static enum queue_wait hosts_wait(const struct queue_item *item, const struct queue_host **ret_host)
+{
+	enum queue_wait nearest = QUEUE_WAIT_NOT;
+	const struct queue_host *host;
+
+	list_each (host, &item->project->queue->hosts, node) {
+		enum queue_wait wait;
+
+		if (!queue_host_possible(host, item))
+			continue;
+		wait = host_wait(host, item);
+		if (wait != QUEUE_WAIT_NEXT && wait <= nearest)
+			continue;
+		nearest = wait;
+		*ret_host = host;
+		if (wait == QUEUE_WAIT_NEXT)
+			break;
+	}
+	return nearest;
+}
+
+static enum queue_wait item_wait(const struct queue_item *item, const struct queue_host **ret_host)
 {
 	static const enum queue_wait aside[] = {
 		[QUEUE_NOWHERE] = QUEUE_WAIT_NOT, [QUEUE_LINE] = QUEUE_WAIT_NEXT,
@@ -42,29 +85,16 @@ static enum queue_wait item_wait(const struct queue_item *item)
 		[QUEUE_NEVER] = QUEUE_WAIT_NEVER, [QUEUE_RUNNING] = QUEUE_WAIT_NOT,
 	};
 	const struct queue_project *project = item->project;
-	const struct queue *queue;
-	struct queue_need room;
 
 	if (item->where != QUEUE_LINE && item->where != QUEUE_GROUP)
 		return aside[item->where];
-	queue = project->queue;
-	room = queue_free(queue);
 	if (project->held)
 		return QUEUE_WAIT_HELD;
 	if (item->where == QUEUE_GROUP)
 		return QUEUE_WAIT_GROUP;
 	if (project->limit && project->running >= project->limit)
 		return QUEUE_WAIT_PROJECT;
-	if (queue->stopped)
-		return QUEUE_WAIT_STOPPED;
-	if (queue->running >= queue->host.limit)
-		return QUEUE_WAIT_LIMIT;
-	if (item->node.own.cpu_milli > room.cpu_milli)
-		return QUEUE_WAIT_CPU;
-	if (item->node.own.memory > room.memory)
-		return QUEUE_WAIT_MEMORY;
-	return queue_set_aside(queue) && queue->reserved != item ? QUEUE_WAIT_SET_ASIDE
-								 : QUEUE_WAIT_NEXT;
+	return hosts_wait(item, ret_host);
 }
 
 static void format_bytes(char *out, size_t size, uint64_t bytes)
@@ -81,43 +111,107 @@ static void format_bytes(char *out, size_t size, uint64_t bytes)
 		(void)snprintf(out, size, "%.1f%c", value, units[unit]);
 }
 
-static void reason_cpu(const struct queue_item *item, char *out, size_t size)
+/* Where there are several hosts, sentences say which one they are about. */
+static void on_host(const struct queue_host *host, char *out, size_t size)
 {
-	const struct queue *queue = item->project->queue;
+	const struct list *hosts = &host->queue->hosts;
 
-	(void)snprintf(out, size, "waits for %g processors: %g of %g are free",
-		       (double)item->node.own.cpu_milli / 1000,
-		       (double)queue_free(queue).cpu_milli / 1000,
-		       (double)queue->host.cpu_milli / 1000);
+	out[0] = '\0';
+	if (hosts->first != hosts->last)
+		(void)snprintf(out, size, " on %.*s", QUEUE_HOST_NAME_MAX, host->name);
 }
 
-static void reason_memory(const struct queue_item *item, char *out, size_t size)
+static void reason_host(const struct queue_item *item, const struct queue_host *host,
+			enum queue_wait wait, char *out, size_t size)
 {
-	const struct queue *queue = item->project->queue;
-	char need[16], room[16], all[16];
+	struct queue_need own = queue_host_need(host, item), free = queue_host_free(host);
+	char need[16], room[16], all[16], where[QUEUE_HOST_NAME_MAX + 5];
 
-	format_bytes(need, sizeof(need), item->node.own.memory);
-	format_bytes(room, sizeof(room), queue_free(queue).memory);
-	format_bytes(all, sizeof(all), queue->host.memory);
-	(void)snprintf(out, size, "waits for %s of memory: %s of %s are free", need, room, all);
+	on_host(host, where, sizeof(where));
+	switch (wait) {
+	case QUEUE_WAIT_STOPPED:
+		(void)snprintf(out, size, "%s%s", host->stopped, where);
+		break;
+	case QUEUE_WAIT_LIMIT:
+		(void)snprintf(out, size, "limit %" PRIu64 " of running steps%s reached",
+			       host->capacity.limit, where);
+		break;
+	case QUEUE_WAIT_CPU:
+		(void)snprintf(out, size, "waits for %g processors: %g of %g are free%s",
+			       (double)own.cpu_milli / 1000, (double)free.cpu_milli / 1000,
+			       (double)host->capacity.cpu_milli / 1000, where);
+		break;
+	case QUEUE_WAIT_MEMORY:
+		format_bytes(need, sizeof(need), own.memory);
+		format_bytes(room, sizeof(room), free.memory);
+		format_bytes(all, sizeof(all), host->capacity.memory);
+		(void)snprintf(out, size, "waits for %s of memory: %s of %s are free%s", need, room,
+			       all, where);
+		break;
+	default:
+		break;
+	}
 }
 
+/* The largest of the hosts with its labels is too small, or, where none has them, of all. */
 static void reason_never(const struct queue_item *item, char *out, size_t size)
 {
+	const struct list *hosts = &item->project->queue->hosts;
+	const struct queue_host *host, *largest = NULL;
 	char need[16], all[16];
 
-	format_bytes(need, sizeof(need), item->node.own.memory);
-	format_bytes(all, sizeof(all), item->project->queue->host.memory);
+	list_each (host, hosts, node) {
+		bool labels = !queue_host_lacks(host, item);
+		bool those = largest && !queue_host_lacks(largest, item);
+
+		if (!largest || labels > those ||
+		    (labels == those && host->capacity.memory > largest->capacity.memory))
+			largest = host;
+	}
+	format_bytes(need, sizeof(need), queue_host_need(largest, item).memory);
+	format_bytes(all, sizeof(all), largest->capacity.memory);
 	(void)snprintf(out, size,
-		       "asks for %s of memory, but this host has %s for steps: lower "
+		       "asks for %s of memory, but %s%s has %s for steps: lower "
 		       "resources.memory, or see [Host] in runbookd.conf(5)",
-		       need, all);
+		       need, largest->name,
+		       hosts->first != hosts->last ? ", the largest host for it," : "", all);
+}
+
+/* Does no host have @label? */
+static bool lacked_by_all(const struct queue *queue, const char *label)
+{
+	const struct queue_item item = {.labels = &label, .n_labels = 1};
+	const struct queue_host *host;
+
+	list_each (host, &queue->hosts, node) {
+		if (!queue_host_lacks(host, &item))
+			return false;
+	}
+	return true;
+}
+
+static void reason_label(const struct queue_item *item, char *out, size_t size)
+{
+	size_t length;
+
+	for (size_t i = 0; i < item->n_labels; i++) {
+		if (lacked_by_all(item->project->queue, item->labels[i])) {
+			(void)snprintf(out, size, "no host with label %s", item->labels[i]);
+			return;
+		}
+	}
+	(void)snprintf(out, size, "no host with all of the labels");
+	for (size_t i = 0; i < item->n_labels; i++) {
+		length = strnlen(out, size);
+		(void)snprintf(out + length, size - length, "%s %s", i ? "," : "", item->labels[i]);
+	}
 }
 
 enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t size)
 {
 	const struct queue_project *project = item->project;
-	enum queue_wait wait = item_wait(item);
+	const struct queue_host *host = NULL;
+	enum queue_wait wait = item_wait(item, &host);
 
 	if (size)
 		out[0] = '\0';
@@ -129,7 +223,7 @@ enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t si
 		(void)snprintf(out, size, "%s", project->held);
 		break;
 	case QUEUE_WAIT_LABEL:
-		(void)snprintf(out, size, "no host with label %s", item->missing_label);
+		reason_label(item, out, size);
 		break;
 	case QUEUE_WAIT_NEVER:
 		reason_never(item, out, size);
@@ -142,17 +236,10 @@ enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t si
 		(void)snprintf(out, size, "project limit %" PRIu64 " reached", project->limit);
 		break;
 	case QUEUE_WAIT_STOPPED:
-		(void)snprintf(out, size, "%s", project->queue->stopped);
-		break;
 	case QUEUE_WAIT_LIMIT:
-		(void)snprintf(out, size, "limit %" PRIu64 " of running steps reached",
-			       project->queue->host.limit);
-		break;
 	case QUEUE_WAIT_CPU:
-		reason_cpu(item, out, size);
-		break;
 	case QUEUE_WAIT_MEMORY:
-		reason_memory(item, out, size);
+		reason_host(item, host, wait, out, size);
 		break;
 	case QUEUE_WAIT_SET_ASIDE:
 		(void)snprintf(out, size,

@@ -29,6 +29,11 @@ static struct scheduler *channel_scheduler(const struct channel *channel)
 	return ((struct peer *)channel->userdata)->scheduler;
 }
 
+static struct executor *channel_executor(const struct channel *channel)
+{
+	return executor_of(channel->userdata);
+}
+
 static int copy_text(char *out, size_t size, const char *text)
 {
 	size_t length = strlen(text);
@@ -65,8 +70,9 @@ static int handle_config_begin(struct channel *channel, struct message *message)
 
 	(void)message_get_u64(message); /* generation: nothing here depends on it */
 	config_discard(scheduler);
-	scheduler->staging = true;
+	scheduler->staging = channel_executor(channel);
 	scheduler->staged_config = scheduler->config;
+	scheduler->staged_executor = scheduler->staging->config;
 	return message_end(message);
 }
 
@@ -74,16 +80,17 @@ static int handle_config_scheduler(struct channel *channel, struct message *mess
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	struct scheduler_config config = {0};
+	struct executor_config executor = {0};
 	const char *instance, *url;
 	int r;
 
 	instance = message_get_string(message, INSTANCE_ID_MAX);
-	config.max_running = message_get_u64(message);
-	config.host_cpu_milli = message_get_u64(message);
-	config.host_memory = message_get_u64(message);
+	executor.max_running = message_get_u64(message);
+	executor.cpu_milli = message_get_u64(message);
+	executor.memory = message_get_u64(message);
 	url = message_get_string(message, URL_MAX);
 	config.timeout_sec = message_get_u64(message);
-	r = copy_text(config.instance, sizeof(config.instance), instance);
+	r = copy_text(executor.instance, sizeof(executor.instance), instance);
 	if (r == 0)
 		r = copy_text(config.url, sizeof(config.url), url);
 	if (r == 0)
@@ -91,13 +98,14 @@ static int handle_config_scheduler(struct channel *channel, struct message *mess
 	if (r < 0 || !scheduler->staging || !instance[0])
 		return r < 0 ? r : -EPROTO;
 	scheduler->staged_config = config;
+	scheduler->staged_executor = executor;
 	return 0;
 }
 
 static int handle_config_host(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	struct scheduler_config *config = &scheduler->staged_config;
+	struct executor_config *config = &scheduler->staged_executor;
 	uint64_t cpu_milli = message_get_u64(message);
 	uint64_t memory = message_get_u64(message);
 	const char *labels = message_get_string(message, HOST_LABELS_MAX);
@@ -185,18 +193,19 @@ static int handle_config_deliveries(struct channel *channel, struct message *mes
 static int handle_config_end(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
+	struct executor *executor = channel_executor(channel);
 	int r;
 
 	(void)message_get_u64(message);
 	r = message_end(message);
 	if (r < 0)
 		return r;
-	if (!scheduler->staging || !scheduler->staged_config.instance[0])
+	if (scheduler->staging != executor || !scheduler->staged_executor.instance[0])
 		return -EPROTO;
 	config_apply(scheduler);
-	if (scheduler->synced_instance[0]) {
-		steps_reconcile(scheduler, scheduler->synced_instance);
-		scheduler->synced_instance[0] = '\0';
+	if (executor->synced_instance[0]) {
+		executor_sync(executor, executor->synced_instance);
+		executor->synced_instance[0] = '\0';
 	}
 	return 0;
 }
@@ -206,15 +215,17 @@ static int handle_config_end(struct channel *channel, struct message *message)
 static int handle_step_started(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
+	struct executor *executor = channel_executor(channel);
 	uint64_t order = message_get_u64(message);
 	const char *container = message_get_string(message, 512);
 	uint64_t at_usec = message_get_u64(message);
-	struct step *step = map_get(&scheduler->orders, order);
 	struct message *cancel;
+	struct step *step;
 	int r = message_end(message);
 
 	if (r < 0)
 		return r;
+	step = executor_step(executor, order);
 	if (step) {
 		step->known = true;
 		step->started_usec = at_usec;
@@ -229,13 +240,13 @@ static int handle_step_started(struct channel *channel, struct message *message)
 		message_put_u64(cancel, order);
 		message_put_u64(cancel, STEP_RESULT_CANCELLED);
 	}
-	outbox_put(&scheduler->daemon, cancel);
+	outbox_put(&executor->peer, cancel);
 	return 0;
 }
 
 static int handle_step_exited(struct channel *channel, struct message *message)
 {
-	struct scheduler *scheduler = channel_scheduler(channel);
+	struct executor *executor = channel_executor(channel);
 	uint64_t order = message_get_u64(message);
 	struct step_end end = {.result = message_get_u64(message)};
 	struct step *step;
@@ -255,30 +266,30 @@ static int handle_step_exited(struct channel *channel, struct message *message)
 		return r;
 	if (end.result >= STEP_RESULT_NUM)
 		return -EINVAL;
-	step = map_get(&scheduler->orders, order);
+	step = executor_step(executor, order);
 	/* unknown: the commit was reached, the acknowledgement was not */
 	if (step)
 		step_exited(step, &end);
 	ack = message_new(MESSAGE_STEP_ACK, order);
 	if (ack)
 		message_put_u64(ack, order);
-	outbox_put(&scheduler->daemon, ack);
+	outbox_put(&executor->peer, ack);
 	return 0;
 }
 
 static int handle_step_synced(struct channel *channel, struct message *message)
 {
-	struct scheduler *scheduler = channel_scheduler(channel);
+	struct executor *executor = channel_executor(channel);
 	const char *instance = message_get_string(message, INSTANCE_ID_MAX);
 	int r = message_end(message);
 
 	if (r < 0)
 		return r;
 	/* an order that is sent again needs the timeout of the configuration */
-	if (!scheduler->configured)
-		return copy_text(scheduler->synced_instance, sizeof(scheduler->synced_instance),
+	if (!executor_configured(executor))
+		return copy_text(executor->synced_instance, sizeof(executor->synced_instance),
 				 instance);
-	steps_reconcile(scheduler, instance);
+	executor_sync(executor, instance);
 	return 0;
 }
 
@@ -288,14 +299,11 @@ static int handle_host_space(struct channel *channel, struct message *message)
 	const char *text = message_get_string(message, REASON_MAX);
 	int r = message_end(message);
 
-	if (r == 0)
-		r = copy_text(scheduler->stopped, sizeof(scheduler->stopped), text);
 	if (r < 0)
 		return r;
-	queue_stop(&scheduler->queue, scheduler->stopped[0] ? scheduler->stopped : NULL);
-	if (!scheduler->stopped[0])
+	executor_set_space(channel_executor(channel), text);
+	if (!text[0])
 		source_retry_space(scheduler);
-	turn_schedule(scheduler);
 	return 0;
 }
 
@@ -306,7 +314,7 @@ static int handle_steps_stopping(struct channel *channel, struct message *messag
 
 	if (r < 0)
 		return r;
-	channel_scheduler(channel)->stopping = true;
+	executor_set_stopping(channel_executor(channel));
 	return 0;
 }
 

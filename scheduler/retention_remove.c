@@ -111,7 +111,7 @@ static void removal_ask(struct removal *removal)
 	struct scheduler *scheduler = removal->scheduler;
 
 	if (removal->bits & STORE_REMOVING_LOGS)
-		ask(removal, &scheduler->daemon, MESSAGE_LOG_REMOVE);
+		ask(removal, &executor_home(scheduler)->peer, MESSAGE_LOG_REMOVE);
 	if (removal->bits & STORE_REMOVING_ARTIFACTS)
 		ask(removal, &scheduler->cacher, MESSAGE_ARTIFACTS_REMOVE);
 }

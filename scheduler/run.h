@@ -89,8 +89,6 @@ void step_release(struct step *step);
  * Return: the same for machines ("project-limit", …); static.
  */
 const char *step_wait_reason(const struct step *step, char *out, size_t size);
-/** steps_reconcile() - the daemon of @instance told all it knows: settle the other claims */
-void steps_reconcile(struct scheduler *scheduler, const char *instance);
 /** step_timeout_sec() - effective timeout */
 uint64_t step_timeout_sec(const struct step *step);
 

@@ -31,14 +31,13 @@ static void peer_closed(struct channel *channel)
 	struct peer *peer = channel->userdata;
 	struct scheduler *scheduler = peer->scheduler;
 
+	if (peer->role == ROLE_DAEMON) {
+		executor_closed(executor_of(peer));
+		return;
+	}
 	(void)loop_timer_set(scheduler->loop, &peer->absent_timer,
 			     now_usec() + PEER_ABSENT_SEC * USEC_PER_SEC, peer_absent);
 	switch (peer->role) {
-	case ROLE_DAEMON:
-		/* commit what this turn brought, then end with it: it starts us again */
-		turn_end(scheduler);
-		loop_exit(scheduler->loop, 0);
-		break;
 	case ROLE_FETCHER:
 		log_notice("the fetcher is away: open fetches are repeated when it is back");
 		sources_reask(scheduler, false);
@@ -70,7 +69,9 @@ int peer_open(struct peer *peer, int fd)
 		return 0; /* the daemon did nothing wrong */
 	}
 	loop_timer_cancel(&peer->absent_timer);
-	if (peer->role == ROLE_FETCHER) {
+	if (peer->role == ROLE_DAEMON) {
+		executor_opened(executor_of(peer));
+	} else if (peer->role == ROLE_FETCHER) {
 		sources_reask(scheduler, true);
 	} else if (peer->role == ROLE_IMAGE) {
 		images_reask(scheduler);
@@ -87,11 +88,14 @@ int peer_open(struct peer *peer, int fd)
 
 static void scheduler_clear(struct scheduler *scheduler)
 {
-	struct peer *peers[] = {&scheduler->daemon, &scheduler->webhook, &scheduler->fetcher,
-				&scheduler->api,    &scheduler->image,	 &scheduler->cacher};
+	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api,
+				&scheduler->image, &scheduler->cacher};
 	size_t cursor, n_freed;
+	struct executor *executor;
 	struct run *run;
 
+	list_each (executor, &scheduler->executors, node)
+		channel_close(&executor->peer.channel);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
 		channel_close(&peers[i]->channel);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
@@ -113,6 +117,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	projects_free(scheduler);
 	images_clear(&scheduler->images);
 	secrets_clear(&scheduler->secrets);
+	executors_free(scheduler);
 	map_clear(&scheduler->runs);
 	map_clear(&scheduler->orders);
 	map_clear(&scheduler->serials);
@@ -124,21 +129,22 @@ static void scheduler_clear(struct scheduler *scheduler)
 	free(scheduler);
 }
 
-static struct scheduler *scheduler_new(struct store *store)
+struct scheduler *scheduler_new(struct store *store)
 {
 	struct scheduler *scheduler = calloc(1, sizeof(*scheduler));
 
-	if (!scheduler || secrets_init(&scheduler->secrets) < 0 || loop_new(&scheduler->loop) < 0) {
+	if (!scheduler || secrets_init(&scheduler->secrets) < 0 || loop_new(&scheduler->loop) < 0 ||
+	    !executor_add(scheduler, "this host")) {
 		(void)store_close(store);
-		if (scheduler)
+		if (scheduler) {
 			secrets_clear(&scheduler->secrets);
+			(void)loop_free(scheduler->loop);
+		}
 		free(scheduler);
 		return NULL;
 	}
 	scheduler->store = store;
 	scheduler->started_usec = wall_usec();
-	queue_init(&scheduler->queue, 1); /* until the configuration says more */
-	scheduler->daemon = (struct peer){.scheduler = scheduler, .role = ROLE_DAEMON};
 	scheduler->webhook = (struct peer){.scheduler = scheduler, .role = ROLE_WEBHOOK};
 	scheduler->fetcher = (struct peer){.scheduler = scheduler, .role = ROLE_FETCHER};
 	scheduler->api = (struct peer){.scheduler = scheduler, .role = ROLE_API};
@@ -147,17 +153,11 @@ static struct scheduler *scheduler_new(struct store *store)
 	return scheduler;
 }
 
-int scheduler_serve(int channel_fd, struct store *store)
+int scheduler_run(struct scheduler *scheduler)
 {
-	struct scheduler *scheduler = scheduler_new(store);
 	struct error error = ERROR_INIT;
 	int code;
 
-	if (!scheduler) {
-		log_error("out of memory");
-		return 1;
-	}
-	(void)peer_open(&scheduler->daemon, channel_fd);
 	if (runs_resume(scheduler, &error) < 0) {
 		log_error("%s", error.text);
 		scheduler_clear(scheduler);
@@ -169,4 +169,16 @@ int scheduler_serve(int channel_fd, struct store *store)
 		log_error("event loop: %s", strerror(-code));
 	scheduler_clear(scheduler);
 	return code < 0 ? 1 : code;
+}
+
+int scheduler_serve(int channel_fd, struct store *store)
+{
+	struct scheduler *scheduler = scheduler_new(store);
+
+	if (!scheduler) {
+		log_error("out of memory");
+		return 1;
+	}
+	(void)peer_open(&executor_home(scheduler)->peer, channel_fd);
+	return scheduler_run(scheduler);
 }

@@ -20,6 +20,7 @@
 #include "common/message.h"
 #include "common/name_list.h"
 #include "runbook/runbook.h"
+#include "scheduler/executor.h"
 #include "scheduler/images.h"
 #include "scheduler/map.h"
 #include "scheduler/queue.h"
@@ -32,20 +33,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INSTANCE_ID_MAX 128
 #define PROJECT_BUCKETS 1024 /* power of two */
 #define SOURCES_ASKED_MAX 4  /* open questions to the fetcher, for each project */
 
 struct scheduler;
-
-/** struct peer - the process at the other end of a channel; it may come back as a new one */
-struct peer {
-	struct channel channel;
-	struct loop_timer absent_timer;
-	struct scheduler *scheduler;
-	enum process_role role;
-	uint64_t generation; /* grows with each new channel */
-};
 
 struct project {
 	struct scheduler *scheduler;
@@ -137,17 +128,10 @@ struct outbox_entry {
 	struct message *message;
 };
 
-/** struct scheduler_config - CONFIG_SCHEDULER */
+/** struct scheduler_config - what CONFIG_SCHEDULER and others say that no one host is about */
 struct scheduler_config {
-	char instance[INSTANCE_ID_MAX + 1];
-	uint64_t max_running;
-	uint64_t host_cpu_milli;
-	uint64_t host_memory;
 	char url[URL_MAX + 1];
 	uint64_t timeout_sec;
-	/* CONFIG_HOST */
-	uint64_t step_cpu_milli, step_memory; /* limits of steps that declare none, 0: none */
-	char labels[HOST_LABELS_MAX + 1];     /* words separated by blanks */
 	uint64_t fetch_retry_sec; /* CONFIG_FETCH_RETRY, of projects that have none of their own */
 	uint64_t deliveries_sec;  /* CONFIG_DELIVERIES: for so long they are known, 0: forever */
 	struct retention_policy retention; /* CONFIG_RETENTION */
@@ -167,17 +151,15 @@ struct staged_project {
 struct scheduler {
 	struct loop *loop;
 	struct store *store;
-	struct peer daemon, webhook, fetcher, api, image, cacher;
+	struct list executors; /* the first one is home, see executor.h */
+	struct peer webhook, fetcher, api, image, cacher;
 	uint64_t started_usec;
 
 	struct scheduler_config config, staged_config;
 	struct staged_project *staged;
-	bool staging;	 /* between CONFIG_BEGIN and CONFIG_END */
+	struct executor *staging; /* between its CONFIG_BEGIN and CONFIG_END; NULL otherwise */
+	struct executor_config staged_executor;
 	bool configured; /* a configuration is in force */
-	bool synced;	 /* the daemon told what it runs */
-	bool stopping;	 /* the daemon is about to end: it would run nothing more */
-	/* it did so before there was a configuration: settled at CONFIG_END; "" otherwise */
-	char synced_instance[INSTANCE_ID_MAX + 1];
 
 	struct project *projects[PROJECT_BUCKETS];
 	size_t n_projects;  /* configured ones */
@@ -186,7 +168,6 @@ struct scheduler {
 	struct map serials; /* by serial: runs that wait for an answer */
 	uint64_t last_serial;
 	struct queue queue;
-	char stopped[REASON_MAX + 1]; /* why nothing starts, from HOST_SPACE; "": it does */
 	struct images images;
 	struct secrets secrets;
 	uint64_t run_counts[RUN_STATE_NUM];
@@ -221,6 +202,16 @@ struct scheduler {
 int scheduler_serve(int channel_fd, struct store *store);
 
 /**
+ * scheduler_new() - a scheduler with its home, whose peer is not open yet
+ * @store: open store, owned
+ *
+ * Return: NULL without memory.
+ */
+struct scheduler *scheduler_new(struct store *store);
+/** scheduler_run() - what scheduler_serve() does from there on; @scheduler is released */
+int scheduler_run(struct scheduler *scheduler);
+
+/**
  * scheduler_refuse() - be a scheduler without a store: everybody is told @sentence
  * @channel_fd: channel to the daemon, owned
  *
@@ -228,9 +219,6 @@ int scheduler_serve(int channel_fd, struct store *store);
  * status of the process.
  */
 int scheduler_refuse(int channel_fd, const char *sentence);
-
-/** peer_open() - serve a new channel to @peer, in place of its old one */
-int peer_open(struct peer *peer, int fd);
 
 /* ---- turn.c: the outbox and the end of a loop turn ---- */
 

@@ -90,7 +90,7 @@ static void keys_forget_others(struct scheduler *scheduler)
 
 	if (message)
 		message_put_string(message, secrets->current);
-	outbox_put(&scheduler->daemon, message);
+	outbox_put(&executor_home(scheduler)->peer, message);
 	secrets->keys->keys[0] = *secret_keys_find(secrets->keys, secrets->current);
 	sodium_memzero(&secrets->keys->keys[1],
 		       sizeof(secrets->keys->keys[1]) * (SECRET_KEYS_MAX - 1));

@@ -31,7 +31,7 @@
 
 static struct peer *source_peer(struct run *run)
 {
-	return run->row.source == RUN_SOURCE_WORKSPACE ? &run->scheduler->daemon
+	return run->row.source == RUN_SOURCE_WORKSPACE ? &executor_home(run->scheduler)->peer
 						       : &run->scheduler->fetcher;
 }
 

@@ -131,7 +131,7 @@ static uint64_t window_usec(const struct run *run, enum fetch_outcome outcome)
 /* Without an end while the host has too little room to start steps: people see that elsewhere. */
 static bool endless(const struct run *run, enum fetch_outcome outcome)
 {
-	return outcome == FETCH_NO_SPACE && run->scheduler->stopped[0];
+	return outcome == FETCH_NO_SPACE && executor_home(run->scheduler)->space[0];
 }
 
 /* For how long it may still be tried. */

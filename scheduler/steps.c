@@ -93,7 +93,7 @@ void step_order_send(struct step *step)
 			message_put_fd(message, mask_fd);
 	}
 	step->known = true;
-	outbox_put(&step->run->scheduler->daemon, message);
+	outbox_put(&step_executor(step)->peer, message);
 }
 
 static void step_claim(struct step *step)
@@ -106,7 +106,7 @@ static void step_claim(struct step *step)
 		.run = run->row.id,
 		.step = step->index,
 		.attempt = step->attempt,
-		.instance = scheduler->config.instance,
+		.instance = step_executor(step)->config.instance,
 		.state = STEP_STATE_RUNNING,
 		.container = container,
 		.claimed_usec = wall_usec(),
@@ -131,9 +131,8 @@ void steps_claim(struct scheduler *scheduler)
 {
 	struct queue_item *item;
 
-	/* until the daemon told what it runs, nobody knows what is free */
-	if (!scheduler->configured || !scheduler->synced || scheduler->stopping ||
-	    !scheduler->daemon.channel.open)
+	/* before a daemon has said what it runs, it is not known what is free there */
+	if (!executors_ready(scheduler))
 		return;
 	admission_reject(scheduler);
 	while ((item = queue_next(&scheduler->queue)))
@@ -163,7 +162,7 @@ size_t step_cancel(struct step *step)
 		message_put_u64(message, step->order);
 		message_put_u64(message, STEP_RESULT_CANCELLED);
 	}
-	outbox_put(&scheduler->daemon, message);
+	outbox_put(&step_executor(step)->peer, message);
 	return 1;
 }
 
@@ -200,7 +199,7 @@ void step_release(struct step *step)
 
 const char *step_wait_reason(const struct step *step, char *out, size_t size)
 {
-	const struct scheduler *scheduler = step->run->scheduler;
+	const char *wait;
 
 	out[0] = '\0';
 	if (step->state == STEP_STATE_PENDING) {
@@ -213,58 +212,12 @@ const char *step_wait_reason(const struct step *step, char *out, size_t size)
 		concurrency_reason(step->run, out, size);
 		return "concurrency";
 	}
-	if (!scheduler->configured || !scheduler->synced) {
-		(void)snprintf(out, size, "waiting until runbookd told what already runs");
-		return "sync";
-	}
-	if (scheduler->stopping) {
-		(void)snprintf(out, size, "runbookd is stopping");
-		return "stopping";
-	}
+	wait = executors_wait_reason(step->run->scheduler, out, size);
+	if (wait)
+		return wait;
 	if (step->image_wait) {
 		images_reason(step, out, size);
 		return "image";
 	}
 	return admission_reason(step, out, size);
-}
-
-/* ---- after a restart ---- */
-
-static void step_reconcile(struct step *step, const char *instance)
-{
-	struct step_end cancelled = {.result = STEP_RESULT_CANCELLED, .reason = ""};
-
-	if (step->known) {
-		/* the daemon has it; a wish to cancel may have been lost with us */
-		if (step->cancelling)
-			(void)step_cancel(step);
-	} else if (step->instance && strcmp(step->instance, instance) != 0) {
-		step_host_lost(step, "host lost: runbookd ended while the step was running");
-	} else if (step->cancelling) {
-		/* its order never arrived, or waits in the daemon's queue and must not start */
-		(void)step_cancel(step);
-		step_exited(step, &cancelled);
-	} else {
-		step_order_send(step);
-	}
-}
-
-void steps_reconcile(struct scheduler *scheduler, const char *instance)
-{
-	size_t n = 0, cursor = 0;
-	cleanup_free struct step **steps = calloc(scheduler->orders.n_used + 1, sizeof(*steps));
-	struct step *step;
-
-	if (!steps) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(scheduler->loop, 1);
-		return;
-	}
-	while ((step = map_next(&scheduler->orders, &cursor)))
-		steps[n++] = step;
-	scheduler->stopping = false;
-	for (size_t i = 0; i < n; i++)
-		step_reconcile(steps[i], instance);
-	scheduler->synced = true;
-	turn_schedule(scheduler);
 }

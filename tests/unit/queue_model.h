@@ -13,6 +13,7 @@
 #define N_PROJECTS 6
 #define N_GROUPS 4
 #define N_ITEMS 160
+#define N_HOSTS 3
 
 /* ---- chance ---- */
 
@@ -36,8 +37,9 @@ struct model_item {
 	enum phase phase;
 	int project, group; /* group -1: none */
 	bool offered;
-	uint64_t group_since; /* when it began to wait for its group */
-	struct queue_need need;
+	uint64_t group_since;	/* when it began to wait for its group */
+	int host;		/* where it runs */
+	struct queue_need need; /* there */
 	uint64_t passed, beside;
 	uint64_t started; /* the later, the higher */
 };
@@ -49,22 +51,29 @@ struct model_project {
 	uint64_t tag, serial;
 };
 
+struct model_host {
+	struct queue_host host; /* the real one; the model looks at the labels only */
+	struct queue_capacity capacity;
+	bool stopped;
+};
+
 struct model {
 	struct queue queue; /* the real one */
+	struct model_host hosts[N_HOSTS];
+	int n_hosts;
 	struct model_project projects[N_PROJECTS];
 	struct queue_group groups[N_GROUPS]; /* real; the model looks at the limits only */
 	int group_project[N_GROUPS];
 	struct model_item items[N_ITEMS];
 	int n_items;
-	struct queue_host host;
-	bool stopped;
 	uint64_t clock, serial, virtual_now, tag_max;
 	int reserved; /* -1: none */
+	int reserved_host;
 	uint64_t reservation;
 	uint64_t now_usec;
-	uint64_t n_busy;	     /* projects that get something to do */
-	bool calm;		     /* nothing but steps that come, start and end */
-	uint64_t n_started, n_aside; /* what the rounds had to offer */
+	uint64_t n_busy;			  /* projects that get something to do */
+	bool calm;				  /* nothing but steps that come, start and end */
+	uint64_t n_started, n_elsewhere, n_aside; /* what the rounds had to offer */
 };
 
 static inline uint64_t at_most(uint64_t value, uint64_t most)
@@ -72,9 +81,10 @@ static inline uint64_t at_most(uint64_t value, uint64_t most)
 	return value < most ? value : most;
 }
 
-static inline struct queue_need model_need(const struct model *model, const struct queue_item *item)
+static inline struct queue_need model_need(const struct model *model, int number,
+					   const struct queue_item *item)
 {
-	const struct queue_host *host = &model->host;
+	const struct queue_capacity *host = &model->hosts[number].capacity;
 	struct queue_need need;
 
 	if (item->cpu_milli)
@@ -95,9 +105,58 @@ static inline struct queue_need model_need(const struct model *model, const stru
 	return need;
 }
 
+/* No label of the model is a part of another one. */
+static inline bool model_labels(const struct model *model, int number,
+				const struct queue_item *item)
+{
+	for (size_t i = 0; i < item->n_labels; i++) {
+		if (!strstr(model->hosts[number].host.labels, item->labels[i]))
+			return false;
+	}
+	return true;
+}
+
+static inline bool model_large(const struct model *model, int number, const struct queue_item *item)
+{
+	uint64_t memory = model->hosts[number].capacity.memory;
+
+	return !memory || model_need(model, number, item).memory <= memory;
+}
+
+/* Could @item run on the host if nothing else did? */
+static inline bool model_possible(const struct model *model, int number,
+				  const struct queue_item *item)
+{
+	return model_labels(model, number, item) && model_large(model, number, item);
+}
+
+enum possibility { POSSIBLE, NO_LABELS, TOO_LARGE };
+
+static inline enum possibility model_ever(const struct model *model, const struct model_item *item)
+{
+	bool any_labels = false, any_large = false;
+
+	for (int i = 0; i < model->n_hosts; i++) {
+		if (model_possible(model, i, &item->item))
+			return POSSIBLE;
+		any_labels |= model_labels(model, i, &item->item);
+		any_large |= model_large(model, i, &item->item);
+	}
+	return any_large && !any_labels ? NO_LABELS : TOO_LARGE;
+}
+
 static inline bool model_impossible(const struct model *model, const struct model_item *item)
 {
-	return model->host.memory && item->need.memory > model->host.memory;
+	return model_ever(model, item) == TOO_LARGE;
+}
+
+static inline uint64_t host_running(const struct model *model, int number)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < model->n_items; i++)
+		n += model->items[i].phase == PHASE_RUNS && model->items[i].host == number;
+	return n;
 }
 
 static inline uint64_t project_running(const struct model *model, int project)
@@ -115,9 +174,8 @@ static inline bool model_eligible(const struct model *model, const struct model_
 {
 	const struct model_project *project = &model->projects[item->project];
 
-	return item->phase == PHASE_WAITS && !item->item.missing_label &&
-	       !model_impossible(model, item) && (item->group < 0 || item->offered) &&
-	       !project->held &&
+	return item->phase == PHASE_WAITS && model_ever(model, item) == POSSIBLE &&
+	       (item->group < 0 || item->offered) && !project->held &&
 	       (!project->limit || project_running(model, item->project) < project->limit);
 }
 
@@ -140,8 +198,8 @@ static inline void settle_group(struct model *model, int group)
 
 		for (int i = 0; i < model->n_items; i++) {
 			struct model_item *item = &model->items[i];
-			bool waits = item->phase == PHASE_WAITS && !item->item.missing_label &&
-				     !model_impossible(model, item);
+			bool waits =
+				item->phase == PHASE_WAITS && model_ever(model, item) == POSSIBLE;
 
 			if (item->group != group)
 				continue;
@@ -185,26 +243,28 @@ static inline void settle(struct model *model)
 	for (int i = 0; i < N_GROUPS; i++)
 		settle_group(model, i);
 	if (model->reserved >= 0 && (model->items[model->reserved].phase != PHASE_WAITS ||
-				     model->items[model->reserved].item.missing_label ||
-				     model_impossible(model, &model->items[model->reserved])))
+				     model_ever(model, &model->items[model->reserved]) != POSSIBLE))
 		model->reserved = -1;
 	for (int i = 0; i < N_PROJECTS; i++)
 		settle_project(model, i);
 }
 
-static inline struct queue_need model_free(const struct model *model, uint64_t beside)
+/* What is free on the host; @beside: as if only those beside that reservation ran. */
+static inline struct queue_need model_free(const struct model *model, int number, uint64_t beside)
 {
-	struct queue_need room = {model->host.cpu_milli ? model->host.cpu_milli : UINT64_MAX,
-				  model->host.memory ? model->host.memory : UINT64_MAX};
+	const struct queue_capacity *host = &model->hosts[number].capacity;
+	struct queue_need room = {host->cpu_milli ? host->cpu_milli : UINT64_MAX,
+				  host->memory ? host->memory : UINT64_MAX};
 
 	for (int i = 0; i < model->n_items; i++) {
 		const struct model_item *item = &model->items[i];
 
-		if (item->phase != PHASE_RUNS || (beside && item->beside != beside))
+		if (item->phase != PHASE_RUNS || item->host != number ||
+		    (beside && item->beside != beside))
 			continue;
-		if (model->host.cpu_milli)
+		if (host->cpu_milli)
 			room.cpu_milli -= at_most(item->need.cpu_milli, room.cpu_milli);
-		if (model->host.memory)
+		if (host->memory)
 			room.memory -= at_most(item->need.memory, room.memory);
 	}
 	return room;
@@ -227,8 +287,98 @@ static inline bool model_before(const struct model_item *a, const struct model_i
 	return a->item.index < b->item.index;
 }
 
-/* The best of @project that fits into @room (NULL: the best of all). */
-static inline int model_best(const struct model *model, int project, const struct queue_need *room)
+/* Is there a host that admits steps on which @item could run, sooner or later? */
+static inline bool model_may_come(const struct model *model, const struct model_item *item)
+{
+	for (int i = 0; i < model->n_hosts; i++) {
+		if (!model->hosts[i].stopped && model_possible(model, i, &item->item))
+			return true;
+	}
+	return false;
+}
+
+static inline bool model_aside(const struct model *model)
+{
+	return model->reserved >= 0 &&
+	       model->items[model->reserved].passed >=
+		       4 * model->hosts[model->reserved_host].capacity.limit;
+}
+
+/* What @others than the reserved one (or anything) may use of the host; false: it has no place. */
+static inline bool model_room(const struct model *model, int number, bool others,
+			      struct queue_need *room)
+{
+	const struct queue_capacity *host = &model->hosts[number].capacity;
+	struct queue_need beside, need;
+	uint64_t n = 0;
+
+	*room = model_free(model, number, 0);
+	if (model->hosts[number].stopped || host_running(model, number) >= host->limit)
+		return false;
+	if (!others || !model_aside(model) || model->reserved_host != number)
+		return true;
+	for (int i = 0; i < model->n_items; i++)
+		n += model->items[i].phase == PHASE_RUNS &&
+		     model->items[i].beside == model->reservation;
+	if (n + 2 > host->limit)
+		return false;
+	beside = model_free(model, number, model->reservation);
+	need = model_need(model, number, &model->items[model->reserved].item);
+	if (host->cpu_milli)
+		beside.cpu_milli -= at_most(need.cpu_milli, beside.cpu_milli);
+	if (host->memory)
+		beside.memory -= at_most(need.memory, beside.memory);
+	room->cpu_milli = at_most(room->cpu_milli, beside.cpu_milli);
+	room->memory = at_most(room->memory, beside.memory);
+	return true;
+}
+
+/* How much of the host is in use: of 1 << 24, as the queue counts it. */
+static inline uint64_t model_load(const struct model *model, int number)
+{
+	const struct queue_capacity *host = &model->hosts[number].capacity;
+	uint64_t load = at_most(host_running(model, number), host->limit) * (1 << 24) / host->limit;
+	struct queue_need used = {0, 0};
+	long double part;
+
+	for (int i = 0; i < model->n_items; i++) {
+		if (model->items[i].phase != PHASE_RUNS || model->items[i].host != number)
+			continue;
+		used.cpu_milli += model->items[i].need.cpu_milli;
+		used.memory += model->items[i].need.memory;
+	}
+	if (host->cpu_milli) {
+		part = (long double)at_most(used.cpu_milli, host->cpu_milli) * (1 << 24) /
+		       (long double)host->cpu_milli;
+		load = (uint64_t)part > load ? (uint64_t)part : load;
+	}
+	if (host->memory) {
+		part = (long double)at_most(used.memory, host->memory) * (1 << 24) /
+		       (long double)host->memory;
+		load = (uint64_t)part > load ? (uint64_t)part : load;
+	}
+	return load;
+}
+
+/* The least loaded host on which @item fits now, of equal ones the first; -1: none. */
+static inline int model_host_for(const struct model *model, const struct model_item *item,
+				 bool others)
+{
+	int best = -1;
+
+	for (int i = 0; i < model->n_hosts; i++) {
+		struct queue_need need = model_need(model, i, &item->item), room;
+
+		if (model_labels(model, i, &item->item) && model_room(model, i, others, &room) &&
+		    fits(&need, &room) &&
+		    (best < 0 || model_load(model, i) < model_load(model, best)))
+			best = i;
+	}
+	return best;
+}
+
+/* The best of @project that fits somewhere now (@now), or could, sooner or later. */
+static inline int model_best(const struct model *model, int project, bool now)
 {
 	int best = -1;
 
@@ -236,7 +386,7 @@ static inline int model_best(const struct model *model, int project, const struc
 		const struct model_item *item = &model->items[i];
 
 		if (item->project != project || !model_eligible(model, item) ||
-		    (room && !fits(&item->need, room)))
+		    (now ? model_host_for(model, item, true) < 0 : !model_may_come(model, item)))
 			continue;
 		if (best < 0 || model_before(item, &model->items[best]))
 			best = i;
@@ -261,86 +411,63 @@ static inline int model_project_after(const struct model *model, uint64_t tag, u
 	return best;
 }
 
-static inline bool model_aside(const struct model *model)
+/* The first one in the order of the ring that fits somewhere now, or could; -1: none. */
+static inline int model_first(const struct model *model, bool now)
 {
-	return model->reserved >= 0 &&
-	       model->items[model->reserved].passed >= 4 * model->host.limit;
-}
-
-static inline bool model_room(const struct model *model, struct queue_need *room)
-{
-	const struct model_item *reserved = &model->items[model->reserved];
-	struct queue_need beside;
-	uint64_t n = 0;
-
-	*room = model_free(model, 0);
-	if (!model_aside(model))
-		return true;
-	for (int i = 0; i < model->n_items; i++)
-		n += model->items[i].phase == PHASE_RUNS &&
-		     model->items[i].beside == model->reservation;
-	if (n + 2 > model->host.limit)
-		return false;
-	beside = model_free(model, model->reservation);
-	if (model->host.cpu_milli)
-		beside.cpu_milli -= at_most(reserved->need.cpu_milli, beside.cpu_milli);
-	if (model->host.memory)
-		beside.memory -= at_most(reserved->need.memory, beside.memory);
-	room->cpu_milli = at_most(room->cpu_milli, beside.cpu_milli);
-	room->memory = at_most(room->memory, beside.memory);
-	return true;
-}
-
-static inline int model_other(const struct model *model)
-{
-	struct queue_need room;
 	int project = -1, found;
 
-	if (!model_room(model, &room))
-		return -1;
 	for (;;) {
 		const struct model_project *last = project < 0 ? NULL : &model->projects[project];
 
 		project = model_project_after(model, last ? last->tag : 0, last ? last->serial : 0);
 		if (project < 0)
 			return -1;
-		if (model_aside(model) && model->items[model->reserved].project == project &&
+		if (now && model_aside(model) && model->items[model->reserved].project == project &&
 		    model->projects[project].limit &&
 		    project_running(model, project) + 1 >= model->projects[project].limit)
 			continue;
-		found = model_best(model, project, &room);
+		found = model_best(model, project, now);
 		if (found >= 0)
 			return found;
 	}
 }
 
-static inline uint64_t model_cost(const struct model *model, const struct queue_need *need)
+/* The largest part of any host on which it could run, in places. */
+static inline uint64_t model_cost(const struct model *model, const struct queue_item *item)
 {
-	const struct queue_host *host = &model->host;
 	long double places = 1, part;
 
-	if (host->cpu_milli) {
-		part = (long double)at_most(need->cpu_milli, host->cpu_milli) *
-		       (long double)host->limit / (long double)host->cpu_milli;
-		places = part > places ? part : places;
-	}
-	if (host->memory) {
-		part = (long double)at_most(need->memory, host->memory) * (long double)host->limit /
-		       (long double)host->memory;
-		places = part > places ? part : places;
+	for (int i = 0; i < model->n_hosts; i++) {
+		const struct queue_capacity *host = &model->hosts[i].capacity;
+		struct queue_need need = model_need(model, i, item);
+
+		if (!model_possible(model, i, item))
+			continue;
+		if (host->cpu_milli) {
+			part = (long double)at_most(need.cpu_milli, host->cpu_milli) *
+			       (long double)host->limit / (long double)host->cpu_milli;
+			places = part > places ? part : places;
+		}
+		if (host->memory) {
+			part = (long double)at_most(need.memory, host->memory) *
+			       (long double)host->limit / (long double)host->memory;
+			places = part > places ? part : places;
+		}
 	}
 	return (uint64_t)(places * (1 << 24));
 }
 
-static inline void model_take(struct model *model, int number, int first)
+static inline void model_take(struct model *model, int number, int host, int first)
 {
 	struct model_item *item = &model->items[number];
 	struct model_project *project = &model->projects[item->project];
-	uint64_t cost = model_cost(model, &item->need) / project->weight;
+	uint64_t cost = model_cost(model, &item->item) / project->weight;
 
 	model->virtual_now = model->projects[first].tag;
 	item->beside = 0;
-	if (model->reserved >= 0 && model->reserved != number) {
+	item->host = host;
+	item->need = model_need(model, host, &item->item);
+	if (model->reserved >= 0 && model->reserved != number && model->reserved_host == host) {
 		if (model_aside(model))
 			item->beside = model->reservation;
 		model->items[model->reserved].passed++;
@@ -355,25 +482,46 @@ static inline void model_take(struct model *model, int number, int first)
 	settle(model);
 }
 
+static inline void model_reserve(struct model *model, int number)
+{
+	model->reserved = number;
+	model->reserved_host = -1;
+	model->reservation++;
+	for (int i = 0; i < model->n_hosts; i++) {
+		if (!model->hosts[i].stopped &&
+		    model_possible(model, i, &model->items[number].item) &&
+		    (model->reserved_host < 0 ||
+		     model_load(model, i) < model_load(model, model->reserved_host)))
+			model->reserved_host = i;
+	}
+}
+
 static inline int model_next(struct model *model)
 {
-	int first = model_project_after(model, 0, 0), best;
-	struct queue_need room = model_free(model, 0);
+	int first = model_project_after(model, 0, 0), best, host;
+	struct queue_need room;
+	bool any = false;
 
-	if (model->stopped || first < 0 || project_running(model, -1) >= model->host.limit)
+	for (int i = 0; i < model->n_hosts; i++)
+		any |= model_room(model, i, false, &room);
+	if (!any || first < 0)
 		return -1;
-	best = model_best(model, first, NULL);
-	if (model->reserved < 0 && !fits(&model->items[best].need, &room)) {
-		model->reserved = best;
-		model->reservation++;
-	}
-	if (model->reserved >= 0) {
-		best = model->reserved;
-		if (!fits(&model->items[best].need, &room))
-			best = model_other(model);
+	if (model->reserved >= 0 &&
+	    (model->hosts[model->reserved_host].stopped ||
+	     !model_possible(model, model->reserved_host, &model->items[model->reserved].item)))
+		model->reserved = -1;
+	best = model->reserved >= 0 ? model->reserved : model_first(model, false);
+	if (best < 0)
+		return -1;
+	host = model_host_for(model, &model->items[best], false);
+	if (host < 0 && model->reserved < 0)
+		model_reserve(model, best);
+	if (host < 0) {
+		best = model_first(model, true);
+		host = best < 0 ? -1 : model_host_for(model, &model->items[best], true);
 	}
 	if (best >= 0)
-		model_take(model, best, first);
+		model_take(model, best, host, first);
 	return best;
 }
 

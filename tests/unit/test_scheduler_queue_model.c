@@ -21,7 +21,7 @@
 
 static void check_limits(const struct model *model)
 {
-	struct queue_need used = {0, 0};
+	struct queue_need used[N_HOSTS] = {{0, 0}};
 	uint64_t waiting = 0;
 
 	for (int i = 0; i < model->n_items; i++) {
@@ -30,13 +30,19 @@ static void check_limits(const struct model *model)
 		waiting += item->phase == PHASE_WAITS;
 		if (item->phase != PHASE_RUNS)
 			continue;
-		used.cpu_milli += item->need.cpu_milli;
-		used.memory += item->need.memory;
+		assert_ptr_equal(item->item.host, &model->hosts[item->host].host);
+		used[item->host].cpu_milli += item->need.cpu_milli;
+		used[item->host].memory += item->need.memory;
 	}
 	assert_int_equal(model->queue.n_waiting, waiting);
 	assert_int_equal(model->queue.running, project_running(model, -1));
-	assert_int_equal(model->queue.used.cpu_milli, used.cpu_milli);
-	assert_int_equal(model->queue.used.memory, used.memory);
+	for (int i = 0; i < model->n_hosts; i++) {
+		const struct queue_host *host = &model->hosts[i].host;
+
+		assert_int_equal(host->running, host_running(model, i));
+		assert_int_equal(host->used.cpu_milli, used[i].cpu_milli);
+		assert_int_equal(host->used.memory, used[i].memory);
+	}
 	for (int i = 0; i < N_PROJECTS; i++)
 		assert_int_equal(model->projects[i].project.running, project_running(model, i));
 }
@@ -44,45 +50,56 @@ static void check_limits(const struct model *model)
 /* Called after a start: nothing went over what it may. */
 static void check_start(const struct model *model, const struct model_item *item)
 {
-	const struct queue *queue = &model->queue;
 	const struct queue_project *project = item->item.project;
 	const struct queue_group *group = item->item.group;
+	const struct queue_host *host = item->item.host;
+	const struct queue_capacity *all = &host->capacity;
 
-	assert_true(queue->running <= queue->host.limit);
-	assert_true(!queue->host.cpu_milli || queue->used.cpu_milli <= queue->host.cpu_milli);
-	assert_true(!queue->host.memory || queue->used.memory <= queue->host.memory);
+	assert_true(host->running <= all->limit);
+	assert_true(!all->cpu_milli || host->used.cpu_milli <= all->cpu_milli);
+	assert_true(!all->memory || host->used.memory <= all->memory);
 	assert_true(!project->limit || project->running <= project->limit);
 	assert_true(!group || !group->limit || group->running <= group->limit);
 	assert_null(project->held);
-	assert_null(item->item.missing_label);
-	assert_false(model->stopped);
+	assert_true(model_labels(model, item->host, &item->item));
+	assert_null(host->stopped);
 }
 
-/*
- * Nothing starts: then there is nothing that may, but beside what is set aside. And
- * what is set aside is waited for: only those that ran before keep it from starting.
- */
-static void check_idle(const struct model *model)
+/* Nothing starts: then no host that admits steps and has a place has room for any of them. */
+static void check_idle_host(const struct model *model, int number)
 {
-	struct queue_need room = model_free(model, 0);
-	bool aside = queue_set_aside(&model->queue);
+	const struct model_host *host = &model->hosts[number];
+	bool aside = queue_set_aside(&model->queue) && model->reserved_host == number;
+	struct queue_need room = model_free(model, number, 0), need;
 	uint64_t n_before = 0, n_beside = 0;
 
-	if (model->stopped || model->queue.running >= model->host.limit)
+	if (host->stopped || host->host.running >= host->capacity.limit)
 		return;
 	for (int i = 0; i < model->n_items; i++) {
 		const struct model_item *item = &model->items[i];
+		bool runs = item->phase == PHASE_RUNS && item->host == number;
 
-		n_before += item->phase == PHASE_RUNS && item->beside != model->reservation;
-		n_beside += item->phase == PHASE_RUNS && item->beside == model->reservation;
-		if (!aside && model_eligible(model, item))
-			assert_false(fits(&item->need, &room));
+		n_before += runs && item->beside != model->reservation;
+		n_beside += runs && item->beside == model->reservation;
+		need = model_need(model, number, &item->item);
+		if (!aside && !queue_set_aside(&model->queue) && model_eligible(model, item) &&
+		    model_labels(model, number, &item->item))
+			assert_false(fits(&need, &room));
 	}
-	room = model_free(model, model->reservation);
+	if (!aside)
+		return;
+	/* only those that ran before keep what is set aside from its room */
+	room = model_free(model, number, model->reservation);
+	need = model_need(model, number, &model->items[model->reserved].item);
 	/* (the host may have become smaller since) */
-	if (aside && n_beside < model->host.limit && n_beside + n_before > 0 &&
-	    fits(&model->items[model->reserved].need, &room))
+	if (n_beside < host->capacity.limit && n_beside + n_before > 0 && fits(&need, &room))
 		assert_true(n_before > 0);
+}
+
+static void check_idle(const struct model *model)
+{
+	for (int i = 0; i < model->n_hosts; i++)
+		check_idle_host(model, i);
 }
 
 /* ---- acts ---- */
@@ -91,6 +108,7 @@ static void act_push(struct model *model)
 {
 	static const uint64_t cpus[] = {0, 0, 0, 500, 1000, 2500, 4000, 16000};
 	static const uint64_t memories[] = {0, 0, 0, 64, 300, 1024, 4096, 5000};
+	static const char *const labels[] = {"gpu", "arm"};
 	struct model_item *item = NULL;
 	int group;
 
@@ -119,7 +137,10 @@ static void act_push(struct model *model)
 	} else {
 		item->item.cpu_milli = cpus[chance(ARRAY_SIZE(cpus))];
 		item->item.memory = memories[chance(ARRAY_SIZE(memories))] << 20;
-		item->item.missing_label = chance(12) == 0 ? "gpu" : NULL;
+	}
+	if (chance(model->calm ? 6 : 3) == 0) {
+		item->item.labels = chance(2) ? &labels[1] : labels;
+		item->item.n_labels = item->item.labels == labels ? chance(2) + 1 : 1;
 	}
 	group = (int)chance(N_GROUPS * 2);
 	if (group < N_GROUPS && model->group_project[group] == item->project) {
@@ -127,7 +148,6 @@ static void act_push(struct model *model)
 		item->item.group = &model->groups[group];
 	}
 	item->group_since = ++model->clock;
-	item->need = model_need(model, &item->item);
 	settle(model);
 	queue_push(&model->projects[item->project].project, &item->item);
 }
@@ -143,6 +163,7 @@ static void act_next(struct model *model)
 	if (started) {
 		check_start(model, started);
 		model->n_started++;
+		model->n_elsewhere += started->host != 0;
 	} else {
 		check_idle(model);
 	}
@@ -192,22 +213,6 @@ static void act_remove(struct model *model)
 	queue_remove(&item->item); /* no-op */
 }
 
-static void act_label(struct model *model)
-{
-	struct model_item *item = some_item(model, PHASE_WAITS);
-
-	if (!item)
-		return;
-	item->group_since = ++model->clock;
-	item->offered = false;
-	if (item->item.missing_label) {
-		queue_set_missing(&item->item, NULL);
-	} else {
-		queue_set_missing(&item->item, "gpu");
-	}
-	settle(model);
-}
-
 static void act_project(struct model *model)
 {
 	struct model_project *project = &model->projects[chance(N_PROJECTS)];
@@ -222,8 +227,24 @@ static void act_project(struct model *model)
 
 static void act_stop(struct model *model)
 {
-	model->stopped = chance(4) == 0;
-	queue_stop(&model->queue, model->stopped ? "stopped" : NULL);
+	struct model_host *host = &model->hosts[chance((uint64_t)model->n_hosts)];
+
+	host->stopped = chance(4) == 0;
+	queue_host_stop(&host->host, host->stopped ? "stopped" : NULL);
+}
+
+/* The daemon of a host told that a step runs there, and not where it was thought to run. */
+static void act_move(struct model *model)
+{
+	struct model_item *item = some_item(model, PHASE_RUNS);
+
+	if (!item)
+		return;
+	if ((item->host + 1) % model->n_hosts != item->host)
+		item->beside = 0;
+	item->host = (item->host + 1) % model->n_hosts;
+	item->need = model_need(model, item->host, &item->item);
+	queue_move(&item->item, &model->hosts[item->host].host);
 }
 
 static void act_impossible(struct model *model)
@@ -245,11 +266,11 @@ static void act_impossible(struct model *model)
 	settle(model);
 }
 
-static void host_choose(struct queue_host *host)
+static void capacity_choose(struct queue_capacity *capacity)
 {
 	static const uint64_t memories[] = {0, 2048, 4096, 8192};
 
-	*host = (struct queue_host){
+	*capacity = (struct queue_capacity){
 		.limit = chance(8) + 1,
 		.cpu_milli = chance(4) ? 1000 * (chance(8) + 1) : 0,
 		.memory = memories[chance(ARRAY_SIZE(memories))] << 20,
@@ -258,19 +279,24 @@ static void host_choose(struct queue_host *host)
 	};
 }
 
+static const char *labels_choose(void)
+{
+	static const char *const labels[] = {"gpu arm", "gpu", "linux arm", "linux", ""};
+
+	return labels[chance(ARRAY_SIZE(labels))];
+}
+
 /* Those that become possible line up for their groups in the order of their project. */
-static void model_reconfigure(struct model *model)
+static void model_reconfigure(struct model *model, const enum possibility *before)
 {
 	bool changed[N_ITEMS] = {false};
 
 	for (int i = 0; i < model->n_items; i++) {
 		struct model_item *item = &model->items[i];
-		bool before = item->item.where == QUEUE_NEVER;
 
-		if (item->phase == PHASE_NONE)
-			continue;
-		item->need = model_need(model, &item->item);
-		changed[i] = item->phase == PHASE_WAITS && before != model_impossible(model, item);
+		if (item->phase == PHASE_RUNS)
+			item->need = model_need(model, item->host, &item->item);
+		changed[i] = item->phase == PHASE_WAITS && before[i] != model_ever(model, item);
 	}
 	for (;;) {
 		int best = -1;
@@ -289,25 +315,32 @@ static void model_reconfigure(struct model *model)
 }
 
 /*
- * Another host. Who comes into the ring first matters for what each gets, and the queue
+ * A host changes. Who comes into the ring first matters for what each gets, and the queue
  * goes by projects in the order of its list: so does the model.
  */
 static void act_configure(struct model *model)
 {
+	struct model_host *host = &model->hosts[chance((uint64_t)model->n_hosts)];
+	enum possibility before[N_ITEMS];
+	char labels[HOST_LABELS_MAX + 1];
 	int order[N_PROJECTS], n = 0;
 
 	for (const struct queue_project *project = model->queue.list; project;
 	     project = project->list_next)
 		order[n++] = (int)(container_of(project, struct model_project, project) -
 				   model->projects);
-	host_choose(&model->host);
-	model_reconfigure(model);
-	queue_configure(&model->queue, &model->host);
 	for (int i = 0; i < model->n_items; i++)
+		before[i] = model_ever(model, &model->items[i]);
+	if (chance(2))
+		capacity_choose(&host->capacity);
+	(void)strcpy(labels, chance(2) ? labels_choose() : host->host.labels);
+	queue_host_configure(&host->host, &host->capacity, labels);
+	model_reconfigure(model, before);
+	for (int i = 0; i < N_ITEMS; i++)
 		queue_recount(&model->items[i].item);
 	for (int i = 0; i < N_GROUPS; i++)
 		settle_group(model, i);
-	if (model->reserved >= 0 && model_impossible(model, &model->items[model->reserved]))
+	if (model->reserved >= 0 && model_ever(model, &model->items[model->reserved]) != POSSIBLE)
 		model->reserved = -1;
 	for (int i = 0; i < n; i++)
 		settle_project(model, order[i]);
@@ -315,9 +348,9 @@ static void act_configure(struct model *model)
 }
 
 static void (*const acts[])(struct model *) = {
-	act_push,   act_push,  act_push,    act_push,	act_push,      act_next,       act_next,
-	act_next,   act_next,  act_next,    act_finish, act_finish,    act_finish,     act_finish,
-	act_remove, act_label, act_project, act_stop,	act_configure, act_impossible,
+	act_push,   act_push, act_push,	   act_push,   act_push,      act_next,	      act_next,
+	act_next,   act_next, act_next,	   act_finish, act_finish,    act_finish,     act_finish,
+	act_remove, act_move, act_project, act_stop,   act_configure, act_impossible,
 };
 
 /* ---- rounds ---- */
@@ -330,13 +363,19 @@ static void model_start(struct model *model, uint64_t seed)
 	model->now_usec = 1000000000;
 	model->calm = chance(2) == 0;
 	model->n_busy = model->calm ? chance(N_PROJECTS) + 1 : N_PROJECTS;
-	host_choose(&model->host);
-	if (model->calm) {
-		model->host.limit = chance(4) + 2;
-		model->host.cpu_milli = 1000 * (chance(4) + 2);
+	model->n_hosts = chance(2) ? 1 : (int)chance(N_HOSTS) + 1;
+	queue_init(&model->queue);
+	for (int i = 0; i < model->n_hosts; i++) {
+		struct model_host *host = &model->hosts[i];
+
+		capacity_choose(&host->capacity);
+		if (model->calm) {
+			host->capacity.limit = chance(4) + 2;
+			host->capacity.cpu_milli = 1000 * (chance(4) + 2);
+		}
+		queue_host_add(&model->queue, &host->host, "a host", 1);
+		queue_host_configure(&host->host, &host->capacity, labels_choose());
 	}
-	queue_init(&model->queue, 1);
-	queue_configure(&model->queue, &model->host);
 	for (int i = 0; i < N_PROJECTS; i++) {
 		queue_project_init(&model->queue, &model->projects[i].project);
 		model->projects[i].weight = 1;
@@ -394,7 +433,7 @@ static void test_model(void **state)
 {
 	struct model *model = malloc(sizeof(*model));
 	uint64_t rounds = getenv("RUNBOOK_TEST_LONG") ? ROUNDS * 50 : ROUNDS;
-	uint64_t seed = environment("RUNBOOK_TEST_SEED"), started = 0, aside = 0;
+	uint64_t seed = environment("RUNBOOK_TEST_SEED"), started = 0, aside = 0, elsewhere = 0;
 
 	assert_non_null(model);
 	if (seed)
@@ -403,10 +442,13 @@ static void test_model(void **state)
 		play(model, i);
 		started += model->n_started;
 		aside += model->n_aside;
+		elsewhere += model->n_elsewhere;
 	}
-	print_message("%" PRIu64 " starts, %" PRIu64 " times something was set aside\n", started,
-		      aside);
-	assert_true(seed || (started > rounds * 20 && aside > rounds / 2));
+	print_message("%" PRIu64 " starts, %" PRIu64 " of them not on the first host, %" PRIu64
+		      " times something was set aside\n",
+		      started, elsewhere, aside);
+	assert_true(seed ||
+		    (started > rounds * 20 && elsewhere > rounds * 4 && aside > rounds / 2));
 	free(model);
 }
 
@@ -439,14 +481,16 @@ static void shares_round(uint64_t seed)
 {
 	struct share *shares = calloc(N_SHARES, sizeof(*shares));
 	double range[N_SHARES][N_SHARES][2] = {{{0}}};
-	struct queue_host host = {.limit = 8, .cpu_milli = 8000, .memory = 8ULL << 30};
+	struct queue_capacity capacity = {.limit = 8, .cpu_milli = 8000, .memory = 8ULL << 30};
+	struct queue_host host;
 	struct queue queue;
 	uint64_t index = 0;
 
 	assert_non_null(shares);
 	current_seed = chance_state = seed;
-	queue_init(&queue, 8);
-	queue_configure(&queue, &host);
+	queue_init(&queue);
+	queue_host_add(&queue, &host, "a host", 8);
+	queue_host_configure(&host, &capacity, "");
 	for (int i = 0; i < N_SHARES; i++) {
 		queue_project_init(&queue, &shares[i].project);
 		queue_project_set(&shares[i].project, chance(5) + 1, 0, NULL);
@@ -495,11 +539,13 @@ static void bound_round(uint64_t seed)
 	struct share *shares = calloc(N_SHARES, sizeof(*shares));
 	struct queue_item *watched;
 	uint64_t index = 0, ahead, bound, waited = 0;
+	struct queue_host host;
 	struct queue queue;
 
 	assert_non_null(shares);
 	current_seed = chance_state = seed;
-	queue_init(&queue, 1);
+	queue_init(&queue);
+	queue_host_add(&queue, &host, "a host", 1);
 	for (int i = 0; i < N_SHARES; i++) {
 		queue_project_init(&queue, &shares[i].project);
 		queue_project_set(&shares[i].project, chance(5) + 1, 0, NULL);
