@@ -157,14 +157,17 @@ static void reason_host(const struct queue_item *item, const struct queue_host *
 static void reason_never(const struct queue_item *item, char *out, size_t size)
 {
 	const struct list *hosts = &item->project->queue->hosts;
-	const struct queue_host *host, *largest = NULL;
+	const struct queue_host *host;
+	const struct queue_host *largest = list_entry(hosts->first, struct queue_host, node);
 	char need[16], all[16];
 
+	if (!largest)
+		return;
 	list_each (host, hosts, node) {
 		bool labels = !queue_host_lacks(host, item);
-		bool those = largest && !queue_host_lacks(largest, item);
+		bool those = !queue_host_lacks(largest, item);
 
-		if (!largest || labels > those ||
+		if (labels > those ||
 		    (labels == those && host->capacity.memory > largest->capacity.memory))
 			largest = host;
 	}
@@ -239,7 +242,8 @@ enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t si
 	case QUEUE_WAIT_LIMIT:
 	case QUEUE_WAIT_CPU:
 	case QUEUE_WAIT_MEMORY:
-		reason_host(item, host, wait, out, size);
+		if (host)
+			reason_host(item, host, wait, out, size);
 		break;
 	case QUEUE_WAIT_SET_ASIDE:
 		(void)snprintf(out, size,
