@@ -133,7 +133,8 @@ const struct cli_command cmd_gc = {
 	.arguments = "",
 	.summary = "remove now what [Retention] does not keep",
 	.description = "runbookd does that by itself, too. What has not ended, what is pinned, and "
-		       "the last\nsuccess of a branch stays. See [Retention] in runbookd.conf(5).",
+		       "the last\nsuccess of a branch that exists stays. See [Retention] in "
+		       "runbookd.conf(5).",
 	.options = gc_options,
 	.handler = run_gc,
 };

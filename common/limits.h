@@ -114,6 +114,8 @@
 #define FETCH_BLOB_MAX (1 * GIB)
 #define KEPT_COMMITS_MAX 1000000 /* of one project, in a MIRROR_PRUNE */
 #define KEPT_COMMITS_BYTES_MAX (KEPT_COMMITS_MAX * 65ULL)
+#define BRANCHES_MAX 200000 /* of one project, in a MIRROR_PRUNED */
+#define BRANCHES_BYTES_MAX (64ULL << 20)
 #define FETCH_TREE_ENTRIES_MAX 2000000
 #define FETCH_TREE_BYTES_MAX (32 * GIB)
 /* changed paths of a push; of one with more, nobody says which: filters let it through */

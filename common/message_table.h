@@ -194,8 +194,9 @@ enum process_role {
 	/* common/name_list.h: the mirror keeps what they, the remote's branches and tags and the */  \
 	/* views that are there reach, and nothing else. Under the same condition */                  \
 	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, 512, 1)                                         \
-	/* u bytes that the disk has more, s error ("": all is done that there was to do) */          \
-	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, 2048, 0)                                       \
+	/* u bytes that the disk has more, s error ("": all is done that there was to do); fd the */  \
+	/* branches that the remote had at the last fetch, if known, see common/name_list.h */        \
+	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, 2048, 1)                                       \
                                                                                                       \
 	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
 	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \

@@ -428,6 +428,8 @@ static int removed_send(enum message_type answer, const struct fetch_result *res
 		return -ENOMEM;
 	message_put_u64(message, result->freed);
 	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+	if (result->branches_known)
+		message_put_fd(message, result->branches_fd);
 	return message_transmit(CHANNEL_FD, message);
 }
 

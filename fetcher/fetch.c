@@ -81,7 +81,9 @@ void fetch_result_clear(struct fetch_result *result)
 {
 	if (result->paths_known)
 		(void)close(result->paths_fd);
-	result->paths_known = false;
+	if (result->branches_known)
+		(void)close(result->branches_fd);
+	result->paths_known = result->branches_known = false;
 }
 
 const char *size_text(uint64_t bytes)

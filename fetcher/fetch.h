@@ -53,6 +53,8 @@ struct fetch_limits {
  * @freed:   bytes that the disk has more, of what removes something
  * @paths_known: @paths_fd is valid: the changed paths, see common/name_list.h; owned by
  *           whoever owns the result, fetch_result_clear() closes it
+ * @branches_known: @branches_fd is valid, and owned as @paths_fd is: the branches of the
+ *           remote, as of the last fetch, in the same form; of mirror_prune() only
  * @error:   for people, with the fix; set unless FETCH_OK
  */
 struct fetch_result {
@@ -66,6 +68,8 @@ struct fetch_result {
 	uint64_t freed;
 	bool paths_known;
 	int paths_fd;
+	bool branches_known;
+	int branches_fd;
 	struct error error;
 };
 

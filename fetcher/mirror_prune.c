@@ -361,6 +361,35 @@ static int loose_prune(struct prune *prune, int objects_fd)
 	return 0;
 }
 
+/* ---- branches ---- */
+
+/* The names of the branches, for those who decide what is kept of each. */
+static int branches_fd(git_repository *repository)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0, n = 0;
+	git_strarray names = {0};
+	FILE *stream = open_memstream(&text, &size);
+	int r;
+
+	if (!stream)
+		return -ENOMEM;
+	r = git_reference_list(&names, repository) < 0 ? -EIO : 0;
+	for (size_t i = 0; r == 0 && i < names.count; i++) {
+		if (strncmp(names.strings[i], "refs/heads/", 11) == 0 &&
+		    ref_name_valid(names.strings[i])) {
+			(void)fwrite(names.strings[i], strlen(names.strings[i]) + 1, 1, stream);
+			n++;
+		}
+	}
+	git_strarray_dispose(&names);
+	if (fclose(stream) != 0)
+		return -ENOMEM;
+	if (r == 0 && n > BRANCHES_MAX)
+		r = -E2BIG;
+	return r < 0 ? r : memfd_sealed("branches", text ? text : "", size);
+}
+
 /* ---- all of it ---- */
 
 static int prune_run(struct prune *prune, const struct name_list *kept)
@@ -406,6 +435,8 @@ int mirror_prune(struct mirror *mirror, int project_fd, const struct name_list *
 		prune->project_fd = project_fd;
 		prune->packs_fd = -1;
 		prune->reach.repository = mirror->repository;
+		result->branches_fd = branches_fd(mirror->repository);
+		result->branches_known = result->branches_fd >= 0;
 		r = prune_run(prune, kept);
 		if (prune->packs_fd >= 0)
 			(void)close(prune->packs_fd);

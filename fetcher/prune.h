@@ -31,7 +31,8 @@ int tree_remove(int project_fd, const char *tree, const char *view, struct fetch
  * is missing. Steps that read the mirror meanwhile find each object in one pack or
  * the other; a kill leaves both.
  *
- * Return: 0, or -errno with @result set; @result->freed in any case.
+ * Return: 0, or -errno with @result set; @result->freed and the names of the branches that
+ * the mirror has in any case, unless there are too many of them or no memory.
  */
 int mirror_prune(struct mirror *mirror, int project_fd, const struct name_list *kept,
 		 struct fetch_result *result);

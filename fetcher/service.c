@@ -146,6 +146,8 @@ static void answer_removed(struct service *service, const struct request *reques
 	if (message) {
 		message_put_u64(message, result->freed);
 		message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
+		if (result->branches_known)
+			message_put_fd(message, result->branches_fd);
 	}
 	answer_send(service, request, message);
 }

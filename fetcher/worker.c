@@ -128,9 +128,14 @@ static int removed_read(struct message *message, struct fetch_result *ret_result
 {
 	struct fetch_result result = {.freed = message_get_u64(message)};
 	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
+	cleanup_close int branches_fd = -1;
 
+	result.branches_known = message->type == MESSAGE_MIRROR_PRUNED && message->n_fds > 0;
+	if (result.branches_known)
+		branches_fd = message_get_fd(message);
 	if (message_end(message) < 0)
 		return -EBADMSG;
+	result.branches_fd = TAKE_FD(branches_fd);
 	result.outcome = *text ? FETCH_UNREACHABLE : FETCH_OK;
 	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
 	*ret_result = result;

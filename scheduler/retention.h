@@ -11,7 +11,8 @@
  * pass for space walks from the oldest to the newest instead and takes only what is
  * large (logs and artifacts), until as much is free as is to be kept free.
  *
- * Never removed: what has not ended, what is pinned, and the last success of a branch.
+ * Never removed: what has not ended, what is pinned, and the last success of a branch
+ * that the remote has: the fetcher says which these are when it has looked at the mirror.
  *
  * What goes becomes a *removal*, of which few are under way at once: the run is
  * marked, the commit follows, the daemon removes the logs and the cacher the

@@ -48,15 +48,16 @@ static void chunk_add(const struct store_kept *row, void *userdata)
 }
 
 /*
- * The last success of a branch stays, also of one that the remote may not have any more:
- * which it has, only a fetch would tell. A failed look keeps the run.
+ * The last success of a branch stays, unless the remote did not have the branch at the last
+ * look at the mirror. A read that fails keeps the run.
  */
 static bool last_success(struct scheduler *scheduler, const struct store_kept *row)
 {
 	if (row->state != RUN_STATE_SUCCEEDED || row->source != RUN_SOURCE_FETCH || row->unwanted ||
 	    row->pull_request || strncmp(row->ref, "refs/heads/", 11) != 0)
 		return false;
-	return store_success_newer(scheduler->store, row->project, row->ref, row->id) <= 0;
+	return store_success_newer(scheduler->store, row->project, row->ref, row->id) <= 0 &&
+	       store_branch_gone(scheduler->store, row->project, row->ref) <= 0;
 }
 
 static uint64_t artifact_bytes(const struct store_kept *row)

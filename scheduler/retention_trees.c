@@ -8,7 +8,9 @@
  */
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/limits.h"
 #include "common/log.h"
+#include "common/name_list.h"
 #include "scheduler/retention_pass.h"
 #include "scheduler/run.h"
 
@@ -199,12 +201,45 @@ void retention_trees_look(struct scheduler *scheduler, bool space)
 
 /* ---- answers ---- */
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool branch_there(const char *ref, void *userdata)
+{
+	const struct name_list *branches = userdata;
+
+	return branches->n_items > 0 && bsearch(&ref, branches->items, branches->n_items,
+						sizeof(*branches->items), compare_names);
+}
+
+/* Which branches have gone? What cannot be read changes nothing. */
+static void branches_learn(struct project *project, int fd)
+{
+	struct name_list branches = {.n_items = 0};
+	int r = name_list_read(fd, BRANCHES_BYTES_MAX, BRANCHES_MAX, &branches);
+
+	if (r == 0) {
+		if (branches.n_items > 0)
+			qsort(branches.items, branches.n_items, sizeof(*branches.items),
+			      compare_names);
+		r = store_branches_update(project->scheduler->store, project->name, branch_there,
+					  &branches);
+	}
+	if (r < 0)
+		log_warning("project %s: the list of its branches cannot be used: %s",
+			    project->name, strerror(-r));
+	name_list_clear(&branches);
+}
+
 static int handle_answer(struct channel *channel, struct message *message, bool mirror)
 {
 	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
 	struct tree_removal **link = &scheduler->retention.trees, *removal;
 	uint64_t bytes = message_get_u64(message);
 	const char *error = message_get_string(message, 2048);
+	cleanup_close int branches_fd = mirror && message->n_fds > 0 ? message_get_fd(message) : -1;
 	int r = message_end(message);
 
 	if (r < 0)
@@ -225,6 +260,8 @@ static int handle_answer(struct channel *channel, struct message *message, bool 
 			 removal->project->name,
 			 mirror ? "what nothing reaches in the mirror" : "the tree ", removal->tree,
 			 bytes);
+	if (branches_fd >= 0)
+		branches_learn(removal->project, branches_fd);
 	source_continue(removal->project);
 	free(removal);
 	turn_schedule(scheduler);

@@ -7,6 +7,7 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/store_retention.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -143,6 +144,9 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	turn_schedule(scheduler);
 	if (!made.id)
 		return NULL;
+	/* retention keeps the last success of a branch that exists; a retry says nothing of that */
+	if (made.source == RUN_SOURCE_FETCH && !made.retry_of)
+		store_branch_seen(scheduler->store, made.project, made.ref);
 	run = run_from_row(scheduler, &made);
 	if (!run) {
 		log_error("out of memory: ending, to go on from what is committed");

@@ -142,4 +142,20 @@ int store_mirror_due(struct store *store, const char *project, uint64_t now_usec
  */
 int store_size(struct store *store, uint64_t *ret_bytes, uint64_t *ret_free);
 
+/* ---- branches ---- */
+
+/** store_branch_seen() - the remote has the branch @ref, a full reference, of @project */
+void store_branch_seen(struct store *store, const char *project, const char *ref);
+/** store_branch_gone() - had the remote no branch @ref when it was last looked? 1, 0 or -errno */
+int store_branch_gone(struct store *store, const char *project, const char *ref);
+/**
+ * store_branches_update() - note for each branch with a success whether the remote has it
+ * @there: answers that for a full reference
+ *
+ * A branch of which a run is open stays what it was: its push may be newer than what @there
+ * knows. Return: 0 or -errno.
+ */
+int store_branches_update(struct store *store, const char *project,
+			  bool (*there)(const char *ref, void *userdata), void *userdata);
+
 #endif

@@ -251,6 +251,12 @@ static const char *const migrations[] = {
 	 "CREATE TABLE mirrors("
 	 "  project TEXT PRIMARY KEY,"
 	 "  pruned_usec INTEGER NOT NULL) WITHOUT ROWID;"),
+
+	/* branches with successes that the remote does not have any more */
+	"CREATE TABLE branches_gone("
+	"  project TEXT NOT NULL,"
+	"  ref TEXT NOT NULL,"
+	"  PRIMARY KEY(project, ref)) WITHOUT ROWID;",
 };
 
 static int migrate_run(struct store *store, const char *sql, struct error *error)

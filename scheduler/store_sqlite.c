@@ -40,6 +40,9 @@
 #define SECRET_COLUMNS "project, env, name, key_id, box, changed_usec"
 #define EVENT_COLUMNS "id, run, step, attempt, from_state, to_state, reason, at_usec"
 
+/* What counts as a success of a branch: the condition of the index runs_success. */
+#define SUCCESS "state='succeeded' AND source='fetch' AND unwanted=0 AND pull_request=0"
+
 static const char *const statement_sql[] = {
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
 	[STATEMENT_COMMIT] = "COMMIT",
@@ -167,8 +170,8 @@ static const char *const statement_sql[] = {
 		KEPT_SELECT "WHERE r.id>? AND r.removed_usec IS NULL ORDER BY r.id LIMIT ?",
 	[STATEMENT_REMOVING] = KEPT_SELECT "WHERE r.id>? AND r.removing<>0 ORDER BY r.id LIMIT ?",
 	[STATEMENT_SUCCESS_NEWER] =
-		"SELECT 1 FROM runs WHERE project=? AND ref=? AND id>? AND state='succeeded' AND "
-		"source='fetch' AND unwanted=0 AND pull_request=0 AND removed_usec IS NULL LIMIT 1",
+		"SELECT 1 FROM runs WHERE project=? AND ref=? AND id>? AND " SUCCESS
+		" AND removed_usec IS NULL LIMIT 1",
 	[STATEMENT_RUN_PIN] = "UPDATE runs SET pinned_usec=?2 WHERE id=?1",
 	[STATEMENT_RUN_SET_ARTIFACT_BYTES] = "UPDATE runs SET artifact_bytes=?2 WHERE id=?1",
 	[STATEMENT_RUN_MARK] =
@@ -247,6 +250,21 @@ static const char *const statement_sql[] = {
 	[STATEMENT_MIRROR_PRUNED] = "SELECT pruned_usec FROM mirrors WHERE project=?",
 	[STATEMENT_MIRROR_PRUNE] =
 		"INSERT OR REPLACE INTO mirrors(project, pruned_usec) VALUES(?,?)",
+	[STATEMENT_BRANCHES] = "SELECT DISTINCT ref FROM runs WHERE project=? AND " SUCCESS
+			       " AND ref LIKE 'refs/heads/%' LIMIT ?",
+	[STATEMENT_BRANCH_GONE] = "SELECT 1 FROM branches_gone WHERE project=? AND ref=?",
+	/* not while a run of it is open: its push may be newer than what is known of the remote */
+	[STATEMENT_BRANCH_GONE_ADD] =
+		"INSERT OR IGNORE INTO branches_gone(project, ref) SELECT ?1, ?2 WHERE NOT EXISTS("
+		"SELECT 1 FROM runs WHERE state IN ('pending','running') AND project=?1 AND "
+		"ref=?2)",
+	[STATEMENT_BRANCH_SEEN] = "DELETE FROM branches_gone WHERE project=? AND ref=?",
+	/* of a run that is about to go: no other one of the branch succeeded */
+	[STATEMENT_BRANCH_UNUSED] =
+		"DELETE FROM branches_gone WHERE (project, ref) IN (SELECT project, ref FROM runs "
+		"WHERE id=?1) AND NOT EXISTS(SELECT 1 FROM runs r WHERE "
+		"r.project=branches_gone.project AND r.ref=branches_gone.ref AND r.id<>?1 "
+		"AND " SUCCESS ")",
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 

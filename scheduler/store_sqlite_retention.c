@@ -161,6 +161,8 @@ static int run_delete_last(struct store *store, uint64_t run, uint64_t at_usec)
 		return r < 0 ? r : 1;
 	r = WRITE(store, STATEMENT_TREE_UNUSED, NUMBER(run));
 	if (r == 0)
+		r = WRITE(store, STATEMENT_BRANCH_UNUSED, NUMBER(run));
+	if (r == 0)
 		r = WRITE(store, STATEMENT_RUN_DELETE, NUMBER(run));
 	if (r == 0 && numbers[0])
 		r = WRITE(store, STATEMENT_RUNBOOK_DELETE, NUMBER(numbers[0]));

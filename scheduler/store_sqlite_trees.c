@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in SQLite: trees and mirrors that the fetcher has. */
+/* The store in SQLite: trees and mirrors that the fetcher has, branches that the remote has not. */
 #include "scheduler/store_internal.h"
 #include "scheduler/store_retention.h"
+
+#include "common/cleanup.h"
+#include "common/limits.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char *column_text(sqlite3_stmt *statement, int column)
 {
@@ -145,4 +152,58 @@ int store_mirror_due(struct store *store, const char *project, uint64_t now_usec
 		return r < 0 ? r : 0;
 	(void)WRITE(store, STATEMENT_MIRROR_PRUNE, TEXT(project), NUMBER(now_usec));
 	return r;
+}
+
+/* ---- branches ---- */
+
+void store_branch_seen(struct store *store, const char *project, const char *ref)
+{
+	(void)WRITE(store, STATEMENT_BRANCH_SEEN, TEXT(project), TEXT(ref));
+}
+
+int store_branch_gone(struct store *store, const char *project, const char *ref)
+{
+	uint64_t number;
+	int r;
+	sqlite3_stmt *statement =
+		READ_START(store, STATEMENT_BRANCH_GONE, &r, TEXT(project), TEXT(ref));
+
+	return statement ? number_read(store, statement, &number) : r;
+}
+
+/* The branches with successes, one NUL-terminated name after the other. Return: 0 or -errno. */
+static int branches_read(struct store *store, const char *project, char **ret_text,
+			 size_t *ret_size)
+{
+	FILE *stream = open_memstream(ret_text, ret_size);
+	sqlite3_stmt *statement;
+	int r, e;
+
+	if (!stream)
+		return -ENOMEM;
+	statement = READ_START(store, STATEMENT_BRANCHES, &r, TEXT(project), NUMBER(BRANCHES_MAX));
+	if (statement) {
+		while ((r = sqlite3_step(statement)) == SQLITE_ROW) {
+			const char *ref = column_text(statement, 0);
+
+			(void)fwrite(ref, strlen(ref) + 1, 1, stream);
+		}
+		r = store_statement_end(store, statement, r);
+	}
+	e = fclose(stream) == 0 ? 0 : -ENOMEM;
+	return r < 0 ? r : e;
+}
+
+int store_branches_update(struct store *store, const char *project,
+			  bool (*there)(const char *ref, void *userdata), void *userdata)
+{
+	cleanup_free char *text = NULL;
+	size_t size = 0;
+	int r = branches_read(store, project, &text, &size);
+
+	for (const char *ref = text; r == 0 && ref < text + size; ref += strlen(ref) + 1)
+		r = WRITE(store,
+			  there(ref, userdata) ? STATEMENT_BRANCH_SEEN : STATEMENT_BRANCH_GONE_ADD,
+			  TEXT(project), TEXT(ref));
+	return r < 0 ? r : 0;
 }

@@ -68,6 +68,23 @@ check_status "the run goes" 3 ctl show "$last"
 check "its tree goes with it" wait_for 30 sh -c "[ \"\$(ls '$LIB/trees/demo' | grep -cxE '[0-9a-f]{40}')\" -le 3 ]"
 check "that of the last success stays" has "$(commit_of "$newest")"
 
+# ---- a branch that the remote does not have any more ----
+git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/heads/feature
+feature=$(ctl trigger demo --ref feature --json | jq .run)
+check_equal "a success of another branch" succeeded "$(wait_run "$feature")"
+one 1 >/dev/null
+settings "Count=1" "MirrorAge=1s"
+# shellcheck disable=SC2317  # called by wait_for
+removed() { sleep 0.3; ctl gc >/dev/null; ! ctl show "$1" >/dev/null 2>&1; }
+sleep 1.2
+for _ in 1 2 3; do ctl gc >/dev/null; done
+check "the last success of a branch stays" ctl show "$feature"
+git -C "$TEST_TMP/repos/demo" push -q origin :refs/heads/feature
+check "as long as it is not known that the branch is gone" ctl show "$feature"
+one 1 >/dev/null
+check "it goes when the remote does not have the branch any more" wait_for 60 removed "$feature"
+check "that of a branch that exists stays" ctl show "$newest"
+
 # ---- the mirror ----
 old=$(one 1)
 lost=$(commit_of "$old")

@@ -234,6 +234,52 @@ static void the_last_success(void **state)
 	commit(fixture);
 }
 
+static void remove_now(struct fixture *fixture, uint64_t run, uint64_t at_usec)
+{
+	unsigned rows = 100;
+
+	store_run_mark(fixture->store, run, STORE_REMOVING_RUN, at_usec);
+	assert_int_equal(store_run_delete(fixture->store, run, &rows, at_usec), 1);
+	commit(fixture);
+}
+
+static bool is_main(const char *ref, void *userdata)
+{
+	++*(unsigned *)userdata;
+	return strcmp(ref, "refs/heads/main") == 0;
+}
+
+static void branches_that_the_remote_lacks(void **state)
+{
+	struct fixture *fixture = *state;
+	struct store *store = fixture->store;
+	uint64_t old = run_add(store, "refs/heads/old", RUN_STATE_SUCCEEDED, 0, 0);
+	uint64_t older = run_add(store, "refs/heads/old", RUN_STATE_SUCCEEDED, 0, 0);
+	unsigned n = 0;
+
+	(void)run_add(store, "refs/heads/main", RUN_STATE_SUCCEEDED, 0, 0);
+	(void)run_add(store, "refs/heads/red", RUN_STATE_FAILED, 0, 0);
+	(void)run_add(store, "refs/heads/pushed-anew", RUN_STATE_SUCCEEDED, 0, 0);
+	(void)run_add(store, "refs/heads/pushed-anew", RUN_STATE_PENDING, 0, 0);
+	(void)run_add(store, "refs/tags/v1", RUN_STATE_SUCCEEDED, 0, 0);
+	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 0);
+	assert_int_equal(store_branches_update(store, "p", is_main, &n), 0);
+	commit(fixture);
+	assert_int_equal(n, 3); /* branches with a success, each once */
+	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 1);
+	assert_int_equal(store_branch_gone(store, "q", "refs/heads/old"), 0);
+	assert_int_equal(store_branch_gone(store, "p", "refs/heads/main"), 0);
+	/* a run of it is open: the push may be newer than the answer */
+	assert_int_equal(store_branch_gone(store, "p", "refs/heads/pushed-anew"), 0);
+	store_branch_seen(store, "p", "refs/heads/old");
+	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 0);
+	assert_int_equal(store_branches_update(store, "p", is_main, &n), 0);
+	remove_now(fixture, old, 1);
+	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 1);
+	remove_now(fixture, older, 1); /* the note goes with the last success */
+	assert_int_equal(count_of(fixture, "SELECT count(*) FROM branches_gone"), 0);
+}
+
 static void a_marked_run_is_not_shown(void **state)
 {
 	struct fixture *fixture = *state;
@@ -321,15 +367,6 @@ static void rows_go_some_at_a_time(void **state)
 	assert_true(run_add(store, "refs/heads/a", RUN_STATE_FAILED, 0, 0) > retried);
 	assert_int_equal(store_run_last_id(store, &last), 0);
 	assert_int_equal(last, retried + 1);
-	commit(fixture);
-}
-
-static void remove_now(struct fixture *fixture, uint64_t run, uint64_t at_usec)
-{
-	unsigned rows = 100;
-
-	store_run_mark(fixture->store, run, STORE_REMOVING_RUN, at_usec);
-	assert_int_equal(store_run_delete(fixture->store, run, &rows, at_usec), 1);
 	commit(fixture);
 }
 
@@ -425,6 +462,7 @@ int main(void)
 		cmocka_unit_test(sentences),
 		cmocka_unit_test_setup_teardown(sizes_and_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_last_success, setup, teardown),
+		cmocka_unit_test_setup_teardown(branches_that_the_remote_lacks, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_marked_run_is_not_shown, setup, teardown),
 		cmocka_unit_test_setup_teardown(rows_go_some_at_a_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(numbers_become_ranges, setup, teardown),
