@@ -23,7 +23,7 @@
 
 #include "common/error.h"
 #include "common/message.h"
-#include "daemon/step.h"
+#include "sandbox/ops.h"
 
 struct daemon;
 struct layers;

@@ -237,7 +237,7 @@ static int images_prepare(struct daemon *daemon, struct error *error)
 		return error_set(error, ENAMETOOLONG, "the path of the images is too long");
 	if (state_dirs_make_images(daemon->images_dir, error) < 0)
 		return -error->number;
-	return layers_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->layers, error);
+	return layers_new(daemon, daemon->sandbox_host, &sandbox_library, &daemon->layers, error);
 }
 
 static int daemon_start(struct daemon *daemon, struct error *error)
@@ -260,8 +260,7 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 	/* before the children: this process may move into a leaf of its cgroup, and children are
 	 * born where their parent is */
 	if (sandboxes_prepare(daemon, error) < 0 ||
-	    steps_new(daemon, daemon->sandbox_host, &sandboxes_library, &daemon->steps, error) <
-		    0 ||
+	    steps_new(daemon, daemon->sandbox_host, &sandbox_library, &daemon->steps, error) < 0 ||
 	    images_prepare(daemon, error) < 0)
 		return -error->number;
 	if (log_remover_new(daemon, &daemon->log_remover) < 0)

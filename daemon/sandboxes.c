@@ -12,16 +12,6 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-const struct sandbox_ops sandboxes_library = {
-	.start = sandbox_start,
-	.signal = sandbox_signal,
-	.kill = sandbox_kill,
-	.finish = sandbox_finish,
-	.collect = sandbox_collect,
-	.keep = sandbox_keep,
-	.adopt = sandbox_adopt,
-};
-
 /* Two instances side by side must not sweep each other's steps away. */
 static void cgroup_name(const struct paths *paths, char *out, size_t size)
 {

@@ -4,9 +4,11 @@
 
 /* The sandbox library, set up from the daemon's paths and configuration. */
 
-#include "daemon/step.h"
+#include "common/error.h"
 
-extern const struct sandbox_ops sandboxes_library;
+#include <stdbool.h>
+
+struct daemon;
 
 /**
  * sandboxes_prepare() - compile filters, find runbook-init, sweep old remains

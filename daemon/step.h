@@ -31,23 +31,8 @@
 #define CONTAINER_ID_MAX 200
 
 struct daemon;
+struct sandbox_ops;
 struct step_table;
-
-/** struct sandbox_ops - what steps use of the sandbox library; tests put their own in */
-struct sandbox_ops {
-	int (*start)(struct sandbox_host *host, const struct sandbox_request *request,
-		     struct sandbox *ret_sandbox, struct error *error);
-	int (*signal)(struct sandbox *sandbox, int signal_number);
-	int (*kill)(struct sandbox *sandbox);
-	int (*finish)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
-		      struct error *error);
-	/* for what outlives us; not called where there is no ledger */
-	int (*collect)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
-		       struct error *error);
-	int (*keep)(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
-	int (*adopt)(struct sandbox_host *host, const struct sandbox_kept *kept,
-		     struct sandbox *ret_sandbox, struct error *error);
-};
 
 /** struct step_order - what the scheduler asks for, checked */
 struct step_order {

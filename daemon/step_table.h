@@ -13,6 +13,7 @@
 #include "daemon/order_set.h"
 #include "daemon/step.h"
 #include "daemon/step_report.h"
+#include "sandbox/ops.h"
 
 #define STEP_BUCKETS 1024
 

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sandbox/ops.h"
+
+const struct sandbox_ops sandbox_library = {
+	.start = sandbox_start,
+	.signal = sandbox_signal,
+	.kill = sandbox_kill,
+	.finish = sandbox_finish,
+	.collect = sandbox_collect,
+	.keep = sandbox_keep,
+	.adopt = sandbox_adopt,
+};
