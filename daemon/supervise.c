@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/supervise.h"
+
+#include "common/cleanup.h"
+#include "common/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+static const struct sandbox_ops *ops_of(const struct supervised *supervised)
+{
+	return supervised->supervisor->ops;
+}
+
+static void kill_now(struct supervised *supervised)
+{
+	int r = ops_of(supervised)->kill(&supervised->sandbox);
+
+	if (r < 0)
+		log_error("cannot kill %s: %s", supervised->name, strerror(-r));
+}
+
+/* ---- the end ---- */
+
+static void sandbox_gone(struct loop_file *file, uint32_t events)
+{
+	struct supervised *supervised = container_of(file, struct supervised, end_file);
+	const struct sandbox_ops *ops = ops_of(supervised);
+	struct supervised_end end = {.outcome = {.how = SANDBOX_LOST}, .error = ERROR_INIT};
+
+	loop_remove(file);
+	if (supervised->notes) {
+		end.result = ops->collect(&supervised->sandbox, &end.outcome, &end.error);
+		supervised->notes->collected(supervised, &end);
+		(void)ops->finish(&supervised->sandbox, &end.outcome, NULL);
+	} else {
+		end.result = ops->finish(&supervised->sandbox, &end.outcome, &end.error);
+	}
+	supervised->phase = SUPERVISED_NONE;
+	supervised->done(supervised, &end);
+}
+
+static void status_reported(struct loop_file *file, uint32_t events)
+{
+	struct supervised *supervised = container_of(file, struct supervised, status_file);
+
+	/* what the command started has the rest of the grace, of which the timer knows: the end
+	 * of that is a hang-up, which is reported always */
+	if (supervised->terminated && !(events & (EPOLLHUP | EPOLLERR)) &&
+	    loop_modify(file, 0) == 0)
+		return;
+	loop_remove(file);
+	loop_timer_cancel(&supervised->timer);
+	supervised->ended_usec = wall_usec();
+	if (supervised->notes)
+		supervised->notes->over(supervised);
+	supervised->phase = SUPERVISED_ENDING;
+	if (loop_add(supervised->supervisor->loop, &supervised->end_file, supervised->sandbox.pidfd,
+		     EPOLLIN, sandbox_gone) == 0)
+		kill_now(supervised);
+	else
+		sandbox_gone(&supervised->end_file, EPOLLIN); /* finish() waits then */
+}
+
+/* ---- ending it ---- */
+
+static void grace_over(struct loop_timer *timer)
+{
+	kill_now(container_of(timer, struct supervised, timer));
+}
+
+void supervise_terminate(struct supervised *supervised, int cause)
+{
+	uint64_t now = now_usec();
+	bool at_once = supervised->grace_usec == SUPERVISE_NO_GRACE;
+	int r;
+
+	if (!supervised_runs(supervised) || supervised->terminated)
+		return;
+	supervised->terminated = true;
+	supervised->cause = cause;
+	supervised->kill_at_usec = at_once ? now : now + supervised->grace_usec;
+	if (supervised->notes)
+		supervised->notes->terminating(supervised);
+	if (at_once) {
+		kill_now(supervised);
+		return;
+	}
+	r = ops_of(supervised)->signal(&supervised->sandbox, SIGTERM);
+	if (r < 0)
+		log_warning("cannot signal %s: %s", supervised->name, strerror(-r));
+	(void)loop_timer_set(supervised->supervisor->loop, &supervised->timer,
+			     r < 0 ? now : supervised->kill_at_usec, grace_over);
+}
+
+static void timeout_over(struct loop_timer *timer)
+{
+	struct supervised *supervised = container_of(timer, struct supervised, timer);
+
+	supervise_terminate(supervised, supervised->timeout_cause);
+}
+
+void supervise_timeout(struct supervised *supervised, uint64_t at_usec, int cause)
+{
+	if (!supervised_runs(supervised) || supervised->terminated)
+		return; /* the timer is that of the grace */
+	supervised->timeout_cause = cause;
+	(void)loop_timer_set(supervised->supervisor->loop, &supervised->timer, at_usec,
+			     timeout_over);
+}
+
+void supervise_kill(struct supervised *supervised)
+{
+	if (supervised_runs(supervised))
+		kill_now(supervised);
+}
+
+void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome)
+{
+	struct sandbox_outcome ignored;
+
+	if (supervised->phase == SUPERVISED_NONE)
+		return;
+	loop_remove(&supervised->status_file);
+	loop_remove(&supervised->end_file);
+	loop_timer_cancel(&supervised->timer);
+	(void)ops_of(supervised)
+		->finish(&supervised->sandbox, ret_outcome ? ret_outcome : &ignored, NULL);
+	supervised->phase = SUPERVISED_NONE;
+}
+
+/* ---- starting and taking over ---- */
+
+/* A new sandbox: nothing of one before it counts any more. */
+static void begin(struct supervised *supervised)
+{
+	supervised->phase = SUPERVISED_HELD;
+	supervised->terminated = false;
+	supervised->cause = 0;
+	supervised->ended_usec = 0;
+}
+
+static int watch(struct supervised *supervised)
+{
+	int r = loop_add(supervised->supervisor->loop, &supervised->status_file,
+			 supervised->sandbox.status_fd, EPOLLIN, status_reported);
+
+	if (r == 0)
+		supervised->phase = SUPERVISED_RUNNING;
+	return r;
+}
+
+int supervise_start(struct supervised *supervised, const struct sandbox_request *request,
+		    struct error *error)
+{
+	int r = ops_of(supervised)
+			->start(supervised->supervisor->host, request, &supervised->sandbox, error);
+
+	if (r < 0)
+		return r;
+	begin(supervised);
+	r = watch(supervised);
+	if (r == 0)
+		return 0;
+	/* it runs, but its end could not be seen: take it down again */
+	supervise_abandon(supervised, NULL);
+	return error_errno(error, -r, "cannot watch the sandbox");
+}
+
+int supervise_keep(const struct supervised *supervised, struct sandbox_kept *ret_kept)
+{
+	return ops_of(supervised)->keep(&supervised->sandbox, ret_kept);
+}
+
+int supervise_adopt(struct supervised *supervised, const struct sandbox_kept *kept,
+		    struct error *error)
+{
+	int r = ops_of(supervised)
+			->adopt(supervised->supervisor->host, kept, &supervised->sandbox, error);
+
+	if (r == 0)
+		begin(supervised);
+	return r;
+}
+
+int supervise_resume(struct supervised *supervised, bool terminated, int cause,
+		     uint64_t deadline_usec)
+{
+	int r = watch(supervised);
+
+	if (r < 0)
+		return r;
+	supervised->terminated = terminated;
+	supervised->cause = terminated ? cause : 0;
+	supervised->timeout_cause = cause;
+	supervised->kill_at_usec = terminated ? deadline_usec : 0;
+	if (deadline_usec > 0)
+		(void)loop_timer_set(supervised->supervisor->loop, &supervised->timer,
+				     deadline_usec, terminated ? grace_over : timeout_over);
+	return 0;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DAEMON_SUPERVISE_H
+#define DAEMON_SUPERVISE_H
+
+/*
+ * DOC: A supervised sandbox
+ *
+ *   held      it exists and is not watched: between supervise_adopt() and supervise_resume()
+ *   running   its command runs
+ *   ending    its command is over, the kernel takes down what is left of it
+ *   none      there is no sandbox: not yet, or not any more
+ *
+ * The end of the command is seen at the status pipe of runbook-init, the end of the
+ * whole sandbox at its pidfd. In between the kernel may need seconds to free gigabytes,
+ * and a process that waits for a dead file server does not die at all; the loop goes on
+ * meanwhile. After that the sandbox is removed, and done() is called, once.
+ *
+ * The owner embeds struct supervised and decides what its sandbox is for. This module
+ * knows neither steps nor layers, and it is the only one in daemon/ that touches the
+ * descriptors and the operations of a sandbox.
+ */
+
+#include "common/error.h"
+#include "common/loop.h"
+#include "sandbox/ops.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct supervised;
+
+/** struct supervisor - what the sandboxes of one owner have in common */
+struct supervisor {
+	struct loop *loop;
+	struct sandbox_host *host;
+	const struct sandbox_ops *ops;
+};
+
+/**
+ * struct supervised_end - how a sandbox ended
+ * @outcome: also when it was killed
+ * @result:  0; -errno when the command was never started, because the inner part of the
+ *           sandbox could not be built
+ * @error:   why it was not, or why the command could not be executed; number 0: neither
+ */
+struct supervised_end {
+	struct sandbox_outcome outcome;
+	int result;
+	struct error error;
+};
+
+/**
+ * struct supervised_notes - what the owner of a sandbox that outlives us writes down
+ * @terminating: .cause and .kill_at_usec are set; the signal is sent afterwards
+ * @over:        the command is over at .ended_usec
+ * @collected:   how it ended; what that was read from is removed afterwards
+ *
+ * Each is called before the thing happens, so that a successor that finds the note can
+ * repeat what may be missing.
+ */
+struct supervised_notes {
+	void (*terminating)(struct supervised *supervised);
+	void (*over)(struct supervised *supervised);
+	void (*collected)(struct supervised *supervised, const struct supervised_end *end);
+};
+
+enum supervised_phase {
+	SUPERVISED_NONE,
+	SUPERVISED_HELD,
+	SUPERVISED_RUNNING,
+	SUPERVISED_ENDING,
+};
+
+/* .grace_usec of a sandbox that gets no SIGTERM: to terminate it is to kill it */
+#define SUPERVISE_NO_GRACE UINT64_MAX
+
+/** struct supervised - one sandbox; the first part is filled in by its owner */
+struct supervised {
+	const struct supervisor *supervisor;
+	const char *name; /* for the log; the owner's */
+	uint64_t grace_usec;
+	const struct supervised_notes *notes; /* NULL: it ends with us */
+	/* it is gone; @supervised may be freed or started again */
+	void (*done)(struct supervised *supervised, const struct supervised_end *end);
+
+	/* read-only to the owner */
+	enum supervised_phase phase;
+	bool terminated;
+	int cause;	       /* of supervise_terminate(), or of the timeout */
+	uint64_t kill_at_usec; /* end of the grace, monotonic */
+	uint64_t ended_usec;   /* when the command was over, wall clock; 0: not yet */
+
+	/* of supervise.c alone */
+	struct sandbox sandbox;
+	struct loop_file status_file;
+	struct loop_file end_file; /* the pidfd, while it is ending */
+	struct loop_timer timer;   /* timeout, then the end of the grace */
+	int timeout_cause;
+};
+#define SUPERVISED_NULL                                                                            \
+	((struct supervised){.status_file = LOOP_FILE_NULL,                                        \
+			     .end_file = LOOP_FILE_NULL,                                           \
+			     .timer = LOOP_TIMER_NULL})
+
+/**
+ * supervise_start() - build a sandbox and start its command
+ *
+ * done() is called from the loop only, never from in here.
+ * Return: 0; -errno with @error, there is no sandbox then.
+ */
+int supervise_start(struct supervised *supervised, const struct sandbox_request *request,
+		    struct error *error);
+/** supervise_timeout() - at @at_usec (monotonic) terminate it for @cause */
+void supervise_timeout(struct supervised *supervised, uint64_t at_usec, int cause);
+/**
+ * supervise_terminate() - SIGTERM now, the end of everything in it when the grace is over
+ * @cause: a number of the owner's, which .cause is from now on
+ *
+ * Ignored unless it runs and was not terminated yet.
+ */
+void supervise_terminate(struct supervised *supervised, int cause);
+/** supervise_kill() - end every process in it now; done() follows. Ignored unless it runs. */
+void supervise_kill(struct supervised *supervised);
+/**
+ * supervise_abandon() - kill and remove it now, without done()
+ * @ret_outcome: NULL is fine
+ *
+ * Waits until the kernel has reaped it. Ignored when there is no sandbox.
+ */
+void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome);
+
+/** supervise_keep() - describe it for a successor, see sandbox_keep(). Return: 0 or -ENOMEM. */
+int supervise_keep(const struct supervised *supervised, struct sandbox_kept *ret_kept);
+/**
+ * supervise_adopt() - the sandbox that a predecessor described; it is held then
+ *
+ * Descriptors of @kept are taken over, also on failure. Return: 0 or -errno with @error.
+ */
+int supervise_adopt(struct supervised *supervised, const struct sandbox_kept *kept,
+		    struct error *error);
+/**
+ * supervise_resume() - watch a sandbox that is held
+ * @terminated:    a predecessor terminated it already
+ * @cause:         for that; otherwise of the timeout
+ * @deadline_usec: end of the grace or timeout, monotonic; 0: none
+ *
+ * Return: 0; -errno, it is still held then.
+ */
+int supervise_resume(struct supervised *supervised, bool terminated, int cause,
+		     uint64_t deadline_usec);
+
+/** supervised_runs() - its command runs, as far as we know */
+static inline bool supervised_runs(const struct supervised *supervised)
+{
+	return supervised->phase == SUPERVISED_RUNNING;
+}
+
+#endif
