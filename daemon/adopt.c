@@ -123,28 +123,23 @@ void adopt_host(struct daemon *daemon)
 static struct step *step_make(struct step_table *table, struct ledger_step *kept)
 {
 	struct step *step = calloc(1, sizeof(*step));
-	struct step_order *order;
+	struct step_order order = {
+		.order = kept->order,
+		.run = kept->run,
+		.attempt = kept->attempt,
+		.timeout_msec = kept->timeout_msec,
+		.grace_msec = kept->grace_msec,
+		.payload_fd = -1,
+		.mask_fd = -1,
+	};
 
 	if (!step)
 		return NULL;
-	order = &step->order;
-	step->table = table;
+	(void)snprintf(order.project, sizeof(order.project), "%s", kept->project);
+	(void)snprintf(order.slug, sizeof(order.slug), "%s", kept->slug);
+	(void)snprintf(order.name, sizeof(order.name), "%s", kept->name);
+	step_prepare(step, table, &order);
 	step->kept = kept;
-	step->cacher_fd = -1;
-	step->status_file = LOOP_FILE_NULL;
-	step->end_file = LOOP_FILE_NULL;
-	step->timer = LOOP_TIMER_NULL;
-	order->payload_fd = order->mask_fd = -1;
-	step->log_slot = -1;
-	order->order = kept->order;
-	order->run = kept->run;
-	order->attempt = kept->attempt;
-	order->timeout_msec = kept->timeout_msec;
-	order->grace_msec = kept->grace_msec;
-	(void)snprintf(order->project, sizeof(order->project), "%s", kept->project);
-	(void)snprintf(order->slug, sizeof(order->slug), "%s", kept->slug);
-	(void)snprintf(order->name, sizeof(order->name), "%s", kept->name);
-	step_container_name(step);
 	step->started_usec = kept->started_usec;
 	step->ended_usec = kept->ended_usec;
 	step->facts.timeout_msec = kept->timeout_msec;
@@ -187,7 +182,7 @@ static int step_take_over(struct step *step, struct error *error)
 	if (r < 0)
 		return error_wrap(error, "cannot take a running step over");
 	if (phase != LEDGER_FINISHED) {
-		r = step->table->ops->adopt(step->table->host, &bag.sandbox, &step->sandbox, error);
+		r = supervise_adopt(&step->supervised, &bag.sandbox, error);
 		bag.sandbox.n_fds = 0; /* taken over, in any case */
 		if (r == 0)
 			take_layers(step, &bag);

@@ -11,11 +11,10 @@
 #include "daemon/mask.h"
 #include "daemon/step_keep.h"
 #include "daemon/step_table.h"
+#include "daemon/supervise.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/epoll.h>
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
 
@@ -111,7 +110,7 @@ static void cacher_close(struct step *step)
 
 static void step_complete(struct step *step)
 {
-	loop_timer_cancel(&step->timer);
+	loop_timer_cancel(&step->drain_timer);
 	step_report_make(&step->facts, &step->report);
 	step_set_ended(step);
 }
@@ -130,19 +129,11 @@ static void log_done(void *userdata, const struct log_result *result)
 
 static void drain_over(struct loop_timer *timer)
 {
-	struct step *step = container_of(timer, struct step, timer);
+	struct step *step = container_of(timer, struct step, drain_timer);
 
 	step_log(step, LOG_LEVEL_WARNING, NULL,
 		 "somebody outside of the sandbox holds its output, which is cut off now");
 	log_sink_stop(step->sink);
-}
-
-static void step_kill(struct step *step)
-{
-	int r = step->table->ops->kill(&step->sandbox);
-
-	if (r < 0)
-		log_error("cannot kill %s: %s", step->container, strerror(-r));
 }
 
 /* The sandbox is gone; what is left is its output. */
@@ -157,84 +148,69 @@ static void step_finished(struct step *step)
 	if (!step->sink)
 		step_complete(step);
 	else
-		(void)loop_timer_set(table->daemon->loop, &step->timer, now_usec() + DRAIN_USEC,
-				     drain_over);
+		(void)loop_timer_set(table->daemon->loop, &step->drain_timer,
+				     now_usec() + DRAIN_USEC, drain_over);
 }
 
-static void sandbox_gone(struct loop_file *file, uint32_t events)
+static struct step *step_of(struct supervised *supervised)
 {
-	struct step *step = container_of(file, struct step, end_file);
-	struct step_table *table = step->table;
-	struct error error = ERROR_INIT;
+	return container_of(supervised, struct step, supervised);
+}
 
-	loop_remove(file);
-	if (step->kept) {
-		if (table->ops->collect(&step->sandbox, &step->facts.outcome, &error) < 0)
-			(void)snprintf(step->facts.setup_error, sizeof(step->facts.setup_error),
-				       "%s", error.text);
-		step_keep_outcome(step);
-	}
-	if (table->ops->finish(&step->sandbox, &step->facts.outcome, &error) < 0 && !step->kept)
+static void facts_take(struct step *step, const struct supervised_end *end)
+{
+	const struct supervised *supervised = &step->supervised;
+
+	step->ended_usec = supervised->ended_usec;
+	step->facts.ended_by_us = supervised->terminated;
+	if (supervised->terminated)
+		step->facts.cause = (enum step_result)supervised->cause;
+	step->facts.outcome = end->outcome;
+	if (end->result < 0)
 		(void)snprintf(step->facts.setup_error, sizeof(step->facts.setup_error), "%s",
-			       error.text);
+			       end->error.text);
+}
+
+static void sandbox_done(struct supervised *supervised, const struct supervised_end *end)
+{
+	struct step *step = step_of(supervised);
+
+	facts_take(step, end);
 	step_finished(step);
 }
 
-/*
- * The command is over. To free gigabytes may take the kernel seconds, and a
- * process that waits for a dead file server does not die at all: the other
- * steps must not wait for that.
- */
-static void sandbox_ended(struct loop_file *file, uint32_t events)
+static void note_terminating(struct supervised *supervised)
 {
-	struct step *step = container_of(file, struct step, status_file);
-
-	/* what it started has the rest of the grace, of which the timer knows: the end of that
-	 * is a hang-up, which is reported always */
-	if (step->facts.ended_by_us && !(events & (EPOLLHUP | EPOLLERR)) &&
-	    loop_modify(file, 0) == 0)
-		return;
-	loop_remove(file);
-	loop_timer_cancel(&step->timer);
-	step->ended_usec = wall_usec();
-	if (step->kept)
-		step->kept->ended_usec = step->ended_usec;
-	step->phase = STEP_ENDING;
-	if (loop_add(step->table->daemon->loop, &step->end_file, step->sandbox.pidfd, EPOLLIN,
-		     sandbox_gone) == 0)
-		step_kill(step);
-	else
-		sandbox_gone(&step->end_file, EPOLLIN); /* finish() waits then */
+	step_keep_ending(step_of(supervised));
 }
 
-static void grace_over(struct loop_timer *timer)
+static void note_over(struct supervised *supervised)
 {
-	step_kill(container_of(timer, struct step, timer));
+	step_of(supervised)->kept->ended_usec = supervised->ended_usec;
 }
 
-/* SIGTERM now, the end of everything in it when the grace is over. */
+static void note_collected(struct supervised *supervised, const struct supervised_end *end)
+{
+	struct step *step = step_of(supervised);
+
+	facts_take(step, end);
+	step_keep_outcome(step);
+}
+
+static const struct supervised_notes step_notes = {
+	.terminating = note_terminating,
+	.over = note_over,
+	.collected = note_collected,
+};
+
 static void step_terminate(struct step *step, enum step_result cause)
 {
-	struct step_table *table = step->table;
-	uint64_t deadline = now_usec() + step->order.grace_msec * USEC_PER_MSEC;
-	int r;
+	struct supervised *supervised = &step->supervised;
 
-	if (step->phase != STEP_RUNNING || step->facts.ended_by_us)
+	if (!supervised_runs(supervised) || supervised->terminated)
 		return;
-	step->facts.ended_by_us = true;
-	step->facts.cause = cause;
-	step->facts.stopping = table->stopping;
-	step_keep_ending(step, deadline);
-	r = table->ops->signal(&step->sandbox, SIGTERM);
-	if (r < 0)
-		log_warning("cannot signal %s: %s", step->container, strerror(-r));
-	(void)loop_timer_set(table->daemon->loop, &step->timer, r < 0 ? now_usec() : deadline,
-			     grace_over);
-}
-
-static void step_timeout(struct loop_timer *timer)
-{
-	step_terminate(container_of(timer, struct step, timer), STEP_RESULT_TIMEOUT);
+	step->facts.stopping = step->table->stopping;
+	supervise_terminate(supervised, (int)cause);
 }
 
 /* ---- starting ---- */
@@ -260,27 +236,22 @@ static void cacher_listen(const struct step *step)
 		log_debug("the cacher is away, the socket of %s waits", step->container);
 }
 
-static int step_watch(struct step *step, struct step_setup *setup, struct mask *mask,
-		      struct error *error)
+/* Its output and its socket, now that the sandbox has the other ends. */
+static int step_attach(struct step *step, struct step_setup *setup, struct mask *mask,
+		       struct error *error)
 {
 	struct step_table *table = step->table;
-	struct loop *loop = table->daemon->loop;
 	int r;
 
 	/* the write ends are the step's alone now: their close is the end of its output */
 	(void)close(TAKE_FD(setup->stdout_pipe[1]));
 	(void)close(TAKE_FD(setup->stderr_pipe[1]));
 	step_keep_running(step, setup);
-	r = loop_add(loop, &step->status_file, step->sandbox.status_fd, EPOLLIN, sandbox_ended);
-	if (r < 0)
-		return error_errno(error, -r, "cannot watch the sandbox");
 	r = log_pump_open(table->pump, setup->log_fd, setup->index_fd, setup->stdout_pipe[0],
 			  setup->stderr_pipe[0], step->started_usec, log_done, step, &step->sink,
 			  error);
-	if (r < 0) {
-		loop_remove(&step->status_file);
+	if (r < 0)
 		return r;
-	}
 	log_sink_keep(step->sink, step->order.order, step->kept ? &step->kept->log : NULL);
 	log_sink_mask(step->sink, mask);
 	log_sink_limit(step->sink, setup->log_limit);
@@ -299,7 +270,6 @@ static int step_build(struct step *step, struct error *error)
 	const struct paths *paths = &table->daemon->paths;
 	const struct config_project *project =
 		config_project_find(table->daemon->config, step->order.project);
-	struct sandbox_outcome ignored;
 	struct step_setup setup;
 	cleanup_mask struct mask *mask = NULL;
 
@@ -310,18 +280,18 @@ static int step_build(struct step *step, struct error *error)
 			    &setup, error) < 0)
 		return -error->number;
 	if (use_layers(step, &setup, error) < 0 ||
-	    table->ops->start(table->host, &setup.request, &step->sandbox, error) < 0) {
+	    supervise_start(&step->supervised, &setup.request, error) < 0) {
 		step_setup_close(&setup);
 		step_setup_remove(paths, step->order.order);
 		return -error->number;
 	}
 	step->started_usec = wall_usec();
-	if (step_watch(step, &setup, mask, error) == 0) {
+	if (step_attach(step, &setup, mask, error) == 0) {
 		step_setup_close(&setup);
 		return 0;
 	}
-	/* it runs, but we could not see it: take it down again */
-	(void)table->ops->finish(&step->sandbox, &ignored, NULL);
+	/* it runs, but its output would be lost: take it down again */
+	supervise_abandon(&step->supervised, NULL);
 	step_setup_close(&setup);
 	step_setup_remove(paths, step->order.order);
 	return -error->number;
@@ -337,6 +307,7 @@ static void step_begin(struct step *step)
 			    "refused: too many results wait to be acknowledged");
 		return;
 	}
+	step->supervised.notes = step->kept ? &step_notes : NULL;
 	if (step_build(step, &error) < 0) {
 		(void)snprintf(reason, sizeof(reason), "cannot build the sandbox: %.400s",
 			       error.text);
@@ -349,9 +320,9 @@ static void step_begin(struct step *step)
 	step->facts.timeout_msec = step->order.timeout_msec;
 	cacher_listen(step);
 	if (step->order.timeout_msec > 0)
-		(void)loop_timer_set(step->table->daemon->loop, &step->timer,
-				     now_usec() + step->order.timeout_msec * USEC_PER_MSEC,
-				     step_timeout);
+		supervise_timeout(&step->supervised,
+				  now_usec() + step->order.timeout_msec * USEC_PER_MSEC,
+				  STEP_RESULT_TIMEOUT);
 	step_log(step, LOG_LEVEL_INFO, MESSAGE_ID_STEP_STARTED, "started");
 	step_send_started(step);
 }
@@ -396,6 +367,23 @@ static bool order_known(const struct step_table *table, uint64_t order)
 	return order_set_has(&table->known, order) || (ledger && ledger_order_known(ledger, order));
 }
 
+void step_prepare(struct step *step, struct step_table *table, const struct step_order *order)
+{
+	step->table = table;
+	step->order = *order;
+	step->cacher_fd = -1;
+	step->log_slot = -1;
+	step->drain_timer = LOOP_TIMER_NULL;
+	(void)snprintf(step->container, sizeof(step->container), "%s-%llu-%s-%llu", order->project,
+		       (unsigned long long)order->run, order->slug,
+		       (unsigned long long)order->attempt);
+	step->supervised = SUPERVISED_NULL;
+	step->supervised.supervisor = &table->supervisor;
+	step->supervised.name = step->container;
+	step->supervised.grace_usec = order->grace_msec * USEC_PER_MSEC;
+	step->supervised.done = sandbox_done;
+}
+
 int steps_start(struct step_table *table, struct step_order *order, const char *refusal)
 {
 	struct step *step;
@@ -418,14 +406,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 			answer_forgotten(table, order);
 		return 0;
 	}
-	step->table = table;
-	step->order = *order;
-	step->cacher_fd = -1;
-	step->log_slot = -1;
-	step->status_file = LOOP_FILE_NULL;
-	step->end_file = LOOP_FILE_NULL;
-	step->timer = LOOP_TIMER_NULL;
-	step_container_name(step);
+	step_prepare(step, table, order);
 	step_link(table, step);
 	table->n_running++;
 	if (refusal) {
@@ -475,24 +456,21 @@ void steps_acknowledge(struct step_table *table, uint64_t order)
 
 static int resume_running(struct step *step)
 {
-	struct loop *loop = step->table->daemon->loop;
-	uint64_t deadline = step->kept->deadline_usec;
-	int r = loop_add(loop, &step->status_file, step->sandbox.status_fd, EPOLLIN, sandbox_ended);
+	const struct ledger_step *kept = step->kept;
+	bool terminated = kept->ended_by_us != 0;
+	int r = supervise_resume(&step->supervised, terminated,
+				 terminated ? (int)kept->cause : STEP_RESULT_TIMEOUT,
+				 kept->deadline_usec);
 
-	if (r < 0)
-		return r;
-	step->phase = STEP_RUNNING;
-	if (deadline > 0)
-		(void)loop_timer_set(loop, &step->timer, deadline,
-				     step->facts.ended_by_us ? grace_over : step_timeout);
-	return 0;
+	if (r == 0)
+		step->phase = STEP_RUNNING;
+	return r;
 }
 
 int step_resume(struct step *step, int *fds, struct error *error)
 {
 	struct step_table *table = step->table;
 	enum ledger_phase phase = (enum ledger_phase)step->kept->phase;
-	struct sandbox_outcome known = step->facts.outcome;
 	cleanup_mask struct mask *mask = NULL;
 	int r = step->order.mask_fd < 0
 			? 0
@@ -509,18 +487,15 @@ int step_resume(struct step *step, int *fds, struct error *error)
 	}
 	close_memory(step);
 	if (r < 0) {
-		if (phase != LEDGER_FINISHED)
-			(void)table->ops->finish(&step->sandbox, &known, NULL);
+		supervise_abandon(&step->supervised, NULL);
 		return r;
 	}
+	step->supervised.notes = &step_notes;
 	step->cacher_fd = TAKE_FD(fds[STEP_BAG_CACHER]);
 	if (phase == LEDGER_RUNNING && resume_running(step) == 0)
 		return 0;
 	/* it is over, and we know how unless it is only that we cannot watch it */
-	if (phase != LEDGER_FINISHED)
-		(void)table->ops->finish(&step->sandbox, &known, NULL);
-	if (phase == LEDGER_RUNNING)
-		step->facts.outcome = known;
+	supervise_abandon(&step->supervised, phase == LEDGER_RUNNING ? &step->facts.outcome : NULL);
 	step_finished(step);
 	return 0;
 }
@@ -577,8 +552,8 @@ void steps_stop(struct step_table *table)
 	while ((step = step_queue_pop(table)) != NULL)
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
 	for (step = table->first; step; step = step->next) {
-		if (again && step->phase == STEP_RUNNING)
-			step_kill(step);
+		if (again && supervised_runs(&step->supervised))
+			supervise_kill(&step->supervised);
 		else
 			step_terminate(step, STEP_RESULT_CANCELLED);
 	}
@@ -658,8 +633,7 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 	if (!table)
 		return error_set(error, ENOMEM, "out of memory");
 	table->daemon = daemon;
-	table->host = host;
-	table->ops = ops;
+	table->supervisor = (struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
 	table->start_timer = LOOP_TIMER_NULL;
 	if (log_register_new(&daemon->paths, log_is_kept, daemon->ledger, &table->logs, error) <
 		    0 ||

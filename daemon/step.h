@@ -7,8 +7,7 @@
  *
  *   queued    accepted; one sandbox is built per turn of the loop, so that a
  *             burst of orders does not keep messages waiting
- *   running   the sandbox lives
- *   ending    its command is over, the kernel takes down what is left
+ *   running   the sandbox lives, or is being taken down (daemon/supervise.h)
  *   draining  the sandbox is gone, its last output is on its way to the disk;
  *             after five seconds nobody is waited for any more
  *   ended     reported; kept until the scheduler has committed the result

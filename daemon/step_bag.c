@@ -67,7 +67,7 @@ static int pack(const struct step *step, const struct step_setup *setup,
 int step_bag_make(const struct step *step, const struct step_setup *setup)
 {
 	struct sandbox_kept sandbox = {.data = NULL};
-	int r = step->table->ops->keep(&step->sandbox, &sandbox);
+	int r = supervise_keep(&step->supervised, &sandbox);
 
 	if (r == 0)
 		r = pack(step, setup, &sandbox);

@@ -57,7 +57,7 @@ static void keep_host(const struct step_table *table)
 	struct fd_store *store = table->daemon->fds;
 	int fds[SANDBOX_HOST_FD_NUM];
 
-	sandbox_host_keep(table->host, fds);
+	sandbox_host_keep(table->supervisor.host, fds);
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
 		int fd;
 
@@ -91,15 +91,15 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 	ledger_phase_set(kept, LEDGER_RUNNING);
 }
 
-void step_keep_ending(struct step *step, uint64_t deadline_usec)
+void step_keep_ending(struct step *step)
 {
 	struct ledger_step *kept = step->kept;
 
 	if (!kept)
 		return;
-	kept->cause = step->facts.cause;
+	kept->cause = (uint32_t)step->supervised.cause;
 	kept->stopping = step->facts.stopping;
-	kept->deadline_usec = deadline_usec;
+	kept->deadline_usec = step->supervised.kill_at_usec;
 	__atomic_store_n(&kept->ended_by_us, 1, __ATOMIC_SEQ_CST);
 }
 

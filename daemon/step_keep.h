@@ -43,8 +43,8 @@ const char *step_keep_host_name(size_t index);
 int step_keep_begin(struct step *step);
 /** step_keep_running() - it runs; @setup still has its descriptors */
 void step_keep_running(struct step *step, const struct step_setup *setup);
-/** step_keep_ending() - we end it: why, and when the grace is over (monotonic) */
-void step_keep_ending(struct step *step, uint64_t deadline_usec);
+/** step_keep_ending() - we end it: why, and when its grace is over, as .supervised has it */
+void step_keep_ending(struct step *step);
 /** step_keep_outcome() - facts.outcome and facts.setup_error are known */
 void step_keep_outcome(struct step *step);
 /** step_keep_finished() - its sandbox is gone */

@@ -80,15 +80,6 @@ void step_queue_remove(struct step_table *table, struct step *step)
 	step->queue_next = NULL;
 }
 
-void step_container_name(struct step *step)
-{
-	const struct step_order *order = &step->order;
-
-	(void)snprintf(step->container, sizeof(step->container), "%s-%llu-%s-%llu", order->project,
-		       (unsigned long long)order->run, order->slug,
-		       (unsigned long long)order->attempt);
-}
-
 void step_order_clear(struct step_order *order)
 {
 	if (order->payload_fd >= 0)

@@ -13,14 +13,13 @@
 #include "daemon/order_set.h"
 #include "daemon/step.h"
 #include "daemon/step_report.h"
-#include "sandbox/ops.h"
+#include "daemon/supervise.h"
 
 #define STEP_BUCKETS 1024
 
 enum step_phase {
 	STEP_QUEUED,
 	STEP_RUNNING,
-	STEP_ENDING,
 	STEP_DRAINING,
 	STEP_ENDED,
 };
@@ -34,12 +33,10 @@ struct step {
 	char container[CONTAINER_ID_MAX];
 	enum step_phase phase;
 	int cacher_fd;
-	struct sandbox sandbox;
-	struct loop_file status_file;
-	struct loop_file end_file; /* the sandbox's pidfd, while the kernel takes it down */
-	struct loop_timer timer;   /* timeout, then grace; then the end of the draining */
-	struct log_sink *sink;	   /* NULL when the log is complete */
-	int log_slot;		   /* in the register of open logs */
+	struct supervised supervised;
+	struct loop_timer drain_timer; /* the end of the draining */
+	struct log_sink *sink;	       /* NULL when the log is complete */
+	int log_slot;		       /* in the register of open logs */
 	struct step_facts facts;
 	size_t n_layers_used;
 	uint64_t started_usec, ended_usec; /* wall clock */
@@ -49,8 +46,7 @@ struct step {
 
 struct step_table {
 	struct daemon *daemon;
-	const struct sandbox_ops *ops;
-	struct sandbox_host *host;
+	struct supervisor supervisor;
 	struct log_pump *pump;
 	struct log_register *logs;
 	struct log_quota *quota; /* NULL: without memory, logs are limited one by one only */
@@ -75,12 +71,14 @@ void step_unlink(struct step_table *table, struct step *step);
 /** step_free() - what step_unlink() took out. Return: NULL. */
 struct step *step_free(struct step *step);
 
-/** step_container_name() - fill in .container from its order */
-void step_container_name(struct step *step);
+/** step_prepare() - nothing of @step is there yet but its order, which it takes over */
+void step_prepare(struct step *step, struct step_table *table, const struct step_order *order);
 
 /**
  * step_resume() - go on with a step of a predecessor
  * @fds: enum step_bag_fd, taken out (-1) as they are used
+ *
+ * Its sandbox is held, unless it is gone.
  *
  * Its phase is that of its ledger entry. Return: 0; -errno with @error, its sandbox
  * is ended then.

@@ -183,8 +183,8 @@ static inline void bag_make(struct bytes *bytes)
 {
 	static const struct sandbox_ops ops = {.keep = keep};
 	struct daemon daemon = {.fds = NULL};
-	struct step_table table = {.daemon = &daemon, .ops = &ops};
-	struct step step = {.table = &table};
+	struct step_table table = {.daemon = &daemon, .supervisor = {.ops = &ops}};
+	struct step step = {.table = &table, .supervised = {.supervisor = &table.supervisor}};
 	struct step_setup setup = {.log_fd = file_make(), .index_fd = file_make()};
 	struct fixture_sandbox fixture;
 	char layers[2][IMAGE_ID_SIZE];
@@ -197,7 +197,7 @@ static inline void bag_make(struct bytes *bytes)
 	setup.cacher_fd = file_make();
 	step.order.mask_fd = file_make();
 	sandbox_make_fixture(&fixture);
-	step.sandbox = fixture.sandbox;
+	step.supervised.sandbox = fixture.sandbox;
 	step.order.order = ORDER;
 	step.order.n_layers = 2;
 	for (size_t i = 0; i < 2; i++)
