@@ -30,7 +30,7 @@ struct kept_bag {
 	uint64_t order;
 	struct field_blob layers;  /* their ids, each with a NUL */
 	struct field_blob fds;	   /* a uint16_t for each descriptor: enum step_bag_fd */
-	struct field_blob sandbox; /* what sandbox_keep() said */
+	struct field_blob sandbox; /* as supervise_keep() described it */
 };
 
 #define KEPT_BAG_MAGIC 0x32424252u     /* "RBB2" */

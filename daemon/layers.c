@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
+#include "daemon/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -32,7 +32,7 @@
 #define TEMPORARY ".tmp-"
 #define GONE ".gone-"
 
-enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_ENDING, JOB_UNPACKED, JOB_PAUSED };
+enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_UNPACKED, JOB_PAUSED };
 
 /** struct job - one directory on its way in or out */
 struct job {
@@ -40,15 +40,13 @@ struct job {
 	struct job *next;
 	uint64_t number; /* runbook-image's; 0: it is being removed */
 	bool removing;
-	bool abandoned; /* runbook-image does not want it any more */
-	bool timed_out;
+	bool abandoned;	  /* runbook-image does not want it any more */
 	unsigned n_tries; /* to remove it */
 	enum job_phase phase;
 	char name[48]; /* of the directory */
 	int dir_fd;    /* locked */
-	struct sandbox sandbox;
-	struct loop_file status_file, end_file;
-	struct loop_timer timer;
+	struct supervised supervised;
+	struct loop_timer pause_timer;
 };
 
 /** struct use - a layer that steps use */
@@ -61,8 +59,7 @@ struct use {
 
 struct layers {
 	struct daemon *daemon;
-	struct sandbox_host *host;
-	const struct sandbox_ops *ops;
+	struct supervisor supervisor;
 	char path[PATH_MAX];
 	char program[PATH_MAX];
 	int fd;
@@ -74,6 +71,7 @@ struct layers {
 };
 
 static void removals_start(struct layers *layers);
+static void sandbox_done(struct supervised *supervised, const struct supervised_end *end);
 
 /* ---- answers ---- */
 
@@ -133,9 +131,12 @@ static struct job *job_new(struct layers *layers, uint64_t number)
 	job->layers = layers;
 	job->number = number;
 	job->dir_fd = -1;
-	job->status_file = LOOP_FILE_NULL;
-	job->end_file = LOOP_FILE_NULL;
-	job->timer = LOOP_TIMER_NULL;
+	job->pause_timer = LOOP_TIMER_NULL;
+	job->supervised = SUPERVISED_NULL;
+	job->supervised.supervisor = &layers->supervisor;
+	job->supervised.name = "the unpacker";
+	job->supervised.grace_usec = SUPERVISE_NO_GRACE;
+	job->supervised.done = sandbox_done;
 	job->next = layers->jobs;
 	layers->jobs = job;
 	return job;
@@ -186,21 +187,15 @@ static void job_discard(struct job *job)
 
 /* ---- sandboxes ---- */
 
-static void job_kill(struct job *job)
-{
-	if (job->phase == JOB_RUNNING)
-		(void)job->layers->ops->kill(&job->sandbox);
-}
-
 static void removal_again(struct loop_timer *timer)
 {
-	struct job *job = container_of(timer, struct job, timer);
+	struct job *job = container_of(timer, struct job, pause_timer);
 
 	job->phase = JOB_WAITING;
 	removals_start(job->layers);
 }
 
-/* Who removed may have been killed, or not have been started: that passes. */
+/* The remover may have been killed or failed to start; both are transient, so retry. */
 static void removal_done(struct job *job, const char *failure)
 {
 	struct layers *layers = job->layers;
@@ -211,7 +206,8 @@ static void removal_done(struct job *job, const char *failure)
 
 		job->phase = JOB_PAUSED;
 		if (++job->n_tries < REMOVAL_TRIES &&
-		    loop_timer_set(layers->daemon->loop, &job->timer, at, removal_again) == 0) {
+		    loop_timer_set(layers->daemon->loop, &job->pause_timer, at, removal_again) ==
+			    0) {
 			log_info("%s/%s is not removed yet, trying again: %s", layers->path,
 				 job->name, why);
 			return;
@@ -236,7 +232,7 @@ static void outcome_describe(const struct job *job, const struct sandbox_outcome
 			     char *out, size_t size)
 {
 	out[0] = '\0';
-	if (job->timed_out)
+	if (job->supervised.terminated)
 		(void)snprintf(out, size, "unpacking took longer than %d s",
 			       IMAGE_UNPACK_TIMEOUT_SEC);
 	else if (outcome->memory_limit)
@@ -249,52 +245,24 @@ static void outcome_describe(const struct job *job, const struct sandbox_outcome
 		(void)snprintf(out, size, "the unpacker ended with %d", outcome->code);
 }
 
-static void sandbox_gone(struct loop_file *file, uint32_t events)
+static void sandbox_done(struct supervised *supervised, const struct supervised_end *end)
 {
-	struct job *job = container_of(file, struct job, end_file);
+	struct job *job = container_of(supervised, struct job, supervised);
 	struct layers *layers = job->layers;
-	struct sandbox_outcome outcome = {.how = SANDBOX_LOST};
-	struct error error = ERROR_INIT;
 	char failure[512];
-	int r;
 
-	loop_remove(file);
-	r = layers->ops->finish(&job->sandbox, &outcome, &error);
 	layers->n_running--;
-	if (r < 0 || error.number != 0)
+	if (end->result < 0 || end->error.number != 0)
 		(void)snprintf(failure, sizeof(failure), "cannot run the unpacker: %.400s",
-			       error.text);
+			       end->error.text);
 	else
-		outcome_describe(job, &outcome, failure, sizeof(failure));
+		outcome_describe(job, &end->outcome, failure, sizeof(failure));
 	if (job->removing)
 		removal_done(job, failure);
 	else
 		unpack_done(job, failure);
 	removals_start(layers);
 	daemon_progress(layers->daemon);
-}
-
-static void sandbox_ended(struct loop_file *file, uint32_t events)
-{
-	struct job *job = container_of(file, struct job, status_file);
-
-	loop_remove(file);
-	loop_timer_cancel(&job->timer);
-	if (loop_add(job->layers->daemon->loop, &job->end_file, job->sandbox.pidfd, EPOLLIN,
-		     sandbox_gone) == 0) {
-		job_kill(job);
-		job->phase = JOB_ENDING;
-	} else {
-		sandbox_gone(&job->end_file, EPOLLIN); /* finish() waits then */
-	}
-}
-
-static void job_overdue(struct loop_timer *timer)
-{
-	struct job *job = container_of(timer, struct job, timer);
-
-	job->timed_out = true;
-	job_kill(job);
 }
 
 static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, int stdout_fd,
@@ -326,29 +294,18 @@ static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, in
 		.stdout_fd = stdout_fd >= 0 ? stdout_fd : null_fd,
 		.stderr_fd = null_fd,
 	};
-	int r;
 
 	if (null_fd < 0 || payload_fd < 0)
 		return error_set(error, ENOMEM, "cannot prepare the unpacker");
 	(void)snprintf(directory, sizeof(directory), "%s/%s", layers->path, job->name);
 	(void)snprintf(id, sizeof(id), "image-%llu-%.12s", (unsigned long long)++layers->n_made,
 		       layers->daemon->instance_id);
-	if (layers->ops->start(layers->host, &request, &job->sandbox, error) < 0)
+	if (supervise_start(&job->supervised, &request, error) < 0)
 		return -error->number;
 	layers->n_running++;
-	job->timed_out = false; /* that was another sandbox */
 	job->phase = JOB_RUNNING;
-	r = loop_add(layers->daemon->loop, &job->status_file, job->sandbox.status_fd, EPOLLIN,
-		     sandbox_ended);
-	if (r < 0) {
-		struct sandbox_outcome ignored;
-
-		(void)layers->ops->finish(&job->sandbox, &ignored, NULL);
-		layers->n_running--;
-		return error_errno(error, -r, "cannot watch the unpacker");
-	}
-	(void)loop_timer_set(layers->daemon->loop, &job->timer,
-			     now_usec() + IMAGE_UNPACK_TIMEOUT_SEC * USEC_PER_SEC, job_overdue);
+	supervise_timeout(&job->supervised, now_usec() + IMAGE_UNPACK_TIMEOUT_SEC * USEC_PER_SEC,
+			  0);
 	return 0;
 }
 
@@ -360,7 +317,7 @@ static void removals_start(struct layers *layers)
 	size_t n = 0;
 
 	for (struct job *job = layers->jobs; job; job = job->next)
-		n += job->removing && (job->phase == JOB_RUNNING || job->phase == JOB_ENDING);
+		n += job->removing && job->phase == JOB_RUNNING;
 	for (struct job *job = layers->jobs, *next; job; job = next) {
 		next = job->next;
 		if (layers->stopping || n >= JOBS_REMOVING_MAX)
@@ -509,7 +466,7 @@ void layers_abandon(struct layers *layers)
 		if (job->phase == JOB_UNPACKED)
 			job_discard(job);
 		else
-			job_kill(job);
+			supervise_kill(&job->supervised);
 	}
 }
 
@@ -517,7 +474,7 @@ void layers_stop(struct layers *layers)
 {
 	layers->stopping = true;
 	for (struct job *job = layers->jobs; job; job = job->next)
-		job_kill(job);
+		supervise_kill(&job->supervised);
 }
 
 void layers_resume(struct layers *layers)
@@ -630,8 +587,7 @@ int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sa
 	if (!layers)
 		return error_set(error, ENOMEM, "out of memory");
 	layers->daemon = daemon;
-	layers->host = host;
-	layers->ops = ops;
+	layers->supervisor = (struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
 	layers->fd = -1;
 	if (snprintf(layers->path, sizeof(layers->path), "%s/layers", daemon->images_dir) >=
 	    (int)sizeof(layers->path))
@@ -657,13 +613,9 @@ struct layers *layers_free(struct layers *layers)
 		return NULL;
 	while (layers->jobs) {
 		struct job *job = layers->jobs;
-		struct sandbox_outcome ignored;
 
-		loop_remove(&job->status_file);
-		loop_remove(&job->end_file);
-		loop_timer_cancel(&job->timer);
-		if (job->phase == JOB_RUNNING || job->phase == JOB_ENDING)
-			(void)layers->ops->finish(&job->sandbox, &ignored, NULL);
+		loop_timer_cancel(&job->pause_timer);
+		supervise_abandon(&job->supervised, NULL);
 		job_unlink(job);
 		(void)job_free(job);
 	}

@@ -36,6 +36,11 @@ no_private_names() {
 no_promises() {
     ! grep -rnE 'TODO|FIXME|\bXXX\b|HACK' --include='*.[ch]' "${FOLDERS[@]}"
 }
+# One place in daemon/ watches and ends sandboxes (its children are processes of their own).
+one_supervisor() {
+    ! git grep -nE 'pidfd|status_fd|ops->|sandbox_(start|signal|kill|finish|collect|keep|adopt)\(' -- \
+        'daemon/*.[ch]' ':!daemon/supervise.[ch]' ':!daemon/children.[ch]'
+}
 documented() { # every public function of a shared layer has a comment in its header
     python3 tests/lint/documented.py common runbook sandbox
 }
@@ -48,6 +53,7 @@ check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
 check "layer rule" tests/lint/layers.sh
 check "link rule" tests/lint/links.sh
 check "catalog of the journal" tests/lint/catalog.sh
+check "sandboxes are supervised in one place" one_supervisor
 check "sizes of files and functions" tests/lint/sizes.sh
 check "every threat has its checks" python3 tests/breakout/covered.py
 check "every mutation finds its defence" python3 tests/breakout/mutate.py --applies
