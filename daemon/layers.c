@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
+#include "daemon/dir_store.h"
 #include "daemon/supervise.h"
 
 #include <errno.h>
@@ -16,8 +17,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #define JOBS_RUNNING_MAX 4
@@ -29,8 +28,6 @@
 #define REMOVAL_PAUSE_USEC (1 * USEC_PER_SEC) /* doubled with each try */
 #define PROGRAM_INSIDE "/run/runbookd/bin/runbook-unpack"
 #define LAYER_INSIDE "/layer"
-#define TEMPORARY ".tmp-"
-#define GONE ".gone-"
 
 enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_UNPACKED, JOB_PAUSED };
 
@@ -43,30 +40,19 @@ struct job {
 	bool abandoned;	  /* runbook-image does not want it any more */
 	unsigned n_tries; /* to remove it */
 	enum job_phase phase;
-	char name[48]; /* of the directory */
-	int dir_fd;    /* locked */
+	struct dir_claim dir;
 	struct supervised supervised;
 	struct loop_timer pause_timer;
-};
-
-/** struct use - a layer that steps use */
-struct use {
-	struct use *next;
-	char layer[IMAGE_ID_SIZE];
-	int fd; /* locked, shared */
-	size_t n;
 };
 
 struct layers {
 	struct daemon *daemon;
 	struct supervisor supervisor;
-	char path[PATH_MAX];
+	struct dir_store *store;
 	char program[PATH_MAX];
-	int fd;
-	uint64_t n_made; /* names of directories */
+	uint64_t n_started; /* names of sandboxes */
 	struct job *jobs;
 	size_t n_running;
-	struct use *uses;
 	bool stopping;
 };
 
@@ -94,7 +80,7 @@ static void answer(struct layers *layers, enum message_type type, uint64_t numbe
 	(void)channel_send(channel, message);
 }
 
-/* ---- directories ---- */
+/* ---- jobs ---- */
 
 static void job_unlink(struct job *job)
 {
@@ -107,8 +93,7 @@ static void job_unlink(struct job *job)
 
 static struct job *job_free(struct job *job)
 {
-	if (job->dir_fd >= 0)
-		(void)close(job->dir_fd);
+	dir_claim_drop(&job->dir);
 	free(job);
 	return NULL;
 }
@@ -130,7 +115,7 @@ static struct job *job_new(struct layers *layers, uint64_t number)
 		return NULL;
 	job->layers = layers;
 	job->number = number;
-	job->dir_fd = -1;
+	job->dir = DIR_CLAIM_NULL;
 	job->pause_timer = LOOP_TIMER_NULL;
 	job->supervised = SUPERVISED_NULL;
 	job->supervised.supervisor = &layers->supervisor;
@@ -140,41 +125,6 @@ static struct job *job_new(struct layers *layers, uint64_t number)
 	job->next = layers->jobs;
 	layers->jobs = job;
 	return job;
-}
-
-static int directory_lock(const struct layers *layers, const char *name)
-{
-	cleanup_close int fd =
-		openat(layers->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd < 0)
-		return -errno;
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-		return -errno;
-	return TAKE_FD(fd);
-}
-
-static void fresh_name(struct layers *layers, const char *prefix, char *out, size_t size)
-{
-	(void)snprintf(out, size, "%s%.12s-%llu", prefix, layers->daemon->instance_id,
-		       (unsigned long long)++layers->n_made);
-}
-
-/* An empty directory that root inside the sandbox will own. */
-static int directory_make(struct job *job, struct error *error)
-{
-	struct layers *layers = job->layers;
-
-	fresh_name(layers, TEMPORARY, job->name, sizeof(job->name));
-	if (mkdirat(layers->fd, job->name, 0755) < 0)
-		return error_errno(error, errno, "cannot make %s/%s", layers->path, job->name);
-	job->dir_fd = directory_lock(layers, job->name);
-	if (job->dir_fd < 0)
-		return error_errno(error, -job->dir_fd, "cannot open %s/%s", layers->path,
-				   job->name);
-	if (geteuid() == 0 && fchown(job->dir_fd, ID_IMAGE_FIRST, ID_IMAGE_FIRST) < 0)
-		return error_errno(error, errno, "cannot give %s/%s away", layers->path, job->name);
-	return 0;
 }
 
 /* From here on it is only to be removed. */
@@ -199,20 +149,22 @@ static void removal_again(struct loop_timer *timer)
 static void removal_done(struct job *job, const char *failure)
 {
 	struct layers *layers = job->layers;
+	const char *path = dir_store_path(layers->store);
+	int r = dir_store_remove(layers->store, &job->dir);
 
-	if (unlinkat(layers->fd, job->name, AT_REMOVEDIR) < 0 && errno != ENOENT) {
-		const char *why = failure[0] ? failure : strerror(errno);
+	if (r < 0) {
+		const char *why = failure[0] ? failure : strerror(-r);
 		uint64_t at = now_usec() + (REMOVAL_PAUSE_USEC << job->n_tries);
 
 		job->phase = JOB_PAUSED;
 		if (++job->n_tries < REMOVAL_TRIES &&
 		    loop_timer_set(layers->daemon->loop, &job->pause_timer, at, removal_again) ==
 			    0) {
-			log_info("%s/%s is not removed yet, trying again: %s", layers->path,
-				 job->name, why);
+			log_info("%s/%s is not removed yet, trying again: %s", path, job->dir.name,
+				 why);
 			return;
 		}
-		log_warning("%s/%s stays until the next start: %s", layers->path, job->name, why);
+		log_warning("%s/%s stays until the next start: %s", path, job->dir.name, why);
 	}
 	job_unlink(job);
 	(void)job_free(job);
@@ -297,8 +249,9 @@ static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, in
 
 	if (null_fd < 0 || payload_fd < 0)
 		return error_set(error, ENOMEM, "cannot prepare the unpacker");
-	(void)snprintf(directory, sizeof(directory), "%s/%s", layers->path, job->name);
-	(void)snprintf(id, sizeof(id), "image-%llu-%.12s", (unsigned long long)++layers->n_made,
+	(void)snprintf(directory, sizeof(directory), "%s/%s", dir_store_path(layers->store),
+		       job->dir.name);
+	(void)snprintf(id, sizeof(id), "image-%llu-%.12s", (unsigned long long)++layers->n_started,
 		       layers->daemon->instance_id);
 	if (supervise_start(&job->supervised, &request, error) < 0)
 		return -error->number;
@@ -359,7 +312,7 @@ void layers_unpack(struct layers *layers, uint64_t number, const char *digest, c
 	if (job) {
 		read_fd = pair[0];
 		write_fd = pair[1];
-		if (directory_make(job, &error) == 0)
+		if (dir_store_make(layers->store, ID_IMAGE_FIRST, &job->dir, &error) == 0)
 			(void)job_sandbox(job, arguments, blob_fd, write_fd, &error);
 	} else if (error.number == 0) {
 		(void)error_set(&error, ENOMEM, "out of memory");
@@ -385,7 +338,7 @@ void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 	 * beneath the layer and goes through no link, so the worst it can name is another
 	 * directory of the same layer.
 	 */
-	fd = open_beneath(job->dir_fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	fd = open_beneath(job->dir.fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0 || fsync(fd) < 0) {
 		char text[256];
 
@@ -401,7 +354,8 @@ void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 {
 	struct job *job = job_find(layers, number);
-	char text[256] = "";
+	struct error error = ERROR_INIT;
+	int r;
 
 	if (!job || job->phase != JOB_UNPACKED)
 		return;
@@ -410,18 +364,13 @@ void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 		return;
 	}
 	/* the unpacker has synced what it wrote */
-	if (renameat2(layers->fd, job->name, layers->fd, layer, RENAME_NOREPLACE) < 0) {
-		if (errno != EEXIST) /* the same layer, unpacked twice at once, is fine */
-			(void)snprintf(text, sizeof(text), "cannot keep the layer in %s: %s",
-				       layers->path, strerror(errno));
-		answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
+	r = dir_store_commit(layers->store, &job->dir, layer, &error);
+	/* the same layer, unpacked twice at once, is fine */
+	answer(layers, MESSAGE_LAYER_COMMITTED, number, r == -EEXIST ? "" : error.text, -1);
+	if (job->dir.fd >= 0) {
 		job_discard(job);
 		return;
 	}
-	if (fsync(layers->fd) < 0)
-		(void)snprintf(text, sizeof(text), "cannot sync %s: %s", layers->path,
-			       strerror(errno));
-	answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
 	job_unlink(job);
 	(void)job_free(job);
 }
@@ -429,29 +378,20 @@ void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 void layers_forget(struct layers *layers, const char *layer)
 {
 	struct channel *channel = child_channel(layers->daemon, CHILD_IMAGE);
-	int fd = directory_lock(layers, layer);
+	struct job *job = job_new(layers, 0);
+	int r = job ? dir_store_take_out(layers->store, layer, &job->dir) : -ENOMEM;
 	struct message *message;
-	struct job *job = fd >= 0 ? job_new(layers, 0) : NULL;
-	bool used = fd < 0 && fd != -ENOENT;
 
-	if (job) {
-		fresh_name(layers, GONE, job->name, sizeof(job->name));
-		job->dir_fd = fd;
-		if (renameat2(layers->fd, layer, layers->fd, job->name, RENAME_NOREPLACE) == 0) {
-			job_discard(job);
-		} else {
-			used = true;
-			job_unlink(job);
-			(void)job_free(job);
-		}
-	} else if (fd >= 0) {
-		(void)close(fd);
-		used = true;
+	if (r == 0) {
+		job_discard(job);
+	} else if (job) {
+		job_unlink(job);
+		(void)job_free(job);
 	}
 	message = message_new(MESSAGE_LAYER_FORGOTTEN, 0);
 	if (message) {
 		message_put_string(message, layer);
-		message_put_u64(message, used);
+		message_put_u64(message, r < 0 && r != -ENOENT); /* in use */
 	}
 	(void)channel_send(channel, message);
 }
@@ -488,94 +428,29 @@ bool layers_busy(const struct layers *layers)
 	return layers && layers->n_running > 0;
 }
 
-/* ---- who uses what ---- */
-
-static struct use **use_find(struct layers *layers, const char *layer)
-{
-	struct use **link = &layers->uses;
-
-	while (*link && strcmp((*link)->layer, layer) != 0)
-		link = &(*link)->next;
-	return link;
-}
-
 int layers_use(struct layers *layers, const char *layer, char *out)
 {
-	struct use **link = use_find(layers, layer);
-	cleanup_close int fd = -1;
-	struct stat st;
-
-	if (snprintf(out, PATH_MAX, "%s/%s", layers->path, layer) >= PATH_MAX)
-		return -ENAMETOOLONG;
-	if (!*link) {
-		fd = openat(layers->fd, layer, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &st) < 0 ||
-		    st.st_nlink == 0)
-			return -ENOENT;
-		*link = calloc(1, sizeof(**link));
-		if (!*link)
-			return -ENOMEM;
-		memcpy((*link)->layer, layer, IMAGE_ID_SIZE);
-		(*link)->fd = TAKE_FD(fd);
-	}
-	(*link)->n++;
-	return 0;
+	return dir_store_use(layers->store, layer, out);
 }
 
 void layers_release(struct layers *layers, const char *layer)
 {
-	struct use **link = use_find(layers, layer);
-	struct use *use = *link;
-
-	if (!use || --use->n > 0)
-		return;
-	*link = use->next;
-	(void)close(use->fd);
-	free(use);
+	dir_store_release(layers->store, layer);
 }
 
 /* ---- life ---- */
 
-static bool leftover(const char *name)
+static bool leftover_found(void *userdata, struct dir_claim *claim)
 {
-	return strncmp(name, TEMPORARY, strlen(TEMPORARY)) == 0 ||
-	       strncmp(name, GONE, strlen(GONE)) == 0;
-}
+	struct job *job = job_new(userdata, 0);
 
-static DIR *layers_list(const struct layers *layers)
-{
-	int copy = openat(layers->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *directory = copy < 0 ? NULL : fdopendir(copy);
-
-	if (!directory && copy >= 0)
-		(void)close(copy);
-	return directory;
-}
-
-static void sweep(struct layers *layers)
-{
-	cleanup_closedir DIR *directory = layers_list(layers);
-	const struct dirent *entry;
-
-	while (directory && (entry = readdir(directory))) {
-		struct job *job;
-		int fd;
-
-		if (!leftover(entry->d_name) || strlen(entry->d_name) >= sizeof(job->name))
-			continue;
-		fd = directory_lock(layers, entry->d_name);
-		if (fd < 0)
-			continue; /* another instance works on it */
-		job = job_new(layers, 0);
-		if (!job) {
-			(void)close(fd);
-			return;
-		}
-		job->dir_fd = fd;
-		(void)snprintf(job->name, sizeof(job->name), "%s", entry->d_name);
-		job->removing = true;
+	if (!job) {
+		dir_claim_drop(claim);
+		return false;
 	}
-	removals_start(layers);
+	job->dir = *claim;
+	job->removing = true;
+	return true;
 }
 
 int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
@@ -583,27 +458,22 @@ int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sa
 {
 	struct layers *layers = calloc(1, sizeof(*layers));
 	struct error missing = ERROR_INIT;
+	char path[PATH_MAX + 16];
 
 	if (!layers)
 		return error_set(error, ENOMEM, "out of memory");
 	layers->daemon = daemon;
 	layers->supervisor = (struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
-	layers->fd = -1;
-	if (snprintf(layers->path, sizeof(layers->path), "%s/layers", daemon->images_dir) >=
-	    (int)sizeof(layers->path))
-		(void)error_set(error, ENAMETOOLONG, "the path of the images is too long");
-	else
-		layers->fd = open(layers->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (layers->fd < 0 && error->number == 0)
-		(void)error_errno(error, errno, "cannot open %s", layers->path);
-	if (layers->fd < 0) {
-		(void)layers_free(layers);
+	(void)snprintf(path, sizeof(path), "%s/layers", daemon->images_dir);
+	if (dir_store_open(path, daemon->instance_id, &layers->store, error) < 0) {
+		free(layers);
 		return -error->number;
 	}
 	if (daemon_program_find("runbook-unpack", layers->program, &missing) < 0)
 		log_warning("images cannot be unpacked: %s", missing.text);
 	*ret_layers = layers;
-	sweep(layers);
+	dir_store_sweep(layers->store, leftover_found, layers);
+	removals_start(layers);
 	return 0;
 }
 
@@ -619,27 +489,28 @@ struct layers *layers_free(struct layers *layers)
 		job_unlink(job);
 		(void)job_free(job);
 	}
-	while (layers->uses) {
-		struct use *use = layers->uses;
-
-		layers->uses = use->next;
-		(void)close(use->fd);
-		free(use);
-	}
-	if (layers->fd >= 0)
-		(void)close(layers->fd);
+	layers->store = dir_store_close(layers->store);
 	free(layers);
 	return NULL;
+}
+
+struct announcement {
+	void (*send)(void *userdata, const char *layer);
+	void *userdata;
+};
+
+static void announce(void *userdata, const char *name)
+{
+	const struct announcement *announcement = userdata;
+
+	if (image_id_valid(name))
+		announcement->send(announcement->userdata, name);
 }
 
 void layers_announce(struct layers *layers, void (*send)(void *userdata, const char *layer),
 		     void *userdata)
 {
-	cleanup_closedir DIR *directory = layers_list(layers);
-	const struct dirent *entry;
+	struct announcement announcement = {.send = send, .userdata = userdata};
 
-	while (directory && (entry = readdir(directory))) {
-		if (image_id_valid(entry->d_name))
-			send(userdata, entry->d_name);
-	}
+	dir_store_list(layers->store, announce, &announcement);
 }
