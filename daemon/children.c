@@ -69,6 +69,18 @@ static const char *const kept_environment[] = {
 
 extern char **environ;
 
+static struct channel *channel_of(const struct child *child)
+{
+	return link_to(child->daemon, (enum child_index)(child - child->daemon->children));
+}
+
+static struct child *child_of(const struct channel *channel)
+{
+	struct daemon *daemon = channel->userdata;
+
+	return &daemon->children[link_index(daemon, channel)];
+}
+
 static int child_spawn(struct child *child, struct error *error);
 
 static void child_respawn(struct loop_timer *timer)
@@ -97,7 +109,7 @@ static void child_overdue(struct loop_timer *timer)
 	struct child *child = container_of(timer, struct child, timer);
 
 	log_error("%s (pid %d) %s; killing it", child->program, child->pid,
-		  child->channel.open ? "did not greet in time" : "did not end in time");
+		  channel_of(child)->open ? "did not greet in time" : "did not end in time");
 	child_kill(child);
 }
 
@@ -132,7 +144,7 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	(void)close(child->pidfd);
 	child->pidfd = -1;
 	child->pid = 0;
-	channel_close(&child->channel);
+	channel_close(channel_of(child));
 	loop_timer_cancel(&child->timer);
 	if (child->role == ROLE_IMAGE)
 		layers_abandon(daemon->layers);
@@ -151,7 +163,7 @@ static void child_ended(struct loop_file *file, uint32_t events)
 /* The child closed its channel or sent what it must not: it has to go. */
 static void child_channel_closed(struct channel *channel)
 {
-	struct child *child = container_of(channel, struct child, channel);
+	struct child *child = child_of(channel);
 
 	if (child->pid > 0)
 		(void)loop_timer_set(child->daemon->loop, &child->timer,
@@ -263,8 +275,8 @@ static int child_spawn(struct child *child, struct error *error)
 	}
 	(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + GREETING_USEC,
 			     child_overdue);
-	r = channel_open(&child->channel, daemon->loop, pair[0], ROLE_DAEMON, child->role,
-			 requests_table, requests_table_size, child_channel_closed, child);
+	r = channel_open(channel_of(child), daemon->loop, pair[0], ROLE_DAEMON, child->role,
+			 requests_table, requests_table_size, child_channel_closed, daemon);
 	if (r < 0)
 		child_kill(child); /* its end is seen by child_ended(), which respawns */
 	return 0;
@@ -288,7 +300,7 @@ static void peers_connect(struct child *a, struct child *b)
 			message_put_u64(message, sides[1 - i]->role);
 			message_put_fd(message, pair[i]);
 		}
-		if (channel_send(&sides[i]->channel, message) < 0)
+		if (channel_send(channel_of(sides[i]), message) < 0)
 			log_error("cannot send %s its channel to %s", sides[i]->program,
 				  sides[1 - i]->program);
 	}
@@ -298,19 +310,19 @@ static void peers_connect(struct child *a, struct child *b)
 
 int child_greeted(struct channel *channel, struct message *message)
 {
-	struct child *child = container_of(channel, struct child, channel);
-	struct daemon *daemon = child->daemon;
-	enum child_index index = (enum child_index)(child - daemon->children);
+	struct daemon *daemon = channel->userdata;
+	enum child_index index = link_index(daemon, channel);
+	struct child *child = &daemon->children[index];
 
 	loop_timer_cancel(&child->timer);
 	log_info("%s is up (pid %d)", child->program, child->pid);
-	config_send(daemon, child);
+	config_send(daemon, index);
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
 		struct child *a = &daemon->children[peers[i].a];
 		struct child *b = &daemon->children[peers[i].b];
 
-		if ((peers[i].a == index || peers[i].b == index) && a->channel.greeted &&
-		    b->channel.greeted)
+		if ((peers[i].a == index || peers[i].b == index) &&
+		    link_ready(daemon, peers[i].a) && link_ready(daemon, peers[i].b))
 			peers_connect(a, b);
 	}
 	if (index == CHILD_SCHEDULER)
@@ -342,7 +354,7 @@ void children_start(struct daemon *daemon)
 bool children_greeted(const struct daemon *daemon)
 {
 	for (int i = 0; i < CHILD_NUM; i++) {
-		if (!daemon->children[i].channel.greeted)
+		if (!link_ready(daemon, (enum child_index)i))
 			return false;
 	}
 	return true;
@@ -351,8 +363,8 @@ bool children_greeted(const struct daemon *daemon)
 void children_send_config(struct daemon *daemon)
 {
 	for (int i = 0; i < CHILD_NUM; i++) {
-		if (daemon->children[i].channel.greeted)
-			config_send(daemon, &daemon->children[i]);
+		if (link_ready(daemon, (enum child_index)i))
+			config_send(daemon, (enum child_index)i);
 	}
 }
 
@@ -361,7 +373,7 @@ void children_stop(struct daemon *daemon)
 	for (int i = 0; i < CHILD_NUM; i++) {
 		struct child *child = &daemon->children[i];
 
-		channel_close(&child->channel);
+		channel_close(channel_of(child));
 		loop_timer_cancel(&child->timer);
 		if (child->pid > 0)
 			(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + STOP_USEC,
@@ -376,9 +388,4 @@ bool children_gone(const struct daemon *daemon)
 			return false;
 	}
 	return true;
-}
-
-struct channel *child_channel(struct daemon *daemon, enum child_index index)
-{
-	return &daemon->children[index].channel;
 }

@@ -12,22 +12,12 @@
  */
 
 #include "common/loop.h"
-#include "common/message.h"
+#include "daemon/links.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct daemon;
-
-enum child_index {
-	CHILD_SCHEDULER,
-	CHILD_FETCHER,
-	CHILD_CACHER,
-	CHILD_WEBHOOK,
-	CHILD_API,
-	CHILD_IMAGE,
-	CHILD_NUM,
-};
 
 struct child {
 	struct daemon *daemon;
@@ -36,7 +26,6 @@ struct child {
 	pid_t pid; /* 0 while there is no process */
 	int pidfd;
 	struct loop_file pid_file;
-	struct channel channel;
 	struct loop_timer timer; /* respawn, or the deadline of the greeting or of the end */
 	uint64_t started_usec;
 	uint64_t backoff_usec;
@@ -52,7 +41,5 @@ void children_send_config(struct daemon *daemon);
 void children_stop(struct daemon *daemon);
 /** children_gone() - no process of ours is left */
 bool children_gone(const struct daemon *daemon);
-/** child_channel() - the channel to @index, to send on; closed while it is away */
-struct channel *child_channel(struct daemon *daemon, enum child_index index);
 
 #endif

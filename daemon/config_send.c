@@ -16,13 +16,13 @@
 
 struct sender {
 	struct daemon *daemon;
-	struct child *child;
+	enum child_index index;
 	int failed;
 };
 
 static void sender_send(struct sender *sender, struct message *message)
 {
-	int r = channel_send(&sender->child->channel, message);
+	int r = channel_send(link_to(sender->daemon, sender->index), message);
 
 	if (r < 0 && sender->failed == 0)
 		sender->failed = r;
@@ -370,14 +370,14 @@ static void (*const config_parts[CHILD_NUM])(struct sender *sender) = {
 	[CHILD_IMAGE] = send_images,
 };
 
-void config_send(struct daemon *daemon, struct child *child)
+void config_send(struct daemon *daemon, enum child_index index)
 {
-	struct sender sender = {.daemon = daemon, .child = child};
+	struct sender sender = {.daemon = daemon, .index = index};
 
 	send_bracket(&sender, MESSAGE_CONFIG_BEGIN);
-	config_parts[child - daemon->children](&sender);
+	config_parts[index](&sender);
 	send_bracket(&sender, MESSAGE_CONFIG_END);
 	if (sender.failed < 0)
-		log_error("cannot send %s its configuration: %s", child->program,
+		log_error("cannot send %s its configuration: %s", daemon->children[index].program,
 			  strerror(-sender.failed));
 }

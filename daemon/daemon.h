@@ -13,6 +13,7 @@
 #include "daemon/config.h"
 #include "daemon/fd_store.h"
 #include "daemon/ledger.h"
+#include "daemon/links.h"
 #include "daemon/listen.h"
 #include "daemon/step.h"
 
@@ -44,6 +45,7 @@ struct daemon {
 	int api_socket; /* run/runbookd/api.sock, always there */
 
 	struct child children[CHILD_NUM];
+	struct channel links[CHILD_NUM]; /* to them, in the same order */
 	struct sandbox_host *sandbox_host;
 	struct loop_file network_file; /* news of the firewall of steps */
 	struct step_table *steps;

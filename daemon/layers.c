@@ -64,10 +64,9 @@ static void sandbox_done(struct supervised *supervised, const struct supervised_
 static void answer(struct layers *layers, enum message_type type, uint64_t number, const char *text,
 		   int fd)
 {
-	struct channel *channel = child_channel(layers->daemon, CHILD_IMAGE);
 	struct message *message;
 
-	if (!channel->greeted)
+	if (!link_ready(layers->daemon, CHILD_IMAGE))
 		return; /* a new one begins anew */
 	message = message_new(type, 0);
 	if (message) {
@@ -77,7 +76,7 @@ static void answer(struct layers *layers, enum message_type type, uint64_t numbe
 		if (fd >= 0)
 			message_put_fd(message, fd);
 	}
-	(void)channel_send(channel, message);
+	(void)link_send(layers->daemon, CHILD_IMAGE, message);
 }
 
 /* ---- jobs ---- */
@@ -377,7 +376,6 @@ void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 
 void layers_forget(struct layers *layers, const char *layer)
 {
-	struct channel *channel = child_channel(layers->daemon, CHILD_IMAGE);
 	struct job *job = job_new(layers, 0);
 	int r = job ? dir_store_take_out(layers->store, layer, &job->dir) : -ENOMEM;
 	struct message *message;
@@ -393,7 +391,7 @@ void layers_forget(struct layers *layers, const char *layer)
 		message_put_string(message, layer);
 		message_put_u64(message, r < 0 && r != -ENOENT); /* in use */
 	}
-	(void)channel_send(channel, message);
+	(void)link_send(layers->daemon, CHILD_IMAGE, message);
 }
 
 void layers_abandon(struct layers *layers)

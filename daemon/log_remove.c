@@ -5,6 +5,7 @@
 #include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "daemon/daemon.h"
 #include "daemon/step_table.h"
 
 #include <dirent.h>
@@ -112,7 +113,7 @@ static void removal_answer(struct log_remover *remover, const struct removal *re
 		message_put_string(message, r < 0 ? strerror(-r) : "");
 	}
 	/* a scheduler that is away asks again when it is back */
-	(void)channel_send(child_channel(remover->daemon, CHILD_SCHEDULER), message);
+	(void)channel_send(link_to(remover->daemon, CHILD_SCHEDULER), message);
 }
 
 static void remover_turn(struct loop_timer *timer)

@@ -30,7 +30,7 @@
 
 static struct daemon *daemon_of(struct channel *channel)
 {
-	return ((struct child *)channel->userdata)->daemon;
+	return channel->userdata;
 }
 
 /* ---- steps ---- */
@@ -349,7 +349,7 @@ static void reload_answer(struct daemon *daemon, uint64_t serial, const char *er
 	if (answer)
 		message_put_string(answer, error);
 	/* an api that came back meanwhile does not know the serial, which is fine */
-	(void)channel_send(child_channel(daemon, CHILD_API), answer);
+	(void)channel_send(link_to(daemon, CHILD_API), answer);
 }
 
 static void reload_now(struct loop_timer *timer)

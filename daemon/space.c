@@ -48,13 +48,12 @@ static bool dir_is_full(const struct config *config, const char *dir, char *out,
 
 void space_send(struct daemon *daemon)
 {
-	struct child *child = &daemon->children[CHILD_SCHEDULER];
 	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
 
 	if (message)
 		message_put_string(message, daemon->space_text);
 	/* who is not there is told when it comes */
-	(void)channel_send(&child->channel, message);
+	(void)channel_send(link_to(daemon, CHILD_SCHEDULER), message);
 }
 
 static uint64_t keep_free(const struct config *config, uint64_t size)
@@ -109,7 +108,7 @@ static void short_look(struct daemon *daemon)
 		message_put_u64(message, lib);
 		message_put_u64(message, one_file_system(daemon->paths.log, daemon->paths.lib));
 	}
-	(void)channel_send(&daemon->children[CHILD_SCHEDULER].channel, message);
+	(void)channel_send(link_to(daemon, CHILD_SCHEDULER), message);
 }
 
 static void space_look(struct loop_timer *timer)

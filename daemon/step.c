@@ -92,20 +92,20 @@ static void step_refuse(struct step *step, enum step_result result, const char *
 
 static void cacher_close(struct step *step)
 {
-	struct channel *channel = child_channel(step->table->daemon, CHILD_CACHER);
+	struct daemon *daemon = step->table->daemon;
 	struct message *message;
 
 	if (step->cacher_fd < 0)
 		return;
 	(void)close(step->cacher_fd);
 	step->cacher_fd = -1;
-	step_setup_remove(&step->table->daemon->paths, step->order.order);
-	if (!channel->greeted)
+	step_setup_remove(&daemon->paths, step->order.order);
+	if (!link_ready(daemon, CHILD_CACHER))
 		return;
 	message = message_new(MESSAGE_CACHER_CLOSE, 0);
 	if (message)
 		message_put_u64(message, step->order.order);
-	(void)channel_send(channel, message);
+	(void)link_send(daemon, CHILD_CACHER, message);
 }
 
 static void step_complete(struct step *step)
@@ -217,11 +217,11 @@ static void step_terminate(struct step *step, enum step_result cause)
 
 static void cacher_listen(const struct step *step)
 {
-	struct channel *channel = child_channel(step->table->daemon, CHILD_CACHER);
+	struct daemon *daemon = step->table->daemon;
 	struct message *message;
 
 	/* while the cacher is away, clients wait in the socket's backlog */
-	if (!channel->greeted || step->cacher_fd < 0)
+	if (!link_ready(daemon, CHILD_CACHER) || step->cacher_fd < 0)
 		return;
 	message = message_new(MESSAGE_CACHER_LISTEN, 0);
 	if (message) {
@@ -232,7 +232,7 @@ static void cacher_listen(const struct step *step)
 		message_put_fd(message, step->cacher_fd);
 	}
 	/* when it is dying, its successor is told by steps_relisten() */
-	if (channel_send(channel, message) < 0)
+	if (link_send(daemon, CHILD_CACHER, message) < 0)
 		log_debug("the cacher is away, the socket of %s waits", step->container);
 }
 

@@ -33,12 +33,7 @@ void step_log(const struct step *step, enum log_level level, const char *message
 /* Before its greeting the scheduler does not know our configuration; it gets everything then. */
 void step_send(struct step_table *table, struct message *message)
 {
-	struct channel *channel = child_channel(table->daemon, CHILD_SCHEDULER);
-
-	if (channel->greeted)
-		(void)channel_send(channel, message);
-	else
-		(void)message_free(message);
+	(void)link_send(table->daemon, CHILD_SCHEDULER, message);
 }
 
 void step_send_started(const struct step *step)

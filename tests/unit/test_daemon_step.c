@@ -202,13 +202,13 @@ static void connect_child(void *argument)
 	const struct connection *connection = argument;
 	struct child *child = &house.daemon.children[connection->index];
 
-	channel_close(&child->channel);
+	channel_close(link_to(&house.daemon, connection->index));
 	child->daemon = &house.daemon;
 	child->role = connection->role;
 	child->program = "test";
-	assert_int_equal(channel_open(&child->channel, house.daemon.loop, connection->fd,
-				      ROLE_DAEMON, connection->role, requests_table,
-				      requests_table_size, NULL, child),
+	assert_int_equal(channel_open(link_to(&house.daemon, connection->index), house.daemon.loop,
+				      connection->fd, ROLE_DAEMON, connection->role, requests_table,
+				      requests_table_size, NULL, &house.daemon),
 			 0);
 }
 
@@ -316,7 +316,7 @@ static int setup(void **state)
 static void end_house(void *argument)
 {
 	for (int i = 0; i < CHILD_NUM; i++)
-		channel_close(&house.daemon.children[i].channel);
+		channel_close(&house.daemon.links[i]);
 	loop_timer_cancel(&house.daemon.stop_timer);
 	loop_remove(&house.call_file);
 	loop_exit(house.daemon.loop, 0);
