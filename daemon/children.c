@@ -8,6 +8,7 @@
 #include "daemon/config_send.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
+#include "daemon/program_path.h"
 #include "daemon/requests.h"
 #include "daemon/step.h"
 
@@ -248,7 +249,7 @@ static int child_spawn(struct child *child, struct error *error)
 	int pair[2];
 	int r;
 
-	if (daemon_program_find(child->program, path, error) < 0)
+	if (program_path_find(child->program, path, error) < 0)
 		return -error->number;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_errno(error, errno, "cannot make a channel");

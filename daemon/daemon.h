@@ -94,11 +94,5 @@ void daemon_leave(struct daemon *daemon, enum daemon_leave how);
 void daemon_stay(struct daemon *daemon);
 /** daemon_progress() - a child greeted or ended, a step ended: see whether we are ready or done */
 void daemon_progress(struct daemon *daemon);
-/**
- * daemon_program_find() - path of one of our programs
- * @out: PATH_MAX bytes; beside our own executable first, so that a checkout
- *       uses what it has built, then the installed place
- */
-int daemon_program_find(const char *program, char *out, struct error *error);
 
 #endif

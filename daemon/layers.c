@@ -9,6 +9,7 @@
 #include "common/step_payload.h"
 #include "daemon/daemon.h"
 #include "daemon/dir_store.h"
+#include "daemon/program_path.h"
 #include "daemon/supervise.h"
 
 #include <errno.h>
@@ -467,7 +468,7 @@ int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sa
 		free(layers);
 		return -error->number;
 	}
-	if (daemon_program_find("runbook-unpack", layers->program, &missing) < 0)
+	if (program_path_find("runbook-unpack", layers->program, &missing) < 0)
 		log_warning("images cannot be unpacked: %s", missing.text);
 	*ret_layers = layers;
 	dir_store_sweep(layers->store, leftover_found, layers);

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "daemon/adopt.h"
 #include "daemon/daemon.h"
+#include "daemon/program_path.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -58,9 +59,9 @@ int sandboxes_prepare(struct daemon *daemon, struct error *error)
 	cgroup_name(&daemon->paths, cgroup, sizeof(cgroup));
 	if (daemon->config->dns.n_items > 0)
 		options.dns_servers = (const char *const *)daemon->config->dns.items;
-	if (daemon_program_find("runbook-init", init_path, error) < 0)
+	if (program_path_find("runbook-init", init_path, error) < 0)
 		return -error->number;
-	if (daemon_program_find("cacher", cacher_path, &ignored) < 0) {
+	if (program_path_find("cacher", cacher_path, &ignored) < 0) {
 		log_warning("steps will have no cacher: %s", ignored.text);
 		options.cacher_path = NULL;
 	}
