@@ -7,10 +7,7 @@
 #include "common/message_ids.h"
 #include "daemon/config_send.h"
 #include "daemon/daemon.h"
-#include "daemon/layers.h"
 #include "daemon/program_path.h"
-#include "daemon/requests.h"
-#include "daemon/step.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -147,8 +144,6 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	child->pid = 0;
 	channel_close(channel_of(child));
 	loop_timer_cancel(&child->timer);
-	if (child->role == ROLE_IMAGE)
-		layers_abandon(daemon->layers);
 	if (!daemon->stopping) {
 		if (lived >= BACKOFF_FORGIVEN_USEC)
 			child->backoff_usec = BACKOFF_FIRST_USEC;
@@ -158,7 +153,7 @@ static void child_ended(struct loop_file *file, uint32_t events)
 		if (child->backoff_usec > BACKOFF_LAST_USEC)
 			child->backoff_usec = BACKOFF_LAST_USEC;
 	}
-	daemon_progress(daemon);
+	daemon->child_hooks.gone(daemon, (enum child_index)(child - daemon->children));
 }
 
 /* The child closed its channel or sent what it must not: it has to go. */
@@ -277,7 +272,8 @@ static int child_spawn(struct child *child, struct error *error)
 	(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + GREETING_USEC,
 			     child_overdue);
 	r = channel_open(channel_of(child), daemon->loop, pair[0], ROLE_DAEMON, child->role,
-			 requests_table, requests_table_size, child_channel_closed, daemon);
+			 daemon->child_hooks.requests, daemon->child_hooks.n_requests,
+			 child_channel_closed, daemon);
 	if (r < 0)
 		child_kill(child); /* its end is seen by child_ended(), which respawns */
 	return 0;
@@ -326,11 +322,7 @@ int child_greeted(struct channel *channel, struct message *message)
 		    link_ready(daemon, peers[i].a) && link_ready(daemon, peers[i].b))
 			peers_connect(a, b);
 	}
-	if (index == CHILD_SCHEDULER)
-		steps_resend(daemon->steps);
-	if (index == CHILD_CACHER)
-		steps_relisten(daemon->steps);
-	daemon_progress(daemon);
+	daemon->child_hooks.greeted(daemon, index);
 	return 0;
 }
 

@@ -31,7 +31,22 @@ struct child {
 	uint64_t backoff_usec;
 };
 
-/** children_start() - spawn all of them */
+/**
+ * struct child_hooks - what the rest of the daemon does about its children
+ * @requests: what they may ask; child_greeted() answers HELLO
+ * @greeted:  it has its configuration and the channels to its peers
+ * @gone:     its process has ended; a new one is on its way unless we end
+ */
+struct child_hooks {
+	const struct message_handler *requests;
+	size_t n_requests;
+	void (*greeted)(struct daemon *daemon, enum child_index index);
+	void (*gone)(struct daemon *daemon, enum child_index index);
+};
+
+/** child_greeted() - handler of HELLO */
+int child_greeted(struct channel *channel, struct message *message);
+/** children_start() - spawn all of them; .child_hooks of @daemon are set */
 void children_start(struct daemon *daemon);
 /** children_greeted() - every child is up and has said HELLO */
 bool children_greeted(const struct daemon *daemon);

@@ -226,3 +226,19 @@ void daemon_progress(struct daemon *daemon)
 		 daemon->stop_timer.at_usec > now_usec())
 		(void)loop_timer_set(daemon->loop, &daemon->stop_timer, now_usec(), stop_children);
 }
+
+void daemon_child_greeted(struct daemon *daemon, enum child_index index)
+{
+	if (index == CHILD_SCHEDULER)
+		steps_resend(daemon->steps);
+	if (index == CHILD_CACHER)
+		steps_relisten(daemon->steps);
+	daemon_progress(daemon);
+}
+
+void daemon_child_gone(struct daemon *daemon, enum child_index index)
+{
+	if (index == CHILD_IMAGE)
+		layers_abandon(daemon->layers);
+	daemon_progress(daemon);
+}

@@ -44,6 +44,7 @@ struct daemon {
 	struct listener_set api_listeners;
 	int api_socket; /* run/runbookd/api.sock, always there */
 
+	struct child_hooks child_hooks;
 	struct child children[CHILD_NUM];
 	struct channel links[CHILD_NUM]; /* to them, in the same order */
 	struct sandbox_host *sandbox_host;
@@ -64,6 +65,8 @@ struct daemon {
 	bool space_short; /* less is free than is to be kept free: the scheduler knows */
 	struct log_remover *log_remover;
 
+	/* daemon_progress(), handed in: what it asks are those who call this. NULL in tests of parts */
+	void (*changed)(struct daemon *daemon);
 	bool ready;
 	bool stopping;
 	bool children_stopping; /* they were told: once, or they would have for ever to end */
@@ -94,5 +97,15 @@ void daemon_leave(struct daemon *daemon, enum daemon_leave how);
 void daemon_stay(struct daemon *daemon);
 /** daemon_progress() - a child greeted or ended, a step ended: see whether we are ready or done */
 void daemon_progress(struct daemon *daemon);
+/** daemon_child_greeted(), daemon_child_gone() - for struct child_hooks */
+void daemon_child_greeted(struct daemon *daemon, enum child_index index);
+void daemon_child_gone(struct daemon *daemon, enum child_index index);
+
+/** daemon_changed() - a step or a job of layers ended */
+static inline void daemon_changed(struct daemon *daemon)
+{
+	if (daemon->changed)
+		daemon->changed(daemon);
+}
 
 #endif

@@ -214,7 +214,7 @@ static void sandbox_done(struct supervised *supervised, const struct supervised_
 	else
 		unpack_done(job, failure);
 	removals_start(layers);
-	daemon_progress(layers->daemon);
+	daemon_changed(layers->daemon);
 }
 
 static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, int stdout_fd,

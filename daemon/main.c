@@ -14,6 +14,7 @@
 #include "daemon/layers.h"
 #include "daemon/listen_keep.h"
 #include "daemon/log_remove.h"
+#include "daemon/requests.h"
 #include "daemon/sandboxes.h"
 #include "daemon/space.h"
 #include "daemon/state_dirs.h"
@@ -245,6 +246,13 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR2, 0};
 	int r;
 
+	daemon->changed = daemon_progress;
+	daemon->child_hooks = (struct child_hooks){
+		.requests = requests_table,
+		.n_requests = requests_table_size,
+		.greeted = daemon_child_greeted,
+		.gone = daemon_child_gone,
+	};
 	if (state_dirs_make(&daemon->paths, error) < 0)
 		return -error->number;
 	daemon->lock_fd = state_lock(&daemon->paths, daemon->fds, error);

@@ -12,7 +12,4 @@
 extern const struct message_handler requests_table[];
 extern const size_t requests_table_size;
 
-/** child_greeted() - handler of HELLO, in children.c: the child is told all it must know */
-int child_greeted(struct channel *channel, struct message *message);
-
 #endif

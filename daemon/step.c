@@ -78,7 +78,7 @@ static void step_set_ended(struct step *step)
 		 MESSAGE_ID_STEP_ENDED,
 		 step->report.reason[0] != '\0' ? step->report.reason : "succeeded");
 	step_send_exited(step);
-	daemon_progress(table->daemon);
+	daemon_changed(table->daemon);
 }
 
 /* For a step that never ran. */
@@ -449,7 +449,7 @@ void steps_acknowledge(struct step_table *table, uint64_t order)
 	table->n_ended--;
 	step_keep_forget(step);
 	(void)step_free(step);
-	daemon_progress(table->daemon);
+	daemon_changed(table->daemon);
 }
 
 /* ---- of a predecessor ---- */

@@ -200,12 +200,10 @@ struct connection {
 static void connect_child(void *argument)
 {
 	const struct connection *connection = argument;
-	struct child *child = &house.daemon.children[connection->index];
 
 	channel_close(link_to(&house.daemon, connection->index));
-	child->daemon = &house.daemon;
-	child->role = connection->role;
-	child->program = "test";
+	house.daemon.children[connection->index] = (struct child){
+		.daemon = &house.daemon, .role = connection->role, .program = "test"};
 	assert_int_equal(channel_open(link_to(&house.daemon, connection->index), house.daemon.loop,
 				      connection->fd, ROLE_DAEMON, connection->role, requests_table,
 				      requests_table_size, NULL, &house.daemon),
@@ -302,6 +300,8 @@ static int setup(void **state)
 			 0);
 	assert_int_equal(config_complete(house.daemon.config, &error), 0);
 	house.daemon.stop_timer = LOOP_TIMER_NULL;
+	house.daemon.child_hooks.greeted = daemon_child_greeted;
+	house.daemon.changed = daemon_progress;
 	(void)snprintf(house.daemon.instance_id, INSTANCE_ID_SIZE, "instance");
 	assert_int_equal(pipe2(house.call_pipe, O_CLOEXEC), 0);
 	(void)sem_init(&started, 0, 0);
