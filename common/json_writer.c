@@ -4,8 +4,8 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 
+#include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,4 +162,24 @@ void json_bool(struct json *json, const char *key, bool value)
 {
 	json_start(json, key);
 	json_append(json, value ? "true" : "false", value ? 4 : 5);
+}
+
+void json_line(struct json *json)
+{
+	if (json->comma)
+		json_append(json, ",", 1);
+	json->comma = false;
+	json_append(json, "\n  ", 3);
+}
+
+int json_print(struct json *json, FILE *out)
+{
+	int r = json->failed ? -ENOMEM : 0;
+
+	if (r == 0) {
+		(void)fwrite(json->text, 1, json->length, out);
+		(void)fputc('\n', out);
+	}
+	json_clear(json);
+	return r;
 }

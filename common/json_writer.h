@@ -7,15 +7,18 @@
  *
  * Straight into one buffer, in order: an answer about ten thousand steps must
  * not hold up the loop with as many little objects. Failures are sticky, as in
- * struct message: write everything, then look at the result once.
+ * struct message: write everything, then look at @failed once.
  *
+ * The caller balances brackets and passes a key exactly where an object is open.
  * Times are integers in keys that end in _usec; what is absent is null.
  */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
+/** struct json - a document being written; all zeroes is an empty one */
 struct json {
 	char *text; /* malloc'ed, NUL-terminated */
 	size_t length, room;
@@ -27,17 +30,33 @@ struct json {
 void json_clear(struct json *json);
 #define cleanup_json __attribute__((cleanup(json_clear)))
 
-/* Structure. @key is NULL inside a list and at the top. */
-void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' */
-void json_close(struct json *json, char bracket);		  /* '}' or ']' */
-/** json_raw() - @length bytes that are JSON already */
+/*
+ * json_open(), json_close() - begin and end a list or an object
+ * @key:     of the member; NULL inside a list and at the top
+ * @bracket: '{' or '[', '}' or ']'
+ */
+void json_open(struct json *json, const char *key, char bracket);
+void json_close(struct json *json, char bracket);
+/** json_raw() - @length bytes that are JSON already, as one value */
 void json_raw(struct json *json, const char *key, const char *text, size_t length);
 
-/* Values. */
-void json_text(struct json *json, const char *key, const char *text); /* NULL is null */
+/**
+ * json_text() - a string; NULL is null
+ *
+ * Text that is not valid UTF-8 appears as text_escape() shows it, so that the result is JSON.
+ */
+void json_text(struct json *json, const char *key, const char *text);
+/** json_number(), json_signed() - an integer */
 void json_number(struct json *json, const char *key, uint64_t number);
 void json_signed(struct json *json, const char *key, int64_t number);
-void json_number_or_null(struct json *json, const char *key, uint64_t number); /* 0 is null */
+/** json_number_or_null() - an integer of which 0 is null */
+void json_number_or_null(struct json *json, const char *key, uint64_t number);
+/** json_bool() - true or false */
 void json_bool(struct json *json, const char *key, bool value);
+
+/** json_line() - have the next value begin on a line of its own, behind two spaces */
+void json_line(struct json *json);
+/** json_print() - print what was written and a line break, and release it. Return: 0 or -ENOMEM. */
+int json_print(struct json *json, FILE *out);
 
 #endif
