@@ -78,7 +78,7 @@ LIBS_runbook-scheduler := -lsqlite3 -lyaml -lsodium -lseccomp
 SRCS_runbook-fetcher   := $(call lib,fetcher) $(COMMON)
 LIBS_runbook-fetcher   := -lgit2 -larchive -lseccomp
 SRCS_runbook-cacher    := $(filter-out cacher/client_%.c,$(call lib,cacher)) $(COMMON)
-LIBS_runbook-cacher    := -lsodium -ljansson -lzstd -lseccomp
+LIBS_runbook-cacher    := -lsodium -lzstd -lseccomp
 SRCS_runbook-api       := $(call lib,api) $(COMMON)
 LIBS_runbook-api       := -lmicrohttpd -ljansson -lsodium -lseccomp
 # images/ holds two programs: what unpacks layers shares nothing with what knows of images

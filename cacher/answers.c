@@ -6,11 +6,11 @@
 #include "cacher/store_index.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/json_writer.h"
 #include "common/log.h"
 #include "common/names.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -44,36 +44,37 @@ static const char *const kind_names[CACHER_NUM_KINDS] = {"none", "file", "direct
 
 static int list_item(void *userdata, const char *key, const struct store_entry *entry)
 {
+	struct json *json = userdata;
 	char digest[2 * STORE_DIGEST_BYTES + 1];
-	json_t *item;
 
 	digest_text(digest, entry->digest);
-	item = json_pack("{s:s, s:s, s:I, s:s, s:i, s:I}", "key", key, "kind",
-			 kind_names[entry->kind], "size", (json_int_t)entry->size, "digest", digest,
-			 "mode", (int)entry->mode, "created_usec", (json_int_t)entry->created_usec);
-	return !item || json_array_append_new(userdata, item) < 0 ? -ENOMEM : 0;
+	json_open(json, NULL, '{');
+	json_text(json, "key", key);
+	json_text(json, "kind", kind_names[entry->kind]);
+	json_number(json, "size", entry->size);
+	json_text(json, "digest", digest);
+	json_number(json, "mode", entry->mode);
+	json_number(json, "created_usec", entry->created_usec);
+	json_close(json, '}');
+	return json->failed ? -ENOMEM : 0;
 }
 
 /* The keys of a run as JSON in a sealed memfd. Return: fd or -errno. */
 static int list_fd(struct store *store, const char *project, uint64_t run)
 {
-	json_t *items = json_array();
-	json_t *whole = NULL;
+	cleanup_json struct json json = {0};
 	struct store_run *opened = NULL;
-	cleanup_free char *text = NULL;
-	int r = items ? store_run_open(store, project, run, &opened) : -ENOMEM;
+	int r = store_run_open(store, project, run, &opened);
 
+	json_open(&json, NULL, '{');
+	json_open(&json, "artifacts", '[');
 	if (r == 0)
-		r = store_list(opened, list_item, items);
+		r = store_list(opened, list_item, &json);
 	(void)store_run_close(opened);
+	json_close(&json, ']');
+	json_close(&json, '}');
 	if (r == 0)
-		whole = json_pack("{s:O}", "artifacts", items);
-	json_decref(items);
-	if (whole)
-		text = json_dumps(whole, JSON_COMPACT);
-	json_decref(whole);
-	if (r == 0)
-		r = text ? memfd_sealed("artifacts", text, strlen(text)) : -ENOMEM;
+		r = json.failed ? -ENOMEM : memfd_sealed("artifacts", json.text, json.length);
 	return r;
 }
 

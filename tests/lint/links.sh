@@ -11,7 +11,7 @@ declare -A MAY=(
     [runbook-webhook]="microhttpd jansson sodium seccomp"
     [runbook-scheduler]="sqlite3 yaml-0 sodium seccomp"
     [runbook-fetcher]="git2 archive seccomp"
-    [runbook-cacher]="sodium jansson zstd seccomp"
+    [runbook-cacher]="sodium zstd seccomp"
     [runbook-api]="microhttpd jansson sodium seccomp"
     [runbookctl]="curl jansson yaml-0 archive inih sodium seccomp"
     [runbook-image]="jansson sodium seccomp" [runbook-unpack]="archive sodium"
