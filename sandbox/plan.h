@@ -193,7 +193,9 @@ void plan_print(const struct plan *plan, FILE *out);
  * runbook-sandbox(1) promises
  * @warning: what this host cannot apply, or NULL
  * @runs:    whether it would be executed in spite of that
+ *
+ * Return: 0 or -ENOMEM.
  */
-void plan_print_json(const struct plan *plan, const char *warning, bool runs, FILE *out);
+int plan_print_json(const struct plan *plan, const char *warning, bool runs, FILE *out);
 
 #endif

@@ -2,10 +2,8 @@
 #include "sandbox/plan.h"
 
 #include "common/cleanup.h"
+#include "common/json_writer.h"
 #include "common/limits.h"
-#include "sandbox/json_text.h"
-
-#include <inttypes.h>
 
 static const struct {
 	enum plan_side side;
@@ -99,14 +97,6 @@ void plan_print(const struct plan *plan, FILE *out)
 
 /* ---- for programs ---- */
 
-static void print_member(const char *name, const char *text, FILE *out)
-{
-	if (!text)
-		return;
-	fprintf(out, ",\"%s\":", name);
-	json_text_print(out, text);
-}
-
 /* Verbs of which 0 is a value and not the lack of one. */
 static bool has_value(const struct plan_op *op)
 {
@@ -126,7 +116,7 @@ static bool has_value(const struct plan_op *op)
 	}
 }
 
-static void print_op_json(const struct plan_op *op, FILE *out)
+static void put_op(struct json *json, const struct plan_op *op)
 {
 	static const struct {
 		unsigned flag; /* enum plan_flags */
@@ -137,37 +127,43 @@ static void print_op_json(const struct plan_op *op, FILE *out)
 		{PLAN_RECURSIVE, "with-submounts"}, {PLAN_IDMAP_IMAGE, "image-ids-shifted"},
 		{PLAN_READ_ONLY, "read-only"},
 	};
-	const char *separator = "";
 
-	fprintf(out, "{\"side\":\"%s\",\"verb\":\"%s\"", sides[verbs[op->verb].side],
-		verbs[op->verb].word);
-	print_member(op->verb == PLAN_SCRATCH_FILE ? "content" : "source", op->source, out);
-	print_member("target", op->target, out);
+	json_open(json, NULL, '{');
+	json_text(json, "side", sides[verbs[op->verb].side]);
+	json_text(json, "verb", verbs[op->verb].word);
+	if (op->source)
+		json_text(json, op->verb == PLAN_SCRATCH_FILE ? "content" : "source", op->source);
+	if (op->target)
+		json_text(json, "target", op->target);
 	if (has_value(op))
-		fprintf(out, ",\"value\":%" PRIu64, op->value);
-	if (op->flags & PLAN_IDMAP_OWNER)
-		fprintf(out, ",\"owner_uid\":%u,\"owner_gid\":%u", op->owner_uid, op->owner_gid);
-	fprintf(out, ",\"flags\":[");
-	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
-		if (!(op->flags & flags[i].flag))
-			continue;
-		fprintf(out, "%s\"%s\"", separator, flags[i].name);
-		separator = ",";
+		json_number(json, "value", op->value);
+	if (op->flags & PLAN_IDMAP_OWNER) {
+		json_number(json, "owner_uid", op->owner_uid);
+		json_number(json, "owner_gid", op->owner_gid);
 	}
-	fprintf(out, "]}");
+	json_open(json, "flags", '[');
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		if (op->flags & flags[i].flag)
+			json_text(json, NULL, flags[i].name);
+	}
+	json_close(json, ']');
+	json_close(json, '}');
 }
 
-void plan_print_json(const struct plan *plan, const char *warning, bool runs, FILE *out)
+int plan_print_json(const struct plan *plan, const char *warning, bool runs, FILE *out)
 {
-	fprintf(out, "{\"schema\":1,\"runs\":%s,\"warning\":", runs ? "true" : "false");
-	if (warning)
-		json_text_print(out, warning);
-	else
-		fprintf(out, "null");
-	fprintf(out, ",\"operations\":[");
+	cleanup_json struct json json = {0};
+
+	json_open(&json, NULL, '{');
+	json_number(&json, "schema", 1);
+	json_bool(&json, "runs", runs);
+	json_text(&json, "warning", warning);
+	json_open(&json, "operations", '[');
 	for (size_t i = 0; i < plan->n_ops; i++) {
-		fprintf(out, "%s\n  ", i ? "," : "");
-		print_op_json(&plan->ops[i], out);
+		json_line(&json);
+		put_op(&json, &plan->ops[i]);
 	}
-	fprintf(out, "\n]}\n");
+	json_close(&json, ']');
+	json_close(&json, '}');
+	return json_print(&json, out);
 }

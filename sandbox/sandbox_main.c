@@ -229,6 +229,7 @@ static int run_and_report(struct sandbox_host *host, struct sandbox_request *req
 	struct seccomp_report *report = NULL;
 	struct error error = ERROR_INIT;
 	FILE *file = NULL;
+	bool failed;
 	int code;
 
 	if (!options->seccomp_report)
@@ -240,11 +241,10 @@ static int run_and_report(struct sandbox_host *host, struct sandbox_request *req
 	}
 	code = seccomp_report_new(&report, &error);
 	code = code < 0 ? complain(EXIT_SANDBOX, error.text) : run(host, request, options, report);
-	if (report && file)
-		seccomp_report_print_json(report, file);
-	else if (report)
+	if (report && !file)
 		seccomp_report_print(report, stderr);
-	if (file && fclose(file) != 0 && code == 0)
+	failed = report && file && seccomp_report_print_json(report, file) < 0;
+	if (file && (fclose(file) != 0 || failed) && code == 0)
 		code = complain(EXIT_SANDBOX, "cannot write the file of --seccomp-report");
 	(void)seccomp_report_free(report);
 	return code;
@@ -326,10 +326,10 @@ static int explain(const struct sandbox_request *request, const struct options *
 		warning = no_disk.text;
 		runs = false;
 	}
-	if (options->json) {
-		plan_print_json(plan, warning, runs, stdout);
-		return 0;
-	}
+	if (options->json)
+		return plan_print_json(plan, warning, runs, stdout) < 0
+			       ? complain(EXIT_SANDBOX, "out of memory")
+			       : 0;
 	plan_print(plan, stdout);
 	if (warning)
 		(void)printf("%s: %s\n", runs ? "not here" : "refused, nothing would run", warning);

@@ -2,9 +2,9 @@
 #include "sandbox/sandbox_report.h"
 
 #include "common/cleanup.h"
+#include "common/json_writer.h"
 #include "common/names.h"
 #include "sandbox/host_seccomp.h"
-#include "sandbox/json_text.h"
 #include "sandbox/seccomp_rules.h"
 
 #include <errno.h>
@@ -521,34 +521,47 @@ void seccomp_report_print(struct seccomp_report *report, FILE *out)
 			      report->n_unnoted);
 }
 
-static void row_print_json(const struct row *row, FILE *out)
+static int row_print_json(const struct row *row, FILE *out)
 {
 	const struct shown *shown = shown_find(row->arch, row->number);
+	cleanup_json struct json json = {0};
 	char text[512];
 
 	name_write(text, sizeof(text), row);
-	(void)fprintf(out, "{\"name\":");
-	json_text_print(out, text);
-	(void)fprintf(out, ",\"number\":%d,\"abi\":\"%s\",\"arguments\":{", number_shown(row),
-		      arch_name(row));
+	json_open(&json, NULL, '{');
+	json_text(&json, "name", text);
+	json_signed(&json, "number", number_shown(row));
+	json_text(&json, "abi", arch_name(row));
+	json_open(&json, "arguments", '{');
 	for (int i = 0; shown && i < SHOWN_MAX && shown->arguments[i].name; i++) {
 		value_write(text, sizeof(text), shown->arguments[i].kind, row->arguments[i]);
-		(void)fprintf(out, "%s\"%s\":\"%s\"", i ? "," : "", shown->arguments[i].name, text);
+		json_text(&json, shown->arguments[i].name, text);
 	}
-	(void)fprintf(out, "},\"answer\":\"%s\",\"process\":", answer_name(row->answer));
-	json_text_print(out, row->comm);
-	(void)fprintf(out, ",\"count\":%" PRIu64 ",\"reason\":", row->count);
-	json_text_print(out, row_reason(row));
-	(void)fprintf(out, "}\n");
+	json_close(&json, '}');
+	json_text(&json, "answer", answer_name(row->answer));
+	json_text(&json, "process", row->comm);
+	json_number(&json, "count", row->count);
+	json_text(&json, "reason", row_reason(row));
+	json_close(&json, '}');
+	return json_print(&json, out);
 }
 
-void seccomp_report_print_json(struct seccomp_report *report, FILE *out)
+int seccomp_report_print_json(struct seccomp_report *report, FILE *out)
 {
+	int r = 0;
+
 	qsort(report->rows, report->n_rows, sizeof(report->rows[0]), row_compare);
-	for (size_t i = 0; i < report->n_rows; i++)
-		row_print_json(&report->rows[i], out);
-	if (report->n_unnoted)
-		(void)fprintf(out, "{\"unnoted\":%" PRIu64 "}\n", report->n_unnoted);
+	for (size_t i = 0; i < report->n_rows && r == 0; i++)
+		r = row_print_json(&report->rows[i], out);
+	if (r == 0 && report->n_unnoted) {
+		cleanup_json struct json json = {0};
+
+		json_open(&json, NULL, '{');
+		json_number(&json, "unnoted", report->n_unnoted);
+		json_close(&json, '}');
+		r = json_print(&json, out);
+	}
+	return r;
 }
 
 void seccomp_list_print(FILE *out)

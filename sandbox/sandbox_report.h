@@ -38,8 +38,8 @@ void seccomp_report_handle(struct seccomp_report *report);
 
 /** seccomp_report_print() - a table for people: denied calls first, then those that fall back */
 void seccomp_report_print(struct seccomp_report *report, FILE *out);
-/** seccomp_report_print_json() - the same, one JSON object a line */
-void seccomp_report_print_json(struct seccomp_report *report, FILE *out);
+/** seccomp_report_print_json() - the same, one JSON object a line. Return: 0 or -ENOMEM. */
+int seccomp_report_print_json(struct seccomp_report *report, FILE *out);
 
 /** seccomp_list_print() - number, name, answer and reason of every call, one a line */
 void seccomp_list_print(FILE *out);
