@@ -2,10 +2,9 @@
 #include "api/answer.h"
 
 #include "common/cleanup.h"
-#include "common/names.h"
+#include "common/json_writer.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,24 +45,28 @@ void http_answer_json(struct http_request *request, unsigned status, char *text,
 	http_answer(request, status, response);
 }
 
+char *http_error_text(const char *sentence, size_t *ret_size)
+{
+	struct json json = {0};
+
+	json_open(&json, NULL, '{');
+	json_text(&json, "error", sentence);
+	json_close(&json, '}');
+	return json_take(&json, ret_size);
+}
+
 void http_answer_error(struct http_request *request, unsigned status, const char *format, ...)
 {
 	char sentence[ERROR_TEXT_MAX];
 	va_list arguments;
-	json_t *whole;
+	size_t size;
 	char *text;
 
 	va_start(arguments, format);
 	(void)vsnprintf(sentence, sizeof(sentence), format, arguments);
 	va_end(arguments);
-	whole = json_pack("{s:s}", "error",
-			  utf8_valid(sentence, strlen(sentence)) ? sentence : "?");
-	text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
-	json_decref(whole);
-	if (text)
-		http_answer_json(request, status, text, strlen(text));
-	else
-		http_answer(request, status, NULL);
+	text = http_error_text(sentence, &size);
+	http_answer_json(request, status, text, size);
 }
 
 void http_answer_lost(struct http_request *request, enum process_role role, int error)

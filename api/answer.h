@@ -12,6 +12,12 @@
  * NULL, without memory, closes the connection.
  */
 void http_answer(struct http_request *request, unsigned status, struct MHD_Response *response);
+/**
+ * http_error_text() - {"error": @sentence}
+ *
+ * Return: text to be freed by the caller, of *@ret_size bytes; NULL without memory.
+ */
+char *http_error_text(const char *sentence, size_t *ret_size);
 /** http_answer_json() - answer with @text, a JSON text of @size bytes that is freed; NULL as above */
 void http_answer_json(struct http_request *request, unsigned status, char *text, size_t size);
 /** http_answer_error() - {"error": sentence}. The sentence names the fix. */

@@ -16,6 +16,7 @@
 #include "api/ask.h"
 #include "api/run_facts.h"
 #include "common/cleanup.h"
+#include "common/json_writer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -224,8 +225,9 @@ void handle_artifact_put(struct http_request *request)
 	char project[PROJECT_NAME_MAX + 1];
 	struct peer_reply reply;
 	struct message *message;
-	char *text = NULL;
-	int r;
+	struct json json = {0};
+	size_t size;
+	char *text;
 
 	if (!run_project(request, project))
 		return;
@@ -241,8 +243,10 @@ void handle_artifact_put(struct http_request *request)
 		http_answer_error(request, (unsigned)reply.status, "%s", reply.text);
 		return;
 	}
-	/* keys hold nothing that JSON would have to escape */
-	r = asprintf(&text, "{\"key\":\"%s\",\"size\":%llu}", request->match.key,
-		     (unsigned long long)request->upload_size);
-	http_answer_json(request, 201, r < 0 ? NULL : text, r < 0 ? 0 : (size_t)r);
+	json_open(&json, NULL, '{');
+	json_text(&json, "key", request->match.key);
+	json_number(&json, "size", request->upload_size);
+	json_close(&json, '}');
+	text = json_take(&json, &size);
+	http_answer_json(request, 201, text, size);
 }

@@ -6,22 +6,20 @@
 #include "common/fdio.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <string.h>
 
 #define ANSWER_JSON_MAX (64 * MIB) /* of the scheduler */
 
-/* {"error": text} for an answer that came without JSON. */
+/* For an answer that came without JSON. */
 static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
 {
-	json_t *whole = json_pack("{s:s}", "error", sentence);
-	char *text = whole ? json_dumps(whole, JSON_COMPACT) : NULL;
+	size_t size;
+	char *text = http_error_text(sentence, &size);
 
-	json_decref(whole);
 	if (!text)
 		return -ENOMEM;
 	*ret_text = text;
-	*ret_size = strlen(text);
+	*ret_size = size;
 	return 0;
 }
 

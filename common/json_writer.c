@@ -172,6 +172,15 @@ void json_line(struct json *json)
 	json_append(json, "\n  ", 3);
 }
 
+char *json_take(struct json *json, size_t *ret_size)
+{
+	char *text = json->failed ? NULL : TAKE_PTR(json->text);
+
+	*ret_size = text ? json->length : 0;
+	json_clear(json);
+	return text;
+}
+
 int json_print(struct json *json, FILE *out)
 {
 	int r = json->failed ? -ENOMEM : 0;

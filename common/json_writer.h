@@ -56,6 +56,12 @@ void json_bool(struct json *json, const char *key, bool value);
 
 /** json_line() - have the next value begin on a line of its own, behind two spaces */
 void json_line(struct json *json);
+/**
+ * json_take() - hand over what was written; @json is empty afterwards
+ *
+ * Return: text to be freed by the caller, with its length in *@ret_size; NULL without memory.
+ */
+char *json_take(struct json *json, size_t *ret_size);
 /** json_print() - print what was written and a line break, and release it. Return: 0 or -ENOMEM. */
 int json_print(struct json *json, FILE *out);
 
