@@ -84,6 +84,9 @@ static void json_start(struct json *json, const char *key)
 	if (json->comma)
 		json_append(json, ",", 1);
 	json->comma = true;
+	if (json->line)
+		json_append(json, "\n  ", 3);
+	json->line = false;
 	if (key) {
 		json_quoted(json, key);
 		json_append(json, ":", 1);
@@ -99,6 +102,9 @@ void json_open(struct json *json, const char *key, char bracket)
 
 void json_close(struct json *json, char bracket)
 {
+	if (json->line)
+		json_append(json, "\n", 1);
+	json->line = false;
 	json_append(json, &bracket, 1);
 	json->comma = true;
 }
@@ -166,10 +172,7 @@ void json_bool(struct json *json, const char *key, bool value)
 
 void json_line(struct json *json)
 {
-	if (json->comma)
-		json_append(json, ",", 1);
-	json->comma = false;
-	json_append(json, "\n  ", 3);
+	json->line = true;
 }
 
 char *json_take(struct json *json, size_t *ret_size)

@@ -23,6 +23,7 @@ struct json {
 	char *text; /* malloc'ed, NUL-terminated */
 	size_t length, room;
 	bool comma;  /* the next value needs one before it */
+	bool line;   /* … and a line break before it */
 	bool failed; /* out of memory */
 };
 
@@ -54,7 +55,7 @@ void json_number_or_null(struct json *json, const char *key, uint64_t number);
 /** json_bool() - true or false */
 void json_bool(struct json *json, const char *key, bool value);
 
-/** json_line() - have the next value begin on a line of its own, behind two spaces */
+/** json_line() - have the next value begin a line, behind two spaces, or the next bracket end one */
 void json_line(struct json *json);
 /**
  * json_take() - hand over what was written; @json is empty afterwards

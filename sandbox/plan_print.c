@@ -163,6 +163,7 @@ int plan_print_json(const struct plan *plan, const char *warning, bool runs, FIL
 		json_line(&json);
 		put_op(&json, &plan->ops[i]);
 	}
+	json_line(&json);
 	json_close(&json, ']');
 	json_close(&json, '}');
 	return json_print(&json, out);
