@@ -510,11 +510,13 @@ static void test_upload(void **state)
 	struct world *world = patient_new(LONG_SEC);
 	struct order order;
 	json_t *json;
-	int fd = text_fd("a tar");
 
-	for (unsigned i = 1; i <= 2; i++)
+	for (unsigned i = 1; i <= 2; i++) {
+		int fd = text_fd("a tar"); /* of its own: two of one would share where they read */
+
 		json_decref(ask(world, ASK(.verb = API_RUN_UPLOAD, .project = "copy", .fd = fd)));
-	close(fd);
+		close(fd);
+	}
 	for (unsigned i = 0; i < 2; i++) {
 		struct message *message = fixture_receive(world->fetcher, MESSAGE_UNPACK);
 
