@@ -104,7 +104,7 @@ static bool delivery_checked(const struct trigger *trigger, struct trigger_answe
 		answer_set(answer, 400, 0,
 			   "the ref is not a valid full ref such as refs/heads/main");
 	else if (commit_is_zero(trigger->after))
-		answer_set(answer, 200, 0, "ignored: %.200s was deleted", trigger->ref);
+		answer_set(answer, 200, 0, "%.200s was deleted", trigger->ref);
 	else if ((!any_commit && !commit_valid(trigger->after)) ||
 		 (trigger->before[0] && !commit_valid(trigger->before)))
 		answer_set(answer, 400, 0, "the commit is not 40 or 64 hex digits");

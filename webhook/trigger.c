@@ -209,8 +209,6 @@ static int accepted_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-#define IGNORED_PREFIX "ignored: "
-
 static int refused_handle(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
@@ -224,8 +222,6 @@ static int refused_handle(struct channel *channel, struct message *message)
 	trigger = pending_take(queue, message->serial);
 	if (!trigger)
 		return 0;
-	if (strncmp(reason, IGNORED_PREFIX, strlen(IGNORED_PREFIX)) == 0)
-		reason += strlen(IGNORED_PREFIX);
 	if (status == 200)
 		answer_ignored(&trigger->answer, "%s", reason);
 	else
