@@ -269,7 +269,6 @@ static void unpack_end(struct job *job)
 		return;
 	r = job->report ? report_parse(job->report, job->report_size, &report) : -EBADMSG;
 	if (job->unpack_error[0] || r < 0 || report.refusal) {
-		const char *damaged = "is damaged";
 		char text[1024];
 
 		(void)snprintf(text, sizeof(text), "%s",
@@ -277,7 +276,7 @@ static void unpack_end(struct job *job)
 			       : job->unpack_error[0]	? job->unpack_error
 							: "the unpacker's report is cut off");
 		/* what is wrong on disk is not used again */
-		job->again = job->kind != JOB_ROOTFS && strstr(text, damaged);
+		job->again = job->kind != JOB_ROOTFS && r == 0 && report.damaged;
 		if (job->again)
 			store_blob_remove(job->jobs->service->store,
 					  job->image.layers[job->layer].digest);

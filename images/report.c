@@ -61,6 +61,9 @@ static int parse_item(const char *item, struct report *report)
 	case 'G':
 		report->group = value;
 		return 0;
+	case 'M':
+		report->damaged = true;
+		return *value ? -EBADMSG : 0;
 	case 'X':
 		report->refusal = value;
 		return text_printable(value) ? 0 : -EBADMSG;
@@ -79,7 +82,7 @@ int report_parse(const char *data, size_t size, struct report *ret_report)
 		return -EBADMSG;
 	for (size_t at = 0; r == 0 && at < size - 2; at += strlen(data + at) + 1)
 		r = parse_item(data + at, ret_report);
-	if (r == 0 && !ret_report->refusal && !ret_report->layer)
+	if (r == 0 && !ret_report->refusal && (!ret_report->layer || ret_report->damaged))
 		r = -EBADMSG;
 	if (r < 0)
 		report_clear(ret_report);

@@ -19,6 +19,7 @@ struct report {
 	bool cut; /* the root hides what is below */
 	const char *passwd, *group;
 	const char *refusal; /* NULL: the layer is fine */
+	bool damaged;	     /* refused, since the packed bytes are not what was packed */
 };
 
 /**

@@ -15,6 +15,7 @@
  *   O PATH    a directory that hides what is below it ("" : the root)
  *   P TEXT    etc/passwd of this layer; G TEXT etc/group
  *   X TEXT    what is wrong: the layer is refused
+ *   M         before it: the packed bytes are damaged, another download may not be
  *   .         the end; without it the report was cut off
  *
  * Whiteouts become what overlayfs understands: a character device 0:0 (which
@@ -58,6 +59,10 @@ struct unpack {
 int unpack_report(struct unpack *unpack, char letter, const char *text);
 /** unpack_refuse() - report what is wrong with the layer. Return: -EINVAL. */
 int unpack_refuse(struct unpack *unpack, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/** unpack_damaged() - the same, of packed bytes that are not what was packed. Return: -EINVAL. */
+int unpack_damaged(struct unpack *unpack, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /** unpack_tree() - every entry of unpack->archive, until its end. Return: 0 or -errno, reported. */

@@ -123,25 +123,29 @@ static int drain(struct stream *stream)
 	while ((n = unpacked_read(stream->unpack->archive, stream, &block)) > 0)
 		;
 	if (n < 0)
-		return unpack_refuse(stream->unpack, "the layer is damaged: %s",
-				     archive_error_string(stream->unpack->archive));
+		return unpack_damaged(stream->unpack, "the layer is damaged: %s",
+				      archive_error_string(stream->unpack->archive));
 	while ((n = packed_read(stream->packed, stream, &block)) > 0)
 		;
 	return n < 0 ? unpack_refuse(stream->unpack, "the layer cannot be read") : 0;
 }
 
+#define DIGEST_SENTENCE "the layer %s: its digest is %.12s, and %.12s was promised"
+
+/* @packed: of what was downloaded; otherwise of what it unpacks to. */
 static int check_digest(struct stream *stream, crypto_hash_sha256_state *state, const char *wanted,
-			const char *what, char *hex)
+			bool packed, char *hex)
 {
 	unsigned char digest[crypto_hash_sha256_BYTES];
 
 	(void)crypto_hash_sha256_final(state, digest);
 	(void)sodium_bin2hex(hex, 2 * sizeof(digest) + 1, digest, sizeof(digest));
-	if (*wanted && strcmp(hex, wanted) != 0)
-		return unpack_refuse(stream->unpack,
-				     "the layer %s: its digest is %.12s, and %.12s was promised",
-				     what, hex, wanted);
-	return 0;
+	if (!*wanted || strcmp(hex, wanted) == 0)
+		return 0;
+	if (packed)
+		return unpack_damaged(stream->unpack, DIGEST_SENTENCE, "is damaged", hex, wanted);
+	return unpack_refuse(stream->unpack, DIGEST_SENTENCE, "is not what the image says", hex,
+			     wanted);
 }
 
 static int finish(struct stream *stream, const char *digest, const char *layer)
@@ -151,10 +155,9 @@ static int finish(struct stream *stream, const char *digest, const char *layer)
 	int r = drain(stream);
 
 	if (r == 0)
-		r = check_digest(stream, &stream->packed_hash, digest, "is damaged", hex);
+		r = check_digest(stream, &stream->packed_hash, digest, true, hex);
 	if (r == 0)
-		r = check_digest(stream, &stream->unpacked_hash, layer,
-				 "is not what the image says", hex);
+		r = check_digest(stream, &stream->unpacked_hash, layer, false, hex);
 	if (r == 0)
 		r = unpack_report(stream->unpack, 'D', hex);
 	(void)snprintf(number, sizeof(number), "%llu", (unsigned long long)stream->unpack->bytes);

@@ -37,19 +37,39 @@ int unpack_report(struct unpack *unpack, char letter, const char *text)
 	return 0;
 }
 
-int unpack_refuse(struct unpack *unpack, const char *format, ...)
+__attribute__((format(printf, 3, 0))) static int refuse(struct unpack *unpack, bool damaged,
+							const char *format, va_list list)
 {
 	char text[1024], shown[1024];
-	va_list list;
 
 	if (unpack->failed)
 		return -EINVAL;
-	va_start(list, format);
 	(void)vsnprintf(text, sizeof(text), format, list);
-	va_end(list);
 	text_escape(shown, sizeof(shown), text);
 	unpack->failed = true;
+	if (damaged)
+		(void)unpack_report(unpack, 'M', "");
 	(void)unpack_report(unpack, 'X', shown);
+	return -EINVAL;
+}
+
+int unpack_refuse(struct unpack *unpack, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	(void)refuse(unpack, false, format, list);
+	va_end(list);
+	return -EINVAL;
+}
+
+int unpack_damaged(struct unpack *unpack, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	(void)refuse(unpack, true, format, list);
+	va_end(list);
 	return -EINVAL;
 }
 
@@ -151,8 +171,8 @@ static int data_write(struct unpack *unpack, int fd, uint64_t size)
 		if (r == ARCHIVE_EOF)
 			break;
 		if (r != ARCHIVE_OK)
-			return unpack_refuse(unpack, "the layer is damaged: %s",
-					     archive_error_string(unpack->archive));
+			return unpack_damaged(unpack, "the layer is damaged: %s",
+					      archive_error_string(unpack->archive));
 		if (offset < 0 || (uint64_t)offset > size || n > size - (uint64_t)offset)
 			return unpack_refuse(unpack, "\"%.200s\" has data behind its end",
 					     unpack->path);

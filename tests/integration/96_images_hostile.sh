@@ -46,8 +46,12 @@ check "also one that takes a hidden one's place" \
 unpack "$TEST_TMP/layers/good-replaced.tar" >/dev/null
 check "a link that is replaced is not followed" test -f "$TEST_TMP/jail/out/c/d" -a ! -e "$TEST_TMP/jail/out/a/d"
 zeros=$(printf '0%.0s' $(seq 64))
-check_match "a wrong digest" 'Xthe layer is damaged' "$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --digest="$zeros")"
-check_match "a wrong id" 'Xthe layer is not what the image says' "$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --layer="$zeros")"
+report=$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --digest="$zeros")
+check_match "a wrong digest" 'Xthe layer is damaged' "$report"
+check "its code says that the download is damaged" grep -qx M <<<"$report"
+report=$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --layer="$zeros")
+check_match "a wrong id" 'Xthe layer is not what the image says' "$report"
+check_not "the download is not to blame for that" grep -qx M <<<"$report"
 
 # ---- by the daemon ----
 

@@ -115,6 +115,15 @@ static void reports(void **state)
 	assert_int_equal(report_parse(REPORT("Xis bad\0."), &report), 0);
 	assert_string_equal(report.refusal, "is bad");
 	report_clear(&report);
+	assert_int_equal(report_parse(REPORT("M\0Xis bad\0."), &report), 0);
+	assert_true(report.damaged);
+	report_clear(&report);
+	/* a code says so, not the sentence: names out of the layer may be part of that */
+	assert_int_equal(report_parse(REPORT("X\"a is damaged\" is bad\0."), &report), 0);
+	assert_false(report.damaged);
+	report_clear(&report);
+	assert_int_equal(report_parse(REPORT("M\0D" ID_A "\0."), &report), -EBADMSG);
+	assert_int_equal(report_parse(REPORT("Mx\0Xis bad\0."), &report), -EBADMSG);
 	assert_int_equal(report_parse(REPORT("D" ID_A "\0B12"), &report), -EBADMSG); /* cut off */
 	assert_int_equal(report_parse(REPORT("B12\0."), &report), -EBADMSG);	     /* no id */
 	assert_int_equal(report_parse(REPORT("D" ID_A "\0O/etc\0."), &report), -EBADMSG);
