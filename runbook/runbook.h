@@ -225,19 +225,4 @@ size_t runbook_check_zones(const struct runbook *runbook, const struct runbook_z
 void runbook_finding_format(char *out, size_t size, const char *file,
 			    const struct runbook_finding *finding);
 
-/**
- * runbook_whole_matrix() - does a list of steps begin with all instances of a matrix?
- *
- * Return: the matrix, or NULL.
- */
-const struct runbook_matrix *runbook_whole_matrix(const struct runbook *runbook, const size_t *list,
-						  size_t n);
-
-/**
- * runbook_graph_dot() / runbook_graph_text() - the DAG for people; malloc'ed, NULL when out
- * of memory. graph_text draws levels, one step a line with its dependencies.
- */
-char *runbook_graph_dot(const struct runbook *runbook);
-char *runbook_graph_text(const struct runbook *runbook);
-
 #endif

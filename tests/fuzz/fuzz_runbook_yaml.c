@@ -184,8 +184,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = runbook_check_zones(runbook, &zones, findings);
 	if (n > 0)
 		check_findings(findings, n);
-	free(runbook_graph_dot(runbook));
-	free(runbook_graph_text(runbook));
 	runbook_free(runbook);
 	return 0;
 }

@@ -6,6 +6,7 @@
  */
 #include "runbook/runbook.h"
 #include "tests/unit/cmocka_headers.h"
+#include "tests/unit/graph_print.h"
 
 #include "common/cleanup.h"
 #include "common/fdio.h"

@@ -3,6 +3,7 @@
 #include "runbook/runbook.h"
 #include "runbook/schema.h"
 #include "tests/unit/cmocka_headers.h"
+#include "tests/unit/graph_print.h"
 
 #include "common/cleanup.h"
 

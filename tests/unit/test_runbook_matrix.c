@@ -2,6 +2,7 @@
 /* Matrices: which combinations come out, what steps get of them, and their limits. */
 #include "runbook/runbook.h"
 #include "tests/unit/cmocka_headers.h"
+#include "tests/unit/graph_print.h"
 
 #include "common/cleanup.h"
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "runbook/runbook.h"
+#ifndef TESTS_UNIT_GRAPH_PRINT_H
+#define TESTS_UNIT_GRAPH_PRINT_H
 
-#include "runbook/schema.h"
+/*
+ * The graph of a parsed runbook as the golden files have it: in Graphviz's language, and
+ * as plain text by levels. What people get is made by cli/graph.c, also for runs.
+ */
 
 #include "common/cleanup.h"
+#include "runbook/runbook.h"
+#include "runbook/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The graph for people: Graphviz's language, and plain text by levels. */
-
-static void dot_string(FILE *out, const char *text)
+static inline void dot_string(FILE *out, const char *text)
 {
 	fputc('"', out);
 	for (; *text; text++) {
@@ -23,7 +27,7 @@ static void dot_string(FILE *out, const char *text)
 }
 
 /* A step; the instances of a matrix stand in a box with its name. */
-static void dot_node(FILE *out, const struct runbook *runbook, size_t index)
+static inline void dot_node(FILE *out, const struct runbook *runbook, size_t index)
 {
 	const struct runbook_step *step = &runbook->steps[index];
 	const struct runbook_matrix *matrix =
@@ -41,7 +45,7 @@ static void dot_node(FILE *out, const struct runbook *runbook, size_t index)
 		fputs("\t}\n", out);
 }
 
-static void dot_write(FILE *out, const struct runbook *runbook)
+static inline void dot_write(FILE *out, const struct runbook *runbook)
 {
 	fputs("digraph runbook {\n\trankdir=LR;\n\tnode [shape=box, style=rounded];\n", out);
 	if (runbook->name) {
@@ -66,7 +70,7 @@ static void dot_write(FILE *out, const struct runbook *runbook)
 }
 
 /* Level of each step: one more than the deepest of its dependencies. NULL: no memory. */
-static size_t *levels_of(const struct runbook *runbook, size_t *ret_n_levels)
+static inline size_t *levels_of(const struct runbook *runbook, size_t *ret_n_levels)
 {
 	size_t *levels = calloc(runbook->n_steps + 1, sizeof(*levels)), n_levels = 0;
 
@@ -88,7 +92,7 @@ static size_t *levels_of(const struct runbook *runbook, size_t *ret_n_levels)
 }
 
 /* Step indexes sorted by level, in the file's order within one: counting sort. */
-static size_t *by_level(const struct runbook *runbook, const size_t *levels, size_t n_levels)
+static inline size_t *by_level(const struct runbook *runbook, const size_t *levels, size_t n_levels)
 {
 	cleanup_free size_t *next = calloc(n_levels + 1, sizeof(*next));
 	size_t *sorted = calloc(runbook->n_steps + 1, sizeof(*sorted));
@@ -107,7 +111,7 @@ static size_t *by_level(const struct runbook *runbook, const size_t *levels, siz
 }
 
 /* Columns on a screen, near enough: characters */
-static int text_width(const char *text)
+static inline int text_width(const char *text)
 {
 	int width = 0;
 
@@ -116,8 +120,9 @@ static int text_width(const char *text)
 	return width;
 }
 
-const struct runbook_matrix *runbook_whole_matrix(const struct runbook *runbook, const size_t *list,
-						  size_t n)
+/* Does a list of steps begin with all instances of a matrix? NULL: it does not. */
+static inline const struct runbook_matrix *runbook_whole_matrix(const struct runbook *runbook,
+								const size_t *list, size_t n)
 {
 	size_t index = n ? runbook->steps[list[0]].matrix : SIZE_MAX;
 	const struct runbook_matrix *matrix;
@@ -133,8 +138,8 @@ const struct runbook_matrix *runbook_whole_matrix(const struct runbook *runbook,
 }
 
 /* All instances of a matrix are named by its name and their number. */
-static void text_dependencies(FILE *out, const struct runbook *runbook,
-			      const struct runbook_step *step)
+static inline void text_dependencies(FILE *out, const struct runbook *runbook,
+				     const struct runbook_step *step)
 {
 	for (size_t j = 0; j < step->n_depends_on;) {
 		const struct runbook_matrix *matrix =
@@ -151,8 +156,8 @@ static void text_dependencies(FILE *out, const struct runbook *runbook,
 	}
 }
 
-static void text_write(FILE *out, const struct runbook *runbook, const size_t *levels,
-		       const size_t *sorted)
+static inline void text_write(FILE *out, const struct runbook *runbook, const size_t *levels,
+			      const size_t *sorted)
 {
 	int widest = 0;
 
@@ -180,7 +185,8 @@ static void text_write(FILE *out, const struct runbook *runbook, const size_t *l
 	}
 }
 
-char *runbook_graph_dot(const struct runbook *runbook)
+/* malloc'ed; NULL without memory */
+static inline char *runbook_graph_dot(const struct runbook *runbook)
 {
 	char *text = NULL;
 	size_t size;
@@ -192,7 +198,8 @@ char *runbook_graph_dot(const struct runbook *runbook)
 	return stream_finish(out, &text);
 }
 
-char *runbook_graph_text(const struct runbook *runbook)
+/* One step a line with its dependencies; malloc'ed, NULL without memory */
+static inline char *runbook_graph_text(const struct runbook *runbook)
 {
 	size_t n_levels = 0, size;
 	cleanup_free size_t *levels = levels_of(runbook, &n_levels);
@@ -208,3 +215,5 @@ char *runbook_graph_text(const struct runbook *runbook)
 	text_write(out, runbook, levels, sorted);
 	return stream_finish(out, &text);
 }
+
+#endif
