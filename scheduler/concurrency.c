@@ -56,7 +56,11 @@ static size_t placeholder_read(const struct run *run, const char *text, const ch
 	return *ret_value && strncmp(end, "}}", 2) == 0 ? (size_t)(end + 2 - text) : 0;
 }
 
-char *concurrency_name(const struct run *run)
+/*
+ * The group that @run is in by its runbook, with {{ ref }}, {{ branch }} and {{ event }} filled
+ * in; of a pull request, the branch is its own ref without "refs/". malloc'ed, NULL without memory.
+ */
+static char *concurrency_name(const struct run *run)
 {
 	char *name = NULL;
 	size_t size = 0;

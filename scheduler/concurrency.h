@@ -58,12 +58,5 @@ uint64_t concurrency_held_each(struct scheduler *scheduler, uint64_t max,
 			       void *userdata);
 /** concurrency_reason() - why @run is held, "" when it is not */
 void concurrency_reason(const struct run *run, char *out, size_t size);
-/**
- * concurrency_name() - the group that @run is in by its runbook, with {{ ref }}, {{ branch }} and
- * {{ event }} filled in; of a pull request, the branch is its own ref without "refs/"
- *
- * Return: malloc'ed, NULL without memory.
- */
-char *concurrency_name(const struct run *run);
 
 #endif

@@ -62,10 +62,10 @@ int runs_resume(struct scheduler *scheduler, struct error *error);
 void run_freeze(struct run *run, const char *text, size_t size);
 /** run_freeze_again() - the same from the text that is frozen already: a retry */
 void run_freeze_again(struct run *run);
-/** run_thaw() - runbook and steps in memory only, for a run that has its rows */
-int run_thaw(struct run *run, struct error *error);
 /** run_start_steps() - make the steps' rows and let those without dependencies be ready */
 void run_start_steps(struct run *run);
+/** run_thaw() - runbook and steps in memory only, for a run that has its rows */
+int run_thaw(struct run *run, struct error *error);
 
 /* ---- steps.c ---- */
 
@@ -107,9 +107,7 @@ struct step_end {
 
 /** step_exited() - an attempt ended, as the daemon saw it */
 void step_exited(struct step *step, const struct step_end *end);
-/** step_lost() - an attempt ended, nobody knows how: errored with @reason */
-void step_lost(struct step *step, const char *reason);
-/** step_host_lost() - the same, since its host ended; what may be interrupted begins anew */
+/** step_host_lost() - its host ended: errored with @reason; what may be interrupted begins anew */
 void step_host_lost(struct step *step, const char *reason);
 /** step_not_started() - what it runs could not be put together: EEXIST is failed, else errored */
 void step_not_started(struct step *step, const struct error *error);
@@ -123,8 +121,6 @@ struct run_changes {
 	uint64_t steps; /* that comparing may take still, for all steps of the run */
 };
 
-/** step_failed() - it failed or errored, and may not */
-bool step_failed(const struct step *step);
 /** step_passed() - it succeeded, or failed and may */
 bool step_passed(const struct step *step);
 /** step_hopeless() - as things are above it, it would be skipped */
@@ -217,13 +213,6 @@ void source_failed(struct run *run, enum fetch_outcome outcome, const char *sent
  * Return: 0, -EBUSY with @error when that would lead to nothing.
  */
 int source_again(struct run *run, struct error *error);
-/**
- * source_whose() - whose commit does @run build?
- *
- * Its steps see nothing of the repository but what that commit and its base reach,
- * unless it is FETCH_OURS.
- */
-enum fetch_whose source_whose(const struct run *run);
 /** source_objects() - which objects of git the steps of @run see, of a run that has its tree */
 enum step_objects source_objects(const struct run *run);
 /**

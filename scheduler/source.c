@@ -59,7 +59,11 @@ static const char *source_tree(const struct run *run)
 	return run->row.source == RUN_SOURCE_FETCH ? source_commit(run) : run->row.tree;
 }
 
-enum fetch_whose source_whose(const struct run *run)
+/*
+ * Whose commit does @run build? Its steps see nothing of the repository but what that
+ * commit and its base reach, unless it is FETCH_OURS.
+ */
+static enum fetch_whose source_whose(const struct run *run)
 {
 	const char *ref = run->row.ref;
 

@@ -168,9 +168,9 @@ void step_not_started(struct step *step, const struct error *error)
 	step_end_with(step, &attempt);
 }
 
-static void lost_attempt(const struct step *step, const char *reason, struct store_attempt *attempt)
+void step_host_lost(struct step *step, const char *reason)
 {
-	*attempt = (struct store_attempt){
+	struct store_attempt attempt = {
 		.order = step->order,
 		.state = STEP_STATE_ERRORED,
 		.reason = reason,
@@ -178,21 +178,7 @@ static void lost_attempt(const struct step *step, const char *reason, struct sto
 		.started_usec = step->started_usec,
 		.ended_usec = wall_usec(),
 	};
-}
 
-void step_lost(struct step *step, const char *reason)
-{
-	struct store_attempt attempt;
-
-	lost_attempt(step, reason, &attempt);
-	step_end_with(step, &attempt);
-}
-
-void step_host_lost(struct step *step, const char *reason)
-{
-	struct store_attempt attempt;
-
-	lost_attempt(step, reason, &attempt);
 	attempt_end(step, &attempt);
 	if (interruptible(step, true))
 		step_interrupted(step);

@@ -30,7 +30,8 @@ static bool step_may_fail(const struct step *step)
 	return step_text(step)->allow_failure;
 }
 
-bool step_failed(const struct step *step)
+/* It failed or errored, and may not. */
+static bool step_failed(const struct step *step)
 {
 	return (step->state == STEP_STATE_FAILED || step->state == STEP_STATE_ERRORED) &&
 	       !step_may_fail(step);

@@ -188,8 +188,7 @@ int store_migrate(struct store *store, struct error *error);
 				      sizeof(struct store_value),                                  \
 			      (ret_r))
 
-/** run_source_name() - as the store writes it; run_source_parse() - RUN_SOURCE_NUM if unknown */
-const char *run_source_name(enum run_source source);
+/** run_source_parse() - what the store wrote. Return: RUN_SOURCE_NUM if it is not known. */
 enum run_source run_source_parse(const char *name);
 
 #endif

@@ -275,7 +275,8 @@ static const char *const source_names[] = {
 };
 static_assert(ARRAY_SIZE(source_names) == RUN_SOURCE_NUM, "a source without a name");
 
-const char *run_source_name(enum run_source source)
+/* As the store writes it. */
+static const char *run_source_name(enum run_source source)
 {
 	return source < RUN_SOURCE_NUM ? source_names[source] : "invalid";
 }

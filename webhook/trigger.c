@@ -349,16 +349,6 @@ int trigger_queue_init(struct trigger_queue *queue, struct loop *loop)
 	return loop_add(loop, &queue->wake, queue->wake_fd, EPOLLIN, queue_woken);
 }
 
-bool trigger_queue_pending(struct trigger_queue *queue)
-{
-	bool submitted;
-
-	pthread_mutex_lock(&queue->lock);
-	submitted = queue->submitted_first != NULL;
-	pthread_mutex_unlock(&queue->lock);
-	return submitted || queue->pending_first;
-}
-
 bool trigger_queue_up(struct trigger_queue *queue)
 {
 	return atomic_load(&queue->scheduler_up);

@@ -68,8 +68,6 @@ struct trigger_queue {
 int trigger_queue_init(struct trigger_queue *queue, struct loop *loop);
 /** trigger_queue_close() - fail all with 503, accept no more */
 void trigger_queue_close(struct trigger_queue *queue);
-/** trigger_queue_pending() - main thread: are any waiting? */
-bool trigger_queue_pending(struct trigger_queue *queue);
 
 /** trigger_submit() - any thread; done() will be called exactly once */
 void trigger_submit(struct trigger_queue *queue, struct trigger *trigger);
