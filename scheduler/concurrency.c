@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/filters.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
@@ -87,12 +88,6 @@ static char *concurrency_name(const struct run *run)
 
 /* ---- membership ---- */
 
-static void out_of_memory(struct run *run)
-{
-	log_error("out of memory: ending, to go on from what is committed");
-	loop_exit(run->scheduler->loop, 1);
-}
-
 static struct concurrency_group *group_get(struct run *run)
 {
 	struct project *project = run->project;
@@ -175,7 +170,7 @@ static bool join(struct run *run)
 		return false;
 	group = group_get(run);
 	if (!group) {
-		out_of_memory(run);
+		scheduler_give_up(run->scheduler, NULL);
 		return false;
 	}
 	member_insert(group, run);

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 
 #include <stdio.h>
@@ -165,8 +166,7 @@ static struct step **running_steps(struct scheduler *scheduler, size_t *ret_n)
 	size_t n = 0, cursor = 0;
 
 	if (!steps) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(scheduler->loop, 1);
+		scheduler_give_up(scheduler, NULL);
 		return NULL;
 	}
 	while ((step = map_next(&scheduler->orders, &cursor)))

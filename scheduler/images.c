@@ -2,9 +2,9 @@
 #include "scheduler/images.h"
 
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "common/names.h"
 #include "scheduler/admission.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 #include "scheduler/secrets.h"
 
@@ -287,8 +287,7 @@ bool images_ready(struct step *step)
 	if (!wait) {
 		wait = wait_new(step->run, name);
 		if (!wait) {
-			log_error("out of memory: ending, to go on from what is committed");
-			loop_exit(scheduler->loop, 1);
+			scheduler_give_up(scheduler, NULL);
 			return false;
 		}
 		images_want(wait);

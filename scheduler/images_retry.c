@@ -4,6 +4,7 @@
  * run is (source_retry.h): a registry that is away for seconds ends no step. The time is
  * that of the step's project; it begins with the first failure, and anew with a restart.
  */
+#include "scheduler/give_up.h"
 #include "scheduler/images.h"
 
 #include "common/cleanup.h"
@@ -113,8 +114,7 @@ static void wait_arm(struct image_wait *wait)
 	}
 	wait->next_usec = now + delay;
 	if (loop_timer_set(wait->scheduler->loop, &wait->timer, wait->next_usec, wait_again) < 0) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(wait->scheduler->loop, 1);
+		scheduler_give_up(wait->scheduler, NULL);
 		return;
 	}
 	log_notice("image %s cannot be had yet: %s", wait->name, wait->error);

@@ -3,8 +3,8 @@
 #include "scheduler/run.h"
 
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/store_retention.h"
@@ -149,8 +149,7 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 		store_branch_seen(scheduler->store, made.project, made.ref);
 	run = run_from_row(scheduler, &made);
 	if (!run) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(scheduler->loop, 1);
+		scheduler_give_up(scheduler, NULL);
 		return NULL;
 	}
 	run->upload_fd = TAKE_FD(fd);

@@ -2,8 +2,8 @@
 #include "scheduler/run_timers.h"
 
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "common/names.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 
 #include <stddef.h>
@@ -15,10 +15,8 @@
 static void timer_arm(struct run *run, struct loop_timer *timer, uint64_t at_usec,
 		      loop_timer_fn callback)
 {
-	if (loop_timer_set(run->scheduler->loop, timer, at_usec, callback) < 0) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(run->scheduler->loop, 1);
-	}
+	if (loop_timer_set(run->scheduler->loop, timer, at_usec, callback) < 0)
+		scheduler_give_up(run->scheduler, NULL);
 }
 
 /* ---- the whole run ---- */

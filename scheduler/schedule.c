@@ -6,6 +6,7 @@
 #include "common/zones.h"
 #include "scheduler/cron.h"
 #include "scheduler/filters.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 
 #include <errno.h>
@@ -224,8 +225,7 @@ static void learnt_write(struct project *project, uint64_t run)
 		n++;
 	rows = calloc(n + 1, sizeof(*rows));
 	if (!rows) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(project->scheduler->loop, 1);
+		scheduler_give_up(project->scheduler, NULL);
 		return;
 	}
 	n = 0;

@@ -16,6 +16,7 @@
 #include "common/runbook_name.h"
 #include "scheduler/deliveries.h"
 #include "scheduler/filters.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
@@ -131,8 +132,7 @@ static void source_ask(struct run *run)
 
 	run->serial = ++scheduler->last_serial;
 	if (map_put(&scheduler->serials, run->serial, run) < 0) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(scheduler->loop, 1);
+		scheduler_give_up(scheduler, NULL);
 		return;
 	}
 	store_tree_expect(scheduler->store, &run->row, source_tree(run));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a step: claim, order, cancel, and why it waits. step_*.c: what follows. */
 #include "common/cleanup.h"
-#include "common/log.h"
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/give_up.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 
@@ -55,8 +55,7 @@ void step_order_send(struct step *step)
 	if (r == 0)
 		payload_fd = step_payload_fd(step, image, &mask_fd, &error);
 	if (payload_fd < 0 && error.number == ENOMEM) {
-		log_error("%s: ending, to go on from what is committed", error.text);
-		loop_exit(run->scheduler->loop, 1);
+		scheduler_give_up(run->scheduler, error.text);
 		return;
 	}
 	if (payload_fd < 0) {
@@ -116,8 +115,7 @@ static void step_claim(struct step *step)
 	step->order = store_attempt_add(scheduler->store, &attempt);
 	if (!step->order || map_put(&scheduler->orders, step->order, step) < 0) {
 		/* the commit will fail as well; without memory there is no going on either */
-		log_error("cannot claim a step: ending, to go on from what is committed");
-		loop_exit(scheduler->loop, 1);
+		scheduler_give_up(scheduler, "cannot claim a step");
 		return;
 	}
 	if (run->row.state == RUN_STATE_PENDING)

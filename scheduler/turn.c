@@ -6,6 +6,7 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/give_up.h"
 #include "scheduler/json.h"
 #include "scheduler/run.h"
 #include "scheduler/scheduler.h"
@@ -29,10 +30,8 @@ void turn_schedule(struct scheduler *scheduler)
 	if (scheduler->turn_timer.loop)
 		return;
 	if (loop_timer_set(scheduler->loop, &scheduler->turn_timer, now_usec(), turn_timer_fired) <
-	    0) {
-		log_error("out of memory: ending, to go on from what is committed");
-		loop_exit(scheduler->loop, 1);
-	}
+	    0)
+		scheduler_give_up(scheduler, NULL);
 }
 
 void outbox_put(struct peer *peer, struct message *message)
@@ -48,10 +47,9 @@ void outbox_put(struct peer *peer, struct message *message)
 	entry = message && !message->failed ? malloc(sizeof(*entry)) : NULL;
 	if (!entry) {
 		/* a message that is never sent would be waited for for ever */
-		log_error("%s: ending, to go on from what is committed",
-			  strerror(message && message->failed ? -message->failed : ENOMEM));
+		scheduler_give_up(scheduler,
+				  strerror(message && message->failed ? -message->failed : ENOMEM));
 		(void)message_free(message);
-		loop_exit(scheduler->loop, 1);
 		return;
 	}
 	*entry = (struct outbox_entry){
