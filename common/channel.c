@@ -102,7 +102,7 @@ static void channel_receive(struct channel *channel)
 	}
 }
 
-static void queue_pop(struct channel *channel)
+static void output_pop(struct channel *channel)
 {
 	struct channel_packet *packet = channel->first;
 
@@ -125,7 +125,7 @@ static void channel_flush(struct channel *channel)
 			channel_fail(channel);
 			return;
 		}
-		queue_pop(channel);
+		output_pop(channel);
 	}
 	(void)loop_modify(&channel->file, EPOLLIN);
 }
@@ -141,7 +141,7 @@ static void channel_events(struct loop_file *file, uint32_t events)
 		channel_receive(channel);
 }
 
-static int queue_push(struct channel *channel, struct message *message)
+static int output_push(struct channel *channel, struct message *message)
 {
 	struct channel_packet *packet;
 
@@ -179,10 +179,10 @@ int channel_send(struct channel *channel, struct message *message)
 		return r;
 	}
 	if (channel->first) /* keep the order */
-		return queue_push(channel, message);
+		return output_push(channel, message);
 	r = message_write(channel->file.fd, message);
 	if (r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS)
-		return queue_push(channel, message);
+		return output_push(channel, message);
 	(void)message_free(message);
 	/* a dead peer is noticed by the next read, where closed() is called safely */
 	return r < 0 ? -ENOTCONN : 0;
@@ -234,7 +234,7 @@ void channel_close(struct channel *channel)
 	channel->open = false;
 	channel->greeted = false;
 	while (channel->first)
-		queue_pop(channel);
+		output_pop(channel);
 	loop_remove(&channel->file);
 	(void)close(channel->file.fd);
 	channel->file.fd = -1;

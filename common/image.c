@@ -74,7 +74,7 @@ void image_name_default(const char *name, char *out, size_t size)
 
 /* ---- records ---- */
 
-static int parse_number(const char *text, uint64_t max, uint64_t *ret_number)
+static int record_number(const char *text, uint64_t max, uint64_t *ret_number)
 {
 	char *end;
 
@@ -94,8 +94,8 @@ static int parse_ids(const char *text, struct image_record *record)
 	if (!colon || (size_t)(colon - text) >= sizeof(user))
 		return -EBADMSG;
 	(void)snprintf(user, sizeof(user), "%.*s", (int)(colon - text), text);
-	if (parse_number(user, ID_STEP_RANGE - 1, &uid) < 0 ||
-	    parse_number(colon + 1, ID_STEP_RANGE - 1, &gid) < 0)
+	if (record_number(user, ID_STEP_RANGE - 1, &uid) < 0 ||
+	    record_number(colon + 1, ID_STEP_RANGE - 1, &gid) < 0)
 		return -EBADMSG;
 	record->uid = (uint32_t)uid;
 	record->gid = (uint32_t)gid;
@@ -124,9 +124,9 @@ static int parse_item(const char *item, struct image_record *record)
 		record->source = value;
 		return text_printable(value) ? 0 : -EBADMSG;
 	case 't':
-		return parse_number(value, INT64_MAX, &record->created_usec);
+		return record_number(value, INT64_MAX, &record->created_usec);
 	case 'b':
-		return parse_number(value, INT64_MAX, &record->bytes);
+		return record_number(value, INT64_MAX, &record->bytes);
 	case 'w':
 		record->workdir = value;
 		return value[0] == '\0' || (value[0] == '/' && text_printable(value)) ? 0

@@ -178,7 +178,7 @@ int read_shell(struct draft *draft, const struct schema_key *key, const struct n
  * "host" or the name of an image that was imported or pulled. Never a path of the
  * host: what a repository says must not choose what of the host its steps see.
  */
-static bool image_name_valid(const char *name)
+static bool image_value_valid(const char *name)
 {
 	static const char allowed[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/@+";
@@ -199,7 +199,7 @@ int read_image(struct draft *draft, const struct schema_key *key, const struct n
 	node = &expanded.node;
 	if (!check_text(draft, key, node, path))
 		return 0;
-	if (image_name_valid(node->text))
+	if (image_value_valid(node->text))
 		return text_store(node, target);
 	finding = findings_add(draft->findings, node->place, path,
 			       "\"%s\" is not the name of an image", QUOTE(node->text));

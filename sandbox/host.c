@@ -55,7 +55,7 @@ static char *path_join(const char *directory, const char *name)
 	return asprintf(&path, "%s/%s", directory, name) < 0 ? NULL : path;
 }
 
-static int state_dirs_make(struct sandbox_host *host, const char *state_dir, struct error *error)
+static int host_dirs_make(struct sandbox_host *host, const char *state_dir, struct error *error)
 {
 	char private_dir[] = "/run/runbook-sandbox.XXXXXX";
 	struct stat st;
@@ -126,7 +126,7 @@ static int host_begin(struct sandbox_host *host, const struct sandbox_host_optio
 {
 	struct host_network_options network = {.dns_servers = options->dns_servers,
 					       .pool = options->network_pool};
-	int r = state_dirs_make(host, options->state_dir, error);
+	int r = host_dirs_make(host, options->state_dir, error);
 
 	network.directory = host->groups_dir;
 	if (r == 0)

@@ -23,7 +23,7 @@
 /* an element is at most 2 * 48 bytes of key and 12 of headers */
 #define MESSAGE_BYTES (NETWORK_RULES_TIDY_MAX * 112 + 256)
 
-static struct nl_msg *message_new(int type, int flags, uint8_t family)
+static struct nl_msg *netlink_message_new(int type, int flags, uint8_t family)
 {
 	struct nl_msg *message = nlmsg_alloc_size(MESSAGE_BYTES);
 	struct nfgenmsg head = {.nfgen_family = family, .version = NFNETLINK_V0};
@@ -59,7 +59,7 @@ bool nft_table_present(void)
 	_Alignas(8) char answer[4096];
 	const struct nlmsghdr *header = (const struct nlmsghdr *)(const void *)answer;
 	cleanup_close int fd = socket_open();
-	struct nl_msg *message = message_new(NFT_MSG_GETTABLE, 0, NFPROTO_INET);
+	struct nl_msg *message = netlink_message_new(NFT_MSG_GETTABLE, 0, NFPROTO_INET);
 
 	if (message)
 		(void)nla_put_string(message, NFTA_TABLE_NAME, NFT_TABLE);
@@ -119,7 +119,7 @@ static void put_key(struct nl_msg *message, int type, const struct key *key)
 static struct nl_msg *elements_message(const struct nft_listed *listed, int type, int flags,
 				       uint8_t version, const struct network_rule *only)
 {
-	struct nl_msg *message = message_new(type, flags, NFPROTO_INET);
+	struct nl_msg *message = netlink_message_new(type, flags, NFPROTO_INET);
 	struct nlattr *list, *element;
 	char set[8];
 

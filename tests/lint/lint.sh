@@ -52,6 +52,7 @@ check "cppcheck" check_cpp
 check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
 check "layer rule" tests/lint/layers.sh
 check "link rule" tests/lint/links.sh
+check "function names" python3 tests/lint/function_names.py
 check "catalog of the journal" tests/lint/catalog.sh
 check "sandboxes are supervised in one place" one_supervisor
 check "sizes of files and functions" tests/lint/sizes.sh
