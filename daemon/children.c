@@ -113,7 +113,8 @@ static void child_overdue(struct loop_timer *timer)
 
 static void log_end(const struct child *child, const siginfo_t *info)
 {
-	enum log_level level = child->daemon->stopping ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
+	enum log_level level =
+		daemon_state_ends(child->daemon->state) ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR;
 	const struct log_field fields[] = {
 		{"MESSAGE_ID", MESSAGE_ID_PART_DIED},
 		{"RUNBOOK_PART", child->program},
@@ -144,7 +145,7 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	child->pid = 0;
 	channel_close(channel_of(child));
 	loop_timer_cancel(&child->timer);
-	if (!daemon->stopping) {
+	if (!daemon_state_ends(daemon->state)) {
 		if (lived >= BACKOFF_FORGIVEN_USEC)
 			child->backoff_usec = BACKOFF_FIRST_USEC;
 		(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + child->backoff_usec,

@@ -150,33 +150,33 @@ static void stop_children(struct loop_timer *timer)
 {
 	struct daemon *daemon = container_of(timer, struct daemon, stop_timer);
 
-	daemon->children_stopping = true;
+	daemon_state_set(daemon, DAEMON_CLOSING);
 	children_stop(daemon);
 	daemon_progress(daemon);
 }
 
 void daemon_stop(struct daemon *daemon)
 {
-	if (daemon->stopping) {
+	if (daemon_state_ends(daemon->state)) {
 		steps_stop(daemon->steps); /* asked again: no grace any more */
 		return;
 	}
 	log_notice("stopping, %zu steps run", steps_running(daemon->steps));
 	notify_state("STOPPING=1");
-	daemon->stopping = true;
+	daemon_state_set(daemon, DAEMON_STOPPING);
 	steps_stop(daemon->steps);
 	layers_stop(daemon->layers);
 	daemon_progress(daemon);
 }
 
-void daemon_leave(struct daemon *daemon, enum daemon_leave how)
+void daemon_leave(struct daemon *daemon, enum daemon_state how)
 {
-	if (daemon->stopping)
+	if (daemon_state_ends(daemon->state))
 		return;
 	log_notice("leaving, %zu steps go on", steps_running(daemon->steps));
-	notify_state(how == LEAVE_BY_EXEC ? "RELOADING=1" : "STOPPING=1");
-	daemon->leaving = how;
-	daemon->stopping = true;
+	notify_state(how == DAEMON_BECOMING ? "RELOADING=1" : "STOPPING=1");
+	daemon->stay = daemon->state;
+	daemon_state_set(daemon, how);
 	steps_hold(daemon->steps, true);
 	layers_stop(daemon->layers);
 	children_stop(daemon);
@@ -185,46 +185,63 @@ void daemon_leave(struct daemon *daemon, enum daemon_leave how)
 
 void daemon_stay(struct daemon *daemon)
 {
-	daemon->leaving = LEAVE_NOT;
-	daemon->stopping = false;
-	daemon->children_stopping = false;
+	daemon_state_set(daemon, daemon->stay);
 	layers_resume(daemon->layers);
 	children_start(daemon);
 	steps_hold(daemon->steps, false);
 	notify_state("READY=1");
 }
 
+/* Results are worth a moment: what the scheduler commits now is not "host lost" later. */
+static void await_acknowledgements(struct daemon *daemon)
+{
+	bool none = steps_unacknowledged(daemon->steps) == 0;
+
+	daemon_state_set(daemon, DAEMON_REPORTING);
+	(void)loop_timer_set(daemon->loop, &daemon->stop_timer,
+			     now_usec() + (none ? 0 : STOP_ACKNOWLEDGE_USEC), stop_children);
+}
+
 void daemon_progress(struct daemon *daemon)
 {
-	if (daemon->leaving) {
-		if (children_gone(daemon) && !layers_busy(daemon->layers))
-			loop_exit(daemon->loop, 0);
-		return;
-	}
-	if (!daemon->ready && !daemon->stopping && children_greeted(daemon)) {
-		daemon->ready = true;
+	switch (daemon->state) {
+	case DAEMON_STARTING:
+		if (!children_greeted(daemon))
+			return;
+		daemon_state_set(daemon, DAEMON_READY);
 		log_notice("%zu projects, instance %s", daemon->config->n_projects,
 			   daemon->instance_id);
 		notify_ready("ready");
+		return;
+	case DAEMON_STOPPING:
+		if (steps_running(daemon->steps) > 0 || layers_busy(daemon->layers))
+			return;
+		if (children_gone(daemon))
+			loop_exit(daemon->loop, 0);
+		else
+			await_acknowledgements(daemon);
+		return;
+	case DAEMON_REPORTING:
+		if (children_gone(daemon))
+			loop_exit(daemon->loop, 0);
+		else if (steps_unacknowledged(daemon->steps) == 0 &&
+			 daemon->stop_timer.at_usec > now_usec())
+			(void)loop_timer_set(daemon->loop, &daemon->stop_timer, now_usec(),
+					     stop_children);
+		return;
+	case DAEMON_CLOSING:
+		if (children_gone(daemon))
+			loop_exit(daemon->loop, 0);
+		return;
+	case DAEMON_LEAVING:
+	case DAEMON_BECOMING:
+		if (children_gone(daemon) && !layers_busy(daemon->layers))
+			loop_exit(daemon->loop, 0);
+		return;
+	case DAEMON_READY:
+	case DAEMON_STATE_NUM:
+		return;
 	}
-	if (!daemon->stopping || steps_running(daemon->steps) > 0 || layers_busy(daemon->layers))
-		return;
-	if (children_gone(daemon)) {
-		loop_exit(daemon->loop, 0);
-		return;
-	}
-	if (daemon->children_stopping)
-		return;
-	/* results are worth a moment: what the scheduler commits now is not "host lost" later */
-	if (!daemon->stop_timer.loop)
-		(void)loop_timer_set(daemon->loop, &daemon->stop_timer,
-				     now_usec() + (steps_unacknowledged(daemon->steps) > 0
-							   ? STOP_ACKNOWLEDGE_USEC
-							   : 0),
-				     stop_children);
-	else if (steps_unacknowledged(daemon->steps) == 0 &&
-		 daemon->stop_timer.at_usec > now_usec())
-		(void)loop_timer_set(daemon->loop, &daemon->stop_timer, now_usec(), stop_children);
 }
 
 void daemon_child_greeted(struct daemon *daemon, enum child_index index)

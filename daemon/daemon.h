@@ -11,6 +11,7 @@
 #include "common/paths.h"
 #include "daemon/children.h"
 #include "daemon/config.h"
+#include "daemon/daemon_state.h"
 #include "daemon/fd_store.h"
 #include "daemon/ledger.h"
 #include "daemon/links.h"
@@ -22,13 +23,6 @@
 
 #define INSTANCE_ID_SIZE 33 /* 128 random bits in hex */
 #define RELOADS_MAX 64	    /* requests for one that wait together */
-
-/** enum daemon_leave - steps go on without us for a moment */
-enum daemon_leave {
-	LEAVE_NOT,
-	LEAVE_TO_NEXT, /* the service manager starts another one */
-	LEAVE_BY_EXEC, /* we become it */
-};
 
 struct daemon {
 	struct loop *loop;
@@ -67,11 +61,9 @@ struct daemon {
 
 	/* daemon_progress(), handed in: what it asks are those who call this. NULL in tests of parts */
 	void (*changed)(struct daemon *daemon);
-	bool ready;
-	bool stopping;
-	bool children_stopping; /* they were told: once, or they would have for ever to end */
-	enum daemon_leave leaving;
-	int stop_signal; /* that came while we left by exec, 0: none */
+	enum daemon_state state; /* daemon_state_set() */
+	enum daemon_state stay;	 /* while becoming: the state of before, for daemon_stay() */
+	int stop_signal;	 /* while becoming: the one that came, for the next program; 0 */
 	struct loop_timer stop_timer;
 };
 
@@ -89,11 +81,12 @@ int daemon_reload(struct daemon *daemon, struct error *error);
 void daemon_stop(struct daemon *daemon);
 /**
  * daemon_leave() - end everything but the steps; the loop exits when that is done
+ * @how: DAEMON_LEAVING or DAEMON_BECOMING
  *
- * Ignored when we are stopping.
+ * Ignored when we end already.
  */
-void daemon_leave(struct daemon *daemon, enum daemon_leave how);
-/** daemon_stay() - what daemon_leave() was for did not come off: go on as before */
+void daemon_leave(struct daemon *daemon, enum daemon_state how);
+/** daemon_stay() - the next program could not be executed: go on as before */
 void daemon_stay(struct daemon *daemon);
 /** daemon_progress() - a child greeted or ended, a step ended: see whether we are ready or done */
 void daemon_progress(struct daemon *daemon);

@@ -164,7 +164,7 @@ static void become_begin(struct daemon *daemon)
 	if (successor_try(daemon, &error) < 0)
 		log_error("the program stays the one that it is: %s", error.text);
 	else
-		daemon_leave(daemon, LEAVE_BY_EXEC);
+		daemon_leave(daemon, DAEMON_BECOMING);
 }
 
 static void handle_signal(void *userdata, int signal_number)
@@ -173,7 +173,7 @@ static void handle_signal(void *userdata, int signal_number)
 	struct error error = ERROR_INIT;
 
 	/* the program that we become is asked instead */
-	if (daemon->leaving == LEAVE_BY_EXEC &&
+	if (daemon->state == DAEMON_BECOMING &&
 	    (signal_number == SIGTERM || signal_number == SIGINT)) {
 		if (daemon->stop_signal != SIGINT)
 			daemon->stop_signal = signal_number;
@@ -186,24 +186,24 @@ static void handle_signal(void *userdata, int signal_number)
 		notify_state("READY=1");
 		return;
 	case SIGUSR2:
-		if (!daemon->stopping)
+		if (!daemon_state_ends(daemon->state))
 			become_begin(daemon);
 		return;
 	case SIGTERM:
-		if (daemon->leaving)
+		if (daemon_state_leaves(daemon->state))
 			return;
-		if (!daemon->stopping && has_successor(daemon)) {
-			daemon_leave(daemon, LEAVE_TO_NEXT);
+		if (!daemon_state_ends(daemon->state) && has_successor(daemon)) {
+			daemon_leave(daemon, DAEMON_LEAVING);
 			return;
 		}
 		/* a service manager says so after SIGINT as well: that is no second time */
-		if (daemon->stopping && fd_store_outlives(daemon->fds))
+		if (daemon_state_ends(daemon->state) && fd_store_outlives(daemon->fds))
 			return;
 		break;
 	default:
 		break;
 	}
-	if (!daemon->leaving)
+	if (!daemon_state_leaves(daemon->state))
 		daemon_stop(daemon);
 }
 
@@ -313,7 +313,7 @@ static int run(struct daemon *daemon, char **argv)
 	for (;;) {
 		int code = loop_run(daemon->loop);
 
-		if (daemon->leaving != LEAVE_BY_EXEC || code != 0)
+		if (daemon->state != DAEMON_BECOMING || code != 0)
 			return code;
 		/* blocked, it waits for whoever we are then */
 		if (daemon->stop_signal)
@@ -383,7 +383,7 @@ int main(int argc, char **argv)
 	}
 	if (code == 0)
 		code = run(&daemon, argv);
-	if (daemon.leaving)
+	if (daemon_state_leaves(daemon.state))
 		return code == 0 ? 0 : 1; /* taking nothing down */
 	daemon_end(&daemon);
 	return code == 0 ? 0 : 1;
