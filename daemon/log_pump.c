@@ -10,115 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define NAP_USEC 200
 #define NAP_BELOW (32 * KIB)	 /* a read shorter than this is followed by a nap */
 #define NAP_PIPE_MIN (256 * KIB) /* a small pipe would fill up while we sleep */
-#define BUFFERS_KEPT 8
 
 static void stream_end(struct log_stream *stream);
-
-/* ---- lists and buffers ---- */
-
-static void list_push(struct stream_list *list, struct log_stream *stream)
-{
-	stream->next = NULL;
-	if (list->last)
-		list->last->next = stream;
-	else
-		list->first = stream;
-	list->last = stream;
-}
-
-static struct log_stream *list_pop(struct stream_list *list)
-{
-	struct log_stream *stream = list->first;
-
-	if (stream) {
-		list->first = stream->next;
-		if (!list->first)
-			list->last = NULL;
-	}
-	return stream;
-}
-
-static struct log_buffer *buffer_new(struct log_pump *pump)
-{
-	struct log_buffer *buffer = calloc(1, sizeof(*buffer));
-
-	if (!buffer)
-		return NULL;
-	buffer->slot = pump->journal ? log_journal_take(pump->journal) : NULL;
-	if (buffer->slot) {
-		buffer->data = buffer->slot->data;
-		return buffer;
-	}
-	/* mapped, not malloc'ed: what is given back really leaves */
-	buffer->data = mmap(NULL, LOG_BUFFER_SIZE, PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (buffer->data == MAP_FAILED) {
-		free(buffer);
-		return NULL;
-	}
-	/* output before it was masked */
-	(void)madvise(buffer->data, LOG_BUFFER_SIZE, MADV_DONTDUMP);
-	return buffer;
-}
-
-static void buffer_free(struct log_pump *pump, struct log_buffer *buffer)
-{
-	if (buffer->slot)
-		log_journal_give(pump->journal, buffer->slot);
-	else
-		(void)munmap(buffer->data, LOG_BUFFER_SIZE);
-	free(buffer);
-}
-
-static struct log_buffer *buffer_take(struct log_pump *pump)
-{
-	struct log_buffer *buffer = pump->free_buffers;
-
-	if (buffer) {
-		pump->free_buffers = buffer->next;
-		pump->n_free--;
-	} else if (pump->n_buffers < LOG_BUFFERS_MAX) {
-		buffer = buffer_new(pump);
-		if (buffer)
-			pump->n_buffers++;
-	}
-	if (buffer) {
-		buffer->next = NULL;
-		buffer->size = 0;
-		buffer->written = 0;
-		buffer->text = buffer->data;
-		buffer->kept = false;
-	}
-	return buffer;
-}
-
-void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
-{
-	struct log_stream *stream;
-
-	if (buffer->embedded)
-		return;
-	if (buffer->slot)
-		log_slot_done(buffer->slot);
-	if (pump->n_free < BUFFERS_KEPT && !(buffer->secret && pump->n_masked == 0)) {
-		buffer->next = pump->free_buffers;
-		pump->free_buffers = buffer;
-		pump->n_free++;
-	} else {
-		buffer_free(pump, buffer);
-		pump->n_buffers--;
-	}
-	stream = list_pop(&pump->starved);
-	if (stream) {
-		stream->state = STREAM_IDLE;
-		log_stream_continue(stream);
-	}
-}
+static void stream_continue(struct log_stream *stream);
 
 /* ---- waiting ---- */
 
@@ -139,9 +37,9 @@ static void nap_over(struct io_op *op, int result)
 	struct log_stream *stream;
 
 	pump->napping = (struct stream_list){.first = NULL};
-	while ((stream = list_pop(&list)) != NULL) {
+	while ((stream = log_streams_pop(&list)) != NULL) {
 		stream->state = STREAM_IDLE;
-		log_stream_continue(stream);
+		stream_continue(stream);
 	}
 }
 
@@ -151,7 +49,7 @@ static void stream_nap(struct log_stream *stream)
 	struct log_pump *pump = stream->sink->pump;
 
 	stream->state = STREAM_NAPPING;
-	list_push(&pump->napping, stream);
+	log_streams_push(&pump->napping, stream);
 	if (!pump->nap.busy)
 		io_nap(pump->engine, &pump->nap, NAP_USEC);
 }
@@ -190,19 +88,17 @@ static void stream_read(struct log_stream *stream)
 	struct log_buffer *buffer = stream->buffer;
 	size_t room = stream->sink->mask ? MASK_HEADROOM : 0;
 	char *data = buffer->data + room;
-	int fd = stream->fd;
+	struct log_slot *slot = buffer->kept ? buffer->slot : NULL;
 
-	if (buffer->kept) {
-		fd = buffer->slot->read_fd;
-		data = log_slot_raw(buffer->slot);
-	}
 	stream->state = STREAM_READING;
-	io_read(stream->sink->pump->engine, &stream->op, fd, data + buffer->size,
-		LOG_BUFFER_SIZE - room - buffer->size);
+	if (slot)
+		data = log_slot_raw(slot);
+	io_read(stream->sink->pump->engine, &stream->op, slot ? slot->read_fd : stream->fd,
+		data + buffer->size, LOG_BUFFER_SIZE - room - buffer->size);
 }
 
 /* Read, or note what must happen first. */
-void log_stream_continue(struct log_stream *stream)
+static void stream_continue(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
 
@@ -214,35 +110,19 @@ void log_stream_continue(struct log_stream *stream)
 		stream->state = STREAM_BLOCKED;
 		return;
 	}
-	stream->buffer = buffer_take(pump);
+	stream->buffer = log_buffer_take(pump);
 	if (!stream->buffer && pump->n_buffers == 0) {
 		stream_nap(stream); /* out of memory: nobody will give one back, try again */
 		return;
 	}
 	if (!stream->buffer) {
 		stream->state = STREAM_STARVED;
-		list_push(&pump->starved, stream);
+		log_streams_push(&pump->starved, stream);
 		return;
 	}
 	stream->buffer->secret = stream->buffer->secret || stream->sink->mask;
 	if (stream->sink->id == 0 || stream->direct || !stream->buffer->slot || stream_pull(stream))
 		stream_read(stream);
-}
-
-/*
- * From here on it is as it is to be written, and what a mask holds back is what it held
- * after this one: both at once, because what was read is not masked twice.
- */
-static void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_t size)
-{
-	struct log_sink *sink = stream->sink;
-	uint64_t sequence = ++sink->pump->last_sequence;
-	bool masked = sink->mask != NULL;
-
-	log_slot_queue(buffer->slot, sequence, buffer->at_usec,
-		       (size_t)(buffer->text - buffer->data), size, masked ? &stream->mask : NULL);
-	if (masked)
-		log_mask_keep(sink->kept, stream->number, sequence, &stream->mask);
 }
 
 static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, size_t size)
@@ -277,7 +157,7 @@ static void patience_over(struct loop_timer *timer)
 	if (!mask_stream_waits(&stream->mask))
 		return;
 	if (now_usec() >= due && sink->n_chunks < CHUNKS_PER_SINK_MAX)
-		buffer = buffer_take(sink->pump);
+		buffer = log_buffer_take(sink->pump);
 	if (!buffer) { /* more came meanwhile, or the disk is slow */
 		if (due <= now_usec())
 			due = now_usec() + MASK_PATIENCE_USEC;
@@ -370,7 +250,7 @@ static void stream_received(struct log_stream *stream, size_t size)
 	if (size < NAP_BELOW && stream->nap && !stream->stopping)
 		stream_nap(stream);
 	else
-		log_stream_continue(stream);
+		stream_continue(stream);
 	log_sink_progress(sink);
 }
 
@@ -400,7 +280,7 @@ static void stream_done(struct io_op *op, int result)
 	stream->state = STREAM_IDLE;
 	if (polled) {
 		/* also when it was cancelled: what the pipe holds is still read */
-		log_stream_continue(stream);
+		stream_continue(stream);
 		return;
 	}
 	if (stream->buffer->kept) {
@@ -429,30 +309,6 @@ void log_sink_mask(struct log_sink *sink, struct mask *mask)
 		mask_stream_init(&sink->streams[i].mask, mask);
 }
 
-void log_sink_unmask(struct log_sink *sink)
-{
-	struct log_pump *pump = sink->pump;
-	struct log_buffer **at = &pump->free_buffers;
-
-	if (!sink->mask)
-		return;
-	sink->mask = mask_unref(sink->mask);
-	if (--pump->n_masked > 0)
-		return;
-	while (*at) {
-		struct log_buffer *buffer = *at;
-
-		if (!buffer->secret) {
-			at = &buffer->next;
-			continue;
-		}
-		*at = buffer->next;
-		buffer_free(pump, buffer);
-		pump->n_free--;
-		pump->n_buffers--;
-	}
-}
-
 void log_sink_stop(struct log_sink *sink)
 {
 	struct log_pump *pump = sink->pump;
@@ -478,6 +334,7 @@ static void stream_init(struct log_sink *sink, size_t index, int fd)
 	*stream = (struct log_stream){
 		.sink = sink,
 		.op = IO_OP_INIT(stream_done),
+		.resume = stream_continue,
 		.state = STREAM_IDLE,
 		.number = (unsigned)index + 1,
 		.fd = fd,
@@ -582,12 +439,7 @@ struct log_pump *log_pump_free(struct log_pump *pump)
 	if (pump->n_sinks > 0)
 		log_error("the log pump ends with %u logs open", pump->n_sinks);
 	pump->engine = io_engine_free(pump->engine);
-	while (pump->free_buffers) {
-		struct log_buffer *buffer = pump->free_buffers;
-
-		pump->free_buffers = buffer->next;
-		buffer_free(pump, buffer);
-	}
+	log_buffers_free(pump);
 	pump->journal = log_journal_free(pump->journal);
 	free(pump);
 	return NULL;

@@ -80,16 +80,6 @@ static uint64_t written_of(struct log_sink *sink, const struct log_buffer *buffe
 
 /* ---- what a mask holds back ---- */
 
-void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
-		   const struct mask_stream *mask)
-{
-	struct log_kept_mask *places = kept->masks[stream - 1];
-	struct log_kept_mask *place = &places[places[0].sequence < places[1].sequence ? 0 : 1];
-
-	place->mask = *mask;
-	__atomic_store_n(&place->sequence, sequence, __ATOMIC_SEQ_CST);
-}
-
 static void mask_resume(struct log_stream *stream, const struct mask_stream *mask)
 {
 	if (mask->n_held > sizeof(mask->held) || !stream->sink->mask)

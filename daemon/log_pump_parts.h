@@ -36,7 +36,8 @@ enum stream_state {
 struct log_stream {
 	struct log_sink *sink;
 	struct io_op op;
-	struct log_stream *next; /* in the list of the napping or the starved */
+	void (*resume)(struct log_stream *stream); /* read, or note what must happen first */
+	struct log_stream *next;		   /* in the list of the napping or the starved */
 	struct log_buffer *buffer;
 	enum stream_state state;
 	unsigned number; /* 1 stdout, 2 stderr */
@@ -104,7 +105,7 @@ struct log_pump {
 /** log_sink_new() - @fds as log_pump_adopt(). Return: NULL without memory. */
 struct log_sink *log_sink_new(struct log_pump *pump, const int fds[4], uint64_t started_usec,
 			      log_done_fn done, void *userdata);
-/** log_sink_unmask() - the end of log_sink_mask(): the last one leaves no output that was not masked */
+/** log_sink_unmask() - the end of log_sink_mask(); the last one frees all unmasked output */
 void log_sink_unmask(struct log_sink *sink);
 /** log_sink_begin() - start reading */
 void log_sink_begin(struct log_sink *sink);
@@ -122,6 +123,20 @@ void log_index_flush(struct log_sink *sink);
 void log_index_done(struct io_op *op, int result);
 /** log_sink_index() - make the record of @buffer, whose first byte is at the sink's offset */
 void log_sink_index(struct log_sink *sink, const struct log_buffer *buffer);
+/** log_streams_push(), log_streams_pop() - in the order in which they wait */
+void log_streams_push(struct stream_list *list, struct log_stream *stream);
+struct log_stream *log_streams_pop(struct stream_list *list);
+/** log_buffer_take() - an empty one. Return: NULL when there are enough, or no memory. */
+struct log_buffer *log_buffer_take(struct log_pump *pump);
+/** log_buffers_free() - those that wait to be taken */
+void log_buffers_free(struct log_pump *pump);
+/**
+ * log_buffer_keep() - from now on the first @size bytes of its text are to be written
+ *
+ * What a mask holds back is what it held after this buffer, so both are noted at once:
+ * what was read is not masked twice.
+ */
+void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_t size);
 /** log_buffer_give() - nothing of it is needed any more; may let a stream go on */
 void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer);
 /** log_stream_chunk() - @size bytes of @stream are in @buffer, as they were read: mask and queue */
@@ -131,8 +146,6 @@ void log_stream_watch(struct log_stream *stream);
 /** log_mask_keep() - what @mask holds back after number @sequence of @stream (1 or 2) */
 void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
 		   const struct mask_stream *mask);
-/** log_stream_continue() - read, or note what must happen first */
-void log_stream_continue(struct log_stream *stream);
 /** log_sink_admit() - may @size more bytes be written? Return: 0, or the errno of their loss. */
 int log_sink_admit(struct log_sink *sink, size_t size);
 /** log_write_done(), log_sync_log_done(), log_sync_index_done() - each an io_done_fn */

@@ -75,7 +75,7 @@ static void sink_unblock(struct log_sink *sink)
 
 		if (stream->state == STREAM_BLOCKED && sink->n_chunks < CHUNKS_PER_SINK_MAX) {
 			stream->state = STREAM_IDLE;
-			log_stream_continue(stream);
+			stream->resume(stream);
 		}
 	}
 }
