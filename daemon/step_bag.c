@@ -9,9 +9,15 @@
 #include "daemon/step_keep.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(STEP_BAG_FDS + 1 + SANDBOX_KEPT_FDS_MAX <= FD_BAG_FDS_MAX, "a bag is too small");
+
+void step_keep_name(uint64_t order, char *out)
+{
+	(void)snprintf(out, FD_STORE_NAME_MAX, FD_STORE_PREFIX "s%llu", (unsigned long long)order);
+}
 
 /* ---- packing ---- */
 

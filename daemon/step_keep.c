@@ -9,11 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void step_keep_name(uint64_t order, char *out)
-{
-	(void)snprintf(out, FD_STORE_NAME_MAX, FD_STORE_PREFIX "s%llu", (unsigned long long)order);
-}
-
 /* ---- how far it is ---- */
 
 int step_keep_begin(struct step *step)
