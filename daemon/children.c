@@ -80,6 +80,20 @@ static struct child *child_of(const struct channel *channel)
 }
 
 static int child_spawn(struct child *child, struct error *error);
+static void child_respawn(struct loop_timer *timer);
+
+static void respawn_later(struct child *child)
+{
+	(void)loop_timer_set(child->daemon->loop, &child->timer, now_usec() + child->backoff_usec,
+			     child_respawn);
+}
+
+static void backoff_grow(struct child *child)
+{
+	child->backoff_usec *= 2;
+	if (child->backoff_usec > BACKOFF_LAST_USEC)
+		child->backoff_usec = BACKOFF_LAST_USEC;
+}
 
 static void child_respawn(struct loop_timer *timer)
 {
@@ -89,11 +103,8 @@ static void child_respawn(struct loop_timer *timer)
 	if (child_spawn(child, &error) == 0)
 		return;
 	log_error("cannot start %s: %s", child->program, error.text);
-	child->backoff_usec *= 2;
-	if (child->backoff_usec > BACKOFF_LAST_USEC)
-		child->backoff_usec = BACKOFF_LAST_USEC;
-	(void)loop_timer_set(child->daemon->loop, &child->timer, now_usec() + child->backoff_usec,
-			     child_respawn);
+	backoff_grow(child);
+	respawn_later(child);
 }
 
 static void child_kill(struct child *child)
@@ -148,11 +159,8 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	if (!daemon_state_ends(daemon->state)) {
 		if (lived >= BACKOFF_FORGIVEN_USEC)
 			child->backoff_usec = BACKOFF_FIRST_USEC;
-		(void)loop_timer_set(daemon->loop, &child->timer, now_usec() + child->backoff_usec,
-				     child_respawn);
-		child->backoff_usec *= 2;
-		if (child->backoff_usec > BACKOFF_LAST_USEC)
-			child->backoff_usec = BACKOFF_LAST_USEC;
+		respawn_later(child);
+		backoff_grow(child);
 	}
 	daemon->child_hooks.gone(daemon, (enum child_index)(child - daemon->children));
 }

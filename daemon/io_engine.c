@@ -33,11 +33,6 @@ struct io_engine *io_engine_free(struct io_engine *engine)
 	return NULL;
 }
 
-const char *io_engine_name(const struct io_engine *engine)
-{
-	return engine->class->name;
-}
-
 static void begin(struct io_engine *engine, struct io_op *op)
 {
 	op->engine = engine;

@@ -56,8 +56,6 @@ int io_engine_new(struct loop *loop, enum io_engine_kind kind, struct io_engine 
 		  struct error *error);
 /** io_engine_free() - nothing may be busy any more. NULL is fine. Return: NULL. */
 struct io_engine *io_engine_free(struct io_engine *engine);
-/** io_engine_name() - "io_uring" or "epoll" */
-const char *io_engine_name(const struct io_engine *engine);
 
 /** io_poll() - wait until @fd is readable or at its end; result > 0 */
 void io_poll(struct io_engine *engine, struct io_op *op, int fd);
@@ -88,7 +86,6 @@ void io_submit(struct io_engine *engine);
 /* ---- how an engine is made; for the engines' own files ---- */
 
 struct io_engine_class {
-	const char *name;
 	void (*free)(struct io_engine *engine);
 	void (*poll)(struct io_engine *engine, struct io_op *op, int fd);
 	void (*read)(struct io_engine *engine, struct io_op *op, int fd, void *data, size_t size);

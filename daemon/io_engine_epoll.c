@@ -139,7 +139,6 @@ static void engine_free(struct io_engine *engine)
 }
 
 static const struct io_engine_class epoll_class = {
-	.name = "epoll",
 	.free = engine_free,
 	.poll = engine_poll,
 	.read = engine_read,

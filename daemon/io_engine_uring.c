@@ -207,7 +207,6 @@ static void engine_free(struct io_engine *engine)
 }
 
 static const struct io_engine_class uring_class = {
-	.name = "io_uring",
 	.free = engine_free,
 	.poll = engine_poll,
 	.read = engine_read,

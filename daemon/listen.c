@@ -217,7 +217,9 @@ int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error)
 	return TAKE_FD(fd);
 }
 
-int listen_open(const struct listen_address *address, mode_t mode, gid_t group, struct error *error)
+/* Bind and listen, non-blocking. @mode, @group: of a unix socket; it replaces a stale one. */
+static int listen_open(const struct listen_address *address, mode_t mode, gid_t group,
+		       struct error *error)
 {
 	struct listen_address ipv4;
 	int fd;

@@ -38,14 +38,11 @@ struct listen_address {
 int listen_parse(const char *text, struct listen_address *ret_address, struct error *error);
 
 /**
- * listen_open() - bind and listen, non-blocking
- * @mode, @group: of a unix socket; it replaces a stale one
+ * listen_unix() - bind a unix socket at @path and listen, non-blocking
  *
+ * @path may be longer than sun_path; a stale socket there is replaced.
  * Return: fd or -errno with @error.
  */
-int listen_open(const struct listen_address *address, mode_t mode, gid_t group,
-		struct error *error);
-/** listen_unix() - the same for a unix socket at @path, longer than sun_path if need be */
 int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error);
 /** listen_describe() - the address that @fd is really bound to, "127.0.0.1:40123" or "unix:/path" */
 void listen_describe(int fd, char *out, size_t size);

@@ -444,8 +444,3 @@ struct log_pump *log_pump_free(struct log_pump *pump)
 	free(pump);
 	return NULL;
 }
-
-const char *log_pump_engine(const struct log_pump *pump)
-{
-	return io_engine_name(pump->engine);
-}

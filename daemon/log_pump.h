@@ -100,8 +100,6 @@ int log_pump_new(struct loop *loop, enum io_engine_kind kind, struct log_pump **
 		 struct error *error);
 /** log_pump_free() - no sink may be left. NULL is fine. Return: NULL. */
 struct log_pump *log_pump_free(struct log_pump *pump);
-/** log_pump_engine() - "io_uring" or "epoll" */
-const char *log_pump_engine(const struct log_pump *pump);
 
 /**
  * log_pump_open() - begin to carry a step's output
