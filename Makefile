@@ -89,7 +89,7 @@ LIBS_runbook-unpack    := -larchive -lsodium
 SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
 LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lsodium -lseccomp
 SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,beneath.c error.c fdio.c fields.c fields_pack.c image.c json_writer.c names.c network_rule.c paths.c remove_tree.c step_payload.c step_user.c)
+	$(addprefix common/,beneath.c error.c fdio.c fields.c fields_pack.c image.c json_writer.c names.c network_rule.c paths.c process_spawn.c remove_tree.c step_payload.c step_user.c)
 LIBS_runbook-sandbox   := -lnl-3
 
 # static programs are linked without common/ objects that need libraries

@@ -5,13 +5,13 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/process_spawn.h"
 #include "daemon/config_send.h"
 #include "daemon/daemon.h"
 #include "daemon/program_path.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -194,20 +194,20 @@ static char **child_environment(char *storage[], size_t room)
 	return storage;
 }
 
-/*
- * posix_spawn(3): glibc does it by clone(CLONE_VM | CLONE_VFORK), so that the
- * daemon's memory is never copied. A process group of its own keeps Ctrl-C at a
- * terminal away from it: the daemon decides when its children end.
- */
+/* The daemon decides when its children end, not Ctrl-C at its terminal. */
 static int spawn_program(struct child *child, const char *path, int channel_fd, pid_t *ret_pid)
 {
 	char *argv[] = {(char *)child->program, NULL, NULL, NULL, NULL, NULL};
 	char *storage[ARRAY_SIZE(kept_environment) + 1];
+	const struct process_fd fds[] = {{-1, 0}, {channel_fd, 3}};
+	const struct process_request request = {
+		.argv = argv,
+		.envp = child_environment(storage, ARRAY_SIZE(storage)),
+		.fds = fds,
+		.n_fds = ARRAY_SIZE(fds),
+		.own_group = true,
+	};
 	size_t n_argv = 1;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int r;
 
 	if (child->daemon->paths.root[0] != '\0') {
 		argv[n_argv++] = (char *)"--root";
@@ -217,33 +217,7 @@ static int spawn_program(struct child *child, const char *path, int channel_fd, 
 		argv[n_argv++] = (char *)"--store";
 		argv[n_argv] = child->daemon->images_dir;
 	}
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	r = posix_spawn_file_actions_init(&actions);
-	if (r != 0)
-		return -r;
-	r = posix_spawnattr_init(&attributes);
-	if (r != 0) {
-		(void)posix_spawn_file_actions_destroy(&actions);
-		return -r;
-	}
-	r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, channel_fd, 3);
-	if (r == 0)
-		r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK |
-								  POSIX_SPAWN_SETSIGDEF |
-								  POSIX_SPAWN_SETPGROUP);
-	if (r == 0)
-		r = posix_spawnattr_setsigmask(&attributes, &none);
-	if (r == 0)
-		r = posix_spawnattr_setsigdefault(&attributes, &all);
-	if (r == 0)
-		r = posix_spawn(ret_pid, path, &actions, &attributes, argv,
-				child_environment(storage, ARRAY_SIZE(storage)));
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	return process_spawn(path, &request, ret_pid);
 }
 
 static int child_spawn(struct child *child, struct error *error)

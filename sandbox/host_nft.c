@@ -3,10 +3,10 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/process_spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -265,20 +265,14 @@ static int spawn_nft(int in_fd, int out_fd, pid_t *ret_pid)
 					     "/usr/local/sbin/nft"};
 	char *argv[] = {(char[]){"nft"}, (char[]){"-f"}, (char[]){"-"}, NULL};
 	char *envp[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	int r;
+	const struct process_fd fds[] = {{in_fd, 0}, {out_fd, 1}, {out_fd, 2}};
+	const struct process_request request = {
+		.argv = argv, .envp = envp, .fds = fds, .n_fds = ARRAY_SIZE(fds)};
+	int r = -ENOENT;
 
-	r = posix_spawn_file_actions_init(&actions);
-	if (r != 0)
-		return -r;
-	(void)posix_spawn_file_actions_adddup2(&actions, in_fd, 0);
-	(void)posix_spawn_file_actions_adddup2(&actions, out_fd, 1);
-	(void)posix_spawn_file_actions_adddup2(&actions, out_fd, 2);
-	r = ENOENT;
-	for (size_t i = 0; i < ARRAY_SIZE(places) && r == ENOENT; i++)
-		r = posix_spawn(ret_pid, places[i], &actions, NULL, argv, envp);
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return -r;
+	for (size_t i = 0; i < ARRAY_SIZE(places) && r == -ENOENT; i++)
+		r = process_spawn(places[i], &request, ret_pid);
+	return r;
 }
 
 int nft_run(const char *text, struct error *error)
