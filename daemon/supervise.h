@@ -8,7 +8,7 @@
  *   held      it exists and is not watched: between supervise_adopt() and supervise_resume()
  *   running   its command runs
  *   ending    its command is over, the kernel takes down what is left of it
- *   none      there is no sandbox: not yet, or not any more
+ *   none      nothing was started yet, or it is gone
  *
  * The end of the command is seen at the status pipe of runbook-init, the end of the
  * whole sandbox at its pidfd. In between the kernel may need seconds to free gigabytes,
@@ -106,7 +106,7 @@ struct supervised {
  * supervise_start() - build a sandbox and start its command
  *
  * done() is called from the loop only, never from in here.
- * Return: 0; -errno with @error, there is no sandbox then.
+ * Return: 0; -errno with @error, nothing is left then.
  */
 int supervise_start(struct supervised *supervised, const struct sandbox_request *request,
 		    struct error *error);
@@ -125,7 +125,7 @@ void supervise_kill(struct supervised *supervised);
  * supervise_abandon() - kill and remove it now, without done()
  * @ret_outcome: NULL is fine
  *
- * Waits until the kernel has reaped it. Ignored when there is no sandbox.
+ * Waits until the kernel has reaped it. Ignored while nothing was started.
  */
 void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome);
 

@@ -248,7 +248,7 @@ static int kill_nothing(struct sandbox *sandbox)
 	return 0;
 }
 
-/* The kernel may need its time; whatever is asked meanwhile changes nothing. */
+/* The kernel may need its time; requests in between change nothing. */
 static void waits_for_the_kernel(void **state)
 {
 	struct sandbox_ops ops = fake_ops;
