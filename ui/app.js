@@ -350,18 +350,19 @@ function logEnded(slug, number) {
   return attempt ? final.has(attempt.state) : Boolean(step) && final.has(step.state);
 }
 
-// One connection for the log from log.offset on, until the server says that this is all.
+// One connection for the log from log.place on, until the server says that this is all.
 async function readLog(path, log, stop) {
-  const response = await fetch(path + "&offset=" + log.offset, { signal: stop.signal, cache: "no-store" });
+  const response = await fetch(path + "&offset=" + log.place.offset, { signal: stop.signal, cache: "no-store" });
   if (!response.ok) {
     const answer = await response.json().catch(() => ({}));
     throw response.status >= 500 ? new Error() : new Refused(answer.error || response.statusText);
   }
+  log.place.begin(response.headers.get("Runbook-Log-Cut"));
   const reader = response.body.getReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done || stop.signal.aborted) return;
-    log.offset += value.length;
+    log.place.count(value.length);
     log.text.write(value);
   }
 }
@@ -378,7 +379,7 @@ async function followLog() {
   view.followed = key;
   if (view.reader) view.reader.abort();
   const stop = view.reader = new AbortController();
-  const log = { text: new LogText(find("log"), logCharacters), offset: 0 };
+  const log = { text: new LogText(find("log"), logCharacters), place: new LogPlace() };
   if (!(step.attempts || []).length && final.has(step.state)) {
     setText(find("log"), step.reason || "This step did not run.");
     return;
@@ -386,7 +387,7 @@ async function followLog() {
   const path = api + "/runs/" + view.id + "/steps/" + encodeURIComponent(slug) + "/log?follow=1" +
     (number ? "&attempt=" + Number(number) : "");
   for (let pause = 250; !stop.signal.aborted;) {
-    const from = log.offset;
+    const from = log.place.offset;
     try {
       await readLog(path, log, stop);
       if (logEnded(slug, number)) break;
@@ -394,11 +395,11 @@ async function followLog() {
       if (stop.signal.aborted) return;
       // 404 while it runs: its log is about to be made
       if (error instanceof Refused && logEnded(slug, number)) {
-        if (!log.offset) setText(find("log"), error.message);
+        if (!log.place.offset) setText(find("log"), error.message);
         return;
       }
     }
-    pause = log.offset > from ? 250 : Math.min(2 * pause, 4000);
+    pause = log.place.offset > from ? 250 : Math.min(2 * pause, 4000);
     await wait(pause);
   }
   if (!stop.signal.aborted) log.text.end();

@@ -84,3 +84,33 @@ class LogText {
     if (this.tail && this.tail.data !== text) this.tail.data = text;
   }
 }
+
+// Where in a step's log a stream is. Of a log that was cut a line of text stands in the place of
+// what is missing, and the head of the answer says where that is: FIRST-LAST/LENGTH.
+class LogPlace {
+  constructor() {
+    this.offset = 0; // of the log's own bytes
+  }
+
+  // A new answer, which begins at this.offset.
+  begin(header) {
+    const found = /^(\d+)-(\d+)\/(\d+)$/.exec(header || "");
+    const [first, last, text] = found ? found.slice(1).map(Number) : [];
+    this.cut = found && last >= first && last >= this.offset ? { first, end: last + 1, text } : null;
+  }
+
+  count(bytes) {
+    const cut = this.cut;
+    if (!cut || this.offset + bytes < cut.first) {
+      this.offset += bytes;
+      return;
+    }
+    const before = Math.max(cut.first - this.offset, 0);
+    const text = Math.min(bytes - before, cut.text);
+    cut.text -= text;
+    this.offset += before;
+    if (cut.text > 0) return; // the rest of the text comes later
+    this.cut = null;
+    this.offset = cut.end + bytes - before - text;
+  }
+}

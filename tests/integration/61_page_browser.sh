@@ -7,7 +7,7 @@ HERE=$(cd "$(dirname "$0")" && pwd)
 
 setup_project page
 add_project away "file://$TEST_TMP/repos/away.git" secret-away "FetchRetry=1d"
-start_daemon "[Daemon]" "MaxRunning=8" "[Api]" "Listen=127.0.0.1:0" || exit 1
+start_daemon "[Daemon]" "MaxRunning=8" "[Api]" "Listen=127.0.0.1:0" "[Limits]" "StepLog=1M" || exit 1
 URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/api.address")
 check_equal "the page is there" 200 "$(curl -sS -o /dev/null -w '%{http_code}' "$URL/")"
 
@@ -46,6 +46,8 @@ global: {network: none}
 steps:
   - name: ticker
     command: i=0; while :; do echo "tick $((i++))"; sleep 0.1; done
+  - name: cut
+    command: seq -f "line %.0f of many, which is too long to be kept" 60000; i=0; while :; do echo "tick $((i++))"; sleep 0.1; done
   - name: second
     command: echo "I am the second"; sleep 100000
   - name: third

@@ -132,6 +132,17 @@ def test_follow(browser):
     follow_goes_on(browser, "another death of the api", lambda: kill("runbook-api"))
 
 
+def test_follow_cut(browser):
+    """The log has a hole: a new connection goes on where the last one was, not where its bytes end."""
+    open_run(browser, RUNS["ticker"], "cut")
+    browser.wait(LOG + "return log && log.textContent.includes('tick 5\\n')")
+    say("bytes are missing here" in log_text(browser), "the page says where a log was cut", log_text(browser)[:300])
+    follow_goes_on(browser, "the death of the api, of a log that was cut", lambda: kill("runbook-api"))
+    again = browser.run(LOG + """const all = log.textContent.match(/^(tick|line) [0-9]+(?=[ \\n])/gm);
+        return all.filter((line, i) => all.indexOf(line) !== i).slice(0, 5);""")
+    say(again == [], "and shows each of its lines once", str(again))
+
+
 def test_follow_ends(browser):
     run = RUNS["ticker"]
     api("POST", f"/runs/{run}/cancel")
@@ -304,7 +315,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the browser ends with us
     with Browser() as browser:
         for test in (test_failed, test_retried, test_names, test_findings, test_fetching, test_unknown_run,
-                     test_first_request, test_list, test_focus, test_shots, test_follow, test_follow_ends):
+                     test_first_request, test_list, test_focus, test_shots, test_follow_cut, test_follow, test_follow_ends):
             if len(sys.argv) > 6 and test.__name__ not in sys.argv[6:]:
                 continue
             try:
