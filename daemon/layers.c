@@ -6,59 +6,40 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/log.h"
-#include "common/step_payload.h"
 #include "daemon/daemon.h"
-#include "daemon/dir_store.h"
+#include "daemon/layer_remove.h"
+#include "daemon/layer_sandbox.h"
 #include "daemon/program_path.h"
-#include "daemon/supervise.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>
 
-#define JOBS_RUNNING_MAX 4
-#define JOBS_REMOVING_MAX 1
-#define UNPACK_MEMORY (512 * MIB)
-#define UNPACK_PIDS 16
-#define UNPACK_DISK (16 * MIB) /* of the sandbox's own scratch, which it does not need */
-#define REMOVAL_TRIES 6
-#define REMOVAL_PAUSE_USEC (1 * USEC_PER_SEC) /* doubled with each try */
-#define PROGRAM_INSIDE "/run/runbookd/bin/runbook-unpack"
-#define LAYER_INSIDE "/layer"
+#define UNPACKS_MAX 4
 
-enum job_phase { JOB_WAITING, JOB_RUNNING, JOB_UNPACKED, JOB_PAUSED };
-
-/** struct job - one directory on its way in or out */
-struct job {
+/** struct unpack - a layer on its way in */
+struct unpack {
 	struct layers *layers;
-	struct job *next;
-	uint64_t number; /* runbook-image's; 0: it is being removed */
-	bool removing;
-	bool abandoned;	  /* runbook-image does not want it any more */
-	unsigned n_tries; /* to remove it */
-	enum job_phase phase;
+	struct unpack *next;
+	uint64_t number; /* runbook-image's */
+	bool unpacked;	 /* the sandbox has ended well, runbook-image looks at the report */
+	bool abandoned;	 /* runbook-image does not want it any more */
 	struct dir_claim dir;
 	struct supervised supervised;
-	struct loop_timer pause_timer;
 };
 
 struct layers {
 	struct daemon *daemon;
-	struct supervisor supervisor;
 	struct dir_store *store;
-	char program[PATH_MAX];
-	uint64_t n_started; /* names of sandboxes */
-	struct job *jobs;
+	struct layer_sandboxes sandboxes;
+	struct layer_remover *remover;
+	struct unpack *unpacks;
 	size_t n_running;
 	bool stopping;
 };
-
-static void removals_start(struct layers *layers);
-static void sandbox_done(struct supervised *supervised, const struct supervised_end *end);
 
 /* ---- answers ---- */
 
@@ -80,209 +61,65 @@ static void answer(struct layers *layers, enum message_type type, uint64_t numbe
 	(void)link_send(layers->daemon, CHILD_IMAGE, message);
 }
 
-/* ---- jobs ---- */
+/* ---- unpacking ---- */
 
-static void job_unlink(struct job *job)
+static struct unpack *unpack_find(struct layers *layers, uint64_t number)
 {
-	struct job **link = &job->layers->jobs;
+	for (struct unpack *unpack = layers->unpacks; unpack; unpack = unpack->next) {
+		if (unpack->number == number && !unpack->abandoned)
+			return unpack;
+	}
+	return NULL;
+}
 
-	while (*link != job)
+static void unpack_free(struct unpack *unpack)
+{
+	struct unpack **link = &unpack->layers->unpacks;
+
+	while (*link != unpack)
 		link = &(*link)->next;
-	*link = job->next;
+	*link = unpack->next;
+	dir_claim_drop(&unpack->dir);
+	free(unpack);
 }
 
-static struct job *job_free(struct job *job)
+/* What it wrote is to be removed; without memory for that, at the next start. */
+static void unpack_discard(struct unpack *unpack)
 {
-	dir_claim_drop(&job->dir);
-	free(job);
-	return NULL;
+	(void)layer_remover_add(unpack->layers->remover, &unpack->dir);
+	unpack_free(unpack);
 }
 
-static struct job *job_find(struct layers *layers, uint64_t number)
+static void unpack_done(struct supervised *supervised, const struct supervised_end *end)
 {
-	for (struct job *job = layers->jobs; job; job = job->next) {
-		if (number != 0 && job->number == number && !job->removing && !job->abandoned)
-			return job;
-	}
-	return NULL;
-}
-
-static struct job *job_new(struct layers *layers, uint64_t number)
-{
-	struct job *job = calloc(1, sizeof(*job));
-
-	if (!job)
-		return NULL;
-	job->layers = layers;
-	job->number = number;
-	job->dir = DIR_CLAIM_NULL;
-	job->pause_timer = LOOP_TIMER_NULL;
-	job->supervised = SUPERVISED_NULL;
-	job->supervised.supervisor = &layers->supervisor;
-	job->supervised.name = "the unpacker";
-	job->supervised.grace_usec = SUPERVISE_NO_GRACE;
-	job->supervised.done = sandbox_done;
-	job->next = layers->jobs;
-	layers->jobs = job;
-	return job;
-}
-
-/* From here on it is only to be removed. */
-static void job_discard(struct job *job)
-{
-	job->removing = true;
-	job->phase = JOB_WAITING;
-	removals_start(job->layers);
-}
-
-/* ---- sandboxes ---- */
-
-static void removal_again(struct loop_timer *timer)
-{
-	struct job *job = container_of(timer, struct job, pause_timer);
-
-	job->phase = JOB_WAITING;
-	removals_start(job->layers);
-}
-
-/* The remover may have been killed or failed to start; both are transient, so retry. */
-static void removal_done(struct job *job, const char *failure)
-{
-	struct layers *layers = job->layers;
-	const char *path = dir_store_path(layers->store);
-	int r = dir_store_remove(layers->store, &job->dir);
-
-	if (r < 0) {
-		const char *why = failure[0] ? failure : strerror(-r);
-		uint64_t at = now_usec() + (REMOVAL_PAUSE_USEC << job->n_tries);
-
-		job->phase = JOB_PAUSED;
-		if (++job->n_tries < REMOVAL_TRIES &&
-		    loop_timer_set(layers->daemon->loop, &job->pause_timer, at, removal_again) ==
-			    0) {
-			log_info("%s/%s is not removed yet, trying again: %s", path, job->dir.name,
-				 why);
-			return;
-		}
-		log_warning("%s/%s stays until the next start: %s", path, job->dir.name, why);
-	}
-	job_unlink(job);
-	(void)job_free(job);
-}
-
-static void unpack_done(struct job *job, const char *failure)
-{
-	if (!job->abandoned)
-		answer(job->layers, MESSAGE_LAYER_UNPACKED, job->number, failure, -1);
-	if (job->abandoned || failure[0])
-		job_discard(job);
-	else
-		job->phase = JOB_UNPACKED;
-}
-
-static void outcome_describe(const struct job *job, const struct sandbox_outcome *outcome,
-			     char *out, size_t size)
-{
-	out[0] = '\0';
-	if (job->supervised.terminated)
-		(void)snprintf(out, size, "unpacking took longer than %d s",
-			       IMAGE_UNPACK_TIMEOUT_SEC);
-	else if (outcome->memory_limit)
-		(void)snprintf(out, size, "unpacking took more than %llu MiB of memory",
-			       (unsigned long long)(UNPACK_MEMORY / MIB));
-	else if (outcome->how == SANDBOX_SIGNALED || outcome->how == SANDBOX_LOST)
-		(void)snprintf(out, size, "the unpacker was killed (signal %d)",
-			       outcome->how == SANDBOX_LOST ? SIGKILL : outcome->code);
-	else if (outcome->how != SANDBOX_EXITED || outcome->code != 0)
-		(void)snprintf(out, size, "the unpacker ended with %d", outcome->code);
-}
-
-static void sandbox_done(struct supervised *supervised, const struct supervised_end *end)
-{
-	struct job *job = container_of(supervised, struct job, supervised);
-	struct layers *layers = job->layers;
+	struct unpack *unpack = container_of(supervised, struct unpack, supervised);
+	struct layers *layers = unpack->layers;
 	char failure[512];
 
 	layers->n_running--;
-	if (end->result < 0 || end->error.number != 0)
-		(void)snprintf(failure, sizeof(failure), "cannot run the unpacker: %.400s",
-			       end->error.text);
+	layer_sandbox_failure(supervised, end, failure, sizeof(failure));
+	if (!unpack->abandoned)
+		answer(layers, MESSAGE_LAYER_UNPACKED, unpack->number, failure, -1);
+	if (unpack->abandoned || failure[0])
+		unpack_discard(unpack);
 	else
-		outcome_describe(job, &end->outcome, failure, sizeof(failure));
-	if (job->removing)
-		removal_done(job, failure);
-	else
-		unpack_done(job, failure);
-	removals_start(layers);
+		unpack->unpacked = true;
 	daemon_changed(layers->daemon);
 }
 
-static int job_sandbox(struct job *job, char *const *arguments, int stdin_fd, int stdout_fd,
-		       struct error *error)
+static struct unpack *unpack_new(struct layers *layers, uint64_t number)
 {
-	static char path_entry[] = "PATH=/usr/bin:/bin", locale_entry[] = "LC_ALL=C.UTF-8";
-	char *const envp[] = {path_entry, locale_entry, NULL};
-	struct layers *layers = job->layers;
-	char directory[PATH_MAX + 64], id[64];
-	const struct sandbox_bind binds[] = {
-		{.source = layers->program, .target = PROGRAM_INSIDE},
-		{.source = directory, .target = LAYER_INSIDE, .writable = true, .image = true},
-	};
-	cleanup_close int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	cleanup_close int payload_fd = step_payload_new(arguments, envp);
-	struct sandbox_request request = {
-		.id = id,
-		.image = "host",
-		.hostname = "unpack",
-		.workdir = "/",
-		.binds = binds,
-		.n_binds = ARRAY_SIZE(binds),
-		.network = STEP_NETWORK_NONE,
-		.memory = UNPACK_MEMORY,
-		.pids = UNPACK_PIDS,
-		.disk = UNPACK_DISK,
-		.payload_fd = payload_fd,
-		.stdin_fd = stdin_fd,
-		.stdout_fd = stdout_fd >= 0 ? stdout_fd : null_fd,
-		.stderr_fd = null_fd,
-	};
+	struct unpack *unpack = calloc(1, sizeof(*unpack));
 
-	if (null_fd < 0 || payload_fd < 0)
-		return error_set(error, ENOMEM, "cannot prepare the unpacker");
-	(void)snprintf(directory, sizeof(directory), "%s/%s", dir_store_path(layers->store),
-		       job->dir.name);
-	(void)snprintf(id, sizeof(id), "image-%llu-%.12s", (unsigned long long)++layers->n_started,
-		       layers->daemon->instance_id);
-	if (supervise_start(&job->supervised, &request, error) < 0)
-		return -error->number;
-	layers->n_running++;
-	job->phase = JOB_RUNNING;
-	supervise_timeout(&job->supervised, now_usec() + IMAGE_UNPACK_TIMEOUT_SEC * USEC_PER_SEC,
-			  0);
-	return 0;
-}
-
-static void removals_start(struct layers *layers)
-{
-	static char program[] = PROGRAM_INSIDE, option[] = "--remove", directory[] = LAYER_INSIDE;
-	char *const arguments[] = {program, option, directory, NULL};
-	struct error error = ERROR_INIT;
-	size_t n = 0;
-
-	for (struct job *job = layers->jobs; job; job = job->next)
-		n += job->removing && job->phase == JOB_RUNNING;
-	for (struct job *job = layers->jobs, *next; job; job = next) {
-		next = job->next;
-		if (layers->stopping || n >= JOBS_REMOVING_MAX)
-			return;
-		if (!job->removing || job->phase != JOB_WAITING)
-			continue;
-		/* a start sees what is left, whatever happens here */
-		if (job_sandbox(job, arguments, -1, -1, &error) == 0)
-			n++;
-		else
-			removal_done(job, error.text);
-	}
+	if (!unpack)
+		return NULL;
+	unpack->layers = layers;
+	unpack->number = number;
+	unpack->dir = DIR_CLAIM_NULL;
+	layer_sandbox_init(&layers->sandboxes, &unpack->supervised, unpack_done);
+	unpack->next = layers->unpacks;
+	layers->unpacks = unpack;
+	return unpack;
 }
 
 /* ---- what runbook-image asks ---- */
@@ -290,55 +127,58 @@ static void removals_start(struct layers *layers)
 void layers_unpack(struct layers *layers, uint64_t number, const char *digest, const char *layer,
 		   int blob_fd)
 {
-	static char program[] = PROGRAM_INSIDE, directory[] = LAYER_INSIDE;
+	static char program[] = LAYER_SANDBOX_PROGRAM, directory[] = LAYER_SANDBOX_LAYER;
 	char digest_option[IMAGE_ID_SIZE + 16], layer_option[IMAGE_ID_SIZE + 16];
 	char *const arguments[] = {program, digest_option, layer_option, directory, NULL};
 	cleanup_close int read_fd = -1, write_fd = -1;
 	struct error error = ERROR_INIT;
-	struct job *job = NULL;
+	struct unpack *unpack = NULL;
 	int pair[2];
 	size_t n = 0;
 
 	(void)snprintf(digest_option, sizeof(digest_option), "--digest=%s", digest);
 	(void)snprintf(layer_option, sizeof(layer_option), "--layer=%s", layer);
-	for (const struct job *other = layers->jobs; other; other = other->next)
-		n += !other->removing;
-	if (layers->stopping || n >= JOBS_RUNNING_MAX || job_find(layers, number))
+	for (const struct unpack *other = layers->unpacks; other; other = other->next)
+		n++;
+	if (layers->stopping || n >= UNPACKS_MAX || unpack_find(layers, number))
 		(void)error_set(&error, EBUSY, "too many layers are being unpacked");
 	else if (pipe2(pair, O_CLOEXEC) < 0)
 		(void)error_errno(&error, errno, "cannot make a pipe");
 	else
-		job = job_new(layers, number);
-	if (job) {
+		unpack = unpack_new(layers, number);
+	if (unpack) {
 		read_fd = pair[0];
 		write_fd = pair[1];
-		if (dir_store_make(layers->store, ID_IMAGE_FIRST, &job->dir, &error) == 0)
-			(void)job_sandbox(job, arguments, blob_fd, write_fd, &error);
+		if (dir_store_make(layers->store, ID_IMAGE_FIRST, &unpack->dir, &error) == 0)
+			(void)layer_sandbox_start(&layers->sandboxes, &unpack->supervised,
+						  &unpack->dir, arguments, blob_fd, write_fd,
+						  &error);
 	} else if (error.number == 0) {
 		(void)error_set(&error, ENOMEM, "out of memory");
 	}
 	if (error.number == 0) {
+		layers->n_running++;
 		answer(layers, MESSAGE_LAYER_UNPACKING, number, NULL, read_fd);
 		return;
 	}
 	answer(layers, MESSAGE_LAYER_UNPACKED, number, error.text, -1);
-	if (job)
-		job_discard(job);
+	if (unpack)
+		unpack_discard(unpack);
 }
 
 void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 {
-	struct job *job = job_find(layers, number);
+	struct unpack *unpack = unpack_find(layers, number);
 	cleanup_close int fd = -1;
 
-	if (!job || job->phase != JOB_UNPACKED)
+	if (!unpack || !unpack->unpacked)
 		return;
 	/*
 	 * Only root may set what the overlay believes. The path is the unpacker's: it stays
 	 * beneath the layer and goes through no link, so the worst it can name is another
 	 * directory of the same layer.
 	 */
-	fd = open_beneath(job->dir.fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
+	fd = open_beneath(unpack->dir.fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0 || fsync(fd) < 0) {
 		char text[256];
 
@@ -347,46 +187,41 @@ void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 			       "file system with trusted.* attributes)",
 			       strerror(fd < 0 ? -fd : errno));
 		answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
-		job_discard(job);
+		unpack_discard(unpack);
 	}
 }
 
 void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 {
-	struct job *job = job_find(layers, number);
+	struct unpack *unpack = unpack_find(layers, number);
 	struct error error = ERROR_INIT;
 	int r;
 
-	if (!job || job->phase != JOB_UNPACKED)
+	if (!unpack || !unpack->unpacked)
 		return;
 	if (layer[0] == '\0') {
-		job_discard(job);
+		unpack_discard(unpack);
 		return;
 	}
 	/* the unpacker has synced what it wrote */
-	r = dir_store_commit(layers->store, &job->dir, layer, &error);
+	r = dir_store_commit(layers->store, &unpack->dir, layer, &error);
 	/* the same layer, unpacked twice at once, is fine */
 	answer(layers, MESSAGE_LAYER_COMMITTED, number, r == -EEXIST ? "" : error.text, -1);
-	if (job->dir.fd >= 0) {
-		job_discard(job);
+	if (unpack->dir.fd >= 0) {
+		unpack_discard(unpack);
 		return;
 	}
-	job_unlink(job);
-	(void)job_free(job);
+	unpack_free(unpack);
 }
 
 void layers_forget(struct layers *layers, const char *layer)
 {
-	struct job *job = job_new(layers, 0);
-	int r = job ? dir_store_take_out(layers->store, layer, &job->dir) : -ENOMEM;
+	struct dir_claim claim;
+	int r = dir_store_take_out(layers->store, layer, &claim);
 	struct message *message;
 
-	if (r == 0) {
-		job_discard(job);
-	} else if (job) {
-		job_unlink(job);
-		(void)job_free(job);
-	}
+	if (r == 0)
+		(void)layer_remover_add(layers->remover, &claim);
 	message = message_new(MESSAGE_LAYER_FORGOTTEN, 0);
 	if (message) {
 		message_put_string(message, layer);
@@ -397,34 +232,33 @@ void layers_forget(struct layers *layers, const char *layer)
 
 void layers_abandon(struct layers *layers)
 {
-	for (struct job *job = layers->jobs, *next; job; job = next) {
-		next = job->next;
-		if (job->removing)
-			continue;
-		job->abandoned = true;
-		if (job->phase == JOB_UNPACKED)
-			job_discard(job);
+	for (struct unpack *unpack = layers->unpacks, *next; unpack; unpack = next) {
+		next = unpack->next;
+		unpack->abandoned = true;
+		if (unpack->unpacked)
+			unpack_discard(unpack);
 		else
-			supervise_kill(&job->supervised);
+			supervise_kill(&unpack->supervised);
 	}
 }
 
 void layers_stop(struct layers *layers)
 {
 	layers->stopping = true;
-	for (struct job *job = layers->jobs; job; job = job->next)
-		supervise_kill(&job->supervised);
+	for (struct unpack *unpack = layers->unpacks; unpack; unpack = unpack->next)
+		supervise_kill(&unpack->supervised);
+	layer_remover_stop(layers->remover);
 }
 
 void layers_resume(struct layers *layers)
 {
 	layers->stopping = false;
-	removals_start(layers);
+	layer_remover_resume(layers->remover);
 }
 
 bool layers_busy(const struct layers *layers)
 {
-	return layers && layers->n_running > 0;
+	return layers && (layers->n_running > 0 || layer_remover_busy(layers->remover));
 }
 
 int layers_use(struct layers *layers, const char *layer, char *out)
@@ -441,15 +275,9 @@ void layers_release(struct layers *layers, const char *layer)
 
 static bool leftover_found(void *userdata, struct dir_claim *claim)
 {
-	struct job *job = job_new(userdata, 0);
+	struct layers *layers = userdata;
 
-	if (!job) {
-		dir_claim_drop(claim);
-		return false;
-	}
-	job->dir = *claim;
-	job->removing = true;
-	return true;
+	return layer_remover_add(layers->remover, claim) == 0;
 }
 
 int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
@@ -462,17 +290,22 @@ int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sa
 	if (!layers)
 		return error_set(error, ENOMEM, "out of memory");
 	layers->daemon = daemon;
-	layers->supervisor = (struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
 	(void)snprintf(path, sizeof(path), "%s/layers", daemon->images_dir);
-	if (dir_store_open(path, daemon->instance_id, &layers->store, error) < 0) {
-		free(layers);
+	if (dir_store_open(path, daemon->instance_id, &layers->store, error) == 0 &&
+	    layer_remover_new(daemon, &layers->sandboxes, &layers->remover) < 0)
+		(void)error_set(error, ENOMEM, "out of memory");
+	if (!layers->remover) {
+		(void)layers_free(layers);
 		return -error->number;
 	}
-	if (program_path_find("runbook-unpack", layers->program, &missing) < 0)
+	layers->sandboxes.supervisor =
+		(struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
+	layers->sandboxes.store = layers->store;
+	layers->sandboxes.instance = daemon->instance_id;
+	if (program_path_find("runbook-unpack", layers->sandboxes.program, &missing) < 0)
 		log_warning("images cannot be unpacked: %s", missing.text);
 	*ret_layers = layers;
 	dir_store_sweep(layers->store, leftover_found, layers);
-	removals_start(layers);
 	return 0;
 }
 
@@ -480,14 +313,11 @@ struct layers *layers_free(struct layers *layers)
 {
 	if (!layers)
 		return NULL;
-	while (layers->jobs) {
-		struct job *job = layers->jobs;
-
-		loop_timer_cancel(&job->pause_timer);
-		supervise_abandon(&job->supervised, NULL);
-		job_unlink(job);
-		(void)job_free(job);
+	while (layers->unpacks) {
+		supervise_abandon(&layers->unpacks->supervised, NULL);
+		unpack_free(layers->unpacks);
 	}
+	layers->remover = layer_remover_free(layers->remover);
 	layers->store = dir_store_close(layers->store);
 	free(layers);
 	return NULL;

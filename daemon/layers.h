@@ -35,7 +35,7 @@ struct layers;
  */
 int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
 	       struct layers **ret_layers, struct error *error);
-/** layers_free() - running jobs end with their sandboxes. NULL is fine. Return: NULL. */
+/** layers_free() - what runs ends. NULL is fine. Return: NULL. */
 struct layers *layers_free(struct layers *layers);
 
 /** layers_announce() - give @send the id of every layer that is there */
