@@ -19,13 +19,19 @@
  * event that was fetched before its file was removed (and perhaps freed, or its
  * slot re-used) no longer matches and is dropped.
  */
+struct loop_slot {
+	struct loop_file *file; /* NULL: free */
+	size_t next_free;
+};
+
 struct loop {
 	int epoll_fd;
 	bool exiting;
 	int exit_code;
 	uint64_t next_sequence;
-	struct loop_file **slots;
+	struct loop_slot *slots;
 	size_t n_slots;
+	size_t first_free; /* a list through the slots; n_slots: none is free */
 	struct loop_timer **heap;
 	size_t n_timers, timers_room;
 	struct loop_file signal_file;
@@ -81,8 +87,8 @@ struct loop *loop_free(struct loop *loop)
 	if (loop->signal_fd >= 0)
 		(void)close(loop->signal_fd);
 	for (size_t i = 0; i < loop->n_slots; i++) {
-		if (loop->slots[i])
-			loop->slots[i]->loop = NULL;
+		if (loop->slots[i].file)
+			loop->slots[i].file->loop = NULL;
 	}
 	for (size_t i = 0; i < loop->n_timers; i++)
 		loop->heap[i]->loop = NULL;
@@ -100,27 +106,39 @@ static uint64_t file_reference(const struct loop_file *file)
 	return (uint64_t)file->slot << 32 | (file->sequence & UINT32_MAX);
 }
 
+static int slots_grow(struct loop *loop)
+{
+	size_t room = loop->n_slots ? loop->n_slots * 2 : 16;
+	struct loop_slot *grown = realloc(loop->slots, room * sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	for (size_t i = loop->n_slots; i < room; i++)
+		grown[i] = (struct loop_slot){.file = NULL, .next_free = i + 1};
+	loop->first_free = loop->n_slots;
+	loop->slots = grown;
+	loop->n_slots = room;
+	return 0;
+}
+
 static int slot_take(struct loop *loop, struct loop_file *file)
 {
-	size_t slot = 0;
-	struct loop_file **grown;
+	if (loop->first_free == loop->n_slots) {
+		int r = slots_grow(loop);
 
-	while (slot < loop->n_slots && loop->slots[slot])
-		slot++;
-	if (slot == loop->n_slots) {
-		size_t room = loop->n_slots ? loop->n_slots * 2 : 16;
-
-		grown = realloc(loop->slots, room * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		for (size_t i = loop->n_slots; i < room; i++)
-			grown[i] = NULL;
-		loop->slots = grown;
-		loop->n_slots = room;
+		if (r < 0)
+			return r;
 	}
-	loop->slots[slot] = file;
-	file->slot = slot;
+	file->slot = loop->first_free;
+	loop->first_free = loop->slots[file->slot].next_free;
+	loop->slots[file->slot].file = file;
 	return 0;
+}
+
+static void slot_give_back(struct loop *loop, const struct loop_file *file)
+{
+	loop->slots[file->slot] = (struct loop_slot){.file = NULL, .next_free = loop->first_free};
+	loop->first_free = file->slot;
 }
 
 int loop_add(struct loop *loop, struct loop_file *file, int fd, uint32_t events,
@@ -139,7 +157,7 @@ int loop_add(struct loop *loop, struct loop_file *file, int fd, uint32_t events,
 	event.data.u64 = file_reference(file);
 	if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
 		r = -errno;
-		loop->slots[file->slot] = NULL;
+		slot_give_back(loop, file);
 		file->loop = NULL;
 		return r;
 	}
@@ -171,14 +189,14 @@ void loop_remove(struct loop_file *file)
 	 * would keep the registration alive.
 	 */
 	(void)epoll_ctl(file->loop->epoll_fd, EPOLL_CTL_DEL, file->fd, NULL);
-	file->loop->slots[file->slot] = NULL;
+	slot_give_back(file->loop, file);
 	file->loop = NULL;
 }
 
 static void file_dispatch(struct loop *loop, const struct epoll_event *event)
 {
 	size_t slot = event->data.u64 >> 32;
-	struct loop_file *file = slot < loop->n_slots ? loop->slots[slot] : NULL;
+	struct loop_file *file = slot < loop->n_slots ? loop->slots[slot].file : NULL;
 
 	if (file && (file->sequence & UINT32_MAX) == (event->data.u64 & UINT32_MAX))
 		file->callback(file, event->events);

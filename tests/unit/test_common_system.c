@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -65,6 +66,53 @@ static void test_loop_drops_stale_events(void **state)
 	assert_int_equal(n_reads, 1);
 	for (int i = 0; i < 4; i++)
 		close(pipes[i / 2][i % 2]);
+	loop_free(exit_loop);
+}
+
+#define MANY_FILES 100
+
+static struct loop_file many[MANY_FILES];
+static unsigned n_called[MANY_FILES];
+
+static void count_and_remove(struct loop_file *file, uint32_t events)
+{
+	n_called[file - many]++;
+	loop_remove(file);
+}
+
+static void many_add(size_t i)
+{
+	assert_int_equal(loop_add(exit_loop, &many[i], many[i].fd, EPOLLIN, count_and_remove), 0);
+}
+
+static bool exit_when_idle(void *userdata)
+{
+	loop_exit(exit_loop, 0);
+	return false;
+}
+
+/* Places in the loop are used again: each file still gets its own events, and only those. */
+static void test_loop_reuses_places(void **state)
+{
+	assert_int_equal(loop_new(&exit_loop), 0);
+	for (size_t i = 0; i < MANY_FILES; i++) {
+		many[i] = LOOP_FILE_NULL;
+		many[i].fd = eventfd(1, EFD_CLOEXEC);
+		assert_true(many[i].fd >= 0);
+		many_add(i);
+	}
+	for (size_t i = 0; i < MANY_FILES; i += 3)
+		loop_remove(&many[i]);
+	for (size_t i = 0; i < MANY_FILES; i += 2)
+		loop_remove(&many[i]); /* removes what is there still, and does nothing else */
+	for (size_t i = 0; i < MANY_FILES; i += 6)
+		many_add(i);
+	loop_idle_set(exit_loop, exit_when_idle, NULL);
+	assert_int_equal(loop_run(exit_loop), 0);
+	for (size_t i = 0; i < MANY_FILES; i++) {
+		assert_int_equal(n_called[i], i % 6 == 0 || (i % 3 != 0 && i % 2 != 0) ? 1 : 0);
+		close(many[i].fd);
+	}
 	loop_free(exit_loop);
 }
 
@@ -319,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_loop_drops_stale_events),
+		cmocka_unit_test(test_loop_reuses_places),
 		cmocka_unit_test(test_loop_idle),
 		cmocka_unit_test(test_loop_timers_in_order),
 		cmocka_unit_test(test_read_limit),
