@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # One non-recursive Makefile. A folder is a program or a layer, so sources are
-# found by folder; what a program may link is said here, and tests/lint/links.sh
-# holds the binaries against it.
+# found by folder; tests/lint/links.sh says what a program may link, and holds the
+# binaries against it.
 
 PREFIX     ?= /usr
 DESTDIR    ?=
@@ -56,47 +56,63 @@ endif
 ALL_CFLAGS = $(BASE_CPPFLAGS) $(CPPFLAGS) $(BASE_CFLAGS) $(HARDEN_CFLAGS) $(MODE_CFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(HARDEN_LDFLAGS) $(MODE_LDFLAGS) $(LDFLAGS)
 
-# ---- programs: folder(s) of sources and libraries -------------------------
-# Libraries are a statement about privilege: root's programs (runbookd,
-# runbook-sandbox) link nothing that parses what others wrote.
-PROGRAMS = runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher \
+# ---- folders, and programs made of them ------------------------------------
+# What a folder may use (tests/lint/layers.sh holds includes against this), and the
+# libraries that its own code calls. Each folder is an archive: of what it uses, a program
+# gets the objects that it needs, and with them the libraries that those call. Libraries are
+# a statement about privilege: tests/lint/links.sh says what each program may link.
+USES_sandbox   := common
+USES_runbook   := common
+USES_daemon    := sandbox common
+USES_webhook   := common
+USES_scheduler := runbook common
+USES_fetcher   := common
+USES_cacher    := common
+USES_images    := common
+USES_api       := common
+USES_cli       := runbook common
+USES_bench     := scheduler daemon sandbox runbook common
+FOLDERS := common sandbox runbook daemon webhook scheduler fetcher cacher images api cli bench
+
+LIBS_common    := -lseccomp
+LIBS_sandbox   := -lnl-3
+LIBS_runbook   := -lyaml
+LIBS_daemon    := -linih -luring
+LIBS_webhook   := -lmicrohttpd -ljansson -lsodium
+LIBS_scheduler := -lsqlite3 -lsodium
+LIBS_fetcher   := -lgit2 -larchive
+LIBS_cacher    := -lsodium -lzstd
+LIBS_images    := -ljansson -lsodium -larchive
+LIBS_api       := -lmicrohttpd -ljansson -lsodium
+LIBS_cli       := -lcurl -ljansson -larchive -linih -lsodium
+
+# a program is the file with its main(), and what that calls
+MAIN_runbookd          := daemon/main.c
+MAIN_runbook-webhook   := webhook/main.c
+MAIN_runbook-scheduler := scheduler/main.c
+MAIN_runbook-fetcher   := fetcher/main.c
+MAIN_runbook-cacher    := cacher/main.c
+MAIN_runbook-api       := api/main.c
+MAIN_runbook-image     := images/main.c
+MAIN_runbook-unpack    := images/unpack_main.c
+MAIN_runbookctl        := cli/main.c
+MAIN_runbook-sandbox   := sandbox/sandbox_main.c
+PROGRAMS := runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher \
 	runbook-api runbook-image runbook-unpack runbookctl runbook-sandbox
-STATIC_PROGRAMS = runbook-init cacher
+STATIC_PROGRAMS := runbook-init cacher
+BENCH_PROGRAMS := start order filter warm floor mask produce parse queue
+BENCH_BARE := probe floor_init # they need no C library
 
-lib = $(sort $(wildcard $(1)/*.c))
-COMMON  := $(call lib,common)
-RUNBOOK := $(call lib,runbook)
-# sandbox/ holds a library and two programs: sandbox_*.c and init_*.c are the programs
-SANDBOX := $(filter-out sandbox/sandbox_%.c sandbox/init_%.c,$(call lib,sandbox))
-
-SRCS_runbookd          := $(call lib,daemon) $(SANDBOX) $(COMMON)
-LIBS_runbookd          := -linih -lnl-3 -luring -lseccomp
-SRCS_runbook-webhook   := $(call lib,webhook) $(COMMON)
-LIBS_runbook-webhook   := -lmicrohttpd -ljansson -lsodium -lseccomp
-SRCS_runbook-scheduler := $(call lib,scheduler) $(RUNBOOK) $(COMMON)
-LIBS_runbook-scheduler := -lsqlite3 -lyaml -lsodium -lseccomp
-SRCS_runbook-fetcher   := $(call lib,fetcher) $(COMMON)
-LIBS_runbook-fetcher   := -lgit2 -larchive -lseccomp
-SRCS_runbook-cacher    := $(filter-out cacher/client_%.c,$(call lib,cacher)) $(COMMON)
-LIBS_runbook-cacher    := -lsodium -lzstd -lseccomp
-SRCS_runbook-api       := $(call lib,api) $(COMMON)
-LIBS_runbook-api       := -lmicrohttpd -ljansson -lsodium -lseccomp
-# images/ holds two programs: what unpacks layers shares nothing with what knows of images
-SRCS_runbook-image     := $(filter-out images/unpack%.c,$(call lib,images)) $(COMMON)
-LIBS_runbook-image     := -ljansson -lsodium -lseccomp
-SRCS_runbook-unpack    := $(wildcard images/unpack*.c) $(addprefix common/,beneath.c error.c fdio.c names.c remove_tree.c)
-LIBS_runbook-unpack    := -larchive -lsodium
-SRCS_runbookctl        := $(call lib,cli) $(RUNBOOK) $(COMMON)
-LIBS_runbookctl        := -lcurl -ljansson -lyaml -larchive -linih -lsodium -lseccomp
-SRCS_runbook-sandbox   := $(wildcard sandbox/sandbox_*.c) $(SANDBOX) \
-	$(addprefix common/,beneath.c error.c fdio.c fields.c fields_pack.c image.c json_writer.c names.c network_rule.c paths.c process_spawn.c remove_tree.c step_payload.c step_user.c)
-LIBS_runbook-sandbox   := -lnl-3
-
-# static programs are linked without common/ objects that need libraries
-SRCS_runbook-init      := $(sort $(wildcard sandbox/init_*.c)) sandbox/status_fields.c \
+# static programs: all that is in them is listed, because no library is
+SRCS_runbook-init := $(sort $(wildcard sandbox/init_*.c)) sandbox/status_fields.c \
 	common/fields_pack.c common/step_payload_parse.c common/account_home.c
-SRCS_cacher            := $(sort $(wildcard cacher/client_*.c)) \
+SRCS_cacher       := $(sort $(wildcard cacher/client_*.c)) \
 	$(addprefix common/,beneath.c error.c fdio.c remove_tree.c)
+
+# of a folder: its own sources without a main(), itself with all that it uses, all libraries
+srcs = $(filter-out %/main.c %_main.c $(BENCH_PROGRAMS:%=bench/%.c) $(BENCH_BARE:%=bench/%.c) cacher/client_% sandbox/init_%,$(sort $(wildcard $(1)/*.c)))
+whole = $(1) $(USES_$(1))
+libs = $(foreach f,$(call whole,$(1)),$(LIBS_$(f)))
 
 PKG_CFLAGS := $(shell pkg-config --cflags libnl-3.0 2>/dev/null)
 BASE_CPPFLAGS += $(PKG_CFLAGS)
@@ -106,16 +122,31 @@ all: $(addprefix $(BIN)/,$(PROGRAMS) $(STATIC_PROGRAMS)) man ## build every prog
 programs: $(addprefix $(BIN)/,$(PROGRAMS) $(STATIC_PROGRAMS))
 
 objs = $(patsubst %.c,$(OBJ)/%.o,$(1))
-define program_rule
-$(BIN)/$(1): $$(call objs,$$(SRCS_$(1)))
+archives = $(foreach f,$(call whole,$(1)),$(OBJ)/lib$(f).a)
+
+# An archive is made anew when a source was added or is gone, too: its list of them is newer then.
+$(shell mkdir -p $(OBJ))
+define archive_rule
+ifneq ($$(strip $$(file <$(OBJ)/lib$(1).list)),$$(strip $$(call srcs,$(1))))
+$$(file >$(OBJ)/lib$(1).list,$$(call srcs,$(1)))
+endif
+$(OBJ)/lib$(1).a: $(OBJ)/lib$(1).list $$(call objs,$$(call srcs,$(1)))
+	@rm -f $$@
+	$$(Q)$$(AR) rcsD $$@ $$(filter %.o,$$^)
 endef
-$(foreach p,$(PROGRAMS) $(STATIC_PROGRAMS),$(eval $(call program_rule,$(p))))
+$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+
+folder_of = $(patsubst %/,%,$(dir $(MAIN_$(1))))
+define program_rule
+$(BIN)/$(1): $$(call objs,$$(MAIN_$(1))) $$(call archives,$$(call folder_of,$(1)))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 $(addprefix $(BIN)/,$(PROGRAMS)):
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_$(@F)) $(LINK_SAID)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call libs,$(call folder_of,$(@F))) $(LINK_SAID)
 
 # It is started for every sandbox, and finding and relocating four libraries
 # takes as long as half of the sandbox. What libnl could resolve by name, which
@@ -134,7 +165,7 @@ static_objs = $(patsubst %.c,$(STATIC_OBJ)/%.o,$(1))
 $(addprefix build/bin/,$(STATIC_PROGRAMS)): build/bin/%:
 	$(call say,STATIC,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) -static -o $@ $(filter $(STATIC_OBJ)/%,$^) -Wl,-z,relro,-z,now,-z,noexecstack $(STATIC_LDFLAGS) $(LDFLAGS) $(LIBS_$*)
+	$(Q)$(CC) -static -o $@ $(filter $(STATIC_OBJ)/%,$^) -Wl,-z,relro,-z,now,-z,noexecstack $(STATIC_LDFLAGS) $(LDFLAGS)
 build/bin/runbook-init: $(call static_objs,$(SRCS_runbook-init))
 # not even a C library (sandbox/init_sys.h says why): nothing there to keep a stack canary
 $(call static_objs,$(SRCS_runbook-init)): STATIC_CFLAGS = -ffreestanding -fno-stack-protector
@@ -161,48 +192,26 @@ $(OBJ)/api/page.o: $(wildcard ui/*)
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- unit tests: tests/unit/test_<folder>_<what>.c -------------------------
-# A unit test links the libraries below: all of common/, runbook/ and sandbox/,
-# and of the programs' folders everything but main.c.
+# A unit test gets its folder without its main(), and what that uses.
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_SRCS))
-UNIT_LIBS  = -lcmocka
+JUDGE_LIBS := -ljansson # what a test compares with its own reading
+UNIT_LIBS := -lcmocka $(JUDGE_LIBS)
 unit_folder = $(word 2,$(subst _, ,$(notdir $(1))))
-unit_dep_common    := $(COMMON)
-unit_dep_runbook   := $(RUNBOOK) $(COMMON)
-unit_dep_sandbox   := $(SANDBOX) $(COMMON)
-unit_dep_daemon    := $(filter-out %/main.c,$(SRCS_runbookd))
-unit_dep_webhook   := $(filter-out %/main.c,$(SRCS_runbook-webhook))
-unit_dep_scheduler := $(filter-out %/main.c,$(SRCS_runbook-scheduler))
-unit_dep_fetcher   := $(filter-out %/main.c,$(SRCS_runbook-fetcher))
-unit_dep_cacher    := $(filter-out %/main.c,$(SRCS_runbook-cacher))
-unit_dep_api       := $(filter-out %/main.c,$(SRCS_runbook-api))
-unit_dep_images    := $(filter-out images/main.c images/unpack_main.c,$(call lib,images)) $(COMMON)
-unit_dep_cli       := $(filter-out %/main.c,$(SRCS_runbookctl))
-unit_libs_common    := -lseccomp -ljansson
-unit_libs_runbook   := -lyaml -lseccomp
-unit_libs_sandbox   := $(LIBS_runbook-sandbox) -lseccomp
-unit_libs_daemon    := $(LIBS_runbookd)
-unit_libs_webhook   := $(LIBS_runbook-webhook)
-unit_libs_scheduler := $(LIBS_runbook-scheduler) -ljansson
-unit_libs_fetcher   := $(LIBS_runbook-fetcher)
-unit_libs_cacher    := $(LIBS_runbook-cacher)
-unit_libs_api       := $(LIBS_runbook-api)
-unit_libs_images    := $(LIBS_runbook-image) -larchive
-unit_libs_cli       := $(LIBS_runbookctl)
 define unit_rule
-$(OUT)/tests/$(1): $(OBJ)/tests/unit/$(1).o $$(call objs,$$(unit_dep_$(call unit_folder,$(1))))
+$(OUT)/tests/$(1): $(OBJ)/tests/unit/$(1).o $$(call archives,$(call unit_folder,$(1)))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$(filter %.o,$$^) $$(ALL_LDFLAGS) $$(unit_libs_$(call unit_folder,$(1))) $$(UNIT_LIBS)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $$(call libs,$(call unit_folder,$(1))) $$(UNIT_LIBS)
 endef
 $(foreach t,$(basename $(notdir $(UNIT_SRCS))),$(eval $(call unit_rule,$(t))))
 units: $(UNIT_BINS) ## build the unit tests
 
 # ---- what starts sandboxes by the thousand ----------------------------------
-$(OUT)/tests/hammer: $(call objs,tests/leaks/hammer.c $(SANDBOX) $(COMMON))
+$(OUT)/tests/hammer: $(call objs,tests/leaks/hammer.c) $(call archives,sandbox)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbookd)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call libs,sandbox)
 units: $(OUT)/tests/hammer
 
 # ---- a disk that takes its time, for tests/chaos ------------------------------
@@ -220,9 +229,9 @@ FUZZ_OBJ := build/fuzz/obj
 fuzz_objs = $(patsubst %.c,$(FUZZ_OBJ)/%.o,$(1))
 FUZZ_CFLAGS = -std=gnu17 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 define fuzz_rule
-build/fuzz/$(1): $$(call fuzz_objs,tests/fuzz/$(1).c $$(unit_dep_$(call unit_folder,$(1))))
+build/fuzz/$(1): $$(call fuzz_objs,tests/fuzz/$(1).c $$(foreach f,$$(call whole,$(call unit_folder,$(1))),$$(call srcs,$$(f))))
 	$$(call say,FUZZ,$$@)
-	$$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(unit_libs_$(call unit_folder,$(1)))
+	$$(Q)clang -fsanitize=fuzzer,address,undefined -o $$@ $$(filter %.o,$$^) $$(call libs,$(call unit_folder,$(1))) $$(JUDGE_LIBS)
 endef
 $(FUZZ_OBJ)/%.o: %.c
 	$(call say,CC,$@)
@@ -234,24 +243,12 @@ fuzz: fuzz-build ## run every fuzz target for FUZZ_SECONDS each (default 10)
 	tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZ_BINS)
 
 # ---- measurements: bench/*.c, each a program in build/bench ------------------
-# What is sandboxed by all contestants (probe) and the floor's init need no C library.
-BENCH_BARE := probe floor_init
-BENCH_BINS := $(addprefix build/bench/,start order filter warm floor mask produce parse queue $(BENCH_BARE))
-build/bench/start: $(call objs,bench/start.c bench/loop.c)
-build/bench/order: $(call objs,bench/order.c bench/loop.c $(COMMON))
-build/bench/filter: $(call objs,bench/filter.c $(SANDBOX) $(COMMON))
-build/bench/warm: $(call objs,bench/warm.c bench/loop.c $(SANDBOX) $(COMMON))
-build/bench/floor: $(call objs,bench/floor.c bench/floor_step.c bench/loop.c $(SANDBOX) $(COMMON))
-build/bench/produce: $(call objs,bench/produce.c)
-build/bench/parse: $(call objs,bench/parse.c $(RUNBOOK) $(COMMON))
-build/bench/queue: $(call objs,bench/queue.c scheduler/need_tree.c scheduler/queue.c scheduler/queue_host.c \
-	scheduler/queue_show.c)
-build/bench/mask: $(call objs,bench/mask.c $(filter-out daemon/main.c,$(SRCS_runbookd)))
-$(filter-out $(addprefix build/bench/,$(BENCH_BARE)),$(BENCH_BINS)):
+# The bare ones are what all contestants sandbox (probe) and the floor's init.
+BENCH_BINS := $(addprefix build/bench/,$(BENCH_PROGRAMS) $(BENCH_BARE))
+$(addprefix build/bench/,$(BENCH_PROGRAMS)): build/bench/%: $(OBJ)/bench/%.o $(call archives,bench)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(ALL_LDFLAGS) $(LIBS_runbookd) $(BENCH_LIBS)
-build/bench/parse: BENCH_LIBS = -lyaml
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(ALL_LDFLAGS) $(call libs,bench)
 $(addprefix build/bench/,$(BENCH_BARE)): build/bench/%: bench/%.c bench/bare.h
 	$(call say,STATIC,$@)
 	@mkdir -p $(@D)

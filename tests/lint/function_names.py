@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """No function name has two meanings in one program.
 
-Folders that are linked together (the table in layers.sh) may not both define a global
+Folders that are linked together (USES_<folder> in the Makefile) may not both define a global
 function or variable of one name, and no static function of one folder may have the name of a
 global one of another: whoever reads or greps a call would look at the wrong one, and tools that
 go by symbols draw arrows that do not exist. Needs the objects of a build.
@@ -22,9 +22,13 @@ STATIC = re.compile(r"^static\b[^;={}()]*?\b(\w+)\(", re.MULTILINE)
 
 def programs():
     """folder -> the folders that it is linked with, itself among them"""
-    with open("tests/lint/layers.sh", encoding="utf-8") as file:
-        rows = re.findall(r'\[(\w+)\]="([\w ]+)"', file.read())
-    return {folder: set(may.split()) for folder, may in rows}
+    with open("Makefile", encoding="utf-8") as file:
+        rows = re.findall(r"^USES_(\w+) *:= *([\w ]+)$", file.read(), re.MULTILINE)
+    if len(rows) < 10:
+        sys.exit("the Makefile has no USES_<folder> lines to read")
+    # bench/ takes one of its folders for each measurement, not all of them for a program
+    table = {folder: {folder, *uses.split()} for folder, uses in rows if folder != "bench"}
+    return {"common": {"common"}, **table}
 
 
 def symbols(folder):

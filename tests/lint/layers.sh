@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The layer rule: a folder includes itself, common/, and what is listed here.
+# The layer rule: a folder includes itself and what the Makefile says that it uses.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
-declare -A MAY=(
-    [common]="common" [runbook]="runbook common" [sandbox]="sandbox common"
-    [daemon]="daemon sandbox common" [webhook]="webhook common"
-    [scheduler]="scheduler runbook common" [fetcher]="fetcher common"
-    [cacher]="cacher common" [api]="api common" [cli]="cli runbook common"
-    [images]="images common"
-)
+# USES_<folder> in the Makefile is the list: what is linked is what may be included
+declare -A MAY=([common]="common")
+while read -r folder uses; do
+    MAY[$folder]="$folder $uses"
+done < <(sed -nE 's/^USES_([a-z]+) *:= *(.*)/\1 \2/p' Makefile)
+[ ${#MAY[@]} -ge 11 ] || { echo "layers: the Makefile has no USES_<folder> lines to read"; exit 2; }
 bad=0
 for folder in "${!MAY[@]}"; do
     while IFS=: read -r file line text; do
