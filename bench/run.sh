@@ -15,8 +15,16 @@ PARTS=${*:-start memory parse mask steps push log}
 [ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
-    echo "machine: $(nproc) processors, $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), Linux $(uname -r | sed 's/-.*//'), $(. /etc/os-release && echo "$PRETTY_NAME")"
+    local memory system
+    memory=$(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)
+    system=$(. /etc/os-release && echo "$PRETTY_NAME")
+    echo "machine: $(nproc) processors, $memory, Linux $(uname -r | sed 's/-.*//'), $system"
     echo "commit:  $(git -C "$TOP" rev-parse --short HEAD 2>/dev/null)"
+}
+
+quantiles() { # LABEL, microseconds on standard input
+    sort -n | awk -v label="$1" '{v[NR] = $1} END {
+        printf "%-34s %10.1f ms median %8.1f ms p99\n", label, v[int((NR + 1) / 2)] / 1000, v[int(NR * 0.99 + 0.5)] / 1000}'
 }
 
 wait_line() { # FILE PATTERN
@@ -74,8 +82,8 @@ push_part() {
     done
     echo
     echo "== push: delivery posted to ..., $n pushes to one project, file:// remote (includes curl's start)"
-    sort -n "$samples" | awk '{v[NR] = $1} END {printf "%-34s %10.1f ms median %8.1f ms p99\n", "202 received", v[int((NR + 1) / 2)] / 1000, v[int(NR * 0.99 + 0.5)] / 1000}'
-    sort -k2n "$samples" | awk '{v[NR] = $2} END {printf "%-34s %10.1f ms median %8.1f ms p99\n", "first output of the step", v[int((NR + 1) / 2)] / 1000, v[int(NR * 0.99 + 0.5)] / 1000}'
+    cut -d' ' -f1 "$samples" | quantiles "202 received"
+    cut -d' ' -f2 "$samples" | quantiles "first output of the step"
 }
 
 # The same producer into `cat >file` and into a step's log.
@@ -89,7 +97,10 @@ log_part() {
             "$BENCH/produce" "$size" "$bytes" 2>"$T/rate" | cat >"$T/cat.out"
             rate=$(cat "$T/rate")
             rm -f "$T/cat.out"
-            printf 'global: {network: none}\nsteps:\n  - name: produce\n    command: ./produce %s %s 2>rate; cacher put rate rate\n' "$size" "$bytes" >"$T/copy/runbook.yml"
+            {
+                printf 'global: {network: none}\nsteps:\n'
+                printf '  - {name: produce, command: "./produce %s %s 2>rate; cacher put rate rate"}\n' "$size" "$bytes"
+            } >"$T/copy/runbook.yml"
             git -C "$T/copy" add -A
             git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m "log $size $i"
             git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main

@@ -82,10 +82,14 @@ before=$(cut -d" " -f1-3 /proc/loadavg)
 {
     printf 'date\t%s\n' "$(date -u +%Y-%m-%d)"
     printf 'commit\t%s\n' "$(git -C "$TOP" rev-parse --short HEAD 2>/dev/null)"
-    printf 'machine\t%s\n' "$(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)$(grep -qw hypervisor /proc/cpuinfo && echo ', virtual machine')"
+    processor=$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)
+    memory=$(awk '/^MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo)
+    virtual=$(grep -qw hypervisor /proc/cpuinfo && echo ', virtual machine')
+    printf 'machine\t%s\n' "$(nproc) × $processor, $memory$virtual"
     printf 'kernel\t%s\n' "$(uname -r | sed 's/-.*//')"
     printf 'system\t%s\n' "$(. /etc/os-release && echo "$PRETTY_NAME")"
-    printf 'peers\t%s\n' "$(bwrap --version 2>/dev/null), $(crun --version 2>/dev/null | head -n 1), $(runc --version 2>/dev/null | head -n 1), $(systemd-nspawn --version 2>/dev/null | sed -n '1s/ (.*//p'), $(podman --version 2>/dev/null)"
+    version() { "$1" --version 2>/dev/null | sed -n '1s/ (.*//; 1p'; }
+    printf 'peers\t%s\n' "$(version bwrap), $(version crun), $(version runc), $(version systemd-nspawn), $(version podman)"
     printf 'load\t%s\n' "$before before, $(cut -d' ' -f1-3 /proc/loadavg) after; $ROUNDS rounds of $SECONDS_EACH s for each"
 } >"$T/machine"
 mkdir -p "$BENCH"

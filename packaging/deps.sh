@@ -21,7 +21,8 @@ CHECK_PACKAGES="
     user-mode-linux qemu-system-x86 mmdebstrap e2fsprogs kmod bubblewrap crun strace curl jq nginx-light fcgiwrap
     util-linux mount procps python3 binutils attr libcap2-bin openssh-client openssh-server
     netcat-openbsd zstd skopeo docker-registry umoci
-    autoconf automake busybox-static:busybox bzip2 chromium:chromium chromium-driver:chromedriver cmake default-jdk-headless:javac fakeroot fonts-dejavu-core g++ gdb iputils-ping
+    autoconf automake busybox-static:busybox bzip2 chromium:chromium chromium-driver:chromedriver cmake
+    default-jdk-headless:javac fakeroot fonts-dejavu-core g++ gdb iputils-ping
     nodejs:node npm:npm perl python3-jsonschema python3-venv python3-yaml sqlite3 stress-ng sudo tcl tmux valgrind xz-utils"
 
 BENCH_PACKAGES="runc podman systemd-container golang-github-containers-common linux-perf"

@@ -39,9 +39,7 @@ wait_ready() {
 }
 main_pid() { cat "$TEST_TMP/store/pid"; }
 readies() { grep -cx ready "$TEST_TMP/daemon.log"; }
-running() { api "runs/$1" | jq '[.steps[] | select(.state == "running")] | length'; }
-# shellcheck disable=SC2016
-wait_running() { wait_for 30 sh -c '[ "$(curl -s --max-time 5 --unix-socket "$1" "http://x/api/v1/runs/$2" | jq "[.steps[] | select(.state == \"running\")] | length")" = "$3" ]' - "$API_SOCK" "$1" "$2"; }
+wait_running() { wait_for 30 run_has_running "$1" "$2"; }
 
 # started RUN N: the sandboxes of N steps were built; a runbookd killed before that loses the step
 started() { wait_for 30 sh -c "[ \"\$(grep -c 'demo-$1-.*: started' '$TEST_TMP/daemon.log')\" -ge $2 ]"; }
@@ -59,6 +57,14 @@ end_main() {
 counted() {
     step_log "$1" "$2" | tr -d '\r' | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
         END { if (!bad) print (e == n ? "whole" : "cut at " n), e }'
+}
+# counted_unmasked RUN SLUG: "whole N" when the log is that without the stars that hide a secret
+counted_unmasked() {
+    step_log "$1" "$2" | awk '
+        { gsub(/\*\*\*/, "") }
+        $1 == "end" { e = $2; next }
+        $1 != ++n { print "line " NR " is " $0; exit }
+        END { if (e == n) print "whole", e }'
 }
 # indexed RUN SLUG: the index is ordered and within the log
 indexed() {

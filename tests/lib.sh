@@ -202,8 +202,11 @@ push_commit() {
 
 # push_payload COMMIT [REF]: what GitHub sends for a push, cut to what matters and some more
 push_payload() {
-    printf '{"ref":"%s","before":"%040d","after":"%s","deleted":false,"repository":{"id":1,"full_name":"test/demo","clone_url":"http://127.0.0.1/none"},"pusher":{"name":"tester"},"sender":{"login":"tester"},"head_commit":{"id":"%s","message":"a change\\n\\nbody"},"commits":[]}' \
-        "${2:-refs/heads/main}" 0 "$1" "$1"
+    jq -cnj --arg commit "$1" --arg ref "${2:-refs/heads/main}" '{
+        ref: $ref, before: ("0" * 40), after: $commit, deleted: false,
+        repository: {id: 1, full_name: "test/demo", clone_url: "http://127.0.0.1/none"},
+        pusher: {name: "tester"}, sender: {login: "tester"},
+        head_commit: {id: $commit, message: "a change\n\nbody"}, commits: []}'
 }
 
 # sign SECRET <body: sha256=…
@@ -221,6 +224,11 @@ deliver() {
 
 api() { curl -sS --max-time 30 --unix-socket "$API_SOCK" "http://runbook/api/v1/$1" "${@:2}"; }
 run_state() { api "runs/$1" | jq -r .state; }
+# steps_running RUN: how many of its steps run
+steps_running() { api "runs/$1" | jq '[.steps[] | select(.state == "running")] | length'; }
+# run_has_running RUN N: so many steps of it run; step_is RUN NAME STATE: for wait_for
+run_has_running() { [ "$(steps_running "$1")" = "$2" ]; }
+step_is() { [ "$(step_field "$1" "$2" state)" = "$3" ]; }
 # wait_run RUN [SECONDS]: until it is final; prints the state
 wait_run() {
     local deadline=$((SECONDS + ${2:-60} * PATIENCE)) state

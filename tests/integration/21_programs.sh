@@ -258,7 +258,8 @@ inside "address, leak, thread, undefined behaviour sanitizers" 'detected memory 
 printf '#include <stdlib.h>\nint main(int n, char **v) { char *volatile p = malloc(7); if (n > 1) p[7] = 1; p = 0; return 0; }\n' >a.c
 gcc -g -fsanitize=address,undefined -o a a.c && ! ./a >leak.log 2>&1 && ! ./a x >overflow.log 2>&1
 grep heap-buffer-overflow overflow.log
-printf '#include <pthread.h>\nint x; static void *f(void *a) { x++; return a; }\nint main(void) { pthread_t t; pthread_create(&t, 0, f, 0); x++; pthread_join(t, 0); return 0; }\n' >t.c
+printf '#include <pthread.h>\nint x; static void *f(void *a) { x++; return a; }\n' >t.c
+printf 'int main(void) { pthread_t t; pthread_create(&t, 0, f, 0); x++; pthread_join(t, 0); return 0; }\n' >>t.c
 gcc -g -fsanitize=thread -o t t.c -pthread && { ./t >race.log 2>&1 || true; } && grep 'data race' race.log
 cat leak.log
 EOF
@@ -283,7 +284,8 @@ EOF
 inside "su, runuser, setpriv, sudo: down, and not up again" '^1000 65534 33 1000 1001$' <<'EOF'
 ! su user -c 'su root -c true </dev/null || sudo -n true' 2>/dev/null
 useradd -m someone && su someone -c 'cd && touch file && test "$(stat -c %U file)" = someone'
-echo "$(su user -c 'id -u') $(runuser -u nobody -- id -u) $(setpriv --reuid 33 --regid 33 --clear-groups id -u) $(sudo -u user id -u) $(su - someone -c 'id -u')"
+echo "$(su user -c 'id -u') $(runuser -u nobody -- id -u)" \
+    "$(setpriv --reuid 33 --regid 33 --clear-groups id -u) $(sudo -u user id -u) $(su - someone -c 'id -u')"
 EOF
 
 inside "ping of the loopback, by root and by others" '^2$' <<'EOF'

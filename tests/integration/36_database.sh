@@ -101,7 +101,9 @@ for i in $(seq 40); do
 done
 check "a full disk: deliveries get 503" test $refused -ge 2
 kept 64m
-check "with room again they are taken" wait_for 40 sh -c "[ \"\$(curl -sS --unix-socket '$API_SOCK' -o /dev/null -w '%{http_code}' http://x/api/v1/status)\" = 200 ]"
+# shellcheck disable=SC2317  # called by wait_for
+api_serves() { [ "$(api status -o /dev/null -w '%{http_code}')" = 200 ]; }
+check "with room again they are taken" wait_for 40 api_serves
 again_status=$(push_full again)
 check_match "and answered" '^20[02]$' "$again_status"
 ctl backup "$TEST_TMP/after-full.db"

@@ -124,7 +124,10 @@ check_equal "so does logs -t" "right 6000000 1 the end" "$(counted "$TEST_TMP/un
 check_equal "whose times never go back" "" "$(grep -oE '^[0-9]{4}-[0-9T:.-]{21}[0-9]Z' "$TEST_TMP/stamped" | sort -c 2>&1)"
 
 URL=/api/v1/runs/$run/steps/much/log
-part() { curl -s --max-time 20 --unix-socket "$API_SOCK" -D "$TEST_TMP/head" -o "$TEST_TMP/part" -H "Range: bytes=$1" "http://x$URL"; sed -n 's/^Content-Range: bytes \([^\r]*\).*/\1/p' "$TEST_TMP/head"; }
+part() { # RANGE: it is in $TEST_TMP/part; prints which it is
+    curl -s --max-time 20 --unix-socket "$API_SOCK" -D "$TEST_TMP/head" -o "$TEST_TMP/part" -H "Range: bytes=$1" "http://x$URL"
+    sed -n 's/^Content-Range: bytes \([^\r]*\).*/\1/p' "$TEST_TMP/head"
+}
 check_equal "the last bytes by range" "$((size - 8))-$((size - 1))/$size" "$(part -8)"
 check_equal "are the last" "the end" "$(cat "$TEST_TMP/part")"
 check_equal "a range that ends in the hole ends before it" "$((start - 10))-$((start - 1))/$size" "$(part $((start - 10))-$((end - 5)))"

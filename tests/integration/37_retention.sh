@@ -70,7 +70,8 @@ check_equal "no content is left that nothing names" "$(find "$LIB/artifacts/runs
 for table in steps attempts events dependencies run_images; do
     check_equal "no row of it in $table" 0 "$(sql "select count(*) from $table where run=${runs[0]}")"
 done
-check_equal "runbooks are those of runs that are there" 0 "$(sql 'select count(*) from runbooks where id not in (select runbook from runs where runbook is not null)')"
+check_equal "runbooks are those of runs that are there" 0 \
+    "$(sql 'select count(*) from runbooks where id not in (select runbook from runs where runbook is not null)')"
 check_equal "references are whole" "" "$(sql 'pragma foreign_key_check')"
 check_match "the journal tells how many, and why" 'retention removed [1-9][0-9]* runs.*count [1-9]' "$(cat "$TEST_TMP/daemon.log")"
 check_match "show of a retried run names it" "^ *retry of" "$(retry=$(ctl --json retry "$pinned" | jq .run); wait_run "$retry" >/dev/null; ctl show "$retry")"

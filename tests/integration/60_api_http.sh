@@ -9,8 +9,10 @@ ROOT=$TEST_TMP/serve
 LOGS=$ROOT/var/log/runbookd/demo/42
 mkdir -p "$LOGS"
 run_json() { # STATE BUILD-STATE [TEST-STATE TEST-ATTEMPT]
-    printf '{"id":42,"project":"demo","state":"%s","steps":[{"slug":"build","name":"build","state":"%s","attempt":1,"attempts":[]},{"slug":"test","name":"test","state":"%s","attempt":%d,"attempts":[]}]}\n' \
-        "$1" "$2" "${3:-pending}" "${4:-0}" >"$ROOT/run.new"
+    jq -cn --arg run "$1" --arg build "$2" --arg test "${3:-pending}" --argjson attempt "${4:-0}" '{
+        id: 42, project: "demo", state: $run, steps: [
+            {slug: "build", name: "build", state: $build, attempt: 1, attempts: []},
+            {slug: "test", name: "test", state: $test, attempt: $attempt, attempts: []}]}' >"$ROOT/run.new"
     mv "$ROOT/run.new" "$ROOT/run.json"
 }
 event() { # ID STATE [STEP]
@@ -85,12 +87,14 @@ check_equal "is told" 'RETRY 42 1' "$(last | jq -r '"\(.verb) \(.run) \(.after)"
 check_equal "pause" 200 "$(post_code /api/v1/projects/demo/pause '{}')"
 check_equal "a form is refused" 415 "$(code http /api/v1/runs/42/cancel -d 'step=x')"
 check_equal "plain text is refused" 415 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: text/plain' -d '{}')"
-for body in '{' '[]' '"x"' '{"step":1}' '{"stepp":"x"}' '{"failed":1}' '{"failed":true}' '{"step":"a","step":"b"}' '{"step":"a\u0000b"}' '{"step":"a\nb"}' '{"commit":"xyz"}' "$(printf '[%.0s' {1..5000})"; do
+for body in '{' '[]' '"x"' '{"step":1}' '{"stepp":"x"}' '{"failed":1}' '{"failed":true}' '{"step":"a","step":"b"}' \
+    '{"step":"a\u0000b"}' '{"step":"a\nb"}' '{"commit":"xyz"}' "$(printf '[%.0s' {1..5000})"; do
     check_equal "refused: ${body:0:30}" 400 "$(post_code /api/v1/runs/42/cancel "$body")"
 done
 head -c 70000 /dev/zero | tr '\0' ' ' >"$TEST_TMP/long"
 check_equal "a long body" 413 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' --data-binary "@$TEST_TMP/long")"
-check_match "a long chunked body" '^(000|413)$' "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' -H 'Transfer-Encoding: chunked' --data-binary "@$TEST_TMP/long" 2>/dev/null)"
+check_match "a long chunked body" '^(000|413)$' "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' \
+    -H 'Transfer-Encoding: chunked' --data-binary "@$TEST_TMP/long" 2>/dev/null)"
 check_match "what it takes is said" 'it takes "ref", "commit", "step"$' "$(post /api/v1/runs/42/cancel '{"x":1}' | jq -r .error)"
 for body in '[]' '{"name":"n","sealed":"AAAA"}' '{"env":"","name":"n","sealed":"AAAA"}' '{"env":1,"name":"n","sealed":"AAAA"}' \
     '{"env":"e","sealed":"AAAA"}' '{"env":"e","name":"a-b","sealed":"AAAA"}' '{"env":"e","name":"n"}' '{"env":"e","name":"n","sealed":"?"}' \
@@ -202,7 +206,9 @@ event 120 succeeded test
 event 120 succeeded test
 wait_for 20 grep -q 'id: 120' "$TEST_TMP/live"
 # an event that was pushed to nobody is found in the pages at the end
-jq -c '. + [{id:120,run:42,type:"step",step:"test",to:"x"},{id:125,run:42,type:"step",step:"x",to:"running"},{id:130,run:42,type:"run",to:"failed"}]' "$ROOT/events.json" >"$ROOT/e" && mv "$ROOT/e" "$ROOT/events.json"
+jq -c '. + [{id: 120, run: 42, type: "step", step: "test", to: "x"},
+    {id: 125, run: 42, type: "step", step: "x", to: "running"},
+    {id: 130, run: 42, type: "run", to: "failed"}]' "$ROOT/events.json" >"$ROOT/e" && mv "$ROOT/e" "$ROOT/events.json"
 run_json failed succeeded failed 1
 ask event 1 7 '{"id":1,"run":7,"type":"run","to":"failed"}'
 check "the end of another run is not ours" kill -0 $LIVE

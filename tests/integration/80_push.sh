@@ -44,14 +44,17 @@ check_equal "there are two runs" 2 "$(api runs | jq '.runs | length')"
 tampered=$TEST_TMP/tampered
 sed 's/a change/a chenge/' "$TEST_TMP/fifty" >"$tampered"
 signature=$(sign secret-demo <"$TEST_TMP/fifty")
-post() { curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' "$@"; }
-check_equal "a flipped bit in the body is 401" 401 "$(post -H "X-GitHub-Delivery: t1" -H "X-Hub-Signature-256: $signature" --data-binary "@$tampered" "$WEBHOOK_URL/webhook/demo")"
-check_equal "a flipped bit in the signature is 401" 401 "$(post -H "X-GitHub-Delivery: t2" -H "X-Hub-Signature-256: ${signature%?}x" --data-binary "@$TEST_TMP/fifty" "$WEBHOOK_URL/webhook/demo")"
-check_equal "another project's secret is 401" 401 "$(post -H "X-GitHub-Delivery: t3" -H "X-Hub-Signature-256: $(sign other <"$TEST_TMP/fifty")" --data-binary "@$TEST_TMP/fifty" "$WEBHOOK_URL/webhook/demo")"
-check_equal "an unknown project is 404" 404 "$(post -H "X-GitHub-Delivery: t4" -H "X-Hub-Signature-256: $signature" --data-binary "@$TEST_TMP/fifty" "$WEBHOOK_URL/webhook/nobody")"
+post() { # PROJECT DELIVERY SIGNATURE BODY-FILE: prints the status
+    curl -sS --max-time 20 -o /dev/null -w '%{http_code}' -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' \
+        -H "X-GitHub-Delivery: $2" -H "X-Hub-Signature-256: $3" --data-binary "@$4" "$WEBHOOK_URL/webhook/$1"
+}
+check_equal "a flipped bit in the body is 401" 401 "$(post demo t1 "$signature" "$tampered")"
+check_equal "a flipped bit in the signature is 401" 401 "$(post demo t2 "${signature%?}x" "$TEST_TMP/fifty")"
+check_equal "another project's secret is 401" 401 "$(post demo t3 "$(sign other <"$TEST_TMP/fifty")" "$TEST_TMP/fifty")"
+check_equal "an unknown project is 404" 404 "$(post nobody t4 "$signature" "$TEST_TMP/fifty")"
 check_equal "nothing was stored" 2 "$(api runs | jq '.runs | length')"
 head -c 27262976 /dev/zero >"$TEST_TMP/large"
-check_equal "26 MiB are 413" 413 "$(post -H "X-GitHub-Delivery: t5" -H "X-Hub-Signature-256: $signature" --data-binary "@$TEST_TMP/large" "$WEBHOOK_URL/webhook/demo")"
+check_equal "26 MiB are 413" 413 "$(post demo t5 "$signature" "$TEST_TMP/large")"
 
 # a restart of everything finds everything
 stop_daemon

@@ -54,7 +54,10 @@ steps:
       COUNT: 1
 YML
 printf '' | bad empty 1:1 'steps'
-{ printf 'steps:\n  - name: a\n    command: |\n'; yes '      : 0123456789012345678901234567890123456789012345678901234567890123' | head -n 30000; } | bad two-mib '[0-9]+:[0-9]+' '1 MiB|1048576'
+{
+    printf 'steps:\n  - name: a\n    command: |\n'
+    yes '      : 0123456789012345678901234567890123456789012345678901234567890123' | head -n 30000
+} | bad two-mib '[0-9]+:[0-9]+' '1 MiB|1048576'
 {
     echo 'a: &a [x, x, x, x, x, x, x, x, x, x]'
     previous=a

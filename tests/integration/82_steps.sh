@@ -154,7 +154,8 @@ YML
 check_equal "a matrix fails" failed "$(wait_run "$run")"
 check_equal "the first failure cancels the others" "failed,cancelled,cancelled,cancelled,cancelled" \
     "$(api "runs/$run" | jq -r '[.steps[] | select(.name | startswith("fast")).state] | join(",")')"
-check_equal "each says why" 4 "$(api "runs/$run" | jq '[.steps[] | select(.reason == "cancelled: \"fast (n=1)\" failed, and its matrix has fail_fast")] | length')"
+check_equal "each says why" 4 "$(api "runs/$run" | jq '
+    [.steps[] | select(.reason == "cancelled: \"fast (n=1)\" failed, and its matrix has fail_fast")] | length')"
 check_equal "a matrix without it goes on" "succeeded,succeeded,succeeded,failed" \
     "$(api "runs/$run" | jq -r '[.steps[] | select(.name | startswith("calm")).state] | join(",")')"
 check_equal "its values are variables" "x 2" "$(step_log "$run" "$(step_field "$run" 'calm (a=x, b=2)' slug)")"

@@ -24,13 +24,14 @@ YML
     done
 }
 
+busy() { [ "$(steps_running "$1")" -gt 2 ]; }
 child_pid() { pgrep -P "$DAEMON_PID" -x "$1" | head -n 1; }
 
 for child in runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher runbook-api; do
     short=${child:0:15} # the kernel's name of a process is this long
     echo "$child" >"$TEST_TMP/repos/busy/round"
     run=$(runbook | push_run busy "$child")
-    check "$child: the run is busy" wait_for 20 sh -c "curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$run | jq -e '[.steps[] | select(.state == \"running\")] | length > 2'"
+    check "$child: the run is busy" wait_for 20 busy "$run"
     for _ in 1 2 3; do
         pid=$(child_pid "$short")
         [ -n "$pid" ] && kill -KILL "$pid"

@@ -14,7 +14,7 @@ reload() {
     printf '%s\n' "$@" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"
     kill -HUP "$DAEMON_PID"
 }
-check_state() { check "$2 is $3" wait_for 20 sh -c "[ \"\$(curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$1 | jq -r '.steps[] | select(.name == \"$2\").state')\" = $3 ]"; }
+check_state() { check "$2 is $3" wait_for 20 step_is "$1" "$2" "$3"; }
 
 run=$(push_run large <<'YML'
 global: {network: none}

@@ -48,7 +48,7 @@ steps:
 YML
 )
 for step in one two; do
-    check "$step runs" wait_for 20 sh -c "curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$run | jq -e '.steps[] | select(.name == \"$step\").state == \"running\"'"
+    check "$step runs" wait_for 20 step_is "$run" "$step" running
 done
 check_equal "both steps sit in their run's group" 2 "$(groups_of "run-$run/limits-$run-*" | wc -l)"
 kill -KILL "$DAEMON_PID"

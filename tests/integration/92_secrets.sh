@@ -213,7 +213,7 @@ global: {network: none, env: {ENV: production}}
 steps: [{name: s, command: 'echo "$TOKEN"; sleep 900'}, {name: t, command: 'echo "$TOKEN"; sleep 900'}]
 Y
 )
-check "steps have them" wait_for 30 sh -c "[ \"\$(curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$run | jq '[.steps[] | select(.state == \"running\")] | length')\" = 2 ]"
+check "steps have them" wait_for 30 run_has_running "$run" 2
 mapfile -t OURS < <(pgrep -P "$DAEMON_PID" 'runbook-[a-hj-z]|runbook-image')
 mapfile -t INITS < <(pgrep -x runbook-init -P "$DAEMON_PID")
 check_equal "two steps, two inits" 2 "${#INITS[@]}"
@@ -269,7 +269,11 @@ check "the file forgets the old one" wait_for 10 sh -c "[ \$(wc -l <'$KEY') = 1 
 check_equal "and is root's alone" "0 600" "$(stat -c '%u %a' "$KEY")"
 opens() {
     local id
-    id=$(push_run demo "$1" <<<'{global: {network: none, env: {ENV: production}}, steps: [{name: s, command: "printf %s \"$TOKEN\" | sha256sum; printf %s \"$DEPLOY_KEY\" | sha256sum"}]}')
+    id=$(push_run demo "$1" <<'Y'
+global: {network: none, env: {ENV: production}}
+steps: [{name: s, command: 'printf %s "$TOKEN" | sha256sum; printf %s "$DEPLOY_KEY" | sha256sum'}]
+Y
+    )
     wait_run "$id" >/dev/null
     step_log "$id" s
 }

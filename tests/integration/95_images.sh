@@ -75,7 +75,8 @@ out=$(run_in nothing/here 'true')
 check_match "a missing image" 'image "nothing/here" is not here.*runbookctl image pull' "$out"
 push "$LAYOUT:one" "$OPEN/test/later:5"
 check_match "a reference is pulled by itself" "^s . fine" "$(run_in "$OPEN/test/later:5" 'echo fine')"
-check_match "and what cannot be pulled says that, and where to read why" 'errored.*not found, not allowed or out of reach' "$(run_in "$OPEN/test/never:1" 'true')"
+check_match "and what cannot be pulled says that, and where to read why" \
+    'errored.*not found, not allowed or out of reach' "$(run_in "$OPEN/test/never:1" 'true')"
 check_match "which is in the log" 'image .*test/never:1: .*manifest unknown' "$(grep never "$TEST_TMP/daemon.log")"
 
 # ---- from here ----

@@ -18,7 +18,14 @@ format() { clang-format --dry-run --Werror "${SOURCES[@]}" "${HEADERS[@]}"; }
 # of the check: by hand, with RUNBOOK_TEST_LONG=1.
 TIDY_FLAGS=("${FLAGS[@]}")
 [ -n "${RUNBOOK_TEST_LONG:-}" ] || TIDY_FLAGS+=(-Xclang -analyzer-config -Xclang max-nodes=25000)
-tidy() { printf '%s\n' "${SOURCES[@]}" | grep -v '^tests/' | xargs -P "$(nproc)" -n 8 sh -c 'clang-tidy --quiet "$@" -- '"$(printf "'%s' " "${TIDY_FLAGS[@]}")" sh 2>"$TEST_TMP/tidy.err" >"$TEST_TMP/tidy.out" || { grep -E "(error|warning):" "$TEST_TMP/tidy.out"; return 1; }; }
+tidy() {
+    local command
+    command="clang-tidy --quiet \"\$@\" -- $(printf "'%s' " "${TIDY_FLAGS[@]}")"
+    printf '%s\n' "${SOURCES[@]}" | grep -v '^tests/' |
+        xargs -P "$(nproc)" -n 8 sh -c "$command" sh 2>"$TEST_TMP/tidy.err" >"$TEST_TMP/tidy.out" && return 0
+    grep -E "(error|warning):" "$TEST_TMP/tidy.out"
+    return 1
+}
 check_cpp() {
     cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr -j "$(nproc)" \
         --suppressions-list=tests/lint/cppcheck.txt --error-exitcode=1 -I. -D_GNU_SOURCE \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Files of at most 800 lines, functions of at most 120: beyond that nobody reads
-# them whole.
+# Files of at most 800 lines, functions of at most 120, lines of scripts of at most 160 columns:
+# what is larger is not read whole.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 FOLDERS=(common runbook sandbox daemon webhook scheduler fetcher cacher api images cli bench tests)
@@ -19,5 +19,11 @@ while read -r file; do
         /^\}/ && start { if (NR - start > 120) { print file ":" start ": function of " NR - start " lines (120 are the limit)"; bad = 1 } start = 0 }
         END { exit bad }' "$file" || bad=$((bad + 1))
 done < <(find "${FOLDERS[@]}" -name '*.c')
+# a line of a script is read from side to side, or not at all
+while read -r file line length; do
+    echo "$file:$line: a line of $length columns (160 are the limit: make it a function)"
+    bad=$((bad + 1))
+done < <(find bench packaging tests -name '*.sh' -print0 |
+    xargs -0 awk 'length($0) > 160 { print FILENAME, FNR, length($0) }')
 [ $bad = 0 ] || exit 1
 echo "sizes: within bounds"

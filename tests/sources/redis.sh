@@ -6,7 +6,8 @@ set -e
 make -j2 MALLOC=libc
 status=0
 units=(unit/type/string unit/type/list unit/type/set unit/type/zset unit/type/hash unit/type/stream unit/expire unit/scan unit/sort
-    unit/multi unit/pubsub unit/dump unit/bitops unit/hyperloglog unit/geo unit/protocol unit/keyspace unit/introspection unit/auth unit/acl unit/tracking integration/aof integration/rdb)
+    unit/multi unit/pubsub unit/dump unit/bitops unit/hyperloglog unit/geo unit/protocol unit/keyspace unit/introspection
+    unit/auth unit/acl unit/tracking integration/aof integration/rdb)
 single=()
 for unit in "${units[@]}"; do single+=(--single "$unit"); done
 ./runtest --clients 4 --timeout 600 "${single[@]}" >run.log 2>&1 || status=$?
