@@ -106,7 +106,6 @@ static ssize_t pipe_read(void *userdata, uint64_t position, char *buffer, size_t
 	struct pipe_body *body = userdata;
 	ssize_t n;
 
-	(void)position;
 	if (max > body->left)
 		max = (size_t)body->left;
 	do

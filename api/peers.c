@@ -67,7 +67,6 @@ static void on_wake(struct loop_file *file, uint32_t events)
 	struct peers *peers = container_of(file, struct peers, wake);
 	uint64_t count;
 
-	(void)events;
 	if (read(file->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_warning("cannot read an eventfd: %s, ignoring", strerror(errno));
 	for (;;) {
@@ -200,7 +199,7 @@ void peers_lost(struct peers *peers, enum process_role role)
 	(void)pthread_mutex_unlock(&peers->lock);
 }
 
-static void link_closed(struct channel *channel)
+static void on_link_closed(struct channel *channel)
 {
 	log_info("the %s is away", role_name(channel->peer));
 	peers_lost(channel->userdata, channel->peer);
@@ -217,7 +216,7 @@ int peers_attach(struct peers *peers, enum process_role role, int fd,
 		peers_lost(peers, role);
 	}
 	r = channel_open(&link->own, peers->loop, fd, ROLE_API, role, handlers, n_handlers,
-			 link_closed, peers);
+			 on_link_closed, peers);
 	if (r == 0)
 		peers_adopt(peers, role, &link->own);
 	return r;

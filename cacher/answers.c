@@ -78,7 +78,7 @@ static int list_fd(struct store *store, const char *project, uint64_t run)
 	return r;
 }
 
-int answer_list(struct channel *channel, struct message *message)
+int answers_on_list(struct channel *channel, struct message *message)
 {
 	const char *project = message_get_string(message, PROJECT_NAME_MAX);
 	uint64_t run = message_get_u64(message);
@@ -219,7 +219,6 @@ static void on_wake(struct loop_file *file, uint32_t events)
 	struct job *job;
 	uint64_t count;
 
-	(void)events;
 	if (read(file->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_warning("cannot read an eventfd: %s, ignoring", strerror(errno));
 	(void)pthread_mutex_lock(&answers->lock);
@@ -310,7 +309,7 @@ static int open_one(struct answers *answers, const char *project, uint64_t run, 
 	return r;
 }
 
-int answer_open(struct channel *channel, struct message *message)
+int answers_on_open(struct channel *channel, struct message *message)
 {
 	const char *project = message_get_string(message, PROJECT_NAME_MAX);
 	uint64_t run = message_get_u64(message);
@@ -341,7 +340,7 @@ int answer_open(struct channel *channel, struct message *message)
 	return 0;
 }
 
-int answer_put(struct channel *channel, struct message *message)
+int answers_on_put(struct channel *channel, struct message *message)
 {
 	struct answers *answers = channel->userdata;
 	const char *project = message_get_string(message, PROJECT_NAME_MAX);

@@ -27,11 +27,11 @@ void answers_notify(struct answers *answers, answers_put_fn on_put, void *userda
 /** answers_attach() - @channel is the api's now; NULL: it is away, and asks again */
 void answers_attach(struct answers *answers, struct channel *channel);
 
-/** answer_list() - ARTIFACT_LIST; @channel->userdata is a struct answers. Return: < 0 closes the channel. */
-int answer_list(struct channel *channel, struct message *message);
-/** answer_open() - ARTIFACT_OPEN, likewise */
-int answer_open(struct channel *channel, struct message *message);
-/** answer_put() - ARTIFACT_PUT, likewise */
-int answer_put(struct channel *channel, struct message *message);
+/** answers_on_list() - ARTIFACT_LIST; @channel->userdata is a struct answers. Return: < 0 closes the channel. */
+int answers_on_list(struct channel *channel, struct message *message);
+/** answers_on_open() - ARTIFACT_OPEN, likewise */
+int answers_on_open(struct channel *channel, struct message *message);
+/** answers_on_put() - ARTIFACT_PUT, likewise */
+int answers_on_put(struct channel *channel, struct message *message);
 
 #endif

@@ -211,7 +211,6 @@ static int command_ls(char **arguments)
 	cleanup_close int fd = -1;
 	int code = ask(&request, &answer);
 
-	(void)arguments;
 	fd = answer.fd;
 	return code == EXIT_OK && fd >= 0 ? print_file(fd, 0) : code;
 }

@@ -37,12 +37,12 @@ struct cacher {
 /* ---- messages ---- */
 
 static const struct message_handler api_handlers[] = {
-	{MESSAGE_ARTIFACT_LIST, answer_list},
-	{MESSAGE_ARTIFACT_OPEN, answer_open},
-	{MESSAGE_ARTIFACT_PUT, answer_put},
+	{MESSAGE_ARTIFACT_LIST, answers_on_list},
+	{MESSAGE_ARTIFACT_OPEN, answers_on_open},
+	{MESSAGE_ARTIFACT_PUT, answers_on_put},
 };
 
-static void api_closed(struct channel *channel)
+static void on_api_closed(struct channel *channel)
 {
 	answers_attach(channel->userdata, NULL);
 	log_debug("the api is away");
@@ -55,7 +55,7 @@ static int api_attach(void *userdata, int fd)
 
 	channel_close(&cacher->api);
 	r = channel_open(&cacher->api, cacher->loop, fd, ROLE_CACHER, ROLE_API, api_handlers,
-			 ARRAY_SIZE(api_handlers), api_closed, cacher->answers);
+			 ARRAY_SIZE(api_handlers), on_api_closed, cacher->answers);
 	answers_attach(cacher->answers, r < 0 ? NULL : &cacher->api);
 	return r;
 }

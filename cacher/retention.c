@@ -180,7 +180,7 @@ static const struct message_handler handlers[] = {
 	{MESSAGE_ARTIFACTS_MEASURE, on_measure},
 };
 
-static void scheduler_closed(struct channel *channel)
+static void on_scheduler_closed(struct channel *channel)
 {
 	removals_drop(channel->userdata);
 }
@@ -192,7 +192,7 @@ int retention_attach(struct retention *retention, int fd)
 	channel_close(&retention->scheduler);
 	removals_drop(retention);
 	r = channel_open(&retention->scheduler, retention->loop, fd, ROLE_CACHER, ROLE_SCHEDULER,
-			 handlers, ARRAY_SIZE(handlers), scheduler_closed, retention);
+			 handlers, ARRAY_SIZE(handlers), on_scheduler_closed, retention);
 	if (r == 0)
 		puts_send(retention);
 	return r;

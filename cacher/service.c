@@ -167,7 +167,6 @@ static void on_wake(struct loop_file *file, uint32_t events)
 	struct listener *next;
 	uint64_t count;
 
-	(void)events;
 	if (read(file->fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		log_warning("cannot read an eventfd: %s, ignoring", strerror(errno));
 	for (struct listener *listener = service->listeners; listener; listener = next) {
@@ -193,7 +192,6 @@ static void on_connection(struct loop_file *file, uint32_t events)
 {
 	struct listener *listener = container_of(file, struct listener, file);
 
-	(void)events;
 	while (listener->n_waiting < SERVICE_WAITING_PER_STEP) {
 		int fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
 		unsigned place;

@@ -142,10 +142,6 @@ static int call_about_to_send(void *user, char *remote, char *local, int remote_
 {
 	struct call *call = user;
 
-	(void)remote;
-	(void)local;
-	(void)remote_port;
-	(void)local_port;
 	call->connected = true;
 	return CURL_PREREQFUNC_OK;
 }

@@ -50,7 +50,6 @@ static int run_doctor(struct cli *cli, const struct cli_arguments *arguments)
 	cleanup_json json_t *list = json_array(), *answer = NULL;
 	unsigned counts[DOCTOR_NUM] = {0};
 
-	(void)arguments;
 	run_checks(cli, doctor_host_checks, list, counts);
 	run_checks(cli, doctor_secret_checks, list, counts);
 	run_checks(cli, doctor_kernel_checks, list, counts);

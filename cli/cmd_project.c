@@ -23,7 +23,6 @@ static int run_project_ls(struct cli *cli, const struct cli_arguments *arguments
 	json_t *project;
 	size_t i;
 
-	(void)arguments;
 	code = client_get_json(cli->client, &answer, &error, "/api/v1/projects");
 	if (code != CLI_OK)
 		return cli_fail(code, &error);

@@ -65,7 +65,6 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 	json_t *step;
 	size_t i;
 
-	(void)arguments;
 	code = client_get_json(cli->client, &queue, &error, "/api/v1/queue");
 	if (code != CLI_OK)
 		return cli_fail(code, &error);

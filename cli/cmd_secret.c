@@ -31,7 +31,7 @@
 
 static void interrupted(int signal_number)
 {
-	(void)signal_number; /* read(2) returns EINTR: the terminal must get its echo back */
+	/* read(2) returns EINTR: the terminal must get its echo back */
 }
 
 /*
@@ -307,7 +307,6 @@ static int run_secret_rekey(struct cli *cli, const struct cli_arguments *argumen
 	struct error error = ERROR_INIT;
 	enum cli_exit code;
 
-	(void)arguments;
 	code = client_post_json(cli->client, NULL, false, &answer, &error, "/api/v1/secrets/rekey");
 	if (code != CLI_OK)
 		return cli_fail(code, &error);

@@ -34,7 +34,6 @@ static int run_status(struct cli *cli, const struct cli_arguments *arguments)
 	char up[32], version[64];
 	enum cli_exit code;
 
-	(void)arguments;
 	code = client_get_json(cli->client, &status, &error, "/api/v1/status");
 	if (code != CLI_OK)
 		return cli_fail(code, &error);

@@ -100,7 +100,6 @@ bool runbook_file_check_zones(struct runbook_file *file)
 void runbook_file_print_findings(const struct cli *cli, const char *name,
 				 const struct runbook_file *file)
 {
-	(void)cli;
 	for (size_t i = 0; i < file->n_findings; i++) {
 		char line[1400];
 

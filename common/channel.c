@@ -37,7 +37,7 @@ static const struct message_handler *handler_find(const struct channel *channel,
 	return NULL;
 }
 
-static int hello_handle(struct channel *channel, struct message *message)
+static int on_hello(struct channel *channel, struct message *message)
 {
 	uint64_t version = message_get_u64(message);
 	uint64_t role = message_get_u64(message);
@@ -63,7 +63,7 @@ static int channel_serve(struct channel *channel, struct message *message)
 	if (!(info->from & channel->peer) || !(info->to & channel->self))
 		return -EPERM;
 	if (message->type == MESSAGE_HELLO) {
-		int r = channel->greeted ? -EPROTO : hello_handle(channel, message);
+		int r = channel->greeted ? -EPROTO : on_hello(channel, message);
 
 		if (r < 0)
 			return r;

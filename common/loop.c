@@ -316,7 +316,6 @@ static void signals_read(struct loop_file *file, uint32_t events)
 	struct loop *loop = container_of(file, struct loop, signal_file);
 	struct signalfd_siginfo info;
 
-	(void)events;
 	while (read(loop->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		loop->signal_callback(loop->signal_userdata, (int)info.ssi_signo);
 }

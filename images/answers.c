@@ -242,7 +242,7 @@ static void answer_send(struct asked *asked, uint64_t serial, uint64_t status)
 	(void)channel_send(&asked->service->api, message);
 }
 
-int answers_handle(struct channel *channel, struct message *message)
+int answers_on_request(struct channel *channel, struct message *message)
 {
 	struct asked asked = {.service = channel->userdata, .fd = -1};
 	uint64_t verb = message_get_u64(message), status;

@@ -6,7 +6,7 @@
 
 #include "common/message.h"
 
-/** answers_handle() - handler of IMAGE_REQUEST; the channel's userdata is the service */
-int answers_handle(struct channel *channel, struct message *message);
+/** answers_on_request() - handler of IMAGE_REQUEST; the channel's userdata is the service */
+int answers_on_request(struct channel *channel, struct message *message);
 
 #endif

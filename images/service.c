@@ -357,7 +357,7 @@ static int on_forgotten(struct channel *channel, struct message *message)
 }
 
 static const struct message_handler api_handlers[] = {
-	{MESSAGE_IMAGE_REQUEST, answers_handle},
+	{MESSAGE_IMAGE_REQUEST, answers_on_request},
 };
 
 static void on_peer_closed(struct channel *channel)

@@ -172,7 +172,7 @@ static void log_accepted(const struct trigger *trigger, const struct answer_run 
 		   trigger->events.delivery_id, number, run->duplicate ? " already" : "");
 }
 
-static int accepted_handle(struct channel *channel, struct message *message)
+static int on_accepted(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
 	uint64_t run = message_get_u64(message);
@@ -209,7 +209,7 @@ static int accepted_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static int refused_handle(struct channel *channel, struct message *message)
+static int on_refused(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
 	uint64_t status = message_get_u64(message);
@@ -234,7 +234,7 @@ static int refused_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static int hello_handle(struct channel *channel, struct message *message)
+static int on_hello(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
 
@@ -248,9 +248,9 @@ static int hello_handle(struct channel *channel, struct message *message)
 }
 
 static const struct message_handler scheduler_handlers[] = {
-	{MESSAGE_HELLO, hello_handle},
-	{MESSAGE_TRIGGER_ACCEPTED, accepted_handle},
-	{MESSAGE_TRIGGER_REFUSED, refused_handle},
+	{MESSAGE_HELLO, on_hello},
+	{MESSAGE_TRIGGER_ACCEPTED, on_accepted},
+	{MESSAGE_TRIGGER_REFUSED, on_refused},
 };
 
 static void scheduler_gone(struct trigger_queue *queue)
@@ -260,7 +260,7 @@ static void scheduler_gone(struct trigger_queue *queue)
 	queue_advance(queue);
 }
 
-static void scheduler_closed(struct channel *channel)
+static void on_scheduler_closed(struct channel *channel)
 {
 	log_notice("the scheduler is away");
 	scheduler_gone(channel->userdata);
@@ -271,7 +271,7 @@ int trigger_queue_connect(struct trigger_queue *queue, int fd)
 	channel_close(&queue->channel);
 	scheduler_gone(queue);
 	return channel_open(&queue->channel, queue->loop, fd, ROLE_WEBHOOK, ROLE_SCHEDULER,
-			    scheduler_handlers, ARRAY_SIZE(scheduler_handlers), scheduler_closed,
+			    scheduler_handlers, ARRAY_SIZE(scheduler_handlers), on_scheduler_closed,
 			    queue);
 }
 

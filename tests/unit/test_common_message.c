@@ -138,7 +138,7 @@ struct side {
 	unsigned wanted;
 };
 
-static int ack_handle(struct channel *channel, struct message *message)
+static int on_ack(struct channel *channel, struct message *message)
 {
 	struct side *side = channel->userdata;
 	uint64_t order = message_get_u64(message);
@@ -153,7 +153,7 @@ static int ack_handle(struct channel *channel, struct message *message)
 	return 0;
 }
 
-static void side_closed(struct channel *channel)
+static void on_closed(struct channel *channel)
 {
 	struct side *side = channel->userdata;
 
@@ -162,7 +162,7 @@ static void side_closed(struct channel *channel)
 }
 
 static const struct message_handler daemon_handlers[] = {
-	{MESSAGE_STEP_ACK, ack_handle},
+	{MESSAGE_STEP_ACK, on_ack},
 };
 
 static void sides_open(struct loop **loop, struct side *daemon, struct side *scheduler)
@@ -174,11 +174,11 @@ static void sides_open(struct loop **loop, struct side *daemon, struct side *sch
 	*daemon = (struct side){.loop = *loop};
 	*scheduler = (struct side){.loop = *loop};
 	assert_int_equal(channel_open(&daemon->channel, *loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
-				      daemon_handlers, ARRAY_SIZE(daemon_handlers), side_closed,
+				      daemon_handlers, ARRAY_SIZE(daemon_handlers), on_closed,
 				      daemon),
 			 0);
 	assert_int_equal(channel_open(&scheduler->channel, *loop, pair[1], ROLE_SCHEDULER,
-				      ROLE_DAEMON, NULL, 0, side_closed, scheduler),
+				      ROLE_DAEMON, NULL, 0, on_closed, scheduler),
 			 0);
 }
 
@@ -256,7 +256,7 @@ static void test_channel_survives_garbage(void **state)
 	channel_close(&scheduler.channel);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	assert_int_equal(channel_open(&daemon.channel, loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
-				      daemon_handlers, 1, side_closed, &daemon),
+				      daemon_handlers, 1, on_closed, &daemon),
 			 0);
 	assert_int_equal(send(pair[1], "garbage", 7, 0), 7);
 	assert_int_equal(loop_run(loop), 0);
@@ -275,7 +275,7 @@ static void test_channel_wants_a_greeting(void **state)
 	daemon.loop = loop;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
 	assert_int_equal(channel_open(&daemon.channel, loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
-				      daemon_handlers, 1, side_closed, &daemon),
+				      daemon_handlers, 1, on_closed, &daemon),
 			 0);
 	assert_int_equal(message_transmit(pair[1], ack_new(1)), 0);
 	assert_int_equal(loop_run(loop), 0);
