@@ -19,8 +19,17 @@ trap 'finish exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-passed() { PASSED=$((PASSED + 1)); [ -z "${VERBOSE:-}" ] || echo "ok: $1"; }
-failed() { FAILED=$((FAILED + 1)); echo "FAILED: $(basename "$0"): $1"; }
+# count PASSED|FAILED|SKIPPED. A check at the end of a pipe runs in a subshell, whose variables
+# are lost: it counts in a file.
+count() {
+    if [ "$BASHPID" = $$ ]; then
+        printf -v "$1" %d $((${!1} + 1))
+    else
+        echo "$1" >>"$TEST_TMP/.counted"
+    fi
+}
+passed() { count PASSED; [ -z "${VERBOSE:-}" ] || echo "ok: $1"; }
+failed() { count FAILED; echo "FAILED: $(basename "$0"): $1"; }
 
 # check "description" command...
 check() {
@@ -85,7 +94,7 @@ skip() {
     if [ -n "${CI:-}" ]; then
         failed "would be skipped: $1"
     else
-        SKIPPED=$((SKIPPED + 1))
+        count SKIPPED
         echo "skipped: $1"
     fi
 }
@@ -108,12 +117,13 @@ wait_for() {
 }
 
 finish() {
-    local status=$? i limit=126
+    local status=$? i limit=126 counter
     [ "${1:-}" != exit ] || limit=1
     trap - EXIT INT TERM
     for ((i = ${#DEFERRED[@]} - 1; i >= 0; i--)); do
         eval "${DEFERRED[$i]}"
     done
+    while read -r counter; do count "$counter"; done < <(cat "$TEST_TMP/.counted" 2>/dev/null)
     [ -n "${KEEP_TMP:-}" ] || rm -rf --one-file-system "$TEST_TMP"
     # a script that was left by an error of its own has not checked all that it should
     [ "$status" -lt $limit ] || { FAILED=$((FAILED + 1)); echo "FAILED: $(basename "$0"): ended by status $status"; }
