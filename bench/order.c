@@ -18,6 +18,7 @@
  */
 #include "bench/loop.h"
 #include "common/message.h"
+#include "common/step.h"
 #include "common/step_payload.h"
 
 #include <errno.h>

@@ -257,32 +257,6 @@ enum message_type {
 
 /* ---- values that travel ---- */
 
-enum step_network {
-	STEP_NETWORK_EGRESS = 0,
-	STEP_NETWORK_NONE = 1,
-	STEP_NETWORK_ISOLATED = 2,
-	STEP_NETWORK_NUM,
-};
-
-/** enum step_result - how one attempt of a step ended, as the daemon saw it */
-enum step_result {
-	STEP_RESULT_EXITED = 0,	  /* exit code says more */
-	STEP_RESULT_SIGNALED = 1, /* signal says more; not ours */
-	STEP_RESULT_TIMEOUT = 2,
-	STEP_RESULT_CANCELLED = 3,
-	STEP_RESULT_MEMORY = 4,	 /* killed at its memory limit */
-	STEP_RESULT_SANDBOX = 5, /* could not be built: ours, "errored" */
-	STEP_RESULT_NUM,
-};
-
-/** enum step_objects - which objects of git a step sees at /run/runbookd/mirror/objects */
-enum step_objects {
-	STEP_OBJECTS_NONE = 0,	 /* it has no repository */
-	STEP_OBJECTS_MIRROR = 1, /* all that the project's mirror has */
-	STEP_OBJECTS_VIEW = 2,	 /* those of its view: what a stranger proposed, and its base */
-	STEP_OBJECTS_NUM,
-};
-
 /** enum fetch_whose - whose commit is it, and so what may its steps see? */
 enum fetch_whose {
 	FETCH_OURS = 0,	   /* pushed to a branch or tag of the repository: all of the mirror */
@@ -327,17 +301,6 @@ enum api_verb {
 	API_RUN_PIN = 21, /* run */
 	API_RUN_UNPIN = 22,
 	API_NUM_VERBS,
-};
-
-/** enum retention_kind - what is kept for a time, each with limits of its own */
-enum retention_kind {
-	RETENTION_RUNS, /* a run with all that it left */
-	RETENTION_LOGS,
-	RETENTION_ARTIFACTS,
-	RETENTION_TREES,   /* checked-out commits */
-	RETENTION_UPLOADS, /* unpacked working copies */
-	RETENTION_MIRRORS, /* objects of a mirror that nothing reaches */
-	RETENTION_NUM,
 };
 
 /** enum image_verb - what the api asks runbook-image */

@@ -14,8 +14,8 @@
 
 #include "common/error.h"
 #include "common/limits.h"
-#include "common/message_table.h"
 #include "common/paths.h"
+#include "common/retention.h"
 #include "sandbox/sandbox.h"
 
 #include <stdbool.h>

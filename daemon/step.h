@@ -19,7 +19,7 @@
 #include "common/error.h"
 #include "common/image.h"
 #include "common/limits.h"
-#include "common/message_table.h"
+#include "common/step.h"
 #include "sandbox/sandbox.h"
 
 #include <stddef.h>

@@ -5,7 +5,7 @@
 /* From what happened to a step to what people read about it. No side effects. */
 
 #include "common/limits.h"
-#include "common/message_table.h"
+#include "common/step.h"
 #include "daemon/log_pump.h"
 #include "sandbox/sandbox.h"
 

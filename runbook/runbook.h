@@ -13,7 +13,7 @@
 
 #include "common/error.h"
 #include "common/limits.h"
-#include "common/message_table.h"
+#include "common/step.h"
 
 #include <stdbool.h>
 #include <stddef.h>

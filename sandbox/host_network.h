@@ -23,8 +23,8 @@
  */
 
 #include "common/error.h"
-#include "common/message_table.h"
 #include "common/network_rule.h"
+#include "common/step.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -20,8 +20,8 @@
  */
 
 #include "common/error.h"
-#include "common/message_table.h"
 #include "common/network_rule.h"
+#include "common/step.h"
 #include "common/step_usage.h"
 
 #include <stdbool.h>

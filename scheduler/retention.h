@@ -31,7 +31,7 @@
 
 #include "common/limits.h"
 #include "common/loop.h"
-#include "common/message_table.h"
+#include "common/retention.h"
 
 #include <stdbool.h>
 #include <stddef.h>
