@@ -17,8 +17,7 @@
  * begins before the order is sent.
  */
 #include "bench/loop.h"
-#include "common/message.h"
-#include "common/step.h"
+#include "common/messages/steps.h"
 #include "common/step_payload.h"
 
 #include <errno.h>
@@ -84,56 +83,39 @@ static int transmit(struct orders *orders, struct message *message)
 
 static int order_send(struct orders *orders, uint64_t order)
 {
-	struct message *message = message_new(MESSAGE_STEP_START, order);
 	char slug[32];
 
-	if (!message)
-		return -1;
 	(void)snprintf(slug, sizeof(slug), "s%llu", (unsigned long long)order);
-	message_put_u64(message, order);
-	message_put_string(message, "bench");
-	message_put_u64(message, 1); /* run */
-	message_put_string(message, slug);
-	message_put_u64(message, 1); /* attempt */
-	message_put_string(message, slug);
-	message_put_string(message, ""); /* commit: the project is a workspace */
-	message_put_string(message, ""); /* view */
-	message_put_u64(message, STEP_OBJECTS_NONE);
-	message_put_string(message, "host");
-	message_put_u64(message, orders->network);
-	for (int i = 0; i < 9; i++) /* memory, pids, cpu, disk, four of io, timeout */
-		message_put_u64(message, 0);
-	message_put_u64(message, 1000); /* grace */
-	message_put_u64(message, 0);	/* no terminal */
-	message_put_string(message, "");
-	for (int i = 0; i < 3; i++) /* uid, gid, layers: none, image "host" */
-		message_put_u64(message, 0);
-	message_put_fd(message, orders->payload_fd);
-	return transmit(orders, message);
+	/* no commit: the project is a workspace */
+	return transmit(orders, MESSAGE_NEW(step_start, order, .order = order, .project = "bench",
+					    .run = 1, .slug = slug, .attempt = 1, .name = slug,
+					    .image = "host", .network = orders->network,
+					    .grace_msec = 1000, .payload = orders->payload_fd));
 }
 
 static void step_ended(struct orders *orders, struct message *message)
 {
-	uint64_t order = message_get_u64(message), result = message_get_u64(message);
-	uint64_t code = message_get_u64(message), number = message_get_u64(message);
-	const char *reason = message_get_string(message, 4096);
-	struct message *answer = message_new(MESSAGE_STEP_ACK, 0);
+	struct message_step_exited exited;
 	uint64_t one = 1;
+	bool good;
 
-	if (result != STEP_RESULT_EXITED || code != 0)
+	if (MESSAGE_GET(message, step_exited, &exited) < 0) {
+		(void)fprintf(stderr, "order: %s\n", message->problem);
+		exit(1);
+	}
+	good = exited.result == STEP_RESULT_EXITED && exited.exit_code == 0;
+	if (!good)
 		(void)fprintf(stderr,
-			      "order: step ended with result %llu, code %llu, signal %llu: %s\n",
-			      (unsigned long long)result, (unsigned long long)code,
-			      (unsigned long long)number, reason);
-	if (answer)
-		message_put_u64(answer, order);
-	(void)transmit(orders, answer);
+			      "order: step ended with result %d, code %llu, signal %llu: %s\n",
+			      (int)exited.result, (unsigned long long)exited.exit_code,
+			      (unsigned long long)exited.signal, exited.reason);
+	(void)transmit(orders, MESSAGE_NEW(step_ack, 0, .order = exited.order));
 	for (unsigned i = 0; i < BENCH_PARALLEL_MAX; i++) {
 		struct slot *slot = &orders->slots[i];
 
-		if (atomic_load(&slot->order) != order)
+		if (atomic_load(&slot->order) != exited.order)
 			continue;
-		slot->good = result == STEP_RESULT_EXITED && code == 0;
+		slot->good = good;
 		(void)!write(slot->done_fd, &one, sizeof(one));
 		return;
 	}

@@ -79,7 +79,7 @@ class Stand:
             os.close(fd)
         if message.name != "STEP_START":
             return
-        order, project = message.u(), message.s()
+        order, project = message["order"], message["project"]
         self.started.append((time.time(), project))
         if self.duration is None:
             self.world.exited(order)

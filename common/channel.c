@@ -3,7 +3,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
-#include "common/message.h"
+#include "common/message_fields.h"
 
 #include <errno.h>
 #include <string.h>
@@ -76,6 +76,19 @@ static int channel_serve(struct channel *channel, struct message *message)
 	return handler ? handler->handle(channel, message) : -EOPNOTSUPP;
 }
 
+/* With RUNBOOK_LOG_LEVEL=debug: what arrives, without secrets. */
+static void message_trace(const struct channel *channel, struct message *message)
+{
+	char text[1024];
+
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	message_print(message, text, sizeof(text));
+	log_debug("%s: from %s: %s", role_name(channel->self), role_name(channel->peer), text);
+	message->problem[0] = '\0'; /* the handler will find it, too */
+	message->failed = 0;
+}
+
 static void channel_receive(struct channel *channel)
 {
 	for (int i = 0; i < CHANNEL_BURST && channel->open; i++) {
@@ -88,14 +101,17 @@ static void channel_receive(struct channel *channel)
 			channel_fail(channel);
 			return;
 		}
-		if (r > 0)
+		if (r > 0) {
+			message_trace(channel, message);
 			r = channel_serve(channel, message);
+		}
 		if (r < 0) {
 			log_error("%s: refused %s from %s: %s; closing its channel",
 				  role_name(channel->self),
 				  message ? message_info(message->type)->name
 					  : "a malformed message",
-				  role_name(channel->peer), strerror(-r));
+				  role_name(channel->peer),
+				  message && message->problem[0] ? message->problem : strerror(-r));
 			channel_fail(channel);
 			return;
 		}
@@ -173,6 +189,9 @@ int channel_send(struct channel *channel, struct message *message)
 
 	if (!message)
 		return -ENOMEM;
+	if (message->problem[0])
+		log_error("%s: not sent to %s: %s", role_name(channel->self),
+			  role_name(channel->peer), message->problem);
 	if (message->failed || !channel->open) {
 		r = message->failed ? message->failed : -ENOTCONN;
 		(void)message_free(message);

@@ -50,10 +50,17 @@ enum field_type {
 	FIELD_TYPE_RECORD = 5, /* another struct with a table */
 	FIELD_TYPE_BOOL = 64,  /* written as UINT */
 	FIELD_TYPE_BLOB = 65,  /* struct field_blob, in messages only; written as BYTES */
+	/* only in messages between processes, see common/message_fields.h */
+	FIELD_TYPE_STRING = 66, /* const char *; written with its NUL. NULL is "" */
+	FIELD_TYPE_LIST = 67,	/* pointer to an array of records; written as records in one */
+	FIELD_TYPE_FD = 68,	/* int; written as one byte: 1 when a descriptor goes with it */
 };
 
 #define FIELD_MUST 1
 #define FIELD_CUT 2
+#define FIELD_NONE 4			       /* of a descriptor: there may be none */
+#define FIELD_HIDDEN 8			       /* a secret: never printed */
+#define FIELD_WRITTEN (FIELD_MUST | FIELD_CUT) /* the others are the reader's own business */
 
 #define FIELDS_DEPTH_MAX 4
 #define FIELDS_PER_TABLE_MAX 64
@@ -69,7 +76,10 @@ struct field_blob {
  * struct field - one line of a table; made by the macros below
  * @size, @count, @stride: of one element, how many, from one to the next
  * @counter: of a ring: offset of the uint64_t member that counts what was ever put in;
- *           number n is element n % @count. FIELDS_NO_COUNTER: not a ring
+ *           number n is element n % @count. Of a list: offset of the size_t member with
+ *           the number of elements. FIELDS_NO_COUNTER: neither
+ * @most:    fields_accept() refuses larger numbers, longer strings and blobs, and more
+ *           elements of a list. 0: what the type takes
  */
 struct field {
 	const char *name;
@@ -79,6 +89,7 @@ struct field {
 	uint32_t offset, size, count, stride;
 	uint32_t counter;
 	const struct field_table *record;
+	uint64_t most;
 };
 
 /** struct field_table - the fields of one struct, each tag once */
@@ -154,6 +165,33 @@ size_t fields_pack(const struct field_table *table, const void *object, void *ou
 int fields_unpack(const struct field_table *table, const void *data, size_t size, void *object,
 		  struct error *error);
 
+/**
+ * struct fields_extra - what belongs to a message beside its bytes
+ * @fds:    @n_fds descriptors that came with it, not owned
+ * @memory: lists that fields_accept() made; fields_memory_free() releases them
+ */
+struct fields_extra {
+	const int *fds;
+	size_t n_fds;
+	struct fields_memory *memory;
+};
+struct fields_memory;
+
+/**
+ * fields_accept() - read a message of this very version, whole or not at all
+ * @data:   what fields_pack() wrote, of any origin; strings and blobs point into it
+ * @extra:  descriptors in the order of their fields; gets the lists
+ * @object: overwritten, may be filled in part on failure. NULL: @data is only checked
+ *
+ * Unlike fields_unpack(), each field must be there, in the table's order and within
+ * its bounds, and nothing else: whatever is accepted, fields_pack() makes again byte
+ * for byte. Return: 0, -ENOMEM, or -EBADMSG; @error (may be NULL) names the field.
+ */
+int fields_accept(const struct field_table *table, const void *data, size_t size,
+		  struct fields_extra *extra, void *object, struct error *error);
+/** fields_memory_free() - release lists. NULL is fine. Return: NULL. */
+struct fields_memory *fields_memory_free(struct fields_memory *memory);
+
 /** fields_layout() - where the fields of the struct are; as fields_pack() */
 size_t fields_layout(const struct field_table *table, void *out, size_t room);
 /**
@@ -168,6 +206,14 @@ int fields_convert(const void *layout, size_t layout_size, const void *source, s
 
 /** fields_print() - one line for each field that is not zero, "member.member[2]: value" */
 void fields_print(const struct field_table *table, const void *object, FILE *out);
+
+/**
+ * fields_line() - what is in it on one line, "name=value name=\"text\"", for a log
+ *
+ * Secrets and blobs are given by their length, what is not printable in ASCII is
+ * escaped, and what does not fit into @size bytes is cut.
+ */
+void fields_line(const struct field_table *table, const void *object, char *out, size_t size);
 
 /**
  * fields_sound() - is @table one: tags unique and not 0, nothing overlaps

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The writing half. runbook-init has it as well: nothing here needs more than memcpy(). */
+/* The writing half. runbook-init has it as well: nothing here needs more than memcpy() and strlen(). */
 
 #include "common/fields_format.h"
 
@@ -34,23 +34,76 @@ static size_t text_size(const char *text, size_t size)
 	return n;
 }
 
+/* A sentence that is too long loses its end, never half of a character. */
+static size_t string_size(const struct field *field, const char *text)
+{
+	size_t size = text ? strlen(text) : 0;
+
+	if (!(field->flags & FIELD_CUT) || size <= field->most)
+		return size;
+	for (size = field->most; size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80;)
+		size--;
+	return size;
+}
+
+static void put_string(struct writer *writer, const struct field *field, const char *text)
+{
+	put(writer, text, string_size(field, text));
+	put(writer, "", 1);
+}
+
 static void pack_record(struct writer *writer, const struct field_table *table, const char *object);
 
-static void pack_element(struct writer *writer, const struct field *field, const char *at)
+static void pack_list(struct writer *writer, const struct field *field, const char *object)
 {
-	struct field_entry entry = {
-		.tag = field->tag, .type = field_written_type(field->type), .flags = field->flags};
+	struct field_entry entry = {.tag = 1, .type = FIELD_TYPE_RECORD};
+	const char *element = *(const char *const *)(const void *)(object + field->offset);
+	size_t n = *(const size_t *)(const void *)(object + field->counter);
+
+	for (; n > 0; n--, element += field->record->size) {
+		size_t begin = writer->used;
+
+		put(writer, &entry, sizeof(entry));
+		pack_record(writer, field->record, element);
+		entry.length = (uint32_t)(writer->used - begin - sizeof(entry));
+		put_at(writer, begin, &entry, sizeof(entry));
+	}
+}
+
+/* Element @k of @field. */
+static void pack_element(struct writer *writer, const struct field *field, const char *object,
+			 uint32_t k)
+{
+	const char *at = object + field->offset + (size_t)k * field->stride;
+	struct field_entry entry = {.tag = field->tag,
+				    .type = field_written_type(field->type),
+				    .flags = field->flags & FIELD_WRITTEN};
 	const struct field_blob *blob = (const struct field_blob *)(const void *)at;
 	size_t begin = writer->used;
 
 	put(writer, &entry, sizeof(entry));
-	if (field->type == FIELD_TYPE_RECORD)
+	switch (field->type) {
+	case FIELD_TYPE_RECORD:
 		pack_record(writer, field->record, at);
-	else if (field->type == FIELD_TYPE_BLOB)
+		break;
+	case FIELD_TYPE_BLOB:
 		put(writer, blob->data, blob->size);
-	else
-		put(writer, at,
-		    field->type == FIELD_TYPE_TEXT ? text_size(at, field->size) : field->size);
+		break;
+	case FIELD_TYPE_STRING:
+		put_string(writer, field, *(const char *const *)(const void *)at);
+		break;
+	case FIELD_TYPE_LIST:
+		pack_list(writer, field, object);
+		break;
+	case FIELD_TYPE_FD:
+		put(writer, *(const int *)(const void *)at > 0 ? "\1" : "", 1);
+		break;
+	case FIELD_TYPE_TEXT:
+		put(writer, at, text_size(at, field->size));
+		break;
+	default:
+		put(writer, at, field->size);
+	}
 	entry.length = (uint32_t)(writer->used - begin - sizeof(entry));
 	put_at(writer, begin, &entry, sizeof(entry));
 }
@@ -58,11 +111,8 @@ static void pack_element(struct writer *writer, const struct field *field, const
 static void pack_record(struct writer *writer, const struct field_table *table, const char *object)
 {
 	for (size_t i = 0; i < table->n_fields; i++) {
-		const struct field *field = &table->fields[i];
-
-		for (uint32_t k = 0; k < field->count; k++)
-			pack_element(writer, field,
-				     object + field->offset + (size_t)k * field->stride);
+		for (uint32_t k = 0; k < table->fields[i].count; k++)
+			pack_element(writer, &table->fields[i], object, k);
 	}
 }
 

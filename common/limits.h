@@ -20,6 +20,8 @@
 #define ACTOR_NAME_MAX 256
 #define URL_MAX 2048
 #define REASON_MAX 512 /* a state's reason, one sentence */
+#define CONTAINER_ID_MAX 200
+#define INSTANCE_ID_MAX 128
 
 /* runbook.yml */
 #define RUNBOOK_BYTES_MAX (1 * MIB)

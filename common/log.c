@@ -94,6 +94,11 @@ void log_set_level(enum log_level level)
 	arg_log.level = level;
 }
 
+bool log_wants(enum log_level level)
+{
+	return level <= arg_log.level;
+}
+
 /* One field: NAME=value\n. Our values hold no newline once they are escaped. */
 static size_t packet_field(char *packet, size_t used, const char *name, const char *value)
 {

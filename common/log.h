@@ -14,6 +14,7 @@
 
 #include "common/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum log_level {
@@ -41,6 +42,8 @@ void log_open(const char *program);
 
 /** log_set_level() - drop messages above @level */
 void log_set_level(enum log_level level);
+/** log_wants() - would a message of @level be written? For what is costly to say. */
+bool log_wants(enum log_level level);
 
 /**
  * log_fields() - log one message with structured fields

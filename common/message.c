@@ -2,6 +2,7 @@
 #include "common/message.h"
 
 #include "common/cleanup.h"
+#include "common/message_fields.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -78,6 +79,7 @@ struct message *message_free(struct message *message)
 		if (message->fds[i] >= 0)
 			(void)close(message->fds[i]);
 	}
+	(void)fields_memory_free(message->memory);
 	free(message->payload);
 	free(message);
 	return NULL;
@@ -300,6 +302,7 @@ int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 		   struct message **ret_message)
 {
 	struct message_header header;
+	const struct message_format *format;
 	const struct message_info *info;
 	cleanup_message struct message *message = NULL;
 
@@ -312,7 +315,9 @@ int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 	info = message_info(header.type);
 	if (!info)
 		return -EOPNOTSUPP;
-	if (header.length > info->length_max || header.n_fds > info->fds_max)
+	format = message_format(header.type);
+	if (header.length > (format ? format->length_max : info->length_max) ||
+	    header.n_fds > info->fds_max)
 		return -EBADMSG;
 	message = message_new(header.type, header.serial);
 	if (!message)

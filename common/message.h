@@ -12,7 +12,9 @@
  *   header, 24 bytes:
  *     u32 magic "RBK1" | u16 type | u16 number of fds | u32 payload bytes |
  *     u32 reserved, 0  | u64 serial
- *   payload: fields in the order that common/message_table.h documents
+ *   payload: the fields of the message's table under common/messages/, in the format
+ *   of common/fields.h, all of them and in order. Messages that have no table yet:
+ *   fields in the order that common/message_table.h documents
  *     'u' u64 value
  *     's' u32 length, bytes, NUL      (no NUL inside)
  *     'b' u32 length, bytes
@@ -49,8 +51,10 @@ struct message {
 	/* reading */
 	uint32_t offset;
 	uint16_t next_fd;
+	struct fields_memory *memory; /* lists of what message_read() read */
 	/* both: first failure, -errno; sticky */
 	int failed;
+	char problem[96]; /* which field it was; "": not known */
 };
 
 /** message_new() - an empty message to send. Never NULL-safe: check the result. */

@@ -7,11 +7,14 @@
  * that is not in it, or comes from another role than it says, closes its
  * sender's channel.
  *
- * Fields are listed as the getters read them: u = u64, s = string, b = bytes,
- * fd. Bump MESSAGE_VERSION when any line changes.
+ * What a message carries is in the header of its channel, common/messages/. Those that
+ * are not there yet have their fields listed here, as the getters read them: u = u64,
+ * s = string, b = bytes, fd.
+ *
+ * Version 6 has fields by tables; a release bumps it when any message is another one.
  */
 
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 
 enum process_role {
 	ROLE_NONE = 0,
@@ -26,6 +29,8 @@ enum process_role {
 		ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API | ROLE_IMAGE,
 	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON,
 };
+
+#define BY_FIELDS 0 /* what the bounds of the fields add up to */
 
 /*
  * X(NAME, from, to, most payload bytes, most fds)
@@ -98,36 +103,16 @@ enum process_role {
 	/* u run, s error ("": they are gone, or there were none) */                                  \
 	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                          \
                                                                                                       \
-	/* -- steps -- */                                                                             \
-	/* u order, s project, u run, s step slug, u attempt, s step name, s commit, */               \
-	/* s view of it, "": none (see fetcher/view.h), u objects (enum step_objects), s image, */    \
-	/* u network (enum step_network), u memory, u pids, u cpu milli, u disk, u bytes read and */  \
-	/* u written, u operations read and u written per second and disk, u timeout ms, */           \
-	/* u grace ms, u 1: with a terminal, s working directory ("": the workspace; made if */       \
-	/* absent), u uid, u gid, u number of layers (0: image "host"), s each layer; fd: sealed */   \
-	/* memfd, see common/step_payload.h; fd: what its log must not show, none if there is */      \
-	/* nothing, see common/step_mask.h */                                                         \
-	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, 24576, 2)                                          \
-	/* u order, u reason (enum step_result: cancelled) */                                         \
-	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                            \
-	/* u order: its result is committed; the daemon may forget it */                              \
-	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                               \
-	/* u order, s container id, u wall usec */                                                    \
-	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                          \
-	/* u order, u result (enum step_result), u exit code, u signal, s reason, */                  \
-	/* u started wall usec (0: never), u ended wall usec, u log bytes, u known figures, then */   \
-	/* each of these as u: common/step_usage.h */                                                 \
-	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
-	/* s instance id: everything the daemon knows of was just re-sent; a claimed order that */    \
-	/* was not among it never arrived */                                                          \
-	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, 256, 0)                                           \
-	/* (nothing): the daemon is about to end, it starts no step any more */                       \
-	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                         \
-	/* s project, u run; answered by WORKSPACE_OPENED with the same serial */                     \
-	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                        \
-	/* s error ("" when found), s name of a file that looks like an absent runbook.yml; fd */     \
-	/* runbook.yml, none if it is absent */                                                       \
-	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 1)                                     \
+	/* -- steps: common/messages/steps.h -- */                                                    \
+	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 2)                                      \
+	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                     \
+	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                        \
+	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                    \
+	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
+	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
+	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                  \
+	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                                \
                                                                                                       \
 	/* -- artifacts: one listening socket for each step -- */                                     \
 	/* u order, s project, u run, s step slug; fd listening AF_UNIX SOCK_STREAM socket */         \

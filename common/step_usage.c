@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/step_usage.h"
 
-#include "common/message.h"
-
-#include <errno.h>
-
-#define FIGURE_MAX (1ULL << 53) /* they travel on as JSON numbers */
+#include "common/messages/steps.h"
 
 static const char *const names[] = {
 #define STEP_USAGE_NAME(name, word) [STEP_USAGE_##name] = (word),
@@ -18,27 +14,27 @@ const char *step_usage_name(enum step_usage_kind kind)
 	return names[kind];
 }
 
-void step_usage_put(struct message *message, const struct step_usage *usage)
+size_t step_usage_figures(const struct step_usage *usage, struct message_step_figure *figures)
 {
-	message_put_u64(message, usage->known);
-	for (unsigned i = 0; i < STEP_USAGE_NUM; i++) {
+	size_t n = 0;
+
+	for (enum step_usage_kind i = 0; i < STEP_USAGE_NUM; i++) {
+		uint64_t value = usage->values[i];
+
 		if (step_usage_has(usage, i))
-			message_put_u64(message, usage->values[i] < FIGURE_MAX ? usage->values[i]
-									       : FIGURE_MAX);
+			figures[n++] = (struct message_step_figure){
+				.kind = i,
+				.value = value < STEP_FIGURE_MAX ? value : STEP_FIGURE_MAX,
+			};
 	}
+	return n;
 }
 
-int step_usage_get(struct message *message, struct step_usage *usage)
+struct step_usage step_usage_of(const struct message_step_figure *figures, size_t n)
 {
-	*usage = (struct step_usage){.known = message_get_u64(message)};
-	if (usage->known >> STEP_USAGE_NUM)
-		return -EBADMSG;
-	for (unsigned i = 0; i < STEP_USAGE_NUM; i++) {
-		if (!step_usage_has(usage, i))
-			continue;
-		usage->values[i] = message_get_u64(message);
-		if (usage->values[i] > FIGURE_MAX)
-			return -EBADMSG;
-	}
-	return 0;
+	struct step_usage usage = {.known = 0};
+
+	for (size_t i = 0; i < n; i++)
+		step_usage_set(&usage, figures[i].kind, figures[i].value);
+	return usage;
 }

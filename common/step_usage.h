@@ -8,11 +8,11 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
- * X(NAME, name in JSON and column of the store). Appended to only: the order is
- * that of the message STEP_EXITED.
+ * X(NAME, name in JSON and column of the store)
  *
  *   cpu_*         microseconds of processor time
  *   memory_peak   most memory at once, files of the step's disk included, bytes
@@ -68,12 +68,17 @@ static inline bool step_usage_has(const struct step_usage *usage, enum step_usag
 	return usage->known & (1ULL << kind);
 }
 
-struct message;
+#define STEP_FIGURE_MAX (1ULL << 53) /* they travel on as JSON numbers */
 
-/** step_usage_put() - what is known, and the figures of that, in order */
-void step_usage_put(struct message *message, const struct step_usage *usage);
-/** step_usage_get() - the same, checked. Return: 0 or -EBADMSG. */
-int step_usage_get(struct message *message, struct step_usage *usage);
+struct message_step_figure;
+
+/**
+ * step_usage_figures() - what is known, for a message
+ * @figures: room for STEP_USAGE_NUM. Return: how many it is.
+ */
+size_t step_usage_figures(const struct step_usage *usage, struct message_step_figure *figures);
+/** step_usage_of() - the opposite */
+struct step_usage step_usage_of(const struct message_step_figure *figures, size_t n);
 /** step_usage_name() - "cpu_usec", … */
 const char *step_usage_name(enum step_usage_kind kind);
 

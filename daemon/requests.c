@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/log.h"
+#include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
@@ -95,13 +96,10 @@ static const char *order_refusal(const struct step_order *order)
 		{!text_printable(order->name), "step name"},
 		{!commit_or_none(order->commit), "commit"},
 		{!commit_or_none(order->view) || (order->view[0] && !order->commit[0]), "view"},
-		{(unsigned)order->objects >= STEP_OBJECTS_NUM ||
-			 (order->objects == STEP_OBJECTS_VIEW && !order->view[0]),
-		 "choice of objects"},
+		{order->objects == STEP_OBJECTS_VIEW && !order->view[0], "choice of objects"},
 		{!image_acceptable(order), "image"},
 		{order->workdir && order->workdir[0] != '/', "working directory"},
 		{order->uid >= ID_STEP_RANGE || order->gid >= ID_STEP_RANGE, "user"},
-		{(unsigned)order->network >= STEP_NETWORK_NUM, "network"},
 		{order->memory > STEP_MEMORY_MAX, "memory limit"},
 		{order->pids > STEP_PIDS_MAX, "process limit"},
 		{order->cpu_milli > STEP_CPU_MILLI_MAX, "processor limit"},
@@ -120,66 +118,69 @@ static const char *order_refusal(const struct step_order *order)
 	return NULL;
 }
 
-/* Return: 0, -EBADMSG for what no scheduler sends, or -ENOMEM. */
-static int read_image(struct message *message, struct step_order *order)
+static int order_layers(struct step_order *order, const struct message_step_start *start)
 {
-	const char *workdir = message_get_string(message, PATH_MAX - 1);
-	uint64_t uid = message_get_u64(message);
-	uint64_t gid = message_get_u64(message);
-	uint64_t n = message_get_u64(message);
-
-	if (n > IMAGE_LAYERS_MAX)
-		return -EBADMSG;
-	order->uid = uid < ID_STEP_RANGE ? (uint32_t)uid : UINT32_MAX;
-	order->gid = gid < ID_STEP_RANGE ? (uint32_t)gid : UINT32_MAX;
-	order->layers = calloc(n + 1, IMAGE_ID_SIZE);
-	order->workdir = workdir[0] ? strdup(workdir) : NULL;
-	if (!order->layers || (workdir[0] && !order->workdir))
+	order->layers = calloc(start->n_layers + 1, IMAGE_ID_SIZE);
+	if (!order->layers)
 		return -ENOMEM;
-	for (; order->n_layers < n; order->n_layers++)
+	for (; order->n_layers < start->n_layers; order->n_layers++)
 		copy(order->layers + order->n_layers * IMAGE_ID_SIZE, IMAGE_ID_SIZE,
-		     message_get_string(message, IMAGE_ID_SIZE));
+		     start->layers[order->n_layers].id);
 	return 0;
+}
+
+/* What outlives @message. Return: 0 or -ENOMEM; the caller clears @order. */
+static int order_of(struct message *message, const struct message_step_start *start,
+		    struct step_order *order)
+{
+	*order = (struct step_order){
+		.order = start->order,
+		.run = start->run,
+		.attempt = start->attempt,
+		.objects = start->objects,
+		.network = start->network,
+		.memory = start->memory,
+		.pids = start->pids,
+		.cpu_milli = start->cpu_milli,
+		.disk = start->disk,
+		.io = {.read = start->io_read,
+		       .write = start->io_write,
+		       .read_ops = start->io_read_ops,
+		       .write_ops = start->io_write_ops},
+		.timeout_msec = start->timeout_msec,
+		.grace_msec = start->grace_msec,
+		.tty = start->tty,
+		.uid = start->uid < ID_STEP_RANGE ? (uint32_t)start->uid : UINT32_MAX,
+		.gid = start->gid < ID_STEP_RANGE ? (uint32_t)start->gid : UINT32_MAX,
+		.payload_fd = message_take_fd(message, start->payload),
+		.mask_fd = message_take_fd(message, start->mask),
+	};
+	copy(order->project, sizeof(order->project), start->project);
+	copy(order->slug, sizeof(order->slug), start->slug);
+	copy(order->name, sizeof(order->name), start->name);
+	copy(order->commit, sizeof(order->commit), start->commit);
+	copy(order->view, sizeof(order->view), start->view);
+	copy(order->image, sizeof(order->image), start->image);
+	if (start->workdir[0]) {
+		order->workdir = strdup(start->workdir);
+		if (!order->workdir)
+			return -ENOMEM;
+	}
+	return order_layers(order, start);
 }
 
 static int step_start(struct channel *channel, struct message *message)
 {
-	struct step_order order = {.payload_fd = -1, .mask_fd = -1};
+	struct message_step_start start;
+	struct step_order order;
 	char refusal[REASON_MAX];
 	const char *wrong;
-	uint64_t network, objects;
 	int r;
 
-	order.order = message_get_u64(message);
-	copy(order.project, sizeof(order.project), message_get_string(message, PROJECT_NAME_MAX));
-	order.run = message_get_u64(message);
-	copy(order.slug, sizeof(order.slug), message_get_string(message, STEP_SLUG_MAX));
-	order.attempt = message_get_u64(message);
-	copy(order.name, sizeof(order.name), message_get_string(message, STEP_NAME_MAX));
-	copy(order.commit, sizeof(order.commit), message_get_string(message, COMMIT_HEX_MAX));
-	copy(order.view, sizeof(order.view), message_get_string(message, COMMIT_HEX_MAX));
-	objects = message_get_u64(message);
-	order.objects = objects < STEP_OBJECTS_NUM ? (enum step_objects)objects : STEP_OBJECTS_NUM;
-	copy(order.image, sizeof(order.image), message_get_string(message, IMAGE_NAME_MAX));
-	network = message_get_u64(message);
-	order.network = network < STEP_NETWORK_NUM ? (enum step_network)network : STEP_NETWORK_NUM;
-	order.memory = message_get_u64(message);
-	order.pids = message_get_u64(message);
-	order.cpu_milli = message_get_u64(message);
-	order.disk = message_get_u64(message);
-	order.io.read = message_get_u64(message);
-	order.io.write = message_get_u64(message);
-	order.io.read_ops = message_get_u64(message);
-	order.io.write_ops = message_get_u64(message);
-	order.timeout_msec = message_get_u64(message);
-	order.grace_msec = message_get_u64(message);
-	order.tty = message_get_u64(message) != 0;
-	r = read_image(message, &order);
-	order.payload_fd = message_get_fd(message);
-	if (message->n_fds > 1)
-		order.mask_fd = message_get_fd(message);
-	if (r == 0)
-		r = message_end(message);
+	r = MESSAGE_GET(message, step_start, &start);
+	if (r < 0)
+		return r;
+	r = order_of(message, &start, &order);
 	if (r < 0) {
 		step_order_clear(&order);
 		return r;
@@ -201,51 +202,49 @@ static int step_start(struct channel *channel, struct message *message)
 
 static int step_cancel(struct channel *channel, struct message *message)
 {
-	uint64_t order = message_get_u64(message);
-	uint64_t why = message_get_u64(message);
+	struct message_step_cancel cancel;
+	int r = MESSAGE_GET(message, step_cancel, &cancel);
 
-	if (message_end(message) < 0 ||
-	    (why != STEP_RESULT_CANCELLED && why != STEP_RESULT_TIMEOUT))
+	if (r < 0)
+		return r;
+	if (cancel.why != STEP_RESULT_CANCELLED && cancel.why != STEP_RESULT_TIMEOUT)
 		return -EBADMSG;
-	steps_cancel(daemon_of(channel)->steps, order, (enum step_result)why);
+	steps_cancel(daemon_of(channel)->steps, cancel.order, cancel.why);
 	return 0;
 }
 
 static int step_acknowledge(struct channel *channel, struct message *message)
 {
-	uint64_t order = message_get_u64(message);
+	struct message_step_ack ack;
+	int r = MESSAGE_GET(message, step_ack, &ack);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	steps_acknowledge(daemon_of(channel)->steps, order);
+	if (r < 0)
+		return r;
+	steps_acknowledge(daemon_of(channel)->steps, ack.order);
 	return 0;
 }
 
+/* The run does not matter here: the directory is the same for all. */
 static int workspace_open(struct channel *channel, struct message *message)
 {
-	const char *name = message_get_string(message, PROJECT_NAME_MAX);
+	struct message_workspace_open open;
 	const struct config_project *project;
 	struct error error = ERROR_INIT;
 	const char *misnamed = NULL;
 	cleanup_close int fd = -1;
-	struct message *answer;
+	int r = MESSAGE_GET(message, workspace_open, &open);
 
-	(void)message_get_u64(message); /* run: the directory is the same for all */
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	project = config_project_find(daemon_of(channel)->config, name);
+	if (r < 0)
+		return r;
+	project = config_project_find(daemon_of(channel)->config, open.project);
 	if (!project || !project->workspace)
 		(void)error_set(&error, ENOENT, "the project is no workspace");
 	else
 		fd = workspace_open_runbook(project, &misnamed, &error);
-	answer = message_new(MESSAGE_WORKSPACE_OPENED, message->serial);
-	if (answer) {
-		message_put_string(answer, error.text);
-		message_put_string(answer, misnamed ? misnamed : "");
-		if (fd >= 0)
-			message_put_fd(answer, fd);
-	}
-	(void)channel_send(channel, answer); /* gone: it asks again when it is back */
+	/* gone: it asks again when it is back */
+	(void)channel_send(channel,
+			   MESSAGE_NEW(workspace_opened, message->serial, .error = error.text,
+				       .misnamed = misnamed, .runbook = fd));
 	return 0;
 }
 

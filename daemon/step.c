@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/messages/steps.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
 #include "daemon/log_register.h"
@@ -512,24 +513,18 @@ void step_end_lost(struct step *step)
 
 static void send_stopping(struct step_table *table)
 {
-	step_send(table, message_new(MESSAGE_STEPS_STOPPING, 0));
+	step_send(table, MESSAGE_NEW(steps_stopping, 0));
 }
 
 void steps_resend(struct step_table *table)
 {
-	struct message *message;
-
 	for (const struct step *step = table->first; step; step = step->next) {
 		if (step->phase == STEP_ENDED)
 			step_send_exited(step);
 		else if (step->phase != STEP_QUEUED)
 			step_send_started(step);
 	}
-	message = message_new(MESSAGE_STEP_SYNCED, 0);
-	if (!message)
-		return;
-	message_put_string(message, table->daemon->instance_id);
-	step_send(table, message);
+	step_send(table, MESSAGE_NEW(step_synced, 0, .instance = table->daemon->instance_id));
 	if (table->stopping)
 		send_stopping(table);
 }

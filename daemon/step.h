@@ -27,7 +27,6 @@
 
 #define STEPS_MAX 1024		/* queued and running */
 #define STEPS_RECORDS_MAX 65536 /* with those that wait for their acknowledgement */
-#define CONTAINER_ID_MAX 200
 
 struct daemon;
 struct sandbox_ops;

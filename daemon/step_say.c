@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/message_ids.h"
+#include "common/messages/steps.h"
 #include "daemon/daemon.h"
 #include "daemon/step_table.h"
 
@@ -38,30 +39,21 @@ void step_send(struct step_table *table, struct message *message)
 
 void step_send_started(const struct step *step)
 {
-	struct message *message = message_new(MESSAGE_STEP_STARTED, 0);
-
-	if (!message)
-		return;
-	message_put_u64(message, step->order.order);
-	message_put_string(message, step->container);
-	message_put_u64(message, step->started_usec);
-	step_send(step->table, message);
+	step_send(step->table,
+		  MESSAGE_NEW(step_started, 0, .order = step->order.order,
+			      .container = step->container, .started_usec = step->started_usec));
 }
 
 void step_send_exited(const struct step *step)
 {
-	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
+	struct message_step_figure figures[STEP_USAGE_NUM];
+	size_t n = step_usage_figures(&step->facts.outcome.usage, figures);
 
-	if (!message)
-		return;
-	message_put_u64(message, step->order.order);
-	message_put_u64(message, step->report.result);
-	message_put_u64(message, step->report.exit_code);
-	message_put_u64(message, step->report.signal);
-	message_put_string(message, step->report.reason);
-	message_put_u64(message, step->started_usec);
-	message_put_u64(message, step->ended_usec);
-	message_put_u64(message, step->facts.log.bytes);
-	step_usage_put(message, &step->facts.outcome.usage);
-	step_send(step->table, message);
+	step_send(step->table,
+		  MESSAGE_NEW(step_exited, 0, .order = step->order.order,
+			      .result = step->report.result, .exit_code = step->report.exit_code,
+			      .signal = step->report.signal, .reason = step->report.reason,
+			      .started_usec = step->started_usec, .ended_usec = step->ended_usec,
+			      .log_bytes = step->facts.log.bytes, .figures = figures,
+			      .n_figures = n));
 }

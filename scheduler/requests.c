@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "scheduler/json.h"
@@ -216,80 +217,69 @@ static int handle_step_started(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	struct executor *executor = channel_executor(channel);
-	uint64_t order = message_get_u64(message);
-	const char *container = message_get_string(message, 512);
-	uint64_t at_usec = message_get_u64(message);
-	struct message *cancel;
+	struct message_step_started started;
 	struct step *step;
-	int r = message_end(message);
+	int r = MESSAGE_GET(message, step_started, &started);
 
 	if (r < 0)
 		return r;
-	step = executor_step(executor, order);
+	step = executor_step(executor, started.order);
 	if (step) {
 		step->known = true;
-		step->started_usec = at_usec;
-		store_attempt_started(scheduler->store, order, container, at_usec);
+		step->started_usec = started.started_usec;
+		store_attempt_started(scheduler->store, started.order, started.container,
+				      started.started_usec);
 		turn_schedule(scheduler);
 		return 0;
 	}
 	/* Nobody waits for its result: the store is older than this order. */
-	log_warning("order %" PRIu64 " runs, but nobody claimed it: cancelling it", order);
-	cancel = message_new(MESSAGE_STEP_CANCEL, order);
-	if (cancel) {
-		message_put_u64(cancel, order);
-		message_put_u64(cancel, STEP_RESULT_CANCELLED);
-	}
-	outbox_put(&executor->peer, cancel);
+	log_warning("order %" PRIu64 " runs, but nobody claimed it: cancelling it", started.order);
+	outbox_put(&executor->peer, MESSAGE_NEW(step_cancel, started.order, .order = started.order,
+						.why = STEP_RESULT_CANCELLED));
 	return 0;
 }
 
 static int handle_step_exited(struct channel *channel, struct message *message)
 {
 	struct executor *executor = channel_executor(channel);
-	uint64_t order = message_get_u64(message);
-	struct step_end end = {.result = message_get_u64(message)};
+	struct message_step_exited exited;
+	struct step_end end;
 	struct step *step;
-	struct message *ack;
-	int r;
+	int r = MESSAGE_GET(message, step_exited, &exited);
 
-	end.exit_code = message_get_u64(message);
-	end.signal = message_get_u64(message);
-	end.reason = message_get_string(message, TEXT_FIELD_MAX);
-	end.started_usec = message_get_u64(message);
-	end.ended_usec = message_get_u64(message);
-	end.log_bytes = message_get_u64(message);
-	r = step_usage_get(message, &end.usage);
-	if (r == 0)
-		r = message_end(message);
 	if (r < 0)
 		return r;
-	if (end.result >= STEP_RESULT_NUM)
-		return -EINVAL;
-	step = executor_step(executor, order);
+	end = (struct step_end){
+		.result = exited.result,
+		.exit_code = exited.exit_code,
+		.signal = exited.signal,
+		.reason = exited.reason,
+		.started_usec = exited.started_usec,
+		.ended_usec = exited.ended_usec,
+		.log_bytes = exited.log_bytes,
+		.usage = step_usage_of(exited.figures, exited.n_figures),
+	};
+	step = executor_step(executor, exited.order);
 	/* unknown: the commit was reached, the acknowledgement was not */
 	if (step)
 		step_exited(step, &end);
-	ack = message_new(MESSAGE_STEP_ACK, order);
-	if (ack)
-		message_put_u64(ack, order);
-	outbox_put(&executor->peer, ack);
+	outbox_put(&executor->peer, MESSAGE_NEW(step_ack, exited.order, .order = exited.order));
 	return 0;
 }
 
 static int handle_step_synced(struct channel *channel, struct message *message)
 {
 	struct executor *executor = channel_executor(channel);
-	const char *instance = message_get_string(message, INSTANCE_ID_MAX);
-	int r = message_end(message);
+	struct message_step_synced synced;
+	int r = MESSAGE_GET(message, step_synced, &synced);
 
 	if (r < 0)
 		return r;
 	/* an order that is sent again needs the timeout of the configuration */
 	if (!executor_configured(executor))
 		return copy_text(executor->synced_instance, sizeof(executor->synced_instance),
-				 instance);
-	executor_sync(executor, instance);
+				 synced.instance);
+	executor_sync(executor, synced.instance);
 	return 0;
 }
 
@@ -310,7 +300,8 @@ static int handle_host_space(struct channel *channel, struct message *message)
 /* What waits goes on waiting: whoever comes next starts it. */
 static int handle_steps_stopping(struct channel *channel, struct message *message)
 {
-	int r = message_end(message);
+	struct message_steps_stopping stopping;
+	int r = MESSAGE_GET(message, steps_stopping, &stopping);
 
 	if (r < 0)
 		return r;
@@ -323,21 +314,18 @@ static int handle_steps_stopping(struct channel *channel, struct message *messag
 static int handle_workspace_opened(struct channel *channel, struct message *message)
 {
 	struct run *run = map_get(&channel_scheduler(channel)->serials, message->serial);
-	const char *error = message_get_string(message, TEXT_FIELD_MAX);
-	const char *misnamed = message_get_string(message, RUNBOOK_NAME_MAX);
+	struct message_workspace_opened opened;
 	cleanup_close int fd = -1;
-	int r;
+	int r = MESSAGE_GET(message, workspace_opened, &opened);
 
-	if (message->n_fds)
-		fd = message_get_fd(message);
-	r = message_end(message);
 	if (r < 0 || !run || run->row.source != RUN_SOURCE_WORKSPACE)
 		return r;
-	if (error[0])
-		source_failed(run, FETCH_DENIED, error);
+	fd = message_take_fd(message, opened.runbook);
+	if (opened.error[0])
+		source_failed(run, FETCH_DENIED, opened.error);
 	else
-		source_arrived(run,
-			       &(struct source_tree){"", "", "", "", "", false, fd, -1, misnamed});
+		source_arrived(run, &(struct source_tree){"", "", "", "", "", false, fd, -1,
+							  opened.misnamed});
 	return 0;
 }
 

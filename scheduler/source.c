@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "scheduler/deliveries.h"
@@ -96,11 +97,8 @@ static struct message *source_question(const struct run *run)
 
 	switch (run->row.source) {
 	case RUN_SOURCE_WORKSPACE:
-		message = message_new(MESSAGE_WORKSPACE_OPEN, run->serial);
-		if (message) {
-			message_put_string(message, run->row.project);
-			message_put_u64(message, run->row.id);
-		}
+		message = MESSAGE_NEW(workspace_open, run->serial, .project = run->row.project,
+				      .run = run->row.id);
 		break;
 	case RUN_SOURCE_UPLOAD:
 		message = message_new(MESSAGE_UNPACK, run->serial);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a step: claim, order, cancel, and why it waits. step_*.c: what follows. */
+#include "common/messages/steps.h"
 #include "common/cleanup.h"
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
@@ -23,27 +24,41 @@ uint64_t step_timeout_sec(const struct step *step)
 
 /* ---- claims and orders ---- */
 
-/* Of image "host" nothing but its name is told. */
-static void put_image(struct message *message, const struct step_place *place,
-		      const struct image_record *image)
+/* Of the image "host" there are no layers: its name is all. */
+static struct message *order_message(const struct step *step, const struct step_place *place,
+				     const struct image_record *image, int payload_fd, int mask_fd)
 {
-	message_put_string(message, place->workdir);
-	message_put_u64(message, place->uid);
-	message_put_u64(message, place->gid);
-	message_put_u64(message, image ? image->n_layers : 0);
-	for (size_t i = 0; image && i < image->n_layers; i++)
-		message_put_string(message, image->layers[i]);
+	const struct runbook_step *text = step_text(step);
+	const struct run *run = step->run;
+	struct message_step_layer layers[IMAGE_LAYERS_MAX];
+	size_t n = image ? image->n_layers : 0;
+
+	for (size_t i = 0; i < n; i++)
+		layers[i].id = image->layers[i];
+	return MESSAGE_NEW(
+		step_start, step->order, .order = step->order, .project = run->row.project,
+		.run = run->row.id, .slug = text->slug, .attempt = step->attempt,
+		.name = text->name, .commit = run->row.tree[0] ? run->row.tree : run->row.commit,
+		.view = run->row.view, .objects = source_objects(run), .image = text->image,
+		.layers = layers, .n_layers = n, .network = text->network,
+		.memory = text->resources.memory, .pids = text->resources.pids,
+		.cpu_milli = text->resources.cpu_milli, .disk = text->resources.disk,
+		.io_read = text->resources.io_read, .io_write = text->resources.io_write,
+		.io_read_ops = text->resources.io_read_ops,
+		.io_write_ops = text->resources.io_write_ops,
+		.timeout_msec = step_timeout_sec(step) * 1000,
+		.grace_msec = STEP_GRACE_DEFAULT_SEC * 1000ULL, .tty = text->tty,
+		.workdir = place->workdir, .uid = place->uid, .gid = place->gid,
+		.payload = payload_fd, .mask = mask_fd);
 }
 
 void step_order_send(struct step *step)
 {
-	const struct runbook_step *text = step_text(step);
 	const struct run *run = step->run;
 	const struct image_record *image = NULL;
 	struct error error = ERROR_INIT;
 	cleanup_close int payload_fd = -1, mask_fd = -1;
 	struct step_place place;
-	struct message *message;
 	int r = images_of(step, &image, &error);
 
 	if (r == -EAGAIN) { /* claimed in an earlier life; runbook-image is not back yet */
@@ -62,37 +77,9 @@ void step_order_send(struct step *step)
 		step_not_started(step, &error);
 		return;
 	}
-	message = message_new(MESSAGE_STEP_START, step->order);
-	if (message) {
-		message_put_u64(message, step->order);
-		message_put_string(message, run->row.project);
-		message_put_u64(message, run->row.id);
-		message_put_string(message, text->slug);
-		message_put_u64(message, step->attempt);
-		message_put_string(message, text->name);
-		message_put_string(message, run->row.tree[0] ? run->row.tree : run->row.commit);
-		message_put_string(message, run->row.view);
-		message_put_u64(message, source_objects(run));
-		message_put_string(message, text->image);
-		message_put_u64(message, text->network);
-		message_put_u64(message, text->resources.memory);
-		message_put_u64(message, text->resources.pids);
-		message_put_u64(message, text->resources.cpu_milli);
-		message_put_u64(message, text->resources.disk);
-		message_put_u64(message, text->resources.io_read);
-		message_put_u64(message, text->resources.io_write);
-		message_put_u64(message, text->resources.io_read_ops);
-		message_put_u64(message, text->resources.io_write_ops);
-		message_put_u64(message, step_timeout_sec(step) * 1000);
-		message_put_u64(message, STEP_GRACE_DEFAULT_SEC * 1000ULL);
-		message_put_u64(message, text->tty);
-		put_image(message, &place, image);
-		message_put_fd(message, payload_fd);
-		if (mask_fd >= 0)
-			message_put_fd(message, mask_fd);
-	}
 	step->known = true;
-	outbox_put(&step_executor(step)->peer, message);
+	outbox_put(&step_executor(step)->peer,
+		   order_message(step, &place, image, payload_fd, mask_fd));
 }
 
 static void step_claim(struct step *step)
@@ -142,7 +129,6 @@ void steps_claim(struct scheduler *scheduler)
 size_t step_cancel(struct step *step)
 {
 	struct scheduler *scheduler = step->run->scheduler;
-	struct message *message;
 
 	if (step_state_final(step->state))
 		return 0;
@@ -155,12 +141,9 @@ size_t step_cancel(struct step *step)
 		step->cancelling = true;
 		store_attempt_cancel(scheduler->store, step->order);
 	}
-	message = message_new(MESSAGE_STEP_CANCEL, step->order);
-	if (message) {
-		message_put_u64(message, step->order);
-		message_put_u64(message, STEP_RESULT_CANCELLED);
-	}
-	outbox_put(&step_executor(step)->peer, message);
+	outbox_put(&step_executor(step)->peer,
+		   MESSAGE_NEW(step_cancel, step->order, .order = step->order,
+			       .why = STEP_RESULT_CANCELLED));
 	return 1;
 }
 

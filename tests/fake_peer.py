@@ -1,61 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The other end of our channels, for tests of one program without the daemon.
-
-Speaks the framing of common/message.h; message numbers and the version are read
-from common/message_table.h, so they cannot drift apart.
-"""
+"""The other end of our channels, for tests of one program without the daemon."""
 import array
 import os
 import re
 import socket
-import struct
 import subprocess
 
-TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from messages import HEADER, MAGIC, NAMES, ROLES, TOP, TYPES, VERSION, Message, encode  # noqa: F401
+
 BIN = os.environ.get("BIN", os.path.join(TOP, "build/bin"))
-
-with open(os.path.join(TOP, "common/message_table.h")) as f:
-    _TABLE = f.read()
-VERSION = int(re.search(r"#define MESSAGE_VERSION (\d+)", _TABLE).group(1))
-ROLES = {name.lower(): 1 << int(bit)
-         for name, bit in re.findall(r"ROLE_(\w+) = 1 << (\d+)", _TABLE)}
-TYPES = {name: number for number, name in enumerate(
-    re.findall(r"^\s*X\((\w+), ", _TABLE.split("#define MESSAGE_TABLE(X)")[1], re.M), 1)}
-NAMES = {number: name for name, number in TYPES.items()}
-MAGIC = 0x314B4252
-HEADER = struct.Struct("<IHHIIQ")
-
-
-class Message:
-    """A received message; u(), s(), b() read its fields in order."""
-
-    def __init__(self, data, fds):
-        magic, self.type, n_fds, length, _, self.serial = HEADER.unpack_from(data)
-        assert magic == MAGIC and len(data) == HEADER.size + length and n_fds == len(fds)
-        self.name, self.data, self.at, self.fds = NAMES[self.type], data, HEADER.size, fds
-
-    def _tag(self, tag):
-        assert self.data[self.at:self.at + 1] == tag
-        self.at += 1
-
-    def u(self):
-        self._tag(b"u")
-        value, = struct.unpack_from("<Q", self.data, self.at)
-        self.at += 8
-        return value
-
-    def b(self, tag=b"b"):
-        self._tag(tag)
-        length, = struct.unpack_from("<I", self.data, self.at)
-        value = self.data[self.at + 4:self.at + 4 + length]
-        self.at += 4 + length
-        return value
-
-    def s(self):
-        value = self.b(b"s")
-        assert self.data[self.at] == 0
-        self.at += 1
-        return value.decode()
 
 
 class Channel:
@@ -65,18 +18,9 @@ class Channel:
         self.sock = sock
         self.send("HELLO", 0, VERSION, ROLES[role])
 
-    def send(self, name, serial, *fields, fds=()):
-        """Integers, str and bytes become 'u', 's' and 'b'."""
-        payload = b""
-        for field in fields:
-            if isinstance(field, int):
-                payload += b"u" + struct.pack("<Q", field)
-            elif isinstance(field, str):
-                text = field.encode()
-                payload += b"s" + struct.pack("<I", len(text)) + text + b"\0"
-            else:
-                payload += b"b" + struct.pack("<I", len(field)) + field
-        data = HEADER.pack(MAGIC, TYPES[name], len(fds), len(payload), 0, serial) + payload
+    def send(self, name, serial, /, *fields, fds=(), **named):
+        """Fields by name; of a message that has no table, in order."""
+        data, fds = encode(name, *fields, serial=serial, fds=fds, **named)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([data], rights)
 
@@ -118,10 +62,13 @@ class Child:
         self.generation = 0
 
     def configure(self, *items):
-        """Each item: (name, fields…) or (name, fields…, [fds])."""
+        """Each item: (name, fields…) or (name, fields…, [fds]), or (name, {field: value})."""
         self.generation += 1
         self.daemon.send("CONFIG_BEGIN", 0, self.generation)
         for name, *fields in items:
+            if fields and isinstance(fields[0], dict):
+                self.daemon.send(name, 0, **fields[0])
+                continue
             fds = fields.pop() if isinstance(fields[-1], list) else []
             self.daemon.send(name, 0, *fields, fds=fds)
         self.daemon.send("CONFIG_END", 0, self.generation)

@@ -45,7 +45,7 @@ class World:
         self.peers = {role: self.channel(role) for role in ("webhook", "fetcher", "api")}
 
     def sync(self, instance="i1"):
-        self.daemon.send("STEP_SYNCED", 0, instance)
+        self.daemon.send("STEP_SYNCED", 0, instance=instance)
 
     def channel(self, role):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -81,10 +81,11 @@ class World:
         while True:
             message = self.daemon.receive()
             if message.name == "STEP_START":
-                return message.u()
+                return message["order"]
 
     def exited(self, order, code=0):
-        self.daemon.send("STEP_EXITED", 0, order, 0, code, 0, "", 1, 2, 3, 0)
+        self.daemon.send("STEP_EXITED", 0, order=order, exit_code=code, started_usec=1,
+                         ended_usec=2, log_bytes=3)
 
     def ask(self, verb, run=0):
         self.serial += 1
@@ -119,7 +120,7 @@ def whole_life():
     world.kill()
 
     world.start()
-    world.daemon.send("STEP_STARTED", 0, first, "c", 1)
+    world.daemon.send("STEP_STARTED", 0, order=first, container="c", started_usec=1)
     world.exited(first)
     world.sync()
     second = world.order()
@@ -161,7 +162,7 @@ def attempts():
         order = world.order()
         world.kill()
         world.start()
-        world.daemon.send("STEP_STARTED", 0, order, "c", 1)
+        world.daemon.send("STEP_STARTED", 0, order=order, container="c", started_usec=1)
         world.sync()
         world.exited(order, code)
         while world.daemon.receive().name != "STEP_ACK":

@@ -16,8 +16,8 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-import fake_peer  # noqa: E402
-from fake_peer import HEADER, MAGIC, ROLES, TYPES, Channel, Child  # noqa: E402
+from fake_peer import Channel, Child  # noqa: E402
+from messages import HEADER, MAGIC, ROLES, TABLES, TYPES, encode  # noqa: E402
 
 ALL = (1 << 64) - 1
 SANDBOX = 5  # enum step_result: could not be built
@@ -75,10 +75,8 @@ class Stand:
         return sock
 
 
-ORDER = dict(order=1, project="demo", run=1, slug="build", attempt=1, name="build", commit="",
-             view="", objects=0, image="host", network=1, memory=0, pids=0, cpu=0, disk=0, read=0, write=0, reads=0,
-             writes=0, timeout=20000, grace=1000, tty=0, workdir="", uid=0, gid=0, layers=())
-FIELDS = list(ORDER)[:-1]
+ORDER = dict(order=1, project="demo", run=1, slug="build", attempt=1, name="build", image="host", network=1,
+             timeout_msec=20000, grace_msec=1000)
 
 
 class TakenScheduler:
@@ -93,10 +91,9 @@ class TakenScheduler:
         self.number += 1
         order = dict(ORDER, order=self.number, attempt=self.number, **changed)
         own = fds is None
-        fds = [payload()] if own else fds
-        self.channel.send("STEP_START", 0, *(order[f] for f in FIELDS), len(order["layers"]),
-                          *order["layers"], fds=fds)
-        for fd in fds if own else ():
+        fd = payload() if own else fds[0]
+        self.channel.send("STEP_START", 0, payload=fd, **order)
+        if own:
             os.close(fd)
         return order["order"]
 
@@ -109,10 +106,8 @@ class TakenScheduler:
                 return None
             for fd in message.fds:
                 os.close(fd)
-            if message.name == "STEP_EXITED" and message.u() == number:
-                result, code = message.u(), message.u()
-                message.u()
-                return result, code, message.s()
+            if message.name == "STEP_EXITED" and message["order"] == number:
+                return message["result"], message["exit_code"], message["reason"]
         raise TimeoutError(number)
 
     def run(self, **changed):
@@ -124,9 +119,9 @@ REFUSED = [
     ("an image that is absolute", dict(image="/etc")),
     ("an image without a name", dict(image="")),
     ("an image with a newline", dict(image="a\nb")),
-    ("layers that are paths", dict(image="x", layers=("../../../../etc",))),
-    ("layers that are absolute", dict(image="x", layers=("/etc",))),
-    ("layers of the image host", dict(layers=("sha256-" + "0" * 64,))),
+    ("layers that are paths", dict(image="x", layers=[{"id": "../../../../etc"}])),
+    ("layers that are absolute", dict(image="x", layers=[{"id": "/etc"}])),
+    ("layers of the image host", dict(layers=[{"id": "0" * 64}])),
     ("a project that is a path", dict(project="../../etc")),
     ("a project with a slash", dict(project="demo/../../x")),
     ("a slug that is a path", dict(slug="../../../../../tmp/breakout-log")),
@@ -141,11 +136,11 @@ REFUSED = [
     ("objects that nothing has", dict(objects=3)),
     ("less than no memory", dict(memory=ALL)),
     ("less than no processes", dict(pids=ALL)),
-    ("less than no processor", dict(cpu=ALL)),
+    ("less than no processor", dict(cpu_milli=ALL)),
     ("less than no disk", dict(disk=ALL)),
-    ("less than no reading", dict(read=ALL)),
-    ("a timeout of ages", dict(timeout=ALL)),
-    ("a grace of ages", dict(grace=ALL)),
+    ("less than no reading", dict(io_read=ALL)),
+    ("a timeout of ages", dict(timeout_msec=ALL)),
+    ("a grace of ages", dict(grace_msec=ALL)),
     ("a network that is none", dict(network=77)),
     ("a user beyond the range", dict(uid=(1 << 32) - 1)),
     ("a user of another step", dict(uid=65536)),
@@ -200,7 +195,7 @@ def scheduler_owned(pid):
             scheduler.number += 1
             order = dict(ORDER, order=scheduler.number, **fields)
             fd = payload()
-            scheduler.channel.send("STEP_START", 0, *(order[f] for f in FIELDS), 0, fds=[fd])
+            scheduler.channel.send("STEP_START", 0, payload=fd, **order)
             os.close(fd)
             result = scheduler.result(scheduler.number)
         else:
@@ -221,14 +216,17 @@ def scheduler_owned(pid):
     scheduler.result(number)
     scheduler.number -= 1
     scheduler.send()
-    scheduler.channel.send("STEP_CANCEL", 0, 999999, 3)
-    scheduler.channel.send("STEP_ACK", 0, 999999)
+    scheduler.channel.send("STEP_CANCEL", 0, order=999999, why=3)
+    scheduler.channel.send("STEP_ACK", 0, order=999999)
     logs_asked_for(scheduler)
     seen = scheduler.run(slug="after")
     say(seen and seen[:2] == (0, 0), "sched-owned: an order that was there already runs no second time", seen)
-    for name, fields in (("STEP_STARTED", (1, "x", 1)), ("RELOAD", ()), ("CONFIG_BEGIN", (1,)),
+    for name, fields in (("STEP_STARTED", {"order": 1, "container": "x", "started_usec": 1}), ("RELOAD", ()), ("CONFIG_BEGIN", (1,)),
                          ("CACHER_LISTEN", (1, "demo", 1, "x")), ("FETCH", ("demo", "main", ""))):
-        scheduler.channel.send(name, 0, *fields)
+        if isinstance(fields, dict):
+            scheduler.channel.send(name, 0, **fields)
+        else:
+            scheduler.channel.send(name, 0, *fields)
         try:
             while scheduler.channel.receive(20) is not None:
                 pass
@@ -244,9 +242,25 @@ def scheduler_owned(pid):
 
 # ---- garbage ----
 
+def odd_fields(table, chance):
+    """The fields of a table with values beyond their bounds."""
+    values = {}
+    for kind, field, record in TABLES[table]:
+        if kind in ("NUMBER", "ENUM", "FLAG"):
+            most = {"NUMBER": ALL, "ENUM": (1 << 32) - 1, "FLAG": 255}[kind]
+            values[field] = chance.choice((0, 1, most, chance.randrange(most)))
+        elif kind in ("TEXT", "SENTENCE", "SECRET"):
+            values[field] = chance.choice(("", "../../etc", "x" * chance.randrange(5000), "a\0b", "\x1b]0;x\x07"))
+        elif kind == "LIST":
+            values[field] = [odd_fields(record, chance) for _ in range(chance.choice((0, 1, 3, 200)))]
+        elif kind == "RECORD":
+            values[field] = odd_fields(record, chance)
+    return values
+
+
 def garbage(chance):
     """A packet and its descriptors, in many ways not what it should be."""
-    kind = chance.randrange(9)
+    kind = chance.randrange(10)
     name = chance.choice(sorted(TYPES))
     number, body = TYPES[name], chance.randbytes(chance.choice((0, 1, 8, 24, 200, 4000)))
     magic, n_fds, length, serial = MAGIC, 0, len(body), chance.getrandbits(64)
@@ -275,6 +289,13 @@ def garbage(chance):
     elif kind == 7:  # too long for its type
         body = b"s" + struct.pack("<I", 60000) + b"x" * 60000 + b"\0"
         length = len(body)
+    elif kind == 9:  # the fields of its table, with odd values and now and then a wrong byte
+        name = chance.choice(sorted(set(TABLES) & set(TYPES)))
+        packet = bytearray(encode(name, **odd_fields(name, chance))[0][:60000])
+        number, body = TYPES[name], packet[HEADER.size:]
+        if body and chance.random() < 0.5:
+            body[chance.randrange(len(body))] ^= 1 << chance.randrange(8)
+        body, length = bytes(body), len(body)
     data = HEADER.pack(magic, number, n_fds, length & 0xffffffff, 0, serial) + body
     if kind == 8:
         data = data[:chance.randrange(1, HEADER.size)]
@@ -378,4 +399,3 @@ elif sys.argv[1] == "garbage":
     daemon_garbage(int(sys.argv[2]))
 else:
     peers(sys.argv[2])
-assert fake_peer.ROLES is ROLES

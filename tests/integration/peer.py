@@ -1,73 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages between runbookd's processes, for tests that play one of them.
-
-Types come from common/message_table.h, so that this cannot drift from it.
-"""
+"""One end of a channel, for tests that play one of our processes."""
 import array
 import os
-import re
 import select
 import socket
-import struct
 import subprocess
+import sys
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-MAGIC = 0x314B4252
-with open(os.path.join(TOP, "common/message_table.h"), encoding="utf-8") as _table:
-    VERSION = int(re.search(r"#define MESSAGE_VERSION (\d+)", _table.read()).group(1))
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from messages import HEADER, MAGIC, NAMES, TOP, TYPES, VERSION, Message, encode  # noqa: E402, F401
+
 DAEMON, WEBHOOK, SCHEDULER, FETCHER, CACHER, API = (1 << i for i in range(6))
-
-
-def _types():
-    with open(os.path.join(TOP, "common/message_table.h"), encoding="utf-8") as table:
-        names = re.findall(r"^\s*X\((\w+), ROLE", table.read(), re.M)
-    return {name: i + 1 for i, name in enumerate(names)}
-
-
-TYPES = _types()
-NAMES = {number: name for name, number in TYPES.items()}
-
-
-class Message:
-    """One received message; fields are read in order."""
-
-    def __init__(self, data, fds):
-        magic, self.type, n_fds, length, _, self.serial = struct.unpack_from("<IHHIIQ", data)
-        assert magic == MAGIC and n_fds == len(fds) and length == len(data) - 24, data
-        self.name = NAMES[self.type]
-        self.payload = data[24:]
-        self.offset = 0
-        self.fds = list(fds)
-
-    def u(self):
-        tag, value = struct.unpack_from("<cQ", self.payload, self.offset)
-        assert tag == b"u", self.payload
-        self.offset += 9
-        return value
-
-    def s(self):
-        tag, length = struct.unpack_from("<cI", self.payload, self.offset)
-        assert tag == b"s", self.payload
-        text = self.payload[self.offset + 5 : self.offset + 5 + length]
-        self.offset += 5 + length + 1
-        return text.decode()
-
-    def fd(self):
-        return self.fds.pop(0)
-
-
-def encode(name, *fields, serial=0, fds=()):
-    payload = b""
-    for field in fields:
-        if isinstance(field, int):
-            payload += b"u" + struct.pack("<Q", field)
-        elif isinstance(field, str):
-            raw = field.encode()
-            payload += b"s" + struct.pack("<I", len(raw)) + raw + b"\0"
-        else:
-            payload += b"b" + struct.pack("<I", len(field)) + field
-    number = TYPES[name] if isinstance(name, str) else name
-    return struct.pack("<IHHIIQ", MAGIC, number, len(fds), len(payload), 0, serial) + payload
 
 
 class Peer:
@@ -79,8 +22,8 @@ class Peer:
         if greet:
             self.send("HELLO", VERSION, role)
 
-    def send(self, name, *fields, serial=0, fds=()):
-        data = encode(name, *fields, serial=serial, fds=fds)
+    def send(self, name, /, *fields, serial=0, fds=(), **named):
+        data, fds = encode(name, *fields, serial=serial, fds=fds, **named)
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([data], control)
 

@@ -10,7 +10,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
-#include "common/message.h"
+#include "common/messages/steps.h"
 #include "common/remove_tree.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
@@ -187,10 +187,9 @@ static inline void world_configure(struct world *world)
 
 static inline void world_sync(struct world *world)
 {
-	struct message *message = message_new(MESSAGE_STEP_SYNCED, 0);
-
-	message_put_string(message, world->instance);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	assert_int_equal(message_transmit(world->daemon,
+					  MESSAGE_NEW(step_synced, 0, .instance = world->instance)),
+			 0);
 }
 
 /* Start the scheduler and be its peers; sync is left to the caller. */
@@ -472,48 +471,32 @@ static inline void order_masked(struct order *order, int fd)
 
 static inline void order_parse(struct message *message, struct order *order)
 {
-	cleanup_close int fd = -1, mask_fd = -1;
+	struct message_step_start start;
 
-	memset(order, 0, sizeof(*order));
-	order->id = message_get_u64(message);
-	(void)message_get_string(message, PROJECT_NAME_MAX);
-	order->run = message_get_u64(message);
-	(void)snprintf(order->slug, sizeof(order->slug), "%s",
-		       message_get_string(message, STEP_SLUG_MAX));
-	order->attempt = message_get_u64(message);
-	(void)snprintf(order->name, sizeof(order->name), "%s",
-		       message_get_string(message, STEP_NAME_MAX));
-	(void)snprintf(order->commit, sizeof(order->commit), "%s",
-		       message_get_string(message, COMMIT_HEX_MAX));
-	(void)snprintf(order->view, sizeof(order->view), "%s",
-		       message_get_string(message, COMMIT_HEX_MAX));
-	order->objects = message_get_u64(message);
-	(void)message_get_string(message, 256); /* image */
-	(void)message_get_u64(message);		/* network */
-	order->memory = message_get_u64(message);
-	(void)message_get_u64(message); /* pids */
-	(void)message_get_u64(message); /* cpu */
-	(void)message_get_u64(message); /* disk */
-	for (int i = 0; i < 4; i++)
-		(void)message_get_u64(message); /* io */
-	order->timeout_msec = message_get_u64(message);
-	(void)message_get_u64(message); /* grace */
-	order->tty = message_get_u64(message);
-	(void)snprintf(order->workdir, sizeof(order->workdir), "%s",
-		       message_get_string(message, 4096));
-	order->uid = message_get_u64(message);
-	order->gid = message_get_u64(message);
-	order->n_layers = message_get_u64(message);
-	for (uint64_t i = 0; i < order->n_layers; i++)
+	assert_int_equal(MESSAGE_GET(message, step_start, &start), 0);
+	*order = (struct order){
+		.id = start.order,
+		.run = start.run,
+		.attempt = start.attempt,
+		.timeout_msec = start.timeout_msec,
+		.memory = start.memory,
+		.uid = start.uid,
+		.gid = start.gid,
+		.tty = start.tty,
+		.n_layers = start.n_layers,
+		.objects = start.objects,
+	};
+	(void)snprintf(order->slug, sizeof(order->slug), "%s", start.slug);
+	(void)snprintf(order->name, sizeof(order->name), "%s", start.name);
+	(void)snprintf(order->commit, sizeof(order->commit), "%s", start.commit);
+	(void)snprintf(order->view, sizeof(order->view), "%s", start.view);
+	(void)snprintf(order->workdir, sizeof(order->workdir), "%s", start.workdir);
+	if (start.n_layers > 0)
 		(void)snprintf(order->layer, sizeof(order->layer), "%s",
-			       message_get_string(message, 64));
-	fd = message_get_fd(message);
-	if (message->n_fds > 1)
-		mask_fd = message_get_fd(message);
-	assert_int_equal(message_end(message), 0);
-	order_payload(order, fd);
-	if (mask_fd >= 0)
-		order_masked(order, mask_fd);
+			       start.layers[start.n_layers - 1].id);
+	order_payload(order, start.payload);
+	if (start.mask >= 0)
+		order_masked(order, start.mask);
 }
 
 /* The next STEP_START; acknowledgements on the way are skipped. */
@@ -533,29 +516,28 @@ static inline void order_expect(struct world *world, struct order *order)
 
 static inline void order_started(struct world *world, uint64_t order)
 {
-	struct message *message = message_new(MESSAGE_STEP_STARTED, 0);
-
-	message_put_u64(message, order);
-	message_put_string(message, "container");
-	message_put_u64(message, 1000);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	assert_int_equal(
+		message_transmit(world->daemon,
+				 MESSAGE_NEW(step_started, 0, .order = order,
+					     .container = "container", .started_usec = 1000)),
+		0);
 }
 
 static inline void order_used(struct world *world, uint64_t order, enum step_result result,
 			      uint64_t code, const char *reason, const struct step_usage *usage)
 {
-	struct message *message = message_new(MESSAGE_STEP_EXITED, 0);
+	struct message_step_figure figures[STEP_USAGE_NUM];
+	size_t n = step_usage_figures(usage, figures);
 
-	message_put_u64(message, order);
-	message_put_u64(message, result);
-	message_put_u64(message, result == STEP_RESULT_EXITED ? code : 0);
-	message_put_u64(message, result == STEP_RESULT_SIGNALED ? code : 0);
-	message_put_string(message, reason);
-	message_put_u64(message, 1000);
-	message_put_u64(message, 2000);
-	message_put_u64(message, 77);
-	step_usage_put(message, usage);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	assert_int_equal(
+		message_transmit(world->daemon,
+				 MESSAGE_NEW(step_exited, 0, .order = order, .result = result,
+					     .exit_code = result == STEP_RESULT_EXITED ? code : 0,
+					     .signal = result == STEP_RESULT_SIGNALED ? code : 0,
+					     .reason = reason, .started_usec = 1000,
+					     .ended_usec = 2000, .log_bytes = 77,
+					     .figures = figures, .n_figures = n)),
+		0);
 }
 
 static inline void order_result(struct world *world, uint64_t order, enum step_result result,
@@ -569,11 +551,39 @@ static inline void order_exited(struct world *world, uint64_t order, uint64_t co
 	order_result(world, order, STEP_RESULT_EXITED, code, "");
 }
 
+/* The order that an acknowledgement names. */
+static inline uint64_t acked_order(struct message *message)
+{
+	struct message_step_ack ack;
+
+	assert_int_equal(MESSAGE_GET(message, step_ack, &ack), 0);
+	return ack.order;
+}
+
+/* The order that STEP_CANCEL names. */
+static inline uint64_t cancelled_order(struct message *message)
+{
+	struct message_step_cancel cancel;
+
+	assert_int_equal(MESSAGE_GET(message, step_cancel, &cancel), 0);
+	assert_int_equal(cancel.why, STEP_RESULT_CANCELLED);
+	return cancel.order;
+}
+
+/* The order that STEP_START names. */
+static inline uint64_t started_order(struct message *message)
+{
+	struct message_step_start start;
+
+	assert_int_equal(MESSAGE_GET(message, step_start, &start), 0);
+	return start.order;
+}
+
 static inline void ack_expect(struct world *world, uint64_t order)
 {
 	struct message *message = fixture_receive(world->daemon, MESSAGE_STEP_ACK);
 
-	assert_int_equal(message_get_u64(message), order);
+	assert_int_equal(acked_order(message), order);
 	(void)message_free(message);
 }
 

@@ -107,7 +107,7 @@ static inline uint64_t cancel_expect(struct world *world)
 		if (message->type == MESSAGE_STEP_ACK)
 			continue;
 		assert_int_equal(message->type, MESSAGE_STEP_CANCEL);
-		return message_get_u64(message);
+		return cancelled_order(message);
 	}
 }
 

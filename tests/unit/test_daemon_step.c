@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/steps.h"
 #include "common/remove_tree.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
@@ -345,7 +346,8 @@ struct order {
 	const char *project, *slug, *name, *commit, *image;
 	const char *layer; /* NULL: none */
 	const char *workdir;
-	uint64_t network, timeout_msec, grace_msec, uid, tty;
+	uint64_t timeout_msec, grace_msec, uid, tty;
+	enum step_objects objects;
 	int payload_fd; /* 0: a right one */
 	int mask_fd;	/* 0: none */
 };
@@ -359,47 +361,33 @@ static void send_order(const struct order *order)
 	char *argv[] = {(char *)"true", NULL};
 	char *envp[] = {NULL};
 	int payload = order->payload_fd ? order->payload_fd : step_payload_new(argv, envp);
-	struct message *message = message_new(MESSAGE_STEP_START, 0);
+	struct message_step_layer layer = {.id = order->layer};
+	struct message *message;
 
 	assert_true(payload >= 0);
-	message_put_u64(message, order->number);
-	message_put_string(message, order->project);
-	message_put_u64(message, 7);
-	message_put_string(message, order->slug);
-	message_put_u64(message, 1);
-	message_put_string(message, order->name);
-	message_put_string(message, order->commit);
-	message_put_string(message, ""); /* view */
-	message_put_u64(message, STEP_OBJECTS_NONE);
-	message_put_string(message, order->image);
-	message_put_u64(message, order->network);
-	message_put_u64(message, 512 * MIB);
-	for (int i = 0; i < 7; i++)
-		message_put_u64(message, 0); /* pids, cpu, disk, io */
-	message_put_u64(message, order->timeout_msec);
-	message_put_u64(message, order->grace_msec);
-	message_put_u64(message, order->tty);
-	message_put_string(message, order->workdir);
-	message_put_u64(message, order->uid);
-	message_put_u64(message, 0);
-	message_put_u64(message, order->layer != NULL);
-	if (order->layer)
-		message_put_string(message, order->layer);
-	message_put_fd(message, payload);
-	if (order->mask_fd)
-		message_put_fd(message, order->mask_fd);
+	message = MESSAGE_NEW(step_start, 0, .order = order->number, .project = order->project,
+			      .run = 7, .slug = order->slug, .attempt = 1, .name = order->name,
+			      .commit = order->commit, .objects = order->objects,
+			      .image = order->image, .layers = &layer,
+			      .n_layers = order->layer != NULL, .memory = 512 * MIB,
+			      .timeout_msec = order->timeout_msec, .grace_msec = order->grace_msec,
+			      .tty = order->tty, .workdir = order->workdir, .uid = order->uid,
+			      .payload = payload, .mask = order->mask_fd);
 	(void)close(payload);
 	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
 }
 
-static void send_number(enum message_type type, uint64_t number)
+static void send_cancel(uint64_t order, enum step_result why)
 {
-	struct message *message = message_new(type, 0);
+	assert_int_equal(message_transmit(house.scheduler_fd,
+					  MESSAGE_NEW(step_cancel, 0, .order = order, .why = why)),
+			 0);
+}
 
-	message_put_u64(message, number);
-	if (type == MESSAGE_STEP_CANCEL)
-		message_put_u64(message, STEP_RESULT_CANCELLED);
-	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
+static void send_ack(uint64_t order)
+{
+	assert_int_equal(
+		message_transmit(house.scheduler_fd, MESSAGE_NEW(step_ack, 0, .order = order)), 0);
 }
 
 struct exited {
@@ -411,19 +399,21 @@ struct exited {
 static struct exited expect_exited(void)
 {
 	struct message *message = expect(house.scheduler_fd, MESSAGE_STEP_EXITED);
+	struct message_step_exited got;
 	struct exited exited;
 
-	exited.order = message_get_u64(message);
-	exited.result = message_get_u64(message);
-	exited.exit_code = message_get_u64(message);
-	exited.signal = message_get_u64(message);
-	(void)snprintf(exited.reason, sizeof(exited.reason), "%s",
-		       message_get_string(message, REASON_MAX));
-	exited.started = message_get_u64(message);
-	exited.ended = message_get_u64(message);
-	exited.bytes = message_get_u64(message);
-	assert_int_equal(step_usage_get(message, &exited.usage), 0);
-	assert_int_equal(message_end(message), 0);
+	assert_int_equal(MESSAGE_GET(message, step_exited, &got), 0);
+	exited = (struct exited){
+		.order = got.order,
+		.result = got.result,
+		.exit_code = got.exit_code,
+		.signal = got.signal,
+		.started = got.started_usec,
+		.ended = got.ended_usec,
+		.bytes = got.log_bytes,
+		.usage = step_usage_of(got.figures, got.n_figures),
+	};
+	(void)snprintf(exited.reason, sizeof(exited.reason), "%s", got.reason);
 	(void)message_free(message);
 	return exited;
 }
@@ -494,8 +484,8 @@ static void runs_and_is_acknowledged(void **state)
 	house_call(count_steps, counts);
 	assert_int_equal(counts[0], 0);
 	assert_int_equal(counts[1], 1);
-	send_number(MESSAGE_STEP_ACK, 1);
-	send_number(MESSAGE_STEP_ACK, 1);
+	send_ack(1);
+	send_ack(1);
 	send_order(&(struct order){ORDER(1)}); /* known: never again, but nobody waits for ever */
 	exited = expect_exited();
 	assert_int_equal(exited.order, 1);
@@ -517,8 +507,9 @@ static void refuses_what_no_scheduler_sends(void **state)
 		{ORDER(11)}, {ORDER(12)}, {ORDER(13)},
 	};
 	const char *reasons[] = {
-		"project name",	   "slug",    "commit",	   "image", "network", "payload",
-		"payload",	   "timeout", "step name", "image", "user",    "working directory",
+		"project name",	     "slug",	"commit",  "image",
+		"choice of objects", "payload", "payload", "timeout",
+		"step name",	     "image",	"user",	   "working directory",
 		"list of secrets",
 	};
 
@@ -526,7 +517,7 @@ static void refuses_what_no_scheduler_sends(void **state)
 	bad[1].slug = "a/b";
 	bad[2].commit = "../../..";
 	bad[3].image = "/";
-	bad[4].network = 1ULL << 32;
+	bad[4].objects = STEP_OBJECTS_VIEW;
 	bad[5].payload_fd = not_sealed;
 	bad[6].payload_fd = directory;
 	bad[7].timeout_msec = UINT64_MAX;
@@ -599,7 +590,7 @@ static void hides_secrets(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(read(fd, text, sizeof(text)), 16);
 	assert_string_equal(text, "a ***, ***, tok\n");
-	send_number(MESSAGE_STEP_ACK, 1);
+	send_ack(1);
 }
 
 static void reports_what_cannot_be_built(void **state)
@@ -657,7 +648,7 @@ static void is_cancelled(void **state)
 	order.grace_msec = 5000;
 	send_order(&order);
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
-	send_number(MESSAGE_STEP_CANCEL, 1);
+	send_cancel(1, STEP_RESULT_CANCELLED);
 	while (*(volatile size_t *)&fake.sandboxes[0].n_signals == 0)
 		(void)usleep(1000);
 	assert_int_equal(write(fake.sandboxes[0].status_fd, "", 1), 1); /* some of it runs on */
@@ -666,12 +657,13 @@ static void is_cancelled(void **state)
 	assert_int_equal((exited = expect_exited()).result, STEP_RESULT_CANCELLED);
 	assert_string_equal(exited.reason, "cancelled");
 	assert_false(fake.sandboxes[0].killed);
-	send_number(MESSAGE_STEP_CANCEL, 99);
+	send_cancel(99, STEP_RESULT_CANCELLED);
 	expect_silence(house.scheduler_fd); /* unknown: no harm */
 }
 
 static void tells_a_new_scheduler(void **state)
 {
+	struct message_step_synced synced;
 	struct message *message;
 
 	send_order(&(struct order){ORDER(1)});
@@ -686,7 +678,8 @@ static void tells_a_new_scheduler(void **state)
 	assert_int_equal(expect_exited().order, 1);
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
 	message = expect(house.scheduler_fd, MESSAGE_STEP_SYNCED);
-	assert_string_equal(message_get_string(message, 64), "instance");
+	assert_int_equal(MESSAGE_GET(message, step_synced, &synced), 0);
+	assert_string_equal(synced.instance, "instance");
 	(void)message_free(message);
 	fake_end(&fake.sandboxes[1], SANDBOX_SIGNALED, SIGSEGV);
 	assert_string_equal(expect_exited().reason, "killed by signal 11 (SEGV)");
@@ -765,13 +758,10 @@ static void stops(void **state)
 
 static void drops_who_talks_nonsense(void **state)
 {
-	struct message *message = message_new(MESSAGE_STEP_CANCEL, 0);
 	struct pollfd file = {.fd = house.scheduler_fd, .events = POLLIN};
 	struct message *end = NULL;
 
-	message_put_u64(message, 1);
-	message_put_u64(message, STEP_RESULT_SANDBOX); /* no reason to cancel */
-	assert_int_equal(message_transmit(house.scheduler_fd, message), 0);
+	send_cancel(1, STEP_RESULT_SANDBOX); /* not a reason to cancel */
 	assert_int_equal(poll(&file, 1, 10000), 1);
 	assert_int_equal(message_receive(house.scheduler_fd, &end), 0);
 }

@@ -131,7 +131,7 @@ static void test_unclaimed_order(void **state)
 	world_start_unsynced(world);
 	order_started(world, 4711);
 	message = fixture_receive(world->daemon, MESSAGE_STEP_CANCEL);
-	assert_int_equal(message_get_u64(message), 4711);
+	assert_int_equal(cancelled_order(message), 4711);
 	(void)message_free(message);
 	order_exited(world, 4711, 0);
 	ack_expect(world, 4711);
@@ -242,7 +242,7 @@ static void test_cancel_kept(void **state)
 	run_expect(world, run, "cancelled", "cancelled");
 	step_expect(world, run, "one", "cancelled", "cancelled");
 	message = fixture_receive(world->daemon, MESSAGE_STEP_CANCEL);
-	assert_int_equal(message_get_u64(message), order.id);
+	assert_int_equal(cancelled_order(message), order.id);
 	(void)message_free(message);
 	assert_true(fixture_quiet(world->daemon));
 	world_stop(world);
@@ -433,7 +433,7 @@ static bool chaos_daemon(struct chaos *chaos)
 
 	if (!message)
 		return false;
-	order = message_get_u64(message);
+	order = message->type == MESSAGE_STEP_ACK ? acked_order(message) : started_order(message);
 	assert_in_range(order, 1, ORDERS_MAX - 1);
 	if (message->type == MESSAGE_STEP_ACK) {
 		assert_true(chaos->orders[order] >= ORDER_EXITED);

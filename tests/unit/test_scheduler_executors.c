@@ -274,7 +274,7 @@ static void test_foreign_report(void **state)
 	ack_expect(pair->home, order.id);
 	order_started(pair->home, order.id);
 	cancel = fixture_receive(pair->home->daemon, MESSAGE_STEP_CANCEL);
-	assert_int_equal(message_get_u64(cancel), order.id);
+	assert_int_equal(cancelled_order(cancel), order.id);
 	(void)message_free(cancel);
 	step_expect(pair->home, run, "gpu", "running", "");
 	assert_true(fixture_quiet(pair->h2.daemon));

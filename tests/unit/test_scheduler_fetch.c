@@ -493,9 +493,7 @@ static void test_workspace(void **state)
 	push_send(world, &(struct pushed){.delivery = "d1", .after = COMMIT_A, .project = "w"});
 	(void)trigger_accepted(world, 0);
 	question = fixture_receive(world->daemon, MESSAGE_WORKSPACE_OPEN);
-	answer = message_new(MESSAGE_WORKSPACE_OPENED, question->serial);
-	message_put_string(answer, "it is not mounted");
-	message_put_string(answer, "");
+	answer = MESSAGE_NEW(workspace_opened, question->serial, .error = "it is not mounted");
 	assert_int_equal(message_transmit(world->daemon, answer), 0);
 	settle(world);
 	retry_expect(world, 1, "denied", 1);

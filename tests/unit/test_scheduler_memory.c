@@ -125,7 +125,7 @@ static void finish(struct world *world, const char *wanted, const char *also)
 
 			assert_non_null(message);
 			if (message->type == MESSAGE_STEP_START)
-				order_exited(world, message_get_u64(message), 0);
+				order_exited(world, started_order(message), 0);
 		}
 		json = ask(world, ASK(.verb = API_RUN, .run = 1));
 		(void)snprintf(state, sizeof(state), "%s", member(json, "state"));

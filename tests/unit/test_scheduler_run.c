@@ -334,9 +334,8 @@ static void test_limits(void **state)
 static uint64_t cancel_expect(struct world *world)
 {
 	struct message *message = fixture_receive(world->daemon, MESSAGE_STEP_CANCEL);
-	uint64_t order = message_get_u64(message);
+	uint64_t order = cancelled_order(message);
 
-	assert_int_equal(message_get_u64(message), STEP_RESULT_CANCELLED);
 	(void)message_free(message);
 	return order;
 }
@@ -541,11 +540,8 @@ static void test_workspace_and_upload(void **state)
 	message = fixture_receive(world->daemon, MESSAGE_WORKSPACE_OPEN);
 	serial = message->serial;
 	(void)message_free(message);
-	message = message_new(MESSAGE_WORKSPACE_OPENED, serial);
 	fd = text_fd(one);
-	message_put_string(message, "");
-	message_put_string(message, "");
-	message_put_fd(message, fd);
+	message = MESSAGE_NEW(workspace_opened, serial, .runbook = fd);
 	close(fd);
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 	order_expect(world, &order);

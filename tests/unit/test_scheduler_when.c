@@ -371,8 +371,7 @@ static void test_host_lost(void **state)
 
 static void send_stopping(struct world *world)
 {
-	assert_int_equal(message_transmit(world->daemon, message_new(MESSAGE_STEPS_STOPPING, 0)),
-			 0);
+	assert_int_equal(message_transmit(world->daemon, MESSAGE_NEW(steps_stopping, 0)), 0);
 }
 
 static void test_interruptible(void **state)
@@ -437,7 +436,7 @@ static void test_fail_fast(void **state)
 		message = message_free(message);
 	assert_non_null(message);
 	assert_int_equal(message->type, MESSAGE_STEP_CANCEL);
-	assert_int_equal(message_get_u64(message), second.id);
+	assert_int_equal(cancelled_order(message), second.id);
 	order_result(world, second.id, STEP_RESULT_CANCELLED, 0, "cancelled");
 	(void)play(world, "mourn", 0);
 	run_ends(world, run, "failed", "step \"test (n=1)\" failed");

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_MESSAGE_FIELDS_H
+#define COMMON_MESSAGE_FIELDS_H
+
+/*
+ * DOC: Fields of messages
+ *
+ * The fields of each message are one table, in the header of its channel under
+ * common/messages/. Everything else comes from it: the struct that both sides fill and
+ * read, the format on the wire with its bounds, the line in a debug log, what tests in
+ * Python speak (tests/messages.py), and the seeds of the fuzz target. A table reads
+ *
+ *   #define STEP_CANCEL_FIELDS(X, M)                          \
+ *	X(M, NUMBER, order, UINT64_MAX)                          \
+ *	X(M, ENUM, why, step_result, STEP_RESULT_NUM)
+ *
+ * M is the message's own name and only passed on. The kinds:
+ *
+ *   NUMBER(name, most)        uint64_t
+ *   FLAG(name)                bool
+ *   ENUM(name, tag, number)   enum tag, below number
+ *   TEXT(name, most)          const char *, at most so many bytes; NULL is sent as ""
+ *   SENTENCE(name, most)      the same for people: the sender cuts what is too long
+ *   SECRET(name, most)        the same, never printed
+ *   BYTES(name, most)         struct field_blob, never printed
+ *   FD(name)                  int, a descriptor
+ *   FD_OR_NONE(name)          the same; -1 for the receiver, and 0 (what was not named)
+ *                             or -1 for the sender, when there is none
+ *   RECORD(name, record)      struct message_<record>, another table
+ *   LIST(name, record, most)  const struct message_<record> *name, size_t n_<name>
+ *
+ * Bounds are what no program of ours sends: a message that breaks them is not sent, and
+ * a received one closes its sender's channel. What people may get wrong is for the
+ * receiver to check, and to answer.
+ *
+ * Sender:    channel_send(channel, MESSAGE_NEW(step_cancel, serial, .order = 7,
+ *                                              .why = STEP_RESULT_CANCELLED));
+ * Receiver:  struct message_step_cancel cancel;
+ *            int r = MESSAGE_GET(message, step_cancel, &cancel);
+ *
+ * What was received points into the message and lives as long. Descriptors stay the
+ * message's, which closes them, unless message_take_fd() takes one.
+ */
+
+#include "common/fields.h"
+#include "common/message.h"
+
+/** struct message_format - one message and its table */
+struct message_format {
+	enum message_type type;
+	const struct field_table *table;
+	unsigned length_max; /* bytes of a payload within the bounds */
+	unsigned n_fds;
+};
+
+/** message_format() - NULL for an unknown type, and for one whose fields are in no table yet */
+const struct message_format *message_format(unsigned type);
+
+/**
+ * message_build() - a message of @format with what @fields has; use MESSAGE_NEW()
+ *
+ * Return: NULL without memory. A message that breaks a bound is marked as failed:
+ * channel_send() logs which field it was, and refuses it.
+ */
+struct message *message_build(const struct message_format *format, uint64_t serial,
+			      const void *fields);
+/**
+ * message_read() - the fields of @message; use MESSAGE_GET()
+ *
+ * Return: 0, or -errno with the reason in @message, which the channel logs.
+ */
+int message_read(struct message *message, const struct message_format *format, void *ret_fields);
+/**
+ * message_take_fd() - make the descriptor @fd of @message the caller's
+ *
+ * Return: @fd, -1 for -1. Descriptors that are not taken are closed with the message.
+ */
+int message_take_fd(struct message *message, int fd);
+/** message_print() - name and fields on one line, without secrets, for logs */
+void message_print(struct message *message, char *out, size_t size);
+
+#define MESSAGE_NEW(name, serial, ...)                                                             \
+	message_build(&message_format_##name, (serial), &(const struct message_##name){__VA_ARGS__})
+/* the conditional is for the compiler: @ret must be a struct message_<name> * */
+#define MESSAGE_GET(message, name, ret)                                                            \
+	message_read((message), &message_format_##name, 1 ? (ret) : (struct message_##name *)NULL)
+
+/* ---- what a table becomes: X(M, kind, name, …) with one of these for X ---- */
+
+#define MESSAGE_MEMBER(M, KIND, ...) MESSAGE_MEMBER_##KIND(__VA_ARGS__)
+#define MESSAGE_MEMBER_NUMBER(name, most) uint64_t name;
+#define MESSAGE_MEMBER_FLAG(name) bool name;
+#define MESSAGE_MEMBER_ENUM(name, tag, number) enum tag name;
+#define MESSAGE_MEMBER_TEXT(name, most) const char *name;
+#define MESSAGE_MEMBER_SENTENCE(name, most) const char *name;
+#define MESSAGE_MEMBER_SECRET(name, most) const char *name;
+#define MESSAGE_MEMBER_BYTES(name, most) struct field_blob name;
+#define MESSAGE_MEMBER_FD(name) int name;
+#define MESSAGE_MEMBER_FD_OR_NONE(name) int name;
+#define MESSAGE_MEMBER_RECORD(name, record) struct message_##record name;
+#define MESSAGE_MEMBER_LIST(name, record, most)                                                    \
+	const struct message_##record *name;                                                       \
+	size_t n_##name;
+
+/* bytes on the wire within the bounds: eight stand before each field */
+#define MESSAGE_ROOM(M, KIND, ...) +8 + (MESSAGE_ROOM_##KIND(__VA_ARGS__))
+#define MESSAGE_ROOM_NUMBER(name, most) 8
+#define MESSAGE_ROOM_FLAG(name) 1
+#define MESSAGE_ROOM_ENUM(name, tag, number) sizeof(enum tag)
+#define MESSAGE_ROOM_TEXT(name, most) (most) + 1
+#define MESSAGE_ROOM_SENTENCE(name, most) (most) + 1
+#define MESSAGE_ROOM_SECRET(name, most) (most) + 1
+#define MESSAGE_ROOM_BYTES(name, most) (most)
+#define MESSAGE_ROOM_FD(name) 1
+#define MESSAGE_ROOM_FD_OR_NONE(name) 1
+#define MESSAGE_ROOM_RECORD(name, record) MESSAGE_ROOM_OF_##record
+#define MESSAGE_ROOM_LIST(name, record, most) (most) * (8 + MESSAGE_ROOM_OF_##record)
+
+/** MESSAGE_RECORD() - declare what the table NAME_FIELDS() describes, for use in others */
+#define MESSAGE_RECORD(NAME, name)                                                                 \
+	struct message_##name {                                                                    \
+		NAME##_FIELDS(MESSAGE_MEMBER, name)                                                \
+	};                                                                                         \
+	enum { MESSAGE_ROOM_OF_##name = 0 NAME##_FIELDS(MESSAGE_ROOM, name) };                     \
+	extern const struct field_table message_fields_##name;
+
+/** MESSAGE_DECLARE() - the same for a message of its own */
+#define MESSAGE_DECLARE(NAME, name)                                                                \
+	MESSAGE_RECORD(NAME, name)                                                                 \
+	_Static_assert(MESSAGE_ROOM_OF_##name <= MESSAGE_BYTES_MAX, #NAME " is too large");        \
+	extern const struct message_format message_format_##name;
+
+#endif

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages between runbookd's processes, by the tables that the programs are made from.
+
+Names, roles and version come from common/message_table.h, fields from the headers in
+common/messages/ (see common/message_fields.h): nothing here can drift apart from them.
+Bounds are not looked at, so that tests can break them.
+
+encode("STEP_ACK", order=7) makes a packet; decode() its opposite: message["order"].
+Messages that have no table yet take values in order (integers, str, bytes) and are read
+by message.u(), .s() and .b().
+"""
+import glob
+import os
+import re
+import struct
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+MAGIC = 0x314B4252
+HEADER = struct.Struct("<IHHIIQ")
+ENTRY = struct.Struct("<HBBI")
+# enum field_type and the flags on the wire, common/fields.h
+UINT, BYTES, RECORD, STRING, LIST, FD = 1, 4, 5, 66, 67, 68
+KINDS = {  # kind: (type, flags, format of a number, default)
+    "NUMBER": (UINT, 0, "<Q", 0), "FLAG": (UINT, 0, "<B", 0), "ENUM": (UINT, 0, "<I", 0),
+    "TEXT": (STRING, 0, None, ""), "SENTENCE": (STRING, 2, None, ""),
+    "SECRET": (STRING, 0, None, ""), "BYTES": (BYTES, 0, None, b""),
+    "FD": (FD, 0, None, None), "FD_OR_NONE": (FD, 0, None, None),
+    "RECORD": (RECORD, 0, None, {}), "LIST": (LIST, 0, None, ()),
+}
+
+
+def _source(path):
+    with open(os.path.join(TOP, path), encoding="utf-8") as file:
+        text = re.sub(r"/\*.*?\*/", "", file.read(), flags=re.S)
+    return re.sub(r"[ \t]*\\\n", " ", text)
+
+
+_TABLE = _source("common/message_table.h")
+VERSION = int(re.search(r"#define MESSAGE_VERSION (\d+)", _TABLE).group(1))
+ROLES = {name.lower(): 1 << int(bit) for name, bit in re.findall(r"ROLE_(\w+) = 1 << (\d+)", _TABLE)}
+TYPES = {name: number for number, name in enumerate(
+    re.findall(r"X\((\w+), ", re.search(r"#define MESSAGE_TABLE\(X\)(.*)", _TABLE).group(1)), 1)}
+NAMES = {number: name for name, number in TYPES.items()}
+
+
+def _tables():
+    """{"STEP_ACK": [("NUMBER", "order", None)]}; the third is the record of RECORD and LIST."""
+    tables = {}
+    for path in sorted(glob.glob(os.path.join(TOP, "common/messages/*.h"))):
+        for name, lines in re.findall(r"#define (\w+)_FIELDS\(X, M\)(.*)", _source(path)):
+            tables[name] = [
+                (kind, field, record.upper() if kind in ("RECORD", "LIST") else None)
+                for kind, field, record in re.findall(r"X\(M, (\w+), (\w+)(?:, (\w+))?", lines)]
+    return tables
+
+
+TABLES = _tables()
+
+
+def _entry(tag, kind, flags, data):
+    return ENTRY.pack(tag, kind, flags, len(data)) + data
+
+
+def _pack(table, values, fds):
+    """The fields of one record; descriptors are appended to `fds`."""
+    unknown = set(values) - {field for _, field, _ in TABLES[table]}
+    assert not unknown, f"{table} has no {unknown}"
+    out = b""
+    for tag, (kind, field, record) in enumerate(TABLES[table], 1):
+        number, flags, form, default = KINDS[kind]
+        value = values.get(field, default)
+        if form:
+            data = struct.pack(form, value)
+        elif number == STRING:
+            data = value.encode() + b"\0"
+        elif number == BYTES:
+            data = value
+        elif number == FD:
+            data = b"\0" if value is None else b"\1"
+            fds += [] if value is None else [value]
+        elif number == RECORD:
+            data = _pack(record, value, fds)
+        else:
+            data = b"".join(_entry(1, RECORD, 0, _pack(record, element, fds)) for element in value)
+        out += _entry(tag, number, flags, data)
+    return out
+
+
+class _Reader:
+    def __init__(self, data, fds):
+        self.data, self.fds = data, fds
+
+    def entry(self, tag, kind, flags):
+        found = ENTRY.unpack_from(self.data)
+        assert found[:3] == (tag, kind, flags), (found, tag, kind, flags)
+        end = ENTRY.size + found[3]
+        assert end <= len(self.data), found
+        item, self.data = self.data[ENTRY.size:end], self.data[end:]
+        return item
+
+    def record(self, table):
+        values = {}
+        for tag, (kind, field, record) in enumerate(TABLES[table], 1):
+            number, flags, form, _ = KINDS[kind]
+            data = self.entry(tag, number, flags)
+            if form:
+                values[field], = struct.unpack(form, data)
+            elif number == STRING:
+                assert data.index(b"\0") == len(data) - 1, data
+                values[field] = data[:-1].decode()
+            elif number == BYTES:
+                values[field] = data
+            elif number == FD:
+                values[field] = self.fds.pop(0) if data == b"\1" else None
+            elif number == RECORD:
+                values[field] = _Reader(data, self.fds).record(record)
+            else:
+                inner, values[field] = _Reader(data, self.fds), []
+                while inner.data:
+                    element = _Reader(inner.entry(1, RECORD, 0), self.fds)
+                    values[field].append(element.record(record))
+        assert not self.data, (table, self.data)
+        return values
+
+
+def _positional(fields):
+    payload = b""
+    for field in fields:
+        if isinstance(field, int):
+            payload += b"u" + struct.pack("<Q", field)
+        elif isinstance(field, str):
+            text = field.encode()
+            payload += b"s" + struct.pack("<I", len(text)) + text + b"\0"
+        else:
+            payload += b"b" + struct.pack("<I", len(field)) + field
+    return payload
+
+
+def encode(name, /, *fields, serial=0, fds=(), **named):
+    """A packet and the descriptors that go with it."""
+    fds = list(fds)
+    if name in TABLES:
+        assert not fields, f"the fields of {name} have names"
+        payload = _pack(name, named, fds)
+    else:
+        assert not named, f"{name} has no table"
+        payload = _positional(fields)
+    return HEADER.pack(MAGIC, TYPES[name], len(fds), len(payload), 0, serial) + payload, fds
+
+
+class Message:
+    """One received message: message["field"], and its name, type, serial and fds."""
+
+    def __init__(self, data, fds):
+        magic, self.type, n_fds, length, _, self.serial = HEADER.unpack_from(data)
+        assert magic == MAGIC and len(data) == HEADER.size + length and n_fds == len(fds), data
+        self.name, self.data, self.at, self.fds = NAMES[self.type], data, HEADER.size, list(fds)
+        self.fields = None
+        if self.name in TABLES:
+            self.fields = _Reader(data[HEADER.size:], list(fds)).record(self.name)
+
+    def __getitem__(self, field):
+        return self.fields[field]
+
+    def _tag(self, tag):
+        assert self.data[self.at:self.at + 1] == tag, (self.name, self.data)
+        self.at += 1
+
+    def u(self):
+        self._tag(b"u")
+        value, = struct.unpack_from("<Q", self.data, self.at)
+        self.at += 8
+        return value
+
+    def b(self, tag=b"b"):
+        self._tag(tag)
+        length, = struct.unpack_from("<I", self.data, self.at)
+        value = self.data[self.at + 4:self.at + 4 + length]
+        self.at += 4 + length
+        return value
+
+    def s(self):
+        value = self.b(b"s")
+        assert self.data[self.at] == 0
+        self.at += 1
+        return value.decode()
+
+    def fd(self):
+        return self.fds.pop(0)
