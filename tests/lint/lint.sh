@@ -60,6 +60,7 @@ check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
 check "layer rule" tests/lint/layers.sh
 check "link rule" tests/lint/links.sh
 check "function names" python3 tests/lint/function_names.py
+check "fields of messages have names" python3 tests/lint/messages.py
 check "catalog of the journal" tests/lint/catalog.sh
 check "sandboxes are supervised in one place" one_supervisor
 check "sizes of files and functions" tests/lint/sizes.sh
