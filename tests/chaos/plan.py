@@ -82,8 +82,8 @@ KINDS = {
     "flaky": (lambda step: f"[ \"$RUNBOOK_ATTEMPT\" -ge {step['good']} ] || exit 9\n" + lines_shell(step),
               lines_text),
 }
-OFTEN = ("lines", "lines", "lines", "burst", "data", "commit", "stderr", "put", "fail", "signal",
-         "orphan")
+OFTEN = ("lines", "lines", "lines", "burst", "data", "commit", "stderr", "put", "put", "put", "fail",
+         "signal", "orphan")
 
 
 def step_shell(step):
