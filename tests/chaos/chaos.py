@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deliveries go in, processes are killed, and afterwards nothing may be missing.
 
-chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P] [--away P] PROGRAMS DIRECTORY
+chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P] [--away P]
+         [--survive] [--no-forgeries] PROGRAMS DIRECTORY
 
 Posts signed deliveries with random runbooks to a real runbookd, while its processes get
 SIGKILL and SIGSTOP, its disk is full or slow, the forge is away or publishes commits later

@@ -322,7 +322,7 @@ FORGERIES = (
 
 
 def main():
-    original, tried, unseen = os.path.abspath(sys.argv[1]), 0, 0
+    original, tried, unseen, unsuited = os.path.abspath(sys.argv[1]), 0, 0, []
     copy = original + "/forged"
     for forge, sentence in FORGERIES:
         shutil.rmtree(copy, ignore_errors=True)
@@ -330,6 +330,7 @@ def main():
         suits = forge(forger)
         forger.close()
         if not suits:
+            unsuited.append(forge.__name__)
             continue
         tried += 1
         checker = verify.Checker(copy)
@@ -340,7 +341,8 @@ def main():
             print(f"forged evidence is taken for right: {forge.__name__}, in {copy}-{forge.__name__}")
             os.rename(copy, f"{copy}-{forge.__name__}")
     shutil.rmtree(copy, ignore_errors=True)
-    print(f"= {tried} of {len(FORGERIES)} forgeries suit this evidence, {tried - unseen} were found")
+    print(f"= {tried - unseen} of {tried} forgeries found" +
+          (", without a run that suits: " + ", ".join(unsuited) if unsuited else ""))
     return 1 if unseen or not tried else 0
 
 

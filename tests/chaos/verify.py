@@ -5,7 +5,8 @@
 Reads facts.json of chaos.py (what was posted, answered, killed and asked), the database and
 the logs by itself, and prints a line for each thing that is wrong; lines that start with
 "= " are figures. Trusts nothing that runbookd says about itself: results follow from the
-runbooks (plan.py), executions from the witnesses, logs are compared byte by byte.
+runbooks (plan.py), executions from the witnesses, logs are compared byte by byte. What
+retention removed is judged in retained.py.
 """
 import collections
 import glob
