@@ -133,6 +133,8 @@ struct scheduler *scheduler_new(struct store *store)
 {
 	struct scheduler *scheduler = calloc(1, sizeof(*scheduler));
 
+	if (scheduler)
+		queue_init(&scheduler->queue);
 	if (!scheduler || secrets_init(&scheduler->secrets) < 0 || loop_new(&scheduler->loop) < 0 ||
 	    !executor_add(scheduler, "this host")) {
 		(void)store_close(store);

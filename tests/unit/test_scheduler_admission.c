@@ -240,12 +240,46 @@ static void test_priority(void **state)
 	world_free(world);
 }
 
+/* Two projects stand in line at the same time, and take turns. */
+static void test_two_projects(void **state)
+{
+	static const char text[] = "steps:\n"
+				   "  - {name: one, command: \"true\", resources: {cpu: 2}}\n"
+				   "  - {name: two, command: \"true\", resources: {cpu: 2}}\n";
+	struct world *world = world_new();
+	struct order order;
+	uint64_t a, b, first;
+
+	world_start(world);
+	a = run_start(world, text);
+	order_expect(world, &order);
+	assert_int_equal(order.run, a);
+	b = trigger(world, "b", "other", COMMIT_B);
+	fetch_answer(world, COMMIT_B, text);
+	wait_expect(world, "two", "cpu", "waits for 2 processors: 0 of 2 are free");
+	order_exited(world, order.id, 0);
+	order_expect(world, &order);
+	first = order.run;
+	order_exited(world, order.id, 0);
+	order_expect(world, &order);
+	assert_int_equal(order.run, first == a ? b : a);
+	order_exited(world, order.id, 0);
+	order_expect(world, &order);
+	order_exited(world, order.id, 0);
+	ack_expect(world, order.id);
+	run_expect(world, a, "succeeded", "");
+	run_expect(world, b, "succeeded", "");
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_memory),	   cmocka_unit_test(test_impossible),
-		cmocka_unit_test(test_whole_host), cmocka_unit_test(test_no_space),
-		cmocka_unit_test(test_labels),	   cmocka_unit_test(test_priority),
+		cmocka_unit_test(test_memory),	     cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_whole_host),   cmocka_unit_test(test_no_space),
+		cmocka_unit_test(test_labels),	     cmocka_unit_test(test_priority),
+		cmocka_unit_test(test_two_projects),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);
