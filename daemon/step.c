@@ -5,7 +5,6 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
-#include "common/messages/steps.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
 #include "daemon/log_register.h"
@@ -14,7 +13,6 @@
 #include "daemon/step_table.h"
 #include "daemon/supervise.h"
 
-#include <errno.h>
 #include <string.h>
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
@@ -82,8 +80,7 @@ static void step_set_ended(struct step *step)
 	daemon_changed(table->daemon);
 }
 
-/* For a step that never ran. */
-static void step_refuse(struct step *step, enum step_result result, const char *reason)
+void step_refuse(struct step *step, enum step_result result, const char *reason)
 {
 	close_memory(step);
 	step->report = (struct step_report){.result = result};
@@ -204,7 +201,7 @@ static const struct supervised_notes step_notes = {
 	.collected = note_collected,
 };
 
-static void step_terminate(struct step *step, enum step_result cause)
+void step_terminate(struct step *step, enum step_result cause)
 {
 	struct supervised *supervised = &step->supervised;
 
@@ -216,7 +213,7 @@ static void step_terminate(struct step *step, enum step_result cause)
 
 /* ---- starting ---- */
 
-static void cacher_listen(const struct step *step)
+void step_listen(const struct step *step)
 {
 	struct daemon *daemon = step->table->daemon;
 	struct message *message;
@@ -298,7 +295,7 @@ static int step_build(struct step *step, struct error *error)
 	return -error->number;
 }
 
-static void step_begin(struct step *step)
+void step_begin(struct step *step)
 {
 	struct error error = ERROR_INIT;
 	char reason[REASON_MAX];
@@ -319,53 +316,13 @@ static void step_begin(struct step *step)
 	close_memory(step);
 	step->phase = STEP_RUNNING;
 	step->facts.timeout_msec = step->order.timeout_msec;
-	cacher_listen(step);
+	step_listen(step);
 	if (step->order.timeout_msec > 0)
 		supervise_timeout(&step->supervised,
 				  now_usec() + step->order.timeout_msec * USEC_PER_MSEC,
 				  STEP_RESULT_TIMEOUT);
 	step_log(step, LOG_LEVEL_INFO, MESSAGE_ID_STEP_STARTED, "started");
 	step_send_started(step);
-}
-
-/* One per turn of the loop: messages and output are served in between. */
-static void start_next(struct loop_timer *timer)
-{
-	struct step_table *table = container_of(timer, struct step_table, start_timer);
-	struct step *step = table->holding ? NULL : step_queue_pop(table);
-
-	if (table->holding)
-		return;
-	if (table->queue_first)
-		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
-				     start_next);
-	if (step)
-		step_begin(step);
-}
-
-/*
- * It ran, and its result was acknowledged: whoever sends it again has a store
- * that is older than that, and would wait for ever.
- */
-static void answer_forgotten(struct step_table *table, const struct step_order *order)
-{
-	struct step step = {.table = table, .order = *order, .ended_usec = wall_usec()};
-
-	step.report.result = STEP_RESULT_SANDBOX;
-	(void)snprintf(step.report.reason, sizeof(step.report.reason),
-		       "refused: order %llu ran already, the store must be an old copy: restart "
-		       "runbookd, then retry",
-		       (unsigned long long)order->order);
-	log_error("%s", step.report.reason);
-	step_send_exited(&step);
-}
-
-/* In our own life, or in that of a predecessor whose place we took. */
-static bool order_known(const struct step_table *table, uint64_t order)
-{
-	const struct ledger *ledger = table->daemon->ledger;
-
-	return order_set_has(&table->known, order) || (ledger && ledger_order_known(ledger, order));
 }
 
 void step_prepare(struct step *step, struct step_table *table, const struct step_order *order)
@@ -383,74 +340,6 @@ void step_prepare(struct step *step, struct step_table *table, const struct step
 	step->supervised.name = step->container;
 	step->supervised.grace_usec = order->grace_msec * USEC_PER_MSEC;
 	step->supervised.done = sandbox_done;
-}
-
-int steps_start(struct step_table *table, struct step_order *order, const char *refusal)
-{
-	struct step *step;
-	int r;
-
-	if (table->n_running + table->n_ended >= STEPS_RECORDS_MAX)
-		r = -ENOBUFS; /* a scheduler that acknowledges nothing is broken */
-	else
-		r = order_known(table, order->order) ? -EEXIST : 0;
-	step = r == 0 ? calloc(1, sizeof(*step)) : NULL;
-	if (r == 0)
-		r = step ? order_set_add(&table->known, order->order) : -ENOMEM;
-	if (r < 0) {
-		free(step);
-		step_order_clear(order);
-		if (r != -EEXIST)
-			return r;
-		/* re-sent after a new channel: it is on its way or ended */
-		if (!step_find(table, order->order))
-			answer_forgotten(table, order);
-		return 0;
-	}
-	step_prepare(step, table, order);
-	step_link(table, step);
-	table->n_running++;
-	if (refusal) {
-		step_refuse(step, STEP_RESULT_SANDBOX, refusal);
-	} else if (table->stopping) {
-		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
-	} else if (table->n_running > STEPS_MAX) {
-		step_refuse(step, STEP_RESULT_SANDBOX,
-			    "refused: 1024 steps run already, which is the most there can be");
-	} else {
-		step_queue_push(table, step);
-		if (!table->start_timer.loop)
-			(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
-					     start_next);
-	}
-	return 0;
-}
-
-void steps_cancel(struct step_table *table, uint64_t order, enum step_result why)
-{
-	struct step *step = step_find(table, order);
-
-	if (!step)
-		return; /* it ended while this was on its way */
-	if (step->phase == STEP_QUEUED) {
-		step_queue_remove(table, step);
-		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled");
-	} else {
-		step_terminate(step, why);
-	}
-}
-
-void steps_acknowledge(struct step_table *table, uint64_t order)
-{
-	struct step *step = step_find(table, order);
-
-	if (!step || step->phase != STEP_ENDED)
-		return;
-	step_unlink(table, step);
-	table->n_ended--;
-	step_keep_forget(step);
-	(void)step_free(step);
-	daemon_changed(table->daemon);
 }
 
 /* ---- of a predecessor ---- */
@@ -507,159 +396,4 @@ void step_end_lost(struct step *step)
 	release_layers(step);
 	step_setup_remove(&step->table->daemon->paths, step->order.order);
 	step_set_ended(step);
-}
-
-/* ---- when a child is new, when we stop ---- */
-
-static void send_stopping(struct step_table *table)
-{
-	step_send(table, MESSAGE_NEW(steps_stopping, 0));
-}
-
-void steps_resend(struct step_table *table)
-{
-	for (const struct step *step = table->first; step; step = step->next) {
-		if (step->phase == STEP_ENDED)
-			step_send_exited(step);
-		else if (step->phase != STEP_QUEUED)
-			step_send_started(step);
-	}
-	step_send(table, MESSAGE_NEW(step_synced, 0, .instance = table->daemon->instance_id));
-	if (table->stopping)
-		send_stopping(table);
-}
-
-void steps_relisten(struct step_table *table)
-{
-	for (const struct step *step = table->first; step; step = step->next)
-		cacher_listen(step);
-}
-
-void steps_stop(struct step_table *table)
-{
-	bool again = table->stopping;
-	struct step *step;
-
-	table->stopping = true;
-	/* before the results: what may be interrupted waits again, and not for us */
-	if (!again)
-		send_stopping(table);
-	while ((step = step_queue_pop(table)) != NULL)
-		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
-	for (step = table->first; step; step = step->next) {
-		if (again && supervised_runs(&step->supervised))
-			supervise_kill(&step->supervised);
-		else
-			step_terminate(step, STEP_RESULT_CANCELLED);
-	}
-}
-
-void steps_hold(struct step_table *table, bool hold)
-{
-	table->holding = hold;
-	if (!hold && table->queue_first)
-		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
-				     start_next);
-}
-
-size_t steps_running(const struct step_table *table)
-{
-	return table->n_running;
-}
-
-size_t steps_unacknowledged(const struct step_table *table)
-{
-	return table->n_ended;
-}
-
-/* ---- life ---- */
-
-static bool goes_on(const struct ledger_step *kept)
-{
-	return kept->phase != LEDGER_BEGUN && kept->phase != LEDGER_ENDED;
-}
-
-/* Has a step of a predecessor use for its directory? */
-static bool step_is_kept(const void *userdata, uint64_t order)
-{
-	const struct ledger *ledger = userdata;
-	const struct ledger_step *kept = NULL;
-
-	while (ledger && (kept = ledger_step_next(ledger, kept)) != NULL) {
-		if (kept->order == order)
-			return goes_on(kept);
-	}
-	return false;
-}
-
-static bool log_is_kept(const void *userdata, const char *project, uint64_t run, const char *slug,
-			uint64_t attempt)
-{
-	const struct ledger *ledger = userdata;
-	const struct ledger_step *kept = NULL;
-
-	while (ledger && (kept = ledger_step_next(ledger, kept)) != NULL) {
-		if (goes_on(kept) && kept->run == run && kept->attempt == attempt &&
-		    strcmp(kept->project, project) == 0 && strcmp(kept->slug, slug) == 0)
-			return true;
-	}
-	return false;
-}
-
-static struct log_quota_limits log_limits(const void *userdata, const char *project)
-{
-	const struct daemon *daemon = userdata;
-	const struct config_project *own =
-		project && daemon->config ? config_project_find(daemon->config, project) : NULL;
-
-	if (!daemon->config)
-		return (struct log_quota_limits){.all = 0};
-	return (struct log_quota_limits){
-		.all = daemon->config->logs,
-		.each = project ? (own ? own->logs : 0) : daemon->config->project_logs,
-	};
-}
-
-int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
-	      struct step_table **ret_table, struct error *error)
-{
-	struct step_table *table = calloc(1, sizeof(*table));
-
-	if (!table)
-		return error_set(error, ENOMEM, "out of memory");
-	table->daemon = daemon;
-	table->supervisor = (struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
-	table->start_timer = LOOP_TIMER_NULL;
-	if (log_register_new(&daemon->paths, log_is_kept, daemon->ledger, &table->logs, error) <
-		    0 ||
-	    log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0) {
-		(void)log_register_free(table->logs);
-		free(table);
-		return -error->number;
-	}
-	table->quota = log_quota_new(daemon->loop, daemon->paths.log, log_limits, daemon);
-	if (daemon->ledger)
-		(void)log_pump_keep(table->pump, daemon->fds);
-	step_setup_sweep(&daemon->paths, step_is_kept, daemon->ledger);
-	*ret_table = table;
-	return 0;
-}
-
-struct step_table *steps_free(struct step_table *table)
-{
-	if (!table)
-		return NULL;
-	while (table->first) {
-		struct step *step = table->first;
-
-		step_unlink(table, step);
-		(void)step_free(step);
-	}
-	loop_timer_cancel(&table->start_timer);
-	table->pump = log_pump_free(table->pump);
-	table->quota = log_quota_free(table->quota);
-	table->logs = log_register_free(table->logs);
-	order_set_done(&table->known);
-	free(table);
-	return NULL;
 }

@@ -74,14 +74,21 @@ struct step *step_free(struct step *step);
 /** step_prepare() - nothing of @step is there yet but its order, which it takes over */
 void step_prepare(struct step *step, struct step_table *table, const struct step_order *order);
 
+/** step_begin() - build its sandbox and start its command; if that fails, it has ended */
+void step_begin(struct step *step);
+/** step_refuse() - it ends without having run */
+void step_refuse(struct step *step, enum step_result result, const char *reason);
+/** step_terminate() - end it for @cause, unless it ends already */
+void step_terminate(struct step *step, enum step_result cause);
+/** step_listen() - hand its socket to the cacher, if that is there */
+void step_listen(const struct step *step);
+
 /**
  * step_resume() - go on with a step of a predecessor
  * @fds: enum step_bag_fd, taken out (-1) as they are used
  *
- * Its sandbox is held, unless it is gone.
- *
- * Its phase is that of its ledger entry. Return: 0; -errno with @error, its sandbox
- * is ended then.
+ * Its sandbox is held, unless it is gone; its phase is that of its ledger entry.
+ * Return: 0; -errno with @error, its sandbox is ended then.
  */
 int step_resume(struct step *step, int *fds, struct error *error);
 /** step_end_lost() - it could not be taken over: .report says why */
