@@ -45,7 +45,7 @@ no_promises() {
 }
 # One place in daemon/ watches and ends sandboxes (its children are processes of their own).
 one_supervisor() {
-    ! git grep -nE 'pidfd|status_fd|ops->|sandbox_(start|signal|kill|finish|collect|keep|adopt)\(' -- \
+    ! git grep -nE 'pidfd|status_fd|ops->|\bsandbox_(start|signal|kill|finish|collect|keep|adopt)\(' -- \
         'daemon/*.[ch]' ':!daemon/supervise.[ch]' ':!daemon/children.[ch]'
 }
 documented() { # every public function of a shared layer has a comment in its header
