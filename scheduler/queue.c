@@ -150,25 +150,13 @@ static void list_update(struct queue_project *project)
 	struct queue *queue = project->queue;
 	bool wanted = project->n_waiting > 0;
 
-	if (wanted == project->listed)
+	if (wanted == list_linked(&project->listed))
 		return;
-	project->listed = wanted;
-	if (wanted) {
-		project->list_previous = NULL;
-		project->list_next = queue->list;
-		if (queue->list)
-			queue->list->list_previous = project;
-		queue->list = project;
-		queue->n_listed++;
-		return;
-	}
-	if (project->list_previous)
-		project->list_previous->list_next = project->list_next;
+	if (wanted)
+		list_prepend(&queue->projects, &project->listed);
 	else
-		queue->list = project->list_next;
-	if (project->list_next)
-		project->list_next->list_previous = project->list_previous;
-	queue->n_listed--;
+		list_remove(&project->listed);
+	queue->n_listed += wanted ? 1 : (size_t)-1;
 }
 
 /* Called after every change: keeps ring and list equal to what they stand for. */
@@ -206,32 +194,6 @@ void queue_project_set(struct queue_project *project, uint64_t weight, uint64_t 
 
 /* ---- items: where they wait ---- */
 
-static void link_append(struct queue_item **first, struct queue_item **last,
-			struct queue_item *item)
-{
-	item->next = NULL;
-	item->previous = *last;
-	if (*last)
-		(*last)->next = item;
-	else
-		*first = item;
-	*last = item;
-}
-
-static void link_remove(struct queue_item **first, struct queue_item **last,
-			struct queue_item *item)
-{
-	if (item->previous)
-		item->previous->next = item->next;
-	else
-		*first = item->next;
-	if (item->next)
-		item->next->previous = item->previous;
-	else
-		*last = item->previous;
-	item->next = item->previous = NULL;
-}
-
 static bool group_has_room(const struct queue_group *group)
 {
 	return group->limit == 0 || group->n_offered + group->running < group->limit;
@@ -244,7 +206,7 @@ static enum queue_where item_where(const struct queue_item *item)
 	if (class != QUEUE_LINE)
 		return class;
 	/* who came earlier is offered earlier */
-	if (item->group && (!group_has_room(item->group) || item->group->first))
+	if (item->group && (!group_has_room(item->group) || !list_empty(&item->group->waiting)))
 		return QUEUE_GROUP;
 	return QUEUE_LINE;
 }
@@ -259,13 +221,9 @@ static void item_put(struct queue_item *item, enum queue_where where)
 	if (where == QUEUE_LINE && item->group) {
 		item->group->n_offered++;
 	} else if (where == QUEUE_GROUP) {
-		link_append(&item->group->first, &item->group->last, item);
+		list_append(&item->group->waiting, &item->aside);
 	} else if (where == QUEUE_NEVER) {
-		item->previous = NULL;
-		item->next = queue->impossible;
-		if (queue->impossible)
-			queue->impossible->previous = item;
-		queue->impossible = item;
+		list_prepend(&queue->impossible, &item->aside);
 	}
 }
 
@@ -276,15 +234,9 @@ static void item_take(struct queue_item *item)
 	struct queue *queue = project->queue;
 
 	need_tree_remove(item->where == QUEUE_LINE ? &project->line : &project->aside, &item->node);
-	if (item->where == QUEUE_LINE && item->group) {
+	if (item->where == QUEUE_LINE && item->group)
 		item->group->n_offered--;
-	} else if (item->where == QUEUE_GROUP) {
-		link_remove(&item->group->first, &item->group->last, item);
-	} else if (item->where == QUEUE_NEVER) {
-		struct queue_item *last = NULL;
-
-		link_remove(&queue->impossible, &last, item);
-	}
+	list_remove(&item->aside);
 	if (queue->reserved == item)
 		reservation_end(queue);
 	item->where = QUEUE_NOWHERE;
@@ -293,8 +245,9 @@ static void item_take(struct queue_item *item)
 /* Those that stand aside for their group, as far as it has room now. */
 static void group_offer(struct queue_group *group)
 {
-	while (group && group->first && group_has_room(group)) {
-		struct queue_item *item = group->first;
+	while (group && !list_empty(&group->waiting) && group_has_room(group)) {
+		struct queue_item *item =
+			list_entry(group->waiting.first, struct queue_item, aside);
 
 		item_take(item);
 		item_put(item, QUEUE_LINE);
@@ -344,7 +297,7 @@ static void item_replace(struct queue_item *item)
 
 struct queue_item *queue_impossible(const struct queue *queue)
 {
-	return queue->impossible;
+	return list_entry(queue->impossible.first, struct queue_item, aside);
 }
 
 /* ---- configuration ---- */
@@ -400,8 +353,7 @@ void queue_host_configure(struct queue_host *host, const struct queue_capacity *
 		return;
 	host->capacity = *capacity;
 	(void)snprintf(host->labels, sizeof(host->labels), "%s", labels);
-	for (project = queue->list; project; project = next) {
-		next = project->list_next;
+	list_each_safe (project, next, &queue->projects, listed) {
 		/* first what stands aside: what the line gives up is looked at once only */
 		tree_reconfigure(project, &project->aside);
 		tree_reconfigure(project, &project->line);

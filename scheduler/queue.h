@@ -79,8 +79,8 @@ struct queue_group {
 	const char *name; /* of the matrix, kept by the caller */
 	uint64_t limit;	  /* 0: none */
 	uint64_t running;
-	uint64_t n_offered; /* in their project's line; the others stand aside */
-	struct queue_item *first, *last;
+	uint64_t n_offered;  /* in their project's line; the others stand aside */
+	struct list waiting; /* those that do */
 };
 
 enum queue_where {
@@ -109,9 +109,9 @@ struct queue_item {
 	enum queue_where where;
 	struct need_node node; /* its @own need: the least on any host; on @host once it runs */
 	int64_t key;
-	uint64_t passed; /* others that went past it since it was first and did not fit */
-	uint64_t beside; /* the reservation beside which it runs, see struct queue */
-	struct queue_item *next, *previous; /* of its group, or of the impossible ones */
+	uint64_t passed;	/* others that went past it since it was first and did not fit */
+	uint64_t beside;	/* the reservation beside which it runs, see struct queue */
+	struct list_node aside; /* of its group, or of the impossible ones */
 };
 
 /** struct queue_project - one project's share; embedded in a project */
@@ -130,9 +130,7 @@ struct queue_project {
 	struct need_least least; /* of its line */
 	uint64_t tag;		 /* what it got, by its weight */
 	uint64_t serial;	 /* of the last time it got in line: ties go to the smaller */
-	/* every project with something waiting */
-	bool listed;
-	struct queue_project *list_next, *list_previous;
+	struct list_node listed; /* of queue->projects */
 };
 
 /** struct queue_capacity - what a host has to hand out */
@@ -165,9 +163,9 @@ struct queue {
 	uint64_t virtual_now;  /* tag of the project that was next last time */
 	uint64_t tag_max;
 	uint64_t last_serial;
-	struct queue_project *list; /* projects with something waiting */
+	struct list projects; /* those with something waiting */
 	size_t n_listed;
-	struct queue_item *impossible;
+	struct list impossible;
 	/* the one that was first and fitted nowhere, NULL: none; and where it may get room */
 	struct queue_item *reserved;
 	struct queue_host *reserved_host;

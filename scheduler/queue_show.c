@@ -306,12 +306,12 @@ static const struct queue_item *line_take(struct line *line)
 static struct line *lines_make(const struct queue *queue)
 {
 	struct line *lines = calloc(queue->n_listed, sizeof(*lines));
+	const struct queue_project *project;
 	size_t n = 0;
 
 	if (!lines)
 		return NULL;
-	for (const struct queue_project *project = queue->list; project;
-	     project = project->list_next) {
+	list_each (project, &queue->projects, listed) {
 		lines[n++] = (struct line){
 			.project = project,
 			.waiting = need_tree_first(&project->line),

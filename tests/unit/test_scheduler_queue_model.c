@@ -323,10 +323,10 @@ static void act_configure(struct model *model)
 	struct model_host *host = &model->hosts[chance((uint64_t)model->n_hosts)];
 	enum possibility before[N_ITEMS];
 	char labels[HOST_LABELS_MAX + 1];
+	const struct queue_project *project;
 	int order[N_PROJECTS], n = 0;
 
-	for (const struct queue_project *project = model->queue.list; project;
-	     project = project->list_next)
+	list_each (project, &model->queue.projects, listed)
 		order[n++] = (int)(container_of(project, struct model_project, project) -
 				   model->projects);
 	for (int i = 0; i < model->n_items; i++)
