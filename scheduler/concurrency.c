@@ -15,11 +15,11 @@
 #include <string.h>
 
 struct concurrency_group {
-	struct concurrency_group *next; /* of its project */
+	struct list_node node; /* of project->groups */
 	struct project *project;
 	char *name;
 	bool of_forks;
-	struct run *first, *last; /* by number */
+	struct list runs; /* by number */
 };
 
 /* ---- names ---- */
@@ -92,72 +92,56 @@ static struct concurrency_group *group_get(struct run *run)
 {
 	struct project *project = run->project;
 	cleanup_free char *name = concurrency_name(run);
-	struct concurrency_group *group = project->groups;
+	struct concurrency_group *group;
 
 	if (!name)
 		return NULL;
-	while (group && (group->of_forks != run->row.from_fork || strcmp(group->name, name) != 0))
-		group = group->next;
-	if (group)
-		return group;
+	list_each (group, &project->groups, node) {
+		if (group->of_forks == run->row.from_fork && strcmp(group->name, name) == 0)
+			return group;
+	}
 	group = calloc(1, sizeof(*group));
 	if (!group)
 		return NULL;
 	group->project = project;
 	group->of_forks = run->row.from_fork;
 	group->name = TAKE_PTR(name);
-	group->next = project->groups;
-	project->groups = group;
+	list_prepend(&project->groups, &group->node);
 	return group;
 }
 
 static void group_free_if_empty(struct concurrency_group *group)
 {
-	struct concurrency_group **link = &group->project->groups;
-
-	if (group->first)
+	if (!list_empty(&group->runs))
 		return;
-	while (*link != group)
-		link = &(*link)->next;
-	*link = group->next;
+	list_remove(&group->node);
 	free(group->name);
 	free(group);
+}
+
+static struct run *member_before(const struct run *run)
+{
+	return list_entry(run->group_node.previous, struct run, group_node);
 }
 
 /* By number; a new run has the highest, so looking starts at the end. */
 static void member_insert(struct concurrency_group *group, struct run *run)
 {
-	struct run *before = group->last;
+	struct run *before = list_entry(group->runs.last, struct run, group_node);
 
 	while (before && before->row.id > run->row.id)
-		before = before->group_previous;
+		before = member_before(before);
 	run->group = group;
-	run->group_previous = before;
-	run->group_next = before ? before->group_next : group->first;
-	if (run->group_next)
-		run->group_next->group_previous = run;
-	else
-		group->last = run;
-	if (before)
-		before->group_next = run;
-	else
-		group->first = run;
+	list_insert(&group->runs, &run->group_node,
+		    before ? before->group_node.next : group->runs.first);
 }
 
 static struct concurrency_group *member_remove(struct run *run)
 {
 	struct concurrency_group *group = run->group;
 
-	if (run->group_previous)
-		run->group_previous->group_next = run->group_next;
-	else
-		group->first = run->group_next;
-	if (run->group_next)
-		run->group_next->group_previous = run->group_previous;
-	else
-		group->last = run->group_previous;
+	list_remove(&run->group_node);
 	run->group = NULL;
-	run->group_next = run->group_previous = NULL;
 	return group;
 }
 
@@ -204,10 +188,11 @@ static void let_go(struct run *run)
 static void group_update(struct concurrency_group *group)
 {
 	uint64_t n_running = 0, oldest = 0;
+	struct run *run;
 
-	for (const struct run *run = group->first; run; run = run->group_next)
+	list_each (run, &group->runs, group_node)
 		n_running += !run->row.held;
-	for (struct run *run = group->first; run; run = run->group_next) {
+	list_each (run, &group->runs, group_node) {
 		if (!run->row.held)
 			continue;
 		/* older ones of its branch that are not fetched yet will be before it */
@@ -222,9 +207,9 @@ static void group_update(struct concurrency_group *group)
 /* Return: @run itself was superseded. */
 static bool supersede(struct run *run)
 {
-	struct run *previous;
+	struct run *newer = list_entry(run->group->runs.last, struct run, group_node), *previous;
 
-	for (struct run *newer = run->group->last; newer != run; newer = newer->group_previous) {
+	for (; newer != run; newer = member_before(newer)) {
 		if (!newer->runbook->cancel_superseded)
 			continue;
 		(void)run_stop(run, RUN_STOP_SUPERSEDED, newer->row.id);
@@ -233,8 +218,8 @@ static bool supersede(struct run *run)
 	if (!run->runbook->cancel_superseded)
 		return false;
 	/* backwards: none of them gets the turn of one that goes before it */
-	for (struct run *older = run->group_previous; older; older = previous) {
-		previous = older->group_previous;
+	for (struct run *older = member_before(run); older; older = previous) {
+		previous = member_before(older);
 		(void)run_stop(older, RUN_STOP_SUPERSEDED, run->row.id);
 	}
 	return false;
@@ -268,12 +253,11 @@ void concurrency_restore(struct run *run)
 
 void concurrency_settle_project(struct project *project)
 {
-	struct concurrency_group *next;
+	struct concurrency_group *group, *next;
 
-	for (struct concurrency_group *group = project->groups; group; group = next) {
-		next = group->next; /* it goes with its last run, which may end here */
+	/* a group goes with its last run, which may end here */
+	list_each_safe (group, next, &project->groups, node)
 		group_update(group);
-	}
 }
 
 void concurrency_settle(struct scheduler *scheduler)
@@ -305,13 +289,13 @@ void concurrency_forget(struct run *run)
 
 void concurrency_reason(const struct run *run, char *out, size_t size)
 {
-	const struct run *oldest = NULL;
+	const struct run *oldest = NULL, *other;
 	uint64_t n = 0, n_delayed, delayed = 0;
 
 	out[0] = '\0';
 	if (!run->row.held || !run->group)
 		return;
-	for (const struct run *other = run->group->first; other; other = other->group_next) {
+	list_each (other, &run->group->runs, group_node) {
 		/* before it are those that run, whatever their number, and older ones */
 		if (other == run || (other->row.held && other->row.id > run->row.id))
 			continue;
@@ -345,14 +329,15 @@ uint64_t concurrency_held_each(struct scheduler *scheduler, uint64_t max,
 			       void (*each)(const struct step *step, void *userdata),
 			       void *userdata)
 {
+	const struct concurrency_group *group;
 	struct project *project = NULL;
+	const struct run *run;
 	size_t bucket = 0;
 	uint64_t n = 0;
 
 	while ((project = project_next(scheduler, &bucket, project))) {
-		for (struct concurrency_group *group = project->groups; group;
-		     group = group->next) {
-			for (const struct run *run = group->first; run; run = run->group_next) {
+		list_each (group, &project->groups, node) {
+			list_each (run, &group->runs, group_node) {
 				for (size_t i = 0; run->row.held && i < run->n_steps; i++) {
 					if (run->steps[i].state != STEP_STATE_READY)
 						continue;

@@ -183,18 +183,19 @@ int images_of(struct step *step, const struct image_record **ret_image, struct e
 static struct image_wait *wait_find(const struct images *images, const struct run *run,
 				    const char *name)
 {
-	struct image_wait *wait = images->waits;
+	struct image_wait *wait;
 
-	while (wait && (strcmp(wait->name, name) != 0 || wait->fork != run_of_fork(run) ||
-			strcmp(wait->project, run->project->name) != 0))
-		wait = wait->next;
+	list_each (wait, &images->waits, node) {
+		if (strcmp(wait->name, name) == 0 && wait->fork == run_of_fork(run) &&
+		    strcmp(wait->project, run->project->name) == 0)
+			break;
+	}
 	return wait;
 }
 
 static struct image_wait *wait_new(const struct run *run, const char *name)
 {
 	struct scheduler *scheduler = run->scheduler;
-	struct images *images = &scheduler->images;
 	struct image_wait *wait = calloc(1, sizeof(*wait));
 
 	if (!wait)
@@ -208,25 +209,13 @@ static struct image_wait *wait_new(const struct run *run, const char *name)
 	}
 	(void)snprintf(wait->project, sizeof(wait->project), "%s", run->project->name);
 	wait->fork = run_of_fork(run);
-	wait->previous = images->waits_last;
-	if (images->waits_last)
-		images->waits_last->next = wait;
-	else
-		images->waits = wait;
-	images->waits_last = wait;
+	list_append(&scheduler->images.waits, &wait->node);
 	return wait;
 }
 
-static void wait_free(struct images *images, struct image_wait *wait)
+static void wait_free(struct image_wait *wait)
 {
-	if (wait->previous)
-		wait->previous->next = wait->next;
-	else
-		images->waits = wait->next;
-	if (wait->next)
-		wait->next->previous = wait->previous;
-	else
-		images->waits_last = wait->previous;
+	list_remove(&wait->node);
 	loop_timer_cancel(&wait->timer);
 	free(wait->name);
 	free(wait);
@@ -236,13 +225,7 @@ static void wait_append(struct image_wait *wait, struct step *step)
 {
 	step->image_wait = wait;
 	step->image_since_usec = now_usec();
-	step->image_next = NULL;
-	step->image_previous = wait->last;
-	if (wait->last)
-		wait->last->image_next = step;
-	else
-		wait->first = step;
-	wait->last = step;
+	list_append(&wait->steps, &step->image_node);
 }
 
 void images_stand_aside(struct step *step)
@@ -253,23 +236,14 @@ void images_stand_aside(struct step *step)
 
 void images_stop(struct step *step)
 {
-	struct images *images = &step->run->scheduler->images;
 	struct image_wait *wait = step->image_wait;
 
 	if (!wait)
 		return;
 	step->image_wait = NULL;
-	if (step->image_previous)
-		step->image_previous->image_next = step->image_next;
-	else
-		wait->first = step->image_next;
-	if (step->image_next)
-		step->image_next->image_previous = step->image_previous;
-	else
-		wait->last = step->image_previous;
-	step->image_next = step->image_previous = NULL;
-	if (!wait->first && wait != &images->claimed)
-		wait_free(images, wait);
+	list_remove(&step->image_node);
+	if (list_empty(&wait->steps) && wait != &step->run->scheduler->images.claimed)
+		wait_free(wait);
 }
 
 bool images_ready(struct step *step)
@@ -311,10 +285,12 @@ void images_reason(const struct step *step, char *out, size_t size)
 uint64_t images_waiting_each(const struct images *images, uint64_t max,
 			     void (*each)(const struct step *step, void *userdata), void *userdata)
 {
+	const struct image_wait *wait;
+	const struct step *step;
 	uint64_t n = 0;
 
-	for (const struct image_wait *wait = images->waits; wait; wait = wait->next) {
-		for (const struct step *step = wait->first; step; step = step->image_next) {
+	list_each (wait, &images->waits, node) {
+		list_each (step, &wait->steps, image_node) {
 			if (n++ < max)
 				each(step, userdata);
 		}
@@ -341,10 +317,9 @@ static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 {
 	bool named = find_name(&scheduler->images, wait->name, wait->project, wait->fork) != NULL;
 	bool remains = false;
-	struct step *next;
+	struct step *step, *next;
 
-	for (struct step *step = wait->first; step; step = next) {
-		next = step->image_next;
+	list_each_safe (step, next, &wait->steps, image_node) {
 		if (named || find_fixed(step->run, wait->name)) {
 			images_stop(step); /* @wait goes with its last one */
 			step_enqueue(step);
@@ -359,19 +334,18 @@ static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 static void wake(struct scheduler *scheduler)
 {
 	struct images *images = &scheduler->images;
-	struct image_wait *next;
+	struct image_wait *wait, *next;
 
 	/* what was claimed in an earlier life gets its order now; others may end with it */
-	while (images->claimed.first) {
-		struct step *step = images->claimed.first;
+	while (!list_empty(&images->claimed.steps)) {
+		struct step *step =
+			list_entry(images->claimed.steps.first, struct step, image_node);
 
 		images_stop(step);
 		step_order_send(step);
 	}
-	for (struct image_wait *wait = images->waits; wait; wait = next) {
-		next = wait->next;
+	list_each_safe (wait, next, &images->waits, node)
 		wait_wake(scheduler, wait);
-	}
 	turn_schedule(scheduler);
 }
 

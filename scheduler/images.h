@@ -16,6 +16,7 @@
 
 #include "common/image.h"
 #include "common/limits.h"
+#include "common/list.h"
 #include "common/loop.h"
 #include "common/message.h"
 
@@ -53,11 +54,11 @@ struct image_table {
  * forks wait apart: what is pulled for them, and how, is another matter.
  */
 struct image_wait {
-	struct image_wait *next, *previous;
-	char *name; /* as the steps say it */
+	struct list_node node; /* of images->waits */
+	char *name;	       /* as the steps say it */
 	char project[PROJECT_NAME_MAX + 1];
 	bool fork;
-	struct step *first, *last;
+	struct list steps;
 	/* after it could not be had, see images_retry.c */
 	struct scheduler *scheduler;
 	struct loop_timer timer; /* armed until it is asked for again */
@@ -68,8 +69,8 @@ struct image_wait {
 /** struct images - of the scheduler */
 struct images {
 	struct image_table table, staged;
-	bool staging, known; /* a whole table is here */
-	struct image_wait *waits, *waits_last;
+	bool staging, known;	   /* a whole table is here */
+	struct list waits;	   /* image_wait, the oldest first */
 	struct image_wait claimed; /* steps of an earlier life, whatever their images */
 };
 

@@ -64,12 +64,15 @@ static bool same_name(const char *asked, const char *name)
 static struct image_wait *wait_meant(const struct images *images, struct image_wait *wait,
 				     const struct image_missing *missing)
 {
-	wait = wait ? wait->next : images->waits;
-	while (wait &&
-	       (wait->fork != missing->fork || strcmp(wait->project, missing->project) != 0 ||
-		!same_name(wait->name, missing->name)))
-		wait = wait->next;
-	return wait;
+	const struct list_node *node = wait ? wait->node.next : images->waits.first;
+
+	for (; node; node = node->next) {
+		wait = list_entry(node, struct image_wait, node);
+		if (wait->fork == missing->fork && strcmp(wait->project, missing->project) == 0 &&
+		    same_name(wait->name, missing->name))
+			return wait;
+	}
+	return NULL;
 }
 
 /* A step whose time is over. */
@@ -77,9 +80,10 @@ static struct step *step_over(const struct images *images, const struct image_mi
 {
 	struct image_wait *wait = NULL;
 	uint64_t now = now_usec();
+	struct step *step;
 
 	while ((wait = wait_meant(images, wait, missing))) {
-		for (struct step *step = wait->first; step; step = step->image_next) {
+		list_each (step, &wait->steps, image_node) {
 			if (!missing->again || step_time_left(wait, step, now) == 0)
 				return step;
 		}
@@ -105,8 +109,9 @@ static void step_give_up(struct step *step, const char *error)
 static void wait_arm(struct image_wait *wait)
 {
 	uint64_t now = now_usec(), delay = retry_delay_usec(wait->tries);
+	const struct step *step;
 
-	for (const struct step *step = wait->first; step; step = step->image_next) {
+	list_each (step, &wait->steps, image_node) {
 		uint64_t left = step_time_left(wait, step, now);
 
 		if (left < delay)

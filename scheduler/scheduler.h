@@ -52,12 +52,13 @@ struct project {
 	bool paused;
 	struct queue_project queue;
 	/* runs that wait for their tree; the first n_asked of them are asked for */
-	struct run *sources, *sources_last, *sources_next;
+	struct list sources;
+	struct run *sources_next; /* the first one that is not asked for, NULL: none */
 	size_t n_asked;
-	struct source_wait *delayed; /* runs whose tree could not be had at once */
-	uint64_t fetch_retry_sec;    /* for so long it is asked for again */
-	size_t n_removing; /* questions to the fetcher to remove something: no fetch meanwhile */
-	struct concurrency_group *groups;
+	struct list delayed;	  /* runs whose tree could not be had at once: source_wait */
+	uint64_t fetch_retry_sec; /* for so long it is asked for again */
+	size_t n_removing;  /* questions to the fetcher to remove something: no fetch meanwhile */
+	struct list groups; /* concurrency_group */
 	struct retention_policy retention; /* where it says something, see retention.h */
 	struct retention_sums retained;
 	/* what the runbook of the default branch asks for, see schedule.h */
@@ -91,7 +92,7 @@ struct step {
 	bool retried;		       /* among those that are reset just now */
 	struct image_wait *image_wait; /* it stands aside for its image; NULL: it does not */
 	uint64_t image_since_usec;     /* monotonic: since when */
-	struct step *image_next, *image_previous;
+	struct list_node image_node;   /* of image_wait->steps */
 };
 
 struct run {
@@ -106,15 +107,15 @@ struct run {
 	size_t *dependants_start, *dependants;
 	/* while it waits for its tree */
 	bool sourcing;
-	int upload_fd;	 /* tar of a working copy, -1: none */
-	uint64_t serial; /* of the open question, 0: not asked */
-	struct run *sources_next, *sources_previous;
-	struct source_wait *wait; /* NULL: it is not delayed */
+	int upload_fd;		      /* tar of a working copy, -1: none */
+	uint64_t serial;	      /* of the open question, 0: not asked */
+	struct list_node source_node; /* of project->sources */
+	struct source_wait *wait;     /* NULL: it is not delayed */
 	/* changed paths, from there until the runbook was read */
 	bool paths_known;
 	struct name_list paths;
 	struct concurrency_group *group; /* NULL: none */
-	struct run *group_next, *group_previous;
+	struct list_node group_node;
 	struct loop_timer timeout_timer, queue_timer;
 	struct run_image *images; /* what names of images mean for it */
 	struct run *final_next;	  /* list of runs to forget at the end of the turn */
@@ -122,7 +123,7 @@ struct run {
 };
 
 struct outbox_entry {
-	struct outbox_entry *next;
+	struct list_node node;
 	struct peer *peer;
 	uint64_t generation; /* of the peer that it is meant for */
 	struct message *message;
@@ -175,7 +176,7 @@ struct scheduler {
 
 	/* the turn */
 	struct loop_timer turn_timer;
-	struct outbox_entry *outbox, *outbox_last;
+	struct list outbox;
 	struct run *final_runs;
 
 	struct backup_job *backup; /* that is being made, NULL: none */

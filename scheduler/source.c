@@ -140,13 +140,18 @@ static void source_ask(struct run *run)
 	outbox_put(source_peer(run), source_question(run));
 }
 
+static struct run *source_behind(const struct run *run)
+{
+	return list_entry(run->source_node.next, struct run, source_node);
+}
+
 static void source_pump(struct project *project)
 {
 	while (project->sources_next && project->n_asked < SOURCES_ASKED_MAX &&
 	       project->n_removing == 0 && source_peer(project->sources_next)->channel.open) {
 		struct run *run = project->sources_next;
 
-		project->sources_next = run->sources_next;
+		project->sources_next = source_behind(run);
 		project->n_asked++;
 		source_ask(run);
 	}
@@ -162,13 +167,7 @@ void source_start(struct run *run)
 	struct project *project = run->project;
 
 	run->sourcing = true;
-	run->sources_next = NULL;
-	run->sources_previous = project->sources_last;
-	if (project->sources_last)
-		project->sources_last->sources_next = run;
-	else
-		project->sources = run;
-	project->sources_last = run;
+	list_append(&project->sources, &run->source_node);
 	if (!project->sources_next)
 		project->sources_next = run;
 	source_pump(project);
@@ -183,16 +182,8 @@ static void source_leave(struct run *run)
 		return;
 	run->sourcing = false;
 	if (project->sources_next == run)
-		project->sources_next = run->sources_next;
-	if (run->sources_previous)
-		run->sources_previous->sources_next = run->sources_next;
-	else
-		project->sources = run->sources_next;
-	if (run->sources_next)
-		run->sources_next->sources_previous = run->sources_previous;
-	else
-		project->sources_last = run->sources_previous;
-	run->sources_next = run->sources_previous = NULL;
+		project->sources_next = source_behind(run);
+	list_remove(&run->source_node);
 	if (run->serial) {
 		map_remove(&run->scheduler->serials, run->serial);
 		run->serial = 0;
@@ -211,17 +202,18 @@ void source_stop(struct run *run)
 void sources_reask(struct scheduler *scheduler, bool may_ask)
 {
 	struct project *project = NULL;
+	struct run *run;
 	size_t bucket = 0;
 
 	retention_trees_forget(scheduler);
 	while ((project = project_next(scheduler, &bucket, project))) {
-		for (struct run *run = project->sources; run; run = run->sources_next) {
+		list_each (run, &project->sources, source_node) {
 			if (run->serial)
 				map_remove(&scheduler->serials, run->serial);
 			run->serial = 0;
 		}
 		project->n_asked = 0;
-		project->sources_next = project->sources;
+		project->sources_next = list_entry(project->sources.first, struct run, source_node);
 		if (may_ask)
 			source_pump(project);
 	}

@@ -54,7 +54,6 @@ void retry_seconds_text(char *out, size_t size, uint64_t usec)
 static struct source_wait *wait_new(struct run *run)
 {
 	struct source_wait *wait = calloc(1, sizeof(*wait));
-	struct project *project = run->project;
 
 	if (!wait)
 		return NULL;
@@ -62,10 +61,7 @@ static struct source_wait *wait_new(struct run *run)
 	wait->row.run = run->row.id;
 	wait->row.error = wait->error;
 	wait->timer = LOOP_TIMER_NULL;
-	wait->next = project->delayed;
-	if (wait->next)
-		wait->next->previous = wait;
-	project->delayed = wait;
+	list_prepend(&run->project->delayed, &wait->node);
 	run->wait = wait;
 	return wait;
 }
@@ -78,12 +74,7 @@ void source_retry_free(struct run *run)
 		return;
 	run->wait = NULL;
 	loop_timer_cancel(&wait->timer);
-	if (wait->previous)
-		wait->previous->next = wait->next;
-	else
-		run->project->delayed = wait->next;
-	if (wait->next)
-		wait->next->previous = wait->previous;
+	list_remove(&wait->node);
 	free(wait);
 }
 
@@ -297,7 +288,9 @@ static bool goes_before(const struct run *older, const struct run *newer)
 
 void source_retry_arrived(const struct run *run)
 {
-	for (struct source_wait *wait = run->project->delayed; wait; wait = wait->next) {
+	struct source_wait *wait;
+
+	list_each (wait, &run->project->delayed, node) {
 		bool before = goes_before(wait->run, run);
 
 		if (wait->run == run || run->row.source != wait->run->row.source)
@@ -312,10 +305,11 @@ void source_retry_arrived(const struct run *run)
 void source_retry_space(struct scheduler *scheduler)
 {
 	struct project *project = NULL;
+	struct source_wait *wait;
 	size_t bucket = 0;
 
 	while ((project = project_next(scheduler, &bucket, project))) {
-		for (struct source_wait *wait = project->delayed; wait; wait = wait->next) {
+		list_each (wait, &project->delayed, node) {
 			if (wait->timer.loop && wait->outcome == FETCH_NO_SPACE)
 				try_now(wait->run);
 		}
@@ -324,9 +318,10 @@ void source_retry_space(struct scheduler *scheduler)
 
 uint64_t source_retry_before(const struct run *run, uint64_t *ret_oldest)
 {
+	const struct source_wait *wait;
 	uint64_t n = 0;
 
-	for (const struct source_wait *wait = run->project->delayed; wait; wait = wait->next) {
+	list_each (wait, &run->project->delayed, node) {
 		if (!goes_before(wait->run, run))
 			continue;
 		if (n++ == 0 || wait->row.run < *ret_oldest)
@@ -337,10 +332,9 @@ uint64_t source_retry_before(const struct run *run, uint64_t *ret_oldest)
 
 void source_retry_supersede(struct run *run)
 {
-	struct source_wait *wait = run->project->delayed, *next;
+	struct source_wait *wait, *next;
 
-	for (; wait; wait = next) {
-		next = wait->next;
+	list_each_safe (wait, next, &run->project->delayed, node) {
 		if (goes_before(wait->run, run))
 			(void)run_stop(wait->run, RUN_STOP_SUPERSEDED, run->row.id);
 	}
@@ -398,12 +392,13 @@ void source_retry_json(struct json *json, const struct run *run)
 uint64_t source_retry_each(struct scheduler *scheduler, uint64_t max,
 			   void (*each)(const struct run *run, void *userdata), void *userdata)
 {
+	const struct source_wait *wait;
 	struct project *project = NULL;
 	size_t bucket = 0;
 	uint64_t n = 0;
 
 	while ((project = project_next(scheduler, &bucket, project))) {
-		for (const struct source_wait *wait = project->delayed; wait; wait = wait->next) {
+		list_each (wait, &project->delayed, node) {
 			if (n++ < max)
 				each(wait->run, userdata);
 		}

@@ -16,6 +16,7 @@
  * know of it: concurrency groups have it before them, see concurrency.c.
  */
 
+#include "common/list.h"
 #include "scheduler/run.h"
 
 struct json;
@@ -24,8 +25,8 @@ struct json;
 struct source_wait {
 	struct loop_timer timer; /* armed between two tries */
 	struct run *run;
-	struct source_wait *next, *previous; /* of the delayed runs of its project */
-	struct store_fetch_wait row;	     /* its text is in error below */
+	struct list_node node;	     /* of project->delayed */
+	struct store_fetch_wait row; /* its text is in error below */
 	enum fetch_outcome outcome;
 	uint64_t first_usec, since_usec; /* monotonic: it failed, and failed in this way */
 	uint64_t next_usec;

@@ -57,11 +57,7 @@ void outbox_put(struct peer *peer, struct message *message)
 		.generation = peer->generation,
 		.message = message,
 	};
-	if (scheduler->outbox_last)
-		scheduler->outbox_last->next = entry;
-	else
-		scheduler->outbox = entry;
-	scheduler->outbox_last = entry;
+	list_append(&scheduler->outbox, &entry->node);
 }
 
 static void outbox_send(struct outbox_entry *entry)
@@ -77,11 +73,15 @@ static void outbox_send(struct outbox_entry *entry)
 
 static void outbox_take(struct scheduler *scheduler, bool send)
 {
-	struct outbox_entry *entry = scheduler->outbox, *next;
+	struct list taken = {NULL, NULL};
+	struct list_node *node;
 
-	scheduler->outbox = scheduler->outbox_last = NULL;
-	for (; entry; entry = next) {
-		next = entry->next;
+	/* what sending puts there (a peer may hang up) waits for a commit of its own */
+	while ((node = list_pop(&scheduler->outbox)))
+		list_append(&taken, node);
+	while ((node = list_pop(&taken))) {
+		struct outbox_entry *entry = list_entry(node, struct outbox_entry, node);
+
 		/* a successor of the one that asked knows nothing of the question */
 		if (send && entry->generation == entry->peer->generation)
 			outbox_send(entry);
