@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/number.h"
 #include "daemon/daemon.h"
 #include "daemon/key_file.h"
 #include "daemon/layers.h"
@@ -83,11 +84,6 @@ static uint64_t host_cpu_milli(void)
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return 1000;
 	return (uint64_t)CPU_COUNT(&set) * 1000;
-}
-
-static uint64_t first_of(uint64_t first, uint64_t second)
-{
-	return first ? first : second;
 }
 
 /* What steps may be promised: no more than they can get together, unless somebody says so. */

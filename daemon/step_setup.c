@@ -7,6 +7,7 @@
 #include "common/isolation.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/number.h"
 #include "common/remove_tree.h"
 #include "common/runbook_name.h"
 #include "daemon/listen.h"
@@ -315,11 +316,6 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->stdin_fd = -1;
 	request->stdout_fd = setup->stdout_pipe[1];
 	request->stderr_fd = setup->stderr_pipe[1];
-}
-
-static uint64_t first_of(uint64_t first, uint64_t second)
-{
-	return first ? first : second;
 }
 
 /* Of the step: its own, else the configured. Of its run: the project's, else those of all. */

@@ -1,45 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue_host.h"
 
+#include "common/number.h"
+
 #include <string.h>
 
 /* ---- needs ---- */
-
-static uint64_t less(uint64_t from, uint64_t amount)
-{
-	return from > amount ? from - amount : 0;
-}
-
-static uint64_t smaller(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
 
 struct queue_need queue_need_less(struct queue_need from, struct queue_need amount)
 {
 	/* what is not counted is never used up */
 	if (from.cpu_milli != UINT64_MAX)
-		from.cpu_milli = less(from.cpu_milli, amount.cpu_milli);
+		from.cpu_milli = u64_less(from.cpu_milli, amount.cpu_milli);
 	if (from.memory != UINT64_MAX)
-		from.memory = less(from.memory, amount.memory);
+		from.memory = u64_less(from.memory, amount.memory);
 	return from;
 }
 
 void queue_need_add(struct queue_need *sum, const struct queue_need *need, bool plus)
 {
 	sum->cpu_milli =
-		plus ? sum->cpu_milli + need->cpu_milli : less(sum->cpu_milli, need->cpu_milli);
-	sum->memory = plus ? sum->memory + need->memory : less(sum->memory, need->memory);
+		plus ? sum->cpu_milli + need->cpu_milli : u64_less(sum->cpu_milli, need->cpu_milli);
+	sum->memory = plus ? sum->memory + need->memory : u64_less(sum->memory, need->memory);
 }
 
 struct queue_need queue_need_least(struct queue_need a, struct queue_need b)
 {
-	return (struct queue_need){smaller(a.cpu_milli, b.cpu_milli), smaller(a.memory, b.memory)};
+	return (struct queue_need){u64_smaller(a.cpu_milli, b.cpu_milli),
+				   u64_smaller(a.memory, b.memory)};
 }
 
 static uint64_t share(uint64_t all, uint64_t places, uint64_t most)
 {
-	return smaller(all / (places ? places : 1), most);
+	return u64_smaller(all / (places ? places : 1), most);
 }
 
 struct queue_need queue_host_need(const struct queue_host *host, const struct queue_item *item)
@@ -53,9 +46,10 @@ struct queue_need queue_host_need(const struct queue_host *host, const struct qu
 		need.cpu_milli = share(all->cpu_milli, all->limit, QUEUE_SHARE_CPU_MILLI_MAX);
 	/* a limit above what there is limits nothing: it gets all of them */
 	if (all->cpu_milli)
-		need.cpu_milli = smaller(need.cpu_milli, all->cpu_milli);
+		need.cpu_milli = u64_smaller(need.cpu_milli, all->cpu_milli);
 	if (!need.memory)
-		need.memory = smaller(all->default_memory, all->memory ? all->memory : UINT64_MAX);
+		need.memory =
+			u64_smaller(all->default_memory, all->memory ? all->memory : UINT64_MAX);
 	if (!need.memory)
 		need.memory = share(all->memory, all->limit, QUEUE_SHARE_MEMORY_MAX);
 	return need;
@@ -115,14 +109,12 @@ static uint64_t part_of(uint64_t amount, uint64_t all, uint64_t places)
 {
 	if (all == 0)
 		return 0;
-	return (uint64_t)((unsigned __int128)smaller(amount, all) * places * QUEUE_PLACE / all);
+	return (uint64_t)((unsigned __int128)u64_smaller(amount, all) * places * QUEUE_PLACE / all);
 }
 
 static uint64_t largest(uint64_t a, uint64_t b, uint64_t c)
 {
-	uint64_t larger = a > b ? a : b;
-
-	return larger > c ? larger : c;
+	return u64_larger(u64_larger(a, b), c);
 }
 
 uint64_t queue_host_load(const struct queue_host *host)

@@ -10,6 +10,7 @@
 #include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
+#include "common/text.h"
 #include "scheduler/json.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
@@ -33,16 +34,6 @@ static struct scheduler *channel_scheduler(const struct channel *channel)
 static struct executor *channel_executor(const struct channel *channel)
 {
 	return executor_of(channel->userdata);
-}
-
-static int copy_text(char *out, size_t size, const char *text)
-{
-	size_t length = strlen(text);
-
-	if (length >= size)
-		return -EBADMSG;
-	memcpy(out, text, length + 1);
-	return 0;
 }
 
 /* ---- daemon: channels and configuration ---- */
@@ -91,9 +82,9 @@ static int handle_config_scheduler(struct channel *channel, struct message *mess
 	executor.memory = message_get_u64(message);
 	url = message_get_string(message, URL_MAX);
 	config.timeout_sec = message_get_u64(message);
-	r = copy_text(executor.instance, sizeof(executor.instance), instance);
+	r = text_copy(executor.instance, sizeof(executor.instance), instance);
 	if (r == 0)
-		r = copy_text(config.url, sizeof(config.url), url);
+		r = text_copy(config.url, sizeof(config.url), url);
 	if (r == 0)
 		r = message_end(message);
 	if (r < 0 || !scheduler->staging || !instance[0])
@@ -118,7 +109,7 @@ static int handle_config_host(struct channel *channel, struct message *message)
 		return -EPROTO;
 	config->step_cpu_milli = cpu_milli;
 	config->step_memory = memory;
-	return copy_text(config->labels, sizeof(config->labels), labels);
+	return text_copy(config->labels, sizeof(config->labels), labels);
 }
 
 static int handle_config_project(struct channel *channel, struct message *message)
@@ -141,7 +132,7 @@ static int handle_config_project(struct channel *channel, struct message *messag
 	if (!staged)
 		return -ENOMEM;
 	staged->repository = strdup(repository);
-	if (!staged->repository || copy_text(staged->name, sizeof(staged->name), name) < 0) {
+	if (!staged->repository || text_copy(staged->name, sizeof(staged->name), name) < 0) {
 		free(staged->repository);
 		free(staged);
 		return -ENOMEM;
@@ -277,7 +268,7 @@ static int handle_step_synced(struct channel *channel, struct message *message)
 		return r;
 	/* an order that is sent again needs the timeout of the configuration */
 	if (!executor_configured(executor))
-		return copy_text(executor->synced_instance, sizeof(executor->synced_instance),
+		return text_copy(executor->synced_instance, sizeof(executor->synced_instance),
 				 synced.instance);
 	executor_sync(executor, synced.instance);
 	return 0;

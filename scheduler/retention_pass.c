@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/number.h"
 #include "scheduler/run.h"
 
 #include <inttypes.h>
@@ -224,11 +225,6 @@ static int look_at(struct scheduler *scheduler, const struct store_kept *row)
 	return r;
 }
 
-static uint64_t less(uint64_t number, uint64_t by)
-{
-	return number > by ? number - by : 0;
-}
-
 static bool is_short(const struct retention_short *missing)
 {
 	return missing->logs || missing->state;
@@ -253,8 +249,8 @@ static int look_for_space(struct scheduler *scheduler, const struct store_kept *
 	}
 	if (!bits || last_success(scheduler, row))
 		return 0;
-	missing->logs = less(missing->logs, missing->one ? logs + state : logs);
-	missing->state = less(missing->state, missing->one ? logs + state : state);
+	missing->logs = u64_less(missing->logs, missing->one ? logs + state : logs);
+	missing->state = u64_less(missing->state, missing->one ? logs + state : state);
 	if (++pass->n_for_space == SPACE_RUNS_MAX)
 		missing->logs = missing->state = 0;
 	if (bits & STORE_REMOVING_LOGS)

@@ -5,6 +5,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/names.h"
+#include "common/text.h"
 #include "scheduler/answers.h"
 #include "scheduler/run.h"
 
@@ -163,16 +164,14 @@ static void row_keep(const struct store_secret *secret, void *userdata)
 	struct row *row = userdata;
 	unsigned char *grown = realloc(row->box, secret->size + 1);
 
-	row->failed = !grown || strlen(secret->project) >= sizeof(row->project) ||
-		      strlen(secret->env) >= sizeof(row->env) ||
-		      strlen(secret->name) >= sizeof(row->name);
+	row->failed = !grown ||
+		      text_copy(row->project, sizeof(row->project), secret->project) < 0 ||
+		      text_copy(row->env, sizeof(row->env), secret->env) < 0 ||
+		      text_copy(row->name, sizeof(row->name), secret->name) < 0;
 	if (grown)
 		row->box = grown;
 	if (row->failed)
 		return;
-	(void)strcpy(row->project, secret->project);
-	(void)strcpy(row->env, secret->env);
-	(void)strcpy(row->name, secret->name);
 	if (secret->size)
 		memcpy(row->box, secret->box, secret->size);
 	row->size = secret->size;

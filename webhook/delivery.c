@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/names.h"
+#include "common/text.h"
 #include "webhook/forge.h"
 #include "webhook/payload.h"
 
@@ -30,12 +31,12 @@ static int delivery_id_read(const struct delivery *delivery, struct events *even
 	const enum header *wanted = delivery->hook->forge->delivery_headers;
 	const char *id = header_first(delivery->headers, wanted);
 
-	if (!id || !delivery_id_valid(id)) {
+	if (!id || !delivery_id_valid(id) ||
+	    text_copy(events->delivery_id, sizeof(events->delivery_id), id) < 0) {
 		answer_error(answer, 400, "header %s is %s; deliveries are told apart by it",
 			     header_name(wanted[0]), id ? "not a usable id" : "missing");
 		return 400;
 	}
-	strcpy(events->delivery_id, id);
 	return 0;
 }
 

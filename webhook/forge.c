@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/names.h"
+#include "common/text.h"
 #include "webhook/payload.h"
 #include "webhook/signature.h"
 
@@ -154,12 +155,14 @@ static int event_new(struct events *events, const char *ref, const char *before,
 	if (events->n_events == DELIVERY_EVENTS_MAX)
 		return error_set(error, EBADMSG, "the payload changes more than %d refs",
 				 DELIVERY_EVENTS_MAX);
-	event = &events->events[events->n_events++];
+	event = &events->events[events->n_events];
 	*event = (struct event){.ref = ""};
-	strcpy(event->ref, ref);
-	strcpy(event->after, after);
-	if (before && commit_valid(before))
-		strcpy(event->before, before);
+	if (text_copy(event->ref, sizeof(event->ref), ref) < 0 ||
+	    text_copy(event->after, sizeof(event->after), after) < 0 ||
+	    text_copy(event->before, sizeof(event->before),
+		      before && commit_valid(before) ? before : "") < 0)
+		return error_set(error, EBADMSG, "a name in the payload is too long");
+	events->n_events++;
 	text_clean(event->actor, sizeof(event->actor), actor);
 	text_clean(event->title, sizeof(event->title), title);
 	*ret_event = event;
@@ -197,7 +200,7 @@ int pull_add(struct events *events, const struct pull *pull, const char *ref, co
 	if (r <= 0)
 		return r;
 	event->pull_request = pull->number;
-	strcpy(event->base_ref, base);
+	(void)text_copy(event->base_ref, sizeof(event->base_ref), base); /* as large as @base */
 	event->from_fork = pull->from_fork;
 	text_clean(event->action, sizeof(event->action), pull->action);
 	return 0;

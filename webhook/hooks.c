@@ -2,6 +2,7 @@
 #include "webhook/hooks.h"
 
 #include "common/names.h"
+#include "common/text.h"
 #include "webhook/forge.h"
 
 #include <errno.h>
@@ -86,7 +87,8 @@ int hook_set_add(struct hook_set *set, const char *project, const char *provider
 	memmove(&hooks[position + 1], &hooks[position], (set->n_hooks - position) * sizeof(*hooks));
 	set->n_hooks++;
 	hooks[position] = (struct hook){.forge = forge_find(provider)};
-	strcpy(hooks[position].project, project);
+	/* project_name_valid() looked at its length */
+	(void)text_copy(hooks[position].project, sizeof(hooks[position].project), project);
 	hooks[position].secret = copy;
 	hooks[position].secret_size = secret_size;
 	return 0;

@@ -4,6 +4,8 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/names.h"
+#include "common/number.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -214,9 +216,33 @@ static void test_quantities(void **state)
 	assert_int_equal(parse_cpus("1.5x", &value), -EINVAL);
 }
 
+static void test_text_copy(void **state)
+{
+	char out[4] = "old";
+
+	assert_int_equal(text_copy(out, sizeof(out), "new"), 0);
+	assert_string_equal(out, "new");
+	assert_int_equal(text_copy(out, sizeof(out), "long"), -ENAMETOOLONG);
+	assert_string_equal(out, "new"); /* all or nothing */
+	assert_int_equal(text_copy(out, sizeof(out), ""), 0);
+	assert_string_equal(out, "");
+	assert_int_equal(text_copy(out, 0, ""), -ENAMETOOLONG);
+}
+
+static void test_amounts(void **state)
+{
+	assert_int_equal(first_of(0, 7), 7);
+	assert_int_equal(first_of(1, 7), 1);
+	assert_int_equal(u64_less(5, 3), 2);
+	assert_int_equal(u64_less(3, 5), 0);
+	assert_int_equal(u64_smaller(3, 5), 3);
+	assert_int_equal(u64_larger(3, 5), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_text_copy),     cmocka_unit_test(test_amounts),
 		cmocka_unit_test(test_project_names), cmocka_unit_test(test_slugs),
 		cmocka_unit_test(test_refs),	      cmocka_unit_test(test_keys_and_env),
 		cmocka_unit_test(test_utf8),	      cmocka_unit_test(test_escape),
