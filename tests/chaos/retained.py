@@ -14,7 +14,13 @@ import plan
 
 OPEN = ("pending", "running")
 PARTS = ("steps", "attempts", "dependencies", "events", "run_images", "fetch_waits")
+NEVER = 1 << 62
 BITS = (("Log", "logs_removed_usec"), ("Artifact", "artifacts_removed_usec"))
+
+
+def ended(row):
+    """When a run or an attempt ended. What is open when it is judged is wrong, and said elsewhere."""
+    return row["ended_usec"] or NEVER
 
 
 class Retained:
@@ -228,7 +234,7 @@ class Retained:
     def could_have_ended(self, run, by):
         row = self.checker.runs.get(run)
         if row and not self.checker.retry_tried[run]:
-            return row["ended_usec"] <= by
+            return ended(row) <= by
         return self.shown_open(run) < by or bool(self.checker.retry_tried[run])
 
     def check_successes(self):
@@ -294,11 +300,11 @@ class Retained:
                 self.bad(f"{where}: {column} is set, and the project has no such limit")
             attempts = [one for index in self.checker.steps[run["id"]]
                         for one in self.checker.attempts[run["id"], index]]
-            if any(one["claimed_usec"] < at < one["ended_usec"] for one in attempts):
+            if any(one["claimed_usec"] < at < ended(one) for one in attempts):
                 self.bad(f"{where}: {column} is a time at which it ran")
             age = limits.get(what + "Age")
             count = limits.get(what + "Count")
-            ends = [one["ended_usec"] for one in attempts if one["ended_usec"] <= at]
+            ends = [ended(one) for one in attempts if ended(one) <= at]
             old = age and ends and at - max(ends) >= age * 1_000_000
             many = count and self.younger(run, at) >= count
             if limits and not old and not many and not room:
@@ -313,7 +319,7 @@ class Retained:
 
     def check_kept_success(self, run, at, where):
         """The last success of a branch keeps its logs and artifacts as well."""
-        if run["state"] != "succeeded" or run["ended_usec"] > at or self.checker.retry_tried[run["id"]]:
+        if run["state"] != "succeeded" or ended(run) > at or self.checker.retry_tried[run["id"]]:
             return
         if not self.followed(run["id"], at, self.successes()[1][run["project"], run["ref"]]):
             self.bad(f"{where}, and it was the last success of {run['ref']}")
@@ -333,7 +339,7 @@ class Retained:
             for row in filter(has, rows):
                 n += 1
                 over = n > limits.get(prefix + "Count", 1 << 62) or \
-                    self.facts["gc"] - row["ended_usec"] > limits.get(prefix + "Age", 1 << 40) * 1_000_000
+                    self.facts["gc"] - ended(row) > limits.get(prefix + "Age", 1 << 40) * 1_000_000
                 if not over:
                     continue
                 n -= 1
@@ -341,7 +347,7 @@ class Retained:
                     self.bad(f"{prefix or 'Run'} of run {row['id']} of {project} is kept, beyond the limits {limits}")
 
     def has_logs(self, row):
-        return any(one["log_bytes"] and one["ended_usec"] > (row["logs_removed_usec"] or 0)
+        return any(one["log_bytes"] and ended(one) > (row["logs_removed_usec"] or 0)
                    for index in self.checker.steps[row["id"]] for one in self.checker.attempts[row["id"], index])
 
     def has_artifacts(self, row):
@@ -409,7 +415,7 @@ class Retained:
                 self.bad(f"tree {tree} of {project} is missing")
 
     def log_gone(self, run, attempt):
-        return bool(run["logs_removed_usec"]) and (attempt["ended_usec"] or 1 << 62) <= run["logs_removed_usec"]
+        return bool(run["logs_removed_usec"]) and ended(attempt) <= run["logs_removed_usec"]
 
     def check_artifact(self, run, step, attempts, where):
         """What a step put is there until it is removed, and not after that."""
@@ -418,7 +424,7 @@ class Retained:
         path = f"{self.checker.directory}/artifacts/runs/{run['project']}/{run['id']}/{plan.key_of(step)}"
         there, removed = os.path.exists(path), run["artifacts_removed_usec"] or 0
         self.checker.count["artifacts"] += there
-        if not there and any(one["state"] == "succeeded" and one["ended_usec"] > removed for one in attempts):
+        if not there and any(one["state"] == "succeeded" and ended(one) > removed for one in attempts):
             self.bad(f"{where}: what it put is missing")
         if there and all(one["ended_usec"] <= removed for one in attempts):
             self.bad(f"{where}: what it put was removed, and is there")
