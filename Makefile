@@ -192,14 +192,15 @@ $(OBJ)/api/page.o: $(wildcard ui/*)
 -include $(shell find build -name '*.d' 2>/dev/null)
 
 # ---- unit tests: tests/unit/test_<folder>_<what>.c -------------------------
-# A unit test gets its folder without its main(), and what that uses.
+# A unit test gets its folder without its main(), and what that uses; and, for all tests of a
+# folder, tests/unit/<folder>_*.c.
 UNIT_SRCS := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BINS := $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(UNIT_SRCS))
 JUDGE_LIBS := -ljansson # what a test compares with its own reading
 UNIT_LIBS := -lcmocka $(JUDGE_LIBS)
 unit_folder = $(word 2,$(subst _, ,$(notdir $(1))))
 define unit_rule
-$(OUT)/tests/$(1): $(OBJ)/tests/unit/$(1).o $$(call archives,$(call unit_folder,$(1)))
+$(OUT)/tests/$(1): $$(call objs,tests/unit/$(1).c $(wildcard tests/unit/$(call unit_folder,$(1))_*.c)) $$(call archives,$(call unit_folder,$(1)))
 	$$(call say,LINK,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(ALL_CFLAGS) -o $$@ $$^ $$(ALL_LDFLAGS) $$(call libs,$(call unit_folder,$(1))) $$(UNIT_LIBS)

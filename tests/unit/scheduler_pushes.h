@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_SCHEDULER_PUSHES_H
 #define TESTS_UNIT_SCHEDULER_PUSHES_H
 
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
 
 #define COMMIT_C "cccccccccccccccccccccccccccccccccccccccc"
 #define COMMIT_D "dddddddddddddddddddddddddddddddddddddddd"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What steps declare against what the host has (2 processors, 1 GiB), through the scheduler. */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
+
+#include <signal.h>
 
 /* The queue's entry of @slug; NULL when it does not wait. The caller frees *@ret_queue. */
 static const json_t *waiting(struct world *world, const char *slug, json_t **ret_queue)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the cacher tells of artifacts that were put to runs that have ended. */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
+
 #include "tests/unit/scheduler_pushes.h"
 
 static void measured_send(int fd, uint64_t serial, const char *project, uint64_t run,

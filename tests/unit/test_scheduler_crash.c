@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whoever dies, whenever: what was acknowledged stays, no attempt runs twice. */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
 
 #include <poll.h>
+#include <sys/wait.h>
 
 static const char one[] = "steps:\n  - name: one\n    command: echo hello\n";
 static const char chain[] = "steps:\n  - {name: one, command: 'true'}\n"

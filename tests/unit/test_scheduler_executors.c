@@ -3,7 +3,11 @@
  * A scheduler with two executors: home, and "h2" with the label gpu. Both have two
  * processors and 1 GiB. This test is the runbookd of both.
  */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
+
+#include "common/log.h"
+
+#include <signal.h>
 
 struct pair {
 	struct world *home;

@@ -3,11 +3,16 @@
  * Without memory, at any place: the scheduler may end, and goes on from what it
  * committed. What it acknowledged stays, once, and nothing keeps it from starting.
  */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
+
+#include "common/log.h"
 
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sqlite3.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 
 static const char chain[] = "steps:\n  - {name: one, command: 'true'}\n"
 			    "  - {name: two, command: 'true', depends_on: [one]}\n";

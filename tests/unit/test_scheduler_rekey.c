@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Secrets through a whole scheduler: who gets them, keys that change, kills in between. */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
+
+#include "common/fdio.h"
 
 #include <sodium.h>
 

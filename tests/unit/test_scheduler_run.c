@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of runs and steps, seen from the scheduler's peers. */
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
 
 static const char one[] = "steps:\n  - name: one\n    command: echo hello\n";
 static const char diamond[] =

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Conditions, failures that are allowed, attempts, matrices, and where a step works as whom. */
 #include "scheduler/run.h"
-#include "tests/unit/scheduler_fixture.h"
+#include "tests/unit/scheduler_world.h"
+
+#include <signal.h>
+#include <sys/socket.h>
 
 /* The next step that is ordered must be @slug; it ends with @code. Return: its attempt. */
 static uint64_t play(struct world *world, const char *slug, uint64_t code)

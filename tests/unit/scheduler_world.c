@@ -1,68 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef TESTS_UNIT_SCHEDULER_FIXTURE_H
-#define TESTS_UNIT_SCHEDULER_FIXTURE_H
+#include "tests/unit/scheduler_world.h"
 
-/*
- * A scheduler in a process of its own, and this test as all of its peers: it
- * can be killed and started again on the same store, as in real life.
- */
-
-#include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
-#include "common/messages/steps.h"
 #include "common/remove_tree.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
-#include "scheduler/scheduler.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-#include "tests/unit/cmocka_headers.h"
-
-#define WAIT_SEC 10
-#define COMMIT_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define COMMIT_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
-struct world {
-	char dir[64];
-	char store[96];
-	const char *instance;
-	uint64_t max_running, timeout_sec, deliveries_sec,
-		fetch_retry_sec; /* the last two: 0: not told */
-	bool sync_first;	 /* the daemon tells what runs before it sends the configuration */
-	pid_t pid;
-	int daemon, webhook, fetcher, api; /* our ends */
-	uint64_t serial;
-	rlim_t file_limit; /* bytes a file of the store may have, 0: no limit; a full disk */
-	uint64_t whose;	   /* what the last FETCH said, enum fetch_whose */
-	const char *view;  /* what FETCHED says; NULL: none */
-	bool view_objects;
-};
-
-/* What the scheduler sent as STEP_START. */
-struct order {
-	uint64_t id, run, attempt, timeout_msec, memory, uid, gid, tty, n_layers;
-	char workdir[256], layer[80]; /* the last one */
-	char slug[128], name[256], commit[80], view[80];
-	uint64_t objects;
-	char command[256];
-	char env[4096];	   /* "NAME=value\n" lines */
-	char masked[1024]; /* "value\n" lines */
-};
-
-static inline int fixture_pair(int *ret_theirs)
+int fixture_pair(int *ret_theirs)
 {
 	struct timeval timeout = {.tv_sec = WAIT_SEC};
 	int fds[2];
@@ -73,7 +26,7 @@ static inline int fixture_pair(int *ret_theirs)
 	return fds[0];
 }
 
-static inline void fixture_hello(int fd, enum process_role role)
+void fixture_hello(int fd, enum process_role role)
 {
 	struct message *hello = message_new(MESSAGE_HELLO, 0);
 
@@ -82,8 +35,7 @@ static inline void fixture_hello(int fd, enum process_role role)
 	assert_int_equal(message_transmit(fd, hello), 0);
 }
 
-/* The next message but HELLO and EVENT; NULL after a timeout or at the end. */
-static inline struct message *fixture_receive_any(int fd, bool events)
+struct message *fixture_receive_any(int fd, bool events)
 {
 	for (;;) {
 		struct message *message = NULL;
@@ -96,7 +48,7 @@ static inline struct message *fixture_receive_any(int fd, bool events)
 	}
 }
 
-static inline struct message *fixture_receive(int fd, enum message_type type)
+struct message *fixture_receive(int fd, enum message_type type)
 {
 	struct message *message = fixture_receive_any(fd, type == MESSAGE_EVENT);
 
@@ -107,7 +59,7 @@ static inline struct message *fixture_receive(int fd, enum message_type type)
 	return message;
 }
 
-static inline bool fixture_quiet(int fd)
+bool fixture_quiet(int fd)
 {
 	struct timeval some = {.tv_usec = 100000}, timeout = {.tv_sec = WAIT_SEC};
 	struct message *message;
@@ -121,7 +73,7 @@ static inline bool fixture_quiet(int fd)
 	return !message;
 }
 
-static inline int fixture_channel(struct world *world, enum process_role role)
+int fixture_channel(struct world *world, enum process_role role)
 {
 	struct message *message = message_new(MESSAGE_CHANNEL, 0);
 	int theirs, ours = fixture_pair(&theirs);
@@ -134,8 +86,8 @@ static inline int fixture_channel(struct world *world, enum process_role role)
 	return ours;
 }
 
-static inline void config_project(struct world *world, const char *name, uint64_t limit,
-				  uint64_t weight, uint64_t workspace)
+void config_project(struct world *world, const char *name, uint64_t limit, uint64_t weight,
+		    uint64_t workspace)
 {
 	struct message *message = message_new(MESSAGE_CONFIG_PROJECT, 0);
 
@@ -147,7 +99,7 @@ static inline void config_project(struct world *world, const char *name, uint64_
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 }
 
-static inline void config_bracket(struct world *world, enum message_type type)
+void config_bracket(struct world *world, enum message_type type)
 {
 	struct message *message = message_new(type, 0);
 
@@ -155,8 +107,7 @@ static inline void config_bracket(struct world *world, enum message_type type)
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 }
 
-/* Projects "a", "b" (limit 1) and "w" (workspace). */
-static inline void world_configure(struct world *world)
+void world_configure(struct world *world)
 {
 	struct message *message = message_new(MESSAGE_CONFIG_SCHEDULER, 0);
 
@@ -185,15 +136,14 @@ static inline void world_configure(struct world *world)
 	config_bracket(world, MESSAGE_CONFIG_END);
 }
 
-static inline void world_sync(struct world *world)
+void world_sync(struct world *world)
 {
 	assert_int_equal(message_transmit(world->daemon,
 					  MESSAGE_NEW(step_synced, 0, .instance = world->instance)),
 			 0);
 }
 
-/* Start the scheduler and be its peers; sync is left to the caller. */
-static inline void world_start_unsynced(struct world *world)
+void world_start_unsynced(struct world *world)
 {
 	int theirs;
 
@@ -229,13 +179,13 @@ static inline void world_start_unsynced(struct world *world)
 	world->api = fixture_channel(world, ROLE_API);
 }
 
-static inline void world_start(struct world *world)
+void world_start(struct world *world)
 {
 	world_start_unsynced(world);
 	world_sync(world);
 }
 
-static inline void world_disconnect(struct world *world)
+void world_disconnect(struct world *world)
 {
 	close(world->daemon);
 	close(world->webhook);
@@ -243,7 +193,7 @@ static inline void world_disconnect(struct world *world)
 	close(world->api);
 }
 
-static inline void world_kill(struct world *world)
+void world_kill(struct world *world)
 {
 	int status;
 
@@ -252,8 +202,7 @@ static inline void world_kill(struct world *world)
 	world_disconnect(world);
 }
 
-/* The daemon hangs up: the scheduler must end with 0 (and without leaks, under ASan). */
-static inline void world_stop(struct world *world)
+void world_stop(struct world *world)
 {
 	int status;
 
@@ -263,7 +212,7 @@ static inline void world_stop(struct world *world)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-static inline struct world *world_new(void)
+struct world *world_new(void)
 {
 	struct world *world = calloc(1, sizeof(*world));
 
@@ -278,7 +227,7 @@ static inline struct world *world_new(void)
 	return world;
 }
 
-static inline void world_free(struct world *world)
+void world_free(struct world *world)
 {
 	assert_int_equal(remove_tree(AT_FDCWD, world->dir), 0);
 	free(world);
@@ -286,8 +235,7 @@ static inline void world_free(struct world *world)
 
 /* ---- the webhook process ---- */
 
-static inline void trigger_send(struct world *world, const char *project, const char *delivery,
-				const char *after)
+void trigger_send(struct world *world, const char *project, const char *delivery, const char *after)
 {
 	struct message *message = message_new(MESSAGE_TRIGGER, ++world->serial);
 
@@ -308,7 +256,7 @@ static inline void trigger_send(struct world *world, const char *project, const 
 	assert_int_equal(message_transmit(world->webhook, message), 0);
 }
 
-static inline uint64_t trigger_accepted(struct world *world, uint64_t want_duplicate)
+uint64_t trigger_accepted(struct world *world, uint64_t want_duplicate)
 {
 	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
 	uint64_t run = message_get_u64(message);
@@ -323,14 +271,13 @@ static inline uint64_t trigger_accepted(struct world *world, uint64_t want_dupli
 	return run;
 }
 
-static inline uint64_t trigger(struct world *world, const char *project, const char *delivery,
-			       const char *after)
+uint64_t trigger(struct world *world, const char *project, const char *delivery, const char *after)
 {
 	trigger_send(world, project, delivery, after);
 	return trigger_accepted(world, 0);
 }
 
-static inline uint64_t trigger_refused(struct world *world)
+uint64_t trigger_refused(struct world *world)
 {
 	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_REFUSED);
 	uint64_t status = message_get_u64(message);
@@ -342,8 +289,7 @@ static inline uint64_t trigger_refused(struct world *world)
 
 /* ---- the fetcher ---- */
 
-/* Serial of a question for @commit. */
-static inline uint64_t fetch_expect(struct world *world, const char *commit)
+uint64_t fetch_expect(struct world *world, const char *commit)
 {
 	struct message *message = fixture_receive(world->fetcher, MESSAGE_FETCH);
 	uint64_t serial = message->serial;
@@ -360,7 +306,7 @@ static inline uint64_t fetch_expect(struct world *world, const char *commit)
 	return serial;
 }
 
-static inline int text_fd(const char *text)
+int text_fd(const char *text)
 {
 	int fd = memfd_create("runbook.yml", MFD_CLOEXEC);
 
@@ -369,9 +315,8 @@ static inline int text_fd(const char *text)
 	return fd;
 }
 
-/* What fetching ended with, when there is no tree. */
-static inline void fetched_failed(struct world *world, uint64_t serial, enum fetch_outcome outcome,
-				  const char *error)
+void fetched_failed(struct world *world, uint64_t serial, enum fetch_outcome outcome,
+		    const char *error)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, serial);
 
@@ -386,10 +331,8 @@ static inline void fetched_failed(struct world *world, uint64_t serial, enum fet
 	assert_int_equal(message_transmit(world->fetcher, message), 0);
 }
 
-/* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */
-/* @paths: that changed, one a line; NULL: not known */
-static inline void fetched_send_changed(struct world *world, uint64_t serial, const char *commit,
-					const char *runbook, const char *error, const char *paths)
+void fetched_send_changed(struct world *world, uint64_t serial, const char *commit,
+			  const char *runbook, const char *error, const char *paths)
 {
 	struct message *message = message_new(MESSAGE_FETCHED, serial);
 	cleanup_close int fd = runbook ? text_fd(runbook) : -1, paths_fd = -1;
@@ -416,19 +359,18 @@ static inline void fetched_send_changed(struct world *world, uint64_t serial, co
 	assert_int_equal(message_transmit(world->fetcher, message), 0);
 }
 
-static inline void fetched_send(struct world *world, uint64_t serial, const char *commit,
-				const char *runbook, const char *error)
+void fetched_send(struct world *world, uint64_t serial, const char *commit, const char *runbook,
+		  const char *error)
 {
 	fetched_send_changed(world, serial, commit, runbook, error, NULL);
 }
 
-static inline void fetch_answer(struct world *world, const char *commit, const char *runbook)
+void fetch_answer(struct world *world, const char *commit, const char *runbook)
 {
 	fetched_send(world, fetch_expect(world, commit), commit, runbook, NULL);
 }
 
-/* A run of @runbook in project "a", of a commit of its own. */
-static inline uint64_t run_start(struct world *world, const char *runbook)
+uint64_t run_start(struct world *world, const char *runbook)
 {
 	char delivery[24], commit[41];
 	uint64_t run;
@@ -442,7 +384,7 @@ static inline uint64_t run_start(struct world *world, const char *runbook)
 
 /* ---- the daemon ---- */
 
-static inline void order_payload(struct order *order, int fd)
+static void order_payload(struct order *order, int fd)
 {
 	cleanup_free char *data = NULL;
 	char *pointers[256], **argv, **envp;
@@ -457,7 +399,7 @@ static inline void order_payload(struct order *order, int fd)
 		n += (size_t)snprintf(order->env + n, sizeof(order->env) - n, "%s\n", *variable);
 }
 
-static inline void order_masked(struct order *order, int fd)
+static void order_masked(struct order *order, int fd)
 {
 	struct step_mask mask;
 	size_t n = 0;
@@ -469,7 +411,7 @@ static inline void order_masked(struct order *order, int fd)
 	step_mask_unmap(&mask);
 }
 
-static inline void order_parse(struct message *message, struct order *order)
+static void order_parse(struct message *message, struct order *order)
 {
 	struct message_step_start start;
 
@@ -499,8 +441,7 @@ static inline void order_parse(struct message *message, struct order *order)
 		order_masked(order, start.mask);
 }
 
-/* The next STEP_START; acknowledgements on the way are skipped. */
-static inline void order_expect(struct world *world, struct order *order)
+void order_expect(struct world *world, struct order *order)
 {
 	for (;;) {
 		cleanup_message struct message *message = fixture_receive_any(world->daemon, false);
@@ -514,7 +455,7 @@ static inline void order_expect(struct world *world, struct order *order)
 	}
 }
 
-static inline void order_started(struct world *world, uint64_t order)
+void order_started(struct world *world, uint64_t order)
 {
 	assert_int_equal(
 		message_transmit(world->daemon,
@@ -523,8 +464,8 @@ static inline void order_started(struct world *world, uint64_t order)
 		0);
 }
 
-static inline void order_used(struct world *world, uint64_t order, enum step_result result,
-			      uint64_t code, const char *reason, const struct step_usage *usage)
+void order_used(struct world *world, uint64_t order, enum step_result result, uint64_t code,
+		const char *reason, const struct step_usage *usage)
 {
 	struct message_step_figure figures[STEP_USAGE_NUM];
 	size_t n = step_usage_figures(usage, figures);
@@ -540,19 +481,18 @@ static inline void order_used(struct world *world, uint64_t order, enum step_res
 		0);
 }
 
-static inline void order_result(struct world *world, uint64_t order, enum step_result result,
-				uint64_t code, const char *reason)
+void order_result(struct world *world, uint64_t order, enum step_result result, uint64_t code,
+		  const char *reason)
 {
 	order_used(world, order, result, code, reason, &(struct step_usage){.known = 0});
 }
 
-static inline void order_exited(struct world *world, uint64_t order, uint64_t code)
+void order_exited(struct world *world, uint64_t order, uint64_t code)
 {
 	order_result(world, order, STEP_RESULT_EXITED, code, "");
 }
 
-/* The order that an acknowledgement names. */
-static inline uint64_t acked_order(struct message *message)
+uint64_t acked_order(struct message *message)
 {
 	struct message_step_ack ack;
 
@@ -560,8 +500,7 @@ static inline uint64_t acked_order(struct message *message)
 	return ack.order;
 }
 
-/* The order that STEP_CANCEL names. */
-static inline uint64_t cancelled_order(struct message *message)
+uint64_t cancelled_order(struct message *message)
 {
 	struct message_step_cancel cancel;
 
@@ -570,8 +509,7 @@ static inline uint64_t cancelled_order(struct message *message)
 	return cancel.order;
 }
 
-/* The order that STEP_START names. */
-static inline uint64_t started_order(struct message *message)
+uint64_t started_order(struct message *message)
 {
 	struct message_step_start start;
 
@@ -579,7 +517,7 @@ static inline uint64_t started_order(struct message *message)
 	return start.order;
 }
 
-static inline void ack_expect(struct world *world, uint64_t order)
+void ack_expect(struct world *world, uint64_t order)
 {
 	struct message *message = fixture_receive(world->daemon, MESSAGE_STEP_ACK);
 
@@ -589,17 +527,7 @@ static inline void ack_expect(struct world *world, uint64_t order)
 
 /* ---- the api ---- */
 
-struct ask {
-	enum api_verb verb;
-	const char *project;
-	uint64_t run;
-	const char *step, *ref, *commit;
-	uint64_t after, limit;
-	int fd; /* 0: none */
-};
-
-/* JSON of the answer, NULL for an error; the caller owns it. */
-static inline json_t *ask_status(struct world *world, const struct ask *ask, unsigned *ret_status)
+json_t *ask_status(struct world *world, const struct ask *ask, unsigned *ret_status)
 {
 	struct message *message = message_new(MESSAGE_API_REQUEST, ++world->serial);
 	cleanup_free char *text = NULL;
@@ -634,9 +562,7 @@ static inline json_t *ask_status(struct world *world, const struct ask *ask, uns
 	return json;
 }
 
-#define ASK(...) (&(const struct ask){__VA_ARGS__})
-
-static inline json_t *ask(struct world *world, const struct ask *what)
+json_t *ask(struct world *world, const struct ask *what)
 {
 	unsigned status;
 	json_t *json = ask_status(world, what, &status);
@@ -646,7 +572,7 @@ static inline json_t *ask(struct world *world, const struct ask *what)
 	return json;
 }
 
-static inline unsigned ask_refused(struct world *world, const struct ask *what)
+unsigned ask_refused(struct world *world, const struct ask *what)
 {
 	unsigned status;
 	json_t *json = ask_status(world, what, &status);
@@ -655,20 +581,19 @@ static inline unsigned ask_refused(struct world *world, const struct ask *what)
 	return status;
 }
 
-static inline const char *member(const json_t *object, const char *key)
+const char *member(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
 
 	return text ? text : "";
 }
 
-static inline json_int_t number(const json_t *object, const char *key)
+json_int_t number(const json_t *object, const char *key)
 {
 	return json_integer_value(json_object_get(object, key));
 }
 
-static inline void run_expect(struct world *world, uint64_t run, const char *state,
-			      const char *reason)
+void run_expect(struct world *world, uint64_t run, const char *state, const char *reason)
 {
 	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
 
@@ -678,8 +603,8 @@ static inline void run_expect(struct world *world, uint64_t run, const char *sta
 	json_decref(json);
 }
 
-static inline void step_expect(struct world *world, uint64_t run, const char *slug,
-			       const char *state, const char *reason)
+void step_expect(struct world *world, uint64_t run, const char *slug, const char *state,
+		 const char *reason)
 {
 	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run)), *step;
 	size_t i;
@@ -695,5 +620,3 @@ static inline void step_expect(struct world *world, uint64_t run, const char *sl
 	}
 	fail_msg("no step %s", slug);
 }
-
-#endif
