@@ -215,7 +215,7 @@ def case_refused(server):
     for status, reason, want in ((404, "no such project", {"error": "no such project"}),
                                  (429, "slow down", {"error": "slow down"}),
                                  (503, 'disk "full"', {"error": 'disk "full"'}),
-                                 (200, "ignored: paused", {"ignored": "paused"})):
+                                 (200, "paused", {"ignored": "paused"})):
         server.scheduler.answer = lambda message, _, s=status, r=reason: channel.send(
             "TRIGGER_REFUSED", message.serial, s, r)
         got, answer, response = server.post(PUSH)
