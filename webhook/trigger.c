@@ -26,25 +26,15 @@ static void answer_away(struct answer *answer, const char *why)
 
 /* ---- the list of those that wait ---- */
 
-static void pending_append(struct trigger_queue *queue, struct trigger *trigger)
-{
-	trigger->next = NULL;
-	*queue->pending_last = trigger;
-	queue->pending_last = &trigger->next;
-}
-
 static struct trigger *pending_take(struct trigger_queue *queue, uint64_t serial)
 {
-	for (struct trigger **at = &queue->pending_first; *at; at = &(*at)->next) {
-		struct trigger *trigger = *at;
+	struct trigger *trigger;
 
-		if (trigger->serial != serial)
-			continue;
-		*at = trigger->next;
-		if (queue->pending_last == &trigger->next)
-			queue->pending_last = at;
-		trigger->next = NULL;
-		return trigger;
+	list_each (trigger, &queue->pending, node) {
+		if (trigger->serial == serial) {
+			list_remove(&trigger->node);
+			return trigger;
+		}
 	}
 	return NULL;
 }
@@ -73,8 +63,8 @@ static void queue_advance(struct trigger_queue *queue)
 {
 	uint64_t now = now_usec();
 
-	while (queue->pending_first) {
-		struct trigger *trigger = queue->pending_first;
+	while (!list_empty(&queue->pending)) {
+		struct trigger *trigger = list_entry(queue->pending.first, struct trigger, node);
 		uint64_t deadline = pending_deadline_usec(queue, trigger);
 		const char *why;
 
@@ -82,7 +72,7 @@ static void queue_advance(struct trigger_queue *queue)
 			(void)loop_timer_set(queue->loop, &queue->timer, deadline, pending_expired);
 			return;
 		}
-		(void)pending_take(queue, trigger->serial);
+		list_remove(&trigger->node);
 		why = atomic_load(&queue->scheduler_up) ? "the scheduler did not answer in time"
 							: "the scheduler is away";
 		answer_away(&trigger->answer, why);
@@ -140,7 +130,7 @@ static void trigger_start(struct trigger_queue *queue, struct trigger *trigger)
 	int r;
 
 	trigger->serial = ++queue->serial;
-	pending_append(queue, trigger);
+	list_append(&queue->pending, &trigger->node);
 	if (!atomic_load(&queue->scheduler_up))
 		return;
 	r = trigger_send(queue, trigger);
@@ -237,9 +227,10 @@ static int on_refused(struct channel *channel, struct message *message)
 static int on_hello(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
+	struct trigger *trigger;
 
 	atomic_store(&queue->scheduler_up, true);
-	for (struct trigger *trigger = queue->pending_first; trigger; trigger = trigger->next) {
+	list_each (trigger, &queue->pending, node) {
 		if (trigger_send(queue, trigger) < 0)
 			break; /* closed again, and the list is not what it was */
 	}
@@ -291,13 +282,11 @@ void trigger_submit(struct trigger_queue *queue, struct trigger *trigger)
 
 	trigger->submitted_usec = now_usec();
 	trigger->n_runs = 0;
-	trigger->next = NULL;
+	trigger->node = (struct list_node){NULL, NULL, NULL};
 	pthread_mutex_lock(&queue->lock);
 	closed = queue->closed;
-	if (!closed) {
-		*queue->submitted_last = trigger;
-		queue->submitted_last = &trigger->next;
-	}
+	if (!closed)
+		list_append(&queue->submitted, &trigger->node);
 	pthread_mutex_unlock(&queue->lock);
 	if (closed) {
 		answer_away(&trigger->answer, "this server is stopping");
@@ -307,37 +296,32 @@ void trigger_submit(struct trigger_queue *queue, struct trigger *trigger)
 	queue_wake(queue);
 }
 
+/* Return: the one that was submitted first, NULL when there is none. */
 static struct trigger *submitted_take(struct trigger_queue *queue)
 {
-	struct trigger *first;
+	struct list_node *node;
 
 	pthread_mutex_lock(&queue->lock);
-	first = queue->submitted_first;
-	queue->submitted_first = NULL;
-	queue->submitted_last = &queue->submitted_first;
+	node = list_pop(&queue->submitted);
 	pthread_mutex_unlock(&queue->lock);
-	return first;
+	return list_entry(node, struct trigger, node);
 }
 
 static void queue_woken(struct loop_file *file, uint32_t events)
 {
 	struct trigger_queue *queue = container_of(file, struct trigger_queue, wake);
-	struct trigger *trigger, *next;
+	struct trigger *trigger;
 	uint64_t count;
 
 	(void)!read(queue->wake_fd, &count, sizeof(count));
-	for (trigger = submitted_take(queue); trigger; trigger = next) {
-		next = trigger->next;
+	while ((trigger = submitted_take(queue)))
 		trigger_start(queue, trigger);
-	}
 	queue_advance(queue);
 }
 
 int trigger_queue_init(struct trigger_queue *queue, struct loop *loop)
 {
 	*queue = (struct trigger_queue){.loop = loop, .wake_fd = -1};
-	queue->submitted_last = &queue->submitted_first;
-	queue->pending_last = &queue->pending_first;
 	queue->wake = LOOP_FILE_NULL;
 	queue->channel.file = LOOP_FILE_NULL;
 	queue->timer = LOOP_TIMER_NULL;
@@ -356,22 +340,19 @@ bool trigger_queue_up(struct trigger_queue *queue)
 
 void trigger_queue_close(struct trigger_queue *queue)
 {
-	struct trigger *trigger, *next;
+	struct trigger *trigger;
+	struct list_node *node;
 
 	pthread_mutex_lock(&queue->lock);
 	queue->closed = true;
 	pthread_mutex_unlock(&queue->lock);
-	for (trigger = submitted_take(queue); trigger; trigger = next) {
-		next = trigger->next;
-		pending_append(queue, trigger);
-	}
-	for (trigger = queue->pending_first; trigger; trigger = next) {
-		next = trigger->next;
+	while ((trigger = submitted_take(queue)))
+		list_append(&queue->pending, &trigger->node);
+	while ((node = list_pop(&queue->pending))) {
+		trigger = list_entry(node, struct trigger, node);
 		answer_away(&trigger->answer, "this server is stopping");
 		trigger->done(trigger);
 	}
-	queue->pending_first = NULL;
-	queue->pending_last = &queue->pending_first;
 	loop_timer_cancel(&queue->timer);
 	loop_remove(&queue->wake);
 	channel_close(&queue->channel);

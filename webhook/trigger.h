@@ -15,6 +15,7 @@
  * by themselves; a 503 would cost somebody a run.
  */
 
+#include "common/list.h"
 #include "common/loop.h"
 #include "common/message.h"
 #include "webhook/delivery.h"
@@ -40,7 +41,7 @@ struct trigger {
 	void (*done)(struct trigger *trigger);
 	struct answer answer;
 	/* internal */
-	struct trigger *next;
+	struct list_node node; /* of the queue: submitted, then pending */
 	uint64_t serial;
 	uint64_t submitted_usec;
 	unsigned n_runs; /* events that are answered */
@@ -54,10 +55,10 @@ struct trigger_queue {
 	atomic_bool scheduler_up;
 	/* any thread, under the lock */
 	pthread_mutex_t lock;
-	struct trigger *submitted_first, **submitted_last;
+	struct list submitted;
 	bool closed;
 	/* main thread: sent or waiting for a scheduler, in order of submission */
-	struct trigger *pending_first, **pending_last;
+	struct list pending;
 	uint64_t away_since_usec;
 	uint64_t serial;
 	int wake_fd;
