@@ -176,7 +176,7 @@ static int step_take_over(struct step *step, struct error *error)
 	struct step_bag bag;
 	int r = step_bag_open(daemon->fds, step->order.order, &bag, error);
 
-	/* the service manager takes nothing any more from who is dead when it looks */
+	/* systemd drops FDSTORE=1 from a process that has exited before it reads the message */
 	if (r == -ENOENT)
 		return error_set(error, ENOENT, "%s, or it could not be kept", WHILE_STARTING);
 	if (r < 0)

@@ -177,7 +177,7 @@ static bool slot_fill(struct log_slot *slot)
 	return true;
 }
 
-/* Those that were read in the order that they were to be written; then those that were not. */
+/* Slots that were queued, by sequence number; then those that were only read. */
 static bool comes_before(const struct log_slot_head *a, const struct log_slot_head *b)
 {
 	if ((a->state == LOG_SLOT_TAKEN) != (b->state == LOG_SLOT_TAKEN))

@@ -43,7 +43,7 @@ static void nap_over(struct io_op *op, int result)
 	}
 }
 
-/* One timer serves all who nap: who lies down later sleeps shorter. */
+/* One timer for all streams that nap; one that begins late waits less than NAP_USEC. */
 static void stream_nap(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;

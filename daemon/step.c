@@ -17,7 +17,7 @@
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
 
-/* Command, environment and secrets: whoever needs them has them, or will never. */
+/* Command, environment and secrets: sandbox and mask have copies by now, or never will. */
 static void close_memory(struct step *step)
 {
 	int *fds[] = {&step->order.payload_fd, &step->order.mask_fd};
@@ -229,7 +229,7 @@ void step_listen(const struct step *step)
 		message_put_string(message, step->order.slug);
 		message_put_fd(message, step->cacher_fd);
 	}
-	/* when it is dying, its successor is told by steps_relisten() */
+	/* when it is dying, steps_relisten() hands the socket to the next cacher */
 	if (link_send(daemon, CHILD_CACHER, message) < 0)
 		log_debug("the cacher is away, the socket of %s waits", step->container);
 }

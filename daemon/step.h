@@ -9,7 +9,7 @@
  *             burst of orders does not keep messages waiting
  *   running   the sandbox lives, or is being taken down (daemon/supervise.h)
  *   draining  the sandbox is gone, its last output is on its way to the disk;
- *             after five seconds nobody is waited for any more
+ *             after five seconds what is missing is given up
  *   ended     reported; kept until the scheduler has committed the result
  *
  * A step is never reported twice with different results, and an order number

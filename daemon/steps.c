@@ -31,8 +31,8 @@ static void start_next(struct loop_timer *timer)
 }
 
 /*
- * It ran, and its result was acknowledged: whoever sends it again has a store
- * that is older than that, and would wait for ever.
+ * It ran, and its result was acknowledged: a scheduler that sends it again has a store
+ * that is older than that, and would wait for an answer forever.
  */
 static void answer_forgotten(struct step_table *table, const struct step_order *order)
 {
@@ -193,7 +193,7 @@ static bool goes_on(const struct ledger_step *kept)
 	return kept->phase != LEDGER_BEGUN && kept->phase != LEDGER_ENDED;
 }
 
-/* Has a step of a predecessor use for its directory? */
+/* Is @order an adopted step that still needs its directory? */
 static bool step_is_kept(const void *userdata, uint64_t order)
 {
 	const struct ledger *ledger = userdata;
