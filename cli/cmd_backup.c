@@ -9,12 +9,12 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/isolation.h"
+#include "common/process_spawn.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,7 +219,7 @@ static int scheduler_restore(const struct paths *paths, const char *program, int
 {
 	char above[24];
 	const char *argv[] = {"runbook-scheduler", "--restore", "--above", above, NULL, NULL, NULL};
-	posix_spawn_file_actions_t actions;
+	struct process_request request = {.argv = (char **)argv, .envp = environ, .n_fds = 3};
 	ssize_t got;
 	int told[2], status = 0, r;
 	pid_t pid;
@@ -231,19 +231,14 @@ static int scheduler_restore(const struct paths *paths, const char *program, int
 	}
 	if (pipe2(told, O_CLOEXEC) < 0)
 		return -errno;
-	r = posix_spawn_file_actions_init(&actions);
-	if (r == 0) {
-		(void)posix_spawn_file_actions_adddup2(&actions, backup_fd, STDIN_FILENO);
-		(void)posix_spawn_file_actions_adddup2(&actions, told[1], STDOUT_FILENO);
-		(void)posix_spawn_file_actions_adddup2(&actions, told[1], STDERR_FILENO);
-		r = posix_spawn(&pid, program, &actions, NULL, (char **)argv, environ);
-		(void)posix_spawn_file_actions_destroy(&actions);
-	}
+	request.fds = (struct process_fd[]){
+		{backup_fd, STDIN_FILENO}, {told[1], STDOUT_FILENO}, {told[1], STDERR_FILENO}};
+	r = process_spawn(program, &request, &pid);
 	(void)close(told[1]);
 	got = r == 0 ? fd_read_all(told[0], text, size - 1) : 0;
 	(void)close(told[0]);
-	if (r != 0)
-		return -r;
+	if (r < 0)
+		return r;
 	text[got < 0 ? 0 : got] = '\0';
 	text[strcspn(text, "\n")] = '\0';
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
