@@ -67,7 +67,7 @@ tests/fuzz/fuzz_common_message_fields.c
 tests/integration/api_peers.py
 tests/integration/cacher_daemon.py
 tests/scheduler_cases.py
-tests/unit/scheduler_world.h
+tests/unit/scheduler_world.c
 tests/unit/scheduler_pushes.h
 tests/unit/test_api_memory.c
 tests/unit/test_api_peers.c
