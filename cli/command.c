@@ -161,7 +161,7 @@ static int unknown_command(int argc, char *const *argv)
 }
 
 /* Options in front of the command. Return: -1 to go on, or an exit code. */
-static int parse_front(int argc, char **argv, struct cli *cli, struct error *error)
+static int front_options_parse(int argc, char **argv, struct cli *cli, struct error *error)
 {
 	static const struct option options[] = {
 		{"root", required_argument, NULL, 'r'}, {"json", no_argument, NULL, 'j'},
@@ -223,7 +223,7 @@ int cli_main(int argc, char **argv)
 	cli_init_terminal(&cli);
 	if (paths_init(&cli.paths, NULL, &error) < 0)
 		return cli_fail(CLI_USAGE, &error);
-	code = parse_front(argc, argv, &cli, &error);
+	code = front_options_parse(argc, argv, &cli, &error);
 	if (code >= 0)
 		return code;
 	argc -= optind;

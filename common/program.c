@@ -113,7 +113,7 @@ static int option_take(struct process *process, size_t index, const char *value)
 	return option->number ? number_take(program, option, value) : -1;
 }
 
-int program_options(struct process *process, int argc, char **argv)
+int program_options_parse(struct process *process, int argc, char **argv)
 {
 	const struct program *program = process->program;
 	struct option options[OPTIONS_MAX + 1] = {{0}};
@@ -282,7 +282,7 @@ int program_run(struct process *process)
 
 int program_main(struct process *process, int argc, char **argv)
 {
-	int code = program_options(process, argc, argv);
+	int code = program_options_parse(process, argc, argv);
 
 	return code < 0 ? program_run(process) : code;
 }

@@ -107,12 +107,12 @@ struct process {
 };
 
 /**
- * program_options() - read the command line
+ * program_options_parse() - read the command line
  *
  * Return: -1 to go on with program_run(), or the exit status: 0 after --help and its like, 2 with
  * a sentence on standard error.
  */
-int program_options(struct process *process, int argc, char **argv);
+int program_options_parse(struct process *process, int argc, char **argv);
 /** program_run() - everything after the options. Return: exit status. */
 int program_run(struct process *process);
 /** program_main() - both. Return: exit status. */

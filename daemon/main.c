@@ -53,7 +53,7 @@ struct arguments {
 };
 
 /* Return: -1 to go on, otherwise the exit code. */
-static int parse_arguments(int argc, char **argv, struct arguments *arguments)
+static int options_parse(int argc, char **argv, struct arguments *arguments)
 {
 	enum {
 		OPTION_ROOT = 256,
@@ -336,7 +336,7 @@ int main(int argc, char **argv)
 	struct arguments arguments = {.root = NULL};
 	struct error error = ERROR_INIT;
 	int highest = 2;
-	int code = parse_arguments(argc, argv, &arguments);
+	int code = options_parse(argc, argv, &arguments);
 
 	if (code >= 0)
 		return code;

@@ -123,7 +123,7 @@ static const struct program child_program = {
 int main(int argc, char **argv)
 {
 	static struct process process = {.program = &fetcher_program};
-	int code = program_options(&process, argc, argv);
+	int code = program_options_parse(&process, argc, argv);
 
 	if (code >= 0)
 		return code;

@@ -470,7 +470,7 @@ int main(int argc, char **argv)
 	struct options options = {
 		.image = "host", .network = STEP_NETWORK_NONE, .grace_sec = GRACE_DEFAULT_SEC};
 	char id[64];
-	int command = options_parse(&options, argc, argv);
+	int command = sandbox_options_parse(&options, argc, argv);
 
 	if (command <= 0)
 		return -command;

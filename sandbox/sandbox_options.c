@@ -306,7 +306,7 @@ static int usage(const char *problem, const char *name, const char *value)
 	return -EXIT_USAGE;
 }
 
-int options_parse(struct options *options, int argc, char **argv)
+int sandbox_options_parse(struct options *options, int argc, char **argv)
 {
 	struct option table[ARRAY_SIZE(option_table) + 3] = {{0}};
 	size_t n = ARRAY_SIZE(option_table);

@@ -49,10 +49,10 @@ struct options {
 };
 
 /**
- * options_parse() - read the command line; complains on standard error by itself
+ * sandbox_options_parse() - read the command line; complains on standard error by itself
  *
  * Return: index of the command in @argv, 0 when there is nothing left to do, -exit code.
  */
-int options_parse(struct options *options, int argc, char **argv);
+int sandbox_options_parse(struct options *options, int argc, char **argv);
 
 #endif

@@ -155,7 +155,7 @@ static const struct program restore_program = {
 int main(int argc, char **argv)
 {
 	static struct process process = {.program = &scheduler_program};
-	int code = program_options(&process, argc, argv);
+	int code = program_options_parse(&process, argc, argv);
 
 	if (code >= 0)
 		return code;
