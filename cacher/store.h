@@ -63,7 +63,7 @@ struct store_limits {
  * Return: 0 or -errno with @error set.
  */
 int store_open(const char *path, struct store **ret_store, struct error *error);
-struct store *store_free(struct store *store);
+struct store *store_close(struct store *store);
 
 /** store_set_limits() - for puts from now on; projects have none of their own then */
 void store_set_limits(struct store *store, const struct store_limits *limits);

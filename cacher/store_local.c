@@ -262,7 +262,7 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 	if (store->blobs_fd >= 0)
 		store->packed_fd = open_part(dir_fd, "packed", error);
 	if (store->packed_fd < 0) {
-		(void)store_free(store);
+		(void)store_close(store);
 		return -error->number;
 	}
 	r = directory_each(store->tmp_fd, ".", remove_temporary, NULL);
@@ -275,14 +275,14 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 	if (r == 0 && fsync(dir_fd) < 0)
 		r = -errno;
 	if (r < 0) {
-		(void)store_free(store);
+		(void)store_close(store);
 		return error_errno(error, -r, "cannot read the artifact store in %s", path);
 	}
 	*ret_store = store;
 	return 0;
 }
 
-struct store *store_free(struct store *store)
+struct store *store_close(struct store *store)
 {
 	if (!store)
 		return NULL;

@@ -48,7 +48,7 @@ static int teardown(void **state)
 	struct fixture *fixture = *state;
 
 	(void)store_run_close(fixture->run);
-	(void)store_free(fixture->store);
+	(void)store_close(fixture->store);
 	assert_int_equal(remove_tree(AT_FDCWD, fixture->path), 0);
 	free(fixture);
 	return 0;
@@ -57,7 +57,7 @@ static int teardown(void **state)
 static void reopen(struct fixture *fixture)
 {
 	(void)store_run_close(fixture->run);
-	(void)store_free(fixture->store);
+	(void)store_close(fixture->store);
 	assert_int_equal(store_open(fixture->path, &fixture->store, NULL), 0);
 	assert_int_equal(store_run_open(fixture->store, "demo", 1, &fixture->run), 0);
 }
