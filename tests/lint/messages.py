@@ -64,6 +64,8 @@ tests/breakout/house.py
 tests/fetcher_driver.py
 tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
+tests/fuzz/peers.h
+tests/fuzz/scheduler_world.h
 tests/integration/api_peers.py
 tests/integration/cacher_daemon.py
 tests/scheduler_cases.py
