@@ -4,7 +4,7 @@
 # cgroup v2, in QEMU. Needs no KVM and no network but, once, the package mirror.
 #   run.sh [--long] [SUITE...]
 # Suites are tests/qemu/guest/[0-9]*.sh and power_cut, by name or pattern; without --long
-# those that `make check` has time for. CUTS=N sets how often the power is cut, ROUNDS=N
+# those that `make check` has time for. 10_install, which the others build on, always runs. CUTS=N sets how often the power is cut, ROUNDS=N
 # how often versions change.
 # QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. What the machines said stays in build/qemu.
 # shellcheck source=tests/lib.sh

@@ -26,7 +26,7 @@ chosen() {
         [ "$LEVEL" = long ] || ! grep -q '^# level: long' "$1"
         return
     fi
-    for pattern in $SUITES; do
+    for pattern in 10_install $SUITES; do
         # shellcheck disable=SC2053  # a pattern is wanted
         [[ $(basename "$1" .sh) == $pattern ]] && return 0
     done
