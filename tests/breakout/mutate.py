@@ -22,7 +22,7 @@ from mutations import MUTATIONS
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PROGRAMS = ["runbook-sandbox", "runbook-init", "runbookd", "runbook-webhook", "runbook-scheduler", "runbook-fetcher",
             "runbook-api", "runbook-image", "runbook-cacher", "runbookctl"]
-SUITE_SECONDS = 150
+SUITE_SECONDS = 600
 
 
 def copy_tree(to):
