@@ -15,8 +15,11 @@
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/step_retry.h"
+#include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
 #include "scheduler/trigger.h"
+#include "scheduler/turn.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -6,9 +6,11 @@
 #include "scheduler/answers.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/filters.h"
+#include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/steps.h"
 
 #include <stdio.h>
 #include <stdlib.h>

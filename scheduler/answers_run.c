@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "scheduler/answers.h"
 #include "scheduler/run.h"
+#include "scheduler/steps.h"
 
 #include <errno.h>
 #include <inttypes.h>

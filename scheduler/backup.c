@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/store_backup.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -5,9 +5,11 @@
 #include "common/log.h"
 #include "scheduler/filters.h"
 #include "scheduler/give_up.h"
+#include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -5,6 +5,9 @@
 #include "common/log.h"
 #include "scheduler/give_up.h"
 #include "scheduler/run.h"
+#include "scheduler/step_result.h"
+#include "scheduler/steps.h"
+#include "scheduler/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>

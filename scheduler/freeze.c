@@ -3,6 +3,8 @@
  * The runbook becomes steps. Its text is frozen with the run: what is shown,
  * retried or resumed after a crash is that text, whatever happens to the tree.
  */
+#include "scheduler/freeze.h"
+
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/runbook_name.h"
@@ -11,6 +13,8 @@
 #include "scheduler/notices.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/step_when.h"
+#include "scheduler/steps.h"
 
 #include <assert.h>
 #include <errno.h>

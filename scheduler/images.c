@@ -7,6 +7,8 @@
 #include "scheduler/give_up.h"
 #include "scheduler/run.h"
 #include "scheduler/secrets.h"
+#include "scheduler/steps.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stdio.h>

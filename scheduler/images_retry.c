@@ -12,6 +12,8 @@
 #include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/step_when.h"
+#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step runs: its command line and its environment. */
+#include "scheduler/payload.h"
+
 #include "common/cleanup.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "common/step_user.h"
 #include "scheduler/run.h"
+#include "scheduler/step_place.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Projects and the configuration that the daemon sends. */
-#include "scheduler/scheduler.h"
+#include "scheduler/project.h"
 
 #include "common/log.h"
 #include "scheduler/deliveries.h"
 #include "scheduler/schedule.h"
+#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -12,9 +12,14 @@
 #include "common/runbook_name.h"
 #include "common/text.h"
 #include "scheduler/json.h"
+#include "scheduler/project.h"
 #include "scheduler/run.h"
+#include "scheduler/source.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/step_result.h"
+#include "scheduler/steps.h"
 #include "scheduler/trigger.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

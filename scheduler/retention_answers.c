@@ -5,6 +5,7 @@
 #include "scheduler/answers.h"
 #include "scheduler/retention_pass.h"
 #include "scheduler/run.h"
+#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,7 +6,9 @@
 #include "common/log.h"
 #include "common/message_ids.h"
 #include "common/number.h"
+#include "scheduler/project.h"
 #include "scheduler/run.h"
+#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -7,6 +7,7 @@
 #include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/store_retention.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

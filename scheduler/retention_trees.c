@@ -11,8 +11,11 @@
 #include "common/limits.h"
 #include "common/log.h"
 #include "common/name_list.h"
+#include "scheduler/project.h"
 #include "scheduler/retention_pass.h"
 #include "scheduler/run.h"
+#include "scheduler/source.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -4,10 +4,16 @@
 
 #include "common/cleanup.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/freeze.h"
 #include "scheduler/give_up.h"
+#include "scheduler/project.h"
 #include "scheduler/run_timers.h"
+#include "scheduler/source.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/step_when.h"
+#include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stdio.h>

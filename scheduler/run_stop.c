@@ -3,6 +3,8 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 #include "scheduler/run.h"
+#include "scheduler/source.h"
+#include "scheduler/steps.h"
 
 #include <inttypes.h>
 #include <stdio.h>

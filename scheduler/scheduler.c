@@ -4,8 +4,11 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/backup.h"
+#include "scheduler/project.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
+#include "scheduler/source.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stddef.h>

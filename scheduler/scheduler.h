@@ -190,8 +190,6 @@ struct scheduler {
 	struct loop_timer deliveries_timer;
 };
 
-/* ---- scheduler.c: life ---- */
-
 /**
  * scheduler_serve() - be the scheduler until the daemon hangs up
  * @channel_fd: channel to the daemon, owned
@@ -220,38 +218,5 @@ int scheduler_run(struct scheduler *scheduler);
  * status of the process.
  */
 int scheduler_refuse(int channel_fd, const char *sentence);
-
-/* ---- turn.c: the outbox and the end of a loop turn ---- */
-
-/** turn_schedule() - something changed: turn_end() runs after the events of this turn */
-void turn_schedule(struct scheduler *scheduler);
-/** turn_end() - claim, commit, send. Called by the loop; ends it after a failed commit. */
-void turn_end(struct scheduler *scheduler);
-/**
- * outbox_put() - send @message (owned) to @peer after the commit
- *
- * NULL is the message that there was no memory for: it ends the process.
- */
-void outbox_put(struct peer *peer, struct message *message);
-/** outbox_clear() - drop everything that waits */
-void outbox_clear(struct scheduler *scheduler);
-/** event_push() - record an event in the open transaction and tell the api after the commit */
-void event_push(struct scheduler *scheduler, struct store_event *event);
-
-/* ---- project.c ---- */
-
-/** project_find() - NULL when there is none of this name */
-struct project *project_find(struct scheduler *scheduler, const char *name);
-/** project_get() - find or make; NULL without memory */
-struct project *project_get(struct scheduler *scheduler, const char *name);
-/** project_next() - walk all projects; *@bucket starts at 0, @project at NULL */
-struct project *project_next(struct scheduler *scheduler, size_t *bucket, struct project *project);
-/** project_update() - after a change of its settings: limits and holds of its queue */
-void project_update(struct project *project);
-/** projects_free() - release all of them */
-void projects_free(struct scheduler *scheduler);
-/** config_apply() - put what was staged in force */
-void config_apply(struct scheduler *scheduler);
-void config_discard(struct scheduler *scheduler);
 
 #endif

@@ -8,6 +8,7 @@
 #include "common/text.h"
 #include "scheduler/answers.h"
 #include "scheduler/run.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

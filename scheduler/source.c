@@ -9,6 +9,8 @@
  * fetcher dies is asked again, under a new serial: an answer to the old one
  * finds nobody.
  */
+#include "scheduler/source.h"
+
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
@@ -17,11 +19,14 @@
 #include "common/runbook_name.h"
 #include "scheduler/deliveries.h"
 #include "scheduler/filters.h"
+#include "scheduler/freeze.h"
 #include "scheduler/give_up.h"
+#include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/store_retention.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

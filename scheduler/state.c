@@ -10,7 +10,9 @@
 #include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
+#include "scheduler/turn.h"
 
 #include <assert.h>
 #include <inttypes.h>

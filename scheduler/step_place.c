@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a step works, and as whom: its own words, then its image's, then ours. */
+#include "scheduler/step_place.h"
+
 #include "common/cleanup.h"
 #include "common/step_user.h"
 #include "scheduler/run.h"
+#include "scheduler/steps.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What became of an attempt: its state and the reason that people read. */
+#include "scheduler/step_result.h"
+
 #include "common/cleanup.h"
 #include "scheduler/run.h"
+#include "scheduler/step_retry.h"
+#include "scheduler/step_when.h"
+#include "scheduler/steps.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -3,7 +3,12 @@
  * Another attempt of a step that had ended: by itself, as `attempts` says, or
  * because a person asked. A person's retry begins a new budget of automatic ones.
  */
+#include "scheduler/step_retry.h"
+
 #include "scheduler/run.h"
+#include "scheduler/source.h"
+#include "scheduler/step_when.h"
+#include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
 
 #include <errno.h>

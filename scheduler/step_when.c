@@ -18,9 +18,12 @@
  * The conditions that look at what started the run (event, branch, paths) cannot
  * change; they are decided when the steps are made, and the decision is stored.
  */
+#include "scheduler/step_when.h"
+
 #include "common/cleanup.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
+#include "scheduler/steps.h"
 
 #include <stdio.h>
 #include <string.h>

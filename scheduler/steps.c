@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The life of a step: claim, order, cancel, and why it waits. step_*.c: what follows. */
-#include "common/messages/steps.h"
+#include "scheduler/steps.h"
+
 #include "common/cleanup.h"
+#include "common/messages/steps.h"
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/give_up.h"
+#include "scheduler/payload.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
+#include "scheduler/source.h"
+#include "scheduler/step_place.h"
+#include "scheduler/step_result.h"
+#include "scheduler/step_when.h"
+#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stdio.h>

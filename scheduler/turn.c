@@ -4,12 +4,15 @@
  * transaction: with one fsync for many deliveries, results and claims, the rate
  * does not depend on how long an fsync takes.
  */
+#include "scheduler/turn.h"
+
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/give_up.h"
 #include "scheduler/json.h"
 #include "scheduler/run.h"
 #include "scheduler/scheduler.h"
+#include "scheduler/steps.h"
 
 #include <errno.h>
 #include <stdlib.h>
