@@ -72,7 +72,7 @@ int isolate_filesystem(const struct isolation_path *paths, size_t n_paths, struc
  * isolate_syscalls() - seccomp filter; what is not listed returns EPERM, what
  * would load code or change identity kills
  * @extra: names beyond the common base set (memory, time, epoll, read/write,
- *         futex, sendmsg, …), NULL-terminated; see isolation.c for the base
+ *         futex, sendmsg, …), NULL-terminated; see isolation_seccomp.c for the base
  */
 int isolate_syscalls(const char *const *extra, struct error *error);
 

@@ -129,7 +129,7 @@ MUTATIONS = [
     ("the webhook process is not filtered", [("webhook/main.c", r"\.role = ROLE_WEBHOOK,", ".role = ROLE_WEBHOOK, .user_only = true,")],
      ROLES, "webhook-owned: webhook may not socket-tcp"),
     ("the webhook process may read files", [("common/lock_down.c", r"r = isolate_filesystem\([^;]*;", "r = 0;"),
-                                            ("common/isolation.c", r'"newfstatat",', '"newfstatat", "openat",')],
+                                            ("common/isolation_seccomp.c", r'"newfstatat",', '"newfstatat", "openat",')],
      ROLES, "webhook-owned: webhook may not open-passwd"),
     ("the order's image is not checked", [("daemon/requests.c", r"\{!image_acceptable\(order\), \"image\"\},", "")],
      HOUSE, "sched-owned: an image that is a path"),

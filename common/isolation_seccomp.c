@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "common/cleanup.h"
+#include "common/isolation.h"
+
+#include <errno.h>
+#include <seccomp.h>
+#include <string.h>
+
+/*
+ * What every event-driven program of ours needs. Nothing here opens a file,
+ * makes a connection, starts a program or changes an identity.
+ */
+static const char *const base_syscalls[] = {
+	/* memory */
+	"brk",
+	"mmap",
+	"munmap",
+	"mremap",
+	"mprotect",
+	"madvise",
+	"membarrier",
+	/* threads and signals */
+	"futex",
+	"futex_waitv",
+	"set_robust_list",
+	"get_robust_list",
+	"rseq",
+	"set_tid_address",
+	"gettid",
+	"getpid",
+	"getppid",
+	"tgkill",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"rt_sigtimedwait",
+	"sigaltstack",
+	"restart_syscall",
+	"exit",
+	"exit_group",
+	"sched_yield",
+	"sched_getaffinity",
+	"signalfd4",
+	"arch_prctl",
+	/* time and chance */
+	"clock_gettime",
+	"clock_getres",
+	"clock_nanosleep",
+	"nanosleep",
+	"gettimeofday",
+	"time",
+	"getrandom",
+	"timerfd_create",
+	"timerfd_settime",
+	"timerfd_gettime",
+	/* waiting */
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_pwait2",
+	"poll",
+	"ppoll",
+	"select",
+	"pselect6",
+	"eventfd2",
+	"pipe2",
+	/* descriptors that are open already */
+	"read",
+	"write",
+	"readv",
+	"writev",
+	"pread64",
+	"pwrite64",
+	"preadv",
+	"pwritev",
+	"close",
+	"close_range",
+	"fcntl",
+	"dup",
+	"dup3",
+	"lseek",
+	"fstat",
+	"newfstatat",
+	"statx",
+	"fstatfs",
+	"memfd_create",
+	"sendmsg",
+	"recvmsg",
+	"sendto",
+	"recvfrom",
+	"shutdown",
+	"getsockopt",
+	"setsockopt",
+	"getsockname",
+	"getpeername",
+	/* facts about ourselves */
+	"getuid",
+	"geteuid",
+	"getgid",
+	"getegid",
+	"getrlimit",
+	"getrusage",
+	"uname",
+	"sysinfo",
+	"prlimit64",
+};
+
+/* Asking for these is no mistake of a library: the process is not itself any more. */
+static const char *const killing_syscalls[] = {
+	"ptrace",	  "process_vm_readv", "process_vm_writev",
+	"mount",	  "umount2",	      "pivot_root",
+	"setns",	  "unshare",	      "bpf",
+	"kexec_load",	  "init_module",      "finit_module",
+	"delete_module",  "keyctl",	      "add_key",
+	"request_key",	  "userfaultfd",      "perf_event_open",
+	"reboot",	  "swapon",	      "open_by_handle_at",
+	"io_uring_setup",
+};
+
+static int filter_add(scmp_filter_ctx filter, uint32_t action, const char *name,
+		      struct error *error)
+{
+	int number = seccomp_syscall_resolve_name(name);
+	int r;
+
+	if (number == __NR_SCMP_ERROR)
+		return 0; /* newer than this libseccomp: stays denied */
+	r = seccomp_rule_add(filter, action, number, 0);
+	if (r < 0 && r != -EEXIST && r != -EACCES)
+		return error_errno(error, -r, "cannot filter %s", name);
+	return 0;
+}
+
+/* A second process is a thread or nothing: clone() with CLONE_VM, clone3 unreadable to BPF. */
+static int filter_threads(scmp_filter_ctx filter)
+{
+	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+
+	if (r == 0)
+		r = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+			SCMP_A0(SCMP_CMP_MASKED_EQ, 0x00010100 /* VM | THREAD */, 0x00010100));
+	return r;
+}
+
+int isolate_syscalls(const char *const *extra, struct error *error)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	bool own_processes = false;
+	int r = 0;
+
+	if (!filter)
+		return error_set(error, ENOMEM, "cannot make a seccomp filter");
+	for (const char *const *name = extra; name && *name; name++)
+		own_processes |= strcmp(*name, "clone3") == 0 || strcmp(*name, "clone") == 0;
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(base_syscalls); i++)
+		r = filter_add(filter, SCMP_ACT_ALLOW, base_syscalls[i], error);
+	for (const char *const *name = extra; r == 0 && name && *name; name++)
+		r = filter_add(filter, SCMP_ACT_ALLOW, *name, error);
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(killing_syscalls); i++)
+		r = filter_add(filter, SCMP_ACT_KILL_PROCESS, killing_syscalls[i], error);
+	if (r == 0 && !own_processes) {
+		r = filter_threads(filter);
+		if (r < 0)
+			(void)error_errno(error, -r, "cannot filter clone");
+	}
+	if (r == 0) {
+		r = seccomp_load(filter);
+		if (r < 0)
+			(void)error_errno(error, -r, "cannot load the seccomp filter");
+	}
+	seccomp_release(filter);
+	return r;
+}
