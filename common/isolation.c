@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/isolation.h"
 
+#include "common/memory_guard.h"
+
 #include <errno.h>
 #include <grp.h>
 #include <linux/capability.h>
@@ -45,6 +47,9 @@ int isolate_user(struct role_user user, struct error *error)
 		return r;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return error_errno(error, errno, "cannot set no_new_privs");
+	r = memory_guard();
+	if (r < 0)
+		return error_errno(error, -r, "cannot refuse memory to write and execute");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return error_errno(error, errno, "cannot become undumpable");
 	/* the hang-up of its channel ends it, but not while somebody has stopped it; cleared by a

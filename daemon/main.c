@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/isolation.h"
 #include "common/log.h"
+#include "common/memory_guard.h"
 #include "daemon/adopt.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
@@ -371,6 +372,7 @@ int main(int argc, char **argv)
 	}
 	/* keys, tokens and payloads pass through this memory */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)memory_guard_self();
 	raise_descriptor_limit();
 	(void)signal(SIGPIPE, SIG_IGN);
 	code = daemon_start(&daemon, &error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* runbook-unpack: started by runbookd inside a sandbox, see unpack.h. */
 #include "common/cleanup.h"
+#include "common/memory_guard.h"
 #include "images/unpack.h"
 
 #include <dirent.h>
@@ -122,6 +123,10 @@ int main(int argc, char **argv)
 	(void)umask(0);
 	/* names in a tar are UTF-8; libarchive converts to what the locale says */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
+	if (memory_guard() < 0) {
+		(void)fputs("runbook-unpack: cannot refuse memory to write and execute\n", stderr);
+		return 1;
+	}
 	size = (struct rlimit){.rlim_cur = options.limits.bytes, .rlim_max = options.limits.bytes};
 	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG says more */
 	if (setrlimit(RLIMIT_FSIZE, &size) < 0)

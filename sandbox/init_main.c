@@ -15,6 +15,7 @@
  */
 
 #include "common/limits.h"
+#include "common/memory_guard.h"
 #include "common/step_payload.h"
 #include "sandbox/init_accounts.h"
 #include "sandbox/init_fds.h"
@@ -461,6 +462,8 @@ int init_main(int argc, char **argv)
 		return 2;
 	}
 	(void)init_call(SYS_prctl, PR_SET_NAME, "runbook-init", 0, 0);
+	/* ours alone (memory_guard.h): the command may compile as it runs */
+	(void)init_call(SYS_prctl, MEMORY_GUARD_OPTION, MEMORY_GUARD_SELF, 0, 0);
 	(void)init_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
 	signals_fd = init_call(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC);
 	pid = signals_fd < 0 ? signals_fd : start(&command, stack + sizeof(stack), &tty);
