@@ -6,13 +6,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/landlock.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-/* rights of ABI 1; REFER and TRUNCATE are added when the kernel has them */
+/* rights of ABI 1; what came later is in @later, asked for where the kernel has it */
 #define LANDLOCK_WRITE                                                                             \
 	(LANDLOCK_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |           \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
@@ -21,16 +22,96 @@
 	(LANDLOCK_WRITE | LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_MAKE_CHAR |              \
 	 LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_MAKE_FIFO |                             \
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK)
-#define LANDLOCK_REFER_RIGHT (1ULL << 13)    /* ABI 2 */
-#define LANDLOCK_TRUNCATE_RIGHT (1ULL << 14) /* ABI 3 */
+
+/*
+ * As the kernel has it since ABI 6. The headers that this is built with may be older, so
+ * what came after ABI 1 is spelled here; the size passed on says how much of it is meant.
+ */
+struct ruleset {
+	uint64_t handled_fs;
+	uint64_t handled_net; /* ABI 4 */
+	uint64_t scoped;      /* ABI 6 */
+};
+
+struct port_rule {
+	uint64_t allowed;
+	uint64_t port;
+};
+
+#define RULE_NET_PORT 2
+#define RIGHT_REFER (1ULL << 13)
+#define RIGHT_TRUNCATE (1ULL << 14)
+#define RIGHT_IOCTL_DEV (1ULL << 15)
+#define RIGHT_BIND_TCP (1ULL << 0)
+#define RIGHT_CONNECT_TCP (1ULL << 1)
+#define SCOPE_ABSTRACT_SOCKETS (1ULL << 0)
+#define SCOPE_SIGNALS (1ULL << 1)
+
+/* What is refused since which ABI, unless a rule allows it. */
+static const struct {
+	long abi;
+	struct ruleset adds;
+} later[] = {
+	{2, {.handled_fs = RIGHT_REFER}},
+	{3, {.handled_fs = RIGHT_TRUNCATE}},
+	{4, {.handled_net = RIGHT_BIND_TCP | RIGHT_CONNECT_TCP}},
+	{5, {.handled_fs = RIGHT_IOCTL_DEV}},
+	/* abstract sockets of others, and signals to others; those of its own children are not */
+	{6, {.scoped = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS}},
+};
+
+static struct ruleset ruleset_for(long abi, const struct isolation_network *network)
+{
+	struct ruleset ruleset = {.handled_fs = LANDLOCK_HANDLED_1};
+
+	for (size_t i = 0; i < ARRAY_SIZE(later) && later[i].abi <= abi; i++) {
+		ruleset.handled_fs |= later[i].adds.handled_fs;
+		ruleset.handled_net |= later[i].adds.handled_net;
+		ruleset.scoped |= later[i].adds.scoped;
+	}
+	/* every port cannot be said by rules, only by not asking */
+	if (network->connects_anywhere)
+		ruleset.handled_net &= ~RIGHT_CONNECT_TCP;
+	return ruleset;
+}
+
+/* A kernel refuses fields that it does not know. */
+static size_t ruleset_size(long abi)
+{
+	return abi >= 6	  ? sizeof(struct ruleset)
+	       : abi >= 4 ? offsetof(struct ruleset, scoped)
+			  : offsetof(struct ruleset, handled_net);
+}
+
+static int port_allow(int ruleset, uint64_t right, uint16_t port, struct error *error)
+{
+	const struct port_rule rule = {.allowed = right, .port = port};
+
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) < 0)
+		return error_errno(error, errno, "cannot allow port %u", port);
+	return 0;
+}
+
+static int ports_allow(int ruleset, uint64_t handled, const struct isolation_network *network,
+		       struct error *error)
+{
+	int r = 0;
+
+	if (network->binds_free_port && (handled & RIGHT_BIND_TCP))
+		r = port_allow(ruleset, RIGHT_BIND_TCP, 0, error);
+	for (size_t i = 0; r == 0 && (handled & RIGHT_CONNECT_TCP) &&
+			   i < ARRAY_SIZE(network->connects) && network->connects[i];
+	     i++)
+		r = port_allow(ruleset, RIGHT_CONNECT_TCP, network->connects[i], error);
+	return r;
+}
 
 static int landlock_allow(int ruleset, const struct isolation_path *path, uint64_t handled,
 			  struct error *error)
 {
 	struct landlock_path_beneath_attr rule = {
-		.allowed_access = path->write ? LANDLOCK_WRITE | LANDLOCK_REFER_RIGHT |
-							LANDLOCK_TRUNCATE_RIGHT
-					      : LANDLOCK_READ,
+		.allowed_access =
+			path->write ? LANDLOCK_WRITE | RIGHT_REFER | RIGHT_TRUNCATE : LANDLOCK_READ,
 	};
 	cleanup_close int fd = open(path->path, O_PATH | O_CLOEXEC);
 
@@ -48,7 +129,7 @@ static int landlock_allow(int ruleset, const struct isolation_path *path, uint64
 	if (errno == EINVAL) { /* @path is a file: directory rights do not apply */
 		rule.allowed_access &= LANDLOCK_ACCESS_FS_READ_FILE |
 				       LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_EXECUTE |
-				       LANDLOCK_TRUNCATE_RIGHT;
+				       RIGHT_TRUNCATE;
 		if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) ==
 		    0)
 			return 0;
@@ -56,11 +137,13 @@ static int landlock_allow(int ruleset, const struct isolation_path *path, uint64
 	return error_errno(error, errno, "cannot allow %s", path->path);
 }
 
-int isolate_filesystem(const struct isolation_path *paths, size_t n_paths, struct error *error)
+int isolate_reach(const struct isolation_path *paths, size_t n_paths,
+		  const struct isolation_network *network, struct error *error)
 {
-	struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_HANDLED_1};
+	struct ruleset attr;
 	cleanup_close int ruleset = -1;
 	long abi;
+	int r;
 
 	abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	if (abi < 0) {
@@ -69,21 +152,18 @@ int isolate_filesystem(const struct isolation_path *paths, size_t n_paths, struc
 			    strerror(errno));
 		return 0;
 	}
-	if (abi >= 2)
-		attr.handled_access_fs |= LANDLOCK_REFER_RIGHT;
-	if (abi >= 3)
-		attr.handled_access_fs |= LANDLOCK_TRUNCATE_RIGHT;
-	/* ABI 1's size: later fields (network, scopes) stay unhandled */
-	ruleset =
-		(int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
+	attr = ruleset_for(abi, network);
+	ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, ruleset_size(abi), 0);
 	if (ruleset < 0)
 		return error_errno(error, errno, "cannot create a Landlock ruleset");
 	for (size_t i = 0; i < n_paths; i++) {
-		int r = landlock_allow(ruleset, &paths[i], attr.handled_access_fs, error);
-
+		r = landlock_allow(ruleset, &paths[i], attr.handled_fs, error);
 		if (r < 0)
 			return r;
 	}
+	r = ports_allow(ruleset, attr.handled_net, network, error);
+	if (r < 0)
+		return r;
 	if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
 		return error_errno(error, errno, "cannot enforce the Landlock ruleset");
 	return 0;

@@ -3,17 +3,21 @@
 #include "common/isolation.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <seccomp.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 
 /*
  * What every event-driven program of ours needs. Nothing here opens a file,
  * makes a connection, starts a program or changes an identity.
  */
 static const char *const base_syscalls[] = {
-	/* memory */
+	/* memory, without code: rules[] */
 	"brk",
-	"mmap",
+	"mmap-data",
 	"munmap",
 	"mremap",
 	"mprotect",
@@ -118,18 +122,66 @@ static const char *const killing_syscalls[] = {
 	"io_uring_setup",
 };
 
-static int filter_add(scmp_filter_ctx filter, uint32_t action, const char *name,
-		      struct error *error)
+/* Linux's netlink protocol 0, by which addresses are listed; its header has more than we need. */
+#define ROUTES 0
+
+/* These look at the low half of an argument, as the kernel does with an int. */
+#define IS(n, value) SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
+#define TYPE(value) SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, 0xf, value)
+#define LACKS(n, bits) SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, bits, 0)
+
+/*
+ * Calls that are allowed with some arguments only. Where a name has several lines, one of
+ * them must fit. Raw sockets, and protocols whose module the kernel would load, have none.
+ */
+static const struct {
+	const char *name; /* as it is listed */
+	const char *call;
+	unsigned n;
+	struct scmp_arg_cmp arguments[3];
+} rules[] = {
+	{"mmap-data", "mmap", 1, {LACKS(2, PROT_EXEC)}},
+	{"mprotect", "mprotect", 1, {LACKS(2, PROT_EXEC)}},
+	{"socket", "socket", 3, {IS(0, AF_INET), TYPE(SOCK_STREAM), IS(2, 0)}},
+	{"socket", "socket", 3, {IS(0, AF_INET), TYPE(SOCK_STREAM), IS(2, IPPROTO_TCP)}},
+	{"socket", "socket", 3, {IS(0, AF_INET), TYPE(SOCK_DGRAM), IS(2, 0)}},
+	{"socket", "socket", 3, {IS(0, AF_INET), TYPE(SOCK_DGRAM), IS(2, IPPROTO_UDP)}},
+	{"socket", "socket", 3, {IS(0, AF_INET6), TYPE(SOCK_STREAM), IS(2, 0)}},
+	{"socket", "socket", 3, {IS(0, AF_INET6), TYPE(SOCK_STREAM), IS(2, IPPROTO_TCP)}},
+	{"socket", "socket", 3, {IS(0, AF_INET6), TYPE(SOCK_DGRAM), IS(2, 0)}},
+	{"socket", "socket", 3, {IS(0, AF_INET6), TYPE(SOCK_DGRAM), IS(2, IPPROTO_UDP)}},
+	{"socket", "socket", 1, {IS(0, AF_UNIX)}},
+	{"socket", "socket", 2, {IS(0, AF_NETLINK), IS(2, ROUTES)}},
+	{"socketpair", "socketpair", 1, {IS(0, AF_UNIX)}},
+};
+
+static int filter_rule(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned n,
+		       const struct scmp_arg_cmp *arguments, struct error *error)
 {
 	int number = seccomp_syscall_resolve_name(name);
 	int r;
 
 	if (number == __NR_SCMP_ERROR)
 		return 0; /* newer than this libseccomp: stays denied */
-	r = seccomp_rule_add(filter, action, number, 0);
+	r = seccomp_rule_add_array(filter, action, number, n, arguments);
 	if (r < 0 && r != -EEXIST && r != -EACCES)
 		return error_errno(error, -r, "cannot filter %s", name);
 	return 0;
+}
+
+static int filter_allow(scmp_filter_ctx filter, const char *name, struct error *error)
+{
+	bool bounded = false;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(rules); i++) {
+		if (strcmp(rules[i].name, name) != 0)
+			continue;
+		bounded = true;
+		r = filter_rule(filter, SCMP_ACT_ALLOW, rules[i].call, rules[i].n,
+				rules[i].arguments, error);
+	}
+	return bounded ? r : filter_rule(filter, SCMP_ACT_ALLOW, name, 0, NULL, error);
 }
 
 /* A second process is a thread or nothing: clone() with CLONE_VM, clone3 unreadable to BPF. */
@@ -155,11 +207,11 @@ int isolate_syscalls(const char *const *extra, struct error *error)
 	for (const char *const *name = extra; name && *name; name++)
 		own_processes |= strcmp(*name, "clone3") == 0 || strcmp(*name, "clone") == 0;
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(base_syscalls); i++)
-		r = filter_add(filter, SCMP_ACT_ALLOW, base_syscalls[i], error);
+		r = filter_allow(filter, base_syscalls[i], error);
 	for (const char *const *name = extra; r == 0 && name && *name; name++)
-		r = filter_add(filter, SCMP_ACT_ALLOW, *name, error);
+		r = filter_allow(filter, *name, error);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(killing_syscalls); i++)
-		r = filter_add(filter, SCMP_ACT_KILL_PROCESS, killing_syscalls[i], error);
+		r = filter_rule(filter, SCMP_ACT_KILL_PROCESS, killing_syscalls[i], 0, NULL, error);
 	if (r == 0 && !own_processes) {
 		r = filter_threads(filter);
 		if (r < 0)

@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/** struct resolved - a lock-down's paths as isolate_filesystem() takes them */
+/** struct resolved - a lock-down's paths as isolate_reach() takes them */
 struct resolved {
 	char texts[LOCK_DOWN_PATHS_MAX][PATH_MAX];
 	struct isolation_path paths[LOCK_DOWN_PATHS_MAX];
@@ -112,7 +112,7 @@ int lock_down(const struct lock_down *lock_down, const struct paths *paths, stru
 	r = isolate_user(role_user(lock_down->role), error);
 	if (r < 0 || lock_down->user_only)
 		return r;
-	r = isolate_filesystem(resolved->paths, resolved->n, error);
+	r = isolate_reach(resolved->paths, resolved->n, &lock_down->network, error);
 	if (r == 0)
 		r = isolate_syscalls(lock_down->syscalls, error);
 	return r;
@@ -135,6 +135,16 @@ static void path_print(const struct lock_down_path *path, FILE *file)
 	(void)fprintf(file, "%s\n", path->optional ? ", optional" : "");
 }
 
+static void network_print(const struct isolation_network *network, FILE *file)
+{
+	if (network->connects_anywhere)
+		(void)fputs("connect to any port\n", file);
+	for (size_t i = 0; i < ARRAY_SIZE(network->connects) && network->connects[i]; i++)
+		(void)fprintf(file, "connect to port %u\n", network->connects[i]);
+	if (network->binds_free_port)
+		(void)fputs("bind a free port\n", file);
+}
+
 static int compare_names(const void *first, const void *second)
 {
 	return strcmp(*(const char *const *)first, *(const char *const *)second);
@@ -154,6 +164,7 @@ int lock_down_print(const struct lock_down *lock_down, FILE *file)
 		(void)fprintf(file, "the rest is closed later\n");
 		return 0;
 	}
+	network_print(&lock_down->network, file);
 	while (lock_down->syscalls && lock_down->syscalls[n])
 		n++;
 	names = calloc(n + 1, sizeof(*names));

@@ -51,7 +51,8 @@ struct lock_down_path {
  * struct lock_down - what is left to a program
  * @role:      its user
  * @paths:     what it reaches in the file system
- * @syscalls:  what it may call beyond the base set of isolation.c, NULL-terminated
+ * @network:   the TCP ports that it uses
+ * @syscalls:  what it may call beyond the base set of isolation_seccomp.c, NULL-terminated
  * @fds_max:   it may have so many descriptors, if the hard limit allows; 0: as it was started
  * @user_only: file system and calls are closed later, when the program knows what its work needs
  */
@@ -59,6 +60,7 @@ struct lock_down {
 	enum process_role role;
 	const struct lock_down_path *paths;
 	size_t n_paths;
+	struct isolation_network network;
 	const char *const *syscalls;
 	uint64_t fds_max;
 	bool user_only;

@@ -27,6 +27,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DNS_PORT 53
+
 struct job;
 
 struct job_kind {
@@ -58,8 +60,8 @@ struct job {
 		"chmod", "fchmod", "fchmodat", "flock", "getcwd", "statfs", "fadvise64", "umask",  \
 		"copy_file_range"
 
-/* Names are resolved and connections made; nobody connects to us. */
-#define NETWORK_SYSCALLS "socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl"
+/* Names are resolved, by libraries that are loaded for it, and connections made. */
+#define NETWORK_SYSCALLS "socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "mmap"
 
 static const char *const local_syscalls[] = {FILE_SYSCALLS, NULL};
 static const char *const network_syscalls[] = {FILE_SYSCALLS, NETWORK_SYSCALLS, NULL};
@@ -81,13 +83,30 @@ static const struct isolation_path network_paths[] = {
 	{.path = "/dev/urandom"},
 };
 
+/* The one port that the project's URL names; redirects are not followed. */
+static uint16_t remote_port(const struct remote *remote)
+{
+	static const uint16_t ports[REMOTE_SCHEME_NUM] = {
+		[REMOTE_SCHEME_HTTP] = 80,
+		[REMOTE_SCHEME_HTTPS] = 443,
+		[REMOTE_SCHEME_SSH] = 22,
+	};
+
+	return remote->port ? (uint16_t)remote->port : ports[remote->scheme];
+}
+
 static int job_confine(struct job *job, struct error *error)
 {
 	struct isolation_path paths[ARRAY_SIZE(network_paths) + 3];
 	bool network = job->repository && job->remote.scheme != REMOTE_SCHEME_FILE;
+	struct isolation_network ports = {.binds_free_port = false};
 	size_t n = 0;
 	int r;
 
+	if (network) {
+		ports.connects[0] = remote_port(&job->remote);
+		ports.connects[1] = DNS_PORT; /* for an answer that is longer than a datagram */
+	}
 	paths[n++] = (struct isolation_path){.path = job->trees_path, .write = true};
 	if (job->mirror_path[0])
 		paths[n++] = (struct isolation_path){.path = job->mirror_path, .write = true};
@@ -96,7 +115,7 @@ static int job_confine(struct job *job, struct error *error)
 		paths[n++] = (struct isolation_path){.path = job->remote.path};
 	for (size_t i = 0; network && i < ARRAY_SIZE(network_paths); i++)
 		paths[n++] = network_paths[i];
-	r = isolate_filesystem(paths, n, error);
+	r = isolate_reach(paths, n, &ports, error);
 	if (r == 0)
 		r = isolate_syscalls(network ? network_syscalls : local_syscalls, error);
 	return r;

@@ -73,12 +73,14 @@ static const char *const syscalls[] = {
 	"fsync", "fdatasync", "syncfs", "msync", "utimensat", "chmod", "fchmod", "fchmodat",
 	"getcwd", "statfs", "fadvise64", "umask", "copy_file_range", "socket", "connect", "bind",
 	"sendmmsg", "recvmmsg", "ioctl", "seccomp", "capset", "landlock_create_ruleset",
-	"landlock_add_rule", "landlock_restrict_self", NULL};
+	"landlock_add_rule", "landlock_restrict_self", "mmap", NULL};
 
 static const struct lock_down service_lock_down = {
 	.role = ROLE_FETCHER,
 	.paths = reached,
 	.n_paths = ARRAY_SIZE(reached),
+	/* which port it is depends on the project: each child keeps one */
+	.network = {.connects_anywhere = true},
 	.syscalls = syscalls,
 };
 

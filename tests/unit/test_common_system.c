@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loop, fdio, step payload, paths, isolation */
+/* loop, fdio, step payload, paths */
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/beneath.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
-#include "common/isolation.h"
 #include "common/loop.h"
 #include "common/paths.h"
 #include "common/remove_tree.h"
@@ -299,70 +298,6 @@ static void test_paths(void **state)
 	assert_string_equal(paths.etc, "/etc/runbookd");
 }
 
-/* ---- isolation: in a child, because there is no way back ---- */
-
-static int isolated_child(void)
-{
-	const struct isolation_path paths[] = {{scratch, true}};
-	struct error error = ERROR_INIT;
-	char inside[100];
-	int fd;
-
-	(void)snprintf(inside, sizeof(inside), "%s/inside", scratch);
-	if (isolate_fds(2, &error) < 0 || chmod(scratch, 0777) < 0)
-		return 1;
-	if (isolate_user(role_user(ROLE_CACHER), &error) < 0)
-		return 2;
-	if (isolate_filesystem(paths, 1, &error) < 0)
-		return 3;
-	if (isolate_syscalls((const char *const[]){"openat", "mkdir", "socket", NULL}, &error) < 0)
-		return 4;
-	if (geteuid() == 0 || setuid(0) == 0)
-		return 5;
-	if (open("/etc/passwd", O_RDONLY | O_CLOEXEC) >= 0)
-		return 6;
-	fd = open(inside, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return 7;
-	if (unlink(inside) == 0) /* not in the list of system calls */
-		return 8;
-	if (prctl(PR_GET_DUMPABLE) != -1)
-		return 9; /* prctl is not in the list either */
-	if (fork() >= 0)
-		return 10;
-	if (write(fd, "x", 1) != 1)
-		return 11;
-	return 0;
-}
-
-static void test_isolation(void **state)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0)
-		_exit(isolated_child());
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static void test_isolation_kills(void **state)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		if (isolate_syscalls(NULL, NULL) < 0)
-			_exit(1);
-		(void)unshare(CLONE_NEWUSER);
-		_exit(2);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFSIGNALED(status));
-	assert_int_equal(WTERMSIG(status), SIGSYS);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,8 +310,6 @@ int main(void)
 		cmocka_unit_test(test_remove_tree),
 		cmocka_unit_test(test_payload),
 		cmocka_unit_test(test_paths),
-		cmocka_unit_test(test_isolation),
-		cmocka_unit_test(test_isolation_kills),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
