@@ -9,8 +9,8 @@
  *   NAME NUMBER [ARGUMENT…]
  *
  * An argument is a number, "$" (the last result), "@TEXT" (a pointer to the text),
- * "sun:PATH" or "in:ADDRESS:PORT" (a pointer to that socket address), or "argv:PATH"
- * (a pointer to an array with just that text). Printed is "NAME RESULT", where the
+ * "sun:PATH", "abstract:NAME" or "in:ADDRESS:PORT" (a pointer to that socket address),
+ * or "argv:PATH" (a pointer to an array with just that text). Printed is "NAME RESULT", where the
  * result is a number, the name of an error, or "killed". The process goes on as if
  * nothing had been, unless it was killed.
  */
@@ -66,7 +66,9 @@ static bool put_address(struct victim *victim, const char *text, uint64_t *ret_v
 		(void)inet_pton(AF_INET, host, &in.sin_addr);
 		return copy_in(victim, &in, sizeof(in), ret_value);
 	}
-	(void)snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", strchr(text, ':') + 1);
+	/* an abstract name begins with a zero */
+	(void)snprintf(sun.sun_path + (text[0] == 'a'), sizeof(sun.sun_path) - 1, "%s",
+		       strchr(text, ':') + 1);
 	return copy_in(victim, &sun, sizeof(sun), ret_value);
 }
 
@@ -83,7 +85,8 @@ static bool argument(struct victim *victim, const char *text, uint64_t *ret_valu
 	if (strncmp(text, "argv:", 5) == 0)
 		return copy_in(victim, text + 5, strlen(text + 5) + 1, &pair[0]) &&
 		       copy_in(victim, pair, sizeof(pair), ret_value);
-	if (strncmp(text, "sun:", 4) == 0 || strncmp(text, "in:", 3) == 0)
+	if (strncmp(text, "sun:", 4) == 0 || strncmp(text, "in:", 3) == 0 ||
+	    strncmp(text, "abstract:", 9) == 0)
 		return put_address(victim, text, ret_value);
 	*ret_value = (uint64_t)strtoll(text, NULL, 0);
 	return true;
