@@ -115,11 +115,6 @@ uint64_t host_disk_default(uint64_t memory, unsigned parallel)
 		       : disk;
 }
 
-uint64_t sandbox_host_disk(const struct sandbox_host *host)
-{
-	return host->scratch;
-}
-
 /* The parts that can be begun beside us come first. */
 static int host_begin(struct sandbox_host *host, const struct sandbox_host_options *options,
 		      struct error *error)

@@ -57,8 +57,6 @@ int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_o
 struct sandbox_host *sandbox_host_free(struct sandbox_host *host);
 /** sandbox_host_warning() - what best-effort left out, one line, or NULL */
 const char *sandbox_host_warning(const struct sandbox_host *host);
-/** sandbox_host_disk() - bytes that a step may write when its request says nothing */
-uint64_t sandbox_host_disk(const struct sandbox_host *host);
 /**
  * sandbox_host_idle() - one small piece of work that no step waits for
  *
@@ -136,7 +134,7 @@ struct sandbox_request {
 	uint64_t memory;    /* bytes, 0: none */
 	uint64_t pids;	    /* 0: SANDBOX_PIDS_DEFAULT */
 	uint64_t cpu_milli; /* 0: none */
-	uint64_t disk;	    /* bytes for everything the step writes; 0: sandbox_host_disk() */
+	uint64_t disk;	    /* bytes for everything the step writes; 0: a share of the memory */
 	struct sandbox_io io;
 	int payload_fd;			    /* common/step_payload.h; not taken */
 	int stdin_fd, stdout_fd, stderr_fd; /* not taken; stdin_fd -1: /dev/null */
