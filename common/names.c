@@ -44,6 +44,17 @@ bool step_slug_valid(const char *slug)
 	return true;
 }
 
+int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 bool commit_valid(const char *commit)
 {
 	size_t length = strlen(commit);

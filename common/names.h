@@ -64,6 +64,9 @@ int parse_size(const char *text, uint64_t *ret_bytes);
 /** parse_cpus() - "1.5" to milli-processors (1500). Return: as above. */
 int parse_cpus(const char *text, uint64_t *ret_milli);
 
+/** hex_digit() - value of a hexadecimal digit of either case, -1 for another character */
+int hex_digit(char c);
+
 /** text_bytes() - "512M", "1536K", "10": the shortest exact binary unit */
 void text_bytes(char *out, size_t size, uint64_t bytes);
 /** text_duration() - "5s", "1m30s", "2h", "250ms" */

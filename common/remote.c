@@ -27,17 +27,6 @@ static int refuse(struct error *error, const char *what)
 			 what);
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 /* Percent-decode as libgit2 does for file://, so that Landlock opens what it will open. */
 static int path_decode(const char *text, char *out, size_t size, struct error *error)
 {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/secret_keys.h"
 
+#include "common/names.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,17 +23,6 @@ const struct secret_key *secret_keys_find(const struct secret_keys *keys, const 
 			return &keys->keys[i];
 	}
 	return NULL;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool parse_hex(const char *hex, size_t length, unsigned char *out)

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/limits.h"
+#include "common/names.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -130,14 +131,6 @@ json_t *payload_free(json_t *root, size_t size)
 	if (size >= PAYLOAD_SERIAL_MIN)
 		(void)malloc_trim(0);
 	return NULL;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* Undo percent and plus coding. Return: bytes written, or -EBADMSG. */

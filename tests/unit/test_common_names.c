@@ -8,6 +8,7 @@
 #include "common/text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 struct name_case {
@@ -239,6 +240,20 @@ static void test_amounts(void **state)
 	assert_int_equal(u64_larger(3, 5), 5);
 }
 
+static void test_hex_digit(void **state)
+{
+	static const char digits[] = "0123456789abcdef", large[] = "0123456789ABCDEF";
+
+	for (int c = CHAR_MIN; c <= CHAR_MAX; c++) {
+		const char *small = c ? strchr(digits, c) : NULL;
+		const char *other = c ? strchr(large, c) : NULL;
+
+		assert_int_equal(hex_digit((char)c), small   ? small - digits
+						     : other ? other - large
+							     : -1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,7 +261,7 @@ int main(void)
 		cmocka_unit_test(test_project_names), cmocka_unit_test(test_slugs),
 		cmocka_unit_test(test_refs),	      cmocka_unit_test(test_keys_and_env),
 		cmocka_unit_test(test_utf8),	      cmocka_unit_test(test_escape),
-		cmocka_unit_test(test_quantities),
+		cmocka_unit_test(test_quantities),    cmocka_unit_test(test_hex_digit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
