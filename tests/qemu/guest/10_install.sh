@@ -13,6 +13,13 @@ check "systemd-tmpfiles" systemd-tmpfiles --create runbookd.conf
 check_equal "systemd-analyze verify has nothing to say" "" \
     "$(systemd-analyze verify runbookd.service runbookd-steps.service 2>&1 | grep -v "Command 'man ")"
 systemctl daemon-reload
+# what is left open is explained in the units; steps run beneath them in all suites here
+exposed() { # UNIT BOUND
+    systemd-analyze security --no-pager "$1" |
+        awk -v bound="$2" '/Overall exposure level/ {found = 1; sub(/.*: /, ""); print; bad = $1 + 0 > bound} END {exit bad || !found}'
+}
+check "runbookd.service is exposed by 6.5 of 10 at most" exposed runbookd.service 6.5
+check "runbookd-steps.service is exposed by 1.3 at most" exposed runbookd-steps.service 1.3
 check "systemctl start, with the configuration as it is shipped" systemctl start runbookd
 check_equal "active" active "$(systemctl is-active runbookd)"
 check_match "it says that it is ready" '(^|: )ready$' "$(daemon_log)"
