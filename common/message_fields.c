@@ -128,22 +128,20 @@ static int fields_check(const struct message *message, const struct field_table 
 struct message *message_build(const struct message_format *format, uint64_t serial,
 			      const void *fields)
 {
-	/* within the bounds there is room in it; what is cut off fails the check */
-	static _Thread_local uint8_t packed[MESSAGE_BYTES_MAX];
 	struct message *message = message_new(format->type, serial);
 	struct error error = {.number = 0};
-	size_t size = fields_pack(format->table, fields, packed, sizeof(packed));
+	size_t size = fields_pack(format->table, fields, NULL, 0);
 	int r;
 
 	if (!message)
 		return NULL;
-	if (size > sizeof(packed))
-		size = sizeof(packed);
+	/* on the heap: threads of the api have small stacks, which thread-local data is part of */
 	message->payload = malloc(size > 0 ? size : 1);
 	if (!message->payload)
 		return message_free(message);
-	memcpy(message->payload, packed, size);
-	message->length = (uint32_t)size;
+	(void)fields_pack(format->table, fields, message->payload, size);
+	/* within the bounds there is room for it; what is cut off fails the check */
+	message->length = (uint32_t)(size < MESSAGE_BYTES_MAX ? size : MESSAGE_BYTES_MAX);
 	r = fds_add(message, format->table, fields, &error);
 	if (r == 0)
 		r = fields_check(message, format->table, &error);
