@@ -13,7 +13,9 @@ cp "$(command -v bash)" "$TEST_TMP/runbook-init"
 "$TEST_TMP/runbook-init" -c 'kill -STOP $$; exit' &
 stays=$!
 wait_for 20 grep -qx runbook-init "/proc/$stays/comm"
-check_match "what stays is found, and named" "init $stays\$" "$(check_leftovers "nothing" 1 "$before")"
+# shellcheck disable=SC2317  # called by the check, which is not one of this suite's
+rehearsed() { count() { :; }; check_leftovers "nothing" 1 "$before"; }
+check_match "what stays is found, and named" "init $stays\$" "$(rehearsed)"
 kill -KILL "$stays"
 wait "$stays" 2>/dev/null
 check_leftovers "what goes is not" 20 "$before"
