@@ -3,9 +3,9 @@
 #define API_ASK_H
 
 /*
- * Questions to the other programs, asked for a request. What comes back, struct peer_reply, has
- * room for a sentence and lives on the stack of the thread: there is no failure to handle between
- * a question and its answer but that of peer_call().
+ * Questions to the other programs, asked for a request. The reply, struct peer_reply, lives on the
+ * stack of the thread and has room for a sentence, so that peer_call() is the only call between a
+ * question and its answer that can fail.
  */
 
 #include "api/request.h"
@@ -38,15 +38,15 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size);
  * @ret_text: JSON or error text; malloc'ed, NUL-terminated, freed by the caller
  * @ret_size: its bytes
  *
- * Return: status of HTTP, or -errno when there is no answer.
+ * Return: the HTTP status, or -errno if the other program did not answer.
  */
 int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size);
 /**
  * ask_peer() - ask @role for @request
- * @message:       freed, whatever happens; NULL: no memory
+ * @message:       always freed; NULL: out of memory
  * @patience_usec: PEER_DEADLINE_USEC, or longer
  *
- * Return: true with @ret_reply filled; false after it was answered that there is no reply.
+ * Return: true with @ret_reply filled; false if @role did not reply: @request is answered then.
  */
 bool ask_peer(struct http_request *request, enum process_role role, struct message *message,
 	      uint64_t patience_usec, struct peer_reply *ret_reply);

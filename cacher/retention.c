@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define REMOVALS_MAX 1024 /* that wait; the scheduler has far fewer under way */
-#define PUTS_MAX 64	  /* of runs that the scheduler is not told of yet */
+#define PUTS_MAX 64	  /* of runs that are not reported to the scheduler yet */
 #define KEYS_PER_TURN 64  /* each a file or two to unlink */
 
 struct removal {
@@ -163,7 +163,7 @@ void retention_put(void *userdata, const char *project, uint64_t run)
 	retention->n_puts++;
 }
 
-/* What the scheduler was not told while it was away. */
+/* What could not be reported while the scheduler was away. */
 static void puts_send(struct retention *retention)
 {
 	while (retention->n_puts > 0) {

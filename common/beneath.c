@@ -89,7 +89,7 @@ static int part_open(int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* One new directory. That it exists by now, whatever it is, is left to the next call to judge. */
+/* Makes one directory. If the name exists already, the next call finds out what it is. */
 static int part_make(int dir_fd, const char *name, const struct beneath_make *make)
 {
 	int r = make->count ? make->count(make->userdata) : 0;

@@ -80,7 +80,7 @@ int parent_beneath(int top_fd, const char *path, const struct beneath_make *make
 
 /**
  * mkdir_beneath() - make a directory and the parents that are missing
- * @path: normalized, not empty. A last part that exists is kept, whatever it is.
+ * @path: normalized, not empty. If the last part exists already, it is left as it is.
  *
  * Return: 0 or -errno; what was made by then stays.
  */

@@ -110,7 +110,7 @@ static const char *const base_syscalls[] = {
 	"prlimit64",
 };
 
-/* Asking for these is no mistake of a library: the process is not itself any more. */
+/* No library calls these by mistake: a process that does has been taken over. */
 static const char *const killing_syscalls[] = {
 	"ptrace",	  "process_vm_readv", "process_vm_writev",
 	"mount",	  "umount2",	      "pivot_root",

@@ -17,7 +17,7 @@ void json_clear(struct json *json)
 	*json = (struct json){0};
 }
 
-/* Room for @size more bytes and a NUL; NULL when there is no memory. */
+/* Returns room for @size more bytes and a NUL, or NULL if out of memory. */
 static char *json_reserve(struct json *json, size_t size)
 {
 	size_t room = json->room ? json->room : ROOM_MIN;

@@ -93,7 +93,7 @@ static int removal_leave(struct removal *removal)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_dev != level->dev || st.st_ino != level->ino)
-		return -EXDEV; /* somebody moved the directory meanwhile */
+		return -EXDEV; /* the directory was moved meanwhile */
 	if (unlinkat(fd, level->name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return -errno;
 	free(level->name);

@@ -8,8 +8,8 @@
  * An executor is a host that runs steps: the runbookd there, what it has to hand
  * out, and what is known of the steps that run on it. The first one is home: its
  * runbookd started this scheduler and makes the channels to the other processes,
- * and when it hangs up, the scheduler ends. There is no other one in what is
- * installed today; all the same nothing but executor_home() relies on that.
+ * and when it hangs up, the scheduler ends. What is
+ * installed today has this one only, but nothing except executor_home() relies on that.
  *
  * Which executor an attempt runs on is its item's host. Of an attempt that was
  * claimed in an earlier life of the scheduler, only the instance of the runbookd
@@ -45,7 +45,7 @@ struct executor {
 	struct queue_host host; /* its capacity and labels, and what of it is in use */
 	struct executor_config config;
 	char space[REASON_MAX + 1]; /* why nothing starts, from HOST_SPACE; "": it does */
-	bool synced;		    /* its runbookd told what it runs */
+	bool synced;		    /* its runbookd has reported what it runs */
 	bool stopping;		    /* its runbookd is about to end: it would run nothing more */
 	/* it did so before there was a configuration: settled at CONFIG_END; "" otherwise */
 	char synced_instance[INSTANCE_ID_MAX + 1];
@@ -84,7 +84,7 @@ void executor_set_space(struct executor *executor, const char *why);
 /** executor_set_stopping() - its runbookd starts nothing more; executor_sync() ends that */
 void executor_set_stopping(struct executor *executor);
 /**
- * executor_sync() - its runbookd, which is @instance, told all it knows: settle the other claims
+ * executor_sync() - its runbookd, @instance, has reported all it knows: settle the other claims
  *
  * What no executor has, nor can have, is lost; what @instance was to run and never got is
  * sent again.

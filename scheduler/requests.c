@@ -229,7 +229,7 @@ static int handle_step_started(struct channel *channel, struct message *message)
 		return 0;
 	}
 	/* Nobody waits for its result: the store is older than this order. */
-	log_warning("order %" PRIu64 " runs, but nobody claimed it: cancelling it", started.order);
+	log_warning("order %" PRIu64 " runs, but was never claimed: cancelling it", started.order);
 	outbox_put(&executor->peer, MESSAGE_NEW(step_cancel, started.order, .order = started.order,
 						.why = STEP_RESULT_CANCELLED));
 	return 0;

@@ -8,7 +8,7 @@
 
 /** source_start() - ask for the tree of @run, or queue the question */
 void source_start(struct run *run);
-/** source_stop() - nobody waits for it any more; no-op when nobody did */
+/** source_stop() - its run does not wait for it any more; does nothing if it did not */
 void source_stop(struct run *run);
 /** source_failed() - the tree cannot be had: the run is errored with @sentence */
 void source_failed(struct run *run, enum fetch_outcome outcome, const char *sentence);
@@ -23,7 +23,7 @@ enum step_objects source_objects(const struct run *run);
 /**
  * struct source_tree - what was found out about a tree
  * @commit, @title, @author: what the fetcher found; "" where there is nothing
- * @default_branch: of the repository, a full ref, "" where nobody knows
+ * @default_branch: of the repository, a full ref, "" if it is not known
  * @view: the references beside the tree, "" where there are none
  * @view_objects: it has objects of its own
  * @runbook_fd: runbook.yml, stays the caller's; -1 when the tree has none

@@ -32,7 +32,7 @@ uint64_t step_timeout_sec(const struct step *step)
 
 /* ---- claims and orders ---- */
 
-/* Of the image "host" there are no layers: its name is all. */
+/* The image "host" has no layers: its name says everything. */
 static struct message *order_message(const struct step *step, const struct step_place *place,
 				     const struct image_record *image, int payload_fd, int mask_fd)
 {

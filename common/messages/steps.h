@@ -20,7 +20,7 @@
 
 /*
  * An order: what the daemon answers with a refusal, because a person may have caused
- * it, is checked in daemon/requests.c. Numbers of resources: 0 is no limit.
+ * it, is checked in daemon/requests.c. In numbers of resources 0 means unlimited.
  */
 #define STEP_START_FIELDS(X, M)                                                                    \
 	X(M, NUMBER, order, UINT64_MAX)                                                            \

@@ -233,7 +233,7 @@ static void act_stop(struct model *model)
 	queue_host_stop(&host->host, host->stopped ? "stopped" : NULL);
 }
 
-/* The daemon of a host told that a step runs there, and not where it was thought to run. */
+/* A host reports a step that was thought to run on another one. */
 static void act_move(struct model *model)
 {
 	struct model_item *item = some_item(model, PHASE_RUNS);
