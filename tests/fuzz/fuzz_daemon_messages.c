@@ -156,7 +156,7 @@ static void finish(void)
 
 static void start(void)
 {
-	log_quieten();
+	program_prepare();
 	if (access("/dev/shm", W_OK) == 0)
 		memcpy(top, "/dev/shm/fuzz_d.XXXXXX", sizeof("/dev/shm/fuzz_d.XXXXXX"));
 	if (!mkdtemp(top) || atexit(finish) != 0)

@@ -35,6 +35,7 @@
 #include "common/message_fields.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +61,15 @@ struct fuzz_peer {
 	uint64_t last_number;
 };
 
-/* Refusals are what is looked for, and no news. FUZZ_LOG=debug shows them. */
-static inline void log_quieten(void)
+/*
+ * As program_run() leaves a program: a pipe whose reader is gone is an error and not its end.
+ * Refusals are what the targets look for and are not worth a line; FUZZ_LOG=debug shows them.
+ */
+static inline void program_prepare(void)
 {
 	const char *level = getenv("FUZZ_LOG");
 
+	(void)signal(SIGPIPE, SIG_IGN);
 	(void)setenv("RUNBOOK_LOG_TARGET", "stderr", 1);
 	if (level)
 		(void)setenv("RUNBOOK_LOG_LEVEL", level, 1);

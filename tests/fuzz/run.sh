@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # run.sh SECONDS TARGET...: each target for SECONDS over its seeds. What a run
-# finds goes to build/fuzz/corpus and, on a crash, build/fuzz/crashes.
+# finds goes to build/fuzz/corpus and, on a crash, build/fuzz/crashes. FUZZ_SEED=
+# fixes the order of what is tried, for a check that a change breaks and not chance.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 seconds=$1
@@ -14,10 +15,15 @@ for target in "$@"; do
     mkdir -p "build/fuzz/corpus/$name" build/fuzz/crashes
     args=("build/fuzz/corpus/$name")
     [ -d "$seeds" ] && args+=("$seeds")
-    if ! "$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
-        -artifact_prefix="build/fuzz/crashes/$name-" "${args[@]}"; then
-        echo "FAILED: $name: see build/fuzz/crashes/"
-        failed=$((failed + 1))
+    status=0
+    "$target" -seed="${FUZZ_SEED:-0}" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+        -artifact_prefix="build/fuzz/crashes/$name-" "${args[@]}" || status=$?
+    [ $status = 0 ] && continue
+    failed=$((failed + 1))
+    if [ $status -gt 128 ]; then
+        echo "FAILED: $name: SIG$(kill -l $((status - 128))) ended it, and libFuzzer wrote no input"
+    else
+        echo "FAILED: $name: exit status $status, see $(echo build/fuzz/crashes/"$name"-*)"
     fi
 done
 exit $((failed > 0))

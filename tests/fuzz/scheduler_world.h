@@ -49,7 +49,7 @@ static inline void start(void)
 	struct error error = ERROR_INIT;
 	struct store *store = NULL;
 
-	log_quieten();
+	program_prepare();
 	if (access("/dev/shm", W_OK) == 0)
 		memcpy(top, "/dev/shm/fuzz_s.XXXXXX", sizeof("/dev/shm/fuzz_s.XXXXXX"));
 	if (!mkdtemp(top) || atexit(finish) != 0)
