@@ -33,6 +33,11 @@ static void load_row(const struct store_run *row, void *userdata)
 {
 	struct run_loading *loading = userdata;
 
+	/* Only a changed store has a run 0 or the same run twice: nothing could name or free it. */
+	if (row->id == 0 || map_get(&loading->scheduler->runs, row->id)) {
+		loading->failed = -EUCLEAN;
+		return;
+	}
 	loading->run = run_from_row(loading->scheduler, row);
 }
 
@@ -114,6 +119,11 @@ struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *err
 	r = store_run_get(scheduler->store, id, load_row, &loading);
 	if (r < 0) {
 		(void)error_errno(error, -r, "run %" PRIu64, id);
+		return NULL;
+	}
+	if (loading.failed) {
+		(void)error_set(error, -loading.failed,
+				"run %" PRIu64 " has a row that runbookd never writes", id);
 		return NULL;
 	}
 	if (r == 0 || !loading.run) {

@@ -214,6 +214,7 @@ def restore_seeds():
     write(target, "byte", life, part(b"B\0" + bytes([100, 0, 1])), *configured())
     for name, value in (("number", 1 << 63), ("text", "x" * 200), ("blob", b"\0\xff"), ("null", None)):
         write(target, name, life, part(*(update(table, 3, 0, value) for table in range(16))), *configured(), *asked)
+    write(target, "zero", life, part(*(update(table, 0, 0, 0) for table in range(16))), *configured(), *asked)
 
 
 scheduler_seeds()
