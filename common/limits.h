@@ -15,7 +15,9 @@
 #define STEP_NAME_MAX 200   /* UTF-8 bytes, no control characters */
 #define STEP_SLUG_MAX 80    /* [A-Za-z0-9._-], file name of a step's log */
 #define REF_NAME_MAX 512
-#define COMMIT_HEX_MAX 64 /* 40 for SHA-1, 64 for SHA-256 */
+#define COMMIT_HEX_MAX 64    /* 40 for SHA-1, 64 for SHA-256 */
+#define FETCH_TITLE_MAX 200  /* of a commit's first line, what is passed on */
+#define FETCH_AUTHOR_MAX 100 /* of its author's name */
 #define DELIVERY_ID_MAX 128
 #define ACTOR_NAME_MAX 256
 #define URL_MAX 2048

@@ -156,32 +156,13 @@ enum process_role {
 	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                     \
                                                                                                       \
 	/* -- fetching -- */                                                                          \
-	/* s project, s ref, s commit ("" takes what the ref names), then for the changed paths */    \
-	/* s what the ref named before (zeros: it is new; "": nobody asks), s the ref that */         \
-	/* a pull request goes to, "" for others, u whose it is (enum fetch_whose), u 1 if the */     \
-	/* references in the mirror are new enough (the fetcher's own children are asked so) */       \
-	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 0)                                               \
-	/* s project, s commit-like id of 40 hex digits; fd tar of a working copy */                  \
-	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, 2048, 1)                                              \
-	/* u outcome (enum fetch_outcome), s commit, s title, s author, s error, s the remote's */    \
-	/* default branch as a full ref ("": not known), s view of the commit ("": none), u 1 if */   \
-	/* the view has objects of its own, u 1 if the changed paths are known; fd */                 \
-	/* runbook.yml open for reading, none if it is absent (error then is the name of a file */    \
-	/* that looks like it, "" for none); fd the changed paths if known, see common/name_list.h */ \
-	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, 8192, 2)                                             \
-	/* s project, s tree (a commit, or the id of an upload), s view ("": the tree itself with */  \
-	/* all its views): no run needs it any more. Not while a FETCH or UNPACK of the project */    \
-	/* is open, whose answer could name the same tree */                                          \
-	X(TREE_REMOVE, ROLE_SCHEDULER, ROLE_FETCHER, 512, 0)                                          \
-	/* u bytes that the disk has more, s error ("" also when it was not there) */                 \
-	X(TREE_REMOVED, ROLE_FETCHER, ROLE_SCHEDULER, 2048, 0)                                        \
-	/* s project; fd the commits of its runs that are kept, one a name, see */                    \
-	/* common/name_list.h: the mirror keeps what they, the remote's branches and tags and the */  \
-	/* views that are there reach, and nothing else. Under the same condition */                  \
-	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, 512, 1)                                         \
-	/* u bytes that the disk has more, s error ("": all is done that there was to do); fd the */  \
-	/* branches that the remote had at the last fetch, if known, see common/name_list.h */        \
-	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, 2048, 1)                                       \
+	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                          \
+	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 1)                                         \
+	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 2)                                        \
+	X(TREE_REMOVE, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                    \
+	X(TREE_REMOVED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 0)                                   \
+	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 1)                                   \
+	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 1)                                  \
                                                                                                       \
 	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
 	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \

@@ -4,7 +4,7 @@
 #include "common/cleanup.h"
 #include "common/isolation.h"
 #include "common/log.h"
-#include "common/message.h"
+#include "common/messages/fetching.h"
 #include "common/names.h"
 #include "common/remove_tree.h"
 #include "fetcher/changes.h"
@@ -439,38 +439,26 @@ static int job_receive(struct job *job)
 	return request_read(message, &job->request);
 }
 
-static int removed_send(enum message_type answer, const struct fetch_result *result)
+static struct message *removed_answer(enum message_type answer, const struct fetch_result *result)
 {
-	struct message *message = message_new(answer, 0);
+	const char *error = result->outcome == FETCH_OK ? "" : result->error.text;
 
-	if (!message)
-		return -ENOMEM;
-	message_put_u64(message, result->freed);
-	message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
-	if (result->branches_known)
-		message_put_fd(message, result->branches_fd);
-	return message_transmit(CHANNEL_FD, message);
+	if (answer == MESSAGE_TREE_REMOVED)
+		return MESSAGE_NEW(tree_removed, 0, .freed = result->freed, .error = error);
+	return MESSAGE_NEW(mirror_pruned, 0, .freed = result->freed, .error = error,
+			   .branches = result->branches_known ? result->branches_fd : -1);
 }
 
-static int result_send(const struct fetch_result *result)
+static struct message *fetched_answer(const struct fetch_result *result)
 {
-	struct message *message = message_new(MESSAGE_FETCHED, 0);
 	bool ok = result->outcome == FETCH_OK;
 
-	if (!message)
-		return -ENOMEM;
-	message_put_u64(message, result->outcome);
-	message_put_string(message, ok ? result->commit : "");
-	message_put_string(message, result->title);
-	message_put_string(message, result->author);
-	message_put_string(message, ok ? "" : result->error.text);
-	message_put_string(message, result->default_branch);
-	message_put_string(message, ok ? result->view : "");
-	message_put_u64(message, ok && result->view_objects);
-	message_put_u64(message, ok && result->paths_known);
-	if (ok && result->paths_known)
-		message_put_fd(message, result->paths_fd);
-	return message_transmit(CHANNEL_FD, message);
+	return MESSAGE_NEW(fetched, 0, .outcome = result->outcome,
+			   .commit = ok ? result->commit : "", .title = result->title,
+			   .author = result->author, .error = ok ? "" : result->error.text,
+			   .default_branch = result->default_branch, .view = ok ? result->view : "",
+			   .view_objects = ok && result->view_objects,
+			   .paths = ok && result->paths_known ? result->paths_fd : -1);
 }
 
 static int job_run(struct job *job, const struct paths *paths)
@@ -504,7 +492,9 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed: %s; see the log",
 				 git_words());
 	answer = job.kind->answer;
-	r = answer == MESSAGE_FETCHED ? result_send(&result) : removed_send(answer, &result);
+	r = message_transmit(CHANNEL_FD, answer == MESSAGE_FETCHED
+						 ? fetched_answer(&result)
+						 : removed_answer(answer, &result));
 	(void)request_free(job.request);
 	return r < 0;
 }

@@ -12,8 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FETCH_TITLE_MAX 200	   /* bytes of the commit's first line that are passed on */
-#define FETCH_AUTHOR_MAX 100	   /* bytes of the author's name */
 #define FETCH_DEPTH_MAX 256	   /* levels of directories */
 #define FETCH_NAME_MAX 255	   /* bytes of one name, as the file systems have it */
 #define FETCH_PATH_MAX 4000	   /* bytes from the top of the tree; tools need PATH_MAX */

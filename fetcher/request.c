@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetcher/request.h"
 
+#include "common/messages/fetching.h"
 #include "common/names.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,40 +39,78 @@ bool request_same(const struct request *a, const struct request *b)
 
 /* ---- fields ---- */
 
-static void field_read(struct message *message, char *out, size_t size)
+static void copy(char *out, size_t size, const char *text)
 {
-	const char *text = message_get_string(message, size - 1);
+	(void)snprintf(out, size, "%s", text);
+}
+#define COPY(out, text) copy(out, sizeof(out), text)
 
-	memcpy(out, text, strlen(text) + 1);
+static int fetch_read(struct message *message, struct request *request)
+{
+	struct message_fetch fetch;
+	int r = MESSAGE_GET(message, fetch, &fetch);
+
+	if (r < 0)
+		return r;
+	COPY(request->project, fetch.project);
+	COPY(request->ref, fetch.ref);
+	COPY(request->commit, fetch.commit);
+	COPY(request->before, fetch.before);
+	COPY(request->base_ref, fetch.base_ref);
+	request->whose = fetch.whose;
+	request->fresh = fetch.fresh;
+	return 0;
 }
 
-static void fields_read(struct message *message, struct request *request)
+static int unpack_read(struct message *message, struct request *request)
 {
-	uint64_t whose;
+	struct message_unpack unpack;
+	int r = MESSAGE_GET(message, unpack, &unpack);
 
-	field_read(message, request->project, sizeof(request->project));
+	if (r < 0)
+		return r;
+	COPY(request->project, unpack.project);
+	COPY(request->commit, unpack.id);
+	request->fd = message_take_fd(message, unpack.tar);
+	return strlen(unpack.id) == UPLOAD_ID_LENGTH ? 0 : -EBADMSG;
+}
+
+static int tree_remove_read(struct message *message, struct request *request)
+{
+	struct message_tree_remove tree_remove;
+	int r = MESSAGE_GET(message, tree_remove, &tree_remove);
+
+	if (r < 0)
+		return r;
+	COPY(request->project, tree_remove.project);
+	COPY(request->commit, tree_remove.tree);
+	COPY(request->view, tree_remove.view);
+	return *tree_remove.tree ? 0 : -EBADMSG;
+}
+
+static int mirror_prune_read(struct message *message, struct request *request)
+{
+	struct message_mirror_prune prune;
+	int r = MESSAGE_GET(message, mirror_prune, &prune);
+
+	if (r < 0)
+		return r;
+	COPY(request->project, prune.project);
+	request->fd = message_take_fd(message, prune.kept);
+	return 0;
+}
+
+static int fields_read(struct message *message, struct request *request)
+{
 	switch (request->type) {
 	case MESSAGE_FETCH:
-		field_read(message, request->ref, sizeof(request->ref));
-		field_read(message, request->commit, sizeof(request->commit));
-		field_read(message, request->before, sizeof(request->before));
-		field_read(message, request->base_ref, sizeof(request->base_ref));
-		whose = message_get_u64(message);
-		request->whose =
-			whose < FETCH_WHOSE_NUM ? (enum fetch_whose)whose : FETCH_WHOSE_NUM;
-		request->fresh = message_get_u64(message) == 1;
-		break;
+		return fetch_read(message, request);
 	case MESSAGE_UNPACK:
-		field_read(message, request->commit, sizeof(request->commit));
-		request->fd = message_get_fd(message);
-		break;
+		return unpack_read(message, request);
 	case MESSAGE_TREE_REMOVE:
-		field_read(message, request->commit, sizeof(request->commit));
-		field_read(message, request->view, sizeof(request->view));
-		break;
+		return tree_remove_read(message, request);
 	default:
-		request->fd = message_get_fd(message);
-		break;
+		return mirror_prune_read(message, request);
 	}
 }
 
@@ -90,12 +130,7 @@ static bool fields_valid(const struct request *request)
 
 	if (!project_name_valid(request->project) || !id_or_none(request->commit) ||
 	    !id_or_none(request->before) || !id_or_none(request->view) ||
-	    !ref_or_none(request->ref) || !ref_or_none(request->base_ref) ||
-	    request->whose >= FETCH_WHOSE_NUM)
-		return false;
-	if (request->type == MESSAGE_TREE_REMOVE && !*request->commit)
-		return false;
-	if (request->type == MESSAGE_UNPACK && strlen(request->commit) != UPLOAD_ID_LENGTH)
+	    !ref_or_none(request->ref) || !ref_or_none(request->base_ref))
 		return false;
 	/* a FIFO or a socket would keep a child until its deadline */
 	return request->fd < 0 || (fstat(request->fd, &st) == 0 && S_ISREG(st.st_mode));
@@ -104,16 +139,19 @@ static bool fields_valid(const struct request *request)
 int request_read(struct message *message, struct request **ret_request)
 {
 	struct request *request = calloc(1, sizeof(*request));
+	int r;
 
 	if (!request)
 		return -ENOMEM;
 	request->type = message->type;
 	request->serial = message->serial;
 	request->fd = -1;
-	fields_read(message, request);
-	if (message_end(message) < 0 || !fields_valid(request)) {
+	r = fields_read(message, request);
+	if (r == 0 && !fields_valid(request))
+		r = -EBADMSG;
+	if (r < 0) {
 		(void)request_free(request);
-		return -EBADMSG;
+		return r;
 	}
 	*ret_request = request;
 	return 0;
@@ -121,26 +159,22 @@ int request_read(struct message *message, struct request **ret_request)
 
 struct message *request_job(const struct request *request, bool fresh)
 {
-	struct message *message = message_new(request->type, request->serial);
-
-	if (!message)
-		return NULL;
-	message_put_string(message, request->project);
-	if (request->type == MESSAGE_FETCH)
-		message_put_string(message, request->ref);
-	if (request->type != MESSAGE_MIRROR_PRUNE)
-		message_put_string(message, request->commit);
-	if (request->type == MESSAGE_TREE_REMOVE)
-		message_put_string(message, request->view);
-	if (request->type == MESSAGE_FETCH) {
-		message_put_string(message, request->before);
-		message_put_string(message, request->base_ref);
-		message_put_u64(message, request->whose);
-		message_put_u64(message, fresh);
+	switch (request->type) {
+	case MESSAGE_FETCH:
+		return MESSAGE_NEW(fetch, request->serial, .project = request->project,
+				   .ref = request->ref, .commit = request->commit,
+				   .before = request->before, .base_ref = request->base_ref,
+				   .whose = request->whose, .fresh = fresh);
+	case MESSAGE_UNPACK:
+		return MESSAGE_NEW(unpack, request->serial, .project = request->project,
+				   .id = request->commit, .tar = request->fd);
+	case MESSAGE_TREE_REMOVE:
+		return MESSAGE_NEW(tree_remove, request->serial, .project = request->project,
+				   .tree = request->commit, .view = request->view);
+	default:
+		return MESSAGE_NEW(mirror_prune, request->serial, .project = request->project,
+				   .kept = request->fd);
 	}
-	if (request->fd >= 0)
-		message_put_fd(message, request->fd);
-	return message;
 }
 
 /* ---- the line ---- */

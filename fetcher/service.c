@@ -5,7 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/message.h"
+#include "common/messages/fetching.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "fetcher/remote.h"
@@ -139,27 +139,26 @@ static void answer_send(struct service *service, const struct request *request,
 static void answer_removed(struct service *service, const struct request *request,
 			   const struct fetch_result *result)
 {
-	struct message *message = message_new(
-		request->type == MESSAGE_TREE_REMOVE ? MESSAGE_TREE_REMOVED : MESSAGE_MIRROR_PRUNED,
-		request->serial);
+	const char *error = result->outcome == FETCH_OK ? "" : result->error.text;
 
-	if (message) {
-		message_put_u64(message, result->freed);
-		message_put_string(message, result->outcome == FETCH_OK ? "" : result->error.text);
-		if (result->branches_known)
-			message_put_fd(message, result->branches_fd);
-	}
-	answer_send(service, request, message);
+	if (request->type == MESSAGE_TREE_REMOVE)
+		answer_send(service, request,
+			    MESSAGE_NEW(tree_removed, request->serial, .freed = result->freed,
+					.error = error));
+	else
+		answer_send(
+			service, request,
+			MESSAGE_NEW(mirror_pruned, request->serial, .freed = result->freed,
+				    .error = error,
+				    .branches = result->branches_known ? result->branches_fd : -1));
 }
 
 static void answer(struct service *service, const struct request *request,
 		   const struct fetch_result *given)
 {
 	struct fetch_result result = *given;
-	const char *misnamed = NULL;
-	struct message *message;
+	struct message_fetched fetched = {.runbook = -1, .paths = -1};
 	cleanup_close int fd = -1;
-	bool ok;
 
 	if (request->epoch != service->epoch)
 		return; /* who asked is gone; the successor asks again */
@@ -170,27 +169,22 @@ static void answer(struct service *service, const struct request *request,
 	if (result.outcome == FETCH_OK)
 		fd = runbook_open(service, request->project, &result);
 	if (fd == -ENOENT)
-		misnamed = runbook_looked_for(service, request->project, &result);
-	ok = result.outcome == FETCH_OK;
-	message = message_new(MESSAGE_FETCHED, request->serial);
-	if (!message) {
-		answer_send(service, request, NULL);
-		return;
+		fetched.misnamed = runbook_looked_for(service, request->project, &result);
+	fetched.outcome = result.outcome;
+	if (result.outcome == FETCH_OK) {
+		fetched.commit = result.commit;
+		fetched.title = result.title;
+		fetched.author = result.author;
+		fetched.default_branch = result.default_branch;
+		fetched.view = result.view;
+		fetched.view_objects = result.view_objects;
+		fetched.runbook = fd;
+		fetched.paths = result.paths_known ? result.paths_fd : -1;
+	} else {
+		fetched.error = result.error.text;
 	}
-	message_put_u64(message, result.outcome);
-	message_put_string(message, ok ? result.commit : "");
-	message_put_string(message, ok ? result.title : "");
-	message_put_string(message, ok ? result.author : "");
-	message_put_string(message, !ok ? result.error.text : misnamed ? misnamed : "");
-	message_put_string(message, ok ? result.default_branch : "");
-	message_put_string(message, ok ? result.view : "");
-	message_put_u64(message, ok && result.view_objects);
-	message_put_u64(message, ok && result.paths_known);
-	if (fd >= 0)
-		message_put_fd(message, fd);
-	if (ok && result.paths_known)
-		message_put_fd(message, result.paths_fd);
-	answer_send(service, request, message);
+	answer_send(service, request,
+		    message_build(&message_format_fetched, request->serial, &fetched));
 }
 
 static void answer_failure(struct service *service, const struct request *request,

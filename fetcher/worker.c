@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/isolation.h"
 #include "common/log.h"
+#include "common/messages/fetching.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -124,65 +125,98 @@ static void worker_end(struct worker *worker)
 	worker->done(worker);
 }
 
-static int removed_read(struct message *message, struct fetch_result *ret_result)
+static int pruned_take(const struct message_mirror_pruned *pruned, struct fetch_result *ret_result)
 {
-	struct fetch_result result = {.freed = message_get_u64(message)};
-	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
-	cleanup_close int branches_fd = -1;
+	struct fetch_result result = {.freed = pruned->freed};
 
-	result.branches_known = message->type == MESSAGE_MIRROR_PRUNED && message->n_fds > 0;
-	if (result.branches_known)
-		branches_fd = message_get_fd(message);
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	result.branches_fd = TAKE_FD(branches_fd);
-	result.outcome = *text ? FETCH_UNREACHABLE : FETCH_OK;
-	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
+	result.branches_known = pruned->branches >= 0;
+	result.branches_fd = pruned->branches;
+	result.outcome = *pruned->error ? FETCH_UNREACHABLE : FETCH_OK;
+	text_first_line(result.error.text, sizeof(result.error.text), pruned->error,
+			strlen(pruned->error));
 	*ret_result = result;
 	return 0;
+}
+
+static int pruned_read(struct message *message, struct fetch_result *ret_result)
+{
+	struct message_mirror_pruned pruned;
+	int r = MESSAGE_GET(message, mirror_pruned, &pruned);
+
+	if (r < 0)
+		return r;
+	pruned.branches = message_take_fd(message, pruned.branches);
+	return pruned_take(&pruned, ret_result);
+}
+
+static int removed_read(struct message *message, struct fetch_result *ret_result)
+{
+	struct message_tree_removed removed;
+	int r = MESSAGE_GET(message, tree_removed, &removed);
+
+	if (r < 0)
+		return r;
+	return pruned_take(&(const struct message_mirror_pruned){.freed = removed.freed,
+								 .error = removed.error,
+								 .branches = -1},
+			   ret_result);
+}
+
+/* Could a child that works as it should say this? */
+static bool fetched_valid(const struct message_fetched *fetched)
+{
+	bool ok = fetched->outcome == FETCH_OK;
+
+	if ((fetched->paths >= 0 && !ok) ||
+	    (*fetched->default_branch && !ref_name_valid(fetched->default_branch)))
+		return false;
+	if (!text_line_valid(fetched->title) || !text_line_valid(fetched->author))
+		return false;
+	if (ok ? !commit_valid(fetched->commit)
+	       : *fetched->commit || *fetched->view || !*fetched->error)
+		return false;
+	if ((*fetched->view && !commit_valid(fetched->view)) ||
+	    (fetched->view_objects && !*fetched->view))
+		return false;
+	/* the runbook is for the service to find */
+	return fetched->runbook < 0 && !*fetched->misnamed;
 }
 
 static int fetched_read(struct message *message, struct fetch_result *ret_result)
 {
 	struct fetch_result result = {.outcome = FETCH_OK};
-	uint64_t outcome = message_get_u64(message);
-	const char *commit = message_get_string(message, COMMIT_HEX_MAX);
-	const char *title = message_get_string(message, FETCH_TITLE_MAX);
-	const char *author = message_get_string(message, FETCH_AUTHOR_MAX);
-	const char *text = message_get_string(message, ERROR_TEXT_MAX - 1);
-	const char *branch = message_get_string(message, REF_NAME_MAX);
-	const char *view = message_get_string(message, COMMIT_HEX_MAX);
-	uint64_t view_objects = message_get_u64(message);
-	uint64_t known = message_get_u64(message);
-	cleanup_close int paths_fd = known == 1 ? message_get_fd(message) : -1;
+	struct message_fetched fetched;
+	int r = MESSAGE_GET(message, fetched, &fetched);
 
-	if (message_end(message) < 0 || outcome >= FETCH_NUM || known > 1 ||
-	    (known && outcome != FETCH_OK) || (*branch && !ref_name_valid(branch)))
+	if (r < 0)
+		return r;
+	if (!fetched_valid(&fetched))
 		return -EBADMSG;
-	if (!text_line_valid(title) || !text_line_valid(author))
-		return -EBADMSG;
-	if (outcome == FETCH_OK ? !commit_valid(commit) : *commit || *view || !*text)
-		return -EBADMSG;
-	if ((*view && !commit_valid(view)) || view_objects > 1 || (view_objects && !*view))
-		return -EBADMSG;
-	result.outcome = (enum fetch_outcome)outcome;
-	memcpy(result.commit, commit, strlen(commit) + 1);
-	memcpy(result.title, title, strlen(title) + 1);
-	memcpy(result.author, author, strlen(author) + 1);
-	memcpy(result.default_branch, branch, strlen(branch) + 1);
-	memcpy(result.view, view, strlen(view) + 1);
-	result.view_objects = view_objects == 1;
-	text_first_line(result.error.text, sizeof(result.error.text), text, strlen(text));
-	result.paths_known = known == 1;
-	result.paths_fd = TAKE_FD(paths_fd);
+	result.outcome = fetched.outcome;
+	memcpy(result.commit, fetched.commit, strlen(fetched.commit) + 1);
+	memcpy(result.title, fetched.title, strlen(fetched.title) + 1);
+	memcpy(result.author, fetched.author, strlen(fetched.author) + 1);
+	memcpy(result.default_branch, fetched.default_branch, strlen(fetched.default_branch) + 1);
+	memcpy(result.view, fetched.view, strlen(fetched.view) + 1);
+	result.view_objects = fetched.view_objects;
+	text_first_line(result.error.text, sizeof(result.error.text), fetched.error,
+			strlen(fetched.error));
+	result.paths_known = fetched.paths >= 0;
+	result.paths_fd = message_take_fd(message, fetched.paths);
 	*ret_result = result;
 	return 0;
 }
 
 int worker_result_read(struct message *message, struct fetch_result *ret_result)
 {
-	return message->type == MESSAGE_FETCHED ? fetched_read(message, ret_result)
-						: removed_read(message, ret_result);
+	switch (message->type) {
+	case MESSAGE_FETCHED:
+		return fetched_read(message, ret_result);
+	case MESSAGE_TREE_REMOVED:
+		return removed_read(message, ret_result);
+	default:
+		return pruned_read(message, ret_result);
+	}
 }
 
 static void on_answer(struct loop_file *file, uint32_t events)

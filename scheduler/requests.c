@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/fetching.h"
 #include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
@@ -328,38 +329,32 @@ static int handle_workspace_opened(struct channel *channel, struct message *mess
 static int handle_fetched(struct channel *channel, struct message *message)
 {
 	struct run *run = map_get(&channel_scheduler(channel)->serials, message->serial);
-	uint64_t outcome = message_get_u64(message);
-	const char *commit = message_get_string(message, COMMIT_HEX_MAX);
-	const char *title = message_get_string(message, TEXT_FIELD_MAX);
-	const char *author = message_get_string(message, TEXT_FIELD_MAX);
-	const char *error = message_get_string(message, TEXT_FIELD_MAX);
-	const char *default_branch = message_get_string(message, REF_NAME_MAX);
-	const char *view = message_get_string(message, COMMIT_HEX_MAX);
-	uint64_t view_objects = message_get_u64(message);
-	uint64_t known = message_get_u64(message);
-	cleanup_close int fd = -1, paths_fd = -1;
-	int r;
+	struct message_fetched fetched;
+	int r = MESSAGE_GET(message, fetched, &fetched);
 
-	if (message->n_fds > (known == 1))
-		fd = message_get_fd(message);
-	if (known == 1)
-		paths_fd = message_get_fd(message);
-	r = message_end(message);
 	if (r < 0)
 		return r;
-	if (outcome >= FETCH_NUM || known > 1 || view_objects > 1 ||
-	    (view[0] && !commit_valid(view)) || (view_objects && !view[0]) ||
-	    (default_branch[0] && !ref_name_valid(default_branch)))
+	if ((fetched.view[0] && !commit_valid(fetched.view)) ||
+	    (fetched.view_objects && !fetched.view[0]) ||
+	    (fetched.default_branch[0] && !ref_name_valid(fetched.default_branch)))
 		return -EINVAL;
 	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
 		return 0; /* cancelled meanwhile */
-	if (outcome != FETCH_OK)
-		source_failed(run, (enum fetch_outcome)outcome,
-			      error[0] ? error : "the commit could not be fetched");
+	if (fetched.outcome != FETCH_OK)
+		source_failed(run, fetched.outcome,
+			      fetched.error[0] ? fetched.error : "the commit could not be fetched");
 	else
-		source_arrived(run,
-			       &(struct source_tree){commit, title, author, default_branch, view,
-						     view_objects == 1, fd, paths_fd, error});
+		source_arrived(run, &(struct source_tree){
+					    .commit = fetched.commit,
+					    .title = fetched.title,
+					    .author = fetched.author,
+					    .default_branch = fetched.default_branch,
+					    .view = fetched.view,
+					    .view_objects = fetched.view_objects,
+					    .runbook_fd = fetched.runbook,
+					    .paths_fd = fetched.paths,
+					    .misnamed = fetched.misnamed,
+				    });
 	return 0;
 }
 

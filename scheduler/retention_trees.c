@@ -10,6 +10,7 @@
 #include "common/fdio.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/messages/fetching.h"
 #include "common/name_list.h"
 #include "scheduler/project.h"
 #include "scheduler/retention_pass.h"
@@ -108,7 +109,6 @@ static void tree_look(struct scheduler *scheduler, const struct store_tree *row,
 {
 	struct project *project = project_get(scheduler, row->project);
 	struct tree_removal *removal;
-	struct message *message;
 
 	if (!project || project->n_asked || project->n_removing ||
 	    !tree_over(project, row, space) || store_tree_needed(scheduler->store, row) != 0)
@@ -117,13 +117,8 @@ static void tree_look(struct scheduler *scheduler, const struct store_tree *row,
 	if (!removal)
 		return;
 	store_tree_mark(scheduler->store, row, wall_usec());
-	message = message_new(MESSAGE_TREE_REMOVE, removal->serial);
-	if (message) {
-		message_put_string(message, row->project);
-		message_put_string(message, row->tree);
-		message_put_string(message, "");
-	}
-	outbox_put(&scheduler->fetcher, message);
+	outbox_put(&scheduler->fetcher, MESSAGE_NEW(tree_remove, removal->serial,
+						    .project = row->project, .tree = row->tree));
 }
 
 /* ---- mirrors ---- */
@@ -153,7 +148,6 @@ static void mirror_look(struct project *project)
 		&project->retention, &scheduler->config.retention, RETENTION_MIRRORS);
 	cleanup_close int fd = -1;
 	struct tree_removal *removal;
-	struct message *message;
 
 	if (project->workspace || !project->configured || project->n_asked || project->n_removing ||
 	    limit.age_sec >= RETENTION_NO_LIMIT / USEC_PER_SEC || !limit.age_sec ||
@@ -164,12 +158,8 @@ static void mirror_look(struct project *project)
 	removal = fd < 0 ? NULL : removal_new(project, "");
 	if (!removal)
 		return;
-	message = message_new(MESSAGE_MIRROR_PRUNE, removal->serial);
-	if (message) {
-		message_put_string(message, project->name);
-		message_put_fd(message, fd);
-	}
-	outbox_put(&scheduler->fetcher, message);
+	outbox_put(&scheduler->fetcher, MESSAGE_NEW(mirror_prune, removal->serial,
+						    .project = project->name, .kept = fd));
 }
 
 /* ---- after a pass ---- */
@@ -236,52 +226,63 @@ static void branches_learn(struct project *project, int fd)
 	name_list_clear(&branches);
 }
 
-static int handle_answer(struct channel *channel, struct message *message, bool mirror)
+/* @pruned: of a mirror; of a tree the same without branches */
+static void removal_answered(struct scheduler *scheduler, uint64_t serial, bool mirror,
+			     const struct message_mirror_pruned *pruned)
 {
-	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
 	struct tree_removal **link = &scheduler->retention.trees, *removal;
-	uint64_t bytes = message_get_u64(message);
-	const char *error = message_get_string(message, 2048);
-	cleanup_close int branches_fd = mirror && message->n_fds > 0 ? message_get_fd(message) : -1;
-	int r = message_end(message);
+	const char *error = pruned->error;
 
-	if (r < 0)
-		return r;
-	while (*link && (*link)->serial != message->serial)
+	while (*link && (*link)->serial != serial)
 		link = &(*link)->next;
 	removal = *link;
 	if (!removal || (removal->tree[0] == '\0') != mirror)
-		return 0; /* of a question that was given up */
+		return; /* of a question that was given up */
 	*link = removal->next;
 	removal->project->n_removing--;
 	if (error[0])
 		log_warning("project %s: %s", removal->project->name, error);
 	else if (!mirror)
 		store_tree_remove(scheduler->store, removal->project->name, removal->tree);
-	if (bytes)
+	if (pruned->freed)
 		log_info("project %s: retention removed %s%s: %" PRIu64 " bytes",
 			 removal->project->name,
 			 mirror ? "what nothing reaches in the mirror" : "the tree ", removal->tree,
-			 bytes);
-	if (branches_fd >= 0)
-		branches_learn(removal->project, branches_fd);
+			 pruned->freed);
+	if (pruned->branches >= 0)
+		branches_learn(removal->project, pruned->branches);
 	source_continue(removal->project);
 	free(removal);
 	turn_schedule(scheduler);
 	/* one at a time of each project: is there another one? */
 	if (!error[0] && !mirror)
 		retention_trees_look(scheduler, false);
-	return 0;
 }
 
 int retention_handle_tree_removed(struct channel *channel, struct message *message)
 {
-	return handle_answer(channel, message, false);
+	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
+	struct message_tree_removed removed;
+	int r = MESSAGE_GET(message, tree_removed, &removed);
+
+	if (r < 0)
+		return r;
+	removal_answered(scheduler, message->serial, false,
+			 &(const struct message_mirror_pruned){
+				 .freed = removed.freed, .error = removed.error, .branches = -1});
+	return 0;
 }
 
 int retention_handle_mirror_pruned(struct channel *channel, struct message *message)
 {
-	return handle_answer(channel, message, true);
+	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
+	struct message_mirror_pruned pruned;
+	int r = MESSAGE_GET(message, mirror_pruned, &pruned);
+
+	if (r < 0)
+		return r;
+	removal_answered(scheduler, message->serial, true, &pruned);
+	return 0;
 }
 
 void retention_trees_forget(struct scheduler *scheduler)

@@ -14,6 +14,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/fetching.h"
 #include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
@@ -40,16 +41,6 @@ static struct peer *source_peer(struct run *run)
 {
 	return run->row.source == RUN_SOURCE_WORKSPACE ? &executor_home(run->scheduler)->peer
 						       : &run->scheduler->fetcher;
-}
-
-/* What of a tag or of somebody's wish is compared with what, nobody could say. */
-static void put_changes_question(struct message *message, const struct run *run)
-{
-	enum runbook_event event = run_event(run);
-	bool wanted = event == RUNBOOK_EVENT_PUSH || event == RUNBOOK_EVENT_PULL_REQUEST;
-
-	message_put_string(message, wanted ? run->row.before : "");
-	message_put_string(message, wanted ? run->row.base_ref : "");
 }
 
 /* "": what the ref names now is what counts. */
@@ -96,37 +87,30 @@ enum step_objects source_objects(const struct run *run)
 	return source_whose(run) == FETCH_FOREIGN ? STEP_OBJECTS_NONE : STEP_OBJECTS_MIRROR;
 }
 
+static struct message *source_question_fetch(const struct run *run)
+{
+	enum runbook_event event = run_event(run);
+	/* what of a tag or of a person's wish is compared with what is not known */
+	bool wanted = event == RUNBOOK_EVENT_PUSH || event == RUNBOOK_EVENT_PULL_REQUEST;
+
+	return MESSAGE_NEW(fetch, run->serial, .project = run->row.project, .ref = run->row.ref,
+			   .commit = source_commit(run), .before = wanted ? run->row.before : "",
+			   .base_ref = wanted ? run->row.base_ref : "", .whose = source_whose(run));
+}
+
 static struct message *source_question(const struct run *run)
 {
-	struct message *message = NULL;
-
 	switch (run->row.source) {
 	case RUN_SOURCE_WORKSPACE:
-		message = MESSAGE_NEW(workspace_open, run->serial, .project = run->row.project,
-				      .run = run->row.id);
-		break;
+		return MESSAGE_NEW(workspace_open, run->serial, .project = run->row.project,
+				   .run = run->row.id);
 	case RUN_SOURCE_UPLOAD:
-		message = message_new(MESSAGE_UNPACK, run->serial);
-		if (message) {
-			message_put_string(message, run->row.project);
-			message_put_string(message, run->row.tree);
-			message_put_fd(message, run->upload_fd);
-		}
-		break;
+		return MESSAGE_NEW(unpack, run->serial, .project = run->row.project,
+				   .id = run->row.tree, .tar = run->upload_fd);
 	case RUN_SOURCE_FETCH:
 	default:
-		message = message_new(MESSAGE_FETCH, run->serial);
-		if (message) {
-			message_put_string(message, run->row.project);
-			message_put_string(message, run->row.ref);
-			message_put_string(message, source_commit(run));
-			put_changes_question(message, run);
-			message_put_u64(message, source_whose(run));
-			message_put_u64(message, 0);
-		}
-		break;
+		return source_question_fetch(run);
 	}
-	return message;
 }
 
 static void source_ask(struct run *run)

@@ -38,17 +38,17 @@ def read_file(path):
 
 
 def answer_of(message):
-    outcome = OUTCOMES[message.u()]
-    answer = {"outcome": outcome, "commit": message.s(), "title": message.s(),
-              "author": message.s(), "error": message.s(), "runbook": None,
-              "default_branch": message.s(), "view": message.s(), "foreign": message.u() == 1,
-              "paths": None}
-    if message.u():
-        with os.fdopen(message.fds.pop(), "rb") as file:
+    answer = {"outcome": OUTCOMES[message["outcome"]], "commit": message["commit"],
+              "title": message["title"], "author": message["author"],
+              "error": message["error"] or message["misnamed"], "runbook": None,
+              "default_branch": message["default_branch"], "view": message["view"],
+              "foreign": message["view_objects"] == 1, "paths": None}
+    if message["paths"] is not None:
+        with os.fdopen(message["paths"], "rb") as file:
             names = file.read().decode(errors="backslashreplace")
             answer["paths"] = sorted(names.split("\0")[:-1])
-    if message.fds:
-        with os.fdopen(message.fds[0], "rb") as file:
+    if message["runbook"] is not None:
+        with os.fdopen(message["runbook"], "rb") as file:
             answer["runbook"] = file.read().decode()
     return answer
 
@@ -65,23 +65,23 @@ class Fetcher(fake_peer.Child):
         if text.startswith("tar:"):
             path, name = text[4:].rsplit("@", 1)
             fd = os.open(path, os.O_RDONLY)
-            self.scheduler.send("UNPACK", serial, project, name, fds=[fd])
+            self.scheduler.send("UNPACK", serial, project=project, id=name, tar=fd)
             os.close(fd)
         elif text.startswith("remove:"):
             tree, _, view = text[7:].partition("/")
-            self.scheduler.send("TREE_REMOVE", serial, project, tree, view)
+            self.scheduler.send("TREE_REMOVE", serial, project=project, tree=tree, view=view)
         elif text.startswith("prune:"):
             fd = os.memfd_create("kept")
             os.write(fd, "".join(name + "\0" for name in text[6:].split(",") if name).encode())
-            self.scheduler.send("MIRROR_PRUNE", serial, project, fds=[fd])
+            self.scheduler.send("MIRROR_PRUNE", serial, project=project, kept=fd)
             os.close(fd)
         else:
             text, _, whose = text.partition("!")
             text, _, base = text.partition("+")
             text, _, before = text.partition("^")
             ref, _, commit = text.partition("@")
-            self.scheduler.send("FETCH", serial, project, ref, commit, before, base,
-                                WHOSE.index(whose), 0)
+            self.scheduler.send("FETCH", serial, project=project, ref=ref, commit=commit,
+                                before=before, base_ref=base, whose=WHOSE.index(whose))
 
     def answers(self, count, timeout):
         found = {}
@@ -90,7 +90,7 @@ class Fetcher(fake_peer.Child):
             if message is None:
                 raise EOFError("the fetcher closed the channel")
             if message.name in ("TREE_REMOVED", "MIRROR_PRUNED"):
-                found[message.serial] = {"freed": message.u(), "error": message.s()}
+                found[message.serial] = {"freed": message["freed"], "error": message["error"]}
                 continue
             assert message.name == "FETCHED", message.name
             found[message.serial] = answer_of(message)

@@ -73,8 +73,8 @@ class World:
         fd = os.memfd_create("runbook.yml")
         os.write(fd, runbook)
         os.lseek(fd, 0, os.SEEK_SET)
-        self.peers["fetcher"].send("FETCHED", question.serial, 0, commit, "t", "a", "",
-                                   "refs/heads/main", "", 0, 0, fds=(fd,))
+        self.peers["fetcher"].send("FETCHED", question.serial, commit=commit, title="t", author="a",
+                                   default_branch="refs/heads/main", runbook=fd)
         os.close(fd)
 
     def order(self):
@@ -190,8 +190,7 @@ def bad_messages():
     os.mkfifo(fifo)
     fd = os.open(fifo, os.O_RDWR)
     question = world.peers["fetcher"].receive()
-    world.peers["fetcher"].send("FETCHED", question.serial, 0, COMMIT, "", "", "", "", "", 0, 0,
-                                fds=(fd,))
+    world.peers["fetcher"].send("FETCHED", question.serial, commit=COMMIT, runbook=fd)
     world.sync()
     say(world.ask(API_RUN, 1)["state"] == "errored", "a runbook that is a FIFO blocks nobody")
     say(world.stop() == 0, "it ends with 0")
@@ -215,7 +214,7 @@ def bad_store():
     text = message.s()
     say("runbookd.db is damaged" in text and "runbookctl restore" in text, "with what helps")
     world.exited(1)
-    world.peers["fetcher"].send("FETCHED", 1, 0, COMMIT, "t", "a", "")
+    world.peers["fetcher"].send("FETCHED", 1, commit=COMMIT, title="t", author="a")
     world.peers["api"] = world.channel("api")
     world.peers["api"].send("API_REQUEST", 8, API_STATUS, "", 0, "", "", "", 0, 0)
     say(world.peers["api"].receive().name == "API_ANSWER", "whatever else is said to it")

@@ -103,8 +103,8 @@ def trigger(delivery, event="push", ref="refs/heads/main", number=0, base="", fo
 
 
 def fetched(runbook, *, outcome=0, error=""):
-    fds = [Memfd(runbook)] if runbook is not None else []
-    return record(FETCHER, "FETCHED", LAST, outcome, A, "a title", "an author", error, "refs/heads/main", "", 0, 0, *fds)
+    return record(FETCHER, "FETCHED", LAST, outcome, A, "a title", "an author", error, "refs/heads/main", "", 0, "",
+                  NONE if runbook is None else Memfd(runbook), NONE)
 
 
 def exited(result, code=0, reason=""):
@@ -139,7 +139,7 @@ def scheduler_seeds():
           record(DAEMON, "HOST_SHORT", 0, 1 << 20, 1 << 20, 1),
           record(CACHER, "ARTIFACTS_MEASURED", LAST, "a", 1, 1 << 20), record(DAEMON, "LOG_REMOVED", LAST, 1, ""),
           record(CACHER, "ARTIFACTS_REMOVED", LAST, 1, ""), record(FETCHER, "TREE_REMOVED", LAST, 100, ""),
-          record(FETCHER, "MIRROR_PRUNED", LAST, 100, ""))
+          record(FETCHER, "MIRROR_PRUNED", LAST, 100, "", NONE))
     write(target, "stopping", *configured(), trigger("d1"), fetched(RUNBOOK), record(DAEMON, "STEPS_STOPPING", 0),
           record(DAEMON, "HOST_SPACE", 0, "too little room"))
 

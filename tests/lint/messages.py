@@ -39,11 +39,7 @@ daemon/log_remove.c
 daemon/requests.c
 daemon/space.c
 daemon/step.c
-fetcher/child.c
 fetcher/remote.c
-fetcher/request.c
-fetcher/service.c
-fetcher/worker.c
 images/answers.c
 images/jobs.c
 images/service.c
@@ -56,12 +52,9 @@ scheduler/refuse.c
 scheduler/requests.c
 scheduler/retention_pass.c
 scheduler/retention_remove.c
-scheduler/retention_trees.c
 scheduler/secrets.c
-scheduler/source.c
 scheduler/turn.c
 tests/breakout/house.py
-tests/fetcher_driver.py
 tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
@@ -77,7 +70,6 @@ tests/unit/test_common_message.c
 tests/unit/test_common_message_fields.c
 tests/unit/test_daemon_step.c
 tests/unit/test_fetcher_remote.c
-tests/unit/test_fetcher_tree.c
 tests/unit/test_scheduler_admission.c
 tests/unit/test_scheduler_artifacts.c
 tests/unit/test_scheduler_crash.c

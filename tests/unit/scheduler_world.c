@@ -293,15 +293,11 @@ uint64_t fetch_expect(struct world *world, const char *commit)
 {
 	struct message *message = fixture_receive(world->fetcher, MESSAGE_FETCH);
 	uint64_t serial = message->serial;
+	struct message_fetch fetch;
 
-	(void)message_get_string(message, PROJECT_NAME_MAX);
-	(void)message_get_string(message, REF_NAME_MAX);
-	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), commit);
-	(void)message_get_string(message, COMMIT_HEX_MAX); /* before */
-	(void)message_get_string(message, REF_NAME_MAX);   /* base ref */
-	world->whose = message_get_u64(message);
-	(void)message_get_u64(message);
-	assert_int_equal(message_end(message), 0);
+	assert_int_equal(MESSAGE_GET(message, fetch, &fetch), 0);
+	assert_string_equal(fetch.commit, commit);
+	world->whose = fetch.whose;
 	(void)message_free(message);
 	return serial;
 }
@@ -318,45 +314,34 @@ int text_fd(const char *text)
 void fetched_failed(struct world *world, uint64_t serial, enum fetch_outcome outcome,
 		    const char *error)
 {
-	struct message *message = message_new(MESSAGE_FETCHED, serial);
-
-	message_put_u64(message, outcome);
-	for (unsigned i = 0; i < 3; i++)
-		message_put_string(message, "");
-	message_put_string(message, error);
-	message_put_string(message, ""); /* default branch */
-	message_put_string(message, ""); /* view */
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	assert_int_equal(message_transmit(world->fetcher, message), 0);
+	assert_int_equal(
+		message_transmit(world->fetcher,
+				 MESSAGE_NEW(fetched, serial, .outcome = outcome, .error = error)),
+		0);
 }
 
 void fetched_send_changed(struct world *world, uint64_t serial, const char *commit,
 			  const char *runbook, const char *error, const char *paths)
 {
-	struct message *message = message_new(MESSAGE_FETCHED, serial);
 	cleanup_close int fd = runbook ? text_fd(runbook) : -1, paths_fd = -1;
 	cleanup_free char *list = strdup(paths ? paths : "");
 	size_t size = strlen(list);
 
 	for (char *c = list; *c; c++)
 		*c = *c == '\n' ? '\0' : *c;
-	message_put_u64(message, error ? FETCH_UNREACHABLE : FETCH_OK);
-	message_put_string(message, commit);
-	message_put_string(message, "fetched title");
-	message_put_string(message, "an author");
-	message_put_string(message, error);
-	message_put_string(message, "refs/heads/main");
-	message_put_string(message, error || !world->view ? "" : world->view);
-	message_put_u64(message, !error && world->view_objects);
-	message_put_u64(message, paths != NULL);
-	if (fd >= 0)
-		message_put_fd(message, fd);
-	if (paths) {
+	if (paths)
 		paths_fd = memfd_sealed("paths", list, size);
-		message_put_fd(message, paths_fd);
-	}
-	assert_int_equal(message_transmit(world->fetcher, message), 0);
+	assert_int_equal(
+		message_transmit(world->fetcher,
+				 MESSAGE_NEW(fetched, serial,
+					     .outcome = error ? FETCH_UNREACHABLE : FETCH_OK,
+					     .commit = commit, .title = "fetched title",
+					     .author = "an author", .error = error,
+					     .default_branch = "refs/heads/main",
+					     .view = error ? NULL : world->view,
+					     .view_objects = !error && world->view_objects,
+					     .runbook = fd, .paths = paths_fd)),
+		0);
 }
 
 void fetched_send(struct world *world, uint64_t serial, const char *commit, const char *runbook,

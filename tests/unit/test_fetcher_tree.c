@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/messages/fetching.h"
 #include "common/names.h"
 #include "common/remove_tree.h"
 #include "fetcher/tree.h"
@@ -199,28 +200,19 @@ static void test_info_is_distrusted(void **state)
 
 #define COMMIT "0123456789012345678901234567890123456789"
 
-static struct message *answer(uint64_t outcome, const char *commit, const char *title,
+static struct message *answer(enum fetch_outcome outcome, const char *commit, const char *title,
 			      const char *author, const char *text, const char *view)
 {
-	struct message *message = message_new(MESSAGE_FETCHED, 0);
-
-	message_put_u64(message, outcome);
-	message_put_string(message, commit);
-	message_put_string(message, title);
-	message_put_string(message, author);
-	message_put_string(message, text);
-	message_put_string(message, "refs/heads/main");
-	message_put_string(message, view);
-	message_put_u64(message, *view == 'f');
-	message_put_u64(message, 0);
-	return message;
+	return MESSAGE_NEW(fetched, 0, .outcome = outcome, .commit = commit, .title = title,
+			   .author = author, .error = text, .default_branch = "refs/heads/main",
+			   .view = view, .view_objects = *view == 'f');
 }
 
 static void test_answers(void **state)
 {
 	static char long_title[FETCH_TITLE_MAX + 2];
 	const struct {
-		uint64_t outcome;
+		enum fetch_outcome outcome;
 		const char *commit, *title, *author, *text;
 		int wanted;
 		const char *view;
@@ -256,50 +248,66 @@ static void test_answers(void **state)
 	}
 }
 
+static int null_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_true(fd > 0);
+	return fd;
+}
+
 /* Changed paths: said and brought, or neither. */
 static void test_answer_with_paths(void **state)
 {
+	enum { BOTH, NEITHER, SAID, BROUGHT };
 	const struct {
-		uint64_t outcome, known;
+		enum fetch_outcome outcome;
+		int paths;
 		const char *branch;
-		bool fd;
 		int wanted;
 	} cases[] = {
-		{FETCH_OK, 1, "refs/heads/main", true, 0}, {FETCH_OK, 1, "", true, 0},
-		{FETCH_OK, 1, "", false, -EBADMSG},	   {FETCH_OK, 0, "", true, -EBADMSG},
-		{FETCH_OK, 2, "", true, -EBADMSG},	   {FETCH_OK, 0, "a..b", false, -EBADMSG},
-		{FETCH_REFUSED, 1, "", true, -EBADMSG},
+		{FETCH_OK, BOTH, "refs/heads/main", 0},
+		{FETCH_OK, BOTH, "", 0},
+		{FETCH_OK, NEITHER, "", 0},
+		{FETCH_OK, SAID, "", -EBADMSG},
+		{FETCH_OK, BROUGHT, "", -EBADMSG},
+		{FETCH_OK, NEITHER, "a..b", -EBADMSG},
+		{FETCH_REFUSED, BOTH, "", -EBADMSG},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		cleanup_message struct message *message = message_new(MESSAGE_FETCHED, 0);
 		bool ok = cases[i].outcome == FETCH_OK;
+		bool said = cases[i].paths == BOTH || cases[i].paths == SAID;
 		struct fetch_result result = {.outcome = FETCH_NUM};
+		cleanup_close int fd = null_fd();
+		cleanup_message struct message *made =
+			MESSAGE_NEW(fetched, 0, .outcome = cases[i].outcome,
+				    .commit = ok ? COMMIT : "", .error = ok ? "" : "why",
+				    .default_branch = cases[i].branch, .paths = said ? fd : -1);
 
-		message_put_u64(message, cases[i].outcome);
-		message_put_string(message, ok ? COMMIT : "");
-		message_put_string(message, "");
-		message_put_string(message, "");
-		message_put_string(message, ok ? "" : "why");
-		message_put_string(message, cases[i].branch);
-		message_put_string(message, "");
-		message_put_u64(message, 0);
-		message_put_u64(message, cases[i].known);
-		if (cases[i].fd)
-			message_put_fd(message, 0);
-		assert_int_equal(worker_result_read(message, &result), cases[i].wanted);
-		assert_int_equal(result.paths_known, cases[i].wanted == 0);
+		assert_int_equal(made->n_fds, said);
+		if (cases[i].paths == SAID)
+			close(made->fds[--made->n_fds]);
+		if (cases[i].paths == BROUGHT)
+			made->fds[made->n_fds++] = null_fd();
+		assert_int_equal(worker_result_read(made, &result), cases[i].wanted);
+		assert_int_equal(result.paths_known, cases[i].wanted == 0 && said);
 		fetch_result_clear(&result);
 	}
 }
 
-static void test_answer_with_a_descriptor(void **state)
+/* The runbook is for the service to find. */
+static void test_answer_with_a_runbook(void **state)
 {
-	cleanup_message struct message *message = answer(FETCH_OK, COMMIT, "", "", "", "");
+	cleanup_close int fd = null_fd();
+	cleanup_message struct message *opened =
+		MESSAGE_NEW(fetched, 0, .outcome = FETCH_OK, .commit = COMMIT, .runbook = fd);
+	cleanup_message struct message *named =
+		MESSAGE_NEW(fetched, 0, .outcome = FETCH_OK, .commit = COMMIT, .misnamed = "x");
 	struct fetch_result result;
 
-	message_put_fd(message, 0);
-	assert_int_equal(worker_result_read(message, &result), -EBADMSG);
+	assert_int_equal(worker_result_read(opened, &result), -EBADMSG);
+	assert_int_equal(worker_result_read(named, &result), -EBADMSG);
 }
 
 int main(void)
@@ -314,7 +322,7 @@ int main(void)
 		cmocka_unit_test(test_info_is_distrusted),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_answer_with_paths),
-		cmocka_unit_test(test_answer_with_a_descriptor),
+		cmocka_unit_test(test_answer_with_a_runbook),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -418,13 +418,12 @@ static void chaos_trigger(struct chaos *chaos)
 static void chaos_fetch(struct chaos *chaos)
 {
 	cleanup_message struct message *message = chaos_poll(chaos->world->fetcher);
+	struct message_fetch fetch;
 
 	if (!message)
 		return;
-	(void)message_get_string(message, PROJECT_NAME_MAX);
-	(void)message_get_string(message, REF_NAME_MAX);
-	fetched_send(chaos->world, message->serial, message_get_string(message, COMMIT_HEX_MAX),
-		     chain, NULL);
+	assert_int_equal(MESSAGE_GET(message, fetch, &fetch), 0);
+	fetched_send(chaos->world, message->serial, fetch.commit, chain, NULL);
 }
 
 static bool chaos_daemon(struct chaos *chaos)

@@ -208,16 +208,16 @@ static void test_cancelled(void **state)
 static void tree_remove_expect(struct world *world, const char *tree)
 {
 	struct message *message = fixture_receive(world->fetcher, MESSAGE_TREE_REMOVE);
-	struct message *answer = message_new(MESSAGE_TREE_REMOVED, message->serial);
+	struct message_tree_remove asked;
 
-	assert_string_equal(message_get_string(message, PROJECT_NAME_MAX), "a");
-	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), tree);
-	assert_string_equal(message_get_string(message, COMMIT_HEX_MAX), "");
-	assert_int_equal(message_end(message), 0);
+	assert_int_equal(MESSAGE_GET(message, tree_remove, &asked), 0);
+	assert_string_equal(asked.project, "a");
+	assert_string_equal(asked.tree, tree);
+	assert_string_equal(asked.view, "");
+	assert_int_equal(message_transmit(world->fetcher, MESSAGE_NEW(tree_removed, message->serial,
+								      .freed = 4096)),
+			 0);
 	(void)message_free(message);
-	message_put_u64(answer, 4096);
-	message_put_string(answer, "");
-	assert_int_equal(message_transmit(world->fetcher, answer), 0);
 	settle(world);
 }
 
@@ -321,11 +321,11 @@ static void test_others_go_on(void **state)
 		/* second tries of the others may come first */
 		struct message *message = fixture_receive(world->fetcher, MESSAGE_FETCH);
 		uint64_t serial = message->serial;
+		struct message_fetch fetch;
 		bool found;
 
-		(void)message_get_string(message, PROJECT_NAME_MAX);
-		(void)message_get_string(message, REF_NAME_MAX);
-		found = strcmp(message_get_string(message, COMMIT_HEX_MAX), COMMIT_A) == 0;
+		assert_int_equal(MESSAGE_GET(message, fetch, &fetch), 0);
+		found = strcmp(fetch.commit, COMMIT_A) == 0;
 		(void)message_free(message);
 		if (found) {
 			fetched_send(world, serial, COMMIT_A, STEPS, NULL);
@@ -526,15 +526,13 @@ static void test_upload(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		struct message *message = fixture_receive(world->fetcher, MESSAGE_UNPACK);
 		uint64_t serial = message->serial;
+		struct message_unpack unpack;
 		char tree[64], text[16];
-		int upload;
 
-		(void)message_get_string(message, PROJECT_NAME_MAX);
-		(void)snprintf(tree, sizeof(tree), "%s", message_get_string(message, 63));
-		upload = message_get_fd(message);
-		assert_int_equal(read(upload, text, sizeof(text)), 5);
+		assert_int_equal(MESSAGE_GET(message, unpack, &unpack), 0);
+		(void)snprintf(tree, sizeof(tree), "%s", unpack.id);
+		assert_int_equal(read(unpack.tar, text, sizeof(text)), 5);
 		assert_memory_equal(text, "a tar", 5);
-		close(upload);
 		(void)message_free(message);
 		if (i == 0)
 			fetched_send(world, serial, tree, STEPS, NULL);

@@ -527,6 +527,7 @@ static void test_workspace_and_upload(void **state)
 {
 	struct world *world = world_new();
 	struct message *message;
+	struct message_unpack unpack;
 	struct order order;
 	uint64_t run, serial;
 	char tree[80];
@@ -557,8 +558,9 @@ static void test_workspace_and_upload(void **state)
 	run = (uint64_t)number(json, "run");
 	json_decref(json);
 	message = fixture_receive(world->fetcher, MESSAGE_UNPACK);
-	assert_string_equal(message_get_string(message, 64), "copy");
-	(void)snprintf(tree, sizeof(tree), "%s", message_get_string(message, 64));
+	assert_int_equal(MESSAGE_GET(message, unpack, &unpack), 0);
+	assert_string_equal(unpack.project, "copy");
+	(void)snprintf(tree, sizeof(tree), "%s", unpack.id);
 	assert_int_equal(strlen(tree), 40);
 	serial = message->serial;
 	(void)message_free(message);
