@@ -68,7 +68,7 @@ class Stand:
         commit = f"{random.getrandbits(160):040x}"
         answer = self.world.trigger(delivery, commit, project)
         assert answer.name == "TRIGGER_ACCEPTED", answer.name
-        run = answer.u()
+        run = answer["run"]
         self.world.fetched(runbook.encode(), commit)
         return run
 

@@ -20,6 +20,9 @@
 #define FETCH_AUTHOR_MAX 100 /* of its author's name */
 #define DELIVERY_ID_MAX 128
 #define ACTOR_NAME_MAX 256
+#define TITLE_MAX 256	    /* of a commit or pull request, as the forge says it */
+#define EVENT_NAME_MAX 64   /* what happened, in a word */
+#define BODY_DIGEST_SIZE 32 /* of what a forge signed */
 #define URL_MAX 2048
 #define REASON_MAX 512 /* a state's reason, one sentence */
 #define CONTAINER_ID_MAX 200

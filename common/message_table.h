@@ -143,17 +143,9 @@ enum process_role {
 	X(ARTIFACTS_REMOVED, ROLE_CACHER, ROLE_SCHEDULER, 1024, 0)                                    \
                                                                                                       \
 	/* -- webhook deliveries -- */                                                                \
-	/* s project, s provider, s delivery id, s event (push, pull_request), s ref, s before, */    \
-	/* s after ("" if a pull request's sender does not say), s actor, s title, u number of the */ \
-	/* pull request (0: none), s ref that it goes to, u 1 if it comes from a fork, s what */      \
-	/* happened to it in the forge's word ("" for a push), b digest of what was signed (32 */     \
-	/* bytes; none where the delivery's id and time are signed as well) */                        \
-	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, 8192, 0)                                             \
-	/* u run, u 1 if this is a duplicate of an earlier delivery: sent after the commit; then, */  \
-	/* if a public URL is configured, s the run's page */                                         \
-	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, 4096, 0)                                    \
-	/* u HTTP status, s reason */                                                                 \
-	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, 2048, 0)                                     \
+	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, BY_FIELDS, 0)                                        \
+	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, BY_FIELDS, 0)                               \
+	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, BY_FIELDS, 0)                                \
                                                                                                       \
 	/* -- fetching -- */                                                                          \
 	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                          \

@@ -8,6 +8,7 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/deliveries.h"
 #include "scheduler/scheduler.h"
 
 #include <errno.h>
@@ -33,15 +34,12 @@ static int handle_nothing(struct channel *channel, struct message *message)
 
 static int handle_trigger(struct channel *channel, struct message *message)
 {
-	struct message *reply = message_new(MESSAGE_TRIGGER_REFUSED, message->serial);
-
-	if (reply) {
-		message_put_u64(reply, 503);
-		/* it goes to the Internet: no paths */
-		message_put_string(reply, "the server's database is damaged: its administrator "
-					  "has to repair it, then deliver again");
-	}
-	(void)channel_send(channel, reply);
+	/* it goes to the Internet: no paths */
+	(void)channel_send(
+		channel,
+		MESSAGE_NEW(trigger_refused, message->serial, .status = 503,
+			    .reason = "the server's database is damaged: its administrator "
+				      "has to repair it, then deliver again"));
 	return 0;
 }
 

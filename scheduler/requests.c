@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
 #include "common/names.h"
@@ -30,7 +31,6 @@
 #include <unistd.h>
 
 #define WEIGHT_MAX 1000
-#define TEXT_FIELD_MAX 8192 /* whole message; content is checked where it matters */
 
 static struct scheduler *channel_scheduler(const struct channel *channel)
 {
@@ -360,55 +360,50 @@ static int handle_fetched(struct channel *channel, struct message *message)
 
 /* ---- webhook ---- */
 
+static struct message *trigger_reply(struct scheduler *scheduler, uint64_t serial,
+				     const struct trigger_answer *answer)
+{
+	char url[RUN_URL_MAX];
+
+	if (!answer->run)
+		return MESSAGE_NEW(trigger_refused, serial, .status = answer->status,
+				   .reason = answer->reason);
+	/* the address alone may be as long as the receiver takes */
+	if (!run_url(url, sizeof(url), scheduler->config.url, answer->run) || strlen(url) > URL_MAX)
+		url[0] = '\0';
+	return MESSAGE_NEW(trigger_accepted, serial, .run = answer->run,
+			   .duplicate = answer->status == 200, .url = url);
+}
+
 static int handle_trigger(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	struct trigger_answer answer = {.status = 503};
-	struct trigger trigger = {.project = message_get_string(message, TEXT_FIELD_MAX)};
-	char url[RUN_URL_MAX];
-	struct message *reply;
-	size_t body_size;
-	int r;
+	struct message_trigger sent;
+	int r = MESSAGE_GET(message, trigger, &sent);
 
-	(void)message_get_string(message, TEXT_FIELD_MAX); /* provider: the event says enough */
-	trigger.delivery = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.event = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.ref = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.before = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.after = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.actor = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.title = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.pull_request = message_get_u64(message);
-	trigger.base_ref = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.from_fork = message_get_u64(message) != 0;
-	trigger.action = message_get_string(message, TEXT_FIELD_MAX);
-	trigger.body = message_get_bytes(message, &body_size);
-	r = message_end(message);
 	if (r < 0)
 		return r;
-	if (body_size != 0 && body_size != STORE_DIGEST_SIZE)
+	if (sent.digest.size != 0 && sent.digest.size != STORE_DIGEST_SIZE)
 		return -EINVAL;
-	if (body_size == 0)
-		trigger.body = NULL;
-	trigger_delivery(scheduler, &trigger, &answer);
-	if (answer.run) {
-		reply = message_new(MESSAGE_TRIGGER_ACCEPTED, message->serial);
-		if (reply) {
-			message_put_u64(reply, answer.run);
-			message_put_u64(reply, answer.status == 200);
-			/* the address alone may be as long as the receiver takes */
-			if (run_url(url, sizeof(url), scheduler->config.url, answer.run) &&
-			    strlen(url) <= URL_MAX)
-				message_put_string(reply, url);
-		}
-	} else {
-		reply = message_new(MESSAGE_TRIGGER_REFUSED, message->serial);
-		if (reply) {
-			message_put_u64(reply, answer.status);
-			message_put_string(reply, answer.reason);
-		}
-	}
-	outbox_put(&scheduler->webhook, reply);
+	trigger_delivery(scheduler,
+			 &(const struct trigger){
+				 .project = sent.project,
+				 .delivery = sent.delivery,
+				 .event = sent.event,
+				 .ref = sent.ref,
+				 .before = sent.before,
+				 .after = sent.after,
+				 .actor = sent.actor,
+				 .title = sent.title,
+				 .pull_request = sent.pull_request,
+				 .base_ref = sent.base_ref,
+				 .from_fork = sent.from_fork,
+				 .action = sent.action,
+				 .body = sent.digest.size ? sent.digest.data : NULL,
+			 },
+			 &answer);
+	outbox_put(&scheduler->webhook, trigger_reply(scheduler, message->serial, &answer));
 	return 0;
 }
 

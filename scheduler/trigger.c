@@ -16,7 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TITLE_MAX 256
 #define UPLOAD_PROJECT "uploads"
 
 static void answer_set(struct trigger_answer *answer, unsigned status, uint64_t run,

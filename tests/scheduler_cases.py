@@ -63,9 +63,9 @@ class World:
 
     def trigger(self, delivery, commit=COMMIT, project="p"):
         self.serial += 1
-        self.peers["webhook"].send("TRIGGER", self.serial, project, "github", delivery, "push",
-                                   "refs/heads/main", "b" * 40, commit, "me", "title",
-                                   0, "", 0, "", b"")
+        self.peers["webhook"].send("TRIGGER", self.serial, project=project, provider="github",
+                                   delivery=delivery, event="push", ref="refs/heads/main",
+                                   before="b" * 40, after=commit, actor="me", title="title")
         return self.peers["webhook"].receive()
 
     def fetched(self, runbook=RUNBOOK, commit=COMMIT):
@@ -105,7 +105,7 @@ def whole_life():
     world.sync()
     message = world.trigger("d1")
     say(message.name == "TRIGGER_ACCEPTED", "a delivery is accepted")
-    run = message.u()
+    run = message["run"]
     status = open(f"/proc/{world.child.process.pid}/status").read()
     fields = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     say(fields["CapEff"].strip("0") == "" and fields["CapPrm"].strip("0") == "",
@@ -129,14 +129,15 @@ def whole_life():
     world.daemon.receive()
     say(world.ask(API_RUN, run)["state"] == "succeeded", "and ends as it should")
     message = world.trigger("d1")
-    say((message.name, message.u(), message.u()) == ("TRIGGER_ACCEPTED", run, 1),
+    say((message.name, message["run"], message["duplicate"]) == ("TRIGGER_ACCEPTED", run, 1),
         "the delivery is remembered")
 
     commits = [f"{i:040x}" for i in range(1, 301)]
     for i, commit in enumerate(commits):
-        world.peers["webhook"].send("TRIGGER", 1000 + i, "p", "github", f"many{i}", "push",
-                                    "refs/heads/main", "", commit, "", "", 0, "", 0, "", b"")
-    runs = {world.peers["webhook"].receive().u() for _ in commits}
+        world.peers["webhook"].send("TRIGGER", 1000 + i, project="p", provider="github",
+                                    delivery=f"many{i}", event="push", ref="refs/heads/main",
+                                    after=commit)
+    runs = {world.peers["webhook"].receive()["run"] for _ in commits}
     world.kill()
     world.start()
     say(len(runs) == 300, "many deliveries at once, each its own run")
@@ -155,7 +156,7 @@ def attempts():
     world = World("attempts")
     world.start()
     world.sync()
-    run = world.trigger("d1").u()
+    run = world.trigger("d1")["run"]
     world.fetched(AGAIN)
     seen = set()
     for code in (1, 1, 0):
@@ -182,7 +183,7 @@ def bad_messages():
     world = World("bad")
     world.start()
     world.sync()
-    world.peers["webhook"].send("TRIGGER", 1, "p")
+    world.peers["webhook"].send("TRIGGER", 1, project="p" * 65)
     say(world.peers["webhook"].receive() is None, "a malformed message closes its sender")
     world.peers["webhook"] = world.channel("webhook")
     say(world.trigger("d").name == "TRIGGER_ACCEPTED", "and harms nobody else")
@@ -207,7 +208,7 @@ def bad_store():
     world.peers["image"] = world.channel("image")
     world.sync()
     message = world.trigger("d")
-    say((message.name, message.u()) == ("TRIGGER_REFUSED", 503), "with a damaged store, deliveries are refused")
+    say((message.name, message["status"]) == ("TRIGGER_REFUSED", 503), "with a damaged store, deliveries are refused")
     world.peers["api"].send("API_REQUEST", 7, API_STATUS, "", 0, "", "", "", 0, 0)
     message = world.peers["api"].receive()
     say((message.name, message.u()) == ("API_ANSWER", 500), "and people are told so")

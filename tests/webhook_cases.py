@@ -37,7 +37,7 @@ def case_duplicate(server):
 
 def case_url(server):
     server.scheduler.answer = lambda message, _: server.scheduler.channel.send(
-        "TRIGGER_ACCEPTED", message.serial, 7, 0, "https://ci.example.org/runs/7")
+        "TRIGGER_ACCEPTED", message.serial, run=7, url="https://ci.example.org/runs/7")
     equal((202, {"run": 7, "url": "https://ci.example.org/runs/7"}), server.post(PUSH)[:2])
 
 
@@ -217,7 +217,7 @@ def case_refused(server):
                                  (503, 'disk "full"', {"error": 'disk "full"'}),
                                  (200, "paused", {"ignored": "paused"})):
         server.scheduler.answer = lambda message, _, s=status, r=reason: channel.send(
-            "TRIGGER_REFUSED", message.serial, s, r)
+            "TRIGGER_REFUSED", message.serial, status=s, reason=r)
         got, answer, response = server.post(PUSH)
         equal((status, want), (got, answer))
         equal(status in (429, 503), response.headers["Retry-After"] is not None)
@@ -395,7 +395,7 @@ def case_busy(server, n=300):
     wait(lambda: len(held) == n)
     equal(200, server.get("/healthz")[0])
     for message, delivery in reversed(held):
-        server.scheduler.channel.send("TRIGGER_ACCEPTED", message.serial, int(delivery) + 1, 0)
+        server.scheduler.channel.send("TRIGGER_ACCEPTED", message.serial, run=int(delivery) + 1)
     for thread in threads:
         thread.join()
     for i in range(n):
@@ -444,11 +444,12 @@ def case_no_answer(server):
 
 def case_bad_scheduler(server):
     """What a scheduler says is checked as well; it loses its channel, nobody dies."""
-    for name, fields in (("TRIGGER_ACCEPTED", (1, 2)), ("TRIGGER_ACCEPTED", (1,)),
-                         ("TRIGGER_REFUSED", (302, "x")), ("TRIGGER_REFUSED", (200,)),
-                         ("TRIGGER", ("x",))):
+    for name, fields in (("TRIGGER_ACCEPTED", {"run": 1, "duplicate": 2}),
+                         ("TRIGGER_ACCEPTED", {"run": 1, "url": "x" * 2049}),
+                         ("TRIGGER_REFUSED", {"status": 302, "reason": "x"}),
+                         ("TRIGGER_REFUSED", {"status": 600}), ("TRIGGER", {"project": "x"})):
         channel = server.scheduler.channel
-        channel.send(name, 0, *fields)
+        channel.send(name, 0, **fields)
         wait(lambda: server.get("/healthz")[0] == 503)
         server.reconnect()
         wait(lambda: server.get("/healthz")[0] == 200)
@@ -514,7 +515,7 @@ def case_listeners(server):
     server.configure()
     first.close()
     wait(lambda: server.get("/healthz")[0] == 200)
-    server.scheduler.channel.send("TRIGGER_ACCEPTED", held[0].serial, 1, 0)
+    server.scheduler.channel.send("TRIGGER_ACCEPTED", held[0].serial, run=1)
     thread.join()
     equal([202], result)
 
@@ -716,7 +717,7 @@ def case_stop(server):
     wait(lambda: held)
     server.child.process.terminate()
     time.sleep(0.3)
-    server.scheduler.channel.send("TRIGGER_ACCEPTED", held[0].serial, 1, 0)
+    server.scheduler.channel.send("TRIGGER_ACCEPTED", held[0].serial, run=1)
     thread.join()
     equal([202], result)
     equal(0, server.child.process.wait(10))

@@ -47,7 +47,7 @@ class Scheduler(threading.Thread):
     def accept(self, message, delivery):
         known = delivery in self.runs
         run = self.runs.setdefault(delivery, len(self.runs) + 1)
-        self.channel.send("TRIGGER_ACCEPTED", message.serial, run, int(known))
+        self.channel.send("TRIGGER_ACCEPTED", message.serial, run=run, duplicate=int(known))
 
     def run(self):
         while True:
@@ -58,8 +58,9 @@ class Scheduler(threading.Thread):
             if message is None:
                 return
             assert message.name == "TRIGGER"
-            fields = [message.s() for _ in range(9)]
-            fields += [message.u(), message.s(), message.u()]
+            fields = [message[name] for name in (
+                "project", "provider", "delivery", "event", "ref", "before", "after", "actor",
+                "title", "pull_request", "base_ref", "from_fork")]
             self.triggers.append(fields)
             self.answer(message, fields[2])
 

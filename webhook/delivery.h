@@ -19,8 +19,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define EVENT_NAME_MAX 64
-#define TITLE_MAX 256
 /* refs in one delivery: one, but for Bitbucket (Cloud at most 5, Data Center all) */
 #define DELIVERY_EVENTS_MAX 32
 
@@ -50,8 +48,6 @@ struct event {
 	bool from_fork; /* of a pull request: its commits are in another repository */
 	char action[EVENT_NAME_MAX + 1]; /* what happened to it, in the forge's word */
 };
-
-#define BODY_DIGEST_SIZE 32
 
 /**
  * struct body_digest - tells one signed body from another

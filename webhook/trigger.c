@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/messages/deliveries.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -84,44 +85,38 @@ static void queue_advance(struct trigger_queue *queue)
 }
 
 /* Each ref of a delivery has a digest of its own, as it has an id of its own. */
-static void put_digest(struct message *message, const struct body_digest *digest, unsigned n)
+static struct field_blob digest_own(const struct body_digest *digest, unsigned n,
+				    uint8_t own[BODY_DIGEST_SIZE])
 {
-	uint8_t own[BODY_DIGEST_SIZE], whole[BODY_DIGEST_SIZE + sizeof(n)];
+	uint8_t whole[BODY_DIGEST_SIZE + sizeof(n)];
 
 	memcpy(whole, digest->bytes, BODY_DIGEST_SIZE);
 	memcpy(whole + BODY_DIGEST_SIZE, &n, sizeof(n));
-	(void)crypto_generichash(own, sizeof(own), whole, sizeof(whole), NULL, 0);
-	message_put_bytes(message, own, digest->known ? sizeof(own) : 0);
+	(void)crypto_generichash(own, BODY_DIGEST_SIZE, whole, sizeof(whole), NULL, 0);
+	return (struct field_blob){.data = own, .size = digest->known ? BODY_DIGEST_SIZE : 0};
 }
 
 static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
 {
-	const struct event *event = &trigger->events.events[trigger->n_runs];
-	struct message *message = message_new(MESSAGE_TRIGGER, trigger->serial);
+	const struct events *events = &trigger->events;
+	const struct event *event = &events->events[trigger->n_runs];
+	uint8_t digest[BODY_DIGEST_SIZE];
 	char id[DELIVERY_ID_MAX + 8];
 
-	if (!message)
-		return -ENOMEM;
 	/* one delivery with several refs becomes several triggers with an id each */
-	(void)snprintf(id, sizeof(id), "%s", trigger->events.delivery_id);
+	(void)snprintf(id, sizeof(id), "%s", events->delivery_id);
 	if (trigger->n_runs > 0)
-		(void)snprintf(id, sizeof(id), "%.*s#%u", DELIVERY_ID_MAX - 3,
-			       trigger->events.delivery_id, trigger->n_runs + 1);
-	message_put_string(message, trigger->project);
-	message_put_string(message, trigger->provider);
-	message_put_string(message, id);
-	message_put_string(message, trigger->events.name);
-	message_put_string(message, event->ref);
-	message_put_string(message, event->before);
-	message_put_string(message, event->after);
-	message_put_string(message, event->actor);
-	message_put_string(message, event->title);
-	message_put_u64(message, event->pull_request);
-	message_put_string(message, event->base_ref);
-	message_put_u64(message, event->from_fork);
-	message_put_string(message, event->action);
-	put_digest(message, &trigger->events.digest, trigger->n_runs);
-	return channel_send(&queue->channel, message);
+		(void)snprintf(id, sizeof(id), "%.*s#%u", DELIVERY_ID_MAX - 3, events->delivery_id,
+			       trigger->n_runs + 1);
+	return channel_send(
+		&queue->channel,
+		MESSAGE_NEW(trigger, trigger->serial, .project = trigger->project,
+			    .provider = trigger->provider, .delivery = id, .event = events->name,
+			    .ref = event->ref, .before = event->before, .after = event->after,
+			    .actor = event->actor, .title = event->title,
+			    .pull_request = event->pull_request, .base_ref = event->base_ref,
+			    .from_fork = event->from_fork, .action = event->action,
+			    .digest = digest_own(&events->digest, trigger->n_runs, digest)));
 }
 
 /* A failed send is not an answer: the trigger waits for the next channel or its deadline. */
@@ -165,27 +160,26 @@ static void log_accepted(const struct trigger *trigger, const struct answer_run 
 static int on_accepted(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
-	uint64_t run = message_get_u64(message);
-	uint64_t duplicate = message_get_u64(message);
-	/* a scheduler that knows the public address adds the run's page */
-	const char *url =
-		message->offset < message->length ? message_get_string(message, URL_MAX) : "";
+	struct message_trigger_accepted accepted;
 	struct trigger *trigger;
+	int r = MESSAGE_GET(message, trigger_accepted, &accepted);
 
-	if (message_end(message) < 0 || message->serial > queue->serial || duplicate > 1)
+	if (r < 0)
+		return r;
+	if (message->serial > queue->serial)
 		return -EBADMSG;
 	trigger = pending_take(queue, message->serial);
 	if (!trigger)
 		return 0; /* answered 503 meanwhile */
 	trigger->runs[trigger->n_runs] =
-		(struct answer_run){.run = run, .duplicate = duplicate == 1};
+		(struct answer_run){.run = accepted.run, .duplicate = accepted.duplicate};
 	log_accepted(trigger, &trigger->runs[trigger->n_runs]);
 	if (trigger->n_runs++ == 0) {
-		if (*url)
-			(void)snprintf(trigger->url, sizeof(trigger->url), "%s", url);
+		if (*accepted.url)
+			(void)snprintf(trigger->url, sizeof(trigger->url), "%s", accepted.url);
 		else
 			(void)snprintf(trigger->url, sizeof(trigger->url), "/api/v1/runs/%llu",
-				       (unsigned long long)run);
+				       (unsigned long long)accepted.run);
 	}
 	if (trigger->n_runs < trigger->events.n_events) {
 		/* behind those that came later, so its time starts anew as well */
@@ -202,24 +196,25 @@ static int on_accepted(struct channel *channel, struct message *message)
 static int on_refused(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
-	uint64_t status = message_get_u64(message);
-	const char *reason = message_get_string(message, REASON_MAX);
+	struct message_trigger_refused refused;
 	struct trigger *trigger;
+	int r = MESSAGE_GET(message, trigger_refused, &refused);
 
-	if (message_end(message) < 0 || message->serial > queue->serial ||
-	    (status != 200 && (status < 400 || status > 599)))
+	if (r < 0)
+		return r;
+	if (message->serial > queue->serial || (refused.status != 200 && refused.status < 400))
 		return -EBADMSG;
 	trigger = pending_take(queue, message->serial);
 	if (!trigger)
 		return 0;
-	if (status == 200)
-		answer_ignored(&trigger->answer, "%s", reason);
+	if (refused.status == 200)
+		answer_ignored(&trigger->answer, "%s", refused.reason);
 	else
-		answer_error(&trigger->answer, (unsigned)status, "%s", reason);
-	if (status == 429 || status == 503)
+		answer_error(&trigger->answer, (unsigned)refused.status, "%s", refused.reason);
+	if (refused.status == 429 || refused.status == 503)
 		trigger->answer.retry_after_sec = RETRY_AFTER_SEC;
 	log_notice("project %s: the scheduler refused delivery %s: %llu %s", trigger->project,
-		   trigger->events.delivery_id, (unsigned long long)status, reason);
+		   trigger->events.delivery_id, (unsigned long long)refused.status, refused.reason);
 	trigger_finish(queue, trigger);
 	return 0;
 }

@@ -63,7 +63,6 @@ tests/integration/api_peers.py
 tests/integration/cacher_daemon.py
 tests/scheduler_cases.py
 tests/unit/scheduler_world.c
-tests/unit/scheduler_pushes.h
 tests/unit/test_api_memory.c
 tests/unit/test_api_peers.c
 tests/unit/test_common_message.c
@@ -73,15 +72,12 @@ tests/unit/test_fetcher_remote.c
 tests/unit/test_scheduler_admission.c
 tests/unit/test_scheduler_artifacts.c
 tests/unit/test_scheduler_crash.c
-tests/unit/test_scheduler_deliveries.c
 tests/unit/test_scheduler_executors.c
 tests/unit/test_scheduler_fetch.c
 tests/unit/test_scheduler_images.c
 tests/unit/test_scheduler_rekey.c
 tests/unit/test_scheduler_run.c
-tests/webhook_server.py
 webhook/service.c
-webhook/trigger.c
 """
 C = re.compile(r"\bmessage_((put|get)_(u64|string|bytes|fd)|new)\(|\bmessage_end\((message|received)\)"
                r"|\b(message|received|reply|answer|question)->n_fds\b")

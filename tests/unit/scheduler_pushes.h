@@ -23,22 +23,16 @@ struct pushed {
 
 static inline void push_send(struct world *world, const struct pushed *pushed)
 {
-	struct message *message = message_new(MESSAGE_TRIGGER, ++world->serial);
+	struct message *message = MESSAGE_NEW(
+		trigger, ++world->serial, .project = pushed->project ? pushed->project : "a",
+		.provider = "github", .delivery = pushed->delivery,
+		.event = pushed->event ? pushed->event : "push",
+		.ref = pushed->ref ? pushed->ref : "refs/heads/main", .before = pushed->before,
+		.after = pushed->after, .actor = "somebody", .title = "a title",
+		.pull_request = pushed->pull_request, .base_ref = pushed->base,
+		.from_fork = pushed->fork != 0, .action = pushed->action,
+		.digest = {pushed->body, pushed->body ? BODY_DIGEST_SIZE : 0});
 
-	message_put_string(message, pushed->project ? pushed->project : "a");
-	message_put_string(message, "github");
-	message_put_string(message, pushed->delivery);
-	message_put_string(message, pushed->event ? pushed->event : "push");
-	message_put_string(message, pushed->ref ? pushed->ref : "refs/heads/main");
-	message_put_string(message, pushed->before);
-	message_put_string(message, pushed->after);
-	message_put_string(message, "somebody");
-	message_put_string(message, "a title");
-	message_put_u64(message, pushed->pull_request);
-	message_put_string(message, pushed->base);
-	message_put_u64(message, pushed->fork);
-	message_put_string(message, pushed->action);
-	message_put_bytes(message, pushed->body ? pushed->body : "", pushed->body ? 32 : 0);
 	assert_int_equal(message_transmit(world->webhook, message), 0);
 }
 

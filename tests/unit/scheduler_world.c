@@ -237,38 +237,28 @@ void world_free(struct world *world)
 
 void trigger_send(struct world *world, const char *project, const char *delivery, const char *after)
 {
-	struct message *message = message_new(MESSAGE_TRIGGER, ++world->serial);
-
-	message_put_string(message, project);
-	message_put_string(message, "github");
-	message_put_string(message, delivery);
-	message_put_string(message, "push");
-	message_put_string(message, "refs/heads/main");
-	message_put_string(message, COMMIT_B);
-	message_put_string(message, after);
-	message_put_string(message, "somebody");
-	message_put_string(message, "a title");
-	message_put_u64(message, 0);
-	message_put_string(message, "");
-	message_put_u64(message, 0);
-	message_put_string(message, "");
-	message_put_bytes(message, "", 0);
-	assert_int_equal(message_transmit(world->webhook, message), 0);
+	assert_int_equal(message_transmit(world->webhook,
+					  MESSAGE_NEW(trigger, ++world->serial, .project = project,
+						      .provider = "github", .delivery = delivery,
+						      .event = "push", .ref = "refs/heads/main",
+						      .before = COMMIT_B, .after = after,
+						      .actor = "somebody", .title = "a title")),
+			 0);
 }
 
 uint64_t trigger_accepted(struct world *world, uint64_t want_duplicate)
 {
 	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
-	uint64_t run = message_get_u64(message);
-
+	struct message_trigger_accepted accepted;
 	char url[64];
 
-	assert_int_equal(message_get_u64(message), want_duplicate);
+	assert_int_equal(MESSAGE_GET(message, trigger_accepted, &accepted), 0);
+	assert_int_equal(accepted.duplicate, want_duplicate);
 	(void)snprintf(url, sizeof(url), "https://ci.example.org/runs/%llu",
-		       (unsigned long long)run);
-	assert_string_equal(message_get_string(message, URL_MAX), url);
+		       (unsigned long long)accepted.run);
+	assert_string_equal(accepted.url, url);
 	(void)message_free(message);
-	return run;
+	return accepted.run;
 }
 
 uint64_t trigger(struct world *world, const char *project, const char *delivery, const char *after)
@@ -280,11 +270,12 @@ uint64_t trigger(struct world *world, const char *project, const char *delivery,
 uint64_t trigger_refused(struct world *world)
 {
 	struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_REFUSED);
-	uint64_t status = message_get_u64(message);
+	struct message_trigger_refused refused;
 
-	assert_true(message_get_string(message, REASON_MAX)[0]);
+	assert_int_equal(MESSAGE_GET(message, trigger_refused, &refused), 0);
+	assert_true(refused.reason[0]);
 	(void)message_free(message);
-	return status;
+	return refused.status;
 }
 
 /* ---- the fetcher ---- */

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/message.h"
+#include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
 #include "common/step_usage.h"

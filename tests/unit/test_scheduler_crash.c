@@ -324,28 +324,15 @@ static void test_disk_full(void **state)
 	world->file_limit = 512 * KIB;
 	world_start(world);
 	for (unsigned i = 1; i <= 5000; i++) {
-		cleanup_message struct message *message = message_new(MESSAGE_TRIGGER, i);
-		struct message *sent = message;
+		cleanup_message struct message *message = NULL;
 		char delivery[16], commit[41];
 
 		(void)snprintf(delivery, sizeof(delivery), "%u", i);
 		(void)snprintf(commit, sizeof(commit), "%040x", i);
-		message = NULL;
-		message_put_string(sent, "a");
-		message_put_string(sent, "github");
-		message_put_string(sent, delivery);
-		message_put_string(sent, "push");
-		message_put_string(sent, "refs/heads/main");
-		message_put_string(sent, "");
-		message_put_string(sent, commit);
-		message_put_string(sent, "");
-		message_put_string(sent, "");
-		message_put_u64(sent, 0);
-		message_put_string(sent, "");
-		message_put_u64(sent, 0);
-		message_put_string(sent, "");
-		message_put_bytes(sent, "", 0);
-		if (message_transmit(world->webhook, sent) < 0)
+		if (message_transmit(world->webhook,
+				     MESSAGE_NEW(trigger, i, .project = "a", .provider = "github",
+						 .delivery = delivery, .event = "push",
+						 .ref = "refs/heads/main", .after = commit)) < 0)
 			break;
 		message = fixture_receive_any(world->webhook, false);
 		if (!message)

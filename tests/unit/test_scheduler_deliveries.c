@@ -248,6 +248,7 @@ static void test_forgotten(void **state)
 	assert_int_equal(move(world, "d1", COMMIT_B, COMMIT_A, BODY_1), 1);
 	for (unsigned i = 0; duplicate && i < 600; i++) {
 		cleanup_message struct message *message = NULL;
+		struct message_trigger_accepted accepted;
 
 		(void)usleep(100000);
 		push_send(world, &(struct pushed){.delivery = "d1",
@@ -255,8 +256,8 @@ static void test_forgotten(void **state)
 						  .after = COMMIT_A,
 						  .body = BODY_1});
 		message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
-		(void)message_get_u64(message);
-		duplicate = message_get_u64(message);
+		assert_int_equal(MESSAGE_GET(message, trigger_accepted, &accepted), 0);
+		duplicate = accepted.duplicate;
 	}
 	assert_int_equal(duplicate, 0);
 	world_stop(world);

@@ -62,9 +62,11 @@ static void test_duplicates(void **state)
 		trigger_send(world, "a", "the same", COMMIT_A);
 	for (int i = 0; i < 50; i++) {
 		struct message *message = fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED);
+		struct message_trigger_accepted accepted;
 
-		assert_int_equal(message_get_u64(message), 1);
-		n_new += message_get_u64(message) == 0;
+		assert_int_equal(MESSAGE_GET(message, trigger_accepted, &accepted), 0);
+		assert_int_equal(accepted.run, 1);
+		n_new += !accepted.duplicate;
 		(void)message_free(message);
 	}
 	assert_int_equal(n_new, 1);
