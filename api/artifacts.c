@@ -17,6 +17,7 @@
 #include "api/run_facts.h"
 #include "common/cleanup.h"
 #include "common/json_writer.h"
+#include "common/messages/artifacts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -31,17 +32,13 @@ void handle_artifacts(struct http_request *request)
 	char project[PROJECT_NAME_MAX + 1];
 	struct MHD_Response *response = NULL;
 	struct peer_reply reply;
-	struct message *message;
 	struct stat status;
 
 	if (!run_project(request, project))
 		return;
-	message = message_new(MESSAGE_ARTIFACT_LIST, 0);
-	if (message) {
-		message_put_string(message, project);
-		message_put_u64(message, request->match.run);
-	}
-	if (!ask_peer(request, ROLE_CACHER, message, PEER_DEADLINE_USEC, &reply))
+	if (!ask_peer(request, ROLE_CACHER,
+		      MESSAGE_NEW(artifact_list, 0, .project = project, .run = request->match.run),
+		      PEER_DEADLINE_USEC, &reply))
 		return;
 	if (reply.status != 200 || reply.fd < 0 || fstat(reply.fd, &status) < 0) {
 		if (reply.fd >= 0)
@@ -132,7 +129,7 @@ static struct MHD_Response *artifact_response(struct peer_reply *reply)
 	struct pipe_body *body;
 	struct stat status;
 
-	if (strcmp(reply->text, "pipe") == 0) {
+	if (reply->form == ARTIFACT_FORM_PIPE) {
 		body = calloc(1, sizeof(*body));
 		if (body) {
 			*body = (struct pipe_body){reply->fd, reply->size};
@@ -141,7 +138,7 @@ static struct MHD_Response *artifact_response(struct peer_reply *reply)
 		}
 		if (!response)
 			free(body);
-	} else if (strcmp(reply->text, "zstd") == 0) {
+	} else if (reply->form == ARTIFACT_FORM_ZSTD) {
 		if (fstat(reply->fd, &status) == 0)
 			response =
 				MHD_create_response_from_fd64((uint64_t)status.st_size, reply->fd);
@@ -153,19 +150,6 @@ static struct MHD_Response *artifact_response(struct peer_reply *reply)
 	if (!response)
 		(void)close(reply->fd);
 	return response;
-}
-
-static struct message *artifact_message(struct http_request *request, enum message_type type,
-					const char *project)
-{
-	struct message *message = message_new(type, 0);
-
-	if (message) {
-		message_put_string(message, project);
-		message_put_u64(message, request->match.run);
-		message_put_string(message, request->match.key);
-	}
-	return message;
 }
 
 /* The answer to a key that is not there: never, or not any more. */
@@ -199,9 +183,8 @@ void handle_artifact(struct http_request *request)
 
 	if (!run_project(request, project))
 		return;
-	message = artifact_message(request, MESSAGE_ARTIFACT_OPEN, project);
-	if (message)
-		message_put_u64(message, takes_zstd(request));
+	message = MESSAGE_NEW(artifact_open, 0, .project = project, .run = request->match.run,
+			      .key = request->match.key, .zstd = takes_zstd(request));
 	if (!ask_peer(request, ROLE_CACHER, message, PEER_DEADLINE_USEC, &reply))
 		return;
 	if (reply.status != 200 || reply.fd < 0) {
@@ -230,12 +213,10 @@ void handle_artifact_put(struct http_request *request)
 
 	if (!run_project(request, project))
 		return;
-	message = artifact_message(request, MESSAGE_ARTIFACT_PUT, project);
-	if (message) {
-		message_put_u64(message, 0644);
-		message_put_u64(message, wall_usec() / USEC_PER_SEC);
-		message_put_fd(message, request->upload_fd);
-	}
+	message = MESSAGE_NEW(artifact_put, 0, .project = project, .run = request->match.run,
+			      .key = request->match.key, .mode = 0644,
+			      .modified_sec = wall_usec() / USEC_PER_SEC,
+			      .content = request->upload_fd);
 	if (!ask_peer(request, ROLE_CACHER, message, PEER_PUT_USEC, &reply))
 		return;
 	if (reply.status != 200) {

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/text.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -104,12 +105,50 @@ static void on_wake(struct loop_file *file, uint32_t events)
 	}
 }
 
-/* Optional fields in the order that the table gives them. */
-static int reply_read(struct message *message, struct peer_reply *reply)
+/* ---- answers ---- */
+
+static int read_artifact_listed(struct message *message, struct peer_reply *reply)
+{
+	struct message_artifact_listed listed;
+	int r = MESSAGE_GET(message, artifact_listed, &listed);
+
+	if (r < 0)
+		return r;
+	reply->status = listed.status;
+	reply->fd = message_take_fd(message, listed.list);
+	return 0;
+}
+
+static int read_artifact_opened(struct message *message, struct peer_reply *reply)
+{
+	struct message_artifact_opened opened;
+	int r = MESSAGE_GET(message, artifact_opened, &opened);
+
+	if (r < 0)
+		return r;
+	reply->status = opened.status;
+	reply->size = opened.size;
+	reply->form = opened.form;
+	reply->fd = message_take_fd(message, opened.content);
+	return text_copy(reply->kind, sizeof(reply->kind), opened.kind);
+}
+
+static int read_artifact_kept(struct message *message, struct peer_reply *reply)
+{
+	struct message_artifact_kept kept;
+	int r = MESSAGE_GET(message, artifact_kept, &kept);
+
+	if (r < 0)
+		return r;
+	reply->status = kept.status;
+	return text_copy(reply->text, sizeof(reply->text), kept.error);
+}
+
+/* Those that have no table yet, optional fields in the order of common/message_table.h. */
+static int read_counted(struct message *message, struct peer_reply *reply)
 {
 	const char *text;
 
-	reply->fd = -1;
 	switch (message->type) {
 	case MESSAGE_API_ANSWER:
 	case MESSAGE_IMAGE_ANSWER:
@@ -121,26 +160,6 @@ static int reply_read(struct message *message, struct peer_reply *reply)
 			       : "";
 		memcpy(reply->text, text, strlen(text) + 1);
 		break;
-	case MESSAGE_ARTIFACT_LISTED:
-		reply->status = message_get_u64(message);
-		if (message->n_fds)
-			reply->fd = message_get_fd(message);
-		break;
-	case MESSAGE_ARTIFACT_OPENED:
-		reply->status = message_get_u64(message);
-		text = message_get_string(message, sizeof(reply->kind) - 1);
-		memcpy(reply->kind, text, strlen(text) + 1);
-		reply->size = message_get_u64(message);
-		text = message_get_string(message, sizeof(reply->kind) - 1);
-		memcpy(reply->text, text, strlen(text) + 1);
-		if (message->n_fds)
-			reply->fd = message_get_fd(message);
-		break;
-	case MESSAGE_ARTIFACT_KEPT:
-		reply->status = message_get_u64(message);
-		text = message_get_string(message, PEER_TEXT_MAX);
-		memcpy(reply->text, text, strlen(text) + 1);
-		break;
 	case MESSAGE_RELOADED:
 		text = message_get_string(message, PEER_TEXT_MAX);
 		memcpy(reply->text, text, strlen(text) + 1);
@@ -149,11 +168,32 @@ static int reply_read(struct message *message, struct peer_reply *reply)
 	default:
 		return -EBADMSG;
 	}
-	if (message_end(message) == 0)
-		return 0;
-	if (reply->fd >= 0)
+	return message_end(message);
+}
+
+static const struct {
+	enum message_type type;
+	int (*read)(struct message *message, struct peer_reply *reply);
+} readers[] = {
+	{MESSAGE_API_ANSWER, read_counted},
+	{MESSAGE_IMAGE_ANSWER, read_counted},
+	{MESSAGE_RELOADED, read_counted},
+	{MESSAGE_ARTIFACT_LISTED, read_artifact_listed},
+	{MESSAGE_ARTIFACT_OPENED, read_artifact_opened},
+	{MESSAGE_ARTIFACT_KEPT, read_artifact_kept},
+};
+
+static int reply_read(struct message *message, struct peer_reply *reply)
+{
+	int r = -EBADMSG;
+
+	reply->fd = -1;
+	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
+		if (readers[i].type == message->type)
+			r = readers[i].read(message, reply);
+	if (r < 0 && reply->fd >= 0)
 		(void)close(reply->fd);
-	return -EBADMSG;
+	return r;
 }
 
 int peers_answer(struct peers *peers, struct message *message)

@@ -13,6 +13,7 @@
  */
 
 #include "common/message.h"
+#include "common/messages/artifacts.h"
 
 #define PEER_DEADLINE_USEC (15 * USEC_PER_SEC) /* for the answer */
 #define PEER_BACKUP_USEC (600 * USEC_PER_SEC)  /* for a copy of the whole store */
@@ -27,7 +28,8 @@ struct peer_reply {
 	uint64_t status; /* of HTTP */
 	int fd;		 /* owned by the caller, -1 when none came */
 	uint64_t size;
-	char kind[16];
+	enum artifact_form form;
+	char kind[ARTIFACT_KIND_MAX + 1];
 	char text[PEER_TEXT_MAX + 1];
 };
 

@@ -8,6 +8,7 @@
 #include "common/fdio.h"
 #include "common/json_writer.h"
 #include "common/log.h"
+#include "common/messages/artifacts.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -80,22 +81,21 @@ static int list_fd(struct store *store, const char *project, uint64_t run)
 
 int answers_on_list(struct channel *channel, struct message *message)
 {
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
+	struct answers *answers = channel->userdata;
+	struct message_artifact_list request;
 	cleanup_close int fd = -1;
-	struct message *answer;
+	int r = MESSAGE_GET(message, artifact_list, &request);
 
-	if (message_end(message) < 0 || !project_name_valid(project))
+	if (r < 0)
+		return r;
+	if (!project_name_valid(request.project))
 		return -EBADMSG;
-	fd = list_fd(((struct answers *)channel->userdata)->store, project, run);
-	answer = message_new(MESSAGE_ARTIFACT_LISTED, message->serial);
-	if (!answer)
-		return -ENOMEM;
-	message_put_u64(answer, fd >= 0 ? STATUS_OK : STATUS_FAILED);
-	if (fd >= 0)
-		message_put_fd(answer, fd);
-	(void)channel_send(channel, answer); /* a lost api asks again */
-	return 0;
+	fd = list_fd(answers->store, request.project, request.run);
+	/* a lost api asks again */
+	r = channel_send(channel, MESSAGE_NEW(artifact_listed, message->serial,
+					      .status = fd >= 0 ? STATUS_OK : STATUS_FAILED,
+					      .list = fd >= 0 ? fd : -1));
+	return r == -ENOMEM ? r : 0;
 }
 
 /* ---- threads ---- */
@@ -190,13 +190,9 @@ static uint64_t put_status(int result)
 
 static void send_kept(struct channel *channel, uint64_t serial, int result, const char *text)
 {
-	struct message *answer = message_new(MESSAGE_ARTIFACT_KEPT, serial);
-
-	if (answer) {
-		message_put_u64(answer, put_status(result));
-		message_put_string(answer, text);
-	}
-	(void)channel_send(channel, answer); /* a lost api asks again */
+	/* a lost api asks again */
+	(void)channel_send(channel, MESSAGE_NEW(artifact_kept, serial, .status = put_status(result),
+						.error = text));
 }
 
 static void job_done(struct answers *answers, struct job *job)
@@ -272,7 +268,7 @@ void answers_attach(struct answers *answers, struct channel *channel)
 
 struct opened {
 	struct store_entry entry;
-	const char *form;
+	enum artifact_form form;
 	int fd;
 };
 
@@ -292,12 +288,12 @@ static int open_one(struct answers *answers, const char *project, uint64_t run, 
 	(void)store_run_close(of_run);
 	if (r != 0)
 		return r;
-	opened->form = opened->entry.packed ? "zstd" : "file";
+	opened->form = opened->entry.packed ? ARTIFACT_FORM_ZSTD : ARTIFACT_FORM_FILE;
 	if (!opened->entry.packed || frames)
 		return 0;
 	job.fd = TAKE_FD(opened->fd);
 	job.size = opened->entry.size;
-	opened->form = "pipe";
+	opened->form = ARTIFACT_FORM_PIPE;
 	r = feed_pipe(&opened->fd, &job.write_fd);
 	if (r == 0)
 		r = job_start(answers, &job);
@@ -309,61 +305,60 @@ static int open_one(struct answers *answers, const char *project, uint64_t run, 
 	return r;
 }
 
+static uint64_t open_status(int result)
+{
+	switch (result) {
+	case 0:
+		return STATUS_OK;
+	case STORE_E_NO_KEY:
+		return STATUS_NOT_FOUND;
+	case -EAGAIN:
+		return STATUS_BUSY;
+	default:
+		return STATUS_FAILED;
+	}
+}
+
 int answers_on_open(struct channel *channel, struct message *message)
 {
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
-	const char *key = message_get_string(message, ARTIFACT_KEY_MAX);
-	bool frames = message_get_u64(message) != 0;
-	struct opened opened = {.form = "file", .fd = -1};
+	struct opened opened = {.form = ARTIFACT_FORM_FILE, .fd = -1};
+	struct message_artifact_open request;
 	cleanup_close int fd = -1;
-	struct message *answer;
-	int r;
+	int r = MESSAGE_GET(message, artifact_open, &request);
 
-	if (message_end(message) < 0 || !project_name_valid(project))
+	if (r < 0)
+		return r;
+	if (!project_name_valid(request.project))
 		return -EBADMSG;
-	r = open_one(channel->userdata, project, run, key, frames, &opened);
+	r = open_one(channel->userdata, request.project, request.run, request.key, request.zstd,
+		     &opened);
 	fd = opened.fd;
-	answer = message_new(MESSAGE_ARTIFACT_OPENED, message->serial);
-	if (!answer)
-		return -ENOMEM;
-	message_put_u64(answer, r == 0		      ? STATUS_OK
-				: r == STORE_E_NO_KEY ? STATUS_NOT_FOUND
-				: r == -EAGAIN	      ? STATUS_BUSY
-						      : STATUS_FAILED);
-	message_put_string(answer, kind_names[opened.entry.kind]);
-	message_put_u64(answer, opened.entry.size);
-	message_put_string(answer, opened.form);
-	if (r == 0)
-		message_put_fd(answer, fd);
-	(void)channel_send(channel, answer);
-	return 0;
+	r = channel_send(channel,
+			 MESSAGE_NEW(artifact_opened, message->serial, .status = open_status(r),
+				     .kind = kind_names[opened.entry.kind],
+				     .size = opened.entry.size, .form = opened.form,
+				     .content = r == 0 ? fd : -1));
+	return r == -ENOMEM ? r : 0;
 }
 
 int answers_on_put(struct channel *channel, struct message *message)
 {
 	struct answers *answers = channel->userdata;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
-	const char *key = message_get_string(message, ARTIFACT_KEY_MAX);
 	struct job job = {.kind = JOB_PUT, .serial = message->serial, .write_fd = -1};
-	int r;
+	struct message_artifact_put request;
+	int r = MESSAGE_GET(message, artifact_put, &request);
 
-	job.meta.mode = (unsigned)message_get_u64(message) & 0777;
-	job.meta.mtime.tv_sec = (time_t)message_get_u64(message);
-	job.fd = message_get_fd(message);
-	r = message_end(message);
-	if (r == 0 && (!project_name_valid(project) || !artifact_key_valid(key)))
-		r = -EBADMSG;
-	if (r < 0) {
-		if (job.fd >= 0)
-			(void)close(job.fd);
+	if (r < 0)
 		return r;
-	}
-	memcpy(job.key, key, strlen(key) + 1);
-	memcpy(job.project, project, strlen(project) + 1);
-	job.number = run;
-	r = store_run_open(answers->store, project, run, &job.run);
+	if (!project_name_valid(request.project) || !artifact_key_valid(request.key))
+		return -EBADMSG;
+	job.meta.mode = (unsigned)request.mode & 0777;
+	job.meta.mtime.tv_sec = (time_t)request.modified_sec;
+	job.fd = message_take_fd(message, request.content);
+	memcpy(job.key, request.key, strlen(request.key) + 1);
+	memcpy(job.project, request.project, strlen(request.project) + 1);
+	job.number = request.run;
+	r = store_run_open(answers->store, request.project, request.run, &job.run);
 	if (r == 0)
 		r = job_start(answers, &job);
 	if (r < 0) {

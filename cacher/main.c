@@ -12,6 +12,7 @@
 #include "cacher/service.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/artifacts.h"
 #include "common/names.h"
 #include "common/program.h"
 
@@ -129,32 +130,32 @@ static int on_config_end(void *userdata)
 static int on_listen(struct channel *channel, struct message *message)
 {
 	struct cacher *cacher = channel->userdata;
-	uint64_t order = message_get_u64(message);
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
-	const char *slug = message_get_string(message, STEP_SLUG_MAX);
-	cleanup_close int fd = message_get_fd(message);
-	int r = message_end(message);
+	struct message_cacher_listen request;
+	int r = MESSAGE_GET(message, cacher_listen, &request);
 
-	if (r < 0 || !project_name_valid(project) || !step_slug_valid(slug))
+	if (r < 0)
+		return r;
+	if (!project_name_valid(request.project) || !step_slug_valid(request.slug))
 		return -EBADMSG;
-	r = service_listen(cacher->service, order, project, run, fd);
+	r = service_listen(cacher->service, request.order, request.project, request.run,
+			   request.socket);
 	if (r == 0)
-		(void)TAKE_FD(fd);
+		(void)message_take_fd(message, request.socket); /* it is the service's now */
 	else
-		log_error("cannot serve artifacts to step %s of run %s/%llu: %s", slug, project,
-			  (unsigned long long)run, strerror(-r));
+		log_error("cannot serve artifacts to step %s of run %s/%llu: %s", request.slug,
+			  request.project, (unsigned long long)request.run, strerror(-r));
 	return r == -EBADMSG ? r : 0;
 }
 
 static int on_close(struct channel *channel, struct message *message)
 {
 	struct cacher *cacher = channel->userdata;
-	uint64_t order = message_get_u64(message);
+	struct message_cacher_close request;
+	int r = MESSAGE_GET(message, cacher_close, &request);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	service_close(cacher->service, order);
+	if (r < 0)
+		return r;
+	service_close(cacher->service, request.order);
 	return 0;
 }
 

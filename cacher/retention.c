@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/messages/artifacts.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -58,17 +59,13 @@ static void removals_drop(struct retention *retention)
 
 static void removal_answer(struct retention *retention, const struct removal *removal, int r)
 {
-	struct message *message = message_new(MESSAGE_ARTIFACTS_REMOVED, 0);
-
 	if (r < 0)
 		log_warning("cannot remove the artifacts of run %" PRIu64 " (project %s): %s",
 			    removal->run, removal->project, strerror(-r));
-	if (message) {
-		message_put_u64(message, removal->run);
-		message_put_string(message, r < 0 ? strerror(-r) : "");
-	}
 	/* a lost scheduler asks again */
-	(void)channel_send(&retention->scheduler, message);
+	(void)channel_send(&retention->scheduler,
+			   MESSAGE_NEW(artifacts_removed, 0, .run = removal->run,
+				       .error = r < 0 ? strerror(-r) : ""));
 }
 
 static void retention_turn(struct loop_timer *timer)
@@ -90,18 +87,20 @@ static void retention_turn(struct loop_timer *timer)
 static int on_remove(struct channel *channel, struct message *message)
 {
 	struct retention *retention = channel->userdata;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
+	struct message_artifacts_remove request;
 	struct removal *removal;
+	int r = MESSAGE_GET(message, artifacts_remove, &request);
 
-	if (message_end(message) < 0 || !project_name_valid(project) || run == 0 ||
+	if (r < 0)
+		return r;
+	if (!project_name_valid(request.project) || request.run == 0 ||
 	    retention->n == REMOVALS_MAX)
 		return -EBADMSG;
 	removal = calloc(1, sizeof(*removal));
 	if (!removal)
 		return -ENOMEM;
-	memcpy(removal->project, project, strlen(project) + 1);
-	removal->run = run;
+	memcpy(removal->project, request.project, strlen(request.project) + 1);
+	removal->run = request.run;
 	if (retention->last)
 		retention->last->next = removal;
 	else
@@ -117,28 +116,27 @@ static int on_remove(struct channel *channel, struct message *message)
 static int measured_send(struct retention *retention, uint64_t serial, const char *project,
 			 uint64_t run)
 {
-	struct message *answer = message_new(MESSAGE_ARTIFACTS_MEASURED, serial);
 	uint64_t bytes = 0;
 
 	if (store_run_bytes(retention->store, project, run, &bytes) < 0)
 		bytes = UINT64_MAX;
-	if (!answer)
-		return -ENOMEM;
-	message_put_string(answer, project);
-	message_put_u64(answer, run);
-	message_put_u64(answer, bytes);
-	return channel_send(&retention->scheduler, answer);
+	return channel_send(&retention->scheduler,
+			    MESSAGE_NEW(artifacts_measured, serial, .project = project, .run = run,
+					.bytes = bytes));
 }
 
 static int on_measure(struct channel *channel, struct message *message)
 {
 	struct retention *retention = channel->userdata;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
+	struct message_artifacts_measure request;
+	int r = MESSAGE_GET(message, artifacts_measure, &request);
 
-	if (message_end(message) < 0 || !project_name_valid(project) || run == 0)
+	if (r < 0)
+		return r;
+	if (!project_name_valid(request.project) || request.run == 0)
 		return -EBADMSG;
-	return measured_send(retention, message->serial, project, run) == -ENOMEM ? -ENOMEM : 0;
+	r = measured_send(retention, message->serial, request.project, request.run);
+	return r == -ENOMEM ? r : 0;
 }
 
 void retention_put(void *userdata, const char *project, uint64_t run)

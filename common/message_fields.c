@@ -5,6 +5,7 @@
 #include "common/message_fields.h"
 
 #include "common/cleanup.h"
+#include "common/messages/artifacts.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
@@ -81,9 +82,10 @@ MESSAGES_STEPS_RECORDS(RECORD_DEFINE)
 MESSAGES_STEPS(MESSAGE_DEFINE)
 MESSAGES_FETCHING(MESSAGE_DEFINE)
 MESSAGES_DELIVERIES(MESSAGE_DEFINE)
+MESSAGES_ARTIFACTS(MESSAGE_DEFINE)
 
 static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
-	MESSAGES_STEPS(FORMAT_OF) MESSAGES_FETCHING(FORMAT_OF) MESSAGES_DELIVERIES(FORMAT_OF) /* */
+	MESSAGES_STEPS(FORMAT_OF) MESSAGES_FETCHING(FORMAT_OF) MESSAGES_DELIVERIES(FORMAT_OF) MESSAGES_ARTIFACTS(FORMAT_OF) /* */
 };
 
 const struct message_format *message_format(unsigned type)

@@ -115,32 +115,18 @@ enum process_role {
 	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                                \
                                                                                                       \
 	/* -- artifacts: one listening socket for each step -- */                                     \
-	/* u order, s project, u run, s step slug; fd listening AF_UNIX SOCK_STREAM socket */         \
-	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, 512, 1)                                            \
-	/* u order */                                                                                 \
-	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                              \
-	/* s project, u run */                                                                        \
-	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, 512, 0)                                               \
-	/* u status (HTTP); fd memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */      \
-	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
-	/* s project, u run, s key, u 1: frames of zstd are welcome */                                \
-	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, 1024, 0)                                              \
-	/* u status (HTTP), s kind ("file" or "directory": a pax tar), u size; s form: "file" (fd */  \
-	/* is a file with it), "zstd" (a file, packed), "pipe" (it comes out of fd); fd */            \
-	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, 512, 1)                                             \
-	/* s project, u run, s key, u mode, u modification time (s); fd a file with the content */    \
-	X(ARTIFACT_PUT, ROLE_API, ROLE_CACHER, 1024, 1)                                               \
-	/* u status (HTTP), s sentence, "" when it is kept */                                         \
-	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, 4096, 0)                                              \
-	/* s project, u run; answered with the same serial */                                         \
-	X(ARTIFACTS_MEASURE, ROLE_SCHEDULER, ROLE_CACHER, 512, 0)                                     \
-	/* s project, u run, u bytes of all its keys, UINT64_MAX: they cannot be read; with serial */ \
-	/* 0, when the api put one: the run may have ended long ago, or be gone */                    \
-	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, 512, 0)                                    \
-	/* s project, u run: remove what its keys name, unless another run names the same */          \
-	X(ARTIFACTS_REMOVE, ROLE_SCHEDULER, ROLE_CACHER, 512, 0)                                      \
-	/* u run, s error ("": they are gone, or there were none) */                                  \
-	X(ARTIFACTS_REMOVED, ROLE_CACHER, ROLE_SCHEDULER, 1024, 0)                                    \
+	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 1)                                      \
+	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                       \
+	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, BY_FIELDS, 0)                                         \
+	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, BY_FIELDS, 1)                                       \
+	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, BY_FIELDS, 0)                                         \
+	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, BY_FIELDS, 1)                                       \
+	X(ARTIFACT_PUT, ROLE_API, ROLE_CACHER, BY_FIELDS, 1)                                          \
+	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, BY_FIELDS, 0)                                         \
+	X(ARTIFACTS_MEASURE, ROLE_SCHEDULER, ROLE_CACHER, BY_FIELDS, 0)                               \
+	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, BY_FIELDS, 0)                              \
+	X(ARTIFACTS_REMOVE, ROLE_SCHEDULER, ROLE_CACHER, BY_FIELDS, 0)                                \
+	X(ARTIFACTS_REMOVED, ROLE_CACHER, ROLE_SCHEDULER, BY_FIELDS, 0)                               \
                                                                                                       \
 	/* -- webhook deliveries -- */                                                                \
 	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, BY_FIELDS, 0)                                        \

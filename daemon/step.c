@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/messages/artifacts.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
 #include "daemon/log_register.h"
@@ -91,7 +92,6 @@ void step_refuse(struct step *step, enum step_result result, const char *reason)
 static void cacher_close(struct step *step)
 {
 	struct daemon *daemon = step->table->daemon;
-	struct message *message;
 
 	if (step->cacher_fd < 0)
 		return;
@@ -100,10 +100,8 @@ static void cacher_close(struct step *step)
 	step_setup_remove(&daemon->paths, step->order.order);
 	if (!link_ready(daemon, CHILD_CACHER))
 		return;
-	message = message_new(MESSAGE_CACHER_CLOSE, 0);
-	if (message)
-		message_put_u64(message, step->order.order);
-	(void)link_send(daemon, CHILD_CACHER, message);
+	(void)link_send(daemon, CHILD_CACHER,
+			MESSAGE_NEW(cacher_close, 0, .order = step->order.order));
 }
 
 static void step_complete(struct step *step)
@@ -221,14 +219,9 @@ void step_listen(const struct step *step)
 	/* while the cacher is away, clients wait in the socket's backlog */
 	if (!link_ready(daemon, CHILD_CACHER) || step->cacher_fd < 0)
 		return;
-	message = message_new(MESSAGE_CACHER_LISTEN, 0);
-	if (message) {
-		message_put_u64(message, step->order.order);
-		message_put_string(message, step->order.project);
-		message_put_u64(message, step->order.run);
-		message_put_string(message, step->order.slug);
-		message_put_fd(message, step->cacher_fd);
-	}
+	message = MESSAGE_NEW(cacher_listen, 0, .order = step->order.order,
+			      .project = step->order.project, .run = step->order.run,
+			      .slug = step->order.slug, .socket = step->cacher_fd);
 	/* when it is dying, steps_relisten() hands the socket to the next cacher */
 	if (link_send(daemon, CHILD_CACHER, message) < 0)
 		log_debug("the cacher is away, the socket of %s waits", step->container);

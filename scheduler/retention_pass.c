@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/messages/artifacts.h"
 #include "common/number.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
@@ -168,18 +169,12 @@ static int take(struct scheduler *scheduler, const struct store_kept *row, uint6
 /* Sizes of artifacts are asked for once, after the run ended, and are in the store then. */
 static void measure(struct scheduler *scheduler, const struct store_kept *row)
 {
-	struct message *message;
-
 	if (row->artifact_bytes != STORE_BYTES_UNKNOWN || row->removing ||
 	    !scheduler->cacher.channel.open || scheduler->retention.n_measuring >= MEASURES_MAX)
 		return;
-	message = message_new(MESSAGE_ARTIFACTS_MEASURE, row->id);
-	if (message) {
-		message_put_string(message, row->project);
-		message_put_u64(message, row->id);
-	}
 	scheduler->retention.n_measuring++;
-	outbox_put(&scheduler->cacher, message);
+	outbox_put(&scheduler->cacher, MESSAGE_NEW(artifacts_measure, row->id,
+						   .project = row->project, .run = row->id));
 }
 
 /* May anything of it go at all? */

@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/artifacts.h"
 #include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/store_retention.h"
@@ -96,25 +97,29 @@ void removals_clear(struct scheduler *scheduler)
 
 /* ---- asking who owns the files ---- */
 
-static void ask(struct removal *removal, struct peer *peer, enum message_type type)
+static void ask_daemon(struct removal *removal)
 {
-	struct message *message = message_new(type, removal->run);
+	struct message *message = message_new(MESSAGE_LOG_REMOVE, removal->run);
 
 	if (message) {
 		message_put_string(message, removal->project);
 		message_put_u64(message, removal->run);
 	}
-	outbox_put(peer, message);
+	outbox_put(&executor_home(removal->scheduler)->peer, message);
+}
+
+static void ask_cacher(struct scheduler *scheduler, const char *project, uint64_t run)
+{
+	outbox_put(&scheduler->cacher,
+		   MESSAGE_NEW(artifacts_remove, run, .project = project, .run = run));
 }
 
 static void removal_ask(struct removal *removal)
 {
-	struct scheduler *scheduler = removal->scheduler;
-
 	if (removal->bits & STORE_REMOVING_LOGS)
-		ask(removal, &executor_home(scheduler)->peer, MESSAGE_LOG_REMOVE);
+		ask_daemon(removal);
 	if (removal->bits & STORE_REMOVING_ARTIFACTS)
-		ask(removal, &scheduler->cacher, MESSAGE_ARTIFACTS_REMOVE);
+		ask_cacher(removal->scheduler, removal->project, removal->run);
 }
 
 /* ---- rows ---- */
@@ -284,7 +289,7 @@ void removals_reask(struct scheduler *scheduler)
 	for (struct removal *removal = scheduler->retention.first; removal;
 	     removal = removal->next) {
 		if (removal->bits & STORE_REMOVING_ARTIFACTS)
-			ask(removal, &scheduler->cacher, MESSAGE_ARTIFACTS_REMOVE);
+			ask_cacher(scheduler, removal->project, removal->run);
 	}
 }
 
@@ -295,7 +300,7 @@ static struct scheduler *channel_scheduler(const struct channel *channel)
 	return ((struct peer *)channel->userdata)->scheduler;
 }
 
-static int handle_removed(struct channel *channel, struct message *message, uint64_t bit)
+int retention_handle_log_removed(struct channel *channel, struct message *message)
 {
 	uint64_t run = message_get_u64(message);
 	const char *error = message_get_string(message, REASON_MAX);
@@ -303,18 +308,20 @@ static int handle_removed(struct channel *channel, struct message *message, uint
 
 	if (r < 0)
 		return r;
-	removal_answered(channel_scheduler(channel), run, bit, error);
+	removal_answered(channel_scheduler(channel), run, STORE_REMOVING_LOGS, error);
 	return 0;
-}
-
-int retention_handle_log_removed(struct channel *channel, struct message *message)
-{
-	return handle_removed(channel, message, STORE_REMOVING_LOGS);
 }
 
 int retention_handle_artifacts_removed(struct channel *channel, struct message *message)
 {
-	return handle_removed(channel, message, STORE_REMOVING_ARTIFACTS);
+	struct message_artifacts_removed removed;
+	int r = MESSAGE_GET(message, artifacts_removed, &removed);
+
+	if (r < 0)
+		return r;
+	removal_answered(channel_scheduler(channel), removed.run, STORE_REMOVING_ARTIFACTS,
+			 removed.error);
+	return 0;
 }
 
 static void ignore_run(const struct store_run *run, void *userdata)
@@ -326,28 +333,22 @@ static void ignore_run(const struct store_run *run, void *userdata)
 /* A key was put while its run was being removed: nothing would ever lead to it again. */
 static void artifacts_of_none(struct scheduler *scheduler, const char *project, uint64_t run)
 {
-	struct message *message = message_new(MESSAGE_ARTIFACTS_REMOVE, run);
-
 	log_info("%s run %" PRIu64 ": it is gone, and so are artifacts that were put since",
 		 project, run);
-	if (message) {
-		message_put_string(message, project);
-		message_put_u64(message, run);
-	}
-	outbox_put(&scheduler->cacher, message);
+	ask_cacher(scheduler, project, run);
 }
 
 int retention_handle_artifacts_measured(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	bool asked = message->serial != 0;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
-	uint64_t bytes = message_get_u64(message);
-	int r = message_end(message);
+	struct message_artifacts_measured measured;
+	int r = MESSAGE_GET(message, artifacts_measured, &measured);
+	uint64_t run;
 
 	if (r < 0)
 		return r;
+	run = measured.run;
 	if (asked && scheduler->retention.n_measuring)
 		scheduler->retention.n_measuring--;
 	/* one that was opened again meanwhile is asked about when it ends */
@@ -355,12 +356,12 @@ int retention_handle_artifacts_measured(struct channel *channel, struct message 
 		return 0;
 	turn_schedule(scheduler);
 	if (!asked && store_run_get(scheduler->store, run, ignore_run, NULL) == 0) {
-		if (project_name_valid(project))
-			artifacts_of_none(scheduler, project, run);
+		if (project_name_valid(measured.project))
+			artifacts_of_none(scheduler, measured.project, run);
 		return 0;
 	}
-	if (bytes <= INT64_MAX)
-		store_run_set_artifact_bytes(scheduler->store, run, bytes);
+	if (measured.bytes <= INT64_MAX)
+		store_run_set_artifact_bytes(scheduler->store, run, measured.bytes);
 	else if (!asked)
 		store_run_set_artifact_bytes(scheduler->store, run, STORE_BYTES_UNKNOWN);
 	if (!asked)

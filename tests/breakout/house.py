@@ -222,7 +222,8 @@ def scheduler_owned(pid):
     seen = scheduler.run(slug="after")
     say(seen and seen[:2] == (0, 0), "sched-owned: an order that was there already runs no second time", seen)
     for name, fields in (("STEP_STARTED", {"order": 1, "container": "x", "started_usec": 1}), ("RELOAD", ()), ("CONFIG_BEGIN", (1,)),
-                         ("CACHER_LISTEN", (1, "demo", 1, "x")), ("FETCH", {"project": "demo", "ref": "main"})):
+                         ("CACHER_LISTEN", {"order": 1, "project": "demo", "run": 1, "slug": "x"}),
+                         ("FETCH", {"project": "demo", "ref": "main"})):
         if isinstance(fields, dict):
             scheduler.channel.send(name, 0, **fields)
         else:

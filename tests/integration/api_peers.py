@@ -22,6 +22,7 @@ import peer
 
 VERBS = ("STATUS PROJECTS PROJECT RUNS RUN EVENTS QUEUE RUNBOOK TRIGGER UPLOAD CANCEL RETRY "
          "PAUSE UNPAUSE BACKUP SECRETS SECRET_DOOR SECRET_SET SECRET_REMOVE SECRET_REKEY").split()
+FORM_FILE, FORM_ZSTD, FORM_PIPE = range(3)  # enum artifact_form
 
 
 def memfd(text):
@@ -129,43 +130,45 @@ class Peers:
                     channel.send("API_ANSWER", status, serial=request.serial, fds=[fd])
                     os.close(fd)
 
+    def opened(self, serial, fd, size, form, kind="file"):
+        self.cacher.send("ARTIFACT_OPENED", status=200, kind=kind, size=size, form=form, content=fd, serial=serial)
+
     def serve_cacher(self):
         while True:
             request = self.cacher.receive(timeout=None)
             if request is None:
                 return
-            project, run = request.s(), request.u()
+            serial, fd = request.serial, None
+            key = request.fields.get("key")
             if request.name == "ARTIFACT_LIST":
-                fd = memfd(json.dumps({"artifacts": [{"key": "bin/app", "run": run}]}))
-                self.cacher.send("ARTIFACT_LISTED", 200, serial=request.serial, fds=[fd])
+                fd = memfd(json.dumps({"artifacts": [{"key": "bin/app", "run": request["run"]}]}))
+                self.cacher.send("ARTIFACT_LISTED", status=200, list=fd, serial=serial)
             elif request.name == "ARTIFACT_PUT":
-                key, _mode, _time = request.s(), request.u(), request.u()
-                fd = request.fd()
+                fd = request["content"]
                 self.put = os.pread(fd, 1000, 0)
                 over = key == "too/large"
-                self.cacher.send("ARTIFACT_KEPT", 413 if over else 200,
-                                 "over the limit of something" if over else "", serial=request.serial)
-            elif (key := request.s()) == "bin/app":
-                fd = memfd("artifact of " + project)
-                self.cacher.send("ARTIFACT_OPENED", 200, "file", len("artifact of " + project), "file",
-                                 serial=request.serial, fds=[fd])
+                self.cacher.send("ARTIFACT_KEPT", status=413 if over else 200,
+                                 error="over the limit of something" if over else "", serial=serial)
+            elif key == "bin/app":
+                text = "artifact of " + request["project"]
+                fd = memfd(text)
+                self.opened(serial, fd, len(text), FORM_FILE)
             elif key == "packed":
-                if request.u():
+                if request["zstd"]:
                     fd = memfd("frames")
-                    self.cacher.send("ARTIFACT_OPENED", 200, "file", 100, "zstd", serial=request.serial, fds=[fd])
+                    self.opened(serial, fd, 100, FORM_ZSTD)
                 else:
                     fd, end = os.pipe()
                     os.write(end, b"unpacked")
                     os.close(end)
-                    self.cacher.send("ARTIFACT_OPENED", 200, "directory", 8, "pipe", serial=request.serial, fds=[fd])
+                    self.opened(serial, fd, 8, FORM_PIPE, kind="directory")
             elif key == "short":
                 fd, end = os.pipe()
                 os.write(end, b"unpa")
                 os.close(end)
-                self.cacher.send("ARTIFACT_OPENED", 200, "file", 8, "pipe", serial=request.serial, fds=[fd])
+                self.opened(serial, fd, 8, FORM_PIPE)
             else:
-                fd = None
-                self.cacher.send("ARTIFACT_OPENED", 404, "none", 0, "file", serial=request.serial)
+                self.cacher.send("ARTIFACT_OPENED", status=404, kind="none", serial=serial)
             if fd is not None:
                 os.close(fd)
 

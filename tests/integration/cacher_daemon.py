@@ -38,7 +38,8 @@ class Daemon:
         channel.send("CONFIG_CACHER", *self.limits, (1 << 64) - 1, (1 << 64) - 1)
         channel.send("CONFIG_END", 1)
         for order, _, project, run, sock in self.listeners:
-            channel.send("CACHER_LISTEN", order, project, run, "step", fds=[sock.fileno()])
+            channel.send("CACHER_LISTEN", order=order, project=project, run=run, slug="step",
+                         socket=sock.fileno())
         ours, theirs = peer.pair()
         channel.send("CHANNEL", peer.API, fds=[theirs.fileno()])
         theirs.close()
@@ -65,23 +66,21 @@ class Daemon:
 
     def ask(self, words):
         if words[0] == "list":
-            self.api.send("ARTIFACT_LIST", words[1], int(words[2]), serial=7)
+            self.api.send("ARTIFACT_LIST", project=words[1], run=int(words[2]), serial=7)
             answer = self.api.expect("ARTIFACT_LISTED")
-            assert answer.serial == 7 and answer.u() == 200
-            return peer.memfd_text(answer.fd()).encode()
+            assert answer.serial == 7 and answer["status"] == 200
+            return peer.memfd_text(answer["list"]).encode()
         if words[0] == "open":
-            self.api.send("ARTIFACT_OPEN", words[1], int(words[2]), words[3], 0, serial=8)
+            self.api.send("ARTIFACT_OPEN", project=words[1], run=int(words[2]), key=words[3], serial=8)
             answer = self.api.expect("ARTIFACT_OPENED")
-            status, kind, size, _form = answer.u(), answer.s(), answer.u(), answer.s()
             data = b""
-            if status == 200:
-                fd = answer.fd()
-                with os.fdopen(fd, "rb") as file:
+            if answer["status"] == 200:
+                with os.fdopen(answer["content"], "rb") as file:
                     data = file.read()
-            return b"%d %s %d %d" % (status, kind.encode(), size, len(data))
+            return b"%d %s %d %d" % (answer["status"], answer["kind"].encode(), answer["size"], len(data))
         if words[0] == "close":
             order = next(item[0] for item in self.listeners if item[1] == words[1])
-            self.channel.send("CACHER_CLOSE", order)
+            self.channel.send("CACHER_CLOSE", order=order)
             return b"ok"
         raise ValueError(words)
 

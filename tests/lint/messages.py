@@ -18,7 +18,6 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 from messages import TABLES  # noqa: E402
 
 UNTIL = """
-api/artifacts.c
 api/ask.c
 api/handlers.c
 api/images.c
@@ -26,9 +25,7 @@ api/main.c
 api/peers.c
 bench/order.c
 bench/queue.py
-cacher/answers.c
 cacher/main.c
-cacher/retention.c
 common/channel.c
 common/program.c
 daemon/children.c
@@ -38,7 +35,6 @@ daemon/layers.c
 daemon/log_remove.c
 daemon/requests.c
 daemon/space.c
-daemon/step.c
 fetcher/remote.c
 images/answers.c
 images/jobs.c
@@ -50,7 +46,6 @@ scheduler/images.c
 scheduler/images_retry.c
 scheduler/refuse.c
 scheduler/requests.c
-scheduler/retention_pass.c
 scheduler/retention_remove.c
 scheduler/secrets.c
 scheduler/turn.c
@@ -60,7 +55,6 @@ tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
 tests/fuzz/scheduler_world.h
 tests/integration/api_peers.py
-tests/integration/cacher_daemon.py
 tests/scheduler_cases.py
 tests/unit/scheduler_world.c
 tests/unit/test_api_memory.c
@@ -70,7 +64,6 @@ tests/unit/test_common_message_fields.c
 tests/unit/test_daemon_step.c
 tests/unit/test_fetcher_remote.c
 tests/unit/test_scheduler_admission.c
-tests/unit/test_scheduler_artifacts.c
 tests/unit/test_scheduler_crash.c
 tests/unit/test_scheduler_executors.c
 tests/unit/test_scheduler_fetch.c

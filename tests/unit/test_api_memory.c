@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
+#include "common/messages/artifacts.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -134,47 +135,39 @@ static struct channel others[4]; /* their ends, on the same loop */
 
 static const char run_json[] = "{\"project\":\"p\",\"state\":\"succeeded\",\"steps\":[]}";
 
-static void reply_fd(struct message *message, const char *text)
-{
-	cleanup_close int fd = memfd_create("answer", MFD_CLOEXEC);
-
-	assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	message_put_fd(message, fd);
-}
-
 static int on_question(struct channel *channel, struct message *question)
 {
-	static const struct {
-		enum message_type question, answer;
-	} types[] = {
-		{MESSAGE_API_REQUEST, MESSAGE_API_ANSWER},
-		{MESSAGE_IMAGE_REQUEST, MESSAGE_IMAGE_ANSWER},
-		{MESSAGE_ARTIFACT_LIST, MESSAGE_ARTIFACT_LISTED},
-		{MESSAGE_ARTIFACT_OPEN, MESSAGE_ARTIFACT_OPENED},
-		{MESSAGE_ARTIFACT_PUT, MESSAGE_ARTIFACT_KEPT},
-		{MESSAGE_RELOAD, MESSAGE_RELOADED},
-	};
+	cleanup_close int fd = memfd_create("answer", MFD_CLOEXEC);
+	uint64_t serial = question->serial;
 	struct message *answer = NULL;
+	const ssize_t size = (ssize_t)strlen(run_json);
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (types[i].question == question->type)
-			answer = message_new(types[i].answer, question->serial);
-	assert_non_null(answer);
-	if (answer->type != MESSAGE_RELOADED)
+	assert_true(fd >= 0 && write(fd, run_json, strlen(run_json)) == size);
+	switch (question->type) {
+	case MESSAGE_API_REQUEST:
+	case MESSAGE_IMAGE_REQUEST:
+		answer = message_new(question->type == MESSAGE_API_REQUEST ? MESSAGE_API_ANSWER
+									   : MESSAGE_IMAGE_ANSWER,
+				     serial);
 		message_put_u64(answer, 200);
-	switch (answer->type) {
-	case MESSAGE_ARTIFACT_OPENED:
-		message_put_string(answer, "file");
-		message_put_u64(answer, strlen(run_json));
-		message_put_string(answer, "");
-		reply_fd(answer, run_json);
+		message_put_fd(answer, fd);
 		break;
-	case MESSAGE_RELOADED:
-	case MESSAGE_ARTIFACT_KEPT:
+	case MESSAGE_ARTIFACT_LIST:
+		answer = MESSAGE_NEW(artifact_listed, serial, .status = 200, .list = fd);
+		break;
+	case MESSAGE_ARTIFACT_OPEN:
+		answer = MESSAGE_NEW(artifact_opened, serial, .status = 200, .kind = "file",
+				     .size = (uint64_t)size, .content = fd);
+		break;
+	case MESSAGE_ARTIFACT_PUT:
+		answer = MESSAGE_NEW(artifact_kept, serial, .status = 200);
+		break;
+	case MESSAGE_RELOAD:
+		answer = message_new(MESSAGE_RELOADED, serial);
 		message_put_string(answer, "");
 		break;
 	default:
-		reply_fd(answer, run_json);
+		fail_msg("question %d", question->type);
 	}
 	return channel_send(channel, answer);
 }

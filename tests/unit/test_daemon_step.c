@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/artifacts.h"
 #include "common/messages/steps.h"
 #include "common/remove_tree.h"
 #include "common/step_mask.h"
@@ -687,8 +688,8 @@ static void tells_a_new_scheduler(void **state)
 
 static void lends_its_socket_to_each_cacher(void **state)
 {
+	struct message_cacher_listen request;
 	struct message *message;
-	int listener;
 
 	send_order(&(struct order){ORDER(5)});
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
@@ -698,16 +699,15 @@ static void lends_its_socket_to_each_cacher(void **state)
 
 		house.cacher_fd = greet(CHILD_CACHER, ROLE_CACHER);
 		message = expect(house.cacher_fd, MESSAGE_CACHER_LISTEN);
-		assert_int_equal(message_get_u64(message), 5);
-		assert_string_equal(message_get_string(message, 64), "demo");
-		assert_int_equal(message_get_u64(message), 7);
-		assert_string_equal(message_get_string(message, 80), "a");
-		listener = message_get_fd(message);
-		assert_int_equal(message_end(message), 0);
-		assert_int_equal(getsockopt(listener, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size),
-				 0);
+		assert_int_equal(MESSAGE_GET(message, cacher_listen, &request), 0);
+		assert_int_equal(request.order, 5);
+		assert_string_equal(request.project, "demo");
+		assert_int_equal(request.run, 7);
+		assert_string_equal(request.slug, "a");
+		assert_int_equal(
+			getsockopt(request.socket, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size),
+			0);
 		assert_int_equal(listening, 1);
-		(void)close(listener);
 		(void)message_free(message);
 		if (i == 0)
 			(void)close(house.cacher_fd);

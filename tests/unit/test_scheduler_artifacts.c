@@ -2,22 +2,22 @@
 /* What the cacher tells of artifacts that were put to runs that have ended. */
 #include "tests/unit/scheduler_world.h"
 
+#include "common/messages/artifacts.h"
 #include "tests/unit/scheduler_pushes.h"
 
 static void measured_send(int fd, uint64_t serial, const char *project, uint64_t run,
 			  uint64_t bytes)
 {
-	struct message *message = message_new(MESSAGE_ARTIFACTS_MEASURED, serial);
-
-	message_put_string(message, project);
-	message_put_u64(message, run);
-	message_put_u64(message, bytes);
-	assert_int_equal(message_transmit(fd, message), 0);
+	assert_int_equal(
+		message_transmit(fd, MESSAGE_NEW(artifacts_measured, serial, .project = project,
+						 .run = run, .bytes = bytes)),
+		0);
 }
 
 static void test_put_to_a_run_that_is_gone(void **state)
 {
 	struct world *world = world_new();
+	struct message_artifacts_remove removed;
 	struct message *message;
 	struct order order;
 	uint64_t run;
@@ -32,9 +32,9 @@ static void test_put_to_a_run_that_is_gone(void **state)
 	/* what no run leads to is removed */
 	measured_send(cacher, 0, "a", 999, 100);
 	message = fixture_receive(cacher, MESSAGE_ARTIFACTS_REMOVE);
-	assert_string_equal(message_get_string(message, PROJECT_NAME_MAX), "a");
-	assert_int_equal(message_get_u64(message), 999);
-	assert_int_equal(message_end(message), 0);
+	assert_int_equal(MESSAGE_GET(message, artifacts_remove, &removed), 0);
+	assert_string_equal(removed.project, "a");
+	assert_int_equal(removed.run, 999);
 	(void)message_free(message);
 	/* a name that is none leads nowhere */
 	measured_send(cacher, 0, "../a", 998, 100);
