@@ -23,23 +23,9 @@ static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
 	return 0;
 }
 
-struct message *question_message(const struct question *question)
+struct message *question_message(const struct message_api_request *question)
 {
-	struct message *message = message_new(MESSAGE_API_REQUEST, 0);
-
-	if (!message)
-		return NULL;
-	message_put_u64(message, question->verb);
-	message_put_string(message, question->project);
-	message_put_u64(message, question->run);
-	message_put_string(message, question->step);
-	message_put_string(message, question->ref);
-	message_put_string(message, question->commit);
-	message_put_u64(message, question->after);
-	message_put_u64(message, question->limit);
-	if (question->fd >= 0)
-		message_put_fd(message, question->fd);
-	return message;
+	return message_build(&message_format_api_request, 0, question);
 }
 
 int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
@@ -70,7 +56,8 @@ static const bool reading_verbs[API_NUM_VERBS] = {
 	[API_SECRETS] = true, [API_SECRET_DOOR] = true,
 };
 
-int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size)
+int api_ask(struct api *api, const struct message_api_request *question, char **ret_text,
+	    size_t *ret_size)
 {
 	struct peer_reply reply;
 	int r = peer_call(api->peers, ROLE_SCHEDULER, question_message(question), &reply);
@@ -112,7 +99,7 @@ void ask_and_answer(struct http_request *request, enum process_role role, struct
 		http_answer_reply(request, role, &reply);
 }
 
-void http_answer_scheduler(struct http_request *request, const struct question *question)
+void http_answer_scheduler(struct http_request *request, const struct message_api_request *question)
 {
 	char *text = NULL;
 	size_t size = 0;

@@ -9,22 +9,10 @@
  */
 
 #include "api/request.h"
-
-/** struct question - arguments of API_REQUEST; strings may be NULL */
-struct question {
-	enum api_verb verb;
-	const char *project;
-	uint64_t run;
-	const char *step;
-	const char *ref;
-	const char *commit;
-	uint64_t after;
-	uint64_t limit;
-	int fd; /* -1: none */
-};
+#include "common/messages/api.h"
 
 /** question_message() - the API_REQUEST that asks it; NULL: no memory */
-struct message *question_message(const struct question *question);
+struct message *question_message(const struct message_api_request *question);
 
 /**
  * api_reply_text() - what a peer answered: its JSON, or its sentence as {"error": …}
@@ -40,7 +28,8 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size);
  *
  * Return: the HTTP status, or -errno if the other program did not answer.
  */
-int api_ask(struct api *api, const struct question *question, char **ret_text, size_t *ret_size);
+int api_ask(struct api *api, const struct message_api_request *question, char **ret_text,
+	    size_t *ret_size);
 /**
  * ask_peer() - ask @role for @request
  * @message:       always freed; NULL: out of memory
@@ -57,6 +46,7 @@ void http_answer_reply(struct http_request *request, enum process_role role,
 void ask_and_answer(struct http_request *request, enum process_role role, struct message *message,
 		    uint64_t patience_usec);
 /** http_answer_scheduler() - answer with what the scheduler says to @question */
-void http_answer_scheduler(struct http_request *request, const struct question *question);
+void http_answer_scheduler(struct http_request *request,
+			   const struct message_api_request *question);
 
 #endif

@@ -94,11 +94,10 @@ static void put_waiting(struct event_stream *stream)
 
 static void fill_page(struct event_stream *stream)
 {
-	const struct question question = {.verb = API_EVENTS,
-					  .run = stream->run,
-					  .after = stream->last_id,
-					  .limit = API_PAGE_MAX,
-					  .fd = -1};
+	const struct message_api_request question = {
+		.verb = API_EVENTS,
+		.run = stream->run,
+		.page = {.after = stream->last_id, .limit = API_PAGE_MAX}};
 	char *text = NULL;
 	size_t size, i;
 	int status = api_ask(stream->api, &question, &text, &size);

@@ -37,7 +37,7 @@ static bool query_number(struct http_request *request, const char *name, uint64_
 void handle_query(struct http_request *request)
 {
 	const char *project = http_argument(request, "project");
-	struct question question = {.verb = request->route->verb, .fd = -1};
+	struct message_api_request question = {.verb = request->route->verb};
 	const char *after = question.verb == API_RUNS ? "before" : "after";
 
 	question.project = request->match.project[0] ? request->match.project : project;
@@ -46,11 +46,11 @@ void handle_query(struct http_request *request)
 		http_answer_error(request, 400, "project= is no name of a project");
 		return;
 	}
-	if (!query_number(request, after, 0, INT64_MAX, &question.after) ||
-	    !query_number(request, "limit", PAGE_DEFAULT, API_PAGE_MAX, &question.limit))
+	if (!query_number(request, after, 0, INT64_MAX, &question.page.after) ||
+	    !query_number(request, "limit", PAGE_DEFAULT, API_PAGE_MAX, &question.page.limit))
 		return;
-	if (question.limit == 0)
-		question.limit = PAGE_DEFAULT;
+	if (question.page.limit == 0)
+		question.page.limit = PAGE_DEFAULT;
 	http_answer_scheduler(request, &question);
 }
 
@@ -58,12 +58,13 @@ void handle_query(struct http_request *request)
 
 void handle_command(struct http_request *request)
 {
-	struct question question = {.verb = request->route->verb, .fd = -1};
+	struct message_api_request question = {.verb = request->route->verb};
+	const char *step = NULL;
 	bool failed = false;
 	const struct body_field fields[] = {
-		{"ref", REF_NAME_MAX, &question.ref, NULL},
-		{"commit", COMMIT_HEX_MAX, &question.commit, NULL},
-		{"step", STEP_NAME_MAX, &question.step, NULL},
+		{"ref", REF_NAME_MAX, &question.source.ref, NULL},
+		{"commit", COMMIT_HEX_MAX, &question.source.commit, NULL},
+		{"step", STEP_NAME_MAX, &step, NULL},
 		{"failed", 0, NULL, &failed}, /* the last one: a retry's alone */
 	};
 	json_t *body;
@@ -73,8 +74,11 @@ void handle_command(struct http_request *request)
 		return;
 	question.project = request->match.project;
 	question.run = request->match.run;
-	question.after = failed;
-	if (question.commit && *question.commit && !commit_valid(question.commit))
+	question.cancel.step = step;
+	question.retry.step = step;
+	question.retry.failed = failed;
+	if (question.source.commit && *question.source.commit &&
+	    !commit_valid(question.source.commit))
 		http_answer_error(request, 400, "\"commit\" takes 40 or 64 hex digits");
 	else
 		http_answer_scheduler(request, &question);
@@ -84,7 +88,7 @@ void handle_command(struct http_request *request)
 /* A scheduler that keeps its place beside a damaged database answers, but not with 200. */
 void handle_health(struct http_request *request)
 {
-	const struct question question = {.verb = API_STATUS, .fd = -1};
+	const struct message_api_request question = {.verb = API_STATUS};
 	struct MHD_Response *response;
 	char *text;
 	size_t size;
@@ -133,7 +137,7 @@ static void answer_file(struct http_request *request, int fd, const char *type)
 /* The answer is no JSON but a file; only who may change things is given all of it. */
 void handle_backup(struct http_request *request)
 {
-	const struct question question = {.verb = API_BACKUP, .fd = -1};
+	const struct message_api_request question = {.verb = API_BACKUP};
 	struct peer_reply reply;
 
 	if (!ask_peer(request, ROLE_SCHEDULER, question_message(&question), PEER_BACKUP_USEC,
@@ -148,14 +152,12 @@ void handle_backup(struct http_request *request)
 /* A pass of retention takes as long as there is to remove. */
 void handle_gc(struct http_request *request)
 {
-	struct question question = {.verb = API_GC, .fd = -1};
-	bool dry_run = false;
-	const struct body_field fields[] = {{"dry_run", 0, NULL, &dry_run}};
+	struct message_api_request question = {.verb = API_GC};
+	const struct body_field fields[] = {{"dry_run", 0, NULL, &question.gc.dry_run}};
 	json_t *body;
 
 	if (!body_read(request, fields, ARRAY_SIZE(fields), &body))
 		return;
 	json_decref(body);
-	question.after = dry_run;
 	ask_and_answer(request, ROLE_SCHEDULER, question_message(&question), PEER_BACKUP_USEC);
 }

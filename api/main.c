@@ -11,6 +11,7 @@
 #include "api/http.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/api.h"
 #include "common/names.h"
 #include "common/program.h"
 
@@ -44,13 +45,14 @@ static int on_answer(struct channel *channel, struct message *message)
 
 static int on_event(struct channel *channel, struct message *message)
 {
-	uint64_t id = message_get_u64(message);
-	uint64_t run = message_get_u64(message);
-	const char *json = message_get_string(message, MESSAGE_BYTES_MAX);
+	struct message_event event;
+	int r = MESSAGE_GET(message, event, &event);
 
-	if (message_end(message) < 0 || !utf8_valid(json, strlen(json)))
+	if (r < 0)
+		return r;
+	if (!utf8_valid(event.json, strlen(event.json)))
 		return -EBADMSG;
-	return hub_publish(program.api.hub, id, run, json);
+	return hub_publish(program.api.hub, event.id, event.run, event.json);
 }
 
 static const struct message_handler scheduler_handlers[] = {

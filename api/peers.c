@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/api.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -107,6 +108,18 @@ static void on_wake(struct loop_file *file, uint32_t events)
 
 /* ---- answers ---- */
 
+static int read_api_answer(struct message *message, struct peer_reply *reply)
+{
+	struct message_api_answer answer;
+	int r = MESSAGE_GET(message, api_answer, &answer);
+
+	if (r < 0)
+		return r;
+	reply->status = answer.status;
+	reply->fd = message_take_fd(message, answer.content);
+	return text_copy(reply->text, sizeof(reply->text), answer.error);
+}
+
 static int read_artifact_listed(struct message *message, struct peer_reply *reply)
 {
 	struct message_artifact_listed listed;
@@ -150,7 +163,6 @@ static int read_counted(struct message *message, struct peer_reply *reply)
 	const char *text;
 
 	switch (message->type) {
-	case MESSAGE_API_ANSWER:
 	case MESSAGE_IMAGE_ANSWER:
 		reply->status = message_get_u64(message);
 		if (message->n_fds)
@@ -175,7 +187,7 @@ static const struct {
 	enum message_type type;
 	int (*read)(struct message *message, struct peer_reply *reply);
 } readers[] = {
-	{MESSAGE_API_ANSWER, read_counted},
+	{MESSAGE_API_ANSWER, read_api_answer},
 	{MESSAGE_IMAGE_ANSWER, read_counted},
 	{MESSAGE_RELOADED, read_counted},
 	{MESSAGE_ARTIFACT_LISTED, read_artifact_listed},

@@ -5,6 +5,7 @@
 #include "api/range.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
+#include "common/messages/api.h"
 #include "common/names.h"
 
 #include <stdio.h>

@@ -84,7 +84,7 @@ int run_facts_parse(const char *text, size_t size, const char *slug, unsigned at
 int run_facts_ask(struct api *api, uint64_t run, const char *slug, unsigned attempt,
 		  struct run_facts *ret_facts, char **ret_text, size_t *ret_size)
 {
-	const struct question question = {.verb = API_RUN, .run = run, .fd = -1};
+	const struct message_api_request question = {.verb = API_RUN, .run = run};
 	char *text;
 	size_t size;
 	int status = api_ask(api, &question, &text, &size);

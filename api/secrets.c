@@ -31,7 +31,7 @@ static bool local_only(struct http_request *request)
 
 void handle_secrets(struct http_request *request)
 {
-	struct question question = {.verb = request->route->verb, .fd = -1};
+	struct message_api_request question = {.verb = request->route->verb};
 
 	if (!local_only(request))
 		return;
@@ -82,15 +82,14 @@ static bool target_check(struct http_request *request, const char *env, const ch
 
 void handle_secret_change(struct http_request *request)
 {
-	struct question question = {
+	struct message_api_request question = {
 		.verb = request->route->verb,
 		.project = request->match.project,
-		.fd = -1,
 	};
 	const char *sealed = NULL;
 	const struct body_field fields[] = {
-		{"env", SECRET_ENV_MAX, &question.step, NULL},
-		{"name", ENV_NAME_MAX, &question.ref, NULL},
+		{"env", SECRET_ENV_MAX, &question.secret.env, NULL},
+		{"name", ENV_NAME_MAX, &question.secret.name, NULL},
 		{"sealed", SECRET_BODY_MAX, &sealed, NULL}, /* the last one: not to remove */
 	};
 	bool set = question.verb == API_SECRET_SET;
@@ -98,13 +97,13 @@ void handle_secret_change(struct http_request *request)
 
 	if (!local_only(request) || !body_read(request, fields, ARRAY_SIZE(fields) - !set, &body))
 		return;
-	if (target_check(request, question.step, question.ref)) {
+	if (target_check(request, question.secret.env, question.secret.name)) {
 		if (set)
-			question.fd = sealed_fd(request, sealed);
-		if (!set || question.fd >= 0)
+			question.content = sealed_fd(request, sealed);
+		if (!set || question.content >= 0)
 			http_answer_scheduler(request, &question);
-		if (question.fd >= 0)
-			(void)close(question.fd);
+		if (set && question.content >= 0)
+			(void)close(question.content);
 	}
 	json_decref(body);
 }

@@ -108,12 +108,11 @@ void upload_run(struct http_request *request)
 	const char *project = http_argument(request, "project");
 	const char *ref = http_argument(request, "ref");
 	const char *commit = http_argument(request, "commit");
-	struct question question = {
+	struct message_api_request question = {
 		.verb = request->route->verb,
 		.project = project,
-		.ref = ref,
-		.commit = commit,
-		.fd = request->upload_fd,
+		.source = {.ref = ref, .commit = commit},
+		.content = request->upload_fd,
 	};
 
 	if (project && *project && !project_name_valid(project)) {

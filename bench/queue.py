@@ -90,8 +90,7 @@ class Stand:
         message = self.world.peers["api"].receive()
         if message.name != "EVENT":
             return
-        message.u()
-        event = json.loads((message.u(), message.s())[1])
+        event = json.loads(message["json"])
         if event["to"] == "ready":
             self.ready.setdefault(event["run"], event["at_usec"] / 1e6)
 

@@ -5,6 +5,7 @@
 #include "common/message_fields.h"
 
 #include "common/cleanup.h"
+#include "common/messages/api.h"
 #include "common/messages/artifacts.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
@@ -83,9 +84,15 @@ MESSAGES_STEPS(MESSAGE_DEFINE)
 MESSAGES_FETCHING(MESSAGE_DEFINE)
 MESSAGES_DELIVERIES(MESSAGE_DEFINE)
 MESSAGES_ARTIFACTS(MESSAGE_DEFINE)
+MESSAGES_API_RECORDS(RECORD_DEFINE)
+MESSAGES_API(MESSAGE_DEFINE)
 
 static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
-	MESSAGES_STEPS(FORMAT_OF) MESSAGES_FETCHING(FORMAT_OF) MESSAGES_DELIVERIES(FORMAT_OF) MESSAGES_ARTIFACTS(FORMAT_OF) /* */
+	MESSAGES_STEPS(FORMAT_OF)      /* */
+	MESSAGES_FETCHING(FORMAT_OF)   /* */
+	MESSAGES_DELIVERIES(FORMAT_OF) /* */
+	MESSAGES_ARTIFACTS(FORMAT_OF)  /* */
+	MESSAGES_API(FORMAT_OF)	       /* */
 };
 
 const struct message_format *message_format(unsigned type)

@@ -175,13 +175,9 @@ enum process_role {
 	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
                                                                                                       \
 	/* -- people -- */                                                                            \
-	/* u verb (enum api_verb), s project, u run, s step, s ref, s commit, u after, u limit; */    \
-	/* fd: tar of a working copy for API_RUN_UPLOAD, value for API_SECRET_SET only */             \
-	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, 8192, 1)                                             \
-	/* u HTTP status; fd the answer (a memfd of JSON), or none and then s error text */           \
-	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 4096, 1)                                              \
-	/* u event id (grows over all runs), u run, s JSON */                                         \
-	X(EVENT, ROLE_SCHEDULER, ROLE_API, 32768, 0)                                                  \
+	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, BY_FIELDS, 1)                                        \
+	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 1)                                         \
+	X(EVENT, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 0)                                              \
 	/* u verb (enum image_verb), s name, s source, u job; fd: what is imported */                 \
 	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, 8192, 1)                                               \
 	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */             \
@@ -217,34 +213,6 @@ enum fetch_outcome {
 	FETCH_DENIED = 4,      /* a credential was refused, or the repository is not there */
 	FETCH_NO_SPACE = 5,    /* our disk is full */
 	FETCH_NUM,
-};
-
-/** enum api_verb - what the api asks the scheduler; arguments in API_REQUEST's fields */
-enum api_verb {
-	API_STATUS = 0, /* version, uptime, counts */
-	API_PROJECTS = 1,
-	API_PROJECT = 2,	/* project */
-	API_RUNS = 3,		/* [project], after = run id to go below (0: newest), limit */
-	API_RUN = 4,		/* run: with steps and attempts */
-	API_EVENTS = 5,		/* run (0: all), after = event id, limit */
-	API_QUEUE = 6,		/* waiting steps with their reasons */
-	API_RUNBOOK = 7,	/* run: the frozen runbook as text in {"runbook": …} */
-	API_RUN_TRIGGER = 8,	/* project, [ref], [commit] */
-	API_RUN_UPLOAD = 9,	/* fd tar, [ref], [commit] */
-	API_RUN_CANCEL = 10,	/* run, [step] */
-	API_RUN_RETRY = 11,	/* run, [step]; after = 1: all that did not succeed */
-	API_PROJECT_PAUSE = 12, /* project */
-	API_PROJECT_UNPAUSE = 13,
-	API_BACKUP = 14,	/* answered with the backup itself as the fd */
-	API_SECRETS = 15,	/* [project]: names, never values */
-	API_SECRET_DOOR = 16,	/* the public key to seal values for */
-	API_SECRET_SET = 17,	/* project, step = ENV, ref = name, fd sealed value in a memfd */
-	API_SECRET_REMOVE = 18, /* project, step = ENV, [ref = name] */
-	API_SECRET_REKEY = 19,
-	API_GC = 20,	  /* after = 1: only say what would go */
-	API_RUN_PIN = 21, /* run */
-	API_RUN_UNPIN = 22,
-	API_NUM_VERBS,
 };
 
 /** enum image_verb - what the api asks runbook-image */

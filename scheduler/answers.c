@@ -32,24 +32,19 @@
 
 void reply_error(const struct request *request, unsigned status, const char *format, ...)
 {
-	struct message *message = message_new(MESSAGE_API_ANSWER, request->serial);
 	char text[REASON_MAX + 1];
 	va_list arguments;
 
 	va_start(arguments, format);
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
-	if (message) {
-		message_put_u64(message, status);
-		message_put_string(message, text);
-	}
-	outbox_put(&request->scheduler->api, message);
+	outbox_put(&request->scheduler->api,
+		   MESSAGE_NEW(api_answer, request->serial, .status = status, .error = text));
 }
 
 void reply_json(const struct request *request, unsigned status, const struct json *json)
 {
 	cleanup_close int fd = -1;
-	struct message *message;
 
 	if (!json->failed && json->text)
 		fd = memfd_sealed("runbook-answer", json->text, json->length);
@@ -57,12 +52,8 @@ void reply_json(const struct request *request, unsigned status, const struct jso
 		reply_error(request, 503, "not enough memory for the answer: try again");
 		return;
 	}
-	message = message_new(MESSAGE_API_ANSWER, request->serial);
-	if (message) {
-		message_put_u64(message, status);
-		message_put_fd(message, fd);
-	}
-	outbox_put(&request->scheduler->api, message);
+	outbox_put(&request->scheduler->api,
+		   MESSAGE_NEW(api_answer, request->serial, .status = status, .content = fd));
 }
 
 void reply_store_error(const struct request *request, int r)
@@ -95,18 +86,18 @@ static void answer_run_trigger(const struct request *request)
 {
 	struct trigger_answer answer = {.status = 503};
 
-	trigger_manual(request->scheduler, request->project, request->ref, request->commit,
-		       &answer);
+	trigger_manual(request->scheduler, request->ask.project, request->ask.source.ref,
+		       request->ask.source.commit, &answer);
 	reply_trigger(request, &answer);
 }
 
 static void answer_run_upload(const struct request *request)
 {
 	struct trigger_answer answer = {.status = 503};
-	int fd = request->fd < 0 ? -1 : fcntl(request->fd, F_DUPFD_CLOEXEC, 0);
+	int fd = request->ask.content < 0 ? -1 : fcntl(request->ask.content, F_DUPFD_CLOEXEC, 0);
 
-	trigger_upload(request->scheduler, request->project, request->ref, request->commit, fd,
-		       &answer);
+	trigger_upload(request->scheduler, request->ask.project, request->ask.source.ref,
+		       request->ask.source.commit, fd, &answer);
 	reply_trigger(request, &answer);
 }
 
@@ -134,27 +125,28 @@ static void reply_no_step(const struct request *request)
 	reply_error(request, 404,
 		    "run %" PRIu64 " has no step of this name: `runbookctl show %" PRIu64
 		    "` lists them",
-		    request->run, request->run);
+		    request->ask.run, request->ask.run);
 }
 
 static void answer_run_cancel(const struct request *request)
 {
-	struct run *run = map_get(&request->scheduler->runs, request->run);
+	struct run *run = map_get(&request->scheduler->runs, request->ask.run);
 	enum run_state state = RUN_STATE_NUM;
 	cleanup_json struct json json = {0};
 	struct step *step = NULL;
 	size_t n;
 
 	if (!run || run_state_final(run->row.state)) {
-		if (store_run_get(request->scheduler->store, request->run, note_state, &state) < 1)
+		if (store_run_get(request->scheduler->store, request->ask.run, note_state, &state) <
+		    1)
 			reply_no_run(request);
 		else
-			reply_error(request, 409, "run %" PRIu64 " is %s already", request->run,
+			reply_error(request, 409, "run %" PRIu64 " is %s already", request->ask.run,
 				    run_state_name(state));
 		return;
 	}
-	if (request->step[0]) {
-		step = run_step(run, request->step);
+	if (request->ask.cancel.step[0]) {
+		step = run_step(run, request->ask.cancel.step);
 		if (!step) {
 			reply_no_step(request);
 			return;
@@ -167,7 +159,7 @@ static void answer_run_cancel(const struct request *request)
 	}
 	n = step ? step_cancel(step) : run_cancel(run);
 	json_open(&json, NULL, '{');
-	json_number(&json, "run", request->run);
+	json_number(&json, "run", request->ask.run);
 	json_number(&json, "cancelled", n);
 	json_close(&json, '}');
 	reply_json(request, 202, &json);
@@ -177,12 +169,12 @@ static void answer_run_cancel(const struct request *request)
 static void retry_in_run(const struct request *request)
 {
 	struct scheduler *scheduler = request->scheduler;
-	struct run *run = map_get(&scheduler->runs, request->run);
+	struct run *run = map_get(&scheduler->runs, request->ask.run);
 	struct error error = ERROR_INIT;
 	struct step *step;
 
 	if (!run)
-		run = run_load(scheduler, request->run, &error);
+		run = run_load(scheduler, request->ask.run, &error);
 	if (!run) {
 		if (error.number == ENOENT)
 			reply_no_run(request);
@@ -196,18 +188,18 @@ static void retry_in_run(const struct request *request)
 	    store_tree_there(scheduler->store, &run->row) == 0) {
 		reply_error(request, 409,
 			    "the files of run %" PRIu64 " were removed by retention: %s",
-			    request->run,
+			    request->ask.run,
 			    run->row.source == RUN_SOURCE_UPLOAD ? "send the working copy again"
 								 : "retry the whole run");
 		return;
 	}
-	step = request->step[0] ? run_step(run, request->step) : NULL;
-	if (request->step[0] && !step)
+	step = request->ask.retry.step[0] ? run_step(run, request->ask.retry.step) : NULL;
+	if (request->ask.retry.step[0] && !step)
 		reply_no_step(request);
 	else if ((step ? step_retry(step, &error) : run_retry_failed(run, &error)) < 0)
 		reply_error(request, 409, "%s", error.text);
 	else
-		reply_run(request, 202, request->run);
+		reply_run(request, 202, request->ask.run);
 }
 
 static void note_unwanted(const struct store_run *row, void *userdata)
@@ -220,23 +212,23 @@ static void answer_run_retry(const struct request *request)
 	struct trigger_answer answer = {.status = 503};
 	bool unwanted = false;
 
-	if ((request->step[0] || request->after) &&
-	    removal_find(request->scheduler, request->run)) {
+	if ((request->ask.retry.step[0] || request->ask.retry.failed) &&
+	    removal_find(request->scheduler, request->ask.run)) {
 		reply_error(request, 409,
 			    "retention is removing old logs or artifacts of run %" PRIu64
 			    ": try again in a moment",
-			    request->run);
+			    request->ask.run);
 		return;
 	}
 	/* one that "on" did not ask for would not be asked for again: a run of its own is */
-	if (request->after && !request->step[0])
-		(void)store_run_get(request->scheduler->store, request->run, note_unwanted,
+	if (request->ask.retry.failed && !request->ask.retry.step[0])
+		(void)store_run_get(request->scheduler->store, request->ask.run, note_unwanted,
 				    &unwanted);
-	if (request->step[0] || (request->after && !unwanted)) {
+	if (request->ask.retry.step[0] || (request->ask.retry.failed && !unwanted)) {
 		retry_in_run(request);
 		return;
 	}
-	trigger_retry(request->scheduler, request->run, &answer);
+	trigger_retry(request->scheduler, request->ask.run, &answer);
 	if (answer.status == 404)
 		reply_no_run(request);
 	else
@@ -265,6 +257,7 @@ void answer_run_open(struct json *json, const char *key, const struct scheduler 
 
 #define NEEDS_PROJECT 1u
 #define NEEDS_RUN 2u
+#define MAY_BRING 4u /* a descriptor */
 
 static const struct verb {
 	const char *name;
@@ -280,7 +273,7 @@ static const struct verb {
 	[API_QUEUE] = {"queue", 0, answer_queue},
 	[API_RUNBOOK] = {"runbook", NEEDS_RUN, answer_runbook},
 	[API_RUN_TRIGGER] = {"trigger", NEEDS_PROJECT, answer_run_trigger},
-	[API_RUN_UPLOAD] = {"upload", 0, answer_run_upload},
+	[API_RUN_UPLOAD] = {"upload", MAY_BRING, answer_run_upload},
 	[API_RUN_CANCEL] = {"cancel", NEEDS_RUN, answer_run_cancel},
 	[API_RUN_RETRY] = {"retry", NEEDS_RUN, answer_run_retry},
 	[API_PROJECT_PAUSE] = {"pause", NEEDS_PROJECT, answer_project_pause},
@@ -288,7 +281,7 @@ static const struct verb {
 	[API_BACKUP] = {"backup", 0, answer_backup},
 	[API_SECRETS] = {"secrets", 0, answer_secrets},
 	[API_SECRET_DOOR] = {"secret door", 0, answer_secret_door},
-	[API_SECRET_SET] = {"secret set", NEEDS_PROJECT, answer_secret_set},
+	[API_SECRET_SET] = {"secret set", NEEDS_PROJECT | MAY_BRING, answer_secret_set},
 	[API_SECRET_REMOVE] = {"secret rm", NEEDS_PROJECT, answer_secret_remove},
 	[API_SECRET_REKEY] = {"secret rekey", 0, answer_secret_rekey},
 	[API_GC] = {"gc", 0, answer_gc},
@@ -299,14 +292,14 @@ static_assert(ARRAY_SIZE(verbs) == API_NUM_VERBS, "a verb without its answer");
 
 static void request_serve(const struct request *request)
 {
-	const struct verb *verb = &verbs[request->verb];
+	const struct verb *verb = &verbs[request->ask.verb];
 
-	if (request->project[0] && !project_name_valid(request->project))
+	if (request->ask.project[0] && !project_name_valid(request->ask.project))
 		reply_error(request, 400, "%s: not a valid project name ([a-z0-9][a-z0-9._-]*)",
 			    verb->name);
-	else if ((verb->needs & NEEDS_PROJECT) && !request->project[0])
+	else if ((verb->needs & NEEDS_PROJECT) && !request->ask.project[0])
 		reply_error(request, 400, "%s: name a project", verb->name);
-	else if ((verb->needs & NEEDS_RUN) && (!request->run || request->run > INT64_MAX))
+	else if ((verb->needs & NEEDS_RUN) && (!request->ask.run || request->ask.run > INT64_MAX))
 		reply_error(request, 404, "%s: name a run by its number", verb->name);
 	else
 		verb->answer(request);
@@ -316,24 +309,14 @@ int answers_handle(struct channel *channel, struct message *message)
 {
 	struct peer *peer = channel->userdata;
 	struct request request = {.scheduler = peer->scheduler, .serial = message->serial};
-	cleanup_close int fd = -1;
-	int r;
+	int r = MESSAGE_GET(message, api_request, &request.ask);
+	bool known = r == 0 && request.ask.verb < API_NUM_VERBS;
 
-	request.verb = message_get_u64(message);
-	request.project = message_get_string(message, 4096);
-	request.run = message_get_u64(message);
-	request.step = message_get_string(message, 4096);
-	request.ref = message_get_string(message, 4096);
-	request.commit = message_get_string(message, 4096);
-	request.after = message_get_u64(message);
-	request.limit = message_get_u64(message);
-	if ((request.verb == API_RUN_UPLOAD || request.verb == API_SECRET_SET) && message->n_fds)
-		fd = message_get_fd(message);
-	request.fd = fd;
-	r = message_end(message);
 	if (r < 0)
 		return r;
-	if (request.verb >= API_NUM_VERBS)
+	if (request.ask.content >= 0 && !(known && (verbs[request.ask.verb].needs & MAY_BRING)))
+		return -EBADMSG;
+	if (!known)
 		reply_error(&request, 501, "this scheduler does not know that request");
 	else
 		request_serve(&request);

@@ -10,18 +10,14 @@
  * answers_secrets.c secrets; retention_answers.c what is kept, and where a run went.
  */
 
+#include "common/messages/api.h"
 #include "scheduler/json.h"
 #include "scheduler/scheduler.h"
 
 struct request {
 	struct scheduler *scheduler;
 	uint64_t serial;
-	uint64_t verb; /* enum api_verb */
-	const char *project;
-	uint64_t run;
-	const char *step, *ref, *commit;
-	uint64_t after, limit;
-	int fd; /* -1: none; owned by the request */
+	struct message_api_request ask; /* its descriptor stays the message's */
 };
 
 /* Replies: exactly one for each request. */

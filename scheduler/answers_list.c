@@ -154,14 +154,14 @@ void answer_projects(const struct request *request)
 /* NULL after an answer that says why. */
 static struct project *request_project(const struct request *request)
 {
-	struct project *project = project_find(request->scheduler, request->project);
+	struct project *project = project_find(request->scheduler, request->ask.project);
 
 	if (project && project_shown(project))
 		return project;
 	reply_error(request, 404,
 		    "project %s does not exist: `runbookctl project ls` lists them, `runbookctl "
 		    "project add` makes one",
-		    request->project);
+		    request->ask.project);
 	return NULL;
 }
 
@@ -211,7 +211,7 @@ static void page_start(const struct request *request, struct page *page, const c
 {
 	*page = (struct page){
 		.scheduler = request->scheduler,
-		.limit = request->limit ? request->limit : PAGE_DEFAULT,
+		.limit = request->ask.page.limit ? request->ask.page.limit : PAGE_DEFAULT,
 	};
 	if (page->limit > API_PAGE_MAX)
 		page->limit = API_PAGE_MAX;
@@ -260,8 +260,8 @@ void answer_runs(const struct request *request)
 
 	page_start(request, &page, "runs");
 	r = store_runs_each(request->scheduler->store,
-			    request->project[0] ? request->project : NULL, request->after,
-			    page.limit + 1, page_run, &page);
+			    request->ask.project[0] ? request->ask.project : NULL,
+			    request->ask.page.after, page.limit + 1, page_run, &page);
 	page_reply(request, &page, r);
 }
 
@@ -271,7 +271,7 @@ void answer_events(const struct request *request)
 	int r;
 
 	page_start(request, &page, "events");
-	r = store_events_each(request->scheduler->store, request->run, request->after,
+	r = store_events_each(request->scheduler->store, request->ask.run, request->ask.page.after,
 			      page.limit + 1, page_event, &page);
 	page_reply(request, &page, r);
 }
@@ -350,7 +350,7 @@ void answer_queue(const struct request *request)
 {
 	const struct queue *queue = &request->scheduler->queue;
 	cleanup_json struct json json = {0};
-	uint64_t limit = request->limit, n_shown, total = queue->n_waiting;
+	uint64_t limit = request->ask.page.limit, n_shown, total = queue->n_waiting;
 
 	if (limit == 0 || limit > QUEUE_SHOWN_MAX)
 		limit = QUEUE_SHOWN_MAX;

@@ -161,18 +161,18 @@ void answer_run(const struct request *request)
 {
 	struct scheduler *scheduler = request->scheduler;
 	struct run_view view = {
-		.live = map_get(&scheduler->runs, request->run),
+		.live = map_get(&scheduler->runs, request->ask.run),
 		.scheduler = scheduler,
 	};
 	int r;
 
-	r = store_run_get(scheduler->store, request->run, view_run, &view);
+	r = store_run_get(scheduler->store, request->ask.run, view_run, &view);
 	if (r == 0) {
 		reply_no_run(request);
 		return;
 	}
 	if (r > 0)
-		r = view_read(scheduler->store, request->run, &view);
+		r = view_read(scheduler->store, request->ask.run, &view);
 	if (r < 0)
 		reply_store_error(request, r);
 	else
@@ -197,14 +197,14 @@ void answer_runbook(const struct request *request)
 	size_t size = 0;
 	int r;
 
-	r = store_run_get(store, request->run, note_runbook, &runbook);
+	r = store_run_get(store, request->ask.run, note_runbook, &runbook);
 	if (r == 0) {
 		reply_no_run(request);
 		return;
 	}
 	if (r > 0 && !runbook) {
 		reply_error(request, 404, "run %" PRIu64 " has no runbook: its reason says why",
-			    request->run);
+			    request->ask.run);
 		return;
 	}
 	if (r > 0)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Answers about secrets. Of the request's fields, "step" is the value of ENV and
- * "ref" the name of the secret. Values come in sealed and never leave.
- */
+/* Answers about secrets. Values come in sealed and never leave. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
@@ -41,8 +38,8 @@ void answer_secrets(const struct request *request)
 	json_open(&json, NULL, '{');
 	json_open(&json, "secrets", '[');
 	r = store_secrets_each(request->scheduler->store,
-			       request->project[0] ? request->project : NULL, NULL, write_secret,
-			       &json);
+			       request->ask.project[0] ? request->ask.project : NULL, NULL,
+			       write_secret, &json);
 	json_close(&json, ']');
 	json_text(&json, "key", secrets->current[0] ? secrets->current : NULL);
 	json_text(&json, "problem", secrets->problem[0] ? secrets->problem : NULL);
@@ -106,8 +103,8 @@ static size_t sealed_size(int fd)
 
 static bool set_allowed(const struct request *request, struct census *census)
 {
-	const struct project *project = project_find(request->scheduler, request->project);
-	const char *problem = secret_name_problem(request->ref);
+	const struct project *project = project_find(request->scheduler, request->ask.project);
+	const char *problem = secret_name_problem(request->ask.secret.name);
 	int r;
 
 	if (!project || !project->configured) {
@@ -115,7 +112,7 @@ static bool set_allowed(const struct request *request, struct census *census)
 			    "no project of this name: `runbookctl project ls` lists them");
 		return false;
 	}
-	if (!secret_env_valid(request->step)) {
+	if (!secret_env_valid(request->ask.secret.env)) {
 		reply_error(request, 400,
 			    "ENV: give the value of the variable ENV that steps get the secret "
 			    "for, 1 to %d printable bytes",
@@ -126,7 +123,7 @@ static bool set_allowed(const struct request *request, struct census *census)
 		reply_error(request, 400, "%s", problem);
 		return false;
 	}
-	r = store_secrets_each(request->scheduler->store, request->project, NULL, count_secret,
+	r = store_secrets_each(request->scheduler->store, request->ask.project, NULL, count_secret,
 			       census);
 	if (r < 0) {
 		reply_store_error(request, r);
@@ -146,7 +143,7 @@ static bool set_allowed(const struct request *request, struct census *census)
 static unsigned char *value_take(const struct request *request, const struct census *census,
 				 size_t *ret_size)
 {
-	size_t size = sealed_size(request->fd), n_value = size - SECRET_SEAL_OVERHEAD;
+	size_t size = sealed_size(request->ask.content), n_value = size - SECRET_SEAL_OVERHEAD;
 	cleanup_free unsigned char *sealed = size ? malloc(size) : NULL;
 	unsigned char *value = size ? malloc(n_value + 1) : NULL;
 	const char *wrong = NULL;
@@ -154,7 +151,8 @@ static unsigned char *value_take(const struct request *request, const struct cen
 
 	if (!size) {
 		wrong = "the value is missing, or longer than 64 KiB";
-	} else if (!sealed || !value || pread(request->fd, sealed, size, 0) != (ssize_t)size) {
+	} else if (!sealed || !value ||
+		   pread(request->ask.content, sealed, size, 0) != (ssize_t)size) {
 		status = 503;
 		wrong = "the value cannot be read: try again";
 	} else if (secret_door_open(&request->scheduler->secrets.door, sealed, size, value) < 0) {
@@ -165,7 +163,8 @@ static unsigned char *value_take(const struct request *request, const struct cen
 	} else if (memchr(value, '\0', n_value)) {
 		wrong = "the value has a NUL byte, which no variable can have: encode it, "
 			"for example with base64";
-	} else if (census->bytes + strlen(request->ref) + n_value > SECRETS_BYTES_PER_ENV) {
+	} else if (census->bytes + strlen(request->ask.secret.name) + n_value >
+		   SECRETS_BYTES_PER_ENV) {
 		status = 409;
 		wrong = "the secrets of this ENV would be more than 1 MiB: remove some";
 	}
@@ -184,12 +183,12 @@ static void reply_changed(const struct request *request, const char *change)
 {
 	cleanup_json struct json json = {0};
 
-	log_notice("secret %s of project %s, ENV %s: %s", request->ref, request->project,
-		   request->step, change);
+	log_notice("secret %s of project %s, ENV %s: %s", request->ask.secret.name,
+		   request->ask.project, request->ask.secret.env, change);
 	json_open(&json, NULL, '{');
-	json_text(&json, "project", request->project);
-	json_text(&json, "env", request->step);
-	json_text(&json, "name", request->ref);
+	json_text(&json, "project", request->ask.project);
+	json_text(&json, "env", request->ask.secret.env);
+	json_text(&json, "name", request->ask.secret.name);
 	json_text(&json, "change", change);
 	json_close(&json, '}');
 	reply_json(request, 200, &json);
@@ -199,12 +198,13 @@ void answer_secret_set(const struct request *request)
 {
 	struct scheduler *scheduler = request->scheduler;
 	const struct secret_key *key = secrets_key(scheduler);
-	struct secret_place place = {request->project, request->step, request->ref};
-	struct census census = {.env = request->step, .name = request->ref};
+	struct secret_place place = {request->ask.project, request->ask.secret.env,
+				     request->ask.secret.name};
+	struct census census = {.env = request->ask.secret.env, .name = request->ask.secret.name};
 	struct store_secret row = {
-		.project = request->project,
-		.env = request->step,
-		.name = request->ref,
+		.project = request->ask.project,
+		.env = request->ask.secret.env,
+		.name = request->ask.secret.name,
 		.changed_usec = wall_usec(),
 	};
 	cleanup_free unsigned char *box = NULL;
@@ -252,7 +252,8 @@ static void note_removal(const struct store_secret *secret, void *userdata)
 	struct removal *removal = userdata;
 	char **grown;
 
-	if (removal->request->ref[0] && strcmp(removal->request->ref, secret->name) != 0)
+	if (removal->request->ask.secret.name[0] &&
+	    strcmp(removal->request->ask.secret.name, secret->name) != 0)
 		return;
 	grown = reallocarray(removal->names, removal->n + 1, sizeof(*grown));
 	if (grown)
@@ -270,14 +271,14 @@ void answer_secret_remove(const struct request *request)
 	cleanup_json struct json json = {0};
 	int r;
 
-	r = store_secrets_each(scheduler->store, request->project, request->step, note_removal,
-			       &removal);
+	r = store_secrets_each(scheduler->store, request->ask.project, request->ask.secret.env,
+			       note_removal, &removal);
 	for (size_t i = 0; i < removal.n; i++) {
 		if (r == 0 && !removal.failed) {
-			store_secret_remove(scheduler->store, request->project, request->step,
-					    removal.names[i]);
+			store_secret_remove(scheduler->store, request->ask.project,
+					    request->ask.secret.env, removal.names[i]);
 			log_notice("secret %s of project %s, ENV %s: removed", removal.names[i],
-				   request->project, request->step);
+				   request->ask.project, request->ask.secret.env);
 		}
 		free(removal.names[i]);
 	}
@@ -290,7 +291,7 @@ void answer_secret_remove(const struct request *request)
 	} else if (removal.n == 0) {
 		reply_error(request, 404,
 			    "the project has no such secret: `runbookctl secret ls %s` lists them",
-			    request->project);
+			    request->ask.project);
 	} else {
 		/* the last one of a lost key may be gone */
 		if (scheduler->secrets.problem[0])

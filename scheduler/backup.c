@@ -38,27 +38,21 @@ void backup_stop(struct scheduler *scheduler)
 static void backup_reply(struct backup_job *job)
 {
 	struct scheduler *scheduler = job->scheduler;
-	const struct request request = {.scheduler = scheduler, .serial = job->serial, .fd = -1};
+	const struct request request = {.scheduler = scheduler, .serial = job->serial};
 	cleanup_close int fd = store_backup_take(job->work);
-	struct message *message;
 
 	if (fd < 0) {
 		reply_error(&request, 500, "the backup cannot be opened: %s", strerror(-fd));
 		return;
 	}
-	message = message_new(MESSAGE_API_ANSWER, job->serial);
-	if (message) {
-		message_put_u64(message, 200);
-		message_put_fd(message, fd);
-	}
-	outbox_put(&scheduler->api, message);
+	outbox_put(&scheduler->api,
+		   MESSAGE_NEW(api_answer, job->serial, .status = 200, .content = fd));
 	log_info("a backup was made");
 }
 
 static void backup_failed(struct backup_job *job, int r, const struct error *error)
 {
-	const struct request request = {
-		.scheduler = job->scheduler, .serial = job->serial, .fd = -1};
+	const struct request request = {.scheduler = job->scheduler, .serial = job->serial};
 
 	log_error("no backup: %s", error->text);
 	if (r == -EUCLEAN)

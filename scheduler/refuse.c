@@ -8,6 +8,7 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/api.h"
 #include "common/messages/deliveries.h"
 #include "scheduler/scheduler.h"
 
@@ -46,13 +47,8 @@ static int handle_trigger(struct channel *channel, struct message *message)
 static int handle_request(struct channel *channel, struct message *message)
 {
 	const struct refusal *refusal = channel->userdata;
-	struct message *reply = message_new(MESSAGE_API_ANSWER, message->serial);
-
-	if (reply) {
-		message_put_u64(reply, 500);
-		message_put_string(reply, refusal->sentence);
-	}
-	(void)channel_send(channel, reply);
+	(void)channel_send(channel, MESSAGE_NEW(api_answer, message->serial, .status = 500,
+						.error = refusal->sentence));
 	return 0;
 }
 

@@ -27,23 +27,23 @@ void reply_no_run(const struct request *request)
 	struct store *store = request->scheduler->store;
 	uint64_t usec = 0, last = 0;
 	char date[64];
-	int r = store_removed_find(store, request->run, &usec);
+	int r = store_removed_find(store, request->ask.run, &usec);
 
 	if (r > 0) {
 		date_text(usec, date, sizeof(date));
 		reply_error(request, 410, "run %" PRIu64 " was removed by retention on %s",
-			    request->run, date);
-	} else if (r == 0 && store_run_last_id(store, &last) == 0 && request->run &&
-		   request->run <= last) {
+			    request->ask.run, date);
+	} else if (r == 0 && store_run_last_id(store, &last) == 0 && request->ask.run &&
+		   request->ask.run <= last) {
 		/* too long ago for its date to be known, or lost with what a backup replaced */
 		reply_error(request, 410,
 			    "run %" PRIu64 " was removed by retention, or is younger than the "
 			    "backup that was restored",
-			    request->run);
+			    request->ask.run);
 	} else {
 		reply_error(request, 404,
 			    "run %" PRIu64 " does not exist: `runbookctl runs` lists them",
-			    request->run);
+			    request->ask.run);
 	}
 }
 
@@ -57,10 +57,10 @@ static void note_pinned(const struct store_run *row, void *userdata)
 static void answer_pin(const struct request *request, bool pin)
 {
 	struct scheduler *scheduler = request->scheduler;
-	struct run *run = map_get(&scheduler->runs, request->run);
+	struct run *run = map_get(&scheduler->runs, request->ask.run);
 	cleanup_json struct json json = {0};
 	uint64_t since = 0;
-	int r = store_run_get(scheduler->store, request->run, note_pinned, &since);
+	int r = store_run_get(scheduler->store, request->ask.run, note_pinned, &since);
 
 	if (r < 0) {
 		reply_store_error(request, r);
@@ -72,15 +72,15 @@ static void answer_pin(const struct request *request, bool pin)
 	}
 	if (pin != (since != 0)) {
 		since = pin ? wall_usec() : 0;
-		store_run_pin(scheduler->store, request->run, since);
+		store_run_pin(scheduler->store, request->ask.run, since);
 		if (run)
 			run->row.pinned_usec = since;
 		turn_schedule(scheduler);
-		log_notice("run %" PRIu64 " is %s", request->run,
+		log_notice("run %" PRIu64 " is %s", request->ask.run,
 			   pin ? "pinned: retention keeps it" : "pinned no longer");
 	}
 	json_open(&json, NULL, '{');
-	json_number(&json, "run", request->run);
+	json_number(&json, "run", request->ask.run);
 	json_bool(&json, "pinned", pin);
 	json_number_or_null(&json, "pinned_usec", since);
 	json_close(&json, '}');
@@ -113,7 +113,7 @@ void answer_gc(const struct request *request)
 		return;
 	}
 	retention->wanted = true;
-	retention->wanted_dry = request->after == 1;
+	retention->wanted_dry = request->ask.gc.dry_run;
 	retention->wanted_serial = request->serial;
 	retention->wanted_generation = scheduler->api.generation;
 	retention_configured(scheduler);
@@ -169,8 +169,7 @@ static void write_database(struct json *json, struct store *store)
 void retention_reply(struct scheduler *scheduler, const struct retention_pass *pass)
 {
 	struct retention *retention = &scheduler->retention;
-	const struct request request = {
-		.scheduler = scheduler, .serial = retention->wanted_serial, .fd = -1};
+	const struct request request = {.scheduler = scheduler, .serial = retention->wanted_serial};
 	cleanup_json struct json json = {0};
 
 	retention->wanted = false;

@@ -8,6 +8,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/api.h"
 #include "scheduler/give_up.h"
 #include "scheduler/json.h"
 #include "scheduler/run.h"
@@ -135,13 +136,10 @@ static void event_send(struct scheduler *scheduler, const struct store_event *ev
 
 	json_event(&json, event);
 	if (!json.failed)
-		message = message_new(MESSAGE_EVENT, 0);
-	if (message) {
-		message_put_u64(message, event->id);
-		message_put_u64(message, event->run);
-		message_put_string(message, json.text);
+		message = MESSAGE_NEW(event, 0, .id = event->id, .run = event->run,
+				      .json = json.text);
+	if (message)
 		outbox_put(&scheduler->api, message);
-	}
 	scheduler->event_sent = event->id;
 }
 

@@ -89,13 +89,12 @@ class World:
 
     def ask(self, verb, run=0):
         self.serial += 1
-        self.peers["api"].send("API_REQUEST", self.serial, verb, "", run, "", "", "", 0, 0)
+        self.peers["api"].send("API_REQUEST", self.serial, verb=verb, run=run)
         while True:
             message = self.peers["api"].receive()
             if message.name == "API_ANSWER":
                 break
-        message.u()
-        with os.fdopen(message.fds[0]) as f:
+        with os.fdopen(message["content"]) as f:
             return json.load(f)
 
 
@@ -209,15 +208,15 @@ def bad_store():
     world.sync()
     message = world.trigger("d")
     say((message.name, message["status"]) == ("TRIGGER_REFUSED", 503), "with a damaged store, deliveries are refused")
-    world.peers["api"].send("API_REQUEST", 7, API_STATUS, "", 0, "", "", "", 0, 0)
+    world.peers["api"].send("API_REQUEST", 7, verb=API_STATUS)
     message = world.peers["api"].receive()
-    say((message.name, message.u()) == ("API_ANSWER", 500), "and people are told so")
-    text = message.s()
+    say((message.name, message["status"]) == ("API_ANSWER", 500), "and people are told so")
+    text = message["error"]
     say("runbookd.db is damaged" in text and "runbookctl restore" in text, "with what helps")
     world.exited(1)
     world.peers["fetcher"].send("FETCHED", 1, commit=COMMIT, title="t", author="a")
     world.peers["api"] = world.channel("api")
-    world.peers["api"].send("API_REQUEST", 8, API_STATUS, "", 0, "", "", "", 0, 0)
+    world.peers["api"].send("API_REQUEST", 8, verb=API_STATUS)
     say(world.peers["api"].receive().name == "API_ANSWER", "whatever else is said to it")
     say(open(path, "rb").read() == before, "the store is left as it is")
     say(world.stop() == 0, "when the daemon hangs up, it ends with 0")

@@ -112,8 +112,8 @@ def exited(result, code=0, reason=""):
 
 
 def request(verb_, project="", run=0, step="", ref="", commit="", after=0, limit=10, fd=None):
-    return record(API, "API_REQUEST", 9, verb_, project, run, step, ref, commit, after, limit,
-                  *([] if fd is None else [fd]))
+    return record(API, "API_REQUEST", 9, verb_, project, run, after, limit, ref, commit, step, step, after, "prod", "TOKEN",
+                  after, NONE if fd is None else fd)
 
 
 def scheduler_seeds():

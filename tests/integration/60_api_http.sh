@@ -48,9 +48,9 @@ check_equal "status" 0.1.0 "$(http /api/v1/status | jq -r .version)"
 check_equal "run" demo "$(http /api/v1/runs/42 | jq -r .project)"
 check_equal "unknown run" 'no run 7 404' "$(http /api/v1/runs/7 | jq -r .error) $(code http /api/v1/runs/7)"
 http '/api/v1/runs?project=demo&before=9&limit=5' >/dev/null
-check_equal "arguments arrive" 'RUNS demo 9 5' "$(last | jq -r '"\(.verb) \(.project) \(.after) \(.limit)"')"
+check_equal "arguments arrive" 'RUNS demo 9 5' "$(last | jq -r '"\(.verb) \(.project) \(.page.after) \(.page.limit)"')"
 http /api/v1/runs >/dev/null
-check_equal "a page has a default size" 50 "$(last | jq -r .limit)"
+check_equal "a page has a default size" 50 "$(last | jq -r .page.limit)"
 for query in limit=201 limit=-1 limit=x before=1x 'project=../etc' 'project=A' 'before=99999999999999999999'; do
     check_equal "refused: $query" 400 "$(code http "/api/v1/runs?$query")"
 done
@@ -78,12 +78,12 @@ check_not "no sharing with other origins" grep -qi access-control <(http /api/v1
 post() { http "$1" -H 'Content-Type: application/json' -d "$2" "${@:3}"; }
 post_code() { post "$1" "$2" -o /dev/null -w '%{http_code}'; }
 check_equal "trigger" 43 "$(post /api/v1/projects/demo/runs '{"ref":"main"}' | jq .run)"
-check_equal "its arguments" 'TRIGGER demo main' "$(last | jq -r '"\(.verb) \(.project) \(.ref)"')"
+check_equal "its arguments" 'TRIGGER demo main' "$(last | jq -r '"\(.verb) \(.project) \(.source.ref)"')"
 check_equal "status 202" 202 "$(post_code /api/v1/runs/42/cancel '{"step":"build it"}')"
-check_equal "cancel of a step" 'CANCEL 42 build it' "$(last | jq -r '"\(.verb) \(.run) \(.step)"')"
+check_equal "cancel of a step" 'CANCEL 42 build it' "$(last | jq -r '"\(.verb) \(.run) \(.cancel.step)"')"
 check_equal "retry without a body" 202 "$(code http /api/v1/runs/42/retry -X POST)"
 check_equal "retry of what failed" 202 "$(post_code /api/v1/runs/42/retry '{"failed":true}')"
-check_equal "is told" 'RETRY 42 1' "$(last | jq -r '"\(.verb) \(.run) \(.after)"')"
+check_equal "is told" 'RETRY 42 1' "$(last | jq -r '"\(.verb) \(.run) \(.retry.failed)"')"
 check_equal "pause" 200 "$(post_code /api/v1/projects/demo/pause '{}')"
 check_equal "a form is refused" 415 "$(code http /api/v1/runs/42/cancel -d 'step=x')"
 check_equal "plain text is refused" 415 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: text/plain' -d '{}')"
@@ -102,9 +102,9 @@ for body in '[]' '{"name":"n","sealed":"AAAA"}' '{"env":"","name":"n","sealed":"
     check_equal "no secret: $body" 400 "$(post_code /api/v1/projects/demo/secrets "$body")"
 done
 check_equal "a sealed secret" 200 "$(post_code /api/v1/projects/demo/secrets '{"env":"a b","name":"n","sealed":"AAAA"}')"
-check_equal "arrives" "SECRET_SET demo a b n 3" "$(last | jq -r '"\(.verb) \(.project) \(.step) \(.ref) \(.size)"')"
+check_equal "arrives" "SECRET_SET demo a b n 3" "$(last | jq -r '"\(.verb) \(.project) \(.secret.env) \(.secret.name) \(.size)"')"
 check_equal "secrets of an ENV are removed" 200 "$(post_code /api/v1/projects/demo/secrets/remove '{"env":"a b","name":null}')"
-check_equal "all of them" "SECRET_REMOVE demo a b " "$(last | jq -r '"\(.verb) \(.project) \(.step) \(.ref)"')"
+check_equal "all of them" "SECRET_REMOVE demo a b " "$(last | jq -r '"\(.verb) \(.project) \(.secret.env) \(.secret.name)"')"
 check_equal "without a value" 400 "$(post_code /api/v1/projects/demo/secrets/remove '{"env":"e","sealed":"AAAA"}')"
 check_equal "secrets over TCP" 403 "$(code tcp /api/v1/secrets)"
 for body in '[]' '{"nam":"x"}' '{"name":1}'; do
@@ -117,7 +117,7 @@ check_equal "reload of a broken file" "400 runbookd.conf:3: unknown key" "$(code
 # ---- uploads ----
 head -c 30000000 /dev/urandom >"$TEST_TMP/tar"
 check_equal "upload" 43 "$(http '/api/v1/uploads/runs?ref=work&project=demo' -T "$TEST_TMP/tar" -X POST | jq .run)"
-check_equal "whole" "UPLOAD demo work $(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r '"\(.verb) \(.project) \(.ref) \(.sha256)"')"
+check_equal "whole" "UPLOAD demo work $(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r '"\(.verb) \(.project) \(.source.ref) \(.sha256)"')"
 check_equal "chunked" 202 "$(code http /api/v1/uploads/runs -X POST -T - <"$TEST_TMP/tar")"
 check_equal "whole" "$(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r .sha256)"
 check_equal "empty" 400 "$(code http /api/v1/uploads/runs -X POST)"

@@ -77,14 +77,11 @@ class Peers:
         self.retry = 0
 
     def answer(self, request):
-        verb = VERBS[request.u()]
-        project, run, step, ref, commit = (request.s(), request.u(), request.s(), request.s(),
-                                           request.s())
-        after, limit = request.u(), request.u()
-        note = {"verb": verb, "project": project, "run": run, "step": step, "ref": ref,
-                "commit": commit, "after": after, "limit": limit}
-        if request.fds:
-            with os.fdopen(request.fd(), "rb") as file:
+        verb, run = VERBS[request["verb"]], request["run"]
+        after, limit = request["page"]["after"], request["page"]["limit"]
+        note = dict(request.fields, verb=verb)
+        if (fd := note.pop("content")) is not None:
+            with os.fdopen(fd, "rb") as file:
                 data = file.read()
             note["size"], note["sha256"] = len(data), hashlib.sha256(data).hexdigest()
         with open(os.path.join(self.root, "requests"), "a", encoding="utf-8") as file:
@@ -124,10 +121,10 @@ class Peers:
             status, answer = self.answer(request)
             with self.lock:
                 if isinstance(answer, str):
-                    channel.send("API_ANSWER", status, answer, serial=request.serial)
+                    channel.send("API_ANSWER", status=status, error=answer, serial=request.serial)
                 else:
                     fd = memfd(json.dumps(answer))
-                    channel.send("API_ANSWER", status, serial=request.serial, fds=[fd])
+                    channel.send("API_ANSWER", status=status, content=fd, serial=request.serial)
                     os.close(fd)
 
     def opened(self, serial, fd, size, form, kind="file"):
@@ -203,7 +200,7 @@ class Peers:
     def ask(self, words):
         if words[0] == "event":
             with self.lock:
-                self.scheduler.send("EVENT", int(words[1]), int(words[2]), words[3])
+                self.scheduler.send("EVENT", id=int(words[1]), run=int(words[2]), json=words[3])
         elif words[0] == "burst":  # FIRST COUNT: pushed and in the pages
             first, count = int(words[1]), int(words[2])
             events = self.read("events.json")
@@ -215,7 +212,7 @@ class Peers:
             self.events = events + [final]
             with self.lock:
                 for event in events[-count:]:
-                    self.scheduler.send("EVENT", event["id"], 42, json.dumps(event))
+                    self.scheduler.send("EVENT", id=event["id"], run=42, json=json.dumps(event))
         elif words[0] == "die":
             self.die = True
         elif words[0] == "away":

@@ -18,7 +18,6 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 from messages import TABLES  # noqa: E402
 
 UNTIL = """
-api/ask.c
 api/handlers.c
 api/images.c
 api/main.c
@@ -39,22 +38,18 @@ fetcher/remote.c
 images/answers.c
 images/jobs.c
 images/service.c
-scheduler/answers.c
 scheduler/answers_secrets.c
-scheduler/backup.c
 scheduler/images.c
 scheduler/images_retry.c
 scheduler/refuse.c
 scheduler/requests.c
 scheduler/retention_remove.c
 scheduler/secrets.c
-scheduler/turn.c
 tests/breakout/house.py
 tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
 tests/fuzz/scheduler_world.h
-tests/integration/api_peers.py
 tests/scheduler_cases.py
 tests/unit/scheduler_world.c
 tests/unit/test_api_memory.c

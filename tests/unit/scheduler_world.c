@@ -505,35 +505,36 @@ void ack_expect(struct world *world, uint64_t order)
 
 json_t *ask_status(struct world *world, const struct ask *ask, unsigned *ret_status)
 {
-	struct message *message = message_new(MESSAGE_API_REQUEST, ++world->serial);
+	const struct message_api_request request = {
+		.verb = ask->verb,
+		.project = ask->project,
+		.run = ask->run,
+		.page = {.after = ask->after, .limit = ask->limit},
+		.source = {.ref = ask->ref, .commit = ask->commit},
+		.cancel = {.step = ask->step},
+		.retry = {.step = ask->step, .failed = ask->failed},
+		.secret = {.env = ask->env, .name = ask->name},
+		.content = ask->fd,
+	};
+	struct message_api_answer answer;
+	struct message *message;
 	cleanup_free char *text = NULL;
-	cleanup_close int fd = -1;
 	size_t size;
 	json_t *json = NULL;
 
-	message_put_u64(message, ask->verb);
-	message_put_string(message, ask->project);
-	message_put_u64(message, ask->run);
-	message_put_string(message, ask->step);
-	message_put_string(message, ask->ref);
-	message_put_string(message, ask->commit);
-	message_put_u64(message, ask->after);
-	message_put_u64(message, ask->limit);
-	if (ask->fd)
-		message_put_fd(message, ask->fd);
+	message = message_build(&message_format_api_request, ++world->serial, &request);
 	assert_int_equal(message_transmit(world->api, message), 0);
 	message = fixture_receive(world->api, MESSAGE_API_ANSWER);
 	assert_int_equal(message->serial, world->serial);
-	*ret_status = (unsigned)message_get_u64(message);
-	if (message->n_fds) {
-		fd = message_get_fd(message);
-		assert_int_equal(fd_read_file(fd, 64 * MIB, &text, &size), 0);
+	assert_int_equal(MESSAGE_GET(message, api_answer, &answer), 0);
+	*ret_status = (unsigned)answer.status;
+	if (answer.content >= 0) {
+		assert_int_equal(fd_read_file(answer.content, 64 * MIB, &text, &size), 0);
 		json = json_loadb(text, size, 0, NULL);
 		assert_non_null(json);
 	} else {
-		assert_true(message_get_string(message, REASON_MAX)[0]);
+		assert_true(answer.error[0]);
 	}
-	assert_int_equal(message_end(message), 0);
 	(void)message_free(message);
 	return json;
 }

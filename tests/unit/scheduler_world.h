@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/message.h"
+#include "common/messages/api.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
@@ -127,7 +128,8 @@ struct ask {
 	enum api_verb verb;
 	const char *project;
 	uint64_t run;
-	const char *step, *ref, *commit;
+	const char *step, *ref, *commit, *env, *name;
+	bool failed;
 	uint64_t after, limit;
 	int fd; /* 0: none */
 };

@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
+#include "common/messages/api.h"
 #include "common/messages/artifacts.h"
 
 #include <errno.h>
@@ -145,10 +146,10 @@ static int on_question(struct channel *channel, struct message *question)
 	assert_true(fd >= 0 && write(fd, run_json, strlen(run_json)) == size);
 	switch (question->type) {
 	case MESSAGE_API_REQUEST:
+		answer = MESSAGE_NEW(api_answer, serial, .status = 200, .content = fd);
+		break;
 	case MESSAGE_IMAGE_REQUEST:
-		answer = message_new(question->type == MESSAGE_API_REQUEST ? MESSAGE_API_ANSWER
-									   : MESSAGE_IMAGE_ANSWER,
-				     serial);
+		answer = message_new(MESSAGE_IMAGE_ANSWER, serial);
 		message_put_u64(answer, 200);
 		message_put_fd(answer, fd);
 		break;

@@ -6,6 +6,7 @@
 #include "api/run_facts.h"
 #include "api/timestamps.h"
 #include "common/cleanup.h"
+#include "common/messages/api.h"
 
 #include <errno.h>
 #include <fcntl.h>

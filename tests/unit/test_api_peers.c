@@ -4,6 +4,7 @@
 #include "api/hub.h"
 #include "api/peers.h"
 #include "common/cleanup.h"
+#include "common/messages/api.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -105,16 +106,7 @@ static struct message *next_request(void)
 
 static struct message *request_new(uint64_t verb)
 {
-	struct message *message = message_new(MESSAGE_API_REQUEST, 0);
-
-	message_put_u64(message, verb);
-	message_put_string(message, "");
-	message_put_u64(message, 0);
-	for (int i = 0; i < 3; i++)
-		message_put_string(message, "");
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	return message;
+	return MESSAGE_NEW(api_request, 0, .verb = verb);
 }
 
 struct asking {
@@ -135,10 +127,8 @@ static void *ask(void *userdata)
 
 static void answer(uint64_t serial, uint64_t status, const char *text)
 {
-	struct message *message = message_new(MESSAGE_API_ANSWER, serial);
+	struct message *message = MESSAGE_NEW(api_answer, serial, .status = status, .error = text);
 
-	message_put_u64(message, status);
-	message_put_string(message, text);
 	assert_int_equal(message_transmit(remote_fd, message), 0);
 }
 
@@ -177,8 +167,10 @@ static void test_calls(void **state)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(askings); i++) {
 		struct message *message = next_request();
+		struct message_api_request request;
 
-		serials[message_get_u64(message)] = message->serial;
+		assert_int_equal(MESSAGE_GET(message, api_request, &request), 0);
+		serials[request.verb] = message->serial;
 		message_free(message);
 	}
 	answer(999999, 200, "nobody asked");

@@ -409,7 +409,7 @@ static void test_superseded(void **state)
 /* "retry --failed" of a run that never had steps: the run itself, from the start. */
 static void test_retry_failed(void **state)
 {
-	struct ask retry = {.verb = API_RUN_RETRY, .run = 1, .after = 1};
+	struct ask retry = {.verb = API_RUN_RETRY, .run = 1, .failed = true};
 	struct world *world = patient_new(0);
 	struct order order;
 	json_t *json;

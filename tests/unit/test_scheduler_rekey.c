@@ -79,7 +79,7 @@ static unsigned secret_set(struct world *world, const char *env, const char *nam
 	fd = memfd_sealed("sealed", sealed, size);
 	json = ask_status(
 		world,
-		ASK(.verb = API_SECRET_SET, .project = "a", .step = env, .ref = name, .fd = fd),
+		ASK(.verb = API_SECRET_SET, .project = "a", .env = env, .name = name, .fd = fd),
 		&status);
 	json_decref(json);
 	return status;
@@ -95,24 +95,19 @@ static void keep_expect(struct world *world, char *ret_id)
 
 static void rekey_ask(struct world *world)
 {
-	struct message *message = message_new(MESSAGE_API_REQUEST, ++world->serial);
-
-	message_put_u64(message, API_SECRET_REKEY);
-	message_put_string(message, "");
-	message_put_u64(message, 0);
-	for (int i = 0; i < 3; i++)
-		message_put_string(message, "");
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	assert_int_equal(message_transmit(world->api, message), 0);
+	assert_int_equal(message_transmit(world->api, MESSAGE_NEW(api_request, ++world->serial,
+								  .verb = API_SECRET_REKEY)),
+			 0);
 	(void)message_free(fixture_receive(world->daemon, MESSAGE_SECRET_KEY_NEW));
 }
 
 static void rekey_answered(struct world *world, unsigned want)
 {
 	struct message *message = fixture_receive(world->api, MESSAGE_API_ANSWER);
+	struct message_api_answer answer;
 
-	assert_int_equal(message_get_u64(message), want);
+	assert_int_equal(MESSAGE_GET(message, api_answer, &answer), 0);
+	assert_int_equal(answer.status, want);
 	(void)message_free(message);
 }
 
@@ -262,7 +257,7 @@ static void test_wrong_keys(void **state)
 	/* the last one of a lost key is gone: another key will do */
 	restart(world, 3, 0);
 	key_expect(world, "", "encrypted with the key k1");
-	json_decref(ask(world, ASK(.verb = API_SECRET_REMOVE, .project = "a", .step = "prod")));
+	json_decref(ask(world, ASK(.verb = API_SECRET_REMOVE, .project = "a", .env = "prod")));
 	key_expect(world, "k3", "");
 	assert_int_equal(secret_set(world, "prod", "TOKEN", "new"), 200);
 	world_stop(world);

@@ -630,15 +630,17 @@ static void test_pages(void **state)
 static void test_events_pushed(void **state)
 {
 	struct world *world = world_new();
+	struct message_event pushed;
 	struct message *message;
 	json_t *event;
 
 	world_start(world);
 	(void)trigger(world, "a", "1", COMMIT_A);
 	message = fixture_receive(world->api, MESSAGE_EVENT);
-	assert_int_equal(message_get_u64(message), 1);
-	assert_int_equal(message_get_u64(message), 1);
-	event = json_loads(message_get_string(message, 30000), 0, NULL);
+	assert_int_equal(MESSAGE_GET(message, event, &pushed), 0);
+	assert_int_equal(pushed.id, 1);
+	assert_int_equal(pushed.run, 1);
+	event = json_loads(pushed.json, 0, NULL);
 	assert_string_equal(member(event, "type"), "run");
 	assert_string_equal(member(event, "to"), "pending");
 	json_decref(event);
@@ -662,8 +664,10 @@ static void test_events_behind(void **state)
 	fetch_answer(world, COMMIT_A, runbook);
 	for (uint64_t id = 1; id <= N_STEPS + 1; id++) {
 		struct message *message = fixture_receive(world->api, MESSAGE_EVENT);
+		struct message_event pushed;
 
-		assert_int_equal(message_get_u64(message), id);
+		assert_int_equal(MESSAGE_GET(message, event, &pushed), 0);
+		assert_int_equal(pushed.id, id);
 		(void)message_free(message);
 	}
 	/* and what happens after that arrives as before */

@@ -448,7 +448,7 @@ static void test_fail_fast(void **state)
 		    "cancelled: \"test (n=1)\" failed, and its matrix has fail_fast");
 	step_expect(world, run, "after", "skipped", NULL);
 	/* all of it again: what failed and what was cancelled because of it */
-	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .after = 1)));
+	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .failed = true)));
 	for (int i = 0; i < 4; i++) {
 		struct order order;
 
@@ -458,7 +458,7 @@ static void test_fail_fast(void **state)
 	(void)play(world, "after", 0);
 	run_ends(world, run, "succeeded", "");
 	step_expect(world, run, "mourn", "skipped", "when: failure: no step before it failed");
-	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_RETRY, .run = run, .after = 1)),
+	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_RETRY, .run = run, .failed = true)),
 			 409);
 	world_stop(world);
 	world_free(world);
