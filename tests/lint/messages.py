@@ -23,7 +23,6 @@ api/images.c
 api/main.c
 api/peers.c
 bench/order.c
-bench/queue.py
 cacher/main.c
 common/channel.c
 common/program.c
@@ -50,7 +49,6 @@ tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
 tests/fuzz/scheduler_world.h
-tests/scheduler_cases.py
 tests/unit/scheduler_world.c
 tests/unit/test_api_memory.c
 tests/unit/test_api_peers.c
@@ -64,7 +62,6 @@ tests/unit/test_scheduler_executors.c
 tests/unit/test_scheduler_fetch.c
 tests/unit/test_scheduler_images.c
 tests/unit/test_scheduler_rekey.c
-tests/unit/test_scheduler_run.c
 webhook/service.c
 """
 C = re.compile(r"\bmessage_((put|get)_(u64|string|bytes|fd)|new)\(|\bmessage_end\((message|received)\)"
