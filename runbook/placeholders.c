@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/matrix.h"
+#include "runbook/memory.h"
 
 #include "common/cleanup.h"
 

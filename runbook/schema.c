@@ -160,15 +160,3 @@ int schema_read(struct draft *draft, const struct document *document)
 	steps_check_totals(draft);
 	return 0;
 }
-
-void draft_done(struct draft *draft)
-{
-	for (size_t i = 0; draft->sources && i < draft->runbook->n_steps; i++) {
-		const struct step_source *source = &draft->sources[i];
-
-		if (source->dependencies)
-			texts_done(source->dependencies, source->depends_on->n_items);
-	}
-	free(draft->sources);
-	step_done(&draft->defaults);
-}

@@ -112,9 +112,6 @@ const struct schema_key *schema_key_find(const char *name, unsigned scopes);
  */
 int schema_read(struct draft *draft, const struct document *document);
 
-/** draft_done() - free what a draft owns beside its runbook */
-void draft_done(struct draft *draft);
-
 /** graph_check() - resolve names, find circles, order, make slugs. Return: as schema_read(). */
 int graph_check(struct draft *draft);
 
@@ -218,20 +215,5 @@ void report_unknown_word(struct draft *draft, const char *what, const char *cons
 /** report_unknown_event() - the same for an event's name */
 void report_unknown_event(struct draft *draft, const struct schema_key *key,
 			  const struct node *node, const struct node_path *path);
-
-/** env_bytes() - what a list of variables takes in a process */
-size_t env_bytes(const struct runbook_env *env, size_t n_env);
-/** step_done() - free what @step owns */
-void step_done(struct runbook_step *step);
-/** env_done() - free a list of variables */
-void env_done(struct runbook_env *env, size_t n_env);
-/**
- * stream_finish() - close a stream of open_memstream(3)
- *
- * Return: *@text, or NULL, and *@text freed, when something failed.
- */
-char *stream_finish(FILE *out, char **text);
-/** texts_done() - free a list of texts */
-void texts_done(char **texts, size_t n);
 
 #endif

@@ -2,6 +2,7 @@
 #include "runbook/schema_json.h"
 
 #include "runbook/matrix.h"
+#include "runbook/memory.h"
 #include "runbook/schema.h"
 
 #include "common/cleanup.h"

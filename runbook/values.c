@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/matrix.h"
+#include "runbook/memory.h"
 #include "runbook/schema.h"
 
 #include "common/cleanup.h"
@@ -323,24 +324,6 @@ int read_count(struct draft *draft, const struct schema_key *key, const struct n
 }
 
 /* ---- environment ---- */
-
-void env_done(struct runbook_env *env, size_t n_env)
-{
-	for (size_t i = 0; i < n_env; i++) {
-		free(env[i].name);
-		free(env[i].value);
-	}
-	free(env);
-}
-
-size_t env_bytes(const struct runbook_env *env, size_t n_env)
-{
-	size_t bytes = 0;
-
-	for (size_t i = 0; i < n_env; i++)
-		bytes += strlen(env[i].name) + strlen(env[i].value) + sizeof("=");
-	return bytes;
-}
 
 bool check_env_name(struct draft *draft, const struct node *name, const struct node_path *path)
 {

@@ -8,6 +8,7 @@
  */
 
 #include "common/cleanup.h"
+#include "runbook/memory.h"
 #include "runbook/runbook.h"
 #include "runbook/schema.h"
 
