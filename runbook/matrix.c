@@ -3,6 +3,7 @@
 
 #include "runbook/memory.h"
 #include "runbook/name_index.h"
+#include "runbook/report.h"
 
 #include "common/cleanup.h"
 #include "common/names.h"

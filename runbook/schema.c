@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/schema.h"
 
+#include "runbook/report.h"
+
 #include "common/cleanup.h"
 
 #include <assert.h>
@@ -9,15 +11,6 @@
 #include <string.h>
 
 /* ---- maps ---- */
-
-const struct node *node_get(const struct node *map, const char *name)
-{
-	for (size_t i = 0; map->kind == NODE_MAP && i + 1 < map->n_items; i += 2) {
-		if (strcmp(map->items[i]->text, name) == 0)
-			return map->items[i + 1];
-	}
-	return NULL;
-}
 
 /* Keys that make "command" unnecessary: they are refused for a better reason already. */
 static bool has_resource_key(const struct node *map)

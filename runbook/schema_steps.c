@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/matrix.h"
 #include "runbook/memory.h"
+#include "runbook/report.h"
 #include "runbook/schema.h"
 
 #include "common/cleanup.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/matrix.h"
+#include "runbook/report.h"
 #include "runbook/schema.h"
 
 #include "common/cleanup.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runbook/matrix.h"
 #include "runbook/memory.h"
+#include "runbook/report.h"
 #include "runbook/schema.h"
 
 #include "common/cleanup.h"
@@ -12,100 +13,6 @@
 #include <string.h>
 
 #define SHELL_WORDS_MAX 16 /* the scheduler splits at blanks and has no room for more */
-
-bool node_is_scalar(const struct node *node)
-{
-	return node->kind != NODE_LIST && node->kind != NODE_MAP;
-}
-
-void report_type(struct draft *draft, const char *subject, const char *wanted, const char *format,
-		 const struct node *node, const struct node_path *path)
-{
-	struct runbook_finding *finding;
-
-	if (node->kind == NODE_NULL) {
-		finding = findings_add(draft->findings, node->place, path, "%s has no value",
-				       subject);
-		finding_fix(finding, "write %s, or remove the line", format);
-	} else if (node_is_scalar(node)) {
-		finding = findings_add(draft->findings, node->place, path,
-				       node->kind == NODE_TEXT ? "%s must be %s, but \"%s\" is %s"
-							       : "%s must be %s, but %s is %s",
-				       subject, wanted, QUOTE(node->text),
-				       node_kind_name(node->kind));
-		if (strcmp(wanted, "text") == 0)
-			finding_fix(finding, "quote it: \"%s\"", QUOTE(node->text));
-		else
-			finding_fix(finding, "write %s", format);
-	} else {
-		finding =
-			findings_add(draft->findings, node->place, path, "%s must be %s, but is %s",
-				     subject, wanted, node_kind_name(node->kind));
-		finding_fix(finding, "write %s", format);
-	}
-}
-
-struct subject subject_of(const struct schema_key *key)
-{
-	struct subject subject;
-
-	(void)snprintf(subject.text, sizeof(subject.text), "\"%s\"", key->name);
-	return subject;
-}
-
-int text_store(const struct node *node, void *target)
-{
-	char *copy = strdup(node->text);
-
-	if (!copy)
-		return -ENOMEM;
-	*(char **)target = copy;
-	return 0;
-}
-
-bool check_text(struct draft *draft, const struct schema_key *key, const struct node *node,
-		const struct node_path *path)
-{
-	struct runbook_finding *finding;
-
-	if (node->kind != NODE_TEXT) {
-		report_type(draft, SUBJECT(key), "text", key->format, node, path);
-		return false;
-	}
-	if (node->text[strspn(node->text, " \t\r\n")] == '\0') {
-		finding = findings_add(draft->findings, node->place, path, "\"%s\" is empty",
-				       key->name);
-		finding_fix(finding, "write %s", key->format);
-		return false;
-	}
-	if (node->length <= key->max)
-		return true;
-	finding = findings_add(draft->findings, node->place, path,
-			       "\"%s\" has %zu bytes, more than %s", key->name, node->length,
-			       key->range);
-	finding_fix(finding, "%s",
-		    key->read == read_command
-			    ? "put the script into a file of the repository and run that"
-			    : "shorten it");
-	return false;
-}
-
-bool check_line(struct draft *draft, const struct schema_key *key, const struct node *node,
-		const struct node_path *path)
-{
-	struct runbook_finding *finding;
-	const char *problem;
-
-	if (!check_text(draft, key, node, path))
-		return false;
-	problem = text_problem(node->text);
-	if (!problem)
-		return true;
-	finding = findings_add(draft->findings, node->place, path, "\"%s\" contains %s: %s",
-			       key->name, problem, QUOTE(node->text));
-	finding_fix(finding, "write it on one line of printable characters");
-	return false;
-}
 
 /* One line for people to read: names. */
 int read_title(struct draft *draft, const struct schema_key *key, const struct node *node,
@@ -211,24 +118,6 @@ int read_image(struct draft *draft, const struct schema_key *key, const struct n
 	return 0;
 }
 
-void report_unknown_word(struct draft *draft, const char *what, const char *const *words,
-			 size_t n_words, const char *format, const struct node *node,
-			 const struct node_path *path)
-{
-	struct nearest nearest = nearest_start(node->text);
-	struct runbook_finding *finding = findings_add(
-		draft->findings, node->place, path, "unknown %s \"%s\"", what, QUOTE(node->text));
-
-	if (!finding)
-		return;
-	for (size_t i = 0; i < n_words; i++)
-		nearest_offer(&nearest, words[i]);
-	if (nearest.best)
-		finding_fix(finding, "did you mean \"%s\"?", nearest.best);
-	else
-		finding_fix(finding, "write %s", format);
-}
-
 int read_network(struct draft *draft, const struct schema_key *key, const struct node *node,
 		 const struct node_path *path, void *target)
 {
@@ -324,26 +213,6 @@ int read_count(struct draft *draft, const struct schema_key *key, const struct n
 }
 
 /* ---- environment ---- */
-
-bool check_env_name(struct draft *draft, const struct node *name, const struct node_path *path)
-{
-	struct runbook_finding *finding;
-
-	if (!env_name_valid(name->text)) {
-		finding =
-			findings_add(draft->findings, name->place, path,
-				     "\"%s\" cannot be the name of a variable", QUOTE(name->text));
-		finding_fix(finding, "use letters, digits and _, and begin with no digit");
-		return false;
-	}
-	if (strncmp(name->text, "RUNBOOK_", strlen("RUNBOOK_")) != 0)
-		return true;
-	finding = findings_add(draft->findings, name->place, path,
-			       "\"%s\" is reserved: runbookd sets the variables RUNBOOK_*",
-			       QUOTE(name->text));
-	finding_fix(finding, "choose another name");
-	return false;
-}
 
 static bool check_env_value(struct draft *draft, const struct node *name, const struct node *value,
 			    const struct node_path *path)
