@@ -122,7 +122,7 @@ static void report_axis(struct draft *draft, const struct node *name, const stru
 		findings_add(draft->findings, value->place, path,
 			     "the axis \"%s\" must be a list of values, but is %s",
 			     QUOTE(name->text), node_kind_name(value->kind));
-	const char *meant = finding ? schema_suggest(name->text, SCOPE_MATRIX) : NULL;
+	const char *meant = finding ? schema_suggest(draft, name->text, SCOPE_MATRIX) : NULL;
 
 	if (meant)
 		finding_fix(finding, "did you mean \"%s\"?", meant);
@@ -160,7 +160,7 @@ static int axis_read(struct draft *draft, struct matrix *matrix, const struct no
 	int index;
 
 	if (!env_name_valid(name->text) && !findings_full(draft->findings) &&
-	    schema_suggest(name->text, SCOPE_MATRIX)) {
+	    schema_suggest(draft, name->text, SCOPE_MATRIX)) {
 		(void)schema_unknown_key(draft, SCOPE_MATRIX, name, path);
 		return 0;
 	}
@@ -487,7 +487,7 @@ int matrix_read(struct draft *draft, const struct node *node, const struct node_
 	}
 	for (size_t i = 0; r == 0 && i + 1 < node->n_items; i += 2) {
 		const struct node *name = node->items[i], *value = node->items[i + 1];
-		const struct schema_key *key = schema_key_find(name->text, SCOPE_MATRIX);
+		const struct schema_key *key = schema_key_find(draft, name->text, SCOPE_MATRIX);
 		struct node_path value_path = {.parent = path, .key = name->text};
 
 		if (key)

@@ -96,10 +96,7 @@ bool check_text(struct draft *draft, const struct schema_key *key, const struct 
 	finding = findings_add(draft->findings, node->place, path,
 			       "\"%s\" has %zu bytes, more than %s", key->name, node->length,
 			       key->range);
-	finding_fix(finding, "%s",
-		    key->read == read_command
-			    ? "put the script into a file of the repository and run that"
-			    : "shorten it");
+	finding_fix(finding, "%s", key->too_long ? key->too_long : "shorten it");
 	return false;
 }
 

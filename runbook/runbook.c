@@ -2,15 +2,60 @@
 #include "runbook/runbook.h"
 
 #include "runbook/memory.h"
+#include "runbook/report.h"
 #include "runbook/schema.h"
+
+#include "common/cleanup.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+/* What holds when the file does not say otherwise */
+static void root_defaults(struct runbook *runbook)
+{
+	runbook->concurrency_limit = 1;
+	runbook->on[RUNBOOK_EVENT_PUSH].given = true;
+	runbook->on[RUNBOOK_EVENT_PULL_REQUEST].given = true;
+	runbook->on[RUNBOOK_EVENT_MANUAL].given = true;
+}
+
+/* The tree becomes a draft. Return: 0 (the findings say whether all is well) or -ENOMEM. */
+static int document_read(struct draft *draft, const struct document *document)
+{
+	const struct node *root = document->root;
+	struct runbook_finding *finding;
+	int r;
+
+	if (!root || (root->kind == NODE_NULL && root->length == 0)) {
+		finding = findings_add(draft->findings, (struct runbook_place){1, 1}, NULL,
+				       "the file is empty");
+		finding_fix(finding,
+			    "write at least one step: steps: [{name: hello, command: echo hi}]");
+		return 0;
+	}
+	if (root->kind != NODE_MAP) {
+		report_type(draft, "a runbook", "a map", "\"steps:\" and a list of steps", root,
+			    NULL);
+		return 0;
+	}
+	root_defaults(draft->runbook);
+	r = schema_read_map(draft, SCOPE_ROOT, root, NULL, draft->runbook);
+	if (r < 0)
+		return r;
+	draft->runbook->env = TAKE_PTR(draft->defaults.env);
+	draft->runbook->n_env = draft->defaults.n_env;
+	draft->defaults.n_env = 0;
+	r = steps_merge_defaults(draft);
+	if (r < 0)
+		return r;
+	steps_check_totals(draft);
+	return 0;
+}
+
 /* Everything after the syntax; the tree is no longer needed when it returns. */
 static int document_check(const struct document *document, struct draft *draft)
 {
-	int r = schema_read(draft, document);
+	int r = document_read(draft, document);
 
 	if (r < 0)
 		return r;
@@ -25,6 +70,7 @@ int runbook_parse(const char *data, size_t size, struct runbook **ret_runbook,
 	struct document document;
 	int r;
 
+	draft.keys = schema_keys(&draft.n_keys);
 	*ret_n = 0;
 	draft.runbook = calloc(1, sizeof(*draft.runbook));
 	if (!draft.runbook)

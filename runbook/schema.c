@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- maps ---- */
-
 /* Keys that make "command" unnecessary: they are refused for a better reason already. */
 static bool has_resource_key(const struct node *map)
 {
@@ -23,10 +21,9 @@ static bool has_resource_key(const struct node *map)
 static void report_missing(struct draft *draft, enum schema_scope scope, const struct node *map,
 			   const struct node_path *path, const bool *seen)
 {
-	size_t n;
-	const struct schema_key *keys = schema_keys(&n);
+	const struct schema_key *keys = draft->keys;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < draft->n_keys; i++) {
 		struct runbook_finding *finding;
 
 		if (!keys[i].required || !(keys[i].scopes & scope) || seen[i])
@@ -43,13 +40,13 @@ int schema_read_map(struct draft *draft, enum schema_scope scope, const struct n
 		    const struct node_path *path, void *target)
 {
 	bool seen[KEYS_MAX] = {false};
-	size_t n_keys, n_spared = 0;
-	const struct schema_key *keys = schema_keys(&n_keys);
+	const struct schema_key *keys = draft->keys;
+	size_t n_spared = 0;
 
-	assert(n_keys <= KEYS_MAX);
+	assert(draft->n_keys <= KEYS_MAX);
 	for (size_t i = 0; i + 1 < node->n_items; i += 2) {
 		const struct node *name = node->items[i];
-		const struct schema_key *key = schema_key_find(name->text, scope);
+		const struct schema_key *key = schema_key_find(draft, name->text, scope);
 		struct node_path value_path = {.parent = path, .key = name->text};
 		int r;
 
@@ -109,47 +106,4 @@ int read_io(struct draft *draft, const struct schema_key *key, const struct node
 	r = read_size(draft, key, node, path, &resources->io_read);
 	resources->io_write = resources->io_read;
 	return r;
-}
-
-/* ---- the file ---- */
-
-/* What holds when the file does not say otherwise */
-static void root_defaults(struct runbook *runbook)
-{
-	runbook->concurrency_limit = 1;
-	runbook->on[RUNBOOK_EVENT_PUSH].given = true;
-	runbook->on[RUNBOOK_EVENT_PULL_REQUEST].given = true;
-	runbook->on[RUNBOOK_EVENT_MANUAL].given = true;
-}
-
-int schema_read(struct draft *draft, const struct document *document)
-{
-	const struct node *root = document->root;
-	struct runbook_finding *finding;
-	int r;
-
-	if (!root || (root->kind == NODE_NULL && root->length == 0)) {
-		finding = findings_add(draft->findings, (struct runbook_place){1, 1}, NULL,
-				       "the file is empty");
-		finding_fix(finding,
-			    "write at least one step: steps: [{name: hello, command: echo hi}]");
-		return 0;
-	}
-	if (root->kind != NODE_MAP) {
-		report_type(draft, "a runbook", "a map", "\"steps:\" and a list of steps", root,
-			    NULL);
-		return 0;
-	}
-	root_defaults(draft->runbook);
-	r = schema_read_map(draft, SCOPE_ROOT, root, NULL, draft->runbook);
-	if (r < 0)
-		return r;
-	draft->runbook->env = TAKE_PTR(draft->defaults.env);
-	draft->runbook->n_env = draft->defaults.n_env;
-	draft->defaults.n_env = 0;
-	r = steps_merge_defaults(draft);
-	if (r < 0)
-		return r;
-	steps_check_totals(draft);
-	return 0;
 }

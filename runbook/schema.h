@@ -12,6 +12,9 @@
  * (schema_unknown.c), missing required keys and the JSON Schema for editors
  * (schema_json.c) come from it as well. A key whose reader is NULL belongs to the
  * language but not to this version: it is refused by name, never ignored.
+ *
+ * The table names every reader, so a reader that named the table would close a
+ * circle of all files: the draft that readers are given points to it.
  */
 
 #include "runbook/findings.h"
@@ -57,10 +60,13 @@ struct step_source {
 };
 
 struct matrix;
+struct schema_key;
 
 /** struct draft - a runbook in the making */
 struct draft {
 	struct runbook *runbook;
+	const struct schema_key *keys; /* schema_keys(): readers look it up here, not there */
+	size_t n_keys;
 	struct step_source *sources;  /* beside runbook->steps */
 	size_t n_room;		      /* of both */
 	struct runbook_step defaults; /* "global": fields a step may override */
@@ -73,8 +79,6 @@ struct draft {
 	size_t n_dependencies;	     /* entries of "depends_on" so far, of all instances */
 	size_t n_compared;	     /* names looked at for "did you mean" */
 };
-
-struct schema_key;
 
 /**
  * typedef value_fn - read one value into the field at @target
@@ -96,23 +100,21 @@ struct schema_key {
 	const char *format; /* what a value looks like, for people */
 	const char *fallback;
 	const char *help;
+	const char *too_long; /* what to do with a text above max; NULL: shorten it */
 };
 
 /** schema_keys() - the table, for documentation and tests */
 const struct schema_key *schema_keys(size_t *ret_n);
 
-/** schema_key_find() - the key @name of one of @scopes, or NULL */
-const struct schema_key *schema_key_find(const char *name, unsigned scopes);
+/** schema_key_find() - the key @name of one of @scopes in the draft's table, or NULL */
+const struct schema_key *schema_key_find(const struct draft *draft, const char *name,
+					 unsigned scopes);
 
 /**
- * schema_read() - tree to draft
- * @draft: findings and runbook (zeroed) set by the caller
+ * graph_check() - resolve names, find circles, order, make slugs
  *
- * Return: 0 (findings tell whether all is well) or -ENOMEM.
+ * Return: 0 (the findings say whether all is well) or -ENOMEM.
  */
-int schema_read(struct draft *draft, const struct document *document);
-
-/** graph_check() - resolve names, find circles, order, make slugs. Return: as schema_read(). */
 int graph_check(struct draft *draft);
 
 /** schema_read_map() - read @node's keys of @scope into the struct at @target. 0 or -ENOMEM. */
@@ -136,7 +138,7 @@ const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_sco
 					    const struct node *name, const struct node_path *path);
 
 /** schema_suggest() - the key of @scope that was probably meant by @name, or NULL */
-const char *schema_suggest(const char *name, enum schema_scope scope);
+const char *schema_suggest(const struct draft *draft, const char *name, enum schema_scope scope);
 
 /** steps_merge_defaults() - give steps what "global" says and they do not. 0 or -ENOMEM. */
 int steps_merge_defaults(struct draft *draft);

@@ -107,7 +107,8 @@ static const struct schema_key keys[] = {
 	 .range = "200", .format = "a name", .help = "unique; what others depend on"},
 	{"command", IN_STEP(command), .read = read_command, .required = true,
 	 .max = STEP_ARGUMENT_MAX, .range = "122880 (120 KiB)", .format = "a shell command",
-	 .help = "run by the shell in the workspace"},
+	 .help = "run by the shell in the workspace",
+	 .too_long = "put the script into a file of the repository and run that"},
 	{"depends_on", IN_STEP(depends_on), .read = read_depends_on,
 	 .format = "a list of the names of steps", .help = "steps that must have ended before"},
 	{"when", IN_STEP(when), .read = read_when, .inner = SCOPE_WHEN,
@@ -210,13 +211,4 @@ const struct schema_key *schema_keys(size_t *ret_n)
 {
 	*ret_n = ARRAY_SIZE(keys);
 	return keys;
-}
-
-const struct schema_key *schema_key_find(const char *name, unsigned scopes)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		if ((keys[i].scopes & scopes) && strcmp(keys[i].name, name) == 0)
-			return &keys[i];
-	}
-	return NULL;
 }

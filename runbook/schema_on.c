@@ -125,7 +125,7 @@ void report_unknown_event(struct draft *draft, const struct schema_key *key,
 {
 	struct runbook_finding *finding = findings_add(draft->findings, node->place, path,
 						       "unknown event \"%s\"", QUOTE(node->text));
-	const char *meant = finding ? schema_suggest(node->text, SCOPE_ON) : NULL;
+	const char *meant = finding ? schema_suggest(draft, node->text, SCOPE_ON) : NULL;
 
 	if (meant)
 		finding_fix(finding, "did you mean \"%s\"?", meant);
@@ -144,7 +144,7 @@ static void event_read(struct draft *draft, const struct schema_key *key, const 
 		report_type(draft, "an event", "a word", key->format, node, path);
 		return;
 	}
-	event = schema_key_find(node->text, SCOPE_ON);
+	event = schema_key_find(draft, node->text, SCOPE_ON);
 	if (!event) {
 		report_unknown_event(draft, key, node, path);
 		return;
@@ -318,7 +318,7 @@ static int schedule_read(struct draft *draft, const struct schema_key *key, cons
 		return schema_read_map(draft, SCOPE_SCHEDULE, node, path, schedule);
 	}
 	if (node->kind == NODE_TEXT)
-		return read_cron(draft, schema_key_find("cron", SCOPE_SCHEDULE), node, path,
+		return read_cron(draft, schema_key_find(draft, "cron", SCOPE_SCHEDULE), node, path,
 				 &schedule->cron);
 	report_type(draft, "a schedule", "a map", "{cron: \"30 4 * * *\"}", node, path);
 	(void)key;

@@ -332,12 +332,12 @@ static int copy_labels(struct runbook_step *step, const struct runbook_step *glo
 	return 0;
 }
 
-static void merge_resources(struct runbook_resources *step, const struct runbook_resources *global)
+static void merge_resources(const struct draft *draft, struct runbook_resources *step,
+			    const struct runbook_resources *global)
 {
-	size_t n;
-	const struct schema_key *keys = schema_keys(&n);
+	const struct schema_key *keys = draft->keys;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < draft->n_keys; i++) {
 		uint64_t *field = (uint64_t *)(void *)((char *)step + keys[i].offset);
 
 		if ((keys[i].scopes & (SCOPE_RESOURCES | SCOPE_IO)) && keys[i].read && *field == 0)
@@ -346,8 +346,8 @@ static void merge_resources(struct runbook_resources *step, const struct runbook
 	}
 }
 
-static int step_merge(struct runbook_step *step, const struct step_source *source,
-		      const struct runbook_step *global)
+static int step_merge(const struct draft *draft, struct runbook_step *step,
+		      const struct step_source *source, const struct runbook_step *global)
 {
 	if (copy_text(&step->image, global->image ? global->image : "host") < 0 ||
 	    copy_text(&step->shell, global->shell) < 0 ||
@@ -366,14 +366,15 @@ static int step_merge(struct runbook_step *step, const struct step_source *sourc
 		step->interruptible = global->interruptible;
 	if (step->when.statuses == 0)
 		step->when.statuses = RUNBOOK_WHEN_SUCCESS;
-	merge_resources(&step->resources, &global->resources);
+	merge_resources(draft, &step->resources, &global->resources);
 	return 0;
 }
 
 int steps_merge_defaults(struct draft *draft)
 {
 	for (size_t i = 0; i < draft->runbook->n_steps; i++) {
-		int r = step_merge(&draft->runbook->steps[i], &draft->sources[i], &draft->defaults);
+		int r = step_merge(draft, &draft->runbook->steps[i], &draft->sources[i],
+				   &draft->defaults);
 
 		if (r < 0)
 			return r;

@@ -152,13 +152,13 @@ static const struct {
 static_assert(ARRAY_SIZE(scope_names) == SCHEMA_SCOPES, "every scope has a name");
 
 /* "name, command, …" of a scope, what this version knows */
-static void keys_list(char *out, size_t size, enum schema_scope scope)
+static void keys_list(const struct draft *draft, char *out, size_t size, enum schema_scope scope)
 {
-	size_t n, used = 0;
-	const struct schema_key *keys = schema_keys(&n);
+	const struct schema_key *keys = draft->keys;
+	size_t used = 0;
 
 	out[0] = '\0';
-	for (size_t i = 0; i < n && used < size; i++) {
+	for (size_t i = 0; i < draft->n_keys && used < size; i++) {
 		if (!(keys[i].scopes & scope) || !keys[i].read)
 			continue;
 		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "",
@@ -167,10 +167,10 @@ static void keys_list(char *out, size_t size, enum schema_scope scope)
 }
 
 /* Where else a misplaced key would be right; NULL: nowhere */
-static const char *right_scope(const char *name)
+static const char *right_scope(const struct draft *draft, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(scope_names); i++) {
-		const struct schema_key *key = schema_key_find(name, scope_names[i].scope);
+		const struct schema_key *key = schema_key_find(draft, name, scope_names[i].scope);
 
 		if (key && key->read)
 			return scope_names[i].name;
@@ -178,13 +178,12 @@ static const char *right_scope(const char *name)
 	return NULL;
 }
 
-static const char *nearest_key(const char *name, enum schema_scope scope)
+static const char *nearest_key(const struct draft *draft, const char *name, enum schema_scope scope)
 {
 	struct nearest nearest = nearest_start(name);
-	size_t n;
-	const struct schema_key *keys = schema_keys(&n);
+	const struct schema_key *keys = draft->keys;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < draft->n_keys; i++) {
 		if ((keys[i].scopes & scope) && keys[i].read)
 			nearest_offer(&nearest, keys[i].name);
 	}
@@ -192,15 +191,15 @@ static const char *nearest_key(const char *name, enum schema_scope scope)
 }
 
 /* The key of @scope that another system calls @name; NULL: none */
-static const struct schema_key *synonym_find(const char *name, enum schema_scope scope,
-					     const char **ret_advice)
+static const struct schema_key *synonym_find(const struct draft *draft, const char *name,
+					     enum schema_scope scope, const char **ret_advice)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(synonyms); i++) {
 		const struct schema_key *key;
 
 		if (strcmp(synonyms[i].foreign, name) != 0)
 			continue;
-		key = schema_key_find(synonyms[i].key, scope);
+		key = schema_key_find(draft, synonyms[i].key, scope);
 		if (!key || !key->read)
 			continue;
 		*ret_advice = synonyms[i].advice;
@@ -210,11 +209,13 @@ static const struct schema_key *synonym_find(const char *name, enum schema_scope
 }
 
 /* The same for any scope, whose name is returned as well */
-static const struct schema_key *synonym_elsewhere(const char *name, const char **ret_place)
+static const struct schema_key *synonym_elsewhere(const struct draft *draft, const char *name,
+						  const char **ret_place)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(scope_names); i++) {
 		const char *advice;
-		const struct schema_key *key = synonym_find(name, scope_names[i].scope, &advice);
+		const struct schema_key *key =
+			synonym_find(draft, name, scope_names[i].scope, &advice);
 
 		if (!key)
 			continue;
@@ -224,12 +225,12 @@ static const struct schema_key *synonym_elsewhere(const char *name, const char *
 	return NULL;
 }
 
-const char *schema_suggest(const char *name, enum schema_scope scope)
+const char *schema_suggest(const struct draft *draft, const char *name, enum schema_scope scope)
 {
 	const char *advice;
-	const struct schema_key *key = synonym_find(name, scope, &advice);
+	const struct schema_key *key = synonym_find(draft, name, scope, &advice);
 
-	return key ? key->name : nearest_key(name, scope);
+	return key ? key->name : nearest_key(draft, name, scope);
 }
 
 static const struct schema_key *report_unknown(struct draft *draft, enum schema_scope scope,
@@ -239,21 +240,21 @@ static const struct schema_key *report_unknown(struct draft *draft, enum schema_
 	struct runbook_finding *finding = findings_add(draft->findings, name->place, path,
 						       "unknown key \"%s\"", QUOTE(name->text));
 	const char *advice = NULL, *near;
-	const struct schema_key *key = synonym_find(name->text, scope, &advice);
+	const struct schema_key *key = synonym_find(draft, name->text, scope, &advice);
 	const char *place;
 	char list[220];
 
-	near = key ? key->name : nearest_key(name->text, scope);
-	keys_list(list, sizeof(list), scope);
+	near = key ? key->name : nearest_key(draft, name->text, scope);
+	keys_list(draft, list, sizeof(list), scope);
 	if (advice)
 		finding_fix(finding, "%s", advice);
 	else if (near)
 		finding_fix(finding, "did you mean \"%s\"?", near);
-	else if ((key = synonym_elsewhere(name->text, &place)))
+	else if ((key = synonym_elsewhere(draft, name->text, &place)))
 		finding_fix(finding, "did you mean \"%s\" at %s?", key->name, place);
 	else
 		finding_fix(finding, "the keys here are %s", list);
-	return near ? schema_key_find(near, scope) : NULL;
+	return near ? schema_key_find(draft, near, scope) : NULL;
 }
 
 const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_scope scope,
@@ -266,15 +267,15 @@ const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_sco
 		(void)findings_add(draft->findings, name->place, path, "unknown key");
 		return NULL;
 	}
-	if (schema_key_find(name->text, scope)) {
+	if (schema_key_find(draft, name->text, scope)) {
 		finding =
 			findings_add(draft->findings, name->place, path,
 				     "\"%s\" is not supported by this version", QUOTE(name->text));
 		finding_fix(finding, "remove it");
 		return NULL;
 	}
-	place = right_scope(name->text);
-	if (!place || synonym_find(name->text, scope, &advice))
+	place = right_scope(draft, name->text);
+	if (!place || synonym_find(draft, name->text, scope, &advice))
 		return report_unknown(draft, scope, name, path);
 	finding = findings_add(draft->findings, name->place, path, "\"%s\" does not belong here",
 			       QUOTE(name->text));
