@@ -5,7 +5,7 @@
 /*
  * Forges whose deliveries runbook-webhook serves. The configuration accepts these
  * and no others, so that a project never waits for deliveries that are refused;
- * webhook/forge.c has an implementation for each name.
+ * webhook/forge_table.c lists an implementation for each name.
  */
 
 #include <stdbool.h>

@@ -7,7 +7,8 @@
  *
  * A forge is a table: which headers carry the event and the delivery id, which
  * function checks the signature, and what each event means. A new forge is one
- * file forge_NAME.c and one line in forge.c.
+ * file forge_NAME.c and one line in forge_table.c; forge.c has what several of
+ * them share: signatures, and how pushes and pull requests are read.
  */
 
 #include "common/error.h"
