@@ -59,6 +59,7 @@ check "cppcheck" check_cpp
 check "shellcheck" shellcheck -x "${SCRIPTS[@]}"
 check "layer rule" tests/lint/layers.sh
 check "link rule" tests/lint/links.sh
+check "files do not call each other in circles" python3 tests/lint/circles.py
 check "function names" python3 tests/lint/function_names.py
 check "fields of messages have names" python3 tests/lint/messages.py
 check "catalog of the journal" tests/lint/catalog.sh
