@@ -7,6 +7,7 @@
 #include "api/body.h"
 #include "common/cleanup.h"
 #include "common/image.h"
+#include "common/image_verb.h"
 #include "common/names.h"
 
 #include <errno.h>

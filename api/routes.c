@@ -5,6 +5,7 @@
 #include "api/range.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
+#include "common/image_verb.h"
 #include "common/messages/api.h"
 #include "common/names.h"
 

@@ -11,7 +11,6 @@
  */
 
 #include "common/limits.h"
-#include "common/message_table.h"
 
 #include <stdbool.h>
 #include <stdint.h>

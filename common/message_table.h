@@ -195,44 +195,6 @@ enum message_type {
 		MESSAGE_NUM_TYPES,
 };
 
-/* ---- values that travel ---- */
-
-/** enum fetch_whose - whose commit is it, and so what may its steps see? */
-enum fetch_whose {
-	FETCH_OURS = 0,	   /* pushed to a branch or tag of the repository: all of the mirror */
-	FETCH_FOREIGN = 1, /* proposed from outside: what it and its base reach */
-	FETCH_UNKNOWN = 2, /* named by its id: ours if a branch or tag of the repository has it */
-	FETCH_WHOSE_NUM,
-};
-
-enum fetch_outcome {
-	FETCH_OK = 0,
-	FETCH_NO_SUCH_COMMIT = 1,
-	FETCH_UNREACHABLE = 2, /* could not fetch: the network, the forge, this host */
-	FETCH_REFUSED = 3,     /* hostile or over a limit */
-	FETCH_DENIED = 4,      /* a credential was refused, or the repository is not there */
-	FETCH_NO_SPACE = 5,    /* our disk is full */
-	FETCH_NUM,
-};
-
-/** enum image_verb - what the api asks runbook-image */
-enum image_verb {
-	IMAGE_LIST = 0,
-	IMAGE_PULL = 1,	  /* source (docker://…), [name]: answered with a job */
-	IMAGE_IMPORT = 2, /* name, source (kind: rootfs, docker-archive, oci-archive), fd: job */
-	IMAGE_REMOVE = 3, /* name */
-	IMAGE_PRUNE = 4,
-	IMAGE_JOB = 5, /* job */
-	IMAGE_NUM_VERBS,
-};
-
-/** enum image_rule - what the administrator says of images, in CONFIG_IMAGE_RULE */
-enum image_rule {
-	IMAGE_RULE_FORK = 0,	/* runs of forks may have it, pulled without credentials */
-	IMAGE_RULE_PRIVATE = 1, /* a registry at a private address that may be reached */
-	IMAGE_NUM_RULES,
-};
-
 struct message_info {
 	const char *name;
 	unsigned from, to; /* masks of enum process_role */

@@ -3,6 +3,7 @@
 #include "daemon/config_send.h"
 
 #include "common/cleanup.h"
+#include "common/image_rule.h"
 #include "common/log.h"
 #include "common/number.h"
 #include "daemon/daemon.h"

@@ -5,8 +5,8 @@
 /* What every part of the fetcher speaks of: the limits of one fetch and its result. */
 
 #include "common/error.h"
+#include "common/fetch_outcome.h"
 #include "common/limits.h"
-#include "common/message_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>

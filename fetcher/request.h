@@ -4,6 +4,7 @@
 
 /* What the scheduler asks for, checked, and the line in which that waits. */
 
+#include "common/fetch_outcome.h"
 #include "common/limits.h"
 #include "common/message.h"
 

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
+#include "common/image_verb.h"
 #include "common/names.h"
 #include "images/service.h"
 

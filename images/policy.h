@@ -4,8 +4,8 @@
 
 /* What the administrator says of images: lists, and credentials, of [Images] and of projects. */
 
+#include "common/image_rule.h"
 #include "common/limits.h"
-#include "common/message_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>

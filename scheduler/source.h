@@ -4,6 +4,7 @@
 
 /* Where the tree of a run comes from. */
 
+#include "common/fetch_outcome.h"
 #include "scheduler/scheduler.h"
 
 /** source_start() - ask for the tree of @run, or queue the question */

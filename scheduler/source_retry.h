@@ -16,6 +16,7 @@
  * know of it: concurrency groups have it before them, see concurrency.c.
  */
 
+#include "common/fetch_outcome.h"
 #include "common/list.h"
 #include "scheduler/run.h"
 

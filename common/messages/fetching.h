@@ -9,6 +9,7 @@
  */
 
 #include "common/error.h"
+#include "common/fetch_outcome.h"
 #include "common/limits.h"
 #include "common/message_fields.h"
 #include "common/runbook_name.h"

@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
+#include "common/image_verb.h"
 #include "common/messages/api.h"
 #include "common/messages/artifacts.h"
 
