@@ -9,6 +9,7 @@
 #include "common/messages/artifacts.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
+#include "common/messages/layers.h"
 #include "common/messages/steps.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ MESSAGES_STEPS(MESSAGE_DEFINE)
 MESSAGES_FETCHING(MESSAGE_DEFINE)
 MESSAGES_DELIVERIES(MESSAGE_DEFINE)
 MESSAGES_ARTIFACTS(MESSAGE_DEFINE)
+MESSAGES_LAYERS(MESSAGE_DEFINE)
 MESSAGES_API_RECORDS(RECORD_DEFINE)
 MESSAGES_API(MESSAGE_DEFINE)
 
@@ -92,6 +94,7 @@ static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
 	MESSAGES_FETCHING(FORMAT_OF)   /* */
 	MESSAGES_DELIVERIES(FORMAT_OF) /* */
 	MESSAGES_ARTIFACTS(FORMAT_OF)  /* */
+	MESSAGES_LAYERS(FORMAT_OF)     /* */
 	MESSAGES_API(FORMAT_OF)	       /* */
 };
 

@@ -143,23 +143,14 @@ enum process_role {
 	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 1)                                  \
                                                                                                       \
 	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
-	/* u job, s digest of the packed layer ("": not checked), s its id ("": not known yet); */    \
-	/* fd the packed layer, a regular file */                                                     \
-	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, 512, 1)                                              \
-	/* u job; fd pipe with the unpacker's report, to its end */                                   \
-	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, 64, 1)                                            \
-	/* u job, s error ("" when it ended well; what was unpacked then waits for its COMMIT) */     \
-	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                           \
-	/* u job, s directory in it that hides what is below */                                       \
-	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, 8192, 0)                                             \
-	/* u job, s layer (64 hex digits), or "" to throw it away; not answered then */               \
-	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, 256, 0)                                              \
-	/* u job, s error: "" when the layer is there to stay */                                      \
-	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, 4096, 0)                                          \
-	/* s layer: no image has it any more */                                                       \
-	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, 128, 0)                                              \
-	/* s layer, u 1 if a step uses it, so that it stays */                                        \
-	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                           \
+	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 1)                                        \
+	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 1)                                     \
+	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                      \
+	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
+	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
+	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
+	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
+	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
 	/* (nothing): what follows to IMAGES_END is all there is */                                   \
 	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                            \
 	/* b record, see common/image.h */                                                            \

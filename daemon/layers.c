@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/log.h"
+#include "common/messages/layers.h"
 #include "daemon/daemon.h"
 #include "daemon/layer_remove.h"
 #include "daemon/layer_sandbox.h"
@@ -43,22 +44,20 @@ struct layers {
 
 /* ---- answers ---- */
 
-static void answer(struct layers *layers, enum message_type type, uint64_t number, const char *text,
-		   int fd)
+/* Not while runbook-image is away: a new one begins anew. */
+static void answer(struct layers *layers, struct message *message)
 {
-	struct message *message;
-
-	if (!link_ready(layers->daemon, CHILD_IMAGE))
-		return; /* a new one begins anew */
-	message = message_new(type, 0);
-	if (message) {
-		message_put_u64(message, number);
-		if (text)
-			message_put_string(message, text);
-		if (fd >= 0)
-			message_put_fd(message, fd);
-	}
 	(void)link_send(layers->daemon, CHILD_IMAGE, message);
+}
+
+static void answer_unpacked(struct layers *layers, uint64_t number, const char *error)
+{
+	answer(layers, MESSAGE_NEW(layer_unpacked, 0, .job = number, .error = error));
+}
+
+static void answer_committed(struct layers *layers, uint64_t number, const char *error)
+{
+	answer(layers, MESSAGE_NEW(layer_committed, 0, .job = number, .error = error));
 }
 
 /* ---- unpacking ---- */
@@ -99,7 +98,7 @@ static void unpack_done(struct supervised *supervised, const struct supervised_e
 	layers->n_running--;
 	layer_sandbox_failure(supervised, end, failure, sizeof(failure));
 	if (!unpack->abandoned)
-		answer(layers, MESSAGE_LAYER_UNPACKED, unpack->number, failure, -1);
+		answer_unpacked(layers, unpack->number, failure);
 	if (unpack->abandoned || failure[0])
 		unpack_discard(unpack);
 	else
@@ -158,10 +157,10 @@ void layers_unpack(struct layers *layers, uint64_t number, const char *digest, c
 	}
 	if (error.number == 0) {
 		layers->n_running++;
-		answer(layers, MESSAGE_LAYER_UNPACKING, number, NULL, read_fd);
+		answer(layers, MESSAGE_NEW(layer_unpacking, 0, .job = number, .report = read_fd));
 		return;
 	}
-	answer(layers, MESSAGE_LAYER_UNPACKED, number, error.text, -1);
+	answer_unpacked(layers, number, error.text);
 	if (unpack)
 		unpack_discard(unpack);
 }
@@ -186,7 +185,7 @@ void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 			       "cannot mark a directory of the layer: %s (the store must be on a "
 			       "file system with trusted.* attributes)",
 			       strerror(fd < 0 ? -fd : errno));
-		answer(layers, MESSAGE_LAYER_COMMITTED, number, text, -1);
+		answer_committed(layers, number, text);
 		unpack_discard(unpack);
 	}
 }
@@ -206,7 +205,7 @@ void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 	/* the unpacker has synced what it wrote */
 	r = dir_store_commit(layers->store, &unpack->dir, layer, &error);
 	/* the same layer, unpacked twice at once, is fine */
-	answer(layers, MESSAGE_LAYER_COMMITTED, number, r == -EEXIST ? "" : error.text, -1);
+	answer_committed(layers, number, r == -EEXIST ? "" : error.text);
 	if (unpack->dir.fd >= 0) {
 		unpack_discard(unpack);
 		return;
@@ -218,16 +217,11 @@ void layers_forget(struct layers *layers, const char *layer)
 {
 	struct dir_claim claim;
 	int r = dir_store_take_out(layers->store, layer, &claim);
-	struct message *message;
 
 	if (r == 0)
 		(void)layer_remover_add(layers->remover, &claim);
-	message = message_new(MESSAGE_LAYER_FORGOTTEN, 0);
-	if (message) {
-		message_put_string(message, layer);
-		message_put_u64(message, r < 0 && r != -ENOENT); /* in use */
-	}
-	(void)link_send(layers->daemon, CHILD_IMAGE, message);
+	answer(layers,
+	       MESSAGE_NEW(layer_forgotten, 0, .layer = layer, .used = r < 0 && r != -ENOENT));
 }
 
 void layers_abandon(struct layers *layers)

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/log.h"
+#include "common/messages/layers.h"
 #include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/step_mask.h"
@@ -268,49 +269,57 @@ static bool id_or_none(const char *id)
 
 static int layer_unpack(struct channel *channel, struct message *message)
 {
-	uint64_t job = message_get_u64(message);
-	const char *digest = message_get_string(message, IMAGE_ID_SIZE);
-	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
-	cleanup_close int fd = message_get_fd(message);
+	struct message_layer_unpack unpack;
 	struct stat st;
+	int r = MESSAGE_GET(message, layer_unpack, &unpack);
 
+	if (r < 0)
+		return r;
 	/* the number 0 is what we use for our own */
-	if (message_end(message) < 0 || job == 0 || !id_or_none(digest) || !id_or_none(layer) ||
-	    fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+	if (unpack.job == 0 || !id_or_none(unpack.digest) || !id_or_none(unpack.layer) ||
+	    fstat(unpack.blob, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EBADMSG;
-	layers_unpack(daemon_of(channel)->layers, job, digest, layer, fd);
+	layers_unpack(daemon_of(channel)->layers, unpack.job, unpack.digest, unpack.layer,
+		      unpack.blob);
 	return 0;
 }
 
 static int layer_opaque(struct channel *channel, struct message *message)
 {
-	uint64_t job = message_get_u64(message);
-	const char *path = message_get_string(message, PATH_MAX - 1);
+	struct message_layer_opaque opaque;
+	int r = MESSAGE_GET(message, layer_opaque, &opaque);
 
-	if (message_end(message) < 0 || path[0] == '\0')
+	if (r < 0)
+		return r;
+	if (opaque.path[0] == '\0')
 		return -EBADMSG;
-	layers_opaque(daemon_of(channel)->layers, job, path);
+	layers_opaque(daemon_of(channel)->layers, opaque.job, opaque.path);
 	return 0;
 }
 
 static int layer_commit(struct channel *channel, struct message *message)
 {
-	uint64_t job = message_get_u64(message);
-	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+	struct message_layer_commit commit;
+	int r = MESSAGE_GET(message, layer_commit, &commit);
 
-	if (message_end(message) < 0 || !id_or_none(layer))
+	if (r < 0)
+		return r;
+	if (!id_or_none(commit.layer))
 		return -EBADMSG;
-	layers_commit(daemon_of(channel)->layers, job, layer);
+	layers_commit(daemon_of(channel)->layers, commit.job, commit.layer);
 	return 0;
 }
 
 static int layer_forget(struct channel *channel, struct message *message)
 {
-	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+	struct message_layer_forget forget;
+	int r = MESSAGE_GET(message, layer_forget, &forget);
 
-	if (message_end(message) < 0 || !image_id_valid(layer))
+	if (r < 0)
+		return r;
+	if (!image_id_valid(forget.layer))
 		return -EBADMSG;
-	layers_forget(daemon_of(channel)->layers, layer);
+	layers_forget(daemon_of(channel)->layers, forget.layer);
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/image_verb.h"
+#include "common/messages/layers.h"
 #include "common/names.h"
 #include "images/service.h"
 
@@ -184,11 +185,9 @@ struct forgetting {
 static void forget(void *userdata, const char *layer)
 {
 	struct forgetting *forgetting = userdata;
-	struct message *message = message_new(MESSAGE_LAYER_FORGET, 0);
 
-	if (message)
-		message_put_string(message, layer);
-	if (channel_send(forgetting->service->daemon, message) == 0)
+	if (channel_send(forgetting->service->daemon,
+			 MESSAGE_NEW(layer_forget, 0, .layer = layer)) == 0)
 		forgetting->n++;
 }
 

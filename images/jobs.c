@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/layers.h"
 #include "common/names.h"
 #include "common/remove_tree.h"
 #include "images/report.h"
@@ -147,19 +148,15 @@ void job_fail(struct job *job, const char *text)
 
 static void unpack_ask(struct job *job, int blob_fd, const char *digest, const char *layer)
 {
-	struct message *message = message_new(MESSAGE_LAYER_UNPACK, 0);
+	struct message *message;
 
 	job->number = ++job->jobs->last_number;
 	job->report_ended = job->unpacked = false;
 	job->unpack_error[0] = '\0';
 	(void)snprintf(job->text, sizeof(job->text), "layer %zu of %zu", job->layer + 1,
 		       job->image.n_layers);
-	if (message) {
-		message_put_u64(message, job->number);
-		message_put_string(message, digest);
-		message_put_string(message, layer);
-		message_put_fd(message, blob_fd);
-	}
+	message = MESSAGE_NEW(layer_unpack, 0, .job = job->number, .digest = digest, .layer = layer,
+			      .blob = blob_fd);
 	if (channel_send(job->jobs->service->daemon, message) < 0)
 		job_fail(job, "the daemon cannot be asked");
 }
@@ -205,12 +202,8 @@ void job_next_layer(struct job *job)
 
 static void commit(struct job *job, const char *layer)
 {
-	struct message *message = message_new(MESSAGE_LAYER_COMMIT, 0);
+	struct message *message = MESSAGE_NEW(layer_commit, 0, .job = job->number, .layer = layer);
 
-	if (message) {
-		message_put_u64(message, job->number);
-		message_put_string(message, layer);
-	}
 	if (channel_send(job->jobs->service->daemon, message) < 0 && *layer)
 		job_fail(job, "the daemon cannot be asked");
 }
@@ -220,12 +213,9 @@ static int send_opaque(struct job *job, const struct report *report)
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < report->n_opaque; i++) {
-		struct message *message = message_new(MESSAGE_LAYER_OPAQUE, 0);
+		struct message *message =
+			MESSAGE_NEW(layer_opaque, 0, .job = job->number, .path = report->opaque[i]);
 
-		if (message) {
-			message_put_u64(message, job->number);
-			message_put_string(message, report->opaque[i]);
-		}
 		r = channel_send(job->jobs->service->daemon, message);
 	}
 	return r;

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/layers.h"
 #include "common/names.h"
 #include "images/answers.h"
 #include "images/scope.h"
@@ -308,51 +309,52 @@ static int on_config_end(void *userdata)
 static int on_unpacking(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	uint64_t number = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
+	struct message_layer_unpacking unpacking;
+	int r = MESSAGE_GET(message, layer_unpacking, &unpacking);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	jobs_unpacking(service->jobs, number, TAKE_FD(fd));
+	if (r < 0)
+		return r;
+	jobs_unpacking(service->jobs, unpacking.job, message_take_fd(message, unpacking.report));
 	return 0;
 }
 
 static int on_unpacked(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	uint64_t number = message_get_u64(message);
-	const char *error = message_get_string(message, 4096);
+	struct message_layer_unpacked unpacked;
+	int r = MESSAGE_GET(message, layer_unpacked, &unpacked);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	jobs_unpacked(service->jobs, number, error);
+	if (r < 0)
+		return r;
+	jobs_unpacked(service->jobs, unpacked.job, unpacked.error);
 	return 0;
 }
 
 static int on_committed(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	uint64_t number = message_get_u64(message);
-	const char *error = message_get_string(message, 4096);
+	struct message_layer_committed committed;
+	int r = MESSAGE_GET(message, layer_committed, &committed);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	jobs_committed(service->jobs, number, error);
+	if (r < 0)
+		return r;
+	jobs_committed(service->jobs, committed.job, committed.error);
 	return 0;
 }
 
 static int on_forgotten(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
-	uint64_t used = message_get_u64(message);
+	struct message_layer_forgotten forgotten;
+	int r = MESSAGE_GET(message, layer_forgotten, &forgotten);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	if (used)
-		log_info("layer %.12s is used by a step: the next prune removes it", layer);
+	if (r < 0)
+		return r;
+	if (forgotten.used)
+		log_info("layer %.12s is used by a step: the next prune removes it",
+			 forgotten.layer);
 	else
-		service_layer_drop(service, layer);
+		service_layer_drop(service, forgotten.layer);
 	return 0;
 }
 

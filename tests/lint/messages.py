@@ -29,13 +29,11 @@ common/program.c
 daemon/children.c
 daemon/config_send.c
 daemon/key_file.c
-daemon/layers.c
 daemon/log_remove.c
 daemon/requests.c
 daemon/space.c
 fetcher/remote.c
 images/answers.c
-images/jobs.c
 images/service.c
 scheduler/answers_secrets.c
 scheduler/images.c
