@@ -9,6 +9,7 @@
 #include "common/messages/artifacts.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
+#include "common/messages/images.h"
 #include "common/messages/layers.h"
 #include "common/messages/steps.h"
 
@@ -86,6 +87,7 @@ MESSAGES_FETCHING(MESSAGE_DEFINE)
 MESSAGES_DELIVERIES(MESSAGE_DEFINE)
 MESSAGES_ARTIFACTS(MESSAGE_DEFINE)
 MESSAGES_LAYERS(MESSAGE_DEFINE)
+MESSAGES_IMAGES(MESSAGE_DEFINE)
 MESSAGES_API_RECORDS(RECORD_DEFINE)
 MESSAGES_API(MESSAGE_DEFINE)
 
@@ -95,6 +97,7 @@ static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
 	MESSAGES_DELIVERIES(FORMAT_OF) /* */
 	MESSAGES_ARTIFACTS(FORMAT_OF)  /* */
 	MESSAGES_LAYERS(FORMAT_OF)     /* */
+	MESSAGES_IMAGES(FORMAT_OF)     /* */
 	MESSAGES_API(FORMAT_OF)	       /* */
 };
 

@@ -151,19 +151,12 @@ enum process_role {
 	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
 	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
 	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
-	/* (nothing): what follows to IMAGES_END is all there is */                                   \
-	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                            \
-	/* b record, see common/image.h */                                                            \
-	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, 61440, 0)                                          \
-	/* s name, s image id, u 1: runs of forks may use it, u 1: so may those of every project, */  \
-	/* s those of these projects may, separated by blanks */                                      \
-	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, 2048, 0)                                           \
-	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, 64, 0)                                              \
-	/* s name, s project, u 1: of a fork: steps wait for it */                                    \
-	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, 1024, 0)                                          \
-	/* s name, s project, u 1: for its forks, s error: it cannot be had; */                       \
-	/* u 1: it might be in a while */                                                             \
-	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, 4096, 0)                                         \
+	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
+	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
+	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
+	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                       \
+	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, BY_FIELDS, 0)                                     \
+	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                    \
                                                                                                       \
 	/* -- people -- */                                                                            \
 	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, BY_FIELDS, 1)                                        \

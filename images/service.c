@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/images.h"
 #include "common/messages/layers.h"
 #include "common/names.h"
 #include "images/answers.h"
@@ -84,17 +85,14 @@ static int publish_image(void *userdata, const struct image_record *record, cons
 			 size_t size)
 {
 	struct service *service = userdata;
-	struct message *message;
 
 	/* one whose layers are not all there is no image that a step could use */
 	for (size_t i = 0; i < record->n_layers; i++) {
 		if (!service_layer_known(service, record->layers[i]))
 			return 0;
 	}
-	message = message_new(MESSAGE_IMAGE_KNOWN, 0);
-	if (message)
-		message_put_bytes(message, data, size);
-	return channel_send(&service->scheduler, message);
+	return channel_send(&service->scheduler,
+			    MESSAGE_NEW(image_known, 0, .record = {data, size}));
 }
 
 /*
@@ -118,23 +116,17 @@ static int publish_name(void *userdata, const char *name, const char *id)
 {
 	struct service *service = userdata;
 	struct scope scope = {.forks = false};
-	struct message *message;
 	int r = scope_read(service->store, name, id, &scope);
 
 	if (r == -ENOENT)
 		scope = scope_of_old(service, id);
 	else if (r < 0)
 		return 0; /* a scope of another image: it is pulled again */
-	message = message_new(MESSAGE_IMAGE_NAMED, 0);
-	if (message) {
-		message_put_string(message, name);
-		message_put_string(message, id);
-		message_put_u64(message,
-				scope.forks || policy_fork_may(&service->config.policy, name));
-		message_put_u64(message, scope.everyone);
-		message_put_string(message, scope.projects);
-	}
-	return channel_send(&service->scheduler, message);
+	return channel_send(
+		&service->scheduler,
+		MESSAGE_NEW(image_named, 0, .name = name, .id = id,
+			    .forks = scope.forks || policy_fork_may(&service->config.policy, name),
+			    .everyone = scope.everyone, .projects = scope.projects));
 }
 
 void service_publish(struct service *service)
@@ -143,13 +135,13 @@ void service_publish(struct service *service)
 
 	if (!service->scheduler.open || !service->configured)
 		return;
-	r = channel_send(&service->scheduler, message_new(MESSAGE_IMAGES_BEGIN, 0));
+	r = channel_send(&service->scheduler, MESSAGE_NEW(images_begin, 0));
 	if (r == 0)
 		r = store_each_image(service->store, publish_image, service);
 	if (r == 0)
 		r = store_each_name(service->store, publish_name, service);
 	if (r == 0)
-		r = channel_send(&service->scheduler, message_new(MESSAGE_IMAGES_END, 0));
+		r = channel_send(&service->scheduler, MESSAGE_NEW(images_end, 0));
 	if (r < 0)
 		log_error("the scheduler cannot be told what images there are: %s", strerror(-r));
 }
@@ -157,19 +149,11 @@ void service_publish(struct service *service)
 void service_missing(struct service *service, const char *name, const char *project, bool fork,
 		     const char *reason, bool again)
 {
-	struct message *message;
-
 	if (!service->scheduler.open)
 		return; /* it asks again when it is back */
-	message = message_new(MESSAGE_IMAGE_MISSING, 0);
-	if (message) {
-		message_put_string(message, name);
-		message_put_string(message, project);
-		message_put_u64(message, fork);
-		message_put_string(message, reason);
-		message_put_u64(message, again);
-	}
-	(void)channel_send(&service->scheduler, message);
+	(void)channel_send(&service->scheduler,
+			   MESSAGE_NEW(image_missing, 0, .name = name, .project = project,
+				       .fork = fork, .error = reason, .again = again));
 }
 
 /* Why steps that want @reference cannot have it, as far as that is known without asking. */
@@ -199,26 +183,26 @@ static bool wanted_refuse(const struct service *service, const char *asked, cons
 static int on_wanted(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	const char *asked = message_get_string(message, IMAGE_NAME_MAX + 16);
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	bool fork = message_get_u64(message) != 0;
-	const char *name = image_name_strip(asked);
 	char reference[IMAGE_NAME_MAX + 16];
+	struct message_image_wanted wanted;
 	struct error error = ERROR_INIT;
 	char reason[REASON_MAX];
 	struct job_wish wish = {.kind = JOB_PULL, .upload_fd = -1};
+	const char *name;
 	uint64_t job;
+	int r = MESSAGE_GET(message, image_wanted, &wanted);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
+	if (r < 0)
+		return r;
+	name = image_name_strip(wanted.name);
 	image_name_default(name, reference, sizeof(reference));
 	wish.name = wish.source = reference;
-	wish.project = project;
-	wish.fork = fork;
-	if (wanted_refuse(service, asked, reference, fork, reason, sizeof(reason)))
-		service_missing(service, name, project, fork, reason, false);
+	wish.project = wanted.project;
+	wish.fork = wanted.fork;
+	if (wanted_refuse(service, wanted.name, reference, wanted.fork, reason, sizeof(reason)))
+		service_missing(service, name, wanted.project, wanted.fork, reason, false);
 	else if (jobs_add(service->jobs, &wish, &job, &error) < 0)
-		service_missing(service, name, project, fork, error.text, true);
+		service_missing(service, name, wanted.project, wanted.fork, error.text, true);
 	return 0;
 }
 

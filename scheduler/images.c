@@ -2,6 +2,7 @@
 #include "scheduler/images.h"
 
 #include "common/cleanup.h"
+#include "common/messages/images.h"
 #include "common/names.h"
 #include "scheduler/admission.h"
 #include "scheduler/give_up.h"
@@ -354,32 +355,38 @@ static void wake(struct scheduler *scheduler)
 static int on_begin(struct channel *channel, struct message *message)
 {
 	struct images *images = &scheduler_of(channel)->images;
+	struct message_images_begin begin;
+	int r = MESSAGE_GET(message, images_begin, &begin);
 
+	if (r < 0)
+		return r;
 	table_clear(&images->staged);
 	images->staging = true;
-	return message_end(message);
+	return 0;
 }
 
 static int on_known(struct channel *channel, struct message *message)
 {
 	struct images *images = &scheduler_of(channel)->images;
 	struct image_table *table = &images->staged;
-	size_t size;
-	const char *data = message_get_bytes(message, &size);
+	struct message_image_known known;
 	struct image *grown, *image;
+	int r = MESSAGE_GET(message, image_known, &known);
 
-	if (message_end(message) < 0 || !images->staging || table->n_images == IMAGES_MAX)
+	if (r < 0)
+		return r;
+	if (!images->staging || table->n_images == IMAGES_MAX)
 		return -EBADMSG;
 	grown = reallocarray(table->images, table->n_images + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	table->images = grown;
 	image = &grown[table->n_images];
-	image->data = malloc(size + 1);
+	image->data = malloc(known.record.size + 1);
 	if (!image->data)
 		return -ENOMEM;
-	memcpy(image->data, data, size);
-	if (image_record_parse(image->data, size, &image->record) < 0) {
+	memcpy(image->data, known.record.data, known.record.size);
+	if (image_record_parse(image->data, known.record.size, &image->record) < 0) {
 		free(image->data);
 		return -EBADMSG;
 	}
@@ -391,24 +398,24 @@ static int on_named(struct channel *channel, struct message *message)
 {
 	struct images *images = &scheduler_of(channel)->images;
 	struct image_table *table = &images->staged;
-	const char *name = message_get_string(message, IMAGE_NAME_MAX);
-	const char *id = message_get_string(message, IMAGE_ID_SIZE);
-	uint64_t forks = message_get_u64(message), everyone = message_get_u64(message);
-	const char *projects = message_get_string(message, IMAGE_SCOPE_MAX);
+	struct message_image_named named;
 	struct image_name *grown;
+	int r = MESSAGE_GET(message, image_named, &named);
 
-	if (message_end(message) < 0 || !images->staging || table->n_names == IMAGES_MAX ||
-	    !image_name_valid(name) || !image_id_valid(id))
+	if (r < 0)
+		return r;
+	if (!images->staging || table->n_names == IMAGES_MAX || !image_name_valid(named.name) ||
+	    !image_id_valid(named.id))
 		return -EBADMSG;
 	grown = reallocarray(table->names, table->n_names + 1, sizeof(*grown));
 	if (!grown)
 		return -ENOMEM;
 	table->names = grown;
-	(void)snprintf(grown[table->n_names].name, sizeof(grown->name), "%s", name);
-	memcpy(grown[table->n_names].id, id, IMAGE_ID_SIZE);
-	grown[table->n_names].forks = forks != 0;
-	grown[table->n_names].everyone = everyone != 0;
-	grown[table->n_names].projects = strdup(projects);
+	(void)snprintf(grown[table->n_names].name, sizeof(grown->name), "%s", named.name);
+	memcpy(grown[table->n_names].id, named.id, IMAGE_ID_SIZE);
+	grown[table->n_names].forks = named.forks;
+	grown[table->n_names].everyone = named.everyone;
+	grown[table->n_names].projects = strdup(named.projects);
 	if (!grown[table->n_names].projects)
 		return -ENOMEM;
 	table->n_names++;
@@ -419,8 +426,12 @@ static int on_end(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = scheduler_of(channel);
 	struct images *images = &scheduler->images;
+	struct message_images_end end;
+	int r = MESSAGE_GET(message, images_end, &end);
 
-	if (message_end(message) < 0 || !images->staging)
+	if (r < 0)
+		return r;
+	if (!images->staging)
 		return -EBADMSG;
 	table_clear(&images->table);
 	images->table = images->staged;
@@ -433,20 +444,12 @@ static int on_end(struct channel *channel, struct message *message)
 
 static int on_missing(struct channel *channel, struct message *message)
 {
-	struct scheduler *scheduler = scheduler_of(channel);
-	const char *name = message_get_string(message, IMAGE_NAME_MAX + 16);
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t fork = message_get_u64(message);
-	const char *error = message_get_string(message, 4096);
-	uint64_t again = message_get_u64(message);
+	struct message_image_missing missing;
+	int r = MESSAGE_GET(message, image_missing, &missing);
 
-	if (message_end(message) < 0 || again > 1)
-		return -EBADMSG;
-	images_missing(scheduler, &(struct image_missing){.name = name,
-							  .project = project,
-							  .fork = fork != 0,
-							  .error = error,
-							  .again = again == 1});
+	if (r < 0)
+		return r;
+	images_missing(scheduler_of(channel), &missing);
 	return 0;
 }
 

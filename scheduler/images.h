@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct message_image_missing;
 struct run;
 struct scheduler;
 struct step;
@@ -123,16 +124,10 @@ void images_reask(struct scheduler *scheduler);
 /** images_want() - ask runbook-image for what @wait waits for */
 void images_want(struct image_wait *wait);
 /**
- * struct image_missing - runs of @project (@fork: of its forks) cannot have @name
- * @again: ask for it again, while its steps have time
+ * images_missing() - runbook-image says that runs of a project cannot have an image
+ * @missing: with .again it is asked for again, while its steps have time
  */
-struct image_missing {
-	const char *name, *project, *error;
-	bool fork, again;
-};
-
-/** images_missing() - runbook-image says so */
-void images_missing(struct scheduler *scheduler, const struct image_missing *missing);
+void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing);
 /** images_retry_reason() - why @wait waits for its next try; false when it does not */
 bool images_retry_reason(const struct image_wait *wait, const struct step *step, char *out,
 			 size_t size);

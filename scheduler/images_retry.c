@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/images.h"
 #include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
@@ -22,17 +23,11 @@
 void images_want(struct image_wait *wait)
 {
 	struct scheduler *scheduler = wait->scheduler;
-	struct message *message;
 
 	if (!scheduler->image.channel.open || !scheduler->images.known)
 		return; /* asked when it is back */
-	message = message_new(MESSAGE_IMAGE_WANTED, 0);
-	if (message) {
-		message_put_string(message, wait->name);
-		message_put_string(message, wait->project);
-		message_put_u64(message, wait->fork);
-	}
-	outbox_put(&scheduler->image, message);
+	outbox_put(&scheduler->image, MESSAGE_NEW(image_wanted, 0, .name = wait->name,
+						  .project = wait->project, .fork = wait->fork));
 }
 
 static void wait_again(struct loop_timer *timer)
@@ -64,7 +59,7 @@ static bool same_name(const char *asked, const char *name)
 
 /* The next one behind @wait (NULL: the first) that @missing is about. */
 static struct image_wait *wait_meant(const struct images *images, struct image_wait *wait,
-				     const struct image_missing *missing)
+				     const struct message_image_missing *missing)
 {
 	const struct list_node *node = wait ? wait->node.next : images->waits.first;
 
@@ -78,7 +73,8 @@ static struct image_wait *wait_meant(const struct images *images, struct image_w
 }
 
 /* A step whose time is over. */
-static struct step *step_over(const struct images *images, const struct image_missing *missing)
+static struct step *step_over(const struct images *images,
+			      const struct message_image_missing *missing)
 {
 	struct image_wait *wait = NULL;
 	uint64_t now = now_usec();
@@ -127,7 +123,7 @@ static void wait_arm(struct image_wait *wait)
 	log_notice("image %s cannot be had yet: %s", wait->name, wait->error);
 }
 
-void images_missing(struct scheduler *scheduler, const struct image_missing *missing)
+void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing)
 {
 	struct images *images = &scheduler->images;
 	struct image_wait *wait = NULL;

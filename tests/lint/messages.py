@@ -36,8 +36,6 @@ fetcher/remote.c
 images/answers.c
 images/service.c
 scheduler/answers_secrets.c
-scheduler/images.c
-scheduler/images_retry.c
 scheduler/refuse.c
 scheduler/requests.c
 scheduler/retention_remove.c
@@ -58,7 +56,6 @@ tests/unit/test_scheduler_admission.c
 tests/unit/test_scheduler_crash.c
 tests/unit/test_scheduler_executors.c
 tests/unit/test_scheduler_fetch.c
-tests/unit/test_scheduler_images.c
 tests/unit/test_scheduler_rekey.c
 webhook/service.c
 """

@@ -2,6 +2,7 @@
 #include "tests/unit/scheduler_pushes.h"
 
 #include "common/image.h"
+#include "common/messages/images.h"
 
 #define ID_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define ID_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
@@ -10,7 +11,6 @@
 static void send_known(int fd, const char *id, const char *variable)
 {
 	struct image_record record = {.id = id, .source = "", .workdir = "/srv", .uid = 7};
-	struct message *message = message_new(MESSAGE_IMAGE_KNOWN, 0);
 	cleanup_free char *data = NULL;
 	size_t size;
 
@@ -18,8 +18,8 @@ static void send_known(int fd, const char *id, const char *variable)
 	record.env[record.n_env++] = "PATH=/opt/bin";
 	record.layers[record.n_layers++] = LAYER;
 	assert_int_equal(image_record_format(&record, &data, &size), 0);
-	message_put_bytes(message, data, size);
-	assert_int_equal(message_transmit(fd, message), 0);
+	assert_int_equal(message_transmit(fd, MESSAGE_NEW(image_known, 0, .record = {data, size})),
+			 0);
 }
 
 /* All there is: @name means @id; NULL: nothing is here. */
@@ -30,21 +30,17 @@ struct scope {
 
 static void send_table_scoped(int fd, const char *name, const char *id, const struct scope *scope)
 {
-	struct message *message;
-
-	assert_int_equal(message_transmit(fd, message_new(MESSAGE_IMAGES_BEGIN, 0)), 0);
+	assert_int_equal(message_transmit(fd, MESSAGE_NEW(images_begin, 0)), 0);
 	if (name) {
 		send_known(fd, ID_A, "WHO=a");
 		send_known(fd, ID_B, "WHO=b");
-		message = message_new(MESSAGE_IMAGE_NAMED, 0);
-		message_put_string(message, name);
-		message_put_string(message, id);
-		message_put_u64(message, scope->forks);
-		message_put_u64(message, scope->everyone);
-		message_put_string(message, scope->projects);
-		assert_int_equal(message_transmit(fd, message), 0);
+		assert_int_equal(message_transmit(fd, MESSAGE_NEW(image_named, 0, .name = name,
+								  .id = id, .forks = scope->forks,
+								  .everyone = scope->everyone,
+								  .projects = scope->projects)),
+				 0);
 	}
-	assert_int_equal(message_transmit(fd, message_new(MESSAGE_IMAGES_END, 0)), 0);
+	assert_int_equal(message_transmit(fd, MESSAGE_NEW(images_end, 0)), 0);
 }
 
 static void send_table(int fd, const char *name, const char *id)
@@ -55,36 +51,34 @@ static void send_table(int fd, const char *name, const char *id)
 }
 
 static void send_missing_for(int fd, const char *name, const char *project, bool fork,
-			     const char *text, uint64_t again)
+			     const char *text, bool again)
 {
-	struct message *message = message_new(MESSAGE_IMAGE_MISSING, 0);
-
-	message_put_string(message, name);
-	message_put_string(message, project);
-	message_put_u64(message, fork);
-	message_put_string(message, text);
-	message_put_u64(message, again);
-	assert_int_equal(message_transmit(fd, message), 0);
+	assert_int_equal(
+		message_transmit(fd, MESSAGE_NEW(image_missing, 0, .name = name, .project = project,
+						 .fork = fork, .error = text, .again = again)),
+		0);
 }
 
-static void send_missing_again(int fd, const char *name, const char *text, uint64_t again)
+static void send_missing_again(int fd, const char *name, const char *text, bool again)
 {
 	send_missing_for(fd, name, "a", false, text, again);
 }
 
 static void send_missing(int fd, const char *name, const char *text)
 {
-	send_missing_again(fd, name, text, 0);
+	send_missing_again(fd, name, text, false);
 }
 
 static void expect_wanted_for(int fd, const char *name, const char *project, bool fork)
 {
 	struct message *message = fixture_receive(fd, MESSAGE_IMAGE_WANTED);
 
-	assert_string_equal(message_get_string(message, 512), name);
-	assert_string_equal(message_get_string(message, 512), project);
-	assert_int_equal(message_get_u64(message), fork);
-	assert_int_equal(message_end(message), 0);
+	struct message_image_wanted wanted;
+
+	assert_int_equal(MESSAGE_GET(message, image_wanted, &wanted), 0);
+	assert_string_equal(wanted.name, name);
+	assert_string_equal(wanted.project, project);
+	assert_int_equal(wanted.fork, fork);
 	(void)message_free(message);
 }
 
@@ -246,14 +240,14 @@ static void test_missing_for_a_while(void **state)
 	run = trigger(world, "a", "delivery-1", COMMIT_A);
 	fetch_answer(world, COMMIT_A, text);
 	expect_wanted(image, "r.example/x:1");
-	send_missing_again(image, "r.example/x:1", away, 1);
+	send_missing_again(image, "r.example/x:1", away, true);
 	expect_wanted(image, "r.example/x:1");
 	json = ask(world, ASK(.verb = API_QUEUE));
 	assert_non_null(
 		strstr(member(json_array_get(json_object_get(json, "waiting"), 0), "reason"),
 		       "cannot be pulled yet (tried 1x"));
 	json_decref(json);
-	send_missing_again(image, "r.example/x:1", away, 1);
+	send_missing_again(image, "r.example/x:1", away, true);
 	/* over a restart it begins anew */
 	json_decref(ask(world, ASK(.verb = API_STATUS)));
 	world_kill(world);
@@ -262,7 +256,7 @@ static void test_missing_for_a_while(void **state)
 	image = fixture_channel(world, ROLE_IMAGE);
 	send_table(image, NULL, NULL);
 	expect_wanted(image, "r.example/x:1");
-	send_missing_again(image, "r.example/x:1", away, 1);
+	send_missing_again(image, "r.example/x:1", away, true);
 	expect_wanted(image, "r.example/x:1");
 	send_table(image, "r.example/x:1", ID_A);
 	order_expect(world, &order);
@@ -288,7 +282,7 @@ static void test_missing_for_too_long(void **state)
 	fetch_answer(world, COMMIT_A, text);
 	for (;;) {
 		expect_wanted(image, "r.example/x:1");
-		send_missing_again(image, "r.example/x:1", "away", 1);
+		send_missing_again(image, "r.example/x:1", "away", true);
 		(void)usleep(10000);
 		json = ask(world, ASK(.verb = API_RUN, .run = run));
 		if (strcmp(member(json, "state"), "errored") == 0)
@@ -339,10 +333,10 @@ static void test_scopes(void **state)
 	order_expect(world, &order);
 	assert_int_equal(order.run, own);
 	/* what fails for the project's own runs fails for these only, and the other way around */
-	send_missing_for(image, "r.example/x:1", "a", false, "not for the fork", 0);
-	send_missing_for(image, "r.example/x:1", "b", true, "nor is this", 0);
+	send_missing_for(image, "r.example/x:1", "a", false, "not for the fork", false);
+	send_missing_for(image, "r.example/x:1", "b", true, "nor is this", false);
 	settle(world);
-	send_missing_for(image, "r.example/x:1", "a", true, "not for forks", 0);
+	send_missing_for(image, "r.example/x:1", "a", true, "not for forks", false);
 	settle(world);
 	step_expect(world, fork, "one", "errored", "not for forks");
 	step_expect(world, ref, "one", "errored", "not for forks");
