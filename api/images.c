@@ -7,7 +7,7 @@
 #include "api/body.h"
 #include "common/cleanup.h"
 #include "common/image.h"
-#include "common/image_verb.h"
+#include "common/messages/images.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -16,17 +16,11 @@
 
 static void ask(struct http_request *request, const char *name, const char *source, int fd)
 {
-	struct message *message = message_new(MESSAGE_IMAGE_REQUEST, 0);
-
-	if (message) {
-		message_put_u64(message, request->route->verb);
-		message_put_string(message, name);
-		message_put_string(message, source);
-		message_put_u64(message, request->match.run);
-		if (fd >= 0)
-			message_put_fd(message, fd);
-	}
-	ask_and_answer(request, ROLE_IMAGE, message, PEER_DEADLINE_USEC);
+	ask_and_answer(request, ROLE_IMAGE,
+		       MESSAGE_NEW(image_request, 0, .verb = (enum image_verb)request->route->verb,
+				   .name = name, .source = source, .job = request->match.run,
+				   .content = fd),
+		       PEER_DEADLINE_USEC);
 }
 
 /* The text of a job says how a registry answered: not for those who may only read. */

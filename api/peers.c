@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/api.h"
+#include "common/messages/images.h"
 #include "common/text.h"
 
 #include <errno.h>
@@ -157,29 +158,24 @@ static int read_artifact_kept(struct message *message, struct peer_reply *reply)
 	return text_copy(reply->text, sizeof(reply->text), kept.error);
 }
 
-/* Those that have no table yet, optional fields in the order of common/message_table.h. */
-static int read_counted(struct message *message, struct peer_reply *reply)
+static int read_image_answer(struct message *message, struct peer_reply *reply)
 {
-	const char *text;
+	struct message_image_answer answer;
+	int r = MESSAGE_GET(message, image_answer, &answer);
 
-	switch (message->type) {
-	case MESSAGE_IMAGE_ANSWER:
-		reply->status = message_get_u64(message);
-		if (message->n_fds)
-			reply->fd = message_get_fd(message);
-		text = message->offset < message->length
-			       ? message_get_string(message, PEER_TEXT_MAX)
-			       : "";
-		memcpy(reply->text, text, strlen(text) + 1);
-		break;
-	case MESSAGE_RELOADED:
-		text = message_get_string(message, PEER_TEXT_MAX);
-		memcpy(reply->text, text, strlen(text) + 1);
-		reply->status = *text ? 400 : 200;
-		break;
-	default:
-		return -EBADMSG;
-	}
+	if (r < 0)
+		return r;
+	reply->status = answer.status;
+	reply->fd = message_take_fd(message, answer.content);
+	return text_copy(reply->text, sizeof(reply->text), answer.error);
+}
+
+static int read_reloaded(struct message *message, struct peer_reply *reply)
+{
+	const char *text = message_get_string(message, PEER_TEXT_MAX);
+
+	memcpy(reply->text, text, strlen(text) + 1);
+	reply->status = *text ? 400 : 200;
 	return message_end(message);
 }
 
@@ -188,8 +184,8 @@ static const struct {
 	int (*read)(struct message *message, struct peer_reply *reply);
 } readers[] = {
 	{MESSAGE_API_ANSWER, read_api_answer},
-	{MESSAGE_IMAGE_ANSWER, read_counted},
-	{MESSAGE_RELOADED, read_counted},
+	{MESSAGE_IMAGE_ANSWER, read_image_answer},
+	{MESSAGE_RELOADED, read_reloaded},
 	{MESSAGE_ARTIFACT_LISTED, read_artifact_listed},
 	{MESSAGE_ARTIFACT_OPENED, read_artifact_opened},
 	{MESSAGE_ARTIFACT_KEPT, read_artifact_kept},

@@ -162,10 +162,8 @@ enum process_role {
 	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, BY_FIELDS, 1)                                        \
 	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 1)                                         \
 	X(EVENT, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 0)                                              \
-	/* u verb (enum image_verb), s name, s source, u job; fd: what is imported */                 \
-	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, 8192, 1)                                               \
-	/* u HTTP status; fd memfd with the JSON answer, or none and then s error text */             \
-	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, 4096, 1)                                                \
+	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, BY_FIELDS, 1)                                          \
+	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, BY_FIELDS, 1)                                           \
 	/* (nothing): read the configuration again */                                                 \
 	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                       \
 	/* s error, "" when the new configuration is in force */                                      \

@@ -3,7 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
-#include "common/image_verb.h"
+#include "common/messages/images.h"
 #include "common/messages/layers.h"
 #include "common/names.h"
 #include "images/service.h"
@@ -13,11 +13,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /** struct asked - one request */
 struct asked {
 	struct service *service;
+	struct message *message; /* whose fields these are */
 	const char *name, *source;
 	uint64_t job;
 	int fd; /* -1: none */
@@ -141,7 +141,8 @@ static uint64_t answer_import(struct asked *asked)
 			      "not \"host\"");
 	if (asked->fd < 0 || fstat(asked->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return refuse(asked, 400, "there is nothing to import");
-	return begin(asked, kind, asked->name, asked->source, TAKE_FD(asked->fd));
+	return begin(asked, kind, asked->name, asked->source,
+		     message_take_fd(asked->message, asked->fd));
 }
 
 static uint64_t answer_job(struct asked *asked)
@@ -226,43 +227,35 @@ static uint64_t (*const verbs[IMAGE_NUM_VERBS])(struct asked *asked) = {
 	[IMAGE_PRUNE] = answer_prune,	[IMAGE_JOB] = answer_job,
 };
 
-static void answer_send(struct asked *asked, uint64_t serial, uint64_t status)
+static void answer_send(struct asked *asked, uint64_t status)
 {
-	struct message *message = message_new(MESSAGE_IMAGE_ANSWER, serial);
 	cleanup_free char *text = asked->json ? json_dumps(asked->json, JSON_COMPACT) : NULL;
 	cleanup_close int fd = text ? memfd_sealed("answer", text, strlen(text)) : -1;
 
-	if (message) {
-		message_put_u64(message, fd >= 0 || !asked->json ? status : 503);
-		if (fd >= 0)
-			message_put_fd(message, fd);
-		else
-			message_put_string(message, asked->json ? "out of memory" : asked->text);
-	}
-	(void)channel_send(&asked->service->api, message);
+	if (asked->json && fd < 0)
+		status = refuse(asked, 503, "out of memory");
+	(void)channel_send(&asked->service->api,
+			   MESSAGE_NEW(image_answer, asked->message->serial, .status = status,
+				       .content = fd, .error = fd >= 0 ? "" : asked->text));
 }
 
 int answers_on_request(struct channel *channel, struct message *message)
 {
-	struct asked asked = {.service = channel->userdata, .fd = -1};
-	uint64_t verb = message_get_u64(message), status;
+	struct asked asked = {.service = channel->userdata, .message = message};
+	struct message_image_request request;
+	uint64_t status;
+	int r = MESSAGE_GET(message, image_request, &request);
 
-	asked.name = message_get_string(message, IMAGE_NAME_MAX);
-	asked.source = message_get_string(message, IMAGE_NAME_MAX + 16);
-	asked.job = message_get_u64(message);
-	if (message->n_fds)
-		asked.fd = message_get_fd(message);
-	if (message_end(message) < 0 || verb >= IMAGE_NUM_VERBS) {
-		if (asked.fd >= 0)
-			(void)close(asked.fd);
-		return -EBADMSG;
-	}
+	if (r < 0)
+		return r;
+	asked.name = request.name;
+	asked.source = request.source;
+	asked.job = request.job;
+	asked.fd = request.content;
 	status = asked.service->configured
-			 ? verbs[verb](&asked)
+			 ? verbs[request.verb](&asked)
 			 : refuse(&asked, 503, "runbook-image is starting: try again");
-	answer_send(&asked, message->serial, status);
+	answer_send(&asked, status);
 	json_decref(asked.json);
-	if (asked.fd >= 0)
-		(void)close(asked.fd);
 	return 0;
 }

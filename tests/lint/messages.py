@@ -19,7 +19,6 @@ from messages import TABLES  # noqa: E402
 
 UNTIL = """
 api/handlers.c
-api/images.c
 api/main.c
 api/peers.c
 bench/order.c
@@ -33,7 +32,6 @@ daemon/log_remove.c
 daemon/requests.c
 daemon/space.c
 fetcher/remote.c
-images/answers.c
 images/service.c
 scheduler/answers_secrets.c
 scheduler/refuse.c

@@ -11,9 +11,9 @@
 #include "api/handlers.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
-#include "common/image_verb.h"
 #include "common/messages/api.h"
 #include "common/messages/artifacts.h"
+#include "common/messages/images.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -150,9 +150,7 @@ static int on_question(struct channel *channel, struct message *question)
 		answer = MESSAGE_NEW(api_answer, serial, .status = 200, .content = fd);
 		break;
 	case MESSAGE_IMAGE_REQUEST:
-		answer = message_new(MESSAGE_IMAGE_ANSWER, serial);
-		message_put_u64(answer, 200);
-		message_put_fd(answer, fd);
+		answer = MESSAGE_NEW(image_answer, serial, .status = 200, .content = fd);
 		break;
 	case MESSAGE_ARTIFACT_LIST:
 		answer = MESSAGE_NEW(artifact_listed, serial, .status = 200, .list = fd);
