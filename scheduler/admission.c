@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/run.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 
 #include <inttypes.h>

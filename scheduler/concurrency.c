@@ -9,6 +9,7 @@
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/state.h"
 #include "scheduler/turn.h"
 
 #include <inttypes.h>

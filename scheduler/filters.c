@@ -5,6 +5,7 @@
 #include "common/limits.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/state.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -13,6 +13,7 @@
 #include "scheduler/notices.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 #include "scheduler/steps.h"
 

@@ -13,6 +13,7 @@
 #include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 #include "scheduler/turn.h"
 

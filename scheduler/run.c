@@ -10,6 +10,7 @@
 #include "scheduler/run_timers.h"
 #include "scheduler/source.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 #include "scheduler/steps.h"
 #include "scheduler/store_retention.h"

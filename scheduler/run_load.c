@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/admission.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 #include "scheduler/steps.h"
 

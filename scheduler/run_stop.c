@@ -4,6 +4,7 @@
 #include "common/names.h"
 #include "scheduler/run.h"
 #include "scheduler/source.h"
+#include "scheduler/state.h"
 #include "scheduler/steps.h"
 
 #include <inttypes.h>

@@ -5,6 +5,7 @@
 #include "common/names.h"
 #include "scheduler/give_up.h"
 #include "scheduler/run.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 
 #include <stddef.h>

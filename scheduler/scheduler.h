@@ -26,7 +26,7 @@
 #include "scheduler/queue.h"
 #include "scheduler/retention.h"
 #include "scheduler/secrets.h"
-#include "scheduler/state.h"
+#include "scheduler/states.h"
 #include "scheduler/store.h"
 
 #include <stdbool.h>

@@ -26,6 +26,7 @@
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
+#include "scheduler/state.h"
 #include "scheduler/store_retention.h"
 #include "scheduler/turn.h"
 

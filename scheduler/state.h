@@ -3,67 +3,17 @@
 #define SCHEDULER_STATE_H
 
 /*
- * DOC: States of runs and steps
- *
- *   run:  pending -> running -> succeeded | failed | errored | cancelled
- *         pending -> failed (bad runbook) | errored (no fetch) | cancelled
- *         pending -> succeeded (no step of it is for this run)
- *         final   -> running (one of its steps is retried)
- *   step: pending -> ready -> running -> succeeded | failed | errored | cancelled
- *         pending -> skipped (a dependency did not succeed) | cancelled
- *         ready   -> cancelled
- *         final   -> pending (retry: a new attempt)
- *
- * "failed" is the user's doing (command, timeout, limit, runbook), "errored" is
- * ours (image missing, host lost, fetch failed).
+ * DOC: Changes of state
  *
  * State changes go through state_run_set() and state_step_set() only: they
  * assert that the change is allowed, log it, and write the row and its event in
  * the open transaction. Listeners hear of it after the commit.
  */
 
-#include <stdbool.h>
-#include <stdint.h>
-
-enum run_state {
-	RUN_STATE_PENDING,
-	RUN_STATE_RUNNING,
-	RUN_STATE_SUCCEEDED,
-	RUN_STATE_FAILED,
-	RUN_STATE_ERRORED,
-	RUN_STATE_CANCELLED,
-	RUN_STATE_NUM,
-};
-
-enum step_state {
-	STEP_STATE_PENDING,
-	STEP_STATE_READY,
-	STEP_STATE_RUNNING,
-	STEP_STATE_SKIPPED,
-	STEP_STATE_SUCCEEDED,
-	STEP_STATE_FAILED,
-	STEP_STATE_ERRORED,
-	STEP_STATE_CANCELLED,
-	STEP_STATE_NUM,
-};
+#include "scheduler/states.h"
 
 struct run;
 struct step;
-
-/** run_state_name() - "pending", …; "invalid" outside the enum */
-const char *run_state_name(enum run_state state);
-const char *step_state_name(enum step_state state);
-/** run_state_parse() - the state called @name. Return: RUN_STATE_NUM when there is none. */
-enum run_state run_state_parse(const char *name);
-enum step_state step_state_parse(const char *name);
-
-/** run_state_final() - nothing more happens by itself */
-bool run_state_final(enum run_state state);
-bool step_state_final(enum step_state state);
-
-/** run_state_allowed() - may a run go from @from to @to? */
-bool run_state_allowed(enum run_state from, enum run_state to);
-bool step_state_allowed(enum step_state from, enum step_state to);
 
 /**
  * state_run_set() - the only way a run changes its state

@@ -7,6 +7,7 @@
 
 #include "scheduler/run.h"
 #include "scheduler/source.h"
+#include "scheduler/state.h"
 #include "scheduler/step_when.h"
 #include "scheduler/steps.h"
 #include "scheduler/store_retention.h"

@@ -23,6 +23,7 @@
 #include "common/cleanup.h"
 #include "scheduler/filters.h"
 #include "scheduler/run.h"
+#include "scheduler/state.h"
 #include "scheduler/steps.h"
 
 #include <stdio.h>

@@ -11,6 +11,7 @@
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source.h"
+#include "scheduler/state.h"
 #include "scheduler/step_place.h"
 #include "scheduler/step_result.h"
 #include "scheduler/step_when.h"

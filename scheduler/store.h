@@ -22,21 +22,13 @@
 
 #include "common/error.h"
 #include "common/step_usage.h"
-#include "scheduler/state.h"
+#include "scheduler/states.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct store;
-
-/** enum run_source - where the tree of a run comes from; written by name, see store.c tables */
-enum run_source {
-	RUN_SOURCE_FETCH,     /* the fetcher checks a commit out */
-	RUN_SOURCE_WORKSPACE, /* a directory that the configuration names */
-	RUN_SOURCE_UPLOAD,    /* somebody handed a working copy over */
-	RUN_SOURCE_NUM,
-};
 
 /** enum run_stop - what cut a run short */
 enum run_stop {

@@ -188,7 +188,4 @@ int store_migrate(struct store *store, struct error *error);
 				      sizeof(struct store_value),                                  \
 			      (ret_r))
 
-/** run_source_parse() - what the store wrote. Return: RUN_SOURCE_NUM if it is not known. */
-enum run_source run_source_parse(const char *name);
-
 #endif

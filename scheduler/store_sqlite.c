@@ -268,30 +268,6 @@ static const char *const statement_sql[] = {
 };
 static_assert(ARRAY_SIZE(statement_sql) == STATEMENT_NUM, "a statement without its text");
 
-static const char *const source_names[] = {
-	[RUN_SOURCE_FETCH] = "fetch",
-	[RUN_SOURCE_WORKSPACE] = "workspace",
-	[RUN_SOURCE_UPLOAD] = "upload",
-};
-static_assert(ARRAY_SIZE(source_names) == RUN_SOURCE_NUM, "a source without a name");
-
-/* As the store writes it. */
-static const char *run_source_name(enum run_source source)
-{
-	return source < RUN_SOURCE_NUM ? source_names[source] : "invalid";
-}
-
-enum run_source run_source_parse(const char *name)
-{
-	unsigned i;
-
-	for (i = 0; i < RUN_SOURCE_NUM; i++) {
-		if (strcmp(source_names[i], name) == 0)
-			break;
-	}
-	return (enum run_source)i;
-}
-
 /* ---- statements ---- */
 
 int store_errno(int code)
