@@ -163,6 +163,9 @@ sqlite3_stmt *store_statement_start(struct store *store, enum store_statement wh
 				    const struct store_value *values, size_t n_values, int *ret_r);
 /** store_statement_end() - reset, so that it holds no lock. Return: 0 or -errno for @r (SQLite's). */
 int store_statement_end(struct store *store, sqlite3_stmt *statement, int r);
+/** store_statement_run() - one that returns no rows, in the transaction that is open, if one is. Return: 0 or -errno. */
+int store_statement_run(struct store *store, enum store_statement which,
+			const struct store_value *values, size_t n_values);
 /** store_number_read() - one number or nothing. Return: 1 and the number, 0, or -errno. */
 int store_number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number);
 /** store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno. */

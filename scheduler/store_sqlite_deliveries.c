@@ -4,19 +4,6 @@
 
 #define DIGEST(x) ((x) ? BYTES((x), STORE_DIGEST_SIZE) : (struct store_value){.kind = VALUE_NULL})
 
-int store_number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number)
-{
-	bool found = false;
-	int r = sqlite3_step(statement), e;
-
-	if (r == SQLITE_ROW) {
-		*ret_number = (uint64_t)sqlite3_column_int64(statement, 0);
-		found = true;
-	}
-	e = store_statement_end(store, statement, r);
-	return e < 0 ? e : found;
-}
-
 void store_delivery_add(struct store *store, const struct store_delivery *delivery)
 {
 	(void)WRITE(store, STATEMENT_DELIVERY_ADD, TEXT(delivery->project), TEXT(delivery->id),
