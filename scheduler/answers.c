@@ -12,6 +12,7 @@
 #include "common/names.h"
 #include "scheduler/backup.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/outbox.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
@@ -19,7 +20,6 @@
 #include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
 #include "scheduler/trigger.h"
-#include "scheduler/turn.h"
 
 #include <assert.h>
 #include <errno.h>

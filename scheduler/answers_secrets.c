@@ -5,8 +5,8 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "scheduler/answers.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <fcntl.h>

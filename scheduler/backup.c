@@ -3,8 +3,8 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/outbox.h"
 #include "scheduler/store_backup.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

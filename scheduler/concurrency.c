@@ -5,12 +5,12 @@
 #include "common/log.h"
 #include "scheduler/filters.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"
-#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

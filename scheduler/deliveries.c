@@ -5,7 +5,7 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "scheduler/filters.h"
-#include "scheduler/turn.h"
+#include "scheduler/outbox.h"
 
 #include <inttypes.h>
 #include <sodium.h>

@@ -4,10 +4,10 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/run.h"
 #include "scheduler/step_result.h"
 #include "scheduler/steps.h"
-#include "scheduler/turn.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -241,7 +241,7 @@ void executor_closed(struct executor *executor)
 
 	if (executor == executor_home(scheduler)) {
 		/* commit what this turn brought, then end with it: it starts us again */
-		turn_end(scheduler);
+		turn_now(scheduler);
 		loop_exit(scheduler->loop, 0);
 		return;
 	}

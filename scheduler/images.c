@@ -6,10 +6,10 @@
 #include "common/names.h"
 #include "scheduler/admission.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/run.h"
 #include "scheduler/secrets.h"
 #include "scheduler/steps.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stdio.h>

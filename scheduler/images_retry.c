@@ -11,11 +11,11 @@
 #include "common/log.h"
 #include "common/messages/images.h"
 #include "common/names.h"
+#include "scheduler/outbox.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"
 #include "scheduler/step_when.h"
-#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

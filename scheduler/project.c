@@ -4,8 +4,8 @@
 
 #include "common/log.h"
 #include "scheduler/deliveries.h"
+#include "scheduler/outbox.h"
 #include "scheduler/schedule.h"
-#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

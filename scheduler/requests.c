@@ -14,6 +14,7 @@
 #include "common/runbook_name.h"
 #include "common/text.h"
 #include "scheduler/json.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/source.h"
@@ -21,7 +22,6 @@
 #include "scheduler/step_result.h"
 #include "scheduler/steps.h"
 #include "scheduler/trigger.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,9 +3,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/answers.h"
+#include "scheduler/outbox.h"
 #include "scheduler/retention_pass.h"
 #include "scheduler/run.h"
-#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

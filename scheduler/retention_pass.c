@@ -7,9 +7,9 @@
 #include "common/message_ids.h"
 #include "common/messages/artifacts.h"
 #include "common/number.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
-#include "scheduler/turn.h"
 
 #include <inttypes.h>
 #include <stdio.h>

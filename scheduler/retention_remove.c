@@ -6,9 +6,9 @@
 #include "common/log.h"
 #include "common/messages/artifacts.h"
 #include "common/names.h"
+#include "scheduler/outbox.h"
 #include "scheduler/run.h"
 #include "scheduler/store_retention.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

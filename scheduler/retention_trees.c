@@ -12,11 +12,11 @@
 #include "common/log.h"
 #include "common/messages/fetching.h"
 #include "common/name_list.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/retention_pass.h"
 #include "scheduler/run.h"
 #include "scheduler/source.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

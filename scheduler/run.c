@@ -6,6 +6,7 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/freeze.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source.h"
@@ -14,7 +15,6 @@
 #include "scheduler/step_when.h"
 #include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -7,9 +7,9 @@
 #include "scheduler/cron.h"
 #include "scheduler/filters.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

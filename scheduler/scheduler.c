@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/backup.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
@@ -149,6 +150,7 @@ struct scheduler *scheduler_new(struct store *store)
 		return NULL;
 	}
 	scheduler->store = store;
+	scheduler->turn_end = turn_end;
 	scheduler->started_usec = wall_usec();
 	scheduler->webhook = (struct peer){.scheduler = scheduler, .role = ROLE_WEBHOOK};
 	scheduler->fetcher = (struct peer){.scheduler = scheduler, .role = ROLE_FETCHER};

@@ -175,6 +175,7 @@ struct scheduler {
 	struct retention retention;
 
 	/* the turn */
+	void (*turn_end)(struct scheduler *scheduler); /* see outbox.h */
 	struct loop_timer turn_timer;
 	struct list outbox;
 	struct run *final_runs;

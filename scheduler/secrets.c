@@ -7,8 +7,8 @@
 #include "common/names.h"
 #include "common/text.h"
 #include "scheduler/answers.h"
+#include "scheduler/outbox.h"
 #include "scheduler/run.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

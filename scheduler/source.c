@@ -22,13 +22,13 @@
 #include "scheduler/filters.h"
 #include "scheduler/freeze.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"
 #include "scheduler/store_retention.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,9 +6,9 @@
 #include "common/names.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/json.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/source.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -6,13 +6,13 @@
 #include "common/message_ids.h"
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/outbox.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/steps.h"
 #include "scheduler/store_retention.h"
-#include "scheduler/turn.h"
 
 #include <assert.h>
 #include <inttypes.h>

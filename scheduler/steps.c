@@ -7,6 +7,7 @@
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/give_up.h"
+#include "scheduler/outbox.h"
 #include "scheduler/payload.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
@@ -15,7 +16,6 @@
 #include "scheduler/step_place.h"
 #include "scheduler/step_result.h"
 #include "scheduler/step_when.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <stdio.h>

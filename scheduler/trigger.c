@@ -5,9 +5,9 @@
 #include "common/log.h"
 #include "common/names.h"
 #include "scheduler/deliveries.h"
+#include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/store_retention.h"
-#include "scheduler/turn.h"
 
 #include <errno.h>
 #include <inttypes.h>
