@@ -30,38 +30,6 @@
 
 /* ---- replies ---- */
 
-void reply_error(const struct request *request, unsigned status, const char *format, ...)
-{
-	char text[REASON_MAX + 1];
-	va_list arguments;
-
-	va_start(arguments, format);
-	(void)vsnprintf(text, sizeof(text), format, arguments);
-	va_end(arguments);
-	outbox_put(&request->scheduler->api,
-		   MESSAGE_NEW(api_answer, request->serial, .status = status, .error = text));
-}
-
-void reply_json(const struct request *request, unsigned status, const struct json *json)
-{
-	cleanup_close int fd = -1;
-
-	if (!json->failed && json->text)
-		fd = memfd_sealed("runbook-answer", json->text, json->length);
-	if (fd < 0) {
-		reply_error(request, 503, "not enough memory for the answer: try again");
-		return;
-	}
-	outbox_put(&request->scheduler->api,
-		   MESSAGE_NEW(api_answer, request->serial, .status = status, .content = fd));
-}
-
-void reply_store_error(const struct request *request, int r)
-{
-	log_error("the store cannot be read: %s", strerror(-r));
-	reply_error(request, 500, "the store cannot be read: see the log of runbook-scheduler");
-}
-
 static void reply_run(const struct request *request, unsigned status, uint64_t run)
 {
 	cleanup_json struct json json = {0};
@@ -233,24 +201,6 @@ static void answer_run_retry(const struct request *request)
 		reply_no_run(request);
 	else
 		reply_trigger(request, &answer);
-}
-
-void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
-		     const struct store_run *row)
-{
-	const struct run *live = map_get(&scheduler->runs, row->id);
-	struct store_run shown = *row;
-	char reason[REASON_MAX + 1];
-
-	if (live && live->row.held) {
-		concurrency_reason(live, reason, sizeof(reason));
-		shown.reason = reason;
-	} else if (live && live->wait) {
-		source_retry_reason(live, reason, sizeof(reason));
-		shown.reason = reason;
-	}
-	json_run_open(json, key, &shown, scheduler->config.url);
-	source_retry_json(json, live);
 }
 
 /* ---- the table ---- */

@@ -10,22 +10,8 @@
  * answers_secrets.c secrets; retention_answers.c what is kept, and where a run went.
  */
 
-#include "common/messages/api.h"
-#include "scheduler/json.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/reply.h"
 
-struct request {
-	struct scheduler *scheduler;
-	uint64_t serial;
-	struct message_api_request ask; /* its descriptor stays the message's */
-};
-
-/* Replies: exactly one for each request. */
-void reply_error(const struct request *request, unsigned status, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-/** reply_json() - @json stays the caller's; one that failed becomes a 503 */
-void reply_json(const struct request *request, unsigned status, const struct json *json);
-void reply_store_error(const struct request *request, int r);
 /** reply_no_run() - it does not exist, or was removed by retention: 404 or 410 */
 void reply_no_run(const struct request *request);
 /** answer_run_open() - json_run_open() with what the store does not know: why it waits */

@@ -6,12 +6,32 @@
  */
 #include "common/cleanup.h"
 #include "scheduler/answers.h"
+#include "scheduler/concurrency.h"
 #include "scheduler/run.h"
+#include "scheduler/source_retry.h"
 #include "scheduler/steps.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
+
+void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
+		     const struct store_run *row)
+{
+	const struct run *live = map_get(&scheduler->runs, row->id);
+	struct store_run shown = *row;
+	char reason[REASON_MAX + 1];
+
+	if (live && live->row.held) {
+		concurrency_reason(live, reason, sizeof(reason));
+		shown.reason = reason;
+	} else if (live && live->wait) {
+		source_retry_reason(live, reason, sizeof(reason));
+		shown.reason = reason;
+	}
+	json_run_open(json, key, &shown, scheduler->config.url);
+	source_retry_json(json, live);
+}
 
 /* Pieces of JSON in one buffer, in the order of steps. */
 struct fragments {
