@@ -79,6 +79,8 @@ void executor_opened(struct executor *executor);
  * Home: this process commits what it has and ends. Another one: what runs there is lost.
  */
 void executor_closed(struct executor *executor);
+/** executor_admit() - start steps there, or none while something keeps it from that */
+void executor_admit(struct executor *executor);
 /** executor_set_space() - why nothing may start there, "": it may; at most REASON_MAX bytes */
 void executor_set_space(struct executor *executor, const char *why);
 /** executor_set_stopping() - its runbookd starts nothing more; executor_sync() ends that */

@@ -2,7 +2,7 @@
 #ifndef SCHEDULER_PROJECT_H
 #define SCHEDULER_PROJECT_H
 
-/* Projects, and the configuration that the daemon sends. */
+/* The table of projects. */
 
 #include "scheduler/scheduler.h"
 
@@ -14,10 +14,7 @@ struct project *project_get(struct scheduler *scheduler, const char *name);
 struct project *project_next(struct scheduler *scheduler, size_t *bucket, struct project *project);
 /** project_update() - after a change of its settings: limits and holds of its queue */
 void project_update(struct project *project);
-/** projects_free() - release all of them */
+/** projects_free() - release all of them; schedules_free() was called for each */
 void projects_free(struct scheduler *scheduler);
-/** config_apply() - put what was staged in force */
-void config_apply(struct scheduler *scheduler);
-void config_discard(struct scheduler *scheduler);
 
 #endif

@@ -13,6 +13,7 @@
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "common/text.h"
+#include "scheduler/configuration.h"
 #include "scheduler/json.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"

@@ -4,10 +4,12 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/backup.h"
+#include "scheduler/configuration.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
+#include "scheduler/schedule.h"
 #include "scheduler/source.h"
 #include "scheduler/turn.h"
 
@@ -94,7 +96,8 @@ static void scheduler_clear(struct scheduler *scheduler)
 {
 	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api,
 				&scheduler->image, &scheduler->cacher};
-	size_t cursor, n_freed;
+	size_t cursor, n_freed, bucket = 0;
+	struct project *project = NULL;
 	struct executor *executor;
 	struct run *run;
 
@@ -118,6 +121,8 @@ static void scheduler_clear(struct scheduler *scheduler)
 	} while (n_freed > 0);
 	outbox_clear(scheduler);
 	retention_trees_forget(scheduler);
+	while ((project = project_next(scheduler, &bucket, project)))
+		schedules_free(project);
 	projects_free(scheduler);
 	images_clear(&scheduler->images);
 	secrets_clear(&scheduler->secrets);
