@@ -4,7 +4,7 @@
 
 /*
  * Steps, between the scheduler and the daemon. common/message_fields.h says how this is
- * read, common/message_table.h who may say what, ARCHITECTURE.md ("Crash rules") when.
+ * read, common/message_table.h who may say what, docs/restart.md when.
  */
 
 #include "common/image.h"
