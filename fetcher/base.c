@@ -240,9 +240,8 @@ int base_update(struct base *base, int project_fd, const char *project_path,
 				 "the mirror lacks a part of %s, or it is damaged: %s", branch,
 				 git_words());
 	else if (r < 0)
-		(void)fetch_fail(result, FETCH_UNREACHABLE,
-				 "cannot put what %s has aside for a pull request: %s; %s", branch,
-				 r == -EIO ? git_words() : strerror(-r), git_fix("see the log"));
+		(void)fetch_fail_git(result, r, "see the log",
+				     "cannot put what %s has aside for a pull request", branch);
 	return r;
 }
 

@@ -57,8 +57,7 @@ static int disk_failed(struct checkout *checkout, int failure)
 	if (failure == -EEXIST)
 		return refuse(checkout, "is in its tree twice");
 	text_escape(path, sizeof(path), checkout->path);
-	return fetch_fail(checkout->result, FETCH_UNREACHABLE, "cannot write \"%s\": %s", path,
-			  strerror(-failure));
+	return fetch_fail_errno(checkout->result, -failure, "cannot write \"%s\"", path);
 }
 
 static int object_missing(struct checkout *checkout)
@@ -304,8 +303,8 @@ static int index_write(struct checkout *checkout)
 	if (git_index_write(checkout->index) == 0)
 		return 0;
 	failure = errno; /* where its buffered writer fails, libgit2 leaves this and no words */
-	return fetch_fail(checkout->result, FETCH_UNREACHABLE, "cannot write the git index: %s",
-			  git_error_last() || !failure ? git_words() : strerror(failure));
+	return fetch_fail_git(checkout->result, git_error_last() || !failure ? -EIO : -failure,
+			      NULL, "cannot write the git index");
 }
 
 static int checkout_run(struct checkout *checkout, struct tree *tree, const git_oid *commit)
@@ -353,8 +352,7 @@ int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *
 	(void)snprintf(index_path, sizeof(index_path), "%s/.git/index", path);
 	if (git_repository_odb(&checkout->odb, repository) < 0 ||
 	    git_index_open(&checkout->index, index_path) < 0)
-		r = fetch_fail(result, FETCH_UNREACHABLE, "cannot open the mirror's objects: %s",
-			       git_words());
+		r = fetch_fail_git(result, -EIO, NULL, "cannot open the mirror's objects");
 	else
 		r = checkout_run(checkout, tree, commit);
 	git_index_free(checkout->index);

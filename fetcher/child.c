@@ -162,9 +162,9 @@ static int job_prepare(struct job *job, const struct paths *paths)
 	if (r == 0 && flock(job->project_fd, LOCK_EX) < 0)
 		r = -errno;
 	if (r < 0)
-		return fetch_fail(job->result, FETCH_UNREACHABLE,
-				  "cannot prepare the directories of project %s beneath %s: %s",
-				  job->request->project, paths->lib, strerror(-r));
+		return fetch_fail_errno(job->result, -r,
+					"cannot prepare the directories of project %s beneath %s",
+					job->request->project, paths->lib);
 	stale_trees_remove(job->project_fd);
 	return 0;
 }
@@ -467,8 +467,8 @@ static int job_run(struct job *job, const struct paths *paths)
 	int r = job_prepare(job, paths);
 
 	if (r == 0 && job_confine(job, &error) < 0)
-		r = fetch_fail(job->result, FETCH_UNREACHABLE, "cannot confine the fetch: %s",
-			       error.text);
+		r = fetch_fail(job->result, fetch_outcome_of(error.number),
+			       "cannot confine the fetch: %s", error.text);
 	if (r < 0)
 		return r;
 	return job->kind->run(job);
@@ -489,8 +489,7 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 		return 1;
 	}
 	if (job_run(&job, paths) < 0 && result.outcome == FETCH_OK)
-		(void)fetch_fail(&result, FETCH_UNREACHABLE, "the fetch failed: %s; see the log",
-				 git_words());
+		(void)fetch_fail_git(&result, -EIO, "see the log", "the fetch failed");
 	answer = job.kind->answer;
 	r = message_transmit(CHANNEL_FD, answer == MESSAGE_FETCHED
 						 ? fetched_answer(&result)

@@ -8,34 +8,97 @@
 #include <git2.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* libgit2 keeps no errno, it puts its words at the end of its own. */
-static bool says_full(const char *text)
+enum fetch_outcome fetch_outcome_of(int number)
 {
-	static const int full[] = {ENOSPC, EDQUOT};
+	return number == ENOSPC || number == EDQUOT ? FETCH_NO_SPACE : FETCH_UNREACHABLE;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(full); i++)
-		if (strstr(text, strerror(full[i])))
-			return true;
-	return false;
+__attribute__((format(printf, 3, 0))) static void
+vfail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, va_list args)
+{
+	result->outcome = outcome;
+	result->error.number = EINVAL;
+	(void)vsnprintf(result->error.text, sizeof(result->error.text), format, args);
+}
+
+static void text_append(struct fetch_result *result, const char *separator, const char *text)
+{
+	size_t length = strlen(result->error.text);
+
+	(void)snprintf(result->error.text + length, sizeof(result->error.text) - length, "%s%s",
+		       separator, text);
 }
 
 int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
 {
 	va_list args;
 
-	result->outcome = outcome;
-	result->error.number = EINVAL;
 	va_start(args, format);
-	(void)vsnprintf(result->error.text, sizeof(result->error.text), format, args);
+	vfail(result, outcome, format, args);
 	va_end(args);
-	/* "remote error" is what the other end says of itself */
-	if (outcome == FETCH_UNREACHABLE && says_full(result->error.text) &&
-	    !strstr(result->error.text, "remote error"))
-		result->outcome = FETCH_NO_SPACE;
 	return -EINVAL;
+}
+
+int fetch_fail_errno(struct fetch_result *result, int number, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfail(result, fetch_outcome_of(number), format, args);
+	va_end(args);
+	text_append(result, ": ", strerror(number));
+	return -EINVAL;
+}
+
+int fetch_fail_git(struct fetch_result *result, int r, const char *fix, const char *format, ...)
+{
+	int number = r == -EIO ? git_errno() : -r;
+	va_list args;
+
+	va_start(args, format);
+	vfail(result, fetch_outcome_of(number), format, args);
+	va_end(args);
+	text_append(result, ": ", r == -EIO ? git_words() : strerror(-r));
+	if (fix)
+		text_append(result, "; ", fetch_fix(number, fix));
+	return -EINVAL;
+}
+
+/*
+ * libgit2 keeps no errno. Where a system call failed, the class of the error is GIT_ERROR_OS and
+ * strerror(errno) is the end of the message; what the other end reports has another class. This
+ * is the only place that reads the number out of those words.
+ */
+int git_errno(void)
+{
+	static const int numbers[] = {ENOSPC, EDQUOT};
+	const git_error *last = git_error_last();
+	size_t length = last && last->message ? strlen(last->message) : 0;
+
+	if (length == 0 || last->klass != GIT_ERROR_OS)
+		return EIO;
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+		const char *words = strerror(numbers[i]);
+		size_t n = strlen(words);
+
+		if (n <= length && strcmp(last->message + length - n, words) == 0)
+			return numbers[i];
+	}
+	return EIO;
+}
+
+int git_http_status(void)
+{
+	static const char words[] = "status code: ";
+	const git_error *last = git_error_last();
+	const char *at =
+		last && last->klass == GIT_ERROR_HTTP ? strstr(last->message, words) : NULL;
+
+	return at ? atoi(at + sizeof(words) - 1) : 0;
 }
 
 const char *git_words_of(int code)
@@ -72,9 +135,11 @@ const char *git_words(void)
 	return git_words_of(GIT_ERROR);
 }
 
-const char *git_fix(const char *otherwise)
+const char *fetch_fix(int number, const char *otherwise)
 {
-	return says_full(git_words()) ? "make room on the disk of the state directory" : otherwise;
+	return fetch_outcome_of(number) == FETCH_NO_SPACE
+		       ? "make room on the disk of the state directory"
+		       : otherwise;
 }
 
 void fetch_result_clear(struct fetch_result *result)

@@ -75,14 +75,48 @@ struct fetch_result {
 void fetch_result_clear(struct fetch_result *result);
 
 /**
- * fetch_fail() - set @outcome and its sentence
+ * fetch_outcome_of() - the outcome of a fetch that failed on this host
+ * @number: errno value, positive
  *
- * FETCH_UNREACHABLE becomes FETCH_NO_SPACE where the sentence is about a full disk of ours.
+ * Return: FETCH_NO_SPACE for a full disk or quota, FETCH_UNREACHABLE for all else.
+ */
+enum fetch_outcome fetch_outcome_of(int number);
+
+/** fetch_fix() - what to do about the errno value @number: @otherwise, unless the disk is full */
+const char *fetch_fix(int number, const char *otherwise);
+
+/**
+ * fetch_fail() - set @outcome and its sentence
  *
  * Return: -EINVAL, so that a caller can `return fetch_fail(...)`.
  */
 int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/**
+ * fetch_fail_errno() - a system call failed: "@format: strerror(@number)"
+ * @number: errno value, positive; it decides the outcome, see fetch_outcome_of()
+ *
+ * Return: -EINVAL.
+ */
+int fetch_fail_errno(struct fetch_result *result, int number, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/**
+ * fetch_fail_git() - a system call or libgit2 failed: "@format: reason; @fix"
+ * @r:   -errno; -EIO stands for the last failure of libgit2
+ * @fix: what to do about it unless the disk is full; NULL: the sentence ends with the reason
+ *
+ * Return: -EINVAL.
+ */
+int fetch_fail_git(struct fetch_result *result, int r, const char *fix, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/** git_http_status() - the status that libgit2 did not expect in its last failure, 0: none */
+int git_http_status(void);
+
+/** git_errno() - the errno value behind libgit2's last failure: ENOSPC, EDQUOT, or EIO for others */
+int git_errno(void);
 
 /**
  * git_words() - what libgit2 said of its last failure, in one line that is safe to show
@@ -93,9 +127,6 @@ const char *git_words(void);
 
 /** git_words_of() - the same after a call that returned @code: some say nothing but that */
 const char *git_words_of(int code);
-
-/** git_fix() - what to do about that failure: @otherwise, unless it was a full disk */
-const char *git_fix(const char *otherwise);
 
 /** size_text() - "1.5 GiB" of @bytes, into one of a few static buffers */
 const char *size_text(uint64_t bytes);

@@ -34,8 +34,7 @@ int mirror_setup(const struct fetch_limits *limits, struct fetch_result *result)
 	size_t object_max = limits->blob < 64 * MIB ? 64 * MIB : limits->blob;
 
 	if (git_libgit2_init() < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE, "cannot start libgit2: %s",
-				  git_words());
+		return fetch_fail_git(result, -EIO, NULL, "cannot start libgit2");
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		(void)git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
 	/* absent on a host without CA certificates: https then fails with its own words */
@@ -133,8 +132,7 @@ static int mirror_create(struct mirror *mirror, struct fetch_result *result)
 			GIT_REPOSITORY_INIT_NO_DOTGIT_DIR;
 	options.initial_head = "main";
 	if (git_repository_init_ext(&mirror->repository, mirror->path, &options) < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE, "cannot make the mirror: %s",
-				  git_words());
+		return fetch_fail_git(result, -EIO, NULL, "cannot make the mirror");
 	return 0;
 }
 
@@ -144,8 +142,7 @@ static int mirror_ready(struct mirror *mirror, struct fetch_result *result)
 	git_refdb *refdb = NULL;
 
 	if (git_repository_refdb(&refdb, mirror->repository) < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE,
-				  "cannot read the mirror's references: %s", git_words());
+		return fetch_fail_git(result, -EIO, NULL, "cannot read the mirror's references");
 	git_refdb_free(refdb);
 	return 0;
 }
@@ -158,8 +155,7 @@ int mirror_reset(struct mirror *mirror, struct fetch_result *result)
 	mirror_close(mirror);
 	dir = opendir(mirror->path);
 	if (!dir)
-		return fetch_fail(result, FETCH_UNREACHABLE, "cannot open the mirror %s: %s",
-				  mirror->path, strerror(errno));
+		return fetch_fail_errno(result, errno, "cannot open the mirror %s", mirror->path);
 	/* the directory itself stays: it carries the project's lock */
 	while ((entry = readdir(dir))) {
 		int r;
@@ -168,8 +164,7 @@ int mirror_reset(struct mirror *mirror, struct fetch_result *result)
 			continue;
 		r = remove_tree(dirfd(dir), entry->d_name);
 		if (r < 0)
-			return fetch_fail(result, FETCH_UNREACHABLE, "cannot empty %s: %s",
-					  mirror->path, strerror(-r));
+			return fetch_fail_errno(result, -r, "cannot empty %s", mirror->path);
 	}
 	if (mirror_create(mirror, result) < 0)
 		return -EIO;
@@ -346,15 +341,13 @@ static int known_hosts_write(const struct mirror *mirror, struct fetch_result *r
 	int r;
 
 	if (top < 0 || !known)
-		return fetch_fail(result, FETCH_UNREACHABLE, "cannot open %s: %s", mirror->path,
-				  strerror(errno));
+		return fetch_fail_errno(result, errno, "cannot open %s", mirror->path);
 	r = make_directories(top, KNOWN_HOSTS_HOME "/.ssh", 0700);
 	if (r == 0)
 		r = file_replace(top, KNOWN_HOSTS_HOME "/.ssh/known_hosts", known, strlen(known),
 				 0600);
 	if (r < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE,
-				  "cannot write the known ssh host keys: %s", strerror(-r));
+		return fetch_fail_errno(result, -r, "cannot write the known ssh host keys");
 	if (snprintf(home, sizeof(home), "%s/" KNOWN_HOSTS_HOME, mirror->path) >= (int)sizeof(home))
 		return fetch_fail(result, FETCH_UNREACHABLE,
 				  "the state directory's path is too "
@@ -401,17 +394,10 @@ static int update_check(const struct mirror *mirror, struct fetch_result *result
 	return known_hosts_write(mirror, result);
 }
 
-/* The forge answered that there is nothing for us; libgit2 has words for that only. */
-static bool says_denied(const char *words)
+/* The answer of the forge means that it has nothing for this project. */
+static bool is_denied(int status)
 {
-	static const char *const codes[] = {"401", "403", "404", "410"};
-	const char *code = strstr(words, "status code: ");
-
-	for (size_t i = 0; code && i < ARRAY_SIZE(codes); i++) {
-		if (strncmp(code + strlen("status code: "), codes[i], 3) == 0)
-			return true;
-	}
-	return false;
+	return status == 401 || status == 403 || status == 404 || status == 410;
 }
 
 static int update_failed(const struct update *update, int code, struct fetch_result *result)
@@ -447,9 +433,10 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 				? "; many servers take no RSA key from this library, "
 				  "an ed25519 key works"
 				: "");
-	return fetch_fail(result, says_denied(words) ? FETCH_DENIED : FETCH_UNREACHABLE,
-			  "cannot fetch %s: %s; %s", url, words,
-			  git_fix("check the URL and that this host can reach it"));
+	return fetch_fail(
+		result, is_denied(git_http_status()) ? FETCH_DENIED : fetch_outcome_of(git_errno()),
+		"cannot fetch %s: %s; %s", url, words,
+		fetch_fix(git_errno(), "check the URL and that this host can reach it"));
 }
 
 /* Connect, download what @specs name, update references. */

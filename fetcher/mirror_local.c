@@ -55,9 +55,8 @@ static int copy_failed(struct copy *copy)
 				  "%s sends more than %s, the limit of one fetch; make its history "
 				  "smaller or fetch from a slimmer mirror",
 				  copy->mirror->config->url, size_text(copy->mirror->limits->pack));
-	return fetch_fail(copy->result, FETCH_UNREACHABLE, "cannot fetch %s: %s; %s",
-			  copy->mirror->config->url, git_words(),
-			  git_fix("check it with \"git fsck\""));
+	return fetch_fail_git(copy->result, -EIO, "check it with \"git fsck\"", "cannot fetch %s",
+			      copy->mirror->config->url);
 }
 
 /* A failure of ours, as one of libgit2's: what it was called from tells it. */

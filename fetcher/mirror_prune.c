@@ -451,8 +451,7 @@ int mirror_prune(struct mirror *mirror, int project_fd, const struct name_list *
 				 "nothing of it is removed; the next fetch mends it",
 				 git_words());
 	else if (r < 0 && result->outcome == FETCH_OK)
-		(void)fetch_fail(result, FETCH_UNREACHABLE,
-				 "cannot remove what nothing reaches from the mirror: %s",
-				 r == -EIO ? git_words() : strerror(-r));
+		(void)fetch_fail_git(result, r, NULL,
+				     "cannot remove what nothing reaches from the mirror");
 	return r;
 }

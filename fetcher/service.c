@@ -106,8 +106,7 @@ static int runbook_open(const struct service *service, const char *project,
 		return fetch_fail(result, FETCH_REFUSED,
 				  "runbook.yml is a symlink; make it a regular file");
 	if (fd < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE, "cannot open runbook.yml: %s",
-				  strerror(-fd));
+		return fetch_fail_errno(result, -fd, "cannot open runbook.yml");
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		(void)close(fd);
 		return fetch_fail(result, FETCH_REFUSED, "runbook.yml is no regular file");
@@ -332,7 +331,7 @@ static bool request_start(struct service *service, struct slot *slot, struct req
 	if (worker_start(&slot->worker, service->loop, service->setup, repository, job,
 			 on_worker_done, &error) < 0) {
 		log_error("%s: %s", request->project, error.text);
-		answer_failure(service, request, FETCH_UNREACHABLE, error.text);
+		answer_failure(service, request, fetch_outcome_of(error.number), error.text);
 		return false;
 	}
 	slot->service = service;

@@ -36,8 +36,7 @@ int tree_begin(struct tree *tree, int project_fd, const char *name, struct fetch
 		r = tree->fd < 0 ? -errno : 0;
 	}
 	if (r < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE,
-				  "cannot make a directory for the tree: %s", strerror(-r));
+		return fetch_fail_errno(result, -r, "cannot make a directory for the tree");
 	return 0;
 }
 
@@ -73,8 +72,7 @@ int tree_commit(struct tree *tree, struct fetch_result *result)
 	if (r == 0 && fsync(tree->project_fd) < 0)
 		r = -errno;
 	if (r < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE,
-				  "cannot bring the tree to the disk: %s", strerror(-r));
+		return fetch_fail_errno(result, -r, "cannot bring the tree to the disk");
 	(void)close(tree->fd);
 	tree->fd = -1;
 	return 0;

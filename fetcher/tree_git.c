@@ -64,7 +64,6 @@ int tree_git_write(int tree_fd, const char *commit, struct fetch_result *result)
 	if (r == 0)
 		r = file_write(git_fd, "objects/info/alternates", alternates, strlen(alternates));
 	if (r < 0)
-		return fetch_fail(result, FETCH_UNREACHABLE, "cannot write the tree's .git: %s",
-				  strerror(-r));
+		return fetch_fail_errno(result, -r, "cannot write the tree's .git");
 	return 0;
 }

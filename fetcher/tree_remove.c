@@ -74,7 +74,6 @@ int tree_remove(int project_fd, const char *tree, const char *view, struct fetch
 			r = -errno;
 	}
 	if (r < 0)
-		(void)fetch_fail(result, FETCH_UNREACHABLE, "cannot remove the tree %s: %s", tree,
-				 strerror(-r));
+		(void)fetch_fail_errno(result, -r, "cannot remove the tree %s", tree);
 	return r;
 }

@@ -49,8 +49,7 @@ static int disk_failed(struct unpack *unpack, int failure)
 		return refuse(unpack, unpack->path, "leads through a symlink or a file");
 	default:
 		text_escape(shown, sizeof(shown), unpack->path);
-		return fetch_fail(unpack->result, FETCH_UNREACHABLE, "cannot write \"%s\": %s",
-				  shown, strerror(-failure));
+		return fetch_fail_errno(unpack->result, -failure, "cannot write \"%s\"", shown);
 	}
 }
 

@@ -38,10 +38,8 @@ static int view_failed(struct view *view, int r)
 				 "damaged (%s); check it with \"git fsck\"",
 				 git_words());
 	else
-		(void)fetch_fail(view->result, FETCH_UNREACHABLE,
-				 "cannot write which references and objects the run sees: %s; %s",
-				 r == -EIO ? git_words() : strerror(-r),
-				 git_fix("see the log, then retry"));
+		(void)fetch_fail_git(view->result, r, "see the log, then retry",
+				     "cannot write which references and objects the run sees");
 	return r;
 }
 

@@ -33,11 +33,13 @@ fill() {
         find "$STATE" -mindepth 1 -delete && cp -a "$TEST_TMP/before/." "$STATE"
         used=$(df --output=used -k "$STATE" | tail -n 1)
         mount -o "remount,size=$((used + 4 * pages))k" "$STATE"
-        answer=$(fetch --url "$URL" --print error "main@$MAIN")
+        fetch --url "$URL" "main@$MAIN" >"$TEST_TMP/answer"
         mount -o remount,size=64m "$STATE"
+        answer=$(jq -r .error "$TEST_TMP/answer")
         [ -n "$answer" ] || break
         echo "$name, $pages pages: $answer"
         check_match "$name with $pages pages free says what it lacks" "No space left on device" "$answer"
+        check_equal "… by its outcome, too" no-space "$(jq -r .outcome "$TEST_TMP/answer")"
         check_equal "… and blames nothing else" "" "$(grep -oE 'check (the URL|it with)' <<<"$answer")"
         check_equal "… and leaves nothing half" "" "$(halves)"
     done
