@@ -119,8 +119,12 @@ static void check_cgroup(struct cli *cli, struct doctor_finding *finding)
 
 static void check_controllers(struct cli *cli, struct doctor_finding *finding)
 {
-	static const char *const wanted[] = {"memory", "pids", "cpu", "io"};
+	static const struct {
+		const char *name;
+		bool needed; /* without it steps do not run */
+	} wanted[] = {{"memory", true}, {"pids", true}, {"cpu", false}, {"io", false}};
 	char mount_point[2048], path[PATH_MAX], have[1024] = "", missing[64] = "";
+	enum doctor_result worst = DOCTOR_WARNING;
 	cleanup_fclose FILE *file = NULL;
 
 	if (!find_cgroup(mount_point, sizeof(mount_point))) {
@@ -138,20 +142,21 @@ static void check_controllers(struct cli *cli, struct doctor_finding *finding)
 		for (const char *word = have; *word; word += strspn(word, " ")) {
 			size_t length = strcspn(word, " ");
 
-			found = found || (length == strlen(wanted[i]) &&
-					  strncmp(word, wanted[i], length) == 0);
+			found = found || (length == strlen(wanted[i].name) &&
+					  strncmp(word, wanted[i].name, length) == 0);
 			word += length;
 		}
-		if (!found)
-			(void)snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing),
-				       " %s", wanted[i]);
+		if (found)
+			continue;
+		(void)snprintf(missing + strlen(missing), sizeof(missing) - strlen(missing), " %s",
+			       wanted[i].name);
+		if (wanted[i].needed)
+			worst = DOCTOR_FAILED;
 	}
 	if (!missing[0])
 		doctor_ok(finding, "memory, pids, cpu and io");
 	else
-		doctor_bad(finding,
-			   strstr(missing, "memory") || strstr(missing, "pids") ? DOCTOR_FAILED
-										: DOCTOR_WARNING,
+		doctor_bad(finding, worst,
 			   "boot with systemd.unified_cgroup_hierarchy=1 (or cgroup_no_v1=all); "
 			   "until then [Daemon] Limits=best-effort runs steps without these limits",
 			   "not in cgroup v2:%s", missing);
