@@ -21,6 +21,7 @@
 #include <stdbool.h>
 
 #define ERROR_TEXT_MAX 1024
+#define ERRNO_MAX 4095 /* the largest errno value that a system call of Linux may return */
 
 /**
  * struct error - one failure, as a person reads it

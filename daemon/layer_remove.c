@@ -80,11 +80,11 @@ static void sandbox_done(struct supervised *supervised, const struct supervised_
 {
 	struct removal *removal = container_of(supervised, struct removal, supervised);
 	struct layer_remover *remover = removal->remover;
-	char failure[512];
+	struct error failure;
 
 	remover->n_running--;
-	layer_sandbox_failure(supervised, end, failure, sizeof(failure));
-	removal_done(removal, failure);
+	layer_sandbox_failure(supervised, end, &failure);
+	removal_done(removal, failure.text);
 	removals_start(remover);
 	daemon_changed(remover->daemon);
 }

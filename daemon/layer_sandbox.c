@@ -72,27 +72,28 @@ int layer_sandbox_start(struct layer_sandboxes *by, struct supervised *supervise
 }
 
 static void outcome_describe(const struct supervised *supervised,
-			     const struct sandbox_outcome *outcome, char *out, size_t size)
+			     const struct sandbox_outcome *outcome, struct error *ret_error)
 {
-	out[0] = '\0';
 	if (supervised->terminated)
-		(void)snprintf(out, size, "unpacking took longer than %d s",
-			       IMAGE_UNPACK_TIMEOUT_SEC);
+		(void)error_set(ret_error, ETIMEDOUT, "unpacking took longer than %d s",
+				IMAGE_UNPACK_TIMEOUT_SEC);
 	else if (outcome->memory_limit)
-		(void)snprintf(out, size, "unpacking took more than %llu MiB of memory",
-			       (unsigned long long)(UNPACK_MEMORY / MIB));
+		(void)error_set(ret_error, ENOMEM, "unpacking took more than %llu MiB of memory",
+				(unsigned long long)(UNPACK_MEMORY / MIB));
 	else if (outcome->how == SANDBOX_SIGNALED || outcome->how == SANDBOX_LOST)
-		(void)snprintf(out, size, "the unpacker was killed (signal %d)",
-			       outcome->how == SANDBOX_LOST ? SIGKILL : outcome->code);
+		(void)error_set(ret_error, EIO, "the unpacker was killed (signal %d)",
+				outcome->how == SANDBOX_LOST ? SIGKILL : outcome->code);
 	else if (outcome->how != SANDBOX_EXITED || outcome->code != 0)
-		(void)snprintf(out, size, "the unpacker ended with %d", outcome->code);
+		(void)error_set(ret_error, EIO, "the unpacker ended with %d", outcome->code);
 }
 
 void layer_sandbox_failure(const struct supervised *supervised, const struct supervised_end *end,
-			   char *out, size_t size)
+			   struct error *ret_error)
 {
+	*ret_error = ERROR_INIT;
 	if (end->result < 0 || end->error.number != 0)
-		(void)snprintf(out, size, "cannot run the unpacker: %.400s", end->error.text);
+		(void)error_set(ret_error, end->result < 0 ? -end->result : end->error.number,
+				"cannot run the unpacker: %.400s", end->error.text);
 	else
-		outcome_describe(supervised, &end->outcome, out, size);
+		outcome_describe(supervised, &end->outcome, ret_error);
 }

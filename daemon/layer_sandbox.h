@@ -34,8 +34,8 @@ void layer_sandbox_init(const struct layer_sandboxes *by, struct supervised *sup
 int layer_sandbox_start(struct layer_sandboxes *by, struct supervised *supervised,
 			const struct dir_claim *claim, char *const *arguments, int stdin_fd,
 			int stdout_fd, struct error *error);
-/** layer_sandbox_failure() - why it did not do its work; "" if it did */
+/** layer_sandbox_failure() - why it did not do its work; @ret_error is ERROR_INIT if it did */
 void layer_sandbox_failure(const struct supervised *supervised, const struct supervised_end *end,
-			   char *out, size_t size);
+			   struct error *ret_error);
 
 #endif

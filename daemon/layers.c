@@ -50,14 +50,16 @@ static void answer(struct layers *layers, struct message *message)
 	(void)link_send(layers->daemon, CHILD_IMAGE, message);
 }
 
-static void answer_unpacked(struct layers *layers, uint64_t number, const char *error)
+static void answer_unpacked(struct layers *layers, uint64_t job, const struct error *error)
 {
-	answer(layers, MESSAGE_NEW(layer_unpacked, 0, .job = number, .error = error));
+	answer(layers, MESSAGE_NEW(layer_unpacked, 0, .job = job, .number = (uint64_t)error->number,
+				   .error = error->text));
 }
 
-static void answer_committed(struct layers *layers, uint64_t number, const char *error)
+static void answer_committed(struct layers *layers, uint64_t job, const struct error *error)
 {
-	answer(layers, MESSAGE_NEW(layer_committed, 0, .job = number, .error = error));
+	answer(layers, MESSAGE_NEW(layer_committed, 0, .job = job,
+				   .number = (uint64_t)error->number, .error = error->text));
 }
 
 /* ---- unpacking ---- */
@@ -93,13 +95,13 @@ static void unpack_done(struct supervised *supervised, const struct supervised_e
 {
 	struct unpack *unpack = container_of(supervised, struct unpack, supervised);
 	struct layers *layers = unpack->layers;
-	char failure[512];
+	struct error failure;
 
 	layers->n_running--;
-	layer_sandbox_failure(supervised, end, failure, sizeof(failure));
+	layer_sandbox_failure(supervised, end, &failure);
 	if (!unpack->abandoned)
-		answer_unpacked(layers, unpack->number, failure);
-	if (unpack->abandoned || failure[0])
+		answer_unpacked(layers, unpack->number, &failure);
+	if (unpack->abandoned || failure.number != 0)
 		unpack_discard(unpack);
 	else
 		unpack->unpacked = true;
@@ -160,7 +162,7 @@ void layers_unpack(struct layers *layers, uint64_t number, const char *digest, c
 		answer(layers, MESSAGE_NEW(layer_unpacking, 0, .job = number, .report = read_fd));
 		return;
 	}
-	answer_unpacked(layers, number, error.text);
+	answer_unpacked(layers, number, &error);
 	if (unpack)
 		unpack_discard(unpack);
 }
@@ -179,13 +181,14 @@ void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 	 */
 	fd = open_beneath(unpack->dir.fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0 || fsync(fd) < 0) {
-		char text[256];
+		struct error error = ERROR_INIT;
+		int failure = fd < 0 ? -fd : errno;
 
-		(void)snprintf(text, sizeof(text),
-			       "cannot mark a directory of the layer: %s (the store must be on a "
-			       "file system with trusted.* attributes)",
-			       strerror(fd < 0 ? -fd : errno));
-		answer_committed(layers, number, text);
+		(void)error_set(&error, failure,
+				"cannot mark a directory of the layer: %s (the store must be on a "
+				"file system with trusted.* attributes)",
+				strerror(failure));
+		answer_committed(layers, number, &error);
 		unpack_discard(unpack);
 	}
 }
@@ -205,7 +208,9 @@ void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 	/* the unpacker has synced what it wrote */
 	r = dir_store_commit(layers->store, &unpack->dir, layer, &error);
 	/* the same layer, unpacked twice at once, is fine */
-	answer_committed(layers, number, r == -EEXIST ? "" : error.text);
+	if (r == -EEXIST)
+		error = ERROR_INIT;
+	answer_committed(layers, number, &error);
 	if (unpack->dir.fd >= 0) {
 		unpack_discard(unpack);
 		return;

@@ -42,7 +42,7 @@ struct job {
 	char *report;
 	size_t report_size;
 	bool report_ended, unpacked;
-	char unpack_error[512];
+	struct error unpack_error;
 };
 
 struct jobs {
@@ -52,8 +52,12 @@ struct jobs {
 	uint64_t last_id, last_number;
 };
 
-/** job_fail() - it ends with @text, which may be its own */
-void job_fail(struct job *job, const char *text);
+/**
+ * job_fail() - it ends with @text, which may be its own
+ * @number: errno value of the failure; a full disk may have room again, so the image is then
+ *          asked for once more; 0: none
+ */
+void job_fail(struct job *job, int number, const char *text);
 /** job_next_layer() - unpack the next one that is not there, or finish */
 void job_next_layer(struct job *job);
 /** job_fetch() - start skopeo; it goes on with job_next_layer(). Return: 0 or -errno with @error. */

@@ -20,7 +20,7 @@ static void fetched(struct skopeo *skopeo)
 
 	if (skopeo->late || skopeo->status != 0) {
 		job->again = skopeo_describe(skopeo, text, sizeof(text));
-		job_fail(job, text);
+		job_fail(job, 0, text);
 		return;
 	}
 	layout_fd = openat(job->directory_fd, "layout", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -29,7 +29,7 @@ static void fetched(struct skopeo *skopeo)
 	else
 		(void)oci_read(job->jobs->service->store, layout_fd, &job->image, &error);
 	if (error.number != 0) {
-		job_fail(job, error.text);
+		job_fail(job, error.number, error.text);
 		return;
 	}
 	job->state = JOB_UNPACKING;

@@ -89,7 +89,7 @@ bool job_finish(struct job *job)
 	int r;
 
 	if (!record) {
-		job_fail(job, "out of memory");
+		job_fail(job, ENOMEM, "out of memory");
 		return false;
 	}
 	identify(job);
@@ -110,7 +110,7 @@ bool job_finish(struct job *job)
 		r = put_image(store, record);
 	store_layer_clear(&accounts);
 	if (error.number) {
-		job_fail(job, error.text);
+		job_fail(job, error.number, error.text);
 		return false;
 	}
 	if (r == 0)
@@ -118,13 +118,13 @@ bool job_finish(struct job *job)
 	if (r == 0)
 		r = store_name_put(store, job->name, job->image.id);
 	if (r == -E2BIG) {
-		job_fail(job, "the image's environment is larger than 48 KiB");
+		job_fail(job, -r, "the image's environment is larger than 48 KiB");
 		return false;
 	}
 	if (r < 0) {
 		(void)snprintf(job->text, sizeof(job->text), "the record cannot be written: %s",
 			       strerror(-r));
-		job_fail(job, job->text);
+		job_fail(job, -r, job->text);
 		return false;
 	}
 	(void)snprintf(job->text, sizeof(job->text), "%s", job->image.id);

@@ -128,19 +128,13 @@ static void job_end(struct job *job, enum job_state state)
 	jobs_dispatch(job->jobs);
 }
 
-/* A full disk may have room again; the daemon and skopeo report it in their own words. */
-static bool says_full(const char *text)
-{
-	return strstr(text, strerror(ENOSPC)) || strstr(text, strerror(EDQUOT));
-}
-
-void job_fail(struct job *job, const char *text)
+void job_fail(struct job *job, int number, const char *text)
 {
 	char copy[sizeof(job->text)]; /* may be job->text itself */
 
 	(void)snprintf(copy, sizeof(copy), "%s", text);
 	memcpy(job->text, copy, sizeof(copy));
-	job->again |= says_full(copy);
+	job->again |= number == ENOSPC || number == EDQUOT;
 	job_end(job, JOB_FAILED);
 }
 
@@ -152,13 +146,13 @@ static void unpack_ask(struct job *job, int blob_fd, const char *digest, const c
 
 	job->number = ++job->jobs->last_number;
 	job->report_ended = job->unpacked = false;
-	job->unpack_error[0] = '\0';
+	job->unpack_error = ERROR_INIT;
 	(void)snprintf(job->text, sizeof(job->text), "layer %zu of %zu", job->layer + 1,
 		       job->image.n_layers);
 	message = MESSAGE_NEW(layer_unpack, 0, .job = job->number, .digest = digest, .layer = layer,
 			      .blob = blob_fd);
 	if (channel_send(job->jobs->service->daemon, message) < 0)
-		job_fail(job, "the daemon cannot be asked");
+		job_fail(job, 0, "the daemon cannot be asked");
 }
 
 static bool layer_ready(const struct job *job, const char *layer)
@@ -194,7 +188,7 @@ void job_next_layer(struct job *job)
 	fd = store_blob_open(job->jobs->service->store, layer->digest);
 	if (fd < 0) {
 		job->again = true;
-		job_fail(job, "a layer is missing among what was downloaded: pull again");
+		job_fail(job, 0, "a layer is missing among what was downloaded: pull again");
 	} else {
 		unpack_ask(job, fd, layer->digest, layer->id);
 	}
@@ -205,7 +199,7 @@ static void commit(struct job *job, const char *layer)
 	struct message *message = MESSAGE_NEW(layer_commit, 0, .job = job->number, .layer = layer);
 
 	if (channel_send(job->jobs->service->daemon, message) < 0 && *layer)
-		job_fail(job, "the daemon cannot be asked");
+		job_fail(job, 0, "the daemon cannot be asked");
 }
 
 static int send_opaque(struct job *job, const struct report *report)
@@ -246,7 +240,7 @@ static void take_report(struct job *job, const struct report *report)
 	commit(job, "");
 	(void)snprintf(job->text, sizeof(job->text), "what is known of a layer cannot be kept: %s",
 		       strerror(-r));
-	job_fail(job, job->text);
+	job_fail(job, -r, job->text);
 }
 
 /* The sandbox has ended and all of its report is here. */
@@ -258,24 +252,26 @@ static void unpack_end(struct job *job)
 	if (!job->report_ended || !job->unpacked)
 		return;
 	r = job->report ? report_parse(job->report, job->report_size, &report) : -EBADMSG;
-	if (job->unpack_error[0] || r < 0 || report.refusal) {
+	if (job->unpack_error.number || r < 0 || report.refusal) {
+		bool refused = r == 0 && report.refusal;
+		int number = refused ? report.number : job->unpack_error.number;
 		char text[1024];
 
 		(void)snprintf(text, sizeof(text), "%s",
-			       r == 0 && report.refusal ? report.refusal
-			       : job->unpack_error[0]	? job->unpack_error
-							: "the unpacker's report is cut off");
+			       refused			  ? report.refusal
+			       : job->unpack_error.number ? job->unpack_error.text
+							  : "the unpacker's report is cut off");
 		/* what is wrong on disk is not used again */
 		job->again = job->kind != JOB_ROOTFS && r == 0 && report.damaged;
 		if (job->again)
 			store_blob_remove(job->jobs->service->store,
 					  job->image.layers[job->layer].digest);
-		if (!job->unpack_error[0])
+		if (!job->unpack_error.number)
 			commit(job, "");
 		job->number = 0;
 		if (r == 0)
 			report_clear(&report);
-		job_fail(job, text);
+		job_fail(job, number, text);
 		return;
 	}
 	take_report(job, &report);
@@ -306,9 +302,9 @@ static void on_report(struct loop_file *file, uint32_t events)
 	if (n > 0 && job->report_size <= IMAGE_REPORT_MAX)
 		return;
 	if (n > 0)
-		(void)snprintf(job->unpack_error, sizeof(job->unpack_error),
-			       "the unpacker said more than %llu MiB",
-			       (unsigned long long)(IMAGE_REPORT_MAX / MIB));
+		(void)error_set(&job->unpack_error, EMSGSIZE,
+				"the unpacker said more than %llu MiB",
+				(unsigned long long)(IMAGE_REPORT_MAX / MIB));
 	(void)close(file->fd);
 	loop_remove(file);
 	job->report_ended = true;
@@ -333,33 +329,35 @@ void jobs_unpacking(struct jobs *jobs, uint64_t number, int report_fd)
 		(void)close(report_fd);
 }
 
-void jobs_unpacked(struct jobs *jobs, uint64_t number, const char *error)
+void jobs_unpacked(struct jobs *jobs, uint64_t number, const struct error *error)
 {
 	struct job *job = job_of_number(jobs, number);
 
 	if (!job)
 		return;
 	job->unpacked = true;
-	if (*error && !job->unpack_error[0])
-		text_escape(job->unpack_error, sizeof(job->unpack_error), error);
+	if (error->number && !job->unpack_error.number) {
+		job->unpack_error.number = error->number;
+		text_escape(job->unpack_error.text, sizeof(job->unpack_error.text), error->text);
+	}
 	if (!job->report_file.loop)
 		job->report_ended = true; /* it never began */
 	unpack_end(job);
 }
 
-void jobs_committed(struct jobs *jobs, uint64_t number, const char *error)
+void jobs_committed(struct jobs *jobs, uint64_t number, const struct error *error)
 {
 	struct job *job = job_of_number(jobs, number);
 
 	if (!job)
 		return;
 	job->number = 0;
-	if (*error) {
-		job_fail(job, error);
+	if (error->number) {
+		job_fail(job, error->number, error->text);
 		return;
 	}
 	if (service_layer_add(jobs->service, job->image.layers[job->layer].id) < 0) {
-		job_fail(job, "out of memory");
+		job_fail(job, ENOMEM, "out of memory");
 		return;
 	}
 	job->layer++;
@@ -375,21 +373,21 @@ static void job_start(struct job *job)
 	/* who prunes elsewhere is done in a moment, or this fails with a reason */
 	if (store_lock(job->jobs->service->store, false) < 0) {
 		job->again = true;
-		job_fail(job, "images are being pruned: try again");
+		job_fail(job, 0, "images are being pruned: try again");
 		return;
 	}
 	if (job->kind != JOB_ROOTFS) {
 		job->state = JOB_FETCHING;
 		if (job_fetch(job, &error) < 0) {
 			job->again = error.number != ENOENT; /* skopeo is not installed */
-			job_fail(job, error.text);
+			job_fail(job, error.number, error.text);
 		}
 		return;
 	}
 	job->state = JOB_UNPACKING;
 	job->image.layers = calloc(1, sizeof(*job->image.layers));
 	if (!job->image.layers) {
-		job_fail(job, "out of memory");
+		job_fail(job, ENOMEM, "out of memory");
 		return;
 	}
 	job->image.n_layers = 1;

@@ -67,7 +67,7 @@ bool jobs_busy(const struct jobs *jobs);
 
 /* answers of the daemon */
 void jobs_unpacking(struct jobs *jobs, uint64_t number, int report_fd);
-void jobs_unpacked(struct jobs *jobs, uint64_t number, const char *error);
-void jobs_committed(struct jobs *jobs, uint64_t number, const char *error);
+void jobs_unpacked(struct jobs *jobs, uint64_t number, const struct error *error);
+void jobs_committed(struct jobs *jobs, uint64_t number, const struct error *error);
 
 #endif

@@ -19,6 +19,16 @@ static int parse_count(const char *text, uint64_t *number)
 	return errno || *end ? -EBADMSG : 0;
 }
 
+static int parse_errno(const char *text, int *number)
+{
+	uint64_t value;
+
+	if (parse_count(text, &value) < 0 || value == 0 || value > ERRNO_MAX)
+		return -EBADMSG;
+	*number = (int)value;
+	return 0;
+}
+
 static int add_opaque(struct report *report, const char *path)
 {
 	const char **grown;
@@ -61,6 +71,8 @@ static int parse_item(const char *item, struct report *report)
 	case 'G':
 		report->group = value;
 		return 0;
+	case 'E':
+		return parse_errno(value, &report->number);
 	case 'M':
 		report->damaged = true;
 		return *value ? -EBADMSG : 0;
@@ -82,7 +94,8 @@ int report_parse(const char *data, size_t size, struct report *ret_report)
 		return -EBADMSG;
 	for (size_t at = 0; r == 0 && at < size - 2; at += strlen(data + at) + 1)
 		r = parse_item(data + at, ret_report);
-	if (r == 0 && !ret_report->refusal && (!ret_report->layer || ret_report->damaged))
+	if (r == 0 && !ret_report->refusal &&
+	    (!ret_report->layer || ret_report->damaged || ret_report->number))
 		r = -EBADMSG;
 	if (r < 0)
 		report_clear(ret_report);

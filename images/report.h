@@ -4,6 +4,7 @@
 
 /* The report of runbook-unpack; unpack.h says what is in it. */
 
+#include "common/error.h"
 #include "common/image.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct report {
 	const char *passwd, *group;
 	const char *refusal; /* NULL: the layer is fine */
 	bool damaged;	     /* refused, since the packed bytes are not what was packed */
+	int number;	     /* refused: errno value of the call that failed, 0: none */
 };
 
 /**

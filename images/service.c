@@ -302,15 +302,29 @@ static int on_unpacking(struct channel *channel, struct message *message)
 	return 0;
 }
 
+/* An error has a number when, and only when, it has a sentence. */
+static int layer_error(uint64_t number, const char *text, struct error *ret_error)
+{
+	if ((number == 0) != (*text == '\0'))
+		return -EBADMSG;
+	*ret_error = ERROR_INIT;
+	if (number > 0)
+		(void)error_set(ret_error, (int)number, "%s", text);
+	return 0;
+}
+
 static int on_unpacked(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
 	struct message_layer_unpacked unpacked;
+	struct error error;
 	int r = MESSAGE_GET(message, layer_unpacked, &unpacked);
 
+	if (r == 0)
+		r = layer_error(unpacked.number, unpacked.error, &error);
 	if (r < 0)
 		return r;
-	jobs_unpacked(service->jobs, unpacked.job, unpacked.error);
+	jobs_unpacked(service->jobs, unpacked.job, &error);
 	return 0;
 }
 
@@ -318,11 +332,14 @@ static int on_committed(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
 	struct message_layer_committed committed;
+	struct error error;
 	int r = MESSAGE_GET(message, layer_committed, &committed);
 
+	if (r == 0)
+		r = layer_error(committed.number, committed.error, &error);
 	if (r < 0)
 		return r;
-	jobs_committed(service->jobs, committed.job, committed.error);
+	jobs_committed(service->jobs, committed.job, &error);
 	return 0;
 }
 

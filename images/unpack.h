@@ -16,6 +16,7 @@
  *   P TEXT    etc/passwd of this layer; G TEXT etc/group
  *   X TEXT    what is wrong: the layer is refused
  *   M         before it: the packed bytes are damaged, another download may not be
+ *   E NUMBER  before it: the errno value of the system call that failed
  *   .         the end; without it the report was cut off
  *
  * Whiteouts become what overlayfs understands: a character device 0:0 (which
@@ -60,6 +61,10 @@ int unpack_report(struct unpack *unpack, char letter, const char *text);
 /** unpack_refuse() - report what is wrong with the layer. Return: -EINVAL. */
 int unpack_refuse(struct unpack *unpack, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/** unpack_failed() - the same, because a system call failed: "@format: strerror(@number)" */
+int unpack_failed(struct unpack *unpack, int number, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /** unpack_damaged() - the same, of packed bytes that are not what was packed. Return: -EINVAL. */
 int unpack_damaged(struct unpack *unpack, const char *format, ...)

@@ -101,7 +101,7 @@ static int run(const struct options *options, int directory_fd)
 	r = unpack_stream(&unpack, STDIN_FILENO, options->digest, options->layer);
 	/* what is renamed into place later must be on the disk by then */
 	if (r == 0 && syncfs(directory_fd) < 0)
-		r = unpack_refuse(&unpack, "cannot sync the layer: %s", strerror(errno));
+		r = unpack_failed(&unpack, errno, "cannot sync the layer");
 	if (r == -ENOMEM)
 		(void)unpack_refuse(&unpack, "out of memory");
 	/* the report is whole, also when it says what is wrong */

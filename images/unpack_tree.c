@@ -37,18 +37,26 @@ int unpack_report(struct unpack *unpack, char letter, const char *text)
 	return 0;
 }
 
-__attribute__((format(printf, 3, 0))) static int refuse(struct unpack *unpack, bool damaged,
-							const char *format, va_list list)
+/* @damaged: the packed bytes are; @number: errno value of the call that failed, 0: none did */
+__attribute__((format(printf, 4, 0))) static int
+refuse(struct unpack *unpack, bool damaged, int number, const char *format, va_list list)
 {
-	char text[1024], shown[1024];
+	char text[1024], shown[1024], value[16];
+	size_t length;
 
 	if (unpack->failed)
 		return -EINVAL;
 	(void)vsnprintf(text, sizeof(text), format, list);
+	length = strlen(text);
+	if (number > 0)
+		(void)snprintf(text + length, sizeof(text) - length, ": %s", strerror(number));
 	text_escape(shown, sizeof(shown), text);
 	unpack->failed = true;
 	if (damaged)
 		(void)unpack_report(unpack, 'M', "");
+	(void)snprintf(value, sizeof(value), "%d", number);
+	if (number > 0)
+		(void)unpack_report(unpack, 'E', value);
 	(void)unpack_report(unpack, 'X', shown);
 	return -EINVAL;
 }
@@ -58,7 +66,17 @@ int unpack_refuse(struct unpack *unpack, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	(void)refuse(unpack, false, format, list);
+	(void)refuse(unpack, false, 0, format, list);
+	va_end(list);
+	return -EINVAL;
+}
+
+int unpack_failed(struct unpack *unpack, int number, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	(void)refuse(unpack, false, number, format, list);
 	va_end(list);
 	return -EINVAL;
 }
@@ -68,7 +86,7 @@ int unpack_damaged(struct unpack *unpack, const char *format, ...)
 	va_list list;
 
 	va_start(list, format);
-	(void)refuse(unpack, true, format, list);
+	(void)refuse(unpack, true, 0, format, list);
 	va_end(list);
 	return -EINVAL;
 }
@@ -87,8 +105,7 @@ static int disk_failed(struct unpack *unpack, int failure)
 		return unpack_refuse(unpack, "\"%.200s\" is larger than a file of a layer may be",
 				     unpack->path);
 	default:
-		return unpack_refuse(unpack, "cannot write \"%.200s\": %s", unpack->path,
-				     strerror(-failure));
+		return unpack_failed(unpack, -failure, "cannot write \"%.200s\"", unpack->path);
 	}
 }
 

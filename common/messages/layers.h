@@ -31,7 +31,8 @@
 
 #define LAYER_UNPACKED_FIELDS(X, M)                                                                \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* "" when it ended well; what was unpacked then waits for its LAYER_COMMIT */             \
+	/* errno value; 0 when it ended well: what was unpacked then waits for its LAYER_COMMIT */ \
+	X(M, NUMBER, number, ERRNO_MAX)                                                            \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)
 
 #define LAYER_OPAQUE_FIELDS(X, M)                                                                  \
@@ -46,7 +47,8 @@
 
 #define LAYER_COMMITTED_FIELDS(X, M)                                                               \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* "" when the layer is there to stay */                                                   \
+	/* errno value; 0 when the layer is there to stay */                                       \
+	X(M, NUMBER, number, ERRNO_MAX)                                                            \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)
 
 /* No image has it any more. */

@@ -33,6 +33,13 @@ for tar in "$TEST_TMP"/layers/good-*.tar; do
     check_match "$name has an id" '^D[0-9a-f]{64}$' "$report"
     check_equal "$name stays inside" "" "$(outside)"
 done
+# a pull is repeated when the disk was full: a number says so, not the sentence
+head -c 1M /dev/urandom >"$TEST_TMP/large"
+tar -C "$TEST_TMP" -cf "$TEST_TMP/large.tar" large
+mkdir "$TEST_TMP/small"
+check_equal "the number of a failed write is reported" 'E28:Xcannot write "large": No space left on device:.:' \
+    "$(unshare --mount --propagation private sh -c 'mount -t tmpfs -o size=64k small "$1" &&
+        exec "$2" "$1" <"$3"' sh "$TEST_TMP/small" "$BIN/runbook-unpack" "$TEST_TMP/large.tar" | tr '\0' ':')"
 unpack "$TEST_TMP/layers/good-devices.tar" >/dev/null
 check_equal "devices are left out" "after dev " "$(find "$TEST_TMP/jail/out" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' ')"
 unpack "$TEST_TMP/layers/good-xattrs.tar" >/dev/null

@@ -123,6 +123,16 @@ static void reports(void **state)
 	assert_false(report.damaged);
 	report_clear(&report);
 	assert_int_equal(report_parse(REPORT("M\0D" ID_A "\0."), &report), -EBADMSG);
+	/* the number of a failed call stands beside its sentence, and only there */
+	assert_int_equal(report_parse(REPORT("E28\0Xcannot write\0."), &report), 0);
+	assert_int_equal(report.number, ENOSPC);
+	report_clear(&report);
+	assert_int_equal(report_parse(REPORT("XNo space left on device\0."), &report), 0);
+	assert_int_equal(report.number, 0);
+	report_clear(&report);
+	assert_int_equal(report_parse(REPORT("E28\0D" ID_A "\0."), &report), -EBADMSG);
+	assert_int_equal(report_parse(REPORT("E0\0Xis bad\0."), &report), -EBADMSG);
+	assert_int_equal(report_parse(REPORT("E4096\0Xis bad\0."), &report), -EBADMSG);
 	assert_int_equal(report_parse(REPORT("Mx\0Xis bad\0."), &report), -EBADMSG);
 	assert_int_equal(report_parse(REPORT("D" ID_A "\0B12"), &report), -EBADMSG); /* cut off */
 	assert_int_equal(report_parse(REPORT("B12\0."), &report), -EBADMSG);	     /* no id */
