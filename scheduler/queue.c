@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scheduler/queue.h"
 
-#include "common/cleanup.h"
-#include "scheduler/queue_host.h"
+#include "scheduler/queue_parts.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -10,16 +9,6 @@
 
 /* nodes that one queue_next() may look at, see need_tree_fit() */
 #define SEARCH_BUDGET 512
-
-static struct queue_item *item_of(const struct need_node *node)
-{
-	return node ? container_of(node, struct queue_item, node) : NULL;
-}
-
-static struct queue_project *project_of(const struct need_node *node)
-{
-	return node ? container_of(node, struct queue_project, node) : NULL;
-}
 
 /* ---- orders ---- */
 
@@ -53,18 +42,12 @@ static bool project_before(const struct need_node *left, const struct need_node 
 
 /* ---- the reservation ---- */
 
-static void reservation_end(struct queue *queue)
+void queue_reservation_end(struct queue *queue)
 {
 	queue->reserved = NULL;
 	queue->reserved_host = NULL;
 	queue->n_beside = 0;
 	queue->beside = (struct queue_need){0, 0};
-}
-
-/* Could @item get room on @host, sooner or later, as things are? */
-static bool host_may_come(const struct queue_host *host, const struct queue_item *item)
-{
-	return !host->stopped && queue_host_possible(host, item);
 }
 
 /* @item could start on some host that admits steps, and fits on none for now. */
@@ -75,7 +58,7 @@ static void reservation_begin(struct queue *queue, struct queue_item *item)
 	queue->reserved = item;
 	queue->reservation++;
 	list_each (host, &queue->hosts, node) {
-		if (host_may_come(host, item) &&
+		if (queue_host_may_come(host, item) &&
 		    (!queue->reserved_host ||
 		     queue_host_load(host) < queue_host_load(queue->reserved_host)))
 			queue->reserved_host = host;
@@ -85,12 +68,11 @@ static void reservation_begin(struct queue *queue, struct queue_item *item)
 /* A host that admits nothing any more, or has become too small, is not waited for. */
 static void reservation_check(struct queue *queue)
 {
-	if (queue->reserved && !host_may_come(queue->reserved_host, queue->reserved))
-		reservation_end(queue);
+	if (queue->reserved && !queue_host_may_come(queue->reserved_host, queue->reserved))
+		queue_reservation_end(queue);
 }
 
-/* Was it started while the needs of the reserved one were set aside? */
-static bool item_beside(const struct queue *queue, const struct queue_item *item)
+bool queue_item_beside(const struct queue *queue, const struct queue_item *item)
 {
 	return queue->reserved && item->beside == queue->reservation;
 }
@@ -132,7 +114,7 @@ static void ring_remove(struct queue_project *project)
 	project->in_ring = false;
 	/* how often others went past it stays with the item */
 	if (queue->reserved && queue->reserved->project == project)
-		reservation_end(queue);
+		queue_reservation_end(queue);
 	/* nobody competes: what each had so far does not matter any more */
 	if (!queue->ring.root)
 		queue->virtual_now = queue->tag_max;
@@ -159,8 +141,7 @@ static void list_update(struct queue_project *project)
 	queue->n_listed += wanted ? 1 : (size_t)-1;
 }
 
-/* Called after every change: keeps ring and list equal to what they stand for. */
-static void project_update(struct queue_project *project)
+void queue_project_update(struct queue_project *project)
 {
 	bool wanted = project_may_start(project);
 
@@ -189,7 +170,7 @@ void queue_project_set(struct queue_project *project, uint64_t weight, uint64_t 
 	project->weight = weight ? weight : 1;
 	project->limit = limit;
 	project->held = held;
-	project_update(project);
+	queue_project_update(project);
 }
 
 /* ---- items: where they wait ---- */
@@ -227,8 +208,7 @@ static void item_put(struct queue_item *item, enum queue_where where)
 	}
 }
 
-/* Out of wherever it waits. The caller goes on with group_offer() and project_update(). */
-static void item_take(struct queue_item *item)
+void queue_item_take(struct queue_item *item)
 {
 	struct queue_project *project = item->project;
 	struct queue *queue = project->queue;
@@ -238,18 +218,17 @@ static void item_take(struct queue_item *item)
 		item->group->n_offered--;
 	list_remove(&item->aside);
 	if (queue->reserved == item)
-		reservation_end(queue);
+		queue_reservation_end(queue);
 	item->where = QUEUE_NOWHERE;
 }
 
-/* Those that stand aside for their group, as far as it has room now. */
-static void group_offer(struct queue_group *group)
+void queue_group_offer(struct queue_group *group)
 {
 	while (group && !list_empty(&group->waiting) && group_has_room(group)) {
 		struct queue_item *item =
 			list_entry(group->waiting.first, struct queue_item, aside);
 
-		item_take(item);
+		queue_item_take(item);
 		item_put(item, QUEUE_LINE);
 	}
 }
@@ -271,7 +250,7 @@ void queue_push(struct queue_project *project, struct queue_item *item)
 	project->n_waiting++;
 	project->queue->n_waiting++;
 	item_put(item, item_where(item));
-	project_update(project);
+	queue_project_update(project);
 }
 
 void queue_remove(struct queue_item *item)
@@ -280,19 +259,19 @@ void queue_remove(struct queue_item *item)
 
 	if (item->where == QUEUE_NOWHERE || item->where == QUEUE_RUNNING)
 		return;
-	item_take(item);
-	group_offer(item->group);
+	queue_item_take(item);
+	queue_group_offer(item->group);
 	item_forget(item);
-	project_update(project);
+	queue_project_update(project);
 }
 
 /* What decides where it waits has changed. */
 static void item_replace(struct queue_item *item)
 {
-	item_take(item);
-	group_offer(item->group);
+	queue_item_take(item);
+	queue_group_offer(item->group);
 	item_put(item, item_where(item));
-	project_update(item->project);
+	queue_project_update(item->project);
 }
 
 struct queue_item *queue_impossible(const struct queue *queue)
@@ -324,7 +303,7 @@ static void tree_reconfigure(struct queue_project *project, const struct need_tr
 	struct need_node *node = need_tree_first(tree), *next;
 
 	for (; node; node = next) {
-		struct queue_item *item = item_of(node);
+		struct queue_item *item = queue_item_of(node);
 		struct queue_need need = queue_item_least(queue, item);
 		enum queue_where was = item->where == QUEUE_GROUP ? QUEUE_LINE : item->where;
 
@@ -333,7 +312,7 @@ static void tree_reconfigure(struct queue_project *project, const struct need_tr
 		if (queue_item_class(queue, item) != was)
 			item_replace(item);
 	}
-	project_update(project);
+	queue_project_update(project);
 }
 
 static bool capacity_equal(const struct queue_capacity *a, const struct queue_capacity *b)
@@ -398,9 +377,9 @@ static struct queue_item *take(struct queue_item *item, struct queue_host *host)
 	struct queue *queue = project->queue;
 	uint64_t cost = queue_cost(queue, item) / project->weight;
 
-	queue->virtual_now = project_of(need_tree_first(&queue->ring))->tag;
+	queue->virtual_now = queue_project_of(need_tree_first(&queue->ring))->tag;
 	pass_reserved(item, host);
-	item_take(item);
+	queue_item_take(item);
 	project->n_waiting--;
 	queue->n_waiting--;
 	account_start(item, host);
@@ -411,7 +390,7 @@ static struct queue_item *take(struct queue_item *item, struct queue_host *host)
 	if (project->tag > queue->tag_max)
 		queue->tag_max = project->tag;
 	need_tree_insert(&queue->ring, &project->node);
-	project_update(project);
+	queue_project_update(project);
 	return item;
 }
 
@@ -472,7 +451,7 @@ static bool may_come(const struct queue_item *item)
 	const struct queue_host *host;
 
 	list_each (host, &item->project->queue->hosts, node) {
-		if (host_may_come(host, item))
+		if (queue_host_may_come(host, item))
 			return true;
 	}
 	return false;
@@ -489,11 +468,11 @@ static struct queue_item *find_first(const struct queue *queue)
 	unsigned budget = SEARCH_BUDGET;
 
 	for (; outer; outer = need_tree_next(outer)) {
-		struct need_node *node = need_tree_first(&project_of(outer)->line);
+		struct need_node *node = need_tree_first(&queue_project_of(outer)->line);
 
 		for (; node; node = need_tree_next(node)) {
-			if (may_come(item_of(node)))
-				return item_of(node);
+			if (may_come(queue_item_of(node)))
+				return queue_item_of(node);
 			if (budget-- == 0)
 				return NULL;
 		}
@@ -515,15 +494,15 @@ static struct queue_item *find_other(struct queue *queue, struct queue_host **re
 	struct need_node *node = NULL, *found;
 
 	while ((node = need_tree_fit(&queue->ring, node, rooms, &budget))) {
-		const struct queue_project *project = project_of(node);
+		const struct queue_project *project = queue_project_of(node);
 
 		if (keeps_out_reserved(queue, project))
 			continue;
 		found = NULL;
 		while ((found = need_tree_fit(&project->line, found, rooms, &budget))) {
-			*ret_host = host_for(item_of(found), rooms);
+			*ret_host = host_for(queue_item_of(found), rooms);
 			if (*ret_host)
-				return item_of(found);
+				return queue_item_of(found);
 		}
 	}
 	return NULL;
@@ -560,7 +539,7 @@ void queue_running(struct queue_project *project, struct queue_item *item, struc
 	item->project = project;
 	item->beside = 0;
 	account_start(item, host);
-	project_update(project);
+	queue_project_update(project);
 }
 
 /* What runs counts as @need on @host from now on. */
@@ -570,7 +549,7 @@ static void item_account(struct queue_item *item, struct queue_host *host, struc
 
 	queue_host_account(item->host, &item->node.own, false);
 	queue_host_account(host, &need, true);
-	if (item_beside(queue, item)) {
+	if (queue_item_beside(queue, item)) {
 		queue_need_add(&queue->beside, &item->node.own, false);
 		queue_need_add(&queue->beside, &need, true);
 	}
@@ -584,7 +563,7 @@ void queue_move(struct queue_item *item, struct queue_host *host)
 
 	if (item->where != QUEUE_RUNNING || item->host == host)
 		return;
-	if (item_beside(queue, item)) {
+	if (queue_item_beside(queue, item)) {
 		queue->n_beside--;
 		queue_need_add(&queue->beside, &item->node.own, false);
 		item->beside = 0;
@@ -610,7 +589,7 @@ void queue_finished(struct queue_item *item)
 	project->running--;
 	queue->running--;
 	queue_host_account(item->host, &item->node.own, false);
-	if (item_beside(queue, item)) {
+	if (queue_item_beside(queue, item)) {
 		queue->n_beside--;
 		queue_need_add(&queue->beside, &item->node.own, false);
 	}
@@ -619,7 +598,7 @@ void queue_finished(struct queue_item *item)
 	item->host = NULL;
 	if (item->group) {
 		item->group->running--;
-		group_offer(item->group);
+		queue_group_offer(item->group);
 	}
-	project_update(project);
+	queue_project_update(project);
 }

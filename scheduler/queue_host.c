@@ -92,6 +92,11 @@ bool queue_host_possible(const struct queue_host *host, const struct queue_item 
 	return large_enough(host, item) && !queue_host_lacks(host, item);
 }
 
+bool queue_host_may_come(const struct queue_host *host, const struct queue_item *item)
+{
+	return !host->stopped && queue_host_possible(host, item);
+}
+
 struct queue_need queue_host_total(const struct queue_host *host)
 {
 	return (struct queue_need){

@@ -12,6 +12,8 @@ const char *queue_host_lacks(const struct queue_host *host, const struct queue_i
 struct queue_need queue_host_need(const struct queue_host *host, const struct queue_item *item);
 /** queue_host_possible() - could @item run on @host if nothing else did? */
 bool queue_host_possible(const struct queue_host *host, const struct queue_item *item);
+/** queue_host_may_come() - could @item get room on @host, sooner or later, as things are? */
+bool queue_host_may_come(const struct queue_host *host, const struct queue_item *item);
 /** queue_host_total() - all there is; UINT64_MAX: not counted */
 struct queue_need queue_host_total(const struct queue_host *host);
 /** queue_host_free() - what is not promised to anything that runs; UINT64_MAX: not counted */
