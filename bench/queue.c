@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * queue: what the scheduler's queue costs, and who waits how long in it. It is the
- * queue itself (scheduler/queue.c), without a scheduler around it.
+ * queue itself (scheduler/queue*.c), without a scheduler around it.
  *
  *	queue cost [MAX]	tab-separated: kind, items waiting, nanoseconds for each of
  *				push, next, finish; 1e3 to MAX (default 1e6) items
