@@ -17,7 +17,7 @@
 #define TELL_USEC (10 * USEC_PER_SEC)
 
 struct lingering {
-	struct lingering *next;
+	struct list_node node; /* of table->lingering, then of table->watched */
 	struct connection_table *table;
 	struct loop_file file;
 	int fd;
@@ -75,11 +75,14 @@ static enum eviction_rank connection_rank(const struct connection *connection, u
 static bool table_evict(struct connection_table *table, const void *owner)
 {
 	uint64_t now = now_usec();
+	struct connection *at;
 	size_t n = 0, chosen;
 
-	for (struct connection *at = table->first; at && n < CONNECTIONS_HELD_MAX; at = at->next) {
+	list_each (at, &table->connections, node) {
 		if (at->owner != owner || at->dropped)
 			continue;
+		if (n == CONNECTIONS_HELD_MAX)
+			break;
 		table->occupants[n++] = (struct occupant){
 			.key = at->key,
 			.rank = connection_rank(at, now),
@@ -100,8 +103,9 @@ static bool table_admit(struct connection_table *table, const void *owner,
 			const struct address_key *key)
 {
 	size_t n_places = 0, n_address = 0;
+	const struct connection *at;
 
-	for (const struct connection *at = table->first; at; at = at->next) {
+	list_each (at, &table->connections, node) {
 		if (at->dropped)
 			continue;
 		n_places += at->owner == owner;
@@ -148,10 +152,7 @@ struct connection *connection_open(struct connection_table *table, const void *o
 	connection->deadline_usec =
 		connection->since_usec + state_seconds[CONNECTION_HEADER] * USEC_PER_SEC;
 	pthread_mutex_lock(&table->lock);
-	connection->next = table->first;
-	if (table->first)
-		table->first->previous = connection;
-	table->first = connection;
+	list_prepend(&table->connections, &connection->node);
 	first = table->n_connections++ == 0;
 	pthread_mutex_unlock(&table->lock);
 	if (first)
@@ -213,18 +214,12 @@ void connection_close(struct connection *connection)
 	struct lingering *lingering = NULL;
 
 	pthread_mutex_lock(&table->lock);
-	if (connection->next)
-		connection->next->previous = connection->previous;
-	if (connection->previous)
-		connection->previous->next = connection->next;
-	else
-		table->first = connection->next;
+	list_remove(&connection->node);
 	table->n_connections--;
 	if (connection->linger && !connection->dropped && table->n_lingering < LINGER_MAX)
 		lingering = lingering_new(connection);
 	if (lingering) {
-		lingering->next = table->lingering;
-		table->lingering = lingering;
+		list_prepend(&table->lingering, &lingering->node);
 		table->n_lingering++;
 	}
 	pthread_mutex_unlock(&table->lock);
@@ -235,10 +230,11 @@ void connection_close(struct connection *connection)
 
 size_t connection_count(struct connection_table *table, const void *owner)
 {
+	const struct connection *at;
 	size_t n = 0;
 
 	pthread_mutex_lock(&table->lock);
-	for (const struct connection *at = table->first; at; at = at->next)
+	list_each (at, &table->connections, node)
 		n += !owner || at->owner == owner;
 	pthread_mutex_unlock(&table->lock);
 	return n;
@@ -247,9 +243,10 @@ size_t connection_count(struct connection_table *table, const void *owner)
 void connection_drop(struct connection_table *table, const void *owner, uint64_t silent_usec)
 {
 	uint64_t now = now_usec();
+	struct connection *at;
 
 	pthread_mutex_lock(&table->lock);
-	for (struct connection *at = table->first; at; at = at->next) {
+	list_each (at, &table->connections, node) {
 		if (at->owner == owner && at->state == CONNECTION_SILENT &&
 		    now - at->since_usec >= silent_usec)
 			connection_shut(at);
@@ -263,12 +260,7 @@ static void lingering_end(struct lingering *lingering)
 {
 	struct connection_table *table = lingering->table;
 
-	for (struct lingering **at = &table->watched; *at; at = &(*at)->next) {
-		if (*at == lingering) {
-			*at = lingering->next;
-			break;
-		}
-	}
+	list_remove(&lingering->node);
 	loop_remove(&lingering->file);
 	(void)close(lingering->fd);
 	free(lingering);
@@ -291,18 +283,23 @@ static void lingering_readable(struct loop_file *file, uint32_t events)
 		lingering_end(lingering);
 }
 
-static void lingering_watch(struct connection_table *table)
+/* The next one that connection_close() handed over. Return: NULL: there is none. */
+static struct lingering *lingering_take(struct connection_table *table)
 {
-	struct lingering *lingering, *next;
+	struct list_node *node;
 
 	pthread_mutex_lock(&table->lock);
-	lingering = table->lingering;
-	table->lingering = NULL;
+	node = list_pop(&table->lingering);
 	pthread_mutex_unlock(&table->lock);
-	for (; lingering; lingering = next) {
-		next = lingering->next;
-		lingering->next = table->watched;
-		table->watched = lingering;
+	return list_entry(node, struct lingering, node);
+}
+
+static void lingering_watch(struct connection_table *table)
+{
+	struct lingering *lingering;
+
+	while ((lingering = lingering_take(table))) {
+		list_prepend(&table->watched, &lingering->node);
 		(void)shutdown(lingering->fd, SHUT_WR);
 		if (loop_add(table->loop, &lingering->file, lingering->fd, EPOLLIN,
 			     lingering_readable) < 0)
@@ -350,13 +347,14 @@ static void watchdog_tick(struct loop_timer *timer)
 {
 	struct connection_table *table = container_of(timer, struct connection_table, timer);
 	struct lingering *lingering, *next;
+	struct connection *at;
 	uint64_t now = now_usec();
 	size_t n_dropped = 0;
 	bool full;
 
 	pthread_mutex_lock(&table->lock);
 	full = table->n_connections > table->capacity / 4 * 3;
-	for (struct connection *at = table->first; at; at = at->next) {
+	list_each (at, &table->connections, node) {
 		bool shed = full && at->state == CONNECTION_SILENT &&
 			    now - at->since_usec >= CONNECTION_SHED_SEC * USEC_PER_SEC;
 
@@ -366,8 +364,7 @@ static void watchdog_tick(struct loop_timer *timer)
 		n_dropped++;
 	}
 	pthread_mutex_unlock(&table->lock);
-	for (lingering = table->watched; lingering; lingering = next) {
-		next = lingering->next;
+	list_each_safe (lingering, next, &table->watched, node) {
 		if (now >= lingering->deadline_usec)
 			lingering_end(lingering);
 	}
@@ -411,9 +408,11 @@ void connection_table_grow(struct connection_table *table, long places)
 
 void connection_table_close(struct connection_table *table)
 {
+	struct lingering *lingering, *next;
+
 	lingering_watch(table);
-	while (table->watched)
-		lingering_end(table->watched);
+	list_each_safe (lingering, next, &table->watched, node)
+		lingering_end(lingering);
 	loop_timer_cancel(&table->timer);
 	loop_remove(&table->wake);
 	free(table->occupants);

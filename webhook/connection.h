@@ -31,6 +31,7 @@
  */
 
 #include "common/limits.h"
+#include "common/list.h"
 #include "common/loop.h"
 #include "webhook/eviction.h"
 
@@ -57,7 +58,7 @@ enum connection_state {
 };
 
 struct connection {
-	struct connection *next, *previous;
+	struct list_node node;
 	struct connection_table *table;
 	const void *owner;
 	int fd; /* not owned */
@@ -71,23 +72,21 @@ struct connection {
 	uint64_t body_bytes; /* that came in state BODY */
 };
 
-struct lingering;
-
 struct connection_table {
 	struct loop *loop;
 	pthread_mutex_t lock;
-	struct connection *first;
+	struct list connections;
 	size_t n_connections;
 	size_t capacity;
 	struct occupant *occupants;  /* CONNECTIONS_HELD_MAX, for the choice of who gives way */
 	size_t n_evicted, n_refused; /* since the last line about them */
 	uint64_t told_usec;
-	struct lingering *lingering; /* handed over, not yet watched */
+	struct list lingering; /* handed over, not yet watched */
 	size_t n_lingering;
 	int wake_fd;
 	struct loop_file wake;
 	struct loop_timer timer;
-	struct lingering *watched; /* main thread only */
+	struct list watched; /* main thread only */
 };
 
 int connection_table_init(struct connection_table *table, struct loop *loop);
