@@ -20,14 +20,14 @@
 #define FILES_PER_TURN 128 /* some milliseconds on a slow disk */
 
 struct removal {
-	struct removal *next;
+	struct list_node node;
 	char project[PROJECT_NAME_MAX + 1];
 	uint64_t run;
 };
 
 struct log_remover {
 	struct daemon *daemon;
-	struct removal *first, *last;
+	struct list removals; /* the oldest first */
 	unsigned n;
 	struct loop_timer timer;
 };
@@ -80,7 +80,9 @@ int log_remove_some(int log_fd, const char *project, uint64_t run, unsigned most
 
 static bool run_known(const struct step_table *table, const struct removal *removal)
 {
-	for (const struct step *step = table->first; step; step = step->next) {
+	const struct step *step;
+
+	list_each (step, &table->steps, node) {
 		if (step->order.run == removal->run &&
 		    strcmp(step->order.project, removal->project) == 0)
 			return true;
@@ -119,18 +121,16 @@ static void removal_answer(struct log_remover *remover, const struct removal *re
 static void remover_turn(struct loop_timer *timer)
 {
 	struct log_remover *remover = container_of(timer, struct log_remover, timer);
-	struct removal *removal = remover->first;
+	struct removal *removal = list_entry(remover->removals.first, struct removal, node);
 	int r = removal_continue(remover, removal);
 
 	if (r != 0) {
 		removal_answer(remover, removal, r);
-		remover->first = removal->next;
-		if (!remover->first)
-			remover->last = NULL;
+		list_remove(&removal->node);
 		remover->n--;
 		free(removal);
 	}
-	if (remover->first)
+	if (!list_empty(&remover->removals))
 		(void)loop_timer_set(remover->daemon->loop, timer, now_usec(), remover_turn);
 }
 
@@ -145,11 +145,7 @@ int log_remove(struct log_remover *remover, const char *project, uint64_t run)
 		return -ENOMEM;
 	(void)snprintf(removal->project, sizeof(removal->project), "%s", project);
 	removal->run = run;
-	if (remover->last)
-		remover->last->next = removal;
-	else
-		remover->first = removal;
-	remover->last = removal;
+	list_append(&remover->removals, &removal->node);
 	remover->n++;
 	if (!remover->timer.loop)
 		return loop_timer_set(remover->daemon->loop, &remover->timer, now_usec(),
@@ -176,10 +172,8 @@ struct log_remover *log_remover_free(struct log_remover *remover)
 	if (!remover)
 		return NULL;
 	loop_timer_cancel(&remover->timer);
-	for (removal = remover->first; removal; removal = next) {
-		next = removal->next;
+	list_each_safe (removal, next, &remover->removals, node)
 		free(removal);
-	}
 	free(remover);
 	return NULL;
 }

@@ -18,12 +18,7 @@ void step_link(struct step_table *table, struct step *step)
 
 	step->bucket_next = *bucket;
 	*bucket = step;
-	step->previous = table->last;
-	if (table->last)
-		table->last->next = step;
-	else
-		table->first = step;
-	table->last = step;
+	list_append(&table->steps, &step->node);
 }
 
 void step_unlink(struct step_table *table, struct step *step)
@@ -33,51 +28,22 @@ void step_unlink(struct step_table *table, struct step *step)
 	while (*bucket != step)
 		bucket = &(*bucket)->bucket_next;
 	*bucket = step->bucket_next;
-	if (step->previous)
-		step->previous->next = step->next;
-	else
-		table->first = step->next;
-	if (step->next)
-		step->next->previous = step->previous;
-	else
-		table->last = step->previous;
+	list_remove(&step->node);
 }
 
 struct step *step_queue_pop(struct step_table *table)
 {
-	struct step *step = table->queue_first;
-
-	if (step) {
-		table->queue_first = step->queue_next;
-		if (!table->queue_first)
-			table->queue_last = NULL;
-		step->queue_next = NULL;
-	}
-	return step;
+	return list_entry(list_pop(&table->queue), struct step, queued);
 }
 
 void step_queue_push(struct step_table *table, struct step *step)
 {
-	if (table->queue_last)
-		table->queue_last->queue_next = step;
-	else
-		table->queue_first = step;
-	table->queue_last = step;
+	list_append(&table->queue, &step->queued);
 }
 
-void step_queue_remove(struct step_table *table, struct step *step)
+void step_queue_remove(struct step *step)
 {
-	struct step *previous = NULL;
-
-	for (struct step *at = table->queue_first; at != step; at = at->queue_next)
-		previous = at;
-	if (previous)
-		previous->queue_next = step->queue_next;
-	else
-		table->queue_first = step->queue_next;
-	if (table->queue_last == step)
-		table->queue_last = previous;
-	step->queue_next = NULL;
+	list_remove(&step->queued);
 }
 
 void step_order_clear(struct step_order *order)

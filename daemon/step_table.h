@@ -4,6 +4,7 @@
 
 /* Insides of struct step_table, for the step*.c files only. */
 
+#include "common/list.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/message.h"
@@ -26,9 +27,9 @@ enum step_phase {
 
 struct step {
 	struct step_table *table;
-	struct step *next, *previous; /* all, oldest first */
+	struct list_node node; /* of table->steps */
 	struct step *bucket_next;
-	struct step *queue_next;
+	struct list_node queued; /* of table->queue */
 	struct step_order order;
 	char container[CONTAINER_ID_MAX];
 	enum step_phase phase;
@@ -53,8 +54,8 @@ struct step_table {
 	struct mask_cache masks;
 	struct order_set known;
 	struct step *buckets[STEP_BUCKETS];
-	struct step *first, *last;
-	struct step *queue_first, *queue_last;
+	struct list steps; /* all, oldest first */
+	struct list queue; /* those that wait for their start */
 	struct loop_timer start_timer;
 	size_t n_running;
 	size_t n_ended;
@@ -99,7 +100,7 @@ struct step *step_queue_pop(struct step_table *table);
 /** step_queue_push() - let it wait behind the others */
 void step_queue_push(struct step_table *table, struct step *step);
 /** step_queue_remove() - it is to wait no longer */
-void step_queue_remove(struct step_table *table, struct step *step);
+void step_queue_remove(struct step *step);
 
 /** step_log() - one line about a step, with the fields of journald */
 void step_log(const struct step *step, enum log_level level, const char *message_id,

@@ -23,7 +23,7 @@ static void start_next(struct loop_timer *timer)
 
 	if (table->holding)
 		return;
-	if (table->queue_first)
+	if (!list_empty(&table->queue))
 		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
 				     start_next);
 	if (step)
@@ -103,7 +103,7 @@ void steps_cancel(struct step_table *table, uint64_t order, enum step_result why
 	if (!step)
 		return; /* it ended while this was on its way */
 	if (step->phase == STEP_QUEUED) {
-		step_queue_remove(table, step);
+		step_queue_remove(step);
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled");
 	} else {
 		step_terminate(step, why);
@@ -132,7 +132,9 @@ static void send_stopping(struct step_table *table)
 
 void steps_resend(struct step_table *table)
 {
-	for (const struct step *step = table->first; step; step = step->next) {
+	const struct step *step;
+
+	list_each (step, &table->steps, node) {
 		if (step->phase == STEP_ENDED)
 			step_send_exited(step);
 		else if (step->phase != STEP_QUEUED)
@@ -145,22 +147,24 @@ void steps_resend(struct step_table *table)
 
 void steps_relisten(struct step_table *table)
 {
-	for (const struct step *step = table->first; step; step = step->next)
+	const struct step *step;
+
+	list_each (step, &table->steps, node)
 		step_listen(step);
 }
 
 void steps_stop(struct step_table *table)
 {
 	bool again = table->stopping;
-	struct step *step;
+	struct step *step, *queued;
 
 	table->stopping = true;
 	/* before the results: what may be interrupted waits again, and not for us */
 	if (!again)
 		send_stopping(table);
-	while ((step = step_queue_pop(table)) != NULL)
-		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
-	for (step = table->first; step; step = step->next) {
+	while ((queued = step_queue_pop(table)) != NULL)
+		step_refuse(queued, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
+	list_each (step, &table->steps, node) {
 		if (again && supervised_runs(&step->supervised))
 			supervise_kill(&step->supervised);
 		else
@@ -171,7 +175,7 @@ void steps_stop(struct step_table *table)
 void steps_hold(struct step_table *table, bool hold)
 {
 	table->holding = hold;
-	if (!hold && table->queue_first)
+	if (!hold && !list_empty(&table->queue))
 		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
 				     start_next);
 }
@@ -261,11 +265,11 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 
 struct step_table *steps_free(struct step_table *table)
 {
+	struct step *step, *next;
+
 	if (!table)
 		return NULL;
-	while (table->first) {
-		struct step *step = table->first;
-
+	list_each_safe (step, next, &table->steps, node) {
 		step_unlink(table, step);
 		(void)step_free(step);
 	}
