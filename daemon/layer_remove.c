@@ -2,6 +2,7 @@
 #include "daemon/layer_remove.h"
 
 #include "common/cleanup.h"
+#include "common/list.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
 
@@ -16,7 +17,7 @@ enum removal_phase { REMOVAL_WAITING, REMOVAL_RUNNING, REMOVAL_PAUSED };
 
 struct removal {
 	struct layer_remover *remover;
-	struct removal *next;
+	struct list_node node;
 	enum removal_phase phase;
 	unsigned n_tries;
 	struct dir_claim dir;
@@ -27,7 +28,7 @@ struct removal {
 struct layer_remover {
 	struct daemon *daemon;
 	struct layer_sandboxes *by;
-	struct removal *removals;
+	struct list removals; /* the newest first */
 	size_t n_running;
 	bool stopping;
 };
@@ -36,11 +37,7 @@ static void removals_start(struct layer_remover *remover);
 
 static void removal_free(struct removal *removal)
 {
-	struct removal **link = &removal->remover->removals;
-
-	while (*link != removal)
-		link = &(*link)->next;
-	*link = removal->next;
+	list_remove(&removal->node);
 	dir_claim_drop(&removal->dir);
 	free(removal);
 }
@@ -94,11 +91,11 @@ static void removals_start(struct layer_remover *remover)
 	static char program[] = LAYER_SANDBOX_PROGRAM, option[] = "--remove",
 		    directory[] = LAYER_SANDBOX_LAYER;
 	char *const arguments[] = {program, option, directory, NULL};
+	struct removal *removal, *next;
 
-	for (struct removal *removal = remover->removals, *next; removal; removal = next) {
+	list_each_safe (removal, next, &remover->removals, node) {
 		struct error error = ERROR_INIT;
 
-		next = removal->next;
 		if (remover->stopping || remover->n_running >= RUNNING_MAX)
 			return;
 		if (removal->phase != REMOVAL_WAITING)
@@ -127,16 +124,17 @@ int layer_remover_add(struct layer_remover *remover, struct dir_claim *claim)
 	*claim = DIR_CLAIM_NULL;
 	removal->pause_timer = LOOP_TIMER_NULL;
 	layer_sandbox_init(remover->by, &removal->supervised, sandbox_done);
-	removal->next = remover->removals;
-	remover->removals = removal;
+	list_prepend(&remover->removals, &removal->node);
 	removals_start(remover);
 	return 0;
 }
 
 void layer_remover_stop(struct layer_remover *remover)
 {
+	struct removal *removal;
+
 	remover->stopping = true;
-	for (struct removal *removal = remover->removals; removal; removal = removal->next)
+	list_each (removal, &remover->removals, node)
 		supervise_kill(&removal->supervised);
 }
 
@@ -166,11 +164,11 @@ int layer_remover_new(struct daemon *daemon, struct layer_sandboxes *by,
 
 struct layer_remover *layer_remover_free(struct layer_remover *remover)
 {
+	struct removal *removal, *next;
+
 	if (!remover)
 		return NULL;
-	while (remover->removals) {
-		struct removal *removal = remover->removals;
-
+	list_each_safe (removal, next, &remover->removals, node) {
 		loop_timer_cancel(&removal->pause_timer);
 		supervise_abandon(&removal->supervised, NULL);
 		removal_free(removal);

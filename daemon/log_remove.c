@@ -4,6 +4,7 @@
 
 #include "common/beneath.h"
 #include "common/cleanup.h"
+#include "common/list.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
 #include "daemon/step_table.h"
