@@ -33,11 +33,14 @@ static void stream_poll(struct log_stream *stream)
 static void nap_over(struct io_op *op, int result)
 {
 	struct log_pump *pump = container_of(op, struct log_pump, nap);
-	struct stream_list list = pump->napping;
-	struct log_stream *stream;
+	struct list_node *last = pump->napping.last, *node = NULL;
 
-	pump->napping = (struct stream_list){.first = NULL};
-	while ((stream = log_streams_pop(&list)) != NULL) {
+	/* one that naps again at once is behind the last one, and waits for the next time */
+	while (node != last) {
+		struct log_stream *stream;
+
+		node = list_pop(&pump->napping);
+		stream = list_entry(node, struct log_stream, waiting);
 		stream->state = STREAM_IDLE;
 		stream_continue(stream);
 	}
@@ -49,7 +52,7 @@ static void stream_nap(struct log_stream *stream)
 	struct log_pump *pump = stream->sink->pump;
 
 	stream->state = STREAM_NAPPING;
-	log_streams_push(&pump->napping, stream);
+	list_append(&pump->napping, &stream->waiting);
 	if (!pump->nap.busy)
 		io_nap(pump->engine, &pump->nap, NAP_USEC);
 }
@@ -117,7 +120,7 @@ static void stream_continue(struct log_stream *stream)
 	}
 	if (!stream->buffer) {
 		stream->state = STREAM_STARVED;
-		log_streams_push(&pump->starved, stream);
+		list_append(&pump->starved, &stream->waiting);
 		return;
 	}
 	stream->buffer->secret = stream->buffer->secret || stream->sink->mask;

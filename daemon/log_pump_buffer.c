@@ -9,30 +9,6 @@
 
 #define BUFFERS_KEPT 8
 
-/* ---- lists of streams ---- */
-
-void log_streams_push(struct stream_list *list, struct log_stream *stream)
-{
-	stream->next = NULL;
-	if (list->last)
-		list->last->next = stream;
-	else
-		list->first = stream;
-	list->last = stream;
-}
-
-struct log_stream *log_streams_pop(struct stream_list *list)
-{
-	struct log_stream *stream = list->first;
-
-	if (stream) {
-		list->first = stream->next;
-		if (!list->first)
-			list->last = NULL;
-	}
-	return stream;
-}
-
 /* ---- buffers ---- */
 
 static struct log_buffer *buffer_new(struct log_pump *pump)
@@ -105,7 +81,7 @@ void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 		buffer_free(pump, buffer);
 		pump->n_buffers--;
 	}
-	stream = log_streams_pop(&pump->starved);
+	stream = list_entry(list_pop(&pump->starved), struct log_stream, waiting);
 	if (stream) {
 		stream->state = STREAM_IDLE;
 		stream->resume(stream);

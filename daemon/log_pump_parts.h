@@ -4,6 +4,7 @@
 
 /* Insides of the log pump, for the log_pump*.c files only. */
 
+#include "common/list.h"
 #include "daemon/log_journal.h"
 #include "daemon/log_pump.h"
 
@@ -37,7 +38,7 @@ struct log_stream {
 	struct log_sink *sink;
 	struct io_op op;
 	void (*resume)(struct log_stream *stream); /* read, or note what must happen first */
-	struct log_stream *next;		   /* in the list of the napping or the starved */
+	struct list_node waiting;		   /* of the napping or the starved */
 	struct log_buffer *buffer;
 	enum stream_state state;
 	unsigned number; /* 1 stdout, 2 stderr */
@@ -86,15 +87,11 @@ struct log_sink {
 	void *userdata;
 };
 
-struct stream_list {
-	struct log_stream *first, *last;
-};
-
 struct log_pump {
 	struct loop *loop;
 	struct io_engine *engine;
 	struct io_op nap;
-	struct stream_list napping, starved;
+	struct list napping, starved;
 	struct log_buffer *free_buffers;
 	unsigned n_free, n_buffers;
 	unsigned n_sinks, n_masked;  /* all; those with a mask */
@@ -123,9 +120,6 @@ void log_index_flush(struct log_sink *sink);
 void log_index_done(struct io_op *op, int result);
 /** log_sink_index() - make the record of @buffer, whose first byte is at the sink's offset */
 void log_sink_index(struct log_sink *sink, const struct log_buffer *buffer);
-/** log_streams_push(), log_streams_pop() - in the order in which they wait */
-void log_streams_push(struct stream_list *list, struct log_stream *stream);
-struct log_stream *log_streams_pop(struct stream_list *list);
 /** log_buffer_take() - an empty one. Return: NULL when there are enough, or no memory. */
 struct log_buffer *log_buffer_take(struct log_pump *pump);
 /** log_buffers_free() - those that wait to be taken */
