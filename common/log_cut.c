@@ -73,12 +73,13 @@ int log_cut_read(int index_fd, struct log_cut *ret_cut)
 		.limit = beginning.records[2].offset,
 		.version = LOG_INDEX_VERSION,
 	};
-	if (cut.end > INT64_MAX || cut.first_kept > INT64_MAX / sizeof(struct log_index_record))
-		return -EBADMSG;
 	if (cut.end < cut.start) /* its start is written first */
 		cut.end = cut.start;
 	if (cut.first_kept < cut.first_dropped)
 		cut.first_kept = cut.first_dropped;
+	/* so that each is an offset in its file */
+	if (cut.end > INT64_MAX || cut.first_kept > INT64_MAX / sizeof(struct log_index_record) - 1)
+		return -EBADMSG;
 	*ret_cut = cut;
 	return 0;
 }

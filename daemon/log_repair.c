@@ -113,29 +113,28 @@ static bool record_right(const struct log_index_record *record, uint64_t least, 
 static int find_hole(struct repair *repair)
 {
 	struct log_cut *cut = &repair->cut;
-	const uint64_t before = cut->end;
-	off_t at = (off_t)cut->end;
+	off_t start = (off_t)cut->start, from = (off_t)cut->end, end;
 	char edge[4096];
 	ssize_t n;
 
 	if (cut->end == cut->start) {
-		at = lseek(repair->log_fd, 0, SEEK_HOLE);
-		if (at < 0 || (uint64_t)at >= repair->log_size)
+		from = start = lseek(repair->log_fd, 0, SEEK_HOLE);
+		if (start < 0 || (uint64_t)start >= repair->log_size)
 			return 0; /* or the file system cannot tell */
-		cut->start = (uint64_t)at;
 	}
-	at = lseek(repair->log_fd, at, SEEK_DATA);
-	if (at < 0)
+	end = lseek(repair->log_fd, from, SEEK_DATA);
+	if (end < 0)
 		return errno == ENXIO || errno == EINVAL ? 0 : -errno;
-	if ((uint64_t)at <= cut->end)
+	if (end <= from)
 		return 0;
-	n = pread(repair->log_fd, edge, sizeof(edge), at);
+	n = pread(repair->log_fd, edge, sizeof(edge), end);
 	if (n < 0)
 		return -errno;
 	for (ssize_t i = 0; i < n && edge[i] == '\0'; i++)
-		at++;
-	cut->end = (uint64_t)at;
-	repair->recut = cut->end != before;
+		end++;
+	cut->start = (uint64_t)start;
+	cut->end = (uint64_t)end;
+	repair->recut = true;
 	return 0;
 }
 
@@ -149,7 +148,7 @@ static void clip_cut(struct repair *repair)
 		cut->end = repair->log_size;
 	if (cut->start > cut->end)
 		cut->start = cut->end;
-	repair->recut = cut->start != before.start || cut->end != before.end;
+	repair->recut |= cut->start != before.start || cut->end != before.end;
 }
 
 /* Return: how many bytes of the index, its header included, are right; -errno. */
@@ -250,6 +249,10 @@ static int repair_index(struct repair *repair, const struct log_index_header *he
 	right = measure_index(repair);
 	if (right < 0)
 		return (int)right;
+	/* the index may end within the hole, and there within a record */
+	if ((uint64_t)right > repair->index_size)
+		right = (int64_t)BEGINNING((repair->index_size - BEGINNING(0)) /
+					   sizeof(struct log_index_record));
 	if ((uint64_t)right < repair->index_size) {
 		repair->repaired->index_dropped += repair->index_size - (uint64_t)right;
 		if (ftruncate(repair->index_fd, right) < 0)
@@ -294,6 +297,9 @@ int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired
 	r = repair_cut(&repair, power_cut, &header);
 	if (r == 0 && power_cut)
 		r = cut_zeroes(&repair);
+	/* the log may have become shorter */
+	if (r == 0)
+		clip_cut(&repair);
 	if (r == 0)
 		r = repair_index(&repair, &header);
 	changed = repair.recut || ret_repaired->zeroes > 0 || ret_repaired->index_dropped > 0 ||

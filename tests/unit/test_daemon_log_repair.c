@@ -304,6 +304,62 @@ static void cut_is_clipped(void **state)
 	assert_int_equal(repair(true, &repaired), 0);
 }
 
+/* An index that ends between two bytes of a record that the hole has dropped. */
+static void cut_index_is_torn(void **state)
+{
+	const struct log_cut noted = {BLOCK, 4 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION};
+	const off_t torn = 16 * (1 + 6) + 8;
+	struct log_repaired repaired;
+	struct stat st;
+
+	put_cut(&noted);
+	{
+		cleanup_close int fd = openat(fixture.dir_fd, "a.1.idx", O_WRONLY | O_CLOEXEC);
+
+		assert_int_equal(ftruncate(fd, torn), 0);
+	}
+	assert_int_equal(repair(false, &repaired), 1);
+	assert_int_equal(repaired.index_dropped, 8);
+	assert_int_equal(fstatat(fixture.dir_fd, "a.1.idx", &st, 0), 0);
+	assert_int_equal(st.st_size, torn - 8);
+	assert_int_equal(get_cut().end, noted.end);
+	assert_int_equal(repair(true, &repaired), 0);
+}
+
+/* What is noted is no hole: what the file itself shows counts, and nothing behind that. */
+static void cut_is_noted_elsewhere(void **state)
+{
+	const struct log_cut noted[] = {
+		{5 * BLOCK, 5 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION},
+		{9 * BLOCK, 9 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION},
+		{5 * BLOCK, 4 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION},
+	};
+	struct log_repaired repaired;
+
+	for (size_t i = 0; i < ARRAY_SIZE(noted); i++) {
+		put_cut(&noted[i]);
+		assert_int_equal(repair(true, &repaired), 1);
+		assert_int_equal(get_cut().start, BLOCK);
+		assert_int_equal(get_cut().end, 4 * BLOCK);
+		assert_int_equal(repaired.index_dropped, 0);
+		assert_int_equal(repair(true, &repaired), 0);
+	}
+}
+
+/* A record of a number that no file has: such an index is not one. */
+static void cut_of_far_records(void **state)
+{
+	const struct log_cut noted = {BLOCK, 4 * BLOCK, 1ULL << 61, 0, 1000000, LOG_INDEX_VERSION};
+	struct log_repaired repaired;
+
+	put_cut(&noted);
+	assert_int_equal(repair(true, &repaired), 1);
+	assert_true(repaired.index_made);
+	assert_int_equal(get_cut().start, BLOCK);
+	assert_int_equal(get_cut().end, 4 * BLOCK);
+	assert_int_equal(repair(true, &repaired), 0);
+}
+
 static void records_that_are_wrong(void **state)
 {
 	static const struct log_index_record wrong[] = {
@@ -471,6 +527,9 @@ int main(void)
 		TEST(cut_ones_stay),
 		TEST(cut_is_found),
 		TEST(cut_is_clipped),
+		TEST(cut_index_is_torn),
+		TEST(cut_is_noted_elsewhere),
+		TEST(cut_of_far_records),
 		TEST(records_that_are_wrong),
 		TEST(files_that_are_not_there),
 		TEST(register_finds_open_logs),
