@@ -143,7 +143,7 @@ void service_publish(struct service *service)
 	if (r == 0)
 		r = channel_send(&service->scheduler, MESSAGE_NEW(images_end, 0));
 	if (r < 0)
-		log_error("the scheduler cannot be told what images there are: %s", strerror(-r));
+		log_error("cannot report to the scheduler which images are here: %s", strerror(-r));
 }
 
 void service_missing(struct service *service, const char *name, const char *project, bool fork,

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char sync_reason[] = "waiting until runbookd told what already runs";
+static const char sync_reason[] = "waiting for runbookd to report which steps are still running";
 static const char stopping_reason[] = "runbookd is stopping";
 
 /* ---- the list ---- */

@@ -282,7 +282,8 @@ void images_reason(const struct step *step, char *out, size_t size)
 		(void)snprintf(out, size, "pulling image \"%.200s\"",
 			       image_name_strip(step_image(step)));
 	else
-		(void)snprintf(out, size, "waiting until runbook-image told what images there are");
+		(void)snprintf(out, size,
+			       "waiting for runbook-image to report which images are here");
 }
 
 uint64_t images_waiting_each(const struct images *images, uint64_t max,

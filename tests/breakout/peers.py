@@ -43,7 +43,7 @@ ROWS = [
     ("core_pattern can be written", ["proc-write/core-pattern"]),
     ("any other file of /proc opens for writing", ["proc-write/any-file"]),
     ("any file of /sys opens for writing", ["sys-write/any-file"]),
-    ("timers and interrupts of the host are told", ["proc-write/timer-list", "proc-write/interrupts"]),
+    ("timers and interrupts of the host are shown", ["proc-write/timer-list", "proc-write/interrupts"]),
     ("the kernel's log", ["info-leak/dmesg"]),
     ("device nodes can be made", ["devices/mknod-block"]),
     ("a device node in the image opens", ["devices/image-node"]),

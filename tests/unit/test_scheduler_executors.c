@@ -217,7 +217,7 @@ static void test_loss_of_one(void **state)
 	step_await(pair, run, "lost", "errored",
 		   "host lost: runbookd ended while the step was running");
 	step_await(pair, run, "again", "ready",
-		   "waiting until runbookd told what already runs on h2");
+		   "waiting for runbookd to report which steps are still running on h2");
 	step_await(pair, run, "anew", "ready",
 		   "waits for 0.5 processors: 0 of 2 are free on this host");
 	step_expect(pair->home, run, "home", "running", "");
