@@ -55,7 +55,7 @@ bool body_read(struct http_request *request, const struct body_field *fields, si
 		return true;
 	body = json_loadb(request->body, request->body_size, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(body)) {
-		http_answer_error(request, 400, "the body is no JSON object");
+		http_answer_error(request, 400, "the body is not a JSON object");
 		goto refused;
 	}
 	json_object_foreach (body, name, value) {

@@ -43,7 +43,7 @@ void handle_query(struct http_request *request)
 	question.project = request->match.project[0] ? request->match.project : project;
 	question.run = request->match.run;
 	if (question.project && *question.project && !project_name_valid(question.project)) {
-		http_answer_error(request, 400, "project= is no name of a project");
+		http_answer_error(request, 400, "project= is not a name of a project");
 		return;
 	}
 	if (!query_number(request, after, 0, INT64_MAX, &question.page.after) ||

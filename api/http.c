@@ -135,7 +135,7 @@ static bool check_body(struct http_request *request)
 	uint64_t size = 0;
 
 	if (length && parse_number(length, &size) < 0) {
-		http_answer_error(request, 400, "Content-Length is no number");
+		http_answer_error(request, 400, "Content-Length is not a number");
 		return false;
 	}
 	if (size > limit) {
@@ -178,7 +178,7 @@ static void request_begin(struct http_request *request, const char *method, cons
 		return;
 	}
 	case ROUTE_BAD_NAME:
-		http_answer_error(request, 400, "a part of this path is no valid name");
+		http_answer_error(request, 400, "a part of this path is not a valid name");
 		return;
 	default:
 		http_answer_error(request, 404,

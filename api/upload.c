@@ -116,11 +116,11 @@ void upload_run(struct http_request *request)
 	};
 
 	if (project && *project && !project_name_valid(project)) {
-		http_answer_error(request, 400, "project= is no name of a project");
+		http_answer_error(request, 400, "project= is not a name of a project");
 		return;
 	}
 	if (ref && (strlen(ref) > REF_NAME_MAX || !text_line_valid(ref))) {
-		http_answer_error(request, 400, "ref= is no name of a branch or tag");
+		http_answer_error(request, 400, "ref= is not a name of a branch or tag");
 		return;
 	}
 	if (commit && *commit && !commit_valid(commit)) {

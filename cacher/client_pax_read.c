@@ -463,9 +463,10 @@ static int make_entry(struct reader *reader, struct entry *entry)
 					   entry->path);
 		return remember_directory(reader, entry);
 	default:
-		return error_set(reader->error, EBADMSG,
-				 "the stored archive holds %s, which is no file, directory or link",
-				 entry->path);
+		return error_set(
+			reader->error, EBADMSG,
+			"the stored archive holds %s, which is not a file, directory or link",
+			entry->path);
 	}
 }
 

@@ -40,7 +40,7 @@ static int place_open(struct place *place, const char *destination, struct error
 	while (length > 1 && destination[length - 1] == '/')
 		length--;
 	if (length == 0 || length >= sizeof(parent))
-		return error_set(error, EINVAL, "the destination \"%s\" is no usable path",
+		return error_set(error, EINVAL, "the destination \"%s\" is not a usable path",
 				 destination);
 	memcpy(parent, destination, length);
 	parent[length] = '\0';
@@ -265,9 +265,10 @@ int client_place_directory(int fd, const char *destination, struct error *error)
 	if (stat(destination, &status) == 0) {
 		if (S_ISDIR(status.st_mode))
 			return place_merged(fd, destination, error);
-		return error_set(error, ENOTDIR,
-				 "%s exists and is no directory: remove it, or give another name",
-				 destination);
+		return error_set(
+			error, ENOTDIR,
+			"%s exists and is not a directory: remove it, or give another name",
+			destination);
 	}
 	r = place_open(&place, destination, error);
 	if (r < 0)

@@ -163,7 +163,7 @@ int request_parse(const struct cacher_request *head, const char *key,
 	bool needs_kind = head->verb == CACHER_PUT;
 
 	if (head->magic != CACHER_MAGIC)
-		return error_set(error, EINVAL, "this is no request of cacher");
+		return error_set(error, EINVAL, "this is not a request of cacher");
 	if (head->version != CACHER_VERSION)
 		return error_set(error, EINVAL,
 				 "this cacher speaks version %u, the service %u: use the cacher "
@@ -185,7 +185,7 @@ int request_parse(const struct cacher_request *head, const char *key,
 		text_escape(shown, 200, request.key);
 		return error_set(
 			error, EINVAL,
-			"\"%s\" is no key: use 1 to %d letters, digits and . _ - / without "
+			"\"%s\" is not a key: use 1 to %d letters, digits and . _ - / without "
 			"\"..\", such as build/app",
 			shown, ARTIFACT_KEY_MAX);
 	}

@@ -161,7 +161,7 @@ static int scan_directory(int dir_fd, const char *name, directory_entry_fn each,
 
 	if (r != -ENOTDIR && r != -ELOOP)
 		return r;
-	log_warning("%s in the artifact index is no directory, ignoring it", name);
+	log_warning("%s in the artifact index is not a directory, ignoring it", name);
 	return 0;
 }
 

@@ -170,7 +170,8 @@ static int run_artifacts_get(struct cli *cli, const struct cli_arguments *argume
 		return cli_usage("artifacts get", "%s", error.text);
 	if (!artifact_key_valid(key))
 		return cli_usage("artifacts get",
-				 "\"%s\" is no artifact key (letters, digits and ._-/ only)", key);
+				 "\"%s\" is not an artifact key (letters, digits and ._-/ only)",
+				 key);
 	code = find_kind(cli, run, key, &directory, &error);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
@@ -230,7 +231,7 @@ static int open_source(const char *file, uint64_t *ret_size, struct error *error
 	}
 	(void)error_set(error, EINVAL,
 			S_ISDIR(st.st_mode) ? "%s is a directory: put a tar of it, steps unpack it"
-					    : "%s is no regular file: write it to one first",
+					    : "%s is not a regular file: write it to one first",
 			file);
 	return -1;
 }
@@ -250,7 +251,8 @@ static int run_artifacts_put(struct cli *cli, const struct cli_arguments *argume
 		return cli_usage("artifacts put", "%s", error.text);
 	if (!artifact_key_valid(key))
 		return cli_usage("artifacts put",
-				 "\"%s\" is no artifact key (letters, digits and ._-/ only)", key);
+				 "\"%s\" is not an artifact key (letters, digits and ._-/ only)",
+				 key);
 	fd = open_source(arguments->list[2], &request.body_fd_size, &error);
 	if (fd < 0)
 		return cli_fail(CLI_USAGE, &error);

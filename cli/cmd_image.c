@@ -186,7 +186,7 @@ static void split_tag(struct work *work, char *path)
 
 static int bad_name(const char *command, const char *name)
 {
-	return cli_usage(command, "\"%s\" is no name for an image: letters, digits and ._/:@-",
+	return cli_usage(command, "\"%s\" is not a name for an image: letters, digits and ._/:@-",
 			 name);
 }
 

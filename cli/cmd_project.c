@@ -99,7 +99,8 @@ static int run_project_show(struct cli *cli, const struct cli_arguments *argumen
 	char text[64];
 
 	if (!project_name_valid(arguments->list[0]))
-		return cli_usage("project show", "\"%s\" is no project name", arguments->list[0]);
+		return cli_usage("project show", "\"%s\" is not a project name",
+				 arguments->list[0]);
 	code = client_get_json(cli->client, &project, &error, "/api/v1/projects/%s",
 			       arguments->list[0]);
 	if (code != CLI_OK)
@@ -140,7 +141,7 @@ static int set_paused(struct cli *cli, const struct cli_arguments *arguments, co
 	enum cli_exit code;
 
 	if (!project_name_valid(arguments->list[0]))
-		return cli_usage("project", "\"%s\" is no project name", arguments->list[0]);
+		return cli_usage("project", "\"%s\" is not a project name", arguments->list[0]);
 	code = client_post_json(cli->client, NULL, false, &answer, &error, "/api/v1/projects/%s/%s",
 				arguments->list[0], verb);
 	if (code != CLI_OK)

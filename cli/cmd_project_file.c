@@ -187,7 +187,7 @@ static int run_project_rm(struct cli *cli, const struct cli_arguments *arguments
 	enum cli_exit code;
 
 	if (!project_name_valid(name))
-		return cli_usage("project rm", "\"%s\" is no project name", name);
+		return cli_usage("project rm", "\"%s\" is not a project name", name);
 	if ((size_t)snprintf(path, sizeof(path), "%s/projects.d/%s.conf", cli->paths.etc, name) >=
 	    sizeof(path))
 		return cli_usage("project rm", "--root is too long a path");

@@ -185,7 +185,7 @@ static enum cli_exit target_check(const struct cli_arguments *arguments, struct 
 	if (arguments->n > 2)
 		target->name = arguments->list[2];
 	if (!project_name_valid(target->project))
-		(void)error_set(error, EINVAL, "\"%s\" is no project name", target->project);
+		(void)error_set(error, EINVAL, "\"%s\" is not a project name", target->project);
 	else if (target->env && !secret_env_valid(target->env))
 		(void)error_set(error, EINVAL,
 				"ENV is the value of the variable ENV that steps get the secret "

@@ -21,13 +21,13 @@ static int run_trigger(struct cli *cli, const struct cli_arguments *arguments)
 	enum cli_exit code;
 
 	if (!project_name_valid(arguments->list[0]))
-		return cli_usage("trigger", "\"%s\" is no project name", arguments->list[0]);
+		return cli_usage("trigger", "\"%s\" is not a project name", arguments->list[0]);
 	if (ref) {
 		/* what people type is a branch's name */
 		(void)snprintf(full, sizeof(full), "%s%s",
 			       strncmp(ref, "refs/", 5) == 0 ? "" : "refs/heads/", ref);
 		if (!ref_name_valid(full))
-			return cli_usage("trigger", "\"%s\" is no branch, tag or full ref name",
+			return cli_usage("trigger", "\"%s\" is not a branch, tag or full ref name",
 					 ref);
 		(void)json_object_set_new(body, "ref", json_string(full));
 	}

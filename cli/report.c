@@ -45,7 +45,8 @@ int cli_run_id(const char *text, uint64_t *ret_run, struct error *error)
 	if (*digits == '\0' || strlen(digits) > 18 ||
 	    strspn(digits, "0123456789") != strlen(digits))
 		return error_set(error, EINVAL,
-				 "\"%s\" is no run number (\"runbookctl runs\" lists them)", text);
+				 "\"%s\" is not a run number (\"runbookctl runs\" lists them)",
+				 text);
 	for (; *digits; digits++)
 		run = run * 10 + (uint64_t)(*digits - '0');
 	*ret_run = run;

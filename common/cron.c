@@ -288,7 +288,7 @@ int cron_parse(const char *text, struct cron *ret, char *why, size_t why_size, c
 	}
 	return complain(&complaint,
 			"write @hourly, @daily, @weekly, @monthly or @yearly, or five fields",
-			"\"%.20s\" is no time", copy);
+			"\"%.20s\" is not a time", copy);
 }
 
 bool cron_day_matches(const struct cron *cron, unsigned month, unsigned day, unsigned weekday)

@@ -53,7 +53,7 @@ static int prefix_parse(const char *text, size_t length, struct network_rule *ru
 	unsigned bits;
 
 	if (size >= sizeof(address))
-		return error_set(error, EINVAL, "\"%.*s\" is no IP address", (int)length, text);
+		return error_set(error, EINVAL, "\"%.*s\" is not an IP address", (int)length, text);
 	memcpy(address, text, size);
 	address[size] = '\0';
 	if (inet_pton(AF_INET, address, rule->address) == 1)
@@ -62,7 +62,7 @@ static int prefix_parse(const char *text, size_t length, struct network_rule *ru
 		rule->version = 6;
 	else
 		return error_set(error, EINVAL,
-				 "\"%s\" is no IP address: names are not followed, because "
+				 "\"%s\" is not an IP address: names are not followed, because "
 				 "their addresses change",
 				 address);
 	bits = address_bits(rule);
@@ -90,11 +90,11 @@ static int ports_parse(const char *text, struct network_rule *rule, struct error
 	unsigned first, last;
 
 	if (number_parse(text, first_length, 65535, &first) < 0 || first == 0)
-		return error_set(error, EINVAL, "\"%s\" is no port from 1 to 65535", text);
+		return error_set(error, EINVAL, "\"%s\" is not a port from 1 to 65535", text);
 	last = first;
 	if (dash &&
 	    (number_parse(dash + 1, length - first_length - 1, 65535, &last) < 0 || last < first))
-		return error_set(error, EINVAL, "\"%s\" is no range of ports", text);
+		return error_set(error, EINVAL, "\"%s\" is not a range of ports", text);
 	rule->port_first = (uint16_t)first;
 	rule->port_last = (uint16_t)last;
 	rule->protocol_first = IPPROTO_TCP;

@@ -70,7 +70,7 @@ static int port_parse(const char *text, unsigned *ret_port, struct error *error)
 		return refuse(error, "has a colon after the host and no port (write the number, or "
 				     "leave the colon out)");
 	if (strlen(text) > 5 || strspn(text, "0123456789") != strlen(text))
-		return refuse(error, "has a port that is no number");
+		return refuse(error, "has a port that is not a number");
 	port = strtoul(text, NULL, 10);
 	if (port < 1 || port > 65535)
 		return refuse(error, "has a port outside 1 to 65535");

@@ -67,10 +67,11 @@ static int parse_line(const char *line, size_t length, unsigned number, struct s
 	key->id[n_id] = '\0';
 	if (gap == 0 || !secret_key_id_valid(key->id) ||
 	    !parse_hex(line + n_id + gap, length - n_id - gap, key->bytes))
-		return error_set(error, EINVAL,
-				 "line %u is no key: write a name of up to %d letters and digits, "
-				 "a space and 64 hex digits, as `openssl rand -hex 32` prints them",
-				 number, SECRET_KEY_ID_MAX);
+		return error_set(
+			error, EINVAL,
+			"line %u is not a key: write a name of up to %d letters and digits, "
+			"a space and 64 hex digits, as `openssl rand -hex 32` prints them",
+			number, SECRET_KEY_ID_MAX);
 	if (secret_keys_find(keys, key->id))
 		return error_set(error, EINVAL,
 				 "line %u: a second key is called %s: rename or remove it", number,

@@ -161,7 +161,7 @@ int config_parse_project(struct config *config, const char *name, const char *fi
 
 	if (!project_name_valid(name))
 		return error_set(error, EINVAL,
-				 "%s: \"%s\" is no project name: use up to %d of a-z 0-9 . _ -, "
+				 "%s: \"%s\" is not a project name: use up to %d of a-z 0-9 . _ -, "
 				 "starting with a letter or digit",
 				 file, name, PROJECT_NAME_MAX);
 	if (config->n_projects >= CONFIG_PROJECTS_MAX)
@@ -326,7 +326,7 @@ static int project_load_secrets(const struct paths *paths, struct config_project
 				 project->name, project->secret_file);
 	if (project->known_hosts.data &&
 	    strlen(project->known_hosts.data) != project->known_hosts.size)
-		return error_set(error, EINVAL, "project %s: KnownHostsFile= %s is no text",
+		return error_set(error, EINVAL, "project %s: KnownHostsFile= %s is not text",
 				 project->name, project->known_hosts_file);
 	return 0;
 }

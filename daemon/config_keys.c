@@ -229,7 +229,7 @@ static int set_dns(const struct config_key *key, void *field, const char *value,
 		if (inet_pton(AF_INET, word, &address) != 1 &&
 		    inet_pton(AF_INET6, word, &address) != 1)
 			return error_set(error, EINVAL,
-					 "\"%s\" is no IP address: name servers are given by "
+					 "\"%s\" is not an IP address: name servers are given by "
 					 "address, like 9.9.9.9",
 					 word);
 		result = list_append(field, word, again, error);
@@ -255,8 +255,8 @@ static int set_labels(const struct config_key *key, void *field, const char *val
 	     word = strtok_r(NULL, " \t", &rest)) {
 		if (strlen(word) > LABEL_MAX || !text_printable(word))
 			return error_set(error, EINVAL,
-					 "\"%.80s\" is no label: at most %d printable bytes", word,
-					 LABEL_MAX);
+					 "\"%.80s\" is not a label: at most %d printable bytes",
+					 word, LABEL_MAX);
 		result = list_append(field, word, again, error);
 		again = 1;
 	}
@@ -325,7 +325,8 @@ static int set_registry(const struct config_key *key, void *field, const char *v
 	if (value[0] != '\0' && (!image_name_valid(value) || strchr(value, '/')))
 		return error_set(
 			error, EINVAL,
-			"\"%s\" is no registry: write its host, and :port where it has one", value);
+			"\"%s\" is not a registry: write its host, and :port where it has one",
+			value);
 	return list_append(field, value, again, error);
 }
 
@@ -394,7 +395,7 @@ static int set_repository(const struct config_key *key, void *field, const char 
 	struct remote remote;
 
 	if (value[0] == '-' || !text_printable(value) || strpbrk(value, " \t"))
-		return error_set(error, EINVAL, "\"%s\" is no repository URL", value);
+		return error_set(error, EINVAL, "\"%s\" is not a repository URL", value);
 	if (value[0] != '\0' && !is_fetched(value))
 		return error_set(
 			error, EINVAL,

@@ -108,7 +108,7 @@ int listen_parse(const char *text, struct listen_address *ret_address, struct er
 	}
 	if (split_tcp(text, host, sizeof(host), &port) < 0 || parse_tcp(host, port, &address) < 0)
 		return error_set(error, EINVAL,
-				 "\"%s\" is no address to listen on: write ADDRESS:PORT with a "
+				 "\"%s\" is not an address to listen on: write ADDRESS:PORT with a "
 				 "numeric address (127.0.0.1:8471, [::]:8471), unix:/PATH or none",
 				 text);
 	*ret_address = address;
@@ -162,9 +162,9 @@ static int remove_stale(int dir_fd, const char *name, const char *path, struct e
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_errno(error, errno, "cannot look at %s", path);
 	if (!S_ISSOCK(st.st_mode))
-		return error_set(error, EEXIST,
-				 "%s is there and is no socket: remove it, or choose another path",
-				 path);
+		return error_set(
+			error, EEXIST,
+			"%s is there and is not a socket: remove it, or choose another path", path);
 	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
 		return error_errno(error, errno, "cannot replace %s", path);
 	return 0;
@@ -190,7 +190,7 @@ int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error)
 	int r;
 
 	if (!name || name[1] == '\0')
-		return error_set(error, EINVAL, "\"%s\" is no path of a socket", path);
+		return error_set(error, EINVAL, "\"%s\" is not a path of a socket", path);
 	(void)snprintf(directory, sizeof(directory), "%.*s", (int)(name - path) + 1, path);
 	name++;
 	dir_fd = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);

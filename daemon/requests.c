@@ -239,7 +239,7 @@ static int workspace_open(struct channel *channel, struct message *message)
 		return r;
 	project = config_project_find(daemon_of(channel)->config, open.project);
 	if (!project || !project->workspace)
-		(void)error_set(&error, ENOENT, "the project is no workspace");
+		(void)error_set(&error, ENOENT, "the project is not a workspace");
 	else
 		fd = workspace_open_runbook(project, &misnamed, &error);
 	/* gone: it asks again when it is back */

@@ -31,7 +31,7 @@ static int use_workspace(const char *path, struct step_setup *setup, struct erro
 	if (stat(setup->workspace, &st) < 0)
 		return error_errno(error, errno, "cannot use Workspace=%s", path);
 	if (!S_ISDIR(st.st_mode))
-		return error_set(error, ENOTDIR, "Workspace=%s is no directory", path);
+		return error_set(error, ENOTDIR, "Workspace=%s is not a directory", path);
 	setup->request.workspace_uid = st.st_uid;
 	setup->request.workspace_gid = st.st_gid;
 	return 0;

@@ -202,7 +202,7 @@ static int find_peeled(struct mirror *mirror, const git_oid *id, git_oid *ret_id
 	git_object_free(object);
 	if (r < 0)
 		return fetch_fail(result, FETCH_NO_SUCH_COMMIT,
-				  "%s is no commit in the repository of %s", what,
+				  "%s is not a commit in the repository of %s", what,
 				  mirror->config->project);
 	git_oid_cpy(ret_id, git_object_id(commit));
 	git_object_free(commit);

@@ -109,7 +109,7 @@ static int runbook_open(const struct service *service, const char *project,
 		return fetch_fail_errno(result, -fd, "cannot open runbook.yml");
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
 		(void)close(fd);
-		return fetch_fail(result, FETCH_REFUSED, "runbook.yml is no regular file");
+		return fetch_fail(result, FETCH_REFUSED, "runbook.yml is not a regular file");
 	}
 	return fd;
 }

@@ -88,7 +88,7 @@ static int data_write(struct unpack *unpack, int fd)
 			return 0;
 		if (r < ARCHIVE_WARN)
 			return fetch_fail(unpack->result, FETCH_REFUSED,
-					  "the upload is no readable tar: %s",
+					  "the upload is not a readable tar: %s",
 					  archive_error_string(unpack->archive));
 		unpack->bytes += size;
 		if (unpack->bytes > unpack->limits->tree)
@@ -176,7 +176,8 @@ static int unpack_hardlink(struct unpack *unpack, const char *target, int dir_fd
 	target_fd = parent_beneath(unpack->tree_fd, path, NULL, &target_name);
 	if (target_fd < 0 || fstatat(target_fd, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
-		return refuse(unpack, unpack->path, "is a hard link to what is no file before it");
+		return refuse(unpack, unpack->path,
+			      "is a hard link to what is not a file before it");
 	/* without AT_SYMLINK_FOLLOW the link itself would be linked, and that was excluded */
 	if (linkat(target_fd, target_name, dir_fd, name, 0) < 0)
 		return disk_failed(unpack, -errno);
@@ -226,7 +227,7 @@ static int unpack_run(struct unpack *unpack, int tar_fd)
 	    archive_read_support_filter_zstd(archive) < ARCHIVE_WARN ||
 	    archive_read_open_fd(archive, tar_fd, READ_BLOCK) != ARCHIVE_OK)
 		return fetch_fail(unpack->result, FETCH_REFUSED,
-				  "the upload is no readable tar: %s",
+				  "the upload is not a readable tar: %s",
 				  archive_error_string(archive));
 	for (;;) {
 		struct archive_entry *entry;
@@ -236,7 +237,7 @@ static int unpack_run(struct unpack *unpack, int tar_fd)
 			return 0;
 		if (code < ARCHIVE_WARN)
 			return fetch_fail(unpack->result, FETCH_REFUSED,
-					  "the upload is no readable tar: %s",
+					  "the upload is not a readable tar: %s",
 					  archive_error_string(archive));
 		r = unpack_entry(unpack, entry);
 		if (r < 0)

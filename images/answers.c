@@ -119,9 +119,9 @@ static uint64_t answer_pull(struct asked *asked)
 	image_name_default(source, reference, sizeof(reference));
 	if (!image_name_valid(reference))
 		return refuse(asked, 400,
-			      "that is no reference of an image: write docker://NAME:TAG");
+			      "that is not a reference of an image: write docker://NAME:TAG");
 	if (*asked->name && (!image_name_valid(asked->name) || strcmp(asked->name, "host") == 0))
-		return refuse(asked, 400, "that is no name for an image");
+		return refuse(asked, 400, "that is not a name for an image");
 	return begin(asked, JOB_PULL, *asked->name ? asked->name : reference, reference, -1);
 }
 
@@ -134,11 +134,12 @@ static uint64_t answer_import(struct asked *asked)
 		return refuse(asked, 400,
 			      "what is imported is a rootfs, a docker-archive or an oci-archive");
 	if (strchr(asked->source, ':') && !image_name_valid(strchr(asked->source, ':') + 1))
-		return refuse(asked, 400, "that is no tag");
+		return refuse(asked, 400, "that is not a tag");
 	if (!image_name_valid(asked->name) || strcmp(asked->name, "host") == 0)
-		return refuse(asked, 400,
-			      "that is no name for an image: letters, digits and ._/:@- only, and "
-			      "not \"host\"");
+		return refuse(
+			asked, 400,
+			"that is not a name for an image: letters, digits and ._/:@- only, and "
+			"not \"host\"");
 	if (asked->fd < 0 || fstat(asked->fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return refuse(asked, 400, "there is nothing to import");
 	return begin(asked, kind, asked->name, asked->source,
@@ -162,7 +163,7 @@ static uint64_t answer_remove(struct asked *asked)
 	int r;
 
 	if (!image_name_valid(name))
-		return refuse(asked, 400, "that is no name of an image");
+		return refuse(asked, 400, "that is not a name of an image");
 	r = store_name_remove(asked->service->store, name);
 	if (r == -ENOENT) {
 		image_name_default(name, complete, sizeof(complete));

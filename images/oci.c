@@ -38,7 +38,7 @@ static json_t *load(const char *text, size_t size, const char *what, struct erro
 	json_t *json = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
 
 	if (!json_is_object(json)) {
-		(void)error_set(error, EBADMSG, "the image's %s is no JSON object: %s", what,
+		(void)error_set(error, EBADMSG, "the image's %s is not a JSON object: %s", what,
 				json ? "something else" : where.text);
 		json_decref(json);
 		return NULL;
@@ -161,9 +161,10 @@ static int copy_command(const json_t *config, struct oci_image *image, struct er
 		workdir = "";
 	if (*workdir && (*workdir != '/' || !text_printable(workdir) || strlen(workdir) > 1024 ||
 			 strstr(workdir, "/../") || strstr(workdir, "/./")))
-		return error_set(error, EBADMSG, "the image's working directory is no plain path");
+		return error_set(error, EBADMSG,
+				 "the image's working directory is not a plain path");
 	if (strlen(user) > 200 || !text_printable(user))
-		return error_set(error, EBADMSG, "the image's user is no name");
+		return error_set(error, EBADMSG, "the image's user is not a name");
 	image->workdir = strdup(workdir);
 	image->user = strdup(user);
 	if (!image->workdir || !image->user)

@@ -109,7 +109,7 @@ static int open_tar(struct stream *stream)
 	(void)archive_read_support_format_tar(archive);
 	(void)archive_read_support_format_empty(archive);
 	if (archive_read_open(archive, stream, NULL, unpacked_read, NULL) != ARCHIVE_OK)
-		return unpack_refuse(stream->unpack, "the layer is no tar: %s",
+		return unpack_refuse(stream->unpack, "the layer is not a tar: %s",
 				     archive_error_string(archive));
 	return 0;
 }

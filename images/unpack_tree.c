@@ -229,7 +229,7 @@ static int report_accounts(struct unpack *unpack, int fd, uint64_t size)
 		return disk_failed(unpack, -ENOMEM);
 	n = pread(fd, text, size, 0);
 	if (n < 0 || memchr(text, '\0', size))
-		return unpack_refuse(unpack, "%s is no text", unpack->path);
+		return unpack_refuse(unpack, "%s is not text", unpack->path);
 	return unpack_report(unpack, letter, text);
 }
 
@@ -436,7 +436,7 @@ static int make_entry(struct unpack *unpack, struct archive_entry *entry)
 		return 0; /* a step has its own /dev, and a socket nobody listens on is nothing */
 	if (unpack->path[0] == '\0') {
 		if (type != AE_IFDIR)
-			return unpack_refuse(unpack, "the root is no directory");
+			return unpack_refuse(unpack, "the root is not a directory");
 		return set_attributes(unpack, entry, unpack->directory_fd, "", type);
 	}
 	dir_fd = parent_make(unpack, &name);
@@ -484,7 +484,7 @@ int unpack_tree(struct unpack *unpack)
 			return r;
 	}
 	if (r != ARCHIVE_EOF)
-		return unpack_refuse(unpack, "the layer is no readable tar: %s",
+		return unpack_refuse(unpack, "the layer is not a readable tar: %s",
 				     archive_error_string(unpack->archive));
 	return 0;
 }

@@ -201,7 +201,7 @@ const char *glob_check(const char *pattern, const char **ret_fix)
 	}
 	if (pattern[0] == '/') {
 		*ret_fix =
-			"leave it out: patterns begin at the top, and are no regular expressions";
+			"leave it out: patterns begin at the top, and are not regular expressions";
 		return "begins with \"/\"";
 	}
 	if (strncmp(pattern, "./", 2) == 0 || strcmp(pattern, ".") == 0) {

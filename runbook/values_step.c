@@ -88,7 +88,7 @@ int read_user(struct draft *draft, const struct schema_key *key, const struct no
 		return 0;
 	if (user_valid(node->text))
 		return text_store(node, target);
-	finding = findings_add(draft->findings, node->place, path, "\"%s\" is no user",
+	finding = findings_add(draft->findings, node->place, path, "\"%s\" is not a user",
 			       QUOTE(node->text));
 	finding_fix(finding, strchr(node->text, ':')
 				     ? "write numbers from 0 to 65535: \"1000:1000\""
@@ -136,7 +136,8 @@ int read_workdir(struct draft *draft, const struct schema_key *key, const struct
 	}
 	if (*rest && (rest[0] == '~' || !path_is_plain(rest))) {
 		finding = findings_add(draft->findings, node->place, path,
-				       "\"%s\" is no plain path of a directory", QUOTE(node->text));
+				       "\"%s\" is not a plain path of a directory",
+				       QUOTE(node->text));
 		finding_fix(finding, "write a path without \"..\" and without \"/\" at its end, "
 				     "from the top of the repository or from /");
 		return 0;
@@ -177,7 +178,7 @@ static int label_read(struct draft *draft, const struct node *node, const struct
 		return 0;
 	}
 	if (!label_valid(node->text)) {
-		finding = findings_add(draft->findings, node->place, path, "\"%s\" is no label",
+		finding = findings_add(draft->findings, node->place, path, "\"%s\" is not a label",
 				       QUOTE(node->text));
 		finding_fix(finding, "write at most 64 letters, digits and . _ / = -, a letter or "
 				     "digit first");

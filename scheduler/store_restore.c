@@ -101,7 +101,7 @@ static int manifest_check(sqlite3 *database, struct store_manifest *manifest, st
 	if (r == -ENOENT || (r == 0 && id != STORE_BACKUP_ID) || r == -EUCLEAN)
 		return error_set(
 			error, EINVAL,
-			"this is no backup of runbookd, or it is damaged: give a file that "
+			"this is not a backup of runbookd, or it is damaged: give a file that "
 			"`runbookctl backup` made");
 	if (r < 0)
 		return error_errno(error, -r, "the backup cannot be read");

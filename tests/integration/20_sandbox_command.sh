@@ -174,7 +174,7 @@ check_equal "home: accounts can be added and the file replaced, as packages do" 
     "$(sandbox -- bash -c 'useradd -u 1234 added && getent passwd added | cut -d : -f 1,3
         mv /etc/passwd /etc/passwd.new && mv /etc/passwd.new /etc/passwd && echo fine' | xargs)"
 
-# an image of its maker: with entries, without files, with what is no file
+# an image of its maker: with entries, without files, with what is not a file
 HOME_IMAGE=$TEST_TMP/home-image
 mkdir -p "$HOME_IMAGE"/{etc,usr,tmp,proc,sys,dev,workspace}
 ln -s usr/bin usr/lib usr/lib64 usr/sbin "$HOME_IMAGE/"

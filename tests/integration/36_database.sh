@@ -62,7 +62,7 @@ halt
 backup=$(find "$TEST_TMP/backups" -name '*.db')
 check_status "no such file" 3 ctl restore "$TEST_TMP/none.db"
 echo "a letter" >"$TEST_TMP/letter"
-check_match "what is no backup is refused" "no backup of runbookd.*nothing was changed" "$(ctl restore "$TEST_TMP/letter" 2>&1)"
+check_match "what is not a backup is refused" "not a backup of runbookd.*nothing was changed" "$(ctl restore "$TEST_TMP/letter" 2>&1)"
 cp "$backup" "$TEST_TMP/newer.db"
 sqlite3 "$TEST_TMP/newer.db" 'pragma user_version=9999'
 check_match "a backup of a later version is refused" "schema 9999.*install the version" "$(ctl restore "$TEST_TMP/newer.db" 2>&1)"

@@ -103,7 +103,7 @@ rm -rf "${TREES:?}/demo/$NEW"
 check_fetch "a mirror without its packs is fetched anew" ok --url "$URL" "main@$NEW"
 echo garbage >"$MIRRORS/demo.git/HEAD"
 rm -rf "${TREES:?}/demo/$NEW"
-check_fetch "a mirror that is no repository is made anew" ok --url "$URL" "main@$NEW"
+check_fetch "a mirror that is not a repository is made anew" ok --url "$URL" "main@$NEW"
 : >"$MIRRORS/demo.git/refs/heads/main"
 check_fetch "a torn reference is fetched anew" ok --url "$URL" main
 touch "$MIRRORS/demo.git/refs/heads/main.lock" "$MIRRORS/demo.git/packed-refs.lock"

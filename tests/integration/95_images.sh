@@ -94,7 +94,7 @@ check_equal "its files" third "$(run_in packed 'cat /usr/share/data/deep/c' | sa
 check_equal "starts in the workspace" /workspace "$(run_in packed pwd | said)"
 check_status "no name" 2 ctl image import "$TEST_TMP/rootfs" host
 check_status "no such file" 3 ctl image import "$TEST_TMP/nothing.tar" x
-check_match "no tar" 'damaged|no readable tar|no tar|decompressed' "$(ctl image import "$TEST_TMP/rootfs/bin/busybox" x 2>&1)"
+check_match "no tar" 'damaged|not a readable tar|not a tar|decompressed' "$(ctl image import "$TEST_TMP/rootfs/bin/busybox" x 2>&1)"
 
 # ---- removing ----
 

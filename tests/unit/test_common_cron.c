@@ -84,9 +84,9 @@ static void test_nicknames(void **state)
 	assert_int_equal(good("@monthly").days, 2);
 	assert_int_equal(good("@yearly").months, 2);
 	assert_int_equal(good("@annually").months, 2);
-	bad("@reboot", "\"@reboot\" is no time");
-	bad("@", "\"@\" is no time");
-	bad("@daily 5", "\"@daily 5\" is no time");
+	bad("@reboot", "\"@reboot\" is not a time");
+	bad("@", "\"@\" is not a time");
+	bad("@daily 5", "\"@daily 5\" is not a time");
 	assert_int_equal(good(" @daily\n").hours, 1);
 	bad("0 0 * * *\n0 1 * * *", "a schedule has five fields, not 10");
 }

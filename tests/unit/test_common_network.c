@@ -58,23 +58,23 @@ static void test_bad(void **state)
 	static const struct {
 		const char *text, *fix;
 	} cases[] = {
-		{"", "no IP address"},
+		{"", "not an IP address"},
 		{"example.org:443", "names are not followed"},
 		{"10.1.2.3/24", "write 10.1.2.0/24 for the network, or 10.1.2.3"},
 		{"10.1.2.0/33", "up to 32"},
 		{"10.1.2.0/", "up to 32"},
 		{"10.1.2.0/-1", "up to 32"},
-		{"10.1.2.3:0", "no port"},
-		{"10.1.2.3:65536", "no port"},
-		{"10.1.2.3:", "no port"},
-		{"10.1.2.3:90-80", "no range of ports"},
+		{"10.1.2.3:0", "not a port"},
+		{"10.1.2.3:65536", "not a port"},
+		{"10.1.2.3:", "not a port"},
+		{"10.1.2.3:90-80", "not a range of ports"},
 		{"10.1.2.3:80/sctp", "/tcp or /udp"},
 		{"[fd00::1", "[ADDRESS/BITS]:PORT"},
 		{"[fd00::1]443", "[ADDRESS/BITS]:PORT"},
 		{"fd00::1/129", "up to 128"},
-		{"010.1.2.3", "no IP address"},
-		{"10.1.2.3 ", "no IP address"},
-		{"10.1.2.3:443 ", "no port"},
+		{"010.1.2.3", "not an IP address"},
+		{"10.1.2.3 ", "not an IP address"},
+		{"10.1.2.3:443 ", "not a port"},
 	};
 	char long_one[200] = "";
 

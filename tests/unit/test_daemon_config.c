@@ -158,11 +158,12 @@ static void errors_name_place_and_fix(void **state)
 		{"[Daemon]\nPublicUrl=http:///ci\n",
 		 "c:2: PublicUrl=: \"http:///ci\" lacks a host, or a port after its colon"},
 		{"[Api]\nListen=example.org:80\n",
-		 "c:2: Listen=: \"example.org:80\" is no address to listen on: write ADDRESS:PORT "
+		 "c:2: Listen=: \"example.org:80\" is not an address to listen on: write "
+		 "ADDRESS:PORT "
 		 "with a numeric address (127.0.0.1:8471, [::]:8471), unix:/PATH or none"},
-		{"[Sandbox]\nDns=dns.example\n",
-		 "c:2: Dns=: \"dns.example\" is no IP address: name servers are given by address, "
-		 "like 9.9.9.9"},
+		{"[Sandbox]\nDns=dns.example\n", "c:2: Dns=: \"dns.example\" is not an IP address: "
+						 "name servers are given by address, "
+						 "like 9.9.9.9"},
 		{"[Retention]\nAge=0\n",
 		 "c:2: Age=: \"0\" is not a value from 1 to 3153600000 (seconds, like 90s or "
 		 "1h30m)"},
@@ -260,7 +261,7 @@ static void projects(void **state)
 		{"b", "[Project]\nRepository=https://example.org/x.git\nWeight=3\n", NULL},
 		{"a", "[Project]\nWorkspace=/srv/x\n", NULL},
 		{"Bad", "[Project]\nWorkspace=/srv/x\n",
-		 "f: \"Bad\" is no project name: use up to 64 of a-z 0-9 . _ -, starting with a "
+		 "f: \"Bad\" is not a project name: use up to 64 of a-z 0-9 . _ -, starting with a "
 		 "letter or digit"},
 		{"c", "[Project]\n",
 		 "f: neither Repository= nor Workspace= is given: say where the project comes "
@@ -270,19 +271,20 @@ static void projects(void **state)
 		{"c", "[Project]\nWorkspace=a\n",
 		 "f:2: Workspace=: \"a\" is not absolute: write the path from /"},
 		{"c", "[Project]\nRepository=--upload-pack=x\n",
-		 "f:2: Repository=: \"--upload-pack=x\" is no repository URL"},
+		 "f:2: Repository=: \"--upload-pack=x\" is not a repository URL"},
 		{"c", "[Project]\nRepository=http://host:/\n",
 		 "f:2: Repository=: the repository URL has a colon after the host and no port "
 		 "(write "
 		 "the number, or leave the colon out); write file:///path, https://host/path, "
 		 "ssh://user@host/path or user@host:path"},
 		{"c", "[Project]\nRepository=ext::sh -c x\n",
-		 "f:2: Repository=: \"ext::sh -c x\" is no repository URL"},
+		 "f:2: Repository=: \"ext::sh -c x\" is not a repository URL"},
 		{"c", "[Project]\nRepository=https://me:word@host/a\n",
 		 "f:2: Repository=: the repository URL contains a password, which would show up in "
 		 "logs; take it out and put it into the project's credential file"},
 		{"c", "[Project]\nWorkspace=/a\n[Network]\nAllow=10.0.0.0/8:443 db.example:5432\n",
-		 "f:4: Allow=: \"db.example\" is no IP address: names are not followed, because "
+		 "f:4: Allow=: \"db.example\" is not an IP address: names are not followed, "
+		 "because "
 		 "their addresses change"},
 		{"c", "[Project]\nProvider=githab\n",
 		 "f:2: Provider=: unknown provider \"githab\": choose github, gitlab, gitea, "
@@ -295,7 +297,7 @@ static void projects(void **state)
 		 "f:2: Repository=: \"/srv/x.git\" is not fetched: write https://, http://, "
 		 "ssh://, file:// or HOST:PATH"},
 		{"c", "[Project]\nRepository=ext::sh -c\n",
-		 "f:2: Repository=: \"ext::sh -c\" is no repository URL"},
+		 "f:2: Repository=: \"ext::sh -c\" is not a repository URL"},
 		/* no program serves its deliveries */
 		{"c", "[Project]\nProvider=sourcehut\n",
 		 "f:2: Provider=: unknown provider \"sourcehut\": choose github, gitlab, gitea, "

@@ -80,7 +80,7 @@ static void test_refused(void **state)
 	(void)close(fd);
 	/* not made anew: somebody must look at it */
 	assert_int_equal(key_file_load(&fixture->source, &keys, &error), -EINVAL);
-	assert_non_null(strstr(error.text, "line 1 is no key"));
+	assert_non_null(strstr(error.text, "line 1 is not a key"));
 	assert_null(strstr(error.text, "a secret"));
 }
 

@@ -216,7 +216,7 @@ static void test_bad_backups(void **state)
 		const char *sentence;
 	} cases[] = {
 		{"PRAGMA user_version=9999", -EPROTO, "schema 9999"},
-		{"PRAGMA application_id=1", -EINVAL, "no backup of runbookd"},
+		{"PRAGMA application_id=1", -EINVAL, "not a backup of runbookd"},
 		{"DELETE FROM backup_manifest", -EINVAL, "lacks its manifest"},
 	};
 	struct fixture *fixture = *state;
@@ -245,7 +245,7 @@ static void test_bad_backups(void **state)
 		else /* nothing of it */
 			assert_int_equal(ftruncate(bad, 0), 0);
 		restore_expect(fixture, bad, i == 1 ? -EUCLEAN : -EINVAL,
-			       i == 1 ? "damaged" : "no backup");
+			       i == 1 ? "damaged" : "not a backup");
 		assert_int_equal(run_total(fixture->store), 10);
 	}
 }

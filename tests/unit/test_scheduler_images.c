@@ -323,7 +323,7 @@ static void test_scopes(void **state)
 					    .fork = 1});
 	arrive(world, COMMIT_A, text, NULL);
 	expect_wanted_for(image, "r.example/x:1", "a", true);
-	/* what hides behind a ref that is no branch is not ours either, and waits for the same */
+	/* what hides behind a ref that is not a branch is not ours either, and waits for the same */
 	ref = push(world,
 		   &(struct pushed){.delivery = "2", .ref = "refs/pull/8/head", .after = COMMIT_C});
 	arrive(world, COMMIT_C, text, NULL);

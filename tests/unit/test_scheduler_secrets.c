@@ -156,14 +156,14 @@ static void test_keys_text(void **state)
 	} refused[] = {
 		{"", "there is no key in it"},
 		{"# nothing\n", "there is no key in it"},
-		{"a\n", "line 1 is no key"},
-		{HEX, "line 1 is no key"},
-		{"a " HEX "0\n", "line 1 is no key"},
-		{"a b" HEX "\n", "line 1 is no key"},
-		{"a/b " HEX "\n", "line 1 is no key"},
-		{"a " HEX "\nb x\n", "line 2 is no key"},
+		{"a\n", "line 1 is not a key"},
+		{HEX, "line 1 is not a key"},
+		{"a " HEX "0\n", "line 1 is not a key"},
+		{"a b" HEX "\n", "line 1 is not a key"},
+		{"a/b " HEX "\n", "line 1 is not a key"},
+		{"a " HEX "\nb x\n", "line 2 is not a key"},
 		{"a " HEX "\n\na " HEX "\n", "line 3: a second key is called a"},
-		{"a2345678901234567890123456789012x " HEX, "line 1 is no key"},
+		{"a2345678901234567890123456789012x " HEX, "line 1 is not a key"},
 	};
 	struct secret_keys keys, again;
 	struct error error = ERROR_INIT;
