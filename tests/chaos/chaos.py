@@ -7,8 +7,8 @@ chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P]
 
 Posts signed deliveries with random runbooks to a real runbookd, while its processes get
 SIGKILL and SIGSTOP, its disk is full or slow, the forge is away or publishes commits later
-than it announces them, people cancel, retry and pin, and retention removes runs, logs,
-artifacts and trees by limits of seconds and of few runs. Each --epoch rounds the instance is
+than it announces them and deletes branches, people cancel, retry and pin, and retention removes
+runs, logs, artifacts, trees and commits by limits of seconds and of few runs. Each --epoch rounds the instance is
 stopped, verify.py compares what it left with what it had promised, and a new one begins.
 The same --seed makes the same decisions; what happens also depends on when the machine
 comes to them. run.sh gives it namespaces of its own.
@@ -36,6 +36,7 @@ import time
 
 import forge
 import instance
+import kept
 import observer
 import plan
 import verify
@@ -90,6 +91,7 @@ class Epoch:
         os.chmod(self.directory, 0o755)
         self.forge = forge.Forge(self.directory)
         self.facts = {"deliveries": [], "tries": [], "killed": [], "asked": [], "full": [], "backups": [],
+                      "deleted": [],
                       "limits": plan.make_limits(options["seed"], number), "options": options,
                       "programs": programs, "root": self.root}
         self.lock = threading.Lock()
@@ -98,6 +100,7 @@ class Epoch:
         self.runs = []          # acknowledged
         self.taken = []         # acknowledged deliveries and their ids
         self.pinned = []
+        self.busy = set()       # branches of this round
 
     def note(self, what, **fields):
         with self.lock:
@@ -211,6 +214,19 @@ class Epoch:
             delivery, name = self.taken[int(action["which"] * len(self.taken))]
         self.deliver(delivery, name, -1)
 
+    def delete(self, action):
+        """A branch goes whose deliveries were answered, and whose runs have ended."""
+        runs = dict(self.observer.runs)
+        busy = self.busy | {(run["project"], run["ref"]) for run in runs.values() if run["state"] in observer.OPEN}
+        with self.lock:
+            branches = sorted({(one["project"], "refs/heads/" + one["branch"]) for one, _ in self.taken} - busy)
+        branches = [one for one in branches if one[1] in self.forge.heads(one[0])]
+        if branches:
+            project, ref = branches[int(action["which"] * len(branches))]
+            before = now_usec()
+            self.forge.delete(project, ref.removeprefix("refs/heads/"))
+            self.note("deleted", project=project, ref=ref, before=before)
+
     def gc(self, _=None):
         """Return: the answer said that everything is gone that no limit keeps."""
         return self.ask("gc", "POST", "gc", {}, 120)[0] == 200
@@ -296,6 +312,7 @@ class Epoch:
     def round(self, number, pool):
         options = self.options
         this = plan.make_round(options["seed"], number, options)
+        self.busy = {(one["project"], "refs/heads/" + one["branch"]) for one in this["deliveries"]}
         self.prepare(this["deliveries"])
         start = time.monotonic()
         futures = []
@@ -315,7 +332,7 @@ class Epoch:
             if delivery["again"]:
                 later(delivery["at"] + 0.4, self.deliver, delivery, delivery["id"] + "-again", 0)
         beside = {"full": self.full, "slow": self.slowly, "backup": self.backup, "reload": self.reload,
-                  "pin": self.pin, "unpin": self.pin, "repeat": self.repeat, "gc": self.gc,
+                  "pin": self.pin, "unpin": self.pin, "repeat": self.repeat, "gc": self.gc, "delete": self.delete,
                   "away": lambda action: self.forge.away(action["project"], action["for"])}
         for action in this["actions"]:
             while time.monotonic() < start + action["at"]:
@@ -361,12 +378,34 @@ class Epoch:
         except sqlite3.OperationalError:
             return None
 
+    def last(self, number):
+        """A commit for each project, when nothing is deleted any more. Return: its run has ended."""
+        deliveries = plan.make_last(number)
+        self.prepare(deliveries)
+        for delivery in deliveries:
+            self.deliver(delivery, delivery["id"], 0)
+        return self.wait_runs(0)
+
+    def wait(self, condition, seconds):
+        """Passes of retention, until the condition is true. Return: whether it came to be."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
+            self.gc()
+        return True
+
     def quiet(self):
         """All runs have ended: what no limit keeps goes, then the state stays as it is."""
-        deadline, done = time.monotonic() + SETTLE_SECONDS, False
+        waiting, since, done = kept.Waiting(self.root, self.facts["limits"], self.forge), now_usec(), False
+        deadline = time.monotonic() + SETTLE_SECONDS
+        self.wait(lambda: waiting.branches(since), SETTLE_SECONDS)
         while not done and time.monotonic() < deadline:
             self.facts["measured"], self.facts["gc"] = self.measured(), now_usec()
             done = self.gc() and self.facts["measured"] is not False
+        # after a removal the next look at the mirror may be MirrorAge= away
+        self.wait(lambda: waiting.settled(self.facts["gc"]), 60)
         self.observer.stop()
         self.facts.update(seen=self.observer.runs, again=self.observer.again, settled=now_usec(),
                           status=json.loads(self.ask("status", "GET", "status")[1] or "null"),
@@ -398,18 +437,19 @@ class Epoch:
                 if not self.round(number, pool):
                     wrong.append(f"round {number}: runs do not come to their end")
                     break
-        if not wrong and not self.wait_runs(0):
+        if not wrong and not (self.wait_runs(0) and self.last(10 * (rounds[-1] + 1) + 5)):
             wrong.append("runs do not come to their end")
         wrong += self.quiet()
         wrong += verify.idle(self.root, self.instance)
         polite = self.instance.stop()
+        self.facts["stopped"] = now_usec()
         if not polite:
             wrong.append("runbookd does not end after SIGINT")
         self.directories.stop()
         self.forge.stop()
         self.facts.update(away=self.forge.absences, marks=self.listener.take(), orders=self.directories.names,
                           overflow=self.directories.overflow, starts=self.instance.starts,
-                          trees=verify.trees(self.root))
+                          **kept.facts(self.root, self.forge))
         with open(self.directory + "/facts.json", "w") as file:
             json.dump(self.facts, file)
         wrong += verify.left_over(before, verify.host_facts(self.root, self.instance.cgroup))

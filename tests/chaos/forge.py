@@ -72,6 +72,26 @@ class Forge:
                             f"{self.repositories}/{project}.git"] +
                            [f"refs/heads/{branch}" for branch in branches], check=True)
 
+    def heads(self, project):
+        """Return: commit by reference, as published. Waits until the project's repository is there."""
+        with self.locks[project]:
+            listed = subprocess.run(["git", "-C", f"{self.repositories}/{project}.git", "for-each-ref",
+                                     "--format=%(refname) %(objectname)"],
+                                    stdout=subprocess.PIPE, text=True, check=True)
+        return dict(line.split() for line in listed.stdout.splitlines())
+
+    def parents(self, project):
+        """Return: by each commit that there ever was, its parents."""
+        listed = subprocess.run(["git", "-C", f"{self.staging}/{project}.git", "rev-list", "--all", "--parents"],
+                                stdout=subprocess.PIPE, text=True, check=True)
+        return {words[0]: words[1:] for words in map(str.split, listed.stdout.splitlines())}
+
+    def delete(self, project, branch):
+        """A later commit of the branch, if there is one, is behind those that are published no more."""
+        with self.locks[project]:
+            subprocess.run(["git", "-C", f"{self.repositories}/{project}.git", "update-ref", "-d",
+                            "refs/heads/" + branch], check=True)
+
     def away(self, project, seconds):
         """Nothing of this project can be fetched for a while."""
         with self.locks[project]:

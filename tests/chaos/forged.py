@@ -66,6 +66,28 @@ class Forger:
         last = {(row["project"], row["ref"]): row["id"] for row in self.runs.values() if row["state"] == "succeeded"}
         return set(last.values())
 
+    def deleted(self, row):
+        """Was the branch of this run deleted at any time?"""
+        return any(one["project"] == row["project"] and one["ref"] == row["ref"] for one in self.facts["deleted"])
+
+    def delete(self, row, at):
+        self.facts["deleted"].append({"at": at, "before": at, "project": row["project"], "ref": row["ref"]})
+        self.facts["remote"][row["project"]].pop(row["ref"], None)
+
+    def trees(self):
+        """Kept runs whose tree is there, and not kept by a pin: the youngest first."""
+        pinned = {(row["project"], row["tree"]) for row in self.runs.values() if row["pinned_usec"]}
+        return [row for row in reversed(self.runs.values()) if (row["project"], row["tree"]) not in pinned and
+                [row["project"], row["tree"]] in self.facts["trees"]]
+
+    def remove_tree(self, row):
+        """As if retention had removed its tree, at the end."""
+        self.sql("update runs set tree_removed_usec=? where project=? and tree=?", self.facts["gc"],
+                 row["project"], row["tree"])
+        self.sql("delete from trees where project=? and tree=?", row["project"], row["tree"])
+        if [row["project"], row["tree"]] in self.facts["trees"]:
+            self.facts["trees"].remove([row["project"], row["tree"]])
+
     def touched(self, run):
         return any(one["run"] == run for one in self.facts["asked"]) or \
             any(row["retries"] == run for row in self.runs.values())
@@ -131,8 +153,39 @@ def pinned_run(forger):
 
 def last_success(forger):
     for row in forger.plain():
-        if row["id"] in forger.last_successes():
+        if row["id"] in forger.last_successes() and not forger.deleted(row):
             forger.remove(row["id"])
+            return True
+    return False
+
+
+def success_before_deletion(forger):
+    """The last success of a branch that was deleted only later."""
+    for row in forger.plain():
+        if row["id"] in forger.last_successes() and not forger.deleted(row):
+            forger.remove(row["id"])
+            forger.facts["limits"][row["project"]]["MirrorAge"] = 1
+            forger.delete(row, forger.facts["settled"] + 1)
+            return True
+    return False
+
+
+def success_without_look(forger):
+    """The branch was deleted, and the project's mirror is never looked at."""
+    for row in forger.plain():
+        if row["id"] in forger.last_successes() and "MirrorAge" not in forger.facts["limits"][row["project"]]:
+            forger.remove(row["id"])
+            forger.delete(row, 1)
+            return True
+    return False
+
+
+def success_after_deletion(forger):
+    """The last success of a branch stays, and the remote does not have the branch any more."""
+    for row in forger.plain():
+        if row["id"] in forger.last_successes() and not row["pinned_usec"]:
+            forger.facts["limits"][row["project"]].update(MirrorAge=1, Age=0)
+            forger.delete(row, 1)
             return True
     return False
 
@@ -303,11 +356,113 @@ def tree_missing(forger):
     return False
 
 
+def tree_without_run(forger):
+    project = plan.PROJECTS[0]
+    forger.facts["trees"].append([project, "0" * 40])
+    forger.sql("insert into trees(project, tree, upload, used_usec) values(?, ?, 0, 0)", project, "0" * 40)
+    return True
+
+
+def tree_too_old(forger):
+    for row in forger.trees():
+        forger.facts["limits"][row["project"]]["TreeAge"] = 0
+        return True
+    return False
+
+
+def tree_too_many(forger):
+    trees = forger.trees()
+    for row in trees:
+        if any(other["project"] == row["project"] and other["ended_usec"] > row["ended_usec"] for other in trees):
+            forger.facts["limits"][row["project"]]["TreeCount"] = 1
+            return True
+    return False
+
+
+def tree_of_pinned(forger):
+    for row in forger.pinned():
+        if row["tree"] and row["pinned_usec"] < forger.facts["gc"]:
+            forger.remove_tree(row)
+            return True
+    return False
+
+
+def tree_while_running(forger):
+    for row in forger.trees():
+        if forger.sql("select 1 from attempts where run=? and ended_usec-claimed_usec>2", row["id"]):
+            forger.remove_tree(row)
+            forger.sql("update runs set tree_removed_usec=(select min(claimed_usec)+1 from attempts where run=? and "
+                       "ended_usec-claimed_usec>2) where id=?", row["id"], row["id"])
+            return True
+    return False
+
+
+def tree_without_limit(forger):
+    for row in forger.trees():
+        if not {"TreeAge", "TreeCount"} & set(forger.facts["limits"][row["project"]]):
+            forger.remove_tree(row)
+            return True
+    return False
+
+
+def tree_within_limits(forger):
+    for row in forger.trees():
+        forger.facts["limits"][row["project"]].pop("TreeCount", None)
+        forger.facts["limits"][row["project"]]["TreeAge"] = 1 << 20
+        forger.remove_tree(row)
+        return True
+    return False
+
+
+def tree_unnoted(forger):
+    for row in forger.trees():
+        forger.remove_tree(row)
+        forger.sql("update runs set tree_removed_usec=null where project=? and tree=?", row["project"], row["tree"])
+        return True
+    return False
+
+
+def commit_left(forger):
+    for project in plan.PROJECTS:
+        if "MirrorAge" in forger.facts["limits"][project]:
+            forger.facts["mirrors"][project]["commits"].append("0" * 40)
+            return True
+    return False
+
+
+def commit_of_deleted(forger):
+    """A commit that only a branch reaches which the remote does not have any more."""
+    for project in plan.PROJECTS:
+        kept = {row["commit_id"] for row in forger.runs.values()} | set(forger.facts["tree_refs"][project]) | \
+            {commit for parents in forger.facts["parents"][project].values() for commit in parents}
+        for ref, commit in forger.facts["remote"][project].items():
+            if commit not in kept and "MirrorAge" in forger.facts["limits"][project] and \
+                    commit in forger.facts["mirrors"][project]["commits"]:
+                del forger.facts["remote"][project][ref]
+                return True
+    return False
+
+
+def commit_missing(forger):
+    for row in forger.trees():
+        forger.facts["mirrors"][row["project"]]["commits"].remove(row["commit_id"])
+        return True
+    return False
+
+
+def object_missing(forger):
+    forger.facts["mirrors"][plan.PROJECTS[0]]["missing"].append("0" * 40)
+    return True
+
+
 FORGERIES = (
     (missing_run, "LOST: run .* is missing"),
     (open_run, "run .* is running"),
     (pinned_run, "was removed although it was pinned"),
     (last_success, "was removed, the last success of"),
+    (success_before_deletion, "was removed, the last success of"),
+    (success_without_look, "was removed, the last success of"),
+    (success_after_deletion, "is kept, beyond the limits"),
     (within_limits, "was removed within its limits"),
     (one_too_many, "was removed within its limits"),
     (too_early, "was removed within its limits"),
@@ -329,6 +484,18 @@ FORGERIES = (
     (delivery_forgotten, "LOST: delivery"),
     (tree_left, "tree .* is left behind"),
     (tree_missing, "tree .* is missing"),
+    (tree_without_run, "tree .* is kept, and no run has it"),
+    (tree_too_old, "tree .* is kept, beyond the limits"),
+    (tree_too_many, "tree .* is kept, beyond the limits"),
+    (tree_of_pinned, "tree of run .* was removed although it was pinned"),
+    (tree_while_running, "tree of run .* was removed while it ran"),
+    (tree_without_limit, "tree of run .* was removed, and the project has no such limit"),
+    (tree_within_limits, "tree of run .* was removed within the limits"),
+    (tree_unnoted, "tree of run .* is missing, and nothing says that it was removed"),
+    (commit_left, "commit .* is left behind in the mirror"),
+    (commit_of_deleted, "commit .* is left behind in the mirror"),
+    (commit_missing, "commit .* of run .* is missing in the mirror"),
+    (object_missing, "object .* is missing in the mirror"),
 )
 
 

@@ -277,7 +277,7 @@ def make_actions(rng, options):
                         "role": rng.choices(ROLES, WEIGHTS)[0], "child": False,
                         "for": rng.uniform(0.02, 0.7), "end": rng.choice(("continue", "kill"))})
     for what, chance in (("cancel", 0.3), ("cancel-step", 0.15), ("retry", 0.15), ("retry-step", 0.3),
-                         ("pin", 0.5), ("unpin", 0.12), ("repeat", 0.3),
+                         ("pin", 0.5), ("unpin", 0.12), ("repeat", 0.3), ("delete", 0.4),
                          ("reload", 0.08), ("backup", 0.08)):
         if rng.random() < chance:
             actions.append({"at": rng.random() * options["seconds"], "do": what,
@@ -297,6 +297,15 @@ def make_actions(rng, options):
         actions.append({"at": rng.random() * options["seconds"], "do": "slow",
                         "ms": rng.choice((5, 20, 100)), "for": rng.uniform(0.2, 0.8)})
     return sorted(actions, key=lambda action: action["at"])
+
+
+def make_last(number):
+    """One good delivery for each project at the end, so that each mirror learns what was published last."""
+    return [{"number": number + i, "project": project, "id": f"delivery-{number + i}", "bad": "", "copies": 1,
+             "again": False, "patient": True, "at": 0, "late": 0, "branch": "line",
+             "spec": {"steps": [{"name": "s0", "kind": "lines", "network": "none", "n": 1, "pause": 0,
+                                 "tag": "last", "code": 1, "depends_on": []}], "data": "last\n"}}
+            for i, project in enumerate(PROJECTS)]
 
 
 def make_round(seed, number, options):

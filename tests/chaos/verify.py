@@ -67,15 +67,6 @@ def host_facts(root, cgroup):
     return facts
 
 
-def trees(root):
-    """Return: project and name of each tree that the fetcher has, or of what else is among them."""
-    found = set()
-    for project in plan.PROJECTS:
-        for path in glob.glob(f"{root}/var/lib/runbookd/trees/{project}/*"):
-            found.add((project, re.sub(r"\.(info|views)$", "", os.path.basename(path))))
-    return sorted(found)
-
-
 def left_over(before, after):
     """A daemon that has ended leaves nothing; what the kernel does later may take a moment."""
     return [f"left behind: {kind} {what}" for kind in after
