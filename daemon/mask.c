@@ -50,9 +50,9 @@ struct filter {
 
 struct mask {
 	unsigned n_references;
-	struct mask *next, **previous; /* in the cache */
-	struct step_mask values;       /* to compare; empty without a cache */
-	struct piece *pieces;	       /* sorted, none twice */
+	struct list_node node;	 /* of the cache */
+	struct step_mask values; /* to compare; empty without a cache */
+	struct piece *pieces;	 /* sorted, none twice */
 	size_t n_pieces, pieces_size;
 	size_t n_short;
 	uint32_t long_min;	    /* size of the shortest that is long */
@@ -346,11 +346,7 @@ static int tables_make(struct mask *mask)
 
 static void mask_free(struct mask *mask)
 {
-	if (mask->previous) {
-		*mask->previous = mask->next;
-		if (mask->next)
-			mask->next->previous = mask->previous;
-	}
+	list_remove(&mask->node);
 	secret_free(mask->pieces, mask->pieces_size);
 	secret_free(mask->ranges, mask->ranges_size);
 	secret_free(mask->begins.words, mask->begins.size);
@@ -404,12 +400,12 @@ static bool values_equal(const struct step_mask *a, const struct step_mask *b)
 int mask_cache_get(struct mask_cache *cache, int fd, struct mask **ret_mask, struct error *error)
 {
 	struct step_mask values;
-	struct mask *mask = NULL;
+	struct mask *mask;
 	int r = step_mask_map(fd, &values);
 
 	if (r < 0)
 		return error_errno(error, -r, "cannot read what its log must not show");
-	for (mask = cache->first; mask; mask = mask->next) {
+	list_each (mask, &cache->masks, node) {
 		if (values_equal(&mask->values, &values))
 			break;
 	}
@@ -422,11 +418,7 @@ int mask_cache_get(struct mask_cache *cache, int fd, struct mask **ret_mask, str
 		if (r == 0 && mask) {
 			mask->values = values;
 			values = (struct step_mask){.values = NULL};
-			mask->next = cache->first;
-			mask->previous = &cache->first;
-			if (mask->next)
-				mask->next->previous = &mask->next;
-			cache->first = mask;
+			list_prepend(&cache->masks, &mask->node);
 		}
 	}
 	step_mask_unmap(&values);

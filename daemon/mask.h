@@ -37,6 +37,7 @@
  */
 
 #include "common/error.h"
+#include "common/list.h"
 #include "common/step_mask.h"
 #include "daemon/mask_forms.h"
 
@@ -53,7 +54,7 @@ struct mask;
 
 /** struct mask_cache - the masks in use, so that steps with the same secrets share one */
 struct mask_cache {
-	struct mask *first;
+	struct list masks;
 };
 
 /**

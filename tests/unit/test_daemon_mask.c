@@ -423,7 +423,7 @@ static void test_cache(void **state)
 {
 	struct step_mask_value a[] = {{"first-secret", 12}, {"second-secret", 13}};
 	struct step_mask_value b[] = {{"no", 2}};
-	struct mask_cache cache = {.first = NULL};
+	struct mask_cache cache = {.masks = {NULL, NULL}};
 	struct error error = ERROR_INIT;
 	struct mask *masks[4] = {NULL};
 	cleanup_close int fd_a = step_mask_new(a, 2);
@@ -443,10 +443,11 @@ static void test_cache(void **state)
 	(void)mask_unref(masks[0]);
 	assert_masked_with(masks[1], "<second-secret>", "<***>");
 	(void)mask_unref(masks[1]);
-	assert_ptr_equal(cache.first, masks[2]);
+	assert_non_null(cache.masks.first);
+	assert_ptr_equal(cache.masks.first, cache.masks.last);
 	assert_masked_with(masks[2], "<first-secret> <second-secret>", "<***> <second-secret>");
 	(void)mask_unref(masks[2]);
-	assert_null(cache.first);
+	assert_true(list_empty(&cache.masks));
 }
 
 /* As much as a step may have, of bytes that all forms change. */
