@@ -54,6 +54,8 @@ static void fuzz_report(char *text, size_t size)
 	if (report_parse(text, size, &report) < 0)
 		return;
 	expect(report.refusal || image_id_valid(report.layer));
+	expect(report.refusal || (!report.damaged && report.number == 0));
+	expect(report.number >= 0 && report.number <= ERRNO_MAX);
 	for (size_t i = 0; i < report.n_opaque; i++)
 		expect(report.opaque[i][0] != '/');
 	report_clear(&report);
