@@ -333,7 +333,7 @@ const struct cli_command cmd_secret_set = {
 	.arguments = "PROJECT ENV NAME",
 	.n_min = 3,
 	.n_max = 3,
-	.summary = "give steps of an ENV a variable that nobody sees",
+	.summary = "give steps of an ENV a variable that stays hidden",
 	.description =
 		"The value is read from standard input, without a newline at its end. Steps "
 		"of the project\nwhose variable ENV has the value ENV get it as the variable "

@@ -49,10 +49,10 @@ static int try_git(void *user)
 static void check_git(struct cli *cli, struct doctor_finding *finding)
 {
 	if (doctor_try(try_git, NULL) == 0)
-		doctor_ok(finding, "\"runbookctl run\" tells branch and commit with it");
+		doctor_ok(finding, "\"runbookctl run\" finds branch and commit with it");
 	else
 		doctor_bad(finding, DOCTOR_WARNING, "apt-get install git",
-			   "not installed: \"runbookctl run\" cannot tell branch and commit");
+			   "not installed: \"runbookctl run\" cannot find branch and commit");
 }
 
 static void check_skopeo(struct cli *cli, struct doctor_finding *finding)

@@ -57,9 +57,9 @@ static void check_files(struct cli *cli, struct doctor_finding *finding)
 	struct stat status;
 
 	if (find_open_project(cli, path, sizeof(path))) {
-		(void)snprintf(fix, sizeof(fix), "chmod o-r %s, and another secret if somebody did",
-			       path);
-		doctor_bad(finding, DOCTOR_FAILED, fix, "everybody can read the Secret= in %.180s",
+		(void)snprintf(fix, sizeof(fix),
+			       "chmod o-r %s, and another secret if one of them did", path);
+		doctor_bad(finding, DOCTOR_FAILED, fix, "all users can read the Secret= in %.180s",
 			   path);
 		return;
 	}
@@ -70,7 +70,7 @@ static void check_files(struct cli *cli, struct doctor_finding *finding)
 		doctor_bad(finding, DOCTOR_FAILED, fix, "%.180s is not root's alone", path);
 		return;
 	}
-	doctor_ok(finding, "no file with one is open to everybody");
+	doctor_ok(finding, "no file with one is open to all users");
 }
 
 static void check_store(struct cli *cli, struct doctor_finding *finding)

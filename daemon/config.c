@@ -266,8 +266,8 @@ static int check_secret(int dir_fd, const char *name, const char *path, struct e
 	if (fstatat(dir_fd, name, &st, 0) < 0 || !(st.st_mode & S_IROTH))
 		return 0; /* who reads it says what else is wrong */
 	return error_set(error, EPERM,
-			 "%s holds a secret and can be read by everybody: run `chmod o-r %s`, and "
-			 "change the secret if somebody did",
+			 "%s holds a secret and can be read by all users: run `chmod o-r %s`, and "
+			 "change the secret if one of them did",
 			 path, path);
 }
 

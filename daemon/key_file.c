@@ -93,7 +93,7 @@ static int check_private(int fd, const struct key_source *source, struct error *
 	if (!source->fixed && (status.st_mode & 077))
 		return error_set(error, EPERM,
 				 "%s can be read by others than root: run `chmod 600 %s`, and "
-				 "`runbookctl secret rekey` if somebody did",
+				 "`runbookctl secret rekey` if one of them did",
 				 source->path, source->path);
 	return 0;
 }

@@ -94,8 +94,8 @@ static void firewall_news(struct loop_file *file, uint32_t events)
 	struct daemon *daemon = container_of(file, struct daemon, network_file);
 
 	if (sandbox_host_watch(daemon->sandbox_host))
-		log_warning("somebody removed the firewall table of steps (nft flush ruleset?): it "
-			    "is there again");
+		log_warning("the firewall table of steps was removed (nft flush ruleset?): it is "
+			    "there again");
 }
 
 bool sandboxes_idle(void *userdata)

@@ -128,7 +128,7 @@ static void drain_over(struct loop_timer *timer)
 	struct step *step = container_of(timer, struct step, drain_timer);
 
 	step_log(step, LOG_LEVEL_WARNING, NULL,
-		 "somebody outside of the sandbox holds its output, which is cut off now");
+		 "a process outside of the sandbox holds its output, which is cut off now");
 	log_sink_stop(step->sink);
 }
 

@@ -416,7 +416,7 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 			result, FETCH_REFUSED,
 			"the ssh host key that %s showed is not among the project's known "
 			"hosts: if the host got a new key, check its fingerprint and "
-			"update the known_hosts file; otherwise somebody is in between",
+			"update the known_hosts file; otherwise the connection is intercepted",
 			mirror->remote->host);
 	if (update->no_credential)
 		return fetch_fail(result, FETCH_DENIED,

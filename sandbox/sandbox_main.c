@@ -139,8 +139,9 @@ static void wait_for_end(struct runner *runner)
 		if (files[2].revents)
 			seccomp_report_handle(runner->report);
 		if (files[3].revents && sandbox_host_watch(runner->host))
-			(void)complain(0, "somebody removed the firewall table of sandboxes: it is "
-					  "there again");
+			(void)complain(0,
+				       "the firewall table of sandboxes was removed: it is there "
+				       "again");
 	}
 }
 

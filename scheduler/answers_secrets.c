@@ -316,7 +316,7 @@ void answer_secret_rekey(const struct request *request)
 	if (!secrets_key(scheduler)) {
 		reply_error(request, 409, "there can be no new key: %s", secrets->problem);
 	} else if (secrets->rekeying) {
-		reply_error(request, 409, "somebody else waits for a new key already: try again");
+		reply_error(request, 409, "another request for a new key waits already: try again");
 	} else if (!secrets->fixed) {
 		secrets->rekeying = true;
 		secrets->rekey_serial = request->serial;

@@ -454,7 +454,7 @@ const char *step_secrets_withheld(const struct step *step)
 	if (!step_secrets_env(step))
 		return NULL;
 	if (run->row.source == RUN_SOURCE_UPLOAD)
-		return "secrets withheld: this is somebody's working copy";
+		return "secrets withheld: this is an uploaded working copy";
 	if (run->project->fork_secrets)
 		return NULL;
 	if (run->row.from_fork)

@@ -50,7 +50,7 @@ check_fetch "the user's name from the configuration" ok --project u --user root 
     --url "ssh://127.0.0.1:$PORT/a.git" --known-hosts known --key user main
 check_error "no known hosts" "ssh-keyscan" --project n --url "$URL" --key user main
 check_fetch "… is refused" refused --project n --url "$URL" --key user main
-check_error "another host key" "somebody is in between" --project w --url "$URL" \
+check_error "another host key" "the connection is intercepted" --project w --url "$URL" \
     --known-hosts known_wrong --key user main
 check_error "no key" "no ssh key for" --project k --url "$URL" --known-hosts known main
 check_error "a key that the server does not know" "refused the project's credential" \

@@ -373,7 +373,7 @@ unset CREDENTIALS_DIRECTORY
 
 chmod o+r "$root/etc/runbookd/projects.d/other.conf"
 check_match "config: a Secret= that everybody can read is refused" 'run `chmod o-r' "$(api reload -X POST)"
-check_match "doctor: finds it" 'everybody can read' "$(ctl --json doctor | jq -r '.checks[] | select(.check == "secret files") | .seen')"
+check_match "doctor: finds it" 'all users can read' "$(ctl --json doctor | jq -r '.checks[] | select(.check == "secret files") | .seen')"
 chmod o-r "$root/etc/runbookd/projects.d/other.conf"
 
 collect_answers
