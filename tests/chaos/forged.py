@@ -433,12 +433,14 @@ def commit_left(forger):
 def commit_of_deleted(forger):
     """A commit that only a branch reaches which the remote does not have any more."""
     for project in plan.PROJECTS:
-        kept = {row["commit_id"] for row in forger.runs.values()} | set(forger.facts["tree_refs"][project]) | \
+        shown = forger.facts["tree_refs"][project]
+        kept = {row["commit_id"] for row in forger.runs.values()} | \
             {commit for parents in forger.facts["parents"][project].values() for commit in parents}
         for ref, commit in forger.facts["remote"][project].items():
             if commit not in kept and "MirrorAge" in forger.facts["limits"][project] and \
                     commit in forger.facts["mirrors"][project]["commits"]:
                 del forger.facts["remote"][project][ref]
+                forger.facts["tree_refs"][project] = [one for one in shown if one != commit]
                 return True
     return False
 
