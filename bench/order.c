@@ -17,6 +17,7 @@
  * begins before the order is sent.
  */
 #include "bench/loop.h"
+#include "common/messages/channels.h"
 #include "common/messages/steps.h"
 #include "common/step_payload.h"
 
@@ -122,6 +123,14 @@ static void step_ended(struct orders *orders, struct message *message)
 }
 
 /* Channels to the others are kept open and never answered: they wait, which is all right. */
+static void channel_keep(struct message *message)
+{
+	struct message_channel peer;
+
+	if (MESSAGE_GET(message, channel, &peer) == 0)
+		(void)message_take_fd(message, peer.socket);
+}
+
 static void *receive_main(void *argument)
 {
 	struct orders *orders = argument;
@@ -130,8 +139,7 @@ static void *receive_main(void *argument)
 	while (message_receive(CHANNEL_FD, &message) > 0) {
 		switch (message->type) {
 		case MESSAGE_CHANNEL:
-			(void)message_get_u64(message);
-			(void)message_get_fd(message);
+			channel_keep(message);
 			break;
 		case MESSAGE_STEP_SYNCED:
 			atomic_store(&orders->ready, true);
@@ -259,7 +267,6 @@ static int hold(struct orders *orders, unsigned count)
 static int order_prepare(void *context)
 {
 	struct orders *orders = context;
-	struct message *hello = message_new(MESSAGE_HELLO, 0);
 	char text[32], command[] = "/workspace/probe", stay[] = "stay";
 	char *argv[] = {command, NULL, NULL}, *envp[] = {NULL};
 	bool holding = file_read(orders->directory, "hold", text, sizeof(text)) == 0;
@@ -268,15 +275,15 @@ static int order_prepare(void *context)
 
 	if (holding)
 		argv[1] = stay;
-	if (file_read(orders->directory, "network", text, sizeof(text)) < 0 || !hello)
+	if (file_read(orders->directory, "network", text, sizeof(text)) < 0)
 		return complain("network");
 	orders->network = strncmp(text, "egress", 6) == 0 ? STEP_NETWORK_EGRESS : STEP_NETWORK_NONE;
 	orders->payload_fd = step_payload_new(argv, envp);
 	for (unsigned i = 0; i < BENCH_PARALLEL_MAX; i++)
 		orders->slots[i].done_fd = eventfd(0, EFD_CLOEXEC);
-	message_put_u64(hello, MESSAGE_VERSION);
-	message_put_u64(hello, ROLE_SCHEDULER);
-	if (orders->payload_fd < 0 || transmit(orders, hello) < 0 ||
+	if (orders->payload_fd < 0 ||
+	    transmit(orders, MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION,
+					 .role = ROLE_SCHEDULER)) < 0 ||
 	    pthread_create(&thread, NULL, receive_main, orders) != 0)
 		return complain("cannot begin");
 	while (!atomic_load(&orders->ready))

@@ -3,7 +3,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
-#include "common/message_fields.h"
+#include "common/messages/channels.h"
 
 #include <errno.h>
 #include <string.h>
@@ -39,16 +39,16 @@ static const struct message_handler *handler_find(const struct channel *channel,
 
 static int on_hello(struct channel *channel, struct message *message)
 {
-	uint64_t version = message_get_u64(message);
-	uint64_t role = message_get_u64(message);
-	int r = message_end(message);
+	struct message_hello hello;
+	int r = MESSAGE_GET(message, hello, &hello);
 
 	if (r < 0)
 		return r;
-	if (version != MESSAGE_VERSION || role != channel->peer) {
+	if (hello.version != MESSAGE_VERSION || hello.role != channel->peer) {
 		log_error("%s: the peer speaks version %llu as role %llu, expected %u as %s",
-			  role_name(channel->peer), (unsigned long long)version,
-			  (unsigned long long)role, MESSAGE_VERSION, role_name(channel->peer));
+			  role_name(channel->peer), (unsigned long long)hello.version,
+			  (unsigned long long)hello.role, MESSAGE_VERSION,
+			  role_name(channel->peer));
 		return -EPROTO;
 	}
 	channel->greeted = true;
@@ -211,7 +211,6 @@ int channel_open(struct channel *channel, struct loop *loop, int fd, enum proces
 		 enum process_role peer, const struct message_handler *handlers, size_t n_handlers,
 		 channel_closed_fn closed, void *userdata)
 {
-	struct message *hello;
 	int r;
 
 	*channel = (struct channel){
@@ -233,12 +232,7 @@ int channel_open(struct channel *channel, struct loop *loop, int fd, enum proces
 		return r;
 	}
 	channel->open = true;
-	hello = message_new(MESSAGE_HELLO, 0);
-	if (hello) {
-		message_put_u64(hello, MESSAGE_VERSION);
-		message_put_u64(hello, self);
-	}
-	r = channel_send(channel, hello);
+	r = channel_send(channel, MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION, .role = self));
 	if (r == -ENOTCONN) /* gone already: the loop will say so */
 		return 0;
 	if (r < 0)

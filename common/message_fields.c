@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/messages/api.h"
 #include "common/messages/artifacts.h"
+#include "common/messages/channels.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/images.h"
@@ -81,6 +82,7 @@
 
 enum { MESSAGE_TABLE(FDS_IN_TABLE) };
 
+MESSAGES_CHANNELS(MESSAGE_DEFINE)
 MESSAGES_STEPS_RECORDS(RECORD_DEFINE)
 MESSAGES_STEPS(MESSAGE_DEFINE)
 MESSAGES_FETCHING(MESSAGE_DEFINE)
@@ -92,6 +94,7 @@ MESSAGES_API_RECORDS(RECORD_DEFINE)
 MESSAGES_API(MESSAGE_DEFINE)
 
 static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
+	MESSAGES_CHANNELS(FORMAT_OF)   /* */
 	MESSAGES_STEPS(FORMAT_OF)      /* */
 	MESSAGES_FETCHING(FORMAT_OF)   /* */
 	MESSAGES_DELIVERIES(FORMAT_OF) /* */

@@ -36,10 +36,9 @@ enum process_role {
  * X(NAME, from, to, most payload bytes, most fds)
  */
 #define MESSAGE_TABLE(X)                                                                              \
-	/* u version, u role */                                                                       \
-	X(HELLO, ROLE_ANY, ROLE_ANY, 64, 0)                                                           \
-	/* u peer role, fd: a new channel to that peer; it replaces the old one */                    \
-	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 1)                                                \
+	/* -- how channels begin -- */                                                                \
+	X(HELLO, ROLE_ANY, ROLE_ANY, BY_FIELDS, 0)                                                    \
+	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 1)                                         \
                                                                                                       \
 	/* -- configuration: BEGIN, items, END; takes effect as a whole at END -- */                  \
 	/* u generation */                                                                            \

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/channels.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -153,16 +154,16 @@ static int on_channel(struct channel *channel, struct message *message)
 {
 	struct process *process = process_of(channel);
 	const struct program_service *service = process->program->service;
-	uint64_t role = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
-	int r = message_end(message);
+	struct message_channel peer;
+	int r = MESSAGE_GET(message, channel, &peer);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < service->n_peers; i++) {
-		if (service->peers[i].role != role)
+		if (service->peers[i].role != peer.role)
 			continue;
-		r = service->peers[i].attach(process->userdata, TAKE_FD(fd));
+		r = service->peers[i].attach(process->userdata,
+					     message_take_fd(message, peer.socket));
 		if (r < 0) {
 			/* runbookd makes another one when a program comes back only */
 			log_error("cannot use the channel to the %s: %s: ending",

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/messages/channels.h"
 #include "common/process_spawn.h"
 #include "daemon/config_send.h"
 #include "daemon/daemon.h"
@@ -274,12 +275,9 @@ static void peers_connect(struct child *a, struct child *b)
 		return;
 	}
 	for (int i = 0; i < 2; i++) {
-		struct message *message = message_new(MESSAGE_CHANNEL, 0);
+		struct message *message =
+			MESSAGE_NEW(channel, 0, .role = sides[1 - i]->role, .socket = pair[i]);
 
-		if (message) {
-			message_put_u64(message, sides[1 - i]->role);
-			message_put_fd(message, pair[i]);
-		}
 		if (channel_send(channel_of(sides[i]), message) < 0)
 			log_error("cannot send %s its channel to %s", sides[i]->program,
 				  sides[1 - i]->program);

@@ -9,6 +9,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/api.h"
+#include "common/messages/channels.h"
 #include "common/messages/deliveries.h"
 #include "scheduler/scheduler.h"
 
@@ -94,17 +95,17 @@ static int handle_channel(struct channel *channel, struct message *message)
 		{ROLE_CACHER, cacher_handlers, ARRAY_SIZE(cacher_handlers)},
 	};
 	struct refusal *refusal = channel->userdata;
-	uint64_t role = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
-	int r = message_end(message);
+	struct message_channel peer;
+	int r = MESSAGE_GET(message, channel, &peer);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < N_PEERS; i++) {
-		if (peers[i].role != role)
+		if (peers[i].role != peer.role)
 			continue;
 		channel_close(&refusal->peers[i]);
-		r = channel_open(&refusal->peers[i], refusal->loop, TAKE_FD(fd), ROLE_SCHEDULER,
+		r = channel_open(&refusal->peers[i], refusal->loop,
+				 message_take_fd(message, peer.socket), ROLE_SCHEDULER,
 				 peers[i].role, peers[i].handlers, peers[i].n_handlers, peer_gone,
 				 refusal);
 		if (r < 0)

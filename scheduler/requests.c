@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/channels.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
@@ -48,17 +49,16 @@ static struct executor *channel_executor(const struct channel *channel)
 static int handle_channel(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	uint64_t role = message_get_u64(message);
-	cleanup_close int fd = message_get_fd(message);
+	struct message_channel opened;
 	struct peer *peers[] = {&scheduler->webhook, &scheduler->fetcher, &scheduler->api,
 				&scheduler->image, &scheduler->cacher};
-	int r = message_end(message);
+	int r = MESSAGE_GET(message, channel, &opened);
 
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
-		if (peers[i]->role == role)
-			return peer_open(peers[i], TAKE_FD(fd));
+		if (peers[i]->role == opened.role)
+			return peer_open(peers[i], message_take_fd(message, opened.socket));
 	}
 	return -EINVAL;
 }

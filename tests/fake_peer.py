@@ -16,7 +16,7 @@ class Channel:
 
     def __init__(self, sock, role):
         self.sock = sock
-        self.send("HELLO", 0, VERSION, ROLES[role])
+        self.send("HELLO", 0, version=VERSION, role=ROLES[role])
 
     def send(self, name, serial, /, *fields, fds=(), **named):
         """Fields by name; of a message that has no table, in order."""
@@ -76,7 +76,7 @@ class Child:
     def connect(self, role):
         """A new channel between the child and `role`, played by us."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.daemon.send("CHANNEL", 0, ROLES[role], fds=[theirs.fileno()])
+        self.daemon.send("CHANNEL", 0, role=ROLES[role], socket=theirs.fileno())
         theirs.close()
         return Channel(ours, role)
 

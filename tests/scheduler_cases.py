@@ -49,7 +49,7 @@ class World:
 
     def channel(self, role):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.daemon.send("CHANNEL", 0, ROLES[role], fds=(theirs.fileno(),))
+        self.daemon.send("CHANNEL", 0, role=ROLES[role], socket=theirs.fileno())
         theirs.close()
         return Channel(ours, role)
 

@@ -32,7 +32,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/loop.h"
-#include "common/message_fields.h"
+#include "common/messages/channels.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -436,7 +436,8 @@ static inline void peer_hang_up(struct fuzz_peer *peer)
 /* A channel to @peer, which has greeted. Return: the program's end. */
 static inline int peer_connect(struct fuzz_peer *peer)
 {
-	struct message *hello = message_new(MESSAGE_HELLO, 0);
+	struct message *hello =
+		MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION, .role = peer->role);
 	int pair[2];
 
 	peer_hang_up(peer);
@@ -445,8 +446,6 @@ static inline int peer_connect(struct fuzz_peer *peer)
 	peer->fd = pair[0];
 	if (fd_set_nonblock(peer->fd, 1) < 0)
 		abort();
-	message_put_u64(hello, MESSAGE_VERSION);
-	message_put_u64(hello, peer->role);
 	(void)message_transmit(peer->fd, hello);
 	return pair[1];
 }

@@ -86,13 +86,11 @@ static inline void store_empty(void)
 /* The daemon hands the scheduler a channel to the peer. */
 static inline void peer_introduce(struct fuzz_peer *peer)
 {
-	struct message *message = message_new(MESSAGE_CHANNEL, 0);
 	int theirs = peer_connect(peer);
+	struct message *message = MESSAGE_NEW(channel, 0, .role = peer->role, .socket = theirs);
 
 	if (!message)
 		abort();
-	message_put_u64(message, peer->role);
-	message_put_fd(message, theirs);
 	(void)close(theirs);
 	(void)message_transmit(world.peers[PEER_DAEMON].fd, message);
 }

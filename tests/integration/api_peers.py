@@ -44,7 +44,7 @@ class Peers:
 
     def attach(self):
         ours, theirs = peer.pair()
-        self.daemon.send("CHANNEL", peer.SCHEDULER, fds=[theirs.fileno()])
+        self.daemon.send("CHANNEL", role=peer.SCHEDULER, socket=theirs.fileno())
         theirs.close()
         self.scheduler = peer.Peer(ours, peer.SCHEDULER)
         threading.Thread(target=self.serve_scheduler, args=[self.scheduler], daemon=True).start()
@@ -55,7 +55,7 @@ class Peers:
 
     def attach_cacher(self):
         ours, theirs = peer.pair()
-        self.daemon.send("CHANNEL", peer.CACHER, fds=[theirs.fileno()])
+        self.daemon.send("CHANNEL", role=peer.CACHER, socket=theirs.fileno())
         theirs.close()
         self.cacher = peer.Peer(ours, peer.CACHER)
         threading.Thread(target=self.serve_cacher, daemon=True).start()

@@ -41,7 +41,7 @@ class Daemon:
             channel.send("CACHER_LISTEN", order=order, project=project, run=run, slug="step",
                          socket=sock.fileno())
         ours, theirs = peer.pair()
-        channel.send("CHANNEL", peer.API, fds=[theirs.fileno()])
+        channel.send("CHANNEL", role=peer.API, socket=theirs.fileno())
         theirs.close()
         self.api = peer.Peer(ours, peer.API)
         with open(self.root + "/pid.new", "w", encoding="ascii") as file:

@@ -20,7 +20,7 @@ class Peer:
         self.sock = sock
         self.role = role
         if greet:
-            self.send("HELLO", VERSION, role)
+            self.send("HELLO", version=VERSION, role=role)
 
     def send(self, name, /, *fields, serial=0, fds=(), **named):
         data, fds = encode(name, *fields, serial=serial, fds=fds, **named)

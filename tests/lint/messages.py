@@ -21,11 +21,8 @@ UNTIL = """
 api/handlers.c
 api/main.c
 api/peers.c
-bench/order.c
 cacher/main.c
-common/channel.c
 common/program.c
-daemon/children.c
 daemon/config_send.c
 daemon/key_file.c
 daemon/log_remove.c
@@ -34,7 +31,6 @@ daemon/space.c
 fetcher/remote.c
 images/service.c
 scheduler/answers_secrets.c
-scheduler/refuse.c
 scheduler/requests.c
 scheduler/retention_remove.c
 scheduler/secrets.c
@@ -42,13 +38,10 @@ tests/breakout/house.py
 tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
-tests/fuzz/scheduler_world.h
 tests/unit/scheduler_world.c
 tests/unit/test_api_memory.c
-tests/unit/test_api_peers.c
 tests/unit/test_common_message.c
 tests/unit/test_common_message_fields.c
-tests/unit/test_daemon_step.c
 tests/unit/test_fetcher_remote.c
 tests/unit/test_scheduler_admission.c
 tests/unit/test_scheduler_crash.c

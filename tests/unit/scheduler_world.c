@@ -3,6 +3,7 @@
 
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/channels.h"
 #include "common/remove_tree.h"
 #include "common/step_mask.h"
 #include "common/step_payload.h"
@@ -28,10 +29,8 @@ int fixture_pair(int *ret_theirs)
 
 void fixture_hello(int fd, enum process_role role)
 {
-	struct message *hello = message_new(MESSAGE_HELLO, 0);
+	struct message *hello = MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION, .role = role);
 
-	message_put_u64(hello, MESSAGE_VERSION);
-	message_put_u64(hello, role);
 	assert_int_equal(message_transmit(fd, hello), 0);
 }
 
@@ -75,12 +74,11 @@ bool fixture_quiet(int fd)
 
 int fixture_channel(struct world *world, enum process_role role)
 {
-	struct message *message = message_new(MESSAGE_CHANNEL, 0);
 	int theirs, ours = fixture_pair(&theirs);
 
-	message_put_u64(message, role);
-	message_put_fd(message, theirs);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	assert_int_equal(message_transmit(world->daemon,
+					  MESSAGE_NEW(channel, 0, .role = role, .socket = theirs)),
+			 0);
 	close(theirs);
 	fixture_hello(ours, role);
 	return ours;

@@ -5,6 +5,7 @@
 #include "api/peers.h"
 #include "common/cleanup.h"
 #include "common/messages/api.h"
+#include "common/messages/channels.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -80,14 +81,13 @@ static const struct message_handler handlers[] = {{MESSAGE_API_ANSWER, on_answer
 
 static void attach(void)
 {
-	struct message *hello = message_new(MESSAGE_HELLO, 0);
+	struct message *hello =
+		MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION, .role = ROLE_SCHEDULER);
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	assert_int_equal(peers_attach(peers, ROLE_SCHEDULER, pair[0], handlers, 1), 0);
 	remote_fd = pair[1];
-	message_put_u64(hello, MESSAGE_VERSION);
-	message_put_u64(hello, ROLE_SCHEDULER);
 	assert_int_equal(message_transmit(remote_fd, hello), 0);
 }
 

@@ -2,7 +2,7 @@
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
-#include "common/message.h"
+#include "common/messages/channels.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -285,6 +285,52 @@ static void test_channel_wants_a_greeting(void **state)
 	loop_free(loop);
 }
 
+/* Whether the daemon's side serves what comes after @hello, or closes the channel. */
+static bool greeted_by(struct message *hello)
+{
+	struct loop *loop;
+	struct side daemon = {.wanted = 1};
+	int pair[2];
+
+	assert_int_equal(loop_new(&loop), 0);
+	daemon.loop = loop;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(channel_open(&daemon.channel, loop, pair[0], ROLE_DAEMON, ROLE_SCHEDULER,
+				      daemon_handlers, 1, on_closed, &daemon),
+			 0);
+	assert_int_equal(message_transmit(pair[1], hello), 0);
+	assert_int_equal(message_transmit(pair[1], ack_new(1)), 0);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(daemon.n_acks + daemon.n_closed, 1);
+	close(pair[1]);
+	channel_close(&daemon.channel);
+	loop_free(loop);
+	return daemon.n_acks == 1;
+}
+
+static struct message *hello_new(uint64_t version, uint64_t role)
+{
+	return MESSAGE_NEW(hello, 0, .version = version, .role = role);
+}
+
+static void test_channel_wants_our_version(void **state)
+{
+	struct message *longer = hello_new(MESSAGE_VERSION, ROLE_SCHEDULER);
+
+	assert_true(greeted_by(hello_new(MESSAGE_VERSION, ROLE_SCHEDULER)));
+	assert_false(greeted_by(hello_new(MESSAGE_VERSION - 1, ROLE_SCHEDULER)));
+	assert_false(greeted_by(hello_new(MESSAGE_VERSION + 1, ROLE_SCHEDULER)));
+	assert_false(greeted_by(hello_new(UINT64_MAX, ROLE_SCHEDULER)));
+	assert_false(greeted_by(hello_new(MESSAGE_VERSION, ROLE_API)));
+	assert_false(greeted_by(hello_new(MESSAGE_VERSION, ROLE_SCHEDULER | ROLE_API)));
+	assert_false(greeted_by(hello_new(MESSAGE_VERSION, UINT64_MAX)));
+	/* a field that only a later version knows, as the format allows it */
+	longer->payload = realloc(longer->payload, (size_t)longer->length + 8);
+	memcpy(longer->payload + longer->length, "\3\0\1\0\0\0\0\0", 8);
+	longer->length += 8;
+	assert_false(greeted_by(longer));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_channel_refuses_stuck_peer),
 		cmocka_unit_test(test_channel_survives_garbage),
 		cmocka_unit_test(test_channel_wants_a_greeting),
+		cmocka_unit_test(test_channel_wants_our_version),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/messages/artifacts.h"
+#include "common/messages/channels.h"
 #include "common/messages/steps.h"
 #include "common/remove_tree.h"
 #include "common/step_mask.h"
@@ -215,14 +216,12 @@ static void connect_child(void *argument)
 static int peer_connect(enum child_index index, enum process_role role)
 {
 	struct connection connection = {.index = index, .role = role};
-	struct message *hello = message_new(MESSAGE_HELLO, 0);
+	struct message *hello = MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION, .role = role);
 	int pair[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	connection.fd = pair[0];
 	house_call(connect_child, &connection);
-	message_put_u64(hello, MESSAGE_VERSION);
-	message_put_u64(hello, role);
 	assert_int_equal(message_transmit(pair[1], hello), 0);
 	return pair[1];
 }
