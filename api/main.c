@@ -12,6 +12,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/api.h"
+#include "common/messages/config.h"
 #include "common/names.h"
 #include "common/program.h"
 
@@ -110,22 +111,21 @@ static int on_config_begin(void *userdata)
 static int on_config_listen(struct channel *channel, struct message *message)
 {
 	struct listener listener = {.fd = -1};
-	const char *address = message_get_string(message, 4096);
-	cleanup_close int fd = message_get_fd(message);
+	struct message_config_listen listen;
 	socklen_t size = sizeof(listener.cookie);
-	int r = message_end(message);
+	int r = MESSAGE_GET(message, config_listen, &listen);
 
 	if (r < 0)
 		return r;
-	text_escape(listener.address, sizeof(listener.address), address);
+	text_escape(listener.address, sizeof(listener.address), listen.address);
 	if (program.n_next == LISTENERS_MAX) {
 		log_warning("more than %d addresses to serve: %s is left out", LISTENERS_MAX,
 			    listener.address);
 		return 0;
 	}
-	if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &listener.cookie, &size) < 0)
+	if (getsockopt(listen.socket, SOL_SOCKET, SO_COOKIE, &listener.cookie, &size) < 0)
 		return -EBADMSG;
-	listener.fd = TAKE_FD(fd);
+	listener.fd = message_take_fd(message, listen.socket);
 	program.next[program.n_next++] = listener;
 	return 0;
 }

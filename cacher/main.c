@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/artifacts.h"
+#include "common/messages/config.h"
 #include "common/names.h"
 #include "common/program.h"
 
@@ -83,21 +84,29 @@ static int on_config_begin(void *userdata)
 static int on_config_cacher(struct channel *channel, struct message *message)
 {
 	struct cacher *cacher = channel->userdata;
+	struct message_config_cacher config;
+	int r = MESSAGE_GET(message, config_cacher, &config);
 
-	cacher->limits.bytes_per_run = message_get_u64(message);
-	cacher->limits.count_per_run = message_get_u64(message);
-	cacher->limits.bytes_stored = message_get_u64(message);
-	cacher->limits.bytes_per_project = message_get_u64(message);
-	return message_end(message);
+	if (r < 0)
+		return r;
+	cacher->limits = (struct store_limits){
+		.bytes_per_run = config.bytes_per_run,
+		.count_per_run = config.count_per_run,
+		.bytes_stored = config.bytes_stored,
+		.bytes_per_project = config.bytes_per_project,
+	};
+	return 0;
 }
 
 static int on_config_artifacts(struct channel *channel, struct message *message)
 {
 	struct cacher *cacher = channel->userdata;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t bytes = message_get_u64(message);
+	struct message_config_artifacts config;
+	int r = MESSAGE_GET(message, config_artifacts, &config);
 
-	if (message_end(message) < 0 || !project_name_valid(project))
+	if (r < 0)
+		return r;
+	if (!project_name_valid(config.project))
 		return -EBADMSG;
 	if (cacher->n_projects == cacher->max_projects) {
 		size_t max = cacher->max_projects ? 2 * cacher->max_projects : 16;
@@ -110,8 +119,8 @@ static int on_config_artifacts(struct channel *channel, struct message *message)
 		cacher->max_projects = max;
 	}
 	(void)snprintf(cacher->projects[cacher->n_projects].name, PROJECT_NAME_MAX + 1, "%s",
-		       project);
-	cacher->projects[cacher->n_projects++].bytes = bytes;
+		       config.project);
+	cacher->projects[cacher->n_projects++].bytes = config.bytes;
 	return 0;
 }
 

@@ -53,6 +53,12 @@
 #define LOG_LIMIT_MIN (1 * MIB)
 #define LOG_LIMIT_MAX (1ULL << 50)
 
+/* configuration: files whose contents travel in messages */
+#define CONFIG_SECRET_MAX 4096
+#define CONFIG_SSH_KEY_MAX (16 * KIB)
+#define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
+#define CONFIG_AUTH_MAX (32 * KIB) /* credentials of registries */
+
 /* what reaches a step: command and environment in one sealed memfd */
 #define STEP_PAYLOAD_MAX (4 * MIB)
 /* values that its log must not show, in another one */

@@ -40,32 +40,17 @@ enum process_role {
 	X(HELLO, ROLE_ANY, ROLE_ANY, BY_FIELDS, 0)                                                    \
 	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 1)                                         \
                                                                                                       \
-	/* -- configuration: BEGIN, items, END; takes effect as a whole at END -- */                  \
-	/* u generation */                                                                            \
-	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                           \
-	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, 64, 0)                                             \
-	/* s address as configured, fd listening socket */                                            \
-	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), 4096, 1)                             \
-	/* s project, s provider, b secret */                                                         \
-	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, 16384, 0)                                           \
-	/* s instance id, u max running steps, u host cpu (milli), u host memory, s public URL, */    \
-	/* u default timeout (s) */                                                                   \
-	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                     \
-	/* u processors (milli) and u memory that a step counts as that declares none (0: an even */  \
-	/* share), s labels of this host, separated by blanks */                                      \
-	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, 4096, 0)                                          \
-	/* s project, as in a CONFIG_PROJECT before ("": what holds for the others), u seconds for */ \
-	/* which fetching is tried again */                                                           \
-	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                    \
-	/* u seconds after which a delivery is forgotten */                                           \
-	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                      \
-	/* s project, s repository URL, u max running, u weight, u 1 if it is a workspace */          \
-	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 0)                                       \
-	/* s project, s URL, s user name, b password or token, b private ssh key, */                  \
-	/* s known_hosts file contents */                                                             \
-	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, 61440, 0)                                     \
-	/* s project, as in a CONFIG_PROJECT before: pull requests from forks get its secrets */      \
-	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, 512, 0)                                   \
+	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 0)                                    \
+	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 0)                                      \
+	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), BY_FIELDS, 1)                        \
+	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, BY_FIELDS, 0)                                       \
+	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                \
+	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
+	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                              \
+	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                               \
+	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, BY_FIELDS, 0)                                 \
+	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                             \
 	/* u 1 if runbookd cannot change them, s where they are, s error ("" for none); */            \
 	/* fd sealed memfd with the keys of secrets, see common/secret_keys.h; not after an error. */ \
 	/* Also between configurations, after SECRET_KEY_NEW: then the error is that one's */         \
@@ -74,10 +59,8 @@ enum process_role {
 	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                         \
 	/* s id: nothing is encrypted with the other keys any more */                                 \
 	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, 128, 0)                                       \
-	/* u bytes per run, u artifacts per run, u bytes on disk of all, u bytes per project */       \
-	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, 64, 0)                                             \
-	/* s project, u its bytes, instead of those in CONFIG_CACHER */                               \
-	X(CONFIG_ARTIFACTS, ROLE_DAEMON, ROLE_CACHER, 512, 0)                                         \
+	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                      \
+	X(CONFIG_ARTIFACTS, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                   \
                                                                                                       \
 	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */ \
 	/* u 1: pull what is missing */                                                               \
@@ -94,9 +77,7 @@ enum process_role {
 	/* u bytes that are missing where logs are to what [Retention] KeepFree= wants free there, */ \
 	/* u the same where the state is, u 1 if both are one file system; 0: enough is free */       \
 	X(HOST_SHORT, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                             \
-	/* s project, as in a CONFIG_PROJECT before ("": where they say nothing), then for each */    \
-	/* kind of retention u seconds, u count, u bytes (0: not said, UINT64_MAX: no limit) */       \
-	X(CONFIG_RETENTION, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                     \
+	X(CONFIG_RETENTION, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                \
 	/* s project, u run: remove its logs, of which none is being written */                       \
 	X(LOG_REMOVE, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                            \
 	/* u run, s error ("": they are gone, or there were none) */                                  \

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/channels.h"
+#include "common/messages/config.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -178,21 +179,19 @@ static int on_channel(struct channel *channel, struct message *message)
 static int on_config_begin(struct channel *channel, struct message *message)
 {
 	const struct program_service *service = process_of(channel)->program->service;
+	struct message_config_begin begin;
+	int r = MESSAGE_GET(message, config_begin, &begin);
 
-	(void)message_get_u64(message); /* generation */
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	return service->config_begin(channel->userdata);
+	return r < 0 ? r : service->config_begin(channel->userdata);
 }
 
 static int on_config_end(struct channel *channel, struct message *message)
 {
 	const struct program_service *service = process_of(channel)->program->service;
+	struct message_config_end end;
+	int r = MESSAGE_GET(message, config_end, &end);
 
-	(void)message_get_u64(message); /* generation */
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	return service->config_end(channel->userdata);
+	return r < 0 ? r : service->config_end(channel->userdata);
 }
 
 static void on_hung_up(struct channel *channel)

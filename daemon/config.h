@@ -27,11 +27,6 @@
 #define CONFIG_PROJECTS_MAX 10000
 #define CONFIG_LIST_MAX 16
 #define CONFIG_TIMEOUT_MAX_SEC (30ULL * 86400)
-/* together with URL and user name they fit into one CONFIG_REPOSITORY */
-#define CONFIG_SECRET_MAX 4096
-#define CONFIG_SSH_KEY_MAX (16 * KIB)
-#define CONFIG_KNOWN_HOSTS_MAX (32 * KIB)
-#define CONFIG_AUTH_MAX (32 * KIB) /* of registries */
 
 #define CONFIG_INHERIT UINT64_MAX /* a project has no value of its own */
 #define CONFIG_NO_LIMIT UINT64_MAX

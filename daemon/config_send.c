@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/image_rule.h"
 #include "common/log.h"
+#include "common/messages/config.h"
 #include "common/number.h"
 #include "daemon/daemon.h"
 #include "daemon/key_file.h"
@@ -30,30 +31,20 @@ static void sender_send(struct sender *sender, struct message *message)
 		sender->failed = r;
 }
 
-static void send_bracket(struct sender *sender, enum message_type type)
-{
-	struct message *message = message_new(type, 0);
-
-	if (message)
-		message_put_u64(message, sender->daemon->generation);
-	sender_send(sender, message);
-}
-
 static void send_listener(struct sender *sender, const char *text, int fd)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_LISTEN, 0);
-
-	if (message) {
-		message_put_string(message, text);
-		message_put_fd(message, fd);
-	}
-	sender_send(sender, message);
+	sender_send(sender, MESSAGE_NEW(config_listen, 0, .address = text, .socket = fd));
 }
 
 static void send_listeners(struct sender *sender, const struct listener_set *set)
 {
 	for (size_t i = 0; i < set->n_items; i++)
 		send_listener(sender, set->items[i].text, set->items[i].fd);
+}
+
+static struct field_blob blob_of(const struct config_secret *secret)
+{
+	return (struct field_blob){.data = secret->data, .size = secret->size};
 }
 
 static void send_webhook(struct sender *sender)
@@ -63,17 +54,12 @@ static void send_webhook(struct sender *sender)
 	send_listeners(sender, &sender->daemon->webhook_listeners);
 	for (size_t i = 0; i < config->n_projects; i++) {
 		const struct config_project *project = &config->projects[i];
-		struct message *message;
 
 		if (project->secret.size == 0)
-			continue; /* nobody could sign a delivery for it */
-		message = message_new(MESSAGE_CONFIG_HOOK, 0);
-		if (message) {
-			message_put_string(message, project->name);
-			message_put_string(message, project->provider);
-			message_put_bytes(message, project->secret.data, project->secret.size);
-		}
-		sender_send(sender, message);
+			continue; /* no delivery for it could be signed */
+		sender_send(sender, MESSAGE_NEW(config_hook, 0, .project = project->name,
+						.provider = project->provider,
+						.secret = blob_of(&project->secret)));
 	}
 }
 
@@ -110,27 +96,18 @@ static void host_labels(const struct config *config, char *out, size_t size)
 static void send_host(struct sender *sender)
 {
 	const struct config *config = sender->daemon->config;
-	struct message *message = message_new(MESSAGE_CONFIG_HOST, 0);
 	char labels[HOST_LABELS_MAX + 1];
 
 	host_labels(config, labels, sizeof(labels));
-	if (message) {
-		message_put_u64(message, config->step_limits.cpu_milli);
-		message_put_u64(message, config->step_limits.memory);
-		message_put_string(message, labels);
-	}
-	sender_send(sender, message);
+	sender_send(sender,
+		    MESSAGE_NEW(config_host, 0, .step_cpu_milli = config->step_limits.cpu_milli,
+				.step_memory = config->step_limits.memory, .labels = labels));
 }
 
 static void send_fetch_retry(struct sender *sender, const char *project, uint64_t seconds)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_FETCH_RETRY, 0);
-
-	if (message) {
-		message_put_string(message, project);
-		message_put_u64(message, seconds);
-	}
-	sender_send(sender, message);
+	sender_send(sender,
+		    MESSAGE_NEW(config_fetch_retry, 0, .project = project, .seconds = seconds));
 }
 
 /* ---- retention ---- */
@@ -160,13 +137,11 @@ static void send_retention(struct sender *sender, const char *project,
 			   const struct config_retention *retention, bool defaults)
 {
 	const struct paths *paths = &sender->daemon->paths;
-	struct message *message = message_new(MESSAGE_CONFIG_RETENTION, 0);
+	struct message_config_keep kinds[RETENTION_NUM];
 	uint64_t logs = space_size(paths->log), state = space_size(paths->lib);
 	uint64_t size = logs && logs < state ? logs : state;
 
-	if (message)
-		message_put_string(message, project);
-	for (unsigned i = 0; message && i < RETENTION_NUM; i++) {
+	for (unsigned i = 0; i < RETENTION_NUM; i++) {
 		struct config_keep keep = retention->kinds[i];
 
 		if (defaults) {
@@ -176,61 +151,46 @@ static void send_retention(struct sender *sender, const char *project,
 		}
 		if (defaults && !keep.bytes)
 			keep.bytes = size ? size / KEEP_PART : CONFIG_NO_LIMIT;
-		message_put_u64(message, keep.age_sec);
-		message_put_u64(message, keep.count);
-		message_put_u64(message, keep.bytes);
+		kinds[i] = (struct message_config_keep){keep.age_sec, keep.count, keep.bytes};
 	}
-	sender_send(sender, message);
+	sender_send(sender, MESSAGE_NEW(config_retention, 0, .project = project, .kinds = kinds,
+					.n_kinds = RETENTION_NUM));
+}
+
+static void send_project(struct sender *sender, const struct config_project *project)
+{
+	const char *place = project->workspace ? project->workspace : project->repository;
+
+	sender_send(sender,
+		    MESSAGE_NEW(config_project, 0, .name = project->name, .repository = place,
+				.max_running = project->max_running, .weight = project->weight,
+				.workspace = project->workspace != NULL));
+	if (project->fetch_retry_sec != CONFIG_INHERIT)
+		send_fetch_retry(sender, project->name, project->fetch_retry_sec);
+	if (retention_said(&project->retention))
+		send_retention(sender, project->name, &project->retention, false);
+	if (project->fork_secrets)
+		sender_send(sender, MESSAGE_NEW(config_fork_secrets, 0, .project = project->name));
 }
 
 static void send_scheduler(struct sender *sender)
 {
 	const struct daemon *daemon = sender->daemon;
 	const struct config *config = daemon->config;
-	struct message *message = message_new(MESSAGE_CONFIG_SCHEDULER, 0);
+	uint64_t cpu_milli = first_of(config->host_cpu_milli, host_cpu_milli());
 
-	if (message) {
-		message_put_string(message, daemon->instance_id);
-		message_put_u64(message, config->max_running);
-		message_put_u64(message, first_of(config->host_cpu_milli, host_cpu_milli()));
-		message_put_u64(message, host_memory(config));
-		message_put_string(message, config->public_url);
-		message_put_u64(message, config->default_timeout_sec);
-	}
-	sender_send(sender, message);
+	sender_send(sender, MESSAGE_NEW(config_scheduler, 0, .instance = daemon->instance_id,
+					.max_running = config->max_running, .cpu_milli = cpu_milli,
+					.memory = host_memory(config), .url = config->public_url,
+					.timeout_sec = config->default_timeout_sec));
 	send_host(sender);
 	send_fetch_retry(sender, "", config->fetch_retry_sec);
-	message = message_new(MESSAGE_CONFIG_DELIVERIES, 0);
-	if (message)
-		message_put_u64(message, config->deliveries_sec);
-	sender_send(sender, message);
+	sender_send(sender, MESSAGE_NEW(config_deliveries, 0, .seconds = config->deliveries_sec));
 	send_retention(sender, "", &config->retention, true);
 	if (sender->daemon->space_text[0])
 		space_send(sender->daemon);
-	for (size_t i = 0; i < config->n_projects; i++) {
-		const struct config_project *project = &config->projects[i];
-
-		message = message_new(MESSAGE_CONFIG_PROJECT, 0);
-		if (message) {
-			message_put_string(message, project->name);
-			message_put_string(message, project->workspace ? project->workspace
-								       : project->repository);
-			message_put_u64(message, project->max_running);
-			message_put_u64(message, project->weight);
-			message_put_u64(message, project->workspace != NULL);
-		}
-		sender_send(sender, message);
-		if (project->fetch_retry_sec != CONFIG_INHERIT)
-			send_fetch_retry(sender, project->name, project->fetch_retry_sec);
-		if (retention_said(&project->retention))
-			send_retention(sender, project->name, &project->retention, false);
-		if (!project->fork_secrets)
-			continue;
-		message = message_new(MESSAGE_CONFIG_FORK_SECRETS, 0);
-		if (message)
-			message_put_string(message, project->name);
-		sender_send(sender, message);
-	}
+	for (size_t i = 0; i < config->n_projects; i++)
+		send_project(sender, &config->projects[i]);
 	sender_send(sender, key_message(&daemon->paths, false));
 }
 
@@ -245,44 +205,33 @@ static void send_fetcher(struct sender *sender)
 
 	for (size_t i = 0; i < config->n_projects; i++) {
 		const struct config_project *project = &config->projects[i];
-		struct message *message;
 
 		if (!project->repository)
 			continue;
-		message = message_new(MESSAGE_CONFIG_REPOSITORY, 0);
-		if (message) {
-			message_put_string(message, project->name);
-			message_put_string(message, project->repository);
-			message_put_string(message, project->user);
-			put_secret(message, &project->password);
-			put_secret(message, &project->ssh_key);
-			message_put_string(message, project->known_hosts.data);
-		}
-		sender_send(sender, message);
+		sender_send(sender, MESSAGE_NEW(config_repository, 0, .project = project->name,
+						.url = project->repository, .user = project->user,
+						.password = blob_of(&project->password),
+						.ssh_key = blob_of(&project->ssh_key),
+						.known_hosts = project->known_hosts.data));
 	}
 }
 
 static void send_cacher(struct sender *sender)
 {
 	const struct config *config = sender->daemon->config;
-	struct message *message = message_new(MESSAGE_CONFIG_CACHER, 0);
+	uint64_t of_project = first_of(config->project_artifacts, UINT64_MAX);
 
-	if (message) {
-		message_put_u64(message, config->cacher_bytes);
-		message_put_u64(message, config->cacher_count);
-		message_put_u64(message, first_of(config->artifacts, UINT64_MAX));
-		message_put_u64(message, first_of(config->project_artifacts, UINT64_MAX));
-	}
-	sender_send(sender, message);
+	sender_send(sender, MESSAGE_NEW(config_cacher, 0, .bytes_per_run = config->cacher_bytes,
+					.count_per_run = config->cacher_count,
+					.bytes_stored = first_of(config->artifacts, UINT64_MAX),
+					.bytes_per_project = of_project));
 	for (size_t i = 0; i < config->n_projects; i++) {
-		if (config->projects[i].artifacts == 0)
-			continue;
-		message = message_new(MESSAGE_CONFIG_ARTIFACTS, 0);
-		if (message) {
-			message_put_string(message, config->projects[i].name);
-			message_put_u64(message, config->projects[i].artifacts);
-		}
-		sender_send(sender, message);
+		const struct config_project *project = &config->projects[i];
+
+		if (project->artifacts != 0)
+			sender_send(sender,
+				    MESSAGE_NEW(config_artifacts, 0, .project = project->name,
+						.bytes = project->artifacts));
 	}
 }
 
@@ -371,9 +320,9 @@ void config_send(struct daemon *daemon, enum child_index index)
 {
 	struct sender sender = {.daemon = daemon, .index = index};
 
-	send_bracket(&sender, MESSAGE_CONFIG_BEGIN);
+	sender_send(&sender, MESSAGE_NEW(config_begin, 0, .generation = daemon->generation));
 	config_parts[index](&sender);
-	send_bracket(&sender, MESSAGE_CONFIG_END);
+	sender_send(&sender, MESSAGE_NEW(config_end, 0, .generation = daemon->generation));
 	if (sender.failed < 0)
 		log_error("cannot send %s its configuration: %s", daemon->children[index].program,
 			  strerror(-sender.failed));

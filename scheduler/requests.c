@@ -8,6 +8,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/channels.h"
+#include "common/messages/config.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
@@ -66,36 +67,36 @@ static int handle_channel(struct channel *channel, struct message *message)
 static int handle_config_begin(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
+	struct message_config_begin begin; /* its generation: nothing here depends on it */
+	int r = MESSAGE_GET(message, config_begin, &begin);
 
-	(void)message_get_u64(message); /* generation: nothing here depends on it */
+	if (r < 0)
+		return r;
 	config_discard(scheduler);
 	scheduler->staging = channel_executor(channel);
 	scheduler->staged_config = scheduler->config;
 	scheduler->staged_executor = scheduler->staging->config;
-	return message_end(message);
+	return 0;
 }
 
 static int handle_config_scheduler(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
+	struct message_config_scheduler said;
 	struct scheduler_config config = {0};
 	struct executor_config executor = {0};
-	const char *instance, *url;
-	int r;
+	int r = MESSAGE_GET(message, config_scheduler, &said);
 
-	instance = message_get_string(message, INSTANCE_ID_MAX);
-	executor.max_running = message_get_u64(message);
-	executor.cpu_milli = message_get_u64(message);
-	executor.memory = message_get_u64(message);
-	url = message_get_string(message, URL_MAX);
-	config.timeout_sec = message_get_u64(message);
-	r = text_copy(executor.instance, sizeof(executor.instance), instance);
 	if (r == 0)
-		r = text_copy(config.url, sizeof(config.url), url);
+		r = text_copy(executor.instance, sizeof(executor.instance), said.instance);
 	if (r == 0)
-		r = message_end(message);
-	if (r < 0 || !scheduler->staging || !instance[0])
+		r = text_copy(config.url, sizeof(config.url), said.url);
+	if (r < 0 || !scheduler->staging || !said.instance[0])
 		return r < 0 ? r : -EPROTO;
+	executor.max_running = said.max_running;
+	executor.cpu_milli = said.cpu_milli;
+	executor.memory = said.memory;
+	config.timeout_sec = said.timeout_sec;
 	scheduler->staged_config = config;
 	scheduler->staged_executor = executor;
 	return 0;
@@ -105,48 +106,44 @@ static int handle_config_host(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	struct executor_config *config = &scheduler->staged_executor;
-	uint64_t cpu_milli = message_get_u64(message);
-	uint64_t memory = message_get_u64(message);
-	const char *labels = message_get_string(message, HOST_LABELS_MAX);
-	int r = message_end(message);
+	struct message_config_host host;
+	int r = MESSAGE_GET(message, config_host, &host);
 
 	if (r < 0)
 		return r;
 	if (!scheduler->staging)
 		return -EPROTO;
-	config->step_cpu_milli = cpu_milli;
-	config->step_memory = memory;
-	return text_copy(config->labels, sizeof(config->labels), labels);
+	config->step_cpu_milli = host.step_cpu_milli;
+	config->step_memory = host.step_memory;
+	return text_copy(config->labels, sizeof(config->labels), host.labels);
 }
 
 static int handle_config_project(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	const char *name = message_get_string(message, PROJECT_NAME_MAX);
-	/* or the path of a workspace */
-	const char *repository = message_get_string(message, PATH_MAX);
-	uint64_t max_running = message_get_u64(message);
-	uint64_t weight = message_get_u64(message);
-	uint64_t workspace = message_get_u64(message);
+	struct message_config_project project;
 	struct staged_project *staged;
-	int r = message_end(message);
+	int r = MESSAGE_GET(message, config_project, &project);
 
 	if (r < 0)
 		return r;
-	if (!scheduler->staging || !project_name_valid(name))
+	if (!scheduler->staging || !project_name_valid(project.name))
 		return -EPROTO;
 	staged = calloc(1, sizeof(*staged));
 	if (!staged)
 		return -ENOMEM;
-	staged->repository = strdup(repository);
-	if (!staged->repository || text_copy(staged->name, sizeof(staged->name), name) < 0) {
+	staged->repository = strdup(project.repository);
+	if (!staged->repository ||
+	    text_copy(staged->name, sizeof(staged->name), project.name) < 0) {
 		free(staged->repository);
 		free(staged);
 		return -ENOMEM;
 	}
-	staged->max_running = max_running;
-	staged->weight = weight > WEIGHT_MAX ? WEIGHT_MAX : weight ? weight : 1;
-	staged->workspace = workspace != 0;
+	staged->max_running = project.max_running;
+	staged->weight = project.weight > WEIGHT_MAX ? WEIGHT_MAX
+			 : project.weight	     ? project.weight
+						     : 1;
+	staged->workspace = project.workspace;
 	staged->next = scheduler->staged;
 	scheduler->staged = staged;
 	return 0;
@@ -155,22 +152,22 @@ static int handle_config_project(struct channel *channel, struct message *messag
 static int handle_config_fetch_retry(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	const char *name = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t seconds = message_get_u64(message);
 	struct staged_project *staged = scheduler->staged;
-	int r = message_end(message);
+	struct message_config_fetch_retry retry;
+	int r = MESSAGE_GET(message, config_fetch_retry, &retry);
 
 	if (r < 0)
 		return r;
-	while (staged && strcmp(staged->name, name) != 0)
+	while (staged && strcmp(staged->name, retry.project) != 0)
 		staged = staged->next;
-	if (!scheduler->staging || (name[0] && !staged) || seconds > FETCH_RETRY_MAX_SEC)
+	if (!scheduler->staging || (retry.project[0] && !staged) ||
+	    retry.seconds > FETCH_RETRY_MAX_SEC)
 		return -EPROTO;
-	if (!name[0]) {
-		scheduler->staged_config.fetch_retry_sec = seconds;
+	if (!retry.project[0]) {
+		scheduler->staged_config.fetch_retry_sec = retry.seconds;
 		return 0;
 	}
-	staged->fetch_retry_sec = seconds;
+	staged->fetch_retry_sec = retry.seconds;
 	staged->own_retry = true;
 	return 0;
 }
@@ -178,14 +175,14 @@ static int handle_config_fetch_retry(struct channel *channel, struct message *me
 static int handle_config_deliveries(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	uint64_t seconds = message_get_u64(message);
-	int r = message_end(message);
+	struct message_config_deliveries deliveries;
+	int r = MESSAGE_GET(message, config_deliveries, &deliveries);
 
 	if (r < 0)
 		return r;
-	if (!scheduler->staging || seconds > DELIVERIES_MAX_SEC)
+	if (!scheduler->staging || deliveries.seconds > DELIVERIES_MAX_SEC)
 		return -EPROTO;
-	scheduler->staged_config.deliveries_sec = seconds;
+	scheduler->staged_config.deliveries_sec = deliveries.seconds;
 	return 0;
 }
 
@@ -193,10 +190,9 @@ static int handle_config_end(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
 	struct executor *executor = channel_executor(channel);
-	int r;
+	struct message_config_end end;
+	int r = MESSAGE_GET(message, config_end, &end);
 
-	(void)message_get_u64(message);
-	r = message_end(message);
 	if (r < 0)
 		return r;
 	if (scheduler->staging != executor || !scheduler->staged_executor.instance[0])

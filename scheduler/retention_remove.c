@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/artifacts.h"
+#include "common/messages/config.h"
 #include "common/names.h"
 #include "scheduler/outbox.h"
 #include "scheduler/run.h"
@@ -386,21 +387,24 @@ int retention_handle_short(struct channel *channel, struct message *message)
 int retention_handle_config(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	const char *name = message_get_string(message, PROJECT_NAME_MAX);
 	struct staged_project *staged = scheduler->staged;
+	struct message_config_retention said;
 	struct retention_policy policy;
-	int r;
+	int r = MESSAGE_GET(message, config_retention, &said);
+	const char *name = said.project;
 
-	for (unsigned i = 0; i < RETENTION_NUM; i++) {
-		policy.kinds[i].age_sec = message_get_u64(message);
-		policy.kinds[i].count = message_get_u64(message);
-		policy.kinds[i].bytes = message_get_u64(message);
-	}
+	if (r < 0)
+		return r;
 	while (name[0] && staged && strcmp(staged->name, name) != 0)
 		staged = staged->next;
-	r = message_end(message);
-	if (r < 0 || !scheduler->staging || (name[0] && !staged))
-		return r < 0 ? r : -EPROTO;
+	if (!scheduler->staging || (name[0] && !staged) || said.n_kinds != RETENTION_NUM)
+		return -EPROTO;
+	for (unsigned i = 0; i < RETENTION_NUM; i++)
+		policy.kinds[i] = (struct retention_limit){
+			.age_sec = said.kinds[i].age_sec,
+			.count = said.kinds[i].count,
+			.bytes = said.kinds[i].bytes,
+		};
 	if (name[0])
 		staged->retention = policy;
 	else

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/config.h"
 #include "common/names.h"
 #include "common/text.h"
 #include "scheduler/answers.h"
@@ -387,13 +388,13 @@ int secrets_handle_keys(struct channel *channel, struct message *message)
 int secrets_handle_config(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
-	const char *name = message_get_string(message, PROJECT_NAME_MAX);
 	struct staged_project *staged = scheduler->staged;
-	int r = message_end(message);
+	struct message_config_fork_secrets config;
+	int r = MESSAGE_GET(message, config_fork_secrets, &config);
 
 	if (r < 0)
 		return r;
-	while (staged && strcmp(staged->name, name) != 0)
+	while (staged && strcmp(staged->name, config.project) != 0)
 		staged = staged->next;
 	if (!scheduler->staging || !staged)
 		return -EPROTO;

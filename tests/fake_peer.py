@@ -62,16 +62,12 @@ class Child:
         self.generation = 0
 
     def configure(self, *items):
-        """Each item: (name, fields…) or (name, fields…, [fds]), or (name, {field: value})."""
+        """Each item: (name, {field: value})."""
         self.generation += 1
-        self.daemon.send("CONFIG_BEGIN", 0, self.generation)
-        for name, *fields in items:
-            if fields and isinstance(fields[0], dict):
-                self.daemon.send(name, 0, **fields[0])
-                continue
-            fds = fields.pop() if isinstance(fields[-1], list) else []
-            self.daemon.send(name, 0, *fields, fds=fds)
-        self.daemon.send("CONFIG_END", 0, self.generation)
+        self.daemon.send("CONFIG_BEGIN", 0, generation=self.generation)
+        for name, fields in items:
+            self.daemon.send(name, 0, **fields)
+        self.daemon.send("CONFIG_END", 0, generation=self.generation)
 
     def connect(self, role):
         """A new channel between the child and `role`, played by us."""

@@ -58,7 +58,7 @@ class Fetcher(fake_peer.Child):
 
     def __init__(self, root, repositories, options=()):
         super().__init__("runbook-fetcher", "fetcher", ["--root", root, *options])
-        self.configure(*[("CONFIG_REPOSITORY", *fields) for fields in repositories])
+        self.configure(*[("CONFIG_REPOSITORY", fields) for fields in repositories])
         self.scheduler = self.connect("scheduler")
 
     def request(self, serial, project, text):
@@ -162,8 +162,9 @@ def arguments_parse():
 def main():
     arguments = arguments_parse()
     projects = arguments.project or ["demo"]
-    repositories = [(project, arguments.url, arguments.user, arguments.password.encode(),
-                     read_file(arguments.key), read_file(arguments.known_hosts).decode())
+    repositories = [{"project": project, "url": arguments.url, "user": arguments.user,
+                     "password": arguments.password.encode(), "ssh_key": read_file(arguments.key),
+                     "known_hosts": read_file(arguments.known_hosts).decode()}
                     for project in projects]
     fetcher = Fetcher(arguments.root, repositories if arguments.url else [], arguments.option)
     most = [0]

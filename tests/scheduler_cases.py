@@ -36,12 +36,12 @@ class World:
     def start(self, instance="i1", limit=2, projects=("p",)):
         self.child = Child("runbook-scheduler", "scheduler", ["--root", self.root])
         daemon = self.daemon = self.child.daemon
-        daemon.send("CONFIG_BEGIN", 0, 1)
-        daemon.send("CONFIG_SCHEDULER", 0, instance, limit, 2000, 1 << 30, "", 0)
-        daemon.send("CONFIG_HOST", 0, 0, 0, "linux")
+        daemon.send("CONFIG_BEGIN", 0, generation=1)
+        daemon.send("CONFIG_SCHEDULER", 0, instance=instance, max_running=limit, cpu_milli=2000, memory=1 << 30)
+        daemon.send("CONFIG_HOST", 0, labels="linux")
         for project in projects:
-            daemon.send("CONFIG_PROJECT", 0, project, "https://example.org/p.git", 0, 1, 0)
-        daemon.send("CONFIG_END", 0, 1)
+            daemon.send("CONFIG_PROJECT", 0, name=project, repository="https://example.org/p.git", weight=1)
+        daemon.send("CONFIG_END", 0, generation=1)
         self.peers = {role: self.channel(role) for role in ("webhook", "fetcher", "api")}
 
     def sync(self, instance="i1"):

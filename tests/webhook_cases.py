@@ -16,7 +16,7 @@ import time
 
 sys.dont_write_bytecode = True  # a test leaves nothing in the checkout
 from webhook_server import (  # noqa: E402
-    BODY_MAX, PUSH, SECRET, SHA_A, SHA_B, ZERO, Server, equal, github, sign, wait)
+    BODY_MAX, PUSH, SECRET, SHA_A, SHA_B, ZERO, Server, equal, github, hook, listener, sign, wait)
 
 
 def case_push(server):
@@ -57,7 +57,7 @@ def case_providers(server):
     import base64
     key = b"s3cret"
     names = ["gitlab", "gitea", "forgejo", "bitbucket", "standard"]
-    server.hooks += [("CONFIG_HOOK", name, name, key) for name in names]
+    server.hooks += [hook(name, name, key) for name in names]
     server.configure()
     wait(lambda: server.post(PUSH, project="standard")[0] != 404)
     push = json.dumps(dict(PUSH, user_username="mona")).encode()
@@ -84,7 +84,7 @@ def case_providers(server):
 
 def case_several_refs(server):
     """Bitbucket pushes several refs in one delivery: one run for each, one answer."""
-    server.hooks.append(("CONFIG_HOOK", "bucket", "bitbucket", SECRET))
+    server.hooks.append(hook("bucket", "bitbucket", SECRET))
     server.configure()
     wait(lambda: server.post(PUSH, project="bucket")[0] != 404)
     changes = [{"new": {"type": "branch", "name": f"b{i}", "target": {"hash": SHA_B, "message": "m"}},
@@ -167,8 +167,8 @@ def case_signature(server):
 
 
 def case_no_secret(server):
-    server.hooks.append(("CONFIG_HOOK", "open", "github", b""))
-    server.hooks.append(("CONFIG_HOOK", "odd", "cvs", b"x"))
+    server.hooks.append(hook("open", "github", b""))
+    server.hooks.append(hook("odd", "cvs", b"x"))
     server.configure()
     wait(lambda: server.post(PUSH, project="open", secret=b"")[0] != 404)
     equal(401, server.post(PUSH, project="open", secret=b"")[0])
@@ -466,7 +466,7 @@ def case_reload(server):
     connection.endheaders()
     connection.send(body[:10])
     time.sleep(0.2)
-    server.hooks = [("CONFIG_HOOK", "octo", "github", b"new"), ("CONFIG_HOOK", "more", "github", b"m")]
+    server.hooks = [hook("octo", "github", b"new"), hook("more", "github", b"m")]
     server.configure()
     wait(lambda: server.post(PUSH, project="other")[0] == 404)
     connection.send(body[10:])
@@ -511,7 +511,7 @@ def case_listeners(server):
     unix.listen(16)
     server.listening = socket.create_server(("127.0.0.1", 0))
     server.address = server.listening.getsockname()
-    server.hooks.append(("CONFIG_LISTEN", "unix", [unix.fileno()]))
+    server.hooks.append(listener("unix", unix))
     server.configure()
     first.close()
     wait(lambda: server.get("/healthz")[0] == 200)
@@ -725,7 +725,7 @@ def case_stop(server):
 
 def case_bad_daemon(server):
     """A daemon that breaks the rules is none: orderly end."""
-    server.child.daemon.send("CONFIG_HOOK", 0, "x", "github", b"s")
+    server.child.daemon.send("CONFIG_HOOK", 0, project="x", provider="github", secret=b"s")
     equal(0, server.child.process.wait(10))
 
 

@@ -65,6 +65,14 @@ class Scheduler(threading.Thread):
             self.answer(message, fields[2])
 
 
+def hook(project, provider, secret):
+    return "CONFIG_HOOK", {"project": project, "provider": provider, "secret": secret}
+
+
+def listener(address, sock):
+    return "CONFIG_LISTEN", {"address": address, "socket": sock.fileno()}
+
+
 class Server:
     """The child with one TCP listener and the projects octo (github) and others."""
 
@@ -72,8 +80,7 @@ class Server:
         self.child = Child("runbook-webhook", "webhook")
         self.listening = socket.create_server(bind, backlog=1024)
         self.address = self.listening.getsockname()
-        self.hooks = [("CONFIG_HOOK", "octo", "github", SECRET),
-                      ("CONFIG_HOOK", "other", "github", b"another"), *hooks]
+        self.hooks = [hook("octo", "github", SECRET), hook("other", "github", b"another"), *hooks]
         self.configure()
         self.runs = {}
         self.scheduler = None
@@ -82,8 +89,7 @@ class Server:
             wait(lambda: self.request("GET", "/healthz", connection=self.connection(2))[0] == 200)
 
     def configure(self):
-        self.child.configure(
-            ("CONFIG_LISTEN", "test", [self.listening.fileno()]), *self.hooks)
+        self.child.configure(listener("test", self.listening), *self.hooks)
 
     def reconnect(self):
         self.scheduler = Scheduler(self.child.connect("scheduler"), self.runs)

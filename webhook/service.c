@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/config.h"
 #include "webhook/forge.h"
 
 #include <errno.h>
@@ -139,44 +140,46 @@ static int on_config_listen(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
 	struct configuration *next = &service->next;
-	const char *address = message_get_string(message, 2048);
-	cleanup_close int fd = message_get_fd(message);
+	struct message_config_listen listen;
 	struct listening *listening;
+	int r = MESSAGE_GET(message, config_listen, &listen);
 
-	if (message_end(message) < 0 || !next->open || next->n_listening >= LISTENING_MAX)
+	if (r < 0)
+		return r;
+	if (!next->open || next->n_listening >= LISTENING_MAX)
 		return -EBADMSG;
 	listening = reallocarray(next->listening, next->n_listening + 1, sizeof(*listening));
 	if (!listening)
 		return -ENOMEM;
 	next->listening = listening;
 	listening += next->n_listening++;
-	(void)snprintf(listening->address, sizeof(listening->address), "%s", address);
-	listening->fd = TAKE_FD(fd);
+	(void)snprintf(listening->address, sizeof(listening->address), "%s", listen.address);
+	listening->fd = message_take_fd(message, listen.socket);
 	return 0;
 }
 
 static int on_config_hook(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	const char *provider = message_get_string(message, 64);
-	size_t secret_size = 0;
-	const void *secret = message_get_bytes(message, &secret_size);
-	int r;
+	struct message_config_hook hook;
+	int r = MESSAGE_GET(message, config_hook, &hook);
 
-	if (message_end(message) < 0 || !service->next.open)
+	if (r < 0)
+		return r;
+	if (!service->next.open)
 		return -EBADMSG;
-	if (secret_size == 0)
+	if (hook.secret.size == 0)
 		log_warning("project %s has no webhook secret: its deliveries will be refused; set "
 			    "Secret= or SecretFile= in its file",
-			    project);
-	if (!forge_find(provider))
+			    hook.project);
+	if (!forge_find(hook.provider))
 		log_error("project %s has the unknown provider \"%s\": its deliveries will be "
 			  "refused; known are: %s",
-			  project, provider, forge_names());
-	r = hook_set_add(service->next.hooks, project, provider, secret, secret_size);
+			  hook.project, hook.provider, forge_names());
+	r = hook_set_add(service->next.hooks, hook.project, hook.provider, hook.secret.data,
+			 hook.secret.size);
 	if (r == -EEXIST)
-		log_error("project %s was configured twice, ignoring the second", project);
+		log_error("project %s was configured twice, ignoring the second", hook.project);
 	return r == -EEXIST ? 0 : r;
 }
 

@@ -221,7 +221,7 @@ def scheduler_owned(pid):
     logs_asked_for(scheduler)
     seen = scheduler.run(slug="after")
     say(seen and seen[:2] == (0, 0), "sched-owned: an order that was there already runs no second time", seen)
-    for name, fields in (("STEP_STARTED", {"order": 1, "container": "x", "started_usec": 1}), ("RELOAD", ()), ("CONFIG_BEGIN", (1,)),
+    for name, fields in (("STEP_STARTED", {"order": 1, "container": "x", "started_usec": 1}), ("RELOAD", ()), ("CONFIG_BEGIN", {"generation": 1}),
                          ("CACHER_LISTEN", {"order": 1, "project": "demo", "run": 1, "slug": "x"}),
                          ("FETCH", {"project": "demo", "ref": "main"})):
         if isinstance(fields, dict):
@@ -369,7 +369,7 @@ def peers(role):
         arguments += ["--store", os.path.join(root, "var/lib/runbookd/images")]
     with open(os.path.join(TMP, role + ".log"), "w", encoding="utf-8") as log:
         child = Child("runbook-" + role, role, arguments, stderr=log)
-        items = {"scheduler": [("CONFIG_SCHEDULER", "i1", 2, 2000, 1 << 30, "", 0)]}.get(role, [])
+        items = {"scheduler": [("CONFIG_SCHEDULER", {"instance": "i1", "max_running": 2, "cpu_milli": 2000, "memory": 1 << 30})]}.get(role, [])
         child.configure(*items)
         time.sleep(0.5)
         before = child.rss()

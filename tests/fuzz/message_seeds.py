@@ -90,7 +90,7 @@ def configured():
         record(DAEMON, "CONFIG_PROJECT", 0, "w", "", 1, 2, 1),
         record(DAEMON, "CONFIG_FETCH_RETRY", 0, "", 60),
         record(DAEMON, "CONFIG_DELIVERIES", 0, 3600),
-        record(DAEMON, "CONFIG_RETENTION", 0, "", *([3600, 2, 1 << 20] * 6)),
+        record(DAEMON, "CONFIG_RETENTION", 0, "", [(3600, 2, 1 << 20)] * 6),
         record(DAEMON, "CONFIG_FORK_SECRETS", 0, "a"),
         record(DAEMON, "CONFIG_END", 0, 1),
         record(DAEMON, "STEP_SYNCED", 0, "i-1"),

@@ -188,10 +188,10 @@ class Peers:
         with open(self.root + "/port", "w", encoding="ascii") as file:
             file.write(str(tcp.getsockname()[1]))
         for generation in 1, 2:  # a reload serves the same sockets on
-            self.daemon.send("CONFIG_BEGIN", generation)
-            self.daemon.send("CONFIG_LISTEN", "unix:api.sock", fds=[unix.fileno()])
-            self.daemon.send("CONFIG_LISTEN", "127.0.0.1:0", fds=[tcp.fileno()])
-            self.daemon.send("CONFIG_END", generation)
+            self.daemon.send("CONFIG_BEGIN", generation=generation)
+            self.daemon.send("CONFIG_LISTEN", address="unix:api.sock", socket=unix.fileno())
+            self.daemon.send("CONFIG_LISTEN", address="127.0.0.1:0", socket=tcp.fileno())
+            self.daemon.send("CONFIG_END", generation=generation)
         threading.Thread(target=self.serve_daemon, daemon=True).start()
         self.attach()
         self.attach_cacher()

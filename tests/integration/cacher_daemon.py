@@ -34,9 +34,10 @@ class Daemon:
     def start(self):
         process, channel = peer.spawn(self.program, self.root)
         self.channel = channel
-        channel.send("CONFIG_BEGIN", 1)
-        channel.send("CONFIG_CACHER", *self.limits, (1 << 64) - 1, (1 << 64) - 1)
-        channel.send("CONFIG_END", 1)
+        channel.send("CONFIG_BEGIN", generation=1)
+        channel.send("CONFIG_CACHER", bytes_per_run=self.limits[0], count_per_run=self.limits[1],
+                     bytes_stored=(1 << 64) - 1, bytes_per_project=(1 << 64) - 1)
+        channel.send("CONFIG_END", generation=1)
         for order, _, project, run, sock in self.listeners:
             channel.send("CACHER_LISTEN", order=order, project=project, run=run, slug="step",
                          socket=sock.fileno())

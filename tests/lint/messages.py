@@ -19,16 +19,12 @@ from messages import TABLES  # noqa: E402
 
 UNTIL = """
 api/handlers.c
-api/main.c
 api/peers.c
-cacher/main.c
-common/program.c
 daemon/config_send.c
 daemon/key_file.c
 daemon/log_remove.c
 daemon/requests.c
 daemon/space.c
-fetcher/remote.c
 images/service.c
 scheduler/answers_secrets.c
 scheduler/requests.c
@@ -38,17 +34,13 @@ tests/breakout/house.py
 tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
-tests/unit/scheduler_world.c
 tests/unit/test_api_memory.c
 tests/unit/test_common_message.c
 tests/unit/test_common_message_fields.c
-tests/unit/test_fetcher_remote.c
 tests/unit/test_scheduler_admission.c
-tests/unit/test_scheduler_crash.c
 tests/unit/test_scheduler_executors.c
 tests/unit/test_scheduler_fetch.c
 tests/unit/test_scheduler_rekey.c
-webhook/service.c
 """
 C = re.compile(r"\bmessage_((put|get)_(u64|string|bytes|fd)|new)\(|\bmessage_end\((message|received)\)"
                r"|\b(message|received|reply|answer|question)->n_fds\b")

@@ -87,51 +87,44 @@ int fixture_channel(struct world *world, enum process_role role)
 void config_project(struct world *world, const char *name, uint64_t limit, uint64_t weight,
 		    uint64_t workspace)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_PROJECT, 0);
+	struct message *message = MESSAGE_NEW(
+		config_project, 0, .name = name, .repository = "https://example.org/repository.git",
+		.max_running = limit, .weight = weight, .workspace = workspace);
 
-	message_put_string(message, name);
-	message_put_string(message, "https://example.org/repository.git");
-	message_put_u64(message, limit);
-	message_put_u64(message, weight);
-	message_put_u64(message, workspace);
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 }
 
-void config_bracket(struct world *world, enum message_type type)
+void config_begin(struct world *world)
 {
-	struct message *message = message_new(type, 0);
+	assert_int_equal(message_transmit(world->daemon, MESSAGE_NEW(config_begin, 0, 1)), 0);
+}
 
-	message_put_u64(message, 1);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+void config_end(struct world *world)
+{
+	assert_int_equal(message_transmit(world->daemon, MESSAGE_NEW(config_end, 0, 1)), 0);
 }
 
 void world_configure(struct world *world)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_SCHEDULER, 0);
+	struct message *message =
+		MESSAGE_NEW(config_scheduler, 0, .instance = world->instance,
+			    .max_running = world->max_running, .cpu_milli = 2000, .memory = 1 * GIB,
+			    .url = "https://ci.example.org", .timeout_sec = world->timeout_sec);
 
-	config_bracket(world, MESSAGE_CONFIG_BEGIN);
-	message_put_string(message, world->instance);
-	message_put_u64(message, world->max_running);
-	message_put_u64(message, 2000);
-	message_put_u64(message, 1 * GIB);
-	message_put_string(message, "https://ci.example.org");
-	message_put_u64(message, world->timeout_sec);
+	config_begin(world);
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 	config_project(world, "a", 0, 1, 0);
 	config_project(world, "b", 1, 1, 0);
 	config_project(world, "w", 0, 1, 1);
 	if (world->fetch_retry_sec) {
-		message = message_new(MESSAGE_CONFIG_FETCH_RETRY, 0);
-		message_put_string(message, "");
-		message_put_u64(message, world->fetch_retry_sec);
+		message = MESSAGE_NEW(config_fetch_retry, 0, .seconds = world->fetch_retry_sec);
 		assert_int_equal(message_transmit(world->daemon, message), 0);
 	}
 	if (world->deliveries_sec) {
-		message = message_new(MESSAGE_CONFIG_DELIVERIES, 0);
-		message_put_u64(message, world->deliveries_sec);
+		message = MESSAGE_NEW(config_deliveries, 0, .seconds = world->deliveries_sec);
 		assert_int_equal(message_transmit(world->daemon, message), 0);
 	}
-	config_bracket(world, MESSAGE_CONFIG_END);
+	config_end(world);
 }
 
 void world_sync(struct world *world)

@@ -10,6 +10,7 @@
 #include "common/cleanup.h"
 #include "common/message.h"
 #include "common/messages/api.h"
+#include "common/messages/config.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
 #include "common/messages/steps.h"
@@ -64,7 +65,8 @@ bool fixture_quiet(int fd);
 int fixture_channel(struct world *world, enum process_role role);
 void config_project(struct world *world, const char *name, uint64_t limit, uint64_t weight,
 		    uint64_t workspace);
-void config_bracket(struct world *world, enum message_type type);
+void config_begin(struct world *world);
+void config_end(struct world *world);
 /* Projects "a", "b" (limit 1) and "w" (workspace). */
 void world_configure(struct world *world);
 void world_sync(struct world *world);

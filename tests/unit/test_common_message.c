@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/messages/channels.h"
+#include "common/messages/config.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,23 +14,24 @@
 static void test_round_trip(void **state)
 {
 	int pair[2];
-	struct message *message = message_new(MESSAGE_CONFIG_LISTEN, 77);
+	int file = open("/dev/null", O_RDONLY | O_CLOEXEC), fd;
+	struct message *message =
+		MESSAGE_NEW(config_listen, 77, .address = "127.0.0.1:80", .socket = file);
 	struct message *received = NULL;
-	int fd;
+	struct message_config_listen listen;
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-	message_put_string(message, "127.0.0.1:80");
-	message_put_fd(message, STDIN_FILENO);
 	assert_int_equal(message_transmit(pair[0], message), 0);
 	assert_int_equal(message_receive(pair[1], &received), 1);
 	assert_int_equal(received->type, MESSAGE_CONFIG_LISTEN);
 	assert_int_equal(received->serial, 77);
-	assert_string_equal(message_get_string(received, 100), "127.0.0.1:80");
-	fd = message_get_fd(received);
-	assert_true(fd >= 0);
+	assert_int_equal(MESSAGE_GET(received, config_listen, &listen), 0);
+	assert_string_equal(listen.address, "127.0.0.1:80");
+	fd = message_take_fd(received, listen.socket);
+	assert_true(fd > file);
 	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	close(fd);
-	assert_int_equal(message_end(received), 0);
+	close(file);
 	message_free(received);
 	close(pair[0]);
 	assert_int_equal(message_receive(pair[1], &received), 0);

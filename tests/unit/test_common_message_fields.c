@@ -96,7 +96,8 @@ static bool break_bound(const struct field *field, char *object)
 		*(const char **)(void *)at = sample_text(field->most + 1);
 		return !(field->flags & FIELD_CUT);
 	case FIELD_TYPE_BLOB:
-		((struct field_blob *)(void *)at)->size = field->most + 1;
+		*(struct field_blob *)(void *)at =
+			(struct field_blob){sample_text(field->most + 1), field->most + 1};
 		return true;
 	case FIELD_TYPE_FD:
 		*(int *)(void *)at = -1;

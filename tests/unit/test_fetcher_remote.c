@@ -2,6 +2,7 @@
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
+#include "common/messages/config.h"
 #include "fetcher/remote.h"
 
 #include <errno.h>
@@ -139,15 +140,9 @@ static void test_loopback(void **state)
 
 static struct message *config(const char *project, const char *password, size_t length)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_REPOSITORY, 0);
-
-	message_put_string(message, project);
-	message_put_string(message, "https://host/a");
-	message_put_string(message, "ci");
-	message_put_bytes(message, password, length);
-	message_put_bytes(message, "KEY\n", 4);
-	message_put_string(message, "host ssh-ed25519 AAAA");
-	return message;
+	return MESSAGE_NEW(config_repository, 0, .project = project, .url = "https://host/a",
+			   .user = "ci", .password = {password, length}, .ssh_key = {"KEY\n", 4},
+			   .known_hosts = "host ssh-ed25519 AAAA");
 }
 
 static void test_repository(void **state)
@@ -173,13 +168,13 @@ static void test_repository_malformed(void **state)
 {
 	cleanup_message struct message *name = config("../web", "x", 1);
 	cleanup_message struct message *nul = config("web", "a\0b", 3);
-	cleanup_message struct message *more = config("web", "x", 1);
+	cleanup_message struct message *less = config("web", "x", 1);
 	struct repository *repository = NULL;
 
-	message_put_u64(more, 1);
+	less->length--;
 	assert_int_equal(repository_read(name, &repository), -EBADMSG);
 	assert_int_equal(repository_read(nul, &repository), -EBADMSG);
-	assert_int_equal(repository_read(more, &repository), -EBADMSG);
+	assert_int_equal(repository_read(less, &repository), -EBADMSG);
 	assert_null(repository);
 }
 

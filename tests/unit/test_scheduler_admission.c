@@ -159,15 +159,11 @@ static void test_no_space(void **state)
 /* A new configuration whose only news is the host's labels. */
 static void labels_configure(struct world *world, const char *labels)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_HOST, 0);
-
-	config_bracket(world, MESSAGE_CONFIG_BEGIN);
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	message_put_string(message, labels);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	config_begin(world);
+	assert_int_equal(
+		message_transmit(world->daemon, MESSAGE_NEW(config_host, 0, .labels = labels)), 0);
 	config_project(world, "a", 0, 1, 0);
-	config_bracket(world, MESSAGE_CONFIG_END);
+	config_end(world);
 }
 
 static void test_labels(void **state)

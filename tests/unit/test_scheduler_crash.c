@@ -283,20 +283,15 @@ static void test_project_removed(void **state)
 	fetch_answer(world, COMMIT_B, one);
 	step_expect(world, run, "one", "ready", "limit 1 of running steps reached");
 	/* a configuration without b, with another limit */
-	config_bracket(world, MESSAGE_CONFIG_BEGIN);
-	{
-		struct message *message = message_new(MESSAGE_CONFIG_SCHEDULER, 0);
-
-		message_put_string(message, world->instance);
-		message_put_u64(message, 3);
-		message_put_u64(message, 2000);
-		message_put_u64(message, 1 * GIB);
-		message_put_string(message, "");
-		message_put_u64(message, 60);
-		assert_int_equal(message_transmit(world->daemon, message), 0);
-	}
+	config_begin(world);
+	assert_int_equal(
+		message_transmit(world->daemon,
+				 MESSAGE_NEW(config_scheduler, 0, .instance = world->instance,
+					     .max_running = 3, .cpu_milli = 2000, .memory = 1 * GIB,
+					     .timeout_sec = 60)),
+		0);
 	config_project(world, "a", 0, 1, 0);
-	config_bracket(world, MESSAGE_CONFIG_END);
+	config_end(world);
 	trigger_send(world, "b", "3", COMMIT_A);
 	assert_int_equal(trigger_refused(world), 404);
 	assert_true(fixture_quiet(world->daemon));

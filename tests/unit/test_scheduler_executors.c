@@ -39,17 +39,12 @@ static _Noreturn void serve(const char *path, int home_fd, int h2_fd)
 /* The configuration that is sent to both, and the labels of one. */
 static void daemon_configure(struct world *world, const char *labels)
 {
-	struct message *message;
-
 	world_configure(world);
-	config_bracket(world, MESSAGE_CONFIG_BEGIN);
-	message = message_new(MESSAGE_CONFIG_HOST, 0);
-	message_put_u64(message, 0);
-	message_put_u64(message, 0);
-	message_put_string(message, labels);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	config_begin(world);
+	assert_int_equal(
+		message_transmit(world->daemon, MESSAGE_NEW(config_host, 0, .labels = labels)), 0);
 	config_project(world, "a", 0, 1, 0);
-	config_bracket(world, MESSAGE_CONFIG_END);
+	config_end(world);
 }
 
 static void pair_start(struct pair *pair)
