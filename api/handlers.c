@@ -7,6 +7,7 @@
 #include "api/range.h"
 #include "api/run_facts.h"
 #include "common/cleanup.h"
+#include "common/messages/host.h"
 #include "common/names.h"
 
 #include <errno.h>
@@ -109,8 +110,7 @@ void handle_reload(struct http_request *request)
 	struct peer_reply reply;
 	char *text;
 
-	if (!ask_peer(request, ROLE_DAEMON, message_new(MESSAGE_RELOAD, 0), PEER_DEADLINE_USEC,
-		      &reply))
+	if (!ask_peer(request, ROLE_DAEMON, MESSAGE_NEW(reload, 0), PEER_DEADLINE_USEC, &reply))
 		return;
 	if (reply.text[0]) {
 		http_answer_error(request, 400, "%s", reply.text);

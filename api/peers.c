@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/api.h"
+#include "common/messages/host.h"
 #include "common/messages/images.h"
 #include "common/text.h"
 
@@ -172,11 +173,13 @@ static int read_image_answer(struct message *message, struct peer_reply *reply)
 
 static int read_reloaded(struct message *message, struct peer_reply *reply)
 {
-	const char *text = message_get_string(message, PEER_TEXT_MAX);
+	struct message_reloaded reloaded;
+	int r = MESSAGE_GET(message, reloaded, &reloaded);
 
-	memcpy(reply->text, text, strlen(text) + 1);
-	reply->status = *text ? 400 : 200;
-	return message_end(message);
+	if (r < 0)
+		return r;
+	reply->status = reloaded.error[0] ? 400 : 200;
+	return text_copy(reply->text, sizeof(reply->text), reloaded.error);
 }
 
 static const struct {

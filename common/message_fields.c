@@ -11,6 +11,7 @@
 #include "common/messages/config.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
+#include "common/messages/host.h"
 #include "common/messages/images.h"
 #include "common/messages/layers.h"
 #include "common/messages/steps.h"
@@ -86,6 +87,7 @@ enum { MESSAGE_TABLE(FDS_IN_TABLE) };
 MESSAGES_CHANNELS(MESSAGE_DEFINE)
 MESSAGES_CONFIG_RECORDS(RECORD_DEFINE)
 MESSAGES_CONFIG(MESSAGE_DEFINE)
+MESSAGES_HOST(MESSAGE_DEFINE)
 MESSAGES_STEPS_RECORDS(RECORD_DEFINE)
 MESSAGES_STEPS(MESSAGE_DEFINE)
 MESSAGES_FETCHING(MESSAGE_DEFINE)
@@ -99,6 +101,7 @@ MESSAGES_API(MESSAGE_DEFINE)
 static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
 	MESSAGES_CHANNELS(FORMAT_OF)   /* */
 	MESSAGES_CONFIG(FORMAT_OF)     /* */
+	MESSAGES_HOST(FORMAT_OF)       /* */
 	MESSAGES_STEPS(FORMAT_OF)      /* */
 	MESSAGES_FETCHING(FORMAT_OF)   /* */
 	MESSAGES_DELIVERIES(FORMAT_OF) /* */

@@ -51,14 +51,9 @@ enum process_role {
 	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
 	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, BY_FIELDS, 0)                                 \
 	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                             \
-	/* u 1 if runbookd cannot change them, s where they are, s error ("" for none); */            \
-	/* fd sealed memfd with the keys of secrets, see common/secret_keys.h; not after an error. */ \
-	/* Also between configurations, after SECRET_KEY_NEW: then the error is that one's */         \
-	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, 8192, 1)                                          \
-	/* (nothing): put a new key in front of the others */                                         \
-	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, 64, 0)                                         \
-	/* s id: nothing is encrypted with the other keys any more */                                 \
-	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, 128, 0)                                       \
+	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                                     \
+	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                  \
+	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                 \
 	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                      \
 	X(CONFIG_ARTIFACTS, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                   \
                                                                                                       \
@@ -72,16 +67,11 @@ enum process_role {
 	/* s layer: it is unpacked; all of them between BEGIN and END */                              \
 	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                              \
                                                                                                       \
-	/* s why no step may start now: too little room on disk; "": they may */                      \
-	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                           \
-	/* u bytes that are missing where logs are to what [Retention] KeepFree= wants free there, */ \
-	/* u the same where the state is, u 1 if both are one file system; 0: enough is free */       \
-	X(HOST_SHORT, ROLE_DAEMON, ROLE_SCHEDULER, 64, 0)                                             \
+	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
+	X(HOST_SHORT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
 	X(CONFIG_RETENTION, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                \
-	/* s project, u run: remove its logs, of which none is being written */                       \
-	X(LOG_REMOVE, ROLE_SCHEDULER, ROLE_DAEMON, 512, 0)                                            \
-	/* u run, s error ("": they are gone, or there were none) */                                  \
-	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, 1024, 0)                                          \
+	X(LOG_REMOVE, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                      \
+	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
                                                                                                       \
 	/* -- steps: common/messages/steps.h -- */                                                    \
 	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 2)                                      \
@@ -144,10 +134,8 @@ enum process_role {
 	X(EVENT, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 0)                                              \
 	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, BY_FIELDS, 1)                                          \
 	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, BY_FIELDS, 1)                                           \
-	/* (nothing): read the configuration again */                                                 \
-	X(RELOAD, ROLE_API, ROLE_DAEMON, 64, 0)                                                       \
-	/* s error, "" when the new configuration is in force */                                      \
-	X(RELOADED, ROLE_DAEMON, ROLE_API, 4096, 0)
+	X(RELOAD, ROLE_API, ROLE_DAEMON, BY_FIELDS, 0)                                                \
+	X(RELOADED, ROLE_DAEMON, ROLE_API, BY_FIELDS, 0)
 
 enum message_type {
 	MESSAGE_INVALID = 0,

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/host.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -200,7 +201,6 @@ int key_file_keep(const struct key_source *source, const char *id, struct error 
 
 struct message *key_message(const struct paths *paths, bool make_new)
 {
-	struct message *message = message_new(MESSAGE_SECRET_KEYS, 0);
 	struct error error = ERROR_INIT;
 	char text[SECRET_KEYS_TEXT_MAX];
 	struct key_source source;
@@ -208,8 +208,6 @@ struct message *key_message(const struct paths *paths, bool make_new)
 	cleanup_close int fd = -1;
 	int r;
 
-	if (!message)
-		return NULL;
 	key_source_find(paths, &source);
 	r = key_file_load(&source, &keys, &error);
 	if (r == 0) {
@@ -223,10 +221,6 @@ struct message *key_message(const struct paths *paths, bool make_new)
 	explicit_bzero(text, sizeof(text));
 	if (error.number)
 		log_error("%s", error.text);
-	message_put_u64(message, source.fixed);
-	message_put_string(message, source.path);
-	message_put_string(message, error.text);
-	if (fd >= 0)
-		message_put_fd(message, fd);
-	return message;
+	return MESSAGE_NEW(secret_keys, 0, .fixed = source.fixed, .source = source.path,
+			   .error = error.text, .keys = fd);
 }

@@ -6,6 +6,7 @@
 #include "common/cleanup.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/messages/host.h"
 #include "daemon/daemon.h"
 #include "daemon/step_table.h"
 
@@ -105,18 +106,14 @@ static int removal_continue(const struct log_remover *remover, const struct remo
 
 static void removal_answer(struct log_remover *remover, const struct removal *removal, int r)
 {
-	struct message *message = message_new(MESSAGE_LOG_REMOVED, 0);
-
 	if (r < 0)
 		log_warning("cannot remove the logs of run %" PRIu64 " in %s/%s: %s", removal->run,
 			    remover->daemon->paths.log, removal->project,
 			    r == -EBUSY ? "a step of it runs" : strerror(-r));
-	if (message) {
-		message_put_u64(message, removal->run);
-		message_put_string(message, r < 0 ? strerror(-r) : "");
-	}
 	/* a scheduler that is away asks again when it is back */
-	(void)channel_send(link_to(remover->daemon, CHILD_SCHEDULER), message);
+	(void)channel_send(link_to(remover->daemon, CHILD_SCHEDULER),
+			   MESSAGE_NEW(log_removed, 0, .run = removal->run,
+				       .error = r < 0 ? strerror(-r) : ""));
 }
 
 static void remover_turn(struct loop_timer *timer)

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/log.h"
+#include "common/messages/host.h"
 #include "common/messages/layers.h"
 #include "common/messages/steps.h"
 #include "common/names.h"
@@ -251,13 +252,14 @@ static int workspace_open(struct channel *channel, struct message *message)
 
 static int log_remove_asked(struct channel *channel, struct message *message)
 {
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	uint64_t run = message_get_u64(message);
+	struct message_log_remove remove;
+	int r = MESSAGE_GET(message, log_remove, &remove);
 
-	if (message_end(message) < 0 || !project_name_valid(project) || run == 0 ||
-	    run > STEP_NUMBER_MAX)
+	if (r < 0)
+		return r;
+	if (!project_name_valid(remove.project) || remove.run == 0 || remove.run > STEP_NUMBER_MAX)
 		return -EBADMSG;
-	return log_remove(daemon_of(channel)->log_remover, project, run);
+	return log_remove(daemon_of(channel)->log_remover, remove.project, remove.run);
 }
 
 /* ---- layers ---- */
@@ -327,23 +329,29 @@ static int layer_forget(struct channel *channel, struct message *message)
 
 static int secret_key_new(struct channel *channel, struct message *message)
 {
-	if (message_end(message) < 0)
-		return -EBADMSG;
+	struct message_secret_key_new asked;
+	int r = MESSAGE_GET(message, secret_key_new, &asked);
+
+	if (r < 0)
+		return r;
 	(void)channel_send(channel, key_message(&daemon_of(channel)->paths, true));
 	return 0;
 }
 
 static int secret_key_keep(struct channel *channel, struct message *message)
 {
-	const char *id = message_get_string(message, SECRET_KEY_ID_MAX);
+	struct message_secret_key_keep keep;
 	struct error error = ERROR_INIT;
 	struct key_source source;
+	int r = MESSAGE_GET(message, secret_key_keep, &keep);
 
-	if (message_end(message) < 0 || !secret_key_id_valid(id))
+	if (r < 0)
+		return r;
+	if (!secret_key_id_valid(keep.id))
 		return -EBADMSG;
 	key_source_find(&daemon_of(channel)->paths, &source);
 	/* it is asked for again when the scheduler starts the next time */
-	if (key_file_keep(&source, id, &error) < 0)
+	if (key_file_keep(&source, keep.id, &error) < 0)
 		log_error("keys of secrets: %s", error.text);
 	return 0;
 }
@@ -352,12 +360,9 @@ static int secret_key_keep(struct channel *channel, struct message *message)
 
 static void reload_answer(struct daemon *daemon, uint64_t serial, const char *error)
 {
-	struct message *answer = message_new(MESSAGE_RELOADED, serial);
-
-	if (answer)
-		message_put_string(answer, error);
 	/* an api that came back meanwhile does not know the serial, which is fine */
-	(void)channel_send(link_to(daemon, CHILD_API), answer);
+	(void)channel_send(link_to(daemon, CHILD_API),
+			   MESSAGE_NEW(reloaded, serial, .error = error));
 }
 
 static void reload_now(struct loop_timer *timer)
@@ -381,9 +386,11 @@ static int reload(struct channel *channel, struct message *message)
 {
 	struct daemon *daemon = daemon_of(channel);
 	uint64_t due = daemon->reloaded_usec + RELOAD_PAUSE_USEC;
+	struct message_reload asked;
+	int r = MESSAGE_GET(message, reload, &asked);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
+	if (r < 0)
+		return r;
 	if (daemon->n_reloads == RELOADS_MAX) {
 		reload_answer(daemon, message->serial, "too many reloads wait: try again later");
 		return 0;

@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/host.h"
 #include "daemon/daemon.h"
 
 #include <inttypes.h>
@@ -48,12 +49,9 @@ static bool dir_is_full(const struct config *config, const char *dir, char *out,
 
 void space_send(struct daemon *daemon)
 {
-	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
-
-	if (message)
-		message_put_string(message, daemon->space_text);
-	/* who is not there is told when it comes */
-	(void)channel_send(link_to(daemon, CHILD_SCHEDULER), message);
+	/* a scheduler that is away gets it with its configuration */
+	(void)channel_send(link_to(daemon, CHILD_SCHEDULER),
+			   MESSAGE_NEW(host_space, 0, .reason = daemon->space_text));
 }
 
 static uint64_t keep_free(const struct config *config, uint64_t size)
@@ -97,18 +95,13 @@ static void short_look(struct daemon *daemon)
 {
 	uint64_t log = dir_is_short(daemon->config, daemon->paths.log);
 	uint64_t lib = dir_is_short(daemon->config, daemon->paths.lib);
-	struct message *message;
+	bool one = one_file_system(daemon->paths.log, daemon->paths.lib);
 
 	if (!log && !lib && !daemon->space_short)
 		return;
 	daemon->space_short = log || lib;
-	message = message_new(MESSAGE_HOST_SHORT, 0);
-	if (message) {
-		message_put_u64(message, log);
-		message_put_u64(message, lib);
-		message_put_u64(message, one_file_system(daemon->paths.log, daemon->paths.lib));
-	}
-	(void)channel_send(link_to(daemon, CHILD_SCHEDULER), message);
+	(void)channel_send(link_to(daemon, CHILD_SCHEDULER),
+			   MESSAGE_NEW(host_short, 0, .logs = log, .state = lib, .one = one));
 }
 
 static void space_look(struct loop_timer *timer)

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/host.h"
 #include "common/names.h"
 #include "scheduler/answers.h"
 #include "scheduler/outbox.h"
@@ -321,7 +322,7 @@ void answer_secret_rekey(const struct request *request)
 		secrets->rekeying = true;
 		secrets->rekey_serial = request->serial;
 		secrets->rekey_generation = scheduler->api.generation;
-		outbox_put(&executor_home(scheduler)->peer, message_new(MESSAGE_SECRET_KEY_NEW, 0));
+		outbox_put(&executor_home(scheduler)->peer, MESSAGE_NEW(secret_key_new, 0));
 	} else if (strcmp(secrets->keys->keys[0].id, secrets->current) == 0) {
 		reply_error(request, 409,
 			    "the keys are the credential %s, which runbookd cannot change: put a "

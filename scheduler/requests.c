@@ -11,6 +11,7 @@
 #include "common/messages/config.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
+#include "common/messages/host.h"
 #include "common/messages/steps.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
@@ -280,13 +281,13 @@ static int handle_step_synced(struct channel *channel, struct message *message)
 static int handle_host_space(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	const char *text = message_get_string(message, REASON_MAX);
-	int r = message_end(message);
+	struct message_host_space space;
+	int r = MESSAGE_GET(message, host_space, &space);
 
 	if (r < 0)
 		return r;
-	executor_set_space(channel_executor(channel), text);
-	if (!text[0])
+	executor_set_space(channel_executor(channel), space.reason);
+	if (!space.reason[0])
 		source_retry_space(scheduler);
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/messages/artifacts.h"
 #include "common/messages/config.h"
+#include "common/messages/host.h"
 #include "common/names.h"
 #include "scheduler/outbox.h"
 #include "scheduler/run.h"
@@ -100,13 +101,9 @@ void removals_clear(struct scheduler *scheduler)
 
 static void ask_daemon(struct removal *removal)
 {
-	struct message *message = message_new(MESSAGE_LOG_REMOVE, removal->run);
-
-	if (message) {
-		message_put_string(message, removal->project);
-		message_put_u64(message, removal->run);
-	}
-	outbox_put(&executor_home(removal->scheduler)->peer, message);
+	outbox_put(&executor_home(removal->scheduler)->peer,
+		   MESSAGE_NEW(log_remove, removal->run, .project = removal->project,
+			       .run = removal->run));
 }
 
 static void ask_cacher(struct scheduler *scheduler, const char *project, uint64_t run)
@@ -303,13 +300,13 @@ static struct scheduler *channel_scheduler(const struct channel *channel)
 
 int retention_handle_log_removed(struct channel *channel, struct message *message)
 {
-	uint64_t run = message_get_u64(message);
-	const char *error = message_get_string(message, REASON_MAX);
-	int r = message_end(message);
+	struct message_log_removed removed;
+	int r = MESSAGE_GET(message, log_removed, &removed);
 
 	if (r < 0)
 		return r;
-	removal_answered(channel_scheduler(channel), run, STORE_REMOVING_LOGS, error);
+	removal_answered(channel_scheduler(channel), removed.run, STORE_REMOVING_LOGS,
+			 removed.error);
 	return 0;
 }
 
@@ -372,15 +369,14 @@ int retention_handle_artifacts_measured(struct channel *channel, struct message 
 
 int retention_handle_short(struct channel *channel, struct message *message)
 {
-	struct retention_short missing = {.logs = message_get_u64(message)};
-	int r;
+	struct message_host_short missing;
+	int r = MESSAGE_GET(message, host_short, &missing);
 
-	missing.state = message_get_u64(message);
-	missing.one = message_get_u64(message) != 0;
-	r = message_end(message);
 	if (r < 0)
 		return r;
-	retention_short(channel_scheduler(channel), missing);
+	retention_short(channel_scheduler(channel), (struct retention_short){.logs = missing.logs,
+									     .state = missing.state,
+									     .one = missing.one});
 	return 0;
 }
 

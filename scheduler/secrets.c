@@ -5,6 +5,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/messages/config.h"
+#include "common/messages/host.h"
 #include "common/names.h"
 #include "common/text.h"
 #include "scheduler/answers.h"
@@ -89,11 +90,9 @@ static void note_key(const struct store_secret_key *row, void *userdata)
 static void keys_forget_others(struct scheduler *scheduler)
 {
 	struct secrets *secrets = &scheduler->secrets;
-	struct message *message = message_new(MESSAGE_SECRET_KEY_KEEP, 0);
 
-	if (message)
-		message_put_string(message, secrets->current);
-	outbox_put(&executor_home(scheduler)->peer, message);
+	outbox_put(&executor_home(scheduler)->peer,
+		   MESSAGE_NEW(secret_key_keep, 0, .id = secrets->current));
 	secrets->keys->keys[0] = *secret_keys_find(secrets->keys, secrets->current);
 	sodium_memzero(&secrets->keys->keys[1],
 		       sizeof(secrets->keys->keys[1]) * (SECRET_KEYS_MAX - 1));
@@ -346,22 +345,18 @@ int secrets_handle_keys(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = ((struct peer *)channel->userdata)->scheduler;
 	struct secrets *secrets = &scheduler->secrets;
-	uint64_t fixed = message_get_u64(message);
-	const char *source = message_get_string(message, sizeof(secrets->source) - 1);
-	const char *failure = message_get_string(message, ERROR_TEXT_MAX);
+	struct message_secret_keys received;
 	struct secret_keys *keys = NULL;
 	struct error error = ERROR_INIT;
-	cleanup_close int fd = -1;
-	int r;
+	const char *failure;
+	int r = MESSAGE_GET(message, secret_keys, &received);
 
-	if (message->n_fds)
-		fd = message_get_fd(message);
-	r = message_end(message);
 	if (r < 0)
 		return r;
-	secrets->fixed = fixed != 0;
-	(void)snprintf(secrets->source, sizeof(secrets->source), "%s", source);
-	if (fd >= 0 && keys_read(fd, &keys, &error) < 0)
+	failure = received.error;
+	secrets->fixed = received.fixed;
+	(void)snprintf(secrets->source, sizeof(secrets->source), "%s", received.source);
+	if (received.keys >= 0 && keys_read(received.keys, &keys, &error) < 0)
 		failure = error.text;
 	if (keys && keys_follow(scheduler, keys, &error) < 0) {
 		failure = error.text;
@@ -373,12 +368,12 @@ int secrets_handle_keys(struct channel *channel, struct message *message)
 		secrets->keys = keys;
 		secrets_check(scheduler);
 	} else if (!secrets->keys) {
-		problem_set(secrets, "the keys in %s cannot be used: %.*s", source, REASON_MAX,
-			    failure);
+		problem_set(secrets, "the keys in %s cannot be used: %.*s", received.source,
+			    REASON_MAX, failure);
 	} else {
 		/* what we have still opens everything */
 		log_error("secrets: the keys in %s cannot be used, the ones read before stay: %s",
-			  source, failure);
+			  received.source, failure);
 	}
 	if (secrets->rekeying)
 		rekey_finish(scheduler, failure[0] ? failure : secrets->problem);

@@ -154,11 +154,11 @@ REFUSED = [
 
 def removed(scheduler, project, run):
     """What LOG_REMOVE was answered with; None when we were thrown out."""
-    scheduler.channel.send("LOG_REMOVE", 0, project, run)
+    scheduler.channel.send("LOG_REMOVE", 0, project=project, run=run)
     while True:
         message = scheduler.channel.receive(30)
-        if message is None or (message.name == "LOG_REMOVED" and message.u() == run):
-            return message and message.s()
+        if message is None or (message.name == "LOG_REMOVED" and message["run"] == run):
+            return message and message["error"]
 
 
 def logs_asked_for(scheduler):
@@ -221,13 +221,10 @@ def scheduler_owned(pid):
     logs_asked_for(scheduler)
     seen = scheduler.run(slug="after")
     say(seen and seen[:2] == (0, 0), "sched-owned: an order that was there already runs no second time", seen)
-    for name, fields in (("STEP_STARTED", {"order": 1, "container": "x", "started_usec": 1}), ("RELOAD", ()), ("CONFIG_BEGIN", {"generation": 1}),
+    for name, fields in (("STEP_STARTED", {"order": 1, "container": "x", "started_usec": 1}), ("RELOAD", {}), ("CONFIG_BEGIN", {"generation": 1}),
                          ("CACHER_LISTEN", {"order": 1, "project": "demo", "run": 1, "slug": "x"}),
                          ("FETCH", {"project": "demo", "ref": "main"})):
-        if isinstance(fields, dict):
-            scheduler.channel.send(name, 0, **fields)
-        else:
-            scheduler.channel.send(name, 0, *fields)
+        scheduler.channel.send(name, 0, **fields)
         try:
             while scheduler.channel.receive(20) is not None:
                 pass

@@ -175,7 +175,7 @@ class Peers:
             if message is None:
                 return
             if message.name == "RELOAD":
-                self.daemon.send("RELOADED", self.reload_error, serial=message.serial)
+                self.daemon.send("RELOADED", error=self.reload_error, serial=message.serial)
 
     def start(self, program):
         process, self.daemon = peer.spawn(program, self.root)

@@ -13,6 +13,7 @@
 #include "common/messages/config.h"
 #include "common/messages/deliveries.h"
 #include "common/messages/fetching.h"
+#include "common/messages/host.h"
 #include "common/messages/steps.h"
 #include "common/step_usage.h"
 #include "scheduler/scheduler.h"

@@ -13,6 +13,7 @@
 #include "common/cleanup.h"
 #include "common/messages/api.h"
 #include "common/messages/artifacts.h"
+#include "common/messages/host.h"
 #include "common/messages/images.h"
 
 #include <errno.h>
@@ -163,8 +164,7 @@ static int on_question(struct channel *channel, struct message *question)
 		answer = MESSAGE_NEW(artifact_kept, serial, .status = 200);
 		break;
 	case MESSAGE_RELOAD:
-		answer = message_new(MESSAGE_RELOADED, serial);
-		message_put_string(answer, "");
+		answer = MESSAGE_NEW(reloaded, serial);
 		break;
 	default:
 		fail_msg("question %d", question->type);

@@ -237,8 +237,7 @@ static void test_stopping(void **state)
 
 	pair_start(pair);
 	pair_sync(pair);
-	assert_int_equal(message_transmit(pair->h2.daemon, message_new(MESSAGE_STEPS_STOPPING, 0)),
-			 0);
+	assert_int_equal(message_transmit(pair->h2.daemon, MESSAGE_NEW(steps_stopping, 0)), 0);
 	run = run_start(pair->home, "steps:\n"
 				    "  - {name: gpu, command: \"true\", labels: [gpu]}\n"
 				    "  - {name: one, command: \"true\", resources: {cpu: 2}}\n"

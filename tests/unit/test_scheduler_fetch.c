@@ -455,10 +455,8 @@ static void test_retry_failed(void **state)
 
 static void space_send(struct world *world, const char *text)
 {
-	struct message *message = message_new(MESSAGE_HOST_SPACE, 0);
-
-	message_put_string(message, text);
-	assert_int_equal(message_transmit(world->daemon, message), 0);
+	assert_int_equal(
+		message_transmit(world->daemon, MESSAGE_NEW(host_space, 0, .reason = text)), 0);
 	settle(world);
 }
 

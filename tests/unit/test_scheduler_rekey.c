@@ -22,7 +22,7 @@ static void key_line(char *out, unsigned n)
 /* Keys @first and, if it is not 0, @second, as runbookd sends them. */
 static void keys_send(struct world *world, unsigned first, unsigned second, const char *error)
 {
-	struct message *message = message_new(MESSAGE_SECRET_KEYS, 0);
+	struct message *message;
 	char text[SECRET_KEYS_TEXT_MAX] = "";
 	cleanup_close int fd = -1;
 
@@ -30,13 +30,9 @@ static void keys_send(struct world *world, unsigned first, unsigned second, cons
 		key_line(text, first);
 	if (second)
 		key_line(text + strlen(text), second);
-	message_put_u64(message, 0);
-	message_put_string(message, "the-file");
-	message_put_string(message, error);
-	if (first) {
+	if (first)
 		fd = memfd_sealed("keys", text, strlen(text));
-		message_put_fd(message, fd);
-	}
+	message = MESSAGE_NEW(secret_keys, 0, .source = "the-file", .error = error, .keys = fd);
 	assert_int_equal(message_transmit(world->daemon, message), 0);
 }
 
@@ -89,7 +85,10 @@ static void keep_expect(struct world *world, char *ret_id)
 {
 	struct message *message = fixture_receive(world->daemon, MESSAGE_SECRET_KEY_KEEP);
 
-	(void)strcpy(ret_id, message_get_string(message, SECRET_KEY_ID_MAX));
+	struct message_secret_key_keep keep;
+
+	assert_int_equal(MESSAGE_GET(message, secret_key_keep, &keep), 0);
+	(void)strcpy(ret_id, keep.id);
 	(void)message_free(message);
 }
 
