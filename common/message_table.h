@@ -35,106 +35,101 @@ enum process_role {
 /*
  * X(NAME, from, to, most payload bytes, most fds)
  */
-#define MESSAGE_TABLE(X)                                                                              \
-	/* -- how channels begin -- */                                                                \
-	X(HELLO, ROLE_ANY, ROLE_ANY, BY_FIELDS, 0)                                                    \
-	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 1)                                         \
-                                                                                                      \
-	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 0)                                    \
-	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 0)                                      \
-	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), BY_FIELDS, 1)                        \
-	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, BY_FIELDS, 0)                                       \
-	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                \
-	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
-	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                              \
-	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                               \
-	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
-	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, BY_FIELDS, 0)                                 \
-	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                             \
-	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                                     \
-	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                  \
-	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                 \
-	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                      \
-	X(CONFIG_ARTIFACTS, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                   \
-                                                                                                      \
-	/* b auth file of containers-auth.json(5), s registries without TLS (separated by blanks), */ \
-	/* u 1: pull what is missing */                                                               \
-	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                           \
-	/* u what (enum image_rule), s name or pattern; any number of them */                         \
-	X(CONFIG_IMAGE_RULE, ROLE_DAEMON, ROLE_IMAGE, 1024, 0)                                        \
-	/* s project, b its own auth file */                                                          \
-	X(CONFIG_IMAGE_AUTH, ROLE_DAEMON, ROLE_IMAGE, 61440, 0)                                       \
-	/* s layer: it is unpacked; all of them between BEGIN and END */                              \
-	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, 128, 0)                                              \
-                                                                                                      \
-	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
-	X(HOST_SHORT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
-	X(CONFIG_RETENTION, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                \
-	X(LOG_REMOVE, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                      \
-	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
-                                                                                                      \
-	/* -- steps: common/messages/steps.h -- */                                                    \
-	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 2)                                      \
-	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                     \
-	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                        \
-	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                    \
-	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
-	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
-	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
-	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                  \
-	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                                \
-                                                                                                      \
-	/* -- artifacts: one listening socket for each step -- */                                     \
-	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 1)                                      \
-	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                       \
-	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, BY_FIELDS, 0)                                         \
-	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, BY_FIELDS, 1)                                       \
-	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, BY_FIELDS, 0)                                         \
-	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, BY_FIELDS, 1)                                       \
-	X(ARTIFACT_PUT, ROLE_API, ROLE_CACHER, BY_FIELDS, 1)                                          \
-	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, BY_FIELDS, 0)                                         \
-	X(ARTIFACTS_MEASURE, ROLE_SCHEDULER, ROLE_CACHER, BY_FIELDS, 0)                               \
-	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, BY_FIELDS, 0)                              \
-	X(ARTIFACTS_REMOVE, ROLE_SCHEDULER, ROLE_CACHER, BY_FIELDS, 0)                                \
-	X(ARTIFACTS_REMOVED, ROLE_CACHER, ROLE_SCHEDULER, BY_FIELDS, 0)                               \
-                                                                                                      \
-	/* -- webhook deliveries -- */                                                                \
-	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, BY_FIELDS, 0)                                        \
-	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, BY_FIELDS, 0)                               \
-	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, BY_FIELDS, 0)                                \
-                                                                                                      \
-	/* -- fetching -- */                                                                          \
-	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                          \
-	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 1)                                         \
-	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 2)                                        \
-	X(TREE_REMOVE, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                    \
-	X(TREE_REMOVED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 0)                                   \
-	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 1)                                   \
-	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 1)                                  \
-                                                                                                      \
-	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */               \
-	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 1)                                        \
-	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 1)                                     \
-	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                      \
-	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
-	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
-	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
-	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                        \
-	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
-	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
-	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
-	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                      \
-	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                       \
-	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, BY_FIELDS, 0)                                     \
-	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                    \
-                                                                                                      \
-	/* -- people -- */                                                                            \
-	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, BY_FIELDS, 1)                                        \
-	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 1)                                         \
-	X(EVENT, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 0)                                              \
-	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, BY_FIELDS, 1)                                          \
-	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, BY_FIELDS, 1)                                           \
-	X(RELOAD, ROLE_API, ROLE_DAEMON, BY_FIELDS, 0)                                                \
+#define MESSAGE_TABLE(X)                                                                           \
+	/* -- how channels begin -- */                                                             \
+	X(HELLO, ROLE_ANY, ROLE_ANY, BY_FIELDS, 0)                                                 \
+	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 1)                                      \
+                                                                                                   \
+	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 0)                                 \
+	X(CONFIG_END, ROLE_DAEMON, ROLE_ANY_CHILD, BY_FIELDS, 0)                                   \
+	X(CONFIG_LISTEN, ROLE_DAEMON, (ROLE_WEBHOOK | ROLE_API), BY_FIELDS, 1)                     \
+	X(CONFIG_HOOK, ROLE_DAEMON, ROLE_WEBHOOK, BY_FIELDS, 0)                                    \
+	X(CONFIG_SCHEDULER, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                             \
+	X(CONFIG_HOST, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+	X(CONFIG_FETCH_RETRY, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                           \
+	X(CONFIG_DELIVERIES, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                            \
+	X(CONFIG_PROJECT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                               \
+	X(CONFIG_REPOSITORY, ROLE_DAEMON, ROLE_FETCHER, BY_FIELDS, 0)                              \
+	X(CONFIG_FORK_SECRETS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                          \
+	X(SECRET_KEYS, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                                  \
+	X(SECRET_KEY_NEW, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                               \
+	X(SECRET_KEY_KEEP, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                              \
+	X(CONFIG_CACHER, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                   \
+	X(CONFIG_ARTIFACTS, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                \
+                                                                                                   \
+	X(CONFIG_IMAGES, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                    \
+	X(CONFIG_IMAGE_RULE, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                \
+	X(CONFIG_IMAGE_AUTH, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                \
+	X(CONFIG_LAYER, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                     \
+                                                                                                   \
+	X(HOST_SPACE, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                   \
+	X(HOST_SHORT, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                   \
+	X(CONFIG_RETENTION, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                             \
+	X(LOG_REMOVE, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                   \
+	X(LOG_REMOVED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+                                                                                                   \
+	/* -- steps: common/messages/steps.h -- */                                                 \
+	X(STEP_START, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 2)                                   \
+	X(STEP_CANCEL, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                  \
+	X(STEP_ACK, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                                     \
+	X(STEP_STARTED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                 \
+	X(STEP_EXITED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+	X(STEP_SYNCED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+	X(STEPS_STOPPING, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 0)                               \
+	X(WORKSPACE_OPEN, ROLE_SCHEDULER, ROLE_DAEMON, BY_FIELDS, 0)                               \
+	X(WORKSPACE_OPENED, ROLE_DAEMON, ROLE_SCHEDULER, BY_FIELDS, 1)                             \
+                                                                                                   \
+	/* -- artifacts: one listening socket for each step -- */                                  \
+	X(CACHER_LISTEN, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 1)                                   \
+	X(CACHER_CLOSE, ROLE_DAEMON, ROLE_CACHER, BY_FIELDS, 0)                                    \
+	X(ARTIFACT_LIST, ROLE_API, ROLE_CACHER, BY_FIELDS, 0)                                      \
+	X(ARTIFACT_LISTED, ROLE_CACHER, ROLE_API, BY_FIELDS, 1)                                    \
+	X(ARTIFACT_OPEN, ROLE_API, ROLE_CACHER, BY_FIELDS, 0)                                      \
+	X(ARTIFACT_OPENED, ROLE_CACHER, ROLE_API, BY_FIELDS, 1)                                    \
+	X(ARTIFACT_PUT, ROLE_API, ROLE_CACHER, BY_FIELDS, 1)                                       \
+	X(ARTIFACT_KEPT, ROLE_CACHER, ROLE_API, BY_FIELDS, 0)                                      \
+	X(ARTIFACTS_MEASURE, ROLE_SCHEDULER, ROLE_CACHER, BY_FIELDS, 0)                            \
+	X(ARTIFACTS_MEASURED, ROLE_CACHER, ROLE_SCHEDULER, BY_FIELDS, 0)                           \
+	X(ARTIFACTS_REMOVE, ROLE_SCHEDULER, ROLE_CACHER, BY_FIELDS, 0)                             \
+	X(ARTIFACTS_REMOVED, ROLE_CACHER, ROLE_SCHEDULER, BY_FIELDS, 0)                            \
+                                                                                                   \
+	/* -- webhook deliveries -- */                                                             \
+	X(TRIGGER, ROLE_WEBHOOK, ROLE_SCHEDULER, BY_FIELDS, 0)                                     \
+	X(TRIGGER_ACCEPTED, ROLE_SCHEDULER, ROLE_WEBHOOK, BY_FIELDS, 0)                            \
+	X(TRIGGER_REFUSED, ROLE_SCHEDULER, ROLE_WEBHOOK, BY_FIELDS, 0)                             \
+                                                                                                   \
+	/* -- fetching -- */                                                                       \
+	X(FETCH, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                       \
+	X(UNPACK, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 1)                                      \
+	X(FETCHED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 2)                                     \
+	X(TREE_REMOVE, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 0)                                 \
+	X(TREE_REMOVED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 0)                                \
+	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, BY_FIELDS, 1)                                \
+	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, BY_FIELDS, 1)                               \
+                                                                                                   \
+	/* -- images: layers are unpacked and removed by the daemon, in a sandbox -- */            \
+	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 1)                                     \
+	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 1)                                  \
+	X(LAYER_UNPACKED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                   \
+	X(LAYER_OPAQUE, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                     \
+	X(LAYER_COMMIT, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                     \
+	X(LAYER_COMMITTED, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                  \
+	X(LAYER_FORGET, ROLE_IMAGE, ROLE_DAEMON, BY_FIELDS, 0)                                     \
+	X(LAYER_FORGOTTEN, ROLE_DAEMON, ROLE_IMAGE, BY_FIELDS, 0)                                  \
+	X(IMAGES_BEGIN, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                  \
+	X(IMAGE_KNOWN, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                   \
+	X(IMAGE_NAMED, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                   \
+	X(IMAGES_END, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                    \
+	X(IMAGE_WANTED, ROLE_SCHEDULER, ROLE_IMAGE, BY_FIELDS, 0)                                  \
+	X(IMAGE_MISSING, ROLE_IMAGE, ROLE_SCHEDULER, BY_FIELDS, 0)                                 \
+                                                                                                   \
+	/* -- people -- */                                                                         \
+	X(API_REQUEST, ROLE_API, ROLE_SCHEDULER, BY_FIELDS, 1)                                     \
+	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 1)                                      \
+	X(EVENT, ROLE_SCHEDULER, ROLE_API, BY_FIELDS, 0)                                           \
+	X(IMAGE_REQUEST, ROLE_API, ROLE_IMAGE, BY_FIELDS, 1)                                       \
+	X(IMAGE_ANSWER, ROLE_IMAGE, ROLE_API, BY_FIELDS, 1)                                        \
+	X(RELOAD, ROLE_API, ROLE_DAEMON, BY_FIELDS, 0)                                             \
 	X(RELOADED, ROLE_DAEMON, ROLE_API, BY_FIELDS, 0)
 
 enum message_type {

@@ -194,11 +194,6 @@ static void send_scheduler(struct sender *sender)
 	sender_send(sender, key_message(&daemon->paths, false));
 }
 
-static void put_secret(struct message *message, const struct config_secret *secret)
-{
-	message_put_bytes(message, secret->data ? secret->data : "", secret->size);
-}
-
 static void send_fetcher(struct sender *sender)
 {
 	const struct config *config = sender->daemon->config;
@@ -246,25 +241,15 @@ static void send_api(struct sender *sender)
 
 static void send_layer(void *userdata, const char *layer)
 {
-	struct message *message = message_new(MESSAGE_CONFIG_LAYER, 0);
-
-	if (message)
-		message_put_string(message, layer);
-	sender_send(userdata, message);
+	sender_send(userdata, MESSAGE_NEW(config_layer, 0, .layer = layer));
 }
 
 static void send_image_rules(struct sender *sender, enum image_rule rule,
 			     const struct config_list *list)
 {
-	for (size_t i = 0; i < list->n_items; i++) {
-		struct message *message = message_new(MESSAGE_CONFIG_IMAGE_RULE, 0);
-
-		if (message) {
-			message_put_u64(message, rule);
-			message_put_string(message, list->items[i]);
-		}
-		sender_send(sender, message);
-	}
+	for (size_t i = 0; i < list->n_items; i++)
+		sender_send(sender, MESSAGE_NEW(config_image_rule, 0, .rule = rule,
+						.value = list->items[i]));
 }
 
 static void send_image_auth(struct sender *sender)
@@ -272,35 +257,28 @@ static void send_image_auth(struct sender *sender)
 	const struct config *config = sender->daemon->config;
 
 	for (size_t i = 0; i < config->n_projects; i++) {
-		struct message *message;
+		const struct config_project *project = &config->projects[i];
 
-		if (config->projects[i].auth.size == 0)
-			continue;
-		message = message_new(MESSAGE_CONFIG_IMAGE_AUTH, 0);
-		if (message) {
-			message_put_string(message, config->projects[i].name);
-			put_secret(message, &config->projects[i].auth);
-		}
-		sender_send(sender, message);
+		if (project->auth.size > 0)
+			sender_send(sender,
+				    MESSAGE_NEW(config_image_auth, 0, .project = project->name,
+						.auth = blob_of(&project->auth)));
 	}
 }
 
 static void send_images(struct sender *sender)
 {
 	const struct config *config = sender->daemon->config;
-	struct message *message = message_new(MESSAGE_CONFIG_IMAGES, 0);
-	char insecure[CONFIG_LIST_MAX * (IMAGE_NAME_MAX + 1) + 1] = "";
+	char insecure[CONFIG_REGISTRIES_MAX + 1] = "";
+
+	_Static_assert(CONFIG_LIST_MAX <= IMAGE_RULES_MAX, "all of a list fit");
 
 	for (size_t i = 0; i < config->images_insecure.n_items; i++) {
 		(void)strcat(insecure, i ? " " : "");
 		(void)strcat(insecure, config->images_insecure.items[i]);
 	}
-	if (message) {
-		put_secret(message, &config->images_auth);
-		message_put_string(message, insecure);
-		message_put_u64(message, config->images_pull);
-	}
-	sender_send(sender, message);
+	sender_send(sender, MESSAGE_NEW(config_images, 0, .auth = blob_of(&config->images_auth),
+					.insecure = insecure, .pull = config->images_pull != 0));
 	send_image_rules(sender, IMAGE_RULE_FORK, &config->images_fork);
 	send_image_rules(sender, IMAGE_RULE_PRIVATE, &config->images_private);
 	send_image_auth(sender);

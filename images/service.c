@@ -4,9 +4,11 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/messages/config.h"
 #include "common/messages/images.h"
 #include "common/messages/layers.h"
 #include "common/names.h"
+#include "common/text.h"
 #include "images/answers.h"
 #include "images/scope.h"
 
@@ -230,52 +232,51 @@ static int on_config_begin(void *userdata)
 static int on_config_images(struct channel *channel, struct message *message)
 {
 	struct service_config *config = &((struct service *)channel->userdata)->pending;
-	size_t size;
-	const char *auth = message_get_bytes(message, &size);
-	const char *insecure = message_get_string(message, sizeof(config->insecure) - 1);
-	uint64_t pull = message_get_u64(message);
-	int r = message_end(message);
+	struct message_config_images images;
+	int r = MESSAGE_GET(message, config_images, &images);
 
 	if (r < 0)
 		return r;
-	if (policy_auth_add(&config->policy, NULL, auth, size) < 0)
+	if (policy_auth_add(&config->policy, NULL, images.auth.data, images.auth.size) < 0)
 		return -ENOMEM;
-	memcpy(config->insecure, insecure, strlen(insecure) + 1);
-	config->pull = pull != 0;
-	return 0;
+	config->pull = images.pull;
+	return text_copy(config->insecure, sizeof(config->insecure), images.insecure);
 }
 
 static int on_config_rule(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	uint64_t rule = message_get_u64(message);
-	const char *value = message_get_string(message, IMAGE_NAME_MAX);
+	struct message_config_image_rule rule;
+	int r = MESSAGE_GET(message, config_image_rule, &rule);
 
-	if (message_end(message) < 0)
-		return -EBADMSG;
-	return policy_rule_add(&service->pending.policy, rule, value);
+	return r < 0 ? r : policy_rule_add(&service->pending.policy, rule.rule, rule.value);
 }
 
 static int on_config_auth(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	const char *project = message_get_string(message, PROJECT_NAME_MAX);
-	size_t size = 0;
-	const void *auth = message_get_bytes(message, &size);
+	struct message_config_image_auth auth;
+	int r = MESSAGE_GET(message, config_image_auth, &auth);
 
-	if (message_end(message) < 0 || !project_name_valid(project))
+	if (r < 0)
+		return r;
+	if (!project_name_valid(auth.project))
 		return -EBADMSG;
-	return policy_auth_add(&service->pending.policy, project, auth, size);
+	return policy_auth_add(&service->pending.policy, auth.project, auth.auth.data,
+			       auth.auth.size);
 }
 
 static int on_config_layer(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;
-	const char *layer = message_get_string(message, IMAGE_ID_SIZE);
+	struct message_config_layer config;
+	int r = MESSAGE_GET(message, config_layer, &config);
 
-	if (message_end(message) < 0 || !image_id_valid(layer))
+	if (r < 0)
+		return r;
+	if (!image_id_valid(config.layer))
 		return -EBADMSG;
-	return layer_append(&service->pending, layer);
+	return layer_append(&service->pending, config.layer);
 }
 
 static int on_config_end(void *userdata)

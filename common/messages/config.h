@@ -8,6 +8,8 @@
  * is read, common/message_table.h who may say what.
  */
 
+#include "common/image.h"
+#include "common/image_rule.h"
 #include "common/limits.h"
 #include "common/message_fields.h"
 #include "common/remote.h"
@@ -112,6 +114,32 @@
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, bytes, UINT64_MAX)
 
+/* ---- to runbook-image ---- */
+
+/* separated by blanks */
+#define CONFIG_REGISTRIES_MAX (IMAGE_RULES_MAX * (IMAGE_NAME_MAX + 1))
+
+#define CONFIG_IMAGES_FIELDS(X, M)                                                                 \
+	/* of all projects, as in containers-auth.json(5) */                                       \
+	X(M, BYTES, auth, CONFIG_AUTH_MAX)                                                         \
+	/* registries without TLS */                                                               \
+	X(M, TEXT, insecure, CONFIG_REGISTRIES_MAX)                                                \
+	/* what is missing */                                                                      \
+	X(M, FLAG, pull)
+
+/* Any number of them; value: a name or a pattern. */
+#define CONFIG_IMAGE_RULE_FIELDS(X, M)                                                             \
+	X(M, ENUM, rule, image_rule, IMAGE_NUM_RULES)                                              \
+	X(M, TEXT, value, IMAGE_NAME_MAX)
+
+/* A project's own. */
+#define CONFIG_IMAGE_AUTH_FIELDS(X, M)                                                             \
+	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
+	X(M, BYTES, auth, CONFIG_AUTH_MAX)
+
+/* It is unpacked; all of them between CONFIG_BEGIN and CONFIG_END. */
+#define CONFIG_LAYER_FIELDS(X, M) X(M, TEXT, layer, IMAGE_ID_SIZE - 1)
+
 #define MESSAGES_CONFIG_RECORDS(X) X(CONFIG_KEEP, config_keep)
 #define MESSAGES_CONFIG(X)                                                                         \
 	X(CONFIG_BEGIN, config_begin)                                                              \
@@ -127,7 +155,11 @@
 	X(CONFIG_DELIVERIES, config_deliveries)                                                    \
 	X(CONFIG_REPOSITORY, config_repository)                                                    \
 	X(CONFIG_CACHER, config_cacher)                                                            \
-	X(CONFIG_ARTIFACTS, config_artifacts)
+	X(CONFIG_ARTIFACTS, config_artifacts)                                                      \
+	X(CONFIG_IMAGES, config_images)                                                            \
+	X(CONFIG_IMAGE_RULE, config_image_rule)                                                    \
+	X(CONFIG_IMAGE_AUTH, config_image_auth)                                                    \
+	X(CONFIG_LAYER, config_layer)
 
 MESSAGES_CONFIG_RECORDS(MESSAGE_RECORD)
 MESSAGES_CONFIG(MESSAGE_DECLARE)

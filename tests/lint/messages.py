@@ -18,10 +18,6 @@ sys.path.insert(0, os.path.join(TOP, "tests"))
 from messages import TABLES  # noqa: E402
 
 UNTIL = """
-daemon/config_send.c
-images/service.c
-daemon/config_send.c
-images/service.c
 tests/fuzz/fuzz_common_message.c
 tests/fuzz/fuzz_common_message_fields.c
 tests/fuzz/peers.h
