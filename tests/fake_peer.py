@@ -18,9 +18,8 @@ class Channel:
         self.sock = sock
         self.send("HELLO", 0, version=VERSION, role=ROLES[role])
 
-    def send(self, name, serial, /, *fields, fds=(), **named):
-        """Fields by name; of a message that has no table, in order."""
-        data, fds = encode(name, *fields, serial=serial, fds=fds, **named)
+    def send(self, name, serial, /, **fields):
+        data, fds = encode(name, serial, **fields)
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([data], rights)
 

@@ -5,9 +5,7 @@ Names, roles and version come from common/message_table.h, fields from the heade
 common/messages/ (see common/message_fields.h): nothing here can drift apart from them.
 Bounds are not looked at, so that tests can break them.
 
-encode("STEP_ACK", order=7) makes a packet; decode() its opposite: message["order"].
-Messages that have no table yet take values in order (integers, str, bytes) and are read
-by message.u(), .s() and .b().
+encode("STEP_ACK", order=7) makes a packet, Message() reads one: message["order"].
 """
 import glob
 import os
@@ -57,7 +55,8 @@ def _tables():
 TABLES = _tables()
 
 
-def _entry(tag, kind, flags, data):
+def entry(tag, kind, data, flags=0):
+    """One field as it stands on the wire."""
     return ENTRY.pack(tag, kind, flags, len(data)) + data
 
 
@@ -81,8 +80,8 @@ def _pack(table, values, fds):
         elif number == RECORD:
             data = _pack(record, value, fds)
         else:
-            data = b"".join(_entry(1, RECORD, 0, _pack(record, element, fds)) for element in value)
-        out += _entry(tag, number, flags, data)
+            data = b"".join(entry(1, RECORD, _pack(record, element, fds)) for element in value)
+        out += entry(tag, number, data, flags)
     return out
 
 
@@ -123,28 +122,10 @@ class _Reader:
         return values
 
 
-def _positional(fields):
-    payload = b""
-    for field in fields:
-        if isinstance(field, int):
-            payload += b"u" + struct.pack("<Q", field)
-        elif isinstance(field, str):
-            text = field.encode()
-            payload += b"s" + struct.pack("<I", len(text)) + text + b"\0"
-        else:
-            payload += b"b" + struct.pack("<I", len(field)) + field
-    return payload
-
-
-def encode(name, /, *fields, serial=0, fds=(), **named):
+def encode(name, /, serial=0, **fields):
     """A packet and the descriptors that go with it."""
-    fds = list(fds)
-    if name in TABLES:
-        assert not fields, f"the fields of {name} have names"
-        payload = _pack(name, named, fds)
-    else:
-        assert not named, f"{name} has no table"
-        payload = _positional(fields)
+    fds = []
+    payload = _pack(name, fields, fds)
     return HEADER.pack(MAGIC, TYPES[name], len(fds), len(payload), 0, serial) + payload, fds
 
 
@@ -154,36 +135,8 @@ class Message:
     def __init__(self, data, fds):
         magic, self.type, n_fds, length, _, self.serial = HEADER.unpack_from(data)
         assert magic == MAGIC and len(data) == HEADER.size + length and n_fds == len(fds), data
-        self.name, self.data, self.at, self.fds = NAMES[self.type], data, HEADER.size, list(fds)
-        self.fields = None
-        if self.name in TABLES:
-            self.fields = _Reader(data[HEADER.size:], list(fds)).record(self.name)
+        self.name, self.fds = NAMES[self.type], list(fds)
+        self.fields = _Reader(data[HEADER.size:], list(fds)).record(self.name)
 
     def __getitem__(self, field):
         return self.fields[field]
-
-    def _tag(self, tag):
-        assert self.data[self.at:self.at + 1] == tag, (self.name, self.data)
-        self.at += 1
-
-    def u(self):
-        self._tag(b"u")
-        value, = struct.unpack_from("<Q", self.data, self.at)
-        self.at += 8
-        return value
-
-    def b(self, tag=b"b"):
-        self._tag(tag)
-        length, = struct.unpack_from("<I", self.data, self.at)
-        value = self.data[self.at + 4:self.at + 4 + length]
-        self.at += 4 + length
-        return value
-
-    def s(self):
-        value = self.b(b"s")
-        assert self.data[self.at] == 0
-        self.at += 1
-        return value.decode()
-
-    def fd(self):
-        return self.fds.pop(0)

@@ -17,7 +17,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from fake_peer import Channel, Child  # noqa: E402
-from messages import HEADER, MAGIC, ROLES, TABLES, TYPES, encode  # noqa: E402
+from messages import BYTES, ENTRY, FD, HEADER, LIST, MAGIC, RECORD, ROLES, STRING, TABLES, TYPES, UINT, encode, entry  # noqa: E402
 
 ALL = (1 << 64) - 1
 SANDBOX = 5  # enum step_result: could not be built
@@ -275,20 +275,20 @@ def garbage(chance):
         odd = odd_descriptors()
         fds = list(odd.values())[:chance.randrange(1, 8)]
         n_fds = chance.choice((len(fds), 0, 1))
-    elif kind == 5:  # well-formed fields, of chance types
-        body = b"".join(chance.choice((
-            b"u" + chance.randbytes(8), b"u" + b"\xff" * 8, b"s" + struct.pack("<I", 5) + b"../..\0",
-            b"s" + struct.pack("<I", (1 << 32) - 1), b"b" + struct.pack("<I", 3) + b"abc",
-            b"s" + struct.pack("<I", 0) + b"\0", b"s" + struct.pack("<I", 3) + b"a\0b\0"))
-            for _ in range(chance.randrange(24)))
+    elif kind == 5:  # well-formed fields, of chance types, and one whose length is not
+        body = b"".join(entry(tag, *chance.choice((
+            (UINT, chance.randbytes(8)), (UINT, b"\xff" * 8), (UINT, b"\x01"), (STRING, b"../..\0"), (STRING, b"\0"),
+            (STRING, b"a\0b\0"), (BYTES, b"abc"), (FD, b"\1"), (RECORD, b""), (LIST, b""))))
+            for tag in range(1, chance.randrange(1, 24)))
+        body += chance.choice((b"", ENTRY.pack(1, STRING, 0, (1 << 32) - 1)))
         length = len(body)
     elif kind == 6:
         body, length = b"", 0
     elif kind == 7:  # too long for its type
-        body = b"s" + struct.pack("<I", 60000) + b"x" * 60000 + b"\0"
+        body = entry(1, STRING, b"x" * 60000 + b"\0")
         length = len(body)
     elif kind == 9:  # the fields of its table, with odd values and now and then a wrong byte
-        name = chance.choice(sorted(set(TABLES) & set(TYPES)))
+        name = chance.choice(sorted(TYPES))
         packet = bytearray(encode(name, **odd_fields(name, chance))[0][:60000])
         number, body = TYPES[name], packet[HEADER.size:]
         if body and chance.random() < 0.5:

@@ -19,8 +19,8 @@
  *     'n'                   nothing: 0, "" or no descriptor
  *   and anything else ends the message.
  *
- * A message that has a table (common/message_fields.h) gets the values in the table's order, and
- * is not sent when they break its bounds; another one has just these fields.
+ * The fields of a message's table (common/message_fields.h) get the values in their order. It is
+ * not sent when they break its bounds.
  *
  * A type is a hash of its name, so that seeds outlive changes of the table; what is the hash of
  * none chooses among those that this peer may send and the target's own verbs. A serial of 255
@@ -192,44 +192,7 @@ static inline bool input_value(struct input *input, const struct fuzz_peer *peer
 	}
 }
 
-/* ---- messages without a table ---- */
-
-static inline void value_put(struct message *message, const struct value *value)
-{
-	char *text;
-
-	switch (value->letter) {
-	case 's':
-	case 'S':
-		text = strndup((const char *)value->block, value->size);
-		message_put_string(message, text);
-		free(text);
-		break;
-	case 'b':
-		message_put_bytes(message, value->block, value->size);
-		break;
-	case 'f':
-	case 'F':
-		message_put_fd(message, value->fd);
-		(void)close(value->fd);
-		break;
-	default:
-		message_put_u64(message, value->number);
-	}
-}
-
-static inline struct message *message_by_letters(struct input *input, const struct fuzz_peer *peer,
-						 unsigned type, uint64_t serial)
-{
-	struct message *message = message_new((enum message_type)type, serial);
-	struct value value;
-
-	while (message && input->size > 0 && input_value(input, peer, &value))
-		value_put(message, &value);
-	return message;
-}
-
-/* ---- messages with one ---- */
+/* ---- messages ---- */
 
 static inline void fields_clear(const struct field_table *table, char *object)
 {
@@ -321,8 +284,8 @@ static inline bool fields_fill(const struct field_table *table, char *object, st
 	return more;
 }
 
-static inline struct message *message_by_table(struct input *input, const struct fuzz_peer *peer,
-					       const struct message_format *format, uint64_t serial)
+static inline struct message *input_message(struct input *input, const struct fuzz_peer *peer,
+					    const struct message_format *format, uint64_t serial)
 {
 	char *fields = calloc(1, format->table->size + 1);
 	struct message *message;
@@ -379,11 +342,9 @@ static inline unsigned input_type(struct input *input, enum process_role from, e
 /* Send the record of @type whose fields follow; a program that does not want it hangs up. */
 static inline void input_send(struct input *input, struct fuzz_peer *peer, unsigned type)
 {
-	const struct message_format *format = message_format(type);
 	uint8_t byte = input_byte(input);
 	uint64_t serial = byte == SERIAL_LAST ? peer->last_serial : byte;
-	struct message *message = format ? message_by_table(input, peer, format, serial)
-					 : message_by_letters(input, peer, type, serial);
+	struct message *message = input_message(input, peer, message_format(type), serial);
 
 	if (!message)
 		abort();
@@ -400,8 +361,6 @@ static inline uint64_t message_first(struct message *message)
 	uint64_t number = 0;
 	char *fields;
 
-	if (!format)
-		return message_get_u64(message);
 	fields = calloc(1, format->table->size + 1);
 	if (!fields)
 		abort();

@@ -22,8 +22,8 @@ class Peer:
         if greet:
             self.send("HELLO", version=VERSION, role=role)
 
-    def send(self, name, /, *fields, serial=0, fds=(), **named):
-        data, fds = encode(name, *fields, serial=serial, fds=fds, **named)
+    def send(self, name, /, serial=0, **fields):
+        data, fds = encode(name, serial, **fields)
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         self.sock.sendmsg([data], control)
 

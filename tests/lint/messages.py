@@ -19,9 +19,6 @@ from messages import TABLES  # noqa: E402
 
 UNTIL = """
 tests/fuzz/fuzz_common_message.c
-tests/fuzz/fuzz_common_message_fields.c
-tests/fuzz/peers.h
-tests/unit/test_common_message.c
 tests/unit/test_common_message_fields.c
 """
 C = re.compile(r"\bmessage_((put|get)_(u64|string|bytes|fd)|new)\(|\bmessage_end\((message|received)\)"

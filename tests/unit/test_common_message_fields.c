@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Every message that has a table, made from its table. */
+/* Every message, made from its table. */
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -14,11 +14,7 @@
 
 static const struct message_format *format_next(unsigned *type)
 {
-	while (++*type < MESSAGE_NUM_TYPES) {
-		if (message_format(*type))
-			return message_format(*type);
-	}
-	return NULL;
+	return message_format(++*type);
 }
 
 /* As it arrives: with descriptors of its own. */
@@ -69,7 +65,7 @@ static void round_trip(const struct message_format *format, enum sample sample, 
 static void test_round_trip(void **state)
 {
 	const struct message_format *format;
-	unsigned type = 0, n = 0;
+	unsigned type = 0;
 	int fd = null_fd();
 
 	while ((format = format_next(&type))) {
@@ -77,9 +73,8 @@ static void test_round_trip(void **state)
 		assert_string_equal(format->table->name, message_info(type)->name);
 		for (int sample = 0; sample < SAMPLE_NUM; sample++)
 			round_trip(format, sample, fd);
-		n++;
 	}
-	assert_true(n > 0);
+	assert_int_equal(type, MESSAGE_NUM_TYPES);
 	(void)close(fd);
 }
 
