@@ -22,20 +22,6 @@ struct message_header {
 };
 _Static_assert(sizeof(struct message_header) == 24, "the wire format has no padding");
 
-static const struct message_info infos[] = {
-#define MESSAGE_INFO(name, from, to, length, fds) [MESSAGE_##name] = {#name, from, to, length, fds},
-	MESSAGE_TABLE(MESSAGE_INFO)
-#undef MESSAGE_INFO
-};
-_Static_assert(ARRAY_SIZE(infos) == MESSAGE_NUM_TYPES, "one line per message type");
-
-const struct message_info *message_info(unsigned type)
-{
-	if (type == MESSAGE_INVALID || type >= MESSAGE_NUM_TYPES)
-		return NULL;
-	return &infos[type];
-}
-
 const char *role_name(enum process_role role)
 {
 	switch (role) {
