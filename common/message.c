@@ -44,7 +44,7 @@ const char *role_name(enum process_role role)
 	}
 }
 
-struct message *message_new(enum message_type type, uint64_t serial)
+struct message *message_new(unsigned type, uint64_t serial)
 {
 	struct message *message = calloc(1, sizeof(*message));
 
@@ -69,188 +69,6 @@ struct message *message_free(struct message *message)
 	free(message->payload);
 	free(message);
 	return NULL;
-}
-
-/* ---- putters ---- */
-
-static void message_fail(struct message *message, int failure)
-{
-	if (!message->failed)
-		message->failed = failure;
-}
-
-static void put_raw(struct message *message, const void *data, size_t size)
-{
-	uint8_t *grown;
-
-	if (message->failed)
-		return;
-	if (size > MESSAGE_BYTES_MAX - message->length) {
-		message_fail(message, -EMSGSIZE);
-		return;
-	}
-	if (size == 0)
-		return;
-	grown = realloc(message->payload, message->length + size);
-	if (!grown) {
-		message_fail(message, -ENOMEM);
-		return;
-	}
-	message->payload = grown;
-	memcpy(message->payload + message->length, data, size);
-	message->length += (uint32_t)size;
-}
-
-void message_put_u64(struct message *message, uint64_t value)
-{
-	put_raw(message, "u", 1);
-	put_raw(message, &value, sizeof(value));
-}
-
-static void put_sized(struct message *message, const char *tag, const void *data, size_t size)
-{
-	uint32_t length = (uint32_t)size;
-
-	if (size > MESSAGE_BYTES_MAX) {
-		message_fail(message, -EMSGSIZE);
-		return;
-	}
-	put_raw(message, tag, 1);
-	put_raw(message, &length, sizeof(length));
-	put_raw(message, data, size);
-}
-
-void message_put_string(struct message *message, const char *text)
-{
-	if (!text)
-		text = "";
-	put_sized(message, "s", text, strlen(text));
-	put_raw(message, "", 1);
-}
-
-void message_put_bytes(struct message *message, const void *data, size_t size)
-{
-	put_sized(message, "b", data, size);
-}
-
-void message_put_fd(struct message *message, int fd)
-{
-	int copy;
-
-	if (message->n_fds == MESSAGE_FDS_MAX) {
-		message_fail(message, -E2BIG);
-		return;
-	}
-	copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-	if (copy < 0) {
-		message_fail(message, -errno);
-		return;
-	}
-	message->fds[message->n_fds++] = copy;
-}
-
-/* ---- getters ---- */
-
-static const uint8_t *get_raw(struct message *message, size_t size)
-{
-	const uint8_t *data;
-
-	if (message->failed)
-		return NULL;
-	if (size > message->length - message->offset) {
-		message_fail(message, -EBADMSG);
-		return NULL;
-	}
-	data = message->payload + message->offset;
-	message->offset += (uint32_t)size;
-	return data;
-}
-
-static bool get_tag(struct message *message, char tag)
-{
-	const uint8_t *found = get_raw(message, 1);
-
-	if (!found)
-		return false;
-	if (*found != (uint8_t)tag) {
-		message_fail(message, -EBADMSG);
-		return false;
-	}
-	return true;
-}
-
-uint64_t message_get_u64(struct message *message)
-{
-	const uint8_t *data;
-	uint64_t value;
-
-	if (!get_tag(message, 'u'))
-		return 0;
-	data = get_raw(message, sizeof(value));
-	if (!data)
-		return 0;
-	memcpy(&value, data, sizeof(value));
-	return value;
-}
-
-static const uint8_t *get_sized(struct message *message, char tag, size_t trailer, size_t *ret_size)
-{
-	const uint8_t *data;
-	uint32_t length;
-
-	if (!get_tag(message, tag))
-		return NULL;
-	data = get_raw(message, sizeof(length));
-	if (!data)
-		return NULL;
-	memcpy(&length, data, sizeof(length));
-	data = get_raw(message, (size_t)length + trailer);
-	if (!data)
-		return NULL;
-	*ret_size = length;
-	return data;
-}
-
-const char *message_get_string(struct message *message, size_t max)
-{
-	size_t size;
-	const uint8_t *data = get_sized(message, 's', 1, &size);
-
-	if (!data)
-		return "";
-	if (size > max || data[size] != '\0' || memchr(data, '\0', size)) {
-		message_fail(message, -EBADMSG);
-		return "";
-	}
-	return (const char *)data;
-}
-
-const void *message_get_bytes(struct message *message, size_t *ret_size)
-{
-	size_t size = 0;
-	const uint8_t *data = get_sized(message, 'b', 0, &size);
-
-	*ret_size = data ? size : 0;
-	return data ? data : (const uint8_t *)"";
-}
-
-int message_get_fd(struct message *message)
-{
-	if (message->failed)
-		return -1;
-	if (message->next_fd >= message->n_fds) {
-		message_fail(message, -EBADMSG);
-		return -1;
-	}
-	return TAKE_FD(message->fds[message->next_fd++]);
-}
-
-int message_end(struct message *message)
-{
-	if (message->failed || message->offset != message->length ||
-	    message->next_fd != message->n_fds)
-		return -EBADMSG;
-	return 0;
 }
 
 /* ---- the wire ---- */
@@ -289,7 +107,6 @@ int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 {
 	struct message_header header;
 	const struct message_format *format;
-	const struct message_info *info;
 	cleanup_message struct message *message = NULL;
 
 	if (size < sizeof(header))
@@ -298,19 +115,19 @@ int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 	if (header.magic != MESSAGE_MAGIC || header.reserved != 0 ||
 	    header.length != size - sizeof(header) || header.n_fds != n_fds)
 		return -EBADMSG;
-	info = message_info(header.type);
-	if (!info)
-		return -EOPNOTSUPP;
 	format = message_format(header.type);
-	if (header.length > (format ? format->length_max : info->length_max) ||
-	    header.n_fds > info->fds_max)
+	if (!format)
+		return -EOPNOTSUPP;
+	if (header.length > format->length_max || header.n_fds > format->n_fds)
 		return -EBADMSG;
 	message = message_new(header.type, header.serial);
 	if (!message)
 		return -ENOMEM;
-	put_raw(message, (const uint8_t *)data + sizeof(header), header.length);
-	if (message->failed)
-		return message->failed;
+	message->payload = malloc(header.length > 0 ? header.length : 1);
+	if (!message->payload)
+		return -ENOMEM;
+	memcpy(message->payload, (const uint8_t *)data + sizeof(header), header.length);
+	message->length = header.length;
 	for (size_t i = 0; i < n_fds; i++)
 		message->fds[message->n_fds++] = fds[i];
 	*ret_message = TAKE_PTR(message);

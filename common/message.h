@@ -13,20 +13,15 @@
  *     u32 magic "RBK1" | u16 type | u16 number of fds | u32 payload bytes |
  *     u32 reserved, 0  | u64 serial
  *   payload: the fields of the message's table under common/messages/, in the format
- *   of common/fields.h, all of them and in order. Messages that have no table yet:
- *   fields in the order that common/message_table.h documents
- *     'u' u64 value
- *     's' u32 length, bytes, NUL      (no NUL inside)
- *     'b' u32 length, bytes
+ *   of common/fields.h, all of them and in order
  *
  * The serial is chosen by who asks and repeated in the answer.
  *
  * Receiving: struct channel checks type, direction, length and number of
- * descriptors against the table before a handler sees anything. Getters fail
- * once and stay failed ("sticky"), so a handler reads all fields and then calls
- * message_end(), which also requires that every byte and descriptor was
- * consumed. A handler that returns a negative value closes the channel of the
- * sender; nothing a peer sends can end the receiver.
+ * descriptors against the tables before a handler sees anything. The handler
+ * gets all fields at once with MESSAGE_GET() (common/message_fields.h). One that
+ * returns a negative value closes the channel of the sender; nothing a peer sends
+ * can end the receiver.
  *
  * Sending never blocks: what the socket does not take waits in a queue of at
  * most CHANNEL_QUEUE_MAX messages.
@@ -39,7 +34,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* ---- building and reading ---- */
+/* ---- one message ---- */
 
 struct message {
 	uint16_t type; /* enum message_type */
@@ -48,17 +43,13 @@ struct message {
 	uint32_t length;
 	int fds[MESSAGE_FDS_MAX];
 	uint16_t n_fds;
-	/* reading */
-	uint32_t offset;
-	uint16_t next_fd;
 	struct fields_memory *memory; /* lists of what message_read() read */
-	/* both: first failure, -errno; sticky */
-	int failed;
-	char problem[96]; /* which field it was; "": not known */
+	int failed;		      /* -errno when the fields break their bounds */
+	char problem[96];	      /* which field it was; "": not known */
 };
 
-/** message_new() - an empty message to send. Never NULL-safe: check the result. */
-struct message *message_new(enum message_type type, uint64_t serial);
+/** message_new() - without any fields, for message_build() and message_decode(); NULL: no memory */
+struct message *message_new(unsigned type, uint64_t serial);
 /** message_free() - release it and close descriptors still in it. Return: NULL. */
 struct message *message_free(struct message *message);
 static inline void message_free_fn(struct message **message)
@@ -66,23 +57,6 @@ static inline void message_free_fn(struct message **message)
 	(void)message_free(*message);
 }
 #define cleanup_message __attribute__((cleanup(message_free_fn)))
-
-/* Append; failures are remembered and reported by channel_send(). */
-void message_put_u64(struct message *message, uint64_t value);
-void message_put_string(struct message *message, const char *text); /* NULL is "" */
-void message_put_bytes(struct message *message, const void *data, size_t size);
-/** message_put_fd() - a duplicate of @fd travels; the caller keeps @fd */
-void message_put_fd(struct message *message, int fd);
-
-/* Read in order. On failure: 0, "" or -1, and the message is marked failed. */
-uint64_t message_get_u64(struct message *message);
-/** message_get_string() - points into the message; longer than @max bytes fails */
-const char *message_get_string(struct message *message, size_t max);
-const void *message_get_bytes(struct message *message, size_t *ret_size);
-/** message_get_fd() - the caller owns the result (close-on-exec is set) */
-int message_get_fd(struct message *message);
-/** message_end() - Return: 0, or -EBADMSG if anything failed or is left over. */
-int message_end(struct message *message);
 
 /* ---- channels ---- */
 
@@ -132,8 +106,7 @@ void channel_close(struct channel *channel);
  * channel_send() - send and free @message, whatever happens
  *
  * Return: 0 (sent or queued), -ENOTCONN when closed, -ENOBUFS when the queue is
- * full (the channel is then closed: that peer is stuck), or the failure of the
- * message's putters.
+ * full (the channel is then closed: that peer is stuck), or what its fields break.
  */
 int channel_send(struct channel *channel, struct message *message);
 
@@ -142,7 +115,7 @@ int channel_send(struct channel *channel, struct message *message);
 /** message_encode() - wire form of @message. @ret_data is malloc'ed. Return: 0 or -errno. */
 int message_encode(const struct message *message, uint8_t **ret_data, size_t *ret_size);
 /**
- * message_decode() - parse one packet; checks header and table limits only
+ * message_decode() - parse one packet; checks its header against the tables only
  * @fds: taken over on success
  * Return: 0, -EBADMSG (malformed), -EOPNOTSUPP (unknown type).
  */

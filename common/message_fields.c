@@ -101,13 +101,11 @@ int message_take_fd(struct message *message, int fd)
 
 void message_print(struct message *message, char *out, size_t size)
 {
-	const struct message_info *info = message_info(message->type);
 	const struct message_format *format = message_format(message->type);
 	cleanup_free void *fields = NULL;
-	size_t used;
+	size_t used = (size_t)snprintf(out, size, "%s ", format->table->name);
 
-	used = (size_t)snprintf(out, size, "%s ", info ? info->name : "unknown");
-	if (!format || used >= size)
+	if (used >= size)
 		return;
 	fields = calloc(1, format->table->size + 1);
 	if (fields && message_read(message, format, fields) == 0)

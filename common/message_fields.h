@@ -47,13 +47,13 @@
 
 /** struct message_format - one message and its table */
 struct message_format {
-	enum message_type type;
+	unsigned type; /* enum message_type */
 	const struct field_table *table;
 	unsigned length_max; /* bytes of a payload within the bounds */
 	unsigned n_fds;
 };
 
-/** message_format() - NULL for an unknown type, and for one whose fields are in no table yet */
+/** message_format() - NULL for an unknown type */
 const struct message_format *message_format(unsigned type);
 
 /**

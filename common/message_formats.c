@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The tables of all channels, as data. A new channel is an include and two lines. */
+/* The tables of all channels, as data. A new channel is an include and a line of MESSAGES(). */
 
 #include "common/cleanup.h"
 #include "common/message_table.h"
@@ -16,7 +16,7 @@
 #include "common/messages/steps.h"
 
 static const struct message_info infos[] = {
-#define MESSAGE_INFO(name, from, to, length, fds) [MESSAGE_##name] = {#name, from, to, length, fds},
+#define MESSAGE_INFO(name, from, to, fds) [MESSAGE_##name] = {#name, from, to, fds},
 	MESSAGE_TABLE(MESSAGE_INFO)
 #undef MESSAGE_INFO
 };
@@ -81,6 +81,7 @@ const struct message_info *message_info(unsigned type)
 	RECORD_DEFINE(NAME, name_)                                                                 \
 	_Static_assert((0 NAME##_FIELDS(FDS, name_)) == (TABLE_FDS_##NAME),                        \
 		       #NAME " has other descriptors in common/message_table.h");                  \
+	enum { HAS_FIELDS_##NAME = 1 };                                                            \
 	const struct message_format message_format_##name_ = {                                     \
 		.type = MESSAGE_##NAME,                                                            \
 		.table = &message_fields_##name_,                                                  \
@@ -88,36 +89,31 @@ const struct message_info *message_info(unsigned type)
 		.n_fds = (0 NAME##_FIELDS(FDS, name_)),                                            \
 	};
 #define FORMAT_OF(NAME, name_) [MESSAGE_##NAME] = &message_format_##name_,
-#define FDS_IN_TABLE(NAME, from, to, length, fds) TABLE_FDS_##NAME = (fds),
+#define FDS_IN_TABLE(NAME, from, to, fds) TABLE_FDS_##NAME = (fds),
 
 enum { MESSAGE_TABLE(FDS_IN_TABLE) };
 
-MESSAGES_CHANNELS(MESSAGE_DEFINE)
-MESSAGES_CONFIG_RECORDS(RECORD_DEFINE)
-MESSAGES_CONFIG(MESSAGE_DEFINE)
-MESSAGES_HOST(MESSAGE_DEFINE)
-MESSAGES_STEPS_RECORDS(RECORD_DEFINE)
-MESSAGES_STEPS(MESSAGE_DEFINE)
-MESSAGES_FETCHING(MESSAGE_DEFINE)
-MESSAGES_DELIVERIES(MESSAGE_DEFINE)
-MESSAGES_ARTIFACTS(MESSAGE_DEFINE)
-MESSAGES_LAYERS(MESSAGE_DEFINE)
-MESSAGES_IMAGES(MESSAGE_DEFINE)
-MESSAGES_API_RECORDS(RECORD_DEFINE)
-MESSAGES_API(MESSAGE_DEFINE)
+#define RECORDS(X) MESSAGES_CONFIG_RECORDS(X) MESSAGES_STEPS_RECORDS(X) MESSAGES_API_RECORDS(X)
+#define MESSAGES(X)                                                                                \
+	MESSAGES_CHANNELS(X)   /* */                                                               \
+	MESSAGES_CONFIG(X)     /* */                                                               \
+	MESSAGES_HOST(X)       /* */                                                               \
+	MESSAGES_STEPS(X)      /* */                                                               \
+	MESSAGES_FETCHING(X)   /* */                                                               \
+	MESSAGES_DELIVERIES(X) /* */                                                               \
+	MESSAGES_ARTIFACTS(X)  /* */                                                               \
+	MESSAGES_LAYERS(X)     /* */                                                               \
+	MESSAGES_IMAGES(X)     /* */                                                               \
+	MESSAGES_API(X)	       /* */
 
-static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {
-	MESSAGES_CHANNELS(FORMAT_OF)   /* */
-	MESSAGES_CONFIG(FORMAT_OF)     /* */
-	MESSAGES_HOST(FORMAT_OF)       /* */
-	MESSAGES_STEPS(FORMAT_OF)      /* */
-	MESSAGES_FETCHING(FORMAT_OF)   /* */
-	MESSAGES_DELIVERIES(FORMAT_OF) /* */
-	MESSAGES_ARTIFACTS(FORMAT_OF)  /* */
-	MESSAGES_LAYERS(FORMAT_OF)     /* */
-	MESSAGES_IMAGES(FORMAT_OF)     /* */
-	MESSAGES_API(FORMAT_OF)	       /* */
-};
+RECORDS(RECORD_DEFINE)
+MESSAGES(MESSAGE_DEFINE)
+
+/* A message without a table of fields is an undeclared name here. */
+#define HAS_FIELDS(NAME, from, to, fds) _Static_assert(HAS_FIELDS_##NAME, #NAME " has no fields");
+MESSAGE_TABLE(HAS_FIELDS)
+
+static const struct message_format *const formats[MESSAGE_NUM_TYPES] = {MESSAGES(FORMAT_OF)};
 
 const struct message_format *message_format(unsigned type)
 {

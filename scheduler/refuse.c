@@ -69,10 +69,10 @@ static void daemon_gone(struct channel *channel)
 #define IGNORE_PEER(peer, name, from, to)                                                          \
 	{((from) & (peer)) && ((to)&ROLE_SCHEDULER) ? MESSAGE_##name : MESSAGE_INVALID,            \
 	 handle_nothing},
-#define IGNORE_FETCHER(name, from, to, length, fds) IGNORE_PEER(ROLE_FETCHER, name, from, to)
-#define IGNORE_IMAGE(name, from, to, length, fds) IGNORE_PEER(ROLE_IMAGE, name, from, to)
-#define IGNORE_CACHER(name, from, to, length, fds) IGNORE_PEER(ROLE_CACHER, name, from, to)
-#define IGNORE_DAEMON(name, from, to, length, fds) IGNORE_PEER(ROLE_DAEMON, name, from, to)
+#define IGNORE_FETCHER(name, from, to, fds) IGNORE_PEER(ROLE_FETCHER, name, from, to)
+#define IGNORE_IMAGE(name, from, to, fds) IGNORE_PEER(ROLE_IMAGE, name, from, to)
+#define IGNORE_CACHER(name, from, to, fds) IGNORE_PEER(ROLE_CACHER, name, from, to)
+#define IGNORE_DAEMON(name, from, to, fds) IGNORE_PEER(ROLE_DAEMON, name, from, to)
 
 static int handle_channel(struct channel *channel, struct message *message)
 {
