@@ -11,6 +11,7 @@
 #include "api/http.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/api.h"
 #include "common/messages/config.h"
 #include "common/names.h"

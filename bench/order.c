@@ -17,6 +17,7 @@
  * begins before the order is sent.
  */
 #include "bench/loop.h"
+#include "common/message_table.h"
 #include "common/messages/channels.h"
 #include "common/messages/steps.h"
 #include "common/step_payload.h"

@@ -12,6 +12,7 @@
 #include "cacher/service.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/artifacts.h"
 #include "common/messages/config.h"
 #include "common/names.h"

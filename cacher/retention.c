@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/artifacts.h"
 #include "common/names.h"
 

@@ -3,6 +3,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/channels.h"
 
 #include <errno.h>

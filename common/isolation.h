@@ -21,7 +21,7 @@
  */
 
 #include "common/error.h"
-#include "common/message_table.h"
+#include "common/process_role.h"
 
 #include <stdbool.h>
 #include <stddef.h>

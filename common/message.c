@@ -22,28 +22,6 @@ struct message_header {
 };
 _Static_assert(sizeof(struct message_header) == 24, "the wire format has no padding");
 
-const char *role_name(enum process_role role)
-{
-	switch (role) {
-	case ROLE_DAEMON:
-		return "daemon";
-	case ROLE_WEBHOOK:
-		return "webhook";
-	case ROLE_SCHEDULER:
-		return "scheduler";
-	case ROLE_FETCHER:
-		return "fetcher";
-	case ROLE_CACHER:
-		return "cacher";
-	case ROLE_API:
-		return "api";
-	case ROLE_IMAGE:
-		return "image";
-	default:
-		return "unknown";
-	}
-}
-
 struct message *message_new(unsigned type, uint64_t serial)
 {
 	struct message *message = calloc(1, sizeof(*message));

@@ -29,7 +29,7 @@
 
 #include "common/limits.h"
 #include "common/loop.h"
-#include "common/message_table.h"
+#include "common/process_role.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -67,7 +67,7 @@ struct channel;
  * @handle: return < 0 closes the channel (the sender misbehaved)
  */
 struct message_handler {
-	enum message_type type;
+	unsigned type; /* enum message_type */
 	int (*handle)(struct channel *channel, struct message *message);
 };
 

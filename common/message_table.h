@@ -12,21 +12,9 @@
  * Version 6 has fields by tables; a release bumps it when any message is another one.
  */
 
-#define MESSAGE_VERSION 6
+#include "common/process_role.h"
 
-enum process_role {
-	ROLE_NONE = 0,
-	ROLE_DAEMON = 1 << 0,
-	ROLE_WEBHOOK = 1 << 1,
-	ROLE_SCHEDULER = 1 << 2,
-	ROLE_FETCHER = 1 << 3,
-	ROLE_CACHER = 1 << 4,
-	ROLE_API = 1 << 5,
-	ROLE_IMAGE = 1 << 6,
-	ROLE_ANY_CHILD =
-		ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API | ROLE_IMAGE,
-	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON,
-};
+#define MESSAGE_VERSION 6
 
 /*
  * X(NAME, from, to, most fds)
@@ -147,7 +135,5 @@ struct message_info {
 
 /** message_info() - the table's line of @type, NULL for an unknown one */
 const struct message_info *message_info(unsigned type);
-/** role_name() - "scheduler", … */
-const char *role_name(enum process_role role);
 
 #endif

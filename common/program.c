@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/program.h"
+#include "common/message_table.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/image.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/host.h"
 #include "common/messages/layers.h"
 #include "common/messages/steps.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fetcher/request.h"
 
+#include "common/message_table.h"
 #include "common/messages/fetching.h"
 #include "common/names.h"
 

@@ -7,6 +7,7 @@
 #include "common/fetch_outcome.h"
 #include "common/limits.h"
 #include "common/message.h"
+#include "common/message_table.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/message_table.h"
 #include "common/messages/fetching.h"
 #include "common/names.h"
 #include "common/runbook_name.h"

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/isolation.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/fetching.h"
 #include "common/names.h"
 

@@ -6,6 +6,7 @@
 
 #include "common/loop.h"
 #include "common/message.h"
+#include "common/message_table.h"
 #include "fetcher/fetch.h"
 #include "fetcher/remote.h"
 #include "fetcher/service.h"

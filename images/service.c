@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/config.h"
 #include "common/messages/images.h"
 #include "common/messages/layers.h"

@@ -2,6 +2,7 @@
 #include "scheduler/images.h"
 
 #include "common/cleanup.h"
+#include "common/message_table.h"
 #include "common/messages/images.h"
 #include "common/names.h"
 #include "scheduler/admission.h"

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/api.h"
 #include "scheduler/give_up.h"
 #include "scheduler/json.h"

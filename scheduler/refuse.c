@@ -8,6 +8,7 @@
  */
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/api.h"
 #include "common/messages/channels.h"
 #include "common/messages/deliveries.h"

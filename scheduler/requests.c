@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/channels.h"
 #include "common/messages/config.h"
 #include "common/messages/deliveries.h"

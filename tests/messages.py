@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages between runbookd's processes, by the tables that the programs are made from.
 
-Names, roles and version come from common/message_table.h, fields from the headers in
-common/messages/ (see common/message_fields.h): nothing here can drift apart from them.
+Names and version come from common/message_table.h, roles from common/process_role.h,
+fields from the headers in common/messages/ (see common/message_fields.h): nothing here
+can drift apart from them.
 Bounds are not looked at, so that tests can break them.
 
 encode("STEP_ACK", order=7) makes a packet, Message() reads one: message["order"].
@@ -35,7 +36,8 @@ def _source(path):
 
 _TABLE = _source("common/message_table.h")
 VERSION = int(re.search(r"#define MESSAGE_VERSION (\d+)", _TABLE).group(1))
-ROLES = {name.lower(): 1 << int(bit) for name, bit in re.findall(r"ROLE_(\w+) = 1 << (\d+)", _TABLE)}
+ROLES = {name.lower(): 1 << int(bit) for name, bit in re.findall(
+    r"ROLE_(\w+) = 1 << (\d+)", _source("common/process_role.h"))}
 TYPES = {name: number for number, name in enumerate(
     re.findall(r"X\((\w+), ", re.search(r"#define MESSAGE_TABLE\(X\)(.*)", _TABLE).group(1)), 1)}
 NAMES = {number: name for name, number in TYPES.items()}

@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
+#include "common/message_table.h"
 #include "common/messages/deliveries.h"
 
 #include <errno.h>

@@ -7,6 +7,8 @@
  */
 #include "tests/unit/message_samples.h"
 
+#include "common/message_table.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>

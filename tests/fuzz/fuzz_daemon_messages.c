@@ -5,6 +5,7 @@
  * it does not finish, and none with a name or an id that the checks of orders refuse.
  */
 #include "common/limits.h"
+#include "common/message_table.h"
 #include "common/names.h"
 #include "common/remove_tree.h"
 #include "daemon/config.h"

@@ -32,6 +32,7 @@
 #include "common/fdio.h"
 #include "common/log.h"
 #include "common/loop.h"
+#include "common/message_table.h"
 #include "common/messages/channels.h"
 
 #include <fcntl.h>

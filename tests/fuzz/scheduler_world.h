@@ -4,6 +4,7 @@
 
 /* A scheduler on a store of its own, in this process; its peers are records of an input. */
 
+#include "common/message_table.h"
 #include "common/remove_tree.h"
 #include "scheduler/scheduler.h"
 #include "tests/fuzz/peers.h"

@@ -61,7 +61,7 @@ payload() {
     local dir=$TEST_TMP/payload
     mkdir -p "$dir/build" "$dir/tests" "$dir/common"
     cp -r "$TOP/packaging" "$TOP/Makefile" "$dir/"
-    cp -r "$TOP/common/message_table.h" "$TOP/common/messages" "$dir/common/" # for messages.py
+    cp -r "$TOP"/common/{message_table.h,process_role.h,messages} "$dir/common/" # for messages.py
     cp -r "$BIN" "$dir/build/bin"
     cp -r "$TOP/build/man" "$dir/build/man"
     cp -r "$TOP"/tests/{*.py,lib.sh,upgrade_lib.sh,qemu,breakout,integration} "$dir/tests/"

@@ -9,6 +9,7 @@
 
 #include "common/cleanup.h"
 #include "common/message.h"
+#include "common/message_table.h"
 #include "common/messages/api.h"
 #include "common/messages/config.h"
 #include "common/messages/deliveries.h"

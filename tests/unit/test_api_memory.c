@@ -11,6 +11,7 @@
 #include "api/handlers.h"
 #include "api/upload.h"
 #include "common/cleanup.h"
+#include "common/message_table.h"
 #include "common/messages/api.h"
 #include "common/messages/artifacts.h"
 #include "common/messages/host.h"

@@ -4,6 +4,7 @@
 #include "api/hub.h"
 #include "api/peers.h"
 #include "common/cleanup.h"
+#include "common/message_table.h"
 #include "common/messages/api.h"
 #include "common/messages/channels.h"
 

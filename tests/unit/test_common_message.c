@@ -2,6 +2,7 @@
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
+#include "common/message_table.h"
 #include "common/messages/channels.h"
 #include "common/messages/config.h"
 #include "common/messages/deliveries.h"

@@ -5,6 +5,7 @@
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
+#include "common/message_table.h"
 #include "common/messages/steps.h"
 #include "tests/unit/message_samples.h"
 

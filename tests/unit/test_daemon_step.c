@@ -7,6 +7,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
+#include "common/message_table.h"
 #include "common/messages/artifacts.h"
 #include "common/messages/channels.h"
 #include "common/messages/steps.h"

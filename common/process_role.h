@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef COMMON_PROCESS_ROLE_H
+#define COMMON_PROCESS_ROLE_H
+
+/** enum process_role - which of our processes; a mask where several are meant */
+enum process_role {
+	ROLE_NONE = 0,
+	ROLE_DAEMON = 1 << 0,
+	ROLE_WEBHOOK = 1 << 1,
+	ROLE_SCHEDULER = 1 << 2,
+	ROLE_FETCHER = 1 << 3,
+	ROLE_CACHER = 1 << 4,
+	ROLE_API = 1 << 5,
+	ROLE_IMAGE = 1 << 6,
+	ROLE_ANY_CHILD =
+		ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API | ROLE_IMAGE,
+	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON,
+};
+
+/** role_name() - "scheduler", … */
+const char *role_name(enum process_role role);
+
+#endif
