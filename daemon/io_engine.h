@@ -16,6 +16,7 @@
  */
 
 #include "common/error.h"
+#include "common/list.h"
 #include "common/loop.h"
 
 #include <stdbool.h>
@@ -34,7 +35,7 @@ struct io_op {
 	struct loop_file file;
 	struct loop_timer timer;
 	struct io_engine *engine;
-	struct io_op *next;
+	struct list_node finished;
 	int result;
 };
 

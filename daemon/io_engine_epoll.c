@@ -16,7 +16,7 @@
 
 struct epoll_engine {
 	struct io_engine engine;
-	struct io_op *first, *last; /* finished, not delivered */
+	struct list finished; /* not delivered */
 	struct loop_timer deliver;
 };
 
@@ -28,29 +28,23 @@ static struct epoll_engine *epoll_of(struct io_engine *engine)
 static void deliver(struct loop_timer *timer)
 {
 	struct epoll_engine *self = container_of(timer, struct epoll_engine, deliver);
-	struct io_op *op = self->first;
+	struct list_node *last = self->finished.last, *node = NULL;
 
 	/* only what is finished now: what done() starts waits for the next turn */
-	self->first = NULL;
-	self->last = NULL;
-	while (op) {
-		struct io_op *next = op->next;
+	while (node != last) {
+		struct io_op *op;
 
+		node = list_pop(&self->finished);
+		op = list_entry(node, struct io_op, finished);
 		op->busy = false;
 		op->done(op, op->result);
-		op = next;
 	}
 }
 
 static void finish(struct epoll_engine *self, struct io_op *op, ssize_t result)
 {
 	op->result = (int)result;
-	op->next = NULL;
-	if (self->last)
-		self->last->next = op;
-	else
-		self->first = op;
-	self->last = op;
+	list_append(&self->finished, &op->finished);
 	if (!self->deliver.loop)
 		(void)loop_timer_set(self->engine.loop, &self->deliver, now_usec(), deliver);
 }
