@@ -65,7 +65,7 @@ refused 2 'every step has a variable' demo production PATH <<<x
 refused 2 'every step has a variable' demo production ENV <<<x
 refused 2 'runbookd.s own' demo production RUNBOOK_RUN <<<x
 refused 2 'value of the variable ENV' demo $'a\nb' A <<<x
-refused 2 'no project name' ../x production A <<<x
+refused 2 'not a project name' ../x production A <<<x
 refused 3 'no project of this name' nobody production A <<<x
 refused 2 'value is empty' demo production A </dev/null
 refused 2 'value is empty' demo production A <<<""
@@ -197,7 +197,7 @@ wait_run "$run" >/dev/null
 check_match "a pull request of the repository itself gets them" '^\*\*\* $' "$(log s)"
 ctl run "$TEST_TMP/repos/demo" >/dev/null 2>&1
 run=$(api 'runs?limit=1' | jq '.runs[0].id')
-check_match "none for an upload" '^none secrets withheld: this is somebody' "$(log s)"
+check_match "none for an upload" '^none secrets withheld: this is an uploaded' "$(log s)"
 echo "SecretsForForks=yes" >>"$root/etc/runbookd/projects.d/demo.conf"
 api reload -X POST >/dev/null
 run=$(ctl --json trigger demo --ref refs/pull/7/head | jq .run)
