@@ -61,6 +61,9 @@
 	X(M, NUMBER, weight, UINT64_MAX)                                                           \
 	X(M, FLAG, workspace)
 
+/* After so many seconds a delivery is forgotten. */
+#define CONFIG_DELIVERIES_FIELDS(X, M) X(M, NUMBER, seconds, UINT64_MAX)
+
 /*
  * Those that follow name a project of a CONFIG_PROJECT before. "": what holds for the
  * projects that have none of their own.
@@ -71,7 +74,7 @@
 	/* for so long fetching is tried again */                                                  \
 	X(M, NUMBER, seconds, UINT64_MAX)
 
-/* Of one kind. 0: not said, UINT64_MAX: no limit */
+/* Of one kind of what is kept. 0: nothing is said; UINT64_MAX: no limit */
 #define CONFIG_KEEP_FIELDS(X, M)                                                                   \
 	X(M, NUMBER, age_sec, UINT64_MAX)                                                          \
 	X(M, NUMBER, count, UINT64_MAX)                                                            \
@@ -84,9 +87,6 @@
 
 /* Pull requests from forks get its secrets. */
 #define CONFIG_FORK_SECRETS_FIELDS(X, M) X(M, TEXT, project, PROJECT_NAME_MAX)
-
-/* After so many seconds a delivery is forgotten. */
-#define CONFIG_DELIVERIES_FIELDS(X, M) X(M, NUMBER, seconds, UINT64_MAX)
 
 /* ---- to runbook-fetcher, and in the same words from it to its children ---- */
 

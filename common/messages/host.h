@@ -38,15 +38,17 @@
 
 /* ---- keys of secrets ---- */
 
-/* Also between configurations, after SECRET_KEY_NEW: then the error is that one's. */
-#define SECRET_KEYS_FIELDS(X, M)                                                                     \
-	/* runbookd cannot change them */                                                            \
-	X(M, FLAG, fixed)                                                                            \
-	/* where they are, for people */                                                             \
-	X(M, TEXT, source, PATH_MAX - 1)                                                             \
-	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)                                                    \
-	/* a sealed memfd, see common/secret_keys.h; none after an error, unless the old ones      \
-	 * are still good */ \
+/*
+ * Also between configurations, after SECRET_KEY_NEW: then the error is that one's, and the
+ * keys are the old ones.
+ */
+#define SECRET_KEYS_FIELDS(X, M)                                                                   \
+	/* runbookd cannot change them */                                                          \
+	X(M, FLAG, fixed)                                                                          \
+	/* where they are, for people */                                                           \
+	X(M, TEXT, source, PATH_MAX - 1)                                                           \
+	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)                                                  \
+	/* a sealed memfd, see common/secret_keys.h; none when they cannot be read */              \
 	X(M, FD_OR_NONE, keys)
 
 /* Put a new key in front of the others. */
