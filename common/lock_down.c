@@ -150,11 +150,13 @@ static int compare_names(const void *first, const void *second)
 	return strcmp(*(const char *const *)first, *(const char *const *)second);
 }
 
-int lock_down_print(const struct lock_down *lock_down, FILE *file)
+static int process_print(const struct lock_down *lock_down, FILE *file)
 {
 	cleanup_free const char **names = NULL;
 	size_t n = 0;
 
+	if (lock_down->process)
+		(void)fprintf(file, "process %s\n", lock_down->process);
 	(void)fprintf(file, "user of %s\n", role_name(lock_down->role));
 	if (lock_down->fds_max)
 		(void)fprintf(file, "descriptors %llu\n", (unsigned long long)lock_down->fds_max);
@@ -176,4 +178,13 @@ int lock_down_print(const struct lock_down *lock_down, FILE *file)
 	for (size_t i = 0; i < n; i++)
 		(void)fprintf(file, "call %s\n", names[i]);
 	return 0;
+}
+
+int lock_down_print(const struct lock_down *lock_down, FILE *file)
+{
+	int r = 0;
+
+	for (; lock_down && r == 0; lock_down = lock_down->next)
+		r = process_print(lock_down, file);
+	return r;
 }

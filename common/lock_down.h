@@ -55,6 +55,8 @@ struct lock_down_path {
  * @syscalls:  what it may call beyond the base set of isolation_seccomp.c, NULL-terminated
  * @fds_max:   it may have so many descriptors, if the hard limit allows; 0: as it was started
  * @user_only: file system and calls are closed later, when the program knows what its work needs
+ * @process:   which of the program's processes it is of; NULL: the only one
+ * @next:      of another process of the same program, which is printed as well
  */
 struct lock_down {
 	enum process_role role;
@@ -64,6 +66,8 @@ struct lock_down {
 	const char *const *syscalls;
 	uint64_t fds_max;
 	bool user_only;
+	const char *process;
+	const struct lock_down *next;
 };
 
 /**
@@ -74,7 +78,11 @@ struct lock_down {
  */
 int lock_down(const struct lock_down *lock_down, const struct paths *paths, struct error *error);
 
-/** lock_down_print() - the same for people and tests, one fact a line. Return: 0 or -errno. */
+/**
+ * lock_down_print() - the same for people and tests, one fact a line, for each process of the program
+ *
+ * Return: 0 or -errno.
+ */
 int lock_down_print(const struct lock_down *lock_down, FILE *file);
 
 #endif
