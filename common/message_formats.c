@@ -13,6 +13,7 @@
 #include "common/messages/host.h"
 #include "common/messages/images.h"
 #include "common/messages/layers.h"
+#include "common/messages/starter.h"
 #include "common/messages/steps.h"
 
 static const struct message_info infos[] = {
@@ -100,6 +101,7 @@ enum { MESSAGE_TABLE(FDS_IN_TABLE) };
 	MESSAGES_HOST(X)       /* */                                                               \
 	MESSAGES_STEPS(X)      /* */                                                               \
 	MESSAGES_FETCHING(X)   /* */                                                               \
+	MESSAGES_STARTER(X)    /* */                                                               \
 	MESSAGES_DELIVERIES(X) /* */                                                               \
 	MESSAGES_ARTIFACTS(X)  /* */                                                               \
 	MESSAGES_LAYERS(X)     /* */                                                               \

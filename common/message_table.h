@@ -94,6 +94,11 @@
 	X(MIRROR_PRUNE, ROLE_SCHEDULER, ROLE_FETCHER, 1)                                           \
 	X(MIRROR_PRUNED, ROLE_FETCHER, ROLE_SCHEDULER, 1)                                          \
                                                                                                    \
+	/* -- processes that fetch: common/messages/starter.h -- */                                \
+	X(FETCH_CHILD_START, ROLE_FETCHER, ROLE_STARTER, 1)                                        \
+	X(FETCH_CHILD_KILL, ROLE_FETCHER, ROLE_STARTER, 0)                                         \
+	X(FETCH_CHILD_ENDED, ROLE_STARTER, ROLE_FETCHER, 0)                                        \
+                                                                                                   \
 	/* -- layers, unpacked by the daemon in a sandbox: common/messages/layers.h -- */          \
 	X(LAYER_UNPACK, ROLE_IMAGE, ROLE_DAEMON, 1)                                                \
 	X(LAYER_UNPACKING, ROLE_DAEMON, ROLE_IMAGE, 1)                                             \

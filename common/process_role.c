@@ -18,6 +18,8 @@ const char *role_name(enum process_role role)
 		return "api";
 	case ROLE_IMAGE:
 		return "image";
+	case ROLE_STARTER:
+		return "starter";
 	default:
 		return "unknown";
 	}

@@ -12,9 +12,10 @@ enum process_role {
 	ROLE_CACHER = 1 << 4,
 	ROLE_API = 1 << 5,
 	ROLE_IMAGE = 1 << 6,
+	ROLE_STARTER = 1 << 7, /* the fetcher's own: starts what fetches */
 	ROLE_ANY_CHILD =
 		ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API | ROLE_IMAGE,
-	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON,
+	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON | ROLE_STARTER,
 };
 
 /** role_name() - "scheduler", … */
