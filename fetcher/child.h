@@ -5,8 +5,8 @@
 /*
  * DOC: The child, one for each fetch
  *
- * The service starts its own program again with --child and a SOCK_SEQPACKET
- * socket on descriptor 3. The child reads its job there (CONFIG_REPOSITORY and
+ * The starter (starter.h) starts our program again with --child and a SOCK_SEQPACKET
+ * socket to the service on descriptor 3. The child reads its job there (CONFIG_REPOSITORY and
  * FETCH, or UNPACK), confines itself to that one project's directories and
  * remote, does the work with libgit2 or libarchive, sends FETCHED and exits. It
  * is a fresh address space: it holds no other project's credential, and its

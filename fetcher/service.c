@@ -47,6 +47,7 @@ struct service {
 	bool configured;
 	struct repositories repositories, pending;
 	struct requests requests;
+	struct workers workers;
 	struct slot slots[FETCH_PARALLEL_MAX];
 };
 
@@ -329,8 +330,8 @@ static bool request_start(struct service *service, struct slot *slot, struct req
 		answer_failure(service, request, FETCH_UNREACHABLE, "out of memory");
 		return false;
 	}
-	if (worker_start(&slot->worker, service->loop, service->setup, repository, job,
-			 on_worker_done, &error) < 0) {
+	if (worker_start(&service->workers, &slot->worker, repository, job, on_worker_done,
+			 &error) < 0) {
 		log_error("%s: %s", request->project, error.text);
 		answer_failure(service, request, fetch_outcome_of(error.number), error.text);
 		return false;
@@ -509,15 +510,16 @@ static int service_start(struct process *process, struct error *error)
 	for (size_t i = 0; i < ARRAY_SIZE(service.slots); i++)
 		service.slots[i].worker = WORKER_NULL;
 	process->userdata = &service;
-	return 0;
+	return workers_open(&service.workers, service.loop, service.setup->starter_pid,
+			    service.setup->starter_fd, service.setup->limits);
 }
 
-/* Children that run are killed by the kernel when we are gone (PR_SET_PDEATHSIG). */
 static void service_stop(void *userdata)
 {
 	struct service *service = userdata;
 
 	channel_close(&service->scheduler);
+	workers_close(&service->workers);
 	requests_drop(&service->requests);
 	for (size_t i = 0; i < ARRAY_SIZE(service->slots); i++)
 		service->slots[i].request = request_free(service->slots[i].request);

@@ -6,7 +6,9 @@
  * DOC: The service
  *
  * Takes FETCH and UNPACK from the scheduler, keeps them in a queue, and works
- * them off with at most FETCH_PARALLEL_MAX children (child.h), one per project.
+ * them off with at most FETCH_PARALLEL_MAX children (child.h), one per project,
+ * which a process beside it starts (starter.h), because they need more than the
+ * service may: it reads lib/trees, and reaches no other file and no network.
  * A commit whose tree is there already is answered without a child. Requests
  * for the same commit share one child. The service itself parses nothing that
  * came from a repository: it re-checks the child's short answer and opens
@@ -23,13 +25,15 @@ struct service;
 
 /**
  * struct service_setup - what main() prepared before the lock-down
- * @exe_fd:   our own program, for the children
- * @trees_fd: lib/trees
+ * @limits:     of each fetch
+ * @starter_pid: a child of ours
+ * @starter_fd: the channel to the starter
+ * @trees_fd:   lib/trees
  */
 struct service_setup {
-	const struct paths *paths;
 	const struct fetch_limits *limits;
-	int exe_fd;
+	pid_t starter_pid;
+	int starter_fd;
 	int trees_fd;
 };
 

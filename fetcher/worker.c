@@ -2,97 +2,51 @@
 #include "fetcher/worker.h"
 
 #include "common/cleanup.h"
-#include "common/isolation.h"
 #include "common/log.h"
 #include "common/message_table.h"
 #include "common/messages/fetching.h"
+#include "common/messages/starter.h"
 #include "common/names.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SPACE_LIMITED 0 /* the sanitizer's shadow alone is terabytes */
-#else
-#define ADDRESS_SPACE_LIMITED 1
-#endif
-
-#define CHILD_FILES_MAX 1024
 #define JOB_BUFFER_MAX (256 * 1024) /* CONFIG_REPOSITORY and FETCH wait in the socket */
 
-/* ---- in the new process ---- */
+/* ---- its end ---- */
 
-static void limit_set(int resource, uint64_t value)
-{
-	struct rlimit limit = {.rlim_cur = value, .rlim_max = value};
-
-	if (setrlimit((__rlimit_resource_t)resource, &limit) < 0)
-		_exit(1);
-}
-
-/*
- * Between fork and exec.
- * Should: leave nothing of the service but the socket and the program.
- * Mustn't: allocate or log.
- */
-static _Noreturn void child_start(int exe_fd, int socket_fd, const struct fetch_limits *limits,
-				  pid_t service, char *const *argv, char *const *envp)
-{
-	struct sigaction ignore = {.sa_handler = SIG_IGN};
-	sigset_t none;
-	int exe;
-
-	(void)setpgid(0, 0);
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != service)
-		_exit(1);
-	if (ADDRESS_SPACE_LIMITED)
-		limit_set(RLIMIT_AS, FETCH_MEMORY_MAX);
-	limit_set(RLIMIT_CPU, limits->timeout_sec + 1);
-	limit_set(RLIMIT_FSIZE, limits->pack > limits->blob ? limits->pack : limits->blob);
-	limit_set(RLIMIT_NOFILE, CHILD_FILES_MAX);
-	(void)sigaction(SIGXFSZ, &ignore, NULL); /* EFBIG says more than a signal */
-	(void)sigaction(SIGPIPE, &ignore, NULL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* out of the way of descriptor 3 */
-	exe = fcntl(exe_fd, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
-	if (exe < 0 || (socket_fd == CHANNEL_FD ? fcntl(socket_fd, F_SETFD, 0)
-						: dup2(socket_fd, CHANNEL_FD)) < 0)
-		_exit(1);
-	(void)syscall(SYS_execveat, exe, "", argv, envp, AT_EMPTY_PATH);
-	_exit(1);
-}
-
-/* ---- in the service ---- */
-
+/* Its end comes as FETCH_CHILD_ENDED. */
 static void worker_kill(const struct worker *worker)
 {
-	if (kill(-worker->pid, SIGKILL) < 0) /* not yet a group of its own */
-		(void)kill(worker->pid, SIGKILL);
+	struct workers *workers = worker->workers;
+	int r = channel_send(&workers->starter,
+			     MESSAGE_NEW(fetch_child_kill, 0, .child = worker->number));
+
+	if (r == 0 || r == -ENOTCONN)
+		return;
+	log_error("cannot have a fetching process killed: %s: ending", strerror(-r));
+	loop_exit(workers->loop, 1);
 }
 
-static void worker_describe_end(struct worker *worker, int status)
+static void worker_describe_end(struct worker *worker, int error, int status)
 {
 	struct fetch_result *result = &worker->result;
 
-	if (worker->late)
+	if (error)
+		(void)fetch_fail(result, FETCH_UNREACHABLE, "cannot start a fetching process: %s",
+				 strerror(error));
+	else if (worker->late)
 		(void)fetch_fail(
 			result, FETCH_UNREACHABLE,
 			"the fetch took longer than %" PRIu64 " s and was stopped; check "
 			"that the remote answers, or fetch from a nearer or smaller mirror",
-			worker->timeout_sec);
+			worker->workers->limits->timeout_sec);
 	else if (WIFSIGNALED(status))
 		(void)fetch_fail(
 			result, FETCH_UNREACHABLE,
@@ -105,24 +59,18 @@ static void worker_describe_end(struct worker *worker, int status)
 				 WEXITSTATUS(status));
 }
 
-static void worker_end(struct worker *worker)
+static void worker_end(struct worker *worker, int error, int status)
 {
-	int status = 0;
-
 	loop_timer_cancel(&worker->deadline);
 	loop_remove(&worker->socket_file);
-	loop_remove(&worker->exit_file);
-	(void)kill(-worker->pid, SIGKILL); /* whatever it might have started */
-	while (waitpid(worker->pid, &status, 0) < 0 && errno == EINTR)
-		;
 	(void)close(worker->socket_fd);
-	(void)close(worker->pid_fd);
-	worker->socket_fd = worker->pid_fd = -1;
-	worker->pid = 0;
+	worker->socket_fd = -1;
 	worker->killed = !worker->answered && !worker->late && WIFSIGNALED(status) &&
 			 WTERMSIG(status) == SIGKILL;
 	if (!worker->answered)
-		worker_describe_end(worker, status);
+		worker_describe_end(worker, error, status);
+	worker->workers->running[worker->number] = NULL;
+	worker->workers = NULL;
 	worker->done(worker);
 }
 
@@ -226,7 +174,7 @@ static void on_answer(struct loop_file *file, uint32_t events)
 	cleanup_message struct message *message = NULL;
 	int r = message_receive(worker->socket_fd, &message);
 
-	loop_remove(file); /* one answer; the end comes by the pidfd */
+	loop_remove(file); /* one answer; the end comes from the starter */
 	if (r == 0)
 		return;
 	if (r < 0 || message->type != worker->answer ||
@@ -238,14 +186,23 @@ static void on_answer(struct loop_file *file, uint32_t events)
 	worker->answered = true;
 }
 
-static void on_exit_event(struct loop_file *file, uint32_t events)
+static int on_ended(struct channel *channel, struct message *message)
 {
-	struct worker *worker = container_of(file, struct worker, exit_file);
+	struct workers *workers = channel->userdata;
+	struct message_fetch_child_ended ended;
+	struct worker *worker;
+	int r = MESSAGE_GET(message, fetch_child_ended, &ended);
 
-	/* the answer may wait behind this event */
+	if (r < 0)
+		return r;
+	worker = workers->running[ended.child];
+	if (!worker)
+		return -EBADMSG;
+	/* the answer may wait behind this message */
 	if (worker->socket_file.loop)
 		on_answer(&worker->socket_file, EPOLLIN);
-	worker_end(worker);
+	worker_end(worker, (int)ended.error, (int)ended.status);
+	return 0;
 }
 
 static void on_deadline(struct loop_timer *timer)
@@ -256,41 +213,37 @@ static void on_deadline(struct loop_timer *timer)
 	worker_kill(worker);
 }
 
-static pid_t worker_fork(const struct service_setup *setup, int socket_fd)
-{
-	const struct fetch_limits *limits = setup->limits;
-	char numbers[5][64];
-	const char *root = *setup->paths->root ? setup->paths->root : "/";
-	const char *level = getenv("RUNBOOK_LOG_LEVEL");
-	char level_text[64] = "RUNBOOK_LOG_LEVEL=info";
-	char *argv[] = {(char *)"runbook-fetcher",
-			(char *)"--child",
-			(char *)"--root",
-			(char *)root,
-			numbers[0],
-			numbers[1],
-			numbers[2],
-			numbers[3],
-			numbers[4],
-			NULL};
-	/* nothing of our environment: GIT_*, SSL_*, LD_* could come from anywhere */
-	char *envp[] = {level_text, (char *)"RUNBOOK_LOG_TARGET=stderr", (char *)"LANG=C.UTF-8",
-			NULL};
-	pid_t service = getpid();
-	pid_t pid;
+/* ---- the starter ---- */
 
-	if (level)
-		(void)snprintf(level_text, sizeof(level_text), "RUNBOOK_LOG_LEVEL=%s", level);
-	(void)snprintf(numbers[0], 64, "--timeout=%" PRIu64, limits->timeout_sec);
-	(void)snprintf(numbers[1], 64, "--pack-max=%" PRIu64, limits->pack);
-	(void)snprintf(numbers[2], 64, "--file-max=%" PRIu64, limits->blob);
-	(void)snprintf(numbers[3], 64, "--tree-max=%" PRIu64, limits->tree);
-	(void)snprintf(numbers[4], 64, "--entries-max=%" PRIu64, limits->tree_entries);
-	pid = fork();
-	if (pid == 0)
-		child_start(setup->exe_fd, socket_fd, limits, service, argv, envp);
-	return pid < 0 ? -errno : pid;
+static const struct message_handler starter_handlers[] = {
+	{MESSAGE_FETCH_CHILD_ENDED, on_ended},
+};
+
+static void on_starter_closed(struct channel *channel)
+{
+	const struct workers *workers = channel->userdata;
+
+	log_error("the process that starts fetching processes is gone: ending");
+	loop_exit(workers->loop, 1);
 }
+
+int workers_open(struct workers *workers, struct loop *loop, pid_t starter_pid, int starter_fd,
+		 const struct fetch_limits *limits)
+{
+	*workers = (struct workers){.loop = loop, .starter_pid = starter_pid, .limits = limits};
+	return channel_open(&workers->starter, loop, starter_fd, ROLE_FETCHER, ROLE_STARTER,
+			    starter_handlers, ARRAY_SIZE(starter_handlers), on_starter_closed,
+			    workers);
+}
+
+void workers_close(struct workers *workers)
+{
+	channel_close(&workers->starter);
+	while (waitpid(workers->starter_pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+/* ---- its beginning ---- */
 
 static int job_send(int fd, const struct repository *repository, struct message *job)
 {
@@ -349,7 +302,17 @@ static enum message_type answer_to(enum message_type job)
 	}
 }
 
-int worker_start(struct worker *worker, struct loop *loop, const struct service_setup *setup,
+/* A number that no child has. Return: FETCH_PARALLEL_MAX when all have one. */
+static size_t number_find(const struct workers *workers)
+{
+	size_t number = 0;
+
+	while (number < ARRAY_SIZE(workers->running) && workers->running[number])
+		number++;
+	return number;
+}
+
+int worker_start(struct workers *workers, struct worker *worker,
 		 const struct repository *repository, struct message *job, worker_done_fn done,
 		 struct error *error)
 {
@@ -359,34 +322,29 @@ int worker_start(struct worker *worker, struct loop *loop, const struct service_
 	*worker = WORKER_NULL;
 	worker->done = done;
 	worker->answer = answer_to(job->type);
-	worker->timeout_sec = setup->limits->timeout_sec;
+	worker->number = number_find(workers);
 	r = worker_sockets(worker, repository, job, &child_fd);
 	if (r < 0)
 		return error_errno(error, -r, "cannot hand over the fetch");
-	worker->pid = worker_fork(setup, child_fd);
-	if (worker->pid < 0) {
-		r = worker->pid;
-	} else {
-		worker->pid_fd = (int)syscall(SYS_pidfd_open, worker->pid, 0);
-		r = worker->pid_fd < 0 ? -errno : fcntl(worker->pid_fd, F_SETFD, FD_CLOEXEC);
-	}
+	r = worker->number < ARRAY_SIZE(workers->running) ? 0 : -EBUSY;
 	if (r == 0)
-		r = loop_add(loop, &worker->exit_file, worker->pid_fd, EPOLLIN, on_exit_event);
+		r = loop_add(workers->loop, &worker->socket_file, worker->socket_fd, EPOLLIN,
+			     on_answer);
 	if (r == 0)
-		r = loop_add(loop, &worker->socket_file, worker->socket_fd, EPOLLIN, on_answer);
+		r = loop_timer_set(workers->loop, &worker->deadline,
+				   now_usec() + workers->limits->timeout_sec * USEC_PER_SEC,
+				   on_deadline);
 	if (r == 0)
-		r = loop_timer_set(loop, &worker->deadline,
-				   now_usec() + worker->timeout_sec * USEC_PER_SEC, on_deadline);
-	if (r == 0)
+		r = channel_send(&workers->starter,
+				 MESSAGE_NEW(fetch_child_start, 0, .child = worker->number,
+					     .job = child_fd));
+	if (r == 0) {
+		worker->workers = workers;
+		workers->running[worker->number] = worker;
 		return 0;
-	loop_remove(&worker->socket_file);
-	loop_remove(&worker->exit_file);
-	if (worker->pid > 0) {
-		worker_kill(worker);
-		(void)waitpid(worker->pid, NULL, 0);
 	}
-	if (worker->pid_fd >= 0)
-		(void)close(worker->pid_fd);
+	loop_timer_cancel(&worker->deadline);
+	loop_remove(&worker->socket_file);
 	(void)close(worker->socket_fd);
 	*worker = WORKER_NULL;
 	return error_errno(error, -r, "cannot start a fetching process");

@@ -30,6 +30,14 @@ OUTCOMES = ["ok", "no-such-commit", "unreachable", "refused", "denied", "no-spac
 WHOSE = ["", "foreign", "unknown"]
 
 
+def children_of(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except FileNotFoundError:
+        return []
+
+
 def read_file(path):
     if not path:
         return b""
@@ -107,9 +115,8 @@ class Fetcher(fake_peer.Child):
         return False
 
     def children(self):
-        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        with open(path, encoding="ascii") as file:
-            return [int(pid) for pid in file.read().split()]
+        """The processes that fetch: children of the service's only child, the starter."""
+        return [pid for starter in children_of(self.process.pid) for pid in children_of(starter)]
 
     def kill_children(self, after, count, deadline=10):
         """Kill the first fetching processes that show up, each so many seconds later."""

@@ -14,6 +14,7 @@ lib=$root/var/lib/runbookd
 touch "$TEST_TMP/elsewhere" && chmod 0666 "$TEST_TMP/elsewhere"
 
 process_of() { pgrep -P "$DAEMON_PID" -x "$(printf %.15s "runbook-$1")"; }
+starter_of_fetches() { pgrep -P "$(process_of fetcher)"; }
 # Everybody may read and write these by their modes, so that it is not the mode that refuses.
 check "there is a file that modes do not protect" setpriv --reuid 65534 --regid 65534 --clear-groups \
     sh -c ": >>'$TEST_TMP/elsewhere'"
@@ -90,20 +91,22 @@ declare -A MAY=(
     [api]="map-data open-logs"
     [scheduler]="map-data open-database"
     [cacher]="map-data open-artifacts"
-    [fetcher]="map-data map-code open-trees open-passwd socket-tcp socket-unix socket-netlink clone"
+    [fetcher]="map-data open-trees"
+    [starter]="map-data map-code open-trees open-passwd socket-tcp socket-unix socket-netlink clone"
     [image]="map-data map-code open-passwd socket-tcp socket-unix socket-netlink clone"
 )
 # Without Landlock's ports (ABI 4) and scopes (ABI 6), it is by what a role has no socket for.
-[ "$LANDLOCK" -ge 4 ] || MAY[image]+=" bind-port" MAY[fetcher]+=" bind-port"
-[ "$LANDLOCK" -ge 6 ] || MAY[image]+=" connect-abstract signal-same-user" MAY[fetcher]+=" connect-abstract signal-same-user"
-for role in webhook api scheduler cacher fetcher image; do
-    pid=$(process_of $role)
+[ "$LANDLOCK" -ge 4 ] || MAY[image]+=" bind-port" MAY[starter]+=" bind-port"
+[ "$LANDLOCK" -ge 6 ] || MAY[image]+=" connect-abstract signal-same-user" MAY[starter]+=" connect-abstract signal-same-user"
+# taken_over ROLE PID: all attacks against what it may
+taken_over() {
+    local role=$1 pid=$2 out=$TEST_TMP/$1.out name result
     setpriv --reuid "$(stat -c %u "/proc/$pid")" --clear-groups sleep 600 &
     SAME_USER=$!
     defer "kill $SAME_USER"
-    attacks | grep -vE '^core ' | "$TEST_TMP/tools/inject" "$pid" >"$TEST_TMP/$role.out" 2>&1
-    check_equal "$role: all of it was tried" "$(attacks | grep -cvE '^core ')" "$(wc -l <"$TEST_TMP/$role.out")"
-    network_attacks | "$TEST_TMP/tools/inject" "$pid" 2>&1 | grep -v '^socket-' >>"$TEST_TMP/$role.out"
+    attacks | grep -vE '^core ' | "$TEST_TMP/tools/inject" "$pid" >"$out" 2>&1
+    check_equal "$role: all of it was tried" "$(attacks | grep -cvE '^core ')" "$(wc -l <"$out")"
+    network_attacks | "$TEST_TMP/tools/inject" "$pid" 2>&1 | grep -v '^socket-' >>"$out"
     while read -r name result; do
         case " ${MAY[$role]} " in
         *" $name "*)
@@ -115,9 +118,13 @@ for role in webhook api scheduler cacher fetcher image; do
                 '^(EPERM|EACCES|ENOSYS|EBADF|ENOENT|EXDEV|EAFNOSUPPORT|killed)$' "$result"
             ;;
         esac
-    done <"$TEST_TMP/$role.out"
+    done <"$out"
     check "$role goes on" kill -0 "$pid"
+}
+for role in webhook api scheduler cacher fetcher image; do
+    taken_over $role "$(process_of $role)"
 done
+taken_over starter "$(starter_of_fetches)"
 check_not "nothing was made" test -e "/tmp/breakout-$$"
 check_equal "the api answers as before" 0.1.0 "$(api status | jq -r .version)"
 

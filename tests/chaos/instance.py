@@ -197,7 +197,8 @@ class Instance:
         if role != "runbookd":
             pid = next((p for p in children(daemon) if name_of(p) == NAMES[role]), 0)
         if pid and child:
-            pid = next(iter(children(pid)), pid)
+            starter = next(iter(children(pid)), pid)  # of the fetcher's children
+            pid = next(iter(children(starter)), starter)
         if not pid:
             return None
         try:
