@@ -5,9 +5,16 @@
 # with what they need.
 # shellcheck source=tests/breakout/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/fetcher_lib.sh
+. "$TESTS_DIR/fetcher_lib.sh"
 
 build_tool inject "$HERE/inject.c" || exit 1
 setup_project demo
+# fetches that last: a forge that never answers, and a repository that has a FIFO in it
+start_forge "$TEST_TMP"
+add_project stalled "$FORGE/stall/a.git" s3cret
+make_repository "$TEST_TMP/repos/piped" && mkfifo -m 0666 "$TEST_TMP/repos/piped.git/packed-refs"
+add_project piped "file://$TEST_TMP/repos/piped.git" s3cret
 start_daemon || exit 1
 root=$TEST_TMP/root
 lib=$root/var/lib/runbookd
@@ -93,12 +100,15 @@ declare -A MAY=(
     [cacher]="map-data open-artifacts"
     [fetcher]="map-data open-trees"
     [starter]="map-data map-code open-trees open-passwd socket-tcp socket-unix socket-netlink clone"
+    [fetch-of-stalled]="map-data map-code socket-tcp socket-unix socket-netlink own-mirror own-trees own-port"
+    [fetch-of-piped]="map-data own-mirror own-trees"
     [image]="map-data map-code open-passwd socket-tcp socket-unix socket-netlink clone"
 )
 # Without Landlock's ports (ABI 4) and scopes (ABI 6), it is by what a role has no socket for.
-[ "$LANDLOCK" -ge 4 ] || MAY[image]+=" bind-port" MAY[starter]+=" bind-port"
-[ "$LANDLOCK" -ge 6 ] || MAY[image]+=" connect-abstract signal-same-user" MAY[starter]+=" connect-abstract signal-same-user"
-# taken_over ROLE PID: all attacks against what it may
+[ "$LANDLOCK" -ge 4 ] || MAY[image]+=" bind-port" MAY[starter]+=" bind-port" MAY[fetch-of-stalled]+=" bind-port other-port"
+[ "$LANDLOCK" -ge 6 ] || MAY[image]+=" connect-abstract signal-same-user" MAY[starter]+=" connect-abstract signal-same-user" \
+    MAY[fetch-of-stalled]+=" connect-abstract"
+# taken_over ROLE PID [COMMAND]: all attacks, and what COMMAND prints besides, against what it may
 taken_over() {
     local role=$1 pid=$2 out=$TEST_TMP/$1.out name result
     setpriv --reuid "$(stat -c %u "/proc/$pid")" --clear-groups sleep 600 &
@@ -106,7 +116,7 @@ taken_over() {
     defer "kill $SAME_USER"
     attacks | grep -vE '^core ' | "$TEST_TMP/tools/inject" "$pid" >"$out" 2>&1
     check_equal "$role: all of it was tried" "$(attacks | grep -cvE '^core ')" "$(wc -l <"$out")"
-    network_attacks | "$TEST_TMP/tools/inject" "$pid" 2>&1 | grep -v '^socket-' >>"$out"
+    { network_attacks && "${3:-true}"; } | "$TEST_TMP/tools/inject" "$pid" 2>&1 | grep -v '^socket-' >>"$out"
     while read -r name result; do
         case " ${MAY[$role]} " in
         *" $name "*)
@@ -125,6 +135,82 @@ for role in webhook api scheduler cacher fetcher image; do
     taken_over $role "$(process_of $role)"
 done
 taken_over starter "$(starter_of_fetches)"
+
+# ---- what fetches: a child of the starter for each fetch ----
+run=$(echo "steps: [{name: a, command: 'true'}]" | push_run demo)
+check_equal "a project was fetched" succeeded "$(wait_run "$run")"
+FETCHED=$(api "runs/$run" | jq -r .commit)
+
+# shellcheck disable=SC2317  # called by locked_in
+filters() { sed -n 's/^Seccomp_filters:\s*//p' "/proc/$1/status"; }
+# fetching PROJECT NUMBER: begins to; sets CHILD when so many fetches last, and it is the newest
+fetching() {
+    api "projects/$1/runs" -H 'Content-Type: application/json' -d '{"ref":"main"}' >/dev/null
+    # shellcheck disable=SC2317  # called by check
+    last_so_many() { [ "$(pgrep -c -P "$(starter_of_fetches)")" = "$1" ]; }
+    check "$1 is being fetched" wait_for 20 last_so_many "$2"
+    CHILD=$(pgrep -n -P "$(starter_of_fetches)")
+    # it has locked itself in, and waits for its remote
+    # shellcheck disable=SC2317  # called by check
+    locked_in() { [ "$(filters "$CHILD")" -gt "$(filters "$(starter_of_fetches)")" ] && grep -q '^State:.S' "/proc/$CHILD/status"; }
+    check "$1 waits for its remote" wait_for 20 locked_in
+}
+# what one fetch tries that an author has taken over: the work of others and of its own parents
+# shellcheck disable=SC2317  # called by taken_over
+fetch_attacks() {
+    cat <<A
+own-mirror 257 -100 @$lib/repos/$PROJECT.git/breakout 0x41 0600
+own-trees 257 -100 @$lib/trees/$PROJECT/breakout 0x41 0600
+list-mirrors 257 -100 @$lib/repos 0x10000
+open-mirror-of-another 257 -100 @$lib/repos/demo.git/HEAD 0
+write-mirror-of-another 257 -100 @$lib/repos/demo.git/HEAD 1
+add-to-mirror-of-another 257 -100 @$lib/repos/demo.git/breakout-$$ 0x41 0600
+open-tree-of-another 257 -100 @$lib/trees/demo/$FETCHED/runbook.yml 0
+remove-tree-of-another 263 -100 @$lib/trees/demo/$FETCHED/runbook.yml 0
+link-mirror-of-another 86 @$lib/repos/demo.git/HEAD @$lib/repos/$PROJECT.git/taken
+rename-mirror-of-another 82 @$lib/repos/demo.git/HEAD @$lib/repos/$PROJECT.git/taken
+make-mirror 83 @$lib/repos/breakout-$$.git 0700
+make-trees 83 @$lib/trees/breakout-$$ 0700
+open-repository-of-another 257 -100 @$TEST_TMP/repos/demo.git/HEAD 0
+memory-of-service 257 -100 @/proc/$SERVICE/mem 2
+memory-of-starter 257 -100 @/proc/$STARTER/mem 2
+descriptors-of-service 257 -100 @/proc/$SERVICE/fd 0x10000
+environment-of-starter 257 -100 @/proc/$STARTER/environ 0
+signal-service 62 $SERVICE 0
+signal-starter 62 $STARTER 0
+signal-another-fetch 62 $OTHER 0
+signal-group 62 0 0
+pidfd 434 $SERVICE 0
+socket-tcp 41 2 1 0
+other-port 42 $ in:127.0.0.1:$FREE_PORT 16
+socket-tcp 41 2 1 0
+own-port 42 $ in:${FORGE#http://} 16
+socket-unix 41 1 1 0
+api 42 $ sun:$root/run/runbookd/api.sock 110
+A
+}
+SERVICE=$(process_of fetcher)
+STARTER=$(starter_of_fetches)
+fetching piped 1
+PIPED=$CHILD
+fetching stalled 2
+STALLED=$CHILD
+PROJECT=piped OTHER=$STALLED
+taken_over fetch-of-piped "$PIPED" fetch_attacks
+PROJECT=stalled OTHER=$PIPED
+taken_over fetch-of-stalled "$STALLED" fetch_attacks
+check "the tree of another is whole" test -s "$lib/trees/demo/$FETCHED/runbook.yml"
+
+# Nothing that fetches outlives the service, whose signals reach neither starter nor children.
+kill -KILL "$SERVICE"
+# shellcheck disable=SC2317  # called by check
+ended() { ! grep -qs '^State:.[^ZX]' "/proc/$1/status"; }
+check "the starter ends with its service" wait_for 20 ended "$STARTER"
+check "a fetch ends with the service" wait_for 20 ended "$PIPED"
+check "a fetch through the network does, too" wait_for 20 ended "$STALLED"
+# shellcheck disable=SC2317  # called by check
+back() { starter_of_fetches >/dev/null 2>&1; }
+check "the fetcher comes back" wait_for 20 back
 check_not "nothing was made" test -e "/tmp/breakout-$$"
 check_equal "the api answers as before" 0.1.0 "$(api status | jq -r .version)"
 
