@@ -58,8 +58,7 @@ struct job {
 		"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink",     \
 		"readlinkat", "stat", "lstat", "access", "faccessat", "faccessat2", "getdents64",  \
 		"ftruncate", "fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat",    \
-		"chmod", "fchmod", "fchmodat", "flock", "getcwd", "statfs", "fadvise64", "umask",  \
-		"copy_file_range"
+		"fchmod", "flock", "getcwd", "statfs", "fadvise64", "umask", "copy_file_range"
 
 /* Names are resolved, by libraries that are loaded for it, and connections made. */
 #define NETWORK_SYSCALLS "socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "mmap"

@@ -96,10 +96,10 @@ static const char *const starter_syscalls[] = {
 	"openat", "openat2", "open", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",
 	"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink", "readlinkat",
 	"stat", "lstat", "access", "faccessat", "faccessat2", "getdents64", "ftruncate",
-	"fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat", "chmod", "fchmod",
-	"fchmodat", "flock", "getcwd", "statfs", "fadvise64", "umask", "copy_file_range", "socket",
-	"connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "seccomp", "capset",
-	"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "mmap", NULL};
+	"fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat", "fchmod", "flock",
+	"getcwd", "statfs", "fadvise64", "umask", "copy_file_range", "socket", "connect", "bind",
+	"sendmmsg", "recvmmsg", "ioctl", "seccomp", "capset", "landlock_create_ruleset",
+	"landlock_add_rule", "landlock_restrict_self", "mmap", NULL};
 
 static const struct lock_down starter_lock_down = {
 	.process = "starter",

@@ -169,6 +169,9 @@ open-tree-of-another 257 -100 @$lib/trees/demo/$FETCHED/runbook.yml 0
 remove-tree-of-another 263 -100 @$lib/trees/demo/$FETCHED/runbook.yml 0
 link-mirror-of-another 86 @$lib/repos/demo.git/HEAD @$lib/repos/$PROJECT.git/taken
 rename-mirror-of-another 82 @$lib/repos/demo.git/HEAD @$lib/repos/$PROJECT.git/taken
+mode-of-mirror-of-another 90 @$lib/repos/demo.git/HEAD 0666
+mode-of-mirrors 90 @$lib/repos 0755
+mode-of-trees-at 268 -100 @$lib/trees 0755
 make-mirror 83 @$lib/repos/breakout-$$.git 0700
 make-trees 83 @$lib/trees/breakout-$$ 0700
 open-repository-of-another 257 -100 @$TEST_TMP/repos/demo.git/HEAD 0
