@@ -145,7 +145,7 @@ for i in 1 2 3; do
     check "after nft flush ruleset $i the table comes back by itself" wait_for 10 table_is_there
 done
 # by the one that brought it back
-check "and it is said" wait_for 10 grep -q 'removed the firewall' "$TEST_TMP/running.err" "$TEST_TMP/first.err"
+check "and it is said" wait_for 10 grep -q 'firewall table of sandboxes was removed' "$TEST_TMP/running.err" "$TEST_TMP/first.err"
 echo >>"$TEST_TMP/running"
 check "net-host: the gateway, after nft flush ruleset" wait_for 20 last_is refused
 check_not "net-host: the gateway, for the next one" connect 10.213.0.1 8000

@@ -42,7 +42,7 @@ links_are() { [ "$(links)" = "$1" ]; }
 check "namespaces are made ahead" wait_for 20 links_are 3
 nft flush ruleset
 check "the table comes back by itself" wait_for 10 sh -c "nft list tables | grep -q runbookd"
-check_match "which is said" 'removed the firewall table' "$(cat "$TEST_TMP/daemon.log")"
+check_match "which is said" 'firewall table of steps was removed' "$(cat "$TEST_TMP/daemon.log")"
 
 # but for pipes: each of the log's 64 buffers keeps one once it was used
 fds() { find "/proc/$DAEMON_PID/fd" -type l ! -lname 'pipe:*' | wc -l; }
