@@ -5,7 +5,8 @@
 /*
  * DOC: runbook-image: what images there are, and how they come here
  *
- * service.c has the channels, jobs.c the pulls and imports, store.c the files.
+ * service.c has the channels, jobs.c the pulls and imports, known.c which layers are unpacked
+ * and what the scheduler hears of images, store.c the files.
  * One thread; whatever takes long is another process: skopeo, or the unpacker
  * that the daemon runs in a sandbox.
  */
@@ -46,12 +47,16 @@ struct service {
 /* how main() has the daemon's channel served; its userdata before it starts: a struct service_setup */
 extern const struct program_service image_service;
 
+/* ---- known.c: what the daemon and the scheduler have to know ---- */
+
 /**
  * service_listed() - registries that may be at private addresses: AllowPrivate= and Insecure=
  * @insecure:   room for a copy of config.insecure, which is split
  * @ret_listed: LISTED_MAX + 1, NULL-terminated
  */
 void service_listed(const struct service *service, char *insecure, const char **ret_listed);
+/** service_layer_append() - one more in a configuration. Return: 0, -E2BIG or -ENOMEM. */
+int service_layer_append(struct service_config *config, const char *layer);
 /** service_layer_known() - is @layer unpacked? */
 bool service_layer_known(const struct service *service, const char *layer);
 /** service_layer_add(), service_layer_drop() - it is now; it is not any more */
