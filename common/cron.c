@@ -90,7 +90,7 @@ static int value_parse(const struct field *field, const char **text, unsigned *r
 				field->name);
 	for (size_t i = 0; i < length; i++) {
 		if (!isdigit((unsigned char)start[i]) || i == 3)
-			return complain(complaint, fix, "\"%.*s\" is no %s",
+			return complain(complaint, fix, "\"%.*s\" is not a valid %s",
 					(int)(length < 20 ? length : 20), start, field->name);
 		value = 10 * value + (unsigned)(start[i] - '0');
 	}

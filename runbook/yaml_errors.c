@@ -18,7 +18,7 @@ static const struct {
 	const char *message;
 	const char *fix;
 } sentences[] = {
-	{"could not find expected ':'", true, "this line is no \"key: value\"",
+	{"could not find expected ':'", true, "this line is not \"key: value\"",
 	 "write \"key: value\", indent text that belongs to the line above, or quote it"},
 	{"mapping values are not allowed in this context", false, "a \":\" is not expected here",
 	 "quote a value that contains \": \", write a space after the \":\" of a key, and check "

@@ -69,4 +69,5 @@ check "every threat has its checks" python3 tests/breakout/covered.py
 check "every mutation finds its defence" python3 tests/breakout/mutate.py --applies
 check "no names of a build machine" no_private_names
 check "no promises in the code" no_promises
+check "texts are plain English" python3 tests/lint/words.py
 check "public functions are documented" documented

@@ -104,10 +104,10 @@ static void test_refused(void **state)
 	bad("* * 0 * *", "the day of the month 0 is out of range");
 	bad("* * * 13 *", "the month 13 is out of range");
 	bad("* * * * 8", "the day of the week 8 is out of range");
-	bad("* * * foo *", "\"foo\" is no month");
-	bad("* * L * *", "\"L\" is no day of the month");
-	bad("* * ? * *", "\"?\" is no day of the month");
-	bad("mon * * * *", "\"mon\" is no minute");
+	bad("* * * foo *", "\"foo\" is not a valid month");
+	bad("* * L * *", "\"L\" is not a valid day of the month");
+	bad("* * ? * *", "\"?\" is not a valid day of the month");
+	bad("mon * * * *", "\"mon\" is not a valid minute");
 	bad("5-1 * * * *", "a range of the field \"minute\" ends before it begins");
 	bad("*/0 * * * *", "the step of the field \"minute\" is none");
 	bad("*/ * * * *", "the step of the field \"minute\" is none");
@@ -119,7 +119,7 @@ static void test_refused(void **state)
 	bad("** * * * *", "\"*\" is not expected in the field \"minute\"");
 	bad("*/5/5 * * * *", "\"/5\" is not expected in the field \"minute\"");
 	bad("1-5-7 * * * *", "\"-7\" is not expected in the field \"minute\"");
-	bad("99999999999999999999 * * * *", "\"99999999999999999999\" is no minute");
+	bad("99999999999999999999 * * * *", "\"99999999999999999999\" is not a valid minute");
 	bad("0 0 30 2 *", "no month of the schedule has that day");
 	bad("0 0 31 4,6,9,11 *", "no month of the schedule has that day");
 	memset(longest, '1', sizeof(longest) - 1);
