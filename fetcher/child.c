@@ -251,7 +251,7 @@ static int commit_is_ours(const struct job *job, git_repository *repository, con
 /* The references, and for a stranger's commit the objects, that the run is to see. */
 static int view(struct job *job, struct mirror *mirror, const git_oid *id)
 {
-	struct view_wish wish = {
+	struct view_request request = {
 		.project_fd = job->project_fd,
 		.project_path = job->trees_path,
 		.repository = mirror->repository,
@@ -268,15 +268,15 @@ static int view(struct job *job, struct mirror *mirror, const git_oid *id)
 
 		if (commit_is_ours(job, mirror->repository, id, &ours) < 0)
 			return -ENOMEM;
-		wish.foreign = !ours;
+		request.foreign = !ours;
 		/* a branch that does not have the commit stays where it is, as its base */
-		if (!ours && *wish.ref &&
-		    git_reference_name_to_id(&tip, mirror->repository, wish.ref) == 0) {
-			wish.base = wish.ref;
-			wish.ref = "";
+		if (!ours && *request.ref &&
+		    git_reference_name_to_id(&tip, mirror->repository, request.ref) == 0) {
+			request.base = request.ref;
+			request.ref = "";
 		}
 	}
-	return view_make(&wish, job->result);
+	return view_make(&request, job->result);
 }
 
 /*

@@ -21,7 +21,7 @@
 	".tmp-view" /* in lib/trees/<project>: what a killed child left goes with its trees */
 
 struct view {
-	const struct view_wish *wish;
+	const struct view_request *request;
 	struct fetch_result *result;
 	struct refs refs;
 	/* of a foreign one */
@@ -56,7 +56,7 @@ static bool ref_is_inside(const struct refs_item *item, void *userdata)
 {
 	const struct view *view = userdata;
 
-	if (strcmp(item->name, view->wish->base) == 0)
+	if (strcmp(item->name, view->request->base) == 0)
 		return true;
 	return strncmp(item->name, "refs/tags/", 10) == 0 && is_inside(view, &item->target);
 }
@@ -67,21 +67,22 @@ static bool ref_is_inside(const struct refs_item *item, void *userdata)
  */
 static int foreign_collect(struct view *view)
 {
-	const struct view_wish *wish = view->wish;
-	const struct refs_item *base = *wish->base ? refs_find(&view->refs, wish->base) : NULL;
+	const struct view_request *request = view->request;
+	const struct refs_item *base =
+		*request->base ? refs_find(&view->refs, request->base) : NULL;
 	int r = 0;
 
-	view->reach.repository = wish->repository;
+	view->reach.repository = request->repository;
 	if (base) {
-		r = base_update(&view->base, wish->project_fd, wish->project_path, wish->repository,
-				wish->base, &base->target, view->result);
+		r = base_update(&view->base, request->project_fd, request->project_path,
+				request->repository, request->base, &base->target, view->result);
 		if (r < 0)
 			return r; /* the result says why */
 		r = base_odb(&view->base, view->base.n, &view->base_odb);
 	}
 	view->reach.stop = view->base_odb;
 	if (r == 0)
-		r = reach_add(&view->reach, &wish->commit);
+		r = reach_add(&view->reach, &request->commit);
 	if (r == 0)
 		refs_filter(&view->refs, ref_is_inside, view);
 	/* an annotated tag is an object of its own */
@@ -107,9 +108,9 @@ static int objects_write(const struct view *view, int top_fd)
 			return r;
 	}
 	if (snprintf(path, sizeof(path), "%s/" TEMPORARY "/objects/pack",
-		     view->wish->project_path) >= (int)sizeof(path))
+		     view->request->project_path) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	return pack_write(view->wish->repository, view->reach.seen.ids, view->reach.seen.n, path,
+	return pack_write(view->request->repository, view->reach.seen.ids, view->reach.seen.n, path,
 			  name);
 }
 
@@ -153,16 +154,16 @@ static int view_fill(const struct view *view, int view_fd, const char *text, siz
 	if (mkdirat(view_fd, "top", 0755) < 0 || mkdirat(view_fd, "top/.git", 0755) < 0)
 		return -errno;
 	r = file_make(view_fd, "top/.git/packed-refs", text, size);
-	if (r == 0 && view->wish->foreign)
+	if (r == 0 && view->request->foreign)
 		r = objects_write(view, view_fd);
 	if (r == 0)
-		r = directories_sync(view_fd, view->wish->foreign);
+		r = directories_sync(view_fd, view->request->foreign);
 	return r;
 }
 
 static int view_write(const struct view *view, const char *views, const char *text, size_t size)
 {
-	int project_fd = view->wish->project_fd;
+	int project_fd = view->request->project_fd;
 	cleanup_close int views_fd = -1, view_fd = -1;
 	int r;
 
@@ -197,7 +198,7 @@ static int view_name(struct view *view, const char *text, size_t size)
 {
 	cleanup_free char *whole = NULL;
 	git_oid id;
-	int n = asprintf(&whole, "%s\n%.*s", view->wish->foreign ? "foreign" : "ours", (int)size,
+	int n = asprintf(&whole, "%s\n%.*s", view->request->foreign ? "foreign" : "ours", (int)size,
 			 text);
 
 	if (n < 0) {
@@ -207,7 +208,7 @@ static int view_name(struct view *view, const char *text, size_t size)
 	if (git_odb_hash(&id, whole, (size_t)n, GIT_OBJECT_BLOB) < 0)
 		return -EIO;
 	(void)git_oid_tostr(view->result->view, sizeof(view->result->view), &id);
-	view->result->view_objects = view->wish->foreign;
+	view->result->view_objects = view->request->foreign;
 	return 0;
 }
 
@@ -218,8 +219,8 @@ static int view_finish(struct view *view)
 	size_t size = 0;
 	int r = 0;
 
-	if (*view->wish->ref)
-		r = refs_set(&view->refs, view->wish->ref, &view->wish->commit);
+	if (*view->request->ref)
+		r = refs_set(&view->refs, view->request->ref, &view->request->commit);
 	if (r == 0) {
 		text = refs_text(&view->refs, &size);
 		r = !text ? -ENOMEM : size > INT_MAX ? -E2BIG : 0;
@@ -227,29 +228,29 @@ static int view_finish(struct view *view)
 	if (r == 0)
 		r = view_name(view, text, size);
 	(void)snprintf(views, sizeof(views), "%s.views",
-		       git_oid_tostr(hex, sizeof(hex), &view->wish->commit));
+		       git_oid_tostr(hex, sizeof(hex), &view->request->commit));
 	if (r == 0)
 		r = view_write(view, views, text, size);
 	return r < 0 ? view_failed(view, r) : 0;
 }
 
-int view_make(const struct view_wish *wish, struct fetch_result *result)
+int view_make(const struct view_request *request, struct fetch_result *result)
 {
 	struct view *view = calloc(1, sizeof(*view));
 	int r;
 
 	if (!view)
 		return fetch_fail(result, FETCH_UNREACHABLE, "out of memory");
-	view->wish = wish;
+	view->request = request;
 	view->result = result;
 	view->base = BASE_NULL;
-	r = refs_read(wish->repository, &view->refs);
+	r = refs_read(request->repository, &view->refs);
 	if (view->refs.cut)
 		log_warning("%s: more than %d branches and tags, a run sees the first of them",
-			    wish->project_path, REFS_MAX);
+			    request->project_path, REFS_MAX);
 	if (r < 0)
 		r = view_failed(view, r);
-	else if (wish->foreign)
+	else if (request->foreign)
 		r = foreign_collect(view);
 	if (r == 0)
 		r = view_finish(view);

@@ -26,14 +26,14 @@
 #include <git2.h>
 
 /**
- * struct view_wish - which view
+ * struct view_request - which view
  * @project_fd, @project_path: lib/trees/<project>, locked
  * @ref:     the run's own reference, a full name; "": none
  * @base:    with @foreign: the full name of the branch that it goes to; "": none
  * @commit:  the run's
  * @foreign: with objects of its own
  */
-struct view_wish {
+struct view_request {
 	int project_fd;
 	const char *project_path;
 	git_repository *repository;
@@ -48,5 +48,5 @@ struct view_wish {
  * Return: 0; -ENODATA when the mirror lacks objects (@result is set too); another
  * -errno with @result set.
  */
-int view_make(const struct view_wish *wish, struct fetch_result *result);
+int view_make(const struct view_request *request, struct fetch_result *result);
 #endif

@@ -99,11 +99,11 @@ static uint64_t begin(struct asked *asked, enum job_kind kind, const char *name,
 		      int fd)
 {
 	struct error error = ERROR_INIT;
-	const struct job_wish wish = {
+	const struct job_request request = {
 		.kind = kind, .name = name, .source = source, .upload_fd = fd};
 	uint64_t job;
 
-	if (jobs_add(asked->service->jobs, &wish, &job, &error) < 0)
+	if (jobs_add(asked->service->jobs, &request, &job, &error) < 0)
 		return refuse(asked, 503, error.text);
 	asked->json = json_pack("{s:I, s:s}", "job", (json_int_t)job, "name", name);
 	return asked->json ? 202 : refuse(asked, 503, "out of memory");

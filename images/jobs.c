@@ -394,26 +394,26 @@ static void jobs_dispatch(struct jobs *jobs)
 
 /* ---- asking ---- */
 
-static struct job *job_same(struct jobs *jobs, const struct job_wish *wish, const char *auth)
+static struct job *job_same(struct jobs *jobs, const struct job_request *request, const char *auth)
 {
 	for (struct job *job = jobs->first; job; job = job->next) {
-		if (wish->kind == JOB_PULL && job->kind == JOB_PULL && !job_ended(job) &&
-		    strcmp(job->name, wish->name) == 0 && strcmp(job->source, wish->source) == 0 &&
-		    strcmp(job->auth, auth) == 0)
+		if (request->kind == JOB_PULL && job->kind == JOB_PULL && !job_ended(job) &&
+		    strcmp(job->name, request->name) == 0 &&
+		    strcmp(job->source, request->source) == 0 && strcmp(job->auth, auth) == 0)
 			return job;
 	}
 	return NULL;
 }
 
-static int waiter_add(struct job *job, const struct job_wish *wish)
+static int waiter_add(struct job *job, const struct job_request *request)
 {
 	struct waiter *grown;
 
-	if (!wish->project)
+	if (!request->project)
 		return 0;
 	for (size_t i = 0; i < job->n_waiters; i++) {
-		if (strcmp(job->waiters[i].project, wish->project) == 0 &&
-		    job->waiters[i].fork == wish->fork)
+		if (strcmp(job->waiters[i].project, request->project) == 0 &&
+		    job->waiters[i].fork == request->fork)
 			return 0;
 	}
 	if (job->n_waiters == IMAGE_WAITERS_MAX)
@@ -423,8 +423,8 @@ static int waiter_add(struct job *job, const struct job_wish *wish)
 		return -ENOMEM;
 	job->waiters = grown;
 	grown += job->n_waiters++;
-	(void)snprintf(grown->project, sizeof(grown->project), "%s", wish->project);
-	grown->fork = wish->fork;
+	(void)snprintf(grown->project, sizeof(grown->project), "%s", request->project);
+	grown->fork = request->fork;
 	return 0;
 }
 
@@ -448,41 +448,42 @@ static void make_room(struct jobs *jobs)
 	jobs->n--;
 }
 
-static struct job *job_new(struct jobs *jobs, const struct job_wish *wish, const char *auth)
+static struct job *job_new(struct jobs *jobs, const struct job_request *request, const char *auth)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (!job)
 		return NULL;
 	job->jobs = jobs;
-	job->kind = wish->kind;
+	job->kind = request->kind;
 	job->skopeo = SKOPEO_NULL;
 	job->upload_fd = job->directory_fd = job->auth_fd = -1;
 	job->report_file = LOOP_FILE_NULL;
-	(void)snprintf(job->name, sizeof(job->name), "%s", wish->name);
-	(void)snprintf(job->source, sizeof(job->source), "%s", wish->source);
+	(void)snprintf(job->name, sizeof(job->name), "%s", request->name);
+	(void)snprintf(job->source, sizeof(job->source), "%s", request->source);
 	(void)snprintf(job->auth, sizeof(job->auth), "%s", auth);
-	if (waiter_add(job, wish) < 0) {
+	if (waiter_add(job, request) < 0) {
 		free(job);
 		return NULL;
 	}
 	return job;
 }
 
-int jobs_add(struct jobs *jobs, const struct job_wish *wish, uint64_t *ret_id, struct error *error)
+int jobs_add(struct jobs *jobs, const struct job_request *request, uint64_t *ret_id,
+	     struct error *error)
 {
-	cleanup_close int fd = wish->upload_fd;
+	cleanup_close int fd = request->upload_fd;
 	const char *auth = SCOPE_ANYONE, *data;
 	struct job *job;
 	size_t size;
 
-	if (wish->kind == JOB_PULL)
-		auth = policy_auth(&jobs->service->config.policy, wish->project, wish->fork,
-				   wish->source, &data, &size);
-	job = job_same(jobs, wish, auth);
+	if (request->kind == JOB_PULL)
+		auth = policy_auth(&jobs->service->config.policy, request->project, request->fork,
+				   request->source, &data, &size);
+	job = job_same(jobs, request, auth);
 	if (job) {
 		*ret_id = job->id;
-		return waiter_add(job, wish) < 0
+		return waiter_add(job, request) < 0
 			       ? error_set(error, EBUSY, "too many projects wait for this image")
 			       : 0;
 	}
@@ -490,7 +491,7 @@ int jobs_add(struct jobs *jobs, const struct job_wish *wish, uint64_t *ret_id, s
 	if (jobs->n >= IMAGE_JOBS_MAX)
 		return error_set(error, EBUSY, "%d pulls and imports wait already: try again later",
 				 IMAGE_JOBS_MAX);
-	job = job_new(jobs, wish, auth);
+	job = job_new(jobs, request, auth);
 	if (!job)
 		return error_set(error, ENOMEM, "out of memory");
 	job->id = ++jobs->last_id;

@@ -39,14 +39,14 @@ int jobs_new(struct service *service, struct jobs **ret_jobs);
 struct jobs *jobs_free(struct jobs *jobs);
 
 /**
- * struct job_wish - what is wanted
+ * struct job_request - what is wanted
  * @name:      what the image will be called
  * @source:    reference of a pull, otherwise what job_kind_parse() took
  * @upload_fd: taken over, -1 for a pull
  * @project:   whose steps wait for it: the scheduler is told when it fails; NULL: none do
  * @fork:      these are steps of a fork: no credentials
  */
-struct job_wish {
+struct job_request {
 	enum job_kind kind;
 	const char *name, *source;
 	int upload_fd;
@@ -59,7 +59,8 @@ struct job_wish {
  *
  * Return: 0 with *@ret_id, or -errno with @error.
  */
-int jobs_add(struct jobs *jobs, const struct job_wish *wish, uint64_t *ret_id, struct error *error);
+int jobs_add(struct jobs *jobs, const struct job_request *request, uint64_t *ret_id,
+	     struct error *error);
 /** jobs_describe() - {"job","state","text","name","image"}, NULL when there is none of @id */
 json_t *jobs_describe(struct jobs *jobs, uint64_t id);
 /** jobs_busy() - does any run or wait? */

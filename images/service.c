@@ -50,7 +50,7 @@ static int on_wanted(struct channel *channel, struct message *message)
 	struct message_image_wanted wanted;
 	struct error error = ERROR_INIT;
 	char reason[REASON_MAX];
-	struct job_wish wish = {.kind = JOB_PULL, .upload_fd = -1};
+	struct job_request request = {.kind = JOB_PULL, .upload_fd = -1};
 	const char *name;
 	uint64_t job;
 	int r = MESSAGE_GET(message, image_wanted, &wanted);
@@ -59,12 +59,12 @@ static int on_wanted(struct channel *channel, struct message *message)
 		return r;
 	name = image_name_strip(wanted.name);
 	image_name_default(name, reference, sizeof(reference));
-	wish.name = wish.source = reference;
-	wish.project = wanted.project;
-	wish.fork = wanted.fork;
+	request.name = request.source = reference;
+	request.project = wanted.project;
+	request.fork = wanted.fork;
 	if (wanted_refuse(service, wanted.name, reference, wanted.fork, reason, sizeof(reason)))
 		service_missing(service, name, wanted.project, wanted.fork, reason, false);
-	else if (jobs_add(service->jobs, &wish, &job, &error) < 0)
+	else if (jobs_add(service->jobs, &request, &job, &error) < 0)
 		service_missing(service, name, wanted.project, wanted.fork, error.text, true);
 	return 0;
 }

@@ -97,7 +97,7 @@ static bool pool_take(struct host_network *network, struct network_pool *pool,
 	return true;
 }
 
-static int egress_new(struct host_network *network, const struct host_network_wish *wish,
+static int egress_new(struct host_network *network, const struct host_network_request *request,
 		      struct host_network_step *step, struct error *error)
 {
 	int r = egress_setup(network, error);
@@ -106,7 +106,7 @@ static int egress_new(struct host_network *network, const struct host_network_wi
 		r = egress_table_restore(network, error);
 	if (r < 0)
 		return r;
-	if (wish->limited)
+	if (request->limited)
 		r = egress_step_new(network, true, step, error);
 	else
 		r = pool_take(network, &network->egress, step)
@@ -114,24 +114,24 @@ static int egress_new(struct host_network *network, const struct host_network_wi
 			    : egress_step_new(network, false, step, error);
 	if (r < 0)
 		return r;
-	r = egress_list(network, wish, step, error);
+	r = egress_list(network, request, step, error);
 	if (r < 0)
 		host_network_step_free(network, step);
 	return r;
 }
 
-int host_network_step_new(struct host_network *network, const struct host_network_wish *wish,
+int host_network_step_new(struct host_network *network, const struct host_network_request *request,
 			  struct host_network_step *step, struct error *error)
 {
 	int r = 0;
 
 	*step = HOST_NETWORK_STEP_NULL;
-	if (wish->kind == STEP_NETWORK_EGRESS)
-		return egress_new(network, wish, step, error);
-	if (!pool_take(network, &network->plain, step) && wish->kind == STEP_NETWORK_ISOLATED)
+	if (request->kind == STEP_NETWORK_EGRESS)
+		return egress_new(network, request, step, error);
+	if (!pool_take(network, &network->plain, step) && request->kind == STEP_NETWORK_ISOLATED)
 		r = plain_step_new(step, error);
-	if (r == 0 && wish->kind == STEP_NETWORK_ISOLATED)
-		r = network_group_join(network, wish, step, error);
+	if (r == 0 && request->kind == STEP_NETWORK_ISOLATED)
+		r = network_group_join(network, request, step, error);
 	if (r < 0)
 		host_network_step_free(network, step);
 	return r;
@@ -200,19 +200,20 @@ void host_network_step_keep(const struct host_network_step *step, struct host_ne
 		network_group_keep(step, kept, fds);
 }
 
-void host_network_step_lists(const struct host_network_step *step, struct host_network_wish *wish)
+void host_network_step_lists(const struct host_network_step *step,
+			     struct host_network_request *request)
 {
-	*wish = (struct host_network_wish){.kind = STEP_NETWORK_EGRESS};
+	*request = (struct host_network_request){.kind = STEP_NETWORK_EGRESS};
 	if (!step->rules)
 		return;
-	wish->allow = step->rules->allow;
-	wish->n_allow = step->rules->n_allow;
-	wish->only = step->rules->only;
-	wish->n_only = step->rules->n_only;
+	request->allow = step->rules->allow;
+	request->n_allow = step->rules->n_allow;
+	request->only = step->rules->only;
+	request->n_only = step->rules->n_only;
 }
 
 int host_network_step_adopt(struct host_network *network, const struct host_network_kept *kept,
-			    const struct host_network_wish *wish, int netns_fd,
+			    const struct host_network_request *request, int netns_fd,
 			    const int fds[NETWORK_KEPT_FDS], struct host_network_step *step)
 {
 	*step = HOST_NETWORK_STEP_NULL;
@@ -225,7 +226,7 @@ int host_network_step_adopt(struct host_network *network, const struct host_netw
 		if (r < 0)
 			return r;
 	}
-	return egress_rules_adopt(network, wish, step);
+	return egress_rules_adopt(network, request, step);
 }
 
 int host_network_settle(struct host_network *network, struct error *error)

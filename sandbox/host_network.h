@@ -37,8 +37,8 @@ struct host_network;
 struct network_group;
 struct network_rules;
 
-/** struct host_network_wish - what a step asks for */
-struct host_network_wish {
+/** struct host_network_request - what a step asks for */
+struct host_network_request {
 	enum step_network kind;
 	const char *group;		  /* isolated: who has the same sees each other */
 	const char *name;		  /* and by this name */
@@ -84,12 +84,12 @@ int host_network_sweep(struct host_network *network, struct error *error);
 const char *host_network_resolv(struct host_network *network, struct error *error);
 
 /**
- * host_network_step_new() - a network namespace as wished
+ * host_network_step_new() - a network namespace as requested
  *
  * For "none" without a pool there is none: .netns_fd stays -1, and clone3() may
  * make it. Return: 0 or -errno with @error.
  */
-int host_network_step_new(struct host_network *network, const struct host_network_wish *wish,
+int host_network_step_new(struct host_network *network, const struct host_network_request *request,
 			  struct host_network_step *step, struct error *error);
 /**
  * host_network_begin() - make a plain namespace beside us, for a next step's "none"
@@ -127,16 +127,17 @@ void host_network_inherit(struct host_network *network, int fd);
 void host_network_step_keep(const struct host_network_step *step, struct host_network_kept *kept,
 			    int fds[NETWORK_KEPT_FDS]);
 /** host_network_step_lists() - what it may reach, owned by @step */
-void host_network_step_lists(const struct host_network_step *step, struct host_network_wish *wish);
+void host_network_step_lists(const struct host_network_step *step,
+			     struct host_network_request *request);
 /**
  * host_network_step_adopt() - the same network again
- * @wish:     its lists
+ * @request:     its lists
  * @netns_fd: taken over, as are @fds
  *
  * What another step has meanwhile is left to that one. Return: 0 or -errno.
  */
 int host_network_step_adopt(struct host_network *network, const struct host_network_kept *kept,
-			    const struct host_network_wish *wish, int netns_fd,
+			    const struct host_network_request *request, int netns_fd,
 			    const int fds[NETWORK_KEPT_FDS], struct host_network_step *step);
 /** host_network_settle() - all are adopted: unlock the rest. Return: 0 or -errno with @error. */
 int host_network_settle(struct host_network *network, struct error *error);

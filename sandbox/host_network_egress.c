@@ -606,7 +606,7 @@ static void rules_free(struct network_rules *rules)
 	free(rules);
 }
 
-static int rules_new(const struct host_network_wish *wish, unsigned index,
+static int rules_new(const struct host_network_request *request, unsigned index,
 		     struct network_rules **ret_rules)
 {
 	struct network_rules *rules = calloc(1, sizeof(*rules));
@@ -615,9 +615,9 @@ static int rules_new(const struct host_network_wish *wish, unsigned index,
 	if (!rules)
 		return -ENOMEM;
 	rules->index = index;
-	r = rules_copy(wish->allow, wish->n_allow, &rules->allow, &rules->n_allow);
+	r = rules_copy(request->allow, request->n_allow, &rules->allow, &rules->n_allow);
 	if (r == 0)
-		r = rules_copy(wish->only, wish->n_only, &rules->only, &rules->n_only);
+		r = rules_copy(request->only, request->n_only, &rules->only, &rules->n_only);
 	if (r < 0)
 		rules_free(rules);
 	else
@@ -635,29 +635,29 @@ static void rules_link(struct host_network *network, struct network_rules *rules
 	step->rules = rules;
 }
 
-int egress_rules_adopt(struct host_network *network, const struct host_network_wish *wish,
+int egress_rules_adopt(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step)
 {
 	struct network_rules *rules;
 	int r;
 
-	if (step->index == 0 || (wish->n_allow == 0 && wish->n_only == 0))
+	if (step->index == 0 || (request->n_allow == 0 && request->n_only == 0))
 		return 0;
-	r = rules_new(wish, step->index, &rules);
+	r = rules_new(request, step->index, &rules);
 	if (r == 0)
 		rules_link(network, rules, step);
 	return r;
 }
 
-int egress_list(struct host_network *network, const struct host_network_wish *wish,
+int egress_list(struct host_network *network, const struct host_network_request *request,
 		struct host_network_step *step, struct error *error)
 {
 	struct network_rules *rules;
 	int r;
 
-	if (wish->n_allow == 0 && wish->n_only == 0)
+	if (request->n_allow == 0 && request->n_only == 0)
 		return 0;
-	r = rules_new(wish, step->index, &rules);
+	r = rules_new(request, step->index, &rules);
 	if (r < 0)
 		return error_errno(error, -r, "cannot list what a step may reach");
 	r = record_mark(&network->record, step->index, true);

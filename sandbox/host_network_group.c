@@ -133,7 +133,7 @@ static void group_free(struct network_group *group)
 	free(group);
 }
 
-static int group_new(struct host_network *network, const struct host_network_wish *wish,
+static int group_new(struct host_network *network, const struct host_network_request *request,
 		     struct network_group **ret_group, struct error *error)
 {
 	struct network_group *group = calloc(1, sizeof(*group));
@@ -143,12 +143,12 @@ static int group_new(struct host_network *network, const struct host_network_wis
 		return error_errno(error, ENOMEM, "cannot keep the network of a run");
 	group->hosts_fd = -1;
 	group->next_index = INDEX_FIRST;
-	(void)snprintf(group->name, sizeof(group->name), "%s", wish->group);
+	(void)snprintf(group->name, sizeof(group->name), "%s", request->group);
 	r = plain_step_new(&group->hub, error);
 	if (r == 0)
 		r = group->bridge = host_bridge_make(group->hub.netlink_fd, BRIDGE, error);
 	if (r >= 0)
-		r = hosts_open(network, group, wish->hostname, error);
+		r = hosts_open(network, group, request->hostname, error);
 	if (r < 0) {
 		group_free(group);
 		return r;
@@ -226,12 +226,12 @@ static int member_connect(struct network_group *group, const struct group_member
 				netlink_fd, error);
 }
 
-int network_group_join(struct host_network *network, const struct host_network_wish *wish,
+int network_group_join(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step, struct error *error)
 {
-	struct network_group *group = group_find(network, wish->group);
+	struct network_group *group = group_find(network, request->group);
 	struct group_member *member;
-	int r = group ? 0 : group_new(network, wish, &group, error);
+	int r = group ? 0 : group_new(network, request, &group, error);
 
 	if (!group)
 		return r;
@@ -241,8 +241,8 @@ int network_group_join(struct host_network *network, const struct host_network_w
 		return error_errno(error, ENOMEM, "cannot keep the network of a run");
 	}
 	r = member_connect(group, member, step, error);
-	if (r == 0 && wish->name) {
-		r = hosts_write(group, member, wish->name);
+	if (r == 0 && request->name) {
+		r = hosts_write(group, member, request->name);
 		if (r < 0)
 			(void)error_errno(error, -r, "cannot write the hosts file of the run");
 	}

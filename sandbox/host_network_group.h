@@ -21,7 +21,7 @@
 #define GROUP_NAME_MAX NETWORK_GROUP_NAME_MAX
 
 /** network_group_join() - connect @step's plain namespace. Return: 0 or -errno with @error. */
-int network_group_join(struct host_network *network, const struct host_network_wish *wish,
+int network_group_join(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step, struct error *error);
 /** network_group_leave() - the last one takes hub and hosts file along */
 void network_group_leave(struct host_network *network, struct host_network_step *step);

@@ -62,12 +62,12 @@ void egress_address_release(struct host_network *network, unsigned index);
 /** egress_address_adopt() - the very address that a predecessor had. Return: 0 or -EBUSY. */
 int egress_address_adopt(struct host_network *network, unsigned index);
 /** egress_rules_adopt() - its lists, which are in the table already. Return: 0 or -ENOMEM. */
-int egress_rules_adopt(struct host_network *network, const struct host_network_wish *wish,
+int egress_rules_adopt(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step);
 /** egress_settle() - unlock addresses that nobody has. Return: 0 or -errno with @error. */
 int egress_settle(struct host_network *network, struct error *error);
 /** egress_list() - open the way to what the step's lists say. Return: 0 or -errno. */
-int egress_list(struct host_network *network, const struct host_network_wish *wish,
+int egress_list(struct host_network *network, const struct host_network_request *request,
 		struct host_network_step *step, struct error *error);
 /** egress_unlist() - close it again */
 void egress_unlist(struct host_network *network, struct host_network_step *step);

@@ -71,7 +71,7 @@ int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 {
 	const struct sandbox_private *private = sandbox->private;
 	const uint32_t magic = SANDBOX_KEPT_MAGIC;
-	struct host_network_wish lists;
+	struct host_network_request lists;
 	uint16_t kinds[KEPT_FDS];
 	int fds[KEPT_FDS] = {
 		[KEPT_PIDFD] = sandbox->pidfd,	    [KEPT_STATUS] = sandbox->status_fd,
@@ -242,11 +242,11 @@ static int network_adopt(struct sandbox_private *private, const struct kept_sand
 	const size_t n_allow = kept->allow.size / NETWORK_RULE_BYTES;
 	const size_t n_only = kept->only.size / NETWORK_RULE_BYTES;
 	cleanup_free struct network_rule *rules = calloc(n_allow + n_only + 1, sizeof(*rules));
-	const struct host_network_wish lists = {.kind = STEP_NETWORK_EGRESS,
-						.allow = rules,
-						.n_allow = n_allow,
-						.only = rules ? rules + n_allow : NULL,
-						.n_only = n_only};
+	const struct host_network_request lists = {.kind = STEP_NETWORK_EGRESS,
+						   .allow = rules,
+						   .n_allow = n_allow,
+						   .only = rules ? rules + n_allow : NULL,
+						   .n_only = n_only};
 	int r;
 
 	if (!rules)

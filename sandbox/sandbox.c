@@ -374,7 +374,7 @@ static int network_prepare(struct builder *builder, struct error *error)
 {
 	const struct sandbox_request *request = builder->request;
 	const char *hostname = request->hostname ? request->hostname : request->id;
-	const struct host_network_wish wish = {
+	const struct host_network_request network = {
 		.kind = request->network,
 		.group = request->group ? request->group : request->id,
 		.name = request->network_name ? request->network_name : hostname,
@@ -386,7 +386,7 @@ static int network_prepare(struct builder *builder, struct error *error)
 		.limited = request->limited,
 	};
 
-	return host_network_step_new(builder->host->network, &wish, &builder->private->network,
+	return host_network_step_new(builder->host->network, &network, &builder->private->network,
 				     error);
 }
 

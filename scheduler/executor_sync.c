@@ -53,7 +53,7 @@ static void claim_settle(struct executor *executor, struct step *step, const cha
 	struct step_end cancelled = {.result = STEP_RESULT_CANCELLED, .reason = ""};
 
 	if (step->known) {
-		/* its runbookd has it; a wish to cancel may have been lost with us */
+		/* its runbookd has it; a request to cancel may have been lost with us */
 		if (step->cancelling && step_executor(step) == executor)
 			(void)step_cancel(step);
 		return;

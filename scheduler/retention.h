@@ -132,11 +132,11 @@ struct retention {
 	struct retention_pass *pass; /* under way, NULL: none */
 	uint64_t pass_serial;
 	uint64_t passed_usec, pass_took_usec; /* monotonic: end of the last one, and its work */
-	uint64_t held_usec; /* monotonic: until then only a wish or want of room begins a pass */
+	uint64_t held_usec; /* monotonic: until then only a request or want of room begins a pass */
 	bool ended;	    /* a run did, since the last pass began */
 	struct retention_short missing;
 	bool helpless; /* nothing is left that could go for it: said once */
-	/* a person's wish for a pass, that waits or is being done */
+	/* a person's request for a pass, that waits or is being done */
 	bool wanted, wanted_dry;
 	uint64_t wanted_serial, wanted_generation;
 	/* removals */
@@ -208,7 +208,7 @@ int retention_handle_mirror_pruned(struct channel *channel, struct message *mess
 
 /* ---- retention_answers.c ---- */
 
-/** retention_reply() - the wish for a pass was fulfilled: tell what went, or would */
+/** retention_reply() - the request for a pass was fulfilled: tell what went, or would */
 void retention_reply(struct scheduler *scheduler, const struct retention_pass *pass);
 
 #endif

@@ -73,7 +73,7 @@ static enum fetch_whose source_whose(const struct run *run)
 	if (run->row.from_fork ||
 	    (*ref && strncmp(ref, "refs/heads/", 11) != 0 && strncmp(ref, "refs/tags/", 10) != 0))
 		return FETCH_FOREIGN;
-	/* a delivery is signed: its branch had that commit. A person's wish is not asked for one. */
+	/* a delivery is signed: its branch had that commit. A person's request is not asked for one. */
 	return run_event(run) == RUNBOOK_EVENT_MANUAL && run->row.asked[0] ? FETCH_UNKNOWN
 									   : FETCH_OURS;
 }
@@ -91,7 +91,7 @@ enum step_objects source_objects(const struct run *run)
 static struct message *source_question_fetch(const struct run *run)
 {
 	enum runbook_event event = run_event(run);
-	/* what of a tag or of a person's wish is compared with what is not known */
+	/* what of a tag or of a person's request is compared with what is not known */
 	bool wanted = event == RUNBOOK_EVENT_PUSH || event == RUNBOOK_EVENT_PULL_REQUEST;
 
 	return MESSAGE_NEW(fetch, run->serial, .project = run->row.project, .ref = run->row.ref,

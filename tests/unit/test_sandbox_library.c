@@ -441,7 +441,7 @@ static void test_nft_text_ipv6(void **state)
 static void test_pool(void **state)
 {
 	struct host_network_options options = {.pool = 3};
-	struct host_network_wish wish = {.kind = STEP_NETWORK_NONE};
+	struct host_network_request request = {.kind = STEP_NETWORK_NONE};
 	struct host_network_step first, second, third;
 	struct host_network *network;
 	struct error error = ERROR_INIT;
@@ -450,13 +450,13 @@ static void test_pool(void **state)
 
 	assert_int_equal(host_network_new(&network, &options, &error), 0);
 	assert_false(host_network_idle(network));
-	assert_int_equal(host_network_step_new(network, &wish, &first, &error), 0);
+	assert_int_equal(host_network_step_new(network, &request, &first, &error), 0);
 	assert_int_equal(first.netns_fd, -1);
 	while (host_network_idle(network))
 		calls++;
 	assert_int_equal(calls, 3);
-	assert_int_equal(host_network_step_new(network, &wish, &second, &error), 0);
-	assert_int_equal(host_network_step_new(network, &wish, &third, &error), 0);
+	assert_int_equal(host_network_step_new(network, &request, &second, &error), 0);
+	assert_int_equal(host_network_step_new(network, &request, &third, &error), 0);
 	assert_int_equal(fstat(second.netns_fd, &a), 0);
 	assert_int_equal(fstat(third.netns_fd, &b), 0);
 	assert_int_not_equal(a.st_ino, b.st_ino);

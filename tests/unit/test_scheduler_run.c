@@ -398,7 +398,7 @@ static void test_cancel_step(void **state)
 	step_expect(world, run, "bottom", "skipped", "dependency \"right side\" was cancelled");
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "top")));
 	assert_int_equal(cancel_expect(world), top.id);
-	/* the wish survives the scheduler, the daemon is told again */
+	/* the request survives the scheduler, the daemon is told again */
 	world_kill(world);
 	world_start_unsynced(world);
 	order_started(world, top.id);
