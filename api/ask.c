@@ -68,9 +68,9 @@ int api_ask(struct api *api, const struct message_api_request *question, char **
 }
 
 bool ask_peer(struct http_request *request, enum process_role role, struct message *message,
-	      uint64_t patience_usec, struct peer_reply *ret_reply)
+	      uint64_t timeout_usec, struct peer_reply *ret_reply)
 {
-	int r = peer_call_long(request->api->peers, role, message, ret_reply, patience_usec);
+	int r = peer_call_long(request->api->peers, role, message, ret_reply, timeout_usec);
 
 	if (r < 0)
 		http_answer_lost(request, role, r);
@@ -91,11 +91,11 @@ void http_answer_reply(struct http_request *request, enum process_role role,
 }
 
 void ask_and_answer(struct http_request *request, enum process_role role, struct message *message,
-		    uint64_t patience_usec)
+		    uint64_t timeout_usec)
 {
 	struct peer_reply reply;
 
-	if (ask_peer(request, role, message, patience_usec, &reply))
+	if (ask_peer(request, role, message, timeout_usec, &reply))
 		http_answer_reply(request, role, &reply);
 }
 

@@ -33,18 +33,18 @@ int api_ask(struct api *api, const struct message_api_request *question, char **
 /**
  * ask_peer() - ask @role for @request
  * @message:       always freed; NULL: out of memory
- * @patience_usec: PEER_DEADLINE_USEC, or longer
+ * @timeout_usec: PEER_DEADLINE_USEC, or longer
  *
  * Return: true with @ret_reply filled; false if @role did not reply: @request is answered then.
  */
 bool ask_peer(struct http_request *request, enum process_role role, struct message *message,
-	      uint64_t patience_usec, struct peer_reply *ret_reply);
+	      uint64_t timeout_usec, struct peer_reply *ret_reply);
 /** http_answer_reply() - answer with the JSON or the sentence in @reply; its fd is closed */
 void http_answer_reply(struct http_request *request, enum process_role role,
 		       struct peer_reply *reply);
 /** ask_and_answer() - ask_peer(), and answer with what comes back */
 void ask_and_answer(struct http_request *request, enum process_role role, struct message *message,
-		    uint64_t patience_usec);
+		    uint64_t timeout_usec);
 /** http_answer_scheduler() - answer with what the scheduler says to @question */
 void http_answer_scheduler(struct http_request *request,
 			   const struct message_api_request *question);

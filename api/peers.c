@@ -341,10 +341,10 @@ int peer_call(struct peers *peers, enum process_role role, struct message *messa
 }
 
 int peer_call_long(struct peers *peers, enum process_role role, struct message *message,
-		   struct peer_reply *ret_reply, uint64_t patience_usec)
+		   struct peer_reply *ret_reply, uint64_t timeout_usec)
 {
-	struct timespec patience = timespec_at(now_usec() + PEER_PATIENCE_USEC);
-	struct timespec deadline = timespec_at(now_usec() + patience_usec);
+	struct timespec away = timespec_at(now_usec() + PEER_AWAY_USEC);
+	struct timespec deadline = timespec_at(now_usec() + timeout_usec);
 	struct call call = {.role = role, .message = message, .reply = ret_reply};
 	const uint64_t one = 1;
 	int r = 0;
@@ -354,7 +354,7 @@ int peer_call_long(struct peers *peers, enum process_role role, struct message *
 		return -ENOMEM;
 	(void)pthread_mutex_lock(&peers->lock);
 	while (!link_of(peers, role)->channel && r == 0)
-		r = pthread_cond_timedwait(&peers->changed, &peers->lock, &patience);
+		r = pthread_cond_timedwait(&peers->changed, &peers->lock, &away);
 	if (!link_of(peers, role)->channel) {
 		(void)pthread_mutex_unlock(&peers->lock);
 		(void)message_free(message);

@@ -18,7 +18,7 @@
 #define PEER_DEADLINE_USEC (15 * USEC_PER_SEC) /* for the answer */
 #define PEER_BACKUP_USEC (600 * USEC_PER_SEC)  /* for a copy of the whole store */
 #define PEER_PUT_USEC (600 * USEC_PER_SEC)     /* for a large artifact */
-#define PEER_PATIENCE_USEC (3 * USEC_PER_SEC)  /* for a peer that is away */
+#define PEER_AWAY_USEC (3 * USEC_PER_SEC)  /* for a peer that is away */
 #define PEER_TEXT_MAX 4096
 
 struct peers;
@@ -61,7 +61,7 @@ int peer_call(struct peers *peers, enum process_role role, struct message *messa
 	      struct peer_reply *ret_reply);
 /** peer_call_long() - the same, with another deadline than PEER_DEADLINE_USEC from now */
 int peer_call_long(struct peers *peers, enum process_role role, struct message *message,
-		   struct peer_reply *ret_reply, uint64_t patience_usec);
+		   struct peer_reply *ret_reply, uint64_t timeout_usec);
 
 /** peer_connected() - whether @role has a channel now; any thread */
 bool peer_connected(struct peers *peers, enum process_role role);

@@ -15,7 +15,7 @@
 /* "PID NAME=FD NAME=FD …", from ourselves; the service manager's are in sd_listen_fds(3) */
 #define HANDED_ON "RUNBOOK_KEPT"
 #define LISTEN_FIRST 3
-#define MANAGER_PATIENCE_MSEC 60000 /* it may be busy with all that a boot starts */
+#define MANAGER_TIMEOUT_MSEC 60000 /* it may be busy with all that a boot starts */
 
 struct entry {
 	char name[FD_STORE_NAME_MAX];
@@ -281,7 +281,7 @@ static int wait_kept(const struct fd_store *store)
 	if (r < 0)
 		return r;
 	do {
-		r = poll(&file, 1, MANAGER_PATIENCE_MSEC);
+		r = poll(&file, 1, MANAGER_TIMEOUT_MSEC);
 	} while (r < 0 && errno == EINTR);
 	if (r < 0)
 		return -errno;

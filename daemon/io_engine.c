@@ -70,10 +70,10 @@ void io_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offse
 	engine->class->punch(engine, op, fd, offset, size);
 }
 
-void io_nap(struct io_engine *engine, struct io_op *op, uint64_t usec)
+void io_delay(struct io_engine *engine, struct io_op *op, uint64_t usec)
 {
 	begin(engine, op);
-	engine->class->nap(engine, op, usec);
+	engine->class->delay(engine, op, usec);
 }
 
 void io_cancel(struct io_engine *engine, struct io_op *op)

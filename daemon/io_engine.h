@@ -73,8 +73,8 @@ void io_sync(struct io_engine *engine, struct io_op *op, int fd);
  * The result is 0; -EOPNOTSUPP where the file system cannot.
  */
 void io_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset, uint64_t size);
-/** io_nap() - be told after @usec; result 0 */
-void io_nap(struct io_engine *engine, struct io_op *op, uint64_t usec);
+/** io_delay() - end @op after @usec, with result 0 */
+void io_delay(struct io_engine *engine, struct io_op *op, uint64_t usec);
 /** io_cancel() - make a busy poll or read end soon, with -ECANCELED or its result */
 void io_cancel(struct io_engine *engine, struct io_op *op);
 /**
@@ -95,7 +95,7 @@ struct io_engine_class {
 	void (*sync)(struct io_engine *engine, struct io_op *op, int fd);
 	void (*punch)(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset,
 		      uint64_t size);
-	void (*nap)(struct io_engine *engine, struct io_op *op, uint64_t usec);
+	void (*delay)(struct io_engine *engine, struct io_op *op, uint64_t usec);
 	void (*cancel)(struct io_engine *engine, struct io_op *op);
 	void (*submit)(struct io_engine *engine);
 };

@@ -95,7 +95,7 @@ static void engine_punch(struct io_engine *engine, struct io_op *op, int fd, uin
 	finish(epoll_of(engine), op, r < 0 ? -errno : 0);
 }
 
-static void nap_over(struct loop_timer *timer)
+static void delay_over(struct loop_timer *timer)
 {
 	struct io_op *op = container_of(timer, struct io_op, timer);
 
@@ -103,9 +103,9 @@ static void nap_over(struct loop_timer *timer)
 	op->done(op, 0);
 }
 
-static void engine_nap(struct io_engine *engine, struct io_op *op, uint64_t usec)
+static void engine_delay(struct io_engine *engine, struct io_op *op, uint64_t usec)
 {
-	int r = loop_timer_set(engine->loop, &op->timer, now_usec() + usec, nap_over);
+	int r = loop_timer_set(engine->loop, &op->timer, now_usec() + usec, delay_over);
 
 	if (r < 0)
 		finish(epoll_of(engine), op, r);
@@ -139,7 +139,7 @@ static const struct io_engine_class epoll_class = {
 	.write = engine_write,
 	.sync = engine_sync,
 	.punch = engine_punch,
-	.nap = engine_nap,
+	.delay = engine_delay,
 	.cancel = engine_cancel,
 	.submit = engine_submit,
 };

@@ -23,7 +23,7 @@
 #define RING_ENTRIES 256
 /* completions served per wake-up, so that a flood of output does not starve the messages */
 #define RING_BURST 256
-#define RING_PATIENCE_MSEC 10000
+#define RING_DRAIN_MSEC 10000
 
 struct uring_engine {
 	struct io_engine engine;
@@ -31,7 +31,7 @@ struct uring_engine {
 	struct loop_file file;
 	int event_fd;
 	struct loop_timer retry; /* the kernel was out of memory for requests */
-	struct __kernel_timespec nap;
+	struct __kernel_timespec delay;
 	bool serving;
 	int read_flags; /* RWF_NOWAIT or 0 */
 };
@@ -72,7 +72,7 @@ static struct io_uring_sqe *ring_entry(struct uring_engine *self)
 	const struct timespec pause = {.tv_nsec = 1000000};
 	struct io_uring_sqe *entry;
 
-	for (int i = 0; i < RING_PATIENCE_MSEC; i++) {
+	for (int i = 0; i < RING_DRAIN_MSEC; i++) {
 		int r;
 
 		entry = io_uring_get_sqe(&self->ring);
@@ -110,7 +110,7 @@ static void ring_serve(struct loop_file *file, uint32_t events)
 				break;
 		}
 		op = io_uring_cqe_get_data(cqe);
-		result = cqe->res == -ETIME ? 0 : cqe->res; /* a nap is over */
+		result = cqe->res == -ETIME ? 0 : cqe->res; /* a delay is over */
 		io_uring_cqe_seen(&self->ring, cqe);
 		if (!op)
 			continue; /* a cancellation's own result */
@@ -167,15 +167,15 @@ static void engine_punch(struct io_engine *engine, struct io_op *op, int fd, uin
 	io_uring_sqe_set_data(entry, op);
 }
 
-static void engine_nap(struct io_engine *engine, struct io_op *op, uint64_t usec)
+static void engine_delay(struct io_engine *engine, struct io_op *op, uint64_t usec)
 {
 	struct uring_engine *self = uring_of(engine);
 	struct io_uring_sqe *entry = ring_entry(self);
 
-	/* read by the kernel when it is submitted, which is before the next nap is asked for */
-	self->nap.tv_sec = (long long)(usec / USEC_PER_SEC);
-	self->nap.tv_nsec = (long long)(usec % USEC_PER_SEC) * 1000;
-	io_uring_prep_timeout(entry, &self->nap, 0, IORING_TIMEOUT_ETIME_SUCCESS);
+	/* read by the kernel when it is submitted, which is before the next delay is asked for */
+	self->delay.tv_sec = (long long)(usec / USEC_PER_SEC);
+	self->delay.tv_nsec = (long long)(usec % USEC_PER_SEC) * 1000;
+	io_uring_prep_timeout(entry, &self->delay, 0, IORING_TIMEOUT_ETIME_SUCCESS);
 	io_uring_sqe_set_data(entry, op);
 }
 
@@ -213,7 +213,7 @@ static const struct io_engine_class uring_class = {
 	.write = engine_write,
 	.sync = engine_sync,
 	.punch = engine_punch,
-	.nap = engine_nap,
+	.delay = engine_delay,
 	.cancel = engine_cancel,
 	.submit = engine_submit,
 };

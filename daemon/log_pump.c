@@ -11,9 +11,9 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define NAP_USEC 200
-#define NAP_BELOW (32 * KIB)	 /* a read shorter than this is followed by a nap */
-#define NAP_PIPE_MIN (256 * KIB) /* a small pipe would fill up while we sleep */
+#define THROTTLE_USEC 200
+#define THROTTLE_BELOW (32 * KIB)     /* a read shorter than this is followed by a pause */
+#define THROTTLE_PIPE_MIN (256 * KIB) /* a small pipe would fill up meanwhile */
 
 static void stream_end(struct log_stream *stream);
 static void stream_continue(struct log_stream *stream);
@@ -30,31 +30,31 @@ static void stream_poll(struct log_stream *stream)
 	io_poll(stream->sink->pump->engine, &stream->op, stream->fd);
 }
 
-static void nap_over(struct io_op *op, int result)
+static void throttle_over(struct io_op *op, int result)
 {
-	struct log_pump *pump = container_of(op, struct log_pump, nap);
-	struct list_node *last = pump->napping.last, *node = NULL;
+	struct log_pump *pump = container_of(op, struct log_pump, throttle);
+	struct list_node *last = pump->throttled.last, *node = NULL;
 
-	/* one that naps again at once is behind the last one, and waits for the next time */
+	/* one that is throttled again at once is behind the last one, and waits for the next time */
 	while (node != last) {
 		struct log_stream *stream;
 
-		node = list_pop(&pump->napping);
+		node = list_pop(&pump->throttled);
 		stream = list_entry(node, struct log_stream, waiting);
 		stream->state = STREAM_IDLE;
 		stream_continue(stream);
 	}
 }
 
-/* One timer for all streams that nap; one that begins late waits less than NAP_USEC. */
-static void stream_nap(struct log_stream *stream)
+/* One timer for all throttled streams; one that is throttled late waits less than THROTTLE_USEC. */
+static void stream_throttle(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
 
-	stream->state = STREAM_NAPPING;
-	list_append(&pump->napping, &stream->waiting);
-	if (!pump->nap.busy)
-		io_nap(pump->engine, &pump->nap, NAP_USEC);
+	stream->state = STREAM_THROTTLED;
+	list_append(&pump->throttled, &stream->waiting);
+	if (!pump->throttle.busy)
+		io_delay(pump->engine, &pump->throttle, THROTTLE_USEC);
 }
 
 /*
@@ -115,12 +115,12 @@ static void stream_continue(struct log_stream *stream)
 	}
 	stream->buffer = log_buffer_take(pump);
 	if (!stream->buffer && pump->n_buffers == 0) {
-		stream_nap(stream); /* out of memory: nobody will give one back, try again */
+		stream_throttle(stream); /* out of memory: no buffer will come back, try again */
 		return;
 	}
 	if (!stream->buffer) {
 		stream->state = STREAM_STARVED;
-		list_append(&pump->starved, &stream->waiting);
+		list_append(&pump->no_buffer, &stream->waiting);
 		return;
 	}
 	stream->buffer->secret = stream->buffer->secret || stream->sink->mask;
@@ -150,11 +150,11 @@ static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, siz
 
 /* ---- masking ---- */
 
-static void patience_over(struct loop_timer *timer)
+static void hold_over(struct loop_timer *timer)
 {
-	struct log_stream *stream = container_of(timer, struct log_stream, patience);
+	struct log_stream *stream = container_of(timer, struct log_stream, hold);
 	struct log_sink *sink = stream->sink;
-	uint64_t due = stream->fed_usec + MASK_PATIENCE_USEC;
+	uint64_t due = stream->fed_usec + MASK_HOLD_USEC;
 	struct log_buffer *buffer = NULL;
 
 	if (!mask_stream_waits(&stream->mask))
@@ -163,8 +163,8 @@ static void patience_over(struct loop_timer *timer)
 		buffer = log_buffer_take(sink->pump);
 	if (!buffer) { /* more came meanwhile, or the disk is slow */
 		if (due <= now_usec())
-			due = now_usec() + MASK_PATIENCE_USEC;
-		(void)loop_timer_set(sink->pump->loop, timer, due, patience_over);
+			due = now_usec() + MASK_HOLD_USEC;
+		(void)loop_timer_set(sink->pump->loop, timer, due, hold_over);
 		return;
 	}
 	if (sink->id != 0 && buffer->slot) {
@@ -181,9 +181,9 @@ void log_stream_watch(struct log_stream *stream)
 	if (!stream->sink->mask)
 		return;
 	stream->fed_usec = now_usec();
-	if (!stream->patience.loop && mask_stream_waits(&stream->mask))
-		(void)loop_timer_set(stream->sink->pump->loop, &stream->patience,
-				     stream->fed_usec + MASK_PATIENCE_USEC, patience_over);
+	if (!stream->hold.loop && mask_stream_waits(&stream->mask))
+		(void)loop_timer_set(stream->sink->pump->loop, &stream->hold,
+				     stream->fed_usec + MASK_HOLD_USEC, hold_over);
 }
 
 /* Return: how much of @buffer is to be written. */
@@ -206,7 +206,7 @@ static void stream_unmask(struct log_stream *stream)
 
 	if (!stream->sink->mask)
 		return;
-	loop_timer_cancel(&stream->patience);
+	loop_timer_cancel(&stream->hold);
 	size = mask_stream_finish(&stream->mask, stream->rest_data);
 	stream->rest = (struct log_buffer){
 		.embedded = true,
@@ -250,8 +250,8 @@ static void stream_received(struct log_stream *stream, size_t size)
 	log_stream_chunk(stream, TAKE_PTR(stream->buffer), size);
 	if (stream->stopping)
 		stream->stop_budget -= size < stream->stop_budget ? size : stream->stop_budget;
-	if (size < NAP_BELOW && stream->nap && !stream->stopping)
-		stream_nap(stream);
+	if (size < THROTTLE_BELOW && stream->throttle && !stream->stopping)
+		stream_throttle(stream);
 	else
 		stream_continue(stream);
 	log_sink_progress(sink);
@@ -341,8 +341,8 @@ static void stream_init(struct log_sink *sink, size_t index, int fd)
 		.state = STREAM_IDLE,
 		.number = (unsigned)index + 1,
 		.fd = fd,
-		.patience = LOOP_TIMER_NULL,
-		.nap = fcntl(fd, F_GETPIPE_SZ) >= (int)NAP_PIPE_MIN,
+		.hold = LOOP_TIMER_NULL,
+		.throttle = fcntl(fd, F_GETPIPE_SZ) >= (int)THROTTLE_PIPE_MIN,
 	};
 }
 
@@ -426,7 +426,7 @@ int log_pump_new(struct loop *loop, enum io_engine_kind kind, struct log_pump **
 	if (!pump)
 		return error_set(error, ENOMEM, "out of memory for the log pump");
 	pump->loop = loop;
-	pump->nap = IO_OP_INIT(nap_over);
+	pump->throttle = IO_OP_INIT(throttle_over);
 	if (io_engine_new(loop, kind, &pump->engine, error) < 0) {
 		free(pump);
 		return -error->number;

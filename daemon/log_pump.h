@@ -12,7 +12,7 @@
  *   read   as much as the pipe has, into a buffer of a bounded pool; a stream
  *          without a buffer waits, its pipe fills, the step's write(2) blocks:
  *          memory is flat however much a step prints
- *   nap    after a short read the stream rests for 200 microseconds, so that a
+ *   rest   after a short read the stream rests for 200 microseconds, so that a
  *          program that writes line by line costs one read for many lines
  *   write  one at a time per step, at the offset where the last one ended: a
  *          failed write leaves no hole

@@ -202,7 +202,7 @@ int log_pump_adopt(struct log_pump *pump, int fds[4], struct mask *mask, uint64_
 		while (sink->first)
 			log_chunk_drop(sink);
 		for (size_t i = 0; i < ARRAY_SIZE(sink->streams); i++)
-			loop_timer_cancel(&sink->streams[i].patience);
+			loop_timer_cancel(&sink->streams[i].hold);
 		log_sink_unmask(sink);
 		free(sink);
 		return error_errno(error, -r, "cannot go on with a step's log");

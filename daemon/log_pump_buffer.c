@@ -81,7 +81,7 @@ void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 		buffer_free(pump, buffer);
 		pump->n_buffers--;
 	}
-	stream = list_entry(list_pop(&pump->starved), struct log_stream, waiting);
+	stream = list_entry(list_pop(&pump->no_buffer), struct log_stream, waiting);
 	if (stream) {
 		stream->state = STREAM_IDLE;
 		stream->resume(stream);

@@ -28,7 +28,7 @@ enum stream_state {
 	STREAM_IDLE,
 	STREAM_POLLING, /* the pipe is empty */
 	STREAM_READING,
-	STREAM_NAPPING,
+	STREAM_THROTTLED,
 	STREAM_STARVED, /* waits for a buffer */
 	STREAM_BLOCKED, /* waits for its own step's writes */
 	STREAM_ENDED,
@@ -38,20 +38,20 @@ struct log_stream {
 	struct log_sink *sink;
 	struct io_op op;
 	void (*resume)(struct log_stream *stream); /* read, or note what must happen first */
-	struct list_node waiting;		   /* of the napping or the starved */
+	struct list_node waiting;		   /* of pump->throttled or no_buffer */
 	struct log_buffer *buffer;
 	enum stream_state state;
 	unsigned number; /* 1 stdout, 2 stderr */
 	int fd;
-	bool nap;
+	bool throttle;
 	bool direct; /* not by way of a slot */
 	bool stopping;
 	size_t stop_budget;
 	struct mask_stream mask; /* without a mask: not used */
 	uint64_t fed_usec;
-	struct loop_timer patience; /* something is held back */
-	struct log_buffer rest;	    /* what was held back at the end */
-	size_t rest_written;	    /* of it, by a predecessor */
+	struct loop_timer hold; /* something is held back */
+	struct log_buffer rest; /* what was held back at the end */
+	size_t rest_written;	/* of it, by a predecessor */
 	char rest_data[MASK_HEADROOM];
 };
 
@@ -90,8 +90,8 @@ struct log_sink {
 struct log_pump {
 	struct loop *loop;
 	struct io_engine *engine;
-	struct io_op nap;
-	struct list napping, starved;
+	struct io_op throttle;
+	struct list throttled, no_buffer;
 	struct log_buffer *free_buffers;
 	unsigned n_free, n_buffers;
 	unsigned n_sinks, n_masked;  /* all; those with a mask */

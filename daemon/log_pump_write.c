@@ -197,7 +197,7 @@ void log_sink_progress(struct log_sink *sink)
 	sink->syncing = true;
 	if (sink->offset == 0) {
 		/* nothing worth a disk flush; a step without output is common */
-		io_nap(engine, &sink->sync_log, 0);
+		io_delay(engine, &sink->sync_log, 0);
 		return;
 	}
 	io_sync(engine, &sink->sync_log, sink->log_fd);

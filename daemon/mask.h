@@ -24,7 +24,7 @@
  * Held back is the end of what was read for as long as it is the beginning of a
  * piece. An end of line never is. What is held back leaves when
  *   - more bytes come, and decide it;
- *   - nothing came for MASK_PATIENCE_USEC, and it is less than MASK_VALUE_MIN bytes: so a
+ *   - nothing came for MASK_HOLD_USEC, and it is less than MASK_VALUE_MIN bytes: so a
  *     prompt appears whose last letter is the first of a secret. When the rest of
  *     the secret follows after all, the rest is hidden;
  *   - the stream ends.
@@ -47,7 +47,7 @@
 
 #define MASK_PIECE_MAX 32
 #define MASK_HEADROOM MASK_PIECE_MAX /* before what is given to mask_stream_feed() */
-#define MASK_PATIENCE_USEC 100000
+#define MASK_HOLD_USEC 100000
 #define MASK_PIECES_MAX (1U << 21) /* of one step; 40 bytes each */
 
 struct mask;
