@@ -51,9 +51,11 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
 
 /* Verbs that change nothing: asked again when the scheduler died over them. */
 static const bool reading_verbs[API_NUM_VERBS] = {
-	[API_STATUS] = true,  [API_PROJECTS] = true,	[API_PROJECT] = true, [API_RUNS] = true,
-	[API_RUN] = true,     [API_EVENTS] = true,	[API_QUEUE] = true,   [API_RUNBOOK] = true,
-	[API_SECRETS] = true, [API_SECRET_DOOR] = true,
+	[API_STATUS] = true,  [API_PROJECTS] = true,
+	[API_PROJECT] = true, [API_RUNS] = true,
+	[API_RUN] = true,     [API_EVENTS] = true,
+	[API_QUEUE] = true,   [API_RUNBOOK] = true,
+	[API_SECRETS] = true, [API_SECRET_PUBLIC_KEY] = true,
 };
 
 int api_ask(struct api *api, const struct message_api_request *question, char **ret_text,

@@ -50,7 +50,7 @@ static const struct route routes[] = {
 	{"POST", V1 "/images/prune", BODY_JSON, IMAGE_PRUNE, handle_image_change},
 	{"POST", V1 "/uploads/images", BODY_UPLOAD, IMAGE_IMPORT, upload_image},
 	{"GET", V1 "/secrets", BODY_NONE, API_SECRETS, handle_secrets},
-	{"GET", V1 "/secrets/key", BODY_NONE, API_SECRET_DOOR, handle_secrets},
+	{"GET", V1 "/secrets/key", BODY_NONE, API_SECRET_PUBLIC_KEY, handle_secrets},
 	{"POST", V1 "/secrets/rekey", BODY_JSON, API_SECRET_REKEY, handle_secrets},
 	{"GET", V1 "/projects/{project}/secrets", BODY_NONE, API_SECRETS, handle_secrets},
 	{"POST", V1 "/projects/{project}/secrets", BODY_SECRET, API_SECRET_SET,

@@ -6,7 +6,7 @@
  * A static program without libraries: it runs within images of all kinds.
  */
 
-#include "cacher/client_place.h"
+#include "cacher/client_extract.h"
 #include "cacher/client_request.h"
 #include "common/cleanup.h"
 

@@ -9,7 +9,7 @@
 
 #include "common/cleanup.h"
 #include "sandbox/kept_raw.h"
-#include "sandbox/private.h"
+#include "sandbox/sandbox_internal.h"
 
 #include <errno.h>
 #include <string.h>

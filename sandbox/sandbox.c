@@ -6,7 +6,7 @@
 #include "sandbox/host_group.h"
 #include "sandbox/host_mounts.h"
 #include "sandbox/host_seccomp.h"
-#include "sandbox/private.h"
+#include "sandbox/sandbox_internal.h"
 #include "sandbox/spawn.h"
 #include "sandbox/status_read.h"
 #include "sandbox/step_attach.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/spawn.h"
 
-#include "sandbox/spawn_beside.h"
+#include "sandbox/spawn_async.h"
 
 #include <errno.h>
 #include <linux/sched.h>
@@ -121,48 +121,49 @@ int spawn_wait(int pidfd)
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/* ---- beside us ---- */
+/* ---- while the caller goes on ---- */
 
-int beside_start(struct beside *beside, uint64_t flags, int (*function)(void *), void *argument)
+int spawn_async_start(struct spawn_async *child, uint64_t flags, int (*function)(void *),
+		      void *argument)
 {
 	sigset_t old;
 	long pid;
 
 	/* as in spawn_vfork() */
-	beside->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
-	beside->pid = -1;
-	beside->pidfd = -1;
+	child->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+	child->pid = -1;
+	child->pidfd = -1;
 	block_signals(&old);
-	pid = start(flags, -1, &beside->pidfd, beside->stack, function, argument);
+	pid = start(flags, -1, &child->pidfd, child->stack, function, argument);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0)
 		return (int)pid;
-	beside->pid = (pid_t)pid;
+	child->pid = (pid_t)pid;
 	return 0;
 }
 
-void beside_restore(const struct beside *beside)
+void spawn_async_restore(const struct spawn_async *child)
 {
-	(void)prctl(PR_SET_DUMPABLE, beside->dumpable, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, child->dumpable, 0, 0, 0);
 }
 
-int beside_wait(struct beside *beside)
+int spawn_async_wait(struct spawn_async *child)
 {
 	int status;
 
-	if (beside->pid < 0)
+	if (child->pid < 0)
 		return 0;
-	status = spawn_wait(beside->pidfd);
-	stack_unmark(beside->stack);
-	(void)close(beside->pidfd);
-	beside->pidfd = -1;
-	beside->pid = -1;
-	beside_restore(beside);
+	status = spawn_wait(child->pidfd);
+	stack_unmark(child->stack);
+	(void)close(child->pidfd);
+	child->pidfd = -1;
+	child->pid = -1;
+	spawn_async_restore(child);
 	return status;
 }
 
-void beside_kill(const struct beside *beside)
+void spawn_async_kill(const struct spawn_async *child)
 {
-	if (beside->pid >= 0)
-		(void)syscall(SYS_pidfd_send_signal, beside->pidfd, SIGKILL, NULL, 0);
+	if (child->pid >= 0)
+		(void)syscall(SYS_pidfd_send_signal, child->pidfd, SIGKILL, NULL, 0);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/spawn.h"
-#include "sandbox/spawn_beside.h"
+#include "sandbox/spawn_async.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 struct netns_job {
-	struct beside beside;
+	struct spawn_async child;
 	const struct netns_setting *settings;
 	const char *failed_path; /* the setting that could not be written */
 	bool want_netlink;
@@ -95,7 +95,7 @@ struct netns_job *spawn_netns_begin(const struct netns_setting *settings, bool w
 	job->want_netlink = want_netlink;
 	job->netns_fd = job->netlink_fd = -1;
 	job->failed = -EIO;
-	r = beside_start(&job->beside, CLONE_FILES, netns_main, job);
+	r = spawn_async_start(&job->child, CLONE_FILES, netns_main, job);
 	if (r < 0) {
 		(void)error_errno(error, -r, "cannot make a network namespace");
 		free(job);
@@ -108,7 +108,7 @@ int spawn_netns_end(struct netns_job *job, int *ret_netlink, struct error *error
 {
 	int fd, r;
 
-	(void)beside_wait(&job->beside);
+	(void)spawn_async_wait(&job->child);
 	fd = job->netns_fd;
 	if (job->failed == 0) {
 		if (ret_netlink)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "common/cleanup.h"
 #include "sandbox/spawn.h"
-#include "sandbox/spawn_beside.h"
+#include "sandbox/spawn_async.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -104,7 +104,7 @@ static int userns_finish(pid_t pid, const struct userns_maker *maker, const stru
 }
 
 struct userns_job {
-	struct beside beside;
+	struct spawn_async child;
 	struct userns_maker maker;
 	int mntns_fd;
 	int ready_fds[2];
@@ -122,8 +122,8 @@ struct userns_job *spawn_userns_free(struct userns_job *job)
 {
 	if (!job)
 		return NULL;
-	beside_kill(&job->beside);
-	(void)beside_wait(&job->beside);
+	spawn_async_kill(&job->child);
+	(void)spawn_async_wait(&job->child);
 	close_fd(&job->mntns_fd);
 	close_fd(&job->ready_fds[0]);
 	close_fd(&job->ready_fds[1]);
@@ -141,7 +141,7 @@ struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
 		return NULL;
 	}
 	job->maker = (struct userns_maker){.owner = owner, .parent = getpid(), .failed = -EIO};
-	job->beside.pid = -1;
+	job->child.pid = -1;
 	job->ready_fds[0] = job->ready_fds[1] = -1;
 	job->mntns_fd = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (job->mntns_fd < 0 || pipe2(job->ready_fds, O_CLOEXEC) < 0) {
@@ -150,7 +150,7 @@ struct userns_job *spawn_userns_begin(uid_t owner, struct error *error)
 	}
 	job->maker.mntns_fd = job->mntns_fd;
 	job->maker.ready_fd = job->ready_fds[1];
-	r = beside_start(&job->beside, 0, userns_main, &job->maker);
+	r = spawn_async_start(&job->child, 0, userns_main, &job->maker);
 	close_fd(&job->ready_fds[1]);
 	if (r < 0) {
 		(void)error_errno(error, -r, "cannot start a process");
@@ -167,9 +167,9 @@ int spawn_userns_end(struct userns_job *job, const struct id_map *users,
 
 	while (read(job->ready_fds[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	fd = userns_finish(job->beside.pid, &job->maker, users, groups, n_maps, error);
-	beside_kill(&job->beside);
-	beside_restore(&job->beside);
+	fd = userns_finish(job->child.pid, &job->maker, users, groups, n_maps, error);
+	spawn_async_kill(&job->child);
+	spawn_async_restore(&job->child);
 	return fd;
 }
 

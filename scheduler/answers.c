@@ -230,7 +230,7 @@ static const struct verb {
 	[API_PROJECT_UNPAUSE] = {"unpause", NEEDS_PROJECT, answer_project_unpause},
 	[API_BACKUP] = {"backup", 0, answer_backup},
 	[API_SECRETS] = {"secrets", 0, answer_secrets},
-	[API_SECRET_DOOR] = {"secret door", 0, answer_secret_door},
+	[API_SECRET_PUBLIC_KEY] = {"secret public key", 0, answer_secret_public_key},
 	[API_SECRET_SET] = {"secret set", NEEDS_PROJECT | MAY_BRING, answer_secret_set},
 	[API_SECRET_REMOVE] = {"secret rm", NEEDS_PROJECT, answer_secret_remove},
 	[API_SECRET_REKEY] = {"secret rekey", 0, answer_secret_rekey},

@@ -40,7 +40,7 @@ void answer_run_unpin(const struct request *request);
 
 /* answers_secrets.c */
 void answer_secrets(const struct request *request);
-void answer_secret_door(const struct request *request);
+void answer_secret_public_key(const struct request *request);
 void answer_secret_set(const struct request *request);
 void answer_secret_remove(const struct request *request);
 void answer_secret_rekey(const struct request *request);

@@ -51,13 +51,13 @@ void answer_secrets(const struct request *request)
 		reply_json(request, 200, &json);
 }
 
-void answer_secret_door(const struct request *request)
+void answer_secret_public_key(const struct request *request)
 {
-	const struct secret_door *door = &request->scheduler->secrets.door;
+	const struct sealing_keys *keys = &request->scheduler->secrets.sealing;
 	char text[sodium_base64_ENCODED_LEN(SECRET_PUBLIC_SIZE, sodium_base64_VARIANT_ORIGINAL)];
 	cleanup_json struct json json = {0};
 
-	(void)sodium_bin2base64(text, sizeof(text), door->public_key, sizeof(door->public_key),
+	(void)sodium_bin2base64(text, sizeof(text), keys->public_key, sizeof(keys->public_key),
 				sodium_base64_VARIANT_ORIGINAL);
 	json_open(&json, NULL, '{');
 	json_text(&json, "public_key", text);
@@ -156,7 +156,8 @@ static unsigned char *value_take(const struct request *request, const struct cen
 		   pread(request->ask.content, sealed, size, 0) != (ssize_t)size) {
 		status = 503;
 		wrong = "the value cannot be read: try again";
-	} else if (secret_door_open(&request->scheduler->secrets.door, sealed, size, value) < 0) {
+	} else if (sealing_keys_open(&request->scheduler->secrets.sealing, sealed, size, value) <
+		   0) {
 		status = 412;
 		wrong = "the value is sealed for another key: ask for the public key again";
 	} else if (n_value == 0) {

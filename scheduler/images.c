@@ -232,7 +232,7 @@ static void wait_append(struct image_wait *wait, struct step *step)
 	list_append(&wait->steps, &step->image_node);
 }
 
-void images_stand_aside(struct step *step)
+void images_park(struct step *step)
 {
 	if (!step->image_wait)
 		wait_append(&step->run->scheduler->images.claimed, step);

@@ -92,8 +92,8 @@ void images_clear(struct images *images);
  * cannot be had. Called when a step becomes ready.
  */
 bool images_ready(struct step *step);
-/** images_stand_aside() - a claimed step whose image nobody knows yet: its order waits */
-void images_stand_aside(struct step *step);
+/** images_park() - a claimed step whose image is not known yet: its order waits */
+void images_park(struct step *step);
 /** images_stop() - @step does not stand aside any more; no-op when it did not */
 void images_stop(struct step *step);
 /**

@@ -7,7 +7,7 @@
 #include "common/step_payload.h"
 #include "common/step_user.h"
 #include "scheduler/run.h"
-#include "scheduler/step_place.h"
+#include "scheduler/step_identity.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -102,29 +102,29 @@ int secret_proof_check(const struct secret_key *key, const unsigned char *proof,
 	return secret_box_open(key, &proof_place, proof, size, nothing, &n);
 }
 
-int secret_door_make(struct secret_door *door)
+int sealing_keys_make(struct sealing_keys *keys)
 {
-	door->private_key = sodium_malloc(crypto_box_SECRETKEYBYTES);
-	if (!door->private_key)
+	keys->private_key = sodium_malloc(crypto_box_SECRETKEYBYTES);
+	if (!keys->private_key)
 		return -ENOMEM;
-	(void)crypto_box_keypair(door->public_key, door->private_key);
+	(void)crypto_box_keypair(keys->public_key, keys->private_key);
 	return 0;
 }
 
-void secret_door_clear(struct secret_door *door)
+void sealing_keys_clear(struct sealing_keys *keys)
 {
-	sodium_free(door->private_key);
-	door->private_key = NULL;
+	sodium_free(keys->private_key);
+	keys->private_key = NULL;
 }
 
-int secret_door_open(const struct secret_door *door, const unsigned char *sealed, size_t size,
-		     unsigned char *value)
+int sealing_keys_open(const struct sealing_keys *keys, const unsigned char *sealed, size_t size,
+		      unsigned char *value)
 {
 	int r;
 
-	if (!door->private_key || size < SECRET_SEAL_OVERHEAD)
+	if (!keys->private_key || size < SECRET_SEAL_OVERHEAD)
 		return -EBADMSG;
-	r = crypto_box_seal_open(value, sealed, size, door->public_key, door->private_key);
+	r = crypto_box_seal_open(value, sealed, size, keys->public_key, keys->private_key);
 	sodium_stackzero(STACK_USED);
 	if (r == 0)
 		return 0;

@@ -61,22 +61,22 @@ void secret_proof_make(const struct secret_key *key, unsigned char *out);
 /** secret_proof_check() - Return: 0, or -EBADMSG when @key did not make it. */
 int secret_proof_check(const struct secret_key *key, const unsigned char *proof, size_t size);
 
-/** struct secret_door - a key pair for values on their way in */
-struct secret_door {
+/** struct sealing_keys - a key pair for values on their way in */
+struct sealing_keys {
 	unsigned char public_key[SECRET_PUBLIC_SIZE];
 	unsigned char *private_key; /* locked memory */
 };
 
-/** secret_door_make() - Return: 0 or -ENOMEM. */
-int secret_door_make(struct secret_door *door);
-void secret_door_clear(struct secret_door *door);
+/** sealing_keys_make() - Return: 0 or -ENOMEM. */
+int sealing_keys_make(struct sealing_keys *keys);
+void sealing_keys_clear(struct sealing_keys *keys);
 /**
- * secret_door_open() - take in what was sealed for door->public_key
+ * sealing_keys_open() - take in what was sealed for keys->public_key
  * @value: @size - SECRET_SEAL_OVERHEAD bytes; all zero after a failure
  *
  * Return: 0, or -EBADMSG: it is for another key, cut short or changed.
  */
-int secret_door_open(const struct secret_door *door, const unsigned char *sealed, size_t size,
-		     unsigned char *value);
+int sealing_keys_open(const struct sealing_keys *keys, const unsigned char *sealed, size_t size,
+		      unsigned char *value);
 
 #endif

@@ -24,12 +24,12 @@ int secrets_init(struct secrets *secrets)
 {
 	(void)snprintf(secrets->problem, sizeof(secrets->problem),
 		       "runbookd has not handed over the keys yet: try again");
-	return secret_door_make(&secrets->door);
+	return sealing_keys_make(&secrets->sealing);
 }
 
 void secrets_clear(struct secrets *secrets)
 {
-	secret_door_clear(&secrets->door);
+	sealing_keys_clear(&secrets->sealing);
 	sodium_free(secrets->keys);
 	secrets->keys = NULL;
 }

@@ -44,7 +44,7 @@ struct secrets {
 	char source[PATH_MAX];		     /* where they are, for sentences */
 	char current[SECRET_KEY_ID_MAX + 1]; /* the key of the store, "" none that we could use */
 	char problem[ERROR_TEXT_MAX];	     /* why secrets cannot be used, "" when they can */
-	struct secret_door door;
+	struct sealing_keys sealing;
 	bool rekeying; /* somebody waits for it: */
 	uint64_t rekey_serial, rekey_generation;
 };

@@ -13,7 +13,7 @@
 #include "scheduler/run_timers.h"
 #include "scheduler/source.h"
 #include "scheduler/state.h"
-#include "scheduler/step_place.h"
+#include "scheduler/step_identity.h"
 #include "scheduler/step_result.h"
 #include "scheduler/step_when.h"
 
@@ -34,7 +34,7 @@ uint64_t step_timeout_sec(const struct step *step)
 /* ---- claims and orders ---- */
 
 /* The image "host" has no layers: its name says everything. */
-static struct message *order_message(const struct step *step, const struct step_place *place,
+static struct message *order_message(const struct step *step, const struct step_identity *place,
 				     const struct image_record *image, int payload_fd, int mask_fd)
 {
 	const struct runbook_step *text = step_text(step);
@@ -67,15 +67,15 @@ void step_order_send(struct step *step)
 	const struct image_record *image = NULL;
 	struct error error = ERROR_INIT;
 	cleanup_close int payload_fd = -1, mask_fd = -1;
-	struct step_place place;
+	struct step_identity place;
 	int r = images_of(step, &image, &error);
 
 	if (r == -EAGAIN) { /* claimed in an earlier life; runbook-image is not back yet */
-		images_stand_aside(step);
+		images_park(step);
 		return;
 	}
 	if (r == 0)
-		r = step_place_find(step, image, &place, &error);
+		r = step_identity_find(step, image, &place, &error);
 	if (r == 0)
 		payload_fd = step_payload_fd(step, image, &mask_fd, &error);
 	if (payload_fd < 0 && error.number == ENOMEM) {

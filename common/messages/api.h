@@ -26,11 +26,11 @@ enum api_verb {
 	API_RUN_RETRY = 11,	/* run, retry */
 	API_PROJECT_PAUSE = 12, /* project */
 	API_PROJECT_UNPAUSE = 13,
-	API_BACKUP = 14,	/* answered with the backup itself as the descriptor */
-	API_SECRETS = 15,	/* [project]: names, never values */
-	API_SECRET_DOOR = 16,	/* the public key to seal values for */
-	API_SECRET_SET = 17,	/* project, secret, content: the sealed value in a memfd */
-	API_SECRET_REMOVE = 18, /* project, secret: without a name all of that ENV */
+	API_BACKUP = 14,	    /* answered with the backup itself as the descriptor */
+	API_SECRETS = 15,	    /* [project]: names, never values */
+	API_SECRET_PUBLIC_KEY = 16, /* the public key to seal values for */
+	API_SECRET_SET = 17,	    /* project, secret, content: the sealed value in a memfd */
+	API_SECRET_REMOVE = 18,	    /* project, secret: without a name all of that ENV */
 	API_SECRET_REKEY = 19,
 	API_GC = 20,	  /* gc */
 	API_RUN_PIN = 21, /* run */

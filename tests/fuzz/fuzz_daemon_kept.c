@@ -6,7 +6,7 @@
 #include "daemon/log_journal.h"
 #include "daemon/step_keep.h"
 #include "sandbox/kept_fields.h"
-#include "sandbox/private.h"
+#include "sandbox/sandbox_internal.h"
 #include "sandbox/status_read.h"
 
 #include <fcntl.h>

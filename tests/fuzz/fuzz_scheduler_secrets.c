@@ -38,14 +38,14 @@ static void fuzz_box(const uint8_t *data, size_t size)
 	free(value);
 }
 
-static void fuzz_door(const uint8_t *data, size_t size)
+static void fuzz_sealed(const uint8_t *data, size_t size)
 {
-	static struct secret_door door;
+	static struct sealing_keys keys;
 	unsigned char *value = malloc(size ? size : 1);
 
-	if (!door.private_key && (sodium_init() < 0 || secret_door_make(&door) < 0))
+	if (!keys.private_key && (sodium_init() < 0 || sealing_keys_make(&keys) < 0))
 		abort();
-	if (value && secret_door_open(&door, data, size, value) == 0)
+	if (value && sealing_keys_open(&keys, data, size, value) == 0)
 		abort();
 	free(value);
 }
@@ -54,6 +54,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	fuzz_keys(data, size);
 	fuzz_box(data, size);
-	fuzz_door(data, size);
+	fuzz_sealed(data, size);
 	return 0;
 }

@@ -14,7 +14,7 @@
 #include "daemon/step_keep.h"
 #include "daemon/step_table.h"
 #include "sandbox/host_network_parts.h"
-#include "sandbox/private.h"
+#include "sandbox/sandbox_internal.h"
 
 #include <fcntl.h>
 #include <stdio.h>

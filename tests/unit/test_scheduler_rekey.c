@@ -58,7 +58,7 @@ static unsigned secret_set(struct world *world, const char *env, const char *nam
 			   const char *value)
 {
 	unsigned char public_key[SECRET_PUBLIC_SIZE], sealed[256];
-	json_t *json = ask(world, ASK(.verb = API_SECRET_DOOR));
+	json_t *json = ask(world, ASK(.verb = API_SECRET_PUBLIC_KEY));
 	size_t size = strlen(value) + SECRET_SEAL_OVERHEAD;
 	cleanup_close int fd = -1;
 	unsigned status;

@@ -120,28 +120,28 @@ static void test_proof(void **state)
 static void test_door(void **state)
 {
 	unsigned char sealed[sizeof(value) + SECRET_SEAL_OVERHEAD], out[sizeof(value)];
-	struct secret_door door, other;
+	struct sealing_keys keys, other;
 
-	assert_int_equal(secret_door_make(&door), 0);
-	assert_int_equal(secret_door_make(&other), 0);
+	assert_int_equal(sealing_keys_make(&keys), 0);
+	assert_int_equal(sealing_keys_make(&other), 0);
 	assert_int_equal(crypto_box_seal(sealed, (const unsigned char *)value, sizeof(value),
-					 door.public_key),
+					 keys.public_key),
 			 0);
-	assert_int_equal(secret_door_open(&other, sealed, sizeof(sealed), out), -EBADMSG);
+	assert_int_equal(sealing_keys_open(&other, sealed, sizeof(sealed), out), -EBADMSG);
 	for (size_t size = 0; size < sizeof(sealed); size++)
-		assert_int_equal(secret_door_open(&door, sealed, size, out), -EBADMSG);
+		assert_int_equal(sealing_keys_open(&keys, sealed, size, out), -EBADMSG);
 	for (size_t i = 0; i < sizeof(sealed); i++) {
 		sealed[i] ^= 0x80;
 		/* the last bit of the public key in front does not count in X25519, but the
 		 * nonce is a hash of it */
-		assert_int_equal(secret_door_open(&door, sealed, sizeof(sealed), out), -EBADMSG);
+		assert_int_equal(sealing_keys_open(&keys, sealed, sizeof(sealed), out), -EBADMSG);
 		sealed[i] ^= 0x80;
 	}
-	assert_int_equal(secret_door_open(&door, sealed, sizeof(sealed), out), 0);
+	assert_int_equal(sealing_keys_open(&keys, sealed, sizeof(sealed), out), 0);
 	assert_memory_equal(out, value, sizeof(value));
-	secret_door_clear(&door);
-	secret_door_clear(&other);
-	assert_int_equal(secret_door_open(&door, sealed, sizeof(sealed), out), -EBADMSG);
+	sealing_keys_clear(&keys);
+	sealing_keys_clear(&other);
+	assert_int_equal(sealing_keys_open(&keys, sealed, sizeof(sealed), out), -EBADMSG);
 }
 
 /* ---- texts ---- */

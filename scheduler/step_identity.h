@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SCHEDULER_STEP_PLACE_H
-#define SCHEDULER_STEP_PLACE_H
+#ifndef SCHEDULER_STEP_IDENTITY_H
+#define SCHEDULER_STEP_IDENTITY_H
 
 /* Where a step works, and as whom. */
 
@@ -8,20 +8,20 @@
 
 #include <limits.h>
 
-/** struct step_place - where a step works, and as whom */
-struct step_place {
+/** struct step_identity - where a step works, and as whom */
+struct step_identity {
 	char workdir[PATH_MAX]; /* absolute; "": the workspace */
 	uint32_t uid, gid;
 };
 
 /**
- * step_place_find() - by what the step says, else by its image
+ * step_identity_find() - by what the step says, else by its image
  * @image: NULL for "host"
  *
  * Return: 0, or -errno with @error: the image does not know the user.
  */
-int step_place_find(const struct step *step, const struct image_record *image,
-		    struct step_place *ret_place, struct error *error);
+int step_identity_find(const struct step *step, const struct image_record *image,
+		       struct step_identity *ret_place, struct error *error);
 /**
  * step_workdir() - `workdir:` as an absolute path without ".", ".." and empty parts
  *

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SANDBOX_SPAWN_BESIDE_H
-#define SANDBOX_SPAWN_BESIDE_H
+#ifndef SANDBOX_SPAWN_ASYNC_H
+#define SANDBOX_SPAWN_ASYNC_H
 
 /*
  * DOC: A process that shares our memory and runs while we do
@@ -19,22 +19,23 @@
 
 #define SPAWN_STACK_BYTES (64 * 1024)
 
-/** struct beside - allocate it, start it, wait for it, in this order */
-struct beside {
+/** struct spawn_async - allocate it, start it, wait for it, in this order */
+struct spawn_async {
 	_Alignas(16) char stack[SPAWN_STACK_BYTES];
 	pid_t pid; /* -1: none */
 	int pidfd;
 	bool dumpable; /* we were, before it changed its ids */
 };
 
-/** beside_start() - @flags: CLONE_FILES or none. Return: 0 or -errno. */
-int beside_start(struct beside *beside, uint64_t flags, int (*function)(void *), void *argument);
-/** beside_restore() - make us dumpable again, once it has changed its ids */
-void beside_restore(const struct beside *beside);
-/** beside_kill() - it need not come to its end */
-void beside_kill(const struct beside *beside);
-/** beside_wait() - reap it. Return: its exit status; 0 when there is none. */
-int beside_wait(struct beside *beside);
+/** spawn_async_start() - @flags: CLONE_FILES or none. Return: 0 or -errno. */
+int spawn_async_start(struct spawn_async *child, uint64_t flags, int (*function)(void *),
+		      void *argument);
+/** spawn_async_restore() - make us dumpable again, once it has changed its ids */
+void spawn_async_restore(const struct spawn_async *child);
+/** spawn_async_kill() - it need not come to its end */
+void spawn_async_kill(const struct spawn_async *child);
+/** spawn_async_wait() - reap it. Return: its exit status; 0 when there is none. */
+int spawn_async_wait(struct spawn_async *child);
 
 /* A system call that touches no errno. Return: the kernel's answer, -errno included. */
 static inline long raw_call(long number, long a, long b, long c, long d)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CACHER_CLIENT_PLACE_H
-#define CACHER_CLIENT_PLACE_H
+#ifndef CACHER_CLIENT_EXTRACT_H
+#define CACHER_CLIENT_EXTRACT_H
 
 /* Putting what was fetched where it belongs: whole, or not at all. */
 

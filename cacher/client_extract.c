@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cacher/client_place.h"
+#include "cacher/client_extract.h"
 
 #include "cacher/client_pax.h"
 #include "cacher/client_sparse.h"

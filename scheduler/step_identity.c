@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Where a step works, and as whom: its own words, then its image's, then ours. */
-#include "scheduler/step_place.h"
+#include "scheduler/step_identity.h"
 
 #include "common/cleanup.h"
 #include "common/step_user.h"
@@ -52,14 +52,14 @@ int step_workdir(const char *workdir, char *out, size_t size)
 	return r;
 }
 
-int step_place_find(const struct step *step, const struct image_record *image,
-		    struct step_place *ret_place, struct error *error)
+int step_identity_find(const struct step *step, const struct image_record *image,
+		       struct step_identity *ret_place, struct error *error)
 {
 	const struct runbook_step *text = step_text(step);
 	int r = 0;
 
-	*ret_place =
-		(struct step_place){.uid = image ? image->uid : 0, .gid = image ? image->gid : 0};
+	*ret_place = (struct step_identity){.uid = image ? image->uid : 0,
+					    .gid = image ? image->gid : 0};
 	if (text->workdir)
 		r = step_workdir(text->workdir, ret_place->workdir, sizeof(ret_place->workdir));
 	else if (image)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SANDBOX_PRIVATE_H
-#define SANDBOX_PRIVATE_H
+#ifndef SANDBOX_SANDBOX_INTERNAL_H
+#define SANDBOX_SANDBOX_INTERNAL_H
 
 /* Insides of struct sandbox, for sandbox.c, keep.c and their tests only. */
 
