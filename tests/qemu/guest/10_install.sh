@@ -31,7 +31,7 @@ for program in scheduler webhook fetcher cacher api; do
     user=runbook-$program
     [ $program = scheduler ] && user=runbook
     check_equal "runbook-$program runs as $user" "$user" \
-        "$(ps -o user:32= -p "$(pgrep -x "$(printf %.15s runbook-$program)")" | tr -d ' ')"
+        "$(ps -o user:32= -p "$(pgrep -d , -x "$(printf %.15s runbook-$program)")" | tr -d ' ' | sort -u)"
 done
 check_equal "root has one process" 1 "$(ps -o user= -p "$(paste -sd, "$group"/cgroup.procs)" | grep -c '^root$')"
 # beside its own, each holds sockets and pipes
