@@ -18,7 +18,7 @@
 #define PEER_DEADLINE_USEC (15 * USEC_PER_SEC) /* for the answer */
 #define PEER_BACKUP_USEC (600 * USEC_PER_SEC)  /* for a copy of the whole store */
 #define PEER_PUT_USEC (600 * USEC_PER_SEC)     /* for a large artifact */
-#define PEER_AWAY_USEC (3 * USEC_PER_SEC)  /* for a peer that is away */
+#define PEER_AWAY_USEC (3 * USEC_PER_SEC)      /* for a peer that is away */
 #define PEER_TEXT_MAX 4096
 
 struct peers;
