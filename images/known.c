@@ -82,7 +82,7 @@ static int publish_image(void *userdata, const struct image_record *record, cons
 {
 	struct service *service = userdata;
 
-	/* one whose layers are not all there is no image that a step could use */
+	/* a step cannot use an image of which a layer is missing */
 	for (size_t i = 0; i < record->n_layers; i++) {
 		if (!service_layer_known(service, record->layers[i]))
 			return 0;

@@ -50,7 +50,7 @@ void outbox_put(struct peer *peer, struct message *message)
 	}
 	entry = message && !message->failed ? malloc(sizeof(*entry)) : NULL;
 	if (!entry) {
-		/* a message that is never sent would be waited for for ever */
+		/* the peer would wait forever for a message that is never sent */
 		scheduler_give_up(scheduler,
 				  strerror(message && message->failed ? -message->failed : ENOMEM));
 		(void)message_free(message);
@@ -69,7 +69,7 @@ static void outbox_send(struct outbox_entry *entry)
 	const char *name = message_info(entry->message->type)->name;
 	int r = channel_send(&entry->peer->channel, entry->message);
 
-	/* who went away asks again when it is back, or is told again */
+	/* a peer that went away asks again when it is back, or is sent all of it again */
 	if (r < 0 && r != -ENOTCONN)
 		log_error("cannot send %s to %s: %s", name, role_name(entry->peer->role),
 			  strerror(-r));
@@ -86,7 +86,7 @@ static void outbox_take(struct scheduler *scheduler, bool send)
 	while ((node = list_pop(&taken))) {
 		struct outbox_entry *entry = list_entry(node, struct outbox_entry, node);
 
-		/* a successor of the one that asked knows nothing of the question */
+		/* a new process in the place of the one that asked does not expect this answer */
 		if (send && entry->generation == entry->peer->generation)
 			outbox_send(entry);
 		else
