@@ -3,11 +3,11 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "scheduler/filters.h"
 #include "scheduler/give_up.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
+#include "scheduler/run_row.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"

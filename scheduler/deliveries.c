@@ -4,8 +4,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
-#include "scheduler/filters.h"
 #include "scheduler/outbox.h"
+#include "scheduler/run_row.h"
 
 #include <inttypes.h>
 #include <sodium.h>

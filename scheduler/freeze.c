@@ -12,6 +12,7 @@
 #include "scheduler/filters.h"
 #include "scheduler/notices.h"
 #include "scheduler/run.h"
+#include "scheduler/run_row.h"
 #include "scheduler/schedule.h"
 #include "scheduler/state.h"
 #include "scheduler/step_when.h"

@@ -8,6 +8,7 @@
 #include "scheduler/give_up.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
+#include "scheduler/run_row.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/source.h"
 #include "scheduler/source_retry.h"
@@ -21,57 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-int run_set_text(const char **field, const char *value)
-{
-	char *copy = value ? strdup(value) : NULL;
-
-	if (value && !copy)
-		return -ENOMEM;
-	free((char *)*field);
-	*field = copy;
-	return 0;
-}
-
-static const size_t text_fields[] = {
-	offsetof(struct store_run, project),  offsetof(struct store_run, event),
-	offsetof(struct store_run, ref),      offsetof(struct store_run, asked),
-	offsetof(struct store_run, commit),   offsetof(struct store_run, tree),
-	offsetof(struct store_run, title),    offsetof(struct store_run, actor),
-	offsetof(struct store_run, base_ref), offsetof(struct store_run, before),
-	offsetof(struct store_run, view),
-};
-
-static const char **text_field(struct store_run *row, size_t i)
-{
-	return (const char **)(void *)((char *)row + text_fields[i]);
-}
-
-/* A row of our own: texts copied, absent ones "" (name alone may be NULL). */
-static int row_copy(struct store_run *to, const struct store_run *from)
-{
-	struct store_run source = *from;
-	int r;
-
-	*to = source;
-	to->name = to->reason = to->findings = NULL;
-	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++)
-		*text_field(to, i) = NULL;
-	r = run_set_text(&to->name, source.name);
-	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(text_fields); i++) {
-		const char *text = *text_field(&source, i);
-
-		r = run_set_text(text_field(to, i), text ? text : "");
-	}
-	return r;
-}
-
-static void row_clear(struct store_run *row)
-{
-	(void)run_set_text(&row->name, NULL);
-	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++)
-		(void)run_set_text(text_field(row, i), NULL);
-}
 
 struct run *run_free(struct run *run)
 {
@@ -101,7 +51,7 @@ struct run *run_free(struct run *run)
 	free(run->dependants_start);
 	free(run->dependants);
 	(void)runbook_free(run->runbook);
-	row_clear(&run->row);
+	run_row_clear(&run->row);
 	if (run->upload_fd >= 0)
 		(void)close(run->upload_fd);
 	free(run);
@@ -117,7 +67,7 @@ struct run *run_from_row(struct scheduler *scheduler, const struct store_run *ro
 	run->scheduler = scheduler;
 	run->upload_fd = -1;
 	run->project = project_get(scheduler, row->project);
-	if (!run->project || row_copy(&run->row, row) < 0 ||
+	if (!run->project || run_row_copy(&run->row, row) < 0 ||
 	    (run->row.id && map_put(&scheduler->runs, run->row.id, run) < 0))
 		return run_free(run);
 	if (run->row.source == RUN_SOURCE_UPLOAD && !run->project->upload) {

@@ -24,8 +24,6 @@ struct run *run_free(struct run *run);
 void run_forget_later(struct run *run);
 /** runs_forget() - release what run_forget_later() listed */
 void runs_forget(struct scheduler *scheduler);
-/** run_set_text() - replace one of the texts of run->row */
-int run_set_text(const char **field, const char *value);
 /** run_settle() - when all steps are final, make the run final too */
 void run_settle(struct run *run);
 
@@ -45,6 +43,9 @@ size_t run_cancel(struct run *run);
 void run_stop_reason(const struct run *run, char *out, size_t size);
 /** run_stop_state() - what a run that was cut short becomes */
 enum run_state run_stop_state(const struct run *run);
+
+/** run_unwanted() - end @run as one that its runbook does not want, for this reason */
+void run_unwanted(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- run_load.c ---- */
 

@@ -8,6 +8,7 @@
 #include "scheduler/steps.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 void run_stop_reason(const struct run *run, char *out, size_t size)
@@ -78,4 +79,18 @@ size_t run_stop(struct run *run, enum run_stop why, uint64_t by)
 size_t run_cancel(struct run *run)
 {
 	return run_stop(run, RUN_STOP_CANCELLED, 0);
+}
+
+void run_unwanted(struct run *run, const char *format, ...)
+{
+	char why[REASON_MAX / 2], reason[REASON_MAX + 1];
+	va_list arguments;
+
+	va_start(arguments, format);
+	(void)vsnprintf(why, sizeof(why), format, arguments);
+	va_end(arguments);
+	run->row.unwanted = true;
+	store_run_set_limits(run->scheduler->store, &run->row);
+	(void)snprintf(reason, sizeof(reason), "not wanted: %s", why);
+	state_run_set(run, RUN_STATE_CANCELLED, reason);
 }

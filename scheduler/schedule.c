@@ -5,11 +5,11 @@
 #include "common/log.h"
 #include "common/zones.h"
 #include "scheduler/cron.h"
-#include "scheduler/filters.h"
 #include "scheduler/give_up.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
+#include "scheduler/run_row.h"
 
 #include <errno.h>
 #include <inttypes.h>
