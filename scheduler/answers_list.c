@@ -5,12 +5,13 @@
 #include "scheduler/admission.h"
 #include "scheduler/answers.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/image_wait.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/run_row.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
-#include "scheduler/steps.h"
+#include "scheduler/wait_reason.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
-#include "scheduler/steps.h"
+#include "scheduler/wait_reason.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -10,6 +10,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "scheduler/dispatch.h"
 #include "scheduler/give_up.h"
 #include "scheduler/outbox.h"
 #include "scheduler/step_result.h"

@@ -6,11 +6,13 @@
 #include "common/messages/images.h"
 #include "common/names.h"
 #include "scheduler/admission.h"
+#include "scheduler/dispatch.h"
 #include "scheduler/give_up.h"
+#include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
 #include "scheduler/run.h"
+#include "scheduler/run_row.h"
 #include "scheduler/secrets.h"
-#include "scheduler/steps.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -184,72 +186,6 @@ int images_of(struct step *step, const struct image_record **ret_image, struct e
 
 /* ---- waiting ---- */
 
-static struct image_wait *wait_find(const struct images *images, const struct run *run,
-				    const char *name)
-{
-	struct image_wait *wait;
-
-	list_each (wait, &images->waits, node) {
-		if (strcmp(wait->name, name) == 0 && wait->fork == run_of_fork(run) &&
-		    strcmp(wait->project, run->project->name) == 0)
-			break;
-	}
-	return wait;
-}
-
-static struct image_wait *wait_new(const struct run *run, const char *name)
-{
-	struct scheduler *scheduler = run->scheduler;
-	struct image_wait *wait = calloc(1, sizeof(*wait));
-
-	if (!wait)
-		return NULL;
-	wait->scheduler = scheduler;
-	wait->timer = LOOP_TIMER_NULL;
-	wait->name = strdup(name);
-	if (!wait->name) {
-		free(wait);
-		return NULL;
-	}
-	(void)snprintf(wait->project, sizeof(wait->project), "%s", run->project->name);
-	wait->fork = run_of_fork(run);
-	list_append(&scheduler->images.waits, &wait->node);
-	return wait;
-}
-
-static void wait_free(struct image_wait *wait)
-{
-	list_remove(&wait->node);
-	loop_timer_cancel(&wait->timer);
-	free(wait->name);
-	free(wait);
-}
-
-static void wait_append(struct image_wait *wait, struct step *step)
-{
-	step->image_wait = wait;
-	step->image_since_usec = now_usec();
-	list_append(&wait->steps, &step->image_node);
-}
-
-void images_park(struct step *step)
-{
-	if (!step->image_wait)
-		wait_append(&step->run->scheduler->images.claimed, step);
-}
-
-void images_stop(struct step *step)
-{
-	struct image_wait *wait = step->image_wait;
-
-	if (!wait)
-		return;
-	step->image_wait = NULL;
-	list_remove(&step->image_node);
-	if (list_empty(&wait->steps) && wait != &step->run->scheduler->images.claimed)
-		wait_free(wait);
-}
-
 bool images_ready(struct step *step)
 {
 	struct scheduler *scheduler = step->run->scheduler;
@@ -261,16 +197,16 @@ bool images_ready(struct step *step)
 		return true;
 	if (images->known && (find_fixed(step->run, name) || find_for(step->run, name)))
 		return true; /* what is fixed and gone fails with its reason when it starts */
-	wait = wait_find(images, step->run, name);
+	wait = image_wait_find(images, step->run, name);
 	if (!wait) {
-		wait = wait_new(step->run, name);
+		wait = image_wait_new(step->run, name);
 		if (!wait) {
 			scheduler_give_up(scheduler, NULL);
 			return false;
 		}
 		images_want(wait);
 	}
-	wait_append(wait, step);
+	image_wait_add(wait, step);
 	return false;
 }
 
@@ -285,22 +221,6 @@ void images_reason(const struct step *step, char *out, size_t size)
 	else
 		(void)snprintf(out, size,
 			       "waiting for runbook-image to report which images are here");
-}
-
-uint64_t images_waiting_each(const struct images *images, uint64_t max,
-			     void (*each)(const struct step *step, void *userdata), void *userdata)
-{
-	const struct image_wait *wait;
-	const struct step *step;
-	uint64_t n = 0;
-
-	list_each (wait, &images->waits, node) {
-		list_each (step, &wait->steps, image_node) {
-			if (n++ < max)
-				each(step, userdata);
-		}
-	}
-	return n;
 }
 
 /* ---- what runbook-image says ---- */

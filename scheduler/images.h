@@ -92,10 +92,6 @@ void images_clear(struct images *images);
  * cannot be had. Called when a step becomes ready.
  */
 bool images_ready(struct step *step);
-/** images_park() - a claimed step whose image is not known yet: its order waits */
-void images_park(struct step *step);
-/** images_stop() - @step does not stand aside any more; no-op when it did not */
-void images_stop(struct step *step);
 /**
  * images_of() - the image of @step, fixed for its run from now on
  * @ret_image: NULL for "host"
@@ -108,14 +104,6 @@ int images_run_fix(struct run *run, const char *name, const char *id);
 void images_run_clear(struct run *run);
 /** images_reason() - why @step stands aside, "" when it does not */
 void images_reason(const struct step *step, char *out, size_t size);
-/**
- * images_waiting_each() - ready steps that stand aside for their images, which are in no queue
- * @max: stop after so many calls
- *
- * Return: how many there are in all.
- */
-uint64_t images_waiting_each(const struct images *images, uint64_t max,
-			     void (*each)(const struct step *step, void *userdata), void *userdata);
 /** images_reask() - runbook-image is new: it knows nothing of what waits */
 void images_reask(struct scheduler *scheduler);
 

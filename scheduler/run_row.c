@@ -93,3 +93,16 @@ size_t run_paths(const struct run *run, char *const **ret_paths)
 	*ret_paths = run->paths.items;
 	return run->paths_known ? run->paths.n_items : SIZE_MAX;
 }
+
+bool ref_is_ours(const char *ref)
+{
+	/* refs/pull/7/head and the like hold what anybody proposed */
+	return !ref || !*ref || strncmp(ref, "refs/heads/", 11) == 0 ||
+	       strncmp(ref, "refs/tags/", 10) == 0;
+}
+
+bool run_of_fork(const struct run *run)
+{
+	return run->row.from_fork || run->row.view_objects ||
+	       (strcmp(run->row.event, "pull_request") != 0 && !ref_is_ours(run->row.ref));
+}

@@ -25,6 +25,13 @@ void run_row_clear(struct store_run *row);
 
 /** run_event() - what started @run, in the words of runbooks; an upload counts as "manual" */
 enum runbook_event run_event(const struct run *run);
+/** ref_is_ours() - is @ref a branch or a tag, which only those make who may push? "" counts as one. */
+bool ref_is_ours(const char *ref);
+/**
+ * run_of_fork() - may its author be anyone: a pull request of a fork, a ref that is neither a
+ * branch nor a tag of the repository, or a commit that none of these has?
+ */
+bool run_of_fork(const struct run *run);
 /** run_filter_ref() - the full ref that filters compare: of a pull request the one it goes to */
 const char *run_filter_ref(const struct run *run);
 /** ref_branch() - "main" of "refs/heads/main", "v1" of "refs/tags/v1", else without "refs/" */

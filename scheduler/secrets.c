@@ -11,6 +11,7 @@
 #include "scheduler/answers.h"
 #include "scheduler/outbox.h"
 #include "scheduler/run.h"
+#include "scheduler/run_row.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -428,19 +429,6 @@ const char *step_secrets_env(const struct step *step)
 	if (!value)
 		value = env_find(runbook->env, runbook->n_env);
 	return value && *value ? value : NULL;
-}
-
-static bool ref_is_ours(const char *ref)
-{
-	/* refs/pull/7/head and the like hold what anybody proposed */
-	return !ref || !*ref || strncmp(ref, "refs/heads/", 11) == 0 ||
-	       strncmp(ref, "refs/tags/", 10) == 0;
-}
-
-bool run_of_fork(const struct run *run)
-{
-	return run->row.from_fork || run->row.view_objects ||
-	       (strcmp(run->row.event, "pull_request") != 0 && !ref_is_ours(run->row.ref));
 }
 
 const char *step_secrets_withheld(const struct step *step)

@@ -96,11 +96,6 @@ void secret_set_clear(struct secret_set *set);
 int step_secrets_get(const struct step *step, struct secret_set *ret_set, struct error *error);
 /** step_secrets_env() - the value of its ENV, NULL when it has none: then it gets no secrets */
 const char *step_secrets_env(const struct step *step);
-/**
- * run_of_fork() - may its author be anyone: a pull request of a fork, a ref that is neither a
- * branch nor a tag of the repository, or a commit that none of these has?
- */
-bool run_of_fork(const struct run *run);
 /** step_secrets_withheld() - why a step with an ENV gets none nevertheless; NULL: it gets them */
 const char *step_secrets_withheld(const struct step *step);
 

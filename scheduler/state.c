@@ -6,6 +6,7 @@
 #include "common/message_ids.h"
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"

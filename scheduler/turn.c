@@ -7,9 +7,9 @@
 #include "scheduler/turn.h"
 
 #include "common/log.h"
+#include "scheduler/dispatch.h"
 #include "scheduler/outbox.h"
 #include "scheduler/run.h"
-#include "scheduler/steps.h"
 
 void turn_end(struct scheduler *scheduler)
 {

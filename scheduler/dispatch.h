@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SCHEDULER_DISPATCH_H
+#define SCHEDULER_DISPATCH_H
+
+/*
+ * DOC: Claims and orders
+ *
+ * A step that the queue picks is claimed: its attempt gets an order number in the store. The
+ * order, with the payload that only the command sees, goes to the outbox and so leaves after
+ * the commit of the claim. An order may be sent again after a restart, under the same number.
+ */
+
+#include "scheduler/scheduler.h"
+
+/** steps_claim() - claim what may start now and give the orders to the outbox */
+void steps_claim(struct scheduler *scheduler);
+
+/** step_order_send() - give the order of a claimed step to the outbox */
+void step_order_send(struct step *step);
+
+#endif
