@@ -106,6 +106,8 @@ static void channel_receive(struct channel *channel)
 			message_trace(channel, message);
 			r = channel_serve(channel, message);
 		}
+		if (r >= 0 && channel->handled)
+			channel->handled(channel);
 		if (r < 0) {
 			log_error("%s: refused %s from %s: %s; closing its channel",
 				  role_name(channel->self),

@@ -82,6 +82,7 @@ struct channel {
 	const struct message_handler *handlers;
 	size_t n_handlers;
 	channel_closed_fn closed;
+	void (*handled)(struct channel *channel); /* after each message; NULL by channel_open() */
 	void *userdata;
 	/* outgoing queue, internal */
 	struct channel_packet *first, *last;

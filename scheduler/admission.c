@@ -5,7 +5,6 @@
 #include "common/log.h"
 #include "scheduler/run.h"
 #include "scheduler/state.h"
-#include "scheduler/step_when.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,18 +49,18 @@ void step_resume_running(struct step *step)
 
 /* ---- what can never start ---- */
 
-void admission_reject(struct scheduler *scheduler)
+bool admission_reject(struct scheduler *scheduler)
 {
-	struct queue_item *item;
+	struct queue_item *item = queue_impossible(&scheduler->queue);
+	char reason[REASON_MAX + 1];
+	struct step *step;
 
-	while ((item = queue_impossible(&scheduler->queue))) {
-		struct step *step = container_of(item, struct step, item);
-		char reason[REASON_MAX + 1];
-
-		(void)queue_reason(item, reason, sizeof(reason));
-		state_step_set(step, STEP_STATE_ERRORED, reason);
-		step_propagate(step);
-	}
+	if (!item)
+		return false;
+	step = container_of(item, struct step, item);
+	(void)queue_reason(item, reason, sizeof(reason));
+	state_step_set(step, STEP_STATE_ERRORED, reason);
+	return true;
 }
 
 /* ---- reasons ---- */

@@ -22,8 +22,12 @@ void step_enqueue(struct step *step);
  * Where, is not known before its executor speaks of it: on home, until then.
  */
 void step_resume_running(struct step *step);
-/** admission_reject() - end the steps that need more than any host has, as errored */
-void admission_reject(struct scheduler *scheduler);
+/**
+ * admission_reject() - end a step that needs more than any host has, as errored
+ *
+ * Return: false when there is none.
+ */
+bool admission_reject(struct scheduler *scheduler);
 /**
  * admission_reason() - why @step, which waits in the queue, does not run yet
  *

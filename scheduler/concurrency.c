@@ -22,7 +22,7 @@ struct concurrency_group {
 	struct project *project;
 	char *name;
 	bool of_forks;
-	struct list runs; /* by number */
+	struct list runs; /* by number; one that is final leaves with what follows from its end */
 };
 
 /* ---- names ---- */
@@ -194,9 +194,9 @@ static void group_update(struct concurrency_group *group)
 	struct run *run;
 
 	list_each (run, &group->runs, group_node)
-		n_running += !run->row.held;
+		n_running += !run->row.held && !run_state_final(run->row.state);
 	list_each (run, &group->runs, group_node) {
-		if (!run->row.held)
+		if (!run->row.held || run_state_final(run->row.state))
 			continue;
 		/* older ones of its branch that are not fetched yet will be before it */
 		if (n_running + source_retry_before(run, &oldest) >=
@@ -213,7 +213,7 @@ static bool supersede(struct run *run)
 	struct run *newer = list_entry(run->group->runs.last, struct run, group_node), *previous;
 
 	for (; newer != run; newer = member_before(newer)) {
-		if (!newer->runbook->cancel_superseded)
+		if (!newer->runbook->cancel_superseded || run_state_final(newer->row.state))
 			continue;
 		(void)run_stop(run, RUN_STOP_SUPERSEDED, newer->row.id);
 		return true;

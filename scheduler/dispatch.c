@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 #include "common/messages/steps.h"
-#include "scheduler/admission.h"
 #include "scheduler/give_up.h"
 #include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
@@ -104,14 +103,11 @@ static void step_claim(struct step *step)
 	step_order_send(step);
 }
 
-void steps_claim(struct scheduler *scheduler)
+bool dispatch_next(struct scheduler *scheduler)
 {
-	struct queue_item *item;
+	struct queue_item *item = queue_next(&scheduler->queue);
 
-	/* before a daemon has said what it runs, it is not known what is free there */
-	if (!executors_ready(scheduler))
-		return;
-	admission_reject(scheduler);
-	while ((item = queue_next(&scheduler->queue)))
+	if (item)
 		step_claim(container_of(item, struct step, item));
+	return item != NULL;
 }

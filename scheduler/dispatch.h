@@ -12,9 +12,12 @@
 
 #include "scheduler/scheduler.h"
 
-/** steps_claim() - claim what may start now and give the orders to the outbox */
-void steps_claim(struct scheduler *scheduler);
-
+/**
+ * dispatch_next() - claim the step that is to start now and give its order to the outbox
+ *
+ * Return: false when no step may start.
+ */
+bool dispatch_next(struct scheduler *scheduler);
 /** step_order_send() - give the order of a claimed step to the outbox */
 void step_order_send(struct step *step);
 

@@ -2,17 +2,13 @@
 #include "scheduler/images.h"
 
 #include "common/cleanup.h"
-#include "common/message_table.h"
-#include "common/messages/images.h"
 #include "common/names.h"
 #include "scheduler/admission.h"
-#include "scheduler/dispatch.h"
 #include "scheduler/give_up.h"
 #include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
-#include "scheduler/run.h"
 #include "scheduler/run_row.h"
-#include "scheduler/secrets.h"
+#include "scheduler/state.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,7 +17,7 @@
 
 /* ---- the table ---- */
 
-static void table_clear(struct image_table *table)
+void image_table_clear(struct image_table *table)
 {
 	for (size_t i = 0; i < table->n_images; i++)
 		free(table->images[i].data);
@@ -34,8 +30,8 @@ static void table_clear(struct image_table *table)
 
 void images_clear(struct images *images)
 {
-	table_clear(&images->table);
-	table_clear(&images->staged);
+	image_table_clear(&images->table);
+	image_table_clear(&images->staged);
 	images->known = images->staging = false;
 }
 
@@ -223,17 +219,12 @@ void images_reason(const struct step *step, char *out, size_t size)
 			       "waiting for runbook-image to report which images are here");
 }
 
-/* ---- what runbook-image says ---- */
-
-static struct scheduler *scheduler_of(const struct channel *channel)
-{
-	return ((struct peer *)channel->userdata)->scheduler;
-}
+/* ---- a new table ---- */
 
 void images_reask(struct scheduler *scheduler)
 {
 	scheduler->images.staging = false;
-	table_clear(&scheduler->images.staged);
+	image_table_clear(&scheduler->images.staged);
 	/* asked again when the table is here */
 }
 
@@ -256,128 +247,21 @@ static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 		images_want(wait);
 }
 
-static void wake(struct scheduler *scheduler)
+void images_wake(struct scheduler *scheduler)
 {
 	struct images *images = &scheduler->images;
 	struct image_wait *wait, *next;
 
-	/* what was claimed in an earlier life gets its order now; others may end with it */
+	/* what was claimed in an earlier life gets its order now */
 	while (!list_empty(&images->claimed.steps)) {
 		struct step *step =
 			list_entry(images->claimed.steps.first, struct step, image_node);
 
 		images_stop(step);
-		step_order_send(step);
+		step->to_order = true;
+		step_changed(step);
 	}
 	list_each_safe (wait, next, &images->waits, node)
 		wait_wake(scheduler, wait);
 	turn_schedule(scheduler);
 }
-
-static int on_begin(struct channel *channel, struct message *message)
-{
-	struct images *images = &scheduler_of(channel)->images;
-	struct message_images_begin begin;
-	int r = MESSAGE_GET(message, images_begin, &begin);
-
-	if (r < 0)
-		return r;
-	table_clear(&images->staged);
-	images->staging = true;
-	return 0;
-}
-
-static int on_known(struct channel *channel, struct message *message)
-{
-	struct images *images = &scheduler_of(channel)->images;
-	struct image_table *table = &images->staged;
-	struct message_image_known known;
-	struct image *grown, *image;
-	int r = MESSAGE_GET(message, image_known, &known);
-
-	if (r < 0)
-		return r;
-	if (!images->staging || table->n_images == IMAGES_MAX)
-		return -EBADMSG;
-	grown = reallocarray(table->images, table->n_images + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	table->images = grown;
-	image = &grown[table->n_images];
-	image->data = malloc(known.record.size + 1);
-	if (!image->data)
-		return -ENOMEM;
-	memcpy(image->data, known.record.data, known.record.size);
-	if (image_record_parse(image->data, known.record.size, &image->record) < 0) {
-		free(image->data);
-		return -EBADMSG;
-	}
-	table->n_images++;
-	return 0;
-}
-
-static int on_named(struct channel *channel, struct message *message)
-{
-	struct images *images = &scheduler_of(channel)->images;
-	struct image_table *table = &images->staged;
-	struct message_image_named named;
-	struct image_name *grown;
-	int r = MESSAGE_GET(message, image_named, &named);
-
-	if (r < 0)
-		return r;
-	if (!images->staging || table->n_names == IMAGES_MAX || !image_name_valid(named.name) ||
-	    !image_id_valid(named.id))
-		return -EBADMSG;
-	grown = reallocarray(table->names, table->n_names + 1, sizeof(*grown));
-	if (!grown)
-		return -ENOMEM;
-	table->names = grown;
-	(void)snprintf(grown[table->n_names].name, sizeof(grown->name), "%s", named.name);
-	memcpy(grown[table->n_names].id, named.id, IMAGE_ID_SIZE);
-	grown[table->n_names].forks = named.forks;
-	grown[table->n_names].everyone = named.everyone;
-	grown[table->n_names].projects = strdup(named.projects);
-	if (!grown[table->n_names].projects)
-		return -ENOMEM;
-	table->n_names++;
-	return 0;
-}
-
-static int on_end(struct channel *channel, struct message *message)
-{
-	struct scheduler *scheduler = scheduler_of(channel);
-	struct images *images = &scheduler->images;
-	struct message_images_end end;
-	int r = MESSAGE_GET(message, images_end, &end);
-
-	if (r < 0)
-		return r;
-	if (!images->staging)
-		return -EBADMSG;
-	table_clear(&images->table);
-	images->table = images->staged;
-	images->staged = (struct image_table){.n_images = 0};
-	images->staging = false;
-	images->known = true;
-	wake(scheduler);
-	return 0;
-}
-
-static int on_missing(struct channel *channel, struct message *message)
-{
-	struct message_image_missing missing;
-	int r = MESSAGE_GET(message, image_missing, &missing);
-
-	if (r < 0)
-		return r;
-	images_missing(scheduler_of(channel), &missing);
-	return 0;
-}
-
-const struct message_handler images_handlers[] = {
-	{MESSAGE_IMAGES_BEGIN, on_begin},    {MESSAGE_IMAGE_KNOWN, on_known},
-	{MESSAGE_IMAGE_NAMED, on_named},     {MESSAGE_IMAGES_END, on_end},
-	{MESSAGE_IMAGE_MISSING, on_missing},
-};
-const size_t n_images_handlers = ARRAY_SIZE(images_handlers);

@@ -106,6 +106,10 @@ void images_run_clear(struct run *run);
 void images_reason(const struct step *step, char *out, size_t size);
 /** images_reask() - runbook-image is new: it knows nothing of what waits */
 void images_reask(struct scheduler *scheduler);
+/** image_table_clear() - release what @table has; it is empty then */
+void image_table_clear(struct image_table *table);
+/** images_wake() - a new table is in force: what waited for an image in it may go on */
+void images_wake(struct scheduler *scheduler);
 
 /* ---- images_retry.c ---- */
 
@@ -114,14 +118,12 @@ void images_want(struct image_wait *wait);
 /**
  * images_missing() - runbook-image says that runs of a project cannot have an image
  * @missing: with .again it is asked for again, while its steps have time
+ * @ended:   called after each step that ends by it: one that becomes ready then ends, too
  */
-void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing);
+void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing,
+		    void (*ended)(struct scheduler *scheduler));
 /** images_retry_reason() - why @wait waits for its next try; false when it does not */
 bool images_retry_reason(const struct image_wait *wait, const struct step *step, char *out,
 			 size_t size);
-
-/** images_handlers - messages of runbook-image */
-extern const struct message_handler images_handlers[];
-extern const size_t n_images_handlers;
 
 #endif

@@ -15,7 +15,6 @@
 #include "scheduler/run.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"
-#include "scheduler/step_when.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -101,7 +100,6 @@ static void step_give_up(struct step *step, const char *error)
 	else
 		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX - 1, error);
 	state_step_set(step, STEP_STATE_ERRORED, reason);
-	step_propagate(step);
 }
 
 /* After a pause, but not later than when the first of its steps has no time left. */
@@ -124,7 +122,8 @@ static void wait_arm(struct image_wait *wait)
 	log_notice("image %s cannot be had yet: %s", wait->name, wait->error);
 }
 
-void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing)
+void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing,
+		    void (*ended)(struct scheduler *scheduler))
 {
 	struct images *images = &scheduler->images;
 	struct image_wait *wait = NULL;
@@ -136,8 +135,10 @@ void images_missing(struct scheduler *scheduler, const struct message_image_miss
 		(void)snprintf(wait->error, sizeof(wait->error), "%.400s", missing->error);
 	}
 	/* looked for anew after each: what follows from one end may take others along */
-	while ((step = step_over(images, missing)))
+	while ((step = step_over(images, missing))) {
 		step_give_up(step, missing->error);
+		ended(scheduler);
+	}
 	while ((wait = wait_meant(images, wait, missing)))
 		wait_arm(wait);
 	turn_schedule(scheduler);

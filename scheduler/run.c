@@ -28,6 +28,7 @@ struct run *run_free(struct run *run)
 {
 	if (!run)
 		return NULL;
+	list_remove(&run->changed_node);
 	source_stop(run);
 	source_retry_free(run);
 	concurrency_forget(run);
@@ -71,6 +72,7 @@ struct run *run_from_row(struct scheduler *scheduler, const struct store_run *ro
 	if (!run->project || run_row_copy(&run->row, row) < 0 ||
 	    (run->row.id && map_put(&scheduler->runs, run->row.id, run) < 0))
 		return run_free(run);
+	run->followed = run->row.state;
 	if (run->row.source == RUN_SOURCE_UPLOAD && !run->project->upload) {
 		run->project->upload = true;
 		project_update(run->project);

@@ -2,6 +2,7 @@
 /* Runs from the store: one by its number, and all unfinished ones after a start. */
 #include "scheduler/concurrency.h"
 #include "scheduler/freeze.h"
+#include "scheduler/progress.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
@@ -279,6 +280,7 @@ int runs_resume(struct scheduler *scheduler, struct error *error)
 		if (run && !run_state_final(run->row.state))
 			run_resume(run);
 	}
+	progress(scheduler);
 	if (open.n)
 		log_info("%zu unfinished runs, %" PRIu64 " steps wait, %" PRIu64 " were running",
 			 open.n, scheduler->queue.n_waiting, scheduler->queue.running);

@@ -72,7 +72,7 @@ size_t run_stop(struct run *run, enum run_stop why, uint64_t by)
 	run->row.cancelling = true;
 	store_run_set_cancelling(run->scheduler->store, run->row.id, true);
 	n = steps_stop(run, reason);
-	run_settle(run);
+	run_changed(run);
 	return n;
 }
 

@@ -6,7 +6,6 @@
 #include "scheduler/give_up.h"
 #include "scheduler/run.h"
 #include "scheduler/state.h"
-#include "scheduler/step_when.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -56,7 +55,6 @@ static void step_expire(struct step *step)
 	text_duration(text, sizeof(text), step->run->runbook->queue_timeout_sec * 1000);
 	(void)snprintf(reason, sizeof(reason), "queue timeout: could not start for %s", text);
 	state_step_set(step, STEP_STATE_ERRORED, reason);
-	step_propagate(step);
 }
 
 static void queue_timeout_fired(struct loop_timer *timer)
@@ -71,7 +69,6 @@ static void queue_timeout_fired(struct loop_timer *timer)
 		    step->queued_usec + timeout_usec <= now)
 			step_expire(step);
 	}
-	/* what expired may have made others ready, with times of their own */
 	for (size_t i = 0; i < run->n_steps; i++) {
 		const struct step *step = &run->steps[i];
 

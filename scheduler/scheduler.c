@@ -6,6 +6,7 @@
 #include "scheduler/backup.h"
 #include "scheduler/configuration.h"
 #include "scheduler/outbox.h"
+#include "scheduler/progress.h"
 #include "scheduler/project.h"
 #include "scheduler/requests.h"
 #include "scheduler/run.h"
@@ -57,6 +58,12 @@ static void peer_closed(struct channel *channel)
 	}
 }
 
+/* What follows from a message is done before the next one: handlers see nothing half changed. */
+static void peer_handled(struct channel *channel)
+{
+	progress(((struct peer *)channel->userdata)->scheduler);
+}
+
 int peer_open(struct peer *peer, int fd)
 {
 	struct scheduler *scheduler = peer->scheduler;
@@ -74,6 +81,7 @@ int peer_open(struct peer *peer, int fd)
 		loop_exit(scheduler->loop, 1);
 		return 0; /* the daemon did nothing wrong */
 	}
+	peer->channel.handled = peer_handled;
 	loop_timer_cancel(&peer->absent_timer);
 	if (peer->role == ROLE_DAEMON) {
 		executor_opened(executor_of(peer));

@@ -87,7 +87,10 @@ struct step {
 	bool cancelling;      /* STEP_CANCEL is wanted */
 	char *instance;	      /* of a claim from an earlier life, NULL otherwise */
 	struct queue_item item;
-	struct step *work_next; /* worklist of step_propagate() */
+	struct list_node changed_node; /* of run->changed_steps, see progress.h */
+	bool to_release;	       /* it became ready, which nothing has followed from yet */
+	bool to_order;		       /* it is claimed, and its order can be made by now */
+	struct step *work_next;	       /* worklist of step_propagate() */
 	bool work_listed;
 	bool retried;		       /* among those that are reset just now */
 	struct image_wait *image_wait; /* it stands aside for its image; NULL: it does not */
@@ -118,7 +121,11 @@ struct run {
 	struct list_node group_node;
 	struct loop_timer timeout_timer, queue_timer;
 	struct run_image *images; /* what names of images mean for it */
-	struct run *final_next;	  /* list of runs to forget at the end of the turn */
+	/* what changed and is still to be followed, see progress.h */
+	struct list_node changed_node; /* of scheduler->changed */
+	struct list changed_steps;
+	enum run_state followed; /* the state whose consequences were drawn */
+	struct run *final_next;	 /* list of runs to forget at the end of the turn */
 	bool final_listed;
 };
 
@@ -177,6 +184,7 @@ struct scheduler {
 	/* the turn */
 	void (*turn_end)(struct scheduler *scheduler); /* see outbox.h */
 	struct loop_timer turn_timer;
+	struct list changed; /* runs with something that is still to follow, see progress.h */
 	struct list outbox;
 	struct run *final_runs;
 

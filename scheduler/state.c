@@ -4,16 +4,9 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/message_ids.h"
-#include "scheduler/admission.h"
-#include "scheduler/concurrency.h"
 #include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
-#include "scheduler/run.h"
-#include "scheduler/run_timers.h"
 #include "scheduler/scheduler.h"
-#include "scheduler/source_retry.h"
-#include "scheduler/steps.h"
-#include "scheduler/store_retention.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -21,6 +14,13 @@
 
 /* ": reason" or nothing, for the end of a log line */
 #define REASON_TAIL(reason) (reason)[0] ? ": " : "", (reason)
+
+void run_changed(struct run *run)
+{
+	if (!list_linked(&run->changed_node))
+		list_append(&run->scheduler->changed, &run->changed_node);
+	turn_schedule(run->scheduler);
+}
 
 void state_run_set(struct run *run, enum run_state to, const char *reason)
 {
@@ -61,18 +61,14 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	store_run_set_state(run->scheduler->store, &run->row);
 	run->row.reason = NULL;
 	event_push(run->scheduler, &event);
-	if (run_state_final(from))
-		concurrency_enter_again(run);
-	if (to == RUN_STATE_RUNNING && !run->row.held)
-		run_timers_started(run);
-	if (run_state_final(to)) {
-		run_timers_stop(run);
-		concurrency_leave(run);
-		source_retry_end(run);
-		run_forget_later(run);
-		store_tree_touch(run->scheduler->store, &run->row, event.at_usec);
-		retention_run_ended(run->scheduler);
-	}
+	run_changed(run);
+}
+
+void step_changed(struct step *step)
+{
+	if (!list_linked(&step->changed_node))
+		list_append(&step->run->changed_steps, &step->changed_node);
+	run_changed(step->run);
 }
 
 /* What the old state had and the new one must not have, and the other way around. */
@@ -87,10 +83,9 @@ static void step_account(struct step *step, enum step_state from, enum step_stat
 		queue_finished(&step->item);
 		images_stop(step);
 	}
-	if (to == STEP_STATE_READY) {
+	if (to == STEP_STATE_READY)
 		step->ready_usec = wall_usec();
-		step_release(step);
-	}
+	step->to_release = to == STEP_STATE_READY;
 	step->run->n_final += step_state_final(to);
 	step->run->n_final -= step_state_final(from);
 }
@@ -138,6 +133,7 @@ void state_step_set(struct step *step, enum step_state to, const char *reason)
 	row.ready_usec = step->ready_usec;
 	store_step_set(run->scheduler->store, &row);
 	event_push(run->scheduler, &event);
+	step_changed(step);
 }
 
 void state_step_ready_again(struct step *step)
@@ -153,5 +149,6 @@ void state_step_ready_again(struct step *step)
 	assert(step->state == STEP_STATE_READY);
 	step->ready_usec = row.ready_usec = wall_usec();
 	store_step_set(step->run->scheduler->store, &row);
-	step_release(step);
+	step->to_release = true;
+	step_changed(step);
 }

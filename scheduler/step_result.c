@@ -109,8 +109,7 @@ static void attempt_end(struct step *step, const struct store_attempt *attempt)
 static void step_end_with(struct step *step, const struct store_attempt *attempt)
 {
 	attempt_end(step, attempt);
-	if (!step_attempt_again(step))
-		step_propagate(step);
+	(void)step_attempt_again(step);
 }
 
 /* Nobody asked for its end, and it may be begun anew: it allows that, or it never ran. */
@@ -188,6 +187,6 @@ void step_host_lost(struct step *step, const char *reason)
 	attempt_end(step, &attempt);
 	if (interruptible(step, true))
 		step_interrupted(step);
-	else if (!step_attempt_again(step))
-		step_propagate(step);
+	else
+		(void)step_attempt_again(step);
 }

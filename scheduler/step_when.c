@@ -278,7 +278,6 @@ void step_propagate(struct step *step)
 
 	work_push(&work, step);
 	spread(work);
-	run_settle(step->run);
 }
 
 void run_decide(struct run *run)
@@ -290,7 +289,7 @@ void run_decide(struct run *run)
 		step_decide(&run->steps[run->runbook->order[i]], &work);
 		spread(work);
 	}
-	run_settle(run);
+	run_changed(run);
 }
 
 /* ---- what started the run ---- */

@@ -17,11 +17,11 @@ struct run_changes {
 bool step_passed(const struct step *step);
 /** step_hopeless() - as things are above it, it would be skipped */
 bool step_hopeless(const struct step *step);
-/** step_propagate() - after @step became final: dependants, its matrix, then the run */
+/** step_propagate() - @step is final: decide its dependants and its matrix, unless that was done */
 void step_propagate(struct step *step);
 /** run_count() - what steps know of those above them, anew from their states */
 void run_count(struct run *run);
-/** run_decide() - that, and every pending step that need not wait becomes ready or skipped */
+/** run_decide() - run_count(), and each pending step that need not wait becomes ready or skipped */
 void run_decide(struct run *run);
 /**
  * step_conditions_met() - does what started the run meet the conditions of @step?

@@ -2,11 +2,8 @@
 #include "scheduler/steps.h"
 
 #include "common/messages/steps.h"
-#include "scheduler/admission.h"
 #include "scheduler/outbox.h"
-#include "scheduler/run_timers.h"
 #include "scheduler/state.h"
-#include "scheduler/step_when.h"
 
 uint64_t step_timeout_sec(const struct step *step)
 {
@@ -25,7 +22,6 @@ size_t step_cancel(struct step *step)
 		return 0;
 	if (step->state != STEP_STATE_RUNNING) {
 		state_step_set(step, STEP_STATE_CANCELLED, "cancelled");
-		step_propagate(step);
 		return 1;
 	}
 	if (!step->cancelling) {
@@ -36,13 +32,4 @@ size_t step_cancel(struct step *step)
 		   MESSAGE_NEW(step_cancel, step->order, .order = step->order,
 			       .why = STEP_RESULT_CANCELLED));
 	return 1;
-}
-
-void step_release(struct step *step)
-{
-	if (step->run->row.held)
-		return;
-	run_timers_ready(step);
-	if (images_ready(step))
-		step_enqueue(step);
 }

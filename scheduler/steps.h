@@ -14,8 +14,6 @@ static inline const struct runbook_step *step_text(const struct step *step)
 
 /** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
 size_t step_cancel(struct step *step);
-/** step_release() - a ready step may start, unless its run is held: queue it, its time begins */
-void step_release(struct step *step);
 /** step_timeout_sec() - effective timeout */
 uint64_t step_timeout_sec(const struct step *step);
 

@@ -7,16 +7,31 @@
 #include "scheduler/turn.h"
 
 #include "common/log.h"
+#include "scheduler/admission.h"
 #include "scheduler/dispatch.h"
 #include "scheduler/outbox.h"
+#include "scheduler/progress.h"
 #include "scheduler/run.h"
+
+/* What follows from one start (the step cannot be ordered, say) comes before the next one. */
+static void steps_start(struct scheduler *scheduler)
+{
+	/* before a daemon has said what it runs, it is not known what is free there */
+	if (!executors_ready(scheduler))
+		return;
+	while (admission_reject(scheduler))
+		progress(scheduler);
+	while (dispatch_next(scheduler))
+		progress(scheduler);
+}
 
 void turn_end(struct scheduler *scheduler)
 {
 	struct error error = ERROR_INIT;
 
 	loop_timer_cancel(&scheduler->turn_timer);
-	steps_claim(scheduler);
+	progress(scheduler);
+	steps_start(scheduler);
 	if (loop_exiting(scheduler->loop)) {
 		/* in the middle of something: half of it must not be there at the next start */
 		outbox_clear(scheduler);
