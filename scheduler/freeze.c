@@ -8,12 +8,8 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/runbook_name.h"
-#include "scheduler/concurrency.h"
-#include "scheduler/filters.h"
 #include "scheduler/notices.h"
-#include "scheduler/run.h"
 #include "scheduler/run_row.h"
-#include "scheduler/schedule.h"
 #include "scheduler/state.h"
 #include "scheduler/step_when.h"
 #include "scheduler/steps.h"
@@ -114,39 +110,31 @@ static int run_parse(struct run *run, const char *text, size_t size, bool fail)
 	return r;
 }
 
-void run_freeze(struct run *run, const char *text, size_t size)
+bool run_freeze(struct run *run)
 {
+	struct store *store = run->scheduler->store;
+	cleanup_free char *text = TAKE_PTR(run->text);
+	size_t size = run->text_size;
 	int r;
 
+	if (!text && store_runbook_get(store, run->row.runbook, &text, &size) < 0) {
+		state_run_set(run, RUN_STATE_ERRORED, "its frozen runbook cannot be read");
+		return false;
+	}
 	if (!run->row.runbook && size <= RUNBOOK_BYTES_MAX)
-		run->row.runbook = store_runbook_add(run->scheduler->store, text, size);
-	store_run_set_runbook(run->scheduler->store, run->row.id, run->row.runbook, NULL);
+		run->row.runbook = store_runbook_add(store, text, size);
+	store_run_set_runbook(store, run->row.id, run->row.runbook, NULL);
 	r = run_parse(run, text, size, true);
 	if (r == -EINVAL)
-		return;
+		return false;
 	if (r == 0)
 		r = run_set_text(&run->row.name, run->runbook->name);
 	if (r < 0) {
 		state_run_set(run, RUN_STATE_ERRORED, "out of memory while reading " RUNBOOK_FILE);
-		return;
+		return false;
 	}
-	store_run_set_runbook(run->scheduler->store, run->row.id, run->row.runbook, run->row.name);
-	schedules_learn(run);
-	if (!filters_admit(run))
-		return;
-	notices_look(run);
-	run_start_steps(run);
-}
-
-void run_freeze_again(struct run *run)
-{
-	cleanup_free char *text = NULL;
-	size_t size = 0;
-
-	if (store_runbook_get(run->scheduler->store, run->row.runbook, &text, &size) < 0)
-		state_run_set(run, RUN_STATE_ERRORED, "its frozen runbook cannot be read");
-	else
-		run_freeze(run, text, size);
+	store_run_set_runbook(store, run->row.id, run->row.runbook, run->row.name);
+	return true;
 }
 
 int run_thaw(struct run *run, struct error *error)
@@ -190,7 +178,7 @@ static void step_make_row(struct step *step, struct run_changes *changes)
 		state_step_set(step, STEP_STATE_SKIPPED, why);
 }
 
-void run_start_steps(struct run *run)
+void run_add_steps(struct run *run)
 {
 	struct run_changes changes = {.steps = RUNBOOK_MATCH_STEPS};
 	const struct runbook *runbook = run->runbook;
@@ -208,7 +196,4 @@ void run_start_steps(struct run *run)
 			store_dependency_add(run->scheduler->store, run->row.id, i,
 					     runbook->steps[i].depends_on[j]);
 	}
-	concurrency_enter(run); /* may end it at once */
-	if (!run_state_final(run->row.state))
-		run_decide(run);
 }

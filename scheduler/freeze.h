@@ -6,12 +6,19 @@
 
 #include "scheduler/scheduler.h"
 
-/** run_freeze() - parse and keep the runbook of @run, make its steps or fail it with the findings */
-void run_freeze(struct run *run, const char *text, size_t size);
-/** run_freeze_again() - the same from the text that is frozen already: a retry */
-void run_freeze_again(struct run *run);
-/** run_start_steps() - make the steps' rows and let those without dependencies be ready */
-void run_start_steps(struct run *run);
+/**
+ * run_freeze() - read and keep the runbook of @run, and make its steps in memory
+ *
+ * The text is run->text, which is released, or the one that is frozen already.
+ * Return: false when the run ended by that, as failed with the findings, say.
+ */
+bool run_freeze(struct run *run);
+/**
+ * run_add_steps() - write the rows of the steps
+ *
+ * A step whose conditions what started the run does not meet is skipped.
+ */
+void run_add_steps(struct run *run);
 /** run_thaw() - runbook and steps in memory only, for a run that has its rows */
 int run_thaw(struct run *run, struct error *error);
 

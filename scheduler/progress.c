@@ -4,8 +4,13 @@
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/dispatch.h"
+#include "scheduler/filters.h"
+#include "scheduler/freeze.h"
+#include "scheduler/notices.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
+#include "scheduler/schedule.h"
+#include "scheduler/source.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/step_when.h"
 #include "scheduler/store_retention.h"
@@ -42,13 +47,55 @@ static void step_follow(struct step *step)
 
 /* ---- a run ---- */
 
+/* It is not among those whose tree is yet to come: what waited for it may go on. */
+static void run_fetched(struct run *run)
+{
+	name_list_clear(&run->paths);
+	run->paths_known = false;
+	if (source_retry_end(run))
+		concurrency_settle_project(run->project);
+}
+
+/* Its runbook says whether it is wanted, with which steps, and what it excludes. */
+static void run_begin(struct run *run)
+{
+	if (!run_freeze(run))
+		return;
+	schedules_learn(run);
+	if (!filters_admit(run))
+		return;
+	notices_look(run);
+	run_add_steps(run);
+	concurrency_enter(run); /* may end it at once */
+	if (!run_state_final(run->row.state))
+		run_decide(run);
+}
+
+static void run_due_follow(struct run *run)
+{
+	enum run_due due = run->due;
+
+	run->due = RUN_DUE_NOTHING;
+	if (due == RUN_DUE_SCHEDULES)
+		schedules_learn(run);
+	if (run_state_final(run->row.state)) /* it may have been cancelled since */
+		return;
+	if (due == RUN_DUE_TREE)
+		source_start(run);
+	if (due == RUN_DUE_RUNBOOK) {
+		run_begin(run);
+		run_fetched(run);
+	}
+}
+
 static void run_ended(struct run *run)
 {
 	struct scheduler *scheduler = run->scheduler;
 
 	run_timers_stop(run);
+	source_stop(run);
 	concurrency_leave(run);
-	source_retry_end(run);
+	run_fetched(run);
 	run_forget_later(run);
 	store_tree_touch(scheduler->store, &run->row, run->row.ended_usec);
 	retention_run_ended(scheduler);
@@ -76,6 +123,7 @@ static void run_follow(struct run *run)
 	do {
 		list_remove(&run->changed_node);
 		run_state_follow(run);
+		run_due_follow(run);
 		while ((node = list_pop(&run->changed_steps)))
 			step_follow(list_entry(node, struct step, changed_node));
 		run_settle(run);

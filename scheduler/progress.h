@@ -12,7 +12,8 @@
  * something never finds the world changed under it, and nothing but this file decides what
  * comes after what:
  *
- *   a run     its state: group, timers, memory; then each of its changed steps; then whether
+ *   a run     its state: group, timers, memory; then the phase that is due: its tree, or its
+ *             runbook with all that this decides; then each of its changed steps; then whether
  *             all of them are final, which ends the run and begins with its state again
  *   a step    ready: its time begins, it goes to the queue or waits for its image
  *             final: its dependants and its matrix

@@ -4,7 +4,6 @@
 
 #include "common/cleanup.h"
 #include "scheduler/concurrency.h"
-#include "scheduler/freeze.h"
 #include "scheduler/give_up.h"
 #include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
@@ -34,6 +33,7 @@ struct run *run_free(struct run *run)
 	concurrency_forget(run);
 	run_timers_stop(run);
 	name_list_clear(&run->paths);
+	free(run->text);
 	if (run->row.id)
 		map_remove(&run->scheduler->runs, run->row.id);
 	for (size_t i = 0; i < run->n_steps; i++) {
@@ -121,10 +121,9 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	/* a retry has the environment of the run that it retries */
 	if (made.retry_of)
 		(void)store_run_images_each(scheduler->store, made.retry_of, inherit_image, run);
-	if (!made.runbook || made.source == RUN_SOURCE_FETCH)
-		source_start(run);
-	else
-		run_freeze_again(run); /* a retry whose tree is where it was */
+	/* the tree of a retry may be where it was */
+	run_next(run,
+		 !made.runbook || made.source == RUN_SOURCE_FETCH ? RUN_DUE_TREE : RUN_DUE_RUNBOOK);
 	return run;
 }
 

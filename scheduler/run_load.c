@@ -176,7 +176,7 @@ static void run_resume(struct run *run)
 		state_run_set(run, RUN_STATE_ERRORED,
 			      "the upload was interrupted by a restart: send it again");
 	else if (!source_retry_waits(run))
-		source_start(run);
+		run_next(run, RUN_DUE_TREE);
 }
 
 static int compare_ready(const void *left, const void *right)

@@ -3,7 +3,6 @@
 #include "common/cleanup.h"
 #include "common/names.h"
 #include "scheduler/run.h"
-#include "scheduler/source.h"
 #include "scheduler/state.h"
 #include "scheduler/steps.h"
 
@@ -65,7 +64,6 @@ size_t run_stop(struct run *run, enum run_stop why, uint64_t by)
 	}
 	run_stop_reason(run, reason, sizeof(reason));
 	if (run->n_steps == 0) {
-		source_stop(run);
 		state_run_set(run, run_stop_state(run), reason);
 		return 0;
 	}

@@ -33,6 +33,13 @@ static void peer_absent(struct loop_timer *timer)
 	loop_exit(peer->scheduler->loop, 1);
 }
 
+/* The fetcher has nothing of what it was asked: it came back, or went away. */
+static void fetches_forget(struct scheduler *scheduler, bool may_ask)
+{
+	retention_trees_forget(scheduler);
+	sources_reask(scheduler, may_ask);
+}
+
 static void peer_closed(struct channel *channel)
 {
 	struct peer *peer = channel->userdata;
@@ -47,7 +54,7 @@ static void peer_closed(struct channel *channel)
 	switch (peer->role) {
 	case ROLE_FETCHER:
 		log_notice("the fetcher is away: open fetches are repeated when it is back");
-		sources_reask(scheduler, false);
+		fetches_forget(scheduler, false);
 		break;
 	case ROLE_API:
 		scheduler->events_behind = false;
@@ -86,7 +93,7 @@ int peer_open(struct peer *peer, int fd)
 	if (peer->role == ROLE_DAEMON) {
 		executor_opened(executor_of(peer));
 	} else if (peer->role == ROLE_FETCHER) {
-		sources_reask(scheduler, true);
+		fetches_forget(scheduler, true);
 	} else if (peer->role == ROLE_IMAGE) {
 		images_reask(scheduler);
 	} else if (peer->role == ROLE_CACHER) {

@@ -98,6 +98,14 @@ struct step {
 	struct list_node image_node;   /* of image_wait->steps */
 };
 
+/** enum run_due - what is to be done next with a run, by progress.c */
+enum run_due {
+	RUN_DUE_NOTHING,
+	RUN_DUE_TREE,	   /* its tree is to be asked for */
+	RUN_DUE_RUNBOOK,   /* its runbook is to be read: run->text, or what is frozen already */
+	RUN_DUE_SCHEDULES, /* its tree has no runbook, and so its branch no schedules */
+};
+
 struct run {
 	struct scheduler *scheduler;
 	struct project *project;
@@ -114,7 +122,9 @@ struct run {
 	uint64_t serial;	      /* of the open question, 0: not asked */
 	struct list_node source_node; /* of project->sources */
 	struct source_wait *wait;     /* NULL: it is not delayed */
-	/* changed paths, from there until the runbook was read */
+	/* what the tree brought, from there until the steps are made */
+	char *text; /* runbook.yml, malloc'ed; NULL: it is frozen already */
+	size_t text_size;
 	bool paths_known;
 	struct name_list paths;
 	struct concurrency_group *group; /* NULL: none */
@@ -124,6 +134,7 @@ struct run {
 	/* what changed and is still to be followed, see progress.h */
 	struct list_node changed_node; /* of scheduler->changed */
 	struct list changed_steps;
+	enum run_due due;
 	enum run_state followed; /* the state whose consequences were drawn */
 	struct run *final_next;	 /* list of runs to forget at the end of the turn */
 	bool final_listed;

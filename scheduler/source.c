@@ -19,13 +19,10 @@
 #include "common/names.h"
 #include "common/runbook_name.h"
 #include "scheduler/deliveries.h"
-#include "scheduler/freeze.h"
 #include "scheduler/give_up.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
-#include "scheduler/run.h"
 #include "scheduler/run_row.h"
-#include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"
 #include "scheduler/store_retention.h"
@@ -195,7 +192,6 @@ void sources_reask(struct scheduler *scheduler, bool may_ask)
 	struct run *run;
 	size_t bucket = 0;
 
-	retention_trees_forget(scheduler);
 	while ((project = project_next(scheduler, &bucket, project))) {
 		list_each (run, &project->sources, source_node) {
 			if (run->serial)
@@ -254,23 +250,25 @@ static void source_no_runbook(struct run *run, const char *misnamed)
 	state_run_set(run, RUN_STATE_FAILED, reason);
 }
 
-static void source_freeze(struct run *run, const struct source_tree *tree)
+static void source_runbook(struct run *run, const struct source_tree *tree)
 {
 	struct error error = ERROR_INIT;
 	cleanup_free char *text = NULL;
 	size_t size = 0;
 
 	if (run->row.runbook) {
-		run_freeze_again(run);
+		run_next(run, RUN_DUE_RUNBOOK);
 	} else if (tree->runbook_fd < 0) {
-		schedules_learn(run);
+		run_next(run, RUN_DUE_SCHEDULES);
 		source_no_runbook(run, tree->misnamed);
 	} else if (source_read(tree->runbook_fd, &text, &size, &error) < 0) {
 		/* a directory stays a directory; what cannot be read now may be readable later */
 		source_failed(run, error.number == EINVAL ? FETCH_REFUSED : FETCH_UNREACHABLE,
 			      error.text);
 	} else {
-		run_freeze(run, text, size);
+		run->text = TAKE_PTR(text);
+		run->text_size = size;
+		run_next(run, RUN_DUE_RUNBOOK);
 	}
 }
 
@@ -309,7 +307,7 @@ int source_again(struct run *run, struct error *error)
 				 "correct it and push again",
 				 row->id);
 	state_run_set(run, RUN_STATE_PENDING, "it never had steps: it is fetched again");
-	source_start(run);
+	run_next(run, RUN_DUE_TREE);
 	return 0;
 }
 
@@ -371,9 +369,7 @@ static void source_take(struct run *run, const struct source_tree *tree)
 	store_run_set_tree(run->scheduler->store, &run->row);
 	store_tree_use(run->scheduler->store, &run->row, wall_usec());
 	source_paths(run, tree->paths_fd);
-	source_freeze(run, tree);
-	name_list_clear(&run->paths);
-	run->paths_known = false;
+	source_runbook(run, tree);
 }
 
 void source_arrived(struct run *run, const struct source_tree *tree)
@@ -382,8 +378,6 @@ void source_arrived(struct run *run, const struct source_tree *tree)
 	/* older ones of its branch come first where they exclude each other */
 	source_retry_arrived(run);
 	source_take(run, tree);
-	if (source_retry_waits(run))
-		return;
-	source_stop(run);
-	source_retry_end(run);
+	if (!source_retry_waits(run))
+		source_stop(run);
 }

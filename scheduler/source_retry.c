@@ -4,11 +4,10 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/names.h"
-#include "scheduler/concurrency.h"
 #include "scheduler/json.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
-#include "scheduler/source.h"
+#include "scheduler/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -81,14 +80,14 @@ void source_retry_free(struct run *run)
 	free(wait);
 }
 
-void source_retry_end(struct run *run)
+bool source_retry_end(struct run *run)
 {
 	if (!run->wait)
-		return;
+		return false;
 	store_fetch_wait_clear(run->scheduler->store, run->row.id);
 	turn_schedule(run->scheduler);
 	source_retry_free(run);
-	concurrency_settle_project(run->project);
+	return true;
 }
 
 bool source_retry_waits(const struct run *run)
@@ -101,14 +100,14 @@ bool source_retry_waits(const struct run *run)
 static void try_now(struct run *run)
 {
 	loop_timer_cancel(&run->wait->timer);
-	source_start(run);
+	run_next(run, RUN_DUE_TREE);
 }
 
 static void wait_over(struct loop_timer *timer)
 {
 	struct source_wait *wait = container_of(timer, struct source_wait, timer);
 
-	source_start(wait->run);
+	run_next(wait->run, RUN_DUE_TREE);
 }
 
 static int wait_arm(struct source_wait *wait, uint64_t delay_usec)

@@ -48,8 +48,8 @@ void retry_seconds_text(char *out, size_t size, uint64_t usec);
 bool source_retry(struct run *run, enum fetch_outcome outcome, const char *error);
 /** source_retry_sentence() - why @run ends, when source_retry() said false */
 void source_retry_sentence(const struct run *run, const char *error, char *out, size_t size);
-/** source_retry_end() - @run is not delayed any more; no-op when it was not */
-void source_retry_end(struct run *run);
+/** source_retry_end() - @run is not delayed any more. Return: was it? */
+bool source_retry_end(struct run *run);
 /** source_retry_free() - memory only */
 void source_retry_free(struct run *run);
 /** source_retry_load() - @run, from the store, may be delayed. Return: 0 or -errno. */

@@ -6,7 +6,6 @@
 #include "common/message_ids.h"
 #include "scheduler/image_wait.h"
 #include "scheduler/outbox.h"
-#include "scheduler/scheduler.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -20,6 +19,12 @@ void run_changed(struct run *run)
 	if (!list_linked(&run->changed_node))
 		list_append(&run->scheduler->changed, &run->changed_node);
 	turn_schedule(run->scheduler);
+}
+
+void run_next(struct run *run, enum run_due due)
+{
+	run->due = due;
+	run_changed(run);
 }
 
 void state_run_set(struct run *run, enum run_state to, const char *reason)

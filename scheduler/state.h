@@ -11,10 +11,7 @@
  * follows here: progress.h has all of that. The api hears of an event after the commit.
  */
 
-#include "scheduler/states.h"
-
-struct run;
-struct step;
+#include "scheduler/scheduler.h"
 
 /**
  * state_run_set() - the only way a run changes its state
@@ -24,6 +21,9 @@ void state_run_set(struct run *run, enum run_state to, const char *reason);
 
 /** run_changed() - something may follow from what @run is now: progress() looks at it */
 void run_changed(struct run *run);
+
+/** run_next() - @due is the next thing to be done with @run */
+void run_next(struct run *run, enum run_due due);
 
 /** step_changed() - the same for @step, whose flags say what */
 void step_changed(struct step *step);

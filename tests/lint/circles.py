@@ -4,8 +4,7 @@
 
 A file can be understood alone when what it calls does not call it back. The calls are read
 from the objects of a build: a symbol that one leaves undefined and another of the same folder
-defines. At most MOST files may form a circle, as parts of one module; the folders in UNTIL have
-larger ones yet, and their numbers only fall: a circle that shrank must be written down here.
+defines. At most MOST files may form a circle, as parts of one module.
 
     tests/lint/circles.py [-v] [OBJECTS]      -v: the calls within each circle
 """
@@ -15,7 +14,6 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MOST = 3
-UNTIL = {"scheduler": 13}
 # runbook-init is one small program without a C library, in several files
 INIT = "init_"
 
@@ -95,14 +93,11 @@ def main():
         calls = calls_between(files)
         found = [circle for circle in circles(calls)
                  if not all(os.path.basename(source).startswith(INIT) for source in circle)]
-        largest, allowed = max(map(len, found), default=0), UNTIL.get(folder, MOST)
-        if largest > allowed:
-            print(f"{folder}/: {largest} files call each other in a circle, {allowed} may")
+        largest = max(map(len, found), default=0)
+        if largest > MOST:
+            print(f"{folder}/: {largest} files call each other in a circle, {MOST} may")
             bad += 1
-        if folder in UNTIL and largest < allowed:
-            print(f"tests/lint/circles.py: the largest circle of {folder}/ has {largest} files now, not {allowed}")
-            bad += 1
-        for circle in found if verbose or largest > allowed else []:
+        for circle in found if verbose or largest > MOST else []:
             print("   ", " ".join(sorted(circle)))
             for source in sorted(circle) if verbose else []:
                 for to, names in sorted(calls[source].items()):
