@@ -39,9 +39,9 @@ static void step_follow(struct step *step)
 {
 	if (step->to_order)
 		step_order(step);
-	else if (step->to_release)
+	if (step->to_release)
 		step_release(step);
-	else if (step_state_final(step->state))
+	if (step_state_final(step->state))
 		step_propagate(step);
 }
 
