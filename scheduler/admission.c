@@ -3,7 +3,6 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
-#include "scheduler/run.h"
 #include "scheduler/state.h"
 
 #include <inttypes.h>

@@ -12,6 +12,9 @@
 
 #include "scheduler/reply.h"
 
+/** answers_handle() - API_REQUEST: the table of verbs */
+int answers_handle(struct channel *channel, struct message *message);
+
 /** reply_no_run() - it does not exist, or was removed by retention: 404 or 410 */
 void reply_no_run(const struct request *request);
 /** answer_run_open() - json_run_open() with what the store does not know: why it waits */

@@ -7,7 +7,6 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/image_wait.h"
 #include "scheduler/project.h"
-#include "scheduler/run.h"
 #include "scheduler/run_row.h"
 #include "scheduler/schedule.h"
 #include "scheduler/source_retry.h"

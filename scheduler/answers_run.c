@@ -7,7 +7,6 @@
 #include "common/cleanup.h"
 #include "scheduler/answers.h"
 #include "scheduler/concurrency.h"
-#include "scheduler/run.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/wait_reason.h"
 

@@ -8,6 +8,7 @@
 #include "scheduler/answers.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
+#include "scheduler/secrets.h"
 
 #include <errno.h>
 #include <fcntl.h>

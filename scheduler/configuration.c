@@ -5,6 +5,7 @@
 #include "scheduler/deliveries.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
+#include "scheduler/retention.h"
 #include "scheduler/schedule.h"
 
 #include <inttypes.h>

@@ -73,25 +73,12 @@ void executor_configure(struct executor *executor, const struct executor_config 
 bool executor_configured(const struct executor *executor);
 /** executor_opened() - there is a new channel to its runbookd */
 void executor_opened(struct executor *executor);
-/**
- * executor_closed() - its runbookd hung up
- *
- * Home: this process commits what it has and ends. Another one: what runs there is lost.
- */
-void executor_closed(struct executor *executor);
 /** executor_admit() - start steps there, or none while something keeps it from that */
 void executor_admit(struct executor *executor);
 /** executor_set_space() - why nothing may start there, "": it may; at most REASON_MAX bytes */
 void executor_set_space(struct executor *executor, const char *why);
 /** executor_set_stopping() - its runbookd starts nothing more; executor_sync() ends that */
 void executor_set_stopping(struct executor *executor);
-/**
- * executor_sync() - its runbookd, @instance, has reported all it knows: settle the other claims
- *
- * What no executor has, nor can have, is lost; what @instance was to run and never got is
- * sent again.
- */
-void executor_sync(struct executor *executor, const char *instance);
 /**
  * executor_step() - the running step of @order, of which @executor speaks
  *

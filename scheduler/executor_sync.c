@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * DOC: What runs where
- *
- * Two processes keep what runs: the scheduler in its store, the runbookd of each executor in its
- * ledger. Whenever one of them is new, they are compared here, and a claim that no runbookd has
- * is sent again or lost.
- */
-#include "scheduler/executor.h"
+#include "scheduler/executor_sync.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"

@@ -4,15 +4,14 @@
  * run is (source_retry.h): a registry that is away for seconds ends no step. The time is
  * that of the step's project; it begins with the first failure, and anew with a restart.
  */
-#include "scheduler/give_up.h"
-#include "scheduler/images.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/messages/images.h"
 #include "common/names.h"
+#include "scheduler/give_up.h"
+#include "scheduler/images.h"
 #include "scheduler/outbox.h"
-#include "scheduler/run.h"
 #include "scheduler/source_retry.h"
 #include "scheduler/state.h"
 

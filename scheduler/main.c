@@ -4,7 +4,7 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/zones.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/serve.h"
 #include "scheduler/store_backup.h"
 #include "scheduler/store_check.h"
 

@@ -6,7 +6,7 @@
 #include "common/step_mask.h"
 #include "common/step_payload.h"
 #include "common/step_user.h"
-#include "scheduler/run.h"
+#include "scheduler/secrets.h"
 #include "scheduler/step_identity.h"
 
 #include <errno.h>

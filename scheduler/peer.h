@@ -20,7 +20,4 @@ struct peer {
 	uint64_t generation; /* grows with each new channel */
 };
 
-/** peer_open() - serve a new channel to @peer, in place of its old one */
-int peer_open(struct peer *peer, int fd);
-
 #endif

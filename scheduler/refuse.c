@@ -12,7 +12,7 @@
 #include "common/messages/api.h"
 #include "common/messages/channels.h"
 #include "common/messages/deliveries.h"
-#include "scheduler/scheduler.h"
+#include "scheduler/serve.h"
 
 #include <errno.h>
 #include <string.h>

@@ -17,7 +17,5 @@ struct message_table requests_of(enum process_role role);
 /** images_handlers - messages of runbook-image; see requests_images.c */
 extern const struct message_handler images_handlers[];
 extern const size_t n_images_handlers;
-/** answers_handle() - API_REQUEST; see answers.c */
-int answers_handle(struct channel *channel, struct message *message);
 
 #endif

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Messages of runbook-image: the table of images, piece by piece, and what cannot be had. */
-#include "scheduler/requests.h"
 
 #include "common/cleanup.h"
 #include "common/message_table.h"
 #include "common/messages/images.h"
 #include "common/names.h"
+#include "scheduler/images.h"
 #include "scheduler/progress.h"
+#include "scheduler/requests.h"
 
 #include <errno.h>
 #include <stdio.h>

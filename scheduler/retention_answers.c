@@ -5,7 +5,6 @@
 #include "scheduler/answers.h"
 #include "scheduler/outbox.h"
 #include "scheduler/retention_pass.h"
-#include "scheduler/run.h"
 
 #include <inttypes.h>
 #include <stdio.h>

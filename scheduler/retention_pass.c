@@ -9,7 +9,6 @@
 #include "common/number.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
-#include "scheduler/run.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -152,15 +151,16 @@ static void sentence_of(struct scheduler *scheduler, const struct store_kept *ro
 	retention_sentence(&limit, rule, kind, out, size);
 }
 
-/* Return: 0, or -ENOMEM. */
+/*
+ * @bits of a run go, for @rule of @kind. All of them by one removal: its answers are told apart
+ * by the run. Return: 0, or -ENOMEM.
+ */
 static int take(struct scheduler *scheduler, const struct store_kept *row, uint64_t bits,
 		enum retention_kind kind, enum retention_rule rule)
 {
-	struct retention_pass *pass = scheduler->retention.pass;
 	char sentence[REASON_MAX + 1];
 
-	note(pass, row, kind, rule);
-	if (pass->dry)
+	if (!bits || scheduler->retention.pass->dry)
 		return 0;
 	sentence_of(scheduler, row, kind, rule, sentence, sizeof(sentence));
 	return removal_start(scheduler, row, bits, sentence);
@@ -196,30 +196,43 @@ static bool may_go(struct scheduler *scheduler, const struct store_kept *row)
 
 static int look_at(struct scheduler *scheduler, const struct store_kept *row)
 {
+	static const struct {
+		enum retention_kind kind;
+		enum retention_counted counted;
+		uint64_t bit;
+	} parts[] = {
+		{RETENTION_LOGS, COUNTED_LOGS, STORE_REMOVING_LOGS},
+		{RETENTION_ARTIFACTS, COUNTED_ARTIFACTS, STORE_REMOVING_ARTIFACTS},
+	};
+	struct retention_pass *pass = scheduler->retention.pass;
+	enum retention_kind kind = RETENTION_RUNS;
 	enum retention_rule rule;
-	int r = 0;
+	uint64_t bits = 0;
 
 	if (!may_go(scheduler, row))
 		return 0;
 	measure(scheduler, row);
 	rule = judge(scheduler, row, RETENTION_RUNS,
 		     row->unwanted ? COUNTED_UNWANTED : COUNTED_RUNS);
-	if (rule != RETENTION_KEEP)
+	if (rule != RETENTION_KEEP) {
+		note(pass, row, RETENTION_RUNS, rule);
 		return take(scheduler, row,
 			    STORE_REMOVING_RUN | STORE_REMOVING_LOGS | STORE_REMOVING_ARTIFACTS,
 			    RETENTION_RUNS, rule);
-	if (row->log_bytes) {
-		rule = judge(scheduler, row, RETENTION_LOGS, COUNTED_LOGS);
-		if (rule != RETENTION_KEEP)
-			r = take(scheduler, row, STORE_REMOVING_LOGS, RETENTION_LOGS, rule);
 	}
-	if (r == 0 && artifact_bytes(row)) {
-		rule = judge(scheduler, row, RETENTION_ARTIFACTS, COUNTED_ARTIFACTS);
-		if (rule != RETENTION_KEEP)
-			r = take(scheduler, row, STORE_REMOVING_ARTIFACTS, RETENTION_ARTIFACTS,
-				 rule);
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		enum retention_rule part = RETENTION_KEEP;
+
+		if (bytes_of(row, parts[i].kind))
+			part = judge(scheduler, row, parts[i].kind, parts[i].counted);
+		if (part == RETENTION_KEEP)
+			continue;
+		note(pass, row, parts[i].kind, part);
+		bits |= parts[i].bit;
+		kind = parts[i].kind;
+		rule = part;
 	}
-	return r;
+	return take(scheduler, row, bits, kind, rule);
 }
 
 static bool is_short(const struct retention_short *missing)

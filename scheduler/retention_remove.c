@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Removals under way: files first, by those who own them, then rows. */
-#include "scheduler/retention.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -9,7 +8,7 @@
 #include "common/messages/host.h"
 #include "common/names.h"
 #include "scheduler/outbox.h"
-#include "scheduler/run.h"
+#include "scheduler/retention.h"
 #include "scheduler/store_retention.h"
 
 #include <errno.h>

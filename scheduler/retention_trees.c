@@ -15,7 +15,6 @@
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/retention_pass.h"
-#include "scheduler/run.h"
 #include "scheduler/source.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 #include "scheduler/concurrency.h"
 #include "scheduler/give_up.h"
 #include "scheduler/image_wait.h"
+#include "scheduler/images.h"
 #include "scheduler/outbox.h"
 #include "scheduler/project.h"
 #include "scheduler/run_row.h"

@@ -1,21 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs from the store: one by its number, and all unfinished ones after a start. */
+
+#include "common/cleanup.h"
+#include "common/log.h"
+#include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
 #include "scheduler/freeze.h"
+#include "scheduler/images.h"
 #include "scheduler/progress.h"
 #include "scheduler/project.h"
 #include "scheduler/run.h"
 #include "scheduler/run_timers.h"
 #include "scheduler/schedule.h"
-#include "scheduler/source.h"
 #include "scheduler/source_retry.h"
-
-#include "common/cleanup.h"
-#include "common/log.h"
-#include "scheduler/admission.h"
 #include "scheduler/state.h"
 #include "scheduler/step_when.h"
-#include "scheduler/steps.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -21,11 +21,11 @@
 #include "common/name_list.h"
 #include "runbook/runbook.h"
 #include "scheduler/executor.h"
-#include "scheduler/images.h"
+#include "scheduler/image_table.h"
 #include "scheduler/map.h"
 #include "scheduler/queue.h"
-#include "scheduler/retention.h"
-#include "scheduler/secrets.h"
+#include "scheduler/retention_state.h"
+#include "scheduler/secret_state.h"
 #include "scheduler/states.h"
 #include "scheduler/store.h"
 
@@ -209,34 +209,5 @@ struct scheduler {
 	struct loop_timer schedule_timer;
 	struct loop_timer deliveries_timer;
 };
-
-/**
- * scheduler_serve() - be the scheduler until the daemon hangs up
- * @channel_fd: channel to the daemon, owned
- * @store:      open store, owned
- *
- * Return: exit status of the process: 0 when the daemon hung up, 1 after a
- * failed commit or without memory.
- */
-int scheduler_serve(int channel_fd, struct store *store);
-
-/**
- * scheduler_new() - a scheduler with its home, whose peer is not open yet
- * @store: open store, owned
- *
- * Return: NULL without memory.
- */
-struct scheduler *scheduler_new(struct store *store);
-/** scheduler_run() - what scheduler_serve() does from there on; @scheduler is released */
-int scheduler_run(struct scheduler *scheduler);
-
-/**
- * scheduler_refuse() - be a scheduler without a store: everybody is told @sentence
- * @channel_fd: channel to the daemon, owned
- *
- * To end and be started again for ever would tell nobody anything. Return: exit
- * status of the process.
- */
-int scheduler_refuse(int channel_fd, const char *sentence);
 
 #endif

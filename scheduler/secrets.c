@@ -8,9 +8,8 @@
 #include "common/messages/host.h"
 #include "common/names.h"
 #include "common/text.h"
-#include "scheduler/answers.h"
 #include "scheduler/outbox.h"
-#include "scheduler/run.h"
+#include "scheduler/reply.h"
 #include "scheduler/run_row.h"
 
 #include <errno.h>

@@ -23,31 +23,7 @@
  * it leaked must not come back from an old run.
  */
 
-#include "common/error.h"
-#include "common/limits.h"
-#include "common/message.h"
-#include "common/secret_keys.h"
-#include "scheduler/secret_crypt.h"
-
-#include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-struct scheduler;
-struct run;
-struct step;
-
-struct secrets {
-	struct secret_keys *keys;	     /* locked memory; NULL: none came yet */
-	bool fixed;			     /* they are a credential: not changed from here */
-	char source[PATH_MAX];		     /* where they are, for sentences */
-	char current[SECRET_KEY_ID_MAX + 1]; /* the key of the store, "" none that we could use */
-	char problem[ERROR_TEXT_MAX];	     /* why secrets cannot be used, "" when they can */
-	struct sealing_keys sealing;
-	bool rekeying; /* somebody waits for it: */
-	uint64_t rekey_serial, rekey_generation;
-};
+#include "scheduler/scheduler.h"
 
 /** secrets_init() - nothing is known yet. Return: 0 or -ENOMEM. */
 int secrets_init(struct secrets *secrets);

@@ -4,7 +4,6 @@
 
 #include "common/cleanup.h"
 #include "common/step_user.h"
-#include "scheduler/run.h"
 #include "scheduler/steps.h"
 
 #include <errno.h>

@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "scheduler/run.h"
+#include "scheduler/secrets.h"
 #include "scheduler/state.h"
 #include "scheduler/step_retry.h"
 #include "scheduler/step_when.h"

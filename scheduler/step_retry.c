@@ -5,7 +5,6 @@
  */
 #include "scheduler/step_retry.h"
 
-#include "scheduler/run.h"
 #include "scheduler/source.h"
 #include "scheduler/state.h"
 #include "scheduler/step_when.h"

@@ -21,7 +21,6 @@
 #include "scheduler/step_when.h"
 
 #include "common/cleanup.h"
-#include "scheduler/run.h"
 #include "scheduler/run_row.h"
 #include "scheduler/state.h"
 #include "scheduler/steps.h"

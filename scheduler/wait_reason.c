@@ -3,6 +3,7 @@
 
 #include "scheduler/admission.h"
 #include "scheduler/concurrency.h"
+#include "scheduler/images.h"
 #include "scheduler/steps.h"
 
 #include <stdio.h>

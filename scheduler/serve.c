@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scheduler/scheduler.h"
+#include "scheduler/serve.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/backup.h"
 #include "scheduler/configuration.h"
+#include "scheduler/executor_sync.h"
+#include "scheduler/images.h"
 #include "scheduler/outbox.h"
 #include "scheduler/progress.h"
 #include "scheduler/project.h"
 #include "scheduler/requests.h"
+#include "scheduler/retention.h"
 #include "scheduler/run.h"
 #include "scheduler/schedule.h"
+#include "scheduler/secrets.h"
 #include "scheduler/source.h"
 #include "scheduler/turn.h"
 
