@@ -26,7 +26,7 @@
  *   retention_pass.c     walking, and when
  *   retention_remove.c   removals under way
  *   retention_trees.c    trees, uploads and mirrors: what the fetcher removes
- *   retention_answers.c  gc, pin, unpin, and what is said of a run that is gone
+ *   retention_reply.c    the reply to gc; what people ask for is in retention_answers.c
  */
 
 #include "scheduler/scheduler.h"
@@ -117,9 +117,9 @@ void retention_trees_forget(struct scheduler *scheduler);
 int retention_handle_tree_removed(struct channel *channel, struct message *message);
 int retention_handle_mirror_pruned(struct channel *channel, struct message *message);
 
-/* ---- retention_answers.c ---- */
+/* ---- retention_reply.c ---- */
 
-/** retention_reply() - the request for a pass was fulfilled: tell what went, or would */
+/** retention_reply() - the pass that was asked for has ended: reply with what went, or would */
 void retention_reply(struct scheduler *scheduler, const struct retention_pass *pass);
 
 #endif
