@@ -72,6 +72,8 @@ USES_images    := common
 USES_api       := common
 USES_cli       := runbook common
 USES_bench     := scheduler daemon sandbox runbook common
+# The floors of a folder, from the lowest up: each may use itself and those below it.
+FLOORS_scheduler := store queue model engine answers peers
 FOLDERS := common sandbox runbook daemon webhook scheduler fetcher cacher images api cli bench
 
 LIBS_common    := -lseccomp
@@ -110,7 +112,7 @@ SRCS_cacher       := $(sort $(wildcard cacher/client_*.c)) \
 	$(addprefix common/,beneath.c error.c fdio.c remove_tree.c)
 
 # of a folder: its own sources without a main(), itself with all that it uses, all libraries
-srcs = $(filter-out %/main.c %_main.c $(BENCH_PROGRAMS:%=bench/%.c) $(BENCH_BARE:%=bench/%.c) cacher/client_% sandbox/init_%,$(sort $(wildcard $(1)/*.c)))
+srcs = $(filter-out %/main.c %_main.c $(BENCH_PROGRAMS:%=bench/%.c) $(BENCH_BARE:%=bench/%.c) cacher/client_% sandbox/init_%,$(sort $(wildcard $(1)/*.c $(1)/*/*.c)))
 whole = $(1) $(USES_$(1))
 libs = $(foreach f,$(call whole,$(1)),$(LIBS_$(f)))
 
@@ -136,7 +138,7 @@ $(OBJ)/lib$(1).a: $(OBJ)/lib$(1).list $$(call objs,$$(call srcs,$(1)))
 endef
 $(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
 
-folder_of = $(patsubst %/,%,$(dir $(MAIN_$(1))))
+folder_of = $(firstword $(subst /, ,$(MAIN_$(1))))
 define program_rule
 $(BIN)/$(1): $$(call objs,$$(MAIN_$(1))) $$(call archives,$$(call folder_of,$(1)))
 endef

@@ -8,7 +8,7 @@
  *	queue greedy [TRIALS]	waits of a small project beside a greedy one, in seconds of
  *				simulated time: kind, percentiles, and what a fair share predicts
  */
-#include "scheduler/queue.h"
+#include "scheduler/queue/queue.h"
 #include "common/cleanup.h"
 
 #include <assert.h>

@@ -4,9 +4,9 @@
 #include "common/log.h"
 #include "common/program.h"
 #include "common/zones.h"
-#include "scheduler/serve.h"
-#include "scheduler/store_backup.h"
-#include "scheduler/store_check.h"
+#include "scheduler/peers/serve.h"
+#include "scheduler/store/store_backup.h"
+#include "scheduler/store/store_check.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An independent model of scheduler/cron.h, to compare with: SEED NUMBER on the command line.
+"""An independent model of scheduler/engine/cron.h, to compare with: SEED NUMBER on the command line.
 
 It knows nothing of segments or bits: it lists the times that a clock on the wall
 shows, day by day, and asks zoneinfo when that is. One line a case:

@@ -10,7 +10,7 @@
  *
  * A restore may refuse it, and a scheduler may refuse to run on it.
  */
-#include "scheduler/store_backup.h"
+#include "scheduler/store/store_backup.h"
 #include "tests/fuzz/scheduler_world.h"
 
 #include <sqlite3.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the secret store takes in: text of keys, boxes of the database, sealed values. */
-#include "scheduler/secret_crypt.h"
+#include "scheduler/model/secret_crypt.h"
 
 #include <sodium.h>
 #include <stdint.h>

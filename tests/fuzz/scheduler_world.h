@@ -6,7 +6,7 @@
 
 #include "common/message_table.h"
 #include "common/remove_tree.h"
-#include "scheduler/serve.h"
+#include "scheduler/peers/serve.h"
 #include "tests/fuzz/peers.h"
 
 #include <stdio.h>

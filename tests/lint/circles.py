@@ -4,11 +4,13 @@
 
 A file can be understood alone when what it calls does not call it back. The calls are read
 from the objects of a build: a symbol that one leaves undefined and another of the same folder
-defines. At most MOST files may form a circle, as parts of one module.
+defines. At most MOST files may form a circle, as parts of one module. Where a folder has floors
+(FLOORS_<folder> in the Makefile, from the lowest up), no file calls one of a floor above its own.
 
     tests/lint/circles.py [-v] [OBJECTS]      -v: the calls within each circle
 """
 import os
+import re
 import subprocess
 import sys
 
@@ -81,11 +83,28 @@ def circles(calls):
     return sorted(found, key=len, reverse=True)
 
 
+def floors():
+    """{folder: its floors, from the lowest up}"""
+    with open(os.path.join(TOP, "Makefile"), encoding="utf-8") as file:
+        return {folder: names.split() for folder, names in
+                re.findall(r"^FLOORS_(\w+) *:= *([\w ]+)$", file.read(), re.MULTILINE)}
+
+
+def calls_upward(calls, order):
+    """(file, file of a floor above it that it calls, names)"""
+    def height(source):
+        parts = source.split(os.sep)
+        return order.index(parts[1]) if len(parts) > 2 else len(order)
+
+    return [(source, to, sorted(names)) for source in sorted(calls) for to, names in sorted(calls[source].items())
+            if height(to) > height(source)]
+
+
 def main():
     arguments = sys.argv[1:]
     verbose = "-v" in arguments
     objects = os.path.abspath(([a for a in arguments if a != "-v"] or [os.path.join(TOP, "build/obj")])[0])
-    folders, bad = folder_objects(objects), 0
+    folders, order, bad = folder_objects(objects), floors(), 0
     if not folders:
         print(f"{objects}: no objects, build first")
         return 1
@@ -96,6 +115,9 @@ def main():
         largest = max(map(len, found), default=0)
         if largest > MOST:
             print(f"{folder}/: {largest} files call each other in a circle, {MOST} may")
+            bad += 1
+        for source, to, names in calls_upward(calls, order[folder]) if folder in order else []:
+            print(f"{source} calls {', '.join(names)} of {to}, which is a floor above it")
             bad += 1
         for circle in found if verbose or largest > MOST else []:
             print("   ", " ".join(sorted(circle)))

@@ -7,7 +7,7 @@ import sys
 
 bad = 0
 for folder in sys.argv[1:]:
-    for header in sorted(pathlib.Path(folder).glob("*.h")):
+    for header in sorted(pathlib.Path(folder).rglob("*.h")):
         text = header.read_text()
         comments = " ".join(re.findall(r"/\*.*?\*/", text, re.S))
         bare = re.sub(r"/\*.*?\*/", "", text, flags=re.S)

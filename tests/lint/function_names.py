@@ -31,14 +31,19 @@ def programs():
     return {"common": {"common"}, **table}
 
 
+def source_of(path):
+    """the source of an object"""
+    return os.path.relpath(path, OBJECTS)[:-len(".o")] + ".c"
+
+
 def symbols(folder):
     """names of global functions and data, and of static functions, each with one of its files
 
     Globals are what the objects define. Statics are read from the source: most of them are
     inlined, and then no object has them.
     """
-    objects = [path for path in glob.glob(f"{OBJECTS}/{folder}/*.o")
-               if os.path.exists(f"{folder}/{os.path.basename(path)[:-2]}.c")]
+    objects = [path for path in glob.glob(f"{OBJECTS}/{folder}/**/*.o", recursive=True)
+               if os.path.exists(source_of(path))]
     if not objects:
         sys.exit(f"no objects of {folder}/ in {OBJECTS}: make first")
     listing = subprocess.run(["nm", "-A", "--defined-only", *objects], text=True,
@@ -48,8 +53,8 @@ def symbols(folder):
         path, _, rest = line.partition(":")
         _, kind, name = rest.split()
         if kind in "TDBRVW":
-            found["global"].setdefault(name, f"{folder}/{os.path.basename(path)[:-2]}.c")
-    for path in sorted(glob.glob(f"{folder}/*.c")):
+            found["global"].setdefault(name, source_of(path))
+    for path in sorted(glob.glob(f"{folder}/**/*.c", recursive=True)):
         with open(path, encoding="utf-8") as file:
             for name in STATIC.findall(file.read()):
                 found["static"].setdefault(name, path)

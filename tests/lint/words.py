@@ -39,7 +39,7 @@ def texts():
                     yield path, n, last + " " + line.strip()
                     last = "there" if line.rstrip().endswith("there") else ""
     for folder in FOLDERS:
-        for path in glob.glob(os.path.join(TOP, folder, "*.[ch]")):
+        for path in glob.glob(os.path.join(TOP, folder, "**", "*.[ch]"), recursive=True):
             with open(path, encoding="utf-8") as file:
                 for n, line in enumerate(file, 1):
                     if not line.startswith("#include"):

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of scheduler/queue.h said in the simplest way: plain arrays, everything found out anew. */
+/* The rules of scheduler/queue/queue.h said in the simplest way: plain arrays, everything found out anew. */
 #ifndef TESTS_UNIT_QUEUE_MODEL_H
 #define TESTS_UNIT_QUEUE_MODEL_H
 
 #include "common/cleanup.h"
-#include "scheduler/queue.h"
+#include "scheduler/queue/queue.h"
 
 #include <string.h>
 

@@ -17,7 +17,7 @@
 #include "common/messages/host.h"
 #include "common/messages/steps.h"
 #include "common/step_usage.h"
-#include "scheduler/serve.h"
+#include "scheduler/peers/serve.h"
 
 #include <errno.h>
 #include <jansson.h>

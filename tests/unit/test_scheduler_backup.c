@@ -3,9 +3,9 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/remove_tree.h"
-#include "scheduler/store.h"
-#include "scheduler/store_backup.h"
-#include "scheduler/store_check.h"
+#include "scheduler/store/store.h"
+#include "scheduler/store/store_backup.h"
+#include "scheduler/store/store_check.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When schedules are due, over clock changes, and against a model that shares no line. */
 #include "common/cleanup.h"
-#include "scheduler/cron.h"
-#include "scheduler/zone.h"
+#include "scheduler/engine/cron.h"
+#include "scheduler/engine/zone.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 /* A tree that cannot be had is asked for again; in time, over restarts, beside others. */
 #include "tests/unit/scheduler_pushes.h"
 
-#include "scheduler/scheduler.h"
+#include "scheduler/model/scheduler.h"
 
 #include <poll.h>
 #include <sqlite3.h>

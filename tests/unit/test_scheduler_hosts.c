@@ -4,7 +4,7 @@
  * waits, and what becomes of the others when a host admits nothing any more.
  */
 #include "common/cleanup.h"
-#include "scheduler/queue.h"
+#include "scheduler/queue/queue.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "scheduler/json.h"
+#include "scheduler/model/json.h"
 
 #include "tests/unit/cmocka_headers.h"
 

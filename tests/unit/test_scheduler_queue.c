@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The queue by examples; test_scheduler_queue_model.c holds it against a model. */
 #include "common/cleanup.h"
-#include "scheduler/queue.h"
+#include "scheduler/queue/queue.h"
 
 #include <stdio.h>
 #include <stdlib.h>

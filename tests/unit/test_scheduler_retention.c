@@ -2,8 +2,8 @@
 /* Retention: which rule, and what the store marks, deletes and remembers. */
 #include "common/cleanup.h"
 #include "common/remove_tree.h"
-#include "scheduler/retention.h"
-#include "scheduler/store_retention.h"
+#include "scheduler/engine/retention.h"
+#include "scheduler/store/store_retention.h"
 
 #include <fcntl.h>
 #include <sqlite3.h>

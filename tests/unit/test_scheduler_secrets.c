@@ -4,8 +4,8 @@
 #include "common/limits.h"
 #include "common/names.h"
 #include "common/remove_tree.h"
-#include "scheduler/secret_crypt.h"
-#include "scheduler/store.h"
+#include "scheduler/model/secret_crypt.h"
+#include "scheduler/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

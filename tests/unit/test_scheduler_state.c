@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* State tables, and the map that finds runs and orders. */
-#include "scheduler/map.h"
-#include "scheduler/states.h"
+#include "scheduler/model/map.h"
+#include "scheduler/store/states.h"
 
 #include <stdlib.h>
 #include <string.h>

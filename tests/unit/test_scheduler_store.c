@@ -3,7 +3,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/remove_tree.h"
-#include "scheduler/store.h"
+#include "scheduler/store/store.h"
 
 #include <errno.h>
 #include <fcntl.h>

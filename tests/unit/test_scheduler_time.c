@@ -2,7 +2,7 @@
 /* The time that runs have, and those that time starts. */
 #include "tests/unit/scheduler_pushes.h"
 
-#include "scheduler/store.h"
+#include "scheduler/store/store.h"
 
 #include <time.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Conditions, failures that are allowed, attempts, matrices, and where a step works as whom. */
-#include "scheduler/run.h"
-#include "scheduler/step_identity.h"
+#include "scheduler/engine/run.h"
+#include "scheduler/engine/step_identity.h"
 #include "tests/unit/scheduler_world.h"
 
 #include <signal.h>
