@@ -2,7 +2,7 @@
 #ifndef SCHEDULER_IMAGE_TABLE_H
 #define SCHEDULER_IMAGE_TABLE_H
 
-/* What the scheduler knows of images, and which steps wait for one; see images.h. */
+/* Data of images.h: the images that runbook-image has reported, and the steps that wait for one. */
 
 #include "common/image.h"
 #include "common/limits.h"
@@ -15,18 +15,18 @@
 
 struct scheduler;
 
-/** struct image - one that is here */
+/** struct image - an unpacked image that a step can start from */
 struct image {
-	char *data; /* what the record points into */
+	char *data; /* the buffer that @record points into */
 	struct image_record record;
 };
 
-/** struct image_name - and whose runs may use what it stands for */
+/** struct image_name - what a name stands for, and the runs that may use it */
 struct image_name {
 	char name[IMAGE_NAME_MAX + 1];
 	char id[IMAGE_ID_SIZE];
 	bool forks, everyone;
-	char *projects; /* separated by blanks */
+	char *projects; /* names of projects, separated by blanks */
 };
 
 struct image_table {
@@ -37,31 +37,31 @@ struct image_table {
 };
 
 /**
- * struct image_wait - steps of a project that stand aside for one image, asked for once. Those of
- * forks wait apart: what is pulled for them, and how, is another matter.
+ * struct image_wait - the steps of one project that wait for one image, which is requested once.
+ * Steps of forks have a wait of their own: their image is pulled with other credentials.
  */
 struct image_wait {
 	struct list_node node; /* of images->waits */
-	char *name;	       /* as the steps say it */
+	char *name;	       /* as the steps spell it */
 	char project[PROJECT_NAME_MAX + 1];
 	bool fork;
 	struct list steps;
-	/* after it could not be had, see images_retry.c */
+	/* after the image could not be had, see images_retry.c */
 	struct scheduler *scheduler;
-	struct loop_timer timer; /* armed until it is asked for again */
+	struct loop_timer timer; /* armed until the next request */
 	uint64_t tries, first_usec, next_usec;
 	char error[REASON_MAX + 1];
 };
 
-/** struct images - of the scheduler */
+/** struct images - part of struct scheduler */
 struct images {
 	struct image_table table, staged;
-	bool staging, known;	   /* a whole table is here */
-	struct list waits;	   /* image_wait, the oldest first */
-	struct image_wait claimed; /* steps of an earlier life, whatever their images */
+	bool staging, known;	   /* .known: a complete table has arrived */
+	struct list waits;	   /* struct image_wait, oldest first */
+	struct image_wait claimed; /* running steps of an earlier life, whatever their images */
 };
 
-/** struct run_image - what a name means for one run */
+/** struct run_image - what an image name stands for in one run */
 struct run_image {
 	struct run_image *next;
 	char *name;

@@ -2,7 +2,12 @@
 #ifndef SCHEDULER_MAP_H
 #define SCHEDULER_MAP_H
 
-/* A hash map from a non-zero number (run, order, serial) to a pointer. */
+/*
+ * DOC: A map from numbers to pointers
+ *
+ * An open-addressing hash map from a non-zero number (run, order, serial) to a pointer. It does
+ * not own the values.
+ */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,7 +2,13 @@
 #ifndef SCHEDULER_PEER_H
 #define SCHEDULER_PEER_H
 
-/* Who is at the other end of a channel of the scheduler. */
+/*
+ * DOC: Peers
+ *
+ * A peer is the process at the other end of one of the scheduler's channels. When that process
+ * ends, runbookd starts it again and sends a new channel for the same peer; the generation tells
+ * the two processes apart, so that a reply never reaches one that did not send the request.
+ */
 
 #include "common/loop.h"
 #include "common/message.h"
@@ -11,13 +17,13 @@
 
 struct scheduler;
 
-/** struct peer - the process at the other end of a channel; it may come back as a new one */
+/** struct peer - the process at the other end of a channel */
 struct peer {
 	struct channel channel;
 	struct loop_timer absent_timer;
 	struct scheduler *scheduler;
 	enum process_role role;
-	uint64_t generation; /* grows with each new channel */
+	uint64_t generation; /* incremented with each new channel */
 };
 
 #endif

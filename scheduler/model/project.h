@@ -2,19 +2,27 @@
 #ifndef SCHEDULER_PROJECT_H
 #define SCHEDULER_PROJECT_H
 
-/* The table of projects. */
+/*
+ * DOC: Projects
+ *
+ * A project is what the configuration calls one, or the target of an upload. All projects are in
+ * a hash table by name and stay in memory until the process ends: runs point to them.
+ */
 
 #include "scheduler/model/scheduler.h"
 
-/** project_find() - NULL when there is none of this name */
+/** project_find() - the project called @name. Return: NULL when there is none. */
 struct project *project_find(struct scheduler *scheduler, const char *name);
-/** project_get() - find or make; NULL without memory */
+/** project_get() - find or make the project called @name. Return: NULL without memory. */
 struct project *project_get(struct scheduler *scheduler, const char *name);
-/** project_next() - walk all projects; *@bucket starts at 0, @project at NULL */
+/**
+ * project_next() - visit all projects. *@bucket starts at 0, @project at NULL. Return: NULL at the
+ * end.
+ */
 struct project *project_next(struct scheduler *scheduler, size_t *bucket, struct project *project);
-/** project_update() - after a change of its settings: limits and holds of its queue */
+/** project_update() - a setting of @project changed: pass weight, limit and hold to the queue */
 void project_update(struct project *project);
-/** projects_free() - release all of them; schedules_free() was called for each */
+/** projects_free() - release all projects; schedules_free() was called for each */
 void projects_free(struct scheduler *scheduler);
 
 #endif

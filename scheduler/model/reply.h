@@ -5,8 +5,8 @@
 /*
  * DOC: Replies to the api
  *
- * A reply is JSON in a sealed memfd, or a status and a sentence. It leaves with the outbox, so
- * that it reports nothing that could still be lost.
+ * A reply is JSON in a sealed memfd, or an HTTP status and a sentence. It leaves through the
+ * outbox, after the commit, so that it never reports a change that could still be lost.
  */
 
 #include "common/messages/api.h"
@@ -16,13 +16,16 @@
 struct request {
 	struct scheduler *scheduler;
 	uint64_t serial;
-	struct message_api_request ask; /* its descriptor stays the message's */
+	struct message_api_request ask; /* message_api_request owns the descriptor in it */
 };
 
-/* Replies: exactly one for each request. */
+/*
+ * reply_error() - reply with @status and a sentence; each request gets exactly one reply
+ * reply_store_error() - the same for the failed read or write @r (-errno) of the store
+ */
 void reply_error(const struct request *request, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/** reply_json() - @json stays the caller's; one that failed becomes a 503 */
+/** reply_json() - reply with @json, which stays the caller's; a failed writer becomes a 503 */
 void reply_json(const struct request *request, unsigned status, const struct json *json);
 void reply_store_error(const struct request *request, int r);
 

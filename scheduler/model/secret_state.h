@@ -2,7 +2,7 @@
 #ifndef SCHEDULER_SECRET_STATE_H
 #define SCHEDULER_SECRET_STATE_H
 
-/* What the scheduler holds of keys; see secrets.h. */
+/* Data of secrets.h: the keys that the scheduler has. */
 
 #include "common/error.h"
 #include "common/limits.h"
@@ -15,13 +15,13 @@
 
 /** struct secrets - part of struct scheduler */
 struct secrets {
-	struct secret_keys *keys;	     /* locked memory; NULL: none came yet */
-	bool fixed;			     /* they are a credential: not changed from here */
-	char source[PATH_MAX];		     /* where they are, for sentences */
-	char current[SECRET_KEY_ID_MAX + 1]; /* the key of the store, "" none that we could use */
+	struct secret_keys *keys; /* locked memory; NULL: none arrived yet */
+	bool fixed;		  /* from a credential: they cannot be changed from here */
+	char source[PATH_MAX];	  /* their path, for sentences */
+	char current[SECRET_KEY_ID_MAX + 1]; /* id of the store's key, "": none that is usable */
 	char problem[ERROR_TEXT_MAX];	     /* why secrets cannot be used, "" when they can */
 	struct sealing_keys sealing;
-	bool rekeying; /* somebody waits for it: */
+	bool rekeying; /* a request to change the key is open: */
 	uint64_t rekey_serial, rekey_generation;
 };
 

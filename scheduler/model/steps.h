@@ -2,19 +2,27 @@
 #ifndef SCHEDULER_STEPS_H
 #define SCHEDULER_STEPS_H
 
-/* What is asked of a step everywhere. dispatch.h starts it, step_*.h: what follows. */
+/*
+ * DOC: Steps
+ *
+ * Small functions on a step that all upper floors need. dispatch.h starts steps, the step_*.h
+ * headers of engine/ handle their results, retries and dependants.
+ */
 
 #include "scheduler/model/scheduler.h"
 
-/** step_text() - what the runbook says about @step */
+/** step_text() - the step as written in the runbook */
 static inline const struct runbook_step *step_text(const struct step *step)
 {
 	return &step->run->runbook->steps[step->index];
 }
 
-/** step_cancel() - at once if it waits, by way of the daemon if it runs. Return: 1 or 0. */
+/**
+ * step_cancel() - end a waiting step at once, a running one through its runbookd. Return: 1, or 0
+ * when it is final or being cancelled.
+ */
 size_t step_cancel(struct step *step);
-/** step_timeout_sec() - effective timeout */
+/** step_timeout_sec() - the timeout that is in force for @step, in seconds */
 uint64_t step_timeout_sec(const struct step *step);
 
 #endif
