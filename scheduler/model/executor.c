@@ -101,7 +101,7 @@ const char *executors_wait_reason(const struct scheduler *scheduler, char *out, 
 	return reason == stopping_reason ? "stopping" : "sync";
 }
 
-/* ---- what its runbookd says ---- */
+/* ---- reports of its runbookd ---- */
 
 void executor_configure(struct executor *executor, const struct executor_config *config)
 {
@@ -148,7 +148,7 @@ struct step *executor_step(struct executor *executor, uint64_t order)
 {
 	struct step *step = map_get(&executor->peer.scheduler->orders, order);
 
-	/* claimed in an earlier life: the first one that speaks of it is the one that has it */
+	/* claimed in an earlier life: the first executor that reports the order has the step */
 	if (step && step->instance && !step->known)
 		queue_move(&step->item, &executor->host);
 	return step && step_executor(step) == executor ? step : NULL;

@@ -16,7 +16,7 @@ static void json_code(struct json *json, const char *key, int64_t code)
 		json_text(json, key, NULL);
 }
 
-/* One string for each line of @text. */
+/* An array with one string for each line of @text. */
 static void json_lines(struct json *json, const char *key, const char *text)
 {
 	json_open(json, key, '[');
@@ -71,7 +71,7 @@ void json_run_open(struct json *json, const char *key, const struct store_run *r
 	json_lines(json, "findings", row->findings);
 }
 
-/* Figures that nobody could tell are left out; null: none at all. */
+/* Figures that could not be measured are left out; null when there are none at all. */
 static void json_usage(struct json *json, const char *key, const struct step_usage *usage)
 {
 	if (!usage->known) {

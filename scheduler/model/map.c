@@ -6,7 +6,7 @@
 
 #define MAP_SLOTS_MIN 64
 
-/* Keys are counters that nobody outside chooses, so a plain mixer is enough. */
+/* Keys are our own counters, which no attacker chooses, so a plain mixer is enough. */
 static size_t map_hash(const struct map *map, uint64_t key)
 {
 	key ^= key >> 32;
@@ -89,7 +89,7 @@ void map_remove(struct map *map, uint64_t key)
 		return;
 	slot->key = 0;
 	map->n_used--;
-	/* the rest of the cluster may have been pushed past this slot: place it anew */
+	/* the rest of the cluster may have been pushed past this slot: insert it again */
 	i = (size_t)(slot - map->slots);
 	for (i = (i + 1) & (map->n_slots - 1); map->slots[i].key;
 	     i = (i + 1) & (map->n_slots - 1)) {

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The api may be this many messages behind before events wait in the store instead. */
+/* With more unsent messages than this to the api, further events wait in the store. */
 #define EVENTS_QUEUED_MAX 8192
 #define EVENTS_CHUNK 512
 #define EVENTS_PAUSE_USEC (20 * USEC_PER_MSEC)
@@ -69,7 +69,7 @@ static void outbox_send(struct outbox_entry *entry)
 	const char *name = message_info(entry->message->type)->name;
 	int r = channel_send(&entry->peer->channel, entry->message);
 
-	/* a peer that went away asks again when it is back, or is sent all of it again */
+	/* a peer that ended requests it again when it is back, or gets all of it again */
 	if (r < 0 && r != -ENOTCONN)
 		log_error("cannot send %s to %s: %s", name, role_name(entry->peer->role),
 			  strerror(-r));
@@ -80,13 +80,16 @@ static void outbox_take(struct scheduler *scheduler, bool send)
 	struct list taken = {NULL, NULL};
 	struct list_node *node;
 
-	/* what sending puts there (a peer may hang up) waits for a commit of its own */
+	/* sending may add entries (a peer may hang up), which wait for the next commit */
 	while ((node = list_pop(&scheduler->outbox)))
 		list_append(&taken, node);
 	while ((node = list_pop(&taken))) {
 		struct outbox_entry *entry = list_entry(node, struct outbox_entry, node);
 
-		/* a new process in the place of the one that asked does not expect this answer */
+		/*
+		 * a new process in place of the one that sent the request does not expect this
+		 * reply
+		 */
 		if (send && entry->generation == entry->peer->generation)
 			outbox_send(entry);
 		else

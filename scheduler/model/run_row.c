@@ -96,7 +96,7 @@ size_t run_paths(const struct run *run, char *const **ret_paths)
 
 bool ref_is_ours(const char *ref)
 {
-	/* refs/pull/7/head and the like hold what anybody proposed */
+	/* refs/pull/7/head and the like have commits that anyone may have proposed */
 	return !ref || !*ref || strncmp(ref, "refs/heads/", 11) == 0 ||
 	       strncmp(ref, "refs/tags/", 10) == 0;
 }

@@ -12,7 +12,7 @@
 #define BOX_VERSION 1
 #define NONCE_SIZE crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_SIZE crypto_aead_xchacha20poly1305_ietf_ABYTES
-/* what the ciphers leave on the stack below us: the last, partial block of a value */
+/* the ciphers leave the last, partial block of a value on the stack below us */
 #define STACK_USED 2048
 
 static_assert(SECRET_BOX_OVERHEAD == 1 + NONCE_SIZE + TAG_SIZE, "the layout above");
@@ -26,7 +26,7 @@ static const char context[] = "runbookd secret";
 	(sizeof(context) + 4 * sizeof(uint32_t) + SECRET_KEY_ID_MAX + PROJECT_NAME_MAX +           \
 	 SECRET_ENV_MAX + ENV_NAME_MAX)
 
-/* The associated data of a box. Return: its length, 0 for names that are no names. */
+/* The associated data of a box. Return: its length, 0 when a name is invalid. */
 static size_t place_bytes(const struct secret_key *key, const struct secret_place *place,
 			  unsigned char *out)
 {

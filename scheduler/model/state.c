@@ -57,7 +57,7 @@ void state_run_set(struct run *run, enum run_state to, const char *reason)
 	if (to == RUN_STATE_RUNNING && run->row.started_usec == 0)
 		run->row.started_usec = event.at_usec;
 	run->row.ended_usec = run_state_final(to) ? event.at_usec : 0;
-	if (run_state_final(from)) { /* what cut it short is over */
+	if (run_state_final(from)) { /* the run is not cut short any more */
 		run->row.stop = RUN_STOP_NONE;
 		run->row.stop_by = 0;
 		store_run_set_limits(run->scheduler->store, &run->row);
@@ -76,7 +76,7 @@ void step_changed(struct step *step)
 	run_changed(step->run);
 }
 
-/* What the old state had and the new one must not have, and the other way around. */
+/* Leave what belongs to the old state, and set what belongs to the new one. */
 static void step_account(struct step *step, enum step_state from, enum step_state to)
 {
 	if (from == STEP_STATE_READY) {
