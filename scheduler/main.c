@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbook-scheduler: the one writer of the store. Started by runbookd only. */
+/*
+ * runbook-scheduler: the only program that writes the store. runbookd starts it, with its channel
+ * on descriptor 3. Without a usable store it serves scheduler_refuse().
+ */
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/program.h"
@@ -32,7 +35,10 @@ static const struct program_option options[] = {
 
 /* ---- lock-down ---- */
 
-/* What SQLite needs beyond the base set, in its one directory; the last two keep keys in memory. */
+/*
+ * System calls of SQLite beyond the base set, for its one directory; the last two keep keys in
+ * memory.
+ */
 static const char *const sqlite_syscalls[] = {
 	"openat",  "open",    "fcntl",	    "pwrite64",	    "fsync",	"fdatasync", "ftruncate",
 	"unlink",  "stat",    "newfstatat", "lstat",	    "access",	"faccessat", "faccessat2",
@@ -43,7 +49,7 @@ static const char *const sqlite_syscalls[] = {
 
 static const struct lock_down_path reached[] = {
 	{.place = PLACE_LIB, .path = DIRECTORY, .write = true, .mode = 0700},
-	{.place = PLACE_HOST, .path = ZONE_DIRECTORY}, /* of schedules */
+	{.place = PLACE_HOST, .path = ZONE_DIRECTORY}, /* zones of schedules */
 };
 
 static const struct lock_down scheduler_lock_down = {
@@ -62,10 +68,9 @@ static int prepare(struct process *process, struct error *error)
 /* ---- the store ---- */
 
 /*
- * When runbookd was killed, our predecessor may be committing its last turn
- * still. Who loaded the store before that would not know of what it
- * acknowledged: wait. The lock is held until the process ends, so its
- * descriptor is nobody's to close.
+ * When runbookd was killed, the previous scheduler may still be committing its last turn. Loading
+ * the store before that commit would miss what it acknowledged, so wait for its lock. The lock is
+ * held until the process ends: its descriptor is never closed.
  */
 static int lock_take(const char *directory, bool wait, struct error *error)
 {
@@ -128,7 +133,7 @@ static int serve(struct process *process)
 		r = store_open(place.file, &store, &error);
 	if (r < 0)
 		log_error("%s", error.text);
-	/* that will not be better at the next try */
+	/* errors that another try would not solve */
 	if (r == -EUCLEAN || r == -EPROTO)
 		return scheduler_refuse(CHANNEL_FD, error.text);
 	return r < 0 ? 1 : scheduler_serve(CHANNEL_FD, store);

@@ -2,13 +2,19 @@
 #ifndef SCHEDULER_CONFIGURATION_H
 #define SCHEDULER_CONFIGURATION_H
 
-/* The configuration that the daemon sends: staged message by message, then put in force. */
+/*
+ * DOC: The configuration
+ *
+ * runbookd sends the configuration as a sequence of messages between CONFIG_BEGIN and CONFIG_END.
+ * They are staged in struct scheduler and take effect together at CONFIG_END, so that steps never
+ * run under half of a configuration. If the channel closes in between, the staged part is dropped.
+ */
 
 #include "scheduler/model/scheduler.h"
 
-/** config_apply() - put what was staged in force */
+/** config_apply() - put the staged configuration into force; ends the process without memory */
 void config_apply(struct scheduler *scheduler);
-/** config_discard() - forget what was staged */
+/** config_discard() - drop the staged configuration */
 void config_discard(struct scheduler *scheduler);
 
 #endif

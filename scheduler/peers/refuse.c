@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What remains of a scheduler whose store is damaged, gone, or of a newer version: it
- * keeps its place, tells the webhook process to refuse deliveries (so that forges try
- * again, or show them as failed), and people what is wrong and what helps. Results of
- * steps are not acknowledged, so the daemon keeps them for the scheduler that comes
- * after the repair.
+ * The scheduler when its store is damaged, missing or of a newer version: it keeps its channels,
+ * refuses deliveries to the webhook process (so that forges send them again, or show them as
+ * failed), and replies to people what is wrong and how to repair it. Results of steps are not
+ * acknowledged, so the daemon keeps them for the scheduler that starts after the repair.
  */
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -27,7 +26,7 @@ struct refusal {
 	struct channel peers[N_PEERS];
 };
 
-/* What it brings is not read: there is nobody whom it could concern. */
+/* The message is not read: without a store it changes nothing. */
 static int handle_nothing(struct channel *channel, struct message *message)
 {
 	(void)channel;
@@ -37,7 +36,7 @@ static int handle_nothing(struct channel *channel, struct message *message)
 
 static int handle_trigger(struct channel *channel, struct message *message)
 {
-	/* it goes to the Internet: no paths */
+	/* this reason is sent to the Internet: it contains no paths */
 	(void)channel_send(
 		channel,
 		MESSAGE_NEW(trigger_refused, message->serial, .status = 503,
@@ -118,7 +117,7 @@ static int handle_channel(struct channel *channel, struct message *message)
 
 int scheduler_refuse(int channel_fd, const char *sentence)
 {
-	/* the first that fits serves; the rest of the table is whatever the daemon may say */
+	/* the first matching entry counts; the others ignore every other message of the daemon */
 	static const struct message_handler daemon_handlers[] = {{MESSAGE_CHANNEL, handle_channel},
 								 MESSAGE_TABLE(IGNORE_DAEMON)};
 	struct refusal refusal = {.sentence = sentence};

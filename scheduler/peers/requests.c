@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages of the daemon, the webhook process and the fetcher. Handlers read
- * all fields, check that nothing is left over, and hand over to the objects.
+ * Messages of the daemon, the webhook process and the fetcher. A handler reads all fields of a
+ * message and calls the function of the object that it concerns.
  */
 #include "scheduler/peers/requests.h"
 
@@ -72,7 +72,7 @@ static int handle_channel(struct channel *channel, struct message *message)
 static int handle_config_begin(struct channel *channel, struct message *message)
 {
 	struct scheduler *scheduler = channel_scheduler(channel);
-	struct message_config_begin begin; /* its generation: nothing here depends on it */
+	struct message_config_begin begin; /* its generation is of no use here */
 	int r = MESSAGE_GET(message, config_begin, &begin);
 
 	if (r < 0)
@@ -231,7 +231,9 @@ static int handle_step_started(struct channel *channel, struct message *message)
 		turn_schedule(scheduler);
 		return 0;
 	}
-	/* Nobody waits for its result: the store is older than this order. */
+	/*
+	 * The store has no claim for this order, for example because it was restored from a backup.
+	 */
 	log_warning("order %" PRIu64 " runs, but was never claimed: cancelling it", started.order);
 	outbox_put(&executor->peer, MESSAGE_NEW(step_cancel, started.order, .order = started.order,
 						.why = STEP_RESULT_CANCELLED));
@@ -259,7 +261,7 @@ static int handle_step_exited(struct channel *channel, struct message *message)
 		.usage = step_usage_of(exited.figures, exited.n_figures),
 	};
 	step = executor_step(executor, exited.order);
-	/* unknown: the commit was reached, the acknowledgement was not */
+	/* unknown: the result was committed, but its acknowledgement was lost */
 	if (step)
 		step_exited(step, &end);
 	outbox_put(&executor->peer, MESSAGE_NEW(step_ack, exited.order, .order = exited.order));
@@ -296,7 +298,7 @@ static int handle_host_space(struct channel *channel, struct message *message)
 	return 0;
 }
 
-/* What waits goes on waiting: whoever comes next starts it. */
+/* Waiting steps stay in the queue: the next runbookd starts them. */
 static int handle_steps_stopping(struct channel *channel, struct message *message)
 {
 	struct message_steps_stopping stopping;
@@ -341,7 +343,7 @@ static int handle_fetched(struct channel *channel, struct message *message)
 	    (fetched.default_branch[0] && !ref_name_valid(fetched.default_branch)))
 		return -EINVAL;
 	if (!run || run->row.source == RUN_SOURCE_WORKSPACE)
-		return 0; /* cancelled meanwhile */
+		return 0; /* cancelled in the meantime */
 	if (fetched.outcome != FETCH_OK)
 		source_failed(run, fetched.outcome,
 			      fetched.error[0] ? fetched.error : "the commit could not be fetched");
@@ -370,7 +372,7 @@ static struct message *trigger_reply(struct scheduler *scheduler, uint64_t seria
 	if (!answer->run)
 		return MESSAGE_NEW(trigger_refused, serial, .status = answer->status,
 				   .reason = answer->reason);
-	/* the address alone may be as long as the receiver takes */
+	/* the field takes URL_MAX bytes: leave out a longer address */
 	if (!run_url(url, sizeof(url), scheduler->config.url, answer->run) || strlen(url) > URL_MAX)
 		url[0] = '\0';
 	return MESSAGE_NEW(trigger_accepted, serial, .run = answer->run,

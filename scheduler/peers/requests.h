@@ -2,7 +2,13 @@
 #ifndef SCHEDULER_REQUESTS_H
 #define SCHEDULER_REQUESTS_H
 
-/* What each peer may say, as tables for its channel. */
+/*
+ * DOC: Messages that the scheduler receives
+ *
+ * One table of handlers for each peer: a message that is not in the table of its channel closes
+ * the channel. The handlers in requests.c and requests_images.c read a message, check what its
+ * format cannot bound, and call the function that does the work; they decide nothing themselves.
+ */
 
 #include "scheduler/model/scheduler.h"
 
@@ -11,7 +17,7 @@ struct message_table {
 	size_t n_handlers;
 };
 
-/** requests_of() - handlers for messages from @role */
+/** requests_of() - the handlers for messages from @role */
 struct message_table requests_of(enum process_role role);
 
 /** images_handlers - messages of runbook-image; see requests_images.c */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Messages of runbook-image: the table of images, piece by piece, and what cannot be had. */
+/* Messages of runbook-image: the table of images, in pieces, and images that cannot be had. */
 
 #include "common/cleanup.h"
 #include "common/message_table.h"

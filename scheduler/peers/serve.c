@@ -24,9 +24,9 @@
 #include <string.h>
 
 /*
- * The daemon makes a new channel when a process comes back. If both of them live
- * and one closed the channel on the other (it misbehaved), nobody makes one: to
- * start again is how to get it.
+ * The daemon makes a new channel when a process comes back. If both processes live and one of them
+ * closed the channel (the other one misbehaved), no new channel comes: this process ends, and gets
+ * new channels when it is started again.
  */
 static void peer_absent(struct loop_timer *timer)
 {
@@ -37,7 +37,7 @@ static void peer_absent(struct loop_timer *timer)
 	loop_exit(peer->scheduler->loop, 1);
 }
 
-/* The fetcher has nothing of what it was asked: it came back, or went away. */
+/* The fetcher came back or went away: none of the open requests will be answered. */
 static void fetches_forget(struct scheduler *scheduler, bool may_ask)
 {
 	retention_trees_forget(scheduler);
@@ -69,7 +69,7 @@ static void peer_closed(struct channel *channel)
 	}
 }
 
-/* What follows from a message is done before the next one: handlers see nothing half changed. */
+/* Draw the consequences of each message before the next one: handlers see no half-made change. */
 static void peer_handled(struct channel *channel)
 {
 	progress(((struct peer *)channel->userdata)->scheduler);
@@ -86,11 +86,11 @@ int peer_open(struct peer *peer, int fd)
 	r = channel_open(&peer->channel, scheduler->loop, fd, ROLE_SCHEDULER, peer->role,
 			 table.handlers, table.n_handlers, peer_closed, peer);
 	if (r < 0) {
-		/* nobody would make another one */
+		/* the daemon makes another channel only when one of the two processes ends */
 		log_error("cannot open the channel to %s: %s: ending", role_name(peer->role),
 			  strerror(-r));
 		loop_exit(scheduler->loop, 1);
-		return 0; /* the daemon did nothing wrong */
+		return 0; /* the daemon's message was correct */
 	}
 	peer->channel.handled = peer_handled;
 	loop_timer_cancel(&peer->absent_timer);
@@ -103,7 +103,7 @@ int peer_open(struct peer *peer, int fd)
 	} else if (peer->role == ROLE_CACHER) {
 		removals_reask(scheduler);
 	} else if (peer->role == ROLE_API) {
-		/* from here on; what was before, the api asks for */
+		/* send events from here on; the api requests earlier ones */
 		scheduler->events_behind = false;
 		loop_timer_cancel(&scheduler->events_timer);
 		(void)store_event_last(scheduler->store, &scheduler->event_sent);
@@ -132,7 +132,10 @@ static void scheduler_clear(struct scheduler *scheduler)
 	loop_timer_cancel(&scheduler->schedule_timer);
 	loop_timer_cancel(&scheduler->deliveries_timer);
 	config_discard(scheduler);
-	/* a removal moves what is behind it: a pass misses some, the last one finds none */
+	/*
+	 * a removal moves later slots, so that one walk may miss some: repeat until a walk finds
+	 * none
+	 */
 	do {
 		n_freed = cursor = 0;
 		for (; (run = map_next(&scheduler->runs, &cursor)); n_freed++)

@@ -2,38 +2,51 @@
 #ifndef SCHEDULER_SERVE_H
 #define SCHEDULER_SERVE_H
 
-/* The scheduler from its start to its end, and the channels to its peers. */
+/*
+ * DOC: The life of the scheduler
+ *
+ * Start, loop and end of the process, and the channels to its peers. The scheduler starts with an
+ * open store and one channel, to its runbookd, which sends the configuration and the channels to
+ * the other processes. It ends when that runbookd hangs up or when a commit fails. With a store
+ * that cannot be opened it serves as well, only to report that: see scheduler_refuse().
+ */
 
 #include "scheduler/model/scheduler.h"
 
-/** peer_open() - serve a new channel to @peer, in place of its old one */
+/**
+ * peer_open() - serve the new channel @fd (owned) to @peer in place of the old one. Return: 0 or
+ * -errno.
+ */
 int peer_open(struct peer *peer, int fd);
 /**
- * scheduler_serve() - be the scheduler until the daemon hangs up
+ * scheduler_serve() - run the scheduler until the daemon hangs up
  * @channel_fd: channel to the daemon, owned
  * @store:      open store, owned
  *
- * Return: exit status of the process: 0 when the daemon hung up, 1 after a
- * failed commit or without memory.
+ * Return: exit status of the process: 0 when the daemon hung up, 1 after a failed commit or
+ * without memory.
  */
 int scheduler_serve(int channel_fd, struct store *store);
 
 /**
- * scheduler_new() - a scheduler with its home, whose peer is not open yet
+ * scheduler_new() - make a scheduler with its home executor, whose channel is not open yet
  * @store: open store, owned
  *
  * Return: NULL without memory.
  */
 struct scheduler *scheduler_new(struct store *store);
-/** scheduler_run() - what scheduler_serve() does from there on; @scheduler is released */
+/**
+ * scheduler_run() - load the runs and serve until the end; @scheduler is released. Return: exit
+ * status of the process.
+ */
 int scheduler_run(struct scheduler *scheduler);
 
 /**
- * scheduler_refuse() - be a scheduler without a store: everybody is told @sentence
+ * scheduler_refuse() - serve without a store: every request is refused with @sentence
  * @channel_fd: channel to the daemon, owned
  *
- * To end and be started again for ever would tell nobody anything. Return: exit
- * status of the process.
+ * Ending and being restarted without end would leave people without an explanation.
+ * Return: exit status of the process.
  */
 int scheduler_refuse(int channel_fd, const char *sentence);
 
