@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the api asks, as one table of verbs. An answer is JSON in a sealed
- * memfd, or a status and a sentence. Answers leave with the outbox: nobody is
- * told of what could still be lost.
- */
+/* The table of verbs that the api may send, and the verbs that change something. */
 #include "scheduler/answers/answers.h"
 
 #include "common/cleanup.h"
@@ -68,7 +64,7 @@ static void answer_run_upload(const struct request *request)
 	reply_trigger(request, &answer);
 }
 
-/* The step that people call @name: its slug or its name. */
+/* The step that people call @name: by its slug or its name. */
 static struct step *run_step(const struct run *run, const char *name)
 {
 	for (size_t i = 0; i < run->n_steps; i++) {
@@ -132,7 +128,7 @@ static void answer_run_cancel(const struct request *request)
 	reply_json(request, 202, &json);
 }
 
-/* One step, or (@step "") all that did not succeed, in the run itself. */
+/* Retry one step, or (with @step "") all steps that did not succeed, within the same run. */
 static void retry_in_run(const struct request *request)
 {
 	struct scheduler *scheduler = request->scheduler;
@@ -150,7 +146,7 @@ static void retry_in_run(const struct request *request)
 		return;
 	}
 	turn_schedule(scheduler);
-	run_forget_later(run); /* in case it stays final */
+	run_forget_later(run); /* in case the run stays final */
 	if (run->n_steps && run->row.source != RUN_SOURCE_WORKSPACE && run->row.tree[0] &&
 	    store_tree_there(scheduler->store, &run->row) == 0) {
 		reply_error(request, 409,
@@ -187,7 +183,7 @@ static void answer_run_retry(const struct request *request)
 			    request->ask.run);
 		return;
 	}
-	/* one that "on" did not ask for would not be asked for again: a run of its own is */
+	/* a run that "on" did not ask for stays unwanted when it is retried: make a new run */
 	if (request->ask.retry.failed && !request->ask.retry.step[0])
 		(void)store_run_get(request->scheduler->store, request->ask.run, note_unwanted,
 				    &unwanted);
@@ -206,7 +202,7 @@ static void answer_run_retry(const struct request *request)
 
 #define NEEDS_PROJECT 1u
 #define NEEDS_RUN 2u
-#define MAY_BRING 4u /* a descriptor */
+#define MAY_BRING 4u /* may come with a descriptor */
 
 static const struct verb {
 	const char *name;

@@ -3,21 +3,28 @@
 #define SCHEDULER_ANSWERS_H
 
 /*
- * DOC: Answers to the api
+ * DOC: Replies to requests of the api
  *
- * answers.c has the table of verbs, the replies and what changes something;
- * answers_list.c has projects, pages and the queue; answers_run.c one run;
- * answers_secrets.c secrets; retention_answers.c what is kept, and where a run went.
+ * Each API_REQUEST names a verb; answers.c has the table of all verbs and calls one function for
+ * each. Such a function checks the request, reads or changes the objects, and replies exactly once
+ * (reply.h), at once or when the work is done. The reply leaves after the commit.
+ *
+ *   answers.c            the table of verbs, and verbs that change runs and steps
+ *   answers_list.c       status, projects, pages of runs and events, the queue
+ *   answers_run.c        one run
+ *   answers_secrets.c    secrets
+ *   retention_answers.c  gc, pins, and the reply for a run that was removed
+ *   backup.c             a copy of the store
  */
 
 #include "scheduler/model/reply.h"
 
-/** answers_handle() - API_REQUEST: the table of verbs */
+/** answers_handle() - handler of API_REQUEST */
 int answers_handle(struct channel *channel, struct message *message);
 
-/** reply_no_run() - it does not exist, or was removed by retention: 404 or 410 */
+/** reply_no_run() - the run does not exist (404), or retention removed it (410) */
 void reply_no_run(const struct request *request);
-/** answer_run_open() - json_run_open() with what the store does not know: why it waits */
+/** answer_run_open() - json_run_open() and what is not in the store: why the run waits */
 void answer_run_open(struct json *json, const char *key, const struct scheduler *scheduler,
 		     const struct store_run *row);
 
@@ -36,7 +43,7 @@ void answer_run(const struct request *request);
 void answer_runbook(const struct request *request);
 
 /* retention_answers.c */
-/** answer_gc() - a pass of retention now; answered when all that it found is gone */
+/** answer_gc() - start a pass of retention; the reply is sent when all its removals are done */
 void answer_gc(const struct request *request);
 void answer_run_pin(const struct request *request);
 void answer_run_unpin(const struct request *request);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers about many things: status, projects, pages of runs and events, the queue. */
+/* Replies about more than one run: status, projects, pages of runs and events, the queue. */
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/answers/answers.h"
@@ -151,7 +151,7 @@ void answer_projects(const struct request *request)
 	reply_json(request, 200, &json);
 }
 
-/* NULL after an answer that says why. */
+/* The project of the request. Return: NULL after an error reply. */
 static struct project *request_project(const struct request *request)
 {
 	struct project *project = project_find(request->scheduler, request->ask.project);
@@ -204,7 +204,7 @@ struct page {
 	const struct scheduler *scheduler;
 	struct json json;
 	uint64_t n, limit;
-	uint64_t last; /* id of the last one shown */
+	uint64_t last; /* id of the last row in the page */
 };
 
 static void page_start(const struct request *request, struct page *page, const char *key)
@@ -243,7 +243,7 @@ static void page_event(const struct store_event *row, void *userdata)
 static void page_reply(const struct request *request, struct page *page, int r)
 {
 	json_close(&page->json, ']');
-	/* one more than the limit was read, to know whether there is a next page */
+	/* one row more than the limit was read, to find out whether there is a next page */
 	json_number_or_null(&page->json, "next", page->n > page->limit ? page->last : 0);
 	json_close(&page->json, '}');
 	if (r < 0)
@@ -323,13 +323,13 @@ static void write_host(struct json *json, const struct scheduler *scheduler)
 	json_close(json, '}');
 }
 
-/* What is in no queue has no place in it. */
+/* Such steps are in no queue and so have no position. */
 static void write_aside(const struct step *step, void *userdata)
 {
 	write_waiting(&step->item, 0, userdata);
 }
 
-/* It has no steps yet. */
+/* Such a run has no steps yet. */
 static void write_fetching(const struct run *run, void *userdata)
 {
 	struct json *json = userdata;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Answers about one run: its steps with dependencies and attempts, its runbook.
- * The store gives each kind in the order of steps, so what belongs to a step is
- * written as a fragment first and then put in its place.
+ * Replies about one run: its steps with dependencies and attempts, its runbook. The store returns
+ * each kind of row in the order of steps. Each kind is first written as a list of fragments, which
+ * are then merged step by step.
  */
 #include "common/cleanup.h"
 #include "scheduler/answers/answers.h"
@@ -32,15 +32,15 @@ void answer_run_open(struct json *json, const char *key, const struct scheduler 
 	source_retry_json(json, live);
 }
 
-/* Pieces of JSON in one buffer, in the order of steps. */
+/* Fragments of JSON in one buffer, in the order of steps. */
 struct fragments {
 	struct json json;
-	size_t *ends; /* ends[i]: where what belongs to step i ends; 0 if there is nothing */
-	size_t taken; /* where the next one starts, while they are put in their places */
+	size_t *ends; /* ends[i]: end of the fragment of step i; 0 if it has none */
+	size_t taken; /* where the next fragment starts, while they are merged */
 };
 
 struct run_view {
-	const struct run *live; /* NULL when it is final */
+	const struct run *live; /* NULL when the run is final */
 	const struct scheduler *scheduler;
 	struct json json;
 	size_t n_steps;
@@ -53,7 +53,7 @@ static void fragments_clear(struct fragments *fragments)
 	free(fragments->ends);
 }
 
-/* The buffer, ready for one more piece of @step. */
+/* The buffer, ready for another piece of the fragment of @step. */
 static struct json *fragment_start(struct fragments *fragments, uint64_t step)
 {
 	fragments->json.comma = fragments->ends[step] != 0;
@@ -234,7 +234,7 @@ void answer_runbook(const struct request *request)
 	}
 	json_open(&json, NULL, '{');
 	json_text(&json, "file", "runbook.yml");
-	/* a NUL in a file that was refused ends what is shown of it */
+	/* a NUL in a refused file ends the text that is shown */
 	json_text(&json, "runbook", text);
 	json_close(&json, '}');
 	reply_json(request, 200, &json);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers about secrets. Values come in sealed and never leave. */
+/* Replies about secrets. Values arrive sealed and never leave. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
@@ -68,7 +68,7 @@ void answer_secret_public_key(const struct request *request)
 
 /* ---- setting ---- */
 
-/* Of a project's secrets: how many there are, what fills its ENV, and is this one there? */
+/* Count a project's secrets and the bytes of its ENV, and note whether a given one exists. */
 struct census {
 	const char *env, *name;
 	uint64_t n, bytes;
@@ -89,7 +89,7 @@ static void count_secret(const struct store_secret *secret, void *userdata)
 		census->bytes += strlen(secret->name) + secret->size;
 }
 
-/* A sealed memfd only: anything else could make us wait. Return: its size, 0 refused. */
+/* Accept only a sealed memfd: reading anything else could block. Return: its size, 0 if refused. */
 static size_t sealed_size(int fd)
 {
 	const int wanted = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
@@ -141,7 +141,7 @@ static bool set_allowed(const struct request *request, struct census *census)
 	return true;
 }
 
-/* Return: the value, malloc'ed, with *@ret_size bytes; NULL after an answer. */
+/* Open the sealed value. Return: malloc'ed, with *@ret_size bytes; NULL after an error reply. */
 static unsigned char *value_take(const struct request *request, const struct census *census,
 				 size_t *ret_size)
 {
@@ -296,7 +296,7 @@ void answer_secret_remove(const struct request *request)
 			    "the project has no such secret: `runbookctl secret ls %s` lists them",
 			    request->ask.project);
 	} else {
-		/* the last one of a lost key may be gone */
+		/* removing the last secret of a lost key may solve the problem */
 		if (scheduler->secrets.problem[0])
 			secrets_check(scheduler);
 		json_open(&json, NULL, '{');

@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* between two pieces of work, so that deliveries and results go first */
+/* pause between two pieces of work, so that deliveries and results go first */
 #define PAUSE_USEC USEC_PER_MSEC
 
 struct backup_job {
 	struct scheduler *scheduler;
 	struct store_backup *work;
 	struct loop_timer timer;
-	uint64_t serial;     /* of the question */
-	uint64_t generation; /* of the api that asked it */
+	uint64_t serial;     /* of the request */
+	uint64_t generation; /* of the api that sent it */
 };
 
 void backup_stop(struct scheduler *scheduler)
@@ -73,10 +73,10 @@ static void backup_timer(struct loop_timer *timer)
 	int r = 0;
 
 	if (scheduler->api.generation != job->generation || !scheduler->api.channel.open) {
-		backup_stop(scheduler); /* who asked is gone */
+		backup_stop(scheduler); /* the api that sent the request has ended */
 		return;
 	}
-	/* what is not committed may still be rolled back */
+	/* an open transaction may still be rolled back */
 	if (!store_dirty(scheduler->store))
 		r = store_backup_continue(job->work, &error);
 	if (r == 0) {

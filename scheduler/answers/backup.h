@@ -4,14 +4,20 @@
 
 #include "scheduler/answers/answers.h"
 
-/**
- * answer_backup() - copy the store, a little at a time, and answer with the copy
+/*
+ * DOC: Backups on request
  *
- * One at a time: a second question meanwhile is refused. Whoever asked and went
- * away gets nothing, and the copy is thrown away.
+ * Copies the store a few pages at a time, so that the loop goes on meanwhile, and replies with the
+ * descriptor of the finished copy. See store_backup.h.
+ */
+/**
+ * answer_backup() - start a copy of the store; the reply is sent with the finished copy
+ *
+ * A second request is refused while a copy is being made. If the api ends before the copy is
+ * done, the copy is deleted.
  */
 void answer_backup(const struct request *request);
-/** backup_stop() - give a copy up that is being made */
+/** backup_stop() - delete an unfinished copy, if there is one */
 void backup_stop(struct scheduler *scheduler);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people ask of retention: gc, pin, unpin, and where a run went. */
+/* Requests about retention: gc, pin, unpin, and the reply for a run that was removed. */
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "scheduler/answers/answers.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <time.h>
 
-/* ---- runs that are gone ---- */
+/* ---- removed runs ---- */
 
 static void date_text(uint64_t usec, char *out, size_t size)
 {
@@ -35,7 +35,10 @@ void reply_no_run(const struct request *request)
 			    request->ask.run, date);
 	} else if (r == 0 && store_run_last_id(store, &last) == 0 && request->ask.run &&
 		   request->ask.run <= last) {
-		/* too long ago for its date to be known, or lost with what a backup replaced */
+		/*
+		 * removed so long ago that its date is forgotten, or lost when a backup was
+		 * restored
+		 */
 		reply_error(request, 410,
 			    "run %" PRIu64 " was removed by retention, or is younger than the "
 			    "backup that was restored",
