@@ -5,15 +5,15 @@
 /*
  * DOC: When a schedule is next due
  *
- * Local time is a walk of segments with one offset each, divided by clock
- * changes. Within a segment the next time is arithmetic on sets of bits. At a
- * change, a schedule with certain hours is about the time that a clock shows:
+ * Local time is treated as a sequence of segments, each with one offset, divided by clock changes.
+ * Within a segment the next time is arithmetic on sets of bits. At a change, a schedule with
+ * certain hours follows the time that a clock shows:
  *
- *   clocks go forward   a time that is left out is due at the moment of the change
+ *   clocks go forward   a time that is skipped is due at the moment of the change
  *   clocks go back      a time that comes twice is due the first time only
  *
- * A schedule of every hour ("30 * * * *") is about the time that passes: nothing
- * is made up for, and both hours that a clock shows twice have their times.
+ * A schedule for every hour ("30 * * * *") follows the time that passes: skipped times are not
+ * made up for, and both hours that a clock shows twice have their times.
  */
 
 #include "common/cron.h"
@@ -22,7 +22,7 @@
 
 /**
  * cron_next() - the first time after @after at which @cron is due
- * @zone:  that zone_known() knows; "" is UTC
+ * @zone:  a name that zone_known() accepts; "" is UTC
  * @after: seconds since the epoch, not negative
  *
  * Return: seconds since the epoch, or 0: never (within four decades).

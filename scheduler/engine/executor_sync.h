@@ -3,26 +3,27 @@
 #define SCHEDULER_EXECUTOR_SYNC_H
 
 /*
- * DOC: What runs where
+ * DOC: Agreement on running steps
  *
- * Two processes keep what runs: the scheduler in its store, the runbookd of each executor in its
- * ledger. Whenever one of them is new, they are compared here, and a claim that no runbookd has
- * is sent again or lost.
+ * The scheduler has the running steps in its store, the runbookd of each executor in its ledger.
+ * Whenever either process is new, runbookd reports its steps (STEP_STARTED, STEP_EXITED) and then
+ * STEP_SYNCED. The functions here then settle each claim that no runbookd reported: it is sent
+ * again, or its step is lost.
  */
 
 #include "scheduler/model/scheduler.h"
 
 /**
- * executor_closed() - its runbookd hung up
+ * executor_closed() - the runbookd of @executor hung up
  *
- * Home: this process commits what it has and ends. Another one: what runs there is lost.
+ * Home: this process commits and ends. Another executor: the steps that run there are lost.
  */
 void executor_closed(struct executor *executor);
 /**
- * executor_sync() - its runbookd, @instance, has reported all it knows: settle the other claims
+ * executor_sync() - the runbookd of @executor, @instance, has reported all of its steps
  *
- * What no executor has, nor can have, is lost; what @instance was to run and never got is
- * sent again.
+ * Claims that no executor has or can still report are lost. Claims for @instance that it never
+ * received are sent again.
  */
 void executor_sync(struct executor *executor, const char *instance);
 

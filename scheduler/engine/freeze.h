@@ -2,24 +2,33 @@
 #ifndef SCHEDULER_FREEZE_H
 #define SCHEDULER_FREEZE_H
 
-/* The runbook of a run becomes its steps. */
+/*
+ * DOC: From a runbook to steps
+ *
+ * The text of runbook.yml is stored ("frozen") with its run. What is shown, retried or loaded after
+ * a restart is made from that text, whatever happens to the tree. Parsing it gives the steps in
+ * memory, their dependants and matrices; a new run also gets its rows in the store.
+ */
 
 #include "scheduler/model/scheduler.h"
 
 /**
- * run_freeze() - read and keep the runbook of @run, and make its steps in memory
+ * run_freeze() - store the runbook of @run and make its steps in memory
  *
  * The text is run->text, which is released, or the one that is frozen already.
- * Return: false when the run ended by that, as failed with the findings, say.
+ * Return: false when this ended the run, for example as failed because of a finding.
  */
 bool run_freeze(struct run *run);
 /**
- * run_add_steps() - write the rows of the steps
+ * run_add_steps() - write the rows of the steps and their dependencies
  *
- * A step whose conditions what started the run does not meet is skipped.
+ * A step is skipped if the event, branch or paths of the run do not meet its conditions.
  */
 void run_add_steps(struct run *run);
-/** run_thaw() - runbook and steps in memory only, for a run that has its rows */
+/**
+ * run_thaw() - parse the frozen runbook and make the steps in memory, for a run that has its rows.
+ * Return: 0 or -errno with @error.
+ */
 int run_thaw(struct run *run, struct error *error);
 
 #endif

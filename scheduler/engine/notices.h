@@ -3,19 +3,19 @@
 #define SCHEDULER_NOTICES_H
 
 /*
- * DOC: What is wrong with a runbook, besides what makes it invalid
+ * DOC: Findings about a valid runbook
  *
- * A runbook may be right in itself and not do what it says here: this host has not
- * the time zone of a schedule, or the project no secret of the ENV that a step
- * asks for. The run goes on, because the one is the host's business and the other
- * may be meant, and says so among its findings.
+ * A valid runbook may still not do on this host what it says: the host may lack the time zone of a
+ * schedule, or the project may have no secret for the ENV of a step. The run goes on, since the
+ * first is the administrator's business and the second may be intended. The findings of the run
+ * mention both.
  */
 
 #include "scheduler/engine/run.h"
 
-/** notices_keep() - store findings of @run, which replace those that it has */
+/** notices_keep() - store @findings in place of the findings of @run */
 void notices_keep(struct run *run, const struct runbook_finding *findings, size_t n);
-/** notices_look() - look for what does not fit here in the runbook of @run, and keep it */
+/** notices_look() - check the runbook of @run against this host, and store the findings */
 void notices_look(struct run *run);
 
 #endif

@@ -3,14 +3,13 @@
 #define SCHEDULER_PROGRESS_H
 
 /*
- * DOC: What follows from a change
+ * DOC: Consequences of a change
  *
- * What changes a run or a step marks it (state.h) and is done; what follows from the mark is
- * drawn here, in one pass: dependants are decided, the run is settled, its timers begin and
- * stop, a concurrency group lets the next run go. The pass is made after each message and at
- * the end of the turn, and lasts until nothing is marked any more. So a function that changes
- * something never finds the world changed under it, and nothing but this file decides what
- * comes after what:
+ * A function that changes a run or a step marks it (state.h) and returns. The consequences are
+ * drawn here, in one pass: dependants are decided, the run is settled, its timers start and stop,
+ * and a concurrency group releases its next run. The pass is made after each message and at the end
+ * of the turn, and lasts until nothing is marked. So a function that changes something never finds
+ * other objects changed under it, and this file alone decides the order of consequences:
  *
  *   a run     its state: group, timers, memory; then the phase that is due: its tree, or its
  *             runbook with all that this decides; then each of its changed steps; then whether
@@ -18,15 +17,18 @@
  *   a step    ready: its time begins, it goes to the queue or waits for its image
  *             final: its dependants and its matrix
  *
- * Runs and steps are taken in the order in which they were marked. All of it belongs to the
- * transaction of the change: a crash loses both or none.
+ * Runs and steps are processed in the order in which they were marked. All consequences belong to
+ * the transaction of the change: a crash loses all of them or none.
  */
 
 #include "scheduler/model/scheduler.h"
 
-/** progress() - draw what follows from all changes since the last call */
+/** progress() - draw the consequences of all changes since the last call */
 void progress(struct scheduler *scheduler);
-/** step_release() - a ready step may start, unless its run is held: queue it, its time begins */
+/**
+ * step_release() - start the time of a ready step and queue it or park it for its image; no-op
+ * while its run is held
+ */
 void step_release(struct step *step);
 
 #endif
