@@ -2,56 +2,74 @@
 #ifndef SCHEDULER_RUN_H
 #define SCHEDULER_RUN_H
 
-/* The life of a run: run.c, run_stop.c, run_load.c. */
+/*
+ * DOC: The life of a run
+ *
+ * A run is made from a trigger (run_new()), waits for its tree, gets its steps from its runbook and
+ * ends when all of them are final, or earlier when it is stopped. While it is not final it is an
+ * object in memory; soon after, only its rows remain, and run_load() makes the object again for a
+ * retry. run.c makes, settles and forgets runs, run_stop.c ends them early, run_load.c loads them
+ * from the store.
+ */
 
 #include "scheduler/model/scheduler.h"
 
 /* ---- run.c ---- */
 
 /**
- * run_new() - commit a new run to the open transaction and start getting its tree
+ * run_new() - write a new run to the open transaction and start getting its tree
  * @row:       what is known of it; id, state and created_usec are set here
  * @upload_fd: tar of a working copy, owned; -1 for other sources
  *
  * Return: NULL when the store or memory failed.
  */
 struct run *run_new(struct project *project, const struct store_run *row, int upload_fd);
-/** run_from_row() - the object of a run that has its row in the store. Return: NULL: no memory. */
+/**
+ * run_from_row() - make the object of a run that has its row in the store. Return: NULL without
+ * memory.
+ */
 struct run *run_from_row(struct scheduler *scheduler, const struct store_run *row);
 /** run_free() - release memory only. Return: NULL. */
 struct run *run_free(struct run *run);
-/** run_forget_later() - it is final: release it at the end of the turn, if it still is */
+/** run_forget_later() - @run is final: free it at the end of the turn, if it still is */
 void run_forget_later(struct run *run);
-/** runs_forget() - release what run_forget_later() listed */
+/** runs_forget() - free the runs that run_forget_later() listed */
 void runs_forget(struct scheduler *scheduler);
-/** run_settle() - when all steps are final, make the run final too */
+/** run_settle() - make @run final if all of its steps are */
 void run_settle(struct run *run);
 
 /* ---- run_stop.c ---- */
 
 /**
- * run_stop() - end @run before its time
+ * run_stop() - end @run early
  * @by: with RUN_STOP_SUPERSEDED: the newer run
  *
- * What runs is told to end, what waits ends at once. The first call says why.
- * Return: how many steps that ends.
+ * Running steps get STEP_CANCEL, waiting ones end at once. The first call sets the reason.
+ * Return: how many steps this ends.
  */
 size_t run_stop(struct run *run, enum run_stop why, uint64_t by);
-/** run_cancel() - somebody asks for that. Return: how many steps that ends. */
+/** run_cancel() - end @run at a person's request. Return: how many steps this ends. */
 size_t run_cancel(struct run *run);
-/** run_stop_reason() - "cancelled", "superseded by run 43", "run timeout after 2h" */
+/**
+ * run_stop_reason() - write the reason: "cancelled", "superseded by run 43", "run timeout after 2h"
+ */
 void run_stop_reason(const struct run *run, char *out, size_t size);
-/** run_stop_state() - what a run that was cut short becomes */
+/** run_stop_state() - the final state of a run that was ended early */
 enum run_state run_stop_state(const struct run *run);
 
-/** run_unwanted() - end @run as one that its runbook does not want, for this reason */
+/** run_unwanted() - end @run as one that its runbook does not want, with this reason */
 void run_unwanted(struct run *run, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* ---- run_load.c ---- */
 
-/** run_load() - bring a run of the store into memory. Return: NULL when that failed. */
+/**
+ * run_load() - make the object of a run in the store. Return: NULL with @error when that failed.
+ */
 struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *error);
-/** runs_resume() - load everything that is not final and go on with it, after a start */
+/**
+ * runs_resume() - after a start: load all runs that are not final and go on with them. Return: 0 or
+ * -errno with @error.
+ */
 int runs_resume(struct scheduler *scheduler, struct error *error);
 
 #endif

@@ -3,19 +3,17 @@
 #define SCHEDULER_SCHEDULE_H
 
 /*
- * DOC: Runs by the clock
+ * DOC: Scheduled runs
  *
- * What "on.schedule" of a project's default branch asks for is kept in the store,
- * and learnt anew from each run of that branch's newest commit. Each schedule has
- * a time up to which everything is done or given up; the run of a time, the
- * delivery id that stands for it and that mark are one transaction, so that no
- * time has two runs, whatever dies when.
+ * The schedules in "on.schedule" of a project's default branch are kept in the store, and read
+ * again from each run of that branch's newest commit. Each schedule has a time up to which every
+ * time is done or given up. A run, the delivery id that stands for its time, and that mark are
+ * written in one transaction, so that no time gets two runs, whichever process dies.
  *
- * Missed times (nobody was there, or the clock was set forward) are made up for by
- * one run, for the latest of them, if that is not older than SCHEDULE_LATE_MAX_SEC.
- * A clock that is set back repeats nothing, unless by more than a day: then it was
- * wrong before, and schedules begin anew. A paused project misses its times for
- * good.
+ * Missed times (the scheduler did not run, or the clock was set forward) get one run, for the
+ * latest of them, if that is not older than SCHEDULE_LATE_MAX_SEC. A clock that is set back repeats
+ * nothing, unless by more than a day: then it was wrong before, and schedules begin anew. Times at
+ * which the project is paused are never made up for.
  */
 
 #include "common/cron.h"
@@ -34,23 +32,29 @@ struct scheduler;
 struct schedule {
 	struct schedule *next; /* of its project */
 	struct cron cron;
-	char *text;	/* of cron, as in the file */
+	char *text;	/* the expression in .cron, as in the file */
 	char *timezone; /* "": UTC */
 	char *branch;	/* "": the default branch */
 	uint64_t last_usec;
 	uint64_t next_usec;  /* 0: never */
-	const char *problem; /* why there is no next time, NULL: there is */
+	const char *problem; /* why there is no next time, NULL: there is one */
 };
 
-/** schedules_load() - from the store, at start. Return: 0 or -errno. */
+/** schedules_load() - at start: read all schedules from the store. Return: 0 or -errno. */
 int schedules_load(struct scheduler *scheduler);
-/** schedules_check() - start what is due; called by its own timer and after a configuration */
+/**
+ * schedules_check() - start the runs that are due; called by its own timer and after a
+ * configuration
+ */
 void schedules_check(struct scheduler *scheduler);
-/** schedules_learn() - the runbook of @run was read, or (NULL in it) there is none */
+/**
+ * schedules_learn() - replace the project's schedules by those in the runbook of @run (none without
+ * a runbook), if it is the newest commit of the default branch
+ */
 void schedules_learn(struct run *run);
-/** schedules_free() - release those of @project */
+/** schedules_free() - release the schedules of @project */
 void schedules_free(struct project *project);
-/** schedule_listed() - does the runbook of @run, a scheduled one, have its schedule still? */
+/** schedule_listed() - whether the runbook of @run, a scheduled one, still has its schedule */
 bool schedule_listed(const struct run *run);
 
 #endif
