@@ -1,14 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Where the tree of a run comes from: the fetcher checks a commit out or
- * unpacks an upload, or the daemon knows a workspace directory.
- *
- * The runs of one project that wait for their tree stand in a line; the first
- * SOURCES_ASKED_MAX of them are asked for, so that a flood of deliveries to one
- * project does not fill the fetcher's queue. A question that is open when the
- * fetcher dies is asked again, under a new serial: an answer to the old one
- * finds nobody.
- */
+/* Requests for trees, and their replies. */
 #include "scheduler/engine/source.h"
 
 #include "common/cleanup.h"
@@ -41,7 +32,7 @@ static struct peer *source_peer(struct run *run)
 						       : &run->scheduler->fetcher;
 }
 
-/* "": what the ref names now is what counts. */
+/* The commit to fetch; "": the one that the ref names now. */
 static const char *source_commit(const struct run *run)
 {
 	if (delivery_doubted(run))
@@ -49,28 +40,30 @@ static const char *source_commit(const struct run *run)
 	return run->row.commit[0] ? run->row.commit : run->row.asked;
 }
 
-/* What the fetcher is going to make: "" where only its answer will say. */
+/* The name of the tree that the fetcher will make; "" where only its reply has it. */
 static const char *source_tree(const struct run *run)
 {
 	return run->row.source == RUN_SOURCE_FETCH ? source_commit(run) : run->row.tree;
 }
 
 /*
- * Whose commit does @run build? Its steps see nothing of the repository but what that
- * commit and its base reach, unless it is FETCH_OURS.
+ * Whose commit @run builds. Unless it is FETCH_OURS, the steps see nothing of the repository but
+ * what that commit and its base reach.
  */
 static enum fetch_whose source_whose(const struct run *run)
 {
 	const char *ref = run->row.ref;
 
-	/* a pull request of the repository itself: who made it may read all of it */
+	/* a pull request within the repository: its author may read all of it */
 	if (run_event(run) == RUNBOOK_EVENT_PULL_REQUEST)
 		return run->row.from_fork ? FETCH_FOREIGN : FETCH_OURS;
-	/* refs/pull/7/head and the like hold what anyone proposed */
+	/* refs/pull/7/head and the like have commits that anyone may have proposed */
 	if (run->row.from_fork ||
 	    (*ref && strncmp(ref, "refs/heads/", 11) != 0 && strncmp(ref, "refs/tags/", 10) != 0))
 		return FETCH_FOREIGN;
-	/* a delivery is signed: its branch had that commit. A person's request is not asked for one. */
+	/*
+	 * a signed delivery says that its branch had the commit; the request of a person does not
+	 */
 	return run_event(run) == RUNBOOK_EVENT_MANUAL && run->row.asked[0] ? FETCH_UNKNOWN
 									   : FETCH_OURS;
 }
@@ -81,14 +74,14 @@ enum step_objects source_objects(const struct run *run)
 		return STEP_OBJECTS_NONE;
 	if (run->row.view_objects)
 		return STEP_OBJECTS_VIEW;
-	/* of an older version, which knew of no views: the files are all that it sees */
+	/* from an older version without views: the steps see the files alone */
 	return source_whose(run) == FETCH_FOREIGN ? STEP_OBJECTS_NONE : STEP_OBJECTS_MIRROR;
 }
 
 static struct message *source_question_fetch(const struct run *run)
 {
 	enum runbook_event event = run_event(run);
-	/* what of a tag or of a person's request is compared with what is not known */
+	/* the paths of a tag or of a manual run have nothing to be compared with */
 	bool wanted = event == RUNBOOK_EVENT_PUSH || event == RUNBOOK_EVENT_PULL_REQUEST;
 
 	return MESSAGE_NEW(fetch, run->serial, .project = run->row.project, .ref = run->row.ref,
@@ -121,7 +114,7 @@ static void source_ask(struct run *run)
 		return;
 	}
 	store_tree_expect(scheduler->store, &run->row, source_tree(run));
-	/* the first fetcher may have read some of it already */
+	/* the previous fetcher may have read a part of it */
 	if (run->upload_fd >= 0)
 		(void)lseek(run->upload_fd, 0, SEEK_SET);
 	outbox_put(source_peer(run), source_question(run));
@@ -160,7 +153,7 @@ void source_start(struct run *run)
 	source_pump(project);
 }
 
-/* Out of the line; an upload stays, in case it is unpacked again. */
+/* Leave the list of waiting runs; an upload is kept, in case it is unpacked again. */
 static void source_leave(struct run *run)
 {
 	struct project *project = run->project;
@@ -206,9 +199,9 @@ void sources_reask(struct scheduler *scheduler, bool may_ask)
 }
 
 /*
- * Read at most one byte more than a runbook may have, so that the parser sees
- * that it is too long and says so with a place. The descriptor comes from
- * another process: anything but a regular file could block us.
+ * Read at most one byte more than a runbook may have, so that the parser sees that it is too long
+ * and reports the place. The descriptor comes from another process: anything but a regular file
+ * could block the loop.
  */
 static int source_read(int fd, char **ret_text, size_t *ret_size, struct error *error)
 {
@@ -262,7 +255,7 @@ static void source_runbook(struct run *run, const struct source_tree *tree)
 		run_next(run, RUN_DUE_SCHEDULES);
 		source_no_runbook(run, tree->misnamed);
 	} else if (source_read(tree->runbook_fd, &text, &size, &error) < 0) {
-		/* a directory stays a directory; what cannot be read now may be readable later */
+		/* a directory stays a directory, but a failed read may succeed later */
 		source_failed(run, error.number == EINVAL ? FETCH_REFUSED : FETCH_UNREACHABLE,
 			      error.text);
 	} else {
@@ -311,7 +304,7 @@ int source_again(struct run *run, struct error *error)
 	return 0;
 }
 
-/* Changed paths that cannot be read are not known: filters then let everything through. */
+/* Without a readable list of changed paths, filters let everything through. */
 static void source_paths(struct run *run, int fd)
 {
 	int r = fd < 0 ? -ENOENT
@@ -324,7 +317,7 @@ static void source_paths(struct run *run, int fd)
 			    run->row.project, run->row.id, strerror(-r));
 }
 
-/* The texts that the tree brings. Return: 0 or -ENOMEM. */
+/* Store the texts that came with the tree. Return: 0 or -ENOMEM. */
 static int source_texts(struct run *run, const struct source_tree *tree)
 {
 	struct project *project = run->project;
@@ -340,7 +333,7 @@ static int source_texts(struct run *run, const struct source_tree *tree)
 	}
 	if (r == 0 && tree->default_branch[0])
 		r = run_set_text((const char **)&project->default_branch, tree->default_branch);
-	/* whoever named none asked for that one */
+	/* a request without a ref meant the default branch */
 	if (r == 0 && run->row.source == RUN_SOURCE_FETCH && !run->row.ref[0] && !run->row.asked[0])
 		r = run_set_text(&run->row.ref, tree->default_branch);
 	if (r == 0 && !run->row.title[0])
@@ -375,7 +368,7 @@ static void source_take(struct run *run, const struct source_tree *tree)
 void source_arrived(struct run *run, const struct source_tree *tree)
 {
 	source_leave(run);
-	/* older ones of its branch come first where they exclude each other */
+	/* before this run joins its group, older delayed runs of its branch try at once */
 	source_retry_arrived(run);
 	source_take(run, tree);
 	if (!source_retry_waits(run))

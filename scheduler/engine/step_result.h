@@ -2,12 +2,17 @@
 #ifndef SCHEDULER_STEP_RESULT_H
 #define SCHEDULER_STEP_RESULT_H
 
-/* What became of an attempt. */
+/*
+ * DOC: The result of an attempt
+ *
+ * Translates the end of an attempt, as the daemon reports it, into the state and the reason that
+ * people read, and decides whether the step waits for another attempt instead.
+ */
 
 #include "common/step_usage.h"
 #include "scheduler/model/scheduler.h"
 
-/** struct step_end - STEP_EXITED */
+/** struct step_end - the contents of STEP_EXITED */
 struct step_end {
 	uint64_t result; /* enum step_result */
 	uint64_t exit_code;
@@ -18,11 +23,17 @@ struct step_end {
 	struct step_usage usage;
 };
 
-/** step_exited() - an attempt ended, as the daemon saw it */
+/** step_exited() - the daemon reports the end of an attempt: set the state of @step, or retry it */
 void step_exited(struct step *step, const struct step_end *end);
-/** step_host_lost() - its host ended: errored with @reason; what may be interrupted begins anew */
+/**
+ * step_host_lost() - the host of @step ended: an interruptible step waits again, another is errored
+ * with @reason
+ */
 void step_host_lost(struct step *step, const char *reason);
-/** step_not_started() - what it runs could not be put together: EEXIST is failed, else errored */
+/**
+ * step_not_started() - the order of @step could not be made: failed if names clash (EEXIST), else
+ * errored
+ */
 void step_not_started(struct step *step, const struct error *error);
 
 #endif

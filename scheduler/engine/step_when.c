@@ -1,23 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * DOC: What follows from the end of a step
- *
- * A step is settled when it is final and all steps before it are settled: then
- * nothing changes any more in what those behind it look at. A dependant that
- * wants its dependencies to succeed is skipped as soon as one of them has not;
- * one that looks for failures waits until all of them are settled, since a
- * failure far above counts for it.
- *
- *   when: success   every dependency succeeded, or failed and may
- *   when: failure   a step above failed or errored, and may not
- *   when: always    both: whatever became of them
- *
- * What was cancelled or skipped has neither succeeded nor failed. Nothing of this
- * happens in a cancelled run: all of its steps are final at once.
- *
- * The conditions that look at what started the run (event, branch, paths) cannot
- * change; they are decided when the steps are made, and the decision is stored.
- */
+/* Decides dependants from the states of the steps above them. */
 #include "scheduler/engine/step_when.h"
 
 #include "common/cleanup.h"
@@ -33,7 +15,7 @@ static bool step_may_fail(const struct step *step)
 	return step_text(step)->allow_failure;
 }
 
-/* It failed or errored, and may not. */
+/* Failed or errored, without allow_failure. */
 static bool step_failed(const struct step *step)
 {
 	return (step->state == STEP_STATE_FAILED || step->state == STEP_STATE_ERRORED) &&
@@ -47,13 +29,13 @@ bool step_passed(const struct step *step)
 		step_may_fail(step));
 }
 
-/* Wants nothing but successes above: it need not wait for the rest once there is none. */
+/* Such a step is skipped without waiting for the rest as soon as one dependency did not succeed. */
 static bool wants_success_only(const struct step *step)
 {
 	return step_text(step)->when.statuses == RUNBOOK_WHEN_SUCCESS;
 }
 
-/* ---- counting, from nothing ---- */
+/* ---- counting anew ---- */
 
 void run_count(struct run *run)
 {
@@ -77,7 +59,7 @@ void run_count(struct run *run)
 
 /* ---- what a dependant does ---- */
 
-/* A list, not recursion: a chain may be ten thousand long. */
+/* A worklist instead of recursion: a chain may have ten thousand steps. */
 static void work_push(struct step **work, struct step *step)
 {
 	if (step->work_listed)
@@ -135,7 +117,7 @@ static void step_skip(struct step *step, struct step **work)
 	work_push(work, step);
 }
 
-/* All dependencies of a pending step are settled. */
+/* Whether @step is to run, when all its dependencies are settled. */
 static bool step_wanted(const struct step *step)
 {
 	unsigned statuses = step_text(step)->when.statuses;
@@ -221,7 +203,7 @@ bool step_fail_fast_reason(const struct step *step, char *out, size_t size)
 	return false;
 }
 
-/* ---- spreading ---- */
+/* ---- notifying dependants ---- */
 
 static void step_tell(struct step *step, struct step **work)
 {
@@ -291,9 +273,9 @@ void run_decide(struct run *run)
 	run_changed(run);
 }
 
-/* ---- what started the run ---- */
+/* ---- conditions on what started the run ---- */
 
-/* Of a pull request it is the one that it goes to. */
+/* For a pull request, the branch that it goes to. */
 static const char *run_branch(const struct run *run)
 {
 	static const char heads[] = "refs/heads/";

@@ -2,14 +2,20 @@
 #ifndef SCHEDULER_WAIT_REASON_H
 #define SCHEDULER_WAIT_REASON_H
 
-/* Why a step does not run yet, asked of everything that can hold it up. */
+/*
+ * DOC: Why a step waits
+ *
+ * Asks each part of the scheduler that can hold up a step (dependencies, concurrency, image, queue,
+ * executors) in turn, so that people and machines get one reason.
+ */
 
 #include "scheduler/model/scheduler.h"
 
 /**
  * step_wait_reason() - why a pending or ready step does not run yet
+ * @out: a sentence for people
  *
- * Return: the same for machines ("project-limit", …); static.
+ * Return: the same as a static word for machines ("project-limit", …).
  */
 const char *step_wait_reason(const struct step *step, char *out, size_t size);
 
