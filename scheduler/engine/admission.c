@@ -64,7 +64,7 @@ bool admission_reject(struct scheduler *scheduler)
 
 /* ---- reasons ---- */
 
-/* The larger step that is waited for, by name: people may want to look at it. */
+/* Name the larger step that the room is reserved for, so that people can look at it. */
 static void reason_set_aside(const struct scheduler *scheduler, char *out, size_t size)
 {
 	const struct step *step = container_of(scheduler->queue.reserved, struct step, item);

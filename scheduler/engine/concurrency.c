@@ -22,12 +22,13 @@ struct concurrency_group {
 	struct project *project;
 	char *name;
 	bool of_forks;
-	struct list runs; /* by number; one that is final leaves with what follows from its end */
+	struct list
+		runs; /* by number; a final run leaves when the consequences of its end are drawn */
 };
 
 /* ---- names ---- */
 
-/* What stands for a placeholder whose name begins at @name; NULL: it is none. */
+/* The value of the placeholder whose name begins at @name. Return: NULL when it is unknown. */
 static const char *placeholder_value(const struct run *run, const char *name, size_t length)
 {
 	const struct {
@@ -46,7 +47,7 @@ static const char *placeholder_value(const struct run *run, const char *name, si
 	return NULL;
 }
 
-/* The placeholder at @text. Return: bytes of it, 0: there is none. */
+/* The placeholder at @text. Return: its length in bytes, 0: there is none. */
 static size_t placeholder_read(const struct run *run, const char *text, const char **ret_value)
 {
 	const char *name, *end;
@@ -61,8 +62,9 @@ static size_t placeholder_read(const struct run *run, const char *text, const ch
 }
 
 /*
- * The group that @run is in by its runbook, with {{ ref }}, {{ branch }} and {{ event }} filled
- * in; of a pull request, the branch is its own ref without "refs/". malloc'ed, NULL without memory.
+ * The name of @run's group by its runbook, with {{ ref }}, {{ branch }} and {{ event }} filled in.
+ * The branch of a pull request is its own ref without "refs/". Return: malloc'ed, NULL without
+ * memory.
  */
 static char *concurrency_name(const struct run *run)
 {
@@ -127,7 +129,7 @@ static struct run *member_before(const struct run *run)
 	return list_entry(run->group_node.previous, struct run, group_node);
 }
 
-/* By number; a new run has the highest, so looking starts at the end. */
+/* Sorted by number. A new run has the highest, so the search starts at the end. */
 static void member_insert(struct concurrency_group *group, struct run *run)
 {
 	struct run *before = list_entry(group->runs.last, struct run, group_node);
@@ -148,7 +150,7 @@ static struct concurrency_group *member_remove(struct run *run)
 	return group;
 }
 
-/* Return: it is in a group now. */
+/* Return: whether @run is in a group now. */
 static bool join(struct run *run)
 {
 	struct concurrency_group *group;
@@ -164,7 +166,7 @@ static bool join(struct run *run)
 	return true;
 }
 
-/* ---- who may go ---- */
+/* ---- releasing and superseding ---- */
 
 static void held_set(struct run *run, bool held)
 {
@@ -180,7 +182,7 @@ static void let_go(struct run *run)
 	held_set(run, false);
 	log_info("%s run %" PRIu64 ": its turn in concurrency group \"%s\"", run->row.project,
 		 run->row.id, run->group->name);
-	if (run->row.state == RUN_STATE_RUNNING) /* again: its time begins when it may go */
+	if (run->row.state == RUN_STATE_RUNNING) /* retried: its time begins when it is released */
 		run_timers_started(run);
 	for (size_t i = 0; i < run->n_steps; i++) {
 		if (run->steps[i].state == STEP_STATE_READY)
@@ -198,16 +200,16 @@ static void group_update(struct concurrency_group *group)
 	list_each (run, &group->runs, group_node) {
 		if (!run->row.held || run_state_final(run->row.state))
 			continue;
-		/* older ones of its branch that are not fetched yet will be before it */
+		/* older runs of its branch that wait for their trees go first */
 		if (n_running + source_retry_before(run, &oldest) >=
 		    run->runbook->concurrency_limit)
-			break; /* the oldest first, or nobody */
+			break; /* in order: a younger run never overtakes the oldest held one */
 		let_go(run);
 		n_running++;
 	}
 }
 
-/* Return: @run itself was superseded. */
+/* Return: whether @run itself was superseded. */
 static bool supersede(struct run *run)
 {
 	struct run *newer = list_entry(run->group->runs.last, struct run, group_node), *previous;
@@ -220,7 +222,7 @@ static bool supersede(struct run *run)
 	}
 	if (!run->runbook->cancel_superseded)
 		return false;
-	/* backwards: none of them gets the turn of one that goes before it */
+	/* backwards, so that none of them is released when one before it ends */
 	for (struct run *older = member_before(run); older; older = previous) {
 		previous = member_before(older);
 		(void)run_stop(older, RUN_STOP_SUPERSEDED, run->row.id);
@@ -258,7 +260,7 @@ void concurrency_settle_project(struct project *project)
 {
 	struct concurrency_group *group, *next;
 
-	/* a group goes with its last run, which may end here */
+	/* its last run may end here, which frees the group */
 	list_each_safe (group, next, &project->groups, node)
 		group_update(group);
 }
@@ -299,7 +301,7 @@ void concurrency_reason(const struct run *run, char *out, size_t size)
 	if (!run->row.held || !run->group)
 		return;
 	list_each (other, &run->group->runs, group_node) {
-		/* before it are those that run, whatever their number, and older ones */
+		/* before it are those that run, whatever their numbers, and older ones */
 		if (other == run || (other->row.held && other->row.id > run->row.id))
 			continue;
 		if (n++ == 0)

@@ -7,12 +7,12 @@
 
 #define MINUTE 60
 #define DAY_MINUTES 1440
-/* a 29th of February that must be a certain weekday may be that far away */
+/* a 29th of February on a certain weekday may be that far away */
 #define DAYS_MAX (41 * 366)
 #define EVERY_HOUR 0xffffffU
-/* no two clock changes are closer than that */
+/* no two clock changes are closer than this */
 #define STEP (6 * 3600)
-/* the largest change that a zone has made in one go is a day */
+/* the largest change that any zone has made at once is a day */
 #define CHANGE_MAX (26 * 3600)
 #define NEVER INT64_MAX
 
@@ -22,13 +22,13 @@ static int64_t floor_divide(int64_t number, int64_t by)
 }
 
 /*
- * Month, day of the month and weekday of a day counted from 1970-01-01, in the
- * Gregorian calendar. Years begin in March, so that leap days are at their end;
- * 400 of them are an era of always the same length.
+ * Month, day of the month and weekday of a day counted from 1970-01-01, in the Gregorian calendar.
+ * Years begin in March here, so that a leap day comes last; an era is 400 years, which always have
+ * the same length.
  */
 static void day_civil(int64_t day, unsigned *month, unsigned *month_day, unsigned *weekday)
 {
-	int64_t shifted = day + 719468; /* from 0000-03-01 */
+	int64_t shifted = day + 719468; /* days since 0000-03-01 */
 	unsigned era_day = (unsigned)(shifted - floor_divide(shifted, 146097) * 146097);
 	unsigned era_year = (era_day - era_day / 1460 + era_day / 36524 - era_day / 146096) / 365;
 	unsigned year_day = era_day - (365 * era_year + era_year / 4 - era_year / 100);
@@ -39,7 +39,7 @@ static void day_civil(int64_t day, unsigned *month, unsigned *month_day, unsigne
 	*weekday = (unsigned)(day + 4 - floor_divide(day + 4, 7) * 7);
 }
 
-/* The first minute of a day from @start on, DAY_MINUTES if there is none. */
+/* The first due minute of a day from @start on, DAY_MINUTES if there is none. */
 static unsigned day_minute(const struct cron *cron, unsigned start)
 {
 	for (unsigned hour = start / 60; hour < 24; hour++) {
@@ -52,7 +52,7 @@ static unsigned day_minute(const struct cron *cron, unsigned start)
 	return DAY_MINUTES;
 }
 
-/* The first time from @local on that a clock shows, were there no changes. */
+/* The first due local time from @local on, clock changes ignored. */
 static int64_t local_next(const struct cron *cron, int64_t local)
 {
 	int64_t minute = floor_divide(local + MINUTE - 1, MINUTE);
@@ -72,7 +72,7 @@ static int64_t local_next(const struct cron *cron, int64_t local)
 	return NEVER;
 }
 
-/* The moment in (@low, @high] from which on the offset is not @offset, known to be there. */
+/* The moment in (@low, @high] at which the offset stops being @offset, known to be there. */
 static int64_t change_locate(int64_t low, int64_t high, int64_t offset)
 {
 	while (high - low > 1) {
@@ -99,7 +99,7 @@ static int64_t change_next(int64_t from, int64_t until, int64_t offset)
 	return NEVER;
 }
 
-/* If clocks went back not long before @at: what they showed when they did. */
+/* If clocks went back shortly before @at: the local time that they showed then. */
 static int64_t repeat_end(int64_t at)
 {
 	int64_t end = INT64_MIN;
@@ -112,7 +112,7 @@ static int64_t repeat_end(int64_t at)
 			continue;
 		from = change_locate(from, until, before);
 		end = zone_offset(from) < before ? from + before : INT64_MIN;
-		from -= STEP; /* go on behind the change */
+		from -= STEP; /* continue behind the change */
 	}
 	return end;
 }
@@ -136,8 +136,8 @@ static int64_t next_walk(const struct cron *cron, int64_t after)
 			return local == NEVER ? 0 : at;
 		next_offset = zone_offset(change);
 		if (!passing && local < change + next_offset)
-			return change;		/* left out */
-		shown_before = change + offset; /* later than what they show now: they went back */
+			return change;		/* this time was skipped */
+		shown_before = change + offset; /* later than they show now: they went back */
 		start = change;
 		offset = next_offset;
 		from = change + offset;

@@ -13,15 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- which are the same ---- */
+/* ---- duplicates ---- */
 
-/* What a delivery moves: a push and a pull request of one branch are two things. */
+/* The subject of a delivery: a push and a pull request of one branch are different subjects. */
 static void place_format(char *out, size_t size, const struct store_run *row)
 {
 	(void)snprintf(out, size, "%s %" PRIu64 " %s", row->event, row->pull_request, row->ref);
 }
 
-/* All that makes two deliveries ask for the same; a pull request's before is its base's commit. */
+/*
+ * A digest of all that must be equal in two deliveries for the same; "before" of a pull request is
+ * its base's commit.
+ */
 static void asked_digest(const struct trigger *trigger, unsigned char out[STORE_DIGEST_SIZE])
 {
 	const char *const texts[] = {trigger->event,  trigger->action, trigger->ref,
@@ -51,20 +54,20 @@ void delivery_init(struct delivery *delivery, const struct trigger *trigger,
 				.after = trigger->after,
 				.asked = delivery->asked,
 			},
-		/* only of these can be found out where they are now */
+		/* only for these can the fetcher find out which commit they are at */
 		.may_come_back = run->source == RUN_SOURCE_FETCH && !trigger->pull_request,
 	};
 	place_format(delivery->place, sizeof(delivery->place), run);
 	asked_digest(trigger, delivery->asked);
 }
 
-/* struct last_delivery - what is known of the newest delivery that moved the same place */
+/** struct last_delivery - the newest delivery for the same subject */
 struct last_delivery {
 	uint64_t run, received_usec;
 	char after[COMMIT_HEX_MAX + 1];
 	unsigned char asked[STORE_DIGEST_SIZE];
 	bool has_asked;
-	bool settles; /* its run tests, or tested, what it was made for */
+	bool settles; /* its run tests, or has tested, what it was made for */
 };
 
 static void keep_last(const struct store_delivery *row, void *userdata)
@@ -79,7 +82,7 @@ static void keep_last(const struct store_delivery *row, void *userdata)
 		memcpy(last->asked, row->asked, STORE_DIGEST_SIZE);
 }
 
-/* A run that was cut short or that we failed leaves its commit untested. */
+/* A run that was cut short or errored has not tested its commit. */
 static void keep_outcome(const struct store_run *row, void *userdata)
 {
 	bool cut_short = row->cancelling || row->stop == RUN_STOP_CANCELLED ||
@@ -99,7 +102,9 @@ static int last_find(struct store *store, const struct store_delivery *row,
 	return r < 0 ? r : 0;
 }
 
-/* The newest delivery asked for the same just now: a second hook, or one sent again by hand. */
+/*
+ * Whether the newest delivery asked for the same just now: a second hook, or a redelivery by hand.
+ */
 static bool asks_again(const struct store_delivery *row, const struct last_delivery *last)
 {
 	return row->after[0] && last->has_asked && last->settles &&
@@ -108,10 +113,10 @@ static bool asks_again(const struct store_delivery *row, const struct last_deliv
 }
 
 /*
- * The signed bytes came before, under another id: they are sent again, or the branch went
- * from A to B and back to A by a forge whose pushes carry no time (GitLab, Bitbucket
- * Cloud). Where the branch is known to be at another commit meanwhile, only the forge can
- * tell which: there is a run, and delivery_confirm() decides when the branch was fetched.
+ * The same signed bytes came before under another id: either a recorded delivery is sent again, or
+ * the branch went from A to B and back to A at a forge whose pushes carry no time (GitLab,
+ * Bitbucket Cloud). If the branch is known to be at another commit meanwhile, only the forge knows
+ * which: a run is made, and delivery_confirm() decides when the branch was fetched.
  */
 static bool may_have_come_back(const struct delivery *delivery, const struct last_delivery *last)
 {
@@ -131,7 +136,7 @@ int delivery_find(struct store *store, struct delivery *delivery, uint64_t *ret_
 		r = store_delivery_find_body(store, row->project, row->body, ret_run);
 		row->doubt = r > 0 && may_have_come_back(delivery, &last);
 		if (r > 0)
-			/* a duplicate is not kept: one body could be sent without end */
+			/* a duplicate is not stored: one body could be sent without end */
 			return !row->doubt;
 	}
 	if (r != 0 || !asks_again(row, &last))
@@ -149,7 +154,7 @@ void delivery_add(struct store *store, struct delivery *delivery, uint64_t run)
 	store_delivery_add(store, &delivery->row);
 }
 
-/* ---- whether one that came before is true again ---- */
+/* ---- confirmation of a repeated delivery ---- */
 
 bool delivery_doubted(const struct run *run)
 {
@@ -180,9 +185,9 @@ bool delivery_confirm(struct run *run, const char *commit)
 	return false;
 }
 
-/* ---- for how long they are kept ---- */
+/* ---- forgetting ---- */
 
-/* of one commit: what is more goes with the next ones */
+/* in one commit; the rest goes with the next ones */
 #define PRUNE_MAX 1000
 #define PRUNE_AGAIN_USEC (100 * USEC_PER_SEC / 1000)
 #define PRUNE_PAUSE_MIN_USEC (1 * USEC_PER_SEC)

@@ -17,7 +17,7 @@
 
 #include <errno.h>
 
-/* The image "host" has no layers: its name says everything. */
+/* The image "host" has no layers: its name is sufficient. */
 static struct message *order_message(const struct step *step, const struct step_identity *place,
 				     const struct image_record *image, int payload_fd, int mask_fd)
 {
@@ -94,7 +94,7 @@ static void step_claim(struct step *step)
 	step_container_id(step, container, sizeof(container));
 	step->order = store_attempt_add(scheduler->store, &attempt);
 	if (!step->order || map_put(&scheduler->orders, step->order, step) < 0) {
-		/* the commit will fail as well; without memory there is no going on either */
+		/* the commit will fail as well; and without memory the scheduler cannot go on */
 		scheduler_give_up(scheduler, "cannot claim a step");
 		return;
 	}

@@ -14,7 +14,10 @@
 
 static const char lost_reason[] = "host lost: runbookd ended while the step was running";
 
-/* All that run, in a list that stays while some of them end. Return: NULL without memory. */
+/*
+ * All running steps, in a list that stays valid while some of them end. Return: NULL without
+ * memory.
+ */
 static struct step **running_steps(struct scheduler *scheduler, size_t *ret_n)
 {
 	struct step **steps = calloc(scheduler->orders.n_used + 1, sizeof(*steps)), *step;
@@ -30,7 +33,7 @@ static struct step **running_steps(struct scheduler *scheduler, size_t *ret_n)
 	return steps;
 }
 
-/* Can an executor still speak of what @instance was to run? */
+/* Whether an executor may still report what was claimed for @instance. */
 static bool instance_may_have(const struct scheduler *scheduler, const char *instance)
 {
 	const struct executor *executor;
@@ -47,7 +50,9 @@ static void claim_settle(struct executor *executor, struct step *step, const cha
 	struct step_end cancelled = {.result = STEP_RESULT_CANCELLED, .reason = ""};
 
 	if (step->known) {
-		/* its runbookd has it; a request to cancel may have been lost with us */
+		/*
+		 * its runbookd has the step; STEP_CANCEL may have been lost with our previous life
+		 */
 		if (step->cancelling && step_executor(step) == executor)
 			(void)step_cancel(step);
 		return;
@@ -92,7 +97,7 @@ void executor_closed(struct executor *executor)
 	size_t n = 0;
 
 	if (executor == executor_home(scheduler)) {
-		/* commit what this turn brought, then end with it: it starts us again */
+		/* commit this turn and end with it; the next runbookd starts a new scheduler */
 		turn_now(scheduler);
 		loop_exit(scheduler->loop, 0);
 		return;

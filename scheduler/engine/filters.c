@@ -9,12 +9,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Its time came by the runbook of then; the one of now may say otherwise. */
+/* The schedule fired under an older runbook; this one may no longer list it. */
 static bool schedule_admits(const struct run *run, char *why, size_t size)
 {
 	const char *branch = run->project->default_branch;
 
-	/* another branch's runbook need not know of the schedule */
+	/*
+	 * the schedule is listed in the default branch; the runbook of another branch need not list
+	 * it
+	 */
 	if (!branch || strcmp(branch, run->row.ref) != 0 || schedule_listed(run))
 		return true;
 	(void)snprintf(why, size, "\"on\" of its runbook does not have this schedule any more");

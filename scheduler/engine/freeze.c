@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The runbook becomes steps. Its text is frozen with the run: what is shown,
- * retried or resumed after a crash is that text, whatever happens to the tree.
- */
+/* Makes the steps of a run from its runbook, and their rows in the store. */
 #include "scheduler/engine/freeze.h"
 
 #include "common/cleanup.h"
@@ -23,7 +20,7 @@
 
 #define FINDING_LINE_MAX 1200
 
-/* dependants_start and dependants from the steps' depends_on, in linear time */
+/* Invert depends_on of all steps into dependants_start and dependants, in linear time. */
 static int run_make_dependants(struct run *run)
 {
 	const struct runbook *runbook = run->runbook;
@@ -92,7 +89,7 @@ static void run_fail_findings(struct run *run, const struct runbook_finding *fin
 	state_run_set(run, RUN_STATE_FAILED, reason);
 }
 
-/* 0, -EINVAL after the run was failed with what is wrong, -ENOMEM. */
+/* Return: 0; -EINVAL, with @fail after the run failed because of the findings; -ENOMEM. */
 static int run_parse(struct run *run, const char *text, size_t size, bool fail)
 {
 	cleanup_free struct runbook_finding *findings = NULL;

@@ -44,7 +44,7 @@ static const struct image_record *find_id(const struct images *images, const cha
 	return NULL;
 }
 
-/* One word of @list, which are separated by blanks? */
+/* Whether @word is one of the words of @list, which are separated by blanks. */
 static bool list_has(const char *list, const char *word)
 {
 	size_t length = strlen(word);
@@ -77,7 +77,7 @@ static const char *find_exact(const struct images *images, const char *name, con
 	return NULL;
 }
 
-/* As written, or with the tag that is meant when none is written. */
+/* The id of @name as written, or with the default tag where it has none. */
 static const char *find_name(const struct images *images, const char *name, const char *project,
 			     bool fork)
 {
@@ -192,7 +192,7 @@ bool images_ready(struct step *step)
 	if (is_host(step))
 		return true;
 	if (images->known && (find_fixed(step->run, name) || find_for(step->run, name)))
-		return true; /* what is fixed and gone fails with its reason when it starts */
+		return true; /* a missing fixed image fails with its reason at the start */
 	wait = image_wait_find(images, step->run, name);
 	if (!wait) {
 		wait = image_wait_new(step->run, name);
@@ -225,10 +225,10 @@ void images_reask(struct scheduler *scheduler)
 {
 	scheduler->images.staging = false;
 	image_table_clear(&scheduler->images.staged);
-	/* asked again when the table is here */
+	/* images are requested again when the new table arrives */
 }
 
-/* Who waited may go on; for the others, runbook-image is asked once more. */
+/* Release the steps whose image is in the table; request the image for the others once more. */
 static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 {
 	bool named = find_name(&scheduler->images, wait->name, wait->project, wait->fork) != NULL;
@@ -237,7 +237,7 @@ static void wait_wake(struct scheduler *scheduler, struct image_wait *wait)
 
 	list_each_safe (step, next, &wait->steps, image_node) {
 		if (named || find_fixed(step->run, wait->name)) {
-			images_stop(step); /* @wait goes with its last one */
+			images_stop(step); /* frees @wait with its last step */
 			step_enqueue(step);
 		} else {
 			remains = true;
@@ -252,7 +252,7 @@ void images_wake(struct scheduler *scheduler)
 	struct images *images = &scheduler->images;
 	struct image_wait *wait, *next;
 
-	/* what was claimed in an earlier life gets its order now */
+	/* orders of steps that an earlier life claimed can be made now */
 	while (!list_empty(&images->claimed.steps)) {
 		struct step *step =
 			list_entry(images->claimed.steps.first, struct step, image_node);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An image that a step wants and that cannot be had now is asked for again, as the tree of a
- * run is (source_retry.h): a registry that is away for seconds ends no step. The time is
- * that of the step's project; it begins with the first failure, and anew with a restart.
+ * An image that cannot be had now is requested again, as the tree of a run is (source_retry.h): a
+ * registry that is away for seconds ends no step. The time for tries is the one of the step's
+ * project; it begins with the first failure, and anew with a restart.
  */
 
 #include "common/cleanup.h"
@@ -24,7 +24,7 @@ void images_want(struct image_wait *wait)
 	struct scheduler *scheduler = wait->scheduler;
 
 	if (!scheduler->image.channel.open || !scheduler->images.known)
-		return; /* asked when it is back */
+		return; /* requested when it is back */
 	outbox_put(&scheduler->image, MESSAGE_NEW(image_wanted, 0, .name = wait->name,
 						  .project = wait->project, .fork = wait->fork));
 }
@@ -37,7 +37,7 @@ static void wait_again(struct loop_timer *timer)
 	turn_schedule(wait->scheduler);
 }
 
-/* For how long @step goes on waiting for an image that cannot be had. */
+/* How long @step still waits for an image that cannot be had, in microseconds. */
 static uint64_t step_time_left(const struct image_wait *wait, const struct step *step, uint64_t now)
 {
 	uint64_t whole = step->run->project->fetch_retry_sec * USEC_PER_SEC;
@@ -56,7 +56,7 @@ static bool same_name(const char *asked, const char *name)
 	return strcmp(asked, name) == 0 || strcmp(complete, name) == 0;
 }
 
-/* The next one behind @wait (NULL: the first) that @missing is about. */
+/* The next wait after @wait (NULL: the first) that @missing concerns. */
 static struct image_wait *wait_meant(const struct images *images, struct image_wait *wait,
 				     const struct message_image_missing *missing)
 {
@@ -71,7 +71,7 @@ static struct image_wait *wait_meant(const struct images *images, struct image_w
 	return NULL;
 }
 
-/* A step whose time is over. */
+/* A step whose time is over. Return: NULL when there is none. */
 static struct step *step_over(const struct images *images,
 			      const struct message_image_missing *missing)
 {
@@ -101,7 +101,7 @@ static void step_give_up(struct step *step, const char *error)
 	state_step_set(step, STEP_STATE_ERRORED, reason);
 }
 
-/* After a pause, but not later than when the first of its steps has no time left. */
+/* Plan the next try: after a pause, but no later than the end of the first step's time. */
 static void wait_arm(struct image_wait *wait)
 {
 	uint64_t now = now_usec(), delay = retry_delay_usec(wait->tries);
@@ -133,7 +133,7 @@ void images_missing(struct scheduler *scheduler, const struct message_image_miss
 			wait->first_usec = now_usec();
 		(void)snprintf(wait->error, sizeof(wait->error), "%.400s", missing->error);
 	}
-	/* looked for anew after each: what follows from one end may take others along */
+	/* search again after each: the end of one step may end others */
 	while ((step = step_over(images, missing))) {
 		step_give_up(step, missing->error);
 		ended(scheduler);
