@@ -51,7 +51,7 @@ static void note_any(const struct store_secret *secret, void *userdata)
 	(void)secret;
 }
 
-/* Yes as well when the store cannot be read: then there is nothing to say about it. */
+/* Return: true as well when the store cannot be read: then there is nothing to report. */
 static bool has_secrets(const struct run *run, const char *env)
 {
 	bool any = false;
@@ -60,7 +60,7 @@ static bool has_secrets(const struct run *run, const char *env)
 	return r < 0 || any;
 }
 
-/* Environments that were looked at; no more of them than this. */
+/* environments that are checked; further ones are ignored */
 #define ENVS_MAX 100
 
 struct seen_envs {
@@ -68,7 +68,7 @@ struct seen_envs {
 	size_t n;
 };
 
-/* Is this the first step that asks for @env? No as well when there is no room for it. */
+/* Whether this is the first step with @env. Return: false as well when the list is full. */
 static bool is_new(struct seen_envs *seen, const char *env)
 {
 	for (size_t i = 0; i < seen->n; i++) {
@@ -104,7 +104,7 @@ static size_t look_for_secrets(const struct run *run, struct runbook_finding *fi
 	for (size_t i = 0; i < run->n_steps && n < room; i++) {
 		const char *env = step_secrets_env(&run->steps[i]);
 
-		/* a run that gets no secrets in any case need not know which there are */
+		/* in a run that gets no secrets in any case, missing ones do not matter */
 		if (env && !step_secrets_withheld(&run->steps[i]) && is_new(&seen, env) &&
 		    !has_secrets(run, env))
 			report_env(run, i, env, &findings[n++]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a step runs: its command line and its environment. */
+/* The payload of an order: command line and environment of a step. */
 #include "scheduler/engine/payload.h"
 
 #include "common/cleanup.h"
@@ -20,8 +20,8 @@
 #define SHELL_WORDS_MAX 128
 
 /*
- * bash where the image has it, sh where it has not. Who says so is the image,
- * so the question is asked inside, by the one shell that every image has.
+ * Runs bash where the image has it, else sh. Only the image knows, so the test runs inside, in the
+ * one shell that every image has.
  */
 static char shell_chooser[] =
 	"if command -v bash >/dev/null 2>&1; then exec bash -eo pipefail -c \"$1\"; fi; "
@@ -35,7 +35,7 @@ void step_container_id(const struct step *step, char *out, size_t size)
 }
 
 struct env_list {
-	char **strings; /* "NAME=value", malloc'ed but the last n_borrowed */
+	char **strings; /* "NAME=value", malloc'ed except the last n_borrowed */
 	size_t n, n_borrowed, room;
 };
 
@@ -57,7 +57,9 @@ static int env_append(struct env_list *list, const char *name, const char *value
 	return 0;
 }
 
-/* A later map wins over an earlier one. At most 1,000 names each, once a step: no index. */
+/*
+ * A later map overrides an earlier one. At most 1,000 names each, once for a step: no index needed.
+ */
 static int env_append_map(struct env_list *list, const struct runbook_env *env, size_t n_env)
 {
 	size_t n_before = list->n;
@@ -85,7 +87,7 @@ static int env_append_map(struct env_list *list, const struct runbook_env *env, 
 
 #define CACHER_DIRECTORY "/run/runbookd/bin"
 
-/* What the image says about the environment; its PATH does not know of our own programs. */
+/* The environment of the image; its PATH gets the directory of our own programs. */
 static int env_append_image(struct env_list *list, const struct image_record *image)
 {
 	for (size_t i = 0; i < image->n_env; i++) {
@@ -109,7 +111,9 @@ static int env_append_image(struct env_list *list, const struct image_record *im
 	return 0;
 }
 
-/* Defaults, then the image's, then what we say about the run, then what the runbook says. */
+/*
+ * Defaults, overridden by the image, by variables about the run, and by the runbook, in this order.
+ */
 static int env_build(const struct step *step, const struct image_record *image, size_t n_secrets,
 		     struct env_list *list)
 {
@@ -138,7 +142,7 @@ static int env_build(const struct step *step, const struct image_record *image, 
 		{(char *)"RUNBOOK_PULL_REQUEST", pull_request},
 		{(char *)"RUNBOOK_BASE_REF", (char *)run->row.base_ref},
 	};
-	size_t n_defaults = ARRAY_SIZE(defaults) - !user; /* a number without a name */
+	size_t n_defaults = ARRAY_SIZE(defaults) - !user; /* an id without a name has no $USER */
 	size_t n_own = ARRAY_SIZE(own) - (run->row.pull_request ? 0 : 2);
 	int r;
 
@@ -163,7 +167,7 @@ static int env_build(const struct step *step, const struct image_record *image, 
 	return r;
 }
 
-/* A secret overrides nothing: people would not know which of the two a step has. */
+/* A secret overrides nothing: it would not be obvious which of the two values a step has. */
 static int env_append_secrets(struct env_list *list, const struct secret_set *secrets,
 			      const char *env, struct error *error)
 {
@@ -174,7 +178,7 @@ static int env_append_secrets(struct env_list *list, const struct secret_set *se
 		const struct secret_value *value = &secrets->items[i];
 		size_t j = 0;
 
-		/* with the '=' behind it */
+		/* compare with the '=' included */
 		while (j < n_before &&
 		       strncmp(list->strings[j], value->string, value->n_name + 1) != 0)
 			j++;
@@ -193,7 +197,7 @@ static int env_append_secrets(struct env_list *list, const struct secret_set *se
 			 SECRET_ENV_MAX, env, names);
 }
 
-/* The step may want to know why something fails. */
+/* Explain to the step why secrets are missing. */
 static int env_append_withheld(struct env_list *list, const char *why)
 {
 	const struct runbook_env entry = {(char *)"RUNBOOK_SECRETS_WITHHELD", (char *)why};
@@ -201,7 +205,7 @@ static int env_append_withheld(struct env_list *list, const char *why)
 	return why ? env_append_map(list, &entry, 1) : 0;
 }
 
-/* Return: a sealed memfd with the values alone, or -errno. */
+/* A sealed memfd with only the values. Return: fd or -errno. */
 static int mask_fd_new(const struct secret_set *secrets)
 {
 	cleanup_free struct step_mask_value *values = calloc(secrets->n, sizeof(*values));

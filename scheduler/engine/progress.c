@@ -29,7 +29,7 @@ void step_release(struct step *step)
 		step_enqueue(step);
 }
 
-/* It may have ended since its order was wanted. */
+/* The step may have ended since its order was requested. */
 static void step_order(struct step *step)
 {
 	step->to_order = false;
@@ -49,7 +49,7 @@ static void step_follow(struct step *step)
 
 /* ---- a run ---- */
 
-/* It is not among those whose tree is yet to come: what waited for it may go on. */
+/* The tree of @run is no longer awaited: release held runs that waited for it. */
 static void run_fetched(struct run *run)
 {
 	name_list_clear(&run->paths);
@@ -58,7 +58,7 @@ static void run_fetched(struct run *run)
 		concurrency_settle_project(run->project);
 }
 
-/* Its runbook says whether it is wanted, with which steps, and what it excludes. */
+/* Read the runbook: is the run wanted, which steps has it, which runs does it exclude? */
 static void run_begin(struct run *run)
 {
 	if (!run_freeze(run))
@@ -68,7 +68,7 @@ static void run_begin(struct run *run)
 		return;
 	notices_look(run);
 	run_add_steps(run);
-	concurrency_enter(run); /* may end it at once */
+	concurrency_enter(run); /* may end the run at once */
 	if (!run_state_final(run->row.state))
 		run_decide(run);
 }
@@ -80,7 +80,7 @@ static void run_due_follow(struct run *run)
 	run->due = RUN_DUE_NOTHING;
 	if (due == RUN_DUE_SCHEDULES)
 		schedules_learn(run);
-	if (run_state_final(run->row.state)) /* it may have been cancelled since */
+	if (run_state_final(run->row.state)) /* the run may have been cancelled since */
 		return;
 	if (due == RUN_DUE_TREE)
 		source_start(run);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walking over the runs, and when. */
+/* A pass: the visit of all runs in pieces, and the reasons to start one. */
 #include "scheduler/engine/retention_pass.h"
 
 #include "common/cleanup.h"
@@ -15,18 +15,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAUSE_USEC USEC_PER_MSEC	       /* between two turns: others go first */
+#define PAUSE_USEC USEC_PER_MSEC	       /* pause between two turns, for other work */
 #define INTERVAL_MIN_USEC USEC_PER_SEC	       /* for ages of seconds */
 #define INTERVAL_ENDED_USEC (5 * USEC_PER_SEC) /* after a run ended */
 #define INTERVAL_MAX_USEC (600 * USEC_PER_SEC)
-#define RELOADED_USEC (60 * USEC_PER_SEC) /* after a reload */
-#define INTERVAL_WORK 50		  /* a pass costs at most this part of the time */
-#define SPACE_RUNS_MAX 256 /* in one pass for space: its effect is looked at before more go */
+#define RELOADED_USEC (60 * USEC_PER_SEC) /* delay after a reload */
+#define INTERVAL_WORK 50		  /* a pass takes at most this part of the time */
+#define SPACE_RUNS_MAX 256 /* in one pass for space: its effect is measured before more go */
 #define MEASURES_MAX 256
 
 /* ---- one run ---- */
 
-/* A copy of a row: a callback of the store must not write. */
+/* A copy of a row, because a callback of the store must not write. */
 struct candidate {
 	struct store_kept row;
 	char project[PROJECT_NAME_MAX + 1];
@@ -51,8 +51,8 @@ static void chunk_add(const struct store_kept *row, void *userdata)
 }
 
 /*
- * The last success of a branch stays, unless the remote did not have the branch at the last
- * look at the mirror. A read that fails keeps the run.
+ * Whether a run is the last success of a branch, which stays, unless the remote did not have the
+ * branch when the mirror was last examined. A failed read keeps the run.
  */
 static bool last_success(struct scheduler *scheduler, const struct store_kept *row)
 {
@@ -102,7 +102,9 @@ static void note(struct retention_pass *pass, const struct store_kept *row,
 	(void)snprintf(item->project, sizeof(item->project), "%s", row->project);
 }
 
-/* Into the sums, or out of them again: what goes or must stay takes nothing from the others. */
+/*
+ * Add to the sums, or subtract: a run that goes, or that must stay, does not count for the others.
+ */
 static void sum_add(struct retention_sum *own, struct retention_sum *all, uint64_t bytes, bool add)
 {
 	struct retention_sum *sums[] = {own, all};
@@ -125,7 +127,7 @@ static enum retention_rule judge(struct scheduler *scheduler, const struct store
 	enum retention_rule rule;
 
 	if (!project)
-		return RETENTION_KEEP; /* no memory: another time */
+		return RETENTION_KEEP; /* out of memory: keep it until the next pass */
 	if (project->retained.pass != pass->serial)
 		project->retained = (struct retention_sums){.pass = pass->serial};
 	sum_add(&project->retained.sums[counted], &pass->all[counted], bytes, true);
@@ -152,8 +154,8 @@ static void sentence_of(struct scheduler *scheduler, const struct store_kept *ro
 }
 
 /*
- * @bits of a run go, for @rule of @kind. All of them by one removal: its answers are told apart
- * by the run. Return: 0, or -ENOMEM.
+ * Remove @bits of a run, for @rule of @kind. All bits go in one removal, because its replies carry
+ * only the number of the run. Return: 0, or -ENOMEM.
  */
 static int take(struct scheduler *scheduler, const struct store_kept *row, uint64_t bits,
 		enum retention_kind kind, enum retention_rule rule)
@@ -166,7 +168,7 @@ static int take(struct scheduler *scheduler, const struct store_kept *row, uint6
 	return removal_start(scheduler, row, bits, sentence);
 }
 
-/* Sizes of artifacts are asked for once, after the run ended, and are in the store then. */
+/* Sizes of artifacts are requested once, after the run ended, and are in the store afterwards. */
 static void measure(struct scheduler *scheduler, const struct store_kept *row)
 {
 	if (row->artifact_bytes != STORE_BYTES_UNKNOWN || row->removing ||
@@ -177,7 +179,7 @@ static void measure(struct scheduler *scheduler, const struct store_kept *row)
 						   .project = row->project, .run = row->id));
 }
 
-/* May anything of it go at all? */
+/* Whether any part of the run may be removed. */
 static bool may_go(struct scheduler *scheduler, const struct store_kept *row)
 {
 	struct retention_pass *pass = scheduler->retention.pass;
@@ -240,7 +242,7 @@ static bool is_short(const struct retention_short *missing)
 	return missing->logs || missing->state;
 }
 
-/* Only what is large, where it helps, and no more than is missing. */
+/* Remove only what is large, on the file system that lacks space, and no more than is missing. */
 static int look_for_space(struct scheduler *scheduler, const struct store_kept *row)
 {
 	struct retention_pass *pass = scheduler->retention.pass;
@@ -253,7 +255,7 @@ static int look_for_space(struct scheduler *scheduler, const struct store_kept *
 		bits |= STORE_REMOVING_LOGS;
 		logs = row->log_bytes;
 	}
-	if (missing->state && row->artifact_bytes) { /* or unknown */
+	if (missing->state && row->artifact_bytes) { /* UNKNOWN counts as some */
 		bits |= STORE_REMOVING_ARTIFACTS;
 		state = artifact_bytes(row);
 	}
@@ -317,7 +319,7 @@ static void pass_log(const struct retention_pass *pass)
 		   n[RETENTION_RUNS], n[RETENTION_LOGS], n[RETENTION_ARTIFACTS], rules, bytes);
 }
 
-/* The shortest age that anything has: a pass is due a few times within it. */
+/* The shortest age limit of all: a pass is due a few times within it. */
 static uint64_t shortest_age_usec(struct scheduler *scheduler)
 {
 	struct project *project = NULL;
@@ -395,7 +397,7 @@ static void pass_end(struct scheduler *scheduler)
 	pass_schedule(scheduler);
 }
 
-/* Return: whether it came to its end. */
+/* Return: whether all runs were visited. */
 static bool pass_walk(struct scheduler *scheduler, struct chunk *chunk)
 {
 	struct retention *retention = &scheduler->retention;
@@ -408,7 +410,7 @@ static bool pass_walk(struct scheduler *scheduler, struct chunk *chunk)
 			    : store_kept_newest_each(scheduler->store, pass->cursor, PASS_ROWS,
 						     chunk_add, chunk);
 	if (r < 0)
-		return true; /* whoever reads for somebody says so */
+		return true; /* other reads report a store that cannot be read */
 	for (size_t i = 0; i < chunk->n && r == 0; i++) {
 		const struct store_kept *row = &chunk->rows[i].row;
 
@@ -463,12 +465,15 @@ static void retention_turn(struct loop_timer *timer)
 			pass_end(scheduler);
 		return;
 	}
-	/* with all removals under way, or to wait for the last: removals go on with it */
+	/*
+	 * do not continue while the removals are at their maximum, or only the last ones are
+	 * awaited: their end continues the pass
+	 */
 	if (!pass->walked && (pass->dry || retention->n_removals < REMOVALS_MAX))
 		turn_at(scheduler, now_usec() + PAUSE_USEC);
 }
 
-/* ---- reasons to begin one ---- */
+/* ---- reasons to start a pass ---- */
 
 void retention_continue(struct scheduler *scheduler)
 {
@@ -476,7 +481,7 @@ void retention_continue(struct scheduler *scheduler)
 
 	if (!retention->pass || retention->timer.loop)
 		return;
-	/* not for each of them: a chunk that is read for one row is mostly read in vain */
+	/* not for each removal: reading a chunk for a single row is mostly wasted */
 	if (retention->n_removals <= REMOVALS_MAX / 2)
 		turn_at(scheduler, now_usec() + PAUSE_USEC);
 }

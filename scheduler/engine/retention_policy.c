@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which rule a run falls under: no state, no store. */
+/* The rule that a run falls under: no state, no store. */
 #include "scheduler/engine/retention.h"
 
 #include "common/cleanup.h"
@@ -15,8 +15,8 @@ static const char *const rule_names[] = {
 static_assert(ARRAY_SIZE(rule_names) == RETENTION_RULES, "a rule without a name");
 
 static const struct {
-	const char *name; /* of one */
-	const char *many; /* in a sentence */
+	const char *name; /* singular */
+	const char *many; /* plural, for sentences */
 } kinds[] = {
 	[RETENTION_RUNS] = {"run", "runs"},
 	[RETENTION_LOGS] = {"logs", "runs with logs"},
@@ -53,7 +53,7 @@ struct retention_limit retention_limit_of(const struct retention_policy *own,
 	};
 }
 
-/* 0 is a limit that was never told: it must not mean "none of them". */
+/* 0 is a limit that was never set: it must not mean "none of them". */
 static bool over(uint64_t value, uint64_t limit)
 {
 	return limit != 0 && limit != RETENTION_NO_LIMIT && value > limit;
@@ -66,7 +66,7 @@ enum retention_rule retention_judge(const struct retention_policy *own,
 {
 	struct retention_limit limit = retention_limit_of(own, all, kind);
 
-	/* what is larger than counted in microseconds is no limit in practice */
+	/* an age beyond the range of microseconds is no limit in practice */
 	if (limit.age_sec < RETENTION_NO_LIMIT / USEC_PER_SEC &&
 	    over(age_usec, limit.age_sec * USEC_PER_SEC))
 		return RETENTION_AGE;

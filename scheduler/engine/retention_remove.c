@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Removals under way: files first, by those who own them, then rows. */
+/* Removals under way: first the files, by the processes that own them, then the rows. */
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS_PER_TURN 500 /* a few milliseconds */
-#define ATTEMPTS_MAX 5	  /* what cannot be removed then stays: the others must go on */
+#define ROWS_PER_TURN 500 /* takes a few milliseconds */
+#define ATTEMPTS_MAX 5	  /* after so many, what cannot be removed stays, so that others go on */
 #define AGAIN_USEC (2 * USEC_PER_SEC)
 
 struct removal {
@@ -26,7 +26,7 @@ struct removal {
 	struct scheduler *scheduler;
 	struct loop_timer again;
 	uint64_t run;
-	uint64_t bits; /* enum store_removing: what is still to go */
+	uint64_t bits; /* enum store_removing: what is left to remove */
 	uint64_t at_usec;
 	unsigned n_failed;
 	char project[PROJECT_NAME_MAX + 1];
@@ -96,7 +96,7 @@ void removals_clear(struct scheduler *scheduler)
 		removal_free(scheduler->retention.first);
 }
 
-/* ---- asking who owns the files ---- */
+/* ---- requests to the owners of files ---- */
 
 static void ask_daemon(struct removal *removal)
 {
@@ -132,7 +132,7 @@ static void delete_later(struct scheduler *scheduler)
 
 static void resume_some(struct scheduler *scheduler);
 
-/* Of those whose files are gone, as many rows as one turn may cost. */
+/* Delete as many rows of runs without files as one turn may cost. */
 static void delete_turn(struct loop_timer *timer)
 {
 	struct scheduler *scheduler = container_of(timer, struct scheduler, retention.delete_timer);
@@ -143,7 +143,7 @@ static void delete_turn(struct loop_timer *timer)
 		next = removal->next;
 		if (removal->bits != STORE_REMOVING_RUN)
 			continue;
-		/* a failed write ends the turn, and with it the process */
+		/* a failed write ends the turn and the process */
 		if (store_run_delete(scheduler->store, removal->run, &rows, removal->at_usec) != 0)
 			removal_free(removal);
 	}
@@ -155,7 +155,7 @@ static void delete_turn(struct loop_timer *timer)
 	retention_continue(scheduler);
 }
 
-/* Something of it is gone: what is left to do? */
+/* A part of the run is gone: continue with what is left. */
 static void removal_go_on(struct removal *removal)
 {
 	struct scheduler *scheduler = removal->scheduler;
@@ -181,14 +181,14 @@ static void removal_again(struct loop_timer *timer)
 	removal_ask(removal);
 }
 
-/* @bit of @run is gone, or could not be removed: then again, some times. */
+/* @bit of @run is removed, or could not be removed: then try again, at most ATTEMPTS_MAX times. */
 static void removal_answered(struct scheduler *scheduler, uint64_t run, uint64_t bit,
 			     const char *error)
 {
 	struct removal *removal = removal_get(scheduler, run);
 
 	if (!removal || !(removal->bits & bit))
-		return; /* asked twice */
+		return; /* the request was sent twice */
 	if (error[0] && ++removal->n_failed < ATTEMPTS_MAX) {
 		(void)loop_timer_set(scheduler->loop, &removal->again, now_usec() + AGAIN_USEC,
 				     removal_again);
@@ -204,7 +204,7 @@ static void removal_answered(struct scheduler *scheduler, uint64_t run, uint64_t
 	removal_go_on(removal);
 }
 
-/* ---- beginning ---- */
+/* ---- start ---- */
 
 int removal_start(struct scheduler *scheduler, const struct store_kept *run, uint64_t bits,
 		  const char *sentence)
@@ -253,7 +253,7 @@ static void resume_row(const struct store_kept *row, void *userdata)
 		return;
 	removal = removal_add(scheduler, row->id, row->project, row->removing, wall_usec());
 	if (!removal)
-		return; /* no memory for it: at the next start */
+		return; /* out of memory: resumed at the next start */
 	removal_ask(removal);
 	if (removal->bits == STORE_REMOVING_RUN)
 		delete_later(scheduler);
@@ -327,7 +327,9 @@ static void ignore_run(const struct store_run *run, void *userdata)
 	(void)userdata;
 }
 
-/* A key was put while its run was being removed: nothing would ever lead to it again. */
+/*
+ * An artifact was stored while its run was being removed: no run leads to it any more. Remove it.
+ */
 static void artifacts_of_none(struct scheduler *scheduler, const char *project, uint64_t run)
 {
 	log_info("%s run %" PRIu64 ": it is gone, and so are artifacts that were put since",
@@ -348,7 +350,7 @@ int retention_handle_artifacts_measured(struct channel *channel, struct message 
 	run = measured.run;
 	if (asked && scheduler->retention.n_measuring)
 		scheduler->retention.n_measuring--;
-	/* one that was opened again meanwhile is asked about when it ends */
+	/* a run that was opened again meanwhile is measured when it ends */
 	if (run == 0 || run > INT64_MAX || map_get(&scheduler->runs, run))
 		return 0;
 	turn_schedule(scheduler);

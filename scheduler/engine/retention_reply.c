@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a pass of retention removed, or would remove, for the person who asked for it. */
+/* The reply to gc: what a pass of retention removed, or would remove. */
 #include "scheduler/engine/retention_pass.h"
 #include "scheduler/model/reply.h"
 
@@ -58,7 +58,7 @@ void retention_reply(struct scheduler *scheduler, const struct retention_pass *p
 
 	retention->wanted = false;
 	if (retention->wanted_generation != scheduler->api.generation)
-		return; /* who asked is gone */
+		return; /* the api that sent the request has ended */
 	json_open(&json, NULL, '{');
 	json_bool(&json, "dry_run", pass->dry);
 	write_counts(&json, pass, RETENTION_RUNS, "runs");

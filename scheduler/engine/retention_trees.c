@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Trees, uploads and mirrors: what the fetcher keeps, and is asked to remove.
+ * Trees, uploads and mirrors, which the fetcher keeps and removes on request.
  *
- * A question to fetch may be answered with a tree that is there already, so a project
- * is asked for one thing at a time: nothing is removed while a fetch of it is open, and
- * no fetch is asked for until a removal was answered.
+ * A fetch may find a tree that exists already, so a project has either fetches or a removal open,
+ * never both: nothing is removed while a fetch is open, and no fetch is requested until the reply
+ * to a removal.
  */
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -23,12 +23,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TREES_ROWS 64	    /* looked at after a pass */
-#define TREES_ASKED_MAX 16  /* removals under way */
-#define MIRRORS_ASKED_MAX 2 /* each is a process that walks a mirror */
-#define COMMITS_MAX 100000  /* of one project: a mirror with more of them is left alone */
+#define TREES_ROWS 64	    /* examined after a pass */
+#define TREES_ASKED_MAX 16  /* open removals */
+#define MIRRORS_ASKED_MAX 2 /* a process of the fetcher examines each mirror */
+#define COMMITS_MAX 100000  /* of one project; a mirror with more commits is left alone */
 
-/** struct tree_removal - a question to the fetcher that is open */
+/** struct tree_removal - an open request to the fetcher */
 struct tree_removal {
 	struct tree_removal *next;
 	uint64_t serial;
@@ -87,7 +87,7 @@ static void chunk_add(const struct store_tree *row, void *userdata)
 	copy->row.tree = copy->tree;
 }
 
-/* Does a limit, or want of room, say that it goes? used_usec of 0: no run has it any more. */
+/* Whether a limit, or lack of space, removes the tree. used_usec of 0: no run has it any more. */
 static bool tree_over(struct project *project, const struct store_tree *row, bool space)
 {
 	enum retention_kind kind = row->upload ? RETENTION_UPLOADS : RETENTION_TREES;
@@ -122,7 +122,7 @@ static void tree_look(struct scheduler *scheduler, const struct store_tree *row,
 
 /* ---- mirrors ---- */
 
-/* All of them in one file in memory, see common/name_list.h. Return: fd or -errno. */
+/* All commits of @project's runs in a memfd, see common/name_list.h. Return: fd or -errno. */
 static int commits_fd(struct project *project)
 {
 	cleanup_free char *text = NULL;
@@ -191,7 +191,7 @@ void retention_trees_look(struct scheduler *scheduler, bool space)
 	turn_schedule(scheduler);
 }
 
-/* ---- answers ---- */
+/* ---- replies ---- */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -206,7 +206,7 @@ static bool branch_there(const char *ref, void *userdata)
 						sizeof(*branches->items), compare_names);
 }
 
-/* Which branches have gone? What cannot be read changes nothing. */
+/* Note which branches the remote has no longer. A list that cannot be read changes nothing. */
 static void branches_learn(struct project *project, int fd)
 {
 	struct name_list branches = {.n_items = 0};
@@ -225,7 +225,7 @@ static void branches_learn(struct project *project, int fd)
 	name_list_clear(&branches);
 }
 
-/* @pruned: of a mirror; of a tree the same without branches */
+/* @pruned: whether the reply is about a mirror, and so brings branches */
 static void removal_answered(struct scheduler *scheduler, uint64_t serial, bool mirror,
 			     const struct message_mirror_pruned *pruned)
 {
@@ -236,7 +236,7 @@ static void removal_answered(struct scheduler *scheduler, uint64_t serial, bool 
 		link = &(*link)->next;
 	removal = *link;
 	if (!removal || (removal->tree[0] == '\0') != mirror)
-		return; /* of a question that was given up */
+		return; /* a reply to a request that was given up */
 	*link = removal->next;
 	removal->project->n_removing--;
 	if (error[0])
@@ -253,7 +253,7 @@ static void removal_answered(struct scheduler *scheduler, uint64_t serial, bool 
 	source_continue(removal->project);
 	free(removal);
 	turn_schedule(scheduler);
-	/* one at a time of each project: is there another one? */
+	/* one removal at a time in each project: look for the next one */
 	if (!error[0] && !mirror)
 		retention_trees_look(scheduler, false);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a run: made, loaded, cancelled, settled, forgotten. */
+/* Making, settling and forgetting runs. */
 #include "scheduler/engine/run.h"
 
 #include "common/cleanup.h"
@@ -85,7 +85,7 @@ static void inherit_image(const char *name, const char *id, void *userdata)
 {
 	struct run *run = userdata;
 
-	/* without memory for it, the name means what it means today */
+	/* without memory to fix it, the name stands for today's image */
 	if (image_id_valid(id) && images_run_fix(run, name, id) == 0)
 		store_run_image_add(run->scheduler->store, run->row.id, name, id);
 }
@@ -105,7 +105,10 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	turn_schedule(scheduler);
 	if (!made.id)
 		return NULL;
-	/* retention keeps the last success of a branch that exists; a retry says nothing of that */
+	/*
+	 * retention keeps the last success of each branch that exists; a retry is no news of the
+	 * branch
+	 */
 	if (made.source == RUN_SOURCE_FETCH && !made.retry_of)
 		store_branch_seen(scheduler->store, made.project, made.ref);
 	run = run_from_row(scheduler, &made);
@@ -119,10 +122,10 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	event.reason = "";
 	event.at_usec = made.created_usec;
 	event_push(scheduler, &event);
-	/* a retry has the environment of the run that it retries */
+	/* a retry has the images of the run that it retries */
 	if (made.retry_of)
 		(void)store_run_images_each(scheduler->store, made.retry_of, inherit_image, run);
-	/* the tree of a retry may be where it was */
+	/* the tree of a retry may still exist */
 	run_next(run,
 		 !made.runbook || made.source == RUN_SOURCE_FETCH ? RUN_DUE_TREE : RUN_DUE_RUNBOOK);
 	return run;
@@ -152,7 +155,7 @@ void runs_forget(struct scheduler *scheduler)
 
 /* ---- the end ---- */
 
-/* The first step in @state; what failed and may is meant with @allowed only. */
+/* The first step in @state. With @allowed, a failure that is allowed counts, too. */
 static const struct step *run_first(const struct run *run, enum step_state state, bool allowed)
 {
 	for (size_t i = 0; i < run->n_steps; i++) {
@@ -182,7 +185,10 @@ void run_settle(struct run *run)
 		enum step_state step;
 		enum run_state run;
 	} rules[] = {
-		/* the user's own failure says most, then ours, then what was cut short */
+		/*
+		 * the user's own failure is the most important result, then ours, then what was cut
+		 * short
+		 */
 		{STEP_STATE_FAILED, RUN_STATE_FAILED},
 		{STEP_STATE_ERRORED, RUN_STATE_ERRORED},
 		{STEP_STATE_CANCELLED, RUN_STATE_CANCELLED},

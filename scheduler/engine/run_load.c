@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Runs from the store: one by its number, and all unfinished ones after a start. */
+/* Loads runs from the store: one by its number, or all unfinished ones after a start. */
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -26,7 +26,7 @@ struct run_loading {
 	struct scheduler *scheduler;
 	struct run *run;
 	size_t n_rows;
-	bool apply; /* second pass: the steps are there */
+	bool apply; /* second pass: the steps exist */
 	int failed;
 };
 
@@ -34,7 +34,10 @@ static void load_row(const struct store_run *row, void *userdata)
 {
 	struct run_loading *loading = userdata;
 
-	/* Only a changed store has a run 0 or the same run twice: nothing could name or free it. */
+	/*
+	 * Only a damaged store has a run 0 or the same run twice; such a row could not be named or
+	 * freed.
+	 */
 	if (row->id == 0 || map_get(&loading->scheduler->runs, row->id)) {
 		loading->failed = -EUCLEAN;
 		return;
@@ -163,7 +166,7 @@ static void collect_id(const struct store_run *row, void *userdata)
 	list->ids[list->n++] = row->id;
 }
 
-/* Its steps, if it has any, wait in the queue already or run; a tree may be missing. */
+/* Its steps, if it has any, are queued again or run already; a tree may still be missing. */
 static void run_resume(struct run *run)
 {
 	if (run->n_steps) {
@@ -190,7 +193,7 @@ static int compare_ready(const void *left, const void *right)
 	return a->index < b->index ? -1 : a->index > b->index;
 }
 
-/* Back into the lines, in the order in which they stood there. */
+/* Put ready steps back into the queue, in their previous order. */
 static int queue_resume(struct scheduler *scheduler)
 {
 	cleanup_free struct step **ready = NULL;
@@ -265,9 +268,9 @@ int runs_resume(struct scheduler *scheduler, struct error *error)
 		if (run)
 			concurrency_restore(run);
 		else if (store_damaged(scheduler->store))
-			r = -EUCLEAN; /* not the run's fault: nothing is to be written now */
+			r = -EUCLEAN; /* a fault of the store, not of the run: write nothing now */
 		else if (why.number == ENOMEM)
-			r = -ENOMEM; /* nor is that */
+			r = -ENOMEM; /* nor is lack of memory a fault of the run */
 		else
 			run_give_up(scheduler, open.ids[i], &why);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A run is cut short: by somebody, by a newer one, by its own timeout. */
+/* Ends a run early: at a person's request, for a newer run, or at its own timeout. */
 #include "common/cleanup.h"
 #include "common/names.h"
 #include "scheduler/engine/run.h"
@@ -27,11 +27,11 @@ void run_stop_reason(const struct run *run, char *out, size_t size)
 
 enum run_state run_stop_state(const struct run *run)
 {
-	/* a timeout is the user's own limit, as a step's is */
+	/* a timeout is the user's own limit, as that of a step is */
 	return run->row.stop == RUN_STOP_TIMEOUT ? RUN_STATE_FAILED : RUN_STATE_CANCELLED;
 }
 
-/* What runs is ended by the daemon; everything else is ended here and now. */
+/* The daemon ends running steps; all others end at once. */
 static size_t steps_stop(struct run *run, const char *reason)
 {
 	size_t n = 0;
@@ -56,7 +56,7 @@ size_t run_stop(struct run *run, enum run_stop why, uint64_t by)
 
 	if (run_state_final(run->row.state))
 		return 0;
-	/* the first reason is the one that counts */
+	/* only the first reason counts */
 	if (run->row.stop == RUN_STOP_NONE) {
 		run->row.stop = why;
 		run->row.stop_by = by;

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Steps of one run whose time is over are looked for once in that time, not one by one. */
+/* Expired steps of one run are searched once in this time, not one by one. */
 #define QUEUE_CHECK_MIN_USEC (1 * USEC_PER_SEC)
 
 static void timer_arm(struct run *run, struct loop_timer *timer, uint64_t at_usec,
@@ -96,7 +96,7 @@ void run_timers_ready(struct step *step)
 
 /* ---- a restart ---- */
 
-/* How much of @whole_usec is over when it began (or ends) at a wall time. */
+/* How much of @whole_usec has passed since the wall time @since_usec. */
 static uint64_t passed_usec(uint64_t since_usec, uint64_t whole_usec)
 {
 	uint64_t wall = wall_usec();
@@ -129,7 +129,7 @@ void run_timers_restore(struct run *run)
 		passed = passed_usec(step->ready_usec, timeout_usec);
 		step->queued_usec = now > passed ? now - passed : 0;
 	}
-	/* looks at all of them and says when the next one is due */
+	/* examines all steps and sets the timer for the next one */
 	if (timeout_usec && !run->row.held)
 		timer_arm(run, &run->queue_timer, now, queue_timeout_fired);
 }

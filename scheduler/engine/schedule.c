@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The monotonic clock does not tell when somebody sets the other one. */
+/* The monotonic clock does not show when the wall clock is set, so look this often. */
 #define CHECK_USEC (30 * USEC_PER_SEC)
 #define LATE_USEC (SCHEDULE_LATE_MAX_SEC * USEC_PER_SEC)
 #define CLOCK_WAS_WRONG_USEC (24 * 3600 * USEC_PER_SEC)
@@ -52,7 +52,7 @@ static void next_find(struct schedule *schedule)
 	schedule->next_usec = next > 0 ? (uint64_t)next * USEC_PER_SEC : 0;
 }
 
-/* NULL: no memory, or a text of the store that is none. */
+/* Return: NULL without memory, or when a text from the store is invalid. */
 static struct schedule *schedule_new(const char *cron, const char *timezone, const char *branch,
 				     uint64_t last_usec)
 {
@@ -107,7 +107,7 @@ void schedules_free(struct project *project)
 	project->default_branch = NULL;
 }
 
-/* Who starts it, as people read it; it also tells which schedule a run is of. */
+/* The actor of a scheduled run, as people read it; it also identifies the run's schedule. */
 static void actor_format(char *out, size_t size, const char *cron, const char *timezone)
 {
 	(void)snprintf(out, size, "schedule %s%s%s", cron, *timezone ? " " : "", timezone);
@@ -174,7 +174,7 @@ static void load_schedule(const struct store_schedule *row, void *userdata)
 		return;
 	}
 	(void)schedule_free(schedule);
-	/* another version may have written what we do not read: its next run tells anew */
+	/* another version may have written it; the next run of the branch replaces it */
 	log_warning("project %s: schedule \"%s\" cannot be read, ignoring", row->project,
 		    row->cron);
 }
@@ -192,7 +192,9 @@ int schedules_load(struct scheduler *scheduler)
 
 /* ---- learning ---- */
 
-/* Is its commit the newest of the branch that counts? */
+/*
+ * Whether the schedules of the project are those of @run: the newest commit of the default branch.
+ */
 static bool tells(const struct run *run)
 {
 	const char *branch = run->project->default_branch;
@@ -264,7 +266,7 @@ void schedules_learn(struct run *run)
 			continue;
 		schedule = learn_one(project, text, now);
 		if (!schedule)
-			continue; /* no memory: the next run tells anew */
+			continue; /* out of memory: the next run brings it again */
 		if (schedule->problem)
 			log_warning("project %s: schedule \"%s\" %s: %s", project->name, text->cron,
 				    schedule->timezone, schedule->problem);
@@ -298,7 +300,7 @@ static bool ref_format(const struct project *project, const struct schedule *sch
 			branch) < (int)size;
 }
 
-/* No delivery of a forge can have this id: theirs have no blanks. */
+/* No forge can send this delivery id: their ids have no blanks. */
 static void delivery_format(const struct schedule *schedule, uint64_t at_usec, char *out,
 			    size_t size)
 {
@@ -321,7 +323,7 @@ static void delivery_format(const struct schedule *schedule, uint64_t at_usec, c
 	(void)snprintf(out, size, "schedule %s %" PRIu64, hex, at_usec);
 }
 
-/* Return: 0 when that time is done with, or -errno: try again. */
+/* Return: 0 when that time is done, or -errno: try again. */
 static int schedule_start(struct project *project, const struct schedule *schedule,
 			  uint64_t at_usec)
 {
@@ -357,8 +359,9 @@ static int schedule_start(struct project *project, const struct schedule *schedu
 }
 
 /*
- * The latest time that is due by @now; 0: those that were missed are too old. By halves:
- * after a day there are 1,440 of "* * * * *", in a time zone 20 us each, for each schedule.
+ * The latest time that is due by @now; 0: the missed ones are too old. A binary search, because
+ * after a day there are 1,440 times of "* * * * *", each of which takes 20 us in a time zone, for
+ * each schedule.
  */
 static uint64_t due_find(const struct schedule *schedule, uint64_t now)
 {
@@ -409,7 +412,7 @@ void schedules_check(struct scheduler *scheduler)
 	size_t bucket = 0;
 	bool any = false;
 
-	/* which projects there are, and which of them are paused, is not known before */
+	/* the projects, and which of them are paused, are not known before */
 	if (!scheduler->configured)
 		return;
 	while ((project = project_next(scheduler, &bucket, project))) {

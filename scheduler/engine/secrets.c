@@ -34,7 +34,7 @@ void secrets_clear(struct secrets *secrets)
 	secrets->keys = NULL;
 }
 
-/* ---- which key ---- */
+/* ---- the key in use ---- */
 
 static void problem_set(struct secrets *secrets, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -107,7 +107,7 @@ void secrets_check(struct scheduler *scheduler)
 	int r, s;
 
 	if (!secrets->keys)
-		return; /* the problem says so already */
+		return; /* secrets.problem already has the reason */
 	r = store_secret_key_get(scheduler->store, note_key, &search);
 	s = store_secret_next(scheduler->store, "", "", "", note_any, &any);
 	if (r < 0 || s < 0) {
@@ -150,7 +150,7 @@ const struct secret_key *secrets_key(const struct scheduler *scheduler)
 
 /* ---- rotation ---- */
 
-/* One row, kept while the store is written. */
+/* A copy of a row, valid while the store is written. */
 struct row {
 	char project[PROJECT_NAME_MAX + 1];
 	char env[SECRET_ENV_MAX + 1];
@@ -197,8 +197,8 @@ static void row_rebox(struct scheduler *scheduler, const struct secret_key *key,
 }
 
 /*
- * Every row in order: decrypted with @from and, for @to, encrypted with that.
- * Without @to nothing is written: a damaged row is found before the first change.
+ * Visit every row in order: decrypt it with @from and, with @to, encrypt it with that. Without @to
+ * nothing is written: a first visit finds damaged rows before anything is changed.
  */
 static int rows_walk(struct scheduler *scheduler, const struct secret_key *from,
 		     const struct secret_key *to, size_t *ret_n, struct error *error)
@@ -236,7 +236,7 @@ static int rows_walk(struct scheduler *scheduler, const struct secret_key *from,
 	return r;
 }
 
-/* All or nothing, in the open transaction. */
+/* Change the key of all rows in the open transaction, or of none. */
 static int keys_change(struct scheduler *scheduler, const struct secret_key *from,
 		       const struct secret_key *to, size_t *ret_n, struct error *error)
 {
@@ -249,7 +249,7 @@ static int keys_change(struct scheduler *scheduler, const struct secret_key *fro
 	(void)snprintf(old, sizeof(old), "%s", from->id);
 	r = rows_walk(scheduler, from, to, ret_n, error);
 	if (r < 0) {
-		/* half of it is in the open transaction, which must not be committed */
+		/* the open transaction has half of the change and must not be committed */
 		log_error("%s: ending, to go on from what is committed", error->text);
 		outbox_clear(scheduler);
 		_exit(1);
@@ -270,8 +270,8 @@ int secrets_rekey(struct scheduler *scheduler, size_t *ret_n, struct error *erro
 }
 
 /*
- * Somebody removed the file (then root made another key) or replaced what is in it. As long
- * as we have the key that was in it, nothing is lost: all is encrypted with the new one.
+ * The file was removed (then root made another key) or its contents were replaced. While the
+ * previous key is in memory nothing is lost: encrypt all secrets with the new one.
  */
 static int keys_follow(struct scheduler *scheduler, const struct secret_keys *keys,
 		       struct error *error)
@@ -287,7 +287,9 @@ static int keys_follow(struct scheduler *scheduler, const struct secret_keys *ke
 
 /* ---- the daemon's messages ---- */
 
-/* Never through a buffer that stays around. Return: 0 or -errno with @error. */
+/*
+ * Read into locked memory, without a buffer that is left behind. Return: 0 or -errno with @error.
+ */
 static int keys_read(int fd, struct secret_keys **ret_keys, struct error *error)
 {
 	struct secret_keys *keys = sodium_malloc(sizeof(*keys));
@@ -323,7 +325,7 @@ static void rekey_finish(struct scheduler *scheduler, const char *failure)
 	if (!failure[0] && secrets_rekey(scheduler, &n, &error) < 0)
 		failure = error.text;
 	secrets->rekeying = false;
-	/* the old one after a success, the new one otherwise */
+	/* keep the old one after a success, the new one otherwise */
 	if (!secrets->problem[0] && secrets->keys->n > 1)
 		keys_forget_others(scheduler);
 	if (!asked) {
@@ -371,7 +373,7 @@ int secrets_handle_keys(struct channel *channel, struct message *message)
 		problem_set(secrets, "the keys in %s cannot be used: %.*s", received.source,
 			    REASON_MAX, failure);
 	} else {
-		/* what we have still opens everything */
+		/* the keys in memory still open everything */
 		log_error("secrets: the keys in %s cannot be used, the ones read before stay: %s",
 			  received.source, failure);
 	}
@@ -418,7 +420,7 @@ static const char *env_find(const struct runbook_env *env, size_t n_env)
 	return NULL;
 }
 
-/* The runbook's own word: what an image or we set is nobody's choice of an environment. */
+/* Only the runbook chooses an environment: ENV of an image, or one that we set, does not count. */
 const char *step_secrets_env(const struct step *step)
 {
 	const struct runbook *runbook = step->run->runbook;
@@ -477,7 +479,7 @@ static int value_take(const struct collecting *collecting, const struct store_se
 	}
 	value = &set->items[set->n];
 	value->n_name = strlen(secret->name);
-	/* the box is longer than what is in it */
+	/* the box is longer than its plaintext */
 	value->length = value->n_name + 1 + secret->size;
 	value->string = malloc(value->length + 1);
 	if (!value->string)

@@ -21,15 +21,15 @@
 #define DELAY_MAX_USEC (60 * USEC_PER_SEC)
 
 /*
- * What may pass by itself. Forges answer 401, 403 and 404 while they are maintained or a
- * permission spreads, but mostly the configuration is wrong and a person has to see that: it
- * gets a fifth of the time. A run that a person asked for ends at once in such a case, and
- * when its branch is misspelt: the name came from that person, not from a forge.
+ * Failures that may pass by themselves. Forges reply 401, 403 and 404 during maintenance or while a
+ * permission spreads, but mostly the configuration is wrong and a person has to see that: such a
+ * failure gets a fifth of the time. A manual run ends at once in such a case, and when its branch
+ * is misspelt: the name came from a person, not from a forge.
  */
 static const struct rule {
-	const char *word; /* NULL: trying again would not help */
-	unsigned part;	  /* of the time that is configured: 1/part */
-	bool at_once;	  /* ends a run that a person asked for */
+	const char *word; /* for machines; NULL: another try would not help */
+	unsigned part;	  /* divisor of the configured time */
+	bool at_once;	  /* ends a manual run */
 } rules[FETCH_NUM] = {
 	[FETCH_NO_SUCH_COMMIT] = {"no-such-commit", 1, true},
 	[FETCH_UNREACHABLE] = {"unreachable", 1, false},
@@ -43,7 +43,7 @@ static enum fetch_outcome outcome_parse(const char *word)
 		if (rules[i].word && strcmp(rules[i].word, word) == 0)
 			return (enum fetch_outcome)i;
 	}
-	return FETCH_UNREACHABLE; /* of a newer version */
+	return FETCH_UNREACHABLE; /* from a newer version */
 }
 
 void retry_seconds_text(char *out, size_t size, uint64_t usec)
@@ -95,7 +95,7 @@ bool source_retry_waits(const struct run *run)
 	return run->wait && run->wait->timer.loop;
 }
 
-/* ---- again ---- */
+/* ---- tries ---- */
 
 static void try_now(struct run *run)
 {
@@ -121,13 +121,13 @@ static uint64_t window_usec(const struct run *run, enum fetch_outcome outcome)
 	return run->project->fetch_retry_sec * USEC_PER_SEC / rules[outcome].part;
 }
 
-/* Without an end while the host has too little room to start steps: people see that elsewhere. */
+/* Try without end while the host lacks the space to start steps; that is reported elsewhere. */
 static bool endless(const struct run *run, enum fetch_outcome outcome)
 {
 	return outcome == FETCH_NO_SPACE && executor_home(run->scheduler)->space[0];
 }
 
-/* For how long it may still be tried. */
+/* How long it may still be tried, in microseconds. */
 static uint64_t time_left(const struct source_wait *wait, uint64_t now)
 {
 	const struct run *run = wait->run;
@@ -246,8 +246,8 @@ static void load_row(const struct store_fetch_wait *row, void *userdata)
 }
 
 /*
- * The monotonic time of a wall time that is over: a clock set back makes it begin anew. It
- * may be before that clock began: differences come out right all the same.
+ * The monotonic time of a past wall time; if the clock was set back, the wait begins anew. The
+ * result may be before the start of the monotonic clock: differences are right all the same.
  */
 static uint64_t past_usec(uint64_t wall_then)
 {
@@ -278,9 +278,9 @@ int source_retry_load(struct run *run)
 	return wait_arm(wait, delay);
 }
 
-/* ---- what others find out ---- */
+/* ---- news from other runs ---- */
 
-/* One is older than the other, and both are of the same branch or pull request. */
+/* Whether @older is older than @newer, and both are of the same branch or pull request. */
 static bool goes_before(const struct run *older, const struct run *newer)
 {
 	return older->row.id < newer->row.id && older->row.from_fork == newer->row.from_fork &&
@@ -342,7 +342,7 @@ void source_retry_supersede(struct run *run)
 	}
 }
 
-/* ---- what is said ---- */
+/* ---- texts ---- */
 
 void source_retry_reason(const struct run *run, char *out, size_t size)
 {

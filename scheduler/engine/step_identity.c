@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where a step works, and as whom: its own words, then its image's, then ours. */
+/* Working directory and user of a step: from the step itself, its image, or defaults. */
 #include "scheduler/engine/step_identity.h"
 
 #include "common/cleanup.h"
@@ -12,7 +12,7 @@
 
 #define WORKSPACE "/workspace"
 
-/* One part of a path behind @out, which stays without a slash at its end. */
+/* Append one part of a path to @out, which never ends in a slash. */
 static int append_part(char *out, size_t size, const char *part, size_t length)
 {
 	size_t used = strlen(out);

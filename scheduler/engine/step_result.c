@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of an attempt: its state and the reason that people read. */
+/* The result of an attempt: the state of its step and the reason that people read. */
 #include "scheduler/engine/step_result.h"
 
 #include "common/cleanup.h"
@@ -87,7 +87,7 @@ static void reason_sandbox(const struct step *step, const struct step_end *end, 
 }
 
 static const struct result_rule {
-	enum step_state state; /* of an EXITED one with code 0: succeeded */
+	enum step_state state; /* EXITED with code 0 becomes succeeded */
 	void (*reason)(const struct step *step, const struct step_end *end, char *out, size_t size);
 } result_rules[] = {
 	[STEP_RESULT_EXITED] = {STEP_STATE_FAILED, reason_exited},
@@ -113,7 +113,7 @@ static void step_end_with(struct step *step, const struct store_attempt *attempt
 	(void)step_attempt_again(step);
 }
 
-/* Nobody asked for its end, and it may be begun anew: it allows that, or it never ran. */
+/* Whether @step may wait again: it was not cancelled, and is interruptible or never ran. */
 static bool interruptible(const struct step *step, bool ran)
 {
 	return (step_text(step)->interruptible || !ran) && !step->cancelling &&
@@ -142,7 +142,7 @@ void step_exited(struct step *step, const struct step_end *end)
 	}
 	if (end->result == STEP_RESULT_SIGNALED)
 		attempt.signal = end->signal;
-	/* the daemon knows more (which limit, what failed): its sentence goes first */
+	/* the daemon's own sentence is more exact (which limit, what failed) */
 	if (end->reason[0] && (end->result != STEP_RESULT_CANCELLED || !step->run->row.stop))
 		(void)snprintf(reason, sizeof(reason), "%.*s", REASON_MAX, end->reason);
 	else
@@ -160,7 +160,7 @@ void step_exited(struct step *step, const struct step_end *end)
 	}
 }
 
-/* Names that clash are the runbook's affair: "failed"; all else is ours. */
+/* Names that clash are a fault of the runbook: "failed". All other causes are ours. */
 void step_not_started(struct step *step, const struct error *error)
 {
 	struct store_attempt attempt = {

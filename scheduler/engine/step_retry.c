@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Another attempt of a step that had ended: by itself, as `attempts` says, or
- * because a person asked. A person's retry begins a new budget of automatic ones.
- */
+/* Retries of steps, automatic and by a person. */
 #include "scheduler/engine/step_retry.h"
 
 #include "scheduler/engine/source.h"
@@ -15,7 +12,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* An attempt that was never claimed is still to come: its number is not used up. */
+/* The number of an attempt that was never claimed is used again. */
 static void attempt_next(struct step *step, const char *reason)
 {
 	if (step->order) {
@@ -28,7 +25,7 @@ static void attempt_next(struct step *step, const char *reason)
 	state_step_set(step, STEP_STATE_PENDING, reason);
 }
 
-/* ---- by itself ---- */
+/* ---- automatic ---- */
 
 bool step_attempt_again(struct step *step)
 {
@@ -46,7 +43,7 @@ bool step_attempt_again(struct step *step)
 
 void step_interrupted(struct step *step)
 {
-	step->budget++; /* it was not the step's fault */
+	step->budget++; /* the interruption does not use up an automatic attempt */
 	attempt_next(step, "it may be interrupted, and begins anew");
 	state_step_set(step, STEP_STATE_READY, "");
 }
@@ -62,7 +59,7 @@ static void step_reset(struct step *step, const char *reason)
 	attempt_next(step, reason);
 }
 
-/* Never ran, or looked at how something ended, that is retried now. */
+/* Whether @step is reset with a retried step above it: it never ran, or looks for failures. */
 static bool step_follows(const struct step *step)
 {
 	const struct runbook_step *text = step_text(step);
@@ -79,7 +76,7 @@ static bool step_follows(const struct step *step)
 	       !step_hopeless(step);
 }
 
-/* The steps that are to be retried are reset: now those behind them. */
+/* After the retried steps were reset: reset those behind them. */
 static void followers_reset(struct run *run, const char *reason)
 {
 	for (size_t i = 0; i < run->n_steps; i++) {
@@ -101,7 +98,7 @@ static void run_open_again(struct run *run, const char *reason)
 	}
 	if (run_state_final(run->row.state))
 		state_run_set(run, RUN_STATE_RUNNING, reason);
-	/* it will have more of them */
+	/* more artifacts may be added */
 	store_run_set_artifact_bytes(run->scheduler->store, run->row.id, STORE_BYTES_UNKNOWN);
 }
 
@@ -113,7 +110,7 @@ int step_retry(struct step *step, struct error *error)
 	if (!step_state_final(step->state))
 		return error_set(error, EBUSY, "step \"%s\" is %s: cancel it first, or wait", name,
 				 step_state_name(step->state));
-	/* what cut it short would still be in force */
+	/* the reason that cuts the run short would still be in force */
 	if (step->run->row.cancelling && !run_state_final(step->run->row.state))
 		return error_set(error, EBUSY,
 				 "run %" PRIu64 " is being cancelled: wait until it is over",

@@ -33,7 +33,7 @@ static void answer_set(struct trigger_answer *answer, unsigned status, uint64_t 
 	va_end(arguments);
 }
 
-/* One printable line of at most TITLE_MAX bytes, cut at a character. */
+/* One printable line of at most TITLE_MAX bytes, cut between characters. */
 static void line_clean(char *out, const char *text)
 {
 	size_t n = 0;
@@ -83,7 +83,7 @@ static void trigger_new(struct project *project, const struct store_run *row, in
 
 /* ---- deliveries ---- */
 
-/* "push" of a tag is an event of its own, as runbooks and people see it. */
+/* The push of a tag is an event of its own for runbooks and people. */
 static const char *delivery_event(const struct trigger *trigger)
 {
 	if (strcmp(trigger->event, "pull_request") == 0)
@@ -95,7 +95,7 @@ static const char *delivery_event(const struct trigger *trigger)
 
 static bool delivery_checked(const struct trigger *trigger, struct trigger_answer *answer)
 {
-	/* a pull request's sender may leave it to the ref to say which commit */
+	/* a pull request's delivery may omit the commit: then its ref counts */
 	bool any_commit = trigger->pull_request && !trigger->after[0];
 
 	if (!delivery_event(trigger))
@@ -166,12 +166,12 @@ void trigger_delivery(struct scheduler *scheduler, const struct trigger *trigger
 		delivery_add(scheduler->store, &delivery, answer->run);
 }
 
-/* ---- people ---- */
+/* ---- requests of people ---- */
 
 static bool manual_checked(const char *ref, const char *commit, char *full_ref, size_t size,
 			   struct trigger_answer *answer)
 {
-	/* "main" is what people type; "" is what the remote calls HEAD */
+	/* people type "main"; "" stands for the remote's HEAD */
 	if (strcmp(ref, "HEAD") == 0)
 		ref = "";
 	(void)snprintf(full_ref, size, "%s%s",
@@ -243,7 +243,7 @@ void trigger_upload(struct scheduler *scheduler, const char *name, const char *r
 		answer_set(answer, 503, 0, "out of memory: try again");
 		return;
 	}
-	/* names the unpacked tree; a run's number is not known before its row is written */
+	/* the unpacked tree needs a name before the row, and so the number, of its run exists */
 	randombytes_buf(chance, sizeof(chance));
 	(void)sodium_bin2hex(tree, sizeof(tree), chance, sizeof(chance));
 	trigger_new(project, &row, TAKE_FD(fd), answer);

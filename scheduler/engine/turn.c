@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The end of a loop turn. All that the peers said in one turn becomes one
- * transaction: with one fsync for many deliveries, results and claims, the rate
- * does not depend on how long an fsync takes.
- */
+/* The end of a turn. */
 #include "scheduler/engine/turn.h"
 
 #include "common/log.h"
@@ -13,10 +9,12 @@
 #include "scheduler/engine/run.h"
 #include "scheduler/model/outbox.h"
 
-/* What follows from one start (the step cannot be ordered, say) comes before the next one. */
+/*
+ * The consequences of one start (a step that cannot be ordered, say) are drawn before the next one.
+ */
 static void steps_start(struct scheduler *scheduler)
 {
-	/* before a daemon has said what it runs, it is not known what is free there */
+	/* before a runbookd has reported its steps, free resources are not known */
 	if (!executors_ready(scheduler))
 		return;
 	while (admission_reject(scheduler))
@@ -33,7 +31,7 @@ void turn_end(struct scheduler *scheduler)
 	progress(scheduler);
 	steps_start(scheduler);
 	if (loop_exiting(scheduler->loop)) {
-		/* in the middle of something: half of it must not be there at the next start */
+		/* the process gives up in the middle of a change, which must not be committed */
 		outbox_clear(scheduler);
 		return;
 	}
@@ -45,7 +43,7 @@ void turn_end(struct scheduler *scheduler)
 	}
 	outbox_send_all(scheduler);
 	runs_forget(scheduler);
-	/* what the sending itself changed (a peer went away) is the next turn's */
+	/* changes that sending made (a peer hung up) belong to the next turn */
 	if (store_damaged(scheduler->store)) {
 		log_error("the database is damaged: ending, to look at all of it");
 		loop_exit(scheduler->loop, 1);

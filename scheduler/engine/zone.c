@@ -11,7 +11,7 @@ static bool is_utc(const char *name)
 	return !*name || strcmp(name, "UTC") == 0;
 }
 
-/* What zone_leave() brings back; "" where $TZ was not set. */
+/* what zone_leave() restores; "" where $TZ was not set */
 static char *outside;
 static bool fixed; /* UTC: nothing was switched */
 
