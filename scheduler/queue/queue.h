@@ -3,38 +3,34 @@
 #define SCHEDULER_QUEUE_H
 
 /*
- * DOC: Who runs next, and where
+ * DOC: Which item runs next, and where
  *
- * Between projects: weighted fair queueing. Every start costs its project as
- * many places as the largest part of a host that the step takes: one for a
- * step that declares nothing, four of eight for one that takes half of the
- * memory. The project that got least for its weight is next. A project that
- * comes back joins where the others are: it neither saves up turns while it has
- * nothing to do, nor pays for what it got while nobody else wanted it.
- * (Deficit round robin approximates this with a ring; where costs differ by
- * hundreds it would either hand out bursts or walk the ring in vain.)
+ * Between projects: weighted fair queueing. Every start costs its project the largest part of a
+ * host that the step takes, counted in places: one place for a step that declares nothing, four of
+ * eight for a step that takes half of the memory. The next project is the one with the least cost
+ * for its weight. A project that comes back joins at the current level: it neither saves up turns
+ * while it has nothing to do, nor pays for what it got while no other project waited. (Deficit
+ * round robin approximates this with a ring; where costs differ by a factor of hundreds it either
+ * hands out bursts or circles the ring in vain.)
  *
- * Within a project: the higher priority first, where a minute of waiting counts
- * as much as one level of it, so that nothing waits for ever; then the older
- * run; then the order of the runbook. The key is "minute in which it became
- * ready, less priority": ageing changes everybody's by the same amount, so that
- * nothing is ever sorted again.
+ * Within a project: by priority, where a minute of waiting counts as much as one level, so that
+ * nothing waits forever; then the older run; then the order of the runbook. The key is "minute in
+ * which it became ready, minus priority": ageing changes all keys by the same amount, so nothing is
+ * ever sorted again.
  *
- * What may start: the project is not held and under its limit, the step's group
- * (a matrix with a limit) is under its limit, and there is a host that admits
- * steps, has a free place and all labels of the step, and whose processors and
- * memory, less what those that run there were promised, are enough for it. Of
- * several such hosts the least loaded one gets it. Where the first in line fits
- * on no host, the next one that does goes past it; but once QUEUE_PASSES times as
- * many steps as a host has places went past on that host, what it needs there is
- * set aside: others start on that host only beside it.
+ * An item may start when its project is not held and is below its limit, its group (a matrix with a
+ * limit) is below its limit, and there is a host that admits steps, has a free place and all labels
+ * of the item, and whose free processors and memory suffice. Of several such hosts the least loaded
+ * one gets it. If the first item in line fits on no host, a later one that fits overtakes it. But
+ * once QUEUE_PASSES times as many items as a host has places have overtaken it on that host, the
+ * resources that it needs there are reserved: other items start on that host only beside them.
  *
- * Every operation costs O(log n) of what waits, whatever waits. Pure: no clock,
- * no I/O, no allocation (but for queue_walk()). Hosts, items, groups and projects
- * are embedded in the objects of the caller.
+ * Every operation costs O(log n) of the waiting items, whatever they are. Pure: no clock, no I/O,
+ * no allocation (except queue_walk()). Hosts, items, groups and projects are embedded in objects of
+ * the caller.
  *
- * Hosts are a list: what is done for each of them is O(hosts), and what labels
- * keep from a host is looked at one by one, as far as the budget of a search goes.
+ * Hosts are a list: work for each host is O(hosts). Items that a host excludes by its labels are
+ * visited one by one, up to the budget of a search.
  */
 
 #include "common/limits.h"
@@ -47,208 +43,213 @@
 
 /* a minute of waiting counts as much as a level of priority */
 #define QUEUE_AGE_USEC 60000000ULL
-/* so many times the number of places may others go past a step that does not fit */
+/* a step that does not fit may be overtaken this many times the number of places */
 #define QUEUE_PASSES 4
-/* a step that declares nothing counts as an even share, but not as more than this */
+/* a step that declares nothing counts as an even share of the host, but at most as this */
 #define QUEUE_SHARE_CPU_MILLI_MAX 1000ULL
 #define QUEUE_SHARE_MEMORY_MAX (512ULL << 20)
-#define QUEUE_HOST_NAME_MAX 64 /* bytes of it that sentences show */
+#define QUEUE_HOST_NAME_MAX 64 /* bytes of the name that sentences show */
 
 struct queue;
 struct queue_project;
 
-/** enum queue_wait - why something waits; names for machines: queue_wait_name() */
+/** enum queue_wait - why an item waits; for machines: queue_wait_name() */
 enum queue_wait {
 	QUEUE_WAIT_NOT,	      /* it does not wait */
 	QUEUE_WAIT_NEXT,      /* it starts with the next turn of the loop */
 	QUEUE_WAIT_HELD,      /* its project is held */
 	QUEUE_WAIT_LABEL,     /* no host has the label */
-	QUEUE_WAIT_NEVER,     /* it needs more than there is */
-	QUEUE_WAIT_GROUP,     /* the limit of its group */
-	QUEUE_WAIT_PROJECT,   /* the limit of its project */
-	QUEUE_WAIT_STOPPED,   /* its host admits nothing */
+	QUEUE_WAIT_NEVER,     /* it needs more than any host has */
+	QUEUE_WAIT_GROUP,     /* the limit of its group is reached */
+	QUEUE_WAIT_PROJECT,   /* the limit of its project is reached */
+	QUEUE_WAIT_STOPPED,   /* its host admits no steps */
 	QUEUE_WAIT_LIMIT,     /* all places are taken */
 	QUEUE_WAIT_CPU,	      /* too few processors are free */
 	QUEUE_WAIT_MEMORY,    /* too little memory is free */
-	QUEUE_WAIT_SET_ASIDE, /* what is free is kept for another one */
+	QUEUE_WAIT_SET_ASIDE, /* the free resources are reserved for another item */
 	QUEUE_WAIT_NUM,
 };
 
-/** struct queue_group - items of one project (a matrix) of which only so many run at once */
+/** struct queue_group - items of one project (a matrix), of which only @limit run at once */
 struct queue_group {
 	const char *name; /* of the matrix, kept by the caller */
 	uint64_t limit;	  /* 0: none */
 	uint64_t running;
-	uint64_t n_offered;  /* in their project's line; the others stand aside */
-	struct list waiting; /* those that do */
+	uint64_t n_offered;  /* in their project's line; the others are parked */
+	struct list waiting; /* the parked items */
 };
 
 enum queue_where {
 	QUEUE_NOWHERE = 0, /* neither waits nor runs */
 	QUEUE_LINE,	   /* in its project's line */
-	QUEUE_GROUP,	   /* aside, until its group has room */
-	QUEUE_LABEL,	   /* aside: no host has all of its labels */
-	QUEUE_NEVER,	   /* aside: needs more than there is; queue_impossible() */
+	QUEUE_GROUP,	   /* parked until its group has room */
+	QUEUE_LABEL,	   /* parked: no host has all of its labels */
+	QUEUE_NEVER,	   /* parked: needs more than any host has, see queue_impossible() */
 	QUEUE_RUNNING,
 };
 
-/** struct queue_item - something that waits or runs; embedded in a step, zeroed at first */
+/** struct queue_item - an item that waits or runs; embedded in a step, zeroed at first */
 struct queue_item {
-	/* the caller's, set before queue_push() and queue_running(), then left alone */
+	/* of the caller, set before queue_push() and queue_running(), constant afterwards */
 	uint64_t ready_usec;	   /* wall clock; survives restarts */
 	int64_t priority;	   /* higher first */
 	uint64_t run, index;	   /* the older run first, then the smaller index */
-	uint64_t cpu_milli;	   /* declared; 0: not */
-	uint64_t memory;	   /* declared, bytes; 0: not */
+	uint64_t cpu_milli;	   /* declared; 0: none */
+	uint64_t memory;	   /* declared, bytes; 0: none */
 	const char *const *labels; /* a host must have them all; kept by the caller */
 	size_t n_labels;
 	struct queue_group *group; /* NULL: none */
-	/* the queue's */
-	struct queue_project *project; /* NULL while it is nowhere */
-	struct queue_host *host;       /* where it runs, NULL: it does not */
+	/* of the queue */
+	struct queue_project *project; /* NULL while it neither waits nor runs */
+	struct queue_host *host;       /* where it runs, NULL: it waits */
 	enum queue_where where;
-	struct need_node node; /* its @own need: the least on any host; on @host once it runs */
+	struct need_node node; /* @own: the least need on any host; on @host while it runs */
 	int64_t key;
-	uint64_t passed;	/* others that went past it since it was first and did not fit */
-	uint64_t beside;	/* the reservation beside which it runs, see struct queue */
-	struct list_node aside; /* of its group, or of the impossible ones */
+	uint64_t passed;	/* how often it was overtaken since it was first and did not fit */
+	uint64_t beside;	/* number of the reservation that it runs beside */
+	struct list_node aside; /* in its group, or among the impossible items */
 };
 
-/** struct queue_project - one project's share; embedded in a project */
+/** struct queue_project - the share of one project; embedded in struct project */
 struct queue_project {
 	struct queue *queue;
-	const char *held; /* why nothing of it may start, NULL: it may */
+	const char *held; /* why none of its items may start, NULL: they may */
 	uint64_t weight;  /* share, at least 1 */
 	uint64_t limit;	  /* running at once, 0: no limit of its own */
 	uint64_t running;
 	uint64_t n_waiting;
-	struct need_tree line;	/* what may start as far as it goes by itself */
-	struct need_tree aside; /* what waits for something of its own */
-	/* its place among the projects that could start something */
+	struct need_tree line;	/* items that may start as far as their group and labels go */
+	struct need_tree aside; /* parked items */
+	/* its position among the projects that have an item to start */
 	bool in_ring;
 	struct need_node node;
 	struct need_least least; /* of its line */
-	uint64_t tag;		 /* what it got, by its weight */
-	uint64_t serial;	 /* of the last time it got in line: ties go to the smaller */
+	uint64_t tag;		 /* cost of its starts so far, divided by its weight */
+	uint64_t serial; /* of its last entry into the ring: for equal tags, the smaller first */
 	struct list_node listed; /* of queue->projects */
 };
 
-/** struct queue_capacity - what a host has to hand out */
+/** struct queue_capacity - resources of a host */
 struct queue_capacity {
 	uint64_t limit;	    /* places: steps at once, all projects together */
 	uint64_t cpu_milli; /* 0: not counted */
 	uint64_t memory;    /* 0: not counted */
-	/* what a step counts as that declares none; 0: an even share, see QUEUE_SHARE_… */
+	/* what a step counts as that declares nothing; 0: an even share, see QUEUE_SHARE_… */
 	uint64_t default_cpu_milli, default_memory;
 };
 
-/** struct queue_host - where items run; embedded in an executor */
+/** struct queue_host - where items run; embedded in struct executor */
 struct queue_host {
 	struct queue *queue;
 	struct list_node node;
 	const char *name; /* in sentences, "this host"; kept by the caller */
 	struct queue_capacity capacity;
 	char labels[HOST_LABELS_MAX + 1]; /* words separated by single blanks */
-	const char *stopped;		  /* why nothing is admitted here, NULL: it is */
+	const char *stopped;		  /* why no item is admitted here, NULL: items are */
 	uint64_t running;
-	struct queue_need used; /* by what runs */
-	struct need_room room;	/* during a search: what may be used of it */
+	struct queue_need used; /* sum of what the running items count as */
+	struct need_room room;	/* during a search: what may be used */
 };
 
 struct queue {
 	struct list hosts;
 	uint64_t running;
 	uint64_t n_waiting;
-	struct need_tree ring; /* projects that could start something, by tag */
-	uint64_t virtual_now;  /* tag of the project that was next last time */
+	struct need_tree ring; /* projects that have an item to start, by tag */
+	uint64_t virtual_now;  /* tag of the project that started an item last */
 	uint64_t tag_max;
 	uint64_t last_serial;
-	struct list projects; /* those with something waiting */
+	struct list projects; /* projects with waiting items */
 	size_t n_listed;
 	struct list impossible;
-	/* the one that was first and fitted nowhere, NULL: none; and where it may get room */
+	/* the first item that fitted nowhere, NULL: none; and the host it waits for */
 	struct queue_item *reserved;
 	struct queue_host *reserved_host;
-	uint64_t reservation;	  /* grows with each one */
-	uint64_t n_beside;	  /* started while its needs were set aside, still running */
-	struct queue_need beside; /* what those use */
+	uint64_t reservation;	  /* number of the reservation, incremented with each new one */
+	uint64_t n_beside;	  /* running items that started while its resources were reserved */
+	struct queue_need beside; /* what these count as */
 };
 
-/** queue_init() - an empty queue without hosts */
+/** queue_init() - make an empty queue without hosts */
 void queue_init(struct queue *queue);
 /**
- * queue_host_add() - @host hands out places; nothing is waiting yet
- * @host:  overwritten; may not move in memory
- * @name:  what sentences call it; not copied
+ * queue_host_add() - add @host, before anything waits
+ * @host:  overwritten; must not move in memory
+ * @name:  its name in sentences; not copied
  * @limit: places; nothing else is counted before queue_host_configure()
  */
 void queue_host_add(struct queue *queue, struct queue_host *host, const char *name, uint64_t limit);
 /**
- * queue_host_configure() - what @host has to hand out, and its labels
- * @labels: words separated by single blanks; copied, as far as HOST_LABELS_MAX
+ * queue_host_configure() - set the resources and labels of @host
+ * @labels: words separated by single blanks; copied, up to HOST_LABELS_MAX
  *
- * O(n log n) of what waits and O(n) of what runs, when anything did change. The
- * caller calls queue_recount() for what runs.
+ * O(n log n) of the waiting items and O(n) of the running ones, if anything changed. The caller
+ * calls queue_recount() for each running item.
  */
 void queue_host_configure(struct queue_host *host, const struct queue_capacity *capacity,
 			  const char *labels);
-/** queue_host_stop() - admit nothing on @host; @why is not copied (static or kept), NULL lifts it */
+/**
+ * queue_host_stop() - admit no items on @host; @why is not copied (static or kept), NULL: admit
+ * again
+ */
 void queue_host_stop(struct queue_host *host, const char *why);
 
-/** queue_project_init() - attach a zeroed @project to @queue with weight 1 and no limit */
+/** queue_project_init() - attach a zeroed @project to @queue, with weight 1 and without limit */
 void queue_project_init(struct queue *queue, struct queue_project *project);
-/** queue_project_set() - new weight, limit and hold; @held is not copied (static or kept) */
+/** queue_project_set() - set weight, limit and hold; @held is not copied (static or kept) */
 void queue_project_set(struct queue_project *project, uint64_t weight, uint64_t limit,
 		       const char *held);
 
-/** queue_push() - @item waits in @project; its fields of the caller are set */
+/** queue_push() - let @item wait in @project; the caller's fields are set */
 void queue_push(struct queue_project *project, struct queue_item *item);
-/** queue_remove() - @item does not wait any more; no-op when it did not */
+/** queue_remove() - stop waiting; no-op when @item does not wait */
 void queue_remove(struct queue_item *item);
 /**
- * queue_impossible() - something that waits and can never start: it needs more than any host has
+ * queue_impossible() - a waiting item that needs more than any host has
  *
- * The caller ends it (queue_remove()) and asks again. Return: NULL when there is none.
+ * The caller ends it (queue_remove()) and calls again. Return: NULL when there is none.
  */
 struct queue_item *queue_impossible(const struct queue *queue);
 
 /**
  * queue_next() - take the next item that may start now
  *
- * It counts as running on item->host from here on; queue_finished() ends that.
- * Return: NULL when nothing waits that may start.
+ * It counts as running on item->host from now on; queue_finished() ends that.
+ * Return: NULL when no item may start.
  */
 struct queue_item *queue_next(struct queue *queue);
-/** queue_running() - @item of @project runs on @host; it was started in an earlier life */
+/** queue_running() - count @item of @project, which an earlier life started, as running on @host */
 void queue_running(struct queue_project *project, struct queue_item *item, struct queue_host *host);
-/** queue_move() - @item runs on @host, not where it was thought to run */
+/** queue_move() - count @item as running on @host instead of where it was assumed to run */
 void queue_move(struct queue_item *item, struct queue_host *host);
-/** queue_recount() - @item runs, and queue_host_configure() changed what it counts as */
+/** queue_recount() - count the running @item anew after queue_host_configure() */
 void queue_recount(struct queue_item *item);
-/** queue_finished() - @item stopped running; no-op when it did not run */
+/** queue_finished() - @item stopped running; no-op when it does not run */
 void queue_finished(struct queue_item *item);
 
-/** queue_wait_name() - "project-limit", …: short, for machines, never changed */
+/**
+ * queue_wait_name() - the reason for machines, such as "project-limit"; these words never change
+ */
 const char *queue_wait_name(enum queue_wait wait);
 /**
- * queue_reason() - why @item does not run yet, as a sentence without a full stop
+ * queue_reason() - write why @item does not run yet, as a sentence without a full stop
  *
  * Return: the same for machines.
  */
 enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t size);
-/** queue_places() - steps that all hosts together run at once */
+/** queue_places() - number of steps that all hosts together run at once */
 uint64_t queue_places(const struct queue *queue);
-/** queue_cost() - what a start of @item costs its project, QUEUE_PLACE for each place */
+/** queue_cost() - the cost that a start of @item adds to its project; QUEUE_PLACE is one place */
 uint64_t queue_cost(const struct queue *queue, const struct queue_item *item);
 #define QUEUE_PLACE (1ULL << 24)
-/** queue_set_aside() - is what the reserved item needs kept for it by now? */
+/** queue_set_aside() - whether the resources of the reserved item are reserved by now */
 bool queue_set_aside(const struct queue *queue);
 
 /**
- * queue_walk() - visit waiting items in the order in which they would start if everything
- * fitted and no limit were met
- * @max:   stop after so many
- * @visit: @position counts from 1; 0: it will not start as things are (a label is missing)
+ * queue_walk() - visit waiting items in the order in which they would start if everything fitted
+ * and no limit were reached
+ * @max:   stop after so many items
+ * @visit: @position counts from 1; 0: the item cannot start as things are (a label is missing)
  *
  * Return: 0 or -ENOMEM.
  */
