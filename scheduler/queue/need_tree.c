@@ -15,7 +15,7 @@ static unsigned memory_class(uint64_t memory)
 	return class < NEED_CLASSES ? class : NEED_CLASSES - 1;
 }
 
-/* May something of the branch fit? Never a wrong no. */
+/* Whether a node of the branch may fit. There are false positives, but no false negatives. */
 static bool least_may_fit(const struct need_least *least, const struct need_room *rooms)
 {
 	for (; rooms; rooms = rooms->next) {
@@ -47,7 +47,7 @@ static void least_lower(struct need_least *least, const struct need_node *child)
 	}
 }
 
-/* Return: whether the node's @least changed. */
+/* Return: whether @least of the node changed. */
 static bool node_sum_up(struct need_node *node)
 {
 	struct need_least least;
@@ -79,7 +79,7 @@ static bool node_fits(const struct need_node *node, const struct need_room *room
 	return rooms != NULL;
 }
 
-/* Good ranks look random; where a node lies has nothing to do with its place in the order. */
+/* A good rank looks random; the address of a node has nothing to do with its position. */
 static uint64_t rank_of(const struct need_node *node)
 {
 	uint64_t hash = (uint64_t)(uintptr_t)node;
@@ -117,13 +117,13 @@ static void rotate_up(struct need_tree *tree, struct need_node *node)
 	(void)node_sum_up(node);
 }
 
-/* Where @node belongs: the link to it, which is free, and its parent. */
+/* Where @node belongs: the free link to it, and its parent. */
 static struct need_node **link_find(struct need_tree *tree, const struct need_node *node,
 				    struct need_node **ret_parent)
 {
 	struct need_node **link = &tree->root, *parent = NULL;
 
-	/* most come last: no need to walk there */
+	/* most nodes come last: no descent needed */
 	if (tree->last && !tree->before(node, tree->last)) {
 		*ret_parent = tree->last;
 		return &tree->last->right;
@@ -201,7 +201,7 @@ struct need_node *need_tree_first(const struct need_tree *tree)
 	return tree->first;
 }
 
-/* The nearest one above that stands after everything in @node's branch. */
+/* The nearest ancestor that comes after everything in the branch of @node. */
 static struct need_node *climb(const struct need_node *node)
 {
 	while (node->parent && node->parent->right == node)
@@ -219,7 +219,7 @@ struct need_node *need_tree_next(const struct need_node *node)
 	return (struct need_node *)node;
 }
 
-/* As deep as the branch, which is expected to be some forty for a million nodes. */
+/* Recursion as deep as the branch, about forty levels for a million nodes. */
 static struct need_node *branch_fit(struct need_node *node, const struct need_room *rooms,
 				    unsigned *budget)
 {

@@ -26,7 +26,7 @@ static bool item_before(const struct need_node *left, const struct need_node *ri
 		return a->run < b->run;
 	if (a->index != b->index)
 		return a->index < b->index;
-	return a < b; /* never: a run has one step of each index */
+	return a < b; /* never reached: a run has one step of each index */
 }
 
 static bool project_before(const struct need_node *left, const struct need_node *right)
@@ -58,7 +58,7 @@ bool queue_set_aside(const struct queue *queue)
 	       queue->reserved->passed >= QUEUE_PASSES * queue->reserved_host->capacity.limit;
 }
 
-/* ---- projects: ring and list ---- */
+/* ---- projects: ring and list of projects ---- */
 
 static bool project_may_start(const struct queue_project *project)
 {
@@ -87,15 +87,15 @@ static void ring_remove(struct queue_project *project)
 
 	need_tree_remove(&queue->ring, &project->node);
 	project->in_ring = false;
-	/* how often others went past it stays with the item */
+	/* the item keeps the number of times it was overtaken */
 	if (queue->reserved && queue->reserved->project == project)
 		queue_reservation_end(queue);
-	/* nobody competes: what each had so far does not matter any more */
+	/* no project competes: earlier costs do not matter any more */
 	if (!queue->ring.root)
 		queue->virtual_now = queue->tag_max;
 }
 
-/* What its line needs at least may be different. */
+/* The least need of the project's line may have changed. */
 static void ring_update(struct queue_project *project)
 {
 	project->least = project->line.root->least;
@@ -148,7 +148,7 @@ void queue_project_set(struct queue_project *project, uint64_t weight, uint64_t 
 	queue_project_update(project);
 }
 
-/* ---- items: where they wait ---- */
+/* ---- where items wait ---- */
 
 static bool group_has_room(const struct queue_group *group)
 {
@@ -161,7 +161,7 @@ static enum queue_where item_where(const struct queue_item *item)
 
 	if (class != QUEUE_LINE)
 		return class;
-	/* who came earlier is offered earlier */
+	/* items that came earlier get into the line earlier */
 	if (item->group && (!group_has_room(item->group) || !list_empty(&item->group->waiting)))
 		return QUEUE_GROUP;
 	return QUEUE_LINE;
@@ -240,7 +240,7 @@ void queue_remove(struct queue_item *item)
 	queue_project_update(project);
 }
 
-/* What decides where it waits has changed. */
+/* Something that decides where @item waits has changed. */
 static void item_replace(struct queue_item *item)
 {
 	queue_item_take(item);
@@ -308,7 +308,10 @@ void queue_host_configure(struct queue_host *host, const struct queue_capacity *
 	host->capacity = *capacity;
 	(void)snprintf(host->labels, sizeof(host->labels), "%s", labels);
 	list_each_safe (project, next, &queue->projects, listed) {
-		/* first what stands aside: what the line gives up is looked at once only */
+		/*
+		 * parked items first: what leaves the line for a parking place is then visited only
+		 * once
+		 */
 		tree_reconfigure(project, &project->aside);
 		tree_reconfigure(project, &project->line);
 	}

@@ -9,7 +9,7 @@
 
 struct queue_need queue_need_less(struct queue_need from, struct queue_need amount)
 {
-	/* what is not counted is never used up */
+	/* a resource that is not counted is never used up */
 	if (from.cpu_milli != UINT64_MAX)
 		from.cpu_milli = u64_less(from.cpu_milli, amount.cpu_milli);
 	if (from.memory != UINT64_MAX)
@@ -44,7 +44,7 @@ struct queue_need queue_host_need(const struct queue_host *host, const struct qu
 		need.cpu_milli = all->default_cpu_milli;
 	if (!need.cpu_milli)
 		need.cpu_milli = share(all->cpu_milli, all->limit, QUEUE_SHARE_CPU_MILLI_MAX);
-	/* a limit above what there is limits nothing: it gets all of them */
+	/* a limit above the host's processors limits nothing: the step gets all of them */
 	if (all->cpu_milli)
 		need.cpu_milli = u64_smaller(need.cpu_milli, all->cpu_milli);
 	if (!need.memory)
@@ -181,7 +181,7 @@ uint64_t queue_places(const struct queue *queue)
 	return places;
 }
 
-/* What it costs is said before it has a host: the largest part of any that could run it. */
+/* The cost is known before the host is: the largest part of any host that could run the item. */
 uint64_t queue_cost(const struct queue *queue, const struct queue_item *item)
 {
 	const struct queue_host *host;

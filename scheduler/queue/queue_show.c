@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What people see of the queue: reasons, and who would start after whom. */
+/* What people see of the queue: reasons, and the order of starts. */
 #include "scheduler/queue/queue.h"
 
 #include "common/cleanup.h"
@@ -36,7 +36,7 @@ const char *queue_wait_name(enum queue_wait wait)
 	return wait < QUEUE_WAIT_NUM ? wait_names[wait] : "invalid";
 }
 
-/* Why @item, which may start as far as its project goes, does not start on @host. */
+/* Why @item does not start on @host, as far as its project allows it. */
 static enum queue_wait host_wait(const struct queue_host *host, const struct queue_item *item)
 {
 	const struct queue *queue = host->queue;
@@ -55,7 +55,7 @@ static enum queue_wait host_wait(const struct queue_host *host, const struct que
 		       : QUEUE_WAIT_NEXT;
 }
 
-/* The same of the host where it is nearest to a start, which comes back in *@ret_host. */
+/* The same for the host on which it is nearest to a start, returned in *@ret_host. */
 static enum queue_wait hosts_wait(const struct queue_item *item, const struct queue_host **ret_host)
 {
 	enum queue_wait nearest = QUEUE_WAIT_NOT;
@@ -111,7 +111,7 @@ static void format_bytes(char *out, size_t size, uint64_t bytes)
 		(void)snprintf(out, size, "%.1f%c", value, units[unit]);
 }
 
-/* Where there are several hosts, sentences say which one they are about. */
+/* With several hosts, sentences name the host. */
 static void on_host(const struct queue_host *host, char *out, size_t size)
 {
 	const struct list *hosts = &host->queue->hosts;
@@ -153,7 +153,7 @@ static void reason_host(const struct queue_item *item, const struct queue_host *
 	}
 }
 
-/* The largest of the hosts with its labels is too small, or, where none has them, of all. */
+/* The largest of the hosts with its labels (or of all, if none has them) is too small. */
 static void reason_never(const struct queue_item *item, char *out, size_t size)
 {
 	const struct list *hosts = &item->project->queue->hosts;
@@ -180,7 +180,7 @@ static void reason_never(const struct queue_item *item, char *out, size_t size)
 		       hosts->first != hosts->last ? ", the largest host for it," : "", all);
 }
 
-/* Does no host have @label? */
+/* Whether no host has @label. */
 static bool lacked_by_all(const struct queue *queue, const char *label)
 {
 	const struct queue_item item = {.labels = &label, .n_labels = 1};
@@ -256,12 +256,12 @@ enum queue_wait queue_reason(const struct queue_item *item, char *out, size_t si
 	return wait;
 }
 
-/* ---- who would start after whom ---- */
+/* ---- the order of starts ---- */
 
-/* One project while its future is played through. */
+/* A project while its future starts are simulated. */
 struct line {
 	const struct queue_project *project;
-	const struct need_node *waiting, *aside; /* the next one of each, NULL: no more */
+	const struct need_node *waiting, *aside; /* the next item of each, NULL: no more */
 	uint64_t tag, serial;
 };
 
@@ -270,7 +270,7 @@ static bool line_before(const struct line *a, const struct line *b)
 	return a->tag != b->tag ? a->tag < b->tag : a->serial < b->serial;
 }
 
-/* lines[] is a heap: the next one is at the top. */
+/* lines[] is a heap with the next project at the top. */
 static void lines_sink(struct line *lines, size_t n, size_t at)
 {
 	for (;;) {
@@ -290,7 +290,7 @@ static void lines_sink(struct line *lines, size_t n, size_t at)
 	}
 }
 
-/* The better one of both orders: what stands aside keeps its place. */
+/* The first item of both trees: parked items keep their position in the order. */
 static const struct queue_item *line_take(struct line *line)
 {
 	const struct need_node **from = line->waiting ? &line->waiting : &line->aside;

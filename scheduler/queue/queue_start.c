@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of the queue starts next and where, and what its start and its end are counted as. */
+/* Starts and ends items: which one is next, on which host, and what it counts as. */
 #include "scheduler/queue/queue_parts.h"
 
 #include <assert.h>
 
-/* nodes that one queue_next() may look at, see need_tree_fit() */
+/* nodes that one queue_next() may visit, see need_tree_fit() */
 #define SEARCH_BUDGET 512
 
 /* ---- the reservation ---- */
 
-/* @item could start on some host that admits steps, and fits on none for now. */
+/*
+ * @item could run on some host that admits steps, but fits on none now: wait for the least loaded.
+ */
 static void reservation_begin(struct queue *queue, struct queue_item *item)
 {
 	struct queue_host *host;
@@ -24,7 +26,7 @@ static void reservation_begin(struct queue *queue, struct queue_item *item)
 	}
 }
 
-/* A host that admits nothing any more, or has become too small, is not waited for. */
+/* Do not wait for a host that admits no steps any more or has become too small. */
 static void reservation_check(struct queue *queue)
 {
 	if (queue->reserved && !queue_host_may_come(queue->reserved_host, queue->reserved))
@@ -47,7 +49,7 @@ static void account_start(struct queue_item *item, struct queue_host *host)
 	queue_host_account(host, &item->node.own, true);
 }
 
-/* @item starts on @host: it goes past the reserved one, unless it is that, or elsewhere. */
+/* @item starts on @host: if the reserved item waits for that host, it is overtaken. */
 static void pass_reserved(struct queue_item *item, const struct queue_host *host)
 {
 	struct queue *queue = item->project->queue;
@@ -75,7 +77,7 @@ static struct queue_item *take(struct queue_item *item, struct queue_host *host)
 	project->n_waiting--;
 	queue->n_waiting--;
 	account_start(item, host);
-	/* in line again, behind those that got as much */
+	/* back into the ring, behind projects with the same cost */
 	need_tree_remove(&queue->ring, &project->node);
 	project->tag += cost ? cost : 1;
 	project->serial = ++queue->last_serial;
@@ -87,8 +89,8 @@ static struct queue_item *take(struct queue_item *item, struct queue_host *host)
 }
 
 /*
- * What others than the reserved one may use of @host: never more than is free, and
- * once its needs are set aside there, no more than what is beside them.
+ * Reduce @room to what items other than the reserved one may use of @host: at most what is free,
+ * and, once resources are reserved there, at most what is left beside them. Return: false: nothing.
  */
 static bool room_for_others(const struct queue_host *host, struct queue_need *room)
 {
@@ -105,7 +107,10 @@ static bool room_for_others(const struct queue_host *host, struct queue_need *ro
 	return true;
 }
 
-/* The hosts on which something may start now, with what is free: for anything, or @others. */
+/*
+ * The hosts on which an item may start now, with their free resources; with @others, any item but
+ * the reserved one.
+ */
 static const struct need_room *rooms_find(struct queue *queue, bool others)
 {
 	const struct need_room *first = NULL, **link = &first;
@@ -122,7 +127,7 @@ static const struct need_room *rooms_find(struct queue *queue, bool others)
 	return first;
 }
 
-/* The least loaded of the hosts in @rooms on which @item fits. Return: NULL: none. */
+/* The least loaded of the hosts in @rooms on which @item fits. Return: NULL when there is none. */
 static struct queue_host *host_for(const struct queue_item *item, const struct need_room *rooms)
 {
 	struct queue_host *best = NULL;
@@ -150,9 +155,9 @@ static bool may_come(const struct queue_item *item)
 }
 
 /*
- * The first in line that some host could run which admits steps. With a single host
- * that is the very first: others are only passed while the hosts that they need admit
- * nothing, and nothing is kept for them.
+ * The first item in line that could run on a host that admits steps. With a single host this is the
+ * very first item: items are only skipped while the hosts that they need admit no steps, and
+ * nothing is reserved for them.
  */
 static struct queue_item *find_first(const struct queue *queue)
 {
@@ -172,7 +177,7 @@ static struct queue_item *find_first(const struct queue *queue)
 	return NULL;
 }
 
-/* One more of the reserved item's own project could bring that to its limit. */
+/* Whether another item of the reserved item's own project could use up that project's limit. */
 static bool keeps_out_reserved(const struct queue *queue, const struct queue_project *project)
 {
 	return queue_set_aside(queue) && queue->reserved->project == project && project->limit &&
@@ -234,7 +239,7 @@ void queue_running(struct queue_project *project, struct queue_item *item, struc
 	queue_project_update(project);
 }
 
-/* What runs counts as @need on @host from now on. */
+/* @item, which runs on @host, counts as @need from now on. */
 static void item_account(struct queue_item *item, struct queue_host *host, struct queue_need need)
 {
 	struct queue *queue = item->project->queue;
