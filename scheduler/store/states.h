@@ -14,8 +14,8 @@
  *         ready   -> cancelled
  *         final   -> pending (retry: a new attempt)
  *
- * "failed" is the user's doing (command, timeout, limit, runbook), "errored" is
- * ours (image missing, host lost, fetch failed).
+ * "failed" is the user's doing (command, timeout, limit, runbook), "errored" is ours (image
+ * missing, host lost, fetch failed).
  */
 
 #include <stdbool.h>
@@ -47,22 +47,22 @@ enum step_state {
 enum run_source {
 	RUN_SOURCE_FETCH,     /* the fetcher checks a commit out */
 	RUN_SOURCE_WORKSPACE, /* a directory that the configuration names */
-	RUN_SOURCE_UPLOAD,    /* somebody handed a working copy over */
+	RUN_SOURCE_UPLOAD,    /* a person uploaded a working copy */
 	RUN_SOURCE_NUM,
 };
 
-/** run_state_name() - "pending", …; "invalid" outside the enum */
+/** run_state_name(), step_state_name() - "pending", …; "invalid" outside the enum */
 const char *run_state_name(enum run_state state);
 const char *step_state_name(enum step_state state);
-/** run_state_parse() - the state called @name. Return: RUN_STATE_NUM when there is none. */
+/** run_state_parse(), step_state_parse() - the state called @name, …_STATE_NUM when there is none */
 enum run_state run_state_parse(const char *name);
 enum step_state step_state_parse(const char *name);
 
-/** run_state_final() - nothing more happens by itself */
+/** run_state_final(), step_state_final() - whether the state only changes by a retry */
 bool run_state_final(enum run_state state);
 bool step_state_final(enum step_state state);
 
-/** run_state_allowed() - may a run go from @from to @to? */
+/** run_state_allowed(), step_state_allowed() - whether the change from @from to @to is allowed */
 bool run_state_allowed(enum run_state from, enum run_state to);
 bool step_state_allowed(enum step_state from, enum step_state to);
 

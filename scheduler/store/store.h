@@ -5,19 +5,18 @@
 /*
  * DOC: The store
  *
- * What must survive: deliveries, runs with their frozen runbook, steps,
- * attempts, events, paused projects. This header knows nothing of the engine
+ * The store keeps what must survive the process: deliveries, runs with their frozen runbooks,
+ * steps, attempts, events, schedules, secrets, paused projects. This header hides the database
  * behind it.
  *
- * Writes open a transaction by themselves; store_commit() ends it. A write
- * fails once and the store stays failed ("sticky"), so that callers write all
- * that belongs together and look at the result of store_commit() only. After a
- * failed commit nothing of that transaction exists, and the scheduler ends: it
- * comes back with what is on disk.
+ * Writes open a transaction by themselves; store_commit() ends it. After a failed write the store
+ * stays failed ("sticky"), so that callers write everything that belongs together and only check
+ * the result of store_commit(). After a failed commit nothing of that transaction exists, and the
+ * scheduler ends; the next process loads what is on disk.
  *
- * Reads see the open transaction. Their callbacks get pointers that are valid
- * until they return; a callback must not start another read of the same kind.
- * Times are microseconds since the epoch, 0 is "not yet". Texts may be NULL.
+ * Reads see the open transaction. Pointers in a callback are valid until it returns; a callback
+ * must not start another read of the same kind. Times are microseconds since the epoch, 0 is "not
+ * yet". Texts may be NULL.
  */
 
 #include "common/error.h"
@@ -30,12 +29,12 @@
 
 struct store;
 
-/** enum run_stop - what cut a run short */
+/** enum run_stop - why a run was cut short */
 enum run_stop {
 	RUN_STOP_NONE,
-	RUN_STOP_CANCELLED,  /* somebody cancelled it */
-	RUN_STOP_SUPERSEDED, /* a newer run of its concurrency group */
-	RUN_STOP_TIMEOUT,    /* its own timeout */
+	RUN_STOP_CANCELLED,  /* at a person's request */
+	RUN_STOP_SUPERSEDED, /* by a newer run of its concurrency group */
+	RUN_STOP_TIMEOUT,    /* by its own timeout */
 	RUN_STOP_NUM,
 };
 
@@ -47,31 +46,30 @@ struct store_run {
 	const char *reason;
 	const char *event;
 	const char *ref;
-	const char *asked; /* commit as it was asked for, "" takes what the ref names */
+	const char *asked; /* commit that was requested; "": the one that the ref names */
 	const char *commit;
-	const char *tree; /* id of the checked-out tree, "" while there is none */
-	const char
-		*view; /* the references that its steps see beside the tree, "": the tree's own */
-	bool view_objects; /* the view has objects of its own: its steps see no others */
+	const char *tree; /* id of the checked-out tree; "" while there is none */
+	const char *view; /* references that the steps see beside the tree; "": those of the tree */
+	bool view_objects; /* the view has objects of its own, and the steps see no others */
 	const char *title;
 	const char *actor;
-	const char *name;     /* of the runbook, NULL when it has none */
-	const char *findings; /* what is wrong with the runbook, one a line; NULL if nothing */
-	uint64_t retry_of;    /* 0: no retry */
+	const char *name;     /* of the runbook, NULL: none */
+	const char *findings; /* of the runbook, one a line; NULL: none */
+	uint64_t retry_of;    /* 0: not a retry */
 	uint64_t runbook;     /* id of the frozen text, 0: not known yet */
-	bool cancelling;      /* somebody asked to cancel it */
+	bool cancelling;      /* a person requested to cancel it */
 	uint64_t created_usec, started_usec, ended_usec;
-	uint64_t pull_request;	/* its number, 0: none */
-	const char *base_ref;	/* full ref that the pull request goes to, "" for others */
-	const char *before;	/* what the ref named before, "" unknown, zeros: it is new */
-	bool from_fork;		/* a pull request whose commits are in another repository */
-	bool unwanted;		/* "on" of its runbook does not ask for it: it was ended at once */
-	bool held;		/* waits for runs of its concurrency group */
-	enum run_stop stop;	/* why it is ended before its time */
-	uint64_t stop_by;	/* run that superseded it, 0: none */
-	uint64_t deadline_usec; /* when its timeout ends it, 0: there is none */
-	uint64_t again_of;	/* run whose delivery had the same signed body, 0: none */
-	/* retention: since when it is pinned, when parts of it were removed; 0: not */
+	uint64_t pull_request; /* number, 0: none */
+	const char *base_ref;  /* full ref that the pull request goes to, "" for others */
+	const char *before;    /* commit that the ref named before; "": unknown, zeros: it is new */
+	bool from_fork;	       /* a pull request whose commits are in another repository */
+	bool unwanted;	       /* "on" of its runbook does not ask for it: it was ended at once */
+	bool held;	       /* waits for runs of its concurrency group */
+	enum run_stop stop;    /* why it was cut short */
+	uint64_t stop_by;      /* run that superseded it, 0: none */
+	uint64_t deadline_usec; /* end of its timeout, 0: none */
+	uint64_t again_of;	/* run of an earlier delivery with the same signed body, 0: none */
+	/* retention: when it was pinned, and when parts of it were removed; 0: not */
 	uint64_t pinned_usec;
 	uint64_t logs_removed_usec, artifacts_removed_usec, tree_removed_usec;
 };
@@ -79,13 +77,13 @@ struct store_run {
 #define STORE_DIGEST_SIZE 32
 
 /**
- * struct store_delivery - a delivery that was taken; it is kept when its run is deleted
- * @run:   that it made, or that made it needless
- * @body:  digest of what was signed, NULL when @id is signed as well
- * @place: what it moved (an event and a ref), "" when it made no run
- * @after: the commit that it moved that to, "" when it did not say
- * @asked: digest of all that it asked for, NULL with an empty @place
- * @doubt: it is not known yet whether it did move that
+ * struct store_delivery - an accepted delivery; it is kept when its run is deleted
+ * @run:   the run that it made, or whose existence made it a duplicate
+ * @body:  digest of the signed body; NULL when @id is signed as well
+ * @place: its subject (an event and a ref); "" when it made no run
+ * @after: the commit that its subject moved to; "" when the delivery did not name one
+ * @asked: digest of everything that must be equal in a duplicate; NULL with an empty @place
+ * @doubt: whether it moved its subject is not known yet
  *
  * Digests have STORE_DIGEST_SIZE bytes.
  */
@@ -100,10 +98,10 @@ struct store_delivery {
 };
 
 /**
- * struct store_fetch_wait - a run whose tree could not be had and is asked for again
- * @outcome: what went wrong, in a word
- * @error:   and in a sentence
- * @first_usec, @since_usec: when it went wrong, and when it began to go wrong in this way
+ * struct store_fetch_wait - a run whose fetch failed and is retried
+ * @outcome: the kind of failure, as a word
+ * @error:   the failure, as a sentence
+ * @first_usec, @since_usec: first failure; first failure of the current kind
  */
 struct store_fetch_wait {
 	uint64_t run;
@@ -115,8 +113,8 @@ struct store_fetch_wait {
 /** struct store_schedule - one entry of "on.schedule" of a project's default branch */
 struct store_schedule {
 	const char *project;
-	const char *cron, *timezone, *branch; /* as in the file; "" where it says nothing */
-	uint64_t last_usec;		      /* everything up to this time is done or given up */
+	const char *cron, *timezone, *branch; /* as in the file; "" where it has none */
+	uint64_t last_usec;		      /* all times up to this one are done or given up */
 };
 
 struct store_step {
@@ -132,7 +130,7 @@ struct store_step {
 	uint64_t budget;       /* attempt from which the automatic ones are counted */
 	uint64_t max_attempts; /* automatic ones, from 1 */
 	bool allow_failure;
-	bool unmet; /* skipped for a condition that looks at what started the run */
+	bool unmet; /* skipped for a condition on what started the run */
 };
 
 struct store_attempt {
@@ -146,7 +144,7 @@ struct store_attempt {
 	const char *container;
 	uint64_t claimed_usec, started_usec, ended_usec;
 	uint64_t log_bytes;
-	bool cancelling; /* somebody asked to cancel it */
+	bool cancelling; /* a person requested to cancel it */
 	struct step_usage usage;
 };
 
@@ -160,16 +158,16 @@ struct store_event {
 	uint64_t at_usec;
 };
 
-/** struct store_secret - a secret as it is kept: the box is opaque here, see secret_crypt.h */
+/** struct store_secret - an encrypted secret; the box is opaque here, see secret_crypt.h */
 struct store_secret {
 	const char *project, *env, *name;
-	const char *key; /* id of the key it is encrypted with */
+	const char *key; /* id of the key */
 	const void *box;
 	size_t size;
 	uint64_t changed_usec;
 };
 
-/** struct store_secret_key - the key that all secrets are encrypted with, and how to prove it */
+/** struct store_secret_key - the key that all secrets are encrypted with, and its proof */
 struct store_secret_key {
 	const char *id;
 	const void *proof;
@@ -180,82 +178,100 @@ struct store_secret_key {
 /* ---- life ---- */
 
 /**
- * store_open() - open or make the store at @path and bring its schema up to date
+ * store_open() - open or create the store at @path and migrate its schema
  *
- * Return: 0, or -errno with @error set and the store left as it is: -EPROTO, a
- * newer version than this program knows; -EUCLEAN, damaged or files are missing.
- * What else fails may be better at the next try.
+ * Return: 0, or -errno with @error set and the store unchanged: -EPROTO when a newer version wrote
+ * it; -EUCLEAN when it is damaged or files are missing. Other errors may be temporary.
  */
 int store_open(const char *path, struct store **ret_store, struct error *error);
-/** store_close() - an open transaction is rolled back. Return: NULL. */
+/** store_close() - roll back an open transaction and close. Return: NULL. */
 struct store *store_close(struct store *store);
-/** store_commit() - make everything written durable; no-op when nothing was */
+/** store_commit() - make all writes durable; no-op without any. Return: 0 or -errno with @error. */
 int store_commit(struct store *store, struct error *error);
-/** store_damaged() - was a damaged page met? store_close() then leaves word for the next start. */
+/**
+ * store_damaged() - whether a damaged page was found; store_close() then records it for the next
+ * start
+ */
 bool store_damaged(const struct store *store);
-/** store_dirty() - is a transaction open? */
+/** store_dirty() - whether a transaction is open */
 bool store_dirty(const struct store *store);
 
 /* ---- writes ---- */
 
 /** store_run_add() - insert @run (its id is ignored). Return: the new id, 0 after a failure. */
 uint64_t store_run_add(struct store *store, const struct store_run *run);
-/** store_run_set_state() - state, reason and times */
+/** store_run_set_state() - update state, reason and times */
 void store_run_set_state(struct store *store, const struct store_run *run);
-/** store_run_set_tree() - what fetching found out: commit, tree, title, actor, findings, ref, view */
+/**
+ * store_run_set_tree() - update what the fetch brought: commit, tree, title, actor, findings, ref,
+ * view
+ */
 void store_run_set_tree(struct store *store, const struct store_run *run);
-/** store_run_set_runbook() - frozen runbook and its name */
+/** store_run_set_runbook() - set the frozen runbook and its name */
 void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, const char *name);
+/** store_run_set_cancelling() - set whether a person requested to cancel @run */
 void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling);
-/** store_run_set_limits() - unwanted, held, stop, stop_by and deadline_usec */
+/** store_run_set_limits() - update unwanted, held, stop, stop_by and deadline_usec */
 void store_run_set_limits(struct store *store, const struct store_run *run);
-/** store_fetch_wait_set() - insert or replace that of its run */
+/**
+ * store_fetch_wait_set(), store_fetch_wait_clear() - insert or replace the row of a run; delete it
+ */
 void store_fetch_wait_set(struct store *store, const struct store_fetch_wait *wait);
 void store_fetch_wait_clear(struct store *store, uint64_t run);
 /**
- * store_schedules_set() - what @project's default branch asks for, in place of what it did
- * @run:    that it was learnt from
+ * store_schedules_set() - replace the schedules of @project's default branch
+ * @run:    the run whose runbook has them
  * @branch: full ref of the default branch
  */
 void store_schedules_set(struct store *store, const char *project, uint64_t run, const char *branch,
 			 const struct store_schedule *schedules, size_t n_schedules);
-/** store_schedule_set_last() - only last_usec is written */
+/** store_schedule_set_last() - update last_usec only */
 void store_schedule_set_last(struct store *store, const struct store_schedule *schedule);
-/** store_runbook_add() - keep a text once, however many runs have it. Return: its id, 0 failed. */
+/**
+ * store_runbook_add() - store a text once, however many runs have it. Return: its id, 0 after a
+ * failure.
+ */
 uint64_t store_runbook_add(struct store *store, const char *text, size_t size);
-/** store_delivery_add() - remember @delivery; its id must be new in its project */
+/** store_delivery_add() - insert @delivery; its id must be new in its project */
 void store_delivery_add(struct store *store, const struct store_delivery *delivery);
-/** store_delivery_confirm() - what made @run did move @place */
+/** store_delivery_confirm() - the doubted delivery that made @run did move @place */
 void store_delivery_confirm(struct store *store, const char *project, const char *place,
 			    uint64_t run);
 /**
- * store_deliveries_prune() - forget deliveries that came before @before_usec, the oldest first
- * @limit: forget no more than so many at once
+ * store_deliveries_prune() - delete the oldest deliveries that came before @before_usec
+ * @limit: delete at most this many
  *
- * Return: how many that were, 0 after a failure.
+ * Return: the number of deleted rows, 0 after a failure.
  */
 uint64_t store_deliveries_prune(struct store *store, uint64_t before_usec, uint64_t limit);
+/*
+ * store_step_add(), store_dependency_add() - insert a step; insert an edge between two steps of
+ * @run
+ */
 void store_step_add(struct store *store, const struct store_step *step);
 void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on);
-/** store_step_set() - state, reason, attempt, its budget and ready time of one step */
+/** store_step_set() - update state, reason, attempt, budget and ready time of a step */
 void store_step_set(struct store *store, const struct store_step *step);
-/** store_attempt_add() - a claim. Return: its order number, 0 after a failure. */
+/** store_attempt_add() - insert a claim. Return: its order number, 0 after a failure. */
 uint64_t store_attempt_add(struct store *store, const struct store_attempt *attempt);
+/** store_attempt_started() - set the container name and start time of @order */
 void store_attempt_started(struct store *store, uint64_t order, const char *container,
 			   uint64_t at_usec);
-/** store_attempt_ended() - result of attempt->order */
+/** store_attempt_ended() - set the result of attempt->order */
 void store_attempt_ended(struct store *store, const struct store_attempt *attempt);
-/** store_attempt_cancel() - somebody asked to cancel what runs as @order */
+/** store_attempt_cancel() - a person requested to cancel @order */
 void store_attempt_cancel(struct store *store, uint64_t order);
-/** store_event_add() - append. Return: its id, 0 after a failure. */
+/** store_event_add() - append an event. Return: its id, 0 after a failure. */
 uint64_t store_event_add(struct store *store, const struct store_event *event);
-/** store_run_image_add() - for @run, @name means the image @id */
+/** store_run_image_add() - in @run, the image name @name stands for @id */
 void store_run_image_add(struct store *store, uint64_t run, const char *name, const char *id);
+/** store_pause() - pause @project or end the pause */
 void store_pause(struct store *store, const char *project, bool paused, uint64_t at_usec);
 /** store_secret_set() - insert or replace */
 void store_secret_set(struct store *store, const struct store_secret *secret);
-/** store_secret_rebox() - another key and box for a secret that is there; its time stays */
+/** store_secret_rebox() - replace key and box of an existing secret; its time of change stays */
 void store_secret_rebox(struct store *store, const struct store_secret *secret);
+/* store_secret_remove(), store_secret_key_set() - delete a secret; insert or replace the key */
 void store_secret_remove(struct store *store, const char *project, const char *env,
 			 const char *name);
 void store_secret_key_set(struct store *store, const struct store_secret_key *key);
@@ -263,7 +279,7 @@ void store_secret_key_set(struct store *store, const struct store_secret_key *ke
 /* ---- reads: 0 or -errno; each() functions call back once for each row ---- */
 
 typedef void (*store_run_fn)(const struct store_run *run, void *userdata);
-/** @attempt is the step's current attempt, its order is 0 when it was never claimed */
+/** @attempt is the step's current attempt; its order is 0 when it was never claimed */
 typedef void (*store_step_fn)(const struct store_step *step, const struct store_attempt *attempt,
 			      void *userdata);
 typedef void (*store_dependency_fn)(uint64_t step, uint64_t depends_on, void *userdata);
@@ -271,20 +287,26 @@ typedef void (*store_attempt_fn)(const struct store_attempt *attempt, void *user
 typedef void (*store_event_fn)(const struct store_event *event, void *userdata);
 typedef void (*store_text_fn)(const char *text, void *userdata);
 
-/** store_delivery_find() - Return: 1 and the run, 0 if it is new, or -errno. */
+/**
+ * store_delivery_find() - look up a delivery by its id. Return: 1 and its run, 0 if it is new, or
+ * -errno.
+ */
 int store_delivery_find(struct store *store, const char *project, const char *delivery,
 			uint64_t *ret_run);
-/** store_delivery_find_body() - the first run whose delivery had this digest; as above */
+/** store_delivery_find_body() - the first delivery with this digest; result as above */
 int store_delivery_find_body(struct store *store, const char *project, const void *body,
 			     uint64_t *ret_run);
 typedef void (*store_delivery_fn)(const struct store_delivery *delivery, void *userdata);
-/** store_delivery_last() - the newest that moved @place (@doubt: or may have); as store_run_get() */
+/**
+ * store_delivery_last() - the newest delivery that moved @place (@doubt: or may have); as
+ * store_run_get()
+ */
 int store_delivery_last(struct store *store, const char *project, const char *place, bool doubt,
 			store_delivery_fn each, void *userdata);
-/** store_run_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
+/** store_run_get() - read one run. Return: 1 after one callback, 0 if there is none, or -errno. */
 int store_run_get(struct store *store, uint64_t run, store_run_fn each, void *userdata);
 /**
- * store_runs_each() - newest first
+ * store_runs_each() - read runs, newest first
  * @project: NULL for all
  * @below:   only runs with smaller ids; 0 for all
  */
@@ -295,28 +317,41 @@ int store_run_last(struct store *store, const char *project, store_run_fn each, 
 /** store_runs_open_each() - runs that are not final, oldest first */
 int store_runs_open_each(struct store *store, store_run_fn each, void *userdata);
 typedef void (*store_fetch_wait_fn)(const struct store_fetch_wait *wait, void *userdata);
-/** store_fetch_wait_get() - that of @run; as store_run_get() */
+/** store_fetch_wait_get() - the retries of @run; as store_run_get() */
 int store_fetch_wait_get(struct store *store, uint64_t run, store_fetch_wait_fn each,
 			 void *userdata);
+/** store_run_counts() - count the runs of each state */
 int store_run_counts(struct store *store, uint64_t counts[RUN_STATE_NUM]);
+/*
+ * store_steps_each(), store_dependencies_each(), store_attempts_each() - read the rows of @run, in
+ * the order of steps
+ */
 int store_steps_each(struct store *store, uint64_t run, store_step_fn each, void *userdata);
 int store_dependencies_each(struct store *store, uint64_t run, store_dependency_fn each,
 			    void *userdata);
 int store_attempts_each(struct store *store, uint64_t run, store_attempt_fn each, void *userdata);
-/** store_events_each() - in order; @run 0 for all runs, only ids above @after */
+/** store_events_each() - read events in order; @run 0 for all runs, only ids above @after */
 int store_events_each(struct store *store, uint64_t run, uint64_t after, uint64_t limit,
 		      store_event_fn each, void *userdata);
 /** store_event_last() - id of the youngest event, 0 if there is none */
 int store_event_last(struct store *store, uint64_t *ret_id);
-/** store_runbook_get() - @ret_text is malloc'ed and NUL-terminated. Return: 0, -ENOENT, -errno. */
+/**
+ * store_runbook_get() - read a frozen text; @ret_text is malloc'ed and NUL-terminated. Return: 0,
+ * -ENOENT or -errno.
+ */
 int store_runbook_get(struct store *store, uint64_t runbook, char **ret_text, size_t *ret_size);
+/** store_run_images_each() - read the image names that are fixed for @run */
 int store_run_images_each(struct store *store, uint64_t run,
 			  void (*each)(const char *name, const char *id, void *userdata),
 			  void *userdata);
+/** store_paused_each() - read the names of paused projects */
 int store_paused_each(struct store *store, store_text_fn each, void *userdata);
 typedef void (*store_schedule_fn)(const struct store_schedule *schedule, void *userdata);
+/** store_schedules_each() - read the schedules of all projects */
 int store_schedules_each(struct store *store, store_schedule_fn each, void *userdata);
-/** store_schedule_source_each() - which run each project's schedules come from, and its branch */
+/**
+ * store_schedule_sources_each() - for each project, the run and branch that its schedules come from
+ */
 int store_schedule_sources_each(struct store *store,
 				void (*each)(const char *project, uint64_t run, const char *branch,
 					     void *userdata),
@@ -325,13 +360,19 @@ int store_schedule_sources_each(struct store *store,
 typedef void (*store_secret_fn)(const struct store_secret *secret, void *userdata);
 typedef void (*store_secret_key_fn)(const struct store_secret_key *key, void *userdata);
 
-/** store_secrets_each() - in order; @env NULL: of all, @project NULL: of all projects */
+/**
+ * store_secrets_each() - read secrets in order; @env NULL: all of them, @project NULL: of all
+ * projects
+ */
 int store_secrets_each(struct store *store, const char *project, const char *env,
 		       store_secret_fn each, void *userdata);
-/** store_secret_next() - the first one behind this place. Return: 1, 0 at the end, or -errno. */
+/** store_secret_next() - the first secret after this place. Return: 1, 0 at the end, or -errno. */
 int store_secret_next(struct store *store, const char *project, const char *env, const char *name,
 		      store_secret_fn each, void *userdata);
-/** store_secret_key_get() - Return: 1 after one call back, 0 if there is none, or -errno. */
+/**
+ * store_secret_key_get() - read the key in use. Return: 1 after one callback, 0 if there is none,
+ * or -errno.
+ */
 int store_secret_key_get(struct store *store, store_secret_key_fn each, void *userdata);
 
 #endif
