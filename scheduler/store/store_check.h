@@ -3,25 +3,22 @@
 #define SCHEDULER_STORE_CHECK_H
 
 /*
- * DOC: Is the store what we left?
+ * DOC: Whether the store is as it was left
  *
- * Beside the database lies a small file, DATABASE.state. It says that there is a
- * database, so that one that vanished is not made anew, and how the last life
- * ended:
+ * Beside the database is a small file, DATABASE.state. It proves that there was a database, so that
+ * a missing one is not silently made anew, and records how the last life of the process ended:
  *
- *   open BOOT       it goes on, or was cut short; BOOT is the boot of the host
- *   clean           it ended by itself, and its log is empty
- *   damaged TEXT    it met a damaged page: TEXT is what SQLite said
+ *   open BOOT       still running, or killed; BOOT is the boot id of the host
+ *   clean           ended by itself, with an empty log
+ *   damaged TEXT    found a damaged page: TEXT is the message of SQLite
  *
- * The write-ahead log is kept when the database is closed, so one that is missing
- * after a life that was cut short was removed by somebody, and with it what was
- * acknowledged last.
+ * The write-ahead log is kept when the database is closed. If it is missing after a kill, something
+ * else removed it, and with it the last acknowledged commits.
  *
- * What costs little is looked at on each start: that the files are there, the
- * header, the schema. Pages are read through (`PRAGMA quick_check`) when they may
- * have suffered: after an end in another boot of the host, a power cut that is. When
- * damage was met, indexes are compared with their rows, too (`integrity_check`). A
- * kill alone cannot damage pages: the kernel has them.
+ * Cheap checks are made at each start: that the files exist, the header, the schema. All pages are
+ * read (`PRAGMA quick_check`) when they may have suffered: after an end in another boot of the
+ * host, that is a power cut. After damage was found, indexes are compared with their rows as well
+ * (`integrity_check`). A kill alone cannot damage pages: the kernel has them.
  */
 
 #include "common/error.h"
@@ -29,44 +26,50 @@
 #include <sqlite3.h>
 #include <stdbool.h>
 
-/* How long a check after a power cut may take; of a larger database it reads a part. */
+/* seconds that a check after a power cut may take; of a larger database it reads a part */
 #define STORE_CHECK_SEC 30
 
-/** struct store_past - what the last life left */
+/** struct store_past - how the last life ended */
 struct store_past {
 	bool known;	  /* there is a state file */
-	bool cut_short;	  /* and it does not say how that life ended */
-	bool other_boot;  /* it was in another boot of the host */
-	bool damaged;	  /* it met a damaged page */
-	char damage[256]; /* as SQLite said it */
+	bool cut_short;	  /* killed: the state file has no end */
+	bool other_boot;  /* in another boot of the host */
+	bool damaged;	  /* it found a damaged page */
+	char damage[256]; /* message of SQLite */
 };
 
-/** store_boot_look() - learn which boot of the host this is, before the process locks itself in */
+/** store_boot_look() - read the boot id of the host, before the lock-down of the process */
 void store_boot_look(void);
 
 /**
- * store_past_look() - before the database is opened
+ * store_past_look() - read the state file, before the database is opened
  *
- * Return: 0, or -EUCLEAN with @error set when files are missing that must be
- * there: opening would make new ones in their place.
+ * Return: 0, or -EUCLEAN with @error set when files are missing: opening would create new ones.
  */
 int store_past_look(const char *path, struct store_past *past, struct error *error);
 
 /**
- * store_check() - read the opened database through if @past makes that wise
+ * store_check() - read the pages of the opened database if @past requires it
  *
- * Return: 0, or -EUCLEAN with what is wrong and what helps.
+ * Return: 0, or -EUCLEAN with the damage and a remedy in @error.
  */
 int store_check(sqlite3 *database, const struct store_past *past, struct error *error);
 
-/** store_mark_open() - write the state file. Return: 0 or -errno. */
+/** store_mark_open() - write "open" to the state file. Return: 0 or -errno. */
 int store_mark_open(const char *path);
-/** store_mark_clean() - the same, after closing; not while its log holds anything */
+/**
+ * store_mark_clean() - write "clean" after closing, unless the log is not empty. Return: 0 or
+ * -errno.
+ */
 int store_mark_clean(const char *path);
-/** store_mark_damaged() - the next start looks at every page. Return: 0 or -errno. */
+/**
+ * store_mark_damaged() - write "damaged": the next start checks every page. Return: 0 or -errno.
+ */
 int store_mark_damaged(const char *path, const char *text);
 
-/** store_damaged_text() - @error becomes the sentence for people: what, and what helps */
+/**
+ * store_damaged_text() - set @error to the sentence for people, with a remedy. Return: -EUCLEAN.
+ */
 int store_damaged_text(struct error *error, const char *path, const char *damage);
 
 #endif

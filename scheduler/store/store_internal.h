@@ -2,7 +2,7 @@
 #ifndef SCHEDULER_STORE_INTERNAL_H
 #define SCHEDULER_STORE_INTERNAL_H
 
-/* Shared by the store_sqlite*.c files only: nothing else sees SQLite. */
+/* The connection to SQLite and its statements, shared by the store_*.c files only. */
 
 #include "common/error.h"
 #include "scheduler/store/store.h"
@@ -123,14 +123,14 @@ enum store_statement {
 struct store {
 	sqlite3 *database;
 	sqlite3_stmt *statements[STATEMENT_NUM];
-	bool open;		     /* a transaction is */
+	bool open;		     /* in a transaction */
 	bool writing;		     /* inside a write: failures stick */
 	int failed;		     /* first failure of the open transaction, -errno */
-	struct error cause;	     /* its sentence */
-	bool ready;		     /* store_open() came to its end */
-	bool damaged;		     /* a damaged page was met */
-	char damage[256];	     /* as SQLite said it */
-	struct store_backup *backup; /* that is being made */
+	struct error cause;	     /* sentence for .failed */
+	bool ready;		     /* store_open() has succeeded */
+	bool damaged;		     /* a damaged page was found */
+	char damage[256];	     /* message of SQLite */
+	struct store_backup *backup; /* the backup that is being made, NULL: none */
 };
 
 static inline void cleanup_sqlite_text_fn(char **text)
@@ -155,29 +155,37 @@ struct store_value {
 #define BYTES(x, n) ((struct store_value){.kind = VALUE_BYTES, .text = (x), .size = (n)})
 
 /**
- * store_statement_start() - a prepared statement, reset and bound
+ * store_statement_start() - reset a prepared statement and bind @values
  *
- * Return: NULL after a failure, which *@ret_r has as -errno.
+ * Return: NULL after a failure, with -errno in *@ret_r.
  */
 sqlite3_stmt *store_statement_start(struct store *store, enum store_statement which,
 				    const struct store_value *values, size_t n_values, int *ret_r);
-/** store_statement_end() - reset, so that it holds no lock. Return: 0 or -errno for @r (SQLite's). */
+/**
+ * store_statement_end() - reset the statement, which releases its locks. Return: 0 or -errno for @r
+ * (of SQLite).
+ */
 int store_statement_end(struct store *store, sqlite3_stmt *statement, int r);
-/** store_statement_run() - one that returns no rows, in the transaction that is open, if one is. Return: 0 or -errno. */
+/**
+ * store_statement_run() - run a statement without result rows, in the open transaction if there is
+ * one. Return: 0 or -errno.
+ */
 int store_statement_run(struct store *store, enum store_statement which,
 			const struct store_value *values, size_t n_values);
-/** store_number_read() - one number or nothing. Return: 1 and the number, 0, or -errno. */
+/** store_number_read() - read at most one number. Return: 1 and the number, 0, or -errno. */
 int store_number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number);
-/** store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno. */
+/**
+ * store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno.
+ */
 int store_write(struct store *store, enum store_statement which, const struct store_value *values,
 		size_t n_values);
-/** store_errno() - 0 or -errno for a result code of SQLite's; -EUCLEAN is damage */
+/** store_errno() - translate a result code of SQLite to 0 or -errno; -EUCLEAN is damage */
 int store_errno(int code);
-/** store_schema_version() - the newest schema that this program knows */
+/** store_schema_version() - the newest schema that this program supports */
 uint64_t store_schema_version(void);
-/** store_copy_remove() - a copy that was not finished, and its journal: SQLite would apply that */
+/** store_copy_remove() - delete an unfinished copy and its journal, which SQLite would apply */
 void store_copy_remove(const char *path);
-/** store_migrate() - bring the schema to the newest version */
+/** store_migrate() - migrate the schema to the newest version. Return: 0 or -errno with @error. */
 int store_migrate(struct store *store, struct error *error);
 
 #define WRITE(store, which, ...)                                                                   \
