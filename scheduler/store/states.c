@@ -24,13 +24,13 @@ static_assert(ARRAY_SIZE(step_names) == STEP_STATE_NUM, "a step state without a 
 #define TO(state) (1u << (state))
 
 static const unsigned run_allowed[] = {
-	/* succeeded: nothing of it is to be done */
+	/* succeeded: no step of it is to run */
 	[RUN_STATE_PENDING] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_SUCCEEDED) |
 			      TO(RUN_STATE_FAILED) | TO(RUN_STATE_ERRORED) |
 			      TO(RUN_STATE_CANCELLED),
 	[RUN_STATE_RUNNING] = TO(RUN_STATE_SUCCEEDED) | TO(RUN_STATE_FAILED) |
 			      TO(RUN_STATE_ERRORED) | TO(RUN_STATE_CANCELLED),
-	/* a retried step opens its run again; one that never had steps is fetched again */
+	/* a retried step opens its run again; a run that never had steps is fetched again */
 	[RUN_STATE_SUCCEEDED] = TO(RUN_STATE_RUNNING),
 	[RUN_STATE_FAILED] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_PENDING),
 	[RUN_STATE_ERRORED] = TO(RUN_STATE_RUNNING) | TO(RUN_STATE_PENDING),

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define PAGES_STEP 64
-#define WORK_USEC (4 * USEC_PER_MSEC) /* of one call: others wait meanwhile */
+#define WORK_USEC (4 * USEC_PER_MSEC) /* of one call: the loop waits meanwhile */
 
 enum backup_phase { PHASE_COPY, PHASE_MANIFEST, PHASE_CHECK, PHASE_DONE };
 
@@ -22,7 +22,7 @@ struct store_backup {
 	struct store *store;
 	sqlite3 *copy;
 	sqlite3_backup *work;
-	sqlite3_stmt *tables; /* that are still to be checked */
+	sqlite3_stmt *tables; /* tables that are still to be checked */
 	enum backup_phase phase;
 	struct store_manifest manifest;
 	char path[PATH_MAX];
@@ -78,7 +78,7 @@ static int copy_open(struct store_backup *backup, struct error *error)
 	if (code != SQLITE_OK)
 		return error_set(error, EIO, "cannot make %s: %s", backup->path,
 				 backup->copy ? sqlite3_errmsg(backup->copy) : "no memory");
-	/* whoever takes it makes it durable where it is kept */
+	/* the receiver makes the copy durable where it keeps it */
 	if (copy_exec(backup,
 		      "PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;"
 		      "PRAGMA trusted_schema=OFF; PRAGMA journal_mode=OFF;",
@@ -128,7 +128,7 @@ static int phase_copy(struct store_backup *backup, struct error *error)
 	return 0;
 }
 
-/* The copy claims to be in WAL mode, as the store is; then it would be two files. */
+/* The copy claims WAL mode like the store, which would make it two files: change that. */
 static int phase_manifest(struct store_backup *backup, struct error *error)
 {
 	const struct store_manifest *manifest = &backup->manifest;

@@ -16,8 +16,8 @@
 
 #define STATE_MAX 512
 #define BOOT_MAX 64
-#define CHECK_STEP 20000 /* instructions of SQLite's machine between looks at the clock */
-#define FINDINGS 3	 /* that are told of */
+#define CHECK_STEP 20000 /* SQLite's instructions between two reads of the clock */
+#define FINDINGS 3	 /* findings that are reported */
 
 /* ---- the state file ---- */
 
@@ -37,7 +37,7 @@ static int state_path(char out[PATH_MAX], const char *path)
 	return snprintf(out, PATH_MAX, "%s.state", path) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* Return: 1 and the line, 0 when there is none, or -errno. */
+/* Return: 1 and the line, 0 when the file is missing, or -errno. */
 static int state_read(const char *path, char line[STATE_MAX])
 {
 	char file[PATH_MAX];
@@ -58,7 +58,7 @@ static int state_read(const char *path, char line[STATE_MAX])
 	return 1;
 }
 
-/* On a full disk: it is one block, and has that already. */
+/* On a full disk a new file fails, but this one has its block already. */
 static int state_overwrite(const char *file, const char *line)
 {
 	cleanup_close int fd = open(file, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -79,7 +79,7 @@ static int state_write(const char *path, const char *word, const char *text)
 	if (r < 0)
 		return r;
 	(void)snprintf(line, sizeof(line) - 1, "%s%s%.400s", word, text[0] ? " " : "", text);
-	/* most starts change nothing: no write, no sync */
+	/* most starts change nothing: then nothing is written or synced */
 	there = state_read(path, old) == 1;
 	if (there && strcmp(old, line) == 0)
 		return 0;
@@ -98,7 +98,7 @@ int store_mark_clean(const char *path)
 	char wal[PATH_MAX];
 	struct stat st;
 
-	/* it could not be emptied (a full disk, another reader): it must not vanish unnoticed */
+	/* the log could not be emptied (full disk, another reader), so its loss must be detected */
 	if (snprintf(wal, sizeof(wal), "%s-wal", path) < (int)sizeof(wal) && stat(wal, &st) == 0 &&
 	    st.st_size > 0)
 		return 0;
@@ -110,7 +110,7 @@ int store_mark_damaged(const char *path, const char *text)
 	return state_write(path, "damaged", text);
 }
 
-/* ---- before it is opened ---- */
+/* ---- before the database is opened ---- */
 
 int store_damaged_text(struct error *error, const char *path, const char *damage)
 {
@@ -156,7 +156,7 @@ int store_past_look(const char *path, struct store_past *past, struct error *err
 				 "`runbookctl restore BACKUP`, or remove %s.state to begin with an "
 				 "empty one",
 				 path, access(path, F_OK) < 0 ? "gone" : "empty", path);
-	/* an end that was told left nothing in it */
+	/* after a clean end the log was empty */
 	if (past->cut_short && snprintf(wal, sizeof(wal), "%s-wal", path) < (int)sizeof(wal) &&
 	    access(wal, F_OK) < 0 && errno == ENOENT)
 		return error_set(error, EUCLEAN,
@@ -221,7 +221,10 @@ int store_check(sqlite3 *database, const struct store_past *past, struct error *
 	log_notice("%s: reading the database through",
 		   past->damaged ? "a damaged page was met"
 				 : "the host went down while it was open");
-	/* what was met may be an index and rows that do not agree: the quick one does not compare */
+	/*
+	 * the damage may be an index that does not match its rows, which quick_check does not
+	 * compare
+	 */
 	r = pages_check(database,
 			past->damaged ? "PRAGMA integrity_check(10)" : "PRAGMA quick_check(10)",
 			text, sizeof(text));
@@ -229,7 +232,7 @@ int store_check(sqlite3 *database, const struct store_past *past, struct error *
 		(void)store_mark_damaged(path, text);
 		return store_damaged_text(error, path, text);
 	}
-	/* found by reading a part: what it met before is still there */
+	/* the check ran out of time, but damage was found before */
 	if (r == -ETIME && past->damaged)
 		return store_damaged_text(error, path, past->damage);
 	if (r == -ETIME)

@@ -16,10 +16,10 @@
 
 #define LOG_MAX (24 * MIB)
 #define LOG_MIN (512 * KIB)
-#define PART 64	       /* of a small file system no more than this part */
-#define SCARCE 2       /* times that much */
-#define PAGE 4096      /* SQLite's, with its header in the log a little more */
-#define PAGES_MAX 4000 /* in the log before it is emptied */
+#define PART 64	       /* at most this part of a small file system */
+#define SCARCE 2       /* times the reserve */
+#define PAGE 4096      /* of SQLite; a little more in the log, with its header */
+#define PAGES_MAX 4000 /* in the log before it is checkpointed */
 
 static uint64_t reserve_size(const struct statvfs *st)
 {
@@ -35,13 +35,16 @@ unsigned store_reserve_pages(const char *path)
 	struct statvfs st;
 	uint64_t pages = PAGES_MAX;
 
-	/* a third is for what comes when it could not be emptied */
+	/* a third is left for commits while the log cannot be checkpointed */
 	if (statvfs(path, &st) == 0)
 		pages = reserve_size(&st) * 2 / 3 / PAGE;
 	return pages < PAGES_MAX ? (unsigned)pages : PAGES_MAX;
 }
 
-/* The log alone may be opened besides: to close the database would drop SQLite's locks on it. */
+/*
+ * Only the log may be opened here: closing a descriptor of the database would drop SQLite's locks
+ * on it.
+ */
 void store_reserve_log(const char *path)
 {
 	char file[PATH_MAX];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A backup becomes the store. All that can go wrong goes wrong before the one rename
- * that decides, of the checked copy to DATABASE.restored; what follows that is finished
- * by whoever comes next, however often it is cut short.
+ * A backup becomes the store. Everything that can fail comes before one rename, of the checked copy
+ * to DATABASE.restored. What follows that rename is finished at the next start, however often it is
+ * interrupted.
  */
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -54,7 +54,7 @@ static int copy_make(int fd, const char *path, struct error *error)
 {
 	cleanup_close int to = -1;
 
-	/* of one that was cut short */
+	/* left by an interrupted restore */
 	store_copy_remove(path);
 	to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (to < 0)
@@ -105,7 +105,7 @@ static int manifest_check(sqlite3 *database, struct store_manifest *manifest, st
 			"`runbookctl backup` made");
 	if (r < 0)
 		return error_errno(error, -r, "the backup cannot be read");
-	/* first of all: what a newer version wrote may not even look whole to this one */
+	/* first of all: to this program, a newer schema may look damaged */
 	if (schema > store_schema_version())
 		return error_set(error, EPROTO,
 				 "the backup has schema %llu, this version of runbookd knows up to "
@@ -125,7 +125,10 @@ static int manifest_check(sqlite3 *database, struct store_manifest *manifest, st
 	return 0;
 }
 
-/* It stops being a backup; numbers that were given since then are not given again. */
+/*
+ * Drop the manifest and the application id, and never use numbers again that were given since the
+ * backup.
+ */
 static int copy_adopt(sqlite3 *database, uint64_t above, struct error *error)
 {
 	cleanup_sqlite_text char *sql = sqlite3_mprintf(
@@ -176,9 +179,9 @@ static int copy_prepare(const char *path, uint64_t above, struct store_manifest 
 	return fd < 0 || fsync(fd) < 0 ? error_errno(error, errno, "cannot sync %s", path) : 0;
 }
 
-/* ---- the change ---- */
+/* ---- replacing the store ---- */
 
-/* @path becomes @path.replaced-TIME, with what belongs to it. */
+/* Rename @path to @path.replaced-TIME, and the files that belong to it. */
 static int replaced_move(const char *path, long long time, struct error *error)
 {
 	static const char *const tails[] = {"", "-wal", "-shm", ".state"};
@@ -206,7 +209,7 @@ int store_restore_finish(const char *path, struct error *error)
 	r = replaced_move(path, (long long)st.st_mtim.tv_sec, error);
 	if (r < 0)
 		return r;
-	/* the old log must be away on disk before the new database is there */
+	/* the old log must be gone from the disk before the new database appears */
 	r = directory_sync(path);
 	if (r == 0 && rename(restored, path) < 0)
 		r = -errno;

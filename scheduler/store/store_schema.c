@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The schema, as a list of migrations. `PRAGMA user_version` holds how many of
- * them a database has seen. A migration that was released is never edited: add
- * another one.
+ * The schema, as a list of migrations. `PRAGMA user_version` is the number of migrations that a
+ * database has had. A released migration is never edited: add another one.
  */
 #include "common/cleanup.h"
 #include "scheduler/store/store_internal.h"
@@ -68,7 +67,7 @@ static const char *const migrations[] = {
 	"  PRIMARY KEY(run, step, depends_on),"
 	"  FOREIGN KEY(run, step) REFERENCES steps(run, idx)) WITHOUT ROWID;"
 
-	/* AUTOINCREMENT: an order number is never used again, whatever is deleted */
+	/* AUTOINCREMENT: an order number is never used again, even if its row was deleted */
 	"CREATE TABLE attempts("
 	"  order_id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  run INTEGER NOT NULL,"
@@ -105,7 +104,7 @@ static const char *const migrations[] = {
 	"  project TEXT PRIMARY KEY,"
 	"  since_usec INTEGER NOT NULL) WITHOUT ROWID;",
 
-	/* 2: what an attempt used; NULL where nobody could tell */
+	/* 2: resources that an attempt used; NULL where they could not be measured */
 	"ALTER TABLE attempts ADD COLUMN cpu_usec INTEGER;"
 	"ALTER TABLE attempts ADD COLUMN cpu_user_usec INTEGER;"
 	"ALTER TABLE attempts ADD COLUMN cpu_system_usec INTEGER;"
@@ -119,20 +118,20 @@ static const char *const migrations[] = {
 	"ALTER TABLE attempts ADD COLUMN wait_memory_usec INTEGER;"
 	"ALTER TABLE attempts ADD COLUMN wait_io_usec INTEGER;",
 
-	/* 3: what names of images mean for a run */
+	/* 3: what image names stand for in a run */
 	"CREATE TABLE run_images("
 	"  run INTEGER NOT NULL REFERENCES runs(id),"
 	"  name TEXT NOT NULL,"
 	"  image TEXT NOT NULL,"
 	"  PRIMARY KEY(run, name)) WITHOUT ROWID;",
 
-	/* automatic attempts, failures that are allowed, conditions that were not met */
+	/* automatic attempts, allowed failures, unmet conditions */
 	"ALTER TABLE steps ADD COLUMN budget INTEGER NOT NULL DEFAULT 1;"
 	"ALTER TABLE steps ADD COLUMN max_attempts INTEGER NOT NULL DEFAULT 1;"
 	"ALTER TABLE steps ADD COLUMN allow_failure INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE steps ADD COLUMN unmet INTEGER NOT NULL DEFAULT 0;",
 
-	/* pull requests, what ends a run early, schedules */
+	/* pull requests, reasons that end a run early, schedules */
 	"ALTER TABLE runs ADD COLUMN pull_request INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE runs ADD COLUMN base_ref TEXT NOT NULL DEFAULT '';"
 	"ALTER TABLE runs ADD COLUMN before_commit TEXT NOT NULL DEFAULT '';"
@@ -149,7 +148,7 @@ static const char *const migrations[] = {
 	"  branch TEXT NOT NULL,"
 	"  last_usec INTEGER NOT NULL,"
 	"  PRIMARY KEY(project, cron, timezone, branch)) WITHOUT ROWID;"
-	/* the run that they were learnt from, also when there are none */
+	/* the run that the schedules were read from, also when there are none */
 	"CREATE TABLE schedule_sources("
 	"  project TEXT PRIMARY KEY,"
 	"  run INTEGER NOT NULL,"
@@ -172,9 +171,10 @@ static const char *const migrations[] = {
 	"  since_usec INTEGER NOT NULL);",
 
 	/*
-	 * Deliveries outlive their runs, so that one that is sent again is known. body: digest
-	 * of what was signed; place: what it moved, and after_commit to where; asked: digest of
-	 * all that it asks for; doubt: body came before, so its ref must be looked at first.
+	 * Deliveries outlive their runs, so that a repeated one is recognized. body: digest of the
+	 * signed body; place: the subject, and after_commit where it moved; asked: digest of all
+	 * that must be equal in a duplicate; doubt: body came before, so the ref must be examined
+	 * first.
 	 */
 	"ALTER TABLE deliveries RENAME TO deliveries_of_runs;"
 	"CREATE TABLE deliveries("
@@ -196,7 +196,7 @@ static const char *const migrations[] = {
 	"CREATE INDEX deliveries_received ON deliveries(received_usec);"
 	"ALTER TABLE runs ADD COLUMN again_of INTEGER;",
 
-	/* runs whose tree could not be had and is asked for again */
+	/* runs whose fetch failed and is retried */
 	"CREATE TABLE fetch_waits("
 	"  run INTEGER PRIMARY KEY,"
 	"  outcome TEXT NOT NULL,"
@@ -207,8 +207,8 @@ static const char *const migrations[] = {
 	"  next_usec INTEGER NOT NULL);",
 
 	/*
-	 * Retention. `retries` stands in for retry_of, which a run that is gone would hold
-	 * back; whoever deletes a run looks for what refers to it, so that has indexes.
+	 * Retention. `retries` replaces retry_of, which would keep a deleted run's row; deleting a
+	 * run searches the rows that refer to it, so these columns have indexes.
 	 */
 	"ALTER TABLE runs ADD COLUMN retries INTEGER;"
 	"UPDATE runs SET retries=retry_of, retry_of=NULL WHERE retry_of IS NOT NULL;"
@@ -230,10 +230,10 @@ static const char *const migrations[] = {
 	"  last INTEGER NOT NULL,"
 	"  at_usec INTEGER NOT NULL);",
 
-	/* which references and objects of git the steps of a run see */
+	/* the references and objects of git that the steps of a run see */
 	("ALTER TABLE runs ADD COLUMN view TEXT NOT NULL DEFAULT '';"
 	 "ALTER TABLE runs ADD COLUMN view_objects INTEGER NOT NULL DEFAULT 0;"),
-	/* what the fetcher has: trees and uploads with their last use, looks at mirrors */
+	/* the trees and uploads of the fetcher with their last use; when mirrors were examined */
 
 	("CREATE TABLE trees("
 	 "  project TEXT NOT NULL,"
@@ -252,7 +252,7 @@ static const char *const migrations[] = {
 	 "  project TEXT PRIMARY KEY,"
 	 "  pruned_usec INTEGER NOT NULL) WITHOUT ROWID;"),
 
-	/* branches with successes that the remote does not have any more */
+	/* branches with successes that the remote no longer has */
 	"CREATE TABLE branches_gone("
 	"  project TEXT NOT NULL,"
 	"  ref TEXT NOT NULL,"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in SQLite: secrets. What is kept is ciphertext; nothing here can open it. */
+/* The store in SQLite: secrets. The values are ciphertext; nothing here can decrypt them. */
 #include "scheduler/store/store_internal.h"
 
 void store_secret_set(struct store *store, const struct store_secret *secret)
@@ -69,7 +69,9 @@ int store_secrets_each(struct store *store, const char *project, const char *env
 	return store_statement_end(store, statement, r);
 }
 
-/* Return: 1 for a row, 0 at the end, or -errno, after the statement's last step said @code. */
+/*
+ * End a read of at most one row, whose last step returned @code. Return: 1 for a row, 0, or -errno.
+ */
 static int one_row_end(struct store *store, sqlite3_stmt *statement, int code)
 {
 	int r = store_statement_end(store, statement, code);

@@ -23,7 +23,7 @@
 
 static const char open_pragmas[] =
 	"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"
-	/* no temporary files: the process may write into one directory only */
+	/* no temporary files: the process may only write to one directory */
 	"PRAGMA temp_store=MEMORY; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
 	"PRAGMA journal_size_limit=67108864;"
 	"PRAGMA cache_size=-16000;";
@@ -41,7 +41,7 @@ static int store_exec(struct store *store, const char *path, const char *sql, st
 	return r;
 }
 
-/* Shall the end empty the log into the database? */
+/* Set whether closing checkpoints the log into the database (SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE). */
 static void store_log_hold(struct store *store, bool hold)
 {
 	(void)sqlite3_db_config(store->database, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, (int)hold, NULL);
@@ -58,14 +58,17 @@ static int store_connect(struct store *store, const char *path, struct error *er
 		return error_set(error, EIO, "cannot open it: %s",
 				 store->database ? sqlite3_errmsg(store->database) : "no memory");
 	(void)sqlite3_busy_timeout(store->database, 5000);
-	/* a log that is missing at the next start was removed by somebody */
+	/* keep the log when closing, so that a missing one is noticed at the next start */
 	(void)sqlite3_file_control(store->database, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-	/* until it is known to be whole: the log may be all that is left of the last commits */
+	/*
+	 * until the database is known to be whole: the log may have the only copy of the last
+	 * commits
+	 */
 	store_log_hold(store, true);
 	return 0;
 }
 
-/* On a full disk the log's index has no room: then it is in our memory, see store_reserve.h. */
+/* On a full disk there is no space for the log's index: keep it in memory, see store_reserve.h. */
 static int store_connect_full(struct store *store, const char *path, struct error *error)
 {
 	int r;
@@ -116,8 +119,8 @@ static int store_prepare(struct store *store, const char *path, struct error *er
 }
 
 /*
- * How this life ended, after the database was closed: who is killed while the log is
- * emptied did not end. That it cannot be told is no harm: the next one looks more closely.
+ * Write to the state file how this life ended, after the database was closed: a kill during the
+ * last checkpoint must count as unclean. If the file cannot be written, the next start checks more.
  */
 static void store_mark_end(const struct store *store, const char *path)
 {

@@ -86,7 +86,7 @@ int store_removing_each(struct store *store, uint64_t above, uint64_t limit, sto
 	return statement ? kept_read(store, statement, each, userdata) : r;
 }
 
-/* One row of up to two numbers, or none: 1, 0 or -errno. */
+/* Read one row of up to two numbers. Return: 1, 0 without a row, or -errno. */
 static int numbers_read(struct store *store, sqlite3_stmt *statement, uint64_t numbers[2])
 {
 	int r = sqlite3_step(statement), e;
@@ -147,7 +147,7 @@ static int removed_note(struct store *store, uint64_t run, uint64_t at_usec)
 	return WRITE(store, STATEMENT_REMOVED_ADD, NUMBER(run), NUMBER(at_usec));
 }
 
-/* The run itself, when nothing refers to it any more. */
+/* Delete the row of the run, when no other row refers to it any more. */
 static int run_delete_last(struct store *store, uint64_t run, uint64_t at_usec)
 {
 	uint64_t numbers[2] = {0};
@@ -173,7 +173,7 @@ static int run_delete_last(struct store *store, uint64_t run, uint64_t at_usec)
 
 int store_run_delete(struct store *store, uint64_t run, unsigned *rows, uint64_t at_usec)
 {
-	/* what refers to steps goes before them */
+	/* rows that refer to steps go before the steps */
 	static const enum store_statement parts[] = {
 		STATEMENT_DEPENDENCIES_DELETE, STATEMENT_ATTEMPTS_DELETE, STATEMENT_EVENTS_DELETE,
 		STATEMENT_RUN_IMAGES_DELETE,   STATEMENT_STEPS_DELETE,
@@ -191,7 +191,7 @@ int store_run_delete(struct store *store, uint64_t run, unsigned *rows, uint64_t
 	return run_delete_last(store, run, at_usec);
 }
 
-/* ---- what is known of removed ones ---- */
+/* ---- removed runs ---- */
 
 int store_removed_find(struct store *store, uint64_t run, uint64_t *ret_usec)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in SQLite: what starts a run and what ends it early, and schedules. */
+/* The store in SQLite: retries of fetches, and schedules. */
 #include "scheduler/store/store_internal.h"
 
 static const char *column_text(sqlite3_stmt *statement, int column)
@@ -16,7 +16,7 @@ void store_run_set_limits(struct store *store, const struct store_run *run)
 		    NUMBER_OR_NULL(run->deadline_usec));
 }
 
-/* ---- runs that are fetched again ---- */
+/* ---- retries of fetches ---- */
 
 void store_fetch_wait_set(struct store *store, const struct store_fetch_wait *wait)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in SQLite: trees and mirrors that the fetcher has, branches that the remote has not. */
+/* The store in SQLite: trees and mirrors of the fetcher, branches that the remote no longer has. */
 #include "scheduler/store/store_internal.h"
 #include "scheduler/store/store_retention.h"
 
@@ -17,7 +17,7 @@ static const char *column_text(sqlite3_stmt *statement, int column)
 	return text ? text : "";
 }
 
-/* One number, or none: 1, 0 or -errno. */
+/* Read at most one number. Return: 1, 0 or -errno. */
 static int number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number)
 {
 	int r = sqlite3_step(statement), e;
@@ -171,7 +171,7 @@ int store_branch_gone(struct store *store, const char *project, const char *ref)
 	return statement ? number_read(store, statement, &number) : r;
 }
 
-/* The branches with successes, one NUL-terminated name after the other. Return: 0 or -errno. */
+/* The branches with successes as NUL-terminated names, one after the other. Return: 0 or -errno. */
 static int branches_read(struct store *store, const char *project, char **ret_text,
 			 size_t *ret_size)
 {

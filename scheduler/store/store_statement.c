@@ -2,8 +2,8 @@
 /*
  * DOC: The store's statements
  *
- * The SQL of each statement, how it is prepared (once, on first use), bound, run and
- * reset, and what its failures mean. Calls nothing else of the store.
+ * The SQL of each statement, how it is prepared (once, on first use), bound, run and reset, and
+ * what its failures mean. Calls nothing else of the store.
  */
 #include "scheduler/store/store_internal.h"
 
@@ -33,7 +33,7 @@
 #define SECRET_COLUMNS "project, env, name, key_id, box, changed_usec"
 #define EVENT_COLUMNS "id, run, step, attempt, from_state, to_state, reason, at_usec"
 
-/* What counts as a success of a branch: the condition of the index runs_success. */
+/* A success of a branch: the condition of the index runs_success. */
 #define SUCCESS "state='succeeded' AND source='fetch' AND unwanted=0 AND pull_request=0"
 
 static const char *const statement_sql[] = {
@@ -96,7 +96,7 @@ static const char *const statement_sql[] = {
 				      "AND removed_usec IS NULL ORDER BY id DESC LIMIT ?",
 	[STATEMENT_RUNS_OPEN] =
 		"SELECT " RUN_COLUMNS " FROM runs WHERE state IN ('pending','running') ORDER BY id",
-	/* the index alone answers the first, and of the second there are few */
+	/* the first is answered by the index alone, and there are few rows for the second */
 	[STATEMENT_RUN_COUNTS] =
 		"SELECT state, count(*) FROM runs GROUP BY state UNION ALL "
 		"SELECT state, -count(*) FROM runs WHERE removing<>0 AND removed_usec IS NOT NULL "
@@ -189,7 +189,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_RUN_DELETE] = "DELETE FROM runs WHERE id=?",
 	[STATEMENT_RUNBOOK_DELETE] = "DELETE FROM runbooks WHERE id=?1 AND NOT EXISTS "
 				     "(SELECT 1 FROM runs WHERE runbook=?1)",
-	/* the range that ends right before the number, or begins right behind it, of that day */
+	/* the range of the same day that ends right before the number or begins right behind it */
 	[STATEMENT_REMOVED_BEFORE] =
 		"UPDATE removed_runs SET last=?1 WHERE first=(SELECT max(first) FROM removed_runs "
 		"WHERE first<?1) AND last=?1-1 AND at_usec>=?2 AND at_usec<?2+86400000000",
@@ -212,7 +212,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_TREE_USE] =
 		"INSERT INTO trees(project, tree, upload, used_usec) VALUES(?,?,?,?) "
 		"ON CONFLICT(project, tree) DO UPDATE SET used_usec=excluded.used_usec, removing=0",
-	/* of a run that ended: one that was never fetched has no tree that could be retried */
+	/* of a run that ended: one that was never fetched has no tree for a retry */
 	[STATEMENT_TREE_TOUCH] =
 		"UPDATE trees SET used_usec=?3 WHERE project=?1 AND tree=?2 AND removing=0",
 	[STATEMENT_TREES] = "SELECT project, tree, upload, removing, used_usec FROM trees "
@@ -223,7 +223,9 @@ static const char *const statement_sql[] = {
 		"SELECT 1 FROM runs WHERE project=?1 AND tree=?2 AND removed_usec IS NULL AND "
 		"(pinned_usec IS NOT NULL OR state IN ('pending','running')) UNION ALL "
 		"SELECT 1 FROM runs WHERE project=?1 AND asked=?2 AND state='pending' LIMIT 1",
-	/* views go with their tree; one of the same content may be there again by another run */
+	/*
+	 * views go with their tree, which another run may have fetched again with the same content
+	 */
 	[STATEMENT_TREE_THERE] =
 		"SELECT 1 FROM trees WHERE project=?1 AND tree=?2 AND removing=0 AND used_usec<>0 "
 		"AND (?3='' OR "
@@ -233,7 +235,7 @@ static const char *const statement_sql[] = {
 	[STATEMENT_TREE_RUNS_MARK] = "UPDATE runs SET tree_removed_usec=?3 WHERE project=?1 AND "
 				     "tree=?2 AND tree_removed_usec IS NULL",
 	[STATEMENT_TREE_REMOVE] = "DELETE FROM trees WHERE project=? AND tree=?",
-	/* of a run that is about to go: no other one has it */
+	/* of a run that is about to be deleted: no other run has it */
 	[STATEMENT_TREE_UNUSED] =
 		"UPDATE trees SET used_usec=0 WHERE (project, tree) IN "
 		"(SELECT project, tree FROM runs WHERE id=?1) AND NOT EXISTS(SELECT 1 FROM runs r "
@@ -246,13 +248,13 @@ static const char *const statement_sql[] = {
 	[STATEMENT_BRANCHES] = "SELECT DISTINCT ref FROM runs WHERE project=? AND " SUCCESS
 			       " AND ref LIKE 'refs/heads/%' LIMIT ?",
 	[STATEMENT_BRANCH_GONE] = "SELECT 1 FROM branches_gone WHERE project=? AND ref=?",
-	/* not while a run of it is open: its push may be newer than what is known of the remote */
+	/* not while a run of it is open: its push may be newer than the last look at the remote */
 	[STATEMENT_BRANCH_GONE_ADD] =
 		"INSERT OR IGNORE INTO branches_gone(project, ref) SELECT ?1, ?2 WHERE NOT EXISTS("
 		"SELECT 1 FROM runs WHERE state IN ('pending','running') AND project=?1 AND "
 		"ref=?2)",
 	[STATEMENT_BRANCH_SEEN] = "DELETE FROM branches_gone WHERE project=? AND ref=?",
-	/* of a run that is about to go: no other one of the branch succeeded */
+	/* of a run that is about to be deleted: no other run of the branch succeeded */
 	[STATEMENT_BRANCH_UNUSED] =
 		"DELETE FROM branches_gone WHERE (project, ref) IN (SELECT project, ref FROM runs "
 		"WHERE id=?1) AND NOT EXISTS(SELECT 1 FROM runs r WHERE "
@@ -286,9 +288,9 @@ int store_errno(int code)
 }
 
 /*
- * The first failed write is remembered: what follows it would only say
- * "transaction is gone". A failed read is the business of its caller alone, unless
- * SQLite took it for a reason to roll back: each write after it would commit itself.
+ * Remember the first failed write: later ones would only report that there is no transaction. A
+ * failed read only concerns its caller, unless SQLite rolled the transaction back for it: then each
+ * later write would commit by itself.
  */
 static int store_fail(struct store *store, int code)
 {
