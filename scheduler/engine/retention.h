@@ -103,9 +103,10 @@ void removals_reask(struct scheduler *scheduler);
 /** removals_clear() - release memory only */
 void removals_clear(struct scheduler *scheduler);
 
-/* handlers of messages: 0 or -errno, which closes the channel */
+/* retention_handle_*() - handlers of messages. Return: 0 or -errno, which closes the channel. */
 int retention_handle_config(struct channel *channel, struct message *message);
 int retention_handle_short(struct channel *channel, struct message *message);
+/** retention_handle_log_removed(), retention_handle_artifacts_*() - replies of daemon and cacher */
 int retention_handle_log_removed(struct channel *channel, struct message *message);
 int retention_handle_artifacts_removed(struct channel *channel, struct message *message);
 int retention_handle_artifacts_measured(struct channel *channel, struct message *message);
@@ -119,6 +120,7 @@ int retention_handle_artifacts_measured(struct channel *channel, struct message 
 void retention_trees_look(struct scheduler *scheduler, bool space);
 /** retention_trees_forget() - the fetcher is away: its open requests are made again later */
 void retention_trees_forget(struct scheduler *scheduler);
+/** retention_handle_tree_removed(), retention_handle_mirror_pruned() - replies of the fetcher */
 int retention_handle_tree_removed(struct channel *channel, struct message *message);
 int retention_handle_mirror_pruned(struct channel *channel, struct message *message);
 

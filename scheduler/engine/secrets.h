@@ -35,7 +35,7 @@ void secrets_check(struct scheduler *scheduler);
 /** secrets_key() - the key to encrypt with; NULL with secrets.problem set */
 const struct secret_key *secrets_key(const struct scheduler *scheduler);
 
-/* handlers of the daemon's messages: 0 or -errno, which closes the channel */
+/* secrets_handle_*() - handlers of the daemon's messages. Return: 0 or -errno, which closes it. */
 int secrets_handle_keys(struct channel *channel, struct message *message);
 int secrets_handle_config(struct channel *channel, struct message *message);
 
