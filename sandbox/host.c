@@ -23,8 +23,8 @@
 #define INIT_BYTES_MAX (32 * MIB)
 
 /*
- * runbook-init runs from a sealed copy in memory: inside, /proc/1/exe is no file
- * of the host, and nobody can change what later steps will run (CVE-2019-5736).
+ * runbook-init runs from a sealed memfd: inside, /proc/1/exe is not a file of the host, so no
+ * step can change the program that later steps run (CVE-2019-5736).
  */
 static int init_seal(const char *path, struct error *error)
 {
@@ -35,7 +35,7 @@ static int init_seal(const char *path, struct error *error)
 
 	if (in < 0)
 		return error_errno(error, errno, "cannot open %s (part of runbookd)", path);
-	/* where vm.memfd_noexec is set, a memfd that is executed must say so */
+	/* where vm.memfd_noexec is set, only memfds with MFD_EXEC can be executed */
 	out = memfd_create("runbook-init", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
 	if (out < 0 && errno == EINVAL)
 		out = memfd_create("runbook-init", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -82,7 +82,7 @@ static int host_dirs_make(struct sandbox_host *host, const char *state_dir, stru
 		r = make_directories(AT_FDCWD, host->stage_dir, 0700);
 	if (r < 0)
 		return error_errno(error, -r, "cannot make %s", host->stage_dir);
-	/* what is beneath becomes the root of steps: nobody else may write there */
+	/* templates in it become the root of steps: no other user may write there */
 	if (stat(host->images_dir, &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 022))
 		return error_set(error, EPERM,
 				 "%s must belong to root and be writable by root only",
@@ -115,7 +115,7 @@ uint64_t host_disk_default(uint64_t memory, unsigned parallel)
 		       : disk;
 }
 
-/* The parts that can be begun beside us come first. */
+/* The parts that processes of their own prepare come first. */
 static int host_begin(struct sandbox_host *host, const struct sandbox_host_options *options,
 		      struct error *error)
 {

@@ -5,14 +5,13 @@
 /*
  * DOC: Plan and executor
  *
- * A request becomes a list of operations, plain data that needs no privilege to
- * make, to print (runbook-sandbox --explain) or to compare (golden tests). What
- * is executed are these operations and nothing else, in this order: those of
- * the host by sandbox.c, those of the step by step_attach.c inside the new
- * namespaces, those of the inside by runbook-init.
+ * A request becomes a list of operations: plain data that can be made, printed (runbook-sandbox
+ * --explain) and compared (golden tests) without privilege. Exactly these operations are
+ * executed, in this order: those of the host by sandbox.c, those of the step by step_attach.c
+ * inside the new namespaces, those of the inside by runbook-init.
  *
- * Strings belong to the request, to the facts or to the plan itself, and are
- * valid as long as these are.
+ * Strings belong to the request, to the facts or to the plan itself, and are valid for as long
+ * as these.
  */
 
 #include "sandbox/sandbox.h"
@@ -29,33 +28,33 @@ struct plan_host_bind {
 	char path[64];
 };
 
-/** enum plan_presence - what of /proc and /sys there is to mask */
+/** enum plan_presence - whether and as what a path of /proc or /sys exists */
 enum plan_presence { PLAN_UNKNOWN, PLAN_ABSENT, PLAN_FILE, PLAN_DIRECTORY };
 
-/** struct plan_view - what a look at the host found, the same for all its steps */
+/** struct plan_view - facts about the host that hold for all its steps */
 struct plan_view {
 	struct plan_host_bind binds[PLAN_HOST_BINDS_MAX];
 	size_t n_binds;
-	struct plan_host_bind hidden[PLAN_HOST_HIDDEN_MAX]; /* files in them, masked */
+	struct plan_host_bind hidden[PLAN_HOST_HIDDEN_MAX]; /* masked files in these */
 	size_t n_hidden;
-	/* beside plan_masked() and plan_read_only(): a new /proc has what the host's has */
+	/* for plan_masked() and plan_read_only(), by index: a new /proc has the host's files */
 	enum plan_presence masked[PLAN_MASKED_MAX], read_only[PLAN_MASKED_MAX];
 };
 
-/** struct plan_facts - what the plan depends on besides the request */
+/** struct plan_facts - input of the plan besides the request */
 struct plan_facts {
 	uid_t base;	    /* host id of uid 0 inside */
 	uid_t init_id;	    /* user of runbook-init */
 	const char *root;   /* lower directory: template of image "host", or the image */
 	bool root_shifted;  /* files of @root already belong to @base: no id mapping */
-	uint64_t scratch;   /* bytes, when the request says nothing */
+	uint64_t scratch;   /* bytes, used if the request gives none */
 	const char *cacher; /* path of the cacher client, NULL: none */
 	const char *resolv; /* contents of resolv.conf, NULL: none */
-	char boot_id[40];   /* a random one, with a newline: shown instead of the machine's */
-	const char *hosts;  /* file of the host to see as /etc/hosts, NULL: one of its own */
-	bool limit_memory, limit_pids, limit_cpu, limit_io; /* controllers that are there */
-	bool cgroup;					    /* cgroup v2 is there at all */
-	/* disks that what the step reads and writes lies on */
+	char boot_id[40];   /* a random one, with a newline, in place of the host's */
+	const char *hosts;  /* host file shown as /etc/hosts, NULL: one of its own */
+	bool limit_memory, limit_pids, limit_cpu, limit_io; /* available controllers */
+	bool cgroup;					    /* cgroup v2 is available */
+	/* disks that hold the files which the step reads and writes */
 	struct plan_device {
 		unsigned major, minor;
 	} io_devices[PLAN_IO_DEVICES_MAX];
@@ -63,9 +62,9 @@ struct plan_facts {
 	const struct plan_view *view;
 };
 
-/** plan_masked() - the path inside that is masked as number @i, NULL after the last one */
+/** plan_masked() - the masked path number @i, inside the sandbox; NULL after the last one */
 const char *plan_masked(size_t i);
-/** plan_read_only() - the path inside that is made read-only as number @i, or NULL */
+/** plan_read_only() - the same for paths that are made read-only */
 const char *plan_read_only(size_t i);
 
 /*
@@ -104,9 +103,9 @@ const char *plan_read_only(size_t i);
 	X(INSIDE, INSIDE, "inside")
 
 /*
- * All of /sys that is shown, beside the step's own group: what programs ask to know how many
- * processors there are and how memory is made up. The rest is hardware, drivers and settings of
- * the host.
+ * All of /sys that a step sees, besides its own cgroup: files that programs read to find the
+ * number of processors and the memory nodes. The rest concerns hardware, drivers and settings
+ * of the host.
  */
 #define PLAN_SYS_CPU "devices/system/cpu"
 #define PLAN_SYS_NODE "devices/system/node"
@@ -123,18 +122,18 @@ enum plan_verb {
 
 enum plan_flags {
 	PLAN_WRITABLE = 1 << 0,
-	PLAN_OPTIONAL = 1 << 1,	   /* missing target or file system is no error */
+	PLAN_OPTIONAL = 1 << 1,	   /* a missing target or file system is accepted */
 	PLAN_IDMAP_STEP = 1 << 2,  /* 0-65535 on disk are 0-65535 inside */
 	PLAN_IDMAP_OWNER = 1 << 3, /* one owner on disk is uid 0 inside */
-	PLAN_RECURSIVE = 1 << 4,   /* with what is mounted beneath */
+	PLAN_RECURSIVE = 1 << 4,   /* with the mounts beneath it */
 	PLAN_IDMAP_IMAGE = 1 << 5, /* the range of images on disk is 0-65535 inside */
-	PLAN_READ_ONLY = 1 << 6,   /* of what is writable otherwise */
+	PLAN_READ_ONLY = 1 << 6,   /* otherwise this verb mounts writable */
 };
 
 /**
  * struct plan_op - one operation
- * @source: what; a path on the host, a name, a text, by verb
- * @target: where; an absolute path inside, or a name in scratch
+ * @source: by verb a path on the host, a name or a text
+ * @target: an absolute path inside, or a name in scratch
  */
 struct plan_op {
 	enum plan_verb verb;
@@ -144,7 +143,7 @@ struct plan_op {
 	uint64_t value;	 /* mode, size, limit, id, enum plan_presence */
 	uid_t owner_uid; /* PLAN_IDMAP_OWNER */
 	gid_t owner_gid;
-	uid_t inside_uid; /* whose it is inside: of PLAN_IDMAP_OWNER, PLAN_SCRATCH_DIR */
+	uid_t inside_uid; /* owner inside, for PLAN_IDMAP_OWNER and PLAN_SCRATCH_DIR */
 	gid_t inside_gid;
 };
 
@@ -159,16 +158,14 @@ struct plan {
 };
 
 /**
- * plan_check() - everything about @request that needs no look at the host
+ * plan_check() - check everything of @request that does not depend on the host
  *
  * Return: 0; -EINVAL with @error naming the field and the fix.
  */
 int plan_check(const struct sandbox_request *request, struct error *error);
 
 /**
- * plan_new() - what to do for @request
- *
- * Begins with plan_check().
+ * plan_new() - turn @request into operations, after plan_check()
  *
  * Return: 0; -EINVAL with @error naming the field and the fix; -ENOMEM.
  */
@@ -189,10 +186,9 @@ enum plan_side plan_verb_side(enum plan_verb verb);
 void plan_print(const struct plan *plan, FILE *out);
 
 /**
- * plan_print_json() - the same as one JSON object, in the schema that
- * runbook-sandbox(1) promises
- * @warning: what this host cannot apply, or NULL
- * @runs:    whether it would be executed in spite of that
+ * plan_print_json() - the same as one JSON object, in the schema of runbook-sandbox(1)
+ * @warning: names what this host cannot apply, or NULL
+ * @runs:    whether the plan would be executed in spite of that
  *
  * Return: 0 or -ENOMEM.
  */

@@ -5,18 +5,19 @@
 /*
  * DOC: The sandbox library
  *
- * A struct sandbox_host is what is prepared once: the compiled seccomp program,
- * the init's sealed memfd, root templates, cached user namespaces, the network.
- * sandbox_start() builds one sandbox from a request; what follows is watched
- * through descriptors, so a caller with an event loop never blocks:
+ * A struct sandbox_host holds what is prepared once for all sandboxes: the compiled seccomp
+ * program, the sealed memfd of runbook-init, root templates, cached user namespaces, the
+ * network. sandbox_start() builds one sandbox from a request. The caller then watches two
+ * descriptors, so an event loop never blocks:
  *
  *   status_fd  readable/EOF once the command has ended: sandbox_finish() may be called.
- *              After a signal that asks for the end, EOF (POLLHUP) comes when all that
- *              the command started has ended, too: who gives a grace waits for that
+ *              After a terminating signal, EOF (POLLHUP) comes only when all processes
+ *              that the command started have ended as well: a caller that grants a
+ *              grace period waits for that
  *   pidfd      of runbook-init (PID 1 inside)
  *
- * Used by runbookd (many at once, no fork of the caller ever: clone3 with
- * CLONE_VM | CLONE_VFORK) and by runbook-sandbox (one).
+ * runbookd uses the library for many sandboxes at once, runbook-sandbox for one. The caller is
+ * never forked: processes start with clone3(CLONE_VM | CLONE_VFORK).
  */
 
 #include "common/error.h"
@@ -32,49 +33,53 @@
 struct sandbox_host;
 
 enum sandbox_limits_policy {
-	SANDBOX_LIMITS_REQUIRED,    /* missing controllers: refuse to start, say what to do */
-	SANDBOX_LIMITS_BEST_EFFORT, /* go on without, and say so once */
+	SANDBOX_LIMITS_REQUIRED,    /* refuse to start if a controller is missing */
+	SANDBOX_LIMITS_BEST_EFFORT, /* go on without them; see sandbox_host_warning() */
 };
 
 struct sandbox_host_options {
-	const char *state_dir;	 /* images/, steps/ are made beneath; NULL: a private tmpfs */
+	const char *state_dir;	 /* images/ and steps/ are made in it; NULL: a private tmpfs */
 	const char *init_path;	 /* runbook-init */
 	const char *cacher_path; /* static cacher client, bound at /run/runbookd/bin; may be NULL */
 	const char *cgroup_name; /* group for the steps beneath our own, e.g. "runbookd-steps" */
-	const char *cgroup_parent; /* beneath this one instead, where it exists; may be NULL */
+	const char *cgroup_parent; /* used in place of our own if it exists; may be NULL */
 	enum sandbox_limits_policy limits;
-	uint64_t memory;   /* bytes for all steps together; 0: leave a sixteenth to the host */
+	uint64_t memory;   /* bytes for all steps together; 0: all but a sixteenth of the host's */
 	unsigned parallel; /* steps that may run at once; 0: one */
-	bool once; /* for a single sandbox, with .once_network: begin at once with what it needs */
+	bool once;	   /* for a single sandbox: prepare it now, with .once_network */
 	enum step_network once_network;
 	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
 	unsigned network_pool; /* namespaces of each kind kept ready by sandbox_host_idle() */
 };
 
+/**
+ * sandbox_host_new() - prepare what all sandboxes share
+ *
+ * Strings of @options are copied. Return: 0 or -errno with @error.
+ */
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
 		     struct error *error);
 /** sandbox_host_free() - also removes the network and cgroups it made, when no step is left */
 struct sandbox_host *sandbox_host_free(struct sandbox_host *host);
-/** sandbox_host_warning() - what best-effort left out, one line, or NULL */
+/** sandbox_host_warning() - the limits that best-effort cannot apply, one line, or NULL */
 const char *sandbox_host_warning(const struct sandbox_host *host);
 /**
- * sandbox_host_idle() - one small piece of work that no step waits for
+ * sandbox_host_idle() - do one small piece of work ahead, such as making a namespace
  *
- * For whoever has an event loop, when nothing else is to be done.
- * Return: whether there is more.
+ * An event loop calls it when it has nothing else to do. Return: whether there is more.
  */
 bool sandbox_host_idle(struct sandbox_host *host);
 /**
- * sandbox_host_watch_fd() - readable when sandbox_host_watch() wants to be called
+ * sandbox_host_watch_fd() - readable when sandbox_host_watch() must be called
  *
  * Return: a descriptor that stays the same as long as steps run, owned by @host;
  * -1 before the first step with network "egress".
  */
 int sandbox_host_watch_fd(const struct sandbox_host *host);
-/** sandbox_host_watch() - see whether somebody removed the firewall of steps, and bring it
- * back. Return: true when it had to. */
+/** sandbox_host_watch() - load the firewall of steps again if another program removed it.
+ * Return: true when it was loaded. */
 bool sandbox_host_watch(struct sandbox_host *host);
-/** sandbox_host_sweep() - remove what an earlier, killed instance left (cgroups, scratch, links) */
+/** sandbox_host_sweep() - remove the cgroups, scratch and links that killed instances left */
 int sandbox_host_sweep(struct sandbox_host *host, struct error *error);
 
 struct sandbox_bind {
@@ -91,14 +96,14 @@ struct sandbox_bind {
 #define SANDBOX_PIDS_DEFAULT 4096
 #define SANDBOX_ID_MAX 200 /* a cgroup is a directory: its name has at most 255 bytes */
 
-/** struct sandbox_limits - of a step, or of a run over all its steps together; 0: none */
+/** struct sandbox_limits - of one step, or of all steps of a run together; 0: no limit */
 struct sandbox_limits {
 	uint64_t memory; /* bytes */
 	uint64_t pids;
 	uint64_t cpu_milli;
 };
 
-/** struct sandbox_io - per second and block device; 0: none */
+/** struct sandbox_io - per second and block device; 0: no limit */
 struct sandbox_io {
 	uint64_t read, write;	      /* bytes */
 	uint64_t read_ops, write_ops; /* operations */
@@ -106,49 +111,49 @@ struct sandbox_io {
 
 struct sandbox_request {
 	const char *id;	   /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
-	const char *group; /* of its run, named like an id; NULL: none */
+	const char *group; /* cgroup of its run, named like an id; NULL: none */
 	struct sandbox_limits group_limits;
-	const char *image; /* "host" or an absolute directory; not looked at if there are layers */
+	const char *image; /* "host" or an absolute directory; ignored if there are layers */
 	/* unpacked layers of an image, absolute directories, the lowest first; their files belong to
 	 * the range of images */
 	const char *const *layers;
 	size_t n_layers;
 	const char *hostname;  /* NULL: id */
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
-	/* directory of the same owner that is laid over it: its files are seen first; NULL: none */
+			       /* overlay layer above workspace, of the same owner; NULL: none */
 	const char *workspace_view;
-	uid_t workspace_uid; /* its owner on the host: becomes uid 0 inside */
+	uid_t workspace_uid; /* its owner on the host, who appears as uid 0 inside */
 	gid_t workspace_gid;
 	const char *workdir; /* NULL: /workspace; made when it is not there */
-	uid_t uid;	     /* who the command is inside; the workspace belongs to it */
+	uid_t uid;	     /* the command's, inside; the workspace belongs to it */
 	gid_t gid;
 	const struct sandbox_bind *binds;
 	size_t n_binds;
 	enum step_network network;
-	const char *network_name; /* isolated: steps of one group see it by this; NULL: hostname */
-	const struct network_rule *allow; /* egress: reached although it is private */
+	const char *network_name;	  /* isolated: name for its group; NULL: hostname */
+	const struct network_rule *allow; /* egress: reachable despite the blocked ranges */
 	size_t n_allow;
-	bool limited; /* egress: nothing but .only (and within it .allow) is reached */
+	bool limited; /* egress: only .only is reachable, in blocked ranges also by .allow */
 	const struct network_rule *only;
 	size_t n_only;
-	uint64_t memory;    /* bytes, 0: none */
+	uint64_t memory;    /* bytes, 0: no limit */
 	uint64_t pids;	    /* 0: SANDBOX_PIDS_DEFAULT */
-	uint64_t cpu_milli; /* 0: none */
+	uint64_t cpu_milli; /* thousandths of a processor, 0: no limit */
 	uint64_t disk;	    /* bytes for everything the step writes; 0: a share of the memory */
 	struct sandbox_io io;
-	int payload_fd;			    /* common/step_payload.h; not taken */
-	int stdin_fd, stdout_fd, stderr_fd; /* not taken; stdin_fd -1: /dev/null */
-	bool tty; /* a terminal is the command's three instead; what it prints goes to stdout_fd */
+	int payload_fd;			    /* common/step_payload.h; stays the caller's */
+	int stdin_fd, stdout_fd, stderr_fd; /* stay the caller's; stdin_fd -1: /dev/null */
+	bool tty; /* the command gets a terminal for all three; its output goes to stdout_fd */
 	/*
-	 * Ask about each system call that is not allowed: the listener of the filter
-	 * (seccomp_unotify(2)) is sent to report_fd, a unix socket; not taken. Who
-	 * holds it must answer for as long as the sandbox lives.
+	 * Report each system call that is not allowed: the listener of the filter *
+	 *   (seccomp_unotify(2)) is sent to report_fd, a unix socket that stays the * caller's.
+	 *   Its holder must answer for as long as the sandbox lives.
 	 */
 	bool seccomp_report;
 	int report_fd;
 };
 
-/** struct sandbox - a running one; embed it, fields are read-only to callers */
+/** struct sandbox - a running sandbox; embed it, fields are read-only to callers */
 struct sandbox {
 	pid_t pid; /* runbook-init, as the host sees it */
 	int pidfd;
@@ -156,7 +161,7 @@ struct sandbox {
 	struct sandbox_private *private;
 };
 
-/** enum sandbox_exit - matches what runbook-init writes */
+/** enum sandbox_exit - how the command ended, with the numbers that runbook-init writes */
 enum sandbox_exit {
 	SANDBOX_EXITED = 0,
 	SANDBOX_SIGNALED = 1,
@@ -164,12 +169,12 @@ enum sandbox_exit {
 	SANDBOX_LOST = 3,	 /* init died without a status (killed) */
 };
 
-/** enum sandbox_memory_scope - whose memory limit it met */
+/** enum sandbox_memory_scope - whose memory limit the step met */
 enum sandbox_memory_scope {
 	SANDBOX_MEMORY_STEP,  /* its own */
-	SANDBOX_MEMORY_RUN,   /* that of its run */
+	SANDBOX_MEMORY_RUN,   /* its run's */
 	SANDBOX_MEMORY_STEPS, /* that of all steps together */
-	SANDBOX_MEMORY_HOST,  /* none: the host, or what surrounds us, has no more */
+	SANDBOX_MEMORY_HOST,  /* none of ours: the host or a group above ours ran out */
 };
 
 struct sandbox_outcome {
@@ -178,47 +183,48 @@ struct sandbox_outcome {
 	bool memory_limit; /* the group's memory.events counted an oom kill */
 	enum sandbox_memory_scope memory_scope;
 	uint64_t steps_memory;	/* the limit of all steps together, 0: none */
-	uint64_t forks_refused; /* processes and threads that a limit did not let come to be */
-	bool disk_full;		/* when the command ended: hardly room for another byte or file */
+	uint64_t forks_refused; /* forks and clones refused by pids.max */
+	bool disk_full;		/* at the command's end hardly a byte or an inode was free */
 	struct step_usage usage;
-	/* what was in force, for those who explain the outcome */
+	/* the limits in force, for texts about the outcome */
 	struct sandbox_limits limits, run_limits;
 	uint64_t disk; /* bytes */
 };
 
 /**
- * sandbox_start() - build it and start its command
+ * sandbox_start() - build a sandbox and start its command
  *
- * Return: 0; -errno with @error saying which part failed and why. On failure
- * nothing is left behind.
+ * Return: 0; -errno with @error naming the part that failed and why. On failure nothing is left
+ * behind.
  */
 int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
 		  struct sandbox *ret_sandbox, struct error *error);
 /**
  * sandbox_signal() - send @signal_number into it (through init)
  *
- * SIGTERM goes to all its processes, others to the command's process group.
+ * SIGTERM goes to all its processes, other signals to the command's process group.
+ * Return: 0 or -errno.
  */
 int sandbox_signal(struct sandbox *sandbox, int signal_number);
-/** sandbox_kill() - end every process in it, now (cgroup.kill, or init's death) */
+/** sandbox_kill() - kill every process in it (cgroup.kill, or its init). Return: 0 or -errno. */
 int sandbox_kill(struct sandbox *sandbox);
 /**
- * sandbox_collect() - end it and see how it ended, removing nothing yet
+ * sandbox_collect() - end the sandbox and compute its outcome, removing nothing yet
  *
- * For who writes the outcome down before sandbox_finish() takes away what it is
- * read from. May be left out. Return: as sandbox_finish().
+ * For a caller that stores the outcome before sandbox_finish() removes the cgroup that it is
+ * read from. Optional. Return: as sandbox_finish().
  */
 int sandbox_collect(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		    struct error *error);
 /**
- * sandbox_finish() - collect the outcome and remove everything of it
+ * sandbox_finish() - collect the outcome and remove everything of the sandbox
  *
  * Return: 0, also when the command could not be executed (SANDBOX_EXEC_FAILED;
- * @error then says what and why); -errno with @error when the inner part of the
- * sandbox could not be built, so the command never started.
+ * @error then names what and why); -errno with @error when the inner part of the sandbox could
+ * not be built, so the command never started.
  *
- * Kills what still runs. Does not block for longer than the kernel needs to
- * reap; slow teardown (network namespaces) goes on in the background.
+ * Kills what still runs. Blocks only while the kernel reaps; slow teardown (network namespaces)
+ * goes on in the background.
  */
 int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		   struct error *error);
@@ -226,12 +232,12 @@ int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 /* ---- sandboxes that outlive the process that started them ---- */
 
 /*
- * What a host process hands to its successor, beside its sandboxes. They are held
- * through open file descriptions, locks included, by whoever keeps them open.
+ * Open files that a host process passes to its successor, besides its sandboxes. Their locks
+ * belong to the open file description, so they last while any process has it open.
  */
 enum sandbox_host_fd {
-	SANDBOX_HOST_FD_USERS,	 /* ranges of user ids */
-	SANDBOX_HOST_FD_NETWORK, /* addresses and the table; -1 before the first "egress" */
+	SANDBOX_HOST_FD_USERS,	 /* locks of the ranges of user ids */
+	SANDBOX_HOST_FD_NETWORK, /* locks of addresses and table; -1 before the first "egress" */
 	SANDBOX_HOST_FD_NUM,
 };
 
@@ -240,14 +246,14 @@ void sandbox_host_keep(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_
 /**
  * sandbox_host_inherit() - take a predecessor's @fds over (-1: none)
  *
- * Before any sandbox is started or adopted.
+ * Must be called before any sandbox is started or adopted.
  */
 void sandbox_host_inherit(struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
 /**
- * sandbox_host_settle() - all are adopted that there are
+ * sandbox_host_settle() - finish an adoption, after the last sandbox_adopt()
  *
- * Gives up what the predecessor held for others, brings the firewall table back
- * if it is gone. Return: 0 or -errno with @error.
+ * Releases what the predecessor held for sandboxes that were not adopted, and loads the
+ * firewall table again if it is gone. Return: 0 or -errno with @error.
  */
 int sandbox_host_settle(struct sandbox_host *host, struct error *error);
 
@@ -270,11 +276,11 @@ int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
 /**
  * sandbox_kept_check() - could sandbox_adopt() go on with it?
  *
- * Looks at .data only. Return: 0; -EBADMSG, -ENOTSUP, -ERANGE with @error.
+ * Reads .data only. Return: 0; -EBADMSG, -ENOTSUP, -ERANGE with @error.
  */
 int sandbox_kept_check(const struct sandbox_kept *kept, struct error *error);
 /**
- * sandbox_adopt() - the same sandbox again, in a process that did not start it
+ * sandbox_adopt() - take over a running sandbox that another process started
  *
  * .fds are taken over, also on failure; .data is not.
  * Return: 0; -EBADMSG for what sandbox_keep() did not write; -errno with @error.

@@ -2,7 +2,12 @@
 #ifndef SANDBOX_SANDBOX_INTERNAL_H
 #define SANDBOX_SANDBOX_INTERNAL_H
 
-/* Insides of struct sandbox, for sandbox.c, keep.c and their tests only. */
+/*
+ * DOC: What one running sandbox holds
+ *
+ * The members of struct sandbox_private, for sandbox.c, keep.c and their tests only: the
+ * resources of the host that sandbox_finish() gives back.
+ */
 
 #include "sandbox/host.h"
 #include "sandbox/kept_fields.h"
@@ -11,27 +16,27 @@
 struct sandbox_private {
 	struct sandbox_host *host;
 	struct user_slot *slot;
-	int run_fd;   /* group of its run, -1: none */
+	int run_fd;   /* cgroup of its run, -1: none */
 	int group_fd; /* -1: no cgroup */
-	int image_fd; /* lock on its template, of one that was adopted; -1: the host has it */
+	int image_fd; /* an adopted one's lock on its template; -1: the host holds it */
 	char run[SANDBOX_ID_MAX + 1];
 	char id[SANDBOX_ID_MAX + 1];
 	struct host_network_step network;
 	struct sandbox_outcome in_force; /* its limits, for the outcome */
-	bool collected;			 /* sandbox_collect() was there: */
+	bool collected;			 /* sandbox_collect() was called; its result: */
 	int collected_result;
 	struct sandbox_outcome outcome;
 };
 
-/** sandbox_private_free() - give everything back that it holds of the host */
+/** sandbox_private_free() - release everything that it holds of the host */
 void sandbox_private_free(struct sandbox_private *private);
 
 /**
- * sandbox_kept_read() - what sandbox_keep() of any version described
+ * sandbox_kept_read() - parse what sandbox_keep() of any version wrote
  * @kept:  filled in; its blobs point into @data
  * @kinds: of the descriptors, enum sandbox_kept_fd or unknown
  *
- * Return: 0; -EBADMSG and others of fields_unpack(), @error then says what is wrong.
+ * Return: 0; -EBADMSG and others of fields_unpack() with @error.
  */
 int sandbox_kept_read(const struct sandbox_kept *data, struct kept_sandbox *kept,
 		      uint16_t kinds[SANDBOX_KEPT_FDS_MAX], struct error *error);
