@@ -50,9 +50,9 @@ static bool has_word(const char *text, const char *word)
 	return false;
 }
 
-/* ---- finding ourselves ---- */
+/* ---- finding our own group ---- */
 
-/* A mount of the whole hierarchy, or one of our own that is attached nowhere. */
+/* Opens a mount of the whole hierarchy, or a detached mount of our own. */
 static int open_hierarchy(void)
 {
 	cleanup_fclose FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -77,7 +77,7 @@ static int open_hierarchy(void)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Who sits in the leaf that move_to_leaf() makes, or was started there, means the group above. */
+/* If we are in the leaf that move_to_leaf() makes, our own group is the one above. */
 static void leave_leaf(char *path, const char *name)
 {
 	char leaf[80];
@@ -124,9 +124,9 @@ static int open_own_group(const char *parent, const char *name)
 /* ---- controllers ---- */
 
 /*
- * Only the root (which has no type) may hold processes and hand controllers on.
- * To try elsewhere would half succeed: cpu and pids are given, the group turns
- * into a threaded one, and no group beneath it can hold a process any more.
+ * Only the root (which has no cgroup.type) may both contain processes and enable controllers
+ * for its children. An attempt elsewhere would half succeed: cpu and pids are enabled, the
+ * group becomes threaded, and no group beneath it can contain a process any more.
  */
 static bool may_hand_on(int fd)
 {
@@ -153,7 +153,7 @@ static void enable_controllers(int fd)
 	}
 }
 
-/* @file: cgroup.subtree_control for those that groups beneath have. Return: all. */
+/* @file: cgroup.subtree_control for those that child groups have. Return: whether it has all. */
 static bool controllers_read(int fd, const char *file, struct cgroup_host *host)
 {
 	char enabled[512] = "";
@@ -166,7 +166,7 @@ static bool controllers_read(int fd, const char *file, struct cgroup_host *host)
 	return host->memory && host->pids && host->cpu;
 }
 
-/* systemd marks what it has handed over with Delegate=yes. */
+/* systemd marks the groups of units with Delegate=yes by an extended attribute. */
 static bool delegated(int fd)
 {
 	char value[8];
@@ -175,7 +175,7 @@ static bool delegated(int fd)
 	       fgetxattr(fd, "trusted.delegate", value, sizeof(value)) > 0;
 }
 
-/* A group with processes cannot hand controllers on: sit in a leaf of our own group. */
+/* A group with processes cannot enable controllers for others: move to a leaf of our own. */
 static void move_to_leaf(struct cgroup_host *host)
 {
 	char leaf[80], file[96], pids[4096];
@@ -184,7 +184,7 @@ static void move_to_leaf(struct cgroup_host *host)
 	(void)snprintf(file, sizeof(file), "%s/cgroup.procs", leaf);
 	if (mkdirat(host->own_fd, leaf, 0755) < 0 && errno != EEXIST)
 		return;
-	/* again for those that were born meanwhile */
+	/* repeat for processes that were forked meanwhile */
 	for (int attempt = 0; attempt < 10 && !may_hand_on(host->own_fd); attempt++) {
 		(void)cgroup_file_read(host->own_fd, "cgroup.procs", pids, sizeof(pids));
 		for (char *save = NULL, *pid = strtok_r(pids, "\n", &save); pid;
@@ -198,9 +198,9 @@ static int open_group(struct cgroup_host *host)
 	int fd = -ESTALE;
 	char limit[24];
 
-	/* again when a program that shares it ends and removes it in between */
+	/* repeat if another program ends and removes the group in between */
 	for (int attempt = 0; fd == -ESTALE && attempt < 100; attempt++) {
-		/* for root alone: whoever can open a step's group can hold its lock */
+		/* root only: a user that can open a step's group could hold its lock */
 		if (mkdirat(host->own_fd, host->name, 0700) < 0 && errno != EEXIST)
 			return -errno;
 		fd = cgroup_group_hold(host->own_fd, host->name);
@@ -226,7 +226,7 @@ int cgroup_host_regroup(struct cgroup_host *host)
 	return 0;
 }
 
-/* What is missing of the host's memory, pids and cpu, and what to do. */
+/* Names the missing ones of memory, pids and cpu, and the fix. */
 static void set_warning(struct cgroup_host *host, bool groups)
 {
 	char missing[64] = "";
@@ -245,7 +245,7 @@ static void set_warning(struct cgroup_host *host, bool groups)
 		       missing);
 }
 
-/* A line beneath the heading. Without the file the kernel knows no swap. */
+/* There is a line beneath the heading. Without the file the kernel has no swap support. */
 static bool swap_in_use(const struct cgroup_host *host)
 {
 	cleanup_fclose FILE *file = fopen(host->swaps, "re");
@@ -323,7 +323,7 @@ bool cgroup_host_look(struct cgroup_host *host, const char *name)
 					       : "cgroup.subtree_control",
 				       host);
 	set_warning(host, groups);
-	/* the root group, which has no type, has no limits of its own to look at */
+	/* the root group, which has no type, has no limit files to check */
 	if (groups && faccessat(host->own_fd, "cgroup.type", F_OK, 0) == 0)
 		cgroup_host_check_swap(host, host->own_fd);
 	if (host->own_fd >= 0)
@@ -336,7 +336,7 @@ void cgroup_host_close(struct cgroup_host *host)
 {
 	if (host->group_fd >= 0) {
 		(void)cgroup_groups_sweep(host, false);
-		/* while others have it, they hold the lock */
+		/* fails while other programs use the group */
 		if (flock(host->group_fd, LOCK_EX | LOCK_NB) == 0)
 			(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
 		(void)close(host->group_fd);

@@ -13,7 +13,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* btrfs and others number their mounts by themselves; what is mounted is in mountinfo. */
+/* btrfs and others report device numbers of their own; mountinfo names the real device. */
 static bool disk_of_mount(dev_t number, dev_t *ret_disk)
 {
 	cleanup_fclose FILE *mounts = fopen("/proc/self/mountinfo", "re");
@@ -73,14 +73,14 @@ static void add_disk(struct plan_facts *facts, dev_t number)
 		facts->io_devices[facts->n_io_devices++] = disk;
 }
 
-/* Return: whether @path is limited then, or needs no limit. */
+/* Return: true if @path is on a disk, which is added, or needs no limit. */
 static bool add_disk_of(struct plan_facts *facts, const char *path)
 {
 	struct statfs fs;
 	struct stat st;
 	dev_t number;
 
-	/* what is not there fails elsewhere, with a better sentence */
+	/* a missing path fails later, with a better message */
 	if (stat(path, &st) < 0 || statfs(path, &fs) < 0)
 		return true;
 	if (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC)

@@ -18,7 +18,7 @@
 #define REMOVE_PAUSE_NSEC 10000000L
 #define LOCK_ATTEMPTS 2000
 #define LOCK_PAUSE_NSEC 1000000L
-#define STALE_ATTEMPTS 100 /* somebody swept it away between our look and our lock */
+#define STALE_ATTEMPTS 100 /* another program may remove it between open and lock */
 
 static int parent_of(const struct cgroup_host *host, int run_fd)
 {
@@ -27,7 +27,7 @@ static int parent_of(const struct cgroup_host *host, int run_fd)
 
 /* ---- removing ---- */
 
-/* Before cgroup.kill (Linux 5.14), or in a hierarchy that lacks it: each. */
+/* Kills each process, where cgroup.kill (Linux 5.14) is missing. */
 static int kill_each(int group_fd)
 {
 	char pids[8192];
@@ -99,7 +99,7 @@ static int step_clear(int parent_fd, const char *name, bool and_wait)
 	return remove_empty(parent_fd, name, and_wait);
 }
 
-/* Return: 0 also for a held one. */
+/* Return: 0, also if the group is in use and stays; -errno. */
 static int remove_unheld(int parent_fd, const char *name, bool and_wait)
 {
 	cleanup_close int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -107,7 +107,7 @@ static int remove_unheld(int parent_fd, const char *name, bool and_wait)
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return 0;
 	(void)cgroup_step_kill(fd);
-	/* a run's: its program is dead, and so are all steps of it */
+	/* a run's group: its program is dead, so its steps are leftovers, too */
 	(void)children_each(fd, step_clear, and_wait);
 	return remove_empty(parent_fd, name, and_wait);
 }
@@ -124,7 +124,7 @@ int cgroup_step_remove(struct cgroup_host *host, int run_fd, const char *id)
 
 /* ---- making ---- */
 
-/* Whoever has the lock for himself looks whether to remove it, and does so or not soon. */
+/* Waits: a program with an exclusive lock soon removes the group or releases the lock. */
 static int lock_shared(int fd)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NSEC};
@@ -156,7 +156,7 @@ int cgroup_group_hold(int parent_fd, const char *name)
 	return TAKE_FD(fd);
 }
 
-/* Return: 0 when @name is free now, -EEXIST when it is in use, -errno. */
+/* Removes an unused group @name. Return: 0; -EEXIST if it is in use; -errno. */
 static int make_room(int parent_fd, const char *name)
 {
 	int r = remove_unheld(parent_fd, name, true);
@@ -166,7 +166,7 @@ static int make_room(int parent_fd, const char *name)
 	return r;
 }
 
-/* What its steps are to be limited by: what the group of all steps hands on. */
+/* Enables for the run's steps the controllers that the group of all steps has enabled. */
 static int hand_on(const struct cgroup_host *host, int run_fd)
 {
 	char text[64];
@@ -187,7 +187,7 @@ int cgroup_run_join(struct cgroup_host *host, const char *run, bool *ret_made, s
 
 			r = regrouped < 0 ? regrouped : -ESTALE;
 		} else if (!*ret_made && errno == EEXIST) {
-			/* a killed program's, or one that has steps */
+			/* a killed program left it, or it has steps */
 			(void)remove_unheld(host->group_fd, run, true);
 			r = cgroup_group_hold(host->group_fd, run);
 		} else {
@@ -209,10 +209,10 @@ int cgroup_run_join(struct cgroup_host *host, const char *run, bool *ret_made, s
 
 void cgroup_run_leave(struct cgroup_host *host, const char *run, int run_fd)
 {
-	/* while others have it, they hold the lock */
+	/* fails while other steps of the run use it */
 	if (flock(run_fd, LOCK_EX | LOCK_NB) == 0)
 		(void)unlinkat(host->group_fd, run, AT_REMOVEDIR);
-	/* a duplicate may live on for a while, kept for a successor: it must lock nobody out */
+	/* a duplicate that is stored for a successor may live on: it must not keep the lock */
 	(void)flock(run_fd, LOCK_UN);
 	(void)close(run_fd);
 }
@@ -227,7 +227,7 @@ int cgroup_step_make(struct cgroup_host *host, int run_fd, const char *id, struc
 		if (mkdirat(parent_fd, id, 0755) == 0) {
 			r = cgroup_group_hold(parent_fd, id);
 		} else if (errno == ENOENT && run_fd < 0) {
-			/* another program of the same name ended and removed the parent */
+			/* another program with the same group name ended and removed the parent */
 			r = cgroup_host_regroup(host);
 			r = r < 0 ? r : -ESTALE;
 		} else if (errno == EEXIST) {
@@ -261,8 +261,8 @@ int cgroup_step_limit(const struct cgroup_host *host, int group_fd, const char *
 	(void)snprintf(text, sizeof(text), "%" PRIu64 "%s", value,
 		       strcmp(file, "cpu.max") == 0 ? " 100000" : "");
 	/*
-	 * Kernels without swap accounting have no swap limit. That is fine while there
-	 * is no swap, which may have come since cgroup_host_open() looked.
+	 * Kernels without swap accounting have no swap limit. That is fine while the host * has
+	 *   no swap, which may have been added since cgroup_host_open() looked.
 	 */
 	if (strcmp(file, "memory.swap.max") == 0 && faccessat(group_fd, file, F_OK, 0) < 0 &&
 	    errno == ENOENT) {
@@ -273,9 +273,9 @@ int cgroup_step_limit(const struct cgroup_host *host, int group_fd, const char *
 	return cgroup_step_limit_text(group_fd, file, text, error);
 }
 
-/* ---- what it counted ---- */
+/* ---- counters ---- */
 
-/* "key value" lines, as cpu.stat and memory.events have them. */
+/* Finds @key in "key value" lines, the format of cpu.stat and memory.events. */
 static bool keyed_value(const char *text, const char *key, uint64_t *ret_value)
 {
 	size_t length = strlen(key);
@@ -298,7 +298,7 @@ static uint64_t file_value(int group_fd, const char *file, const char *key)
 	return value;
 }
 
-/* The sum of "key=value" over all lines, as io.stat and the pressure files have them. */
+/* Sums "key=value" over all lines, the format of io.stat and the pressure files. */
 static uint64_t sum_of(const char *text, const char *key)
 {
 	size_t length = strlen(key);
@@ -324,7 +324,7 @@ static void count_keyed(int group_fd, struct step_usage *usage)
 	uint64_t value;
 	char text[4096];
 
-	/* kept by every group, with the controller or without */
+	/* every group has it, with or without the controller */
 	if (cgroup_file_read(group_fd, "cpu.stat", text, sizeof(text)) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -370,14 +370,14 @@ static void count_sums(int group_fd, struct step_usage *usage)
 	for (size_t i = 0; i < ARRAY_SIZE(sums); i++) {
 		if (cgroup_file_read(group_fd, sums[i].file, text, sizeof(text)) < 0)
 			continue;
-		/* of the pressure, the line "some"; "full" is part of it */
+		/* the line "some" of the pressure files includes "full" */
 		if (strncmp(text, "some ", 5) == 0)
 			text[strcspn(text, "\n")] = '\0';
 		step_usage_set(usage, sums[i].kind, sum_of(text, sums[i].key));
 	}
 }
 
-/* The limit that it was killed for may be its own or one further up. */
+/* The limit that caused the kill may be the step's own or that of a group above. */
 static enum sandbox_memory_scope memory_scope(const struct cgroup_host *host, int run_fd,
 					      int group_fd)
 {

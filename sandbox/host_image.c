@@ -16,17 +16,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMPLATE_VERSION 6 /* changes whenever this file makes something else */
+#define TEMPLATE_VERSION 6 /* increase it whenever this file makes different templates */
 #define COPY_FILE_MAX (4 * MIB)
 #define COPY_DEPTH_MAX 8
 #define COPY_FILES_MAX 20000
 
-/* Shown read-only. Host files that are for root alone stay unreadable: root is nobody inside. */
+/* Shown read-only. Files that only the host's root may read stay unreadable: it is unmapped. */
 static const char *const shown[] = {"/usr", "/opt", "/var/lib/dpkg"};
 /* Links into /usr on a merged system; directories of their own on an older one. */
 static const char *const system_dirs[] = {"bin", "sbin", "lib", "lib32", "lib64", "libx32"};
 
-/* Where tools keep credentials for everybody outside of /etc (npm config --global). */
+/* Files outside of /etc where tools store system-wide credentials (npm config --global). */
 static const char *const hidden[] = {
 	"/usr/etc/npmrc",
 	"/usr/local/etc/npmrc",
@@ -47,10 +47,10 @@ static const struct {
 };
 
 /*
- * What of /etc a program may need to run and anybody on the host may read. No
- * file that holds credentials by habit (environment, npmrc, pip.conf, gitconfig,
- * netrc, apt, Maven's settings.xml) and none that says which host this is. Directories are copied whole, their
- * unreadable files left out.
+ * The parts of /etc that programs may need to run and that all users of the host may read. Not
+ * in the list: files that usually hold credentials (environment, npmrc, pip.conf, gitconfig,
+ * netrc, apt, Maven's settings.xml) and files that identify the host. Directories are copied
+ * with all their files that are readable by all.
  */
 static const char *const etc_allowed[] = {
 	"ImageMagick-6",
@@ -157,7 +157,7 @@ static const struct {
 	{"resolv.conf", ""},
 	{"machine-id", ""},
 	{"fstab", ""},
-	/* su, runuser and sudo: root becomes anybody, and nobody else becomes anybody */
+	/* su, runuser and sudo: only uid 0 may change to another user */
 	{"pam.d/other", "auth sufficient pam_rootok.so\n"
 			"auth required pam_deny.so\n"
 			"account required pam_permit.so\n"
@@ -194,7 +194,7 @@ void host_view_look(struct plan_view *view)
 		char path[PATH_MAX];
 		struct plan_host_bind *one = &view->hidden[view->n_hidden];
 
-		/* where it really is: /usr/local may be a link, and masks follow none */
+		/* its real path: /usr/local may be a symlink, and masks follow none */
 		if (access(hidden[i], F_OK) == 0 && realpath(hidden[i], path) &&
 		    strlen(path) < sizeof(one->path)) {
 			(void)snprintf(one->path, sizeof(one->path), "%s", path);
@@ -207,7 +207,7 @@ void host_view_look(struct plan_view *view)
 		view->read_only[i] = presence_of(plan_read_only(i));
 }
 
-/* ---- the name: what the template was made from ---- */
+/* ---- the name: a hash of the host files that the template is made from ---- */
 
 static void mix(uint64_t *hash, uint64_t value)
 {
@@ -301,7 +301,7 @@ static int copy_directory(struct copy *copy, int from_fd, const char *from, int 
 	return 0;
 }
 
-/* Only what everybody on the host may read, and never more than a bounded lot of it. */
+/* Copies only files that all users of the host may read, up to a limit of bytes and files. */
 static int copy_entry(struct copy *copy, int from_fd, const char *from, int to_fd, const char *to,
 		      unsigned depth)
 {
@@ -358,7 +358,7 @@ static int make_dirs(int root_fd, uid_t owner)
 		       : 0;
 }
 
-/* Directories of "a/b" and the like: one level is all there is. */
+/* Makes the directory "a" for a path "a/b": the list has no deeper paths. */
 static int make_etc_parent(const struct copy *copy, int etc_fd, const char *path)
 {
 	const char *slash = strchr(path, '/');
@@ -436,7 +436,7 @@ static int make_template(int dir_fd, const char *name, uid_t owner)
 
 /* ---- keeping it ---- */
 
-/* Templates of an earlier state of the host go when nobody uses them. */
+/* Removes templates of earlier states of the host unless a program holds their lock. */
 static void remove_old(int dir_fd, const char *keep)
 {
 	cleanup_closedir DIR *dir =
@@ -464,7 +464,7 @@ static int open_locked(int dir_fd, const char *name)
 		return -errno;
 	if (flock(fd, LOCK_SH) < 0 || fstat(fd, &ours) < 0)
 		return -errno;
-	/* it may have been removed between the two calls */
+	/* another program may have removed it between open and lock */
 	if (fstatat(dir_fd, name, &there, AT_SYMLINK_NOFOLLOW) < 0 || ours.st_ino != there.st_ino)
 		return -ENOENT;
 	return TAKE_FD(fd);
@@ -486,7 +486,7 @@ int host_image_open(struct host_image *image, const char *directory, uid_t owner
 		(void)snprintf(temporary, sizeof(temporary), ".%s.%d", name, (int)getpid());
 		(void)remove_tree(dir_fd, temporary);
 		r = make_template(dir_fd, temporary, owner);
-		/* somebody else may have made the same one meanwhile: theirs is as good */
+		/* another program may have made the same one meanwhile, which is as good */
 		if (r == 0 && renameat(dir_fd, temporary, dir_fd, name) < 0 && errno != EEXIST &&
 		    errno != ENOTEMPTY)
 			r = -errno;
