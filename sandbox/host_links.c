@@ -29,7 +29,7 @@ static void socket_free_fn(struct nl_sock **socket)
 }
 #define cleanup_socket __attribute__((cleanup(socket_free_fn)))
 
-/* libnl has numbers of its own; the few that matter here, as errno. */
+/* Translates those error numbers of libnl that matter here to errno. */
 static int link_error(struct error *error, int code, const char *what)
 {
 	int number = EIO;
@@ -45,7 +45,7 @@ static int link_error(struct error *error, int code, const char *what)
 	return error_set(error, number, "cannot %s: %s", what, nl_geterror(code));
 }
 
-/* @fd is kept: the library would close it with its socket. */
+/* Duplicates @fd, since the library closes the descriptor of its socket. */
 static struct nl_sock *socket_over(int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
@@ -60,7 +60,7 @@ static struct nl_sock *socket_over(int fd)
 	return NULL;
 }
 
-/* ---- messages; what does not fit shows as a refusal by the kernel ---- */
+/* ---- messages; if an attribute does not fit, the kernel rejects the message ---- */
 
 static struct nl_msg *link_message(int type, int flags, int index, unsigned up)
 {
@@ -97,7 +97,7 @@ static void put_veth(struct nl_msg *message, const uint8_t *mac, unsigned flags,
 	(void)nla_nest_end(message, info);
 }
 
-/* What each family does on a link: no address of its own making, and forwarding. */
+/* Settings of a link by family: no automatic addresses, and forwarding. */
 static void put_families(struct nl_msg *message, bool forward4)
 {
 	struct nlattr *families = nla_nest_start(message, IFLA_AF_SPEC);
@@ -116,7 +116,7 @@ static void put_families(struct nl_msg *message, bool forward4)
 	(void)nla_nest_end(message, families);
 }
 
-/* @peer other than NULL: a point-to-point address, which also makes the route to the peer */
+/* With @peer, a point-to-point address, for which the kernel adds the route to the peer. */
 static int address_add(struct nl_sock *socket, int index, int family, const void *local,
 		       const void *peer, int bits)
 {
@@ -136,7 +136,7 @@ static int address_add(struct nl_sock *socket, int index, int family, const void
 	return call(socket, message);
 }
 
-/* @gateway NULL: everything is on the link */
+/* @gateway: NULL if the destinations are on the link */
 static int route_add(struct nl_sock *socket, struct rtmsg info, const void *destination,
 		     const void *gateway, int index)
 {
@@ -164,8 +164,8 @@ static int default_route_add(struct nl_sock *socket, int index, int family, cons
 }
 
 /*
- * The kernel makes the route that an IPv6 address is ours, or a neighbour's, in
- * the background, which is too late for who answers at once.
+ * The kernel adds the local and neighbour routes of an IPv6 address in the background, which is
+ * too late for a program that answers at once: so add them here.
  */
 static int address6_route_add(struct nl_sock *socket, int index, const struct in6_addr *address,
 			      bool ours)
@@ -206,7 +206,7 @@ static int index_find(struct nl_sock *socket, const char *name)
 	(void)nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, index_take, &index);
 	r = nl_send_auto(socket, message);
 	nlmsg_free(message);
-	/* the answer, then the acknowledgement */
+	/* the reply, then the acknowledgement */
 	if (r >= 0)
 		r = nl_recvmsgs_default(socket);
 	if (r >= 0)
@@ -305,7 +305,7 @@ int host_bridge_make(int netlink_fd, const char *name, struct error *error)
 		info = nla_nest_start(message, IFLA_LINKINFO);
 		(void)nla_put_string(message, IFLA_INFO_KIND, "bridge");
 		data = nla_nest_start(message, IFLA_INFO_DATA);
-		/* a neighbour is there at once, and nobody waits for groups to be learned */
+		/* forward at once, and do not wait for multicast groups to be learned */
 		(void)nla_put_u32(message, IFLA_BR_FORWARD_DELAY, 0);
 		(void)nla_put_u8(message, IFLA_BR_MCAST_SNOOPING, 0);
 		(void)nla_nest_end(message, data);

@@ -2,7 +2,13 @@
 #ifndef SANDBOX_HOST_LINKS_H
 #define SANDBOX_HOST_LINKS_H
 
-/* Links, addresses and routes of one step, by route netlink. */
+/*
+ * DOC: Links of one step
+ *
+ * Makes the veth pairs, bridges, addresses and routes of a step with rtnetlink(7). It keeps no
+ * state: names and addresses come from the callers, host_network_egress.c and
+ * host_network_group.c, and a link goes with the namespace of its step.
+ */
 
 #include "common/error.h"
 
@@ -16,30 +22,30 @@
 /**
  * struct step_link - a veth pair from the host to a step; IPv4 in host byte order
  *
- * Both ends have the same MAC and ask for no other's (NOARP): there are just
- * the two, so nothing can be learned, spoofed or waited for.
+ * Both ends have the same MAC and resolve no addresses (NOARP): there are just the two, so no
+ * address must be learned or waited for, and none can be spoofed.
  */
 struct step_link {
 	char name[IFNAMSIZ]; /* on the host */
 	uint8_t mac[LINK_MAC_BYTES];
 	uint32_t address; /* the step's */
 	uint32_t gateway; /* the host's end, the same for every step */
-	bool forward4;	  /* switch IPv4 forwarding on for the host's end */
+	bool forward4;	  /* enable IPv4 forwarding on the host's end */
 	bool ipv6;
-	struct in6_addr address6; /* needs no gateway: there is just the host */
+	struct in6_addr address6; /* needs no gateway: the host is the only neighbour */
 };
 
 /**
- * host_link_make() - a veth pair from the host into @netns_fd, with its routes
- * @netlink_fd: NETLINK_ROUTE socket of that namespace; taken over, always
+ * host_link_make() - make a veth pair from the host into @netns_fd, with its routes
+ * @netlink_fd: NETLINK_ROUTE socket of that namespace; closed here, also on failure
  *
- * Return: 0; -EEXIST when the name is still in use; -errno with @error.
+ * Return: 0; -EEXIST if the name is still in use; -errno with @error.
  */
 int host_link_make(const struct step_link *link, int netns_fd, int netlink_fd, struct error *error);
 
 /**
- * struct group_link - a step's place in the network of its run
- * @name: of the end in the hub
+ * struct group_link - a veth pair from a step to the bridge of its run
+ * @name: of the end at the bridge
  */
 struct group_link {
 	char name[IFNAMSIZ];
@@ -50,13 +56,15 @@ struct group_link {
 	int bits6;
 };
 
-/** host_bridge_make() - a bridge that is up, through @netlink_fd (kept). Return: index or -errno. */
+/** host_bridge_make() - make a bridge that is up. Return: its index; -errno with @error. */
 int host_bridge_make(int netlink_fd, const char *name, struct error *error);
 /**
  * host_bridge_join() - connect @netns_fd to the bridge
- * @hub_fd:     NETLINK_ROUTE socket of the hub's namespace, where the bridge is; kept
+ * @hub_fd:     NETLINK_ROUTE socket of the hub's namespace, where the bridge is; stays open
  * @bridge:     its index there
- * @netlink_fd: the step's; taken over, always
+ * @netlink_fd: NETLINK_ROUTE socket of the step's; closed here, also on failure
+ *
+ * Return: 0 or -errno with @error.
  */
 int host_bridge_join(const struct group_link *link, int hub_fd, int bridge, int netns_fd,
 		     int netlink_fd, struct error *error);

@@ -33,9 +33,9 @@ static const struct {
 
 static const char *const device_dirs[] = {"pts", "shm", "mqueue"};
 
-/* ---- what covers /sys ---- */
+/* ---- the cover of /sys ---- */
 
-/* Some are there because programs that look for hardware expect them, and find none. */
+/* Some exist, empty, for programs that search for hardware and expect the directory. */
 static const char *const sys_dirs[] = {
 	"",
 	"/block",
@@ -57,7 +57,7 @@ static const char *const sys_dirs[] = {
 	"/module",
 };
 
-/* Beneath @name of @dir_fd: empty, with places for what is shown (step_mount_narrow()). */
+/* Makes empty directories in @name of @dir_fd, mount points for step_mount_narrow(). */
 static int sys_cover_fill(int dir_fd, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sys_dirs); i++) {
@@ -89,7 +89,7 @@ static int dev_fill(int fd)
 		    fchmodat(fd, device_dirs[i], 0755, 0) < 0)
 			return -errno;
 	}
-	/* /dev/shm of the step will cover it */
+	/* the step's /dev/shm will cover it */
 	return sys_cover_fill(fd, HOST_DEV_SYS);
 }
 
@@ -143,7 +143,7 @@ struct base_maker {
 	int failed; /* errno */
 };
 
-/* What is shown of /sys, on what covers it, once for all steps. A kernel may lack some. */
+/* Binds the visible parts of /sys on the cover, once for all steps. A kernel may lack some. */
 static int base_sys_show(const struct base_maker *maker)
 {
 	static const char *const shown[] = {PLAN_SYS_CPU, PLAN_SYS_NODE, PLAN_SYS_MM};
@@ -163,9 +163,9 @@ static int base_sys_show(const struct base_maker *maker)
 }
 
 /*
- * In a new mount namespace, sharing the descriptors of its parent. First to the
- * namespace's real root, if the host process stands in a chroot; then the tmpfs
- * becomes the root, and what was there goes.
+ * Runs in a new mount namespace, sharing the descriptors of its parent. First goes to the real
+ * root of the namespace, since the host process may be in a chroot; then makes the tmpfs the
+ * root and unmounts the old one.
  */
 static int base_main(void *argument)
 {
@@ -246,11 +246,11 @@ int host_base_get(struct host_base *base, struct error *error)
 	return base->fd;
 }
 
-/* ---- what the host shows ---- */
+/* ---- trees of the host ---- */
 
 static int source_open(const struct plan_op *op, struct error *error)
 {
-	/* the last part must be the thing itself: a step's owner may have planted a link */
+	/* the last component must not be a symlink, which the owner of the tree could plant */
 	struct open_how how = {.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
 			       .resolve = RESOLVE_NO_MAGICLINKS};
 	cleanup_close int fd = (int)syscall(SYS_openat2, AT_FDCWD, op->source, &how, sizeof(how));
@@ -272,8 +272,8 @@ static int source_open(const struct plan_op *op, struct error *error)
 int host_mount_clone(const struct plan_op *op, struct user_slot *slot, struct error *error)
 {
 	unsigned recursive = op->flags & PLAN_RECURSIVE ? AT_RECURSIVE : 0;
-	/* a copy of a shared mount is shared with it (mount_namespaces(7)), and systemd shares
-	 * all of the host's: what is mounted within the copy would be there on the host, too */
+	/* a copy of a shared mount is its peer (mount_namespaces(7)), and systemd makes all of
+		 * the host's shared: a mount within the copy would appear on the host, too */
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
 				  .propagation = MS_PRIVATE};
 	cleanup_close int source_fd = source_open(op, error);

@@ -18,8 +18,8 @@ struct user_slots {
 };
 
 /*
- * The directory is writable for everybody: a file that root did not make is not
- * ours, and is replaced.
+ * All users may write the directory: a file that does not belong to root is removed and made
+ * again.
  */
 static int lock_file_open(const char *directory)
 {
@@ -47,7 +47,7 @@ static int lock_file_open(const char *directory)
 
 int user_slots_new(struct user_slots **ret_slots, struct error *error)
 {
-	/* first the one that root alone may write */
+	/* first the one that only root may write */
 	static const char *const directories[] = {"/run", "/run/lock", "/tmp"};
 	struct user_slots *slots = calloc(1, sizeof(*slots));
 	int fd = -ENOENT;
@@ -65,10 +65,10 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 	return 0;
 }
 
-/* The user namespace that was begun, or a new one. Its process is reaped when there is time. */
+/* Returns the begun user namespace, or a new one. Its process is reaped later. */
 static int userns_of(struct user_slot *slot, struct error *error)
 {
-	/* the second line is the same for all steps: owners of files, which tar and cp -a keep */
+	/* the second line is the same for all steps: file owners, which tar and cp -a preserve */
 	const struct id_map maps[] = {
 		{.inside = 0, .outside = slot->base, .count = ID_STEP_RANGE},
 		{.inside = ID_STEP_RANGE, .outside = ID_LARGE_FIRST, .count = ID_LARGE_COUNT},
@@ -160,7 +160,7 @@ void user_slots_begin(struct user_slots *slots)
 
 	if (slot_lock_free_one(slots, &slot) < 0)
 		return;
-	/* locked it stays: it is the first that user_slot_take() looks at */
+	/* it stays locked: user_slot_take() will look at it first */
 	slot->taken = false;
 	if (slot->userns_fd < 0)
 		slot->job = spawn_userns_begin(slot->init_id, NULL);
@@ -186,7 +186,7 @@ int user_slot_take(struct user_slots *slots, struct user_slot **ret_slot, struct
 	return 0;
 }
 
-/* ---- a predecessor's ---- */
+/* ---- slots of a predecessor ---- */
 
 int user_slots_fd(const struct user_slots *slots)
 {
@@ -199,7 +199,7 @@ void user_slots_inherit(struct user_slots *slots, int fd)
 
 	if (fd < 0)
 		return;
-	/* locks on a file that was replaced keep nobody out */
+	/* locks on a file that was replaced exclude no other program */
 	if (fstat(slots->lock_fd, &ours) < 0 || fstat(fd, &theirs) < 0 ||
 	    ours.st_dev != theirs.st_dev || ours.st_ino != theirs.st_ino) {
 		(void)close(fd);
@@ -240,7 +240,7 @@ void user_slots_settle(const struct user_slots *slots)
 			;
 		lock.l_start = (off_t)first;
 		lock.l_len = (off_t)(end - first);
-		if (lock.l_len > 0) /* zero would mean: to the end */
+		if (lock.l_len > 0) /* a length of 0 means up to the end of the file */
 			(void)fcntl(slots->lock_fd, F_OFD_SETLK, &lock);
 	}
 }
