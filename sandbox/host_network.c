@@ -31,7 +31,7 @@ int host_network_new(struct host_network **ret_network, const struct host_networ
 		return r;
 	}
 	network->directory = options->directory ? strdup(options->directory) : NULL;
-	/* a start that differs, so that a link that is still dying is seldom in the way */
+	/* a random start: links of earlier addresses that still die are rarely in the way */
 	if (getrandom(&network->next, sizeof(network->next), 0) < 0)
 		network->next = (uint32_t)getpid() * 977;
 	*ret_network = network;
@@ -72,7 +72,7 @@ int host_network_sweep(struct host_network *network, struct error *error)
 		return 0;
 	r = record_open_locked(&network->record, false);
 	if (r == -ENOENT)
-		return 0; /* nobody ever set anything up */
+		return 0; /* no program has ever set up egress */
 	if (r < 0)
 		return error_errno(error, -r, "cannot open %s", network->record.path);
 	egress_take_down(network);
@@ -174,7 +174,7 @@ const char *host_network_step_hosts(const struct host_network_step *step)
 	return step->group ? network_group_hosts(step->group) : NULL;
 }
 
-/* ---- of a predecessor ---- */
+/* ---- networks that outlive the process that made them ---- */
 
 int host_network_fd(const struct host_network *network)
 {
@@ -261,7 +261,7 @@ bool host_network_idle(struct host_network *network)
 	} else {
 		return false;
 	}
-	/* who needs one and cannot get it says why */
+	/* not reported here: a step that needs a namespace tries again and reports why */
 	network->pool_failed = r < 0;
 	if (r < 0)
 		return false;
@@ -279,7 +279,7 @@ bool host_network_watch(struct host_network *network)
 {
 	struct error ignored = ERROR_INIT;
 
-	/* a step that starts tries again, and says why it failed */
+	/* on failure the next step tries again, and reports why */
 	return network->ready && network->watch_fd >= 0 && nft_watch_read(network->watch_fd) &&
 	       egress_table_restore(network, &ignored) > 0;
 }

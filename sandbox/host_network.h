@@ -6,20 +6,18 @@
  * DOC: Networks of steps
  *
  * none      a network namespace with a loopback
- * isolated  the same and a link to the bridge of the run (host_network_group.h)
+ * isolated  a loopback and a link to the bridge of the run (host_network_group.h)
  * egress    a link of its own to the host (a veth pair) and an address of its
  *           own that is routed over it; there is no bridge, hence no neighbour
- *           to spoof. The host forwards and translates what goes out. One
- *           nftables table, loaded once, drops what may not be reached:
- *           everything addressed to the host itself, other steps, private,
- *           link-local, shared and metadata ranges, packets with a source that
- *           is not the step's own.
+ *           to spoof. The host forwards and translates packets that leave. One
+ *           nftables table, loaded once, drops what a step may not reach:
+ *           the host itself, other steps, private, link-local, shared and
+ *           metadata ranges; and packets whose source is not the step's address.
  *
- * Nothing on the host is touched before the first step that wants egress.
+ * The host is not changed before the first step with egress.
  *
- * Where the caller has idle moments (host_network_idle()), namespaces are made
- * ahead, ready for use. They are used once: what a step did in one is never
- * another's.
+ * When the caller is idle (host_network_idle()), namespaces are made ahead. Each is used by one
+ * step only, so no step sees what another did in it.
  */
 
 #include "common/error.h"
@@ -37,24 +35,24 @@ struct host_network;
 struct network_group;
 struct network_rules;
 
-/** struct host_network_request - what a step asks for */
+/** struct host_network_request - the network that a step requests */
 struct host_network_request {
 	enum step_network kind;
-	const char *group;		  /* isolated: who has the same sees each other */
-	const char *name;		  /* and by this name */
-	const char *hostname;		  /* what the step is called inside */
-	const struct network_rule *allow; /* egress: opened in spite of the blocked ranges */
+	const char *group;		  /* isolated: steps with the same group share one bridge */
+	const char *name;		  /* isolated: the step's name for its group */
+	const char *hostname;		  /* the step's name inside */
+	const struct network_rule *allow; /* egress: reachable despite the blocked ranges */
 	size_t n_allow;
-	const struct network_rule *only; /* egress, if .limited: nothing else is reached */
+	const struct network_rule *only; /* egress, if .limited: nothing else is reachable */
 	size_t n_only;
 	bool limited;
 };
 
-/** struct host_network_step - one step's; .netns_fd is -1 while there is none */
+/** struct host_network_step - the network of one step; .netns_fd is -1 if it has none yet */
 struct host_network_step {
 	int netns_fd;
-	int netlink_fd; /* of a plain one, until it is used */
-	unsigned index; /* of its address; 0: none */
+	int netlink_fd; /* NETLINK_ROUTE socket of a plain namespace until a link is made in it */
+	unsigned index; /* of its egress address; 0: none */
 	struct network_group *group;
 	struct network_rules *rules;
 };
@@ -64,7 +62,7 @@ struct host_network_step {
  * struct host_network_options - configuration
  * @dns_servers: NULL-terminated; NULL: the host's own resolvers
  * @pool:        namespaces of each kind to keep ready, 0: none
- * @directory:   where hosts files of runs are kept; made when needed
+ * @directory:   for the hosts files of runs; made when needed
  */
 struct host_network_options {
 	const char *const *dns_servers;
@@ -72,42 +70,42 @@ struct host_network_options {
 	const char *directory;
 };
 
-/** host_network_new() - remember the configuration; touches nothing. Strings are copied. */
+/** host_network_new() - copy the configuration; changes nothing of the host */
 int host_network_new(struct host_network **ret_network, const struct host_network_options *options,
 		     struct error *error);
-/** host_network_free() - removes table, links and forwarding that it set up */
+/** host_network_free() - also removes the table, links and forwarding if no program uses them */
 struct host_network *host_network_free(struct host_network *network);
-/** host_network_sweep() - remove what killed programs left, unless others live */
+/** host_network_sweep() - remove what killed programs left, unless another program uses it */
 int host_network_sweep(struct host_network *network, struct error *error);
 
 /** host_network_resolv() - contents of resolv.conf for egress, owned by @network */
 const char *host_network_resolv(struct host_network *network, struct error *error);
 
 /**
- * host_network_step_new() - a network namespace as requested
+ * host_network_step_new() - make the requested network namespace, or take it from the pool
  *
- * For "none" without a pool there is none: .netns_fd stays -1, and clone3() may
- * make it. Return: 0 or -errno with @error.
+ * For "none" without a pool .netns_fd stays -1, and the caller's clone3() makes the namespace.
+ * Return: 0 or -errno with @error.
  */
 int host_network_step_new(struct host_network *network, const struct host_network_request *request,
 			  struct host_network_step *step, struct error *error);
 /**
- * host_network_begin() - make a plain namespace beside us, for a next step's "none"
+ * host_network_begin() - start making a plain namespace in a process of its own
  *
- * For who is going to start one sandbox and has other things to prepare as well.
+ * For a program that starts one sandbox and has other things to prepare meanwhile.
  */
 void host_network_begin(struct host_network *network);
-/** host_network_join() - give @step, which has none yet, what was begun. Return: 0 or -errno. */
+/** host_network_join() - move the begun namespace to @step, which has none. Return: 0 or -errno. */
 int host_network_join(struct host_network *network, struct host_network_step *step,
 		      struct error *error);
-/** host_network_step_free() - its link goes with the namespace, in the background */
+/** host_network_step_free() - the kernel removes the link with the namespace, in the background */
 void host_network_step_free(struct host_network *network, struct host_network_step *step);
-/** host_network_step_hosts() - the hosts file of its run, NULL when it has none of its own */
+/** host_network_step_hosts() - the hosts file of its run; NULL unless it is "isolated" */
 const char *host_network_step_hosts(const struct host_network_step *step);
 
-/* ---- of a predecessor ---- */
+/* ---- networks that outlive the process that made them ---- */
 
-/** struct host_network_kept - a step's network as plain data, for one that goes on with it */
+/** struct host_network_kept - a step's network as plain data, for a successor process */
 struct host_network_kept {
 	uint32_t index;
 	char group[NETWORK_GROUP_NAME_MAX + 1]; /* "": none */
@@ -116,9 +114,9 @@ struct host_network_kept {
 	uint64_t hosts_head;
 };
 
-/** host_network_fd() - the open file that holds its locks, owned by @network; -1 */
+/** host_network_fd() - the open file that holds its locks, owned by @network; -1: none yet */
 int host_network_fd(const struct host_network *network);
-/** host_network_inherit() - go on with what a predecessor has set up; takes @fd over */
+/** host_network_inherit() - use the set-up and the locks of a predecessor; owns @fd from now on */
 void host_network_inherit(struct host_network *network, int fd);
 /**
  * host_network_step_keep() - fill in what host_network_step_adopt() needs
@@ -126,28 +124,28 @@ void host_network_inherit(struct host_network *network, int fd);
  */
 void host_network_step_keep(const struct host_network_step *step, struct host_network_kept *kept,
 			    int fds[NETWORK_KEPT_FDS]);
-/** host_network_step_lists() - what it may reach, owned by @step */
+/** host_network_step_lists() - the step's lists of destinations, owned by @step */
 void host_network_step_lists(const struct host_network_step *step,
 			     struct host_network_request *request);
 /**
- * host_network_step_adopt() - the same network again
- * @request:     its lists
- * @netns_fd: taken over, as are @fds
+ * host_network_step_adopt() - take over a step's network from a predecessor
+ * @request:  its lists
+ * @netns_fd: owned by @step from now on, as are @fds
  *
- * What another step has meanwhile is left to that one. Return: 0 or -errno.
+ * An address that another step has meanwhile stays with that step. Return: 0 or -errno.
  */
 int host_network_step_adopt(struct host_network *network, const struct host_network_kept *kept,
 			    const struct host_network_request *request, int netns_fd,
 			    const int fds[NETWORK_KEPT_FDS], struct host_network_step *step);
-/** host_network_settle() - all are adopted: unlock the rest. Return: 0 or -errno with @error. */
+/** host_network_settle() - after the last adoption: unlock the rest. Return: 0 or -errno. */
 int host_network_settle(struct host_network *network, struct error *error);
 
-/** host_network_idle() - make one namespace ahead. Return: whether there is more to do. */
+/** host_network_idle() - make one namespace ahead. Return: whether more are wanted. */
 bool host_network_idle(struct host_network *network);
 
-/** host_network_watch_fd() - readable when host_network_watch() wants to be called, or -1 */
+/** host_network_watch_fd() - readable when host_network_watch() must be called, or -1 */
 int host_network_watch_fd(const struct host_network *network);
-/** host_network_watch() - bring a table back that somebody removed. Return: true when it did. */
+/** host_network_watch() - load the table again if it was removed. Return: true if it was. */
 bool host_network_watch(struct host_network *network);
 
 #endif

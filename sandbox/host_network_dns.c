@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* systemd-resolved's real ones first: /etc/resolv.conf then names its loopback address */
+/* upstream servers of systemd-resolved first: /etc/resolv.conf then names its loopback address */
 static const char *const files[] = {"/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"};
 
 static void add(char (*list)[64], size_t *n, const char *text)
@@ -23,10 +23,10 @@ static void add(char (*list)[64], size_t *n, const char *text)
 }
 
 /*
- * Reachable from a step: not the host's loopback, where systemd-resolved
- * listens, and nothing that means another place on another link.
+ * Adds a server that a step can reach: not the host's loopback, where systemd-resolved listens,
+ * and not a link-local address, which depends on the link.
  *
- * Return: false when @text is no address at all.
+ * Return: false if @text is not an address at all.
  */
 static bool server_add(struct network_dns *dns, const char *text)
 {
@@ -69,7 +69,7 @@ static void read_file(struct network_dns *dns, const char *path)
 	}
 }
 
-/* The host's resolvers change while a daemon runs (DHCP): look again when their files did. */
+/* The host's resolvers change while a daemon runs (DHCP): compare the times of their files. */
 static bool changed(struct network_dns *dns)
 {
 	struct timespec newest = {0};

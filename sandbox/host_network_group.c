@@ -22,13 +22,13 @@
 #define SUBNET_BITS 16
 #define INDEX_FIRST 2U
 #define INDEX_LAST 65000U
-/* "address name\n", IPv4 and IPv6: lines of one length, so that one is written over another */
+/* "address name\n", IPv4 and IPv6: all of one length, so that a line can be overwritten */
 #define LINE_BYTES 416
 
 struct group_member {
 	struct group_member *next;
 	unsigned index, slot;
-	int netns_fd; /* whose it is; not owned */
+	int netns_fd; /* identifies the member; not owned */
 };
 
 struct network_group {
@@ -39,7 +39,7 @@ struct network_group {
 	unsigned next_index;
 	struct group_member *members;
 	int hosts_fd;
-	off_t hosts_head; /* where the lines begin */
+	off_t hosts_head; /* offset of the first line */
 	char hosts_path[PATH_MAX];
 };
 
@@ -62,7 +62,7 @@ static int hosts_open(struct host_network *network, struct network_group *group,
 	(void)unlink(group->hosts_path);
 	group->hosts_fd =
 		open(group->hosts_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	/* locked: another program's sweep leaves it alone */
+	/* the lock keeps other programs' sweeps away */
 	if (group->hosts_fd < 0 || flock(group->hosts_fd, LOCK_EX | LOCK_NB) < 0)
 		return error_errno(error, errno, "cannot make %s", group->hosts_path);
 	length = snprintf(head, sizeof(head),
@@ -80,7 +80,7 @@ static struct in6_addr address6(unsigned index)
 					     0, (uint8_t)(index >> 8), (uint8_t)index}};
 }
 
-/* @name NULL: the line says nothing any more */
+/* @name: NULL to blank the line */
 static int hosts_write(const struct network_group *group, const struct group_member *member,
 		       const char *name)
 {
@@ -95,7 +95,7 @@ static int hosts_write(const struct network_group *group, const struct group_mem
 	if (name) {
 		(void)inet_ntop(AF_INET, &four, text4, sizeof(text4));
 		(void)inet_ntop(AF_INET6, &six, text6, sizeof(text6));
-		/* many programs want no underscore in the name of a host */
+		/* many programs reject an underscore in a host name */
 		(void)snprintf(alias, sizeof(alias), "%s", name);
 		for (char *mark = alias; (mark = strchr(mark, '_')) != NULL;)
 			*mark = '-';
@@ -191,7 +191,7 @@ static bool slot_used(const struct network_group *group, unsigned slot)
 	return false;
 }
 
-/* An address is not given again soon: whoever talked to the one before would not notice. */
+/* Addresses are not reused soon: a peer of the earlier step would not notice the change. */
 static struct group_member *member_new(struct network_group *group, int netns_fd)
 {
 	struct group_member *member = calloc(1, sizeof(*member));
@@ -276,7 +276,7 @@ void network_group_leave(struct host_network *network, struct host_network_step 
 	group_drop_empty(network, group);
 }
 
-/* ---- of a predecessor ---- */
+/* ---- groups that outlive the process that made them ---- */
 
 void network_group_keep(const struct host_network_step *step, struct host_network_kept *kept,
 			int fds[NETWORK_KEPT_FDS])
@@ -299,7 +299,7 @@ void network_group_keep(const struct host_network_step *step, struct host_networ
 	fds[2] = group->hosts_fd;
 }
 
-/* The group as the predecessor had it; its first step that is adopted brings it back. */
+/* Restores the predecessor's group with the first of its steps that is adopted. */
 static struct network_group *group_adopt(struct host_network *network,
 					 const struct host_network_kept *kept,
 					 const int fds[NETWORK_KEPT_FDS])

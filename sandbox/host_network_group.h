@@ -5,15 +5,14 @@
 /*
  * DOC: Network "isolated"
  *
- * The steps of a run that ask for it share a bridge. It lies in a network
- * namespace of its own, the hub, which has no address, no route and no other
- * way out. Each step has an address from fixed ranges (10.77.0.0/16 and
- * fd77:7275:6e00::/64: nothing leaves, so every run may use the same), given in
- * the order of their starts.
+ * The steps of a run with an isolated network share a bridge. It lies in a network namespace of
+ * its own, the hub, which has no address, no route and no other way out. Each step has an
+ * address from fixed ranges (10.77.0.0/16 and fd77:7275:6e00::/64: nothing leaves, so every run
+ * may use the same), given in the order of their starts.
  *
- * Their names are in one hosts file of the run, which every one of them sees as
- * its /etc/hosts. It is written in place, line by line of equal length, when a
- * step comes or goes: who is there already sees who comes later.
+ * Their names are in one hosts file of the run, which each of them sees as its /etc/hosts. It
+ * has lines of equal length and is written in place when a step starts or ends, so a running
+ * step sees the steps that start later.
  */
 
 #include "sandbox/host_network_parts.h"
@@ -23,12 +22,12 @@
 /** network_group_join() - connect @step's plain namespace. Return: 0 or -errno with @error. */
 int network_group_join(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step, struct error *error);
-/** network_group_leave() - the last one takes hub and hosts file along */
+/** network_group_leave() - remove @step; the last step removes the hub and the hosts file */
 void network_group_leave(struct host_network *network, struct host_network_step *step);
 /** network_group_keep() - what network_group_adopt() needs; descriptors stay the group's */
 void network_group_keep(const struct host_network_step *step, struct host_network_kept *kept,
 			int fds[NETWORK_KEPT_FDS]);
-/** network_group_adopt() - be in the group again; takes @fds over. Return: 0 or -errno. */
+/** network_group_adopt() - join again after a restart; owns @fds. Return: 0 or -errno. */
 int network_group_adopt(struct host_network *network, const struct host_network_kept *kept,
 			const int fds[NETWORK_KEPT_FDS], struct host_network_step *step);
 /** network_group_hosts() - path of the hosts file */
