@@ -24,7 +24,7 @@
 
 /* ---- subnets ---- */
 
-/* Of whoever is the first nothing runs: the kernel is still removing links of steps. */
+/* When we are the first instance no step runs: the kernel is still removing such links. */
 static bool link_is_ours(const char *name)
 {
 	return strncmp(name, NFT_LINK_PREFIX, strlen(NFT_LINK_PREFIX)) == 0;
@@ -61,7 +61,7 @@ static bool subnet_used(uint32_t subnet)
 
 static int subnet_choose(struct record_contents *contents, struct error *error)
 {
-	/* seldom used by others: 10.213, 10.187, 172.29, 10.92, 192.168 (whole) */
+	/* rarely used elsewhere: 10.213, 10.187, 172.29, 10.92, 192.168, each /16 */
 	static const uint32_t candidates[] = {0x0ad50000U, 0x0abb0000U, 0xac1d0000U, 0x0a5c0000U,
 					      0xc0a80000U};
 
@@ -76,7 +76,7 @@ static int subnet_choose(struct record_contents *contents, struct error *error)
 		"no free address range for steps: 10.213.0.0/16 and four others are in use");
 }
 
-/* ---- uplinks: interfaces with a default route; answers come back through them ---- */
+/* ---- uplinks: interfaces with a default route; replies arrive through them ---- */
 
 static int conf_change(struct record_contents *contents, int family, const char *name,
 		       const char *setting, const char *value)
@@ -135,10 +135,9 @@ static int uplink6_force(struct record_contents *contents, const char *name)
 }
 
 /*
- * Before Linux 6.17 IPv6 is forwarded by all interfaces or by none. Where it is
- * switched on, an interface stops to listen to routers unless its accept_ra is
- * 2, and routes learned from them are dropped: so that comes first, for every
- * interface, and for those to come.
+ * Before Linux 6.17 either all interfaces forward IPv6 or none. With forwarding, an interface
+ * ignores router advertisements unless its accept_ra is 2, and routes learned from them are
+ * dropped. So set accept_ra first, for every interface and for new ones.
  */
 static int everywhere6_prepare(struct record_contents *contents)
 {
@@ -153,7 +152,7 @@ static int everywhere6_prepare(struct record_contents *contents)
 		    link_is_ours(entry->d_name))
 			continue;
 		(void)snprintf(path, sizeof(path), "%s/%s/forwarding", conf, entry->d_name);
-		/* "all" sets every one: what stands apart could not be put back with it */
+		/* "all" sets every interface: a differing value could not be restored with it */
 		if (setting_read(path, value, sizeof(value)) < 0 || strcmp(value, "0") != 0)
 			r = -EBUSY;
 		(void)snprintf(path, sizeof(path), "%s/%s/accept_ra", conf, entry->d_name);
@@ -166,7 +165,7 @@ static int everywhere6_prepare(struct record_contents *contents)
 	return r < 0 ? r : conf_change(contents, 6, "all", "forwarding", "1");
 }
 
-/* Nothing of it is done yet, only written down. */
+/* Only records the changes; settings_apply() makes them. */
 static int ipv6_prepare(struct record_contents *contents)
 {
 	struct record_contents before = *contents;
@@ -186,7 +185,7 @@ static int ipv6_prepare(struct record_contents *contents)
 		contents->everywhere6 = true;
 		r = everywhere6_prepare(contents);
 	}
-	/* a host where this cannot be done without harm has steps without IPv6: doctor says why */
+	/* steps have no IPv6 on a host that this would harm: runbookctl doctor reports why */
 	if (r < 0) {
 		*contents = before;
 		return 0;
@@ -221,10 +220,10 @@ static void undo(struct host_network *network)
 	record_settings_undo(&network->record.contents);
 	(void)nft_run("table inet " NFT_TABLE "\ndelete table inet " NFT_TABLE "\n", NULL);
 	if (ftruncate(network->record.fd, 0) < 0)
-		return; /* undone twice does no harm */
+		return; /* undoing twice does no harm */
 }
 
-/* Replaces a table that is there at once: no step is without a filter meanwhile. */
+/* Replaces an existing table in one transaction, so no step is without a filter meanwhile. */
 static int table_load(struct host_network *network, struct error *error)
 {
 	struct nft_facts facts = nft_facts_of(network);
@@ -247,8 +246,8 @@ static int settings_apply(const struct record_contents *contents, struct error *
 }
 
 /*
- * What a killed program left switched on is kept on the record until it is
- * switched off. Its table is replaced, not removed: a step of it may still die.
+ * Settings that a killed program left changed stay recorded until they are restored. Its table
+ * is replaced, not removed, because one of its steps may still be dying.
  */
 static int setup_first(struct host_network *network, struct error *error)
 {
@@ -271,7 +270,7 @@ static int setup_first(struct host_network *network, struct error *error)
 	if (r < 0)
 		return error_errno(error, -r, "cannot write down how to undo network \"egress\"");
 	(void)network_dns_refresh(&network->dns, record_has_subnet6(contents));
-	/* first the filter, then the forwarding that it guards */
+	/* the filter before the forwarding that it guards */
 	r = table_load(network, error);
 	if (r == 0)
 		r = settings_apply(contents, error);
@@ -301,8 +300,8 @@ static int setup_next(struct host_network *network, struct error *error)
 static int rules_restore(struct host_network *network, struct error *error);
 
 /*
- * Whoever loads a firewall anew (nft flush ruleset) takes our table along. Each
- * program brings back what its own steps' lists say, whoever loaded the table.
+ * A firewall script (nft flush ruleset) removes our table, too. Any program may load it again;
+ * each program then adds the lists of its own steps.
  */
 int egress_table_restore(struct host_network *network, struct error *error)
 {
@@ -364,7 +363,7 @@ void egress_take_down(struct host_network *network)
 
 const char *egress_resolv(struct host_network *network, struct error *error)
 {
-	/* a table that is gone comes back with them: egress_table_restore() */
+	/* a table that is gone is loaded with them: egress_table_restore() */
 	if (network_dns_refresh(&network->dns, record_has_subnet6(&network->record.contents)) &&
 	    nft_table_present() && table_add_dns(network, error) < 0)
 		return NULL;
@@ -386,7 +385,7 @@ static int address_take(struct host_network *network, bool limited, unsigned *re
 		if (record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_WRLCK, false) <
 		    0)
 			continue;
-		/* lists of a killed program's step are still in the table: not for another */
+		/* the table still has lists of a killed program's step: remove them first */
 		if (record_marked(&network->record, index)) {
 			(void)record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_UNLCK,
 					  false);
@@ -443,7 +442,7 @@ static struct in6_addr address6(const struct record_contents *contents, unsigned
 	return address;
 }
 
-/* What the namespace gives since capabilities inside do not reach it; no address but ours. */
+/* Rights that the namespace grants, as capabilities inside do not; no automatic addresses. */
 #define COMMON_SETTINGS                                                                            \
 	{"/proc/sys/net/ipv4/ping_group_range", "0 2147483647", false},                            \
 		{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0", false},                     \
@@ -479,7 +478,7 @@ static int forwarding6_on(const struct record_contents *contents, const char *na
 	char path[128];
 	int r;
 
-	/* where it is switched on everywhere, a new link has it already */
+	/* a new link forwards already if all interfaces do */
 	if (!record_has_subnet6(contents) || contents->routes6 || contents->everywhere6)
 		return 0;
 	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/force_forwarding", name);
@@ -526,7 +525,7 @@ int egress_step_new(struct host_network *network, bool limited, struct host_netw
 	for (int attempt = 0; attempt < ADDRESS_ATTEMPTS; attempt++) {
 		int r = link_attempt(network, limited, step, error);
 
-		/* the name of a link that is still being removed: take the next */
+		/* -EEXIST: the link of this index is still being removed, so take the next */
 		if (r != -EEXIST)
 			return r;
 	}
@@ -587,7 +586,7 @@ static int rules_copy(const struct network_rule *rules, size_t n, struct network
 	struct network_rule *copy = NULL;
 	int count;
 
-	/* more than NETWORK_RULES_MAX were made of those that people wrote, and may come back */
+	/* NETWORK_RULES_MAX bounds the written rules; tidying may split them into more */
 	if (n > NETWORK_RULES_TIDY_MAX)
 		return -E2BIG;
 	copy = calloc(NETWORK_RULES_TIDY_MAX, sizeof(*copy));

@@ -74,10 +74,10 @@ int record_lock(const struct network_record *record, off_t byte, short type, boo
 	return 0;
 }
 
-/* One file per network namespace; only root may make it, whoever may write the directory. */
+/* One file per network namespace. Only a file of root is used, also in a shared directory. */
 static int open_somewhere(struct network_record *record, bool create)
 {
-	/* first the one that root alone may write: a file of somebody else cannot divert us */
+	/* first a directory that only root may write: no other user's file can mislead us */
 	static const char *const directories[] = {"/run", "/run/lock", "/tmp"};
 	char *path = record->path;
 	struct stat namespace, st;
@@ -101,8 +101,8 @@ static int open_somewhere(struct network_record *record, bool create)
 }
 
 /*
- * Who takes everything down removes the file, so a file that lost its name while
- * we waited is not the one to use.
+ * A program that takes everything down removes the file, so a file that lost its name while we
+ * waited for the lock must not be used.
  */
 int record_open_locked(struct network_record *record, bool create)
 {
@@ -137,7 +137,7 @@ int record_inherit(struct network_record *record, int fd)
 		return -ESTALE;
 	}
 	record->fd = fd;
-	/* whoever was killed while it set up had this one as well */
+	/* a predecessor that was killed during its set-up held this lock as well */
 	(void)record_lock(record, RECORD_SETUP, F_UNLCK, false);
 	record_read(record);
 	if (record->contents.subnet != 0)
@@ -150,7 +150,7 @@ void record_unlock(const struct network_record *record, off_t first, off_t n)
 {
 	struct flock lock = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = first, .l_len = n};
 
-	if (n > 0) /* zero would mean: to the end */
+	if (n > 0) /* a length of 0 means up to the end of the file */
 		(void)fcntl(record->fd, F_OFD_SETLK, &lock);
 }
 
@@ -160,7 +160,7 @@ void record_close(struct network_record *record)
 
 	if (record->fd < 0)
 		return;
-	/* a duplicate may live on for a while, kept for a successor: it must lock nobody out */
+	/* a duplicate that is stored for a successor may live on: it must not keep the locks */
 	(void)fcntl(record->fd, F_OFD_SETLK, &all);
 	(void)close(record->fd);
 	record->fd = -1;
@@ -208,7 +208,7 @@ static void parse_subnet6(struct record_contents *contents, const char *text)
 		memset(out, 0, sizeof(contents->subnet6));
 }
 
-/* Root wrote the file, but what root writes to by its word is better looked at twice. */
+/* Root wrote the file, but its paths name files that root will write: check them again. */
 static void parse_setting(struct record_contents *contents, const char *line)
 {
 	struct record_setting *setting = &contents->settings[contents->n_settings];
