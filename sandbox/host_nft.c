@@ -36,15 +36,14 @@ static const char *const blocked4[] = {
 	"198.51.100.0/24",
 	"203.0.113.0/24",
 	"224.0.0.0/3",
-	/* Azure's host agent, which hands out the machine's own configuration */
+	/* Azure's host agent, which serves the machine's own configuration */
 	"168.63.129.16/32",
 };
 
 /*
- * Everything but global unicast (2000::/3), and of that what leads back into
- * IPv4 or nowhere: Teredo, benchmarks, ORCHID, documentation, 6to4. NAT64's own
- * prefix is the one exception below 2000::, with what is blocked of IPv4 added
- * by put_blocked6().
+ * All ranges except global unicast (2000::/3); and the parts of that which lead back into IPv4
+ * or nowhere: Teredo, benchmarks, ORCHID, documentation, 6to4. The NAT64 prefix is the only
+ * exception below 2000::; put_blocked6() adds the blocked IPv4 ranges within it.
  */
 static const char *const blocked6[] = {
 	"::-64:ff9a:ffff:ffff:ffff:ffff:ffff:ffff",
@@ -60,13 +59,13 @@ static const char *const blocked6[] = {
 };
 
 /*
- * Priorities are just before the ordinary filter hooks, so that what is dropped
- * here is dropped whatever others accept, and the host's own rules still see
- * (and may drop) the rest. Reject where a build would otherwise wait for a
- * timeout; drop what is an attack.
+ * Priorities are just before the ordinary filter hooks: a packet dropped here is dropped even
+ * if other rules accept it, and the host's own rules still see (and may drop) the rest. Packets
+ * are rejected where a build would otherwise wait for a timeout, and dropped where only an
+ * attack sends them.
  */
 static const char sets[] =
-	/* the table of connections is the whole host's: one step must not fill it */
+	/* all of the host shares one table of connections: a step must not fill it */
 	"	set connections4 {\n		type ipv4_addr; size 65536; flags dynamic\n	}\n"
 	"	set connections6 {\n		type ipv6_addr; size 65536; flags dynamic\n	}\n"
 	/* step . destination . protocol . port: opened for a step by its project */
@@ -76,7 +75,7 @@ static const char sets[] =
 	"	set allow6 {\n"
 	"		type ipv6_addr . ipv6_addr . inet_proto . inet_service; flags "
 	"interval\n	}\n"
-	/* all that a step of the upper half reaches */
+	/* the only destinations of steps of the upper half */
 	"	set only4 {\n"
 	"		type ipv4_addr . ipv4_addr . inet_proto . inet_service; flags "
 	"interval\n	}\n"
@@ -89,7 +88,7 @@ static const char chains_head[] =
 	"		type filter hook prerouting priority -310; policy accept;\n";
 static const char chains_no_ipv6[] = "		" STEP "meta nfproto ipv6 drop\n";
 static const char chains_host[] =
-	/* the only route back over this link is the one to the step's own address */
+	/* the only return route over this link is to the step's own address */
 	"		" STEP "fib saddr . iif oif missing drop\n"
 	"	}\n"
 	"	chain host {\n"
@@ -120,13 +119,13 @@ static const char chains_host[] =
 	"		" STEP WHERE6 "@allow6 accept\n"
 	"		" STEP "ip daddr @blocked4 " REJECT "		" STEP
 	"ip6 daddr @blocked6 " REJECT
-	/* the host was no router before us, and is none now but for steps */
+	/* a host that did not forward before our set-up forwards only for steps */
 	"		meta nfproto ipv4 iifname @uplinks4 drop\n"
 	"		meta nfproto ipv6 iifname @uplinks6 drop\n";
 static const char chains_everywhere6[] =
 	"		iifname != \"" NFT_LINK_PREFIX "*\" meta nfproto ipv6 drop\n";
 
-/* @quote: names of interfaces, which may be words of nft's own */
+/* @quote: quotes interface names, which may be keywords of nft */
 static void put_elements(FILE *out, const char (*texts)[64], size_t n, const char *quote)
 {
 	if (n == 0)
@@ -161,7 +160,7 @@ static void put_blocked(FILE *out)
 	for (size_t i = 0; i < ARRAY_SIZE(blocked4); i++) {
 		unsigned a = 0, b = 0, c = 0, d = 0, bits = 0;
 
-		/* nft does not know the mixed notation */
+		/* nft does not accept the mixed notation */
 		(void)sscanf(blocked4[i], "%u.%u.%u.%u/%u", &a, &b, &c, &d, &bits);
 		fprintf(out, ", 64:ff9b::%x:%x/%u", a << 8 | b, c << 8 | d, 96 + bits);
 	}
@@ -220,7 +219,7 @@ char *nft_table_text(const struct nft_facts *facts)
 	put_set(out, "dns6", "ipv6_addr", facts->dns6, facts->n_dns6, "");
 	put_set(out, "uplinks4", "ifname", facts->uplinks4, facts->n_uplinks4, "\"");
 	put_set(out, "uplinks6", "ifname", facts->uplinks6, facts->n_uplinks6, "\"");
-	/* what is jumped to comes first */
+	/* chains must be defined before jumps to them */
 	put_own(out, facts);
 	fputs(chains_head, out);
 	if (!facts->subnet6)

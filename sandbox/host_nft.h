@@ -2,7 +2,13 @@
 #ifndef SANDBOX_HOST_NFT_H
 #define SANDBOX_HOST_NFT_H
 
-/* The one nftables table, loaded by running nft(8). */
+/*
+ * DOC: The firewall of steps
+ *
+ * All rules are in one nftables table, which this module writes as text and loads with nft(8)
+ * in one transaction. It changes rarely: per step only elements of its sets change
+ * (host_nft_netlink.h).
+ */
 
 #include "common/error.h"
 
@@ -14,9 +20,8 @@
 #define NFT_LINK_PREFIX "rbk"
 
 /*
- * The upper half of the addresses is for steps that reach nothing but what is
- * listed for them: a table that is loaded anew is closed for them until their
- * lists are there again.
+ * The upper half of the addresses is for steps that reach only the destinations listed for
+ * them. So a newly loaded table blocks them until their lists are complete again.
  */
 #define NFT_INDEX_LISTED 0x8000U
 
@@ -25,8 +30,8 @@
  * @subnet:      of the steps, host byte order, /16
  * @subnet6:     /48; NULL: steps have no IPv6
  * @dns4, @dns6: addresses as text
- * @uplinks4, @uplinks6: interfaces that forward only because we said so
- * @everywhere6: IPv6 is forwarded at all only because we said so
+ * @uplinks4, @uplinks6: interfaces that forward only by our change
+ * @everywhere6: IPv6 is forwarded at all only by our change
  */
 struct nft_facts {
 	uint32_t subnet;
@@ -44,9 +49,9 @@ struct nft_facts {
 
 /** nft_table_text() - the ruleset; replaces the table in one transaction. malloc'ed or NULL. */
 char *nft_table_text(const struct nft_facts *facts);
-/** nft_dns_text() - adds resolvers to a table that is there; "" for none. malloc'ed or NULL. */
+/** nft_dns_text() - adds resolvers to the loaded table; "" for none. malloc'ed or NULL. */
 char *nft_dns_text(const struct nft_facts *facts);
-/** nft_run() - load @text. Return: 0 or -errno with nft's own words in @error. */
+/** nft_run() - load @text. Return: 0; -errno with the message of nft in @error. */
 int nft_run(const char *text, struct error *error);
 
 #endif

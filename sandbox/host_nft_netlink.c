@@ -75,7 +75,7 @@ bool nft_table_present(void)
 
 /* ---- elements ---- */
 
-/* A key of several fields: each begins at a multiple of four bytes. */
+/* A concatenated key: each field begins at a multiple of four bytes. */
 struct key {
 	uint8_t data[40];
 	size_t size;
@@ -157,8 +157,8 @@ static struct nl_msg *batch_mark(int type)
 }
 
 /*
- * The acknowledgement of the one in the middle is the verdict on the batch; an
- * error of the batch as a whole bears another's sequence number.
+ * The acknowledgement of the message in the middle is the verdict on the batch; an error of the
+ * whole batch has another message's sequence number.
  */
 static int batch_answer(int fd)
 {
@@ -176,7 +176,7 @@ static int batch_answer(int fd)
 	return -EIO;
 }
 
-/* @message is freed. Return: 0 or -errno. */
+/* Frees @message. Return: 0 or -errno. */
 static int transaction(struct nl_msg *message)
 {
 	struct nl_msg *messages[BATCH_MAX] = {batch_mark(NFNL_MSG_BATCH_BEGIN), message,
@@ -238,7 +238,7 @@ void nft_elements_delete(const struct nft_listed *listed)
 		    transaction(elements_message(listed, NFT_MSG_DELSETELEM, NLM_F_ACK, version,
 						 NULL)) == 0)
 			continue;
-		/* one that is missing fails them all: one by one then */
+		/* one missing element fails the whole transaction: delete each by itself */
 		for (size_t i = 0; i < listed->n_rules; i++) {
 			if (listed->rules[i].version == version)
 				(void)transaction(elements_message(listed, NFT_MSG_DELSETELEM,
@@ -248,7 +248,7 @@ void nft_elements_delete(const struct nft_listed *listed)
 	}
 }
 
-/* ---- news ---- */
+/* ---- notifications ---- */
 
 int nft_watch_open(void)
 {
@@ -287,7 +287,7 @@ bool nft_watch_read(int fd)
 			continue;
 		if (size < 0 && errno != ENOBUFS)
 			return removed;
-		/* more than we kept up with, or longer than we looked at: it may have been that */
+		/* messages were lost or truncated: one of them may have been ours */
 		if (size < 0 || size > (ssize_t)sizeof(news))
 			removed = true;
 		else

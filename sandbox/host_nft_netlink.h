@@ -3,8 +3,11 @@
 #define SANDBOX_HOST_NFT_NETLINK_H
 
 /*
- * What is asked of nftables often, or while a step waits, without running
- * nft(8): is the table there, elements of its sets, and news of its removal.
+ * DOC: The firewall by netlink
+ *
+ * Operations on nftables that are frequent, or that a step waits for, are done over netlink
+ * without running nft(8): whether the table exists, adding and deleting elements of its sets,
+ * notifications of its removal.
  */
 
 #include "common/error.h"
@@ -15,13 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** nft_table_present() - false also when the kernel gives no answer */
+/** nft_table_present() - whether the table exists; false also if the kernel does not answer */
 bool nft_table_present(void);
 
 /**
  * struct nft_listed - destinations of one step
  * @address: the step's, network byte order
- * @only:    sets only4/only6, otherwise allow4/allow6
+ * @only:    use the sets only4/only6, otherwise allow4/allow6
  */
 struct nft_listed {
 	in_addr_t address;
@@ -32,18 +35,18 @@ struct nft_listed {
 };
 
 /**
- * nft_elements_add() - in one transaction; none are there when it fails
+ * nft_elements_add() - add them in one transaction; on failure none is added
  *
- * Rules that overlap are fine for one step as long as none is given twice.
+ * Rules of one step may overlap as long as none is given twice.
  * Return: 0 or -errno with @error.
  */
 int nft_elements_add(const struct nft_listed *listed, struct error *error);
-/** nft_elements_delete() - those that are there; a table that is gone is fine */
+/** nft_elements_delete() - delete those that exist; a missing table is accepted */
 void nft_elements_delete(const struct nft_listed *listed);
 
-/** nft_watch_open() - a socket that is readable when tables change. Return: fd or -errno. */
+/** nft_watch_open() - open a socket that is readable when tables change. Return: fd or -errno. */
 int nft_watch_open(void);
-/** nft_watch_read() - empty it. Return: true when our table may have gone. */
+/** nft_watch_read() - read all notifications. Return: true if our table may be gone. */
 bool nft_watch_read(int fd);
 
 #endif
