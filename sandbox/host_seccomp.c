@@ -15,37 +15,36 @@
 /*
  * DOC: From the list to BPF
  *
- *   is this the native door? no: kill
- *   binary search for the rule of the number
- *   code of the rules that look at arguments
- *   one return for each answer
+ * The layout of the program:
  *
- * The kernel translates the program to machine code at every start of a step and
- * interprets it once for each number it has, so what counts is how many
- * instructions there are, and how many of them a number meets. Hence: answers
- * stand once; neighbours with the same rule are one range; a lone exception
- * within a range is one test for equality instead of two for order; the search
- * is balanced by how many numbers lie on each side, and ends in a few tests in a
- * row, each of which has one jump where a test of the tree may need two.
+ *   kill unless the architecture is the native one binary search for the rule of the number
+ *   code of the rules that look at arguments one return for each answer
+ *
+ * At every start of a step the kernel translates the program to machine code, and interprets it
+ * once per system call number. So both the number of instructions and the length of each
+ * number's path matter. Hence: each answer exists once; neighbours with the same rule are one
+ * range; a lone exception within a range is one test for equality instead of two for order; the
+ * search is balanced by the count of numbers on each side, and ends in a few tests in a row,
+ * each of which needs one jump where a test of the tree may need two.
  */
 
 /*
- * The second door of x86_64: numbers with bit 30 set and the sign bit clear. A
- * number with the sign bit set is a call that a tracer takes away from its child
- * (proot, gdb, strace --inject): the kernel has none of them and says ENOSYS. It
- * leaves -1 alone, whose result is then what the tracer set: so do we.
+ * The x32 entry of x86_64: numbers with bit 30 set and the sign bit clear. A number with the
+ * sign bit set is a call that a tracer suppresses (proot, gdb, strace --inject): the kernel has
+ * no such call and returns ENOSYS. It does not touch the result of -1, which the tracer set;
+ * neither does the filter.
  */
 #define X32_FIRST 0x40000000U
 #define NEGATIVE_FIRST 0x80000000U
 #define NUMBER_NONE 0xffffffffU
-/* More lengthen the path of a number; fewer cost a jump of their own at each end. */
+/* More tests lengthen the path of a number; fewer add jumps at the ends of the tree. */
 #define TESTS_IN_A_ROW 3
 
 #define LOAD(offset) ((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offset))
 #define RETURN(value) ((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, value))
 #define JUMP(test, k, yes, no) ((struct sock_filter)BPF_JUMP(BPF_JMP | (test) | BPF_K, k, yes, no))
 
-/* Numbers from @first up to the next range's share a rule. */
+/* The numbers from .first up to the next range's have one rule. */
 struct range {
 	uint32_t first;
 	enum seccomp_rule rule;
@@ -55,15 +54,15 @@ struct range {
 struct item {
 	const struct range *ranges;
 	size_t n_ranges;
-	unsigned weight; /* how many numbers it has, of those that exist */
+	unsigned weight; /* the count of its existing numbers */
 };
 
 struct writer {
 	struct sock_filter *out;
 	size_t used;
 	bool full;
-	size_t checks[SECCOMP_NUM_RULES]; /* where each rule's code begins */
-	/* jumps to that code, patched when it is there */
+	size_t checks[SECCOMP_NUM_RULES]; /* start of each rule's code */
+					  /* jumps to that code, patched once it is written */
 	struct {
 		uint8_t at;
 		bool yes;
@@ -89,7 +88,7 @@ static size_t ranges_make(struct range *ranges)
 			ranges[n++] = (struct range){number, rules[number]};
 	}
 	ranges[n++] = (struct range){SECCOMP_NEWEST_KNOWN + 1, SECCOMP_RULE_ABSENT};
-#ifdef __x86_64__ /* others have one door, and nothing to tell apart above their numbers */
+#ifdef __x86_64__ /* other architectures have one entry, and no numbers like these */
 	ranges[n++] = (struct range){X32_FIRST, SECCOMP_RULE_KILL};
 #endif
 	ranges[n++] = (struct range){NEGATIVE_FIRST, SECCOMP_RULE_ABSENT};
@@ -97,7 +96,7 @@ static size_t ranges_make(struct range *ranges)
 	return n;
 }
 
-/* Is the second of these ranges a lone number, after which the first one's rule goes on? */
+/* Is the second of these ranges one number, between two ranges of the first one's rule? */
 static bool is_exception(const struct range *ranges, size_t n_ranges)
 {
 	return n_ranges >= 3 && ranges[2].first == ranges[1].first + 1 &&
@@ -122,7 +121,7 @@ static size_t items_make(struct item *items, const struct range *ranges, size_t 
 		}
 		at += item->n_ranges;
 		end = at < n_ranges ? ranges[at].first : NUMBER_NONE;
-		/* what lies above the known numbers is asked for once in a blue moon */
+		/* numbers above the known ones are rare: test them last */
 		item->weight = end > SECCOMP_NEWEST_KNOWN + 1 ? 1 : end - item->ranges->first;
 	}
 	return n;
@@ -136,7 +135,7 @@ static void emit(struct writer *writer, struct sock_filter instruction)
 		writer->full = true;
 }
 
-/* Let a branch of the instruction at @at go where @rule is answered. */
+/* Makes a branch of the instruction at @at lead to the code or label of @rule. */
 static void branch_to_rule(struct writer *writer, size_t at, bool yes, enum seccomp_rule rule)
 {
 	uint8_t *branch = yes ? &writer->out[at].jt : &writer->out[at].jf;
@@ -177,7 +176,7 @@ static void emit_item(struct writer *writer, const struct item *item)
 	}
 }
 
-/* Where the numbers below and above are nearest to equally many. */
+/* The index that best halves the weight of the items. */
 static size_t items_split(const struct item *items, size_t n)
 {
 	unsigned total = 0, below = 0, best = ~0U;
@@ -199,8 +198,8 @@ static size_t items_split(const struct item *items, size_t n)
 }
 
 /*
- * The tree over @n items: a test, what is below it, what is above. It goes as
- * deep as there are items in the worst case, which are fewer than instructions.
+ * Writes the tree over @n items: a test, the items below it, the items above. The recursion is
+ * at most as deep as there are items, which are fewer than instructions.
  */
 static void emit_tree(struct writer *writer, const struct item *items, size_t n)
 {
@@ -224,7 +223,7 @@ static void emit_tree(struct writer *writer, const struct item *items, size_t n)
 		branch_to_rule(writer, test, true, items[half].ranges->rule);
 		return;
 	}
-	/* a distance that is taken for a label is too far in any case: resolve() refuses */
+	/* a distance that looks like a label is too far in any case: resolve() fails */
 	writer->full = writer->used - test - 1 >= SECCOMP_LABEL_FIRST;
 	writer->out[test].jt = (uint8_t)(writer->used - test - 1);
 	emit_tree(writer, items + half, n - half);
@@ -252,7 +251,7 @@ static void emit_answers(struct writer *writer, bool report)
 	}
 }
 
-/* Labels become distances. Everything lies ahead: BPF jumps forward only. */
+/* Turns labels into distances, which are never negative: BPF only jumps forward. */
 static void resolve(struct writer *writer)
 {
 	size_t answers = writer->used - SECCOMP_NUM_LABELS;

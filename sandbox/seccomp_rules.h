@@ -2,13 +2,20 @@
 #ifndef SANDBOX_SECCOMP_RULES_H
 #define SANDBOX_SECCOMP_RULES_H
 
+/*
+ * DOC: Rules that look at arguments
+ *
+ * Each rule of enum seccomp_rule is a label or a piece of BPF that ends in labels. The compiler
+ * (host_seccomp.c) places each piece once and turns labels into jumps.
+ */
+
 #include "sandbox/seccomp_list.h"
 
 #include <linux/filter.h>
 
 /*
- * Jump offsets of this value and above name an answer instead of a distance: it
- * stands once, at the end of the program.
+ * Jump offsets of this value and above name an answer instead of a distance: each answer is one
+ * instruction at the end of the program.
  */
 #define SECCOMP_LABEL_FIRST 0xe0
 
@@ -18,7 +25,7 @@ enum seccomp_label {
 	SECCOMP_TO_EPERM,
 	SECCOMP_TO_ENOSYS,
 	SECCOMP_TO_KILL,
-	SECCOMP_TO_PRETEND, /* nothing is done, and the caller is told that all is well */
+	SECCOMP_TO_PRETEND, /* returns 0 without executing the call */
 	SECCOMP_TO_EINVAL,
 	SECCOMP_TO_ENOMEM,
 	SECCOMP_TO_FAMILY,   /* EAFNOSUPPORT */
@@ -28,13 +35,13 @@ enum seccomp_label {
 };
 #define SECCOMP_NUM_LABELS (SECCOMP_LABEL_END - SECCOMP_LABEL_FIRST)
 
-/** seccomp_label_answers - what each label returns to the kernel */
+/** seccomp_label_answers - the SECCOMP_RET_* value of each label */
 extern const uint32_t seccomp_label_answers[SECCOMP_NUM_LABELS];
 
 /**
- * struct seccomp_check - what a rule does
- * @code:   looks at arguments and ends in labels; NULL: @label decides alone
- * @reason: of what it denies; NULL: that of the group
+ * struct seccomp_check - the code of a rule
+ * @code:   tests arguments and ends in labels; NULL: the answer is always @label
+ * @reason: why it denies a call; NULL: the reason of the group
  */
 struct seccomp_check {
 	const struct sock_filter *code;
