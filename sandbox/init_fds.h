@@ -2,10 +2,16 @@
 #ifndef SANDBOX_INIT_FDS_H
 #define SANDBOX_INIT_FDS_H
 
-/* Descriptors from the command's process to others, while it is still ours. */
+/*
+ * DOC: Passing descriptors without a C library
+ *
+ * The command's process sends descriptors, such as those of its terminal, to runbook-init or to
+ * the host before it execs. runbook-init links no C library (init_sys.h), so SCM_RIGHTS
+ * messages (unix(7)) are built here.
+ */
 
 /**
- * init_fds_send() - one message with descriptors, SCM_RIGHTS
+ * init_fds_send() - send one message with descriptors
  * @socket_fd: a unix socket
  * @n: at most 2
  *
@@ -13,9 +19,10 @@
  */
 long init_fds_send(int socket_fd, const int *fds, unsigned n);
 /**
- * init_fds_receive() - the other end of it; never waits
+ * init_fds_receive() - receive one message with descriptors, without waiting
+ * @n: at most 2
  *
- * Return: how many descriptors of @n came, at most 2, with FD_CLOEXEC; -errno.
+ * Return: the number of descriptors received, which are FD_CLOEXEC; -errno.
  */
 long init_fds_receive(int socket_fd, int *ret_fds, unsigned n);
 

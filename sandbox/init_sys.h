@@ -3,17 +3,16 @@
 #define SANDBOX_INIT_SYS_H
 
 /*
- * DOC: What runbook-init stands on
+ * DOC: System calls of runbook-init
  *
- * runbook-init is started for every step and lives as long as it. It links no C
- * library: the start-up code of one asks the processor for its features, which
- * under virtualisation traps some thirty times and takes longer than everything
- * that the init does itself; and a program of some kilobytes is kept in memory,
+ * runbook-init is started for every step and lives as long as the step. It links no C library:
+ * the start-up code of one executes CPUID, which traps some thirty times under virtualisation
+ * and takes longer than all work of the init itself. A program of a few kilobytes is also
  * mapped and torn down faster than one of 800.
  *
- * The init_*() calls are the system calls of the same name (man 2), answering
- * -errno like the kernel does. The few functions of <string.h> that it uses, and
- * that the compiler may call, are in init_sys.c.
+ * The init_*() calls are the system calls of the same name (man 2) and return -errno like the
+ * kernel. The few functions of <string.h> that it uses, and that the compiler may call, are in
+ * init_sys.c.
  */
 
 #include <stddef.h>
@@ -46,7 +45,7 @@ _Noreturn static inline void init_exit(int code)
 
 /**
  * init_vfork() - clone(2) with CLONE_VM | CLONE_VFORK on a stack of its own
- * @function: runs in the child; what it returns is the child's exit code
+ * @function: runs in the child; its result is the child's exit code
  * @stack_end: one past the last byte of the stack, aligned to 16
  *
  * Return: the child's id once it has called exec or has ended; -errno.
@@ -55,7 +54,8 @@ long init_vfork(int (*function)(void *), void *argument, void *stack_end);
 /**
  * init_fork() - the same in a copy of our memory
  *
- * What @function writes elsewhere than into shared mappings is not seen here.
+ * The caller sees only what @function writes to shared mappings.
+ *
  *
  * Return: the child's id once it has called exec or has ended; -errno.
  */

@@ -3,24 +3,24 @@
 #define SANDBOX_STATUS_H
 
 /*
- * DOC: What the host and runbook-init agree on
+ * DOC: The interface between the host and runbook-init
  *
- * runbook-init starts with these descriptors, and as arguments the working
- * directory, the command's "uid:gid", then "report" and "tty" (init_tty.h) where
- * these are wanted. Nothing else reaches it: its environment is empty.
+ * runbook-init starts with these descriptors. Its arguments are the working directory, the
+ * command's "uid:gid", then "report" and "tty" (init_tty.h) if requested. It gets no other
+ * input: its environment is empty.
  *
  *   0-2  the command's
  *   3    status pipe, write end; one struct sandbox_status is written, once, when
  *        the command has ended, as tagged fields behind a struct sandbox_status_head:
  *        the runbookd that reads it may be of another version (common/fields.h). It
- *        is closed when nothing is left to be waited for: at once, or after a signal
- *        that asks for the end when all processes have ended. No process inside ever
- *        holds it, so a result cannot be forged.
+ *        is closed at once after that or, after a terminating signal, when all
+ *        processes have ended. No other process inside ever holds it, so a result
+ *        cannot be forged.
  *   4    the step's user namespace; only the command's process joins it
  *   5    seccomp program, an array of struct sock_filter
  *   6    payload, common/step_payload.h
- *   8    only with the argument "report": a unix socket, where the listener of the
- *        seccomp filter is sent to
+ *   8    only with the argument "report": a unix socket to send the listener of the
+ *        seccomp filter to
  */
 
 #include "common/fields.h"
@@ -40,24 +40,23 @@ enum {
 #define SANDBOX_STATUS_MAGIC 0x33534252u /* "RBS3" */
 #define SANDBOX_STATUS_BYTES_MAX 2048	 /* in the pipe, of any version; below PIPE_BUF */
 #define SANDBOX_STATUS_TEXT_MAX 200
-/* beside enum sandbox_exit: the inner part of the sandbox could not be built */
+/* in addition to enum sandbox_exit: the inner part of the sandbox could not be built */
 #define SANDBOX_STATUS_SETUP_FAILED 100
 
-/** struct sandbox_status_head - @size bytes of fields follow, written and read whole */
+/** struct sandbox_status_head - @size bytes of fields follow, in one write */
 struct sandbox_status_head {
 	uint32_t magic, size;
 };
 
-/** struct sandbox_status - how it ended, and what was measured then */
+/** struct sandbox_status - how the command ended, and measurements at that time */
 struct sandbox_status {
-	int32_t how;  /* enum sandbox_exit or SANDBOX_STATUS_SETUP_FAILED */
-	int32_t code; /* exit code, signal or errno */
-	/* of what was reaped when the command ended */
-	uint32_t no_files_left; /* the scratch file system takes no more files */
+	int32_t how;		/* enum sandbox_exit or SANDBOX_STATUS_SETUP_FAILED */
+	int32_t code;		/* exit code, signal or errno */
+	uint32_t no_files_left; /* the scratch file system has no free inode */
 	uint64_t cpu_user_usec, cpu_system_usec;
-	uint64_t process_peak;		    /* resident bytes of the largest one */
-	uint64_t disk_bytes, disk_free;	    /* of scratch; 0, 0: unknown */
-	char text[SANDBOX_STATUS_TEXT_MAX]; /* what failed; the code says why */
+	uint64_t process_peak;		    /* resident bytes of the largest process */
+	uint64_t disk_bytes, disk_free;	    /* bytes of scratch; 0, 0: unknown */
+	char text[SANDBOX_STATUS_TEXT_MAX]; /* names what failed; .code is the errno */
 };
 
 extern const struct field_table sandbox_status_fields;

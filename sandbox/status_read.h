@@ -2,23 +2,28 @@
 #ifndef SANDBOX_STATUS_READ_H
 #define SANDBOX_STATUS_READ_H
 
-/* The host's side of sandbox/status.h. */
+/*
+ * DOC: Reading the status of runbook-init
+ *
+ * The host's side of sandbox/status.h. The status comes from a process inside the sandbox, of
+ * any version, so each field is checked.
+ */
 
 #include "sandbox/status.h"
 
 #include <stdbool.h>
 
 /**
- * status_parse() - what a runbook-init of any version wrote
+ * status_parse() - parse the status that a runbook-init of any version wrote
  *
- * Return: 0; -EBADMSG and others of fields_unpack(); @status is all zero then.
+ * Return: 0; -EBADMSG and others of fields_unpack(), and then @status is all zero.
  */
 int status_parse(const void *data, size_t size, struct sandbox_status *status);
 /**
- * status_read() - look into a status pipe, without waiting
+ * status_read() - peek into a status pipe, without waiting
  *
- * What runbook-init wrote stays in the pipe: should this process be killed before it
- * has made use of it, its successor reads it again. Return: false when there is nothing.
+ * The data stays in the pipe, so that a successor can read it again if this process is killed
+ * before it has stored the outcome. Return: false if there is no valid status.
  */
 bool status_read(int status_fd, struct sandbox_status *status);
 

@@ -5,18 +5,19 @@
 /*
  * DOC: The step's side of a plan
  *
- * Runs between clone3() and exec, as root in the new namespaces, on memory that
- * is still the host process's: no allocation, no locks, no stdio streams. What
- * fails is written into @error, which the host reads when the call returns.
+ * Runs between clone3() and exec, as root in the new namespaces, in the memory of the host
+ * process: no allocation, no locks, no stdio streams. A failure is written to .error, which the
+ * host reads when clone3() returns.
  */
 
 #include "sandbox/plan.h"
 
+/** struct attach - input and working state of the step's side; filled in by sandbox.c */
 struct attach {
 	const struct plan *plan;
-	const int *op_fds; /* for each operation: what the host prepared, or -1 */
-	int base_fd;	   /* an empty mount namespace to begin with; -1: in a copy of the host's */
-	const char *stage; /* a directory to mount scratch on, in the one or the other */
+	const int *op_fds; /* for each operation: a descriptor from the host, or -1 */
+	int base_fd;	   /* an empty mount namespace to start in; -1: a copy of the host's */
+	const char *stage; /* a directory in it to mount scratch on */
 	uid_t base;
 	int netns_fd; /* -1: clone3 made a fresh one */
 	int stdio_fds[3];
@@ -24,14 +25,14 @@ struct attach {
 	int init_fd;   /* runbook-init, a sealed memfd */
 	int report_fd; /* -1: none */
 	const char *workdir;
-	char ids[24]; /* who the command is inside, "uid:gid" */
+	char ids[24]; /* of the command, inside, "uid:gid" */
 	bool tty;     /* the command gets a terminal */
 	/* working state */
 	int stage_fd;
 	int scratch_fd;
 	int root_fd;
-	int dev_fd;   /* of the host's making: where masks come from */
-	bool as_step; /* files are made with the step's ids */
+	int dev_fd;   /* the step's /dev: source of masks */
+	bool as_step; /* new files get the step's ids */
 	struct error error;
 };
 
@@ -39,9 +40,10 @@ struct attach {
 int step_attach_main(void *argument);
 
 /*
- * step_mount_*(), step_mount_scratch_*() - handlers of the verbs that concern mounts,
- * in step_mounts.c.
- * @fd: what the host prepared, or -1. Return: 0, or -errno with attach->error.
+ * step_mount_*(), step_mount_scratch_*() - handlers of the plan's verbs about mounts
+ * @fd: the descriptor from the host, or -1
+ *
+ * In step_mounts.c. Return: 0 or -errno with attach->error.
  */
 int step_mount_private(struct attach *attach, const struct plan_op *op, int fd);
 int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd);
@@ -60,22 +62,22 @@ int step_mount_pivot(struct attach *attach, const struct plan_op *op, int fd);
 
 /* ---- used by more than one file of these ---- */
 
-/** struct fs_option - of a file system; a list ends with a NULL key */
+/** struct fs_option - an option for fsconfig(2); a list ends with a NULL key */
 struct fs_option {
 	const char *key;
 	const char *value; /* NULL: a flag */
 };
 
 /**
- * step_mount_target() - a descriptor of the place to mount on
- * @create: make it when it is not there, as @directory says
+ * step_mount_target() - open the path that @op mounts on
+ * @create: make it if it does not exist, as a directory or a file by @directory
  *
- * Return: descriptor; -ENOENT without @create when @op is optional; -errno with attach->error.
+ * Return: descriptor; -ENOENT without @create if @op is optional; -errno with attach->error.
  */
 int step_mount_target(struct attach *attach, const struct plan_op *op, bool create, bool directory);
-/** step_mount_move() - mount @mount_fd on @target_fd, which people know as @name */
+/** step_mount_move() - mount @mount_fd on @target_fd, which error messages call @name */
 int step_mount_move(struct attach *attach, int mount_fd, int target_fd, const char *name);
-/** step_mount_make() - a new file system of @type with MOUNT_ATTR_* @attributes, not yet anywhere */
+/** step_mount_make() - Return: a detached mount of @type with MOUNT_ATTR_* @attributes, -errno */
 int step_mount_make(struct attach *attach, const char *type, const struct fs_option *options,
 		    unsigned attributes, const char *what);
 
