@@ -3,12 +3,12 @@
 #define SANDBOX_KEPT_RAW_H
 
 /*
- * DOC: Before there were tags
+ * DOC: Records of versions before tags
  *
- * d2e21e4 and the versions before it left C structs as they stood in memory. They are
- * frozen here, under names of their own, with tables that give each member the tag
- * that it has today: so they are read by the same reader. Nothing here may change;
- * tests/golden/kept has bytes that d2e21e4 wrote.
+ * d2e21e4 and earlier versions wrote their C structs as bytes. Those structs are frozen here,
+ * under names of their own, with tables that give each member the tag that it has today, so
+ * that the same reader understands them. Nothing here may change; tests/golden/kept has bytes
+ * that d2e21e4 wrote.
  */
 
 #include "common/fields.h"
@@ -39,17 +39,17 @@ extern const struct field_table raw_outcome_fields;
 #define RAW_SANDBOX_MAGIC 0x4b534252u /* "RBSK" */
 #define RAW_SANDBOX_VERSION 1
 #define RAW_SANDBOX_NO_SLOT 4094
-/* what slots stood for until that was said */
+/* host ids of slots before records named them */
 #define RAW_SANDBOX_IDS_FIRST 0x70000000U
 #define RAW_SANDBOX_IDS_RANGE 0x10000U
 
-/** struct raw_sandbox - followed by the rules, 24 bytes each: what is allowed, then what only */
+/** struct raw_sandbox - followed by the rules of allow, then of only, 24 bytes each */
 struct raw_sandbox {
 	uint32_t magic, version;
 	uint64_t size; /* of this structure */
 	int32_t pid;
 	uint32_t slot;
-	uint32_t fds; /* bit i: the descriptor enum sandbox_kept_fd i is there, in this order */
+	uint32_t fds; /* bit i: kind i (enum sandbox_kept_fd) is passed, in this order */
 	uint32_t n_allow, n_only;
 	char run[201];
 	char id[201];
@@ -66,7 +66,7 @@ extern const struct field_table raw_sandbox_fields;
 
 #define RAW_STATUS_MAGIC 0x32534252u /* "RBS2" */
 
-/** struct raw_status - what its runbook-init wrote */
+/** struct raw_status - status that runbook-init of d2e21e4 writes */
 struct raw_status {
 	uint32_t magic;
 	int32_t how, code;
@@ -79,7 +79,7 @@ struct raw_status {
 _Static_assert(sizeof(struct raw_status) == 256, "frozen");
 extern const struct field_table raw_status_fields;
 
-/** raw_convert() - as fields_convert(), from a struct of @raw in this program */
+/** raw_convert() - like fields_convert(), from a struct described by @raw */
 int raw_convert(const struct field_table *raw, const void *source, const struct field_table *table,
 		void *object, struct error *error);
 

@@ -2,9 +2,16 @@
 #ifndef SANDBOX_OPS_H
 #define SANDBOX_OPS_H
 
+/*
+ * DOC: Operations on a sandbox as a table
+ *
+ * daemon/supervise.h reaches the sandbox library through this table, so that its tests can put
+ * operations in that start no process.
+ */
+
 #include "sandbox/sandbox.h"
 
-/** struct sandbox_ops - the library's operations on one sandbox; a test puts its own in */
+/** struct sandbox_ops - each member is the function sandbox_<member>() of sandbox/sandbox.h */
 struct sandbox_ops {
 	int (*start)(struct sandbox_host *host, const struct sandbox_request *request,
 		     struct sandbox *ret_sandbox, struct error *error);
@@ -12,7 +19,7 @@ struct sandbox_ops {
 	int (*kill)(struct sandbox *sandbox);
 	int (*finish)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		      struct error *error);
-	/* for sandboxes that outlive their host process; not called for others */
+	/* only called for sandboxes that may outlive their host process */
 	int (*collect)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		       struct error *error);
 	int (*keep)(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
@@ -20,7 +27,7 @@ struct sandbox_ops {
 		     struct sandbox *ret_sandbox, struct error *error);
 };
 
-/** sandbox_library - those of sandbox/sandbox.h */
+/** sandbox_library - the functions of sandbox/sandbox.h */
 extern const struct sandbox_ops sandbox_library;
 
 #endif

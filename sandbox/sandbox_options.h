@@ -4,11 +4,14 @@
 
 /*
  * DOC: The command line of runbook-sandbox
+ *
+ * A table of options fills struct options; sandbox_main.c turns that into a request. The
+ * options are documented in runbook-sandbox(1).
  */
 
 #include "sandbox/sandbox.h"
 
-/* What runbook-sandbox itself exits with; the rest is the command's. */
+/* Exit codes of runbook-sandbox itself; all others are the command's. */
 enum {
 	EXIT_USAGE = 2,
 	EXIT_TIMEOUT = 124,
@@ -21,15 +24,15 @@ enum {
 #define BINDS_MAX 64
 #define ENV_MAX 1024
 
-/** struct options - what the command line says; strings live as long as the program */
+/** struct options - the parsed command line; strings live as long as the program */
 struct options {
 	const char *root;
 	const char *image;
-	const char *stored; /* name in runbookd's store, NULL: @image is none of those */
+	const char *stored; /* name in runbookd's store, NULL: use .image */
 	const char *workspace;
 	const char *workdir;
 	const char *user;	    /* NULL: the image's */
-	const char *passwd, *group; /* what a stored image says of names */
+	const char *passwd, *group; /* files of a stored image that resolve names */
 	const char *hostname;
 	enum step_network network;
 	struct network_rule allow[NETWORK_RULES_MAX], only[NETWORK_RULES_MAX];
@@ -49,9 +52,9 @@ struct options {
 };
 
 /**
- * sandbox_options_parse() - read the command line; complains on standard error by itself
+ * sandbox_options_parse() - read the command line, and report errors on standard error
  *
- * Return: index of the command in @argv, 0 when there is nothing left to do, -exit code.
+ * Return: index of the command in @argv; 0 if nothing is left to do; minus the exit code.
  */
 int sandbox_options_parse(struct options *options, int argc, char **argv);
 

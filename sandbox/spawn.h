@@ -5,10 +5,10 @@
 /*
  * DOC: Processes without fork
  *
- * The daemon may be large and hold secrets; a fork would copy its page tables
- * (tens of milliseconds) and its memory. Every process of a sandbox therefore
- * starts as clone3(CLONE_VM): it borrows our memory, runs on a stack inside our
- * own frame and ends or execs before that frame is left.
+ * The daemon may be large and hold secrets; a fork would copy its page tables (tens of
+ * milliseconds) and its memory. Every process of a sandbox therefore starts with
+ * clone3(CLONE_VM): it shares our memory, runs on a stack inside the caller's frame and exits
+ * or execs before the caller leaves that frame.
  */
 
 #include "common/error.h"
@@ -52,11 +52,11 @@ struct id_map {
 
 /**
  * spawn_userns() - make a user namespace that belongs to @owner
- * @owner: user and group id of its creator: whoever has that id (outside) may
- *         join it and signal what is in it
+ * @owner: user and group id of its creator: host processes with that id may join it and signal
+ *         its processes
  * @users, @groups: @n_maps lines each, at most ID_MAPS_MAX
  *
- * The maps are written by us, as root, so they may hold any ids.
+ * We write the maps as root, so they may contain any ids.
  *
  * Return: namespace descriptor or -errno with @error.
  */
@@ -64,17 +64,17 @@ int spawn_userns(uid_t owner, const struct id_map *users, const struct id_map *g
 		 size_t n_maps, struct error *error);
 
 /**
- * spawn_userns_begin() - the longer part of spawn_userns(), done beside us
+ * spawn_userns_begin() - start the longer part of spawn_userns() in a process of its own
  *
- * Until it is ended our own process is not dumpable.
+ * Our own process is not dumpable until spawn_userns_end().
  *
- * Return: to be ended and freed; NULL with @error.
+ * Return: a job for spawn_userns_end() and spawn_userns_free(); NULL with @error.
  */
 struct userns_job *spawn_userns_begin(uid_t owner, struct error *error);
 /** spawn_userns_end() - like spawn_userns(), once for each job */
 int spawn_userns_end(struct userns_job *job, const struct id_map *users,
 		     const struct id_map *groups, size_t n_maps, struct error *error);
-/** spawn_userns_free() - reap the process, which may take a moment. NULL is fine. Return: NULL. */
+/** spawn_userns_free() - reap the process, which may block shortly. NULL is fine. Return: NULL. */
 struct userns_job *spawn_userns_free(struct userns_job *job);
 
 /**
@@ -89,17 +89,17 @@ struct netns_setting {
 
 /**
  * spawn_netns() - make a network namespace with its loopback up
- * @settings:    written in it; ends with a NULL path
- * @ret_netlink: a NETLINK_ROUTE socket that speaks to it; NULL: not wanted
+ * @settings:    written in the namespace; ends with a NULL path
+ * @ret_netlink: a NETLINK_ROUTE socket of the namespace; may be NULL
  *
  * Return: namespace descriptor or -errno with @error.
  */
 int spawn_netns(const struct netns_setting *settings, int *ret_netlink, struct error *error);
 
-/** spawn_netns_begin() - the same beside us. Return: to be ended; NULL with @error. */
+/** spawn_netns_begin() - the same in a process of its own. Return: a job; NULL with @error. */
 struct netns_job *spawn_netns_begin(const struct netns_setting *settings, bool want_netlink,
 				    struct error *error);
-/** spawn_netns_end() - like spawn_netns(); @job is gone afterwards, whatever the result */
+/** spawn_netns_end() - the result of spawn_netns(); frees @job, also on failure */
 int spawn_netns_end(struct netns_job *job, int *ret_netlink, struct error *error);
 
 #endif

@@ -5,10 +5,9 @@
 /*
  * DOC: A process that shares our memory and runs while we do
  *
- * For what takes the kernel a while and needs a process of its own. It has a
- * stack inside a struct that outlives it, and errno, the allocator and every lock
- * in common with us: between its start and its end it may only call raw_call()
- * and what neither fails nor locks.
+ * For work that takes the kernel a while and needs a process of its own. The process has its
+ * stack in a struct that outlives it, and shares errno, the allocator and every lock with us:
+ * so it may only call raw_call() and functions that neither set errno nor lock.
  *
  * For the spawn_*.c files only.
  */
@@ -24,20 +23,20 @@ struct spawn_async {
 	_Alignas(16) char stack[SPAWN_STACK_BYTES];
 	pid_t pid; /* -1: none */
 	int pidfd;
-	bool dumpable; /* we were, before it changed its ids */
+	bool dumpable; /* whether we were, before the child changed its ids */
 };
 
 /** spawn_async_start() - @flags: CLONE_FILES or none. Return: 0 or -errno. */
 int spawn_async_start(struct spawn_async *child, uint64_t flags, int (*function)(void *),
 		      void *argument);
-/** spawn_async_restore() - make us dumpable again, once it has changed its ids */
+/** spawn_async_restore() - make us dumpable again, after the child has changed its ids */
 void spawn_async_restore(const struct spawn_async *child);
-/** spawn_async_kill() - it need not come to its end */
+/** spawn_async_kill() - kill the child; spawn_async_wait() reaps it */
 void spawn_async_kill(const struct spawn_async *child);
-/** spawn_async_wait() - reap it. Return: its exit status; 0 when there is none. */
+/** spawn_async_wait() - reap the child. Return: its exit status; 0 if there is no child. */
 int spawn_async_wait(struct spawn_async *child);
 
-/* A system call that touches no errno. Return: the kernel's answer, -errno included. */
+/* A system call that does not set errno. Return: the kernel's result, -errno on failure. */
 static inline long raw_call(long number, long a, long b, long c, long d)
 {
 	register long r10 __asm__("r10") = d;

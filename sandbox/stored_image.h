@@ -2,25 +2,30 @@
 #ifndef SANDBOX_STORED_IMAGE_H
 #define SANDBOX_STORED_IMAGE_H
 
-/* Images of runbookd's store, for runbook-sandbox: by name, as steps have them. */
+/*
+ * DOC: Images of runbookd's store
+ *
+ * runbook-sandbox runs a command in an image that runbookd has pulled, found by its name. It
+ * only reads the store; runbook-image writes it.
+ */
 
 #include "common/error.h"
 #include "common/image.h"
 
-/** struct stored_image - one that is held: its layers stay while this process lives */
+/** struct stored_image - an image whose layers are locked while this process lives */
 struct stored_image {
-	char *data; /* what the record points into */
+	char *data; /* .record points into it */
 	struct image_record record;
-	char *layers[IMAGE_LAYERS_MAX]; /* paths, the lowest first */
+	char *layers[IMAGE_LAYERS_MAX]; /* paths, lowest first */
 };
 
 /**
  * stored_image_find() - look @name up in the store beneath @state_dir
  *
- * What runbook-image wrote is checked again, as everything that an unprivileged
- * process says.
+ * Checks the record again, like all data of an unprivileged process.
  *
- * Return: 0; -ENOENT or -errno with @error.
+ *
+ * Return: 0; -ENOENT if it is not in the store; -errno; each with @error.
  */
 int stored_image_find(const char *state_dir, const char *name, struct stored_image *ret_image,
 		      struct error *error);
