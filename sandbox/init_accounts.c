@@ -14,7 +14,7 @@
 #define OUT_AT ACCOUNT_TEXT_MAX
 #define BUFFER_BYTES (2 * ACCOUNT_TEXT_MAX + ACCOUNT_GROWTH_MAX)
 
-/* No way out of the root's own file system, whatever links the image has. */
+/* Opens a path within the root's own file system only, whatever links the image contains. */
 static long open_account(const char *path, uint64_t flags)
 {
 	const struct open_how how = {.flags = flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
@@ -24,7 +24,7 @@ static long open_account(const char *path, uint64_t flags)
 	return init_call(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
 
-/* Return: bytes, 0 for a file that is not there; -errno: leave it. */
+/* Return: bytes; 0 if the file does not exist; -errno if it must be left alone. */
 static long read_account(const char *path, char *text)
 {
 	long fd = open_account(path, O_RDONLY), size = 0, n = 1;
@@ -43,14 +43,14 @@ static long read_account(const char *path, char *text)
 	return size;
 }
 
-/* Over what is there, so that its owner, mode and name stay. */
+/* Overwrites the existing file, so that its owner and mode stay. */
 static long write_account(const char *path, const char *text, size_t size)
 {
 	long fd = open_account(path, O_WRONLY), n = 0;
 
 	if (fd == -ENOENT)
 		fd = open_account(path, O_WRONLY | O_CREAT | O_EXCL);
-	if (fd < 0) /* a link that leads nowhere is no file to be made */
+	if (fd < 0) /* a dangling link is not created as a file */
 		return fd == -EEXIST ? 0 : fd;
 	for (size_t done = 0; n >= 0 && done < size; done += (size_t)n)
 		n = init_call(SYS_write, fd, text + done, size - done, 0);
@@ -70,7 +70,7 @@ static long agree(const char *home, unsigned uid, unsigned gid, char *text)
 
 	if (made > 0)
 		result = write_account("/etc/passwd", out, made);
-	/* images know the group of root and of who is in their passwd */
+	/* images list the group of root and those of the users in their passwd */
 	if (result < 0 || (gid == 0 && !added))
 		return result;
 	size = read_account("/etc/group", text);
@@ -86,7 +86,7 @@ long init_accounts_agree(const char *home, unsigned uid, unsigned gid)
 		return 0;
 	address = init_call6(SYS_mmap, 0, BUFFER_BYTES, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (address <= 0) /* no address of ours is that high */
+	if (address <= 0) /* user addresses are never negative */
 		return address < 0 ? address : -ENOMEM;
 	result = agree(home, uid, gid, (char *)address);
 	(void)init_call(SYS_munmap, address, BUFFER_BYTES, 0, 0);

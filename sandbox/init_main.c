@@ -3,15 +3,14 @@
 /*
  * DOC: PID 1 of a sandbox
  *
- * runbook-init starts inside every namespace of the step but the user
- * namespace: it keeps an id of its own outside of it, has no capability and is
- * not dumpable, so root inside can neither signal nor trace it. That id owns
- * the step's user namespace, which is what lets its one child join it and lets
- * it pass signals on. It reaps, and ends when the command has (init_watch.h): the
- * kernel then kills everything that is left of the step.
+ * runbook-init starts inside every namespace of the step except the user namespace: it has an
+ * id outside of that, has no capability and is not dumpable, so root inside can neither signal
+ * nor trace it. Its id owns the step's user namespace, so its child may join the namespace, and
+ * it may signal processes inside. It reaps, and exits when the command has ended
+ * (init_watch.h): the kernel then kills all other processes of the step.
  *
- * It also ends when nobody holds the other end of the status pipe: a step does
- * not outlive everybody who could hear of its result.
+ * It also exits when no process has the other end of the status pipe open: a step does not
+ * outlive every process that could receive its result.
  */
 
 #include "common/limits.h"
@@ -45,21 +44,21 @@
 #define NAME_SHOWN_MAX 120
 #define SIGNALS 64
 
-/* What root inside may do: own its files, change ids, bind low ports, chroot. */
+/* Capabilities of root inside: own its files, change ids, bind low ports, chroot. */
 static const unsigned char kept_capabilities[] = {
 	CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FOWNER,	     CAP_FSETID,
 	CAP_KILL,    CAP_SETGID,       CAP_SETUID,	     CAP_SETPCAP,
 	CAP_SETFCAP, CAP_SYS_CHROOT,   CAP_NET_BIND_SERVICE,
 };
 
-/* Shared with the command's process until it execs: one address space. */
+/* Shared with the command's process, which runs in our address space until it execs. */
 struct command {
 	const char *workdir;
 	unsigned uid, gid;	       /* inside */
-	bool report;		       /* somebody wants to hear of system calls that are denied */
+	bool report;		       /* denied system calls are reported to a listener */
 	bool tty;		       /* the command gets a terminal */
-	int tty_sockets[2];	       /* its ends come through these, from the command's process */
-	struct sandbox_status failure; /* how != 0: it never reached exec */
+	int tty_sockets[2];	       /* the command's process sends its ends through these */
+	struct sandbox_status failure; /* how != 0: it failed before exec */
 	char *payload;		       /* mapped by the command's process */
 	size_t payload_size;
 };
@@ -71,7 +70,7 @@ static void put_text(char *text, size_t size, size_t *used, const char *piece, s
 	text[*used] = '\0';
 }
 
-/* @number is said in words by whoever reads the status, which has a C library for it. */
+/* Records a failure; the reader of the status, which has a C library, adds strerror(@number). */
 static int fail(struct command *command, int how, long number, const char *what, const char *name)
 {
 	struct sandbox_status *failure = &command->failure;
@@ -108,7 +107,7 @@ static long drop_capabilities(void)
 			continue;
 		result = init_call(SYS_prctl, PR_CAPBSET_DROP, cap, 0, 0);
 		if (result == -EINVAL && cap > CAP_CHECKPOINT_RESTORE)
-			break; /* above the last one that this kernel knows */
+			break; /* above the last capability of this kernel */
 		if (result < 0)
 			return result;
 	}
@@ -133,7 +132,7 @@ static int become_root_inside(struct command *command)
 	result = drop_capabilities();
 	if (result < 0)
 		return fail_setup(command, result, "cannot drop capabilities");
-	/* kernels without keys have none to protect */
+	/* kernels without keyrings have none to protect */
 	result = init_call(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, NULL, 0, 0);
 	if (result < 0 && result != -ENOSYS)
 		return fail_setup(command, result, "cannot make a session keyring");
@@ -148,14 +147,14 @@ static long set_filter(const struct command *command, const struct sock_fprog *p
 
 	if (!command->report)
 		return init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program, 0);
-	/* a signal must not make a call ask twice; kernels before 5.19 cannot prevent it */
+	/* a signal must not make a call notify twice; kernels before 5.19 lack the flag */
 	result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | FLAG_WAIT_KILLABLE,
 			   program, 0);
 	if (result == -EINVAL)
 		result = init_call(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, program, 0);
 	if (result < 0)
 		return result;
-	/* the one message that anybody inside sends there; exec closes the socket */
+	/* the only message that a process inside sends there; exec closes the socket */
 	listener_fd = (int)result;
 	return init_fds_send(INIT_FD_REPORT, &listener_fd, 1);
 }
@@ -217,7 +216,7 @@ static long read_payload(struct command *command, char ***ret_argv, char ***ret_
 				  ret_envp);
 }
 
-/* Is @entry the variable whose name with its "=" is @name? Its value, or NULL. */
+/* The value of @entry if it begins with @name, which ends with "="; else NULL. */
 static const char *value_of(const char *entry, const char *name)
 {
 	while (*name && *entry == *name) {
@@ -234,7 +233,7 @@ static bool has_slash(const char *text)
 	return *text != '\0';
 }
 
-/* execvp(3) with the PATH of the environment to be, without its shell fallback. */
+/* execvp(3) with the PATH of the command's environment, without its shell fallback. */
 static int exec_command(struct command *command, char **argv, char **envp)
 {
 	const char *search = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -261,7 +260,7 @@ static int exec_command(struct command *command, char **argv, char **envp)
 		if (used + 1 < sizeof(path)) {
 			long result = init_call(SYS_execve, path, argv, envp, 0);
 
-			/* "found but not allowed" says more than "not found further on" */
+			/* EACCES is more useful to report than ENOENT of a later directory */
 			if (result != -ENOENT && result != -ENOTDIR)
 				number = -result;
 		}
@@ -273,19 +272,19 @@ static int exec_command(struct command *command, char **argv, char **envp)
 }
 
 /*
- * What the caller ignores stays ignored over exec, and clone3's
- * CLONE_CLEAR_SIGHAND leaves it so: `yes | head` would never end by SIGPIPE.
+ * Signals that the caller ignores stay ignored over exec, also with CLONE_CLEAR_SIGHAND:
+ * without this, `yes | head` would never end by SIGPIPE.
  */
 static void default_signals(void)
 {
-	/* struct sigaction as the kernel has it: SIG_DFL is zero */
+	/* the kernel's struct sigaction: SIG_DFL is zero */
 	static const unsigned long action[4];
 
 	for (int number = 1; number <= SIGNALS; number++)
 		(void)init_call(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
 }
 
-/* Every directory on the way that is not there is made, and belongs to the command's user. */
+/* Makes all missing directories of the path; they belong to the command's user. */
 static long make_workdir(const struct command *command)
 {
 	char path[PATH_BYTES] = "";
@@ -306,7 +305,7 @@ static long make_workdir(const struct command *command)
 	return init_call(SYS_chdir, command->workdir, 0, 0, 0);
 }
 
-/* A working directory that is not there is made, as Docker does. */
+/* Makes the working directory if it is missing, as Docker does. */
 static int enter_workdir(struct command *command)
 {
 	long result = init_call(SYS_chdir, command->workdir, 0, 0, 0);
@@ -318,7 +317,7 @@ static int enter_workdir(struct command *command)
 			  : 0;
 }
 
-/* Programs that look their user up find the home that $HOME names. */
+/* Makes getpwuid(3) return the home that $HOME names. */
 static int agree_on_home(struct command *command, char **envp)
 {
 	const char *home = NULL;
@@ -335,7 +334,7 @@ static int agree_on_home(struct command *command, char **envp)
 			  : 0;
 }
 
-/* The user that an image or the step names; with uid 0 go all capabilities. */
+/* Changes to the user of the image or the step; a uid other than 0 loses all capabilities. */
 static int become_user(struct command *command)
 {
 	long uid = command->uid, gid = command->gid, result = 0;
@@ -378,9 +377,9 @@ static int command_main(void *argument)
 }
 
 /*
- * Before Linux 6.2 an exec enters no time namespace, and who is about to enter one
- * may not share memory: the command's process is a copy of us then, and what
- * it has to say comes back in a mapping that both have.
+ * Before Linux 6.2 exec does not enter a time namespace, and a process that is to enter one may
+ * not share memory. There the command's process is a forked copy, and reports a failure in a
+ * shared mapping.
  */
 static long start_apart(struct command *command)
 {
@@ -388,7 +387,7 @@ static long start_apart(struct command *command)
 				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	struct command *shared;
 
-	if (address <= 0) /* no address of ours is that high */
+	if (address <= 0) /* user addresses are never negative */
 		return address < 0 ? address : -ENOMEM;
 	shared = (struct command *)address;
 	*shared = *command;
@@ -405,7 +404,7 @@ static long start_process(struct command *command, void *stack_end)
 	return pid == -EINVAL ? start_apart(command) : pid;
 }
 
-/* With a terminal: the command's process makes it, its ends are ours when that has called exec. */
+/* With a terminal, the command's process opens it and has sent us its ends when it execs. */
 static long start(struct command *command, void *stack_end, struct init_tty *tty)
 {
 	long pid, result;
@@ -424,7 +423,7 @@ static long start(struct command *command, void *stack_end, struct init_tty *tty
 	return result < 0 ? result : pid;
 }
 
-/* "1000:100", which the sandbox library wrote. */
+/* Parses "1000:100", which the sandbox library wrote. */
 static void read_ids(const char *text, struct command *command)
 {
 	unsigned *number = &command->uid;
@@ -455,28 +454,28 @@ int init_main(int argc, char **argv)
 		command.report = command.report || argv[i][0] == 'r'; /* "report" */
 		command.tty = command.tty || argv[i][0] == 't';	      /* "tty" */
 	}
-	/* before anything of the step exists */
+	/* before any process of the step exists */
 	if (init_call(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0) < 0 ||
 	    init_call(SYS_getpid, 0, 0, 0, 0) != 1) {
 		(void)init_call(SYS_write, 2, by_hand, sizeof(by_hand) - 1, 0);
 		return 2;
 	}
 	(void)init_call(SYS_prctl, PR_SET_NAME, "runbook-init", 0, 0);
-	/* ours alone (memory_guard.h): the command may compile as it runs */
+	/* for this process only (memory_guard.h): the command may be a JIT compiler */
 	(void)init_call(SYS_prctl, MEMORY_GUARD_OPTION, MEMORY_GUARD_SELF, 0, 0);
 	(void)init_call(SYS_rt_sigprocmask, SIG_BLOCK, &all, NULL, sizeof(all));
 	signals_fd = init_call(SYS_signalfd4, -1, &all, sizeof(all), SFD_CLOEXEC);
 	pid = signals_fd < 0 ? signals_fd : start(&command, stack + sizeof(stack), &tty);
 	if (pid < 0)
 		(void)fail_setup(&command, pid, "cannot start a process for the command");
-	/* the environment may hold secrets: this process keeps no copy */
+	/* the environment may contain secrets: this process keeps no copy */
 	if (command.payload)
 		(void)init_call(SYS_munmap, command.payload, command.payload_size, 0, 0);
 	if (command.failure.how != 0) {
 		init_watch_report(&command.failure);
 		init_exit(0);
 	}
-	/* the three, but where a terminal's output goes, and what was for the command only */
+	/* close the command's three, except a terminal's output, and its other descriptors */
 	(void)init_call(SYS_close, 0, 0, 0, 0);
 	(void)init_call(SYS_close_range, tty.master_fd < 0 ? 1 : 2, 2, 0, 0);
 	(void)init_call(SYS_close_range, INIT_FD_USERNS, INIT_FD_PAYLOAD, 0, 0);

@@ -31,7 +31,7 @@ long init_vfork(int (*function)(void *), void *argument, void *stack_end)
 	register long no_child_tid __asm__("r10") = 0;
 	long result = SYS_clone;
 
-	/* the child must not return into this frame, so it is called in the same statement */
+	/* the child must not return into this frame, so it calls @function in the same statement */
 	__asm__ volatile("syscall\n\t"
 			 "testq %%rax, %%rax\n\t"
 			 "jnz 1f\n\t"
@@ -60,7 +60,7 @@ long init_fork(int (*function)(void *), void *argument)
 	return pid;
 }
 
-/* The compiler may make calls of these out of assignments and loops. */
+/* The compiler may turn assignments and loops into calls of these. */
 
 void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {

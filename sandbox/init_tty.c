@@ -10,10 +10,10 @@
 #include <fcntl.h>
 
 #define STDOUT 1
-/* What somebody in the background prints after the command's end must not keep us for ever. */
+/* Output of background processes after the command's end must not keep us without end. */
 #define LAST_PIECES 64
 
-/* The three descriptors of the command; @slave_fd stays. */
+/* Makes the terminal the command's three descriptors; @slave_fd stays open. */
 static long take_standard(int slave_fd)
 {
 	for (int fd = 0; fd <= 2; fd++) {
@@ -32,7 +32,7 @@ long init_tty_become(int socket_fd)
 	int ends[2];
 	long result;
 
-	/* its flags are those of the description, which the init reads */
+	/* O_NONBLOCK is a flag of the open file description, so it holds for the init */
 	result = init_call(SYS_open, "/dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC, 0,
 			   0);
 	if (result < 0)
@@ -70,7 +70,7 @@ static void give_up(struct init_tty *tty)
 	tty->done = tty->used = 0;
 }
 
-/* One write; what a pipe that is ready takes is all of it. Return: false: nobody will read it. */
+/* One write; a writable pipe takes the whole piece. Return: false if there is no reader. */
 static bool write_out(struct init_tty *tty)
 {
 	long n = init_call(SYS_write, STDOUT, tty->data + tty->done, tty->used - tty->done, 0);
@@ -82,13 +82,13 @@ static bool write_out(struct init_tty *tty)
 	return n > 0 || n == -EINTR || n == -EAGAIN;
 }
 
-/* Return: whether there was something. */
+/* Return: whether there was any output. */
 static bool read_in(struct init_tty *tty)
 {
 	long n = init_call(SYS_read, tty->master_fd, tty->data, sizeof(tty->data), 0);
 
 	tty->used = n > 0 ? (unsigned)n : 0;
-	/* EIO: somebody inside hung it up */
+	/* EIO: a process inside hung the terminal up */
 	if (n <= 0 && n != -EAGAIN && n != -EINTR)
 		give_up(tty);
 	return n > 0;
@@ -109,7 +109,7 @@ void init_tty_pump(struct init_tty *tty)
 		give_up(tty);
 }
 
-/* The piece that is here, however long its reader takes. Return: false: nobody will read it. */
+/* Writes the pending piece and waits for its reader. Return: false if there is no reader. */
 static bool write_all(struct init_tty *tty)
 {
 	while (tty->used > 0) {

@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
-/* As fields: runbookd may be of another version by now. */
+/* Writes tagged fields, because runbookd may have been upgraded meanwhile. */
 void init_watch_report(const struct sandbox_status *status)
 {
 	static char text[SANDBOX_STATUS_BYTES_MAX];
@@ -25,7 +25,7 @@ void init_watch_report(const struct sandbox_status *status)
 		;
 }
 
-/* Where the kernel keeps no groups, or not all their controllers, this is what is known. */
+/* The only measurements where the kernel has no cgroups, or not all controllers. */
 static void measure(struct sandbox_status *status)
 {
 	struct rusage usage = {0};
@@ -38,7 +38,7 @@ static void measure(struct sandbox_status *status)
 					  (uint64_t)usage.ru_stime.tv_usec;
 		status->process_peak = (uint64_t)usage.ru_maxrss * 1024;
 	}
-	/* an overlay tells of its upper directory: scratch */
+	/* an overlay reports the file system of its upper directory: scratch */
 	if (init_call(SYS_statfs, "/", &fs, 0, 0) == 0 && fs.f_bsize > 0) {
 		status->disk_bytes = (uint64_t)fs.f_blocks * (uint64_t)fs.f_bsize;
 		status->disk_free = (uint64_t)fs.f_bfree * (uint64_t)fs.f_bsize;
@@ -52,7 +52,7 @@ static void end(struct init_watch *watch)
 	init_exit(0);
 }
 
-/* The command's own end is told at once: what it left may need the rest of the grace. */
+/* Reports the command's end at once: its other processes may need the rest of the grace. */
 static void command_ended(struct init_watch *watch, int state)
 {
 	struct sandbox_status *status = &watch->status;
@@ -75,7 +75,7 @@ static void reap(struct init_watch *watch)
 
 		if (pid == watch->main_pid)
 			command_ended(watch, state);
-		/* all orphans are ours: without a child, nothing else is left in here */
+		/* all orphans are our children: without a child, no other process is left */
 		if (pid == -ECHILD && watch->ended)
 			end(watch);
 		if (pid <= 0)
@@ -84,10 +84,9 @@ static void reap(struct init_watch *watch)
 }
 
 /*
- * SIGTERM, which announces the end, goes to everything in here, also to what has a
- * session or a process group of its own, as systemd sends it to a whole control
- * group; the others go to the command's process group, as a terminal sends them.
- * The owner of a user namespace may signal what is in it.
+ * SIGTERM goes to all processes in here, including those with a session or process group of
+ * their own, as systemd sends it to a whole control group. Other signals go to the command's
+ * process group, as from a terminal. We may send them because we own the user namespace.
  */
 static void forward(struct init_watch *watch, long number)
 {
@@ -97,7 +96,7 @@ static void forward(struct init_watch *watch, long number)
 	if (number != SIGTERM && number != SIGINT && number != SIGHUP && number != SIGQUIT)
 		return;
 	watch->asked_to_end = true;
-	/* a stopped process sees the others only when it goes on */
+	/* a stopped process handles the signal only after SIGCONT */
 	(void)init_call(SYS_kill, whom, SIGCONT, 0, 0);
 }
 
