@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Sandboxes that outlive the process that started them. What sandbox_finish()
- * needs is descriptors, which hold the locks, and a little data as tagged fields
- * (sandbox/kept_fields.h). Root wrote it and root alone could change it; it is looked
- * at all the same, because a version of yesterday, or of tomorrow, may have written it.
+ * Sandboxes that outlive the process that started them. sandbox_finish() needs descriptors,
+ * which hold the locks, and a little data, stored as tagged fields (sandbox/kept_fields.h).
+ * Only root can write that data; it is checked all the same, because an older or newer version
+ * may have written it.
  */
 
 #include "common/cleanup.h"
@@ -55,7 +55,7 @@ static void rules_pack(uint8_t *out, const struct network_rule *rules, size_t n)
 		network_rule_pack(&rules[i], out + i * NETWORK_RULE_BYTES);
 }
 
-/* @fds, those that there are, to the sandbox's; what each is to @kinds. */
+/* Copies the open ones of @fds to @kept and their kinds to @kinds. Return: their number. */
 static size_t fds_pack(const int fds[KEPT_FDS], struct sandbox_kept *kept, uint16_t *kinds)
 {
 	for (size_t i = 0; i < KEPT_FDS; i++) {
@@ -109,9 +109,9 @@ int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 	return 0;
 }
 
-/* ---- what is read ---- */
+/* ---- reading ---- */
 
-/* As d2e21e4 wrote it. Return: 0 or -errno. */
+/* Reads a record of d2e21e4. Return: 0 or -errno. */
 static int raw_read(const struct sandbox_kept *data, struct kept_sandbox *kept, uint16_t *kinds,
 		    struct error *error)
 {
@@ -149,7 +149,7 @@ static bool blob_holds_rules(const struct field_blob *blob)
 	       blob->size / NETWORK_RULE_BYTES <= NETWORK_RULES_TIDY_MAX;
 }
 
-/* A slot that stands for other ids now would give this step's to another one. */
+/* If slots map to other ids now, another step could get the ids of this one. */
 static bool ids_same(const struct kept_sandbox *kept)
 {
 	uint32_t first = kept->ids_first, range = kept->ids_range;
@@ -163,7 +163,7 @@ static bool ids_same(const struct kept_sandbox *kept)
 	return range == ID_STEP_RANGE && first == ID_STEP_FIRST + (kept->slot - 1) * ID_STEP_RANGE;
 }
 
-/* Names of groups and files. */
+/* Is @text terminated and fit as the name of a group or file? */
 static bool name_whole(const char *text)
 {
 	return !strchr(text, '/');
@@ -209,7 +209,7 @@ int sandbox_kept_check(const struct sandbox_kept *data, struct error *error)
 	return sandbox_kept_read(data, &kept, kinds, error);
 }
 
-/* Take the descriptors over, each to its place; close those of a kind that is unknown. */
+/* Moves each descriptor to its place in @fds, and closes those of unknown kinds. */
 static int fds_place(const struct sandbox_kept *data, const uint16_t *kinds, int fds[KEPT_FDS])
 {
 	int r = 0;
@@ -272,7 +272,7 @@ static void private_fill(struct sandbox_private *private, const struct kept_sand
 	private->in_force = kept->in_force;
 	memcpy(private->run, kept->run, sizeof(private->run));
 	memcpy(private->id, kept->id, sizeof(private->id));
-	/* another's by now: then it is not ours to give back */
+	/* if another step has the slot by now, sandbox_finish() must not release it */
 	if (kept->slot > 0)
 		(void)user_slot_adopt(private->host->users, kept->slot - 1, &private->slot);
 }

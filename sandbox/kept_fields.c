@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/kept_fields.h"
 
-/* Tags are never used again: common/fields.h says how a line is added or removed. */
+/* Tags are never reused; see common/fields.h for how to add or remove a line. */
 
 static const struct field limits[] = {
 	{FIELD_NUMBER(1, struct sandbox_limits, memory)},
@@ -10,7 +10,7 @@ static const struct field limits[] = {
 };
 const struct field_table sandbox_limits_fields = FIELD_TABLE(struct sandbox_limits, limits);
 
-/* A figure that this version does not know is not missed. */
+/* Figures of newer versions are skipped without harm. */
 static const struct field usage[] = {
 	{FIELD_NUMBER(1, struct step_usage, known)},
 	{FIELD_NUMBERS(2, struct step_usage, values), .flags = FIELD_CUT},

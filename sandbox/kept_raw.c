@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-/* Each with the tag that sandbox/kept_fields.c and sandbox/status_fields.c have for it. */
+/* Each member has its tag from sandbox/kept_fields.c or sandbox/status_fields.c. */
 
 static const struct field limits[] = {
 	{FIELD_NUMBER(1, struct raw_limits, memory)},
@@ -46,7 +46,7 @@ static const struct field network[] = {
 };
 static const struct field_table network_fields = FIELD_TABLE(struct raw_network, network);
 
-/* Slot, descriptors and rules were written in other ways: sandbox/keep.c */
+/* Slot, descriptors and rules had other formats, which sandbox/keep.c converts. */
 static const struct field sandbox[] = {
 	{FIELD_NUMBER(2, struct raw_sandbox, pid)},
 	{FIELD_TEXT(4, struct raw_sandbox, run)},

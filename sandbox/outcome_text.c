@@ -16,7 +16,7 @@ void sandbox_outcome_memory(const struct sandbox_outcome *outcome, char *out, si
 	switch (outcome->memory_scope) {
 	case SANDBOX_MEMORY_STEP:
 		text_bytes(limit, sizeof(limit), outcome->limits.memory);
-		/* its disk is a tmpfs: a writer may end like this before the disk is full */
+		/* the disk is a tmpfs: a writer may exceed the memory limit before it is full */
 		(void)snprintf(out, size,
 			       "out of memory: limit %s, peak %s (files that it wrote count)",
 			       limit, peak);

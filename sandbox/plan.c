@@ -10,24 +10,22 @@
 #include <string.h>
 
 #define BOOT_ID_FILE "boot-id"
-#define HOSTNAME_MAX 64 /* sethostname(2) takes no more */
+#define HOSTNAME_MAX 64 /* the maximum of sethostname(2) */
 #define BINDS_MAX 256
 /*
- * What the clocks that begin with the machine's start say when a step begins, so
- * that they tell nothing of the machine. Not 0: programs subtract an hour from
- * now and take it for granted that there was one.
+ * The value of CLOCK_MONOTONIC and CLOCK_BOOTTIME when a step starts, so that they do not
+ * reveal the host's uptime. Not 0: some programs subtract an hour and expect a result above 0.
  */
 #define CLOCKS_BEGIN_SEC 86400
 
 /* ---- fixed parts, as data ---- */
 
-/* The outside's namespaces; the user namespace comes last and is no part of clone3. */
+/* Namespaces that clone3 makes from outside; the user namespace is joined last. */
 static const char namespaces[] = "mount pid ipc uts network cgroup";
 
 /*
- * What tells about the host or reaches into it, as container runtimes mask it;
- * the reason a path is masked and not only unreadable is that uid checks are
- * one bug away from being passed.
+ * Files that reveal facts about the host or control it, as container runtimes mask them. They
+ * are masked although they are unreadable, because one kernel bug may bypass uid checks.
  */
 static const char *const masked[] = {
 	"/proc/acpi",	       "/proc/asound",	    "/proc/bus",	 "/proc/cmdline",
@@ -56,7 +54,7 @@ const char *plan_read_only(size_t i)
 static const char sys_shown[] = PLAN_SYS_CPU " " PLAN_SYS_NODE " " PLAN_SYS_MM ", nothing else";
 
 /* Directories of the scratch file system. The step owns them, but no path inside leads to
- * upper, work or lower: only what is bound from here can be seen. */
+ * upper, work or lower: only directories that are bound from here are visible. */
 static const struct {
 	const char *name;
 	unsigned mode;
@@ -65,7 +63,7 @@ static const struct {
 	{"run", 0755},	 {"shm", 01777},  {"upper/etc", 0755}, {"run/lock", 01777}, {"sysfs", 0755},
 };
 
-/* The last part happens in runbook-init's child; here it is written down for people. */
+/* For --explain only: runbook-init's child does this last part without the plan. */
 static const char inside_capabilities[] =
 	"keep capabilities chown dac_override fowner fsetid kill setfcap setgid setpcap setuid "
 	"sys_chroot net_bind_service; bounding set too";
@@ -85,7 +83,7 @@ static struct plan_op *add(struct plan *plan, enum plan_verb verb, const char *s
 			   const char *target)
 {
 	static struct plan_op
-		nowhere; /* written to when the list is full: counted, refused later */
+		nowhere; /* target of writes when the list is full; plan_new() then fails */
 	struct plan_op *op = &nowhere;
 
 	if (plan->n_ops < plan->n_allocated)
@@ -194,12 +192,12 @@ static void plan_outer(struct plan *plan, const struct sandbox_request *request,
 	op->flags = PLAN_OPTIONAL;
 	op->value = CLOCKS_BEGIN_SEC;
 	add_value(plan, PLAN_NETWORK, networks[request->network], NULL, request->network);
-	/* given by the namespace, since capabilities inside do not reach it */
+	/* granted by the namespace: capabilities inside do not apply to it */
 	add(plan, PLAN_SYSCTL, "0 2147483647", "/proc/sys/net/ipv4/ping_group_range");
 	add(plan, PLAN_SYSCTL, "0", "/proc/sys/net/ipv4/ip_unprivileged_port_start");
 	add(plan, PLAN_HOSTNAME, plan->hostname, NULL);
 	add(plan, PLAN_OOM_SCORE, "500", NULL);
-	/* from here on nothing of the host can be named */
+	/* from here on no path leads to the host's files */
 	add(plan, PLAN_PRIVATE, NULL, "/");
 }
 
@@ -261,7 +259,7 @@ static void plan_root(struct plan *plan, const struct sandbox_request *request,
 	}
 }
 
-/* What is there may go (a module is unloaded): its absence is no error. */
+/* An existing path may disappear (a module is unloaded), so its absence is accepted. */
 static void add_mask(struct plan *plan, const char *path, enum plan_presence presence)
 {
 	struct plan_op *op = add(plan, PLAN_MASK, NULL, path);
@@ -282,7 +280,7 @@ static void plan_masks(struct plan *plan, const struct plan_view *view)
 		if (view->read_only[i] != PLAN_ABSENT)
 			add(plan, PLAN_READONLY, NULL, read_only[i])->flags = PLAN_OPTIONAL;
 	}
-	/* the step's own: it would tell which steps ran on one machine since when */
+	/* the step's own: the real one identifies the machine and its last boot */
 	add(plan, PLAN_SCRATCH_BIND, BOOT_ID_FILE, "/proc/sys/kernel/random/boot_id")->flags =
 		PLAN_READ_ONLY;
 }
@@ -294,7 +292,7 @@ static void plan_system(struct plan *plan, const struct plan_facts *facts)
 	add(plan, PLAN_NARROW, sys_shown, "/sys");
 	add(plan, PLAN_FILESYSTEM, "cgroup2", "/sys/fs/cgroup")->flags = PLAN_OPTIONAL;
 	plan_masks(plan, facts->view);
-	/* after the masks: those of directories show the empty /dev/pts */
+	/* after the masks, because masks of directories bind the still empty /dev/pts */
 	add(plan, PLAN_FILESYSTEM, "devpts", "/dev/pts");
 	add(plan, PLAN_FILESYSTEM, "mqueue", "/dev/mqueue")->flags = PLAN_OPTIONAL;
 	add(plan, PLAN_SCRATCH_BIND, "shm", "/dev/shm");
@@ -355,10 +353,10 @@ static void plan_end(struct plan *plan, const struct sandbox_request *request,
 		     const struct plan_facts *facts)
 {
 	add(plan, PLAN_PIVOT, NULL, "/");
-	/* 1, not 0: the kernel then starts no piped core handler of the host either */
+	/* 1, not 0: then the kernel does not start the host's piped core handler either */
 	add_value(plan, PLAN_RLIMIT, "core", NULL, 1);
 	add_value(plan, PLAN_RLIMIT, "nofile", NULL, 65536);
-	/* before others of the host, for whoever starts us may be allowed to */
+	/* the process that starts us may have the right to outrank others of the host */
 	add_value(plan, PLAN_RLIMIT, "rtprio", NULL, 0);
 	add_value(plan, PLAN_RLIMIT, "nice", NULL, 0);
 	add_value(plan, PLAN_BECOME_INIT, "runbook-init", NULL, facts->init_id);
@@ -381,7 +379,7 @@ static bool name_valid(const char *name, size_t max)
 		       length;
 }
 
-/* Absolute, without "..", ".", empty parts or control characters. */
+/* Absolute, without "..", ".", empty components or control characters. */
 static bool path_valid(const char *path)
 {
 	if (!path || path[0] != '/' || strlen(path) >= 4096)
@@ -425,7 +423,7 @@ static int check_bind(const struct sandbox_bind *bind, struct error *error)
 	return 0;
 }
 
-/* The kernel takes no quota below a millisecond. */
+/* The kernel rejects a quota below a millisecond. */
 static bool cpus_valid(uint64_t milli)
 {
 	return milli == 0 || (milli >= 10 && milli <= UINT64_MAX / 1000);
@@ -492,7 +490,7 @@ int plan_check(const struct sandbox_request *request, struct error *error)
 	return 0;
 }
 
-/* As short as can be: without "lowerdir+" (Linux 6.8) all of them share 255 bytes. */
+/* Names are short: without "lowerdir+" (Linux 6.8) all of them share 255 bytes. */
 static void name_lowers(struct plan *plan, size_t n_layers)
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz"

@@ -80,7 +80,7 @@ void plan_print(const struct plan *plan, FILE *out)
 	for (size_t i = 0; i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
 
-		/* padded, unless nothing follows */
+		/* padded, unless it is the last column */
 		fprintf(out, "%s  %-*s", sides[verbs[op->verb].side],
 			op->source || op->target || op->value ? 12 : 0, verbs[op->verb].word);
 		if (op->source && op->verb != PLAN_SCRATCH_FILE)
@@ -97,7 +97,7 @@ void plan_print(const struct plan *plan, FILE *out)
 
 /* ---- for programs ---- */
 
-/* Verbs of which 0 is a value and not the lack of one. */
+/* Verbs for which 0 is a value, not the absence of one. */
 static bool has_value(const struct plan_op *op)
 {
 	switch (op->verb) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/status.h"
 
-/* Tags are never used again: common/fields.h says how a line is added or removed. */
+/* Tags are never reused; see common/fields.h for how to add or remove a line. */
 static const struct field status[] = {
 	{FIELD_NUMBER(1, struct sandbox_status, how)},
 	{FIELD_NUMBER(2, struct sandbox_status, code)},
