@@ -28,7 +28,7 @@
 
 #define VIEW_SECONDS 1
 
-/* Everything that sandbox_start() holds until the step runs. */
+/* The state of sandbox_start() until the step runs. */
 struct builder {
 	struct sandbox_host *host;
 	const struct sandbox_request *request;
@@ -43,7 +43,7 @@ struct builder {
 
 /* ---- preparing, as data and descriptors ---- */
 
-/* A module that is loaded while a daemon runs may add to /proc: look again, but not each time. */
+/* A module that is loaded later may add files to /proc: refresh, but not for each step. */
 static const struct plan_view *view_of(struct sandbox_host *host)
 {
 	struct timespec now;
@@ -109,7 +109,7 @@ static int facts_gather(struct builder *builder, struct error *error)
 	return host_disks_find(builder->request, facts, host->cgroup.required, error);
 }
 
-/* What the outcome is explained with: limits that are written, not those asked for. */
+/* Records the limits that were written, not those requested, for texts about the outcome. */
 static void limits_keep(struct builder *builder)
 {
 	const struct sandbox_request *request = builder->request;
@@ -140,7 +140,7 @@ static void op_fds_close(struct builder *builder)
 	builder->op_fds = NULL;
 }
 
-/* Detached mounts for every operation that shows something of the host. */
+/* Makes a detached mount for every operation that binds a tree of the host. */
 static int mounts_prepare(struct builder *builder, size_t *ret_failed, struct error *error)
 {
 	struct plan *plan = builder->plan;
@@ -169,8 +169,8 @@ static int mounts_prepare(struct builder *builder, size_t *ret_failed, struct er
 }
 
 /*
- * The template of image "host" may lie on a file system without id-mapped
- * mounts (tmpfs before Linux 6.3): then each slot gets one that is its own.
+ * The template of image "host" may be on a file system without id-mapped mounts (tmpfs before
+ * Linux 6.3): then each slot gets a template whose files belong to its ids.
  */
 static bool shift_otherwise(struct builder *builder, size_t failed_op, int r)
 {
@@ -230,7 +230,7 @@ static int group_prepare(struct builder *builder, struct error *error)
 			r = private->run_fd = cgroup_run_join(host, op->target, &made, error);
 			break;
 		case PLAN_RUN_LIMIT:
-			/* those who came before us wrote them */
+			/* earlier steps of the run have written them */
 			if (made)
 				r = limit_apply(host, private->run_fd, op, error);
 			break;
@@ -249,9 +249,9 @@ static int group_prepare(struct builder *builder, struct error *error)
 }
 
 /*
- * A directory of the host among the three would be a way out (CVE-2024-21626).
- * An anonymous pipe can be opened again inside, as /dev/stdout, but only in its
- * own direction and without belonging to the step: others may write to it, too.
+ * A directory of the host among the three would be a way out (CVE-2024-21626). An anonymous
+ * pipe gets a mode, but not the step as owner, since other processes may write to it, too: so
+ * it can be opened again inside, as /dev/stdout, only in its own direction.
  */
 static int standard_prepare(int fd, const char *name, mode_t access, struct error *error)
 {
@@ -262,13 +262,13 @@ static int standard_prepare(int fd, const char *name, mode_t access, struct erro
 		return error_errno(error, errno, "cannot use %s", name);
 	if (S_ISDIR(st.st_mode))
 		return error_set(error, EISDIR, "%s is a directory, which is refused", name);
-	/* where it fails the step still has the descriptor, which is what matters */
+	/* on failure the step only cannot open it again; the descriptor itself works */
 	if (fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC)
 		(void)fchmod(fd, (st.st_mode & 07777) | access);
 	return 0;
 }
 
-/* Not the one that all steps use: in this one the answers are asked for. */
+/* Makes a filter of its own, which sends denied calls to the listener. */
 static int report_prepare(struct builder *builder, struct error *error)
 {
 	if (!builder->request->seccomp_report)
@@ -464,7 +464,7 @@ int sandbox_start(struct sandbox_host *host, const struct sandbox_request *reque
 int sandbox_signal(struct sandbox *sandbox, int signal_number)
 {
 	if (signal_number == SIGKILL || signal_number == SIGSTOP)
-		return -EINVAL; /* these would hit the init itself */
+		return -EINVAL; /* these would hit runbook-init itself */
 	return syscall(SYS_pidfd_send_signal, sandbox->pidfd, signal_number, NULL, 0) < 0 ? -errno
 											  : 0;
 }
@@ -473,13 +473,13 @@ int sandbox_kill(struct sandbox *sandbox)
 {
 	if (sandbox->private->group_fd >= 0)
 		(void)cgroup_step_kill(sandbox->private->group_fd);
-	/* the death of its PID 1 ends a pid namespace, cgroup or not */
+	/* killing PID 1 ends the whole pid namespace, with or without a cgroup */
 	if (syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
 		return -errno;
 	return 0;
 }
 
-/* What runbook-init could see; where the group counted the same, the group is right. */
+/* Adds the measurements of runbook-init, except those that the cgroup has, too. */
 static void usage_fill(struct sandbox_outcome *outcome, const struct sandbox_status *status)
 {
 	struct step_usage *usage = &outcome->usage;
@@ -517,7 +517,7 @@ static int outcome_fill(struct sandbox_outcome *outcome, const struct sandbox_st
 	return 0;
 }
 
-/* A child of a predecessor is not ours to reap: its end is all there is to see. */
+/* A child of a predecessor cannot be reaped here: only wait for its end. */
 static void wait_gone(int pidfd)
 {
 	struct pollfd file = {.fd = pidfd, .events = POLLIN};

@@ -87,7 +87,7 @@ struct sandbox_bind {
 	const char *target; /* absolute path inside; directories and files are made as needed */
 	bool writable;
 	bool idmap; /* files of owner_uid:owner_gid appear as uid 0 inside; else as they are */
-	bool image; /* files belong to the range of images (ID_IMAGE_FIRST), which is 0-65535 inside */
+	bool image; /* map the ids of images (from ID_IMAGE_FIRST) to 0-65535 inside */
 	uid_t owner_uid;
 	gid_t owner_gid;
 };
@@ -114,8 +114,7 @@ struct sandbox_request {
 	const char *group; /* cgroup of its run, named like an id; NULL: none */
 	struct sandbox_limits group_limits;
 	const char *image; /* "host" or an absolute directory; ignored if there are layers */
-	/* unpacked layers of an image, absolute directories, the lowest first; their files belong to
-	 * the range of images */
+	/* unpacked layers of an image, absolute directories, lowest first, with ids of images */
 	const char *const *layers;
 	size_t n_layers;
 	const char *hostname;  /* NULL: id */

@@ -3,9 +3,9 @@
 /*
  * DOC: runbook-sandbox: one sandbox from the command line
  *
- * The same library as in the daemon, without the daemon. Exits with the
- * command's status, or 124 (timeout), 125 (the sandbox could not be built), 126
- * (not executable), 127 (not found), 128+n (signal n).
+ * Runs one command with the sandbox library, without the daemon. Exits with the command's
+ * status, or 124 (timeout), 125 (the sandbox could not be built), 126 (not executable), 127
+ * (not found), 128+n (signal n).
  */
 
 #include "common/cleanup.h"
@@ -57,9 +57,9 @@ struct runner {
 	int signals_fd;
 	int64_t deadline_msec; /* 0: none */
 	int64_t grace_msec;
-	int64_t grace_end_msec; /* of the last signal that was passed on; 0: there was none */
+	int64_t grace_end_msec; /* of the last forwarded signal; 0: none */
 	bool timed_out;
-	bool ended; /* the command; what it started has the rest of the grace */
+	bool ended; /* the command has ended; its other processes have the rest of the grace */
 	unsigned n_signals;
 };
 
@@ -69,7 +69,7 @@ static void handle_signal(struct runner *runner)
 
 	if (read(runner->signals_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 		return;
-	/* who asks three times means it */
+	/* the third signal kills at once */
 	if (++runner->n_signals >= 3)
 		(void)sandbox_kill(&runner->sandbox);
 	else
@@ -78,9 +78,9 @@ static void handle_signal(struct runner *runner)
 }
 
 /*
- * The command has ended. Who was asked to end is waited for: what the command
- * started has until the end of the grace, which begins with the signal. Return:
- * whether that is so.
+ * The command has ended. If a signal was forwarded, the processes that the command started have
+ * until the end of the grace period, which began with the signal. Return: whether to wait for
+ * them.
  */
 static bool wait_for_rest(struct runner *runner)
 {
@@ -109,7 +109,7 @@ static int complain(int code, const char *text)
 	return code;
 }
 
-/* Until the command has ended, and after a signal all that it started, or the grace is over. */
+/* Waits for the command's end; after a signal for all its processes or the end of the grace. */
 static void wait_for_end(struct runner *runner)
 {
 	struct pollfd files[] = {{.fd = runner->sandbox.status_fd, .events = POLLIN},
@@ -133,7 +133,7 @@ static void wait_for_end(struct runner *runner)
 		if (files[0].revents && !wait_for_rest(runner))
 			return;
 		if (runner->ended)
-			files[0].events = 0; /* a hang-up is reported always */
+			files[0].events = 0; /* POLLHUP is always reported */
 		if (files[1].revents)
 			handle_signal(runner);
 		if (files[2].revents)
@@ -163,7 +163,7 @@ static int exit_code(const struct runner *runner, const struct sandbox_outcome *
 	return EXIT_SIGNAL + SIGKILL;
 }
 
-/* The limits that it met: beside its status, never instead of it. */
+/* Prints the limits that the step met, in addition to its status. */
 static void complain_limits(const struct sandbox_outcome *outcome)
 {
 	char text[256];
@@ -222,7 +222,7 @@ static int run(struct sandbox_host *host, struct sandbox_request *request,
 	return exit_code(&runner, &outcome);
 }
 
-/* The file is made before anything runs: a report that cannot be kept is refused. */
+/* Creates the file before the command runs, so that an unwritable report fails early. */
 static int run_and_report(struct sandbox_host *host, struct sandbox_request *request,
 			  const struct options *options)
 {
@@ -251,7 +251,7 @@ static int run_and_report(struct sandbox_host *host, struct sandbox_request *req
 	return code;
 }
 
-/* Programs that run inside need these; what --env says comes later and wins. */
+/* Variables that most programs need come first, so that --env can replace them. */
 static int payload_make(struct options *options, char **argv)
 {
 	const char *const defaults[] = {DEFAULT_PATH, "HOME=/workspace", "LANG=C.UTF-8",
@@ -271,7 +271,7 @@ static int payload_make(struct options *options, char **argv)
 			env[n++] = (char *)defaults[i];
 	}
 	if (options->tty)
-		term = "xterm"; /* ours, not the one that we are started from */
+		term = "xterm"; /* the sandbox's terminal, not the caller's */
 	if (term && strlen(term) < 64) {
 		(void)snprintf(term_entry, sizeof(term_entry), "TERM=%s", term);
 		env[n++] = term_entry;
@@ -337,7 +337,7 @@ static int explain(const struct sandbox_request *request, const struct options *
 	return 0;
 }
 
-/* Beside this program in a build tree, in libexec when installed. */
+/* In a build tree it is beside this program, after installation in libexec. */
 static void find_init(char *path, size_t size)
 {
 	ssize_t length = readlink("/proc/self/exe", path, size - 1);
@@ -389,7 +389,7 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 	code = state_dir_find(options, state_dir, sizeof(state_dir));
 	if (code == -EXIT_SANDBOX)
 		return EXIT_SANDBOX;
-	/* nowhere to keep templates (a read-only system): make one for this run */
+	/* without a writable directory for templates (a read-only system) make a temporary one */
 	host_options.state_dir = code < 0 ? NULL : state_dir;
 	if (sandbox_host_new(&host, &host_options, &error) < 0)
 		return complain(EXIT_SANDBOX, error.text);
@@ -409,7 +409,7 @@ static bool env_given(const struct options *options, const char *entry)
 	return false;
 }
 
-/* What the command line says goes before what the image says. */
+/* Options of the command line take precedence over the image's. */
 static int use_stored(struct options *options, struct sandbox_request *request)
 {
 	static struct stored_image image;
@@ -436,8 +436,8 @@ static int use_stored(struct options *options, struct sandbox_request *request)
 }
 
 /*
- * Names are those of the image. What /etc/passwd of a directory says is not
- * looked at: this program is root and reads no files that others may have written.
+ * Names are resolved by the stored image. /etc/passwd of an image directory is not read: this
+ * program is root and reads no files that other users may have written.
  */
 static int use_user(const struct options *options, struct sandbox_request *request)
 {
@@ -455,7 +455,7 @@ static int use_user(const struct options *options, struct sandbox_request *reque
 	return complain(-EXIT_SANDBOX, error.text);
 }
 
-/* Where one of the three is closed, the next file of ours would take its place, and be shown. */
+/* If one of the three is closed, the next file we open would become the command's. */
 static void standard_fill(void)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -26,7 +26,7 @@ static int set_image(struct options *options, const char *value)
 	options->image = strcmp(value, "host") == 0 ? "host" : realpath(value, NULL);
 	if (options->image)
 		return 0;
-	/* what is no path may be the name of an image of the store */
+	/* a value that is not a path may be the name of an image in the store */
 	if (value[0] == '/' || value[0] == '.' || !image_name_valid(image_name_strip(value)))
 		return -errno;
 	options->stored = value;
@@ -127,7 +127,7 @@ static int set_cpus(struct options *options, const char *value)
 	return parse_cpus(value, &options->cpu_milli);
 }
 
-/* 20M for both directions, or parts of read=20M,write=5M,read_ops=500,write_ops=100. */
+/* Parses 20M for both directions, or parts of read=20M,write=5M,read_ops=500,write_ops=100. */
 static int set_io(struct options *options, const char *value)
 {
 	struct sandbox_io *io = &options->io;
@@ -148,7 +148,7 @@ static int set_io(struct options *options, const char *value)
 	while (*rest) {
 		int which = getsubopt(&rest, words, &text);
 
-		/* a number of operations is a number, but 2K of them is clear, too */
+		/* a number of operations may have a suffix, too: 2K is clear */
 		if (which < 0 || !text || parse_size(text, fields[which]) < 0 ||
 		    *fields[which] == 0)
 			return -EINVAL;
@@ -166,7 +166,7 @@ static int set_grace(struct options *options, const char *value)
 	return parse_duration(value, &options->grace_sec);
 }
 
-/* SRC:DST[:ro]. A writable one shows its owner's files as root's, so that they can be changed. */
+/* Parses SRC:DST[:ro]. A writable bind maps its owner to root, so that files can be changed. */
 static int add_bind(struct options *options, const char *value)
 {
 	char *copy = strdup(value);
@@ -183,7 +183,7 @@ static int add_bind(struct options *options, const char *value)
 	if (mode)
 		*mode++ = '\0';
 	bind->source = realpath(copy, NULL);
-	bind->target = target; /* keeps the copy */
+	bind->target = target; /* owns the copy */
 	if (!bind->source || stat(bind->source, &st) < 0)
 		return -errno;
 	if (mode && strcmp(mode, "ro") != 0 && strcmp(mode, "rw") != 0)
@@ -237,7 +237,7 @@ static int set_seccomp_report(struct options *options, const char *value)
 
 static const struct {
 	const char *name;
-	const char *argument; /* NULL: a switch; "[=...": may be left out */
+	const char *argument; /* NULL: a switch; "[=...": optional */
 	option_fn set;
 	const char *help;
 } option_table[] = {

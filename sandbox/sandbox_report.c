@@ -28,14 +28,14 @@
 #define X32_BIT 0x40000000U
 #define SIGN_BIT 0x80000000U
 #define COMM_BYTES 16
-/* the kernel may know longer ones than our headers */
+/* the kernel's structures may be longer than those of our headers */
 #define NOTIFICATION_BYTES 256
 
-/* ---- arguments that mattered ---- */
+/* ---- arguments that a rule compares ---- */
 
 enum kind { HEX, DECIMAL, FAMILY, SOCKET_TYPE, REQUEST, OPTION, RESOURCE, CLONE_FLAGS };
 
-/* Of the other calls the number alone decides. */
+/* For all other calls the number alone decides. */
 static const struct shown {
 	uint16_t number;
 	struct {
@@ -144,7 +144,7 @@ static void value_write(char *out, size_t size, enum kind kind, uint32_t value)
 
 struct row {
 	uint32_t arch, number;
-	uint32_t answer; /* what the filter says */
+	uint32_t answer; /* SECCOMP_RET_* of the filter */
 	uint32_t arguments[SHOWN_MAX];
 	char comm[COMM_BYTES];
 	uint64_t count;
@@ -157,7 +157,7 @@ struct seccomp_report {
 	size_t n_program;
 	struct row rows[ROWS_MAX];
 	size_t n_rows;
-	uint64_t n_unnoted; /* calls for which there was no row left */
+	uint64_t n_unnoted; /* calls that found all rows used */
 };
 
 int seccomp_report_new(struct seccomp_report **ret_report, struct error *error)
@@ -209,7 +209,7 @@ int seccomp_report_fd(const struct seccomp_report *report)
 	return report->listener_fd >= 0 ? report->listener_fd : report->sockets[0];
 }
 
-/* The kernel's machine, as far as our own programs use it. */
+/* Interprets the subset of classic BPF that our own filter uses. */
 static uint32_t program_answer(const struct seccomp_report *report, const struct seccomp_data *data)
 {
 	uint32_t value = 0;
@@ -310,12 +310,12 @@ static void listener_receive(struct seccomp_report *report)
 	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
 	    header->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&report->listener_fd, CMSG_DATA(header), sizeof(int));
-	/* one message is all there is, or the sandbox was not built */
+	/* there is just one message, or none if the sandbox could not be built */
 	(void)close(report->sockets[0]);
 	report->sockets[0] = -1;
 }
 
-/* Is SIGSYS blocked, ignored or handled? Then it does not do what the kernel's own would. */
+/* Is SIGSYS blocked, ignored or handled, so that it would not kill as the filter does? */
 static bool survives_sigsys(uint32_t tid, uint32_t *ret_tgid)
 {
 	char path[64], line[256];
@@ -338,7 +338,7 @@ static bool survives_sigsys(uint32_t tid, uint32_t *ret_tgid)
 	return masks & (1ULL << (SIGSYS - 1));
 }
 
-/* The number is that of the caller for as long as the kernel calls the notification valid. */
+/* The pid belongs to the caller for as long as the notification is valid. */
 static void kill_caller(const struct seccomp_report *report, const struct seccomp_notif *call)
 {
 	uint32_t tgid;
@@ -362,14 +362,14 @@ static void call_answer(struct seccomp_report *report, const struct seccomp_noti
 	uint32_t wanted = program_answer(report, &call->data);
 	bool kills = (wanted & SECCOMP_RET_ACTION_FULL) != SECCOMP_RET_ERRNO;
 
-	/* -1 is what a tracer sets to skip a call: nobody asked for anything */
+	/* a tracer sets -1 to skip a call, so no call was made */
 	if (call->data.nr != -1)
 		row_note(report, call, wanted);
 	if (kills)
 		kill_caller(report, call);
 	answer.response.id = call->id;
 	answer.response.error = kills ? -ENOSYS : -(int)(wanted & SECCOMP_RET_DATA);
-	/* fails when the caller is gone, which is fine */
+	/* fails if the caller is gone, which is fine */
 	(void)ioctl(report->listener_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
@@ -386,7 +386,7 @@ void seccomp_report_handle(struct seccomp_report *report)
 			listener_receive(report);
 		return;
 	}
-	/* once all callers are gone, kernels before 6.11 wait for one for ever */
+	/* kernels before 6.11 block forever in the ioctl once all callers are gone */
 	if (poll(&file, 1, 0) >= 0 && !(file.revents & POLLIN)) {
 		if (file.revents == 0)
 			return;
@@ -406,7 +406,7 @@ void seccomp_report_handle(struct seccomp_report *report)
 
 /* ---- printing ---- */
 
-/* A number below 0 has bit 30 as well, and is what a tracer set to skip a call. */
+/* A number below 0 also has bit 30: a tracer sets it to skip a call. */
 static bool is_x32(const struct row *row)
 {
 	return row->arch == AUDIT_ARCH_X86_64 && (row->number & (SIGN_BIT | X32_BIT)) == X32_BIT;
@@ -426,7 +426,7 @@ static int number_shown(const struct row *row)
 
 static void name_write(char *out, size_t size, const struct row *row)
 {
-	/* x32 numbers its calls as x86_64 does; i386 has numbers of its own */
+	/* x32 has the numbers of x86_64 plus bit 30; i386 has other numbers */
 	const struct seccomp_entry *entry =
 		row->arch == AUDIT_ARCH_X86_64
 			? seccomp_entry_find((uint32_t)number_shown(row), NULL)
@@ -460,7 +460,7 @@ static const char *row_reason(const struct row *row)
 	return reason;
 }
 
-/* What was denied says more than what is only not there, and that more than what does no harm. */
+/* Sorts denied calls first, then those answered with ENOSYS, then the harmless ones. */
 static int row_rank(const struct row *row)
 {
 	if (row->answer == (SECCOMP_RET_ERRNO | 0))

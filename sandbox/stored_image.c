@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* A regular file beneath the store, which another user may write. */
+/* Reads a regular file of the store, which another user may write. */
 static int read_item(int store_fd, const char *path, size_t limit, char **ret_data,
 		     size_t *ret_size)
 {
@@ -45,7 +45,7 @@ static int hold_layers(const char *store, int store_fd, struct stored_image *ima
 
 		(void)snprintf(path, sizeof(path), "layers/%s", layer);
 		fd = open_beneath(store_fd, path, O_RDONLY | O_DIRECTORY, 0);
-		/* until we end: who prunes sees the lock */
+		/* locked until we exit: the pruning of images skips it */
 		if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0)
 			return -ENOENT;
 		if (asprintf(&image->layers[i], "%s/layers/%s", store, layer) < 0)
