@@ -6,20 +6,19 @@
 #include <sys/syscall.h>
 
 /*
- * DOC: What a step may ask the kernel
+ * DOC: System calls of a step
  *
- * Default deny. The starting point are the facts of the profile that Docker
- * ships by default (so that what runs in a container runs here), less what no
- * build needs and what has been a way out before.
+ * Default deny. The list started from Docker's default profile (so that programs which run in a
+ * container run here), without the calls that no build needs and those that have been a way out
+ * before.
  *
- * Every number that this list knows stands in one group, with the reason of the
- * group. What is denied returns EPERM; what is not known (gaps in the numbering,
- * and calls newer than the list) ENOSYS, so that a libc falls back; sync does
- * nothing and says 0; the i386 and x32 doors kill the process. Rules with arguments are written in
- * seccomp_rules.c.
+ * Every listed number is in one group, which gives the reason. A denied call returns EPERM; an
+ * unknown one (a gap in the numbering, or newer than the list) ENOSYS, so that a libc falls
+ * back; sync returns 0 without effect; i386 and x32 entries kill the process. Rules that test
+ * arguments are in seccomp_rules.c.
  *
- * runbook-sandbox --seccomp-list prints it, and --seccomp-report what of it a
- * program met.
+ * runbook-sandbox --seccomp-list prints the list, --seccomp-report the denied calls of a
+ * program.
  */
 
 #define RULE(name, rule)                                                                           \
@@ -28,7 +27,7 @@
 	}
 #define ALLOW(name) RULE(name, ALLOW)
 #define DENY(name) RULE(name, DENY)
-/* for calls that the headers of the oldest supported system lack */
+/* calls that are missing in the headers of the oldest supported system */
 #define NUMBERED(number, name, rule)                                                               \
 	{                                                                                          \
 		number, SECCOMP_RULE_##rule, #name                                                 \
@@ -75,7 +74,7 @@ static const struct seccomp_entry descriptors[] = {
 	RULE(ioctl, IOCTL),
 };
 
-/* statmount and listmount tell what /proc/self/mountinfo does */
+/* statmount and listmount return what /proc/self/mountinfo contains */
 static const struct seccomp_entry files[] = {
 	ALLOW(open),
 	ALLOW(openat),
@@ -250,7 +249,7 @@ static const struct seccomp_entry processes[] = {
 	RULE(unshare, UNSHARE),
 };
 
-/* runbook-init is another user and not dumpable: out of their reach */
+/* runbook-init has another uid and is not dumpable, so these cannot reach it */
 static const struct seccomp_entry debugging[] = {
 	ALLOW(ptrace),
 	ALLOW(process_vm_readv),
@@ -293,7 +292,7 @@ static const struct seccomp_entry scheduling[] = {
 	ALLOW(ioprio_set),
 };
 
-/* setting needs a capability that the step lacks; adjtimex reads */
+/* setting a clock needs a capability that the step lacks; adjtimex also reads */
 static const struct seccomp_entry time_reading[] = {
 	ALLOW(time),
 	ALLOW(gettimeofday),
@@ -346,7 +345,7 @@ static const struct seccomp_entry ipc[] = {
 	ALLOW(mq_notify), ALLOW(mq_getsetattr),
 };
 
-/* in a uretprobe of the host: a filter that refuses it would kill the traced program */
+/* the host's uretprobes call it in the traced program, which a denial would kill */
 static const struct seccomp_entry trampolines[] = {
 	NUMBERED(335, uretprobe, ALLOW),
 	NUMBERED(336, uprobe, ALLOW),
@@ -363,17 +362,17 @@ static const struct seccomp_entry absent[] = {
 };
 
 /*
- * fs.aio-max-nr is one number for the machine, and one process may take all of it. As on a
- * kernel without: what uses libaio falls back to threads or plain calls.
+ * fs.aio-max-nr is one limit for the machine, and one process may use all of it. Programs with
+ * libaio fall back to threads or plain calls, as on a kernel without AIO.
  */
 static const struct seccomp_entry aio[] = {
 	RULE(io_setup, ABSENT),	 RULE(io_destroy, ABSENT),   RULE(io_submit, ABSENT),
 	RULE(io_cancel, ABSENT), RULE(io_getevents, ABSENT), RULE(io_pgetevents, ABSENT),
 };
 
-/* ---- not done, and well so ---- */
+/* ---- answered with success, without effect ---- */
 
-/* What a step writes is memory that ends with it; fsync of a file is done. */
+/* A step's files are in memory and end with it; fsync of single files is executed. */
 static const struct seccomp_entry syncing[] = {
 	RULE(sync, PRETEND),
 	RULE(syncfs, PRETEND),
@@ -381,7 +380,7 @@ static const struct seccomp_entry syncing[] = {
 
 /* ---- denied ---- */
 
-/* what the mounts inside hide or protect must stay so */
+/* paths that mounts hide or protect must stay so */
 static const struct seccomp_entry mounting[] = {
 	DENY(mount),	 DENY(umount2),	   DENY(pivot_root),	DENY(setns),
 	DENY(open_tree), DENY(move_mount), DENY(fsopen),	DENY(fsconfig),

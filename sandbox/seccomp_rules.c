@@ -15,29 +15,26 @@
 #include <sys/socket.h>
 
 /*
- * DOC: Rules that look at arguments
- *
- * The kernel takes the low 32 bits of these arguments (they are int or unsigned
- * int), so exactly those are compared: high bits cannot smuggle a value past the
- * test (CVE-2019-10063). Each ends in answers that stand at the end of the
- * program; see enum seccomp_label.
+ * The kernel uses the low 32 bits of these arguments (they are int or unsigned int), so exactly
+ * those are compared: high bits cannot smuggle a value past the test (CVE-2019-10063). Each
+ * piece ends in labels; see enum seccomp_label.
  */
 
 #define IOCTL_TIOCSTI 0x5412U
 #define IOCTL_TIOCLINUX 0x541cU
 #define IOCTL_TIOCSETD 0x5423U
 #define SOCKET_TYPE_MASK 0xfU
-/* older headers lack these */
+/* missing in older headers */
 #define PROTOCOL_MPTCP 262U
 #define PRCTL_SET_MEMORY_MERGE 67U
 #define PRCTL_NEWEST_KNOWN 79U
 #define PRCTL_SET_VMA 0x53564d41U
 #define RETURN_ERRNO(number) (SECCOMP_RET_ERRNO | ((number)&SECCOMP_RET_DATA))
-/* every namespace flag that clone() knows (CLONE_NEWTIME is a signal bit there) */
+/* every namespace flag of clone() (CLONE_NEWTIME is a signal bit there) */
 #define CLONE_NEW_ALL                                                                              \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |             \
 	 CLONE_NEWPID | CLONE_NEWNET)
-/* Only how a program sees itself: no other layout of memory, no executable stacks. */
+/* Personas that only change what uname reports, or disable ASLR of the program itself. */
 #define PERSONALITY_HARMLESS (PER_LINUX32 | UNAME26 | ADDR_NO_RANDOMIZE)
 
 #define ARGUMENT_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + 8 * (n)))
@@ -55,10 +52,9 @@ static const struct sock_filter check_unshare[] = {
 	     SECCOMP_TO_ALLOW),
 };
 /*
- * AF_UNIX; of AF_NETLINK the protocol 0, routing (own namespace); of AF_INET and
- * AF_INET6 the everyday types and protocols: asking for another one (SCTP, DCCP,
- * SMC, L2TP) makes the kernel load its module into the host. Who asks is told
- * what a kernel without it says.
+ * Allowed: AF_UNIX; AF_NETLINK with protocol 0, routing (own namespace); AF_INET and AF_INET6
+ * with the common types and protocols. A socket of another protocol (SCTP, DCCP, SMC, L2TP)
+ * would make the kernel load a module, so it gets the error of a kernel without that protocol.
  */
 static const struct sock_filter check_socket[] = {
 	LOAD(ARGUMENT_LOW(0)),
@@ -68,7 +64,7 @@ static const struct sock_filter check_socket[] = {
 	JUMP(BPF_JEQ, AF_NETLINK, 0, SECCOMP_TO_FAMILY),
 	LOAD(ARGUMENT_LOW(2)),
 	JUMP(BPF_JEQ, 0, SECCOMP_TO_ALLOW, SECCOMP_TO_FAMILY),
-	/* what the kernel keeps of the type; above are SOCK_CLOEXEC and SOCK_NONBLOCK */
+	/* bits of the type; SOCK_CLOEXEC and SOCK_NONBLOCK are above them */
 	LOAD(ARGUMENT_LOW(1)),
 	MASK(SOCKET_TYPE_MASK),
 	JUMP(BPF_JGT, SOCK_RAW, SECCOMP_TO_TYPE, 0),
@@ -86,7 +82,7 @@ static const struct sock_filter check_socketpair[] = {
 	LOAD(ARGUMENT_LOW(0)),
 	JUMP(BPF_JEQ, AF_UNIX, SECCOMP_TO_ALLOW, SECCOMP_TO_FAMILY),
 };
-/* Typing into a terminal for its other users; line disciplines, whose modules it loads. */
+/* Denied: injecting input into a terminal; line disciplines, which would load modules. */
 static const struct sock_filter check_ioctl[] = {
 	LOAD(ARGUMENT_LOW(1)),
 	JUMP(BPF_JEQ, IOCTL_TIOCSTI, SECCOMP_TO_EPERM, 0),
@@ -95,15 +91,15 @@ static const struct sock_filter check_ioctl[] = {
 };
 static const struct sock_filter check_personality[] = {
 	LOAD(ARGUMENT_LOW(0)),
-	/* all ones asks for the current one */
+	/* all ones only queries the current persona */
 	JUMP(BPF_JEQ, 0xffffffffU, SECCOMP_TO_ALLOW, 0),
 	JUMP(BPF_JSET, ~(uint32_t)PERSONALITY_HARMLESS, SECCOMP_TO_EPERM, SECCOMP_TO_ALLOW),
 };
 /*
- * PR_SET_MM moves what /proc shows of a process, its executable's link among it;
- * core scheduling and merged pages reach across processes; an IO flusher may
- * take memory that is kept for the machine's emergencies. An option that this
- * list does not know is answered as a kernel without it does.
+ * PR_SET_MM changes what /proc shows of a process, including its executable; core scheduling
+ * and merged pages affect other processes; an IO flusher may use memory that is reserved for
+ * emergencies of the machine. An option newer than this list gets EINVAL, as from a kernel
+ * without it.
  */
 static const struct sock_filter check_prctl[] = {
 	LOAD(ARGUMENT_LOW(0)),
@@ -116,16 +112,15 @@ static const struct sock_filter check_prctl[] = {
 	JUMP(BPF_JEQ, PR_SET_PTRACER, SECCOMP_TO_ALLOW, SECCOMP_TO_EINVAL),
 };
 /*
- * The limit of core files is 1 byte, at which the kernel starts no piped core
- * handler, a program of the host that would run as its root. At 0, which many
- * programs ask for, it would. No core is written either way, so who asks is
- * told that all is well.
+ * The limit of core files is 1 byte, at which the kernel does not start a piped core handler, a
+ * program that would run as root of the host. At 0, which many programs set, it would. Neither
+ * value writes a core file, so the call returns 0 without effect.
  */
 static const struct sock_filter check_setrlimit[] = {
 	LOAD(ARGUMENT_LOW(0)),
 	JUMP(BPF_JEQ, RLIMIT_CORE, SECCOMP_TO_PRETEND, SECCOMP_TO_ALLOW),
 };
-/* the third argument is the new limit, a pointer: both halves 0 when it is only read */
+/* the third argument points to the new limit: both halves are 0 if the call only reads */
 static const struct sock_filter check_prlimit[] = {
 	LOAD(ARGUMENT_LOW(1)),	   JUMP(BPF_JEQ, RLIMIT_CORE, 0, SECCOMP_TO_ALLOW),
 	LOAD(ARGUMENT_LOW(2)),	   JUMP(BPF_JEQ, 0, 0, SECCOMP_TO_PRETEND),
@@ -133,9 +128,9 @@ static const struct sock_filter check_prlimit[] = {
 };
 
 /*
- * Huge pages of the pool (vm.nr_hugepages) are taken by whoever asks, from all of the
- * machine. Transparent ones are memory like any other. What is said is what a kernel
- * with an empty pool says.
+ * Any process can take huge pages from the machine's pool (vm.nr_hugepages), without limit.
+ * Transparent huge pages are memory like any other. The error is that of a kernel with an empty
+ * pool.
  */
 static const struct sock_filter check_mmap[] = {
 	LOAD(ARGUMENT_LOW(3)),

@@ -3,7 +3,7 @@
 #define SANDBOX_SECCOMP_RULES_H
 
 /*
- * DOC: Rules that look at arguments
+ * DOC: Rules as pieces of BPF
  *
  * Each rule of enum seccomp_rule is a label or a piece of BPF that ends in labels. The compiler
  * (host_seccomp.c) places each piece once and turns labels into jumps.
