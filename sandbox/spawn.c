@@ -24,7 +24,7 @@
 
 #define CHILD_STACK_BYTES SPAWN_STACK_BYTES
 
-/* A child that execs leaves its frames' marks in the sanitizer's shadow of our stack. */
+/* A child that execs leaves the sanitizer's marks of its frames in the shadow of our stack. */
 static void stack_unmark(const char *stack)
 {
 #ifdef __SANITIZE_ADDRESS__
@@ -35,8 +35,8 @@ static void stack_unmark(const char *stack)
 }
 
 /*
- * clone3(2) with a stack of its own. The child must not return into the frame
- * of its parent, so the call of @function happens in the same asm statement.
+ * clone3(2) with a stack for the child. The child must not return into the frame of its parent,
+ * so it calls @function in the same asm statement.
  */
 static long clone3_call(struct clone_args *args, int (*function)(void *), void *argument)
 {
@@ -97,7 +97,7 @@ pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)
 		  void *argument)
 {
 	_Alignas(16) char stack[CHILD_STACK_BYTES];
-	/* a change of ids clears the flag, and the memory it is about is ours */
+	/* a change of ids in the child clears the flag of the memory that we share */
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	sigset_t old;
 	long pid;
@@ -121,7 +121,7 @@ int spawn_wait(int pidfd)
 	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/* ---- while the caller goes on ---- */
+/* ---- without blocking the caller ---- */
 
 int spawn_async_start(struct spawn_async *child, uint64_t flags, int (*function)(void *),
 		      void *argument)
@@ -129,7 +129,7 @@ int spawn_async_start(struct spawn_async *child, uint64_t flags, int (*function)
 	sigset_t old;
 	long pid;
 
-	/* as in spawn_vfork() */
+	/* restored as in spawn_vfork() */
 	child->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
 	child->pid = -1;
 	child->pidfd = -1;

@@ -56,7 +56,7 @@ static long settings_write(struct netns_job *job)
 	return 0;
 }
 
-/* Shares our descriptor table: what it opens is ours when it is gone. */
+/* Shares our descriptor table: descriptors that it opens stay ours when it has ended. */
 static int netns_main(void *argument)
 {
 	struct netns_job *job = argument;

@@ -24,8 +24,8 @@ struct userns_maker {
 };
 
 /*
- * Runs beside its parent (no CLONE_VFORK: the maps are written from outside
- * while it lives), hence raw_call() only. It waits to be killed.
+ * Runs at the same time as its parent (no CLONE_VFORK: the parent writes the maps while it
+ * lives), hence raw_call() only. It waits to be killed.
  */
 static int userns_main(void *argument)
 {
@@ -36,10 +36,10 @@ static int userns_main(void *argument)
 	long id = (long)maker->owner;
 	long result;
 
-	/* who is in a chroot may make no user namespace; joining one's own mount
-	 * namespace goes back to its root (user_namespaces(7), setns(2)) */
+	/* a process in a chroot may not make a user namespace; setns(2) to our own mount
+	 * namespace goes back to its root (user_namespaces(7)) */
 	result = raw_call(SYS_setns, maker->mntns_fd, CLONE_NEWNS, 0, 0);
-	/* hosts that forbid unprivileged user namespaces want CAP_SYS_ADMIN of the creator */
+	/* hosts that forbid unprivileged user namespaces require CAP_SYS_ADMIN */
 	(void)raw_call(SYS_prctl, PR_SET_KEEPCAPS, 1, 0, 0);
 	if (result == 0)
 		result = raw_call(SYS_setresgid, id, id, id, 0);
@@ -49,7 +49,7 @@ static int userns_main(void *argument)
 		result = raw_call(SYS_capset, (long)&header, (long)caps, 0, 0);
 	if (result == 0)
 		result = raw_call(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0);
-	/* killed before it could tell us so: with us its memory and descriptors would stay */
+	/* exit if the parent died before PR_SET_PDEATHSIG: its memory would live as long as us */
 	if (result == 0 && raw_call(SYS_getppid, 0, 0, 0, 0) != maker->parent)
 		result = -ESRCH;
 	if (result == 0)
@@ -61,7 +61,7 @@ static int userns_main(void *argument)
 	return 1;
 }
 
-/* All lines by one write: the kernel takes no second one. */
+/* Writes all lines at once: the kernel accepts only one write. */
 static int map_write(pid_t pid, const char *file, const struct id_map *maps, size_t n_maps,
 		     struct error *error)
 {
@@ -117,7 +117,7 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Also when it never began to run. */
+/* Also for a process that failed to start. */
 struct userns_job *spawn_userns_free(struct userns_job *job)
 {
 	if (!job)

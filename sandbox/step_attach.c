@@ -24,7 +24,7 @@
 
 static int attach_cgroup_ns(struct attach *attach, const struct plan_op *op, int fd)
 {
-	/* not by clone3: its root would be the group of whoever calls it */
+	/* not by clone3: its root would be the group of the caller */
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return error_errno(&attach->error, errno, "cannot make a cgroup namespace");
 	return 0;
@@ -38,7 +38,7 @@ static int attach_network(struct attach *attach, const struct plan_op *op, int f
 	if (attach->netns_fd >= 0) {
 		if (setns(attach->netns_fd, CLONE_NEWNET) < 0)
 			return error_errno(&attach->error, errno, "cannot join the network");
-		return 0; /* its loopback is up already */
+		return 0; /* a prepared namespace has its loopback up */
 	}
 	socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (socket_fd < 0 || ioctl(socket_fd, SIOCSIFFLAGS, &request) < 0)
@@ -56,8 +56,8 @@ static int write_text(const char *path, const char *text)
 }
 
 /*
- * A time namespace of the step's own: runbook-init enters it by its exec. It
- * belongs to the host's user namespace, so nobody inside changes its offsets.
+ * Makes the step's time namespace, which runbook-init enters by its exec. It belongs to the
+ * host's user namespace, so no process inside can change its offsets.
  */
 static int attach_clocks(struct attach *attach, const struct plan_op *op, int fd)
 {
@@ -71,7 +71,7 @@ static int attach_clocks(struct attach *attach, const struct plan_op *op, int fd
 
 	if (unshare(CLONE_NEWTIME) < 0) {
 		if (errno == EINVAL)
-			return 0; /* a kernel without */
+			return 0; /* a kernel without time namespaces */
 		return error_errno(&attach->error, errno, "cannot make a time namespace");
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(clocks); i++) {
@@ -83,7 +83,7 @@ static int attach_clocks(struct attach *attach, const struct plan_op *op, int fd
 					 (long long)op->value - (long long)now.tv_sec);
 	}
 	r = write_text("/proc/self/timens_offsets", text);
-	/* without CAP_SYS_TIME (a container of the host's) they show what the host's do */
+	/* without CAP_SYS_TIME (we are in a container) the clocks equal the host's */
 	if (r == -EPERM)
 		return 0;
 	return r < 0 ? error_errno(&attach->error, -r, "cannot set the clocks of a step") : 0;
@@ -94,7 +94,7 @@ static int attach_sysctl(struct attach *attach, const struct plan_op *op, int fd
 	int r;
 
 	if (attach->netns_fd >= 0)
-		return 0; /* written when that was made */
+		return 0; /* set when the namespace was made */
 	r = write_text(op->target, op->source);
 	return r < 0 ? error_errno(&attach->error, -r, "cannot set %s", op->target) : 0;
 }
@@ -126,7 +126,7 @@ static int attach_rlimit(struct attach *attach, const struct plan_op *op, int fd
 		int resource;
 		rlim_t hard;
 	} limits[] = {
-		{"core", RLIMIT_CORE, 0}, /* 0: as the soft one */
+		{"core", RLIMIT_CORE, 0}, /* 0: like the soft limit */
 		{"nofile", RLIMIT_NOFILE, NOFILE_HARD},
 		{"rtprio", RLIMIT_RTPRIO, 0},
 		{"nice", RLIMIT_NICE, 0},
@@ -139,7 +139,7 @@ static int attach_rlimit(struct attach *attach, const struct plan_op *op, int fd
 		i++;
 	if (getrlimit(limits[i].resource, &limit) < 0)
 		return error_errno(&attach->error, errno, "cannot read the limit %s", op->source);
-	/* never above what we have: raising a hard limit needs CAP_SYS_RESOURCE */
+	/* never above our own limit: raising a hard limit needs CAP_SYS_RESOURCE */
 	hard = limits[i].hard ? limits[i].hard : op->value;
 	limit.rlim_max = limit.rlim_max < hard ? limit.rlim_max : hard;
 	limit.rlim_cur = limit.rlim_max < op->value ? limit.rlim_max : op->value;
@@ -149,8 +149,8 @@ static int attach_rlimit(struct attach *attach, const struct plan_op *op, int fd
 }
 
 /*
- * Put runbook-init's descriptors in their places. First all of them go above
- * the places, so that no dup2() covers one that is still needed.
+ * Puts runbook-init's descriptors at their numbers. First duplicates all of them above these
+ * numbers, so that no dup2() closes one that is still needed.
  */
 static int arrange_descriptors(struct attach *attach)
 {
@@ -178,12 +178,13 @@ static int arrange_descriptors(struct attach *attach)
 }
 
 /**
- * attach_become_init() - give everything up and exec runbook-init
+ * attach_become_init() - drop all privileges and exec runbook-init
  *
- * Should: leave an id of its own, no group, no capability, no descriptor but the
- * init's, and no way back through exec.
- * Mustn't: use the C library's set*id(), which signal the threads of the process
- * whose memory this is.
+ * Should: leave an id of its own, no group, no capability, no descriptor except the init's, and
+ * no way to regain privileges by exec.
+ *
+ * Mustn't: use the C library's set*id(), which signal the threads of the process whose memory
+ * we share.
  */
 static int attach_become_init(struct attach *attach, const struct plan_op *op, int fd)
 {
@@ -240,7 +241,7 @@ static const attach_fn handlers[PLAN_NUM_VERBS] = {
 	[PLAN_BECOME_INIT] = attach_become_init,
 };
 
-/* What is made in scratch is made with the step's ids, so that it is the step's without a chown. */
+/* Files in scratch are made with the step's ids, so that they need no chown. */
 static void become_step(struct attach *attach, enum plan_verb verb)
 {
 	bool wanted = verb == PLAN_SCRATCH_DIR || verb == PLAN_SCRATCH_FILE;
@@ -257,7 +258,7 @@ int step_attach_main(void *argument)
 {
 	struct attach *attach = argument;
 
-	/* modes of what is made are given exactly */
+	/* so that files get exactly the mode in the plan */
 	(void)umask(0);
 	for (size_t i = 0; i < attach->plan->n_ops; i++) {
 		const struct plan_op *op = &attach->plan->ops[i];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What of /proc and /sys a step does not see. */
+/* Masks and covers over parts of /proc and /sys. */
 #include "sandbox/step_attach.h"
 
 #include "common/cleanup.h"
@@ -13,14 +13,14 @@
 #include <unistd.h>
 
 #define PATH_BYTES 160
-/* names in scratch, which is the working directory until the root is changed */
+/* names in scratch, which is the working directory until the root changes */
 #define HIDDEN_SYSFS "sysfs"
 #define ROOT "root"
 
 /*
- * A bind by names, one call where descriptors need five. It follows links, so it is
- * for what lies in the /dev, /proc and /sys that were mounted before, through no link:
- * nothing of the image is on the way. Return: 0 or -errno.
+ * A bind by names: one call where descriptors need five. mount(2) follows links, so this is
+ * only for paths in the /dev, /proc and /sys that were mounted before, where no component comes
+ * from the image. Return: 0 or -errno.
  */
 static int bind_by_name(const char *from_base, const char *from, const char *to)
 {
@@ -36,7 +36,7 @@ static int bind_by_name(const char *from_base, const char *from, const char *to)
 	return mount(source, target, NULL, MS_BIND, NULL) < 0 ? -errno : 0;
 }
 
-/* Somewhere else than in /proc: by descriptors, without any link. */
+/* Outside of /proc: by descriptors, following no link. */
 static int mask_elsewhere(struct attach *attach, const struct plan_op *op)
 {
 	cleanup_close int mount_fd = -1, target_fd = step_mount_target(attach, op, false, false);
@@ -58,9 +58,8 @@ static int mask_elsewhere(struct attach *attach, const struct plan_op *op)
 }
 
 /*
- * A file is covered by the null device, a directory by the empty directory that
- * /dev/pts still is. Both come from the read-only /dev that the host made, not
- * from the image (CVE-2025-31133).
+ * A file is covered by the null device, a directory by /dev/pts, which is still empty. Both
+ * come from the read-only /dev that the host made, not from the image (CVE-2025-31133).
  */
 int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd)
 {
@@ -74,7 +73,7 @@ int step_mount_mask(struct attach *attach, const struct plan_op *op, int fd)
 	return 0;
 }
 
-/* In the host's empty mount namespace it lies ready, once for all steps. */
+/* The host's empty mount namespace has the covered /sys ready, once for all steps. */
 static int sys_ready(struct attach *attach, int target_fd, const char *name)
 {
 	cleanup_close int fd = open_tree(AT_FDCWD, HOST_BASE_SYS,
@@ -86,9 +85,8 @@ static int sys_ready(struct attach *attach, int target_fd, const char *name)
 }
 
 /*
- * What is seen on the target are empty directories of the host's making, and parts of
- * sysfs on top of these; sysfs itself is mounted where no path inside leads to. A kernel
- * may lack some.
+ * The target shows empty directories that the host made, with parts of sysfs bound on them;
+ * sysfs itself is mounted where no path inside leads to it. A kernel may lack some parts.
  */
 int step_mount_narrow(struct attach *attach, const struct plan_op *op, int fd)
 {

@@ -15,15 +15,14 @@
 
 #define GROUP_TTY 5
 #define INODES_MIN 4096
-/* of kernel.pty.max (4096, of which 1024 are the host's own), which all mounts share */
+/* all mounts share kernel.pty.max (4096, of which 1024 are reserved for the host) */
 #define PTYS_MAX "64"
 
 /* ---- paths inside ---- */
 
 /*
- * Everything inside is found beneath the new root and without symbolic links:
- * an image or a workspace cannot send a mount elsewhere (CVE-2019-19921,
- * CVE-2021-30465 and their kind).
+ * Paths inside are resolved beneath the new root and without symbolic links, so an image or a
+ * workspace cannot redirect a mount (CVE-2019-19921, CVE-2021-30465 and their like).
  */
 static int open_inside(const struct attach *attach, const char *path)
 {
@@ -80,7 +79,7 @@ int step_mount_move(struct attach *attach, int mount_fd, int target_fd, const ch
 
 /* ---- file systems by the new mount API ---- */
 
-/* The kernel's own words, when a file system gives any: "e overlay: …". */
+/* Adds the file system's own message if there is one: "e overlay: …". */
 static int fs_failed(struct attach *attach, int fs_fd, int number, const char *what)
 {
 	char text[256];
@@ -115,7 +114,7 @@ int step_mount_make(struct attach *attach, const char *type, const struct fs_opt
 	return fd;
 }
 
-/* snprintf() would do, but this file keeps to what certainly neither locks nor allocates */
+/* Instead of snprintf(), which may lock or allocate. */
 static char *put_number(char *end, uint64_t number)
 {
 	*--end = '\0';
@@ -129,11 +128,10 @@ static char *put_number(char *end, uint64_t number)
 /* ---- scratch: one tmpfs for everything that the step writes ---- */
 
 /*
- * The caller may stand in a chroot. Mounts of the step would then hang below a
- * root that is not the namespace's, out of reach by names only: with
- * CAP_SYS_CHROOT, root inside could climb above it. Joining our own new mount
- * namespace goes back to its real root; what we need of the chroot is held by
- * descriptors.
+ * The caller may be in a chroot. Mounts of the step would then be below a root that is not the
+ * namespace's, and with CAP_SYS_CHROOT root inside could climb above it. setns(2) to our own
+ * new mount namespace goes back to its real root; the files that we need from the chroot are
+ * open already.
  */
 static int enter_copy_of_host(struct attach *attach)
 {
@@ -153,7 +151,7 @@ int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
 {
 	if (attach->base_fd < 0)
 		return enter_copy_of_host(attach);
-	/* its mounts are private already */
+	/* the mounts of the empty namespace are private already */
 	if (setns(attach->base_fd, CLONE_NEWNS) < 0 || unshare(CLONE_NEWNS) < 0)
 		return error_errno(&attach->error, errno, "cannot make a mount namespace");
 	attach->stage_fd = open(attach->stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -165,7 +163,7 @@ int step_mount_private(struct attach *attach, const struct plan_op *op, int fd)
 int step_mount_scratch(struct attach *attach, const struct plan_op *op, int fd)
 {
 	char size[24], inodes[24], owner[24];
-	/* each takes kernel memory: as many as the space would hold small files */
+	/* inodes use kernel memory: as many as small files fit into the space */
 	uint64_t n_inodes = op->value / 4096 < INODES_MIN ? INODES_MIN : op->value / 4096;
 	char *owner_text = put_number(owner + sizeof(owner), attach->base);
 	const struct fs_option options[] = {
@@ -205,7 +203,7 @@ static int make_file(const struct plan_op *op)
 
 	if (fd < 0)
 		return -errno;
-	/* a tmpfs writes all or says ENOSPC */
+	/* a tmpfs writes all bytes or fails with ENOSPC */
 	if (write(fd, op->source, length) != (ssize_t)length)
 		return -ENOSPC;
 	return 0;
@@ -216,7 +214,7 @@ int step_mount_scratch_dir(struct attach *attach, const struct plan_op *op, int 
 	int r = make_dir(op);
 
 	if (r == 0 && (op->inside_uid != 0 || op->inside_gid != 0)) {
-		/* as root for a moment: chown(2) asks the ids that files are made with */
+		/* as root for a moment: chown(2) checks the fsuid */
 		(void)syscall(SYS_setfsuid, 0);
 		if (lchown(op->target, attach->base + op->inside_uid,
 			   attach->base + op->inside_gid) < 0)
@@ -244,9 +242,9 @@ int step_mount_layer(struct attach *attach, const struct plan_op *op, int fd)
 }
 
 /*
- * Overlays are made here and not by the host: until Linux 6.15 their layers must
- * be mounted in the mount namespace of whoever makes them. redirect_dir lets
- * directories of the lower layer be renamed, as they can on a plain file system.
+ * Overlays are made here and not by the host: until Linux 6.15 their layers must be mounted in
+ * the mount namespace of the caller. redirect_dir allows renaming directories of the lower
+ * layer, as on a plain file system.
  */
 static int overlay_make(struct attach *attach, const char *lower, const char *upper,
 			const char *work, const char *what)
@@ -260,7 +258,7 @@ static int overlay_make(struct attach *attach, const char *lower, const char *up
 			       what);
 }
 
-/* "0:1:2", the topmost first. Return: false when it does not fit into one option. */
+/* "0:1:2", topmost first. Return: false if it does not fit into one option. */
 static bool join_lowers(const struct plan *plan, size_t n_lowers, char *out, size_t size)
 {
 	size_t used = 0;
@@ -277,7 +275,7 @@ static bool join_lowers(const struct plan *plan, size_t n_lowers, char *out, siz
 	return n_lowers > 0;
 }
 
-/* One option for each layer, which Linux 6.8 brought. */
+/* One option for each layer, since Linux 6.8. */
 static int overlay_make_many(struct attach *attach, const struct plan *plan, size_t n_lowers)
 {
 	struct fs_option options[SANDBOX_LAYERS_MAX + 8] = {
@@ -325,7 +323,7 @@ int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd)
 {
 	cleanup_close int mount_fd = -1, target_fd = -1;
 
-	/* the topmost first */
+	/* topmost first */
 	mount_fd = overlay_make(attach,
 				op->value ? "workspace-view:workspace-lower" : "workspace-lower",
 				"workspace", "workspace-work", "the workspace overlay");
@@ -337,7 +335,7 @@ int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd)
 	return step_mount_move(attach, mount_fd, target_fd, op->target);
 }
 
-/* ---- what is shown inside ---- */
+/* ---- mounts inside ---- */
 
 int step_mount_bind(struct attach *attach, const struct plan_op *op, int fd)
 {
@@ -418,10 +416,10 @@ int step_mount_readonly(struct attach *attach, const struct plan_op *op, int fd)
 }
 
 /*
- * In a copy of the host's mounts these go, with pivot_root(2). Where there is
- * nothing but the empty root, ours covers it: nothing can climb below a mount
- * that lies on the root of its namespace, so there is nothing to unmount, and
- * the grace period that the kernel would wait for is saved.
+ * In a copy of the host's mount namespace, pivot_root(2) and an unmount remove the host's
+ * mounts. In the empty namespace our root just covers the empty one: no process can climb below
+ * a mount on the root of its namespace. That needs no unmount, and saves the kernel's grace
+ * period.
  */
 int step_mount_pivot(struct attach *attach, const struct plan_op *op, int fd)
 {
