@@ -3,8 +3,10 @@
 #define DAEMON_LINKS_H
 
 /*
- * The channels to our children. children.c opens and closes them with the lives of the
- * processes; everything else in daemon/ only sends.
+ * DOC: Channels to the children
+ *
+ * children.c opens a channel with each process and closes it at its end. All other files
+ * of daemon/ only send through it, and need to know of a child no more than its index.
  */
 
 #include "common/message.h"
@@ -21,16 +23,16 @@ enum child_index {
 	CHILD_NUM,
 };
 
-/** link_to() - the channel to @index; closed while the child is away */
+/** link_to() - the channel to @index, owned by @daemon; closed while the child is not running */
 struct channel *link_to(struct daemon *daemon, enum child_index index);
-/** link_ready() - it has greeted: it knows its part of the configuration */
+/** link_ready() - has the child sent HELLO? It gets its configuration at once then. */
 bool link_ready(const struct daemon *daemon, enum child_index index);
-/** link_index() - the opposite of link_to() */
+/** link_index() - which child @channel belongs to */
 enum child_index link_index(const struct daemon *daemon, const struct channel *channel);
 /**
- * link_send() - send @message if the child has greeted, and free it
+ * link_send() - send @message if the child has greeted; takes @message over in any case
  *
- * Return: 0; -errno when it was not sent.
+ * Return: 0; -ENOTCONN while the child is not ready; another -errno when it was not sent.
  */
 int link_send(struct daemon *daemon, enum child_index index, struct message *message);
 
