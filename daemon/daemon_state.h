@@ -20,9 +20,9 @@
 struct daemon;
 
 enum daemon_state {
-	DAEMON_STARTING,  /* not every child has greeted */
+	DAEMON_STARTING,  /* until every child has greeted */
 	DAEMON_READY,	  /* every child has; one that dies comes back */
-	DAEMON_STOPPING,  /* steps and jobs of layers end */
+	DAEMON_STOPPING,  /* steps and sandboxes of layers end */
 	DAEMON_REPORTING, /* they have ended; the scheduler has a moment to commit their results */
 	DAEMON_CLOSING,	  /* children end */
 	DAEMON_LEAVING, /* children end, steps go on: the service manager starts the next runbookd */
@@ -30,20 +30,20 @@ enum daemon_state {
 	DAEMON_STATE_NUM,
 };
 
-/** daemon_state_name() - for the log */
+/** daemon_state_name() - the state's name for the log, a static string */
 const char *daemon_state_name(enum daemon_state state);
-/** daemon_state_allowed() - is the change in the table? */
+/** daemon_state_allowed() - is the change from @from to @to in the table? */
 bool daemon_state_allowed(enum daemon_state from, enum daemon_state to);
-/** daemon_state_set() - change it; what follows from that is the caller's to do */
+/** daemon_state_set() - change .state and log it; the caller does what follows from it */
 void daemon_state_set(struct daemon *daemon, enum daemon_state to);
 
-/** daemon_state_ends() - no child comes back, and nothing new begins */
+/** daemon_state_ends() - children are not started again, and nothing new begins */
 static inline bool daemon_state_ends(enum daemon_state state)
 {
 	return state >= DAEMON_STOPPING;
 }
 
-/** daemon_state_leaves() - the process goes, the steps stay */
+/** daemon_state_leaves() - this program ends, its steps go on */
 static inline bool daemon_state_leaves(enum daemon_state state)
 {
 	return state == DAEMON_LEAVING || state == DAEMON_BECOMING;
