@@ -46,7 +46,7 @@ struct daemon {
 	struct child children[CHILD_NUM];
 	struct channel links[CHILD_NUM]; /* to the children, in the same order */
 	struct sandbox_host *sandbox_host;
-	struct loop_file network_file; /* changes of the firewall of steps, sandbox_host_watch_fd() */
+	struct loop_file network_file; /* of sandbox_host_watch_fd(): the firewall changed */
 	struct step_table *steps;
 	struct layers *layers;
 	char images_dir[PATH_MAX]; /* the store of images */

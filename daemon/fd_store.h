@@ -3,17 +3,17 @@
 #define DAEMON_FD_STORE_H
 
 /*
- * DOC: What outlives this process
+ * DOC: Descriptors that outlive this process
  *
- * Descriptors under names. Each that is put in is handed to the service manager as
- * well, if it keeps some for us (sd_notify(3), FDSTORE=1; the unit says so by
- * $FDSTORE, as systemd 254 does by itself): then they survive kill -9. Otherwise
- * they survive an execve(2) of ours. Either way the next runbookd finds them by
- * fd_store_inherit().
+ * The fd store has descriptors under names. If the service manager keeps descriptors for
+ * us (sd_notify(3), FDSTORE=1; $FDSTORE is set, by the unit or by systemd 254 and later),
+ * each is sent to it as well, and survives kill -9. Otherwise they survive our own
+ * execve(2) only. Either way the next runbookd gets them with fd_store_inherit().
  *
- * A descriptor that holds others: a bag is one end of a socket pair whose other end
- * is closed; a message with data and descriptors waits in it and is looked at
- * without being taken out. So a step is one descriptor, all of it or nothing.
+ * A bag makes one descriptor of many: it is one end of a socket pair whose other end
+ * is closed; one message with data and descriptors waits in it (SCM_RIGHTS, unix(7)) and
+ * is read with MSG_PEEK, so that it stays. The store therefore has all descriptors of a
+ * step or none of them.
  */
 
 #include "common/error.h"
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FD_STORE_PREFIX "rb."	     /* of every name */
+#define FD_STORE_PREFIX "rb."	     /* every name begins with it */
 #define FD_STORE_NAME_MAX 40	     /* with the NUL */
 #define FD_STORE_MAX 16384	     /* names */
 #define FD_BAG_FDS_MAX 32	     /* descriptors in a bag */
@@ -31,66 +31,72 @@
 struct fd_store;
 
 /**
- * fd_store_inherit() - take over what a predecessor or the service manager left
- * @ret_highest: the highest descriptor of them, or 2: close what is above
+ * fd_store_inherit() - take over the descriptors of a predecessor or of the service manager
+ * @ret_highest: the highest of these descriptors, at least 2; the caller closes those above
  *
  * To be called before anything is opened; variables are removed from the environment.
  * Return: the store; NULL without memory.
  */
 struct fd_store *fd_store_inherit(int *ret_highest);
 /**
- * fd_store_borrow() - what our parent has, by fd_store_hand_on(), to look at it only
+ * fd_store_borrow() - see the descriptors that our parent has handed on, without owning them
  *
- * Arguments and return as fd_store_inherit().
+ * Nothing that is done with this store reaches the service manager. Arguments and return as
+ * fd_store_inherit().
  */
 struct fd_store *fd_store_borrow(int *ret_highest);
-/** fd_store_free() - close our copies; what the service manager has stays. Return: NULL. */
+/** fd_store_free() - close our copies; those of the service manager stay. Return: NULL. */
 struct fd_store *fd_store_free(struct fd_store *store);
-/** fd_store_outlives() - a service manager holds them: they survive our death */
+/** fd_store_outlives() - does a service manager keep them, so that they survive kill -9? */
 bool fd_store_outlives(const struct fd_store *store);
 
-/** fd_store_put() - keep @fd (taken over, also on failure) as @name. Return: 0 or -errno. */
+/**
+ * fd_store_put() - store @fd (taken over, also on failure) as @name
+ *
+ * Return: 0; -errno. When only the service manager could not get it, @store has it still.
+ */
 int fd_store_put(struct fd_store *store, const char *name, int fd);
-/** fd_store_get() - descriptor of @name, owned by @store; -1 */
+/** fd_store_get() - the descriptor of @name, owned by @store, or -1 */
 int fd_store_get(const struct fd_store *store, const char *name);
 /**
- * fd_store_newest() - descriptor of @base or of what fd_store_renew() has put in its place
+ * fd_store_newest() - the descriptor of @base that fd_store_renew() stored last
  *
- * Owned by @store; -1.
+ * Return: a descriptor, owned by @store, or -1.
  */
 int fd_store_newest(const struct fd_store *store, const char *base);
 /**
- * fd_store_renew() - keep @fd (taken over, also on failure) in place of fd_store_newest()
+ * fd_store_renew() - store @fd (taken over, also on failure) in place of fd_store_newest()
  *
- * A process that is killed on the way leaves the old one, or the new one, or both, of
- * which the new one counts. So @fd must be complete. When this returns 0, the service
- * manager has it in place of the old one. Where there was none, it does not wait.
- * Return: 0; -errno, the old one is still there then.
+ * A process that is killed meanwhile leaves the old descriptor, the new one, or both, and
+ * then the new one is used. So @fd must be complete. When this returns 0, the service
+ * manager has replaced the old one. Without an old one, this does not wait for the service
+ * manager. Return: 0; -errno, the old one is still stored then.
  */
 int fd_store_renew(struct fd_store *store, const char *base, int fd);
-/** fd_store_drop() - it is not needed any more; an unknown name is fine */
+/** fd_store_drop() - close the descriptor of @name, everywhere; an unknown name is fine */
 void fd_store_drop(struct fd_store *store, const char *name);
-/** fd_store_clear() - drop all: nobody is to follow */
+/** fd_store_clear() - drop all descriptors, so that there is nothing to adopt */
 void fd_store_clear(struct fd_store *store);
-/** fd_store_name() - name number @index, NULL behind the last; for loops that drop nothing */
+/** fd_store_name() - name number @index, NULL behind the last; a drop changes the numbers */
 const char *fd_store_name(const struct fd_store *store, size_t index);
 
 /**
- * fd_store_hand_on() - let the program that we become inherit them
- * @on: false: take it back, the execve(2) failed
+ * fd_store_hand_on() - let the program that this process executes inherit them
+ * @on: false: undo it, because the execve(2) failed
  *
- * Return: 0 or -errno.
+ * Clears close-on-exec and sets an environment variable. Return: 0 or -errno.
  */
 int fd_store_hand_on(struct fd_store *store, bool on);
 
-/** fd_bag_make() - Return: descriptor of a bag with copies of @fds, or -errno. */
+/** fd_bag_make() - pack @data and copies of @fds. Return: the descriptor of a bag, or -errno. */
 int fd_bag_make(const void *data, size_t size, const int *fds, size_t n_fds);
 /**
- * fd_bag_open() - look into a bag, which stays as it is
+ * fd_bag_open() - read a bag, which stays as it is
  * @data: room for @size bytes
  * @fds:  room for FD_BAG_FDS_MAX, copies that the caller closes
  *
- * Return: bytes of data, or -errno.
+ * Return: bytes of data; -EMSGSIZE when @size is too small, or another -errno: no
+ * descriptor is returned then.
  */
 ssize_t fd_bag_open(int bag_fd, void *data, size_t size, int *fds, size_t *ret_n_fds);
 

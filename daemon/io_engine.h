@@ -5,14 +5,14 @@
 /*
  * DOC: Asynchronous reads, writes and syncs
  *
- * One small interface over two implementations: io_uring, and epoll with plain
- * system calls where the kernel or its administrator refuses io_uring. What is
- * built on top (the log pump) does not know which one it has.
+ * One small interface over two implementations: io_uring(7), and epoll(7) with plain
+ * system calls where the kernel or its administrator refuses io_uring. The log pump,
+ * which is built on top, does not know which one it has.
  *
- * A struct io_op is one thing in flight: embedded by its owner, not touched
- * while it is busy, and told by done() with the result of the system call
- * (negative: -errno). done() may start the next one with the same op. Calls
- * never recurse into done(): it is always called from the loop.
+ * A struct io_op is one operation in flight. Its owner embeds it and leaves it alone
+ * while it is busy; done() gets the result of the system call (negative: -errno), and may
+ * start the next operation with the same op. done() is always called from the loop, never
+ * from within the call that started the operation.
  */
 
 #include "common/error.h"
@@ -26,8 +26,10 @@
 struct io_engine;
 struct io_op;
 
+/** io_done_fn - @op has ended with @result, -errno or as the function that started it says */
 typedef void (*io_done_fn)(struct io_op *op, int result);
 
+/** struct io_op - to be initialized with IO_OP_INIT() */
 struct io_op {
 	io_done_fn done;
 	bool busy;
@@ -47,30 +49,35 @@ struct io_op {
 	})
 
 enum io_engine_kind {
-	IO_ENGINE_AUTO, /* io_uring if there is one */
+	IO_ENGINE_AUTO, /* io_uring if the kernel allows it */
 	IO_ENGINE_URING,
 	IO_ENGINE_EPOLL,
 };
 
-/** io_engine_new() - Return: 0, or -errno with @error (IO_ENGINE_AUTO falls back instead) */
+/**
+ * io_engine_new() - an engine that calls done() from @loop
+ *
+ * IO_ENGINE_AUTO falls back to epoll. Return: 0, or -errno with @error.
+ */
 int io_engine_new(struct loop *loop, enum io_engine_kind kind, struct io_engine **ret_engine,
 		  struct error *error);
-/** io_engine_free() - nothing may be busy any more. NULL is fine. Return: NULL. */
+/** io_engine_free() - when no op is busy any more. NULL is fine. Return: NULL. */
 struct io_engine *io_engine_free(struct io_engine *engine);
 
-/** io_poll() - wait until @fd is readable or at its end; result > 0 */
+/** io_poll() - wait until @fd is readable or at its end; the result is > 0 then */
 void io_poll(struct io_engine *engine, struct io_op *op, int fd);
-/** io_read() - read from @fd, which is non-blocking: -EAGAIN when it is empty */
+/** io_read() - read(2) from @fd, which is non-blocking: -EAGAIN when it is empty */
 void io_read(struct io_engine *engine, struct io_op *op, int fd, void *data, size_t size);
-/** io_write() - write to a file at @offset */
+/** io_write() - pwrite(2) to a file at @offset */
 void io_write(struct io_engine *engine, struct io_op *op, int fd, const void *data, size_t size,
 	      uint64_t offset);
 /** io_sync() - fsync(2) */
 void io_sync(struct io_engine *engine, struct io_op *op, int fd);
 /**
- * io_punch() - make a hole of @size bytes at @offset: they take no room and read as zeroes
+ * io_punch() - make a hole of @size bytes at @offset, which takes no space and reads as zeroes
  *
- * The result is 0; -EOPNOTSUPP where the file system cannot.
+ * fallocate(2), FALLOC_FL_PUNCH_HOLE. The result is 0; -EOPNOTSUPP where the file system
+ * has no holes.
  */
 void io_punch(struct io_engine *engine, struct io_op *op, int fd, uint64_t offset, uint64_t size);
 /** io_delay() - end @op after @usec, with result 0 */
@@ -78,14 +85,16 @@ void io_delay(struct io_engine *engine, struct io_op *op, uint64_t usec);
 /** io_cancel() - make a busy poll or read end soon, with -ECANCELED or its result */
 void io_cancel(struct io_engine *engine, struct io_op *op);
 /**
- * io_submit() - hand over what was asked since the last time
+ * io_submit() - give the kernel all operations that were started since the last call
  *
- * Needed after calls from outside a done() function; once for many calls.
+ * Needed after operations that were started outside of a done() function; one call for
+ * many of them.
  */
 void io_submit(struct io_engine *engine);
 
-/* ---- how an engine is made; for the engines' own files ---- */
+/* ---- for the engines' own files ---- */
 
+/** struct io_engine_class - an implementation; the functions above call these */
 struct io_engine_class {
 	void (*free)(struct io_engine *engine);
 	void (*poll)(struct io_engine *engine, struct io_op *op, int fd);
@@ -105,6 +114,7 @@ struct io_engine {
 	struct loop *loop;
 };
 
+/** io_engine_uring_new(), io_engine_epoll_new() - Return: 0 or -errno */
 int io_engine_uring_new(struct loop *loop, struct io_engine **ret_engine);
 int io_engine_epoll_new(struct loop *loop, struct io_engine **ret_engine);
 
