@@ -3,8 +3,8 @@
 #define DAEMON_KEPT_RAW_H
 
 /*
- * What d2e21e4, the last version without tags, left: structs as they stood in memory.
- * Frozen, see sandbox/kept_raw.h; nothing here may change.
+ * Structs of d2e21e4, the last version without tags, as it left them in memory.
+ * They are frozen (see sandbox/kept_raw.h): nothing here may change.
  */
 
 #include "sandbox/kept_raw.h"

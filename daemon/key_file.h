@@ -3,13 +3,14 @@
 #define DAEMON_KEY_FILE_H
 
 /*
- * DOC: Where the keys of secrets are
+ * DOC: The file with the keys of secrets
  *
- * In the systemd credential "runbookd.secret-key" if there is one, otherwise in
- * secret.key in the state directory, root's alone, which is made at the first
- * start. Root only carries them: they are read when the scheduler must be told
- * and wiped at once, so that nothing here is worth a look at this process's
- * memory. The text is described in common/secret_keys.h.
+ * The scheduler encrypts stored secrets with keys that it cannot read from disk itself.
+ * They are in the systemd credential "runbookd.secret-key" (systemd.exec(5),
+ * LoadCredential=) if there is one, otherwise in secret.key in the state directory, which
+ * only root can read and which is made at the first start. runbookd reads them when it
+ * configures a scheduler, sends them, and wipes them at once, so that they are not found in
+ * the memory of this process. common/secret_keys.h describes the format.
  */
 
 #include "common/error.h"
@@ -20,32 +21,43 @@
 #define KEY_CREDENTIAL "runbookd.secret-key"
 #define KEY_FILE "secret.key"
 
+/** struct key_source - where the keys are */
 struct key_source {
 	char path[PATH_MAX + 32];
-	bool fixed; /* a credential: it is not ours to change */
+	bool fixed; /* a credential: runbookd cannot change it */
 };
 
-/** key_source_find() - credential or file */
+/** key_source_find() - the credential if there is one, otherwise the file; opens nothing */
 void key_source_find(const struct paths *paths, struct key_source *ret_source);
 
 /**
  * key_file_load() - read the keys; a file that is absent is made, with one key
  *
- * Who else may read the file than its owner makes it refused, as ssh does.
+ * A file that others than its owner may read is refused, as ssh refuses private keys.
  * Return: 0 with *@ret_keys to be wiped by the caller; -errno with @error.
  */
 int key_file_load(const struct key_source *source, struct secret_keys *ret_keys,
 		  struct error *error);
-/** key_file_add() - put a new key in front of @keys, on disk and in memory. Return: 0 or -errno. */
+/**
+ * key_file_add() - make a new key, the first of @keys, on disk and in memory
+ *
+ * Return: 0; with @error -EROFS for a credential, -E2BIG, another -errno: @keys is as
+ * it was then.
+ */
 int key_file_add(const struct key_source *source, struct secret_keys *keys, struct error *error);
-/** key_file_keep() - leave only the key called @id. Return: 0, -ENOENT if there is none, -errno. */
+/**
+ * key_file_keep() - remove all keys but the one called @id; a credential is left as it is
+ *
+ * Return: 0; with @error -ENOENT if there is no such key, another -errno.
+ */
 int key_file_keep(const struct key_source *source, const char *id, struct error *error);
 
 /**
- * key_message() - SECRET_KEYS
- * @make_new: add a key before
+ * key_message() - make a SECRET_KEYS message
+ * @make_new: add a key first
  *
- * Return: NULL without memory; failures otherwise travel in it.
+ * Return: the message, with an error text instead of keys if they could not be read;
+ * NULL without memory.
  */
 struct message *key_message(const struct paths *paths, bool make_new);
 

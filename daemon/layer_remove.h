@@ -5,9 +5,10 @@
 /*
  * DOC: Removing layers
  *
- * A layer has been taken out of the store, or was never finished. A sandbox empties it, one
- * at a time, then root removes the directory. What fails is tried again, six times within
- * half a minute; what is left then stays for the next start, which finds it.
+ * A layer that was taken out of the store, or was never finished, is removed in two steps:
+ * a sandbox empties its directory, one sandbox at a time, then root removes that. A removal
+ * that fails is tried again, six times within half a minute. After that the directory stays
+ * until the next start of runbookd, which finds it with dir_store_sweep().
  */
 
 #include "daemon/layer_sandbox.h"
@@ -16,22 +17,22 @@ struct daemon;
 struct layer_remover;
 
 /**
- * layer_remover_new() - with nothing to do
- * @by: must stay where it is
+ * layer_remover_new() - a remover without work
+ * @by: not owned; must not move
  *
  * Return: 0 or -ENOMEM.
  */
 int layer_remover_new(struct daemon *daemon, struct layer_sandboxes *by,
 		      struct layer_remover **ret_remover);
-/** layer_remover_free() - a sandbox that runs is ended. NULL is fine. Return: NULL. */
+/** layer_remover_free() - kills a sandbox that runs. NULL is fine. Return: NULL. */
 struct layer_remover *layer_remover_free(struct layer_remover *remover);
-/** layer_remover_add() - have @claim removed; takes it over, also without memory: -ENOMEM then */
+/** layer_remover_add() - remove @claim (taken over, also on failure). Return: 0 or -ENOMEM. */
 int layer_remover_add(struct layer_remover *remover, struct dir_claim *claim);
-/** layer_remover_stop() - start none any more, and end the one that runs */
+/** layer_remover_stop() - kill the sandbox that runs, and start no other */
 void layer_remover_stop(struct layer_remover *remover);
-/** layer_remover_resume() - take layer_remover_stop() back */
+/** layer_remover_resume() - undo layer_remover_stop() */
 void layer_remover_resume(struct layer_remover *remover);
-/** layer_remover_busy() - a sandbox runs */
+/** layer_remover_busy() - does a sandbox run? */
 bool layer_remover_busy(const struct layer_remover *remover);
 
 #endif

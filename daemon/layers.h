@@ -5,20 +5,18 @@
 /*
  * DOC: Unpacked layers of images
  *
- * <store>/layers/<id> holds one unpacked layer, <id> being the digest of its tar.
- * The files belong to the range of ids that images have (common/limits.h), the
- * directory above is root's alone. runbook-image says what to unpack; a sandbox
- * does it (runbook-unpack, unprivileged, without network), and what comes out is
- * renamed into place when runbook-image is content with the report:
+ * <store>/layers/<id> has one unpacked layer; <id> is the digest of its tar archive. The
+ * files belong to the range of ids that images have (common/limits.h); the directory
+ * above can be entered by root only. runbook-image requests an unpacking; a sandbox
+ * (daemon/layer_sandbox.h) does it, and the result is renamed into place when
+ * runbook-image accepts the report of the sandbox:
  *
  *   LAYER_UNPACK -> .tmp-<n>, sandbox runs -> LAYER_UNPACKED
  *                -> LAYER_OPAQUE…, LAYER_COMMIT -> <id> -> LAYER_COMMITTED
  *
- * Who uses a layer holds a shared lock on its directory, also other instances and
- * runbook-sandbox; who removes one must get the exclusive lock. A directory that
- * is being written is locked, too, so that a start knows what is left over from
- * a killed instance. Removing is done inside a sandbox as well: the daemon
- * renames the directory and later removes an empty one.
+ * daemon/dir_store.h describes the locks on layers that are in use, being written or
+ * being removed. Removing is done inside a sandbox, too: runbookd renames the directory,
+ * and later removes an empty one (daemon/layer_remove.h).
  */
 
 #include "common/error.h"
@@ -35,35 +33,49 @@ struct layers;
  */
 int layers_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
 	       struct layers **ret_layers, struct error *error);
-/** layers_free() - what runs ends. NULL is fine. Return: NULL. */
+/** layers_free() - kills sandboxes that run. NULL is fine. Return: NULL. */
 struct layers *layers_free(struct layers *layers);
 
-/** layers_announce() - give @send the id of every layer that is there */
+/** layers_announce() - call @send with the id of every complete layer */
 void layers_announce(struct layers *layers, void (*send)(void *userdata, const char *layer),
 		     void *userdata);
 
-/* what runbook-image asks; answers go to its channel. The caller has checked the values. */
+/*
+ * Requests of runbook-image, which gets replies on its channel. The caller has checked the
+ * values; @job is a number that runbook-image chose. An unknown job is ignored.
+ */
+
+/**
+ * layers_unpack() - unpack an archive: LAYER_UNPACKING, later LAYER_UNPACKED
+ * @digest: of the archive as it is in @blob_fd; "": not checked
+ * @layer:  the id that the layer must have; "": not known yet
+ * @blob_fd: the archive, owned by the caller
+ */
 void layers_unpack(struct layers *layers, uint64_t job, const char *digest, const char *layer,
 		   int blob_fd);
+/** layers_opaque() - mark directory @path of the unpacked layer as opaque for overlayfs */
 void layers_opaque(struct layers *layers, uint64_t job, const char *path);
+/** layers_commit() - rename the layer into place: LAYER_COMMITTED; @layer "": discard it */
 void layers_commit(struct layers *layers, uint64_t job, const char *layer);
+/** layers_forget() - remove @layer unless it is in use: LAYER_FORGOTTEN */
 void layers_forget(struct layers *layers, const char *layer);
-/** layers_abandon() - runbook-image is gone: end and throw away what it asked for */
+/** layers_abandon() - runbook-image has ended: end and discard its jobs */
 void layers_abandon(struct layers *layers);
-/** layers_stop() - end everything that runs, the daemon goes */
+/** layers_stop() - kill all sandboxes and start no others, because the daemon ends */
 void layers_stop(struct layers *layers);
-/** layers_resume() - take layers_stop() back */
+/** layers_resume() - undo layers_stop() */
 void layers_resume(struct layers *layers);
-/** layers_busy() - sandboxes that still run */
+/** layers_busy() - does any sandbox run? NULL is fine. */
 bool layers_busy(const struct layers *layers);
 
 /**
- * layers_use() - keep @layer from being removed while a step uses it
+ * layers_use() - lock @layer while a step uses it, so that it is not removed
  * @out: its path, PATH_MAX bytes
  *
- * Return: 0, or -ENOENT. Each use is ended by layers_release().
+ * Return: 0; -ENOENT and others of dir_store_use(). Each use is ended by layers_release().
  */
 int layers_use(struct layers *layers, const char *layer, char *out);
+/** layers_release() - end one use of @layer */
 void layers_release(struct layers *layers, const char *layer);
 
 #endif
