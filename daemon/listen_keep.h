@@ -3,30 +3,38 @@
 #define DAEMON_LISTEN_KEEP_H
 
 /*
- * Listening sockets over a restart: who connects meanwhile waits in the backlog
- * instead of being refused, and a port that was given as 0 stays the same.
+ * DOC: Listening sockets over a restart
+ *
+ * Listening sockets are in the fd store, under names made of their addresses. Clients that
+ * connect while runbookd is replaced wait in the backlog instead of being refused, and a
+ * port that the kernel chose for port 0 stays the same. A failure to store a socket is
+ * not reported: the next runbookd binds it again.
  */
 
 #include "daemon/fd_store.h"
 #include "daemon/listen.h"
 
-/** enum listen_keep_kind - part of names in the fd store */
+/** enum listen_keep_kind - which Listen= a socket is of; a letter in its name in the fd store */
 enum listen_keep_kind {
 	LISTEN_KEEP_WEBHOOK = 'w',
 	LISTEN_KEEP_API = 'a',
 };
 
-/** listen_keep_load() - what a predecessor listened on; @set is empty. Sockets with a path are
- * made anew. */
+/**
+ * listen_keep_load() - add copies of a predecessor's sockets to @set, which is empty
+ *
+ * Unix sockets are not stored; they are bound anew.
+ */
 void listen_keep_load(const struct fd_store *store, enum listen_keep_kind kind,
 		      struct listener_set *set);
-/** listen_keep_save() - exactly these */
+/** listen_keep_save() - store copies of the sockets in @set, and drop others of this kind */
 void listen_keep_save(struct fd_store *store, enum listen_keep_kind kind,
 		      const struct listener_set *set);
 /**
- * listen_keep_unix() - listen_unix(), or what a predecessor had there, if it is there yet
+ * listen_keep_unix() - the predecessor's socket at @path if the file is still that socket,
+ * otherwise listen_unix()
  *
- * One for each store. Return: descriptor; -errno with @error.
+ * A store has room for one such socket. Return: descriptor; -errno with @error.
  */
 int listen_keep_unix(struct fd_store *store, const char *path, mode_t mode, gid_t group,
 		     struct error *error);
