@@ -3,22 +3,22 @@
 #define DAEMON_LOG_JOURNAL_H
 
 /*
- * DOC: Output on its way, where a kill -9 does not reach it
+ * DOC: Output on its way, safe from kill -9
  *
- * What the log pump has taken out of a step's pipe and not yet written would be lost
- * with this process. So its buffers are slots of shared memory, and each slot has a
- * pipe of its own; memory and pipes are in the fd store.
+ * Output that the log pump has read from a step's pipe and not yet written to the log
+ * would be lost with this process. Therefore the buffers of the pump are slots of shared
+ * memory, and each slot has a pipe of its own; memory and pipes are in the fd store.
  *
- *   splice(2)  moves pages from the step's pipe into the slot's, copying nothing;
- *              whatever happens, they are in one of the two
- *   read(2)    from the slot's pipe, which nobody else writes to: what is missing in
- *              the memory is what is still in the pipe
- *   write      at an offset that was noted before: how much of it happened is
- *              what the file is long
+ *   splice(2)  moves pages from the step's pipe into the slot's pipe without a copy;
+ *              at every moment they are in one of the two
+ *   read(2)    copies from the slot's pipe, which has no other writer, into the slot's
+ *              memory: the bytes that the memory lacks are still in the pipe
+ *   write      goes to an offset that was noted before: the length of the file tells how
+ *              much of it happened
  *
- * A successor therefore knows to the byte what is in the log, what is in memory and
- * what is in which pipe, at whatever instruction the process was killed. The price
- * is one splice(2) for each chunk.
+ * A successor therefore knows to the byte which output is in the log, which in memory and
+ * which in a pipe, at whatever instruction the process was killed. The price is one
+ * splice(2) for each chunk.
  */
 
 #include "common/error.h"
@@ -32,9 +32,9 @@
 
 enum log_slot_state {
 	LOG_SLOT_FREE = 0,
-	LOG_SLOT_TAKEN,	  /* something may be in its pipe; .size 0: all there is */
-	LOG_SLOT_QUEUED,  /* read; chunks are written in the order of .sequence */
-	LOG_SLOT_WRITING, /* from .base on */
+	LOG_SLOT_TAKEN,	  /* its pipe may have output: .size bytes, or if that is 0, any number */
+	LOG_SLOT_QUEUED,  /* read into memory; chunks are written in the order of .sequence */
+	LOG_SLOT_WRITING, /* being written at .base */
 	LOG_SLOT_STATE_NUM,
 };
 
@@ -47,22 +47,23 @@ enum log_slot_state {
 struct log_slot_head {
 	uint32_t state;
 	uint32_t stream;
-	uint64_t sink; /* whose */
+	uint64_t sink; /* id of log_sink_keep() */
 	uint64_t sequence;
-	uint64_t size;
+	uint64_t size;	  /* bytes that were read from the step */
 	uint64_t base;	  /* offset in the log */
 	uint64_t at_usec; /* wall clock */
-	uint64_t masked;  /* 1: .size bytes are behind the first .buffer_size, to be masked */
-	/* from QUEUED on: what is to be written, and what the mask held back after it */
+	uint64_t masked;  /* 1: these bytes are in the second buffer, as they were read */
+	/* from QUEUED on: the bytes to write (offset, size), and the mask's state after them */
 	uint64_t text, text_size;
 	struct mask_stream mask;
 };
 
+/** struct log_slot - this process's view of a slot */
 struct log_slot {
-	struct log_slot *next;
+	struct log_slot *next; /* free ones; itself: to be recovered */
 	struct log_slot_head *head;
-	char *data;	    /* 2 * .buffer_size */
-	size_t buffer_size; /* LOG_BUFFER_SIZE, or more: what a predecessor left must fit */
+	char *data;	    /* two buffers: output to write, output before it was masked */
+	size_t buffer_size; /* LOG_BUFFER_SIZE, or more if a predecessor's buffers were larger */
 	unsigned index;
 	int read_fd, write_fd; /* its pipe; -1: not made yet */
 };
@@ -70,54 +71,57 @@ struct log_slot {
 struct log_journal;
 
 /**
- * log_journal_new() - slots in @store, those of a predecessor if it left any
+ * log_journal_new() - the slots that a predecessor left in @store, or new ones
  *
- * Return: 0 or -errno with @error.
+ * Slots that cannot be read are logged as lost output and replaced. Return: 0; -errno with
+ * @error.
  */
 int log_journal_new(struct fd_store *store, struct log_journal **ret_journal, struct error *error);
 /**
  * log_journal_check() - could log_journal_new() go on with what is in @store?
  *
- * Changes nothing. Return: 0, also when there is nothing; -errno with @error.
+ * Changes nothing. Return: 0, also when @store has no journal; -errno with @error.
  */
 int log_journal_check(const struct fd_store *store, struct error *error);
-/** log_journal_free() - NULL is fine. Return: NULL. */
+/** log_journal_free() - unmap it; the fd store has memory and pipes. NULL is fine. Return: NULL. */
 struct log_journal *log_journal_free(struct log_journal *journal);
 
 /** log_journal_take() - a free slot with its pipe; NULL when there is none */
 struct log_slot *log_journal_take(struct log_journal *journal);
-/** log_journal_give() - back, and its memory with it */
+/** log_journal_give() - make @slot free, and give its memory back to the kernel */
 void log_journal_give(struct log_journal *journal, struct log_slot *slot);
 /**
  * log_journal_recover() - the next slot that a predecessor left for @sink, oldest first
  *
- * It is taken then, and holds its .head->size bytes. NULL when there is none (any more).
+ * The slot is taken then, and its output is completely in memory. Output that cannot be
+ * completed is logged as lost. Return: NULL when there are no more.
  */
 struct log_slot *log_journal_recover(struct log_journal *journal, uint64_t sink);
-/** log_journal_settle() - whatever nobody recovered is free now */
+/** log_journal_settle() - all sinks are adopted: make free the slots that none recovered */
 void log_journal_settle(struct log_journal *journal);
 
-/** log_slot_begin() - it is for @sink from now on, and empty */
+/** log_slot_begin() - assign @slot, which is empty, to @sink and @stream (1 or 2) */
 void log_slot_begin(struct log_slot *slot, uint64_t sink, unsigned stream);
 /**
- * log_slot_pull() - begin, and move what @fd, a pipe, has into the slot's
- * @masked: it will have to be masked
+ * log_slot_pull() - log_slot_begin(), then splice output from @fd, a pipe, into the slot's pipe
+ * @masked: the output has to be masked before it is written
  *
- * Return: bytes; 0 at its end; -EAGAIN when it is empty; -errno.
+ * Return: bytes; 0 at the end of @fd; -EAGAIN when it is empty; -EINVAL when it is not a
+ * pipe; another -errno.
  */
 ssize_t log_slot_pull(struct log_slot *slot, uint64_t sink, unsigned stream, int fd, bool masked);
-/** log_slot_raw() - where what was pulled is to be read to */
+/** log_slot_raw() - the buffer for the bytes that log_slot_pull() moved */
 char *log_slot_raw(const struct log_slot *slot);
 /**
- * log_slot_queue() - it is number @sequence of those to be written
- * @text: where in .data
- * @mask: what is held back after it, NULL: there is no mask
+ * log_slot_queue() - note that @slot is to be written, as number @sequence
+ * @text: offset in .data of the @text_size bytes to write
+ * @mask: state of the stream's mask after them; NULL: no mask
  */
 void log_slot_queue(struct log_slot *slot, uint64_t sequence, uint64_t at_usec, size_t text,
 		    size_t text_size, const struct mask_stream *mask);
-/** log_slot_write() - it is going to be written at @base */
+/** log_slot_write() - note that it is about to be written at offset @base of the log */
 void log_slot_write(struct log_slot *slot, uint64_t base);
-/** log_slot_done() - nothing of it is needed any more */
+/** log_slot_done() - note that its output is written or given up */
 void log_slot_done(struct log_slot *slot);
 
 #endif
