@@ -74,7 +74,7 @@ struct ledger;
  * -ERANGE or -ENOSPC when this version cannot go on with it; another -errno.
  */
 int ledger_new(int fd, const char *instance, struct ledger **ret_ledger, struct error *error);
-/** ledger_free() - unmap and close it; the fd store has its own copy. NULL is fine. Return: NULL. */
+/** ledger_free() - unmap and close it; the fd store has a copy. NULL is fine. Return: NULL. */
 struct ledger *ledger_free(struct ledger *ledger);
 /** ledger_fd() - the descriptor of the memory, owned by @ledger */
 int ledger_fd(const struct ledger *ledger);

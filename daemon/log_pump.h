@@ -6,33 +6,34 @@
  * DOC: Log pump
  *
  * The output of every running step flows pipe -> buffer -> file, all in one
- * thread. Per step: two pipes (stdout, stderr), one log file with the plain
- * bytes in the order they arrived, one index that says when and from where.
+ * thread. A step has two pipes (stdout, stderr), one log file with the plain
+ * bytes in the order in which they arrived, and one index with the time and stream of
+ * each chunk. The pump calls its step a sink.
  *
- *   read   as much as the pipe has, into a buffer of a bounded pool; a stream
- *          without a buffer waits, its pipe fills, the step's write(2) blocks:
- *          memory is flat however much a step prints
- *   rest   after a short read the stream rests for 200 microseconds, so that a
- *          program that writes line by line costs one read for many lines
- *   write  one at a time per step, at the offset where the last one ended: a
- *          failed write leaves no hole
- *   index  a record per chunk, written when 64 have gathered or nothing else is
- *          to be done
- *   sync   both files, when both streams have ended and all is written
+ *   read      as much as the pipe has, into a buffer of a bounded pool; a stream
+ *             without a buffer waits, its pipe fills, the step's write(2) blocks:
+ *             memory is bounded however much a step prints
+ *   throttle  after a short read the stream pauses for 200 microseconds, so that a
+ *             program that writes line by line costs one read for many lines
+ *   write     one at a time per step, at the offset where the last one ended: a
+ *             failed write leaves no hole
+ *   index     a record per chunk, written when 64 have gathered or nothing else
+ *             remains to be written
+ *   sync      both files, when both streams have ended and all is written
  *
- *   mask   what a step must not show is replaced before it goes on: daemon/mask.h.
- *          Offsets are those of what is written; what was held back has the time of
- *          the read that decided it
+ *   mask      secrets are replaced before output goes further: daemon/mask.h.
+ *             Offsets count the bytes that are written; bytes that were held back have
+ *             the time of the read that decided about them
  *
- *   cut    a log that would have more than its limit on the disk, together with its
- *          index: the middle of both becomes a hole, which grows in steps of an eighth
- *          of the limit; head and tail stay, and offsets stay true (common/log_cut.h).
- *          The step only waits for the disk, as ever
+ *   cut       when a log and its index would take more than their limit on the disk,
+ *             the middle of both becomes a hole, which grows in steps of an eighth of
+ *             the limit; head and tail stay, and offsets stay valid (common/log_cut.h).
+ *             The step only waits for the disk, as with every write
  *
- * A write that fails (disk full) loses its bytes, not the step: the loss is
- * counted and reported at the end. The same goes for what is printed beyond
- * the limit where the file system can make no holes, and for a long log while less
- * than LOG_ROOM_MIN is free.
+ * A write that fails (disk full) loses its bytes, but the step goes on: the loss is
+ * counted and reported at the end. The same happens to output beyond the limit
+ * where the file system has no holes, and to that of a long log while less than
+ * LOG_ROOM_MIN is free.
  *
  * Index file, little-endian: 16 bytes {u32 "RBI1", u32 version 2, u64 wall clock
  * microseconds at the start}, three records of common/log_cut.h (version 1: none), then
@@ -54,26 +55,27 @@
 #define LOG_PIPE_SIZE (1 * MIB)
 #define LOG_BUFFER_SIZE (256 * KIB)
 #define LOG_BUFFERS_MAX 64
-#define LOG_BYTES_MAX (16 * GIB) /* of one step; more is lost where it cannot be cut */
-/* left free for others (the store!), or a 32nd of a small file system */
+#define LOG_BYTES_MAX (16 * GIB) /* of a step whose log has no limit; more is lost */
+/* bytes left free for other files (the store!), or a 32nd of a small file system */
 #define LOG_ROOM_MIN (512 * MIB)
 
 #define LOG_RECORDS 512 /* index records that are made and not yet written */
 
 /**
- * struct log_kept - what a successor must know of a log beside its files
+ * struct log_kept - state of a log that a successor needs beside its files
  *
- * Index records are written behind the log, many at once: those that the index file
- * does not have yet are the last ones here.
+ * Index records are written later than the log, many at once: the records that the index
+ * file lacks are the last ones here.
  */
 struct log_kept {
-	/* what each stream's mask holds back; the one with the higher number, in turn */
+	/* the mask of each stream, written to the two places in turn; the higher .sequence is
+	 * the valid one */
 	struct log_kept_mask {
 		uint64_t sequence;
 		struct mask_stream mask;
 	} masks[2][2];
-	uint64_t rest_base[2]; /* where what was held back to the end is written, plus one; or 0 */
-	uint64_t admitted;     /* bytes that were let through to the file */
+	uint64_t rest_base[2]; /* offset, plus one, of bytes held back until the end; 0: none */
+	uint64_t admitted;     /* bytes that were accepted for the file */
 	uint64_t lost;
 	int32_t error;
 	uint32_t index_broken;
@@ -85,84 +87,91 @@ struct fd_store;
 struct log_pump;
 struct log_sink;
 
-/** struct log_result - what became of a step's output */
+/** struct log_result - how much of a step's output is in its log */
 struct log_result {
 	uint64_t bytes; /* size of the log file */
-	uint64_t cut;	/* of them, dropped from its middle */
-	uint64_t lost;	/* could not be written */
-	int error;	/* errno of the first failed write, 0 */
+	uint64_t cut;	/* of these, bytes of the hole in its middle */
+	uint64_t lost;	/* bytes that could not be written */
+	int error;	/* errno of the first failed write; 0: none failed */
 };
 
-/** log_done_fn - all is written and synced; the sink is gone when this returns */
+/** log_done_fn - everything is written and synced, and the sink is freed */
 typedef void (*log_done_fn)(void *userdata, const struct log_result *result);
 
+/** log_pump_new() - a pump that runs in @loop. Return: 0; -errno with @error. */
 int log_pump_new(struct loop *loop, enum io_engine_kind kind, struct log_pump **ret_pump,
 		 struct error *error);
-/** log_pump_free() - no sink may be left. NULL is fine. Return: NULL. */
+/** log_pump_free() - all sinks must have ended. NULL is fine. Return: NULL. */
 struct log_pump *log_pump_free(struct log_pump *pump);
 
 /**
- * log_pump_open() - begin to carry a step's output
- * @log_fd, @index_fd: empty files, open for writing; taken over on success
+ * log_pump_open() - begin to write a step's output to its log
+ * @log_fd, @index_fd: empty files, open for reading and writing; taken over on success
  * @stdout_fd, @stderr_fd: read ends of pipes; taken over on success
  * @started_usec: wall clock that index times count from
  * @done:         called once, from the loop
+ * @ret_sink:     owned by the pump; valid until @done is called
+ *
+ * Return: 0; -errno with @error.
  */
 int log_pump_open(struct log_pump *pump, int log_fd, int index_fd, int stdout_fd, int stderr_fd,
 		  uint64_t started_usec, log_done_fn done, void *userdata,
 		  struct log_sink **ret_sink, struct error *error);
 
 /**
- * log_sink_mask() - hide what @mask knows
- * @mask: NULL hides nothing and costs nothing; the sink holds a reference of its own
+ * log_sink_mask() - replace the secrets that @mask knows
+ * @mask: NULL: no mask, without cost; the sink takes a reference of its own
  *
- * Right after log_pump_open(): before the loop goes on, nothing has been read.
+ * To be called right after log_pump_open(): nothing is read before the loop goes on.
  */
 void log_sink_mask(struct log_sink *sink, struct mask *mask);
 /**
- * log_sink_limit() - cut its middle out when it would have more than @bytes on the disk
- * @bytes: with its index, at least LOG_LIMIT_MIN; 0: LOG_BYTES_MAX, and what is more is lost
+ * log_sink_limit() - cut the middle of the log when it would take more than @bytes on disk
+ * @bytes: with its index, at least LOG_LIMIT_MIN; 0: no cut, output beyond LOG_BYTES_MAX is lost
  *
- * Right after log_pump_open(). The limit is kept in the index, and holds to the end
- * of the step.
+ * To be called right after log_pump_open(). The limit is stored in the index, and is valid
+ * until the end of the step.
  */
 void log_sink_limit(struct log_sink *sink, uint64_t bytes);
 /**
- * log_sink_share() - count it in @share, and cut it as well where that is full
- * @share: outlives the sink; NULL: it is not counted
+ * log_sink_share() - count the log in @share, and cut it as well when that is full
+ * @share: outlives the sink; NULL: the log is not counted
  *
- * Right after log_pump_open() or log_pump_adopt().
+ * To be called right after log_pump_open() or log_pump_adopt().
  */
 void log_sink_share(struct log_sink *sink, struct log_share *share);
 /**
- * log_pump_keep() - from now on, output on its way outlives this process: log_journal.h
+ * log_pump_keep() - let output on its way outlive this process (daemon/log_journal.h)
  *
- * Return: 0 or -errno: then it does not.
+ * Return: 0; -errno, logged: output is carried, but does not outlive the process.
  */
 int log_pump_keep(struct log_pump *pump, struct fd_store *store);
 /**
- * log_sink_keep() - this one's, for log_pump_adopt()
- * @id:   never used again
- * @kept: outlives this process; zeroed; NULL: not kept
+ * log_sink_keep() - write down the state of @sink for log_pump_adopt()
+ * @id:   not 0; never used again
+ * @kept: memory that outlives this process, zeroed; NULL: nothing is kept
  *
- * Right after log_pump_open(): before the loop goes on, nothing has been read.
+ * To be called right after log_pump_open(): nothing is read before the loop goes on.
  */
 void log_sink_keep(struct log_sink *sink, uint64_t id, struct log_kept *kept);
 /**
- * log_pump_adopt() - go on where a predecessor was with @id
+ * log_pump_adopt() - go on with the log that a predecessor kept as @id
  * @fds:  log, index, stdout, stderr; taken over and set to -1 on success
- * @mask: as log_sink_mask(), the same as before
+ * @mask: the mask that the predecessor had, as for log_sink_mask()
+ * @kept: the memory that log_sink_keep() of the predecessor got
+ *
+ * Other arguments as for log_pump_open(). Return: 0; -errno with @error.
  */
 int log_pump_adopt(struct log_pump *pump, int fds[4], struct mask *mask, uint64_t started_usec,
 		   log_done_fn done, void *userdata, uint64_t id, struct log_kept *kept,
 		   struct log_sink **ret_sink, struct error *error);
-/** log_pump_settle() - all logs are adopted that there are */
+/** log_pump_settle() - all adoptions are done: free the slots that no log recovered */
 void log_pump_settle(struct log_pump *pump);
 
 /**
- * log_sink_stop() - end soon although somebody still holds the pipes
+ * log_sink_stop() - end soon although a process still has the pipes open
  *
- * What the pipes hold now is still read, at most LOG_PIPE_SIZE each.
+ * The output that is in the pipes now is still read, at most LOG_PIPE_SIZE of each.
  */
 void log_sink_stop(struct log_sink *sink);
 
