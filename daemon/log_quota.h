@@ -3,16 +3,16 @@
 #define DAEMON_LOG_QUOTA_H
 
 /*
- * DOC: What logs take on the disk
+ * DOC: Disk space of logs
  *
- * Of each project, and of all: what a walk through the directory of logs found last,
- * and what was written since. The walk goes on in small pieces between other work, and
- * begins anew now and then, so that what was removed meanwhile is known. Without a limit
- * there is none.
+ * The space that the logs of a project and of all projects take is estimated: what the last
+ * walk through the directory of logs found, plus what was written since. A walk is done in
+ * small pieces between other work, and starts again now and then, so that removed logs are
+ * noticed. Without any limit there is no walk.
  *
- * Where a limit is reached, nothing waits and no step fails: logs that grow lose their
- * middle as those do that are longer than StepLog= (daemon/log_pump_cut.c). Each may
- * have LOG_LIMIT_MIN in any case.
+ * When a limit is reached, nothing waits and no step fails: logs that grow lose their
+ * middle, as logs that are longer than StepLog= do (daemon/log_pump_cut.c). Each log may
+ * take LOG_LIMIT_MIN in any case.
  */
 
 #include "common/limits.h"
@@ -23,38 +23,41 @@
 
 struct log_quota;
 
-/** struct log_share - of one project; lives as long as its struct log_quota */
+/** struct log_share - the logs of one project; lives as long as its struct log_quota */
 struct log_share {
 	struct log_quota *quota;
 	struct log_share *next;
 	char project[PROJECT_NAME_MAX + 1];
-	uint64_t used, limit; /* bytes; limit 0: none of its own */
-	uint64_t found;	      /* by the walk that is under way */
-	uint64_t grown;	      /* since it began */
+	uint64_t used, limit; /* bytes; limit 0: the project has none of its own */
+	uint64_t found;	      /* bytes, by the walk in progress */
+	uint64_t grown;	      /* bytes written since that began */
 };
 
-/** struct log_quota_limits - 0: none */
+/** struct log_quota_limits - bytes of all projects, of each project; 0: no limit */
 struct log_quota_limits {
 	uint64_t all, each;
 };
 
-/** log_quota_limits_fn - the limits now; @project: NULL, or whose own one goes to @ret->each */
+/**
+ * log_quota_limits_fn - the limits that are configured now
+ * @project: NULL, or the project whose own limit is returned in .each
+ */
 typedef struct log_quota_limits (*log_quota_limits_fn)(const void *userdata, const char *project);
 
-/** log_quota_new() - @log_path: the directory of logs. NULL: no memory. */
+/** log_quota_new() - @log_path: the directory of logs. Return: NULL without memory. */
 struct log_quota *log_quota_new(struct loop *loop, const char *log_path, log_quota_limits_fn limits,
 				const void *userdata);
 /** log_quota_free() - NULL is fine. Return: NULL. */
 struct log_quota *log_quota_free(struct log_quota *quota);
-/** log_quota_share() - of @project. NULL: no memory, and no limit. */
+/** log_quota_share() - the share of @project. Return: NULL without memory, which is no limit. */
 struct log_share *log_quota_share(struct log_quota *quota, const char *project);
 
-/** log_share_grow() - @bytes more, or fewer, are on the disk. NULL is fine. */
+/** log_share_grow() - count @bytes that were written, or freed if negative. NULL is fine. */
 void log_share_grow(struct log_share *share, int64_t bytes);
-/** log_share_full() - @bytes more would be too many. NULL is fine. */
+/** log_share_full() - would @bytes more exceed a limit of the project or of all? NULL is fine. */
 bool log_share_full(const struct log_share *share, uint64_t bytes);
 
-/** log_quota_walk() - all of it at once, for tests */
+/** log_quota_walk() - do a whole walk at once, for tests */
 void log_quota_walk(struct log_quota *quota);
 
 #endif

@@ -3,15 +3,15 @@
 #define DAEMON_LOG_REGISTER_H
 
 /*
- * DOC: Which logs are being written
+ * DOC: The register of open logs
  *
- * A file with a slot for each step that can run, lib/logs.open: what is in it at the
- * start was not finished by the runbookd before, and is repaired (daemon/log_repair.h).
- * So a crash costs the repair of the logs that were open, not a look at all there are.
+ * lib/logs.open is a file with a slot for each step that can run. A log that is in it when
+ * runbookd starts was not finished by the runbookd before, and is repaired
+ * (daemon/log_repair.h). So after a crash only the logs that were open are read, not all.
  *
- * A slot is written in place, without a journal or a flush: 192 bytes on the way of a
- * step. Its writing to the disk is begun at once, so that a power cut hides
- * little more from it than it hides from the log.
+ * A slot is 192 bytes, written in place without a journal or a flush, because each step
+ * waits for it. Writeback of the slot is started at once (sync_file_range(2)), so that a
+ * power cut loses little more of the register than of the log.
  *
  *   header  64 bytes: u32 magic "RBL1", u32 slots, boot id as text, zeroes
  *   slot   192 bytes: u64 run, u64 attempt, project, slug (both with NUL), zeroes;
@@ -28,30 +28,30 @@
 
 struct log_register;
 
-/** log_open_fn - is this log being written? */
+/** log_open_fn - is this log of a step that goes on, so that it must not be repaired? */
 typedef bool (*log_open_fn)(const void *userdata, const char *project, uint64_t run,
 			    const char *slug, uint64_t attempt);
 
 /**
- * log_register_new() - open it, repair what it names, and begin anew
- * @is_open: logs of steps that go on are left alone; NULL: there are none
+ * log_register_new() - open the register, repair the logs that it names, and empty it
+ * @is_open: called for each of them; NULL: no step goes on
  *
- * What cannot be repaired is logged and left alone. Return: 0, or -errno with
- * @error when there can be no register.
+ * A log that cannot be repaired is logged and left as it is. Return: 0; -errno with
+ * @error when the register cannot be opened or written.
  */
 int log_register_new(const struct paths *paths, log_open_fn is_open, const void *userdata,
 		     struct log_register **ret_register, struct error *error);
-/** log_register_free() - NULL is fine. Return: NULL. */
+/** log_register_free() - the file stays as it is. NULL is fine. Return: NULL. */
 struct log_register *log_register_free(struct log_register *logs);
 
 /**
- * log_register_add() - a log is open from now on; all names were checked
+ * log_register_add() - note that a log is open; the caller has checked the names
  *
- * Return: its slot; -1 when it could not be noted, which only costs its repair.
+ * Return: its slot; -1 when it could not be noted: a crash would leave it unrepaired.
  */
 int log_register_add(struct log_register *logs, const char *project, uint64_t run, const char *slug,
 		     uint64_t attempt);
-/** log_register_remove() - the log is complete and synced. -1 is fine. */
+/** log_register_remove() - note that the log of @slot is complete and synced. -1 is fine. */
 void log_register_remove(struct log_register *logs, int slot);
 
 #endif

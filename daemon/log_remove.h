@@ -5,26 +5,30 @@
 /*
  * DOC: Removing the logs of a run
  *
- * The scheduler decides when (its retention), and names a project and a run. Logs
- * belong to root, so root removes them: by those two names alone, beneath the log
- * directory, never through a symbolic link, and never those of a run of which a step
- * is known here. A run may have ten thousand of them: some files are removed, then
- * the loop serves others.
+ * Retention in the scheduler decides which logs are removed, and sends the names of a
+ * project and a run. Logs belong to root, so root removes them: by these two names alone,
+ * beneath the log directory, never through a symbolic link, and never the logs of a run of
+ * which runbookd still has a step. A run may have ten thousand logs: each turn of the loop
+ * removes some files, so that others are served in between.
  */
 
 #include "daemon/daemon.h"
 
 struct log_remover;
 
-/** log_remover_new() - Return: 0 or -ENOMEM */
+/** log_remover_new() - a remover without work. Return: 0 or -ENOMEM. */
 int log_remover_new(struct daemon *daemon, struct log_remover **ret_remover);
-/** log_remover_free() - what waits is forgotten: the scheduler asks again. Return: NULL. */
+/**
+ * log_remover_free() - forget waiting removals, which the scheduler requests again
+ *
+ * NULL is fine. Return: NULL.
+ */
 struct log_remover *log_remover_free(struct log_remover *remover);
 /**
- * log_remove() - remove the logs of @run; LOG_REMOVED follows
+ * log_remove() - remove the logs of @run; LOG_REMOVED is sent at the end
  * @project: a valid name, checked by the caller
  *
- * Return: 0, -EBUSY when more wait than a scheduler ever asks for, or -ENOMEM.
+ * Return: 0; -EBUSY when more removals wait than a scheduler ever requests; -ENOMEM.
  */
 int log_remove(struct log_remover *remover, const char *project, uint64_t run);
 
@@ -33,8 +37,8 @@ int log_remove(struct log_remover *remover, const char *project, uint64_t run);
 /**
  * log_remove_some() - remove up to @most files of a run's directory beneath @log_fd
  *
- * Return: 1 when the directory is gone or was not there, 0 when there is more to do,
- * or -errno: -ENOTEMPTY, what is left in it is no log.
+ * Return: 1 when the directory is removed or did not exist; 0 when there is more to do;
+ * -errno: -ENOTEMPTY when something in it is not a file.
  */
 int log_remove_some(int log_fd, const char *project, uint64_t run, unsigned most);
 
