@@ -5,15 +5,19 @@
 /*
  * DOC: Steps
  *
+ * A step here is one attempt: the order of the scheduler, its sandbox, and its log. The
+ * table has all steps from the order until the scheduler acknowledges the result:
+ *
  *   queued    accepted; one sandbox is built per turn of the loop, so that a
- *             burst of orders does not keep messages waiting
- *   running   the sandbox lives, or is being taken down (daemon/supervise.h)
- *   draining  the sandbox is gone, its last output is on its way to the disk;
- *             after five seconds what is missing is given up
+ *             burst of orders does not delay messages
+ *   running   the sandbox runs, or is being taken down (daemon/supervise.h)
+ *   draining  the sandbox is gone, its last output is being written to the disk;
+ *             after five seconds the rest is given up
  *   ended     reported; kept until the scheduler has committed the result
  *
  * A step is never reported twice with different results, and an order number
- * runs at most once in the daemon's life.
+ * runs at most once in the life of a runbookd. A failure is not returned to the caller; it
+ * is the reported result of the step.
  */
 
 #include "common/error.h"
@@ -26,13 +30,13 @@
 #include <stdint.h>
 
 #define STEPS_MAX 1024		/* queued and running */
-#define STEPS_RECORDS_MAX 65536 /* with those that wait for their acknowledgement */
+#define STEPS_RECORDS_MAX 65536 /* with ended ones that are not acknowledged */
 
 struct daemon;
 struct sandbox_ops;
 struct step_table;
 
-/** struct step_order - what the scheduler asks for, checked */
+/** struct step_order - STEP_START, after its fields were checked */
 struct step_order {
 	uint64_t order;
 	uint64_t run;
@@ -41,9 +45,9 @@ struct step_order {
 	char slug[STEP_SLUG_MAX + 1];
 	char name[STEP_NAME_MAX + 1];
 	char commit[COMMIT_HEX_MAX + 1]; /* may be "" for a workspace */
-	char view[COMMIT_HEX_MAX + 1];	 /* what is laid over the commit's tree; "": nothing */
+	char view[COMMIT_HEX_MAX + 1];	 /* of references, laid over the commit's tree; "": none */
 	enum step_objects objects;
-	char image[IMAGE_NAME_MAX + 1]; /* for people; what is used are the layers, or "host" */
+	char image[IMAGE_NAME_MAX + 1]; /* "host", or a name for people: .layers are used */
 	char *layers;			/* @n_layers strings of IMAGE_ID_SIZE; malloc'ed */
 	size_t n_layers;
 	char *workdir; /* malloc'ed; NULL: the workspace */
@@ -54,46 +58,50 @@ struct step_order {
 	struct sandbox_io io;
 	uint64_t timeout_msec, grace_msec;
 	int payload_fd;
-	int mask_fd; /* what its log must not show, see common/step_mask.h; -1: nothing */
+	int mask_fd; /* its secrets, for the mask of its log (common/step_mask.h); -1: none */
 };
 
-/** step_order_clear() - release what @order holds */
+/** step_order_clear() - close and free what @order owns */
 void step_order_clear(struct step_order *order);
 
 /**
  * steps_new() - an empty table
  * @host: prepared by sandboxes_prepare(); not owned
  *
- * Return: 0 or -errno with @error.
+ * Repairs the logs and removes the directories of steps that did not end properly, unless
+ * .ledger of @daemon says that they go on. Return: 0; -errno with @error.
  */
 int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct sandbox_ops *ops,
 	      struct step_table **ret_table, struct error *error);
-/** steps_free() - when nothing runs any more. NULL is fine. Return: NULL. */
+/** steps_free() - when no step runs any more. NULL is fine. Return: NULL. */
 struct step_table *steps_free(struct step_table *table);
 
 /**
- * steps_start() - accept @order; what comes of it is reported by messages
- * @refusal: NULL, or why it must not run: it is then reported as errored
+ * steps_start() - accept @order; its progress is reported by STEP_STARTED and STEP_EXITED
+ * @order:   its contents are taken over
+ * @refusal: NULL, or why it must not run: it is reported as errored then
  *
- * Takes over what @order holds. An order number that is known is ignored; one
- * whose result was acknowledged is answered as errored.
- * Return: 0, or -errno when the sender must be given up.
+ * An order number that is in the table is ignored; one that ran and was acknowledged is
+ * reported as errored. Return: 0; -errno when the channel of the scheduler must be closed.
  */
 int steps_start(struct step_table *table, struct step_order *order, const char *refusal);
-/** steps_cancel() - end it; an unknown or ended order is ignored */
+/**
+ * steps_cancel() - terminate a step; an unknown or ended order is ignored
+ * @why: STEP_RESULT_CANCELLED or STEP_RESULT_TIMEOUT
+ */
 void steps_cancel(struct step_table *table, uint64_t order, enum step_result why);
-/** steps_acknowledge() - its result is committed: forget it */
+/** steps_acknowledge() - the scheduler has committed the result: forget the step */
 void steps_acknowledge(struct step_table *table, uint64_t order);
 
-/** steps_resend() - tell a new scheduler everything that it has not acknowledged */
+/** steps_resend() - report all steps that are not acknowledged to a new scheduler */
 void steps_resend(struct step_table *table);
-/** steps_relisten() - hand the steps' sockets to a new cacher */
+/** steps_relisten() - send the steps' sockets to a new cacher */
 void steps_relisten(struct step_table *table);
-/** steps_stop() - cancel every step, and start none any more; called again: kill them */
+/** steps_stop() - terminate every step and refuse new ones; a second call kills them */
 void steps_stop(struct step_table *table);
-/** steps_hold() - begin none any more, nor again: what runs is left to a successor */
+/** steps_hold() - begin no queued step while @hold: a successor is about to take over */
 void steps_hold(struct step_table *table, bool hold);
-/** steps_running() - queued, running or draining; steps_unacknowledged() - ended, in addition */
+/** steps_running() - how many are queued, running or draining; steps_unacknowledged() - ended */
 size_t steps_running(const struct step_table *table);
 size_t steps_unacknowledged(const struct step_table *table);
 

@@ -2,7 +2,17 @@
 #ifndef DAEMON_STEP_TABLE_H
 #define DAEMON_STEP_TABLE_H
 
-/* Insides of struct step_table, for the step*.c files only. */
+/*
+ * DOC: Insides of the steps, for the step*.c files and adoption only
+ *
+ * step_table.c   the table: by order number, in the order of arrival, and the queue
+ * steps.c        the interface of daemon/step.h: what concerns all steps
+ * step.c         the life of one step
+ * step_setup.c   files, pipes and paths of a step (daemon/step_setup.h)
+ * step_report.c  result and reason (daemon/step_report.h)
+ * step_notify.c  log lines and messages about a step
+ * step_keep.c, step_bag.c  its state for a successor (daemon/step_keep.h)
+ */
 
 #include "common/list.h"
 #include "common/log.h"
@@ -18,6 +28,7 @@
 
 #define STEP_BUCKETS 1024
 
+/** enum step_phase - see daemon/step.h; a phase is followed by the next one, or by the last */
 enum step_phase {
 	STEP_QUEUED,
 	STEP_RUNNING,
@@ -37,12 +48,12 @@ struct step {
 	struct supervised supervised;
 	struct loop_timer drain_timer; /* the end of the draining */
 	struct log_sink *sink;	       /* NULL when the log is complete */
-	int log_slot;		       /* in the register of open logs */
+	int log_slot;		       /* in the register of open logs, or -1 */
 	struct step_facts facts;
-	size_t n_layers_used;
+	size_t n_layers_used;		   /* of order.layers, locked with layers_use() */
 	uint64_t started_usec, ended_usec; /* wall clock */
 	struct step_report report;
-	struct ledger_step *kept; /* what a successor sees of it; NULL: nothing yet */
+	struct ledger_step *kept; /* its entry in the ledger; NULL: not begun, or no ledger */
 };
 
 struct step_table {
@@ -55,61 +66,61 @@ struct step_table {
 	struct order_set known;
 	struct step *buckets[STEP_BUCKETS];
 	struct list steps; /* all, oldest first */
-	struct list queue; /* those that wait for their start */
+	struct list queue; /* those in STEP_QUEUED, to be started in this order */
 	struct loop_timer start_timer;
-	size_t n_running;
+	size_t n_running; /* with those that are queued or draining */
 	size_t n_ended;
-	bool stopping;
-	bool holding; /* none is begun: a successor is about to come */
+	bool stopping; /* new orders are refused */
+	bool holding;  /* queued steps are not begun: a successor is about to take over */
 };
 
-/** step_find() - NULL for an order that is not known (any more) */
+/** step_find() - the step of @order; NULL if it is not in @table */
 struct step *step_find(const struct step_table *table, uint64_t order);
-/** step_link() - put it into the table, as the youngest */
+/** step_link() - put @step into @table, as the youngest */
 void step_link(struct step_table *table, struct step *step);
-/** step_unlink() - the opposite; @step is the caller's again */
+/** step_unlink() - take @step out of @table; the caller owns it then */
 void step_unlink(struct step_table *table, struct step *step);
-/** step_free() - what step_unlink() took out. Return: NULL. */
+/** step_free() - free a step that is not in the table. Return: NULL. */
 struct step *step_free(struct step *step);
 
-/** step_prepare() - nothing of @step is there yet but its order, which it takes over */
+/** step_prepare() - initialise @step, which is zeroed; the contents of @order are taken over */
 void step_prepare(struct step *step, struct step_table *table, const struct step_order *order);
 
-/** step_begin() - build its sandbox and start its command; if that fails, it has ended */
+/** step_begin() - build its sandbox and start its command; a failure ends and reports it */
 void step_begin(struct step *step);
-/** step_refuse() - it ends without having run */
+/** step_refuse() - end and report a step that has not run */
 void step_refuse(struct step *step, enum step_result result, const char *reason);
-/** step_terminate() - end it for @cause, unless it ends already */
+/** step_terminate() - terminate a step for @cause, unless it is being terminated already */
 void step_terminate(struct step *step, enum step_result cause);
-/** step_listen() - hand its socket to the cacher, if that is there */
+/** step_listen() - send its socket to the cacher, if that is ready */
 void step_listen(const struct step *step);
 
 /**
  * step_resume() - go on with a step of a predecessor
- * @fds: enum step_bag_fd, taken out (-1) as they are used
+ * @fds: indexed by enum step_bag_fd; set to -1 as they are taken over
  *
- * Its sandbox is held, unless it is gone; its phase is that of its ledger entry.
- * Return: 0; -errno with @error, its sandbox is ended then.
+ * Its sandbox is held (supervise_adopt()), or was gone already; its phase follows from the
+ * phase of its ledger entry. Return: 0; -errno with @error, the sandbox is killed then.
  */
 int step_resume(struct step *step, int *fds, struct error *error);
-/** step_end_lost() - it could not be taken over: .report says why */
+/** step_end_lost() - end a step that could not be adopted; the caller has set .report */
 void step_end_lost(struct step *step);
 
-/** step_queue_pop() - the first that waits for its start, NULL when there is none */
+/** step_queue_pop() - take out the first queued step; NULL when there is none */
 struct step *step_queue_pop(struct step_table *table);
-/** step_queue_push() - let it wait behind the others */
+/** step_queue_push() - append @step to the queue */
 void step_queue_push(struct step_table *table, struct step *step);
-/** step_queue_remove() - it is to wait no longer */
+/** step_queue_remove() - take @step out of the queue */
 void step_queue_remove(struct step *step);
 
-/** step_log() - one line about a step, with the fields of journald */
+/** step_log() - log one line about a step, with fields for journald. @message_id: or NULL. */
 void step_log(const struct step *step, enum log_level level, const char *message_id,
 	      const char *text);
-/** step_send() - to the scheduler, if it has greeted; takes @message over */
+/** step_send() - send @message (taken over) to the scheduler, if that has greeted */
 void step_send(struct step_table *table, struct message *message);
-/** step_send_started() - STEP_STARTED */
+/** step_send_started() - send STEP_STARTED of @step */
 void step_send_started(const struct step *step);
-/** step_send_exited() - STEP_EXITED */
+/** step_send_exited() - send STEP_EXITED of @step */
 void step_send_exited(const struct step *step);
 
 #endif
