@@ -25,8 +25,8 @@ enum daemon_state {
 	DAEMON_STOPPING,  /* steps and sandboxes of layers end */
 	DAEMON_REPORTING, /* they have ended; the scheduler has a moment to commit their results */
 	DAEMON_CLOSING,	  /* children end */
-	DAEMON_LEAVING, /* children end, steps go on: the service manager starts the next runbookd */
-	DAEMON_BECOMING, /* the same, and this process executes the next runbookd */
+	DAEMON_LEAVING,	  /* children end, steps go on; systemd starts the next runbookd */
+	DAEMON_BECOMING,  /* the same, and this process executes the next runbookd */
 	DAEMON_STATE_NUM,
 };
 

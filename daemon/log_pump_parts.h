@@ -137,7 +137,7 @@ void log_index_flush(struct log_sink *sink);
 void log_index_done(struct io_op *op, int result);
 /** log_sink_index() - make the record of @buffer, whose first byte is at the sink's offset */
 void log_sink_index(struct log_sink *sink, const struct log_buffer *buffer);
-/** log_buffer_take() - an empty buffer. Return: NULL if LOG_BUFFERS_MAX are in use, or no memory. */
+/** log_buffer_take() - an empty buffer. Return: NULL: LOG_BUFFERS_MAX are in use, or no memory. */
 struct log_buffer *log_buffer_take(struct log_pump *pump);
 /** log_buffers_free() - free the buffers of the pool that are not in use */
 void log_buffers_free(struct log_pump *pump);

@@ -3,10 +3,10 @@
 #define DAEMON_MASK_FORMS_H
 
 /*
- * DOC: What a secret looks like in a log
+ * DOC: Forms of a secret
  *
- * Programs do not only print a value as it is. Looked for are, of each value of
- * at least MASK_VALUE_MIN bytes:
+ * Programs do not only print a value as it is. The mask searches for these forms of each
+ * value of at least MASK_VALUE_MIN bytes:
  *
  *   as text, line by line   the line without the blanks around it; URL-encoded as the usual
  *                           libraries do it, in upper and lower case, a space as %20 or +; as
@@ -16,15 +16,15 @@
  *                           characters at its ends that depend on its neighbours; and in lines
  *                           of 76 and 64 characters, as base64(1) and openssl(1) wrap it
  *
- * A line of a value that has several is only looked for when MASK_VALUE_MIN bytes of
- * it are left without the blanks around it: "}" is no secret, and neither is an indentation.
+ * A line of a value that has several is only searched for when it has MASK_VALUE_MIN bytes
+ * without the blanks around it: a line with "}" alone is not secret.
  */
 
 #include <stddef.h>
 
 #define MASK_VALUE_MIN 4
 
-/** mask_form_fn - one form; the bytes are wiped when it returns. Return: 0, or -errno to stop. */
+/** mask_form_fn - gets one form, valid during the call only. Return: 0, or -errno to stop. */
 typedef int (*mask_form_fn)(void *userdata, const char *data, size_t size);
 
 /**

@@ -3,13 +3,14 @@
 #define DAEMON_MASK_NIBBLES_H
 
 /*
- * DOC: Places where short pieces may begin
+ * DOC: Search for short pieces
  *
- * Pieces of four to seven bytes leave nothing to skip: every byte may begin one. There
- * are few of them in most sets, so they are put into eight groups, and a table of
- * sixteen entries says for the lower and for the upper half of each of the first four
- * bytes which groups have it there. The processor looks up 32 bytes at once; a place
- * where all eight agree on a group is a candidate.
+ * With pieces of four to seven bytes the search cannot skip places: every byte may begin
+ * one. Most masks have few of them, so they are put into eight groups, a bit for each.
+ * For the lower and for the upper half of each of the first four bytes, a table of
+ * sixteen entries has the groups in which that half occurs at that place. AVX2 looks up
+ * 32 places at once (pshufb); a place where all eight entries share a group is a
+ * candidate, and the caller compares it with the pieces.
  */
 
 #include <stdbool.h>
@@ -22,16 +23,16 @@ struct mask_nibbles {
 	unsigned char high[MASK_NIBBLES_WINDOW][16];
 };
 
-/** mask_nibbles_usable() - this processor has what it takes */
+/** mask_nibbles_usable() - does this processor have AVX2? */
 bool mask_nibbles_usable(void);
-/** mask_nibbles_add() - a piece of @group (0 to 7), of which the first bytes count */
+/** mask_nibbles_add() - add the first MASK_NIBBLES_WINDOW bytes of a piece to @group, 0 to 7 */
 void mask_nibbles_add(struct mask_nibbles *nibbles, const unsigned char *bytes, unsigned group);
 /**
- * mask_nibbles_next() - the first candidate from @at on
- * @last: where the last window of @text begins
+ * mask_nibbles_next() - the first candidate at or behind @at; needs mask_nibbles_usable()
+ * @last: offset of the last window of @text
  *
- * Return: it, or where less than 32 places are left, which are not looked at. Only
- * where mask_nibbles_usable().
+ * Return: its offset; without one, the first of the last places, less than 32, which are
+ * left to the caller.
  */
 size_t mask_nibbles_next(const struct mask_nibbles *nibbles, const unsigned char *text, size_t at,
 			 size_t last);

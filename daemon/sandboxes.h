@@ -2,7 +2,14 @@
 #ifndef DAEMON_SANDBOXES_H
 #define DAEMON_SANDBOXES_H
 
-/* The sandbox library, set up from the daemon's paths and configuration. */
+/*
+ * DOC: The sandbox library in runbookd
+ *
+ * sandbox/ knows neither paths nor configuration of runbookd. This module makes its one
+ * struct sandbox_host from them, at the start, and lets the library work while the loop
+ * is idle: it prepares network namespaces, and restores the firewall of steps when
+ * another program removed it.
+ */
 
 #include "common/error.h"
 
@@ -13,15 +20,16 @@ struct daemon;
 /**
  * sandboxes_prepare() - compile filters, find runbook-init, sweep old remains
  *
- * May move this process into a leaf of its own cgroup: call it before children
- * are started. Return: 0 with .sandbox_host made, or -errno with @error.
+ * May move this process into a leaf of its own cgroup, so it must be called before children
+ * are started. Return: 0 with .sandbox_host made; -errno with @error.
  */
 int sandboxes_prepare(struct daemon *daemon, struct error *error);
 
 /**
- * sandboxes_idle() - what the library does when nothing else is to be done
+ * sandboxes_idle() - let the library work while the loop is idle
  *
- * A loop_idle_fn; also watches the library's descriptor once there is one.
+ * A loop_idle_fn for the struct daemon @userdata. Also begins to watch the library's
+ * descriptor when it has one.
  */
 bool sandboxes_idle(void *userdata);
 

@@ -3,24 +3,24 @@
 #define DAEMON_SPACE_H
 
 /*
- * DOC: Room on disk
+ * DOC: Free space on disk
  *
- * Below a floor of free space ([Limits] MinFree=) no step is admitted: a full
- * disk would make the ones that run fail for a reason that is not theirs. We
- * look now and then and tell the scheduler when it changes. Above that floor there is
- * another one ([Retention] KeepFree=): below it the scheduler is told each time how much
- * is missing, and removes the oldest of what may go.
+ * runbookd reads the free space of its file systems every two seconds. Below a first floor
+ * ([Limits] MinFree=) no step is started, because a full disk would make running steps fail
+ * for a reason that is not theirs; the scheduler gets HOST_SPACE when that changes. Below a
+ * second, higher floor ([Retention] KeepFree=) the scheduler gets HOST_SHORT each time, with
+ * the bytes that are missing, and its retention removes the oldest runs.
  */
 
 #include <stdint.h>
 
 struct daemon;
 
-/** space_watch() - look now, and every two seconds from now on */
+/** space_watch() - determine the free space now, and every two seconds from now on */
 void space_watch(struct daemon *daemon);
-/** space_size() - bytes of the file system that @dir is on; 0 if that cannot be told */
+/** space_size() - bytes of the file system that @dir is on; 0 if that is not known */
 uint64_t space_size(const char *dir);
-/** space_send() - a new scheduler does not know yet how it is */
+/** space_send() - send HOST_SPACE; a failure is fine: a new scheduler gets it, too */
 void space_send(struct daemon *daemon);
 
 #endif
