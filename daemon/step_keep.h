@@ -3,68 +3,76 @@
 #define DAEMON_STEP_KEEP_H
 
 /*
- * What of a step outlives this process: its entry of the ledger, which says how far
- * it is, and a bag with everything that is open. The functions are called in the order
- * of enum ledger_phase, each before what it announces happens. Without a
- * ledger (tests) they do nothing.
+ * DOC: State of a step that outlives this process
+ *
+ * Of each step its entry in the ledger is written, with its phase, and a bag with all of
+ * its open descriptors. step.c calls these functions in the order of enum ledger_phase, each
+ * before the change happens that it announces: a successor that reads the note repeats what
+ * may be missing. Without a ledger (tests of parts) they do nothing. A bag that cannot be
+ * stored is logged: the step goes on, and is lost at the next restart.
  */
 
 #include "daemon/step_setup.h"
 #include "daemon/step_table.h"
 
-/** enum step_bag_fd - what a descriptor in a bag is; these numbers are written, none is used again */
+/**
+ * enum step_bag_fd - kinds of descriptors in a bag
+ *
+ * Bags of other versions have these numbers, too: none of them is ever used again.
+ */
 enum step_bag_fd {
 	STEP_BAG_LOG = 0,
 	STEP_BAG_INDEX = 1,
 	STEP_BAG_STDOUT = 2,
 	STEP_BAG_STDERR = 3,
 	STEP_BAG_CACHER = 4,
-	STEP_BAG_FDS, /* those are in .fds of struct step_bag; from 64 on, others: */
+	STEP_BAG_FDS, /* the kinds above are indexes of .fds of struct step_bag */
 	STEP_BAG_MASK = 64,
-	STEP_BAG_SANDBOX = 65, /* in the order of struct sandbox_kept */
+	STEP_BAG_SANDBOX = 65, /* several, in the order of struct sandbox_kept */
 };
 
-/** struct step_bag - an opened one; step_bag_close() what is left in it */
+/** struct step_bag - the contents of a bag; a member that is taken out is set to -1 or NULL */
 struct step_bag {
-	char *layers; /* of IMAGE_ID_SIZE each, malloc'ed */
+	char *layers; /* @n_layers ids of IMAGE_ID_SIZE, malloc'ed */
 	size_t n_layers;
 	int fds[STEP_BAG_FDS];
-	int mask_fd; /* its secrets, -1: it has none */
+	int mask_fd; /* its secrets; -1: none */
 	struct sandbox_kept sandbox;
 };
 
-/** step_keep_name() - of its bag in the fd store; FD_STORE_NAME_MAX bytes */
+/** step_keep_name() - the name of a step's bag in the fd store. @out: FD_STORE_NAME_MAX bytes. */
 void step_keep_name(uint64_t order, char *out);
 
-/** step_keep_host_name() - in the fd store, of a descriptor of enum sandbox_host_fd */
+/** step_keep_host_name() - the name in the fd store of descriptor @index, enum sandbox_host_fd */
 const char *step_keep_host_name(size_t index);
 
-/** step_keep_begin() - it is going to be started, once. Return: 0 or -ENOSPC. */
+/** step_keep_begin() - LEDGER_BEGUN: the order is used up. Return: 0 or -ENOSPC. */
 int step_keep_begin(struct step *step);
-/** step_keep_running() - it runs; @setup still has its descriptors */
+/** step_keep_running() - LEDGER_RUNNING, and the bag; @setup still has all descriptors */
 void step_keep_running(struct step *step, const struct step_setup *setup);
-/** step_keep_ending() - we end it: why, and when its grace is over, as .supervised has it */
+/** step_keep_ending() - note cause and end of the grace from .supervised, before the signal */
 void step_keep_ending(struct step *step);
-/** step_keep_outcome() - facts.outcome and facts.setup_error are known */
+/** step_keep_outcome() - LEDGER_COLLECTED, with facts.outcome and facts.setup_error */
 void step_keep_outcome(struct step *step);
-/** step_keep_finished() - its sandbox is gone */
+/** step_keep_finished() - LEDGER_FINISHED: its sandbox is gone */
 void step_keep_finished(struct step *step);
-/** step_keep_ended() - its report is made: the bag may go */
+/** step_keep_ended() - LEDGER_ENDED, with the report; the bag is dropped */
 void step_keep_ended(struct step *step);
-/** step_keep_forget() - it is acknowledged */
+/** step_keep_forget() - free the entry, because the result is acknowledged */
 void step_keep_forget(struct step *step);
 
-/** step_bag_make() - pack everything of @step that is open. Return: descriptor or -errno. */
+/** step_bag_make() - pack all open descriptors of @step. Return: descriptor or -errno. */
 int step_bag_make(const struct step *step, const struct step_setup *setup);
 /**
- * step_bag_open() - what step_bag_make() of any version packed
+ * step_bag_open() - read the bag that step_bag_make() of any version made
+ * @ret_bag: descriptors are copies; to be closed with step_bag_close()
  *
- * Return: 0; with @error -ENOENT when there is none, -EBADMSG and others of
- * fields_unpack() for what cannot be read; another -errno.
+ * Return: 0; with @error -ENOENT when @store has no bag for @order, -EBADMSG and others of
+ * fields_unpack() when it cannot be read; another -errno.
  */
 int step_bag_open(const struct fd_store *store, uint64_t order, struct step_bag *ret_bag,
 		  struct error *error);
-/** step_bag_close() - close and free what nobody has taken out */
+/** step_bag_close() - close and free all members that were not taken out */
 void step_bag_close(struct step_bag *bag);
 
 #endif

@@ -7,7 +7,7 @@
  *
  * Turns the facts about a step that has ended (exit status, limits that were hit, lost
  * output) into its result and a sentence for people. A function of its arguments alone:
- * tests/unit/test_daemon_step.c has the cases.
+ * tests/unit/test_daemon_parts.c has the cases.
  */
 
 #include "common/limits.h"

@@ -5,13 +5,15 @@
 /*
  * DOC: A supervised sandbox
  *
+ * Watches a sandbox from its start until it is gone, and ends it when it has to end.
+ *
  *   held      it exists and is not watched: between supervise_adopt() and supervise_resume()
  *   running   its command runs
- *   ending    its command is over, the kernel takes down what is left of it
+ *   ending    its command has ended, the kernel takes down the rest of it
  *   none      nothing was started yet, or it is gone
  *
- * The end of the command is seen at the status pipe of runbook-init, the end of the
- * whole sandbox at its pidfd. In between the kernel may need seconds to free gigabytes,
+ * The status pipe of runbook-init reports the end of the command, the sandbox's pidfd the
+ * end of the whole sandbox. In between the kernel may need seconds to free gigabytes,
  * and a process that waits for a dead file server does not die at all; the loop goes on
  * meanwhile. After that the sandbox is removed, and done() is called, once.
  *
@@ -50,12 +52,12 @@ struct supervised_end {
 };
 
 /**
- * struct supervised_notes - what the owner of a sandbox that outlives us writes down
+ * struct supervised_notes - called to write down the state of a sandbox that outlives us
  * @terminating: .cause and .kill_at_usec are set; the signal is sent afterwards
- * @over:        the command is over at .ended_usec
- * @collected:   how it ended; what that was read from is removed afterwards
+ * @over:        the command ended at .ended_usec
+ * @collected:   @end is how; the cgroup and pipe that it was read from are removed afterwards
  *
- * Each is called before the thing happens, so that a successor that finds the note can
+ * Each is called before the change itself, so that a successor that finds the note can
  * repeat what may be missing.
  */
 struct supervised_notes {
@@ -79,8 +81,8 @@ struct supervised {
 	const struct supervisor *supervisor;
 	const char *name; /* for the log; the owner's */
 	uint64_t grace_usec;
-	const struct supervised_notes *notes; /* NULL: it ends with us */
-	/* it is gone; @supervised may be freed or started again */
+	const struct supervised_notes *notes; /* NULL: the sandbox does not outlive us */
+	/* the sandbox is gone; @supervised may be freed or started again */
 	void (*done)(struct supervised *supervised, const struct supervised_end *end);
 
 	/* read-only to the owner */
@@ -88,7 +90,7 @@ struct supervised {
 	bool terminated;
 	int cause;	       /* of supervise_terminate(), or of the timeout */
 	uint64_t kill_at_usec; /* end of the grace, monotonic */
-	uint64_t ended_usec;   /* when the command was over, wall clock; 0: not yet */
+	uint64_t ended_usec;   /* end of the command, wall clock; 0: not yet */
 
 	/* of supervise.c alone */
 	struct sandbox sandbox;
@@ -105,43 +107,44 @@ struct supervised {
 /**
  * supervise_start() - build a sandbox and start its command
  *
- * done() is called from the loop only, never from in here.
- * Return: 0; -errno with @error, nothing is left then.
+ * done() is called from the loop only, never from within this function.
+ * Return: 0; -errno with @error, everything that was built is removed then.
  */
 int supervise_start(struct supervised *supervised, const struct sandbox_request *request,
 		    struct error *error);
-/** supervise_timeout() - at @at_usec (monotonic) terminate it for @cause */
+/** supervise_timeout() - at @at_usec (monotonic) terminate the sandbox for @cause */
 void supervise_timeout(struct supervised *supervised, uint64_t at_usec, int cause);
 /**
- * supervise_terminate() - SIGTERM now, the end of everything in it when the grace is over
- * @cause: a number of the owner's, which .cause is from now on
+ * supervise_terminate() - send SIGTERM now, kill the whole sandbox after .grace_usec
+ * @cause: a number that the owner chooses; .cause from now on
  *
  * Ignored unless it runs and was not terminated yet.
  */
 void supervise_terminate(struct supervised *supervised, int cause);
-/** supervise_kill() - end every process in it now; done() follows. Ignored unless it runs. */
+/** supervise_kill() - kill every process in it; done() follows. Ignored unless it runs. */
 void supervise_kill(struct supervised *supervised);
 /**
- * supervise_abandon() - kill and remove it now, without done()
+ * supervise_abandon() - kill and remove the sandbox, without a call of done()
  * @ret_outcome: NULL is fine
  *
- * Waits until the kernel has reaped it. Ignored while nothing was started.
+ * Blocks until the kernel has reaped it. Ignored in the phase none.
  */
 void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome);
 
 /** supervise_keep() - describe it for a successor, see sandbox_keep(). Return: 0 or -ENOMEM. */
 int supervise_keep(const struct supervised *supervised, struct sandbox_kept *ret_kept);
 /**
- * supervise_adopt() - the sandbox that a predecessor described; it is held then
+ * supervise_adopt() - take over the sandbox that a predecessor described; it is held then
+ * @kept: its descriptors are taken over, also on failure
  *
- * Descriptors of @kept are taken over, also on failure. Return: 0 or -errno with @error.
+ * Return: 0; -errno with @error.
  */
 int supervise_adopt(struct supervised *supervised, const struct sandbox_kept *kept,
 		    struct error *error);
 /**
  * supervise_resume() - watch a sandbox that is held
- * @terminated:    a predecessor terminated it already
- * @cause:         for that; otherwise of the timeout
+ * @terminated:    a predecessor has terminated it already
+ * @cause:         of that termination; otherwise for the timeout
  * @deadline_usec: end of the grace or timeout, monotonic; 0: none
  *
  * Return: 0; -errno, it is still held then.
@@ -149,7 +152,7 @@ int supervise_adopt(struct supervised *supervised, const struct sandbox_kept *ke
 int supervise_resume(struct supervised *supervised, bool terminated, int cause,
 		     uint64_t deadline_usec);
 
-/** supervised_runs() - its command runs, as far as we know */
+/** supervised_runs() - has the end of its command not been reported yet? */
 static inline bool supervised_runs(const struct supervised *supervised)
 {
 	return supervised->phase == SUPERVISED_RUNNING;
