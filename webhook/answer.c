@@ -12,8 +12,8 @@
 
 /*
  * Copy @text as the inside of a JSON string. text_escape() first turns control
- * characters and bad UTF-8 into \xNN, so quotes and backslashes are all that is
- * left. Cut, never overrun: each step writes at most two bytes.
+ * characters and bad UTF-8 into \xNN, so only quotes and backslashes are left to
+ * escape. A long text is cut: each step writes at most two bytes and the NUL.
  */
 static void json_escape(char *out, size_t size, const char *text)
 {

@@ -18,7 +18,7 @@ static bool budget_take(struct body_budget *budget, size_t size)
 	return false;
 }
 
-/* A small body is never refused because others are large: its first bytes are free. */
+/* Bytes of a body with this @capacity that count against the budget. */
 static size_t charge(const struct body_budget *budget, size_t capacity)
 {
 	return capacity > budget->free_each ? capacity - budget->free_each : 0;

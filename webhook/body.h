@@ -3,15 +3,19 @@
 #define WEBHOOK_BODY_H
 
 /*
- * A request's body in memory. It grows with what has arrived, never with what
- * was announced, and all bodies together stay within a budget. The first bytes
- * of each are not charged: the number of connections bounds them, and a usual
- * delivery is not refused because of a few large ones.
+ * DOC: Request bodies and their budget
+ *
+ * The body of a request is collected in memory. Its buffer grows with the bytes
+ * that arrived, never with the announced length, so an announcement costs nothing.
+ * All bodies together stay within a budget, which all HTTP threads share. The first
+ * bytes of each body are not charged: the number of connections bounds them, and so
+ * a delivery of ordinary size is not refused because of a few large ones.
  */
 
 #include <stdatomic.h>
 #include <stddef.h>
 
+/** struct body_budget - bytes that all bodies may use together; any thread, no lock */
 struct body_budget {
 	atomic_size_t used;
 	size_t max;
@@ -22,19 +26,19 @@ struct body_budget {
 struct body {
 	char *data;
 	size_t size;
-	size_t capacity; /* charged to the budget, but for its free_each */
+	size_t capacity; /* charged to the budget, except for the first free_each bytes */
 };
 
 /**
- * body_append() - take @size more bytes
+ * body_append() - append a copy of @size bytes
  * @limit: most bytes of the whole body
  *
- * Return: 0, -EFBIG (over @limit), -ENOBUFS (over the budget), -ENOMEM. The body
- * is unchanged then.
+ * Return: 0, or -EFBIG (over @limit), -ENOBUFS (over the budget) or -ENOMEM, which
+ * leave the body unchanged.
  */
 int body_append(struct body *body, struct body_budget *budget, const void *data, size_t size,
 		size_t limit);
-/** body_release() - free it and give the budget back; no-op when empty */
+/** body_release() - free the buffer and return its bytes to the budget; may be empty */
 void body_release(struct body *body, struct body_budget *budget);
 
 #endif
