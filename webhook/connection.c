@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define WATCHDOG_USEC (1 * USEC_PER_SEC)
-#define TELL_USEC (10 * USEC_PER_SEC)
+#define LOG_USEC (10 * USEC_PER_SEC)
 
 struct lingering {
 	struct list_node node; /* of table->lingering, then of table->watched */
@@ -30,7 +30,7 @@ static const uint64_t state_seconds[] = {
 	[CONNECTION_HEADER] = WEBHOOK_HEADER_DEADLINE_SEC,
 	[CONNECTION_BODY] = WEBHOOK_REQUEST_DEADLINE_SEC,
 	[CONNECTION_ANSWER] = WEBHOOK_REQUEST_DEADLINE_SEC,
-	/* the scheduler's time for each of several refs, then the answer's */
+	/* time for the scheduler to accept each of several refs, then to send the answer */
 	[CONNECTION_WAITING] = WEBHOOK_ACCEPT_DEADLINE_SEC * 8 + WEBHOOK_REQUEST_DEADLINE_SEC,
 };
 
@@ -41,7 +41,7 @@ static void table_wake(struct connection_table *table)
 	(void)!write(table->wake_fd, &one, sizeof(one));
 }
 
-/* ---- who is let in, and who gives way ---- */
+/* ---- admission and eviction ---- */
 
 static void connection_shut(struct connection *connection)
 {
@@ -67,11 +67,11 @@ static enum eviction_rank connection_rank(const struct connection *connection, u
 			return EVICTION_NEVER;
 		return age < WEBHOOK_HALTED_SEC * USEC_PER_SEC ? EVICTION_YOUNG : EVICTION_HALTED;
 	default:
-		return EVICTION_NEVER; /* its signature was right */
+		return EVICTION_NEVER; /* WAITING: the signature was right */
 	}
 }
 
-/* One connection of @owner gives its place to another. Return: whether one could. */
+/* Evict one connection of @owner. Return: false when none may be evicted. */
 static bool table_evict(struct connection_table *table, const void *owner)
 {
 	uint64_t now = now_usec();
@@ -156,7 +156,7 @@ struct connection *connection_open(struct connection_table *table, const void *o
 	first = table->n_connections++ == 0;
 	pthread_mutex_unlock(&table->lock);
 	if (first)
-		table_wake(table); /* the watchdog sleeps while nobody is connected */
+		table_wake(table); /* the watchdog's timer is not set while the table is empty */
 	return connection;
 }
 
@@ -167,7 +167,7 @@ void connection_set_state(struct connection *connection, enum connection_state s
 	pthread_mutex_lock(&connection->table->lock);
 	connection->state = state;
 	connection->body_bytes = 0;
-	/* the first request's header has had its time since the connection was made */
+	/* the time for the header of the first request began with the connection */
 	if (state != CONNECTION_HEADER || connection->served) {
 		connection->since_usec = now;
 		connection->deadline_usec = now + state_seconds[state] * USEC_PER_SEC;
@@ -191,7 +191,7 @@ void connection_set_linger(struct connection *connection)
 	pthread_mutex_unlock(&connection->table->lock);
 }
 
-/* A second descriptor keeps the socket when the HTTP library closes its own. */
+/* A duplicate descriptor keeps the socket open after the HTTP library closes its own. */
 static struct lingering *lingering_new(struct connection *connection)
 {
 	struct lingering *lingering = calloc(1, sizeof(*lingering));
@@ -283,7 +283,7 @@ static void lingering_readable(struct loop_file *file, uint32_t events)
 		lingering_end(lingering);
 }
 
-/* The next one that connection_close() handed over. Return: NULL: there is none. */
+/* Return: the next socket that connection_close() handed over, or NULL. */
 static struct lingering *lingering_take(struct connection_table *table)
 {
 	struct list_node *node;
@@ -323,19 +323,19 @@ static void watchdog_arm(struct connection_table *table)
 				     watchdog_tick);
 }
 
-/* Under an attack this is one line in a while, however many connections it is about. */
-static void table_tell(struct connection_table *table, uint64_t now)
+/* Log at most one line every LOG_USEC, however many connections an attack opens. */
+static void table_log(struct connection_table *table, uint64_t now)
 {
 	size_t n_evicted, n_refused;
 
 	pthread_mutex_lock(&table->lock);
 	n_evicted = table->n_evicted;
 	n_refused = table->n_refused;
-	if (now - table->told_usec < TELL_USEC || n_evicted + n_refused == 0) {
+	if (now - table->logged_usec < LOG_USEC || n_evicted + n_refused == 0) {
 		pthread_mutex_unlock(&table->lock);
 		return;
 	}
-	table->told_usec = now;
+	table->logged_usec = now;
 	table->n_evicted = table->n_refused = 0;
 	pthread_mutex_unlock(&table->lock);
 	log_warning("all %d connections of a listener were in use: %zu without a complete header "
@@ -368,7 +368,7 @@ static void watchdog_tick(struct loop_timer *timer)
 		if (now >= lingering->deadline_usec)
 			lingering_end(lingering);
 	}
-	table_tell(table, now);
+	table_log(table, now);
 	if (n_dropped > 0)
 		log_info("dropped %zu connections that did not finish in time", n_dropped);
 	watchdog_arm(table);

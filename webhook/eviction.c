@@ -44,7 +44,7 @@ bool address_is_local(const struct address_key *key)
 	return memcmp(key, &local, sizeof(*key)) == 0;
 }
 
-/* Do the first @length bytes agree? Of an IPv4 address all bytes count. */
+/* Are the first @length bytes equal? IPv4 addresses are compared as a whole. */
 static bool same_prefix(const struct address_key *a, const struct address_key *b, size_t length)
 {
 	if (is_ipv4(a) || is_ipv4(b))
@@ -59,7 +59,7 @@ bool address_same_network(const struct address_key *a, const struct address_key 
 
 /* ---- the choice ---- */
 
-/* Every group, of whatever length, becomes one stretch, and within an address the oldest first. */
+/* Order by address, which makes each prefix one contiguous stretch, then by age. */
 static int occupant_compare(const void *a, const void *b)
 {
 	const struct occupant *one = a, *two = b;
@@ -75,7 +75,7 @@ struct stretch {
 	uint64_t oldest_usec;
 };
 
-/* The fullest group with the same @length bytes in @within; of equal ones that with the oldest. */
+/* The largest group in @within with a common prefix of @length bytes; a tie goes to the oldest. */
 static struct stretch fullest(const struct occupant *occupants, struct stretch within,
 			      size_t length)
 {
@@ -99,7 +99,7 @@ static struct stretch fullest(const struct occupant *occupants, struct stretch w
 	return best;
 }
 
-/* Those of @ranks to the front. Return: how many. */
+/* Move the occupants with one of @ranks to the front. Return: their number. */
 static size_t gather(struct occupant *occupants, size_t n_occupants, unsigned ranks)
 {
 	size_t n = 0;
