@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Printable ASCII without blanks: the id becomes a key in the store and a log field. */
+/* The id becomes a key in the store and a log field: printable ASCII without blanks. */
 static bool delivery_id_valid(const char *id)
 {
 	size_t length = strlen(id);
@@ -40,7 +40,7 @@ static int delivery_id_read(const struct delivery *delivery, struct events *even
 	return 0;
 }
 
-/* JSON of the body, whichever way it was sent. */
+/* Parse the JSON of the body, which is a form field for some forges. */
 static int payload_read(const struct delivery *delivery, json_t **ret_root, struct answer *answer)
 {
 	struct error error = ERROR_INIT;
@@ -70,7 +70,7 @@ static const struct forge_event *event_find(const struct forge *forge, const cha
 	return NULL;
 }
 
-/* Where the body does not say what happened to a pull request, the event's name does. */
+/* The event's name is the action of a pull request whose body has none. */
 static void actions_complete(struct events *events, const char *name)
 {
 	for (size_t i = 0; i < events->n_events; i++) {

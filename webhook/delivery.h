@@ -5,10 +5,11 @@
 /*
  * DOC: From bytes to events
  *
- * A delivery is one POST whose body has arrived. delivery_check() does, in this
- * order: signature over the raw bytes, delivery id and event name, JSON, events.
- * Nothing is parsed for a sender who does not know the secret. All of it is
- * plain computation: no I/O, no lock, any thread.
+ * A delivery is one POST whose body has arrived. delivery_check() checks or reads,
+ * in this order: the signature over the raw bytes, the delivery's id and the name
+ * of its event, the JSON, the events. So no JSON is parsed before the sender has
+ * proved that it knows the secret. request.c calls it in an HTTP thread. All of it
+ * is plain computation without I/O; payload_parse() alone takes a lock, for large texts.
  */
 
 #include "common/limits.h"
@@ -19,14 +20,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* refs in one delivery: one, but for Bitbucket (Cloud at most 5, Data Center all) */
+/* refs in one delivery: one, except for Bitbucket (Cloud at most 5, Data Center all) */
 #define DELIVERY_EVENTS_MAX 32
 
 struct forge;
 
 /**
  * struct hook - one project's webhook, as configured
- * @forge:  NULL for a provider that this program does not know
+ * @forge:  NULL when the configured provider is unknown
  * @secret: owned
  */
 struct hook {
@@ -39,20 +40,20 @@ struct hook {
 /** struct event - one pushed ref or pull request; strings are checked and cut to their limits */
 struct event {
 	char ref[REF_NAME_MAX + 1];
-	char before[COMMIT_HEX_MAX + 1]; /* "" when unknown; of a pull request: what it goes to */
+	char before[COMMIT_HEX_MAX + 1]; /* of a pull request: head of its base; "" when unknown */
 	char after[COMMIT_HEX_MAX + 1];	 /* "" when unknown: pull requests of some forges only */
 	char actor[ACTOR_NAME_MAX + 1];
 	char title[TITLE_MAX + 1];
-	uint64_t pull_request; /* its number, 0: none */
+	uint64_t pull_request; /* its number; 0 for a push */
 	char base_ref[REF_NAME_MAX + 1];
-	bool from_fork; /* of a pull request: its commits are in another repository */
-	char action[EVENT_NAME_MAX + 1]; /* what happened to it, in the forge's word */
+	bool from_fork; /* the commits of the pull request are in another repository */
+	char action[EVENT_NAME_MAX + 1]; /* the forge's word for what happened to it */
 };
 
 /**
- * struct body_digest - tells one signed body from another
- * @known: false where the signature covers the delivery's id and time as well: such a
- *         delivery cannot be sent again under another id
+ * struct body_digest - digest of a signed body, by which replays under a new id are found
+ * @known: false where the signature covers the delivery's id and time as well, because
+ *         such a delivery cannot be replayed under another id
  */
 struct body_digest {
 	bool known;
@@ -61,15 +62,16 @@ struct body_digest {
 
 struct events {
 	char delivery_id[DELIVERY_ID_MAX + 1];
-	char name[EVENT_NAME_MAX + 1]; /* "push", "pull_request": in our words, for every forge */
+	char name[EVENT_NAME_MAX + 1]; /* "push" or "pull_request", whatever the forge calls it */
 	struct body_digest digest;
 	size_t n_events;
 	struct event events[DELIVERY_EVENTS_MAX];
 };
 
 /**
- * struct delivery - a whole request
+ * struct delivery - one complete request
  * @body:    raw bytes, NUL-terminated after @body_size
+ * @form:    the body is a form with the JSON in its field "payload"
  * @now_sec: wall clock, for signatures that carry a time
  */
 struct delivery {
@@ -85,8 +87,8 @@ struct delivery {
  * delivery_check() - verify and read a delivery
  * @ret_events: filled when the result is 0; at least one event
  *
- * Return: 0 when the scheduler must be told, otherwise the HTTP status that is
- * in @answer (200 for what is ignored, 400, 401, 413, 501).
+ * Return: 0 when @ret_events must go to the scheduler, otherwise the HTTP status in
+ * @answer (200 for an event that is ignored, 400, 401, 413 or 501).
  */
 int delivery_check(const struct delivery *delivery, struct events *ret_events,
 		   struct answer *answer);

@@ -89,7 +89,7 @@ int signature_check_standard(const struct delivery *delivery, struct body_digest
 
 /* ---- events ---- */
 
-/* First line of @text, without control characters, cut between characters. */
+/* Copy the first line of @text without control characters, cut between characters. */
 static void text_clean(char *out, size_t size, const char *text)
 {
 	size_t length = text ? strcspn(text, "\r\n") : 0;
@@ -102,7 +102,7 @@ static void text_clean(char *out, size_t size, const char *text)
 	for (size_t i = 0; i < length; i++)
 		out[i] = (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? ' ' : text[i];
 	out[length] = '\0';
-	/* the other control characters (U+0080…) are two bytes: give such a text up */
+	/* control characters from U+0080 on have two bytes: drop a text that has one */
 	if (!text_line_valid(out))
 		out[0] = '\0';
 }
@@ -112,7 +112,7 @@ static bool commit_zero(const char *commit)
 	return commit[strspn(commit, "0")] == '\0';
 }
 
-/* Return: 1 and the event, 0 for a ref that is gone, or -EBADMSG. */
+/* Return: 1 and the event, 0 for a deleted ref, or -EBADMSG. */
 static int event_new(struct events *events, const char *ref, const char *before, const char *after,
 		     const char *actor, const char *title, struct event **ret_event,
 		     struct error *error)
@@ -196,7 +196,7 @@ bool pull_from_fork(const json_t *root, const char *head, const char *base)
 	return !a || !b || json_is_null(a) || json_is_null(b) || !json_equal(a, b);
 }
 
-/* Does what happened bring commits? */
+/* Does @action bring commits? */
 static bool pull_wanted(const json_t *root, const struct pull_paths *paths, const char *action)
 {
 	for (size_t i = 0; paths->actions[i]; i++) {

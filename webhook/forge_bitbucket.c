@@ -74,9 +74,9 @@ static int bitbucket_extract(const json_t *root, struct events *events, struct e
 }
 
 /*
- * Cloud keeps no ref of a pull request's commits, and tells the first digits of
- * their ids only: what the branch names when it is fetched is what is run. A
- * fork's branch is not in this repository at all.
+ * Cloud keeps no ref of a pull request's commits, and sends only the first digits
+ * of their ids. So the run gets the commit that the branch names when it is
+ * fetched. The branch of a fork is not in this repository at all.
  */
 static int cloud_pull(const json_t *root, const json_t *request, struct events *events,
 		      struct error *error)

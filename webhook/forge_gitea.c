@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Gitea and Forgejo: the same payload, header names of their own. */
+/* Gitea and Forgejo: the same payload under different header names. */
 #include "common/cleanup.h"
 #include "webhook/forge.h"
 #include "webhook/payload.h"
 
 /*
- * https://docs.gitea.com/usage/webhooks. With a form body the signature covers
- * the JSON text inside of it, not the form; taking it out is the only thing done
- * before the signature is known to be right.
+ * https://docs.gitea.com/usage/webhooks. The signature of a form body covers the
+ * JSON text inside of it, not the form. Decoding the form is the only thing that is
+ * done before the signature is checked.
  */
 static int gitea_check(const struct delivery *delivery, enum header header,
 		       struct body_digest *digest, struct answer *answer)
@@ -35,7 +35,7 @@ static int gitea_verify(const struct delivery *delivery, struct body_digest *dig
 static int forgejo_verify(const struct delivery *delivery, struct body_digest *digest,
 			  struct answer *answer)
 {
-	/* Forgejo before 7 sends Gitea's names only */
+	/* Forgejo before 7 sends only Gitea's names */
 	enum header header = delivery->headers->values[HEADER_FORGEJO_SIGNATURE]
 				     ? HEADER_FORGEJO_SIGNATURE
 				     : HEADER_GITEA_SIGNATURE;
@@ -57,7 +57,7 @@ static int gitea_extract(const json_t *root, struct events *events, struct error
 	return push_extract(root, &gitea_push, events, error);
 }
 
-/* https://docs.gitea.com/usage/webhooks; "synchronized" where GitHub says "synchronize" */
+/* https://docs.gitea.com/usage/webhooks; "synchronized" is GitHub's "synchronize" */
 static const struct pull_paths gitea_pull = {
 	.action = "action",
 	.actions = {"opened", "reopened", "synchronized", NULL},

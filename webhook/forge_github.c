@@ -3,7 +3,7 @@
 
 /*
  * https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries
- * The old X-Hub-Signature (SHA-1) is sent beside this one and never looked at.
+ * GitHub also sends the old X-Hub-Signature (SHA-1), which is ignored.
  */
 static int github_verify(const struct delivery *delivery, struct body_digest *digest,
 			 struct answer *answer)

@@ -5,11 +5,11 @@
 #include <string.h>
 
 /*
- * Two ways, https://docs.gitlab.com/user/project/integrations/webhooks/: a
- * signing token (the webhook-* headers of Standard Webhooks), or the older
- * secret token, which is the secret itself in a header. A secret that has the
- * form of a signing token is never accepted as the latter: who saw one request
- * go by could repeat it.
+ * https://docs.gitlab.com/user/project/integrations/webhooks/ has two methods: a
+ * signing token (the webhook-* headers of Standard Webhooks), and the older secret
+ * token, which is the secret itself in a header. A secret that has the form of a
+ * signing token is never accepted in the older header: it would be enough to have
+ * read one request to forge others.
  */
 #define SIGNING_TOKEN_PREFIX "whsec_"
 
@@ -49,7 +49,7 @@ static int gitlab_extract(const json_t *root, struct events *events, struct erro
 }
 
 /*
- * An update is a change of anything; oldrev is there when it is one of the commits.
+ * "update" is any change; it has an oldrev only if the commits changed.
  * https://docs.gitlab.com/user/project/integrations/webhook_events/#merge-request-events
  */
 static const struct pull_paths gitlab_pull = {
@@ -82,7 +82,7 @@ static const struct forge_event gitlab_events[] = {
 const struct forge forge_gitlab = {
 	.name = "gitlab",
 	.event_headers = {HEADER_GITLAB_EVENT, HEADER_NUM},
-	/* the first is stable over retries; older releases send only the second */
+	/* only the first is the same in all retries; older releases send only the second */
 	.delivery_headers = {HEADER_IDEMPOTENCY_KEY, HEADER_GITLAB_EVENT_UUID, HEADER_NUM},
 	.verify = gitlab_verify,
 	.events = gitlab_events,

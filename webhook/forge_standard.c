@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any sender that signs as https://www.standardwebhooks.com/ says, with
+ * Any sender that signs by https://www.standardwebhooks.com/, with
  *
  *   {"type": "push", "data": {"ref": "refs/heads/main", "after": COMMIT,
  *    "before": COMMIT, "actor": TEXT, "title": TEXT}}
@@ -10,8 +10,9 @@
  *   {"type": "pull_request", "data": {"number": N, "ref": REF, "after": COMMIT,
  *    "base": BRANCH, "before": COMMIT, "fork": BOOL, "actor": TEXT, "title": TEXT}}
  *
- * where REF has the commits, and before is the newest one of BRANCH; it, actor and
- * title may be left out, and so may "action", what happened to the pull request. Without fork it counts as coming from a fork.
+ * where REF has the commits and before is the newest commit of BRANCH. before, actor,
+ * title and "action" (what happened to the pull request) may be left out. Without fork
+ * the pull request counts as one from a fork.
  */
 #include "webhook/forge.h"
 #include "webhook/payload.h"
