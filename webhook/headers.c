@@ -34,7 +34,7 @@ void headers_add(struct headers *headers, const char *name, const char *value, s
 	}
 }
 
-/* Decimal digits and nothing else; 19 of them fit into 64 bits. */
+/* Return: 0, 400 (other than decimal digits) or 413 (may not fit into 64 bits). */
 static int parse_length(const char *text, uint64_t *ret_length)
 {
 	size_t digits = strspn(text, "0123456789");
@@ -53,7 +53,7 @@ static int parse_length(const char *text, uint64_t *ret_length)
 
 static int framing_refused(struct answer *answer)
 {
-	answer->close = true; /* where the next request starts is unknown */
+	answer->close = true; /* it is unknown where the next request starts */
 	return (int)answer->status;
 }
 
@@ -135,7 +135,7 @@ int request_route(const struct request_line *line, enum route *ret_route, const 
 	return 404;
 }
 
-/* "application/json; charset=utf-8" is application/json */
+/* Compare without parameters: "application/json; charset=utf-8" is application/json. */
 static bool media_type_is(const char *value, const char *type)
 {
 	size_t length = strcspn(value, "; \t");

@@ -3,9 +3,13 @@
 #define WEBHOOK_HEADERS_H
 
 /*
- * The header fields that this program reads, and the checks of the request line
- * and the body's framing. No HTTP library here: unit tests and fuzz targets
- * come in by the same door as the network.
+ * DOC: Header fields and the checks that need no body
+ *
+ * request.c collects the header fields in the table below and then calls the checks
+ * in the order of this header, before it reads a byte of the body. The length of the
+ * body must have one meaning only, because a proxy that reads it differently could be
+ * made to smuggle a second request. This module does not use the HTTP library, so
+ * unit tests and fuzz targets call the same functions as the network.
  */
 
 #include "webhook/answer.h"
@@ -53,9 +57,9 @@ enum header {
 /**
  * struct headers - the known fields of one request
  * @values:   not owned; NULL where absent
- * @repeated: a known field that came twice, HEADER_NUM if none did. Which of two
- *            is meant is anybody's guess, and guessing is how requests are smuggled.
- * @invalid:  a known field holds a NUL byte
+ * @repeated: a known field that came twice, or HEADER_NUM. It is refused: a proxy
+ *            may use the other one of the two, which is how requests are smuggled.
+ * @invalid:  a known field contains a NUL byte
  */
 struct headers {
 	const char *values[HEADER_NUM];
@@ -64,7 +68,7 @@ struct headers {
 };
 #define HEADERS_INIT ((struct headers){.repeated = HEADER_NUM})
 
-/** headers_add() - note one field; unknown names are passed over */
+/** headers_add() - record one field; unknown names are ignored */
 void headers_add(struct headers *headers, const char *name, const char *value, size_t value_size);
 /** header_name() - "X-Hub-Signature-256", … */
 const char *header_name(enum header header);
@@ -74,14 +78,14 @@ enum route {
 	ROUTE_WEBHOOK,
 };
 
-/** struct request_line - as it came; nothing owned, nothing decoded */
+/** struct request_line - the request line as received; nothing is owned or decoded */
 struct request_line {
 	const char *method;
 	const char *path; /* without the query */
 	const char *version;
 };
 
-/** struct request_body - what the header says about the body */
+/** struct request_body - the body as the header announces it */
 struct request_body {
 	bool chunked;
 	bool form;	 /* application/x-www-form-urlencoded, JSON in "payload" */
@@ -89,14 +93,18 @@ struct request_body {
 };
 
 /*
- * The checks, in the order they are made. Each returns 0 to go on, or the HTTP
+ * The checks, in the order of their calls. Each returns 0 to go on, or the HTTP
  * status that it put into @answer.
  */
 
-/** headers_check_framing() - how long the body is must have one meaning */
+/**
+ * headers_check_framing() - refuse ambiguous lengths and repeated or invalid fields
+ *
+ * Follows RFC 9112, section 6.3, but refuses where that lets a server choose.
+ */
 int headers_check_framing(const struct headers *headers, const struct request_line *line,
 			  struct request_body *ret_body, struct answer *answer);
-/** request_route() - 404 or 405. @ret_project points into the path. */
+/** request_route() - find the route, or 404 or 405. @ret_project points into the path. */
 int request_route(const struct request_line *line, enum route *ret_route, const char **ret_project,
 		  struct answer *answer);
 /** headers_check_body() - content type and coding (415), declared length (413) */

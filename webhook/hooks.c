@@ -39,7 +39,7 @@ struct hook_set *hook_set_unref(struct hook_set *set)
 	return NULL;
 }
 
-/* Where @project is, or where it belongs. */
+/* Return: the index of @project, or the index at which to insert it. */
 static size_t hook_position(const struct hook_set *set, const char *project, bool *ret_found)
 {
 	size_t low = 0, high = set->n_hooks;
@@ -87,7 +87,7 @@ int hook_set_add(struct hook_set *set, const char *project, const char *provider
 	memmove(&hooks[position + 1], &hooks[position], (set->n_hooks - position) * sizeof(*hooks));
 	set->n_hooks++;
 	hooks[position] = (struct hook){.forge = forge_find(provider)};
-	/* project_name_valid() looked at its length */
+	/* it fits: project_name_valid() checked the length */
 	(void)text_copy(hooks[position].project, sizeof(hooks[position].project), project);
 	hooks[position].secret = copy;
 	hooks[position].secret_size = secret_size;

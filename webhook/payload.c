@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the parse that this thread is in may still take. */
+/* Memory account of the parse in this thread. */
 static _Thread_local struct {
 	bool active;
 	bool exceeded;
@@ -20,7 +20,7 @@ static _Thread_local struct {
 	size_t max;
 } tree;
 
-/* Texts above this are parsed one at a time, so two giant trees never coexist. */
+/* Texts of this size and above are parsed one at a time, so two large trees never grow at once. */
 #define PAYLOAD_SERIAL_MIN (1 * MIB)
 static pthread_mutex_t serial_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -54,7 +54,7 @@ void payload_init(void)
 	json_object_seed(randombytes_random() | 1);
 }
 
-/* Where the nesting first exceeds the limit, or NULL. Knows strings, nothing more. */
+/* Return: the place where the nesting exceeds the limit, or NULL. Skips strings, checks no more. */
 static const char *depth_exceeded(const char *text, size_t size)
 {
 	const char *end = text + size;
@@ -127,13 +127,13 @@ int payload_parse(const char *text, size_t size, json_t **ret_root, struct error
 json_t *payload_free(json_t *root, size_t size)
 {
 	json_decref(root);
-	/* a million small pieces stay with the allocator otherwise */
+	/* otherwise the allocator keeps the memory of a million small pieces */
 	if (size >= PAYLOAD_SERIAL_MIN)
 		(void)malloc_trim(0);
 	return NULL;
 }
 
-/* Undo percent and plus coding. Return: bytes written, or -EBADMSG. */
+/* Decode %XX and "+". Return: bytes written, or -EBADMSG. */
 static ssize_t form_decode(const char *in, size_t size, char *out)
 {
 	size_t used = 0;

@@ -3,10 +3,13 @@
 #define WEBHOOK_PAYLOAD_H
 
 /*
- * JSON of a verified sender, still with limits: whoever may push may also
- * influence what the forge writes. Nesting is at most PAYLOAD_DEPTH_MAX, and a
- * parse gets memory in proportion to its text ("[[],[],[]…" is 40 times its own
- * size as a tree), so memory stays bounded whatever the text is.
+ * DOC: JSON payloads within limits
+ *
+ * delivery.c parses the JSON of verified senders only. It is limited all the same,
+ * because anyone who may push to the repository can influence what the forge sends.
+ * Nesting is at most PAYLOAD_DEPTH_MAX. The memory of a tree is limited in proportion
+ * to its text, because the tree of "[[],[],[]…" is 40 times as large as the text.
+ * Large texts are parsed one at a time.
  */
 
 #include "common/error.h"
@@ -20,7 +23,7 @@
 #define PAYLOAD_TREE_MAX (192 * MIB)
 
 /**
- * payload_init() - once, before the program locks itself in
+ * payload_init() - call once, before the lock-down
  *
  * Puts the memory limit under jansson and seeds its hash tables, which would
  * otherwise open /dev/urandom when they are first used.
@@ -28,19 +31,19 @@
 void payload_init(void);
 
 /**
- * payload_parse() - text to tree
- * @ret_root: payload_free() by the caller
+ * payload_parse() - parse @text into a tree
+ * @ret_root: to be freed with payload_free() and the same @size
  *
- * Return: 0, -EBADMSG (malformed; @error says where), -E2BIG (needs more than
- * its share of memory).
+ * Return: 0, -EBADMSG (malformed; @error has the place), -E2BIG (the tree needs more
+ * memory than its limit).
  */
 int payload_parse(const char *text, size_t size, json_t **ret_root, struct error *error);
 
-/** payload_free() - NULL is fine. A big tree's memory goes back to the system. Return: NULL. */
+/** payload_free() - free a tree; @root may be NULL. Return: NULL. */
 json_t *payload_free(json_t *root, size_t size);
 
 /**
- * payload_from_form() - the JSON in "payload=" of a form body
+ * payload_from_form() - decode the field "payload" of a form body
  * @ret_text: malloc'ed, NUL-terminated after @ret_size bytes; caller frees
  *
  * Return: 0, -EBADMSG, -ENOMEM.
@@ -48,9 +51,9 @@ json_t *payload_free(json_t *root, size_t size);
 int payload_from_form(const char *body, size_t size, char **ret_text, size_t *ret_size,
 		      struct error *error);
 
-/** payload_get() - value at a dotted path ("push.changes.0.new"), NULL if there is none */
+/** payload_get() - the value at a dotted path ("push.changes.0.new"), or NULL */
 const json_t *payload_get(const json_t *root, const char *path);
-/** payload_string() - text at a dotted path, NULL if there is none or it is no text */
+/** payload_string() - the string at a dotted path, or NULL; points into @root */
 const char *payload_string(const json_t *root, const char *path);
 
 #endif

@@ -9,7 +9,7 @@
 #define STANDARD_SECRET_PREFIX "whsec_"
 #define STANDARD_SECRET_MAX 512
 
-/* Key of this process only: makes digests of tokens comparable, useless elsewhere. */
+/* Random key of this process, for digests of tokens that are only compared here. */
 static uint8_t token_key[crypto_auth_hmacsha256_KEYBYTES];
 
 int signature_init(void)
@@ -37,7 +37,7 @@ bool signature_hex_valid(struct signature_key key, const void *data, size_t size
 	uint8_t got[crypto_auth_hmacsha256_BYTES];
 	size_t got_size = 0;
 
-	/* an empty key is everybody's key */
+	/* with an empty key any client could sign */
 	if (key.size == 0 || strspn(hex, "0123456789abcdef") != 2 * sizeof(got) ||
 	    hex[2 * sizeof(got)] != '\0')
 		return false;
@@ -56,13 +56,13 @@ bool signature_token_valid(struct signature_key key, const char *token)
 
 	if (key.size == 0)
 		return false;
-	/* digests have one length, so the comparison tells nothing of the secret's */
+	/* digests have the same length, so comparing them reveals no length of the secret */
 	hmac_sha256(want, own, key.data, key.size);
 	hmac_sha256(got, own, token, strlen(token));
 	return sodium_memcmp(want, got, sizeof(want)) == 0;
 }
 
-/* The bytes behind "whsec_BASE64", or the secret as it is. Return: size, 0 when unusable. */
+/* Decode a secret "whsec_BASE64"; copy any other. Return: size of the key, 0 when unusable. */
 static size_t standard_key(struct signature_key key, uint8_t *out, size_t out_size)
 {
 	size_t prefix = strlen(STANDARD_SECRET_PREFIX);
@@ -80,7 +80,7 @@ static size_t standard_key(struct signature_key key, uint8_t *out, size_t out_si
 	return used;
 }
 
-/* Does one "v1,BASE64" of the space-separated list equal @want? Looks at all of them. */
+/* Does one "v1,BASE64" of the space-separated list equal @want? Compares all, for constant time. */
 static bool standard_list_has(const char *list, const uint8_t *want, size_t want_size)
 {
 	bool found = false;
