@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A thread that was in accept(2) when we began to drain has noted its connection by then. */
+/* After this time a thread that was in accept(2) at the drain has entered its connection. */
 #define DRAIN_SETTLE_USEC (1 * USEC_PER_SEC)
 
 static enum MHD_Result connection_wanted(void *cls, const struct sockaddr *address,
@@ -46,7 +46,7 @@ static void connection_changed(void *cls, struct MHD_Connection *http, void **so
 					  address ? address->client_addr : NULL);
 }
 
-/* Paths are compared as they come: no name of ours needs an escape. */
+/* Leave paths undecoded: no valid path of ours contains an escape. */
 static size_t path_unescape(void *cls, struct MHD_Connection *http, char *text)
 {
 	return strlen(text);
@@ -113,7 +113,7 @@ void listener_drain(struct listener *listener)
 
 bool listener_stop(struct listener *listener)
 {
-	/* again and again: a keep-alive connection falls silent after its answer */
+	/* in each call: a keep-alive connection becomes silent after its last answer */
 	connection_drop(&listener->server->connections, listener, DRAIN_SETTLE_USEC);
 	if (now_usec() - listener->drained_usec < DRAIN_SETTLE_USEC ||
 	    connection_count(&listener->server->connections, listener) > 0)

@@ -3,11 +3,15 @@
 #define WEBHOOK_LISTENER_H
 
 /*
- * DOC: The HTTP side
+ * DOC: Listening sockets
  *
- * One libmicrohttpd daemon for each listening socket, two threads each, in poll
- * mode (in epoll mode 0.9.75 stalls with exactly 128·n busy connections). This
- * file and request.c are all that knows the library.
+ * Each listening socket has a libmicrohttpd daemon of its own with two threads, in
+ * poll mode (in epoll mode 0.9.75 stalls with exactly 128·n busy connections). Only
+ * listener.c and request.c use the library. The main thread starts and stops
+ * listeners; everything else here runs in their threads.
+ *
+ * A listener ends in two phases. listener_drain() stops accepting and lets requests
+ * finish; the owner then calls listener_stop() until the last connection is closed.
  */
 
 #include "common/error.h"
@@ -23,7 +27,7 @@
 
 struct MHD_Daemon;
 
-/** struct server - what all listeners share */
+/** struct server - the state that all listeners share */
 struct server {
 	struct hook_store hooks;
 	struct trigger_queue triggers;
@@ -37,25 +41,28 @@ struct listener {
 	struct MHD_Daemon *http;
 	int fd; /* owned */
 	atomic_bool draining;
-	uint64_t drained_usec; /* since when */
+	uint64_t drained_usec; /* when listener_drain() was called */
 	char address[256];     /* as configured, for messages */
 };
 
 /**
- * listener_start() - serve @fd
- * @fd: listening socket, taken over on success
+ * listener_start() - serve the listening socket @fd
+ * @address: as configured, copied
+ * @fd:      taken over on success
+ *
+ * Return: 0, or -errno with a sentence in @error.
  */
 int listener_start(struct server *server, const char *address, int fd,
 		   struct listener **ret_listener, struct error *error);
-/** listener_serves() - is @fd the same socket? (not the same descriptor: the same socket) */
+/** listener_serves() - does @fd, another descriptor, refer to the listener's socket? */
 bool listener_serves(const struct listener *listener, int fd);
-/** listener_drain() - accept no more, drop idle connections, let requests finish */
+/** listener_drain() - stop accepting; answers close their connection from now on */
 void listener_drain(struct listener *listener);
 /**
- * listener_stop() - end it, if all of its connections are gone
+ * listener_stop() - drop idle connections, and free @listener when none is left
  *
- * Return: false while there are some; call again later. A connection that waits
- * for the scheduler must not be stopped under it.
+ * Return: false while there are connections; call again later. A connection that
+ * is suspended until the scheduler answers must not be stopped.
  */
 bool listener_stop(struct listener *listener);
 

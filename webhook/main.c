@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runbook-webhook: the only program that listens to the Internet. It holds the
- * webhook secrets and the listening sockets that it was given, and nothing else:
- * no file, no way to open one, no way to make a connection or start a program.
+ * runbook-webhook: the only program that listens to the Internet. It has the webhook
+ * secrets and the listening sockets from runbookd, and nothing else: it cannot open
+ * files, make connections or start programs.
  */
 #include "webhook/payload.h"
 #include "webhook/service.h"
@@ -20,7 +20,7 @@ static int prepare(struct process *process, struct error *error)
 	return 0;
 }
 
-/* Sockets come open and listening; all that is left is to accept. */
+/* The sockets from runbookd are listening already, so accepting is enough. */
 static const char *const syscalls[] = {"accept4", "accept", NULL};
 
 static const struct lock_down webhook_lock_down = {

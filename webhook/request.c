@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A refused body up to this size is read, so that the connection can go on. */
+/* A refused body up to this size is read, so that the connection can be used again. */
 #define DISCARD_LENGTH_MAX (64 * KIB)
-/* …and a chunked one, whose length nobody knows beforehand, up to this: then we hang up. */
+/* A chunked body has no length in advance: it is read up to this size, then we hang up. */
 #define DISCARD_CHUNKED_MAX (2 * WEBHOOK_BODY_MAX)
 
 enum phase {
-	PHASE_HEAD,    /* headers are there, the handler was not called yet */
-	PHASE_BODY,    /* collecting */
-	PHASE_DISCARD, /* @answer is made, the rest of the body goes nowhere */
+	PHASE_HEAD,    /* the handler was not called yet */
+	PHASE_BODY,    /* the body is being collected */
+	PHASE_DISCARD, /* @answer is complete, the rest of the body is discarded */
 	PHASE_WAITING, /* suspended; the trigger is with the main thread */
 };
 
@@ -30,7 +30,7 @@ struct request {
 	struct MHD_Connection *http;
 	enum phase phase;
 	struct request_body framing;
-	struct headers headers; /* point into the library's memory, valid while we are */
+	struct headers headers; /* values in the library's memory, valid as long as the request */
 	struct hook_set *hooks;
 	const struct hook *hook;
 	struct body body;
@@ -38,7 +38,7 @@ struct request {
 	struct answer answer;
 };
 
-/* Lives apart: most requests of a flood never get this far. */
+/* Allocated apart, because it is large and most requests of a flood never get this far. */
 struct request_trigger {
 	struct trigger trigger;
 	struct MHD_Connection *http;
@@ -75,8 +75,8 @@ static enum MHD_Result answer_queue(struct request *request, const struct answer
 }
 
 /*
- * Refusals are worth a line, so that a wrong secret is found; a flood of them is
- * not worth a full disk.
+ * Refusals are logged, so that a wrong secret can be found, but only a few in each
+ * window, so that a flood cannot fill the disk.
  */
 #define REFUSALS_PER_WINDOW 20
 #define REFUSALS_WINDOW_USEC (10 * USEC_PER_SEC)
@@ -110,7 +110,7 @@ static void log_refusal(const struct request *request, const struct answer *answ
 			   answer->status, (int)strcspn(answer->text, "\n"), answer->text);
 }
 
-/* @answer in place: nothing more of the body is wanted. */
+/* @answer is complete: discard the body. */
 static void request_refuse(struct request *request)
 {
 	request->phase = PHASE_DISCARD;
@@ -142,7 +142,7 @@ static int health_answer(struct request *request)
 	return 503;
 }
 
-/* Every check that needs no body. Return: 0 to read it, or the status in the answer. */
+/* All checks that need no body. Return: 0 to read the body, or the status of the answer. */
 static int head_check(struct request *request, const struct request_line *line)
 {
 	struct answer *answer = &request->answer;
@@ -184,7 +184,7 @@ static enum MHD_Result request_begin(struct request *request, const struct reque
 		request_refuse(request);
 	if (!request->answer.close && !request->framing.chunked &&
 	    request->framing.length <= DISCARD_LENGTH_MAX)
-		return MHD_YES; /* answered once the body is read: the connection goes on */
+		return MHD_YES; /* the answer follows the body, the connection stays open */
 	/* the library closes the connection after an answer at this point */
 	if (request->connection)
 		connection_set_linger(request->connection);
@@ -199,7 +199,7 @@ static enum MHD_Result request_data(struct request *request, const char *data, s
 	size_t size = *data_size;
 	int r;
 
-	*data_size = 0; /* whatever happens, it is consumed */
+	*data_size = 0; /* all of it counts as consumed in each case below */
 	connection_progress(request->connection, size);
 	if (request->phase == PHASE_DISCARD) {
 		request->discarded += size;
@@ -228,11 +228,11 @@ static void trigger_done(struct trigger *trigger)
 
 	job->request->answer = trigger->answer;
 	free(job);
-	/* from here on the request belongs to its thread again */
+	/* the request belongs to its HTTP thread as soon as it is resumed */
 	MHD_resume_connection(http);
 }
 
-/* Give the delivery to the main thread and put the connection to sleep. */
+/* Suspend the connection and give the delivery to the main thread. */
 static enum MHD_Result request_hand_over(struct request *request, struct request_trigger *job)
 {
 	struct server *server = request->listener->server;
@@ -246,7 +246,7 @@ static enum MHD_Result request_hand_over(struct request *request, struct request
 	request->phase = PHASE_WAITING;
 	if (request->connection)
 		connection_set_state(request->connection, CONNECTION_WAITING);
-	/* first asleep, then visible to who wakes it */
+	/* suspend before publishing: the main thread may resume it at once */
 	MHD_suspend_connection(request->http);
 	trigger_submit(&server->triggers, &job->trigger);
 	return MHD_YES;
@@ -300,7 +300,7 @@ enum MHD_Result request_handle(void *cls, struct MHD_Connection *http, const cha
 	const struct request_line line = {.method = method, .path = url, .version = version};
 	struct request *request = *context;
 
-	/* without a place in the table there is no deadline: out of memory, hang up */
+	/* out of memory. A connection that is not in the table would have no deadline. */
 	if (!request || !request->connection)
 		return MHD_NO;
 	if (request->phase == PHASE_HEAD) {

@@ -54,7 +54,7 @@ static void listener_retire(struct service *service, struct listener *listener)
 			     drain_tick);
 }
 
-/* Begin the end; the loop exits with 0 when it is reached. */
+/* Drain all listeners; the loop exits with 0 when the last one has ended. */
 static void service_stop(void *userdata)
 {
 	struct service *service = userdata;
@@ -86,7 +86,7 @@ static void configuration_reset(struct configuration *next)
 	*next = (struct configuration){.open = false};
 }
 
-/* Keep what serves the same socket already, begin what is new, retire the rest. */
+/* Keep each listener whose socket is configured again, start new ones, retire the others. */
 static void listeners_apply(struct service *service)
 {
 	struct configuration *next = &service->next;
@@ -109,7 +109,7 @@ static void listeners_apply(struct service *service)
 				log_error("%s", error.text);
 				continue;
 			}
-			next->listening[i].fd = -1; /* the listener's now */
+			next->listening[i].fd = -1; /* taken over by the listener */
 			log_info("taking webhooks on %s", listener->address);
 		}
 		listener->next = keep;
@@ -246,7 +246,7 @@ static int service_start(struct process *process, struct error *error)
 	return 0;
 }
 
-/* After the loop. */
+/* Called after the loop. */
 static void service_close(void *userdata)
 {
 	struct service *service = userdata;
@@ -254,8 +254,8 @@ static void service_close(void *userdata)
 	configuration_reset(&service->next);
 	trigger_queue_close(&service->server.triggers);
 	/*
-	 * Listeners that still have connections keep their threads: those use what
-	 * is shared until the process ends, which is next.
+	 * Listeners that still have connections keep their threads, which use the
+	 * shared state until the process exits, which it does next. So do not free it.
 	 */
 	if (service->draining)
 		return;

@@ -2,15 +2,23 @@
 #ifndef WEBHOOK_SERVICE_H
 #define WEBHOOK_SERVICE_H
 
-/* The main thread: configuration from the daemon, listeners, an orderly end. */
+/*
+ * DOC: The main thread of runbook-webhook
+ *
+ * The service receives the configuration from the daemon, makes it current as a whole
+ * when CONFIG_END arrives, and starts and ends listeners. A listener whose socket
+ * is in the new configuration as well goes on without a break. When the daemon sends
+ * SIGTERM or is gone, all listeners are drained and the program exits when the last
+ * one has ended, or after SERVICE_STOP_SEC.
+ */
 
 #include "common/program.h"
 #include "webhook/listener.h"
 
-/* After SIGTERM, or when the daemon is gone: time for requests that are under way. */
+/* Time for the requests in flight after SIGTERM, or after the daemon is gone. */
 #define SERVICE_STOP_SEC 3
 
-/** struct configuration - what arrives between CONFIG_BEGIN and CONFIG_END */
+/** struct configuration - collects the messages between CONFIG_BEGIN and CONFIG_END */
 struct configuration {
 	bool open;
 	struct hook_set *hooks;
@@ -32,7 +40,7 @@ struct service {
 	uint64_t stop_usec; /* deadline */
 };
 
-/* how main() has the daemon's channel served */
+/** webhook_service - for main(): the handlers of the daemon's channel */
 extern const struct program_service webhook_service;
 
 #endif

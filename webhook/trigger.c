@@ -26,7 +26,7 @@ static void answer_away(struct answer *answer, const char *why)
 	answer->retry_after_sec = RETRY_AFTER_SEC;
 }
 
-/* ---- the list of those that wait ---- */
+/* ---- the list of pending triggers ---- */
 
 static struct trigger *pending_take(struct trigger_queue *queue, uint64_t serial)
 {
@@ -41,7 +41,7 @@ static struct trigger *pending_take(struct trigger_queue *queue, uint64_t serial
 	return NULL;
 }
 
-/* Submission order is deadline order: waiting times are the same for all. */
+/* All triggers may wait equally long, so the list is also in the order of deadlines. */
 static uint64_t pending_deadline_usec(const struct trigger_queue *queue,
 				      const struct trigger *trigger)
 {
@@ -60,7 +60,7 @@ static void pending_expired(struct loop_timer *timer)
 	queue_advance(container_of(timer, struct trigger_queue, timer));
 }
 
-/* Answer what waited too long and set the timer for the next. */
+/* Answer the triggers whose deadline has passed and set the timer for the next one. */
 static void queue_advance(struct trigger_queue *queue)
 {
 	uint64_t now = now_usec();
@@ -85,7 +85,7 @@ static void queue_advance(struct trigger_queue *queue)
 	loop_timer_cancel(&queue->timer);
 }
 
-/* Each ref of a delivery has a digest of its own, as it has an id of its own. */
+/* The digest of ref number @n of a delivery: each ref has a digest and an id of its own. */
 static struct field_blob digest_own(const struct body_digest *digest, unsigned n,
 				    uint8_t own[BODY_DIGEST_SIZE])
 {
@@ -104,7 +104,7 @@ static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
 	uint8_t digest[BODY_DIGEST_SIZE];
 	char id[DELIVERY_ID_MAX + 8];
 
-	/* one delivery with several refs becomes several triggers with an id each */
+	/* a delivery with several refs becomes several messages with an id each */
 	(void)snprintf(id, sizeof(id), "%s", events->delivery_id);
 	if (trigger->n_runs > 0)
 		(void)snprintf(id, sizeof(id), "%.*s#%u", DELIVERY_ID_MAX - 3, events->delivery_id,
@@ -120,7 +120,7 @@ static int trigger_send(struct trigger_queue *queue, struct trigger *trigger)
 			    .digest = digest_own(&events->digest, trigger->n_runs, digest)));
 }
 
-/* A failed send is not an answer: the trigger waits for the next channel or its deadline. */
+/* When sending fails, the trigger waits for the next scheduler or its deadline. */
 static void trigger_start(struct trigger_queue *queue, struct trigger *trigger)
 {
 	int r;
@@ -130,11 +130,11 @@ static void trigger_start(struct trigger_queue *queue, struct trigger *trigger)
 	if (!atomic_load(&queue->scheduler_up))
 		return;
 	r = trigger_send(queue, trigger);
-	if (r < 0) /* @trigger may be answered by now: the channel can close in there */
+	if (r < 0) /* do not use @trigger: sending may close the channel and answer it */
 		log_warning("cannot send a delivery to the scheduler: %s", strerror(-r));
 }
 
-/* ---- what the scheduler says ---- */
+/* ---- messages of the scheduler ---- */
 
 static void trigger_finish(struct trigger_queue *queue, struct trigger *trigger)
 {
@@ -171,7 +171,7 @@ static int on_accepted(struct channel *channel, struct message *message)
 		return -EBADMSG;
 	trigger = pending_take(queue, message->serial);
 	if (!trigger)
-		return 0; /* answered 503 meanwhile */
+		return 0; /* its deadline passed and it was answered with 503 */
 	trigger->runs[trigger->n_runs] =
 		(struct answer_run){.run = accepted.run, .duplicate = accepted.duplicate};
 	log_accepted(trigger, &trigger->runs[trigger->n_runs]);
@@ -183,7 +183,7 @@ static int on_accepted(struct channel *channel, struct message *message)
 				       (unsigned long long)accepted.run);
 	}
 	if (trigger->n_runs < trigger->events.n_events) {
-		/* behind those that came later, so its time starts anew as well */
+		/* the next ref goes to the end of the list, so it gets a new deadline */
 		trigger->submitted_usec = now_usec();
 		trigger_start(queue, trigger);
 		queue_advance(queue);
@@ -228,7 +228,7 @@ static int on_hello(struct channel *channel, struct message *message)
 	atomic_store(&queue->scheduler_up, true);
 	list_each (trigger, &queue->pending, node) {
 		if (trigger_send(queue, trigger) < 0)
-			break; /* closed again, and the list is not what it was */
+			break; /* the channel closed again, which may have changed the list */
 	}
 	queue_advance(queue);
 	return 0;
@@ -268,7 +268,7 @@ static void queue_wake(struct trigger_queue *queue)
 {
 	uint64_t one = 1;
 
-	/* a full counter means that it is awake already */
+	/* the write fails only when the counter is full, and then a wake-up is due already */
 	(void)!write(queue->wake_fd, &one, sizeof(one));
 }
 
@@ -292,7 +292,7 @@ void trigger_submit(struct trigger_queue *queue, struct trigger *trigger)
 	queue_wake(queue);
 }
 
-/* Return: the one that was submitted first, NULL when there is none. */
+/* Return: the trigger that was submitted first, or NULL. */
 static struct trigger *submitted_take(struct trigger_queue *queue)
 {
 	struct list_node *node;
