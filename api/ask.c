@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define ANSWER_JSON_MAX (64 * MIB) /* of the scheduler */
+#define ANSWER_JSON_MAX (64 * MIB) /* in a reply */
 
-/* For an answer that came without JSON. */
+/* The JSON text for a reply that has only a sentence. */
 static int wrap_error(const char *sentence, char **ret_text, size_t *ret_size)
 {
 	size_t size;
@@ -49,7 +49,7 @@ int api_reply_text(struct peer_reply *reply, char **ret_text, size_t *ret_size)
 	return (int)reply->status;
 }
 
-/* Verbs that change nothing: asked again when the scheduler died over them. */
+/* Verbs that change nothing, so they can be repeated after the scheduler went away. */
 static const bool reading_verbs[API_NUM_VERBS] = {
 	[API_STATUS] = true,  [API_PROJECTS] = true,
 	[API_PROJECT] = true, [API_RUNS] = true,

@@ -19,7 +19,7 @@ static void answer_unknown(struct http_request *request, const struct body_field
 	http_answer_error(request, 400, "unknown field in the body: it takes %s", names);
 }
 
-/* Answers and returns false when @value is not what @field takes. */
+/* Answers and returns false when @value is not allowed for @field. */
 static bool field_take(struct http_request *request, const struct body_field *field,
 		       const json_t *value)
 {

@@ -2,6 +2,14 @@
 #ifndef API_BODY_H
 #define API_BODY_H
 
+/*
+ * DOC: Small JSON bodies
+ *
+ * The body of a command is a flat JSON object of texts and booleans. A handler lists the
+ * fields that it accepts; body_read() stores their values and answers the request itself
+ * when the body is malformed, has an unknown field or a value of the wrong type.
+ */
+
 #include "api/request.h"
 
 #include <jansson.h>
@@ -12,16 +20,18 @@
 struct body_field {
 	const char *name;
 	size_t max;	   /* bytes of a text */
-	const char **text; /* where it goes; NULL: it is true or false, and goes to @flag */
-	bool *flag;
+	const char **text; /* destination of a text; NULL for a boolean */
+	bool *flag;	   /* destination of a boolean */
 };
 
 /**
- * body_read() - the fields of a request's small JSON object; no body is an empty one
- * @fields:   what is absent or null is left as it was; texts are printable
- * @ret_body: holds the texts; the caller's to json_decref(), NULL without a body
+ * body_read() - read the fields of the request's JSON object
+ * @fields:   the destination of a field that is absent or null is left unchanged; texts
+ *            are printable
+ * @ret_body: owns the texts; the caller releases it with json_decref(). NULL without a
+ *            body, which counts as an empty object.
  *
- * Return: true; false after an answer that names the field and what it takes.
+ * Return: true; false after an answer that names the field and its allowed values.
  */
 bool body_read(struct http_request *request, const struct body_field *fields, size_t n_fields,
 	       json_t **ret_body);
