@@ -3,11 +3,12 @@
 /*
  * DOC: Artifacts
  *
- * Kept by the cacher, which gives out files, or pipes where it has to unpack what it
- * stores; who takes zstd (Accept-Encoding) gets what is stored. One that is put is a
- * file first, in the directory of uploads: the cacher copies it, under the same limits
- * and rules as what a step puts. It may be put whatever the state of its run is, as long
- * as there is the run.
+ * The cacher stores artifacts compressed. For a download it sends the descriptor of a
+ * file, or of a pipe where it has to decompress; a client that accepts zstd
+ * (Accept-Encoding) gets the stored file as it is. An upload is first stored as a file
+ * in the directory of uploads, and the cacher copies it under the same limits and rules
+ * as an artifact of a step. An artifact can be uploaded in any state of its run, as long
+ * as the run exists.
  */
 
 #include "api/handlers.h"
@@ -54,7 +55,7 @@ void handle_artifacts(struct http_request *request)
 	http_answer(request, 200, response);
 }
 
-/* Keys hold only letters, digits and ._-/ so the name needs no quoting. */
+/* A key has only letters, digits and ._-/ so the file name needs no quoting. */
 static void add_download_headers(struct MHD_Response *response, const char *key, bool directory)
 {
 	const char *slash = strrchr(key, '/');
@@ -69,7 +70,7 @@ static void add_download_headers(struct MHD_Response *response, const char *key,
 				      directory ? "directory" : "file");
 }
 
-/* Whether the client takes zstd; "zstd;q=0" says that it does not. */
+/* Does the client accept zstd? "zstd;q=0" means that it does not (RFC 9110, 12.5.3). */
 static bool takes_zstd(struct http_request *request)
 {
 	const char *text = http_header(request, "Accept-Encoding");
@@ -97,7 +98,7 @@ struct pipe_body {
 	uint64_t left;
 };
 
-/* The cacher leaves a pipe that it cannot fill: the answer is broken off then. */
+/* The pipe ends early when the cacher fails; the answer is then cut short, too. */
 static ssize_t pipe_read(void *userdata, uint64_t position, char *buffer, size_t max)
 {
 	struct pipe_body *body = userdata;
@@ -122,7 +123,7 @@ static void pipe_free(void *userdata)
 	free(body);
 }
 
-/* What @reply has; its descriptor is taken over. Return: NULL without memory. */
+/* The response with the content of @reply, whose fd it takes over. Return: NULL on failure. */
 static struct MHD_Response *artifact_response(struct peer_reply *reply)
 {
 	struct MHD_Response *response = NULL;
@@ -152,7 +153,7 @@ static struct MHD_Response *artifact_response(struct peer_reply *reply)
 	return response;
 }
 
-/* The answer to a key that is not there: never, or not any more. */
+/* Answer for an unknown key: 410 if retention removed the artifacts, otherwise 404. */
 static void answer_no_artifact(struct http_request *request)
 {
 	struct run_facts facts;

@@ -19,7 +19,7 @@
 
 #define PAGE_DEFAULT 50
 
-/* A number from the query. Answers and returns false when it is none. */
+/* Read a number of the query. Answers and returns false when it is malformed or above @max. */
 static bool query_number(struct http_request *request, const char *name, uint64_t otherwise,
 			 uint64_t max, uint64_t *ret_value)
 {
@@ -66,7 +66,7 @@ void handle_command(struct http_request *request)
 		{"ref", REF_NAME_MAX, &question.source.ref, NULL},
 		{"commit", COMMIT_HEX_MAX, &question.source.commit, NULL},
 		{"step", STEP_NAME_MAX, &step, NULL},
-		{"failed", 0, NULL, &failed}, /* the last one: a retry's alone */
+		{"failed", 0, NULL, &failed}, /* of API_RUN_RETRY only, so it must be the last */
 	};
 	json_t *body;
 
@@ -86,7 +86,7 @@ void handle_command(struct http_request *request)
 	json_decref(body);
 }
 
-/* A scheduler that keeps its place beside a damaged database answers, but not with 200. */
+/* With a damaged database the scheduler still answers, but with another status than 200. */
 void handle_health(struct http_request *request)
 {
 	const struct message_api_request question = {.verb = API_STATUS};
@@ -134,7 +134,7 @@ static void answer_file(struct http_request *request, int fd, const char *type)
 	http_answer(request, 200, response);
 }
 
-/* The answer is no JSON but a file; only who may change things is given all of it. */
+/* The answer is a file. It has everything, so this is a POST, which TCP clients may not send. */
 void handle_backup(struct http_request *request)
 {
 	const struct message_api_request question = {.verb = API_BACKUP};
@@ -149,7 +149,7 @@ void handle_backup(struct http_request *request)
 		http_answer_reply(request, ROLE_SCHEDULER, &reply);
 }
 
-/* A pass of retention takes as long as there is to remove. */
+/* The timeout is long, because a pass of retention may have much to remove. */
 void handle_gc(struct http_request *request)
 {
 	struct message_api_request question = {.verb = API_GC};

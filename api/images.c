@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images: runbook-image answers; what takes long it answers with a job to ask for. */
+/* Images: runbook-image answers. To a long operation it replies with the number of a job. */
 #include "api/handlers.h"
 
 #include "api/answer.h"
@@ -23,7 +23,7 @@ static void ask(struct http_request *request, const char *name, const char *sour
 		       PEER_DEADLINE_USEC);
 }
 
-/* The text of a job says how a registry answered: not for those who may only read. */
+/* The text of a job quotes the registry's answer, so clients that may only read do not get it. */
 void handle_images(struct http_request *request)
 {
 	if (!request->local && request->route->verb == IMAGE_JOB) {

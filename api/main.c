@@ -3,9 +3,9 @@
 /*
  * runbook-api: HTTP for people and their programs.
  *
- * Started by runbookd with its channel on descriptor 3. It holds no state of
- * its own: questions go to the scheduler and the cacher, logs are read from
- * their files.
+ * runbookd starts it with its channel on descriptor 3. It keeps no state of its own:
+ * it forwards requests to the scheduler, the cacher, runbook-image and runbookd, and
+ * reads logs from their files.
  */
 
 #include "api/http.h"
@@ -24,7 +24,7 @@
 #define LISTENERS_MAX 16
 
 struct listener {
-	uint64_t cookie; /* tells one socket from another */
+	uint64_t cookie; /* SO_COOKIE, by which a socket is recognized after a reload */
 	char address[128];
 	int fd; /* -1 once it is served */
 	struct http_server *server;
@@ -32,9 +32,9 @@ struct listener {
 
 static struct {
 	struct api api;
-	struct listener listeners[LISTENERS_MAX]; /* in force */
+	struct listener listeners[LISTENERS_MAX]; /* of the current configuration */
 	size_t n_listeners;
-	struct listener next[LISTENERS_MAX]; /* of a configuration that is being received */
+	struct listener next[LISTENERS_MAX]; /* of the configuration that is being received */
 	size_t n_next;
 } program = {.api = {.log_fd = -1, .upload_fd = -1}};
 
@@ -139,7 +139,7 @@ static struct listener *listener_find(struct listener *listeners, size_t n, uint
 	return NULL;
 }
 
-/* Serve what is new, stop accepting on what is gone, leave the rest alone. */
+/* Serve new sockets, stop accepting on those that are gone, and keep the others. */
 static int on_config_end(void *userdata)
 {
 	for (size_t i = 0; i < program.n_listeners; i++)
@@ -231,6 +231,6 @@ int main(int argc, char **argv)
 {
 	static struct process process = {.program = &api_program};
 
-	/* threads may still serve streams: the process ends with them, nothing is freed */
+	/* threads may still serve streams and use all of this, so exit without freeing it */
 	_exit(program_main(&process, argc, argv));
 }

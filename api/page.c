@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The web page, built into the program from ui/. */
+/* The web page: the files of ui/ are built into the program. */
 
 #include "api/handlers.h"
 
 #include "api/answer.h"
-/* The assembler reads the files: no copy of them in C, no tool to make one. */
+/* The assembler includes the file, so no tool has to turn it into C. */
 #define EMBED(symbol, path)                                                                        \
 	__asm__(".pushsection .rodata,\"a\",@progbits\n"                                           \
 		".type " #symbol ", @object\n" #symbol ":\n"                                       \

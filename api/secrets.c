@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets: names go out, values only come in, and those are sealed for the
- * scheduler (libsodium's crypto_box_seal): nothing in this process can open
- * them, so nothing here has to be wiped. On the unix socket only.
+ * Secrets, on the unix socket only. Clients can read names but never values. They send
+ * values sealed for the scheduler (libsodium's crypto_box_seal), which this process
+ * cannot open, so it has no memory to wipe.
  */
 #include "api/handlers.h"
 
@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* crypto_box_SEALBYTES more than the value */
+/* a sealed value is crypto_box_SEALBYTES longer than the value */
 #define SEALED_MAX (SECRET_VALUE_MAX + crypto_box_SEALBYTES)
 
 static bool local_only(struct http_request *request)
@@ -39,7 +39,7 @@ void handle_secrets(struct http_request *request)
 	http_answer_scheduler(request, &question);
 }
 
-/* Base64 into a sealed memfd. Return: fd, or -1 after an answer. */
+/* Decode Base64 into a memfd with file seals. Return: fd, or -1 after an answer. */
 static int sealed_fd(struct http_request *request, const char *text)
 {
 	cleanup_free unsigned char *bytes = malloc(SEALED_MAX);
@@ -63,7 +63,7 @@ static int sealed_fd(struct http_request *request, const char *text)
 	return fd;
 }
 
-/* Answers and returns false for what can be no secret. */
+/* Answers and returns false when @env or @name cannot be those of a secret. */
 static bool target_check(struct http_request *request, const char *env, const char *name)
 {
 	if (!env || (!name && request->route->verb == API_SECRET_SET))
@@ -90,7 +90,7 @@ void handle_secret_change(struct http_request *request)
 	const struct body_field fields[] = {
 		{"env", SECRET_ENV_MAX, &question.secret.env, NULL},
 		{"name", ENV_NAME_MAX, &question.secret.name, NULL},
-		{"sealed", SECRET_BODY_MAX, &sealed, NULL}, /* the last one: not to remove */
+		{"sealed", SECRET_BODY_MAX, &sealed, NULL}, /* the last, as removing has none */
 	};
 	bool set = question.verb == API_SECRET_SET;
 	json_t *body;
