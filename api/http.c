@@ -27,8 +27,8 @@ struct http_server {
 /* ---- requests ---- */
 
 /*
- * A name that only this host answers to. Behind a rebound DNS name the browser
- * still sends that name.
+ * Is @host a name of this host? After DNS rebinding the browser still sends the
+ * attacker's name.
  */
 static bool host_is_local(const char *host)
 {
@@ -62,8 +62,9 @@ static enum MHD_Result count_length(void *userdata, enum MHD_ValueKind kind, con
 }
 
 /*
- * A unix socket may be forwarded to a port for a browser (ssh -L), and any web page can have that
- * ask. A rebound name has a dot in it; an origin is sent with all that is not a plain read.
+ * A unix socket may be forwarded to a port for a browser (ssh -L), and then any web page can
+ * make the browser send requests to it. A rebound name has a dot in it, and a browser sends an
+ * Origin with every request that is not a plain read.
  */
 static bool check_forwarded(struct http_request *request, bool reads)
 {
@@ -83,7 +84,7 @@ static bool check_forwarded(struct http_request *request, bool reads)
 	return true;
 }
 
-/* Answers and returns false when the request may not go on. */
+/* Answers and returns false when the request is refused. */
 static bool check_safe(struct http_request *request, const char *method)
 {
 	bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -145,7 +146,7 @@ static bool check_body(struct http_request *request)
 	}
 	if (upload)
 		return upload_begin(request, size);
-	/* a form on a web page can send neither of them */
+	/* a form on a web page cannot send this type */
 	if ((size || http_header(request, "Transfer-Encoding")) &&
 	    !media_type_is(type, "application/json")) {
 		http_answer_error(request, 415, "send Content-Type: application/json");
@@ -186,7 +187,7 @@ static void request_begin(struct http_request *request, const char *method, cons
 	}
 }
 
-/* Take a part of the body. Return: false when it is too long. */
+/* Append a part of the body. Return: false when it is too long, or without memory. */
 static bool body_take(struct http_request *request, const char *data, size_t size)
 {
 	char *grown;
@@ -227,7 +228,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 	if (request->answered)
 		return MHD_YES;
 	if (*size > 0) {
-		/* no answer can be queued here: what is too much ends the connection */
+		/* no answer can be queued in this callback: a body that is too long hangs up */
 		switch (request->route->body) {
 		case BODY_UPLOAD:
 		case BODY_ARTIFACT:
@@ -238,7 +239,7 @@ static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connect
 			taken = body_take(request, data, *size);
 			break;
 		default:
-			/* the body of a GET: nothing reads it, so it may be as long as any */
+			/* the body of a GET is ignored, but it has the same limit */
 			request->unread_size += *size;
 			taken = request->unread_size <= API_BODY_MAX;
 			break;
@@ -314,7 +315,7 @@ void http_quiesce(struct http_server *server)
 {
 	int fd = MHD_quiesce_daemon(server->daemon);
 
-	/* its threads go on with what they serve, so the server itself stays */
+	/* its threads go on serving connections, so @server is not freed */
 	if (fd >= 0)
 		(void)close(fd);
 }

@@ -5,14 +5,18 @@
 /*
  * DOC: The HTTP server
  *
- * libmicrohttpd with a thread for each connection: there are few clients and
- * many of them wait for something. On a unix socket everybody who can connect
- * (the socket's group) may do everything, but for web pages, which reach it when
- * it is forwarded to a port for a browser: they may read, under a name of this
- * host. On TCP, where any web page in a
- * browser on this host can connect, only reading is possible, only under a
- * name of this host (DNS rebinding), and no answer is shared with other
+ * libmicrohttpd serves each connection in a thread of its own, because there are few
+ * clients and many of them wait for something.
+ *
+ * A client of the unix socket may do everything; the socket's group decides who can
+ * connect. Web pages are the exception: they reach the socket when it is forwarded to
+ * a port for a browser, and may only read, under a name of this host. On TCP, where any
+ * web page in a browser on this host can connect, all clients may only read, only under
+ * a name of this host (against DNS rebinding), and no answer is shared with other
  * origins.
+ *
+ * A request is checked in this order: its framing and origin, its route, its body. The
+ * body is collected or stored as a file, and then the handler of the route is called.
  */
 
 #include "api/request.h"
@@ -27,7 +31,7 @@ struct http_server;
  * Return: 0 or -errno.
  */
 int http_listen(struct api *api, const char *address, int fd, struct http_server **ret_server);
-/** http_quiesce() - accept nothing any more; what is being served goes on */
+/** http_quiesce() - stop accepting connections; the open ones are served until they end */
 void http_quiesce(struct http_server *server);
 
 #endif

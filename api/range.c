@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Digits at *text, which moves behind them. Return: 0, or -EINVAL for none or too many. */
+/* Parse the digits at *text and move it behind them. Return: 0; -EINVAL: none, or too many. */
 static int take_number(const char **text, uint64_t *ret_value)
 {
 	const char *p = *text;
@@ -40,7 +40,7 @@ enum range_outcome range_parse(const char *text, uint64_t size, uint64_t *ret_fi
 	if (!text || strncmp(text, "bytes=", 6) != 0)
 		return RANGE_WHOLE;
 	text += 6;
-	if (*text == '-') { /* the last bytes */
+	if (*text == '-') { /* a suffix range: the last bytes */
 		text++;
 		if (take_number(&text, &last) < 0 || *text)
 			return RANGE_WHOLE;

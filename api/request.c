@@ -21,7 +21,7 @@ bool http_stream_alive(struct MHD_Connection *connection)
 
 	if (poll(&poll_fd, 1, 0) > 0)
 		return false;
-	/* setting a timeout where there was none starts it anew */
+	/* the timeout restarts only when it is set after it was unset */
 	(void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT, 0U);
 	(void)MHD_set_connection_option(connection, MHD_CONNECTION_OPTION_TIMEOUT,
 					(unsigned)HTTP_IDLE_SEC);

@@ -98,7 +98,7 @@ static bool take_key(struct route_match *match, const char *part, size_t length)
 
 static const struct {
 	const char *name;
-	bool rest; /* takes everything that is left, slashes too */
+	bool rest; /* matches the rest of the path, including slashes */
 	bool (*take)(struct route_match *match, const char *part, size_t length);
 } parts[] = {
 	{"{project}", false, take_project},
@@ -126,7 +126,7 @@ enum route_outcome route_match(const char *pattern, const char *path, struct rou
 			if (parts[i].rest)
 				have = strlen(path);
 			if (!parts[i].take(ret_match, path + 1, have - 1))
-				outcome = ROUTE_BAD_NAME; /* if the rest of the path fits */
+				outcome = ROUTE_BAD_NAME; /* unless a later part does not match */
 		} else if (want != have || memcmp(pattern, path, want) != 0) {
 			return ROUTE_NOT_FOUND;
 		}

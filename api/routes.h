@@ -3,11 +3,12 @@
 #define API_ROUTES_H
 
 /*
- * DOC: What can be asked
+ * DOC: Routes
  *
- * One table: method, path, the scheduler's verb where there is one, and who
- * answers. A path is matched part by part; parts in braces are checked as the
- * names they are, so what reaches a handler is valid.
+ * The table in routes.c has a line for each method and path of the HTTP API, with the
+ * verb that is sent to another program, if any, and the handler. A path is matched part
+ * by part. A part in braces is a name or a number and is checked here, so handlers get
+ * valid ones only.
  */
 
 #include "common/limits.h"
@@ -26,16 +27,16 @@ struct route_match {
 };
 
 enum route_body {
-	BODY_NONE,     /* a GET */
+	BODY_NONE,     /* for GET */
 	BODY_JSON,     /* a small object, may be absent */
 	BODY_SECRET,   /* an object with a sealed value in it */
 	BODY_UPLOAD,   /* streamed into a file */
-	BODY_ARTIFACT, /* the same, as large as there is room: its limits are the cacher's */
+	BODY_ARTIFACT, /* streamed into a file without a limit here: the cacher has the limits */
 };
 
 /**
  * struct route - one line of the table
- * @handle: answers @request; called once its body is there
+ * @handle: answers @request; called when its body has arrived
  */
 struct route {
 	const char *method;
@@ -49,11 +50,11 @@ enum route_outcome {
 	ROUTE_FOUND = 0,
 	ROUTE_NOT_FOUND = 1,  /* 404 */
 	ROUTE_NOT_METHOD = 2, /* 405: the path exists for another method */
-	ROUTE_BAD_NAME = 3,   /* 400: a part of the path is no valid name */
+	ROUTE_BAD_NAME = 3,   /* 400: a part of the path is not a valid name */
 };
 
 /**
- * route_match() - match a path against one pattern
+ * route_match() - match @path against one pattern
  *
  * Return: ROUTE_FOUND, ROUTE_NOT_FOUND or ROUTE_BAD_NAME.
  */
@@ -61,8 +62,9 @@ enum route_outcome route_match(const char *pattern, const char *path,
 			       struct route_match *ret_match);
 
 /**
- * route_find() - the line for @method and @path; HEAD is served as GET
- * @ret_allow: on ROUTE_NOT_METHOD, the methods that it has; this thread's, until the next call
+ * route_find() - find the line for @method and @path; HEAD is served as GET
+ * @ret_allow: for ROUTE_NOT_METHOD: the methods of the path, valid in this thread until
+ *             the next call
  */
 enum route_outcome route_find(const char *method, const char *path, const struct route **ret_route,
 			      struct route_match *ret_match, const char **ret_allow);
