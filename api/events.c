@@ -3,11 +3,10 @@
 /*
  * DOC: The event stream of a run
  *
- * Server-sent events (WHATWG HTML, 9.2). What happened before comes in pages
- * from the scheduler, what happens now from the hub. The cursor of the hub is
- * taken before the first page, and events are told apart by their growing ids,
- * so between the two nothing is lost and nothing doubled. A reader that falls
- * behind the hub goes back to pages.
+ * Server-sent events (WHATWG HTML, 9.2). Past events come in pages from the scheduler,
+ * new ones from the hub. The stream gets its cursor in the hub before it requests the
+ * first page, and skips events whose id is not above the last one, so no event between
+ * the two is lost or sent twice. A stream that falls behind the hub goes back to pages.
  *
  *   PAGE -> (last page) CHECK -> (run goes on) LIVE
  *                             -> (run is final) PAGE -> (last page) END
@@ -41,7 +40,7 @@ struct event_stream {
 	uint64_t last_id;
 	uint64_t cursor;
 	enum phase phase;
-	bool final; /* the run is: after this round of pages comes the end */
+	bool final; /* the run is final: the stream ends after the last page */
 	FILE *out;  /* memory stream into @text */
 	char *text;
 	size_t size, sent;
@@ -57,7 +56,7 @@ static void stream_free(void *userdata)
 	free(stream);
 }
 
-/* One event as it travels. @json has no line break. */
+/* Write one event of the stream. @json has no newline. */
 static void put_event(struct event_stream *stream, uint64_t id, const char *json)
 {
 	(void)fprintf(stream->out, "id: %llu\nevent: state\ndata: %s\n\n", (unsigned long long)id,
@@ -65,7 +64,7 @@ static void put_event(struct event_stream *stream, uint64_t id, const char *json
 	stream->last_id = id;
 }
 
-/* The state that @event puts the run into, NULL when it is about a step. */
+/* Return: the new state of the run, or NULL for the event of a step. */
 static const char *new_run_state(const json_t *event)
 {
 	const char *type = json_string_value(json_object_get(event, "type"));
@@ -83,7 +82,7 @@ static bool event_ends_run(const char *json)
 	return ends;
 }
 
-/* The scheduler is away: keep the connection alive meanwhile. */
+/* The scheduler is away: send a comment to keep the connection alive, and wait. */
 static void put_waiting(struct event_stream *stream)
 {
 	const struct timespec pause = {.tv_sec = 1};
@@ -116,13 +115,13 @@ static void fill_page(struct event_stream *stream)
 
 		if (line && (uint64_t)id > stream->last_id) {
 			put_event(stream, (uint64_t)id, line);
-			/* retried since we asked for its state: this is no end */
+			/* the run was retried after the check, so it is not final */
 			if (new_run_state(event) && !state_is_final(new_run_state(event)))
 				stream->final = false;
 		}
 		free(line);
 	}
-	/* an empty page is the last one, whatever it says about a next */
+	/* an empty page is the last one, even if it has a "next" */
 	if (i == 0 || !json_is_integer(json_object_get(page, "next")))
 		stream->phase = stream->final ? PHASE_END : PHASE_CHECK;
 	json_decref(page);
@@ -135,7 +134,7 @@ static void fill_check(struct event_stream *stream)
 	struct run_facts facts;
 	int status = run_facts_ask(stream->api, stream->run, NULL, 0, &facts, NULL, NULL);
 
-	if (status == 404 || status == 410) { /* removed by retention meanwhile */
+	if (status == 404 || status == 410) { /* retention removed the run */
 		stream->phase = PHASE_END;
 		(void)fputs("event: end\ndata: {}\n\n", stream->out);
 		return;
@@ -215,7 +214,7 @@ static ssize_t stream_read(void *userdata, uint64_t position, char *buffer, size
 	return (ssize_t)n;
 }
 
-/* Where to go on: the header of a browser that reconnects, or ?after=. */
+/* The last event that the client has: the header of a browser that reconnects, or ?after=. */
 static bool resume_point(struct http_request *request, uint64_t *ret_id)
 {
 	const char *text = http_header(request, "Last-Event-ID");

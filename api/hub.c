@@ -12,7 +12,7 @@
 struct hub {
 	pthread_mutex_t lock;
 	pthread_cond_t published;
-	uint64_t head; /* events that ever came; the ring holds the last HUB_EVENTS of them */
+	uint64_t head; /* number of events so far; the ring has the last HUB_EVENTS of them */
 	struct hub_event events[HUB_EVENTS];
 };
 
@@ -51,7 +51,7 @@ int hub_publish(struct hub *hub, uint64_t id, uint64_t run, const char *json)
 
 	if (!copy)
 		return -ENOMEM;
-	/* one event is one line of a stream, whatever the sender thinks */
+	/* in a stream an event is one line, so it must not contain a newline */
 	for (char *p = copy; *p; p++)
 		if (*p == '\n' || *p == '\r')
 			*p = ' ';
@@ -75,7 +75,7 @@ uint64_t hub_cursor(struct hub *hub)
 	return head;
 }
 
-/* With the lock held. Return: whether an event of @run was found. */
+/* Called with the lock held. Return: whether an event of @run was found. */
 static bool scan(struct hub *hub, uint64_t *cursor, uint64_t run, struct hub_event *ret_event)
 {
 	while (*cursor < hub->head) {

@@ -5,9 +5,11 @@
 /*
  * DOC: Events on their way to streams
  *
- * The scheduler pushes every event once; a ring keeps the last ones. Each
- * stream reads at its own pace by a cursor. One that fell behind the ring is
- * told so and reads what it missed from the scheduler's pages.
+ * The scheduler sends every event once, and the loop's thread publishes it here. A ring
+ * keeps the last HUB_EVENTS of them. Each stream, in its own thread, reads the ring at
+ * its own pace with a cursor. A stream that fell behind the ring gets HUB_BEHIND and
+ * reads the events that it missed from the scheduler (events.c). So a slow client costs
+ * neither memory nor the time of others.
  */
 
 #include <stdbool.h>
@@ -19,29 +21,32 @@
 struct hub;
 
 struct hub_event {
-	uint64_t id;  /* grows over all runs */
-	uint64_t run; /* 0: none came in time */
-	char *json;   /* one line; the caller frees it */
+	uint64_t id; /* increases over all runs */
+	uint64_t run;
+	char *json; /* one line; the caller frees it */
 };
 
 enum hub_outcome {
 	HUB_EVENT = 0,
-	HUB_TIMEOUT = 1, /* nothing for that run until the deadline */
-	HUB_BEHIND = 2,	 /* events were lost to this cursor, which now stands at the newest */
+	HUB_TIMEOUT = 1, /* no event of that run until the deadline */
+	HUB_BEHIND = 2, /* the ring lost events that @cursor had not read; it is moved to the end */
 };
 
+/** hub_new() - an empty hub. Return: 0 or -ENOMEM. */
 int hub_new(struct hub **ret_hub);
+/** hub_free() - when no stream is left. Return: NULL. */
 struct hub *hub_free(struct hub *hub);
 
-/** hub_publish() - a new event. Return: 0 or -ENOMEM. */
+/** hub_publish() - append an event; @json is copied. Return: 0 or -ENOMEM. */
 int hub_publish(struct hub *hub, uint64_t id, uint64_t run, const char *json);
 
-/** hub_cursor() - a cursor that sees what comes from now on */
+/** hub_cursor() - a cursor for the events that are published from now on */
 uint64_t hub_cursor(struct hub *hub);
 
 /**
- * hub_next() - the next event of @run at @cursor, which moves on
- * @until_usec: CLOCK_MONOTONIC; how long to wait for one
+ * hub_next() - wait for the next event of @run and move @cursor behind it
+ * @until_usec: deadline, CLOCK_MONOTONIC
+ * @ret_event:  filled in for HUB_EVENT
  */
 enum hub_outcome hub_next(struct hub *hub, uint64_t *cursor, uint64_t run, uint64_t until_usec,
 			  struct hub_event *ret_event);

@@ -20,7 +20,7 @@ bool log_reader_tell(struct log_reader *reader, struct log_cut *ret_cut)
 	return ahead;
 }
 
-/* The position is in the hole. Return: 0 with the text ready, or -ESTALE. */
+/* Move the position from within the hole to its end. Return: 0 with the text ready, or -ESTALE. */
 static int jump(struct log_reader *reader, const struct log_cut *cut)
 {
 	if (reader->no_text || (reader->told && reader->told_end != cut->end))
@@ -43,7 +43,7 @@ ssize_t log_reader_log(struct log_reader *reader, char *buffer, size_t max)
 	n = pread(reader->log_fd, buffer, max, (off_t)reader->offset);
 	if (n < 0)
 		return -errno;
-	/* noted before it is made: if it has not come here by now, these bytes were printed */
+	/* the index gets a hole before the log does: bytes that no hole covers now are genuine */
 	if (!hole_now(reader, &cut) || reader->offset >= cut.end)
 		return n;
 	if (reader->offset >= cut.start)

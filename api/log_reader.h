@@ -3,16 +3,17 @@
 #define API_LOG_READER_H
 
 /*
- * DOC: The bytes of a log that may be cut
+ * DOC: Reading a log that may be cut
  *
- * Positions are those of the file, which are those of what was printed. Where a log has
- * a hole (common/log_cut.h) there is a line of text instead, and then what follows the
- * hole. The hole may begin or grow while the log is read: what was read is handed out
- * only if the hole had not come to it by then.
+ * log_stream.c reads logs through this module, which hides the hole of a log that was cut
+ * (common/log_cut.h): in its place the reader gets a line of text, and then the bytes
+ * behind the hole. Positions are offsets in the file, which count all that was printed.
+ * The hole may begin or grow while the log is read. So the hole is read again after the
+ * bytes, and bytes that it may have reached by then are not used.
  *
- * A reader that has to know where it is in the log is told of one hole, the one that is
- * there when it begins. If another one comes to it, the reading ends and it has to begin
- * once more.
+ * A client that has to know its position in the log is told of the hole in the header of
+ * the answer (log_reader_tell()). If the hole changes before the client reaches it, the
+ * reading ends with -ESTALE, and the client has to send another request.
  */
 
 #include "common/log_cut.h"
@@ -22,29 +23,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/** struct log_reader - of one log; zeroed, then filled by who uses it */
+/** struct log_reader - position in one log; the user zeroes it and sets what it needs */
 struct log_reader {
-	int log_fd, index_fd; /* not owned; an index that is not there is -1: no hole */
+	int log_fd, index_fd; /* not owned; without an index, -1, there is no hole */
 	uint64_t offset;
-	uint64_t end; /* where reading ends, UINT64_MAX: where the file does */
-	bool told;    /* @told_end is what the other side knows */
-	bool no_text; /* a hole ends the reading */
+	uint64_t end; /* offset at which to stop; UINT64_MAX: the end of the file */
+	bool told;    /* the client knows the hole that ends at @told_end */
+	bool no_text; /* stop with -ESTALE at a hole */
 	uint64_t told_end;
-	char text[LOG_CUT_TEXT_MAX];
+	char text[LOG_CUT_TEXT_MAX]; /* in place of the hole */
 	size_t text_size, text_sent;
 };
 
-/** log_reader_tell() - the hole that is there now, if it is ahead. Return: whether it is. */
+/**
+ * log_reader_tell() - fix the hole that the client is told of
+ * @ret_cut: the hole of the log
+ *
+ * Return: true if the log has a hole at or after the position.
+ */
 bool log_reader_tell(struct log_reader *reader, struct log_cut *ret_cut);
 
 /**
- * log_reader_log() - some bytes at the position, which its caller moves on
+ * log_reader_log() - read at the position, which the caller advances
  *
- * Return: how many; 0 at the end or at a hole: then log_reader_text() has something.
- * -ESTALE when the reader was told of another hole; -errno.
+ * Return: number of bytes; 0 at the end, or at a hole, whose text log_reader_text() then
+ * has; -ESTALE when the hole is not the one that the client was told of; -errno.
  */
 ssize_t log_reader_log(struct log_reader *reader, char *buffer, size_t max);
-/** log_reader_text() - what is left of the text that stands for the hole. Return: bytes. */
+/** log_reader_text() - take the rest of the text in place of the hole. Return: bytes. */
 size_t log_reader_text(struct log_reader *reader, char *buffer, size_t max);
 
 #endif

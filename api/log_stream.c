@@ -3,17 +3,18 @@
 /*
  * DOC: Logs of steps
  *
- * Read straight from the files that the daemon appends to. A log that is not
- * followed has a size: ranges work, and if nothing is appended any more, the kernel
- * copies. One that is followed ends when its attempt is final and every byte was sent:
- * the daemon syncs the log before it reports the end of the step.
+ * Logs are read straight from the files to which the daemon appends. A log that is not
+ * followed has a size: it can be requested in ranges, and when it is final, the kernel
+ * copies it (sendfile). A log that is followed ends when its attempt is final and every
+ * byte was sent: the daemon syncs the log before it reports the end of the step.
  *
- * Offsets and ranges count what was printed, also where the log was cut (log_reader.h).
- * An answer that has a line of text in the place of the hole says so in its head,
- * "Runbook-Log-Cut: FIRST-LAST/LENGTH": the bytes that are missing, and how long the
- * text is. So a client knows its offset, and where to go on. It has to when the answer
- * is broken off, as happens when the hole overtakes a slow one. Ranges are of the log
- * alone: one that ends or begins in the hole is answered with its part that is there.
+ * Offsets and ranges count all bytes that were printed, also if the log was cut
+ * (log_reader.h). An answer that has a line of text in place of the hole has the header
+ * "Runbook-Log-Cut: FIRST-LAST/LENGTH" with the bytes that are missing and the length of
+ * the text. So a client always knows its offset, from which it can go on after an answer
+ * that was cut short. That happens when the hole overtakes a slow client. Ranges are of
+ * the log without this text: if a range begins or ends in the hole, the answer has the
+ * part outside of it.
  */
 
 #include "api/handlers.h"
@@ -45,14 +46,14 @@ struct log_stream {
 	uint64_t run;
 	char slug[STEP_SLUG_MAX + 1];
 	char project[PROJECT_NAME_MAX + 1];
-	unsigned wanted; /* attempt as asked for, 0: the latest */
+	unsigned wanted; /* requested attempt, 0: the latest */
 	unsigned attempt;
 	int log_fd, index_fd;
 	struct log_reader reader;
 	bool follow;
 	bool stamped;	       /* with timestamps */
 	bool final;	       /* nothing will be appended */
-	uint64_t removed_usec; /* by retention; 0: not */
+	uint64_t removed_usec; /* when retention removed the log; 0: it did not */
 	uint64_t cursor;
 	uint64_t refresh_at_usec;
 	struct timestamps timestamps;
@@ -70,7 +71,7 @@ static void log_stream_free(void *userdata)
 	free(stream);
 }
 
-/* A regular file beneath the log directory. Return: fd or -errno. */
+/* Open a regular file beneath the log directory. Return: fd or -errno. */
 static int open_part(const struct log_stream *stream, const char *suffix)
 {
 	char path[PATH_MAX];
@@ -89,7 +90,7 @@ static int open_part(const struct log_stream *stream, const char *suffix)
 	return -ENOENT;
 }
 
-/* Open what is there by now. Return: 0 when the log is open, -errno otherwise. */
+/* Open the files that exist by now. Return: 0 when the log can be read, -errno otherwise. */
 static int log_stream_open(struct log_stream *stream)
 {
 	if (stream->log_fd < 0 && stream->attempt > 0)
@@ -122,7 +123,7 @@ static void apply_facts(struct log_stream *stream, const struct run_facts *facts
 
 static void refresh(struct log_stream *stream)
 {
-	/* once a log is open, its own attempt is what counts */
+	/* once a log is open, the stream stays with its attempt */
 	unsigned attempt = stream->log_fd >= 0 ? stream->attempt : stream->wanted;
 	struct run_facts facts;
 	int status =
@@ -131,11 +132,11 @@ static void refresh(struct log_stream *stream)
 	if (status == 200)
 		apply_facts(stream, &facts);
 	else if (status == 404 || status == 410)
-		stream->final = true; /* removed by retention: what is open can still be read */
+		stream->final = true; /* removed by retention, but open files can still be read */
 	stream->refresh_at_usec = now_usec() + REFRESH_USEC;
 }
 
-/* Whether an event may change what is known of this step. */
+/* Return: whether an event may change the facts of this step. */
 static bool event_matters(const struct log_stream *stream, const char *json)
 {
 	json_t *event = json_loads(json, 0, NULL);
@@ -149,7 +150,7 @@ static bool event_matters(const struct log_stream *stream, const char *json)
 	return matters;
 }
 
-/* Let some time pass, shorter when something happens to the step. */
+/* Wait for POLL_USEC or an event of the run, and refresh the facts if necessary. */
 static void await_more(struct log_stream *stream)
 {
 	struct hub_event event = {0};
@@ -163,7 +164,7 @@ static void await_more(struct log_stream *stream)
 		free(event.json);
 }
 
-/* Without times; with them, @raw is where the bytes of the log are put first. */
+/* Read the log at the position. @raw is workspace for a log with timestamps. */
 static ssize_t read_log(struct log_stream *stream, char *raw, size_t raw_max, char *buffer,
 			size_t max)
 {
@@ -184,7 +185,7 @@ static ssize_t read_log(struct log_stream *stream, char *raw, size_t raw_max, ch
 	return n < 0 ? n : (ssize_t)written;
 }
 
-/* What is in the file beyond the position. Return: bytes in @buffer, 0 for none, -errno. */
+/* Read the text of a hole, or the log. Return: bytes in @buffer, 0 at the present end, -errno. */
 static ssize_t read_some(struct log_stream *stream, char *buffer, size_t max)
 {
 	struct log_cut cut;
@@ -200,7 +201,7 @@ static ssize_t read_some(struct log_stream *stream, char *buffer, size_t max)
 	n = read_log(stream, raw, sizeof(raw), buffer, max);
 	if (n != 0)
 		return n;
-	text = log_reader_text(&stream->reader, buffer, max); /* of a hole that it came to */
+	text = log_reader_text(&stream->reader, buffer, max); /* if it came to a hole */
 	if (text > 0 && stream->stamped && log_cut_read(stream->index_fd, &cut) == 0)
 		timestamps_skip(&stream->timestamps, &cut);
 	return (ssize_t)text;
@@ -211,7 +212,8 @@ static ssize_t log_stream_read(void *userdata, uint64_t position, char *buffer, 
 	struct log_stream *stream = userdata;
 
 	for (;;) {
-		bool last = !stream->follow || stream->final; /* before the look into the file */
+		/* before reading: bytes may be appended until the attempt is final */
+		bool last = !stream->follow || stream->final;
 		ssize_t n = read_some(stream, buffer, max);
 
 		if (n < 0)
@@ -288,7 +290,7 @@ static void add_cut(struct MHD_Response *response, const struct log_cut *cut)
 		(void)MHD_add_response_header(response, "Runbook-Log-Cut", header);
 }
 
-/* All from the position on, as it comes; @stream goes with the answer. */
+/* Answer with the log from the position on, of unknown size. Takes over @stream. */
 static void answer_stream(struct http_request *request, struct log_stream *stream)
 {
 	struct MHD_Response *response;
@@ -305,7 +307,7 @@ static void answer_stream(struct http_request *request, struct log_stream *strea
 	http_answer(request, 200, response);
 }
 
-/* Take out of a range what lies in the hole. Return: whether anything is left. */
+/* Remove the hole from a range. Return: whether anything is left. */
 static bool range_clip(const struct log_cut *cut, uint64_t *first, uint64_t *length)
 {
 	if (*first<cut->start && * first + *length> cut->start)
@@ -319,7 +321,7 @@ static bool range_clip(const struct log_cut *cut, uint64_t *first, uint64_t *len
 	return true;
 }
 
-/* @length bytes at the position, none of them in a hole; @stream goes with the answer. */
+/* Answer with @length bytes at the position, none of them in a hole. Takes over @stream. */
 static void answer_part(struct http_request *request, struct log_stream *stream, uint64_t length,
 			const char *range, const struct log_cut *cut)
 {
@@ -332,7 +334,7 @@ static void answer_part(struct http_request *request, struct log_stream *stream,
 			stream->log_fd = -1;
 		log_stream_free(stream);
 	} else {
-		stream->reader.no_text = true; /* a hole may come to be */
+		stream->reader.no_text = true; /* end if the log is cut there meanwhile */
 		stream->reader.end = first + length;
 		response = MHD_create_response_from_callback(length, LOG_BLOCK, log_stream_read,
 							     stream, log_stream_free);
@@ -347,7 +349,7 @@ static void answer_part(struct http_request *request, struct log_stream *stream,
 	http_answer(request, range[0] ? 206 : 200, response);
 }
 
-/* The log as it is now, of a known size. */
+/* Answer with the log up to its present size. Takes over @stream. */
 static void answer_file(struct http_request *request, struct log_stream *stream)
 {
 	const char *header = http_header(request, "Range");

@@ -44,7 +44,7 @@ static bool batch_read(struct timestamps *timestamps)
 			  timestamps->next_record);
 
 	if (n < (ssize_t)sizeof(timestamps->batch[0]))
-		return false; /* the end, for now */
+		return false; /* the present end of the index */
 	timestamps->n_batch = (unsigned)((size_t)n / sizeof(timestamps->batch[0]));
 	timestamps->next = 0;
 	timestamps->next_record += (off_t)(timestamps->n_batch * sizeof(timestamps->batch[0]));
@@ -79,7 +79,7 @@ void timestamp_format(char *out, uint64_t wall_usec)
 	char text[64];
 	struct tm parts;
 
-	/* a damaged index may say anything: four digits of a year are enough */
+	/* a damaged index may have any number; a year must fit into four digits */
 	if (!gmtime_r(&seconds, &parts) || parts.tm_year > 9999 - 1900)
 		(void)gmtime_r(&(time_t){0}, &parts);
 	(void)snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06uZ ",
