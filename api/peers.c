@@ -25,12 +25,12 @@ static const enum process_role link_roles[NUM_LINKS] = {
 	[LINK_IMAGE] = ROLE_IMAGE,
 };
 
-/* One question; lives on the stack of the thread that asks. */
+/* One call; on the stack of the calling thread. */
 struct call {
 	struct call *next;
 	enum process_role role;
 	uint64_t serial;
-	struct message *message; /* until the loop's thread has taken it */
+	struct message *message; /* NULL as soon as the loop's thread has taken it */
 	struct peer_reply *reply;
 	bool done;
 	int result;
@@ -43,9 +43,9 @@ struct link {
 
 struct peers {
 	struct loop *loop;
-	struct loop_file wake; /* an eventfd: there is something to send */
+	struct loop_file wake; /* an eventfd: a message is to be sent */
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* a call is done, or a peer came or went */
+	pthread_cond_t changed; /* a call is done, or a peer connected or went away */
 	struct link links[NUM_LINKS];
 	struct call *calls;
 	uint64_t next_serial;
@@ -91,7 +91,7 @@ static void on_wake(struct loop_file *file, uint32_t events)
 		(void)pthread_mutex_unlock(&peers->lock);
 		if (!message)
 			return;
-		/* without the lock: a failing channel calls back into peers_lost() */
+		/* without the lock: a channel that fails calls peers_lost() */
 		if (channel) {
 			r = channel_send(channel, message);
 		} else {
@@ -225,7 +225,7 @@ int peers_answer(struct peers *peers, struct message *message)
 			}
 		(void)pthread_cond_broadcast(&peers->changed);
 		(void)pthread_mutex_unlock(&peers->lock);
-		if (reply->fd >= 0) /* who asked has stopped waiting */
+		if (reply->fd >= 0) /* no call took it: the caller has stopped waiting */
 			(void)close(reply->fd);
 	}
 	free(reply);

@@ -28,8 +28,8 @@ static const char *string_of(json_t *object, const char *name)
 }
 
 /*
- * An attempt's log is whole when the attempt has ended, when a later one
- * exists, or when the step itself is final.
+ * The log of an attempt is complete when the attempt has ended, when a later one
+ * exists, or when the step or the run is final.
  */
 static bool attempt_is_final(json_t *step, unsigned attempt, bool run_final)
 {

@@ -15,11 +15,11 @@
 #include <sys/mman.h>
 #include <sys/statvfs.h>
 
-#define MEMORY_UPLOAD_MAX (256 * MIB) /* when no directory takes it */
+#define MEMORY_UPLOAD_MAX (256 * MIB) /* without a directory for uploads */
 
 static atomic_uint uploads_now;
 
-/* A file without a name on disk, or one in memory. Return: fd or -errno. */
+/* Make a file without a name on disk, or in memory. Return: fd or -errno. */
 static int upload_open(const struct api *api)
 {
 	int fd = -1;
@@ -38,7 +38,7 @@ uint64_t upload_max(const struct http_request *request)
 	return request->route->body == BODY_ARTIFACT ? INT64_MAX : API_UPLOAD_MAX;
 }
 
-/* A hundredth of the file system is kept: deleting may need it. */
+/* Leave a hundredth of the file system free, because even deleting may need room. */
 static bool room_left(int fd, uint64_t more)
 {
 	struct statvfs status;
