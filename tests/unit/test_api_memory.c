@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Without memory, at any place: every handler answers its request, if only by closing the
- * connection. One that returned without would leave the client waiting.
+ * Each allocation of each handler fails once: the handler must still answer its request, or
+ * close the connection. A handler that did neither would leave the client waiting.
  *
- * libmicrohttpd is played here, by functions of the same names: a handler runs in this thread,
- * and what it would send is seen. The other programs are a thread that answers each question.
+ * Functions of the same names replace libmicrohttpd: a handler runs in this thread, and its
+ * response is recorded. A thread that replies to each message stands for the other programs.
  */
 #include "tests/unit/cmocka_headers.h"
 
@@ -24,7 +24,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-/* The sanitizers bring an allocator of their own, that cannot be replaced by another. */
+/* The sanitizers have an allocator of their own, which cannot be replaced. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define REPLACED 0
 #elif defined(__has_feature)
@@ -33,7 +33,7 @@
 #define REPLACED 1
 #endif
 
-/* of the thread that handles the request: that many allocations until one fails, 0: none does */
+/* in the handler's thread: the number of the allocation that fails, counted down; 0: none */
 static _Thread_local unsigned countdown;
 
 #if REPLACED
@@ -237,7 +237,7 @@ static const struct route routes[] = {
 	{"GET", "style", BODY_NONE, 0, handle_style},
 };
 
-/* Return: whether no allocation failed. */
+/* Return: true when no allocation failed, because there were fewer than @fail_at. */
 static bool handled(const struct route *route, unsigned fail_at)
 {
 	struct http_request request = {

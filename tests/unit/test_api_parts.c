@@ -211,7 +211,7 @@ static void test_timestamps_damaged(void **state)
 	assert_int_equal(strlen(text), TIMESTAMP_LENGTH);
 }
 
-/* A crash cuts the index anywhere: every line still comes, with the last time that is known. */
+/* A crash cuts the index anywhere: every line is still there, with the last known time. */
 static void test_timestamps_torn(void **state)
 {
 	const uint64_t records[] = {0, 1ULL << 62, 3, 1ULL << 62 | 1, 6, 1ULL << 62 | 2};

@@ -145,7 +145,7 @@ static void on_stop(struct loop_file *file, uint32_t events)
 	loop_exit(loop, 0);
 }
 
-/* Answers in another order, an answer nobody asked for, a peer that dies and comes back. */
+/* Answers in another order, an unexpected answer, a peer that dies and comes back. */
 static void test_calls(void **state)
 {
 	struct asking askings[4];
@@ -186,7 +186,7 @@ static void test_calls(void **state)
 		assert_string_equal(askings[i].reply.text, text);
 		assert_int_equal(askings[i].reply.fd, -1);
 	}
-	/* the first was asked and never answered */
+	/* the peer received the first call but never answered it */
 	close(remote_fd);
 	assert_int_equal(pthread_join(askings[0].thread, NULL), 0);
 	assert_int_equal(askings[0].result, -ENOTCONN);
@@ -194,7 +194,7 @@ static void test_calls(void **state)
 
 	assert_int_equal(write(stop_pipe[1], "x", 1), 1);
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	/* away for good: a call gives up after its patience */
+	/* the peer stays away: a call gives up after PEER_AWAY_USEC */
 	assert_int_equal(pthread_create(&askings[0].thread, NULL, ask, &askings[0]), 0);
 	assert_int_equal(pthread_join(askings[0].thread, NULL), 0);
 	assert_int_equal(askings[0].result, -ENOTCONN);

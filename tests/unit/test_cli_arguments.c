@@ -279,7 +279,7 @@ static void test_effective_keeps_behaviour(void **state)
 	assert_string_equal(env_of(&after.runbook->steps[1], "cc"), "clang");
 }
 
-/* The name of a step with a matrix means all its instances; an instance's, itself. */
+/* The name of a step with a matrix selects all its instances, the name of an instance only that. */
 static void test_effective_matrix(void **state)
 {
 	cleanup_runbook_file struct runbook_file before = {0}, all = {0}, one = {0};

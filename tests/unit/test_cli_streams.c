@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What arrives in pieces: events, log lines, escape sequences. */
+/* Parsers whose input arrives in pieces: events, log lines, escape sequences. */
 
 #include "cli/log_lines.h"
 #include "cli/log_tail.h"
@@ -52,7 +52,7 @@ static void test_filter(void **state)
 		{"\033_apc\033\\\033^pm\033\\x", "x"},
 		{"\033[>4;1mx", "x"},		/* no colour, though it ends in m */
 		{"\033cx\033(Bx\0337x", "xxx"}, /* reset, character sets, save */
-		{"\033[6n\033[cx", "x"},	/* questions that type answers */
+		{"\033[6n\033[cx", "x"},	/* queries that a terminal answers as if typed */
 		{"\x9b"
 		 "2Jx",
 		 BAD "2Jx"}, /* eight-bit CSI */
@@ -88,7 +88,7 @@ static void test_filter_long_string_is_text_again(void **state)
 	assert_true(out.size > 5000);
 }
 
-/* Whatever the bytes, nothing but text, newline, tab and SGR comes out. */
+/* For any input, only text, newline, tab and SGR come out. */
 static void test_filter_random(void **state)
 {
 	static const char letters[] = "\033\033\033[[]P\\m;01A\x9b\xc2\xe2\x80\xae\r\n\ax\x7f";
@@ -129,7 +129,7 @@ static void test_lines(void **state)
 	log_lines_feed(&lines, "o\n\033[31mred\nthr", 14, &out);
 	log_lines_feed(&lines, "ee", 2, &out);
 	log_lines_end(&lines, &out);
-	/* a colour does not run on into the next prefix */
+	/* a colour ends before the prefix of the next line */
 	assert_string_equal(out.data, "s | one\ns | two\ns | \033[31mred\033[0m\ns | three\n");
 	assert_null(lines.line.data);
 }
@@ -240,7 +240,7 @@ static void test_tail(void **state)
 	assert_false(log_tail_whole("a\nb\n", 4, 2));
 	assert_false(log_tail_whole("", 0, 1));
 
-	/* ten thousand updates are one line, and push no other out */
+	/* ten thousand updates of a bar are one line and displace no other */
 	used = (size_t)sprintf(bar, "before\n");
 	for (unsigned i = 0; i <= 10000; i++)
 		used += (size_t)sprintf(bar + used, "%u/10000\r", i);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Words, widths, tables, graphs: what people read. */
+/* Words, widths, tables and graphs in the output. */
 
 #include "cli/graph.h"
 #include "cli/project_file.h"
@@ -216,7 +216,7 @@ static void test_graph(void **state)
 	assert_null(graph_free(graph));
 }
 
-/* All instances of a matrix are one word, some of them are not. */
+/* All instances of a matrix are shown as one word, a part of them as several. */
 static void test_graph_of_matrix(void **state)
 {
 	static const char text[] = "steps:\n"
@@ -247,7 +247,7 @@ static void test_graph_of_nonsense(void **state)
 {
 	struct graph *graph;
 
-	/* a cycle is no DAG, unknown names are no edges, odd types are nothing */
+	/* a cycle is refused; unknown names and values of wrong types are ignored */
 	assert_null(graph_from("{\"steps\":[{\"name\":\"a\",\"depends_on\":[\"a\"]}]}"));
 	graph = graph_from("{\"steps\":[{\"name\":\"a\",\"depends_on\":[\"b\",7,null]},5]}");
 	assert_non_null(graph);

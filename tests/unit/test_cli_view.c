@@ -16,7 +16,7 @@
 
 #define SEC USEC_PER_SEC
 
-/* ---- a terminal, as much of one as frames need ---- */
+/* ---- a terminal with the functions that frames use ---- */
 
 #define TERM_ROWS 64
 #define TERM_COLUMNS 200
@@ -107,7 +107,7 @@ static void test_frames(void **state)
 	assert_line(&terminal, 3, " step");
 	assert_line(&terminal, 4, " step two");
 	assert_int_equal(terminal.row, 5);
-	frame(&screen, &terminal, NULL, "short\n"); /* fewer lines: the rest goes */
+	frame(&screen, &terminal, NULL, "short\n"); /* fewer lines: the others are erased */
 	assert_line(&terminal, 2, "short");
 	assert_line(&terminal, 3, "");
 	assert_line(&terminal, 4, "");
@@ -250,7 +250,7 @@ static void test_more_steps_than_rows(void **state)
 	many[7].state = "failed";
 	many[7].reason = "exit code 1";
 	view_render(&view, &options, &out);
-	/* heading, 7 steps, the rest; in the runbook's order */
+	/* a heading, 7 steps in the order of the runbook, and a line for the rest */
 	assert_int_equal(count_lines(out.data), 9);
 	assert_non_null(strstr(out.data, "s7 "));
 	assert_non_null(strstr(out.data, "s250 "));

@@ -63,7 +63,7 @@ static void test_keys(void **state)
 	}
 }
 
-/* Letters as @userdata; who is chosen is compared by it. */
+/* A connection under test; the chosen one is compared by the letter in @userdata. */
 struct place {
 	const char *address;
 	enum eviction_rank rank;
@@ -220,7 +220,7 @@ static void test_choice(void **state)
 	}
 }
 
-/* Ten senders of 50 each, one with a single old connection: that one goes last. */
+/* Ten senders with 50 connections each, and one with a single old connection: it goes last. */
 static void test_few_go_last(void **state)
 {
 	static struct occupant occupants[501];

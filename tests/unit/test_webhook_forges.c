@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every forge's deliveries, signed here the way its documentation says, through
+ * Deliveries of each forge, signed as its documentation requires, go through
  * delivery_check(): signature, headers, payload, events.
  */
 #include <setjmp.h>
@@ -29,7 +29,7 @@
 #define Z40 "0000000000000000000000000000000000000000"
 #define NOW 1700000000
 
-/* What is on trial; reset by setup(). */
+/* Results and headers of the delivery under test; reset by setup(). */
 static struct events events;
 static struct answer answer;
 static struct headers headers;
@@ -132,7 +132,7 @@ static void test_github(void **state)
 	assert_int_equal(github("push", GITHUB_PUSH("refs/heads/x", "bbb", "null")), 400);
 	assert_int_equal(github(NULL, push), 400);
 	assert_int_equal(github("push", "not json"), 400);
-	/* a signature first of all: what follows is not looked at */
+	/* the signature is checked before the body is parsed */
 	headers.values[HEADER_HUB_SIGNATURE_256] = "sha256=00";
 	assert_int_equal(check_with("github", SECRET, "not json", false), 401);
 	headers.values[HEADER_HUB_SIGNATURE_256] = NULL;
@@ -214,7 +214,7 @@ static void test_gitlab_signed(void **state)
 	assert_event(0, "refs/heads/main", A40, B40, "jsmith", "last");
 	/* the key as text without the prefix */
 	assert_int_equal(check_with("gitlab", "secret", GITLAB_PUSH, false), 0);
-	/* signed wrongly is wrong, whatever the token says */
+	/* a wrong signature is refused even with the right token */
 	headers.values[HEADER_GITLAB_TOKEN] = "other";
 	assert_int_equal(check_with("gitlab", "other", GITLAB_PUSH, false), 401);
 	sign_standard("id-1", "1699999000", GITLAB_PUSH);
@@ -238,7 +238,7 @@ static void test_gitea(void **state)
 	headers.values[HEADER_GITEA_SIGNATURE] = hex_of("", GITEA_PUSH);
 	assert_int_equal(check_with("gitea", SECRET, GITEA_PUSH, false), 0);
 	assert_event(0, "refs/heads/develop", A40, B40, "gitea", "newest");
-	/* as a form: signed is the JSON text in it */
+	/* as a form, whose JSON text alone is signed */
 	assert_int_equal(check_with("gitea", SECRET, "payload=" GITEA_PUSH, true), 0);
 	assert_int_equal(check_with("gitea", SECRET, "x=" GITEA_PUSH, true), 401);
 	assert_int_equal(check_with("gitea", SECRET, "payload=" GITEA_PUSH "x", true), 401);
@@ -359,7 +359,7 @@ static void test_standard(void **state)
 
 /* ---- all of them ---- */
 
-/* What tells one body from another: what was signed, and only where the id was not. */
+/* The digest is that of the signed bytes, and is set only where the id is not signed. */
 static void test_digests(void **state)
 {
 	static const char space[] = "payload=%20" GITEA_PUSH, more[] = "y=1&payload=" GITEA_PUSH;
@@ -387,7 +387,7 @@ static void test_digests(void **state)
 	assert_memory_equal(&events.digest, &first, sizeof(first));
 	headers.values[HEADER_GITEA_SIGNATURE] = hex_of("", space + strlen("payload=%20") - 1);
 	assert_int_equal(check_with("gitea", SECRET, space, true), 401);
-	/* a plain token says nothing of id or time */
+	/* a plain token signs neither id nor time */
 	headers = HEADERS_INIT;
 	headers.values[HEADER_GITLAB_EVENT] = "Push Hook";
 	headers.values[HEADER_IDEMPOTENCY_KEY] = "k";
@@ -396,7 +396,7 @@ static void test_digests(void **state)
 				    GITHUB_PUSH("refs/heads/main", B40, GITHUB_HEAD), false),
 			 0);
 	assert_true(events.digest.known);
-	/* Standard Webhooks sign both */
+	/* Standard Webhooks signs both */
 	headers = HEADERS_INIT;
 	sign_standard("msg_1", "1700000100", STANDARD_PUSH);
 	assert_int_equal(check_with("standard", WHSEC, STANDARD_PUSH, false), 0);
@@ -429,7 +429,7 @@ static void test_texts(void **state)
 		event_add(&events, "refs/heads/a", NULL, B40, "a\tb\033c", "one\r\ntwo", &error),
 		0);
 	assert_event(0, "refs/heads/a", "", B40, "a b c", "one");
-	/* what a reader would not see is kept: where it is shown, it is named */
+	/* invisible characters are kept here: programs that show a text make them visible */
 	assert_int_equal(
 		event_add(&events, "refs/heads/b", NULL, B40, "a\u202eb", "fix \u200bit", &error),
 		0);
@@ -449,7 +449,7 @@ static int setup(void **state)
 	return signature_init();
 }
 
-/* What a project's configuration may name is what is implemented here, and the other way around. */
+/* The providers of the configuration are the forges that are implemented, and no others. */
 static void test_providers(void **state)
 {
 	size_t n = 0, n_names = 1;

@@ -172,7 +172,7 @@ static void test_body(void **state)
 	}
 }
 
-/* Whatever goes in, what comes out is one JSON object. */
+/* An answer is one JSON object for any bytes in its sentence. */
 static void test_answers_are_json(void **state)
 {
 	static const char *const texts[] = {

@@ -69,14 +69,14 @@ static void test_depth(void **state)
 	memset(text + PAYLOAD_DEPTH_MAX + 1, ']', PAYLOAD_DEPTH_MAX + 1);
 	assert_int_equal(parse(text, 2 * PAYLOAD_DEPTH_MAX + 2, &error), -EBADMSG);
 	assert_non_null(strstr(error.text, "nested"));
-	/* brackets in a string are text, whatever is escaped before them */
+	/* brackets in a string are text, also after an escaped quote */
 	(void)snprintf(
 		text, sizeof(text), "[\"\\\"%.*s\"]", 2 * PAYLOAD_DEPTH_MAX,
 		"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[");
 	assert_int_equal(parse(text, strlen(text), &error), 0);
 }
 
-/* A text of n times @part between brackets. Caller frees. */
+/* @part @n times between brackets. The caller frees it. */
 static char *repeated(const char *part, size_t n, size_t *ret_size)
 {
 	size_t length = strlen(part), used = 0;
@@ -100,7 +100,7 @@ static void test_memory_is_bounded(void **state)
 
 	assert_int_equal(parse(bomb, size, &error), -E2BIG);
 	free(bomb);
-	/* many values that are not nothing are what large pushes consist of */
+	/* a large push has many values, but none of them is tiny */
 	bomb = repeated("\"src/some/path/of/a/file.c\",", 300000, &size);
 	assert_int_equal(parse(bomb, size, &error), 0);
 	free(bomb);
@@ -209,7 +209,7 @@ static void test_hooks(void **state)
 	hook_store_replace(&store, set);
 	old = hook_store_get(&store);
 	hook_store_replace(&store, hook_set_new());
-	assert_non_null(hook_set_find(old, "p1")); /* who began with it keeps it */
+	assert_non_null(hook_set_find(old, "p1")); /* our reference keeps the old set */
 	old = hook_set_unref(old);
 	hook_store_replace(&store, NULL);
 }

@@ -24,7 +24,7 @@
 static struct events events;
 static struct error error;
 
-/* @text has ' for ". */
+/* @text has ' in place of ". */
 static int extract(const char *forge, const char *text)
 {
 	cleanup_free char *copy = strdup(text);
@@ -148,7 +148,7 @@ static void test_gitea(void **state)
 
 static void test_bitbucket(void **state)
 {
-	/* Cloud cuts the commit off: what the branch names is fetched */
+	/* Cloud sends a cut commit id, so the branch is fetched instead */
 	assert_int_equal(extract("bitbucket", CLOUD("bbbbbbbbbbbb", "{1}")), 0);
 	event_is("refs/heads/topic", "", "", 5, "refs/heads/main", false);
 	assert_int_equal(extract("bitbucket", CLOUD(B40, "{1}")), 0);
@@ -169,7 +169,7 @@ static void test_standard(void **state)
 				 "','base':'main','fork':false}}"),
 			 0);
 	event_is("refs/changes/4", "", B40, 4, "refs/heads/main", false);
-	/* who does not say so gets the careful answer */
+	/* without "fork" a pull request counts as one from a fork */
 	assert_int_equal(extract("standard",
 				 "{'data':{'number':4,'ref':'refs/changes/4','after':'" B40
 				 "','base':'refs/heads/main'}}"),
@@ -180,7 +180,7 @@ static void test_standard(void **state)
 			 -EBADMSG);
 }
 
-/* The whole way once: the name of the event, and what is ignored is said. */
+/* The whole path once: the name of the event, and the reason why one is ignored. */
 static void test_delivery(void **state)
 {
 	static const char body[] = "{\"action\":\"closed\",\"number\":7}";

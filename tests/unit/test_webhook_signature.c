@@ -59,7 +59,7 @@ static void test_hex(void **state)
 
 static void test_empty_key_never_matches(void **state)
 {
-	/* HMAC-SHA256 with the empty key over the empty text: everybody can compute it */
+	/* HMAC-SHA256 of the empty text with the empty key, which any client can compute */
 	assert_false(github_valid(
 		"", "", "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad"));
 	assert_false(signature_token_valid(key_of(""), ""));
@@ -89,7 +89,7 @@ static bool standard_valid(const char *secret, const char *timestamp, const char
 static void test_standard(void **state)
 {
 	assert_true(standard_valid(STANDARD_SECRET, STANDARD_TIME, STANDARD_SIGNATURE));
-	/* during a rotation there are several */
+	/* during a rotation of keys there are several signatures */
 	assert_true(standard_valid(STANDARD_SECRET, STANDARD_TIME,
 				   "v1,AAAA v1a,xyz= " STANDARD_SIGNATURE " v2,zz"));
 	assert_false(standard_valid(STANDARD_SECRET, "1614265331", STANDARD_SIGNATURE));
