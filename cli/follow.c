@@ -291,7 +291,7 @@ static int start_events(struct follow *follow)
 }
 
 /* The stream ended before the run did: when to try again, and when to give up. */
-static enum cli_exit mind_events(struct follow *follow, struct error *error)
+static enum cli_exit check_events(struct follow *follow, struct error *error)
 {
 	uint64_t now = now_ms();
 
@@ -496,10 +496,10 @@ static enum cli_exit follow_loop(struct follow *follow, struct error *error)
 			return CLI_INTERRUPTED;
 		code = apply_queue(follow, error);
 		if (code == CLI_OK)
-			code = mind_events(follow, error);
+			code = check_events(follow, error);
 		if (code != CLI_OK)
 			return code;
-		follow_logs_mind(&follow->logs, now_ms(), follow->ended);
+		follow_logs_check(&follow->logs, now_ms(), follow->ended);
 		if (draw_if_due(follow, resized) < 0 && interrupted(follow))
 			return CLI_INTERRUPTED;
 	}

@@ -113,7 +113,7 @@ static void finish(struct follow_log *log)
 	log->done = true;
 }
 
-static void mind(struct follow_log *log, uint64_t now, bool run_ended)
+static void check_log(struct follow_log *log, uint64_t now, bool run_ended)
 {
 	struct follow_logs *logs = log->owner;
 	long status = log->stream.status;
@@ -151,7 +151,7 @@ static void mind(struct follow_log *log, uint64_t now, bool run_ended)
 	log->retry_ms = now + RETRY_MS;
 }
 
-void follow_logs_mind(struct follow_logs *logs, uint64_t now_ms, bool run_ended)
+void follow_logs_check(struct follow_logs *logs, uint64_t now_ms, bool run_ended)
 {
 	size_t active = 0;
 
@@ -161,7 +161,7 @@ void follow_logs_mind(struct follow_logs *logs, uint64_t now_ms, bool run_ended)
 		if (!log->started && active < STREAMS_MAX)
 			start(log);
 		active += log->started && !log->done;
-		mind(log, now_ms, run_ended);
+		check_log(log, now_ms, run_ended);
 	}
 }
 

@@ -25,8 +25,8 @@ void follow_logs_add(struct follow_logs *logs, const char *slug, const char *nam
 		     unsigned attempt);
 /** follow_logs_step_ended() - no more output will come for this attempt */
 void follow_logs_step_ended(struct follow_logs *logs, const char *slug, unsigned attempt);
-/** follow_logs_mind() - start, restart and end streams; @run_ended bounds how long */
-void follow_logs_mind(struct follow_logs *logs, uint64_t now_ms, bool run_ended);
+/** follow_logs_check() - start, restart and end streams; @run_ended bounds how long */
+void follow_logs_check(struct follow_logs *logs, uint64_t now_ms, bool run_ended);
 /** follow_logs_pending() - is there output of this attempt that is not here yet? */
 bool follow_logs_pending(const struct follow_logs *logs, const char *slug, unsigned attempt);
 /** follow_logs_prefix() - what is in front of its lines; "" when it is not known */
