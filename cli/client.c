@@ -100,7 +100,7 @@ struct call {
 	bool connected;
 };
 
-static size_t call_take_body(char *data, size_t size, size_t count, void *user)
+static size_t on_call_body(char *data, size_t size, size_t count, void *user)
 {
 	struct call *call = user;
 	long status = 0;
@@ -120,7 +120,7 @@ static size_t call_take_body(char *data, size_t size, size_t count, void *user)
 	return call->body.failed ? 0 : size;
 }
 
-static size_t call_give_body(char *data, size_t size, size_t count, void *user)
+static size_t read_call_body(char *data, size_t size, size_t count, void *user)
 {
 	struct call *call = user;
 	size_t room = size * count;
@@ -167,7 +167,7 @@ static void call_set_body(struct call *call)
 		return;
 	(void)curl_easy_setopt(call->easy, CURLOPT_POST, 1L);
 	if (request->body_fd_size > 0) {
-		(void)curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, call_give_body);
+		(void)curl_easy_setopt(call->easy, CURLOPT_READFUNCTION, read_call_body);
 		(void)curl_easy_setopt(call->easy, CURLOPT_READDATA, call);
 		(void)curl_easy_setopt(call->easy, CURLOPT_POSTFIELDSIZE_LARGE,
 				       (curl_off_t)request->body_fd_size);
@@ -191,7 +191,7 @@ static CURLcode call_once(struct client *client, struct call *call)
 		return CURLE_OUT_OF_MEMORY;
 	headers = call_headers(request);
 	(void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, headers);
-	(void)curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, call_take_body);
+	(void)curl_easy_setopt(call->easy, CURLOPT_WRITEFUNCTION, on_call_body);
 	(void)curl_easy_setopt(call->easy, CURLOPT_WRITEDATA, call);
 	(void)curl_easy_setopt(call->easy, CURLOPT_PREREQFUNCTION, call_about_to_send);
 	(void)curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, call);
@@ -410,7 +410,7 @@ bool client_reachable(struct client *client, struct error *error)
 	return client_call(client, &request, &answer, error) == CLI_OK;
 }
 
-static size_t stream_take(char *data, size_t size, size_t count, void *user)
+static size_t on_stream_bytes(char *data, size_t size, size_t count, void *user)
 {
 	struct client_stream *stream = user;
 
@@ -439,7 +439,7 @@ int client_stream_start(struct client *client, struct client_stream *stream, con
 		stream->headers = curl_slist_append(NULL, header);
 		(void)curl_easy_setopt(stream->easy, CURLOPT_HTTPHEADER, stream->headers);
 	}
-	(void)curl_easy_setopt(stream->easy, CURLOPT_WRITEFUNCTION, stream_take);
+	(void)curl_easy_setopt(stream->easy, CURLOPT_WRITEFUNCTION, on_stream_bytes);
 	(void)curl_easy_setopt(stream->easy, CURLOPT_WRITEDATA, stream);
 	(void)curl_easy_setopt(stream->easy, CURLOPT_PRIVATE, stream);
 	if (curl_multi_add_handle(client->multi, stream->easy) != CURLM_OK) {

@@ -253,7 +253,7 @@ static enum cli_exit apply_event(struct follow *follow, const json_t *event, str
 
 /* ---- the event stream ---- */
 
-static void take_event(void *user, const char *name, const char *id, const char *data)
+static void on_event(void *user, const char *name, const char *id, const char *data)
 {
 	struct follow *follow = user;
 	json_t *event;
@@ -270,7 +270,7 @@ static void take_event(void *user, const char *name, const char *id, const char 
 		json_decref(event);
 }
 
-static void take_event_bytes(void *user, const char *data, size_t size)
+static void on_event_bytes(void *user, const char *data, size_t size)
 {
 	struct follow *follow = user;
 
@@ -283,7 +283,7 @@ static int start_events(struct follow *follow)
 	char path[96];
 
 	sse_reset(&follow->sse);
-	follow->events.data = take_event_bytes;
+	follow->events.data = on_event_bytes;
 	follow->events.user = follow;
 	(void)snprintf(path, sizeof(path), "/api/v1/runs/%" PRIu64 "/events?after=%" PRIu64,
 		       follow->run, follow->last_event);
@@ -570,7 +570,7 @@ int follow_run(struct cli *cli, uint64_t run, const struct follow_options *optio
 	int result;
 
 	follow.live = cli->terminal && !cli->json && !options->only_logs;
-	follow.sse = (struct sse){.event = take_event, .user = &follow};
+	follow.sse = (struct sse){.event = on_event, .user = &follow};
 	follow.queue = json_array();
 	follow.logs = (struct follow_logs){
 		.cli = cli, .run = run, .timestamps = options->timestamps, .out = &follow.above};

@@ -74,7 +74,7 @@ void follow_logs_step_ended(struct follow_logs *logs, const char *slug, unsigned
 			log->ended = true;
 }
 
-static void take_bytes(void *user, const char *data, size_t size)
+static void on_log_bytes(void *user, const char *data, size_t size)
 {
 	struct follow_log *log = user;
 
@@ -91,7 +91,7 @@ static void start(struct follow_log *log)
 	struct follow_logs *logs = log->owner;
 	char path[256];
 
-	log->stream.data = take_bytes;
+	log->stream.data = on_log_bytes;
 	log->stream.user = log;
 	log->retry_ms = 0;
 	log->position.started = false;
