@@ -94,8 +94,8 @@ static int option_error(int outcome, char *const *argv, struct error *error)
 	return error_set(error, EINVAL, "unknown or ambiguous option \"%s\"", word);
 }
 
-static int take_option(const struct cli_option *option, struct cli *cli,
-		       struct cli_arguments *arguments, struct error *error)
+static int parse_option(const struct cli_option *option, struct cli *cli,
+			struct cli_arguments *arguments, struct error *error)
 {
 	if (strcmp(option->name, "help") == 0)
 		return 1;
@@ -133,7 +133,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
 
 		if (!option)
 			return option_error(outcome, argv, error);
-		result = take_option(option, cli, arguments, error);
+		result = parse_option(option, cli, arguments, error);
 		if (result != 0)
 			return result;
 	}

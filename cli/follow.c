@@ -411,7 +411,7 @@ static bool interrupted(struct follow *follow)
 }
 
 /* Return: whether to leave now; *@ret_resized when the terminal changed its size. */
-static bool take_signals(struct follow *follow, bool *ret_resized)
+static bool read_signals(struct follow *follow, bool *ret_resized)
 {
 	struct signalfd_siginfo info;
 
@@ -492,7 +492,7 @@ static enum cli_exit follow_loop(struct follow *follow, struct error *error)
 		enum cli_exit code;
 
 		if (client_wait(follow->cli->client, follow->signal_fd, TICK_MS) > 0 &&
-		    take_signals(follow, &resized))
+		    read_signals(follow, &resized))
 			return CLI_INTERRUPTED;
 		code = apply_queue(follow, error);
 		if (code == CLI_OK)
