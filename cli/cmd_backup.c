@@ -247,7 +247,7 @@ static int scheduler_restore(const struct paths *paths, const char *program, int
 }
 
 /* @text: what runbook-scheduler --restore printed */
-static int restore_tell(const struct cli *cli, const char *text)
+static int restore_print(const struct cli *cli, const char *text)
 {
 	char version[64] = "", age[32];
 	uint64_t schema = 0, created = 0, runs = 0;
@@ -291,7 +291,7 @@ static int run_restore(struct cli *cli, const struct cli_arguments *arguments)
 		return cli_fail(CLI_REFUSED, &error);
 	status = scheduler_restore(&cli->paths, program, backup_fd, text, sizeof(text));
 	if (status == 0)
-		return restore_tell(cli, text);
+		return restore_print(cli, text);
 	if (status < 0)
 		(void)error_errno(&error, -status, "%s", program);
 	else

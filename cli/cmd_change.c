@@ -81,7 +81,7 @@ static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 					"/api/v1/runs/%" PRIu64 "/retry", run);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
-	return follow_or_tell(cli, arguments, json_number(answer, "run"), answer, &options);
+	return follow_or_print(cli, arguments, json_number(answer, "run"), answer, &options);
 }
 
 static const struct cli_option retry_options[] = {

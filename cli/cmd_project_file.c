@@ -102,8 +102,8 @@ static enum cli_exit reload(struct cli *cli, bool *ret_running, struct error *er
 	return code;
 }
 
-static void tell_added(const struct cli *cli, const struct cli_arguments *arguments,
-		       const char *secret, bool running)
+static void print_added(const struct cli *cli, const struct cli_arguments *arguments,
+			const char *secret, bool running)
 {
 	const char *name = arguments->list[0], *provider = cli_value(arguments, "provider");
 	const char *secret_file = cli_value(arguments, "secret-file");
@@ -174,7 +174,7 @@ static int run_project_add(struct cli *cli, const struct cli_arguments *argument
 		(void)error_wrap(&error, "project %s not added", arguments->list[0]);
 		return cli_fail(CLI_REFUSED, &error);
 	}
-	tell_added(cli, arguments, own_secret ? secret : NULL, running);
+	print_added(cli, arguments, own_secret ? secret : NULL, running);
 	return CLI_OK;
 }
 

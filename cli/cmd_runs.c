@@ -70,7 +70,7 @@ static void append_runs(json_t *runs, const json_t *page, bool all, struct left_
 }
 
 /* The deliveries that came explain why there is nothing to list. */
-static void say_none(const struct left_out *out)
+static void print_none(const struct left_out *out)
 {
 	const json_t *run = *out->newest;
 	char reason[1024], project[256], ref[1024];
@@ -157,7 +157,7 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 		return CLI_OK;
 	}
 	if (json_array_size(runs) == 0) {
-		say_none(&out);
+		print_none(&out);
 		return CLI_OK;
 	}
 	json_array_foreach (runs, i, run)

@@ -42,7 +42,7 @@ static int run_trigger(struct cli *cli, const struct cli_arguments *arguments)
 				"/api/v1/projects/%s/runs", arguments->list[0]);
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
-	return follow_or_tell(cli, arguments, json_number(answer, "run"), answer, NULL);
+	return follow_or_print(cli, arguments, json_number(answer, "run"), answer, NULL);
 }
 
 static const struct cli_option options[] = {

@@ -148,7 +148,7 @@ static enum cli_exit refresh(struct follow *follow, struct error *error)
 	return CLI_OK;
 }
 
-static void say_change(struct follow *follow, const char *what, const json_t *event)
+static void print_change(struct follow *follow, const char *what, const json_t *event)
 {
 	const char *from = json_text(event, "from"), *to = json_text(event, "to");
 	char name[512], reason[1024];
@@ -175,7 +175,7 @@ static void apply_run_event(struct follow *follow, const json_t *event)
 		follow->ended_usec = json_number(event, "at_usec");
 	}
 	(void)snprintf(what, sizeof(what), "run %" PRIu64, follow->run);
-	say_change(follow, what, event);
+	print_change(follow, what, event);
 }
 
 /* With times: where an attempt runs, and how it ended. Containers have the name that runbookd(8) says. */
@@ -220,7 +220,7 @@ static void apply_step_event(struct follow *follow, size_t index, const json_t *
 		step->ended_usec = 0;
 	}
 	note_attempt(follow, index, event);
-	say_change(follow, step->name, event);
+	print_change(follow, step->name, event);
 }
 
 static enum cli_exit apply_event(struct follow *follow, const json_t *event, struct error *error)
@@ -621,8 +621,8 @@ enum cli_exit follow_last_event(struct cli *cli, uint64_t run, uint64_t *ret_eve
 	return CLI_OK;
 }
 
-int follow_or_tell(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
-		   const json_t *answer, const struct follow_options *options)
+int follow_or_print(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
+		    const json_t *answer, const struct follow_options *options)
 {
 	struct follow_options plain = {.logs = cli_flag(arguments, "logs")};
 

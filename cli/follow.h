@@ -37,10 +37,10 @@ int follow_run(struct cli *cli, uint64_t run, const struct follow_options *optio
 enum cli_exit follow_last_event(struct cli *cli, uint64_t run, uint64_t *ret_event,
 				struct error *error);
 
-/** follow_or_tell() - after a run was made: follow it when --follow was given, else say its number
+/** follow_or_print() - after a run was made: follow it when --follow was given, else say its number
  * @options: NULL: from its first event, with output when --logs was given
  */
-int follow_or_tell(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
-		   const json_t *answer, const struct follow_options *options);
+int follow_or_print(struct cli *cli, const struct cli_arguments *arguments, uint64_t run,
+		    const json_t *answer, const struct follow_options *options);
 
 #endif
