@@ -5,11 +5,14 @@
 /*
  * DOC: How runbookctl is put together
  *
- * command.c owns one table of commands; each command is a struct in a file of
- * its own (cmd_*.c) that names its arguments and options, so parsing, --help,
- * errors and completion all come from the same place. A handler returns the
- * exit code. Functions below the handlers never print: they fill a struct
- * error and return an enum cli_exit; the handler reports with cli_fail().
+ * command.c has the table of commands. Each command is a struct in a file of its own
+ * (cmd_*.c) that lists its arguments and options, so parsing, --help, errors and
+ * completion have the same source. The handler of a command returns the exit code.
+ * Functions below the handlers do not print errors: they fill in a struct error and
+ * return an enum cli_exit, and the handler reports it with cli_fail().
+ *
+ * Most commands only send requests to runbook-api (client.h). Texts in the answers are
+ * not trusted, so they are escaped before they are printed.
  */
 
 #include "common/error.h"
@@ -24,21 +27,21 @@ enum cli_exit {
 	CLI_OK = 0,
 	CLI_FAILED = 1,	     /* the run or step failed, the file is not valid */
 	CLI_USAGE = 2,	     /* wrong arguments */
-	CLI_NOT_FOUND = 3,   /* no such run, step, project, artifact */
-	CLI_UNREACHABLE = 4, /* no daemon answers */
-	CLI_REFUSED = 5,     /* the daemon or the system said no */
+	CLI_NOT_FOUND = 3,   /* no such run, step, project or artifact */
+	CLI_UNREACHABLE = 4, /* the daemon does not answer */
+	CLI_REFUSED = 5,     /* the daemon or the system refused it */
 	CLI_INTERRUPTED = 130,
 };
 
 struct client;
 
-/** struct cli - what every command gets: global options and the terminal's abilities */
+/** struct cli - global options and the abilities of the terminal, for all commands */
 struct cli {
 	struct paths paths;
 	bool json;     /* --json */
-	bool tty;      /* stdout is a terminal of some kind: logs are made harmless for it */
-	bool terminal; /* it can redraw lines */
-	bool color;    /* stdout takes SGR colours */
+	bool tty;      /* stdout is a terminal of any kind, so logs must be filtered */
+	bool terminal; /* the terminal can redraw lines */
+	bool color;    /* use SGR colours on stdout */
 	bool utf8;     /* the locale's code set is UTF-8 */
 	struct client *client;
 };
@@ -67,7 +70,7 @@ struct cli_arguments {
 struct cli_command {
 	const char *name;	 /* one or two words: "runs", "project add" */
 	const char *arguments;	 /* "RUN [STEP]", "" for none */
-	size_t n_min, n_max;	 /* how many of them */
+	size_t n_min, n_max;	 /* least and largest number of arguments */
 	const char *summary;	 /* one line */
 	const char *description; /* paragraphs of --help, may be NULL */
 	const struct cli_option *options;
@@ -78,25 +81,25 @@ struct cli_command {
 bool cli_flag(const struct cli_arguments *arguments, const char *name);
 /** cli_value() - value of the last --@name, NULL when it was not given */
 const char *cli_value(const struct cli_arguments *arguments, const char *name);
-/** cli_next_value() - values of a repeatable option, one after the other; start with *@cursor 0 */
+/** cli_next_value() - next value of a repeatable option, or NULL; start with *@cursor 0 */
 const char *cli_next_value(const struct cli_arguments *arguments, const char *name, size_t *cursor);
 
 /**
- * cli_parse() - options and arguments of @command out of @argv
- * @argv: starts with the command's own name
- * @cli:  global options that stand behind the command are stored here
+ * cli_parse() - parse the options and arguments of @command
+ * @argv: starts with the last word of the command's name
+ * @cli:  gets the global options that follow the command
  *
- * Return: 0, 1 when --help was asked for, or -EINVAL with @error set.
+ * Return: 0, 1 when --help was given, or -errno with @error set.
  */
 int cli_parse(const struct cli_command *command, int argc, char **argv, struct cli *cli,
 	      struct cli_arguments *arguments, struct error *error);
 
-/** cli_find_command() - by its words; @ret_words is how many of @argv it took. NULL if unknown. */
+/** cli_find_command() - the command that @argv begins with, or NULL; @ret_words: how many words */
 const struct cli_command *cli_find_command(int argc, char *const *argv, int *ret_words);
-/** cli_nearest_command() - the known command closest to @word, NULL when none is close */
+/** cli_nearest_command() - the command whose name is most similar to @word, or NULL */
 const char *cli_nearest_command(const char *word);
 
-/** cli_main() - everything runbookctl does; main() only calls it */
+/** cli_main() - all of runbookctl; main() only calls it. Return: the exit code. */
 int cli_main(int argc, char **argv);
 
 extern const struct cli_command cmd_run;

@@ -3,8 +3,11 @@
 #define CLI_EFFECTIVE_H
 
 /*
- * The runbook that "runbookctl run --step --image --env" really runs: the parsed
- * one with what the options say, written out as JSON (which is YAML).
+ * DOC: The effective runbook
+ *
+ * "runbookctl run" with --step, --image or --env changes the parsed runbook by these
+ * options and writes it as JSON, which is YAML, too. The result replaces runbook.yml
+ * for this run.
  */
 
 #include "runbook/runbook.h"
@@ -12,8 +15,8 @@
 #include <jansson.h>
 
 struct effective_options {
-	const char *step;	/* only this one and what it depends on; NULL: all */
-	const char *image;	/* for every step; NULL: as written */
+	const char *step;	/* only this step and its dependencies; NULL: all steps */
+	const char *image;	/* image of every step; NULL: that of the runbook */
 	const char *const *env; /* "NAME=VALUE", each set on every step */
 	size_t n_env;
 };
@@ -22,8 +25,8 @@ struct effective_options {
 bool effective_needed(const struct effective_options *options);
 
 /**
- * effective_runbook() - write it
- * @ret_text: malloc'ed; caller frees
+ * effective_runbook() - write the changed runbook
+ * @ret_text: malloc'ed; the caller frees it
  *
  * Return: 0; -ENOENT when there is no such step, -EINVAL for an option without
  * '=' (both with @error set); -ENOMEM.

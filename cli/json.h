@@ -2,7 +2,12 @@
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 
-/* Getters that take an answer as it comes: what is absent or of another type is "" or 0. */
+/*
+ * DOC: Reading answers of the api
+ *
+ * Commands use an answer as it arrives, without validating it as a whole. These getters
+ * return "" or 0 for a member that is absent or has another type.
+ */
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -16,6 +21,7 @@ static inline void json_cleanup_fn(json_t **json)
 }
 #define cleanup_json __attribute__((cleanup(json_cleanup_fn)))
 
+/** json_text() - the string @key of @object, or "" */
 static inline const char *json_text(const json_t *object, const char *key)
 {
 	const char *text = json_string_value(json_object_get(object, key));
@@ -23,6 +29,7 @@ static inline const char *json_text(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
+/** json_number() - the positive integer @key of @object, or 0 */
 static inline uint64_t json_number(const json_t *object, const char *key)
 {
 	json_int_t number = json_integer_value(json_object_get(object, key));
@@ -30,6 +37,7 @@ static inline uint64_t json_number(const json_t *object, const char *key)
 	return number > 0 ? (uint64_t)number : 0;
 }
 
+/** json_has() - does @object have a member @key that is not null? */
 static inline bool json_has(const json_t *object, const char *key)
 {
 	const json_t *value = json_object_get(object, key);
@@ -37,8 +45,10 @@ static inline bool json_has(const json_t *object, const char *key)
 	return value && !json_is_null(value);
 }
 
-/* A terminal would obey what names have of direction and would not show what they have without
- * width: it gets escapes, which mean the same. */
+/*
+ * A terminal would obey characters that change the direction of text, and would not show those
+ * without width. It gets them as JSON escapes, which mean the same.
+ */
 static inline size_t json_print_flags(void)
 {
 	return isatty(STDOUT_FILENO) ? JSON_ENSURE_ASCII : 0;
