@@ -3,22 +3,24 @@
 #define CLI_DOCTOR_H
 
 /*
- * What this host has and lacks. Each check is a function of its own that tries
- * the thing itself; what would change the host is tried in a child with
- * namespaces of its own.
+ * DOC: Checks of this host
+ *
+ * "runbookctl doctor" runs each check and prints its finding. A check uses the feature of
+ * the kernel or system that it is about, instead of trusting version numbers. If that would
+ * change the host, it does so in a child with namespaces of its own (doctor_try()).
  */
 
 #include "cli/cli.h"
 
 enum doctor_result {
 	DOCTOR_OK,
-	DOCTOR_WARNING, /* runbookd works, with less */
-	DOCTOR_FAILED,	/* it does not */
-	DOCTOR_SKIPPED, /* could not be tried, mostly for want of root */
+	DOCTOR_WARNING, /* runbookd works, but lacks a feature */
+	DOCTOR_FAILED,	/* runbookd does not work */
+	DOCTOR_SKIPPED, /* the check was not possible, mostly because it needs root */
 	DOCTOR_NUM,
 };
 
-/** struct doctor_finding - filled by a check: what was seen and what to do about it */
+/** struct doctor_finding - the result of a check, the facts, and the remedy */
 struct doctor_finding {
 	enum doctor_result result;
 	char seen[256];
@@ -30,25 +32,25 @@ struct doctor_check {
 	void (*run)(struct cli *cli, struct doctor_finding *finding);
 };
 
-/** doctor_ok(), doctor_bad() - fill @finding; @fix is a sentence fragment, "" for none */
+/** doctor_ok(), doctor_bad() - fill in @finding; @fix is a command or phrase, "" for none */
 void doctor_ok(struct doctor_finding *finding, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void doctor_bad(struct doctor_finding *finding, enum doctor_result result, const char *fix,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /**
- * doctor_try() - run @function in a child; what it does to itself ends with it
+ * doctor_try() - run @function in a child process, whose changes to itself end with it
  * @function: returns 0 or -errno
  *
- * Return: what @function returned, or -errno when there was no child; -EINTR
- * when the child was killed.
+ * Return: the result of @function, or -errno when there was no child; -EINTR when the
+ * child was killed.
  */
 int doctor_try(int (*function)(void *user), void *user);
 
-/** doctor_need_root() - false, and @finding filled, for everybody else */
+/** doctor_need_root() - true for root; otherwise false, with @finding filled in */
 bool doctor_need_root(struct doctor_finding *finding);
 
-/* doctor_kernel.c: tables of checks, ended by a NULL name */
+/* tables of checks, ended by a NULL name. doctor_kernel.c */
 extern const struct doctor_check doctor_kernel_checks[];
 /* doctor_network.c */
 extern const struct doctor_check doctor_network_checks[];
