@@ -3,36 +3,41 @@
 #define CLI_LOG_TAIL_H
 
 /*
- * The last lines of a log, for people. A log may hold any bytes: a NUL ends nothing, and what
- * a progress bar painted over itself by carriage returns is one line, its last state.
+ * DOC: The last lines of a log
+ *
+ * Summaries show the last lines of a log. A log may contain any bytes, so a NUL does not end
+ * it. A progress bar, which overwrites itself with carriage returns, is one line, of which the
+ * last state is shown.
  */
 
 #include "cli/text.h"
 
-/* of one line; more of it is left out at its beginning */
+/* most bytes of one line; the beginning of a longer one is left out */
 #define LOG_TAIL_LINE_MAX (4UL * 1024)
 
-/** struct log_tail - how lines are chosen and printed */
+/** struct log_tail - choice and format of the lines */
 struct log_tail {
-	unsigned lines;	    /* at most so many, from 1 */
-	const char *prefix; /* in front of each */
-	bool color;	    /* let colours through */
+	unsigned lines;	    /* most lines, at least 1 */
+	const char *prefix; /* in front of each line */
+	bool color;	    /* keep colours */
 };
 
 /**
- * log_tail_whole() - are the last @lines lines within @data from their beginnings on?
+ * log_tail_whole() - does @data have the last @lines lines completely?
+ * @data: the end of a log
  *
- * @data: the end of a log. When the answer is no, more of the log is needed, unless @data is
- * all of it.
+ * If it does not, more of the log is needed, unless @data is all of it.
  */
 bool log_tail_whole(const char *data, size_t size, unsigned lines);
-/** log_tail_format() - append the last lines of @data, made harmless (see term_filter.h) */
+/** log_tail_format() - append the last lines of @data, filtered for a terminal (term_filter.h) */
 void log_tail_format(const struct log_tail *tail, const char *data, size_t size,
 		     struct text_buffer *out);
 /**
  * log_line_shown() - the part of a line that a terminal still shows
- * @line, @ret_size: a line without its newline; what is behind its last carriage return that
- * something follows
+ * @line: without its newline
+ *
+ * Return: the part behind the last carriage return that is not at the end, with *@ret_size
+ * bytes; points into @line.
  */
 const char *log_line_shown(const char *line, size_t size, size_t *ret_size);
 
