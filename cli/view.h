@@ -5,17 +5,17 @@
 /*
  * DOC: The live view
  *
- * view_render() is a pure function from states to text: a heading and one line
- * per step, no line wider and no block taller than the terminal. When there are
- * more steps than rows, those that matter now are shown (running, then failed,
- * then waiting, then the last that ended) in the runbook's order, and one line
- * counts the rest.
+ * view_render() is a pure function from states to text: a heading and one line for
+ * each step. No line is wider and no block is taller than the terminal. When there are
+ * more steps than rows, the most important ones are shown (running, then failed, then
+ * waiting, then those that ended last) in the order of the runbook, and one line has the
+ * number of the others.
  *
- * screen_frame() turns "these log lines, then this block" into the bytes that
- * replace the block drawn before: go up over it, rewrite each line with its end
- * erased, erase what is left below. A frame is one write, so nothing flickers.
- * After a resize the terminal has wrapped the old lines; how many rows they take
- * now follows from their widths, which the screen remembers.
+ * screen_frame() makes the bytes that replace the block of the previous frame by log
+ * lines and a new block: move the cursor up over the old block, rewrite each line and
+ * erase its end, erase the lines that are left below. A frame is one write(2), so nothing
+ * flickers. After a resize the terminal has wrapped the old lines. The screen remembers
+ * their widths, from which it computes the rows that they occupy now.
  */
 
 #include "cli/text.h"
@@ -24,7 +24,7 @@ struct view_step {
 	const char *name;
 	const char *state;
 	const char *reason;
-	uint64_t started_usec; /* 0: not yet */
+	uint64_t started_usec; /* 0: it has not started */
 	uint64_t ended_usec;
 	unsigned attempt;
 };
@@ -43,7 +43,7 @@ struct view_options {
 	size_t columns;
 	size_t rows;
 	uint64_t now_usec;
-	unsigned frame; /* counts up: moves the spinner */
+	unsigned frame; /* number of the frame, for the spinner */
 	bool color;
 	bool utf8;
 };
@@ -55,14 +55,15 @@ void view_render(const struct view *view, const struct view_options *options,
 #define SCREEN_ROWS_MAX 512
 
 struct screen {
-	size_t widths[SCREEN_ROWS_MAX]; /* of the lines of the block that is drawn */
+	size_t widths[SCREEN_ROWS_MAX]; /* of the lines of the present block */
 	size_t n_lines;
 };
 
 /**
- * screen_frame() - append the bytes that put @above over the new @block
- * @above: whole lines that scroll away (log output), may be NULL
- * @block: whole lines that the next frame will replace, may be NULL
+ * screen_frame() - append the bytes of one frame to @out
+ * @columns: width of the terminal
+ * @above:   complete lines that scroll away (log output), may be NULL
+ * @block:   complete lines that the next frame will replace, may be NULL
  */
 void screen_frame(struct screen *screen, size_t columns, const char *above, const char *block,
 		  struct text_buffer *out);
