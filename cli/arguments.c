@@ -7,7 +7,7 @@
 #include <getopt.h>
 #include <string.h>
 
-/* getopt_long() values: above every letter */
+/* values of getopt_long(), above every letter */
 #define OPTION_BASE 1000
 #define OPTIONS_MAX 32
 
@@ -125,7 +125,7 @@ int cli_parse(const struct cli_command *command, int argc, char **argv, struct c
 	*arguments = (struct cli_arguments){0};
 	option_set_add(&set, command->options);
 	option_set_add(&set, global_options);
-	optind = 0; /* makes getopt start over: glibc's documented way */
+	optind = 0; /* reset getopt as getopt(3) describes for glibc */
 	opterr = 0;
 	while ((outcome = getopt_long(argc, argv, set.shorts, set.longs, NULL)) != -1) {
 		const struct cli_option *option = option_set_find(&set, outcome);

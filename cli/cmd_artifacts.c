@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl artifacts ls, get, put: what steps handed over with cacher, and what is added to it. */
+/* runbookctl artifacts ls, get, put: the artifacts of a run, which steps or people stored. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -69,8 +69,8 @@ static int run_artifacts_ls(struct cli *cli, const struct cli_arguments *argumen
 }
 
 /*
- * Into a temporary name beside @file, so that a broken transfer leaves nothing
- * that looks whole.
+ * Download to a temporary name in the directory of @file and rename it at the end, so
+ * that a broken transfer leaves no incomplete @file.
  */
 static enum cli_exit download(struct cli *cli, const char *path, const char *file,
 			      uint64_t *ret_size, struct error *error)
@@ -131,9 +131,9 @@ static enum cli_exit find_kind(struct cli *cli, uint64_t run, const char *key, b
 }
 
 /*
- * Where to write in place instead of replacing a file: standard output, a
- * device, a pipe, or through a symbolic link, all of which a rename would
- * destroy. Return: a descriptor, -ENOENT for a file to make or replace, -errno.
+ * Open @file if it must be written in place: a rename would replace a device, a pipe or
+ * a symbolic link. "-" is standard output. Return: a descriptor, -ENOENT if a file is to
+ * be made or replaced by renaming, or -errno.
  */
 static int open_in_place(const char *file)
 {
@@ -213,7 +213,7 @@ static int run_artifacts_get(struct cli *cli, const struct cli_arguments *argume
 	return CLI_OK;
 }
 
-/* Opened, and whole in a file: standard input may be a pipe. Return: fd, or -1 with @error. */
+/* Open @file, which must be a regular file of known size. Return: fd, or -1 with @error. */
 static int open_source(const char *file, uint64_t *ret_size, struct error *error)
 {
 	cleanup_close int fd = strcmp(file, "-") == 0

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl backup, restore: the database, out of a running instance and back into a stopped one. */
+/* runbookctl backup, restore: copy a running instance's database; replace a stopped one's. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -28,7 +28,7 @@ extern char **environ;
 
 /* ---- backup ---- */
 
-/* "DIR" is a file of today in it. */
+/* The name of the backup; in a directory it is made from the present time. */
 static int backup_name(const char *given, char out[PATH_MAX], struct error *error)
 {
 	struct stat st;
@@ -62,7 +62,7 @@ static int parent_sync(const char *file)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Whole and on the disk, or not at all. */
+/* Download the backup: @file is complete and synced, or unchanged. */
 static enum cli_exit backup_fetch(struct cli *cli, const char *file, uint64_t *ret_size,
 				  struct error *error)
 {
@@ -74,7 +74,7 @@ static enum cli_exit backup_fetch(struct cli *cli, const char *file, uint64_t *r
 	enum cli_exit code;
 
 	(void)snprintf(temporary, sizeof(temporary), "%s.XXXXXX", file);
-	fd = mkostemp(temporary, O_CLOEXEC); /* 0600: names, refs and reasons are nobody else's */
+	fd = mkostemp(temporary, O_CLOEXEC); /* mode 0600: it has names, refs and reasons */
 	if (fd < 0) {
 		(void)error_errno(error, errno, "cannot create %s", temporary);
 		return CLI_REFUSED;
@@ -139,7 +139,7 @@ static int find_scheduler(char out[PATH_MAX], struct error *error)
 	return error_set(error, ENOENT, "runbook-scheduler is not installed: install runbookd");
 }
 
-/* The lock that a running runbookd holds. Return: a descriptor or -errno. */
+/* Take the lock that a running runbookd holds. Return: a descriptor or -errno. */
 static int lock_instance(const struct paths *paths, struct error *error)
 {
 	cleanup_close int fd = -1;
@@ -161,7 +161,7 @@ static int lock_instance(const struct paths *paths, struct error *error)
 	return TAKE_FD(fd);
 }
 
-/* On a new host there is no state yet. */
+/* Make the scheduler's state directory, which a new host does not have. */
 static int make_home(const struct paths *paths, struct error *error)
 {
 	struct role_user user = role_user(ROLE_SCHEDULER);
@@ -194,7 +194,7 @@ static uint64_t largest_number(const char *directory)
 	return largest;
 }
 
-/* Runs since the backup have logs and artifacts under their numbers: these are not given again. */
+/* The largest number of a run with logs. It may be newer than the backup; no run may reuse it. */
 static uint64_t last_run(const struct paths *paths)
 {
 	cleanup_closedir DIR *projects = opendir(paths->log);
@@ -213,7 +213,7 @@ static uint64_t last_run(const struct paths *paths)
 	return largest;
 }
 
-/* Return: the program's exit status, @text what it said, or -errno. */
+/* Run runbook-scheduler --restore. Return: its exit status, with its output in @text, or -errno. */
 static int scheduler_restore(const struct paths *paths, const char *program, int backup_fd,
 			     char *text, size_t size)
 {
@@ -246,7 +246,7 @@ static int scheduler_restore(const struct paths *paths, const char *program, int
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -ECHILD;
 }
 
-/* @text: what runbook-scheduler --restore printed */
+/* @text: the output of runbook-scheduler --restore */
 static int restore_print(const struct cli *cli, const char *text)
 {
 	char version[64] = "", age[32];

@@ -10,7 +10,7 @@
 
 #include <inttypes.h>
 
-/* Body {"step": slug} when a step is named, {"failed": true} for all of them that failed.
+/* Make the body: {"step": slug} if a step is named, {"failed": true} for --failed, otherwise none.
  * Return: CLI_OK or an exit code. */
 static enum cli_exit change_body(struct cli *cli, const struct cli_arguments *arguments,
 				 uint64_t run, json_t **ret_body, struct error *error)
@@ -71,7 +71,7 @@ static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 	if (arguments->n > 1 && cli_flag(arguments, "failed"))
 		return cli_usage("retry", "--failed and STEP do not go together");
 	code = change_body(cli, arguments, run, &body, &error);
-	/* new attempts are in a run that has a past: follow it from here */
+	/* new attempts are in a run with older events: follow it from now on */
 	if (code == CLI_OK && body && cli_flag(arguments, "follow")) {
 		options.from_now = true;
 		code = follow_last_event(cli, run, &options.after, &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl doctor: what this host has and lacks, and the fix. */
+/* runbookctl doctor: check what this host has and lacks, and print the fix. */
 
 #include "cli/doctor.h"
 #include "cli/json.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl image: root file systems that steps can have instead of the host's. */
+/* runbookctl image: root file systems for steps, in place of the host's. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -22,7 +22,7 @@
 
 #define POLL_NSEC 200000000L
 
-/** struct work - what is to be done, with or without a daemon */
+/** struct work - a pull or an import, for a running daemon or an embedded instance */
 struct work {
 	const char *kind; /* of an upload; NULL: a pull */
 	char kind_tag[IMAGE_NAME_MAX + 1];
@@ -121,7 +121,7 @@ static int do_upload(struct cli *cli, void *userdata)
 			      : cli_fail(code, &error);
 }
 
-/* ---- what is given ---- */
+/* ---- arguments ---- */
 
 static int open_upload(struct work *work, const char *path, struct error *error)
 {
@@ -164,8 +164,8 @@ static int upload(struct cli *cli, struct work *work, const char *path)
 }
 
 /*
- * "PATH:TAG" where there is no such file: the first part that is one, and what of
- * it is meant. @kind gets the tag.
+ * Split "PATH:TAG" at the first colon before which there is a file, unless all of @path is
+ * one. The tag is appended to work->kind.
  */
 static void split_tag(struct work *work, char *path)
 {
@@ -240,7 +240,7 @@ static int run_import(struct cli *cli, const struct cli_arguments *arguments)
 	return upload(cli, &work, arguments->list[0]);
 }
 
-/* ---- the rest ---- */
+/* ---- ls, rm, prune ---- */
 
 static int do_ls(struct cli *cli, void *userdata)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl logs: what steps printed; -f goes on until they end. */
+/* runbookctl logs: print the output of steps; with -f until they end. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -24,17 +24,17 @@
 #define RETRY_MS 200
 #define WAIT_MS 1000
 
-/* One log on its way to standard output. */
+/* One log that is copied to standard output. */
 struct printer {
 	const struct cli *cli;
 	struct term_filter filter;
 	struct log_lines lines;
 	bool prefixed;
-	struct log_position position; /* where a new connection goes on */
+	struct log_position position; /* from here a new connection goes on */
 	struct client_stream stream;
 	int write_error;
 	bool progressed;
-	bool line_open; /* what was written last ends in no newline */
+	bool line_open; /* the last byte was not a newline */
 };
 
 static void print_bytes(void *user, const char *data, size_t size)
@@ -58,7 +58,7 @@ static void print_bytes(void *user, const char *data, size_t size)
 		printer->write_error = fd_write_all(STDOUT_FILENO, out.data, out.size);
 }
 
-/* One connection, to its end. Return: HTTP status, 0 when it broke. */
+/* Read one connection to its end. Return: HTTP status, 0 when the connection broke. */
 static long print_once(struct cli *cli, struct printer *printer, const char *path)
 {
 	struct client_stream *stream = &printer->stream;
@@ -75,7 +75,7 @@ static long print_once(struct cli *cli, struct printer *printer, const char *pat
 	return status;
 }
 
-/* Who asks for a log does not get the sentence that came with a status: ask for the date. */
+/* A stream has no body for an error status, so get the date of the removal from the run. */
 static enum cli_exit explain_removed(struct cli *cli, uint64_t run, struct error *error)
 {
 	cleanup_json json_t *whole = NULL;
@@ -179,7 +179,7 @@ static void note_start(struct printer *printer, const json_t *step, uint64_t num
 	print_note(printer, &note);
 }
 
-/* @step: as it was when its output began; what was followed has ended since. */
+/* @step is from before its output. If it had not ended then, fetch the run again. */
 static void note_end(struct cli *cli, struct printer *printer, uint64_t run, const json_t *step,
 		     uint64_t number)
 {
@@ -231,7 +231,7 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 	printer.lines = (struct log_lines){
 		.prefix = prefix,
 		.terminal = cli->tty,
-		/* what is followed shows each state of a progress bar, what is over only the last */
+		/* while following, each state of a progress bar is shown, otherwise the last */
 		.collapse = cli->tty && !cli_flag(arguments, "follow"),
 		.stamped = printer.position.timestamps,
 		.filter = {.color = cli->color, .keep_return = !cli_flag(arguments, "follow")}};
@@ -247,7 +247,7 @@ static enum cli_exit print_step(struct cli *cli, uint64_t run, const json_t *ste
 	return code;
 }
 
-/* Every step that has run, one after the other, behind their names. */
+/* Print the logs of all steps that have run, one after the other, with their names. */
 static enum cli_exit print_all(struct cli *cli, uint64_t run, const json_t *whole,
 			       const struct cli_arguments *arguments, struct error *error)
 {
@@ -261,7 +261,7 @@ static enum cli_exit print_all(struct cli *cli, uint64_t run, const json_t *whol
 		code = print_step(cli, run, step, arguments, true, error);
 		n_printed += code == CLI_OK;
 		n_removed += code == CLI_NOT_FOUND && error->number == EIDRM;
-		if (code == CLI_NOT_FOUND) /* it never got as far as a log, or retention was here */
+		if (code == CLI_NOT_FOUND) /* it has no log, or retention removed it */
 			code = CLI_OK;
 		if (code != CLI_OK)
 			return code;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl project add, rm: project files, and the daemon told to read them. */
+/* runbookctl project add, rm: write or remove a project's file and let the daemon reload. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -16,10 +16,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Options whose value goes into the file as it is. */
+/* Options whose value is written to the file unchanged. */
 static const struct {
 	const char *option, *key;
-	bool path; /* made absolute: the daemon has another working directory */
+	bool path; /* make it absolute, because the daemon has another working directory */
 } file_keys[] = {
 	{"repo", "Repository", false},
 	{"workspace", "Workspace", true},
@@ -86,8 +86,8 @@ static int compose(const struct cli_arguments *arguments, const char *secret,
 }
 
 /*
- * Tell a running daemon. Return: CLI_OK, also when none runs (*@ret_running says
- * so), or the code of its refusal.
+ * Let a running daemon reload. Return: CLI_OK, also when no daemon runs (then
+ * *@ret_running is false), or the code of its refusal.
  */
 static enum cli_exit reload(struct cli *cli, bool *ret_running, struct error *error)
 {
@@ -97,7 +97,7 @@ static enum cli_exit reload(struct cli *cli, bool *ret_running, struct error *er
 	if (!*ret_running)
 		return CLI_OK;
 	code = client_post_json(cli->client, NULL, false, NULL, error, "/api/v1/reload");
-	if (code == CLI_UNREACHABLE) /* gone between the two questions */
+	if (code == CLI_UNREACHABLE) /* it has exited since the first request */
 		*ret_running = false;
 	return code;
 }
@@ -169,7 +169,7 @@ static int run_project_add(struct cli *cli, const struct cli_arguments *argument
 	}
 	code = reload(cli, &running, &error);
 	if (code == CLI_REFUSED) {
-		/* a file that the daemon does not take must not stay behind */
+		/* do not leave a file that the daemon refuses */
 		(void)unlink(path);
 		(void)error_wrap(&error, "project %s not added", arguments->list[0]);
 		return cli_fail(CLI_REFUSED, &error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl queue: who waits for what. */
+/* runbookctl queue: which steps wait, and for what. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -9,7 +9,7 @@
 
 #include <inttypes.h>
 
-/* Members of the host that are not counted are null. */
+/* A resource of the host that is not counted is null in @queue. */
 static void print_sums(const json_t *queue, size_t shown)
 {
 	const json_t *host = json_object_get(queue, "host");
@@ -75,7 +75,7 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 	waiting = json_object_get(queue, "waiting");
 	json_array_foreach ((json_t *)waiting, i, step)
 		add_row(&table, step, json_text(step, "name"));
-	/* runs whose runbook is not there: they have no steps yet */
+	/* runs whose runbook has not been fetched have no steps yet */
 	fetching = json_object_get(queue, "fetching");
 	json_array_foreach ((json_t *)fetching, i, step)
 		add_row(&table, step, "(fetch)");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl gc, pin, unpin: what is kept, and what goes. */
+/* runbookctl gc, pin, unpin: remove what [Retention] does not keep, and exempt runs from it. */
 
 #include "cli/cli.h"
 #include "cli/client.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl run: this working copy, now. */
+/* runbookctl run: run this working copy now. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -17,7 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is to be run, and how. */
+/* The run that is to be made. */
 struct job {
 	char *directory; /* absolute */
 	char name[PROJECT_NAME_MAX + 1];

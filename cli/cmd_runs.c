@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl runs: the newest runs, one a line. */
+/* runbookctl runs: list the newest runs, one a line. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define RUNS_DEFAULT 20
-/* pages that are asked for while they hold nothing but unwanted runs */
+/* most pages that are requested while too few runs in them are wanted */
 #define PAGES_MAX 50
 
 static void add_run(const struct cli *cli, struct table *table, const json_t *run)
@@ -45,15 +45,15 @@ static void add_run(const struct cli *cli, struct table *table, const json_t *ru
 }
 
 struct wanted {
-	const char *project; /* NULL: any */
+	const char *project; /* NULL: all */
 	uint64_t before, limit;
-	bool all; /* those that "on" of their runbook does not ask for, too */
+	bool all; /* include runs that the "on" of their runbook excludes */
 };
 
-/* What was left out, and the newest of that. */
+/* The runs that were left out. */
 struct left_out {
 	uint64_t n;
-	json_t **newest; /* a reference of the caller's, who drops it */
+	json_t **newest; /* a reference to the newest of them, which the caller releases */
 };
 
 static void append_runs(json_t *runs, const json_t *page, bool all, struct left_out *out)
@@ -69,7 +69,7 @@ static void append_runs(json_t *runs, const json_t *page, bool all, struct left_
 	}
 }
 
-/* The deliveries that came explain why there is nothing to list. */
+/* The list is empty: name the newest delivery that was not wanted, if there is one. */
 static void print_none(const struct left_out *out)
 {
 	const json_t *run = *out->newest;
@@ -88,7 +88,7 @@ static void print_none(const struct left_out *out)
 		     json_text(run, "event"), ref, project, reason);
 }
 
-/* Pages are fetched until enough runs are there. Return: exit code. */
+/* Fetch pages until there are enough runs. Return: an exit code. */
 static enum cli_exit fetch_runs(struct cli *cli, const struct wanted *wanted, json_t *runs,
 				json_t **ret_next, struct left_out *out, struct error *error)
 {

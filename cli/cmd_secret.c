@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl secret: values go in sealed for the scheduler, and never come out. */
+/* runbookctl secret: values are sealed for the scheduler, and cannot be read back. */
 
 #include "cli/cli.h"
 #include "cli/client.h"
@@ -23,20 +23,20 @@
 #include <termios.h>
 #include <unistd.h>
 
-#define SEALS_MAX 3 /* the scheduler may start anew between the key and the value */
-#define VALUE_ROOM (SECRET_VALUE_MAX + 3) /* a newline, and a byte too many to notice it */
-#define TERMINAL_LINE_MAX 4096		  /* N_TTY_BUF_SIZE: the rest of a longer one is dropped */
+#define SEALS_MAX 3 /* attempts: the scheduler may restart after it sent its key */
+#define VALUE_ROOM (SECRET_VALUE_MAX + 3) /* for CR LF, and a byte that shows it is too long */
+#define TERMINAL_LINE_MAX 4096		  /* N_TTY_BUF_SIZE: a longer line is cut */
 
 /* ---- reading the value ---- */
 
 static void interrupted(int signal_number)
 {
-	/* read(2) returns EINTR: the terminal must get its echo back */
+	/* only interrupts read(2) with EINTR, so that the terminal's echo is restored */
 }
 
 /*
- * One line without showing it. Return: bytes, or -errno: -EINTR somebody gave up, -EMSGSIZE
- * it may have been cut, or there was more (a key that was pasted).
+ * Read one line from the terminal without echo. Return: bytes, or -errno: -EINTR after a signal,
+ * -EMSGSIZE if the line may have been cut, or if more lines follow (a pasted key).
  */
 static ssize_t read_hidden(const char *name, char *value, size_t room)
 {
@@ -52,7 +52,7 @@ static ssize_t read_hidden(const char *name, char *value, size_t room)
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		(void)sigaction(signals[i], &catch, &old[i]);
-	/* the prompt comes last: what is typed from then on is neither shown nor dropped */
+	/* print the prompt after this call, which drops all input that was typed before */
 	n = tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
 	if (n == 0) {
 		(void)fprintf(stderr, "value of %s (not shown): ", name);
@@ -69,7 +69,7 @@ static ssize_t read_hidden(const char *name, char *value, size_t room)
 	return n;
 }
 
-/* Return: CLI_OK with the value in @value, or an exit code with @error. */
+/* Read the value from standard input. Return: CLI_OK, or an exit code with @error. */
 static enum cli_exit value_read(const char *name, bool raw, char *value, size_t *ret_size,
 				struct error *error)
 {
@@ -92,7 +92,7 @@ static enum cli_exit value_read(const char *name, bool raw, char *value, size_t 
 		(void)error_errno(error, (int)-n, "cannot read the value from standard input");
 		return CLI_REFUSED;
 	}
-	/* what echo and editors put behind it is rarely meant */
+	/* echo(1) and editors append a newline, which rarely belongs to the value */
 	if ((!raw || tty) && n > 0 && value[n - 1] == '\n')
 		n -= n > 1 && value[n - 2] == '\r' ? 2 : 1;
 	if (n == 0)
@@ -112,7 +112,7 @@ static enum cli_exit value_read(const char *name, bool raw, char *value, size_t 
 
 /* ---- sealing ---- */
 
-/* Return: base64, malloc'ed; NULL when @key is no key or memory lacks. */
+/* Seal @value. Return: base64, malloc'ed; NULL if @key is not a key or without memory. */
 static char *value_seal(const char *key, const char *value, size_t size)
 {
 	unsigned char public_key[crypto_box_PUBLICKEYBYTES];
@@ -136,7 +136,7 @@ struct target {
 	const char *project, *env, *name;
 };
 
-/* Once. *@ret_stale: the key was of an earlier life of the scheduler. */
+/* Send the value once. *@ret_stale is set if the scheduler has restarted and has a new key. */
 static enum cli_exit value_send(struct cli *cli, const struct target *target, const char *value,
 				size_t size, json_t **ret_answer, bool *ret_stale,
 				struct error *error)

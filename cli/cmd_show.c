@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl show: one run with its steps. */
+/* runbookctl show: print one run with its steps. */
 
 #include "cli/cli.h"
 #include "cli/client.h"

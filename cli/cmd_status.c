@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl status: is the daemon well, and what does it do? */
+/* runbookctl status: print whether the daemon works, and how much it does. */
 
 #include "cli/cli.h"
 #include "cli/client.h"

@@ -23,7 +23,7 @@ static int run_trigger(struct cli *cli, const struct cli_arguments *arguments)
 	if (!project_name_valid(arguments->list[0]))
 		return cli_usage("trigger", "\"%s\" is not a project name", arguments->list[0]);
 	if (ref) {
-		/* what people type is a branch's name */
+		/* a short name is that of a branch */
 		(void)snprintf(full, sizeof(full), "%s%s",
 			       strncmp(ref, "refs/", 5) == 0 ? "" : "refs/heads/", ref);
 		if (!ref_name_valid(full))

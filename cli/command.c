@@ -52,7 +52,7 @@ static const struct cli_command *const commands[] = {
 	NULL,
 };
 
-/* How many words of @command->name @argv starts with; 0 when it does not match. */
+/* Return: number of words of @command->name if @argv starts with all of them, otherwise 0. */
 static int command_match(const struct cli_command *command, int argc, char *const *argv)
 {
 	const char *space = strchr(command->name, ' ');
@@ -82,7 +82,7 @@ const struct cli_command *cli_find_command(int argc, char *const *argv, int *ret
 const char *cli_nearest_command(const char *word)
 {
 	const char *nearest = NULL;
-	size_t best = 3; /* more than two slips are another word */
+	size_t best = 3; /* with more than two typing errors it is another word */
 
 	for (const struct cli_command *const *entry = commands; *entry; entry++) {
 		size_t distance = text_distance(word, (*entry)->name);
@@ -160,7 +160,7 @@ static int unknown_command(int argc, char *const *argv)
 	return cli_usage("", "unknown command \"%s\"", argv[0]);
 }
 
-/* Options in front of the command. Return: -1 to go on, or an exit code. */
+/* Parse the options in front of the command. Return: -1 to go on, or an exit code. */
 static int front_options_parse(int argc, char **argv, struct cli *cli, struct error *error)
 {
 	static const struct option options[] = {
@@ -205,7 +205,7 @@ static void cli_init_terminal(struct cli *cli)
 
 	(void)setlocale(LC_CTYPE, "");
 	cli->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-	if (!cli->utf8) /* widths of what others wrote are still counted as UTF-8 */
+	if (!cli->utf8) /* texts from the api are UTF-8 all the same, and need its widths */
 		(void)setlocale(LC_CTYPE, "C.UTF-8");
 	cli->tty = isatty(STDOUT_FILENO);
 	cli->terminal = cli->tty && term && *term && strcmp(term, "dumb") != 0;

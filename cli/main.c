@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbookctl: what a person does with runbookd. See cli/cli.h for the layout. */
+/* runbookctl: the command line for people who use runbookd. cli/cli.h explains its structure. */
 
 #include "cli/cli.h"
 
