@@ -15,11 +15,11 @@
 #include <sys/stat.h>
 
 static const struct tar_rule {
-	bool owners; /* kept, and with them hard links */
+	bool owners; /* keep owners and hard links */
 	bool fifos;
-	bool itself; /* the directory has an entry */
+	bool itself; /* the directory itself has an entry */
 	int behavior;
-	const char *places[2]; /* for the temporary file, after $TMPDIR */
+	const char *places[2]; /* directories for the temporary file, after $TMPDIR */
 } tar_rules[] = {
 	[DIRECTORY_TAR_WORKING_COPY] = {.places = {"/tmp", "/var/tmp"}},
 	/* a root file system is large, and /tmp is memory on many hosts */
@@ -77,7 +77,7 @@ static int put_runbook(struct tar *tar, struct archive_entry *entry)
 	return 0;
 }
 
-/* Return: the entry to write, NULL when the link resolver keeps it back. */
+/* Return: the entry to write, or NULL when libarchive's link resolver defers it. */
 static struct archive_entry *apply_rule(struct tar *tar, struct archive_entry *entry)
 {
 	struct archive_entry *spare = NULL;
@@ -135,7 +135,7 @@ static int walk(struct tar *tar)
 
 		if (next == ARCHIVE_EOF)
 			break;
-		/* a warning is an attribute that could not be read: no matter only where owners are read */
+		/* a warning is an attribute that cannot be read; a root file system tolerates it */
 		if (next != ARCHIVE_OK && !(next == ARCHIVE_WARN && tar->rule->owners))
 			result = tar_error(tar, tar->disk, tar->directory);
 		else

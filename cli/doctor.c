@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every check of this host is made of. */
+/* The parts that all checks of this host use. */
 #include "cli/doctor.h"
 
 #include <errno.h>

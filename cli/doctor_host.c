@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What runbookd needs of the system around the kernel. */
+/* Checks of the system except for the kernel. */
 
 #include "cli/doctor.h"
 
@@ -23,7 +23,7 @@
 #define DISK_FREE_MIN (1 * GIB)
 #define INODES_FREE_MIN 10000
 
-/* Host ids that steps and their inits get; sandbox/host_users.h gives them out. */
+/* Host ids for steps and their inits, which sandbox/host_users.h assigns. */
 #define STEP_ID_FIRST 0x70000000UL
 #define STEP_ID_LAST 0x7fffffffUL
 
@@ -130,7 +130,7 @@ static void check_users(struct cli *cli, struct doctor_finding *finding)
 	doctor_ok(finding, "runbook, runbook-webhook, -fetcher, -cacher, -api and -image");
 }
 
-/* Is any id of the steps' range given to somebody else in @file ("name:first:count")? */
+/* Does a line "name:first:count" of the file at @path overlap the steps' range of ids? */
 static bool range_taken(const char *path, char *owner, size_t size)
 {
 	cleanup_fclose FILE *file = fopen(path, "re");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What steps need of the kernel. Everything is tried, no version number is believed. */
+/* Checks of the kernel. Each feature is used; version numbers are not trusted. */
 
 #include "cli/doctor.h"
 
@@ -32,7 +32,7 @@
 
 #define KERNEL_FIX "run a kernel of version 5.15 or newer"
 
-/* A call with senseless arguments: any answer but ENOSYS means that it exists. */
+/* Call with invalid arguments: any error except ENOSYS means that the system call exists. */
 static void check_kernel(struct cli *cli, struct doctor_finding *finding)
 {
 	static const struct {
@@ -64,7 +64,7 @@ static void check_kernel(struct cli *cli, struct doctor_finding *finding)
 
 /* ---- cgroup v2 ---- */
 
-/* Where cgroup v2 is mounted, from /proc/self/mountinfo. */
+/* Find the mount point of cgroup v2 in /proc/self/mountinfo. */
 static bool find_cgroup(char *out, size_t size)
 {
 	cleanup_fclose FILE *file = fopen("/proc/self/mountinfo", "re");
@@ -201,7 +201,7 @@ static void check_namespaces(struct cli *cli, struct doctor_finding *finding)
 		doctor_ok(finding, "user, mount, pid, net, ipc, uts, cgroup");
 }
 
-/* A private mount namespace with a tmpfs at /tmp to try things in. */
+/* Make a private mount namespace with a tmpfs at /tmp, in which checks can mount. */
 static int private_tmpfs(void)
 {
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
@@ -244,7 +244,7 @@ static void check_overlay(struct cli *cli, struct doctor_finding *finding)
 			   "cannot mount an overlay: %s", strerror(-result));
 }
 
-/* A user namespace that maps 1000 inside to 1001 outside, held open by descriptor. */
+/* Open a user namespace that maps id 1000 inside to 1001 outside. Return: fd or -errno. */
 static int open_user_namespace(void)
 {
 	static const char map[] = "1000 1001 1\n";
@@ -288,7 +288,7 @@ static int open_user_namespace(void)
 	return fd;
 }
 
-/* An id-mapped clone of the mount that @user (a path) is on. */
+/* Make an id-mapped clone of the mount with @user, which is a path. */
 static int try_idmapped(void *user)
 {
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
@@ -313,7 +313,7 @@ static void check_idmapped(struct cli *cli, struct doctor_finding *finding)
 
 	if (!doctor_need_root(finding))
 		return;
-	/* the file system that trees will be on, or the nearest parent that exists */
+	/* the file system of the trees, or the nearest parent directory that exists */
 	(void)snprintf(path, sizeof(path), "%s", cli->paths.lib);
 	while (access(path, F_OK) < 0 && strrchr(path, '/') != path)
 		*strrchr(path, '/') = '\0';

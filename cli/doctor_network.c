@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What networks of steps need, and what of the host is in their way. */
+/* Checks for networks of steps, and for settings of the host that interfere with them. */
 
 #include "cli/doctor.h"
 #include "cli/doctor_link.h"
@@ -102,7 +102,7 @@ static void check_firewall(struct cli *cli, struct doctor_finding *finding)
 		doctor_bad(finding, DOCTOR_WARNING, fix, "%s", seen);
 }
 
-/* The first word of a file, "" when it cannot be read. */
+/* Read the first word of a file, "" when it cannot be read. */
 static void read_word(const char *path, char *word, size_t size)
 {
 	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -112,7 +112,7 @@ static void read_word(const char *path, char *word, size_t size)
 	word[strcspn(word, " \n")] = '\0';
 }
 
-/* An interface with a default route (not one that refuses). */
+/* Is there an IPv6 default route that does not reject packets? */
 static bool has_default_route6(void)
 {
 	cleanup_fclose FILE *routes = fopen("/proc/net/ipv6_route", "re");
@@ -129,7 +129,7 @@ static bool has_default_route6(void)
 	return false;
 }
 
-/* One whose own forwarding differs could not be put back after "all" was switched. */
+/* Writing "all" changes every interface, so an interface with another value would lose it. */
 static bool forwards_apart(char *name, size_t size)
 {
 	glob_t found;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who can read what should be nobody's, and can the secret store be used? */
+/* Checks whether other users can read secrets, and whether the secret store works. */
 
 #include "cli/doctor.h"
 
@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Does a line of @path give Secret=? */
+/* Does the file at @path have a line with Secret=? */
 static bool holds_secret(const char *path)
 {
 	cleanup_fclose FILE *file = fopen(path, "re");
@@ -29,7 +29,7 @@ static bool holds_secret(const char *path)
 	return found;
 }
 
-/* The first project file with a secret in it that everybody can read. */
+/* Find the first project file with a secret that all users can read. */
 static bool find_open_project(const struct cli *cli, char *out, size_t size)
 {
 	char directory[PATH_MAX + 16];
@@ -94,7 +94,7 @@ static void check_store(struct cli *cli, struct doctor_finding *finding)
 			  json_text(answer, "key"));
 }
 
-/* Over TCP nothing asks who reads. */
+/* Over TCP every user of this host can read: there are no permissions as on a unix socket. */
 static void check_api(struct cli *cli, struct doctor_finding *finding)
 {
 	char path[PATH_MAX + 16], line[256];

@@ -13,7 +13,7 @@ bool effective_needed(const struct effective_options *options)
 	return options->step || options->image || options->n_env > 0;
 }
 
-/* The name of a step with a matrix stands for all its instances. */
+/* The name of a step with a matrix selects all its instances. */
 static bool step_is_named(const struct runbook *runbook, const struct runbook_step *step,
 			  const char *name)
 {
@@ -22,7 +22,7 @@ static bool step_is_named(const struct runbook *runbook, const struct runbook_st
 		strcmp(runbook->matrices[step->matrix].name, name) == 0);
 }
 
-/* Flags of the steps to keep: @wanted and, transitively, what it depends on. */
+/* Return: a flag for each step: true for @wanted and its direct and indirect dependencies. */
 static bool *steps_to_keep(const struct runbook *runbook, const char *wanted, struct error *error)
 {
 	cleanup_free bool *keep = calloc(runbook->n_steps + 1, sizeof(*keep));
@@ -42,7 +42,7 @@ static bool *steps_to_keep(const struct runbook *runbook, const char *wanted, st
 				wanted);
 		return NULL;
 	}
-	/* against the topological order, a step is seen before what it depends on */
+	/* in reverse topological order, a step comes before its dependencies */
 	for (size_t place = runbook->n_steps; place > 0; place--) {
 		const struct runbook_step *step = &runbook->steps[runbook->order[place - 1]];
 
@@ -180,7 +180,7 @@ static json_t *when_json(const struct runbook_when *when)
 	return object;
 }
 
-/* What has a default that says nothing is left out. */
+/* Keys with their default value are left out. */
 static void add_behaviour(json_t *object, const struct runbook_step *step)
 {
 	const struct {
@@ -249,7 +249,7 @@ static int add_step(json_t *steps, const struct runbook *runbook, const struct r
 	return 0;
 }
 
-/* Which other runs it goes before, waits for or ends: not of the steps, and meant all the same. */
+/* The keys of the runbook itself: its place among other runs, and its timeouts. */
 static void add_place(json_t *root, const struct runbook *runbook)
 {
 	if (runbook->priority)

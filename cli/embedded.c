@@ -37,7 +37,7 @@ static const char embedded_conf[] = "[Daemon]\nLimits=best-effort\n"
 				    "[Api]\nListen=none\n"
 				    "[Images]\nDirectory=";
 
-/* runbookd beside our own executable (a checkout), else where it is installed. */
+/* Find runbookd in the directory of our own executable (a checkout), or where it is installed. */
 static int find_daemon(char out[PATH_MAX], struct error *error)
 {
 	static const char *const places[] = {"/usr/sbin", "/usr/local/sbin", RUNBOOK_LIBEXECDIR};
@@ -69,8 +69,8 @@ static int find_daemon(char out[PATH_MAX], struct error *error)
 }
 
 /*
- * Remove @name, which a killed runbookctl left: ours (root's), nobody holds its
- * lock, and old enough that its runbookd has ended as well.
+ * Remove @name if a killed runbookctl left it behind: it belongs to us (root), is not
+ * locked, and is so old that its runbookd has exited as well.
  */
 static void sweep_one(int dir_fd, const char *name)
 {
@@ -106,9 +106,9 @@ static int write_file(const char *root, const char *name, const char *data, stru
 }
 
 /*
- * The directory: others may pass through it (runbookd's unprivileged processes
- * must reach their state below), but only root can list it, and everything in it
- * has its own, narrower mode.
+ * Make the directory. Its mode lets other users through, because the unprivileged
+ * processes of runbookd have their state in it, but only root can list it. All files in
+ * it have narrower modes.
  */
 static int make_root(const struct embedded_options *options, struct embedded *embedded,
 		     struct error *error)
@@ -155,7 +155,7 @@ static int make_root(const struct embedded_options *options, struct embedded *em
 	return project_file_write(etc, options->project, &project, error);
 }
 
-/* A socket that runbookd tells when it is ready: the protocol of sd_notify(3). */
+/* Make a socket to which runbookd sends READY=1, as in sd_notify(3). Return: fd or -errno. */
 static int open_notify(const struct embedded *embedded, struct sockaddr_un *ret_address,
 		       struct error *error)
 {
@@ -174,7 +174,7 @@ static int open_notify(const struct embedded *embedded, struct sockaddr_un *ret_
 	return fd;
 }
 
-/* Everything the child does before exec; a failure is told through its exit code and log. */
+/* Runs in the child until exec. Its exit code and log report a failure. */
 static void daemon_child(const struct embedded_options *options, const struct embedded *embedded,
 			 const char *program, const char *notify, int log_fd, pid_t parent)
 {
@@ -185,7 +185,7 @@ static void daemon_child(const struct embedded_options *options, const struct em
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);
-	/* not in the terminal's group: Ctrl-C is for runbookctl to handle */
+	/* leave the terminal's foreground group: runbookctl handles Ctrl-C */
 	(void)setsid();
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)

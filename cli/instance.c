@@ -19,7 +19,7 @@ int instance_run(struct cli *cli, const struct embedded_options *options,
 	char run_dir[PATH_MAX + 32];
 	int code;
 
-	/* from here on there is something to clean up: signals wait until we look */
+	/* the instance has to be cleaned up, so signals stay pending until we check for them */
 	(void)sigemptyset(&signals);
 	(void)sigaddset(&signals, SIGINT);
 	(void)sigaddset(&signals, SIGTERM);
@@ -41,7 +41,7 @@ int instance_run(struct cli *cli, const struct embedded_options *options,
 		cli_note("out of memory");
 		code = CLI_REFUSED;
 	}
-	if (code == CLI_UNREACHABLE) { /* it should have been there */
+	if (code == CLI_UNREACHABLE) { /* our own instance has exited */
 		char tail[800];
 
 		embedded_log_tail(&embedded, tail, sizeof(tail));

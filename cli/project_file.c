@@ -72,7 +72,7 @@ static int find_public_url(void *user, const char *section, const char *name, co
 	return 1;
 }
 
-/* Later files win, as for runbookd itself. */
+/* A later file overrides an earlier one, as in runbookd. */
 static void read_public_url(const char *etc, char url[URL_MAX])
 {
 	struct dirent **list = NULL;
@@ -95,7 +95,7 @@ static void read_public_url(const char *etc, char url[URL_MAX])
 	free(list);
 }
 
-/* "[::]:8471", "0.0.0.0:80", "192.0.2.1:8471" to host and port as a forge would use them */
+/* Split "[::]:8471", "0.0.0.0:80" or "192.0.2.1:8471" into the host and port for a forge. */
 static void split_address(char *address, char *host, size_t size, const char **ret_port)
 {
 	char *colon = strrchr(address, ':');

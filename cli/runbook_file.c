@@ -26,7 +26,7 @@ enum cli_exit runbook_file_parse(char *text, size_t size, struct runbook_file *f
 	return CLI_REFUSED;
 }
 
-/* What to say instead of "No such file": the runbook may be there by another name. */
+/* A more useful error than "No such file": the runbook may have another name. */
 static enum cli_exit cannot_open(const char *path, int number, struct error *error)
 {
 	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *misnamed;
@@ -65,7 +65,7 @@ enum cli_exit runbook_file_read(const char *path, struct runbook_file *file, str
 	if (fd < 0)
 		return cannot_open(path, errno, error);
 	result = fd_read_file(fd, RUNBOOK_BYTES_MAX, &text, &size);
-	if (result == -EFBIG) { /* what the parser would say, without reading on */
+	if (result == -EFBIG) { /* the parser's finding, without reading the whole file */
 		file->findings[0] = (struct runbook_finding){
 			.place = {1, 1},
 			.message = "the file is larger than 1 MiB",

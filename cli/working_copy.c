@@ -34,7 +34,7 @@ void working_copy_name(char out[PROJECT_NAME_MAX + 1], const char *directory)
 		(void)snprintf(out, PROJECT_NAME_MAX + 1, "workspace");
 }
 
-/* In the child: become @owner and be git. */
+/* In the child: become @owner and execute git. */
 static void git_child(const char *directory, const char *const *arguments, int output,
 		      const struct stat *owner)
 {
@@ -55,7 +55,7 @@ static void git_child(const char *directory, const char *const *arguments, int o
 	_exit(127);
 }
 
-/* First line that git prints, "" when it fails. */
+/* Run git and copy the first line of its output, "" when it fails. */
 static void git_ask(const char *directory, const char *const *arguments, char *out, size_t size)
 {
 	struct stat owner;
