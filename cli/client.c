@@ -83,13 +83,13 @@ static CURL *client_easy(const struct client *client, const char *path)
 		return NULL;
 	}
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* $http_proxy has no say here */
+	(void)curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* ignore $http_proxy */
 	(void)curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_SEC);
 	(void)curl_easy_setopt(easy, CURLOPT_USERAGENT, "runbookctl/" RUNBOOK_VERSION);
 	return easy;
 }
 
-/* What one attempt of a call collects. */
+/* State and results of one attempt of a call. */
 struct call {
 	const struct client_request *request;
 	struct client_answer *answer;
@@ -136,7 +136,7 @@ static size_t read_call_body(char *data, size_t size, size_t count, void *user)
 	return (size_t)got;
 }
 
-/* Called when the request is about to go out: from here on it may have arrived. */
+/* Called right before the request is sent: from now on it may have arrived. */
 static int call_about_to_send(void *user, char *remote, char *local, int remote_port,
 			      int local_port)
 {
@@ -179,7 +179,7 @@ static void call_set_body(struct call *call)
 		(void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, request->method);
 }
 
-/* One attempt. Return: what curl said; the answer's status is 0 when there was none. */
+/* Make one attempt. Return: curl's result; without an answer its status is 0. */
 static CURLcode call_once(struct client *client, struct call *call)
 {
 	const struct client_request *request = call->request;
@@ -197,9 +197,9 @@ static CURLcode call_once(struct client *client, struct call *call)
 	(void)curl_easy_setopt(call->easy, CURLOPT_PREREQDATA, call);
 	if (request->range)
 		(void)curl_easy_setopt(call->easy, CURLOPT_RANGE, request->range);
-	if (request->no_retry) /* a probe must not hang on a socket nobody accepts from */
+	if (request->no_retry) /* a probe must not hang when no process accepts connections */
 		(void)curl_easy_setopt(call->easy, CURLOPT_TIMEOUT, (long)PROBE_TIMEOUT_SEC);
-	else { /* a transfer may take as long as it moves */
+	else { /* a transfer may take any time as long as bytes arrive */
 		(void)curl_easy_setopt(call->easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		(void)curl_easy_setopt(call->easy, CURLOPT_LOW_SPEED_TIME,
 				       (long)ANSWER_TIMEOUT_SEC);
@@ -215,7 +215,7 @@ static CURLcode call_once(struct client *client, struct call *call)
 	return code;
 }
 
-/* May this failure be temporary, and is it safe to ask again? */
+/* May this failure be temporary, and is it safe to repeat the request? */
 static bool call_may_repeat(const struct call *call, CURLcode code)
 {
 	const struct client_request *request = call->request;
@@ -302,8 +302,8 @@ enum cli_exit client_call(struct client *client, const struct client_request *re
 
 	*answer = CLIENT_ANSWER_INIT;
 	for (;;) {
-		/* a socket that is not there will not come by waiting; one that may not
-		 * be opened gets its own sentence */
+		/* without a socket no daemon is running, so waiting is useless; a socket
+		 * without permission gets a sentence of its own */
 		if (access(client->socket, F_OK) < 0 && errno == ENOENT)
 			return unreachable(client, error);
 		if (access(client->socket, W_OK) < 0) {

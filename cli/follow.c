@@ -41,11 +41,11 @@ struct follow {
 	/* streams */
 	struct client_stream events;
 	struct sse sse;
-	json_t *queue;		/* events that arrived and are not handled */
-	uint64_t held_since_ms; /* the first of them waits for output; 0: it does not */
+	json_t *queue;		/* events that arrived and are not handled yet */
+	uint64_t held_since_ms; /* since when the first one waits for output; 0: it does not */
 	uint64_t last_event;
-	uint64_t broken_since_ms; /* 0: the stream is well */
-	uint64_t reconnect_ms;	  /* when to try again; 0: no need */
+	uint64_t broken_since_ms; /* 0: the stream works */
+	uint64_t reconnect_ms;	  /* when to reconnect; 0: not at all */
 	bool ended;
 	struct follow_logs logs;
 	/* output */
@@ -111,7 +111,7 @@ static bool add_steps(struct follow *follow, const json_t *steps)
 		if (i < follow->n_steps)
 			continue;
 		slugs[i] = strdup(json_text(step, "slug"));
-		/* states come from the events, which are told from the first one on */
+		/* the states come from the events, of which all are sent from the first one on */
 		if (!slugs[i] || !set_string(&new.name, json_text(step, "name")) ||
 		    !set_string(&new.state, from_now ? json_text(step, "state") : "pending") ||
 		    !set_string(&new.reason, from_now ? json_text(step, "reason") : "")) {
@@ -178,7 +178,10 @@ static void apply_run_event(struct follow *follow, const json_t *event)
 	print_change(follow, what, event);
 }
 
-/* With times: where an attempt runs, and how it ended. Containers have the name that runbookd(8) says. */
+/*
+ * With timestamps: print the container and the result of an attempt. runbookd(8) describes the
+ * names of containers.
+ */
 static void note_attempt(struct follow *follow, size_t index, const json_t *event)
 {
 	const char *slug = follow->slugs[index], *to = json_text(event, "to");
@@ -230,7 +233,7 @@ static enum cli_exit apply_event(struct follow *follow, const json_t *event, str
 	enum cli_exit code;
 	ssize_t index;
 
-	if (id <= follow->last_event) /* told again after a reconnection */
+	if (id <= follow->last_event) /* sent again after a reconnection */
 		return CLI_OK;
 	follow->last_event = id;
 	if (follow->cli->json)
@@ -258,7 +261,7 @@ static void on_event(void *user, const char *name, const char *id, const char *d
 	struct follow *follow = user;
 	json_t *event;
 
-	(void)id; /* the same number is in the data */
+	(void)id; /* @data has the same number */
 	if (strcmp(name, "end") == 0) {
 		follow->ended = true;
 		return;
@@ -290,7 +293,7 @@ static int start_events(struct follow *follow)
 	return client_stream_start(follow->cli->client, &follow->events, path, follow->last_event);
 }
 
-/* The stream ended before the run did: when to try again, and when to give up. */
+/* If the event stream has ended before the run, reconnect for CLIENT_RETRY_SEC, then give up. */
 static enum cli_exit check_events(struct follow *follow, struct error *error)
 {
 	uint64_t now = now_ms();
@@ -346,7 +349,7 @@ static void terminal_size(size_t *ret_columns, size_t *ret_rows)
 		*ret_rows = size.ws_row;
 }
 
-/* Write what waits; with @block also the states. Return: 0 or -errno of the write. */
+/* Write the lines that are due, and with @block the states. Return: 0 or -errno of write(2). */
 static int draw(struct follow *follow, bool block)
 {
 	cleanup_text struct text_buffer rendered = {0}, frame = {0};
@@ -391,7 +394,7 @@ static int draw_if_due(struct follow *follow, bool now)
 
 /* ---- signals ---- */
 
-/* Ctrl-C, or nobody reads our output any more. Return: whether to leave now. */
+/* Called after Ctrl-C, or when the output cannot be written. Return: whether to exit now. */
 static bool interrupted(struct follow *follow)
 {
 	struct error error = ERROR_INIT;
@@ -410,7 +413,7 @@ static bool interrupted(struct follow *follow)
 	return false;
 }
 
-/* Return: whether to leave now; *@ret_resized when the terminal changed its size. */
+/* Return: whether to exit now; *@ret_resized is set when the terminal was resized. */
 static bool read_signals(struct follow *follow, bool *ret_resized)
 {
 	struct signalfd_siginfo info;
@@ -440,8 +443,8 @@ static int open_signals(sigset_t *ret_old)
 /* ---- the loop ---- */
 
 /*
- * In plain lines, "running -> failed" is said after the step's last line of
- * output, which comes by another connection. Not for ever, if that one hangs.
+ * Without a live block, the line "running -> failed" has to follow the step's last line of
+ * output, which arrives by another connection. Wait for it, but at most HOLD_MAX_MS.
  */
 static bool must_wait_for_output(struct follow *follow, const json_t *event)
 {
@@ -578,7 +581,7 @@ int follow_run(struct cli *cli, uint64_t run, const struct follow_options *optio
 	code = refresh(&follow, &error);
 	if (code == CLI_OK)
 		code = follow_loop(&follow, &error);
-	/* the block goes, what it said comes again in the summary */
+	/* erase the block: the summary has the same states */
 	(void)draw(&follow, false);
 	if (code == CLI_OK) {
 		result = summary(&follow);

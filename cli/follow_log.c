@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Streams at a time; the api serves a limited number of connections to all. */
+/* Streams at a time: the api has a limited number of connections for all clients. */
 #define STREAMS_MAX 16
 #define RETRY_MS 200
 #define FAILING_MAX_MS (CLIENT_RETRY_SEC * 1000)
@@ -29,7 +29,7 @@ struct follow_log {
 	struct log_position position;
 	bool started, ended, done;
 	uint64_t retry_ms;
-	uint64_t failing_since_ms; /* 0: well */
+	uint64_t failing_since_ms; /* 0: the stream works */
 };
 
 static void make_prefix(struct follow_log *log, const char *name, bool color, size_t index)
@@ -113,6 +113,7 @@ static void finish(struct follow_log *log)
 	log->done = true;
 }
 
+/* Finish or restart the stream if it has ended. */
 static void check_log(struct follow_log *log, uint64_t now, bool run_ended)
 {
 	struct follow_logs *logs = log->owner;
@@ -130,7 +131,7 @@ static void check_log(struct follow_log *log, uint64_t now, bool run_ended)
 		finish(log);
 		return;
 	}
-	/* 404 while the step runs: its log is about to be made */
+	/* 404 while the step runs is temporary: its log has not been created yet */
 	if (status / 100 == 4 && (status != 404 || log->ended || run_ended)) {
 		if (status != 404)
 			text_printf(logs->out, "%sno output: HTTP status %ld\n", log->prefix,

@@ -40,8 +40,8 @@ struct graph *graph_free(struct graph *graph)
 }
 
 /*
- * Levels by relaxing in waves: a node's level is one more than the highest of
- * its needs. Kahn's order keeps it linear. Return: false when there is a cycle.
+ * Set levels: that of a node is one more than the highest of its needs. The nodes are
+ * visited in Kahn's topological order, so it takes linear time. Return: false for a cycle.
  */
 static bool graph_set_levels(struct graph *graph)
 {
@@ -197,7 +197,7 @@ struct graph *graph_of_run(const json_t *run)
 	return graph_free(graph);
 }
 
-/* The group whose instances @node needs all from its need @at on, or NULL */
+/* Return: the group all of whose instances are needs of @node from index @at on, or NULL. */
 static const struct graph_group *whole_group(const struct graph *graph,
 					     const struct graph_node *node, size_t at)
 {
@@ -214,7 +214,7 @@ static const struct graph_group *whole_group(const struct graph *graph,
 	return group;
 }
 
-/* What a step needs; all instances of a matrix in one word */
+/* Append the needs of a step; all instances of a matrix become one word. */
 static void text_needs(const struct graph *graph, const struct graph_node *node, bool utf8,
 		       bool color, struct text_buffer *out)
 {
@@ -347,7 +347,7 @@ static int compare_placed(const void *one, const void *other)
 	return a->node < b->node ? -1 : a->node > b->node;
 }
 
-/* Order each level by the mean place of what its nodes need: fewer crossings. */
+/* Order the nodes of each level by the mean position of their needs, to reduce crossings. */
 static bool graph_place(struct graph *graph, size_t *ret_tallest)
 {
 	cleanup_free struct placed *level = calloc(graph->n_nodes + 1, sizeof(*level));

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* How much of a line at @data is its time, which no carriage return reaches. */
+/* Length of the time in front of a line, which a carriage return does not overwrite. */
 static size_t stamp_length(const struct log_lines *lines, const char *data, size_t size)
 {
 	const char *blank = lines->stamped && !lines->broken ? memchr(data, ' ', size) : NULL;
@@ -29,13 +29,13 @@ static void put_line(struct log_lines *lines, const char *data, size_t size,
 	text_puts(out, "\n");
 }
 
-/* Drop from an unfinished line what has been painted over. Return: its new size. */
+/* Remove the overwritten part of an unfinished line. Return: its new size. */
 static size_t compact(const struct log_lines *lines, char *line, size_t size)
 {
 	size_t stamp = stamp_length(lines, line, size), shown_size, kept;
 	const char *shown = log_line_shown(line + stamp, size - stamp, &shown_size);
 
-	/* carriage returns at the end stay: what comes next paints over this */
+	/* keep carriage returns at the end: the next bytes overwrite this part */
 	kept = (size_t)(line + size - shown);
 	memmove(line + stamp, shown, kept);
 	return stamp + kept;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* As the api writes the times of lines. */
+/* The same format as that of the api for the times of lines. */
 static void put_time(struct text_buffer *out, uint64_t at_usec)
 {
 	time_t seconds = (time_t)(at_usec / USEC_PER_SEC);
@@ -43,7 +43,7 @@ void log_note_ended(struct text_buffer *out, const char *prefix, uint64_t at_use
 	if (exit_code < 0 && strcmp(state, "succeeded") == 0)
 		exit_code = 0;
 	if (exit_code < 0 && strncmp(shown, "exit code ", 10) == 0)
-		(void)snprintf(code, sizeof(code), "%s", shown); /* an event has no more */
+		(void)snprintf(code, sizeof(code), "%s", shown); /* an event has only the reason */
 	if (exit_code >= 0)
 		(void)snprintf(code, sizeof(code), "exit code %d", exit_code);
 	text_puts(out, prefix);

@@ -22,7 +22,7 @@ void log_position_begin(struct log_position *position, const char *header)
 	position->text_left = length;
 }
 
-/* Return: whether the text that stands for the hole is what comes next. */
+/* Return: whether the next byte belongs to the text in place of the hole. */
 static bool in_text(struct log_position *position)
 {
 	if (!position->cut_ahead || position->offset < position->cut_first)

@@ -17,7 +17,7 @@ const char *log_line_shown(const char *line, size_t size, size_t *ret_size)
 	return start;
 }
 
-/* Start of the last @lines lines; NULL when the first of them begins before @data. */
+/* Return: start of the last @lines lines, or NULL if @data may not have all of them. */
 static const char *tail_start(const char *data, size_t size, unsigned lines)
 {
 	const char *newline;
@@ -50,7 +50,7 @@ static void put_line(const struct log_tail *tail, const char *line, size_t size,
 		line += size - LOG_TAIL_LINE_MAX;
 		size = LOG_TAIL_LINE_MAX;
 		for (; size > 0 && ((unsigned char)*line & 0xc0) == 0x80; size--)
-			line++; /* not in the middle of a character */
+			line++; /* begin at a character */
 		text_puts(out, "... ");
 	}
 	term_filter_feed(&filter, line, size, out);

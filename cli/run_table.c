@@ -11,8 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* bytes of a log's end that are searched for its last lines */
-#define TAIL_BYTES (32UL * 1024) /* of a log, for its last lines; more when they are long */
+/* bytes at the end of a log that are read for its last lines */
+#define TAIL_BYTES (32UL * 1024) /* at first; more when the lines are long */
 #define TAIL_BYTES_MAX (16UL * 1024 * 1024)
 
 const char *ref_short(const char *ref)
@@ -61,7 +61,7 @@ static void print_field(const struct cli *cli, const char *label, const char *va
 		     sgr(cli->color, SGR_RESET), escaped);
 }
 
-/* How long something with these start and end times took, or takes until now. */
+/* Duration of a run, step or attempt, until now if it has not ended. */
 static void duration_of(char *out, size_t size, const json_t *object)
 {
 	uint64_t started = json_number(object, "started_usec");
@@ -131,7 +131,7 @@ void run_print_header(const struct cli *cli, const json_t *run)
 	print_field(cli, "page", json_text(run, "url"));
 }
 
-/* The number of an attempt says something only when there was one. */
+/* Does a step in this state have an attempt whose number is worth printing? */
 static bool has_run(const char *state)
 {
 	return strcmp(state, "pending") != 0 && strcmp(state, "ready") != 0 &&
@@ -146,7 +146,7 @@ static bool usage_number(const json_t *usage, const char *key, uint64_t *ret_num
 	return true;
 }
 
-/* "cpu 12.3s  peak 84.1M  io 12.0M/3.0M", without what the host could not tell. */
+/* "cpu 12.3s  peak 84.1M  io 12.0M/3.0M", without values that the host could not measure. */
 static void usage_of(char *out, size_t size, const json_t *step)
 {
 	const json_t *usage = json_object_get(step, "usage");
@@ -201,7 +201,7 @@ static void reason_of(char *out, size_t size, const json_t *object, bool contain
 		       strcmp(code, reason) != 0 ? code : "");
 }
 
-/* struct columns - which of those there are that not every table has */
+/* struct columns - which of the optional columns a table has */
 struct columns {
 	bool used, containers;
 };
@@ -231,7 +231,7 @@ static void print_attempt(const struct cli *cli, struct table *table, const json
 	table_cell(table, table->n_columns - 1, reason);
 }
 
-/* Those before the one that the step's own line tells of. */
+/* Print the attempts before the latest, which is in the line of the step. */
 static void print_earlier(const struct cli *cli, struct table *table, const json_t *step,
 			  const struct columns *columns)
 {
@@ -259,7 +259,7 @@ void run_print_steps(const struct cli *cli, const json_t *run, bool containers)
 
 	if (json_array_size(json_object_get(run, "steps")) == 0)
 		return;
-	/* before the first end there is nothing to tell */
+	/* no attempt has a usage before it has ended */
 	json_array_foreach (json_object_get(run, "steps"), i, step)
 		columns.used = columns.used || json_has(step, "usage");
 	if (columns.used) {
@@ -274,9 +274,8 @@ void run_print_steps(const struct cli *cli, const json_t *run, bool containers)
 }
 
 /*
- * Read the end of a log: as much as holds @lines lines, because what a progress bar wrote may be
- * long and is only one of them. Return: whether there is something to show; otherwise the
- * reason why not has been printed.
+ * Read the end of a log, and more of it until it has @lines lines: a progress bar may have
+ * written a very long one. Return: whether there is a log; otherwise the reason was printed.
  */
 static bool read_tail(struct cli *cli, const json_t *run, const json_t *step, unsigned lines,
 		      struct client_answer *answer)
@@ -352,7 +351,7 @@ void run_print_findings(const json_t *run)
 		const char *text = json_string_value(finding);
 		char escaped[2048];
 
-		/* one that the run failed with is its reason, which may be cut off */
+		/* skip a single finding that is the reason of the run, which may be cut */
 		if (json_array_size(findings) == 1 && text && *reason &&
 		    strncmp(text, reason, strlen(reason)) == 0)
 			return;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Aligned columns. What cells say comes from others, so control characters are escaped. */
+/* Aligned columns. The texts of cells are not trusted, so control characters are escaped. */
 
 #include "cli/text.h"
 #include "common/cleanup.h"

@@ -5,15 +5,15 @@
 
 enum filter_state {
 	FILTER_TEXT = 0,
-	FILTER_UTF8,	/* in a multi-byte character; held has its start */
+	FILTER_UTF8,	/* in a multi-byte character, whose first bytes are in held */
 	FILTER_ESCAPE,	/* after ESC */
-	FILTER_ESCAPE2, /* ESC and an intermediate: one more byte */
-	FILTER_CSI,	/* ESC [ …: held has all of it */
+	FILTER_ESCAPE2, /* after ESC and an intermediate byte: one more byte follows */
+	FILTER_CSI,	/* after ESC [: held has the whole sequence */
 	FILTER_STRING,	/* OSC, DCS, PM, APC, SOS: until BEL or ST */
 	FILTER_STRING_ESCAPE,
 };
 
-/* A control string longer than this is taken for a stray introducer. */
+/* A longer control string counts as text after a stray introducer. */
 #define FILTER_STRING_MAX 4096
 
 #define REPLACEMENT "\xef\xbf\xbd"
@@ -25,15 +25,15 @@ static void hold(struct term_filter *filter, char byte)
 	filter->length++;
 }
 
-/* Eight-bit controls, which some terminals obey. */
+/* C1 control characters, which some terminals obey. */
 static bool code_control(int32_t code)
 {
 	return code >= 0x80 && code < 0xa0;
 }
 
 /*
- * What turns around the text beside it, or ends a line for some. Joiners and spaces of no width
- * stay in what a step prints: scripts and emoji are made with them.
+ * Characters that change the direction of text, and the line and paragraph separators. Joiners
+ * and zero-width spaces are passed, because scripts and emoji need them.
  */
 static bool code_reorders(int32_t code)
 {
@@ -66,7 +66,7 @@ static void finish_csi(struct term_filter *filter, char final, struct text_buffe
 	filter->length = 0;
 	if (final != 'm' || !filter->color || length > sizeof(filter->held))
 		return;
-	for (size_t i = 2; i + 1 < length; i++) /* "ESC [ > m" is no colour */
+	for (size_t i = 2; i + 1 < length; i++) /* "ESC [ > m" is not SGR */
 		if (!strchr("0123456789;:", filter->held[i]))
 			return;
 	text_append(out, filter->held, length);
@@ -160,7 +160,7 @@ static void feed_byte(struct term_filter *filter, unsigned char byte, struct tex
 		hold(filter, (char)byte);
 		if (byte >= 0x40 && byte < 0x7f) {
 			finish_csi(filter, (char)byte, out);
-		} else if (byte < 0x20 || byte >= 0x7f) { /* not a sequence after all */
+		} else if (byte < 0x20 || byte >= 0x7f) { /* not a valid sequence */
 			filter->state = FILTER_TEXT;
 			filter->length = 0;
 			feed_text(filter, byte, out);

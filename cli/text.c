@@ -53,7 +53,7 @@ void format_amount(char *out, size_t size, uint64_t bytes)
 	char text[32];
 	size_t length;
 
-	/* "84.1 MiB" without its blank and all but the first letter of the unit */
+	/* "84.1 MiB" becomes "84.1M" */
 	format_bytes(text, sizeof(text), bytes);
 	length = strcspn(text, " ");
 	(void)snprintf(out, size, "%.*s%.1s", (int)length, text,
@@ -124,7 +124,7 @@ size_t text_decode(const char *text, size_t length, int32_t *ret_code)
 	return want;
 }
 
-/* Length of the SGR sequence that @text starts with, 0 when there is none. */
+/* Length of the SGR sequence at the start of @text, or 0. */
 static size_t sgr_length(const char *text)
 {
 	size_t length;

@@ -10,7 +10,7 @@
 #define NAME_WIDTH_MIN 8
 #define NAME_WIDTH_MAX 48
 
-/* Smaller is shown first when there is not room for all. */
+/* Steps with a smaller rank are preferred when there is not room for all. */
 static unsigned step_rank(const struct view_step *step)
 {
 	static const char *const order[] = {"running",	 "failed",    "errored", "ready",
@@ -34,7 +34,7 @@ static int compare_ranked(const void *one, const void *other)
 
 	if (a->rank != b->rank)
 		return a->rank < b->rank ? -1 : 1;
-	if (a->ended_usec != b->ended_usec) /* what ended last is of more interest */
+	if (a->ended_usec != b->ended_usec) /* prefer the step that ended last */
 		return a->ended_usec > b->ended_usec ? -1 : 1;
 	return a->index < b->index ? -1 : 1;
 }
@@ -63,7 +63,7 @@ static void elapsed(char *out, size_t size, uint64_t started, uint64_t ended, ui
 	format_duration(out, size, ended > started ? ended - started : 0);
 }
 
-/* Cut to the terminal's width; the last column stays free, since some terminals wrap on it. */
+/* Append a line, cut to the width. The last column stays free, as some terminals wrap there. */
 static void put_line(struct text_buffer *out, const char *line, const struct view_options *options)
 {
 	char cut[LINE_MAX_BYTES];
@@ -141,7 +141,7 @@ static void put_rest(struct text_buffer *out, const struct view *view, const boo
 	}
 }
 
-/* Which steps get one of @room lines. Return: their flags, NULL when out of memory. */
+/* Choose the steps for @room lines. Return: a flag for each step; NULL when out of memory. */
 static bool *choose_steps(const struct view *view, size_t room)
 {
 	cleanup_free struct ranked *ranked = calloc(view->n_steps + 1, sizeof(*ranked));
@@ -162,7 +162,7 @@ static bool *choose_steps(const struct view *view, size_t room)
 void view_render(const struct view *view, const struct view_options *options,
 		 struct text_buffer *out)
 {
-	/* heading, and the row the cursor rests on */
+	/* one row is for the heading, one for the cursor */
 	size_t room = options->rows > 3 ? options->rows - 2 : 1;
 	size_t name_width = NAME_WIDTH_MIN, limit = options->columns / 2;
 	bool all;
@@ -196,7 +196,7 @@ void view_render(const struct view *view, const struct view_options *options,
 		put_rest(out, view, shown, options);
 }
 
-/* Append lines with their ends erased; note widths when @screen is given. */
+/* Append lines and erase their ends; record their widths if @screen is not NULL. */
 static void put_lines(struct screen *screen, const char *text, struct text_buffer *out)
 {
 	char line[LINE_MAX_BYTES];
