@@ -5,18 +5,19 @@
 /*
  * DOC: Bases
  *
- * What a pull request of a stranger goes to, as packs: all that the tip of one
- * branch reaches, and nothing else. A copy of a part of the mirror, because in
- * the mirror's own packs that part lies among the objects of other branches.
+ * A base is the target branch of a foreign pull request, as packs that hold all objects
+ * the branch's tip reaches, and nothing else. It is a copy of a part of the mirror: a step
+ * of a stranger must not read other branches, and the mirror's own packs mix them. Views
+ * (view.h) of foreign commits hard-link these packs and add the commit's own objects.
  *
  * lib/trees/<project>/bases/<id of the branch's name>/
- *   packs   the branch's name, then a line for each pack: the tip up to which it goes and
- *           what it is called; each line's tip descends from the one above
- *   pack-*  as they are listed; what is not listed is what a killed child left
+ *   packs   the branch's name, then a line for each pack: the tip up to which the pack goes
+ *           and the pack's name; the tip of each line descends from the tip of the line above
+ *   pack-*  the listed packs; an unlisted one was left by a killed child and is removed
  *
- * A branch that went on costs a pack of what is new; one that was set back loses
- * the packs from there on. Views have links of their own to the packs, so nothing
- * here is in use by a step, and all of it may be removed at any time.
+ * When the branch advances, one pack with the new objects is added; when it was reset, the
+ * packs that hold more than the new tip reaches are dropped. No step uses a base itself, since
+ * views have hard links of their own, so a base may be removed at any time.
  */
 
 #include "fetcher/fetch.h"
@@ -28,8 +29,8 @@
 #define BASE_PACKS_MAX 64
 
 struct base {
-	int fd;		     /* of the directory */
-	char path[PATH_MAX]; /* the same */
+	int fd;		     /* the base's directory; -1: not open */
+	char path[PATH_MAX]; /* its absolute path */
 	size_t n;
 	struct base_pack {
 		git_oid tip;
@@ -39,18 +40,20 @@ struct base {
 #define BASE_NULL ((struct base){.fd = -1})
 
 /**
- * base_update() - bring the packs of one branch to its @tip
- * @project_fd, @project_path: lib/trees/<project>, locked
+ * base_update() - make the packs of @branch hold exactly what @tip reaches
+ * @project_fd, @project_path: lib/trees/<project>, locked by the caller
+ * @branch: full name of the reference
  *
- * Return: 0, or -errno with @result set; base_close() it in any case.
+ * Return: 0, or -errno with @result set; base_close() is due in both cases.
  */
 int base_update(struct base *base, int project_fd, const char *project_path,
 		git_repository *repository, const char *branch, const git_oid *tip,
 		struct fetch_result *result);
+/** base_close() - close the directory; the packs stay on disk */
 void base_close(struct base *base);
-/** base_odb() - an object database of its first @n packs. Return: 0 or -errno. */
+/** base_odb() - the first @n packs as an object database of the caller's. Return: 0 or -EIO. */
 int base_odb(const struct base *base, size_t n, git_odb **ret_odb);
-/** bases_prune() - remove those whose branch is gone or was set back */
+/** bases_prune() - remove the bases whose branch is gone or was reset; best effort */
 void bases_prune(int project_fd, git_repository *repository);
 
 #endif

@@ -2,7 +2,14 @@
 #ifndef FETCHER_FETCH_H
 #define FETCHER_FETCH_H
 
-/* What every part of the fetcher speaks of: the limits of one fetch and its result. */
+/*
+ * DOC: A fetch's limits, result and errors
+ *
+ * Types that all parts of the fetcher share. A function of a child that fails sets the outcome
+ * and a sentence with the fix in struct fetch_result, by one of fetch_fail*(), and returns a
+ * negative number; the child sends the result to the service as it is. libgit2 reports a failure
+ * as a class and a text, so the errno value behind it is found here, for all callers.
+ */
 
 #include "common/error.h"
 #include "common/fetch_outcome.h"
@@ -12,10 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FETCH_DEPTH_MAX 256	   /* levels of directories */
-#define FETCH_NAME_MAX 255	   /* bytes of one name, as the file systems have it */
-#define FETCH_PATH_MAX 4000	   /* bytes from the top of the tree; tools need PATH_MAX */
-#define FETCH_SYMLINK_MAX 4095	   /* bytes of a symlink's target */
+#define FETCH_DEPTH_MAX 256    /* levels of directories */
+#define FETCH_NAME_MAX 255     /* bytes of one name, as NAME_MAX of Linux file systems */
+#define FETCH_PATH_MAX 4000    /* bytes from the top of the tree: below PATH_MAX with a prefix */
+#define FETCH_SYMLINK_MAX 4095 /* bytes of a symlink's target */
 #define FETCH_OBJECTS_MAX 30000000 /* objects in one pack */
 
 /**
@@ -41,19 +48,19 @@ struct fetch_limits {
 	})
 
 /**
- * struct fetch_result - the answer
- * @outcome: FETCH_OK, or why not
+ * struct fetch_result - what a child reports of its job
+ * @outcome: FETCH_OK, or the kind of failure
  * @commit:  full hex id; "" unless @outcome is FETCH_OK
- * @title, @author: printable UTF-8, cut
- * @default_branch: of the remote, a full ref; "": not known
- * @view:    id of the view of @commit (view.h), "": none
+ * @title, @author: of the commit; printable UTF-8, cut to the size of the array
+ * @default_branch: full name of the remote's default branch; "": not known
+ * @view:    id of the view of @commit (view.h); "": it has none
  * @view_objects: the view has objects of its own
- * @freed:   bytes that the disk has more, of what removes something
- * @paths_known: @paths_fd is valid: the changed paths, see common/name_list.h; owned by
- *           whoever owns the result, fetch_result_clear() closes it
- * @branches_known: @branches_fd is valid, and owned as @paths_fd is: the branches of the
- *           remote, as of the last fetch, in the same form; of mirror_prune() only
- * @error:   for people, with the fix; set unless FETCH_OK
+ * @freed:   bytes of disk space that tree_remove() or mirror_prune() freed
+ * @paths_known: @paths_fd is valid: a memfd with the changed paths (common/name_list.h), which
+ *           belongs to the result; fetch_result_clear() closes it
+ * @branches_known: @branches_fd is valid, and owned like @paths_fd: the remote's branches as of
+ *           the last fetch, in the same form; set by mirror_prune() only
+ * @error:   a sentence for people, with the fix; set unless @outcome is FETCH_OK
  */
 struct fetch_result {
 	enum fetch_outcome outcome;
@@ -71,22 +78,22 @@ struct fetch_result {
 	struct error error;
 };
 
-/** fetch_result_clear() - close what it holds; its texts stay */
+/** fetch_result_clear() - close the descriptors of @result; its texts stay */
 void fetch_result_clear(struct fetch_result *result);
 
 /**
- * fetch_outcome_of() - the outcome of a fetch that failed on this host
+ * fetch_outcome_of() - the outcome of a fetch that an error of this host ended
  * @number: errno value, positive
  *
  * Return: FETCH_NO_SPACE for a full disk or quota, FETCH_UNREACHABLE for all else.
  */
 enum fetch_outcome fetch_outcome_of(int number);
 
-/** fetch_fix() - what to do about the errno value @number: @otherwise, unless the disk is full */
+/** fetch_fix() - advice for errno value @number (positive): @otherwise, unless the disk is full */
 const char *fetch_fix(int number, const char *otherwise);
 
 /**
- * fetch_fail() - set @outcome and its sentence
+ * fetch_fail() - set @outcome and the sentence that explains it
  *
  * Return: -EINVAL, so that a caller can `return fetch_fail(...)`.
  */
@@ -95,7 +102,7 @@ int fetch_fail(struct fetch_result *result, enum fetch_outcome outcome, const ch
 
 /**
  * fetch_fail_errno() - a system call failed: "@format: strerror(@number)"
- * @number: errno value, positive; it decides the outcome, see fetch_outcome_of()
+ * @number: errno value, positive; decides the outcome, see fetch_outcome_of()
  *
  * Return: -EINVAL.
  */
@@ -104,40 +111,40 @@ int fetch_fail_errno(struct fetch_result *result, int number, const char *format
 
 /**
  * fetch_fail_git() - a system call or libgit2 failed: "@format: reason; @fix"
- * @r:   -errno; -EIO stands for the last failure of libgit2
- * @fix: what to do about it unless the disk is full; NULL: the sentence ends with the reason
+ * @r:   -errno; -EIO means the last failure of libgit2
+ * @fix: advice that is given unless the disk is full; NULL: the sentence ends with the reason
  *
  * Return: -EINVAL.
  */
 int fetch_fail_git(struct fetch_result *result, int r, const char *fix, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/** git_http_status() - the status that libgit2 did not expect in its last failure, 0: none */
+/** git_http_status() - the HTTP status that made libgit2's last call fail; 0: none did */
 int git_http_status(void);
 
-/** git_errno() - the errno value behind libgit2's last failure: ENOSPC, EDQUOT, or EIO for others */
+/** git_errno() - errno value of libgit2's last failure: ENOSPC, EDQUOT, or EIO for all others */
 int git_errno(void);
 
 /**
- * git_words() - what libgit2 said of its last failure, in one line that is safe to show
+ * git_words() - libgit2's text for its last failure, in one line that is safe to show
  *
  * Return: a static buffer, overwritten by the next call.
  */
 const char *git_words(void);
 
-/** git_words_of() - the same after a call that returned @code: some say nothing but that */
+/** git_words_of() - the same after a call that returned @code: some failures leave only the code */
 const char *git_words_of(int code);
 
-/** size_text() - "1.5 GiB" of @bytes, into one of a few static buffers */
+/** size_text() - @bytes as "1.5 GiB", in one of a few static buffers that are reused in turn */
 const char *size_text(uint64_t bytes);
 
 /**
- * text_first_line() - the first line of @text as a person may safely see it
+ * text_first_line() - the first line of @text, made safe to show to a person
  * @out:    NUL-terminated, at most @size - 1 bytes, cut between characters
- * @length: bytes of @text, which may be anything and need not end with NUL
+ * @length: bytes of @text, which may have any value and need not end with NUL
  *
- * Leading blank lines are skipped as git does; what is not printable UTF-8
- * becomes U+FFFD, a tab a space.
+ * Leading blank lines are skipped, as git does for a commit's title; bytes that are not
+ * printable UTF-8 become U+FFFD, a tab becomes a space.
  */
 void text_first_line(char *out, size_t size, const char *text, size_t length);
 
