@@ -2,14 +2,19 @@
 #ifndef FETCHER_OID_SET_H
 #define FETCHER_OID_SET_H
 
-/* A set of object ids that remembers the order in which they came. */
+/*
+ * DOC: Sets of object ids
+ *
+ * A hash set of git's object ids that keeps the order of insertion, for walks over history
+ * (reach.h) and for the list of objects in a new pack. Only growing it can fail.
+ */
 
 #include <git2.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/** struct oid_set - all zeros is an empty set; oid_set_clear() it */
+/** struct oid_set - all zeros is an empty set; release it with oid_set_clear() */
 struct oid_set {
 	git_oid *ids; /* in the order of their insertion */
 	size_t n, room;
@@ -17,11 +22,11 @@ struct oid_set {
 	size_t n_slots;	 /* a power of two */
 };
 
-/** oid_set_add() - Return: 1 when it is new, 0 when it was there, -ENOMEM, -E2BIG. */
+/** oid_set_add() - insert @id. Return: 1, 0 when the set has it already, -ENOMEM or -E2BIG. */
 int oid_set_add(struct oid_set *set, const git_oid *id);
-/** oid_set_has() - is it in there? */
+/** oid_set_has() - is @id in the set? */
 bool oid_set_has(const struct oid_set *set, const git_oid *id);
-/** oid_set_clear() - release its memory; it is empty then */
+/** oid_set_clear() - release the memory; the set is empty afterwards */
 void oid_set_clear(struct oid_set *set);
 
 #endif

@@ -2,7 +2,13 @@
 #ifndef FETCHER_PACK_H
 #define FETCHER_PACK_H
 
-/* Packs of our own making: immutable files, named after what is in them. */
+/*
+ * DOC: Pack files
+ *
+ * Packs that the fetcher writes: immutable files, each named after its contents, with an index
+ * beside it. git reads a pack only through its index, so the order in which the two files come
+ * and go decides whether a reader ever sees half a pack.
+ */
 
 #include "fetcher/oid_set.h"
 
@@ -11,18 +17,19 @@
 #define PACK_NAME_LENGTH 45 /* "pack-" and 40 hex digits */
 
 /**
- * pack_write() - a pack of the objects @ids in the directory @folder, on the disk
- * @ret_name: room for PACK_NAME_LENGTH + 1; "" when @n is 0 and so nothing was written
+ * pack_write() - write the objects @ids as one pack into @folder, and sync it
+ * @folder:   absolute path of a directory
+ * @ret_name: room for PACK_NAME_LENGTH + 1; "" when @n is 0, for which no pack is written
  *
- * Return: 0, or -errno; git_words() says more.
+ * Return: 0, or -errno; git_words() has the reason.
  */
 int pack_write(git_repository *repository, const git_oid *ids, size_t n, const char *folder,
 	       char *ret_name);
-/** pack_remove() - the index first: a pack without one is no pack, the other way round is an error */
+/** pack_remove() - remove the index, then the pack: git ignores a pack that has no index */
 void pack_remove(int folder_fd, const char *name);
-/** pack_link() - the same pack in another directory of the same file system. Return: 0 or -errno. */
+/** pack_link() - hard-link a pack into a directory of the same file system. Return: 0 or -errno. */
 int pack_link(int from_fd, int to_fd, const char *name);
-/** pack_file_is() - is @file called like a pack or the index of one? @ret_name: its pack */
+/** pack_file_is() - is @file the name of a pack or of an index? @ret_name: the name of its pack */
 bool pack_file_is(const char *file, char *ret_name);
 
 #endif

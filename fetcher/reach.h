@@ -3,8 +3,11 @@
 #define FETCHER_REACH_H
 
 /*
- * What can be reached from a commit or a tag: its history, their trees, and the
- * files. What a submodule names is in another repository.
+ * DOC: Reachable objects
+ *
+ * A walk from commits and tags to all objects that they reach: the history, its trees and the
+ * files in them. The commit of a submodule is skipped, because it is in another repository. The
+ * packs of bases and views hold exactly what such a walk found, and pruning keeps it.
  */
 
 #include "fetcher/oid_set.h"
@@ -13,10 +16,10 @@
 
 /**
  * struct reach - a walk, over one or more roots
- * @repository: where the objects are
- * @stop:       what is in there is neither entered nor seen; NULL: nothing. It must have
- *              all that its own objects reach
- * @seen:       what was reached; the caller clears it
+ * @repository: has the objects
+ * @stop:       objects of this database are neither entered nor added; it must have everything
+ *              that its own objects reach. NULL: the walk enters all objects
+ * @seen:       the objects that were reached; the caller clears it
  */
 struct reach {
 	git_repository *repository;
@@ -25,7 +28,7 @@ struct reach {
 };
 
 /**
- * reach_add() - add what @root reaches to @reach->seen
+ * reach_add() - add @root and all that it reaches to @reach->seen
  *
  * Return: 0; -ENODATA when an object is missing or damaged; -E2BIG, -ENOMEM.
  */

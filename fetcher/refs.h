@@ -2,7 +2,12 @@
 #ifndef FETCHER_REFS_H
 #define FETCHER_REFS_H
 
-/* References of the remote as the mirror has them, and as a work tree's packed-refs. */
+/*
+ * DOC: References of a view
+ *
+ * A view (view.h) shows a step the remote's branches and tags as one file, packed-refs. This is
+ * the list in between: read from the mirror, filtered and changed for the run, then printed.
+ */
 
 #include <git2.h>
 #include <stdbool.h>
@@ -10,33 +15,34 @@
 
 #define REFS_MAX 100000 /* in one view */
 
-/** struct refs - sorted by name; all zeros is an empty list, refs_clear() it */
+/** struct refs - sorted by name; all zeros is an empty list, release it with refs_clear() */
 struct refs {
 	struct refs_item {
 		char *name;
-		git_oid id;	/* what it names: a commit, or the object of an annotated tag */
-		git_oid target; /* what that leads to */
+		git_oid id;	/* a commit, or the object of an annotated tag */
+		git_oid target; /* the object behind all tags; @id if it is not a tag */
 	} * items;
 	size_t n, room;
-	bool cut; /* there are more than REFS_MAX */
+	bool cut; /* the mirror has more than REFS_MAX; the others are left out */
 };
 
-/** refs_read() - the branches and tags in a mirror; broken ones are left out. Return: 0 or -errno. */
+/** refs_read() - read a mirror's branches and tags, except broken ones. Return: 0 or -errno. */
 int refs_read(git_repository *repository, struct refs *refs);
 /**
- * refs_set() - let @name be at @commit, whatever it was
+ * refs_set() - add @name with @commit, or move it there
  *
- * An annotated tag of that commit stays one. What cannot be beside it (a/b beside
- * a) is removed. Return: 0 or -ENOMEM.
+ * An annotated tag of that commit is left as it is. References whose names exclude @name ("a/b"
+ * excludes "a") are removed. Return: 0 or -ENOMEM.
  */
 int refs_set(struct refs *refs, const char *name, const git_oid *commit);
-/** refs_filter() - keep those for which @keep says so */
+/** refs_filter() - remove the references for which @keep returns false */
 void refs_filter(struct refs *refs, bool (*keep)(const struct refs_item *item, void *userdata),
 		 void *userdata);
-/** refs_find() - Return: NULL when it is not among them. */
+/** refs_find() - the reference @name, owned by @refs; NULL: the list does not have it */
 const struct refs_item *refs_find(const struct refs *refs, const char *name);
-/** refs_text() - the file packed-refs. Return: malloc'ed, NULL without memory. */
+/** refs_text() - the list as the text of packed-refs. Return: malloc'ed; NULL without memory. */
 char *refs_text(const struct refs *refs, size_t *ret_size);
+/** refs_clear() - release the memory; the list is empty afterwards */
 void refs_clear(struct refs *refs);
 
 #endif

@@ -2,7 +2,13 @@
 #ifndef FETCHER_REMOTE_H
 #define FETCHER_REMOTE_H
 
-/* A project's line of configuration: where its repository is, and with what it is opened. */
+/*
+ * DOC: A project's repository
+ *
+ * The URL and the credentials of one project, as CONFIG_REPOSITORY carries them from runbookd to
+ * the service, and from there to the child that fetches. The secrets are wiped when the struct is
+ * freed.
+ */
 
 #include "common/message.h"
 #include "common/remote.h"
@@ -22,14 +28,14 @@ struct repository {
 	char *password;
 	char *ssh_key;
 	char *known_hosts;
-	uint64_t asked_usec; /* for the service: when a fetch that got all its references began */
+	uint64_t asked_usec; /* service only: start of the last fetch that got all references */
 };
 
-/** repository_read() - take the fields of a CONFIG_REPOSITORY. Return: 0, -EBADMSG, -ENOMEM. */
+/** repository_read() - read a CONFIG_REPOSITORY. Return: 0, -EBADMSG or -ENOMEM. */
 int repository_read(struct message *message, struct repository **ret_repository);
-/** repository_write() - the same message again, for a child. Return: NULL without memory. */
+/** repository_write() - @repository as a CONFIG_REPOSITORY for a child; NULL without memory */
 struct message *repository_write(const struct repository *repository);
-/** repository_free() - wipe and release. Return: NULL. */
+/** repository_free() - wipe the secrets and release the memory; NULL is allowed. Return: NULL. */
 struct repository *repository_free(struct repository *repository);
 static inline void repository_free_fn(struct repository **repository)
 {

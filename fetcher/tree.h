@@ -5,15 +5,13 @@
 /*
  * DOC: Trees on disk
  *
- * lib/trees/<project>/<commit>/ is a checked-out tree. It is made as
- * ".tmp-<commit>", brought to the disk, and renamed: what has the final name is
- * whole, also after a power cut, and never changes again, because running
- * sandboxes have it as the lower layer of an overlay. "<commit>.info" beside it
- * holds what is told about the commit (title, author; a line each).
+ * lib/trees/<project>/<commit>/ is a checked-out tree. It is written as ".tmp-<commit>", synced
+ * and renamed, so a tree with its final name is complete, also after a power cut. It never
+ * changes again, because running sandboxes have it as the lower layer of an overlay.
+ * "<commit>.info" beside it holds the commit's title and author, a line each.
  *
- * Everything is made relative to a directory descriptor, with O_EXCL and
- * O_NOFOLLOW: a name that exists already ends the work, so no entry of a
- * hostile tree can make a later one go through a symlink.
+ * All files are created relative to a directory descriptor, with O_EXCL and O_NOFOLLOW, and an
+ * existing name ends the work: no entry of a hostile tree can lead a later one through a symlink.
  */
 
 #include "fetcher/fetch.h"
@@ -29,26 +27,26 @@ enum tree_name {
 	TREE_NAME_LONG,
 	TREE_NAME_DOTS,	   /* "." and ".." */
 	TREE_NAME_SLASH,   /* '/' inside */
-	TREE_NAME_DOT_GIT, /* .git, also as file systems of others would read it */
+	TREE_NAME_DOT_GIT, /* .git, or a name that another file system takes for it */
 	TREE_NAME_NUM,
 };
 
 /**
- * tree_name_check() - may one entry be called like this?
+ * tree_name_check() - may an entry of a tree have this name?
  * @name: @length bytes, any but NUL
  *
- * ".git" is refused in every disguise that some file system takes for it (case,
- * HFS+ ignorable characters, NTFS short name, trailing dots and spaces, stream
- * suffix, backslashes): a step may copy its work tree to one of those.
+ * Refused are also names that some file system takes for ".git" (case, HFS+ ignorable
+ * characters, NTFS short name, trailing dots and spaces, stream suffix, backslashes), because a
+ * step may copy its work tree to such a file system.
  */
 enum tree_name tree_name_check(const char *name, size_t length);
-/** tree_name_reason() - words for people: "is longer than 255 bytes" */
+/** tree_name_reason() - end of a sentence for people: "is longer than 255 bytes" */
 const char *tree_name_reason(enum tree_name name);
 
 /**
- * struct tree - a tree that is being made
- * @project_fd: lib/trees/<project>; the caller's
- * @fd:         the temporary directory
+ * struct tree - a tree that is being written
+ * @project_fd: lib/trees/<project>, owned by the caller
+ * @fd:         the temporary directory, owned; -1: none
  */
 struct tree {
 	int project_fd;
@@ -58,13 +56,21 @@ struct tree {
 };
 #define TREE_NULL ((struct tree){.project_fd = -1, .fd = -1})
 
-/** tree_exists() - is @name there, whole? */
+/** tree_exists() - does the project have the complete tree @name? */
 bool tree_exists(int project_fd, const char *name);
-/** tree_begin() - make an empty temporary directory for @name; an old one is removed */
+/**
+ * tree_begin() - create an empty temporary directory for @name, after removing an old one
+ *
+ * Return: 0, or -errno with @result set.
+ */
 int tree_begin(struct tree *tree, int project_fd, const char *name, struct fetch_result *result);
-/** tree_commit() - write the info file from @result, sync, rename into place */
+/**
+ * tree_commit() - write the info file from @result, sync, and rename the tree into place
+ *
+ * Return: 0, or -errno with @result set.
+ */
 int tree_commit(struct tree *tree, struct fetch_result *result);
-/** tree_abort() - remove the temporary directory; no-op after tree_commit() */
+/** tree_abort() - remove the temporary directory; does nothing after tree_commit() */
 void tree_abort(struct tree *tree);
 static inline void tree_abort_fn(struct tree *tree)
 {
@@ -72,12 +78,12 @@ static inline void tree_abort_fn(struct tree *tree)
 }
 #define cleanup_tree __attribute__((cleanup(tree_abort_fn)))
 
-/** tree_info_read() - fill title and author of @result from the info file, if there is one */
+/** tree_info_read() - read title and author into @result; they stay as they are without the file */
 void tree_info_read(int project_fd, const char *name, struct fetch_result *result);
 
 /**
- * tree_checkout() - write the files of @commit and a .git beside them
- * @path: absolute path of the temporary directory, for the index
+ * tree_checkout() - write the files of @commit and a .git directory with them
+ * @path: absolute path of the temporary directory, for git's index
  *
  * Return: 0; -ENODATA when the mirror lacks objects (@result is set too);
  * another -errno with @result set.
@@ -86,10 +92,12 @@ int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *
 		  const char *path, const struct fetch_limits *limits, struct fetch_result *result);
 
 /**
- * tree_git_write() - the .git directory but for its index and its references
+ * tree_git_write() - write the .git directory, except its index and references
  *
- * HEAD detached at @commit, a configuration of [core] only, and objects that are
- * alternates to where a sandbox sees them. References come with a view (view.h).
+ * HEAD is detached at @commit, the configuration has [core] only, and the alternates name the
+ * path at which a sandbox sees the mirror's objects. References come with a view (view.h).
+ *
+ * Return: 0, or -errno with @result set.
  */
 int tree_git_write(int tree_fd, const char *commit, struct fetch_result *result);
 

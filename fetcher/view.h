@@ -5,20 +5,21 @@
 /*
  * DOC: Views
  *
- * A tree is shared by all runs of its commit; what a run sees of the repository
- * beside the files is not, because references move, and because a stranger's
- * pull request must not see all that the mirror has.
+ * All runs of a commit share its tree. What a run sees of the repository besides the files is
+ * not shared, because references move, and because a stranger's pull request must not see every
+ * object of the mirror. So each run gets a view, shared by runs that see the same references.
  *
  * lib/trees/<project>/<commit>.views/<id>/
- *   top/.git/packed-refs   laid over the tree: the run's own reference, at its commit, and
- *                          the remote's branches and tags as they were when it was fetched
- *   objects/pack/          with FETCH_FOREIGN only: what the commit reaches, a pack of its
- *                          own, and what the tip of its base reaches, links to the packs of
- *                          a base (base.h). The references are then its own, the base and
- *                          the tags of what is in there
+ *   top/.git/packed-refs   laid over the tree: the run's own reference at its commit, and
+ *                          the remote's branches and tags as of the fetch
+ *   objects/pack/          foreign commits only: one pack with what the commit reaches beyond
+ *                          its base, and hard links to the packs of the base (base.h). The
+ *                          references are then the run's own, the base, and the tags of
+ *                          commits in these packs
  *
- * The id is a hash of all that. A view is made under a temporary name, brought to
- * the disk and renamed, and never changes again: steps have it as a lower layer.
+ * The id is a hash of the references, and of whether the commit is foreign. A view is written
+ * under a temporary name, synced and renamed, and never changes again, because steps have it as
+ * a lower layer.
  */
 
 #include "fetcher/fetch.h"
@@ -26,12 +27,13 @@
 #include <git2.h>
 
 /**
- * struct view_request - which view
- * @project_fd, @project_path: lib/trees/<project>, locked
- * @ref:     the run's own reference, a full name; "": none
- * @base:    with @foreign: the full name of the branch that it goes to; "": none
- * @commit:  the run's
- * @foreign: with objects of its own
+ * struct view_request - the view that a run needs
+ * @project_fd, @project_path: lib/trees/<project>, locked by the caller
+ * @repository: the mirror
+ * @ref:     full name of the run's own reference; "": it has none
+ * @base:    with @foreign: full name of the target branch; "": it has none
+ * @commit:  the run's commit
+ * @foreign: the commit is a stranger's: the view gets objects of its own
  */
 struct view_request {
 	int project_fd;
@@ -43,7 +45,7 @@ struct view_request {
 };
 
 /**
- * view_make() - see to it that the view is there, and name it in @result
+ * view_make() - create the view unless it exists, and set its id in @result
  *
  * Return: 0; -ENODATA when the mirror lacks objects (@result is set too); another
  * -errno with @result set.
