@@ -5,17 +5,16 @@
 /*
  * DOC: The service
  *
- * Takes FETCH and UNPACK from the scheduler, keeps them in a queue, and works
- * them off with at most FETCH_PARALLEL_MAX children (child.h), one per project,
- * which a process beside it starts (starter.h), because they need more than the
- * service may: it reads lib/trees, and reaches no other file and no network.
- * A commit whose tree is there already is answered without a child. Requests
- * for the same commit share one child. The service itself parses nothing that
- * came from a repository: it re-checks the child's short answer and opens
+ * The service receives the scheduler's requests (request.h), queues them, and has at most
+ * FETCH_PARALLEL_MAX children (child.h) work on them, one for each project. The starter
+ * (starter.h) starts the children, because they need rights that the service gave up: the service
+ * reads lib/trees and reaches no other file and no network. An upload whose tree exists is
+ * answered without a child; requests for the same commit share one. The service itself parses
+ * nothing that came from a repository: it checks the child's short result again and opens
  * runbook.yml, whose bytes the scheduler reads.
  *
- * A new channel to the scheduler drops the queue of the old one (the scheduler
- * asks again); children that run go on, their trees will be found.
+ * A new channel to the scheduler empties the queue, because the scheduler sends its requests
+ * again. Running children continue, and their trees are found when the requests come again.
  */
 
 #include "common/program.h"
@@ -25,10 +24,10 @@ struct service;
 
 /**
  * struct service_setup - what main() prepared before the lock-down
- * @limits:     of each fetch
- * @starter_pid: a child of ours
- * @starter_fd: the channel to the starter
- * @trees_fd:   lib/trees
+ * @limits:      bounds of each fetch
+ * @starter_pid: pid of the starter, a child of this process
+ * @starter_fd:  the channel to the starter
+ * @trees_fd:    lib/trees
  */
 struct service_setup {
 	const struct fetch_limits *limits;
@@ -37,7 +36,7 @@ struct service_setup {
 	int trees_fd;
 };
 
-/* how main() has the daemon's channel served; its userdata before it starts: a struct service_setup */
+/** fetcher_service - for common/program.h; main() sets its userdata to a struct service_setup */
 extern const struct program_service fetcher_service;
 
 #endif

@@ -5,15 +5,15 @@
 /*
  * DOC: The starter
  *
- * What fetches needs more than the service: git repositories anywhere on this host, the network,
- * and to be started at all. It inherits what its parent may, so its parent is not the service but
- * a process beside it, which the service forks before it locks itself down, and which keeps these
- * rights. The starter does what common/messages/starter.h says and nothing else: it starts
- * our own program with --child and a socket that the service gives it, and never reads from there.
+ * The children that fetch need more rights than the service has: git repositories anywhere on
+ * this host, the network, and exec of our own program. A process cannot give its child more than
+ * it has itself, so the service forks the starter before its own lock-down, and the starter keeps
+ * these rights. It handles the messages of common/messages/starter.h and nothing else: it starts
+ * our own program with --child and a socket that the service passes, from which it never reads.
  *
- * Its channel is on descriptor 3. When the service is gone, the channel hangs up and the starter
- * ends; however it ends, the kernel kills its children then (PR_SET_PDEATHSIG). A signal at the
- * service's death would not reach it, because the service may send none out of its Landlock domain.
+ * Its channel is on descriptor 3. When the service dies, the channel hangs up and the starter
+ * exits; whatever ends the starter, the kernel then kills its children (PR_SET_PDEATHSIG). The
+ * starter itself cannot rely on that signal, because the service's Landlock domain scopes signals.
  */
 
 #include "common/program.h"
@@ -21,15 +21,16 @@
 
 /**
  * struct starter_setup - what main() prepared before the lock-down
- * @limits: of each fetch
- * @exe_fd: our own program
+ * @limits: bounds of each fetch
+ * @exe_fd: our own program, for execveat(2)
  */
 struct starter_setup {
 	const struct fetch_limits *limits;
 	int exe_fd;
 };
 
-/** starter_run() - serve the service; the userdata is a struct starter_setup. Return: exit status. */
+/** starter_run() - start children until the service is gone. Return: exit status. Userdata of
+ *  @process: a struct starter_setup */
 int starter_run(struct process *process);
 
 #endif

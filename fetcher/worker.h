@@ -3,8 +3,12 @@
 #define FETCHER_WORKER_H
 
 /*
- * The service's side of its children: have one started, hand it its job, wait, have it killed when
- * it is late. The starter (starter.h) is their parent.
+ * DOC: Workers
+ *
+ * The service's side of its children (child.h). A worker has the starter (starter.h), which is
+ * the children's parent, start one, passes it a job through a socket, waits for its result and for
+ * its end, and has it killed when it exceeds the deadline. The result comes from a process that
+ * handles foreign input, so each of its fields is checked here.
  */
 
 #include "common/loop.h"
@@ -21,26 +25,26 @@ struct workers;
 typedef void (*worker_done_fn)(struct worker *worker);
 
 /**
- * struct worker - embedded by its owner, who must not move it while it runs
- * @result: valid while done() is called; what it holds is closed then
- * @done:   called once, when the child is gone; the worker may be used again then
+ * struct worker - embedded by its owner, which must not move it while a child runs
+ * @result: valid during @done; its descriptors are closed afterwards
+ * @done:   called once, after the child's end; it may start the worker again
  */
 struct worker {
 	struct workers *workers;      /* NULL while no child runs */
-	size_t number;		      /* of its child, for the starter */
-	struct loop_file socket_file; /* the child's answer */
+	size_t number;		      /* names the child in messages to the starter */
+	struct loop_file socket_file; /* the child's result comes here */
 	struct loop_timer deadline;
 	int socket_fd;
-	enum message_type answer; /* of this type */
+	enum message_type answer; /* type of the result */
 	bool answered;
 	bool late;
-	bool killed; /* by SIGKILL, and not by us: the same may do well when it is tried again */
+	bool killed; /* by a SIGKILL that is not ours: another attempt may succeed */
 	struct fetch_result result;
 	worker_done_fn done;
 };
 #define WORKER_NULL ((struct worker){.socket_fd = -1})
 
-/** struct workers - those that run, and the channel to the starter */
+/** struct workers - the running workers and the channel to the starter */
 struct workers {
 	struct channel starter;
 	pid_t starter_pid;
@@ -50,31 +54,31 @@ struct workers {
 };
 
 /**
- * workers_open() - serve the channel to the starter; when that hangs up, the loop is left with 1
- * @starter_pid: a child of ours
+ * workers_open() - serve the channel to the starter; when it hangs up, the loop exits with 1
+ * @starter_pid: pid of the starter, a child of this process
  * @starter_fd:  owned by @workers from now on, also on failure
  *
  * Return: 0 or -errno.
  */
 int workers_open(struct workers *workers, struct loop *loop, pid_t starter_pid, int starter_fd,
 		 const struct fetch_limits *limits);
-/** workers_close() - end the starter, and with it the children; no worker is done() any more */
+/** workers_close() - end the starter, and with it the children; no @done is called any more */
 void workers_close(struct workers *workers);
 
 /**
- * worker_start() - have a child started, its job ready for it
- * @repository: with a FETCH; NULL with others
- * @job:        see request.h, consumed
+ * worker_start() - send a child its job and have the starter start it
+ * @repository: of a FETCH; NULL for other jobs
+ * @job:        made by request_job(); consumed
  *
- * Return: 0 or -errno with @error set; done() is called only after 0.
+ * Return: 0, or -errno with @error set; @done is called only after 0.
  */
 int worker_start(struct workers *workers, struct worker *worker,
 		 const struct repository *repository, struct message *job, worker_done_fn done,
 		 struct error *error);
 
 /**
- * worker_result_read() - the checked fields of a child's answer: FETCHED, or what removed something
- * @ret_result: fetch_result_clear() it
+ * worker_result_read() - read and check a child's FETCHED, TREE_REMOVED or MIRROR_PRUNED
+ * @ret_result: the caller releases it with fetch_result_clear()
  *
  * Return: 0 or -EBADMSG.
  */
