@@ -33,7 +33,7 @@ static int line_parse(const char *line, struct base_pack *pack)
 	return pack_file_is(name, pack->name) ? 0 : -EBADMSG;
 }
 
-/* What is not as we write it is as if it were not there. */
+/* A list that list_write() would not write counts as missing. */
 static void list_read(int fd, char *ret_branch, struct base *base)
 {
 	cleanup_close int file = openat(fd, LIST, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -100,7 +100,7 @@ static void unlisted_remove(const struct base *base)
 	}
 }
 
-/* ---- what is kept of it ---- */
+/* ---- which packs stay ---- */
 
 static uint64_t pack_size(const struct base *base, size_t i)
 {
@@ -111,7 +111,7 @@ static uint64_t pack_size(const struct base *base, size_t i)
 	return fstatat(base->fd, file, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0 : (uint64_t)st.st_size;
 }
 
-/* The packs from the first on that hold nothing but what @tip reaches. */
+/* How many packs, from the first on, hold nothing but objects that @tip reaches. */
 static size_t packs_valid(const struct base *base, git_repository *repository, const git_oid *tip)
 {
 	size_t n = 0;
@@ -125,8 +125,8 @@ static size_t packs_valid(const struct base *base, git_repository *repository, c
 }
 
 /*
- * Each pack is to be larger than twice all that follow, so that there are few of
- * them, and an object is written anew a few times only. Return: how many stay.
+ * Each pack should be larger than twice all that follow it together: then there are few packs,
+ * and an object is rewritten only a few times. Return: how many packs stay.
  */
 static size_t packs_large(const struct base *base)
 {
@@ -181,7 +181,7 @@ static int packs_extend(struct base *base, git_repository *repository, const git
 		base->n = keep;
 		if (pack.name[0])
 			base->packs[base->n++] = pack;
-		else if (base->n > 0) /* the same files as before, and no commit of its own */
+		else if (base->n > 0) /* all that @tip reaches is in the packs already */
 			git_oid_cpy(&base->packs[base->n - 1].tip, tip);
 	}
 	git_odb_free(reach.stop);
@@ -221,7 +221,8 @@ int base_update(struct base *base, int project_fd, const char *project_path,
 	if (r == 0) {
 		list_read(base->fd, written, base);
 		n = packs_valid(base, repository, tip);
-		if (n < base->n) { /* not before the list says so: a kill may come in between */
+		if (n <
+		    base->n) { /* shorten the list before the packs go: a kill may come between */
 			base->n = n;
 			r = list_write(base, branch);
 		}
@@ -252,7 +253,7 @@ void base_close(struct base *base)
 	base->fd = -1;
 }
 
-/* ---- the others ---- */
+/* ---- bases whose branch is gone ---- */
 
 static bool base_current(int bases_fd, const char *name, git_repository *repository)
 {

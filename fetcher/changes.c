@@ -16,7 +16,7 @@ struct changes {
 	char *text;
 	size_t size, room, n;
 	uint64_t n_visited;
-	size_t length; /* of the directory at hand in @path, with its slash */
+	size_t length; /* of the current directory in @path, with its slash */
 	char path[PATH_MAX];
 };
 
@@ -53,7 +53,7 @@ static int name_add(struct changes *changes, const char *name)
 	return 0;
 }
 
-/* Everything beneath two directories of one name; either of them may be missing. */
+/* Compare two directories of the same name; an id that is NULL stands for a missing one. */
 static int enter(struct changes *changes, const char *name, const git_oid *old_id,
 		 const git_oid *new_id, unsigned depth)
 {
@@ -70,7 +70,7 @@ static int enter(struct changes *changes, const char *name, const git_oid *old_i
 	return r;
 }
 
-/* One name of which at most one side is missing. */
+/* Compare the two entries of one name; at most one of them is NULL. */
 static int compare(struct changes *changes, const git_tree_entry *old, const git_tree_entry *new,
 		   unsigned depth)
 {
@@ -133,7 +133,7 @@ static int walk(struct changes *changes, const git_oid *old_id, const git_oid *n
 
 /* ---- what is compared ---- */
 
-/* The commit that @name, a ref or an id, leads to. */
+/* The commit that @name, a reference or an id, stands for. */
 static int commit_of(git_repository *repository, const char *name, git_oid *ret_id)
 {
 	git_object *object = NULL, *commit = NULL;
@@ -170,7 +170,7 @@ static int base_find(git_repository *repository, const git_oid *head,
 		return commit_of(repository, question->before, ret_id);
 	if (!*other) {
 		other = question->default_branch;
-		/* the first push of all: there is nothing to compare with */
+		/* the first push of the repository: there is nothing to compare with */
 		if (!*other || strcmp(other, question->ref) == 0)
 			return -ENOENT;
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From git's tree objects to files. Not libgit2's own checkout: that one knows
- * attributes, filters, line endings and submodules, and resolves paths; this one
- * knows four kinds of entries and one directory descriptor at a time.
+ * Writes git's tree objects as files. libgit2's own checkout is not used: it applies attributes,
+ * filters, line endings and submodules, and resolves paths. This code knows four kinds of
+ * entries, and works relative to the descriptor of one directory.
  */
 #include "fetcher/tree.h"
 
@@ -28,13 +28,13 @@ struct checkout {
 	bool dry; /* first pass: everything is checked, nothing is written */
 	uint64_t n_entries;
 	uint64_t bytes;
-	char path[FETCH_PATH_MAX + 1]; /* of the entry at hand, from the top */
+	char path[FETCH_PATH_MAX + 1]; /* of the current entry, from the top */
 };
 
 static int refuse(struct checkout *checkout, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* "<path>: <format>", with the path escaped and its tail kept */
+/* Fail with "<path>: <format>"; the path is escaped, and a long one is cut at its start. */
 static int refuse(struct checkout *checkout, const char *format, ...)
 {
 	char path[256];
@@ -93,7 +93,7 @@ static int index_add(struct checkout *checkout, const git_oid *id, uint32_t mode
 	return 0;
 }
 
-/* Size and kind, looked at before a byte is unpacked into memory. */
+/* Check size and kind by the object's header, before its contents are unpacked into memory. */
 static int blob_check(struct checkout *checkout, const git_oid *id, uint64_t max)
 {
 	git_object_t type;
@@ -169,7 +169,7 @@ static int link_write(struct checkout *checkout, int dir_fd, const char *name, c
 	return 0;
 }
 
-/* Written as it is, wherever it points: it is only ever followed inside a sandbox. */
+/* The target is written as it is, wherever it points: only a sandbox follows it. */
 static int entry_link(struct checkout *checkout, int dir_fd, const char *name, const git_oid *id)
 {
 	git_blob *blob = NULL;
@@ -200,7 +200,7 @@ static int entry_directory(struct checkout *checkout, int dir_fd, const char *na
 		return submodule ? 0 : tree_walk(checkout, id, -1, depth + 1);
 	if (mkdirat(dir_fd, name, 0755) < 0)
 		return disk_failed(checkout, -errno);
-	if (submodule) /* stays empty: nobody follows a URL that a commit names */
+	if (submodule) /* stays empty: we never fetch from a URL that a commit names */
 		return index_add(checkout, id, GIT_FILEMODE_COMMIT, NULL);
 	fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
@@ -229,7 +229,7 @@ static int entry_write(struct checkout *checkout, int dir_fd, const git_tree_ent
 	}
 }
 
-/* Check the name and put it behind the path; @length is the path's without it. */
+/* Check @name and append it to the path, whose length without it is @length. */
 static int entry_enter(struct checkout *checkout, const char *name, size_t length)
 {
 	size_t n = strlen(name);
@@ -272,7 +272,7 @@ static int tree_walk(struct checkout *checkout, const git_oid *id, int dir_fd, u
 	return r;
 }
 
-/* What is said about the commit, and the id of its tree. */
+/* Read the commit's title and author into the result, and return the id of its tree. */
 static int commit_describe(struct checkout *checkout, const git_oid *id, git_oid *ret_tree)
 {
 	const git_signature *author;
@@ -302,7 +302,7 @@ static int index_write(struct checkout *checkout)
 	errno = 0;
 	if (git_index_write(checkout->index) == 0)
 		return 0;
-	failure = errno; /* where its buffered writer fails, libgit2 leaves this and no words */
+	failure = errno; /* when its buffered writer fails, libgit2 sets errno but no text */
 	return fetch_fail_git(checkout->result, git_error_last() || !failure ? -EIO : -failure,
 			      NULL, "cannot write the git index");
 }
@@ -313,8 +313,8 @@ static int checkout_run(struct checkout *checkout, struct tree *tree, const git_
 	int r = commit_describe(checkout, commit, &root);
 
 	/*
-	 * A bomb of a few kilobytes may name ten billion files. What it costs to
-	 * find out is to read its trees; undoing a million written files is dear.
+	 * Nested trees of a few kilobytes may name ten billion files. The dry pass finds that by
+	 * reading trees only; removing a million written files again would take far longer.
 	 */
 	checkout->dry = true;
 	if (r == 0)
@@ -343,9 +343,9 @@ int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *
 	checkout->limits = limits;
 	checkout->result = result;
 	/*
-	 * Older than the index and than anything a step will write: git takes a
-	 * file with the index's own time for possibly changed and reads it again,
-	 * and must not overlook one that a step changes within this second.
+	 * The files get a time before the index's. git reads a file anew whose time is that of
+	 * the index, since it may have changed afterwards; and a change by a step within this
+	 * second must get another time than the one that the index has.
 	 */
 	(void)clock_gettime(CLOCK_REALTIME, &checkout->mtime);
 	checkout->mtime.tv_sec -= 2;

@@ -35,7 +35,7 @@ struct job;
 struct job_kind {
 	enum message_type type, answer;
 	int (*run)(struct job *job);
-	bool mirror; /* it works in there */
+	bool mirror; /* the job needs the project's mirror */
 };
 
 struct job {
@@ -43,7 +43,7 @@ struct job {
 	struct request *request;
 	const struct fetch_limits *limits;
 	struct fetch_result *result;
-	struct repository *repository; /* of a FETCH only */
+	struct repository *repository; /* FETCH only, else NULL */
 	struct remote remote;
 	int project_fd; /* lib/trees/<project>, locked */
 	char mirror_path[PATH_MAX];
@@ -52,7 +52,7 @@ struct job {
 
 /* ---- confinement ---- */
 
-/* What libgit2 and libarchive do with files. */
+/* System calls of libgit2 and libarchive on files. */
 #define FILE_SYSCALLS                                                                              \
 	"openat", "openat2", "open", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",  \
 		"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink",     \
@@ -60,13 +60,13 @@ struct job {
 		"ftruncate", "fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat",    \
 		"fchmod", "flock", "getcwd", "statfs", "fadvise64", "umask", "copy_file_range"
 
-/* Names are resolved, by libraries that are loaded for it, and connections made. */
+/* To connect, and to resolve host names; mmap is for the libraries that glibc loads to do so. */
 #define NETWORK_SYSCALLS "socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "mmap"
 
 static const char *const local_syscalls[] = {FILE_SYSCALLS, NULL};
 static const char *const network_syscalls[] = {FILE_SYSCALLS, NETWORK_SYSCALLS, NULL};
 
-/* What resolving a host name and checking a certificate read. */
+/* Files that are read to resolve a host name and to check a certificate. */
 static const struct isolation_path network_paths[] = {
 	{.path = "/usr"},
 	{.path = "/lib"},
@@ -105,7 +105,7 @@ static int job_confine(struct job *job, struct error *error)
 
 	if (network) {
 		ports.connects[0] = remote_port(&job->remote);
-		ports.connects[1] = DNS_PORT; /* for an answer that is longer than a datagram */
+		ports.connects[1] = DNS_PORT; /* TCP, for an answer that exceeds a datagram */
 	}
 	paths[n++] = (struct isolation_path){.path = job->trees_path, .write = true};
 	if (job->mirror_path[0])
@@ -130,7 +130,7 @@ static int job_directory(const char *path, const char *project, const char *suff
 	return mkdir(out, 0750) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Trees that a killed child left half made; the lock says that it is gone. */
+/* Remove the partial trees of a killed child; we have the lock, so it is gone. */
 static void stale_trees_remove(int project_fd)
 {
 	int copy = openat(project_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -158,7 +158,7 @@ static int job_prepare(struct job *job, const struct paths *paths)
 			open(job->trees_path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		r = job->project_fd < 0 ? -errno : 0;
 	}
-	/* waits for a predecessor that is still being killed */
+	/* wait for an earlier child that is still being killed */
 	if (r == 0 && flock(job->project_fd, LOCK_EX) < 0)
 		r = -errno;
 	if (r < 0)
@@ -210,7 +210,7 @@ static int no_such(struct job *job)
 			  *job->request->ref ? job->request->ref : "default branch");
 }
 
-/* Best effort: what is not known lets every filter through. */
+/* Add the changed paths to the result. Best effort: unknown paths let every filter through. */
 static void changes_tell(struct job *job, const struct mirror *mirror, const git_oid *id)
 {
 	struct fetch_result *result = job->result;
@@ -227,7 +227,7 @@ static void changes_tell(struct job *job, const struct mirror *mirror, const git
 			changes_find(mirror->repository, id, &question, &result->paths_fd) == 0;
 }
 
-/* Has a branch or tag of the remote that commit? */
+/* Does a branch or tag of the remote reach the commit? */
 static int commit_is_ours(const struct job *job, git_repository *repository, const git_oid *id,
 			  bool *ret_ours)
 {
@@ -248,7 +248,7 @@ static int commit_is_ours(const struct job *job, git_repository *repository, con
 	return 0;
 }
 
-/* The references, and for a stranger's commit the objects, that the run is to see. */
+/* Make the view with the references, and for a foreign commit the objects, that the run may see. */
 static int view(struct job *job, struct mirror *mirror, const git_oid *id)
 {
 	struct view_request request = {
@@ -269,7 +269,7 @@ static int view(struct job *job, struct mirror *mirror, const git_oid *id)
 		if (commit_is_ours(job, mirror->repository, id, &ours) < 0)
 			return -ENOMEM;
 		request.foreign = !ours;
-		/* a branch that does not have the commit stays where it is, as its base */
+		/* a branch that does not reach the commit is not moved to it, but is its base */
 		if (!ours && *request.ref &&
 		    git_reference_name_to_id(&tip, mirror->repository, request.ref) == 0) {
 			request.base = request.ref;
@@ -280,16 +280,16 @@ static int view(struct job *job, struct mirror *mirror, const git_oid *id)
 }
 
 /*
- * Is what we know of the remote as new as the question? Then another fetch asked it
- * after this question came. Only a commit can be looked for then: other references
- * than branches and tags are not kept up to date.
+ * Is the mirror recent enough for this request? It is when another fetch updated it after the
+ * request came. This holds for commits only: references other than branches and tags are not
+ * updated by each fetch.
  */
 static bool is_fresh(const struct job *job)
 {
 	return job->request->fresh && *job->request->commit;
 }
 
-/* Ask the remote for its references and the commit, find it in the mirror, and check it out. */
+/* Update the mirror from the remote, find the commit in it, and check the commit out. */
 static int fetch_once(struct job *job, struct mirror *mirror)
 {
 	git_oid id;
@@ -330,7 +330,7 @@ static int job_fetch(struct job *job)
 		r = fetch_once(job, &mirror);
 	if (r < 0 && job->result->outcome != FETCH_REFUSED && mirror.repository &&
 	    (r == -ENODATA || !mirror_sound(&mirror))) {
-		/* the mirror is a cache: damaged (a power cut), it is made anew, once */
+		/* the mirror is a cache: one that a power cut damaged is fetched anew, once */
 		log_warning("the mirror of %s is damaged, fetching it anew: %s",
 			    job->request->project, job->result->error.text);
 		r = mirror_reset(&mirror, job->result);
@@ -417,7 +417,7 @@ static const struct job_kind *job_find(enum message_type type)
 
 /* ---- receiving the job ---- */
 
-/* The service has checked all of it; a job that is malformed is a bug in it. */
+/* The service has checked every field, so a malformed job is a bug of the service. */
 static int job_receive(struct job *job)
 {
 	cleanup_message struct message *message = NULL;
@@ -482,7 +482,7 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 	int r;
 
 	(void)umask(022);
-	/* names in a tar are UTF-8; libarchive converts to what the locale says */
+	/* names in a tar are UTF-8; libarchive converts them to the locale's encoding */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if (job_receive(&job) < 0) {
 		log_error("fetch: malformed job");

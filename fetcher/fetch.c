@@ -69,9 +69,9 @@ int fetch_fail_git(struct fetch_result *result, int r, const char *fix, const ch
 }
 
 /*
- * libgit2 keeps no errno. Where a system call failed, the class of the error is GIT_ERROR_OS and
- * strerror(errno) is the end of the message; what the other end reports has another class. This
- * is the only place that reads the number out of those words.
+ * libgit2 keeps no errno. When a system call failed, the error's class is GIT_ERROR_OS and its
+ * text ends with strerror(errno); errors that the remote reports have another class. This is the
+ * only function that derives a number from the text.
  */
 int git_errno(void)
 {
@@ -168,7 +168,7 @@ const char *size_text(uint64_t bytes)
 	return out;
 }
 
-/* Bytes of the character at @text that a line may have, 0 if there is none. */
+/* Length in bytes of the printable UTF-8 character at @text; 0: it is not one. */
 static size_t printable_length(const char *text, size_t left)
 {
 	char character[5] = "";

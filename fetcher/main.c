@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* not by its path: a checkout may lie in a home that only root can enter */
+/* our program, but not by its path, which may lead through a home that only root can enter */
 #define OWN_PROGRAM "/proc/self/exe"
 
 static struct fetch_limits limits = FETCH_LIMITS_INIT;
@@ -63,8 +63,8 @@ static int child_main(struct process *process)
 static const struct lock_down child_lock_down = {
 	.process = "child",
 	.role = ROLE_FETCHER,
-	/* the ids are the starter's already, but undumpable does not outlive an exec; child.c closes
-	 * the rest when it knows its job */
+	/* the child has the starter's ids already, but exec(2) made it dumpable again; child.c
+	 * restricts the rest when it knows its job */
 	.user_only = true,
 };
 
@@ -78,13 +78,13 @@ static const struct program child_program = {
 
 static const struct lock_down_path starter_reached[] = {
 	/*
-	 * Reading is open to all of the file system as far as the user id goes, because a
-	 * project's file:// repository may be anywhere; each child then keeps its own project only.
+	 * The whole file system may be read, as far as the user id allows it, because a project's
+	 * file:// repository may be anywhere; each child then keeps its own project only.
 	 */
 	{.place = PLACE_HOST, .path = "/"},
 	{.place = PLACE_LIB, .path = "/repos", .write = true, .mode = 0750},
 	{.place = PLACE_LIB, .path = "/trees", .write = true, .mode = 0750},
-	/* our own program alone can be started */
+	/* only our own program can be executed */
 	{.place = PLACE_HOST, .path = OWN_PROGRAM, .execute = true},
 	{.place = PLACE_HOST, .path = PROGRAM_INTERPRETER, .execute = true},
 };
@@ -92,7 +92,7 @@ static const struct lock_down_path starter_reached[] = {
 static const char *const starter_syscalls[] = {
 	"clone", "execve", "execveat", "wait4", "kill", "prctl", "pidfd_open", "dup2", "setpgid",
 	"setrlimit",
-	/* what its children need and ask to keep, see child.c */
+	/* for its children, which inherit this filter; see child.c */
 	"openat", "openat2", "open", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",
 	"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink", "readlinkat",
 	"stat", "lstat", "access", "faccessat", "faccessat2", "getdents64", "ftruncate",
@@ -106,7 +106,7 @@ static const struct lock_down starter_lock_down = {
 	.role = ROLE_FETCHER,
 	.paths = starter_reached,
 	.n_paths = ARRAY_SIZE(starter_reached),
-	/* which port it is depends on the project: each child keeps one */
+	/* the port depends on the project; each child keeps one */
 	.network = {.connects_anywhere = true},
 	.syscalls = starter_syscalls,
 	.next = &child_lock_down,
@@ -127,7 +127,7 @@ static const struct program starter_program = {
 	.run = starter_run,
 };
 
-/* Its channel takes the place of ours to runbookd; program_run() closes the rest. */
+/* The starter's channel replaces ours to runbookd; program_run() closes all other descriptors. */
 static _Noreturn void starter_main(int fd, const char *root)
 {
 	static struct process process = {.program = &starter_program};

@@ -16,12 +16,12 @@
 
 #define CA_BUNDLE "/etc/ssl/certs/ca-certificates.crt"
 #define KNOWN_HOSTS_HOME "ssh"		/* in the mirror; holds .ssh/known_hosts */
-#define DEFAULT_BRANCH "default-branch" /* in the mirror; what the remote's HEAD names */
+#define DEFAULT_BRANCH "default-branch" /* in the mirror; where the remote's HEAD points */
 
-/* What a callback saw; libgit2 only passes on that it failed. */
+/* Why a callback failed: libgit2 reports only that it did. */
 struct update {
 	const struct mirror *mirror;
-	unsigned asked; /* times that the remote wanted a credential */
+	unsigned asked; /* how often the remote requested a credential */
 	bool no_credential;
 	bool unknown_host;
 	bool over_limit;
@@ -37,13 +37,12 @@ int mirror_setup(const struct fetch_limits *limits, struct fetch_result *result)
 		return fetch_fail_git(result, -EIO, NULL, "cannot start libgit2");
 	for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
 		(void)git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, levels[i], "");
-	/* absent on a host without CA certificates: https then fails with its own words */
+	/* a host without CA certificates lacks it: https then fails with libgit2's own text */
 	(void)git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, CA_BUNDLE, NULL);
 	(void)git_libgit2_opts(GIT_OPT_SET_USER_AGENT, "runbookd/" RUNBOOK_VERSION);
 	/*
-	 * The mirror is ours by its directory's mode. A file:// remote belongs to
-	 * whoever pushes to it; opening it runs nothing and reads no more than
-	 * Landlock allows, so its owner does not matter.
+	 * The mode of the mirror's directory keeps other users out. A file:// remote may have any
+	 * owner: opening it executes nothing, and Landlock bounds what it can read.
 	 */
 	(void)git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
 	(void)git_libgit2_opts(GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1);
@@ -67,8 +66,8 @@ static bool name_ends(const char *name, const char *suffix)
 }
 
 /*
- * Locks and half-written files of a child that was killed, and references that a
- * power cut left empty (they are not synced one by one).
+ * Is the file a lock or a partial file of a killed child, or a reference that a power cut left
+ * empty? (References are not synced one by one.)
  */
 static bool stale_is(int dir_fd, const char *name, bool references)
 {
@@ -127,7 +126,7 @@ static int mirror_create(struct mirror *mirror, struct fetch_result *result)
 {
 	git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
 
-	/* no template: it could bring hooks and configuration of the host */
+	/* without a template, which could bring hooks and configuration of the host */
 	options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_NO_REINIT |
 			GIT_REPOSITORY_INIT_NO_DOTGIT_DIR;
 	options.initial_head = "main";
@@ -136,7 +135,10 @@ static int mirror_create(struct mirror *mirror, struct fetch_result *result)
 	return 0;
 }
 
-/* References are opened before objects are made durable: see mirror_fetch(). */
+/*
+ * Opens the reference database now, while GIT_OPT_ENABLE_FSYNC_GITDIR is off: references need not
+ * be synced, packs do. See mirror_fetch_specs().
+ */
 static int mirror_ready(struct mirror *mirror, struct fetch_result *result)
 {
 	git_refdb *refdb = NULL;
@@ -156,7 +158,7 @@ int mirror_reset(struct mirror *mirror, struct fetch_result *result)
 	dir = opendir(mirror->path);
 	if (!dir)
 		return fetch_fail_errno(result, errno, "cannot open the mirror %s", mirror->path);
-	/* the directory itself stays: it carries the project's lock */
+	/* the directory itself stays: our Landlock rule is for it, not for its parent */
 	while ((entry = readdir(dir))) {
 		int r;
 
@@ -258,13 +260,13 @@ static int on_credentials(git_credential **out, const char *url, const char *url
 
 	if (!user || !*user)
 		user = "git";
-	if (allowed & GIT_CREDENTIAL_USERNAME) /* ssh asks for the name before the key */
+	if (allowed & GIT_CREDENTIAL_USERNAME) /* ssh requests the name before the key */
 		return git_credential_username_new(out, user);
-	/* asked again: the remote did not take what it got */
+	/* a second request means that the remote refused the first credential */
 	if (update->asked++ > 0)
 		return GIT_EAUTH;
 	if (url_user && *url_user)
-		user = url_user; /* libgit2 insists on the name that the URL gave */
+		user = url_user; /* libgit2 accepts no other name than the URL's */
 	if ((allowed & GIT_CREDENTIAL_SSH_MEMORY) && *config->ssh_key)
 		return git_credential_ssh_key_memory_new(out, user, NULL, config->ssh_key, NULL);
 	if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) && *config->password)
@@ -294,7 +296,7 @@ static int on_progress(const git_indexer_progress *stats, void *payload)
 	return GIT_EUSER;
 }
 
-/* Is the line of @kind (index into kinds; past its end: none of them)? */
+/* Has the line a key of @kind, an index into kinds[], or past the end a key of no kind in it? */
 static bool host_line_is(const char *line, size_t length, size_t kind)
 {
 	static const char *const kinds[] = {" ssh-ed25519 ", " ecdsa-sha2-"};
@@ -307,9 +309,8 @@ static bool host_line_is(const char *line, size_t length, size_t kind)
 }
 
 /*
- * The same lines with modern keys first: libgit2 asks the server for the kind of
- * key that it finds first, and an RSA key in the only way that this libssh2 knows
- * (SHA-1) is what servers no longer give.
+ * The lines of @known with modern keys first. libgit2 requests the kind of host key that it finds
+ * first, and this libssh2 knows RSA keys with SHA-1 only, which servers no longer offer.
  */
 static char *known_hosts_order(const char *known)
 {
@@ -332,7 +333,7 @@ static char *known_hosts_order(const char *known)
 	return out;
 }
 
-/* libgit2 1.5 looks for known hosts in $HOME/.ssh only; so this is a home for it. */
+/* libgit2 1.5 reads known hosts from $HOME/.ssh only, so we write one and set HOME to it. */
 static int known_hosts_write(const struct mirror *mirror, struct fetch_result *result)
 {
 	cleanup_free char *known = known_hosts_order(mirror->config->known_hosts);
@@ -356,7 +357,7 @@ static int known_hosts_write(const struct mirror *mirror, struct fetch_result *r
 	return 0;
 }
 
-/* Things that are wrong before a byte is sent. */
+/* Faults of the configuration that need no connection to find. */
 static int update_check(const struct mirror *mirror, struct fetch_result *result)
 {
 	const struct repository *config = mirror->config;
@@ -394,7 +395,7 @@ static int update_check(const struct mirror *mirror, struct fetch_result *result
 	return known_hosts_write(mirror, result);
 }
 
-/* The answer of the forge means that it has nothing for this project. */
+/* Does the forge's HTTP status mean that this project may not read the repository? */
 static bool is_denied(int status)
 {
 	return status == 401 || status == 403 || status == 404 || status == 410;
@@ -439,7 +440,7 @@ static int update_failed(const struct update *update, int code, struct fetch_res
 		fetch_fix(git_errno(), "check the URL and that this host can reach it"));
 }
 
-/* Connect, download what @specs name, update references. */
+/* Download the objects that @specs name, and update the references. */
 static int mirror_fetch_specs(git_remote *remote, struct update *update, const git_strarray *specs,
 			      bool prune)
 {
@@ -453,14 +454,13 @@ static int mirror_fetch_specs(git_remote *remote, struct update *update, const g
 	options.download_tags = GIT_REMOTE_DOWNLOAD_TAGS_NONE;
 	options.update_fetchhead = 0;
 	/*
-	 * Packs are made durable, references are not (there may be thousands,
-	 * one file each): a torn reference is fetched again, a torn pack is a
-	 * mirror to throw away.
+	 * Packs are synced, references are not, since there may be thousands, one file each: a
+	 * torn reference is fetched again, but a torn pack would cost the whole mirror.
 	 */
 	(void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
 	r = git_remote_download(remote, specs, &options);
 	(void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
-	/* old names first: "a" must be gone before "a/b" can be */
+	/* remove old names first: "a/b" cannot be created while "a" exists */
 	if (r == 0 && prune)
 		r = git_remote_prune(remote, &callbacks);
 	if (r == 0)
@@ -479,8 +479,8 @@ static bool remote_has(const git_remote_head *const *heads, size_t n_heads, cons
 }
 
 /*
- * Keep what the remote's HEAD names. Not as the mirror's own HEAD: that one says
- * something before anybody was asked.
+ * Store the reference of the remote's HEAD in a file. The mirror's own HEAD cannot hold it,
+ * because that has a value before the first fetch.
  */
 static void default_learn(const struct mirror *mirror, git_remote *remote)
 {
@@ -491,7 +491,7 @@ static void default_learn(const struct mirror *mirror, git_remote *remote)
 	if (top >= 0 && git_remote_default_branch(&name, remote) == 0 &&
 	    name.size <= REF_NAME_MAX && ref_name_valid(name.ptr)) {
 		mirror_default_read(mirror, old);
-		/* a failure leaves it unknown or old: it is asked again with the next fetch */
+		/* after a failure it is unknown or old until the next fetch */
 		if (strcmp(old, name.ptr) != 0)
 			(void)file_replace(top, DEFAULT_BRANCH, name.ptr, name.size, 0640);
 	}
@@ -529,8 +529,8 @@ static int default_complete(const struct mirror *mirror, git_remote *remote, cha
 }
 
 /*
- * "" → the default branch, "main" → refs/heads/main or refs/tags/main; unknown names
- * stay, and so does "" beside @commit. Return: 0, what libgit2 says, or -EINVAL with @result set.
+ * "" → the default branch, "main" → refs/heads/main or refs/tags/main. Unknown names stay as they
+ * are, and so does "" with a @commit. Return: 0, libgit2's error, or -EINVAL with @result set.
  */
 static int ref_complete(const struct mirror *mirror, git_remote *remote, char *ref,
 			const char *commit, struct fetch_result *result)
@@ -558,7 +558,7 @@ static int ref_complete(const struct mirror *mirror, git_remote *remote, char *r
 	return r;
 }
 
-/* Nothing was pushed yet: libgit2 has no words for that. */
+/* Is the remote without a push so far? libgit2 has no error text for that. */
 static bool remote_empty(git_remote *remote)
 {
 	const git_remote_head **heads = NULL;
@@ -567,7 +567,7 @@ static bool remote_empty(git_remote *remote)
 	return git_remote_ls(&heads, &n_heads, remote) == 0 && n_heads == 0;
 }
 
-/* Branches and tags always; another reference (a pull request's) when it is asked for. */
+/* Fetch branches and tags, and @ref if it is another reference, such as a pull request's. */
 static int fetch_names(git_remote *remote, struct update *update, const char *ref)
 {
 	char wanted[2 * REF_NAME_MAX + 4];
@@ -606,7 +606,7 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	options.callbacks.transfer_progress = on_progress;
 	options.callbacks.payload = update;
 	options.follow_redirects = GIT_REMOTE_REDIRECT_NONE; /* to other hosts */
-	git_error_clear(); /* what failed before is not what fails here */
+	git_error_clear(); /* an earlier failure must not explain one that comes now */
 	result->outcome = FETCH_OK;
 	r = git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
 	if (r == 0 && remote_empty(remote))
@@ -628,8 +628,8 @@ static int update_run(struct mirror *mirror, git_remote *remote, struct update *
 	if (r != -ENOENT)
 		return r;
 	if (mirror->remote->scheme == REMOTE_SCHEME_FILE)
-		return 0; /* looked for by mirror_copy_local() */
-	/* may fail: whether the commit is there now is what counts */
+		return 0; /* mirror_copy_local() has copied it if the remote has it */
+	/* a failure does not matter: the caller looks whether the mirror has the commit now */
 	if (!git_remote_connected(remote))
 		(void)git_remote_connect_ext(remote, GIT_DIRECTION_FETCH, &options);
 	if (fetch_commit(remote, update, commit) < 0 && update->over_limit)

@@ -2,15 +2,15 @@
 /*
  * DOC: Objects of a file:// remote
  *
- * libgit2's local transport makes a pack of everything it sends and searches
- * deltas for it anew: minutes for what git copies in seconds. So the objects are
- * here before that transport is asked, and it finds nothing left to send.
+ * libgit2's local transport packs everything it sends and searches deltas anew, which takes
+ * minutes for what git copies in seconds. So we copy the objects before that transport runs, and
+ * it finds nothing left to send.
  *
- * From each reference of the remote we go down, and stop at what the mirror has;
- * objects are written after the ones that they name, so that what is in the
- * mirror is always complete. At a first fetch, and when there turns out to be
- * much to do, the remote's packs are taken over whole, through libgit2's
- * indexer, which verifies every object, and the walk brings the rest.
+ * A walk goes down from each reference of the remote and stops at objects that the mirror has.
+ * An object is written after those that it names, so every object in the mirror is complete with
+ * all that it reaches. At a first fetch, and when the walk turns out to be long, the remote's
+ * packs are copied whole through libgit2's indexer, which verifies every object, and the walk
+ * copies the rest.
  */
 #include "fetcher/mirror.h"
 
@@ -27,12 +27,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FEW_OBJECTS 500 /* are copied one by one */
+#define FEW_OBJECTS 500 /* up to so many objects are copied one by one */
 #define COPY_BLOCK (1 * MIB)
 
 struct visit {
 	git_oid id;
-	bool expanded; /* what it names was pushed above it */
+	bool expanded; /* the objects that it names have been pushed above it */
 };
 
 struct copy {
@@ -59,7 +59,7 @@ static int copy_failed(struct copy *copy)
 			      copy->mirror->config->url);
 }
 
-/* A failure of ours, as one of libgit2's: what it was called from tells it. */
+/* Report a failure of ours as one of libgit2's, so that our caller's fetch_fail_git() shows it. */
 static int say(const char *words)
 {
 	(void)git_error_set_str(GIT_ERROR_OS, words);
@@ -194,7 +194,7 @@ static int push_tree(struct copy *copy, const git_oid *id)
 	for (size_t i = 0; r == 0 && i < git_tree_entrycount(tree); i++) {
 		const git_tree_entry *entry = git_tree_entry_byindex(tree, i);
 
-		/* a submodule's commit is in another repository */
+		/* the commit of a submodule is in another repository */
 		if (git_tree_entry_filemode_raw(entry) != GIT_FILEMODE_COMMIT)
 			r = visit_push(copy, git_tree_entry_id(entry));
 	}
@@ -301,7 +301,7 @@ static int tips_push(struct copy *copy, const char *ref, const char *commit)
 	int r = git_reference_list(&names, copy->source);
 
 	for (size_t i = 0; r == 0 && i < names.count; i++) {
-		/* a reference that leads nowhere is left to the transport's words */
+		/* the transport reports a reference to a missing object later */
 		if (reference_wanted(names.strings[i], ref) &&
 		    git_reference_name_to_id(&id, copy->source, names.strings[i]) == 0)
 			r = visit_push(copy, &id);
@@ -313,7 +313,7 @@ static int tips_push(struct copy *copy, const char *ref, const char *commit)
 	return r;
 }
 
-/* All objects before any reference to them. */
+/* Sync all objects, before any reference to them is written. */
 static int copy_sync(const struct mirror *mirror)
 {
 	cleanup_close int fd = open(mirror->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

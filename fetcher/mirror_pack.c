@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define SMALL_PACK (4 * MIB)
-#define SMALL_PACKS_MAX 64 /* more are made into one */
+#define SMALL_PACKS_MAX 64 /* more than this are joined */
 
 struct packs {
 	char names[4 * SMALL_PACKS_MAX][PACK_NAME_LENGTH + 1]; /* without ".pack" */
@@ -45,7 +45,7 @@ static int object_insert(const git_oid *id, void *payload)
 	return git_packbuilder_insert(payload, id, NULL);
 }
 
-/* All objects of one pack, by an object database that has nothing else. */
+/* Add all objects of one pack to @builder, listed by a database that has this pack only. */
 static int pack_insert(const char *folder, const char *name, git_packbuilder *builder)
 {
 	char path[PATH_MAX + PACK_NAME_LENGTH + 8];
@@ -82,7 +82,7 @@ static int packs_join(struct mirror *mirror, int dir_fd, const char *folder,
 	for (size_t i = 0; r == 0 && i < packs->n; i++)
 		r = pack_insert(folder, packs->names[i], builder);
 	if (r == 0) {
-		/* the old ones go afterwards, so the new one must be on the disk */
+		/* sync the new pack, since the old ones are removed afterwards */
 		(void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
 		r = git_packbuilder_write(builder, folder, 0, NULL, NULL);
 		(void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);

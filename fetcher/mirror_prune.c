@@ -27,23 +27,23 @@ struct prune {
 	struct mirror *mirror;
 	struct fetch_result *result;
 	int project_fd;
-	struct reach reach; /* what is to stay */
+	struct reach reach; /* the objects that must stay */
 	int packs_fd;	    /* objects/pack */
 	char packs_path[PATH_MAX];
 	struct oid_set
-		have;  /* of it: what is in a pack that stays, then what goes to the new one */
-	size_t n_have; /* so many of them are in a pack that stays */
+		have;  /* of these, first the ones in packs that stay, then those of the new pack */
+	size_t n_have; /* how many of @have are in packs that stay */
 	struct prune_pack {
 		char name[PACK_NAME_LENGTH + 1];
-		size_t n, n_kept; /* objects in it, and to stay */
+		size_t n, n_kept; /* all objects in it, and those that must stay */
 		uint64_t bytes;
 	} * packs;
 	size_t n_packs, room;
 };
 
-/* ---- what is to stay ---- */
+/* ---- what must stay ---- */
 
-/* What is not there was not fetched by this mirror, or went with a run that was not kept. */
+/* An id that the mirror lacks was never fetched into it, or was pruned with an earlier run. */
 static int root_add(struct prune *prune, const git_oid *id)
 {
 	git_odb *odb = NULL;
@@ -72,7 +72,7 @@ static int remote_roots(struct prune *prune)
 		const char *name = names.strings[i];
 		git_oid id;
 
-		/* a pull request's, or a commit's that was asked for: kept by its runs, if at all */
+		/* of a pull request, or for a commit fetched by id: only kept runs keep these */
 		if (strncmp(name, "refs/heads/", 11) != 0 && strncmp(name, "refs/tags/", 10) != 0)
 			r = git_reference_remove(prune->mirror->repository, name) < 0 ? -EIO : 0;
 		else if (git_reference_name_to_id(&id, prune->mirror->repository, name) == 0)
@@ -82,7 +82,7 @@ static int remote_roots(struct prune *prune)
 	return r;
 }
 
-/* The references that a work tree or a view shows. */
+/* Add the references that a work tree or a view shows as roots. */
 static int packed_refs_roots(struct prune *prune, int dir_fd, const char *path)
 {
 	cleanup_close int fd = open_beneath(dir_fd, path, O_RDONLY | O_NONBLOCK, 0);
@@ -141,7 +141,7 @@ static int trees_roots(struct prune *prune)
 
 		if (strlen(name) == GIT_OID_HEXSZ && commit_valid(name)) {
 			r = root_add_hex(prune, name);
-			/* before there were views, a tree had its references in it */
+			/* trees of versions without views have packed-refs of their own */
 			(void)snprintf(path, sizeof(path), "%s/.git/packed-refs", name);
 			if (r == 0)
 				r = packed_refs_roots(prune, prune->project_fd, path);
@@ -246,7 +246,7 @@ static void pack_drop(struct prune *prune, const struct prune_pack *pack)
 	prune->result->freed += pack->bytes;
 }
 
-/* A new one took some of what the old ones gave back. */
+/* The new pack takes some of the space that the old ones freed. */
 static void pack_subtract(struct prune *prune, const char *name)
 {
 	uint64_t *freed = &prune->result->freed;
@@ -280,7 +280,7 @@ static int room_check(const struct prune *prune)
 	return -ENOSPC;
 }
 
-/* What is to stay of the mixed packs goes into one new pack before these go. */
+/* Write the reached objects of the mixed packs to one new pack, then remove the mixed packs. */
 static int packs_rewrite(struct prune *prune)
 {
 	char name[PACK_NAME_LENGTH + 1] = "";
@@ -363,7 +363,7 @@ static int loose_prune(struct prune *prune, int objects_fd)
 
 /* ---- branches ---- */
 
-/* The names of the branches, for those who decide what is kept of each. */
+/* The branches' names, for the scheduler, which keeps the last runs of each branch. */
 static int branches_fd(git_repository *repository)
 {
 	cleanup_free char *text = NULL;
@@ -416,7 +416,7 @@ static int prune_run(struct prune *prune, const struct name_list *kept)
 	if (snprintf(prune->packs_path, sizeof(prune->packs_path), "%s/objects/pack",
 		     prune->mirror->path) >= (int)sizeof(prune->packs_path))
 		return -ENAMETOOLONG;
-	/* no room is needed for these: they go first */
+	/* loose objects go first, as that needs no space */
 	r = loose_prune(prune, objects_fd);
 	if (r == 0 && prune->packs_fd >= 0)
 		r = packs_prune(prune);
