@@ -10,8 +10,8 @@
 #define SLOTS_MIN 1024
 
 /*
- * Ids are hashes already. They may be chosen, with much work, so that many
- * begin alike; the limits of one fetch bound what that costs.
+ * An id is a hash already, so its first bytes choose the slot. A remote can, with much work, make
+ * ids that begin alike; the limits of a fetch bound what that costs.
  */
 static size_t slot_first(const struct oid_set *set, const git_oid *id)
 {
@@ -64,7 +64,7 @@ int oid_set_add(struct oid_set *set, const git_oid *id)
 
 	if (set->n == FETCH_OBJECTS_MAX)
 		return -E2BIG;
-	/* at most two thirds are taken */
+	/* at most two thirds of the slots are used */
 	if (3 * (set->n + 1) > 2 * set->n_slots)
 		r = slots_grow(set);
 	if (r == 0 && set->n == set->room)

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In the order in which they may appear; the other way round they may go. */
+/* Created in this order, removed in the reverse one: an index needs its pack. */
 static const char *const suffixes[] = {"pack", "idx"};
 
 int pack_write(git_repository *repository, const git_oid *ids, size_t n, const char *folder,

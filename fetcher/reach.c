@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A stack of what was seen and not yet entered: a history is deeper than a program's stack. */
+/* Objects seen but not yet entered. Not recursion: a history is deeper than the program's stack. */
 struct stack {
 	git_oid *ids;
 	size_t n, room;
@@ -25,7 +25,7 @@ static int stack_push(struct stack *stack, const git_oid *id)
 	return 0;
 }
 
-/* @leaf: a file, which leads nowhere */
+/* @leaf: the object is a file, which names no others */
 static int see(struct reach *reach, struct stack *stack, const git_oid *id, bool leaf)
 {
 	int r;
@@ -80,7 +80,7 @@ static int enter(struct reach *reach, struct stack *stack, const git_oid *id)
 	case GIT_OBJECT_TAG:
 		r = see(reach, stack, git_tag_target_id((const git_tag *)object), false);
 		break;
-	default: /* a tag may name a file */
+	default: /* a file: a tag may name one */
 		break;
 	}
 	git_object_free(object);

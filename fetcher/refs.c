@@ -34,7 +34,7 @@ static int refs_append(struct refs *refs, const char *name, const git_oid *id,
 	return 0;
 }
 
-/* What @id leads to when all tags are taken off; -ENOENT when it is not here. */
+/* The object behind @id and all its annotated tags; -ENOENT when the mirror lacks it. */
 static int target_find(git_repository *repository, const git_oid *id, git_oid *ret_target)
 {
 	git_object *object = NULL, *target = NULL;
@@ -82,7 +82,7 @@ int refs_read(git_repository *repository, struct refs *refs)
 	return r;
 }
 
-/* Is one of them a directory on the way to the other? */
+/* Would one of the two names be a directory of the other's path, as "a" is of "a/b"? */
 static bool in_the_way(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A copy as a string; a secret with a NUL inside is none. */
+/* Copy the secret as a string; one that contains a NUL is refused. */
 static int secret_copy(const struct field_blob *secret, char **ret_secret)
 {
 	if (memchr(secret->data, '\0', secret->size))
@@ -46,7 +46,7 @@ int repository_read(struct message *message, struct repository **ret_repository)
 	repository->known_hosts = strdup(config.known_hosts);
 	if (!repository->known_hosts)
 		return -ENOMEM;
-	/* files of secrets end with a newline, which is no part of a token */
+	/* a file with a secret ends with a newline, which does not belong to the token */
 	repository->password[strcspn(repository->password, "\r\n")] = '\0';
 	*ret_repository = TAKE_PTR(repository);
 	return 0;

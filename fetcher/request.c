@@ -31,7 +31,7 @@ bool request_fetches(const struct request *request)
 
 bool request_same(const struct request *a, const struct request *b)
 {
-	/* without a commit each request means "now" */
+	/* a request without a commit means the reference as of now, so it is never the same */
 	return *a->commit && a->type == b->type && request_fetches(a) && a->whose == b->whose &&
 	       strcmp(a->project, b->project) == 0 && strcmp(a->commit, b->commit) == 0 &&
 	       strcmp(a->ref, b->ref) == 0 && strcmp(a->before, b->before) == 0 &&
@@ -133,7 +133,7 @@ static bool fields_valid(const struct request *request)
 	    !id_or_none(request->before) || !id_or_none(request->view) ||
 	    !ref_or_none(request->ref) || !ref_or_none(request->base_ref))
 		return false;
-	/* a FIFO or a socket would keep a child until its deadline */
+	/* a FIFO or a socket would block a child until its deadline */
 	return request->fd < 0 || (fstat(request->fd, &st) == 0 && S_ISREG(st.st_mode));
 }
 
@@ -178,7 +178,7 @@ struct message *request_job(const struct request *request, bool fresh)
 	}
 }
 
-/* ---- the line ---- */
+/* ---- the queue ---- */
 
 void requests_push(struct requests *requests, struct request *request)
 {

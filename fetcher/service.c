@@ -29,9 +29,9 @@
 struct slot {
 	struct service *service;
 	struct worker worker;
-	struct request *request; /* NULL while free */
+	struct request *request; /* NULL while the slot is free */
 	uint64_t started_usec;
-	bool fresh; /* it need not ask the remote */
+	bool fresh; /* the mirror is recent enough for the request */
 };
 
 struct repositories {
@@ -90,8 +90,8 @@ static struct repository *repository_find(const struct service *service, const c
 /* ---- answers ---- */
 
 /*
- * A new open description for each answer: receivers must not share an offset.
- * Return: descriptor, -ENOENT when there is none, or -errno with @result changed.
+ * Open the runbook of the tree, anew for each answer, since receivers must not share an offset.
+ * Return: descriptor, -ENOENT when the tree has no runbook, or -errno with @result changed.
  */
 static int runbook_open(const struct service *service, const char *project,
 			struct fetch_result *result)
@@ -116,7 +116,7 @@ static int runbook_open(const struct service *service, const char *project,
 	return fd;
 }
 
-/* A file in the tree that was likely meant to be the runbook; NULL: none. */
+/* The name of a file in the tree that was probably meant as the runbook; NULL: there is none. */
 static const char *runbook_looked_for(const struct service *service, const char *project,
 				      const struct fetch_result *result)
 {
@@ -131,7 +131,7 @@ static const char *runbook_looked_for(const struct service *service, const char 
 static void answer_send(struct service *service, const struct request *request,
 			struct message *message)
 {
-	if (!message) /* better asked again than never answered */
+	if (!message) /* without memory: on a new channel the scheduler sends the request again */
 		channel_close(&service->scheduler);
 	else if (channel_send(&service->scheduler, message) < 0)
 		log_warning("an answer about %s could not be sent", request->project);
@@ -162,7 +162,7 @@ static void answer(struct service *service, const struct request *request,
 	cleanup_close int fd = -1;
 
 	if (request->epoch != service->epoch)
-		return; /* who asked is gone; the successor asks again */
+		return; /* its channel is closed; on the new one the scheduler sends it again */
 	if (!request_fetches(request)) {
 		answer_removed(service, request, given);
 		return;
@@ -220,7 +220,7 @@ static void outcome_log(const struct request *request, const struct fetch_result
 
 static void service_dispatch(struct service *service);
 
-/* It asked the remote after this moment, for all branches and tags. */
+/* The child fetched all branches and tags after started_usec: note that for later requests. */
 static void remote_note(const struct slot *slot, const struct request *request)
 {
 	struct repository *repository = repository_find(slot->service, request->project);
@@ -238,7 +238,7 @@ static void on_worker_done(struct worker *worker)
 	struct request *before = NULL;
 
 	outcome_log(request, &worker->result);
-	/* an administrator or want of memory: the same may do well now */
+	/* killed by an administrator or for want of memory: another attempt may succeed */
 	if (worker->killed && ++request->n_killed < KILLED_MAX) {
 		requests_push_front(&service->requests, request);
 		service_dispatch(service);
@@ -249,7 +249,7 @@ static void on_worker_done(struct worker *worker)
 	for (struct request *r = service->requests.first; r;) {
 		struct request *next = r->next;
 
-		/* what came later may be about references that are newer than the answer */
+		/* a fetch that was requested later may want references newer than this result */
 		if (request_same(request, r) &&
 		    (r->type == MESSAGE_UNPACK || r->came_usec <= slot->started_usec)) {
 			r = requests_take(&service->requests, before);
@@ -265,13 +265,13 @@ static void on_worker_done(struct worker *worker)
 	service_dispatch(service);
 }
 
-/* Is the tree of an upload there already? Then no child need be started. */
+/* Answer an UNPACK whose tree exists, without a child. Return: false when a child is needed. */
 static bool answer_from_tree(struct service *service, const struct request *request)
 {
 	struct fetch_result result = {.outcome = FETCH_OK};
 	cleanup_close int project_fd = -1;
 
-	/* the references of a commit move, and are asked for anew for each run */
+	/* a fetch needs a child even if the tree exists: its references may have moved */
 	if (request->type != MESSAGE_UNPACK)
 		return false;
 	project_fd =
@@ -284,7 +284,7 @@ static bool answer_from_tree(struct service *service, const struct request *requ
 	return true;
 }
 
-/* The project's repository, or a failure that was answered. Return: 0, or -errno. */
+/* Find the project's repository; a failure is answered. Return: 0 or -errno. */
 static int request_check(struct service *service, const struct request *request,
 			 struct repository **ret_repository)
 {
@@ -311,7 +311,7 @@ static int request_check(struct service *service, const struct request *request,
 	return 0;
 }
 
-/* Start it, or answer it. Return: true when it now occupies @slot. */
+/* Start a child for @request, or answer it. Return: true when the request occupies @slot. */
 static bool request_start(struct service *service, struct slot *slot, struct request *request)
 {
 	struct repository *repository = NULL;
@@ -320,7 +320,7 @@ static bool request_start(struct service *service, struct slot *slot, struct req
 
 	if (answer_from_tree(service, request) || request_check(service, request, &repository) < 0)
 		return false;
-	/* a child before this one may have read some of it */
+	/* an earlier child, which was killed, may have read a part of it */
 	if (request->fd >= 0)
 		(void)lseek(request->fd, 0, SEEK_SET);
 	slot->fresh = repository && repository->asked_usec > request->came_usec;
@@ -367,7 +367,7 @@ static void service_dispatch(struct service *service)
 	struct slot *slot;
 
 	if (!service->configured)
-		return; /* just started: the projects are not known yet */
+		return; /* the configuration has not come yet */
 	while ((slot = slot_free_find(service))) {
 		struct request *request = before ? before->next : service->requests.first;
 
@@ -385,7 +385,7 @@ static void service_dispatch(struct service *service)
 
 /* ---- the scheduler's messages ---- */
 
-/* Is a tree on its way that might be the one to be removed? */
+/* Is a request queued or running that makes a tree, perhaps the one to be removed? */
 static bool project_fetches(const struct service *service, const char *project)
 {
 	for (const struct request *r = service->requests.first; r; r = r->next) {
@@ -446,7 +446,7 @@ static void on_scheduler_closed(struct channel *channel)
 	scheduler_forget(channel->userdata);
 }
 
-/* ---- the daemon's messages ---- */
+/* ---- runbookd's messages ---- */
 
 static int scheduler_attach(void *userdata, int fd)
 {
@@ -499,7 +499,7 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_CONFIG_REPOSITORY, on_config_repository},
 };
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 static int service_start(struct process *process, struct error *error)
 {

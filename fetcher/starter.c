@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SPACE_LIMITED 0 /* the sanitizer's shadow alone is terabytes */
+#define ADDRESS_SPACE_LIMITED 0 /* the sanitizer's shadow memory alone takes terabytes */
 #else
 #define ADDRESS_SPACE_LIMITED 1
 #endif
@@ -75,11 +75,12 @@ static _Noreturn void child_start(const struct starter_setup *setup, int socket_
 	limit_set(RLIMIT_CPU, limits->timeout_sec + 1);
 	limit_set(RLIMIT_FSIZE, limits->pack > limits->blob ? limits->pack : limits->blob);
 	limit_set(RLIMIT_NOFILE, CHILD_FILES_MAX);
-	(void)sigaction(SIGXFSZ, &ignore, NULL); /* EFBIG says more than a signal */
+	(void)sigaction(SIGXFSZ, &ignore,
+			NULL); /* write(2) then fails with EFBIG, which we report */
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* out of the way of descriptor 3 */
+	/* move exe away from descriptor 3, which the socket takes */
 	exe = fcntl(setup->exe_fd, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
 	if (exe < 0 || dup2(socket_fd, CHANNEL_FD) < 0)
 		_exit(1);
@@ -89,7 +90,7 @@ static _Noreturn void child_start(const struct starter_setup *setup, int socket_
 
 /* ---- in the starter ---- */
 
-/* Return: its id, or -errno. */
+/* Return: the child's pid, or -errno. */
 static pid_t child_fork(const struct starter *starter, int socket_fd)
 {
 	const struct fetch_limits *limits = starter->setup->limits;
@@ -106,7 +107,7 @@ static pid_t child_fork(const struct starter *starter, int socket_fd)
 			numbers[3],
 			numbers[4],
 			NULL};
-	/* nothing of our environment: GIT_*, SSL_*, LD_* could come from anywhere */
+	/* the child inherits nothing of our environment, which may have GIT_*, SSL_*, LD_* */
 	char *envp[] = {level_text, (char *)"RUNBOOK_LOG_TARGET=stderr", (char *)"LANG=C.UTF-8",
 			NULL};
 	pid_t self = getpid();
@@ -127,16 +128,16 @@ static pid_t child_fork(const struct starter *starter, int socket_fd)
 
 static void child_kill(const struct child *child)
 {
-	if (kill(-child->pid, SIGKILL) < 0) /* not yet a group of its own */
+	if (kill(-child->pid, SIGKILL) < 0) /* it does not lead its own group yet */
 		(void)kill(child->pid, SIGKILL);
 }
 
-/* Return: its status. */
+/* Return: the wait status. */
 static int child_reap(struct child *child)
 {
 	int status = 0;
 
-	(void)kill(-child->pid, SIGKILL); /* what it might have started */
+	(void)kill(-child->pid, SIGKILL); /* processes that it may have started */
 	while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	loop_remove(&child->exit_file);

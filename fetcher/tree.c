@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The life of a tree's directory: temporary, whole, renamed. See tree.h. */
+/* Creates a tree's directory under a temporary name and renames it when complete. See tree.h. */
 #include "fetcher/tree.h"
 
 #include "common/cleanup.h"
@@ -61,8 +61,8 @@ int tree_commit(struct tree *tree, struct fetch_result *result)
 	int r = info_write(tree, result);
 
 	/*
-	 * One syncfs() instead of an fsync() for each file: a tree has thousands,
-	 * and the file system commits them together anyway.
+	 * One syncfs() instead of an fsync() for each of thousands of files, which the file
+	 * system would commit together anyway.
 	 */
 	if (r == 0 && syncfs(tree->fd) < 0)
 		r = -errno;
@@ -103,7 +103,7 @@ void tree_info_read(int project_fd, const char *name, struct fetch_result *resul
 	second = memchr(text, '\n', size);
 	if (!second)
 		return;
-	/* cleaned again: it is a file, whoever wrote it */
+	/* made safe once more, since a file may have been changed */
 	text_first_line(result->title, sizeof(result->title), text, (size_t)(second - text));
 	text_first_line(result->author, sizeof(result->author), second + 1,
 			size - (size_t)(second + 1 - text));

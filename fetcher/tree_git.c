@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A work tree's .git: with the references of a view (view.h), just enough that git
- * status, log and describe work in a sandbox.
+ * Writes a work tree's .git. Together with the references of a view (view.h) it is just enough
+ * for git status, log and describe in a sandbox.
  */
 #include "fetcher/tree.h"
 
@@ -18,9 +18,9 @@
 #define MIRROR_IN_SANDBOX "/run/runbookd/mirror/objects"
 
 /*
- * A sandbox sees other inode numbers and owners than the ones in the index
- * (overlay, idmapped mount). With these settings git compares what stays the
- * same, and status need not read every file.
+ * Through overlay and idmapped mount a sandbox sees other inode numbers and owners than the index
+ * has. With these settings git compares the fields that stay the same, and git status need not
+ * read every file.
  */
 static const char config_text[] = "[core]\n"
 				  "\trepositoryformatversion = 0\n"

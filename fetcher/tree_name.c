@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Characters that HFS+ leaves out when it compares names, as UTF-8. */
+/* Length of a UTF-8 character at @s that HFS+ ignores when it compares names; 0: it is not one. */
 static size_t hfs_ignorable(const unsigned char *s, size_t left)
 {
 	if (left < 3)
@@ -23,7 +23,7 @@ static size_t hfs_ignorable(const unsigned char *s, size_t left)
 	return 0;
 }
 
-/* Like ".git" when ignorable characters are left out. */
+/* Is @name ".git" without the characters that HFS+ ignores? */
 static bool dot_git_hfs(const char *name, size_t length)
 {
 	static const char wanted[] = ".git";
@@ -44,7 +44,7 @@ static bool dot_git_hfs(const char *name, size_t length)
 	return matched == 4;
 }
 
-/* NTFS: ".git" or its short name, then dots and spaces, or a stream (":…"). */
+/* Does NTFS take @name for .git: that or its short name, then dots, spaces or a stream (":…")? */
 static bool dot_git_ntfs(const char *name, size_t length)
 {
 	static const char *const disguises[] = {".git", "git~1"};
@@ -64,7 +64,7 @@ static bool dot_git_ntfs(const char *name, size_t length)
 
 static bool dot_git(const char *name, size_t length)
 {
-	/* a backslash parts names there */
+	/* a backslash separates directories on NTFS */
 	for (;;) {
 		const char *backslash = memchr(name, '\\', length);
 		size_t part = backslash ? (size_t)(backslash - name) : length;

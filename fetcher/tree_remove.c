@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define GONE ".tmp-gone" /* a name that the next job removes */
+#define GONE ".tmp-gone" /* the next job removes a directory of this name */
 #define DEPTH_MAX (FETCH_DEPTH_MAX + 8)
 
-/* What the disk has more when @name is gone: a file with other names stays. */
+/* Bytes that removing @name frees; a file with further hard links frees none. */
 static uint64_t bytes_of(int dir_fd, const char *name, unsigned depth)
 {
 	cleanup_closedir DIR *dir = NULL;

@@ -24,7 +24,7 @@ struct unpack {
 	struct fetch_result *result;
 	uint64_t n_entries;
 	uint64_t bytes;
-	char path[FETCH_PATH_MAX + 1]; /* of the entry at hand, normalized */
+	char path[FETCH_PATH_MAX + 1]; /* of the current entry, normalized */
 };
 
 static int refuse(struct unpack *unpack, const char *path, const char *what)
@@ -53,7 +53,7 @@ static int disk_failed(struct unpack *unpack, int failure)
 	}
 }
 
-/* Return: 0, or -errno with the reason set. */
+/* Normalize and check @path into @out. Return: 0, or -errno with the reason set. */
 static int path_take(struct unpack *unpack, const char *path, char *out, size_t size)
 {
 	static const char *const said[] = {
@@ -68,7 +68,7 @@ static int path_take(struct unpack *unpack, const char *path, char *out, size_t 
 	return problem ? refuse(unpack, path ? path : "", said[problem]) : 0;
 }
 
-/* A directory that the archive left out counts as an entry of it. */
+/* A parent directory that the archive does not list counts as an entry, too. */
 static int entry_count(void *userdata)
 {
 	struct unpack *unpack = userdata;
@@ -132,10 +132,10 @@ static int unpack_file(struct unpack *unpack, struct archive_entry *entry, int d
 	if (fd < 0)
 		return disk_failed(unpack, -errno);
 	r = data_write(unpack, fd);
-	/* a sparse file ends in a hole that has no data block */
+	/* a sparse file may end with a hole, for which no data block comes */
 	if (r == 0 && ftruncate(fd, (off_t)size) < 0)
 		r = disk_failed(unpack, -errno);
-	/* kept, so that make(1) inside sees what it would see outside */
+	/* keep times, so that make(1) in the sandbox sees those of the working copy */
 	if (r == 0 && futimens(fd, times) < 0)
 		r = disk_failed(unpack, -errno);
 	return r;
@@ -178,7 +178,7 @@ static int unpack_hardlink(struct unpack *unpack, const char *target, int dir_fd
 	    !S_ISREG(st.st_mode))
 		return refuse(unpack, unpack->path,
 			      "is a hard link to what is not a file before it");
-	/* without AT_SYMLINK_FOLLOW the link itself would be linked, and that was excluded */
+	/* no AT_SYMLINK_FOLLOW: a symlink would itself be linked, and those were refused above */
 	if (linkat(target_fd, target_name, dir_fd, name, 0) < 0)
 		return disk_failed(unpack, -errno);
 	return 0;
@@ -221,7 +221,7 @@ static int unpack_run(struct unpack *unpack, int tar_fd)
 	struct archive *archive = unpack->archive;
 	int r;
 
-	/* two formats and two filters: no more parsers than are needed */
+	/* only the parsers that are needed */
 	if (archive_read_support_format_tar(archive) != ARCHIVE_OK ||
 	    archive_read_support_filter_gzip(archive) < ARCHIVE_WARN ||
 	    archive_read_support_filter_zstd(archive) < ARCHIVE_WARN ||

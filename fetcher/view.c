@@ -17,14 +17,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEMPORARY                                                                                  \
-	".tmp-view" /* in lib/trees/<project>: what a killed child left goes with its trees */
+#define TEMPORARY ".tmp-view" /* in lib/trees/<project>; removed with partial trees after a kill */
 
 struct view {
 	const struct view_request *request;
 	struct fetch_result *result;
 	struct refs refs;
-	/* of a foreign one */
+	/* foreign commits only */
 	struct base base;
 	git_odb *base_odb;
 	struct reach reach;
@@ -43,7 +42,7 @@ static int view_failed(struct view *view, int r)
 	return r;
 }
 
-/* ---- what a stranger's run sees ---- */
+/* ---- the objects of a foreign commit ---- */
 
 static bool is_inside(const struct view *view, const git_oid *id)
 {
@@ -62,8 +61,8 @@ static bool ref_is_inside(const struct refs_item *item, void *userdata)
 }
 
 /*
- * Its own reference is set after this: a stranger's head may be called like a
- * branch of ours, and its tip must not come in by that name.
+ * The run's own reference is added after this: a stranger's branch may have the name of one of
+ * ours, and the tip of ours must not get into the view by that name.
  */
 static int foreign_collect(struct view *view)
 {
@@ -85,7 +84,7 @@ static int foreign_collect(struct view *view)
 		r = reach_add(&view->reach, &request->commit);
 	if (r == 0)
 		refs_filter(&view->refs, ref_is_inside, view);
-	/* an annotated tag is an object of its own */
+	/* adds the objects of annotated tags, which no commit reaches */
 	for (size_t i = 0; r == 0 && i < view->refs.n; i++)
 		r = reach_add(&view->reach, &view->refs.items[i].id);
 	return r < 0 ? view_failed(view, r) : 0;
@@ -130,7 +129,7 @@ static int file_make(int dir_fd, const char *path, const char *text, size_t size
 	return r;
 }
 
-/* The few directories that there are, one by one: syncfs() would wait for all that steps write. */
+/* Syncs the few directories one by one, since syncfs() would wait for everything steps write. */
 static int directories_sync(int view_fd, bool foreign)
 {
 	static const char *const parts[] = {"top/.git", "top", "objects/pack", "objects", "."};
@@ -193,7 +192,7 @@ static int view_write(const struct view *view, const char *views, const char *te
 	return r;
 }
 
-/* The id is of the commit's views: what the commit reaches need not go into it. */
+/* The id tells the views of one commit apart, so the commit's objects need not go into it. */
 static int view_name(struct view *view, const char *text, size_t size)
 {
 	cleanup_free char *whole = NULL;

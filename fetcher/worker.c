@@ -19,9 +19,9 @@
 
 #define JOB_BUFFER_MAX (256 * 1024) /* CONFIG_REPOSITORY and FETCH wait in the socket */
 
-/* ---- its end ---- */
+/* ---- the end of a child ---- */
 
-/* Its end comes as FETCH_CHILD_ENDED. */
+/* The starter kills the child and then reports FETCH_CHILD_ENDED. */
 static void worker_kill(const struct worker *worker)
 {
 	struct workers *workers = worker->workers;
@@ -111,7 +111,7 @@ static int removed_read(struct message *message, struct fetch_result *ret_result
 			   ret_result);
 }
 
-/* Could a child that works as it should say this? */
+/* Could an intact child send this? */
 static bool fetched_valid(const struct message_fetched *fetched)
 {
 	bool ok = fetched->outcome == FETCH_OK;
@@ -127,7 +127,7 @@ static bool fetched_valid(const struct message_fetched *fetched)
 	if ((*fetched->view && !commit_valid(fetched->view)) ||
 	    (fetched->view_objects && !*fetched->view))
 		return false;
-	/* the runbook is for the service to find */
+	/* only the service sets these, when it opens the runbook */
 	return fetched->runbook < 0 && !*fetched->misnamed;
 }
 
@@ -174,7 +174,7 @@ static void on_answer(struct loop_file *file, uint32_t events)
 	cleanup_message struct message *message = NULL;
 	int r = message_receive(worker->socket_fd, &message);
 
-	loop_remove(file); /* one answer; the end comes from the starter */
+	loop_remove(file); /* a child sends one result; the starter reports its end */
 	if (r == 0)
 		return;
 	if (r < 0 || message->type != worker->answer ||
@@ -198,7 +198,7 @@ static int on_ended(struct channel *channel, struct message *message)
 	worker = workers->running[ended.child];
 	if (!worker)
 		return -EBADMSG;
-	/* the answer may wait behind this message */
+	/* the result may still be unread in the child's socket */
 	if (worker->socket_file.loop)
 		on_answer(&worker->socket_file, EPOLLIN);
 	worker_end(worker, (int)ended.error, (int)ended.status);
@@ -243,7 +243,7 @@ void workers_close(struct workers *workers)
 		;
 }
 
-/* ---- its beginning ---- */
+/* ---- the start of a child ---- */
 
 static int job_send(int fd, const struct repository *repository, struct message *job)
 {
@@ -265,7 +265,7 @@ static int job_send(int fd, const struct repository *repository, struct message 
 	return message_transmit(fd, job);
 }
 
-/* The sockets, and the job already in them before there is a child. */
+/* Make the socket pair and put the job into it, before the child exists. */
 static int worker_sockets(struct worker *worker, const struct repository *repository,
 			  struct message *job, int *ret_child_fd)
 {
@@ -302,7 +302,7 @@ static enum message_type answer_to(enum message_type job)
 	}
 }
 
-/* A number that no child has. Return: FETCH_PARALLEL_MAX when all have one. */
+/* A number that no running child has. Return: FETCH_PARALLEL_MAX when all are taken. */
 static size_t number_find(const struct workers *workers)
 {
 	size_t number = 0;
