@@ -2,7 +2,12 @@
 #ifndef CACHER_STORE_INDEX_H
 #define CACHER_STORE_INDEX_H
 
-/* What store_local.c keeps in memory and how an index file reads. No I/O. */
+/*
+ * DOC: Index files, keys and references
+ *
+ * The parts of the store in a directory (store_local.c) that need no I/O: the text of an index
+ * file and its name, the sorted list of a run's keys, and the count of keys for each content.
+ */
 
 #include "cacher/store.h"
 
@@ -12,22 +17,22 @@
 
 /* ---- index files ---- */
 
-/** index_format() - text of an index file for @entry, at most INDEX_TEXT_MAX bytes. Return: its length. */
+/** index_format() - text of @entry's index file, up to INDEX_TEXT_MAX bytes. Return: its length. */
 size_t index_format(char *text, const struct store_entry *entry);
-/** index_parse() - the reverse. Return: 0, or -EBADMSG for anything index_format() cannot have written. */
+/** index_parse() - the reverse. Return: 0, or -EBADMSG for what index_format() never writes. */
 int index_parse(const char *text, struct store_entry *ret_entry);
 
 /**
  * index_name() - file name of @key: '/' becomes '+' and a leading '.' becomes ','
  * @name: room for ARTIFACT_KEY_MAX + 1 bytes
  *
- * Both stand in no valid key, so the name is as long as the key and unique.
+ * No valid key contains '+' or ',', so the name is as long as the key and unique.
  */
 void index_name(char *name, const char *key);
-/** index_key() - the reverse. Return: whether @name is a name of a valid key. */
+/** index_key() - the reverse. Return: false when @name does not belong to a valid key. */
 bool index_key(char *key, const char *name);
 
-/** digest_text() - 64 hex digits and NUL */
+/** digest_text() - the digest as 64 hex digits and NUL */
 void digest_text(char text[2 * STORE_DIGEST_BYTES + 1], const uint8_t *digest);
 /** digest_parse() - the reverse. Return: 0 or -EBADMSG. */
 int digest_parse(const char *text, uint8_t *ret_digest);
@@ -44,34 +49,40 @@ struct key_list {
 	size_t n_items, max_items;
 };
 
-/** key_list_find() - NULL when @key is not there; valid until the list changes */
+/** key_list_find() - the item of @key, valid until the list changes; NULL: the list lacks it */
 struct key_entry *key_list_find(const struct key_list *list, const char *key);
 /** key_list_set() - add or replace. Return: 0 or -ENOMEM. */
 int key_list_set(struct key_list *list, const char *key, const struct store_entry *entry);
+/** key_list_remove() - remove @key; does nothing when the list lacks it */
 void key_list_remove(struct key_list *list, const char *key);
+/** key_list_clear() - free all items; the list is empty afterwards */
 void key_list_clear(struct key_list *list);
 
-/* ---- how many keys name a content ---- */
+/* ---- how many keys name each content ---- */
 
 struct reference;
+
+/** struct references - a hash map from digests to counts of keys; all zeros is an empty one */
 struct references {
 	struct reference **buckets;
 	size_t n_buckets, n_references;
 };
 
-/** references_add() - one more. Return: 0 or -ENOMEM. */
+/** references_add() - count one more key. Return: 0 or -ENOMEM. */
 int references_add(struct references *references, const uint8_t *digest);
-/** references_drop() - one less. Return: whether it was the last. */
+/** references_drop() - count one key less. Return: was it the last? */
 bool references_drop(struct references *references, const uint8_t *digest);
 /**
- * references_stored() - what the content takes on the disk, which is set once
+ * references_stored() - note once that the content takes @bytes on the disk
  *
- * Return: 0 when it was set before, or is not known.
+ * Return: @bytes; 0 when a size was noted before, or no key names the content.
  */
 uint64_t references_stored(struct references *references, const uint8_t *digest, uint64_t bytes);
-/** references_size() - what was set; 0: not known */
+/** references_size() - the noted bytes on the disk; 0: not known */
 uint64_t references_size(const struct references *references, const uint8_t *digest);
+/** references_has() - does any key name the content? */
 bool references_has(const struct references *references, const uint8_t *digest);
+/** references_clear() - free all counts; the map is empty afterwards */
 void references_clear(struct references *references);
 
 #endif

@@ -2,7 +2,12 @@
 #ifndef CACHER_STORE_LOCAL_H
 #define CACHER_STORE_LOCAL_H
 
-/* What store_local.c and store_local_put.c share; nobody else includes it. */
+/*
+ * DOC: Internals of the store in a directory
+ *
+ * Shared by store_local.c (which explains the directory and the locks), store_local_put.c,
+ * store_remove.c and store_account.c; other files include store.h.
+ */
 
 #include "cacher/store_index.h"
 #include "common/limits.h"
@@ -13,22 +18,22 @@
 #define TEMPORARY_NAME_MAX 24
 #define BLOB_NAME_MAX (2 * STORE_DIGEST_BYTES + 2)
 
-/** struct store_project - what the keys of all its runs name */
+/** struct store_project - how much the keys of all its runs name; guarded by store->lock */
 struct store_project {
 	struct store_project *next;
 	char name[PROJECT_NAME_MAX + 1];
 	uint64_t bytes, reserved;
-	uint64_t limit; /* 0: that of all */
+	uint64_t limit; /* 0: limits.bytes_per_project */
 };
 
 struct store {
 	int blobs_fd, packed_fd, runs_fd, tmp_fd;
 	pthread_mutex_t lock;
 	struct references references;
-	struct store_run *runs; /* those in use */
+	struct store_run *runs; /* the open ones */
 	struct store_project *projects;
 	struct store_limits limits;
-	uint64_t stored; /* on the disk, and on the way there */
+	uint64_t stored; /* bytes on the disk, with those that are being written */
 	atomic_uint_fast64_t next_temporary;
 };
 
@@ -42,40 +47,41 @@ struct store_run {
 	bool loaded;
 	struct key_list keys;
 	uint64_t bytes;	   /* of all keys */
-	uint64_t reserved; /* of puts under way */
+	uint64_t reserved; /* by puts that are not committed yet */
 };
 
-/* ---- what there is of everything: store_account.c; each locks the store ---- */
+/* ---- sums and limits: store_account.c; each function takes store->lock ---- */
 
-/** account_project() - made when it is not known. Return: NULL without memory. */
+/** account_project() - find a project, or add it. Return: NULL without memory. */
 struct store_project *account_project(struct store *store, const char *name);
 /**
- * account_reserve() - @more bytes of @run's project are on their way; @less will be replaced
+ * account_reserve() - reserve @more bytes of the project of @run, whose put will replace @less
  *
- * Return: 0, or STORE_E_OVER_LIMIT with @error: nothing is reserved then.
+ * Return: 0, or STORE_E_OVER_LIMIT with @error set and no bytes reserved.
  */
 int account_reserve(struct store_run *run, uint64_t more, uint64_t less, struct error *error);
-/** account_release() - of account_reserve() */
+/** account_release() - give back bytes of account_reserve() */
 void account_release(struct store_run *run, uint64_t bytes);
-/** account_keys() - the keys of @run name more, and less, than before */
+/** account_keys() - add @more bytes to the keys of @run's project, and subtract @less */
 void account_keys(struct store_run *run, uint64_t more, uint64_t less);
-/** account_disk() - @more bytes on the disk. Return: 0, or STORE_E_OVER_LIMIT with @error. */
+/** account_disk() - add @more bytes of disk. Return: 0, or STORE_E_OVER_LIMIT with @error set. */
 int account_disk(struct store *store, uint64_t more, struct error *error);
-/** account_gone() - @bytes are there no more */
+/** account_gone() - subtract @bytes that were freed on the disk */
 void account_gone(struct store *store, uint64_t bytes);
-/** account_size() - what the file @fd takes on the disk */
+/** account_size() - bytes that the file @fd takes on the disk */
 uint64_t account_size(int fd);
 
-/** store_blob_name() - path of a content beneath blobs/ or packed/ */
+/** store_blob_name() - the path of a content, relative to blobs/ or packed/ */
 void store_blob_name(char name[BLOB_NAME_MAX], const uint8_t *digest);
-/** store_temporary_new() - a new file beneath tmp/; @name is filled. Return: fd or -errno. */
+/** store_temporary_new() - create a file in tmp/ and return its @name. Return: fd or -errno. */
 int store_temporary_new(struct store *store, char name[TEMPORARY_NAME_MAX]);
-/** store_sync_directory() - make renames within it durable. Return: 0 or -errno. */
+/** store_sync_directory() - make renames into the directory durable. Return: 0 or -errno. */
 int store_sync_directory(int dir_fd, const char *path);
-/** store_reference_release() - one name less for a content; with the last one it goes */
+/** store_reference_release() - drop one reference to a content, and remove it with the last one */
 void store_reference_release(struct store *store, const uint8_t *digest);
-/** store_run_lock() - lock a run with its keys in memory. Return: 0, or -errno (not locked). */
+/** store_run_lock() - lock a run, with its keys in memory. Return: 0, or -errno (not locked). */
 int store_run_lock(struct store_run *run, struct error *error);
+/** store_run_unlock() - the reverse */
 void store_run_unlock(struct store_run *run);
 
 #endif
