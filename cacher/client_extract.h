@@ -2,17 +2,25 @@
 #ifndef CACHER_CLIENT_EXTRACT_H
 #define CACHER_CLIENT_EXTRACT_H
 
-/* Putting what was fetched where it belongs: whole, or not at all. */
+/*
+ * DOC: Writing an artifact to its destination
+ *
+ * The last part of "cacher get", within the step. An artifact is written under a temporary name
+ * beside its destination and renamed, so a step that is killed leaves the old file or the new one,
+ * and no reader sees a part of either. Only the merge into an existing directory is not atomic.
+ */
 
 #include "cacher/protocol.h"
 #include "common/error.h"
 
 /**
  * client_place_file() - copy the artifact in @fd to @destination
- * @head: its size, mode and modification time
+ * @fd:   a file, or a pipe out of which the service feeds it
+ * @head: the service's reply, with size, mode and modification time
  *
- * Written under a temporary name beside @destination and renamed over it; a
- * symbolic link there is replaced, not followed.
+ * A symbolic link at @destination is replaced, not followed.
+ *
+ * Return: 0, or -errno with @error set.
  */
 int client_place_file(int fd, const struct cacher_answer *head, const char *destination,
 		      struct error *error);
@@ -20,8 +28,10 @@ int client_place_file(int fd, const struct cacher_answer *head, const char *dest
 /**
  * client_place_directory() - unpack the archive in @fd as @destination
  *
- * Unpacked beside it and renamed; into a directory that exists already, entry
- * by entry: directories are merged, files replaced.
+ * An existing directory is merged with the archive, entry by entry: directories are merged, files
+ * replaced, others stay.
+ *
+ * Return: 0, or -errno with @error set.
  */
 int client_place_directory(int fd, const char *destination, struct error *error);
 

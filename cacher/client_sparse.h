@@ -6,9 +6,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* DOC: Sparse files: artifacts get holes where they have zeroes, so they take no room at a get. */
+
 /**
- * client_write_sparse() - write to a new file, but for blocks of zeroes
- * @offset: where; the file is given its length by ftruncate(2) in the end
+ * client_write_sparse() - write @data to a new file, leaving out blocks of zeroes
+ * @offset: position in the file; the caller sets the file's length by ftruncate(2) at the end
  *
  * Return: 0 or -errno.
  */

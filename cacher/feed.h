@@ -3,13 +3,12 @@
 #define CACHER_FEED_H
 
 /*
- * DOC: Giving out what is packed
+ * DOC: Reading packed contents
  *
- * Its content goes through a pipe: unpacked files would take room that a full disk
- * does not have, and a step could have a small artifact of zeroes fill it. Memory is
- * bounded by two frames for each reader. A reader that takes nothing for FEED_STALL_SEC is
- * left; the end of the pipe before its time tells the other side that something went
- * wrong.
+ * A packed artifact is unpacked into a pipe, not into a file: a file would need space that a full
+ * disk lacks, and a step could fill the disk by a small artifact of zeroes. Each reader costs the
+ * memory of two frames. A reader that reads nothing for FEED_STALL_SEC is dropped. The reader
+ * knows the size, so a pipe that ends early means a failure.
  */
 
 #include <stdatomic.h>
@@ -17,16 +16,17 @@
 
 #define FEED_STALL_SEC 60
 
-/** feed_pipe() - a pipe for feed_content(). Return: 0 or -errno. */
+/** feed_pipe() - make a pipe for feed_content(); the caller owns both ends. Return: 0 or -errno. */
 int feed_pipe(int *ret_read_fd, int *ret_write_fd);
 /**
- * feed_content() - unpack a content into a pipe; waits for its reader
- * @fd:        frames; not owned
- * @size:      of the content
- * @write_fd:  of feed_pipe(); not owned
- * @cancelled: ends it soon
+ * feed_content() - unpack contents into a pipe; blocks while the pipe is full
+ * @fd:        a file of frames; not owned
+ * @size:      bytes of the contents
+ * @write_fd:  from feed_pipe(); not owned
+ * @cancelled: set by another thread: return soon
  *
- * Return: 0; -ECANCELED; -EPIPE; -ETIMEDOUT; -EBADMSG for a file that is damaged; -errno.
+ * Return: 0; -ECANCELED; -EPIPE when the reader is gone; -ETIMEDOUT; -EBADMSG when the file is
+ * damaged; another -errno.
  */
 int feed_content(int fd, uint64_t size, int write_fd, const atomic_bool *cancelled);
 

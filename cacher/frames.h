@@ -5,11 +5,12 @@
 /*
  * DOC: Packed artifacts
  *
- * A file of zstd frames, one for each FRAME_CONTENT_MAX bytes of the content, each with
- * its size and a checksum: any zstd reads it, and memory is bounded by one frame.
+ * A packed artifact is a file of zstd frames (RFC 8878), one for each FRAME_CONTENT_MAX bytes of
+ * the contents, each with its size and a checksum. Any zstd can read it, and unpacking needs the
+ * memory of one frame only.
  *
- * Contexts of libzstd are shared by all threads of a process: as many as it has
- * processors do the work, whatever waits for them.
+ * All threads of a process share the contexts of libzstd, of which there are as many as
+ * processors; this bounds memory and work, however many threads wait for one.
  */
 
 #include <stddef.h>
@@ -17,34 +18,36 @@
 #include <sys/types.h>
 
 #define FRAME_CONTENT_MAX (256u * 1024u)
-#define FRAME_BYTES_MAX (FRAME_CONTENT_MAX + 4096u) /* ZSTD_compressBound() of it, and more */
+#define FRAME_BYTES_MAX (FRAME_CONTENT_MAX + 4096u) /* at least ZSTD_compressBound() of that */
 
 /**
- * frame_pack() - one frame of @size bytes of @data
- * @out: FRAME_BYTES_MAX bytes
+ * frame_pack() - pack @size bytes of @data as one frame
+ * @size: at most FRAME_CONTENT_MAX
+ * @out:  room for FRAME_BYTES_MAX bytes
  *
- * Return: its bytes, or -ENOMEM.
+ * Return: bytes of the frame, or -ENOMEM.
  */
 ssize_t frame_pack(const void *data, size_t size, void *out);
 
-/** struct frame_reader - frames of a file, one after the other */
+/** struct frame_reader - reads the frames of a file one after the other */
 struct frame_reader {
 	int fd; /* not owned */
 	uint64_t offset;
-	uint64_t left; /* of the content */
+	uint64_t left; /* bytes of the contents that are not read yet */
 	uint8_t *frame;
 	size_t n_frame; /* bytes of the file in @frame */
 };
 
-/** frame_reader_init() - @size: of the content. Return: 0 or -ENOMEM. */
+/** frame_reader_init() - read @size bytes of contents from @fd. Return: 0 or -ENOMEM. */
 int frame_reader_init(struct frame_reader *reader, int fd, uint64_t size);
+/** frame_reader_done() - free the buffer; the descriptor stays open */
 void frame_reader_done(struct frame_reader *reader);
 /**
- * frame_read() - the content of the next frame
- * @out: FRAME_CONTENT_MAX bytes
+ * frame_read() - unpack the next frame
+ * @out: room for FRAME_CONTENT_MAX bytes
  *
- * Return: its bytes; 0 when all of the content was read; -EBADMSG when the file is
- * damaged, or has more or less in it; -errno.
+ * Return: bytes at @out; 0 when all contents have been read; -EBADMSG when the file is
+ * damaged or has another size than announced; another -errno.
  */
 ssize_t frame_read(struct frame_reader *reader, void *out);
 

@@ -3,29 +3,28 @@
 #define CACHER_PROTOCOL_H
 
 /*
- * DOC: What the client and the service say to each other
+ * DOC: The protocol between client and service
  *
- * An AF_UNIX stream socket, one request for each connection. Who the client is
- * (project, run, step) follows from the listening socket: every step has one
- * of its own, so nothing that the client says has to be believed.
+ * An AF_UNIX stream socket with one request for each connection. The listening socket tells the
+ * service which project, run and step the client belongs to, because every step has a socket of
+ * its own; so the client need not be trusted for it.
  *
- *   service: struct cacher_answer with CACHER_HELLO as soon as it has accepted
+ *   service: struct cacher_answer with CACHER_HELLO, as soon as it has accepted
  *   client:  struct cacher_request, key bytes
  *            put of a file: the file, opened for reading, by SCM_RIGHTS
  *            put of a directory: a pax archive as chunks, each a u32 length and
  *            as many bytes; length 0 completes it, CACHER_CHUNK_ABORT drops it
  *   service: struct cacher_answer, text bytes
- *            get: the artifact, opened for reading, by SCM_RIGHTS; what is stored packed
- *            is a pipe out of which it comes: less than the size says means that the
- *            service went away, and the client asks once more
+ *            get: the artifact, opened for reading, by SCM_RIGHTS. A packed one comes
+ *            through a pipe; when the pipe ends before the announced size, the service
+ *            has died, and the client sends its request again
  *            ls: a memfd with one line for each key
  *
- * An archive travels through the socket and not through a pipe of the step's
- * making, because a reader of a pipe whose flags and other readers belong to
- * somebody else can be made to wait for ever. The closing chunk tells the end
- * of an archive from the end of a client that was killed.
+ * An archive is sent through the socket, not through a pipe that the step made: the step controls
+ * the flags and the other readers of such a pipe, and could make the service wait without end. The
+ * closing chunk tells a complete archive from one of a client that was killed.
  *
- * Integers have the byte order of the machine: both ends are on it.
+ * Integers have the byte order of the machine, since both ends run on the same one.
  */
 
 #include <stdint.h>
@@ -54,10 +53,10 @@ enum cacher_kind {
 
 enum cacher_status {
 	CACHER_OK = 0,
-	CACHER_INVALID = 1, /* the request makes no sense: the client exits 2 */
+	CACHER_INVALID = 1, /* the request is invalid: the client exits with 2 */
 	CACHER_NO_KEY = 2,
 	CACHER_OVER_LIMIT = 3,
-	CACHER_FAILED = 4, /* the service could not, and trying again will not help */
+	CACHER_FAILED = 4, /* the service failed, and would fail again */
 	CACHER_HELLO = 5,
 	CACHER_NUM_STATUS,
 };
@@ -66,10 +65,10 @@ struct cacher_request {
 	uint32_t magic;
 	uint8_t version;
 	uint8_t verb;
-	uint8_t kind; /* put only, otherwise none */
+	uint8_t kind; /* enum cacher_kind; CACHER_KIND_NONE unless it is a put */
 	uint8_t reserved;
 	uint32_t key_length; /* 0 for ls only */
-	uint32_t mode;	     /* permission bits of a directory that is put */
+	uint32_t mode;	     /* put of a directory: its permission bits */
 };
 
 struct cacher_answer {

@@ -3,11 +3,12 @@
 #define CACHER_RETENTION_H
 
 /*
- * DOC: Artifacts that the scheduler's retention removes
+ * DOC: Removal of artifacts by retention
  *
- * The scheduler decides and names project and run; the keys and contents are ours.
- * Some keys of a run go in each turn of the loop, so that a run of ten thousand
- * holds nobody up.
+ * The scheduler decides which runs lose their artifacts and sends project and run; this module
+ * removes the run's keys, and contents that no other key names. It removes a few keys in each turn
+ * of the loop, so that a run with ten thousand keys does not delay other requests. It also reports
+ * the bytes of a run, on request and after each key that the api stored.
  */
 
 #include "cacher/store.h"
@@ -15,11 +16,11 @@
 
 struct retention;
 
-/** retention_new() - Return: 0 or -ENOMEM; @loop and @store must outlive it */
+/** retention_new() - @loop and @store must outlive it. Return: 0 or -ENOMEM. */
 int retention_new(struct loop *loop, struct store *store, struct retention **ret_retention);
-/** retention_attach() - serve a new channel to the scheduler, in place of the old one */
+/** retention_attach() - serve @fd, a new channel of the scheduler. Return: 0 or -errno. */
 int retention_attach(struct retention *retention, int fd);
-/** retention_put() - @run has one more key, put by the api: an answers_put_fn of a struct retention */
+/** retention_put() - the api stored a key of @run; an answers_put_fn of a struct retention */
 void retention_put(void *userdata, const char *project, uint64_t run);
 
 #endif

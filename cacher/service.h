@@ -3,39 +3,38 @@
 #define CACHER_SERVICE_H
 
 /*
- * DOC: Who is served when
+ * DOC: Connections of steps
  *
- * One listening socket for each step. A connection is accepted, greeted, and
- * waits for its turn; a thread then serves it. A step has at most
- * CACHER_CONNECTIONS_PER_STEP threads, and of SERVICE_THREADS_MAX in all no more
- * than its equal share, but always one: a step that floods the service waits
- * for itself only. What is over SERVICE_WAITING_PER_STEP stays in the backlog of
- * the listening socket.
+ * Each step has a listening socket of its own. A connection is accepted, gets CACHER_HELLO, and
+ * waits until a thread serves it (connection.h). A step gets at most CACHER_CONNECTIONS_PER_STEP
+ * threads, and no more than an equal share of SERVICE_THREADS_MAX, but always one; so a step
+ * that floods the service delays itself only. Beyond SERVICE_WAITING_PER_STEP, connections stay
+ * in the backlog of the listening socket.
  *
- * All functions are for the thread of the loop.
+ * Only the thread of the loop may call these functions.
  */
 
 #include "cacher/store.h"
 #include "common/loop.h"
 
-#define SERVICE_THREADS_MAX 512u
-#define SERVICE_WAITING_PER_STEP 128u
+#define SERVICE_THREADS_MAX 512u      /* of all steps */
+#define SERVICE_WAITING_PER_STEP 128u /* accepted connections without a thread */
 
 struct service;
 
-/** service_new() - Return: 0 or -errno. @loop and @store must outlive the service. */
+/** service_new() - @loop and @store must outlive the service. Return: 0 or -errno. */
 int service_new(struct loop *loop, struct store *store, struct service **ret_service);
 
 /**
  * service_listen() - serve a step on @fd
- * @order: tells the step; one that is known already gets the new socket
+ * @order: number of the step's attempt; a known one gets the new socket
  * @fd:    listening AF_UNIX stream socket, owned by the service on success only
  *
- * Return: 0, or -EBADMSG when @fd is something else, or -errno.
+ * Return: 0, -EBADMSG when @fd is not such a socket, or another -errno.
  */
 int service_listen(struct service *service, uint64_t order, const char *project, uint64_t run,
 		   int fd);
-/** service_close() - the step has ended: stop what it still asks for */
+/** service_close() - the step has ended: stop serving it, and end its requests */
 void service_close(struct service *service, uint64_t order);
 
 #endif
