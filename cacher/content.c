@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define STREAM_TRIAL (4u * 1024u * 1024u) /* then it is clear what a stream is worth */
+#define STREAM_TRIAL (4u * 1024u * 1024u) /* bytes of a stream that decide whether it is packed */
 #define SAMPLES 8
 #define SAMPLE_BYTES (64u * 1024u)
 #define BLOCK 4096u
@@ -72,7 +72,7 @@ static int append(struct content_writer *writer, const void *data, size_t size)
 	return r;
 }
 
-/* The frames that are in the file, one after the other, as they are, into @fd. */
+/* Unpack the frames of the writer's file, one after the other, into @fd. */
 static int frames_copy(struct content_writer *writer, int fd, uint64_t size, uint64_t *ret_holes)
 {
 	cleanup_free uint8_t *chunk = malloc(FRAME_CONTENT_MAX);
@@ -82,7 +82,7 @@ static int frames_copy(struct content_writer *writer, int fd, uint64_t size, uin
 	int r = chunk ? frame_reader_init(&reader, writer->fd, size) : -ENOMEM;
 
 	if (r < 0)
-		/* cppcheck-suppress memleak ; it is freed with its scope */
+		/* cppcheck-suppress memleak ; cleanup_free frees it */
 		return r;
 	while (r == 0 && (n = frame_read(&reader, chunk)) != 0) {
 		if (n < 0)
@@ -97,7 +97,7 @@ static int frames_copy(struct content_writer *writer, int fd, uint64_t size, uin
 	return r;
 }
 
-/* Packing is not worth it: what little is there already is read back. */
+/* Store unpacked from now on; unpack the few frames that have been written. */
 static int turn_raw(struct content_writer *writer)
 {
 	uint64_t size = writer->size - writer->n_chunk;
@@ -107,10 +107,10 @@ static int turn_raw(struct content_writer *writer)
 	int r = plain ? frame_reader_init(&reader, writer->fd, size) : -ENOMEM;
 
 	if (r < 0)
-		/* cppcheck-suppress memleak ; it is freed with its scope */
+		/* cppcheck-suppress memleak ; cleanup_free frees it */
 		return r;
 	while (r == 0 && done < size) {
-		/* the last frame may be shorter than the room that one needs */
+		/* not straight into @plain: frame_read() needs room for a whole frame */
 		cleanup_free uint8_t *chunk = malloc(FRAME_CONTENT_MAX);
 		ssize_t n = chunk ? frame_read(&reader, chunk) : -ENOMEM;
 
@@ -133,7 +133,7 @@ static int turn_raw(struct content_writer *writer)
 	return r;
 }
 
-/* What is in the chunk becomes a frame. */
+/* Write the chunk as a frame. */
 static int flush(struct content_writer *writer)
 {
 	ssize_t n = frame_pack(writer->chunk, writer->n_chunk, writer->frame);

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define PIPE_BYTES (256 * 1024)
-#define LOOK_MSEC 1000 /* between two looks whether it was cancelled */
+#define LOOK_MSEC 1000 /* interval at which @cancelled is checked */
 
 int feed_pipe(int *ret_read_fd, int *ret_write_fd)
 {
@@ -19,13 +19,13 @@ int feed_pipe(int *ret_read_fd, int *ret_write_fd)
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	/* ours alone: the reader's end has flags of its own, and a reader waits */
+	/* only the write end: the read end has its own flags, and its reader blocks */
 	if (fcntl(fds[1], F_SETFL, O_NONBLOCK) < 0) {
 		(void)close(fds[0]);
 		(void)close(fds[1]);
 		return -EIO;
 	}
-	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES); /* a smaller one works, too */
+	(void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES); /* a smaller pipe works as well */
 	*ret_read_fd = fds[0];
 	*ret_write_fd = fds[1];
 	return 0;
@@ -83,7 +83,7 @@ int feed_content(int fd, uint64_t size, int write_fd, const atomic_bool *cancell
 	int r = content ? frame_reader_init(&reader, fd, size) : -ENOMEM;
 
 	if (r < 0)
-		/* cppcheck-suppress memleak ; it is freed with its scope */
+		/* cppcheck-suppress memleak ; cleanup_free frees it */
 		return r;
 	while (r == 0 && (n = frame_read(&reader, content)) > 0)
 		r = write_all(write_fd, content, (size_t)n, cancelled);

@@ -17,8 +17,8 @@
 #define FILE_CHANGED "the file changed while it was read: put it when nothing writes to it"
 
 /*
- * Only files that a disk or memory holds. Reading one of the others can wait
- * for ever (FUSE) or yields what no size announced (proc, sysfs).
+ * Accept only files on disk or in memory. Others may block a read without end (FUSE), or have
+ * contents that their size does not announce (proc, sysfs).
  */
 static int check_file(int fd, struct stat *ret_status, struct error *error)
 {
@@ -43,7 +43,7 @@ static int check_file(int fd, struct stat *ret_status, struct error *error)
 	return 0;
 }
 
-/* The bytes of @fd from @offset to @end, which are no hole. */
+/* Store the bytes of @fd from @offset to @end, between two holes. */
 static int copy_part(const atomic_bool *cancelled, int fd, uint8_t *buffer, uint64_t offset,
 		     uint64_t end, struct store_put *put, struct error *error)
 {
@@ -69,7 +69,7 @@ static int copy_part(const atomic_bool *cancelled, int fd, uint8_t *buffer, uint
 	return 0;
 }
 
-/* Where the hole at @offset ends; @offset if there is none, or nobody can tell. */
+/* The end of the hole at @offset; @offset if there is none, or lseek(2) cannot tell. */
 static uint64_t hole_end(int fd, uint64_t offset, uint64_t size)
 {
 	off_t data = lseek(fd, (off_t)offset, SEEK_DATA);
@@ -87,7 +87,7 @@ static uint64_t data_end(int fd, uint64_t offset, uint64_t size)
 									     : (uint64_t)hole;
 }
 
-/* In pieces, so that a step that has ended need not be waited for. */
+/* Store a hole, in pieces, to stop soon when the step has ended. */
 static int copy_hole(const atomic_bool *cancelled, uint64_t size, struct store_put *put,
 		     struct error *error)
 {
@@ -104,7 +104,7 @@ static int copy_hole(const atomic_bool *cancelled, uint64_t size, struct store_p
 	return r;
 }
 
-/* Exactly the size that the file had at the start, and the file must stay as it was. */
+/* Store exactly the size that the file had before; a file that changes meanwhile is an error. */
 static int copy_file(const atomic_bool *cancelled, int fd, const struct stat *before,
 		     struct store_put *put, struct error *error)
 {

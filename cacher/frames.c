@@ -10,10 +10,10 @@
 #include <unistd.h>
 #include <zstd.h>
 
-#define LEVEL 1 /* a step waits for it */
+#define LEVEL 1 /* the fastest regular level of zstd, because a step waits for it */
 #define CONTEXTS_MAX 16
 
-_Static_assert(FRAME_BYTES_MAX >= ZSTD_COMPRESSBOUND(FRAME_CONTENT_MAX) + 32, "room of a frame");
+_Static_assert(FRAME_BYTES_MAX >= ZSTD_COMPRESSBOUND(FRAME_CONTENT_MAX) + 32, "room for a frame");
 
 /* ---- contexts ---- */
 
@@ -94,7 +94,7 @@ void frame_reader_done(struct frame_reader *reader)
 	reader->frame = NULL;
 }
 
-/* As much of the file as there is room for. Return: 0 or -errno. */
+/* Fill the buffer from the file. Return: 0 or -errno. */
 static int fill(struct frame_reader *reader)
 {
 	while (reader->n_frame < FRAME_BYTES_MAX) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * How much there is of everything, and how much there may be. Of a project counts what its
- * keys name, as their sizes are shown, each for itself; of all counts what is on the
- * disk, each content once: packed ones less, and holes nothing.
+ * Sums of stored bytes, and their limits. A project is charged the sizes of all its keys, even
+ * if several name the same contents. The sum of all projects is disk space: each content counts
+ * once, with the blocks that it takes, so packing and holes make it smaller.
  */
 
 #include "cacher/store_local.h"

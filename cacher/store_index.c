@@ -81,7 +81,7 @@ int index_parse(const char *text, struct store_entry *ret_entry)
 	entry.mtime.tv_sec = seconds;
 	if (entry.kind == CACHER_KIND_NONE || digest_parse(digest, entry.digest) < 0)
 		return -EBADMSG;
-	/* one spelling for each entry: this refuses signs, overflow, torn and longer files */
+	/* each entry has exactly one text, which excludes signs, overflow, torn and longer files */
 	(void)index_format(again, &entry);
 	if (strcmp(text, again) != 0)
 		return -EBADMSG;
@@ -117,7 +117,7 @@ bool index_key(char *key, const char *name)
 
 /* ---- keys ---- */
 
-/* Index of the first key not below @key. */
+/* Index of the first key that does not sort before @key. */
 static size_t key_list_position(const struct key_list *list, const char *key)
 {
 	size_t low = 0;
@@ -200,7 +200,7 @@ struct reference {
 	struct reference *next;
 };
 
-/* Digests are evenly spread already. */
+/* No hash function is needed: digests are distributed evenly. */
 static size_t bucket_of(size_t n_buckets, const uint8_t *digest)
 {
 	uint64_t value;

@@ -3,25 +3,24 @@
 /*
  * DOC: The store in a directory
  *
- *   blobs/ab/cdef…          contents, named by their digest, never changed
- *   packed/ab/cdef…         the same, as frames of zstd (content.h); each content is in one
- *                           of the two. An older runbookd, which does not know them, leaves
- *                           them alone.
+ *   blobs/ab/cdef…          unpacked contents, named by their digest, never changed
+ *   packed/ab/cdef…         contents as zstd frames (content.h), likewise; each content is in
+ *                           blobs/ or in packed/. Versions of runbookd that do not know
+ *                           packed/ leave it alone.
  *   runs/PROJECT/RUN/NAME   one small text file for each key (store_index.h)
- *   tmp/N                   what is being written; emptied at start
+ *   tmp/N                   files that are being written; removed at start
  *
- * A put writes tmp/, syncs it, renames it into blobs/ and syncs that directory;
- * only then does an index file, made in the same way, name it. So an index file
- * never names a content that a power cut could take away. Two puts of the same
- * bytes rename over each other, which changes nothing.
+ * A put writes contents in tmp/, syncs them, renames them into blobs/ or packed/ and syncs that
+ * directory. Only then an index file that names them is written in the same way. So an index file
+ * never names contents that a power cut could remove. When two puts of the same bytes rename over
+ * each other, nothing changes.
  *
- * Contents nobody names are removed: at once when their last key goes, and at
- * start what a crash left. A reference is counted before the content is
- * renamed into place, hence a delete that runs beside it leaves it alone.
+ * Contents that no key names are removed: at once when their last key is removed, and at start
+ * those that a crash left. A put counts its reference before it renames the contents into place,
+ * so a concurrent delete of the last other key does not remove them.
  *
- * Locks: run->lock guards the keys of one run, store->lock everything else; the
- * second may be taken within the first. Neither is held while contents are
- * copied or synced.
+ * Locks: run->lock guards the keys of one run, store->lock everything else; the second may be
+ * taken within the first. Neither is held while contents are copied or synced.
  */
 
 #include "cacher/store_local.h"
@@ -117,7 +116,7 @@ static int directory_each(int dir_fd, const char *path, directory_entry_fn each,
 	return r < 0 ? r : -errno;
 }
 
-/* Read one index file. Return: 0, or -errno for a file that is none of ours. */
+/* Read one index file. Return: 0, or -errno, also for a file that the store did not write. */
 static int index_read(int dir_fd, const char *name, char *key, struct store_entry *ret_entry)
 {
 	cleanup_close int fd = -1;
@@ -154,7 +153,7 @@ static int scan_key(int dir_fd, const char *name, void *userdata)
 	return 0;
 }
 
-/* What is no directory here is none of ours: it stays, and the start goes on. */
+/* Scan a directory. A name that is not a directory was not made by the store: it is ignored. */
 static int scan_directory(int dir_fd, const char *name, directory_entry_fn each, void *userdata)
 {
 	int r = directory_each(dir_fd, name, each, userdata);
@@ -370,7 +369,7 @@ static int load_key(int dir_fd, const char *name, void *userdata)
 	struct store_entry entry;
 
 	if (index_read(dir_fd, name, key, &entry) < 0)
-		return 0; /* reported at start */
+		return 0; /* a damaged index file, reported when the store was opened */
 	run->bytes += entry.size;
 	return key_list_set(&run->keys, key, &entry);
 }
@@ -399,7 +398,7 @@ void store_run_unlock(struct store_run *run)
 	(void)pthread_mutex_unlock(&run->lock);
 }
 
-/* ---- gets and the rest ---- */
+/* ---- gets, deletes and lists ---- */
 
 static int no_key(struct error *error, const struct store_run *run, const char *key)
 {
@@ -408,7 +407,7 @@ static int no_key(struct error *error, const struct store_run *run, const char *
 	return STORE_E_NO_KEY;
 }
 
-/* As it is or packed, whichever there is. Return: 0 or -errno. */
+/* Open the contents, unpacked or packed; set @entry->packed. Return: 0 or -errno. */
 static int content_open(struct store *store, struct store_entry *entry, int *ret_fd)
 {
 	char name[BLOB_NAME_MAX];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Storing: limits, contents, and the key that comes to name them. See store_local.c. */
+/* Puts: limits, contents, and the key that names them. store_local.c explains the order. */
 
 #include "cacher/content.h"
 #include "cacher/store_local.h"
@@ -18,14 +18,14 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define WRITEBACK_STEP (16 * MIB) /* start writing back early: the last sync is short then */
+#define WRITEBACK_STEP (16 * MIB) /* start writeback early, to make the final fsync(2) short */
 
 struct store_put {
 	struct store_run *run;
 	struct store_entry entry;
 	uint64_t reserved;
-	uint64_t charged; /* bytes on the disk that are counted for it */
-	uint64_t synced;  /* bytes whose writing back has been started */
+	uint64_t charged; /* bytes on the disk that account_disk() has counted for it */
+	uint64_t synced;  /* bytes whose writeback has been started */
 	struct content_writer content;
 	int fd;
 	char temporary[TEMPORARY_NAME_MAX];
@@ -76,18 +76,18 @@ static int put_failed(int r, struct error *error)
 	return r < 0 ? error_errno(error, -r, "cannot write to the artifact store") : r;
 }
 
-/* Whether @more bytes leave the file system its last hundredth, which deleting may need. */
+/* Do @more bytes leave a hundredth of the file system free, which deleting may need? */
 static bool room_left(struct store *store, uint64_t more)
 {
 	struct statvfs status;
 
 	if (fstatvfs(store->tmp_fd, &status) < 0)
-		return true; /* then writing will tell */
+		return true; /* a full disk will make write(2) fail */
 	return (uint64_t)status.f_bavail * status.f_frsize >=
 	       more + (uint64_t)status.f_blocks * status.f_frsize / 100;
 }
 
-/* Count @more bytes of @put against its run. What @key names now will be replaced. */
+/* Reserve @more bytes of @put for its run, less the artifact that its key names now. */
 static int reserve(struct store_put *put, uint64_t more, struct error *error)
 {
 	struct store_run *run = put->run;
@@ -147,7 +147,7 @@ int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kin
 	return 0;
 }
 
-/* Count what is on the disk by now, and start to write it back. */
+/* Count the bytes that have been written, and start their writeback. */
 static int put_written(struct store_put *put, int written, struct error *error)
 {
 	const struct content_writer *content = &put->content;
@@ -162,10 +162,10 @@ static int put_written(struct store_put *put, int written, struct error *error)
 			return r;
 		put->charged = stored;
 	}
-	if (content->stored < put->synced) /* it turned out that it is not packed */
+	if (content->stored < put->synced) /* rewritten unpacked from the start */
 		put->synced = 0;
 	if (content->stored - put->synced >= WRITEBACK_STEP) {
-		/* only a hint: fsync() at the end reports what goes wrong */
+		/* only a hint: the final fsync(2) reports failures */
 		(void)sync_file_range(put->fd, (off_t)put->synced,
 				      (off_t)(content->stored - put->synced),
 				      SYNC_FILE_RANGE_WRITE);
@@ -183,7 +183,7 @@ void store_put_worth(struct store_put *put, bool worth)
 		content_raw(&put->content);
 }
 
-/* Room for @size more bytes of the content. */
+/* Reserve room for @size more bytes of contents. */
 static int put_reserve(struct store_put *put, uint64_t size, struct error *error)
 {
 	uint64_t free = put->reserved - put->entry.size;
@@ -221,7 +221,7 @@ int store_put_zeroes(struct store_put *put, uint64_t size, struct error *error)
 	return put_written(put, r, error);
 }
 
-/* Free @put and give its reservation back; its temporary file is gone or renamed. */
+/* Free @put and its reservation; its temporary file has been removed or renamed. */
 static void put_free(struct store_put *put)
 {
 	struct store_run *run = put->run;
@@ -247,7 +247,7 @@ struct store_put *store_put_abort(struct store_put *put)
 	return NULL;
 }
 
-/* It saved nothing: the same once more as it is, in a file of its own. */
+/* Packing saved too little: write the contents unpacked to a file of their own. */
 static int content_plain(struct store_put *put)
 {
 	struct store *store = put->run->store;
@@ -269,7 +269,7 @@ static int content_plain(struct store_put *put)
 	return 0;
 }
 
-/* Rename it to its digest, unless the content is there in the other form. */
+/* Rename the file to its digest, unless the store has the contents in the other form. */
 static int content_rename(struct store_put *put, const char *name, uint64_t stored)
 {
 	struct store *store = put->run->store;
@@ -282,7 +282,7 @@ static int content_rename(struct store_put *put, const char *name, uint64_t stor
 
 	(void)pthread_mutex_lock(&store->lock);
 	other = fstatat(there, name, &status, AT_SYMLINK_NOFOLLOW) == 0;
-	/* a damaged one is replaced */
+	/* replace damaged contents */
 	if (other && there == store->blobs_fd && (uint64_t)status.st_size != put->entry.size)
 		other = unlinkat(there, name, 0) < 0;
 	if (other)
@@ -295,7 +295,7 @@ static int content_rename(struct store_put *put, const char *name, uint64_t stor
 	return r < 0 ? r : store_sync_directory(other ? there : here, prefix);
 }
 
-/* Make the written content durable under its digest. The reference is counted already. */
+/* Make the contents durable under their digest, whose reference has been counted. */
 static int content_keep(struct store_put *put, struct error *error)
 {
 	char name[BLOB_NAME_MAX];
@@ -308,7 +308,7 @@ static int content_keep(struct store_put *put, struct error *error)
 		r = -errno;
 	if (r < 0)
 		return put_failed(r, error);
-	/* only now is it known, of small ones nothing was counted before */
+	/* small contents have not been counted before: their blocks are known only now */
 	stored = account_size(put->fd);
 	if (stored > put->charged) {
 		r = account_disk(put->run->store, stored - put->charged, error);
@@ -320,7 +320,7 @@ static int content_keep(struct store_put *put, struct error *error)
 	return put_failed(content_rename(put, name, stored), error);
 }
 
-/* The run's directory, made durably when it is not there yet. Return: fd or -errno. */
+/* Open the run's directory; create it durably if it is missing. Return: fd or -errno. */
 static int run_directory(struct store_run *run)
 {
 	char project[PROJECT_NAME_MAX + 1];
@@ -341,7 +341,7 @@ static int run_directory(struct store_run *run)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Write the index file of @put as a temporary one. Return: 0 or -errno. */
+/* Write the index file of @entry under a temporary name. Return: 0 or -errno. */
 static int index_write(struct store *store, const struct store_entry *entry,
 		       char temporary[TEMPORARY_NAME_MAX])
 {
@@ -360,8 +360,8 @@ static int index_write(struct store *store, const struct store_entry *entry,
 }
 
 /*
- * Let the key name the content. @ret_old: the digest it named before, when it
- * did. Return: 0, STORE_E_OVER_LIMIT or -errno.
+ * Let the key name the contents. @ret_old: the digest that it named before, if *ret_replaced.
+ * Return: 0, STORE_E_OVER_LIMIT or -errno.
  */
 static int key_set(struct store_put *put, int dir_fd, const char *temporary, bool *ret_replaced,
 		   uint8_t *ret_old, struct error *error)
@@ -388,7 +388,7 @@ static int key_set(struct store_put *put, int dir_fd, const char *temporary, boo
 	else if (renameat(run->store->tmp_fd, temporary, dir_fd, name) < 0)
 		r = error_errno(error, errno, "cannot write the artifact index");
 	else if (key_list_set(&run->keys, put->key, &put->entry) < 0) {
-		/* the file is there and memory is not: read it again when it is needed */
+		/* the file is renamed, but memory is short: read the run's keys again later */
 		key_list_clear(&run->keys);
 		run->bytes = 0;
 		run->loaded = false;
@@ -401,7 +401,7 @@ static int key_set(struct store_put *put, int dir_fd, const char *temporary, boo
 	return r;
 }
 
-/* @ret_named: the key names the new content, even when that is not known to be durable. */
+/* @ret_named: the key names the new contents, although perhaps not durably. */
 static int index_keep(struct store_put *put, bool *ret_named, struct error *error)
 {
 	struct store *store = put->run->store;
@@ -420,7 +420,7 @@ static int index_keep(struct store_put *put, bool *ret_named, struct error *erro
 		return r;
 	}
 	*ret_named = true;
-	/* the old content goes only after no power cut can bring its name back */
+	/* the old contents stay until no power cut can bring the old index file back */
 	if (fsync(dir_fd) < 0)
 		return error_errno(error, errno, "cannot make the artifact durable");
 	if (replaced)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store in a directory: how large a run is, and removing all of it. */
+/* The store in a directory: the size of a run, and its removal. */
 #include "cacher/store_local.h"
 
 #include "common/cleanup.h"
@@ -23,14 +23,14 @@ int store_run_bytes(struct store *store, const char *project, uint64_t run, uint
 	return r;
 }
 
-/* Up to @most keys are forgotten; their digests are in @digests. Return: how many, or -errno. */
+/* Remove up to @most keys and return their digests in @digests. Return: how many, or -errno. */
 static int keys_take(struct store_run *run, unsigned most, uint8_t (*digests)[STORE_DIGEST_BYTES])
 {
 	char path[sizeof(run->name) + ARTIFACT_KEY_MAX + 2], name[ARTIFACT_KEY_MAX + 1];
 	unsigned n = 0;
 
 	while (n < most && run->keys.n_items > 0) {
-		/* the last one: nothing behind it has to be moved */
+		/* the last key, so that no other has to be moved in the list */
 		const struct key_entry *entry = &run->keys.items[run->keys.n_items - 1];
 
 		index_name(name, entry->key);
@@ -45,7 +45,7 @@ static int keys_take(struct store_run *run, unsigned most, uint8_t (*digests)[ST
 	return (int)n;
 }
 
-/* What names no content must be gone from the disk before the content is. */
+/* Remove some keys durably, and only then the contents that they named. */
 static int some_remove(struct store_run *run, unsigned most)
 {
 	uint8_t(*digests)[STORE_DIGEST_BYTES] = calloc(most, sizeof(*digests));
@@ -58,7 +58,8 @@ static int some_remove(struct store_run *run, unsigned most)
 	n = keys_take(run, most, digests);
 	store_run_unlock(run);
 	r = n > 0 ? store_sync_directory(run->store->runs_fd, run->name) : 0;
-	/* not durable: at the next start nothing names them, or the keys are there again */
+	/* if the sync failed, contents stay: a power cut may restore keys; else the next start removes
+	 * them */
 	for (int i = 0; r == 0 && i < n; i++)
 		store_reference_release(run->store, digests[i]);
 	free(digests);
