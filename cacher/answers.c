@@ -31,12 +31,12 @@ enum job_kind { JOB_FEED, JOB_PUT, NUM_JOBS };
 struct answers {
 	struct loop *loop;
 	struct store *store;
-	struct channel *channel; /* of the api, NULL while it is away */
-	uint64_t generation;	 /* of the channel: answers of an older one are dropped */
-	struct loop_file wake;	 /* an eventfd: some job is done */
+	struct channel *channel; /* the api's; NULL while it is closed */
+	uint64_t generation;	 /* of the channel: replies for an older one are dropped */
+	struct loop_file wake;	 /* an eventfd: a thread has finished its job */
 	pthread_mutex_t lock;
 	struct job *done;
-	unsigned n_jobs[NUM_JOBS]; /* of the loop's thread */
+	unsigned n_jobs[NUM_JOBS]; /* used by the thread of the loop only */
 	answers_put_fn on_put;
 	void *on_put_userdata;
 };
@@ -91,7 +91,7 @@ int answers_on_list(struct channel *channel, struct message *message)
 	if (!project_name_valid(request.project))
 		return -EBADMSG;
 	fd = list_fd(answers->store, request.project, request.run);
-	/* a lost api asks again */
+	/* on failure the api sends its request again, on a new channel */
 	r = channel_send(channel, MESSAGE_NEW(artifact_listed, message->serial,
 					      .status = fd >= 0 ? STATUS_OK : STATUS_FAILED,
 					      .list = fd >= 0 ? fd : -1));
@@ -106,7 +106,7 @@ struct job {
 	enum job_kind kind;
 	uint64_t generation, serial;
 	struct store_run *run;
-	char project[PROJECT_NAME_MAX + 1]; /* of a put, and the number of its run */
+	char project[PROJECT_NAME_MAX + 1]; /* puts only: the project, and the run's number */
 	uint64_t number;
 	int fd, write_fd;
 	uint64_t size;
@@ -140,7 +140,7 @@ static void *job_main(void *userdata)
 	return NULL;
 }
 
-/* Takes over the descriptors and the run of @model on success. */
+/* Start a thread for a copy of @model, whose descriptors and run it owns on success. */
 static int job_start(struct answers *answers, const struct job *model)
 {
 	static const unsigned most[NUM_JOBS] = {
@@ -190,7 +190,7 @@ static uint64_t put_status(int result)
 
 static void send_kept(struct channel *channel, uint64_t serial, int result, const char *text)
 {
-	/* a lost api asks again */
+	/* on failure the api sends its request again, on a new channel */
 	(void)channel_send(channel, MESSAGE_NEW(artifact_kept, serial, .status = put_status(result),
 						.error = text));
 }
@@ -272,7 +272,7 @@ struct opened {
 	int fd;
 };
 
-/* Return: 0, STORE_E_NO_KEY, or -errno; -EAGAIN for too many at a time. */
+/* Return: 0, STORE_E_NO_KEY, or -errno; -EAGAIN when all threads are busy. */
 static int open_one(struct answers *answers, const char *project, uint64_t run, const char *key,
 		    bool frames, struct opened *opened)
 {

@@ -16,7 +16,7 @@
 
 #define COPY_STEP (64l * 1024l * 1024l)
 
-/* a destination: the directory that holds it, its name, and the temporary name */
+/* A destination: its directory, its name in there, and a temporary name. */
 struct place {
 	int dir_fd;
 	char base[NAME_MAX + 1];
@@ -62,8 +62,8 @@ static int place_open(struct place *place, const char *destination, struct error
 /* ---- files ---- */
 
 /*
- * The bytes from @offset to @end: in the kernel where it can, by sendfile(2) where the
- * file systems differ.
+ * Copy the bytes from @offset to @end with copy_file_range(2), or with sendfile(2) where the file
+ * systems cannot do that, usually because they differ.
  */
 static int copy_part(int in_fd, int out_fd, off_t offset, off_t end, bool *across)
 {
@@ -87,12 +87,12 @@ static int copy_part(int in_fd, int out_fd, off_t offset, off_t end, bool *acros
 		if (n < 0)
 			return -errno;
 		if (n == 0)
-			return -EIO; /* shorter than the service said */
+			return -EIO; /* the file is shorter than announced */
 	}
 	return 0;
 }
 
-/* What is a hole in the store is one here. */
+/* Copy an unpacked artifact; holes of the stored file stay holes. */
 static int copy_file(int in_fd, int out_fd, off_t size)
 {
 	bool across = false;
@@ -116,7 +116,7 @@ static int copy_file(int in_fd, int out_fd, off_t size)
 	return r < 0 || ftruncate(out_fd, size) == 0 ? r : -errno;
 }
 
-/* What was packed comes through a pipe, and where its zeroes were holes is not known. */
+/* Copy a packed artifact from its pipe; any block of zeroes becomes a hole. */
 static int copy_pipe(int in_fd, int out_fd, off_t size)
 {
 	static uint8_t buffer[256 * 1024];
@@ -129,7 +129,7 @@ static int copy_pipe(int in_fd, int out_fd, off_t size)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0 || n > size - offset)
-			return n < 0 ? -errno : -EPIPE; /* the service went away */
+			return n < 0 ? -errno : -EPIPE; /* the service has died */
 		r = client_write_sparse(out_fd, buffer, (size_t)n, offset);
 		offset += n;
 	}
@@ -185,7 +185,7 @@ int client_place_file(int fd, const struct cacher_answer *head, const char *dest
 
 static int merge(int from_fd, int to_fd, const char *shown, struct error *error);
 
-/* A name that exists on both sides as a directory is merged, everything else moved. */
+/* Merge two directories of one name; move everything else into place. */
 static int merge_entry(int from_fd, int to_fd, const char *name, const char *shown,
 		       struct error *error)
 {
@@ -232,7 +232,7 @@ static int merge(int from_fd, int to_fd, const char *shown, struct error *error)
 	return errno ? error_errno(error, errno, "cannot merge into %s", shown) : 0;
 }
 
-/* Unpack within a directory that exists already and move the contents into place. */
+/* Unpack into a temporary directory within the existing destination, then merge the two. */
 static int place_merged(int fd, const char *destination, struct error *error)
 {
 	cleanup_close int to_fd = open(destination, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * cacher: hands files and directories from step to step of one run.
+ * cacher(1): passes files and directories from step to step of one run.
  *
- * A static program without libraries: it runs within images of all kinds.
+ * It is a static program without libraries, because it runs within images of all kinds.
  */
 
 #include "cacher/client_extract.h"
@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 
 #define PATIENCE_SEC 30
-#define GET_TRIES 5 /* of what comes through a pipe, while services die */
+#define GET_TRIES 5 /* of a packed artifact whose pipe ends early, because the service died */
 
 enum exit_code {
 	EXIT_OK = 0,
@@ -58,7 +58,7 @@ static unsigned patience(void)
 	return text && (end == text || *end || seconds > 3600) ? PATIENCE_SEC : (unsigned)seconds;
 }
 
-/* Ask, print what went wrong. Return: exit code; 0 with @answer filled. */
+/* Send a request; print an error. Return: exit code; 0: @answer is filled. */
 static int ask(const struct client_request *request, struct client_answer *answer)
 {
 	static const int codes[CACHER_NUM_STATUS] = {
@@ -124,7 +124,7 @@ static int command_put(char **arguments)
 	return code;
 }
 
-/* @size bytes of @fd, or everything, to standard output. */
+/* Copy @size bytes of @fd, or all of it, to standard output. */
 static int print_file(int fd, uint64_t size)
 {
 	char buffer[65536];
@@ -149,7 +149,7 @@ static int print_file(int fd, uint64_t size)
 	return EXIT_OK;
 }
 
-/* What comes through a pipe ends early when the service dies. */
+/* Did the pipe of a packed artifact end early, because the service died? */
 static bool cut_short(int fd, const struct error *error)
 {
 	struct stat status;

@@ -14,7 +14,7 @@
 
 #define BUFFER_BYTES (256u * 1024u)
 
-/* modes and times of directories are set last: they would stand in the way */
+/* A directory gets its mode and time last: a mode may forbid writing, and writing sets the time. */
 struct made_directory {
 	char *path;
 	unsigned mode;
@@ -36,7 +36,7 @@ struct reader {
 	struct error *error;
 	uint8_t *buffer;
 	size_t start, end;
-	/* the directory that the last entry was made in */
+	/* the directory of the last entry, kept open */
 	int parent_fd;
 	char parent[PAX_PATH_MAX];
 	struct made_directory *directories;
@@ -49,7 +49,7 @@ static int damaged(struct reader *reader, const char *why)
 	return error_set(reader->error, EBADMSG, "the stored archive is damaged: %s", why);
 }
 
-/* Up to @want bytes of the archive without copying. Return: bytes at *ret_data, 0 at its end. */
+/* Up to @want further bytes, not copied. Return: bytes at *ret_data, 0 at the archive's end. */
 static ssize_t peek(struct reader *reader, size_t want, const uint8_t **ret_data)
 {
 	ssize_t n;
@@ -320,7 +320,7 @@ static int next_entry(struct reader *reader, struct entry *entry)
 		if (parse_octal(block + 124, 12, &size) < 0)
 			return damaged(reader, "a header is malformed");
 		if (block[156] == 'g')
-			set = 0; /* global defaults: nothing of ours */
+			set = 0; /* ignore global headers, which we do not write */
 		r = read_extended(reader, entry, &set, size);
 		if (r < 0)
 			return r;
@@ -332,9 +332,9 @@ static int next_entry(struct reader *reader, struct entry *entry)
 	return 1;
 }
 
-/* ---- making files ---- */
+/* ---- creating files ---- */
 
-/* The directory that holds @path, kept open for its next entry; *ret_base is the last name. */
+/* The directory of @path, kept open for the next entry; *ret_base is the last part of @path. */
 static int open_parent(struct reader *reader, const char *path, const char **ret_base)
 {
 	const char *slash = strrchr(path, '/');
@@ -442,7 +442,7 @@ static int make_entry(struct reader *reader, struct entry *entry)
 
 	if (path_normalize(entry->path, PAX_DEPTH_MAX, entry->path, sizeof(entry->path)))
 		return damaged(reader, "a name leads out of the archive");
-	if (!*entry->path) /* the directory itself */
+	if (!*entry->path) /* the top directory itself */
 		return entry->type == '5' ? remember_directory(reader, entry)
 					  : damaged(reader, "a file has no name");
 	parent_fd = open_parent(reader, entry->path, &base);
@@ -484,7 +484,7 @@ static int finish_directory(int root_fd, const struct made_directory *made)
 	return 0;
 }
 
-/* Innermost first: a parent may forbid entering it. */
+/* Set modes and times, innermost first, because a parent's mode may forbid entering it. */
 static int finish_directories(struct reader *reader)
 {
 	int r = 0;

@@ -12,7 +12,7 @@
 #define COPY_BYTES (256u * 1024u)
 #define USTAR_SIZE_MAX 077777777777ULL
 
-/* a file with several names, to be archived once */
+/* A file with several hard links, whose contents are archived once. */
 struct seen_inode {
 	dev_t dev;
 	ino_t ino;
@@ -35,7 +35,7 @@ struct writer {
 	struct seen_inode *seen[SEEN_BUCKETS];
 };
 
-/* Fill up the last block of @size bytes. */
+/* Pad @size bytes of contents to whole blocks. */
 static int sink_padding(struct writer *writer, uint64_t size)
 {
 	static const uint8_t zeros[PAX_BLOCK];
@@ -60,7 +60,7 @@ static void field_text(uint8_t *field, size_t width, const char *text)
 	memcpy(field, text, length < width ? length : width);
 }
 
-/* The 512 byte header; names that do not fit were given by an extended one before it. */
+/* Write a header of 512 bytes; an extended header before it has names that do not fit. */
 static int write_header(struct writer *writer, char type, const char *path, const char *link,
 			uint64_t size, unsigned mode, int64_t mtime)
 {
@@ -119,7 +119,7 @@ static int write_extended(struct writer *writer, const char *path, const char *l
 		length += put_record(records + length, "size", text, (size_t)n);
 	}
 	if (mtime->tv_nsec != 0 || mtime->tv_sec < 0 || (uint64_t)mtime->tv_sec > USTAR_SIZE_MAX) {
-		/* a time before 1970 is written as the decimal number it is */
+		/* a time before 1970 is one negative decimal number, with its nanoseconds */
 		if (mtime->tv_sec < 0 && mtime->tv_nsec != 0)
 			n = snprintf(text, sizeof(text), "-%lld.%09ld",
 				     -(long long)(mtime->tv_sec + 1), 1000000000L - mtime->tv_nsec);
@@ -154,7 +154,7 @@ static int write_entry(struct writer *writer, char type, const char *link, uint6
 	return r;
 }
 
-/* Exactly the announced size: a file that shrinks meanwhile is an error, growth is left out. */
+/* Write exactly @size bytes: a file that has shrunk since is an error, growth is left out. */
 static int write_contents(struct writer *writer, int fd, uint64_t size)
 {
 	uint64_t left = size;

@@ -14,7 +14,7 @@
 
 #define RETRY_NSEC (100 * 1000000L)
 
-/* attempts end with one of these, or with -errno of something local */
+/* Result of an attempt; -errno is a failure of the client's own files. */
 enum { ATTEMPT_ANSWERED = 0, ATTEMPT_AGAIN = 1 };
 
 static uint64_t now_msec(void)
@@ -40,7 +40,7 @@ static int connect_service(const char *path)
 	return TAKE_FD(fd);
 }
 
-/* Write to a socket whose peer may die: no SIGPIPE. Return: 0 or -errno. */
+/* Write all @parts, without SIGPIPE when the service dies. Return: 0 or -errno. */
 static int send_all(int fd, struct iovec *parts, size_t n_parts, int pass_fd)
 {
 	union {
@@ -132,7 +132,7 @@ static int receive_answer(int fd, struct client_answer *answer)
 	return receive_all(fd, answer->text, answer->head.text_length, &answer->fd);
 }
 
-/* collects small parts of an archive into chunks */
+/* Collects small parts of an archive into chunks. */
 struct chunk_writer {
 	int fd;
 	uint32_t used;
@@ -174,8 +174,8 @@ static int chunk_sink(void *userdata, const void *data, size_t size)
 }
 
 /*
- * Stream a directory. Return: 0; 1 when the service stopped listening (its answer,
- * if it is still alive, says why); -errno with @error set for something local.
+ * Send a directory as chunks. Return: 0; 1 when the service has stopped reading (its reply, if it
+ * is alive, has the reason); -errno with @error set for a failure of the directory's files.
  */
 static int send_directory(int fd, const struct client_request *request, struct error *error)
 {
@@ -246,7 +246,7 @@ static int attempt(const char *path, uint64_t deadline_msec, const struct client
 		if (r < 0)
 			return r;
 	}
-	/* a refusal comes before everything was sent: read it in any case */
+	/* the service may refuse before everything was sent, so read its reply in any case */
 	r = receive_answer(fd, answer);
 	if (r < 0) {
 		(void)error_errno(error, -r, "the service at %s went away", path);
@@ -277,7 +277,7 @@ enum client_outcome client_request(const char *socket_path, unsigned patience_se
 		ret_answer->fd = -1;
 		if (r < 0)
 			return CLIENT_LOCAL;
-		/* a service that listened for a while had been back: patience starts anew */
+		/* the service was back for a while: the timeout starts anew */
 		if (!failing_since ||
 		    (ret_answer->head.status == CACHER_HELLO && now_msec() - began >= 1000))
 			failing_since = now_msec();

@@ -23,7 +23,7 @@ int client_write_sparse(int fd, const uint8_t *data, size_t size, off_t offset)
 			offset += (off_t)n;
 			continue;
 		}
-		/* up to the next block that need not be written */
+		/* extend the write up to the next block of zeroes */
 		while (n < size &&
 		       (size - n < SPARSE_BLOCK || memcmp(data + n, zeroes, SPARSE_BLOCK) != 0))
 			n += size - n < SPARSE_BLOCK ? size - n : SPARSE_BLOCK;

@@ -19,12 +19,12 @@
 
 #define COPY_BYTES (256u * 1024u)
 
-/* what a request ends with; error->text is shown to the person */
+/* The result of a request. */
 struct outcome {
 	enum cacher_status status;
 	struct store_entry entry;
-	int fd;			 /* passed with the answer, owned */
-	int packed_fd, write_fd; /* what has to be fed into the other end of @fd; owned, or -1 */
+	int fd;			 /* sent with the reply; owned, or -1 */
+	int packed_fd, write_fd; /* feed @packed_fd into the pipe @write_fd; owned, or -1 */
 };
 
 /* ---- bytes with deadlines ---- */
@@ -49,7 +49,7 @@ static int wait_for(const struct connection *connection, short events, uint64_t 
 	}
 }
 
-/* Take the descriptor out of a control message; more than one was cut off by the kernel. */
+/* Take the descriptor from a control message; the buffer has room for only one. */
 static void take_fd(struct msghdr *message, int *ret_fd)
 {
 	struct cmsghdr *head = CMSG_FIRSTHDR(message);
@@ -65,7 +65,7 @@ static void take_fd(struct msghdr *message, int *ret_fd)
 		(void)close(fd);
 }
 
-/* Exactly @size bytes. @ret_fd: NULL, or what came with them. Return: 0 or -errno. */
+/* Read exactly @size bytes. @ret_fd: NULL, or for a descriptor with them. Return: 0 or -errno. */
 static int receive_all(const struct connection *connection, void *data, size_t size, int *ret_fd,
 		       uint64_t deadline_usec)
 {
@@ -127,7 +127,7 @@ static int send_answer(const struct connection *connection, const struct cacher_
 		control_head->cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(control_head), &fd, sizeof(int));
 	}
-	/* an answer is far smaller than the socket's buffer: it goes whole or not at all */
+	/* a reply is far smaller than the socket's buffer, so it is sent whole or not at all */
 	for (;;) {
 		n = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n >= 0)
@@ -220,7 +220,7 @@ static int put_file(const struct connection *connection, const struct parsed_req
 	return file_put(connection->run, request->key, fd, NULL, connection->cancelled, error);
 }
 
-/* The chunks of an archive. Return: 0, an outcome of the store, -ECONNRESET when it was cut off. */
+/* Store the chunks of an archive. Return: 0, an outcome of the store, -ECONNRESET if cut off. */
 static int copy_chunks(const struct connection *connection, struct store_put *put,
 		       struct error *error)
 {
@@ -275,7 +275,7 @@ static int put_directory(const struct connection *connection, const struct parse
 	return store_put_commit(put, error);
 }
 
-/* ---- the others ---- */
+/* ---- ls, delete and get ---- */
 
 static int list_line(void *userdata, const char *key, const struct store_entry *entry)
 {
@@ -304,7 +304,7 @@ static int list(const struct connection *connection, struct outcome *outcome, st
 	return 0;
 }
 
-/* A file, or a pipe out of which it comes once the answer is on its way. */
+/* Reply with a file; a packed one goes through a pipe, which is fed after the reply. */
 static int get(const struct connection *connection, const struct parsed_request *request,
 	       struct outcome *outcome, struct error *error)
 {
@@ -337,7 +337,7 @@ static int perform(const struct connection *connection, const struct parsed_requ
 	}
 }
 
-/* Text of the answer: the key in front of what went wrong with it. */
+/* Send the reply; the text is the key, and the error after it. */
 static void answer(const struct connection *connection, const struct parsed_request *request,
 		   const struct outcome *outcome, const struct error *error)
 {
@@ -360,7 +360,7 @@ static void answer(const struct connection *connection, const struct parsed_requ
 			       named ? ": " : "", error->text);
 		head.text_length = (uint32_t)strlen(text);
 	}
-	(void)send_answer(connection, &head, text, outcome->fd); /* a client that left missed it */
+	(void)send_answer(connection, &head, text, outcome->fd); /* the client may be gone */
 }
 
 static void feed(const struct connection *connection, const struct parsed_request *request,
@@ -369,7 +369,7 @@ static void feed(const struct connection *connection, const struct parsed_reques
 	int r = feed_content(outcome->packed_fd, outcome->entry.size, outcome->write_fd,
 			     connection->cancelled);
 
-	/* a reader that has left wanted no more */
+	/* a reader that closed the pipe is not a failure */
 	if (r < 0 && r != -EPIPE && r != -ECANCELED)
 		log_warning("the stored artifact \"%s\" cannot be given out: %s", request->key,
 			    strerror(-r));
@@ -399,7 +399,7 @@ void connection_serve(struct connection *connection)
 	outcome.status = status_of(r);
 	answer(connection, &request, &outcome, &error);
 	if (outcome.fd >= 0)
-		(void)close(outcome.fd); /* a pipe: now the client's alone */
+		(void)close(outcome.fd); /* of a pipe, the client has the only read end then */
 	if (outcome.write_fd >= 0 && r == 0)
 		feed(connection, &request, &outcome);
 	if (outcome.write_fd >= 0)

@@ -3,8 +3,8 @@
 /*
  * runbook-cacher: the service behind cacher(1).
  *
- * Started by runbookd with its channel on descriptor 3. Listening sockets come
- * from there, one for each step; the api process may look and read.
+ * runbookd starts it with its channel on descriptor 3, and sends a listening socket for each step.
+ * The api process may list, read and store artifacts, the scheduler remove them.
  */
 
 #include "cacher/answers.h"
@@ -33,7 +33,7 @@ struct cacher {
 	struct project_limit {
 		char name[PROJECT_NAME_MAX + 1];
 		uint64_t bytes;
-	} * projects; /* the same */
+	} * projects; /* likewise */
 	size_t n_projects, max_projects;
 };
 
@@ -150,7 +150,7 @@ static int on_listen(struct channel *channel, struct message *message)
 	r = service_listen(cacher->service, request.order, request.project, request.run,
 			   request.socket);
 	if (r == 0)
-		(void)message_take_fd(message, request.socket); /* it is the service's now */
+		(void)message_take_fd(message, request.socket); /* the service owns it now */
 	else
 		log_error("cannot serve artifacts to step %s of run %s/%llu: %s", request.slug,
 			  request.project, (unsigned long long)request.run, strerror(-r));
@@ -225,7 +225,7 @@ static const struct lock_down cacher_lock_down = {
 	.paths = reached,
 	.n_paths = ARRAY_SIZE(reached),
 	.syscalls = syscalls,
-	/* one for each connection that waits or is served, and one for each step */
+	/* one descriptor for each connection that waits or is served, and one for each step */
 	.fds_max = UINT64_MAX,
 };
 

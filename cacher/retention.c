@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REMOVALS_MAX 1024 /* that wait; the scheduler has far fewer under way */
-#define PUTS_MAX 64	  /* of runs that are not reported to the scheduler yet */
-#define KEYS_PER_TURN 64  /* each a file or two to unlink */
+#define REMOVALS_MAX 1024 /* queued; the scheduler requests far fewer at a time */
+#define PUTS_MAX 64	  /* runs whose bytes have not been reported to the scheduler yet */
+#define KEYS_PER_TURN 64  /* each means to unlink a file or two */
 
 struct removal {
 	struct removal *next;
@@ -23,7 +23,7 @@ struct removal {
 	uint64_t run;
 };
 
-/* What the api put while the scheduler was away. */
+/* A run for which the api stored a key while the scheduler's channel was closed. */
 struct put {
 	char project[PROJECT_NAME_MAX + 1];
 	uint64_t run;
@@ -63,7 +63,7 @@ static void removal_answer(struct retention *retention, const struct removal *re
 	if (r < 0)
 		log_warning("cannot remove the artifacts of run %" PRIu64 " (project %s): %s",
 			    removal->run, removal->project, strerror(-r));
-	/* a lost scheduler asks again */
+	/* on failure the scheduler sends its request again, on a new channel */
 	(void)channel_send(&retention->scheduler,
 			   MESSAGE_NEW(artifacts_removed, 0, .run = removal->run,
 				       .error = r < 0 ? strerror(-r) : ""));
@@ -77,7 +77,7 @@ static void retention_turn(struct loop_timer *timer)
 
 	if (r != 0) {
 		removal_answer(retention, removal, r);
-		/* the answer may have found the channel closed, and all forgotten */
+		/* sending may have closed the channel, which drops all removals */
 		if (retention->first == removal)
 			free(removal_pop(retention));
 	}
@@ -113,7 +113,7 @@ static int on_remove(struct channel *channel, struct message *message)
 	return loop_timer_set(retention->loop, &retention->timer, now_usec(), retention_turn);
 }
 
-/* Return: 0 or -errno: the scheduler does not know. */
+/* Send the bytes of a run. Return: 0, or -errno when they were not sent. */
 static int measured_send(struct retention *retention, uint64_t serial, const char *project,
 			 uint64_t run)
 {
@@ -162,7 +162,7 @@ void retention_put(void *userdata, const char *project, uint64_t run)
 	retention->n_puts++;
 }
 
-/* What could not be reported while the scheduler was away. */
+/* Report the runs that changed while the scheduler's channel was closed. */
 static void puts_send(struct retention *retention)
 {
 	while (retention->n_puts > 0) {

@@ -22,14 +22,14 @@ struct listener;
 struct service {
 	struct loop *loop;
 	struct store *store;
-	struct loop_file wake;	/* an eventfd: some thread has finished */
-	struct loop_timer rest; /* accept again after descriptors had run out */
+	struct loop_file wake;	/* an eventfd: a thread has finished */
+	struct loop_timer rest; /* accept again after descriptors ran out */
 	struct listener *listeners;
 	unsigned n_listeners;
 	pthread_mutex_t lock; /* guards the lists of workers */
 };
 
-/* one connection that a thread serves */
+/* A connection that a thread serves. */
 struct worker {
 	struct listener *listener;
 	struct worker *next;
@@ -43,11 +43,11 @@ struct listener {
 	struct loop_file file;
 	struct store_run *run;
 	uint64_t order;
-	int fd; /* -1: the step has ended, threads may still run */
+	int fd; /* -1: the step has ended; its threads may still run */
 	atomic_bool cancelled;
 	struct worker *workers;
 	unsigned n_workers;
-	int waiting[SERVICE_WAITING_PER_STEP]; /* ring of greeted connections */
+	int waiting[SERVICE_WAITING_PER_STEP]; /* ring of accepted connections without a thread */
 	unsigned first_waiting, n_waiting;
 };
 
@@ -64,7 +64,7 @@ static void *worker_main(void *userdata)
 
 	connection_serve(&connection);
 	(void)pthread_mutex_lock(&service->lock);
-	(void)close(worker->fd); /* within the lock: nobody shuts down a stranger's descriptor */
+	(void)close(worker->fd); /* locked, so that no shutdown(2) hits a reused descriptor */
 	worker->fd = -1;
 	worker->finished = true;
 	(void)pthread_mutex_unlock(&service->lock);
@@ -99,7 +99,7 @@ static int worker_start(struct listener *listener, int fd)
 	return 0;
 }
 
-/* Forget threads that have finished. */
+/* Join and free the threads that have finished. */
 static void workers_reap(struct listener *listener)
 {
 	struct worker **place = &listener->workers;
@@ -119,7 +119,7 @@ static void workers_reap(struct listener *listener)
 	(void)pthread_mutex_unlock(&listener->service->lock);
 }
 
-/* ---- turns ---- */
+/* ---- accepting, and shares of the threads ---- */
 
 static unsigned share(const struct service *service)
 {
@@ -201,7 +201,7 @@ static void on_connection(struct loop_file *file, uint32_t events)
 		if (fd < 0) {
 			if (errno == EAGAIN)
 				break;
-			/* it stays in the backlog; asking again at once would only spin */
+			/* the connection stays in the backlog; trying again at once would spin */
 			log_warning("cannot accept a connection of a step: %s, pausing",
 				    strerror(errno));
 			(void)loop_modify(&listener->file, 0);
