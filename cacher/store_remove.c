@@ -58,8 +58,7 @@ static int some_remove(struct store_run *run, unsigned most)
 	n = keys_take(run, most, digests);
 	store_run_unlock(run);
 	r = n > 0 ? store_sync_directory(run->store->runs_fd, run->name) : 0;
-	/* if the sync failed, contents stay: a power cut may restore keys; else the next start removes
-	 * them */
+	/* without the sync a power cut may restore keys, so contents stay until the next start */
 	for (int i = 0; r == 0 && i < n; i++)
 		store_reference_release(run->store, digests[i]);
 	free(digests);
