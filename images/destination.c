@@ -21,7 +21,7 @@ static const struct range ranges4[] = {
 	{"203.0.113.0", 24}, {"224.0.0.0", 3},	  {"168.63.129.16", 32},
 };
 
-/* Only 2000::/3 is handed out at all; this is what of it is no address of the internet. */
+/* IANA assigns public addresses from 2000::/3 only; these ranges of it are not public. */
 static const struct range ranges6[] = {
 	{"2001::", 23},
 	{"2001:db8::", 32},
@@ -29,7 +29,7 @@ static const struct range ranges6[] = {
 	{"3fff::", 20},
 };
 
-/* IPv6 in which an IPv4 address stands from this byte on: that one is judged. */
+/* IPv6 ranges that embed an IPv4 address from byte @at on; the IPv4 address decides. */
 static const struct {
 	struct range range;
 	unsigned at;
@@ -70,7 +70,7 @@ static bool public6(const uint8_t bytes[16])
 	return (bytes[0] & 0xe0) == 0x20;
 }
 
-/* All of the address in 16 bytes. Return: false for another family. */
+/* The address as IPv6, with IPv4 mapped. Return: false for another family. */
 static bool address_bytes(const struct sockaddr *address, uint8_t out[16])
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};

@@ -41,11 +41,11 @@ struct watch {
 	int pid_fd, notify_fd;
 	union address allowed[ALLOWED_MAX];
 	size_t n_allowed;
-	bool resolved;	   /* the listed registries are among @allowed */
-	char refused[512]; /* the last one */
+	bool resolved;	   /* the listed registries have been added to @allowed */
+	char refused[512]; /* line about the last connection that was refused */
 };
 
-/* ---- what may be reached ---- */
+/* ---- allowed destinations ---- */
 
 static void allow(struct watch *watch, const struct sockaddr *address, socklen_t size)
 {
@@ -65,7 +65,7 @@ static void allow_name(struct watch *watch, const char *host, const char *port)
 	freeaddrinfo(found);
 }
 
-/* "registry.local:5000", or without a port. */
+/* Allow a registry, "registry.local:5000" or without a port. */
 static void allow_listed(struct watch *watch, const char *listed)
 {
 	const char *colon = strrchr(listed, ':');
@@ -93,11 +93,11 @@ static void allow_servers(struct watch *watch)
 	}
 	if (watch->n_allowed > before)
 		return;
-	allow_name(watch, "127.0.0.1", "53"); /* as resolv.conf(5) says */
+	allow_name(watch, "127.0.0.1", "53"); /* the default of resolv.conf(5) */
 	allow_name(watch, "::1", "53");
 }
 
-/* "http://user:password@proxy.example:3128/" */
+/* Allow the proxy of an environment variable, "http://user:password@proxy.example:3128/". */
 static void allow_proxy(struct watch *watch, const char *variable)
 {
 	const char *value = getenv(variable);
@@ -134,7 +134,7 @@ static bool is_allowed(const struct watch *watch, const union address *address)
 	return false;
 }
 
-/* Return: 0 to connect, or -errno. */
+/* Decide whether the child may connect to @address. Return: 0 if so, or -errno. */
 static int judge(struct watch *watch, const union address *address, socklen_t size)
 {
 	char text[80];
@@ -147,7 +147,7 @@ static int judge(struct watch *watch, const union address *address, socklen_t si
 		return -EAFNOSUPPORT;
 	if (is_allowed(watch, address))
 		return 0;
-	/* port 0: a resolver that asks the kernel for its own address only */
+	/* port 0: a resolver connects a UDP socket to find the source address, and sends nothing */
 	if (destination_public(&address->any, size) &&
 	    (destination_port(&address->any) == 0 || !destination_own(&address->any)))
 		return 0;
@@ -174,8 +174,8 @@ static int judge(struct watch *watch, const union address *address, socklen_t si
 #define RETURN(value) BPF_STMT(BPF_RET | BPF_K, value)
 
 /*
- * Other architectures are refused by the filter beneath this one. sendto(2) with
- * an address and MSG_FASTOPEN would reach a destination without connect(2).
+ * The filter of runbook-image already refuses other architectures. sendto(2) with an address and
+ * MSG_FASTOPEN would connect without connect(2), so it is refused.
  */
 static int filter_install(void)
 {
@@ -249,7 +249,7 @@ static int descriptor_receive(int socket_fd)
 
 /* ---- the guard ---- */
 
-/* Connect @fd of the child with our copy of the address. Return: what connect(2) returns. */
+/* Connect the child's socket with our copy of the address. Return: 0 or -errno, for the child. */
 static int connect_for(const struct watch *watch, const struct seccomp_notif *asked,
 		       const union address *address, socklen_t size)
 {
@@ -277,11 +277,11 @@ static int answer_connect(struct watch *watch, const struct seccomp_notif *asked
 	return r < 0 ? r : connect_for(watch, asked, &address, size);
 }
 
-/* No host lets a program be read that it does not let be traced by its parent. */
+/* process_vm_readv(2) needs the right to trace the child, which Yama may refuse to a parent. */
 static void note_unreadable(struct watch *watch)
 {
 	(void)snprintf(watch->refused, sizeof(watch->refused),
-		       "msg=\"what skopeo connects to cannot be read on this host: "
+		       "msg=\"the addresses that skopeo connects to cannot be read on this host: "
 		       "kernel.yama.ptrace_scope may be at most 1\"\n");
 }
 
@@ -291,7 +291,7 @@ static void notified(struct watch *watch)
 	struct seccomp_notif_resp answer = {.id = 0};
 
 	if (ioctl(watch->notify_fd, SECCOMP_IOCTL_NOTIF_RECV, &asked) < 0)
-		return; /* who asked is gone, or a signal came */
+		return; /* the calling thread is gone, or a signal interrupted its call */
 	answer.id = asked.id;
 	answer.error = answer_connect(watch, &asked);
 	if (answer.error == -EPERM)
@@ -299,7 +299,7 @@ static void notified(struct watch *watch)
 	(void)ioctl(watch->notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-/* As the child ended; a signal as a signal. */
+/* Exit with the child's status, or by the same signal. */
 static _Noreturn void end_as(const struct watch *watch)
 {
 	int status = 0;
@@ -336,7 +336,7 @@ static _Noreturn void child_begin(int socket_fd, pid_t guard, void (*start)(cons
 _Noreturn void guard_run(const struct guard *guard, void (*start)(const void *user),
 			 const void *user)
 {
-	static struct watch watch; /* in a process of its own */
+	static struct watch watch; /* static is safe: this process has one guard */
 	pid_t self = getpid();
 	int pair[2];
 

@@ -126,7 +126,7 @@ int scope_read(struct store *store, const char *name, const char *id, struct sco
 	if (fd < 0)
 		return fd;
 	r = fd_read_file(fd, SCOPE_FILE_MAX, &text, &size);
-	/* what cannot be read serves nobody: the image is pulled again */
+	/* with an unreadable scope, no run may use the image; it is pulled again */
 	return r < 0 || scope_parse(text, id, ret_scope) < 0 ? -ESTALE : 0;
 }
 
@@ -136,7 +136,7 @@ int scope_note(struct store *store, const char *name, const char *id, const char
 	struct scope scope = {.forks = false};
 	int r = scope_read(store, name, id, &scope);
 
-	/* of an image that was here before scopes were kept, nothing is known: it gets the new one */
+	/* a scope applies only while the name still has that image; otherwise start a new one */
 	if (r == 0 && (store_name_get(store, name, old) < 0 || strcmp(old, id) != 0))
 		scope = (struct scope){.forks = false};
 	scope_add(&scope, auth);
@@ -147,7 +147,7 @@ int scope_note(struct store *store, const char *name, const char *id, const char
 
 /* ---- credentials ---- */
 
-/* "registry/path" of an entry covers "registry/path/more:tag". */
+/* Does an entry ("registry/path") cover @name ("registry/path/more:tag")? */
 static bool entry_covers(const char *entry, const char *name)
 {
 	size_t length = strlen(entry);
@@ -156,7 +156,7 @@ static bool entry_covers(const char *entry, const char *name)
 	       (name[length] == '\0' || strchr("/:@", name[length]));
 }
 
-/* Docker's own registry has several names. */
+/* Is the entry one of the names of Docker's own registry? */
 static bool entry_is_docker(const char *entry)
 {
 	static const char *const names[] = {"docker.io", "index.docker.io",

@@ -5,11 +5,11 @@
 /*
  * DOC: Who may use an image
  *
- * What was pulled without credentials, or imported, is for every run. What a
- * registry gave to credentials is for those only who have them: with AuthFile=
- * in [Images] the runs of every project but those of forks, with AuthFile= of a
- * project its own runs. The scope stands beside the name, in scopes/<name>, and
- * names the id that it was given for: an old scope never speaks for a new image.
+ * An image that was imported, or pulled without credentials, is for every run. An image that a
+ * registry gave for credentials is only for runs that have these credentials: those of [Images]
+ * AuthFile= belong to every project but not to forks, those of a project's AuthFile= to its own
+ * runs. The scope of a name is a file, scopes/<name>, with the id that it was made for, so that an
+ * old scope never applies to a new image.
  *
  *   "ID forks"          everyone, runs of forks too
  *   "ID everyone"       every project, no forks
@@ -22,39 +22,43 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/** struct scope - who may use what a name stands for */
+/** struct scope - the runs that may use the image of a name */
 struct scope {
 	bool forks, everyone;
-	char projects[IMAGE_SCOPE_MAX + 1]; /* with blanks between them */
+	char projects[IMAGE_SCOPE_MAX + 1]; /* names, separated by blanks */
 };
 
 /*
- * What a pull is done with: SCOPE_ANYONE without credentials, SCOPE_EVERYONE with those of
- * [Images], otherwise the name of a project: with its own. Neither is a name of a project.
+ * Whose credentials a pull uses: SCOPE_ANYONE means none, SCOPE_EVERYONE those of [Images], and
+ * every other text is the name of a project with its own. No project can have these two names.
  */
 #define SCOPE_ANYONE ""
 #define SCOPE_EVERYONE "*"
 
-/** scope_parse() - @text as it stands in the file; @id: what the name stands for now.
- * Return: 0, -ESTALE for another id, -EBADMSG. */
+/** scope_parse() - parse the @text of a scope's file; @id: the image that the name has now.
+ * Return: 0, -ESTALE when the scope is for another id, or -EBADMSG. */
 int scope_parse(const char *text, const char *id, struct scope *ret_scope);
-/** scope_format() - @out: IMAGE_SCOPE_MAX + IMAGE_ID_SIZE + 16 bytes */
+/** scope_format() - the reverse. @out: room for IMAGE_SCOPE_MAX + IMAGE_ID_SIZE + 16 bytes. */
 void scope_format(const struct scope *scope, const char *id, char *out, size_t size);
-/** scope_add() - also who has pulled it with @auth; the longest-standing projects make room */
+/** scope_add() - admit the runs that have @auth; when the list is full, its oldest projects go */
 void scope_add(struct scope *scope, const char *auth);
 
-/** scope_read() - of @name, which stands for @id. Return: 0, -ENOENT (none was kept), -ESTALE. */
+/** scope_read() - the scope of @name, which has @id. Return: 0, -ENOENT, or -ESTALE: unusable. */
 int scope_read(struct store *store, const char *name, const char *id, struct scope *ret_scope);
 /**
- * scope_note() - @name is going to stand for @id, which was had with @auth; before the name itself
- * is written, so that no crash leaves it with a wider scope. Return: 0 or -errno.
+ * scope_note() - write the scope for @name with @id, which was pulled with @auth
+ *
+ * To be called before the name is written, so that no crash leaves the name with a wider scope.
+ *
+ * Return: 0 or -errno.
  */
 int scope_note(struct store *store, const char *name, const char *id, const char *auth);
 
 /**
- * auth_covers() - has @auth, a containers-auth.json(5), an entry for @reference?
+ * auth_covers() - does @auth, a containers-auth.json(5), have an entry for @reference?
  *
- * What cannot be parsed covers everything: then an image counts as had with credentials.
+ * An @auth that cannot be parsed covers every reference: the image then counts as pulled with
+ * credentials.
  */
 bool auth_covers(const char *auth, size_t size, const char *reference);
 

@@ -28,7 +28,7 @@
 
 static const char *const places[] = {"/usr/bin/skopeo", "/usr/local/bin/skopeo"};
 
-/* What of our environment decides how it reaches the world. */
+/* The variables of our environment that skopeo gets: they decide how it connects. */
 static const char *const kept[] = {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE",
 				   "SSL_CERT_DIR"};
 
@@ -41,7 +41,7 @@ const char *skopeo_find(void)
 	return NULL;
 }
 
-/** struct command_line - everything that the new process needs, made before the fork */
+/** struct command_line - all that the new process needs, since it cannot allocate after fork() */
 struct command_line {
 	const char *program;
 	char *argv[ARGUMENTS_MAX];
@@ -97,7 +97,7 @@ static void command_make(struct command_line *line, const struct skopeo_job *job
 	line->argv[n++] = (char *)"--override-os=linux";
 	line->argv[n++] = (char *)"--override-arch=amd64";
 	line->argv[n++] = line->tmpdir;
-	if (access(POLICY_FILE, R_OK) < 0) /* who has no policy trusts what he names */
+	if (access(POLICY_FILE, R_OK) < 0) /* without a policy file, any image is accepted */
 		line->argv[n++] = (char *)"--insecure-policy";
 	line->argv[n++] = (char *)"copy";
 	line->argv[n++] = (char *)"--remove-signatures";
@@ -136,7 +136,7 @@ static void copy_upload(const struct skopeo_job *job)
 
 	if (out < 0)
 		_exit(124);
-	/* between two file systems it copies, in the same one it may share */
+	/* within one file system this may share blocks instead of copying them */
 	while ((n = copy_file_range(job->upload_fd, &from, out, NULL, 64 * MIB, 0)) > 0)
 		;
 	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EPERM)) {
@@ -223,7 +223,7 @@ static void release(struct skopeo *skopeo)
 	loop_timer_cancel(&skopeo->deadline);
 	loop_remove(&skopeo->output_file);
 	loop_remove(&skopeo->exit_file);
-	(void)kill(-skopeo->pid, SIGKILL); /* whatever it started */
+	(void)kill(-skopeo->pid, SIGKILL); /* the guard, skopeo and all processes of theirs */
 	while (waitpid(skopeo->pid, &skopeo->status, 0) < 0 && errno == EINTR)
 		;
 	(void)close(skopeo->pid_fd);
@@ -238,7 +238,7 @@ static void on_exit_event(struct loop_file *file, uint32_t events)
 	char block[4096];
 	ssize_t n;
 
-	/* its last words may wait behind this event */
+	/* its last lines may still be unread in the pipe */
 	while ((n = read(skopeo->output_fd, block, sizeof(block))) > 0)
 		output_take(skopeo, block, (size_t)n);
 	output_take(skopeo, "\n", 1);
@@ -268,14 +268,15 @@ int skopeo_start(struct skopeo *skopeo, struct loop *loop, const struct skopeo_j
 		return error_set(error, ENOMEM, "out of memory");
 	line->program = skopeo_find();
 	if (!line->program)
-		/* cppcheck-suppress memleak ; it is freed with its scope */
+		/* cppcheck-suppress memleak ; cleanup frees it */
 		return error_set(error, ENOENT,
 				 "skopeo is not installed, which fetches images: install the "
 				 "package \"skopeo\", or use \"runbookctl image import\"");
 	command_make(line, job);
 	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
 		return error_errno(error, errno, "cannot make a pipe");
-	(void)fcntl(pair[1], F_SETFL, 0); /* Go takes a pipe as it comes */
+	(void)fcntl(pair[1], F_SETFL,
+		    0); /* skopeo writes in the mode that the pipe has: blocking */
 	skopeo->pid = fork();
 	if (skopeo->pid == 0)
 		child_start(line, job, pair[1], self);
@@ -308,7 +309,7 @@ void skopeo_stop(struct skopeo *skopeo)
 		release(skopeo);
 }
 
-/* What registries say most often, and what helps. */
+/* Frequent errors of registries, and the fix for each. */
 static const struct {
 	const char *sign, *help;
 } hints[] = {
