@@ -2,11 +2,17 @@
 #ifndef IMAGES_ANSWERS_H
 #define IMAGES_ANSWERS_H
 
-/* What people ask: IMAGE_REQUEST of the api, by a table of verbs. */
+/*
+ * DOC: Requests of people
+ *
+ * "runbookctl image" and the page's images arrive as IMAGE_REQUESTs of the api process. Each verb
+ * (list, pull, import, remove, prune, job) has a function in one table. A pull or import is begun
+ * and answered with the number of its job (jobs.h), whose state is another request.
+ */
 
 #include "common/message.h"
 
-/** answers_on_request() - handler of IMAGE_REQUEST; the channel's userdata is the service */
+/** answers_on_request() - IMAGE_REQUEST; userdata: a struct service. Return: < 0 closes @channel */
 int answers_on_request(struct channel *channel, struct message *message);
 
 #endif

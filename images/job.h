@@ -2,7 +2,12 @@
 #ifndef IMAGES_JOB_H
 #define IMAGES_JOB_H
 
-/* One pull or import, as jobs.c and the files job_*.c share it. */
+/*
+ * DOC: A pull or import
+ *
+ * Shared by jobs.c, which queues jobs and drives them through their states (jobs.h), job_fetch.c,
+ * which runs skopeo, and job_finish.c, which records the image. Other files include jobs.h.
+ */
 
 #include "images/jobs.h"
 #include "images/oci.h"
@@ -21,10 +26,10 @@ struct job {
 	struct waiter {
 		char project[PROJECT_NAME_MAX + 1];
 		bool fork;
-	} * waiters; /* whose steps wait for it */
+	} * waiters; /* projects whose steps wait for the image */
 	size_t n_waiters;
-	bool again;			 /* it failed, and might do well in a while */
-	char auth[PROJECT_NAME_MAX + 1]; /* with whose credentials, see scope.h */
+	bool again;			 /* failed, but another attempt later may succeed */
+	char auth[PROJECT_NAME_MAX + 1]; /* whose credentials it uses, see scope.h */
 	char name[IMAGE_NAME_MAX + 1];
 	char source[IMAGE_NAME_MAX + 1];
 	char text[1024];
@@ -36,8 +41,8 @@ struct job {
 	int auth_fd;
 	/* unpacking */
 	struct oci_image image;
-	size_t layer;	 /* index of the one at hand */
-	uint64_t number; /* of the daemon's job, 0: none */
+	size_t layer;	 /* index of the current one */
+	uint64_t number; /* of the LAYER_UNPACK that runbookd works on; 0: none */
 	struct loop_file report_file;
 	char *report;
 	size_t report_size;
@@ -53,17 +58,17 @@ struct jobs {
 };
 
 /**
- * job_fail() - it ends with @text, which may be its own
- * @number: errno value of the failure; a full disk may have room again, so the image is then
- *          asked for once more; 0: none
+ * job_fail() - end the job as failed, with @text, which may be job->text
+ * @number: errno value of the failure, 0: none. After ENOSPC and EDQUOT another attempt may
+ *          succeed, so job->again is set
  */
 void job_fail(struct job *job, int number, const char *text);
-/** job_next_layer() - unpack the next one that is not there, or finish */
+/** job_next_layer() - unpack the next layer that is missing, or finish the job */
 void job_next_layer(struct job *job);
-/** job_fetch() - start skopeo; it goes on with job_next_layer(). Return: 0 or -errno with @error. */
+/** job_fetch() - start skopeo; job_next_layer() follows. Return: 0, or -errno with @error set. */
 int job_fetch(struct job *job, struct error *error);
-/** job_finish() - all layers are there: write record, scope and name. Return: whether it is done;
- * if not, job_fail() was called. */
+/** job_finish() - write record, scope and name of an image that has all its layers. Return: true,
+ * or false after a call of job_fail(). */
 bool job_finish(struct job *job);
 
 #endif

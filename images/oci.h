@@ -3,9 +3,11 @@
 #define IMAGES_OCI_H
 
 /*
- * What skopeo leaves: an OCI image layout of one image. Written by the registry
- * in the end, so everything is checked: sizes, digests, media types, that
- * manifest and configuration speak of the same layers.
+ * DOC: OCI image layouts
+ *
+ * skopeo leaves a directory with one image in the OCI image layout (image-spec, image-layout.md).
+ * Its contents come from the registry and are hostile input, so everything is checked: sizes,
+ * digests, media types, and that manifest and configuration list the same number of layers.
  */
 
 #include "common/error.h"
@@ -28,22 +30,24 @@ struct oci_image {
 };
 
 /**
- * oci_read() - the image in the layout @directory_fd, whose blobs are in @store
+ * oci_read() - read the image in the layout @directory_fd, whose blobs are in @store
+ * @ret_image: released with oci_clear()
  *
- * Return: 0 or -errno with @error.
+ * Return: 0, or -errno with @error set.
  */
 int oci_read(struct store *store, int directory_fd, struct oci_image *ret_image,
 	     struct error *error);
+/** oci_clear() - release the memory of an image */
 void oci_clear(struct oci_image *image);
 
-/* ---- pieces, public for tests and the fuzz target ---- */
+/* ---- parts of oci_read(), public for tests; each returns 0, or -errno with @error set ---- */
 
-/** oci_parse_index() - the digest of the one manifest. @out: IMAGE_ID_SIZE bytes. */
+/** oci_parse_index() - the digest of the only manifest. @out: room for IMAGE_ID_SIZE bytes. */
 int oci_parse_index(const char *text, size_t size, char *out, struct error *error);
-/** oci_parse_manifest() - fills the layers' digests; @config: IMAGE_ID_SIZE bytes */
+/** oci_parse_manifest() - set the layers' digests. @config: room for IMAGE_ID_SIZE bytes. */
 int oci_parse_manifest(const char *text, size_t size, struct oci_image *image, char *config,
 		       struct error *error);
-/** oci_parse_config() - fills the layers' ids and what the image says about commands */
+/** oci_parse_config() - set the layers' ids, and environment, directory and user of commands */
 int oci_parse_config(const char *text, size_t size, struct oci_image *image, struct error *error);
 
 #endif

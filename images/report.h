@@ -2,7 +2,12 @@
 #ifndef IMAGES_REPORT_H
 #define IMAGES_REPORT_H
 
-/* The report of runbook-unpack; unpack.h says what is in it. */
+/*
+ * DOC: The report of runbook-unpack
+ *
+ * The service reads what runbook-unpack reports about a layer (unpack.h has the format). The
+ * program handles foreign input, so its report may be wrong or cut off, and each item is checked.
+ */
 
 #include "common/error.h"
 #include "common/image.h"
@@ -13,24 +18,25 @@
 
 /** struct report - strings point into the parsed bytes */
 struct report {
-	const char *layer; /* its id */
+	const char *layer; /* the layer's id */
 	uint64_t bytes, entries;
-	const char **opaque; /* malloc'ed list */
+	const char **opaque; /* malloc'ed list of directories */
 	size_t n_opaque;
-	bool cut; /* the root hides what is below */
-	const char *passwd, *group;
-	const char *refusal; /* NULL: the layer is fine */
-	bool damaged;	     /* refused, since the packed bytes are not what was packed */
-	int number;	     /* refused: errno value of the call that failed, 0: none */
+	bool cut;		    /* the layer's root is opaque: it hides all layers below */
+	const char *passwd, *group; /* contents of the files; NULL: the layer has none */
+	const char *refusal;	    /* why the layer is refused; NULL: it is not */
+	bool damaged;		    /* refused because the packed bytes are damaged */
+	int number;		    /* refused: errno value of the call that failed, 0: none */
 };
 
 /**
- * report_parse() - split what came out of the sandbox
- * @data: @size bytes; NUL-terminated behind them
+ * report_parse() - parse the output of the sandbox
+ * @data: @size bytes and a NUL after them; must outlive @ret_report
  *
- * Return: 0, -EBADMSG when it is not whole or malformed, -ENOMEM.
+ * Return: 0, -EBADMSG when it is malformed or cut off, or -ENOMEM.
  */
 int report_parse(const char *data, size_t size, struct report *ret_report);
+/** report_clear() - release the list of opaque directories */
 void report_clear(struct report *report);
 
 #endif

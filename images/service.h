@@ -3,12 +3,12 @@
 #define IMAGES_SERVICE_H
 
 /*
- * DOC: runbook-image: what images there are, and how they come here
+ * DOC: runbook-image, the service
  *
- * service.c has the channels, jobs.c the pulls and imports, known.c which layers are unpacked
- * and what the scheduler hears of images, store.c the files.
- * One thread; whatever takes long is another process: skopeo, or the unpacker
- * that the daemon runs in a sandbox.
+ * The program knows the images of this host, pulls and imports new ones, and reports them to the
+ * scheduler. service.c serves the channels, jobs.c pulls and imports, known.c has the unpacked
+ * layers and the reports to the scheduler, store.c the files. It has one thread; all that takes
+ * long is done by other processes: skopeo, and the unpacker that runbookd runs in a sandbox.
  */
 
 #include "common/program.h"
@@ -32,7 +32,7 @@ struct service {
 	const char *oci_path;
 	struct channel *daemon;
 	struct channel scheduler, api;
-	/* configuration in force, and the one that is being received */
+	/* the configuration in use, and the one that is being received */
 	struct service_config {
 		struct policy policy;
 		char insecure[INSECURE_MAX * (IMAGE_NAME_MAX + 1) + 1];
@@ -44,31 +44,32 @@ struct service {
 	struct jobs *jobs;
 };
 
-/* how main() has the daemon's channel served; its userdata before it starts: a struct service_setup */
+/** image_service - for common/program.h; main() sets its userdata to a struct service_setup */
 extern const struct program_service image_service;
 
-/* ---- known.c: what the daemon and the scheduler have to know ---- */
+/* ---- known.c: layers and images of this host ---- */
 
 /**
- * service_listed() - registries that may be at private addresses: AllowPrivate= and Insecure=
- * @insecure:   room for a copy of config.insecure, which is split
- * @ret_listed: LISTED_MAX + 1, NULL-terminated
+ * service_listed() - registries that may have private addresses: AllowPrivate= and Insecure=
+ * @insecure:   room for a copy of config.insecure, which is split into its names
+ * @ret_listed: room for LISTED_MAX + 1; NULL-terminated, valid as long as @insecure
  */
 void service_listed(const struct service *service, char *insecure, const char **ret_listed);
-/** service_layer_append() - one more in a configuration. Return: 0, -E2BIG or -ENOMEM. */
+/** service_layer_append() - add a layer to a configuration. Return: 0, -E2BIG or -ENOMEM. */
 int service_layer_append(struct service_config *config, const char *layer);
 /** service_layer_known() - is @layer unpacked? */
 bool service_layer_known(const struct service *service, const char *layer);
-/** service_layer_add(), service_layer_drop() - it is now; it is not any more */
+/** service_layer_add() - @layer has been unpacked. Return: 0, -E2BIG or -ENOMEM. */
 int service_layer_add(struct service *service, const char *layer);
+/** service_layer_drop() - @layer has been removed */
 void service_layer_drop(struct service *service, const char *layer);
-/** service_publish() - tell the scheduler all images, after a change */
+/** service_publish() - send the scheduler the list of all images, after a change */
 void service_publish(struct service *service);
 /**
- * service_missing() - tell the scheduler that runs of @project (@fork: of its forks) cannot have
- * @name
- * @reason: shown to everyone who sees the run
- * @again:  it might be had in a while
+ * service_missing() - report to the scheduler that runs of @project cannot get image @name
+ * @fork:   this concerns the project's runs of forks
+ * @reason: a sentence, visible to all who see the run
+ * @again:  another attempt later may succeed
  */
 void service_missing(struct service *service, const char *name, const char *project, bool fork,
 		     const char *reason, bool again);
