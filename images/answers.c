@@ -14,14 +14,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/** struct asked - one request */
+/** struct asked - a request and its reply */
 struct asked {
 	struct service *service;
-	struct message *message; /* whose fields these are */
+	struct message *message; /* has the fields below */
 	const char *name, *source;
 	uint64_t job;
 	int fd; /* -1: none */
-	/* the answer: a JSON text, or a sentence */
+	/* the reply: JSON, or else a sentence */
 	json_t *json;
 	char text[ERROR_TEXT_MAX];
 };
@@ -115,7 +115,8 @@ static uint64_t answer_pull(struct asked *asked)
 	const char *source = image_name_strip(asked->source);
 
 	if (source == asked->source)
-		return refuse(asked, 400, "what is pulled is named docker://REGISTRY/NAME:TAG");
+		return refuse(asked, 400,
+			      "the source of a pull is written docker://REGISTRY/NAME:TAG");
 	image_name_default(source, reference, sizeof(reference));
 	if (!image_name_valid(reference))
 		return refuse(asked, 400,
@@ -203,7 +204,7 @@ static uint64_t answer_prune(struct asked *asked)
 	if (jobs_busy(service->jobs) || store_lock(service->store, true) < 0)
 		return refuse(asked, 409, "an image is being pulled: prune when that is done");
 	r = store_prune(service->store, forget, &forgetting, &n_images);
-	/* layers whose record of facts is gone already: a prune that a crash cut off */
+	/* layers whose facts are missing are the rest of a prune that a crash ended */
 	for (size_t i = 0; r == 0 && i < service->config.n_layers; i++) {
 		struct store_layer facts;
 

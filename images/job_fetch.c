@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* skopeo for one job: with which credentials, from which registries, into which directory. */
+/* Starts skopeo for a job: chooses its credentials, registries and directory. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "images/job.h"
@@ -36,7 +36,7 @@ static void fetched(struct skopeo *skopeo)
 	job_next_layer(job);
 }
 
-/* "registry.local:5000/a/b:tag" is at "registry.local:5000". */
+/* Is the registry of @reference ("registry.local:5000/a/b:tag") listed in Insecure=? */
 static bool is_insecure(const struct service *service, const char *reference)
 {
 	const char *name = image_name_strip(reference);
@@ -85,7 +85,7 @@ int job_fetch(struct job *job, struct error *error)
 		(void)snprintf(source, sizeof(source), "%s", job->source);
 	(void)snprintf(blobs, sizeof(blobs), "%s/blobs", service->oci_path);
 	if (job->kind == JOB_PULL) {
-		/* the configuration may be another one than when it was asked for */
+		/* the configuration may have changed since the request */
 		const char *whose =
 			policy_auth(&service->config.policy, waiter ? waiter->project : NULL,
 				    waiter && waiter->fork, job->source, &auth, &auth_size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an image is when all of its layers are there: record, scope, name. */
+/* Writes record, scope and name of an image whose layers are all unpacked. */
 #include "common/cleanup.h"
 #include "common/step_user.h"
 #include "images/job.h"
@@ -12,8 +12,8 @@
 #include <string.h>
 
 /*
- * What the layers say about users: the topmost file counts. @ret_accounts keeps
- * what the record points to.
+ * Find the image's user, and its accounts for `user:` of steps, in the topmost etc/passwd and
+ * etc/group. @ret_accounts owns the texts that the record points to.
  */
 static int resolve_user(struct job *job, struct image_record *record,
 			struct store_layer *ret_accounts, struct error *error)
@@ -27,7 +27,7 @@ static int resolve_user(struct job *job, struct image_record *record,
 		struct store_layer facts;
 
 		if (store_layer_get(job->jobs->service->store, job->image.layers[i].id, &facts) < 0)
-			return error_set(error, ENOENT, "what is known of a layer is lost");
+			return error_set(error, ENOENT, "the facts about a layer are missing");
 		record->bytes += facts.bytes;
 		if (facts.passwd) {
 			free(accounts.passwd);
@@ -37,7 +37,7 @@ static int resolve_user(struct job *job, struct image_record *record,
 			free(accounts.group);
 			accounts.group = TAKE_PTR(facts.group);
 		}
-		/* everything below is hidden */
+		/* this layer hides all below it */
 		if (facts.cut)
 			record->n_layers = 0;
 		record->layers[record->n_layers++] = job->image.layers[i].id;
@@ -55,7 +55,7 @@ static int resolve_user(struct job *job, struct image_record *record,
 	return r;
 }
 
-/* Users are told as far as there is room; without them `user:` takes numbers only. */
+/* Write the record; without its accounts if it is too large: `user:` then accepts numbers only. */
 static int put_image(struct store *store, struct image_record *record)
 {
 	int r = store_image_put(store, record);
@@ -66,7 +66,7 @@ static int put_image(struct store *store, struct image_record *record)
 	return store_image_put(store, record);
 }
 
-/* A root file system has no configuration: its id is the digest of what it is made of. */
+/* A root file system has no configuration, so its id is a digest over its source and its layer. */
 static void identify(struct job *job)
 {
 	unsigned char hash[crypto_hash_sha256_BYTES];

@@ -39,7 +39,7 @@ static bool job_running(const struct job *job)
 	return job->state == JOB_FETCHING || job->state == JOB_UNPACKING;
 }
 
-/* ---- ending ---- */
+/* ---- the end of a job ---- */
 
 static void report_close(struct job *job)
 {
@@ -73,8 +73,8 @@ static void job_release(struct job *job)
 }
 
 /*
- * What the registry said is for the log and for those who may pull: the run is
- * seen by more people, and may have been written to find out what answers where.
+ * Report the failure to the scheduler. The registry's own words go only to the log and to people
+ * who may pull: more people can see the run, and its runbook may probe which addresses answer.
  */
 static void waiters_tell(const struct job *job)
 {
@@ -111,7 +111,7 @@ static void job_end(struct job *job, enum job_state state)
 
 void job_fail(struct job *job, int number, const char *text)
 {
-	char copy[sizeof(job->text)]; /* may be job->text itself */
+	char copy[sizeof(job->text)]; /* @text may be job->text itself */
 
 	(void)snprintf(copy, sizeof(copy), "%s", text);
 	memcpy(job->text, copy, sizeof(copy));
@@ -196,7 +196,7 @@ static int send_opaque(struct job *job, const struct report *report)
 	return r;
 }
 
-/* What the sandbox found out is written before the layer is there: never one without the other. */
+/* Write the facts about the layer before it is committed, so that no layer is without them. */
 static void take_report(struct job *job, const struct report *report)
 {
 	struct oci_layer *layer = &job->image.layers[job->layer];
@@ -219,12 +219,12 @@ static void take_report(struct job *job, const struct report *report)
 		return;
 	}
 	commit(job, "");
-	(void)snprintf(job->text, sizeof(job->text), "what is known of a layer cannot be kept: %s",
+	(void)snprintf(job->text, sizeof(job->text), "the facts about a layer cannot be stored: %s",
 		       strerror(-r));
 	job_fail(job, -r, job->text);
 }
 
-/* The sandbox has ended and all of its report is here. */
+/* Use the report, once the sandbox has ended and the report is complete. */
 static void unpack_end(struct job *job)
 {
 	struct report report;
@@ -242,7 +242,7 @@ static void unpack_end(struct job *job)
 			       refused			  ? report.refusal
 			       : job->unpack_error.number ? job->unpack_error.text
 							  : "the unpacker's report is cut off");
-		/* what is wrong on disk is not used again */
+		/* a damaged blob is removed, and the next attempt downloads it again */
 		job->again = job->kind != JOB_ROOTFS && r == 0 && report.damaged;
 		if (job->again)
 			store_blob_remove(job->jobs->service->store,
@@ -266,7 +266,7 @@ static void on_report(struct loop_file *file, uint32_t events)
 	ssize_t n;
 	char *grown;
 
-	/* room for one block more, and a NUL behind all of it */
+	/* room for another block, and a NUL at the end */
 	grown = realloc(job->report, job->report_size + 64 * KIB + 1);
 	if (grown) {
 		job->report = grown;
@@ -322,7 +322,7 @@ void jobs_unpacked(struct jobs *jobs, uint64_t number, const struct error *error
 		text_escape(job->unpack_error.text, sizeof(job->unpack_error.text), error->text);
 	}
 	if (!job->report_file.loop)
-		job->report_ended = true; /* it never began */
+		job->report_ended = true; /* the sandbox did not start */
 	unpack_end(job);
 }
 
@@ -345,13 +345,13 @@ void jobs_committed(struct jobs *jobs, uint64_t number, const struct error *erro
 	job_next_layer(job);
 }
 
-/* ---- starting ---- */
+/* ---- the start of a job ---- */
 
 static void job_start(struct job *job)
 {
 	struct error error = ERROR_INIT;
 
-	/* who prunes elsewhere is done in a moment, or this fails with a reason */
+	/* another instance is pruning the same store; that is short, so the job may be repeated */
 	if (store_lock(job->jobs->service->store, false) < 0) {
 		job->again = true;
 		job_fail(job, 0, "images are being pruned: try again");
@@ -392,7 +392,7 @@ static void jobs_dispatch(struct jobs *jobs)
 	}
 }
 
-/* ---- asking ---- */
+/* ---- requests ---- */
 
 static struct job *job_same(struct jobs *jobs, const struct job_request *request, const char *auth)
 {
@@ -428,7 +428,7 @@ static int waiter_add(struct job *job, const struct job_request *request)
 	return 0;
 }
 
-/* The oldest that has ended makes room. */
+/* Make room for a job by removing the oldest that has ended. */
 static void make_room(struct jobs *jobs)
 {
 	struct job **oldest = NULL;

@@ -13,7 +13,7 @@
 
 #define LAYERS_MAX (IMAGES_MAX * IMAGE_LAYERS_MAX)
 
-/* ---- layers that are there ---- */
+/* ---- unpacked layers ---- */
 
 int service_layer_append(struct service_config *config, const char *layer)
 {
@@ -75,7 +75,7 @@ void service_listed(const struct service *service, char *insecure, const char **
 	ret_listed[n] = NULL;
 }
 
-/* ---- the scheduler ---- */
+/* ---- reports to the scheduler ---- */
 
 static int publish_image(void *userdata, const struct image_record *record, const char *data,
 			 size_t size)
@@ -92,8 +92,8 @@ static int publish_image(void *userdata, const struct image_record *record, cons
 }
 
 /*
- * An image from before scopes were kept is for every project; for forks only if no credentials can
- * have been sent for it.
+ * The scope of an image that a version without scopes pulled: every project, but forks only if it
+ * cannot have been pulled with credentials.
  */
 static struct scope scope_of_old(struct service *service, const char *id)
 {
@@ -117,7 +117,7 @@ static int publish_name(void *userdata, const char *name, const char *id)
 	if (r == -ENOENT)
 		scope = scope_of_old(service, id);
 	else if (r < 0)
-		return 0; /* a scope of another image: it is pulled again */
+		return 0; /* the scope is unusable, so steps have the image pulled again */
 	return channel_send(
 		&service->scheduler,
 		MESSAGE_NEW(image_named, 0, .name = name, .id = id,
@@ -146,7 +146,7 @@ void service_missing(struct service *service, const char *name, const char *proj
 		     const char *reason, bool again)
 {
 	if (!service->scheduler.open)
-		return; /* it asks again when it is back */
+		return; /* on its next channel the scheduler sends IMAGE_WANTED again */
 	(void)channel_send(&service->scheduler,
 			   MESSAGE_NEW(image_missing, 0, .name = name, .project = project,
 				       .fork = fork, .error = reason, .again = again));

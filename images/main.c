@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbook-image: knows the images of this host, and has them pulled and unpacked. */
+/* runbook-image: keeps the list of this host's images, and has them pulled and unpacked. */
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "common/program.h"
@@ -28,8 +28,8 @@ static const char *oci_path(void)
 }
 
 /*
- * skopeo inherits the lock-down: what it can reach are the store, the registry, and the system's
- * configuration of both.
+ * skopeo inherits the lock-down, so this is all it can reach: the store, registries, and the
+ * system's configuration for them.
  */
 static const struct lock_down_path reached[] = {
 	{.path = "STORE/oci", .find = oci_path, .write = true, .mode = 0700},
@@ -56,9 +56,9 @@ static const struct lock_down_path reached[] = {
 	{.path = "skopeo", .find = skopeo_find, .execute = true},
 };
 
-/* What skopeo, a program written in Go, does besides what all of ours do. */
+/* System calls of skopeo, a program written in Go, besides those of all our programs. */
 static const char *const syscalls[] = {
-	/* starting it, and what it starts threads with */
+	/* to start skopeo, and its threads */
 	"clone", "clone3", "execve", "seccomp", "pidfd_getfd", "process_vm_readv", "socketpair",
 	"wait4", "waitid", "kill", "prctl", "pidfd_open", "pidfd_send_signal", "dup2", "setpgid",
 	"setrlimit", "chdir", "fchdir", "umask", "mincore", "getcwd", "readlink", "readlinkat",
@@ -78,7 +78,7 @@ static const struct lock_down image_lock_down = {
 	.role = ROLE_IMAGE,
 	.paths = reached,
 	.n_paths = ARRAY_SIZE(reached),
-	/* guard.c judges what skopeo connects to; Go looks what addresses there are by binding */
+	/* guard.c decides on connections; Go binds sockets to find out which IP versions work */
 	.network = {.connects_anywhere = true, .binds_free_port = true},
 	.syscalls = syscalls,
 };
@@ -92,7 +92,7 @@ static int prepare(struct process *process, struct error *error)
 				  : snprintf(setup.oci_path, sizeof(setup.oci_path),
 					     "%s/images/oci", process->paths.lib);
 
-	/* skopeo takes "oci:PATH:NAME": there is no way to write a colon */
+	/* skopeo's argument is "oci:PATH:NAME", in which a colon cannot be quoted */
 	if (length >= PATH_MAX - 64 || strpbrk(setup.oci_path, ":,"))
 		return error_set(error, EINVAL,
 				 "the store's path is too long, or has a colon in it: %s",

@@ -53,7 +53,7 @@ static const char *text_of(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* "sha256:…" of a descriptor. Return: 0 or -errno with @error. */
+/* The digest ("sha256:…") of a descriptor. Return: 0, or -errno with @error set. */
 static int descriptor_digest(const json_t *descriptor, char *out, const char *what,
 			     struct error *error)
 {
@@ -142,7 +142,7 @@ static int copy_env(const json_t *env, struct oci_image *image, struct error *er
 			return error_set(error, EBADMSG, "a variable of the image has no name");
 		(void)snprintf(name, sizeof(name), "%.*s", (int)(equals - entry), entry);
 		if (!env_name_valid(name))
-			continue; /* no shell could use it */
+			continue; /* a shell could not use such a name */
 		image->env[image->n_env] = strdup(entry);
 		if (!image->env[image->n_env])
 			return error_set(error, ENOMEM, "out of memory");
@@ -156,7 +156,7 @@ static int copy_command(const json_t *config, struct oci_image *image, struct er
 	const char *workdir = text_of(config, "WorkingDir");
 	const char *user = text_of(config, "User");
 
-	/* "/" is what images say that mean nothing by it */
+	/* "/" is the default of tools that build images, so it means that none was chosen */
 	if (strcmp(workdir, "/") == 0)
 		workdir = "";
 	if (*workdir && (*workdir != '/' || !text_printable(workdir) || strlen(workdir) > 1024 ||
@@ -201,7 +201,7 @@ int oci_parse_config(const char *text, size_t size, struct oci_image *image, str
 	return copy_command(json_object_get(config, "config"), image, error);
 }
 
-/* A blob that is JSON, whole and with its digest checked. */
+/* Read a blob of JSON and check its size and digest. */
 static int read_blob(struct store *store, const char *digest, const char *what, char **ret_text,
 		     size_t *ret_size, struct error *error)
 {

@@ -39,7 +39,7 @@ static int add_opaque(struct report *report, const char *path)
 	}
 	if (path[0] == '/' || report->n_opaque == IMAGE_OPAQUE_MAX)
 		return -EBADMSG;
-	/* doubled at each power of two */
+	/* the list's room is doubled at each power of two */
 	if ((report->n_opaque & (report->n_opaque - 1)) == 0) {
 		grown = reallocarray((void *)report->opaque,
 				     report->n_opaque ? report->n_opaque * 2 : 1, sizeof(*grown));

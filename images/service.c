@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Why steps that want @reference cannot have it, as far as that is known without asking. */
+/* Write a reason to refuse an image without a pull. Return: false when a pull may bring it. */
 static bool wanted_refuse(const struct service *service, const char *asked, const char *reference,
 			  bool fork, char *out, size_t size)
 {
@@ -73,7 +73,7 @@ static const struct message_handler scheduler_handlers[] = {
 	{MESSAGE_IMAGE_WANTED, on_wanted},
 };
 
-/* ---- the daemon ---- */
+/* ---- runbookd's messages ---- */
 
 static void config_clear(struct service_config *config)
 {
@@ -164,7 +164,7 @@ static int on_unpacking(struct channel *channel, struct message *message)
 	return 0;
 }
 
-/* An error has a number when, and only when, it has a sentence. */
+/* Read an error, which must have both a number and a sentence, or neither. */
 static int layer_error(uint64_t number, const char *text, struct error *ret_error)
 {
 	if ((number == 0) != (*text == '\0'))
@@ -264,7 +264,7 @@ static const struct message_handler daemon_handlers[] = {
 	{MESSAGE_LAYER_COMMITTED, on_committed},     {MESSAGE_LAYER_FORGOTTEN, on_forgotten},
 };
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 static int service_start(struct process *process, struct error *error)
 {

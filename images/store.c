@@ -73,7 +73,7 @@ void store_sweep(struct store *store)
 	cleanup_closedir DIR *directory = NULL;
 	const struct dirent *entry;
 
-	/* another instance may be at work in it */
+	/* another process may use the store: leave its files alone */
 	if (store_lock(store, true) < 0)
 		return;
 	directory = list(store, "tmp");
@@ -301,7 +301,7 @@ void store_blob_remove(struct store *store, const char *digest)
 
 /* ---- pruning ---- */
 
-/** struct id_set - what is still wanted; sorted before it is asked */
+/** struct id_set - a list of ids; to be sorted before a lookup */
 struct id_set {
 	char (*ids)[IMAGE_ID_SIZE];
 	size_t n, room;
@@ -356,7 +356,7 @@ static int note_image(void *userdata, const struct image_record *record, const c
 	int r = 0;
 
 	if (!id_has(&pruning->named, record->id))
-		return id_add(&pruning->all, record->id); /* these go */
+		return id_add(&pruning->all, record->id); /* @all: those that are removed */
 	for (size_t i = 0; r == 0 && i < record->n_layers; i++)
 		r = id_add(&pruning->layers, record->layers[i]);
 	for (size_t i = 0; r == 0 && i < record->n_blobs; i++)
@@ -364,7 +364,7 @@ static int note_image(void *userdata, const struct image_record *record, const c
 	return r;
 }
 
-/* Call @drop with each entry of @name that @keep has not. */
+/* Remove each file of directory @name that is not in @keep, and call @drop with it. */
 static void sweep_unkept(struct store *store, const char *name, const struct id_set *keep,
 			 void (*drop)(void *userdata, const char *id), void *userdata)
 {
