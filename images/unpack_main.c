@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* runbook-unpack: started by runbookd inside a sandbox, see unpack.h. */
+/* runbook-unpack, which runbookd starts inside a sandbox; see unpack.h. */
 #include "common/cleanup.h"
 #include "common/memory_guard.h"
 #include "images/unpack.h"
@@ -41,7 +41,7 @@ static int number_parse(const char *text, uint64_t *number)
 	return -1;
 }
 
-/* Return: -1 to go on, or an exit code. */
+/* Return: -1 to continue, or an exit code. */
 static int options_parse(struct options *options, int argc, char **argv)
 {
 	static const struct option table[] = {
@@ -99,12 +99,12 @@ static int run(const struct options *options, int directory_fd)
 	if (sodium_init() < 0)
 		return 1;
 	r = unpack_stream(&unpack, STDIN_FILENO, options->digest, options->layer);
-	/* what is renamed into place later must be on the disk by then */
+	/* runbookd renames the layer into place after this, so it must be on the disk */
 	if (r == 0 && syncfs(directory_fd) < 0)
 		r = unpack_failed(&unpack, errno, "cannot sync the layer");
 	if (r == -ENOMEM)
 		(void)unpack_refuse(&unpack, "out of memory");
-	/* the report is whole, also when it says what is wrong */
+	/* a refusal is a complete report, too, and so a success of this program */
 	return unpack_report(&unpack, '.', "") == 0 && (r == 0 || unpack.failed) ? 0 : 1;
 }
 
@@ -121,14 +121,14 @@ int main(int argc, char **argv)
 	if (code >= 0)
 		return code;
 	(void)umask(0);
-	/* names in a tar are UTF-8; libarchive converts to what the locale says */
+	/* names in a tar are UTF-8; libarchive converts them to the locale's encoding */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
 	if (memory_guard() < 0) {
 		(void)fputs("runbook-unpack: cannot refuse memory to write and execute\n", stderr);
 		return 1;
 	}
 	size = (struct rlimit){.rlim_cur = options.limits.bytes, .rlim_max = options.limits.bytes};
-	(void)signal(SIGXFSZ, SIG_IGN); /* EFBIG says more */
+	(void)signal(SIGXFSZ, SIG_IGN); /* write(2) then fails with EFBIG, which is reported */
 	if (setrlimit(RLIMIT_FSIZE, &size) < 0)
 		return 1;
 	directory_fd = open(options.directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

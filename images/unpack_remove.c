@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Emptying a layer, where nothing but the layer can be reached. */
+/* Removes a layer's files, within a sandbox that reaches nothing but the layer. */
 #include "images/unpack.h"
 
 #include "common/cleanup.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stream of a layer: read, hashed, decompressed, hashed again, and only then
- * given to the tar reader. Two readers of libarchive stand behind each other,
- * because what the tar reader leaves unread (padding) belongs to the digest, too.
+ * The stream of a layer is read, hashed, decompressed, hashed again, and then passed to the tar
+ * reader. These are two libarchive readers in a row, because the digest includes padding that the
+ * tar reader leaves unread.
  */
 #include "images/unpack.h"
 
@@ -44,7 +44,7 @@ static la_ssize_t packed_read(struct archive *archive, void *userdata, const voi
 	return n;
 }
 
-/* The next piece of the decompressed stream, for the tar reader. */
+/* The next block of the decompressed stream, for the tar reader. */
 static la_ssize_t unpacked_read(struct archive *archive, void *userdata, const void **ret_block)
 {
 	struct stream *stream = userdata;
@@ -67,9 +67,9 @@ static la_ssize_t unpacked_read(struct archive *archive, void *userdata, const v
 		return -1;
 	}
 	stream->unpacked_bytes += size;
-	/* headers count, too: a stream of nothing but names is no way around the limit */
+	/* headers count, so that a stream of nothing but names is bounded as well */
 	if (stream->unpacked_bytes > stream->unpack->limits.bytes * 2) {
-		archive_set_error(archive, EFBIG, "it unpacks to more than a layer may have");
+		archive_set_error(archive, EFBIG, "it unpacks to more bytes than the limit");
 		return -1;
 	}
 	(void)crypto_hash_sha256_update(&stream->unpacked_hash, data, size);
@@ -84,8 +84,8 @@ static int open_packed(struct stream *stream)
 	stream->packed = archive_read_new();
 	if (!stream->packed)
 		return -ENOMEM;
-	/* what layers are packed with, and what people have root file systems in; nothing that
-	 * starts a program */
+	/* the compressions of layers and of root file systems; none that makes libarchive run a
+	 * program */
 	(void)archive_read_support_filter_gzip(stream->packed);
 	(void)archive_read_support_filter_zstd(stream->packed);
 	(void)archive_read_support_filter_xz(stream->packed);
@@ -114,7 +114,7 @@ static int open_tar(struct stream *stream)
 	return 0;
 }
 
-/* What is behind the end of the tar, and behind the end of the compressed stream. */
+/* Read the rest after the end of the tar, and after the end of the compressed stream. */
 static int drain(struct stream *stream)
 {
 	const void *block;
@@ -132,7 +132,7 @@ static int drain(struct stream *stream)
 
 #define DIGEST_SENTENCE "the layer %s: its digest is %.12s, and %.12s was promised"
 
-/* @packed: of what was downloaded; otherwise of what it unpacks to. */
+/* @packed: @state is over the packed bytes; otherwise over the unpacked stream. */
 static int check_digest(struct stream *stream, crypto_hash_sha256_state *state, const char *wanted,
 			bool packed, char *hex)
 {

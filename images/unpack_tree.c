@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entries of a layer become files. A layer says what changes against the layers
- * below, so an entry may replace what an earlier one of the same archive made;
- * but nothing is ever written through a symbolic link: every path is walked from
- * the top with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS.
+ * Creates files from the entries of a layer. An entry may replace the file of an earlier entry in
+ * the same archive. Nothing is ever written through a symbolic link: every path is resolved from
+ * the top with RESOLVE_BENEATH and RESOLVE_NO_SYMLINKS (openat2(2)).
  */
 #include "images/unpack.h"
 
@@ -37,7 +36,7 @@ int unpack_report(struct unpack *unpack, char letter, const char *text)
 	return 0;
 }
 
-/* @damaged: the packed bytes are; @number: errno value of the call that failed, 0: none did */
+/* @damaged: the packed bytes are damaged; @number: errno value of the call that failed, 0: none */
 __attribute__((format(printf, 4, 0))) static int
 refuse(struct unpack *unpack, bool damaged, int number, const char *format, va_list list)
 {
@@ -109,7 +108,7 @@ static int disk_failed(struct unpack *unpack, int failure)
 	}
 }
 
-/* "./a//b/" becomes "a/b", "." and "" become "". Also of what hard links name. */
+/* Normalize a path of an entry or of a hard link's target: "./a//b/" to "a/b", "." to "". */
 static int normalize(struct unpack *unpack, const char *path, char *out)
 {
 	switch (path_normalize(path, UNPACK_DEPTH_MAX, out, UNPACK_PATH_MAX)) {
@@ -142,7 +141,7 @@ static int count_entry(void *userdata)
 	return 0;
 }
 
-/* The directory of the entry; one that the archive leaves out belongs to the layers below. */
+/* Open the directory of the entry; create one that only the layers below list. */
 static int parent_make(struct unpack *unpack, const char **ret_name)
 {
 	const struct beneath_make make = {.mode = 0755, .count = count_entry, .userdata = unpack};
@@ -158,7 +157,7 @@ static int report_opaque(struct unpack *unpack, const char *directory)
 	return unpack_report(unpack, 'O', directory);
 }
 
-/* Make room for an entry. A directory stays where another directory is to be. */
+/* Remove a file of the entry's name. Return: 0, 1 for a directory that may stay, or -errno. */
 static int make_room(struct unpack *unpack, int dir_fd, const char *name, bool directory)
 {
 	struct stat st;
@@ -171,7 +170,7 @@ static int make_room(struct unpack *unpack, int dir_fd, const char *name, bool d
 	r = remove_tree(dir_fd, name);
 	if (r < 0)
 		return disk_failed(unpack, r);
-	/* a whiteout of this layer: the new directory must not show what it hid */
+	/* a directory that replaces a whiteout must hide the layers below, too */
 	return S_ISCHR(st.st_mode) && directory ? report_opaque(unpack, unpack->path) : 0;
 }
 
@@ -205,11 +204,11 @@ static int data_write(struct unpack *unpack, int fd, uint64_t size)
 			offset += written;
 		}
 	}
-	/* a sparse file ends in a hole that has no data */
+	/* a sparse file may end with a hole, for which no data block comes */
 	return ftruncate(fd, (off_t)size) < 0 ? disk_failed(unpack, -errno) : 0;
 }
 
-/* User names of the image are looked up by who starts commands in it. */
+/* Report etc/passwd and etc/group, by which the user of the image's commands is looked up. */
 static int report_accounts(struct unpack *unpack, int fd, uint64_t size)
 {
 	cleanup_free char *text = NULL;
@@ -240,7 +239,7 @@ static int make_file(struct unpack *unpack, struct archive_entry *entry, int dir
 	cleanup_close int fd = -1;
 	int r;
 
-	/* holes count as if they were data: who copies the file pays for them */
+	/* holes count like data, because they become data when a step copies the file */
 	if (size < 0 || (uint64_t)size > unpack->limits.bytes - unpack->bytes)
 		return unpack_refuse(unpack, "the layer unpacks to more than %llu bytes",
 				     (unsigned long long)unpack->limits.bytes);
@@ -270,7 +269,7 @@ static int make_hardlink(struct unpack *unpack, const char *target, int dir_fd, 
 		return unpack_refuse(unpack,
 				     "\"%.200s\" is a hard link to what is not in the layer before",
 				     unpack->path);
-	/* without AT_SYMLINK_FOLLOW it is the link itself that gets another name */
+	/* no AT_SYMLINK_FOLLOW: a symbolic link itself gets another name */
 	if (linkat(target_fd, target_name, dir_fd, name, 0) < 0)
 		return disk_failed(unpack, -errno);
 	return 0;
@@ -302,9 +301,8 @@ static int make_fifo(struct unpack *unpack, int dir_fd, const char *name)
 /* ---- owner, mode, attributes, times ---- */
 
 /*
- * user.* is the only kind that means something inside: security.* (capabilities
- * of files) and set-uid bits are void where no_new_privs is set, and trusted.*
- * would talk to the overlay in root's name.
+ * Only user.* has an effect in a step: with no_new_privs, security.* (file capabilities) has none.
+ * trusted.* and user.overlay.* would control the overlay, so they are left out.
  */
 static int set_xattrs(struct unpack *unpack, struct archive_entry *entry, int fd)
 {
@@ -320,7 +318,7 @@ static int set_xattrs(struct unpack *unpack, struct archive_entry *entry, int fd
 		if (size > XATTR_VALUE_MAX)
 			return unpack_refuse(unpack, "\"%.200s\" has too large an attribute",
 					     unpack->path);
-		/* a file system without room for it, or without any */
+		/* best effort: the file system may lack attributes, or room for this one */
 		(void)fsetxattr(fd, name, value, size, 0);
 	}
 	return 0;
@@ -360,7 +358,7 @@ static int set_attributes(struct unpack *unpack, struct archive_entry *entry, in
 		   fchmodat(dir_fd, name, archive_entry_perm(entry) & 0777, 0) < 0) {
 		return disk_failed(unpack, -errno);
 	}
-	/* directories get theirs in vain when more goes into them: nobody builds on that */
+	/* later entries change the time of their directory again, which does no harm */
 	(void)utimensat(dir_fd, name, times, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH);
 	return 0;
 }
@@ -383,9 +381,9 @@ static int make_whiteout(struct unpack *unpack, int dir_fd, const char *name)
 	struct stat st;
 
 	if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return unpack_refuse(unpack, "\"%.200s\" hides nothing that has a name",
+		return unpack_refuse(unpack, "\"%.200s\" is a whiteout without a name",
 				     unpack->path);
-	/* what this layer itself brings is not hidden by it; what is below a directory is */
+	/* a whiteout is for lower layers: a file of this layer stays, a directory becomes opaque */
 	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 		if (!S_ISDIR(st.st_mode))
 			return 0;
@@ -399,7 +397,7 @@ static int make_whiteout(struct unpack *unpack, int dir_fd, const char *name)
 	return 0;
 }
 
-/* Return: 1 when the entry was one, 0 when it is something else, or -errno. */
+/* Return: 1 when the entry was a whiteout and is done, 0 when it is not one, or -errno. */
 static int whiteout(struct unpack *unpack)
 {
 	cleanup_close int dir_fd = -1;
@@ -416,7 +414,7 @@ static int whiteout(struct unpack *unpack)
 	if (strcmp(name, OPAQUE) == 0)
 		r = mark_opaque(unpack, name);
 	else if (strncmp(name, WHITEOUT_META, strlen(WHITEOUT_META)) == 0)
-		r = 0; /* AUFS's own notes */
+		r = 0; /* metadata of AUFS */
 	else
 		r = make_whiteout(unpack, dir_fd, name + strlen(WHITEOUT));
 	return r < 0 ? r : 1;
@@ -433,7 +431,7 @@ static int make_entry(struct unpack *unpack, struct archive_entry *entry)
 	int r;
 
 	if (type == AE_IFCHR || type == AE_IFBLK || type == AE_IFSOCK)
-		return 0; /* a step has its own /dev, and a socket nobody listens on is nothing */
+		return 0; /* a step has its own /dev, and a socket without a listener has no use */
 	if (unpack->path[0] == '\0') {
 		if (type != AE_IFDIR)
 			return unpack_refuse(unpack, "the root is not a directory");
@@ -446,7 +444,7 @@ static int make_entry(struct unpack *unpack, struct archive_entry *entry)
 	if (r < 0)
 		return r;
 	if (hardlink)
-		return make_hardlink(unpack, hardlink, dir_fd, name); /* attributes: the first's */
+		return make_hardlink(unpack, hardlink, dir_fd, name); /* attributes are shared */
 	switch (type) {
 	case AE_IFREG:
 		r = make_file(unpack, entry, dir_fd, name);
