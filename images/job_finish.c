@@ -66,7 +66,7 @@ static int put_image(struct store *store, struct image_record *record)
 	return store_image_put(store, record);
 }
 
-/* A root file system has no configuration, so its id is a digest over its source and its layer. */
+/* A root file system has no configuration, so its id is derived from the id of its layer. */
 static void identify(struct job *job)
 {
 	unsigned char hash[crypto_hash_sha256_BYTES];
