@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pushes of "a" and what they lead to, for tests of what starts runs and what ends them. */
+/* Pushes to project "a" and what follows from them, for tests of what starts and what ends runs. */
 #ifndef TESTS_UNIT_SCHEDULER_PUSHES_H
 #define TESTS_UNIT_SCHEDULER_PUSHES_H
 
@@ -42,20 +42,20 @@ static inline uint64_t push(struct world *world, const struct pushed *pushed)
 	return trigger_accepted(world, 0);
 }
 
-/* It made no run: another one stands for it. */
+/* The push made no run: it is a duplicate of one with a run. */
 static inline uint64_t push_again(struct world *world, const struct pushed *pushed)
 {
 	push_send(world, pushed);
 	return trigger_accepted(world, 1);
 }
 
-/* What was sent to it on any channel before is done when it answers. */
+/* When the api gets its reply, everything sent on any channel before has been handled. */
 static inline void settle(struct world *world)
 {
 	json_decref(ask(world, ASK(.verb = API_STATUS)));
 }
 
-/* The tree of @commit is there, with the changed paths (NULL: not known; lines). */
+/* The tree of @commit arrives, with the changed paths as lines (NULL: not known). */
 static inline void arrive(struct world *world, const char *commit, const char *runbook,
 			  const char *paths)
 {
@@ -65,7 +65,7 @@ static inline void arrive(struct world *world, const char *commit, const char *r
 	settle(world);
 }
 
-/* Run and step, from the push to the order. */
+/* A run with its step, from the push to the order. */
 static inline uint64_t started(struct world *world, const char *delivery, const char *commit,
 			       const char *runbook, struct order *order)
 {
@@ -91,7 +91,7 @@ static inline void unwanted_expect(struct world *world, uint64_t run, bool unwan
 	json_decref(json);
 }
 
-/* The order that STEP_CANCEL names; acknowledgements are skipped. */
+/* The order in STEP_CANCEL; acknowledgements are skipped. */
 static inline uint64_t cancel_expect(struct world *world)
 {
 	for (;;) {

@@ -3,8 +3,8 @@
 #define TESTS_UNIT_SCHEDULER_WORLD_H
 
 /*
- * A scheduler in a process of its own, and this test as all of its peers: it
- * can be killed and started again on the same store, as in real life.
+ * The scheduler runs in a process of its own, and the test plays all of its peers. So it can be
+ * killed and started again on the same store, as in operation.
  */
 
 #include "common/cleanup.h"
@@ -35,22 +35,22 @@ struct world {
 	char dir[64];
 	char store[96];
 	const char *instance;
-	uint64_t max_running, timeout_sec, deliveries_sec,
-		fetch_retry_sec; /* the last two: 0: not told */
-	bool sync_first;	 /* the daemon tells what runs before it sends the configuration */
+	uint64_t max_running, timeout_sec;
+	uint64_t deliveries_sec, fetch_retry_sec; /* 0: not sent */
+	bool sync_first; /* the daemon reports its steps before it sends the configuration */
 	pid_t pid;
-	int daemon, webhook, fetcher, api; /* our ends */
+	int daemon, webhook, fetcher, api; /* our ends of the channels */
 	uint64_t serial;
-	rlim_t file_limit; /* bytes a file of the store may have, 0: no limit; a full disk */
-	uint64_t whose;	   /* what the last FETCH said, enum fetch_whose */
-	const char *view;  /* what FETCHED says; NULL: none */
+	rlim_t file_limit; /* bytes of a file of the store, 0: no limit; simulates a full disk */
+	uint64_t whose;	   /* in the last FETCH, enum fetch_whose */
+	const char *view;  /* for FETCHED; NULL: none */
 	bool view_objects;
 };
 
-/* What the scheduler sent as STEP_START. */
+/* The contents of a STEP_START. */
 struct order {
 	uint64_t id, run, attempt, timeout_msec, memory, uid, gid, tty, n_layers;
-	char workdir[256], layer[80]; /* the last one */
+	char workdir[256], layer[80]; /* the last layer */
 	char slug[128], name[256], commit[80], view[80];
 	uint64_t objects;
 	char command[256];
@@ -60,7 +60,7 @@ struct order {
 
 int fixture_pair(int *ret_theirs);
 void fixture_hello(int fd, enum process_role role);
-/* The next message but HELLO and EVENT; NULL after a timeout or at the end. */
+/* The next message except HELLO and, unless @events, EVENT; NULL after a timeout or at the end. */
 struct message *fixture_receive_any(int fd, bool events);
 struct message *fixture_receive(int fd, enum message_type type);
 bool fixture_quiet(int fd);
@@ -72,7 +72,7 @@ void config_end(struct world *world);
 /* Projects "a", "b" (limit 1) and "w" (workspace). */
 void world_configure(struct world *world);
 void world_sync(struct world *world);
-/* Start the scheduler and be its peers; sync is left to the caller. */
+/* Start the scheduler and play its peers; the caller syncs. */
 void world_start_unsynced(struct world *world);
 void world_start(struct world *world);
 void world_disconnect(struct world *world);
@@ -92,20 +92,22 @@ uint64_t trigger_refused(struct world *world);
 
 /* ---- the fetcher ---- */
 
-/* Serial of a question for @commit. */
+/* Wait for a FETCH of @commit. Return: its serial. */
 uint64_t fetch_expect(struct world *world, const char *commit);
 int text_fd(const char *text);
-/* What fetching ended with, when there is no tree. */
+/* Reply to a fetch with a failure. */
 void fetched_failed(struct world *world, uint64_t serial, enum fetch_outcome outcome,
 		    const char *error);
-/* @runbook NULL: the file is absent; @error not NULL: could not be fetched. */
-/* @paths: that changed, one a line; NULL: not known */
+/*
+ * Reply to a fetch. @runbook NULL: the file is absent; @error not NULL: the fetch failed;
+ * @paths: changed paths, one a line; NULL: not known.
+ */
 void fetched_send_changed(struct world *world, uint64_t serial, const char *commit,
 			  const char *runbook, const char *error, const char *paths);
 void fetched_send(struct world *world, uint64_t serial, const char *commit, const char *runbook,
 		  const char *error);
 void fetch_answer(struct world *world, const char *commit, const char *runbook);
-/* A run of @runbook in project "a", of a commit of its own. */
+/* Start a run of @runbook in project "a", for a new commit. */
 uint64_t run_start(struct world *world, const char *runbook);
 
 /* ---- the daemon ---- */
@@ -118,11 +120,11 @@ void order_used(struct world *world, uint64_t order, enum step_result result, ui
 void order_result(struct world *world, uint64_t order, enum step_result result, uint64_t code,
 		  const char *reason);
 void order_exited(struct world *world, uint64_t order, uint64_t code);
-/* The order that an acknowledgement names. */
+/* The order in an acknowledgement. */
 uint64_t acked_order(struct message *message);
-/* The order that STEP_CANCEL names. */
+/* The order in a STEP_CANCEL. */
 uint64_t cancelled_order(struct message *message);
-/* The order that STEP_START names. */
+/* The order in a STEP_START. */
 uint64_t started_order(struct message *message);
 void ack_expect(struct world *world, uint64_t order);
 
@@ -140,7 +142,7 @@ struct ask {
 
 #define ASK(...) (&(const struct ask){__VA_ARGS__})
 
-/* JSON of the answer, NULL for an error; the caller owns it. */
+/* Send a request and return the JSON of the reply, NULL for an error; the caller owns it. */
 json_t *ask_status(struct world *world, const struct ask *ask, unsigned *ret_status);
 json_t *ask(struct world *world, const struct ask *what);
 unsigned ask_refused(struct world *world, const struct ask *what);

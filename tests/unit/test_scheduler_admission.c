@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What steps declare against what the host has (2 processors, 1 GiB), through the scheduler. */
+/* Needs of steps against resources of a host (2 processors, 1 GiB), through the whole scheduler. */
 #include "tests/unit/scheduler_world.h"
 
 #include <signal.h>
 
-/* The queue's entry of @slug; NULL when it does not wait. The caller frees *@ret_queue. */
+/* The entry of @slug in the queue; NULL when it does not wait. The caller frees *@ret_queue. */
 static const json_t *waiting(struct world *world, const char *slug, json_t **ret_queue)
 {
 	json_t *queue = *ret_queue = ask(world, ASK(.verb = API_QUEUE)), *step;
@@ -17,7 +17,7 @@ static const json_t *waiting(struct world *world, const char *slug, json_t **ret
 	return NULL;
 }
 
-/* What the daemon said just before may be heard a bit later: another channel. */
+/* Wait for a report of the daemon to be handled: it comes by another channel. */
 static void wait_expect(struct world *world, const char *slug, const char *wait, const char *reason)
 {
 	for (int i = 0;; i++) {
@@ -64,7 +64,7 @@ static void test_memory(void **state)
 	assert_int_equal(number(host, "cpu_milli_used"), 600); /* an even share and 0.1 */
 	json_decref(queue);
 
-	/* it goes on like this after a restart, with what runs */
+	/* the counts are the same after a restart, with the running steps */
 	world_kill(world);
 	world_start_unsynced(world);
 	order_started(world, one.id);
@@ -95,7 +95,7 @@ static void test_impossible(void **state)
 
 	world_start(world);
 	run = run_start(world, text);
-	/* more processors than there are is a limit that limits nothing */
+	/* a need above the host's processors limits nothing */
 	order_expect(world, &order);
 	assert_string_equal(order.slug, "many");
 	step_expect(world, run, "huge", "errored",
@@ -109,7 +109,7 @@ static void test_impossible(void **state)
 	world_free(world);
 }
 
-/* The whole host is declared by one step: nothing else runs beside it. */
+/* One step declares the whole host: nothing else runs beside it. */
 static void test_whole_host(void **state)
 {
 	static const char text[] = "steps:\n"
@@ -154,7 +154,7 @@ static void test_no_space(void **state)
 	world_free(world);
 }
 
-/* A new configuration whose only news is the host's labels. */
+/* A new configuration in which only the labels of the host differ. */
 static void labels_configure(struct world *world, const char *labels)
 {
 	config_begin(world);
@@ -177,14 +177,14 @@ static void test_labels(void **state)
 	wait_expect(world, "one", "label", "no host with label linux");
 	labels_configure(world, "x86_64 linux");
 	wait_expect(world, "one", "label", "no host with label gpu");
-	/* json_is_null() looks at its argument twice */
+	/* json_is_null() evaluates its argument twice */
 	position = json_object_get(waiting(world, "one", &queue), "position");
 	assert_true(json_is_null(position));
 	assert_int_equal(json_array_size(json_object_get(json_object_get(queue, "host"), "labels")),
 			 2);
 	json_decref(queue);
 	assert_true(fixture_quiet(world->daemon));
-	/* a longer word is another label */
+	/* a longer word is a different label */
 	labels_configure(world, "gpus");
 	wait_expect(world, "one", "label", "no host with label linux");
 	labels_configure(world, "linux gpus");
@@ -196,7 +196,7 @@ static void test_labels(void **state)
 	world_free(world);
 }
 
-/* Who has the higher priority goes first, and a restart changes nothing of that. */
+/* The higher priority goes first, also after a restart. */
 static void test_priority(void **state)
 {
 	static const char *const texts[] = {
@@ -236,7 +236,7 @@ static void test_priority(void **state)
 	world_free(world);
 }
 
-/* Two projects stand in line at the same time, and take turns. */
+/* Two projects wait at the same time, and take turns. */
 static void test_two_projects(void **state)
 {
 	static const char text[] = "steps:\n"

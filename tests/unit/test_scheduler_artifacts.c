@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the cacher reports of artifacts of runs that have ended, and how they go. */
+/* Reports of the cacher about artifacts of ended runs, and their removal. */
 #include "tests/unit/scheduler_world.h"
 
 #include "common/messages/artifacts.h"
@@ -26,17 +26,17 @@ static void test_put_to_a_run_that_is_gone(void **state)
 	world_start(world);
 	cacher = fixture_channel(world, ROLE_CACHER);
 	run = started(world, "1", COMMIT_A, STEPS, &order);
-	/* of a run that is there, and of a question that was never asked */
+	/* for an existing run, and to a request that was never made */
 	measured_send(cacher, 0, "a", run, 100);
 	measured_send(cacher, 77, "a", 900, 100);
-	/* what no run leads to is removed */
+	/* artifacts that no run leads to are removed */
 	measured_send(cacher, 0, "a", 999, 100);
 	message = fixture_receive(cacher, MESSAGE_ARTIFACTS_REMOVE);
 	assert_int_equal(MESSAGE_GET(message, artifacts_remove, &removed), 0);
 	assert_string_equal(removed.project, "a");
 	assert_int_equal(removed.run, 999);
 	(void)message_free(message);
-	/* a name that is none leads nowhere */
+	/* an invalid project name leads nowhere */
 	measured_send(cacher, 0, "../a", 998, 100);
 	settle(world);
 	assert_true(fixture_quiet(cacher));
@@ -45,7 +45,7 @@ static void test_put_to_a_run_that_is_gone(void **state)
 	world_free(world);
 }
 
-/* Of logs and artifacts, only those of the newest run are kept. */
+/* Keep logs and artifacts of the newest run only. */
 static void configure_one_of_each(struct world *world)
 {
 	struct message_config_keep kinds[RETENTION_NUM] = {
@@ -75,7 +75,7 @@ static uint64_t ended_with_artifacts(struct world *world, int cacher, const char
 	return run;
 }
 
-/* Both go by one pass, and whoever answers first must not leave the other one unanswered. */
+/* One pass removes both; the first reply must not leave the other one without an effect. */
 static void test_logs_and_artifacts_of_one_run(void **state)
 {
 	struct world *world = world_new();

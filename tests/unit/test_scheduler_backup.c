@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Backups of the store, what becomes of them, and a store that is not as it was left. */
+/* Backups of the store, restores, and a store that is not as it was left. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/remove_tree.h"
@@ -82,7 +82,7 @@ static uint64_t run_total(struct store *store)
 	return total;
 }
 
-/* A whole one; between its pieces the store is written. */
+/* A complete backup; with @busy, writes happen between its pieces. */
 static int backup_make(struct fixture *fixture, bool busy)
 {
 	const struct store_manifest manifest = {
@@ -147,18 +147,18 @@ static void test_backup_and_restore(void **state)
 	uint64_t then;
 	const struct store_run run = {.project = "p", .event = "push", .ref = "r", .asked = "c"};
 
-	/* some 30 MB: a piece of work is 4 ms, and must not be all of it on any machine */
+	/* some 30 MB: one piece of work takes 4 ms and must not be enough on any machine */
 	fill(fixture->store, 60);
 	fd = backup_make(fixture, true);
 	then = run_total(fixture->store);
 	assert_int_equal(then, 61);
 	fill(fixture->store, 5);
 	restore_expect(fixture, fd, 0, "");
-	/* the moment is the end of the copying: what came meanwhile is in it */
+	/* a backup shows the end of the copying: writes during the copy are in it */
 	assert_int_equal(run_total(fixture->store), then);
-	/* the old one, its log and its state */
+	/* the old database, its log and its state file */
 	assert_true(files(fixture, ".replaced-") >= 3);
-	/* numbers that others know are not given twice */
+	/* numbers that other systems know are not used twice */
 	assert_int_equal(store_run_add(fixture->store, &run), 501);
 	assert_int_equal(store_commit(fixture->store, NULL), 0);
 }
@@ -174,7 +174,7 @@ static void test_uncommitted_is_not_in_it(void **state)
 
 	fill(fixture->store, 1);
 	assert_int_equal(store_backup_begin(fixture->store, &manifest, &backup, NULL), 0);
-	/* given up in the middle: nothing stays */
+	/* given up in the middle: no file stays */
 	assert_int_equal(store_backup_continue(backup, NULL) < 0, 0);
 	assert_null(store_backup_free(backup));
 	assert_int_equal(files(fixture, ".tmp"), 0);
@@ -240,9 +240,9 @@ static void test_bad_backups(void **state)
 			assert_int_equal(pwrite(bad, zeros, 100, 0), 100);
 		else if (i == 1) /* a page in the middle */
 			assert_int_equal(pwrite(bad, zeros, 4096, st.st_size / 8192 * 4096), 4096);
-		else if (i == 2) /* half of it */
+		else if (i == 2) /* half of the file */
 			assert_int_equal(ftruncate(bad, st.st_size / 8192 * 4096), 0);
-		else /* nothing of it */
+		else /* an empty file */
 			assert_int_equal(ftruncate(bad, 0), 0);
 		restore_expect(fixture, bad, i == 1 ? -EUCLEAN : -EINVAL,
 			       i == 1 ? "damaged" : "not a backup");
@@ -250,7 +250,7 @@ static void test_bad_backups(void **state)
 	}
 }
 
-/* Cut short after the rename that decides: the next start brings it to its end. */
+/* Killed after the rename that decides: the next start finishes the restore. */
 static void test_restore_cut_short(void **state)
 {
 	static const char *const gone[] = {"", "-wal", "-shm", ".state"};
@@ -267,7 +267,7 @@ static void test_restore_cut_short(void **state)
 		fixture->store = store_close(fixture->store);
 		assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 		assert_int_equal(store_restore(fd, fixture->path, 0, &manifest, NULL), 0);
-		/* as if: the new one still waits, some of the old one is moved already */
+		/* simulate it: the new database waits, a part of the old one is moved already */
 		(void)snprintf(restored, sizeof(restored), "%s.restored", fixture->path);
 		assert_int_equal(rename(fixture->path, restored), 0);
 		assert_int_equal(store_open(fixture->path, &fixture->store, NULL), 0);
@@ -315,12 +315,12 @@ static void test_files_gone(void **state)
 	fixture->store = store_close(fixture->store);
 	assert_int_equal(files(fixture, "-wal"), 1);
 	tail_remove(fixture, "-wal");
-	open_expect(fixture, 0, ""); /* it was empty */
+	open_expect(fixture, 0, ""); /* the database was empty */
 	fixture->store = store_close(fixture->store);
 	tail_remove(fixture, "-wal");
 	assert_int_equal(file_replace(dir_fd, "runbookd.db.state", line, strlen(line), 0600), 0);
 	open_expect(fixture, -EUCLEAN, "-wal is gone");
-	tail_remove(fixture, ".state"); /* as the sentence says */
+	tail_remove(fixture, ".state"); /* as the error sentence advises */
 	open_expect(fixture, 0, "");
 	assert_int_equal(run_total(fixture->store), 1);
 	fixture->store = store_close(fixture->store);
@@ -328,7 +328,8 @@ static void test_files_gone(void **state)
 	open_expect(fixture, -EUCLEAN, "is empty");
 	tail_remove(fixture, "");
 	open_expect(fixture, -EUCLEAN, "is gone");
-	assert_int_equal(files(fixture, ".db"), files(fixture, ".db-") + 1); /* and none was made */
+	assert_int_equal(files(fixture, ".db"),
+			 files(fixture, ".db-") + 1); /* and no log was made */
 	tail_remove(fixture, ".state");
 	tail_remove(fixture, "-wal");
 	open_expect(fixture, 0, "");
@@ -362,21 +363,23 @@ static void test_damage(void **state)
 	assert_int_equal(stat(fixture->path, &st), 0);
 	middle = st.st_size / 8192 * 4096;
 	file_damage(fixture, middle, 4096);
-	/* an ordinary start does not read it all: it is met when it is needed */
+	/*
+	 * an ordinary start does not read every page: the damage is found when the page is needed
+	 */
 	open_expect(fixture, 0, "");
 	assert_false(store_damaged(fixture->store));
 	(void)store_events_each(fixture->store, 0, 0, 1000000, keep_nothing, NULL);
 	if (!store_damaged(fixture->store)) {
 		uint64_t last;
 
-		/* it may be a page of an index */
+		/* the damaged page may belong to an index */
 		for (uint64_t run = 1; run <= 10; run++)
 			(void)store_events_each(fixture->store, run, 0, 100000, keep_nothing, NULL);
 		(void)store_event_last(fixture->store, &last);
 	}
 	assert_true(store_damaged(fixture->store));
 	fixture->store = store_close(fixture->store);
-	/* from then on every start says so, and changes nothing */
+	/* from then on every start reports it and changes nothing */
 	open_expect(fixture, -EUCLEAN, "is damaged");
 	open_expect(fixture, -EUCLEAN, "runbookctl restore");
 	file_damage(fixture, 0, 16);
@@ -394,7 +397,7 @@ static void test_power_cut(void **state)
 	fixture->store = store_close(fixture->store);
 	assert_int_equal(stat(fixture->path, &st), 0);
 	assert_int_equal(file_replace(dir_fd, "runbookd.db.state", line, strlen(line), 0600), 0);
-	open_expect(fixture, 0, ""); /* read through, and whole */
+	open_expect(fixture, 0, ""); /* all pages were read, and are good */
 	fixture->store = store_close(fixture->store);
 	file_damage(fixture, st.st_size / 8192 * 4096, 4096);
 	assert_int_equal(file_replace(dir_fd, "runbookd.db.state", line, strlen(line), 0600), 0);
@@ -427,7 +430,7 @@ static void file_put(const struct fixture *fixture, const char *tail, const char
 	assert_int_equal(fd_write_all(fd, data, size), 0);
 }
 
-/* What a kill -9 leaves: commits that are in the log alone. */
+/* What a kill -9 leaves: commits that are only in the log. */
 static void cut_short(struct fixture *fixture)
 {
 	static const char *const tails[] = {"", "-wal", ".state"};
@@ -445,7 +448,7 @@ static void cut_short(struct fixture *fixture)
 	}
 }
 
-/* The log of a damaged database is all that there is of the last commits. */
+/* The log of a damaged database has the only copy of the last commits. */
 static void test_damage_changes_nothing(void **state)
 {
 	static const char power_cut[] = "open another-boot\n";
@@ -463,9 +466,9 @@ static void test_damage_changes_nothing(void **state)
 		assert_int_equal(store_commit(fixture->store, NULL), 0);
 		cut_short(fixture);
 		database = file_bytes(fixture, "", &n_database);
-		if (i == 0) { /* the header: it cannot be opened */
+		if (i == 0) { /* the header: the database cannot be opened */
 			file_damage(fixture, 0, 100);
-		} else { /* a page: found when it is read through */
+		} else { /* a page: found by the check */
 			file_damage(fixture, (off_t)(n_database / 8192 * 4096), 4096);
 			file_put(fixture, ".state", power_cut, strlen(power_cut));
 		}
@@ -488,7 +491,7 @@ static void test_damage_changes_nothing(void **state)
 	}
 }
 
-/* "clean" would say that the log holds nothing that could be lost with it. */
+/* "clean" would mean that a lost log loses nothing. */
 static void test_log_not_emptied(void **state)
 {
 	struct fixture *fixture = *state;
@@ -499,7 +502,8 @@ static void test_log_not_emptied(void **state)
 	assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM runs", NULL, NULL, NULL),
 			 SQLITE_OK);
 	fill(fixture->store, 1);
-	fixture->store = store_close(fixture->store); /* somebody still reads what was before */
+	fixture->store =
+		store_close(fixture->store); /* another connection still reads an older state */
 	assert_int_equal(sqlite3_db_config(reader, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL),
 			 SQLITE_OK);
 	assert_int_equal(sqlite3_close(reader), SQLITE_OK);
@@ -513,7 +517,7 @@ static void count_event(const struct store_event *event, void *userdata)
 	++*(size_t *)userdata;
 }
 
-/* What a restore that was killed left must not get into the next one's copy. */
+/* Leftovers of a killed restore must not get into the copy of the next one. */
 static void test_restore_killed_before(void **state)
 {
 	static const char *const tails[] = {".restore.tmp", ".restore.tmp-journal"};
@@ -528,7 +532,7 @@ static void test_restore_killed_before(void **state)
 	other = backup_make(fixture, false);
 	fill(fixture->store, 2);
 	fd = backup_make(fixture, false);
-	/* the journal of the change that was cut short, as it is on disk */
+	/* the journal of the interrupted change, as it is on disk */
 	(void)snprintf(path, sizeof(path), "%s%s", fixture->path, tails[0]);
 	(void)snprintf(name, sizeof(name), "%s%s", fixture->path, tails[1]);
 	assert_int_equal(lseek(other, 0, SEEK_SET), 0);
@@ -550,7 +554,7 @@ static void test_restore_killed_before(void **state)
 	assert_int_equal(events, 3 * MANY / 10);
 }
 
-/* A kill in the middle of a backup: half a copy would take up room for ever. */
+/* A kill in the middle of a backup: half a copy would occupy space forever. */
 static void test_backup_killed(void **state)
 {
 	struct fixture *fixture = *state;
@@ -595,7 +599,7 @@ static void test_damage_of_an_index(void **state)
 	assert_true(store_commit(fixture->store, NULL) < 0);
 	assert_true(store_damaged(fixture->store));
 	fixture->store = store_close(fixture->store);
-	/* or it would be met, and the process end, again and again */
+	/* otherwise the damage would be found, and the process end, again and again */
 	open_expect(fixture, -EUCLEAN, "is damaged");
 }
 

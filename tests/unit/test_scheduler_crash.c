@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whoever dies, whenever: what was acknowledged stays, no attempt runs twice. */
+/* Kills of any process at any time: what was acknowledged stays, and no attempt runs twice. */
 #include "tests/unit/scheduler_world.h"
 
 #include <poll.h>
@@ -11,7 +11,7 @@ static const char chain[] = "steps:\n  - {name: one, command: 'true'}\n"
 static const char wide[] = "steps:\n  - {name: s1, command: 'true'}\n"
 			   "  - {name: s2, command: 'true'}\n  - {name: s3, command: 'true'}\n";
 
-/* A run of @runbook whose first step was just ordered. */
+/* Make a run of @runbook and wait for the order of its first step. */
 static uint64_t run_to_order(struct world *world, const char *runbook, struct order *order)
 {
 	uint64_t run = trigger(world, "a", "1", COMMIT_A);
@@ -32,7 +32,7 @@ static void test_order_lost(void **state)
 	world_kill(world);
 	world_start_unsynced(world);
 	run_expect(world, run, "running", NULL);
-	assert_true(fixture_quiet(world->daemon)); /* not before it knows */
+	assert_true(fixture_quiet(world->daemon)); /* no order before the daemon is in sync */
 	world_sync(world);
 	order_expect(world, &again);
 	assert_int_equal(again.id, order.id);
@@ -72,13 +72,13 @@ static void test_order_known(void **state)
 	world_start(world);
 	run = run_to_order(world, chain, &one_order);
 	world_kill(world);
-	/* it still runs */
+	/* the step still runs */
 	world_start_unsynced(world);
 	order_started(world, one_order.id);
 	world_sync(world);
 	assert_true(fixture_quiet(world->daemon));
 	world_kill(world);
-	/* it ended meanwhile */
+	/* the step ended meanwhile */
 	world_start_unsynced(world);
 	order_exited(world, one_order.id, 0);
 	world_sync(world);
@@ -86,7 +86,7 @@ static void test_order_known(void **state)
 	assert_string_equal(two.slug, "two");
 	assert_true(two.id > one_order.id);
 	world_kill(world);
-	/* the result was committed, its acknowledgement may be lost: told again */
+	/* the result was committed, but its acknowledgement may be lost: it is reported again */
 	world_start_unsynced(world);
 	order_exited(world, one_order.id, 9);
 	ack_expect(world, one_order.id);
@@ -116,7 +116,7 @@ static void test_host_lost(void **state)
 	step_expect(world, run, "two", "skipped", "dependency \"one\" errored");
 	run_expect(world, run, "errored", "step \"one\" errored");
 	assert_true(fixture_quiet(world->daemon));
-	/* and it can be tried again */
+	/* and it can be retried */
 	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "one")));
 	order_expect(world, &order);
 	assert_int_equal(order.attempt, 2);
@@ -154,7 +154,7 @@ static void test_fetches_repeated(void **state)
 	world->fetcher = fixture_channel(world, ROLE_FETCHER);
 	again = fetch_expect(world, COMMIT_A);
 	assert_true(again != serial);
-	fetched_send(world, serial, COMMIT_A, "steps: nonsense", NULL); /* nobody asked for that */
+	fetched_send(world, serial, COMMIT_A, "steps: nonsense", NULL); /* without a request */
 	/* the scheduler dies */
 	world_kill(world);
 	world_start(world);
@@ -182,10 +182,10 @@ static void test_fetch_window(void **state)
 		serials[i] = fetch_expect(world, commit);
 	}
 	assert_true(fixture_quiet(world->fetcher));
-	/* another project does not stand behind them */
+	/* another project does not wait behind them */
 	(void)trigger(world, "b", "1", COMMIT_B);
 	(void)fetch_expect(world, COMMIT_B);
-	/* in the middle of the line, and the next one is asked for */
+	/* cancel one in the middle of the list: the next request is sent */
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = 2)));
 	(void)fetch_expect(world, "0000000000000000000000000000000000000005");
 	fetched_send(world, serials[0], "0000000000000000000000000000000000000001", one, NULL);
@@ -214,7 +214,7 @@ static void test_line_kept(void **state)
 	world_start_unsynced(world);
 	order_started(world, order.id);
 	world_sync(world);
-	assert_true(fixture_quiet(world->daemon)); /* the limit counts what runs already */
+	assert_true(fixture_quiet(world->daemon)); /* the limit counts running steps already */
 	order_exited(world, order.id, 0);
 	order_expect(world, &order);
 	assert_string_equal(order.slug, "s3");
@@ -236,8 +236,8 @@ static void test_cancel_kept(void **state)
 	(void)message_free(message);
 	world_kill(world);
 	/*
-	 * The order never arrived either, or it waits in the daemon's queue: nothing is
-	 * started just to be cancelled, nor after it was said to be.
+	 * The order never arrived either, or it waits in the daemon's queue: a step is not started
+	 * just to be cancelled, nor after it was reported as cancelled.
 	 */
 	world_start(world);
 	run_expect(world, run, "cancelled", "cancelled");
@@ -306,7 +306,7 @@ static void test_project_removed(void **state)
 	world_free(world);
 }
 
-/* A disk that fills up: no answer without a commit, and everything is there afterwards. */
+/* A disk that fills up: no reply without a commit, and everything is there afterwards. */
 static void test_disk_full(void **state)
 {
 	struct world *world = world_new();
@@ -351,11 +351,11 @@ static void test_disk_full(void **state)
 
 #define ORDERS_MAX 512
 
-/* What a daemon and a fetcher remember while the scheduler comes and goes. */
+/* what a daemon and a fetcher remember while the scheduler is killed and started */
 struct chaos {
 	struct world *world;
 	enum { ORDER_UNKNOWN, ORDER_STARTED, ORDER_EXITED, ORDER_ACKED } orders[ORDERS_MAX];
-	uint64_t last; /* highest order number seen */
+	uint64_t last; /* highest order number so far */
 	unsigned n_runs;
 };
 
@@ -363,13 +363,13 @@ static struct message *chaos_poll(int fd)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 
-	/* HELLO may be all that is there: then the receive waits for what follows it */
+	/* HELLO may be the only message: then the receive waits for the next one */
 	if (poll(&poll_fd, 1, 2) < 1)
 		return NULL;
 	return fixture_receive_any(fd, false);
 }
 
-/* A new life: tell what is known, as the daemon does. */
+/* A new life: report what is known, as the daemon does. */
 static void chaos_start(struct chaos *chaos)
 {
 	struct message *hello = NULL;
@@ -422,7 +422,10 @@ static bool chaos_daemon(struct chaos *chaos)
 		chaos->orders[order] = ORDER_ACKED;
 	} else {
 		assert_int_equal(message->type, MESSAGE_STEP_START);
-		/* the daemon told of all it has: an order comes again only if it never came */
+		/*
+		 * the daemon reported everything it has: an order only comes again if it never
+		 * arrived
+		 */
 		assert_int_equal(chaos->orders[order], ORDER_UNKNOWN);
 		chaos->orders[order] = ORDER_STARTED;
 		chaos->last = order > chaos->last ? order : chaos->last;
@@ -449,7 +452,7 @@ static uint64_t chaos_succeeded(struct chaos *chaos)
 	return n;
 }
 
-/* At the end every run succeeded, and each of its steps was ordered exactly once. */
+/* In the end every run has succeeded, and each of its steps was ordered exactly once. */
 static void test_random_kills(void **state)
 {
 	struct chaos chaos = {.world = world_new()};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* When schedules are due, over clock changes, and against a model that shares no line. */
+/* When schedules are due, over clock changes, and against a model that shares no code. */
 #include "common/cleanup.h"
 #include "scheduler/engine/cron.h"
 #include "scheduler/engine/zone.h"
@@ -67,7 +67,7 @@ static void test_forward(void **state)
 	next_is("30 2 * * *", "Europe/Berlin", "2026-03-29 01:00:00", "2026-03-30 00:30:00");
 	next_is("0,30 2,3 * * *", "Europe/Berlin", "2026-03-29 00:59:59", "2026-03-29 01:00:00");
 	next_is("0,30 2,3 * * *", "Europe/Berlin", "2026-03-29 01:00:00", "2026-03-29 01:30:00");
-	/* every hour: by the time that passes */
+	/* every hour: by elapsed time */
 	next_is("30 * * * *", "Europe/Berlin", "2026-03-29 00:30:00", "2026-03-29 01:30:00");
 	/* half an hour at Lord Howe: 2026-10-04 02:00 becomes 02:30 at 15:30 UTC */
 	next_is("15 2 * * *", "Australia/Lord_Howe", "2026-10-03 12:00:00", "2026-10-03 15:30:00");
@@ -102,7 +102,7 @@ static void test_zones(void **state)
 	assert_false(zone_known("Europe"));
 	assert_false(zone_known("/etc/passwd"));
 	assert_false(zone_known("../../../etc/passwd"));
-	assert_false(zone_known("tzdata.zi")); /* there, but no zone */
+	assert_false(zone_known("tzdata.zi")); /* exists, but is not a zone */
 	(void)setenv("TZ", "Asia/Tokyo", 1);
 	zone_enter("Europe/Berlin");
 	assert_int_equal(zone_offset(utc("2026-07-01 00:00:00")), 7200);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which deliveries are one and the same, and which only look like it. */
+/* Which deliveries are duplicates, and which only look like one. */
 #include "tests/unit/scheduler_pushes.h"
 
 #define ZEROS "0000000000000000000000000000000000000000"
@@ -24,7 +24,7 @@ static uint64_t move_again(struct world *world, const char *delivery, const char
 						  .body = body});
 }
 
-/* A second hook of the forge: the same within a minute, under an id and with a body of its own. */
+/* A second hook of the forge: equal within a minute, with another id and another body. */
 static void test_second_hook(void **state)
 {
 	struct world *world = world_new();
@@ -50,7 +50,7 @@ static void test_tip_goes_back(void **state)
 	b = move(world, "d2", COMMIT_A, COMMIT_B, NULL);
 	back = move(world, "d3", COMMIT_B, COMMIT_A, NULL);
 	assert_true(a < b && b < back);
-	/* and once more, which looks like the first time to the byte */
+	/* and once more, which is byte for byte like the first time */
 	assert_true(move(world, "d4", COMMIT_A, COMMIT_B, NULL) > back);
 	assert_int_equal(move_again(world, "d5", COMMIT_A, COMMIT_B, NULL), back + 1);
 	world_stop(world);
@@ -67,7 +67,7 @@ static void reason_has(struct world *world, uint64_t run, const char *state, con
 	json_decref(json);
 }
 
-/* What the branch names is asked for, not a commit; it names @at. */
+/* A request without a commit fetches what the branch names: @at. */
 static void tip_is(struct world *world, const char *at)
 {
 	uint64_t serial = fetch_expect(world, "");
@@ -79,7 +79,7 @@ static void tip_is(struct world *world, const char *at)
 	settle(world);
 }
 
-/* A forge whose pushes carry no time: what it sends the second time has the same bytes. */
+/* A forge whose pushes carry no time: the second push of a commit has the same bytes. */
 static void test_same_bytes_of_two_pushes(void **state)
 {
 	struct world *world = world_new();
@@ -101,9 +101,9 @@ static void test_same_bytes_of_two_pushes(void **state)
 	order_expect(world, &order);
 	assert_int_equal(order.run, 4);
 	assert_string_equal(order.commit, COMMIT_B);
-	/* the branch is at B now: the answer names the first run with these bytes */
+	/* the branch is at B now: the reply names the first run with these bytes */
 	assert_int_equal(move_again(world, "d5", COMMIT_A, COMMIT_B, BODY_2), 2);
-	/* and back, and there once more */
+	/* back to A, and to B once more */
 	assert_int_equal(move(world, "d6", COMMIT_B, COMMIT_A, BODY_3), 5);
 	tip_is(world, COMMIT_A);
 	order_expect(world, &order);
@@ -112,7 +112,7 @@ static void test_same_bytes_of_two_pushes(void **state)
 	world_free(world);
 }
 
-/* A recorded body that is sent again starts nothing, neither now nor later. */
+/* A recorded body that is sent again starts no run, neither now nor later. */
 static void test_body_sent_again(void **state)
 {
 	struct world *world = world_new();
@@ -126,12 +126,12 @@ static void test_body_sent_again(void **state)
 	(void)move(world, "d2", COMMIT_A, COMMIT_B, BODY_2);
 	arrive(world, COMMIT_B, STEPS, NULL);
 	order_expect(world, &order);
-	/* the branch left that commit, and the forge has it there no more */
+	/* the branch left that commit, and the forge does not have it there any more */
 	assert_int_equal(move(world, "again-2", COMMIT_D, COMMIT_A, BODY_1), 3);
 	tip_is(world, COMMIT_B);
 	unwanted_expect(world, 3, true);
 	reason_has(world, 3, "cancelled", "made run 1 before, and main is at bbbbbbbbbbbb");
-	/* nor does that say that the branch moved: what it is at is not run again */
+	/* nor does that count as a move of the branch: its current commit is not run again */
 	assert_int_equal(move(world, "again-3", COMMIT_A, COMMIT_B, BODY_2), 4);
 	/* still so after the scheduler was killed */
 	world_kill(world);
@@ -139,7 +139,7 @@ static void test_body_sent_again(void **state)
 	tip_is(world, COMMIT_B);
 	unwanted_expect(world, 4, true);
 	reason_has(world, 4, "cancelled", "did not move since run 2");
-	/* the branch is gone */
+	/* the branch was deleted */
 	assert_int_equal(move(world, "again-4", COMMIT_D, COMMIT_A, BODY_1), 5);
 	tip_is(world, NULL);
 	unwanted_expect(world, 5, true);
@@ -160,7 +160,7 @@ static uint64_t pull(struct world *world, const char *delivery, const char *acti
 					    .action = action});
 }
 
-/* What happened, where it goes to, and where that is: each makes it another one. */
+/* Action, target branch and its commit: a difference in any of them makes another run. */
 static void test_pull_requests(void **state)
 {
 	struct world *world = world_new();
@@ -185,7 +185,7 @@ static void test_pull_requests(void **state)
 						      .after = COMMIT_A,
 						      .before = COMMIT_C}),
 			 5);
-	/* a body of a pull request has a time in it: the same bytes are the same delivery */
+	/* the body of a pull request contains a time: the same bytes are the same delivery */
 	again.delivery = "d6";
 	again.action = "synchronize";
 	again.body = BODY_1;
@@ -196,7 +196,7 @@ static void test_pull_requests(void **state)
 	world_free(world);
 }
 
-/* An earlier run that was cut short, or that we failed, has tested nothing. */
+/* An earlier run that was cut short or errored has tested nothing. */
 static void test_outcomes(void **state)
 {
 	struct world *world = world_new();
@@ -216,13 +216,13 @@ static void test_outcomes(void **state)
 		       "runbook.yml is a symlink; make it a regular file");
 	settle(world);
 	assert_int_equal(move(world, "d3", ZEROS, COMMIT_A, NULL), 3);
-	/* failed: that is an answer */
+	/* failed: that is a result */
 	arrive(world, COMMIT_A, STEPS, NULL);
 	order_expect(world, &order);
 	order_exited(world, order.id, 1);
 	settle(world);
 	assert_int_equal(move_again(world, "d4", ZEROS, COMMIT_A, NULL), 3);
-	/* not wanted: the commit does not want it the second time either */
+	/* not wanted: the commit would not be wanted the second time either */
 	assert_int_equal(push(world, &(struct pushed){.delivery = "d5",
 						      .ref = "refs/heads/other",
 						      .after = COMMIT_C}),
@@ -237,7 +237,7 @@ static void test_outcomes(void **state)
 	world_free(world);
 }
 
-/* After the time that is configured it is as if it had never come. */
+/* After the configured time the delivery is forgotten. */
 static void test_forgotten(void **state)
 {
 	struct world *world = world_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A scheduler with two executors: home, and "h2" with the label gpu. Both have two
- * processors and 1 GiB. This test is the runbookd of both.
+ * A scheduler with two executors: home, and "h2" with the label gpu. Both have two processors and
+ * 1 GiB. The test plays the runbookd of both.
  */
 #include "tests/unit/scheduler_world.h"
 
@@ -11,10 +11,10 @@
 
 struct pair {
 	struct world *home;
-	struct world h2; /* its daemon and its instance only */
+	struct world h2; /* only its daemon channel and instance are used */
 };
 
-/* Be the scheduler, with the channels of two daemons. */
+/* Run the scheduler, with channels to two daemons. */
 static _Noreturn void serve(const char *path, int home_fd, int h2_fd)
 {
 	struct error error = ERROR_INIT;
@@ -36,7 +36,7 @@ static _Noreturn void serve(const char *path, int home_fd, int h2_fd)
 	exit(scheduler_run(scheduler));
 }
 
-/* The configuration that is sent to both, and the labels of one. */
+/* The configuration that both send, and the labels of one. */
 static void daemon_configure(struct world *world, const char *labels)
 {
 	world_configure(world);
@@ -75,7 +75,7 @@ static void pair_start(struct pair *pair)
 
 static const char gpu_step[] = "steps:\n  - {name: gpu, command: \"true\", labels: [gpu]}\n";
 
-/* Both are in sync: what only one of them can run has run there. */
+/* Bring both into sync: afterwards, a step has run on each. */
 static void pair_sync(struct pair *pair)
 {
 	struct order order;
@@ -121,7 +121,7 @@ static void pair_free(struct pair *pair)
 	free(pair);
 }
 
-/* What a daemon says just before may be heard later: another channel. */
+/* Wait for a report of a daemon to be handled: it comes by another channel. */
 static void step_await(struct pair *pair, uint64_t run, const char *slug, const char *state,
 		       const char *reason)
 {
@@ -143,7 +143,7 @@ static void step_await(struct pair *pair, uint64_t run, const char *slug, const 
 	}
 }
 
-/* One step of 600 MiB fits on each; the third waits for the host that is nearer to it. */
+/* One step of 600 MiB fits on each; the third waits for the less loaded host. */
 static void test_each_where_it_fits(void **state)
 {
 	static const char text[] =
@@ -173,7 +173,7 @@ static void test_each_where_it_fits(void **state)
 	step_await(pair, run, "three", "ready",
 		   "waits for 2 processors: 1.5 of 2 are free on this host");
 	step_await(pair, run, "none", "ready", "no host with label riscv");
-	/* what is waited for on home is not put on h2, and the other way around */
+	/* the step that waits for home is not started on h2, and vice versa */
 	order_exited(&pair->h2, two.id, 0);
 	order_expect(&pair->h2, &three);
 	assert_string_equal(three.slug, "three");
@@ -184,7 +184,7 @@ static void test_each_where_it_fits(void **state)
 	pair_free(pair);
 }
 
-/* One that hangs up takes its own attempts along, and no others. */
+/* An executor that hangs up loses its own attempts and no others. */
 static void test_loss_of_one(void **state)
 {
 	static const char text[] =
@@ -216,7 +216,7 @@ static void test_loss_of_one(void **state)
 	step_await(pair, run, "anew", "ready",
 		   "waits for 0.5 processors: 0 of 2 are free on this host");
 	step_expect(pair->home, run, "home", "running", "");
-	/* the one that is left goes on, and gets what the other one had */
+	/* the other executor goes on, and gets the steps of the lost one */
 	order_exited(pair->home, home.id, 0);
 	order_expect(pair->home, &order);
 	assert_string_equal(order.slug, "anew");
@@ -228,7 +228,7 @@ static void test_loss_of_one(void **state)
 	pair_free(pair);
 }
 
-/* A daemon that stops, or has no room, keeps nothing from the other one. */
+/* A daemon that stops, or has no space, does not hold up the other one. */
 static void test_stopping(void **state)
 {
 	struct pair *pair = pair_new();
@@ -248,7 +248,7 @@ static void test_stopping(void **state)
 	step_await(pair, run, "gpu", "ready", "runbookd is stopping on h2");
 	step_await(pair, run, "two", "ready",
 		   "waits for 0.5 processors: 0 of 2 are free on this host");
-	world_sync(&pair->h2); /* it goes on: what waited for room comes first */
+	world_sync(&pair->h2); /* it is back: the step that waited for room comes first */
 	order_expect(&pair->h2, &order);
 	assert_string_equal(order.slug, "two");
 	order_expect(&pair->h2, &order);
@@ -256,7 +256,7 @@ static void test_stopping(void **state)
 	pair_free(pair);
 }
 
-/* What one says of an order of the other one changes nothing. */
+/* A report about an order of the other executor changes nothing. */
 static void test_foreign_report(void **state)
 {
 	struct pair *pair = pair_new();
@@ -286,7 +286,7 @@ static const char two_steps[] =
 	"  - {name: home, command: \"true\", resources: {memory: 600M}}\n"
 	"  - {name: gpu, command: \"true\", resources: {memory: 600M}, labels: [gpu]}\n";
 
-/* After a restart each claim is with the one that speaks of it, or of whose instance it is. */
+/* After a restart each claim belongs to the executor that reports it, or to its instance. */
 static void test_restart(void **state)
 {
 	struct pair *pair = pair_new();
@@ -298,7 +298,7 @@ static void test_restart(void **state)
 	run = run_start(pair->home, two_steps);
 	order_expect(pair->home, &home);
 	order_expect(&pair->h2, &gpu);
-	/* its order was lost with the scheduler: h2 says that it is in sync, and nothing of it */
+	/* its order was lost with the scheduler: h2 is in sync without having reported it */
 	pair_kill(pair);
 	pair_start(pair);
 	order_started(pair->home, home.id);
@@ -308,7 +308,7 @@ static void test_restart(void **state)
 	order_expect(&pair->h2, &again);
 	assert_int_equal(again.id, gpu.id);
 	step_expect(pair->home, run, "gpu", "running", "");
-	/* both speak of what they run */
+	/* both report their running steps */
 	pair_kill(pair);
 	pair_start(pair);
 	order_started(&pair->h2, gpu.id);
@@ -323,7 +323,7 @@ static void test_restart(void **state)
 	pair_free(pair);
 }
 
-/* The host of one began anew while the scheduler was away: its attempts alone are lost. */
+/* One host was rebooted while the scheduler was away: only its attempts are lost. */
 static void test_restart_with_loss(void **state)
 {
 	struct pair *pair = pair_new();
@@ -338,7 +338,7 @@ static void test_restart_with_loss(void **state)
 	pair_kill(pair);
 	pair->h2.instance = "another-instance-of-h2";
 	pair_start(pair);
-	/* home has it not, but h2 may */
+	/* home does not have it, but h2 may */
 	order_started(pair->home, home.id);
 	world_sync(pair->home);
 	assert_true(fixture_quiet(pair->home->daemon));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A tree that cannot be had is asked for again; in time, over restarts, beside others. */
+/* Retries of a failed fetch: their times, over restarts, and with other runs. */
 #include "tests/unit/scheduler_pushes.h"
 
 #include "scheduler/model/scheduler.h"
@@ -41,7 +41,7 @@ static void run_reason(struct world *world, uint64_t run, const char *state, con
 	json_decref(json);
 }
 
-/* What machines are told of a run that is pending. */
+/* The retries of a pending run as machines read them. */
 static void retry_expect(struct world *world, uint64_t run, const char *what, uint64_t tries)
 {
 	json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
@@ -91,7 +91,7 @@ static void test_away_for_a_while(void **state)
 	world_free(world);
 }
 
-/* In the end it says how often it was tried; a retry by hand begins anew. */
+/* The reason at the end has the number of tries; a retry by hand begins anew. */
 static void test_gives_up(void **state)
 {
 	struct world *world = patient_new(1);
@@ -122,7 +122,7 @@ static void test_gives_up(void **state)
 	world_free(world);
 }
 
-/* Neither the scheduler's death nor that of the fetcher ends it, or begins it anew. */
+/* A kill of the scheduler or the fetcher neither ends the retries nor begins them anew. */
 static void test_over_restarts(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -142,7 +142,7 @@ static void test_over_restarts(void **state)
 	json = ask(world, ASK(.verb = API_RUN, .run = run));
 	assert_int_equal(number(json_object_get(json, "fetch_retry"), "since_usec"), since);
 	json_decref(json);
-	/* killed while it is being tried */
+	/* killed during a try */
 	(void)fetch_expect(world, COMMIT_A);
 	world_kill(world);
 	world_start(world);
@@ -153,7 +153,7 @@ static void test_over_restarts(void **state)
 	world_free(world);
 }
 
-/* The time goes on while nothing of us runs: what is over, is over. */
+/* The time goes on while the scheduler does not run. */
 static void test_over_after_a_restart(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -170,14 +170,14 @@ static void test_over_after_a_restart(void **state)
 			 SQLITE_OK);
 	(void)sqlite3_close(database);
 	world_start(world);
-	/* one more try, as there was none for so long */
+	/* one more try, because there was none for so long */
 	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
 	run_reason(world, run, "errored", "tried 2 times in 1h");
 	world_stop(world);
 	world_free(world);
 }
 
-/* Nothing is fetched. What a lost answer may have left is removed all the same. */
+/* Nothing is fetched. The tree of a lost reply is removed all the same. */
 static void fetch_quiet(struct world *world)
 {
 	struct pollfd poll_fd = {.fd = world->fetcher, .events = POLLIN};
@@ -194,7 +194,7 @@ static void test_cancelled(void **state)
 	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
 	run_reason(world, run, "cancelled", "cancelled");
-	/* nothing asks any more, now or after a restart; longer than until the second try */
+	/* no request comes any more, before or after a restart; longer than until the second try */
 	(void)usleep(1500000);
 	assert_true(fixture_quiet(world->fetcher));
 	world_kill(world);
@@ -221,7 +221,7 @@ static void tree_remove_expect(struct world *world, const char *tree)
 	settle(world);
 }
 
-/* The fetcher makes a tree, and its run ends before the answer, or the answer is lost. */
+/* The run of a tree ends before the reply, or the reply is lost. */
 static void test_tree_of_an_ended_run(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -251,7 +251,7 @@ static void test_tree_of_an_ended_run(void **state)
 	json_decref(ask(world, ASK(.verb = API_GC)));
 	tree_remove_expect(world, COMMIT_B);
 
-	/* one that arrives is used, and stays */
+	/* the tree of a run that goes on is used, and stays */
 	(void)pushed(world, "d3", COMMIT_C);
 	arrive(world, COMMIT_C, STEPS, NULL);
 	order_expect(world, &order);
@@ -261,7 +261,7 @@ static void test_tree_of_an_ended_run(void **state)
 	world_free(world);
 }
 
-/* What would not be better later ends the run, and so does what a person can correct. */
+/* Failures that do not pass end the run, and so do those that a person can correct. */
 static void test_what_is_final(void **state)
 {
 	static const struct {
@@ -296,7 +296,7 @@ static void test_what_is_final(void **state)
 	world_free(world);
 }
 
-/* Runs that wait do not hold up others: SOURCES_ASKED_MAX of them would fill the line. */
+/* Delayed runs do not hold up others: SOURCES_ASKED_MAX of them would fill the list. */
 static void test_others_go_on(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -342,7 +342,7 @@ static void test_others_go_on(void **state)
 #define DEPLOY "concurrency: {group: deploy}\n" STEPS
 #define NEWEST "concurrency: {group: ci, cancel_superseded: true}\n" STEPS
 
-/* An older commit that is fetched late goes before the newer one, where they exclude each other. */
+/* An older commit that is fetched late goes before the newer one in their concurrency group. */
 static void test_order_in_a_group(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -353,7 +353,7 @@ static void test_order_in_a_group(void **state)
 	(void)pushed(world, "d2", COMMIT_B);
 	arrive(world, COMMIT_B, DEPLOY, NULL);
 	run_reason(world, 2, "pending", "run 1 of this branch, which is not fetched yet");
-	/* that the forge is back was seen: the other one is asked for at once */
+	/* one fetch has succeeded, so the forge is back: the other run requests its tree at once */
 	world_kill(world);
 	world_start(world);
 	arrive(world, COMMIT_A, DEPLOY, NULL);
@@ -392,7 +392,7 @@ static void test_superseded(void **state)
 
 	(void)pushed(world, "d1", COMMIT_A);
 	fail_once(world, COMMIT_A, FETCH_UNREACHABLE, AWAY);
-	/* of another branch, and of a fork: not of its group */
+	/* of another branch, and of a fork: not in its group */
 	(void)push(world, &(struct pushed){
 				  .delivery = "d2", .ref = "refs/heads/other", .after = COMMIT_C});
 	fail_once(world, COMMIT_C, FETCH_UNREACHABLE, AWAY);
@@ -406,7 +406,7 @@ static void test_superseded(void **state)
 	world_free(world);
 }
 
-/* "retry --failed" of a run that never had steps: the run itself, from the start. */
+/* "retry --failed" of a run that never had steps fetches it again. */
 static void test_retry_failed(void **state)
 {
 	struct ask retry = {.verb = API_RUN_RETRY, .run = 1, .failed = true};
@@ -432,13 +432,13 @@ static void test_retry_failed(void **state)
 	arrive(world, COMMIT_A, STEPS, NULL);
 	order_expect(world, &order);
 	assert_int_equal(order.run, 1);
-	/* a runbook that is wrong stays wrong */
+	/* an invalid runbook stays invalid */
 	retry.run = 2;
 	(void)pushed(world, "d2", COMMIT_B);
 	arrive(world, COMMIT_B, "steps: {}\n", NULL);
 	run_reason(world, 2, "failed", "runbook.yml");
 	assert_int_equal(ask_refused(world, &retry), 409);
-	/* what was not wanted becomes a run of its own, which is */
+	/* the retry of an unwanted run is a new run, which is wanted */
 	retry.run = 3;
 	(void)pushed(world, "d3", COMMIT_C);
 	arrive(world, COMMIT_C, "on: {tag: {}}\n" STEPS, NULL);
@@ -460,7 +460,7 @@ static void space_send(struct world *world, const char *text)
 	settle(world);
 }
 
-/* While the host says that it is full, a fetch that needs room waits for as long as steps do. */
+/* While the host reports a full disk, a fetch that needs space waits as long as steps do. */
 static void test_full_disk(void **state)
 {
 	struct world *world = patient_new(1);
@@ -473,7 +473,7 @@ static void test_full_disk(void **state)
 	run_reason(world, 1, "pending", "until there is room");
 	fail_once(world, COMMIT_A, FETCH_NO_SPACE, "cannot write: No space left on device");
 	fail_once(world, COMMIT_A, FETCH_NO_SPACE, "cannot write: No space left on device");
-	/* by now the time that is configured is over, twice */
+	/* the configured time has passed twice by now */
 	retry_expect(world, 1, "disk-full", 3);
 	space_send(world, "");
 	arrive(world, COMMIT_A, STEPS, NULL);
@@ -500,7 +500,7 @@ static void test_workspace(void **state)
 	world_free(world);
 }
 
-/* What was handed over is kept for the next try; after a restart it is gone, and that is said. */
+/* An upload is kept for the next try; after a restart it is gone, which is reported. */
 static void test_upload(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
@@ -508,7 +508,7 @@ static void test_upload(void **state)
 	json_t *json;
 
 	for (unsigned i = 1; i <= 2; i++) {
-		int fd = text_fd("a tar"); /* of its own: two of one would share where they read */
+		int fd = text_fd("a tar"); /* duplicates of one would share the read position */
 
 		json_decref(ask(world, ASK(.verb = API_RUN_UPLOAD, .project = "copy", .fd = fd)));
 		close(fd);

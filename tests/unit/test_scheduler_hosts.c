@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue with two hosts, by examples: where an item is put, what is said while it
- * waits, and what becomes of the others when a host admits nothing any more.
+ * The queue with two hosts, by examples: where an item runs, the reasons while it waits, and what
+ * happens to waiting items when a host admits no steps any more.
  */
 #include "common/cleanup.h"
 #include "scheduler/queue/queue.h"
@@ -52,7 +52,7 @@ static struct queue_item *push(struct fixture *fixture, struct queue_project *pr
 
 #define PUSH(fixture, ...) push((fixture), &(fixture)->project, (struct queue_item){__VA_ARGS__})
 
-/* @item is the next one to start, on @host. */
+/* The next item to start is @item, on @host. */
 static void start_expect(struct fixture *fixture, const struct queue_item *item,
 			 const struct queue_host *host)
 {
@@ -75,7 +75,7 @@ static const char *const gpu[] = {"gpu"}, *const arm[] = {"linux", "arm"},
 
 /* ---- where ---- */
 
-/* The one that is in use for the smaller part of it gets the next one. */
+/* The less loaded host gets the next item. */
 static void test_least_loaded(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -111,14 +111,14 @@ static void test_where_it_fits(void **state)
 	/* the small host is empty, but has neither the memory nor the label */
 	start_expect(fixture, memory, &fixture->large);
 	start_expect(fixture, labels, &fixture->large);
-	/* more processors than a host has are a limit that limits nothing there */
+	/* a need above the processors of a host limits nothing there */
 	start_expect(fixture, cpu, &fixture->small);
 	assert_int_equal(fixture->small.used.cpu_milli, 2000);
 	start_expect(fixture, any, &fixture->large);
 	free(fixture);
 }
 
-/* What counts as an even share is another share on each host. */
+/* The even share differs between the hosts. */
 static void test_share_of_each(void **state)
 {
 	const struct queue_capacity capacity = {.limit = 4, .cpu_milli = 1000, .memory = GIB_OF(1)};
@@ -128,7 +128,7 @@ static void test_share_of_each(void **state)
 	queue_host_configure(&fixture->small, &capacity, "linux");
 	first = PUSH(fixture, .run = 1);
 	second = PUSH(fixture, .run = 1);
-	assert_int_equal(first->node.own.cpu_milli, 250); /* the least of both, while it waits */
+	assert_int_equal(first->node.own.cpu_milli, 250); /* the smaller of both, while it waits */
 	start_expect(fixture, first, &fixture->small);
 	assert_int_equal(first->node.own.cpu_milli, 250);
 	start_expect(fixture, second, &fixture->large);
@@ -137,7 +137,7 @@ static void test_share_of_each(void **state)
 	free(fixture);
 }
 
-/* The price is the same wherever it is put: the largest part of those that could run it. */
+/* The cost does not depend on the host: the largest part of any host that could run it. */
 static void test_cost(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -164,12 +164,12 @@ static void test_reasons_of_room(void **state)
 		;
 	waiting = PUSH(fixture, .memory = GIB_OF(2));
 	start_expect(fixture, waiting, &fixture->large);
-	/* the large host alone could run it */
+	/* only the large host could run it */
 	waiting = PUSH(fixture, .memory = GIB_OF(5));
 	assert_null(queue_next(&fixture->queue));
 	reason_expect(waiting, QUEUE_WAIT_MEMORY,
 		      "waits for 5G of memory: 2G of 16G are free on h2");
-	/* the large one has room for this one, which is behind the one that waits */
+	/* the large host has room for this item, which is behind the waiting one */
 	waiting = PUSH(fixture, .cpu_milli = 2000);
 	reason_expect(waiting, QUEUE_WAIT_NEXT, "starts next");
 	waiting = PUSH(fixture, .cpu_milli = 2000, .labels = gpu, .n_labels = 1);
@@ -211,7 +211,7 @@ static void test_reasons_of_labels(void **state)
 		      "asks for 64G of memory, but h2, the largest host for it, has 16G for steps: "
 		      "lower resources.memory, or see [Host] in runbookd.conf(5)");
 	queue_remove(large);
-	/* the only host with the label is too small, the other one has no say */
+	/* the only host with the label is too small, the other one does not count */
 	large = PUSH(fixture, .memory = GIB_OF(8), .labels = arm, .n_labels = 2);
 	assert_ptr_equal(queue_impossible(&fixture->queue), large);
 	reason_expect(large, QUEUE_WAIT_NEVER,
@@ -222,7 +222,7 @@ static void test_reasons_of_labels(void **state)
 
 /* ---- what is set aside ---- */
 
-/* On the host that a large one waits for: the other one goes on as if it were not there. */
+/* Reserved on one host: the other host starts items as if there were no reservation. */
 static void test_set_aside_on_one(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -265,7 +265,7 @@ static void test_stopped(void **state)
 
 	queue_host_stop(&fixture->large, "runbookd is stopping");
 	any = PUSH(fixture, .run = 1);
-	/* the first in line needs the host that is stopped: it keeps none from the other one */
+	/* the first in line needs the stopped host: it does not block the other one */
 	start_expect(fixture, any, &fixture->small);
 	assert_null(fixture->queue.reserved);
 	any = PUSH(fixture, .memory = GIB_OF(4));
@@ -280,7 +280,7 @@ static void test_stopped(void **state)
 	free(fixture);
 }
 
-/* What is waited for on a host that stops is waited for on the other one from then on. */
+/* When the reserved host stops, the item waits for the other one. */
 static void test_reservation_moves(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -323,7 +323,7 @@ static void test_running_and_moved(void **state)
 	queue_finished(&item);
 	assert_int_equal(fixture->large.running, 0);
 	assert_null(item.host);
-	queue_move(&item, &fixture->small); /* no-op: it runs nowhere */
+	queue_move(&item, &fixture->small); /* no-op: it does not run */
 	assert_int_equal(fixture->small.running, 0);
 	free(fixture);
 }

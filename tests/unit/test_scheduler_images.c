@@ -22,7 +22,7 @@ static void send_known(int fd, const char *id, const char *variable)
 			 0);
 }
 
-/* All there is: @name means @id; NULL: nothing is here. */
+/* The contents of a table: @name stands for @id; NULL: empty. */
 struct scope {
 	bool forks, everyone;
 	const char *projects;
@@ -103,7 +103,7 @@ static void test_waits_and_fixes(void **state)
 	run = trigger(world, "a", "delivery-1", COMMIT_A);
 	fetch_answer(world, COMMIT_A, text);
 	run_expect(world, run, "pending", "");
-	/* runbook-image is not there yet: nobody is asked, nothing starts */
+	/* runbook-image is not there yet: no request, no start */
 	image = fixture_channel(world, ROLE_IMAGE);
 	send_table(image, NULL, NULL);
 	expect_wanted(image, "r.example/x:1");
@@ -117,7 +117,7 @@ static void test_waits_and_fixes(void **state)
 	assert_non_null(strstr(order.env, "WHO=a\n"));
 	assert_non_null(strstr(order.env, "PATH=/opt/bin:/run/runbookd/bin\n"));
 	assert_null(strstr(order.env, "USER=root\n"));
-	/* the name is pulled anew meanwhile: this run keeps what it had */
+	/* the name is pulled again meanwhile: this run keeps its image */
 	send_table(image, "r.example/x:1", ID_B);
 	order_started(world, order.id);
 	order_exited(world, order.id, 0);
@@ -138,7 +138,7 @@ static void test_waits_and_fixes(void **state)
 	order_exited(world, order.id, 0);
 	ack_expect(world, order.id);
 	run_expect(world, run, "succeeded", "");
-	/* another run has the new one */
+	/* another run gets the new image */
 	run = trigger(world, "a", "delivery-2", COMMIT_B);
 	fetch_answer(world, COMMIT_B, text);
 	order_expect(world, &order);
@@ -165,7 +165,7 @@ static void test_missing(void **state)
 	send_missing(image, "r.example/x:1", "manifest unknown");
 	step_expect(world, run, "one", "errored", "manifest unknown");
 	run_expect(world, run, "errored", "step \"one\" errored");
-	/* what it says out of turn closes its channel, not the scheduler */
+	/* a message out of turn closes the channel, not the scheduler */
 	send_known(image, ID_A, "A=b");
 	run = trigger(world, "a", "delivery-2", COMMIT_B);
 	fetch_expect(world, COMMIT_B);
@@ -174,7 +174,7 @@ static void test_missing(void **state)
 	world_free(world);
 }
 
-/* However many steps wait for it, an image is asked for once, and once more by a new table. */
+/* However many steps wait for an image, it is requested once, and once more after a new table. */
 static void test_asked_once(void **state)
 {
 	static const char many[] =
@@ -215,7 +215,7 @@ static void test_asked_once(void **state)
 	send_missing(image, "r.example/y:1", "no y");
 	assert_true(fixture_quiet(image));
 	send_missing(image, "r.example/x:1", "no x");
-	/* what becomes ready by that hears it at once */
+	/* a step that becomes ready by this ends at once */
 	run_expect(world, run, "errored", "step \"one (n=1, i=r.example/x:1)\" errored");
 	step_expect(world, run, "after", "errored", "no x");
 	close(image);
@@ -223,7 +223,7 @@ static void test_asked_once(void **state)
 	world_free(world);
 }
 
-/* A registry that is away: the step waits, says why, and is asked for again; others give up. */
+/* A registry that is away: the step waits, shows the reason, and its image is requested again. */
 static void test_missing_for_a_while(void **state)
 {
 	static const char away[] = "dial tcp: connection refused";
@@ -248,7 +248,7 @@ static void test_missing_for_a_while(void **state)
 		       "cannot be pulled yet (tried 1x"));
 	json_decref(json);
 	send_missing_again(image, "r.example/x:1", away, true);
-	/* over a restart it begins anew */
+	/* the time begins anew after a restart */
 	json_decref(ask(world, ASK(.verb = API_STATUS)));
 	world_kill(world);
 	close(image);
@@ -266,7 +266,7 @@ static void test_missing_for_a_while(void **state)
 	world_free(world);
 }
 
-/* In the end the step is errored, and says how often it was tried. */
+/* In the end the step is errored, with the number of tries in the reason. */
 static void test_missing_for_too_long(void **state)
 {
 	struct world *world = world_new();
@@ -299,7 +299,9 @@ static void test_missing_for_too_long(void **state)
 	world_free(world);
 }
 
-/* A run of a fork, or of another project, does not get what is here for credentials. */
+/*
+ * A run of a fork, or of another project, does not get an image that was pulled with credentials.
+ */
 static void test_scopes(void **state)
 {
 	static const struct scope everyone = {false, true, ""}, others = {false, false, "b c"},
@@ -323,7 +325,7 @@ static void test_scopes(void **state)
 					    .fork = 1});
 	arrive(world, COMMIT_A, text, NULL);
 	expect_wanted_for(image, "r.example/x:1", "a", true);
-	/* what hides behind a ref that is not a branch is not ours either, and waits for the same */
+	/* a ref that is not a branch is a stranger's as well, and waits for the same pull */
 	ref = push(world,
 		   &(struct pushed){.delivery = "2", .ref = "refs/pull/8/head", .after = COMMIT_C});
 	arrive(world, COMMIT_C, text, NULL);
@@ -332,7 +334,7 @@ static void test_scopes(void **state)
 	arrive(world, COMMIT_B, text, NULL);
 	order_expect(world, &order);
 	assert_int_equal(order.run, own);
-	/* what fails for the project's own runs fails for these only, and the other way around */
+	/* a failure for the project's own runs does not affect these, and vice versa */
 	send_missing_for(image, "r.example/x:1", "a", false, "not for the fork", false);
 	send_missing_for(image, "r.example/x:1", "b", true, "nor is this", false);
 	settle(world);
@@ -342,7 +344,7 @@ static void test_scopes(void **state)
 	step_expect(world, ref, "one", "errored", "not for forks");
 	order_exited(world, order.id, 0);
 	ack_expect(world, order.id);
-	/* fixed for the run: it goes on with it */
+	/* fixed for the run, which keeps it */
 	order_expect(world, &order);
 	order_exited(world, order.id, 0);
 	ack_expect(world, order.id);
@@ -355,7 +357,7 @@ static void test_scopes(void **state)
 	send_table_scoped(image, "r.example/x:1", ID_A, &ours);
 	order_expect(world, &order);
 	assert_int_equal(order.run, own);
-	/* a commit that a person names and that no branch or tag has is a stranger's as well */
+	/* a requested commit that no branch or tag has is a stranger's as well */
 	world->view = COMMIT_A;
 	world->view_objects = true;
 	json_decref(ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a", .commit = COMMIT_C)));
