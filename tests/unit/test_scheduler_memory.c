@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Without memory, at any place: the scheduler may end, and goes on from what it
- * committed. What it acknowledged stays, once, and nothing keeps it from starting.
+ * Out of memory at any place: the scheduler may end, and the next one goes on from what was
+ * committed. What was acknowledged stays, once, and nothing keeps the scheduler from starting.
  */
 #include "tests/unit/scheduler_world.h"
 
@@ -19,7 +19,7 @@ static const char chain[] = "steps:\n  - {name: one, command: 'true'}\n"
 
 /* ---- an allocation that fails ---- */
 
-/* The sanitizers bring an allocator of their own, that cannot be replaced by another. */
+/* The sanitizers have an allocator of their own, which cannot be replaced. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define REPLACED 0
 #elif defined(__has_feature)
@@ -28,7 +28,7 @@ static const char chain[] = "steps:\n  - {name: one, command: 'true'}\n"
 #define REPLACED 1
 #endif
 
-static unsigned *countdown; /* shared with the scheduler: that many until one fails, 0: never */
+static unsigned *countdown; /* shared with the scheduler: allocations until one fails, 0: never */
 static bool is_scheduler;
 
 #if REPLACED
@@ -63,7 +63,8 @@ void *realloc(void *old, size_t size)
 static void forked(void)
 {
 	is_scheduler = true;
-	(void)signal(SIGSEGV, SIG_DFL); /* it shall die of it, not fail as a test */
+	(void)signal(SIGSEGV,
+		     SIG_DFL); /* the process shall die of it instead of failing as a test */
 	(void)signal(SIGABRT, SIG_DFL);
 }
 
@@ -84,7 +85,7 @@ static bool readable(int fd, int msec)
 	return poll(&poll_fd, 1, msec) == 1;
 }
 
-/* The HELLO of a new channel, so that what follows is worth waiting for. */
+/* Skip the HELLO of a new channel, so that a poll() waits for the message after it. */
 static void hello_skip(int fd)
 {
 	struct message *hello = NULL;
@@ -101,7 +102,10 @@ static void start(struct world *world)
 	hello_skip(world->fetcher);
 }
 
-/* Of a run that ended for lack of memory, the tree is removed, too: that needs no answer here. */
+/*
+ * The tree of a run that ended for lack of memory is removed as well: that request needs no reply
+ * here.
+ */
 static void fetcher_answer(struct world *world)
 {
 	cleanup_message struct message *message = fixture_receive_any(world->fetcher, false);
@@ -113,14 +117,14 @@ static void fetcher_answer(struct world *world)
 	fetched_send(world, message->serial, COMMIT_A, chain, NULL);
 }
 
-/* Be the fetcher and the daemon until the only run is final. */
+/* Play the fetcher and the daemon until the only run is final. */
 static void finish(struct world *world, const char *wanted, const char *also)
 {
 	for (int patience = 1000;; patience--) {
 		json_t *json;
 		char state[16];
 
-		assert_true(patience > 0); /* nobody goes on with it */
+		assert_true(patience > 0); /* fails when the run makes no progress */
 
 		if (readable(world->fetcher, 5))
 			fetcher_answer(world);
@@ -160,7 +164,7 @@ enum moment { MOMENT_DELIVERY, MOMENT_TREE, MOMENT_RESULT };
 
 #define MANY 1000000000U
 
-/* Something happens, and allocation @n after it fails. Return: how many there were. */
+/* Cause @moment and let allocation @n after it fail. Return: how many allocations there were. */
 static unsigned happen(struct world *world, enum moment moment, unsigned n)
 {
 	struct order order;
@@ -174,7 +178,10 @@ static unsigned happen(struct world *world, enum moment moment, unsigned n)
 		order_expect(world, &order);
 	}
 	serial = moment == MOMENT_TREE ? fetch_expect(world, COMMIT_A) : 0;
-	/* it has read the HELLO of every channel: what is counted from here on is the moment's */
+	/*
+	 * the HELLO of every channel has been read: from here on only allocations of the moment
+	 * count
+	 */
 	json_decref(ask(world, ASK(.verb = API_STATUS)));
 	*countdown = n;
 	if (moment == MOMENT_DELIVERY) {
@@ -194,7 +201,7 @@ static unsigned happen(struct world *world, enum moment moment, unsigned n)
 	return n - *countdown;
 }
 
-/* Some of the first, some of the last (claims and answers), and of those between. */
+/* Some of the first, some of the last (claims and replies), and some between them. */
 static unsigned next(unsigned n, unsigned last)
 {
 	unsigned step = last / 8 + 1;
@@ -211,12 +218,12 @@ static void moment_try(enum moment moment, unsigned n)
 	start(world);
 	(void)happen(world, moment, n);
 	*countdown = 0;
-	world_kill(world); /* if it did not end */
+	world_kill(world); /* in case it has not ended */
 	start(world);
-	/* who had no answer asks again */
+	/* a sender without a reply sends its request again */
 	trigger_send(world, "a", "1", COMMIT_A);
 	(void)message_free(fixture_receive(world->webhook, MESSAGE_TRIGGER_ACCEPTED));
-	/* a runbook that there is no memory for must not be read for ever */
+	/* a runbook that there is no memory for must not be read again and again */
 	finish(world, "succeeded", moment == MOMENT_TREE ? "errored" : "");
 	runs_expect(world, 1);
 	world_stop(world);
@@ -270,7 +277,7 @@ static int scalar(const char *path, const char *sql)
 	return value;
 }
 
-/* What runs is not given up because there was no memory to load it. */
+/* Running steps are not given up because there was no memory to load them. */
 static void test_start(void **state)
 {
 	struct world *world = world_new();
@@ -282,7 +289,7 @@ static void test_start(void **state)
 	fetch_answer(world, COMMIT_A, chain);
 	order_expect(world, &order);
 	world_kill(world);
-	/* the first time to count them */
+	/* the first round counts the allocations */
 	for (unsigned n = MANY; n == MANY || n <= last; n = n == MANY ? 1 : next(n, last)) {
 		int theirs, ours = fixture_pair(&theirs), status;
 		pid_t pid;

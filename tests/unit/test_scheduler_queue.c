@@ -49,7 +49,7 @@ static struct fixture *fixture_host(void)
 	return fixture;
 }
 
-/* What is not said is 0: ready long ago, priority 0, nothing declared. */
+/* Missing members are 0: ready long ago, priority 0, nothing declared. */
 static struct job *job_push_as(struct fixture *fixture, int project, struct queue_item item)
 {
 	struct job *job = &fixture->jobs[fixture->n_jobs];
@@ -116,7 +116,7 @@ static void test_order(void **state)
 	free(fixture);
 }
 
-/* Who waited as many minutes longer as his priority is lower goes first. */
+/* An item that has waited as many minutes longer as its priority is lower goes first. */
 static void test_ageing(void **state)
 {
 	struct fixture *fixture = fixture_new(100);
@@ -197,7 +197,7 @@ static void test_large_steps_cost_more(void **state)
 	free(fixture);
 }
 
-/* Nobody saves up turns, and nobody pays for what others did not want. */
+/* An idle project saves up no turns, and a busy one does not pay for what no other wanted. */
 static void test_no_credit(void **state)
 {
 	struct fixture *fixture = fixture_new(1);
@@ -272,7 +272,7 @@ static void test_groups(void **state)
 	assert_null(job_next(fixture));
 	reason_expect(jobs[2], QUEUE_WAIT_GROUP, "limit 2 of matrix \"test\" reached");
 	queue_finished(&jobs[0]->item);
-	queue_remove(&jobs[2]->item); /* it was offered: the place goes on */
+	queue_remove(&jobs[2]->item); /* it was in the line: the next of the group enters */
 	assert_ptr_equal(job_next(fixture), jobs[3]);
 	assert_null(job_next(fixture));
 	queue_finished(&jobs[1]->item);
@@ -285,7 +285,7 @@ static void test_groups(void **state)
 
 static const char *const gpu_arm[] = {"gpu", "arm"};
 
-/* The host has a place for each of those below, and @labels. */
+/* The host has room for each of the items below, and @labels. */
 static void host_label(struct fixture *fixture, const char *labels)
 {
 	struct queue_capacity capacity = {.limit = 100};
@@ -337,7 +337,7 @@ static void test_needs(void **state)
 	free(fixture);
 }
 
-/* As many that declare nothing run as there are places, whatever the host. */
+/* Items that declare nothing fill all places of any host. */
 static void test_undeclared_fill_all_places(void **state)
 {
 	for (uint64_t limit = 1; limit <= 100; limit += 9) {
@@ -399,8 +399,8 @@ static void test_impossible(void **state)
 }
 
 /*
- * A step of the whole host among a stream of small ones: others go past it, but
- * only so many; then it has the host as soon as those that ran before are done.
+ * An item that needs the whole host in a stream of small ones: it is overtaken, but only a limited
+ * number of times; then it gets the host as soon as the items that ran before have ended.
  */
 static void test_set_aside(void **state)
 {
@@ -415,7 +415,7 @@ static void test_set_aside(void **state)
 	large = PUSH(fixture, 0, .cpu_milli = 8000);
 	for (int i = 0; i < 60; i++)
 		(void)job_push(fixture, 1);
-	/* each that ends makes room for one more small one, until it is enough */
+	/* each item that ends makes room for one more small one, until the limit is reached */
 	for (int i = 0; i < 60; i++) {
 		struct job *next;
 
@@ -441,7 +441,7 @@ static void test_set_aside(void **state)
 	free(fixture);
 }
 
-/* What is set aside is no more than what is needed: the rest of the host goes on. */
+/* No more is reserved than the item needs: the rest of the host stays in use. */
 static void test_beside(void **state)
 {
 	struct fixture *fixture = fixture_host();
@@ -460,7 +460,7 @@ static void test_beside(void **state)
 		assert_non_null(running[i % 8]);
 	}
 	for (int i = 0; i < 3; i++) {
-		/* three go, three come: beside it there is room for four */
+		/* three end, three start: there is room for four beside the reservation */
 		queue_finished(&running[i]->item);
 		next = job_next(fixture);
 		assert_non_null(next);
@@ -482,7 +482,7 @@ static void test_beside(void **state)
 	free(fixture);
 }
 
-/* The project's own small steps keep its large one out no longer than those of others. */
+/* Small steps of its own project keep a large one out no longer than those of other projects. */
 static void test_set_aside_within_limit(void **state)
 {
 	struct fixture *fixture = fixture_host();
@@ -513,7 +513,7 @@ static void test_set_aside_within_limit(void **state)
 	free(fixture);
 }
 
-/* Nor does what is set aside go by its own project's limit: the last place is kept. */
+/* A reservation counts for the limit of its project as well: the last place is kept. */
 static void test_beside_within_limit(void **state)
 {
 	struct fixture *fixture = fixture_host();
@@ -533,7 +533,7 @@ static void test_beside_within_limit(void **state)
 		queue_finished(&passing->item);
 	}
 	small = job_push(fixture, 0);
-	assert_null(job_next(fixture)); /* it would fit, and then its project is at its limit */
+	assert_null(job_next(fixture)); /* it would fit, but its project would reach its limit */
 	reason_expect(small, QUEUE_WAIT_SET_ASIDE,
 		      "what is free is kept for a larger step that waits longer");
 	for (int i = 4; i < 6; i++)
@@ -558,7 +558,7 @@ static void walk_visit(const struct queue_item *item, uint64_t position, void *u
 	walked->numbers[walked->n++] = container_of(item, struct job, item)->number;
 }
 
-/* What the walk foretells is what happens, when one ends after the other. */
+/* The walk predicts the actual order, when one item ends after the other. */
 static void test_walk(void **state)
 {
 	struct fixture *fixture = fixture_new(1);
@@ -586,7 +586,7 @@ static void test_walk(void **state)
 	free(fixture);
 }
 
-/* Held, aside for its group: foretold in its place. Without its label: no position. */
+/* Held or parked for its group: predicted at its position. Without its label: no position. */
 static void test_walk_aside(void **state)
 {
 	struct fixture *fixture = fixture_new(1);
@@ -638,7 +638,7 @@ static bool leaf_before(const struct need_node *a, const struct need_node *b)
 	return container_of(a, struct leaf, node)->key < container_of(b, struct leaf, node)->key;
 }
 
-/* What a branch is said to need at least is what it needs: of memory classes, too. */
+/* The least need of a branch is the least of its nodes, for each class of memory. */
 static struct need_least least_check(const struct need_node *node)
 {
 	struct need_least least, of_child;
@@ -661,7 +661,7 @@ static struct need_least least_check(const struct need_node *node)
 	return least;
 }
 
-/* What fits into neither of two rooms is not found, and all others are, in their order. */
+/* A node that fits into neither of two rooms is not found; all others are, in order. */
 static void order_check(const struct need_tree *order, struct leaf *leaves, int n)
 {
 	const struct need_room second = {

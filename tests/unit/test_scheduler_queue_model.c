@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The queue against its model (queue_model.h). Random workloads do the same to
- * both; who starts next must be the same, and what must always hold is looked at
- * after every act.
+ * The queue against its model (queue_model.h). Random operations are applied to both; the next item
+ * must be the same, and the invariants are checked after every operation.
  *
- * Each round has a seed. A failure names it; RUNBOOK_TEST_SEED=N replays that
- * round alone. RUNBOOK_TEST_LONG=1 plays fifty times as many.
+ * Each round has a seed. A failure names it; RUNBOOK_TEST_SEED=N replays that round alone.
+ * RUNBOOK_TEST_LONG=1 plays fifty times as many.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static void check_limits(const struct model *model)
 		assert_int_equal(model->projects[i].project.running, project_running(model, i));
 }
 
-/* Called after a start: nothing went over what it may. */
+/* Called after a start: no limit is exceeded. */
 static void check_start(const struct model *model, const struct model_item *item)
 {
 	const struct queue_project *project = item->item.project;
@@ -65,7 +64,7 @@ static void check_start(const struct model *model, const struct model_item *item
 	assert_null(host->stopped);
 }
 
-/* Nothing starts: then no host that admits steps and has a place has room for any of them. */
+/* No item starts: then no host that admits steps and has a free place has room for any of them. */
 static void check_idle_host(const struct model *model, int number)
 {
 	const struct model_host *host = &model->hosts[number];
@@ -88,7 +87,7 @@ static void check_idle_host(const struct model *model, int number)
 	}
 	if (!aside)
 		return;
-	/* only those that ran before keep what is set aside from its room */
+	/* only items that ran before the reservation keep its room from the reserved item */
 	room = model_free(model, number, model->reservation);
 	need = model_need(model, number, &model->items[model->reserved].item);
 	/* (the host may have become smaller since) */
@@ -129,7 +128,7 @@ static void act_push(struct model *model)
 	item->item.priority = (int64_t)chance(7) - 3;
 	item->item.run = chance(20) + 1;
 	item->item.index = ++model->clock; /* no two are equal */
-	if (model->calm) { /* mostly small ones, and now and then one that has to wait for long */
+	if (model->calm) {		   /* mostly small items, sometimes one that waits long */
 		bool large = chance(12) == 0;
 
 		item->item.cpu_milli = large ? 1000 * (chance(8) + 1) : 100 * (chance(10) + 1);
@@ -188,7 +187,7 @@ static void act_finish(struct model *model)
 	struct model_item *item = some_item(model, PHASE_RUNS);
 	bool latest = chance(8) != 0;
 
-	/* where the old ones stay, what is set aside stays so for long */
+	/* where old items go on running, a reservation lasts long */
 	for (int i = 0; model->calm && item && latest && i < model->n_items; i++) {
 		if (model->items[i].phase == PHASE_RUNS && model->items[i].started > item->started)
 			item = &model->items[i];
@@ -233,7 +232,7 @@ static void act_stop(struct model *model)
 	queue_host_stop(&host->host, host->stopped ? "stopped" : NULL);
 }
 
-/* A host reports a step that was thought to run on another one. */
+/* A host reports a step that was assumed to run on another one. */
 static void act_move(struct model *model)
 {
 	struct model_item *item = some_item(model, PHASE_RUNS);
@@ -286,7 +285,7 @@ static const char *labels_choose(void)
 	return labels[chance(ARRAY_SIZE(labels))];
 }
 
-/* Those that become possible line up for their groups in the order of their project. */
+/* Items that become possible enter the lines of their groups in the order of their project. */
 static void model_reconfigure(struct model *model, const enum possibility *before)
 {
 	bool changed[N_ITEMS] = {false};
@@ -315,8 +314,8 @@ static void model_reconfigure(struct model *model, const enum possibility *befor
 }
 
 /*
- * A host changes. Who comes into the ring first matters for what each gets, and the queue
- * goes by projects in the order of its list: so does the model.
+ * A host changes. The order in which projects enter the ring affects their shares, and the queue
+ * visits them in the order of its list: so does the model.
  */
 static void act_configure(struct model *model)
 {
@@ -401,7 +400,7 @@ static uint64_t environment(const char *name)
 
 static uint64_t current_seed;
 
-/* cmocka's failures jump out of the test: the seed is printed before they can. */
+/* cmocka leaves a failed test with longjmp(): print the seed before. */
 static void seed_announce(void)
 {
 	if (current_seed)
@@ -422,7 +421,7 @@ static void play(struct model *model, uint64_t seed)
 	for (int i = 0; model->calm && i < N_ITEMS / 2; i++)
 		act_push(model);
 	for (uint64_t i = 0; i < ACTS_PER_ROUND; i++) {
-		/* the first fourteen are those of calm rounds */
+		/* calm rounds use the first fourteen */
 		acts[chance(model->calm ? 14 : ARRAY_SIZE(acts))](model);
 		check_limits(model);
 	}
@@ -462,7 +461,7 @@ struct share {
 	double got, most; /* by weight: places */
 };
 
-/* Any stretch of time in which both wait: what they get differs by one start of each. */
+/* In any period in which both wait, their shares differ by at most one start of each. */
 static void shares_check(const struct share *shares, double range[N_SHARES][N_SHARES][2])
 {
 	for (int i = 0; i < N_SHARES; i++) {
@@ -531,8 +530,8 @@ static void test_shares(void **state)
 }
 
 /*
- * Starts that a step may have to wait for, computed from shares: those of its own
- * project that stand before it, and what the others get in the meantime.
+ * An upper bound of the starts that a step waits for, computed from shares: the steps of its own
+ * project before it, and what the other projects get in the meantime.
  */
 static void bound_round(uint64_t seed)
 {

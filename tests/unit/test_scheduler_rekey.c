@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets through a whole scheduler: who gets them, keys that change, kills in between. */
+/* Secrets through the whole scheduler: which steps get them, new keys, kills in between. */
 #include "tests/unit/scheduler_world.h"
 
 #include "common/fdio.h"
@@ -10,7 +10,7 @@ static const char needs[] = "steps:\n  - {name: one, env: {ENV: prod}, command: 
 static const char clash[] =
 	"steps:\n  - {name: one, env: {ENV: prod, TOKEN: x}, command: 'true'}\n";
 
-/* Key number @n: its bytes are all that digit. */
+/* Key number @n: every digit of it is @n. */
 static void key_line(char *out, unsigned n)
 {
 	out += sprintf(out, "k%u ", n);
@@ -110,7 +110,7 @@ static void rekey_answered(struct world *world, unsigned want)
 	(void)message_free(message);
 }
 
-/* A run whose step must get TOKEN=@value. */
+/* Start a run whose step must get TOKEN=@value. */
 static void value_expect(struct world *world, const char *delivery, const char *value)
 {
 	static unsigned n_commits;
@@ -186,7 +186,7 @@ static void test_rekey(void **state)
 	restart(world, 2, 0);
 	key_expect(world, "k2", "");
 	value_expect(world, "1", "the-value");
-	/* runbookd could not make one: all stays as it is */
+	/* runbookd could not make a key: nothing changes */
 	rekey_ask(world);
 	keys_send(world, 2, 0, "no space");
 	rekey_answered(world, 409);
@@ -243,7 +243,7 @@ static void test_wrong_keys(void **state)
 	key_expect(world, "", "encrypted with the key k1");
 	assert_int_equal(secret_set(world, "prod", "NEW", "x"), 409);
 	assert_int_equal(ask_refused(world, ASK(.verb = API_SECRET_REKEY)), 409);
-	/* who needs none goes on */
+	/* a step without secrets goes on */
 	(void)trigger(world, "a", "1", COMMIT_A);
 	fetch_answer(world, COMMIT_A, "steps:\n  - {name: one, command: 'true'}\n");
 	order_expect(world, &order);
@@ -253,7 +253,7 @@ static void test_wrong_keys(void **state)
 	order_exited(world, order.id, 0);
 	ack_expect(world, order.id);
 	value_expect(world, "2", "the-value");
-	/* the last one of a lost key is gone: another key will do */
+	/* the last secret of a lost key is gone: another key is accepted */
 	restart(world, 3, 0);
 	key_expect(world, "", "encrypted with the key k1");
 	json_decref(ask(world, ASK(.verb = API_SECRET_REMOVE, .project = "a", .env = "prod")));
@@ -263,7 +263,7 @@ static void test_wrong_keys(void **state)
 	world_free(world);
 }
 
-/* The file was removed or replaced, and is read again while its key is in memory. */
+/* The file is removed or replaced, and read again while its key is still in memory. */
 static void test_key_replaced(void **state)
 {
 	struct world *world = world_with_secret();
@@ -275,7 +275,7 @@ static void test_key_replaced(void **state)
 	restart(world, 3, 0);
 	key_expect(world, "k3", "");
 	value_expect(world, "2", "the-value");
-	/* no key of the file is the one in use: its first one is taken */
+	/* no key of the file is the one in use: its first key is taken */
 	keys_send(world, 5, 4, "");
 	keep_expect(world, id);
 	assert_string_equal(id, "k5");

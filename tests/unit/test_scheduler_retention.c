@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Retention: which rule, and what the store marks, deletes and remembers. */
+/* Retention: rules, and what the store marks, deletes and remembers. */
 #include "common/cleanup.h"
 #include "common/remove_tree.h"
 #include "scheduler/engine/retention.h"
@@ -39,19 +39,19 @@ static void limits_are_exact(void **state)
 	assert_int_equal(judge(nothing, all, few, few, most), RETENTION_KEEP);
 	assert_int_equal(judge(nothing, all, few, few, most + 1), RETENTION_AGE);
 	assert_int_equal(judge(nothing, all, many, few, 0), RETENTION_COUNT);
-	/* a number is each project's, bytes are those of all */
+	/* a count limits each project, bytes limit all projects together */
 	assert_int_equal(judge(nothing, all, few, many, 0), RETENTION_KEEP);
 	assert_int_equal(judge(nothing, all, few, large, 0), RETENTION_BYTES);
-	/* a project's own limit is in force for it; the bytes of all count besides */
+	/* a project's own limit is in force for it; the bytes of all projects count as well */
 	assert_int_equal(judge(none, all, many, few, 1ULL << 62), RETENTION_KEEP);
 	assert_int_equal(judge(none, all, many, large, 0), RETENTION_BYTES);
 	assert_int_equal(judge((struct retention_limit){.bytes = 5}, none, few, few, 0),
 			 RETENTION_BYTES);
 	assert_int_equal(judge((struct retention_limit){.count = 2}, all, few, few, 0),
 			 RETENTION_COUNT);
-	/* what was never said removes nothing */
+	/* a limit that was never set removes nothing */
 	assert_int_equal(judge(nothing, nothing, many, large, UINT64_MAX), RETENTION_KEEP);
-	/* nor does an age beyond what is counted in microseconds */
+	/* nor does an age beyond the range of microseconds */
 	assert_int_equal(judge(nothing, (struct retention_limit){.age_sec = 1ULL << 60}, few, few,
 			       UINT64_MAX),
 			 RETENTION_KEEP);
@@ -118,7 +118,7 @@ static void commit(struct fixture *fixture)
 		fail_msg("%s", error.text);
 }
 
-/* One that ended, with a step, an attempt of @log_bytes, @events events and a runbook. */
+/* An ended run with a step, an attempt with @log_bytes, @events events and a runbook. */
 static uint64_t run_add(struct store *store, const char *ref, enum run_state state,
 			uint64_t log_bytes, unsigned events)
 {
@@ -202,7 +202,7 @@ static void sizes_and_order(void **state)
 	assert_int_equal(seen.last.log_bytes, 10);
 	assert_true(seen.last.artifact_bytes == STORE_BYTES_UNKNOWN);
 	store_run_set_artifact_bytes(store, first, 77);
-	/* logs that were removed are not counted; those of a later attempt are */
+	/* removed logs do not count; those of a later attempt do */
 	store_run_mark(store, first, STORE_REMOVING_LOGS, 1000 + first);
 	seen = (struct seen){0};
 	assert_int_equal(store_kept_oldest_each(store, 0, 1, see, &seen), 0);
@@ -227,7 +227,7 @@ static void the_last_success(void **state)
 	assert_int_equal(store_success_newer(store, "p", "refs/heads/a", last), 0);
 	assert_int_equal(store_success_newer(store, "p", "refs/heads/b", other), 0);
 	assert_int_equal(store_success_newer(store, "q", "refs/heads/a", old), 0);
-	/* one that is being removed is none any more */
+	/* a run that is being removed is not a success any more */
 	store_run_mark(store, last, STORE_REMOVING_RUN, 5000);
 	assert_int_equal(store_success_newer(store, "p", "refs/heads/a", old), 0);
 	assert_true(failed > last);
@@ -269,14 +269,14 @@ static void branches_that_the_remote_lacks(void **state)
 	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 1);
 	assert_int_equal(store_branch_gone(store, "q", "refs/heads/old"), 0);
 	assert_int_equal(store_branch_gone(store, "p", "refs/heads/main"), 0);
-	/* a run of it is open: the push may be newer than the answer */
+	/* a run of it is open: its push may be newer than the reply */
 	assert_int_equal(store_branch_gone(store, "p", "refs/heads/pushed-anew"), 0);
 	store_branch_seen(store, "p", "refs/heads/old");
 	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 0);
 	assert_int_equal(store_branches_update(store, "p", is_main, &n), 0);
 	remove_now(fixture, old, 1);
 	assert_int_equal(store_branch_gone(store, "p", "refs/heads/old"), 1);
-	remove_now(fixture, older, 1); /* the note goes with the last success */
+	remove_now(fixture, older, 1); /* the row goes with the last success */
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM branches_gone"), 0);
 }
 
@@ -292,7 +292,7 @@ static void a_marked_run_is_not_shown(void **state)
 
 	store_run_mark(store, run, STORE_REMOVING_RUN | STORE_REMOVING_LOGS, 3 * DAY);
 	commit(fixture);
-	/* after a restart as well */
+	/* the same after a restart */
 	fixture->store = store = store_close(store);
 	assert_int_equal(store_open(fixture->path, &fixture->store, NULL), 0);
 	store = fixture->store;
@@ -351,7 +351,7 @@ static void rows_go_some_at_a_time(void **state)
 			       tables[i], (unsigned long long)run);
 		assert_int_equal(count_of(fixture, sql), 0);
 	}
-	/* the text that another run has stays, until that goes, too */
+	/* a text that another run has stays until that run goes as well */
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM runbooks"), 1);
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM deliveries"), 1);
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM runs"), 2);
@@ -360,7 +360,7 @@ static void rows_go_some_at_a_time(void **state)
 	assert_int_equal(store_run_delete(store, same, &rows, DAY), 1);
 	commit(fixture);
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM runbooks"), 0);
-	/* a number is not given again */
+	/* a number is not used again */
 	rows = 100;
 	store_run_mark(store, retried, STORE_REMOVING_RUN, DAY);
 	assert_int_equal(store_run_delete(store, retried, &rows, DAY), 1);
@@ -378,11 +378,11 @@ static void numbers_become_ranges(void **state)
 	for (size_t i = 0; i < 8; i++)
 		runs[i] = run_add(fixture->store, "refs/heads/a", RUN_STATE_FAILED, 0, 0);
 	remove_now(fixture, runs[3], 5 * DAY + 7);
-	remove_now(fixture, runs[4], 5 * DAY + 9); /* behind it */
-	remove_now(fixture, runs[2], 5 * DAY + 9); /* before it */
+	remove_now(fixture, runs[4], 5 * DAY + 9); /* right behind the range */
+	remove_now(fixture, runs[2], 5 * DAY + 9); /* right before the range */
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM removed_runs"), 1);
 	remove_now(fixture, runs[5], 6 * DAY); /* another day is another range */
-	remove_now(fixture, runs[0], 5 * DAY); /* with a hole between */
+	remove_now(fixture, runs[0], 5 * DAY); /* a gap in between */
 	assert_int_equal(count_of(fixture, "SELECT count(*) FROM removed_runs"), 3);
 	for (size_t i = 0; i < 8; i++) {
 		bool there = i == 1 || i > 5;
@@ -440,15 +440,18 @@ static void a_view_goes_with_its_tree(void **state)
 	store_tree_mark(store, &tree, DAY);
 	assert_int_equal(store_tree_there(store, &first), 0);
 	store_tree_remove(store, "p", first.tree);
-	/* a run of that commit that ends without having been fetched brings nothing back */
+	/* a run of that commit that ends without a fetch does not bring the tree back */
 	store_tree_touch(store, &first, 2 * DAY);
 	assert_int_equal(store_tree_there(store, &first), 0);
-	/* another run has the commit fetched again: the files are there, its references only */
+	/*
+	 * another run has the commit fetched again: the files exist, with the references of that
+	 * run only
+	 */
 	second = fetched(store, "two");
 	assert_int_equal(store_tree_there(store, &second), 1);
 	assert_int_equal(store_tree_there(store, &first), 0);
 	plain = first;
-	plain.view = ""; /* of a version that knew no views: the files are all that it needs */
+	plain.view = ""; /* from a version without views: it only needs the files */
 	assert_int_equal(store_tree_there(store, &plain), 1);
 	(void)fetched(store, "one");
 	assert_int_equal(store_tree_there(store, &first), 1);

@@ -70,14 +70,14 @@ static void test_duplicates(void **state)
 		(void)message_free(message);
 	}
 	assert_int_equal(n_new, 1);
-	/* the same push by another id is the same run, another commit is not */
+	/* the same push with another id gets the same run; another commit gets its own */
 	trigger_send(world, "a", "another", COMMIT_A);
 	assert_int_equal(trigger_accepted(world, 1), 1);
 	run = trigger(world, "a", "third", COMMIT_B);
 	assert_int_equal(run, 2);
-	/* and another project's delivery ids are its own */
+	/* delivery ids of another project are independent */
 	assert_int_equal(trigger(world, "b", "the same", COMMIT_A), 3);
-	/* it is remembered */
+	/* the id survives a restart */
 	world_kill(world);
 	world_start(world);
 	trigger_send(world, "a", "the same", COMMIT_A);
@@ -256,7 +256,7 @@ static void test_results(void **state)
 	world_free(world);
 }
 
-/* What a step used reaches the answer, and survives us; what is unknown is not there. */
+/* The usage of a step is in the reply and survives a restart; unknown figures are left out. */
 static void test_usage(void **state)
 {
 	struct world *world = world_new();
@@ -350,7 +350,7 @@ static void test_cancel(void **state)
 	json_t *json;
 
 	world_start(world);
-	/* while it is fetched */
+	/* cancelled during the fetch */
 	run = trigger(world, "a", "1", COMMIT_B);
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run)));
 	run_expect(world, run, "cancelled", "cancelled");
@@ -358,7 +358,7 @@ static void test_cancel(void **state)
 	assert_int_equal(ask_refused(world, ASK(.verb = API_RUN_CANCEL, .run = 999)), 404);
 	fetch_answer(world, COMMIT_B, one); /* too late: ignored */
 	assert_true(fixture_quiet(world->daemon));
-	/* while it runs */
+	/* cancelled while it runs */
 	run = trigger(world, "a", "2", COMMIT_A);
 	fetch_answer(world, COMMIT_A, diamond);
 	order_expect(world, &top);
@@ -373,7 +373,7 @@ static void test_cancel(void **state)
 	step_expect(world, run, "bottom", "cancelled", "cancelled");
 	run_expect(world, run, "running", "");
 	order_result(world, top.id, STEP_RESULT_CANCELLED, 0, "");
-	order_exited(world, apart.id, 0); /* it was faster */
+	order_exited(world, apart.id, 0); /* it ended before the cancel arrived */
 	ack_expect(world, top.id);
 	ack_expect(world, apart.id);
 	run_expect(world, run, "cancelled", "cancelled");
@@ -398,7 +398,7 @@ static void test_cancel_step(void **state)
 	step_expect(world, run, "bottom", "skipped", "dependency \"right side\" was cancelled");
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "top")));
 	assert_int_equal(cancel_expect(world), top.id);
-	/* the request survives the scheduler, the daemon is told again */
+	/* the request survives a kill of the scheduler: the daemon gets it again */
 	world_kill(world);
 	world_start_unsynced(world);
 	order_started(world, top.id);
@@ -433,7 +433,7 @@ static void test_retry_run(void **state)
 	retried = (uint64_t)number(json, "run");
 	json_decref(json);
 	assert_true(retried > run);
-	/* the tree is made sure of; what the file says now does not matter */
+	/* the tree is fetched again; what its runbook says now does not matter */
 	fetch_answer(world, COMMIT_A, "steps:\n  - name: other\n    command: other\n");
 	order_expect(world, &order);
 	assert_string_equal(order.slug, "one");
@@ -496,7 +496,7 @@ static void test_retry_step(void **state)
 	world_free(world);
 }
 
-/* A step that is over is not retried while the rest of its run is being cancelled. */
+/* A final step is not retried while the rest of its run is being cancelled. */
 static void test_retry_while_cancelled(void **state)
 {
 	static const char two[] = "steps: [{name: a, command: \"false\"}, {name: b, command: b}]\n";
@@ -649,7 +649,7 @@ static void test_events_pushed(void **state)
 	world_free(world);
 }
 
-/* More events in one turn than the api is sent at once: it gets all of them, in order. */
+/* One turn makes more events than are queued for the api: it gets all of them, in order. */
 static void test_events_behind(void **state)
 {
 	enum { N_STEPS = 10000 };
@@ -670,7 +670,7 @@ static void test_events_behind(void **state)
 		assert_int_equal(pushed.id, id);
 		(void)message_free(message);
 	}
-	/* and what happens after that arrives as before */
+	/* later events arrive as before */
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = 1, .step = "s17")));
 	world_stop(world);
 	world_free(world);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Secrets: what a box opens for, and what it does not; the text of keys; rows of the store. */
+/* Secrets: what a box opens for, the text of keys, rows of the store. */
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/names.h"
@@ -49,7 +49,7 @@ static int open_box(const struct secret_key *key, const struct secret_place *whe
 		assert_memory_equal(out, value, n);
 	} else {
 		assert_int_equal(r, -EBADMSG);
-		assert_true(sodium_is_zero(out, size)); /* nothing half decrypted */
+		assert_true(sodium_is_zero(out, size)); /* no partial plaintext is left */
 	}
 	return r;
 }
@@ -132,8 +132,10 @@ static void test_door(void **state)
 		assert_int_equal(sealing_keys_open(&keys, sealed, size, out), -EBADMSG);
 	for (size_t i = 0; i < sizeof(sealed); i++) {
 		sealed[i] ^= 0x80;
-		/* the last bit of the public key in front does not count in X25519, but the
-		 * nonce is a hash of it */
+		/*
+		 * X25519 ignores the last bit of the public key in front, but the nonce is a hash
+		 * of that key
+		 */
 		assert_int_equal(sealing_keys_open(&keys, sealed, sizeof(sealed), out), -EBADMSG);
 		sealed[i] ^= 0x80;
 	}
@@ -274,7 +276,7 @@ static void test_store(void **state)
 	put(store, "a", "x", "M", "a4");
 	store_secret_key_set(store, &row);
 	row.id = "k2";
-	store_secret_key_set(store, &row); /* there is one only */
+	store_secret_key_set(store, &row); /* there is only one row */
 	store_secret_rebox(store, &again);
 	store_secret_remove(store, "b", "x", "N");
 	assert_int_equal(store_commit(store, NULL), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* State tables, and the map that finds runs and orders. */
+/* Tables of states, and the map of runs and orders. */
 #include "scheduler/model/map.h"
 #include "scheduler/store/states.h"
 
@@ -28,7 +28,7 @@ static void test_runs(void **state)
 	assert_false(run_state_allowed(RUN_STATE_NUM, RUN_STATE_PENDING));
 	for (unsigned i = 0; i < RUN_STATE_NUM; i++) {
 		assert_false(run_state_allowed((enum run_state)i, (enum run_state)i));
-		/* what is final leaves that state by a retry only */
+		/* only a retry leaves a final state */
 		for (unsigned j = 0; run_state_final((enum run_state)i) && j < RUN_STATE_NUM; j++)
 			assert_int_equal(run_state_allowed((enum run_state)i, (enum run_state)j),
 					 j == RUN_STATE_RUNNING || (j == RUN_STATE_PENDING &&
@@ -50,7 +50,7 @@ static void test_steps(void **state)
 	}
 }
 
-/* Against a plain array, with keys that collide and many removals. */
+/* Against a plain array, with colliding keys and many removals. */
 static void test_map(void **state)
 {
 	static char values[512];

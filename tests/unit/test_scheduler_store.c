@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The store by itself: migrations, what a crash leaves, what is refused. */
+/* The store alone: migrations, leftovers of a crash, refused files. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/remove_tree.h"
@@ -160,7 +160,10 @@ static void test_deliveries(void **state)
 	assert_int_equal(store_delivery_find_body(store, "p", delivery.body, &found), 1);
 	assert_int_equal(store_delivery_find_body(store, "q", delivery.body, &found), 0);
 	assert_int_equal(store_delivery_find_body(store, "p", delivery.asked, &found), 0);
-	/* the newest of a place is that of the newest run; what has no place is none */
+	/*
+	 * the newest delivery of a place belongs to the newest run; one without a place does not
+	 * count
+	 */
 	delivery.id = "d2";
 	delivery.run = 3;
 	delivery.received_usec = 900;
@@ -178,7 +181,7 @@ static void test_deliveries(void **state)
 	assert_int_equal(store_delivery_last(store, "p", "push 0 other", true, keep_last, &last),
 			 0);
 	assert_int_equal(store_delivery_last(store, "p", "", true, keep_last, &last), 0);
-	/* one that is doubted counts when it is confirmed */
+	/* a doubted delivery counts once it is confirmed */
 	delivery.id = "d4";
 	delivery.run = 4;
 	delivery.doubt = true;
@@ -191,20 +194,20 @@ static void test_deliveries(void **state)
 			 1);
 	assert_int_equal(last.run, 4);
 	assert_int_equal(store_commit(store, NULL), 0);
-	/* the oldest go first, never more than asked for */
+	/* the oldest are deleted first, never more than requested */
 	assert_int_equal(store_deliveries_prune(store, 1000, 1), 1);
 	assert_int_equal(store_delivery_find(store, "p", "d3", &found), 0);
 	assert_int_equal(store_deliveries_prune(store, 1000, 10), 2);
 	assert_int_equal(store_deliveries_prune(store, 1000, 10), 0);
 	assert_int_equal(store_delivery_find(store, "p", "d", &found), 1);
 	assert_int_equal(store_commit(store, NULL), 0);
-	/* the engine holds it too, should the question ever be forgotten */
+	/* SQLite refuses a second one as well, if the caller does not look for the first */
 	delivery.id = "d";
 	store_delivery_add(store, &delivery);
 	assert_true(store_commit(store, NULL) < 0);
 }
 
-/* Its run is deleted, the delivery stays and still names it. */
+/* Its run is deleted; the delivery stays and still names it. */
 static void test_delivery_outlives_run(void **state)
 {
 	struct fixture *fixture = *state;
@@ -232,7 +235,7 @@ static void test_sticky_failure(void **state)
 	assert_true(store_dirty(fixture->store));
 	assert_true(store_commit(fixture->store, &error) < 0);
 	assert_non_null(strstr(error.text, "FOREIGN KEY"));
-	/* nothing of it, and the next transaction works */
+	/* nothing of it was written, and the next transaction works */
 	assert_int_equal(store_run_get(fixture->store, id, keep_run, &run), 0);
 	assert_true(run_add(fixture->store, "again", 1));
 	assert_int_equal(store_commit(fixture->store, NULL), 0);
@@ -304,11 +307,11 @@ static void test_versions(void **state)
 	assert_true(run_add(store, "x", 1));
 	assert_int_equal(store_commit(store, NULL), 0);
 	store = store_close(store);
-	/* a newer one is refused and says so */
+	/* a newer version is refused with a reason */
 	assert_int_equal(raw(path, "PRAGMA user_version = 1000"), SQLITE_OK);
 	assert_true(store_open(path, &store, &error) < 0);
 	assert_non_null(strstr(error.text, "version 1000"));
-	/* a migration that breaks off leaves the old version: here runs exists already */
+	/* a migration that fails leaves the old version: here the table runs exists already */
 	(void)snprintf(path, sizeof(path), "%s/odd.db", fixture->dir);
 	assert_int_equal(raw(path, "CREATE TABLE runs(x)"), SQLITE_OK);
 	assert_true(store_open(path, &store, &error) < 0);
@@ -316,7 +319,7 @@ static void test_versions(void **state)
 	assert_int_equal(raw(path, "CREATE TABLE runbooks(x)"), SQLITE_OK);
 }
 
-/* A database of an earlier version is brought up to date, and what it held is there. */
+/* A database of an earlier version is migrated and keeps its rows. */
 static void test_earlier_version(void **state)
 {
 	struct fixture *fixture = *state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The time that runs have, and those that time starts. */
+/* Timeouts of runs, and runs that a schedule starts. */
 #include "tests/unit/scheduler_pushes.h"
 
 #include "scheduler/store/store.h"
@@ -36,11 +36,11 @@ static void test_run_timeout(void **state)
 	ack_expect(world, order.id);
 	run_expect(world, 1, "failed", "run timeout after 1s");
 	step_expect(world, 1, "one", "cancelled", "run timeout after 1s");
-	/* a retried step has the whole time again */
+	/* a retried step has the whole timeout again */
 	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = 1, .step = "one")));
 	order_expect(world, &order);
 	run_expect(world, 1, "running", NULL);
-	/* over a restart it is the time that passed which counts */
+	/* over a restart, the time that passed counts */
 	world_kill(world);
 	(void)sleep(1);
 	world_start_unsynced(world);
@@ -67,7 +67,7 @@ static void test_queue_timeout(void **state)
 	run_wait(world, 2, "errored");
 	step_expect(world, 2, "one", "errored", "queue timeout: could not start for 1s");
 	step_expect(world, 2, "two", "skipped", NULL);
-	/* the time goes on while nobody is there */
+	/* the time goes on while the scheduler does not run */
 	(void)push(world, &(struct pushed){.delivery = "3", .after = COMMIT_C});
 	arrive(world, COMMIT_C, impatient, NULL);
 	run_expect(world, 3, "pending", NULL);
@@ -100,7 +100,9 @@ static void test_queue_timeout_of_a_held_run(void **state)
 	world_free(world);
 }
 
-/* A run that goes on and is held has all of its time when it may, also after a restart. */
+/*
+ * A run that is retried and held has its whole timeout when it is released, also after a restart.
+ */
 static void test_run_timeout_of_a_held_run(void **state)
 {
 	static const char brief[] = "timeout: 1s\nconcurrency: {group: g}\n" STEPS;
@@ -124,7 +126,7 @@ static void test_run_timeout_of_a_held_run(void **state)
 	order_exited(world, second.id, 0);
 	order_expect(world, &first);
 	assert_int_equal(first.run, 1);
-	/* and no more than that */
+	/* and not more than that */
 	(void)usleep(1200000);
 	order_result(world, first.id, STEP_RESULT_CANCELLED, 0, "");
 	run_wait(world, 1, "failed");
@@ -173,7 +175,7 @@ static void test_schedule_learnt(void **state)
 	arrive(world, COMMIT_A, SCHEDULED, NULL);
 	assert_int_equal(json_array_size(schedules_of(world, &project)), 0);
 	json_decref(project);
-	/* only pushes to the default branch count; the push itself is not asked for */
+	/* only pushes to the default branch bring schedules; the push itself is filtered out */
 	(void)push(world, &(struct pushed){.delivery = "2", .after = COMMIT_B});
 	arrive(world, COMMIT_B, SCHEDULED, NULL);
 	unwanted_expect(world, 2, true);
@@ -190,7 +192,7 @@ static void test_schedule_learnt(void **state)
 	schedule = json_array_get(schedules_of(world, &project), 0);
 	assert_int_equal(number(schedule, "next_usec"), next);
 	json_decref(project);
-	/* a time zone that this host does not have is said, not guessed */
+	/* a time zone that this host does not have is reported, not guessed */
 	(void)push(world, &(struct pushed){.delivery = "3", .after = COMMIT_C});
 	arrive(world, COMMIT_C,
 	       "on: {schedule: [{cron: '@daily', timezone: Europe/Atlantis}]}\n" STEPS, NULL);
@@ -198,7 +200,7 @@ static void test_schedule_learnt(void **state)
 	assert_true(json_is_null(json_object_get(schedule, "next_usec")));
 	assert_non_null(strstr(member(schedule, "problem"), "time zone"));
 	json_decref(project);
-	/* gone with the runbook */
+	/* the schedules go with the runbook */
 	(void)push(world, &(struct pushed){.delivery = "4", .after = COMMIT_D});
 	arrive(world, COMMIT_D, STEPS, NULL);
 	assert_int_equal(json_array_size(schedules_of(world, &project)), 0);
@@ -222,7 +224,7 @@ static void test_schedule_missed(void **state)
 	struct order order;
 	json_t *json;
 
-	/* an hour of minutes was missed: one run makes up for it, and one only */
+	/* an hour of minutes was missed: exactly one run makes up for them */
 	world_start(world);
 	world_kill(world);
 	store_schedule(world, "* * * * *", 3600);
@@ -235,7 +237,7 @@ static void test_schedule_missed(void **state)
 	json_decref(json);
 	world_kill(world);
 	world_start(world);
-	assert_true(runs_count(world) <= 2); /* the next minute may be here */
+	assert_true(runs_count(world) <= 2); /* the next minute may have begun */
 	arrive(world, "", "on: {schedule: [{cron: '* * * * *'}]}\n" STEPS, NULL);
 	order_expect(world, &order);
 	assert_int_equal(order.run, 1);
@@ -250,7 +252,7 @@ static void test_schedule_missed_long_ago(void **state)
 	struct tm tm;
 	char cron[64];
 
-	/* due once a year, last week: nobody waits for that any more */
+	/* due once a year, last week: too old to be made up for */
 	assert_non_null(gmtime_r(&soon, &tm));
 	soon -= 8 * 86400;
 	assert_non_null(gmtime_r(&soon, &tm));
@@ -270,7 +272,7 @@ static void test_schedule_of_a_wrong_clock(void **state)
 	struct world *world = world_new();
 	json_t *project;
 
-	/* everything up to next month is done: then the clock was wrong, not we */
+	/* everything up to next month is done: then the clock was wrong */
 	world_start(world);
 	world_kill(world);
 	store_schedule(world, "*/5 * * * *", (uint64_t)-2592000);
@@ -295,14 +297,17 @@ static void test_schedule_paused_and_gone(void **state)
 	store_schedule(world, "0 0 * * *", 86400);
 	world_start(world);
 	assert_int_equal(runs_count(world), 0);
-	/* missed for good */
+	/* missed times stay missed */
 	json = ask(world, ASK(.verb = API_PROJECT_UNPAUSE, .project = "a"));
 	json_decref(json);
 	world_kill(world);
 	world_start(world);
 	assert_int_equal(runs_count(world), 0);
 	world_kill(world);
-	/* the runbook of now says otherwise than that of then: nothing runs, and it is learnt */
+	/*
+	 * the current runbook lacks the schedule that has fired: nothing runs, and the store is
+	 * updated
+	 */
 	store_schedule(world, "0 0 * * *", 86400);
 	world_start(world);
 	assert_int_equal(runs_count(world), 1);

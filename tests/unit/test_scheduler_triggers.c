@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What starts a run, and how runs exclude each other. */
+/* What starts a run, and concurrency groups. */
 #include "tests/unit/scheduler_pushes.h"
 
 /* ---- on ---- */
@@ -21,7 +21,10 @@ static void test_filters(void **state)
 		{{.ref = "refs/heads/release/1/2"}, filtered, "src/x\n", true},
 		{{.ref = "refs/heads/main"}, filtered, "src/doc/a\nREADME\n", true},
 		{{.ref = "refs/heads/main"}, filtered, "", true},
-		{{.ref = "refs/heads/main"}, filtered, NULL, false}, /* not known */
+		{{.ref = "refs/heads/main"},
+		 filtered,
+		 NULL,
+		 false}, /* the changed paths are unknown */
 		{{.ref = "refs/heads/other"}, filtered, NULL, true},
 		{{.ref = "refs/tags/v1"}, filtered, NULL, false},
 		{{.ref = "refs/tags/x1"}, filtered, NULL, true},
@@ -49,7 +52,7 @@ static void test_filters(void **state)
 		 STEPS,
 		 NULL,
 		 false},
-		/* push alone is about branches */
+		/* push alone means branches */
 		{{.ref = "refs/tags/v1"}, "on:\n  push: {}\n" STEPS, NULL, true},
 	};
 	struct world *world = world_new();
@@ -86,22 +89,22 @@ static void test_manual_and_retry(void **state)
 	json_t *json;
 
 	world_start(world);
-	/* somebody asks, but the runbook does not want to be asked */
+	/* a request, but the runbook does not allow manual runs */
 	json = ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a"));
 	json_decref(json);
 	arrive(world, "", "on: {push: {}}\n" STEPS, NULL);
 	unwanted_expect(world, 1, true);
-	/* the default branch is what "" means, and it is said */
+	/* "" stands for the default branch, which the run shows */
 	json = ask(world, ASK(.verb = API_RUN, .run = 1));
 	assert_string_equal(member(json, "ref"), "refs/heads/main");
 	json_decref(json);
-	/* a retry asks for just this run */
+	/* a retry is wanted in any case */
 	json = ask(world, ASK(.verb = API_RUN_RETRY, .run = 1));
 	json_decref(json);
 	arrive(world, COMMIT_A, "on: {push: {}}\n" STEPS, NULL);
 	order_expect(world, &order);
 	assert_int_equal(order.run, 2);
-	/* the last run of a project is one that was wanted */
+	/* the last run of a project is the last one that was wanted */
 	json = ask(world, ASK(.verb = API_RUN_TRIGGER, .project = "a", .ref = "main"));
 	json_decref(json);
 	arrive(world, "", "on: {push: {}}\n" STEPS, NULL);
@@ -135,7 +138,7 @@ static void test_pull_request_row(void **state)
 	assert_string_equal(member(json, "base_ref"), "refs/heads/main");
 	assert_true(json_is_true(json_object_get(json, "from_fork")));
 	json_decref(json);
-	/* some forges do not say which commit: then two are two runs */
+	/* some forges send no commit: then two deliveries are two runs */
 	for (uint64_t i = 2; i < 4; i++)
 		assert_int_equal(push(world, &(struct pushed){.delivery = i == 2 ? "q" : "r",
 							      .event = "pull_request",
@@ -207,7 +210,7 @@ static void test_concurrency(void **state)
 	assert_int_equal(second.run, run[1]);
 	run_expect(world, run[2], "pending",
 		   "concurrency group \"deploy-main\": run 2 is before it");
-	/* however it ends */
+	/* whatever the result of the run */
 	order_exited(world, second.id, 1);
 	order_expect(world, &third);
 	assert_int_equal(third.run, run[2]);
@@ -233,7 +236,7 @@ static void test_concurrency_limit_and_cancel(void **state)
 	(void)push(world, &(struct pushed){.delivery = "4", .after = COMMIT_D});
 	arrive(world, COMMIT_D, limited, NULL);
 	run_expect(world, 3, "pending", "concurrency group \"g\": run 1 and 1 more are before it");
-	/* one that waits is cancelled: the next one takes its place in the line */
+	/* a waiting run is cancelled: the next one moves up */
 	json = ask(world, ASK(.verb = API_RUN_CANCEL, .run = 3));
 	json_decref(json);
 	run_expect(world, 3, "cancelled", "cancelled");
@@ -241,7 +244,7 @@ static void test_concurrency_limit_and_cancel(void **state)
 	order_exited(world, orders[1].id, 0);
 	order_expect(world, &last);
 	assert_int_equal(last.run, 4);
-	/* a retried step of a run that was over waits like everybody */
+	/* a retried step of a final run is held like any other */
 	json = ask(world, ASK(.verb = API_RUN_RETRY, .run = 2, .step = "one"));
 	json_decref(json);
 	step_expect(world, 2, "one", "ready",
@@ -271,16 +274,16 @@ static void test_supersede(void **state)
 	(void)started(world, "1", COMMIT_A, latest, &first);
 	(void)push(world, &(struct pushed){.delivery = "2", .after = COMMIT_B});
 	arrive(world, COMMIT_B, latest, NULL);
-	/* what runs is told to end, what waits of it ends */
+	/* the running step gets STEP_CANCEL, the waiting ones end */
 	assert_int_equal(cancel_expect(world), first.id);
 	step_expect(world, 1, "two", "cancelled", "superseded by run 2");
 	run_expect(world, 2, "pending",
 		   "concurrency group \"refs/heads/main\": run 1 is before it");
-	/* the third one ends the second, which never ran; both say by whom */
+	/* the third run ends the second, which never ran; both name the run that superseded them */
 	(void)push(world, &(struct pushed){.delivery = "3", .after = COMMIT_C});
 	arrive(world, COMMIT_C, latest, NULL);
 	run_expect(world, 2, "cancelled", "superseded by run 3");
-	/* it is true after a restart as well */
+	/* the same after a restart */
 	world_kill(world);
 	world_start_unsynced(world);
 	order_started(world, first.id);
@@ -302,7 +305,7 @@ static void test_supersede_late(void **state)
 	struct order order;
 	uint64_t serial;
 
-	/* the tree of the older run arrives behind that of the newer one */
+	/* the tree of the older run arrives after that of the newer one */
 	world_start(world);
 	(void)push(world, &(struct pushed){.delivery = "1", .after = COMMIT_A});
 	serial = fetch_expect(world, COMMIT_A);
@@ -318,7 +321,7 @@ static void test_supersede_late(void **state)
 	world_free(world);
 }
 
-/* A stranger's runbook neither cancels nor holds up what is the project's own. */
+/* The runbook of a stranger neither cancels nor holds the project's own runs. */
 static void test_groups_of_forks(void **state)
 {
 	static const char own[] = "concurrency: {group: deploy}\n" STEPS;
@@ -342,7 +345,7 @@ static void test_groups_of_forks(void **state)
 						   .pull_request = 7,
 						   .fork = 1});
 		arrive(world, commit, strange, NULL);
-		if (i == 2) { /* they run beside it … */
+		if (i == 2) { /* they run beside the project's own … */
 			order_expect(world, &other);
 			assert_int_equal(other.run, 2);
 		}
@@ -357,7 +360,7 @@ static void test_groups_of_forks(void **state)
 	world_free(world);
 }
 
-/* … nor does it go before that. */
+/* The priority in the runbook of a stranger does not put its runs before the project's own. */
 static void test_priority_of_forks(void **state)
 {
 	struct world *world = world_new();
@@ -397,7 +400,7 @@ static uint64_t view_order(struct world *world, const char *commit, struct order
 	return world->whose;
 }
 
-/* Whose commit it is goes with the question, and what came of it with the order. */
+/* FETCH says whose commit it is, and the order has what follows from that. */
 static void test_whose(void **state)
 {
 	const struct {
@@ -416,7 +419,7 @@ static void test_whose(void **state)
 		 true,
 		 FETCH_FOREIGN,
 		 STEP_OBJECTS_VIEW},
-		/* better none than all */
+		/* none rather than all */
 		{{.event = "pull_request", .ref = "refs/pull/1/head", .pull_request = 1, .fork = 1},
 		 false,
 		 FETCH_FOREIGN,
@@ -450,7 +453,7 @@ static void test_whose(void **state)
 	world_free(world);
 }
 
-/* A person may name anything: what the remote's branches do not have is a stranger's. */
+/* A manual run may name any commit: one that no branch of the remote has is a stranger's. */
 static void test_whose_by_hand(void **state)
 {
 	struct world *world = world_new();
@@ -474,14 +477,14 @@ static void test_whose_by_hand(void **state)
 	json_decref(json);
 	assert_int_equal(view_order(world, COMMIT_C, &order), FETCH_UNKNOWN);
 	assert_int_equal(order.objects, STEP_OBJECTS_VIEW);
-	/* the same again when it is retried, by a scheduler that has only its store */
+	/* the same when it is retried, by a scheduler that has only its store */
 	order_exited(world, order.id, 1);
 	settle(world);
 	world->view = NULL;
 	world_stop(world);
 	world_start(world);
 	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "one")));
-	do /* those of the others come again */
+	do /* orders of the other runs come again */
 		order_expect(world, &order);
 	while (order.run != run);
 	assert_string_equal(order.view, VIEW);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Conditions, failures that are allowed, attempts, matrices, and where a step works as whom. */
+/* Conditions, allowed failures, attempts, matrices, and the directory and user of a step. */
 #include "scheduler/engine/run.h"
 #include "scheduler/engine/step_identity.h"
 #include "tests/unit/scheduler_world.h"
@@ -7,7 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-/* The next step that is ordered must be @slug; it ends with @code. Return: its attempt. */
+/* The next order must be for @slug; end it with @code. Return: its attempt. */
 static uint64_t play(struct world *world, const char *slug, uint64_t code)
 {
 	struct order order;
@@ -18,7 +18,7 @@ static uint64_t play(struct world *world, const char *slug, uint64_t code)
 	return order.attempt;
 }
 
-/* The run has ended and its last answer is here: what was sent before it is no order. */
+/* The run has ended and its last reply is here: no order was sent before it. */
 static void nothing_more(struct world *world)
 {
 	for (;;) {
@@ -79,7 +79,7 @@ static void test_statuses(void **state)
 	world_start(world);
 	run = run_start(world, statuses);
 	(void)play(world, "test", 1);
-	/* the failure is two steps away from the one that waits for it */
+	/* the failure is two steps above the one that waits for it */
 	(void)play(world, "mourn", 0);
 	(void)play(world, "tidy", 0);
 	(void)play(world, "last", 0);
@@ -97,7 +97,7 @@ static void test_statuses(void **state)
 	world_free(world);
 }
 
-/* Who waits for failures waits until everything above has ended. */
+/* A step that waits for failures waits until everything above it has ended. */
 static void test_settling(void **state)
 {
 	static const char runbook[] =
@@ -117,7 +117,7 @@ static void test_settling(void **state)
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "stopped")));
 	order_result(world, stopped.id, STEP_RESULT_CANCELLED, 0, "");
 	json_decref(ask(world, ASK(.verb = API_STATUS)));
-	/* skipped at once, but what is above it may still fail */
+	/* skipped at once, but steps above it may still fail */
 	for (int i = 0; i < 100; i++) {
 		json_t *json = ask(world, ASK(.verb = API_RUN, .run = run));
 		bool skipped = strcmp(member(step_of(json, "both"), "state"), "skipped") == 0;
@@ -179,7 +179,7 @@ static void test_conditions(void **state)
 	step_expect(world, run, "tagged", "skipped",
 		    "when.event: the run's is push, not tag or schedule");
 	step_expect(world, run, "after", "skipped", "dependency \"other\" was skipped");
-	/* what was decided stays, whatever is retried */
+	/* the decision stays, whatever is retried */
 	world_kill(world);
 	world_start(world);
 	assert_int_equal(
@@ -191,7 +191,7 @@ static void test_conditions(void **state)
 	world_free(world);
 }
 
-/* A run of which nothing is to be done ends well, without ever having run. */
+/* A run without a step to run succeeds, without ever having run. */
 static void test_nothing_to_do(void **state)
 {
 	struct world *world = world_new();
@@ -225,7 +225,7 @@ static void test_paths(void **state)
 	run_ends(world, run, "succeeded", "");
 	step_expect(world, run, "docs", "skipped",
 		    "when.paths: no changed path is in docs/**, !docs/old/**");
-	/* nobody knows what changed: everything may have */
+	/* the changed paths are unknown: any path may have changed */
 	run = run_start(world, runbook);
 	(void)play(world, "docs", 0);
 	(void)play(world, "code", 0);
@@ -290,7 +290,7 @@ static void test_attempts(void **state)
 	world_start(world);
 	run = run_start(world, again);
 	assert_int_equal(play(world, "flaky", 1), 1);
-	/* a restart in between forgets nothing */
+	/* a restart in between changes nothing */
 	order_expect(world, &order);
 	assert_int_equal(order.attempt, 2);
 	assert_int_equal(order.timeout_msec, 5000);
@@ -304,9 +304,11 @@ static void test_attempts(void **state)
 	run_ends(world, run, "succeeded", "");
 	attempts_expect(world, run, "flaky", reasons, 3);
 	json = ask(world, ASK(.verb = API_EVENTS, .run = run));
-	/* 1 run pending, 2 flaky ready, 3 run running, 4-7 running, failed, pending, ready, 8-11
+	/*
+	 * 1 run pending, 2 flaky ready, 3 run running, 4-7 running, failed, pending, ready, 8-11
 	 * the same again, 12, 13 running, succeeded, 14 then ready, 15, 16 its, 17 run succeeded;
-	 * pending -> ready of "flaky" at first is 2 */
+	 * the first pending -> ready of "flaky" is 2
+	 */
 	assert_int_equal(json_array_size(json_object_get(json, "events")), 17);
 	json_decref(json);
 	world_stop(world);
@@ -326,7 +328,7 @@ static void test_attempts_end(void **state)
 		assert_int_equal(play(world, "flaky", i), i);
 	run_ends(world, run, "failed", "step \"flaky\" failed");
 	step_expect(world, run, "then", "skipped", "dependency \"flaky\" failed");
-	/* by hand: a new budget, beyond the old attempts */
+	/* by hand: a new budget, in addition to the old attempts */
 	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .step = "flaky")));
 	for (uint64_t i = 4; i <= 6; i++)
 		assert_int_equal(play(world, "flaky", i), i);
@@ -347,7 +349,7 @@ static void test_no_attempt_after_cancel(void **state)
 	run = run_start(world, again);
 	order_expect(world, &order);
 	json_decref(ask(world, ASK(.verb = API_RUN_CANCEL, .run = run, .step = "flaky")));
-	order_exited(world, order.id, 143); /* it ended by itself, in the grace */
+	order_exited(world, order.id, 143); /* it ended by itself, within the grace period */
 	run_ends(world, run, "failed", NULL);
 	nothing_more(world);
 	world_stop(world);
@@ -398,7 +400,7 @@ static void test_interruptible(void **state)
 	order_result(world, hard.id, STEP_RESULT_CANCELLED, 0, "cancelled: runbookd was stopped");
 	ack_expect(world, soft.id);
 	ack_expect(world, hard.id);
-	assert_true(fixture_quiet(world->daemon)); /* who stops is given nothing more */
+	assert_true(fixture_quiet(world->daemon)); /* a daemon that stops gets no more orders */
 	step_expect(world, run, "hard", "cancelled", "cancelled: runbookd was stopped");
 	step_expect(world, run, "soft", "ready", "runbookd is stopping");
 	step_expect(world, run, "queued", "ready", "runbookd is stopping");
@@ -447,7 +449,7 @@ static void test_fail_fast(void **state)
 	step_expect(world, run, second.slug, "cancelled",
 		    "cancelled: \"test (n=1)\" failed, and its matrix has fail_fast");
 	step_expect(world, run, "after", "skipped", NULL);
-	/* all of it again: what failed and what was cancelled because of it */
+	/* retry everything: what failed and what was cancelled because of it */
 	json_decref(ask(world, ASK(.verb = API_RUN_RETRY, .run = run, .failed = true)));
 	for (int i = 0; i < 4; i++) {
 		struct order order;
@@ -491,7 +493,7 @@ static void test_matrix_limit(void **state)
 	order_started(world, order.id);
 	order_started(world, apart.id);
 	world_sync(world);
-	assert_true(fixture_quiet(world->daemon)); /* it counts those that went on */
+	assert_true(fixture_quiet(world->daemon)); /* the steps that still run count */
 	order_exited(world, apart.id, 0);
 	order_exited(world, order.id, 0);
 	for (int i = 0; i < 2; i++) {
@@ -565,7 +567,7 @@ static void test_workdir(void **state)
 	assert_int_equal(step_workdir("/aaaaaaaaaa/bbbbbbbbbb", path, 16), -ENAMETOOLONG);
 }
 
-/* The retry of a handler's cause begins the handler anew, too. */
+/* The retry of a handler's cause resets the handler as well. */
 static void test_retry_handlers(void **state)
 {
 	struct world *world = world_new();
