@@ -7,7 +7,7 @@
  *
  * A step whose image is not available is parked in the list (struct image_wait) of that image
  * and its project. A claimed step whose order cannot be made before runbook-image is back is
- * parked in images->claimed. This file only keeps the lists; images.h decides who enters and
+ * parked in images->claimed. This file only keeps the lists; images.h decides which steps enter and
  * leaves them.
  */
 

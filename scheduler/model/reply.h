@@ -16,7 +16,7 @@
 struct request {
 	struct scheduler *scheduler;
 	uint64_t serial;
-	struct message_api_request ask; /* message_api_request owns the descriptor in it */
+	struct message_api_request ask; /* the message owns the descriptor in it */
 };
 
 /*
