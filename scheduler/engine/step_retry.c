@@ -21,7 +21,7 @@ static void attempt_next(struct step *step, const char *reason)
 	}
 	step->known = step->cancelling = false;
 	step->started_usec = 0;
-	step->told = step->settled = false;
+	step->notified = step->settled = false;
 	state_step_set(step, STEP_STATE_PENDING, reason);
 }
 

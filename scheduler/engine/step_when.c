@@ -52,8 +52,8 @@ void run_count(struct run *run)
 			step->bad_above |= step_state_final(above->state) && !step_passed(above);
 			step->failed_above |= step_failed(above) || above->failed_above;
 		}
-		step->told = step_state_final(step->state);
-		step->settled = step->told && step->n_missing == 0;
+		step->notified = step_state_final(step->state);
+		step->settled = step->notified && step->n_missing == 0;
 	}
 }
 
@@ -205,11 +205,11 @@ bool step_fail_fast_reason(const struct step *step, char *out, size_t size)
 
 /* ---- notifying dependants ---- */
 
-static void step_tell(struct step *step, struct step **work)
+static void step_notify(struct step *step, struct step **work)
 {
 	const struct run *run = step->run;
 
-	step->told = true;
+	step->notified = true;
 	if (!step_passed(step)) {
 		for (size_t i = run->dependants_start[step->index];
 		     i < run->dependants_start[step->index + 1]; i++) {
@@ -246,8 +246,8 @@ static void spread(struct step *work)
 	struct step *step;
 
 	while ((step = work_pop(&work))) {
-		if (!step->told)
-			step_tell(step, &work);
+		if (!step->notified)
+			step_notify(step, &work);
 		if (!step->settled && step->n_missing == 0)
 			step_settle(step, &work);
 	}

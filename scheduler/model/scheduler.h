@@ -80,7 +80,7 @@ struct step {
 	uint64_t queued_usec; /* monotonic: since when it may start, see run_timers.h */
 	bool bad_above;	      /* a dependency ended without success */
 	bool failed_above;    /* a step above it, at any distance, failed */
-	bool told;	      /* its dependants were notified of its end */
+	bool notified;	      /* its dependants were notified of its end */
 	bool settled;	      /* final, and so are all steps above it */
 	bool unmet;	      /* skipped for a condition on what started the run */
 	bool known;	      /* its executor has reported the order in this life, or got it */
