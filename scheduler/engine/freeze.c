@@ -169,9 +169,10 @@ static void step_make_row(struct step *step, struct run_changes *changes)
 		.allow_failure = text->allow_failure,
 	};
 
-	step->unmet = row.unmet = !step_conditions_met(step, changes, why, sizeof(why));
+	step->condition_failed = row.condition_failed =
+		!step_conditions_met(step, changes, why, sizeof(why));
 	store_step_add(step->run->scheduler->store, &row);
-	if (step->unmet)
+	if (step->condition_failed)
 		state_step_set(step, STEP_STATE_SKIPPED, why);
 }
 

@@ -63,7 +63,7 @@ static void load_step(const struct store_step *row, const struct store_attempt *
 	step->state = row->state;
 	step->attempt = row->attempt;
 	step->budget = row->budget;
-	step->unmet = row->unmet;
+	step->condition_failed = row->condition_failed;
 	step->ready_usec = row->ready_usec;
 	step->order = attempt->order;
 	step->started_usec = attempt->started_usec;

@@ -67,7 +67,7 @@ static bool step_follows(const struct step *step)
 
 	for (size_t i = 0; i < text->n_depends_on && !above; i++)
 		above = step->run->steps[text->depends_on[i]].retried;
-	if (!above || step->unmet || !step_state_final(step->state))
+	if (!above || step->condition_failed || !step_state_final(step->state))
 		return false;
 	if (text->when.statuses & RUNBOOK_WHEN_FAILURE)
 		return true;
@@ -115,7 +115,7 @@ int step_retry(struct step *step, struct error *error)
 		return error_set(error, EBUSY,
 				 "run %" PRIu64 " is being cancelled: wait until it is over",
 				 step->run->row.id);
-	if (step->unmet)
+	if (step->condition_failed)
 		return error_set(error, EBUSY,
 				 "step \"%s\" is not for this run: what started the run does not "
 				 "meet its conditions (\"when\")",

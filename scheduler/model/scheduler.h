@@ -77,15 +77,15 @@ struct step {
 	size_t n_missing; /* dependencies that are not settled, see step_when.h */
 	uint64_t ready_usec;
 	uint64_t started_usec;
-	uint64_t queued_usec; /* monotonic: since when it may start, see run_timers.h */
-	bool bad_above;	      /* a dependency ended without success */
-	bool failed_above;    /* a step above it, at any distance, failed */
-	bool notified;	      /* its dependants were notified of its end */
-	bool settled;	      /* final, and so are all steps above it */
-	bool unmet;	      /* skipped for a condition on what started the run */
-	bool known;	      /* its executor has reported the order in this life, or got it */
-	bool cancelling;      /* STEP_CANCEL was requested */
-	char *instance;	      /* runbookd that an earlier life claimed it for, or NULL */
+	uint64_t queued_usec;  /* monotonic: since when it may start, see run_timers.h */
+	bool bad_above;	       /* a dependency ended without success */
+	bool failed_above;     /* a step above it, at any distance, failed */
+	bool notified;	       /* its dependants were notified of its end */
+	bool settled;	       /* final, and so are all steps above it */
+	bool condition_failed; /* skipped for a condition on what started the run */
+	bool known;	       /* its executor has reported the order in this life, or got it */
+	bool cancelling;       /* STEP_CANCEL was requested */
+	char *instance;	       /* runbookd that an earlier life claimed it for, or NULL */
 	struct queue_item item;
 	struct list_node changed_node; /* of run->changed_steps, see progress.h */
 	bool to_release;	       /* it became ready, and progress() has not released it yet */

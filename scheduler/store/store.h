@@ -130,7 +130,7 @@ struct store_step {
 	uint64_t budget;       /* attempt from which the automatic ones are counted */
 	uint64_t max_attempts; /* automatic ones, from 1 */
 	bool allow_failure;
-	bool unmet; /* skipped for a condition on what started the run */
+	bool condition_failed; /* skipped for a condition on what started the run */
 };
 
 struct store_attempt {

@@ -282,7 +282,7 @@ void store_step_add(struct store *store, const struct store_step *step)
 		    TEXT(step->name), TEXT(step->slug), TEXT(step->image),
 		    TEXT(step_state_name(step->state)), TEXT(step->reason), NUMBER(step->attempt),
 		    NUMBER(step->budget), NUMBER(step->max_attempts), NUMBER(step->allow_failure),
-		    NUMBER(step->unmet));
+		    NUMBER(step->condition_failed));
 }
 
 void store_dependency_add(struct store *store, uint64_t run, uint64_t step, uint64_t depends_on)

@@ -193,7 +193,7 @@ int store_steps_each(struct store *store, uint64_t run, store_step_fn each, void
 			.budget = column_number(statement, 9),
 			.max_attempts = column_number(statement, 10),
 			.allow_failure = column_number(statement, 11) != 0,
-			.unmet = column_number(statement, 12) != 0,
+			.condition_failed = column_number(statement, 12) != 0,
 		};
 		struct store_attempt attempt;
 
