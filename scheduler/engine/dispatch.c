@@ -70,7 +70,7 @@ void step_order_send(struct step *step)
 		step_not_started(step, &error);
 		return;
 	}
-	step->known = true;
+	step->confirmed = true;
 	outbox_put(&step_executor(step)->peer,
 		   order_message(step, &place, image, payload_fd, mask_fd));
 }

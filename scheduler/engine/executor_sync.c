@@ -49,7 +49,7 @@ static void claim_settle(struct executor *executor, struct step *step, const cha
 {
 	struct step_end cancelled = {.result = STEP_RESULT_CANCELLED, .reason = ""};
 
-	if (step->known) {
+	if (step->confirmed) {
 		/*
 		 * its runbookd has the step; STEP_CANCEL may have been lost with our previous life
 		 */

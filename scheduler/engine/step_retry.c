@@ -19,7 +19,7 @@ static void attempt_next(struct step *step, const char *reason)
 		step->attempt++;
 		step->order = 0;
 	}
-	step->known = step->cancelling = false;
+	step->confirmed = step->cancelling = false;
 	step->started_usec = 0;
 	step->notified = step->settled = false;
 	state_step_set(step, STEP_STATE_PENDING, reason);

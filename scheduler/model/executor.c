@@ -149,7 +149,7 @@ struct step *executor_step(struct executor *executor, uint64_t order)
 	struct step *step = map_get(&executor->peer.scheduler->orders, order);
 
 	/* claimed in an earlier life: the first executor that reports the order has the step */
-	if (step && step->instance && !step->known)
+	if (step && step->instance && !step->confirmed)
 		queue_move(&step->item, &executor->host);
 	return step && step_executor(step) == executor ? step : NULL;
 }

@@ -83,7 +83,7 @@ struct step {
 	bool notified;	       /* its dependants were notified of its end */
 	bool settled;	       /* final, and so are all steps above it */
 	bool condition_failed; /* skipped for a condition on what started the run */
-	bool known;	       /* its executor has reported the order in this life, or got it */
+	bool confirmed;	       /* its executor has reported the order in this life, or got it */
 	bool cancelling;       /* STEP_CANCEL was requested */
 	char *instance;	       /* runbookd that an earlier life claimed it for, or NULL */
 	struct queue_item item;

@@ -224,7 +224,7 @@ static int handle_step_started(struct channel *channel, struct message *message)
 		return r;
 	step = executor_step(executor, started.order);
 	if (step) {
-		step->known = true;
+		step->confirmed = true;
 		step->started_usec = started.started_usec;
 		store_attempt_started(scheduler->store, started.order, started.container,
 				      started.started_usec);
