@@ -5,8 +5,8 @@
 #include "scheduler/engine/concurrency.h"
 #include "scheduler/engine/dispatch.h"
 #include "scheduler/engine/filters.h"
-#include "scheduler/engine/freeze.h"
 #include "scheduler/engine/images.h"
+#include "scheduler/engine/instantiate.h"
 #include "scheduler/engine/notices.h"
 #include "scheduler/engine/retention.h"
 #include "scheduler/engine/run.h"
@@ -61,7 +61,7 @@ static void run_fetched(struct run *run)
 /* Read the runbook: is the run wanted, which steps has it, which runs does it exclude? */
 static void run_begin(struct run *run)
 {
-	if (!run_freeze(run))
+	if (!run_instantiate(run))
 		return;
 	schedules_learn(run);
 	if (!filters_admit(run))

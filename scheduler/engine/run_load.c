@@ -5,8 +5,8 @@
 #include "common/log.h"
 #include "scheduler/engine/admission.h"
 #include "scheduler/engine/concurrency.h"
-#include "scheduler/engine/freeze.h"
 #include "scheduler/engine/images.h"
+#include "scheduler/engine/instantiate.h"
 #include "scheduler/engine/progress.h"
 #include "scheduler/engine/run.h"
 #include "scheduler/engine/run_timers.h"
@@ -99,7 +99,7 @@ static int load_steps(struct run_loading *loading, struct error *error)
 		return error_errno(error, -r, "steps");
 	if (loading->n_rows == 0)
 		return 0;
-	r = run_thaw(run, error);
+	r = run_reload(run, error);
 	if (r < 0)
 		return r;
 	loading->apply = true;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes the steps of a run from its runbook, and their rows in the store. */
-#include "scheduler/engine/freeze.h"
+#include "scheduler/engine/instantiate.h"
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -107,7 +107,7 @@ static int run_parse(struct run *run, const char *text, size_t size, bool fail)
 	return r;
 }
 
-bool run_freeze(struct run *run)
+bool run_instantiate(struct run *run)
 {
 	struct store *store = run->scheduler->store;
 	cleanup_free char *text = TAKE_PTR(run->text);
@@ -134,7 +134,7 @@ bool run_freeze(struct run *run)
 	return true;
 }
 
-int run_thaw(struct run *run, struct error *error)
+int run_reload(struct run *run, struct error *error)
 {
 	cleanup_free char *text = NULL;
 	size_t size = 0;

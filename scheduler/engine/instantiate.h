@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SCHEDULER_FREEZE_H
-#define SCHEDULER_FREEZE_H
+#ifndef SCHEDULER_INSTANTIATE_H
+#define SCHEDULER_INSTANTIATE_H
 
 /*
  * DOC: From a runbook to steps
@@ -13,12 +13,12 @@
 #include "scheduler/model/scheduler.h"
 
 /**
- * run_freeze() - store the runbook of @run and make its steps in memory
+ * run_instantiate() - store the runbook of @run and make its steps in memory
  *
  * The text is run->text, which is released, or the one that is frozen already.
  * Return: false when this ended the run, for example as failed because of a finding.
  */
-bool run_freeze(struct run *run);
+bool run_instantiate(struct run *run);
 /**
  * run_add_steps() - write the rows of the steps and their dependencies
  *
@@ -26,9 +26,10 @@ bool run_freeze(struct run *run);
  */
 void run_add_steps(struct run *run);
 /**
- * run_thaw() - parse the frozen runbook and make the steps in memory, for a run that has its rows.
+ * run_reload() - parse the frozen runbook of a run that has its rows, and make its steps in memory
+ *
  * Return: 0 or -errno with @error.
  */
-int run_thaw(struct run *run, struct error *error);
+int run_reload(struct run *run, struct error *error);
 
 #endif
