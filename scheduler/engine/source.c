@@ -78,7 +78,7 @@ enum step_objects source_objects(const struct run *run)
 	return source_whose(run) == FETCH_FOREIGN ? STEP_OBJECTS_NONE : STEP_OBJECTS_MIRROR;
 }
 
-static struct message *source_question_fetch(const struct run *run)
+static struct message *source_request_fetch(const struct run *run)
 {
 	enum runbook_event event = run_event(run);
 	/* the paths of a tag or of a manual run have nothing to be compared with */
@@ -89,7 +89,7 @@ static struct message *source_question_fetch(const struct run *run)
 			   .base_ref = wanted ? run->row.base_ref : "", .whose = source_whose(run));
 }
 
-static struct message *source_question(const struct run *run)
+static struct message *source_request(const struct run *run)
 {
 	switch (run->row.source) {
 	case RUN_SOURCE_WORKSPACE:
@@ -100,11 +100,11 @@ static struct message *source_question(const struct run *run)
 				   .id = run->row.tree, .tar = run->upload_fd);
 	case RUN_SOURCE_FETCH:
 	default:
-		return source_question_fetch(run);
+		return source_request_fetch(run);
 	}
 }
 
-static void source_ask(struct run *run)
+static void source_request_send(struct run *run)
 {
 	struct scheduler *scheduler = run->scheduler;
 
@@ -117,7 +117,7 @@ static void source_ask(struct run *run)
 	/* the previous fetcher may have read a part of it */
 	if (run->upload_fd >= 0)
 		(void)lseek(run->upload_fd, 0, SEEK_SET);
-	outbox_put(source_peer(run), source_question(run));
+	outbox_put(source_peer(run), source_request(run));
 }
 
 static struct run *source_behind(const struct run *run)
@@ -133,7 +133,7 @@ static void source_pump(struct project *project)
 
 		project->sources_next = source_behind(run);
 		project->n_asked++;
-		source_ask(run);
+		source_request_send(run);
 	}
 }
 

@@ -485,13 +485,13 @@ static void test_full_disk(void **state)
 static void test_workspace(void **state)
 {
 	struct world *world = patient_new(LONG_SEC);
-	cleanup_message struct message *question = NULL;
+	cleanup_message struct message *request = NULL;
 	struct message *answer;
 
 	push_send(world, &(struct pushed){.delivery = "d1", .after = COMMIT_A, .project = "w"});
 	(void)trigger_accepted(world, 0);
-	question = fixture_receive(world->daemon, MESSAGE_WORKSPACE_OPEN);
-	answer = MESSAGE_NEW(workspace_opened, question->serial, .error = "it is not mounted");
+	request = fixture_receive(world->daemon, MESSAGE_WORKSPACE_OPEN);
+	answer = MESSAGE_NEW(workspace_opened, request->serial, .error = "it is not mounted");
 	assert_int_equal(message_transmit(world->daemon, answer), 0);
 	settle(world);
 	retry_expect(world, 1, "denied", 1);
