@@ -161,7 +161,7 @@ static int table_check(struct store_backup *backup, const char *table, struct er
 {
 	cleanup_sqlite_text char *sql = sqlite3_mprintf("PRAGMA integrity_check(%Q)", table);
 	sqlite3_stmt *statement = NULL;
-	const char *told;
+	const char *found;
 	int code, r = 0;
 
 	if (!sql)
@@ -169,10 +169,10 @@ static int table_check(struct store_backup *backup, const char *table, struct er
 	code = sqlite3_prepare_v2(backup->copy, sql, -1, &statement, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_step(statement);
-	told = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
-	if (!told || strcmp(told, "ok") != 0)
+	found = code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0) : NULL;
+	if (!found || strcmp(found, "ok") != 0)
 		r = error_set(error, EUCLEAN, "table %s: %s", table,
-			      told ? told : sqlite3_errmsg(backup->copy));
+			      found ? found : sqlite3_errmsg(backup->copy));
 	(void)sqlite3_finalize(statement);
 	return r;
 }

@@ -93,7 +93,7 @@ static void query_text(sqlite3 *database, const char *sql, char *out, size_t siz
 static int manifest_check(sqlite3 *database, struct store_manifest *manifest, struct error *error)
 {
 	uint64_t id = 0, schema = 0;
-	char told[200];
+	char found[200];
 	int r = query_number(database, "PRAGMA application_id", &id);
 
 	if (r == 0)
@@ -112,10 +112,10 @@ static int manifest_check(sqlite3 *database, struct store_manifest *manifest, st
 				 "%llu: install the version that made it, or a later one",
 				 (unsigned long long)schema,
 				 (unsigned long long)store_schema_version());
-	query_text(database, "PRAGMA integrity_check(1)", told, sizeof(told));
-	if (strcmp(told, "ok") != 0)
+	query_text(database, "PRAGMA integrity_check(1)", found, sizeof(found));
+	if (strcmp(found, "ok") != 0)
 		return error_set(error, EUCLEAN, "the backup is damaged (%s): take another one",
-				 told[0] ? told : sqlite3_errmsg(database));
+				 found[0] ? found : sqlite3_errmsg(database));
 	manifest->schema = schema;
 	if (query_number(database, MANIFEST("created_usec"), &manifest->created_usec) < 0 ||
 	    query_number(database, MANIFEST("runs"), &manifest->runs) < 0)
