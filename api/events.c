@@ -22,7 +22,9 @@
 #include "api/run_facts.h"
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/phases.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -45,6 +47,21 @@ struct event_stream {
 	char *text;
 	size_t size, sent;
 };
+
+static void phase_set(struct event_stream *stream, enum phase to)
+{
+	static const unsigned next[] = {
+		[PHASE_PAGE] = PHASE(PHASE_CHECK) | PHASE(PHASE_END),
+		/* page: what happened until the run was final may not have been sent yet */
+		[PHASE_CHECK] = PHASE(PHASE_PAGE) | PHASE(PHASE_LIVE) | PHASE(PHASE_END),
+		/* page: the hub has dropped events that the store still has */
+		[PHASE_LIVE] = PHASE(PHASE_PAGE) | PHASE(PHASE_CHECK),
+		[PHASE_END] = 0,
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), stream->phase, to));
+	stream->phase = to;
+}
 
 static void stream_free(void *userdata)
 {
@@ -123,7 +140,7 @@ static void fill_page(struct event_stream *stream)
 	}
 	/* an empty page is the last one, even if it has a "next" */
 	if (i == 0 || !json_is_integer(json_object_get(page, "next")))
-		stream->phase = stream->final ? PHASE_END : PHASE_CHECK;
+		phase_set(stream, stream->final ? PHASE_END : PHASE_CHECK);
 	json_decref(page);
 	if (stream->phase == PHASE_END)
 		(void)fputs("event: end\ndata: {}\n\n", stream->out);
@@ -135,7 +152,7 @@ static void fill_check(struct event_stream *stream)
 	int status = run_facts_ask(stream->api, stream->run, NULL, 0, &facts, NULL, NULL);
 
 	if (status == 404 || status == 410) { /* retention removed the run */
-		stream->phase = PHASE_END;
+		phase_set(stream, PHASE_END);
 		(void)fputs("event: end\ndata: {}\n\n", stream->out);
 		return;
 	}
@@ -144,7 +161,7 @@ static void fill_check(struct event_stream *stream)
 		return;
 	}
 	stream->final = facts.run_final;
-	stream->phase = facts.run_final ? PHASE_PAGE : PHASE_LIVE;
+	phase_set(stream, facts.run_final ? PHASE_PAGE : PHASE_LIVE);
 }
 
 static void fill_live(struct event_stream *stream)
@@ -157,12 +174,12 @@ static void fill_live(struct event_stream *stream)
 		if (event.id > stream->last_id) {
 			put_event(stream, event.id, event.json);
 			if (event_ends_run(event.json))
-				stream->phase = PHASE_CHECK;
+				phase_set(stream, PHASE_CHECK);
 		}
 		free(event.json);
 		break;
 	case HUB_BEHIND:
-		stream->phase = PHASE_PAGE;
+		phase_set(stream, PHASE_PAGE);
 		break;
 	default:
 		(void)fputs(": \n\n", stream->out);

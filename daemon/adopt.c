@@ -214,7 +214,7 @@ static void adopt_one(struct step_table *table, struct ledger_step *kept, size_t
 	}
 	step_link(table, step);
 	if (kept->phase == LEDGER_ENDED) {
-		step->phase = STEP_ENDED;
+		step_phase_set(step, STEP_ENDED);
 		table->n_ended++;
 		return;
 	}

@@ -4,8 +4,10 @@
 #include "common/cleanup.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/phases.h"
 #include "daemon/daemon.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -33,6 +35,19 @@ struct layer_remover {
 	bool stopping;
 };
 
+static void phase_set(struct removal *removal, enum removal_phase to)
+{
+	static const unsigned next[] = {
+		/* paused: its sandbox could not be started */
+		[REMOVAL_WAITING] = PHASE(REMOVAL_RUNNING) | PHASE(REMOVAL_PAUSED),
+		[REMOVAL_RUNNING] = PHASE(REMOVAL_PAUSED),
+		[REMOVAL_PAUSED] = PHASE(REMOVAL_WAITING),
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), removal->phase, to));
+	removal->phase = to;
+}
+
 static void removals_start(struct layer_remover *remover);
 
 static void removal_free(struct removal *removal)
@@ -46,7 +61,7 @@ static void removal_again(struct loop_timer *timer)
 {
 	struct removal *removal = container_of(timer, struct removal, pause_timer);
 
-	removal->phase = REMOVAL_WAITING;
+	phase_set(removal, REMOVAL_WAITING);
 	removals_start(removal->remover);
 }
 
@@ -61,7 +76,7 @@ static void removal_done(struct removal *removal, const char *failure)
 		const char *why = failure[0] ? failure : strerror(-r);
 		uint64_t at = now_usec() + (PAUSE_USEC << removal->n_tries);
 
-		removal->phase = REMOVAL_PAUSED;
+		phase_set(removal, REMOVAL_PAUSED);
 		if (++removal->n_tries < TRIES &&
 		    loop_timer_set(remover->daemon->loop, &removal->pause_timer, at,
 				   removal_again) == 0) {
@@ -106,7 +121,7 @@ static void removals_start(struct layer_remover *remover)
 			removal_done(removal, error.text);
 			continue;
 		}
-		removal->phase = REMOVAL_RUNNING;
+		phase_set(removal, REMOVAL_RUNNING);
 		remover->n_running++;
 	}
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/ledger_parts.h"
 
+#include "common/cleanup.h"
+#include "common/phases.h"
 #include "daemon/kept_memory.h"
 
 #include <assert.h>
@@ -200,6 +202,23 @@ const char *ledger_instance(const struct ledger *ledger)
 
 void ledger_phase_set(struct ledger_step *step, enum ledger_phase phase)
 {
+	static const unsigned next[] = {
+		[LEDGER_FREE] = PHASE(LEDGER_BEGUN),
+		/* ended: its sandbox could not be built, or runbookd died meanwhile */
+		[LEDGER_BEGUN] = PHASE(LEDGER_RUNNING) | PHASE(LEDGER_ENDED) | PHASE(LEDGER_FREE),
+		/* finished: a successor could not watch it; ended: it could not take it over */
+		[LEDGER_RUNNING] = PHASE(LEDGER_COLLECTED) | PHASE(LEDGER_FINISHED) |
+				   PHASE(LEDGER_ENDED) | PHASE(LEDGER_FREE),
+		[LEDGER_COLLECTED] =
+			PHASE(LEDGER_FINISHED) | PHASE(LEDGER_ENDED) | PHASE(LEDGER_FREE),
+		/* finished again: by a successor, which goes on with its output */
+		[LEDGER_FINISHED] =
+			PHASE(LEDGER_FINISHED) | PHASE(LEDGER_ENDED) | PHASE(LEDGER_FREE),
+		[LEDGER_ENDED] = PHASE(LEDGER_FREE),
+	};
+	static_assert(ARRAY_SIZE(next) == LEDGER_PHASE_NUM, "a phase without its successors");
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), step->phase, phase));
 	__atomic_store_n(&step->phase, (uint32_t)phase, __ATOMIC_SEQ_CST);
 }
 

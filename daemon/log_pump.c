@@ -26,7 +26,7 @@ static void stream_poll(struct log_stream *stream)
 		stream_end(stream); /* the pipe is empty, and nobody is waited for any more */
 		return;
 	}
-	stream->state = STREAM_POLLING;
+	log_stream_set(stream, STREAM_POLLING);
 	io_poll(stream->sink->pump->engine, &stream->op, stream->fd);
 }
 
@@ -41,7 +41,7 @@ static void throttle_over(struct io_op *op, int result)
 
 		node = list_pop(&pump->throttled);
 		stream = list_entry(node, struct log_stream, waiting);
-		stream->state = STREAM_IDLE;
+		log_stream_set(stream, STREAM_IDLE);
 		stream_continue(stream);
 	}
 }
@@ -51,7 +51,7 @@ static void stream_throttle(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
 
-	stream->state = STREAM_THROTTLED;
+	log_stream_set(stream, STREAM_THROTTLED);
 	list_append(&pump->throttled, &stream->waiting);
 	if (!pump->throttle.busy)
 		io_delay(pump->engine, &pump->throttle, THROTTLE_USEC);
@@ -93,7 +93,7 @@ static void stream_read(struct log_stream *stream)
 	char *data = buffer->data + room;
 	struct log_slot *slot = buffer->kept ? buffer->slot : NULL;
 
-	stream->state = STREAM_READING;
+	log_stream_set(stream, STREAM_READING);
 	if (slot)
 		data = log_slot_raw(slot);
 	io_read(stream->sink->pump->engine, &stream->op, slot ? slot->read_fd : stream->fd,
@@ -110,7 +110,7 @@ static void stream_continue(struct log_stream *stream)
 		return;
 	}
 	if (stream->sink->n_chunks >= CHUNKS_PER_SINK_MAX) {
-		stream->state = STREAM_BLOCKED;
+		log_stream_set(stream, STREAM_BLOCKED);
 		return;
 	}
 	stream->buffer = log_buffer_take(pump);
@@ -119,7 +119,7 @@ static void stream_continue(struct log_stream *stream)
 		return;
 	}
 	if (!stream->buffer) {
-		stream->state = STREAM_STARVED;
+		log_stream_set(stream, STREAM_STARVED);
 		list_append(&pump->no_buffer, &stream->waiting);
 		return;
 	}
@@ -224,7 +224,7 @@ static void stream_unmask(struct log_stream *stream)
 static void stream_end(struct log_stream *stream)
 {
 	stream_unmask(stream);
-	stream->state = STREAM_ENDED;
+	log_stream_set(stream, STREAM_ENDED);
 	(void)close(stream->fd);
 	stream->fd = -1;
 	log_sink_progress(stream->sink);
@@ -280,7 +280,7 @@ static void stream_done(struct io_op *op, int result)
 	struct log_stream *stream = container_of(op, struct log_stream, op);
 	bool polled = stream->state == STREAM_POLLING;
 
-	stream->state = STREAM_IDLE;
+	log_stream_set(stream, STREAM_IDLE);
 	if (polled) {
 		/* also when it was cancelled: what the pipe holds is still read */
 		stream_continue(stream);

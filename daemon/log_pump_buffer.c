@@ -3,9 +3,30 @@
 /* The chunks of output on their way: memory for them, and what a successor finds of them. */
 
 #include "common/cleanup.h"
+#include "common/phases.h"
 #include "daemon/log_pump_parts.h"
 
+#include <assert.h>
 #include <sys/mman.h>
+
+void log_stream_set(struct log_stream *stream, enum stream_state to)
+{
+	/* what it waited for is there: it is idle for the moment in which it goes on */
+	static const unsigned next[] = {
+		[STREAM_IDLE] = PHASE(STREAM_POLLING) | PHASE(STREAM_READING) |
+				PHASE(STREAM_THROTTLED) | PHASE(STREAM_STARVED) |
+				PHASE(STREAM_BLOCKED) | PHASE(STREAM_ENDED),
+		[STREAM_POLLING] = PHASE(STREAM_IDLE),
+		[STREAM_READING] = PHASE(STREAM_IDLE),
+		[STREAM_THROTTLED] = PHASE(STREAM_IDLE),
+		[STREAM_STARVED] = PHASE(STREAM_IDLE),
+		[STREAM_BLOCKED] = PHASE(STREAM_IDLE),
+		[STREAM_ENDED] = 0,
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), stream->state, to));
+	stream->state = to;
+}
 
 #define BUFFERS_KEPT 8
 
@@ -83,7 +104,7 @@ void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer)
 	}
 	stream = list_entry(list_pop(&pump->no_buffer), struct log_stream, waiting);
 	if (stream) {
-		stream->state = STREAM_IDLE;
+		log_stream_set(stream, STREAM_IDLE);
 		stream->resume(stream);
 	}
 }

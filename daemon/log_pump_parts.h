@@ -152,6 +152,8 @@ void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_
 void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer);
 /** log_stream_chunk() - mask and queue the @size bytes of @buffer that were read from @stream */
 void log_stream_chunk(struct log_stream *stream, struct log_buffer *buffer, size_t size);
+/** log_stream_set() - the only way that a stream changes its state; log_pump_buffer.c has the table */
+void log_stream_set(struct log_stream *stream, enum stream_state to);
 /** log_stream_watch() - if the mask holds bytes back, set the timer that ends this */
 void log_stream_watch(struct log_stream *stream);
 /** log_mask_keep() - note the state of @mask after buffer number @sequence of @stream (1 or 2) */

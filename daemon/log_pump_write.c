@@ -74,7 +74,7 @@ static void sink_unblock(struct log_sink *sink)
 		struct log_stream *stream = &sink->streams[i];
 
 		if (stream->state == STREAM_BLOCKED && sink->n_chunks < CHUNKS_PER_SINK_MAX) {
-			stream->state = STREAM_IDLE;
+			log_stream_set(stream, STREAM_IDLE);
 			stream->resume(stream);
 		}
 	}

@@ -67,7 +67,7 @@ static void step_set_ended(struct step *step)
 {
 	struct step_table *table = step->table;
 
-	step->phase = STEP_ENDED;
+	step_phase_set(step, STEP_ENDED);
 	table->n_running--;
 	table->n_ended++;
 	if (step->ended_usec == 0)
@@ -137,7 +137,7 @@ static void step_finished(struct step *step)
 {
 	struct step_table *table = step->table;
 
-	step->phase = STEP_DRAINING;
+	step_phase_set(step, STEP_DRAINING);
 	release_layers(step);
 	cacher_close(step);
 	step_keep_finished(step);
@@ -307,7 +307,7 @@ void step_begin(struct step *step)
 		return;
 	}
 	close_memory(step);
-	step->phase = STEP_RUNNING;
+	step_phase_set(step, STEP_RUNNING);
 	step->facts.timeout_msec = step->order.timeout_msec;
 	step_listen(step);
 	if (step->order.timeout_msec > 0)
@@ -346,7 +346,7 @@ static int resume_running(struct step *step)
 				 kept->deadline_usec);
 
 	if (r == 0)
-		step->phase = STEP_RUNNING;
+		step_phase_set(step, STEP_RUNNING);
 	return r;
 }
 

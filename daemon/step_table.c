@@ -2,6 +2,23 @@
 #include "daemon/step_table.h"
 
 #include "common/cleanup.h"
+#include "common/phases.h"
+
+#include <assert.h>
+
+void step_phase_set(struct step *step, enum step_phase to)
+{
+	static const unsigned next[] = {
+		/* of a predecessor, it may be past running; refused, it has not run at all */
+		[STEP_QUEUED] = PHASE(STEP_RUNNING) | PHASE(STEP_DRAINING) | PHASE(STEP_ENDED),
+		[STEP_RUNNING] = PHASE(STEP_DRAINING),
+		[STEP_DRAINING] = PHASE(STEP_ENDED),
+		[STEP_ENDED] = 0,
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), step->phase, to));
+	step->phase = to;
+}
 
 struct step *step_find(const struct step_table *table, uint64_t order)
 {

@@ -83,6 +83,9 @@ void step_unlink(struct step_table *table, struct step *step);
 /** step_free() - free a step that is not in the table. Return: NULL. */
 struct step *step_free(struct step *step);
 
+/** step_phase_set() - the only way that a step changes its phase; step_table.c has the table */
+void step_phase_set(struct step *step, enum step_phase to);
+
 /** step_prepare() - initialise @step, which is zeroed; the contents of @order are taken over */
 void step_prepare(struct step *step, struct step_table *table, const struct step_order *order);
 

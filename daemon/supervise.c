@@ -3,10 +3,26 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/phases.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+
+static void phase_set(struct supervised *supervised, enum supervised_phase to)
+{
+	static const unsigned next[] = {
+		[SUPERVISED_NONE] = PHASE(SUPERVISED_HELD),
+		/* none: it was abandoned */
+		[SUPERVISED_HELD] = PHASE(SUPERVISED_RUNNING) | PHASE(SUPERVISED_NONE),
+		[SUPERVISED_RUNNING] = PHASE(SUPERVISED_ENDING) | PHASE(SUPERVISED_NONE),
+		[SUPERVISED_ENDING] = PHASE(SUPERVISED_NONE),
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), supervised->phase, to));
+	supervised->phase = to;
+}
 
 static const struct sandbox_ops *ops_of(const struct supervised *supervised)
 {
@@ -37,7 +53,7 @@ static void sandbox_gone(struct loop_file *file, uint32_t events)
 	} else {
 		end.result = ops->finish(&supervised->sandbox, &end.outcome, &end.error);
 	}
-	supervised->phase = SUPERVISED_NONE;
+	phase_set(supervised, SUPERVISED_NONE);
 	supervised->done(supervised, &end);
 }
 
@@ -55,7 +71,7 @@ static void status_reported(struct loop_file *file, uint32_t events)
 	supervised->ended_usec = wall_usec();
 	if (supervised->notes)
 		supervised->notes->over(supervised);
-	supervised->phase = SUPERVISED_ENDING;
+	phase_set(supervised, SUPERVISED_ENDING);
 	if (loop_add(supervised->supervisor->loop, &supervised->end_file, supervised->sandbox.pidfd,
 		     EPOLLIN, sandbox_gone) == 0)
 		kill_now(supervised);
@@ -127,7 +143,7 @@ void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *re
 	loop_timer_cancel(&supervised->timer);
 	(void)ops_of(supervised)
 		->finish(&supervised->sandbox, ret_outcome ? ret_outcome : &ignored, NULL);
-	supervised->phase = SUPERVISED_NONE;
+	phase_set(supervised, SUPERVISED_NONE);
 }
 
 /* ---- starting and taking over ---- */
@@ -135,7 +151,7 @@ void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *re
 /* A new sandbox: nothing of one before it counts any more. */
 static void begin(struct supervised *supervised)
 {
-	supervised->phase = SUPERVISED_HELD;
+	phase_set(supervised, SUPERVISED_HELD);
 	supervised->terminated = false;
 	supervised->cause = 0;
 	supervised->ended_usec = 0;
@@ -147,7 +163,7 @@ static int watch(struct supervised *supervised)
 			 supervised->sandbox.status_fd, EPOLLIN, status_reported);
 
 	if (r == 0)
-		supervised->phase = SUPERVISED_RUNNING;
+		phase_set(supervised, SUPERVISED_RUNNING);
 	return r;
 }
 

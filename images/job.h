@@ -57,6 +57,8 @@ struct jobs {
 	uint64_t last_id, last_number;
 };
 
+/** job_state_set() - the only way that a job changes its state; jobs.c has the table */
+void job_state_set(struct job *job, enum job_state to);
 /**
  * job_fail() - end the job as failed, with @text, which may be job->text
  * @number: errno value of the failure, 0: none. After ENOSPC and EDQUOT another attempt may

@@ -32,7 +32,7 @@ static void fetched(struct skopeo *skopeo)
 		job_fail(job, error.number, error.text);
 		return;
 	}
-	job->state = JOB_UNPACKING;
+	job_state_set(job, JOB_UNPACKING);
 	job_next_layer(job);
 }
 

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/messages/layers.h"
 #include "common/names.h"
+#include "common/phases.h"
 #include "common/remove_tree.h"
 #include "images/report.h"
 #include "images/scope.h"
@@ -90,6 +91,21 @@ static void waiters_tell(const struct job *job)
 				job->waiters[i].fork, reason, job->again);
 }
 
+void job_state_set(struct job *job, enum job_state to)
+{
+	static const unsigned next[JOB_NUM_STATES] = {
+		/* unpacking: a root file system is not fetched */
+		[JOB_WAITING] = PHASE(JOB_FETCHING) | PHASE(JOB_UNPACKING) | PHASE(JOB_FAILED),
+		[JOB_FETCHING] = PHASE(JOB_UNPACKING) | PHASE(JOB_FAILED),
+		[JOB_UNPACKING] = PHASE(JOB_DONE) | PHASE(JOB_FAILED),
+		[JOB_DONE] = 0,
+		[JOB_FAILED] = 0,
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), job->state, to));
+	job->state = to;
+}
+
 static void job_end(struct job *job, enum job_state state)
 {
 	struct service *service = job->jobs->service;
@@ -97,7 +113,7 @@ static void job_end(struct job *job, enum job_state state)
 	if (state == JOB_FAILED)
 		waiters_tell(job);
 	job_release(job);
-	job->state = state;
+	job_state_set(job, state);
 	if (state == JOB_DONE) {
 		log_info("image %s is here: %s", job->name, job->text);
 		service_publish(service);
@@ -358,14 +374,14 @@ static void job_start(struct job *job)
 		return;
 	}
 	if (job->kind != JOB_ROOTFS) {
-		job->state = JOB_FETCHING;
+		job_state_set(job, JOB_FETCHING);
 		if (job_fetch(job, &error) < 0) {
 			job->again = error.number != ENOENT; /* skopeo is not installed */
 			job_fail(job, error.number, error.text);
 		}
 		return;
 	}
-	job->state = JOB_UNPACKING;
+	job_state_set(job, JOB_UNPACKING);
 	job->image.layers = calloc(1, sizeof(*job->image.layers));
 	if (!job->image.layers) {
 		job_fail(job, ENOMEM, "out of memory");

@@ -4,7 +4,9 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/phases.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -162,9 +164,19 @@ struct connection *connection_open(struct connection_table *table, const void *o
 
 void connection_set_state(struct connection *connection, enum connection_state state)
 {
+	/* silent again from anywhere: the request is over, or its connection is */
+	static const unsigned next[] = {
+		[CONNECTION_SILENT] = PHASE(CONNECTION_HEADER),
+		[CONNECTION_HEADER] = PHASE(CONNECTION_BODY) | PHASE(CONNECTION_SILENT),
+		[CONNECTION_BODY] = PHASE(CONNECTION_ANSWER) | PHASE(CONNECTION_WAITING) |
+				    PHASE(CONNECTION_SILENT),
+		[CONNECTION_ANSWER] = PHASE(CONNECTION_SILENT),
+		[CONNECTION_WAITING] = PHASE(CONNECTION_ANSWER) | PHASE(CONNECTION_SILENT),
+	};
 	uint64_t now = now_usec();
 
 	pthread_mutex_lock(&connection->table->lock);
+	assert(phase_may_follow(next, ARRAY_SIZE(next), connection->state, state));
 	connection->state = state;
 	connection->body_bytes = 0;
 	/* the time for the header of the first request began with the connection */

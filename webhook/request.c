@@ -4,8 +4,10 @@
 #include "common/cleanup.h"
 #include "common/limits.h"
 #include "common/log.h"
+#include "common/phases.h"
 #include "webhook/forge.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -44,6 +46,20 @@ struct request_trigger {
 	struct MHD_Connection *http;
 	struct request *request;
 };
+
+static void phase_set(struct request *request, enum phase to)
+{
+	static const unsigned next[] = {
+		[PHASE_HEAD] = PHASE(PHASE_BODY) | PHASE(PHASE_DISCARD),
+		[PHASE_BODY] = PHASE(PHASE_DISCARD) | PHASE(PHASE_WAITING),
+		/* and again, when the refusal is logged */
+		[PHASE_DISCARD] = PHASE(PHASE_DISCARD),
+		[PHASE_WAITING] = 0,
+	};
+
+	assert(phase_may_follow(next, ARRAY_SIZE(next), request->phase, to));
+	request->phase = to;
+}
 
 /* ---- answers ---- */
 
@@ -113,7 +129,7 @@ static void log_refusal(const struct request *request, const struct answer *answ
 /* @answer is complete: discard the body. */
 static void request_refuse(struct request *request)
 {
-	request->phase = PHASE_DISCARD;
+	phase_set(request, PHASE_DISCARD);
 	body_release(&request->body, &request->listener->server->bodies);
 	if (request->answer.status >= 400)
 		log_refusal(request, &request->answer);
@@ -176,10 +192,10 @@ static enum MHD_Result request_begin(struct request *request, const struct reque
 	(void)MHD_get_connection_values_n(request->http, MHD_HEADER_KIND, header_collect, request);
 	status = head_check(request, line);
 	if (status == 0) {
-		request->phase = PHASE_BODY;
+		phase_set(request, PHASE_BODY);
 		return MHD_YES;
 	}
-	request->phase = PHASE_DISCARD;
+	phase_set(request, PHASE_DISCARD);
 	if (status >= 400 && request->answer.status != 503)
 		request_refuse(request);
 	if (!request->answer.close && !request->framing.chunked &&
@@ -243,7 +259,7 @@ static enum MHD_Result request_hand_over(struct request *request, struct request
 	job->trigger.project = request->hook->project;
 	job->trigger.provider = request->hook->forge->name;
 	job->trigger.done = trigger_done;
-	request->phase = PHASE_WAITING;
+	phase_set(request, PHASE_WAITING);
 	if (request->connection)
 		connection_set_state(request->connection, CONNECTION_WAITING);
 	/* suspend before publishing: the main thread may resume it at once */

@@ -125,7 +125,8 @@ static inline void fixture_step(struct ledger_step *step, unsigned n)
 	step->report.exit_code = 137;
 	step->report.signal = 9;
 	(void)snprintf(step->report.reason, sizeof(step->report.reason), "timeout after 1h");
-	ledger_phase_set(step, phases[n]);
+	for (unsigned phase = LEDGER_BEGUN; phase <= phases[n]; phase++)
+		ledger_phase_set(step, (enum ledger_phase)phase);
 }
 
 /* Three steps, the second entry is free again. */

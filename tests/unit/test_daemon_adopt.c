@@ -192,6 +192,7 @@ static void test_ledger_inherited(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
 		steps[i] = ledger_step_new(ledger);
 		steps[i]->order = 100 + i;
+		ledger_phase_set(steps[i], LEDGER_BEGUN);
 		ledger_phase_set(steps[i], LEDGER_RUNNING);
 		ledger_order_note(ledger, 100 + i);
 	}

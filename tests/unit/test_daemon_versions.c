@@ -377,6 +377,7 @@ static void test_refused_and_kept(void **state)
 	assert_int_equal(ledger_new(-1, "who", &daemon.ledger, &error), 0);
 	step = ledger_step_new(daemon.ledger);
 	step->order = 5;
+	ledger_phase_set(step, LEDGER_BEGUN);
 	ledger_phase_set(step, LEDGER_RUNNING);
 	(void)fd_store_put(daemon.fds, "rb.ledger.1", dup(ledger_fd(daemon.ledger)));
 	daemon.ledger = ledger_free(daemon.ledger);
