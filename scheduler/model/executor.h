@@ -8,8 +8,9 @@
  * An executor is a host that runs steps: the channel to its runbookd, the resources that the
  * host offers, and what is known of the steps that run there. The first executor is home: its
  * runbookd started this scheduler and makes the channels to the other processes; when it hangs
- * up, the scheduler ends. An installation has only this one today, but nothing except
- * executor_home() relies on that.
+ * up, the scheduler ends. An installation has only this one today. The queue and the claims
+ * allow for more; trees, layers, logs, artifacts and the channels (descriptors on unix sockets)
+ * are home's, which executor_home() marks in the code.
  *
  * The executor of an attempt is the host of its queue item. For an attempt that an earlier
  * scheduler process claimed, only the instance of the runbookd is stored. Such an attempt is
