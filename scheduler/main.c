@@ -141,7 +141,7 @@ static int serve(struct process *process)
 
 static const struct program scheduler_program = {
 	.name = "runbook-scheduler",
-	.purpose = "Keeps runs and their steps, and says which step starts next.",
+	.purpose = "Keeps runs and their steps, and decides which step starts next.",
 	.options = options,
 	.n_options = ARRAY_SIZE(options),
 	.lock_down = &scheduler_lock_down,

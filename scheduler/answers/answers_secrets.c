@@ -317,7 +317,7 @@ void answer_secret_rekey(const struct request *request)
 	size_t n = 0;
 
 	if (!secrets_key(scheduler)) {
-		reply_error(request, 409, "there can be no new key: %s", secrets->problem);
+		reply_error(request, 409, "a new key cannot be made: %s", secrets->problem);
 	} else if (secrets->rekeying) {
 		reply_error(request, 409, "another request for a new key waits already: try again");
 	} else if (!secrets->fixed) {

@@ -102,9 +102,7 @@ static int last_find(struct store *store, const struct store_delivery *row,
 	return r < 0 ? r : 0;
 }
 
-/*
- * Whether the newest delivery asked for the same just now: a second hook, or a redelivery by hand.
- */
+/* Whether the newest delivery just asked for the same: a second hook, or a redelivery by hand. */
 static bool asks_again(const struct store_delivery *row, const struct last_delivery *last)
 {
 	return row->after[0] && last->has_asked && last->settles &&
@@ -202,7 +200,7 @@ static void prune(struct loop_timer *timer)
 	if (wall > keep_usec)
 		n = store_deliveries_prune(scheduler->store, wall - keep_usec, PRUNE_MAX);
 	if (n)
-		log_info("%llu deliveries are forgotten: they were kept for long enough",
+		log_info("%llu deliveries are forgotten: the time for which they are kept is over",
 			 (unsigned long long)n);
 	if (pause < PRUNE_PAUSE_MIN_USEC)
 		pause = PRUNE_PAUSE_MIN_USEC;

@@ -50,9 +50,7 @@ static void claim_settle(struct executor *executor, struct step *step, const cha
 	struct step_end cancelled = {.result = STEP_RESULT_CANCELLED, .reason = ""};
 
 	if (step->confirmed) {
-		/*
-		 * its runbookd has the step; STEP_CANCEL may have been lost with our previous life
-		 */
+		/* its runbookd has the step; STEP_CANCEL may have been lost with our last life */
 		if (step->cancelling && step_executor(step) == executor)
 			(void)step_cancel(step);
 		return;
@@ -102,7 +100,7 @@ void executor_closed(struct executor *executor)
 		loop_exit(scheduler->loop, 0);
 		return;
 	}
-	log_error("%s is lost, and with it what runs there", executor->host.name);
+	log_error("%s is lost, and with it the steps that run there", executor->host.name);
 	executor->synced = false;
 	executor_admit(executor);
 	steps = running_steps(scheduler, &n);

@@ -185,10 +185,11 @@ void run_add_steps(struct run *run)
 	for (size_t i = 0; i < run->n_steps; i++)
 		step_make_row(&run->steps[i], &changes);
 	if (changes.steps == 0)
-		log_warning("%s run %" PRIu64 ": its conditions take too long to compare with "
-			    "branch and paths: of the others, those of paths hold, those of "
-			    "branches do not",
-			    run->row.project, run->row.id);
+		log_warning(
+			"%s run %" PRIu64 ": its conditions take too long to compare with "
+			"branch and paths: of the others, those on paths count as met, those on "
+			"branches do not",
+			run->row.project, run->row.id);
 	for (size_t i = 0; i < run->n_steps; i++) {
 		for (size_t j = 0; j < runbook->steps[i].n_depends_on; j++)
 			store_dependency_add(run->scheduler->store, run->row.id, i,

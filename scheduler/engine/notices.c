@@ -120,7 +120,8 @@ void notices_look(struct run *run)
 	size_t n;
 
 	if (!findings) {
-		log_warning("%s run %" PRIu64 ": out of memory: its runbook is not looked at again",
+		log_warning("%s run %" PRIu64
+			    ": out of memory: its runbook is not checked for findings",
 			    run->row.project, run->row.id);
 		return;
 	}

@@ -57,9 +57,7 @@ static int env_append(struct env_list *list, const char *name, const char *value
 	return 0;
 }
 
-/*
- * A later map overrides an earlier one. At most 1,000 names each, once for a step: no index needed.
- */
+/* A later map overrides an earlier one. At most 1,000 names each, once a step: no index needed. */
 static int env_append_map(struct env_list *list, const struct runbook_env *env, size_t n_env)
 {
 	size_t n_before = list->n;
@@ -111,9 +109,7 @@ static int env_append_image(struct env_list *list, const struct image_record *im
 	return 0;
 }
 
-/*
- * Defaults, overridden by the image, by variables about the run, and by the runbook, in this order.
- */
+/* Defaults, overridden by the image, by variables about the run, and by the runbook. */
 static int env_build(const struct step *step, const struct image_record *image, size_t n_secrets,
 		     struct env_list *list)
 {
@@ -192,7 +188,7 @@ static int env_append_secrets(struct env_list *list, const struct secret_set *se
 	if (used == 0)
 		return 0;
 	return error_set(error, EEXIST,
-			 "secrets of ENV \"%.*s\" are called like variables that the step has "
+			 "secrets of ENV \"%.*s\" have the names of variables that the step has "
 			 "already: %s. Rename one of each: a secret overrides nothing",
 			 SECRET_ENV_MAX, env, names);
 }

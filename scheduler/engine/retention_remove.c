@@ -327,12 +327,11 @@ static void ignore_run(const struct store_run *run, void *userdata)
 	(void)userdata;
 }
 
-/*
- * An artifact was stored while its run was being removed: no run leads to it any more. Remove it.
- */
+/* An artifact was stored while its run was being removed: no run leads to it. Remove it. */
 static void artifacts_of_none(struct scheduler *scheduler, const char *project, uint64_t run)
 {
-	log_info("%s run %" PRIu64 ": it is gone, and so are artifacts that were put since",
+	log_info("%s run %" PRIu64
+		 ": removing artifacts that were stored after the run was removed",
 		 project, run);
 	ask_cacher(scheduler, project, run);
 }

@@ -246,7 +246,7 @@ static void removal_answered(struct scheduler *scheduler, uint64_t serial, bool 
 	if (pruned->freed)
 		log_info("project %s: retention removed %s%s: %" PRIu64 " bytes",
 			 removal->project->name,
-			 mirror ? "what nothing reaches in the mirror" : "the tree ", removal->tree,
+			 mirror ? "unreachable objects of the mirror" : "the tree ", removal->tree,
 			 pruned->freed);
 	if (pruned->branches >= 0)
 		branches_learn(removal->project, pruned->branches);

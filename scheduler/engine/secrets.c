@@ -250,7 +250,7 @@ static int keys_change(struct scheduler *scheduler, const struct secret_key *fro
 	r = rows_walk(scheduler, from, to, ret_n, error);
 	if (r < 0) {
 		/* the open transaction has half of the change and must not be committed */
-		log_error("%s: ending, to go on from what is committed", error->text);
+		log_error("%s: ending, to go on from the last commit", error->text);
 		outbox_clear(scheduler);
 		_exit(1);
 	}
@@ -287,9 +287,7 @@ static int keys_follow(struct scheduler *scheduler, const struct secret_keys *ke
 
 /* ---- the daemon's messages ---- */
 
-/*
- * Read into locked memory, without a buffer that is left behind. Return: 0 or -errno with @error.
- */
+/* Read into locked memory, leaving no copy in a buffer. Return: 0 or -errno with @error. */
 static int keys_read(int fd, struct secret_keys **ret_keys, struct error *error)
 {
 	struct secret_keys *keys = sodium_malloc(sizeof(*keys));
@@ -329,7 +327,7 @@ static void rekey_finish(struct scheduler *scheduler, const char *failure)
 	if (!secrets->problem[0] && secrets->keys->n > 1)
 		keys_forget_others(scheduler);
 	if (!asked) {
-		log_warning("who asked for the new key of secrets is away");
+		log_warning("the client that requested the new key of secrets has hung up");
 		return;
 	}
 	if (failure[0]) {

@@ -74,7 +74,7 @@ int step_identity_find(const struct step *step, const struct image_record *image
 			      &ret_place->gid, error);
 	if (r < 0 && image && !image->passwd)
 		return error_set(error, EINVAL,
-				 "user \"%.100s\": the names that image \"%.200s\" knows are not "
+				 "user \"%.100s\": the user names of image \"%.200s\" are not "
 				 "known: pull it again, or give numbers",
 				 text->user, text->image);
 	return r;

@@ -326,7 +326,7 @@ static bool branch_met(const struct runbook_when *when, const char *branch, uint
 	else if (branch[0])
 		(void)snprintf(why, size, "when.branch: \"%.200s\" is not in %s", branch, text);
 	else
-		(void)snprintf(why, size, "when.branch: the run is of no branch (wanted: %s)",
+		(void)snprintf(why, size, "when.branch: the run is not for a branch (wanted: %s)",
 			       text);
 	return false;
 }

@@ -9,9 +9,7 @@
 #include "scheduler/engine/run.h"
 #include "scheduler/model/outbox.h"
 
-/*
- * The consequences of one start (a step that cannot be ordered, say) are drawn before the next one.
- */
+/* The consequences of a start (a step that cannot be ordered, say) come before the next one. */
 static void steps_start(struct scheduler *scheduler)
 {
 	/* before a runbookd has reported its steps, free resources are not known */
@@ -36,7 +34,7 @@ void turn_end(struct scheduler *scheduler)
 		return;
 	}
 	if (store_dirty(scheduler->store) && store_commit(scheduler->store, &error) < 0) {
-		log_error("cannot commit, nothing of it was acknowledged: %s", error.text);
+		log_error("cannot commit, nothing of this turn was acknowledged: %s", error.text);
 		outbox_clear(scheduler);
 		loop_exit(scheduler->loop, 1);
 		return;
@@ -45,7 +43,7 @@ void turn_end(struct scheduler *scheduler)
 	runs_forget(scheduler);
 	/* changes that sending made (a peer hung up) belong to the next turn */
 	if (store_damaged(scheduler->store)) {
-		log_error("the database is damaged: ending, to look at all of it");
+		log_error("the database is damaged: ending, to check all of it at the next start");
 		loop_exit(scheduler->loop, 1);
 	}
 }

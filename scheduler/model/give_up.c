@@ -6,6 +6,6 @@
 
 void scheduler_give_up(struct scheduler *scheduler, const char *why)
 {
-	log_error("%s: ending, to go on from what is committed", why ? why : "out of memory");
+	log_error("%s: ending, to go on from the last commit", why ? why : "out of memory");
 	loop_exit(scheduler->loop, 1);
 }

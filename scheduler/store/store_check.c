@@ -218,8 +218,8 @@ int store_check(sqlite3 *database, const struct store_past *past, struct error *
 
 	if (!past->damaged && !(past->cut_short && past->other_boot))
 		return 0;
-	log_notice("%s: reading the database through",
-		   past->damaged ? "a damaged page was met"
+	log_notice("%s: reading the whole database",
+		   past->damaged ? "a damaged page was found"
 				 : "the host went down while it was open");
 	/*
 	 * the damage may be an index that does not match its rows, which quick_check does not
@@ -236,9 +236,9 @@ int store_check(sqlite3 *database, const struct store_past *past, struct error *
 	if (r == -ETIME && past->damaged)
 		return store_damaged_text(error, path, past->damage);
 	if (r == -ETIME)
-		log_notice("the database is large: what %d s reach of it is whole",
+		log_notice("the database is large: the part that was read in %d s is intact",
 			   STORE_CHECK_SEC);
 	else
-		log_notice("the database is whole");
+		log_notice("the database is intact");
 	return 0;
 }

@@ -58,7 +58,7 @@ void store_reserve_log(const char *path)
 		return;
 	if (fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)reserve_size(&st)) < 0 &&
 	    errno != EOPNOTSUPP && errno != ENOSYS)
-		log_notice("no room is set aside for %s: %s", file, strerror(errno));
+		log_notice("cannot reserve space for %s: %s", file, strerror(errno));
 }
 
 bool store_reserve_scarce(const char *path)
