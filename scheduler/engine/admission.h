@@ -14,9 +14,7 @@
 
 /** run_priority() - the priority in the runbook; at most 0 for a run from a fork */
 int64_t run_priority(const struct run *run);
-/**
- * step_enqueue() - put @step, which is ready (ready_usec is set) and has its image, into the queue
- */
+/** step_enqueue() - queue @step, which is ready (ready_usec is set) and has its image */
 void step_enqueue(struct step *step);
 /**
  * step_resume_running() - count @step, which was claimed in an earlier life, as running

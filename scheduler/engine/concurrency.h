@@ -46,9 +46,7 @@ void concurrency_settle(struct scheduler *scheduler);
  * or ended
  */
 void concurrency_settle_project(struct project *project);
-/**
- * concurrency_leave() - @run is final: release the next held runs. No-op when it is in no group.
- */
+/** concurrency_leave() - @run is final: release the next held runs; no-op without a group */
 void concurrency_leave(struct run *run);
 /** concurrency_forget() - @run is freed from memory: take it off the group and do nothing else */
 void concurrency_forget(struct run *run);

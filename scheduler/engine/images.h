@@ -64,9 +64,7 @@ void images_want(struct image_wait *wait);
  */
 void images_missing(struct scheduler *scheduler, const struct message_image_missing *missing,
 		    void (*ended)(struct scheduler *scheduler));
-/**
- * images_retry_reason() - why @wait waits for its next try, as a sentence; false when it does not
- */
+/** images_retry_reason() - why @wait waits for its next try; false when it does not */
 bool images_retry_reason(const struct image_wait *wait, const struct step *step, char *out,
 			 size_t size);
 

@@ -20,9 +20,7 @@
  */
 int step_payload_fd(const struct step *step, const struct image_record *image, int *ret_mask_fd,
 		    struct error *error);
-/**
- * step_container_id() - write "<project>-<run>-<slug>-<attempt>", the name of the attempt's sandbox
- */
+/** step_container_id() - "<project>-<run>-<slug>-<attempt>", the name of the sandbox */
 void step_container_id(const struct step *step, char *out, size_t size);
 
 #endif

@@ -37,9 +37,7 @@ struct store_kept;
 const char *retention_rule_name(enum retention_rule rule);
 /** retention_kind_name() - "run", "logs", "artifacts", … */
 const char *retention_kind_name(enum retention_kind kind);
-/**
- * retention_limit_of() - the limit in force for @kind: that of @own where it is set, else of @all
- */
+/** retention_limit_of() - the limit in force for @kind: of @own where it is set, else of @all */
 struct retention_limit retention_limit_of(const struct retention_policy *own,
 					  const struct retention_policy *all,
 					  enum retention_kind kind);

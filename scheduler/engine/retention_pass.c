@@ -102,9 +102,7 @@ static void note(struct retention_pass *pass, const struct store_kept *row,
 	(void)snprintf(item->project, sizeof(item->project), "%s", row->project);
 }
 
-/*
- * Add to the sums, or subtract: a run that goes, or that must stay, does not count for the others.
- */
+/* Add to the sums, or subtract: a run that goes or must stay does not count for the others. */
 static void sum_add(struct retention_sum *own, struct retention_sum *all, uint64_t bytes, bool add)
 {
 	struct retention_sum *sums[] = {own, all};

@@ -50,9 +50,7 @@ void run_settle(struct run *run);
 size_t run_stop(struct run *run, enum run_stop why, uint64_t by);
 /** run_cancel() - end @run at a person's request. Return: how many steps this ends. */
 size_t run_cancel(struct run *run);
-/**
- * run_stop_reason() - write the reason: "cancelled", "superseded by run 43", "run timeout after 2h"
- */
+/** run_stop_reason() - write "cancelled", "superseded by run 43" or "run timeout after 2h" */
 void run_stop_reason(const struct run *run, char *out, size_t size);
 /** run_stop_state() - the final state of a run that was ended early */
 enum run_state run_stop_state(const struct run *run);
@@ -62,9 +60,7 @@ void run_unwanted(struct run *run, const char *format, ...) __attribute__((forma
 
 /* ---- run_load.c ---- */
 
-/**
- * run_load() - make the object of a run in the store. Return: NULL with @error when that failed.
- */
+/** run_load() - make the object of a run in the store. Return: NULL with @error after a failure. */
 struct run *run_load(struct scheduler *scheduler, uint64_t id, struct error *error);
 /**
  * runs_resume() - after a start: load all runs that are not final and go on with them. Return: 0 or

@@ -192,9 +192,7 @@ int schedules_load(struct scheduler *scheduler)
 
 /* ---- learning ---- */
 
-/*
- * Whether the schedules of the project are those of @run: the newest commit of the default branch.
- */
+/* Whether @run brings the project's schedules: the newest commit of the default branch. */
 static bool tells(const struct run *run)
 {
 	const char *branch = run->project->default_branch;

@@ -61,9 +61,7 @@ static enum fetch_whose source_whose(const struct run *run)
 	if (run->row.from_fork ||
 	    (*ref && strncmp(ref, "refs/heads/", 11) != 0 && strncmp(ref, "refs/tags/", 10) != 0))
 		return FETCH_FOREIGN;
-	/*
-	 * a signed delivery says that its branch had the commit; the request of a person does not
-	 */
+	/* a signed delivery says that its branch had the commit; a person's request does not */
 	return run_event(run) == RUNBOOK_EVENT_MANUAL && run->row.asked[0] ? FETCH_UNKNOWN
 									   : FETCH_OURS;
 }

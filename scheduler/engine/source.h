@@ -56,9 +56,7 @@ struct source_tree {
 
 /** source_continue() - no removal of the project is open any more: send the waiting requests */
 void source_continue(struct project *project);
-/**
- * source_arrived() - the tree of @run is there: store what came with it, and read the runbook next
- */
+/** source_arrived() - the tree of @run is there: store what came with it, read the runbook */
 void source_arrived(struct run *run, const struct source_tree *tree);
 /** sources_reask() - the fetcher came back (@may_ask) or went away: open requests start over */
 void sources_reask(struct scheduler *scheduler, bool may_ask);

@@ -79,9 +79,7 @@ bool executor_configured(const struct executor *executor);
 void executor_opened(struct executor *executor);
 /** executor_admit() - start steps there, or none while something prevents it */
 void executor_admit(struct executor *executor);
-/**
- * executor_set_space() - set why no step may start there; "": steps may. At most REASON_MAX bytes
- */
+/** executor_set_space() - why no step may start there, at most REASON_MAX bytes; "": steps may */
 void executor_set_space(struct executor *executor, const char *why);
 /** executor_set_stopping() - its runbookd starts no more steps; executor_sync() ends this state */
 void executor_set_stopping(struct executor *executor);

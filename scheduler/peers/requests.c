@@ -231,9 +231,7 @@ static int handle_step_started(struct channel *channel, struct message *message)
 		turn_schedule(scheduler);
 		return 0;
 	}
-	/*
-	 * The store has no claim for this order, for example because it was restored from a backup.
-	 */
+	/* The store has no claim for this order: it may have been restored from a backup. */
 	log_warning("order %" PRIu64 " runs, but was never claimed: cancelling it", started.order);
 	outbox_put(&executor->peer, MESSAGE_NEW(step_cancel, started.order, .order = started.order,
 						.why = STEP_RESULT_CANCELLED));

@@ -227,9 +227,7 @@ void queue_recount(struct queue_item *item);
 /** queue_finished() - @item stopped running; no-op when it does not run */
 void queue_finished(struct queue_item *item);
 
-/**
- * queue_wait_name() - the reason for machines, such as "project-limit"; these words never change
- */
+/** queue_wait_name() - the reason for machines, such as "project-limit"; never changed */
 const char *queue_wait_name(enum queue_wait wait);
 /**
  * queue_reason() - write why @item does not run yet, as a sentence without a full stop

@@ -11,9 +11,7 @@
 
 #include "scheduler/queue/queue.h"
 
-/**
- * queue_host_lacks() - the first label of @item that @host does not have; NULL: it has all of them
- */
+/** queue_host_lacks() - the first label of @item that @host lacks; NULL: it has all of them */
 const char *queue_host_lacks(const struct queue_host *host, const struct queue_item *item);
 /** queue_host_need() - what @item counts as on @host, declared or not */
 struct queue_need queue_host_need(const struct queue_host *host, const struct queue_item *item);

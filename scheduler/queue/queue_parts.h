@@ -32,9 +32,7 @@ bool queue_item_beside(const struct queue *queue, const struct queue_item *item)
 void queue_item_take(struct queue_item *item);
 /** queue_group_offer() - move parked items of @group into the line, as far as the group has room */
 void queue_group_offer(struct queue_group *group);
-/**
- * queue_project_update() - after every change: bring the ring and the list of projects up to date
- */
+/** queue_project_update() - after every change: update the ring and the list of projects */
 void queue_project_update(struct queue_project *project);
 
 #endif

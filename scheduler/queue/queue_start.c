@@ -9,9 +9,7 @@
 
 /* ---- the reservation ---- */
 
-/*
- * @item could run on some host that admits steps, but fits on none now: wait for the least loaded.
- */
+/* @item could run on hosts that admit steps, but fits on none now: wait for the least loaded. */
 static void reservation_begin(struct queue *queue, struct queue_item *item)
 {
 	struct queue_host *host;

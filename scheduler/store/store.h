@@ -213,9 +213,7 @@ void store_run_set_runbook(struct store *store, uint64_t run, uint64_t runbook, 
 void store_run_set_cancelling(struct store *store, uint64_t run, bool cancelling);
 /** store_run_set_limits() - update unwanted, held, stop, stop_by and deadline_usec */
 void store_run_set_limits(struct store *store, const struct store_run *run);
-/**
- * store_fetch_wait_set(), store_fetch_wait_clear() - insert or replace the row of a run; delete it
- */
+/** store_fetch_wait_set(), store_fetch_wait_clear() - insert or replace a run's row; delete it */
 void store_fetch_wait_set(struct store *store, const struct store_fetch_wait *wait);
 void store_fetch_wait_clear(struct store *store, uint64_t run);
 /**
@@ -349,9 +347,7 @@ int store_paused_each(struct store *store, store_text_fn each, void *userdata);
 typedef void (*store_schedule_fn)(const struct store_schedule *schedule, void *userdata);
 /** store_schedules_each() - read the schedules of all projects */
 int store_schedules_each(struct store *store, store_schedule_fn each, void *userdata);
-/**
- * store_schedule_sources_each() - for each project, the run and branch that its schedules come from
- */
+/** store_schedule_sources_each() - the run and branch that each project's schedules are from */
 int store_schedule_sources_each(struct store *store,
 				void (*each)(const char *project, uint64_t run, const char *branch,
 					     void *userdata),

@@ -57,9 +57,7 @@ int store_backup_continue(struct store_backup *backup, struct error *error);
 int store_backup_take(struct store_backup *backup);
 /** store_backup_free() - delete what there is of the copy. Return: NULL. */
 struct store_backup *store_backup_free(struct store_backup *backup);
-/**
- * store_backup_sweep() - delete what a killed process left of a backup beside the store at @path
- */
+/** store_backup_sweep() - delete a killed process's unfinished copy beside the store at @path */
 void store_backup_sweep(const char *path);
 
 /**

@@ -62,14 +62,10 @@ int store_mark_open(const char *path);
  * -errno.
  */
 int store_mark_clean(const char *path);
-/**
- * store_mark_damaged() - write "damaged": the next start checks every page. Return: 0 or -errno.
- */
+/** store_mark_damaged() - write "damaged": the next start checks all pages. Return: 0 or -errno. */
 int store_mark_damaged(const char *path, const char *text);
 
-/**
- * store_damaged_text() - set @error to the sentence for people, with a remedy. Return: -EUCLEAN.
- */
+/** store_damaged_text() - set @error to a sentence with a remedy. Return: -EUCLEAN. */
 int store_damaged_text(struct error *error, const char *path, const char *damage);
 
 #endif

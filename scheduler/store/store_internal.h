@@ -174,9 +174,7 @@ int store_statement_run(struct store *store, enum store_statement which,
 			const struct store_value *values, size_t n_values);
 /** store_number_read() - read at most one number. Return: 1 and the number, 0, or -errno. */
 int store_number_read(struct store *store, sqlite3_stmt *statement, uint64_t *ret_number);
-/**
- * store_write() - run a statement in the open transaction, or in a new one. Return: 0 or -errno.
- */
+/** store_write() - run a statement in the open or a new transaction. Return: 0 or -errno. */
 int store_write(struct store *store, enum store_statement which, const struct store_value *values,
 		size_t n_values);
 /** store_errno() - translate a result code of SQLite to 0 or -errno; -EUCLEAN is damage */

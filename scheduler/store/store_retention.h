@@ -104,13 +104,9 @@ struct store_tree {
 void store_tree_expect(struct store *store, const struct store_run *run, const char *tree);
 /** store_tree_use() - the tree of @run exists, and was used at @at_usec; no-op without one */
 void store_tree_use(struct store *store, const struct store_run *run, uint64_t at_usec);
-/**
- * store_tree_touch() - @run ended at @at_usec, which was the last use of its tree, if that exists
- */
+/** store_tree_touch() - @run ended at @at_usec, the last use of its tree, if that exists */
 void store_tree_touch(struct store *store, const struct store_run *run, uint64_t at_usec);
-/**
- * store_trees_each() - read trees that were used at @since_usec or later, least recently used first
- */
+/** store_trees_each() - read trees used at @since_usec or later, least recently used first */
 int store_trees_each(struct store *store, uint64_t since_usec, uint64_t limit,
 		     void (*each)(const struct store_tree *tree, void *userdata), void *userdata);
 /**
@@ -149,9 +145,7 @@ int64_t store_commits_write(struct store *store, const char *project, uint64_t l
  */
 int store_mirror_due(struct store *store, const char *project, uint64_t now_usec,
 		     uint64_t age_usec);
-/**
- * store_size() - bytes of the database, and how many of them are free pages. Return: 0 or -errno.
- */
+/** store_size() - bytes of the database, and of its free pages. Return: 0 or -errno. */
 int store_size(struct store *store, uint64_t *ret_bytes, uint64_t *ret_free);
 
 /* ---- branches ---- */

@@ -69,9 +69,7 @@ int store_secrets_each(struct store *store, const char *project, const char *env
 	return store_statement_end(store, statement, r);
 }
 
-/*
- * End a read of at most one row, whose last step returned @code. Return: 1 for a row, 0, or -errno.
- */
+/* End a read of at most one row; its last step gave @code. Return: 1 for a row, 0, or -errno. */
 static int one_row_end(struct store *store, sqlite3_stmt *statement, int code)
 {
 	int r = store_statement_end(store, statement, code);

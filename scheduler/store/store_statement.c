@@ -223,9 +223,7 @@ static const char *const statement_sql[] = {
 		"SELECT 1 FROM runs WHERE project=?1 AND tree=?2 AND removed_usec IS NULL AND "
 		"(pinned_usec IS NOT NULL OR state IN ('pending','running')) UNION ALL "
 		"SELECT 1 FROM runs WHERE project=?1 AND asked=?2 AND state='pending' LIMIT 1",
-	/*
-	 * views go with their tree, which another run may have fetched again with the same content
-	 */
+	/* views go with their tree, which another run may have fetched again with equal content */
 	[STATEMENT_TREE_THERE] =
 		"SELECT 1 FROM trees WHERE project=?1 AND tree=?2 AND removing=0 AND used_usec<>0 "
 		"AND (?3='' OR "

@@ -363,9 +363,7 @@ static void test_damage(void **state)
 	assert_int_equal(stat(fixture->path, &st), 0);
 	middle = st.st_size / 8192 * 4096;
 	file_damage(fixture, middle, 4096);
-	/*
-	 * an ordinary start does not read every page: the damage is found when the page is needed
-	 */
+	/* an ordinary start does not read every page: damage is found when the page is read */
 	open_expect(fixture, 0, "");
 	assert_false(store_damaged(fixture->store));
 	(void)store_events_each(fixture->store, 0, 0, 1000000, keep_nothing, NULL);

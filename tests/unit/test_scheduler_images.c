@@ -299,9 +299,7 @@ static void test_missing_for_too_long(void **state)
 	world_free(world);
 }
 
-/*
- * A run of a fork, or of another project, does not get an image that was pulled with credentials.
- */
+/* A run of a fork, or of another project, gets no image that was pulled with credentials. */
 static void test_scopes(void **state)
 {
 	static const struct scope everyone = {false, true, ""}, others = {false, false, "b c"},

@@ -100,9 +100,7 @@ static void test_queue_timeout_of_a_held_run(void **state)
 	world_free(world);
 }
 
-/*
- * A run that is retried and held has its whole timeout when it is released, also after a restart.
- */
+/* A retried and held run has its whole timeout when it is released, also after a restart. */
 static void test_run_timeout_of_a_held_run(void **state)
 {
 	static const char brief[] = "timeout: 1s\nconcurrency: {group: g}\n" STEPS;
