@@ -93,6 +93,7 @@ static char *concurrency_name(const struct run *run)
 
 /* ---- membership ---- */
 
+/* Find or make the group of @run. Return: NULL without memory. */
 static struct concurrency_group *group_get(struct run *run)
 {
 	struct project *project = run->project;

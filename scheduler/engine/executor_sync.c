@@ -45,6 +45,7 @@ static bool instance_may_have(const struct scheduler *scheduler, const char *ins
 	return false;
 }
 
+/* Settle one claim after @executor, of @instance, has reported its steps. */
 static void claim_settle(struct executor *executor, struct step *step, const char *instance)
 {
 	struct step_end cancelled = {.result = STEP_RESULT_CANCELLED, .reason = ""};

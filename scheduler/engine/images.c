@@ -59,6 +59,7 @@ static bool list_has(const char *list, const char *word)
 	return false;
 }
 
+/* Whether runs of @project, or with @fork those of forks, may use @name. */
 static bool name_serves(const struct image_name *name, const char *project, bool fork)
 {
 	if (fork)

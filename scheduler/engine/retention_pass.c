@@ -194,6 +194,9 @@ static bool may_go(struct scheduler *scheduler, const struct store_kept *row)
 	return !row->removing;
 }
 
+/*
+ * The limits of the whole run come first: its logs and artifacts are only judged if the run stays.
+ */
 static int look_at(struct scheduler *scheduler, const struct store_kept *row)
 {
 	static const struct {
@@ -339,6 +342,10 @@ static uint64_t shortest_age_usec(struct scheduler *scheduler)
 							 : RETENTION_NO_LIMIT;
 }
 
+/*
+ * Passes follow the shortest age limit, ended runs and, so that they stay cheap, their own working
+ * time.
+ */
 static uint64_t next_pass_usec(struct scheduler *scheduler)
 {
 	const struct retention *retention = &scheduler->retention;
@@ -368,6 +375,10 @@ static void pass_schedule(struct scheduler *scheduler)
 				   : next_pass_usec(scheduler));
 }
 
+/*
+ * The pass and its removals are done: reply, then let the fetcher remove trees, and plan the next
+ * pass.
+ */
 static void pass_end(struct scheduler *scheduler)
 {
 	struct retention *retention = &scheduler->retention;

@@ -140,6 +140,7 @@ static int commits_fd(struct project *project)
 	return memfd_sealed("runbook-commits", text ? text : "", size);
 }
 
+/* Request that the mirror is pruned, except for the commits of @project's runs, if that is due. */
 static void mirror_look(struct project *project)
 {
 	struct scheduler *scheduler = project->scheduler;

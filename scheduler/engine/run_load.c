@@ -88,6 +88,10 @@ static void load_image(const char *name, const char *id, void *userdata)
 		loading->failed = -ENOMEM;
 }
 
+/*
+ * The rows of steps are read twice: first to see whether the run has any, then, when the runbook
+ * has made the steps in memory, to fill these in.
+ */
 static int load_steps(struct run_loading *loading, struct error *error)
 {
 	struct run *run = loading->run;

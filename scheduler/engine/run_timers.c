@@ -57,6 +57,7 @@ static void step_expire(struct step *step)
 	state_step_set(step, STEP_STATE_ERRORED, reason);
 }
 
+/* End all steps whose time in the queue is over, and set the timer for the next one. */
 static void queue_timeout_fired(struct loop_timer *timer)
 {
 	struct run *run = container_of(timer, struct run, queue_timer);

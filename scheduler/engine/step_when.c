@@ -205,6 +205,7 @@ bool step_fail_fast_reason(const struct step *step, char *out, size_t size)
 
 /* ---- notifying dependants ---- */
 
+/* @step is final: a failure already decides dependants that want only successes, and its matrix. */
 static void step_notify(struct step *step, struct step **work)
 {
 	const struct run *run = step->run;
@@ -222,6 +223,7 @@ static void step_notify(struct step *step, struct step **work)
 	matrix_cancel(step, work);
 }
 
+/* @step and all steps above it are final: its dependants have one unsettled dependency less. */
 static void step_settle(struct step *step, struct step **work)
 {
 	const struct run *run = step->run;

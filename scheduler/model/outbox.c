@@ -130,6 +130,10 @@ static void event_catch_up(const struct store_event *event, void *userdata)
 	event_send(userdata, event);
 }
 
+/*
+ * Send what a slow api missed in chunks from the store; once it has caught up, event_push() sends
+ * again.
+ */
 static void events_timer_fired(struct loop_timer *timer)
 {
 	struct scheduler *scheduler = container_of(timer, struct scheduler, events_timer);

@@ -96,6 +96,7 @@ static struct need_node **link_to(struct need_tree *tree, const struct need_node
 	return node->parent->left == node ? &node->parent->left : &node->parent->right;
 }
 
+/* Rotate @node above its parent, which keeps the order, and sum up both anew. */
 static void rotate_up(struct need_tree *tree, struct need_node *node)
 {
 	struct need_node *parent = node->parent, *moved;

@@ -182,6 +182,7 @@ static bool keeps_out_reserved(const struct queue *queue, const struct queue_pro
 	       project->running + 1 >= project->limit;
 }
 
+/* The first item that fits beside the reserved one, by the order of projects and their lines. */
 static struct queue_item *find_other(struct queue *queue, struct queue_host **ret_host)
 {
 	const struct need_room *rooms = rooms_find(queue, true);

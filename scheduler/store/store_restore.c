@@ -151,6 +151,7 @@ static int copy_adopt(sqlite3 *database, uint64_t above, struct error *error)
 	return -EIO;
 }
 
+/* Check the copy, make it a store and sync it, all under its temporary name. */
 static int copy_prepare(const char *path, uint64_t above, struct store_manifest *manifest,
 			struct error *error)
 {

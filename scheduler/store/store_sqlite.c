@@ -84,6 +84,10 @@ static int store_connect_full(struct store *store, const char *path, struct erro
 	return r;
 }
 
+/*
+ * Files are checked before SQLite opens the database, because opening would create missing ones;
+ * space is reserved last, when the log exists.
+ */
 static int store_prepare(struct store *store, const char *path, struct error *error)
 {
 	struct store_past past;
