@@ -35,7 +35,7 @@ static int copy_of(const struct fd_store *store, const char *name)
 	return fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-/* A predecessor's, of any version. Return: 0; -ENOENT; -errno with @error. */
+/* The ledger of a predecessor of any version. Return: 0; -ENOENT; -errno with @error. */
 static int ledger_inherit(struct daemon *daemon, struct error *error)
 {
 	int fd = fd_store_newest(daemon->fds, ADOPT_LEDGER_NAME);
@@ -49,7 +49,7 @@ static int ledger_inherit(struct daemon *daemon, struct error *error)
 	r = ledger_new(fd, NULL, &daemon->ledger, error);
 	if (r < 0 || !ledger_converted(daemon->ledger))
 		return r;
-	/* from here on the old one would be wrong */
+	/* the new ledger is what changes from now on, so it must replace the old one */
 	fd = fcntl(ledger_fd(daemon->ledger), F_DUPFD_CLOEXEC, 3);
 	r = fd < 0 ? -errno : fd_store_renew(daemon->fds, ADOPT_LEDGER_NAME, fd);
 	if (r == 0) {
@@ -81,7 +81,7 @@ int adopt_ledger(struct daemon *daemon, struct error *error)
 	r = adopt_check(daemon->fds, error);
 	if (r == 0)
 		r = ledger_inherit(daemon, error);
-	/* the service manager has all of it, for a version that can read it */
+	/* the service manager still has everything, for a version that can read it */
 	if (r < 0 && r != -ENOENT && fd_store_outlives(daemon->fds))
 		return error_wrap(error,
 				  "refusing to start, the steps that run wait for a runbookd "
@@ -90,7 +90,7 @@ int adopt_ledger(struct daemon *daemon, struct error *error)
 	if (r < 0 && r != -ENOENT)
 		log_error("steps that run are lost: %s", error->text);
 	if (r < 0) {
-		/* all that is there belongs to a ledger that we cannot read */
+		/* all descriptors in the store belong to a ledger that we cannot read */
 		fd_store_clear(daemon->fds);
 		r = ledger_make(daemon, error);
 		if (r < 0)
@@ -109,7 +109,8 @@ void adopt_host(struct daemon *daemon)
 		fds[i] = ours[i] = copy_of(daemon->fds, step_keep_host_name(i));
 	sandbox_host_inherit(daemon->sandbox_host, fds);
 	sandbox_host_keep(daemon->sandbox_host, used);
-	/* of a file that was replaced: the one in use is kept with the next step */
+	/* drop a lock that is not in use (its file was replaced); step_keep_running() stores the
+	 * lock in use with the next step */
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
 		if (used[i] < 0 || used[i] != ours[i])
 			fd_store_drop(daemon->fds, step_keep_host_name(i));
@@ -147,7 +148,7 @@ static struct step *step_make(struct step_table *table, struct ledger_step *kept
 	step->facts.cause = (enum step_result)kept->cause;
 	step->facts.stopping = kept->stopping != 0;
 	step->facts.outcome = kept->outcome;
-	/* of a newer version: figures that we have no room for */
+	/* a newer version may know more figures; drop those that we have no name for */
 	step->facts.outcome.usage.known &= (1ULL << STEP_USAGE_NUM) - 1;
 	step->facts.log = kept->log_result;
 	memcpy(step->facts.setup_error, kept->setup_error, sizeof(step->facts.setup_error));
@@ -161,14 +162,14 @@ static void take_layers(struct step *step, struct step_bag *bag)
 
 	step->order.layers = TAKE_PTR(bag->layers);
 	step->order.n_layers = bag->n_layers;
-	/* what lies beneath a running step was not removed: its predecessor held it */
+	/* no layer of a running step was removed: our predecessor held its lock until it ended */
 	while (step->n_layers_used < bag->n_layers &&
 	       layers_use(step->table->daemon->layers,
 			  step->order.layers + step->n_layers_used * IMAGE_ID_SIZE, path) == 0)
 		step->n_layers_used++;
 }
 
-/* Running, or somewhere between that and its report. */
+/* Takes over a step between LEDGER_RUNNING and LEDGER_FINISHED. */
 static int step_take_over(struct step *step, struct error *error)
 {
 	struct daemon *daemon = step->table->daemon;
@@ -183,7 +184,7 @@ static int step_take_over(struct step *step, struct error *error)
 		return error_wrap(error, "cannot take a running step over");
 	if (phase != LEDGER_FINISHED) {
 		r = supervise_adopt(&step->supervised, &bag.sandbox, error);
-		bag.sandbox.n_fds = 0; /* taken over, in any case */
+		bag.sandbox.n_fds = 0; /* taken over, also on failure */
 		if (r == 0)
 			take_layers(step, &bag);
 	}
@@ -251,7 +252,7 @@ static void bags_drop(struct step_table *table)
 
 	for (size_t i = 0; fd_store_name(store, i);) {
 		(void)snprintf(name, sizeof(name), "%s", fd_store_name(store, i));
-		/* the last one takes its place */
+		/* a drop moves the last name to this index */
 		if (bag_wanted(table, name))
 			i++;
 		else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What a predecessor left is read once before anything depends on it. */
+/* Reads all state of a predecessor once, before anything depends on it. */
 
 #include "daemon/adopt.h"
 
@@ -19,7 +19,7 @@ static int bag_check(const struct fd_store *store, const struct ledger_step *ste
 	struct step_bag bag;
 	int r = step_bag_open(store, step->order, &bag, error);
 
-	/* it was being started */
+	/* no bag yet: runbookd ended while it started the step */
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)

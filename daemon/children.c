@@ -38,7 +38,7 @@ static const struct {
 	[CHILD_IMAGE] = {ROLE_IMAGE, "runbook-image"},
 };
 
-/* Who talks to whom without us: one line, one channel. */
+/* The channels between children, which runbookd makes and never reads. */
 static const struct {
 	enum child_index a, b;
 } peers[] = {
@@ -48,7 +48,7 @@ static const struct {
 	{CHILD_SCHEDULER, CHILD_CACHER},
 };
 
-/* What a child may know of our environment. */
+/* Variables of our environment that children get. */
 static const char *const kept_environment[] = {
 	"PATH",
 	"LANG",
@@ -60,7 +60,7 @@ static const char *const kept_environment[] = {
 	"UBSAN_OPTIONS",
 	"SSL_CERT_FILE",
 	"SSL_CERT_DIR",
-	/* by these skopeo finds its way out; the others do not look at them */
+	/* for skopeo; our own programs do not read them */
 	"HTTP_PROXY",
 	"HTTPS_PROXY",
 	"NO_PROXY",
@@ -149,7 +149,7 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	siginfo_t info = {.si_pid = 0};
 
 	if (waitid(P_PIDFD, (id_t)child->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
-		return; /* not yet */
+		return; /* it has not exited yet */
 	log_end(child, &info);
 	loop_remove(&child->pid_file);
 	(void)close(child->pidfd);
@@ -166,7 +166,7 @@ static void child_ended(struct loop_file *file, uint32_t events)
 	daemon->child_hooks.gone(daemon, (enum child_index)(child - daemon->children));
 }
 
-/* The child closed its channel or sent what it must not: it has to go. */
+/* The child closed its channel or sent a message that is not allowed: it has to exit. */
 static void child_channel_closed(struct channel *channel)
 {
 	struct child *child = child_of(channel);
@@ -195,7 +195,7 @@ static char **child_environment(char *storage[], size_t room)
 	return storage;
 }
 
-/* The daemon decides when its children end, not Ctrl-C at its terminal. */
+/* In a process group of its own: Ctrl-C at the terminal must not end children before steps. */
 static int spawn_program(struct child *child, const char *path, int channel_fd, pid_t *ret_pid)
 {
 	char *argv[] = {(char *)child->program, NULL, NULL, NULL, NULL, NULL};
@@ -240,13 +240,13 @@ static int child_spawn(struct child *child, struct error *error)
 		return error_errno(error, -r, "cannot execute %s", path);
 	}
 	child->started_usec = now_usec();
-	/* no race: the pid is ours until we reap it */
+	/* no race: the pid is not used again until we reap the child */
 	child->pidfd = pidfd_open(child->pid, 0);
 	r = child->pidfd < 0 ? -errno : 0;
 	if (r == 0)
 		r = loop_add(daemon->loop, &child->pid_file, child->pidfd, EPOLLIN, child_ended);
 	if (r < 0) {
-		/* without a pidfd nothing could be told about it later */
+		/* without a pidfd its end could not be noticed */
 		(void)kill(child->pid, SIGKILL);
 		(void)waitpid(child->pid, NULL, 0);
 		child->pid = 0;
@@ -259,11 +259,11 @@ static int child_spawn(struct child *child, struct error *error)
 			 daemon->child_hooks.requests, daemon->child_hooks.n_requests,
 			 child_channel_closed, daemon);
 	if (r < 0)
-		child_kill(child); /* its end is seen by child_ended(), which respawns */
+		child_kill(child); /* child_ended() follows, which starts it again */
 	return 0;
 }
 
-/* Both ends of a fresh channel; each replaces what that child had before. */
+/* Send each its end of a new channel, which replaces the channel that it had to the other. */
 static void peers_connect(struct child *a, struct child *b)
 {
 	struct child *sides[2] = {a, b};

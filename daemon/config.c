@@ -215,7 +215,7 @@ int config_complete(struct config *config, struct error *error)
 
 /* ---- files ---- */
 
-/* Whoever can write a file that we obey is root: it must be root's, or ours. */
+/* A user who can write a file that root obeys can become root: only root, or our user, may. */
 static int check_trust(int fd, const char *path, bool directory, struct error *error)
 {
 	struct stat st;
@@ -258,13 +258,13 @@ static int read_trusted(int dir_fd, const char *name, const char *path, size_t l
 	return 0;
 }
 
-/* As ssh does with private keys: what everybody has read is no secret any more. */
+/* As ssh does with private keys: a file that all users can read is not a secret any more. */
 static int check_secret(int dir_fd, const char *name, const char *path, struct error *error)
 {
 	struct stat st;
 
 	if (fstatat(dir_fd, name, &st, 0) < 0 || !(st.st_mode & S_IROTH))
-		return 0; /* who reads it says what else is wrong */
+		return 0; /* other failures are reported when the file is read */
 	return error_set(error, EPERM,
 			 "%s holds a secret and can be read by all users: run `chmod o-r %s`, and "
 			 "change the secret if one of them did",
@@ -280,7 +280,7 @@ static int load_secret(const struct paths *paths, const struct config_project *p
 
 	if (!file)
 		return 0;
-	/* relative names are beside runbookd.conf; an absolute one ignores dir_fd */
+	/* relative names start at the directory of runbookd.conf; an absolute one ignores dir_fd */
 	dir_fd = open(paths->etc, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	result = secret == &project->known_hosts ? 0 : check_secret(dir_fd, file, file, error);
 	if (result == 0)
@@ -293,7 +293,7 @@ static int load_secret(const struct paths *paths, const struct config_project *p
 	return 0;
 }
 
-/* An editor ends a file with a newline that is no part of the secret. */
+/* Editors end a file with a newline, which is not part of the secret. */
 static void secret_trim(struct config_secret *secret)
 {
 	while (secret->size > 0 &&
@@ -393,7 +393,7 @@ static int load_file(struct config *config, int dir_fd, const char *directory, c
 	result = read_trusted(dir_fd, name, path, CONFIG_FILE_MAX, &text, &size, error);
 	if (result == 0 && text) {
 		result = load(config, name, path, text, size, error);
-		explicit_bzero(text, size); /* it may hold Secret= */
+		explicit_bzero(text, size); /* it may have Secret= */
 		assert(result < 0 || load != load_project_file || config->projects);
 		if (result == 0 && load == load_project_file &&
 		    config->projects[config->n_projects - 1].secret_text)
@@ -403,7 +403,7 @@ static int load_file(struct config *config, int dir_fd, const char *directory, c
 	return result > 0 ? 0 : result;
 }
 
-/* Every *.conf of @subdirectory, in the order of their names; none if it is absent. */
+/* Every *.conf of @subdirectory, in the order of their names. An absent directory is fine. */
 static int load_directory(struct config *config, int etc_fd, const char *etc,
 			  const char *subdirectory, load_file_fn load, struct error *error)
 {

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * DOC: Keys of the configuration files
- *
- * The tables at the end of this file are the whole schema. inih splits the
- * lines; its reader callback is ours, because that is where line numbers,
- * sections without keys, overlong lines and bytes that are no text are seen.
+ * The tables at the end of this file are the whole schema. inih splits the lines. The
+ * callback that gives it lines is ours, because only there line numbers, sections
+ * without keys, lines that are too long, and bytes that are not text can be noticed.
  */
 
 #include "daemon/config_keys.h"
@@ -94,7 +92,7 @@ static int set_size(const struct config_key *key, void *field, const char *value
 	return store_number(key, field, number, result, value, "bytes, like 512M or 10G", error);
 }
 
-/* Limits: an empty value takes an earlier one back. */
+/* Limits: an empty value removes an earlier one. */
 static int limit_count(const struct config_key *key, void *field, const char *value, int again,
 		       struct error *error)
 {
@@ -132,7 +130,7 @@ static int set_duration(const struct config_key *key, void *field, const char *v
 	return store_number(key, field, number, result, value, "seconds, like 90s or 1h30m", error);
 }
 
-/* Of a project: an empty value takes an earlier one back. */
+/* A value that a project may inherit: an empty value removes an earlier one. */
 static int inherit_duration(const struct config_key *key, void *field, const char *value, int again,
 			    struct error *error)
 {
@@ -140,7 +138,7 @@ static int inherit_duration(const struct config_key *key, void *field, const cha
 	return value[0] ? set_duration(key, field, value, again, error) : 0;
 }
 
-/* Retention: "none" is without a limit; an empty value takes an earlier one back. */
+/* Retention: "none" means no limit; an empty value removes an earlier one. */
 static int keep_value(const struct config_key *key, void *field, const char *value, int again,
 		      int (*set)(const struct config_key *, void *, const char *, int,
 				 struct error *),
@@ -183,7 +181,7 @@ static int set_limits(const struct config_key *key, void *field, const char *val
 
 static int list_append(struct config_list *list, const char *value, int again, struct error *error)
 {
-	/* a later file starts the list anew; an empty value empties it */
+	/* a later file replaces the list; an empty value empties it */
 	if (!again || value[0] == '\0') {
 		for (size_t i = 0; i < list->n_items; i++)
 			free(list->items[i]);
@@ -374,7 +372,7 @@ static int set_bool(const struct config_key *key, void *field, const char *value
 	return 0;
 }
 
-/* Does the fetcher speak what @url begins with? */
+/* Is @url of a protocol that the fetcher knows? */
 static bool is_fetched(const char *url)
 {
 	static const char *const schemes[] = {"https://", "http://", "ssh://", "file://"};
@@ -384,7 +382,7 @@ static bool is_fetched(const char *url)
 		if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
 			return true;
 	}
-	/* HOST:PATH, as scp(1) writes it */
+	/* HOST:PATH, as in scp(1) */
 	return colon && (!slash || colon < slash) && !strstr(url, "://") && colon[1] != ':';
 }
 
@@ -402,7 +400,7 @@ static int set_repository(const struct config_key *key, void *field, const char 
 			"\"%s\" is not fetched: write https://, http://, ssh://, file:// or "
 			"HOST:PATH",
 			value);
-	/* said now, and not by the first fetch */
+	/* report a bad URL now, and not at the first fetch */
 	if (value[0] != '\0' && remote_parse(value, &remote, error) < 0)
 		return -EINVAL;
 	return set_string(key, field, value, again, error);
@@ -431,7 +429,7 @@ static int parser_fail(struct parser *parser, const struct error *cause)
 	return 0;
 }
 
-/* Levenshtein distance of two short words, case ignored; long ones are just far. */
+/* Levenshtein distance of two short words, without case; long words count as different. */
 static unsigned word_distance(const char *a, const char *b)
 {
 	unsigned row[33];
@@ -492,7 +490,7 @@ static bool section_known(const struct config_schema *schema, const char *sectio
 	return false;
 }
 
-/* inih tells of a section only with its first key: look at the line itself. */
+/* inih reports a section only with its first key, so look at the line itself. */
 static bool check_section(struct parser *parser, const char *line)
 {
 	struct error cause = ERROR_INIT;
@@ -541,7 +539,7 @@ static char *parser_read_line(char *out, int size, void *userdata)
 		(void)parser_fail(parser, &cause);
 		return NULL;
 	}
-	/* leading blanks would make it a continuation of the line before */
+	/* to inih a line with leading blanks continues the line before, so remove them */
 	for (size_t skip = 0; skip <= length; skip++) {
 		if (skip == length || (parser->next[skip] != ' ' && parser->next[skip] != '\t')) {
 			memcpy(out, parser->next + skip, length - skip);
@@ -602,7 +600,7 @@ static int parser_key(void *userdata, const char *section, const char *name, con
 	return parser_unknown_key(parser, section, name);
 }
 
-/* Debian's inih reads its limits from variables, others have them compiled in. */
+/* Debian's inih has its limits in variables; others have constants, and lack this symbol. */
 extern int ini_max_line __attribute__((weak));
 
 int config_schema_parse(const struct config_schema *schema, void *object, const char *file,
@@ -659,7 +657,8 @@ int config_schema_parse(const struct config_schema *schema, void *object, const 
 	}
 #define KEEP(name, type, kind)                                                                     \
 	KEEP_AGE(name, type, kind), KEEP_COUNT(name, type, kind), KEEP_BYTES(name, type, kind)
-/* how large trees are is known when they go only; of a mirror the age of what nothing reaches */
+/* Trees and uploads have no Bytes: their size is known only when they are removed. The Age of a
+ * mirror is that of objects that no reference reaches. */
 #define KEEP_ALL(type)                                                                             \
 	KEEP("", type, RETENTION_RUNS), KEEP("Log", type, RETENTION_LOGS),                         \
 		KEEP("Artifact", type, RETENTION_ARTIFACTS),                                       \

@@ -34,7 +34,7 @@ struct config_key {
 	config_key_fn set;
 	size_t offset; /* of the field in struct config or struct config_project */
 	uint64_t minimum, maximum;
-	int list; /* 1: the key may be given several times in a file */
+	int list; /* 1: the key may stand several times in a file */
 };
 
 /** struct config_schema - the keys of one kind of file */

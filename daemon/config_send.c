@@ -56,7 +56,7 @@ static void send_webhook(struct sender *sender)
 		const struct config_project *project = &config->projects[i];
 
 		if (project->secret.size == 0)
-			continue; /* no delivery for it could be signed */
+			continue; /* without a secret no delivery can be signed for it */
 		sender_send(sender, MESSAGE_NEW(config_hook, 0, .project = project->name,
 						.provider = project->provider,
 						.secret = blob_of(&project->secret)));
@@ -67,13 +67,13 @@ static uint64_t host_cpu_milli(void)
 {
 	cpu_set_t set;
 
-	/* what we may run on, not what the machine has: a container knows less */
+	/* the processors that we may use: in a container fewer than the machine has */
 	if (sched_getaffinity(0, sizeof(set), &set) < 0)
 		return 1000;
 	return (uint64_t)CPU_COUNT(&set) * 1000;
 }
 
-/* What steps may be promised: no more than they can get together, unless somebody says so. */
+/* Sum of memory that running steps may reserve: what they can get together, unless configured. */
 static uint64_t host_memory(const struct config *config)
 {
 	uint64_t steps = first_of(config->steps_memory, host_memory_default());
@@ -81,7 +81,7 @@ static uint64_t host_memory(const struct config *config)
 	return first_of(config->host_memory, steps);
 }
 
-/* Those of the configuration, and what everybody may ask for without one. */
+/* The labels of every host, and those of the configuration. */
 static void host_labels(const struct config *config, char *out, size_t size)
 {
 	struct utsname names;
@@ -114,7 +114,7 @@ static void send_fetch_retry(struct sender *sender, const char *project, uint64_
 
 #define DAY_SEC (24ULL * 3600)
 
-/* What rules where nothing is said. Bytes of 0: a part of the file system, see below. */
+/* Limits of kinds that are not configured. Bytes of 0: a part of the file system, see below. */
 static const struct config_keep keep_defaults[RETENTION_NUM] = {
 	[RETENTION_RUNS] = {90 * DAY_SEC, 10000, 0},
 	[RETENTION_LOGS] = {CONFIG_NO_LIMIT, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
@@ -123,7 +123,7 @@ static const struct config_keep keep_defaults[RETENTION_NUM] = {
 	[RETENTION_UPLOADS] = {14 * DAY_SEC, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
 	[RETENTION_MIRRORS] = {DAY_SEC, CONFIG_NO_LIMIT, CONFIG_NO_LIMIT},
 };
-/* Logs and artifacts of all runs: this part of the file system. */
+/* Logs and artifacts of all runs may take a half of the file system. */
 #define KEEP_PART 2
 
 static bool retention_said(const struct config_retention *retention)

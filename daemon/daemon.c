@@ -19,7 +19,7 @@
 
 /* ---- configuration ---- */
 
-/* The addresses that are really served, one a line: tools read port 0's choice there. */
+/* The bound addresses, one a line: tools read there which port was chosen for port 0. */
 static void write_addresses(const struct daemon *daemon, const char *name,
 			    const struct listener_set *set)
 {
@@ -50,8 +50,8 @@ gid_t daemon_api_group(void)
 }
 
 /*
- * Nothing asks who reads over TCP: that is said whenever such an address is new.
- * Without one it is said where the page went that earlier versions served.
+ * Over TCP the API does not authenticate its clients: warn about each new TCP address.
+ * Without any, log where the page is now that earlier versions served over TCP.
  */
 static void warn_api_open(const struct daemon *daemon, const struct listener_set *set)
 {
@@ -98,7 +98,8 @@ static int reload(struct daemon *daemon, struct error *error)
 		listen_keep_load(daemon->fds, LISTEN_KEEP_WEBHOOK, &daemon->webhook_listeners);
 		listen_keep_load(daemon->fds, LISTEN_KEEP_API, &daemon->api_listeners);
 	}
-	/* a forge has a signature; who may connect to the API may do everything */
+	/* deliveries are signed, so all users may connect to the webhook sockets; a client that
+	 * can connect to the API may do everything, so only its group may */
 	if (listener_set_update(&daemon->webhook_listeners, &config->webhook_listen, 0666,
 				(gid_t)-1, &webhook, error) < 0) {
 		(void)error_wrap(error, "[Webhook]");
@@ -158,7 +159,7 @@ static void stop_children(struct loop_timer *timer)
 void daemon_stop(struct daemon *daemon)
 {
 	if (daemon_state_ends(daemon->state)) {
-		steps_stop(daemon->steps); /* asked again: no grace any more */
+		steps_stop(daemon->steps); /* the second request ends the grace */
 		return;
 	}
 	log_notice("stopping, %zu steps run", steps_running(daemon->steps));
@@ -192,7 +193,7 @@ void daemon_stay(struct daemon *daemon)
 	notify_state("READY=1");
 }
 
-/* Results are worth a moment: what the scheduler commits now is not "host lost" later. */
+/* Wait a moment for commits: a result that the scheduler lacks becomes "host lost" later. */
 static void await_acknowledgements(struct daemon *daemon)
 {
 	bool none = steps_unacknowledged(daemon->steps) == 0;

@@ -25,7 +25,7 @@ static const unsigned allowed[] = {
 	[DAEMON_REPORTING] = TO(DAEMON_CLOSING),
 	[DAEMON_CLOSING] = 0,
 	[DAEMON_LEAVING] = 0,
-	/* the other program could not be executed: the state is the one of before */
+	/* the other program could not be executed: back to the earlier state */
 	[DAEMON_BECOMING] = TO(DAEMON_STARTING) | TO(DAEMON_READY),
 };
 static_assert(ARRAY_SIZE(allowed) == DAEMON_STATE_NUM, "a state without its transitions");
