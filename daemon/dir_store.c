@@ -15,7 +15,7 @@
 #define TEMPORARY ".tmp-"
 #define GONE ".gone-"
 
-/** struct use - a directory that is in use, once or more often */
+/** struct use - a subdirectory that has users */
 struct use {
 	struct use *next;
 	int fd; /* locked, shared */
@@ -27,7 +27,7 @@ struct dir_store {
 	char path[PATH_MAX];
 	char instance[13];
 	int fd;
-	uint64_t n_made; /* names of directories */
+	uint64_t n_made; /* for the numbers in names */
 	struct use *uses;
 };
 
@@ -77,7 +77,7 @@ const char *dir_store_path(const struct dir_store *store)
 	return store->path;
 }
 
-/* ---- what is ours alone ---- */
+/* ---- claims ---- */
 
 static int directory_open(const struct dir_store *store, const char *name)
 {
@@ -164,7 +164,7 @@ void dir_claim_drop(struct dir_claim *claim)
 	claim->fd = -1;
 }
 
-/* ---- what there is ---- */
+/* ---- listing ---- */
 
 static DIR *directory_list(const struct dir_store *store)
 {
@@ -214,7 +214,7 @@ void dir_store_list(const struct dir_store *store, void (*each)(void *userdata, 
 	}
 }
 
-/* ---- what is in use ---- */
+/* ---- uses ---- */
 
 static struct use **use_find(struct dir_store *store, const char *name)
 {
@@ -235,7 +235,7 @@ int dir_store_use(struct dir_store *store, const char *name, char *out)
 		return -ENAMETOOLONG;
 	if (!*link) {
 		fd = directory_open(store, name);
-		/* what was removed between the two is locked in vain */
+		/* st_nlink 0: it was removed between openat(2) and flock(2) */
 		if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) < 0 || fstat(fd, &st) < 0 ||
 		    st.st_nlink == 0)
 			return -ENOENT;

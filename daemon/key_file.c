@@ -44,7 +44,8 @@ static int key_make(struct secret_key *key, struct error *error)
 	return 0;
 }
 
-/* What a runbookd that was killed left of file_replace(): a key to be forgotten may be in it. */
+/* Remove temporary files of file_replace() of a runbookd that was killed: they may contain a key
+ * that was removed since. */
 static void leftovers_remove(const struct key_source *source)
 {
 	const size_t n_name = strlen(KEY_FILE), n_end = strlen(".tmp");
@@ -90,7 +91,7 @@ static int check_private(int fd, const struct key_source *source, struct error *
 	if (status.st_uid != 0 && status.st_uid != geteuid())
 		return error_set(error, EPERM, "%s belongs to user %u: run `chown root %s`",
 				 source->path, status.st_uid, source->path);
-	/* a credential may be a link's or an ACL's: its directory is what protects it */
+	/* a credential may be a link, or have an ACL: its directory protects it */
 	if (!source->fixed && (status.st_mode & 077))
 		return error_set(error, EPERM,
 				 "%s can be read by others than root: run `chmod 600 %s`, and "
@@ -143,7 +144,7 @@ int key_file_load(const struct key_source *source, struct secret_keys *ret_keys,
 		r = secret_keys_parse(text, (size_t)size, ret_keys, error);
 	if (r == -EINVAL)
 		(void)error_wrap(error, "%s", source->path);
-	if (r < 0) /* lines before the bad one were keys */
+	if (r < 0) /* keys of the lines before the bad one */
 		explicit_bzero(ret_keys, sizeof(*ret_keys));
 	explicit_bzero(text, sizeof(text));
 	return r;
@@ -211,7 +212,7 @@ struct message *key_message(const struct paths *paths, bool make_new)
 	key_source_find(paths, &source);
 	r = key_file_load(&source, &keys, &error);
 	if (r == 0) {
-		if (make_new) /* fails: the old ones are still good */
+		if (make_new) /* on failure the old keys are still valid */
 			(void)key_file_add(&source, &keys, &error);
 		fd = memfd_sealed("secret-keys", text, secret_keys_format(&keys, text));
 		if (fd < 0)

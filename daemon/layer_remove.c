@@ -115,7 +115,7 @@ static void removals_start(struct layer_remover *remover)
 			return;
 		if (removal->phase != REMOVAL_WAITING)
 			continue;
-		/* a start sees what is left, whatever happens here */
+		/* if this fails for good, the next start of runbookd finds the directory */
 		if (layer_sandbox_start(remover->by, &removal->supervised, &removal->dir, arguments,
 					-1, -1, &error) < 0) {
 			removal_done(removal, error.text);

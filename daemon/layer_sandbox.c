@@ -13,7 +13,7 @@
 
 #define UNPACK_MEMORY (512 * MIB)
 #define UNPACK_PIDS 16
-#define UNPACK_DISK (16 * MIB) /* of the sandbox's own scratch, which it does not need */
+#define UNPACK_DISK (16 * MIB) /* of the sandbox's scratch, which the unpacker does not use */
 
 void layer_sandbox_init(const struct layer_sandboxes *by, struct supervised *supervised,
 			void (*done)(struct supervised *supervised,

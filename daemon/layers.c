@@ -21,13 +21,13 @@
 
 #define UNPACKS_MAX 4
 
-/** struct unpack - a layer on its way in */
+/** struct unpack - a layer that is being unpacked, or waits for its commit */
 struct unpack {
 	struct layers *layers;
 	struct unpack *next;
-	uint64_t number; /* runbook-image's */
-	bool unpacked;	 /* the sandbox has ended well, runbook-image looks at the report */
-	bool abandoned;	 /* runbook-image does not want it any more */
+	uint64_t number; /* of the job, chosen by runbook-image */
+	bool unpacked;	 /* the sandbox has succeeded, runbook-image checks its report */
+	bool abandoned;	 /* runbook-image has ended: the result is discarded */
 	struct dir_claim dir;
 	struct supervised supervised;
 };
@@ -42,9 +42,9 @@ struct layers {
 	bool stopping;
 };
 
-/* ---- answers ---- */
+/* ---- replies ---- */
 
-/* Not while runbook-image is away: a new one begins anew. */
+/* Dropped while there is no runbook-image: a new one does not know the job. */
 static void answer(struct layers *layers, struct message *message)
 {
 	(void)link_send(layers->daemon, CHILD_IMAGE, message);
@@ -84,7 +84,7 @@ static void unpack_free(struct unpack *unpack)
 	free(unpack);
 }
 
-/* What it wrote is to be removed; without memory for that, at the next start. */
+/* Have the directory removed; without memory for that, the next start does it. */
 static void unpack_discard(struct unpack *unpack)
 {
 	(void)layer_remover_add(unpack->layers->remover, &unpack->dir);
@@ -123,7 +123,7 @@ static struct unpack *unpack_new(struct layers *layers, uint64_t number)
 	return unpack;
 }
 
-/* ---- what runbook-image asks ---- */
+/* ---- requests of runbook-image ---- */
 
 void layers_unpack(struct layers *layers, uint64_t number, const char *digest, const char *layer,
 		   int blob_fd)
@@ -175,9 +175,9 @@ void layers_opaque(struct layers *layers, uint64_t number, const char *path)
 	if (!unpack || !unpack->unpacked)
 		return;
 	/*
-	 * Only root may set what the overlay believes. The path is the unpacker's: it stays
-	 * beneath the layer and goes through no link, so the worst it can name is another
-	 * directory of the same layer.
+	 * overlayfs reads trusted.* attributes, which only root can set. The path comes from the
+	 * unpacker and is not trusted: it is resolved beneath the layer and through no link, so
+	 * at worst it is another directory of the same layer.
 	 */
 	fd = open_beneath(unpack->dir.fd, path, O_RDONLY | O_DIRECTORY | O_NONBLOCK, 0);
 	if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0 || fsync(fd) < 0) {
@@ -207,7 +207,7 @@ void layers_commit(struct layers *layers, uint64_t number, const char *layer)
 	}
 	/* the unpacker has synced what it wrote */
 	r = dir_store_commit(layers->store, &unpack->dir, layer, &error);
-	/* the same layer, unpacked twice at once, is fine */
+	/* the same layer was unpacked by another job meanwhile, which is fine */
 	if (r == -EEXIST)
 		error = ERROR_INIT;
 	answer_committed(layers, number, &error);

@@ -70,7 +70,7 @@ static int split_tcp(const char *text, char *host, size_t size, const char **ret
 		start++;
 		length -= 2;
 	} else if (memchr(text, ':', length)) {
-		return -EINVAL; /* IPv6 without brackets: where the port starts is a guess */
+		return -EINVAL; /* IPv6 without brackets: it is not clear where the port starts */
 	}
 	if (length == 0 || length >= size)
 		return -EINVAL;
@@ -126,7 +126,7 @@ static int bind_tcp(const struct listen_address *address)
 		return -errno;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
-	/* one socket serves both families, whatever net.ipv6.bindv6only says */
+	/* one socket serves both families, whatever net.ipv6.bindv6only is */
 	if (address->tcp.ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) < 0)
 		return -errno;
@@ -154,7 +154,7 @@ static bool without_ipv6(const struct listen_address *address, int result,
 	return true;
 }
 
-/* A socket that an earlier instance left goes; anything else is somebody's file. */
+/* Remove a socket that an earlier instance left; refuse any other file. */
 static int remove_stale(int dir_fd, const char *name, const char *path, struct error *error)
 {
 	struct stat st;
@@ -170,7 +170,7 @@ static int remove_stale(int dir_fd, const char *name, const char *path, struct e
 	return 0;
 }
 
-/* The mode by way of the umask: chmod(2) would follow a link that was planted meanwhile. */
+/* Set the mode with the umask: chmod(2) would follow a link that an attacker planted meanwhile. */
 static int bind_with_mode(int fd, const struct sockaddr_un *address, mode_t mode)
 {
 	mode_t before = umask(0777 & ~mode);
@@ -209,7 +209,7 @@ int listen_unix(const char *path, mode_t mode, gid_t group, struct error *error)
 	r = bind_with_mode(fd, &address, mode);
 	if (r < 0)
 		return error_errno(error, -r, "cannot bind %s", path);
-	/* bound but not listening: nobody gets in before the owner is right */
+	/* set the group before listen(2): until then no client can connect */
 	if (fchownat(dir_fd, name, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0)
 		return error_errno(error, errno, "cannot set the group of %s", path);
 	if (listen(fd, SOMAXCONN) < 0)
@@ -280,7 +280,7 @@ void listener_set_restore(struct listener_set *to, struct listener_set *from)
 	listener_set_close(from);
 }
 
-/* A unix socket that an earlier version opened to more users than @mode says. */
+/* Is it a unix socket that an earlier version opened to more users than @mode allows? */
 static bool too_open(const struct listen_address *address, mode_t mode)
 {
 	struct stat st;

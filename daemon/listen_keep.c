@@ -10,14 +10,14 @@
 
 #define UNIX_PREFIX FD_STORE_PREFIX "A"
 
-/* A colon separates names where a service manager hands them over; no address has a bar. */
+/* LISTEN_FDNAMES separates names by colons, so colons become bars, which no address has. */
 static void swap(char *text, char from, char to)
 {
 	for (char *at = text; (at = strchr(at, from)) != NULL; at++)
 		*at = to;
 }
 
-/* Return: false for what is not kept. */
+/* Return: false for an address that is not kept. */
 static bool name_of(enum listen_keep_kind kind, const char *text, char *name)
 {
 	if (strncmp(text, "unix:", 5) == 0 ||
@@ -32,7 +32,7 @@ static bool is_kind(const char *name, enum listen_keep_kind kind)
 {
 	size_t length = strlen(FD_STORE_PREFIX);
 
-	/* digits and brackets: other names go on with letters */
+	/* an address follows, with a bar before its port; other names have none */
 	return strncmp(name, FD_STORE_PREFIX, length) == 0 && name[length] == (char)kind &&
 	       strchr(name, '|');
 }
@@ -78,7 +78,7 @@ void listen_keep_save(struct fd_store *store, enum listen_keep_kind kind,
 
 	for (size_t i = 0; fd_store_name(store, i);) {
 		(void)snprintf(name, sizeof(name), "%s", fd_store_name(store, i));
-		/* the last one takes its place */
+		/* a drop moves the last name to this index */
 		if (is_kind(name, kind) && !set_has(set, kind, name))
 			fd_store_drop(store, name);
 		else
@@ -108,7 +108,7 @@ int listen_keep_unix(struct fd_store *store, const char *path, mode_t mode, gid_
 	struct stat st;
 	int fd, copy;
 
-	/* its file was not replaced */
+	/* the stored socket is usable if it is the one that the file is: same device and inode */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode)) {
 		unix_name(name, &st);
 		fd = fd_store_get(store, name);
