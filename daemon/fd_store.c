@@ -12,10 +12,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* "PID NAME=FD NAME=FD …", from ourselves; the service manager's are in sd_listen_fds(3) */
+/* "PID NAME=FD NAME=FD …", set before our execve(2); a service manager uses sd_listen_fds(3) */
 #define HANDED_ON "RUNBOOK_KEPT"
 #define LISTEN_FIRST 3
-#define MANAGER_TIMEOUT_MSEC 60000 /* it may be busy with all that a boot starts */
+#define MANAGER_TIMEOUT_MSEC 60000 /* at boot the service manager may be busy */
 
 struct entry {
 	char name[FD_STORE_NAME_MAX];
@@ -32,7 +32,7 @@ struct fd_store {
 
 static struct entry *entry_find(const struct fd_store *store, const char *name)
 {
-	/* the youngest are asked for the most */
+	/* most look-ups are for the youngest entries */
 	for (size_t i = store->n_entries; i > 0; i--) {
 		if (strcmp(store->entries[i - 1].name, name) == 0)
 			return &store->entries[i - 1];
@@ -189,7 +189,7 @@ int fd_store_put(struct fd_store *store, const char *name, int fd)
 	}
 	if (!store->outlives)
 		return 0;
-	/* not watched: a pipe whose writers are gone may still hold the last of a log */
+	/* FDPOLL=0: a pipe without writers must stay, because it may have the last of a log */
 	(void)snprintf(state, sizeof(state), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	r = notify_fd(state, fd);
 	if (r < 0)
@@ -224,7 +224,7 @@ void fd_store_drop(struct fd_store *store, const char *name)
 	*entry = store->entries[--store->n_entries];
 }
 
-/* ---- what is replaced ---- */
+/* ---- replacing ---- */
 
 /* "base" is number 0, "base.7" is number 7. Return: -1 for another name. */
 static long generation_of(const char *name, const char *base)
@@ -263,7 +263,7 @@ int fd_store_newest(const struct fd_store *store, const char *base)
 	return entry ? entry->fd : -1;
 }
 
-/* Until the service manager has handled every message: BARRIER=1 of sd_notify(3). */
+/* Wait until the service manager has handled all our messages: BARRIER=1 of sd_notify(3). */
 static int wait_kept(const struct fd_store *store)
 {
 	struct pollfd file = {.events = 0};
@@ -308,7 +308,7 @@ int fd_store_renew(struct fd_store *store, const char *base, int fd)
 	for (size_t i = 0; i < store->n_entries;) {
 		old = generation_of(store->entries[i].name, base);
 		(void)snprintf(name, sizeof(name), "%s", store->entries[i].name);
-		/* the last one takes its place */
+		/* a drop moves the last entry to this index */
 		if (old >= 0 && old <= number)
 			fd_store_drop(store, name);
 		else

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The fallback: system calls are made at once, their results are delivered from
- * a timer that is due immediately, so that done() is never called from within
- * the call that started it.
+ * The fallback without io_uring: system calls are made at once, and their results are
+ * delivered from a timer that is due immediately, so that done() is never called from
+ * within the call that started the operation.
  */
 
 #include "common/cleanup.h"
@@ -16,7 +16,7 @@
 
 struct epoll_engine {
 	struct io_engine engine;
-	struct list finished; /* not delivered */
+	struct list finished; /* operations whose results are not delivered yet */
 	struct loop_timer deliver;
 };
 
@@ -30,7 +30,7 @@ static void deliver(struct loop_timer *timer)
 	struct epoll_engine *self = container_of(timer, struct epoll_engine, deliver);
 	struct list_node *last = self->finished.last, *node = NULL;
 
-	/* only what is finished now: what done() starts waits for the next turn */
+	/* up to the op that is last now: those that done() starts wait for the next turn */
 	while (node != last) {
 		struct io_op *op;
 
@@ -114,14 +114,14 @@ static void engine_delay(struct io_engine *engine, struct io_op *op, uint64_t us
 static void engine_cancel(struct io_engine *engine, struct io_op *op)
 {
 	if (!op->file.loop)
-		return; /* no poll: its result is on its way */
+		return; /* not a poll: its result is in .finished already */
 	loop_remove(&op->file);
 	finish(epoll_of(engine), op, -ECANCELED);
 }
 
 static void engine_submit(struct io_engine *engine)
 {
-	(void)engine; /* everything is done at once */
+	(void)engine; /* operations are executed when they are started */
 }
 
 static void engine_free(struct io_engine *engine)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * One io_uring for every stream of every step: requests of a whole loop turn
- * are handed over by one system call. An eventfd tells the loop of completions:
- * with deferred task work the ring's own descriptor does not wake an epoll.
+ * One io_uring for every stream of every step: the requests of a whole loop turn
+ * are submitted by one system call. An eventfd wakes the loop for completions, because
+ * with deferred task work the ring's own descriptor does not wake epoll_wait(2).
  */
 
 #include "common/cleanup.h"
@@ -21,7 +21,7 @@
 #include <time.h>
 
 #define RING_ENTRIES 256
-/* completions served per wake-up, so that a flood of output does not starve the messages */
+/* completions served per wake-up, so that messages are served during a flood of output */
 #define RING_BURST 256
 #define RING_DRAIN_MSEC 10000
 
@@ -30,7 +30,7 @@ struct uring_engine {
 	struct io_uring ring;
 	struct loop_file file;
 	int event_fd;
-	struct loop_timer retry; /* the kernel was out of memory for requests */
+	struct loop_timer retry; /* of a submit, after the kernel was out of memory */
 	struct __kernel_timespec delay;
 	bool serving;
 	int read_flags; /* RWF_NOWAIT or 0 */
@@ -64,8 +64,8 @@ static void ring_submit(struct uring_engine *self)
 }
 
 /*
- * A free submission entry. A submit empties the queue, unless the kernel is out
- * of memory: then there is nothing better to do than to wait for it.
+ * Return a free submission entry. A submit empties the queue, unless the kernel is out
+ * of memory: then wait until it has some.
  */
 static struct io_uring_sqe *ring_entry(struct uring_engine *self)
 {
@@ -83,7 +83,7 @@ static struct io_uring_sqe *ring_entry(struct uring_engine *self)
 			(void)nanosleep(&pause, NULL);
 	}
 	log_error("io_uring takes no requests any more");
-	abort(); /* the service manager starts a new one */
+	abort(); /* the service manager starts runbookd again */
 }
 
 static void ring_serve(struct loop_file *file, uint32_t events)
@@ -102,7 +102,7 @@ static void ring_serve(struct loop_file *file, uint32_t events)
 		int result;
 
 		if (io_uring_peek_cqe(&self->ring, &cqe) != 0) {
-			/* reads that find data end within the submit: take them in this turn */
+			/* reads that find data complete during the submit: serve these now, too */
 			if (io_uring_sq_ready(&self->ring) == 0)
 				break;
 			ring_submit(self);
@@ -113,14 +113,14 @@ static void ring_serve(struct loop_file *file, uint32_t events)
 		result = cqe->res == -ETIME ? 0 : cqe->res; /* a delay is over */
 		io_uring_cqe_seen(&self->ring, cqe);
 		if (!op)
-			continue; /* a cancellation's own result */
+			continue; /* the result of a cancellation itself */
 		op->busy = false;
 		op->done(op, result);
 	}
 	self->serving = false;
 	ring_submit(self);
 	if (served == RING_BURST)
-		(void)eventfd_write(self->event_fd, 1); /* there may be more: in the next turn */
+		(void)eventfd_write(self->event_fd, 1); /* serve the rest in the next turn */
 }
 
 static void engine_poll(struct io_engine *engine, struct io_op *op, int fd)
@@ -172,7 +172,7 @@ static void engine_delay(struct io_engine *engine, struct io_op *op, uint64_t us
 	struct uring_engine *self = uring_of(engine);
 	struct io_uring_sqe *entry = ring_entry(self);
 
-	/* read by the kernel when it is submitted, which is before the next delay is asked for */
+	/* the kernel reads this at the submit, which comes before the next delay is started */
 	self->delay.tv_sec = (long long)(usec / USEC_PER_SEC);
 	self->delay.tv_nsec = (long long)(usec % USEC_PER_SEC) * 1000;
 	io_uring_prep_timeout(entry, &self->delay, 0, IORING_TIMEOUT_ETIME_SUCCESS);
@@ -219,8 +219,8 @@ static const struct io_engine_class uring_class = {
 };
 
 /*
- * DEFER_TASKRUN keeps completions from interrupting this thread's other system
- * calls; it is the newest flag that 6.1 has. Older kernels get a plain ring.
+ * DEFER_TASKRUN keeps completions from interrupting other system calls of this thread.
+ * Linux 6.1 and later have it; older kernels get a plain ring.
  */
 static int ring_setup(struct io_uring *ring)
 {
@@ -236,9 +236,9 @@ static int ring_setup(struct io_uring *ring)
 }
 
 /*
- * A read of an empty pipe must come back with EAGAIN. Kernels whose pipes know
- * RWF_NOWAIT need it, because they would wait inside the ring in spite of
- * O_NONBLOCK; older ones refuse the flag and heed O_NONBLOCK.
+ * A read of an empty pipe must fail with EAGAIN. Kernels whose pipes support RWF_NOWAIT
+ * need that flag, because without it they wait inside the ring in spite of O_NONBLOCK;
+ * older kernels refuse the flag and honour O_NONBLOCK.
  */
 static int pipe_read_flags(void)
 {

@@ -5,13 +5,13 @@
 #include "sandbox/kept_fields.h"
 
 /*
- * Tags are never used again: common/fields.h says how a line is added or removed. To
- * the end of a table, with the next number, and FIELD_MUST only for what an older
- * version must not leave out.
+ * A tag is never used again; common/fields.h explains how a line is added or removed. A
+ * new line goes to the end of a table, with the next number. FIELD_MUST is only for a
+ * value without which an older version must not go on.
  */
 
 static const struct field mask[] = {
-	/* not .mask: a pointer of ours */
+	/* .mask is not kept: it is a pointer of this process */
 	{FIELD_NUMBER(1, struct mask_stream, n_held)},
 	{FIELD_NUMBER(2, struct mask_stream, n_covered)},
 	{FIELD_NUMBER(3, struct mask_stream, n_shown)},

@@ -53,7 +53,7 @@ int kept_memory_map(int fd, struct kept_memory *ret_memory, struct error *error)
 	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (data == MAP_FAILED)
 		return error_errno(error, errno, "cannot map what a predecessor left");
-	/* output before it was masked may be in it */
+	/* it may contain output from before it was masked */
 	(void)madvise(data, (size_t)st.st_size, MADV_DONTDUMP);
 	*ret_memory = (struct kept_memory){.data = data, .size = (size_t)st.st_size};
 	return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/kept_raw.h"
 
-/* Each with the tag that daemon/kept_fields.c has for it. */
+/* Each member has the tag that daemon/kept_fields.c has for it. */
 
 static const struct field head[] = {
 	{FIELD_TEXT(1, struct raw_ledger, instance)},

@@ -27,7 +27,7 @@ struct ledger_step *ledger_step_at(const struct ledger *ledger, size_t index)
 	return (struct ledger_step *)(void *)(ledger->steps + index * STEP_SIZE);
 }
 
-/* What a ledger of this version begins with. Return: its size; 0 without memory. */
+/* Make the description of a ledger of this version. Return: its size; 0 without memory. */
 static size_t describe(char *out)
 {
 	struct kept_ledger kept = {.head_at = HEAD_AT,
@@ -54,7 +54,7 @@ bool ledger_step_known(const struct ledger_step *step)
 	       (unsigned)step->outcome.memory_scope <= SANDBOX_MEMORY_HOST;
 }
 
-/* The memory may be that of a predecessor: what it says is looked at once, here. */
+/* The memory may be that of a predecessor: check its values once, here. */
 static int memory_check(struct ledger *ledger, struct error *error)
 {
 	const struct ledger_head *head = ledger->head;
@@ -117,7 +117,7 @@ int ledger_memory_make(struct ledger *ledger, struct error *error)
 	return r;
 }
 
-/* Ours to go on with, or another version's, of which one of ours is made. */
+/* Use memory of our own layout as it is; convert memory of another version. Takes @fd over. */
 static int memory_inherit(struct ledger *ledger, int fd, struct error *error)
 {
 	int r;
@@ -273,8 +273,8 @@ void ledger_order_note(struct ledger *ledger, uint64_t order)
 	uint64_t bit = 1ULL << (order % LEDGER_WORD_BITS);
 
 	if (order + LEDGER_ORDERS <= highest)
-		return; /* counts as begun anyway */
-	/* places of orders that have become too old are those of the ones to come */
+		return; /* such a low number counts as begun anyway */
+	/* the bits of numbers between are those of orders that are too old now: clear them */
 	if (order > highest + LEDGER_ORDERS)
 		memset(ledger->begun, 0, LEDGER_ORDERS / 8);
 	else

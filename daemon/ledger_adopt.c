@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* A ledger of another version, older or newer: read field by field, and never changed. */
+/* Converts the ledger of another version, older or newer. It is only read, field by field. */
 
 #include "common/cleanup.h"
 #include "daemon/kept_memory.h"
@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Where d2e21e4 had everything; it did not say so itself. */
+/* The description of the memory of d2e21e4, which had none of its own. */
 static int describe_raw(const struct kept_memory *memory, struct kept_ledger *kept,
 			struct error *error)
 {
@@ -29,7 +29,7 @@ static int describe_raw(const struct kept_memory *memory, struct kept_ledger *ke
 	return 0;
 }
 
-/* Which orders were begun: theirs may be fewer or more than what we remember. */
+/* Copy which orders were begun. The other version may remember fewer or more of them. */
 static void orders_convert(const struct kept_memory *memory, const struct kept_ledger *kept,
 			   struct ledger *ledger)
 {
@@ -42,7 +42,7 @@ static void orders_convert(const struct kept_memory *memory, const struct kept_l
 		memcpy(&word,
 		       memory->data + kept->begun_at + place / LEDGER_WORD_BITS * sizeof(word),
 		       sizeof(word));
-		/* older ones than they remember were begun, all */
+		/* orders that are too old for its memory all count as begun */
 		if (order + kept->n_orders <= highest || (word >> (place % LEDGER_WORD_BITS) & 1))
 			ledger_order_set(ledger, order);
 	}

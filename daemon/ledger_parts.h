@@ -47,7 +47,7 @@ struct ledger_step *ledger_step_at(const struct ledger *ledger, size_t index);
  * An enumerator of a newer version could neither be reported to the scheduler nor logged.
  */
 bool ledger_step_known(const struct ledger_step *step);
-/** ledger_order_set() - note that @order was begun; .highest is higher already */
+/** ledger_order_set() - note that @order was begun; .highest is set already */
 void ledger_order_set(struct ledger *ledger, uint64_t order);
 /**
  * ledger_convert() - fill @ledger, which is empty, from the memory of another version
