@@ -13,7 +13,7 @@
 
 #define THROTTLE_USEC 200
 #define THROTTLE_BELOW (32 * KIB)     /* a read shorter than this is followed by a pause */
-#define THROTTLE_PIPE_MIN (256 * KIB) /* a small pipe would fill up meanwhile */
+#define THROTTLE_PIPE_MIN (256 * KIB) /* a smaller pipe would fill up during the pause */
 
 static void stream_end(struct log_stream *stream);
 static void stream_continue(struct log_stream *stream);
@@ -23,7 +23,7 @@ static void stream_continue(struct log_stream *stream);
 static void stream_poll(struct log_stream *stream)
 {
 	if (stream->stopping) {
-		stream_end(stream); /* the pipe is empty, and nobody is waited for any more */
+		stream_end(stream); /* the pipe is empty, and further output is not waited for */
 		return;
 	}
 	log_stream_set(stream, STREAM_POLLING);
@@ -35,7 +35,7 @@ static void throttle_over(struct io_op *op, int result)
 	struct log_pump *pump = container_of(op, struct log_pump, throttle);
 	struct list_node *last = pump->throttled.last, *node = NULL;
 
-	/* one that is throttled again at once is behind the last one, and waits for the next time */
+	/* a stream that is throttled again at once is appended behind @last, and waits again */
 	while (node != last) {
 		struct log_stream *stream;
 
@@ -46,7 +46,7 @@ static void throttle_over(struct io_op *op, int result)
 	}
 }
 
-/* One timer for all throttled streams; one that is throttled late waits less than THROTTLE_USEC. */
+/* One timer for all throttled streams; a late one waits less than THROTTLE_USEC. */
 static void stream_throttle(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
@@ -58,8 +58,8 @@ static void stream_throttle(struct log_stream *stream)
 }
 
 /*
- * From the step's pipe into that of the buffer, where we are the only reader and
- * nobody writes. Return: false when there is nothing to be read (yet).
+ * Move output from the step's pipe into the pipe of the buffer's slot, which has no other
+ * reader or writer. Return: whether there is output to be read into the buffer.
  */
 static bool stream_pull(struct log_stream *stream)
 {
@@ -72,7 +72,7 @@ static bool stream_pull(struct log_stream *stream)
 		return true;
 	log_slot_done(stream->buffer->slot);
 	if (n == -EINVAL) {
-		stream->direct = true; /* no pipe: what is on its way is not kept */
+		stream->direct = true; /* not a pipe: output on its way does not outlive us */
 		return true;
 	}
 	log_buffer_give(sink->pump, TAKE_PTR(stream->buffer));
@@ -100,7 +100,7 @@ static void stream_read(struct log_stream *stream)
 		data + buffer->size, LOG_BUFFER_SIZE - room - buffer->size);
 }
 
-/* Read, or note what must happen first. */
+/* Read, or enter the state that says what must happen first. */
 static void stream_continue(struct log_stream *stream)
 {
 	struct log_pump *pump = stream->sink->pump;
@@ -115,7 +115,7 @@ static void stream_continue(struct log_stream *stream)
 	}
 	stream->buffer = log_buffer_take(pump);
 	if (!stream->buffer && pump->n_buffers == 0) {
-		stream_throttle(stream); /* out of memory: no buffer will come back, try again */
+		stream_throttle(stream); /* out of memory, and no buffer can come back: try again */
 		return;
 	}
 	if (!stream->buffer) {
@@ -161,7 +161,7 @@ static void hold_over(struct loop_timer *timer)
 		return;
 	if (now_usec() >= due && sink->n_chunks < CHUNKS_PER_SINK_MAX)
 		buffer = log_buffer_take(sink->pump);
-	if (!buffer) { /* more came meanwhile, or the disk is slow */
+	if (!buffer) { /* there was further output meanwhile, or the disk is slow */
 		if (due <= now_usec())
 			due = now_usec() + MASK_HOLD_USEC;
 		(void)loop_timer_set(sink->pump->loop, timer, due, hold_over);
@@ -191,7 +191,7 @@ static size_t stream_mask(struct log_stream *stream, struct log_buffer *buffer, 
 {
 	if (!stream->sink->mask)
 		return size;
-	/* what was read stays as it was, for who has to mask it again */
+	/* a successor may have to mask this output again, so leave it as it was read */
 	if (buffer->kept)
 		memcpy(buffer->data + MASK_HEADROOM, log_slot_raw(buffer->slot), size);
 	size = mask_stream_feed(&stream->mask, buffer->data + MASK_HEADROOM, size, &buffer->text);
@@ -199,7 +199,7 @@ static size_t stream_mask(struct log_stream *stream, struct log_buffer *buffer, 
 	return size;
 }
 
-/* What was held back is no secret, or not all of one: nothing follows any more. */
+/* The stream has ended, so bytes that were held back cannot become a whole secret any more. */
 static void stream_unmask(struct log_stream *stream)
 {
 	size_t size;
@@ -257,7 +257,7 @@ static void stream_received(struct log_stream *stream, size_t size)
 	log_sink_progress(sink);
 }
 
-/* What was pulled is there, all of it, whatever the read says. */
+/* All output that log_slot_pull() moved is in the slot's pipe: read on until it is complete. */
 static void stream_filled(struct log_stream *stream, int result)
 {
 	struct log_buffer *buffer = stream->buffer;
@@ -282,7 +282,7 @@ static void stream_done(struct io_op *op, int result)
 
 	log_stream_set(stream, STREAM_IDLE);
 	if (polled) {
-		/* also when it was cancelled: what the pipe holds is still read */
+		/* also after a cancellation: the output that is in the pipe is still read */
 		stream_continue(stream);
 		return;
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Logs that outlive this process. */
+/* Logs that outlive their process: what a sink keeps, and how a successor goes on with it. */
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -29,7 +29,7 @@ void log_sink_keep(struct log_sink *sink, uint64_t id, struct log_kept *kept)
 	sink->id = id;
 }
 
-/* Files are as long as what was written to them; the rest is in @kept and in slots. */
+/* The sizes of the files tell how much was written; the rest is in .kept and in slots. */
 static int files_look(struct log_sink *sink)
 {
 	const struct log_index_header header = {
@@ -42,7 +42,7 @@ static int files_look(struct log_sink *sink)
 	if (fstat(sink->log_fd, &log) < 0 || fstat(sink->index_fd, &index) < 0)
 		return -errno;
 	sink->offset = (uint64_t)log.st_size;
-	/* one that an older runbookd began has no place for a cut, nor can it be read here */
+	/* the index of a log that an older runbookd began has no place for a cut */
 	if (log_cut_read(sink->index_fd, &sink->cut) == 0 && sink->cut.version == LOG_INDEX_VERSION)
 		sink->first_record = LOG_CUT_RECORDS;
 	sink->punch_due = sink->cut.end > sink->cut.start;
@@ -59,8 +59,8 @@ static int files_look(struct log_sink *sink)
 }
 
 /*
- * @size bytes were to be written from @base on: how many were? A record of the index is
- * made with the first of them.
+ * @buffer, @size bytes, was being written at @base. Return: how many bytes were written. If
+ * any were and the index has no record of the chunk, make that.
  */
 static uint64_t written_of(struct log_sink *sink, const struct log_buffer *buffer, uint64_t base,
 			   uint64_t size)
@@ -78,7 +78,7 @@ static uint64_t written_of(struct log_sink *sink, const struct log_buffer *buffe
 	return end - base < size ? end - base : size;
 }
 
-/* ---- what a mask holds back ---- */
+/* ---- state of masks ---- */
 
 static void mask_resume(struct log_stream *stream, const struct mask_stream *mask)
 {
@@ -88,7 +88,7 @@ static void mask_resume(struct log_stream *stream, const struct mask_stream *mas
 	stream->mask.mask = stream->sink->mask;
 }
 
-/* Return: the number of the chunk after which it is so. */
+/* @sequences: set to the number of the chunk after which the mask of each stream was so. */
 static void masks_resume(struct log_sink *sink, uint64_t sequences[2])
 {
 	for (size_t i = 0; i < ARRAY_SIZE(sink->streams); i++) {
@@ -104,7 +104,10 @@ static void masks_resume(struct log_sink *sink, uint64_t sequences[2])
 	}
 }
 
-/* What is held back at the end is written once more when the end is seen once more. */
+/*
+ * This process sees the end of the stream again and writes the bytes that were held back until
+ * then again: note how many of them are in the file.
+ */
 static void rest_resume(struct log_sink *sink, struct log_stream *stream)
 {
 	uint64_t *base = &sink->kept->rest_base[stream->number - 1];
@@ -150,14 +153,15 @@ static int chunks_recover(struct log_sink *sink)
 			return -ENOMEM;
 		buffer->secret = sink->mask != NULL;
 		if (head->state == LOG_SLOT_TAKEN) {
-			/* not masked yet, and the last of its stream */
+			/* not masked yet; it is the last chunk of its stream */
 			log_stream_chunk(stream, buffer, head->size);
 			continue;
 		}
 		if (head->sequence > pump->last_sequence)
 			pump->last_sequence = head->sequence;
 		if (head->sequence > sequences[stream->number - 1] && sink->mask) {
-			/* killed between the two of log_buffer_keep(), and may be again */
+			/* the predecessor was killed within log_buffer_keep(); note the mask's
+			 * state now, because we may be killed as well */
 			mask_resume(stream, &head->mask);
 			log_mask_keep(sink->kept, stream->number, head->sequence, &head->mask);
 			sequences[stream->number - 1] = head->sequence;

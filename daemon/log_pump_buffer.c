@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The chunks of output on their way: memory for them, and what a successor finds of them. */
+/* Buffers for chunks of output, and the notes on them for a successor. */
 
 #include "common/cleanup.h"
 #include "common/phases.h"
@@ -43,14 +43,14 @@ static struct log_buffer *buffer_new(struct log_pump *pump)
 		buffer->data = buffer->slot->data;
 		return buffer;
 	}
-	/* mapped, not malloc'ed: what is given back really leaves */
+	/* mapped, not malloc'ed, so that the kernel really gets the memory back */
 	buffer->data = mmap(NULL, LOG_BUFFER_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buffer->data == MAP_FAILED) {
 		free(buffer);
 		return NULL;
 	}
-	/* output before it was masked */
+	/* it contains output from before it was masked */
 	(void)madvise(buffer->data, LOG_BUFFER_SIZE, MADV_DONTDUMP);
 	return buffer;
 }

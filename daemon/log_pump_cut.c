@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Logs that would be too long: which part of the middle goes, and its going.
+ * Logs that would be too long: which part of the middle is dropped, and how.
  *
- * The hole begins and ends where chunks do, which the index knows. What the index has
- * of the hole goes as well: a step that prints byte by byte has sixteen times as many
- * bytes of index as of log. Where the hole is gets noted before it is made, so that no
- * reader takes its zeroes for output, and who adopts the log makes it once more.
+ * The hole begins and ends at the boundaries of chunks, which are in the index. The records
+ * of chunks in the hole are dropped as well: a step that prints byte by byte has sixteen
+ * times as many bytes of index as of log. The hole is noted in the index before it is made,
+ * so that no reader takes its zeroes for output, and a successor can make it again.
  */
 
 #include "common/cleanup.h"
@@ -48,7 +48,7 @@ void log_sink_limit(struct log_sink *sink, uint64_t bytes)
 		log_warning("the limit of a step's log cannot be noted, it holds for now");
 }
 
-/* What both files take on the disk. */
+/* Bytes that log and index take on the disk together. */
 static uint64_t used(const struct log_sink *sink)
 {
 	const struct log_cut *cut = &sink->cut;
@@ -62,7 +62,8 @@ void log_sink_share(struct log_sink *sink, struct log_share *share)
 	sink->share = share;
 }
 
-/* Its own limit; what it has, but some little, where logs have all that they may. */
+/* Its own limit. If logs together are at theirs: the size that it has now, so that it does not
+ * grow, but LOG_LIMIT_MIN at least. */
 static uint64_t limit_now(const struct log_sink *sink, size_t size)
 {
 	uint64_t limit = sink->cut.limit;
@@ -79,7 +80,7 @@ bool log_cut_wanted(const struct log_sink *sink, size_t size)
 	return sink->cut.limit > 0 && used(sink) + size + RECORD > limit_now(sink, size);
 }
 
-/* Where the chunk of record @number begins. Return: 0 or -errno. */
+/* The offset at which the chunk of record @number begins. Return: 0 or -errno. */
 static int record_offset(const struct log_sink *sink, uint64_t number, uint64_t *ret_offset)
 {
 	const struct log_kept *kept = sink->kept;
@@ -102,7 +103,7 @@ static int record_offset(const struct log_sink *sink, uint64_t number, uint64_t 
 	return 0;
 }
 
-/* The first record from @low on behind which no more than @budget lies. Return: 0 or -errno. */
+/* The tail is at most @budget bytes: find its first record, from @low on. Return: 0 or -errno. */
 static int find_tail(const struct log_sink *sink, uint64_t low, uint64_t budget,
 		     uint64_t *ret_number)
 {
@@ -125,7 +126,7 @@ static int find_tail(const struct log_sink *sink, uint64_t low, uint64_t budget,
 	return 0;
 }
 
-/* Where the head ends: at the last record in front of which no more than @budget lies. */
+/* The head is at most @budget bytes: find the first record behind it. Return: 0 or -errno. */
 static int find_head(const struct log_sink *sink, uint64_t budget, uint64_t *ret_number)
 {
 	uint64_t low = sink->first_record;
@@ -147,7 +148,7 @@ static int find_head(const struct log_sink *sink, uint64_t budget, uint64_t *ret
 	return 0;
 }
 
-/* The hole that makes room for an eighth of the limit, a chunk at least. */
+/* The hole that makes room for an eighth of the limit, and for a chunk at least. */
 static int next_cut(const struct log_sink *sink, struct log_cut *ret_cut)
 {
 	struct log_cut cut = sink->cut;
@@ -157,7 +158,7 @@ static int next_cut(const struct log_sink *sink, struct log_cut *ret_cut)
 	int r = 0;
 
 	if (sink->kept->index_broken)
-		return -EIO; /* without it, no one knows where chunks begin */
+		return -EIO; /* without an index it is not known where chunks begin */
 	if (step < LOG_BUFFER_SIZE + RECORD)
 		step = LOG_BUFFER_SIZE + RECORD;
 	if (cut.end == cut.start) {
@@ -176,7 +177,7 @@ static int next_cut(const struct log_sink *sink, struct log_cut *ret_cut)
 	return r;
 }
 
-/* What follows is lost, as it was before logs could be cut. */
+/* The log cannot be cut: from now on output is lost, as it was before logs could be cut. */
 static void give_up(struct log_sink *sink, int error)
 {
 	log_warning("the middle of a step's log cannot be dropped: %s; what it prints from now on "
@@ -228,7 +229,7 @@ void log_punch_done(struct io_op *op, int result)
 		sink->punch_due = true;
 	} else if (result < 0) {
 		give_up(sink, -result);
-		/* nothing is missing, then */
+		/* there is no hole, so note none */
 		sink->cut.end = sink->cut.start;
 		sink->cut.first_kept = sink->cut.first_dropped;
 		(void)log_cut_write(sink->index_fd, &sink->cut);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* When which bytes came, and from which stream: written behind the log, many at once. */
+/* The records of the index: time and stream of each chunk. They are written after the log, many
+ * at once. */
 
 #include "common/cleanup.h"
 #include "daemon/log_pump_parts.h"
@@ -44,7 +45,8 @@ void log_index_done(struct io_op *op, int result)
 		sink->flushed_bytes += (size_t)result;
 		log_share_grow(sink->share, result);
 	} else if (result != -EINTR && result != -EAGAIN) {
-		/* a record too few misplaces every later one: what is there stays right */
+		/* without this record later ones would be at wrong places: write no more, so that
+		 * the records in the file stay right */
 		sink->kept->index_broken = 1;
 		sink->n_indexed = sink->kept->n_records;
 		log_sink_failed(sink, result < 0 ? -result : EIO, 0);
@@ -59,7 +61,7 @@ void log_index_done(struct io_op *op, int result)
 	log_sink_progress(sink);
 }
 
-/* Straight from where they are; where the ring ends, so does this time's write. */
+/* Write records from the ring itself, up to its end at most: the next write has the rest. */
 void log_index_flush(struct log_sink *sink)
 {
 	size_t n = log_sink_unindexed(sink);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The files' side of the log pump: what is let through, written, synced, and what gets lost. */
+/* The sinks of the log pump: which output is admitted, written and synced, and which is lost. */
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
-#define ROOM_STEP (4 * MIB) /* between two looks at the free space; short logs always fit */
+#define ROOM_STEP (4 * MIB) /* between two checks of the free space; short logs always fit */
 #define INDEX_FLUSH 64
 
-/* ---- what is let through ---- */
+/* ---- admission ---- */
 
 void log_sink_failed(struct log_sink *sink, int number, uint64_t lost)
 {
@@ -30,7 +30,7 @@ static bool room_left(int fd)
 	struct statvfs status;
 	uint64_t floor;
 
-	/* a file system without a size (memory) has nothing to say */
+	/* a file system without a size (in memory) has no limit */
 	if (fstatvfs(fd, &status) < 0 || status.f_blocks == 0)
 		return true;
 	floor = (uint64_t)status.f_blocks * status.f_frsize / 32;
@@ -39,7 +39,7 @@ static bool room_left(int fd)
 	return (uint64_t)status.f_bavail * status.f_frsize >= floor;
 }
 
-/* One step must not take the disk from all others. Return: 0, or the errno of the loss. */
+/* One step must not take all of the disk. */
 int log_sink_admit(struct log_sink *sink, size_t size)
 {
 	if (sink->cut.limit == 0 && sink->kept->admitted + size > LOG_BYTES_MAX)
@@ -160,13 +160,13 @@ static void log_buffer_writing(struct log_sink *sink, const struct log_buffer *b
 		sink->kept->rest_base[buffer->stream - 1] = sink->offset + 1;
 }
 
-/* The first chunk, or the room that it needs. */
+/* Write the first chunk, or first make the hole that it needs. */
 static void write_next(struct log_sink *sink)
 {
 	struct log_buffer *buffer = sink->first;
 
 	if (sink->punch_due) {
-		log_cut_punch(sink); /* a predecessor noted it, and perhaps no more */
+		log_cut_punch(sink); /* a predecessor noted the hole, and may not have made it */
 		return;
 	}
 	if (buffer->written == 0 && log_cut_wanted(sink, buffer->size)) {
@@ -179,7 +179,6 @@ static void write_next(struct log_sink *sink)
 		 buffer->size - buffer->written, sink->offset);
 }
 
-/* Everything that can be started now, and the end when nothing is left. */
 void log_sink_progress(struct log_sink *sink)
 {
 	struct io_engine *engine = sink->pump->engine;
@@ -196,7 +195,7 @@ void log_sink_progress(struct log_sink *sink)
 		return;
 	sink->syncing = true;
 	if (sink->offset == 0) {
-		/* nothing worth a disk flush; a step without output is common */
+		/* no output, which is common, is not worth a disk flush */
 		io_delay(engine, &sink->sync_log, 0);
 		return;
 	}
