@@ -83,7 +83,7 @@ static void pipe_name(char *name, char end, unsigned index)
 	(void)snprintf(name, FD_STORE_NAME_MAX, FD_STORE_PREFIX "%c%u", end, index);
 }
 
-/* A slot's pipe with something in it that belongs to nobody would go into the next log. */
+/* Drop a pipe that may contain output: it must not get into the next log that uses the slot. */
 static void pipe_drop(struct log_journal *journal, struct log_slot *slot)
 {
 	char name[FD_STORE_NAME_MAX];
@@ -113,7 +113,7 @@ static int pipe_make(struct log_journal *journal, struct log_slot *slot)
 		r = fd_store_put(journal->store, name, fds[1]);
 	if (r < 0) {
 		pipe_drop(journal,
-			  slot); /* what we could not hand over is in the store all the same */
+			  slot); /* an end that the service manager did not get is in the store */
 		return r;
 	}
 	slot->read_fd = fds[0];
@@ -145,7 +145,7 @@ void log_journal_give(struct log_journal *journal, struct log_slot *slot)
 
 /* ---- what a predecessor left ---- */
 
-/* Read what is still in the pipe behind what is in memory. Return: whether it is whole. */
+/* Read the rest of the output from the pipe into memory. Return: whether it is complete. */
 static bool slot_fill(struct log_slot *slot)
 {
 	struct log_slot_head *head = slot->head;
@@ -155,7 +155,7 @@ static bool slot_fill(struct log_slot *slot)
 	if (head->state != LOG_SLOT_TAKEN)
 		return head->text <= slot->buffer_size &&
 		       head->text_size <= slot->buffer_size - head->text;
-	/* without its pipe nobody knows how much of the memory is of this chunk */
+	/* without its pipe it is not known how much of the memory belongs to this chunk */
 	if (slot->read_fd < 0 || ioctl(slot->read_fd, FIONREAD, &left) < 0)
 		return false;
 	if (head->size == 0)
@@ -193,7 +193,7 @@ struct log_slot *log_journal_recover(struct log_journal *journal, uint64_t sink)
 		for (size_t i = 0; i < journal->n_slots; i++) {
 			struct log_slot *slot = &journal->slots[i];
 
-			/* those in the list or in use are marked by being their own next */
+			/* a slot that is not recovered yet is its own .next */
 			if (slot->next != slot || slot->head->state == LOG_SLOT_FREE ||
 			    slot->head->sink != sink)
 				continue;
@@ -242,7 +242,7 @@ static void slot_init(struct log_journal *journal, unsigned index)
 	slot->read_fd = fd_store_get(journal->store, name);
 	pipe_name(name, 'o', index);
 	slot->write_fd = fd_store_get(journal->store, name);
-	/* killed between the two */
+	/* runbookd was killed before it had stored both ends */
 	if (slot->read_fd < 0 || slot->write_fd < 0)
 		pipe_drop(journal, slot);
 	slot->next = slot; /* to be recovered or settled */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The journal's memory: new, a predecessor's, or made from one of another version. */
+/* The journal's memory: new, a predecessor's, or converted from that of another version. */
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -43,7 +43,7 @@ static void geometry(struct log_journal *journal, size_t n_slots, size_t buffer_
 	journal->bytes = journal->data_at + n_slots * 2 * buffer_size;
 }
 
-/* What memory of this version with this geometry begins with. Return: its size; 0. */
+/* Make the description of memory with this geometry. Return: its size; 0 without memory. */
 static size_t describe(const struct log_journal *journal, char *out)
 {
 	struct kept_journal kept = {.heads_at = journal->heads_at,
@@ -65,12 +65,12 @@ static int memory_map(struct log_journal *journal, int fd)
 		journal->memory = NULL;
 		return -errno;
 	}
-	/* output before it was masked */
+	/* it contains output from before it was masked */
 	(void)madvise(journal->memory, journal->bytes, MADV_DONTDUMP);
 	return 0;
 }
 
-/* Return: descriptor of memory with nothing in it, mapped; -errno. */
+/* Make and map empty memory. Return: its descriptor or -errno. */
 static int memory_make(struct log_journal *journal)
 {
 	char described[KEPT_DESCRIBED_MAX];
@@ -90,13 +90,13 @@ static int memory_make(struct log_journal *journal)
 	return TAKE_FD(fd);
 }
 
-/* ---- another version's ---- */
+/* ---- memory of another version ---- */
 
-/* struct kept_source - a predecessor's memory, and what it says of itself */
+/* struct kept_source - a predecessor's memory and its description */
 struct kept_source {
 	struct kept_memory memory;
 	struct kept_journal kept;
-	void *layout; /* of what could not say it */
+	void *layout; /* of memory without a description; malloc'ed */
 };
 
 static void source_close(struct kept_source *source)
@@ -105,7 +105,7 @@ static void source_close(struct kept_source *source)
 	free(source->layout);
 }
 
-/* Where d2e21e4 had everything. */
+/* The description of the memory of d2e21e4, which had none of its own. */
 static int describe_raw(struct kept_source *source, struct error *error)
 {
 	struct raw_journal raw;
@@ -165,7 +165,8 @@ static int head_convert(const struct kept_source *source, uint64_t index,
 	return r;
 }
 
-/* As many slots as they have, or we, and as large; what they hold must fit. */
+/* As many slots as the other version has or as we have, whichever is more, and buffers that are
+ * large enough for all output in them. */
 static int geometry_for(const struct kept_source *source, struct log_journal *journal,
 			struct error *error)
 {
@@ -182,7 +183,7 @@ static int geometry_for(const struct kept_source *source, struct log_journal *jo
 
 		if (r < 0)
 			return r;
-		/* with our own room before it */
+		/* masked output needs our headroom before it */
 		if (head.state != LOG_SLOT_FREE && head.size <= source->kept.buffer_size &&
 		    head.size + MASK_HEADROOM > buffer_size && head.masked)
 			buffer_size += PAGE;
@@ -213,7 +214,7 @@ static int slots_convert(const struct kept_source *source, struct log_journal *j
 	return 0;
 }
 
-/* Is it laid out as this version does it, and large enough? Then @journal has the geometry. */
+/* Is it laid out as this version does it, and large enough? Sets the geometry of @journal. */
 static bool is_ours(const struct kept_source *source, struct log_journal *journal)
 {
 	char described[KEPT_DESCRIBED_MAX];
@@ -227,7 +228,7 @@ static bool is_ours(const struct kept_source *source, struct log_journal *journa
 	       memcmp(source->memory.data, described, size) == 0;
 }
 
-/* Return: 0; -errno: there is nothing to go on with. */
+/* Map or convert the memory of a predecessor. Return: 0; -ENOENT without one; -errno. */
 static int memory_inherit(struct log_journal *journal, struct error *error)
 {
 	int fd = fd_store_newest(journal->store, MEMORY_NAME);

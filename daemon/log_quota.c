@@ -15,7 +15,7 @@
 
 #define TICK_USEC (10 * USEC_PER_MSEC) /* between two pieces of a walk */
 #define PIECE_USEC (2 * USEC_PER_MSEC)
-#define REST_USEC (2 * USEC_PER_SEC) /* after a walk, or twice what it took */
+#define REST_USEC (2 * USEC_PER_SEC) /* between two walks, or twice the time that one took */
 
 struct log_quota {
 	struct loop *loop;
@@ -26,7 +26,7 @@ struct log_quota {
 	struct log_share *shares;
 	uint64_t used; /* of all shares */
 	struct loop_timer timer;
-	DIR *projects, *runs; /* where the walk is */
+	DIR *projects, *runs; /* the place of the walk in progress */
 	struct log_share *walked;
 	uint64_t began_usec;
 };
@@ -78,7 +78,7 @@ void log_share_grow(struct log_share *share, int64_t bytes)
 {
 	if (!share)
 		return;
-	/* what was removed meanwhile may have been counted already */
+	/* freed bytes may have been subtracted by a walk already */
 	if (bytes < 0 && (uint64_t)-bytes > share->used)
 		bytes = -(int64_t)share->used;
 	share_set(share, share->used + (uint64_t)bytes);
@@ -133,10 +133,10 @@ static uint64_t run_size(int dir_fd, const char *name)
 	return size;
 }
 
-/* The walked project is done. */
+/* The walk through one project is done. */
 static void share_walked(struct log_quota *quota)
 {
-	/* what was written meanwhile may have been found as well: rather too much */
+	/* bytes that were written during the walk may count twice: better too many than too few */
 	if (quota->walked)
 		share_set(quota->walked, quota->walked->found + quota->walked->grown);
 	quota->walked = NULL;
@@ -151,7 +151,7 @@ static void share_walk(struct log_quota *quota, const char *project)
 		quota->walked->found = quota->walked->grown = 0;
 }
 
-/* One directory. Return: whether there is more. */
+/* Count one directory. Return: whether the walk goes on. */
 static bool walk_step(struct log_quota *quota)
 {
 	struct dirent *entry;

@@ -20,7 +20,7 @@
 #define REGISTER_MAGIC 0x314c4252u /* "RBL1" */
 #define BOOT_ID_SIZE 37
 #define SLOTS_OF_ANY 1048576
-#define NUMBER_MAX (1ULL << 53) /* as of what the scheduler sends */
+#define NUMBER_MAX (1ULL << 53) /* of the numbers that the scheduler sends */
 
 struct register_header {
 	uint32_t magic;
@@ -93,7 +93,7 @@ static void repair_all(const struct log_register *logs, const struct paths *path
 	bool power_cut = strncmp(header->boot_id, boot_id, BOOT_ID_SIZE) != 0;
 	cleanup_close int log_fd = open(paths->log, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	/* as many as the version had that wrote it */
+	/* the version that wrote it may have had another number of slots */
 	for (unsigned i = 0; i < header->n_slots && i < SLOTS_OF_ANY && log_fd >= 0; i++) {
 		struct register_slot slot;
 
@@ -107,7 +107,7 @@ static void repair_all(const struct log_register *logs, const struct paths *path
 
 /* ---- life ---- */
 
-/* Without one (no /proc), every start counts as one after a power cut. */
+/* Without a boot id (no /proc), every start counts as a start after a power cut. */
 static void read_boot_id(char boot_id[BOOT_ID_SIZE])
 {
 	cleanup_close int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
@@ -117,7 +117,7 @@ static void read_boot_id(char boot_id[BOOT_ID_SIZE])
 		boot_id[0] = '\0';
 }
 
-/* All slots free, and all blocks on the disk: later writes change no metadata. */
+/* Make all slots free, and allocate all blocks, so that later writes change no metadata. */
 static int begin_anew(int fd, const char *boot_id)
 {
 	static const struct register_slot free_slot;

@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REMOVALS_MAX 1024  /* that wait; the scheduler has far fewer under way */
+#define REMOVALS_MAX 1024  /* that may wait; the scheduler requests far fewer at a time */
 #define FILES_PER_TURN 128 /* some milliseconds on a slow disk */
 
 struct removal {
@@ -34,7 +34,7 @@ struct log_remover {
 	struct loop_timer timer;
 };
 
-/* Return: files removed, or -errno. What is no file stays: nothing of ours made it. */
+/* Return: files removed, or -errno. Directories stay, because runbookd makes none here. */
 static int files_remove(int dir_fd, unsigned most)
 {
 	cleanup_closedir DIR *dir = NULL;
@@ -110,7 +110,7 @@ static void removal_answer(struct log_remover *remover, const struct removal *re
 		log_warning("cannot remove the logs of run %" PRIu64 " in %s/%s: %s", removal->run,
 			    remover->daemon->paths.log, removal->project,
 			    r == -EBUSY ? "a step of it runs" : strerror(-r));
-	/* a scheduler that is away asks again when it is back */
+	/* on failure there is no scheduler: a new one requests the removal again */
 	(void)channel_send(link_to(remover->daemon, CHILD_SCHEDULER),
 			   MESSAGE_NEW(log_removed, 0, .run = removal->run,
 				       .error = r < 0 ? strerror(-r) : ""));

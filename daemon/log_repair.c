@@ -21,11 +21,11 @@ struct repair {
 	uint64_t log_size, index_size;
 	uint64_t written_usec; /* when the log was written last */
 	struct log_cut cut;
-	bool recut; /* what is noted of it is wrong */
+	bool recut; /* the index has a wrong note of .cut */
 	struct log_repaired *repaired;
 };
 
-/* A regular file of ours. Return: fd or -errno. */
+/* Open a file, which must be a regular one. Return: fd or -errno. */
 static int part_open(int dir_fd, const char *name, const char *suffix, int flags,
 		     struct stat *ret_stat)
 {
@@ -71,7 +71,7 @@ static int cut_zeroes(struct repair *repair)
 
 	if (!block)
 		return -ENOMEM;
-	/* the hole is none of those zeroes, and may be far too long to be read */
+	/* stop at the hole: its zeroes are to stay, and may be far too many to be read */
 	while (end > least) {
 		uint64_t n = end - least < BLOCK ? end - least : BLOCK;
 		uint64_t left = n;
@@ -107,8 +107,9 @@ static bool record_right(const struct log_index_record *record, uint64_t least, 
 	(sizeof(struct log_index_header) + (n_records) * sizeof(struct log_index_record))
 
 /*
- * Where the hole is, as far as the file itself knows: what was noted of it may be older
- * than the hole after a power cut, or be gone. Its edges are zeroes to the end of a block.
+ * Find the hole in the file itself: after a power cut the note of it may be older than the
+ * hole, or be lost. Only whole blocks are freed: zeroes behind the last one belong to the
+ * hole, too.
  */
 static int find_hole(struct repair *repair)
 {
@@ -120,7 +121,7 @@ static int find_hole(struct repair *repair)
 	if (cut->end == cut->start) {
 		from = start = lseek(repair->log_fd, 0, SEEK_HOLE);
 		if (start < 0 || (uint64_t)start >= repair->log_size)
-			return 0; /* or the file system cannot tell */
+			return 0; /* there is none, or the file system does not report holes */
 	}
 	end = lseek(repair->log_fd, from, SEEK_DATA);
 	if (end < 0)
@@ -138,7 +139,7 @@ static int find_hole(struct repair *repair)
 	return 0;
 }
 
-/* The hole that is noted lies within the log, whatever of that reached the disk. */
+/* The log may have become shorter: clip the noted hole to it. */
 static void clip_cut(struct repair *repair)
 {
 	struct log_cut *cut = &repair->cut;
@@ -151,7 +152,7 @@ static void clip_cut(struct repair *repair)
 	repair->recut |= cut->start != before.start || cut->end != before.end;
 }
 
-/* Return: how many bytes of the index, its header included, are right; -errno. */
+/* Return: how many bytes of the index are valid, with its header; -errno. */
 static int64_t measure_index(struct repair *repair)
 {
 	cleanup_free struct log_index_record *records = calloc(RECORDS, sizeof(*records));
@@ -175,7 +176,7 @@ static int64_t measure_index(struct repair *repair)
 		for (uint64_t i = 0; i < n; i++, number++) {
 			if (cut->end > cut->start && number == cut->first_dropped) {
 				in_hole = true;
-				if (cut->first_kept > number + 1) /* not read, it may be long */
+				if (cut->first_kept > number + 1) /* skip a long hole */
 					break;
 			}
 			if (in_hole && records[i].offset < cut->end)
@@ -201,12 +202,12 @@ static bool header_right(struct repair *repair, struct log_index_header *header)
 	       log_cut_read(repair->index_fd, &repair->cut) == 0;
 }
 
-/* An index that says nothing but when the log was written last. */
+/* Make a new index without records; all that is known is when the log was written last. */
 static int index_anew(struct repair *repair, struct log_index_header *header)
 {
 	int r;
 
-	/* when it began is not known; its end is */
+	/* the start of the step is not known, so use the time of the last write */
 	*header = (struct log_index_header){
 		.magic = LOG_INDEX_MAGIC,
 		.version = LOG_INDEX_VERSION,
@@ -224,7 +225,7 @@ static int index_anew(struct repair *repair, struct log_index_header *header)
 	return r;
 }
 
-/* Header and hole, before anything else is looked at. */
+/* Repair header and hole, on which the rest depends. */
 static int repair_cut(struct repair *repair, bool power_cut, struct log_index_header *header)
 {
 	bool anew = !header_right(repair, header);
@@ -249,7 +250,7 @@ static int repair_index(struct repair *repair, const struct log_index_header *he
 	right = measure_index(repair);
 	if (right < 0)
 		return (int)right;
-	/* the index may end within the hole, and there within a record */
+	/* the index may end within the hole: cut off an incomplete record there */
 	if ((uint64_t)right > repair->index_size)
 		right = (int64_t)BEGINNING((repair->index_size - BEGINNING(0)) /
 					   sizeof(struct log_index_record));
@@ -260,7 +261,7 @@ static int repair_index(struct repair *repair, const struct log_index_header *he
 	}
 	if (right > (int64_t)BEGINNING(first) || repair->log_size == 0)
 		return 0;
-	/* not one record, but a log: it belongs to something */
+	/* a log without any record: make one for all of it */
 	if (repair->written_usec > header->started_usec)
 		record.time_and_stream = repair->written_usec - header->started_usec;
 	record.time_and_stream |= 1ULL << LOG_STREAM_SHIFT;
@@ -282,7 +283,7 @@ int log_repair(int dir_fd, const char *name, bool power_cut, struct log_repaired
 	*ret_repaired = (struct log_repaired){.zeroes = 0};
 	log_fd = part_open(dir_fd, name, "log", 0, &log_stat);
 	if (log_fd == -ENOENT)
-		return 0; /* it was never made, or somebody removed it */
+		return 0; /* it was never made, or an administrator removed it */
 	if (log_fd < 0)
 		return error_errno(error, -log_fd, "cannot open log %s.log", name);
 	index_fd = part_open(dir_fd, name, "idx", O_CREAT, &index_stat);
