@@ -9,16 +9,16 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define WINDOW 4 /* bytes that are looked at together; no piece is shorter */
+#define WINDOW 4 /* bytes that are looked up together; no piece is shorter */
 #define STRIDE_MAX 16
-#define LONG_SIZE 8    /* bytes of a piece that is looked for with strides */
-#define SHORT_MANY 256 /* of more, the groups say nothing */
+#define LONG_SIZE 8    /* pieces of at least so many bytes are searched for with strides */
+#define SHORT_MANY 256 /* with more short pieces than this, nibbles exclude next to nothing */
 #define NOWHERE SIZE_MAX
 /* sizes of filters: 2^n bits */
 #define FILTER_BITS_MIN 12
 #define FILTER_BITS_MAX 24
-#define FILTER_BITS_NEAR 21 /* what the processor keeps near: 256 KiB */
-#define FILTER_SPARE_BITS 5 /* 32 bits for each window: one in 280 others passes */
+#define FILTER_BITS_NEAR 21 /* 256 KiB, which fits into the second-level cache */
+#define FILTER_SPARE_BITS 5 /* 32 bits for each window: one in 280 other windows passes */
 #define NO_PIECE UINT32_MAX
 #define LOCKED_MAX (4 * MIB)
 
@@ -28,20 +28,20 @@ static const char hidden[] = "***";
 #define HIDDEN_SIZE (sizeof(hidden) - 1)
 _Static_assert(HIDDEN_SIZE < MASK_VALUE_MIN, "what is written never overtakes what is read");
 
-/** struct piece - bytes that are looked for */
+/** struct piece - bytes to search for */
 struct piece {
 	unsigned char bytes[MASK_PIECE_MAX];
 	uint32_t size;
-	uint32_t prefix; /* the longest other piece that this one begins with */
+	uint32_t prefix; /* index of the longest other piece that this one begins with */
 };
 
-/** struct piece_range - all pieces that begin with the same four bytes */
+/** struct piece_range - all pieces that begin with the same window */
 struct piece_range {
 	uint32_t window;
-	uint32_t first, end; /* @end 0: unused */
+	uint32_t first, end; /* indexes of pieces; @end 0: unused */
 };
 
-/** struct filter - two bits of a word for each window */
+/** struct filter - a Bloom filter: two bits of one word for each window */
 struct filter {
 	uint32_t *words;
 	size_t size; /* bytes */
@@ -51,19 +51,19 @@ struct filter {
 struct mask {
 	unsigned n_references;
 	struct list_node node;	 /* of the cache */
-	struct step_mask values; /* to compare; empty without a cache */
-	struct piece *pieces;	 /* sorted, none twice */
+	struct step_mask values; /* compared by the cache; empty without a cache */
+	struct piece *pieces;	 /* sorted, without duplicates */
 	size_t n_pieces, pieces_size;
 	size_t n_short;
-	uint32_t long_min;	    /* size of the shortest that is long */
-	uint32_t size_max;	    /* of all */
+	uint32_t long_min;	    /* bytes of the shortest long piece */
+	uint32_t size_max;	    /* bytes of the longest piece */
 	struct piece_range *ranges; /* hash table, never more than half full */
 	size_t ranges_size;
 	unsigned ranges_shift;
 	unsigned stride;
 	struct filter begins;	     /* the first window of each piece */
 	struct filter windows;	     /* the first @stride windows of each long piece */
-	struct mask_nibbles nibbles; /* of the short pieces */
+	struct mask_nibbles nibbles; /* with the short pieces */
 	bool use_nibbles;
 };
 
@@ -103,7 +103,7 @@ static int builder_grow(struct builder *builder)
 		return -E2BIG;
 	if (!builder->pieces)
 		grown = secret_alloc(room * sizeof(struct piece));
-	else /* moves the pages: nothing is copied, nothing stays behind */
+	else /* moves the pages, so no copy of the pieces stays behind */
 		grown = mremap(builder->pieces, builder->room * sizeof(struct piece),
 			       room * sizeof(struct piece), MREMAP_MAYMOVE);
 	if (!grown || grown == MAP_FAILED)
@@ -168,8 +168,8 @@ static bool piece_begins_with(const struct piece *piece, const struct piece *oth
 }
 
 /*
- * Numbers are sorted, not pieces: qsort() copies what it sorts to memory that
- * nobody wipes.
+ * Indexes are sorted, not pieces, because qsort(3) copies what it sorts to memory that
+ * is not wiped.
  */
 static int take_sorted(struct mask *mask, const struct builder *builder)
 {
@@ -191,7 +191,7 @@ static int take_sorted(struct mask *mask, const struct builder *builder)
 
 		if (last && piece_compare(last, from) == 0)
 			continue;
-		/* what this one begins with is the last one, or what that begins with, … */
+		/* the longest prefix is the last piece, or the prefix of that, or of that, … */
 		prefix = last ? (uint32_t)(last - mask->pieces) : NO_PIECE;
 		while (prefix != NO_PIECE && !piece_begins_with(from, &mask->pieces[prefix]))
 			prefix = mask->pieces[prefix].prefix;
@@ -217,7 +217,7 @@ static inline uint32_t window_at(const unsigned char *bytes)
 	return window;
 }
 
-/* Its higher bits are good: those above 40 choose a place, those above 20 the bits there. */
+/* The higher bits are well mixed: those above 40 choose the word, those above 20 bits of it. */
 static inline uint64_t window_hash(uint32_t window)
 {
 	return window * 0x9e3779b97f4a7c15ULL;
@@ -278,7 +278,7 @@ static int filter_make(struct filter *filter, const struct mask *mask, unsigned 
 	return 0;
 }
 
-/* Where the range of @window is, or would be. */
+/* The slot that has the range of @window, or an unused one for it. */
 static struct piece_range *range_slot(const struct mask *mask, uint32_t window)
 {
 	size_t last = mask->ranges_size / sizeof(struct piece_range) - 1;
@@ -315,7 +315,7 @@ static void nibbles_make(struct mask *mask)
 
 	mask->use_nibbles = mask->n_short <= SHORT_MANY && mask_nibbles_usable();
 	for (size_t i = 0; i < mask->n_pieces && mask->use_nibbles; i++) {
-		/* sorted, so that a group has what is alike */
+		/* pieces are sorted, so those of a group are similar and its nibbles few */
 		if (!is_long(&mask->pieces[i]))
 			mask_nibbles_add(&mask->nibbles, mask->pieces[i].bytes,
 					 (unsigned)(n++ * 8 / mask->n_short));
@@ -352,7 +352,7 @@ static void mask_free(struct mask *mask)
 	secret_free(mask->begins.words, mask->begins.size);
 	secret_free(mask->windows.words, mask->windows.size);
 	step_mask_unmap(&mask->values);
-	explicit_bzero(mask, sizeof(*mask)); /* the nibbles are of secrets */
+	explicit_bzero(mask, sizeof(*mask)); /* the nibbles are parts of secrets */
 	free(mask);
 }
 
@@ -452,7 +452,7 @@ const char *mask_piece(const struct mask *mask, size_t index, size_t *ret_size)
 
 /* ---- looking up ---- */
 
-/* Order of a piece and of a text that goes on: equal when the text begins with the piece. */
+/* Compare a piece with a text: 0 when the text begins with the piece. */
 static int text_compare(const struct piece *piece, const unsigned char *text, size_t size)
 {
 	int r = memcmp(piece->bytes, text, piece->size < size ? piece->size : size);
@@ -460,7 +460,7 @@ static int text_compare(const struct piece *piece, const unsigned char *text, si
 	return r ? r : piece->size > size;
 }
 
-/* The first of the pieces from @first that come after @text. */
+/* The first piece in [@first, @end) that sorts after @text. */
 static uint32_t first_after(const struct mask *mask, uint32_t first, uint32_t end,
 			    const unsigned char *text, size_t size)
 {
@@ -476,9 +476,9 @@ static uint32_t first_after(const struct mask *mask, uint32_t first, uint32_t en
 }
 
 /*
- * The longest piece that @text, at least a window, begins with. All that lies in
- * the order between such a piece and the text begins with it as well: so it is the
- * last one before the text, or what that begins with, …
+ * Size of the longest piece that @text, of a window at least, begins with; 0 without one.
+ * All pieces that sort between such a piece and the text begin with that piece as well. So it
+ * is the last piece before the text, or the prefix of that, or of that, …
  */
 static size_t longest_at(const struct mask *mask, const unsigned char *text, size_t size)
 {
@@ -499,7 +499,7 @@ static size_t longest_at(const struct mask *mask, const unsigned char *text, siz
 	return 0;
 }
 
-/* Whether @text may become a piece when more comes. */
+/* Whether @text is the beginning of a piece that is longer. */
 static bool goes_on(const struct mask *mask, const unsigned char *text, size_t size)
 {
 	uint32_t first = 0, end = (uint32_t)mask->n_pieces;
@@ -519,7 +519,7 @@ static bool goes_on(const struct mask *mask, const unsigned char *text, size_t s
 	       memcmp(mask->pieces[at].bytes, text, size) == 0;
 }
 
-/* Where the end of @text begins that cannot be decided yet. */
+/* Offset in @text from which on bytes may become a piece when more text follows. */
 static size_t undecided_from(const struct mask *mask, const unsigned char *text, size_t size)
 {
 	size_t at = size >= mask->size_max ? size - mask->size_max + 1 : 0;
@@ -529,7 +529,7 @@ static size_t undecided_from(const struct mask *mask, const unsigned char *text,
 	return at;
 }
 
-/* The first place from @at on where a short piece may begin; beyond @last if there is none. */
+/* The first place at or behind @at where a short piece may begin; beyond @last if none may. */
 static size_t next_short(const struct mask *mask, const unsigned char *text, size_t at, size_t last)
 {
 	if (mask->n_short == 0)
@@ -545,8 +545,8 @@ static size_t next_short(const struct mask *mask, const unsigned char *text, siz
 }
 
 /*
- * The first of the windows @at, @at + stride, … that is in a long piece; beyond @last if
- * there is none.
+ * The first of the windows @at, @at + stride, … that may be in a long piece; beyond @last if
+ * none may.
  */
 static size_t next_window(const struct mask *mask, const unsigned char *text, size_t at,
 			  size_t last)
@@ -578,13 +578,13 @@ void mask_stream_init(struct mask_stream *stream, const struct mask *mask)
 	*stream = (struct mask_stream){.mask = mask};
 }
 
-/** struct row - what is found, and what of the text went out */
+/** struct row - the current row of marked bytes, and how much of the text was put out */
 struct row {
 	char *text;
-	size_t out;    /* where the next byte goes */
-	size_t copied; /* everything before it went out, or is hidden */
+	size_t out;    /* offset for the next byte that is put out */
+	size_t copied; /* bytes before this offset were put out, or are hidden */
 	bool open;     /* [from, to) is marked, and may grow */
-	bool shown;    /* its "***" went out */
+	bool shown;    /* its "***" was put out */
 	size_t from, to;
 };
 
@@ -598,7 +598,7 @@ static void put_text(struct row *row, size_t until)
 	row->copied = until;
 }
 
-/* Nothing before @row->to is looked at any more. */
+/* Put out the row, as "***" unless that was done before; text before @row->to is final then. */
 static void put_row(struct row *row)
 {
 	if (!row->shown) {
@@ -644,9 +644,8 @@ static void look_at(const struct mask *mask, struct row *row, size_t size, size_
 }
 
 /*
- * All pieces that begin before @end, in their order. A long piece is as long as a stride
- * and what a window has more than one byte: the window that is looked at next after
- * its beginning lies within it.
+ * Mark all pieces that begin before @end, in the order of the text. A long piece has at least
+ * stride + WINDOW - 1 bytes, so one of the windows at every stride-th place lies within it.
  */
 static void search(const struct mask *mask, struct row *row, size_t size, size_t end)
 {
@@ -665,7 +664,7 @@ static void search(const struct mask *mask, struct row *row, size_t size, size_t
 		if (begin >= end || begin > last)
 			return;
 		if (begin == begin_long) {
-			/* what is short and begins there is found as well */
+			/* this finds short pieces that begin there, too */
 			look_at(mask, row, size, begin, window < end ? window + 1 : end);
 			if (begin_short <= window)
 				begin_short = next_short(mask, text, window + 1, last);
@@ -677,7 +676,7 @@ static void search(const struct mask *mask, struct row *row, size_t size, size_t
 	}
 }
 
-/* @last: nothing follows, so that everything is decided. */
+/* Mask @size bytes at @data. @last: the stream has ended, so that no byte is held back. */
 static size_t stream_advance(struct mask_stream *stream, char *data, size_t size, bool last,
 			     char **ret_data)
 {
@@ -695,7 +694,7 @@ static size_t stream_advance(struct mask_stream *stream, char *data, size_t size
 	size += stream->n_held;
 	if (stream->n_shown > row.copied)
 		row.copied = stream->n_shown;
-	/* a row that began in what was shown may have less than "***" takes left to cover */
+	/* a row that began in shown bytes may have less room left than "***" needs: use theirs */
 	begin = stream->n_shown > 0 ? 0 : row.copied;
 	row.out = begin;
 	end = last ? size : undecided_from(mask, (const unsigned char *)row.text, size);

@@ -22,9 +22,9 @@ struct forms {
 
 struct text_form {
 	size_t (*put)(const struct text_form *form, unsigned char byte, char *out);
-	const char *set; /* URL: stay as they are, with letters and digits; others: are escaped */
-	bool lower;	 /* hexadecimal digits */
-	bool plus;	 /* for a space */
+	const char *set; /* put_url: characters that are not escaped; others: those that are */
+	bool lower;	 /* hexadecimal digits in lower case */
+	bool plus;	 /* + for a space */
 };
 
 static bool is_alphanumeric(unsigned char byte)
@@ -103,7 +103,7 @@ static size_t put_backslash(const struct text_form *form, unsigned char byte, ch
 	return in_set(form, byte) ? put_escaped(byte, out) : put_byte(byte, out);
 }
 
-/* In $'...' a tab has a name, too. */
+/* In $'...' a tab becomes \t. */
 static size_t put_c(const struct text_form *form, unsigned char byte, char *out)
 {
 	return byte == '\t' ? put_escaped('t', out) : put_backslash(form, byte, out);
@@ -144,7 +144,7 @@ static int emit_text(const struct forms *forms, const char *text, size_t size)
 
 		for (size_t at = 0; at < size; at++)
 			used += form->put(form, (unsigned char)text[at], forms->scratch + used);
-		/* a space as + changes a text without making it longer */
+		/* compare the bytes, too: + for a space does not change the size */
 		if (used != size || memcmp(forms->scratch, text, size) != 0)
 			r = forms->emit(forms->userdata, forms->scratch, used);
 	}
@@ -198,7 +198,7 @@ static const char alphabet_usual[] =
 static const char alphabet_url[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/* Six bits, the first of them at @bit. */
+/* The six bits of @value that begin at @bit. */
 static unsigned sextet(const char *value, size_t size, size_t bit)
 {
 	size_t at = bit / 8;
@@ -219,8 +219,8 @@ static size_t encode(const char *alphabet, const char *value, size_t size, size_
 }
 
 /*
- * A last line of a few characters is no form of its own: it would be in many other
- * texts, and slow down every search. It is looked for together with the end of the line
+ * A last line of a few characters is not a form by itself: it would occur in many other
+ * texts, and slow down every search. It is searched for together with the end of the line
  * before.
  */
 static int emit_last_line(const struct forms *forms, const char *line, size_t size)
@@ -252,8 +252,8 @@ static int emit_wrapped(const struct forms *forms, size_t size, size_t width)
 
 static int emit_base64(const struct forms *forms, const char *value, size_t size)
 {
-	/* where the first character of the value's own bits begins, when 0, 1 or 2 bytes of
-	 * its group of three are before it */
+	/* the bit of the value at which the first base64 character begins that has bits of the
+	 * value only, when 0, 1 or 2 other bytes precede the value in its group of three */
 	static const size_t first_bits[] = {0, 4, 2};
 	int r = 0;
 
@@ -283,7 +283,7 @@ int mask_forms_each(const char *value, size_t size, mask_form_fn emit, void *use
 	size_t blank = 0;
 	int r;
 
-	/* who stored it with echo did not mean the end of line */
+	/* an end of line is of the tool that stored the value (echo), not part of the secret */
 	while (size > 0 && (value[size - 1] == '\n' || value[size - 1] == '\r'))
 		size--;
 	while (blank < size && (is_blank(value[blank]) || value[blank] == '\n'))

@@ -25,7 +25,7 @@ __attribute__((target("avx2"))) static __m256i table_load(const unsigned char ta
 	return _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)table));
 }
 
-/* Groups that have the bytes from @text on as their byte of this table. */
+/* For each of 32 bytes from @text on: the groups that have both of its halves in these tables. */
 __attribute__((target("avx2"))) static inline __m256i groups_of(const unsigned char *text,
 								__m256i low, __m256i high)
 {
