@@ -18,7 +18,8 @@
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
 
-/* Command, environment and secrets: sandbox and mask have copies by now, or never will. */
+/* Close the memfds with command, environment and secrets. The sandbox and the mask have copies by
+ * now, or were not made. */
 static void close_memory(struct step *step)
 {
 	int *fds[] = {&step->order.payload_fd, &step->order.mask_fd};
@@ -118,7 +119,7 @@ static void log_done(void *userdata, const struct log_result *result)
 	step->sink = NULL;
 	step->facts.log = *result;
 	log_register_remove(step->table->logs, step->log_slot);
-	/* a command may close its output and go on: then the sandbox ends the step */
+	/* a command may close its output and go on: the step ends with its sandbox then */
 	if (step->phase == STEP_DRAINING)
 		step_complete(step);
 }
@@ -132,7 +133,7 @@ static void drain_over(struct loop_timer *timer)
 	log_sink_stop(step->sink);
 }
 
-/* The sandbox is gone; what is left is its output. */
+/* The sandbox is gone; its last output may still have to be written. */
 static void step_finished(struct step *step)
 {
 	struct step_table *table = step->table;
@@ -216,25 +217,25 @@ void step_listen(const struct step *step)
 	struct daemon *daemon = step->table->daemon;
 	struct message *message;
 
-	/* while the cacher is away, clients wait in the socket's backlog */
+	/* without a cacher, clients wait in the socket's backlog */
 	if (!link_ready(daemon, CHILD_CACHER) || step->cacher_fd < 0)
 		return;
 	message = MESSAGE_NEW(cacher_listen, 0, .order = step->order.order,
 			      .project = step->order.project, .run = step->order.run,
 			      .slug = step->order.slug, .socket = step->cacher_fd);
-	/* when it is dying, steps_relisten() hands the socket to the next cacher */
+	/* on failure steps_relisten() sends the socket to the next cacher */
 	if (link_send(daemon, CHILD_CACHER, message) < 0)
 		log_debug("the cacher is away, the socket of %s waits", step->container);
 }
 
-/* Its output and its socket, now that the sandbox has the other ends. */
+/* Pass output and socket on, now that the sandbox has their other ends. */
 static int step_attach(struct step *step, struct step_setup *setup, struct mask *mask,
 		       struct error *error)
 {
 	struct step_table *table = step->table;
 	int r;
 
-	/* the write ends are the step's alone now: their close is the end of its output */
+	/* only the step has the write ends from now on: its output ends when it closes them */
 	(void)close(TAKE_FD(setup->stdout_pipe[1]));
 	(void)close(TAKE_FD(setup->stderr_pipe[1]));
 	step_keep_running(step, setup);
@@ -281,7 +282,7 @@ static int step_build(struct step *step, struct error *error)
 		step_setup_close(&setup);
 		return 0;
 	}
-	/* it runs, but its output would be lost: take it down again */
+	/* the sandbox runs, but its output would be lost: take it down again */
 	supervise_abandon(&step->supervised, NULL);
 	step_setup_close(&setup);
 	step_setup_remove(paths, step->order.order);
@@ -377,7 +378,8 @@ int step_resume(struct step *step, int *fds, struct error *error)
 	step->cacher_fd = TAKE_FD(fds[STEP_BAG_CACHER]);
 	if (phase == LEDGER_RUNNING && resume_running(step) == 0)
 		return 0;
-	/* it is over, and we know how unless it is only that we cannot watch it */
+	/* the step ends here. Its outcome is in the ledger, unless it was running and could not be
+	 * watched */
 	supervise_abandon(&step->supervised, phase == LEDGER_RUNNING ? &step->facts.outcome : NULL);
 	step_finished(step);
 	return 0;

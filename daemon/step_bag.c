@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Everything of a running step that is open, and what belongs to it, in one descriptor. */
+/* All open descriptors of a running step, and the data that belongs to them, in one descriptor. */
 
 #include "common/cleanup.h"
 #include "daemon/daemon.h"
@@ -27,7 +27,7 @@ static void add(int *fds, uint16_t *kinds, size_t *n, int fd, uint16_t kind)
 	kinds[(*n)++] = kind;
 }
 
-/* Return: how many. */
+/* Return: the number of descriptors. @fds, @kinds: FD_BAG_FDS_MAX. */
 static size_t fds_gather(const struct step *step, const struct step_setup *setup,
 			 const struct sandbox_kept *sandbox, int *fds, uint16_t *kinds)
 {
@@ -83,7 +83,7 @@ int step_bag_make(const struct step *step, const struct step_setup *setup)
 
 /* ---- opening ---- */
 
-/* As d2e21e4 wrote it; what the descriptors are follows from their order. */
+/* A bag of d2e21e4, in which the kinds of descriptors follow from their order. */
 static int raw_read(const uint8_t *data, size_t size, size_t n_fds, struct kept_bag *kept,
 		    uint16_t *kinds)
 {
@@ -114,7 +114,7 @@ static int raw_read(const uint8_t *data, size_t size, size_t n_fds, struct kept_
 
 static int layers_read(const struct field_blob *blob, struct step_bag *bag)
 {
-	/* absent: there are no bytes at all */
+	/* a blob that is absent has no data */
 	const char *at = blob->size > 0 ? blob->data : "";
 	const char *end = at + blob->size;
 
@@ -133,7 +133,7 @@ static int layers_read(const struct field_blob *blob, struct step_bag *bag)
 	return 0;
 }
 
-/* Everything but the descriptors. @kinds: FD_BAG_FDS_MAX. */
+/* Read all of a bag but its descriptors. @kinds: FD_BAG_FDS_MAX. */
 static int data_read(const uint8_t *data, size_t size, size_t n_fds, uint64_t order,
 		     struct step_bag *bag, uint16_t *kinds, struct error *error)
 {
@@ -166,7 +166,7 @@ static int data_read(const uint8_t *data, size_t size, size_t n_fds, uint64_t or
 	return 0;
 }
 
-/* Where a descriptor of @kind belongs. Return: NULL when it is unknown. */
+/* The member of @bag for a descriptor of @kind. Return: NULL when @kind is unknown. */
 static int *place_of(struct step_bag *bag, uint16_t kind)
 {
 	if (kind < STEP_BAG_FDS)
@@ -178,7 +178,7 @@ static int *place_of(struct step_bag *bag, uint16_t kind)
 	return NULL;
 }
 
-/* Those of a kind that is unknown, or that are there twice, are closed. */
+/* Put descriptors into @bag; close those whose kind is unknown or occurs twice. */
 static int fds_place(struct step_bag *bag, const int *fds, const uint16_t *kinds, size_t n_fds)
 {
 	for (size_t i = 0; i < SANDBOX_KEPT_FDS_MAX; i++)

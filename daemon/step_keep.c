@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- how far it is ---- */
+/* ---- phases ---- */
 
 int step_keep_begin(struct step *step)
 {
@@ -46,7 +46,7 @@ const char *step_keep_host_name(size_t index)
 	return names[index];
 }
 
-/* What our own process needs to know of the host is kept with the first step that needs it. */
+/* The locks of the sandbox host are stored with the first step that needs them. */
 static void keep_host(const struct step_table *table)
 {
 	struct fd_store *store = table->daemon->fds;
@@ -82,7 +82,7 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 		r = fd_store_put(step->table->daemon->fds, name, r);
 	if (r < 0)
 		log_warning("%s would not outlive runbookd: %s", step->container, strerror(-r));
-	/* not before: who comes next looks for its bag then */
+	/* after the bag is stored: a successor expects one from this phase on */
 	ledger_phase_set(kept, LEDGER_RUNNING);
 }
 
@@ -120,7 +120,7 @@ void step_keep_ended(struct step *step)
 	struct ledger_step *kept;
 	char name[FD_STORE_NAME_MAX];
 
-	/* one that was refused has no entry yet, and its report must not be lost either */
+	/* a refused step has no entry yet; its report must not be lost either */
 	if (step_keep_begin(step) < 0 || !step->kept)
 		return;
 	kept = step->kept;
@@ -130,7 +130,8 @@ void step_keep_ended(struct step *step)
 	kept->log_result = step->facts.log;
 	kept->report = step->report;
 	ledger_phase_set(kept, LEDGER_ENDED);
-	/* what was held back may be the most of a secret; its log is complete, or nobody goes on */
+	/* wipe bytes that masks held back: they may be most of a secret, and the log is complete or
+	 * given up */
 	explicit_bzero(kept->log.masks, sizeof(kept->log.masks));
 	step_keep_name(step->order.order, name);
 	fd_store_drop(step->table->daemon->fds, name);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What is said about a step: to people, and to the scheduler. */
+/* Log lines for people, and messages to the scheduler, about a step. */
 
 #include "common/cleanup.h"
 #include "common/message_ids.h"
@@ -31,7 +31,7 @@ void step_log(const struct step *step, enum log_level level, const char *message
 	log_fields(level, fields, ARRAY_SIZE(fields), "%s: %s", step->container, text);
 }
 
-/* Before its greeting the scheduler does not know our configuration; it gets everything then. */
+/* A scheduler that has not greeted yet gets all steps after its HELLO (steps_resend()). */
 void step_send(struct step_table *table, struct message *message)
 {
 	(void)link_send(table->daemon, CHILD_SCHEDULER, message);

@@ -54,7 +54,7 @@ static void report_outcome(const struct step_facts *facts, struct step_report *r
 		report_signal(report, outcome->code);
 		return;
 	case SANDBOX_EXEC_FAILED:
-		/* the numbers that a shell uses for it */
+		/* the exit codes that a shell uses for this */
 		report->exit_code = outcome->code == ENOENT ? 127 : 126;
 		if (outcome->code == ENOENT)
 			reason_add(report, "exit code 127: the command or its interpreter does not "
@@ -101,7 +101,7 @@ static void report_memory(const struct step_facts *facts, struct step_report *re
 	reason_add(report, "%s", text);
 }
 
-/* Limits that it met besides: why a command failed that says so nowhere. */
+/* Limits that the step hit: they may explain why the command failed without a message. */
 static void report_hint(const struct step_facts *facts, struct step_report *report)
 {
 	char text[256];

@@ -37,7 +37,7 @@ static int use_workspace(const char *path, struct step_setup *setup, struct erro
 	return 0;
 }
 
-/* Looked up once: name services may ask the network, and every step needs it. */
+/* Looked up once: every step needs it, and a name service may use the network. */
 static uid_t fetcher_uid(void)
 {
 	static bool known;
@@ -50,9 +50,9 @@ static uid_t fetcher_uid(void)
 }
 
 /*
- * A directory that the fetcher made. It is looked at without following any
- * link, and must be the fetcher's: that process may be taken over, and what is
- * bound into a sandbox must not be of its choice.
+ * Find a directory that the fetcher made, without following any link; it must belong to the
+ * fetcher. That process may have been taken over, and must not choose which
+ * directory of the host is bound into a sandbox.
  */
 static int fetched_directory(const char *base, const char *name, struct stat *ret_stat)
 {
@@ -99,7 +99,7 @@ static int use_tree(const struct paths *paths, const struct step_order *order,
 	return 0;
 }
 
-/* Of the view of a tree: "top" is laid over the tree, "objects" may be its own objects of git. */
+/* A part of a view: "top" is laid over the tree; "objects" may be the view's own git objects. */
 static int view_path(const struct paths *paths, const struct step_order *order, const char *part,
 		     char *out, struct stat *ret_stat)
 {
@@ -134,7 +134,7 @@ static int use_view(const struct paths *paths, const struct step_order *order,
 	return 0;
 }
 
-/* An upload to a project that is otherwise a directory has a tree of its own. */
+/* In a project with Workspace= only an upload has a commit, and with it a tree of its own. */
 static int find_workspace(const struct paths *paths, const struct config_project *project,
 			  const struct step_order *order, struct step_setup *setup,
 			  struct error *error)
@@ -184,7 +184,7 @@ static int mirror_path(const struct paths *paths, const struct step_order *order
 	return r;
 }
 
-/* What is not there is left out: git then says which object it misses, and the files are there. */
+/* Missing objects are not an error: git reports which one it misses, and the tree is complete. */
 static void bind_objects(const struct paths *paths, const struct step_order *order,
 			 struct step_setup *setup)
 {
@@ -218,7 +218,7 @@ static int log_create(int dir_fd, const char *name, const char *suffix, struct e
 		fd = openat(dir_fd, file, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
 		if (fd >= 0 || errno != EEXIST)
 			break;
-		/* run numbers began anew (a lost database): a log of two runs would be worse */
+		/* run numbers started again (a lost database): a log must not be of two runs */
 		log_warning("log %s of an earlier run with this number is replaced", file);
 		(void)unlinkat(dir_fd, file, 0);
 	}
@@ -242,7 +242,7 @@ static int open_logs(const struct paths *paths, const struct step_order *order,
 		return error_errno(error, errno, "cannot open %s", paths->log);
 	(void)snprintf(path, sizeof(path), "%s/%llu", order->project,
 		       (unsigned long long)order->run);
-	/* group and set-group-id bit come from the directory above */
+	/* group and set-group-ID bit are inherited from the parent directory */
 	r = mkdir_beneath(log_fd, path, &make);
 	if (r < 0)
 		return error_errno(error, -r, "cannot make log directory %s/%s", paths->log, path);
@@ -318,7 +318,10 @@ static void fill_request(const struct step_order *order, const char *container,
 	request->stderr_fd = setup->stderr_pipe[1];
 }
 
-/* Of the step: its own, else the configured. Of its run: the project's, else those of all. */
+/*
+ * Limits of a step: from its runbook, otherwise from the configuration. Limits of its run: from
+ * the project, otherwise from the configuration.
+ */
 static void fill_limits(const struct config *config, const struct config_project *project,
 			const struct step_order *order, struct step_setup *setup)
 {
@@ -433,7 +436,7 @@ int workspace_open_runbook(const struct config_project *project, const char **re
 	dir_fd = open(project->workspace, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir_fd < 0)
 		return error_errno(error, errno, "cannot use Workspace=%s", project->workspace);
-	/* its owner may have put a FIFO or a link there: do not wait, do not follow */
+	/* the directory's owner may have put a FIFO or a link there: do not wait, do not follow */
 	fd = open_beneath(dir_fd, "runbook.yml", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd == -ENOENT) {
 		*ret_misnamed = runbook_misnamed(dir_fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* All steps: which are accepted, which is begun next, and what concerns each of them. */
+/* The interface of daemon/step.h: accepting orders, starting them one by one, and all steps. */
 
 #include "common/messages/steps.h"
 #include "common/cleanup.h"
@@ -31,8 +31,8 @@ static void start_next(struct loop_timer *timer)
 }
 
 /*
- * It ran, and its result was acknowledged: a scheduler that sends it again has a store
- * that is older than that, and would wait for an answer forever.
+ * The order ran and its result was acknowledged. A scheduler that sends it again has an older
+ * copy of its store, and would wait for a result forever.
  */
 static void answer_forgotten(struct step_table *table, const struct step_order *order)
 {
@@ -47,7 +47,7 @@ static void answer_forgotten(struct step_table *table, const struct step_order *
 	step_send_exited(&step);
 }
 
-/* In our own life, or in that of a predecessor whose place we took. */
+/* Was @order accepted by this process, or by a predecessor of the same instance? */
 static bool order_known(const struct step_table *table, uint64_t order)
 {
 	const struct ledger *ledger = table->daemon->ledger;
@@ -72,7 +72,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 		step_order_clear(order);
 		if (r != -EEXIST)
 			return r;
-		/* re-sent after a new channel: it is on its way or ended */
+		/* sent again on a new channel: the step is in the table, and will be reported */
 		if (!step_find(table, order->order))
 			answer_forgotten(table, order);
 		return 0;
@@ -101,7 +101,7 @@ void steps_cancel(struct step_table *table, uint64_t order, enum step_result why
 	struct step *step = step_find(table, order);
 
 	if (!step)
-		return; /* it ended while this was on its way */
+		return; /* it ended and was acknowledged while STEP_CANCEL was on its way */
 	if (step->phase == STEP_QUEUED) {
 		step_queue_remove(step);
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled");
@@ -159,7 +159,7 @@ void steps_stop(struct step_table *table)
 	struct step *step, *queued;
 
 	table->stopping = true;
-	/* before the results: what may be interrupted waits again, and not for us */
+	/* before the results, so that the scheduler queues interrupted steps again, but not here */
 	if (!again)
 		send_stopping(table);
 	while ((queued = step_queue_pop(table)) != NULL)

@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-static char arg_path[PATH_MAX]; /* of our own program, as it was at the start */
+static char arg_path[PATH_MAX]; /* path of our own program at the start */
 
 void successor_remember(void)
 {
@@ -22,7 +22,7 @@ void successor_remember(void)
 	arg_path[length < 0 ? 0 : length] = '\0';
 }
 
-/* Return: its status of waitpid(2), or -errno. */
+/* Run the program. @ret_status: of waitpid(2). Return: 0; -errno with @error. */
 static int ask(char **argv, int *ret_status, struct error *error)
 {
 	pid_t pid;
@@ -48,7 +48,7 @@ int successor_try(const struct daemon *daemon, struct error *error)
 		argv[3] = (char *)"--root";
 		argv[4] = (char *)daemon->paths.root;
 	}
-	/* it looks at what it would have to go on with */
+	/* the program reads the state that it would have to go on with */
 	r = fd_store_hand_on(daemon->fds, true);
 	if (r < 0)
 		(void)error_errno(error, -r, "cannot let %s look at what is kept", arg_path);

@@ -61,8 +61,8 @@ static void status_reported(struct loop_file *file, uint32_t events)
 {
 	struct supervised *supervised = container_of(file, struct supervised, status_file);
 
-	/* what the command started has the rest of the grace, of which the timer knows: the end
-	 * of that is a hang-up, which is reported always */
+	/* processes that the command started have the rest of the grace, which the timer ends.
+	 * Wait for the hang-up of the pipe, which epoll reports even for no events */
 	if (supervised->terminated && !(events & (EPOLLHUP | EPOLLERR)) &&
 	    loop_modify(file, 0) == 0)
 		return;
@@ -76,7 +76,7 @@ static void status_reported(struct loop_file *file, uint32_t events)
 		     EPOLLIN, sandbox_gone) == 0)
 		kill_now(supervised);
 	else
-		sandbox_gone(&supervised->end_file, EPOLLIN); /* finish() waits then */
+		sandbox_gone(&supervised->end_file, EPOLLIN); /* finish() kills it and waits */
 }
 
 /* ---- ending it ---- */
@@ -120,7 +120,7 @@ static void timeout_over(struct loop_timer *timer)
 void supervise_timeout(struct supervised *supervised, uint64_t at_usec, int cause)
 {
 	if (!supervised_runs(supervised) || supervised->terminated)
-		return; /* the timer is that of the grace */
+		return; /* the timer is in use for the grace */
 	supervised->timeout_cause = cause;
 	(void)loop_timer_set(supervised->supervisor->loop, &supervised->timer, at_usec,
 			     timeout_over);
@@ -148,7 +148,7 @@ void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *re
 
 /* ---- starting and taking over ---- */
 
-/* A new sandbox: nothing of one before it counts any more. */
+/* A new sandbox: reset the state of an earlier one. */
 static void begin(struct supervised *supervised)
 {
 	phase_set(supervised, SUPERVISED_HELD);
@@ -179,7 +179,7 @@ int supervise_start(struct supervised *supervised, const struct sandbox_request 
 	r = watch(supervised);
 	if (r == 0)
 		return 0;
-	/* it runs, but its end could not be seen: take it down again */
+	/* it runs, but its end could not be noticed: take it down again */
 	supervise_abandon(supervised, NULL);
 	return error_errno(error, -r, "cannot watch the sandbox");
 }
