@@ -2,8 +2,8 @@
 
 /*
  * runbookd: the only process that stays root. It reads its own configuration,
- * starts and confines the others, and builds sandboxes. It parses nothing that
- * came from outside.
+ * starts and confines the others, and builds sandboxes. It parses no input from
+ * outside.
  */
 
 #include "common/cleanup.h"
@@ -118,7 +118,7 @@ static int config_test(const struct paths *paths)
 	return 0;
 }
 
-/* What the program that is to become this one has in its fd store. Return: the exit code. */
+/* Could we go on with the fd store of our parent, which is to execute us? Return: exit code. */
 static int adopt_test(struct fd_store *fds)
 {
 	struct error error = ERROR_INIT;
@@ -151,7 +151,7 @@ static int open_api_socket(struct daemon *daemon, struct error *error)
 	return daemon->api_socket < 0 ? daemon->api_socket : 0;
 }
 
-/* A service manager that keeps our descriptors is going to start the next one. */
+/* Will a service manager start another runbookd, with our descriptors and for our steps? */
 static bool has_successor(const struct daemon *daemon)
 {
 	return fd_store_outlives(daemon->fds) &&
@@ -173,7 +173,7 @@ static void handle_signal(void *userdata, int signal_number)
 	struct daemon *daemon = userdata;
 	struct error error = ERROR_INIT;
 
-	/* the program that we become is asked instead */
+	/* the signal is passed to the program that we become */
 	if (daemon->state == DAEMON_BECOMING &&
 	    (signal_number == SIGTERM || signal_number == SIGINT)) {
 		if (daemon->stop_signal != SIGINT)
@@ -197,7 +197,8 @@ static void handle_signal(void *userdata, int signal_number)
 			daemon_leave(daemon, DAEMON_LEAVING);
 			return;
 		}
-		/* a service manager says so after SIGINT as well: that is no second time */
+		/* a service manager sends SIGTERM after SIGINT as well: that is not a second request,
+		 * which would kill steps */
 		if (daemon_state_ends(daemon->state) && fd_store_outlives(daemon->fds))
 			return;
 		break;
@@ -209,8 +210,8 @@ static void handle_signal(void *userdata, int signal_number)
 }
 
 /*
- * The service manager starts us again as often as it takes: when what is wrong has been
- * repaired, the steps are as they were. Not many times a second, though.
+ * The service manager starts us again and again, until the cause of the failure is repaired; the
+ * steps wait for that. Wait here, so that it does not happen many times a second.
  */
 static void fail_slowly(void)
 {
@@ -224,7 +225,7 @@ static void fail_slowly(void)
 	(void)sigtimedwait(&ends, NULL, &pause);
 }
 
-/* Where images are is decided once: steps and layers hold on to it. */
+/* The place of images is decided once, at the start, because steps and layers use its paths. */
 static int images_prepare(struct daemon *daemon, struct error *error)
 {
 	const char *configured = daemon->config->images_directory;
@@ -266,8 +267,8 @@ static int daemon_start(struct daemon *daemon, struct error *error)
 		return error_errno(error, -r, "cannot make the event loop");
 	if (daemon_reload(daemon, error) < 0 || open_api_socket(daemon, error) < 0)
 		return -error->number;
-	/* before the children: this process may move into a leaf of its cgroup, and children are
-	 * born where their parent is */
+	/* before the children: this process may move into a leaf of its cgroup, and children start
+	 * in the cgroup of their parent */
 	if (sandboxes_prepare(daemon, error) < 0 ||
 	    steps_new(daemon, daemon->sandbox_host, &sandbox_library, &daemon->steps, error) < 0 ||
 	    images_prepare(daemon, error) < 0)
@@ -298,7 +299,7 @@ static void daemon_end(struct daemon *daemon)
 		(void)close(daemon->api_socket);
 	daemon->config = config_free(daemon->config);
 	daemon->loop = loop_free(daemon->loop);
-	/* nothing is left that a successor could go on with */
+	/* all steps have ended, so there is nothing for a successor */
 	fd_store_clear(daemon->fds);
 	daemon->ledger = ledger_free(daemon->ledger);
 	daemon->fds = fd_store_free(daemon->fds);
@@ -306,7 +307,7 @@ static void daemon_end(struct daemon *daemon)
 		(void)close(daemon->lock_fd);
 }
 
-/* Return: the exit code; not at all when we became our successor. */
+/* Return: the exit code. Does not return when this process became its successor. */
 static int run(struct daemon *daemon, char **argv)
 {
 	struct error error = ERROR_INIT;
@@ -316,7 +317,7 @@ static int run(struct daemon *daemon, char **argv)
 
 		if (daemon->state != DAEMON_BECOMING || code != 0)
 			return code;
-		/* blocked, it waits for whoever we are then */
+		/* the signal is blocked, so it stays pending until our successor unblocks it */
 		if (daemon->stop_signal)
 			(void)kill(getpid(), daemon->stop_signal);
 		daemon->stop_signal = 0;
@@ -378,7 +379,7 @@ int main(int argc, char **argv)
 	code = daemon_start(&daemon, &error);
 	if (code < 0)
 		log_error("%s", error.text);
-	/* steps that wait in the fd store wait for a start that comes off */
+	/* steps in the fd store wait for a start that succeeds */
 	if (code < 0 && fd_store_outlives(daemon.fds)) {
 		fail_slowly();
 		return 1;
@@ -386,7 +387,7 @@ int main(int argc, char **argv)
 	if (code == 0)
 		code = run(&daemon, argv);
 	if (daemon_state_leaves(daemon.state))
-		return code == 0 ? 0 : 1; /* taking nothing down */
+		return code == 0 ? 0 : 1; /* the steps go on, so take nothing down */
 	daemon_end(&daemon);
 	return code == 0 ? 0 : 1;
 }

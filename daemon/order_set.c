@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Index of the first interval whose end is not below @order. */
+/* Index of the first interval that ends at @order or above. */
 static size_t find(const struct order_set *set, uint64_t order)
 {
 	size_t low = 0;

@@ -50,9 +50,8 @@ static void copy(char *out, size_t size, const char *text)
 }
 
 /*
- * A sealed memfd is the only thing that may come here. Seals can be asked for
- * without touching the file, so that a descriptor of a hostile file system
- * cannot make this process wait.
+ * Only a sealed memfd is accepted. fcntl(2) reads the seals without an access to the
+ * file, so that a descriptor of a hostile file system cannot make this process wait.
  */
 static bool payload_acceptable(int fd)
 {
@@ -71,7 +70,7 @@ static bool io_acceptable(const struct sandbox_io *io)
 	       io->write_ops <= STEP_IO_MAX;
 }
 
-/* Layers by their ids, or the one image that has none. */
+/* An image is its layers, by their ids, or "host", which has none. */
 static bool image_acceptable(const struct step_order *order)
 {
 	for (size_t i = 0; i < order->n_layers; i++) {
@@ -87,7 +86,7 @@ struct order_check {
 	const char *what;
 };
 
-/* What is wrong with it, or NULL. A right scheduler never sends such an order. */
+/* Return: which field is not valid, or NULL. A correct scheduler never sends such an order. */
 static const char *order_refusal(const struct step_order *order)
 {
 	const struct order_check checks[] = {
@@ -132,7 +131,7 @@ static int order_layers(struct step_order *order, const struct message_step_star
 	return 0;
 }
 
-/* What outlives @message. Return: 0 or -ENOMEM; the caller clears @order. */
+/* Copy or take over everything from @message. Return: 0 or -ENOMEM; the caller clears @order. */
 static int order_of(struct message *message, const struct message_step_start *start,
 		    struct step_order *order)
 {
@@ -192,9 +191,9 @@ static int step_start(struct channel *channel, struct message *message)
 	if (!wrong)
 		return steps_start(daemon_of(channel)->steps, &order, NULL);
 	/*
-	 * Answered rather than punished: a scheduler that is restarted would find the
-	 * claim in its store and send the same again. Names that are wrong must not
-	 * reach a log or a path.
+	 * Report a result instead of closing the channel: a new scheduler would find the claim
+	 * in its store and send the same order again. Names that are not valid must not reach
+	 * a log or a path.
 	 */
 	copy(order.project, sizeof(order.project), "invalid");
 	copy(order.slug, sizeof(order.slug), "invalid");
@@ -227,7 +226,7 @@ static int step_acknowledge(struct channel *channel, struct message *message)
 	return 0;
 }
 
-/* The run does not matter here: the directory is the same for all. */
+/* Every run of the project gets the same directory. */
 static int workspace_open(struct channel *channel, struct message *message)
 {
 	struct message_workspace_open open;
@@ -244,7 +243,7 @@ static int workspace_open(struct channel *channel, struct message *message)
 		(void)error_set(&error, ENOENT, "the project is not a workspace");
 	else
 		fd = workspace_open_runbook(project, &misnamed, &error);
-	/* gone: it asks again when it is back */
+	/* on failure the scheduler has ended: a new one requests it again */
 	(void)channel_send(channel,
 			   MESSAGE_NEW(workspace_opened, message->serial, .error = error.text,
 				       .misnamed = misnamed, .runbook = fd));
@@ -278,7 +277,7 @@ static int layer_unpack(struct channel *channel, struct message *message)
 
 	if (r < 0)
 		return r;
-	/* the number 0 is what we use for our own */
+	/* the number 0 is reserved for us */
 	if (unpack.job == 0 || !id_or_none(unpack.digest) || !id_or_none(unpack.layer) ||
 	    fstat(unpack.blob, &st) < 0 || !S_ISREG(st.st_mode))
 		return -EBADMSG;
@@ -351,7 +350,7 @@ static int secret_key_keep(struct channel *channel, struct message *message)
 	if (!secret_key_id_valid(keep.id))
 		return -EBADMSG;
 	key_source_find(&daemon_of(channel)->paths, &source);
-	/* it is asked for again when the scheduler starts the next time */
+	/* on failure the scheduler requests it again at its next start */
 	if (key_file_keep(&source, keep.id, &error) < 0)
 		log_error("keys of secrets: %s", error.text);
 	return 0;
@@ -361,7 +360,7 @@ static int secret_key_keep(struct channel *channel, struct message *message)
 
 static void reload_answer(struct daemon *daemon, uint64_t serial, const char *error)
 {
-	/* an api that came back meanwhile does not know the serial, which is fine */
+	/* an api that was restarted meanwhile does not know the serial, which is fine */
 	(void)channel_send(link_to(daemon, CHILD_API),
 			   MESSAGE_NEW(reloaded, serial, .error = error));
 }
@@ -380,8 +379,8 @@ static void reload_now(struct loop_timer *timer)
 }
 
 /*
- * Each one sends every child all of its configuration. Many at once become one,
- * so that the api cannot flood the others.
+ * A reload sends every child all of its configuration. Requests that arrive close together
+ * become one reload, so that the api cannot flood the others.
  */
 static int reload(struct channel *channel, struct message *message)
 {
@@ -403,7 +402,7 @@ static int reload(struct channel *channel, struct message *message)
 	return 0;
 }
 
-/* Who may send which is in common/message_table.h and checked before. */
+/* common/message_table.h says which child may send which message; the channel has checked that. */
 const struct message_handler requests_table[] = {
 	{MESSAGE_HELLO, child_greeted},		  {MESSAGE_STEP_START, step_start},
 	{MESSAGE_STEP_CANCEL, step_cancel},	  {MESSAGE_STEP_ACK, step_acknowledge},

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-/* Two instances side by side must not sweep each other's steps away. */
+/* A name for each root, so that two instances do not sweep each other's steps. */
 static void cgroup_name(const struct paths *paths, char *out, size_t size)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a */
@@ -26,7 +26,7 @@ static void cgroup_name(const struct paths *paths, char *out, size_t size)
 		(void)snprintf(out, size, "runbookd-steps-%08x", hash);
 }
 
-/* As the scheduler takes MaxRunning=0: one for each processor that we may use. */
+/* As in the scheduler, MaxRunning=0 means one step for each processor that we may use. */
 static unsigned parallel_steps(const struct config *config)
 {
 	cpu_set_t set;
@@ -66,7 +66,7 @@ int sandboxes_prepare(struct daemon *daemon, struct error *error)
 		options.cacher_path = NULL;
 	}
 	if (sandbox_host_new(&host, &options, error) < 0) {
-		/* whether a host without limits will do is for its administrator to say */
+		/* only the administrator can decide to do without limits */
 		if (options.limits == SANDBOX_LIMITS_REQUIRED)
 			return error_wrap(error, "cannot prepare this host for sandboxes (where "
 						 "missing limits are acceptable, set "
@@ -82,7 +82,7 @@ int sandboxes_prepare(struct daemon *daemon, struct error *error)
 		log_warning("%s; to let them through: %s", seen, fix);
 	}
 	daemon->sandbox_host = host;
-	/* what is held by descriptors that outlived a predecessor is not swept */
+	/* before the sweep: the predecessor's descriptors hold the locks of steps that go on */
 	adopt_host(daemon);
 	if (sandbox_host_sweep(host, &ignored) < 0)
 		log_warning("cannot remove what an earlier instance left: %s", ignored.text);

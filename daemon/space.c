@@ -16,7 +16,7 @@
 #define SPACE_LOOK_USEC (2 * USEC_PER_SEC)
 /* the default floor: a twentieth of the file system, but no more than this */
 #define SPACE_FLOOR_DEFAULT (128 * MIB)
-/* what retention keeps free by default: a tenth, but no more than this */
+/* the space that retention keeps free by default: a tenth, but no more than this */
 #define SPACE_KEEP_DEFAULT (2 * GIB)
 
 static uint64_t space_floor(const struct config *config, const struct statvfs *st)
@@ -28,7 +28,7 @@ static uint64_t space_floor(const struct config *config, const struct statvfs *s
 	return part < SPACE_FLOOR_DEFAULT ? part : SPACE_FLOOR_DEFAULT;
 }
 
-/* Return: whether less than the floor is free in @dir; @out then says so. */
+/* Return: whether less than the floor is free in @dir; @out is a sentence about it then. */
 static bool dir_is_full(const struct config *config, const char *dir, char *out, size_t size)
 {
 	struct statvfs st;
@@ -37,7 +37,7 @@ static bool dir_is_full(const struct config *config, const char *dir, char *out,
 	if (statvfs(dir, &st) < 0)
 		return false;
 	least = space_floor(config, &st);
-	/* what others than root may still use */
+	/* f_bavail: space that users other than root may still use */
 	if ((uint64_t)st.f_bavail * st.f_frsize >= least)
 		return false;
 	(void)snprintf(out, size,
@@ -49,7 +49,7 @@ static bool dir_is_full(const struct config *config, const char *dir, char *out,
 
 void space_send(struct daemon *daemon)
 {
-	/* a scheduler that is away gets it with its configuration */
+	/* on failure there is no scheduler; a new one gets this with its configuration */
 	(void)channel_send(link_to(daemon, CHILD_SCHEDULER),
 			   MESSAGE_NEW(host_space, 0, .reason = daemon->space_text));
 }
@@ -70,7 +70,7 @@ uint64_t space_size(const char *dir)
 	return statvfs(dir, &st) < 0 ? 0 : (uint64_t)st.f_blocks * st.f_frsize;
 }
 
-/* How much is missing until as much is free in @dir as is to be kept free. */
+/* Bytes that have to be freed in @dir until KeepFree= is reached; 0: none. */
 static uint64_t dir_is_short(const struct config *config, const char *dir)
 {
 	struct statvfs st;
@@ -90,7 +90,7 @@ static bool one_file_system(const char *a, const char *b)
 	return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev;
 }
 
-/* Said at each look while something is missing: what was removed meanwhile may not suffice. */
+/* Sent each time while space is missing: what retention removed since may not suffice. */
 static void short_look(struct daemon *daemon)
 {
 	uint64_t log = dir_is_short(daemon->config, daemon->paths.log);

@@ -21,7 +21,7 @@
 #define LOCK_ATTEMPTS 300
 #define LOCK_PAUSE_NSEC 10000000L
 
-/* group: ROLE_NONE is root's; the owner's own group where it says the same as the owner */
+/* ROLE_NONE: root; the same role as owner and group: the user's own group */
 static const struct {
 	size_t base; /* offset in struct paths */
 	const char *name;
@@ -73,13 +73,13 @@ int state_dirs_make_images(const char *store, struct error *error)
 }
 
 /*
- * What is in the file: "0 newer version, pid N", where d2e21e4 and those before it have
- * the number alone. They believe that a process 0 runs and say so, instead of throwing
- * away what the steps of this version need.
+ * The lock file has "0 newer version, pid N"; d2e21e4 and earlier versions wrote and read the
+ * number alone. They take it for process 0, which seems to run, and refuse to start, instead
+ * of discarding state that the steps of this version need.
  */
 #define LOCK_TEXT "0 newer version, pid "
 
-/* Return: 0: unknown. */
+/* Return: the pid in a lock file; 0: unknown. */
 static int owner_of(const char *text)
 {
 	int pid = 0;
@@ -90,7 +90,8 @@ static int owner_of(const char *text)
 }
 
 /*
- * A child of a killed predecessor has its descriptors until it has come to its exec.
+ * A child that a killed predecessor had just forked has a copy of its descriptors, and so of
+ * the lock, until it executes its program: try again while the owner is not running.
  * Return: 0 or -errno.
  */
 static int lock_patiently(int fd, int *ret_owner)
@@ -114,7 +115,7 @@ static int lock_patiently(int fd, int *ret_owner)
 	}
 }
 
-/* A predecessor's, if it is the file that is there. Return: descriptor or -1. */
+/* The predecessor's lock, if it is on the file that is at @path. Return: descriptor or -1. */
 static int lock_inherit(struct fd_store *store, const char *path)
 {
 	int kept = fd_store_get(store, LOCK_NAME);
@@ -129,7 +130,7 @@ static int lock_inherit(struct fd_store *store, const char *path)
 	return -1;
 }
 
-/* Held for as long as steps are: no version that cannot read what they need starts meanwhile. */
+/* While steps go on the lock is held, so that no version starts that cannot read their state. */
 static void lock_keep(struct fd_store *store, int fd)
 {
 	int copy;
