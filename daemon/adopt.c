@@ -15,7 +15,7 @@
 
 #define STEP_PREFIX FD_STORE_PREFIX "s"
 
-/* ---- who we are ---- */
+/* ---- ledger and instance id ---- */
 
 static int make_instance_id(char *out, struct error *error)
 {

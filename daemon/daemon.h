@@ -60,7 +60,7 @@ struct daemon {
 	struct loop_timer space_timer;
 	char space_text[512]; /* why no step may start: too little free space; "": steps may */
 
-	bool space_short; /* the scheduler was told that less than KeepFree= is free */
+	bool space_short; /* HOST_SHORT reported less free space than KeepFree= to the scheduler */
 	struct log_remover *log_remover;
 
 	/* daemon_progress(): a pointer, because that calls the modules that call this. NULL in

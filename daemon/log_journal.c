@@ -76,7 +76,7 @@ void log_slot_done(struct log_slot *slot)
 	state_set(slot, LOG_SLOT_FREE);
 }
 
-/* ---- taking and giving ---- */
+/* ---- free slots and their pipes ---- */
 
 static void pipe_name(char *name, char end, unsigned index)
 {
@@ -143,7 +143,7 @@ void log_journal_give(struct log_journal *journal, struct log_slot *slot)
 	journal->free_slots = slot;
 }
 
-/* ---- what a predecessor left ---- */
+/* ---- slots of a predecessor ---- */
 
 /* Read the rest of the output from the pipe into memory. Return: whether it is complete. */
 static bool slot_fill(struct log_slot *slot)

@@ -197,8 +197,8 @@ static void handle_signal(void *userdata, int signal_number)
 			daemon_leave(daemon, DAEMON_LEAVING);
 			return;
 		}
-		/* a service manager sends SIGTERM after SIGINT as well: that is not a second request,
-		 * which would kill steps */
+		/* a service manager sends SIGTERM after SIGINT as well: that is not a second
+		 * request, which would kill steps */
 		if (daemon_state_ends(daemon->state) && fd_store_outlives(daemon->fds))
 			return;
 		break;
