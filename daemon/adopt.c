@@ -53,7 +53,7 @@ static int ledger_inherit(struct daemon *daemon, struct error *error)
 	fd = fcntl(ledger_fd(daemon->ledger), F_DUPFD_CLOEXEC, 3);
 	r = fd < 0 ? -errno : fd_store_renew(daemon->fds, ADOPT_LEDGER_NAME, fd);
 	if (r == 0) {
-		log_notice("the ledger of steps was of another version, and was read anew");
+		log_notice("the ledger of steps was of another version, and was converted");
 		return 0;
 	}
 	daemon->ledger = ledger_free(daemon->ledger);

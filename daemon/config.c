@@ -226,7 +226,7 @@ static int check_trust(int fd, const char *path, bool directory, struct error *e
 		return error_set(error, EINVAL, "%s is not a regular file", path);
 	if (st.st_uid != 0 && st.st_uid != geteuid())
 		return error_set(error, EPERM,
-				 "%s belongs to user %u: run `chown root %s`, because who owns it "
+				 "%s belongs to user %u: run `chown root %s`, because its owner "
 				 "decides what root runs",
 				 path, st.st_uid, path);
 	if (st.st_mode & S_IWOTH)

@@ -18,7 +18,8 @@ int io_engine_new(struct loop *loop, enum io_engine_kind kind, struct io_engine 
 			return 0;
 		if (kind == IO_ENGINE_URING)
 			return error_errno(error, -r, "cannot set up io_uring");
-		log_info("no io_uring here (%s), logs are written with epoll", strerror(-r));
+		log_info("io_uring is not available (%s): logs are written with epoll",
+			 strerror(-r));
 	}
 	r = io_engine_epoll_new(loop, ret_engine);
 	if (r < 0)

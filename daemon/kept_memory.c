@@ -47,12 +47,12 @@ int kept_memory_map(int fd, struct kept_memory *ret_memory, struct error *error)
 	void *data;
 
 	if (fstat(fd, &st) < 0)
-		return error_errno(error, errno, "cannot look at what a predecessor left");
+		return error_errno(error, errno, "cannot look at the state of a predecessor");
 	if (!S_ISREG(st.st_mode) || st.st_size < (off_t)sizeof(struct kept_start))
-		return error_set(error, EBADMSG, "what a predecessor left is too short");
+		return error_set(error, EBADMSG, "the state of a predecessor is too short");
 	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	if (data == MAP_FAILED)
-		return error_errno(error, errno, "cannot map what a predecessor left");
+		return error_errno(error, errno, "cannot map the state of a predecessor");
 	/* it may contain output from before it was masked */
 	(void)madvise(data, (size_t)st.st_size, MADV_DONTDUMP);
 	*ret_memory = (struct kept_memory){.data = data, .size = (size_t)st.st_size};
@@ -90,6 +90,6 @@ int kept_memory_described(const struct kept_memory *memory, const struct field_t
 
 	memcpy(&start, memory->data, sizeof(start));
 	if (!kept_memory_has(memory, sizeof(start), start.size, 1))
-		return error_set(error, EBADMSG, "what a predecessor left is cut off");
+		return error_set(error, EBADMSG, "the state of a predecessor is cut off");
 	return fields_unpack(table, memory->data + sizeof(start), start.size, kept, error);
 }

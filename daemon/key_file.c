@@ -191,7 +191,7 @@ int key_file_keep(const struct key_source *source, const char *id, struct error 
 		one.keys[0] = *key;
 		r = keys_write(source, &one, error);
 		if (r == 0)
-			log_notice("secrets are encrypted with the key %s, the others are gone "
+			log_notice("secrets are encrypted with the key %s, the others were removed "
 				   "from %s",
 				   one.keys[0].id, source->path);
 	}

@@ -45,7 +45,8 @@ void log_sink_limit(struct log_sink *sink, uint64_t bytes)
 		return;
 	sink->cut.limit = bytes < LOG_LIMIT_MIN ? LOG_LIMIT_MIN : bytes;
 	if (log_cut_write(sink->index_fd, &sink->cut) < 0)
-		log_warning("the limit of a step's log cannot be noted, it holds for now");
+		log_warning("the limit of a step's log cannot be stored: a restart of runbookd "
+			    "lifts it");
 }
 
 /* Bytes that log and index take on the disk together. */

@@ -385,10 +385,10 @@ int mask_new(const struct step_mask_value *values, size_t n_values, struct mask 
 		*ret_mask = mask;
 	else if (r == -E2BIG)
 		return error_set(error, E2BIG,
-				 "its secrets are too much to be hidden in its log: make them "
-				 "smaller, or give it fewer");
+				 "the step's secrets are too large to be masked in its log: make "
+				 "them smaller, or give the step fewer");
 	else
-		return error_errno(error, -r, "cannot hide its secrets in its log");
+		return error_errno(error, -r, "cannot mask the step's secrets in its log");
 	return 0;
 }
 
@@ -404,7 +404,7 @@ int mask_cache_get(struct mask_cache *cache, int fd, struct mask **ret_mask, str
 	int r = step_mask_map(fd, &values);
 
 	if (r < 0)
-		return error_errno(error, -r, "cannot read what its log must not show");
+		return error_errno(error, -r, "cannot read the secrets to mask in the step's log");
 	list_each (mask, &cache->masks, node) {
 		if (values_equal(&mask->values, &values))
 			break;

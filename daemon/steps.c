@@ -86,7 +86,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 		step_refuse(step, STEP_RESULT_CANCELLED, "cancelled: runbookd is stopping");
 	} else if (table->n_running > STEPS_MAX) {
 		step_refuse(step, STEP_RESULT_SANDBOX,
-			    "refused: 1024 steps run already, which is the most there can be");
+			    "refused: 1024 steps run already, which is the maximum");
 	} else {
 		step_queue_push(table, step);
 		if (!table->start_timer.loop)

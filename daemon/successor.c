@@ -51,7 +51,7 @@ int successor_try(const struct daemon *daemon, struct error *error)
 	/* the program reads the state that it would have to go on with */
 	r = fd_store_hand_on(daemon->fds, true);
 	if (r < 0)
-		(void)error_errno(error, -r, "cannot let %s look at what is kept", arg_path);
+		(void)error_errno(error, -r, "cannot give %s the kept descriptors", arg_path);
 	else
 		r = ask(argv, &status, error);
 	(void)fd_store_hand_on(daemon->fds, false);
@@ -64,10 +64,11 @@ int successor_try(const struct daemon *daemon, struct error *error)
 			"this one has begun: stop runbookd, then start the older one",
 			arg_path);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SUCCESSOR_EXIT_STEPS)
-		return error_set(error, ENOTSUP,
-				 "%s says that it cannot go on with the steps that run: try again "
-				 "when they have ended, or with another version",
-				 arg_path);
+		return error_set(
+			error, ENOTSUP,
+			"%s cannot go on with the steps that run: try again when they have "
+			"ended, or with another version",
+			arg_path);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return error_set(error, EINVAL, "%s --config-test fails (status %#x)", arg_path,
 				 (unsigned)status);

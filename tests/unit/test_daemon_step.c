@@ -559,7 +559,7 @@ static void refuses_secrets_that_are_none(void **state)
 	send_order(&order);
 	exited = expect_exited();
 	assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
-	assert_non_null(strstr(exited.reason, "what its log must not show"));
+	assert_non_null(strstr(exited.reason, "the secrets to mask in the step's log"));
 	assert_int_equal(fake.n_sandboxes, 0);
 	(void)close(order.mask_fd);
 }
