@@ -232,6 +232,7 @@ static void adopt_one(struct step_table *table, struct ledger_step *kept, size_t
 	log_info("%s goes on", step->container);
 }
 
+/* Names of other things than bags are wanted, and bags of steps that have not ended. */
 static bool bag_wanted(const struct step_table *table, const char *name)
 {
 	const struct step *step;

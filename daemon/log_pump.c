@@ -150,6 +150,7 @@ static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, siz
 
 /* ---- masking ---- */
 
+/* There was no output for MASK_HOLD_USEC: show bytes that the mask held back. */
 static void hold_over(struct loop_timer *timer)
 {
 	struct log_stream *stream = container_of(timer, struct log_stream, hold);

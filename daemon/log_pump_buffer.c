@@ -151,6 +151,7 @@ void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
 	struct log_kept_mask *places = kept->masks[stream - 1];
 	struct log_kept_mask *place = &places[places[0].sequence < places[1].sequence ? 0 : 1];
 
+	/* overwrite the older state; the newer one is valid until this .sequence is set */
 	place->mask = *mask;
 	__atomic_store_n(&place->sequence, sequence, __ATOMIC_SEQ_CST);
 }

@@ -180,6 +180,7 @@ static void walk_begin(struct log_quota *quota)
 	quota->began_usec = now_usec();
 }
 
+/* Do a piece of a walk; begin a new one if there are limits and none is in progress. */
 static void walk_tick(struct loop_timer *timer)
 {
 	struct log_quota *quota = container_of(timer, struct log_quota, timer);

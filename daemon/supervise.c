@@ -39,6 +39,7 @@ static void kill_now(struct supervised *supervised)
 
 /* ---- the end ---- */
 
+/* All processes of the sandbox have ended: collect the outcome, and remove the sandbox. */
 static void sandbox_gone(struct loop_file *file, uint32_t events)
 {
 	struct supervised *supervised = container_of(file, struct supervised, end_file);
@@ -57,6 +58,7 @@ static void sandbox_gone(struct loop_file *file, uint32_t events)
 	supervised->done(supervised, &end);
 }
 
+/* The command has ended: kill the rest of the sandbox, and wait for its pidfd. */
 static void status_reported(struct loop_file *file, uint32_t events)
 {
 	struct supervised *supervised = container_of(file, struct supervised, status_file);
