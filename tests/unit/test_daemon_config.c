@@ -289,7 +289,7 @@ static void projects(void **state)
 		{"c", "[Project]\nProvider=githab\n",
 		 "f:2: Provider=: unknown provider \"githab\": choose github, gitlab, gitea, "
 		 "forgejo, bitbucket or standard"},
-		/* no program fetches from there */
+		/* protocols that the fetcher does not have */
 		{"c", "[Project]\nRepository=ftp://host/x.git\n",
 		 "f:2: Repository=: \"ftp://host/x.git\" is not fetched: write https://, http://, "
 		 "ssh://, file:// or HOST:PATH"},
@@ -298,7 +298,7 @@ static void projects(void **state)
 		 "ssh://, file:// or HOST:PATH"},
 		{"c", "[Project]\nRepository=ext::sh -c\n",
 		 "f:2: Repository=: \"ext::sh -c\" is not a repository URL"},
-		/* no program serves its deliveries */
+		/* a forge that the webhook process does not know */
 		{"c", "[Project]\nProvider=sourcehut\n",
 		 "f:2: Provider=: unknown provider \"sourcehut\": choose github, gitlab, gitea, "
 		 "forgejo, bitbucket or standard"},
@@ -375,7 +375,7 @@ static void loads_a_tree(void **state)
 
 	root_new(&root);
 	assert_int_equal(config_load(&root.paths, &config, &error),
-			 0); /* nothing there: defaults */
+			 0); /* without files: the defaults */
 	assert_int_equal(config->n_projects, 0);
 	config = config_free(config);
 	root_write(&root, "runbookd.conf", "[Daemon]\nMaxRunning=1\n", 0644);
@@ -463,7 +463,7 @@ static void addresses(void **state)
 	}
 }
 
-/* One that is there with a wider mode, as earlier versions made it, is not taken over. */
+/* A socket with a wider mode, as earlier versions made it, is bound anew instead of kept. */
 static void unix_listeners_have_their_mode(void **state)
 {
 	char directory[] = "/tmp/rbt.XXXXXX", item[64], *path = item + 5;
@@ -506,10 +506,10 @@ static void listeners_survive_a_failed_update(void **state)
 	listen_describe(fd, address, sizeof(address));
 	assert_memory_equal(address, "127.0.0.1:", 10);
 	assert_string_not_equal(address, "127.0.0.1:0");
-	/* an address that is not ours cannot be bound */
+	/* an address that this host does not have cannot be bound */
 	assert_true(listener_set_update(&old, &second, 0600, getegid(), &new, &error) < 0);
 	assert_int_equal(old.items[0].fd, fd);
-	/* the same again keeps the socket, and with it what waits in its backlog */
+	/* the same address again keeps the socket, and with it the clients in its backlog */
 	assert_int_equal(listener_set_update(&old, &first, 0600, getegid(), &new, &error), 0);
 	assert_int_equal(new.items[0].fd, fd);
 	listener_set_close(&old);
@@ -536,7 +536,7 @@ static void long_socket_paths(void **state)
 		assert_int_equal(st.st_mode & 07777, 0660);
 		(void)close(fd);
 	}
-	/* a mistyped path is no reason to delete a file */
+	/* a file that is not a socket is not deleted: the path may be mistyped */
 	assert_int_equal(unlink(path), 0);
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);

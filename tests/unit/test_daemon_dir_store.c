@@ -127,7 +127,7 @@ static void is_there_when_it_is_complete(void **state)
 	assert_int_equal(dir_store_use(house.store, "a", path), 0);
 	assert_int_equal(strncmp(path, house.path, strlen(house.path)), 0);
 	assert_string_equal(path + strlen(house.path), "/a");
-	/* the second of two that made the same at once has its own still */
+	/* of two that made the same name, the second still has its claim */
 	assert_int_equal(dir_store_commit(house.store, &twice, "a", &error), -EEXIST);
 	assert_true(twice.fd >= 0);
 	assert_int_equal(dir_store_remove(house.store, &twice), 0);
@@ -147,7 +147,7 @@ static void stays_while_it_is_in_use(void **state)
 	assert_int_equal(dir_store_take_out(house.store, "a", &claim), -EWOULDBLOCK);
 	assert_int_equal(dir_store_take_out(house.other, "a", &claim), -EWOULDBLOCK);
 	dir_store_release(house.store, "a");
-	dir_store_release(house.store, "a"); /* once too often: no harm */
+	dir_store_release(house.store, "a"); /* one release too many is ignored */
 	assert_int_equal(dir_store_take_out(house.store, "a", &claim), -EWOULDBLOCK);
 	dir_store_release(house.other, "a");
 	assert_int_equal(dir_store_take_out(house.store, "a", &claim), 0);
@@ -173,7 +173,7 @@ static void is_removed_when_it_is_empty(void **state)
 	dir_claim_drop(&claim);
 }
 
-/* The lock says whether its owner lives: an instance that was killed has none. */
+/* A lock ends with its process, so the directories of a killed instance are not locked. */
 static void finds_what_a_killed_instance_left(void **state)
 {
 	struct dir_claim written = make(), gone;
@@ -194,7 +194,7 @@ static void finds_what_a_killed_instance_left(void **state)
 	assert_string_equal(listed(house.other), "complete ");
 }
 
-/* What it finds is locked: two instances that sweep at once do not remove the same. */
+/* A sweep locks what it finds, so two sweeps at once do not remove the same directory. */
 static void claims_what_it_finds(void **state)
 {
 	struct dir_claim claim = make();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The file with the keys of secrets: made once, root's alone, changed as a whole. */
+/* The file with the keys of secrets: made once, readable by root alone, replaced as a whole. */
 #include "common/cleanup.h"
 #include "common/remove_tree.h"
 #include "daemon/key_file.h"
@@ -78,7 +78,7 @@ static void test_refused(void **state)
 	fd = open(fixture->source.path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 	assert_int_equal(write(fd, "a secret\n", 9), 9);
 	(void)close(fd);
-	/* not made anew: somebody must look at it */
+	/* a damaged file is not replaced: its keys may be needed */
 	assert_int_equal(key_file_load(&fixture->source, &keys, &error), -EINVAL);
 	assert_non_null(strstr(error.text, "line 1 is not a key"));
 	assert_null(strstr(error.text, "a secret"));
@@ -93,7 +93,7 @@ static void test_add_and_keep(void **state)
 
 	assert_int_equal(key_file_load(&fixture->source, &keys, &error), 0);
 	(void)strcpy(old, keys.keys[0].id);
-	/* what a runbookd that was killed in the middle of this left */
+	/* a temporary file of a runbookd that was killed during a change */
 	(void)snprintf(left, sizeof(left), "%s.0123456789abcdef.tmp", fixture->source.path);
 	assert_int_equal(link(fixture->source.path, left), 0);
 	(void)snprintf(other, sizeof(other), "%s.mine", fixture->source.path);
@@ -103,7 +103,7 @@ static void test_add_and_keep(void **state)
 	assert_int_equal(again.n, 2);
 	assert_string_not_equal(again.keys[0].id, old);
 	assert_string_equal(again.keys[1].id, old);
-	/* a scheduler that is taken over empties nothing and fills nothing */
+	/* a scheduler that was taken over can neither remove all keys nor add them without limit */
 	assert_int_equal(key_file_keep(&fixture->source, "unknown", &error), -ENOENT);
 	for (size_t i = 2; i < SECRET_KEYS_MAX; i++)
 		assert_int_equal(key_file_add(&fixture->source, &keys, &error), 0);
@@ -127,7 +127,7 @@ static void test_credential(void **state)
 	assert_int_equal(key_file_load(&fixture->source, &keys, &error), 0);
 	assert_int_equal(setenv("CREDENTIALS_DIRECTORY", fixture->paths.lib, 1), 0);
 	key_source_find(&fixture->paths, &fixture->source);
-	assert_false(fixture->source.fixed); /* there is none of our name */
+	assert_false(fixture->source.fixed); /* no credential has our name */
 	(void)snprintf(path, sizeof(path), "%s/%s", fixture->paths.lib, KEY_CREDENTIAL);
 	assert_int_equal(rename(fixture->source.path, path), 0);
 	key_source_find(&fixture->paths, &fixture->source);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Logs that are longer than they may be: head and tail, and nothing else on the disk. */
+/* Logs that are longer than their limit: only head and tail take space on the disk. */
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -79,7 +79,7 @@ static uint64_t on_disk(const struct fixture *fixture)
 	return 512ULL * (uint64_t)(log.st_blocks + index.st_blocks);
 }
 
-/* What is printed: the byte at each offset follows from the offset. */
+/* The byte that is printed at @offset. */
 static char pattern(uint64_t offset)
 {
 	return (char)(1 + (offset * 2654435761ULL >> 7) % 250);
@@ -118,7 +118,7 @@ static void print(struct fixture *fixture, struct writer *writer, uint64_t size,
 	assert_int_equal(pthread_create(&writer->thread, NULL, writer_run, writer), 0);
 }
 
-/* Every record that is not in the hole lies where its chunk lies, and they leave no gap. */
+/* Every record outside of the hole has the offset of its chunk, and there are no gaps. */
 static void check_index(const struct fixture *fixture, const struct log_cut *cut, uint64_t size)
 {
 	struct log_index_record record;
@@ -161,7 +161,7 @@ static void check_log(const struct fixture *fixture, uint64_t size, uint64_t lim
 	assert_true(cut.end > cut.start);
 	assert_in_range(cut.start, limit / 8, limit / 2);
 	assert_true(size - cut.end >= limit / 8);
-	/* partial pages at the edges of both holes are all that may come on top */
+	/* beyond the limit, only partial pages at the edges of both holes may take space */
 	assert_true(on_disk(fixture) <= limit + 16 * 4096);
 	map = mmap(NULL, size, PROT_READ, MAP_SHARED, fixture->log_fd, 0);
 	assert_ptr_not_equal(map, MAP_FAILED);
@@ -185,14 +185,14 @@ static void head_and_tail(void **state)
 	teardown(&fixture);
 }
 
-/* The index of such a log would be longer than the log. */
+/* With small chunks the index would be longer than the log. */
 static void small_chunks(void **state)
 {
 	struct fixture fixture;
 	struct writer writer;
 
 	setup(&fixture, state, LOG_LIMIT_MIN);
-	/* no pipe of its own size, no nap: a chunk for every few writes */
+	/* a small pipe is not throttled, so there is a chunk for every few writes */
 	(void)fcntl(fixture.write_fds[0], F_SETPIPE_SZ, 4096);
 	print(&fixture, &writer, 4 * MIB, 16);
 	assert_int_equal(loop_run(fixture.loop), 0);
@@ -225,7 +225,10 @@ struct reader {
 	pthread_t thread;
 };
 
-/* Follows the log as common/log_cut.h says, slower than it grows: never a byte of the hole. */
+/*
+ * Follow the log as common/log_cut.h describes, slower than it grows: no byte of the hole may be
+ * taken for output.
+ */
 static void *reader_run(void *userdata)
 {
 	struct reader *reader = userdata;
@@ -342,16 +345,16 @@ static void quota_counts(void **state)
 	log_quota_walk(quota);
 	assert_false(log_share_full(own, 6 * MIB - 64 * KIB));
 	assert_true(log_share_full(own, 6 * MIB + 1));
-	/* what is written counts at once */
+	/* written bytes count at once */
 	log_share_grow(demo, MIB);
 	assert_true(log_share_full(demo, 1));
 	log_share_grow(demo, -(int64_t)MIB);
 	assert_false(log_share_full(demo, 1));
-	/* all of it */
+	/* the limit of all projects */
 	quota_limits.all = 7 * MIB;
 	log_quota_walk(quota);
 	assert_true(log_share_full(own, MIB + 1));
-	/* what is removed is found, and a project that is gone has nothing */
+	/* a walk notices removed logs, and a project that was removed takes no space */
 	(void)snprintf(path, sizeof(path), "%s/demo/1/a.1.log", root);
 	assert_int_equal(unlink(path), 0);
 	log_quota_walk(quota);
@@ -366,7 +369,7 @@ static void quota_counts(void **state)
 	assert_int_equal(remove_tree(AT_FDCWD, root), 0);
 }
 
-/* A step of a project that has all it may: its log is cut to the little that each may have. */
+/* A project is at its limit: a log of it is cut to LOG_LIMIT_MIN, which each log may have. */
 static void quota_cuts(void **state)
 {
 	struct fixture fixture;
@@ -402,7 +405,7 @@ static void text_of_the_hole(void **state)
 	assert_int_equal(text[n - 1], '\n');
 }
 
-/* Indexes of all kinds that are none. */
+/* Files that are not valid indexes, each for another reason. */
 static void broken_index(void **state)
 {
 	struct log_cut cut = {.start = 100, .end = 1100, .first_dropped = 4, .first_kept = 9};

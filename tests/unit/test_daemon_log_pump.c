@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The pump with both engines: whole, ordered, bounded, and ended by all the ways a step ends. */
+/* The pump with both engines: logs are complete and ordered, memory is bounded, and every way in
+ * which a step ends is handled. */
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -332,7 +333,7 @@ static struct mask *mask_make(void)
 	return mask;
 }
 
-/* Secrets and beginnings of secrets everywhere, also over the ends of reads. */
+/* Secrets and beginnings of secrets at random places, also across the ends of reads. */
 static void secrets_are_hidden(void **state)
 {
 	size_t size = 1 * MIB, expected;
@@ -397,7 +398,7 @@ struct prompt {
 	unsigned looks;
 };
 
-/* Until the last letter is there, which is the first of a secret, and nothing follows. */
+/* Wait until the last letter is in the log: it is the first of a secret, and nothing follows. */
 static void look_for_prompt(struct loop_timer *timer)
 {
 	struct prompt *prompt = container_of(timer, struct prompt, fixture.timer);
@@ -468,7 +469,7 @@ static void many_done(void *userdata, const struct log_result *result)
 		loop_exit(fixture->loop, 0);
 }
 
-/* More streams than buffers, all at once: nobody starves, memory stays bounded. */
+/* More streams than buffers, all at once: each stream goes on, memory stays bounded. */
 static void many_sinks(void **state)
 {
 	struct error error = ERROR_INIT;

@@ -77,7 +77,7 @@ static void some_at_a_time(void **state)
 	assert_int_equal(calls, 3);
 	assert_false(there(fixture, "p/7"));
 	assert_true(there(fixture, "p/8/s.1.log"));
-	/* again, or where nothing ever was */
+	/* a second time, and in a project that never had logs */
 	assert_int_equal(log_remove_some(fixture->fd, "p", 7, 10), 1);
 	assert_int_equal(log_remove_some(fixture->fd, "q", 7, 10), 1);
 }
@@ -94,7 +94,7 @@ static void no_link_is_followed(void **state)
 	assert_int_equal(symlinkat("../../other/9/precious", fixture->fd, "p/3/s.1.log"), 0);
 	assert_int_equal(log_remove_some(fixture->fd, "q", 9, 10), -ELOOP);
 	assert_int_equal(log_remove_some(fixture->fd, "p", 2, 10), -ELOOP);
-	/* a link in the place of a log goes, and not what it names */
+	/* a link in the place of a log is removed, but not its target */
 	assert_int_equal(log_remove_some(fixture->fd, "p", 3, 10), 1);
 	assert_true(there(fixture, "other/9/precious"));
 	assert_false(there(fixture, "p/3"));

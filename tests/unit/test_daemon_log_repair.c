@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Logs and indexes that a crash cut at any byte, and the register that finds them again. */
+/* Logs and indexes that a crash cut off at any byte, and the register that names them. */
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -85,7 +85,7 @@ static int repair(bool power_cut, struct log_repaired *repaired)
 	return r;
 }
 
-/* What must be true afterwards, whatever was there before. */
+/* Check what is true after every repair. */
 static void check_repaired(size_t log_size)
 {
 	char log[LOG_SIZE * 2];
@@ -96,7 +96,7 @@ static void check_repaired(size_t log_size)
 	} index;
 	size_t size = get_file("a.1.idx", &index, sizeof(index));
 	size_t n = (size - sizeof(index.header)) / sizeof(index.records[0]);
-	/* one that was made anew has the place for a hole, and none */
+	/* an index that was made anew has the records of a hole, and no hole */
 	size_t skip = index.header.version == LOG_INDEX_VERSION ? LOG_CUT_RECORDS : 0;
 
 	assert_int_equal(get_file("a.1.log", log, sizeof(log)), log_size);
@@ -111,7 +111,7 @@ static void check_repaired(size_t log_size)
 		assert_true(i == skip ? index.records[i].offset == 0
 				      : index.records[i].offset > index.records[i - 1].offset);
 	}
-	assert_int_equal(repair(true, &repaired), 0); /* once is enough */
+	assert_int_equal(repair(true, &repaired), 0); /* a second repair has nothing to do */
 }
 
 static void every_cut(void **state)
@@ -130,7 +130,7 @@ static void every_cut(void **state)
 			(void)repair(log_size % 2 == 0, &repaired);
 			assert_int_equal(repaired.zeroes, 0);
 			check_repaired(log_size);
-			/* whatever was right is still there */
+			/* records that were valid are still there */
 			if (whole > (log_size + CHUNK - 1) / CHUNK)
 				whole = (log_size + CHUNK - 1) / CHUNK;
 			if (whole == 0)
@@ -175,13 +175,13 @@ static void zeroes_at_the_end(void **state)
 	assert_int_equal(repair(true, &repaired), 1);
 	assert_int_equal(repaired.zeroes, 10);
 	check_repaired(LOG_SIZE);
-	/* over blocks */
+	/* zeroes of several blocks */
 	big[0] = 'x';
 	put_file("a.1.log", big, sizeof(big));
 	assert_int_equal(repair(true, &repaired), 1);
 	assert_int_equal(repaired.zeroes, sizeof(big) - 1);
 	check_repaired(1);
-	/* nothing but zeroes; then the index has nothing to describe */
+	/* only zeroes: the log becomes empty, and so does its index */
 	put_file("a.1.log", big + 1, sizeof(big) - 1);
 	assert_int_equal(repair(true, &repaired), 1);
 	check_repaired(0);
@@ -202,7 +202,7 @@ static const struct log_index_record cut_records[] = {
 	{5 * BLOCK, 1ULL << LOG_STREAM_SHIFT}, /* 9 */
 };
 
-/* Head and tail of 'x' around a hole, and an index that says @cut. */
+/* Make a log with head and tail of 'x' around a hole, and an index in which @cut is noted. */
 static void put_cut(const struct log_cut *cut)
 {
 	static char block[2 * BLOCK];
@@ -251,12 +251,12 @@ static void cut_ones_stay(void **state)
 	assert_int_equal(cut.limit, right.limit);
 	assert_int_equal(fstatat(fixture.dir_fd, "a.1.log", &st, 0), 0);
 	assert_int_equal(st.st_size, CUT_SIZE);
-	assert_true(st.st_blocks * 512 < (off_t)CUT_SIZE); /* it was not filled */
+	assert_true(st.st_blocks * 512 < (off_t)CUT_SIZE); /* the hole was not filled */
 	assert_int_equal(fstatat(fixture.dir_fd, "a.1.idx", &st, 0), 0);
 	assert_int_equal(st.st_size, 16 * (1 + LOG_CUT_RECORDS + ARRAY_SIZE(cut_records)));
 }
 
-/* The hole reached the disk, and what was noted of it did not, or only an earlier state. */
+/* The hole reached the disk, but its note in the index did not, or only an earlier one. */
 static void cut_is_found(void **state)
 {
 	const struct log_cut noted[] = {
@@ -276,7 +276,7 @@ static void cut_is_found(void **state)
 		assert_int_equal(cut.limit, 1000000);
 		assert_int_equal(repair(true, &repaired), 0);
 	}
-	/* nothing at all of the index */
+	/* nothing of the index reached the disk */
 	put_cut(&noted[0]);
 	put_file("a.1.idx", "", 0);
 	assert_int_equal(repair(true, &repaired), 1);
@@ -285,7 +285,7 @@ static void cut_is_found(void **state)
 	assert_int_equal(get_cut().end, 4 * BLOCK);
 }
 
-/* A hole that is noted and lies behind what reached the disk of the log. */
+/* The noted hole is beyond the end of the log as it reached the disk. */
 static void cut_is_clipped(void **state)
 {
 	const struct log_cut noted = {BLOCK, 4 * BLOCK, 5, 8, 1000000, LOG_INDEX_VERSION};
@@ -326,7 +326,7 @@ static void cut_index_is_torn(void **state)
 	assert_int_equal(repair(true, &repaired), 0);
 }
 
-/* What is noted is no hole: what the file itself shows counts, and nothing behind that. */
+/* The noted hole is empty or not valid: only a hole in the file itself counts. */
 static void cut_is_noted_elsewhere(void **state)
 {
 	const struct log_cut noted[] = {
@@ -346,7 +346,7 @@ static void cut_is_noted_elsewhere(void **state)
 	}
 }
 
-/* A record of a number that no file has: such an index is not one. */
+/* A cut with record numbers beyond the size of any file: the index is not valid. */
 static void cut_of_far_records(void **state)
 {
 	const struct log_cut noted = {BLOCK, 4 * BLOCK, 1ULL << 61, 0, 1000000, LOG_INDEX_VERSION};
@@ -456,7 +456,7 @@ static void register_finds_open_logs(void **state)
 	assert_int_equal(index_size_of("open.1"), whole);
 	assert_int_equal(index_size_of("ended.1"), INDEX_SIZE - 5);
 	assert_int_equal(index_size_of("other.2"), INDEX_SIZE - 5);
-	/* begun anew: nothing is repaired twice */
+	/* the register was emptied: nothing is repaired twice */
 	put_torn("open.1");
 	logs = log_register_free(logs);
 	logs = open_register(&paths);
@@ -493,7 +493,7 @@ static void register_is_full_and_damaged(void **state)
 	logs = open_register(&paths);
 	assert_int_equal(index_size_of("open.1"), INDEX_SIZE - sizeof(struct log_index_record));
 	logs = log_register_free(logs);
-	/* of a version that let more steps run */
+	/* the register of a version that allowed more steps */
 	put_torn("open.1");
 	logs = open_register(&paths);
 	assert_int_equal(log_register_add(logs, "demo", 7, "open", 1), 0);
@@ -508,7 +508,7 @@ static void register_is_full_and_damaged(void **state)
 	logs = open_register(&paths);
 	assert_int_equal(index_size_of("open.1"), INDEX_SIZE - sizeof(struct log_index_record));
 	logs = log_register_free(logs);
-	/* cut anywhere: the logs are not repaired, but there is a register again */
+	/* a register that is cut off anywhere: logs are not repaired, but it is usable again */
 	for (off_t cut = 0; cut < 64 + 3 * 192; cut += 31) {
 		assert_int_equal(ftruncate(fd, cut), 0);
 		logs = open_register(&paths);
