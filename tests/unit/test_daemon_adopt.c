@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What outlives the process: bags, the fd store, the ledger, and a log pump that is taken over. */
+/* State that outlives the process: bags, the fd store, the ledger, and an adopted log pump. */
 
 #include "common/cleanup.h"
 #include "common/remove_tree.h"
@@ -54,7 +54,7 @@ static void test_bag(void **state)
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	bag = fd_bag_make(data, sizeof(data), pair, 2);
 	assert_true(bag >= 0);
-	/* however often one looks */
+	/* reading does not change the bag */
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(fd_bag_open(bag, got, sizeof(got), fds, &n_fds), sizeof(data));
 		assert_memory_equal(got, data, sizeof(data));
@@ -64,10 +64,10 @@ static void test_bag(void **state)
 		(void)close(fds[0]);
 		(void)close(fds[1]);
 	}
-	/* what does not fit is refused, and nothing is left open */
+	/* a buffer that is too small is refused, and no descriptor is left open */
 	assert_int_equal(fd_bag_open(bag, got, 100, fds, &n_fds), -EMSGSIZE);
 	assert_int_equal(n_fds, 0);
-	/* the bag holds them: a writer is there as long as it is */
+	/* the bag has copies of the descriptors: the pipe has a writer until the bag is closed */
 	(void)close(pair[1]);
 	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(read(pair[0], got, 1), -1);
@@ -133,7 +133,7 @@ static void test_store_inherits(void **state)
 
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
-	/* not ours by pid, then by name, by form */
+	/* refused: another pid, then a name without our prefix, then malformed entries */
 	(void)snprintf(text, sizeof(text), "%d rb.one=%d", (int)getpid() + 1, pair[0]);
 	(void)setenv("RUNBOOK_KEPT", text, 1);
 	store = fd_store_inherit(&highest);
@@ -173,7 +173,7 @@ static void test_ledger_orders(void **state)
 		ledger_order_note(ledger, noted[i]);
 		assert_true(ledger_order_known(ledger, noted[i]));
 	}
-	assert_true(ledger_order_known(ledger, 4)); /* too old to be told apart */
+	assert_true(ledger_order_known(ledger, 4)); /* so old that it counts as begun */
 	assert_false(ledger_order_known(ledger, 8999999));
 	assert_false(ledger_order_known(ledger, 9000001));
 	assert_false(ledger_order_known(ledger, 8000000));
@@ -212,7 +212,7 @@ static void test_ledger_inherited(void **state)
 	assert_null(ledger_step_next(next, at));
 	assert_true(ledger_order_known(next, 101));
 	assert_false(ledger_order_known(next, 99));
-	/* the two free ones first, and clean */
+	/* the two entries that are free come first; entries are zeroed */
 	for (int i = 0; i < 3; i++) {
 		at = ledger_step_new(next);
 		assert_int_equal(at->order, 0);
@@ -221,14 +221,14 @@ static void test_ledger_inherited(void **state)
 	}
 	(void)ledger_free(next);
 
-	/* nothing that any version wrote */
+	/* bytes that no version wrote */
 	assert_int_equal(pwrite(fd, &magic, sizeof(magic), 0), sizeof(magic));
 	assert_int_equal(ledger_new(dup(fd), NULL, &next, &error), -EBADMSG);
 	assert_int_equal(ftruncate(fd, 4096), 0);
 	assert_int_equal(ledger_new(fd, NULL, &next, &error), -EBADMSG);
 }
 
-/* What a mask held back is of a secret: it is of no use to anybody when the step has ended. */
+/* Bytes that a mask held back may be of a secret: they are wiped when the step has ended. */
 static void test_ledger_forgets_secrets(void **state)
 {
 	static const struct log_kept none;
@@ -250,7 +250,7 @@ static void test_ledger_forgets_secrets(void **state)
 
 /* ---- the host ---- */
 
-/* A lock on a file that was replaced locks nobody out; the next step keeps the one in use. */
+/* A lock on a file that was replaced is useless; the next step stores the lock in use. */
 static void test_host_of_before(void **state)
 {
 	char state_dir[] = "/tmp/rbtest-adopt.XXXXXX", init_path[PATH_MAX];
@@ -298,7 +298,7 @@ static size_t store_size(const struct fd_store *store)
 	return n;
 }
 
-/* Whoever is asked for each chunk must not keep two descriptors each time. */
+/* Without a service manager each chunk tries to make a pipe: its descriptors must not pile up. */
 static void test_journal_without_its_manager(void **state)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -329,7 +329,7 @@ static void test_journal_without_its_manager(void **state)
 	(void)fd_store_free(store);
 }
 
-/* What is in its memory then is from before, of another step perhaps. */
+/* The memory of such a slot has older output, perhaps of another step: it is not used. */
 static void test_journal_slot_without_its_pipe(void **state)
 {
 	struct fd_store *store = store_new();
@@ -403,12 +403,12 @@ static void house_run(struct house *house, uint64_t usec)
 	loop_timer_cancel(&house->timer);
 }
 
-/* Whatever the dead hold can be reached from here, and is no leak. */
+/* Memory of pumps that were "killed" stays reachable from here, so it is not reported as a leak. */
 struct house dead_houses[10];
 
 /*
  * The first pump is left as a killed process leaves it: nothing is finished, freed or
- * told. The second one finds the store, the files and the kept part.
+ * reported. The second one finds the store, the files and the kept state.
  */
 static void test_pump_taken_over(void **state)
 {
@@ -437,7 +437,7 @@ static void test_pump_taken_over(void **state)
 
 		assert_int_equal(write(out[1], text, (size_t)length), length);
 		size += (size_t)length;
-		/* cut off in different states: epoll serves one thing a turn */
+		/* "kill" it in different states: epoll serves one operation a turn */
 		house_run(&first, (uint64_t)(round % 7) * 10);
 		if (round % 20 != 19)
 			continue;
@@ -450,14 +450,14 @@ static void test_pump_taken_over(void **state)
 						&second, 42, kept, &second.sink, &error),
 				 0);
 		log_pump_settle(second.pump);
-		/* the dead do nothing any more */
+		/* the loop of the old pump is not run any more */
 		dead_houses[n_dead++] = first;
 		first = second;
 		first.timer = LOOP_TIMER_NULL;
 	}
 	(void)close(out[1]);
 	(void)close(err[1]);
-	/* the last one that took over was told where it was made */
+	/* the sink of the last pump reports to the variable that it was made with */
 	for (int i = 0; i < 100 && !second.done; i++)
 		house_run(&first, 20000);
 	assert_true(second.done);
@@ -477,7 +477,7 @@ static void test_pump_taken_over(void **state)
 	(void)fd_store_free(store);
 }
 
-/* The journal's memory is the service manager's, too. */
+/* The service manager keeps the journal's memory: secrets must be wiped from it. */
 static void test_pump_forgets_secrets(void **state)
 {
 	static const struct step_mask_value secret = {"abcdefgh", 8};
@@ -522,7 +522,7 @@ static void test_pump_forgets_secrets(void **state)
 	free(kept);
 }
 
-/* Killed when a chunk was queued and what is held back after it was in its slot only. */
+/* Killed within log_buffer_keep(): only the slot has the mask's state after the queued chunk. */
 static void test_pump_knows_what_is_held(void **state)
 {
 	static const struct step_mask_value secret = {"abcdefgh", 8};
@@ -557,7 +557,7 @@ static void test_pump_knows_what_is_held(void **state)
 					&error),
 			 0);
 	log_pump_settle(house.pump);
-	/* the next one need not find the slot */
+	/* the state is noted in .kept again, so the next successor does not need the slot */
 	assert_int_equal(kept->masks[0][0].sequence + kept->masks[0][1].sequence, 5);
 	(void)close(out[1]);
 	(void)close(err[1]);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What one version leaves for another: bytes of every format that there was are read
- * (tests/golden/kept), and what this one writes is the youngest of these formats.
- * UPDATE=1 adds one.
+ * State that one version leaves for another: bytes of every earlier format are read
+ * (tests/golden/kept), and this version writes the latest of these formats.
+ * UPDATE=1 adds a format.
  */
 
 #include "tests/unit/kept_kinds.h"
@@ -13,7 +13,7 @@
 
 /* ---- golden files ---- */
 
-/* Return: false when there is none. */
+/* Return: false when the file does not exist. */
 static bool golden_load(const char *path, struct bytes *bytes)
 {
 	cleanup_fclose FILE *file = fopen(path, "re");
@@ -40,7 +40,7 @@ static bool golden_load(const char *path, struct bytes *bytes)
 			bytes->data[at++] = (char)strtoul(rest, NULL, 16);
 		bytes->used = at;
 	}
-	/* zeroes at the end are not said */
+	/* the text omits zeroes at the end */
 	return true;
 }
 
@@ -68,7 +68,7 @@ static bool same_bytes(const struct bytes *a, const struct bytes *b)
 	return true;
 }
 
-/* Bytes of @format are read as the text beside them says. */
+/* Bytes of @format are read as the values in the text file beside them. */
 static void check_format(const struct kind *kind, const char *format, const struct bytes *bytes)
 {
 	const char *update = getenv("UPDATE");
@@ -140,7 +140,7 @@ static void test_golden(void **state)
 
 /* ---- tables ---- */
 
-/* A member without a line is lost at the next upgrade: each gap is one that is meant. */
+/* A member without a line in its table is lost at the next upgrade: count the bytes without one. */
 static void test_tables_have_all(void **state)
 {
 	static const struct {
@@ -170,7 +170,7 @@ static void test_tables_have_all(void **state)
 
 /* ---- damage ---- */
 
-/* Every byte of what is kept, damaged: at most a refusal. */
+/* With any byte damaged, kept state is read or refused, without further harm. */
 static void test_damaged(void **state)
 {
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What of a secret is hidden, in which forms, and that reads may cut it anywhere. */
+/* Which forms and parts of a secret are hidden, wherever reads cut the stream. */
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -70,7 +70,7 @@ static void test_too_short(void **state)
 	assert_null(mask_of("abc"));
 	assert_null(mask_of("abc\n"));
 	assert_null(mask_of(""));
-	assert_null(mask_of("        ")); /* every indentation */
+	assert_null(mask_of("        ")); /* otherwise every indentation would be hidden */
 	assert_masked(" ab ", "< ab >", "<***>");
 }
 
@@ -119,7 +119,7 @@ static void test_lines(void **state)
 		      "{\"key\":\"***\\n***\\r\\n}\\n\"}");
 }
 
-/* Encodes as the standard says. @out has room. Return: characters, without padding. */
+/* Encode as RFC 4648 does. @out has room. Return: characters, without padding. */
 static size_t base64(const char *alphabet, const char *data, size_t size, char *out)
 {
 	size_t used = 0;
@@ -140,7 +140,7 @@ static const char alphabets[2][65] = {
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
 };
 
-/* A value anywhere in something that is encoded: what is its own alone, is hidden. */
+/* A value anywhere within encoded data: characters that depend on the value alone are hidden. */
 static void test_base64(void **state)
 {
 	uint64_t seed = 7;
@@ -151,7 +151,7 @@ static void test_base64(void **state)
 
 		for (size_t i = 0; i < size; i++)
 			value[i] = (char)(mask_model_random(&seed) % 255 + 1);
-		value[0] = value[size - 1] = 'v'; /* no blank: those are taken off */
+		value[0] = value[size - 1] = 'v'; /* not a blank: these would be stripped */
 		mask = mask_of_bytes(value, size);
 		for (size_t before = 0; before < 7; before++) {
 			for (size_t after = 0; after < 7; after++) {
@@ -202,7 +202,7 @@ static void test_base64_wrapped(void **state)
 	}
 }
 
-/* A last line of a few characters: shown as one with the line before. */
+/* A last line of a few characters is hidden together with the line before. */
 static void test_base64_wrapped_short(void **state)
 {
 	for (size_t size = 58; size < 70; size++) {
@@ -213,7 +213,7 @@ static void test_base64_wrapped_short(void **state)
 			value[i] = (char)('A' + i * 7 % 50);
 		value[size] = '\0';
 		n = base64(alphabets[0], value, size, encoded);
-		last = size * 8 / 6; /* what follows depends on what follows */
+		last = size * 8 / 6; /* later characters depend on the bytes behind the value */
 		(void)snprintf(text, sizeof(text), "%.76s\n%.*s|\n", encoded, (int)(n - 76),
 			       encoded + 76);
 		encoded[n] = '\0';
@@ -227,7 +227,7 @@ static void test_base64_wrapped_short(void **state)
 	}
 }
 
-/* A part of a long secret is a secret, too. */
+/* Parts of a long secret are hidden, too. */
 static void test_parts_of_long(void **state)
 {
 	char value[1001], text[400];
@@ -295,7 +295,7 @@ static void test_like_the_model(void **state)
 		run_seed(seed * 0x9e3779b97f4a7c15ULL);
 }
 
-/* Many pieces, so that places are left out: nothing may slip through between. */
+/* Many pieces; the search skips places, and must not miss a piece between them. */
 static void many_of(size_t size_min, size_t size_max)
 {
 	enum { VALUES = 200, SIZE = 20000 };
@@ -336,10 +336,10 @@ static void test_like_the_model_with_many(void **state)
 	many_of(8, 57);
 	many_of(16, 57);
 	many_of(4, 57); /* short ones among them */
-	many_of(4, 7);	/* nothing else, and more than the tables for few can tell apart */
+	many_of(4, 7);	/* short ones only, too many for mask_nibbles */
 }
 
-/* ---- patience ---- */
+/* ---- holding back ---- */
 
 struct teller {
 	struct mask_stream stream;
@@ -407,7 +407,7 @@ static void test_slowly_told(void **state)
 	}
 	finish(&teller);
 	assert_string_equal(teller.shown, "sec***!");
-	/* the beginning of a secret waits for more, and leaves at the end */
+	/* the beginning of a secret is held back until the stream ends */
 	teller.n_shown = 0;
 	mask_stream_init(&teller.stream, mask);
 	tell(&teller, "a secret");
@@ -450,7 +450,7 @@ static void test_cache(void **state)
 	assert_true(list_empty(&cache.masks));
 }
 
-/* As much as a step may have, of bytes that all forms change. */
+/* The largest set that a step may have, of bytes that every form changes. */
 static void test_largest(void **state)
 {
 	cleanup_free char *bytes = malloc(STEP_MASK_BYTES_MAX);

@@ -86,7 +86,7 @@ static void reports(void **state)
 		 0,
 		 SIGKILL,
 		 "killed from outside: the sandbox ended without a status"},
-		/* inside, before the command: ours, not the user's */
+		/* a failure inside the sandbox before the command is not the command's */
 		{{.outcome = {SANDBOX_LOST, 0}, .setup_error = "cannot join the user namespace"},
 		 STEP_RESULT_SANDBOX,
 		 0,
@@ -97,7 +97,7 @@ static void reports(void **state)
 		 0,
 		 SIGKILL,
 		 "out of memory: limit 512M, peak unknown (files that it wrote count)"},
-		/* a limit that it met is told beside the exit code */
+		/* a limit that the command hit is reported beside the exit code … */
 		{{.outcome = {SANDBOX_EXITED, 2, .limits = {.pids = 100}, .forks_refused = 3,
 			      .disk_full = true, .disk = GIB}},
 		 STEP_RESULT_EXITED,
@@ -105,15 +105,15 @@ static void reports(void **state)
 		 0,
 		 "exit code 2; process limit 100 reached: 3 forks refused; the step's disk is "
 		 "full: limit 1G"},
-		/* … unless it coped */
+		/* … unless it succeeded */
 		{{.outcome = {SANDBOX_EXITED, 0, .forks_refused = 3}},
 		 STEP_RESULT_EXITED,
 		 0,
 		 0,
 		 ""},
-		/* one child died of it, the command coped: it succeeded */
+		/* a child process hit the memory limit, but the command succeeded */
 		{{.outcome = {SANDBOX_EXITED, 0, true}}, STEP_RESULT_EXITED, 0, 0, ""},
-		/* whatever the command answers to our SIGTERM, it was the timeout */
+		/* the result is the timeout, whatever exit code follows our SIGTERM */
 		{{.outcome = {SANDBOX_EXITED, 0},
 		  .ended_by_us = true,
 		  .cause = STEP_RESULT_TIMEOUT,
@@ -198,7 +198,7 @@ static void state_directories(void **state)
 	struct stat st;
 
 	root_new(&root);
-	for (int i = 0; i < 2; i++) { /* what is there already is kept */
+	for (int i = 0; i < 2; i++) { /* directories that exist already are kept */
 		assert_int_equal(state_dirs_make(&root.paths, &error), 0);
 		(void)snprintf(path, sizeof(path), "%s/scheduler", root.paths.lib);
 		assert_int_equal(stat(path, &st), 0);
@@ -262,7 +262,7 @@ static void fetched_make(const struct root *root, const char *path, uid_t uid)
 	assert_int_equal(lchown(whole, uid, (gid_t)-1), 0);
 }
 
-/* Where git finds objects in the sandbox of @setup, beneath the state directory; "": nowhere. */
+/* The path beneath the state directory that the sandbox of @setup has for git objects; "": none. */
 static const char *objects_of(const struct root *root, const struct step_setup *setup)
 {
 	for (size_t i = 0; i < setup->request.n_binds; i++) {
@@ -272,7 +272,7 @@ static const char *objects_of(const struct root *root, const struct step_setup *
 	return "";
 }
 
-/* Trees, views and objects are found by ids; where the view has objects, no mirror is seen. */
+/* Trees, views and objects are found by ids; a view with objects replaces the mirror. */
 static void what_a_step_sees(void **state)
 {
 	const struct {
@@ -314,7 +314,7 @@ static void what_a_step_sees(void **state)
 		step_setup_close(&setup);
 		step_setup_remove(&root.paths, 1);
 	}
-	/* what another user put there is not shown */
+	/* a directory of another user is refused */
 	fetched_make(&root, VIEWS "/top", fetcher + 1);
 	assert_int_equal(step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error),
 			 -EPERM);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The states of runbookd: which changes are allowed, and that no other one goes unnoticed. */
+/* The states of runbookd: which changes are allowed, and that others fail an assertion. */
 
 #include "common/cleanup.h"
 #include "common/log.h"
@@ -34,7 +34,7 @@ static bool expected(enum daemon_state from, enum daemon_state to)
 	return false;
 }
 
-/* In a process of its own: an assertion that fails ends it. */
+/* In a process of its own, which a failed assertion ends. */
 static bool dies_of(enum daemon_state from, enum daemon_state to)
 {
 	pid_t pid = fork();

@@ -162,7 +162,7 @@ static void serve_call(struct loop_file *file, uint32_t events)
 	(void)sem_post(&call->done);
 }
 
-/* Run @function where the loop runs. */
+/* Run @function in the thread of the loop, and wait for it. */
 static void house_call(void (*function)(void *argument), void *argument)
 {
 	struct call call = {.function = function, .argument = argument};
@@ -179,7 +179,7 @@ static void *house_run(void *started)
 {
 	struct error error = ERROR_INIT;
 
-	/* io_uring wants to be used by the thread that made it */
+	/* an io_uring of one issuer must be used by the thread that made it */
 	assert_int_equal(loop_new(&house.daemon.loop), 0);
 	assert_int_equal(steps_new(&house.daemon, NULL, &fake_ops, &house.daemon.steps, &error), 0);
 	assert_int_equal(layers_new(&house.daemon, NULL, &fake_ops, &house.daemon.layers, &error),
@@ -227,7 +227,7 @@ static int peer_connect(enum child_index index, enum process_role role)
 	return pair[1];
 }
 
-/* The next message but CHANNEL: peers of others come and go. */
+/* The next message but CHANNEL, which comes whenever another peer connects. */
 static struct message *next_message(int fd)
 {
 	struct pollfd file = {.fd = fd, .events = POLLIN};
@@ -260,7 +260,7 @@ static void expect_silence(int fd)
 	assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 50), 0);
 }
 
-/* Connects, and reads its configuration, which test_daemon_config.c is about. */
+/* Connect as a child and skip its configuration, which test_daemon_config.c tests. */
 static int greet(enum child_index index, enum process_role role)
 {
 	int fd = peer_connect(index, role);
@@ -349,7 +349,7 @@ struct order {
 	const char *workdir;
 	uint64_t timeout_msec, grace_msec, uid, tty;
 	enum step_objects objects;
-	int payload_fd; /* 0: a right one */
+	int payload_fd; /* 0: a valid one */
 	int mask_fd;	/* 0: none */
 };
 
@@ -419,7 +419,7 @@ static struct exited expect_exited(void)
 	return exited;
 }
 
-/* Answers a question to the loop's thread. */
+/* For house_call(): how many steps run, how many are not acknowledged. */
 static void count_steps(void *argument)
 {
 	size_t *counts = argument;
@@ -487,7 +487,7 @@ static void runs_and_is_acknowledged(void **state)
 	assert_int_equal(counts[1], 1);
 	send_ack(1);
 	send_ack(1);
-	send_order(&(struct order){ORDER(1)}); /* known: never again, but nobody waits for ever */
+	send_order(&(struct order){ORDER(1)}); /* it ran: not again, but it gets a result */
 	exited = expect_exited();
 	assert_int_equal(exited.order, 1);
 	assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
@@ -538,7 +538,7 @@ static void refuses_what_no_scheduler_sends(void **state)
 		assert_non_null(strstr(exited.reason, reasons[i]));
 	}
 	(void)close(bad[12].mask_fd);
-	/* a scheduler gone wild must not use up our descriptors by it */
+	/* a broken scheduler must not use up our descriptors */
 	bad[1].number = 20;
 	bad[1].mask_fd = step_mask_new(&(struct step_mask_value){"secret", 6}, 1);
 	send_order(&bad[1]);
@@ -548,7 +548,7 @@ static void refuses_what_no_scheduler_sends(void **state)
 	assert_int_equal(fake.n_sandboxes, 0);
 }
 
-/* Sealed, but nobody can read it: better no step than a log with secrets. */
+/* A sealed file that is not a list of secrets: the step must not run with an unmasked log. */
 static void refuses_secrets_that_are_none(void **state)
 {
 	struct order order = {ORDER(1)};
@@ -579,12 +579,12 @@ static void hides_secrets(void **state)
 	(void)close(order.mask_fd);
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
 	assert_int_equal(fd_write_all(sandbox->stdout_fd, "a pass", 6), 0);
-	(void)usleep(20000); /* two reads, most likely */
+	(void)usleep(20000); /* most likely the output is read in two parts */
 	assert_int_equal(fd_write_all(sandbox->stdout_fd, " word, pass%20word, tok\n", 24), 0);
 	fake_end(sandbox, SANDBOX_EXITED, 0);
 	exited = expect_exited();
 	assert_int_equal(exited.bytes, 16);
-	/* an ended step, acknowledged or not, holds no secret any more */
+	/* an ended step has no descriptor of secrets, acknowledged or not */
 	assert_int_equal(count_files_named("memfd:step-mask"), 0);
 	(void)snprintf(path, sizeof(path), "%s/demo/7/a.1.log", house.daemon.paths.log);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -652,14 +652,14 @@ static void is_cancelled(void **state)
 	send_cancel(1, STEP_RESULT_CANCELLED);
 	while (*(volatile size_t *)&fake.sandboxes[0].n_signals == 0)
 		(void)usleep(1000);
-	assert_int_equal(write(fake.sandboxes[0].status_fd, "", 1), 1); /* some of it runs on */
+	assert_int_equal(write(fake.sandboxes[0].status_fd, "", 1), 1); /* parts still run */
 	expect_silence(house.scheduler_fd);
 	fake_end(&fake.sandboxes[0], SANDBOX_SIGNALED, SIGTERM);
 	assert_int_equal((exited = expect_exited()).result, STEP_RESULT_CANCELLED);
 	assert_string_equal(exited.reason, "cancelled");
 	assert_false(fake.sandboxes[0].killed);
 	send_cancel(99, STEP_RESULT_CANCELLED);
-	expect_silence(house.scheduler_fd); /* unknown: no harm */
+	expect_silence(house.scheduler_fd); /* an unknown order is ignored */
 }
 
 static void tells_a_new_scheduler(void **state)
@@ -672,7 +672,7 @@ static void tells_a_new_scheduler(void **state)
 	send_order(&(struct order){ORDER(2), .timeout_msec = 0});
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
 	(void)close(house.scheduler_fd);
-	fake_end(&fake.sandboxes[0], SANDBOX_EXITED, 0); /* while nobody listens */
+	fake_end(&fake.sandboxes[0], SANDBOX_EXITED, 0); /* while there is no scheduler */
 	for (size_t counts[2] = {0, 0}; counts[1] == 0; (void)usleep(1000))
 		house_call(count_steps, counts);
 	house.scheduler_fd = greet(CHILD_SCHEDULER, ROLE_SCHEDULER);
@@ -725,7 +725,7 @@ static void waits_for_the_last_words_but_not_forever(void **state)
 
 	send_order(&(struct order){ORDER(1)});
 	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
-	held = dup(sandbox->stdout_fd); /* somebody outside of the sandbox */
+	held = dup(sandbox->stdout_fd); /* as a process outside of the sandbox may have it */
 	assert_int_equal(fd_write_all(held, "late", 4), 0);
 	fake_end(sandbox, SANDBOX_EXITED, 0);
 	exited = expect_exited(); /* after five seconds */
@@ -753,7 +753,7 @@ static void stops(void **state)
 	send_order(&(struct order){ORDER(2)});
 	exited = expect_exited();
 	assert_int_equal(exited.result, STEP_RESULT_CANCELLED);
-	assert_int_equal(exited.started, 0); /* never ran: the scheduler may queue it again */
+	assert_int_equal(exited.started, 0); /* it never ran: the scheduler may queue it again */
 }
 
 static void drops_who_talks_nonsense(void **state)

@@ -2,7 +2,7 @@
 
 /*
  * One supervised sandbox, with a sandbox library that builds nothing: its status pipe and
- * its pidfd are pipes of this test. Everything that happens is written down in order.
+ * its pidfd are pipes of this test. All calls are recorded in order.
  */
 
 #include "common/cleanup.h"
@@ -215,7 +215,7 @@ static void serve(void)
 	assert_int_equal(loop_run(owner.supervisor.loop), 0);
 }
 
-/* Serve what is there already: done() is not expected. */
+/* Serve events that are pending; done() is not expected. */
 static void serve_some(void)
 {
 	for (int i = 0; i < 3; i++) {
@@ -248,7 +248,7 @@ static int kill_nothing(struct sandbox *sandbox)
 	return 0;
 }
 
-/* The kernel may need its time; requests in between change nothing. */
+/* The kernel may need time to end all processes; requests meanwhile change nothing. */
 static void waits_for_the_kernel(void **state)
 {
 	struct sandbox_ops ops = fake_ops;
@@ -275,9 +275,9 @@ static void is_terminated(void **state)
 	start();
 	owner.supervised->grace_usec = 3600 * USEC_PER_SEC;
 	supervise_terminate(owner.supervised, 7);
-	supervise_terminate(owner.supervised, 9); /* once */
+	supervise_terminate(owner.supervised, 9); /* ignored the second time */
 	assert_int_equal(write(fake.status[1], "", 1), 1);
-	serve_some(); /* the command is over, what it started is not */
+	serve_some(); /* the command has ended, processes that it started have not */
 	assert_true(supervised_runs(owner.supervised));
 	end_close(&fake.status[1]);
 	serve();
@@ -291,7 +291,7 @@ static void is_killed_when_the_grace_is_over(void **state)
 	owner.supervised->grace_usec = 10 * USEC_PER_MSEC;
 	supervise_timeout(owner.supervised, now_usec() + 10 * USEC_PER_MSEC, 5);
 	serve();
-	/* once for the grace, once for what is left after the command */
+	/* one kill at the end of the grace, one for the rest after the command */
 	assert_string_equal(fake.story, "start SIGTERM kill kill finish done ");
 	assert_int_equal(owner.cause, 5);
 }
@@ -330,7 +330,7 @@ static void is_killed_while_its_grace_runs(void **state)
 	assert_int_equal(owner.cause, 7);
 }
 
-/* Each note comes before the thing it is about. */
+/* Each note is written before the change that it describes. */
 static void notes_first(void **state)
 {
 	owner.supervised->notes = &owner_notes;
@@ -368,11 +368,11 @@ static void does_not_start(void **state)
 	assert_non_null(strstr(error.text, "cannot watch the sandbox"));
 	assert_string_equal(fake.story, "start finish ");
 	assert_int_equal(owner.supervised->phase, SUPERVISED_NONE);
-	supervise_abandon(owner.supervised, NULL); /* there is nothing */
+	supervise_abandon(owner.supervised, NULL); /* ignored: there is no sandbox any more */
 	assert_string_equal(fake.story, "start finish ");
 }
 
-/* Nothing of it may be called any more: neither the timer nor done(). */
+/* After supervise_abandon() neither the timer nor done() may be called. */
 static void is_abandoned(void **state)
 {
 	struct sandbox_outcome outcome = {.code = 0};
@@ -387,7 +387,7 @@ static void is_abandoned(void **state)
 	assert_int_equal(owner.supervised->phase, SUPERVISED_NONE);
 }
 
-/* A second sandbox of one owner, as one that tries again has it: nothing of the first counts. */
+/* A second sandbox of one owner, as after a retry: the state of the first must not matter. */
 static void starts_again(void **state)
 {
 	start();
@@ -420,7 +420,7 @@ static void is_taken_over(void **state)
 	adopt();
 	assert_int_equal(supervise_keep(owner.supervised, &kept), 0);
 	assert_int_equal(kept.size, 1);
-	supervise_kill(owner.supervised); /* it is not watched: its end would not be seen */
+	supervise_kill(owner.supervised); /* ignored while held: its end would not be noticed */
 	assert_int_equal(supervise_resume(owner.supervised, false, 5, now_usec()), 0);
 	owner.supervised->grace_usec = 0;
 	serve();
@@ -429,7 +429,7 @@ static void is_taken_over(void **state)
 	assert_int_equal(owner.cause, 5);
 }
 
-/* Its predecessor sent the signal: what is left is the end of the grace. */
+/* The predecessor has sent SIGTERM: only the end of the grace remains to be done. */
 static void is_taken_over_while_it_is_terminated(void **state)
 {
 	adopt();

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What is left by versions that there have not been yet: their structs are in another
- * order, have members more, other sizes, or something that this one must not leave out.
+ * State that future versions may leave: members of their structs are in another order, have
+ * other sizes, are more, or are marked as such that this version must not ignore.
  */
 
 #include "tests/unit/kept_kinds.h"
 
-/* ---- layouts that no version has had ---- */
+/* ---- layouts of future versions ---- */
 
 struct variant {
 	struct field_table table;
@@ -15,7 +15,7 @@ struct variant {
 	uint64_t rest;
 };
 
-/* The same fields in the opposite order, numbers wider, gaps between them, one that is new. */
+/* The same fields in the opposite order, with wider numbers and gaps, and one new field. */
 static void variant_make(const struct field_table *table, struct variant *variant)
 {
 	size_t at = 64;
@@ -59,7 +59,7 @@ static void variant_make(const struct field_table *table, struct variant *varian
 	variant->table.size = at;
 }
 
-/* A struct of ours as that version would have it. */
+/* Write @object, a struct of this version, as @variant lays it out. */
 static void variant_write(const struct field_table *table, const void *object,
 			  const struct variant *variant, char *out)
 {
@@ -75,7 +75,7 @@ static void variant_write(const struct field_table *table, const void *object,
 	memcpy(out + 8, &new, sizeof(new));
 }
 
-/* Return: memory with the three steps of the fixture, remembering @n_orders. */
+/* Return: a ledger with the three steps of the fixture and the bits of @n_orders orders. */
 static int foreign_ledger(uint64_t n_orders, unsigned flags, uint32_t phase)
 {
 	static struct variant head, step;
@@ -145,7 +145,7 @@ static void test_ledger_of_another_version(void **state)
 		assert_int_equal(fclose(out), 0);
 		assert_string_equal(text, expected);
 	}
-	/* it is a new one, with room for more, and what is older than they remember was begun */
+	/* it is converted to a new one with free entries; orders without a bit count as begun */
 	assert_int_equal(ledger_new(foreign_ledger(1 << 18, 0, 0), NULL, &ledger, &error), 0);
 	assert_true(ledger_converted(ledger));
 	assert_true(ledger_order_known(ledger, 1000003 - (1 << 18)));
@@ -153,7 +153,7 @@ static void test_ledger_of_another_version(void **state)
 	assert_non_null(ledger_step_new(ledger));
 	assert_true(ledger_memory_ours(ledger_fd(ledger)));
 	(void)ledger_free(ledger);
-	/* what must not be left out, and what cannot be known */
+	/* a field that must not be ignored, and an unknown enumerator */
 	assert_int_equal(ledger_new(foreign_ledger(1 << 18, FIELD_MUST, 0), NULL, &ledger, &error),
 			 -ENOTSUP);
 	assert_non_null(strstr(error.text, "field 9999, which only a newer version knows"));
@@ -162,7 +162,7 @@ static void test_ledger_of_another_version(void **state)
 	assert_non_null(strstr(error.text, "phase"));
 }
 
-/* In place as well: a version with the same fields may know more enumerators. */
+/* A version with the same layout may know more enumerators. */
 static void test_ledger_with_unknown_enumerators(void **state)
 {
 	struct error error = ERROR_INIT;
@@ -193,7 +193,7 @@ static void test_ledger_with_unknown_enumerators(void **state)
 	}
 }
 
-/* Ids of one step must not be those of another: where slots stand for other ids, not at all. */
+/* Two steps must not share ids: a sandbox whose slot means other ids here is refused. */
 static void test_sandbox_with_other_ids(void **state)
 {
 	struct kept_sandbox kept = {.slot = 18,
@@ -305,7 +305,7 @@ static void test_journal_of_another_version(void **state)
 		assert_non_null(strstr(text, "mask.held: 6d6d6d6d6d00"));
 		assert_true(strstr(text, "\"half and another\"") >
 			    strstr(text, "\"queued text\n\""));
-		/* another in its place */
+		/* a new journal has replaced it */
 		assert_true(fd_store_get(store, "rb.journal.5") >= 0);
 		assert_int_equal(fd_store_get(store, "rb.journal.4"), -1);
 		assert_int_equal(log_journal_new(store, &journal, &error), 0);
@@ -327,7 +327,7 @@ static void test_journal_of_another_version(void **state)
 	(void)fd_store_free(store);
 }
 
-/* ---- one in place of the other ---- */
+/* ---- replacing a descriptor ---- */
 
 static void test_renewed(void **state)
 {
@@ -337,7 +337,7 @@ static void test_renewed(void **state)
 	assert_int_equal(fd_store_newest(store, "rb.ledger"), -1);
 	assert_int_equal(fd_store_put(store, "rb.ledger", old), 0);
 	assert_int_equal(fd_store_newest(store, "rb.ledger"), old);
-	/* killed when both were there */
+	/* the predecessor was killed while both were stored */
 	assert_int_equal(fd_store_put(store, "rb.ledger.9", new), 0);
 	assert_int_equal(fd_store_put(store, "rb.ledger.x", memfd_create("x", MFD_CLOEXEC)), 0);
 	assert_int_equal(fd_store_put(store, "rb.ledgers", memfd_create("y", MFD_CLOEXEC)), 0);
@@ -350,9 +350,9 @@ static void test_renewed(void **state)
 	(void)fd_store_free(store);
 }
 
-/* ---- what cannot be read ---- */
+/* ---- state that cannot be read ---- */
 
-/* The fd store of one that a service manager started and that cannot go on: left as it is. */
+/* Under a service manager a runbookd that cannot go on leaves the fd store as it is. */
 static void test_refused_and_kept(void **state)
 {
 	struct daemon daemon;
@@ -372,7 +372,7 @@ static void test_refused_and_kept(void **state)
 	assert_true(fd_store_get(daemon.fds, "rb.ledger.3") >= 0);
 	(void)fd_store_free(daemon.fds);
 
-	/* a ledger that can be read, and a bag that cannot */
+	/* the ledger can be read, a bag cannot */
 	daemon = (struct daemon){.fds = store_new()};
 	assert_int_equal(ledger_new(-1, "who", &daemon.ledger, &error), 0);
 	step = ledger_step_new(daemon.ledger);
@@ -381,7 +381,7 @@ static void test_refused_and_kept(void **state)
 	ledger_phase_set(step, LEDGER_RUNNING);
 	(void)fd_store_put(daemon.fds, "rb.ledger.1", dup(ledger_fd(daemon.ledger)));
 	daemon.ledger = ledger_free(daemon.ledger);
-	assert_int_equal(adopt_check(daemon.fds, &error), 0); /* it was being started */
+	assert_int_equal(adopt_check(daemon.fds, &error), 0); /* no bag: it was being started */
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	fds[0] = pair[0];
 	bag = fd_bag_make("future", 6, fds, 1);
