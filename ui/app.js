@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 "use strict";
-// Everything that came from a repository or a forge is set by textContent: it
-// is never markup here.
+// Texts from a repository or a forge are only ever set by textContent, so they are never
+// parsed as markup.
 
 const api = "/api/v1";
 const final = new Set(["succeeded", "failed", "errored", "cancelled", "skipped"]);
-const logCharacters = 2000000; // what a page shows; the rest is in the file
+const logCharacters = 2000000; // the end of a log that the page shows; the file has all of it
 const lost = "Connection lost, trying again …";
 const find = (id) => document.getElementById(id);
 const wait = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// ---- what changes stays the same element ----
+// ---- updating elements in place ----
 //
-// An element lives as long as what it shows: focus, selection and a click that is under way do
-// not survive a new one. So texts and attributes are written only where they differ.
+// The element of a run, step or attempt is kept as long as the object is shown, because focus,
+// selection and a click that has begun would be lost with it. Texts and attributes are written
+// only when they differ.
 
 function setText(node, text) {
   const value = text === undefined || text === null ? "" : plain(text);
@@ -37,12 +38,12 @@ function element(name, className, text) {
   return made;
 }
 
-// Make the children of parent those of items, in their order: make(item) where there was none of
-// that key, update(child, item) for each.
+// Give parent one child for each of items, in their order. make(item) makes a child for a key that
+// has none, and update(child, item) is called for each child.
 function keyed(parent, items, key, make, update) {
   const wanted = new Set(items.map((item) => String(key(item))));
   const known = new Map();
-  for (const child of [...parent.children]) { // first: what stays is then not moved
+  for (const child of [...parent.children]) { // remove first, so that the others need not move
     if (wanted.has(child.dataset.key)) known.set(child.dataset.key, child);
     else child.remove();
   }
@@ -60,7 +61,7 @@ function keyed(parent, items, key, make, update) {
   }
 }
 
-class Refused extends Error {} // asking again does not help
+class Refused extends Error {} // repeating the request does not help
 
 async function get(path) {
   const response = await fetch(api + path, { cache: "no-store" });
@@ -74,8 +75,8 @@ function say(text) {
   show(find("message"), text);
 }
 
-// Do something until it is done; what the server refuses is said and given up. The runs go on
-// while a process restarts, and so does the page.
+// Repeat work until it succeeds, because runs go on while a process of runbookd restarts. If the
+// server refuses it, show the reason and give up.
 async function insist(work) {
   for (let pause = 500; ; pause = Math.min(2 * pause, 5000)) {
     try {
@@ -116,7 +117,7 @@ function amount(bytes) {
   return (unit ? bytes.toFixed(1) : bytes) + " " + units[unit];
 }
 
-// What a step used; figures that the host could not tell are not there.
+// The resources that a step used; values that the host could not measure are absent.
 function used(usage) {
   if (!usage) return "";
   const parts = [];
@@ -136,7 +137,8 @@ function shortRef(ref) {
 
 // ---- tables ----
 
-// A row with a cell for each heading; on a narrow screen, where there are none, cells name theirs.
+// A row with a cell for each heading. On a narrow screen the headings are hidden, and each cell
+// shows its label.
 function makeRow(body) {
   const row = element("tr");
   for (const heading of body.closest("table").tHead.rows[0].cells) {
@@ -176,7 +178,7 @@ function drawRuns() {
   });
 }
 
-// Who pushed and sees nothing: what came is named.
+// The list is empty: if a delivery was not wanted, name it and the reason.
 function noRuns(unwanted) {
   if (!unwanted) return "No runs yet. Push a commit, or: runbookctl trigger PROJECT";
   return "No runs yet. The last delivery was not wanted: run " + unwanted.id + " of " + unwanted.project + ", " +
@@ -185,8 +187,8 @@ function noRuns(unwanted) {
 
 async function showRuns(more) {
   const page = await get("/runs?limit=50" + (more && before ? "&before=" + before : ""));
-  if (!more && !older) runs.clear(); // who reads on keeps what was read
-  // what "on" of its runbook does not ask for was ended at once, and says so under its number
+  if (!more && !older) runs.clear(); // older runs that were loaded stay
+  // a run that "on" of its runbook excludes is not listed; its own page has the reason
   for (const run of page.runs) if (!run.unwanted) runs.set(run.id, run);
   if (more || !older) before = page.next || 0;
   find("older").hidden = !before;
@@ -215,20 +217,20 @@ function bad(step) {
   return step.state === "failed" || step.state === "errored";
 }
 
-// A failure that the run does not fail with.
+// A failure that does not make the run fail.
 function allowed(step) {
   return step.allow_failure && bad(step);
 }
 
-// What is opened first: the failure that the run's reason names, or another one that the run fails
-// with; what runs; a failure that is allowed.
+// The step that is opened first: the failed one that the run's reason names, or else another one
+// that made the run fail, a running one, one whose failure is allowed, or the first.
 function firstChoice(run, steps) {
   const failed = steps.filter((step) => bad(step) && !allowed(step));
   return failed.find((step) => (run.reason || "").includes('"' + step.name + '"')) || failed[0] ||
     steps.find((step) => step.state === "running") || steps.find(bad) || steps[0];
 }
 
-// The one that was clicked, else the current one; while that waits, the last that ran.
+// The attempt that was clicked, else the latest one that has run.
 function shownAttempt(step) {
   if (view.attempt) return view.attempt;
   const last = (step.attempts || []).slice(-1)[0];
@@ -239,7 +241,7 @@ function attemptOf(step, number) {
   return (step.attempts || []).find((attempt) => attempt.attempt === number);
 }
 
-// A button with lines: a name, a state and how long it took, why.
+// A button with up to three lines: a name, a state with its duration, a reason.
 function makeButton(className, named) {
   const item = element("li", className);
   const button = element("button");
@@ -260,7 +262,7 @@ function updateButton(button, current, state, words, facts, reason) {
   show(button.lastElementChild, reason);
 }
 
-// One for each attempt, when there was more than one: its log is shown.
+// The attempts that get a button of their own: those of the chosen step, if it has several.
 function attemptsShown(step) {
   const attempts = step.attempts || [];
   if (step.slug !== view.chosen) return [];
@@ -292,7 +294,7 @@ function drawFacts(run) {
     ago(run.started_usec || run.created_usec), took(run.started_usec, run.ended_usec)].filter(Boolean).join(" · "));
 }
 
-// How the shown attempt ended, where it ran, what it used.
+// Result, container and usage of the attempt whose log is shown.
 function drawLogFacts() {
   const step = view.steps.find((item) => item.slug === view.chosen);
   if (!step) return;
@@ -314,7 +316,7 @@ function drawRun() {
   drawLogFacts();
 }
 
-// A single finding that the run failed with is its reason.
+// A single finding that is the reason of the run is not repeated.
 function findings(run) {
   const list = run.findings || [];
   return list.length === 1 && run.reason && list[0].startsWith(run.reason) ? [] : list;
@@ -343,14 +345,14 @@ function choose(slug, attempt) {
   followLog();
 }
 
-// Is there more to come of an attempt? Yes while the run's state is not known to say no.
+// Has the attempt ended, as far as the page knows?
 function logEnded(slug, number) {
   const step = view.steps.find((item) => item.slug === slug);
   const attempt = step && attemptOf(step, number);
   return attempt ? final.has(attempt.state) : Boolean(step) && final.has(step.state);
 }
 
-// One connection for the log from log.place on, until the server says that this is all.
+// Read the log from log.place on by one connection, until the server ends it.
 async function readLog(path, log, stop) {
   const response = await fetch(path + "&offset=" + log.place.offset, { signal: stop.signal, cache: "no-store" });
   if (!response.ok) {
@@ -367,8 +369,8 @@ async function readLog(path, log, stop) {
   }
 }
 
-// Stream the chosen step's log into the page; a connection that breaks is made again from the byte
-// where it broke.
+// Stream the log of the chosen step into the page. After a broken connection a new one goes on at
+// the same byte.
 async function followLog() {
   const step = view.steps.find((item) => item.slug === view.chosen);
   if (!step) return;
@@ -393,7 +395,7 @@ async function followLog() {
       if (logEnded(slug, number)) break;
     } catch (error) {
       if (stop.signal.aborted) return;
-      // 404 while it runs: its log is about to be made
+      // 404 while the step runs is temporary: its log has not been created yet
       if (error instanceof Refused && logEnded(slug, number)) {
         if (!log.place.offset) setText(find("log"), error.message);
         return;
@@ -405,7 +407,7 @@ async function followLog() {
   if (!stop.signal.aborted) log.text.end();
 }
 
-// Events of the run, by connections that follow each other until its end.
+// Listen to the events of the run until its end, with a new connection whenever one breaks.
 function listen(changed) {
   const events = new EventSource(api + "/runs/" + view.id + "/events");
   view.listening = true;
@@ -418,7 +420,7 @@ function listen(changed) {
   });
   events.addEventListener("error", () => {
     say(lost);
-    if (events.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    if (events.readyState !== EventSource.CLOSED) return; // it reconnects by itself
     setTimeout(() => listen(changed), 1000);
   });
 }
@@ -429,7 +431,7 @@ async function keepRun(id) {
   if (!view.run) return;
   let asking = false;
   let again = false;
-  const changed = async () => { // many events, one question
+  const changed = async () => { // one request for many events
     again = true;
     if (asking) return;
     asking = true;
@@ -444,15 +446,15 @@ async function keepRun(id) {
   for (let seconds = 0; ; seconds++) {
     await wait(1000);
     if (!final.has(view.run.state)) {
-      drawRun(); // times go on
-      if (!view.listening) listen(changed); // it is retried
+      drawRun(); // update the durations
+      if (!view.listening) listen(changed); // the run was retried
     } else if (seconds % 10 === 0 && !document.hidden) {
       changed();
     }
   }
 }
 
-// ---- the queue: who waits for what ----
+// ---- the queue ----
 
 function processors(milli) {
   return milli / 1000 + (milli === 1000 ? " processor" : " processors");
@@ -471,7 +473,7 @@ function drawQueue(queue) {
   });
 }
 
-// A run whose repository cannot be fetched yet: it has no steps.
+// The row of a run whose repository cannot be fetched yet, so it has no steps.
 function fetchItem(run) {
   return {...run, name: "(fetch)", priority: "–"};
 }
