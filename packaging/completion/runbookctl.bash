@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Bash completion for runbookctl. Commands and options are asked of runbookctl
-# itself, so this never falls behind; runs and projects of a running daemon.
+# Bash completion for runbookctl. Commands and options come from "runbookctl --help", so they
+# are always those of the installed version; runs and projects come from the running daemon.
 
 _runbookctl_commands() {
     runbookctl --help 2>/dev/null |
