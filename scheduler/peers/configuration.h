@@ -12,7 +12,7 @@
 
 #include "scheduler/model/scheduler.h"
 
-/** config_apply() - put the staged configuration into force; ends the process without memory */
+/** config_apply() - enforce the staged configuration; without memory, a project is left out */
 void config_apply(struct scheduler *scheduler);
 /** config_discard() - drop the staged configuration */
 void config_discard(struct scheduler *scheduler);

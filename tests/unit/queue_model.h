@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The rules of scheduler/queue/queue.h said in the simplest way: plain arrays, everything found out anew. */
+/*
+ * The rules of scheduler/queue/queue.h in their simplest form: plain arrays, with everything
+ * computed anew.
+ */
 #ifndef TESTS_UNIT_QUEUE_MODEL_H
 #define TESTS_UNIT_QUEUE_MODEL_H
 
@@ -33,36 +36,36 @@ static inline uint64_t chance(uint64_t below)
 enum phase { PHASE_NONE, PHASE_WAITS, PHASE_RUNS };
 
 struct model_item {
-	struct queue_item item; /* the real one; the model looks at the caller's fields only */
+	struct queue_item item; /* the real item; the model only reads the caller's fields */
 	enum phase phase;
 	int project, group; /* group -1: none */
 	bool offered;
 	uint64_t group_since;	/* when it began to wait for its group */
 	int host;		/* where it runs */
-	struct queue_need need; /* there */
+	struct queue_need need; /* on that host */
 	uint64_t passed, beside;
 	uint64_t started; /* the later, the higher */
 };
 
 struct model_project {
-	struct queue_project project; /* the real one */
+	struct queue_project project; /* the real project */
 	uint64_t weight, limit;
 	bool held, in_ring;
 	uint64_t tag, serial;
 };
 
 struct model_host {
-	struct queue_host host; /* the real one; the model looks at the labels only */
+	struct queue_host host; /* the real host; the model only reads the labels */
 	struct queue_capacity capacity;
 	bool stopped;
 };
 
 struct model {
-	struct queue queue; /* the real one */
+	struct queue queue; /* the real queue */
 	struct model_host hosts[N_HOSTS];
 	int n_hosts;
 	struct model_project projects[N_PROJECTS];
-	struct queue_group groups[N_GROUPS]; /* real; the model looks at the limits only */
+	struct queue_group groups[N_GROUPS]; /* the real groups; the model only reads the limits */
 	int group_project[N_GROUPS];
 	struct model_item items[N_ITEMS];
 	int n_items;
@@ -71,9 +74,10 @@ struct model {
 	int reserved_host;
 	uint64_t reservation;
 	uint64_t now_usec;
-	uint64_t n_busy;			  /* projects that get something to do */
-	bool calm;				  /* nothing but steps that come, start and end */
-	uint64_t n_started, n_elsewhere, n_aside; /* what the rounds had to offer */
+	uint64_t n_busy; /* projects that get items */
+	bool calm;	 /* steps only come, start and end */
+	/* how often the interesting cases occurred in the rounds */
+	uint64_t n_started, n_elsewhere, n_aside;
 };
 
 static inline uint64_t at_most(uint64_t value, uint64_t most)
@@ -105,7 +109,7 @@ static inline struct queue_need model_need(const struct model *model, int number
 	return need;
 }
 
-/* No label of the model is a part of another one. */
+/* No label of the model is a part of another label. */
 static inline bool model_labels(const struct model *model, int number,
 				const struct queue_item *item)
 {
@@ -123,7 +127,7 @@ static inline bool model_large(const struct model *model, int number, const stru
 	return !memory || model_need(model, number, item).memory <= memory;
 }
 
-/* Could @item run on the host if nothing else did? */
+/* Whether @item could run on the host if nothing else did. */
 static inline bool model_possible(const struct model *model, int number,
 				  const struct queue_item *item)
 {
@@ -169,7 +173,7 @@ static inline uint64_t project_running(const struct model *model, int project)
 	return n;
 }
 
-/* May start as far as labels, groups and its project go. */
+/* Whether @item may start as far as labels, groups and its project allow. */
 static inline bool model_eligible(const struct model *model, const struct model_item *item)
 {
 	const struct model_project *project = &model->projects[item->project];
@@ -237,7 +241,7 @@ static inline void settle_project(struct model *model, int number)
 	project->in_ring = wanted;
 }
 
-/* After every act: everything that follows from what is. */
+/* After every operation: bring the derived state up to date. */
 static inline void settle(struct model *model)
 {
 	for (int i = 0; i < N_GROUPS; i++)
@@ -249,7 +253,7 @@ static inline void settle(struct model *model)
 		settle_project(model, i);
 }
 
-/* What is free on the host; @beside: as if only those beside that reservation ran. */
+/* What is free on the host; with @beside, as if only items beside that reservation ran. */
 static inline struct queue_need model_free(const struct model *model, int number, uint64_t beside)
 {
 	const struct queue_capacity *host = &model->hosts[number].capacity;
@@ -287,7 +291,7 @@ static inline bool model_before(const struct model_item *a, const struct model_i
 	return a->item.index < b->item.index;
 }
 
-/* Is there a host that admits steps on which @item could run, sooner or later? */
+/* Whether some host that admits steps could run @item once others have ended. */
 static inline bool model_may_come(const struct model *model, const struct model_item *item)
 {
 	for (int i = 0; i < model->n_hosts; i++) {
@@ -304,7 +308,10 @@ static inline bool model_aside(const struct model *model)
 		       4 * model->hosts[model->reserved_host].capacity.limit;
 }
 
-/* What @others than the reserved one (or anything) may use of the host; false: it has no place. */
+/*
+ * What an item, or with @others any but the reserved one, may use of the host. Return: false: it
+ * has no place.
+ */
 static inline bool model_room(const struct model *model, int number, bool others,
 			      struct queue_need *room)
 {
@@ -333,7 +340,7 @@ static inline bool model_room(const struct model *model, int number, bool others
 	return true;
 }
 
-/* How much of the host is in use: of 1 << 24, as the queue counts it. */
+/* The used part of the host, of 1 << 24, as the queue counts it. */
 static inline uint64_t model_load(const struct model *model, int number)
 {
 	const struct queue_capacity *host = &model->hosts[number].capacity;
@@ -360,7 +367,10 @@ static inline uint64_t model_load(const struct model *model, int number)
 	return load;
 }
 
-/* The least loaded host on which @item fits now, of equal ones the first; -1: none. */
+/*
+ * The least loaded host on which @item fits now, the first of equal ones. Return: -1 when there is
+ * none.
+ */
 static inline int model_host_for(const struct model *model, const struct model_item *item,
 				 bool others)
 {
@@ -377,7 +387,7 @@ static inline int model_host_for(const struct model *model, const struct model_i
 	return best;
 }
 
-/* The best of @project that fits somewhere now (@now), or could, sooner or later. */
+/* The best item of @project that fits somewhere now (@now), or could once others have ended. */
 static inline int model_best(const struct model *model, int project, bool now)
 {
 	int best = -1;
@@ -394,7 +404,7 @@ static inline int model_best(const struct model *model, int project, bool now)
 	return best;
 }
 
-/* Who is next after (@tag, @serial); -1: nobody. */
+/* The project after (@tag, @serial) in the ring. Return: -1 when there is none. */
 static inline int model_project_after(const struct model *model, uint64_t tag, uint64_t serial)
 {
 	int best = -1;
@@ -411,7 +421,10 @@ static inline int model_project_after(const struct model *model, uint64_t tag, u
 	return best;
 }
 
-/* The first one in the order of the ring that fits somewhere now, or could; -1: none. */
+/*
+ * The first item in the order of the ring that fits somewhere now, or could. Return: -1 when there
+ * is none.
+ */
 static inline int model_first(const struct model *model, bool now)
 {
 	int project = -1, found;
@@ -432,7 +445,7 @@ static inline int model_first(const struct model *model, bool now)
 	}
 }
 
-/* The largest part of any host on which it could run, in places. */
+/* The largest part of any host that could run it, in places. */
 static inline uint64_t model_cost(const struct model *model, const struct queue_item *item)
 {
 	long double places = 1, part;
