@@ -43,7 +43,7 @@ static void reply_trigger(const struct request *request, const struct trigger_an
 		reply_error(request, answer->status, "%s", answer->reason);
 }
 
-/* ---- changes ---- */
+/* ---- verbs that change runs and steps ---- */
 
 static void answer_run_trigger(const struct request *request)
 {
@@ -198,7 +198,7 @@ static void answer_run_retry(const struct request *request)
 		reply_trigger(request, &answer);
 }
 
-/* ---- the table ---- */
+/* ---- the table of verbs ---- */
 
 #define NEEDS_PROJECT 1u
 #define NEEDS_RUN 2u

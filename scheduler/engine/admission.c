@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- into the queue ---- */
+/* ---- queueing a step ---- */
 
 int64_t run_priority(const struct run *run)
 {
@@ -46,7 +46,7 @@ void step_resume_running(struct step *step)
 		      &executor_home(step->run->scheduler)->host);
 }
 
-/* ---- what can never start ---- */
+/* ---- steps that can never start ---- */
 
 bool admission_reject(struct scheduler *scheduler)
 {
@@ -62,7 +62,7 @@ bool admission_reject(struct scheduler *scheduler)
 	return true;
 }
 
-/* ---- reasons ---- */
+/* ---- reasons of waiting ---- */
 
 /* Name the larger step that the room is reserved for, so that people can look at it. */
 static void reason_set_aside(const struct scheduler *scheduler, char *out, size_t size)

@@ -183,7 +183,7 @@ bool delivery_confirm(struct run *run, const char *commit)
 	return false;
 }
 
-/* ---- forgetting ---- */
+/* ---- forgetting old deliveries ---- */
 
 /* in one commit; the rest goes with the next ones */
 #define PRUNE_MAX 1000

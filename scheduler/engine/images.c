@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- the table ---- */
+/* ---- the table of images ---- */
 
 void image_table_clear(struct image_table *table)
 {
@@ -98,7 +98,7 @@ static const char *find_for(const struct run *run, const char *name)
 	return find_name(&run->scheduler->images, name, run->project->name, run_of_fork(run));
 }
 
-/* ---- steps ---- */
+/* ---- images of steps ---- */
 
 static const char *step_image(const struct step *step)
 {
@@ -181,7 +181,7 @@ int images_of(struct step *step, const struct image_record **ret_image, struct e
 	return 0;
 }
 
-/* ---- waiting ---- */
+/* ---- waiting steps ---- */
 
 bool images_ready(struct step *step)
 {

@@ -17,7 +17,7 @@
 #include "scheduler/engine/step_when.h"
 #include "scheduler/store/store_retention.h"
 
-/* ---- a step ---- */
+/* ---- consequences for a step ---- */
 
 void step_release(struct step *step)
 {
@@ -47,7 +47,7 @@ static void step_follow(struct step *step)
 		step_propagate(step);
 }
 
-/* ---- a run ---- */
+/* ---- consequences for a run ---- */
 
 /* The tree of @run is no longer awaited: release held runs that waited for it. */
 static void run_fetched(struct run *run)

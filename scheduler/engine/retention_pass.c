@@ -24,7 +24,7 @@
 #define SPACE_RUNS_MAX 256 /* in one pass for space: its effect is measured before more go */
 #define MEASURES_MAX 256
 
-/* ---- one run ---- */
+/* ---- judging one run ---- */
 
 /* A copy of a row, because a callback of the store must not write. */
 struct candidate {
@@ -273,7 +273,7 @@ static int look_for_space(struct scheduler *scheduler, const struct store_kept *
 	return removal_start(scheduler, row, bits, "too little room was left on disk");
 }
 
-/* ---- walking ---- */
+/* ---- visiting all runs ---- */
 
 static void retention_turn(struct loop_timer *timer);
 

@@ -32,7 +32,7 @@ struct removal {
 	char project[PROJECT_NAME_MAX + 1];
 };
 
-/* ---- the list ---- */
+/* ---- the list of removals ---- */
 
 static struct removal *removal_get(const struct scheduler *scheduler, uint64_t run)
 {
@@ -119,7 +119,7 @@ static void removal_ask(struct removal *removal)
 		ask_cacher(removal->scheduler, removal->project, removal->run);
 }
 
-/* ---- rows ---- */
+/* ---- deleting rows ---- */
 
 static void delete_turn(struct loop_timer *timer);
 
@@ -204,7 +204,7 @@ static void removal_answered(struct scheduler *scheduler, uint64_t run, uint64_t
 	removal_go_on(removal);
 }
 
-/* ---- start ---- */
+/* ---- starting a removal ---- */
 
 int removal_start(struct scheduler *scheduler, const struct store_kept *run, uint64_t bits,
 		  const char *sentence)

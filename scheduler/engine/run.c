@@ -153,7 +153,7 @@ void runs_forget(struct scheduler *scheduler)
 	}
 }
 
-/* ---- the end ---- */
+/* ---- the end of a run ---- */
 
 /* The first step in @state. With @allowed, a failure that is allowed counts, too. */
 static const struct step *run_first(const struct run *run, enum step_state state, bool allowed)

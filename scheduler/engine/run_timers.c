@@ -20,7 +20,7 @@ static void timer_arm(struct run *run, struct loop_timer *timer, uint64_t at_use
 		scheduler_give_up(run->scheduler, NULL);
 }
 
-/* ---- the whole run ---- */
+/* ---- timeout of the run ---- */
 
 static void timeout_fired(struct loop_timer *timer)
 {
@@ -41,7 +41,7 @@ void run_timers_started(struct run *run)
 	timer_arm(run, &run->timeout_timer, now_usec() + timeout_usec, timeout_fired);
 }
 
-/* ---- waiting steps ---- */
+/* ---- timeout of waiting steps ---- */
 
 static uint64_t queue_timeout_usec(const struct run *run)
 {
@@ -95,7 +95,7 @@ void run_timers_ready(struct step *step)
 			  queue_timeout_fired);
 }
 
-/* ---- a restart ---- */
+/* ---- continuing after a restart ---- */
 
 /* How much of @whole_usec has passed since the wall time @since_usec. */
 static uint64_t passed_usec(uint64_t since_usec, uint64_t whole_usec)

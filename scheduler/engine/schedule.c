@@ -128,7 +128,7 @@ bool schedule_listed(const struct run *run)
 	return false;
 }
 
-/* ---- the store ---- */
+/* ---- schedules in the store ---- */
 
 static void mark_done(const struct project *project, struct schedule *schedule, uint64_t last_usec)
 {
@@ -190,7 +190,7 @@ int schedules_load(struct scheduler *scheduler)
 	return r < 0 ? r : loading.failed;
 }
 
-/* ---- learning ---- */
+/* ---- schedules of a runbook ---- */
 
 /* Whether @run brings the project's schedules: the newest commit of the default branch. */
 static bool tells(const struct run *run)
@@ -281,7 +281,7 @@ void schedules_learn(struct run *run)
 	schedules_check(project->scheduler);
 }
 
-/* ---- the clock ---- */
+/* ---- due runs ---- */
 
 static bool ref_format(const struct project *project, const struct schedule *schedule, char *out,
 		       size_t size)

@@ -397,7 +397,7 @@ int secrets_handle_config(struct channel *channel, struct message *message)
 	return 0;
 }
 
-/* ---- for a step ---- */
+/* ---- secrets of a step ---- */
 
 void secret_set_clear(struct secret_set *set)
 {

@@ -232,7 +232,7 @@ void source_retry_sentence(const struct run *run, const char *error, char *out, 
 		       error, wait->row.tries, text, run->row.id);
 }
 
-/* ---- after a restart ---- */
+/* ---- continuing after a restart ---- */
 
 static void load_row(const struct store_fetch_wait *row, void *userdata)
 {
@@ -342,7 +342,7 @@ void source_retry_supersede(struct run *run)
 	}
 }
 
-/* ---- texts ---- */
+/* ---- reasons for people and machines ---- */
 
 void source_retry_reason(const struct run *run, char *out, size_t size)
 {

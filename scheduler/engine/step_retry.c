@@ -25,7 +25,7 @@ static void attempt_next(struct step *step, const char *reason)
 	state_step_set(step, STEP_STATE_PENDING, reason);
 }
 
-/* ---- automatic ---- */
+/* ---- automatic retries ---- */
 
 bool step_attempt_again(struct step *step)
 {
@@ -48,7 +48,7 @@ void step_interrupted(struct step *step)
 	state_step_set(step, STEP_STATE_READY, "");
 }
 
-/* ---- by a person ---- */
+/* ---- retries by a person ---- */
 
 static void step_reset(struct step *step, const char *reason)
 {

@@ -57,7 +57,7 @@ void run_count(struct run *run)
 	}
 }
 
-/* ---- what a dependant does ---- */
+/* ---- deciding a dependant ---- */
 
 /* A worklist instead of recursion: a chain may have ten thousand steps. */
 static void work_push(struct step **work, struct step *step)

@@ -249,7 +249,7 @@ void trigger_upload(struct scheduler *scheduler, const char *name, const char *r
 	trigger_new(project, &row, TAKE_FD(fd), answer);
 }
 
-/* ---- retry ---- */
+/* ---- retries ---- */
 
 struct retrying {
 	struct scheduler *scheduler;

@@ -12,7 +12,7 @@
 static const char sync_reason[] = "waiting for runbookd to report which steps are still running";
 static const char stopping_reason[] = "runbookd is stopping";
 
-/* ---- the list ---- */
+/* ---- the list of executors ---- */
 
 struct executor *executor_home(const struct scheduler *scheduler)
 {

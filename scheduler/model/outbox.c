@@ -17,7 +17,7 @@
 #define EVENTS_CHUNK 512
 #define EVENTS_PAUSE_USEC (20 * USEC_PER_MSEC)
 
-/* ---- the turn ---- */
+/* ---- messages of a turn ---- */
 
 void turn_now(struct scheduler *scheduler)
 {

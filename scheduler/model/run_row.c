@@ -61,7 +61,7 @@ void run_row_clear(struct store_run *row)
 		(void)run_set_text(text_field(row, i), NULL);
 }
 
-/* ---- what started it ---- */
+/* ---- the event that started a run ---- */
 
 enum runbook_event run_event(const struct run *run)
 {

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- orders ---- */
+/* ---- the orders of items and projects ---- */
 
 /* The minute in which it became ready, less its priority. */
 static int64_t item_key(const struct queue_item *item)

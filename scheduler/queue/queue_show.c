@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reasons ---- */
+/* ---- reasons of waiting ---- */
 
 static const char *const wait_names[] = {
 	[QUEUE_WAIT_NOT] = "none",

@@ -175,7 +175,7 @@ struct store_secret_key {
 	uint64_t since_usec;
 };
 
-/* ---- life ---- */
+/* ---- opening, committing, closing ---- */
 
 /**
  * store_open() - open or create the store at @path and migrate its schema

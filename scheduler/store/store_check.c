@@ -167,7 +167,7 @@ int store_past_look(const char *path, struct store_past *past, struct error *err
 	return 0;
 }
 
-/* ---- the pages ---- */
+/* ---- checking the pages ---- */
 
 static int check_in_time(void *userdata)
 {

@@ -34,7 +34,7 @@ static int directory_sync(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* ---- the copy ---- */
+/* ---- checking the copy ---- */
 
 static int copy_bytes(int from, int to, struct error *error)
 {

@@ -18,7 +18,7 @@
 #define N_ITEMS 160
 #define N_HOSTS 3
 
-/* ---- chance ---- */
+/* ---- random numbers ---- */
 
 static uint64_t chance_state;
 

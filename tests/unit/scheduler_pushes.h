@@ -12,7 +12,7 @@
 	"steps:\n  - {name: one, command: 'true'}\n"                                               \
 	"  - {name: two, command: 'true', depends_on: [one]}\n"
 
-/* ---- what comes in ---- */
+/* ---- pushes ---- */
 
 struct pushed {
 	const char *delivery, *event, *ref, *before, *after, *base;

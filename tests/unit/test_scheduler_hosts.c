@@ -73,7 +73,7 @@ static void reason_expect(const struct queue_item *item, enum queue_wait wait, c
 static const char *const gpu[] = {"gpu"}, *const arm[] = {"linux", "arm"},
 			 *const gpu_arm[] = {"gpu", "arm"};
 
-/* ---- where ---- */
+/* ---- choosing a host ---- */
 
 /* The less loaded host gets the next item. */
 static void test_least_loaded(void **state)
@@ -220,7 +220,7 @@ static void test_reasons_of_labels(void **state)
 	free(fixture);
 }
 
-/* ---- what is set aside ---- */
+/* ---- reservations ---- */
 
 /* Reserved on one host: the other host starts items as if there were no reservation. */
 static void test_set_aside_on_one(void **state)
@@ -256,7 +256,7 @@ static void test_set_aside_on_one(void **state)
 	free(fixture);
 }
 
-/* ---- a host that admits nothing ---- */
+/* ---- a host that admits no steps ---- */
 
 static void test_stopped(void **state)
 {
@@ -303,7 +303,7 @@ static void test_reservation_moves(void **state)
 	free(fixture);
 }
 
-/* ---- what ran before ---- */
+/* ---- items of an earlier life ---- */
 
 static void test_running_and_moved(void **state)
 {

@@ -76,7 +76,7 @@ static int setup(void **state)
 	return pthread_atfork(NULL, NULL, forked);
 }
 
-/* ---- peers that bear its death ---- */
+/* ---- peers that outlive the scheduler ---- */
 
 static bool readable(int fd, int msec)
 {
@@ -158,7 +158,7 @@ static void runs_expect(struct world *world, json_int_t wanted)
 	json_decref(json);
 }
 
-/* ---- the moments ---- */
+/* ---- the moments at which memory runs out ---- */
 
 enum moment { MOMENT_DELIVERY, MOMENT_TREE, MOMENT_RESULT };
 

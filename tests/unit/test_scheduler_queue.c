@@ -542,7 +542,7 @@ static void test_beside_within_limit(void **state)
 	free(fixture);
 }
 
-/* ---- what is foretold ---- */
+/* ---- queue_walk() ---- */
 
 struct walked {
 	int numbers[N_ITEMS];
@@ -625,7 +625,7 @@ static void test_names(void **state)
 	assert_string_equal(queue_wait_name(QUEUE_WAIT_PROJECT), "project-limit");
 }
 
-/* ---- the tree beneath ---- */
+/* ---- the tree of needs ---- */
 
 struct leaf {
 	struct need_node node;

@@ -16,7 +16,7 @@
 #define ACTS_PER_ROUND 400
 #define ROUNDS 1500
 
-/* ---- what must always hold, whatever the model says ---- */
+/* ---- invariants ---- */
 
 static void check_limits(const struct model *model)
 {
@@ -101,7 +101,7 @@ static void check_idle(const struct model *model)
 		check_idle_host(model, i);
 }
 
-/* ---- acts ---- */
+/* ---- operations ---- */
 
 static void act_push(struct model *model)
 {

@@ -146,7 +146,7 @@ static void test_door(void **state)
 	assert_int_equal(sealing_keys_open(&keys, sealed, sizeof(sealed), out), -EBADMSG);
 }
 
-/* ---- texts ---- */
+/* ---- the text of keys ---- */
 
 #define HEX "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1F"
 

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-/* ---- time ---- */
+/* ---- timeouts ---- */
 
 static void run_wait(struct world *world, uint64_t run, const char *state)
 {

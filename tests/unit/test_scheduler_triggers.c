@@ -2,7 +2,7 @@
 /* What starts a run, and concurrency groups. */
 #include "tests/unit/scheduler_pushes.h"
 
-/* ---- on ---- */
+/* ---- filters in "on" ---- */
 
 static void test_filters(void **state)
 {
@@ -389,7 +389,7 @@ static void test_priority_of_forks(void **state)
 	world_free(world);
 }
 
-/* ---- what its steps see of the repository ---- */
+/* ---- references and objects that steps see ---- */
 
 #define VIEW "1111111111111111111111111111111111111111"
 
