@@ -25,6 +25,9 @@
  * once QUEUE_PASSES times as many items as a host has places have overtaken it on that host, the
  * resources that it needs there are reserved: other items start on that host only beside them.
  *
+ * An item that cannot start for a reason of its own (no host has its labels or its size, or its
+ * group is full) is parked: it waits in the tree `aside` of its project instead of in its line.
+ *
  * Every operation costs O(log n) of the waiting items, whatever they are. Pure: no clock, no I/O,
  * no allocation (except queue_walk()). Hosts, items, groups and projects are embedded in objects of
  * the caller.
