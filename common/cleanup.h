@@ -3,9 +3,11 @@
 #define COMMON_CLEANUP_H
 
 /*
- * Cleanup by scope: a variable declared with one of these attributes is
- * released when its scope is left, whichever way. TAKE_FD() and TAKE_PTR() hand
- * ownership on and disarm the cleanup.
+ * DOC: Cleanup by scope
+ *
+ * A variable that is declared with one of these attributes (gcc's cleanup) is released when its
+ * scope is left, by return, goto or the closing brace. TAKE_FD() and TAKE_PTR() return the
+ * value and reset the variable, so that ownership passes on and nothing is released.
  */
 
 #include <dirent.h>

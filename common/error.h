@@ -9,10 +9,9 @@
  *    never swallowed: it is handled, reported or passed on.
  * 2. A function with outcomes that its caller must tell apart documents them as
  *    positive values of an enum of its own (STORE_E_DUPLICATE, ...).
- * 3. Whatever a person will read travels in a struct error that the caller
- *    owns. error_set() makes it, error_wrap() puts context in front of it on
- *    the way up. It holds no heap memory, so it may be used between clone3()
- *    and exec, where nothing may be allocated.
+ * 3. Text for people is in a struct error that the caller owns. error_set() makes it,
+ *    error_wrap() prepends context on the way up. It needs no heap, so it may be used between
+ *    clone3() and exec, where nothing may be allocated.
  *
  * Library code fills a struct error and returns; main() code logs it.
  */
@@ -24,7 +23,7 @@
 #define ERRNO_MAX 4095 /* the largest errno value that a system call of Linux may return */
 
 /**
- * struct error - one failure, as a person reads it
+ * struct error - one failure, as text for people
  * @number: errno value, positive; 0 while nothing failed
  * @text:   sentence without a trailing newline
  */
@@ -37,7 +36,7 @@ struct error {
 
 /**
  * error_set() - record a failure
- * @error:  filled; may be NULL when the caller needs no text
+ * @error:  filled; may be NULL if the caller needs no text
  * @number: errno value (positive), appended as text by error_errno() only
  * @format: printf format of the sentence
  *
@@ -55,7 +54,7 @@ int error_errno(struct error *error, int number, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /**
- * error_wrap() - put context in front of an error: "@format: old text"
+ * error_wrap() - prepend context to an error: "@format: old text"
  *
  * Return: -error->number (or -EIO for a NULL @error).
  */
