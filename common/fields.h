@@ -5,10 +5,10 @@
 /*
  * DOC: Tagged fields
  *
- * What one version of a program leaves for another one is read field by field, never
- * as a C struct: each field has a tag that means the same in every version, and a
- * length. A struct may grow, shrink and be put into another order; what a reader does
- * not know it skips, what is absent keeps the default that stood there before.
+ * Data that one version of a program leaves for another is read field by field, never as a C
+ * struct: each field has a length and a tag that means the same in every version. A struct may
+ * grow, shrink and change its order; a reader skips fields that it does not know, and an absent
+ * field keeps the default that the caller has set.
  *
  * A table says which members of a struct are fields, one line each. From it come
  *
@@ -17,21 +17,21 @@
  *   fields_layout(), fields_convert()   a struct in shared memory, changed in place: where
  *                                       each tag is, written once by the version that made
  *                                       it; another version reads the struct through that
- *   fields_print()                      what is in it, for people and golden files
+ *   fields_print()                      the values, for people and golden files
  *
- * To add a field: add the member to the struct, and one line with a tag that was never
- * used in that table to the table's end. Nothing else: an older reader skips it, and
- * what an older writer left has the default, zero unless the reader sets another one
- * before. To remove a field: remove the line, leave its tag unused forever (a comment
- * in the table says which are). A member whose meaning changes is a new tag. Two flags:
+ * To add a field: add the member to the struct, and at the end of the table one line with a tag
+ * that was never used in it. That is all: an older reader skips it, and in data of an older
+ * writer it has the default, which is zero unless the reader sets another one before. To remove
+ * a field: remove the line and leave its tag unused forever (a comment in the table lists such
+ * tags). A member whose meaning changes needs a new tag. Two flags:
  *
- *   FIELD_MUST  unless it is all zero, a reader that does not know it must refuse: for
- *               what cannot be left out without reading the rest wrongly
- *   FIELD_CUT   what is too long for the reader's member may be cut (a sentence for
- *               people); otherwise such a thing is refused, as is a number out of range
+ *   FIELD_MUST  unless it is all zero, a reader that does not know it must fail: for
+ *               fields without which the rest would be misunderstood
+ *   FIELD_CUT   a text that is too long for the reader's member is cut (a sentence for
+ *               people); without the flag it is an error, as is a number out of range
  *
- * Numbers may change their size, and bool may become a number; every other change of a
- * type is a new tag. Byte order is the host's: nothing here leaves the machine.
+ * Numbers may change their size, and bool may become a number; every other change of a type
+ * needs a new tag. Byte order is the host's: this data never leaves the machine.
  */
 
 #include "common/error.h"
@@ -41,7 +41,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/** enum field_type - what a member is; the values of those that are written never change */
+/** enum field_type - type of a member; values that are written to data never change */
 enum field_type {
 	FIELD_TYPE_UINT = 1, /* of 1, 2, 4 or 8 bytes; also enum */
 	FIELD_TYPE_INT = 2,
@@ -58,15 +58,15 @@ enum field_type {
 
 #define FIELD_MUST 1
 #define FIELD_CUT 2
-#define FIELD_NONE 4			       /* of a descriptor: there may be none */
+#define FIELD_NONE 4			       /* a descriptor that may be absent */
 #define FIELD_HIDDEN 8			       /* a secret: never printed */
-#define FIELD_WRITTEN (FIELD_MUST | FIELD_CUT) /* the others are the reader's own business */
+#define FIELD_WRITTEN (FIELD_MUST | FIELD_CUT) /* the other flags are not written */
 
 #define FIELDS_DEPTH_MAX 4
 #define FIELDS_PER_TABLE_MAX 64
 #define FIELDS_NO_COUNTER UINT32_MAX
 
-/** struct field_blob - bytes of any number, elsewhere; after fields_unpack() in its input */
+/** struct field_blob - bytes elsewhere in memory; fields_unpack() points into its input */
 struct field_blob {
 	const void *data;
 	size_t size;
@@ -74,12 +74,12 @@ struct field_blob {
 
 /**
  * struct field - one line of a table; made by the macros below
- * @size, @count, @stride: of one element, how many, from one to the next
- * @counter: of a ring: offset of the uint64_t member that counts what was ever put in;
- *           number n is element n % @count. Of a list: offset of the size_t member with
- *           the number of elements. FIELDS_NO_COUNTER: neither
- * @most:    fields_accept() refuses larger numbers, longer strings and blobs, and more
- *           elements of a list. 0: what the type takes
+ * @size, @count, @stride: bytes of one element, number of elements, bytes from one to the next
+ * @counter: of a ring: offset of the uint64_t member that counts all entries ever added; entry
+ *           n is element n % @count. Of a list: offset of the size_t member with the number of
+ *           elements. FIELDS_NO_COUNTER: neither
+ * @most:    fields_accept() refuses larger numbers, longer strings and blobs, and more elements
+ *           of a list. 0: no bound but that of the type
  */
 struct field {
 	const char *name;
@@ -150,24 +150,24 @@ struct field_table {
  * fields_pack() - write @object as a message
  * @out: room for @room bytes; may be NULL with @room 0, to measure
  *
- * Rings cannot be packed. Return: bytes that it takes; nothing counts when that is
- * more than @room.
+ * Rings cannot be packed. Return: bytes needed; if that is more than @room, @out is incomplete
+ * and must not be used.
  */
 size_t fields_pack(const struct field_table *table, const void *object, void *out, size_t room);
 /**
- * fields_unpack() - read what fields_pack() of any version wrote
- * @object: its members keep what they have where @data has nothing
+ * fields_unpack() - read a message that fields_pack() of any version wrote
+ * @object: a member without a field in @data keeps its value
  *
- * Return: 0; -EBADMSG when it is malformed, -ERANGE when something does not fit,
- * -ENOTSUP when it has a FIELD_MUST that this version does not know; @error (may be
- * NULL) names the field. @object may be filled in part then.
+ * Return: 0; -EBADMSG if @data is malformed, -ERANGE if a value does not fit its member,
+ * -ENOTSUP if a FIELD_MUST is unknown to this version; @error (may be NULL) names the field. On
+ * failure @object may be filled in part.
  */
 int fields_unpack(const struct field_table *table, const void *data, size_t size, void *object,
 		  struct error *error);
 
 /**
- * struct fields_extra - what belongs to a message beside its bytes
- * @fds:    @n_fds descriptors that came with it, not owned
+ * struct fields_extra - parts of a message besides its bytes
+ * @fds:    @n_fds descriptors that came with the message, not owned
  * @memory: lists that fields_accept() made; fields_memory_free() releases them
  */
 struct fields_extra {
@@ -178,48 +178,48 @@ struct fields_extra {
 struct fields_memory;
 
 /**
- * fields_accept() - read a message of this very version, whole or not at all
- * @data:   what fields_pack() wrote, of any origin; strings and blobs point into it
+ * fields_accept() - read a message of exactly this version
+ * @data:   untrusted output of fields_pack(); strings and blobs of @object point into it
  * @extra:  descriptors in the order of their fields; gets the lists
  * @object: overwritten, may be filled in part on failure. NULL: @data is only checked
  *
- * Unlike fields_unpack(), each field must be there, in the table's order and within
- * its bounds, and nothing else: whatever is accepted, fields_pack() makes again byte
- * for byte. Return: 0, -ENOMEM, or -EBADMSG; @error (may be NULL) names the field.
+ * Unlike fields_unpack(), it requires each field, in the table's order and within its bounds,
+ * and nothing else: fields_pack() makes the same bytes from every accepted message.
+ * Return: 0, -ENOMEM, or -EBADMSG; @error (may be NULL) names the field.
  */
 int fields_accept(const struct field_table *table, const void *data, size_t size,
 		  struct fields_extra *extra, void *object, struct error *error);
 /** fields_memory_free() - release lists. NULL is fine. Return: NULL. */
 struct fields_memory *fields_memory_free(struct fields_memory *memory);
 
-/** fields_layout() - where the fields of the struct are; as fields_pack() */
+/** fields_layout() - write the places of the struct's fields; arguments as fields_pack() */
 size_t fields_layout(const struct field_table *table, void *out, size_t room);
 /**
  * fields_convert() - read a struct of another version
- * @layout: what fields_layout() of that version wrote, of any origin
+ * @layout: untrusted output of fields_layout() of that version
  * @source: the struct, @source_size bytes
  *
- * Blobs are not part of a struct in memory. Everything else as fields_unpack().
+ * A struct in memory has no blobs. In all else like fields_unpack().
  */
 int fields_convert(const void *layout, size_t layout_size, const void *source, size_t source_size,
 		   const struct field_table *table, void *object, struct error *error);
 
-/** fields_print() - one line for each field that is not zero, "member.member[2]: value" */
+/** fields_print() - print a line for each field that is not zero, "member.member[2]: value" */
 void fields_print(const struct field_table *table, const void *object, FILE *out);
 
 /**
- * fields_line() - what is in it on one line, "name=value name=\"text\"", for a log
+ * fields_line() - write all values on one line, "name=value name=\"text\"", for a log
  *
- * Secrets and blobs are given by their length, what is not printable in ASCII is
- * escaped, and what does not fit into @size bytes is cut.
+ * Secrets and blobs appear as their length, bytes that are not printable ASCII are escaped, and
+ * the line is cut at @size bytes.
  */
 void fields_line(const struct field_table *table, const void *object, char *out, size_t size);
 
 /**
- * fields_sound() - is @table one: tags unique and not 0, nothing overlaps
- * @ret_gaps: bytes of the struct that no field has: what is not kept, and padding
+ * fields_sound() - is @table correct: tags unique and not 0, no overlap?
+ * @ret_gaps: bytes of the struct without a field: members that are not kept, and padding
  *
- * For tests, which hold @ret_gaps against a number: a member without a line is noticed.
+ * For tests, which compare @ret_gaps with a number to notice a new member without a line.
  */
 bool fields_sound(const struct field_table *table, size_t *ret_gaps);
 

@@ -2,11 +2,11 @@
 #ifndef COMMON_FIELDS_FORMAT_H
 #define COMMON_FIELDS_FORMAT_H
 
-/* What fields*.c write and read. It never changes: other versions have it, too. */
+/* The format of fields*.c. It never changes, because other versions use it, too. */
 
 #include "common/fields.h"
 
-/** struct field_entry - before each field of a message */
+/** struct field_entry - header of each field of a message */
 struct field_entry {
 	uint16_t tag;
 	uint8_t type, flags;
@@ -14,7 +14,7 @@ struct field_entry {
 };
 _Static_assert(sizeof(struct field_entry) == 8, "part of the format");
 
-/** struct field_place - one field of a layout; of a record, @nested bytes of its layout follow */
+/** struct field_place - one field of a layout; for a record @nested bytes of its layout follow */
 struct field_place {
 	uint16_t tag;
 	uint8_t type, flags;
@@ -23,7 +23,7 @@ struct field_place {
 };
 _Static_assert(sizeof(struct field_place) == 28, "part of the format");
 
-/** field_written_type() - of enum field_type, as it is written */
+/** field_written_type() - the type as written to data: BOOL as UINT and so on */
 static inline uint8_t field_written_type(uint8_t type)
 {
 	if (type == FIELD_TYPE_BOOL)

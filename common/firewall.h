@@ -3,9 +3,11 @@
 #define COMMON_FIREWALL_H
 
 /*
- * Whether the host's own firewall drops what steps with network "egress" send.
- * An accept in our table does not help: each chain at the same place has its
- * say, and one drop is enough. What others made is looked at, never changed.
+ * DOC: The host's own firewall
+ *
+ * Detects whether another firewall on the host drops packets of steps with network "egress". An
+ * accept in our table does not help against that: every chain at the same hook sees the packet,
+ * and one drop is enough. Chains of other programs are only read, never changed.
  */
 
 #include "common/error.h"
@@ -14,31 +16,31 @@
 #include <stddef.h>
 
 enum firewall_kind {
-	FIREWALL_NONE,	    /* nothing is in the way */
-	FIREWALL_NFTABLES,  /* a chain at the forward hook drops what it does not know */
-	FIREWALL_IPTABLES,  /* the same, made by iptables; ufw does it, too */
-	FIREWALL_DOCKER,    /* the same, with Docker's chain for rules of the host's own */
-	FIREWALL_FIREWALLD, /* rejects what belongs to no zone */
+	FIREWALL_NONE,	    /* no chain drops packets of steps */
+	FIREWALL_NFTABLES,  /* a chain at the forward hook drops by default */
+	FIREWALL_IPTABLES,  /* the same, made by iptables or ufw */
+	FIREWALL_DOCKER,    /* the same, with Docker's chain for rules of the administrator */
+	FIREWALL_FIREWALLD, /* rejects packets of interfaces in no zone */
 };
 
-/** struct firewall - what is in the way */
+/** struct firewall - the chain that drops packets of steps */
 struct firewall {
 	enum firewall_kind kind;
-	char family[8]; /* as nft writes it */
+	char family[8]; /* in nft's notation */
 	char table[64];
 	char chain[64];
 };
 
 /**
- * firewall_look() - ask the kernel, in our own network namespace
+ * firewall_look() - read the kernel's nftables rules in our own network namespace
  *
- * Needs CAP_NET_ADMIN. Rules of the old iptables (iptables-legacy) are not seen.
- * Who has a rule about links named rbk* has thought of it: that is FIREWALL_NONE.
+ * Needs CAP_NET_ADMIN. Rules of iptables-legacy are not seen. A chain with a rule about links
+ * named rbk* counts as FIREWALL_NONE: its administrator has considered steps.
  *
- * Return: 0; -errno when the kernel does not answer.
+ * Return: 0; -errno if the kernel does not answer.
  */
 int firewall_look(struct firewall *ret_firewall);
-/** firewall_describe() - one sentence about what is in the way; firewall_fix() - the command */
+/** firewall_describe() - a sentence about the chain; firewall_fix() - a command that helps */
 void firewall_describe(const struct firewall *firewall, char *text, size_t size);
 void firewall_fix(const struct firewall *firewall, char *text, size_t size);
 
