@@ -2,7 +2,7 @@
 #ifndef COMMON_IMAGE_VERB_H
 #define COMMON_IMAGE_VERB_H
 
-/** enum image_verb - what the api asks runbook-image */
+/** enum image_verb - requests of the api to runbook-image, with the fields that each uses */
 enum image_verb {
 	IMAGE_LIST = 0,
 	IMAGE_PULL = 1,	  /* source (docker://…), [name]: answered with a job */

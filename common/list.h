@@ -3,14 +3,13 @@
 #define COMMON_LIST_H
 
 /*
- * DOC: Lists whose nodes are part of what they list
+ * DOC: Intrusive lists
  *
- * A doubly linked list with its nodes embedded in the caller's objects, so that
- * adding and removing allocate nothing and cost O(1). All zeros is an empty list
- * and a node that is in no list: objects from calloc() need no initialisation. A
- * node knows its list, so that list_remove() needs no more than the node and does
- * nothing for one that is in no list. Neither a list that has members nor a node
- * that is in a list may be moved in memory.
+ * A doubly linked list with its nodes embedded in the caller's objects, so that adding and
+ * removing allocate nothing and cost O(1). Zeroed memory is an empty list and an unlinked node:
+ * objects from calloc() need no initialisation. A node points to its list, so list_remove()
+ * needs only the node and does nothing for an unlinked one. Neither a list with members nor a
+ * linked node may be moved in memory.
  */
 
 #include <assert.h>
@@ -49,7 +48,7 @@ static inline void list_prepend(struct list *list, struct list_node *node)
 	list_insert(list, node, list->first);
 }
 
-/** list_remove() - take @node out of its list; no-op when it is in none */
+/** list_remove() - take @node out of its list; no-op if it is in none */
 static inline void list_remove(struct list_node *node)
 {
 	struct list *list = node->list;
@@ -61,7 +60,7 @@ static inline void list_remove(struct list_node *node)
 	*node = (struct list_node){NULL, NULL, NULL};
 }
 
-/** list_pop() - take out the first node. Return: NULL when the list is empty. */
+/** list_pop() - take out the first node. Return: NULL if the list is empty. */
 static inline struct list_node *list_pop(struct list *list)
 {
 	struct list_node *node = list->first;
@@ -71,7 +70,7 @@ static inline struct list_node *list_pop(struct list *list)
 	return node;
 }
 
-/** list_empty() - has @list no members? */
+/** list_empty() - is @list without members? */
 static inline bool list_empty(const struct list *list)
 {
 	return !list->first;

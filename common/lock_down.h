@@ -3,12 +3,12 @@
 #define COMMON_LOCK_DOWN_H
 
 /*
- * DOC: What a program of ours may reach, as data
+ * DOC: The lock-down of a program, as data
  *
- * Each unprivileged program describes by one constant struct lock_down what it keeps of root's
- * rights. lock_down() makes it so, in the order that isolation.h demands; lock_down_print() prints
- * it, which "PROGRAM --print-lock-down" does. tests/golden/lock_down/ has what each prints, so a
- * program that may reach more is a change of a file there.
+ * Each unprivileged program has one constant struct lock_down with everything that it may still
+ * reach. lock_down() applies it, in the order that isolation.h requires; lock_down_print()
+ * prints it for "PROGRAM --print-lock-down". tests/golden/lock_down/ contains these outputs, so
+ * giving a program more access changes a file there.
  */
 
 #include "common/isolation.h"
@@ -17,24 +17,24 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* the program that the kernel starts for each program of ours, before its own code runs */
+/* the dynamic loader, which the kernel executes for each of our programs */
 #define PROGRAM_INTERPRETER "/lib64/ld-linux-x86-64.so.2"
 
 enum lock_down_place {
-	PLACE_HOST, /* the path as it is, whatever --root says */
+	PLACE_HOST, /* an absolute path, regardless of --root */
 	PLACE_LIB,  /* beneath paths.lib */
 	PLACE_LOG,  /* beneath paths.log */
 };
 
 /**
- * struct lock_down_path - a file or directory, with all beneath it, that stays reachable
+ * struct lock_down_path - a file, or a directory with all beneath it, that stays accessible
  * @path:     beneath @place: "" or "/NAME"
- * @find:     returns the path, or NULL when it is absent; @path only names it in what is printed
- * @write:    create, change and remove beneath; otherwise read only
+ * @find:     returns the path, or NULL if it is absent; then @path is for lock_down_print() only
+ * @write:    create, change and remove files beneath; otherwise read only
  * @execute:  programs beneath may be started as well
  * @mode:     not 0: a directory of the program's own user, see owned_directory_make()
  * @optional: the program can do without it: a failure is a warning
- * @fd:       not NULL: the directory is opened for the program, -1 when that fails
+ * @fd:       not NULL: set to a descriptor of the directory, or to -1 on failure
  */
 struct lock_down_path {
 	enum lock_down_place place;
@@ -48,15 +48,15 @@ struct lock_down_path {
 #define LOCK_DOWN_PATHS_MAX 32
 
 /**
- * struct lock_down - what is left to a program
+ * struct lock_down - everything that a program may still reach
  * @role:      its user
- * @paths:     what it reaches in the file system
+ * @paths:     files and directories
  * @network:   the TCP ports that it uses
- * @syscalls:  what it may call beyond the base set of isolation_seccomp.c, NULL-terminated
- * @fds_max:   it may have so many descriptors, if the hard limit allows; 0: as it was started
- * @user_only: file system and calls are closed later, when the program knows what its work needs
- * @process:   which of the program's processes it is of; NULL: the only one
- * @next:      of another process of the same program, which is printed as well
+ * @syscalls:  calls beyond the base set of isolation_seccomp.c, NULL-terminated
+ * @fds_max:   soft limit of descriptors, if the hard limit allows; 0: leave it
+ * @user_only: only drop ids here; the program restricts files and calls later, by job
+ * @process:   name of the process, if the program has several; else NULL
+ * @next:      lock-down of another process of the same program, printed as well
  */
 struct lock_down {
 	enum process_role role;
@@ -71,15 +71,15 @@ struct lock_down {
 };
 
 /**
- * lock_down() - make and open the directories, then give up everything else for good
+ * lock_down() - make and open the directories, then drop all other access for good
  *
- * Call it while root, with the descriptors that must not stay open closed already.
- * Return: 0 or -errno; the process must end then, because it may be locked down in part.
+ * Call it as root, after closing the descriptors that must not stay open. Return: 0 or -errno;
+ * on failure the process must exit, because it may be locked down in part.
  */
 int lock_down(const struct lock_down *lock_down, const struct paths *paths, struct error *error);
 
 /**
- * lock_down_print() - the same for people and tests, one fact a line, for each process of the program
+ * lock_down_print() - print it for people and tests, one fact per line, for each process
  *
  * Return: 0 or -errno.
  */
