@@ -5,11 +5,10 @@
 /*
  * DOC: Logging
  *
- * Messages go to journald by its native protocol when its socket is there
- * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/), to standard error otherwise.
- * log_open() connects the socket before the process isolates itself, so that
- * logging needs no file system afterwards. Control characters in what others
- * gave us are escaped: a branch name cannot forge a log line.
+ * Messages go to journald by its native protocol if its socket exists
+ * (https://systemd.io/JOURNAL_NATIVE_PROTOCOL/), to standard error otherwise. log_open()
+ * connects the socket before the lock-down, so that logging needs no file system afterwards.
+ * Control characters in untrusted text are escaped: a branch name cannot forge a log line.
  */
 
 #include "common/error.h"
@@ -35,19 +34,19 @@ struct log_field {
  * log_open() - name this program in its messages and connect to journald
  * @program: static string, e.g. "runbook-scheduler"
  *
- * $RUNBOOK_LOG_LEVEL (error, warning, notice, info, debug; default info) sets
- * the threshold; $RUNBOOK_LOG_TARGET=stderr keeps journald out.
+ * $RUNBOOK_LOG_LEVEL (error, warning, notice, info, debug; default info) sets the threshold;
+ * with $RUNBOOK_LOG_TARGET=stderr journald is not used.
  */
 void log_open(const char *program);
 
 /** log_set_level() - drop messages above @level */
 void log_set_level(enum log_level level);
-/** log_wants() - would a message of @level be written? For what is costly to say. */
+/** log_wants() - would a message of @level be written? For messages that are costly to make. */
 bool log_wants(enum log_level level);
 
 /**
  * log_fields() - log one message with structured fields
- * @fields:   @n_fields names and values; NULL values are left out
+ * @fields:   @n_fields names and values; fields whose value is NULL are omitted
  */
 void log_fields(enum log_level level, const struct log_field *fields, size_t n_fields,
 		const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -60,10 +59,10 @@ void log_fields(enum log_level level, const struct log_field *fields, size_t n_f
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 
 /**
- * notify_ready() - say that the service is ready
+ * notify_ready() - report that the service is ready
  * @line: printed on standard error, e.g. "ready"
  *
- * Sends READY=1 to $NOTIFY_SOCKET when it is set (sd_notify(3)).
+ * Sends READY=1 to $NOTIFY_SOCKET if it is set (sd_notify(3)).
  */
 void notify_ready(const char *line);
 

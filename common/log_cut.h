@@ -3,21 +3,21 @@
 #define COMMON_LOG_CUT_H
 
 /*
- * DOC: What is missing in the middle of a step's log
+ * DOC: The hole in the middle of a long log
  *
- * A step that prints more than it may keep has a log with a hole: the head and the
- * tail are there, what was between takes no room on the disk and reads as zeroes.
- * Offsets are those of what was printed, whatever was dropped: a reader that follows
- * a log by its offset is never led astray.
+ * When a step prints more than its limit, the middle of its log is dropped: the file keeps the
+ * head and the tail, and between them has a hole, which takes no room on disk and reads as
+ * zeroes. Offsets count all bytes that were printed, including dropped ones, so a reader that
+ * follows a log by its offset stays correct.
  *
- * Where the hole is stands at the beginning of the log's index, from its version 2 on:
- * three records that look like the others (daemon/log_pump.h) but have stream 3. They
- * are written in place, and before the hole is made. So who reads the hole, then bytes
- * outside of it, and then the hole once more, knows whether the bytes were printed.
+ * The index of the log, from its version 2 on, begins with the bounds of the hole: three
+ * records like the others (daemon/log_pump.h), but with stream 3. They are updated in place
+ * before the hole is punched. So a reader that reads the bounds, then bytes outside of them,
+ * then the bounds again, knows whether these bytes were really printed.
  *
- *   0  {u64 end of the hole, start of the hole}
- *   1  {u64 number of the first record behind it, number of the first one within it}
- *   2  {u64 bytes that the log and its index may have on disk, 0}
+ *   0 {u64 end of the hole, start of the hole} 1 {u64 number of the first record behind it,
+ *   number of the first record within it} 2 {u64 bytes that the log and its index may have on
+ *   disk, 0}
  *
  * Records within the hole read as zeroes, too.
  */
@@ -47,7 +47,7 @@ struct log_index_record {
 _Static_assert(sizeof(struct log_index_header) == 16, "file format");
 _Static_assert(sizeof(struct log_index_record) == 16, "file format");
 
-/** struct log_cut - the hole of a log; @start == @end: it has none */
+/** struct log_cut - the hole of a log; there is none if @start == @end */
 struct log_cut {
 	uint64_t start, end;		    /* offsets in the log */
 	uint64_t first_dropped, first_kept; /* numbers of records */
@@ -55,14 +55,14 @@ struct log_cut {
 	uint32_t version;		    /* of the index: LOG_INDEX_VERSION_PLAIN has no cut */
 };
 
-/** log_cut_read() - of the log whose index is @index_fd. Return: 0; -EBADMSG; -errno. */
+/** log_cut_read() - read it from the index @index_fd of a log. Return: 0; -EBADMSG; -errno. */
 int log_cut_read(int index_fd, struct log_cut *ret_cut);
-/** log_cut_write() - in place; all of it was there before. Return: 0 or -errno. */
+/** log_cut_write() - overwrite the records, which exist already. Return: 0 or -errno. */
 int log_cut_write(int index_fd, const struct log_cut *cut);
-/** log_cut_records() - as they stand in the index */
+/** log_cut_records() - write its records in the format of the index */
 void log_cut_records(const struct log_cut *cut, struct log_index_record *out);
 /**
- * log_cut_text() - the line that stands for the hole, with its newlines
+ * log_cut_text() - write the line that is shown in place of the hole, with its newlines
  * @out: LOG_CUT_TEXT_MAX bytes
  *
  * Return: its length.

@@ -5,10 +5,10 @@
 /*
  * DOC: Event loop
  *
- * One epoll instance, one thread. Objects embed a struct loop_file or a struct
- * loop_timer and find themselves again with container_of(). Callbacks are
- * level-triggered. A callback may remove or free any object, its own included:
- * events that were fetched for a removed file are not delivered.
+ * One epoll instance, one thread. Objects embed a struct loop_file or a struct loop_timer;
+ * their callbacks get back to the object with container_of(). Callbacks are level-triggered. A
+ * callback may remove or free any object, including its own: events already fetched for a
+ * removed file are not delivered.
  *
  * Times are microseconds of CLOCK_MONOTONIC.
  */
@@ -33,7 +33,7 @@ struct loop_file {
 	int fd;		   /* not owned */
 	uint32_t events;
 	loop_file_fn callback;
-	uint64_t sequence; /* internal: tells a stale event from a fresh one */
+	uint64_t sequence; /* internal: detects stale events */
 	size_t slot;
 };
 #define LOOP_FILE_NULL ((struct loop_file){.fd = -1})
@@ -58,15 +58,15 @@ struct loop *loop_free(struct loop *loop);
  */
 int loop_add(struct loop *loop, struct loop_file *file, int fd, uint32_t events,
 	     loop_file_fn callback);
-/** loop_modify() - change the events that @file waits for */
+/** loop_modify() - change the events that @file waits for. Return: 0 or -errno. */
 int loop_modify(struct loop_file *file, uint32_t events);
-/** loop_remove() - stop watching; call before close(2). No-op when not registered. */
+/** loop_remove() - stop watching; call before close(2). No-op if not registered. */
 void loop_remove(struct loop_file *file);
 
-/** loop_timer_set() - call @callback once at @at_usec; replaces an armed time */
+/** loop_timer_set() - call @callback once at @at_usec; replaces an earlier setting */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t at_usec,
 		   loop_timer_fn callback);
-/** loop_timer_cancel() - disarm; no-op when not armed */
+/** loop_timer_cancel() - disarm; no-op if not armed */
 void loop_timer_cancel(struct loop_timer *timer);
 
 /**
@@ -77,14 +77,14 @@ void loop_timer_cancel(struct loop_timer *timer);
 int loop_signals(struct loop *loop, const int *signals, loop_signal_fn callback, void *userdata);
 
 /**
- * loop_idle_set() - call @callback whenever nothing is ready
+ * loop_idle_set() - call @callback whenever no event is ready
  *
- * One small piece of work a call: it is called again at once, as long as nothing
- * else is ready, until it returns false; then after the next event.
+ * It should do one small piece of work per call. It is called repeatedly while no event is
+ * ready, until it returns false; then again after the next event.
  */
 void loop_idle_set(struct loop *loop, loop_idle_fn callback, void *userdata);
 
-/** loop_run() - serve until loop_exit(), again if wanted. Return: its code, or -errno. */
+/** loop_run() - serve until loop_exit(); may be called again. Return: its code, or -errno. */
 int loop_run(struct loop *loop);
 void loop_exit(struct loop *loop, int code);
 /** loop_exiting() - was loop_exit() called? */

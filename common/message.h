@@ -5,8 +5,8 @@
 /*
  * DOC: Messages between our processes
  *
- * Channels are AF_UNIX SOCK_SEQPACKET pairs that runbookd makes: one packet is
- * one message, descriptors travel with the message they belong to. Integers are
+ * Channels are AF_UNIX SOCK_SEQPACKET pairs that runbookd makes: one packet is one message, and
+ * descriptors are sent with the message that they belong to (unix(7)). Integers are
  * little-endian (x86-64 only).
  *
  *   header, 24 bytes:
@@ -15,16 +15,15 @@
  *   payload: the fields of the message's table under common/messages/, in the format
  *   of common/fields.h, all of them and in order
  *
- * The serial is chosen by who asks and repeated in the answer.
+ * The sender of a request chooses the serial, and the reply repeats it.
  *
- * Receiving: struct channel checks type, direction, length and number of
- * descriptors against the tables before a handler sees anything. The handler
- * gets all fields at once with MESSAGE_GET() (common/message_fields.h). One that
- * returns a negative value closes the channel of the sender; nothing a peer sends
- * can end the receiver.
+ * Receiving: struct channel checks type, direction, length and number of descriptors against
+ * the tables before it calls a handler. The handler gets all fields at once with MESSAGE_GET()
+ * (common/message_fields.h). If it returns a negative value, the sender's channel is closed; no
+ * message of a peer can end the receiver.
  *
- * Sending never blocks: what the socket does not take waits in a queue of at
- * most CHANNEL_QUEUE_MAX messages.
+ * Sending never blocks: if the socket is full, messages wait in a queue of at most
+ * CHANNEL_QUEUE_MAX.
  */
 
 #include "common/limits.h"
@@ -43,14 +42,14 @@ struct message {
 	uint32_t length;
 	int fds[MESSAGE_FDS_MAX];
 	uint16_t n_fds;
-	struct fields_memory *memory; /* lists of what message_read() read */
-	int failed;		      /* -errno when the fields break their bounds */
-	char problem[96];	      /* which field it was; "": not known */
+	struct fields_memory *memory; /* lists made by message_read() */
+	int failed;		      /* -errno if the fields violate their bounds */
+	char problem[96];	      /* the name of that field; "": unknown */
 };
 
-/** message_new() - without any fields, for message_build() and message_decode(); NULL: no memory */
+/** message_new() - without fields, for message_build() and message_decode(); NULL: no memory */
 struct message *message_new(unsigned type, uint64_t serial);
-/** message_free() - release it and close descriptors still in it. Return: NULL. */
+/** message_free() - release it and close its remaining descriptors. Return: NULL. */
 struct message *message_free(struct message *message);
 static inline void message_free_fn(struct message **message)
 {
@@ -63,8 +62,8 @@ static inline void message_free_fn(struct message **message)
 struct channel;
 
 /**
- * struct message_handler - who serves a message type
- * @handle: return < 0 closes the channel (the sender misbehaved)
+ * struct message_handler - the function that handles a type of message
+ * @handle: if it returns < 0, the sender misbehaved and the channel is closed
  */
 struct message_handler {
 	unsigned type; /* enum message_type */
@@ -75,14 +74,14 @@ typedef void (*channel_closed_fn)(struct channel *channel);
 
 struct channel {
 	struct loop_file file;
-	enum process_role self; /* who we are */
-	enum process_role peer; /* who is at the other end */
-	bool greeted;		/* the peer's HELLO arrived and its version is ours */
+	enum process_role self; /* our own role */
+	enum process_role peer; /* role of the other end */
+	bool greeted;		/* the peer's HELLO has arrived, with our version */
 	bool open;
 	const struct message_handler *handlers;
 	size_t n_handlers;
 	channel_closed_fn closed;
-	void (*handled)(struct channel *channel); /* after each message; NULL by channel_open() */
+	void (*handled)(struct channel *channel); /* after each message; NULL at first */
 	void *userdata;
 	/* outgoing queue, internal */
 	struct channel_packet *first, *last;
@@ -93,21 +92,22 @@ struct channel {
  * channel_open() - serve @fd on @loop and send our HELLO
  * @fd:       owned by the channel from now on, also on failure
  * @handlers: static table; must stay valid
- * @closed:   called once, when the peer goes away or misbehaves; the channel is
- *            already closed then and may be opened again
+ * @closed:   called once, when the peer disconnects or misbehaves; the channel is closed by
+ *            then and may be opened again
  *
  * Return: 0 or -errno.
  */
 int channel_open(struct channel *channel, struct loop *loop, int fd, enum process_role self,
 		 enum process_role peer, const struct message_handler *handlers, size_t n_handlers,
 		 channel_closed_fn closed, void *userdata);
-/** channel_close() - close without calling closed(); no-op when not open */
+/** channel_close() - close without calling closed(); no-op if it is not open */
 void channel_close(struct channel *channel);
 /**
- * channel_send() - send and free @message, whatever happens
+ * channel_send() - send @message, and free it in all cases
  *
- * Return: 0 (sent or queued), -ENOTCONN when closed, -ENOBUFS when the queue is
- * full (the channel is then closed: that peer is stuck), or what its fields break.
+ * Return: 0 if it was sent or queued; -ENOTCONN if the channel is closed; -ENOBUFS if the queue
+ * is full, and then the channel is closed, because the peer is stuck; or the -errno of a field
+ * that violates its bounds.
  */
 int channel_send(struct channel *channel, struct message *message);
 
@@ -116,17 +116,18 @@ int channel_send(struct channel *channel, struct message *message);
 /** message_encode() - wire form of @message. @ret_data is malloc'ed. Return: 0 or -errno. */
 int message_encode(const struct message *message, uint8_t **ret_data, size_t *ret_size);
 /**
- * message_decode() - parse one packet; checks its header against the tables only
- * @fds: taken over on success
+ * message_decode() - parse one packet; checks only its header against the tables
+ * @fds: owned by the message on success
+ *
  * Return: 0, -EBADMSG (malformed), -EOPNOTSUPP (unknown type).
  */
 int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 		   struct message **ret_message);
-/** message_receive() - block for one packet on @fd. Return: 1, 0 at end, or -errno. */
+/** message_receive() - wait for one packet on @fd. Return: 1, 0 at the end, or -errno. */
 int message_receive(int fd, struct message **ret_message);
-/** message_write() - send @message on @fd and keep it. Return: 0 or -errno (-EAGAIN: socket full). */
+/** message_write() - send @message, without freeing it. Return: 0 or -errno (-EAGAIN: full). */
 int message_write(int fd, const struct message *message);
-/** message_transmit() - message_write(), then free it, whatever happened. NULL is -ENOMEM. */
+/** message_transmit() - message_write(), then free it in all cases. NULL is -ENOMEM. */
 int message_transmit(int fd, struct message *message);
 
 #endif

@@ -6,40 +6,40 @@
  * DOC: Fields of messages
  *
  * The fields of each message are one table, in the header of its channel under
- * common/messages/. Everything else comes from it: the struct that both sides fill and
- * read, the format on the wire with its bounds, the line in a debug log, what tests in
- * Python speak (tests/messages.py), and the seeds of the fuzz target. A table reads
+ * common/messages/. Everything else is derived from it: the struct that both sides fill and
+ * read, the format on the wire with its bounds, the line in a debug log, the messages of tests
+ * in Python (tests/messages.py), and the seeds of the fuzz target. A table looks like this:
  *
  *   #define STEP_CANCEL_FIELDS(X, M)                          \
  *	X(M, NUMBER, order, UINT64_MAX)                          \
  *	X(M, ENUM, why, step_result, STEP_RESULT_NUM)
  *
- * M is the message's own name and only passed on. The kinds:
+ * M is the message's own name, which the table only passes on. The kinds:
  *
  *   NUMBER(name, most)        uint64_t
  *   FLAG(name)                bool
  *   ENUM(name, tag, number)   enum tag, below number
  *   TEXT(name, most)          const char *, at most so many bytes; NULL is sent as ""
- *   SENTENCE(name, most)      the same for people: the sender cuts what is too long
- *   SECRET(name, most)        the same, never printed
+ *   SENTENCE(name, most)      a TEXT for people: the sender cuts it if it is too long
+ *   SECRET(name, most)        a TEXT that is never printed
  *   BYTES(name, most)         struct field_blob, never printed
  *   FD(name)                  int, a descriptor
- *   FD_OR_NONE(name)          the same; -1 for the receiver, and 0 (what was not named)
- *                             or -1 for the sender, when there is none
+ *   FD_OR_NONE(name)          an optional descriptor: without one the sender sets 0 (or
+ *                             omits it) or -1, and the receiver gets -1
  *   RECORD(name, record)      struct message_<record>, another table
  *   LIST(name, record, most)  const struct message_<record> *name, size_t n_<name>
  *
- * Bounds are what no program of ours sends: a message that breaks them is not sent, and
- * a received one closes its sender's channel. What people may get wrong is for the
- * receiver to check, and to answer.
+ * No program of ours exceeds the bounds: such a message is not sent, and on reception it closes
+ * its sender's channel. So mistakes of people must fit into the bounds; the receiver checks for
+ * them and replies with an error.
  *
  * Sender:    channel_send(channel, MESSAGE_NEW(step_cancel, serial, .order = 7,
  *                                              .why = STEP_RESULT_CANCELLED));
  * Receiver:  struct message_step_cancel cancel;
  *            int r = MESSAGE_GET(message, step_cancel, &cancel);
  *
- * What was received points into the message and lives as long. Descriptors stay the
- * message's, which closes them, unless message_take_fd() takes one.
+ * Received texts and lists point into the message and live as long as it. It also owns and
+ * closes the descriptors, except those taken with message_take_fd().
  */
 
 #include "common/fields.h"
@@ -49,43 +49,43 @@
 struct message_format {
 	unsigned type; /* enum message_type */
 	const struct field_table *table;
-	unsigned length_max; /* bytes of a payload within the bounds */
+	unsigned length_max; /* bytes of the largest payload within the bounds */
 	unsigned n_fds;
 };
 
-/** message_format() - NULL for an unknown type */
+/** message_format() - the format of a type, NULL for an unknown one */
 const struct message_format *message_format(unsigned type);
 
 /**
- * message_build() - a message of @format with what @fields has; use MESSAGE_NEW()
+ * message_build() - make a message from the struct @fields; use MESSAGE_NEW()
  *
- * Return: NULL without memory. A message that breaks a bound is marked as failed:
- * channel_send() logs which field it was, and refuses it.
+ * Return: NULL if out of memory. A message that exceeds a bound is marked as failed:
+ * channel_send() logs the field and does not send it.
  */
 struct message *message_build(const struct message_format *format, uint64_t serial,
 			      const void *fields);
 /**
- * message_read() - the fields of @message; use MESSAGE_GET()
+ * message_read() - read the fields of @message; use MESSAGE_GET()
  *
- * Return: 0, or -errno with the reason in @message, which the channel logs.
+ * Return: 0; -errno with the reason in @message, which the channel logs.
  */
 int message_read(struct message *message, const struct message_format *format, void *ret_fields);
 /**
- * message_take_fd() - make the descriptor @fd of @message the caller's
+ * message_take_fd() - pass ownership of the descriptor @fd of @message to the caller
  *
  * Return: @fd, -1 for -1. Descriptors that are not taken are closed with the message.
  */
 int message_take_fd(struct message *message, int fd);
-/** message_print() - name and fields on one line, without secrets, for logs */
+/** message_print() - write name and fields on one line, without secrets, for logs */
 void message_print(struct message *message, char *out, size_t size);
 
 #define MESSAGE_NEW(name, serial, ...)                                                             \
 	message_build(&message_format_##name, (serial), &(const struct message_##name){__VA_ARGS__})
-/* the conditional is for the compiler: @ret must be a struct message_<name> * */
+/* the conditional lets the compiler check that @ret is a struct message_<name> * */
 #define MESSAGE_GET(message, name, ret)                                                            \
 	message_read((message), &message_format_##name, 1 ? (ret) : (struct message_##name *)NULL)
 
-/* ---- what a table becomes: X(M, kind, name, …) with one of these for X ---- */
+/* ---- expansions of a table: X(M, kind, name, …) with one of these for X ---- */
 
 #define MESSAGE_MEMBER(M, KIND, ...) MESSAGE_MEMBER_##KIND(__VA_ARGS__)
 #define MESSAGE_MEMBER_NUMBER(name, most) uint64_t name;
@@ -102,7 +102,7 @@ void message_print(struct message *message, char *out, size_t size);
 	const struct message_##record *name;                                                       \
 	size_t n_##name;
 
-/* bytes on the wire within the bounds: eight stand before each field */
+/* bytes on the wire within the bounds, with the eight bytes before each field */
 #define MESSAGE_ROOM(M, KIND, ...) +8 + (MESSAGE_ROOM_##KIND(__VA_ARGS__))
 #define MESSAGE_ROOM_NUMBER(name, most) 8
 #define MESSAGE_ROOM_FLAG(name) 1
@@ -116,7 +116,7 @@ void message_print(struct message *message, char *out, size_t size);
 #define MESSAGE_ROOM_RECORD(name, record) MESSAGE_ROOM_OF_##record
 #define MESSAGE_ROOM_LIST(name, record, most) (most) * (8 + MESSAGE_ROOM_OF_##record)
 
-/** MESSAGE_RECORD() - declare what the table NAME_FIELDS() describes, for use in others */
+/** MESSAGE_RECORD() - declare the struct of the table NAME_FIELDS(), for use in other tables */
 #define MESSAGE_RECORD(NAME, name)                                                                 \
 	struct message_##name {                                                                    \
 		NAME##_FIELDS(MESSAGE_MEMBER, name)                                                \
@@ -124,7 +124,7 @@ void message_print(struct message *message, char *out, size_t size);
 	enum { MESSAGE_ROOM_OF_##name = 0 NAME##_FIELDS(MESSAGE_ROOM, name) };                     \
 	extern const struct field_table message_fields_##name;
 
-/** MESSAGE_DECLARE() - the same for a message of its own */
+/** MESSAGE_DECLARE() - the same for a message */
 #define MESSAGE_DECLARE(NAME, name)                                                                \
 	MESSAGE_RECORD(NAME, name)                                                                 \
 	_Static_assert(MESSAGE_ROOM_OF_##name <= MESSAGE_BYTES_MAX, #NAME " is too large");        \

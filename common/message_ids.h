@@ -3,10 +3,9 @@
 #define COMMON_MESSAGE_IDS_H
 
 /*
- * MESSAGE_ID of what happens in the life of a run and of the service. Scripts
- * select by them (journalctl MESSAGE_ID=…), so they never change; `journalctl -x`
- * shows what packaging/catalog/runbookd.catalog says of each. tests/lint/catalog.sh
- * holds both lists against each other.
+ * MESSAGE_ID of events in the life of a run and of the service. Scripts select by them
+ * (journalctl MESSAGE_ID=…), so they never change; `journalctl -x` shows their text from
+ * packaging/catalog/runbookd.catalog. tests/lint/catalog.sh compares both lists.
  */
 
 #define MESSAGE_ID_DELIVERY_ACCEPTED "b320e53ddb4144d986f0155a5a0f7af6"

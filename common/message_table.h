@@ -3,13 +3,14 @@
 #define COMMON_MESSAGE_TABLE_H
 
 /*
- * Who may say what to whom. This table is the whole trust graph: a message
- * that is not in it, or comes from another role than it says, closes its
- * sender's channel.
+ * DOC: Senders and receivers of messages
  *
- * What a message carries is in the header of its channel, common/messages/.
+ * This table is the whole trust graph: a message that it does not list, or that comes from
+ * another role than listed, closes its sender's channel. The fields of each message are in the
+ * header of its channel, common/messages/.
  *
- * Version 6 has fields by tables; a release bumps it when any message is another one.
+ * A release that changes any message increases MESSAGE_VERSION. Since version 6 fields are
+ * defined by tables.
  */
 
 #include "common/process_role.h"
@@ -17,7 +18,7 @@
 #define MESSAGE_VERSION 6
 
 /*
- * X(NAME, from, to, most fds)
+ * X(NAME, roles that send it, roles that receive it, maximum of descriptors)
  */
 #define MESSAGE_TABLE(X)                                                                           \
 	/* -- how channels begin: common/messages/channels.h -- */                                 \
@@ -138,7 +139,7 @@ struct message_info {
 	unsigned fds_max;
 };
 
-/** message_info() - the table's line of @type, NULL for an unknown one */
+/** message_info() - the line of @type in the table, NULL for an unknown type */
 const struct message_info *message_info(unsigned type);
 
 #endif
