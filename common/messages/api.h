@@ -3,21 +3,21 @@
 #define COMMON_MESSAGES_API_H
 
 /*
- * What people ask, between the api and the scheduler. common/message_fields.h says how
- * this is read, common/message_table.h who may say what.
+ * Requests of people, from the api to the scheduler, and events back. See
+ * common/message_fields.h for the tables, common/message_table.h for senders and receivers.
  */
 
 #include "common/limits.h"
 #include "common/message_fields.h"
 
-/** enum api_verb - what is asked; for a run or a project where @run or @project has one */
+/** enum api_verb - a request, with the fields that it uses; those in brackets are optional */
 enum api_verb {
 	API_STATUS = 0, /* version, uptime, counts */
 	API_PROJECTS = 1,
 	API_PROJECT = 2,	/* project */
-	API_RUNS = 3,		/* [project], page: after is the run to go below (0: newest) */
+	API_RUNS = 3,		/* [project], page: runs below page.after (0: the newest) */
 	API_RUN = 4,		/* run: with steps and attempts */
-	API_EVENTS = 5,		/* run (0: all), page: after is an event */
+	API_EVENTS = 5,		/* run (0: all), page: events behind page.after */
 	API_QUEUE = 6,		/* page.limit: waiting steps with their reasons */
 	API_RUNBOOK = 7,	/* run: the frozen runbook as text in {"runbook": …} */
 	API_RUN_TRIGGER = 8,	/* project, source */
@@ -26,11 +26,11 @@ enum api_verb {
 	API_RUN_RETRY = 11,	/* run, retry */
 	API_PROJECT_PAUSE = 12, /* project */
 	API_PROJECT_UNPAUSE = 13,
-	API_BACKUP = 14,	    /* answered with the backup itself as the descriptor */
+	API_BACKUP = 14,	    /* the reply's descriptor is the backup itself */
 	API_SECRETS = 15,	    /* [project]: names, never values */
 	API_SECRET_PUBLIC_KEY = 16, /* the public key to seal values for */
 	API_SECRET_SET = 17,	    /* project, secret, content: the sealed value in a memfd */
-	API_SECRET_REMOVE = 18,	    /* project, secret: without a name all of that ENV */
+	API_SECRET_REMOVE = 18,	    /* project, secret: without a name all secrets of that ENV */
 	API_SECRET_REKEY = 19,
 	API_GC = 20,	  /* gc */
 	API_RUN_PIN = 21, /* run */
@@ -42,7 +42,7 @@ enum api_verb {
 	X(M, NUMBER, after, UINT64_MAX)                                                            \
 	X(M, NUMBER, limit, UINT64_MAX)
 
-/* "": what the default branch names, what the ref names */
+/* ref "": the default branch; commit "": the commit of the ref */
 #define API_SOURCE_FIELDS(X, M)                                                                    \
 	X(M, TEXT, ref, REF_NAME_MAX)                                                              \
 	X(M, TEXT, commit, COMMIT_HEX_MAX)
@@ -52,9 +52,9 @@ enum api_verb {
 	X(M, TEXT, step, STEP_NAME_MAX)
 
 #define API_RETRY_FIELDS(X, M)                                                                     \
-	/* in the run itself; "": all of it, as a run of its own */                                \
+	/* a step, retried within the run; "": the whole run, as a new one */                      \
 	X(M, TEXT, step, STEP_NAME_MAX)                                                            \
-	/* all that did not succeed, in the run itself */                                          \
+	/* retry all steps that did not succeed, within the run */                                 \
 	X(M, FLAG, failed)
 
 #define API_SECRET_FIELDS(X, M)                                                                    \
@@ -63,12 +63,12 @@ enum api_verb {
 	X(M, TEXT, name, ENV_NAME_MAX)
 
 #define API_COLLECT_FIELDS(X, M)                                                                   \
-	/* only say what would go */                                                               \
+	/* only report what would be removed */                                                    \
 	X(M, FLAG, dry_run)
 
-/* A verb reads the fields that enum api_verb names, and no others. */
+/* A request. Fields that enum api_verb does not list for the verb are ignored. */
 #define API_REQUEST_FIELDS(X, M)                                                                   \
-	/* enum api_verb; an unknown one is answered with 501 */                                   \
+	/* enum api_verb; an unknown one gets status 501 */                                        \
 	X(M, NUMBER, verb, UINT64_MAX)                                                             \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
@@ -82,15 +82,17 @@ enum api_verb {
 
 #define API_SENTENCE_MAX 4095
 
+/* The reply, with the request's serial. */
 #define API_ANSWER_FIELDS(X, M)                                                                    \
-	/* of HTTP */                                                                              \
+	/* HTTP status */                                                                          \
 	X(M, NUMBER, status, UINT64_MAX)                                                           \
-	/* a memfd of JSON, or what the verb says; none with an error */                           \
+	/* a memfd of JSON, or as the verb describes; none with an error */                        \
 	X(M, FD_OR_NONE, content)                                                                  \
 	X(M, SENTENCE, error, API_SENTENCE_MAX)
 
+/* A change of a run or step, for all that follow events. */
 #define EVENT_FIELDS(X, M)                                                                         \
-	/* grows over all runs */                                                                  \
+	/* increases over all runs */                                                              \
 	X(M, NUMBER, id, UINT64_MAX)                                                               \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
 	X(M, TEXT, json, 32767)

@@ -3,9 +3,8 @@
 #define COMMON_MESSAGES_ARTIFACTS_H
 
 /*
- * Artifacts: what the daemon, the api and the scheduler say to the cacher, and what it
- * answers. common/message_fields.h says how this is read, common/message_table.h who may
- * say what.
+ * Artifacts: requests of the daemon, the api and the scheduler to the cacher, and replies. See
+ * common/message_fields.h for the tables, common/message_table.h for senders and receivers.
  */
 
 #include "common/limits.h"
@@ -13,44 +12,47 @@
 
 /** enum artifact_form - how an artifact leaves the cacher */
 enum artifact_form {
-	ARTIFACT_FORM_FILE = 0, /* the descriptor is a file with it */
-	ARTIFACT_FORM_ZSTD = 1, /* it is a file with frames of zstd that unpack to it */
-	ARTIFACT_FORM_PIPE = 2, /* it comes out of a pipe */
+	ARTIFACT_FORM_FILE = 0, /* the descriptor is the file itself */
+	ARTIFACT_FORM_ZSTD = 1, /* the descriptor is a file of zstd frames */
+	ARTIFACT_FORM_PIPE = 2, /* the descriptor is a pipe that delivers it */
 	ARTIFACT_FORMS_NUM,
 };
 
 #define ARTIFACT_KIND_MAX 15 /* "file", or "directory" for a pax tar */
 
-/* The socket of a step: what is put and got there are artifacts of its run. */
+/* Serve the socket of a step, for artifacts of its run. */
 #define CACHER_LISTEN_FIELDS(X, M)                                                                 \
 	X(M, NUMBER, order, UINT64_MAX)                                                            \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
 	X(M, TEXT, slug, STEP_SLUG_MAX)                                                            \
-	/* listens, AF_UNIX and SOCK_STREAM */                                                     \
+	/* a listening socket, AF_UNIX and SOCK_STREAM */                                          \
 	X(M, FD, socket)
 
+/* The step has ended: stop serving its socket. */
 #define CACHER_CLOSE_FIELDS(X, M) X(M, NUMBER, order, UINT64_MAX)
 
+/* List the artifacts of a run. */
 #define ARTIFACT_LIST_FIELDS(X, M)                                                                 \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)
 
 #define ARTIFACT_LISTED_FIELDS(X, M)                                                               \
-	/* of HTTP */                                                                              \
+	/* HTTP status */                                                                          \
 	X(M, NUMBER, status, UINT64_MAX)                                                           \
 	/* with 200: a memfd with JSON {"artifacts":[{key,kind,size,digest,created}]} */           \
 	X(M, FD_OR_NONE, list)
 
+/* Open an artifact for download. */
 #define ARTIFACT_OPEN_FIELDS(X, M)                                                                 \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
 	X(M, TEXT, key, ARTIFACT_KEY_MAX)                                                          \
-	/* ARTIFACT_FORM_ZSTD is welcome */                                                        \
+	/* the receiver accepts ARTIFACT_FORM_ZSTD */                                              \
 	X(M, FLAG, zstd)
 
 #define ARTIFACT_OPENED_FIELDS(X, M)                                                               \
-	/* of HTTP */                                                                              \
+	/* HTTP status */                                                                          \
 	X(M, NUMBER, status, UINT64_MAX)                                                           \
 	X(M, TEXT, kind, ARTIFACT_KIND_MAX)                                                        \
 	/* unpacked, in bytes */                                                                   \
@@ -59,41 +61,43 @@ enum artifact_form {
 	/* with 200 */                                                                             \
 	X(M, FD_OR_NONE, content)
 
+/* Store an uploaded artifact. */
 #define ARTIFACT_PUT_FIELDS(X, M)                                                                  \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
 	X(M, TEXT, key, ARTIFACT_KEY_MAX)                                                          \
 	X(M, NUMBER, mode, UINT64_MAX)                                                             \
 	X(M, NUMBER, modified_sec, UINT64_MAX)                                                     \
-	/* a file */                                                                               \
+	/* a regular file */                                                                       \
 	X(M, FD, content)
 
+/* The reply to ARTIFACT_PUT. */
 #define ARTIFACT_KEPT_FIELDS(X, M)                                                                 \
-	/* of HTTP */                                                                              \
+	/* HTTP status */                                                                          \
 	X(M, NUMBER, status, UINT64_MAX)                                                           \
-	/* "" when it is kept */                                                                   \
+	/* "" if it is stored */                                                                   \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX)
 
-/* Answered with the same serial. */
+/* Measure the artifacts of a run; ARTIFACTS_MEASURED has the same serial. */
 #define ARTIFACTS_MEASURE_FIELDS(X, M)                                                             \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)
 
-/* With serial 0 when the api put one: the run may have ended long ago, or be gone. */
+/* With serial 0 after an upload by the api: the run may have ended long ago, or be removed. */
 #define ARTIFACTS_MEASURED_FIELDS(X, M)                                                            \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
-	/* of all its keys; UINT64_MAX: they cannot be read */                                     \
+	/* of all its artifacts; UINT64_MAX: unreadable */                                         \
 	X(M, NUMBER, bytes, UINT64_MAX)
 
-/* Remove what the keys of the run name, unless another run names the same. */
+/* Remove the artifacts of a run, and their contents unless another run uses them. */
 #define ARTIFACTS_REMOVE_FIELDS(X, M)                                                              \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)
 
 #define ARTIFACTS_REMOVED_FIELDS(X, M)                                                             \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
-	/* "": they are gone, or there were none */                                                \
+	/* "": they are removed, or there were none */                                             \
 	X(M, SENTENCE, error, REASON_MAX)
 
 #define MESSAGES_ARTIFACTS(X)                                                                      \

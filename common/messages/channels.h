@@ -3,16 +3,16 @@
 #define COMMON_MESSAGES_CHANNELS_H
 
 /*
- * How channels begin. common/message_fields.h says how this is read,
- * common/message_table.h who may say what.
+ * The beginning of channels. See common/message_fields.h for the tables, common/message_table.h
+ * for senders and receivers.
  */
 
 #include "common/message_fields.h"
 
 /*
- * The first message of each side. A program of another version may be there: this message is
- * the same in all versions from 6 on, and any number is accepted as a field, so that the log
- * can name what was found before the channel is closed.
+ * The first message of each side. The other end may be of another version: this message is the
+ * same in all versions from 6 on, and its fields accept any number, so that the log can name
+ * the version before the channel is closed.
  */
 #define HELLO_FIELDS(X, M)                                                                         \
 	/* MESSAGE_VERSION */                                                                      \
@@ -20,7 +20,7 @@
 	/* enum process_role */                                                                    \
 	X(M, NUMBER, role, UINT64_MAX)
 
-/* A new channel to that peer, which replaces the old one. */
+/* A new channel to the program @role, which replaces an older one. */
 #define CHANNEL_FIELDS(X, M)                                                                       \
 	/* enum process_role */                                                                    \
 	X(M, NUMBER, role, UINT64_MAX)                                                             \

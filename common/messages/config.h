@@ -3,9 +3,9 @@
 #define COMMON_MESSAGES_CONFIG_H
 
 /*
- * What the daemon's children have to know of the configuration: CONFIG_BEGIN, items,
- * CONFIG_END, at which it takes effect as a whole. common/message_fields.h says how this
- * is read, common/message_table.h who may say what.
+ * The configuration, from the daemon to each child, as far as the child needs it: CONFIG_BEGIN,
+ * items, CONFIG_END, at which it takes effect as a whole. See common/message_fields.h for the
+ * tables, common/message_table.h for senders and receivers.
  */
 
 #include "common/image.h"
@@ -17,16 +17,19 @@
 
 #include <limits.h>
 
+/* generation: increases with each configuration */
 #define CONFIG_BEGIN_FIELDS(X, M) X(M, NUMBER, generation, UINT64_MAX)
 #define CONFIG_END_FIELDS(X, M) X(M, NUMBER, generation, UINT64_MAX)
 
+/* A listening socket to serve. */
 #define CONFIG_LISTEN_FIELDS(X, M)                                                                 \
-	/* as configured, for people */                                                            \
+	/* as configured, for logs */                                                              \
 	X(M, TEXT, address, PATH_MAX)                                                              \
 	X(M, FD, socket)
 
 /* ---- to runbook-webhook ---- */
 
+/* The forge of a project and the key of its signatures. */
 #define CONFIG_HOOK_FIELDS(X, M)                                                                   \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, TEXT, provider, EVENT_NAME_MAX)                                                       \
@@ -34,19 +37,21 @@
 
 /* ---- to runbook-scheduler ---- */
 
+/* Settings of the whole service. */
 #define CONFIG_SCHEDULER_FIELDS(X, M)                                                              \
 	X(M, TEXT, instance, INSTANCE_ID_MAX)                                                      \
-	/* steps; 0: one for each processor */                                                     \
+	/* steps at once; 0: one for each processor */                                             \
 	X(M, NUMBER, max_running, UINT64_MAX)                                                      \
-	/* what steps may be promised together */                                                  \
+	/* resources to share among running steps */                                               \
 	X(M, NUMBER, cpu_milli, UINT64_MAX)                                                        \
 	X(M, NUMBER, memory, UINT64_MAX)                                                           \
 	X(M, TEXT, url, URL_MAX)                                                                   \
-	/* of a step that has none */                                                              \
+	/* of a step that gives none */                                                            \
 	X(M, NUMBER, timeout_sec, UINT64_MAX)
 
+/* Settings of the host that runs steps. */
 #define CONFIG_HOST_FIELDS(X, M)                                                                   \
-	/* what a step counts as that declares none; 0: an even share */                           \
+	/* what a step without declared resources is counted as; 0: an even share */               \
 	X(M, NUMBER, step_cpu_milli, UINT64_MAX)                                                   \
 	X(M, NUMBER, step_memory, UINT64_MAX)                                                      \
 	/* separated by blanks */                                                                  \
@@ -54,27 +59,28 @@
 
 #define CONFIG_PROJECT_FIELDS(X, M)                                                                \
 	X(M, TEXT, name, PROJECT_NAME_MAX)                                                         \
-	/* a URL, or the path of a workspace */                                                    \
+	/* a URL; with .workspace the path of a directory */                                       \
 	X(M, TEXT, repository, PATH_MAX)                                                           \
 	/* 0: no limit of its own */                                                               \
 	X(M, NUMBER, max_running, UINT64_MAX)                                                      \
 	X(M, NUMBER, weight, UINT64_MAX)                                                           \
 	X(M, FLAG, workspace)
 
-/* After so many seconds a delivery is forgotten. */
+/* Time after which a delivery is forgotten. */
 #define CONFIG_DELIVERIES_FIELDS(X, M) X(M, NUMBER, seconds, UINT64_MAX)
 
 /*
- * Those that follow name a project of a CONFIG_PROJECT before. "": what holds for the
- * projects that have none of their own.
+ * The next three messages name a project of an earlier CONFIG_PROJECT. "": the default for
+ * projects without a message of their own.
  */
 
+/* Time during which failed fetches are retried. */
 #define CONFIG_FETCH_RETRY_FIELDS(X, M)                                                            \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
-	/* for so long fetching is tried again */                                                  \
+	/* 0: failed fetches are not retried */                                                    \
 	X(M, NUMBER, seconds, UINT64_MAX)
 
-/* Of one kind of what is kept. 0: nothing is said; UINT64_MAX: no limit */
+/* Limits of one enum retention_kind. 0: not configured; UINT64_MAX: no limit */
 #define CONFIG_KEEP_FIELDS(X, M)                                                                   \
 	X(M, NUMBER, age_sec, UINT64_MAX)                                                          \
 	X(M, NUMBER, count, UINT64_MAX)                                                            \
@@ -82,14 +88,15 @@
 
 #define CONFIG_RETENTION_FIELDS(X, M)                                                              \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
-	/* all of enum retention_kind, in its order */                                             \
+	/* one for each enum retention_kind, in its order */                                       \
 	X(M, LIST, kinds, config_keep, RETENTION_NUM)
 
-/* Pull requests from forks get its secrets. */
+/* Pull requests from forks get the secrets of this project. */
 #define CONFIG_FORK_SECRETS_FIELDS(X, M) X(M, TEXT, project, PROJECT_NAME_MAX)
 
-/* ---- to runbook-fetcher, and in the same words from it to its children ---- */
+/* ---- to runbook-fetcher, and from it to its children ---- */
 
+/* The remote of a project and its credentials. */
 #define CONFIG_REPOSITORY_FIELDS(X, M)                                                             \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, TEXT, url, URL_MAX)                                                                   \
@@ -97,47 +104,49 @@
 	/* or a token */                                                                           \
 	X(M, BYTES, password, CONFIG_SECRET_MAX)                                                   \
 	X(M, BYTES, ssh_key, CONFIG_SSH_KEY_MAX)                                                   \
-	/* the contents of the file */                                                             \
+	/* contents of the known_hosts file */                                                     \
 	X(M, TEXT, known_hosts, CONFIG_KNOWN_HOSTS_MAX)
 
 /* ---- to runbook-cacher ---- */
 
+/* Limits of artifacts. */
 #define CONFIG_CACHER_FIELDS(X, M)                                                                 \
 	X(M, NUMBER, bytes_per_run, UINT64_MAX)                                                    \
 	X(M, NUMBER, count_per_run, UINT64_MAX)                                                    \
-	/* on disk, of all */                                                                      \
+	/* on disk, of all projects together */                                                    \
 	X(M, NUMBER, bytes_stored, UINT64_MAX)                                                     \
 	X(M, NUMBER, bytes_per_project, UINT64_MAX)
 
-/* Instead of bytes_per_project. */
+/* A project's own limit, in place of bytes_per_project. */
 #define CONFIG_ARTIFACTS_FIELDS(X, M)                                                              \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, bytes, UINT64_MAX)
 
 /* ---- to runbook-image ---- */
 
-/* separated by blanks */
+/* of all their names, separated by blanks */
 #define CONFIG_REGISTRIES_MAX (IMAGE_RULES_MAX * (IMAGE_NAME_MAX + 1))
 
+/* Settings for all projects. */
 #define CONFIG_IMAGES_FIELDS(X, M)                                                                 \
-	/* of all projects, as in containers-auth.json(5) */                                       \
+	/* credentials, in the format of containers-auth.json(5) */                                \
 	X(M, BYTES, auth, CONFIG_AUTH_MAX)                                                         \
 	/* registries without TLS */                                                               \
 	X(M, TEXT, insecure, CONFIG_REGISTRIES_MAX)                                                \
-	/* what is missing */                                                                      \
+	/* pull missing images */                                                                  \
 	X(M, FLAG, pull)
 
-/* Any number of them; value: a name or a pattern. */
+/* A rule about images; any number of them. value: a name or a pattern */
 #define CONFIG_IMAGE_RULE_FIELDS(X, M)                                                             \
 	X(M, ENUM, rule, image_rule, IMAGE_NUM_RULES)                                              \
 	X(M, TEXT, value, IMAGE_NAME_MAX)
 
-/* A project's own. */
+/* Credentials of one project. */
 #define CONFIG_IMAGE_AUTH_FIELDS(X, M)                                                             \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, BYTES, auth, CONFIG_AUTH_MAX)
 
-/* It is unpacked; all of them between CONFIG_BEGIN and CONFIG_END. */
+/* A layer that is unpacked; CONFIG_BEGIN to CONFIG_END has all of them. */
 #define CONFIG_LAYER_FIELDS(X, M) X(M, TEXT, layer, IMAGE_ID_SIZE - 1)
 
 #define MESSAGES_CONFIG_RECORDS(X) X(CONFIG_KEEP, config_keep)
