@@ -3,9 +3,9 @@
 #define COMMON_MESSAGES_FETCHING_H
 
 /*
- * Trees and mirrors, between the scheduler and the fetcher, and in the same words
- * between the fetcher and its children. common/message_fields.h says how this is read,
- * common/message_table.h who may say what.
+ * Trees and mirrors, between the scheduler and the fetcher, and between the fetcher and its
+ * children. See common/message_fields.h for the tables, common/message_table.h for senders and
+ * receivers.
  */
 
 #include "common/error.h"
@@ -14,34 +14,35 @@
 #include "common/message_fields.h"
 #include "common/runbook_name.h"
 
+/* Fetch a commit and check its tree out. */
 #define FETCH_FIELDS(X, M)                                                                         \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, TEXT, ref, REF_NAME_MAX)                                                              \
-	/* "" takes what the ref names */                                                          \
+	/* "": the commit of the ref */                                                            \
 	X(M, TEXT, commit, COMMIT_HEX_MAX)                                                         \
-	/* for the changed paths: what the ref named before; zeros: it is new; "": not asked */    \
+	/* earlier commit of the ref, for the changed paths; zeros: a new ref; "": not wanted */   \
 	X(M, TEXT, before, COMMIT_HEX_MAX)                                                         \
-	/* and the ref that a pull request goes to, "" for others */                               \
+	/* the ref that a pull request is to be merged into, else "" */                            \
 	X(M, TEXT, base_ref, REF_NAME_MAX)                                                         \
 	X(M, ENUM, whose, fetch_whose, FETCH_WHOSE_NUM)                                            \
-	/* to a child only: the references in the mirror are new enough */                         \
+	/* to a child only: the mirror's references are recent enough */                           \
 	X(M, FLAG, fresh)
 
-/* id: like a commit, of 40 hex digits; tar: of a working copy */
+/* Unpack an uploaded working copy. id: 40 hex digits, like a commit; tar: the upload */
 #define UNPACK_FIELDS(X, M)                                                                        \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, TEXT, id, COMMIT_HEX_MAX)                                                             \
 	X(M, FD, tar)
 
-/* Answers FETCH and UNPACK. A child finds no runbook: that is left to the service. */
+/* The reply to FETCH and UNPACK. A child leaves .runbook and .misnamed to the service. */
 #define FETCHED_FIELDS(X, M)                                                                       \
 	X(M, ENUM, outcome, fetch_outcome, FETCH_NUM)                                              \
 	X(M, TEXT, commit, COMMIT_HEX_MAX)                                                         \
 	X(M, TEXT, title, FETCH_TITLE_MAX)                                                         \
 	X(M, TEXT, author, FETCH_AUTHOR_MAX)                                                       \
-	/* "" with FETCH_OK */                                                                     \
+	/* "" for FETCH_OK */                                                                      \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)                                                  \
-	/* of the remote, a full ref; "": not known */                                             \
+	/* of the remote, a full ref; "": unknown */                                               \
 	X(M, TEXT, default_branch, REF_NAME_MAX)                                                   \
 	/* of the commit, see fetcher/view.h; "": none */                                          \
 	X(M, TEXT, view, COMMIT_HEX_MAX)                                                           \
@@ -51,12 +52,12 @@
 	X(M, TEXT, misnamed, RUNBOOK_NAME_MAX)                                                     \
 	/* runbook.yml open for reading, none if it is absent */                                   \
 	X(M, FD_OR_NONE, runbook)                                                                  \
-	/* the changed paths if they are known, see common/name_list.h */                          \
+	/* the changed paths, see common/name_list.h; none if unknown */                           \
 	X(M, FD_OR_NONE, paths)
 
 /*
- * No run needs it any more. Not while a FETCH or UNPACK of the project is open, whose
- * answer could name the same tree.
+ * Remove a tree or view that no run needs any more. Must not be sent while a FETCH or UNPACK of
+ * the project is pending, since its reply could name the same tree.
  */
 #define TREE_REMOVE_FIELDS(X, M)                                                                   \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
@@ -65,15 +66,16 @@
 	/* "": the tree itself with all its views */                                               \
 	X(M, TEXT, view, COMMIT_HEX_MAX)
 
-/* freed: bytes that the disk has more; error is "" also when it was not there */
+/* freed: bytes of disk; error: "" also if the tree did not exist */
 #define TREE_REMOVED_FIELDS(X, M)                                                                  \
 	X(M, NUMBER, freed, UINT64_MAX)                                                            \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)
 
 /*
- * kept: the commits of its runs that are kept, see common/name_list.h. The mirror keeps
- * what they, the remote's branches and tags and the views that are there reach, and
- * nothing else. Under the condition of TREE_REMOVE.
+ * Remove objects of a mirror. kept: the commits of the project's remaining runs, see
+ * common/name_list.h. The mirror keeps exactly the objects that are reachable from them, from
+ * the remote's branches and tags, and from existing views. Sent under the same condition as
+ * TREE_REMOVE.
  */
 #define MIRROR_PRUNE_FIELDS(X, M)                                                                  \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
@@ -81,9 +83,9 @@
 
 #define MIRROR_PRUNED_FIELDS(X, M)                                                                 \
 	X(M, NUMBER, freed, UINT64_MAX)                                                            \
-	/* "": all is done that there was to do */                                                 \
+	/* "" on success, also if there was nothing to remove */                                   \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)                                                  \
-	/* that the remote had at the last fetch, if known, see common/name_list.h */              \
+	/* of the remote at the last fetch, see common/name_list.h; none if unknown */             \
 	X(M, FD_OR_NONE, branches)
 
 #define MESSAGES_FETCHING(X)                                                                       \

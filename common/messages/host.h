@@ -3,8 +3,9 @@
 #define COMMON_MESSAGES_HOST_H
 
 /*
- * What the daemon says of its host, and does for the scheduler and the api beside steps.
- * common/message_fields.h says how this is read, common/message_table.h who may say what.
+ * Reports of the daemon about its host, and requests of the scheduler and the api to it that do
+ * not concern steps. See common/message_fields.h for the tables, common/message_table.h for
+ * senders and receivers.
  */
 
 #include "common/error.h"
@@ -16,53 +17,53 @@
 
 /* ---- room on disk ---- */
 
-/* Why no step may start now: too little room on disk. "": they may. */
+/* reason: the disk is too full to start steps. "": steps may start */
 #define HOST_SPACE_FIELDS(X, M) X(M, SENTENCE, reason, REASON_MAX)
 
-/* Bytes that are missing to what [Retention] KeepFree= wants free; 0: enough is free. */
+/* Bytes to free until [Retention] KeepFree= is satisfied; 0: enough is free. */
 #define HOST_SHORT_FIELDS(X, M)                                                                    \
 	X(M, NUMBER, logs, UINT64_MAX)                                                             \
 	X(M, NUMBER, state, UINT64_MAX)                                                            \
-	/* both are on one file system */                                                          \
+	/* logs and state are on one file system */                                                \
 	X(M, FLAG, one)
 
-/* Remove the logs of a run, of which none is being written. */
+/* Remove the logs of a run. None of its steps may be running. */
 #define LOG_REMOVE_FIELDS(X, M)                                                                    \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
 	X(M, NUMBER, run, UINT64_MAX)
 
 #define LOG_REMOVED_FIELDS(X, M)                                                                   \
 	X(M, NUMBER, run, UINT64_MAX)                                                              \
-	/* "": they are gone, or there were none */                                                \
+	/* "": they are removed, or there were none */                                             \
 	X(M, SENTENCE, error, REASON_MAX)
 
 /* ---- keys of secrets ---- */
 
 /*
- * Also between configurations, after SECRET_KEY_NEW: then the error is that one's, and the
- * keys are the old ones.
+ * The keys of the secret store. Part of each configuration, and the reply to SECRET_KEY_NEW:
+ * then an error belongs to that request, and the keys are the old ones.
  */
 #define SECRET_KEYS_FIELDS(X, M)                                                                   \
-	/* runbookd cannot change them */                                                          \
+	/* the source is read-only */                                                              \
 	X(M, FLAG, fixed)                                                                          \
-	/* where they are, for people */                                                           \
+	/* their location, for people */                                                           \
 	X(M, TEXT, source, PATH_MAX - 1)                                                           \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)                                                  \
-	/* a sealed memfd, see common/secret_keys.h; none when they cannot be read */              \
+	/* a sealed memfd, see common/secret_keys.h; none if they cannot be read */                \
 	X(M, FD_OR_NONE, keys)
 
-/* Put a new key in front of the others. */
+/* Make a new key and put it before the others. */
 #define SECRET_KEY_NEW_FIELDS(X, M)
 
-/* Nothing is encrypted with the other keys any more. */
+/* Remove all keys except this one: no secret is encrypted with the others any more. */
 #define SECRET_KEY_KEEP_FIELDS(X, M) X(M, TEXT, id, SECRET_KEY_ID_MAX)
 
 /* ---- configuration ---- */
 
-/* Read the configuration again. Answered by RELOADED with the same serial. */
+/* Read the configuration again. RELOADED has the same serial. */
 #define RELOAD_FIELDS(X, M)
 
-/* "" when the new configuration is in force */
+/* error: "" if the new configuration is in force */
 #define RELOADED_FIELDS(X, M) X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)
 
 #define MESSAGES_HOST(X)                                                                           \

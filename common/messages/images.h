@@ -3,8 +3,8 @@
 #define COMMON_MESSAGES_IMAGES_H
 
 /*
- * Images: what runbook-image says to the scheduler and answers the api.
- * common/message_fields.h says how this is read, common/message_table.h who may say what.
+ * Images: reports of runbook-image to the scheduler, and its replies to the api. See
+ * common/message_fields.h for the tables, common/message_table.h for senders and receivers.
  */
 
 #include "common/error.h"
@@ -13,54 +13,55 @@
 #include "common/limits.h"
 #include "common/message_fields.h"
 
-/* What follows to IMAGES_END is all there is. */
+/* Begins the list of all images; IMAGES_END ends it. */
 #define IMAGES_BEGIN_FIELDS(X, M)
 
-/* record: see common/image.h */
+/* An image in the store. record: see common/image.h */
 #define IMAGE_KNOWN_FIELDS(X, M) X(M, BYTES, record, IMAGE_RECORD_MAX)
 
+/* A name of an image, and the runs that may use it. */
 #define IMAGE_NAMED_FIELDS(X, M)                                                                   \
 	X(M, TEXT, name, IMAGE_NAME_MAX)                                                           \
-	/* of the image that it means */                                                           \
+	/* of the image */                                                                         \
 	X(M, TEXT, id, IMAGE_ID_SIZE - 1)                                                          \
 	/* runs of forks may use it */                                                             \
 	X(M, FLAG, forks)                                                                          \
-	/* so may the other runs of every project */                                               \
+	/* all other runs of all projects may use it */                                            \
 	X(M, FLAG, everyone)                                                                       \
-	/* or those of these projects, separated by blanks */                                      \
+	/* all other runs of these projects may use it, separated by blanks */                     \
 	X(M, TEXT, projects, IMAGE_SCOPE_MAX)
 
 #define IMAGES_END_FIELDS(X, M)
 
-/* Steps wait for it. */
+/* Steps wait for this image. */
 #define IMAGE_WANTED_FIELDS(X, M)                                                                  \
-	/* as the runbook says it */                                                               \
+	/* as in the runbook */                                                                    \
 	X(M, TEXT, name, IMAGE_NAME_MAX)                                                           \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
-	/* they are of a fork */                                                                   \
+	/* the steps belong to a pull request of a fork */                                         \
 	X(M, FLAG, fork)
 
-/* It cannot be had. */
+/* The image of an IMAGE_WANTED is not available. */
 #define IMAGE_MISSING_FIELDS(X, M)                                                                 \
 	X(M, TEXT, name, IMAGE_NAME_MAX)                                                           \
 	X(M, TEXT, project, PROJECT_NAME_MAX)                                                      \
-	/* for forks of the project */                                                             \
+	/* for runs of forks */                                                                    \
 	X(M, FLAG, fork)                                                                           \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)                                                  \
-	/* it might be had in a while */                                                           \
+	/* a later attempt may succeed */                                                          \
 	X(M, FLAG, again)
 
-/* A verb reads the fields that enum image_verb names, and no others. */
+/* A request. Fields that enum image_verb does not list for the verb are ignored. */
 #define IMAGE_REQUEST_FIELDS(X, M)                                                                 \
 	X(M, ENUM, verb, image_verb, IMAGE_NUM_VERBS)                                              \
 	X(M, TEXT, name, IMAGE_NAME_MAX)                                                           \
 	X(M, TEXT, source, IMAGE_NAME_MAX)                                                         \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* what is imported */                                                                     \
+	/* the file to import */                                                                   \
 	X(M, FD_OR_NONE, content)
 
 #define IMAGE_ANSWER_FIELDS(X, M)                                                                  \
-	/* of HTTP */                                                                              \
+	/* HTTP status */                                                                          \
 	X(M, NUMBER, status, UINT64_MAX)                                                           \
 	/* a memfd of JSON; none with an error */                                                  \
 	X(M, FD_OR_NONE, content)                                                                  \

@@ -3,9 +3,10 @@
 #define COMMON_MESSAGES_LAYERS_H
 
 /*
- * Layers of images, between runbook-image and the daemon, which unpacks and removes them
- * in a sandbox. common/message_fields.h says how this is read, common/message_table.h who
- * may say what, daemon/layers.h in which order. A job is a number of runbook-image's.
+ * Layers of images, between runbook-image and the daemon, which unpacks and removes them in a
+ * sandbox. daemon/layers.h describes the order of messages. A job is a number chosen by
+ * runbook-image. See common/message_fields.h for the tables, common/message_table.h for senders
+ * and receivers.
  */
 
 #include "common/error.h"
@@ -14,49 +15,56 @@
 
 #include <limits.h>
 
+/* Unpack a layer in a sandbox. */
 #define LAYER_UNPACK_FIELDS(X, M)                                                                  \
 	/* not 0 */                                                                                \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* of the packed layer; "": it is not checked */                                           \
+	/* of the packed layer; "": do not check it */                                             \
 	X(M, TEXT, digest, IMAGE_ID_SIZE - 1)                                                      \
-	/* its id; "": not known yet */                                                            \
+	/* its id; "": unknown yet */                                                              \
 	X(M, TEXT, layer, IMAGE_ID_SIZE - 1)                                                       \
 	/* the packed layer, a regular file */                                                     \
 	X(M, FD, blob)
 
+/* The sandbox runs. */
 #define LAYER_UNPACKING_FIELDS(X, M)                                                               \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* a pipe with what the unpacker reports, to its end */                                    \
+	/* a pipe from which to read the unpacker's report until end of file */                    \
 	X(M, FD, report)
 
+/* The sandbox has ended. */
 #define LAYER_UNPACKED_FIELDS(X, M)                                                                \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* errno value; 0 when it ended well: what was unpacked then waits for its LAYER_COMMIT */ \
+	/* errno value; 0 on success: then the unpacked files wait for LAYER_COMMIT */             \
 	X(M, NUMBER, number, ERRNO_MAX)                                                            \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)
 
+/* An opaque directory, to be marked before LAYER_COMMIT. */
 #define LAYER_OPAQUE_FIELDS(X, M)                                                                  \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* of a directory in it that hides what is below */                                        \
+	/* of a directory in the layer that hides the layers below */                              \
 	X(M, TEXT, path, PATH_MAX - 1)
 
+/* Move the unpacked layer into the store. */
 #define LAYER_COMMIT_FIELDS(X, M)                                                                  \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* "": throw it away, which is not answered */                                             \
+	/* its id; "": discard it, without a reply */                                              \
 	X(M, TEXT, layer, IMAGE_ID_SIZE - 1)
 
+/* The reply to LAYER_COMMIT. */
 #define LAYER_COMMITTED_FIELDS(X, M)                                                               \
 	X(M, NUMBER, job, UINT64_MAX)                                                              \
-	/* errno value; 0 when the layer is there to stay */                                       \
+	/* errno value; 0 if the layer is in the store */                                          \
 	X(M, NUMBER, number, ERRNO_MAX)                                                            \
 	X(M, SENTENCE, error, ERROR_TEXT_MAX - 1)
 
-/* No image has it any more. */
+/* Remove a layer that no image uses any more. */
 #define LAYER_FORGET_FIELDS(X, M) X(M, TEXT, layer, IMAGE_ID_SIZE - 1)
 
+/* The reply to LAYER_FORGET. */
 #define LAYER_FORGOTTEN_FIELDS(X, M)                                                               \
 	X(M, TEXT, layer, IMAGE_ID_SIZE - 1)                                                       \
-	/* by a step, so that it stays */                                                          \
+	/* a step uses the layer, so it stays */                                                   \
 	X(M, FLAG, used)
 
 #define MESSAGES_LAYERS(X)                                                                         \

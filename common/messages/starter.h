@@ -3,8 +3,9 @@
 #define COMMON_MESSAGES_STARTER_H
 
 /*
- * Processes that fetch, between the fetcher's service and its starter (fetcher/starter.h).
- * common/message_fields.h says how this is read, common/message_table.h who may say what.
+ * Child processes that fetch, between the fetcher's service and its starter
+ * (fetcher/starter.h). See common/message_fields.h for the tables, common/message_table.h for
+ * senders and receivers.
  */
 
 #include "common/limits.h"
@@ -13,20 +14,20 @@
 #include <limits.h>
 #include <stdint.h>
 
-/* The service chooses a number that none of its children has. */
+/* Start a child. The service chooses a number that no other child has. */
 #define FETCH_CHILD_START_FIELDS(X, M)                                                             \
 	X(M, NUMBER, child, FETCH_PARALLEL_MAX - 1)                                                \
-	/* the child's descriptor 3: its job waits there, and there it answers */                  \
+	/* the child's descriptor 3: its job waits in that socket, and its reply comes there */    \
 	X(M, FD, job)
 
-/* A child that has ended already is not an error: its FETCH_CHILD_ENDED is on the way. */
+/* Kill a child. It may have ended already, with its FETCH_CHILD_ENDED on the way. */
 #define FETCH_CHILD_KILL_FIELDS(X, M) X(M, NUMBER, child, FETCH_PARALLEL_MAX - 1)
 
 #define FETCH_CHILD_ENDED_FIELDS(X, M)                                                             \
 	X(M, NUMBER, child, FETCH_PARALLEL_MAX - 1)                                                \
-	/* why it was not started, as errno; 0: it was */                                          \
+	/* errno value if it could not be started, else 0 */                                       \
 	X(M, NUMBER, error, INT_MAX)                                                               \
-	/* as of wait(2) */                                                                        \
+	/* wait status, as of waitpid(2) */                                                        \
 	X(M, NUMBER, status, UINT16_MAX)
 
 #define MESSAGES_STARTER(X)                                                                        \
