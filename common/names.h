@@ -3,8 +3,11 @@
 #define COMMON_NAMES_H
 
 /*
- * Checks of names that become file names, log fields or parts of a URL. Every
- * process re-checks what another one sent with the same functions.
+ * DOC: Checks of names
+ *
+ * Names that become file names, log fields or parts of a URL are checked here. Every process
+ * checks names from other processes again, with the same functions. Also here: durations, sizes
+ * and their texts for people.
  */
 
 #include <stdbool.h>
@@ -19,41 +22,42 @@ bool step_slug_valid(const char *slug);
 bool commit_valid(const char *commit);
 /** ref_name_valid() - as git-check-ref-format(1) for a full ref ("refs/heads/main") */
 bool ref_name_valid(const char *ref);
-/** artifact_key_valid() - 1-255 bytes of [A-Za-z0-9._/-], no "..", no empty part */
+/** artifact_key_valid() - 1-255 bytes of [A-Za-z0-9._/-], no "..", no empty component */
 bool artifact_key_valid(const char *key);
 /** env_name_valid() - [A-Za-z_][A-Za-z0-9_]{0,255} */
 bool env_name_valid(const char *name);
-/** secret_env_valid() - a value of ENV that secrets can be for: 1 to SECRET_ENV_MAX printable bytes */
+/** secret_env_valid() - a value of ENV with secrets of its own: 1-SECRET_ENV_MAX printable bytes */
 bool secret_env_valid(const char *env);
 /**
- * secret_name_problem() - can a secret be called @name?
+ * secret_name_problem() - check the name of a secret
  *
- * Return: NULL, or what is wrong and what to do: it must be the name of a
- * variable, and none that every step has anyway.
+ * It must be the name of a variable, but not of one that every step has. Return: NULL if it is
+ * valid, else a sentence with the problem and the fix.
  */
 const char *secret_name_problem(const char *name);
-/** utf8_valid() - well-formed UTF-8 without NUL */
+/** utf8_valid() - is @text well-formed UTF-8 without NUL? */
 bool utf8_valid(const char *text, size_t length);
 /**
- * text_printable() - a name: valid UTF-8, no control character, none that turns text around
+ * text_printable() - fit for a name: valid UTF-8 without control and bidirectional characters?
  *
- * It may hold characters that are not seen, such as U+200B, which text_escape() shows.
+ * It may contain invisible characters, such as U+200B, which text_escape() shows.
  */
 bool text_printable(const char *text);
-/** text_problem() - why text_printable() says no: "a control character"; NULL when it says yes */
+/** text_problem() - why text_printable() is false: "a control character"; NULL if it is true */
 const char *text_problem(const char *text);
 /**
- * text_line_valid() - a text of others, such as a title: valid UTF-8 without control characters
+ * text_line_valid() - fit for a foreign text, such as a title: UTF-8 without control characters?
  *
- * It may hold characters that turn text around as well, which text_escape() shows.
+ * Unlike text_printable() it allows bidirectional characters, which text_escape() shows.
  */
 bool text_line_valid(const char *text);
 
 /**
- * text_escape() - copy @text for a terminal or a log line: control characters,
- * escapes and invalid UTF-8 become \xNN, characters that are not seen <U+202E>;
- * the result is NUL-terminated and cut at @size. Four times the length of @text
- * are enough.
+ * text_escape() - copy @text for a terminal or a log line
+ * @size: bytes at @out; four times the length of @text is always enough
+ *
+ * Control characters, escapes and invalid UTF-8 become \xNN, invisible characters <U+202E>. The
+ * result is NUL-terminated, and cut if it does not fit.
  */
 void text_escape(char *out, size_t size, const char *text);
 
@@ -64,7 +68,7 @@ int parse_size(const char *text, uint64_t *ret_bytes);
 /** parse_cpus() - "1.5" to milli-processors (1500). Return: as above. */
 int parse_cpus(const char *text, uint64_t *ret_milli);
 
-/** hex_digit() - value of a hexadecimal digit of either case, -1 for another character */
+/** hex_digit() - value of a hexadecimal digit of either case, -1 for any other character */
 int hex_digit(char c);
 
 /** text_bytes() - "512M", "1536K", "10": the shortest exact binary unit */

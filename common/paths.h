@@ -3,8 +3,10 @@
 #define COMMON_PATHS_H
 
 /*
- * Where things are. `--root DIR` (or $RUNBOOK_ROOT) puts all of it under DIR:
- * DIR/etc/runbookd, DIR/var/lib/runbookd, DIR/var/log/runbookd, DIR/run/runbookd.
+ * DOC: Directories of runbookd
+ *
+ * `--root DIR` (or $RUNBOOK_ROOT) moves all of them under DIR: DIR/etc/runbookd,
+ * DIR/var/lib/runbookd, DIR/var/log/runbookd, DIR/run/runbookd. docs/state.md lists the files.
  */
 
 #include "common/error.h"
@@ -12,7 +14,7 @@
 #include <limits.h>
 
 struct paths {
-	char root[PATH_MAX]; /* "" for the system's own */
+	char root[PATH_MAX]; /* "" for the system's own directories */
 	char etc[PATH_MAX];  /* configuration */
 	char lib[PATH_MAX];  /* state */
 	char log[PATH_MAX];  /* step logs */
@@ -21,7 +23,9 @@ struct paths {
 
 /**
  * paths_init() - fill @paths for @root
- * @root: NULL takes $RUNBOOK_ROOT; "" or "/" is the system. Made absolute.
+ * @root: NULL means $RUNBOOK_ROOT; "" and "/" mean the system. Made absolute.
+ *
+ * Return: 0 or -errno with @error.
  */
 int paths_init(struct paths *paths, const char *root, struct error *error);
 

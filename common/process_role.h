@@ -2,7 +2,7 @@
 #ifndef COMMON_PROCESS_ROLE_H
 #define COMMON_PROCESS_ROLE_H
 
-/** enum process_role - which of our processes; a mask where several are meant */
+/** enum process_role - one of our processes; bits, so that a mask can name several */
 enum process_role {
 	ROLE_NONE = 0,
 	ROLE_DAEMON = 1 << 0,
@@ -12,13 +12,13 @@ enum process_role {
 	ROLE_CACHER = 1 << 4,
 	ROLE_API = 1 << 5,
 	ROLE_IMAGE = 1 << 6,
-	ROLE_STARTER = 1 << 7, /* the fetcher's own: starts what fetches */
+	ROLE_STARTER = 1 << 7, /* of the fetcher: starts the children that fetch */
 	ROLE_ANY_CHILD =
 		ROLE_WEBHOOK | ROLE_SCHEDULER | ROLE_FETCHER | ROLE_CACHER | ROLE_API | ROLE_IMAGE,
 	ROLE_ANY = ROLE_ANY_CHILD | ROLE_DAEMON | ROLE_STARTER,
 };
 
-/** role_name() - "scheduler", … */
+/** role_name() - name of one role: "scheduler", … */
 const char *role_name(enum process_role role);
 
 #endif
