@@ -3,20 +3,20 @@
 #define COMMON_PROGRAM_H
 
 /*
- * DOC: What our unprivileged programs do alike
+ * DOC: The common main() of our unprivileged programs
  *
- * runbookd starts each of them as root, with its channel on descriptor 3. Each is described by one
- * struct program, and program_main() is its main():
+ * runbookd starts each of them as root, with its channel on descriptor 3. One struct program
+ * describes each of them, and program_main() is its main():
  *
  *   options      --root, --help, --version, --print-lock-down and those of the program
  *   descriptors  all above the channel are closed, then the log is opened
- *   prepare()    what needs root
+ *   prepare()    work that needs root
  *   lock-down    see lock_down.h; everything below runs as the role's user
- *   service      the program's objects are made, and the daemon's messages are handled until it
- *                hangs up
+ *   service      makes the program's objects and handles the daemon's messages until the
+ *                daemon hangs up
  *
- * Four of the daemon's messages reach every program and are read here: CHANNEL, a new channel to
- * another program, CONFIG_BEGIN and CONFIG_END. The handlers of all others are the program's.
+ * Messages that the daemon sends to every program are handled here: CHANNEL, a new channel to
+ * another program, CONFIG_BEGIN and CONFIG_END. The program handles all others.
  */
 
 #include "common/lock_down.h"
@@ -27,8 +27,8 @@ struct process;
 /**
  * struct program_option - one option, and the variable that its value is stored in
  * @name:   without its dashes
- * @value:  how --help names its value; NULL: it takes none
- * @help:   one line; NULL: of no interest to people, so --help leaves it out
+ * @value:  name of its value in --help; NULL: it takes none
+ * @help:   one line; NULL: internal, so --help omits it
  * @flag:   set to true; for options without a value
  * @text:   set to the value
  * @number: set to the value, which must be within @min and @max
@@ -42,9 +42,9 @@ struct program_option {
 };
 
 /**
- * struct program_peer - a program that runbookd makes a channel to
- * @attach: serve @fd, which is owned by it from now on, in place of an older channel.
- *          Return: 0 or -errno; then the process ends, and runbookd makes all channels anew
+ * struct program_peer - another program to which runbookd makes a channel
+ * @attach: serve @fd in place of an older channel; owns @fd. Return: 0, or -errno and the
+ *          process ends, after which runbookd makes all channels again
  */
 struct program_peer {
 	enum process_role role;
@@ -54,11 +54,11 @@ struct program_peer {
 /**
  * struct program_service - how a program serves the daemon's channel
  * @start:        makes the program's objects and sets process->userdata
- * @config_begin: a configuration begins: forget one that was cut off. Return: < 0 closes the channel
- * @config_end:   the configuration is complete: use it. Return: likewise
+ * @config_begin: begins a configuration; discards an incomplete one. < 0 closes the channel
+ * @config_end:   the configuration is complete: apply it. < 0 closes the channel
  * @handlers:     of the daemon's other messages; their channel's userdata is process->userdata
- * @peers:        programs that it has channels to
- * @hung_up:      the daemon's channel is closed; NULL: end with status 0
+ * @peers:        programs to which it has channels
+ * @hung_up:      called when the daemon's channel is closed; NULL: exit with status 0
  * @stop:         called after the loop; may be NULL
  */
 struct program_service {
@@ -76,11 +76,11 @@ struct program_service {
 /**
  * struct program - one of our programs
  * @name:       of its file
- * @purpose:    what it is for: a sentence of --help
+ * @purpose:    a sentence for --help
  * @prepare:    called before the lock-down; may be NULL
- * @service:    what serves the channel
- * @run:        in its place: serves CHANNEL_FD, or does without. Return: exit status
- * @no_channel: it is not started by runbookd, so descriptor 3 is closed
+ * @service:    serves the channel
+ * @run:        in place of @service: may serve CHANNEL_FD itself. Return: exit status
+ * @no_channel: people start it, not runbookd, so descriptor 3 is closed
  */
 struct program {
 	const char *name, *purpose;
@@ -95,27 +95,27 @@ struct program {
 
 #define PROGRAM_HANDLERS_MAX 32
 
-/** struct process - a program that runs; one of a process, zeroed but for .program */
+/** struct process - state of the running program; one per process, zeroed except .program */
 struct process {
 	const struct program *program;
 	const char *root; /* value of --root, or NULL */
 	struct paths paths;
 	struct loop *loop;
 	struct channel daemon;
-	void *userdata; /* the program's, set by prepare() or start() */
+	void *userdata; /* set by the program's prepare() or start() */
 	struct message_handler handlers[PROGRAM_HANDLERS_MAX];
 };
 
 /**
  * program_options_parse() - read the command line
  *
- * Return: -1 to go on with program_run(), or the exit status: 0 after --help and its like, 2 with
- * a sentence on standard error.
+ * Return: -1 to go on with program_run(), or the exit status: 0 after --help and its like, 2
+ * after a message on standard error.
  */
 int program_options_parse(struct process *process, int argc, char **argv);
 /** program_run() - everything after the options. Return: exit status. */
 int program_run(struct process *process);
-/** program_main() - both. Return: exit status. */
+/** program_main() - program_options_parse(), then program_run(). Return: exit status. */
 int program_main(struct process *process, int argc, char **argv);
 
 #endif

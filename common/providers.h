@@ -3,19 +3,21 @@
 #define COMMON_PROVIDERS_H
 
 /*
- * Forges whose deliveries runbook-webhook serves. The configuration accepts these
- * and no others, so that a project never waits for deliveries that are refused;
- * webhook/forge_table.c lists an implementation for each name.
+ * DOC: Forges
+ *
+ * The forges whose deliveries runbook-webhook understands; webhook/forge_table.c has an
+ * implementation for each. The configuration accepts no others, so that a project does not wait
+ * for deliveries that would be refused.
  */
 
 #include <stdbool.h>
 
-/* all of them, as a sentence names them */
+/* all of them, for sentences */
 #define PROVIDERS_TEXT "github, gitlab, gitea, forgejo, bitbucket or standard"
 
-/** provider_name() - the name of number @i from 0; NULL behind the last */
+/** provider_name() - the name number @i, from 0; NULL after the last */
 const char *provider_name(unsigned i);
-/** provider_known() - is @name one of them? */
+/** provider_known() - is @name a forge of this list? */
 bool provider_known(const char *name);
 
 #endif

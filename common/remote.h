@@ -3,9 +3,10 @@
 #define COMMON_REMOTE_H
 
 /*
- * Where a project's repository is. The URL comes from the administrator's
- * configuration only, never from a payload; it is checked all the same, because a
- * "remote" in git may also be a command.
+ * DOC: URLs of repositories
+ *
+ * The URL of a project's repository comes from the administrator's configuration, never from a
+ * delivery. It is checked all the same, because a "remote" in git may also be a command.
  */
 
 #include "common/error.h"
@@ -22,13 +23,13 @@ enum remote_scheme {
 	REMOTE_SCHEME_FILE,
 	REMOTE_SCHEME_HTTP,
 	REMOTE_SCHEME_HTTPS,
-	REMOTE_SCHEME_SSH, /* ssh:// and user@host:path */
+	REMOTE_SCHEME_SSH, /* also user@host:path */
 	REMOTE_SCHEME_NUM,
 };
 
 /**
  * struct remote - a checked URL
- * @user: "" when the URL names none
+ * @user: "" if the URL has none
  * @host: "" for file://
  * @port: 0 for the scheme's own
  * @path: decoded; absolute for file://
@@ -42,17 +43,17 @@ struct remote {
 };
 
 /**
- * remote_parse() - check @url and take it apart
+ * remote_parse() - check @url and split it
  *
- * Accepted: file:///path, http://, https://, ssh://, [user@]host:path. Refused,
- * with the fix in @error: everything else, passwords inside the URL, control
- * characters, names that a program could take for an option.
+ * Accepts file:///path, http://, https://, ssh:// and [user@]host:path. Fails, with the fix in
+ * @error, for everything else, passwords inside the URL, control characters, and names that a
+ * program could take for an option.
  *
  * Return: 0 or -EINVAL.
  */
 int remote_parse(const char *url, struct remote *ret_remote, struct error *error);
 
-/** remote_is_loopback() - true for localhost, 127.0.0.0/8 and ::1 as literally written */
+/** remote_is_loopback() - is the host literally localhost, in 127.0.0.0/8, or ::1? */
 bool remote_is_loopback(const struct remote *remote);
 
 #endif

@@ -2,11 +2,13 @@
 #ifndef COMMON_REMOVE_TREE_H
 #define COMMON_REMOVE_TREE_H
 
-/* Removing trees that others filled. */
+/* Removal of directory trees that untrusted processes have written. */
 
 /**
- * remove_tree() - rm -rf of @name (a path) in @dir_fd, never following a symlink beneath and
- * never crossing into another file system. Return: 0 (also if absent) or -errno.
+ * remove_tree() - remove @name (a path beneath @dir_fd) with all that it contains
+ *
+ * Follows no symlink beneath, and does not cross into another file system. Return: 0, also if
+ * it does not exist; -errno.
  */
 int remove_tree(int dir_fd, const char *name);
 

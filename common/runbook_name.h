@@ -3,22 +3,24 @@
 #define COMMON_RUNBOOK_NAME_H
 
 /*
- * Where a runbook is: in runbook.yml at the top of a tree, and nowhere else. A file
- * that was likely meant to be it is named to people, never read.
+ * DOC: The name of the runbook
+ *
+ * A runbook is the file runbook.yml at the top of a tree, and nowhere else. A file with a
+ * similar name is mentioned in the error message, but never read.
  */
 
 #define RUNBOOK_FILE "runbook.yml"
-/* what is said about one; %s: its name */
+/* the error message; %s: name of the similar file */
 #define RUNBOOK_MISNAMED RUNBOOK_FILE " is missing, but %s exists: rename it"
 #define RUNBOOK_NAME_MAX 32
 
 /**
- * runbook_misnamed() - the name of a file in @dir_fd that looks like the runbook
+ * runbook_misnamed() - find a file in @dir_fd whose name looks like that of a runbook
  *
- * Looks for some names and does not read the directory, which may have any number of
- * entries. Follows no symbolic link.
+ * Checks a list of names and does not read the directory, which may have any number of entries.
+ * Follows no symbolic link.
  *
- * Return: a static string, shorter than RUNBOOK_NAME_MAX; NULL when there is none.
+ * Return: a static string, shorter than RUNBOOK_NAME_MAX; NULL if there is none.
  */
 const char *runbook_misnamed(int dir_fd);
 

@@ -9,10 +9,10 @@
  *
  *   ID KEY
  *
- * ID has 1 to 32 of a-z A-Z 0-9 . _ - and names the key, KEY is 64 hex digits.
- * Empty lines and lines that start with '#' do not count. The text is the
- * file that root keeps, or a systemd credential; it goes to the scheduler in a
- * sealed memfd, so that no buffer of a channel ever holds a key.
+ * ID has 1 to 32 of a-z A-Z 0-9 . _ - and names the key, KEY is 64 hex digits. Empty lines and
+ * lines that start with '#' are ignored. The text is a file of root, or a systemd credential;
+ * it is sent to the scheduler in a sealed memfd, so that no buffer of a channel ever contains a
+ * key.
  */
 
 #include "common/error.h"
@@ -35,24 +35,24 @@ struct secret_keys {
 	size_t n;
 };
 
-/** secret_key_id_valid() - may a key be called @id? */
+/** secret_key_id_valid() - is @id a valid name of a key? */
 bool secret_key_id_valid(const char *id);
-/** secret_keys_find() - the key called @id, NULL when there is none */
+/** secret_keys_find() - the key named @id, NULL if there is none */
 const struct secret_key *secret_keys_find(const struct secret_keys *keys, const char *id);
 
 /**
  * secret_keys_parse() - read the text described above
- * @text: @size bytes, any at all
+ * @text: @size bytes, untrusted
  *
- * Return: 0 with at least one key in @ret_keys, -EINVAL with @error naming the
- * line and the fix, never the key. @ret_keys is the caller's to wipe.
+ * Return: 0 with at least one key in @ret_keys; -EINVAL with @error naming the line and the
+ * fix, but never the key. The caller wipes @ret_keys.
  */
 int secret_keys_parse(const char *text, size_t size, struct secret_keys *ret_keys,
 		      struct error *error);
 
 /**
- * secret_keys_format() - the text of @keys
- * @out: SECRET_KEYS_TEXT_MAX bytes, NUL-terminated; the caller's to wipe
+ * secret_keys_format() - write @keys as text
+ * @out: SECRET_KEYS_TEXT_MAX bytes, NUL-terminated; the caller wipes it
  *
  * Return: its length.
  */

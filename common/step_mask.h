@@ -3,21 +3,20 @@
 #define COMMON_STEP_MASK_H
 
 /*
- * DOC: The values that a step's log must not show
+ * DOC: Secret values to mask in a step's log
  *
- * They travel in a sealed memfd of their own from the scheduler to the daemon,
- * as the second descriptor of STEP_START; there is none for a step without
- * secrets. Little-endian:
+ * The scheduler sends them to the daemon in a sealed memfd, the second descriptor of
+ * STEP_START; a step without secrets has none. Little-endian:
  *
  *   u32 magic "RBM1", u32 number of values, u32 bytes that follow, then for each
  *   value: u32 length, its bytes (any, also NUL; not terminated)
  *
- * A running step's is kept, so that a later version must read it as well
+ * The memfd is kept while the step runs, so later versions must read this format as well
  * (tests/golden/kept/mask.*).
  *
- * Only values are sent. What else is looked for (base64, URL encoding, lines) the
- * daemon derives itself: daemon/mask_forms.h. Limits: STEP_MASK_VALUES_MAX values,
- * STEP_MASK_VALUE_MAX bytes each, STEP_MASK_BYTES_MAX in all.
+ * Only the values are sent. The daemon derives the other forms to mask (base64, URL encoding,
+ * single lines): daemon/mask_forms.h. Limits: STEP_MASK_VALUES_MAX values, STEP_MASK_VALUE_MAX
+ * bytes each, STEP_MASK_BYTES_MAX in all.
  */
 
 #include "common/limits.h"
@@ -43,7 +42,7 @@ struct step_mask_value {
 /**
  * struct step_mask - the values of a step, mapped
  * @values:  point into @data
- * @data:    the whole file; neither in core dumps nor, where that is allowed, in swap
+ * @data:    the whole file; excluded from core dumps and, if mlock(2) is allowed, from swap
  */
 struct step_mask {
 	struct step_mask_value *values;
@@ -53,35 +52,35 @@ struct step_mask {
 };
 
 /**
- * step_mask_new() - seal @values. What was copied on the way is wiped.
+ * step_mask_new() - make a sealed memfd with @values, and wipe intermediate copies
  *
- * Return: memfd; -E2BIG when they are over a limit, or another -errno.
+ * Return: memfd; -E2BIG if they exceed a limit, or another -errno.
  */
 int step_mask_new(const struct step_mask_value *values, size_t n_values);
 
 /**
- * step_mask_parse() - split what is in the memfd; every field is checked
+ * step_mask_parse() - split the contents of the memfd, and check every field
  * @values: room for @max; point into @data
  *
- * Return: number of values, or -EBADMSG, or -E2BIG when @max is too small.
+ * Return: number of values; -EBADMSG; -E2BIG if @max is too small.
  */
 int step_mask_parse(const void *data, size_t size, struct step_mask_value *values, size_t max);
 
 /**
- * step_mask_acceptable() - whether @fd may be mapped at all
+ * step_mask_acceptable() - whether it is safe to map @fd
  *
- * It must be a memfd that nobody can change or shorten any more, of a size that can be:
- * asked for without touching its content, which an unprivileged process made.
+ * It must be a memfd of a possible size, sealed so that no process can change or shorten it.
+ * This does not read the contents, which an unprivileged process wrote.
  */
 bool step_mask_acceptable(int fd);
 
 /**
- * step_mask_map() - map @fd and check it; it may be closed afterwards
+ * step_mask_map() - map @fd and check it; the caller may close @fd afterwards
  *
- * Return: 0; -EBADMSG when it is not acceptable or malformed, -ENOMEM.
+ * Return: 0; -EBADMSG if it is not acceptable or malformed; -ENOMEM.
  */
 int step_mask_map(int fd, struct step_mask *ret_mask);
-/** step_mask_unmap() - also of one that was never mapped */
+/** step_mask_unmap() - no-op if it is not mapped */
 void step_mask_unmap(struct step_mask *mask);
 
 #endif

@@ -3,16 +3,17 @@
 #define COMMON_STEP_PAYLOAD_H
 
 /*
- * What a step runs travels in a sealed memfd from the scheduler through the
- * daemon to runbook-init, so that root never looks into it:
+ * DOC: Command and environment of a step
+ *
+ * They are passed in a sealed memfd from the scheduler through the daemon to runbook-init, so
+ * that no process with root's privileges reads them:
  *
  *   u32 magic "RBP1", u32 n_argv, u32 n_envp, u32 total bytes that follow,
  *   then n_argv + n_envp NUL-terminated strings
  *
- * Limits: STEP_PAYLOAD_MAX in all, at least one argument. The reader
- * (runbook-init) maps it, checks it, and execs argv[0] with exactly this
- * environment. argv[0] is looked up in the PATH of that environment when it
- * has no slash.
+ * Limits: STEP_PAYLOAD_MAX bytes in all, at least one argument. runbook-init maps the memfd,
+ * checks it, and execs argv[0] with exactly this environment. An argv[0] without a slash is
+ * searched in the PATH of that environment.
  */
 
 #include <stddef.h>
@@ -27,7 +28,7 @@ struct step_payload_header {
 	uint32_t size;
 };
 
-/** step_payload_new() - seal @argv and @envp (NULL-terminated). Return: memfd or -errno. */
+/** step_payload_new() - make the memfd of @argv and @envp (NULL-terminated). Return: fd, -errno. */
 int step_payload_new(char *const *argv, char *const *envp);
 
 /**
@@ -37,7 +38,7 @@ int step_payload_new(char *const *argv, char *const *envp);
  * @max:      room in @pointers
  * @ret_argv, @ret_envp: NULL-terminated arrays inside @pointers
  *
- * Return: 0, -EBADMSG, or -E2BIG when @max is too small. Allocates nothing.
+ * Return: 0, -EBADMSG, or -E2BIG if @max is too small. Allocates nothing.
  */
 int step_payload_parse(char *data, size_t size, char **pointers, size_t max, char ***ret_argv,
 		       char ***ret_envp);

@@ -3,8 +3,10 @@
 #define COMMON_STEP_USAGE_H
 
 /*
- * What a step used, from the sandbox to the page. A figure that the host cannot
- * tell is absent, never zero.
+ * DOC: Resource usage of a step
+ *
+ * The figures from the sandbox through daemon, scheduler and api to the page. A figure that the
+ * host cannot measure is absent, not zero.
  */
 
 #include <stdbool.h>
@@ -16,13 +18,13 @@
  *
  *   cpu_*         microseconds of processor time
  *   memory_peak   most memory at once, files of the step's disk included, bytes
- *   process_peak  resident memory of the largest process, bytes: where
- *                 memory_peak cannot be had
+ *   process_peak  resident memory of the largest process, bytes: for hosts that
+ *                 cannot measure memory_peak
  *   io_*          bytes moved from and to block devices
  *   pids_peak     most processes and threads at once
- *   disk_used     what the step's disk held at the end, bytes
- *   wait_*        microseconds in which some process waited for a processor, for
- *                 memory, for block devices (pressure stall information)
+ *   disk_used     bytes on the step's disk at its end
+ *   wait_*        microseconds in which some process waited for a processor, for memory,
+ *                 for block devices (the kernel's pressure stall information)
  */
 #define STEP_USAGE_TABLE(X)                                                                        \
 	X(CPU, "cpu_usec")                                                                         \
@@ -54,7 +56,7 @@ struct step_usage {
 	uint64_t values[STEP_USAGE_NUM];
 };
 
-/** step_usage_set() - note one figure */
+/** step_usage_set() - set one figure */
 static inline void step_usage_set(struct step_usage *usage, enum step_usage_kind kind,
 				  uint64_t value)
 {
@@ -62,24 +64,26 @@ static inline void step_usage_set(struct step_usage *usage, enum step_usage_kind
 	usage->values[kind] = value;
 }
 
-/** step_usage_has() - was it measured? */
+/** step_usage_has() - was the figure measured? */
 static inline bool step_usage_has(const struct step_usage *usage, enum step_usage_kind kind)
 {
 	return usage->known & (1ULL << kind);
 }
 
-#define STEP_FIGURE_MAX (1ULL << 53) /* they travel on as JSON numbers */
+#define STEP_FIGURE_MAX (1ULL << 53) /* exact as a JSON number */
 
 struct message_step_figure;
 
 /**
- * step_usage_figures() - what is known, for a message
- * @figures: room for STEP_USAGE_NUM. Return: how many it is.
+ * step_usage_figures() - write the known figures, for a message
+ * @figures: room for STEP_USAGE_NUM
+ *
+ * Return: their number.
  */
 size_t step_usage_figures(const struct step_usage *usage, struct message_step_figure *figures);
-/** step_usage_of() - the opposite */
+/** step_usage_of() - read figures of a message */
 struct step_usage step_usage_of(const struct message_step_figure *figures, size_t n);
-/** step_usage_name() - "cpu_usec", … */
+/** step_usage_name() - name in JSON and column of the store: "cpu_usec", … */
 const char *step_usage_name(enum step_usage_kind kind);
 
 #endif

@@ -10,7 +10,7 @@
  * text_copy() - copy all of @text with its NUL, or nothing
  * @size: bytes at @out
  *
- * Return: 0, -ENAMETOOLONG when it does not fit.
+ * Return: 0; -ENAMETOOLONG if it does not fit.
  */
 static inline int text_copy(char *out, size_t size, const char *text)
 {

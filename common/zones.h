@@ -2,20 +2,20 @@
 #ifndef COMMON_ZONES_H
 #define COMMON_ZONES_H
 
-/* Names of time zones that this host has, below ZONE_DIRECTORY (package tzdata). */
+/* Time zones of this host, files beneath ZONE_DIRECTORY (package tzdata). */
 
 #include <stdbool.h>
 
 #define ZONE_DIRECTORY "/usr/share/zoneinfo"
 
-/** zone_known() - does this host have a zone of this name ("Europe/Berlin")? "" is UTC. */
+/** zone_known() - does this host have the zone @name ("Europe/Berlin")? "" is UTC. */
 bool zone_known(const char *name);
-/** zones_present() - does this host have zones at all, but UTC? */
+/** zones_present() - does this host have any zones besides UTC? */
 bool zones_present(void);
 /**
- * zone_names() - names of zones, each with a newline behind it
+ * zone_names() - names of all zones, each followed by a newline
  *
- * Return: malloc'ed; "" where the host does not list them, NULL when out of memory.
+ * Return: malloc'ed; "" if the host has no list of them, NULL if out of memory.
  */
 char *zone_names(void);
 
