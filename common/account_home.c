@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Apart from step_user.c so that the static runbook-init links nothing else. */
+/* In a file of its own, apart from step_user.c: the static runbook-init links only this. */
 #include "common/account_home.h"
 
 #include <string.h>
@@ -7,12 +7,12 @@
 #define FIELD_ID 2
 #define FIELD_HOME 5
 
-/** struct line - one of a text, and its fields between colons */
+/** struct line - a line of a text, or one of its fields between colons */
 struct line {
-	const char *start, *end; /* @end: its newline, or the end of the text */
+	const char *start, *end; /* .end: at its newline, or at the end of the text */
 };
 
-/* Return: whether there was one at @at; *@ret_next is where the next one begins. */
+/* Return: whether there is a line at @at; *@ret_next is the start of the next one. */
 static bool line_next(const char *at, const char *text_end, struct line *ret_line,
 		      const char **ret_next)
 {
@@ -27,7 +27,7 @@ static bool line_next(const char *at, const char *text_end, struct line *ret_lin
 	return true;
 }
 
-/* Return: whether the line has a field of that number. */
+/* Return: whether the line has field @number. */
 static bool line_field(const struct line *line, unsigned number, struct line *ret_field)
 {
 	const char *start = line->start, *end;
@@ -45,7 +45,7 @@ static bool line_field(const struct line *line, unsigned number, struct line *re
 	return true;
 }
 
-/* Comments, and what includes the entries of a directory service, are not entries. */
+/* Comments, and lines that include the entries of a directory service, are not entries. */
 static bool line_has_id(const struct line *line, uint32_t id)
 {
 	struct line field = {0};
@@ -102,13 +102,13 @@ static char *put_number(char *out, uint32_t number)
 	return out;
 }
 
-/* "root", or "step1000" where the image has no name. */
+/* A name for a user without one in the image: "root" or "step1000". */
 static char *put_name(char *out, uint32_t id)
 {
 	return id == 0 ? put_text(out, "root") : put_number(put_text(out, "step"), id);
 }
 
-/* The text so far, and the end of its last line if that is missing. */
+/* Writes the text, and a newline after its last line if that is missing. */
 static char *put_before(char *out, const char *text, size_t size)
 {
 	out = put(out, text, size);

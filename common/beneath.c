@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-/* A rename beside ".." asks for another try; a process that renames all day gets no more. */
+/* openat2(2) fails with EAGAIN when a rename races with ".."; a hostile process can repeat that. */
 #define TRIES_MAX 64
 
 enum path_problem path_normalize(const char *path, unsigned depth_max, char *out, size_t size)
@@ -65,7 +65,7 @@ int open_beneath(int top_fd, const char *path, int flags, mode_t mode)
 	return fd < 0 ? -errno : (int)fd;
 }
 
-/* Copy the first part of *@path, of which @path is left behind. Return: 0 or -ENAMETOOLONG. */
+/* Copies the first component of *@path and moves *@path behind it. Return: 0 or -ENAMETOOLONG. */
 static int part_take(const char **path, char name[NAME_MAX + 1])
 {
 	size_t n = strcspn(*path, "/");
@@ -78,7 +78,7 @@ static int part_take(const char **path, char name[NAME_MAX + 1])
 	return 0;
 }
 
-/* One name of a directory, which may be no link and not lead up. */
+/* Opens one component, which must not be a symlink or lead up. */
 static int part_open(int dir_fd, const char *name)
 {
 	int fd;
@@ -89,7 +89,7 @@ static int part_open(int dir_fd, const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Makes one directory. If the name exists already, the next call finds out what it is. */
+/* Makes one directory. If the name exists already, part_open() will check its type. */
 static int part_make(int dir_fd, const char *name, const struct beneath_make *make)
 {
 	int r = make->count ? make->count(make->userdata) : 0;
@@ -104,7 +104,7 @@ static int part_make(int dir_fd, const char *name, const struct beneath_make *ma
 	return 0;
 }
 
-/* The directory @path, one name at a time. */
+/* Opens the directory @path, one component after the other. */
 static int directory_walk(int top_fd, const char *path, const struct beneath_make *make)
 {
 	cleanup_close int fd = openat(top_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);

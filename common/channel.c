@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event-driven end of common/message.h: struct channel. */
+/* The event-driven part of common/message.h: struct channel. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/log.h"
@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Messages served per wake-up, so that one busy peer does not starve the others. */
+/* Messages handled per wake-up, so that one busy peer does not starve the others. */
 #define CHANNEL_BURST 64
 
 struct channel_packet {
@@ -68,7 +68,7 @@ static int channel_serve(struct channel *channel, struct message *message)
 
 		if (r < 0)
 			return r;
-		handler = handler_find(channel, MESSAGE_HELLO); /* optional: told of the greeting */
+		handler = handler_find(channel, MESSAGE_HELLO); /* optional */
 		return handler ? handler->handle(channel, message) : 0;
 	}
 	if (!channel->greeted)
@@ -77,7 +77,7 @@ static int channel_serve(struct channel *channel, struct message *message)
 	return handler ? handler->handle(channel, message) : -EOPNOTSUPP;
 }
 
-/* With RUNBOOK_LOG_LEVEL=debug: what arrives, without secrets. */
+/* With RUNBOOK_LOG_LEVEL=debug, logs received messages, without secrets. */
 static void message_trace(const struct channel *channel, struct message *message)
 {
 	char text[1024];
@@ -86,7 +86,7 @@ static void message_trace(const struct channel *channel, struct message *message
 		return;
 	message_print(message, text, sizeof(text));
 	log_debug("%s: from %s: %s", role_name(channel->self), role_name(channel->peer), text);
-	message->problem[0] = '\0'; /* the handler will find it, too */
+	message->problem[0] = '\0'; /* the handler will report it, too */
 	message->failed = 0;
 }
 
@@ -155,7 +155,7 @@ static void channel_events(struct loop_file *file, uint32_t events)
 
 	if (events & EPOLLOUT)
 		channel_flush(channel);
-	/* what the peer said before it went away still counts: read before hanging up */
+	/* read messages that the peer sent before it hung up */
 	if (channel->open && (events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
 		channel_receive(channel);
 }
@@ -200,13 +200,13 @@ int channel_send(struct channel *channel, struct message *message)
 		(void)message_free(message);
 		return r;
 	}
-	if (channel->first) /* keep the order */
+	if (channel->first) /* behind queued messages */
 		return output_push(channel, message);
 	r = message_write(channel->file.fd, message);
 	if (r == -EAGAIN || r == -ENOMEM || r == -ENOBUFS)
 		return output_push(channel, message);
 	(void)message_free(message);
-	/* a dead peer is noticed by the next read, where closed() is called safely */
+	/* the next read notices a dead peer, and calls closed() when that is safe */
 	return r < 0 ? -ENOTCONN : 0;
 }
 
@@ -236,7 +236,7 @@ int channel_open(struct channel *channel, struct loop *loop, int fd, enum proces
 	}
 	channel->open = true;
 	r = channel_send(channel, MESSAGE_NEW(hello, 0, .version = MESSAGE_VERSION, .role = self));
-	if (r == -ENOTCONN) /* gone already: the loop will say so */
+	if (r == -ENOTCONN) /* the peer is gone, which the loop will report */
 		return 0;
 	if (r < 0)
 		channel_close(channel);

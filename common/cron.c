@@ -12,11 +12,11 @@
 
 #define BLANKS " \t\r\n"
 
-/** struct field - one of the five */
+/** struct field - one of the five fields of a schedule */
 struct field {
 	const char *name;
 	unsigned min, max;
-	const char *const *words; /* of the values from @first_word on; NULL: numbers only */
+	const char *const *words; /* names of values from .first_word on; NULL: numbers only */
 	size_t n_words;
 	unsigned first_word;
 	const char *range; /* for people */
@@ -46,7 +46,7 @@ static const struct {
 	{"@annually", "0 0 1 1 *"},
 };
 
-/** struct complaint - where a failure is written */
+/** struct complaint - buffers for the problem and the fix */
 struct complaint {
 	char *why;
 	size_t why_size;
@@ -68,7 +68,7 @@ static int complain(const struct complaint *complaint, const char *fix, const ch
 	return -EINVAL;
 }
 
-/* A number or a name at *@text, which moves behind it. */
+/* Parses a number or a name at *@text and moves *@text behind it. */
 static int value_parse(const struct field *field, const char **text, unsigned *ret,
 		       const struct complaint *complaint)
 {
@@ -100,7 +100,7 @@ static int value_parse(const struct field *field, const char **text, unsigned *r
 	return 0;
 }
 
-/* "/S" at *@text, or 1. */
+/* Parses "/S" at *@text; without it the step is 1. */
 static int step_parse(const struct field *field, const char **text, unsigned *ret,
 		      const struct complaint *complaint)
 {
@@ -119,7 +119,7 @@ static int step_parse(const struct field *field, const char **text, unsigned *re
 	return 0;
 }
 
-/* One entry of a field's list: "*", N, N-M, each with a step. */
+/* Parses one entry of a field's list: "*", N, N-M, each with a step. */
 static int entry_parse(const struct field *field, const char **text, uint64_t *set,
 		       const struct complaint *complaint)
 {
@@ -129,7 +129,7 @@ static int entry_parse(const struct field *field, const char **text, uint64_t *s
 
 	if (**text == '*') {
 		(*text)++;
-		/* 7 is a second name of Sunday: "*" and its steps end at Saturday */
+		/* 7 is another number of Sunday, so "*" and its steps end with Saturday */
 		last = field->words == weekdays ? 6 : field->max;
 	} else {
 		r = value_parse(field, text, &first, complaint);
@@ -142,7 +142,7 @@ static int entry_parse(const struct field *field, const char **text, uint64_t *s
 			r = value_parse(field, text, &last, complaint);
 			if (r < 0)
 				return r;
-			/* SAT-SUN: the week ends with Sunday as well */
+			/* SAT-SUN: at the end of a range Sunday is 7 */
 			if (field->words == weekdays && last == 0 && first > 0)
 				last = 7;
 		}
@@ -181,18 +181,18 @@ static int field_parse(const struct field *field, const char *text, uint64_t *re
 	}
 }
 
-/* "*", or a "*" with a step, counts as any day, as in cron. */
+/* "*", also with a step, counts as any day, as in cron(8). */
 static bool is_star(const char *text)
 {
 	return text[0] == '*';
 }
 
-/* Is there a day that the sets name? February has 29 for this. */
+/* Is there any day in the sets? February counts as 29 days. */
 static bool happens(const struct cron *cron)
 {
 	static const unsigned char lengths[] = {31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 
-	if (!cron->weekdays_any) /* either of the days is enough, and weekdays always come */
+	if (!cron->weekdays_any) /* a matching weekday is enough, and each month has all */
 		return true;
 	for (unsigned month = 1; month <= 12; month++) {
 		uint32_t days = (uint32_t)((2ULL << lengths[month - 1]) - 2);
@@ -214,7 +214,7 @@ static int complain_of_count(const struct complaint *complaint, size_t n)
 			"a schedule has five fields, not %zu", n);
 }
 
-/* "TZ=Europe/Berlin 0 4 * * *": other programs read the zone there. */
+/* For "TZ=Europe/Berlin 0 4 * * *", where other programs expect the zone. */
 static int complain_of_zone(const struct complaint *complaint, const char *text)
 {
 	const char *zone = strchr(text, '=') + 1, *rest = zone + strcspn(zone, BLANKS);

@@ -30,7 +30,7 @@ int error_errno(struct error *error, int number, const char *format, ...)
 	(void)vsnprintf(error->text, sizeof(error->text), format, args);
 	va_end(args);
 	used = strlen(error->text);
-	/* strerrordesc_np() neither allocates nor translates: safe after clone3(). */
+	/* strerrordesc_np() neither allocates nor translates, so it is safe after clone3() */
 	const char *description = strerrordesc_np(number);
 	(void)snprintf(error->text + used, sizeof(error->text) - used, ": %s",
 		       description ? description : "unknown error");

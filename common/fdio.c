@@ -58,7 +58,7 @@ int fd_read_file(int fd, size_t limit, char **ret_data, size_t *ret_size)
 	size_t room = 0;
 	size_t used = 0;
 
-	/* grow as data comes: st_size is a claim of whoever made the file */
+	/* grow with the data: st_size of an untrusted file may be wrong */
 	for (;;) {
 		ssize_t n;
 
@@ -187,7 +187,7 @@ int make_directories(int dir_fd, const char *path, mode_t mode)
 	if (length >= sizeof(part))
 		return -ENAMETOOLONG;
 	memcpy(part, path, length + 1);
-	/* mostly there is nothing to do but the last one, or nothing at all */
+	/* usually only the last directory is missing, or none */
 	if (mkdirat(dir_fd, part, mode) == 0 || errno == EEXIST)
 		return 0;
 	if (errno != ENOENT)

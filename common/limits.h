@@ -24,7 +24,7 @@
 #define ACTOR_NAME_MAX 256
 #define TITLE_MAX 256	    /* of a commit or pull request, from the forge */
 #define EVENT_NAME_MAX 64   /* "push", "pull_request", … */
-#define BODY_DIGEST_SIZE 32 /* SHA-256 of a signed delivery */
+#define BODY_DIGEST_SIZE 32 /* digest of a signed delivery */
 #define URL_MAX 2048
 #define REASON_MAX 512 /* a state's reason, one sentence */
 #define CONTAINER_ID_MAX 200
@@ -98,9 +98,9 @@
 /* webhook listener */
 #define WEBHOOK_BODY_MAX (25 * MIB)
 #define WEBHOOK_HEADERS_MAX (32 * KIB)
-#define WEBHOOK_CONNECTIONS_MAX 512	     /* of one listener; then old ones are closed */
-#define WEBHOOK_CONNECTIONS_SPARE 128	     /* added for senders with few, if none can be closed */
-#define WEBHOOK_CONNECTIONS_FEW 4	     /* a sender (address or /64) has few */
+#define WEBHOOK_CONNECTIONS_MAX 512	     /* of one listener; beyond that some are evicted */
+#define WEBHOOK_CONNECTIONS_SPARE 128	     /* extra, for senders with few */
+#define WEBHOOK_CONNECTIONS_FEW 4	     /* fewer than so many per address or /64 are few */
 #define WEBHOOK_CONNECTIONS_PER_ADDRESS 64   /* or per /64 */
 #define WEBHOOK_HEADER_DEADLINE_SEC 5	     /* from the connection to the end of the header */
 #define WEBHOOK_REQUEST_DEADLINE_SEC 30	     /* then for the body and the response */
