@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* One element as another version wrote it; a record by its layout, or as a message. */
+/* One element that another version wrote; a record is described by its layout or is a message. */
 struct item {
 	uint8_t type;
 	const uint8_t *data;
@@ -50,7 +50,7 @@ static int convert_record(const uint8_t *layout, size_t layout_size, const uint8
 static int unpack_record(const struct field_table *table, const uint8_t *data, size_t size,
 			 char *object, unsigned depth, struct error *error);
 
-/* Return: false when it is not a number of a size that there is. */
+/* Return: false if it is not a number of 1, 2, 4 or 8 bytes. */
 static bool number_read(const struct item *item, uint64_t *ret_bits, bool *ret_negative)
 {
 	uint8_t one;
@@ -101,7 +101,7 @@ static int number_set(const struct field_table *table, const struct field *field
 		bits = bits != 0;
 	else if (!number_fits(field, bits, negative))
 		return refuse(table, field, ERANGE, "is out of range", error);
-	/* little-endian, as every host that this runs on */
+	/* little-endian, like every host that this runs on */
 	memcpy(at, &bits, field->size);
 	return 0;
 }
@@ -166,7 +166,7 @@ static int element_set(const struct field_table *table, const struct field *fiel
 	}
 }
 
-/* More elements than there is room for. */
+/* An element beyond the member's array is an error, unless it is zero or may be cut. */
 static int surplus(const struct field_table *table, const struct field *field,
 		   const struct item *item, struct error *error)
 {
@@ -241,7 +241,7 @@ static bool place_valid(const struct field_place *place, size_t source_size)
 		(uint64_t)place->counter + sizeof(uint64_t) <= source_size);
 }
 
-/* Element @index of what is described by @place. */
+/* Converts element @index of the field that @place describes. */
 static int convert_element(const struct field_table *table, const struct field *field, char *at,
 			   const struct field_place *place, const uint8_t *nested,
 			   const uint8_t *source, uint32_t index, unsigned depth,
@@ -280,7 +280,7 @@ static int convert_array(const struct field_table *table, const struct field *fi
 	return r;
 }
 
-/* The last ones that there are and that there is room for; a reader looks at the counter. */
+/* Converts the newest elements that both rings have room for; the counter tells which. */
 static int convert_ring(const struct field_table *table, const struct field *field, char *object,
 			const struct field_place *place, const uint8_t *nested,
 			const uint8_t *source, unsigned depth, struct error *error)

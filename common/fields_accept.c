@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The strict reader: a message between two processes of one version. What other
- * versions wrote is read by fields.c, which skips and leaves out.
+ * The strict reader, for messages between two processes of one version. Data of other versions
+ * is read by fields.c, which tolerates unknown and absent fields.
  */
 
 #include "common/fields_format.h"
@@ -22,7 +22,7 @@ struct reader {
 	struct error *error;
 };
 
-/* Bytes that are still to be read. */
+/* The unread part of the message. */
 struct rest {
 	const uint8_t *data;
 	size_t size;
@@ -34,7 +34,7 @@ static int refuse(struct reader *reader, const struct field_table *table, const 
 	return error_set(reader->error, EBADMSG, "%s.%s %s", table->name, field->name, what);
 }
 
-/* Take the next entry, which must be one of @tag, @type and @flags. */
+/* Reads the next entry, which must have @tag, @type and @flags. */
 static bool entry_take(struct rest *rest, uint16_t tag, uint8_t type, uint8_t flags,
 		       struct rest *ret_item)
 {
@@ -55,7 +55,7 @@ static bool entry_take(struct rest *rest, uint16_t tag, uint8_t type, uint8_t fl
 static int read_record(struct reader *reader, const struct field_table *table, struct rest rest,
 		       char *object, unsigned depth);
 
-/* ---- one field; @at is NULL when nothing is kept ---- */
+/* ---- one field; @at is NULL to check it only ---- */
 
 static int read_number(struct reader *reader, const struct field_table *table,
 		       const struct field *field, struct rest item, char *at)
@@ -187,7 +187,7 @@ static int read_field(struct reader *reader, const struct field_table *table,
 		return read_list(reader, table, field, item, object, depth);
 	case FIELD_TYPE_RECORD:
 		return read_record(reader, field->record, item, at, depth + 1);
-	default: /* kept state has it, messages do not */
+	default: /* types of kept state, which messages do not have */
 		return refuse(reader, table, field, "is of a type that messages do not have");
 	}
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The writing half. runbook-init has it as well: nothing here needs more than memcpy() and strlen(). */
+/* The writing half. runbook-init links it, too, so it needs only memcpy() and strlen(). */
 
 #include "common/fields_format.h"
 
@@ -8,7 +8,7 @@
 
 struct writer {
 	uint8_t *out;
-	size_t room, used; /* goes on counting behind the room */
+	size_t room, used; /* .used may exceed .room: it counts all bytes */
 };
 
 static void put(struct writer *writer, const void *data, size_t size)
@@ -18,7 +18,7 @@ static void put(struct writer *writer, const void *data, size_t size)
 	writer->used += size;
 }
 
-/* What stands @at is known only now. */
+/* Overwrites bytes @at, whose value was unknown before. */
 static void put_at(struct writer *writer, size_t at, const void *data, size_t size)
 {
 	if (at + size <= writer->room)
@@ -34,7 +34,7 @@ static size_t text_size(const char *text, size_t size)
 	return n;
 }
 
-/* A sentence that is too long loses its end, never half of a character. */
+/* Bytes of @text to write: a sentence that is too long is cut between two characters. */
 static size_t string_size(const struct field *field, const char *text)
 {
 	size_t size = text ? strlen(text) : 0;
@@ -70,7 +70,7 @@ static void pack_list(struct writer *writer, const struct field *field, const ch
 	}
 }
 
-/* Element @k of @field. */
+/* Writes element @k of @field. */
 static void pack_element(struct writer *writer, const struct field *field, const char *object,
 			 uint32_t k)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Fields for people and for golden files, and whether a table is one. */
+/* Printing of fields for people and golden files, and the check of a table. */
 
 #include "common/fields.h"
 
@@ -96,7 +96,7 @@ void fields_print(const struct field_table *table, const void *object, FILE *out
 
 struct line {
 	char *out;
-	size_t size, used; /* with room for the NUL */
+	size_t size, used; /* .size includes the NUL */
 };
 
 static void line_add(struct line *line, const char *format, ...)
@@ -220,7 +220,7 @@ bool fields_sound(const struct field_table *table, size_t *ret_gaps)
 		for (size_t k = 0; k < i; k++)
 			sound = sound && table->fields[k].tag != field->tag;
 		for (uint32_t k = 0; sound && k < field->count * field->size; k++) {
-			/* elements follow each other */
+			/* adjacent elements */
 			sound = field->offset + k < table->size && !used[field->offset + k];
 			if (sound)
 				used[field->offset + k] = 1;

@@ -27,7 +27,7 @@ typedef void (*look_fn)(struct look *look, const struct nlmsghdr *header);
 
 /* ---- attributes ---- */
 
-/* The payload of attribute @type within @size bytes, NULL when it is not there. */
+/* The payload of attribute @type within @size bytes, NULL if it is absent. */
 static const void *attribute(const void *data, size_t size, unsigned type, size_t *ret_size)
 {
 	const char *at = data;
@@ -56,7 +56,7 @@ static const char *text_attribute(const void *data, size_t size, unsigned type)
 	return text && length > 0 && text[length - 1] == '\0' ? text : "";
 }
 
-/* A number as netfilter sends them, @otherwise when it is not there. */
+/* A number in netfilter's byte order, @otherwise if it is absent. */
 static uint32_t number_attribute(const void *data, size_t size, unsigned type, uint32_t otherwise)
 {
 	size_t length = 0;
@@ -104,7 +104,7 @@ static void look_at_chain(struct look *look, const struct nlmsghdr *header)
 		    NF_INET_FORWARD ||
 	    number_attribute(data, size, NFTA_CHAIN_POLICY, NF_ACCEPT) != NF_DROP)
 		return;
-	/* that is what iptables calls its own */
+	/* the name of iptables' own chain */
 	look->found.kind = strcmp(table, "filter") == 0 && strcmp(chain, "FORWARD") == 0
 				   ? FIREWALL_IPTABLES
 				   : FIREWALL_NFTABLES;
@@ -181,7 +181,7 @@ int firewall_look(struct firewall *ret_firewall)
 	return r;
 }
 
-/* ---- words ---- */
+/* ---- sentences ---- */
 
 void firewall_describe(const struct firewall *firewall, char *text, size_t size)
 {

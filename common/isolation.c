@@ -19,7 +19,7 @@ static int drop_capabilities(struct error *error)
 
 	for (int cap = 0; cap <= 63; cap++) {
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno == EINVAL)
-			break; /* past the last one that this kernel knows */
+			break; /* above the last capability of this kernel */
 	}
 	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	if (syscall(SYS_capset, &header, data) < 0)
@@ -35,7 +35,7 @@ int isolate_user(struct role_user user, struct error *error)
 	if (geteuid() == 0) {
 		if (user.uid == 0 || user.gid == 0)
 			return error_set(error, EINVAL, "refusing to stay root");
-		/* the bounding set goes while CAP_SETPCAP is still there */
+		/* the bounding set first, which needs CAP_SETPCAP */
 		for (int cap = 0; prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0;)
 			cap++;
 		if (setgroups(0, NULL) < 0 || setresgid(user.gid, user.gid, user.gid) < 0 ||
@@ -52,8 +52,8 @@ int isolate_user(struct role_user user, struct error *error)
 		return error_errno(error, -r, "cannot refuse memory to write and execute");
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
 		return error_errno(error, errno, "cannot become undumpable");
-	/* the hang-up of its channel ends it, but not while somebody has stopped it; cleared by a
-	 * change of ids, hence here */
+	/* a stopped process would not notice the hang-up of its channel; a change of ids clears
+	 * the setting, hence here */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	return 0;

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define LANDLOCK_READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
-/* rights of ABI 1; what came later is in @later, asked for where the kernel has it */
+/* rights of ABI 1; later[] has those of newer kernels */
 #define LANDLOCK_WRITE                                                                             \
 	(LANDLOCK_READ | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |           \
 	 LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |                            \
@@ -24,8 +24,8 @@
 	 LANDLOCK_ACCESS_FS_MAKE_BLOCK)
 
 /*
- * As the kernel has it since ABI 6. The headers that this is built with may be older, so
- * what came after ABI 1 is spelled here; the size passed on says how much of it is meant.
+ * struct landlock_ruleset_attr of ABI 6, since the headers of the build may be older. The size
+ * passed to the kernel selects the members that it knows.
  */
 struct ruleset {
 	uint64_t handled_fs;
@@ -47,7 +47,7 @@ struct port_rule {
 #define SCOPE_ABSTRACT_SOCKETS (1ULL << 0)
 #define SCOPE_SIGNALS (1ULL << 1)
 
-/* What is refused since which ABI, unless a rule allows it. */
+/* Access rights by the ABI that introduced them; denied unless a rule allows them. */
 static const struct {
 	long abi;
 	struct ruleset adds;
@@ -56,7 +56,7 @@ static const struct {
 	{3, {.handled_fs = RIGHT_TRUNCATE}},
 	{4, {.handled_net = RIGHT_BIND_TCP | RIGHT_CONNECT_TCP}},
 	{5, {.handled_fs = RIGHT_IOCTL_DEV}},
-	/* abstract sockets of others, and signals to others; those of its own children are not */
+	/* abstract sockets of, and signals to, processes that are not its descendants */
 	{6, {.scoped = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS}},
 };
 
@@ -69,13 +69,13 @@ static struct ruleset ruleset_for(long abi, const struct isolation_network *netw
 		ruleset.handled_net |= later[i].adds.handled_net;
 		ruleset.scoped |= later[i].adds.scoped;
 	}
-	/* every port cannot be said by rules, only by not asking */
+	/* a rule cannot allow all ports, so do not restrict them */
 	if (network->connects_anywhere)
 		ruleset.handled_net &= ~RIGHT_CONNECT_TCP;
 	return ruleset;
 }
 
-/* A kernel refuses fields that it does not know. */
+/* The size for this kernel, which rejects members that it does not know. */
 static size_t ruleset_size(long abi)
 {
 	return abi >= 6	  ? sizeof(struct ruleset)
@@ -117,7 +117,7 @@ static int landlock_allow(int ruleset, const struct isolation_path *path, uint64
 
 	if (fd < 0) {
 		if (errno == ENOENT && !path->write)
-			return 0; /* optional system file: absent is unreachable enough */
+			return 0; /* an absent system file needs no rule */
 		return error_errno(error, errno, "cannot open %s", path->path);
 	}
 	rule.parent_fd = fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The part of isolation.h that root calls, too: in a file of its own, because it needs no libseccomp. */
+/* Parts of isolation.h that root calls, too, in a file that links without libseccomp. */
 #include "common/isolation.h"
 
 #include "common/cleanup.h"

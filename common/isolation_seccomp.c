@@ -11,11 +11,11 @@
 #include <sys/socket.h>
 
 /*
- * What every event-driven program of ours needs. Nothing here opens a file,
- * makes a connection, starts a program or changes an identity.
+ * The calls that every event-driven program of ours needs. None of them opens a file, makes a
+ * connection, starts a program or changes ids.
  */
 static const char *const base_syscalls[] = {
-	/* memory, without code: rules[] */
+	/* memory, not executable: see rules[] */
 	"brk",
 	"mmap-data",
 	"munmap",
@@ -46,7 +46,7 @@ static const char *const base_syscalls[] = {
 	"sched_getaffinity",
 	"signalfd4",
 	"arch_prctl",
-	/* time and chance */
+	/* time and randomness */
 	"clock_gettime",
 	"clock_getres",
 	"clock_nanosleep",
@@ -98,7 +98,7 @@ static const char *const base_syscalls[] = {
 	"setsockopt",
 	"getsockname",
 	"getpeername",
-	/* facts about ourselves */
+	/* queries about ourselves */
 	"getuid",
 	"geteuid",
 	"getgid",
@@ -110,7 +110,7 @@ static const char *const base_syscalls[] = {
 	"prlimit64",
 };
 
-/* No library calls these by mistake: a process that does has been taken over. */
+/* No library calls these by mistake: a process that does has been compromised. */
 static const char *const killing_syscalls[] = {
 	"ptrace",	  "process_vm_readv", "process_vm_writev",
 	"mount",	  "umount2",	      "pivot_root",
@@ -122,20 +122,20 @@ static const char *const killing_syscalls[] = {
 	"io_uring_setup",
 };
 
-/* Linux's netlink protocol 0, by which addresses are listed; its header has more than we need. */
+/* NETLINK_ROUTE, which lists addresses; its header declares much more. */
 #define ROUTES 0
 
-/* These look at the low half of an argument, as the kernel does with an int. */
+/* Compares the low half of an argument, as the kernel does with an int. */
 #define IS(n, value) SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, UINT32_MAX, value)
 #define TYPE(value) SCMP_CMP64(1, SCMP_CMP_MASKED_EQ, 0xf, value)
 #define LACKS(n, bits) SCMP_CMP64(n, SCMP_CMP_MASKED_EQ, bits, 0)
 
 /*
- * Calls that are allowed with some arguments only. Where a name has several lines, one of
- * them must fit. Raw sockets, and protocols whose module the kernel would load, have none.
+ * Calls that are allowed with some arguments only. If a name has several lines, one of them
+ * must match. None allows raw sockets, or protocols for which the kernel would load a module.
  */
 static const struct {
-	const char *name; /* as it is listed */
+	const char *name; /* in base_syscalls or @extra */
 	const char *call;
 	unsigned n;
 	struct scmp_arg_cmp arguments[3];
@@ -162,7 +162,7 @@ static int filter_rule(scmp_filter_ctx filter, uint32_t action, const char *name
 	int r;
 
 	if (number == __NR_SCMP_ERROR)
-		return 0; /* newer than this libseccomp: stays denied */
+		return 0; /* unknown to this libseccomp: it stays denied */
 	r = seccomp_rule_add_array(filter, action, number, n, arguments);
 	if (r < 0 && r != -EEXIST && r != -EACCES)
 		return error_errno(error, -r, "cannot filter %s", name);
@@ -184,7 +184,7 @@ static int filter_allow(scmp_filter_ctx filter, const char *name, struct error *
 	return bounded ? r : filter_rule(filter, SCMP_ACT_ALLOW, name, 0, NULL, error);
 }
 
-/* A second process is a thread or nothing: clone() with CLONE_VM, clone3 unreadable to BPF. */
+/* Allows clone() for threads only. clone3() gets ENOSYS, as BPF cannot read its arguments. */
 static int filter_threads(scmp_filter_ctx filter)
 {
 	int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
