@@ -17,7 +17,7 @@ void json_clear(struct json *json)
 	*json = (struct json){0};
 }
 
-/* Returns room for @size more bytes and a NUL, or NULL if out of memory. */
+/* Return: room for @size more bytes and a NUL, or NULL if out of memory. */
 static char *json_reserve(struct json *json, size_t size)
 {
 	size_t room = json->room ? json->room : ROOM_MIN;
@@ -53,7 +53,7 @@ static void json_append(struct json *json, const char *text, size_t length)
 static void json_quoted(struct json *json, const char *text)
 {
 	static const char digits[] = "0123456789abcdef";
-	/* six bytes at most for each one, and the quotes */
+	/* at most six bytes for each byte, and the quotes */
 	char *end = json_reserve(json, strlen(text) * 6 + 2);
 
 	if (!end)

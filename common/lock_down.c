@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/** struct resolved - a lock-down's paths as isolate_reach() takes them */
+/** struct resolved - a lock-down's paths in the form for isolate_reach() */
 struct resolved {
 	char texts[LOCK_DOWN_PATHS_MAX][PATH_MAX];
 	struct isolation_path paths[LOCK_DOWN_PATHS_MAX];
@@ -24,7 +24,7 @@ static const char *place_root(enum lock_down_place place, const struct paths *pa
 	return place == PLACE_LIB ? paths->lib : place == PLACE_LOG ? paths->log : "";
 }
 
-/* Return: 1, 0 when there is none, or -errno. */
+/* Return: 1; 0 if there is no such path; -errno. */
 static int path_resolve(const struct lock_down_path *path, const struct paths *paths, char *out,
 			struct error *error)
 {
@@ -38,7 +38,7 @@ static int path_resolve(const struct lock_down_path *path, const struct paths *p
 	return 1;
 }
 
-/* Make it and open it, as far as that is asked for. */
+/* Makes and opens the directory if its line requests that. */
 static int path_prepare(const struct lock_down_path *path, struct role_user user, const char *text,
 			struct error *error)
 {
@@ -48,7 +48,7 @@ static int path_prepare(const struct lock_down_path *path, struct role_user user
 		if (r < 0)
 			return r;
 	} else if (path->place != PLACE_HOST) {
-		/* runbookd makes it: this is for a program that a test starts alone */
+		/* runbookd has made it, except for a program that a test starts alone */
 		(void)make_directories(AT_FDCWD, text, 0755);
 	}
 	if (!path->fd)
@@ -107,7 +107,7 @@ int lock_down(const struct lock_down *lock_down, const struct paths *paths, stru
 	r = paths_prepare(lock_down, paths, resolved, error);
 	if (r < 0)
 		return r;
-	(void)umask(0077); /* what a role writes is its own */
+	(void)umask(0077); /* no other role reads its files */
 	fds_raise(lock_down->fds_max);
 	r = isolate_user(role_user(lock_down->role), error);
 	if (r < 0 || lock_down->user_only)

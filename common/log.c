@@ -44,7 +44,7 @@ static int socket_connect(const char *path, int type)
 		return -ENAMETOOLONG;
 	strcpy(address.sun_path, path);
 	length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path) + 1);
-	if (path[0] == '@') { /* abstract, as in $NOTIFY_SOCKET */
+	if (path[0] == '@') { /* an abstract socket, as in $NOTIFY_SOCKET */
 		address.sun_path[0] = '\0';
 		length--;
 	}
@@ -57,9 +57,9 @@ static int socket_connect(const char *path, int type)
 }
 
 /*
- * systemd names in $JOURNAL_STREAM the socket that it made standard error of what it
- * starts (systemd.exec(5)). Whoever was given another one since, by a shell in a unit
- * or a redirection, talks to whoever reads that.
+ * systemd sets $JOURNAL_STREAM to device and inode of the socket that it connects to a
+ * service's standard error (systemd.exec(5)). If standard error was redirected since, the
+ * numbers differ, and messages go there.
  */
 static bool stderr_is_journal(void)
 {
@@ -99,13 +99,13 @@ bool log_wants(enum log_level level)
 	return level <= arg_log.level;
 }
 
-/* One field: NAME=value\n. Our values hold no newline once they are escaped. */
+/* Writes one field: NAME=value\n. Escaped values contain no newline. */
 static size_t packet_field(char *packet, size_t used, const char *name, const char *value)
 {
 	int n = snprintf(packet + used, LOG_PACKET_MAX - used, "%s=%s\n", name, value);
 
 	if (n < 0 || (size_t)n >= LOG_PACKET_MAX - used) {
-		packet[used] = '\0'; /* does not fit: leave the field out */
+		packet[used] = '\0'; /* omit a field that does not fit */
 		return used;
 	}
 	return used + (size_t)n;

@@ -24,7 +24,7 @@ void log_cut_records(const struct log_cut *cut, struct log_index_record *out)
 	out[2] = (struct log_index_record){cut->limit, stream};
 }
 
-/* Return: 0, -EBADMSG, or -EAGAIN for one that is not whole yet. */
+/* Return: 0, -EBADMSG, or -EAGAIN if it is incomplete. */
 static int read_once(int index_fd, struct beginning *beginning)
 {
 	ssize_t n;
@@ -48,7 +48,7 @@ int log_cut_read(int index_fd, struct log_cut *ret_cut)
 	struct log_cut cut = {.start = 0};
 	int r;
 
-	/* it may be written right now */
+	/* another process may be writing it */
 	for (int i = 0; i < 100; i++) {
 		r = read_once(index_fd, &beginning);
 		if (r == 0)
@@ -73,11 +73,11 @@ int log_cut_read(int index_fd, struct log_cut *ret_cut)
 		.limit = beginning.records[2].offset,
 		.version = LOG_INDEX_VERSION,
 	};
-	if (cut.end < cut.start) /* its start is written first */
+	if (cut.end < cut.start) /* the writer has just updated .start, which comes first */
 		cut.end = cut.start;
 	if (cut.first_kept < cut.first_dropped)
 		cut.first_kept = cut.first_dropped;
-	/* so that each is an offset in its file */
+	/* both must be valid file offsets */
 	if (cut.end > INT64_MAX || cut.first_kept > INT64_MAX / sizeof(struct log_index_record) - 1)
 		return -EBADMSG;
 	*ret_cut = cut;
@@ -98,7 +98,7 @@ int log_cut_write(int index_fd, const struct log_cut *cut)
 	int r = 0;
 
 	log_cut_records(cut, records);
-	/* what may be skipped of the index, before what must be */
+	/* the optional records of the index before the required one */
 	for (size_t i = LOG_CUT_RECORDS; i > 0 && r == 0; i--)
 		r = write_at(index_fd, &records[i - 1], i - 1);
 	return r;

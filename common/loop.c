@@ -15,9 +15,9 @@
 #define LOOP_EVENTS 64
 
 /*
- * epoll hands back {slot, low half of the sequence} instead of a pointer: an
- * event that was fetched before its file was removed (and perhaps freed, or its
- * slot re-used) no longer matches and is dropped.
+ * The user data of an epoll event is {slot, low half of the sequence}, not a pointer: an event
+ * that was fetched before its file was removed (and perhaps freed, or its slot reused) no
+ * longer matches and is dropped.
  */
 struct loop_slot {
 	struct loop_file *file; /* NULL: free */
@@ -31,7 +31,7 @@ struct loop {
 	uint64_t next_sequence;
 	struct loop_slot *slots;
 	size_t n_slots;
-	size_t first_free; /* a list through the slots; n_slots: none is free */
+	size_t first_free; /* head of a list of free slots; n_slots: none is free */
 	struct loop_timer **heap;
 	size_t n_timers, timers_room;
 	struct loop_file signal_file;
@@ -185,8 +185,8 @@ void loop_remove(struct loop_file *file)
 	if (!file->loop)
 		return;
 	/*
-	 * Never left to close(2): a duplicate of the descriptor somewhere else
-	 * would keep the registration alive.
+	 * Do not rely on close(2): with a duplicate of the descriptor, the registration would *
+	 *   stay (epoll(7)).
 	 */
 	(void)epoll_ctl(file->loop->epoll_fd, EPOLL_CTL_DEL, file->fd, NULL);
 	slot_give_back(file->loop, file);
@@ -298,7 +298,7 @@ static void timers_dispatch(struct loop *loop)
 {
 	uint64_t now = now_usec();
 
-	/* bounded: a timer that sets itself again for the past must not starve the files */
+	/* bounded: a timer that is always set to a past time must not starve the files */
 	for (size_t left = loop->n_timers;
 	     left > 0 && loop->n_timers > 0 && !loop->exiting && loop->heap[0]->at_usec <= now;
 	     left--) {
@@ -368,7 +368,7 @@ int loop_run(struct loop *loop)
 			file_dispatch(loop, &events[i]);
 		timers_dispatch(loop);
 	}
-	loop->exiting = false; /* it may be run again */
+	loop->exiting = false; /* so that it can run again */
 	return loop->exit_code;
 }
 

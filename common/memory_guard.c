@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-/* The low half, where mapping flags are: the first of the two on little endian. */
+/* Offset of the low half of an argument, which has the mapping flags. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define LOAD_ARGUMENT(n) LOAD(args[n])
 #else
@@ -21,10 +21,10 @@
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[n]) + 4)
 #endif
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
-#define REFUSE RETURN(SECCOMP_RET_ERRNO | EACCES) /* as PR_SET_MDWE does */
+#define REFUSE RETURN(SECCOMP_RET_ERRNO | EACCES) /* the error of PR_SET_MDWE */
 /* The next five instructions are for system call @number. */
 #define FOR_CALL(number) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 5)
-/* Refuse when all @bits are set, and go on to the end otherwise; takes the five. */
+/* Deny the call if all @bits are set, else go on to the end; five instructions. */
 #define REFUSE_ALL_OF(argument, bits)                                                              \
 	LOAD_ARGUMENT(argument), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, bits),                        \
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, bits, 0, 1), REFUSE, RETURN(SECCOMP_RET_ALLOW)
@@ -35,7 +35,7 @@ int memory_guard_filter(void)
 		LOAD(nr),
 		FOR_CALL(SYS_mmap),
 		REFUSE_ALL_OF(2, PROT_WRITE | PROT_EXEC),
-		/* what was writable before is not known here: nothing becomes executable later */
+		/* whether memory was writable is unknown here, so it never becomes executable */
 		FOR_CALL(SYS_mprotect),
 		REFUSE_ALL_OF(2, PROT_EXEC),
 		FOR_CALL(SYS_pkey_mprotect),
@@ -59,7 +59,7 @@ int memory_guard(void)
 {
 	if (prctl(MEMORY_GUARD_OPTION, MEMORY_GUARD_ALL, 0, 0, 0) == 0)
 		return 0;
-	/* EPERM: it is set already, and for ourselves alone */
+	/* EPERM: it is already set, without inheritance */
 	return errno == EINVAL || errno == EPERM ? memory_guard_filter() : -errno;
 }
 

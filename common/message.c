@@ -112,7 +112,7 @@ int message_decode(const void *data, size_t size, const int *fds, size_t n_fds,
 	return 0;
 }
 
-/* Return: 0, or -errno (-EAGAIN when the socket is full). */
+/* Return: 0; -errno (-EAGAIN if the socket is full). */
 static int packet_send(int fd, const void *data, size_t size, const int *fds, size_t n_fds)
 {
 	union {
@@ -144,10 +144,10 @@ static void fds_close(const int *fds, size_t n_fds)
 		(void)close(fds[i]);
 }
 
-/* Return: 1 and a message, 0 at the end, or -errno (-EAGAIN when there is none). */
+/* Return: 1 and a message; 0 at the end; -errno (-EAGAIN if there is none). */
 static int packet_receive(int fd, int flags, struct message **ret_message)
 {
-	/* static: one thread per process receives; 64 KiB are too much for a stack */
+	/* thread-local, as 64 KiB are too much for a stack */
 	static _Thread_local uint8_t buffer[sizeof(struct message_header) + MESSAGE_BYTES_MAX];
 	union {
 		struct cmsghdr header;

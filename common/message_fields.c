@@ -16,7 +16,7 @@ static void message_refuse(struct message *message, const struct error *error)
 	(void)snprintf(message->problem, sizeof(message->problem), "%s", error->text);
 }
 
-/* Duplicates of what the fields name, in their order. */
+/* Adds duplicates of the fields' descriptors to @message, in the order of the fields. */
 static int fds_add(struct message *message, const struct field_table *table, const char *fields,
 		   struct error *error)
 {
@@ -37,7 +37,7 @@ static int fds_add(struct message *message, const struct field_table *table, con
 	return 0;
 }
 
-/* By the reader of the receiver, so that both can only mean the same bounds. */
+/* Checks with the receiver's reader, so that both sides have the same bounds. */
 static int fields_check(const struct message *message, const struct field_table *table,
 			struct error *error)
 {
@@ -56,12 +56,12 @@ struct message *message_build(const struct message_format *format, uint64_t seri
 
 	if (!message)
 		return NULL;
-	/* on the heap: threads of the api have small stacks, which thread-local data is part of */
+	/* not thread-local, which would use up the small stacks of the api's threads */
 	message->payload = malloc(size > 0 ? size : 1);
 	if (!message->payload)
 		return message_free(message);
 	(void)fields_pack(format->table, fields, message->payload, size);
-	/* within the bounds there is room for it; what is cut off fails the check */
+	/* a message within the bounds fits; one that is cut here fails the check */
 	message->length = (uint32_t)(size < MESSAGE_BYTES_MAX ? size : MESSAGE_BYTES_MAX);
 	r = fds_add(message, format->table, fields, &error);
 	if (r == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The tables of all channels, as data. A new channel is an include and a line of MESSAGES(). */
+/* The tables of all channels as data. A new channel needs an include and a line in MESSAGES(). */
 
 #include "common/cleanup.h"
 #include "common/message_table.h"
@@ -30,7 +30,7 @@ const struct message_info *message_info(unsigned type)
 	return &infos[type];
 }
 
-/* ---- a table becomes an array of struct field ---- */
+/* ---- expansion of a table to an array of struct field ---- */
 
 #define TAG(M, KIND, ...) TAG_NAME(M, __VA_ARGS__, )
 #define TAG_NAME(M, name, ...) MESSAGE_TAG_##M##_##name,
@@ -66,7 +66,7 @@ const struct message_info *message_info(unsigned type)
 #define FDS_BYTES 0
 #define FDS_FD 1
 #define FDS_FD_OR_NONE 1
-#define FDS_RECORD 0 /* descriptors are fields of messages alone */
+#define FDS_RECORD 0 /* records have no descriptors */
 #define FDS_LIST 0
 
 #define RECORD_DEFINE(NAME, name_)                                                                 \
@@ -111,7 +111,7 @@ enum { MESSAGE_TABLE(FDS_IN_TABLE) };
 RECORDS(RECORD_DEFINE)
 MESSAGES(MESSAGE_DEFINE)
 
-/* A message without a table of fields is an undeclared name here. */
+/* For a message without a table of fields this is an undeclared name, so compiling fails. */
 #define HAS_FIELDS(NAME, from, to, fds) _Static_assert(HAS_FIELDS_##NAME, #NAME " has no fields");
 MESSAGE_TABLE(HAS_FIELDS)
 
