@@ -46,7 +46,7 @@ int name_list_read(int fd, size_t size_max, size_t n_max, struct name_list *list
 	size_t size, n = 0;
 
 	*list = (struct name_list){0};
-	/* a memfd: anything else could block, or belong to somebody else */
+	/* only a memfd: other files could block, or belong to another process */
 	if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode) || fcntl(fd, F_GET_SEALS) < 0)
 		return -EBADMSG;
 	if (status.st_size < 0 || (unsigned long long)status.st_size > size_max)
@@ -55,7 +55,7 @@ int name_list_read(int fd, size_t size_max, size_t n_max, struct name_list *list
 	text = malloc(size + 1);
 	if (!text)
 		return -ENOMEM;
-	/* at places of our own: the offset is shared with whoever got the same list */
+	/* pread(2), because all processes with this open file share its offset */
 	while (n < size) {
 		ssize_t r = pread(fd, text + n, size - n, (off_t)n);
 

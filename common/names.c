@@ -64,7 +64,7 @@ bool commit_valid(const char *commit)
 	return strspn(commit, "0123456789abcdef") == length;
 }
 
-/* One part between slashes: not empty, not ".x", not "x.lock". */
+/* One component between slashes: not empty, not ".x", not "x.lock". */
 static bool ref_part_valid(const char *part, size_t length)
 {
 	if (length == 0 || part[0] == '.')
@@ -107,7 +107,7 @@ bool artifact_key_valid(const char *key)
 	}
 	if (key[0] == '/' || key[length - 1] == '/' || strstr(key, "//") || strstr(key, ".."))
 		return false;
-	/* a part "." would make two spellings of one key */
+	/* with "." as a component, one key would have two spellings */
 	if (strcmp(key, ".") == 0 || strncmp(key, "./", 2) == 0 || strstr(key, "/./"))
 		return false;
 	return !(length >= 2 && strcmp(key + length - 2, "/.") == 0);
@@ -151,7 +151,7 @@ const char *secret_name_problem(const char *name)
 }
 
 /*
- * Length of the well-formed sequence at @s (RFC 3629), 0 if there is none.
+ * Length of the well-formed UTF-8 sequence at @s (RFC 3629), 0 if it is malformed.
  */
 static size_t utf8_sequence(const unsigned char *s, size_t left)
 {
@@ -216,9 +216,9 @@ static bool point_control(uint32_t point)
 }
 
 /*
- * Characters that nothing is seen of, and those that turn text around: names with and without
- * one look the same, or like another. Variation selectors are not among them: they
- * choose how the character before them looks, and many emoji have one. ui/log.js has the same.
+ * Invisible and bidirectional characters: a name with one of them may look like another name.
+ * Variation selectors are not included: they change the look of the character before them, and
+ * many emoji have one. ui/log.js has the same list.
  */
 static bool point_unseen(uint32_t point)
 {
@@ -250,7 +250,7 @@ static bool point_unseen(uint32_t point)
 	return false;
 }
 
-/* Embeddings, overrides, isolates and marks of direction: invisible ways to lie about an order. */
+/* Embeddings, overrides, isolates and direction marks, which invisibly change the order of text. */
 static bool point_reorders(uint32_t point)
 {
 	return (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069) ||
@@ -294,7 +294,7 @@ bool text_line_valid(const char *text)
 	return true;
 }
 
-/* What pictures are made of that a joiner (U+200D) joins to one: there it hides nothing. */
+/* Parts of emoji, between which a joiner (U+200D) is legitimate. */
 static bool point_picture(uint32_t point)
 {
 	return (point >= 0x2190 && point <= 0x2bff) || point == 0xfe0f ||
@@ -302,9 +302,9 @@ static bool point_picture(uint32_t point)
 }
 
 /*
- * What stands for the sequence of @n bytes at @s when it cannot be printed; "" when it can.
- * @n: 0: a byte that belongs to none
- * @before: the code point in front of it, 0: none
+ * Writes the escape of the sequence of @n bytes at @s, or "" if it can be printed as it is.
+ * @n: 0: one malformed byte
+ * @before: the code point before it, 0: none
  */
 static void sequence_escape(char out[16], const unsigned char *s, size_t n, size_t left,
 			    uint32_t before)
@@ -353,7 +353,7 @@ void text_escape(char *out, size_t size, const char *text)
 	out[used] = '\0';
 }
 
-/* Decimal digits at *@text, moved behind them. Return: 0, -EINVAL, -ERANGE. */
+/* Parses decimal digits and moves *@text behind them. Return: 0, -EINVAL, -ERANGE. */
 static int parse_digits(const char **text, uint64_t *ret_value)
 {
 	const char *c = *text;
@@ -378,7 +378,7 @@ int parse_duration(const char *text, uint64_t *ret_seconds)
 		uint64_t seconds;
 	} units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 	uint64_t total = 0;
-	size_t unit = 0; /* units must come in falling order, each at most once */
+	size_t unit = 0; /* units must be in descending order, each at most once */
 
 	if (!*text)
 		return -EINVAL;
@@ -388,7 +388,7 @@ int parse_duration(const char *text, uint64_t *ret_seconds)
 
 		if (r < 0)
 			return r;
-		if (!*text) { /* a bare number is seconds, and must stand alone */
+		if (!*text) { /* a number without a unit is seconds, and must be the only one */
 			if (unit != 0)
 				return -EINVAL;
 			*ret_seconds = value;

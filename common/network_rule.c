@@ -12,7 +12,7 @@ static unsigned address_bits(const struct network_rule *rule)
 	return rule->version == 4 ? 32 : 128;
 }
 
-/* Clears (or sets) what lies behind the prefix. Return: whether anything changed. */
+/* Clears or sets the bits after the prefix. Return: whether any bit changed. */
 static bool host_bits_set(const struct network_rule *rule, uint8_t *address, bool value)
 {
 	bool changed = false;
@@ -28,7 +28,7 @@ static bool host_bits_set(const struct network_rule *rule, uint8_t *address, boo
 	return changed;
 }
 
-/* Digits only, no sign, no blank. */
+/* Parses digits only: no sign, no blank. */
 static int number_parse(const char *text, size_t length, unsigned maximum, unsigned *ret_number)
 {
 	unsigned number = 0;
@@ -187,14 +187,14 @@ void network_rule_last(const struct network_rule *rule, uint8_t *ret_address)
 	(void)host_bits_set(rule, ret_address, true);
 }
 
-/* ---- without overlaps ---- */
+/* ---- removing overlaps ---- */
 
 static bool rule_is_any(const struct network_rule *rule)
 {
 	return rule->protocol_first != rule->protocol_last;
 }
 
-/* @wide comes first in the order, so its prefix is not the longer one. */
+/* @wide is earlier in the order, so its prefix is not longer than that of @rule. */
 static bool overlap(const struct network_rule *wide, const struct network_rule *rule)
 {
 	struct network_rule cut = *rule;
@@ -216,7 +216,7 @@ struct tidy {
 	size_t n, max;
 };
 
-/* What of @rule the rules before it leave over. */
+/* Adds the parts of @rule that no earlier rule covers. */
 static int tidy_add(struct tidy *tidy, const struct network_rule *rule)
 {
 	for (size_t i = 0; i < tidy->n; i++) {
@@ -228,7 +228,7 @@ static int tidy_add(struct tidy *tidy, const struct network_rule *rule)
 			continue;
 		if (rule_is_any(wide))
 			return 0;
-		/* a smaller network, but more of it: neither end lies within, which will do */
+		/* a smaller network for all ports: neither of its ends is in @wide, so keep it */
 		if (rule_is_any(rule))
 			continue;
 		if (rule->port_first < wide->port_first) {
@@ -255,7 +255,7 @@ int network_rules_tidy(const struct network_rule *rules, size_t n, struct networ
 
 	for (unsigned key = 0; key <= 2 * 128 + 1; key++) {
 		for (size_t i = 0; i < n; i++) {
-			/* short prefixes first, of the same length those for every port */
+			/* short prefixes first; of equal ones, first those for all ports */
 			if (2U * rules[i].bits + !rule_is_any(&rules[i]) != key)
 				continue;
 			if (tidy_add(&tidy, &rules[i]) < 0)

@@ -34,7 +34,7 @@ int owned_directory_make(const char *path, uid_t uid, gid_t gid, mode_t mode, st
 	bool made;
 	int r;
 
-	/* the last part alone is ours to judge; what leads to it is the administrator's */
+	/* check only the last component: the parents are the administrator's decision */
 	r = make_directories(AT_FDCWD, path, 0755);
 	made = r == 0;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -45,7 +45,7 @@ int owned_directory_make(const char *path, uid_t uid, gid_t gid, mode_t mode, st
 				 path);
 	if (fd < 0)
 		return error_errno(error, made ? errno : -r, "cannot make %s", path);
-	/* a directory that root just made is empty and still root's: give it its owner */
+	/* a directory that root has just made is empty: change its owner */
 	if (geteuid() == 0) {
 		struct stat st;
 

@@ -11,7 +11,7 @@ static int path_format(char *out, const char *root, const char *path, struct err
 {
 	int n = snprintf(out, PATH_MAX, "%s%s", root, path);
 
-	/* unix sockets live beneath run/: keep the whole well below sun_path's 108 */
+	/* run/ has unix sockets: keep their paths below the 108 bytes of sun_path */
 	if (n < 0 || n >= PATH_MAX)
 		return error_set(error, ENAMETOOLONG, "the root directory's path is too long");
 	return 0;

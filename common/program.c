@@ -71,7 +71,7 @@ static int usage_error(const struct program *program, const char *format, ...)
 	return 2;
 }
 
-/* Return: -1 to go on, or an exit status. */
+/* Parses and stores a number. Return: -1 to go on, or an exit status. */
 static int number_take(const struct program *program, const struct program_option *option,
 		       const char *text)
 {
@@ -89,7 +89,7 @@ static int number_take(const struct program *program, const struct program_optio
 	return -1;
 }
 
-/* Return: -1 to go on, or an exit status. */
+/* Stores the value of an option. Return: -1 to go on, or an exit status. */
 static int option_take(struct process *process, size_t index, const char *value)
 {
 	const struct program *program = process->program;
@@ -145,7 +145,7 @@ int program_options_parse(struct process *process, int argc, char **argv)
 	return code;
 }
 
-/* ---- the daemon's messages that every program gets ---- */
+/* ---- messages of the daemon to every program ---- */
 
 static struct process *process_of(struct channel *channel)
 {
@@ -167,7 +167,7 @@ static int on_channel(struct channel *channel, struct message *message)
 		r = service->peers[i].attach(process->userdata,
 					     message_take_fd(message, peer.socket));
 		if (r < 0) {
-			/* runbookd makes another one when a program comes back only */
+			/* runbookd makes another channel only when a program is restarted */
 			log_error("cannot use the channel to the %s: %s: ending",
 				  role_name(service->peers[i].role), strerror(-r));
 			loop_exit(process->loop, 1);
@@ -205,7 +205,7 @@ static void on_hung_up(struct channel *channel)
 		loop_exit(process->loop, 0);
 }
 
-/* ---- life ---- */
+/* ---- running ---- */
 
 static int handlers_join(struct process *process, size_t *ret_n)
 {
@@ -250,7 +250,7 @@ static int serve(struct process *process, struct error *error)
 	channel_close(&process->daemon);
 	if (program->service->stop)
 		program->service->stop(process->userdata);
-	/* the loop stays: threads may use it until the process ends, which is next */
+	/* do not free the loop: threads may use it until the process exits */
 	return r < 0 ? error_errno(error, -r, "the event loop failed") : r;
 }
 
@@ -265,7 +265,7 @@ int program_run(struct process *process)
 		return usage_error(program, "it is started by runbookd, with a channel on "
 					    "descriptor 3");
 	r = isolate_fds(program->no_channel ? STDERR_FILENO : CHANNEL_FD, &error);
-	log_open(program->name); /* opens a socket: after the others were closed */
+	log_open(program->name); /* opens a socket, so after closing all others */
 	(void)signal(SIGPIPE, SIG_IGN);
 	if (r == 0)
 		r = paths_init(&process->paths, process->root, &error);

@@ -27,7 +27,7 @@ static int refuse(struct error *error, const char *what)
 			 what);
 }
 
-/* Percent-decode as libgit2 does for file://, so that Landlock opens what it will open. */
+/* Percent-decodes as libgit2 does for file://, so that Landlock allows the path that it opens. */
 static int path_decode(const char *text, char *out, size_t size, struct error *error)
 {
 	size_t used = 0;
@@ -93,7 +93,7 @@ static int user_set(struct remote *remote, const char *user, size_t length, stru
 	return 0;
 }
 
-/* [user@]host[:port], @length bytes; "[v6]" in brackets */
+/* Parses [user@]host[:port] of @length bytes; an IPv6 address is in brackets. */
 static int authority_parse(struct remote *remote, const char *text, size_t length,
 			   struct error *error)
 {
@@ -154,7 +154,7 @@ static int url_parse(struct remote *remote, const char *rest, struct error *erro
 	return path_decode(rest + length, remote->path, sizeof(remote->path), error);
 }
 
-/* [user@]host:path, as scp(1) writes it */
+/* Parses [user@]host:path, the notation of scp(1). */
 static int scp_parse(struct remote *remote, const char *url, struct error *error)
 {
 	const char *colon = strchr(url, ':');

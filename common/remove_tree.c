@@ -12,20 +12,20 @@
 #include <unistd.h>
 
 /*
- * Depth-first by a stack of names instead of recursion: a hostile tree may be
- * thousands of levels deep, deeper than PATH_MAX and than our descriptors. Only
- * one directory is open at a time; ".." leads back, and is checked by inode.
+ * Depth-first with a stack of names instead of recursion: a hostile tree may have more levels
+ * than PATH_MAX or our descriptors allow. Only one directory is open at a time; ".." leads
+ * back, and its inode is checked.
  */
 struct removal_level {
 	dev_t dev;
 	ino_t ino;
-	char *name; /* of the directory we went into */
+	char *name; /* of the directory that was entered */
 };
 
 struct removal {
 	struct removal_level *levels;
 	size_t n_levels, room;
-	int fd; /* directory being emptied */
+	int fd; /* the directory being emptied */
 };
 
 static int removal_push(struct removal *removal, const char *name)
@@ -54,7 +54,7 @@ static int removal_push(struct removal *removal, const char *name)
 	return 0;
 }
 
-/* Go down into @name. A mount point or another file system is left alone. */
+/* Enters the directory @name. Return: 0; -EXDEV for a mount point; -errno. */
 static int removal_enter(struct removal *removal, const char *name)
 {
 	struct stat here, there;
@@ -62,8 +62,7 @@ static int removal_enter(struct removal *removal, const char *name)
 	int r;
 
 	fd = openat(removal->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0 &&
-	    errno == EACCES) { /* mode 0 directory, for callers without CAP_DAC_OVERRIDE */
+	if (fd < 0 && errno == EACCES) { /* a directory of mode 0, without CAP_DAC_OVERRIDE */
 		if (fchmodat(removal->fd, name, 0700, 0) < 0)
 			return -errno;
 		fd = openat(removal->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -93,7 +92,7 @@ static int removal_leave(struct removal *removal)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (st.st_dev != level->dev || st.st_ino != level->ino)
-		return -EXDEV; /* the directory was moved meanwhile */
+		return -EXDEV; /* another process has moved the directory */
 	if (unlinkat(fd, level->name, AT_REMOVEDIR) < 0 && errno != ENOENT)
 		return -errno;
 	free(level->name);
@@ -103,7 +102,7 @@ static int removal_leave(struct removal *removal)
 	return 0;
 }
 
-/* Unlink what is not a directory; go into the first directory found. Return: 1 if it did. */
+/* Unlinks files and enters the first directory. Return: 1 if it entered one, 0 or -errno. */
 static int removal_sweep(struct removal *removal)
 {
 	cleanup_closedir DIR *dir = NULL;

@@ -48,7 +48,7 @@ static size_t blanks(const char *text, size_t length)
 	return n;
 }
 
-/* One line without its newline and blanks around it. */
+/* Parses one line, without its newline and surrounding blanks. */
 static int parse_line(const char *line, size_t length, unsigned number, struct secret_keys *keys,
 		      struct error *error)
 {

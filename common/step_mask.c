@@ -116,8 +116,8 @@ int step_mask_map(int fd, struct step_mask *ret_mask)
 	values = calloc(STEP_MASK_VALUES_MAX, sizeof(*values));
 	if (!values)
 		return -ENOMEM;
-	/* never written, so the pages are the file's and there is no copy to wipe; a shared mapping
-	 * of what is sealed against writing is refused before Linux 6.7 */
+	/* a private mapping that is never written has no copies to wipe; before Linux 6.7 a
+	 * shared one of a file with F_SEAL_WRITE is denied */
 	data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		return -errno; /* cppcheck-suppress memleak ; they are freed with their scope */

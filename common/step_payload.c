@@ -47,6 +47,6 @@ int step_payload_new(char *const *argv, char *const *envp)
 	memcpy(data, &header, sizeof(header));
 	(void)strings_copy(strings_copy(data + sizeof(header), argv), envp);
 	fd = memfd_sealed("step-payload", data, sizeof(header) + size);
-	explicit_bzero(data, sizeof(header) + size); /* the environment may hold secrets */
+	explicit_bzero(data, sizeof(header) + size); /* the environment may contain secrets */
 	return fd;
 }

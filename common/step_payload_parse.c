@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Apart from step_payload.c so that the static runbook-init links nothing else. */
+/* In a file of its own, apart from step_payload.c: the static runbook-init links only this. */
 #include "common/limits.h"
 #include "common/step_payload.h"
 
@@ -19,7 +19,7 @@ int step_payload_parse(char *data, size_t size, char **pointers, size_t max, cha
 	if (header.magic != STEP_PAYLOAD_MAGIC || header.n_argv == 0 ||
 	    header.size != size - sizeof(header) || header.size == 0)
 		return -EBADMSG;
-	/* every string takes a byte at least, so this bounds the counts as well */
+	/* every string has at least one byte, so this bounds the counts as well */
 	if ((uint64_t)header.n_argv + header.n_envp > header.size)
 		return -EBADMSG;
 	if ((uint64_t)header.n_argv + header.n_envp + 2 > max)

@@ -24,7 +24,7 @@ const char step_user_host_group[] =
 	"man:x:12:\nmail:x:8:\nwww-data:x:33:\nutmp:x:43:\nstaff:x:50:\nusers:x:100:\n"
 	"user:x:1000:\nnogroup:x:65534:\n";
 
-/* As useradd(8) takes names, and some more that are in images: no blanks, no "/". */
+/* Names of useradd(8), and others found in images: no blanks, no "/". */
 static size_t name_length(const char *name)
 {
 	size_t length = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -144,7 +144,7 @@ int step_user_resolve(const char *user, const char *passwd, const char *group, u
 	return 0;
 }
 
-/* Is it a name that can be looked up, and are its numbers numbers? */
+/* Has the line a valid name and @n_ids valid ids? */
 static bool line_usable(const char *line, unsigned n_ids)
 {
 	size_t length = 0;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+-/"
-/* the whole database as text, in which zones and links have lines of their own: 100 KB */
+/* the database as text, about 100 KB, with a line for each zone and link */
 #define ZONE_LIST ZONE_DIRECTORY "/tzdata.zi"
 #define ZONE_LIST_MAX (4UL * 1024 * 1024)
 
@@ -24,7 +24,7 @@ bool zone_known(const char *name)
 
 	if (!*name || strcmp(name, "UTC") == 0)
 		return true;
-	/* a runbook says it: it must stay a name beneath the directory */
+	/* the name comes from a runbook: it must not leave the directory */
 	if (*name == '/' || name[strspn(name, LETTERS)] ||
 	    snprintf(path, sizeof(path), ZONE_DIRECTORY "/%s", name) >= (int)sizeof(path))
 		return false;
@@ -39,7 +39,7 @@ bool zones_present(void)
 	return zone_known("Etc/UTC");
 }
 
-/* The name that a line of the list is about, and its length; NULL: none. */
+/* The name that a line of the list defines, and its length; NULL: none. */
 static const char *line_name(const char *line, size_t length, size_t *ret_length)
 {
 	const char *end = line + length, *name = line + 2;
@@ -65,7 +65,7 @@ char *zone_names(void)
 
 	if (fd < 0 || fd_read_file(fd, ZONE_LIST_MAX, &text, &size) < 0)
 		return strdup("");
-	/* names are shorter than their lines: they are moved to the front of the same text */
+	/* names are shorter than their lines, so they can be collected in the same buffer */
 	for (size_t at = 0; at < size;) {
 		char *newline = memchr(text + at, '\n', size - at);
 		size_t end = newline ? (size_t)(newline - text) : size, length;
