@@ -156,14 +156,14 @@ static struct step *step_make(struct step_table *table, struct ledger_step *kept
 	return step;
 }
 
-static void take_layers(struct step *step, struct step_bag *bag)
+static void take_layers(struct step *step, struct step_fd_bundle *bundle)
 {
 	char path[PATH_MAX];
 
-	step->order.layers = TAKE_PTR(bag->layers);
-	step->order.n_layers = bag->n_layers;
+	step->order.layers = TAKE_PTR(bundle->layers);
+	step->order.n_layers = bundle->n_layers;
 	/* no layer of a running step was removed: our predecessor held its lock until it ended */
-	while (step->n_layers_used < bag->n_layers &&
+	while (step->n_layers_used < bundle->n_layers &&
 	       layers_use(step->table->daemon->layers,
 			  step->order.layers + step->n_layers_used * IMAGE_ID_SIZE, path) == 0)
 		step->n_layers_used++;
@@ -174,8 +174,8 @@ static int step_take_over(struct step *step, struct error *error)
 {
 	struct daemon *daemon = step->table->daemon;
 	enum ledger_phase phase = (enum ledger_phase)step->kept->phase;
-	struct step_bag bag;
-	int r = step_bag_open(daemon->fds, step->order.order, &bag, error);
+	struct step_fd_bundle bundle;
+	int r = step_fd_bundle_open(daemon->fds, step->order.order, &bundle, error);
 
 	/* systemd drops FDSTORE=1 from a process that has exited before it reads the message */
 	if (r == -ENOENT)
@@ -183,15 +183,15 @@ static int step_take_over(struct step *step, struct error *error)
 	if (r < 0)
 		return error_wrap(error, "cannot take a running step over");
 	if (phase != LEDGER_FINISHED) {
-		r = supervise_adopt(&step->supervised, &bag.sandbox, error);
-		bag.sandbox.n_fds = 0; /* taken over, also on failure */
+		r = supervise_adopt(&step->supervised, &bundle.sandbox, error);
+		bundle.sandbox.n_fds = 0; /* taken over, also on failure */
 		if (r == 0)
-			take_layers(step, &bag);
+			take_layers(step, &bundle);
 	}
-	step->order.mask_fd = TAKE_FD(bag.mask_fd);
+	step->order.mask_fd = TAKE_FD(bundle.mask_fd);
 	if (r == 0)
-		r = step_resume(step, bag.fds, error);
-	step_bag_close(&bag);
+		r = step_resume(step, bundle.fds, error);
+	step_fd_bundle_close(&bundle);
 	return r;
 }
 
@@ -232,8 +232,8 @@ static void adopt_one(struct step_table *table, struct ledger_step *kept, size_t
 	log_info("%s goes on", step->container);
 }
 
-/* Names of other things than bags are wanted, and bags of steps that have not ended. */
-static bool bag_wanted(const struct step_table *table, const char *name)
+/* Is @name not of an fd bundle, or of the bundle of a step that has not ended? */
+static bool fd_bundle_wanted(const struct step_table *table, const char *name)
 {
 	const struct step *step;
 	uint64_t order;
@@ -246,7 +246,7 @@ static bool bag_wanted(const struct step_table *table, const char *name)
 	return step && step->phase != STEP_ENDED;
 }
 
-static void bags_drop(struct step_table *table)
+static void fd_bundles_drop(struct step_table *table)
 {
 	struct fd_store *store = table->daemon->fds;
 	char name[FD_STORE_NAME_MAX];
@@ -254,7 +254,7 @@ static void bags_drop(struct step_table *table)
 	for (size_t i = 0; fd_store_name(store, i);) {
 		(void)snprintf(name, sizeof(name), "%s", fd_store_name(store, i));
 		/* a drop moves the last name to this index */
-		if (bag_wanted(table, name))
+		if (fd_bundle_wanted(table, name))
 			i++;
 		else
 			fd_store_drop(store, name);
@@ -271,7 +271,7 @@ void adopt_steps(struct daemon *daemon)
 	while ((kept = ledger_step_next(daemon->ledger, kept)) != NULL)
 		adopt_one(table, kept, &n_running);
 	log_pump_settle(table->pump);
-	bags_drop(table);
+	fd_bundles_drop(table);
 	if (sandbox_host_settle(daemon->sandbox_host, &error) < 0)
 		log_warning("the network of running steps may be down: %s", error.text);
 	if (n_running > 0)

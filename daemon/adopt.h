@@ -44,7 +44,7 @@ void adopt_host(struct daemon *daemon);
 /**
  * adopt_steps() - take over every step in the ledger
  *
- * A step that cannot be taken over is reported as lost ("host lost: …"). Bags of steps
+ * A step that cannot be taken over is reported as lost ("host lost: …"). Bundles of steps
  * that are not in the ledger, or have ended, are dropped from the fd store.
  */
 void adopt_steps(struct daemon *daemon);

@@ -13,20 +13,20 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static int bag_check(const struct fd_store *store, const struct ledger_step *step,
-		     struct error *error)
+static int fd_bundle_check(const struct fd_store *store, const struct ledger_step *step,
+			   struct error *error)
 {
-	struct step_bag bag;
-	int r = step_bag_open(store, step->order, &bag, error);
+	struct step_fd_bundle bundle;
+	int r = step_fd_bundle_open(store, step->order, &bundle, error);
 
-	/* no bag yet: runbookd ended while it started the step */
+	/* no fd bundle yet: runbookd ended while it started the step */
 	if (r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;
 	if (step->phase != LEDGER_FINISHED)
-		r = sandbox_kept_check(&bag.sandbox, error);
-	step_bag_close(&bag);
+		r = sandbox_kept_check(&bundle.sandbox, error);
+	step_fd_bundle_close(&bundle);
 	return r;
 }
 
@@ -47,7 +47,7 @@ int adopt_check(const struct fd_store *store, struct error *error)
 		return r;
 	while (r == 0 && (step = ledger_step_next(ledger, step)) != NULL) {
 		if (step->phase != LEDGER_BEGUN && step->phase != LEDGER_ENDED)
-			r = bag_check(store, step, error);
+			r = fd_bundle_check(store, step, error);
 	}
 	(void)ledger_free(ledger);
 	return r == 0 ? log_journal_check(store, error) : r;

@@ -357,14 +357,14 @@ int fd_store_hand_on(struct fd_store *store, bool on)
 	return setenv(HANDED_ON, text, 1) < 0 ? -errno : 0;
 }
 
-/* ---- bags ---- */
+/* ---- fd bundles ---- */
 
 union control {
-	char bytes[CMSG_SPACE(FD_BAG_FDS_MAX * sizeof(int))];
+	char bytes[CMSG_SPACE(FD_BUNDLE_FDS_MAX * sizeof(int))];
 	struct cmsghdr header; /* for its alignment */
 };
 
-int fd_bag_make(const void *data, size_t size, const int *fds, size_t n_fds)
+int fd_bundle_make(const void *data, size_t size, const int *fds, size_t n_fds)
 {
 	struct iovec vector = {.iov_base = (void *)data, .iov_len = size};
 	union control control = {.bytes = {0}};
@@ -375,7 +375,7 @@ int fd_bag_make(const void *data, size_t size, const int *fds, size_t n_fds)
 	cleanup_close int out = -1;
 	int pair[2];
 
-	if (n_fds == 0 || n_fds > FD_BAG_FDS_MAX || size > FD_BAG_BYTES_MAX)
+	if (n_fds == 0 || n_fds > FD_BUNDLE_FDS_MAX || size > FD_BUNDLE_BYTES_MAX)
 		return -E2BIG;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
 		return -errno;
@@ -394,7 +394,7 @@ int fd_bag_make(const void *data, size_t size, const int *fds, size_t n_fds)
 	return TAKE_FD(out);
 }
 
-ssize_t fd_bag_open(int bag_fd, void *data, size_t size, int *fds, size_t *ret_n_fds)
+ssize_t fd_bundle_open(int bundle_fd, void *data, size_t size, int *fds, size_t *ret_n_fds)
 {
 	struct iovec vector = {.iov_base = data, .iov_len = size};
 	union control control;
@@ -402,7 +402,7 @@ ssize_t fd_bag_open(int bag_fd, void *data, size_t size, int *fds, size_t *ret_n
 				 .msg_iovlen = 1,
 				 .msg_control = control.bytes,
 				 .msg_controllen = sizeof(control.bytes)};
-	ssize_t got = recvmsg(bag_fd, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	ssize_t got = recvmsg(bundle_fd, &message, MSG_PEEK | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 
 	*ret_n_fds = 0;
 	if (got < 0)

@@ -10,7 +10,7 @@
  * each is sent to it as well, and survives kill -9. Otherwise they survive our own
  * execve(2) only. Either way the next runbookd gets them with fd_store_inherit().
  *
- * A bag makes one descriptor of many: it is one end of a socket pair whose other end
+ * An fd bundle makes one descriptor of many: it is one end of a socket pair whose other end
  * is closed; one message with data and descriptors waits in it (SCM_RIGHTS, unix(7)) and
  * is read with MSG_PEEK, so that it stays. The store therefore has all descriptors of a
  * step or none of them.
@@ -22,11 +22,11 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FD_STORE_PREFIX "rb."	     /* every name begins with it */
-#define FD_STORE_NAME_MAX 40	     /* with the NUL */
-#define FD_STORE_MAX 16384	     /* names */
-#define FD_BAG_FDS_MAX 32	     /* descriptors in a bag */
-#define FD_BAG_BYTES_MAX (64 * 1024) /* and its data */
+#define FD_STORE_PREFIX "rb."		/* every name begins with it */
+#define FD_STORE_NAME_MAX 40		/* with the NUL */
+#define FD_STORE_MAX 16384		/* names */
+#define FD_BUNDLE_FDS_MAX 32		/* descriptors in an fd bundle */
+#define FD_BUNDLE_BYTES_MAX (64 * 1024) /* and its data */
 
 struct fd_store;
 
@@ -88,16 +88,16 @@ const char *fd_store_name(const struct fd_store *store, size_t index);
  */
 int fd_store_hand_on(struct fd_store *store, bool on);
 
-/** fd_bag_make() - pack @data and copies of @fds. Return: the descriptor of a bag, or -errno. */
-int fd_bag_make(const void *data, size_t size, const int *fds, size_t n_fds);
+/** fd_bundle_make() - pack @data and copies of @fds. Return: descriptor of a bundle, or -errno. */
+int fd_bundle_make(const void *data, size_t size, const int *fds, size_t n_fds);
 /**
- * fd_bag_open() - read a bag, which stays as it is
+ * fd_bundle_open() - read a bundle, which stays as it is
  * @data: room for @size bytes
- * @fds:  room for FD_BAG_FDS_MAX, copies that the caller closes
+ * @fds:  room for FD_BUNDLE_FDS_MAX, copies that the caller closes
  *
  * Return: bytes of data; -EMSGSIZE when @size is too small, or another -errno: no
  * descriptor is returned then.
  */
-ssize_t fd_bag_open(int bag_fd, void *data, size_t size, int *fds, size_t *ret_n_fds);
+ssize_t fd_bundle_open(int bundle_fd, void *data, size_t size, int *fds, size_t *ret_n_fds);
 
 #endif

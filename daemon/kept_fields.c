@@ -130,10 +130,10 @@ static const struct field journal[] = {
 };
 const struct field_table kept_journal_fields = FIELD_TABLE(struct kept_journal, journal);
 
-static const struct field bag[] = {
-	{FIELD_NUMBER(1, struct kept_bag, order)},
-	{FIELD_BLOB(2, struct kept_bag, layers)},
-	{FIELD_BLOB(3, struct kept_bag, fds)},
-	{FIELD_BLOB(4, struct kept_bag, sandbox)},
+static const struct field fd_bundle[] = {
+	{FIELD_NUMBER(1, struct kept_fd_bundle, order)},
+	{FIELD_BLOB(2, struct kept_fd_bundle, layers)},
+	{FIELD_BLOB(3, struct kept_fd_bundle, fds)},
+	{FIELD_BLOB(4, struct kept_fd_bundle, sandbox)},
 };
-const struct field_table kept_bag_fields = FIELD_TABLE(struct kept_bag, bag);
+const struct field_table kept_fd_bundle_fields = FIELD_TABLE(struct kept_fd_bundle, fd_bundle);

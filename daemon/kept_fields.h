@@ -13,11 +13,12 @@
  * kept have numbers that never change; an older version refuses one that it does not
  * know (ledger_step_known()).
  *
- *   ledger   shared memory that is changed in place: structs of the version that made it,
- *            behind a description of where their fields are. A successor with another
- *            layout converts it to a ledger of its own (ledger_adopt.c)
- *   journal  the same with the slots of the log pump (log_journal_adopt.c)
- *   bag      written once: a message of fields (step_bag.c) that contains the sandbox's
+ *   ledger     shared memory that is changed in place: structs of the version that made it,
+ *              behind a description of where their fields are. A successor with another
+ *              layout converts it to a ledger of its own (ledger_adopt.c)
+ *   journal    the same with the slots of the log pump (log_journal_adopt.c)
+ *   fd bundle  written once: a message of fields (step_fd_bundle.c) that contains the
+ *              sandbox's
  */
 
 #include "common/fields.h"
@@ -25,17 +26,17 @@
 #include "daemon/log_journal.h"
 #include "daemon/step_keep.h"
 
-/** struct kept_bag - behind KEPT_BAG_MAGIC */
-struct kept_bag {
+/** struct kept_fd_bundle - behind KEPT_FD_BUNDLE_MAGIC */
+struct kept_fd_bundle {
 	uint64_t order;
 	struct field_blob layers;  /* ids of the image's layers, each with a NUL */
-	struct field_blob fds;	   /* a uint16_t for each descriptor: enum step_bag_fd */
+	struct field_blob fds;	   /* a uint16_t for each descriptor: enum step_fd_kind */
 	struct field_blob sandbox; /* as supervise_keep() described it */
 };
 
-#define KEPT_BAG_MAGIC 0x32424252u     /* "RBB2" */
-#define KEPT_LEDGER_MAGIC 0x324c4252u  /* "RBL2" */
-#define KEPT_JOURNAL_MAGIC 0x324a4252u /* "RBJ2" */
+#define KEPT_FD_BUNDLE_MAGIC 0x32424252u /* "RBB2" */
+#define KEPT_LEDGER_MAGIC 0x324c4252u	 /* "RBL2" */
+#define KEPT_JOURNAL_MAGIC 0x324a4252u	 /* "RBJ2" */
 
 #define KEPT_DESCRIBED_MAX 16384 /* bytes of the description at the start of shared memory */
 
@@ -60,7 +61,7 @@ struct kept_journal {
 	uint64_t data_at, buffer_size; /* each slot has two buffers: masked output, raw output */
 };
 
-extern const struct field_table kept_bag_fields;
+extern const struct field_table kept_fd_bundle_fields;
 extern const struct field_table kept_ledger_fields;
 extern const struct field_table kept_journal_fields;
 extern const struct field_table ledger_head_fields;

@@ -78,14 +78,14 @@ _Static_assert(sizeof(struct raw_step) == 10008, "frozen");
 extern const struct field_table raw_ledger_fields;
 extern const struct field_table raw_step_fields;
 
-/* ---- a bag: "rb.s<order>", of five descriptors, perhaps a mask, and the sandbox's ---- */
+/* ---- an fd bundle: "rb.s<order>", of five descriptors, perhaps a mask, and the sandbox's ---- */
 
-#define RAW_BAG_MAGIC 0x53424252u /* "RBBS" */
-#define RAW_BAG_VERSION 1
-#define RAW_BAG_LAYER_SIZE 65
+#define RAW_FD_BUNDLE_MAGIC 0x53424252u /* "RBBS" */
+#define RAW_FD_BUNDLE_VERSION 1
+#define RAW_FD_BUNDLE_LAYER_SIZE 65
 
-/** struct raw_bag - followed by the layers, then by the sandbox */
-struct raw_bag {
+/** struct raw_fd_bundle - followed by the layers, then by the sandbox */
+struct raw_fd_bundle {
 	uint32_t magic, version;
 	uint64_t order;
 	uint64_t n_layers, sandbox_size;

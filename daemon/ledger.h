@@ -33,7 +33,7 @@
 enum ledger_phase {
 	LEDGER_FREE = 0,
 	LEDGER_BEGUN,	  /* its sandbox is being built; the order is never begun again */
-	LEDGER_RUNNING,	  /* its bag is in the fd store */
+	LEDGER_RUNNING,	  /* its fd bundle is in the fd store */
 	LEDGER_COLLECTED, /* .outcome is set; the sandbox may exist still or not */
 	LEDGER_FINISHED,  /* the sandbox is gone; output is still being written */
 	LEDGER_ENDED,	  /* .report is set; the scheduler has not acknowledged it */

@@ -361,7 +361,7 @@ int step_resume(struct step *step, int *fds, struct error *error)
 			: mask_cache_get(&table->masks, step->order.mask_fd, &mask, error);
 
 	if (r == 0)
-		r = log_pump_adopt(table->pump, &fds[STEP_BAG_LOG], mask, step->started_usec,
+		r = log_pump_adopt(table->pump, &fds[STEP_FD_LOG], mask, step->started_usec,
 				   log_done, step, step->order.order, &step->kept->log, &step->sink,
 				   error);
 	if (r == 0) {
@@ -375,7 +375,7 @@ int step_resume(struct step *step, int *fds, struct error *error)
 		return r;
 	}
 	step->supervised.notes = &step_notes;
-	step->cacher_fd = TAKE_FD(fds[STEP_BAG_CACHER]);
+	step->cacher_fd = TAKE_FD(fds[STEP_FD_CACHER]);
 	if (phase == LEDGER_RUNNING && resume_running(step) == 0)
 		return 0;
 	/* the step ends here. Its outcome is in the ledger, unless it was running and could not be

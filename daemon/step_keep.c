@@ -77,12 +77,12 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 		kept->deadline_usec = now_usec() + kept->timeout_msec * USEC_PER_MSEC;
 	keep_host(step->table);
 	step_keep_name(step->order.order, name);
-	r = step_bag_make(step, setup);
+	r = step_fd_bundle_make(step, setup);
 	if (r >= 0)
 		r = fd_store_put(step->table->daemon->fds, name, r);
 	if (r < 0)
 		log_warning("%s would not outlive runbookd: %s", step->container, strerror(-r));
-	/* after the bag is stored: a successor expects one from this phase on */
+	/* after the bundle is stored: a successor expects one from this phase on */
 	ledger_phase_set(kept, LEDGER_RUNNING);
 }
 

@@ -11,7 +11,7 @@
  * step_setup.c   files, pipes and paths of a step (daemon/step_setup.h)
  * step_report.c  result and reason (daemon/step_report.h)
  * step_notify.c  log lines and messages about a step
- * step_keep.c, step_bag.c  its state for a successor (daemon/step_keep.h)
+ * step_keep.c, step_fd_bundle.c  its state for a successor (daemon/step_keep.h)
  */
 
 #include "common/list.h"
@@ -100,7 +100,7 @@ void step_listen(const struct step *step);
 
 /**
  * step_resume() - go on with a step of a predecessor
- * @fds: indexed by enum step_bag_fd; set to -1 as they are taken over
+ * @fds: indexed by enum step_fd_kind; set to -1 as they are taken over
  *
  * Its sandbox is held (supervise_adopt()), or was gone already; its phase follows from the
  * phase of its ledger entry. Return: 0; -errno with @error, the sandbox is killed then.

@@ -23,7 +23,7 @@ STRUCTS = [
     ("sandbox/status.h", "sandbox_status", "sandbox/status_fields.c", "status"),
     ("daemon/ledger.h", "ledger_step", "daemon/kept_fields.c", "step"),
     ("daemon/ledger_parts.h", "ledger_head", "daemon/kept_fields.c", "head"),
-    ("daemon/kept_fields.h", "kept_bag", "daemon/kept_fields.c", "bag"),
+    ("daemon/kept_fields.h", "kept_fd_bundle", "daemon/kept_fields.c", "fd_bundle"),
     ("daemon/log_pump.h", "log_kept", "daemon/kept_fields.c", "log_kept"),
     ("daemon/log_pump.h", "log_result", "daemon/kept_fields.c", "log_result"),
     ("daemon/log_journal.h", "log_slot_head", "daemon/kept_fields.c", "slot"),

@@ -82,22 +82,22 @@ static void try_journal(const uint8_t *data, size_t size)
 	(void)fd_store_free(store);
 }
 
-static void try_bag(const uint8_t *data, size_t size)
+static void try_fd_bundle(const uint8_t *data, size_t size)
 {
 	struct fd_store *store = store_new();
 	struct error error = ERROR_INIT;
 	char name[FD_STORE_NAME_MAX];
-	struct step_bag bag;
+	struct step_fd_bundle bundle;
 	int fds[12];
 
 	for (size_t i = 0; i < 12; i++)
 		fds[i] = i == 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : fds[0];
 	step_keep_name(ORDER, name);
-	if (size > 0 && size <= FD_BAG_BYTES_MAX)
-		(void)fd_store_put(store, name, fd_bag_make(data, size, fds, 12));
-	if (step_bag_open(store, ORDER, &bag, &error) == 0) {
-		(void)sandbox_kept_check(&bag.sandbox, &error);
-		step_bag_close(&bag);
+	if (size > 0 && size <= FD_BUNDLE_BYTES_MAX)
+		(void)fd_store_put(store, name, fd_bundle_make(data, size, fds, 12));
+	if (step_fd_bundle_open(store, ORDER, &bundle, &error) == 0) {
+		(void)sandbox_kept_check(&bundle.sandbox, &error);
+		step_fd_bundle_close(&bundle);
 	}
 	(void)close(fds[0]);
 	(void)fd_store_free(store);
@@ -146,7 +146,7 @@ static void try_layout(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const tries[])(const uint8_t *data, size_t size) = {
-		try_ledger, try_journal, try_bag, try_sandbox, try_status, try_layout,
+		try_ledger, try_journal, try_fd_bundle, try_sandbox, try_status, try_layout,
 	};
 	uint8_t *copy;
 

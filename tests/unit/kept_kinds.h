@@ -179,7 +179,7 @@ static inline void sandbox_read(const struct bytes *bytes, FILE *out)
 	sandbox_say(&kept, out);
 }
 
-static inline void bag_make(struct bytes *bytes)
+static inline void bundle_make(struct bytes *bytes)
 {
 	static const struct sandbox_ops ops = {.keep = keep};
 	struct daemon daemon = {.fds = NULL};
@@ -188,7 +188,7 @@ static inline void bag_make(struct bytes *bytes)
 	struct step_setup setup = {.log_fd = file_make(), .index_fd = file_make()};
 	struct fixture_sandbox fixture;
 	char layers[2][IMAGE_ID_SIZE];
-	int bag, fds[FD_BAG_FDS_MAX];
+	int bundle, fds[FD_BUNDLE_FDS_MAX];
 	size_t n_fds;
 	ssize_t size;
 
@@ -205,43 +205,44 @@ static inline void bag_make(struct bytes *bytes)
 	memset(layers[0], 'a', 64);
 	memset(layers[1], 'b', 64);
 	step.order.layers = layers[0];
-	bag = step_bag_make(&step, &setup);
-	assert_true(bag >= 0);
-	*bytes = (struct bytes){.data = malloc(FD_BAG_BYTES_MAX)};
-	size = fd_bag_open(bag, bytes->data, FD_BAG_BYTES_MAX, fds, &n_fds);
+	bundle = step_fd_bundle_make(&step, &setup);
+	assert_true(bundle >= 0);
+	*bytes = (struct bytes){.data = malloc(FD_BUNDLE_BYTES_MAX)};
+	size = fd_bundle_open(bundle, bytes->data, FD_BUNDLE_BYTES_MAX, fds, &n_fds);
 	assert_true(size > 0);
 	assert_int_equal(n_fds, 12);
 	bytes->used = bytes->size = (size_t)size;
 	for (size_t i = 0; i < n_fds; i++)
 		(void)close(fds[i]);
-	(void)close(bag);
+	(void)close(bundle);
 	files_close();
 }
 
-static inline void bag_read(const struct bytes *bytes, FILE *out)
+static inline void bundle_read(const struct bytes *bytes, FILE *out)
 {
 	struct fd_store *store = store_new();
 	struct error error = ERROR_INIT;
 	char name[FD_STORE_NAME_MAX];
-	struct step_bag bag;
+	struct step_fd_bundle bundle;
 
 	for (size_t i = 0; i < 12; i++)
 		(void)file_make();
 	step_keep_name(ORDER, name);
 	assert_int_equal(
-		fd_store_put(store, name, fd_bag_make(bytes->data, bytes->size, fds_made, 12)), 0);
-	if (step_bag_open(store, ORDER, &bag, &error) < 0) {
+		fd_store_put(store, name, fd_bundle_make(bytes->data, bytes->size, fds_made, 12)),
+		0);
+	if (step_fd_bundle_open(store, ORDER, &bundle, &error) < 0) {
 		fprintf(out, "%s\n", error.text);
 	} else {
-		for (size_t i = 0; i < bag.n_layers; i++)
-			fprintf(out, "layer %s\n", bag.layers + i * IMAGE_ID_SIZE);
-		for (size_t i = 0; i < STEP_BAG_FDS; i++)
-			fprintf(out, "descriptor %zu: %zu\n", i, file_number(bag.fds[i]));
-		fprintf(out, "mask: %zu\n", file_number(bag.mask_fd));
-		for (size_t i = 0; i < bag.sandbox.n_fds; i++)
-			fprintf(out, "sandbox: %zu\n", file_number(bag.sandbox.fds[i]));
-		sandbox_say(&bag.sandbox, out);
-		step_bag_close(&bag);
+		for (size_t i = 0; i < bundle.n_layers; i++)
+			fprintf(out, "layer %s\n", bundle.layers + i * IMAGE_ID_SIZE);
+		for (size_t i = 0; i < STEP_FD_NUM; i++)
+			fprintf(out, "descriptor %zu: %zu\n", i, file_number(bundle.fds[i]));
+		fprintf(out, "mask: %zu\n", file_number(bundle.mask_fd));
+		for (size_t i = 0; i < bundle.sandbox.n_fds; i++)
+			fprintf(out, "sandbox: %zu\n", file_number(bundle.sandbox.fds[i]));
+		sandbox_say(&bundle.sandbox, out);
+		step_fd_bundle_close(&bundle);
 	}
 	files_close();
 	(void)fd_store_free(store);
@@ -373,12 +374,9 @@ static const struct kind {
 	void (*make)(struct bytes *bytes);
 	void (*read)(const struct bytes *bytes, FILE *out);
 } kinds[] = {
-	{"ledger", ledger_make, ledger_read},
-	{"sandbox", sandbox_make, sandbox_read},
-	{"bag", bag_make, bag_read},
-	{"journal", journal_make, journal_read},
-	{"status", status_make, status_read_bytes},
-	{"mask", mask_make, mask_read},
+	{"ledger", ledger_make, ledger_read},	    {"sandbox", sandbox_make, sandbox_read},
+	{"bag", bundle_make, bundle_read},	    {"journal", journal_make, journal_read},
+	{"status", status_make, status_read_bytes}, {"mask", mask_make, mask_read},
 };
 
 static inline char *text_of(const struct kind *kind, const struct bytes *bytes)

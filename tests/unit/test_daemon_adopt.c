@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* State that outlives the process: bags, the fd store, the ledger, and an adopted log pump. */
+/* State that outlives the process: fd bundles, the fd store, the ledger, an adopted log pump. */
 
 #include "common/cleanup.h"
 #include "common/remove_tree.h"
@@ -41,22 +41,23 @@ static bool same_file(int a, int b)
 	       one.st_dev == two.st_dev;
 }
 
-/* ---- bags ---- */
+/* ---- fd bundles ---- */
 
-static void test_bag(void **state)
+static void test_fd_bundle(void **state)
 {
-	static char data[40000], got[FD_BAG_BYTES_MAX];
-	int pair[2], fds[FD_BAG_FDS_MAX];
+	static char data[40000], got[FD_BUNDLE_BYTES_MAX];
+	int pair[2], fds[FD_BUNDLE_FDS_MAX];
 	size_t n_fds;
-	int bag;
+	int bundle;
 
 	memset(data, 'x', sizeof(data));
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-	bag = fd_bag_make(data, sizeof(data), pair, 2);
-	assert_true(bag >= 0);
-	/* reading does not change the bag */
+	bundle = fd_bundle_make(data, sizeof(data), pair, 2);
+	assert_true(bundle >= 0);
+	/* reading does not change the bundle */
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(fd_bag_open(bag, got, sizeof(got), fds, &n_fds), sizeof(data));
+		assert_int_equal(fd_bundle_open(bundle, got, sizeof(got), fds, &n_fds),
+				 sizeof(data));
 		assert_memory_equal(got, data, sizeof(data));
 		assert_int_equal(n_fds, 2);
 		assert_true(same_file(fds[0], pair[0]) && same_file(fds[1], pair[1]));
@@ -65,28 +66,28 @@ static void test_bag(void **state)
 		(void)close(fds[1]);
 	}
 	/* a buffer that is too small is refused, and no descriptor is left open */
-	assert_int_equal(fd_bag_open(bag, got, 100, fds, &n_fds), -EMSGSIZE);
+	assert_int_equal(fd_bundle_open(bundle, got, 100, fds, &n_fds), -EMSGSIZE);
 	assert_int_equal(n_fds, 0);
-	/* the bag has copies of the descriptors: the pipe has a writer until the bag is closed */
+	/* the bundle has copies of the descriptors: the pipe has a writer until it is closed */
 	(void)close(pair[1]);
 	assert_int_equal(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
 	assert_int_equal(read(pair[0], got, 1), -1);
 	assert_int_equal(errno, EAGAIN);
-	(void)close(bag);
+	(void)close(bundle);
 	assert_int_equal(read(pair[0], got, 1), 0);
 	(void)close(pair[0]);
-	assert_int_equal(fd_bag_make(data, FD_BAG_BYTES_MAX + 1, fds, 1), -E2BIG);
-	assert_int_equal(fd_bag_make(data, 1, fds, 0), -E2BIG);
+	assert_int_equal(fd_bundle_make(data, FD_BUNDLE_BYTES_MAX + 1, fds, 1), -E2BIG);
+	assert_int_equal(fd_bundle_make(data, 1, fds, 0), -E2BIG);
 }
 
-static void test_bag_of_something_else(void **state)
+static void test_fd_bundle_of_something_else(void **state)
 {
 	char got[16];
-	int fds[FD_BAG_FDS_MAX], pair[2];
+	int fds[FD_BUNDLE_FDS_MAX], pair[2];
 	size_t n_fds;
 
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
-	assert_int_equal(fd_bag_open(pair[0], got, sizeof(got), fds, &n_fds), -ENOTSOCK);
+	assert_int_equal(fd_bundle_open(pair[0], got, sizeof(got), fds, &n_fds), -ENOTSOCK);
 	(void)close(pair[0]);
 	(void)close(pair[1]);
 }
@@ -577,8 +578,8 @@ static void test_pump_knows_what_is_held(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bag),
-		cmocka_unit_test(test_bag_of_something_else),
+		cmocka_unit_test(test_fd_bundle),
+		cmocka_unit_test(test_fd_bundle_of_something_else),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_store_inherits),
 		cmocka_unit_test(test_ledger_orders),

@@ -148,7 +148,7 @@ static void test_tables_have_all(void **state)
 		size_t gaps; /* .mask of a mask_stream, and padding */
 	} tables[] = {
 		{&log_result_fields, 4},	{&step_report_fields, 4},
-		{&kept_bag_fields, 0},		{&kept_ledger_fields, 0},
+		{&kept_fd_bundle_fields, 0},	{&kept_ledger_fields, 0},
 		{&kept_journal_fields, 0},	{&ledger_head_fields, 7},
 		{&ledger_step_fields, 5},	{&log_kept_fields, 0},
 		{&log_slot_fields, 0},		{&mask_stream_fields, 15},

@@ -358,7 +358,7 @@ static void test_refused_and_kept(void **state)
 	struct daemon daemon;
 	struct error error = ERROR_INIT;
 	struct ledger_step *step;
-	int bag, pair[2], fds[1];
+	int bundle, pair[2], fds[1];
 
 	(void)setenv("NOTIFY_SOCKET", "/nonexistent/notify", 1);
 	(void)setenv("FDSTORE", "10", 1);
@@ -372,7 +372,7 @@ static void test_refused_and_kept(void **state)
 	assert_true(fd_store_get(daemon.fds, "rb.ledger.3") >= 0);
 	(void)fd_store_free(daemon.fds);
 
-	/* the ledger can be read, a bag cannot */
+	/* the ledger can be read, a bundle cannot */
 	daemon = (struct daemon){.fds = store_new()};
 	assert_int_equal(ledger_new(-1, "who", &daemon.ledger, &error), 0);
 	step = ledger_step_new(daemon.ledger);
@@ -381,11 +381,11 @@ static void test_refused_and_kept(void **state)
 	ledger_phase_set(step, LEDGER_RUNNING);
 	(void)fd_store_put(daemon.fds, "rb.ledger.1", dup(ledger_fd(daemon.ledger)));
 	daemon.ledger = ledger_free(daemon.ledger);
-	assert_int_equal(adopt_check(daemon.fds, &error), 0); /* no bag: it was being started */
+	assert_int_equal(adopt_check(daemon.fds, &error), 0); /* no bundle: it was being started */
 	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
 	fds[0] = pair[0];
-	bag = fd_bag_make("future", 6, fds, 1);
-	(void)fd_store_put(daemon.fds, "rb.s5", bag);
+	bundle = fd_bundle_make("future", 6, fds, 1);
+	(void)fd_store_put(daemon.fds, "rb.s5", bundle);
 	assert_int_equal(adopt_check(daemon.fds, &error), -EBADMSG);
 	assert_non_null(strstr(error.text, "cannot read rb.s5"));
 	assert_int_equal(adopt_ledger(&daemon, &error), -EBADMSG);
