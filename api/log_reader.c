@@ -11,19 +11,19 @@ static bool hole_now(const struct log_reader *reader, struct log_cut *ret_cut)
 	       ret_cut->end > ret_cut->start;
 }
 
-bool log_reader_tell(struct log_reader *reader, struct log_cut *ret_cut)
+bool log_reader_announce(struct log_reader *reader, struct log_cut *ret_cut)
 {
 	bool ahead = hole_now(reader, ret_cut) && reader->offset < ret_cut->end;
 
-	reader->told = true;
-	reader->told_end = ahead ? ret_cut->end : 0;
+	reader->announced = true;
+	reader->announced_end = ahead ? ret_cut->end : 0;
 	return ahead;
 }
 
 /* Move the position from within the hole to its end. Return: 0 with the text ready, or -ESTALE. */
 static int jump(struct log_reader *reader, const struct log_cut *cut)
 {
-	if (reader->no_text || (reader->told && reader->told_end != cut->end))
+	if (reader->no_text || (reader->announced && reader->announced_end != cut->end))
 		return -ESTALE;
 	reader->text_size = log_cut_text(cut, reader->text);
 	reader->text_sent = 0;

@@ -12,7 +12,7 @@
  * bytes, and bytes that it may have reached by then are not used.
  *
  * A client that has to know its position in the log is told of the hole in the header of
- * the answer (log_reader_tell()). If the hole changes before the client reaches it, the
+ * the answer (log_reader_announce()). If the hole changes before the client reaches it, the
  * reading ends with -ESTALE, and the client has to send another request.
  */
 
@@ -27,21 +27,21 @@
 struct log_reader {
 	int log_fd, index_fd; /* not owned; without an index, -1, there is no hole */
 	uint64_t offset;
-	uint64_t end; /* offset at which to stop; UINT64_MAX: the end of the file */
-	bool told;    /* the client knows the hole that ends at @told_end */
-	bool no_text; /* stop with -ESTALE at a hole */
-	uint64_t told_end;
+	uint64_t end;	/* offset at which to stop; UINT64_MAX: the end of the file */
+	bool announced; /* the client knows the hole that ends at @announced_end */
+	bool no_text;	/* stop with -ESTALE at a hole */
+	uint64_t announced_end;
 	char text[LOG_CUT_TEXT_MAX]; /* in place of the hole */
 	size_t text_size, text_sent;
 };
 
 /**
- * log_reader_tell() - fix the hole that the client is told of
+ * log_reader_announce() - fix the hole that the client is told of
  * @ret_cut: the hole of the log
  *
  * Return: true if the log has a hole at or after the position.
  */
-bool log_reader_tell(struct log_reader *reader, struct log_cut *ret_cut);
+bool log_reader_announce(struct log_reader *reader, struct log_cut *ret_cut);
 
 /**
  * log_reader_log() - read at the position, which the caller advances

@@ -295,7 +295,7 @@ static void answer_stream(struct http_request *request, struct log_stream *strea
 {
 	struct MHD_Response *response;
 	struct log_cut cut;
-	bool is_cut = log_reader_tell(&stream->reader, &cut);
+	bool is_cut = log_reader_announce(&stream->reader, &cut);
 
 	response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, LOG_BLOCK, log_stream_read,
 						     stream, log_stream_free);

@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				     .end = how & 2 ? offset + 900U : UINT64_MAX,
 				     .no_text = (how & 4) != 0};
 	if (how & 8)
-		(void)log_reader_tell(&reader, &cut);
+		(void)log_reader_announce(&reader, &cut);
 	read_all(&reader, timestamps_init(&timestamps, index_fd) == 0 ? &timestamps : NULL);
 	return 0;
 }
