@@ -255,7 +255,7 @@ static enum cli_exit call_failed(const struct client *client, const struct call 
 		return unreachable(client, error);
 	(void)error_set(
 		error, EIO, "the connection to runbookd broke: %s%s", curl_easy_strerror(code),
-		call->request->once ? " (it may have been accepted: \"runbookctl runs\" says)"
+		call->request->once ? " (it may have been accepted: \"runbookctl runs\" shows it)"
 				    : " (try again)");
 	return CLI_UNREACHABLE;
 }

@@ -231,7 +231,7 @@ static int open_source(const char *file, uint64_t *ret_size, struct error *error
 	}
 	(void)error_set(error, EINVAL,
 			S_ISDIR(st.st_mode) ? "%s is a directory: put a tar of it, steps unpack it"
-					    : "%s is not a regular file: write it to one first",
+					    : "%s is not a regular file: copy it to one first",
 			file);
 	return -1;
 }
@@ -278,7 +278,7 @@ const struct cli_command cmd_artifacts_put = {
 	.n_max = 3,
 	.summary = "store a file as an artifact of a run",
 	.description =
-		"As cacher put does it in a step, under the same limits; a key that exists is "
+		"Works like \"cacher put\" in a step, with the same limits. An existing key is "
 		"replaced.",
 	.handler = run_artifacts_put,
 };
@@ -288,7 +288,7 @@ const struct cli_command cmd_artifacts_ls = {
 	.arguments = "RUN",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "list what the steps of a run handed over",
+	.summary = "list the artifacts of a run",
 	.handler = run_artifacts_ls,
 };
 
@@ -298,7 +298,7 @@ const struct cli_command cmd_artifacts_get = {
 	.n_min = 2,
 	.n_max = 3,
 	.summary = "download an artifact (FILE \"-\": standard output)",
-	.description = "A directory comes as a tar archive. Without FILE the name is the last part "
-		       "of KEY.",
+	.description = "A directory is downloaded as a tar archive. Without FILE the name is the "
+		       "last part of KEY.",
 	.handler = run_artifacts_get,
 };

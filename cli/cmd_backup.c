@@ -264,7 +264,7 @@ static int restore_print(const struct cli *cli, const char *text)
 	}
 	format_age(age, sizeof(age), wall_usec(), created);
 	(void)printf("restored %" PRIu64 " runs, from a backup of %s (runbookd %s).\n"
-		     "What was there before is kept in %s/scheduler/runbookd.db.replaced-*\n",
+		     "The old database is kept as %s/scheduler/runbookd.db.replaced-*\n",
 		     runs, age, version, cli->paths.lib);
 	return CLI_OK;
 }
@@ -296,7 +296,7 @@ static int run_restore(struct cli *cli, const struct cli_arguments *arguments)
 		(void)error_errno(&error, -status, "%s", program);
 	else
 		(void)error_set(&error, EIO, "%s: %s; nothing was changed", arguments->list[0],
-				text[0] ? text : "runbook-scheduler did not say why it failed");
+				text[0] ? text : "runbook-scheduler reported no reason");
 	return cli_fail(CLI_REFUSED, &error);
 }
 
@@ -307,9 +307,9 @@ const struct cli_command cmd_backup = {
 	.n_max = 1,
 	.summary = "write the database of the running daemon into a file",
 	.description = "Runs go on meanwhile. The copy is consistent, checked, and on the disk "
-		       "when this ends. In a\nDIRECTORY its name has the time. It holds runs, "
-		       "deliveries, events and secrets (encrypted;\nthe key is not in it), but no "
-		       "logs, artifacts, images or configuration.",
+		       "when this command ends.\nIn a DIRECTORY its name has the time. It contains "
+		       "runs, deliveries, events and secrets\n(encrypted; the key is not in it), "
+		       "but no logs, artifacts, images or configuration.",
 	.handler = run_backup,
 };
 
@@ -318,9 +318,9 @@ const struct cli_command cmd_restore = {
 	.arguments = "FILE",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "make a backup the database again; runbookd must be stopped",
-	.description = "FILE is checked first; the database that it replaces stays beside it. "
-		       "Steps that ran when\nthe backup was made are \"errored: host lost\" after "
-		       "the next start.",
+	.summary = "replace the database by a backup; runbookd must be stopped",
+	.description = "FILE is checked first. The old database is kept in the same directory. "
+		       "Steps that were running\nwhen the backup was made are \"errored: host "
+		       "lost\" after the next start.",
 	.handler = run_restore,
 };

@@ -85,7 +85,7 @@ static int run_retry(struct cli *cli, const struct cli_arguments *arguments)
 }
 
 static const struct cli_option retry_options[] = {
-	{"failed", 0, NULL, "in the run itself: all steps that did not succeed"},
+	{"failed", 0, NULL, "retry all steps that did not succeed, in the run itself"},
 	{"follow", 'f', NULL, "show the run live until it ends"},
 	{"logs", 0, NULL, "with --follow: show the steps' output too"},
 	{0},
@@ -97,7 +97,7 @@ const struct cli_command cmd_cancel = {
 	.n_min = 1,
 	.n_max = 2,
 	.summary = "end a run, or one step of it",
-	.description = "Waiting steps end at once, running ones after SIGTERM and a grace.",
+	.description = "Waiting steps end at once, running ones after SIGTERM and a grace period.",
 	.handler = run_cancel,
 };
 
@@ -106,11 +106,11 @@ const struct cli_command cmd_retry = {
 	.arguments = "RUN [STEP]",
 	.n_min = 1,
 	.n_max = 2,
-	.summary = "run again: the same runbook, commit and environment",
+	.summary = "run again with the same runbook, commit and environment",
 	.description = "A whole run is retried as a new run. One step is retried in its run, with "
-		       "the steps\nthat were skipped because of it, and those that look at its end "
-		       "(when: failure, always);\n--failed does that for all steps that did not "
-		       "succeed, and fetches again\na run that never had steps.",
+		       "the steps\nthat were skipped because of it, and those that depend on its "
+		       "result (when: failure,\nalways). --failed does so for all steps that did "
+		       "not succeed, and fetches a run\nagain that never had steps.",
 	.options = retry_options,
 	.handler = run_retry,
 };

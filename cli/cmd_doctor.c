@@ -70,8 +70,8 @@ static int run_doctor(struct cli *cli, const struct cli_arguments *arguments)
 const struct cli_command cmd_doctor = {
 	.name = "doctor",
 	.arguments = "",
-	.summary = "what this host has and lacks, and the fix",
-	.description = "Tries each thing that steps need. Exit 1 when something that is required "
-		       "is missing.",
+	.summary = "check what this host has and lacks, and print fixes",
+	.description = "Tries each feature that steps need. The exit code is 1 if a requirement is "
+		       "missing.",
 	.handler = run_doctor,
 };

@@ -116,7 +116,7 @@ static int run_graph(struct cli *cli, const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options[] = {
-	{"format", 0, "text|dot|svg", "how to draw it (text)"},
+	{"format", 0, "text|dot|svg", "format of the graph (text)"},
 	{0},
 };
 
@@ -124,9 +124,9 @@ const struct cli_command cmd_graph = {
 	.name = "graph",
 	.arguments = "[FILE|RUN]",
 	.n_max = 1,
-	.summary = "draw the steps and what they depend on",
-	.description = "FILE is a runbook (runbook.yml; \"./42\" for a file named 42), RUN a run's "
-		       "number:\nthen the drawing has states and durations.",
+	.summary = "draw the steps and their dependencies",
+	.description = "FILE is a runbook (default: runbook.yml; \"./42\" is a file named 42). RUN "
+		       "is the number of a\nrun, whose graph has states and durations.",
 	.options = options,
 	.handler = run_graph,
 };

@@ -61,8 +61,8 @@ static int wait_for_job(struct cli *cli, uint64_t id)
 
 		if (code == CLI_NOT_FOUND)
 			(void)error_set(&error, ENOENT,
-					"runbook-image was started again meanwhile: repeat the "
-					"command, what is here already is not fetched again");
+					"runbook-image was restarted: repeat the command, "
+					"existing layers are not fetched again");
 		if (code != CLI_OK)
 			return cli_fail(CLI_REFUSED, &error);
 		show_progress(cli, job, last, sizeof(last));
@@ -212,7 +212,8 @@ static int run_pull(struct cli *cli, const struct cli_arguments *arguments)
 			continue;
 		if (!work.name)
 			return cli_usage("image pull",
-					 "%s says no name: give one as the second argument",
+					 "%s has no name for the image: give one as the second "
+					 "argument",
 					 transports[i].prefix);
 		work.kind = transports[i].kind;
 		path = strdup(work.source + length);
@@ -345,10 +346,10 @@ const struct cli_command cmd_image_pull = {
 	.n_min = 1,
 	.n_max = 2,
 	.summary = "fetch an image that steps can use",
-	.description = "SOURCE is docker://NAME:TAG (from a registry, by skopeo on the host), "
-		       "oci:DIRECTORY or\ndocker-archive:FILE (from here). Steps use it as "
-		       "\"image: NAME\"; without NAME it is called\nas in the registry. Layers "
-		       "that are here already are not fetched again.",
+	.description = "SOURCE is docker://NAME:TAG (from a registry, by skopeo on the host), or "
+		       "oci:DIRECTORY or\ndocker-archive:FILE (on this machine). Steps use it as "
+		       "\"image: NAME\"; the default of NAME is\nthe name in the registry. "
+		       "Existing layers are not fetched again.",
 	.handler = run_pull,
 };
 
@@ -366,7 +367,7 @@ const struct cli_command cmd_image_import = {
 const struct cli_command cmd_image_ls = {
 	.name = "image ls",
 	.arguments = "",
-	.summary = "images of this host",
+	.summary = "list the images of this host",
 	.handler = run_ls,
 };
 
@@ -375,15 +376,15 @@ const struct cli_command cmd_image_rm = {
 	.arguments = "NAME...",
 	.n_min = 1,
 	.n_max = 64,
-	.summary = "take a name away from an image",
-	.description = "What no name stands for any more is removed by \"runbookctl image prune\".",
+	.summary = "remove a name from an image",
+	.description = "\"runbookctl image prune\" removes images without a name.",
 	.handler = run_rm,
 };
 
 const struct cli_command cmd_image_prune = {
 	.name = "image prune",
 	.arguments = "",
-	.summary = "remove images without a name, and layers that no image has",
-	.description = "What a running step uses stays until the next prune.",
+	.summary = "remove images without a name, and layers that no image uses",
+	.description = "Images that a running step uses stay until the next prune.",
 	.handler = run_prune,
 };

@@ -269,7 +269,7 @@ static enum cli_exit print_all(struct cli *cli, uint64_t run, const json_t *whol
 	if (n_removed && !n_printed)
 		return CLI_NOT_FOUND;
 	if (n_removed)
-		cli_note("%s, but for what was printed here", error->text);
+		cli_note("%s, except for those printed here", error->text);
 	return CLI_OK;
 }
 
@@ -303,9 +303,8 @@ static int run_logs(struct cli *cli, const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options[] = {
-	{"follow", 'f', NULL, "go on until the step (or the run) ends"},
-	{"timestamps", 't', NULL,
-	 "put the time in front of each line; say where it ran and how it ended"},
+	{"follow", 'f', NULL, "continue until the step (or the run) ends"},
+	{"timestamps", 't', NULL, "put the time in front of each line; add container and result"},
 	{"attempt", 0, "N", "output of this attempt (the last one)"},
 	{0},
 };
@@ -315,10 +314,10 @@ const struct cli_command cmd_logs = {
 	.arguments = "RUN [STEP]",
 	.n_min = 1,
 	.n_max = 2,
-	.summary = "print what a step printed",
-	.description = "Without STEP: all steps, each line behind its step's name. To a file or a "
-		       "pipe the bytes\ngo as they are; on a terminal everything but text and "
-		       "colours is left out.",
+	.summary = "print the output of a step",
+	.description = "Without STEP, the output of all steps is printed, with the name of the "
+		       "step in front of each\nline. To a file or a pipe the bytes are written "
+		       "unchanged; on a terminal only text and\ncolours are shown.",
 	.options = options,
 	.handler = run_logs,
 };

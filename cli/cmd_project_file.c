@@ -233,7 +233,7 @@ const struct cli_command cmd_project_add = {
 	.arguments = "NAME",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "add a project and say how to configure its forge",
+	.summary = "add a project and print the settings for its forge",
 	.options = options,
 	.handler = run_project_add,
 };
@@ -243,6 +243,6 @@ const struct cli_command cmd_project_rm = {
 	.arguments = "NAME",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "remove a project's file; what it ran stays",
+	.summary = "remove a project's file; its runs stay",
 	.handler = run_project_rm,
 };

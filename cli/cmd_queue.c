@@ -88,6 +88,6 @@ static int run_queue(struct cli *cli, const struct cli_arguments *arguments)
 const struct cli_command cmd_queue = {
 	.name = "queue",
 	.arguments = "",
-	.summary = "which steps wait, and for what",
+	.summary = "list the waiting steps, and what they wait for",
 	.handler = run_queue,
 };

@@ -124,7 +124,7 @@ static int run_gc(struct cli *cli, const struct cli_arguments *arguments)
 }
 
 static const struct cli_option gc_options[] = {
-	{"dry-run", 0, NULL, "remove nothing, only say what would go, and why"},
+	{"dry-run", 0, NULL, "remove nothing, only show what would be removed, and why"},
 	{0},
 };
 
@@ -132,8 +132,8 @@ const struct cli_command cmd_gc = {
 	.name = "gc",
 	.arguments = "",
 	.summary = "remove now what [Retention] does not keep",
-	.description = "runbookd does that by itself, too. What has not ended, what is pinned, and "
-		       "the last\nsuccess of a branch that exists stays. See [Retention] in "
+	.description = "runbookd also does so by itself. Runs that have not ended, pinned runs, "
+		       "and the last\nsuccess of each branch that exists stay. See [Retention] in "
 		       "runbookd.conf(5).",
 	.options = gc_options,
 	.handler = run_gc,
@@ -144,7 +144,7 @@ const struct cli_command cmd_pin = {
 	.arguments = "RUN",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "keep a run, whatever [Retention] says",
+	.summary = "keep a run regardless of [Retention]",
 	.handler = run_pin,
 };
 
@@ -153,6 +153,6 @@ const struct cli_command cmd_unpin = {
 	.arguments = "RUN",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "let [Retention] decide about a run again",
+	.summary = "apply [Retention] to a run again",
 	.handler = run_unpin,
 };

@@ -99,8 +99,8 @@ static enum cli_exit value_read(const char *name, bool raw, char *value, size_t 
 		(void)error_set(error, EINVAL, "the value is empty: give it on standard input");
 	else if ((size_t)n > SECRET_VALUE_MAX)
 		(void)error_set(error, E2BIG,
-				"the value is longer than %llu bytes: keep a key to it here, and "
-				"the rest encrypted in the repository",
+				"the value is longer than %llu bytes: store it encrypted in the "
+				"repository, and only its key as a secret",
 				SECRET_VALUE_MAX);
 	else if (memchr(value, '\0', (size_t)n))
 		(void)error_set(error, EINVAL,
@@ -188,8 +188,8 @@ static enum cli_exit target_check(const struct cli_arguments *arguments, struct 
 		(void)error_set(error, EINVAL, "\"%s\" is not a project name", target->project);
 	else if (target->env && !secret_env_valid(target->env))
 		(void)error_set(error, EINVAL,
-				"ENV is the value of the variable ENV that steps get the secret "
-				"for: 1 to %d printable bytes",
+				"ENV must be a value of the steps' variable ENV: 1 to %d printable "
+				"bytes",
 				SECRET_ENV_MAX);
 	else if (target->name && (problem = secret_name_problem(target->name)))
 		(void)error_set(error, EINVAL, "%s", problem);
@@ -333,7 +333,7 @@ const struct cli_command cmd_secret_set = {
 	.arguments = "PROJECT ENV NAME",
 	.n_min = 3,
 	.n_max = 3,
-	.summary = "give steps of an ENV a variable that stays hidden",
+	.summary = "set a secret variable for the steps of an ENV",
 	.description =
 		"The value is read from standard input, without a newline at its end. Steps "
 		"of the project\nwhose variable ENV has the value ENV get it as the variable "
@@ -346,7 +346,7 @@ const struct cli_command cmd_secret_ls = {
 	.name = "secret ls",
 	.arguments = "[PROJECT]",
 	.n_max = 1,
-	.summary = "names of secrets, never values",
+	.summary = "list the names of secrets, never values",
 	.handler = run_secret_ls,
 };
 
@@ -363,7 +363,7 @@ const struct cli_command cmd_secret_rm = {
 const struct cli_command cmd_secret_rekey = {
 	.name = "secret rekey",
 	.arguments = "",
-	.summary = "encrypt all secrets with a new key and forget the old one",
-	.description = "A backup from before needs the old key: make a new one afterwards.",
+	.summary = "encrypt all secrets with a new key and remove the old one",
+	.description = "Older backups need the old key: make a new backup afterwards.",
 	.handler = run_secret_rekey,
 };

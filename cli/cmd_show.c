@@ -58,7 +58,7 @@ const struct cli_command cmd_show = {
 	.arguments = "RUN",
 	.n_min = 1,
 	.n_max = 1,
-	.summary = "show a run, its steps, and why what failed did",
+	.summary = "show a run, its steps, and why steps failed",
 	.options = options,
 	.handler = run_show,
 };

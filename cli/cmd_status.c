@@ -54,6 +54,6 @@ static int run_status(struct cli *cli, const struct cli_arguments *arguments)
 const struct cli_command cmd_status = {
 	.name = "status",
 	.arguments = "",
-	.summary = "is the daemon well, and how much does it do",
+	.summary = "show the version, uptime and load of the daemon",
 	.handler = run_status,
 };

@@ -82,7 +82,7 @@ const struct cli_command cmd_validate = {
 	.n_max = 1,
 	.summary = "check a runbook (runbook.yml; \"-\": standard input)",
 	.description = "Every finding is printed as FILE:LINE:COLUMN: PATH: what is wrong (the "
-		       "fix).\nExit 1 when there is one. No daemon is needed.",
+		       "fix).\nThe exit code is 1 if there is one. No daemon is needed.",
 	.options = options,
 	.handler = run_validate,
 };

@@ -133,8 +133,9 @@ static void print_help(void)
 			       *(*entry)->arguments ? " " : "", (*entry)->arguments);
 		(void)printf("  %-34s %s\n", left, (*entry)->summary);
 	}
-	(void)puts("\n\"runbookctl COMMAND --help\" says more. Exit codes: 0 success, 1 the run or "
-		   "step failed,\n2 usage, 3 not found, 4 daemon unreachable, 5 refused.");
+	(void)puts(
+		"\n\"runbookctl COMMAND --help\" explains a command. Exit codes: 0 success, 1 "
+		"the run or step\nfailed, 2 usage, 3 not found, 4 daemon unreachable, 5 refused.");
 }
 
 static int unknown_command(int argc, char *const *argv)
@@ -150,7 +151,7 @@ static int unknown_command(int argc, char *const *argv)
 		if (argc < 2 || argv[1][0] == '-')
 			return cli_usage("", "\"%s\" needs a second word, such as \"%s\"", argv[0],
 					 name);
-		return cli_usage("", "unknown command \"%s %s\" (one of this family is \"%s\")",
+		return cli_usage("", "unknown command \"%s %s\" (an existing one is \"%s\")",
 				 argv[0], argv[1], name);
 	}
 	nearest = cli_nearest_command(argv[0]);

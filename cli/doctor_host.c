@@ -63,8 +63,8 @@ static void check_skopeo(struct cli *cli, struct doctor_finding *finding)
 
 	if (file && fgets(scope, sizeof(scope), file) && scope[0] > '1')
 		doctor_bad(finding, DOCTOR_WARNING, "sysctl kernel.yama.ptrace_scope=1",
-			   "kernel.yama.ptrace_scope is %.1s: what a pull connects to cannot be "
-			   "judged, so nothing is pulled",
+			   "kernel.yama.ptrace_scope is %.1s: the destinations of a pull cannot be "
+			   "checked, so nothing is pulled",
 			   scope);
 	else if (access("/usr/bin/skopeo", X_OK) == 0 || access("/usr/local/bin/skopeo", X_OK) == 0)
 		doctor_ok(finding, "\"runbookctl image pull\" fetches images with it");
@@ -96,7 +96,8 @@ static void check_disk(struct cli *cli, struct doctor_finding *finding)
 	while (access(path, F_OK) < 0 && strrchr(path, '/') != path)
 		*strrchr(path, '/') = '\0';
 	if (statvfs(access(path, F_OK) == 0 ? path : "/", &vfs) < 0) {
-		doctor_bad(finding, DOCTOR_WARNING, "", "cannot ask %s: %s", path, strerror(errno));
+		doctor_bad(finding, DOCTOR_WARNING, "", "cannot check %s: %s", path,
+			   strerror(errno));
 		return;
 	}
 	bytes = (uint64_t)vfs.f_bavail * vfs.f_frsize;
@@ -164,8 +165,8 @@ static void check_ids(struct cli *cli, struct doctor_finding *finding)
 	endpwent();
 	if (taken)
 		doctor_bad(finding, DOCTOR_FAILED,
-			   "give it other ids: steps run with ids from 1879048192 to 2147483647",
-			   "ids that steps use belong to %s", owner);
+			   "assign other ids to it: steps have those from 1879048192 to 2147483647",
+			   "ids for steps belong to %s", owner);
 	else
 		doctor_ok(finding, "1879048192 to 2147483647 are free for steps");
 }

@@ -391,10 +391,11 @@ static void check_landlock(struct cli *cli, struct doctor_finding *finding)
 	if (result == 0)
 		doctor_ok(finding, "keeps runbookd's own processes in their directories");
 	else
-		doctor_bad(finding, DOCTOR_WARNING,
-			   "add landlock to the kernel's lsm= list (a second wall: ids and modes "
-			   "hold without it)",
-			   "refused: %s", strerror(-result));
+		doctor_bad(
+			finding, DOCTOR_WARNING,
+			"add landlock to the kernel's lsm= list (it is a second barrier: user ids "
+			"and file modes protect without it)",
+			"refused: %s", strerror(-result));
 }
 
 const struct doctor_check doctor_kernel_checks[] = {

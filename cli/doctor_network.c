@@ -156,23 +156,23 @@ static void check_ipv6(struct cli *cli, struct doctor_finding *finding)
 	read_word("/proc/sys/net/ipv6/conf/all/forwarding", all, sizeof(all));
 	read_word("/proc/sys/net/ipv6/conf/all/force_forwarding", force, sizeof(force));
 	if (!has_default_route6())
-		doctor_ok(finding, "this host has no way out by IPv6, so steps have none");
+		doctor_ok(finding, "this host has no IPv6 default route, so steps have no IPv6");
 	else if (all[0] == '1')
 		doctor_ok(finding, "steps reach it; this host forwards already");
 	else if (force[0])
-		doctor_ok(finding, "steps reach it; forwarding is switched on for their links and "
-				   "the way out only");
+		doctor_ok(finding, "steps reach it; forwarding is switched on only for their links "
+				   "and the uplink");
 	else if (forwards_apart(apart, sizeof(apart)))
 		doctor_bad(
 			finding, DOCTOR_WARNING,
-			"sysctl net.ipv6.conf.all.forwarding=1 (with accept_ra=2 where routers "
-			"are listened to), or Linux 6.17",
+			"sysctl net.ipv6.conf.all.forwarding=1 (with accept_ra=2 if the host uses "
+			"router advertisements), or Linux 6.17",
 			"steps have no IPv6: this kernel forwards for all interfaces or none, and "
-			"what stands in %.100s could not be put back",
+			"the value of %.100s could not be restored",
 			apart);
 	else
 		doctor_ok(finding, "steps reach it; while one runs, this kernel forwards for all "
-				   "interfaces, and a rule drops what is not theirs");
+				   "interfaces, and a rule drops the packets of others");
 }
 
 const struct doctor_check doctor_network_checks[] = {

@@ -58,7 +58,7 @@ static void check_files(struct cli *cli, struct doctor_finding *finding)
 
 	if (find_open_project(cli, path, sizeof(path))) {
 		(void)snprintf(fix, sizeof(fix),
-			       "chmod o-r %s, and another secret if one of them did", path);
+			       "chmod o-r %s, and change the secret if a user has read it", path);
 		doctor_bad(finding, DOCTOR_FAILED, fix, "all users can read the Secret= in %.180s",
 			   path);
 		return;
@@ -70,7 +70,7 @@ static void check_files(struct cli *cli, struct doctor_finding *finding)
 		doctor_bad(finding, DOCTOR_FAILED, fix, "%.180s is not root's alone", path);
 		return;
 	}
-	doctor_ok(finding, "no file with one is open to all users");
+	doctor_ok(finding, "no file with a secret can be read by all users");
 }
 
 static void check_store(struct cli *cli, struct doctor_finding *finding)
