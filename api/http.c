@@ -167,7 +167,7 @@ static void request_begin(struct http_request *request, const char *method, cons
 			(void)check_body(request);
 		return;
 	case ROUTE_NOT_METHOD: {
-		static const char text[] = "{\"error\":\"this path has another method\"}";
+		static const char text[] = "{\"error\":\"this path has other methods\"}";
 		struct MHD_Response *response = MHD_create_response_from_buffer(
 			strlen(text), (void *)text, MHD_RESPMEM_PERSISTENT);
 

@@ -27,9 +27,8 @@ static void ask(struct http_request *request, const char *name, const char *sour
 void handle_images(struct http_request *request)
 {
 	if (!request->local && request->route->verb == IMAGE_JOB) {
-		http_answer_error(
-			request, 403,
-			"what became of a pull is answered on the unix socket api.sock only");
+		http_answer_error(request, 403,
+				  "the state of a pull is served on the unix socket api.sock only");
 		return;
 	}
 	ask(request, "", "", -1);

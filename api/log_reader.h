@@ -11,8 +11,8 @@
  * The hole may begin or grow while the log is read. So the hole is read again after the
  * bytes, and bytes that it may have reached by then are not used.
  *
- * A client that has to know its position in the log is told of the hole in the header of
- * the answer (log_reader_announce()). If the hole changes before the client reaches it, the
+ * A client has to know its position in the log, so the header of the answer announces the
+ * hole (log_reader_announce()). If the hole changes before the client reaches it, the
  * reading ends with -ESTALE, and the client has to send another request.
  */
 
@@ -36,7 +36,7 @@ struct log_reader {
 };
 
 /**
- * log_reader_announce() - fix the hole that the client is told of
+ * log_reader_announce() - get the present hole, for the header of the answer
  * @ret_cut: the hole of the log
  *
  * Return: true if the log has a hole at or after the position.
@@ -47,7 +47,7 @@ bool log_reader_announce(struct log_reader *reader, struct log_cut *ret_cut);
  * log_reader_log() - read at the position, which the caller advances
  *
  * Return: number of bytes; 0 at the end, or at a hole, whose text log_reader_text() then
- * has; -ESTALE when the hole is not the one that the client was told of; -errno.
+ * has; -ESTALE when the hole is not the announced one; -errno.
  */
 ssize_t log_reader_log(struct log_reader *reader, char *buffer, size_t max);
 /** log_reader_text() - take the rest of the text in place of the hole. Return: bytes. */

@@ -120,7 +120,7 @@ static int on_config_listen(struct channel *channel, struct message *message)
 		return r;
 	text_escape(listener.address, sizeof(listener.address), listen.address);
 	if (program.n_next == LISTENERS_MAX) {
-		log_warning("more than %d addresses to serve: %s is left out", LISTENERS_MAX,
+		log_warning("more than %d addresses to serve: %s is not served", LISTENERS_MAX,
 			    listener.address);
 		return 0;
 	}

@@ -33,7 +33,7 @@ static int delivery_id_read(const struct delivery *delivery, struct events *even
 
 	if (!id || !delivery_id_valid(id) ||
 	    text_copy(events->delivery_id, sizeof(events->delivery_id), id) < 0) {
-		answer_error(answer, 400, "header %s is %s; deliveries are told apart by it",
+		answer_error(answer, 400, "header %s is %s; it must identify the delivery",
 			     header_name(wanted[0]), id ? "not a usable id" : "missing");
 		return 400;
 	}

@@ -170,7 +170,7 @@ int pull_add(struct events *events, const struct pull *pull, const char *ref, co
 		     pull->base ? pull->base : "");
 	if (!pull->base || r < 0 || (size_t)r >= sizeof(base) || !ref_name_valid(base))
 		return error_set(error, EBADMSG,
-				 "the payload does not say which branch the pull request goes to");
+				 "the payload does not name the target branch of the pull request");
 	r = event_new(events, ref, before, after, actor, title, &event, error);
 	if (r <= 0)
 		return r;

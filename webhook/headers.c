@@ -65,11 +65,11 @@ int headers_check_framing(const struct headers *headers, const struct request_li
 
 	*ret_body = (struct request_body){.length = 0};
 	if (strcmp(line->version, "HTTP/1.1") != 0 && strcmp(line->version, "HTTP/1.0") != 0) {
-		answer_error(answer, 505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
+		answer_error(answer, 505, "only HTTP/1.0 and HTTP/1.1 are supported");
 		return framing_refused(answer);
 	}
 	if (headers->invalid) {
-		answer_error(answer, 400, "a header field holds a NUL byte");
+		answer_error(answer, 400, "a header field contains a NUL byte");
 		return framing_refused(answer);
 	}
 	if (headers->repeated != HEADER_NUM) {
@@ -157,11 +157,12 @@ int headers_check_body(const struct headers *headers, struct request_body *body,
 		return 415;
 	}
 	if (coding && strcasecmp(coding, "identity") != 0) {
-		answer_error(answer, 415, "compressed bodies are not taken, send it as it is");
+		answer_error(answer, 415,
+			     "compressed bodies are not accepted, send it uncompressed");
 		return 415;
 	}
 	if (body->length > WEBHOOK_BODY_MAX) {
-		answer_error(answer, 413, "the body has %llu bytes, at most %llu are taken",
+		answer_error(answer, 413, "the body has %llu bytes, at most %llu are accepted",
 			     (unsigned long long)body->length,
 			     (unsigned long long)WEBHOOK_BODY_MAX);
 		return 413;

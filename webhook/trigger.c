@@ -21,7 +21,7 @@ static void queue_advance(struct trigger_queue *queue);
 
 static void answer_away(struct answer *answer, const char *why)
 {
-	answer_error(answer, 503, "%s; deliver again, a run that exists already is found by its id",
+	answer_error(answer, 503, "%s; deliver again, an accepted delivery is known by its id",
 		     why);
 	answer->retry_after_sec = RETRY_AFTER_SEC;
 }
