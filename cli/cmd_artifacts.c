@@ -198,11 +198,11 @@ static int run_artifacts_get(struct cli *cli, const struct cli_arguments *argume
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (cli->json) {
-		cleanup_json json_t *told =
+		cleanup_json json_t *result =
 			json_pack("{s:s, s:s, s:s, s:I}", "key", key, "file", file, "kind",
 				  directory ? "directory" : "file", "size", (json_int_t)size);
 
-		json_print(told);
+		json_print(result);
 	} else {
 		char text[32];
 

@@ -105,10 +105,10 @@ static int run_backup(struct cli *cli, const struct cli_arguments *arguments)
 	if (code != CLI_OK)
 		return cli_fail(code, &error);
 	if (cli->json) {
-		cleanup_json json_t *told =
+		cleanup_json json_t *result =
 			json_pack("{s:s, s:I}", "file", file, "size", (json_int_t)size);
 
-		json_print(told);
+		json_print(result);
 	} else {
 		format_bytes(text, sizeof(text), size);
 		(void)printf("%s: %s, checked\n", file, text);
@@ -221,7 +221,7 @@ static int scheduler_restore(const struct paths *paths, const char *program, int
 	const char *argv[] = {"runbook-scheduler", "--restore", "--above", above, NULL, NULL, NULL};
 	struct process_request request = {.argv = (char **)argv, .envp = environ, .n_fds = 3};
 	ssize_t got;
-	int told[2], status = 0, r;
+	int output[2], status = 0, r;
 	pid_t pid;
 
 	(void)snprintf(above, sizeof(above), "%" PRIu64, last_run(paths));
@@ -229,14 +229,14 @@ static int scheduler_restore(const struct paths *paths, const char *program, int
 		argv[4] = "--root";
 		argv[5] = paths->root;
 	}
-	if (pipe2(told, O_CLOEXEC) < 0)
+	if (pipe2(output, O_CLOEXEC) < 0)
 		return -errno;
 	request.fds = (struct process_fd[]){
-		{backup_fd, STDIN_FILENO}, {told[1], STDOUT_FILENO}, {told[1], STDERR_FILENO}};
+		{backup_fd, STDIN_FILENO}, {output[1], STDOUT_FILENO}, {output[1], STDERR_FILENO}};
 	r = process_spawn(program, &request, &pid);
-	(void)close(told[1]);
-	got = r == 0 ? fd_read_all(told[0], text, size - 1) : 0;
-	(void)close(told[0]);
+	(void)close(output[1]);
+	got = r == 0 ? fd_read_all(output[0], text, size - 1) : 0;
+	(void)close(output[0]);
 	if (r < 0)
 		return r;
 	text[got < 0 ? 0 : got] = '\0';
@@ -255,11 +255,11 @@ static int restore_print(const struct cli *cli, const char *text)
 	(void)sscanf(text, "%63s %" SCNu64 " %" SCNu64 " %" SCNu64, version, &schema, &created,
 		     &runs);
 	if (cli->json) {
-		cleanup_json json_t *told = json_pack(
+		cleanup_json json_t *result = json_pack(
 			"{s:s, s:I, s:I, s:I}", "version", version, "schema", (json_int_t)schema,
 			"created_usec", (json_int_t)created, "runs", (json_int_t)runs);
 
-		json_print(told);
+		json_print(result);
 		return CLI_OK;
 	}
 	format_age(age, sizeof(age), wall_usec(), created);

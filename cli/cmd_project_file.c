@@ -111,11 +111,11 @@ static void print_added(const struct cli *cli, const struct cli_arguments *argum
 
 	project_webhook_url(url, sizeof(url), cli->paths.etc, cli->paths.run, name);
 	if (cli->json) {
-		cleanup_json json_t *told =
+		cleanup_json json_t *result =
 			json_pack("{s:s, s:s, s:s?, s:b}", "project", name, "webhook_url", url,
 				  "secret", secret, "running", running ? 1 : 0);
 
-		json_print(told);
+		json_print(result);
 		return;
 	}
 	(void)printf("project %s added%s\n", name,
@@ -205,9 +205,9 @@ static int run_project_rm(struct cli *cli, const struct cli_arguments *arguments
 	if (code == CLI_REFUSED)
 		return cli_fail(code, &error);
 	if (cli->json) {
-		cleanup_json json_t *told = json_pack("{s:s}", "removed", name);
+		cleanup_json json_t *result = json_pack("{s:s}", "removed", name);
 
-		json_print(told);
+		json_print(result);
 	} else {
 		(void)printf("project %s removed; its runs, logs and secrets stay\n", name);
 	}
