@@ -53,6 +53,7 @@ static void connection_shut(struct connection *connection)
 	(void)shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* The rank of a connection for eviction.h, from its state, age and progress. */
 static enum eviction_rank connection_rank(const struct connection *connection, uint64_t now)
 {
 	const uint64_t fresh = WEBHOOK_FRESH_SEC * USEC_PER_SEC;
@@ -164,7 +165,7 @@ struct connection *connection_open(struct connection_table *table, const void *o
 
 void connection_set_state(struct connection *connection, enum connection_state state)
 {
-	/* silent again from anywhere: the request is over, or its connection is */
+	/* each state may be followed by SILENT, when the request or its connection has ended */
 	static const unsigned next[] = {
 		[CONNECTION_SILENT] = PHASE(CONNECTION_HEADER),
 		[CONNECTION_HEADER] = PHASE(CONNECTION_BODY) | PHASE(CONNECTION_SILENT),
@@ -355,6 +356,7 @@ static void table_log(struct connection_table *table, uint64_t now)
 		    WEBHOOK_CONNECTIONS_MAX, n_evicted, n_refused);
 }
 
+/* Once a second while there are connections: shut down those whose deadline has passed. */
 static void watchdog_tick(struct loop_timer *timer)
 {
 	struct connection_table *table = container_of(timer, struct connection_table, timer);

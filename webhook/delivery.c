@@ -81,6 +81,7 @@ static void actions_complete(struct events *events, const char *name)
 	}
 }
 
+/* Read the events of a delivery. Return: 0, or the status of @answer. */
 static int events_extract(const struct forge *forge, const struct forge_event *event,
 			  const json_t *root, struct events *events, struct answer *answer)
 {

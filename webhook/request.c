@@ -52,7 +52,7 @@ static void phase_set(struct request *request, enum phase to)
 	static const unsigned next[] = {
 		[PHASE_HEAD] = PHASE(PHASE_BODY) | PHASE(PHASE_DISCARD),
 		[PHASE_BODY] = PHASE(PHASE_DISCARD) | PHASE(PHASE_WAITING),
-		/* and again, when the refusal is logged */
+		/* request_refuse() sets it again, after request_begin() did */
 		[PHASE_DISCARD] = PHASE(PHASE_DISCARD),
 		[PHASE_WAITING] = 0,
 	};
@@ -63,6 +63,7 @@ static void phase_set(struct request *request, enum phase to)
 
 /* ---- answers ---- */
 
+/* Make the library's response of @answer and queue it. Return: MHD_NO hangs up. */
 static enum MHD_Result answer_queue(struct request *request, const struct answer *answer)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
@@ -209,6 +210,7 @@ static enum MHD_Result request_begin(struct request *request, const struct reque
 
 /* ---- the body ---- */
 
+/* Append a part of the body, or discard it if the request was refused. */
 static enum MHD_Result request_data(struct request *request, const char *data, size_t *data_size)
 {
 	struct server *server = request->listener->server;

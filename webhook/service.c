@@ -218,7 +218,7 @@ static int scheduler_attach(void *userdata, int fd)
 
 static const struct program_peer peers[] = {{ROLE_SCHEDULER, scheduler_attach}};
 
-/* ---- life ---- */
+/* ---- start and end ---- */
 
 static void on_signal(void *userdata, int signal_number)
 {

@@ -158,6 +158,7 @@ static void log_accepted(const struct trigger *trigger, const struct answer_run 
 		   trigger->events.delivery_id, number, run->duplicate ? " already" : "");
 }
 
+/* TRIGGER_ACCEPTED: send the next ref of the delivery, or answer it if this was the last. */
 static int on_accepted(struct channel *channel, struct message *message)
 {
 	struct trigger_queue *queue = channel->userdata;
