@@ -52,9 +52,9 @@ static void phase_set(struct event_stream *stream, enum phase to)
 {
 	static const unsigned next[] = {
 		[PHASE_PAGE] = PHASE(PHASE_CHECK) | PHASE(PHASE_END),
-		/* page: what happened until the run was final may not have been sent yet */
+		/* PAGE: events from before the final state may not have been sent yet */
 		[PHASE_CHECK] = PHASE(PHASE_PAGE) | PHASE(PHASE_LIVE) | PHASE(PHASE_END),
-		/* page: the hub has dropped events that the store still has */
+		/* PAGE: the hub has dropped events, which the store still has */
 		[PHASE_LIVE] = PHASE(PHASE_PAGE) | PHASE(PHASE_CHECK),
 		[PHASE_END] = 0,
 	};
@@ -108,6 +108,7 @@ static void put_waiting(struct event_stream *stream)
 	(void)nanosleep(&pause, NULL);
 }
 
+/* Write a page of past events, or wait a second if the scheduler is away. */
 static void fill_page(struct event_stream *stream)
 {
 	const struct message_api_request question = {
@@ -203,6 +204,7 @@ static void fill(struct event_stream *stream)
 	}
 }
 
+/* Callback of libmicrohttpd: send the rest of @text, and fill it again when all was sent. */
 static ssize_t stream_read(void *userdata, uint64_t position, char *buffer, size_t max)
 {
 	struct event_stream *stream = userdata;

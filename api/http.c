@@ -127,6 +127,7 @@ static size_t body_max(const struct http_request *request)
 	return request->route->body == BODY_SECRET ? SECRET_BODY_MAX : API_BODY_MAX;
 }
 
+/* Check what the header announces about the body. Answers and returns false if it is refused. */
 static bool check_body(struct http_request *request)
 {
 	const char *length = http_header(request, "Content-Length");
@@ -155,6 +156,7 @@ static bool check_body(struct http_request *request)
 	return true;
 }
 
+/* All checks that need no body. A refused request is answered, and its body is not read. */
 static void request_begin(struct http_request *request, const char *method, const char *url)
 {
 	const char *allow = NULL;
@@ -204,6 +206,7 @@ static bool body_take(struct http_request *request, const char *data, size_t siz
 	return true;
 }
 
+/* Callback of libmicrohttpd: called for the head, for each part of the body, and at its end. */
 static enum MHD_Result on_request(void *userdata, struct MHD_Connection *connection,
 				  const char *url, const char *method, const char *version,
 				  const char *data, size_t *size, void **context)

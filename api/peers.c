@@ -67,6 +67,7 @@ static void call_finish(struct call *call, int result)
 
 /* ---- the loop's thread ---- */
 
+/* Send the messages of all new calls. A call whose message cannot be sent fails. */
 static void on_wake(struct loop_file *file, uint32_t events)
 {
 	struct peers *peers = container_of(file, struct peers, wake);
