@@ -47,6 +47,7 @@ static void show_progress(const struct cli *cli, const json_t *job, char *last, 
 	(void)fprintf(stderr, "\r\033[K%.100s", line);
 }
 
+/* Poll a job of runbook-image until it has ended, and show its progress. Return: the exit code. */
 static int wait_for_job(struct cli *cli, uint64_t id)
 {
 	const struct timespec pause = {.tv_nsec = POLL_NSEC};

@@ -94,6 +94,7 @@ static enum cli_exit explain_removed(struct cli *cli, uint64_t run, struct error
 	return CLI_NOT_FOUND;
 }
 
+/* Turn the HTTP status of a log into a sentence in @error. Return: the exit code. */
 static enum cli_exit explain_status(struct cli *cli, uint64_t run, const json_t *step,
 				    uint64_t attempt, long status, struct error *error)
 {
@@ -120,6 +121,7 @@ static enum cli_exit explain_status(struct cli *cli, uint64_t run, const json_t 
 					      : CLI_REFUSED;
 }
 
+/* Print a log to its end, with a new connection at the same offset whenever one breaks. */
 static enum cli_exit print_log(struct cli *cli, uint64_t run, const json_t *step, uint64_t attempt,
 			       bool follow, struct printer *printer, struct error *error)
 {

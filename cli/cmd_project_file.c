@@ -60,6 +60,7 @@ static int check_options(const struct cli_arguments *arguments)
 	return CLI_OK;
 }
 
+/* Write the project file that the options describe to @file. Return: 0 or -errno with @error. */
 static int compose(const struct cli_arguments *arguments, const char *secret,
 		   struct text_buffer *file, struct error *error)
 {

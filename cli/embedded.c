@@ -234,6 +234,10 @@ void embedded_log_tail(const struct embedded *embedded, char *out, size_t size)
 		out[--got] = '\0';
 }
 
+/*
+ * Wait until runbookd is ready, has exited, or a signal is pending. Return: 0 or -errno with
+ * @error, which has the end of runbookd's log.
+ */
 static int wait_ready(struct embedded *embedded, int notify_fd, struct error *error)
 {
 	char tail[LOG_SHOWN_MAX], message[256];

@@ -87,6 +87,7 @@ static ssize_t find_step(const struct follow *follow, const char *slug)
 	return -1;
 }
 
+/* Add the steps that the model does not have yet. Return: false when out of memory. */
 static bool add_steps(struct follow *follow, const json_t *steps)
 {
 	bool from_now = follow->options->from_now;
@@ -226,6 +227,7 @@ static void apply_step_event(struct follow *follow, size_t index, const json_t *
 	print_change(follow, step->name, event);
 }
 
+/* Apply an event to the model. An unknown step makes it fetch the run, which has new steps then. */
 static enum cli_exit apply_event(struct follow *follow, const json_t *event, struct error *error)
 {
 	bool of_run = strcmp(json_text(event, "type"), "run") == 0;

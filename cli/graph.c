@@ -137,6 +137,7 @@ static int compare_names(const void *one, const void *other)
 		      ((const struct name_entry *)other)->name);
 }
 
+/* Fill in the node of @step; @index, sorted by name, resolves the names of its needs. */
 static bool fill_node(struct graph_node *node, const json_t *step, const struct name_entry *index,
 		      size_t n_index)
 {

@@ -113,6 +113,7 @@ static void put_step(struct text_buffer *out, const struct view_step *step, size
 	put_line(out, line, options);
 }
 
+/* Append a line that counts the steps that are not shown, by state. */
 static void put_rest(struct text_buffer *out, const struct view *view, const bool *shown,
 		     const struct view_options *options)
 {
