@@ -210,10 +210,10 @@ static struct rate measure(const char *directory, const char *text, size_t write
 	log_sink_mask(sink, mask);
 	kept = (struct log_kept){.admitted = 0};
 	if (keep) {
-		if (log_pump_keep(pump, fd_store_inherit(&status)) < 0)
+		if (log_pump_persist(pump, fd_store_inherit(&status)) < 0)
 			exit(1);
 		log_pump_settle(pump);
-		log_sink_keep(sink, 1, &kept);
+		log_sink_persist(sink, 1, &kept);
 	}
 	began = now();
 	pid = fork();

@@ -4,7 +4,7 @@
 #include "common/cleanup.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,14 +106,14 @@ void adopt_host(struct daemon *daemon)
 	int fds[SANDBOX_HOST_FD_NUM], ours[SANDBOX_HOST_FD_NUM], used[SANDBOX_HOST_FD_NUM];
 
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++)
-		fds[i] = ours[i] = copy_of(daemon->fds, step_keep_host_name(i));
+		fds[i] = ours[i] = copy_of(daemon->fds, step_persist_host_name(i));
 	sandbox_host_inherit(daemon->sandbox_host, fds);
-	sandbox_host_keep(daemon->sandbox_host, used);
-	/* drop a lock that is not in use (its file was replaced); step_keep_running() stores the
+	sandbox_host_persist(daemon->sandbox_host, used);
+	/* drop a lock that is not in use (its file was replaced); step_persist_running() stores the
 	 * lock in use with the next step */
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
 		if (used[i] < 0 || used[i] != ours[i])
-			fd_store_drop(daemon->fds, step_keep_host_name(i));
+			fd_store_drop(daemon->fds, step_persist_host_name(i));
 	}
 }
 

@@ -8,7 +8,7 @@
 #include "daemon/fd_store.h"
 #include "daemon/ledger.h"
 #include "daemon/log_journal.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 
 #include <errno.h>
 #include <fcntl.h>

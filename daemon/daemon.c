@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/message_ids.h"
 #include "daemon/layers.h"
-#include "daemon/listen_keep.h"
+#include "daemon/listen_persist.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,8 +95,9 @@ static int reload(struct daemon *daemon, struct error *error)
 	if (config_load(&daemon->paths, &config, error) < 0)
 		return -error->number;
 	if (!daemon->config) {
-		listen_keep_load(daemon->fds, LISTEN_KEEP_WEBHOOK, &daemon->webhook_listeners);
-		listen_keep_load(daemon->fds, LISTEN_KEEP_API, &daemon->api_listeners);
+		listen_persist_load(daemon->fds, LISTEN_PERSIST_WEBHOOK,
+				    &daemon->webhook_listeners);
+		listen_persist_load(daemon->fds, LISTEN_PERSIST_API, &daemon->api_listeners);
 	}
 	/* deliveries are signed, so all users may connect to the webhook sockets; a client that
 	 * can connect to the API may do everything, so only its group may */
@@ -117,8 +118,8 @@ static int reload(struct daemon *daemon, struct error *error)
 	listener_set_close(&daemon->api_listeners);
 	daemon->webhook_listeners = webhook;
 	daemon->api_listeners = api;
-	listen_keep_save(daemon->fds, LISTEN_KEEP_WEBHOOK, &webhook);
-	listen_keep_save(daemon->fds, LISTEN_KEEP_API, &api);
+	listen_persist_save(daemon->fds, LISTEN_PERSIST_WEBHOOK, &webhook);
+	listen_persist_save(daemon->fds, LISTEN_PERSIST_API, &api);
 	if (daemon->config)
 		warn_restart(daemon->config, config);
 	daemon->config = (config_free(daemon->config), config);

@@ -24,14 +24,14 @@
 #include "common/fields.h"
 #include "daemon/ledger.h"
 #include "daemon/log_journal.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 
 /** struct kept_fd_bundle - behind KEPT_FD_BUNDLE_MAGIC */
 struct kept_fd_bundle {
 	uint64_t order;
 	struct field_blob layers;  /* ids of the image's layers, each with a NUL */
 	struct field_blob fds;	   /* a uint16_t for each descriptor: enum step_fd_kind */
-	struct field_blob sandbox; /* as supervise_keep() described it */
+	struct field_blob sandbox; /* as supervise_persist() described it */
 };
 
 #define KEPT_FD_BUNDLE_MAGIC 0x32424252u /* "RBB2" */

@@ -47,7 +47,7 @@ enum log_slot_state {
 struct log_slot_head {
 	uint32_t state;
 	uint32_t stream;
-	uint64_t sink; /* id of log_sink_keep() */
+	uint64_t sink; /* id of log_sink_persist() */
 	uint64_t sequence;
 	uint64_t size;	  /* bytes that were read from the step */
 	uint64_t base;	  /* offset in the log */

@@ -136,7 +136,7 @@ static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, siz
 	if (refused) {
 		log_sink_failed(sink, refused, size);
 		if (buffer->kept)
-			log_buffer_keep(stream, buffer, 0);
+			log_buffer_persist(stream, buffer, 0);
 		log_buffer_give(sink->pump, buffer);
 		return;
 	}
@@ -144,7 +144,7 @@ static void chunk_push(struct log_stream *stream, struct log_buffer *buffer, siz
 	buffer->stream = stream->number;
 	buffer->at_usec = wall_usec();
 	if (buffer->kept)
-		log_buffer_keep(stream, buffer, size);
+		log_buffer_persist(stream, buffer, size);
 	log_chunk_append(sink, buffer);
 }
 
@@ -240,7 +240,7 @@ void log_stream_chunk(struct log_stream *stream, struct log_buffer *buffer, size
 		return;
 	}
 	if (buffer->kept)
-		log_buffer_keep(stream, buffer, 0);
+		log_buffer_persist(stream, buffer, 0);
 	log_buffer_give(stream->sink->pump, buffer);
 }
 

@@ -141,24 +141,24 @@ void log_sink_limit(struct log_sink *sink, uint64_t bytes);
  */
 void log_sink_share(struct log_sink *sink, struct log_share *share);
 /**
- * log_pump_keep() - let output on its way outlive this process (daemon/log_journal.h)
+ * log_pump_persist() - let output on its way outlive this process (daemon/log_journal.h)
  *
  * Return: 0; -errno, logged: output is carried, but does not outlive the process.
  */
-int log_pump_keep(struct log_pump *pump, struct fd_store *store);
+int log_pump_persist(struct log_pump *pump, struct fd_store *store);
 /**
- * log_sink_keep() - write down the state of @sink for log_pump_adopt()
+ * log_sink_persist() - write down the state of @sink for log_pump_adopt()
  * @id:   not 0; never used again
  * @kept: memory that outlives this process, zeroed; NULL: nothing is kept
  *
  * To be called right after log_pump_open(): nothing is read before the loop goes on.
  */
-void log_sink_keep(struct log_sink *sink, uint64_t id, struct log_kept *kept);
+void log_sink_persist(struct log_sink *sink, uint64_t id, struct log_kept *kept);
 /**
  * log_pump_adopt() - go on with the log that a predecessor kept as @id
  * @fds:  log, index, stdout, stderr; taken over and set to -1 on success
  * @mask: the mask that the predecessor had, as for log_sink_mask()
- * @kept: the memory that log_sink_keep() of the predecessor got
+ * @kept: the memory that log_sink_persist() of the predecessor got
  *
  * Other arguments as for log_pump_open(). Return: 0; -errno with @error.
  */

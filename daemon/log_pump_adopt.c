@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-int log_pump_keep(struct log_pump *pump, struct fd_store *store)
+int log_pump_persist(struct log_pump *pump, struct fd_store *store)
 {
 	struct error error = ERROR_INIT;
 
@@ -18,7 +18,7 @@ int log_pump_keep(struct log_pump *pump, struct fd_store *store)
 	return -error.number;
 }
 
-void log_sink_keep(struct log_sink *sink, uint64_t id, struct log_kept *kept)
+void log_sink_persist(struct log_sink *sink, uint64_t id, struct log_kept *kept)
 {
 	if (!kept || !sink->pump->journal)
 		return;
@@ -160,10 +160,10 @@ static int chunks_recover(struct log_sink *sink)
 		if (head->sequence > pump->last_sequence)
 			pump->last_sequence = head->sequence;
 		if (head->sequence > sequences[stream->number - 1] && sink->mask) {
-			/* the predecessor was killed within log_buffer_keep(); note the mask's
+			/* the predecessor was killed within log_buffer_persist(); note the mask's
 			 * state now, because we may be killed as well */
 			mask_resume(stream, &head->mask);
-			log_mask_keep(sink->kept, stream->number, head->sequence, &head->mask);
+			log_mask_persist(sink->kept, stream->number, head->sequence, &head->mask);
 			sequences[stream->number - 1] = head->sequence;
 		}
 		buffer->text += head->text;

@@ -145,8 +145,8 @@ void log_sink_unmask(struct log_sink *sink)
 
 /* ---- for a successor ---- */
 
-void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
-		   const struct mask_stream *mask)
+void log_mask_persist(struct log_kept *kept, unsigned stream, uint64_t sequence,
+		      const struct mask_stream *mask)
 {
 	struct log_kept_mask *places = kept->masks[stream - 1];
 	struct log_kept_mask *place = &places[places[0].sequence < places[1].sequence ? 0 : 1];
@@ -156,7 +156,7 @@ void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
 	__atomic_store_n(&place->sequence, sequence, __ATOMIC_SEQ_CST);
 }
 
-void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_t size)
+void log_buffer_persist(struct log_stream *stream, struct log_buffer *buffer, size_t size)
 {
 	struct log_sink *sink = stream->sink;
 	uint64_t sequence = ++sink->pump->last_sequence;
@@ -165,5 +165,5 @@ void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_
 	log_slot_queue(buffer->slot, sequence, buffer->at_usec,
 		       (size_t)(buffer->text - buffer->data), size, masked ? &stream->mask : NULL);
 	if (masked)
-		log_mask_keep(sink->kept, stream->number, sequence, &stream->mask);
+		log_mask_persist(sink->kept, stream->number, sequence, &stream->mask);
 }

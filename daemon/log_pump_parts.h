@@ -76,7 +76,7 @@ struct log_sink {
 	uint64_t started_usec;
 	struct log_buffer *first, *last; /* chunks to write */
 	unsigned n_chunks;
-	uint64_t id; /* of log_sink_keep(), 0: none */
+	uint64_t id; /* of log_sink_persist(), 0: none */
 	struct log_kept *kept;
 	bool kept_is_own;  /* .kept is malloc'ed, not shared with a successor */
 	uint64_t unlooked; /* bytes since the free space was last determined */
@@ -142,23 +142,23 @@ struct log_buffer *log_buffer_take(struct log_pump *pump);
 /** log_buffers_free() - free the buffers of the pool that are not in use */
 void log_buffers_free(struct log_pump *pump);
 /**
- * log_buffer_keep() - note for a successor that the first @size bytes of .text are to be written
+ * log_buffer_persist() - note for a successor that the first @size bytes of .text are to be written
  *
  * The state of the mask after this buffer is noted together with it, so that a successor
  * does not mask the same output twice.
  */
-void log_buffer_keep(struct log_stream *stream, struct log_buffer *buffer, size_t size);
+void log_buffer_persist(struct log_stream *stream, struct log_buffer *buffer, size_t size);
 /** log_buffer_give() - put @buffer back into the pool; a stream that waits for one goes on */
 void log_buffer_give(struct log_pump *pump, struct log_buffer *buffer);
 /** log_stream_chunk() - mask and queue the @size bytes of @buffer that were read from @stream */
 void log_stream_chunk(struct log_stream *stream, struct log_buffer *buffer, size_t size);
-/** log_stream_set() - the only way that a stream changes its state; log_pump_buffer.c has the table */
+/** log_stream_set() - change the state, as the table in log_pump_buffer.c allows it */
 void log_stream_set(struct log_stream *stream, enum stream_state to);
 /** log_stream_watch() - if the mask holds bytes back, set the timer that ends this */
 void log_stream_watch(struct log_stream *stream);
-/** log_mask_keep() - note the state of @mask after buffer number @sequence of @stream (1 or 2) */
-void log_mask_keep(struct log_kept *kept, unsigned stream, uint64_t sequence,
-		   const struct mask_stream *mask);
+/** log_mask_persist() - note the state of @mask after buffer @sequence of @stream (1 or 2) */
+void log_mask_persist(struct log_kept *kept, unsigned stream, uint64_t sequence,
+		      const struct mask_stream *mask);
 /** log_sink_admit() - may @size more bytes be written? Return: 0, or the errno of their loss. */
 int log_sink_admit(struct log_sink *sink, size_t size);
 /** log_write_done(), log_sync_log_done(), log_sync_index_done() - each an io_done_fn */

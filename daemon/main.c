@@ -13,7 +13,7 @@
 #include "daemon/adopt.h"
 #include "daemon/daemon.h"
 #include "daemon/layers.h"
-#include "daemon/listen_keep.h"
+#include "daemon/listen_persist.h"
 #include "daemon/log_remove.h"
 #include "daemon/requests.h"
 #include "daemon/sandboxes.h"
@@ -147,7 +147,7 @@ static int open_api_socket(struct daemon *daemon, struct error *error)
 
 	(void)snprintf(path, sizeof(path), "%s/api.sock", daemon->paths.run);
 	daemon->api_socket =
-		listen_keep_unix(daemon->fds, path, API_SOCKET_MODE, daemon_api_group(), error);
+		listen_persist_unix(daemon->fds, path, API_SOCKET_MODE, daemon_api_group(), error);
 	return daemon->api_socket < 0 ? daemon->api_socket : 0;
 }
 

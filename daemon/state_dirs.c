@@ -131,7 +131,7 @@ static int lock_inherit(struct fd_store *store, const char *path)
 }
 
 /* While steps go on the lock is held, so that no version starts that cannot read their state. */
-static void lock_keep(struct fd_store *store, int fd)
+static void lock_persist(struct fd_store *store, int fd)
 {
 	int copy;
 
@@ -167,6 +167,6 @@ int state_lock(const struct paths *paths, struct fd_store *store, struct error *
 	if (lseek(fd, 0, SEEK_SET) < 0 || ftruncate(fd, 0) < 0 ||
 	    fd_write_all(fd, text, strlen(text)) < 0)
 		return error_errno(error, errno, "cannot write %s", path);
-	lock_keep(store, fd);
+	lock_persist(store, fd);
 	return TAKE_FD(fd);
 }

@@ -10,7 +10,7 @@
 #include "daemon/layers.h"
 #include "daemon/log_register.h"
 #include "daemon/mask.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 #include "daemon/step_table.h"
 #include "daemon/supervise.h"
 
@@ -73,7 +73,7 @@ static void step_set_ended(struct step *step)
 	table->n_ended++;
 	if (step->ended_usec == 0)
 		step->ended_usec = wall_usec();
-	step_keep_ended(step);
+	step_persist_ended(step);
 	step_log(step,
 		 step->report.result == STEP_RESULT_SANDBOX ? LOG_LEVEL_ERROR : LOG_LEVEL_INFO,
 		 MESSAGE_ID_STEP_ENDED,
@@ -141,7 +141,7 @@ static void step_finished(struct step *step)
 	step_phase_set(step, STEP_DRAINING);
 	release_layers(step);
 	cacher_close(step);
-	step_keep_finished(step);
+	step_persist_finished(step);
 	if (!step->sink)
 		step_complete(step);
 	else
@@ -178,7 +178,7 @@ static void sandbox_done(struct supervised *supervised, const struct supervised_
 
 static void note_terminating(struct supervised *supervised)
 {
-	step_keep_ending(step_of(supervised));
+	step_persist_ending(step_of(supervised));
 }
 
 static void note_over(struct supervised *supervised)
@@ -191,7 +191,7 @@ static void note_collected(struct supervised *supervised, const struct supervise
 	struct step *step = step_of(supervised);
 
 	facts_take(step, end);
-	step_keep_outcome(step);
+	step_persist_outcome(step);
 }
 
 static const struct supervised_notes step_notes = {
@@ -238,13 +238,13 @@ static int step_attach(struct step *step, struct step_setup *setup, struct mask 
 	/* only the step has the write ends from now on: its output ends when it closes them */
 	(void)close(TAKE_FD(setup->stdout_pipe[1]));
 	(void)close(TAKE_FD(setup->stderr_pipe[1]));
-	step_keep_running(step, setup);
+	step_persist_running(step, setup);
 	r = log_pump_open(table->pump, setup->log_fd, setup->index_fd, setup->stdout_pipe[0],
 			  setup->stderr_pipe[0], step->started_usec, log_done, step, &step->sink,
 			  error);
 	if (r < 0)
 		return r;
-	log_sink_keep(step->sink, step->order.order, step->kept ? &step->kept->log : NULL);
+	log_sink_persist(step->sink, step->order.order, step->kept ? &step->kept->log : NULL);
 	log_sink_mask(step->sink, mask);
 	log_sink_limit(step->sink, setup->log_limit);
 	log_sink_share(step->sink, log_quota_share(table->quota, step->order.project));
@@ -294,7 +294,7 @@ void step_begin(struct step *step)
 	struct error error = ERROR_INIT;
 	char reason[REASON_MAX];
 
-	if (step_keep_begin(step) < 0) {
+	if (step_persist_begin(step) < 0) {
 		step_refuse(step, STEP_RESULT_SANDBOX,
 			    "refused: too many results wait to be acknowledged");
 		return;

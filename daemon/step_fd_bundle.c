@@ -6,7 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/kept_fields.h"
 #include "daemon/kept_raw.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
 
 _Static_assert(STEP_FD_NUM + 1 + SANDBOX_KEPT_FDS_MAX <= FD_BUNDLE_FDS_MAX, "all of a step fit");
 
-void step_keep_name(uint64_t order, char *out)
+void step_fd_bundle_name(uint64_t order, char *out)
 {
 	(void)snprintf(out, FD_STORE_NAME_MAX, FD_STORE_PREFIX "s%llu", (unsigned long long)order);
 }
@@ -74,7 +74,7 @@ static int pack(const struct step *step, const struct step_setup *setup,
 int step_fd_bundle_make(const struct step *step, const struct step_setup *setup)
 {
 	struct sandbox_kept sandbox = {.data = NULL};
-	int r = supervise_keep(&step->supervised, &sandbox);
+	int r = supervise_persist(&step->supervised, &sandbox);
 
 	if (r == 0)
 		r = pack(step, setup, &sandbox);
@@ -213,7 +213,7 @@ int step_fd_bundle_open(const struct fd_store *store, uint64_t order,
 	ssize_t size;
 	int r;
 
-	step_keep_name(order, name);
+	step_fd_bundle_name(order, name);
 	if (!data)
 		return error_set(error, ENOMEM, "out of memory");
 	if (fd_store_get(store, name) < 0)

@@ -11,7 +11,7 @@
  * step_setup.c   files, pipes and paths of a step (daemon/step_setup.h)
  * step_report.c  result and reason (daemon/step_report.h)
  * step_notify.c  log lines and messages about a step
- * step_keep.c, step_fd_bundle.c  its state for a successor (daemon/step_keep.h)
+ * step_persist.c, step_fd_bundle.c  its state for a successor (daemon/step_persist.h)
  */
 
 #include "common/list.h"

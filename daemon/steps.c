@@ -6,7 +6,7 @@
 #include "common/cleanup.h"
 #include "common/log.h"
 #include "daemon/daemon.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 #include "daemon/step_setup.h"
 #include "daemon/step_table.h"
 
@@ -118,7 +118,7 @@ void steps_acknowledge(struct step_table *table, uint64_t order)
 		return;
 	step_unlink(table, step);
 	table->n_ended--;
-	step_keep_forget(step);
+	step_persist_forget(step);
 	(void)step_free(step);
 	daemon_changed(table->daemon);
 }
@@ -257,7 +257,7 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 	}
 	table->quota = log_quota_new(daemon->loop, daemon->paths.log, log_limits, daemon);
 	if (daemon->ledger)
-		(void)log_pump_keep(table->pump, daemon->fds);
+		(void)log_pump_persist(table->pump, daemon->fds);
 	step_setup_sweep(&daemon->paths, step_is_kept, daemon->ledger);
 	*ret_table = table;
 	return 0;

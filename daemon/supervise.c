@@ -186,9 +186,9 @@ int supervise_start(struct supervised *supervised, const struct sandbox_request 
 	return error_errno(error, -r, "cannot watch the sandbox");
 }
 
-int supervise_keep(const struct supervised *supervised, struct sandbox_kept *ret_kept)
+int supervise_persist(const struct supervised *supervised, struct sandbox_kept *ret_kept)
 {
-	return ops_of(supervised)->keep(&supervised->sandbox, ret_kept);
+	return ops_of(supervised)->persist(&supervised->sandbox, ret_kept);
 }
 
 int supervise_adopt(struct supervised *supervised, const struct sandbox_kept *kept,

@@ -131,8 +131,8 @@ void supervise_kill(struct supervised *supervised);
  */
 void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome);
 
-/** supervise_keep() - describe it for a successor, see sandbox_keep(). Return: 0 or -ENOMEM. */
-int supervise_keep(const struct supervised *supervised, struct sandbox_kept *ret_kept);
+/** supervise_persist() - describe it for a successor, see sandbox_persist(). Return: 0 or -ENOMEM. */
+int supervise_persist(const struct supervised *supervised, struct sandbox_kept *ret_kept);
 /**
  * supervise_adopt() - take over the sandbox that a predecessor described; it is held then
  * @kept: its descriptors are taken over, also on failure

@@ -5,8 +5,8 @@
 /*
  * DOC: What sandboxes of one process share
  *
- * The members of struct sandbox_host, for host.c, sandbox.c and keep.c only. host.c makes them;
- * sandbox.c takes from them what one sandbox needs; keep.c passes their locks to a successor
+ * The members of struct sandbox_host, for host.c, sandbox.c and persist.c only. host.c makes them;
+ * sandbox.c takes from them what one sandbox needs; persist.c passes their locks to a successor
  * process.
  */
 

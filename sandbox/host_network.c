@@ -190,14 +190,14 @@ void host_network_inherit(struct host_network *network, int fd)
 	network->ready = true;
 }
 
-void host_network_step_keep(const struct host_network_step *step, struct host_network_kept *kept,
-			    int fds[NETWORK_KEPT_FDS])
+void host_network_step_persist(const struct host_network_step *step, struct host_network_kept *kept,
+			       int fds[NETWORK_KEPT_FDS])
 {
 	*kept = (struct host_network_kept){.index = step->index};
 	for (size_t i = 0; i < NETWORK_KEPT_FDS; i++)
 		fds[i] = -1;
 	if (step->group)
-		network_group_keep(step, kept, fds);
+		network_group_persist(step, kept, fds);
 }
 
 void host_network_step_lists(const struct host_network_step *step,

@@ -119,11 +119,11 @@ int host_network_fd(const struct host_network *network);
 /** host_network_inherit() - use the set-up and the locks of a predecessor; owns @fd from now on */
 void host_network_inherit(struct host_network *network, int fd);
 /**
- * host_network_step_keep() - fill in what host_network_step_adopt() needs
+ * host_network_step_persist() - fill in what host_network_step_adopt() needs
  * @fds: of the group, not to be closed; -1 when there is none
  */
-void host_network_step_keep(const struct host_network_step *step, struct host_network_kept *kept,
-			    int fds[NETWORK_KEPT_FDS]);
+void host_network_step_persist(const struct host_network_step *step, struct host_network_kept *kept,
+			       int fds[NETWORK_KEPT_FDS]);
 /** host_network_step_lists() - the step's lists of destinations, owned by @step */
 void host_network_step_lists(const struct host_network_step *step,
 			     struct host_network_request *request);

@@ -278,8 +278,8 @@ void network_group_leave(struct host_network *network, struct host_network_step 
 
 /* ---- groups that outlive the process that made them ---- */
 
-void network_group_keep(const struct host_network_step *step, struct host_network_kept *kept,
-			int fds[NETWORK_KEPT_FDS])
+void network_group_persist(const struct host_network_step *step, struct host_network_kept *kept,
+			   int fds[NETWORK_KEPT_FDS])
 {
 	const struct network_group *group = step->group;
 	const struct group_member *member = group->members;

@@ -24,9 +24,9 @@ int network_group_join(struct host_network *network, const struct host_network_r
 		       struct host_network_step *step, struct error *error);
 /** network_group_leave() - remove @step; the last step removes the hub and the hosts file */
 void network_group_leave(struct host_network *network, struct host_network_step *step);
-/** network_group_keep() - what network_group_adopt() needs; descriptors stay the group's */
-void network_group_keep(const struct host_network_step *step, struct host_network_kept *kept,
-			int fds[NETWORK_KEPT_FDS]);
+/** network_group_persist() - what network_group_adopt() needs; descriptors stay the group's */
+void network_group_persist(const struct host_network_step *step, struct host_network_kept *kept,
+			   int fds[NETWORK_KEPT_FDS]);
 /** network_group_adopt() - join again after a restart; owns @fds. Return: 0 or -errno. */
 int network_group_adopt(struct host_network *network, const struct host_network_kept *kept,
 			const int fds[NETWORK_KEPT_FDS], struct host_network_step *step);

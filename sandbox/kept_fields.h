@@ -6,7 +6,7 @@
  * DOC: What of a sandbox outlives its process
  *
  * Tables (common/fields.h) of records that one version of this library writes and another
- * reads: a running sandbox as sandbox_keep() describes it, and the status that runbook-init,
+ * reads: a running sandbox as sandbox_persist() describes it, and the status that runbook-init,
  * which belongs to the version that started the step, writes when the command has ended.
  */
 

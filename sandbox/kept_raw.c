@@ -46,7 +46,7 @@ static const struct field network[] = {
 };
 static const struct field_table network_fields = FIELD_TABLE(struct raw_network, network);
 
-/* Slot, descriptors and rules had other formats, which sandbox/keep.c converts. */
+/* Slot, descriptors and rules had other formats, which sandbox/persist.c converts. */
 static const struct field sandbox[] = {
 	{FIELD_NUMBER(2, struct raw_sandbox, pid)},
 	{FIELD_TEXT(4, struct raw_sandbox, run)},

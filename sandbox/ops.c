@@ -7,6 +7,6 @@ const struct sandbox_ops sandbox_library = {
 	.kill = sandbox_kill,
 	.finish = sandbox_finish,
 	.collect = sandbox_collect,
-	.keep = sandbox_keep,
+	.persist = sandbox_persist,
 	.adopt = sandbox_adopt,
 };

@@ -22,7 +22,7 @@ struct sandbox_ops {
 	/* only called for sandboxes that may outlive their host process */
 	int (*collect)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 		       struct error *error);
-	int (*keep)(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
+	int (*persist)(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
 	int (*adopt)(struct sandbox_host *host, const struct sandbox_kept *kept,
 		     struct sandbox *ret_sandbox, struct error *error);
 };

@@ -240,8 +240,8 @@ enum sandbox_host_fd {
 	SANDBOX_HOST_FD_NUM,
 };
 
-/** sandbox_host_keep() - fill in @fds, owned by @host; they stay the same once they are there */
-void sandbox_host_keep(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
+/** sandbox_host_persist() - fill in @fds, owned by @host; they stay the same once they are there */
+void sandbox_host_persist(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
 /**
  * sandbox_host_inherit() - take a predecessor's @fds over (-1: none)
  *
@@ -261,7 +261,7 @@ int sandbox_host_settle(struct sandbox_host *host, struct error *error);
 /**
  * struct sandbox_kept - a running sandbox as data and descriptors
  * @data: malloc'ed; tagged fields, for any version of this library on this host
- * @fds:  sandbox_keep(): the sandbox's own, not to be closed
+ * @fds:  sandbox_persist(): the sandbox's own, not to be closed
  */
 struct sandbox_kept {
 	void *data;
@@ -270,8 +270,8 @@ struct sandbox_kept {
 	size_t n_fds;
 };
 
-/** sandbox_keep() - describe @sandbox; free() .data. Return: 0 or -ENOMEM. */
-int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
+/** sandbox_persist() - describe @sandbox; free() .data. Return: 0 or -ENOMEM. */
+int sandbox_persist(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
 /**
  * sandbox_kept_check() - could sandbox_adopt() go on with it?
  *
@@ -282,7 +282,7 @@ int sandbox_kept_check(const struct sandbox_kept *kept, struct error *error);
  * sandbox_adopt() - take over a running sandbox that another process started
  *
  * .fds are taken over, also on failure; .data is not.
- * Return: 0; -EBADMSG for what sandbox_keep() did not write; -errno with @error.
+ * Return: 0; -EBADMSG for what sandbox_persist() did not write; -errno with @error.
  */
 int sandbox_adopt(struct sandbox_host *host, const struct sandbox_kept *kept,
 		  struct sandbox *ret_sandbox, struct error *error);

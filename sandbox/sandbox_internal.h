@@ -5,7 +5,7 @@
 /*
  * DOC: What one running sandbox holds
  *
- * The members of struct sandbox_private, for sandbox.c, keep.c and their tests only: the
+ * The members of struct sandbox_private, for sandbox.c, persist.c and their tests only: the
  * resources of the host that sandbox_finish() gives back.
  */
 
@@ -32,7 +32,7 @@ struct sandbox_private {
 void sandbox_private_free(struct sandbox_private *private);
 
 /**
- * sandbox_kept_read() - parse what sandbox_keep() of any version wrote
+ * sandbox_kept_read() - parse what sandbox_persist() of any version wrote
  * @kept:  filled in; its blobs point into @data
  * @kinds: of the descriptors, enum sandbox_kept_fd or unknown
  *

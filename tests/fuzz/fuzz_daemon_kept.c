@@ -4,7 +4,7 @@
 #include "daemon/kept_memory.h"
 #include "daemon/ledger_parts.h"
 #include "daemon/log_journal.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 #include "sandbox/kept_fields.h"
 #include "sandbox/sandbox_internal.h"
 #include "sandbox/status_read.h"
@@ -92,7 +92,7 @@ static void try_fd_bundle(const uint8_t *data, size_t size)
 
 	for (size_t i = 0; i < 12; i++)
 		fds[i] = i == 0 ? open("/dev/null", O_RDONLY | O_CLOEXEC) : fds[0];
-	step_keep_name(ORDER, name);
+	step_fd_bundle_name(ORDER, name);
 	if (size > 0 && size <= FD_BUNDLE_BYTES_MAX)
 		(void)fd_store_put(store, name, fd_bundle_make(data, size, fds, 12));
 	if (step_fd_bundle_open(store, ORDER, &bundle, &error) == 0) {

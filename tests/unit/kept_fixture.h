@@ -11,10 +11,15 @@
 #include "common/step_mask.h"
 #include "daemon/ledger.h"
 #include "daemon/log_journal.h"
-#include "daemon/step_keep.h"
 #include "daemon/step_table.h"
 #include "sandbox/host_network_parts.h"
+#ifdef KEPT_D2E21E4
+#include "daemon/step_keep.h"
+#include "sandbox/private.h"
+#else
+#include "daemon/step_persist.h"
 #include "sandbox/sandbox_internal.h"
+#endif
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -103,9 +103,9 @@ static inline void ledger_read(const struct bytes *bytes, FILE *out)
 	ledger_say(memory_of(bytes), out);
 }
 
-static inline int keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
+static inline int persist(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 {
-	return sandbox_keep(sandbox, ret_kept);
+	return sandbox_persist(sandbox, ret_kept);
 }
 
 static int fds_made[32];
@@ -154,7 +154,7 @@ static inline void sandbox_make(struct bytes *bytes)
 	struct sandbox_kept kept;
 
 	sandbox_make_fixture(&fixture);
-	assert_int_equal(sandbox_keep(&fixture.sandbox, &kept), 0);
+	assert_int_equal(sandbox_persist(&fixture.sandbox, &kept), 0);
 	*bytes = (struct bytes){kept.data, kept.size, kept.size};
 	assert_int_equal(kept.n_fds, 6);
 	files_close();
@@ -181,7 +181,7 @@ static inline void sandbox_read(const struct bytes *bytes, FILE *out)
 
 static inline void bundle_make(struct bytes *bytes)
 {
-	static const struct sandbox_ops ops = {.keep = keep};
+	static const struct sandbox_ops ops = {.persist = persist};
 	struct daemon daemon = {.fds = NULL};
 	struct step_table table = {.daemon = &daemon, .supervisor = {.ops = &ops}};
 	struct step step = {.table = &table, .supervised = {.supervisor = &table.supervisor}};
@@ -227,7 +227,7 @@ static inline void bundle_read(const struct bytes *bytes, FILE *out)
 
 	for (size_t i = 0; i < 12; i++)
 		(void)file_make();
-	step_keep_name(ORDER, name);
+	step_fd_bundle_name(ORDER, name);
 	assert_int_equal(
 		fd_store_put(store, name, fd_bundle_make(bytes->data, bytes->size, fds_made, 12)),
 		0);

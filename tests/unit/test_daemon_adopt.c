@@ -10,7 +10,7 @@
 #include "daemon/ledger.h"
 #include "daemon/log_journal.h"
 #include "daemon/log_pump.h"
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -239,12 +239,12 @@ static void test_ledger_forgets_secrets(void **state)
 	struct error error = ERROR_INIT;
 
 	assert_int_equal(ledger_new(-1, "who", &daemon.ledger, &error), 0);
-	assert_int_equal(step_keep_begin(&step), 0);
+	assert_int_equal(step_persist_begin(&step), 0);
 	memset(step.kept->log.masks, 'x', sizeof(step.kept->log.masks));
-	step_keep_ended(&step);
+	step_persist_ended(&step);
 	assert_int_equal(step.kept->phase, LEDGER_ENDED);
 	assert_memory_equal(step.kept->log.masks, none.masks, sizeof(none.masks));
-	step_keep_forget(&step);
+	step_persist_forget(&step);
 	(void)ledger_free(daemon.ledger);
 	(void)fd_store_free(daemon.fds);
 }
@@ -270,7 +270,7 @@ static void test_host_of_before(void **state)
 	assert_non_null(mkdtemp(state_dir));
 	assert_int_equal(chmod(state_dir, 0755), 0);
 	assert_int_equal(sandbox_host_new(&daemon.sandbox_host, &options, &error), 0);
-	sandbox_host_keep(daemon.sandbox_host, used);
+	sandbox_host_persist(daemon.sandbox_host, used);
 	assert_int_equal(fd_store_put(daemon.fds, "rb.users", dup(used[SANDBOX_HOST_FD_USERS])), 0);
 	assert_int_equal(
 		fd_store_put(daemon.fds, "rb.network", memfd_create("before", MFD_CLOEXEC)), 0);
@@ -394,7 +394,7 @@ static void house_open(struct house *house, struct fd_store *store)
 	*house = (struct house){.timer = LOOP_TIMER_NULL};
 	assert_int_equal(loop_new(&house->loop), 0);
 	assert_int_equal(log_pump_new(house->loop, IO_ENGINE_EPOLL, &house->pump, &error), 0);
-	assert_int_equal(log_pump_keep(house->pump, store), 0);
+	assert_int_equal(log_pump_persist(house->pump, store), 0);
 }
 
 static void house_run(struct house *house, uint64_t usec)
@@ -432,7 +432,7 @@ static void test_pump_taken_over(void **state)
 				       dup(err[0]), wall_usec(), sink_done, &first, &first.sink,
 				       &error),
 			 0);
-	log_sink_keep(first.sink, 42, kept);
+	log_sink_persist(first.sink, 42, kept);
 	for (int round = 0; round < 200; round++) {
 		int length = snprintf(text, sizeof(text), "line %d\n", round);
 
@@ -501,7 +501,7 @@ static void test_pump_forgets_secrets(void **state)
 				       memfd_create("index", MFD_CLOEXEC), out[0], err[0],
 				       wall_usec(), sink_done, &house, &house.sink, &error),
 			 0);
-	log_sink_keep(house.sink, 42, kept);
+	log_sink_persist(house.sink, 42, kept);
 	log_sink_mask(house.sink, mask);
 	assert_int_equal(fstat(fd_store_get(store, "rb.journal.1"), &st), 0);
 	memory = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED,
@@ -523,7 +523,7 @@ static void test_pump_forgets_secrets(void **state)
 	free(kept);
 }
 
-/* Killed within log_buffer_keep(): only the slot has the mask's state after the queued chunk. */
+/* Killed within log_buffer_persist(): only the slot has the mask's state after the queued chunk. */
 static void test_pump_knows_what_is_held(void **state)
 {
 	static const struct step_mask_value secret = {"abcdefgh", 8};

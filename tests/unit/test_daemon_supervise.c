@@ -70,7 +70,7 @@ static int fake_adopt(struct sandbox_host *host, const struct sandbox_kept *kept
 	return 0;
 }
 
-static int fake_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
+static int fake_persist(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 {
 	*ret_kept = (struct sandbox_kept){.size = (size_t)sandbox->pid};
 	return 0;
@@ -119,7 +119,7 @@ static const struct sandbox_ops fake_ops = {
 	.kill = fake_kill,
 	.finish = fake_finish,
 	.collect = fake_collect,
-	.keep = fake_keep,
+	.persist = fake_persist,
 	.adopt = fake_adopt,
 };
 
@@ -418,7 +418,7 @@ static void is_taken_over(void **state)
 	struct sandbox_kept kept;
 
 	adopt();
-	assert_int_equal(supervise_keep(owner.supervised, &kept), 0);
+	assert_int_equal(supervise_persist(owner.supervised, &kept), 0);
 	assert_int_equal(kept.size, 1);
 	supervise_kill(owner.supervised); /* ignored while held: its end would not be noticed */
 	assert_int_equal(supervise_resume(owner.supervised, false, 5, now_usec()), 0);

@@ -16,7 +16,7 @@
 
 /* ---- the host ---- */
 
-void sandbox_host_keep(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM])
+void sandbox_host_persist(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM])
 {
 	fds[SANDBOX_HOST_FD_USERS] = user_slots_fd(host->users);
 	fds[SANDBOX_HOST_FD_NETWORK] = host_network_fd(host->network);
@@ -67,7 +67,7 @@ static size_t fds_pack(const int fds[KEPT_FDS], struct sandbox_kept *kept, uint1
 	return kept->n_fds * sizeof(*kinds);
 }
 
-int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
+int sandbox_persist(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 {
 	const struct sandbox_private *private = sandbox->private;
 	const uint32_t magic = SANDBOX_KEPT_MAGIC;
@@ -93,7 +93,7 @@ int sandbox_keep(const struct sandbox *sandbox, struct sandbox_kept *ret_kept)
 		return -ENOMEM;
 	memcpy(kept.run, private->run, sizeof(kept.run));
 	memcpy(kept.id, private->id, sizeof(kept.id));
-	host_network_step_keep(&private->network, &kept.network, fds + KEPT_NETWORK);
+	host_network_step_persist(&private->network, &kept.network, fds + KEPT_NETWORK);
 	kept.allow = (struct field_blob){rules, lists.n_allow * NETWORK_RULE_BYTES};
 	kept.only = (struct field_blob){rules + kept.allow.size, lists.n_only * NETWORK_RULE_BYTES};
 	rules_pack(rules, lists.allow, lists.n_allow);

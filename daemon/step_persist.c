@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/step_keep.h"
+#include "daemon/step_persist.h"
 
 #include "common/cleanup.h"
 #include "daemon/daemon.h"
@@ -11,7 +11,7 @@
 
 /* ---- phases ---- */
 
-int step_keep_begin(struct step *step)
+int step_persist_begin(struct step *step)
 {
 	struct ledger *ledger = step->table->daemon->ledger;
 	const struct step_order *order = &step->order;
@@ -36,7 +36,7 @@ int step_keep_begin(struct step *step)
 	return 0;
 }
 
-const char *step_keep_host_name(size_t index)
+const char *step_persist_host_name(size_t index)
 {
 	static const char *const names[SANDBOX_HOST_FD_NUM] = {
 		[SANDBOX_HOST_FD_USERS] = FD_STORE_PREFIX "users",
@@ -47,24 +47,24 @@ const char *step_keep_host_name(size_t index)
 }
 
 /* The locks of the sandbox host are stored with the first step that needs them. */
-static void keep_host(const struct step_table *table)
+static void persist_host(const struct step_table *table)
 {
 	struct fd_store *store = table->daemon->fds;
 	int fds[SANDBOX_HOST_FD_NUM];
 
-	sandbox_host_keep(table->supervisor.host, fds);
+	sandbox_host_persist(table->supervisor.host, fds);
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
 		int fd;
 
-		if (fds[i] < 0 || fd_store_get(store, step_keep_host_name(i)) >= 0)
+		if (fds[i] < 0 || fd_store_get(store, step_persist_host_name(i)) >= 0)
 			continue;
 		fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 		if (fd >= 0)
-			(void)fd_store_put(store, step_keep_host_name(i), fd);
+			(void)fd_store_put(store, step_persist_host_name(i), fd);
 	}
 }
 
-void step_keep_running(struct step *step, const struct step_setup *setup)
+void step_persist_running(struct step *step, const struct step_setup *setup)
 {
 	struct ledger_step *kept = step->kept;
 	char name[FD_STORE_NAME_MAX];
@@ -75,8 +75,8 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 	kept->started_usec = step->started_usec;
 	if (kept->timeout_msec > 0)
 		kept->deadline_usec = now_usec() + kept->timeout_msec * USEC_PER_MSEC;
-	keep_host(step->table);
-	step_keep_name(step->order.order, name);
+	persist_host(step->table);
+	step_fd_bundle_name(step->order.order, name);
 	r = step_fd_bundle_make(step, setup);
 	if (r >= 0)
 		r = fd_store_put(step->table->daemon->fds, name, r);
@@ -86,7 +86,7 @@ void step_keep_running(struct step *step, const struct step_setup *setup)
 	ledger_phase_set(kept, LEDGER_RUNNING);
 }
 
-void step_keep_ending(struct step *step)
+void step_persist_ending(struct step *step)
 {
 	struct ledger_step *kept = step->kept;
 
@@ -98,7 +98,7 @@ void step_keep_ending(struct step *step)
 	__atomic_store_n(&kept->ended_by_us, 1, __ATOMIC_SEQ_CST);
 }
 
-void step_keep_outcome(struct step *step)
+void step_persist_outcome(struct step *step)
 {
 	struct ledger_step *kept = step->kept;
 
@@ -109,19 +109,19 @@ void step_keep_outcome(struct step *step)
 	ledger_phase_set(kept, LEDGER_COLLECTED);
 }
 
-void step_keep_finished(struct step *step)
+void step_persist_finished(struct step *step)
 {
 	if (step->kept)
 		ledger_phase_set(step->kept, LEDGER_FINISHED);
 }
 
-void step_keep_ended(struct step *step)
+void step_persist_ended(struct step *step)
 {
 	struct ledger_step *kept;
 	char name[FD_STORE_NAME_MAX];
 
 	/* a refused step has no entry yet; its report must not be lost either */
-	if (step_keep_begin(step) < 0 || !step->kept)
+	if (step_persist_begin(step) < 0 || !step->kept)
 		return;
 	kept = step->kept;
 	kept->started_usec = step->started_usec;
@@ -133,11 +133,11 @@ void step_keep_ended(struct step *step)
 	/* wipe bytes that masks held back: they may be most of a secret, and the log is complete or
 	 * given up */
 	explicit_bzero(kept->log.masks, sizeof(kept->log.masks));
-	step_keep_name(step->order.order, name);
+	step_fd_bundle_name(step->order.order, name);
 	fd_store_drop(step->table->daemon->fds, name);
 }
 
-void step_keep_forget(struct step *step)
+void step_persist_forget(struct step *step)
 {
 	if (step->kept)
 		ledger_step_free(step->table->daemon->ledger, step->kept);

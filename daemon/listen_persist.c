@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/listen_keep.h"
+#include "daemon/listen_persist.h"
 
 #include "common/cleanup.h"
 
@@ -18,7 +18,7 @@ static void swap(char *text, char from, char to)
 }
 
 /* Return: false for an address that is not kept. */
-static bool name_of(enum listen_keep_kind kind, const char *text, char *name)
+static bool name_of(enum listen_persist_kind kind, const char *text, char *name)
 {
 	if (strncmp(text, "unix:", 5) == 0 ||
 	    snprintf(name, FD_STORE_NAME_MAX, FD_STORE_PREFIX "%c%s", (int)kind, text) >=
@@ -28,7 +28,7 @@ static bool name_of(enum listen_keep_kind kind, const char *text, char *name)
 	return true;
 }
 
-static bool is_kind(const char *name, enum listen_keep_kind kind)
+static bool is_kind(const char *name, enum listen_persist_kind kind)
 {
 	size_t length = strlen(FD_STORE_PREFIX);
 
@@ -37,8 +37,8 @@ static bool is_kind(const char *name, enum listen_keep_kind kind)
 	       strchr(name, '|');
 }
 
-void listen_keep_load(const struct fd_store *store, enum listen_keep_kind kind,
-		      struct listener_set *set)
+void listen_persist_load(const struct fd_store *store, enum listen_persist_kind kind,
+			 struct listener_set *set)
 {
 	const char *name;
 
@@ -60,7 +60,8 @@ void listen_keep_load(const struct fd_store *store, enum listen_keep_kind kind,
 	}
 }
 
-static bool set_has(const struct listener_set *set, enum listen_keep_kind kind, const char *wanted)
+static bool set_has(const struct listener_set *set, enum listen_persist_kind kind,
+		    const char *wanted)
 {
 	char name[FD_STORE_NAME_MAX];
 
@@ -71,8 +72,8 @@ static bool set_has(const struct listener_set *set, enum listen_keep_kind kind, 
 	return false;
 }
 
-void listen_keep_save(struct fd_store *store, enum listen_keep_kind kind,
-		      const struct listener_set *set)
+void listen_persist_save(struct fd_store *store, enum listen_persist_kind kind,
+			 const struct listener_set *set)
 {
 	char name[FD_STORE_NAME_MAX];
 
@@ -101,8 +102,8 @@ static void unix_name(char *name, const struct stat *st)
 		       (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
 }
 
-int listen_keep_unix(struct fd_store *store, const char *path, mode_t mode, gid_t group,
-		     struct error *error)
+int listen_persist_unix(struct fd_store *store, const char *path, mode_t mode, gid_t group,
+			struct error *error)
 {
 	char name[FD_STORE_NAME_MAX];
 	struct stat st;

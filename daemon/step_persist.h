@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DAEMON_STEP_KEEP_H
-#define DAEMON_STEP_KEEP_H
+#ifndef DAEMON_STEP_PERSIST_H
+#define DAEMON_STEP_PERSIST_H
 
 /*
  * DOC: State of a step that outlives this process
@@ -40,26 +40,26 @@ struct step_fd_bundle {
 	struct sandbox_kept sandbox;
 };
 
-/** step_keep_name() - name of a step's bundle in the fd store. @out: FD_STORE_NAME_MAX bytes. */
-void step_keep_name(uint64_t order, char *out);
+/** step_fd_bundle_name() - name of a step's bundle in the fd store. @out: FD_STORE_NAME_MAX bytes. */
+void step_fd_bundle_name(uint64_t order, char *out);
 
-/** step_keep_host_name() - the name in the fd store of descriptor @index, enum sandbox_host_fd */
-const char *step_keep_host_name(size_t index);
+/** step_persist_host_name() - the name in the fd store of descriptor @index, enum sandbox_host_fd */
+const char *step_persist_host_name(size_t index);
 
-/** step_keep_begin() - LEDGER_BEGUN: the order is used up. Return: 0 or -ENOSPC. */
-int step_keep_begin(struct step *step);
-/** step_keep_running() - LEDGER_RUNNING, and the bundle; @setup still has all descriptors */
-void step_keep_running(struct step *step, const struct step_setup *setup);
-/** step_keep_ending() - note cause and end of the grace from .supervised, before the signal */
-void step_keep_ending(struct step *step);
-/** step_keep_outcome() - LEDGER_COLLECTED, with facts.outcome and facts.setup_error */
-void step_keep_outcome(struct step *step);
-/** step_keep_finished() - LEDGER_FINISHED: its sandbox is gone */
-void step_keep_finished(struct step *step);
-/** step_keep_ended() - LEDGER_ENDED, with the report; the bundle is dropped */
-void step_keep_ended(struct step *step);
-/** step_keep_forget() - free the entry, because the result is acknowledged */
-void step_keep_forget(struct step *step);
+/** step_persist_begin() - LEDGER_BEGUN: the order is used up. Return: 0 or -ENOSPC. */
+int step_persist_begin(struct step *step);
+/** step_persist_running() - LEDGER_RUNNING, and the bundle; @setup still has all descriptors */
+void step_persist_running(struct step *step, const struct step_setup *setup);
+/** step_persist_ending() - note cause and end of the grace from .supervised, before the signal */
+void step_persist_ending(struct step *step);
+/** step_persist_outcome() - LEDGER_COLLECTED, with facts.outcome and facts.setup_error */
+void step_persist_outcome(struct step *step);
+/** step_persist_finished() - LEDGER_FINISHED: its sandbox is gone */
+void step_persist_finished(struct step *step);
+/** step_persist_ended() - LEDGER_ENDED, with the report; the bundle is dropped */
+void step_persist_ended(struct step *step);
+/** step_persist_forget() - free the entry, because the result is acknowledged */
+void step_persist_forget(struct step *step);
 
 /** step_fd_bundle_make() - pack all open descriptors of @step. Return: descriptor or -errno. */
 int step_fd_bundle_make(const struct step *step, const struct step_setup *setup);
