@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Where the time of a start goes: reads `perf script --ns -F comm,tid,time,event,trace` of
-raw_syscalls events (see profile.sh) and prints lower quartiles over all starts: what other work of
-the machine does to the upper half is left out.
+"""Shows where the time of a start goes: reads `perf script --ns -F comm,tid,time,event,trace` of
+raw_syscalls events (see profile.sh) and prints lower quartiles over all starts, which other work on
+the machine affects little.
 
-A start begins when the host's thread leaves the rest that -p asks for (clock_nanosleep) and ends
-when it goes to rest again. A process that takes part in one start only is "step" until it execs. "in call" is time inside the system call; "before" is what its process
-did since its last call ended: its own code, page faults, waiting to be scheduled. Tracing itself
-takes about a microsecond a call, so small figures are upper bounds."""
+A start begins when the host's thread leaves the pause of option -p (clock_nanosleep) and ends
+when it pauses again. A process that takes part in one start only is "step" until it execs.
+"in call" is the time inside the system call; "before" is the time since the process's last call
+ended: its own code, page faults, waiting to be scheduled. Tracing itself takes about a microsecond
+for each call, so small figures are upper bounds."""
 import re
 import signal
 import sys

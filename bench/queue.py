@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The scheduler's queue: what it costs, and how long whom it lets wait.
+"""Measures the scheduler's queue: the time of its operations, and how long steps wait.
 
 usage: queue.py [--quick] [--out PREFIX]
 
 Runs build/bench/queue (the queue by itself) and the scheduler's own program with a stand-in for
-the daemon, whose steps are nothing but time. Prints tables; with --out also PREFIX.txt,
+the daemon, whose steps only take time. Prints tables; with --out also writes PREFIX.txt,
 PREFIX-cost.svg and PREFIX-greedy.svg.
 """
 import heapq
@@ -50,18 +50,18 @@ def percentiles(values):
     return [values[min(len(values) - 1, int(len(values) * share))] for share in (0.5, 0.9, 0.99)] + [values[-1]]
 
 
-# ---- the scheduler and a stand-in for everybody around it ----
+# ---- the scheduler, and a stand-in for all other programs ----
 
 class Stand:
-    """Runs orders for as long as it is told; notes when what started."""
+    """Runs each order for its duration; records when each step started."""
 
     def __init__(self, name, places, projects):
         self.world = scheduler_cases.World(name)
         self.world.start(limit=places, projects=projects)
         self.ends = []      # heap of (when, order)
         self.started = []   # (when, project)
-        self.ready = {}     # run -> when its first step was
-        self.duration = None  # None: a step ends at once
+        self.ready = {}     # run -> when its first step was ready
+        self.duration = None  # of a step; None: it ends at once
 
     def submit(self, project, n_steps, delivery):
         runbook = "steps:\n" + "".join(f"  - {{name: s{i}, command: ':'}}\n" for i in range(n_steps))
@@ -139,7 +139,7 @@ def process_greedy():
         stand.serve(lambda: len(stand.started) >= enough)
     fifo = []
     if not QUICK:
-        # in the greedy project itself the same ten steps stand behind all the others
+        # for comparison, ten steps of the greedy project itself, behind all its others
         run = stand.submit("greedy", SMALL, "behind")
         left = backlog - stand.count("greedy")
         stand.serve(lambda: run in stand.ready and len(stand.started) >= rounds * SMALL + backlog + SMALL)
@@ -150,7 +150,7 @@ def process_greedy():
 
 
 def process_rate(queued):
-    """Steps per second that the scheduler starts and ends while so many wait; its memory."""
+    """Steps per second that the scheduler starts and ends while `queued` steps wait; its memory."""
     per_run, n_projects = 100, max(1, min(1000, queued // 100))
     projects = tuple(f"p{i}" for i in range(n_projects))
     stand = Stand(f"rate{queued}", 64, projects)
@@ -174,7 +174,7 @@ COLOURS = ["#1b6ca8", "#d1495b", "#66a182", "#8d6a9f"]
 
 
 class Plot:
-    """A few lines over a logarithmic x axis, or bars beside each other."""
+    """An SVG plot: a few lines over a logarithmic x axis, or bars side by side."""
 
     def __init__(self, title, width=760, height=360):
         self.width, self.height = width, height

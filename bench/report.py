@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Turns what bench/start wrote into a table (OUT.txt, also printed), OUT.tsv and OUT.svg.
+"""Makes a table (OUT.txt, also printed), OUT.tsv and OUT.svg from the file that bench/start wrote.
 
 usage: report.py RAW MACHINE NOTES OUT
 
@@ -111,7 +111,7 @@ def table(cells, order, failures, machine, notes):
 
 
 def budget(cells):
-    """What the project asks of itself, whether it is met or not."""
+    """The project's own targets, and whether they are met."""
     wanted = [
         ("runbook-sandbox / bwrap, end, 1 at a time", "runbook-sandbox", "bwrap", "1", 0, "end", 0.8, False),
         ("runbook-sandbox / crun, end, 1 at a time", "runbook-sandbox", "crun", "1", 0, "end", 0.25, False),
