@@ -5,8 +5,8 @@
 /*
  * DOC: Programs without a C library
  *
- * What a static glibc does before main() takes longer than some of what is
- * measured here. x86-64 only, as runbookd is.
+ * The start code of a static glibc takes longer than some of the times measured here, so
+ * these programs have their own. x86-64 only, like runbookd.
  */
 
 #include <sys/syscall.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The floor, outside: see floor.h.
+ * The outside part of the floor (floor.h).
  *
  *   floor [-n COUNT] [-j PARALLEL] [-p PAUSE_US] [-t THREADS] [-P] [-c CGROUP] -d DIR PROBE
  *
- * -P takes network namespaces from a pool that a thread keeps filled; without it
- * each start makes one on its way. -c: a directory of cgroup v2 to make a group in
- * for each. -d: an empty directory for the template of the root.
+ * -P: take network namespaces from a pool that a thread keeps full; otherwise each start
+ * makes one. -c: a cgroup v2 directory, in which each start makes a group. -d: an empty
+ * directory for the template of the root.
  */
 #include "bench/floor.h"
 
@@ -36,13 +36,13 @@
 
 #define STACK_BYTES (64 * 1024)
 #define POOL_MAX 128
-#define BASE_FIRST 0x60000000u /* not those of runbookd */
+#define BASE_FIRST 0x60000000u /* outside the ids of runbookd */
 #define RANGE 65536u
 #define INIT_ID_FIRST 0x5fff0000u
 
 struct slot {
 	int userns_fd; /* 0: not made yet */
-	int lower_fd;  /* the template with this slot's ids, detached */
+	int lower_fd;  /* detached mount of the template with this slot's ids */
 	int pidfd;
 	unsigned long group;
 	char *stack;
@@ -60,7 +60,7 @@ struct floor {
 	int stdin_fd, filter_fd, init_fd;
 	struct slot slots[BENCH_PARALLEL_MAX];
 	unsigned long n_groups;
-	/* network namespaces, ready */
+	/* the pool of network namespaces */
 	pthread_mutex_t lock;
 	pthread_cond_t wanted;
 	int pool[POOL_MAX];
@@ -73,7 +73,7 @@ static int complain(const char *what)
 	return -1;
 }
 
-/* ---- prepared once ---- */
+/* ---- preparations, done once ---- */
 
 static int mount_clone(const char *path, unsigned recursive)
 {
@@ -195,7 +195,7 @@ static int map_write(pid_t pid, const char *file, unsigned base)
 	return written == length ? 0 : complain(path);
 }
 
-/* A namespace that belongs to the id of the slot's init, which may so join and signal it. */
+/* Make a user namespace owned by the id of the slot's init, so that init may join and signal it. */
 static int userns_make(unsigned index)
 {
 	long id = (long)(INIT_ID_FIRST + index);
@@ -251,7 +251,7 @@ static int slot_make(struct floor *floor, unsigned index)
 
 /* ---- network namespaces ahead of time ---- */
 
-/* A thread may leave the others' network namespace: no process is needed. */
+/* A network namespace belongs to a thread, so this needs no process of its own. */
 static int netns_make(void)
 {
 	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -320,7 +320,7 @@ static long clone3_call(struct clone_args *args, int (*function)(void *), void *
 	return result;
 }
 
-/* A detached mount can be copied by its descriptor, without a path. */
+/* Copy a detached mount by its descriptor, without a path. */
 static int copy(int mount_fd, unsigned recursive)
 {
 	return open_tree(mount_fd, "",
@@ -447,7 +447,7 @@ static int floor_option(void *context, int letter, const char *argument)
 
 static int floor_prepare(void *context)
 {
-	/* what image "host" shows */
+	/* the directories of image "host" */
 	static const char *const shown[] = {"/usr", "/opt", "/var/lib/dpkg"};
 	struct floor *floor = context;
 	pthread_t thread;
@@ -456,7 +456,7 @@ static int floor_prepare(void *context)
 		(void)fprintf(stderr, "floor: -d DIR is missing\n");
 		return -1;
 	}
-	/* copies of detached mounts must be made in the namespace that they were made in */
+	/* a detached mount can be copied only in the mount namespace that made it */
 	if (template_make(floor) < 0)
 		return -1;
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
@@ -479,7 +479,7 @@ static int floor_prepare(void *context)
 		return 0;
 	if (pthread_create(&thread, NULL, pool_main, floor) != 0)
 		return -1;
-	for (unsigned n = 0; n < POOL_MAX;) { /* begin with a full one */
+	for (unsigned n = 0; n < POOL_MAX;) { /* wait until the pool is full */
 		(void)usleep(1000);
 		(void)pthread_mutex_lock(&floor->lock);
 		n = floor->n_pool;

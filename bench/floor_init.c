@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PID 1 of the floor, reduced to what it is there for: start the command inside
- * the user namespace with few capabilities and a seccomp filter, wait for it.
+ * PID 1 of the floor, reduced to its purpose: it starts the command inside the user namespace,
+ * with few capabilities and a seccomp filter, and waits for it.
  *
  *   floor_init COMMAND      descriptors: see FLOOR_FD_* in floor.h
  */
@@ -55,7 +55,7 @@ __attribute__((noreturn, used)) static void command_main(char **argv)
 	bare_exit(123);
 }
 
-/* vfork with a stack for the child; the call happens before anything returns */
+/* vfork with a stack of its own for the child, which is called before anything can return */
 static long command_start(char **argv)
 {
 	register char **child_argv __asm__("r9") = argv;

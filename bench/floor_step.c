@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The floor, inside the new namespaces: from clone3 to exec. */
+/* The part of the floor inside the new namespaces, from clone3 to exec. */
 #include "bench/floor.h"
 
 #include <errno.h>
@@ -76,7 +76,7 @@ static bool system_names(struct floor_step *step)
 		return failed(step, "private");
 	if (unshare(CLONE_NEWCGROUP) < 0)
 		return failed(step, "cgroup namespace");
-	/* entered by exec */
+	/* exec enters the time namespace */
 	if (unshare(CLONE_NEWTIME) < 0 ||
 	    !file_write("/proc/self/timens_offsets", 0, "monotonic 86400 0\nboottime 86400 0\n"))
 		return failed(step, "time namespace");
@@ -147,7 +147,7 @@ static bool root(struct floor_step *step, int *ret_fd)
 
 static bool mask(struct floor_step *step, int root_fd)
 {
-	/* of all that runtimes mask, what Linux 6 on x86-64 has */
+	/* of the files that runtimes mask, those that Linux 6 has on x86-64 */
 	static const char *const masked[] = {
 		"proc/interrupts",    "proc/kallsyms",	 "proc/kcore",	"proc/keys",
 		"proc/sysrq-trigger", "proc/timer_list", "sys/firmware"};
@@ -231,7 +231,7 @@ static bool descriptors(struct floor_step *step)
 	return true;
 }
 
-/* Raw calls: the C library's would tell the threads of whoever's memory this is. */
+/* Raw system calls: glibc's setuid() would signal the threads of the parent, which shares memory. */
 static void become_init(struct floor_step *step)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -50,7 +50,7 @@ uint64_t bench_ns(uint64_t ticks)
 	return (uint64_t)((double)ticks * ns_per_tick);
 }
 
-/* ---- one thread's part ---- */
+/* ---- the share of one thread ---- */
 
 struct part {
 	const struct bench_ops *ops;
@@ -61,7 +61,7 @@ struct part {
 	unsigned n_failed;
 	bool broken;
 	pthread_t thread;
-	/* of each in flight; end_fd -1: free */
+	/* one for each start in flight; fd -1: free */
 	struct pollfd files[BENCH_PARALLEL_MAX];
 	uint64_t began[BENCH_PARALLEL_MAX];
 	int pipes[BENCH_PARALLEL_MAX][2];
@@ -91,7 +91,7 @@ static void pipes_close(struct part *part)
 	}
 }
 
-/* The stamp that the command left, 0: none. */
+/* The time stamp that the command wrote; 0: none. */
 static uint64_t stamp_read(int fd)
 {
 	char text[64] = "";
@@ -100,7 +100,7 @@ static uint64_t stamp_read(int fd)
 	return size == 17 ? strtoull(text, NULL, 16) : 0;
 }
 
-/* A rest, in which what waits for idle times is done first. */
+/* Pause for @ns, after doing the contestant's idle work. */
 static void pause_for(struct part *part, uint64_t ns)
 {
 	uint64_t until = now_ns() + ns, at = now_ns();
@@ -228,7 +228,7 @@ int bench_run(const struct bench_ops *ops, void *context, unsigned n_threads,
 	return r;
 }
 
-/* ---- as a program ---- */
+/* ---- the main() of contestants ---- */
 
 static int by_value(const void *a, const void *b)
 {

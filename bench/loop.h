@@ -3,16 +3,16 @@
 #define BENCH_LOOP_H
 
 /*
- * DOC: One way of measuring for all
+ * DOC: The measuring loop
  *
- * A contestant says how to start probe.c in its kind of sandbox and how to clean
- * up after it. The loop keeps a given number of them running (a new one starts
- * when one has ended) and takes two times of each, both since start() was called:
+ * All contestants are measured by this loop. A contestant starts probe.c in its kind of sandbox
+ * and cleans up after it. The loop keeps a given number of starts in flight (a new one begins
+ * when one has ended) and measures two times of each, both from the call of start():
  *
- *   first  the first instruction of the command, by its own word
- *   end    it has ended and everything that finish() does is done
+ *   first  until the first instruction of the command, which the command reports itself
+ *   end    until the sandbox has ended and finish() has returned
  *
- * Times are counted by the processor's time stamp counter.
+ * Times are those of the processor's time stamp counter.
  */
 
 #include <stdbool.h>
@@ -23,12 +23,12 @@
 
 /**
  * struct bench_ops - a contestant
- * @start:  start one in @slot (0 … parallel - 1, none twice at a time), its
- *          standard output on @stdout_fd; @ret_end_fd becomes readable at its end.
+ * @start:  start a sandbox in free @slot (0 … parallel - 1), with standard output on
+ *          @stdout_fd; @ret_end_fd becomes readable at its end.
  *          Return: 0, or -1 with a message on standard error.
- * @finish: clean up; @ret_end_fd is no longer looked at. Return: 0 when it ended well.
- * @idle:   NULL, or a small piece of work for when nothing else is to be done.
- *          Return: whether there is more.
+ * @finish: clean up; the loop has stopped polling @ret_end_fd. Return: 0 after success.
+ * @idle:   NULL, or a small piece of work to do while nothing else is due.
+ *          Return: is there more?
  */
 struct bench_ops {
 	int (*start)(void *context, unsigned slot, int stdout_fd, int *ret_end_fd);
@@ -42,9 +42,9 @@ struct bench_sample {
 };
 
 /**
- * struct bench_work - what is asked for, and what came out
- * @pause_us: rest between two, so that what works in the background can keep up
- * @samples:  room for @count
+ * struct bench_work - parameters and results of bench_run()
+ * @pause_us: pause between two starts, so that background work can keep up
+ * @samples:  room for @count, filled
  */
 struct bench_work {
 	unsigned count, parallel, pause_us;
@@ -53,13 +53,13 @@ struct bench_work {
 	uint64_t wall_ns;
 };
 
-/** bench_ticks() - now */
+/** bench_ticks() - the time stamp counter now */
 uint64_t bench_ticks(void);
-/** bench_ns() - @ticks as nanoseconds */
+/** bench_ns() - convert @ticks to nanoseconds */
 uint64_t bench_ns(uint64_t ticks);
 
 /**
- * bench_run() - do it, by @n_threads threads that share the work
+ * bench_run() - do @work, shared by @n_threads threads
  *
  * Return: 0 or -1.
  */
@@ -70,12 +70,12 @@ int bench_run(const struct bench_ops *ops, void *context, unsigned n_threads,
 void bench_print_summary(const char *name, struct bench_work *work);
 
 /**
- * bench_main() - a contestant as a program
+ * bench_main() - main() of a contestant that is a program
  *
- * Options that it takes itself: -n COUNT -j PARALLEL -p PAUSE_US -t THREADS -s
- * With -s it serves start.c: reads lines "COUNT PARALLEL PAUSE_US" and answers
- * each with "FIRST END" for every start and "done WALL FAILED", all nanoseconds.
- * Other options go to @option with their argument, those in @letters.
+ * It handles the options -n COUNT -j PARALLEL -p PAUSE_US -t THREADS -s. With -s it serves
+ * start.c: it reads lines "COUNT PARALLEL PAUSE_US" and replies to each with "FIRST END" for
+ * every start and "done WALL FAILED", all in nanoseconds. @option gets further options, those
+ * in @letters, with their arguments.
  */
 int bench_main(int argc, char **argv, const char *name, const char *letters,
 	       int (*option)(void *context, int letter, const char *argument),

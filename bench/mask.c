@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mask [-r ROUNDS] [-m MEGABYTES] [-d DIR]: what masking costs. A process writes text
- * into a pipe; runbookd's own log pump carries it to a file (in memory, or in
- * DIR), without secrets and with 1, 10, 100 and 1,000 of them in turn. Ratios are
- * taken within a round; shown is their median. The processor time is that of the
- * pump alone, and means something on a busy machine as well.
+ * mask [-r ROUNDS] [-m MEGABYTES] [-d DIR]: measures the cost of masking. A process writes text
+ * into a pipe; runbookd's own log pump copies it to a file (in memory, or in DIR), without
+ * secrets and with 1, 10, 100 and 1,000 of them in turn. Ratios are computed within a round, and
+ * the table has their medians. The processor time is that of the pump alone, which is
+ * meaningful on a busy machine as well.
  */
 #include "daemon/mask.h"
 #include "common/cleanup.h"
@@ -49,7 +49,7 @@ static void random_letters(char *out, size_t size)
 		out[i] = letters[random_next() % (sizeof(letters) - 1)];
 }
 
-/* Passwords and tokens of 8 to 63 characters, and one of the shortest there can be. */
+/* Passwords and tokens of 8 to 63 characters, and one of the minimum length. */
 static void make_secrets(void)
 {
 	for (size_t i = 0; i < SECRETS_MAX; i++) {
@@ -75,7 +75,7 @@ static struct mask *make_mask(size_t first, size_t n)
 	return mask;
 }
 
-/* Lines as compilers and test runners print them. */
+/* Fill @text with lines such as compilers and test runners print. */
 static void fill_log(char *text, size_t size)
 {
 	static const char *const words[] = {
@@ -112,7 +112,7 @@ static void fill_random(char *text, size_t size)
 		text[i] = '\n';
 }
 
-/* Nothing but beginnings of secrets: every one has to be looked at to its last byte. */
+/* Fill @text with beginnings of secrets: each has to be compared up to its last byte. */
 static void fill_near(char *text, size_t size)
 {
 	size_t used = 0;
@@ -181,7 +181,7 @@ static double cpu_now(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/** struct rate - MB/s, and the same for the pump's processor time alone */
+/** struct rate - MB/s of wall-clock time, and of the pump's processor time */
 struct rate {
 	double wall, cpu;
 };
@@ -253,7 +253,7 @@ static struct {
 	const char *name;
 	size_t first, n;
 	struct mask *mask;
-	bool keep; /* so that what is on its way outlives the process: as runbookd does it */
+	bool keep; /* the pump's buffers outlive the process, as in runbookd */
 } sets[] = {
 	{"none", 0, 0, NULL, false},
 	{"none again", 0, 0, NULL, false},

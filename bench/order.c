@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Steps ordered from a running runbookd: this program stands in for the scheduler,
- * so that what is measured begins with the order's way to the daemon and holds
- * nothing of queues and databases.
+ * Measures steps of a running runbookd. This program replaces the scheduler, so that the time
+ * begins with the message to the daemon and contains no queue or database.
  *
  *   order DIR          DIR/bin: runbookd and its programs, this one in place of
  *                      runbook-scheduler; DIR/root: configuration with the project
  *                      "bench", a Workspace=; DIR/network: "none" or "egress"
- *   runbook-scheduler  what the daemon starts: answers as bench_main() -s does, on
- *                      the socket DIR/order.sock
+ *   runbook-scheduler  the process that the daemon starts: it serves the socket
+ *                      DIR/order.sock as bench_main() -s serves its standard input
  *
- * If there is a file DIR/hold with a number, so many steps are started that stay,
- * "held" is answered, and nothing else is done: for counting memory.
+ * If DIR/hold contains a number, it starts that many steps, which stay, replies "held", and does
+ * nothing else: memory.sh uses this.
  *
- * "first" is taken from the step's own log, where the probe wrote it; the time
- * begins before the order is sent.
+ * "first" comes from the step's own log, into which the probe wrote it; the time begins before
+ * the message is sent.
  */
 #include "bench/loop.h"
 #include "common/message_table.h"
@@ -88,7 +87,7 @@ static int order_send(struct orders *orders, uint64_t order)
 	char slug[32];
 
 	(void)snprintf(slug, sizeof(slug), "s%llu", (unsigned long long)order);
-	/* no commit: the project is a workspace */
+	/* without a commit, since the project is a workspace */
 	return transmit(orders, MESSAGE_NEW(step_start, order, .order = order, .project = "bench",
 					    .run = 1, .slug = slug, .attempt = 1, .name = slug,
 					    .image = "host", .network = orders->network,
@@ -123,7 +122,7 @@ static void step_ended(struct orders *orders, struct message *message)
 	}
 }
 
-/* Channels to the others are kept open and never answered: they wait, which is all right. */
+/* Keep channels to other programs open without replying; those programs may wait. */
 static void channel_keep(struct message *message)
 {
 	struct message_channel peer;
@@ -159,7 +158,7 @@ static void *receive_main(void *argument)
 	exit(0); /* the daemon is gone */
 }
 
-/* ---- as a contestant ---- */
+/* ---- the contestant ---- */
 
 static int order_start(void *context, unsigned index, int stdout_fd, int *ret_end_fd)
 {
@@ -174,7 +173,7 @@ static int order_start(void *context, unsigned index, int stdout_fd, int *ret_en
 	return order_send(orders, order) < 0 ? complain("cannot send an order") : 0;
 }
 
-/* The probe's line, from the log to where the loop looks for it. */
+/* Copy the probe's line from the log to the pipe that the loop reads. */
 static int order_finish(void *context, unsigned index)
 {
 	struct orders *orders = context;
@@ -192,7 +191,7 @@ static int order_finish(void *context, unsigned index)
 		size = read(fd, line, sizeof(line));
 		(void)close(fd);
 	}
-	/* not removed: ext4 looks for inodes longer after some were freed */
+	/* the log is not removed: after inodes were freed, ext4 searches longer for new ones */
 	if (size <= 0 || write(slot->stdout_fd, line, (size_t)size) != size)
 		return -1;
 	return slot->good ? 0 : -1;
@@ -218,7 +217,7 @@ static int file_read(const char *directory, const char *name, char *text, size_t
 	return got < 0 ? -1 : 0;
 }
 
-/* The directory above bin/, where this program lies. */
+/* The directory above bin/, which contains this program. */
 static int directory_find(char *path)
 {
 	ssize_t length = readlink("/proc/self/exe", path, PATH_BYTES - 1);
@@ -308,7 +307,7 @@ static int scheduler_main(void)
 	return bench_main(2, argv, "order", "", order_option, order_prepare, &ops, &orders);
 }
 
-/* ---- the other side: starts the daemon and passes on ---- */
+/* ---- "order DIR": starts the daemon and forwards requests ---- */
 
 static int listen_at(const char *directory)
 {
@@ -359,8 +358,8 @@ static int pass_on(int socket_fd)
 				continue;
 			size = read(files[i].fd, data, sizeof(data));
 			if (size <= 0 && i == 1)
-				return files[0].fd >= 0; /* somebody still wants something */
-			if (size <= 0) { /* nothing more is asked; the answer may be on its way */
+				return files[0].fd >= 0; /* a failure while requests may come */
+			if (size <= 0) { /* the last request was read; its reply may still come */
 				(void)shutdown(socket_fd, SHUT_WR);
 				files[0].fd = -1;
 				continue;
@@ -371,7 +370,7 @@ static int pass_on(int socket_fd)
 	}
 }
 
-/* What the daemon last complained of. */
+/* Print the last line of the daemon's log. */
 static void complaint_show(const char *directory)
 {
 	char path[PATH_BYTES], line[1024], last[1024] = "";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What checking a runbook costs, beside libyaml reading the same bytes and doing
- * nothing with them. Sizes double and more, so that a cost that grows faster than
- * the file shows in the last column.
+ * Measures the time to check a runbook, compared to libyaml parsing the same bytes into events
+ * that are dropped. Sizes grow by factors, so that a cost that grows faster than the file
+ * shows in the last column.
  */
 #include "runbook/runbook.h"
 
@@ -16,7 +16,7 @@
 
 #define ROUNDS 7
 
-/** struct text - a file in the making */
+/** struct text - a file that is being written */
 struct text {
 	char *data;
 	size_t size;
@@ -24,7 +24,7 @@ struct text {
 
 typedef void write_fn(FILE *out, size_t n);
 
-/* Processor time of this thread: what else the machine does is not counted. */
+/* Processor time of this thread, which excludes other work on the machine. */
 static double now_ms(void)
 {
 	struct timespec now;
@@ -33,7 +33,7 @@ static double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Each step needs the one before and one far back. */
+/* Each step depends on the one before it and on one far back. */
 static void write_chain(FILE *out, size_t n)
 {
 	fputs("steps:\n", out);

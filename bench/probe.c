@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What every contestant runs: a static `true` that first of all looks at the
- * processor's time stamp counter and tells it on its standard output, as 16 hex
- * digits and a newline. Namespaces of any kind leave that counter alone. It needs
- * no C library, so that what is measured is the way to it.
+ * The program that all contestants run: a static `true` whose first instruction reads the
+ * processor's time stamp counter, which it then prints as 16 hex digits and a newline. No
+ * namespace changes that counter. It uses no C library, so that its own start takes no time.
  *
- * With an argument it stays until it is killed: for counting memory.
+ * With an argument it stays until it is killed, for measuring memory.
  */
 #include "bench/bare.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * produce WRITE-SIZE TOTAL: writes TOTAL bytes of lines to standard output in
- * writes of WRITE-SIZE, then its own rate in MB/s to standard error. The clock
- * stops when the last write was taken.
+ * produce WRITE-SIZE TOTAL: writes TOTAL bytes of lines to standard output in writes of
+ * WRITE-SIZE, then its rate in MB/s to standard error. The clock stops when the last write
+ * returns.
  */
 #include <stdio.h>
 #include <stdlib.h>

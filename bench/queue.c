@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue: what the scheduler's queue costs, and who waits how long in it. It is the
- * queue itself (scheduler/queue*.c), without a scheduler around it.
+ * queue: measures the time of the operations of the scheduler's queue, and how long steps wait
+ * in it. It links the queue itself (scheduler/queue/), without a scheduler.
  *
  *	queue cost [MAX]	tab-separated: kind, items waiting, nanoseconds for each of
  *				push, next, finish; 1e3 to MAX (default 1e6) items
@@ -42,9 +42,9 @@ static void *must(void *memory)
 /* ---- cost ---- */
 
 #define PLACES 64
-#define MEASURED 100000 /* of each operation, at most; at least a tenth of the queue */
+#define MEASURED 100000 /* operations of each kind, but at least a tenth of the queue */
 
-/* Processor time: what others do on the machine is not the queue's. */
+/* Processor time, which excludes other work on the machine. */
 static uint64_t now_nsec(void)
 {
 	struct timespec now;
@@ -102,9 +102,9 @@ static void cost_fill(struct cost *cost, size_t n, bool varied)
 }
 
 /*
- * The queue stays as long as it is: what ends makes room for the next, and is pushed
- * again as something new. One clock read around each kind of operation in a batch
- * would disturb it more than it takes; so the whole cycle is timed, and divided.
+ * The queue keeps its length: a step that ends makes room for the next and is pushed again as a
+ * new one. Reading the clock around each operation would take longer than the operation, so the
+ * whole cycle is timed and divided.
  */
 static void cost_measure(size_t n, bool varied)
 {
@@ -133,7 +133,7 @@ static void cost_measure(size_t n, bool varied)
 		queue_push(project, item);
 		ends++;
 	}
-	/* next() is called twice for each that starts: once more to hear that there is none */
+	/* two calls of next() for each start: the second one finds no step */
 	(void)printf("%s\t%zu\t%.1f\n", varied ? "varied" : "plain", n,
 		     (double)(now_nsec() - began) / (double)(starts + 2 * ends));
 	(void)fflush(stdout);
@@ -156,10 +156,10 @@ struct simulation {
 	double ends[GREEDY_PLACES];
 	struct queue_item *running[GREEDY_PLACES];
 	double now;
-	bool varied; /* a step takes 0.5 to 1.5 s, not 1 s */
+	bool varied; /* a step takes 0.5 to 1.5 s instead of 1 s */
 	double waits[SMALL_STEPS];
-	size_t n_small, n_started;     /* since the small project came */
-	double share[2 * SMALL_STEPS]; /* when as many starts had been since then */
+	size_t n_small, n_started;     /* starts since the small project's steps came */
+	double share[2 * SMALL_STEPS]; /* the time of each of these starts */
 };
 
 static double duration(const struct simulation *simulation)
@@ -207,8 +207,8 @@ static void end_one(struct simulation *simulation)
 }
 
 /*
- * One trial: the greedy project's steps have run for a while when the small one comes.
- * @fifo: both are one project, so that nothing but the order of arrival counts.
+ * One trial: the greedy project's steps have run for a while when the small project's come.
+ * @fifo: both are one project, so that only the order of arrival counts.
  */
 static void trial(struct simulation *simulation, bool fifo, bool varied)
 {
@@ -228,7 +228,7 @@ static void trial(struct simulation *simulation, bool fifo, bool varied)
 		queue_push(&simulation->greedy, &items[i]);
 	}
 	start_all(simulation, -1);
-	for (size_t i = 0; i < GREEDY_PLACES; i++) /* not in step with each other */
+	for (size_t i = 0; i < GREEDY_PLACES; i++) /* let the first ends be spread over a second */
 		simulation->ends[i] = (double)chance(1000000) / 1e6;
 	for (uint64_t i = chance(200) + 100; i > 0; i--) {
 		end_one(simulation);
@@ -265,9 +265,9 @@ static void print_percentiles(const char *kind, double *values, size_t n)
 }
 
 /*
- * What a fair share predicts: of two that both want more, each has every second start.
- * So the k-th step of the small project starts with the 2k-th start at the latest,
- * and when that is follows from the places alone, whoever has them.
+ * The prediction of a fair share: of two projects with waiting steps, each gets every second
+ * start. So the k-th step of the small project starts with the 2k-th start at the latest, and
+ * the time of that start depends only on when places become free, not on the projects.
  */
 static void greedy(size_t trials, bool varied)
 {

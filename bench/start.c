@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs contestants in turn and writes down what they took.
+ * Runs contestants in turn and records their times.
  *
  *   start [-r ROUNDS] [-T SECONDS | -n COUNT] [-l PARALLEL[:PAUSE_US]]... -o FILE
  *         :: NAME FLAGS COMMAND... [:: NAME FLAGS COMMAND...]...
  *
- * A contestant is a command that is started anew for each sandbox (flag "c"), or
- * one that serves (flag "s": see bench_main() in loop.h). In the argument @ID@ a
- * command finds a name that is used once. More flags: "f" FILE is opened as the
- * command's descriptor 9 (the argument after the flags), "2": never more than two
- * at a time (what takes a tenth of a second has no need of 64).
+ * A contestant is a command that is started anew for each sandbox (flag "c"), or a server (flag
+ * "s": see bench_main() in loop.h). @ID@ in an argument is replaced by a unique name. More
+ * flags: "f": the argument after the flags is a FILE, opened as descriptor 9; "2": at most two
+ * at a time (a start that takes a tenth of a second need not be measured at 64).
  *
- * In each round every contestant works for about SECONDS on every level, forwards
- * in one round and backwards in the next, so that a machine whose speed drifts
- * treats all of them alike. One that fails in its warm-up is left out, and the
- * last thing it said is written down. Columns of FILE: report.py.
+ * In each round every contestant works for about SECONDS on every level. Rounds go forwards and
+ * backwards in turn, so that a drift of the machine's speed affects all alike. A contestant that
+ * fails in its warm-up is left out, and the last line of its output is recorded. report.py
+ * describes the columns of FILE.
  */
 #include "bench/loop.h"
 
@@ -46,21 +45,21 @@ struct contestant {
 	const char *name, *flags, *file;
 	char **argv;
 	bool serves, out;
-	/* what serves: its process and both ends of the talk */
+	/* a server: its process and the pipes to it */
 	pid_t pid;
 	FILE *to, *from;
-	/* what is started anew */
+	/* a command that is started anew */
 	pid_t pids[BENCH_PARALLEL_MAX];
 	int pidfds[BENCH_PARALLEL_MAX];
 	char *changed[ARGUMENTS_MAX]; /* argv with @ID@ filled in */
 	int stderr_fd, stdin_fd;
-	double each_sec; /* estimate */
+	double each_sec; /* estimated seconds of a start */
 };
 
 extern char **environ;
 static FILE *out;
 static double seconds = 0.5;
-static unsigned fixed_count; /* 0: as many as take that long */
+static unsigned fixed_count; /* 0: as many starts as take the given seconds */
 
 static void fatal(const char *what)
 {
@@ -68,7 +67,7 @@ static void fatal(const char *what)
 	exit(1);
 }
 
-/* ---- started anew ---- */
+/* ---- commands that are started anew ---- */
 
 static char *fill_id(const char *argument)
 {
@@ -129,7 +128,7 @@ static int command_finish(void *context, unsigned slot)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -1;
 }
 
-/* ---- serving ---- */
+/* ---- servers ---- */
 
 static int server_start(struct contestant *contestant)
 {
@@ -203,7 +202,7 @@ static int contestant_run(struct contestant *contestant, struct bench_work *work
 	return bench_run(&ops, contestant, 1, work);
 }
 
-/* The last line of what it said: why it is left out. */
+/* Record the last line of its output as the reason why it is left out. */
 static void explain(struct contestant *contestant)
 {
 	char text[4096];
@@ -227,7 +226,7 @@ static void explain(struct contestant *contestant)
 	contestant->out = true;
 }
 
-/* Twice: the first time, many make things that last. How long it takes is seen in the second. */
+/* Run twice: the first time may create lasting things, the second gives an estimate of the time. */
 static void warm_up(struct contestant *contestant)
 {
 	if (contestant->serves && server_start(contestant) < 0) {
@@ -252,7 +251,7 @@ static void measure(struct contestant *contestant, const struct level *level, un
 	if (contestant->out || (strchr(contestant->flags, '2') && level->parallel > 2))
 		return;
 	work.count = (unsigned)(seconds / each) + 1;
-	/* enough for the first and the last of many to weigh little */
+	/* so many that the first and the last starts, with fewer in flight, have little weight */
 	if (work.count < 3 * level->parallel)
 		work.count = 3 * level->parallel;
 	if (work.count > COUNT_MAX)
@@ -276,7 +275,7 @@ static void measure(struct contestant *contestant, const struct level *level, un
 	free(work.samples);
 }
 
-/* "::" starts a contestant: "--" belongs to the commands themselves */
+/* "::" separates contestants, since "--" belongs to the commands. */
 static unsigned contestants_split(struct contestant *contestants, int argc, char **argv, int from)
 {
 	unsigned n = 0;
@@ -303,7 +302,7 @@ static unsigned contestants_split(struct contestant *contestants, int argc, char
 
 static void contestant_prepare(struct contestant *contestant, const char *empty)
 {
-	/* nothing of the machine's: some give their standard streams to the container's root */
+	/* files of our own, as some tools chown their standard streams to the container's root */
 	contestant->stderr_fd = memfd_create("stderr", MFD_CLOEXEC);
 	contestant->stdin_fd = open(empty, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
 	if (contestant->stderr_fd < 0 || contestant->stdin_fd < 0)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sandbox library as runbookd uses it: one prepared host, then starts. Each
- * is what a step without a workspace of its own gets: image "host", an empty
- * workspace, one bind (where probe.c lies).
+ * The sandbox library as runbookd uses it: the host is prepared once, then sandboxes are started.
+ * Each is like that of a step: image "host", an empty workspace, and one bind, with probe.c's
+ * program.
  *
  *   warm [-n COUNT] [-j PARALLEL] [-p PAUSE_US] [-N none|egress] [-S STATE_DIR] PROBE
  *
- * Network egress changes the host that it runs on (forwarding, a table of
- * nftables): start.sh gives it a network namespace of its own.
+ * Network egress changes the host (forwarding, an nftables table), so start.sh runs it in a
+ * network namespace of its own.
  */
 #include "bench/loop.h"
 #include "common/limits.h"
@@ -95,7 +95,7 @@ static int warm_option(void *context, int letter, const char *argument)
 	return 0;
 }
 
-/* build/bench/warm: runbook-init is in build/bin */
+/* The path of runbook-init: this program is build/bench/warm, that one is in build/bin. */
 static int init_find(char *path, size_t size)
 {
 	ssize_t length = readlink("/proc/self/exe", path, size - 1);
@@ -117,7 +117,7 @@ static int warm_prepare(void *context)
 	struct error error = ERROR_INIT;
 	char command[] = "/bench/probe";
 	char *argv[] = {command, NULL}, *envp[] = {(char[]){"HOME=/workspace"}, NULL};
-	/* of documentation: what is asked there is never answered */
+	/* an address for documentation (RFC 5737), which never answers */
 	static const char *const dns[] = {"192.0.2.53", NULL};
 	struct sandbox_host_options options = {
 		.state_dir = warm->state_dir,
