@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs a command where measurements disturb nobody, as root:
+# Runs a command, as root, apart from the rest of the machine:
 #   bench/alone.sh COMMAND...
-# in a cgroup, and in network, mount, pid and cgroup namespaces of its own, with a /dev
-# of its own (some container tools give /dev/null to the container's root) and a way
-# out of the network that leads nowhere. $BENCH_TMP is an empty directory. Processes,
-# cgroups and files that are left are removed.
+# It gets a cgroup, and network, mount, pid and cgroup namespaces of its own, a /dev of
+# its own (some container tools chown /dev/null to the container's root), and an uplink
+# that leads nowhere. $BENCH_TMP is an empty directory. Remaining processes, cgroups and
+# files are removed.
 set -eu
 [ "$(id -u)" = 0 ] || { echo "alone.sh: sandboxes are built by root: use sudo" >&2; exit 1; }
 
@@ -30,7 +30,7 @@ inside() {
     ln -s /proc/self/fd/2 "$T/dev/stderr"
     mount --move "$T/dev" /dev
     rmdir "$T/dev"
-    # systemd-nspawn wants this on a tmpfs
+    # systemd-nspawn requires this to be a tmpfs
     [ ! -d /run/systemd ] || mount -t tmpfs -o mode=0755 run /run/systemd
 }
 

@@ -1,17 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What start.sh and memory.sh share. Run inside bench/alone.sh; TOP is set.
+# Functions that start.sh, memory.sh and profile.sh share. To be sourced inside
+# bench/alone.sh with TOP set.
 [ "$PPID" = 1 ] || { echo "$0: run it by bench/alone.sh" >&2; exit 1; }
 BIN=$TOP/build/bin
 BENCH=$TOP/build/bench
 T=$BENCH_TMP
 
-# A root for tools that want a directory, and the programs to run.
+# Make a root directory for tools that need one, and the programs to run.
 rootfs_make() {
     local link
     mkdir -p "$T"/rootfs/{usr,proc,dev,sys,tmp,run,etc,var/tmp,opt,bench,workspace} "$T/share"
     for link in bin sbin lib lib64; do ln -s "usr/$link" "$T/rootfs/$link"; done
-    # podman makes none of these as another user
+    # with mapped users, podman cannot create these
     touch "$T"/rootfs/{etc/hosts,etc/hostname,etc/resolv.conf,run/.containerenv}
     echo 'ID=bench' >"$T/rootfs/etc/os-release"
     cp "$BENCH/probe" "$T/rootfs/bench/probe"
@@ -22,7 +23,7 @@ rootfs_make() {
 CAPS='["CAP_CHOWN","CAP_DAC_OVERRIDE","CAP_FOWNER","CAP_FSETID","CAP_KILL","CAP_SETGID","CAP_SETUID",
     "CAP_SETPCAP","CAP_SETFCAP","CAP_SYS_CHROOT","CAP_NET_BIND_SERVICE"]'
 
-# The default profile of container engines, for the capabilities that we keep.
+# Make the default seccomp profile of container engines for the capabilities of a step.
 profile_make() {
     [ -r /usr/share/containers/seccomp.json ] || return 0
     jq --argjson caps "$CAPS" '{defaultAction, defaultErrnoRet,
@@ -53,7 +54,7 @@ bundle_make() { # TOOL DIR ARGV-JSON [PROFILE]
     mv "$2/new.json" "$2/config.json"
 }
 
-# A daemon of its own for each network, whose scheduler is bench/order.
+# Make the directory of a daemon for one kind of network; its scheduler is bench/order.
 daemon_make() { # NAME NETWORK
     local d=$T/$1 program
     mkdir -p "$d/bin" "$d/root/etc/runbookd/projects.d" "$d/root/run" "$d/workspace"
@@ -69,7 +70,7 @@ daemon_make() { # NAME NETWORK
     printf '%s\n' "[Project]" "Workspace=$d/workspace" >"$d/root/etc/runbookd/projects.d/bench.conf"
 }
 
-# Our namespaces and capabilities in the words of others; the command follows.
+# Command lines of other tools for the namespaces and capabilities of a step; append a command.
 export BWRAP=(bwrap --unshare-all --uid 0 --gid 0 --hostname bench --die-with-parent --new-session
     --cap-drop ALL --cap-add CAP_CHOWN --cap-add CAP_DAC_OVERRIDE --cap-add CAP_FOWNER --cap-add CAP_FSETID
     --cap-add CAP_KILL --cap-add CAP_SETGID --cap-add CAP_SETUID --cap-add CAP_SETPCAP --cap-add CAP_SETFCAP

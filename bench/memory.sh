@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What a running step costs in memory: many of a program that only waits, counted
-# before and during, divided by their number.
+# Measures the memory of a running step: starts COUNT sandboxes of a program that only
+# waits, and divides the growth of memory by their number.
 #   bench/memory.sh [COUNT]     (100)
-# programs: proportional set size of everything that was started for it (monitors,
-# PID 1, the program, what the daemon or podman grew by). kernel: growth of slab,
-# kernel stacks, page tables and per-processor memory, as /proc/meminfo counts them
-# for the whole machine: other work on it shows here, so it is the median of three.
+# programs: proportional set size of all processes that were started for it (monitors,
+# PID 1, the program) and the growth of the daemon or podman. kernel: growth of slab,
+# kernel stacks, page tables and per-processor memory in /proc/meminfo. That is for the
+# whole machine, so other work on it shows; the figure is the median of three.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 [ -n "${BENCH_TMP:-}" ] || exec "$TOP/bench/alone.sh" "$0" "$@"
@@ -17,7 +17,7 @@ rootfs_make
 mkdir "$T/state"
 : >"$T/empty"
 
-# This pid namespace holds nobody but us.
+# This pid namespace has only our processes.
 programs_kib() { cat /proc/[0-9]*/smaps_rollup 2>/dev/null | awk '/^Pss:/ {sum += $2} END {print sum}'; }
 kernel_kib() {
     awk '/^(Slab|KernelStack|PageTables|Percpu):/ {sum += $2} END {print sum}' /proc/meminfo
@@ -29,7 +29,7 @@ row() { # NAME PROGRAMS-KIB KERNEL-KIB
         'BEGIN {printf "%-18s %10.0f %10.0f %10.0f\n", name, p / n, k / n, (p + k) / n}' | tee -a "$T/table"
 }
 
-# Only what is in this pid namespace is seen, and killed (lib.sh makes sure of it).
+# pgrep and pkill reach only this pid namespace; lib.sh checks that it is our own.
 probes() { pgrep -xc probe || true; }
 wait_probes() { # COUNT
     for _ in $(seq 300); do
@@ -39,7 +39,7 @@ wait_probes() { # COUNT
     return 1
 }
 
-# Grows and shrinks three times; @ID@ in an argument becomes a name that is used once.
+# Starts and ends COUNT commands three times; @ID@ in an argument becomes a unique name.
 command_row() { # NAME COMMAND...
     local name=$1 before_programs before_kernel serial=0 argument
     shift
@@ -67,7 +67,7 @@ command_row() { # NAME COMMAND...
     row "$name" "$(median <"$T/programs")" "$(median <"$T/kernel")"
 }
 
-# The daemon is there before: with one step that stays, and with one and COUNT more.
+# The difference between a daemon with one running step and one with COUNT more.
 step_row() { # NAME NETWORK
     local n programs=() kernel=() before_kernel
     daemon_make "$1" "$2"
@@ -92,8 +92,8 @@ step_row() { # NAME NETWORK
     row "$1" $((programs[1] - programs[0])) $((kernel[1] - kernel[0]))
 }
 
-exec 2>"$T/shell" # where this shell says what was killed
-echo "== memory for each of $COUNT that run, KiB"
+exec 2>"$T/shell" # the shell's messages about killed jobs
+echo "== memory of each of $COUNT running sandboxes, KiB"
 printf '%-18s %10s %10s %10s\n' "" programs kernel sum
 command_row posix_spawn "$T/share/probe" stay
 command_row bwrap "${BWRAP[@]}" /bench/probe stay

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Where the time of a start goes.
+# Shows where the time of a start goes.
 #   bench/profile.sh [-n COUNT] [-e] calls|timeline|kernel [warm|floor|step|cold]
-# calls: time by system call and process; timeline: one line a call, in order;
+# calls: time by system call and process; timeline: one line for each call, in order;
 # kernel: samples by function. -e: network egress (warm, step), pooled namespaces
-# (floor). step: all processes of a daemon that gets orders. cold: runbook-sandbox.
+# (floor). step: all processes of a daemon that starts steps. cold: runbook-sandbox.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 COUNT=100 EGRESS=
@@ -42,7 +42,7 @@ step) RUN=("$BENCH/order" "$T/step") ;;
 cold) ;;
 *) RUN+=(-p "$PAUSE" "$BENCH/probe") ;;
 esac
-record() { # the standard input is for order only
+record() { # only order reads standard input
     echo "$COUNT 1 $PAUSE" | perf record -q -m 4M -o "$T/data" "$@" -- "${RUN[@]}" | tail -n 1
 }
 case $WHAT in

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Side-by-side measurements, all in one run on one machine. Prints tables; asserts
-# nothing. Arguments select parts: start memory parse mask steps push log (default: all).
-# QUICK=1 shortens the first. KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
-# (start) and bench/results/NAME-more.txt (the others).
+# Measures side by side, in one run on one machine, and prints tables; asserts nothing.
+# Arguments select parts: start memory parse mask steps push log (default: all).
+# QUICK=1 shortens "start". KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
+# (start) and bench/results/NAME-more.txt (other parts).
 set -u
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 BIN=$TOP/build/bin
@@ -53,12 +53,12 @@ start_daemon() {
 
 api() { curl -sS --unix-socket "$T/root/run/runbookd/api.sock" "http://bench/api/v1/$1"; }
 
-# From the moment the delivery is posted to the moment the step's command prints.
+# The time from posting the delivery until the step's command prints.
 push_part() {
     local samples=$T/samples hook n=${PUSHES:-50} state
     hook=http://$(head -n 1 "$T/root/run/runbookd/webhook.address")/webhook/bench
     : >"$samples"
-    # another part may have written its own
+    # an earlier part may have written another runbook
     printf 'global: {network: none}\nsteps:\n  - name: first\n    command: date +%%s%%N\n' >"$T/copy/runbook.yml"
     for i in $(seq $((n + 1))); do
         echo "$i" >"$T/copy/count"
@@ -77,7 +77,7 @@ push_part() {
             state=$(api "runs/$run" | jq -r .state)
             case $state in pending | running) sleep 0.01 ;; *) break ;; esac
         done
-        # the first one makes the mirror: a warm-up
+        # the first push, which creates the mirror, is a warm-up
         [ "$i" = 1 ] || echo "$(((accepted - began) / 1000)) $((($(api "runs/$run/steps/first/log") - began) / 1000))" >>"$samples"
     done
     echo
@@ -86,7 +86,7 @@ push_part() {
     cut -d' ' -f2 "$samples" | quantiles "first output of the step"
 }
 
-# The same producer into `cat >file` and into a step's log.
+# The throughput of a producer into `cat >file` and into a step's log.
 log_part() {
     local bytes=1000000000 i run size rate
     echo
@@ -116,7 +116,7 @@ log_part() {
     done
 }
 
-# Steps that do nothing, through everything that a push sets in motion.
+# The rate of no-op steps through the whole daemon, from push to result.
 steps_part() {
     local n=1000 running began ended run
     echo
@@ -144,14 +144,14 @@ steps_part() {
     done
 }
 
-# Checking a runbook beside libyaml reading the same bytes.
+# The time to check a runbook, compared to libyaml reading the same bytes.
 parse_part() {
     echo
     echo "== parse: a runbook of many steps, processor time, best of seven"
     "$BENCH/parse"
 }
 
-# The log pump with and without secrets to hide.
+# The throughput of the log pump, with and without secrets to mask.
 mask_part() {
     echo
     echo "== mask: one stream through the log pump, by the number of secrets, medians of seven"
@@ -168,7 +168,7 @@ part_run() {
         "${1}_part"
         ;;
     *)
-        echo "run.sh: there is no part $1" >&2
+        echo "run.sh: unknown part $1" >&2
         exit 2
         ;;
     esac

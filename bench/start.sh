@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# From "start" to the first instruction and to the end of a static program, in
-# every kind of sandbox that is installed, side by side in one run.
+# Measures the time from start() to the first instruction and to the end of a static
+# program, in each kind of sandbox that is installed, side by side in one run.
 #   bench/start.sh [--quick] [--only PATTERN] [--keep NAME]
-# --quick: a minute or two instead of ten; --smoke: only whether it works.
-# --only: contestants by extended pattern.
+# --quick: a minute or two instead of ten; --smoke: only check that it works.
+# --only: contestants whose names match an extended regular expression.
 # --keep: also write bench/results/NAME.tsv, .txt and .svg.
 set -eu
 TOP=$(cd "$(dirname "$0")/.." && pwd)

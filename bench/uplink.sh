@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A way out that leads nowhere, for what network "egress" sets up beside it. Only for a
-# network namespace that was made for a measurement.
+# Makes an uplink that leads nowhere, as network "egress" needs one. Only for a network
+# namespace that was made for a measurement.
 set -eu
 if ip -o link | grep -qv '^[0-9]*: lo:'; then
     echo "uplink.sh: this network is in use: run it under unshare --net" >&2
