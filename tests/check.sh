@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Every suite, cheap ones first. Prints one line a suite and the closing line
-# that counts checks over all of them. Arguments select suites by name.
+# Runs every suite, cheap ones first. Prints one line for each suite, and a closing line
+# with the sum of all checks. Arguments select suites by name.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 export RUNBOOK_TESTS=1
@@ -15,21 +15,21 @@ if [ "$(id -u)" != 0 ]; then
     exit 2
 fi
 
-# suite NAME command...: the last line that counts is taken from its output; a
-# command without one counts as a single check.
+# suite NAME command...: run a suite. Its result is the last "N passed, …" line of its output;
+# a command without such a line counts as a single check.
 suite() {
     local name=$1 log status=0 line start=$SECONDS processor TIMEFORMAT='%0U %0S'
     shift
     if [ ${#ONLY[@]} -gt 0 ]; then
         local wanted=no pattern
         for pattern in "${ONLY[@]}"; do
-            # shellcheck disable=SC2053  # a pattern is wanted
+            # shellcheck disable=SC2053  # $pattern is a pattern
             [[ $name == $pattern ]] && wanted=yes
         done
         [ $wanted = yes ] || return 0
     fi
     log=$LOGS/$(echo "$name" | tr '/ ' '__').log
-    # in a shell of its own: this one's time has every lane in it that ended meanwhile
+    # in a subshell, since `time` in this shell would add the lanes that ended meanwhile
     ( time timeout --kill-after=10 "${SUITE_SECONDS:-1800}" "$@" >"$log" 2>&1 </dev/null ) \
         2>"$log.times" || status=$?
     processor=$(awk 'END {print $1 + $2}' "$log.times")
@@ -41,12 +41,12 @@ suite() {
     read -r passed failed skipped < <(echo "$line" | tr -dc '0-9 ')
     [ $status = 0 ] || [ "$failed" -gt 0 ] || failed=1
     echo "$passed $failed ${skipped:-0}" >"$log.result"
-    # what it kept a processor busy for says where the minutes of the whole go
+    # the processor time shows where the minutes of a whole run go
     printf '%-40s %4d passed %3d failed %3d skipped  %4ds %4ds busy\n' "$name" "$passed" \
         "$failed" "${skipped:-0}" $((SECONDS - start)) "$processor"
     if [ "$failed" -gt 0 ]; then
         tail -n 60 "$log" | sed 's/^/    | /'
-        # said again at the end, where a log that was cut off still has it
+        # repeated at the end, so that a log whose beginning was cut off has it, too
         { grep -E '^(FAILED|not ok)|FAILED: ' "$log" || tail -n 3 "$log"; } |
             head -n 10 | sed "s|^|$name: |" >"$log.failed"
     fi
@@ -60,7 +60,7 @@ unit() {
     passed=$(printf '%s\n' "$output" | grep -cE '^\[       OK \]')
     failed=$(printf '%s\n' "$output" | grep -cE '^\[  FAILED  \] [a-z_0-9]+$')
     skipped=$(printf '%s\n' "$output" | grep -cE '^\[  SKIPPED \] [a-z_0-9]+$')
-    # one that says nothing has checked nothing
+    # a program without any result has checked nothing
     if [ "$failed" = 0 ] && { [ $status != 0 ] || [ $((passed + skipped)) = 0 ]; }; then failed=1; fi
     echo "$passed passed, $failed failed, $skipped skipped"
     return $status
@@ -73,8 +73,8 @@ suite build/release make -j"$JOBS" all
 suite build/units make -j"$JOBS" units
 suite build/bench make -j"$JOBS" bench-build
 
-# These lanes go on beside the tests of the sandbox, which mostly wait, and look at what is
-# left of mounts, links and processes on the machine. Nobody here makes any that stay.
+# These lanes run while the tests of the sandbox run, which mostly wait. Those check that no mounts,
+# links and processes remain on the machine, so suites in these lanes must not leave any.
 lint_and_fuzz() {
     SUITE_SECONDS=3000 suite lint nice tests/lint/lint.sh
     SUITE_SECONDS=3000 suite fuzz/build nice make -j"$JOBS" fuzz-build
@@ -83,11 +83,11 @@ lint_and_fuzz() {
             suite "fuzz/${binary##*/}" env FUZZ_SEED=1 nice tests/fuzz/run.sh "${FUZZ_SECONDS:-3}" "$binary"
     done
 }
-machines() { # with kernels of their own
+machines() { # suites that boot a kernel of their own
     SUITE_SECONDS=2400 suite uml/run.sh tests/uml/run.sh
     SUITE_SECONDS=2400 suite qemu/run.sh tests/qemu/run.sh
 }
-# one program, without a daemon and its sandboxes, and what talks to it
+# suites of one program and its test peers, without a daemon and its sandboxes
 alone() { grep -qx '# runs: beside others' "$1"; }
 programs() {
     for script in tests/integration/*.sh tests/breakout/[0-9]*.sh; do
@@ -111,7 +111,7 @@ done
 trap 'kill "${LANES[@]}" 2>/dev/null; exit 130' INT TERM
 
 for script in tests/integration/*.sh tests/breakout/[0-9]*.sh tests/chaos/run.sh; do
-    alone "$script" || suite "${script#tests/}" "$script" # one that lost its x bit fails
+    alone "$script" || suite "${script#tests/}" "$script" # without its x bit it fails
 done
 wait "${LANES[@]}"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# For the tests of the fetcher; sourced after lib.sh.
+# Functions for the tests of the fetcher; to be sourced after lib.sh.
 # shellcheck disable=SC2034
 TREES=$TEST_TMP/root/var/lib/runbookd/trees
 MIRRORS=$TEST_TMP/root/var/lib/runbookd/repos
@@ -9,7 +9,7 @@ export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
 export GIT_AUTHOR_NAME="Ann Ö" GIT_AUTHOR_EMAIL=ann@example.com
 export GIT_COMMITTER_NAME="Ann Ö" GIT_COMMITTER_EMAIL=ann@example.com
 
-# fetch [driver options] REQUEST...: the answers, one JSON line each
+# fetch [driver options] REQUEST...: print the replies, one JSON line each
 fetch() {
     python3 "$TESTS_DIR/fetcher_driver.py" --root "$TEST_TMP/root" "$@" 2>>"$TEST_TMP/fetcher.log"
 }
@@ -21,14 +21,14 @@ check_fetch() {
     check_equal "$description" "$wanted" "$(fetch --print outcome "$@")"
 }
 
-# check_error "description" REGEX [driver options] REQUEST: what the answer says
+# check_error "description" REGEX [driver options] REQUEST: the reply's error matches
 check_error() {
     local description=$1 wanted=$2
     shift 2
     check_match "$description" "$wanted" "$(fetch --print error "$@")"
 }
 
-# sample_repository DIR: work tree DIR/work and bare DIR/a.git with main, feature/x and tag v1
+# sample_repository DIR: make work tree DIR/work and bare DIR/a.git with main, feature/x and tag v1
 sample_repository() {
     mkdir -p "$1"
     git init -q -b main "$1/work"
@@ -47,8 +47,8 @@ sample_repository() {
     git clone -q --bare "$1/work" "$1/a.git"
 }
 
-# in_view PROJECT COMMIT VIEW command...: in the tree with the view over it, and with the objects
-# where a sandbox has them: the view's own, or those of the mirror
+# in_view PROJECT COMMIT VIEW command...: run a command in the tree, with the view over it and the
+# objects (the view's own, or the mirror's) at the path that a sandbox gives them
 in_view() {
     local tree=$TREES/$1/$2 view=$TREES/$1/$2.views/$3 objects=$MIRRORS/$1.git/objects
     [ ! -d "$view/objects" ] || objects=$view/objects
@@ -61,7 +61,7 @@ in_view() {
         cd /run/tree && shift 3 && "$@"' - "$objects" "$tree" "$view" "$@"
 }
 
-# in_sandbox PROJECT COMMIT command...: the same with the newest view
+# in_sandbox PROJECT COMMIT command...: the same, with the newest view
 in_sandbox() {
     local project=$1 commit=$2
     shift 2
@@ -69,7 +69,7 @@ in_sandbox() {
     in_view "$project" "$commit" "$(ls -t "$TREES/$project/$commit.views" | head -n 1)" "$@"
 }
 
-# start_forge DIRECTORY: sets FORGE, the URL before the mood
+# start_forge DIRECTORY: start a forge; sets FORGE, its URL up to the mood
 start_forge() {
     python3 "$TESTS_DIR/fetcher_forge.py" "$1" "$TEST_TMP/port" >"$TEST_TMP/forge.log" 2>&1 &
     FORGE_PID=$!
@@ -78,5 +78,5 @@ start_forge() {
     FORGE=http://127.0.0.1:$(cat "$TEST_TMP/port")
 }
 
-# forge_requests: how many there were so far
+# forge_requests: print how many requests the forge has had
 forge_requests() { curl -s "$FORGE/count"; }

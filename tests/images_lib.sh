@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced after lib.sh by the tests of images: a registry on loopback, and images
-# made here.
+# Functions for the tests of images, to be sourced after lib.sh: a registry on loopback,
+# and images of the tests' own.
 
-# make_rootfs DIRECTORY: a root file system that can run a shell
+# make_rootfs DIRECTORY: make a root file system that can run a shell
 make_rootfs() {
     local busybox name
     busybox=$(command -v busybox) || { failed "busybox is not installed"; exit 1; }
@@ -21,7 +21,7 @@ make_rootfs() {
     chown -R 0:0 "$1"
 }
 
-# make_oci DIRECTORY: an OCI layout with the tag "one", of one layer, and "two", of three
+# make_oci DIRECTORY: make an OCI layout with the tags "one", of one layer, and "two", of three
 make_oci() {
     local layout=$1 bundle=$TEST_TMP/bundle
     umoci init --layout "$layout" && umoci new --image "$layout:one" || return 1
@@ -50,7 +50,7 @@ free_port() {
     python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# start_registry NAME [USER PASSWORD]: sets REGISTRY (host:port) and REGISTRY_PID
+# start_registry NAME [USER PASSWORD]: start it; sets REGISTRY (host:port) and REGISTRY_PID
 start_registry() {
     local directory=$TEST_TMP/registry-$1 port
     port=$(free_port)
@@ -78,7 +78,7 @@ push() {
     skopeo --insecure-policy copy -q --dest-tls-verify=false "${@:3}" "oci:$1" "docker://$2"
 }
 
-# run_in IMAGE COMMAND: output of one step
+# run_in IMAGE COMMAND: print the output of one step
 run_in() {
     local copy=$TEST_TMP/copy
     rm -rf "$copy"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by suites in which runbookd ends while steps run: it is started below
-# tests/integration/fd_store.py, which keeps its descriptors as a service manager does.
+# Functions for suites in which runbookd ends while steps run. It is started by
+# tests/integration/fd_store.py, which keeps its descriptors as systemd's fd store does.
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# start_kept [configuration line...]: as start_daemon, below what keeps descriptors
+# start_kept [configuration line...]: like start_daemon, but under fd_store.py
 start_kept() {
     local root=$TEST_TMP/root
     mkdir -p "$root/etc/runbookd/runbookd.conf.d" "$root/etc/runbookd/projects.d" "$TEST_TMP/store"
@@ -31,7 +31,7 @@ stop_kept() {
     STORE_PID=
 }
 
-# wait_ready N: until "ready" was said N times
+# wait_ready N: wait until the log has "ready" N times
 wait_ready() {
     # shellcheck disable=SC2016
     wait_for 30 sh -c '[ "$(grep -cx ready "$1")" -ge "$2" ]' - "$TEST_TMP/daemon.log" "$1" || return 1
@@ -41,10 +41,10 @@ main_pid() { cat "$TEST_TMP/store/pid"; }
 readies() { grep -cx ready "$TEST_TMP/daemon.log"; }
 wait_running() { wait_for 30 run_has_running "$1" "$2"; }
 
-# started RUN N: the sandboxes of N steps were built; a runbookd killed before that loses the step
+# started RUN N: are the sandboxes of N steps built? A runbookd killed before that loses the step
 started() { wait_for 30 sh -c "[ \"\$(grep -c 'demo-$1-.*: started' '$TEST_TMP/daemon.log')\" -ge $2 ]"; }
 
-# end_main SIGNAL: and wait for the next one, if there is to be one
+# end_main SIGNAL: end runbookd, and wait for the next one if one is to come
 end_main() {
     local before pid
     before=$(readies)
@@ -53,12 +53,12 @@ end_main() {
     wait_ready $((before + 1))
 }
 
-# counted RUN SLUG: "whole N" when the log is 1, 2, 3, … N and "end N"
+# counted RUN SLUG: print "whole N" if the log is 1, 2, 3, … N and "end N"
 counted() {
     step_log "$1" "$2" | tr -d '\r' | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
         END { if (!bad) print (e == n ? "whole" : "cut at " n), e }'
 }
-# counted_unmasked RUN SLUG: "whole N" when the log is that without the stars that hide a secret
+# counted_unmasked RUN SLUG: print "whole N" if the log is that, apart from masked secrets
 counted_unmasked() {
     step_log "$1" "$2" | awk '
         { gsub(/\*\*\*/, "") }
@@ -66,14 +66,14 @@ counted_unmasked() {
         $1 != ++n { print "line " NR " is " $0; exit }
         END { if (e == n) print "whole", e }'
 }
-# indexed RUN SLUG: the index is ordered and within the log
+# indexed RUN SLUG: is the index in order and within the log?
 indexed() {
     python3 - "$TEST_TMP/root/var/log/runbookd/demo/$1/$2.1" <<'P'
 import os, struct, sys
 index = open(sys.argv[1] + ".idx", "rb").read()
 size = os.path.getsize(sys.argv[1] + ".log")
 assert (len(index) - 16) % 16 == 0, "torn"
-begin = 64 if index[4] == 2 else 16  # behind the place for a hole, which older programs do not make
+begin = 64 if index[4] == 2 else 16  # after the room for a hole, which older programs did not have
 records = [struct.unpack("<QQ", index[i:i + 16]) for i in range(begin, len(index), 16)]
 offsets = [offset for offset, _ in records]
 assert offsets and offsets[0] == 0 and offsets == sorted(set(offsets)) and offsets[-1] < size, "not ordered"

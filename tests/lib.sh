@@ -14,13 +14,13 @@ TEST_TMP=$(mktemp -d "${TMPDIR:-/tmp}/rbt.XXXXXX")
 chmod 0755 "$TEST_TMP"
 export TEST_TMP
 
-# A killed test must still take down what it started.
+# A test that gets a signal must still end what it started.
 trap 'finish exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# count PASSED|FAILED|SKIPPED. A check at the end of a pipe runs in a subshell, whose variables
-# are lost: it counts in a file.
+# count PASSED|FAILED|SKIPPED: add one. A check at the end of a pipe runs in a subshell, whose
+# variables are lost, so it counts in a file.
 count() {
     if [ "$BASHPID" = $$ ]; then
         printf -v "$1" %d $((${!1} + 1))
@@ -43,7 +43,7 @@ check() {
     fi
 }
 
-# check_not "description" command...: the command must fail (but not by a signal)
+# check_not "description" command...: the command must fail, but not by a signal
 check_not() {
     local description=$1 output status=0
     shift
@@ -88,8 +88,8 @@ check_match() {
     fi
 }
 
-# A level that may be missing for a good reason. With CI set it is a failure:
-# what must run must not hide.
+# skip "reason": skip a test that this machine cannot run. With CI set this is a failure,
+# because there every test must run.
 skip() {
     if [ -n "${CI:-}" ]; then
         failed "would be skipped: $1"
@@ -99,14 +99,14 @@ skip() {
     fi
 }
 
-# defer 'command': run at exit, last first
+# defer 'command': run it at exit, the last one first
 defer() { DEFERRED+=("$1"); }
 
-# What a deadline of the test is multiplied by. It ends the wait for what does not come, so a
-# long one costs a good run nothing, and a slow or busy machine needs it.
+# The factor for all deadlines of tests. A deadline only ends a wait that would fail, so a long
+# one costs a successful run nothing, and a slow or busy machine needs it.
 PATIENCE=${PATIENCE:-5}
 
-# wait_for SECONDS command...: until it succeeds
+# wait_for SECONDS command...: repeat the command until it succeeds
 wait_for() {
     local deadline=$((SECONDS + $1 * PATIENCE))
     shift
@@ -125,7 +125,7 @@ finish() {
     done
     while read -r counter; do count "$counter"; done < <(cat "$TEST_TMP/.counted" 2>/dev/null)
     [ -n "${KEEP_TMP:-}" ] || rm -rf --one-file-system "$TEST_TMP"
-    # a script that was left by an error of its own has not checked all that it should
+    # a script that an error ended has not made all of its checks
     [ "$status" -lt $limit ] || { FAILED=$((FAILED + 1)); echo "FAILED: $(basename "$0"): ended by status $status"; }
     [ $((PASSED + FAILED + SKIPPED)) -gt 0 ] || { FAILED=1; echo "FAILED: $(basename "$0"): no check ran (status $status)"; }
     echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
@@ -135,7 +135,7 @@ finish() {
 
 # ---- a daemon of the test's own ----
 
-# start_daemon [configuration line...]: into $TEST_TMP/root, sets DAEMON_PID,
+# start_daemon [configuration line...]: start it in $TEST_TMP/root; sets DAEMON_PID,
 # API_SOCK and WEBHOOK_URL. Limits are best effort: a test host may lack controllers.
 start_daemon() {
     local root=$TEST_TMP/root
@@ -162,13 +162,13 @@ start_daemon() {
     WEBHOOK_URL=http://$(head -n 1 "$root/run/runbookd/webhook.address" 2>/dev/null)
 }
 
-# reconfigure LINE...: what start_daemon was given is replaced, and in force when this returns
+# reconfigure LINE...: replace the lines of start_daemon, and wait until they are in use
 reconfigure() {
     local before
     before=$(configurations)
     printf '%s\n' "$@" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"
     kill -HUP "$DAEMON_PID"
-    check "another configuration is in force" wait_for 20 configured_since "$before"
+    check "the new configuration is in use" wait_for 20 configured_since "$before"
 }
 configurations() { grep -c 'at most .* steps at once' "$TEST_TMP/daemon.log"; }
 # shellcheck disable=SC2317  # called by wait_for
@@ -193,7 +193,7 @@ add_project() {
     )
 }
 
-# make_repository DIR: a bare repository with an empty first commit and a work tree beside it
+# make_repository DIR: make a bare repository with an empty first commit, and a work tree
 make_repository() {
     git init -q --bare -b main "$1.git"
     git init -q -b main "$1"
@@ -210,7 +210,7 @@ push_commit() {
     git -C "$1" rev-parse HEAD
 }
 
-# push_payload COMMIT [REF]: what GitHub sends for a push, cut to what matters and some more
+# push_payload COMMIT [REF]: GitHub's payload of a push, reduced to the necessary keys and a few more
 push_payload() {
     jq -cnj --arg commit "$1" --arg ref "${2:-refs/heads/main}" '{
         ref: $ref, before: ("0" * 40), after: $commit, deleted: false,
@@ -219,7 +219,7 @@ push_payload() {
         head_commit: {id: $commit, message: "a change\n\nbody"}, commits: []}'
 }
 
-# sign SECRET <body: sha256=…
+# sign SECRET <body: print its signature, sha256=…
 sign() { printf 'sha256=%s' "$(openssl dgst -sha256 -hmac "$1" -r | cut -d' ' -f1)"; }
 
 # deliver PROJECT SECRET DELIVERY-ID BODY-FILE [curl arguments]: prints "BODY STATUS"
@@ -234,12 +234,12 @@ deliver() {
 
 api() { curl -sS --max-time 30 --unix-socket "$API_SOCK" "http://runbook/api/v1/$1" "${@:2}"; }
 run_state() { api "runs/$1" | jq -r .state; }
-# steps_running RUN: how many of its steps run
+# steps_running RUN: print how many of its steps run
 steps_running() { api "runs/$1" | jq '[.steps[] | select(.state == "running")] | length'; }
-# run_has_running RUN N: so many steps of it run; step_is RUN NAME STATE: for wait_for
+# for wait_for: run_has_running RUN N: do N of its steps run? step_is RUN NAME STATE: is it so?
 run_has_running() { [ "$(steps_running "$1")" = "$2" ]; }
 step_is() { [ "$(step_field "$1" "$2" state)" = "$3" ]; }
-# wait_run RUN [SECONDS]: until it is final; prints the state
+# wait_run RUN [SECONDS]: wait until the run has ended, and print its state
 wait_run() {
     local deadline=$((SECONDS + ${2:-60} * PATIENCE)) state
     while :; do
@@ -253,8 +253,8 @@ wait_run() {
     echo "$state"
 }
 
-# setup_project NAME [line...]: a repository below $TEST_TMP/repos and its project
-# file (before start_daemon). The secret is "secret-NAME".
+# setup_project NAME [line...]: make a repository in $TEST_TMP/repos and its project
+# file, before start_daemon. The secret is "secret-NAME".
 setup_project() {
     local name=$1
     shift
@@ -263,8 +263,8 @@ setup_project() {
     add_project "$name" "file://$TEST_TMP/repos/$name.git" "secret-$name" "$@"
 }
 
-# push_run NAME [DELIVERY-ID]: runbook.yml from standard input, committed, pushed and
-# delivered; prints the run's number
+# push_run NAME [DELIVERY-ID]: commit runbook.yml from standard input, push and deliver
+# it, and print the run's number
 push_run() {
     local name=$1 id=${2:-} commit answer
     cat >"$TEST_TMP/repos/$name/runbook.yml"
@@ -283,7 +283,7 @@ step_field() { api "runs/$1" | jq -r --arg name "$2" ".steps[] | select(.name ==
 # step_log RUN SLUG
 step_log() { api "runs/$1/steps/$2/log"; }
 
-# leftovers: what a machine has that a step could leave behind, one thing a line
+# leftovers: print all that the machine has and a step could leave behind, one thing a line
 leftovers() {
     awk '{ print "mount", $1, $5 }' /proc/self/mountinfo
     ip -o link | awk '{ print "link", $1, $2 }'
@@ -292,9 +292,9 @@ leftovers() {
     pgrep -x runbook-init | sed 's/^/init /'
 }
 
-# check_leftovers "description" SECONDS BEFORE: nothing is there that was not in BEFORE (of
-# leftovers) and stays for SECONDS. What was there may go, it was somebody else's or on its way;
-# what is new and goes as well: others have steps, too, and the kernel takes its time.
+# check_leftovers "description" SECONDS BEFORE: after SECONDS nothing remains that is not in
+# BEFORE, the output of leftovers. Lines of BEFORE may disappear, and new ones that disappear do
+# not count: other tests have steps as well, and the kernel removes namespaces with a delay.
 check_leftovers() {
     local deadline=$((SECONDS + $2 * PATIENCE)) left
     left=$(comm -13 <(sort <<<"$3") <(leftovers | sort))

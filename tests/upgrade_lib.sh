@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by suites that need programs of another version: an earlier commit, or this
-# tree with its kept structs changed. Objects of this tree are used where nothing changed.
+# Functions for suites that need programs of another version: an earlier commit, or this tree
+# with changed kept structs. Objects of this tree are reused where nothing changed.
 
-# version_tree DIRECTORY: this tree, with its objects
+# version_tree DIRECTORY: copy this tree, with its objects
 version_tree() {
     mkdir -p "$1/build"
     tar -C "$TOP" --exclude=./build --exclude=./.git -cf - . | tar -C "$1" -xf - &&
         cp -a "$TOP/build/obj" "$TOP/build/obj-static" "$1/build/"
 }
 
-# version_commit DIRECTORY COMMIT: that commit's files; what is the same keeps its age, so
-# that only what differs is compiled
+# version_commit DIRECTORY COMMIT: put that commit's files there; unchanged files keep their
+# time, so that only changed ones are compiled
 version_commit() {
     mkdir -p "$1.new"
     version_tree "$1" && git -C "$TOP" archive "$2" | tar -C "$1.new" -xf - || return 1
@@ -38,7 +38,7 @@ for folder, folders, names in os.walk(tree):
         path = os.path.join(folder, name)
         if path not in wanted:
             os.unlink(path)
-# a header that is gone would still be asked for
+# the dependencies would still name a header that is gone
 for folder, _, names in os.walk(os.path.join(tree, "build")):
     for name in names:
         if name.endswith(".d"):
@@ -55,14 +55,14 @@ P
     rm -rf "$1.new"
 }
 
-# version_build DIRECTORY: its programs, in DIRECTORY/build/bin
+# version_build DIRECTORY: build its programs, in DIRECTORY/build/bin
 version_build() {
     make -C "$1" -j"$(nproc)" -s programs >"$1.log" 2>&1 && return 0
     tail -n 20 "$1.log" | sed 's/^/    | /'
     return 1
 }
 
-# version_key NAME: changes when its programs do
+# version_key NAME: print a key that changes when the version's programs do
 version_key() {
     case $1 in
     previous) git -C "$TOP" rev-parse 'HEAD~1^{commit}' ;;
@@ -73,8 +73,8 @@ version_key() {
     esac
 }
 
-# version_make NAME: its bin/ and systemd/ in build/versions/NAME, unless they are there;
-# two suites that want the same one at once wait for each other
+# version_make NAME: make its bin/ and systemd/ in build/versions/NAME, unless they exist;
+# two suites that need the same version at once wait for each other
 version_make() {
     local name=$1 dir=$TOP/build/versions/$1 key
     mkdir -p "$dir"
@@ -95,7 +95,7 @@ version_make() {
 }
 version_is_tagged() { [ -e "$TOP/build/versions/$1/systemd/tagged" ]; }
 
-# versions_possible: fails with a sentence where there is no earlier commit to build
+# versions_possible: fail with a sentence if there is no earlier commit to build
 versions_possible() {
     if ! git -C "$TOP" rev-parse --git-dir >/dev/null 2>&1; then
         echo "an upgrade needs the previous commit's programs, and $TOP is not a git repository: run this in a clone"
@@ -105,12 +105,12 @@ versions_possible() {
     echo "an upgrade needs the previous commit's programs, which this clone does not have: git fetch --unshallow"
     return 1
 }
-# version_raw: d2e21e4, while history has it
+# version_raw: commit d2e21e4, if the history has it
 version_raw() { git -C "$TOP" rev-parse --verify -q 'd2e21e4^{commit}' >/dev/null && echo d2e21e4; }
 
-# ---- steps that print until they are to end ----
+# ---- steps that count until they are told to stop ----
 
-# step_pids MARK: the shells of those steps. What a shell has just forked looks like the shell.
+# step_pids MARK: print the shells of those steps. A child that a shell has just forked looks alike.
 step_pids() {
     local pids
     pids=$(pgrep -d, -f -- "# $1") || return 0
@@ -118,8 +118,8 @@ step_pids() {
         awk '{ parent[$1] = $2 } END { for (pid in parent) if (!(parent[pid] in parent)) print pid }'
 }
 
-# steps_end MARK: they stop counting. A signal to the shell could interrupt one of its writes,
-# which a step must take for an error; so their background process gets it.
+# steps_end MARK: make them stop counting. A signal to the shell could interrupt one of its writes,
+# which then fails; so their background process gets it.
 steps_end() {
     local pid
     for pid in $(step_pids "$1"); do
@@ -127,7 +127,7 @@ steps_end() {
     done
 }
 
-# counters_yaml MARK: runbook.yml of five of them; with a secret TOKEN of ENV prod
+# counters_yaml MARK: print a runbook.yml of five of them, which uses secret TOKEN of ENV prod
 counters_yaml() {
     local loop="sleep 5h & i=0; while kill -0 \$! 2>/dev/null; do"
     cat <<Y
@@ -154,26 +154,26 @@ steps:
 Y
 }
 
-# numbers: "whole N" when what comes in is 1, 2, 3, … N and "end N"
+# numbers: print "whole N" if the input is 1, 2, 3, … N and "end N"
 numbers() {
     tr -d '\r' | awk '$1 == "end" { e = $2; next } $1 != ++n { print "line " NR " is " $0; bad = 1; exit }
         END { if (!bad) print (e == n ? "whole" : "cut at " n), e }'
 }
 
-# check_counters RUN MARK WHAT: they end as they should
+# check_counters RUN MARK WHAT: make the counters end, and check their logs and results
 check_counters() {
     local run=$1 what=$3 slug
-    check "$what: steps are there to end" steps_end "$2"
-    check_equal "$what: the run ends" failed "$(wait_run "$run" 60)"
+    check "$what: running steps were found and made to stop" steps_end "$2"
+    check_equal "$what: the run ends as failed" failed "$(wait_run "$run" 60)"
     for slug in tick pour terminal; do
-        check_match "$what: $slug is whole" '^whole [0-9]+$' "$(step_log "$run" $slug | numbers)"
+        check_match "$what: the log of $slug has every number" '^whole [0-9]+$' "$(step_log "$run" $slug | numbers)"
     done
-    check_match "$what: the way out is whole" '^whole [0-9]+$' \
+    check_match "$what: the log of the step with egress has every number" '^whole [0-9]+$' \
         "$(step_log "$run" out | grep -v -E ' via .* dev eth0|^ *cache *$' | numbers)"
-    check_match "$what: its network was there" ' via .* dev eth0' "$(step_log "$run" out)"
-    check_match "$what: secrets are hidden, and nothing else" '^whole [0-9]+$' \
+    check_match "$what: its network worked to the end" ' via .* dev eth0' "$(step_log "$run" out)"
+    check_match "$what: secrets are masked, and nothing else is lost" '^whole [0-9]+$' \
         "$(step_log "$run" secret | awk '/whatNobody/ { print "shown in line " NR; exit } { gsub(/\*\*\*/, ""); print }' | numbers)"
-    check_equal "$what: exit codes are right" "3 4 5 6 7" \
+    check_equal "$what: each step has its own exit code" "3 4 5 6 7" \
         "$(api "runs/$run" | jq -r '[.steps[].exit_code | tostring] | join(" ")')"
     check_equal "$what: each ran once" 5 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 }
