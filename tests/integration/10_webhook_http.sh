@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Every answer of the real runbook-webhook, its daemon and scheduler played by
-# tests/webhook_cases.py.
+# Every reply of the real runbook-webhook; tests/webhook_cases.py plays its daemon and
+# scheduler.
 # runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"

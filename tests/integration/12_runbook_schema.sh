@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The JSON Schema for editors: what is published is what runbookctl prints, and a
-# validator that is not ours agrees with the parser on all golden cases.
+# The JSON Schema for editors: the published file equals the output of runbookctl, and
+# another validator agrees with our parser on all golden cases.
 # runs: beside others
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# After many sandboxes, some of them killed, the machine is as it was.
+# After many sandboxes, some of them killed, nothing of them remains on the machine.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
 N=${LEAK_N:-200}
-# in a network namespace of its own, so that links are this test's alone
+# in a network namespace of its own, so that all links belong to this test
 HOST=rbt-l-$$
 ip netns add "$HOST" && defer "ip netns del $HOST"
 ip -n "$HOST" link set lo up
 in_host() { ip netns exec "$HOST" "$@"; }
 
-# what others on this machine do meanwhile must not count: only what is ours
+# only our own things are counted, since other tests run at the same time
 state() {
     echo "mounts $(grep -c "$TEST_TMP" /proc/self/mountinfo)"
     echo "links $(ip -n "$HOST" -o link | wc -l)"
@@ -41,22 +41,22 @@ for ((i = 0; i < N; i++)); do
     *) "${SANDBOX[@]}" -- true ;;
     esac || failed "sandbox $i: $?"
 done 2>/dev/null
-check "everything ended" wait_for 10 sh -c "! pgrep -f '^sleep 7654$$'"
+check "all commands ended" wait_for 10 sh -c "! pgrep -f '^sleep 7654$$'"
 sleep 0.5
-"${SANDBOX[@]}" -- true # the groups of killed ones go with the next
-check_equal "$N sandboxes leave nothing" "$before" "$(state)"
+"${SANDBOX[@]}" -- true # removes the cgroups of killed ones
+check_equal "$N sandboxes leave nothing behind" "$before" "$(state)"
 
-# as many at once as a busy machine would start
+# as many at once as a busy machine may start
 for ((i = 0; i < 40; i++)); do
     "${SANDBOX[@]}" -- sh -c 'id -u; exec sleep 0.2' >"$TEST_TMP/parallel.$i" 2>&1 &
 done
 wait
-check_equal "40 at once all work" 40 "$(cat "$TEST_TMP"/parallel.* | grep -cx 0)"
-check_equal "and leave nothing" "$before" "$(state)"
+check_equal "40 sandboxes at once all work" 40 "$(cat "$TEST_TMP"/parallel.* | grep -cx 0)"
+check_equal "and leave nothing behind" "$before" "$(state)"
 
-# where mounts are shared, as systemd makes them, none of ours comes out
+# where mounts are shared, as systemd makes them, no mount of a sandbox propagates to the host
 # shellcheck disable=SC2016
-check_equal "shared mounts of the host stay as they are" "0 same" "$(
+check_equal "the host's shared mounts do not change" "0 same" "$(
     mkdir "$TEST_TMP/shared"
     unshare --mount --propagation private sh -c '
         mount --make-rshared / && mount -t tmpfs shared "$0/shared" && mkdir "$0/shared/below" || exit
@@ -67,8 +67,8 @@ check_equal "shared mounts of the host stay as they are" "0 same" "$(
         [ "$(wc -l </proc/self/mountinfo)" = "$before" ] && echo same' "$TEST_TMP" "${SANDBOX[@]}" | xargs
 )"
 
-# a range of ids is free again when its holder is gone, killed or not
-check_equal "the first range is given again" "$("${SANDBOX[@]}" -- awk '{print $2}' /proc/self/uid_map)" \
+# a range of ids is free again when its sandbox is gone, killed or not
+check_equal "the first range of ids is used again" "$("${SANDBOX[@]}" -- awk '{print $2}' /proc/self/uid_map)" \
     "$("${SANDBOX[@]}" -- awk '{print $2}' /proc/self/uid_map)"
 
 finish

@@ -21,7 +21,7 @@ done
 ip -n "$NET" link set lo up
 ip -n "$NET" link set up0 up
 
-# a third place, which hosts behind the host's uplink may not reach through it
+# a third network, which hosts behind the uplink must not reach through our host
 ip link add other0 netns "$HOST" type veth peer name other0 netns "$OTHER"
 ip -n "$HOST" addr add 9.9.9.1/24 dev other0
 ip -n "$HOST" link set other0 up
@@ -32,9 +32,9 @@ ip -n "$NET" route add 9.9.9.0/24 via 1.2.3.1
 
 in_host() { ip netns exec "$HOST" "$@"; }
 SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
-EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress) # a function in the background is a shell
+EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress) # an array, since a function in the background would be a shell
 egress() { "${EGRESS[@]}" "$@"; }
-# answers every connection with the address it came from, on ports 8000 and 53
+# a server that replies to each connection with its source address, on ports 8000 and 53
 cat >"$TEST_TMP/server.py" <<'P'
 import selectors, socket
 selector = selectors.DefaultSelector()
@@ -61,7 +61,7 @@ print(s.recv(100).decode())'
 connect() { egress -- python3 -c "$CONNECT" "$@"; }
 
 check "the servers answer the host" in_host python3 -c "$CONNECT" 10.9.9.9 8000
-check_equal "out, by the host's address" 1.2.3.1 "$(connect 8.8.4.4 8000)"
+check_equal "connections go out with the host's address" 1.2.3.1 "$(connect 8.8.4.4 8000)"
 for address in 10.9.9.9 172.16.5.5 192.168.7.7 169.254.169.254 100.64.1.1 198.18.1.1 \
     168.63.129.16; do
     check_not "net-host: $address is out of reach" connect $address 8000
@@ -73,33 +73,33 @@ check_not "net-host: IPv6" egress -- python3 -c "
 import socket
 s = socket.socket(socket.AF_INET6); s.settimeout(1); s.connect(('2001:db8::1', 80))"
 
-# a resolver in a private range is reachable on its port, and nothing else of it
+# a resolver in a private range is reachable on its port only
 mkdir -p "$TEST_TMP/etc"
 echo "nameserver 10.9.9.9" >"$TEST_TMP/etc/resolv.conf"
 dns() {
-    # systemd-resolved's own list comes first where there is one
+    # if there is a list of systemd-resolved, it is read first
     in_host unshare --mount sh -c "for at in /run/systemd/resolve/resolv.conf /etc/resolv.conf; do
         [ ! -e \$at ] || mount --bind $TEST_TMP/etc/resolv.conf \$at; done; exec \"\$@\"" sh \
         "${SANDBOX[@]}" --network egress -- "$@"
 }
 check_equal "resolv.conf names the host's resolver" "nameserver 10.9.9.9" "$(dns cat /etc/resolv.conf)"
-check_equal "the resolver answers" 1.2.3.1 "$(dns python3 -c "$CONNECT" 10.9.9.9 53)"
-check_not "the resolver's other ports do not" dns python3 -c "$CONNECT" 10.9.9.9 8000
+check_equal "a step reaches the resolver" 1.2.3.1 "$(dns python3 -c "$CONNECT" 10.9.9.9 53)"
+check_not "a step does not reach other ports of the resolver" dns python3 -c "$CONNECT" 10.9.9.9 8000
 echo "nameserver 127.0.0.53" >"$TEST_TMP/etc/resolv.conf"
-check_equal "never the host's loopback resolver" 0 "$(dns grep -c 127.0.0.53 /etc/resolv.conf)"
+check_equal "resolv.conf never names the host's loopback resolver" 0 "$(dns grep -c 127.0.0.53 /etc/resolv.conf)"
 
-# two at once: neither sees the other, forged sources go nowhere
-# the address of a step is read from the kernel's table of its own addresses
+# of two steps at once, neither reaches the other, and forged sources are dropped
+# the step reads its address from the kernel's table of local addresses
 OWN="awk '/32 host/ && last !~ /^127/ {print last} {last=\$2}' /proc/net/fib_trie | sort -u"
-# a range that others use is left to them, but links that the kernel has not removed yet are nobody's
+# a range that the host uses is avoided, but not one of a link that the kernel is still removing
 ip -n "$HOST" link add other1 type veth peer name other2
 ip -n "$HOST" addr add 10.213.7.1/24 dev other1
 ip -n "$HOST" link set other1 up
 check_match "a range that is in use is avoided" '^10\.187\.' "$(egress -- sh -c "$OWN")"
 ip -n "$HOST" link set other1 down
-ip -n "$HOST" link set other1 name rbkfff0 # in one call, Linux 6.1 says that it is busy
+ip -n "$HOST" link set other1 name rbkfff0 # apart, because Linux 6.1 fails with EBUSY for both in one call
 ip -n "$HOST" link set rbkfff0 up
-check_match "one of a link of an earlier step is not" '^10\.213\.' "$(egress -- sh -c "$OWN")"
+check_match "the range of a remaining link of an earlier step is used" '^10\.213\.' "$(egress -- sh -c "$OWN")"
 ip -n "$HOST" link del rbkfff0
 "${EGRESS[@]}" -- sh -c "$OWN; exec python3 -c '
 import socket
@@ -112,21 +112,21 @@ wait_for 10 grep -q listening "$TEST_TMP/first"
 ADDRESS=$(head -n 1 "$TEST_TMP/first")
 check_match "a step has an address of its own" '^10\.213\.' "$ADDRESS"
 check_not "net-host: another step" connect "$ADDRESS" 7000
-check_not "net-host: another step from the host's side is not forwarded" \
+check_not "net-host: packets from outside to a step are not forwarded" \
     ip netns exec "$NET" sh -c "ip route add 10.213.0.0/16 via 1.2.3.1; python3 -c '$CONNECT' $ADDRESS 7000"
-check_equal "while one runs, the table stays for it" 1 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "the table stays while a step runs" 1 "$(in_host nft list tables | grep -c runbookd)"
 check_equal "forwarding is on for the uplink" 1 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
-check_equal "and for the host as a whole it is not" 0 "$(in_host cat /proc/sys/net/ipv4/ip_forward)"
+check_equal "forwarding for the whole host stays off" 0 "$(in_host cat /proc/sys/net/ipv4/ip_forward)"
 
-# the host is no router for others: internet -> host -> somewhere else
+# the host does not become a router for others: internet -> host -> third network
 echo 1 | in_host tee /proc/sys/net/ipv4/conf/other0/forwarding >/dev/null
-check_not "others' packets are not forwarded" ip netns exec "$NET" python3 -c "$CONNECT" 9.9.9.2 8000
-check "and were it not for the table, they would be" in_host sh -c "
+check_not "packets of other hosts are not forwarded" ip netns exec "$NET" python3 -c "$CONNECT" 9.9.9.2 8000
+check "without the rule of our table they would be forwarded" in_host sh -c "
     nft delete rule inet runbookd forward handle \$(nft -a list chain inet runbookd forward |
         sed -nE 's/.*iifname @uplinks4 drop # handle //p')
     ip netns exec $NET python3 -c '$CONNECT' 9.9.9.2 8000"
 
-# a firewall that is loaded anew takes the table along; whoever runs something brings it back
+# reloading a firewall removes the table; each process with a running sandbox restores it
 "${EGRESS[@]}" -- python3 -uc '
 import socket, time
 while True:
@@ -137,24 +137,24 @@ RUNNING=$!
 defer "kill $RUNNING 2>/dev/null"
 # shellcheck disable=SC2317  # called by check
 last_is() { [ "$(tail -n 1 "$TEST_TMP/running")" = "$1" ]; }
-check "net-host: the gateway, for one that runs" wait_for 10 last_is refused
+check "net-host: a running step does not reach the gateway" wait_for 10 last_is refused
 # shellcheck disable=SC2317  # called by check
 table_is_there() { in_host nft list tables | grep -q runbookd; }
 for i in 1 2 3; do
     in_host nft flush ruleset
-    check "after nft flush ruleset $i the table comes back by itself" wait_for 10 table_is_there
+    check "the table is restored after nft flush ruleset $i" wait_for 10 table_is_there
 done
-# by the one that brought it back
-check "and it is said" wait_for 10 grep -q 'firewall table of sandboxes was removed' "$TEST_TMP/running.err" "$TEST_TMP/first.err"
+# by the process that restored it
+check "a message reports the removed table" wait_for 10 grep -q 'firewall table of sandboxes was removed' "$TEST_TMP/running.err" "$TEST_TMP/first.err"
 echo >>"$TEST_TMP/running"
-check "net-host: the gateway, after nft flush ruleset" wait_for 20 last_is refused
-check_not "net-host: the gateway, for the next one" connect 10.213.0.1 8000
+check "net-host: a running step does not reach the gateway after nft flush ruleset" wait_for 20 last_is refused
+check_not "net-host: the next step does not reach the gateway" connect 10.213.0.1 8000
 kill $RUNNING
 wait $RUNNING 2>/dev/null
-check_equal "the table is there again" 1 "$(in_host nft list tables | grep -c runbookd)"
-check_equal "and whole" 1 "$(in_host nft list table inet runbookd | grep -c 'iifname @uplinks4 drop')"
+check_equal "the table exists again" 1 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "the restored table has its rules" 1 "$(in_host nft list table inet runbookd | grep -c 'iifname @uplinks4 drop')"
 
-# the table of connections is the host's
+# the table of connections is shared with the host
 egress -- python3 -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -164,29 +164,29 @@ for port in range(1000, 13000):
 check "net-host: a step cannot fill the table of connections" \
     test "$(in_host cat /proc/sys/net/netfilter/nf_conntrack_count)" -lt 9000
 
-# beside the host's own rules
+# together with the host's own rules
 in_host nft add table inet mine
 in_host nft add chain inet mine input '{ type filter hook input priority 0; }'
 kill $FIRST
 wait $FIRST 2>/dev/null
-check "host's own tables stay" in_host nft list table inet mine
-check_equal "after the last one, the table is gone" 0 "$(in_host nft list tables | grep -c runbookd)"
-check_equal "and forwarding is off again" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
-check "and the links" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
+check "the host's own tables stay" in_host nft list table inet mine
+check_equal "the table is removed with the last step" 0 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "forwarding is switched off again" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
+check "the links are removed" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
 
-# killed: the next one cleans up
+# after a kill, the next step cleans up
 "${SANDBOX[@]}" --version >/dev/null
 "${EGRESS[@]}" -- sleep 1000 &
 KILLED=$!
 wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
 kill -KILL $KILLED
 wait $KILLED 2>/dev/null
-check "after a kill, the link goes by itself" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
-check "and the next one works" connect 8.8.4.4 8000
-check_equal "and takes the table along" 0 "$(in_host nft list tables | grep -c runbookd)"
-check_equal "and the forwarding" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
+check "after a kill, the kernel removes the link" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
+check "after a kill, the next step has a network" connect 8.8.4.4 8000
+check_equal "and removes the table at its end" 0 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "and switches forwarding off" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
 
-# several at once, each with its own address; the first stays until the last has said its own
+# several at once, each with its own address; all of them run until the last has printed its own
 mkfifo "$TEST_TMP/hold"
 exec 7<>"$TEST_TMP/hold"
 MANY=()

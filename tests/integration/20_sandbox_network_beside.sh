@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Network "egress" beside rules of others: nothing of theirs is changed, and what
-# of theirs is in the way is named together with the command that helps.
+# Network "egress" together with the firewall rules of other programs: those are not changed,
+# and `runbookctl doctor` names a rule that blocks steps, and the command that fixes it.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -17,7 +17,7 @@ ip -n "$HOST" route add default via 1.2.3.4
 ip -n "$HOST" -6 route add default via 2a00:77::4
 for address in 1.2.3.4/24 8.8.4.4/32; do ip -n "$NET" addr add $address dev up0; done
 for address in 2a00:77::4/64 2606:4700::1/128; do ip -n "$NET" -6 addr add $address dev up0 nodad; done
-# a container of Docker's
+# a container of Docker
 ip -n "$HOST" link add docker0 type bridge
 ip -n "$HOST" addr add 172.17.0.1/16 dev docker0
 ip -n "$HOST" link set docker0 up
@@ -49,18 +49,18 @@ CONNECT='import socket, sys
 print(socket.create_connection((sys.argv[1], 8000), 2).recv(100).decode())'
 connect() { in_host "${SANDBOX[@]}" --network egress -- python3 -c "$CONNECT" "$@"; }
 from() { ip netns exec "$1" python3 -c "$CONNECT" "$2"; }
-# rules of everybody else, without counters
+# the rules of other programs, without counters
 theirs() { in_host nft -s list ruleset 2>/dev/null | awk '/^table inet runbookd /{skip = 1} !skip; /^}/{skip = 0}'; }
 doctor() { in_host "$BIN/runbookctl" doctor 2>&1 | grep -A1 ' firewall ' | tr '\n' ' '; }
-# the command that doctor names, carried out
+# run the command that doctor names
 # shellcheck disable=SC2317  # called by check
 follow_advice() {
     in_host sh -c "$(in_host "$BIN/runbookctl" doctor --json 2>/dev/null |
         jq -r '.. | objects | select(.check? == "firewall") | .fix')"
 }
 
-check_equal "nobody else there: out" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
-check_match "doctor sees nothing in the way" 'no firewall is in the way' "$(doctor)"
+check_equal "without other rules, a step gets out" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
+check_match "doctor finds no firewall that blocks steps" 'no firewall is in the way' "$(doctor)"
 
 # ---- rules of the host's own, before and after ours ----
 in_host nft -f - <<'N'
@@ -77,22 +77,22 @@ table netdev early {
 }
 N
 before=$(theirs)
-check_equal "beside own tables: out" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
-check_equal "and by IPv6" 2a00:77::1 "$(connect 2606:4700::1)"
-check_equal "which are as before" "$before" "$(theirs)"
+check_equal "with tables of the host, a step gets out" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
+check_equal "with tables of the host, a step gets out by IPv6" 2a00:77::1 "$(connect 2606:4700::1)"
+check_equal "the host's tables are as before" "$before" "$(theirs)"
 
 # ---- a chain of nftables that drops ----
 in_host nft add chain inet mine forward '{ policy drop; }'
 before=$(theirs)
-check_not "a chain that drops has its way" connect 8.8.4.4
-check_match "doctor names it" 'inet mine forward" *drops' "$(doctor)"
-check_equal "it was left alone" "$before" "$(theirs)"
+check_not "a chain that drops still drops" connect 8.8.4.4
+check_match "doctor names the chain that drops" 'inet mine forward" *drops' "$(doctor)"
+check_equal "the chain that drops was not changed" "$before" "$(theirs)"
 check "its advice can be followed" follow_advice
 check_equal "and helps" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
-check_match "which doctor sees" 'no firewall is in the way' "$(doctor)"
+check_match "doctor finds that the advice was followed" 'no firewall is in the way' "$(doctor)"
 in_host nft delete table inet mine
 
-# ---- Docker's, as version 28 makes them ----
+# ---- Docker's rules, as version 28 makes them ----
 in_host iptables-restore <<'N'
 *nat
 :PREROUTING ACCEPT [0:0]
@@ -132,10 +132,10 @@ COMMIT
 N
 before=$(theirs)
 check_equal "a container gets out" ::ffff:1.2.3.1 "$(from "$NET-c" 8.8.4.4)"
-check_not "beside Docker, a step does not" connect 8.8.4.4
+check_not "with Docker's rules, a step does not get out" connect 8.8.4.4
 check_match "doctor names Docker's chain" 'ip filter FORWARD" \(Docker.s\) *drops' "$(doctor)"
-check_match "and the one for rules of the host's own" 'iptables -I DOCKER-USER -i rbk' "$(doctor)"
-"${EGRESS[@]}" -- sleep 1000 & # a function in the background is a shell
+check_match "doctor names Docker's chain for rules of the host" 'iptables -I DOCKER-USER -i rbk' "$(doctor)"
+"${EGRESS[@]}" -- sleep 1000 & # an array, since a function in the background would be a shell
 HOLDER=$!
 defer "kill $HOLDER 2>/dev/null"
 wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
@@ -149,16 +149,16 @@ check_not "net-host: a container's published port" in_host "${SANDBOX[@]}" --net
     python3 -c "import socket; socket.create_connection(('1.2.3.1', 8080), 2).recv(9)"
 check_not "net-host: a step, from a container" from "$NET-c" \
     "$(ip -n "$HOST" route | sed -nE 's/^(10\.213[0-9.]*) dev rbk.*/\1/p' | head -n 1)"
-check_equal "an allowed container" ::ffff:10.213 \
+check_equal "a step reaches an allowed container" ::ffff:10.213 \
     "$(in_host "${SANDBOX[@]}" --network egress --allow 172.17.0.2:8000 -- python3 -c "$CONNECT" 172.17.0.2 | cut -d. -f1-2 |
         sed 's/::ffff:172.17/::ffff:10.213/')"
 kill $HOLDER
 wait $HOLDER 2>/dev/null
-check_equal "and all of theirs is as before" "$before" "$(theirs)"
-check "nothing of ours is left" wait_for 10 sh -c "! ip netns exec $HOST nft list tables | grep -q runbookd"
+check_equal "all rules of other programs are as before" "$before" "$(theirs)"
+check "our table is removed" wait_for 10 sh -c "! ip netns exec $HOST nft list tables | grep -q runbookd"
 check_equal "the host forwards as before" 1 "$(in_host cat /proc/sys/net/ipv4/ip_forward)"
 
-# ---- somebody else reloads his rules: ours come back, beside his ----
+# ---- the administrator reloads the firewall: our table is restored, and theirs is kept ----
 "${EGRESS[@]}" -- sleep 1000 2>/dev/null &
 HOLDER=$!
 defer "kill $HOLDER 2>/dev/null"
@@ -170,19 +170,19 @@ table inet mine {
 }
 N
 before=$(theirs)
-check "after a reload of the whole firewall the table is back" wait_for 10 sh -c \
+check "our table is restored after a reload of the whole firewall" wait_for 10 sh -c \
     "ip netns exec $HOST nft list tables | grep -q runbookd"
-check_equal "beside what was loaded" "$before" "$(theirs)"
+check_equal "the reloaded rules are not changed" "$before" "$(theirs)"
 kill $HOLDER
 wait $HOLDER 2>/dev/null
 
-# ---- firewalld, by its table ----
+# ---- firewalld, recognized by its table ----
 in_host nft -f - <<'N'
 table inet firewalld {
     chain filter_FORWARD { type filter hook forward priority 10; policy accept; reject with icmpx type admin-prohibited; }
 }
 N
-check_not "firewalld rejects" connect 8.8.4.4
-check_match "and doctor says so" 'firewalld rejects.*firewall-cmd --permanent' "$(doctor)"
+check_not "firewalld's rules reject a step" connect 8.8.4.4
+check_match "doctor names firewalld and the fix" 'firewalld rejects.*firewall-cmd --permanent' "$(doctor)"
 
 finish

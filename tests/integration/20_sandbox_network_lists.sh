@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Lists of destinations: what is opened is opened for that step alone, exactly as
-# far as the list says, and closed with it.
+# Lists of destinations: a list opens exactly the listed destinations, for its step only,
+# and until the step's end.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -22,7 +22,7 @@ done
 for address in 2a00:77::4/64 2606:4700::1/128 fd09::/128 fd09::ffff/128 fd09:0:0:1::/128; do
     ip -n "$NET" -6 addr add $address dev up0 nodad
 done
-# answers on TCP and UDP
+# a server on TCP and UDP
 cat >"$TEST_TMP/server.py" <<'P'
 import selectors, socket
 selector = selectors.DefaultSelector()
@@ -33,7 +33,7 @@ for port in (442, 443, 444, 8000):
         server.bind(("::", port))
         if kind == socket.SOCK_STREAM: server.listen(64)
         else:
-            # answer from the address that was asked
+            # reply from the address that the request was sent to
             server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         selector.register(server, selectors.EVENT_READ)
 print("ready", flush=True)
@@ -54,7 +54,7 @@ done
 
 SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
 egress() { in_host "${SANDBOX[@]}" --network egress "$@"; }
-# prints each of "ADDRESS PORT tcp|udp" that answers, joined by commas
+# prints each of "ADDRESS PORT tcp|udp" that replies, joined by commas
 cat >"$TEST_TMP/ask.py" <<'P'
 import socket, sys
 reached = []
@@ -70,48 +70,48 @@ for what in sys.argv[1:]:
     except OSError: pass
 print(",".join(reached))
 P
-# ask "OPTIONS" what...
+# ask "OPTIONS" DESTINATION...: print the destinations that a step with these options reaches
 ask() {
     local options=$1
     shift
-    # shellcheck disable=SC2086  # several words
+    # shellcheck disable=SC2086  # $1 is several options
     egress $options --bind "$TEST_TMP/ask.py:/mnt/ask.py:ro" -- python3 /mnt/ask.py "$@"
 }
 ALL=(10.9.9.0/443/tcp 10.9.9.9/442/tcp 10.9.9.9/443/tcp 10.9.9.9/444/tcp 10.9.9.9/443/udp
     10.9.9.255/443/tcp 10.9.10.0/443/tcp 10.9.8.255/443/tcp 10.50.0.1/443/tcp
     fd09::/443/tcp fd09::ffff/443/tcp fd09::ffff/443/udp fd09::ffff/444/tcp fd09:0:0:1::/443/tcp)
 SIX=("${ALL[@]:9}")
-check_equal "without a list nothing private" "" "$(ask "" "${ALL[@]}")"
-check_equal "a network and a port" 10.9.9.0/443/tcp,10.9.9.9/443/tcp,10.9.9.255/443/tcp \
+check_equal "without a list, a step reaches nothing private" "" "$(ask "" "${ALL[@]}")"
+check_equal "a list can have a network and a port" 10.9.9.0/443/tcp,10.9.9.9/443/tcp,10.9.9.255/443/tcp \
     "$(ask "--allow 10.9.9.0/24:443" "${ALL[@]}")"
-check_equal "an address and every port" 10.9.9.9/442/tcp,10.9.9.9/443/tcp,10.9.9.9/444/tcp,10.9.9.9/443/udp \
+check_equal "a list can have an address with all ports" 10.9.9.9/442/tcp,10.9.9.9/443/tcp,10.9.9.9/444/tcp,10.9.9.9/443/udp \
     "$(ask "--allow 10.9.9.9" "${ALL[@]}")"
-check_equal "udp only" 10.9.9.9/443/udp "$(ask "--allow 10.9.9.9:443/udp" "${ALL[@]}")"
-check_equal "ports from to" 10.9.9.9/442/tcp,10.9.9.9/443/tcp \
+check_equal "a list can have a UDP port" 10.9.9.9/443/udp "$(ask "--allow 10.9.9.9:443/udp" "${ALL[@]}")"
+check_equal "a list can have a range of ports" 10.9.9.9/442/tcp,10.9.9.9/443/tcp \
     "$(ask "--allow 10.9.9.9:400-443" "${ALL[@]}")"
-check_equal "an address of the host" 10.50.0.1/443/tcp "$(ask "--allow 10.50.0.1:443" "${ALL[@]}")"
-check_equal "IPv6, a network and a port" fd09::/443/tcp,fd09::ffff/443/tcp \
+check_equal "a list can have an address of the host" 10.50.0.1/443/tcp "$(ask "--allow 10.50.0.1:443" "${ALL[@]}")"
+check_equal "a list can have an IPv6 network and a port" fd09::/443/tcp,fd09::ffff/443/tcp \
     "$(ask "--allow [fd09::/64]:443" "${SIX[@]}")"
-check_equal "IPv6, udp" fd09::ffff/443/udp "$(ask "--allow [fd09::ffff]:443/udp" "${SIX[@]}")"
-check_equal "several that overlap" 10.9.9.9/443/tcp,10.9.9.9/444/tcp,fd09::ffff/443/tcp,fd09::ffff/443/udp,fd09::ffff/444/tcp \
+check_equal "a list can have a UDP port of IPv6" fd09::ffff/443/udp "$(ask "--allow [fd09::ffff]:443/udp" "${SIX[@]}")"
+check_equal "entries of a list may overlap" 10.9.9.9/443/tcp,10.9.9.9/444/tcp,fd09::ffff/443/tcp,fd09::ffff/443/udp,fd09::ffff/444/tcp \
     "$(ask "--allow 10.9.9.0/24:444 --allow 10.9.9.9:440-444 --allow 10.9.9.9:443 --allow fd09::ffff --allow [fd09::ffff]:443" \
         10.9.9.9/443/tcp 10.9.9.9/444/tcp "${SIX[@]}")"
 
-# while one has a list, another has none of it
+# while a step with a list runs, another step has nothing of it
 EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress) # a function in the background is a shell
 "${EGRESS[@]}" --allow 10.9.9.9 -- sleep 1000 &
 HOLDER=$!
 defer "kill $HOLDER 2>/dev/null"
 # shellcheck disable=SC2317  # called by wait_for
 elements() { in_host nft list set inet runbookd "$1" 2>/dev/null | grep -c "10\.9\.9\.9"; }
-check "it is in the set" wait_for 10 sh -c "ip netns exec $HOST nft list set inet runbookd allow4 | grep -q 10.9.9.9"
-check_equal "another step's list is not ours" "" "$(ask "" "${ALL[@]}")"
+check "the list of the running step is in the set" wait_for 10 sh -c "ip netns exec $HOST nft list set inet runbookd allow4 | grep -q 10.9.9.9"
+check_equal "a step has nothing of another step's list" "" "$(ask "" "${ALL[@]}")"
 ask "--allow 10.9.9.0/24" 10.9.9.9/443/tcp >/dev/null
-check_equal "a list goes with its step" 1 "$(elements allow4)"
+check_equal "a list is removed with its step" 1 "$(elements allow4)"
 in_host nft flush ruleset
-check "and comes back with the table" wait_for 10 sh -c \
+check "a list is restored together with the table" wait_for 10 sh -c \
     "ip netns exec $HOST nft list set inet runbookd allow4 | grep -q 10.9.9.9"
-# killed, its elements stay until the last one goes, and its address is nobody's
+# the elements of a killed step stay until the last step ends, so its address is not used again
 "${EGRESS[@]}" -- sleep 1000 &
 OTHER=$!
 defer "kill $OTHER 2>/dev/null"
@@ -119,23 +119,23 @@ wait_for 10 sh -c "[ \$(ip -n $HOST -o link | grep -c rbk) = 2 ]"
 kill_sandbox() { kill -KILL "$1" && wait "$1"; } 2>/dev/null
 kill_sandbox $HOLDER
 STALE=$(in_host nft list set inet runbookd allow4 | grep -oE '10\.213\.[0-9.]+' | head -n 1)
-check_match "elements of a killed one are there still" '^10\.213' "$STALE"
-check_equal "the next one's address is another" 0 "$(egress -- ip -4 -o addr show eth0 | grep -c "$STALE")"
+check_match "the elements of a killed step remain" '^10\.213' "$STALE"
+check_equal "the next step does not get the address of the killed one" 0 "$(egress -- ip -4 -o addr show eth0 | grep -c "$STALE")"
 kill_sandbox $OTHER
 egress -- true
-check_equal "and gone with the last one" 0 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "the remaining elements are removed with the last step" 0 "$(in_host nft list tables | grep -c runbookd)"
 
-# nothing but what is listed
+# --only: a step reaches only listed destinations
 OPEN=(8.8.4.4/443/tcp 8.8.4.4/444/tcp 8.8.4.5/443/tcp 2606:4700::1/443/tcp 2606:4700::1/444/tcp 10.9.9.9/443/tcp)
-check_equal "without a limit, all that is public" \
+check_equal "without --only, a step reaches all public destinations" \
     8.8.4.4/443/tcp,8.8.4.4/444/tcp,8.8.4.5/443/tcp,2606:4700::1/443/tcp,2606:4700::1/444/tcp "$(ask "" "${OPEN[@]}")"
-check_equal "only one address and port" 8.8.4.4/443/tcp "$(ask "--only 8.8.4.4:443" "${OPEN[@]}")"
-check_equal "only one of IPv6" 2606:4700::1/443/tcp "$(ask "--only [2606:4700::1]:443" "${OPEN[@]}")"
-check_equal "a limit opens nothing" "" "$(ask "--only 10.0.0.0/8" "${OPEN[@]}")"
-check_equal "but within it what is allowed is" 10.9.9.9/443/tcp \
+check_equal "--only accepts an address and port" 8.8.4.4/443/tcp "$(ask "--only 8.8.4.4:443" "${OPEN[@]}")"
+check_equal "--only accepts an IPv6 address and port" 2606:4700::1/443/tcp "$(ask "--only [2606:4700::1]:443" "${OPEN[@]}")"
+check_equal "--only opens no private destination" "" "$(ask "--only 10.0.0.0/8" "${OPEN[@]}")"
+check_equal "with --only, an allowed destination in its range is reached" 10.9.9.9/443/tcp \
     "$(ask "--only 10.0.0.0/8 --allow 10.9.9.9:443" "${OPEN[@]}")"
-check_status "a destination that is a name" 2 egress --allow example.org -- true
-check_match "says why" 'names are not followed' "$(egress --allow example.org -- true 2>&1)"
-check_status "a list without egress" 125 in_host "${SANDBOX[@]}" --allow 10.0.0.1 -- true
+check_status "a name as destination is a usage error" 2 egress --allow example.org -- true
+check_match "the message about a name has the reason" 'names are not followed' "$(egress --allow example.org -- true 2>&1)"
+check_status "a list without network egress is refused" 125 in_host "${SANDBOX[@]}" --allow 10.0.0.1 -- true
 
 finish

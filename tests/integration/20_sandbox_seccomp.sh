@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What the filter says to every system call number, from inside, against the list;
-# and what --seccomp-report tells of it.
+# Compares the filter's answer to every system call number, probed from inside, with the list;
+# and checks --seccomp-report.
 # shellcheck source=tests/breakout/lib.sh
 . "$(dirname "$0")/../breakout/lib.sh"
 
@@ -9,9 +9,9 @@ build_tool syscalls "$HERE/syscalls.c" || exit 1
 "$BIN/runbook-sandbox" --seccomp-list >"$TEST_TMP/list"
 number() { awk -F'\t' -v name="$1" '$2 == name { print $1 }' "$TEST_TMP/list"; }
 
-# ---- every number, by the list ----
+# ---- every number, compared with the list ----
 
-check "the list has every number up to the newest but the gap of x86_64" \
+check "the list has every number up to the newest, except the gap of x86_64" \
     test "$(cut -f1 "$TEST_TMP/list" | sort -un | wc -l)" = $((469 + 1 - (424 - 337)))
 awk -F'\t' '
     { name[$1] = $2; answer[$1] = $3; if ($1 > newest) newest = $1 }
@@ -25,7 +25,7 @@ awk -F'\t' '
             printf "native %d -1 -1 -1 -1 -1 -1 killed x32\n", 1073741824 + n
             printf "i386 %d -1 -1 -1 -1 -1 -1 killed i386\n", n
         }
-        # x32 has calls of its own from 512 on; then the edges
+        # x32 has its own calls from 512 on; then the limits of the range
         for (n = 512; n < 560; n++)
             printf "native %d -1 -1 -1 -1 -1 -1 killed x32\n", 1073741824 + n
         print "native 1073741823 0 0 0 0 0 0 ENOSYS below-x32"
@@ -37,9 +37,9 @@ awk -F'\t' '
         print "native -1 0 0 0 0 0 0 allow skipped-by-tracer"
     }' "$TEST_TMP/list" >"$TEST_TMP/numbers"
 
-# ---- calls whose arguments decide ----
+# ---- calls that the filter decides by their arguments ----
 
-# row NAME EXPECTED ARG...: the same with bits set that the kernel does not look at
+# row NAME EXPECTED ARG...: add a probe, and one with bits set that the kernel ignores
 row() {
     local name=$1 expected=$2
     shift 2
@@ -130,37 +130,37 @@ HIGH=$((1 << 40))
 } >"$TEST_TMP/rows"
 awk -F'\t' '$3 == "arguments" { print $2 }' "$TEST_TMP/list" >"$TEST_TMP/by-arguments"
 while read -r name; do
-    check "rows for what is allowed and what is denied: $name" test \
+    check "$name has probes that are allowed and probes that are denied" test \
         "$(grep " $name\$" "$TEST_TMP/rows" | awk '{ print $9 == "allow" }' | sort -u | wc -l)" = 2
 done <"$TEST_TMP/by-arguments"
 
 cat "$TEST_TMP/numbers" "$TEST_TMP/rows" >"$TEST_TMP/probes"
-check "there are enough probes" test "$(wc -l <"$TEST_TMP/probes")" -gt 2500
+check "there are more than 2500 probes" test "$(wc -l <"$TEST_TMP/probes")" -gt 2500
 probe() { sandbox "$@" --timeout 120s --grace 1s --bind "$TEST_TMP/tools:/mnt:ro" -- /mnt/syscalls <"$TEST_TMP/probes"; }
-check "every number is answered as the list says" probe
-check "and with a report as well" probe --seccomp-report="$TEST_TMP/report"
-# what is not probed well proves nothing: without a sandbox next to all of it differs
-check_not "without a sandbox it is another answer" "$TEST_TMP/tools/syscalls" <"$TEST_TMP/rows"
+check "the filter answers every number as the list says" probe
+check "with --seccomp-report it answers the same" probe --seccomp-report="$TEST_TMP/report"
+# the probes must be able to fail: without a sandbox, nearly all answers differ
+check_not "without a sandbox the answers differ from the list" "$TEST_TMP/tools/syscalls" <"$TEST_TMP/rows"
 
-# ---- what the report says of it ----
+# ---- the report ----
 
-# counted KEY: how often, over all rows
+# counted FILTER: the sum of counts in the report's rows that match a jq filter
 counted() { jq -s "map(select($1)) | map(.count) | add // 0" "$TEST_TMP/report"; }
-# called PATTERN: how often that was called, of the probes that are not allowed
+# called PATTERN: how many of the denied probes match
 called() { grep -v ' allow ' "$TEST_TMP/probes" | grep -c "$1"; }
-check "every line is JSON with the same keys" jq -es '
+check "every line of the report is JSON with the same keys" jq -es '
     map(keys) | unique == [["abi", "answer", "arguments", "count", "name", "number", "process", "reason"]]' \
     "$TEST_TMP/report"
-check_equal "it counts each: mount" "$(called ' mount$')" "$(counted '.name == "mount" and .abi == "x86_64"')"
-check_equal "it counts each: socket" "$(called ' socket$')" "$(counted '.name == "socket" and .abi == "x86_64"')"
-# A kernel without 32-bit entry ends the caller by itself and asks no filter: nothing is counted.
+check_equal "the report counts each call of mount" "$(called ' mount$')" "$(counted '.name == "mount" and .abi == "x86_64"')"
+check_equal "the report counts each call of socket" "$(called ' socket$')" "$(counted '.name == "socket" and .abi == "x86_64"')"
+# A kernel without 32-bit calls kills the caller without running the filter, so nothing is counted.
 I386=0
 "$TEST_TMP/tools/syscalls" --has-i386 || I386=$?
-check "whether this kernel has a 32-bit entry is known" test "$I386" -le 1
+check "the test knows whether this kernel has 32-bit calls" test "$I386" -le 1
 [ "$I386" = 0 ] && wanted=$(called '^i386 ') || wanted=0
-check_equal "it counts each: i386" "$wanted" "$(counted '.abi == "i386" and .answer == "killed"')"
-check_equal "it counts each: prctl" "$(called ' prctl$')" "$(counted '.name == "prctl" and .abi == "x86_64"')"
-check_equal "nothing that is allowed is in it" 0 "$(counted '.answer == "allow"')"
+check_equal "the report counts each 32-bit call" "$wanted" "$(counted '.abi == "i386" and .answer == "killed"')"
+check_equal "the report counts each call of prctl" "$(called ' prctl$')" "$(counted '.name == "prctl" and .abi == "x86_64"')"
+check_equal "the report has no allowed call" 0 "$(counted '.answer == "allow"')"
 
 TEXT=$(sandbox --seccomp-report -- python3 -c '
 import os, socket, threading
@@ -175,28 +175,28 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 os.execvp("unshare", ["unshare", "-U", "true"])' 2>&1 >/dev/null)
-check_match "the table: call, argument, how often, whose" \
+check_match "the table has count, answer, process, call and argument" \
     '^ +6  EAFNOSUPPORT +python3 +socket family=AF_ALG type=SOCK_SEQPACKET protocol=0: ' "$TEXT"
-check_match "the table: several processes" '^ +1  EPERM +unshare +unshare flags=CLONE_NEWUSER: namespaces' "$TEXT"
-check_match "the program itself hears what it always does" 'unshare failed: Operation not permitted' "$TEXT"
-check_equal "nothing denied" "runbook-sandbox: no system call was denied" \
+check_match "the table has each of several processes" '^ +1  EPERM +unshare +unshare flags=CLONE_NEWUSER: namespaces' "$TEXT"
+check_match "the program gets the same error as without a report" 'unshare failed: Operation not permitted' "$TEXT"
+check_equal "a report without denied calls says so" "runbook-sandbox: no system call was denied" \
     "$(sandbox --seccomp-report -- true 2>&1)"
-check_status "the command's status" 7 sandbox --seccomp-report -- sh -c 'exit 7'
-check_status "a report that cannot be written" 125 sandbox --seccomp-report="$TEST_TMP/none/x" -- true
-check_status "a timeout, with a call that is answered meanwhile" 124 \
+check_status "the command's status is kept with a report" 7 sandbox --seccomp-report -- sh -c 'exit 7'
+check_status "a report that cannot be written is an error" 125 sandbox --seccomp-report="$TEST_TMP/none/x" -- true
+check_status "a timeout ends a command that makes reported calls" 124 \
     sandbox --seccomp-report --timeout 1s --grace 1s -- sh -c 'unshare -U true; sleep 100'
-check_status "more kinds than are kept" 0 sandbox --seccomp-report="$TEST_TMP/many" -- python3 -c '
+check_status "a command may make more kinds of calls than the report keeps" 0 sandbox --seccomp-report="$TEST_TMP/many" -- python3 -c '
 import ctypes
 libc = ctypes.CDLL(None)
 for n in range(3000): libc.syscall(321, n, 0, 0)'
-check_equal "more kinds than are kept are counted" 3000 \
+check_equal "the report counts the calls of kinds that it does not keep" 3000 \
     "$(jq -s '(map(.count // 0) | add) + (map(.unnoted // 0) | add)' "$TEST_TMP/many")"
-check_match "names that a program gives itself do no harm" '"process":"a\\"b\\u001b\[31m"' \
+check_match "the name of a process is escaped in the report" '"process":"a\\"b\\u001b\[31m"' \
     "$(sandbox --seccomp-report=/dev/stdout -- python3 -c '
 import ctypes
 libc = ctypes.CDLL(None)
 libc.prctl(15, b"a\"b\x1b[31m")
 libc.syscall(321, 0, 0, 0)')"
-check_status "--json without --explain" 2 sandbox --json -- true
+check_status "--json without --explain is a usage error" 2 sandbox --json -- true
 check "--explain --json needs no privilege and is JSON" sh -c \
     "setpriv --reuid 65534 --clear-groups '$BIN/runbook-sandbox' --explain --json -- true | jq -e '.schema == 1 and .operations[0].verb == \"ids\"'"
