@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Real programs run inside, unchanged: what people build and test with. Each has a
-# sandbox of its own, image "host", network "none". RUNBOOK_TEST_LONG=1 adds every
+# Programs that people build and test with run inside, unchanged. Each has a sandbox of
+# its own, image "host", network "none". RUNBOOK_TEST_LONG=1 adds every
 # stressor of stress-ng's classes cpu, memory and filesystem (four minutes).
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 sandbox() { "$BIN/runbook-sandbox" --root "$TEST_TMP/state" --timeout 120s --grace 1s "$@"; }
 
-# inside "description" [PATTERN]: the script on standard input ends with status 0 and
-# its output has a match of the extended regular expression. A few run at a time;
-# collect() looks at them.
+# inside "description" [PATTERN]: run the script on standard input, which must end with status 0
+# and have a match of the extended regular expression in its output. A few run at a time;
+# collect() checks their results.
 AT_ONCE=3
 DESCRIPTIONS=() PATTERNS=()
 inside() {
@@ -238,7 +238,7 @@ inside "busybox" '^root root$' <<'EOF'
 busybox sh -c 'busybox id -un; busybox id -gn' | busybox xargs
 EOF
 
-# ---- debuggers and sanitizers: of one's own processes ----
+# ---- debuggers and sanitizers, for processes of the step itself ----
 
 inside "strace of a shell and its children" 'execve\("/[a-z/]*true"' <<'EOF'
 strace -f -o trace sh -c 'true; /bin/true & wait' && cat trace
@@ -303,28 +303,28 @@ EOF
 
 collect
 
-# ---- stress-ng: it checks its results itself ----
+# ---- stress-ng, which verifies its own results ----
 
-# Left out, because they do what a step may not:
-#   numa      get_mempolicy: pages and nodes that others share
+# Left out, because a step may not do what they do:
+#   numa      get_mempolicy: pages and nodes shared with other processes
 #   binderfs  mounts a file system
 #   handle    name_to_handle_at: reaches files past mounts
-#   uprobe    writes to the kernel's tracing files, which are not there
+#   uprobe    writes to the kernel's tracing files, which a step does not have
 LEFT_OUT=numa,binderfs,handle,uprobe
 SOME=atomic,bsearch,cpu,fork,futex,getdent,hash,malloc,memfd,mmap,mremap,pipe,pthread,rename,shm,shm-sysv,sock,udp,vm
 
-# stress ARGUMENT...: exit status 0, and nothing of it is left
+# stress ARGUMENT...: run stress-ng, which must succeed and leave no process
 stress() {
-    # shellcheck disable=SC2016  # for the shell inside
+    # shellcheck disable=SC2016  # expanded by the shell inside
     sandbox --disk 2G --timeout 900s -- bash -c '
         stress-ng "$@" --timeout 1 --verify 2>&1 || exit 1
         ! ps -eo comm= | grep "^stress-ng"' stress "$@"
 }
 for stressor in ${SOME//,/ }; do SOME_ARGUMENTS+=(--"$stressor" 1); done
-check "stress-ng ends clean: some stressors at once" stress "${SOME_ARGUMENTS[@]}" --vm-bytes 32M
+check "stress-ng succeeds with some stressors at once" stress "${SOME_ARGUMENTS[@]}" --vm-bytes 32M
 if [ -n "${RUNBOOK_TEST_LONG:-}" ]; then
     for class in cpu memory filesystem; do
-        check "stress-ng ends clean: every stressor of class $class" \
+        check "stress-ng succeeds with every stressor of class $class" \
             stress --class $class --sequential 1 --exclude $LEFT_OUT
     done
 fi

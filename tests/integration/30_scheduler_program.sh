@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runbook-scheduler as the real program, under its whole lock-down: the store is
-# written, a kill loses nothing that was acknowledged, a bad store is left alone.
+# The real runbook-scheduler, with its whole lock-down: it writes the store, a kill loses
+# nothing that was acknowledged, and a bad store is not changed.
 # runs: beside others
 # shellcheck source=tests/lib.sh
 source "$(dirname "$0")/../lib.sh"
@@ -11,7 +11,7 @@ while IFS=$'\t' read -r verdict description; do
     check "$description" test "$verdict" = ok
 done < <(python3 "$TESTS_DIR/scheduler_cases.py" "$TEST_TMP")
 
-check "--help" "$BIN/runbook-scheduler" --help
-check_status "no channel is a usage error" 2 "$BIN/runbook-scheduler" 3<&-
+check "--help succeeds" "$BIN/runbook-scheduler" --help
+check_status "a missing channel is a usage error" 2 "$BIN/runbook-scheduler" 3<&-
 check_status "an unknown option is a usage error" 2 "$BIN/runbook-scheduler" --nonsense
 check_status "arguments are a usage error" 2 "$BIN/runbook-scheduler" something

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runbookd ends while steps run, by kill -9, by SIGTERM before the next one or to become
-# its successor: the steps go on, no byte of their logs is missing or there twice, and
+# runbookd ends while steps run: by kill -9, by SIGTERM for a restart, or to be replaced by
+# its successor. The steps continue, no byte of their logs is missing or duplicated, and
 # their results are right. RUNBOOK_TEST_LONG=1: many more kills.
 # shellcheck source=tests/kept_lib.sh
 . "$(dirname "$0")/../kept_lib.sh"
@@ -10,7 +10,7 @@ KILLS=12
 [ -z "${RUNBOOK_TEST_LONG:-}" ] || KILLS=120
 
 before=$(leftovers)
-# of 34 destinations 67 are made: those with all ports are cut in two around the first one
+# 34 destinations become 67 elements: those with all ports are split in two around the port of the first
 setup_project demo "[Network]" "Allow=10.0.0.0/8:443 $(seq -s ' ' -f '10.%g.0.0/16:1-65535' 33)"
 start_kept "[Daemon]" "MaxRunning=24" || exit 1
 
@@ -31,7 +31,7 @@ for attempt in range(300):
 else: sys.exit("never")
 P
 
-# ---- one of each, over one end of each kind ----
+# ---- one step of each kind, for each way in which runbookd ends ----
 for how in USR2 TERM KILL; do
     seconds=8
     run=$(push_run demo "kinds-$how" <<Y
@@ -76,32 +76,32 @@ steps:
       python3 ask.py server; sleep 7; python3 ask.py server
 Y
 )
-    check "$how: all run" wait_running "$run" 11
-    check "$how: in their sandboxes" started "$run" 11
+    check "$how: all steps run" wait_running "$run" 11
+    check "$how: all sandboxes are built" started "$run" 11
     url=$WEBHOOK_URL
     check "$how: runbookd is back" end_main "$how"
-    check_equal "$how: on the same port" "$url" "http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")"
-    check_equal "$how: it knows all of them" 11 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
-    check_equal "$how: the run ends" failed "$(wait_run "$run" 60)"
+    check_equal "$how: runbookd has the same port" "$url" "http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")"
+    check_equal "$how: runbookd adopts all steps" 11 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
+    check_equal "$how: the run ends as failed" failed "$(wait_run "$run" 60)"
     check_equal "$how: tick succeeds" succeeded "$(step_field "$run" tick state)"
     check_equal "$how: tick's log has no gap" "whole 700" "$(counted "$run" tick)"
-    check_match "$how: nor has pour's" '^whole [1-9]' "$(counted "$run" pour)"
-    check_match "$how: nor that of a terminal" '^whole [1-9]' "$(counted "$run" terminal)"
-    check_equal "$how: whose exit code is right" 5 "$(step_field "$run" terminal exit_code)"
-    check_equal "$how: tick's index" fine "$(indexed "$run" tick)"
-    check_equal "$how: pour's index" fine "$(indexed "$run" pour)"
+    check_match "$how: pour's log has no gap" '^whole [1-9]' "$(counted "$run" pour)"
+    check_match "$how: the log of a terminal has no gap" '^whole [1-9]' "$(counted "$run" terminal)"
+    check_equal "$how: the exit code of a step with a terminal is right" 5 "$(step_field "$run" terminal exit_code)"
+    check_equal "$how: tick's index is in order" fine "$(indexed "$run" tick)"
+    check_equal "$how: pour's index is in order" fine "$(indexed "$run" pour)"
     check_equal "$how: an exit code is right" 7 "$(step_field "$run" split exit_code)"
-    check_equal "$how: both streams are whole" "" "$(step_log "$run" split | awk '{ n[$1]++ } END { for (i in n) if (n[i] != 2) print i, n[i] }')"
-    check_match "$how: a signal is" 'SEGV|139' "$(api "runs/$run" | jq -c '.steps[] | select(.name == "signal")')"
-    check_match "$how: a timeout is in force" 'timeout after 6s' "$(step_field "$run" late reason)"
-    check_equal "$how: a step that closed its output" 3 "$(step_field "$run" quiet exit_code)"
+    check_equal "$how: standard output and error are complete" "" "$(step_log "$run" split | awk '{ n[$1]++ } END { for (i in n) if (n[i] != 2) print i, n[i] }')"
+    check_match "$how: the signal that ended a step is reported" 'SEGV|139' "$(api "runs/$run" | jq -c '.steps[] | select(.name == "signal")')"
+    check_match "$how: the timeout of a step still applies" 'timeout after 6s' "$(step_field "$run" late reason)"
+    check_equal "$how: the exit code of a step that closed its output is right" 3 "$(step_field "$run" quiet exit_code)"
     check_equal "$how: artifacts work" kept "$(step_log "$run" keep)"
-    check_match "$how: network egress stays" 'via .* dev eth0' "$(step_log "$run" out)"
-    check_equal "$how: isolated steps meet" 2 "$(step_log "$run" early_client | grep -c 'got hello')"
-    check_equal "$how: each ran once" 11 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+    check_match "$how: network egress still works" 'via .* dev eth0' "$(step_log "$run" out)"
+    check_equal "$how: isolated steps reach each other" 2 "$(step_log "$run" early_client | grep -c 'got hello')"
+    check_equal "$how: each step ran once" 11 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 done
 
-# ---- cancelled afterwards; new steps beside old ones ----
+# ---- cancelled afterwards; new steps along with adopted ones ----
 run=$(push_run demo cancel <<Y
 global: {network: none}
 steps:
@@ -109,44 +109,44 @@ steps:
     command: "trap 'echo asked; exit 5' TERM; echo ready; while :; do sleep 0.1; done"
 Y
 )
-check "a step to cancel" started "$run" 1
+check "the step to be cancelled is started" started "$run" 1
 check "runbookd is killed" end_main KILL
 other=$(push_run demo beside <<Y
 steps: [{name: new, command: echo new}]
 Y
 )
-check_equal "a new step runs beside" succeeded "$(wait_run "$other")"
+check_equal "a new step runs along with the adopted one" succeeded "$(wait_run "$other")"
 "$BIN/runbookctl" cancel "$run" >/dev/null
-check_equal "the old one is cancelled" cancelled "$(wait_run "$run")"
-check_match "having been asked" asked "$(step_log "$run" long)"
+check_equal "the adopted step is cancelled" cancelled "$(wait_run "$run")"
+check_match "the adopted step got SIGTERM first" asked "$(step_log "$run" long)"
 
-# ---- a successor that passes its test and is not there then ----
+# ---- a successor that passes its test and is missing at exec ----
 run=$(push_run demo stays <<Y
 global: {network: none}
 steps: [{name: long, command: "sleep 5; echo slept"}]
 Y
 )
-check "a step to be left alone" started "$run" 1
+check "the step that must not be affected is started" started "$run" 1
 pid=$(main_pid)
 mv "$TEST_TMP/bin/runbookd" "$TEST_TMP/bin/aside"
 # shellcheck disable=SC2016
 printf '%s\n' '#!/bin/sh' 'rm -f "$0"' >"$TEST_TMP/bin/runbookd"
 chmod 0755 "$TEST_TMP/bin/runbookd"
 kill -USR2 "$pid"
-check "it is missed" wait_for 20 grep -q 'cannot become .*going on as before' "$TEST_TMP/daemon.log"
+check "runbookd reports that it cannot be replaced" wait_for 20 grep -q 'cannot become .*going on as before' "$TEST_TMP/daemon.log"
 mv "$TEST_TMP/bin/aside" "$TEST_TMP/bin/runbookd"
 check_equal "the step succeeds" succeeded "$(wait_run "$run" 40)"
-check_equal "with the same runbookd" "$pid" "$(main_pid)"
-# ---- asked to end while it becomes its successor ----
+check_equal "runbookd was not replaced" "$pid" "$(main_pid)"
+# ---- SIGTERM while it becomes its successor ----
 kill -USR2 "$pid"
 kill -TERM "$pid"
 another() { [ "$(main_pid)" != "$pid" ]; }
-check "it ends" wait_for 30 another
-check "and another one comes" wait_for 30 api status
-wait_ready 1 # no step held the port for it
+check "runbookd ends" wait_for 30 another
+check "another runbookd starts" wait_for 30 api status
+wait_ready 1 # without a running step no descriptors were kept, so it starts anew
 
 # ---- killed at any moment ----
-check "a secret" sh -c "echo 'whatNobodyShallRead' | '$BIN/runbookctl' secret set demo prod TOKEN"
+check "a secret is set" sh -c "echo 'whatNobodyShallRead' | '$BIN/runbookctl' secret set demo prod TOKEN"
 seconds=$((KILLS / 2 + 3))
 run=$({
     echo "global: {network: none}"
@@ -168,7 +168,7 @@ Y
       i=0; while [ \$SECONDS -lt $seconds ]; do echo "\$((++i)) \$TOKEN."; printf %s "\$TOKEN" >&2; done; echo end \$i
 Y
 } | push_run demo storm)
-check "the run is busy" started "$run" 7
+check "all seven sandboxes are built" started "$run" 7
 RANDOM=${SEED:-$$}
 echo "seed ${SEED:-$$}"
 for _ in $(seq "$KILLS"); do
@@ -177,20 +177,20 @@ for _ in $(seq "$KILLS"); do
     kill -KILL "$pid" 2>/dev/null
     wait_for 20 sh -c "[ \"\$(cat '$TEST_TMP/store/pid')\" != $pid ]"
 done
-check_equal "the run ends" failed "$(wait_run "$run" $((seconds + 60)))"
+check_equal "the run ends as failed" failed "$(wait_run "$run" $((seconds + 60)))"
 for i in 1 2 3; do
-    check_match "the log of pour $i is whole" '^whole [0-9]+' "$(counted "$run" "pour_$i")"
-    check_match "the log of tick $i is whole" '^whole [0-9]+' "$(counted "$run" "tick_$i")"
-    check_equal "the index of pour $i" fine "$(indexed "$run" "pour_$i")"
-    check_equal "the exit code of tick $i" "$i" "$(step_field "$run" "tick $i" exit_code)"
+    check_match "the log of pour $i is complete" '^whole [0-9]+' "$(counted "$run" "pour_$i")"
+    check_match "the log of tick $i is complete" '^whole [0-9]+' "$(counted "$run" "tick_$i")"
+    check_equal "the index of pour $i is in order" fine "$(indexed "$run" "pour_$i")"
+    check_equal "the exit code of tick $i is right" "$i" "$(step_field "$run" "tick $i" exit_code)"
 done
-check_equal "a secret is hidden, over all of this" "" \
+check_equal "the secret is masked, through all kills" "" \
     "$(step_log "$run" secret | sed -E 's/\*\*\*//g' | grep -v -E '^([0-9]+ \.|end [0-9]+)?$' | head -n 3)"
-check_match "and nothing else" '^whole [0-9]+$' "$(counted_unmasked "$run" secret)"
+check_match "nothing but the secret is masked" '^whole [0-9]+$' "$(counted_unmasked "$run" secret)"
 check_equal "each step ran once" 7 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 
-# ---- steps come and go while it is killed: none is lost, none runs twice ----
-# failed_otherwise RUN: steps that did not succeed for another reason than that their host was lost
+# ---- steps start and end while it is killed: none runs twice ----
+# failed_otherwise RUN: print the steps that failed for another reason than the loss of their host
 failed_otherwise() {
     api "runs/$1" | jq -r '.steps[]
         | select(.state != "succeeded")
@@ -213,20 +213,20 @@ state=$(wait_run "$run" 60)
 check_match "a run of short steps ends" '^(succeeded|errored|failed)$' "$state"
 marks=$(api "runs/$run/artifacts" | jq -r '.artifacts[].key' | sed -nE 's/^mark-([0-9]+)-.*/\1/p')
 check_equal "no step ran twice" "" "$(sort <<<"$marks" | uniq -d)"
-check_equal "a step that did not succeed was lost with its host" "" "$(failed_otherwise "$run")"
+check_equal "a step fails only because its host was lost" "" "$(failed_otherwise "$run")"
 
-# ---- stopped for good: what the service manager lets go ends ----
+# ---- stopped for good: steps whose descriptors the service manager drops end ----
 run=$(push_run demo gone <<Y
 steps: [{name: orphan, command: sleep 300}]
 Y
 )
-check "a step that is to be orphaned" wait_for 20 grep -q 'demo-.*-orphan-1: started' "$TEST_TMP/daemon.log"
+check "the step that will be orphaned is started" wait_for 20 grep -q 'demo-.*-orphan-1: started' "$TEST_TMP/daemon.log"
 init=$(pgrep -P "$(main_pid)" -x runbook-init)
 kill -USR1 "$STORE_PID"
 wait "$STORE_PID" 2>/dev/null
 STORE_PID=
-check "its init was there, and ends" wait_for 10 sh -c "[ -n '$init' ] && ! kill -0 $init"
+check "the orphaned step's init ends" wait_for 10 sh -c "[ -n '$init' ] && ! kill -0 $init"
 start_daemon || exit 1
-check_equal "the next instance says so" errored "$(wait_run "$run")"
+check_equal "the next instance reports the orphaned step's run as errored" errored "$(wait_run "$run")"
 stop_daemon
-check_leftovers "nothing is left over" 30 "$before"
+check_leftovers "nothing remains on the machine" 30 "$before"
