@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runbookd is killed while steps print, and what it was writing is torn further, as a
-# power cut would: the next one repairs what was open, and touches nothing else.
+# runbookd is killed while steps print, and its files are damaged further, as by a power
+# cut. The next runbookd repairs the files that were open, and changes no others.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -9,7 +9,7 @@ setup_project torn
 start_daemon "[Daemon]" "MaxRunning=4" || exit 1
 logs=$TEST_TMP/root/var/log/runbookd/torn
 
-# What an index must be: header, whole records, each within the log, in order.
+# An index must have a header and complete records, each within the log, in order.
 index_right() { # LOG INDEX
     python3 - "$1" "$2" <<'PY'
 import os, struct, sys
@@ -27,7 +27,7 @@ assert all(stamp >> 62 in (1, 2) for _, stamp in records), records
 PY
 }
 
-# Lines that count from 1, the last of them may be cut.
+# A log must have lines that count from 1; the last may be cut.
 log_right() { # LOG
     python3 - "$1" <<'PY'
 import sys
@@ -59,35 +59,35 @@ YML
 for name in first second third; do
     check "step $name prints" wait_for 60 sh -c "test \$(wc -l <'$logs/$run/$name.1.log') -gt 100"
 done
-check "what is open is on record" grep -aq third "$TEST_TMP/root/var/lib/runbookd/logs.open"
+check "logs.open has the open logs" grep -aq third "$TEST_TMP/root/var/lib/runbookd/logs.open"
 kill -KILL "$DAEMON_PID"
 wait "$DAEMON_PID" 2>/dev/null
 DAEMON_PID=
 alone() { ! pgrep -f -- "--root $TEST_TMP/root" >/dev/null; }
-check "its children end with it" wait_for 20 alone
+check "its children end when it is killed" wait_for 20 alone
 
 cd "$logs/$run" || exit 1
 for name in first second third; do
-    check "$name: nothing that was written is missing" log_right "$name.1.log"
+    check "$name: the log has every line that was written" log_right "$name.1.log"
 done
 truncate -s -5 first.1.idx                    # half a record
-truncate -s 300 second.1.log                  # an index that describes more than there is
-: >third.1.idx                                # none at all
-truncate -s -3 ended.1.idx                    # was complete: what happens to it is nobody's business
+truncate -s 300 second.1.log                  # its index now describes more than it has
+: >third.1.idx                                # an empty index
+truncate -s -3 ended.1.idx                    # damaged, but its step had ended: must not be repaired
 cut=$(stat -c %s ended.1.idx)
 
 start_daemon "[Daemon]" "MaxRunning=4" || exit 1
 for name in first second third; do
     check "$name: the index fits the log" index_right "$name.1.log" "$name.1.idx"
-    check "$name: the log is what was printed" log_right "$name.1.log"
+    check "$name: the repaired log has what was printed" log_right "$name.1.log"
     check_match "$name: the repair is logged" "torn/$run/$name.1 was cut off and is repaired" "$(cat "$TEST_TMP/daemon.log")"
 done
-check_equal "the log that was complete is left alone" "$cut" "$(stat -c %s ended.1.idx)"
-check_equal "the run has an end" errored "$(wait_run "$run" 30)"
+check_equal "the files of the ended step are not changed" "$cut" "$(stat -c %s ended.1.idx)"
+check_equal "the run ends as errored" errored "$(wait_run "$run" 30)"
 first=$(step_field "$run" first slug)
-check_equal "with times, every line is there" "$(lines first.1.log)" \
+check_equal "logs -t shows every line of the log" "$(lines first.1.log)" \
     "$(api "runs/$run/steps/$first/log?timestamps=1" | grep -c '^20[0-9-]*T[0-9:.]*Z line ')"
 stop_daemon
-check "after an orderly end nothing is open" sh -c "! grep -aq torn '$TEST_TMP/root/var/lib/runbookd/logs.open'"
+check "after an orderly end logs.open is empty" sh -c "! grep -aq torn '$TEST_TMP/root/var/lib/runbookd/logs.open'"
 start_daemon "[Daemon]" "MaxRunning=4" || exit 1
-check_not "and nothing is repaired" grep -q "was cut off" "$TEST_TMP/daemon.log"
+check_not "after an orderly end nothing is repaired" grep -q "was cut off" "$TEST_TMP/daemon.log"

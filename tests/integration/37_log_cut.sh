@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A step that prints more than StepLog=: its log keeps head and tail and takes no more
-# room than it may, whatever ends and starts again meanwhile; who follows it is told
-# what is missing; the step, its exit code and other steps do not notice.
+# A step prints more than StepLog=: its log keeps head and tail and stays within the limit,
+# even when runbookd ends and starts again meanwhile. A client that follows the log learns
+# what is missing. The step, its exit code and other steps are not affected.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -41,17 +41,17 @@ end_main() { # SIGNAL
     wait_ready $((before + 1))
 }
 log_of() { echo "$TEST_TMP/root/var/log/runbookd/demo/$1/$2.1"; }
-# disk_of RUN SLUG: whether both files fit the limit, with the blocks at the edges
+# fits RUN SLUG: do both files fit the limit, apart from a block at each end?
 fits() { [ $(($(stat -c '%b * 512' "$(log_of "$1" "$2").log") + $(stat -c '%b * 512' "$(log_of "$1" "$2").idx"))) -le $((LIMIT + 65536)) ]; }
 longer() { [ "$(stat -c %s "$(log_of "$1" "$2").log")" -gt "$3" ]; }
-hole_of() { # RUN SLUG: start end, as the index says
+hole_of() { # RUN SLUG: print start and end of the hole, from the index
     python3 - "$(log_of "$1" "$2").idx" <<'P'
 import struct, sys
 end, start = struct.unpack("<QQ", open(sys.argv[1], "rb").read()[16:32])
 print(start & (1 << 62) - 1, end)
 P
 }
-# counted FILE: "right N M": 1, 2, 3, … with gaps only where a line says so, up to N; M gaps
+# counted FILE: print "right N M" if it has 1, 2, 3, … N, with M gaps, each announced by a line
 counted() {
     python3 - "$1" <<'P'
 import re, sys
@@ -66,11 +66,11 @@ for line in lines:
         part.append(line)
 parts.append(part)
 for number, part in enumerate(parts):
-    whole = part[1:] if number else part          # the first one may have lost its beginning
-    if number < len(parts) - 1: whole = whole[:-1]  # and this its end
+    whole = part[1:] if number else part          # its first line may have lost its beginning
+    if number < len(parts) - 1: whole = whole[:-1]  # its last line may have lost its end
     for at, line in enumerate(whole):
         if line == b"the end" or line == b"": continue
-        if whole[at + 1:at + 2] in ([b""], [b"the end"]) and line != b"%d" % (expected or 0): continue  # seq was ended within it
+        if whole[at + 1:at + 2] in ([b""], [b"the end"]) and line != b"%d" % (expected or 0): continue  # seq was killed while it wrote this line
         if not line.isdigit(): sys.exit(f"part {number}: {line!r}")
         value = int(line)
         if last is None and value != 1 and number == 0: sys.exit(f"begins with {value}")
@@ -95,43 +95,43 @@ steps:
       for i in $(seq 200); do echo "$i"; sleep 0.01; done
 Y
 )
-check "it has begun" wait_for 60 test -s "$(log_of "$run" much).log"
+check "the step has printed" wait_for 60 test -s "$(log_of "$run" much).log"
 "$BIN/runbookctl" logs -f "$run" much >"$TEST_TMP/followed" 2>"$TEST_TMP/followed.err" &
 FOLLOWER=$!
-check_equal "the run ends" failed "$(wait_run "$run" 120)"
+check_equal "the run ends as failed" failed "$(wait_run "$run" 120)"
 wait "$FOLLOWER"
-check_equal "who follows ends with it" 0 $?
-check_equal "the exit code is the step's" 3 "$(step_field "$run" much exit_code)"
+check_equal "logs -f ends with the run" 0 $?
+check_equal "the step has its own exit code" 3 "$(step_field "$run" much exit_code)"
 size=$(seq 6000000 | wc -c)
 size=$((size + 8))
 check_match "the result says that the log was cut" "exit code 3; the log is cut: [0-9]+ of its $size bytes" "$(step_field "$run" much reason)"
-check_match "so does show" "log is cut" "$("$BIN/runbookctl" show "$run")"
-check_equal "offsets are those of what was printed" "$size" "$(stat -c %s "$(log_of "$run" much).log")"
-check "and it takes no more room than it may" fits "$run" much
+check_match "show says that the log was cut" "log is cut" "$("$BIN/runbookctl" show "$run")"
+check_equal "the log's size is that of the step's whole output" "$size" "$(stat -c %s "$(log_of "$run" much).log")"
+check "the log takes no more disk space than its limit" fits "$run" much
 check_equal "another step has all of its output" "$(seq 200)" "$(step_log "$run" beside)"
-check_match "who follows sees all, or is told what is missing" '^right 6000000 [0-9]+ the end$' "$(counted "$TEST_TMP/followed")"
+check_match "logs -f shows everything, or how much is missing" '^right 6000000 [0-9]+ the end$' "$(counted "$TEST_TMP/followed")"
 
 read -r start end <<<"$(hole_of "$run" much)"
-check "the head is kept" test "$start" -gt $((LIMIT / 4))
-check "and the tail" test $((size - end)) -gt $((LIMIT / 4))
+check "the log keeps its head" test "$start" -gt $((LIMIT / 4))
+check "the log keeps its tail" test $((size - end)) -gt $((LIMIT / 4))
 "$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole"
 check_equal "logs shows head and tail, and one line between them" "right 6000000 1 the end" "$(counted "$TEST_TMP/whole")"
-check_equal "which says how much is missing" "$((end - start))" "$(sed -n 's/^\[runbookd: \([0-9]*\) bytes are missing here.*/\1/p' "$TEST_TMP/whole")"
-check "no zeroes are sent for it" test "$(tr -d '\000' <"$TEST_TMP/whole" | wc -c)" = "$(stat -c %s "$TEST_TMP/whole")"
-"$BIN/runbookctl" logs -t "$run" much | grep -vE '^[^ ]+ # ' >"$TEST_TMP/stamped" # but when it began and ended
+check_equal "that line has the number of missing bytes" "$((end - start))" "$(sed -n 's/^\[runbookd: \([0-9]*\) bytes are missing here.*/\1/p' "$TEST_TMP/whole")"
+check "logs sends no zeroes for the hole" test "$(tr -d '\000' <"$TEST_TMP/whole" | wc -c)" = "$(stat -c %s "$TEST_TMP/whole")"
+"$BIN/runbookctl" logs -t "$run" much | grep -vE '^[^ ]+ # ' >"$TEST_TMP/stamped" # without the lines about start and end
 sed -E 's/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{15}Z //' "$TEST_TMP/stamped" >"$TEST_TMP/unstamped"
-check_equal "so does logs -t" "right 6000000 1 the end" "$(counted "$TEST_TMP/unstamped")"
-check_equal "whose times never go back" "" "$(grep -oE '^[0-9]{4}-[0-9T:.-]{21}[0-9]Z' "$TEST_TMP/stamped" | sort -c 2>&1)"
+check_equal "logs -t shows head and tail, and one line between them" "right 6000000 1 the end" "$(counted "$TEST_TMP/unstamped")"
+check_equal "the times of logs -t never go back" "" "$(grep -oE '^[0-9]{4}-[0-9T:.-]{21}[0-9]Z' "$TEST_TMP/stamped" | sort -c 2>&1)"
 
 URL=/api/v1/runs/$run/steps/much/log
-part() { # RANGE: it is in $TEST_TMP/part; prints which it is
+part() { # RANGE: fetch it to $TEST_TMP/part, and print its Content-Range
     curl -s --max-time 20 --unix-socket "$API_SOCK" -D "$TEST_TMP/head" -o "$TEST_TMP/part" -H "Range: bytes=$1" "http://x$URL"
     sed -n 's/^Content-Range: bytes \([^\r]*\).*/\1/p' "$TEST_TMP/head"
 }
-check_equal "the last bytes by range" "$((size - 8))-$((size - 1))/$size" "$(part -8)"
-check_equal "are the last" "the end" "$(cat "$TEST_TMP/part")"
+check_equal "a range from the end has the right offsets" "$((size - 8))-$((size - 1))/$size" "$(part -8)"
+check_equal "a range from the end has the last bytes" "the end" "$(cat "$TEST_TMP/part")"
 check_equal "a range that ends in the hole ends before it" "$((start - 10))-$((start - 1))/$size" "$(part $((start - 10))-$((end - 5)))"
-check_equal "with as many bytes" 10 "$(stat -c %s "$TEST_TMP/part")"
+check_equal "a range that ends in the hole has as many bytes as announced" 10 "$(stat -c %s "$TEST_TMP/part")"
 check_equal "one that begins in it begins behind it" "$end-$((end + 9))/$size" "$(part $((start + 1))-$((end + 9)))"
 check_equal "a range within the hole has nothing" "*/$size" "$(part $((start + 1))-$((end - 1)))"
 check_match "and says so" "^HTTP/1.1 416" "$(head -n 1 "$TEST_TMP/head")"
@@ -152,26 +152,26 @@ steps:
       echo; echo the end
 Y
 )
-    check "$how: it has begun" wait_for 60 test -s "$(log_of "$run" much).log"
+    check "$how: the step has printed" wait_for 60 test -s "$(log_of "$run" much).log"
     "$BIN/runbookctl" logs -f "$run" much >"$TEST_TMP/followed.$how" 2>"$TEST_TMP/followed.err" &
     FOLLOWER=$!
     for _ in 1 2 3; do
         at=$(stat -c %s "$(log_of "$run" much).log" 2>/dev/null || echo 0)
-        check "$how: it prints" wait_for 30 longer "$run" much $((at + 3 * LIMIT))
+        check "$how: the step continues to print" wait_for 30 longer "$run" much $((at + 3 * LIMIT))
         check "$how: runbookd is back" end_main "$how"
         check "$how: the log fits" fits "$run" much
     done
-    check_equal "$how: the run ends" succeeded "$(wait_run "$run" 120)"
+    check_equal "$how: the run succeeds" succeeded "$(wait_run "$run" 120)"
     wait "$FOLLOWER"
-    check_equal "$how: who follows ends with it" 0 $?
-    check_match "$how: and saw no gap that it was not told of" '^right [0-9]+ [0-9]+ the end$' "$(counted "$TEST_TMP/followed.$how")"
+    check_equal "$how: logs -f ends with the run" 0 $?
+    check_match "$how: logs -f shows everything, or how much is missing" '^right [0-9]+ [0-9]+ the end$' "$(counted "$TEST_TMP/followed.$how")"
     "$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole.$how"
     check_match "$how: head and tail have no gap" '^right [0-9]+ 1 the end$' "$(counted "$TEST_TMP/whole.$how")"
     check "$how: the log fits at the end" fits "$run" much
-    check_match "$how: the result says so" "the log is cut: " "$(step_field "$run" much reason)"
+    check_match "$how: the result says that the log was cut" "the log is cut: " "$(step_field "$run" much reason)"
 done
 
-# ---- runbookd dies with nothing kept, as at a power cut: what is there is repaired ----
+# ---- runbookd dies and no descriptors are kept, as at a power cut: the log is repaired ----
 run=$(push_run demo lost <<'Y'
 global: {network: none}
 steps:
@@ -179,13 +179,13 @@ steps:
     command: seq 1000000000
 Y
 )
-check "it prints" wait_for 30 longer "$run" much $((3 * LIMIT))
+check "the step prints beyond the limit" wait_for 30 longer "$run" much $((3 * LIMIT))
 STORE=$STORE_PID
-kill -USR1 "$STORE" # and what it keeps is gone
+kill -USR1 "$STORE" # the descriptors that it keeps are dropped
 wait "$STORE" 2>/dev/null
 STORE_PID=
 start_daemon || exit 1
 check_equal "the step is lost with its host" errored "$(wait_run "$run" 60)"
 "$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole"
-check_match "head and tail are there" '^right [0-9]+ 1 no end$' "$(sed -i '$d' "$TEST_TMP/whole"; counted "$TEST_TMP/whole")"
-check "and fit" fits "$run" much
+check_match "the repaired log has head and tail" '^right [0-9]+ 1 no end$' "$(sed -i '$d' "$TEST_TMP/whole"; counted "$TEST_TMP/whole")"
+check "the repaired log fits the limit" fits "$run" much

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What all logs of a project may take: its steps go on with logs that are cut, other
-# projects do not notice, and when something was removed there is room again by itself.
+# The limit for all logs of a project: its steps continue with logs that are cut, other
+# projects are not affected, and after a removal logs are complete again.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -19,27 +19,27 @@ steps:
     command: seq 500000'
 run=$(push_run greedy first <<<"$print")
 other=$(push_run modest first <<<"$print")
-check_equal "a project's first run ends" failed "$(wait_run "$run" 120)"
-check_equal "with its own exit code" 4 "$(step_field "$run" a exit_code)"
-check_equal "the other project's too" failed "$(wait_run "$other" 120)"
-check_equal "which has all of its output" "$(seq 500000 | sha256sum)" "$(step_log "$other" a | sha256sum)"
+check_equal "the first run of a project ends as failed" failed "$(wait_run "$run" 120)"
+check_equal "the first run has its own exit code" 4 "$(step_field "$run" a exit_code)"
+check_equal "the other project's run ends as failed" failed "$(wait_run "$other" 120)"
+check_equal "the other project's log is complete" "$(seq 500000 | sha256sum)" "$(step_log "$other" a | sha256sum)"
 
-# the limit is reached: what is printed now is cut to the little that each may have
+# the limit is reached: new logs are cut to the minimum that each may have
 for n in second third; do
     run=$(push_run greedy $n <<<"$print")
-    check_equal "its $n run ends as well" failed "$(wait_run "$run" 120)"
+    check_equal "the $n run at the limit ends as failed" failed "$(wait_run "$run" 120)"
 done
-check_match "its logs are cut" "the log is cut: " "$(step_field "$run" a reason)"
-check_equal "and nothing else happens to the step" 4 "$(step_field "$run" a exit_code)"
-check_equal "head" "1 2 3" "$(step_log "$run" b | head -n 3 | xargs)"
-check_equal "and tail are there" 500000 "$(step_log "$run" b | tail -n 1)"
-# each log may have 1M, whatever there is: four of them were begun after the limit was reached
-check "it takes no more than it may" test "$(taken greedy)" -le $((6144 + 4 * 1024 + 512))
+check_match "at the limit, the project's logs are cut" "the log is cut: " "$(step_field "$run" a reason)"
+check_equal "at the limit, the step has its own exit code" 4 "$(step_field "$run" a exit_code)"
+check_equal "a log at the limit keeps its head" "1 2 3" "$(step_log "$run" b | head -n 3 | xargs)"
+check_equal "a log at the limit keeps its tail" 500000 "$(step_log "$run" b | tail -n 1)"
+# each log may have 1M in any case: four of them were begun after the limit was reached
+check "the project's logs take no more than the limit" test "$(taken greedy)" -le $((6144 + 4 * 1024 + 512))
 other=$(push_run modest second <<<"$print")
-check_equal "the other project goes on" failed "$(wait_run "$other" 120)"
-check_equal "with all of its output" "$(seq 500000 | sha256sum)" "$(step_log "$other" b | sha256sum)"
+check_equal "another run of the other project ends as failed" failed "$(wait_run "$other" 120)"
+check_equal "and its log is complete" "$(seq 500000 | sha256sum)" "$(step_log "$other" b | sha256sum)"
 
-# what is old is removed
+# old logs are removed
 rm -r "${logs:?}/greedy"/*
 wait_whole() {
     run=$(push_run greedy "again-$1" <<<'global: {network: none}
@@ -51,12 +51,12 @@ for n in 1 2 3 4 5; do
     rm -rf "${logs:?}/greedy/$run"
     sleep 2
 done
-check_equal "when it is gone, logs are whole again" "$(seq 500000 | sha256sum)" "$(step_log "$run" a | sha256sum)"
+check_equal "after old logs were removed, a new log is complete" "$(seq 500000 | sha256sum)" "$(step_log "$run" a | sha256sum)"
 
 # ---- all projects together ----
 printf '%s\n' "[Daemon]" "MaxRunning=8" "[Limits]" "StepLog=64M" "MinFree=0" "Logs=4M" >"$TEST_TMP/root/etc/runbookd/runbookd.conf.d/test.conf"
 kill -HUP "$DAEMON_PID"
 sleep 3
 run=$(push_run modest all <<<"$print")
-check_equal "with all logs at their limit a run ends" failed "$(wait_run "$run" 120)"
-check_match "and is cut" "the log is cut: " "$(step_field "$run" a reason)"
+check_equal "with all projects at their limit, a run ends as failed" failed "$(wait_run "$run" 120)"
+check_match "with all projects at their limit, a log is cut" "the log is cut: " "$(step_field "$run" a reason)"
