@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A disk that somebody fills to the last block, while runbookd runs and before it starts:
-# the oldest logs and artifacts go, what must stay stays, and runs go on. The disk is an
+# Another program fills the disk to the last block, while runbookd runs and before it starts:
+# the oldest logs and artifacts are removed, protected ones stay, and runs continue. The disk is an
 # ext4 image (a tmpfs where there are no loop devices) in a mount namespace of the test's own.
 [ -n "${RBT_MOUNTS:-}" ] || RBT_MOUNTS=1 exec unshare --mount --propagation private "$0"
 # shellcheck source=tests/lib.sh
@@ -17,7 +17,7 @@ DATABASE=$VAR/lib/runbookd/scheduler/runbookd.db
 setup_project demo
 start_daemon "[Daemon]" "MaxRunning=4" || finish
 ctl() { "$BIN/runbookctl" "$@"; }
-# one EXIT-CODE: 2 MiB of log and 1 MiB of artifact that cannot be packed
+# one EXIT-CODE: start a run with 2 MiB of log and 1 MiB of artifact, neither compressible
 one() {
     local run
     echo "$RANDOM$RANDOM" >"$TEST_TMP/repos/demo/number"
@@ -46,40 +46,40 @@ check "a run is pinned" ctl pin "$pinned"
 runs=()
 for _ in $(seq 13); do runs+=("$(one 1)"); done
 
-# ---- while it runs ----
-fill # what is free again at once was made free by retention: that is looked at below
-check "then a tenth of the disk is free again" wait_for 60 enough
+# ---- while runbookd runs ----
+fill # retention may free space at once; what it removed is checked below
+check "a tenth of the disk becomes free again" wait_for 60 enough
 check "the last success has its log" has_log "$first"
-check "the pinned one has its" has_log "$pinned"
-check "the newest one has its" has_log "${runs[12]}"
-check_not "the oldest has none" has_log "${runs[0]}"
-check "but is there" ctl show "${runs[0]}"
-check_match "its log was removed by retention" 'were removed by retention on' "$(ctl logs "${runs[0]}" s 2>&1)"
-check_match "the journal says why" 'retention removed .*space [1-9]' "$(cat "$TEST_TMP/daemon.log")"
-check_equal "a run goes on to its end" failed "$(run_state "$(one 1)")"
-check_equal "nothing had to start again" "" "$(grep 'cannot commit' "$TEST_TMP/daemon.log")"
+check "the pinned run has its log" has_log "$pinned"
+check "the newest run has its log" has_log "${runs[12]}"
+check_not "the oldest run's log was removed" has_log "${runs[0]}"
+check "the oldest run itself exists" ctl show "${runs[0]}"
+check_match "the message about its log names retention" 'were removed by retention on' "$(ctl logs "${runs[0]}" s 2>&1)"
+check_match "the journal names space as the reason" 'retention removed .*space [1-9]' "$(cat "$TEST_TMP/daemon.log")"
+check_equal "a new run ends as failed" failed "$(run_state "$(one 1)")"
+check_equal "no commit failed meanwhile" "" "$(grep 'cannot commit' "$TEST_TMP/daemon.log")"
 
-# ---- before it starts ----
+# ---- before runbookd starts ----
 stop_daemon
 fill
-check "no byte is free" test "$(free_k)" -lt 2000
+check "the disk is full" test "$(free_k)" -lt 2000
 : >"$TEST_TMP/daemon.log"
 "$BIN/runbookd" --root "$TEST_TMP/root" >"$TEST_TMP/daemon.log" 2>&1 </dev/null &
 DAEMON_PID=$!
-check "it starts on a full disk" wait_for 60 grep -qx ready "$TEST_TMP/daemon.log"
-check "and makes room" wait_for 60 enough
+check "runbookd starts on a full disk" wait_for 60 grep -qx ready "$TEST_TMP/daemon.log"
+check "a tenth of the disk becomes free after the start" wait_for 60 enough
 WEBHOOK_URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/webhook.address")
-check_equal "a run goes on to its end" succeeded "$(run_state "$(one 0)")"
-check "the pinned one has its log" has_log "$pinned"
+check_equal "a new run succeeds" succeeded "$(run_state "$(one 0)")"
+check "the pinned run has its log after the start" has_log "$pinned"
 
-# ---- nothing is left that may go ----
+# ---- all that may be removed has been removed ----
 for run in $(ctl --json runs | jq -r '.runs[]?.id // .[]?.id'); do ctl pin "$run" >/dev/null; done
 fill
-check "that nothing can go is said" wait_for 60 grep -q 'no logs or artifacts are left that may go' "$TEST_TMP/daemon.log"
-check "and no step is started" wait_for 60 grep -q 'no step is started: less than' "$TEST_TMP/daemon.log"
-check "what is pinned is there" has_log "$pinned"
+check "a message says that nothing is left to remove" wait_for 60 grep -q 'no logs or artifacts are left that may go' "$TEST_TMP/daemon.log"
+check "a message says that no step is started" wait_for 60 grep -q 'no step is started: less than' "$TEST_TMP/daemon.log"
+check "the pinned run still has its log" has_log "$pinned"
 rm "$VAR/filler"
-check "with room again they are" wait_for 60 grep -q 'steps are started' "$TEST_TMP/daemon.log"
+check "with space again, steps are started" wait_for 60 grep -q 'steps are started' "$TEST_TMP/daemon.log"
 stop_daemon
-check_equal "the database is whole" ok "$(sqlite3 -readonly "$DATABASE" 'pragma integrity_check')"
-check_equal "and its references" "" "$(sqlite3 -readonly "$DATABASE" 'pragma foreign_key_check')"
+check_equal "the database passes the integrity check" ok "$(sqlite3 -readonly "$DATABASE" 'pragma integrity_check')"
+check_equal "the database's foreign keys are valid" "" "$(sqlite3 -readonly "$DATABASE" 'pragma foreign_key_check')"

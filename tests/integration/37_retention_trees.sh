@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Trees, uploads and mirrors: what no run needs goes, what one needs stays or is fetched again.
+# Trees, uploads and mirrors: those that no run needs are removed, others stay or are fetched again.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -24,66 +24,66 @@ for _ in 1 2 3 4; do
     runs+=("$(one 1)")
     commits+=("$(commit_of "${runs[-1]}")")
 done
-check "gc" ctl gc
-check "of four trees the oldest goes" wait_for 20 gone "${commits[0]}"
+check "gc succeeds" ctl gc
+check "of four trees the oldest is removed" wait_for 20 gone "${commits[0]}"
 ctl gc >/dev/null
-check "and the second" wait_for 20 gone "${commits[1]}"
-check "the newest stays" has "${commits[3]}"
-check "its run stays" ctl show "${runs[0]}"
+check "then the second tree is removed" wait_for 20 gone "${commits[1]}"
+check "the newest tree stays" has "${commits[3]}"
+check "the run of the removed tree stays" ctl show "${runs[0]}"
 check_status "a step of it is not retried without its files" 5 ctl retry "${runs[0]}" s
-check_match "and the sentence says what helps" 'were removed by retention: retry the whole run' "$(ctl retry "${runs[0]}" s 2>&1)"
+check_match "the message names the fix: retry the whole run" 'were removed by retention: retry the whole run' "$(ctl retry "${runs[0]}" s 2>&1)"
 again=$(ctl --json retry "${runs[0]}" | jq .run)
-check_equal "the whole run is: its commit is fetched again" failed "$(wait_run "$again")"
-check_equal "the same commit" "${commits[0]}" "$(commit_of "$again")"
-check "a step of the first one, too, now" ctl retry "${runs[0]}" s
-check_equal "to its end" failed "$(wait_run "${runs[0]}")"
+check_equal "a retry of the whole run fetches the commit again" failed "$(wait_run "$again")"
+check_equal "the retried run has the same commit" "${commits[0]}" "$(commit_of "$again")"
+check "then a step of the first run can be retried" ctl retry "${runs[0]}" s
+check_equal "the first run ends again" failed "$(wait_run "${runs[0]}")"
 
-# ---- what runs, and what is pinned ----
+# ---- running and pinned runs ----
 check "a run is pinned" ctl pin "${runs[3]}"
-# a view goes with its tree: the same commit is there again, with the references of today
+# a view is removed with its tree; the same commit is fetched again, with other references
 git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/heads/other
 again=$(ctl --json retry "${runs[1]}" | jq .run)
-check_equal "the second one is fetched again, beside a new branch" failed "$(wait_run "$again")"
-check "its files are there" has "${commits[1]}"
-check_status "a step of the second one is not retried with other references" 5 ctl retry "${runs[1]}" s
-check "that of the new run is" ctl retry "$again" s
-check_equal "to its end" failed "$(wait_run "$again")"
+check_equal "a retry of the second run fetches it again, along with a new branch" failed "$(wait_run "$again")"
+check "the second tree exists again" has "${commits[1]}"
+check_status "a step of the second run is not retried with other references" 5 ctl retry "${runs[1]}" s
+check "a step of the new run can be retried" ctl retry "$again" s
+check_equal "the new run ends again" failed "$(wait_run "$again")"
 long=$(printf '# %s\nglobal: {network: none}\nsteps: [{name: s, command: "while [ ! -e go ]; do sleep 0.2; done"}]\n' "$RANDOM$RANDOM" | push_run demo)
-check "a run runs" wait_for 60 sh -c "[ \"\$('$BIN/runbookctl' --json show $long | jq -r .state)\" = running ]"
+check "a long run is running" wait_for 60 sh -c "[ \"\$('$BIN/runbookctl' --json show $long | jq -r .state)\" = running ]"
 settings "TreeAge=1s"
 sleep 1.2
 for _ in 1 2 3; do ctl gc >/dev/null; done
-check "trees of what ended go by age" wait_for 30 gone "${commits[0]}"
-check "not that of a run that runs" has "$(commit_of "$long")"
-check "nor that of one that is pinned" has "${commits[3]}"
-check "cancel" ctl cancel "$long"
-check_equal "it ends" cancelled "$(wait_run "$long")"
-check "then its tree goes, too" wait_for 60 gone "$(commit_of "$long")"
+check "trees of runs that ended are removed by age" wait_for 30 gone "${commits[0]}"
+check "the tree of the running run stays" has "$(commit_of "$long")"
+check "the tree of the pinned run stays" has "${commits[3]}"
+check "cancel succeeds" ctl cancel "$long"
+check_equal "the long run is cancelled" cancelled "$(wait_run "$long")"
+check "then its tree is removed" wait_for 60 gone "$(commit_of "$long")"
 
-# ---- a tree goes with its last run ----
+# ---- a tree is removed with its last run ----
 settings "Count=1"
 last=$(one 1) newest=$(one 0)
 for _ in 1 2; do ctl gc >/dev/null; done
-check_status "the run goes" 3 ctl show "$last"
-check "its tree goes with it" wait_for 30 sh -c "[ \"\$(ls '$LIB/trees/demo' | grep -cxE '[0-9a-f]{40}')\" -le 3 ]"
-check "that of the last success stays" has "$(commit_of "$newest")"
+check_status "the run is removed" 3 ctl show "$last"
+check "its tree is removed with it" wait_for 30 sh -c "[ \"\$(ls '$LIB/trees/demo' | grep -cxE '[0-9a-f]{40}')\" -le 3 ]"
+check "the tree of the last success stays" has "$(commit_of "$newest")"
 
-# ---- a branch that the remote does not have any more ----
+# ---- a branch that was deleted from the remote ----
 git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/heads/feature
 feature=$(ctl trigger demo --ref feature --json | jq .run)
-check_equal "a success of another branch" succeeded "$(wait_run "$feature")"
+check_equal "a run of another branch succeeds" succeeded "$(wait_run "$feature")"
 one 1 >/dev/null
 settings "Count=1" "MirrorAge=1s"
 # shellcheck disable=SC2317  # called by wait_for
 removed() { sleep 0.3; ctl gc >/dev/null; ! ctl show "$1" >/dev/null 2>&1; }
 sleep 1.2
 for _ in 1 2 3; do ctl gc >/dev/null; done
-check "the last success of a branch stays" ctl show "$feature"
+check "the last success of that branch stays" ctl show "$feature"
 git -C "$TEST_TMP/repos/demo" push -q origin :refs/heads/feature
-check "as long as it is not known that the branch is gone" ctl show "$feature"
+check "it stays until the deletion of the branch is known" ctl show "$feature"
 one 1 >/dev/null
-check "it goes when the remote does not have the branch any more" wait_for 60 removed "$feature"
-check "that of a branch that exists stays" ctl show "$newest"
+check "it is removed when the deletion is known" wait_for 60 removed "$feature"
+check "the last success of an existing branch stays" ctl show "$newest"
 
 # ---- the mirror ----
 old=$(one 1)
@@ -97,6 +97,6 @@ settings "Count=1" "TreeAge=1s" "MirrorAge=1s"
 forgotten() { ctl gc >/dev/null; ! git -C "$LIB/repos/demo.git" cat-file -e "$lost" 2>/dev/null; }
 git config --global --get-all safe.directory >/dev/null 2>&1 || :
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0='*'
-check "a commit that no branch and no kept run reaches leaves the mirror" wait_for 60 forgotten
-check "what a kept run has stays" git -C "$LIB/repos/demo.git" cat-file -e "$(commit_of "$newest")"
-check_equal "and runs go on" succeeded "$(run_state "$(one 0)")"
+check "the mirror drops a commit that no branch and no kept run reaches" wait_for 60 forgotten
+check "the mirror keeps the commit of a kept run" git -C "$LIB/repos/demo.git" cat-file -e "$(commit_of "$newest")"
+check_equal "a new run succeeds afterwards" succeeded "$(run_state "$(one 0)")"

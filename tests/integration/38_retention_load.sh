@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Many small runs and two large ones on a small disk, with retention in seconds: the disk is
-# never full, what must stay is there, and neither database nor processes grow. Some hundred
-# runs on 192 MB; with RUNBOOK_TEST_LONG=1 20,000 of them on 2 GB. RUNBOOK_TEST_RUNS= says
-# otherwise. The figures are in $TEST_TMP/figures, shown with VERBOSE=1.
+# Many small runs and two large ones on a small disk, with retention by limits of seconds: the disk
+# is never full, protected runs stay, and neither database nor processes grow. Some hundred
+# runs on 192 MB; with RUNBOOK_TEST_LONG=1 20,000 of them on 2 GB; RUNBOOK_TEST_RUNS= sets the
+# number. The figures are in $TEST_TMP/figures, shown with VERBOSE=1.
 [ -n "${RBT_MOUNTS:-}" ] || RBT_MOUNTS=1 exec unshare --mount --propagation private "$0"
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -23,17 +23,17 @@ setup_project large
 start_daemon "[Daemon]" "MaxRunning=8" "[Retention]" "Age=10s" "Count=200" || finish
 ctl() { "$BIN/runbookctl" "$@"; }
 
-# what the load consists of: a run with a line of log and, each tenth, an artifact
+# the load: runs with a line of log, and each tenth with an artifact
 small='global: {network: none}
 steps:
   - name: s
     command: echo small; case $RUNBOOK_RUN in *0) cacher put file runbook.yml ;; esac'
 first=$(push_run load <<<"$small")
-check_equal "a first run" succeeded "$(wait_run "$first")"
+check_equal "a first run succeeds" succeeded "$(wait_run "$first")"
 pinned=$(push_run load pinned <<<"$small
 # pinned")
 wait_run "$pinned" >/dev/null
-check "one is pinned" ctl pin "$pinned"
+check "a run is pinned" ctl pin "$pinned"
 commit=$(git -C "$TEST_TMP/repos/load" rev-parse HEAD)
 
 figures() {
@@ -51,7 +51,7 @@ figures() {
 watcher=$!
 defer "kill $watcher 2>/dev/null"
 
-# at most 300 that have not ended: what waits is not what is tested
+# at most 300 unfinished runs, since waiting is not what this tests
 cat >"$TEST_TMP/load.py" <<'PY'
 import http.client, json, socket, sys, time
 path, commit, wanted, begun = sys.argv[1], sys.argv[2], int(sys.argv[3]), open(sys.argv[4], "w")
@@ -91,7 +91,7 @@ while True:
         break
     time.sleep(0.2)
 PY
-# large ones: the first third and the second third have one each
+# large runs: one in the first third and one in the second
 large() {
     push_run large "$1" <<YML
 global: {network: none}
@@ -107,37 +107,37 @@ YML
 }
 larges=()
 for part in 1 2 3; do
-    check "a third of the runs come to their end" python3 "$TEST_TMP/load.py" "$API_SOCK" "$commit" "$((RUNS / 3))" "$TEST_TMP/begun.$part"
+    check "a third of the runs end" python3 "$TEST_TMP/load.py" "$API_SOCK" "$commit" "$((RUNS / 3))" "$TEST_TMP/begun.$part"
     cat "$TEST_TMP/begun.$part" >>"$TEST_TMP/begun"
     [ $part = 3 ] || larges+=("$(large "large-$part")")
     figures >>"$TEST_TMP/thirds"
 done
 # shellcheck disable=SC2317  # called by wait_for
-over() { [[ $(run_state "$1") != pending && $(run_state "$1") != running ]]; } # or removed already
-for run in "${larges[@]}"; do check "a large one comes to its end" wait_for 300 over "$run"; done
+over() { [[ $(run_state "$1") != pending && $(run_state "$1") != running ]]; } # or it was removed already
+for run in "${larges[@]}"; do check "a large run ends" wait_for 300 over "$run"; done
 
-# ---- what is left ----
-check_equal "all were taken" "$((RUNS / 3 * 3))" "$(sort -un "$TEST_TMP/begun" | wc -l)"
-check_equal "the disk never was so full that no step was started" "" "$(grep 'no step is started' "$TEST_TMP/daemon.log")"
+# ---- what remains ----
+check_equal "all runs were accepted" "$((RUNS / 3 * 3))" "$(sort -un "$TEST_TMP/begun" | wc -l)"
+check_equal "the disk was never so full that no step was started" "" "$(grep 'no step is started' "$TEST_TMP/daemon.log")"
 check_equal "no commit failed" "" "$(grep 'cannot commit' "$TEST_TMP/daemon.log")"
-check "the pinned one is there" ctl show "$pinned"
-check "with its log" ctl logs "$pinned"
+check "the pinned run exists" ctl show "$pinned"
+check "the pinned run has its log" ctl logs "$pinned"
 last=$(sort -n "$TEST_TMP/begun" | tail -n 1)
-check "the last success is there" ctl show "$last"
-check_match "with its log" small "$(ctl logs "$last" s)"
+check "the last success exists" ctl show "$last"
+check_match "the last success has its log" small "$(ctl logs "$last" s)"
 # shellcheck disable=SC2317  # called by wait_for
 settled() { [ "$(sqlite3 -readonly "$DATABASE" 'select count(*) from runs')" = 2 ]; }
-check "all others go: they are older than ten seconds" wait_for 120 settled
-check_equal "the logs of each are gone, too" "$(printf '%s\n' "$pinned" "$last" | sort -n)" \
+check "all other runs, older than ten seconds, are removed" wait_for 120 settled
+check_equal "only the remaining runs have logs" "$(printf '%s\n' "$pinned" "$last" | sort -n)" \
     "$(find "$VAR/log/runbookd" -mindepth 2 -maxdepth 2 -printf '%f\n' | sort -n)"
-check_equal "no artifact is left that no run names" "$(find "$VAR/lib/runbookd/artifacts/runs" -type f -exec cat {} + | cut -d' ' -f3 | sort -u | wc -l)" \
+check_equal "the store has no contents without a key" "$(find "$VAR/lib/runbookd/artifacts/runs" -type f -exec cat {} + | cut -d' ' -f3 | sort -u | wc -l)" \
     "$(find "$VAR/lib/runbookd/artifacts/blobs" "$VAR/lib/runbookd/artifacts/packed" -type f | wc -l)"
-check_match "a large one was removed by retention" 'was removed by retention on' "$(ctl show "${larges[0]}" 2>&1)"
-check_match "so was each of those before" 'was removed by retention on' "$(ctl show "$((last / 2))" 2>&1)"
+check_match "show says that a large run was removed by retention" 'was removed by retention on' "$(ctl show "${larges[0]}" 2>&1)"
+check_match "show says that a small run was removed by retention" 'was removed by retention on' "$(ctl show "$((last / 2))" 2>&1)"
 
-# ---- nothing grows: what there was after a third is about what there is at the end ----
+# ---- nothing grows: the figures at the end are about those after a third ----
 field() { sed -nE "$1p" "$TEST_TMP/thirds" | grep -oE "$2[: ]*[0-9]+" | grep -oE '[0-9]+$'; }
-grows() { # NAME FROM TO ROOM: more than half of it and ROOM besides
+grows() { # NAME FROM TO ROOM: check that TO is at most 1.5 times FROM, plus ROOM
     check "$1 does not grow ($2 k, then $3 k)" test "$3" -le "$(($2 + $2 / 2 + $4))"
 }
 grows "the database" "$(field 1 database)" "$(field 3 database)" 1024
@@ -147,5 +147,5 @@ done
 figures >>"$TEST_TMP/figures"
 [ -z "${VERBOSE:-}" ] || cat "$TEST_TMP/figures" "$TEST_TMP/thirds"
 stop_daemon
-check_equal "the database is whole" ok "$(sqlite3 -readonly "$DATABASE" 'pragma integrity_check')"
-check_equal "and its references" "" "$(sqlite3 -readonly "$DATABASE" 'pragma foreign_key_check')"
+check_equal "the database passes the integrity check" ok "$(sqlite3 -readonly "$DATABASE" 'pragma integrity_check')"
+check_equal "the database's foreign keys are valid" "" "$(sqlite3 -readonly "$DATABASE" 'pragma foreign_key_check')"
