@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The fetching process is killed at any point: the fetcher lives, and tries again by itself.
+# The child of a fetch is killed at any point: the fetcher survives, and starts another one.
 # runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -19,12 +19,12 @@ URL=file://$TEST_TMP/src/a.git
 MAIN=$(git -C "$TEST_TMP/src/work" rev-parse main)
 for after in 0 0.003 0.01 0.03 0.06 0.1 0.15 0.25; do
     rm -rf "$TREES/demo" "$MIRRORS/demo.git"
-    check_equal "killed after ${after}s, and done all the same" ok \
+    check_equal "a fetch whose child was killed after ${after}s succeeds" ok \
         "$(fetch --url "$URL" --kill-after $after --print outcome "main@$MAIN")"
-    check "… whole" diff -r -x .git "$TEST_TMP/src/work" "$TREES/demo/$MAIN"
-    check_equal "… nothing half is left" "" \
+    check "killed after ${after}s: the tree is complete" diff -r -x .git "$TEST_TMP/src/work" "$TREES/demo/$MAIN"
+    check_equal "killed after ${after}s: no temporary file remains" "" \
         "$(find "$TREES" "$MIRRORS" -name '.tmp-*' -o -name '*.lock' -o -name 'pack_git2_*' -o -name 'tmp_*')"
 done
-check_error "one that is killed again and again says so" "died of signal 9" --project k --url "$URL" \
+check_error "the error of a child that is killed each time names the signal" "died of signal 9" --project k --url "$URL" \
     --kill-after 0 --kills 5 main
-check "git fsck of the mirror" git -C "$MIRRORS/demo.git" fsck --strict
+check "git fsck of the mirror succeeds" git -C "$MIRRORS/demo.git" fsck --strict

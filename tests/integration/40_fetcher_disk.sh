@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The disk is full at every page that a fetch may write: it says so, leaves nothing half, and
-# goes well when there is room. The state is on a tmpfs in a mount namespace of the test's own.
+# The disk becomes full at each page that a fetch writes: the fetch reports it, leaves no partial
+# files, and succeeds when there is space. The state is on a tmpfs in a mount namespace of the test's own.
 # runs: beside others
 [ -n "${RBT_MOUNTS:-}" ] || RBT_MOUNTS=1 exec unshare --mount --propagation private "$0"
 # shellcheck source=tests/lib.sh
@@ -12,7 +12,7 @@
 sample_repository "$TEST_TMP/src"
 (
     cd "$TEST_TMP/src/work" || exit 1
-    mkdir empty # names fill the index and take no room themselves
+    mkdir empty # empty files enlarge git's index without taking space themselves
     for i in {1..300}; do : >"empty/$i"; done
     git add . && git commit -qm "Many names" && git push -q "$TEST_TMP/src/a.git" main
 )
@@ -24,8 +24,8 @@ mount -t tmpfs -o size=64m,mode=755 state "$STATE"
 defer "umount -l $STATE"
 halves() { find "$TREES" "$MIRRORS" -name '.tmp-*' -o -name '*.lock' -o -name 'pack_git2_*' -o -name 'tmp_*'; }
 
-# fill NAME PAGES: fetches with PAGES and more of the disk free, until one goes well; what
-# was there before is put back before each
+# fill NAME PAGES: fetch with PAGES and more of the disk free until one succeeds, and restore the
+# state before each
 fill() {
     local name=$1 pages=$2 step=$3 answer used
     cp -a "$STATE" "$TEST_TMP/before"
@@ -38,18 +38,18 @@ fill() {
         answer=$(jq -r .error "$TEST_TMP/answer")
         [ -n "$answer" ] || break
         echo "$name, $pages pages: $answer"
-        check_match "$name with $pages pages free says what it lacks" "No space left on device" "$answer"
-        check_equal "… by its outcome, too" no-space "$(jq -r .outcome "$TEST_TMP/answer")"
-        check_equal "… and blames nothing else" "" "$(grep -oE 'check (the URL|it with)' <<<"$answer")"
-        check_equal "… and leaves nothing half" "" "$(halves)"
+        check_match "$name with $pages pages free: the error is a full disk" "No space left on device" "$answer"
+        check_equal "$name with $pages pages free: the outcome is no-space" no-space "$(jq -r .outcome "$TEST_TMP/answer")"
+        check_equal "$name with $pages pages free: the error names no other cause" "" "$(grep -oE 'check (the URL|it with)' <<<"$answer")"
+        check_equal "$name with $pages pages free: no partial file remains" "" "$(halves)"
     done
     rm -rf "$TEST_TMP/before"
-    check "$name was seen to fail" [ "$pages" -gt "$2" ]
-    check_equal "$name goes well with room" "$MAIN" "$(git -C "$MIRRORS/demo.git" rev-parse main)"
-    check "… whole" diff -r -x .git "$TEST_TMP/src/work" "$TREES/demo/$MAIN"
+    check "$name failed at least once" [ "$pages" -gt "$2" ]
+    check_equal "$name succeeds with enough space" "$MAIN" "$(git -C "$MIRRORS/demo.git" rev-parse main)"
+    check "$name: the tree is complete" diff -r -x .git "$TEST_TMP/src/work" "$TREES/demo/$MAIN"
 }
 fill "a mirror and a tree" 1 7
 rm -rf "$TREES/demo"
 fill "a tree" 1 1
-check "git fsck of the mirror" git -C "$MIRRORS/demo.git" fsck --strict
+check "git fsck of the mirror succeeds" git -C "$MIRRORS/demo.git" fsck --strict
 finish
