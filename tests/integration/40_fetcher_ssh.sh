@@ -42,19 +42,19 @@ host_line stranger.pub >known_wrong
 cp known known_hashed && ssh-keygen -q -H -f known_hashed >/dev/null 2>&1
 URL=ssh://root@127.0.0.1:$PORT/a.git
 
-check_equal "an ed25519 key, host keys in any order" "$MAIN" \
+check_equal "an ed25519 key is accepted, with known hosts in any order" "$MAIN" \
     "$(fetch --url "$URL" --known-hosts known --key user --print commit main)"
-check_fetch "an ecdsa key" ok --project e --url "$URL" --known-hosts known --key ecdsa main
-check_fetch "hashed known hosts" ok --project h --url "$URL" --known-hosts known_hashed --key user main
-check_fetch "the user's name from the configuration" ok --project u --user root \
+check_fetch "an ecdsa key is accepted" ok --project e --url "$URL" --known-hosts known --key ecdsa main
+check_fetch "hashed known hosts are accepted" ok --project h --url "$URL" --known-hosts known_hashed --key user main
+check_fetch "the user's name comes from the configuration" ok --project u --user root \
     --url "ssh://127.0.0.1:$PORT/a.git" --known-hosts known --key user main
-check_error "no known hosts" "ssh-keyscan" --project n --url "$URL" --key user main
-check_fetch "… is refused" refused --project n --url "$URL" --key user main
-check_error "another host key" "the connection is intercepted" --project w --url "$URL" \
+check_error "the error about missing known hosts names ssh-keyscan" "ssh-keyscan" --project n --url "$URL" --key user main
+check_fetch "a fetch without known hosts is refused" refused --project n --url "$URL" --key user main
+check_error "the error about another host key says so" "the connection is intercepted" --project w --url "$URL" \
     --known-hosts known_wrong --key user main
-check_error "no key" "no ssh key for" --project k --url "$URL" --known-hosts known main
-check_error "a key that the server does not know" "refused the project's credential" \
+check_error "the error about a missing key says so" "no ssh key for" --project k --url "$URL" --known-hosts known main
+check_error "the error about a key that the server refuses says so" "refused the project's credential" \
     --project s --url "$URL" --known-hosts known --key stranger main
-check_fetch "scp's way of writing it is understood (and port 22 refused)" refused --project c \
+check_fetch "scp's syntax is accepted (and port 22 refused)" refused --project c \
     --url "root@127.0.0.1:a.git" --key user main
 check_equal "the key is nowhere on disk" "" "$(grep -rl 'OPENSSH PRIVATE' "$TEST_TMP/root")"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# UNPACK: working copies as tar, honest and hostile.
+# UNPACK: honest and hostile working copies in a tar.
 # runs: beside others
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -13,7 +13,7 @@ WORK=$TEST_TMP/src/work
 echo ü >"$WORK/näme"
 ln "$WORK/run.sh" "$WORK/hard"
 n=0
-# check_upload "description" OUTCOME TAR-FILE [driver options]; each with an id of its own
+# check_upload "description" OUTCOME TAR-FILE [driver options]: unpack it, with an id of its own
 check_upload() {
     local description=$1 wanted=$2 file=$3
     shift 3
@@ -27,15 +27,15 @@ for format in gnu pax ustar; do
     check "$format: the tree is the working copy, .git included" diff -r "$WORK" "$TREES/demo/$ID"
 done
 tree=$TREES/demo/$ID
-check_equal "modes" "644 755" "$(stat -c %a "$tree/runbook.yml" "$tree/run.sh" | xargs)"
+check_equal "modes are kept" "644 755" "$(stat -c %a "$tree/runbook.yml" "$tree/run.sh" | xargs)"
 check_equal "times are kept" "$(stat -c %Y "$WORK/run.sh")" "$(stat -c %Y "$tree/run.sh")"
-check_equal "git status is what it was" "$(git -C "$WORK" status --porcelain)" "$(git --no-optional-locks -C "$tree" status --porcelain)"
+check_equal "git status prints the same as in the working copy" "$(git -C "$WORK" status --porcelain)" "$(git --no-optional-locks -C "$tree" status --porcelain)"
 gzip -k "$TEST_TMP/pax.tar"
-check_upload "gzip" ok "$TEST_TMP/pax.tar.gz"
+check_upload "a tar with gzip is unpacked" ok "$TEST_TMP/pax.tar.gz"
 zstd -q "$TEST_TMP/pax.tar"
-check_upload "zstd" ok "$TEST_TMP/pax.tar.zst"
-check_match "runbook.yml comes along" "echo hello" "$(fetch "tar:$TEST_TMP/pax.tar@$ID")"
-check_equal "the same id again is the same tree" ok "$(fetch --print outcome "tar:$TEST_TMP/pax.tar.gz@$ID")"
+check_upload "a tar with zstd is unpacked" ok "$TEST_TMP/pax.tar.zst"
+check_match "the result has the descriptor of runbook.yml" "echo hello" "$(fetch "tar:$TEST_TMP/pax.tar@$ID")"
+check_equal "an upload with a known id succeeds" ok "$(fetch --print outcome "tar:$TEST_TMP/pax.tar.gz@$ID")"
 
 cat >"$TEST_TMP/make.py" <<'EOF'
 import io, sys, tarfile
@@ -89,11 +89,11 @@ for case in "$TEST_TMP"/cases/*.tar; do
     [ "$name" != ok-setuid ] || check_equal "set-id bits are left out" 755 "$(stat -c %a "$TREES/demo/$ID/f")"
 done
 head -c 3000 "$TEST_TMP/gnu.tar" >"$TEST_TMP/short.tar"
-check_upload "cut off" refused "$TEST_TMP/short.tar"
+check_upload "a tar that is cut off is refused" refused "$TEST_TMP/short.tar"
 head -c 100000 /dev/urandom >"$TEST_TMP/noise.tar"
-check_upload "noise" refused "$TEST_TMP/noise.tar"
+check_upload "random bytes are refused" refused "$TEST_TMP/noise.tar"
 head -c 20000000 /dev/zero | gzip >"$TEST_TMP/zeros.gz"
-check_upload "no archive at all" refused "$TEST_TMP/cases/many.tar" --option=--entries-max=10
-check_not "nothing was written elsewhere" test -e /tmp/escaped
-check_equal "nothing half is left" "" "$(find "$TREES" -name '.tmp-*')"
-check_equal "no owner but the fetcher" 1 "$(find "$TREES" -printf '%U\n' | sort -u | wc -l)"
+check_upload "a tar with too many entries is refused" refused "$TEST_TMP/cases/many.tar" --option=--entries-max=10
+check_not "nothing was written outside the trees" test -e /tmp/escaped
+check_equal "no temporary tree remains" "" "$(find "$TREES" -name '.tmp-*')"
+check_equal "all files belong to the fetcher" 1 "$(find "$TREES" -printf '%U\n' | sort -u | wc -l)"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A remote over https: taken with a certificate that the system trusts, refused
-# with any other. The trusted authority is made here and shown to this test alone,
-# in a mount namespace of its own.
+# A remote over https is accepted with a certificate that the system trusts, and refused with
+# any other. The trusted authority is made here, and visible only in a mount namespace of
+# this test.
 if [ -z "${HTTPS_TEST_ALONE:-}" ]; then
     HTTPS_TEST_ALONE=1 exec unshare --mount --propagation private "$0" "$@"
 fi
@@ -21,7 +21,7 @@ openssl x509 -req -in "$tls/server.csr" -CA "$tls/ca.pem" -CAkey "$tls/ca.key" -
 cat /etc/ssl/certs/ca-certificates.crt "$tls/ca.pem" >"$tls/bundle"
 chmod 0644 "$tls/bundle"
 
-serve() { # CERTIFICATE KEY: prints the port
+serve() { # CERTIFICATE KEY: start a server and print its port
     rm -f "$TEST_TMP/port"
     python3 "$TESTS_DIR/demo/git_http.py" "$TEST_TMP/repos" "$TEST_TMP/port" "$1" "$2" >"$TEST_TMP/forge.log" 2>&1 &
     defer "kill $! 2>/dev/null; wait $! 2>/dev/null"
@@ -37,12 +37,12 @@ book='global: {network: none}
 steps: [{name: a, command: echo over TLS}]'
 
 run=$(printf '%s\n' "$book" | push_run web)
-check_equal "an unknown authority: errored" errored "$(wait_run "$run" 40)"
-check_match "and says that it is the certificate" "certificate" "$(api "runs/$run" | jq -r .reason)"
+check_equal "with an unknown authority the run is errored" errored "$(wait_run "$run" 40)"
+check_match "the reason names the certificate" "certificate" "$(api "runs/$run" | jq -r .reason)"
 
 stop_daemon
 mount --bind "$tls/bundle" /etc/ssl/certs/ca-certificates.crt
 start_daemon || exit 1
 run=$(printf '%s\n' "$book" | push_run web)
-check_equal "a trusted authority: succeeded" succeeded "$(wait_run "$run" 40)"
-check_equal "and it ran" "over TLS" "$(step_log "$run" a)"
+check_equal "with a trusted authority the run succeeds" succeeded "$(wait_run "$run" 40)"
+check_equal "with a trusted authority the step ran" "over TLS" "$(step_log "$run" a)"
