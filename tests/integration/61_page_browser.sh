@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The page in a browser (Debian's Chromium), over a daemon whose processes die meanwhile.
+# The page in a browser (Debian's Chromium), while processes of the daemon die.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 HERE=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +9,7 @@ setup_project page
 add_project away "file://$TEST_TMP/repos/away.git" secret-away "FetchRetry=1d"
 start_daemon "[Daemon]" "MaxRunning=8" "[Api]" "Listen=127.0.0.1:0" "[Limits]" "StepLog=1M" || exit 1
 URL=http://$(head -n 1 "$TEST_TMP/root/run/runbookd/api.address")
-check_equal "the page is there" 200 "$(curl -sS -o /dev/null -w '%{http_code}' "$URL/")"
+check_equal "the page is served" 200 "$(curl -sS -o /dev/null -w '%{http_code}' "$URL/")"
 
 failing=$(push_run page <<'YML'
 global: {network: none}
@@ -25,9 +25,9 @@ steps:
       echo "the reason"; exit 3
 YML
 )
-check_equal "a run fails" failed "$(wait_run "$failing" 120)"
+check_equal "a run with a failing step fails" failed "$(wait_run "$failing" 120)"
 
-# names that lie to the eye; ENV without secrets
+# names that look like others; an ENV without secrets
 cat >"$TEST_TMP/repos/page/runbook.yml" <<'YML'
 global: {network: none, env: {ENV: production}}
 steps: [{name: a, command: "true"}]
@@ -37,7 +37,7 @@ commit=$(push_commit "$TEST_TMP/repos/page" "names")
 git -C "$TEST_TMP/repos/page" push -q origin "HEAD:refs/heads/$branch"
 push_payload "$commit" "refs/heads/$branch" >"$TEST_TMP/names"
 names=$(deliver page secret-page names "$TEST_TMP/names" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
-check_equal "a run of such names ends" succeeded "$(wait_run "$names" 120)"
+check_equal "a run with such names succeeds" succeeded "$(wait_run "$names" 120)"
 
 push_payload "$commit" >"$TEST_TMP/away"
 fetching=$(deliver away secret-away away "$TEST_TMP/away" | sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
@@ -55,7 +55,7 @@ steps:
     command: "true"
 YML
 )
-# a defence was taken out: what is waited for does not come
+# in a mutation a defence is removed, so waits for its effect are short
 [ -z "${BREAKOUT_BRIEF:-}" ] || export BROWSER_SECONDS=${BROWSER_SECONDS:-15}
 mkdir -p "${SHOTS:=$TEST_TMP/shots}"
 end_browser() { [ ! -s "$TEST_TMP/browser" ] || kill -KILL -- "-$(cat "$TEST_TMP/browser")" 2>/dev/null; }
@@ -69,5 +69,5 @@ while read -r line; do
     *) failed "${line#not ok }" ;;
     esac
 done <"$TEST_TMP/said"
-check_not "no process of the browser is left" pgrep -f "$TEST_TMP/rbt-browser"
-check_equal "the browser's tests came to their end" "" "$(tail -n 5 "$TEST_TMP/errors")"
+check_not "no process of the browser remains" pgrep -f "$TEST_TMP/rbt-browser"
+check_equal "the browser's tests ended without an error" "" "$(tail -n 5 "$TEST_TMP/errors")"
