@@ -185,7 +185,8 @@ printf 'root:x:0:0:root:/root:/bin/sh\nnode:x:1000:1000::/home/node:/bin/sh' >"$
 chmod 0444 "$HOME_IMAGE/etc/passwd"
 check_equal "home: root of an image" "root:x:0:0:root:/workspace:/bin/sh node:x:1000:1000::/home/node:/bin/sh 444" \
     "$(in_image -- sh -c 'cat /etc/passwd; echo; stat -c %a /etc/passwd' | xargs)"
-check_match "home: a number gets an entry in an image's passwd" 'node:/bin/sh step7:x:7:0::/workspace:/bin/sh$' "$(in_image --user 7 -- cat /etc/passwd | xargs)"
+check_match "home: a number gets an entry in an image's passwd" \
+    'node:/bin/sh step7:x:7:0::/workspace:/bin/sh$' "$(in_image --user 7 -- cat /etc/passwd | xargs)"
 check_equal "home: the image itself is not changed" 1 "$(grep -c /root: "$HOME_IMAGE/etc/passwd")"
 mv "$HOME_IMAGE/etc/passwd" "$HOME_IMAGE/usr-passwd"
 ln -s ../usr-passwd "$HOME_IMAGE/etc/passwd"

@@ -91,7 +91,8 @@ Y
     check_equal "$how: tick's index is in order" fine "$(indexed "$run" tick)"
     check_equal "$how: pour's index is in order" fine "$(indexed "$run" pour)"
     check_equal "$how: an exit code is right" 7 "$(step_field "$run" split exit_code)"
-    check_equal "$how: standard output and error are complete" "" "$(step_log "$run" split | awk '{ n[$1]++ } END { for (i in n) if (n[i] != 2) print i, n[i] }')"
+    check_equal "$how: standard output and error are complete" "" \
+        "$(step_log "$run" split | awk '{ n[$1]++ } END { for (i in n) if (n[i] != 2) print i, n[i] }')"
     check_match "$how: the signal that ended a step is reported" 'SEGV|139' "$(api "runs/$run" | jq -c '.steps[] | select(.name == "signal")')"
     check_match "$how: the timeout of a step still applies" 'timeout after 6s' "$(step_field "$run" late reason)"
     check_equal "$how: the exit code of a step that closed its output is right" 3 "$(step_field "$run" quiet exit_code)"

@@ -77,7 +77,8 @@ next=$(push_one next)
 check "the number of a run that restore lost is not used again" test "$next" -gt "$last"
 check_equal "after restore, a new run succeeds" succeeded "$(wait_run "$next")"
 check_equal "after restore, a delivery before the backup is known" "$first" "$(push_one one)"
-check_equal "restore keeps the replaced database" 1 "$(find "$LIB/runbookd/scheduler" -name '*.replaced-*' ! -name '*-wal' ! -name '*-shm' ! -name '*.state' | wc -l)"
+check_equal "restore keeps the replaced database" 1 \
+    "$(find "$LIB/runbookd/scheduler" -name '*.replaced-*' ! -name '*-wal' ! -name '*-shm' ! -name '*.state' | wc -l)"
 
 # ---- a full disk ----
 kept() { mount -o "remount,size=$1" "$LIB"; }

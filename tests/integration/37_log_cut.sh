@@ -116,7 +116,8 @@ check "the log keeps its head" test "$start" -gt $((LIMIT / 4))
 check "the log keeps its tail" test $((size - end)) -gt $((LIMIT / 4))
 "$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole"
 check_equal "logs shows head and tail, and one line between them" "right 6000000 1 the end" "$(counted "$TEST_TMP/whole")"
-check_equal "that line has the number of missing bytes" "$((end - start))" "$(sed -n 's/^\[runbookd: \([0-9]*\) bytes are missing here.*/\1/p' "$TEST_TMP/whole")"
+check_equal "that line has the number of missing bytes" "$((end - start))" \
+    "$(sed -n 's/^\[runbookd: \([0-9]*\) bytes are missing here.*/\1/p' "$TEST_TMP/whole")"
 check "logs sends no zeroes for the hole" test "$(tr -d '\000' <"$TEST_TMP/whole" | wc -c)" = "$(stat -c %s "$TEST_TMP/whole")"
 "$BIN/runbookctl" logs -t "$run" much | grep -vE '^[^ ]+ # ' >"$TEST_TMP/stamped" # without the lines about start and end
 sed -E 's/^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{15}Z //' "$TEST_TMP/stamped" >"$TEST_TMP/unstamped"

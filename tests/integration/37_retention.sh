@@ -74,7 +74,9 @@ check_equal "the database has no runbook without a run" 0 \
     "$(sql 'select count(*) from runbooks where id not in (select runbook from runs where runbook is not null)')"
 check_equal "the database's foreign keys are valid" "" "$(sql 'pragma foreign_key_check')"
 check_match "the journal has the number of removed runs, and the reason" 'retention removed [1-9][0-9]* runs.*count [1-9]' "$(cat "$TEST_TMP/daemon.log")"
-check_match "show of a retried run names the run that it retries" "^ *retry of" "$(retry=$(ctl --json retry "$pinned" | jq .run); wait_run "$retry" >/dev/null; ctl show "$retry")"
+retry=$(ctl --json retry "$pinned" | jq .run)
+wait_run "$retry" >/dev/null
+check_match "show of a retried run names the run that it retries" "^ *retry of" "$(ctl show "$retry")"
 
 # ---- a dry run reports what gc then removes ----
 reconfigure "[Daemon]" "MaxRunning=4" "[Retention]" "Count=2" "LogCount=1"

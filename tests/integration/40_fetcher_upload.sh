@@ -29,7 +29,8 @@ done
 tree=$TREES/demo/$ID
 check_equal "modes are kept" "644 755" "$(stat -c %a "$tree/runbook.yml" "$tree/run.sh" | xargs)"
 check_equal "times are kept" "$(stat -c %Y "$WORK/run.sh")" "$(stat -c %Y "$tree/run.sh")"
-check_equal "git status prints the same as in the working copy" "$(git -C "$WORK" status --porcelain)" "$(git --no-optional-locks -C "$tree" status --porcelain)"
+check_equal "git status prints the same as in the working copy" \
+    "$(git -C "$WORK" status --porcelain)" "$(git --no-optional-locks -C "$tree" status --porcelain)"
 gzip -k "$TEST_TMP/pax.tar"
 check_upload "a tar with gzip is unpacked" ok "$TEST_TMP/pax.tar.gz"
 zstd -q "$TEST_TMP/pax.tar"

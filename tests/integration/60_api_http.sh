@@ -95,7 +95,8 @@ head -c 70000 /dev/zero | tr '\0' ' ' >"$TEST_TMP/long"
 check_equal "a long body is 413" 413 "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' --data-binary "@$TEST_TMP/long")"
 check_match "a long chunked body is refused" '^(000|413)$' "$(code http /api/v1/runs/42/cancel -H 'Content-Type: application/json' \
     -H 'Transfer-Encoding: chunked' --data-binary "@$TEST_TMP/long" 2>/dev/null)"
-check_match "the message about an unknown key lists the known ones" 'it takes "ref", "commit", "step"$' "$(post /api/v1/runs/42/cancel '{"x":1}' | jq -r .error)"
+check_match "the message about an unknown key lists the known ones" \
+    'it takes "ref", "commit", "step"$' "$(post /api/v1/runs/42/cancel '{"x":1}' | jq -r .error)"
 for body in '[]' '{"name":"n","sealed":"AAAA"}' '{"env":"","name":"n","sealed":"AAAA"}' '{"env":1,"name":"n","sealed":"AAAA"}' \
     '{"env":"e","sealed":"AAAA"}' '{"env":"e","name":"a-b","sealed":"AAAA"}' '{"env":"e","name":"n"}' '{"env":"e","name":"n","sealed":"?"}' \
     '{"env":"e","name":"n","value":"AAAA"}'; do
@@ -104,7 +105,8 @@ done
 check_equal "a sealed secret is accepted" 200 "$(post_code /api/v1/projects/demo/secrets '{"env":"a b","name":"n","sealed":"AAAA"}')"
 check_equal "the scheduler gets the sealed secret" "SECRET_SET demo a b n 3" "$(last | jq -r '"\(.verb) \(.project) \(.secret.env) \(.secret.name) \(.size)"')"
 check_equal "secrets of an ENV are removed" 200 "$(post_code /api/v1/projects/demo/secrets/remove '{"env":"a b","name":null}')"
-check_equal "the scheduler gets the removal of all secrets of an ENV" "SECRET_REMOVE demo a b " "$(last | jq -r '"\(.verb) \(.project) \(.secret.env) \(.secret.name)"')"
+check_equal "the scheduler gets the removal of all secrets of an ENV" \
+    "SECRET_REMOVE demo a b " "$(last | jq -r '"\(.verb) \(.project) \(.secret.env) \(.secret.name)"')"
 check_equal "a removal with a value is refused" 400 "$(post_code /api/v1/projects/demo/secrets/remove '{"env":"e","sealed":"AAAA"}')"
 check_equal "secrets over TCP are refused" 403 "$(code tcp /api/v1/secrets)"
 for body in '[]' '{"nam":"x"}' '{"name":1}'; do
@@ -112,12 +114,14 @@ for body in '[]' '{"nam":"x"}' '{"name":1}'; do
 done
 check_equal "reload replies that it was done" true "$(http /api/v1/reload -X POST | jq .reloaded)"
 ask reload-error "runbookd.conf:3: unknown key"
-check_equal "reload of a broken file is 400, with a sentence" "400 runbookd.conf:3: unknown key" "$(code http /api/v1/reload -X POST) $(http /api/v1/reload -X POST | jq -r .error)"
+check_equal "reload of a broken file is 400, with a sentence" "400 runbookd.conf:3: unknown key" \
+    "$(code http /api/v1/reload -X POST) $(http /api/v1/reload -X POST | jq -r .error)"
 
 # ---- uploads ----
 head -c 30000000 /dev/urandom >"$TEST_TMP/tar"
 check_equal "upload replies with the run" 43 "$(http '/api/v1/uploads/runs?ref=work&project=demo' -T "$TEST_TMP/tar" -X POST | jq .run)"
-check_equal "the scheduler gets the whole upload" "UPLOAD demo work $(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r '"\(.verb) \(.project) \(.source.ref) \(.sha256)"')"
+check_equal "the scheduler gets the whole upload" "UPLOAD demo work $(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" \
+    "$(last | jq -r '"\(.verb) \(.project) \(.source.ref) \(.sha256)"')"
 check_equal "a chunked upload is 202" 202 "$(code http /api/v1/uploads/runs -X POST -T - <"$TEST_TMP/tar")"
 check_equal "the scheduler gets the whole chunked upload" "$(sha256sum <"$TEST_TMP/tar" | cut -d' ' -f1)" "$(last | jq -r .sha256)"
 check_equal "an empty upload is 400" 400 "$(code http /api/v1/uploads/runs -X POST)"
@@ -127,7 +131,8 @@ check_equal "no file of an upload remains" "" "$(ls -A "$ROOT/var/lib/runbookd/a
 # ---- artifacts ----
 check_equal "artifacts of a run are listed" bin/app "$(http /api/v1/runs/42/artifacts | jq -r '.artifacts[0].key')"
 check_equal "an artifact is sent" "artifact of demo" "$(http /api/v1/runs/42/artifacts/bin/app)"
-check_match "an artifact is sent as a download" '^Content-Disposition: attachment; filename="app"' "$(http /api/v1/runs/42/artifacts/bin/app -D - -o /dev/null | tr -d '\r')"
+check_match "an artifact is sent as a download" '^Content-Disposition: attachment; filename="app"' \
+    "$(http /api/v1/runs/42/artifacts/bin/app -D - -o /dev/null | tr -d '\r')"
 check_equal "a missing artifact is 404" 404 "$(code http /api/v1/runs/42/artifacts/nothing)"
 check_equal "artifacts of a missing run are 404" 404 "$(code http /api/v1/runs/7/artifacts)"
 
@@ -246,7 +251,8 @@ run_json failed succeeded failed 1
 event 21000 failed
 kill -CONT $SLEEPER
 wait $SLEEPER
-check_equal "a client that was slow gets every event" "$({ seq 1000 20999; echo 21000; } | sha256sum)" "$(grep '^id:' "$TEST_TMP/many" | cut -d' ' -f2 | sha256sum)"
+check_equal "a client that was slow gets every event" \
+    "$({ seq 1000 20999; echo 21000; } | sha256sum)" "$(grep '^id:' "$TEST_TMP/many" | cut -d' ' -f2 | sha256sum)"
 
 # ---- programs that die ----
 ask away 0.5
@@ -300,7 +306,8 @@ except OSError: pass
 print(data.split(b"\r\n", 1)[0].decode("latin-1"))' "$PORT"; }
 H='Host: localhost\r\nConnection: close\r\n'
 check_match "two Content-Lengths are refused" ' 400 ' "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}Content-Length: 0\r\nContent-Length: 5\r\n\r\n")"
-check_match "Content-Length with chunks is refused" ' 400 ' "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")"
+check_match "Content-Length with chunks is refused" ' 400 ' \
+    "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")"
 check_match "a request without Host is refused" ' (400|403) ' "$(raw 'GET /api/v1/status HTTP/1.1\r\nConnection: close\r\n\r\n')"
 check_match "long headers are refused" ' (431|413|414) |^$' "$(raw "GET /api/v1/status HTTP/1.1\r\n${H}X: $(printf 'x%.0s' {1..70000})\r\n\r\n")"
 check_match "random bytes are refused" ' 400 |^$' "$(raw '\x16\x03\x01\x02\r\n\r\n')"
@@ -312,7 +319,8 @@ check_equal "the page's script is served" 200 "$(code tcp /ui/app.js)"
 check_equal "the page's script for logs is served" 200 "$(code tcp /ui/log.js)"
 check_equal "the page's style sheet is served" 200 "$(code tcp /ui/style.css)"
 check_match "the page has a Content-Security-Policy" "script-src 'self'" "$(tcp / -D - -o /dev/null)"
-check_not "the page's scripts make no markup from data" grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(' "$TOP/ui/app.js" "$TOP/ui/log.js"
+check_not "the page's scripts make no markup from data" \
+    grep -nE 'innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(' "$TOP/ui/app.js" "$TOP/ui/log.js"
 check_not "the page fetches nothing from other hosts" grep -nE 'https?://' "$TOP/ui/app.js" "$TOP/ui/log.js" "$TOP/ui/style.css" "$TOP/ui/index.html"
 
 # ---- many at once ----
