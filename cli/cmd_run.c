@@ -160,7 +160,7 @@ static int run_run(struct cli *cli, const struct cli_arguments *arguments)
 }
 
 static const struct cli_option options[] = {
-	{"step", 's', "STEP", "only this step and what it depends on"},
+	{"step", 's', "STEP", "only this step and its dependencies"},
 	{"image", 'i', "IMAGE", "image of every step"},
 	{"env", 'e', "NAME=VALUE", "variable of every step; may be repeated"},
 	{"no-logs", 0, NULL, "states only, no output of the steps"},
@@ -173,10 +173,10 @@ const struct cli_command cmd_run = {
 	.n_max = 1,
 	.summary = "run the runbook.yml of this working copy now",
 	.description =
-		"What is in the directory is what runs, committed or not. As root without a "
-		"daemon, an\ninstance is started for this run and removed after it; with a daemon "
-		"that answers, the\ndirectory is handed over to it. Exit 1 when the run does not "
-		"succeed. Ctrl-C cancels the run.",
+		"The run uses the files as they are in the directory, committed or not. The "
+		"directory is\nuploaded to the daemon. If no daemon answers, root gets an instance "
+		"for this run, which is\nremoved afterwards. The exit code is 1 when the run does "
+		"not succeed. Ctrl-C cancels the run.",
 	.options = options,
 	.handler = run_run,
 };

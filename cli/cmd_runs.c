@@ -169,7 +169,7 @@ static int run_runs(struct cli *cli, const struct cli_arguments *arguments)
 static const struct cli_option options[] = {
 	{"limit", 'n', "N", "show the newest N runs (20)"},
 	{"before", 0, "RUN", "only runs older than RUN"},
-	{"all", 'a', NULL, "also what came in, but \"on\" of the runbook does not ask for"},
+	{"all", 'a', NULL, "include deliveries that \"on\" of the runbook excludes"},
 	{0},
 };
 

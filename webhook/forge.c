@@ -124,7 +124,7 @@ static int event_new(struct events *events, const char *ref, const char *before,
 		return error_set(error, EBADMSG, "the payload has no valid \"ref\"");
 	if (!after || (*after && !commit_valid(after)))
 		return error_set(error, EBADMSG,
-				 "the payload does not say which commit \"%s\" is at now", ref);
+				 "the payload does not name the new commit of \"%s\"", ref);
 	if (*after && commit_zero(after))
 		return 0;
 	if (events->n_events == DELIVERY_EVENTS_MAX)
@@ -221,8 +221,7 @@ int pull_extract(const json_t *root, const struct pull_paths *paths, struct even
 	char ref[64];
 
 	if (paths->action && !action)
-		return error_set(error, EBADMSG,
-				 "the payload does not say what happened to the pull request");
+		return error_set(error, EBADMSG, "the payload has no action of the pull request");
 	if (action && !pull_wanted(root, paths, action))
 		return error_set(error, ENOMSG, "pull request %.*s", EVENT_NAME_MAX, action);
 	for (size_t i = 0; !actor && paths->actor[i]; i++)
