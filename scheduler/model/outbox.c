@@ -120,8 +120,8 @@ static void event_send(struct scheduler *scheduler, const struct store_event *ev
 	if (!json.failed)
 		message = MESSAGE_NEW(event, 0, .id = event->id, .run = event->run,
 				      .json = json.text);
-	if (message)
-		outbox_put(&scheduler->api, message);
+	/* without memory for it this process ends, and the api reads the event from the store */
+	outbox_put(&scheduler->api, message);
 	scheduler->event_sent = event->id;
 }
 

@@ -5,6 +5,7 @@
 #include "scheduler/engine/deliveries.h"
 #include "scheduler/engine/retention.h"
 #include "scheduler/engine/schedule.h"
+#include "scheduler/model/give_up.h"
 #include "scheduler/model/outbox.h"
 #include "scheduler/model/project.h"
 
@@ -29,7 +30,8 @@ static void config_apply_project(struct scheduler *scheduler, struct staged_proj
 	struct project *project = project_get(scheduler, staged->name);
 
 	if (!project) {
-		log_error("project %s: out of memory", staged->name);
+		/* with a project missing, its deliveries would be refused for good */
+		scheduler_give_up(scheduler, NULL);
 		return;
 	}
 	free(project->repository);
