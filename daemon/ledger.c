@@ -204,7 +204,7 @@ void ledger_phase_set(struct ledger_step *step, enum ledger_phase phase)
 {
 	static const unsigned next[] = {
 		[LEDGER_FREE] = PHASE(LEDGER_BEGUN),
-		/* ended: its sandbox could not be built, or runbookd died meanwhile */
+		/* ended: its sandbox could not be built, or runbookd died while it was built */
 		[LEDGER_BEGUN] = PHASE(LEDGER_RUNNING) | PHASE(LEDGER_ENDED) | PHASE(LEDGER_FREE),
 		/* finished: a successor could not watch it; ended: it could not take it over */
 		[LEDGER_RUNNING] = PHASE(LEDGER_COLLECTED) | PHASE(LEDGER_FINISHED) |

@@ -11,7 +11,7 @@
 
 void log_stream_set(struct log_stream *stream, enum stream_state to)
 {
-	/* what it waited for is there: it is idle for the moment in which it goes on */
+	/* when a wait is over the stream is idle for a moment, before it goes on */
 	static const unsigned next[] = {
 		[STREAM_IDLE] = PHASE(STREAM_POLLING) | PHASE(STREAM_READING) |
 				PHASE(STREAM_THROTTLED) | PHASE(STREAM_STARVED) |

@@ -9,7 +9,7 @@
 void step_phase_set(struct step *step, enum step_phase to)
 {
 	static const unsigned next[] = {
-		/* of a predecessor, it may be past running; refused, it has not run at all */
+		/* an adopted step may have passed the phases between; a refused one has not run */
 		[STEP_QUEUED] = PHASE(STEP_RUNNING) | PHASE(STEP_DRAINING) | PHASE(STEP_ENDED),
 		[STEP_RUNNING] = PHASE(STEP_DRAINING),
 		[STEP_DRAINING] = PHASE(STEP_ENDED),

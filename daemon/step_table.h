@@ -83,7 +83,7 @@ void step_unlink(struct step_table *table, struct step *step);
 /** step_free() - free a step that is not in the table. Return: NULL. */
 struct step *step_free(struct step *step);
 
-/** step_phase_set() - the only way that a step changes its phase; step_table.c has the table */
+/** step_phase_set() - change the phase, as the table in step_table.c allows it */
 void step_phase_set(struct step *step, enum step_phase to);
 
 /** step_prepare() - initialise @step, which is zeroed; the contents of @order are taken over */
