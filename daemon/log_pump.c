@@ -119,7 +119,7 @@ static void stream_continue(struct log_stream *stream)
 		return;
 	}
 	if (!stream->buffer) {
-		log_stream_set(stream, STREAM_STARVED);
+		log_stream_set(stream, STREAM_NO_BUFFER);
 		list_append(&pump->no_buffer, &stream->waiting);
 		return;
 	}

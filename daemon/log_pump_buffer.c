@@ -14,12 +14,12 @@ void log_stream_set(struct log_stream *stream, enum stream_state to)
 	/* when a wait is over the stream is idle for a moment, before it goes on */
 	static const unsigned next[] = {
 		[STREAM_IDLE] = PHASE(STREAM_POLLING) | PHASE(STREAM_READING) |
-				PHASE(STREAM_THROTTLED) | PHASE(STREAM_STARVED) |
+				PHASE(STREAM_THROTTLED) | PHASE(STREAM_NO_BUFFER) |
 				PHASE(STREAM_BLOCKED) | PHASE(STREAM_ENDED),
 		[STREAM_POLLING] = PHASE(STREAM_IDLE),
 		[STREAM_READING] = PHASE(STREAM_IDLE),
 		[STREAM_THROTTLED] = PHASE(STREAM_IDLE),
-		[STREAM_STARVED] = PHASE(STREAM_IDLE),
+		[STREAM_NO_BUFFER] = PHASE(STREAM_IDLE),
 		[STREAM_BLOCKED] = PHASE(STREAM_IDLE),
 		[STREAM_ENDED] = 0,
 	};

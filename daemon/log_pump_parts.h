@@ -42,8 +42,8 @@ enum stream_state {
 	STREAM_POLLING, /* the pipe is empty */
 	STREAM_READING,
 	STREAM_THROTTLED,
-	STREAM_STARVED, /* for a buffer */
-	STREAM_BLOCKED, /* for the writes of its own step */
+	STREAM_NO_BUFFER, /* for a buffer */
+	STREAM_BLOCKED,	  /* for the writes of its own step */
 	STREAM_ENDED,
 };
 

@@ -94,7 +94,7 @@ static int owner_of(const char *text)
  * the lock, until it executes its program: try again while the owner is not running.
  * Return: 0 or -errno.
  */
-static int lock_patiently(int fd, int *ret_owner)
+static int lock_wait(int fd, int *ret_owner)
 {
 	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NSEC};
 	char text[64];
@@ -154,7 +154,7 @@ int state_lock(const struct paths *paths, struct fd_store *store, struct error *
 		fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return error_errno(error, errno, "cannot open %s", path);
-	r = lock_patiently(fd, &owner);
+	r = lock_wait(fd, &owner);
 	if (r < 0) {
 		if (r != -EWOULDBLOCK)
 			return error_errno(error, -r, "cannot lock %s", path);

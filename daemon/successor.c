@@ -23,7 +23,7 @@ void successor_remember(void)
 }
 
 /* Run the program. @ret_status: of waitpid(2). Return: 0; -errno with @error. */
-static int ask(char **argv, int *ret_status, struct error *error)
+static int program_test(char **argv, int *ret_status, struct error *error)
 {
 	pid_t pid;
 	int r = posix_spawn(&pid, arg_path, NULL, NULL, argv, environ);
@@ -53,7 +53,7 @@ int successor_try(const struct daemon *daemon, struct error *error)
 	if (r < 0)
 		(void)error_errno(error, -r, "cannot give %s the kept descriptors", arg_path);
 	else
-		r = ask(argv, &status, error);
+		r = program_test(argv, &status, error);
 	(void)fd_store_hand_on(daemon->fds, false);
 	if (r < 0)
 		return r;

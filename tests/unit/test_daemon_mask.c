@@ -341,80 +341,80 @@ static void test_like_the_model_with_many(void **state)
 
 /* ---- holding back ---- */
 
-struct teller {
+struct output {
 	struct mask_stream stream;
 	char shown[256];
 	size_t n_shown;
 };
 
-static void tell(struct teller *teller, const char *text)
+static void print(struct output *output, const char *text)
 {
 	char buffer[MASK_HEADROOM + 128], *data;
 	size_t n = strlen(text);
 
 	memcpy(buffer + MASK_HEADROOM, text, n);
-	n = mask_stream_feed(&teller->stream, buffer + MASK_HEADROOM, n, &data);
-	memcpy(teller->shown + teller->n_shown, data, n);
-	teller->n_shown += n;
-	teller->shown[teller->n_shown] = '\0';
+	n = mask_stream_feed(&output->stream, buffer + MASK_HEADROOM, n, &data);
+	memcpy(output->shown + output->n_shown, data, n);
+	output->n_shown += n;
+	output->shown[output->n_shown] = '\0';
 }
 
-static void be_patient(struct teller *teller)
+static void release(struct output *output)
 {
-	teller->n_shown += mask_stream_release(&teller->stream, teller->shown + teller->n_shown);
-	teller->shown[teller->n_shown] = '\0';
+	output->n_shown += mask_stream_release(&output->stream, output->shown + output->n_shown);
+	output->shown[output->n_shown] = '\0';
 }
 
-static void finish(struct teller *teller)
+static void finish(struct output *output)
 {
-	teller->n_shown += mask_stream_finish(&teller->stream, teller->shown + teller->n_shown);
-	teller->shown[teller->n_shown] = '\0';
+	output->n_shown += mask_stream_finish(&output->stream, output->shown + output->n_shown);
+	output->shown[output->n_shown] = '\0';
 }
 
 static void test_a_prompt_appears(void **state)
 {
 	cleanup_mask struct mask *mask = mask_of("secret-word");
-	struct teller teller = {.n_shown = 0};
+	struct output output = {.n_shown = 0};
 
-	mask_stream_init(&teller.stream, mask);
-	tell(&teller, "proceed? yes");
-	assert_string_equal(teller.shown, "proceed? ye");
-	assert_true(mask_stream_waits(&teller.stream));
-	be_patient(&teller);
-	assert_string_equal(teller.shown, "proceed? yes");
-	assert_false(mask_stream_waits(&teller.stream));
-	be_patient(&teller);
-	tell(&teller, " or no\n");
-	assert_string_equal(teller.shown, "proceed? yes or no\n");
-	tell(&teller, "se");
-	be_patient(&teller);
-	tell(&teller, "cret-word\n"); /* after all: the rest is hidden */
-	assert_string_equal(teller.shown, "proceed? yes or no\nse***\n");
+	mask_stream_init(&output.stream, mask);
+	print(&output, "proceed? yes");
+	assert_string_equal(output.shown, "proceed? ye");
+	assert_true(mask_stream_waits(&output.stream));
+	release(&output);
+	assert_string_equal(output.shown, "proceed? yes");
+	assert_false(mask_stream_waits(&output.stream));
+	release(&output);
+	print(&output, " or no\n");
+	assert_string_equal(output.shown, "proceed? yes or no\n");
+	print(&output, "se");
+	release(&output);
+	print(&output, "cret-word\n"); /* after all: the rest is hidden */
+	assert_string_equal(output.shown, "proceed? yes or no\nse***\n");
 }
 
-static void test_slowly_told(void **state)
+static void test_slowly_printed(void **state)
 {
 	cleanup_mask struct mask *mask = mask_of("secret-word");
-	struct teller teller = {.n_shown = 0};
+	struct output output = {.n_shown = 0};
 	const char *text = "secret-word!";
 	char one[2] = "";
 
-	mask_stream_init(&teller.stream, mask);
+	mask_stream_init(&output.stream, mask);
 	for (; *text; text++) {
 		one[0] = *text;
-		tell(&teller, one);
-		be_patient(&teller);
+		print(&output, one);
+		release(&output);
 	}
-	finish(&teller);
-	assert_string_equal(teller.shown, "sec***!");
+	finish(&output);
+	assert_string_equal(output.shown, "sec***!");
 	/* the beginning of a secret is held back until the stream ends */
-	teller.n_shown = 0;
-	mask_stream_init(&teller.stream, mask);
-	tell(&teller, "a secret");
-	be_patient(&teller);
-	assert_string_equal(teller.shown, "a ");
-	finish(&teller);
-	assert_string_equal(teller.shown, "a secret");
+	output.n_shown = 0;
+	mask_stream_init(&output.stream, mask);
+	print(&output, "a secret");
+	release(&output);
+	assert_string_equal(output.shown, "a ");
+	finish(&output);
+	assert_string_equal(output.shown, "a secret");
 }
 
 /* ---- sets ---- */
@@ -491,7 +491,7 @@ int main(void)
 		cmocka_unit_test(test_like_the_model),
 		cmocka_unit_test(test_like_the_model_with_many),
 		cmocka_unit_test(test_a_prompt_appears),
-		cmocka_unit_test(test_slowly_told),
+		cmocka_unit_test(test_slowly_printed),
 		cmocka_unit_test(test_cache),
 		cmocka_unit_test(test_largest),
 	};

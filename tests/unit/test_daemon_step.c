@@ -662,7 +662,7 @@ static void is_cancelled(void **state)
 	expect_silence(house.scheduler_fd); /* an unknown order is ignored */
 }
 
-static void tells_a_new_scheduler(void **state)
+static void reports_to_a_new_scheduler(void **state)
 {
 	struct message_step_synced synced;
 	struct message *message;
@@ -756,7 +756,7 @@ static void stops(void **state)
 	assert_int_equal(exited.started, 0); /* it never ran: the scheduler may queue it again */
 }
 
-static void drops_who_talks_nonsense(void **state)
+static void closes_the_channel_of_a_broken_scheduler(void **state)
 {
 	struct pollfd file = {.fd = house.scheduler_fd, .events = POLLIN};
 	struct message *end = NULL;
@@ -777,11 +777,11 @@ int main(void)
 		TEST(reports_what_cannot_be_built),
 		TEST(times_out),
 		TEST(is_cancelled),
-		TEST(tells_a_new_scheduler),
+		TEST(reports_to_a_new_scheduler),
 		TEST(lends_its_socket_to_each_cacher),
 		TEST(waits_for_the_last_words_but_not_forever),
 		TEST(stops),
-		TEST(drops_who_talks_nonsense),
+		TEST(closes_the_channel_of_a_broken_scheduler),
 	};
 
 	log_set_level((enum log_level)0);
