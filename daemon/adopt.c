@@ -232,7 +232,7 @@ static void adopt_one(struct step_table *table, struct ledger_step *kept, size_t
 	log_info("%s goes on", step->container);
 }
 
-/* Is @name not of an fd bundle, or of the bundle of a step that has not ended? */
+/* Is @name of something else than an fd bundle, or of a step that has not ended? */
 static bool fd_bundle_wanted(const struct step_table *table, const char *name)
 {
 	const struct step *step;

@@ -114,7 +114,7 @@ static void child_kill(struct child *child)
 		log_error("cannot kill %s: %s", child->program, strerror(errno));
 }
 
-/* The deadline for HELLO, or after the channel was closed for the exit, has passed. */
+/* A deadline has passed: of HELLO, or of the exit after the channel was closed. */
 static void child_overdue(struct loop_timer *timer)
 {
 	struct child *child = container_of(timer, struct child, timer);

@@ -76,7 +76,7 @@ static bool number_parse(const char *text, int *ret_number)
 	return true;
 }
 
-/* Is the variable for process @wanted? It may have been inherited from one that it was set for. */
+/* Is the variable for process @wanted? It may have been set for another one and inherited. */
 static bool is_of(const char *pid_text, pid_t wanted)
 {
 	int pid;

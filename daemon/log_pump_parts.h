@@ -142,7 +142,7 @@ struct log_buffer *log_buffer_take(struct log_pump *pump);
 /** log_buffers_free() - free the buffers of the pool that are not in use */
 void log_buffers_free(struct log_pump *pump);
 /**
- * log_buffer_persist() - note for a successor that the first @size bytes of .text are to be written
+ * log_buffer_persist() - note for a successor that @size bytes of .text are to be written
  *
  * The state of the mask after this buffer is noted together with it, so that a successor
  * does not mask the same output twice.

@@ -317,7 +317,7 @@ static int run(struct daemon *daemon, char **argv)
 
 		if (daemon->state != DAEMON_BECOMING || code != 0)
 			return code;
-		/* the signal is blocked, so it stays pending until our successor unblocks it */
+		/* the signal is blocked, so it stays pending for our successor */
 		if (daemon->stop_signal)
 			(void)kill(getpid(), daemon->stop_signal);
 		daemon->stop_signal = 0;

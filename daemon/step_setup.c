@@ -134,7 +134,7 @@ static int use_view(const struct paths *paths, const struct step_order *order,
 	return 0;
 }
 
-/* In a project with Workspace= only an upload has a commit, and with it a tree of its own. */
+/* A project with Workspace= uses that directory, unless the commit has a tree: an upload's. */
 static int find_workspace(const struct paths *paths, const struct config_project *project,
 			  const struct step_order *order, struct step_setup *setup,
 			  struct error *error)

@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_KEPT_KINDS_H
 #define TESTS_UNIT_KEPT_KINDS_H
 
-/* Each kind of state that outlives the process: what this version writes, and what is read. */
+/* For each kind of state that outlives the process: make its bytes, and print what is read. */
 
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -23,7 +23,7 @@
 
 #define ORDER 1000002
 
-/* struct bytes - of a golden file: behind .used there are only zeroes */
+/* struct bytes - of a golden file; bytes behind .used are zeroes */
 struct bytes {
 	char *data;
 	size_t used, size;
@@ -38,7 +38,7 @@ static inline struct fd_store *store_new(void)
 	return store;
 }
 
-/* Return: a new one that has @bytes in it. */
+/* Return: a new memory file with @bytes. */
 static inline int memory_of(const struct bytes *bytes)
 {
 	int fd = memfd_create("kept", MFD_CLOEXEC);
@@ -126,7 +126,7 @@ static inline void files_close(void)
 		(void)close(fds_made[--n_made]);
 }
 
-/* Which of those that were made it is, by its file. */
+/* The number of the descriptor among those that were made, found by its file. */
 static inline size_t file_number(int fd)
 {
 	struct stat one, other;
@@ -277,7 +277,7 @@ static inline void slot_say(const struct log_slot *slot, FILE *out)
 		taken ? log_slot_raw(slot) : slot->data + head->text);
 }
 
-/* @taken: the slot whose pipe has something in it */
+/* @taken: the slot whose pipe has output */
 static inline void journal_say(struct fd_store *store, unsigned taken, FILE *out)
 {
 	struct error error = ERROR_INIT;
@@ -332,7 +332,7 @@ static inline void status_make(struct bytes *bytes)
 				      SANDBOX_STATUS_BYTES_MAX - sizeof(head));
 	memcpy(bytes->data, &head, sizeof(head));
 	bytes->used = bytes->size = sizeof(head) + head.size;
-	/* written whole, with room for what a later version adds */
+	/* it is written by one call, and leaves room for fields of later versions */
 	assert_true(bytes->size < SANDBOX_STATUS_BYTES_MAX / 2);
 }
 
@@ -387,7 +387,7 @@ static inline char *text_of(const struct kind *kind, const struct bytes *bytes)
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
-	/* messages have no zeroes that are not said */
+	/* the text of a golden file omits zeroes at the end, which a message needs */
 	if (bytes->size < 65536 && bytes->used < bytes->size) {
 		whole.data = calloc(1, bytes->size);
 		assert_non_null(whole.data);
