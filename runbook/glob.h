@@ -2,7 +2,13 @@
 #ifndef RUNBOOK_GLOB_H
 #define RUNBOOK_GLOB_H
 
-/* One pattern of a branch, a tag or a path. runbook_globs_match() takes lists of them. */
+/*
+ * DOC: Patterns
+ *
+ * Matches one pattern of a branch, a tag or a path; runbook_globs_match() (runbook.h, with the
+ * syntax) combines lists of them. Patterns and texts are untrusted, so work is limited by a
+ * budget of steps.
+ */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,18 +16,18 @@
 #define GLOB_MAX 256 /* bytes of one pattern */
 
 /**
- * glob_match() - does @pattern, without its "!", fit the whole of @text?
- * @steps: how many steps it may take, what is left comes back; 0: it was given up
+ * glob_match() - does @pattern, without its "!", match the whole of @text?
+ * @steps: budget, from which the steps used are subtracted; 0 afterwards: it was exhausted
  *
- * Steps: the product of the lengths, squared, at worst; their sum as a rule.
+ * Uses as many steps as the sum of the lengths as a rule, their product squared at worst.
  */
 bool glob_match(const char *pattern, const char *text, uint64_t *steps);
 
 /**
- * glob_check() - is @pattern one? A leading "!" is allowed.
- * @ret_fix: on failure, what to do
+ * glob_check() - check a pattern, which may begin with "!"
+ * @ret_fix: on failure, the fix
  *
- * Return: NULL, or what is wrong with it: "ends with …"
+ * Return: NULL if it is valid, else the problem: "ends with …"
  */
 const char *glob_check(const char *pattern, const char **ret_fix);
 

@@ -2,7 +2,12 @@
 #ifndef RUNBOOK_MEMORY_H
 #define RUNBOOK_MEMORY_H
 
-/* What runbooks and drafts own: how it is freed and counted. Calls nothing else of this folder. */
+/*
+ * DOC: Memory of runbooks
+ *
+ * Freeing and measuring the objects that runbooks and drafts own. These are leaves: they call
+ * no other file of this folder.
+ */
 
 #include "runbook/schema.h"
 
@@ -15,16 +20,16 @@ void env_done(struct runbook_env *env, size_t n_env);
 /** step_done() - free what @step owns */
 void step_done(struct runbook_step *step);
 
-/** draft_done() - free what a draft owns beside its runbook */
+/** draft_done() - free what a draft owns besides its runbook */
 void draft_done(struct draft *draft);
 
-/** env_bytes() - what a list of variables takes in a process */
+/** env_bytes() - bytes of a list of variables in a process's environment */
 size_t env_bytes(const struct runbook_env *env, size_t n_env);
 
 /**
  * stream_finish() - close a stream of open_memstream(3)
  *
- * Return: *@text, or NULL, and *@text freed, when something failed.
+ * Return: *@text; NULL on failure, with *@text freed.
  */
 char *stream_finish(FILE *out, char **text);
 

@@ -2,26 +2,31 @@
 #ifndef RUNBOOK_NEAREST_H
 #define RUNBOOK_NEAREST_H
 
-/* "Did you mean …?": the closest known word to a misspelt one. */
+/*
+ * DOC: "Did you mean …?"
+ *
+ * Finds the known word that is closest to a misspelt one, by edit distance. The caller offers
+ * one candidate after the other.
+ */
 
 #include <stddef.h>
 
-/** struct nearest - search state; from nearest_start() */
+/** struct nearest - state of a search, from nearest_start() */
 struct nearest {
 	const char *word;
 	size_t length;
-	size_t cutoff;	  /* edits that are still "near" */
-	const char *best; /* NULL: nothing near */
+	size_t cutoff;	  /* candidates with more edits are ignored */
+	const char *best; /* NULL: no candidate is near */
 };
 
-/** nearest_start() - prepare to look for neighbours of @word, which must outlive the search */
+/** nearest_start() - begin a search for @word, which must outlive the search */
 struct nearest nearest_start(const char *word);
 
 /**
  * nearest_offer() - consider one candidate
  *
- * Cost: the candidate's length times a small constant; words whose lengths
- * differ too much cost nothing. Bytes, ASCII case ignored.
+ * Takes time in proportion to the candidate's length, and almost none if the lengths differ too
+ * much. Compares bytes, ignoring ASCII case.
  */
 void nearest_offer(struct nearest *nearest, const char *candidate);
 
