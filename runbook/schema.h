@@ -5,16 +5,15 @@
 /*
  * DOC: The keys
  *
- * schema_keys.c holds one table of every key: where it may stand, how its value
- * is read and into which field, its limits, its default and a sentence of help.
- * Reading a map (schema.c) is a loop over its keys and a look into the table;
- * unknown and misplaced keys, "did you mean" and the list of allowed keys
- * (schema_unknown.c), missing required keys and the JSON Schema for editors
- * (schema_json.c) come from it as well. A key whose reader is NULL belongs to the
- * language but not to this version: it is refused by name, never ignored.
+ * schema_keys.c has one table of all keys: the maps that allow it, the function that reads its
+ * value and the field for it, its limits, its default and a sentence of help. Reading a map
+ * (schema.c) looks each of its keys up in the table; findings about unknown, misplaced and
+ * missing keys (schema_unknown.c) and the JSON Schema for editors (schema_json.c) are derived
+ * from it as well. A key without a reader belongs to the language but not to this version: it
+ * is refused by name, never ignored.
  *
- * The table names every reader, so a reader that named the table would close a
- * circle of all files: the draft that readers are given points to it.
+ * The table names every reader. If readers named the table, all files would depend on each
+ * other in a circle; so they use the pointer to it in their draft.
  */
 
 #include "runbook/findings.h"
@@ -40,7 +39,7 @@ enum schema_scope {
 	SCOPE_MANUAL = 1 << 10,
 	SCOPE_CONCURRENCY = 1 << 11,
 	SCOPE_WHEN = 1 << 12,
-	SCOPE_MATRIX = 1 << 13, /* beside the axes, whose names are free */
+	SCOPE_MATRIX = 1 << 13, /* besides the axes, whose names are free */
 };
 #define SCHEMA_SCOPES 14
 
@@ -50,34 +49,34 @@ enum schema_scope {
 #define LABELS_MAX 16
 #define LABEL_MAX 64
 
-/** struct step_source - what the graph check needs to know of a step's text */
+/** struct step_source - nodes of a step that graph_check() needs */
 struct step_source {
-	const struct node *name;       /* NULL when missing or wrong */
-	const struct node *depends_on; /* a list; NULL when absent or wrong */
-	char **dependencies;	       /* its names with the values of a matrix; NULL: as written */
-	size_t item;		       /* place in the list of steps, which matrices make longer */
+	const struct node *name;       /* NULL if missing or invalid */
+	const struct node *depends_on; /* a list; NULL if absent or invalid */
+	char **dependencies;	       /* names with the values of a matrix; NULL: as written */
+	size_t item;		       /* index in the file's list of steps, without instances */
 	bool interruptible_given;
 };
 
 struct matrix;
 struct schema_key;
 
-/** struct draft - a runbook in the making */
+/** struct draft - a runbook while it is read */
 struct draft {
 	struct runbook *runbook;
-	const struct schema_key *keys; /* schema_keys(): readers look it up here, not there */
+	const struct schema_key *keys; /* schema_keys(), which readers must not call */
 	size_t n_keys;
-	struct step_source *sources;  /* beside runbook->steps */
-	size_t n_room;		      /* of both */
+	struct step_source *sources;  /* one for each of runbook->steps */
+	size_t n_room;		      /* of both arrays */
 	struct runbook_step defaults; /* "global": fields a step may override */
 	struct findings *findings;
 	size_t current_step;
-	const struct matrix *matrix; /* of the step that is read; NULL: none */
-	size_t combination;	     /* the one of @matrix that is read */
+	const struct matrix *matrix; /* of the current step; NULL: none */
+	size_t combination;	     /* the current one of .matrix */
 	size_t n_combinations;	     /* of all matrices so far */
 	size_t text_bytes;	     /* of all instances of matrices so far */
 	size_t n_dependencies;	     /* entries of "depends_on" so far, of all instances */
-	size_t n_compared;	     /* names looked at for "did you mean" */
+	size_t n_compared;	     /* names compared for "did you mean" */
 };
 
 /**
@@ -90,17 +89,17 @@ typedef int value_fn(struct draft *draft, const struct schema_key *key, const st
 
 struct schema_key {
 	const char *name;
-	unsigned scopes; /* set of enum schema_scope */
+	unsigned scopes; /* mask of enum schema_scope */
 	value_fn *read;	 /* NULL: not in this version */
-	size_t offset;	 /* of the field in the struct that the scope's map is read into */
-	unsigned inner;	 /* scope of the value, where it is a map of keys of this table */
+	size_t offset;	 /* of the field in the struct for the scope's map */
+	unsigned inner;	 /* scope of the value if it is a map with keys of this table */
 	bool required;
 	uint64_t min, max;  /* numbers, in the field's unit; texts: bytes; lists: entries */
 	const char *range;  /* the same for people */
-	const char *format; /* what a value looks like, for people */
+	const char *format; /* form of a value, for people */
 	const char *fallback;
 	const char *help;
-	const char *too_long; /* what to do with a text above max; NULL: shorten it */
+	const char *too_long; /* fix for a text above max; NULL: shorten it */
 };
 
 /** schema_keys() - the table, for documentation and tests */
@@ -111,26 +110,26 @@ const struct schema_key *schema_key_find(const struct draft *draft, const char *
 					 unsigned scopes);
 
 /**
- * graph_check() - resolve names, find circles, order, make slugs
+ * graph_check() - resolve names, find circles, order the steps, make slugs
  *
- * Return: 0 (the findings say whether all is well) or -ENOMEM.
+ * Return: 0, also with findings; -ENOMEM.
  */
 int graph_check(struct draft *draft);
 
-/** schema_read_map() - read @node's keys of @scope into the struct at @target. 0 or -ENOMEM. */
+/** schema_read_map() - read a map of @scope into the struct at @target. Return: 0 or -ENOMEM. */
 int schema_read_map(struct draft *draft, enum schema_scope scope, const struct node *node,
 		    const struct node_path *path, void *target);
 
 /**
  * schema_read_submap() - the same for the value of @key, which has key->inner
  *
- * What is not a map is reported. Return: 0 or -ENOMEM.
+ * Reports a value that is not a map. Return: 0 or -ENOMEM.
  */
 int schema_read_submap(struct draft *draft, const struct schema_key *key, const struct node *node,
 		       const struct node_path *path, void *target);
 
 /**
- * schema_unknown_key() - report a key that does not belong
+ * schema_unknown_key() - report a key that its map does not allow
  *
  * Return: the key that was probably meant, or NULL.
  */
@@ -140,9 +139,9 @@ const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_sco
 /** schema_suggest() - the key of @scope that was probably meant by @name, or NULL */
 const char *schema_suggest(const struct draft *draft, const char *name, enum schema_scope scope);
 
-/** steps_merge_defaults() - give steps what "global" says and they do not. 0 or -ENOMEM. */
+/** steps_merge_defaults() - copy values of "global" to steps without their own. 0 or -ENOMEM. */
 int steps_merge_defaults(struct draft *draft);
-/** steps_check_totals() - report steps with more text than execve(2) takes */
+/** steps_check_totals() - report steps with more text than execve(2) accepts */
 void steps_check_totals(struct draft *draft);
 
 /* readers of maps and steps: schema.c, schema_steps.c */
@@ -167,7 +166,7 @@ value_fn read_user;
 value_fn read_workdir;
 value_fn read_labels;
 value_fn read_matrix;
-/* of what starts runs and bounds them: schema_on.c, schema_when.c */
+/* of keys that start runs or bound them: schema_on.c, schema_when.c */
 value_fn read_on;
 value_fn read_event;
 value_fn read_globs;
@@ -182,7 +181,7 @@ value_fn read_when;
 value_fn read_statuses;
 value_fn read_events;
 
-/** report_unknown_event() - the same for an event's name */
+/** report_unknown_event() - report_unknown_word() for the name of an event */
 void report_unknown_event(struct draft *draft, const struct schema_key *key,
 			  const struct node *node, const struct node_path *path);
 

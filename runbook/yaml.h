@@ -5,12 +5,11 @@
 /*
  * DOC: YAML as a tree
  *
- * libyaml's events become a tree of typed nodes with places. The dialect is
- * strict on purpose: one document, the core schema's types (YAML 1.2, chapter
- * 10.3), text as keys, no duplicate keys, no merge keys, no foreign tags. An
- * alias shares its anchor's node, so the "tree" is a graph without circles;
- * limits count it as if it were written out, because that is what it costs
- * whoever walks it.
+ * The events of libyaml become a tree of typed nodes with places. The dialect is strict on
+ * purpose: one document, the types of the core schema (YAML 1.2, chapter 10.3), texts as keys,
+ * no duplicate keys, no merge keys, no foreign tags. An alias shares its anchor's node, so the
+ * "tree" is a directed graph without circles; limits count each alias as a copy, because that
+ * is the cost of walking it.
  */
 
 #include "runbook/findings.h"
@@ -43,28 +42,28 @@ struct node {
 	struct node **items; /* list: entries; map: key, value, key, value, … */
 	size_t n_items;
 	size_t n_room;
-	bool open;	      /* its end has not come yet */
+	bool open;	      /* its end has not been read yet */
 	unsigned height;      /* levels beneath it */
-	size_t n_expanded;    /* itself and all beneath it, aliases written out */
+	size_t n_expanded;    /* itself and all beneath it, each alias as a copy */
 	size_t text_expanded; /* bytes of text in them */
 	struct node *next;    /* all nodes of the document, for freeing */
 };
 
 /** struct document - owner of a tree */
 struct document {
-	struct node *root; /* NULL when there is nothing but comments */
+	struct node *root; /* NULL if the file has only comments */
 	struct node *all;
 };
 
 /**
- * document_parse() - bytes to tree
- * @data, @size: any bytes
- * @findings:    gets what is wrong; duplicate keys, tags and the like do not
- *               stop the parser, syntax errors and limits do
+ * document_parse() - parse bytes to a tree
+ * @data, @size: untrusted
+ * @findings:    syntax errors and exceeded limits stop the parser; duplicate keys, tags and the
+ *               like do not
  * @ret:         filled in any case; document_free() it
  *
- * Return: 0 when the tree is whole (there may be findings), -EINVAL with a
- * finding when it is not, or -ENOMEM.
+ * Return: 0 if the tree is complete, also with findings; -EINVAL with a finding if it is not;
+ * -ENOMEM.
  */
 int document_parse(const char *data, size_t size, struct findings *findings, struct document *ret);
 void document_free(struct document *document);
@@ -76,23 +75,23 @@ const char *node_kind_name(enum node_kind kind);
 enum node_kind scalar_kind(const char *text, size_t length);
 
 /**
- * bytes_check() - what libyaml would not say well: too big, UTF-16, NUL, bad UTF-8
+ * bytes_check() - report problems that libyaml describes badly: size, UTF-16, NUL, bad UTF-8
  *
- * Return: true when the bytes may be parsed.
+ * Return: whether the bytes may be parsed.
  */
 bool bytes_check(const char *data, size_t size, struct findings *findings);
 
-/** struct syntax_error - libyaml's words and places (lines and columns from 0) */
+/** struct syntax_error - libyaml's messages and places (lines and columns from 0) */
 struct syntax_error {
 	const char *problem;
 	const char *context;
 	struct runbook_place problem_place;
-	struct runbook_place context_place; /* 0:0 when there is none */
-	bool in_reader;			    /* then only @offset tells the place */
+	struct runbook_place context_place; /* 0:0 if there is none */
+	bool in_reader;			    /* then .offset is the only place */
 	size_t offset;
 };
 
-/** syntax_error_report() - a finding with a fix from a syntax error */
+/** syntax_error_report() - add a finding with a fix for a syntax error */
 void syntax_error_report(const struct syntax_error *error, const char *data, size_t size,
 			 struct findings *findings);
 
