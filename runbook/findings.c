@@ -10,7 +10,7 @@
 #define QUOTED_BYTES 60
 #define PATH_DEPTH_MAX (RUNBOOK_DEPTH_MAX + 2)
 
-/* Cut at a character, never inside one: a half character would be escaped as garbage. */
+/* The length to cut at, between two characters: half of one would be escaped as garbage. */
 static size_t utf8_cut(const char *text, size_t length, size_t max)
 {
 	if (length <= max)
@@ -20,7 +20,7 @@ static size_t utf8_cut(const char *text, size_t length, size_t max)
 	return max;
 }
 
-/* After printf cut a text at the end of its room: drop the character it cut in two. */
+/* After printf() has cut a text: remove a character that was cut in two. */
 static void utf8_trim(char *text, size_t size, int n_wanted)
 {
 	size_t end;
@@ -104,7 +104,7 @@ struct runbook_finding *findings_add(struct findings *findings, struct runbook_p
 	va_end(arguments);
 	if (finding_is_known(findings, &finding))
 		return NULL;
-	/* the last place in the list is kept for "… more" */
+	/* the last entry of the list is reserved for "… more" */
 	if (findings_full(findings)) {
 		if (findings->n_dropped++ == 0)
 			findings->first_dropped = place;

@@ -6,15 +6,15 @@
 #include <string.h>
 
 /*
- * DOC: Patterns
+ * DOC: Backtracking without exponential cases
  *
- * Two kinds of stars, so two places to go back to: to the last "*" as long as it
- * need not swallow a "/", else to the last "**". Going back to an earlier star of
- * the same kind can never help, because what the later one swallows the earlier
- * one would only swallow sooner. So there is no exponential case.
+ * After a mismatch, matching resumes at a star, which then matches one character more: at the
+ * last "*" unless it would have to match a "/", else at the last "**". To resume at an earlier
+ * star of the same kind can never help, because the later one can match the same text. So only
+ * two places to resume must be kept, and the time is polynomial.
  */
 
-/* One character (UTF-8: all its bytes) behind @text */
+/* The next character after @text (UTF-8: after all bytes of one) */
 static const char *next_character(const char *text)
 {
 	text++;
@@ -23,14 +23,14 @@ static const char *next_character(const char *text)
 	return text;
 }
 
-/* End of the class that begins at @pattern ("["), or NULL when it has none */
+/* End of the class that begins at @pattern ("["), or NULL if it has no end */
 static const char *class_end(const char *pattern)
 {
 	const char *at = pattern + 1;
 
 	if (*at == '!' || *at == '^')
 		at++;
-	if (*at == ']') /* a first "]" is one of the characters */
+	if (*at == ']') /* a "]" at the beginning is one of the characters */
 		at++;
 	while (*at && *at != ']')
 		at += *at == '\\' && at[1] ? 2 : 1;
@@ -66,7 +66,7 @@ static bool class_has(const char *pattern, unsigned char c)
 }
 
 /*
- * Does what is at *@pattern, which is no star, fit what is at *@text? Both move on.
+ * Does the element at *@pattern, which is not a star, match at *@text? Moves both behind it.
  */
 static bool one_fits(const char **pattern, const char **text)
 {
@@ -80,7 +80,7 @@ static bool one_fits(const char **pattern, const char **text)
 		*text = next_character(*text);
 		return true;
 	case '[':
-		if (!class_end(*pattern)) /* refused by glob_check(): a plain character */
+		if (!class_end(*pattern)) /* glob_check() refuses it: a plain character */
 			break;
 		if (!class_has(*pattern, (unsigned char)**text))
 			return false;
@@ -101,14 +101,14 @@ static bool one_fits(const char **pattern, const char **text)
 	return true;
 }
 
-/** struct retry - where to go on when what follows a star does not fit */
+/** struct retry - where to resume after a mismatch behind a star */
 struct retry {
-	const char *pattern; /* behind the star; NULL: no star yet */
-	const char *text;    /* how far the star has swallowed */
-	bool directories;    /* "**" and "/": swallows whole directories only */
+	const char *pattern; /* behind the star; NULL: there was none */
+	const char *text;    /* end of the text that the star matches so far */
+	bool directories;    /* a star followed by "/", for whole directories only */
 };
 
-/* Let the last "**" swallow more. Return: false when it cannot. */
+/* Resumes with the last "**" matching more. Return: false if it cannot. */
 static bool retry_deep(struct retry *deep, const char **pattern, const char **text)
 {
 	if (!deep->pattern || *deep->text == '\0')
@@ -173,7 +173,7 @@ bool runbook_globs_match(const struct runbook_globs *globs, const char *text, ui
 
 	for (size_t i = 0; i < globs->n_items; i++) {
 		if (globs->items[i][0] != '!')
-			chosen = false; /* only exclusions: all else is chosen */
+			chosen = false; /* only exclusions: everything else is selected */
 	}
 	for (size_t i = globs->n_items; i-- > 0;) {
 		bool excludes = globs->items[i][0] == '!';

@@ -13,12 +13,12 @@
 /*
  * DOC: From names to a graph
  *
- * Names are looked up in a hash table; the order is Kahn's; what Kahn's leaves
- * over lies on circles or behind them, and a walk along dependencies finds one
- * circle for each knot. Everything is linear in steps and dependencies.
+ * Names are looked up in a hash table, and Kahn's algorithm orders the steps. Steps that it
+ * does not reach are on circles or depend on them; a walk along dependencies then finds one
+ * circle for each strongly connected group. All of this is linear in steps and dependencies.
  *
- * The name of a step with a matrix stands for all of its instances. In the table
- * its value is the number of steps plus the matrix's.
+ * The name of a step with a matrix stands for all of its instances. Its value in the table is
+ * the number of steps plus the index of the matrix.
  */
 
 #define NAMES_COMPARED_MAX 100000
@@ -29,7 +29,7 @@ static void cleanup_index_fn(struct name_index *index)
 }
 #define cleanup_index __attribute__((cleanup(cleanup_index_fn)))
 
-/** struct range - steps that a name stands for, neighbours */
+/** struct range - the adjacent steps that a name stands for */
 struct range {
 	size_t from, to;
 };
@@ -101,9 +101,9 @@ static void report_unknown_step(struct draft *draft, const struct node *name,
 
 	finding = findings_add(draft->findings, name->place, path, "there is no step \"%s\"",
 			       QUOTE(name->text));
-	if (!finding) /* the list is full: spare the search */
+	if (!finding) /* the list is full: skip the search */
 		return;
-	/* a hostile file shall not buy seconds of searching with names that nearly fit */
+	/* a hostile file with many near misses must not cost seconds of searching */
 	if (draft->n_compared > NAMES_COMPARED_MAX) {
 		finding_fix(finding, "name a step of this file");
 		return;
@@ -125,23 +125,23 @@ static void report_unknown_step(struct draft *draft, const struct node *name,
 
 /* ---- edges ---- */
 
-/* Name number @i of a step's list, with the values of its matrix */
+/* Name number @i of a step's list, with the values of its matrix inserted */
 static const char *dependency_text(const struct step_source *source, size_t i)
 {
 	return source->dependencies ? source->dependencies[i] : source->depends_on->items[i]->text;
 }
 
-/** struct resolver - what names become edges with */
+/** struct resolver - state of turning names into edges */
 struct resolver {
 	struct draft *draft;
 	struct name_index *names;
-	/* which step named a step last (index + 1): finds a repetition without a search */
+	/* for each step the last one that named it (index + 1), to find repetitions */
 	size_t *seen_by;
 	size_t n_edges;
 };
 
 /*
- * The edges of one entry of depends_on; @step->depends_on has room.
+ * Adds the edges of one entry of depends_on; @step->depends_on has room.
  * @report: false for all but the first of instances that have the same list
  */
 static void entry_resolve(struct resolver *resolver, size_t index, const struct node *name,
@@ -181,7 +181,7 @@ static void entry_resolve(struct resolver *resolver, size_t index, const struct 
 	}
 }
 
-/* How many edges the list of a step makes at most */
+/* The maximum of edges that the list of a step makes */
 static size_t edges_count(const struct resolver *resolver, const struct step_source *source)
 {
 	size_t n = 0;
@@ -262,7 +262,7 @@ static int edges_resolve(struct draft *draft, struct name_index *names)
 
 /* ---- order ---- */
 
-/** struct dependants - for each step the steps that wait for it, one array for all */
+/** struct dependants - for each step the steps that depend on it, in one array */
 struct dependants {
 	size_t *start; /* n + 1 offsets into list */
 	size_t *list;
@@ -306,7 +306,7 @@ static int dependants_build(const struct runbook *runbook, struct dependants *re
 	return 0;
 }
 
-/* Kahn: runbook->order doubles as the queue. @ret_n_ordered < n_steps: there is a circle. */
+/* Kahn's algorithm; runbook->order is its queue, too. @ret_n_ordered < n_steps: a circle. */
 static int order_make(struct runbook *runbook, size_t *ret_n_ordered)
 {
 	__attribute__((cleanup(cleanup_dependants_fn))) struct dependants dependants = {0};
@@ -336,10 +336,10 @@ static int order_make(struct runbook *runbook, size_t *ret_n_ordered)
 
 /* ---- circles ---- */
 
-/* Name in the message as many steps of a long circle as a person would read. */
+/* Steps of a long circle that the message names */
 #define CYCLE_SHOWN 8
 
-/* Where the list of @source names @step, or the matrix it is of; one of them it does. */
+/* Index in the list of @source of the name of @step, or of its matrix; it is in there. */
 static size_t dependency_position(const struct runbook *runbook, const struct step_source *source,
 				  const struct runbook_step *step)
 {
@@ -355,8 +355,8 @@ static size_t dependency_position(const struct runbook *runbook, const struct st
 }
 
 /*
- * "a -> b -> c -> ", or of a long circle its beginning and "... -> ", with whole
- * names. Return: is it all?
+ * Writes "a -> b -> c -> ", or for a long circle its beginning and "... -> ", without cutting
+ * names. Return: whether it is complete.
  */
 static bool cycle_text(char *out, size_t size, const struct runbook *runbook, const size_t *cycle,
 		       size_t n, size_t first)
@@ -388,7 +388,7 @@ static void report_cycle(struct draft *draft, const size_t *cycle, size_t n)
 	size_t first = 0, from, to;
 	char text[400], count[40] = "";
 
-	for (size_t i = 1; i < n; i++) /* begin with the step that stands first in the file */
+	for (size_t i = 1; i < n; i++) /* begin with the step that is first in the file */
 		first = cycle[i] < cycle[first] ? i : first;
 	if (!cycle_text(text, sizeof(text), runbook, cycle, n, first))
 		(void)snprintf(count, sizeof(count), " of %zu steps", n);
@@ -404,7 +404,7 @@ static void report_cycle(struct draft *draft, const size_t *cycle, size_t n)
 		    QUOTE(runbook->steps[to].name));
 }
 
-/* A dependency of @step that is not in the order either; there always is one. */
+/* A dependency of @step that has no place in the order either; there always is one. */
 static size_t unordered_dependency(const struct runbook_step *step, const bool *ordered)
 {
 	size_t i = 0;
@@ -419,7 +419,8 @@ static int cycles_report(struct draft *draft, size_t n_ordered)
 	const struct runbook *runbook = draft->runbook;
 	size_t n = runbook->n_steps;
 	cleanup_free bool *ordered = calloc(n, sizeof(*ordered));
-	cleanup_free size_t *walk_of = calloc(n, sizeof(*walk_of)); /* which walk came by; 0 none */
+	cleanup_free size_t *walk_of =
+		calloc(n, sizeof(*walk_of)); /* walk that visited a step; 0: none */
 	cleanup_free size_t *walk = calloc(n, sizeof(*walk));
 
 	if (!ordered || !walk_of || !walk)
@@ -436,7 +437,7 @@ static int cycles_report(struct draft *draft, size_t n_ordered)
 			walk[n_walk++] = step;
 			step = unordered_dependency(&runbook->steps[step], ordered);
 		}
-		if (walk_of[step] != i + 1) /* ran into a circle that is reported already */
+		if (walk_of[step] != i + 1) /* reached a circle that is reported already */
 			continue;
 		while (walk[start] != step)
 			start++;
@@ -457,13 +458,13 @@ static void slug_base(char *out, const char *name)
 		out[length] = (isalnum(c) && c < 0x80) || strchr("._-", c) ? (char)c : '_';
 	}
 	out[length] = '\0';
-	if (out[0] == '.' || out[0] == '-') /* hidden, or an option of whoever lists it */
+	if (out[0] == '.' || out[0] == '-') /* a hidden file, or like an option on a command line */
 		out[0] = '_';
 }
 
 /*
- * The value of an index entry is the last number tried for that base, so a
- * thousand equal bases cost a thousand lookups, not a million.
+ * The index stores for each base the last number tried, so a thousand equal bases cost a
+ * thousand lookups, not a million.
  */
 static int slugs_make(struct runbook *runbook)
 {

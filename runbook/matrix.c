@@ -65,7 +65,7 @@ char *matrix_instance_name(const struct matrix *matrix, size_t combination, cons
 
 /* ---- axes ---- */
 
-/* Numbers and the like are taken as they are written: 3.10 stays 3.10. */
+/* Numbers and other scalars are used as they are written: 3.10 stays 3.10. */
 static bool check_value(struct draft *draft, const struct node *value, const struct node_path *path)
 {
 	struct runbook_finding *finding;
@@ -114,7 +114,7 @@ static int axis_check_values(struct draft *draft, const struct node *list,
 	return 0;
 }
 
-/* Not a list: an option that is spelled wrong, or one value without its brackets. */
+/* Reports an axis that is not a list: a misspelt option, or one value without brackets. */
 static void report_axis(struct draft *draft, const struct node *name, const struct node *value,
 			const struct node_path *path)
 {
@@ -132,7 +132,7 @@ static void report_axis(struct draft *draft, const struct node *name, const stru
 		finding_fix(finding, "write %s: [one, two]", QUOTE(name->text));
 }
 
-/* Another name, unless it is known. Return: its index, or -1 when it was reported. */
+/* Adds a name unless it exists. Return: its index; -1 after a finding. */
 static int name_add(struct draft *draft, struct matrix *matrix, const struct node *name,
 		    const struct node_path *path)
 {
@@ -249,7 +249,7 @@ static bool axis_has(const struct node *axis, const char *value)
 	return false;
 }
 
-/* Each pair of an exclusion must be an axis and one of its values, or it excludes nothing. */
+/* Each pair of an exclusion must be an axis and one of its values: else it has no effect. */
 static void check_exclusion(struct draft *draft, const struct matrix *matrix,
 			    const struct node *entry, const struct node_path *path)
 {
@@ -280,7 +280,7 @@ static void check_exclusion(struct draft *draft, const struct matrix *matrix,
 	}
 }
 
-/* Names that only "include" has, and whether exclusions make sense */
+/* Adds the names that only "include" has, and checks exclusions. */
 static void check_entries(struct draft *draft, struct matrix *matrix, const struct node_path *path)
 {
 	struct node_path exclude = {.parent = path, .key = "exclude"};
@@ -305,7 +305,7 @@ static void check_entries(struct draft *draft, struct matrix *matrix, const stru
 
 /* ---- combinations ---- */
 
-/** struct entry - of "include" or "exclude": a value for each name, or NULL */
+/** struct entry - an entry of "include" or "exclude": for each name a value or NULL */
 struct entry {
 	const char *values[MATRIX_NAMES_MAX];
 };
@@ -323,7 +323,7 @@ static struct entry entry_of(const struct matrix *matrix, const struct node *map
 	return entry;
 }
 
-/* Does the row say nothing else of the axes than @entry? */
+/* Does @entry contradict no axis value of the row? */
 static bool row_agrees(const struct matrix *matrix, const char *const *row,
 		       const struct entry *entry)
 {
@@ -339,7 +339,7 @@ static const char **row_of(struct matrix *matrix, size_t combination)
 	return matrix->values + combination * matrix->n_names;
 }
 
-/* The last axis turns fastest. */
+/* The last axis varies fastest. */
 static void rows_multiply(struct matrix *matrix, size_t n_rows)
 {
 	for (size_t row = 0; row < n_rows; row++) {
@@ -382,7 +382,7 @@ static bool row_equals(const struct matrix *matrix, const char *const *row,
 	return true;
 }
 
-/* @n_original: rows that axes made */
+/* @n_original: the number of rows from axes */
 static void rows_include(struct draft *draft, struct matrix *matrix, size_t n_original,
 			 const struct entry *entry, const struct node *map,
 			 const struct node_path *path)
@@ -429,7 +429,7 @@ static int report_matrix(struct draft *draft, const struct matrix *matrix,
 	return 0;
 }
 
-/* Fill in the rows of a matrix without findings. */
+/* Fills in the rows of a matrix that has no findings. */
 static int rows_make(struct draft *draft, struct matrix *matrix, const struct node_path *path)
 {
 	struct node_path include = {.parent = path, .key = "include"};

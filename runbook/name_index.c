@@ -17,7 +17,7 @@ static uint64_t name_hash(const char *name)
 	return hash;
 }
 
-/* The entry that holds @name, or the free one where it would go */
+/* The entry of @name, or the free one for it */
 static struct name_entry *entry_find(const struct name_index *index, const char *name,
 				     uint64_t hash)
 {

@@ -14,7 +14,7 @@ struct nearest nearest_start(const char *word)
 {
 	struct nearest nearest = {.word = word, .length = strlen(word)};
 
-	/* about one slip in three letters still looks like the word */
+	/* with one edit in three letters a word is still recognisable */
 	nearest.cutoff = (nearest.length + 1) / 3;
 	if (nearest.cutoff > EDITS_MAX)
 		nearest.cutoff = EDITS_MAX;
@@ -34,11 +34,11 @@ static size_t smallest(size_t a, size_t b, size_t c)
 }
 
 /*
- * Optimal string alignment (insert, delete, replace, swap of neighbours) with
- * three rows, and of each row only what @cutoff edits can reach: cells farther
- * than that from the diagonal hold "too much".
+ * Optimal string alignment distance (insert, delete, replace, swap adjacent bytes) with three
+ * rows, of which only the cells within @cutoff of the diagonal are computed: all others are
+ * above @cutoff in any case.
  *
- * Return: the distance, or something above @cutoff.
+ * Return: the distance, or any number above @cutoff.
  */
 static size_t edit_distance(const char *a, size_t a_length, const char *b, size_t b_length,
 			    size_t cutoff)
@@ -69,7 +69,7 @@ static size_t edit_distance(const char *a, size_t a_length, const char *b, size_
 			if (current[j] < least)
 				least = current[j];
 		}
-		current[to + 1] = too_much; /* the next row looks there */
+		current[to + 1] = too_much; /* the next row reads it */
 		if (least > cutoff)
 			return too_much;
 		before = previous;
@@ -90,7 +90,7 @@ void nearest_offer(struct nearest *nearest, const char *candidate)
 		edit_distance(nearest->word, nearest->length, candidate, length, nearest->cutoff);
 	if (distance > nearest->cutoff || (nearest->best && distance == nearest->cutoff))
 		return;
-	/* from here on only what is nearer */
+	/* from now on only nearer candidates */
 	nearest->best = candidate;
 	nearest->cutoff = distance;
 }

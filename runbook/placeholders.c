@@ -9,21 +9,21 @@
 #include <string.h>
 
 /*
- * {{ matrix.NAME }} in texts of a step, {{ ref }} and the like in the name of a
- * concurrency group. Commands are never touched: there, values come as
- * variables, which no value can turn into code.
+ * {{ matrix.NAME }} in texts of a step, {{ ref }} and the like in the name of a concurrency
+ * group. Commands are never changed: they get values as environment variables, so that no value
+ * can become code.
  */
 
 /** struct placeholder - "{{ … }}" in a text */
 struct placeholder {
 	const char *start, *end; /* with its braces */
-	const char *word;	 /* what is in it, without blanks */
+	const char *word;	 /* its content, without blanks */
 	size_t length;
 	bool closed;
-	bool dollar; /* "${{ … }}": of another system */
+	bool dollar; /* "${{ … }}", the notation of another CI system */
 };
 
-/* The first placeholder at or behind @text, or false */
+/* Finds the first placeholder at or after @text. Return: whether there is one. */
 static bool placeholder_find(const char *text, const char *begin, struct placeholder *ret)
 {
 	const char *start = strstr(text, "{{"), *close;
@@ -67,7 +67,7 @@ static struct excerpt excerpt_of(const struct placeholder *placeholder)
 	return excerpt;
 }
 
-/* Is it one that can be replaced? Reports if not. */
+/* Can the placeholder be replaced? Reports it if not. */
 static bool check_placeholder(struct draft *draft, const struct node *node,
 			      const struct node_path *path, const struct placeholder *placeholder)
 {
@@ -114,7 +114,7 @@ static bool check_placeholder(struct draft *draft, const struct node *node,
 	return false;
 }
 
-/* What stands in for a placeholder: the value, or nothing where the combination has none */
+/* The value of a placeholder; "" if the combination has none */
 static const char *value_of(const struct draft *draft, const struct placeholder *placeholder)
 {
 	const char *name = placeholder->word + strlen(MATRIX_PREFIX);
@@ -144,7 +144,7 @@ static int text_expand(struct draft *draft, const struct node *node, const struc
 		    !check_placeholder(draft, node, path, &placeholder))
 			r = 1;
 		if (r == 0 && ours && draft->matrix->n_combinations == 0)
-			r = 1; /* the matrix itself is wrong, which was reported */
+			r = 1; /* the matrix itself is invalid, which has been reported */
 		if (r != 0)
 			break;
 		fwrite(rest, 1, (size_t)(placeholder.start - rest), out);

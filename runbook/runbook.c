@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What holds when the file does not say otherwise */
+/* The defaults of the top level */
 static void root_defaults(struct runbook *runbook)
 {
 	runbook->concurrency_limit = 1;
@@ -19,7 +19,7 @@ static void root_defaults(struct runbook *runbook)
 	runbook->on[RUNBOOK_EVENT_MANUAL].given = true;
 }
 
-/* The tree becomes a draft. Return: 0 (the findings say whether all is well) or -ENOMEM. */
+/* Turns the tree into a draft. Return: 0, also with findings; -ENOMEM. */
 static int document_read(struct draft *draft, const struct document *document)
 {
 	const struct node *root = document->root;
