@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Keys that make "command" unnecessary: they are refused for a better reason already. */
+/* With one of these keys a missing "command" is not reported: the key is refused already. */
 static bool has_resource_key(const struct node *map)
 {
 	return node_get(map, "get") || node_get(map, "put") || node_get(map, "check");
@@ -52,9 +52,9 @@ int schema_read_map(struct draft *draft, enum schema_scope scope, const struct n
 
 		if (!key || !key->read) {
 			key = schema_unknown_key(draft, scope, name, &value_path);
-			if (key) /* one slip, one finding: the key meant is not missing */
+			if (key) /* one mistake, one finding: the intended key is not missing */
 				seen[key - keys] = true;
-			/* nobody looked for the one that was meant: it may be any of them */
+			/* no search for the intended key: it may be any of the missing ones */
 			n_spared += findings_full(draft->findings);
 			continue;
 		}
@@ -93,7 +93,7 @@ int read_resources(struct draft *draft, const struct schema_key *key, const stru
 	return schema_read_submap(draft, key, node, path, target);
 }
 
-/* One speed for both directions, or a map. */
+/* Reads one rate for both directions, or a map. */
 int read_io(struct draft *draft, const struct schema_key *key, const struct node *node,
 	    const struct node_path *path, void *target)
 {

@@ -14,12 +14,11 @@
 #include <string.h>
 
 /*
- * DOC: The JSON Schema of runbook.yml
+ * DOC: Shapes of values
  *
- * Editors complete and check with it while one types. It is written from the
- * table of keys, with one shape for each reader of values. It takes everything
- * that the parser takes; what it cannot say (names that exist, circles, unique
- * names, true dates) only the parser refuses.
+ * The schema is written from the table of keys, with one shape for each reader of values. It
+ * accepts everything that the parser accepts; rules that it cannot express (references to
+ * existing names, circles, unique names, real dates) are checked only by the parser.
  *
  * Shapes are JSON with holes: @min@ and @max@ of the key, @milli@ of a maximum in
  * thousandths, @self@ for a reference to the key's inner scope.
@@ -121,11 +120,11 @@ static const struct shape {
 		     "@self@}"},
 };
 
-/* Maps of keys; beside what the table says, some have rules of their own. */
+/* Maps of keys; some have rules of their own in addition to the table. */
 static const struct {
 	enum schema_scope scope;
 	const char *name;
-	const char *more; /* instead of "additionalProperties": false */
+	const char *more; /* in place of "additionalProperties": false */
 } definitions[] = {
 	{SCOPE_GLOBAL, "global", NULL},
 	{SCOPE_STEP, "step", NULL},
@@ -167,7 +166,7 @@ static const char *definition_name(unsigned scope)
 	return "";
 }
 
-/* A shape with its holes filled */
+/* Writes a shape with its holes filled. */
 static void shape_write(FILE *out, const char *json, const struct schema_key *key)
 {
 	static const struct {
@@ -208,7 +207,7 @@ const char *schema_shape(const struct schema_key *key)
 	return NULL;
 }
 
-/* What editors show: help, and what holds without the key */
+/* Writes the text that editors show: help and default */
 static void description_write(FILE *out, const struct schema_key *key)
 {
 	char text[400];

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* The one table of keys; schema.h says what comes from it. */
+/* The table of all keys; schema.h explains its uses. */
 
 #define IN(scope, type, field) .scopes = (scope), .offset = offsetof(struct type, field)
 #define IN_ROOT(field) IN(SCOPE_ROOT, runbook, field)
@@ -33,7 +33,7 @@
 #define SWITCH .read = read_bool, .format = "true or false", .fallback = "false"
 #define GLOBS .read = read_globs, .max = GLOBS_MAX, .range = "1 to 100", .fallback = "all"
 
-/* Known to the language, not to this version */
+/* Keys that this version refuses by name */
 #define LATER(key, where, what)                                                                    \
 	{                                                                                          \
 		.name = key, .scopes = where, .help = what                                         \

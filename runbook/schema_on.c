@@ -11,11 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "on": which events start a run, and the patterns that filter them. */
+/* Reading "on": events that start a run, and the patterns that filter them. */
 
 /* ---- patterns ---- */
 
-/* A full name of a ref where the short one is meant */
+/* The prefix of a full ref name, where a short one is expected */
 static const char *ref_prefix(const char *pattern)
 {
 	static const char *const prefixes[] = {"refs/heads/", "refs/tags/", "origin/"};
@@ -106,7 +106,7 @@ int read_event(struct draft *draft, const struct schema_key *key, const struct n
 	struct runbook_finding *finding;
 
 	filter->given = true;
-	if (node->kind == NODE_NULL) /* "push:" with nothing behind it: all of them */
+	if (node->kind == NODE_NULL) /* "push:" without a value: all pushes */
 		return 0;
 	if (node->kind == NODE_MAP)
 		return schema_read_map(draft, (enum schema_scope)key->inner, node, path, filter);
@@ -133,7 +133,7 @@ void report_unknown_event(struct draft *draft, const struct schema_key *key,
 		finding_fix(finding, "write %s", key->format);
 }
 
-/* One event by its name, from a text or a list. */
+/* Reads one event by its name, from a text or a list. */
 static void event_read(struct draft *draft, const struct schema_key *key, const struct node *node,
 		       const struct node_path *path)
 {
@@ -159,8 +159,8 @@ static void event_read(struct draft *draft, const struct schema_key *key, const 
 }
 
 /*
- * "push" with tags: as its users know it from elsewhere, pushes of these tags; and of no
- * branch, unless branches are named as well.
+ * "push" with tags: as in other CI systems, pushes of these tags; and of no branch, unless
+ * branches are given as well.
  */
 static void push_split_tags(struct draft *draft, const struct node *node,
 			    const struct node_path *path)
@@ -303,7 +303,7 @@ int read_branch(struct draft *draft, const struct schema_key *key, const struct 
 	return 0;
 }
 
-/* A map of cron and more, or the five fields alone. */
+/* Reads a map with cron and other keys, or only the five fields. */
 static int schedule_read(struct draft *draft, const struct schema_key *key, const struct node *node,
 			 const struct node_path *path)
 {

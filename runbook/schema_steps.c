@@ -13,14 +13,14 @@
 /*
  * DOC: The list of steps
  *
- * A step with a matrix is read once for each combination, with the combination's
- * values in place of its placeholders, so that every check sees the text that
- * will be used. Findings of the same words at the same place are kept once.
+ * A step with a matrix is read once for each combination, with the combination's values in
+ * place of its placeholders, so that every check sees the final text. Equal findings at the
+ * same place are kept once.
  */
 
 /* ---- reading ---- */
 
-/* Room for one more step; all zero. NULL: no memory. */
+/* Adds one step, zeroed. Return: NULL if out of memory. */
 static struct runbook_step *step_add(struct draft *draft, size_t item)
 {
 	struct runbook *runbook = draft->runbook;
@@ -61,7 +61,7 @@ static int step_read(struct draft *draft, size_t item, const struct node *node,
 	return schema_read_map(draft, SCOPE_STEP, node, path, step);
 }
 
-/* The values of the combination go before the step's own variables. */
+/* Puts the values of the combination before the step's own variables. */
 static int instance_add_env(struct runbook_step *step, const struct matrix *matrix,
 			    size_t combination)
 {
@@ -91,7 +91,7 @@ static int instance_add_env(struct runbook_step *step, const struct matrix *matr
 	return 0;
 }
 
-/* "NAME (a=1, b=2)" in place of "NAME" */
+/* Renames an instance from "NAME" to "NAME (a=1, b=2)". */
 static int instance_rename(struct draft *draft, struct runbook_step *step,
 			   const struct matrix *matrix, size_t combination,
 			   const struct node_path *path)
@@ -132,7 +132,7 @@ static size_t list_memory(char *const *items, size_t n)
 	return bytes;
 }
 
-/* What a few lines of a matrix would otherwise multiply without end */
+/* Bytes of an instance, which a short matrix can multiply */
 static size_t step_memory(const struct runbook_step *step)
 {
 	return step_bytes(step) + step->n_env * MATRIX_ENTRY_OVERHEAD +
@@ -141,7 +141,7 @@ static size_t step_memory(const struct runbook_step *step)
 	       list_memory(step->labels, step->n_labels);
 }
 
-/* Are the instances so far too much text for one runbook? Reports it. */
+/* Do all instances so far have too much text for one runbook? Reports it if so. */
 static bool text_exceeded(struct draft *draft, const struct matrix *matrix,
 			  const struct node_path *path)
 {
@@ -191,7 +191,7 @@ static struct runbook_matrix *matrix_add(struct runbook *runbook)
 	return &matrices[runbook->n_matrices++];
 }
 
-/* Nothing but its name, so that what depends on it is not wrong for that reason. */
+/* Adds a step with only its name, so that steps which depend on it get no finding for that. */
 static int instance_skip(struct draft *draft, size_t item, const struct node *node,
 			 const struct node_path *path, const struct matrix *matrix,
 			 size_t combination)
@@ -210,7 +210,7 @@ static int instance_skip(struct draft *draft, size_t item, const struct node *no
 	return step->name ? instance_rename(draft, step, matrix, combination, path) : -ENOMEM;
 }
 
-/* One step for each combination; after one with findings the rest would say the same. */
+/* Adds a step for each combination; after one with findings the others would only repeat them. */
 static int instances_read(struct draft *draft, size_t item, const struct node *node,
 			  const struct node_path *path, const struct matrix *matrix)
 {
@@ -263,7 +263,7 @@ static int item_read(struct draft *draft, size_t item, const struct node *node,
 		return r;
 	if (matrix.n_combinations > 0)
 		return instances_read(draft, item, node, path, &matrix);
-	/* it is wrong and reported; read the step for what else is */
+	/* the matrix is reported as invalid; read the step for other findings */
 	draft->matrix = &matrix;
 	r = step_read(draft, item, node, path);
 	draft->matrix = NULL;
@@ -382,7 +382,7 @@ int steps_merge_defaults(struct draft *draft)
 	return 0;
 }
 
-/* What execve(2) would refuse is refused here, where the place is known. */
+/* Refuses here, where the place is known, what execve(2) would refuse later. */
 void steps_check_totals(struct draft *draft)
 {
 	static const struct node_path steps_path = {.key = "steps"};

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Keys that do not belong where they stand: what was meant, and where it goes. */
+/* Findings about keys that their map does not allow: the intended key, or the right place. */
 
-/* What people who come from other systems write. @advice: NULL: "did you mean KEY?" */
+/* Keys of other CI systems and their equivalents. .advice NULL: "did you mean KEY?" */
 static const struct {
 	const char *foreign;
 	const char *key;
@@ -151,7 +151,7 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(scope_names) == SCHEMA_SCOPES, "every scope has a name");
 
-/* "name, command, …" of a scope, what this version knows */
+/* Writes the keys of a scope in this version: "name, command, …" */
 static void keys_list(const struct draft *draft, char *out, size_t size, enum schema_scope scope)
 {
 	const struct schema_key *keys = draft->keys;
@@ -166,7 +166,7 @@ static void keys_list(const struct draft *draft, char *out, size_t size, enum sc
 	}
 }
 
-/* Where else a misplaced key would be right; NULL: nowhere */
+/* The map that allows a misplaced key; NULL: none */
 static const char *right_scope(const struct draft *draft, const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(scope_names); i++) {
@@ -208,7 +208,7 @@ static const struct schema_key *synonym_find(const struct draft *draft, const ch
 	return NULL;
 }
 
-/* The same for any scope, whose name is returned as well */
+/* The same in all scopes; also returns the name of the scope */
 static const struct schema_key *synonym_elsewhere(const struct draft *draft, const char *name,
 						  const char **ret_place)
 {
@@ -263,7 +263,7 @@ const struct schema_key *schema_unknown_key(struct draft *draft, enum schema_sco
 	struct runbook_finding *finding;
 	const char *place, *advice;
 
-	if (findings_full(draft->findings)) { /* counted only: spare the search */
+	if (findings_full(draft->findings)) { /* findings are only counted: skip the search */
 		(void)findings_add(draft->findings, name->place, path, "unknown key");
 		return NULL;
 	}

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "when" of a step, and what bounds whole runs: "priority" and "concurrency". */
+/* Reading "when" of a step, and "priority" and "concurrency" of runs. */
 
 /* ---- when ---- */
 
@@ -23,7 +23,7 @@ static const struct {
 	{"always", RUNBOOK_WHEN_SUCCESS | RUNBOOK_WHEN_FAILURE},
 };
 
-/* The same in other systems' words */
+/* The same in the words of other CI systems */
 static const struct {
 	const char *foreign, *word;
 } status_synonyms[] = {
@@ -61,7 +61,7 @@ static void status_read(struct draft *draft, const struct schema_key *key, const
 	report_unknown_word(draft, "condition", words, ARRAY_SIZE(words), key->format, node, path);
 }
 
-/* A word, or a list of them: one of them is enough. @empty: what to do about none. */
+/* Reads a word or a list of alternatives. @empty: the fix for an empty list. */
 static void words_read(struct draft *draft, const struct schema_key *key, const struct node *node,
 		       const struct node_path *path, unsigned *mask, const char *empty,
 		       void (*word_read)(struct draft *draft, const struct schema_key *key,
@@ -180,7 +180,7 @@ int read_group(struct draft *draft, const struct schema_key *key, const struct n
 	return text_store(node, target);
 }
 
-/* The name of a group alone, or a map. */
+/* Reads the name of a group, or a map. */
 int read_concurrency(struct draft *draft, const struct schema_key *key, const struct node *node,
 		     const struct node_path *path, void *target)
 {

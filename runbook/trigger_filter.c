@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Does "on" let an event start a run? */
+/* Decides by "on" whether an event starts a run. */
 
 static const char *const event_names[] = {
 	[RUNBOOK_EVENT_PUSH] = "push",	   [RUNBOOK_EVENT_PULL_REQUEST] = "pull_request",
@@ -45,8 +45,8 @@ bool runbook_paths_match(const struct runbook_globs *globs, char *const *paths, 
 }
 
 /*
- * A ref by hand is a branch or a tag. When only the other kind is named, it is
- * not chosen.
+ * A manual trigger's ref is a branch or a tag. If the filter has patterns only for the other
+ * kind, it does not match.
  */
 static bool name_matches(const struct runbook_filter *filter, const char *name, bool is_tag,
 			 uint64_t *steps)

@@ -12,9 +12,9 @@
 #include <errno.h>
 #include <string.h>
 
-#define SHELL_WORDS_MAX 16 /* the scheduler splits at blanks and has no room for more */
+#define SHELL_WORDS_MAX 16 /* the scheduler splits at blanks into an array of so many */
 
-/* One line for people to read: names. */
+/* Reads one line of text for people, such as a name. */
 int read_title(struct draft *draft, const struct schema_key *key, const struct node *node,
 	       const struct node_path *path, void *target)
 {
@@ -38,7 +38,7 @@ int read_title(struct draft *draft, const struct schema_key *key, const struct n
 int read_command(struct draft *draft, const struct schema_key *key, const struct node *node,
 		 const struct node_path *path, void *target)
 {
-	/* "true" and "false" are commands, and what was written is what is meant */
+	/* "true" and "false" are commands, too: use them as written */
 	if (node->kind == NODE_BOOL && islower((unsigned char)node->text[0]))
 		return text_store(node, target);
 	if (!check_text(draft, key, node, path))
@@ -83,8 +83,8 @@ int read_shell(struct draft *draft, const struct schema_key *key, const struct n
 }
 
 /*
- * "host" or the name of an image that was imported or pulled. Never a path of the
- * host: what a repository says must not choose what of the host its steps see.
+ * "host" or the name of an image that was imported or pulled. Never a path of the host: a
+ * repository must not select files of the host for its steps.
  */
 static bool image_value_valid(const char *name)
 {
@@ -157,7 +157,7 @@ static int parse_count(const char *text, uint64_t *ret_count)
 	return errno ? -ERANGE : 0;
 }
 
-/* Numbers with a unit; 1.5 may stand for processors, so plain numbers of any kind are taken. */
+/* Reads a number with a unit; plain numbers of any kind are valid, e.g. 1.5 processors. */
 static int measure_read(struct draft *draft, const struct schema_key *key, const struct node *node,
 			const struct node_path *path, uint64_t *target, const char *what,
 			int (*parse)(const char *text, uint64_t *ret_value))
@@ -236,7 +236,7 @@ static bool check_env_value(struct draft *draft, const struct node *name, const 
 	return false;
 }
 
-/* What the matrix sets, the step cannot: one of the two would be wrong. */
+/* Reports a variable of the step that the matrix sets, too. */
 static bool check_env_clash(struct draft *draft, const struct node *name,
 			    const struct node_path *path)
 {
@@ -269,7 +269,7 @@ static int variable_read(struct draft *draft, const struct node *name, const str
 	return env->name && env->value ? 0 : -ENOMEM;
 }
 
-/* The list of variables lies in runbook_step as env, n_env: @target is the first. */
+/* @target is a struct runbook_env *, which a counter follows, as env and n_env of runbook_step. */
 int read_env(struct draft *draft, const struct schema_key *key, const struct node *node,
 	     const struct node_path *path, void *target)
 {
@@ -303,7 +303,7 @@ int read_env(struct draft *draft, const struct schema_key *key, const struct nod
 	return 0;
 }
 
-/* The names of a list with the values of the matrix in place of its placeholders */
+/* Copies the names of a list with the values of the matrix in place of placeholders. */
 static int dependencies_expand(struct draft *draft, const struct node *list,
 			       const struct node_path *path)
 {
@@ -328,7 +328,7 @@ static int dependencies_expand(struct draft *draft, const struct node *list,
 			return -ENOMEM;
 		draft->text_bytes += expanded.node.length + MATRIX_ENTRY_OVERHEAD;
 	}
-	if (wrong) { /* and reported: do not look the names up as well */
+	if (wrong) { /* reported: do not look the names up as well */
 		texts_done(source->dependencies, list->n_items);
 		source->dependencies = NULL;
 		source->depends_on = NULL;
@@ -336,7 +336,7 @@ static int dependencies_expand(struct draft *draft, const struct node *list,
 	return 0;
 }
 
-/* Only the form is checked here; what the names mean, graph.c finds out. */
+/* Checks only the form; graph.c resolves the names. */
 int read_depends_on(struct draft *draft, const struct schema_key *key, const struct node *node,
 		    const struct node_path *path, void *target)
 {
@@ -355,7 +355,7 @@ int read_depends_on(struct draft *draft, const struct schema_key *key, const str
 		report_type(draft, SUBJECT(key), "a list", key->format, node, path);
 		return 0;
 	}
-	/* what names steps makes an edge at least: no need to look what the names are */
+	/* each name makes at least one edge, so count before resolving them */
 	draft->n_dependencies += node->n_items;
 	if (draft->n_dependencies > RUNBOOK_EDGES_MAX) {
 		report_edges(draft, node, path);

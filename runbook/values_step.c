@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Values of a step's smaller keys. */
+/* Readers of a step's smaller keys. */
 
 int read_bool(struct draft *draft, const struct schema_key *key, const struct node *node,
 	      const struct node_path *path, void *target)
@@ -22,7 +22,7 @@ int read_bool(struct draft *draft, const struct schema_key *key, const struct no
 	return 0;
 }
 
-/* The matrix was read before the step, by item_read(). */
+/* Does nothing: item_read() has read the matrix before the step. */
 int read_matrix(struct draft *draft, const struct schema_key *key, const struct node *node,
 		const struct node_path *path, void *target)
 {
@@ -34,7 +34,7 @@ int read_matrix(struct draft *draft, const struct schema_key *key, const struct 
 	return 0;
 }
 
-/* A number of at most 65535, the ids that a step has */
+/* A number of at most 65535, the range of ids in a step */
 static bool id_valid(const char *text, size_t length)
 {
 	unsigned value = 0;
@@ -49,7 +49,7 @@ static bool id_valid(const char *text, size_t length)
 	return value <= 65535;
 }
 
-/* As useradd(8) takes them */
+/* Names that useradd(8) accepts */
 static bool user_name_valid(const char *name)
 {
 	size_t length = strlen(name);
@@ -83,7 +83,7 @@ int read_user(struct draft *draft, const struct schema_key *key, const struct no
 	if (r != 0)
 		return r < 0 ? r : 0;
 	node = &expanded.node;
-	/* a plain number means what it says */
+	/* a plain number is a uid */
 	if (node->kind != NODE_INT && !check_line(draft, key, node, path))
 		return 0;
 	if (user_valid(node->text))
@@ -98,7 +98,7 @@ int read_user(struct draft *draft, const struct schema_key *key, const struct no
 
 #define WORKSPACE "/workspace"
 
-/* Does one of its parts lead elsewhere: "..", or nothing between slashes? */
+/* Is the path without ".." and without empty components? */
 static bool path_is_plain(const char *path)
 {
 	for (const char *part = path;; part++) {
@@ -162,7 +162,7 @@ static bool label_valid(const char *label)
 	return true;
 }
 
-/* One label to the end of the step's list, which has room. */
+/* Appends one label to the step's list, which has room. */
 static int label_read(struct draft *draft, const struct node *node, const struct node_path *path,
 		      struct runbook_step *step)
 {
@@ -198,7 +198,7 @@ static int label_read(struct draft *draft, const struct node *node, const struct
 	return r;
 }
 
-/* The list lies in runbook_step as labels, n_labels: @target is the first. */
+/* @target is labels of runbook_step, which n_labels follows. */
 int read_labels(struct draft *draft, const struct schema_key *key, const struct node *node,
 		const struct node_path *path, void *target)
 {
@@ -216,7 +216,7 @@ int read_labels(struct draft *draft, const struct schema_key *key, const struct 
 		finding_fix(finding, "give the host one label that stands for several");
 		return 0;
 	}
-	/* an empty list is one: none of the labels of "global" */
+	/* an empty list is valid, too: it overrides the labels of "global" */
 	step->labels = calloc(n + 1, sizeof(*step->labels));
 	if (!step->labels)
 		return -ENOMEM;

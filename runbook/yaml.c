@@ -9,10 +9,10 @@
 
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
-/** struct frame - a list or map whose end has not come */
+/** struct frame - a list or map whose end has not been read */
 struct frame {
 	struct node *node;
-	struct node_path path; /* of the value that comes next */
+	struct node_path path; /* of the next value */
 };
 
 struct anchor {
@@ -53,7 +53,7 @@ static const struct node_path *current_path(struct builder *builder)
 	return &frame->path;
 }
 
-/* Report something that ends the parse. */
+/* Reports a finding that ends the parse. */
 static int refuse(struct builder *builder, struct runbook_place place, const char *message,
 		  const char *fix)
 {
@@ -93,7 +93,7 @@ static int node_append(struct node *list, struct node *item)
 
 /* ---- attaching ---- */
 
-/* Count what @node costs once more, and refuse what is too much. */
+/* Adds the cost of @node, also for an alias, and refuses to exceed the limits. */
 static int charge(struct builder *builder, const struct node *node, struct runbook_place place)
 {
 	builder->n_expanded += node->n_expanded;
@@ -109,7 +109,7 @@ static int charge(struct builder *builder, const struct node *node, struct runbo
 		      "use fewer aliases, and none of lists full of aliases");
 }
 
-/* The key of a map entry: plain or quoted text, nothing built. */
+/* Checks a key of a map: it must be a plain or quoted text. */
 static int check_key(struct builder *builder, const struct node *key, bool is_plain)
 {
 	if (key->kind == NODE_LIST || key->kind == NODE_MAP)
@@ -121,7 +121,7 @@ static int check_key(struct builder *builder, const struct node *key, bool is_pl
 	return 0;
 }
 
-/* Put @node where the document is: root, next entry, key or value. */
+/* Adds @node at the current place of the document: root, next entry, key or value. */
 static int attach(struct builder *builder, struct node *node, bool is_plain,
 		  struct runbook_place place)
 {
@@ -146,7 +146,7 @@ static int attach(struct builder *builder, struct node *node, bool is_plain,
 	return node_append(frame->node, node);
 }
 
-/* The entry of a list that comes next must be counted before it is reported on. */
+/* Counts the next entry of a list, before a finding about it needs its index. */
 static void path_step(struct builder *builder)
 {
 	struct frame *frame;
@@ -207,7 +207,7 @@ static int on_alias(struct builder *builder, yaml_event_t *event)
 
 	path_step(builder);
 	builder->n_aliases++;
-	for (size_t i = builder->n_anchors; i-- > 0;) { /* the last one of that name counts */
+	for (size_t i = builder->n_anchors; i-- > 0;) { /* the last anchor of that name is valid */
 		struct node *node = builder->anchors[i].node;
 
 		if (strcmp(builder->anchors[i].name, name) != 0)
@@ -226,7 +226,7 @@ static int on_alias(struct builder *builder, yaml_event_t *event)
 	return -EINVAL;
 }
 
-/* Is the tag absent or @kind's own? "!" makes text of a scalar. */
+/* Is the tag absent or @core? "!" makes a scalar text. */
 static bool tag_fits(const yaml_char_t *tag, const char *core)
 {
 	return !tag || strcmp((const char *)tag, "!") == 0 || strcmp((const char *)tag, core) == 0;
@@ -245,7 +245,7 @@ static void report_tag(struct builder *builder, yaml_event_t *event, const yaml_
 	finding_fix(finding, "remove it; quote a value to make it text");
 }
 
-/* Type of a scalar by its tag, or by its look when it is plain. */
+/* The type of a scalar by its tag, or by its text if it is plain. */
 static enum node_kind typed_scalar(struct builder *builder, yaml_event_t *event)
 {
 	static const struct {
@@ -292,7 +292,7 @@ static int on_scalar(struct builder *builder, yaml_event_t *event)
 	node = node_new(builder, typed_scalar(builder, event), event->start_mark);
 	if (!node)
 		return -ENOMEM;
-	/* libyaml's own allocation, with its NUL behind the text */
+	/* take libyaml's allocation, which has a NUL after the text */
 	node->text = (char *)event->data.scalar.value;
 	event->data.scalar.value = NULL;
 	node->length = length;
@@ -366,7 +366,7 @@ static int on_sequence_end(struct builder *builder, yaml_event_t *event)
 	return 0;
 }
 
-/** struct map_entry - for finding equal keys by sorting, which no input can make slow */
+/** struct map_entry - for finding equal keys by sorting, which is fast for any input */
 struct map_entry {
 	const struct node *key;
 	size_t index;

@@ -9,12 +9,12 @@
 #define TAG_DIRECTIVES_MAX 8
 
 /*
- * libyaml says what its scanner stumbled over; people need to hear what they
- * wrote and how to write it right. The table maps the first to the second.
+ * libyaml's messages describe the state of its scanner; people need to know their mistake and
+ * the fix. The table maps the former to the latter.
  */
 static const struct {
 	const char *problem;
-	bool at_context; /* the cause is where the construct began */
+	bool at_context; /* the mistake is at the start of the construct */
 	const char *message;
 	const char *fix;
 } sentences[] = {
@@ -84,8 +84,8 @@ static const char *line_find(const char *data, size_t size, unsigned line, size_
 }
 
 /*
- * Column (from 1) of a tab that indents @line or stands at @column of it; 0: none.
- * Most who meet this error see only white space, so it gets a sentence of its own.
+ * Column (from 1) of a tab that indents the line of @place or is at its column; 0: none. Tabs
+ * look like blanks in an editor, so this error gets a sentence of its own.
  */
 static unsigned tab_find(const char *data, size_t size, struct runbook_place place)
 {
@@ -103,7 +103,7 @@ static unsigned tab_find(const char *data, size_t size, struct runbook_place pla
 	return 0;
 }
 
-/* Does the parser miss a key or a "-" where a line begins? Then its indentation is wrong. */
+/* Is a key or a "-" missing at the beginning of a line? Then its indentation is wrong. */
 static bool is_misaligned(const struct syntax_error *error, const char *data, size_t size)
 {
 	size_t length, i = 0;
@@ -221,8 +221,8 @@ static bool is_line_start(const char *data, size_t offset)
 }
 
 /*
- * libyaml compares each %TAG directive with all before it: a file of nothing else
- * takes it seconds. A runbook has no use for even one.
+ * libyaml compares each %TAG directive with all earlier ones, so a file full of them takes
+ * seconds. A runbook needs none.
  */
 static bool check_tag_directives(const char *data, size_t size, struct findings *findings)
 {

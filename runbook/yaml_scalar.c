@@ -6,8 +6,8 @@
 
 #include "common/cleanup.h"
 
-/* Types of plain scalars: YAML 1.2.2, section 10.3.2. "yes", "on" and "0777" are text and a
- * decimal number there, unlike in YAML 1.1. */
+/* Types of plain scalars: YAML 1.2.2, section 10.3.2. "yes" and "on" are text and
+ * "0777" is a decimal number there, unlike in YAML 1.1. */
 
 static const char *const kind_names[] = {
 	[NODE_NULL] = "nothing",   [NODE_BOOL] = "a truth value", [NODE_INT] = "a number",

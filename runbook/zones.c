@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Is @word the last part of @name, "berlin" that of "Europe/Berlin"? */
+/* Is @word the last component of @name, as "berlin" of "Europe/Berlin"? */
 static bool is_city(const char *name, const char *word)
 {
 	const char *slash = strrchr(name, '/');
@@ -16,7 +16,7 @@ static bool is_city(const char *name, const char *word)
 	return slash && strcasecmp(slash + 1, word) == 0;
 }
 
-/* The name in @names that looks like @word, with what follows it up to its newline; NULL: none. */
+/* The line in @names whose name looks like @word; NULL: none. */
 static const char *nearest_line(char *names, const char *word)
 {
 	struct nearest nearest = nearest_start(word);
