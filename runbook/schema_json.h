@@ -18,7 +18,7 @@ struct schema_key;
  */
 char *runbook_schema_json(void);
 
-/** schema_shape() - the schema of @key's value, JSON with holes; NULL: none yet, which a test reports */
+/** schema_shape() - the schema of @key's value, JSON with holes; NULL: none */
 const char *schema_shape(const struct schema_key *key);
 
 #endif

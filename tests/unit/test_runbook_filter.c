@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Patterns, against a table and against a slow matcher that is plainly right; "on". */
+/* Patterns, compared with a table and with a slow but obviously correct matcher; "on". */
 #include "runbook/glob.h"
 #include "runbook/runbook.h"
 #include "tests/unit/cmocka_headers.h"
@@ -97,7 +97,7 @@ static void test_patterns(void **state)
 	}
 }
 
-/* Each star tries everything it may swallow. */
+/* Tries every text that each star may match. */
 static bool slow_match(const char *start, const char *pattern, const char *text)
 {
 	if (*pattern == '\0')
@@ -164,7 +164,7 @@ static void test_patterns_against_a_slow_matcher(void **state)
 	assert_true(n_fit > 10000);
 }
 
-/* A pattern that makes careless matchers run for years */
+/* A pattern for which naive matchers need exponential time */
 static void test_hostile_pattern(void **state)
 {
 	char text[4001], pattern[257];
@@ -191,7 +191,7 @@ static void test_lists(void **state)
 	assert_true(chosen(&globs, "release/1"));
 	assert_false(chosen(&globs, "release/old"));
 	assert_false(chosen(&globs, "main"));
-	globs.n_items = 3; /* the last one that fits decides */
+	globs.n_items = 3; /* the last pattern that matches decides */
 	assert_true(chosen(&globs, "release/old"));
 	globs = (struct runbook_globs){only_out, 2};
 	assert_true(chosen(&globs, "src/a.c"));
@@ -281,7 +281,7 @@ static void test_branches_and_tags(void **state)
 			    "\"on\" does not name pull_request");
 }
 
-/* push.tags as it is known from elsewhere */
+/* push.tags has the meaning that it has in other CI systems */
 static void test_tags_of_push(void **state)
 {
 	static const char tags[] = "on: {push: {tags: ['v*']}}";
@@ -295,7 +295,7 @@ static void test_tags_of_push(void **state)
 	assert_string_equal(filtered(both, PUSH, "refs/tags/v1", NULL), "");
 }
 
-/* Patterns that take minutes with one push: nobody waits for them. */
+/* Patterns that would take minutes for one push exhaust the budget. */
 static void test_slow_patterns(void **state)
 {
 	static const char slow[] = "**aaa*aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
@@ -318,7 +318,7 @@ static void test_slow_patterns(void **state)
 					 ARRAY_SIZE(paths), why, sizeof(why)));
 	runbook = runbook_free(runbook);
 
-	/* what might be left out does not slip through */
+	/* a text that a pattern might exclude is not selected */
 	memcpy(on, start, sizeof(start));
 	for (size_t i = 0; i < 100; i++)
 		used += (size_t)snprintf(on + used, sizeof(on) - used, "'!%s',", slow);

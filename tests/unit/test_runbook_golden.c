@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Each tests/golden/runbook/NAME.yml against NAME.expected: the findings as
- * `runbookctl validate` prints them, or what a good file means. UPDATE=1 in the
- * environment rewrites the expectations; read the difference before committing.
+ * Each tests/golden/runbook/NAME.yml is compared with NAME.expected: the findings in the format
+ * of `runbookctl validate`, or the meaning of a valid file. UPDATE=1 in the environment
+ * rewrites these files; read the difference before committing.
  */
 #include "runbook/runbook.h"
 #include "tests/unit/cmocka_headers.h"
@@ -47,7 +47,7 @@ static void print_globs(FILE *out, const char *title, const struct runbook_globs
 		fprintf(out, " [%s]", globs->items[i]);
 }
 
-/* What differs from the defaults */
+/* Prints values that differ from the defaults. */
 static void print_behaviour(FILE *out, const struct runbook_step *step)
 {
 	const struct runbook_when *when = &step->when;
@@ -160,7 +160,7 @@ static void print_good(FILE *out, const struct runbook *runbook)
 	fprintf(out, "--\n%s--\n%s", text, dot);
 }
 
-/* What the test compares: findings, or the meaning. */
+/* Return: the findings, or the meaning of a valid file. */
 static char *result_of(const char *name, const char *data, size_t size)
 {
 	struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
@@ -175,7 +175,7 @@ static char *result_of(const char *name, const char *data, size_t size)
 	for (size_t i = 0; i < n; i++) {
 		char line[2048];
 
-		/* every finding has a place and says what to do */
+		/* every finding has a place and a fix */
 		assert_true(findings[i].place.line > 0 && findings[i].place.column > 0);
 		assert_true(findings[i].fix[0] != '\0');
 		runbook_finding_format(line, sizeof(line), name, &findings[i]);

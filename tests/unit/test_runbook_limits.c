@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits and size: inputs too big to keep as files are made here. */
+/* Limits and sizes, with inputs that are too large for files in the repository. */
 #include "runbook/runbook.h"
 #include "runbook/schema.h"
 #include "tests/unit/cmocka_headers.h"
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** struct text - a file in the making */
+/** struct text - a file while it is written */
 struct text {
 	char *data;
 	size_t size;
@@ -183,7 +183,7 @@ static void test_too_many_values(void **state)
 	assert_non_null(strstr(line, "the file has too many values (more than 400000)"));
 }
 
-/* A list that each instance of a matrix reads; what it names does not even exist. */
+/* A list that each instance of a matrix reads, of names that do not exist. */
 static void test_long_list_of_a_matrix(void **state)
 {
 	struct text *text = text_new();
@@ -221,7 +221,7 @@ static void put_steps(struct text *text, size_t n)
 	}
 }
 
-/* A chain of the greatest length: order, slugs and levels, and no recursion that ends the stack. */
+/* A chain of the maximum length: order, slugs and levels, without stack overflow by recursion. */
 static void test_ten_thousand_steps(void **state)
 {
 	struct text *text = text_new();
@@ -249,7 +249,7 @@ static void test_too_many_steps(void **state)
 	expect(text, "f:2:1: steps: more than 10000 steps (write 1 to 10000 steps)");
 }
 
-/* Every name has the same slug: the numbers must not be searched one by one from 2. */
+/* Every name has the same slug: free numbers must not be searched one by one from 2. */
 static void test_equal_slugs(void **state)
 {
 	struct text *text = text_new();
@@ -271,7 +271,7 @@ static void test_equal_slugs(void **state)
 	runbook_free(runbook);
 }
 
-/* One circle through everything: found by one walk, shown in short. */
+/* One circle through all steps: one walk finds it, and the message is short. */
 static void test_long_cycle(void **state)
 {
 	struct text *text = text_new();
@@ -286,7 +286,7 @@ static void test_long_cycle(void **state)
 	assert_non_null(strstr(line, "s7 -> ... -> s0"));
 }
 
-/* All depend on all before, through one alias: many edges from a small file. */
+/* Each step depends on all earlier ones, through one alias: many edges from a small file. */
 static void test_many_edges(void **state)
 {
 	struct text *text = text_new();
@@ -308,7 +308,7 @@ static void test_many_edges(void **state)
 	runbook_free(runbook);
 }
 
-/* Thousands of near misses: the list of findings is full soon, and so the search ends. */
+/* Thousands of near misses: the list of findings is soon full, which ends the search. */
 static void test_many_unknown_dependencies(void **state)
 {
 	struct text *text = text_new();
@@ -331,7 +331,7 @@ static void test_many_unknown_dependencies(void **state)
 	free(text);
 }
 
-/* Cut at every byte: whatever is left is refused or right, and nothing leaks. */
+/* A file cut at every byte: the rest is refused or valid, and no memory leaks. */
 static void test_every_prefix(void **state)
 {
 	static const char whole[] = "name: \"caf\xc3\xa9\"\n"
@@ -348,7 +348,7 @@ static void test_every_prefix(void **state)
 		struct runbook_finding findings[RUNBOOK_FINDINGS_MAX];
 		struct runbook *runbook = NULL;
 		size_t n;
-		/* an own copy, so that a sanitizer sees a read behind the end */
+		/* a copy of this size, so that a sanitizer detects a read after the end */
 		cleanup_free char *copy = malloc(size ? size : 1);
 		int r;
 
@@ -362,7 +362,7 @@ static void test_every_prefix(void **state)
 	assert_true(n_good >= 2);
 }
 
-/* The manual page is written by hand; it must not forget a key. */
+/* The manual page is written by hand and must mention every key. */
 static void test_manual_names_every_key(void **state)
 {
 	cleanup_fclose FILE *file = fopen("man/runbook.yml.5.scd", "re");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Matrices: which combinations come out, what steps get of them, and their limits. */
+/* Matrices: their combinations, the values that steps get, and limits. */
 #include "runbook/runbook.h"
 #include "tests/unit/cmocka_headers.h"
 #include "tests/unit/graph_print.h"
@@ -86,7 +86,7 @@ static void test_products(void **state)
 	EXPECT("{a: [1]}", "s (a=1)");
 	EXPECT("{a: [1, 2], b: [x, y]}", "s (a=1, b=x)", "s (a=1, b=y)", "s (a=2, b=x)",
 	       "s (a=2, b=y)");
-	/* what is written is what comes out */
+	/* values are used as they are written */
 	EXPECT("{v: [3.10, 0x1F, true, '']}", "s (v=3.10)", "s (v=0x1F)", "s (v=true)", "s (v=)");
 }
 
@@ -101,14 +101,14 @@ static void test_exclude(void **state)
 
 static void test_include(void **state)
 {
-	/* lies upon what it does not contradict */
+	/* an entry extends combinations that it does not contradict */
 	EXPECT("{a: [1, 2], include: [{a: 2, c: z}]}", "s (a=1)", "s (a=2, c=z)");
 	EXPECT("{a: [1, 2], include: [{c: z}]}", "s (a=1, c=z)", "s (a=2, c=z)");
 	EXPECT("{a: [1, 2], include: [{c: y}, {a: 1, c: z}]}", "s (a=1, c=z)", "s (a=2, c=y)");
-	/* or is one more */
+	/* or adds one */
 	EXPECT("{a: [1], include: [{a: 3}, {a: 4, c: z}]}", "s (a=1)", "s (a=3)", "s (a=4, c=z)");
 	EXPECT("{include: [{a: 1}, {b: 2}]}", "s (a=1)", "s (b=2)");
-	/* excluded ones come back only as they are included */
+	/* an excluded combination comes back only as an entry of include */
 	EXPECT("{a: [1, 2], exclude: [{a: 2}], include: [{a: 2, c: z}]}", "s (a=1)",
 	       "s (a=2, c=z)");
 	bad(text_of("steps: [{name: s, command: x, matrix: {include: [{a: 1}, {a: 1}]}}]"),
@@ -163,7 +163,7 @@ static void test_what_instances_get(void **state)
 	runbook_free(runbook);
 }
 
-/* @n numbers for a flow list */
+/* Writes @n numbers for a flow list. */
 static char *numbers(size_t n)
 {
 	char *text = NULL;
@@ -198,7 +198,7 @@ static void test_number_of_combinations(void **state)
 	    "the axis \"a\" has more than 1000 values");
 }
 
-/* @n steps with a thousand instances each; @chain: each depends on the one before */
+/* Writes @n steps with a thousand instances each; @chain: each depends on the one before. */
 static char *many_matrices(size_t n, bool chain, const char *command)
 {
 	cleanup_free char *thousand = numbers(1000);
@@ -254,7 +254,7 @@ static void test_amount_of_text(void **state)
 	    "the instances have more than 16 MiB of commands, variables and patterns");
 }
 
-/* Many matrices of which "exclude" leaves little: all that was made is counted. */
+/* Many matrices of which "exclude" leaves little: the limit counts combinations before it. */
 static void test_work_is_bounded(void **state)
 {
 	cleanup_free char *thousand = numbers(1000);

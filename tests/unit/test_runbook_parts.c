@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The parts beneath the parser: scalar types, nearest words, the index, findings. */
+/* The parts that the parser uses: scalar types, nearest words, the index, findings. */
 #include "runbook/findings.h"
 #include "runbook/name_index.h"
 #include "runbook/nearest.h"
@@ -59,12 +59,12 @@ static void test_nearest(void **state)
 	assert_null(nearest_of("x", keys, ARRAY_SIZE(keys)));
 	assert_null(nearest_of("", keys, ARRAY_SIZE(keys)));
 	assert_null(nearest_of("volumes", keys, ARRAY_SIZE(keys)));
-	/* longer than any name: no overrun, no answer */
+	/* longer than any name: no overrun, no result */
 	memset(longest, 'a', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	assert_null(nearest_of(longest, keys, ARRAY_SIZE(keys)));
 	assert_null(nearest_of("aaaa", (const char *const[]){longest}, 1));
-	/* the nearest of several, the first of equals */
+	/* the nearest of several, the first of equally near ones */
 	assert_string_equal(nearest_of("tests", (const char *const[]){"text", "test", "rests"}, 3),
 			    "test");
 }
@@ -119,7 +119,7 @@ static void test_finding_format(void **state)
 	assert_string_equal(line, "a.yml: ");
 }
 
-/* A message never holds half a character or a control byte, however it was cut. */
+/* A message never contains half a character or a control byte, wherever it is cut. */
 static void test_quote_cuts_between_characters(void **state)
 {
 	char text[200] = "";
@@ -148,7 +148,7 @@ static void test_path_is_cut_between_characters(void **state)
 	assert_string_equal(out, "");
 }
 
-/* An alias is its anchor's node itself, and its cost is counted each time. */
+/* An alias is the same node as its anchor, and its cost is counted each time. */
 static void test_alias_shares_its_node(void **state)
 {
 	static const char text[] = "a: &x [1, 2]\nb: *x\n";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of keys, and packaging/runbook.schema.json, which is written from it:
- * UPDATE=1 in the environment rewrites the file.
+ * The table of keys, and packaging/runbook.schema.json, which is generated from it: UPDATE=1 in
+ * the environment rewrites the file.
  */
 #include "runbook/schema.h"
 #include "runbook/schema_json.h"

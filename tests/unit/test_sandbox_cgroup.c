@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Limits where the kernel counts no swap. Plain directories stand in for groups,
- * so neither privilege nor controllers are needed.
+ * Limits on kernels without swap accounting. Plain directories stand in for groups, so neither
+ * privilege nor controllers are needed.
  */
 #include "sandbox/host_group.h"
 #include "tests/unit/cmocka_headers.h"
@@ -49,7 +49,7 @@ static struct cgroup_host host_with(bool required)
 static void test_swap_unlimited(void **state)
 {
 	static const struct {
-		const char *swaps; /* NULL: the kernel knows none */
+		const char *swaps; /* NULL: the kernel has no such file */
 		bool problem;
 	} cases[] = {
 		{NULL, false},
@@ -72,7 +72,7 @@ static void test_swap_unlimited(void **state)
 		assert_int_equal(strstr(error.text, "swapaccount=1") != NULL, cases[i].problem);
 		cgroup_host_check_swap(&lax, group_fd);
 		assert_int_equal(strstr(lax.warning, "swapoff") != NULL, cases[i].problem);
-		/* without the controller there is no memory limit to go beyond */
+		/* without the controller there is no memory limit to exceed */
 		strict.memory = false;
 		cgroup_host_check_swap(&strict, group_fd);
 		assert_string_equal(strict.warning, "");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The library as a daemon uses it: many at once, watched through descriptors. Needs root. */
+/* The library as a daemon uses it: many sandboxes at once, watched by descriptors. Needs root. */
 #include "sandbox/sandbox.h"
 #include "tests/unit/cmocka_headers.h"
 
@@ -76,7 +76,7 @@ static struct sandbox_outcome end(struct run *run, char *text, size_t size)
 	assert_int_equal(poll(&file, 1, 20000), 1);
 	if (sandbox_finish(&run->sandbox, &outcome, &error) < 0)
 		fail_msg("%s", error.text);
-	/* nothing inside is left that could hold the other end */
+	/* no process inside is left that could have the other end open */
 	got = fd_read_all(run->out_fd, text, size - 1);
 	assert_true(got >= 0);
 	text[got] = '\0';
@@ -113,7 +113,7 @@ static void test_outcomes(void **state)
 	}
 }
 
-/* The group of a process, as the kernel says it; "" where there is no cgroup v2. */
+/* The group of a process by /proc/PID/cgroup; "" without cgroup v2. */
 static void group_of(pid_t pid, char *path, size_t size)
 {
 	char file[64], text[4096];
@@ -151,7 +151,7 @@ static bool ends_with(const char *text, const char *end)
 	return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
-/* Steps of a run sit in one group, which comes with the first and goes with the last. */
+/* Steps of a run share a group, which is made with the first and removed with the last. */
 static void test_groups(void **state)
 {
 	char path[4096], text[64];
@@ -171,7 +171,7 @@ static void test_groups(void **state)
 	assert_int_equal(end(&runs[1], text, sizeof(text)).code, 4);
 	assert_int_equal(sandbox_kill(&runs[0].sandbox), 0);
 	assert_int_equal(end(&runs[0], text, sizeof(text)).how, SANDBOX_LOST);
-	/* the other run is unharmed, and the first may come again */
+	/* the other run is unharmed, and the first may start again */
 	assert_int_equal(sandbox_signal(&runs[2].sandbox, 0), 0);
 	start_in(&runs[0], "run-7", "unit-a", "exit 5");
 	assert_int_equal(end(&runs[0], text, sizeof(text)).code, 5);
@@ -296,7 +296,7 @@ static void test_signal_and_kill(void **state)
 	assert_int_equal(sandbox_kill(&run.sandbox), 0);
 	assert_int_equal(end(&run, text, sizeof(text)).how, SANDBOX_LOST);
 
-	/* finish without waiting is a kill as well */
+	/* sandbox_finish() without waiting kills as well */
 	start(&run, "unit-finish", "sleep 1000");
 	assert_int_equal(sandbox_finish(&run.sandbox, &outcome, NULL), 0);
 	assert_int_equal(outcome.how, SANDBOX_LOST);
@@ -321,13 +321,13 @@ static void test_refused(void **state)
 	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), -ENOTDIR);
 	request.image = "host";
 	request.workspace = state_dir;
-	request.workspace_uid = 12345; /* it is root's */
+	request.workspace_uid = 12345; /* its owner is root */
 	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), -EPERM);
 	assert_non_null(strstr(error.text, "12345"));
 	request.workspace = NULL;
 	request.workdir = "/nonexistent";
 	request.payload_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	/* what only the inside can see comes out with the result, as a sentence */
+	/* a failure inside is reported with the result, as a sentence */
 	assert_int_equal(sandbox_start(host, &request, &sandbox, &error), 0);
 	struct pollfd file = {.fd = sandbox.status_fd, .events = POLLIN};
 	struct sandbox_outcome outcome;
@@ -339,8 +339,8 @@ static void test_refused(void **state)
 }
 
 /*
- * But those of user namespaces: they are kept for each range of ids, and which
- * ranges are free depends on who else starts sandboxes on this machine.
+ * Open descriptors, except user namespaces: these are cached per slot, and the free slots
+ * depend on other programs that start sandboxes on this machine.
  */
 static unsigned count_fds(void)
 {
@@ -368,10 +368,10 @@ static void test_no_descriptor_leaks(void **state)
 		start(&run, "unit-fds", "true");
 		(void)end(&run, text, sizeof(text));
 		if (i == 0)
-			before = count_fds(); /* the first fills the caches */
+			before = count_fds(); /* the first sandbox fills the caches */
 	}
 	assert_int_equal(count_fds(), before);
-	/* changing ids next to our memory must not take our dumpable flag along */
+	/* a change of ids in a process that shares our memory must not clear our dumpable flag */
 	assert_int_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 1);
 }
 
@@ -437,7 +437,7 @@ static void test_nft_text_ipv6(void **state)
 	assert_non_null(strstr(text, "iifname != \"rbk*\" meta nfproto ipv6 drop"));
 }
 
-/* Made ahead, used once, and only when a step of that kind was there. */
+/* Namespaces are made ahead only after a step of that kind, and used once. */
 static void test_pool(void **state)
 {
 	struct host_network_options options = {.pool = 3};
@@ -494,7 +494,7 @@ static int teardown(void **state)
 	return remove_tree(AT_FDCWD, state_dir);
 }
 
-/* A service manager may hold a duplicate of it for longer than we do. */
+/* A service manager may hold a duplicate of the descriptor for longer than we do. */
 static void test_record_locks_nobody_out(void **state)
 {
 	int fd = memfd_create("record", MFD_CLOEXEC);

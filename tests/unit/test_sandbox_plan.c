@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests and the plans they become, against tests/golden/sandbox/NAME.expected
- * (text) and NAME.json.
- * UPDATE=1 in the environment rewrites the expectations; read the difference
- * before committing. No privilege is needed: a plan is data.
+ * Plans of requests, compared with tests/golden/sandbox/NAME.expected (text) and NAME.json.
+ * UPDATE=1 in the environment rewrites these files; read the difference before committing. No
+ * privilege is needed: a plan is data.
  */
 #include "sandbox/plan.h"
 #include "tests/unit/cmocka_headers.h"
@@ -143,7 +142,7 @@ static void test_image_without_cgroup(void **state)
 	check_golden("image", &request, &facts);
 }
 
-/* What a request may not say, and which word of it the error must name. */
+/* Invalid requests, and the word that the error must contain. */
 static void test_refused(void **state)
 {
 	static const struct sandbox_bind relative = {.source = "x", .target = "/y"};
@@ -203,8 +202,8 @@ static void test_refused(void **state)
 	cases[n++].request.group_limits.cpu_milli = 9;
 	cases[n++].request.group = "run/1";
 	cases[n++].request.network_name = "a b";
-	cases[n++].request.limited = true;	  /* of network "none" */
-	cases[n++].request.workspace_view = "/v"; /* over nothing */
+	cases[n++].request.limited = true;	  /* with network "none" */
+	cases[n++].request.workspace_view = "/v"; /* without a workspace */
 	cases[n].request.workspace = "/w";
 	cases[n++].request.workspace_view = "/w/../v";
 	assert_int_equal(n, ARRAY_SIZE(cases));
@@ -219,7 +218,7 @@ static void test_refused(void **state)
 	}
 }
 
-/* Ids hold project, run, step and attempt: none of it may be cut, two steps would be one. */
+/* Ids contain project, run, step and attempt: if they were cut, two steps would be one. */
 static void test_long_id(void **state)
 {
 	struct sandbox_request request = request_plain();
@@ -239,7 +238,7 @@ static void test_long_id(void **state)
 	assert_int_equal(plan_new(&plan, &request, &facts_full, &error), -EINVAL);
 }
 
-/* Order is part of the isolation: what must come before what. */
+/* The order of operations is part of the isolation. */
 static void test_order(void **state)
 {
 	static const char *const order[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The filter, run by a small interpreter here: every system call number against
- * the list, and the argument checks against values at their edges.
+ * The filter, executed by a small interpreter: every system call number is compared with the
+ * list, and the argument checks are tried with boundary values.
  */
 #include "sandbox/host_seccomp.h"
 #include "sandbox/seccomp_list.h"
@@ -27,7 +27,7 @@
 static struct sock_filter program[SECCOMP_PROGRAM_MAX];
 static int program_length;
 
-/* What the kernel allows in a seccomp filter and this one uses. */
+/* Interprets the instructions that the filter uses. */
 static uint32_t interpret(const struct seccomp_data *data)
 {
 	uint32_t accumulator = 0;
@@ -128,7 +128,7 @@ static void test_no_number_twice(void **state)
 	assert_int_equal(seen[SECCOMP_NEWEST_KNOWN], 1);
 }
 
-/* What libseccomp has a name for, this list has decided about, under the same name. */
+/* The list has every call that libseccomp has a name for, with the same name. */
 static void test_no_number_forgotten(void **state)
 {
 	for (int number = 0; number <= SECCOMP_NEWEST_KNOWN; number++) {
@@ -143,7 +143,7 @@ static void test_no_number_forgotten(void **state)
 	}
 }
 
-/* Where the kernel asks the listener in a report, it answers by itself otherwise. */
+/* With a report the filter notifies the listener exactly where it otherwise denies. */
 static void test_report_mode(void **state)
 {
 	struct sock_filter report[SECCOMP_PROGRAM_MAX];
@@ -161,14 +161,14 @@ static void test_report_mode(void **state)
 	assert_true(n_differing >= 5);
 }
 
-/* The kernel translates every instruction at every start of a step. */
+/* The kernel compiles every instruction at every start of a step. */
 static void test_short(void **state)
 {
 	if (program_length > 136)
 		fail_msg("the filter has %d instructions", program_length);
 }
 
-/* Of what the machine has one number for all, a step takes nothing. */
+/* A step cannot use up resources with one limit for the whole machine. */
 static void test_host_wide(void **state)
 {
 	static const uint16_t aio[] = {SYS_io_setup,  SYS_io_destroy,	SYS_io_submit,
@@ -202,7 +202,7 @@ static void test_other_doors(void **state)
 	assert_int_equal(ask(0x40000000, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
 	assert_int_equal(ask(0x40000000 | SYS_read, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
 	assert_int_equal(ask(0x7fffffff, 0, 0, 0), SECCOMP_RET_KILL_PROCESS);
-	/* what a tracer sets to skip a call: none of the kernel's doors, whatever its other bits */
+	/* a tracer sets these to skip a call: no entry of the kernel, whatever their bits are */
 	assert_int_equal(ask(-2, 0, 0, 0), ENOSYS_ANSWER);
 	assert_int_equal(ask(INT32_MIN, 0, 0, 0), ENOSYS_ANSWER);
 	assert_int_equal(ask((int)0xc0000000, 0, 0, 0), ENOSYS_ANSWER);
@@ -257,7 +257,7 @@ static void test_sockets(void **state)
 
 		assert_int_equal(ask(SYS_socket, family, 1, 0),
 				 fine ? SECCOMP_RET_ALLOW : FAMILY_ANSWER);
-		/* the kernel does not see the upper half: neither may the test be fooled by it */
+		/* the kernel ignores the upper half, so the filter must, too */
 		assert_int_equal(ask(SYS_socket, family | 1ULL << 32, 1, 0),
 				 fine ? SECCOMP_RET_ALLOW : FAMILY_ANSWER);
 		assert_int_equal(ask(SYS_socketpair, family, 1, 0),
@@ -302,7 +302,7 @@ static void test_internet_sockets(void **state)
 			assert_int_equal(ask(SYS_socket, families[i], 10, protocol), TYPE_ANSWER);
 		}
 	}
-	/* the others have their own types and protocols */
+	/* other families have their own types and protocols */
 	assert_int_equal(ask(SYS_socket, 1, 5, 0), SECCOMP_RET_ALLOW);
 	assert_int_equal(ask(SYS_socket, 16, 3 | flags, 0), SECCOMP_RET_ALLOW);
 }
@@ -365,7 +365,7 @@ static void test_core_limit(void **state)
 	assert_int_equal(ask(SYS_prlimit64, 0, files, 1), SECCOMP_RET_ALLOW);
 }
 
-/* Named once more, in other words than the list's: what must never be reachable. */
+/* Calls that must never be allowed, named here independently of the list. */
 static void test_never(void **state)
 {
 	static const int never[] = {
