@@ -9,7 +9,7 @@
 
 static bool added;
 
-/* The text afterwards, in memory of exactly the promised size; NULL: nothing to change. */
+/* The changed text, from a buffer of exactly the promised size; NULL: no change. */
 static char *passwd(const char *text, uint32_t uid, uint32_t gid, const char *home)
 {
 	size_t size = strlen(text);
@@ -18,7 +18,7 @@ static char *passwd(const char *text, uint32_t uid, uint32_t gid, const char *ho
 
 	assert_non_null(in);
 	assert_non_null(out);
-	memcpy(in, text, size); /* without a NUL behind it */
+	memcpy(in, text, size); /* without a NUL after it */
 	made = account_home_passwd(in, size, uid, gid, home, out, &added);
 	assert_true(made <= size + ACCOUNT_GROWTH_MAX);
 	out[made] = '\0';
@@ -57,7 +57,7 @@ static void test_first_entry_of_the_user(void **state)
 		      "toor:x:0:0:other:/other:/bin/sh\n",
 		      false);
 	expect_passwd(two, 0, 0, "/root", NULL, false);
-	/* what getpwuid(3) takes: no shell, no home, no end of the last line */
+	/* getpwuid(3) accepts these: no shell, no home, no newline at the end */
 	expect_passwd("a:x:5:5::/h", 5, 5, "/w", "a:x:5:5::/w", false);
 	expect_passwd("a:x:5:5:::/bin/sh", 5, 5, "/w", "a:x:5:5::/w:/bin/sh", false);
 	expect_passwd("a:x:0005:5::/h:s\n", 5, 5, "/w", "a:x:0005:5::/w:s\n", false);
@@ -69,7 +69,7 @@ static void test_user_without_entry(void **state)
 	expect_passwd("root:x:0:0:root:/root:/bin/sh", 1234, 7, "/workspace",
 		      "root:x:0:0:root:/root:/bin/sh\nstep1234:x:1234:7::/workspace:/bin/sh\n",
 		      true);
-	/* not entries: comments, a directory service, too few fields, other numbers */
+	/* not entries: comments, a directory service, too few fields, other ids */
 	expect_passwd("#a:x:5:5::/h:s\n+b:x:5:5::/h:s\n-c:x:5:5::/h:s\nd:x:5:5\n:x:5:5::/h:s\n\n"
 		      "e:x:55:5::/h:s\nf:x:5 :5::/h:s\ng:x::5::/h:s\nh:x:4294967301:5::/h:s\n"
 		      "i:x:00000000005:5::/h:s\nj:x:-5:5::/h:s\n",
@@ -91,7 +91,7 @@ static void test_homes(void **state)
 	expect_passwd("", UINT32_MAX, UINT32_MAX, longest, NULL, false);
 	longest[ACCOUNT_HOME_MAX] = '\0';
 	assert_true(account_home_valid(longest));
-	/* the largest growth there is */
+	/* the largest growth possible */
 	got = passwd("x", UINT32_MAX, UINT32_MAX, longest);
 	assert_non_null(got);
 	free(got);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Paths of others beneath a directory, in trees that are made to lead out of it. */
+/* Untrusted paths beneath a directory, in trees that try to lead out of it. */
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/beneath.h"
@@ -21,7 +21,7 @@
 
 #define DEPTH_MAX 256
 
-/* <scratch>/top is what is walked beneath, <scratch>/outside is what must stay as it is */
+/* calls work beneath <scratch>/top; <scratch>/outside must not change */
 struct fixture {
 	char path[64];
 	int fd, top_fd;
@@ -54,7 +54,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* What lies outside holds the canary and nothing else. */
+/* The directory outside contains only the canary. */
 static void outside_untouched(const struct fixture *fixture)
 {
 	struct stat st;
@@ -171,7 +171,7 @@ static void test_links(void **state)
 	assert_int_equal(open_beneath(fixture->top_fd, "up/canary", O_RDONLY, 0), -ELOOP);
 	assert_int_equal(open_beneath(fixture->top_fd, "../outside/canary", O_RDONLY, 0), -EXDEV);
 	assert_int_equal(open_beneath(fixture->top_fd, "/etc/passwd", O_RDONLY, 0), -EXDEV);
-	/* the last part is the caller's affair: parent_beneath() does not look at it */
+	/* the last component is the caller's to check: parent_beneath() does not look at it */
 	same_directory(parent_beneath(fixture->top_fd, "a/inside", NULL, &name), fixture->top_fd,
 		       "a");
 	assert_string_equal(name, "inside");
@@ -190,7 +190,7 @@ static int openat2_refuse(uint32_t action)
 	return r;
 }
 
-/* In a process of its own: a filter stays. */
+/* In a process of its own, because a filter cannot be removed. */
 static void without_openat2(struct fixture *fixture, int failure)
 {
 	static const struct beneath_make make = {.mode = 0750};
@@ -267,15 +267,15 @@ static void test_make(void **state)
 	if (geteuid() == 0)
 		assert_int_equal(st.st_uid, 12345);
 	assert_int_equal(fstatat(fixture->top_fd, "a/b", &st, 0), 0);
-	assert_int_equal(st.st_uid, geteuid()); /* existed: not ours to give away */
+	assert_int_equal(st.st_uid, geteuid()); /* an existing directory keeps its owner */
 	assert_int_equal(mkdir_beneath(fixture->top_fd, "a/b/c", &make), 0);
-	/* a file where a directory is to be */
+	/* a file in place of a directory */
 	assert_int_equal(file_replace(fixture->top_fd, "file", "x", 1, 0600), 0);
 	assert_int_equal(mkdir_beneath(fixture->top_fd, "file/x", &make), -ENOTDIR);
 	(void)umask(old);
 }
 
-/* Parts of one byte, as many as PATH_MAX has room for: neither recursion nor memory of them. */
+/* As many one-byte components as fit into PATH_MAX: no recursion, no memory for each. */
 static void test_deep(void **state)
 {
 	static const struct beneath_make make = {.mode = 0755};
@@ -296,7 +296,7 @@ static void test_deep(void **state)
 	memcpy(path + n, "e/e/e/e", 8);
 	assert_int_equal(parent_beneath(fixture->top_fd, path, NULL, &name), -ENAMETOOLONG);
 	assert_int_equal(mkdir_beneath(fixture->top_fd, path, &make), -ENAMETOOLONG);
-	/* each name as long as a name may be, then one byte longer */
+	/* each name of the maximum length, then one byte longer */
 	memset(path, 'n', NAME_MAX);
 	strcpy(path + NAME_MAX, "/x");
 	assert_int_equal(mkdir_beneath(fixture->top_fd, path, &make), 0);
@@ -315,7 +315,7 @@ struct swapper {
 	atomic_uint n_swaps;
 };
 
-/* A name is a directory and a link out of the tree, turn by turn, by one atomic call. */
+/* Atomically exchanges a directory and a link out of the tree, again and again. */
 static void *swap(void *userdata)
 {
 	struct swapper *swapper = userdata;
@@ -342,7 +342,7 @@ static void swapper_stop(struct swapper *swapper)
 	assert_int_equal(pthread_join(swapper->thread, NULL), 0);
 }
 
-/* A call sees the directory or the link, whose refusal it reports; never what the link names. */
+/* A call uses the directory, or fails because of the link; it never follows the link. */
 static void test_race_making(void **state)
 {
 	static const struct beneath_make make = {.mode = 0755};
@@ -373,7 +373,7 @@ static void test_race_making(void **state)
 	outside_untouched(fixture);
 }
 
-/* Names are swapped between the listing of a directory and what is done to them. */
+/* Names are exchanged between the listing of a directory and the removal of its entries. */
 static void test_race_removing(void **state)
 {
 	static const struct beneath_make make = {.mode = 0755};

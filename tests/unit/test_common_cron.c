@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The five fields of a schedule, against sets written by hand, and what is refused. */
+/* The five fields of a schedule, compared with sets written by hand, and invalid schedules. */
 #include "common/cron.h"
 #include "tests/unit/cmocka_headers.h"
 
@@ -133,14 +133,14 @@ static void test_days(void **state)
 
 	assert_true(cron_day_matches(&cron, 2, 29, 0));
 	assert_false(cron_day_matches(&cron, 3, 29, 0));
-	cron = good("0 0 13 * FRI"); /* both restricted: either */
+	cron = good("0 0 13 * FRI"); /* both restricted: one of them must match */
 	assert_true(cron_day_matches(&cron, 1, 13, 1));
 	assert_true(cron_day_matches(&cron, 1, 14, 5));
 	assert_false(cron_day_matches(&cron, 1, 14, 6));
 	cron = good("0 0 * * FRI");
 	assert_true(cron_day_matches(&cron, 1, 2, 5));
 	assert_false(cron_day_matches(&cron, 1, 2, 4));
-	cron = good("0 0 */2 * FRI"); /* a star with a step leaves the weekday in force */
+	cron = good("0 0 */2 * FRI"); /* "*" with a step counts as any day: both must match */
 	assert_true(cron_day_matches(&cron, 1, 3, 5));
 	assert_false(cron_day_matches(&cron, 1, 2, 5));
 	assert_int_equal(good("0 0 30 2 MON").months, BIT(2)); /* Mondays of February */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Tagged fields: what one version writes is read by one whose struct has changed. */
+/* Tagged fields: data of one version is read by a version whose struct has changed. */
 
 #include "common/cleanup.h"
 #include "common/fields.h"
@@ -49,7 +49,7 @@ static const struct field first_list[] = {
 };
 static const struct field_table first_fields = FIELD_TABLE(struct first, first_list);
 
-/* Grown at both ends and in between, other sizes, another order. */
+/* With new members at both ends and in between, other sizes, another order. */
 struct grown {
 	uint64_t new_before;
 	int64_t low;
@@ -100,7 +100,7 @@ static void first_fill(struct first *first)
 		first->ring[n % 8].n = n;
 }
 
-/* By way of shared memory: layout and struct. */
+/* Converts as from shared memory: by layout and struct. */
 static int convert(const struct field_table *from, const void *source, const struct field_table *to,
 		   void *object, struct error *error)
 {
@@ -125,10 +125,10 @@ static void grown_check(const struct grown *grown, bool ring)
 		assert_int_equal(grown->points[i].y, 100 * i);
 		assert_int_equal(grown->points[i].z, 0);
 	}
-	/* of eight the last five, each where a ring of five has it */
+	/* the last five of eight, each at its index in a ring of five */
 	for (uint64_t n = 6; ring && n < 11; n++)
 		assert_int_equal(grown->ring[n % 5].n, n);
-	/* what the reader put there, where nothing was written */
+	/* absent fields keep the reader's defaults */
 	assert_int_equal(grown->new_before, 7);
 	assert_int_equal(grown->new_behind, 8);
 }
@@ -142,7 +142,7 @@ static void test_struct_grows_and_shrinks(void **state)
 	first_fill(&first);
 	assert_int_equal(convert(&first_fields, &first, &grown_fields, &grown, &error), 0);
 	grown_check(&grown, true);
-	/* and back: of the ring what there is */
+	/* and back: the ring has fewer elements */
 	assert_int_equal(convert(&grown_fields, &grown, &first_fields, &back, &error), 0);
 	for (uint64_t n = 3; n < 6; n++)
 		first.ring[n % 8].n = 0;
@@ -154,7 +154,7 @@ static void test_struct_grows_and_shrinks(void **state)
 	assert_true(back.flag);
 }
 
-/* What is too much for the smaller one is refused by name, never cut in silence. */
+/* A value that does not fit is an error with the field's name, never cut silently. */
 static void test_what_does_not_fit(void **state)
 {
 	struct first first = {.number = 0};
@@ -205,7 +205,7 @@ static void test_flags(void **state)
 	assert_int_equal(convert(&first_fields, &first, &short_fields, &other, &error), 0);
 	assert_string_equal((char *)other.bytes, "a n");
 
-	/* unless it is nothing */
+	/* unless it is zero */
 	first = (struct first){.counter = 0};
 	assert_int_equal(convert(&must_fields, &first, &first_fields, &other, &error), 0);
 	size = fields_pack(&must_fields, &first, data, sizeof(data));
@@ -217,7 +217,7 @@ static void test_flags(void **state)
 	assert_int_equal(fields_unpack(&first_fields, data, size, &other, &error), -ENOTSUP);
 	first = (struct first){.name = "x"};
 	assert_int_equal(convert(&must_fields, &first, &first_fields, &other, &error), -ENOTSUP);
-	/* a reader that knows it takes it */
+	/* a reader that knows the field accepts it */
 	assert_int_equal(convert(&must_fields, &first, &must_fields, &other, &error), 0);
 	assert_string_equal(other.name, "x");
 }
@@ -260,17 +260,17 @@ static void test_message(void **state)
 	assert_memory_equal(read.blob.data, "blob", 4);
 	assert_memory_equal(read.points, letter.points, sizeof(letter.points));
 	assert_string_equal(read.text, "seven77");
-	/* absent: what stood there */
+	/* absent fields keep their value */
 	read = (struct letter){.number = 5, .text = "default"};
 	assert_int_equal(fields_unpack(&letter_fields, data, 0, &read, &error), 0);
 	assert_int_equal(read.number, 5);
 	assert_string_equal(read.text, "default");
-	/* a reader that knows one of its fields */
+	/* a reader that knows only one of its fields */
 	assert_int_equal(fields_unpack(&entry_fields, data, size, &read.number, &error), 0);
 	assert_int_equal(read.number, 77);
 }
 
-/* Every cut and every byte: never more than a refusal. */
+/* A message cut at every length and with every byte changed: at worst an error. */
 static void test_message_damaged(void **state)
 {
 	struct error error = ERROR_INIT;
@@ -305,7 +305,7 @@ static void test_message_damaged(void **state)
 	assert_non_null(strstr(error.text, "text has a NUL byte in it"));
 }
 
-/* A layout is read from memory, too. */
+/* The same for a layout. */
 static void test_layout_damaged(void **state)
 {
 	struct error error = ERROR_INIT;
@@ -335,7 +335,7 @@ static void test_layout_damaged(void **state)
 			layout[i] ^= (char)(1 << bit);
 		}
 	}
-	/* offset, size, count of the first one: each out of the struct */
+	/* offset, size, count of the first field: each leads out of the struct */
 	for (size_t at = 4; at <= 12; at += 4) {
 		char copy[1024];
 
@@ -372,7 +372,7 @@ static void test_tables(void **state)
 	assert_true(fields_sound(&entry_fields, &gaps));
 	assert_false(fields_sound(&twice, &gaps));
 	assert_false(fields_sound(&over, &gaps));
-	/* a member that was forgotten */
+	/* a member without a line */
 	assert_true(fields_sound(&(const struct field_table){.name = "point",
 							     .size = sizeof(struct point),
 							     .fields = point_list,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* isolation, memory_guard: in children, because there is no way back */
+/* isolation, memory_guard: in child processes, because they cannot be undone */
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/isolation.h"
@@ -39,7 +39,7 @@ static int scratch_remove(void **state)
 	return remove_tree(AT_FDCWD, scratch);
 }
 
-/* What @function returns in a process of its own: 0, or the line that it failed at. */
+/* Runs @function in a process of its own. Return: its result: 0, or the line of a failure. */
 static int apart(int (*function)(void))
 {
 	int status;
@@ -51,7 +51,7 @@ static int apart(int (*function)(void))
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* In such a function: the process ends with the line, of which a status holds 8 bits. */
+/* In such a function: on failure the process exits with the line, of which 8 bits are left. */
 #define REQUIRE(condition)                                                                         \
 	do {                                                                                       \
 		if (!(condition))                                                                  \
@@ -86,10 +86,10 @@ static int isolated_child(void)
 	fd = open(inside, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return 7;
-	if (unlink(inside) == 0) /* not in the list of system calls */
+	if (unlink(inside) == 0) /* an unlisted system call */
 		return 8;
 	if (prctl(PR_GET_DUMPABLE) != -1)
-		return 9; /* prctl is not in the list either */
+		return 9; /* prctl is unlisted, too */
 	if (fork() >= 0)
 		return 10;
 	if (write(fd, "x", 1) != 1)
@@ -148,7 +148,7 @@ static int guarded_by_kernel(void)
 {
 	REQUIRE(memory_guard() == 0);
 	REQUIRE(memory_is_guarded() == 0);
-	return apart(memory_is_guarded); /* what it starts as well */
+	return apart(memory_is_guarded); /* also in a child process */
 }
 
 static int guarded_by_filter(void)
@@ -159,7 +159,7 @@ static int guarded_by_filter(void)
 	REQUIRE(memory_is_guarded() == 0);
 	REQUIRE(syscall(SYS_pkey_mprotect, data, 4096UL, PROT_READ | PROT_EXEC, -1) < 0 &&
 		errno == EACCES);
-	/* there is no such segment: the filter answers before that is found out */
+	/* there is no such segment, but the filter fails the call before that matters */
 	REQUIRE(syscall(SYS_shmat, -1, NULL, 0100000 /* SHM_EXEC */) < 0 && errno == EACCES);
 	REQUIRE(syscall(SYS_shmat, -1, NULL, 0) < 0 && errno == EINVAL);
 	return apart(memory_is_guarded);
@@ -186,7 +186,7 @@ static void test_memory_guard(void **state)
 	assert_int_equal(apart(guarded_alone), 0);
 }
 
-/* Memory of a file, which a write to the file changes: code that was written all the same. */
+/* Maps a file that can be written: a write to it would change the mapped code. */
 static void *map_file(int protection)
 {
 	int fd = memfd_create("code", MFD_CLOEXEC);
@@ -247,7 +247,7 @@ static int some_sockets(void)
 		if ((fd < 0 ? errno : 0) != cases[i].error)
 			return 100 + (int)i;
 	}
-	/* the kernel looks at the low half alone */
+	/* the kernel uses only the low half */
 	REQUIRE(syscall(SYS_socket, 0x100000000UL | AF_VSOCK, SOCK_STREAM, 0) < 0 &&
 		errno == EPERM);
 	REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0);
@@ -286,7 +286,7 @@ static int bind_error(unsigned port)
 	return error;
 }
 
-/* Ports below 8: no service, so that a connection that may be made is refused by the other end. */
+/* Ports below 8 have no service, so an allowed connection gets ECONNREFUSED. */
 static int no_ports(void)
 {
 	REQUIRE(isolate_reach(NULL, 0, &no_network, NULL) == 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whatever a text holds, what is written is JSON, and reads back as that text. */
+/* Any text is written as valid JSON, which reads back as that text. */
 #include "common/cleanup.h"
 #include "common/json_writer.h"
 #include "common/names.h"
@@ -110,7 +110,7 @@ static void test_numbers(void **state)
 				       "9223372036854775807,-1,7]");
 }
 
-/* As deep as jansson reads, and ten times as deep: nothing here depends on depth. */
+/* As deep as jansson reads, and ten times as deep: writing does not depend on depth. */
 static void test_depth(void **state)
 {
 	for (unsigned depth = 2000; depth <= 20000; depth *= 10) {
@@ -150,7 +150,7 @@ static void test_lines(void **state)
 	assert_string_equal(text, "[\n  0,\n  1\n]\nfalse\n");
 }
 
-/* What failed once stays failed, and says so at the end alone. */
+/* A failure is sticky and is reported at the end only. */
 static void test_sticky(void **state)
 {
 	struct json json = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* common/list.h by examples, then against an array that is kept in the plainest way. */
+/* common/list.h by examples, then compared with a plain array. */
 #include "common/cleanup.h"
 #include "common/list.h"
 
@@ -64,7 +64,7 @@ static void test_order(void **state)
 	assert_ptr_equal(list_pop(&list), &objects[1].node);
 	assert_ptr_equal(list_pop(&list), &objects[3].node);
 	numbers_expect(&list, NULL, 0);
-	/* what left can be added again */
+	/* a removed object can be added again */
 	list_append(&list, &objects[3].node);
 	EXPECT(&list, 3);
 }
@@ -112,7 +112,7 @@ static void test_free_while_walking(void **state)
 	numbers_expect(&list, NULL, 0);
 }
 
-/* The same random acts on a list and on an array. */
+/* The same random operations on a list and on an array. */
 static void test_model(void **state)
 {
 	struct object objects[N_OBJECTS];

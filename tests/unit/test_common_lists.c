@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Lists of names from another process: whatever is wrong with one, it is refused. */
+/* Lists of names from another process: malformed ones are errors. */
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/name_list.h"
@@ -42,7 +42,7 @@ static void test_read_twice(void **state)
 	cleanup_close int fd = memfd_sealed("list", "x", 2);
 	struct name_list list;
 
-	/* the offset belongs to everybody who has the descriptor */
+	/* all processes with the descriptor share the offset, which must not matter */
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(name_list_read(fd, 100, 10, &list), 0);
 		assert_int_equal(list.n_items, 1);

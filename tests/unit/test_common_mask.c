@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The values that a log must not show, as they travel to the daemon. */
+/* Secret values to mask in a log, in the format for the daemon. */
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
@@ -70,7 +70,7 @@ static void test_limits(void **state)
 	for (size_t i = 0; i < 17; i++)
 		values[i].size = STEP_MASK_VALUE_MAX;
 	assert_int_equal(step_mask_new(values, 17), -E2BIG); /* 1 MiB and 64 KiB */
-	/* as much as there can be: 16 full ones, then empty ones */
+	/* the maximum: 16 full ones, then empty ones */
 	for (size_t i = 16; i < STEP_MASK_VALUES_MAX; i++)
 		values[i].size = 0;
 	fd = step_mask_new(values, STEP_MASK_VALUES_MAX);
@@ -81,7 +81,7 @@ static void test_limits(void **state)
 	(void)close(fd);
 }
 
-/* Sealed, and with the content of @data. */
+/* Makes a sealed memfd with @data. */
 static int map_bytes(const void *data, size_t size)
 {
 	cleanup_close int fd = memfd_sealed("test", data, size);
@@ -111,7 +111,7 @@ static void test_every_cut_and_every_flip(void **state)
 	copy[size] = '\0';
 	assert_int_equal(map_bytes(copy, size + 1), -EBADMSG);
 	assert_int_equal(map_bytes(data, size), 0);
-	/* whatever is in the fields, what comes out lies within the bytes */
+	/* whatever the fields are, values are within the bytes */
 	for (size_t at = 0; at < size * 8; at++) {
 		int n;
 

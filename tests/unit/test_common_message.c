@@ -90,7 +90,7 @@ static void test_table_limits_length(void **state)
 	size_t size;
 
 	message->payload = realloc(message->payload, message->length + 1);
-	message->payload[message->length++] = 0; /* one byte more than its fields may have */
+	message->payload[message->length++] = 0; /* one byte above the maximum of its fields */
 	assert_int_equal(message_encode(message, &data, &size), 0);
 	assert_int_equal(decode(data, size), -EBADMSG);
 	message_free(message);
@@ -164,7 +164,7 @@ static void test_channel_queues_in_order(void **state)
 	struct side daemon, scheduler;
 
 	sides_open(&loop, &daemon, &scheduler);
-	daemon.wanted = 20000; /* far more than a socket buffer takes */
+	daemon.wanted = 20000; /* far more than fit into a socket buffer */
 	for (uint64_t i = 1; i <= daemon.wanted; i++)
 		assert_int_equal(channel_send(&scheduler.channel, ack_new(i)), 0);
 	assert_true(scheduler.channel.n_queued > 0);
@@ -184,7 +184,7 @@ static void test_channel_refuses_wrong_direction(void **state)
 	message = MESSAGE_NEW(trigger_accepted, 0, .run = 1); /* scheduler to webhook only */
 	assert_int_equal(channel_send(&scheduler.channel, message), 0);
 	assert_int_equal(loop_run(loop), 0);
-	assert_int_equal(daemon.n_closed, 1); /* the receiver lives and closed its sender */
+	assert_int_equal(daemon.n_closed, 1); /* the receiver has closed its channel */
 	assert_false(daemon.channel.open);
 	sides_close(loop, &daemon, &scheduler);
 }
@@ -244,7 +244,7 @@ static void test_channel_wants_a_greeting(void **state)
 	loop_free(loop);
 }
 
-/* Whether the daemon's side serves what comes after @hello, or closes the channel. */
+/* Return: whether the daemon's side handles messages after @hello, or closes the channel. */
 static bool greeted_by(struct message *hello)
 {
 	struct loop *loop;
@@ -283,7 +283,7 @@ static void test_channel_wants_our_version(void **state)
 	assert_false(greeted_by(hello_new(MESSAGE_VERSION, ROLE_API)));
 	assert_false(greeted_by(hello_new(MESSAGE_VERSION, ROLE_SCHEDULER | ROLE_API)));
 	assert_false(greeted_by(hello_new(MESSAGE_VERSION, UINT64_MAX)));
-	/* a field that only a later version knows, as the format allows it */
+	/* a field of a later version, which the format allows */
 	longer->payload = realloc(longer->payload, (size_t)longer->length + 8);
 	memcpy(longer->payload + longer->length, "\3\0\1\0\0\0\0\0", 8);
 	longer->length += 8;

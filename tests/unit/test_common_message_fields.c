@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Every message, made from its table. */
+/* Tests every message, with values made from its table. */
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -18,7 +18,7 @@ static const struct message_format *format_next(unsigned *type)
 	return message_format(++*type);
 }
 
-/* As it arrives: with descriptors of its own. */
+/* Makes the received message, which has duplicates of the descriptors. */
 static struct message *arrive(const struct message *message)
 {
 	cleanup_free uint8_t *data = NULL;
@@ -41,7 +41,7 @@ static int null_fd(void)
 	return fd;
 }
 
-/* ---- what is within the bounds ---- */
+/* ---- messages within the bounds ---- */
 
 static void round_trip(const struct message_format *format, enum sample sample, int fd)
 {
@@ -51,7 +51,7 @@ static void round_trip(const struct message_format *format, enum sample sample, 
 
 	assert_string_equal(sent->problem, "");
 	assert_int_equal(sent->failed, 0);
-	if (sample == SAMPLE_MOST) { /* what MESSAGE_ROOM() adds up is what there can be */
+	if (sample == SAMPLE_MOST) { /* MESSAGE_ROOM() is the exact maximum */
 		assert_int_equal(sent->length, format->length_max);
 		assert_int_equal(sent->n_fds, format->n_fds);
 	}
@@ -79,9 +79,9 @@ static void test_round_trip(void **state)
 	(void)close(fd);
 }
 
-/* ---- what is not ---- */
+/* ---- messages beyond the bounds ---- */
 
-/* Make @field of @object break its bound. Return: false when it has none. */
+/* Sets @field of @object beyond its bound. Return: false if it has none. */
 static bool break_bound(const struct field *field, char *object)
 {
 	char *at = object + field->offset;
@@ -143,7 +143,7 @@ static void test_bounds(void **state)
 	(void)close(fd);
 }
 
-/* @arrived with its payload cut to @length, or with one bit of it turned. */
+/* A received message with its payload cut, or with one bit changed. */
 static void test_malformed(void **state)
 {
 	const struct message_format *format;
@@ -213,7 +213,7 @@ static void test_descriptors(void **state)
 	(void)close(taken);
 	arrived = arrive(sent);
 	assert_int_equal(MESSAGE_GET(arrived, step_start, &start), 0);
-	(void)message_free(arrived); /* what was not taken is closed */
+	(void)message_free(arrived); /* closes descriptors that were not taken */
 	assert_int_equal(fcntl(start.payload, F_GETFD), -1);
 	(void)message_free(sent);
 	(void)close(fd);

@@ -150,9 +150,9 @@ static void test_escape(void **state)
 	assert_string_equal(out, "a<U+200B>b<U+00AD>c<U+FEFF><U+E0041>");
 	text_escape(out, sizeof(out), "\u26a0\ufe0f \u00e4\u0301"); /* emoji, accents */
 	assert_string_equal(out, "\u26a0\ufe0f \u00e4\u0301");
-	text_escape(out, sizeof(out), "\U0001f477\u200d\u2642\ufe0f x\u200dy"); /* one picture */
+	text_escape(out, sizeof(out), "\U0001f477\u200d\u2642\ufe0f x\u200dy"); /* one emoji */
 	assert_string_equal(out, "\U0001f477\u200d\u2642\ufe0f x<U+200D>y");
-	text_escape(out, 9, "a\u202e"); /* whole, or not at all */
+	text_escape(out, 9, "a\u202e"); /* an escape is whole, or omitted */
 	assert_string_equal(out, "a");
 	text_escape(out, 10, "a\u202e");
 	assert_string_equal(out, "a<U+202E>");
@@ -160,7 +160,7 @@ static void test_escape(void **state)
 	assert_string_equal(out, "\\xffx");
 	text_escape(out, 5, "abcdefgh");
 	assert_string_equal(out, "abcd");
-	text_escape(out, 4, "ab\n"); /* an escape is written whole or not at all */
+	text_escape(out, 4, "ab\n"); /* likewise */
 	assert_string_equal(out, "ab");
 	text_escape(out, 3, "a\xc3\xa4");
 	assert_string_equal(out, "a");

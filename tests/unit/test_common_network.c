@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Destinations as people write them: common/network_rule.h */
+/* Rules about destinations: common/network_rule.h */
 #include "tests/unit/cmocka_headers.h"
 
 #include "common/cleanup.h"
@@ -105,14 +105,14 @@ static void test_unpack_refuses(void **state)
 
 		memcpy(bad, good, sizeof(bad));
 		bad[changes[i].at] = changes[i].value;
-		if (changes[i].at == 23) /* behind an IPv4 address nothing is looked at */
+		if (changes[i].at == 23) /* bytes behind an IPv4 address are ignored */
 			assert_int_equal(network_rule_unpack(bad, &rule), 0);
 		else
 			assert_int_equal(network_rule_unpack(bad, &rule), -22);
 	}
 }
 
-/* Before and after, joined by spaces; what overlaps is cut off, whatever the order was. */
+/* Rules before and after, joined by spaces: overlaps are cut off, in any order of the input. */
 static void test_tidy(void **state)
 {
 	static const struct {

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* What @script prints to descriptor 5. @ret_pid: reaped already */
+/* Runs @script. Return: its output to descriptor 5. @ret_pid: reaped already */
 static const char *run(const char *script, bool own_group, pid_t *ret_pid)
 {
 	static char text[4096];
@@ -63,7 +63,7 @@ static void resets_signals(void **state)
 	text = run("grep -E 'Sig(Blk|Ign)' /proc/self/status >&5", false, &pid);
 	assert_non_null(strstr(text, "SigBlk:\t0000000000000000\n"));
 	assert_non_null(strstr(text, "SigIgn:\t"));
-	/* 32 and 33 are the C library's own */
+	/* 32 and 33 belong to the C library */
 	assert_int_equal(strtoull(strstr(text, "SigIgn:\t") + 8, NULL, 16) & 0x7fffffff, 0);
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);

@@ -90,7 +90,7 @@ static bool exit_when_idle(void *userdata)
 	return false;
 }
 
-/* Places in the loop are used again: each file still gets its own events, and only those. */
+/* Slots in the loop are reused: each file still gets only its own events. */
 static void test_loop_reuses_places(void **state)
 {
 	assert_int_equal(loop_new(&exit_loop), 0);
@@ -103,7 +103,7 @@ static void test_loop_reuses_places(void **state)
 	for (size_t i = 0; i < MANY_FILES; i += 3)
 		loop_remove(&many[i]);
 	for (size_t i = 0; i < MANY_FILES; i += 2)
-		loop_remove(&many[i]); /* removes what is there still, and does nothing else */
+		loop_remove(&many[i]); /* no-op for those that are removed already */
 	for (size_t i = 0; i < MANY_FILES; i += 6)
 		many_add(i);
 	loop_idle_set(exit_loop, exit_when_idle, NULL);
@@ -120,7 +120,7 @@ static unsigned n_fired;
 static unsigned idle_calls;
 static struct loop_timer idle_timer = LOOP_TIMER_NULL;
 
-/* Nothing more is wanted from then on, until something happens. */
+/* An event after which the idle callback is called again. */
 static void idle_event(struct loop_timer *timer)
 {
 	assert_int_equal(idle_calls, 3);
