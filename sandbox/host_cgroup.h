@@ -5,9 +5,9 @@
 /*
  * DOC: Control groups, version 2
  *
- *   <our own group>/            never emptied or moved by us, with one exception:
- *     <name>.self/              ourselves, if our group was delegated to us and
- *                               cannot hand controllers on while we sit in it
+ *   <our own group>/            we move no process out of it, with one exception:
+ *     <name>.self/              ourselves, if our group was delegated to us: a group
+ *                               with processes cannot enable controllers for others
  *     <name>/                   all steps; together they leave memory for the host
  *       <run>/                  the steps of one run, if the request names it
  *         <id>/                 one step
@@ -20,9 +20,10 @@
 #include "common/error.h"
 #include "sandbox/sandbox.h"
 
+/** struct cgroup_host - our own group, the group of all steps, and the controllers in it */
 struct cgroup_host {
 	int own_fd;   /* our own group; -1: no cgroup v2 here */
-	int group_fd; /* <name>/ */
+	int group_fd; /* <name>/, the group of all steps */
 	char name[64];
 	bool memory, pids, cpu, io;
 	uint64_t memory_max; /* bytes for all steps together, 0: no limit */

@@ -28,13 +28,14 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/** struct user_slot - a range of host ids, and the namespaces cached for it */
 struct user_slot {
 	unsigned index;
 	bool taken;
 	uid_t base;	/* host id of uid 0 inside; also the group id */
 	uid_t init_id;	/* user and group of runbook-init */
-	int userns_fd;	/* 0-65535 inside, and the large ids */
-	int mapping_fd; /* of @mapped_users and @mapped_groups, for one owner; -1: none yet */
+	int userns_fd;	/* maps 0-65535 and the large ids; -1: none yet */
+	int mapping_fd; /* of the two maps below, for one owner; -1: none yet */
 	struct id_map mapped_users, mapped_groups;
 	struct userns_job *job; /* makes or has made userns_fd, see user_slots_begin() */
 	int image_fd;		/* maps the ids of images to 0-65535 inside; -1: none yet */

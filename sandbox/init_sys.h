@@ -19,6 +19,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
+/** init_call6(), init_call() - a system call. Return: the kernel's result, -errno on failure. */
 static inline long init_call6(long number, long a, long b, long c, long d, long e, long f)
 {
 	register long r10 __asm__("r10") = d;

@@ -3,7 +3,7 @@
 #define SANDBOX_KEPT_FIELDS_H
 
 /*
- * DOC: What of a sandbox outlives its process
+ * DOC: Records of a sandbox for other versions
  *
  * Tables (common/fields.h) of records that one version of this library writes and another
  * reads: a running sandbox as sandbox_persist() describes it, and the status that runbook-init,

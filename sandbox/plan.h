@@ -68,7 +68,7 @@ const char *plan_masked(size_t i);
 const char *plan_read_only(size_t i);
 
 /*
- * X(NAME, side, word in --explain)
+ * The kinds of operations: X(NAME, side that executes it, word in --explain)
  */
 #define PLAN_VERBS(X)                                                                              \
 	X(IDS, HOST, "ids")                                                                        \
@@ -111,8 +111,10 @@ const char *plan_read_only(size_t i);
 #define PLAN_SYS_NODE "devices/system/node"
 #define PLAN_SYS_MM "kernel/mm"
 
+/** enum plan_side - the process that executes an operation */
 enum plan_side { PLAN_SIDE_HOST, PLAN_SIDE_STEP, PLAN_SIDE_INSIDE };
 
+/** enum plan_verb - the kinds of operations, in the order of PLAN_VERBS() */
 enum plan_verb {
 #define PLAN_ENUM(name, side, word) PLAN_##name,
 	PLAN_VERBS(PLAN_ENUM)
@@ -120,6 +122,7 @@ enum plan_verb {
 		PLAN_NUM_VERBS,
 };
 
+/** enum plan_flags - modifiers of an operation */
 enum plan_flags {
 	PLAN_WRITABLE = 1 << 0,
 	PLAN_OPTIONAL = 1 << 1,	   /* a missing target or file system is accepted */
@@ -147,6 +150,7 @@ struct plan_op {
 	gid_t inside_gid;
 };
 
+/** struct plan - the operations, and strings that they point to */
 struct plan {
 	struct plan_op *ops;
 	size_t n_ops;
@@ -154,7 +158,7 @@ struct plan {
 	char hosts[512];
 	char io_limits[PLAN_IO_DEVICES_MAX][144];
 	char hostname[80];
-	char lowers[SANDBOX_LAYERS_MAX][4]; /* names in scratch, the topmost first */
+	char lowers[SANDBOX_LAYERS_MAX][4]; /* names in scratch, topmost first */
 };
 
 /**
@@ -179,7 +183,7 @@ static inline void plan_free_fn(struct plan **plan)
 }
 #define cleanup_plan __attribute__((cleanup(plan_free_fn)))
 
-/** plan_verb_side() - who executes @verb */
+/** plan_verb_side() - the process that executes @verb */
 enum plan_side plan_verb_side(enum plan_verb verb);
 
 /** plan_print() - one operation a line, for people and golden files */

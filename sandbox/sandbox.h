@@ -32,11 +32,13 @@
 
 struct sandbox_host;
 
+/** enum sandbox_limits_policy - what to do if cgroup controllers are missing */
 enum sandbox_limits_policy {
 	SANDBOX_LIMITS_REQUIRED,    /* refuse to start if a controller is missing */
 	SANDBOX_LIMITS_BEST_EFFORT, /* go on without them; see sandbox_host_warning() */
 };
 
+/** struct sandbox_host_options - arguments of sandbox_host_new() */
 struct sandbox_host_options {
 	const char *state_dir;	 /* images/ and steps/ are made in it; NULL: a private tmpfs */
 	const char *init_path;	 /* runbook-init */
@@ -59,7 +61,7 @@ struct sandbox_host_options {
  */
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
 		     struct error *error);
-/** sandbox_host_free() - also removes the network and cgroups it made, when no step is left */
+/** sandbox_host_free() - also removes network and cgroups that no step uses. Return: NULL. */
 struct sandbox_host *sandbox_host_free(struct sandbox_host *host);
 /** sandbox_host_warning() - the limits that best-effort cannot apply, one line, or NULL */
 const char *sandbox_host_warning(const struct sandbox_host *host);
@@ -72,21 +74,25 @@ bool sandbox_host_idle(struct sandbox_host *host);
 /**
  * sandbox_host_watch_fd() - readable when sandbox_host_watch() must be called
  *
- * Return: a descriptor that stays the same as long as steps run, owned by @host;
- * -1 before the first step with network "egress".
+ * Return: a descriptor that stays the same while steps run, owned by @host; -1 before the first
+ * step with network "egress".
  */
 int sandbox_host_watch_fd(const struct sandbox_host *host);
-/** sandbox_host_watch() - load the firewall of steps again if another program removed it.
- * Return: true when it was loaded. */
+/**
+ * sandbox_host_watch() - load the firewall of steps again if another program removed it
+ *
+ * Return: whether it was loaded.
+ */
 bool sandbox_host_watch(struct sandbox_host *host);
-/** sandbox_host_sweep() - remove the cgroups, scratch and links that killed instances left */
+/** sandbox_host_sweep() - remove cgroups, scratch and links of killed instances. 0 or -errno. */
 int sandbox_host_sweep(struct sandbox_host *host, struct error *error);
 
+/** struct sandbox_bind - a file or directory of the host to show inside */
 struct sandbox_bind {
 	const char *source; /* path on the host */
 	const char *target; /* absolute path inside; directories and files are made as needed */
 	bool writable;
-	bool idmap; /* files of owner_uid:owner_gid appear as uid 0 inside; else as they are */
+	bool idmap; /* map owner_uid:owner_gid to 0:0 inside; else ids stay as they are */
 	bool image; /* map the ids of images (from ID_IMAGE_FIRST) to 0-65535 inside */
 	uid_t owner_uid;
 	gid_t owner_gid;
@@ -94,7 +100,7 @@ struct sandbox_bind {
 
 #define SANDBOX_LAYERS_MAX 127
 #define SANDBOX_PIDS_DEFAULT 4096
-#define SANDBOX_ID_MAX 200 /* a cgroup is a directory: its name has at most 255 bytes */
+#define SANDBOX_ID_MAX 200 /* it names a cgroup directory, at most 255 bytes */
 
 /** struct sandbox_limits - of one step, or of all steps of a run together; 0: no limit */
 struct sandbox_limits {
@@ -109,6 +115,7 @@ struct sandbox_io {
 	uint64_t read_ops, write_ops; /* operations */
 };
 
+/** struct sandbox_request - the sandbox to build */
 struct sandbox_request {
 	const char *id;	   /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
 	const char *group; /* cgroup of its run, named like an id; NULL: none */
@@ -176,6 +183,7 @@ enum sandbox_memory_scope {
 	SANDBOX_MEMORY_HOST,  /* none of ours: the host or a group above ours ran out */
 };
 
+/** struct sandbox_outcome - how the command ended, what it used, and the limits that it met */
 struct sandbox_outcome {
 	enum sandbox_exit how;
 	int code;	   /* exit code, signal or errno */
@@ -230,9 +238,10 @@ int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
 
 /* ---- sandboxes that outlive the process that started them ---- */
 
-/*
- * Open files that a host process passes to its successor, besides its sandboxes. Their locks
- * belong to the open file description, so they last while any process has it open.
+/**
+ * enum sandbox_host_fd - open files that a host process passes to its successor
+ *
+ * Their locks belong to the open file description, so they last while any process has it open.
  */
 enum sandbox_host_fd {
 	SANDBOX_HOST_FD_USERS,	 /* locks of the ranges of user ids */

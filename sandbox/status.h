@@ -59,6 +59,7 @@ struct sandbox_status {
 	char text[SANDBOX_STATUS_TEXT_MAX]; /* names what failed; .code is the errno */
 };
 
+/** sandbox_status_fields - the table of struct sandbox_status */
 extern const struct field_table sandbox_status_fields;
 
 #endif
