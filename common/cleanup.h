@@ -38,11 +38,13 @@ static inline void cleanup_closedir_fn(DIR **dir)
 		(void)closedir(*dir);
 }
 
+/* attributes of variables: release with free(3), close(2), fclose(3), closedir(3) */
 #define cleanup_free __attribute__((cleanup(cleanup_free_fn)))
 #define cleanup_close __attribute__((cleanup(cleanup_close_fn)))
 #define cleanup_fclose __attribute__((cleanup(cleanup_fclose_fn)))
 #define cleanup_closedir __attribute__((cleanup(cleanup_closedir_fn)))
 
+/** TAKE_FD() - the value of a descriptor variable, which is set to -1 */
 #define TAKE_FD(fd)                                                                                \
 	({                                                                                         \
 		int *take_fd_ = &(fd);                                                             \
@@ -51,6 +53,7 @@ static inline void cleanup_closedir_fn(DIR **dir)
 		taken_fd_;                                                                         \
 	})
 
+/** TAKE_PTR() - the value of a pointer variable, which is set to NULL */
 #define TAKE_PTR(pointer)                                                                          \
 	({                                                                                         \
 		__typeof__(pointer) *take_ptr_ = &(pointer);                                       \
@@ -61,6 +64,7 @@ static inline void cleanup_closedir_fn(DIR **dir)
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/** container_of() - the object of @type whose @member is at @pointer */
 #define container_of(pointer, type, member)                                                        \
 	((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 

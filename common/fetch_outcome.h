@@ -12,6 +12,7 @@ enum fetch_whose {
 	FETCH_WHOSE_NUM,
 };
 
+/** enum fetch_outcome - result of a FETCH or UNPACK */
 enum fetch_outcome {
 	FETCH_OK = 0,
 	FETCH_NO_SUCH_COMMIT = 1,

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** enum firewall_kind - the program that made the chain, which decides about the fix */
 enum firewall_kind {
 	FIREWALL_NONE,	    /* no chain drops packets of steps */
 	FIREWALL_NFTABLES,  /* a chain at the forward hook drops by default */

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** struct list_node - a member of the listed object, zeroed if it is in no list */
 struct list_node {
 	struct list_node *next, *previous; /* NULL at the ends */
 	struct list *list;		   /* NULL: the node is in no list */

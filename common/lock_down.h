@@ -20,6 +20,7 @@
 /* the dynamic loader, which the kernel executes for each of our programs */
 #define PROGRAM_INTERPRETER "/lib64/ld-linux-x86-64.so.2"
 
+/** enum lock_down_place - the directory that a path is relative to */
 enum lock_down_place {
 	PLACE_HOST, /* an absolute path, regardless of --root */
 	PLACE_LIB,  /* beneath paths.lib */

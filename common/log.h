@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/** enum log_level - the levels of syslog(3) that are used */
 enum log_level {
 	LOG_LEVEL_ERROR = 3,
 	LOG_LEVEL_WARNING = 4,

@@ -33,12 +33,14 @@
 #define LOG_CUT_RECORDS 3
 #define LOG_CUT_TEXT_MAX 256
 
+/** struct log_index_header - the beginning of the index of a log; little-endian */
 struct log_index_header {
 	uint32_t magic;
 	uint32_t version;
 	uint64_t started_usec;
 };
 
+/** struct log_index_record - one record of an index, see daemon/log_pump.h */
 struct log_index_record {
 	uint64_t offset;
 	uint64_t time_and_stream;

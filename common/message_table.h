@@ -125,6 +125,7 @@
 	X(API_ANSWER, ROLE_SCHEDULER, ROLE_API, 1)                                                 \
 	X(EVENT, ROLE_SCHEDULER, ROLE_API, 0)
 
+/** enum message_type - MESSAGE_<NAME> for each line of the table */
 enum message_type {
 	MESSAGE_INVALID = 0,
 #define MESSAGE_ENUM(name, from, to, fds) MESSAGE_##name,

@@ -3,12 +3,12 @@
 #define COMMON_PHASES_H
 
 /*
- * DOC: Phases, and which may follow which
+ * DOC: Phases and their order
  *
- * What lives through phases (a sandbox, a step, a request) has an enum of them and a table
- * beside it: for each phase the set of those that may follow it. One function of its module
- * changes the phase and asserts that the change is in the table, so that the table is the
- * truth about the code, and a reader need not collect the assignments.
+ * An object that passes through phases (a sandbox, a step, a request) has an enum of them and a
+ * table with, for each phase, the set of those that may follow it. One function of its module
+ * changes the phase and asserts that the table allows the change. So the table is correct, and
+ * a reader need not search for all assignments.
  *
  *	static const unsigned next[] = {
  *		[PHASE_BEGUN] = PHASE(PHASE_RUNNING) | PHASE(PHASE_FAILED),
@@ -20,13 +20,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A member of a set of phases. */
+/* The bit of a phase in a set of phases */
 #define PHASE(phase) (1U << (phase))
 
 /**
- * phase_may_follow() - is the change from @from to @to in the table?
+ * phase_may_follow() - does the table allow the change from @from to @to?
  * @next:   for each phase the set of those that may follow it
- * @phases: members of @next
+ * @phases: number of elements of @next
  */
 static inline bool phase_may_follow(const unsigned *next, size_t phases, unsigned from, unsigned to)
 {

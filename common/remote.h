@@ -18,6 +18,7 @@
 #define REMOTE_USER_MAX 256
 #define REMOTE_HOST_MAX 255
 
+/** enum remote_scheme - transport of a repository's URL */
 enum remote_scheme {
 	REMOTE_SCHEME_INVALID = 0,
 	REMOTE_SCHEME_FILE,

@@ -25,11 +25,13 @@
 #define SECRET_KEYS_MAX 8
 #define SECRET_KEYS_TEXT_MAX 4096
 
+/** struct secret_key - one key and its name */
 struct secret_key {
 	char id[SECRET_KEY_ID_MAX + 1];
 	unsigned char bytes[SECRET_KEY_SIZE];
 };
 
+/** struct secret_keys - all keys, newest first */
 struct secret_keys {
 	struct secret_key keys[SECRET_KEYS_MAX];
 	size_t n;

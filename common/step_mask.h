@@ -27,6 +27,7 @@
 
 #define STEP_MASK_MAGIC 0x314d4252u /* "RBM1" */
 
+/** struct step_mask_header - the beginning of the memfd; @size bytes follow */
 struct step_mask_header {
 	uint32_t magic;
 	uint32_t n_values;

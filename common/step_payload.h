@@ -21,6 +21,7 @@
 
 #define STEP_PAYLOAD_MAGIC 0x31504252u /* "RBP1" */
 
+/** struct step_payload_header - the beginning of the memfd; @size bytes of strings follow */
 struct step_payload_header {
 	uint32_t magic;
 	uint32_t n_argv;

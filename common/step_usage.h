@@ -40,6 +40,7 @@
 	X(WAIT_MEMORY, "wait_memory_usec")                                                         \
 	X(WAIT_IO, "wait_io_usec")
 
+/** enum step_usage_kind - STEP_USAGE_<NAME> for each line of the table */
 enum step_usage_kind {
 #define STEP_USAGE_ENUM(name, word) STEP_USAGE_##name,
 	STEP_USAGE_TABLE(STEP_USAGE_ENUM)

@@ -13,8 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** struct name_entry - a name and its number */
 struct name_entry {
-	const char *name; /* NULL: free; not owned */
+	const char *name; /* not owned; NULL: a free entry */
 	uint64_t hash;
 	size_t value;
 };

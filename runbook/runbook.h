@@ -35,6 +35,7 @@ struct runbook_finding {
 
 #define RUNBOOK_FINDINGS_MAX 50
 
+/** struct runbook_env - a variable */
 struct runbook_env {
 	char *name;
 	char *value;
@@ -61,6 +62,7 @@ struct runbook_globs {
 	size_t n_items;
 };
 
+/** enum runbook_event - events that can start a run, keys of "on" */
 enum runbook_event {
 	RUNBOOK_EVENT_PUSH,
 	RUNBOOK_EVENT_PULL_REQUEST,
@@ -102,8 +104,9 @@ struct runbook_matrix {
 	bool fail_fast; /* the first failed instance cancels the others */
 };
 
+/** struct runbook_step - a step with its effective values; owns its strings */
 struct runbook_step {
-	char *name;		      /* of an instance of a matrix: "NAME (a=1, b=2)" */
+	char *name;		      /* for an instance of a matrix "NAME (a=1, b=2)" */
 	char slug[STEP_SLUG_MAX + 1]; /* unique in the runbook; file name of the log */
 	char *command;
 	size_t *depends_on; /* indexes into runbook.steps */
@@ -129,6 +132,7 @@ struct runbook_step {
 	struct runbook_place place;
 };
 
+/** struct runbook - a checked runbook */
 struct runbook {
 	char *name;		 /* may be NULL */
 	struct runbook_env *env; /* global.env */

@@ -87,6 +87,7 @@ struct draft {
 typedef int value_fn(struct draft *draft, const struct schema_key *key, const struct node *node,
 		     const struct node_path *path, void *target);
 
+/** struct schema_key - a line of the table of keys */
 struct schema_key {
 	const char *name;
 	unsigned scopes; /* mask of enum schema_scope */

@@ -22,6 +22,7 @@
 #define YAML_TEXT_TOTAL_MAX (4 * MIB) /* all text after aliases are expanded */
 #define YAML_ANCHORS_MAX 100
 
+/** enum node_kind - types of the core schema */
 enum node_kind {
 	NODE_NULL,
 	NODE_BOOL,
