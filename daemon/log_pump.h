@@ -8,7 +8,7 @@
  * The output of every running step flows pipe -> buffer -> file, all in one
  * thread. A step has two pipes (stdout, stderr), one log file with the plain
  * bytes in the order in which they arrived, and one index with the time and stream of
- * each chunk. The pump calls its step a sink.
+ * each chunk. These together are a sink.
  *
  *   read      as much as the pipe has, into a buffer of a bounded pool; a stream
  *             without a buffer waits, its pipe fills, the step's write(2) blocks:

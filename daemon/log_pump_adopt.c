@@ -105,8 +105,8 @@ static void masks_resume(struct log_sink *sink, uint64_t sequences[2])
 }
 
 /*
- * This process sees the end of the stream again and writes the bytes that were held back until
- * then again: note how many of them are in the file.
+ * A predecessor may have written bytes that were held back until the end of the stream. This
+ * process sees that end again: note how many of them need not be written again.
  */
 static void rest_resume(struct log_sink *sink, struct log_stream *stream)
 {

@@ -28,7 +28,7 @@
 
 #define STEP_BUCKETS 1024
 
-/** enum step_phase - see daemon/step.h; a phase is followed by the next one, or by the last */
+/** enum step_phase - described in daemon/step.h; changed by step_phase_set() alone */
 enum step_phase {
 	STEP_QUEUED,
 	STEP_RUNNING,
