@@ -10,26 +10,26 @@
 
 #include <stdint.h>
 
-/** first_of() - @first, or @second if @first is 0, which means "not set" */
-static inline uint64_t first_of(uint64_t first, uint64_t second)
+/** value_or() - @value, or @fallback if @value is 0, which means "not set" */
+static inline uint64_t value_or(uint64_t value, uint64_t fallback)
 {
-	return first ? first : second;
+	return value ? value : fallback;
 }
 
-/** u64_less() - @from minus @amount, but not below 0 */
-static inline uint64_t u64_less(uint64_t from, uint64_t amount)
+/** u64_subtract() - @from minus @amount, but not below 0 */
+static inline uint64_t u64_subtract(uint64_t from, uint64_t amount)
 {
 	return from > amount ? from - amount : 0;
 }
 
-/** u64_smaller() - the smaller of both */
-static inline uint64_t u64_smaller(uint64_t a, uint64_t b)
+/** u64_min() - the smaller of both */
+static inline uint64_t u64_min(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-/** u64_larger() - the larger of both */
-static inline uint64_t u64_larger(uint64_t a, uint64_t b)
+/** u64_max() - the larger of both */
+static inline uint64_t u64_max(uint64_t a, uint64_t b)
 {
 	return a > b ? a : b;
 }

@@ -76,9 +76,9 @@ static uint64_t host_cpu_milli(void)
 /* Sum of memory that running steps may reserve: what they can get together, unless configured. */
 static uint64_t host_memory(const struct config *config)
 {
-	uint64_t steps = first_of(config->steps_memory, host_memory_default());
+	uint64_t steps = value_or(config->steps_memory, host_memory_default());
 
-	return first_of(config->host_memory, steps);
+	return value_or(config->host_memory, steps);
 }
 
 /* The labels of every host, and those of the configuration. */
@@ -145,9 +145,9 @@ static void send_retention(struct sender *sender, const char *project,
 		struct config_keep keep = retention->kinds[i];
 
 		if (defaults) {
-			keep.age_sec = first_of(keep.age_sec, keep_defaults[i].age_sec);
-			keep.count = first_of(keep.count, keep_defaults[i].count);
-			keep.bytes = first_of(keep.bytes, keep_defaults[i].bytes);
+			keep.age_sec = value_or(keep.age_sec, keep_defaults[i].age_sec);
+			keep.count = value_or(keep.count, keep_defaults[i].count);
+			keep.bytes = value_or(keep.bytes, keep_defaults[i].bytes);
 		}
 		if (defaults && !keep.bytes)
 			keep.bytes = size ? size / KEEP_PART : CONFIG_NO_LIMIT;
@@ -177,7 +177,7 @@ static void send_scheduler(struct sender *sender)
 {
 	const struct daemon *daemon = sender->daemon;
 	const struct config *config = daemon->config;
-	uint64_t cpu_milli = first_of(config->host_cpu_milli, host_cpu_milli());
+	uint64_t cpu_milli = value_or(config->host_cpu_milli, host_cpu_milli());
 
 	sender_send(sender, MESSAGE_NEW(config_scheduler, 0, .instance = daemon->instance_id,
 					.max_running = config->max_running, .cpu_milli = cpu_milli,
@@ -214,11 +214,11 @@ static void send_fetcher(struct sender *sender)
 static void send_cacher(struct sender *sender)
 {
 	const struct config *config = sender->daemon->config;
-	uint64_t of_project = first_of(config->project_artifacts, UINT64_MAX);
+	uint64_t of_project = value_or(config->project_artifacts, UINT64_MAX);
 
 	sender_send(sender, MESSAGE_NEW(config_cacher, 0, .bytes_per_run = config->cacher_bytes,
 					.count_per_run = config->cacher_count,
-					.bytes_stored = first_of(config->artifacts, UINT64_MAX),
+					.bytes_stored = value_or(config->artifacts, UINT64_MAX),
 					.bytes_per_project = of_project));
 	for (size_t i = 0; i < config->n_projects; i++) {
 		const struct config_project *project = &config->projects[i];

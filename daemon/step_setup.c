@@ -334,16 +334,16 @@ static void fill_limits(const struct config *config, const struct config_project
 		       (unsigned long long)order->run);
 	request->group = setup->group;
 	request->group_limits = (struct sandbox_limits){
-		.memory = first_of(of_project->memory, of_all->memory),
-		.pids = first_of(of_project->pids, of_all->pids),
-		.cpu_milli = first_of(of_project->cpu_milli, of_all->cpu_milli),
+		.memory = value_or(of_project->memory, of_all->memory),
+		.pids = value_or(of_project->pids, of_all->pids),
+		.cpu_milli = value_or(of_project->cpu_milli, of_all->cpu_milli),
 	};
-	request->memory = first_of(order->memory, of_step->memory);
-	request->pids = first_of(order->pids, of_step->pids);
-	request->cpu_milli = first_of(order->cpu_milli, of_step->cpu_milli);
-	request->disk = first_of(order->disk, config->step_disk);
+	request->memory = value_or(order->memory, of_step->memory);
+	request->pids = value_or(order->pids, of_step->pids);
+	request->cpu_milli = value_or(order->cpu_milli, of_step->cpu_milli);
+	request->disk = value_or(order->disk, config->step_disk);
 	request->io = order->io;
-	setup->log_limit = first_of(project ? project->step_log : 0, config->step_log);
+	setup->log_limit = value_or(project ? project->step_log : 0, config->step_log);
 }
 
 int step_setup_make(const struct paths *paths, const struct config *config,

@@ -262,8 +262,8 @@ static int look_for_space(struct scheduler *scheduler, const struct store_kept *
 	}
 	if (!bits || last_success(scheduler, row))
 		return 0;
-	missing->logs = u64_less(missing->logs, missing->one ? logs + state : logs);
-	missing->state = u64_less(missing->state, missing->one ? logs + state : state);
+	missing->logs = u64_subtract(missing->logs, missing->one ? logs + state : logs);
+	missing->state = u64_subtract(missing->state, missing->one ? logs + state : state);
 	if (++pass->n_for_space == SPACE_RUNS_MAX)
 		missing->logs = missing->state = 0;
 	if (bits & STORE_REMOVING_LOGS)

@@ -11,28 +11,27 @@ struct queue_need queue_need_less(struct queue_need from, struct queue_need amou
 {
 	/* a resource that is not counted is never used up */
 	if (from.cpu_milli != UINT64_MAX)
-		from.cpu_milli = u64_less(from.cpu_milli, amount.cpu_milli);
+		from.cpu_milli = u64_subtract(from.cpu_milli, amount.cpu_milli);
 	if (from.memory != UINT64_MAX)
-		from.memory = u64_less(from.memory, amount.memory);
+		from.memory = u64_subtract(from.memory, amount.memory);
 	return from;
 }
 
 void queue_need_add(struct queue_need *sum, const struct queue_need *need, bool plus)
 {
-	sum->cpu_milli =
-		plus ? sum->cpu_milli + need->cpu_milli : u64_less(sum->cpu_milli, need->cpu_milli);
-	sum->memory = plus ? sum->memory + need->memory : u64_less(sum->memory, need->memory);
+	sum->cpu_milli = plus ? sum->cpu_milli + need->cpu_milli
+			      : u64_subtract(sum->cpu_milli, need->cpu_milli);
+	sum->memory = plus ? sum->memory + need->memory : u64_subtract(sum->memory, need->memory);
 }
 
 struct queue_need queue_need_least(struct queue_need a, struct queue_need b)
 {
-	return (struct queue_need){u64_smaller(a.cpu_milli, b.cpu_milli),
-				   u64_smaller(a.memory, b.memory)};
+	return (struct queue_need){u64_min(a.cpu_milli, b.cpu_milli), u64_min(a.memory, b.memory)};
 }
 
 static uint64_t share(uint64_t all, uint64_t places, uint64_t most)
 {
-	return u64_smaller(all / (places ? places : 1), most);
+	return u64_min(all / (places ? places : 1), most);
 }
 
 struct queue_need queue_host_need(const struct queue_host *host, const struct queue_item *item)
@@ -46,10 +45,9 @@ struct queue_need queue_host_need(const struct queue_host *host, const struct qu
 		need.cpu_milli = share(all->cpu_milli, all->limit, QUEUE_SHARE_CPU_MILLI_MAX);
 	/* a limit above the host's processors limits nothing: the step gets all of them */
 	if (all->cpu_milli)
-		need.cpu_milli = u64_smaller(need.cpu_milli, all->cpu_milli);
+		need.cpu_milli = u64_min(need.cpu_milli, all->cpu_milli);
 	if (!need.memory)
-		need.memory =
-			u64_smaller(all->default_memory, all->memory ? all->memory : UINT64_MAX);
+		need.memory = u64_min(all->default_memory, all->memory ? all->memory : UINT64_MAX);
 	if (!need.memory)
 		need.memory = share(all->memory, all->limit, QUEUE_SHARE_MEMORY_MAX);
 	return need;
@@ -114,12 +112,12 @@ static uint64_t part_of(uint64_t amount, uint64_t all, uint64_t places)
 {
 	if (all == 0)
 		return 0;
-	return (uint64_t)((unsigned __int128)u64_smaller(amount, all) * places * QUEUE_PLACE / all);
+	return (uint64_t)((unsigned __int128)u64_min(amount, all) * places * QUEUE_PLACE / all);
 }
 
 static uint64_t largest(uint64_t a, uint64_t b, uint64_t c)
 {
-	return u64_larger(u64_larger(a, b), c);
+	return u64_max(u64_max(a, b), c);
 }
 
 uint64_t queue_host_load(const struct queue_host *host)

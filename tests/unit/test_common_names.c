@@ -232,12 +232,12 @@ static void test_text_copy(void **state)
 
 static void test_amounts(void **state)
 {
-	assert_int_equal(first_of(0, 7), 7);
-	assert_int_equal(first_of(1, 7), 1);
-	assert_int_equal(u64_less(5, 3), 2);
-	assert_int_equal(u64_less(3, 5), 0);
-	assert_int_equal(u64_smaller(3, 5), 3);
-	assert_int_equal(u64_larger(3, 5), 5);
+	assert_int_equal(value_or(0, 7), 7);
+	assert_int_equal(value_or(1, 7), 1);
+	assert_int_equal(u64_subtract(5, 3), 2);
+	assert_int_equal(u64_subtract(3, 5), 0);
+	assert_int_equal(u64_min(3, 5), 3);
+	assert_int_equal(u64_max(3, 5), 5);
 }
 
 static void test_hex_digit(void **state)
