@@ -88,7 +88,7 @@ static void check_firewall(struct cli *cli, struct doctor_finding *finding)
 
 	if (!doctor_need_root(finding))
 		return;
-	result = firewall_look(&firewall);
+	result = firewall_probe(&firewall);
 	if (result < 0) {
 		doctor_bad(finding, DOCTOR_WARNING, "modprobe nf_tables",
 			   "cannot see the host's nftables rules: %s", strerror(-result));

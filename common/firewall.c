@@ -157,7 +157,7 @@ static int dump(int fd, int type, look_fn look_at, struct look *look)
 	}
 }
 
-int firewall_look(struct firewall *ret_firewall)
+int firewall_probe(struct firewall *ret_firewall)
 {
 	cleanup_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	struct look look = {.docker = false};

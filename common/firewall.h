@@ -33,14 +33,14 @@ struct firewall {
 };
 
 /**
- * firewall_look() - read the kernel's nftables rules in our own network namespace
+ * firewall_probe() - read the kernel's nftables rules in our own network namespace
  *
  * Needs CAP_NET_ADMIN. Rules of iptables-legacy are not seen. A chain with a rule about links
  * named rbk* counts as FIREWALL_NONE: its administrator has considered steps.
  *
  * Return: 0; -errno if the kernel does not answer.
  */
-int firewall_look(struct firewall *ret_firewall);
+int firewall_probe(struct firewall *ret_firewall);
 /** firewall_describe() - a sentence about the chain; firewall_fix() - a command that helps */
 void firewall_describe(const struct firewall *firewall, char *text, size_t size);
 void firewall_fix(const struct firewall *firewall, char *text, size_t size);

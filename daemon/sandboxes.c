@@ -76,7 +76,7 @@ int sandboxes_prepare(struct daemon *daemon, struct error *error)
 	warning = sandbox_host_warning(host);
 	if (warning)
 		log_warning("%s", warning);
-	if (firewall_look(&firewall) == 0 && firewall.kind != FIREWALL_NONE) {
+	if (firewall_probe(&firewall) == 0 && firewall.kind != FIREWALL_NONE) {
 		firewall_describe(&firewall, seen, sizeof(seen));
 		firewall_fix(&firewall, fix, sizeof(fix));
 		log_warning("%s; to let them through: %s", seen, fix);

@@ -307,7 +307,7 @@ int cgroup_host_open(struct cgroup_host *host, const char *parent, const char *n
 	return 0;
 }
 
-bool cgroup_host_look(struct cgroup_host *host, const char *name)
+bool cgroup_host_probe(struct cgroup_host *host, const char *name)
 {
 	struct statvfs fs;
 	bool groups;

@@ -50,12 +50,12 @@ int cgroup_host_open(struct cgroup_host *host, const char *parent, const char *n
  */
 int cgroup_host_regroup(struct cgroup_host *host);
 /**
- * cgroup_host_look() - find what cgroup_host_open() would find, without changing anything
+ * cgroup_host_probe() - find what cgroup_host_open() would find, without changing anything
  *
  * Needs no privilege. Fills in memory, pids, cpu, io and the warning. Return: whether
  * steps would get groups at all.
  */
-bool cgroup_host_look(struct cgroup_host *host, const char *name);
+bool cgroup_host_probe(struct cgroup_host *host, const char *name);
 /** cgroup_host_check_swap() - add to the warning if steps can exceed their memory by swapping */
 void cgroup_host_check_swap(struct cgroup_host *host, int group_fd);
 /** cgroup_host_close() - close our groups and remove those that are empty */

@@ -175,7 +175,7 @@ static enum plan_presence presence_of(const char *path)
 	return S_ISDIR(st.st_mode) ? PLAN_DIRECTORY : PLAN_FILE;
 }
 
-void host_view_look(struct plan_view *view)
+void host_view_probe(struct plan_view *view)
 {
 	*view = (struct plan_view){0};
 	for (size_t i = 0; i < ARRAY_SIZE(shown); i++) {

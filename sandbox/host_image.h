@@ -39,7 +39,7 @@ int host_image_open(struct host_image *image, const char *directory, uid_t owner
 /** host_image_close() - release the lock; the template stays for the next program */
 void host_image_close(struct host_image *image);
 
-/** host_view_look() - find the host's directories that the image shows, and the paths to mask */
-void host_view_look(struct plan_view *view);
+/** host_view_probe() - find the host's directories that the image shows, and the paths to mask */
+void host_view_probe(struct plan_view *view);
 
 #endif

@@ -50,7 +50,7 @@ static const struct plan_view *view_of(struct sandbox_host *host)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	if (now.tv_sec - host->view_time.tv_sec > VIEW_SECONDS || host->view_time.tv_sec == 0) {
-		host_view_look(&host->view);
+		host_view_probe(&host->view);
 		host->view_time = now;
 	}
 	return &host->view;

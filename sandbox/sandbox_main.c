@@ -295,7 +295,7 @@ static bool limits_given(const struct options *options)
 static int explain(const struct sandbox_request *request, const struct options *options)
 {
 	struct cgroup_host limits;
-	bool groups = cgroup_host_look(&limits, CGROUP_NAME);
+	bool groups = cgroup_host_probe(&limits, CGROUP_NAME);
 	struct plan_view view;
 	struct plan_facts facts = {
 		.base = ID_STEP_FIRST,
@@ -315,7 +315,7 @@ static int explain(const struct sandbox_request *request, const struct options *
 	const char *warning = NULL;
 	bool runs = true;
 
-	host_view_look(&view);
+	host_view_probe(&view);
 	if (host_disks_find(request, &facts, true, &no_disk) < 0)
 		facts.n_io_devices = 0;
 	if (plan_new(&plan, request, &facts, &error) < 0)
