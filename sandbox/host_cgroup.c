@@ -128,7 +128,7 @@ static int open_own_group(const char *parent, const char *name)
  * for its children. An attempt elsewhere would half succeed: cpu and pids are enabled, the
  * group becomes threaded, and no group beneath it can contain a process any more.
  */
-static bool may_hand_on(int fd)
+static bool may_enable_controllers(int fd)
 {
 	char pids[16];
 
@@ -141,7 +141,7 @@ static void enable_controllers(int fd)
 	static const char *const wanted[] = {"memory", "pids", "cpu", "io"};
 	char available[512];
 
-	if (!may_hand_on(fd) ||
+	if (!may_enable_controllers(fd) ||
 	    cgroup_file_read(fd, "cgroup.controllers", available, sizeof(available)) < 0)
 		return;
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
@@ -185,7 +185,7 @@ static void move_to_leaf(struct cgroup_host *host)
 	if (mkdirat(host->own_fd, leaf, 0755) < 0 && errno != EEXIST)
 		return;
 	/* repeat for processes that were forked meanwhile */
-	for (int attempt = 0; attempt < 10 && !may_hand_on(host->own_fd); attempt++) {
+	for (int attempt = 0; attempt < 10 && !may_enable_controllers(host->own_fd); attempt++) {
 		(void)cgroup_file_read(host->own_fd, "cgroup.procs", pids, sizeof(pids));
 		for (char *save = NULL, *pid = strtok_r(pids, "\n", &save); pid;
 		     pid = strtok_r(NULL, "\n", &save))
@@ -318,7 +318,8 @@ bool cgroup_host_probe(struct cgroup_host *host, const char *name)
 	groups = host->own_fd >= 0 && fstatvfs(host->own_fd, &fs) == 0 && !(fs.f_flag & ST_RDONLY);
 	if (groups)
 		(void)controllers_read(host->own_fd,
-				       may_hand_on(host->own_fd) || delegated(host->own_fd)
+				       may_enable_controllers(host->own_fd) ||
+						       delegated(host->own_fd)
 					       ? "cgroup.controllers"
 					       : "cgroup.subtree_control",
 				       host);
