@@ -195,11 +195,11 @@ int cgroup_run_join(struct cgroup_host *host, const char *run, bool *ret_made, s
 		}
 	}
 	if (r >= 0 && *ret_made) {
-		int handed = controllers_enable(host, r);
+		int enabled = controllers_enable(host, r);
 
-		if (handed < 0) {
+		if (enabled < 0) {
 			cgroup_run_leave(host, run, r);
-			r = handed;
+			r = enabled;
 		}
 	}
 	if (r < 0)
