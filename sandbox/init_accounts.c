@@ -60,7 +60,7 @@ static long write_account(const char *path, const char *text, size_t size)
 	return n < 0 ? n : 0;
 }
 
-static long agree(const char *home, unsigned uid, unsigned gid, char *text)
+static long replace_home(const char *home, unsigned uid, unsigned gid, char *text)
 {
 	char *out = text + OUT_AT;
 	bool added = false;
@@ -78,7 +78,7 @@ static long agree(const char *home, unsigned uid, unsigned gid, char *text)
 	return made > 0 ? write_account("/etc/group", out, made) : 0;
 }
 
-long init_accounts_agree(const char *home, unsigned uid, unsigned gid)
+long init_accounts_set_home(const char *home, unsigned uid, unsigned gid)
 {
 	long address, result;
 
@@ -88,7 +88,7 @@ long init_accounts_agree(const char *home, unsigned uid, unsigned gid)
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (address <= 0) /* user addresses are never negative */
 		return address < 0 ? address : -ENOMEM;
-	result = agree(home, uid, gid, (char *)address);
+	result = replace_home(home, uid, gid, (char *)address);
 	(void)init_call(SYS_munmap, address, BUFFER_BYTES, 0, 0);
 	return result;
 }

@@ -10,7 +10,7 @@
  */
 
 /**
- * init_accounts_agree() - write the home directory of user @uid in /etc/passwd as @home
+ * init_accounts_set_home() - write the home directory of user @uid in /etc/passwd as @home
  * @home: $HOME of the command's future environment
  *
  * Runs in the command's process when it is uid 0 inside and sees only the step's files: so it
@@ -20,6 +20,6 @@
  *
  * Return: 0; -errno if the file could not be written.
  */
-long init_accounts_agree(const char *home, unsigned uid, unsigned gid);
+long init_accounts_set_home(const char *home, unsigned uid, unsigned gid);
 
 #endif

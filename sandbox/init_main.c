@@ -318,7 +318,7 @@ static int enter_workdir(struct command *command)
 }
 
 /* Makes getpwuid(3) return the home that $HOME names. */
-static int agree_on_home(struct command *command, char **envp)
+static int set_home(struct command *command, char **envp)
 {
 	const char *home = NULL;
 	long result;
@@ -328,7 +328,7 @@ static int agree_on_home(struct command *command, char **envp)
 
 		home = value ? value : home;
 	}
-	result = home ? init_accounts_agree(home, command->uid, command->gid) : 0;
+	result = home ? init_accounts_set_home(home, command->uid, command->gid) : 0;
 	return result < 0 ? fail_setup(command, result,
 				       "cannot write the home directory into /etc/passwd")
 			  : 0;
@@ -358,7 +358,7 @@ static int command_main(void *argument)
 	result = read_payload(command, &argv, &envp);
 	if (result < 0)
 		return fail_setup(command, result, "cannot read the command");
-	if (become_root_inside(command) || enter_workdir(command) || agree_on_home(command, envp) ||
+	if (become_root_inside(command) || enter_workdir(command) || set_home(command, envp) ||
 	    become_user(command))
 		return 1;
 	if (command->tty) {
