@@ -63,7 +63,7 @@ static void command_ended(struct init_watch *watch, int state)
 	init_tty_end(watch->tty);
 	init_watch_report(status);
 	watch->ended = true;
-	if (!watch->asked_to_end)
+	if (!watch->terminating)
 		end(watch);
 }
 
@@ -95,7 +95,7 @@ static void forward(struct init_watch *watch, long number)
 	(void)init_call(SYS_kill, whom, number, 0, 0);
 	if (number != SIGTERM && number != SIGINT && number != SIGHUP && number != SIGQUIT)
 		return;
-	watch->asked_to_end = true;
+	watch->terminating = true;
 	/* a stopped process handles the signal only after SIGCONT */
 	(void)init_call(SYS_kill, whom, SIGCONT, 0, 0);
 }

@@ -24,8 +24,8 @@ enum { INIT_EXITED = 0, INIT_SIGNALED = 1, INIT_EXEC_FAILED = 2 };
 struct init_watch {
 	long main_pid; /* the command's process */
 	int signals_fd;
-	bool asked_to_end; /* a terminating signal was forwarded */
-	bool ended;	   /* the command has ended and its status is reported */
+	bool terminating; /* a terminating signal was forwarded */
+	bool ended;	  /* the command has ended and its status is reported */
 	struct init_tty *tty;
 	struct sandbox_status status;
 };
