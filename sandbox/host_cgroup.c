@@ -36,6 +36,7 @@ int cgroup_file_read(int dir_fd, const char *file, char *text, size_t size)
 	return got < 0 ? -errno : 0;
 }
 
+/* Is @word one of the blank-separated words of @text? */
 static bool has_word(const char *text, const char *word)
 {
 	size_t length = strlen(word);
@@ -88,6 +89,7 @@ static void leave_leaf(char *path, const char *name)
 		path[length - tail] = '\0';
 }
 
+/* Our own group, relative to the root of the hierarchy, without our leaf. */
 static int own_group_path(const char *name, char *path, size_t size)
 {
 	cleanup_fclose FILE *file = fopen("/proc/self/cgroup", "re");
@@ -136,6 +138,7 @@ static bool may_enable_controllers(int fd)
 	       (cgroup_file_read(fd, "cgroup.procs", pids, sizeof(pids)) == 0 && pids[0] == '\0');
 }
 
+/* Enables the available controllers for groups beneath, if that is possible. */
 static void enable_controllers(int fd)
 {
 	static const char *const wanted[] = {"memory", "pids", "cpu", "io"};

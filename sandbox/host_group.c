@@ -167,7 +167,7 @@ static int make_room(int parent_fd, const char *name)
 }
 
 /* Enables for the run's steps the controllers that the group of all steps has enabled. */
-static int controllers_enable(const struct cgroup_host *host, int run_fd)
+static int run_enable_controllers(const struct cgroup_host *host, int run_fd)
 {
 	char text[64];
 
@@ -195,7 +195,7 @@ int cgroup_run_join(struct cgroup_host *host, const char *run, bool *ret_made, s
 		}
 	}
 	if (r >= 0 && *ret_made) {
-		int enabled = controllers_enable(host, r);
+		int enabled = run_enable_controllers(host, r);
 
 		if (enabled < 0) {
 			cgroup_run_leave(host, run, r);

@@ -17,6 +17,18 @@
 #include <string.h>
 #include <sys/random.h>
 
+/*
+ * DOC: Egress
+ *
+ * The first user of a network namespace chooses the subnets, records how to restore every
+ * setting that it will change, loads the table and enables forwarding; the last one undoes all
+ * of that. Locks of the record decide who is first and last: SETUP is held during both, USE
+ * from set-up to take-down.
+ *
+ * A step's address has an index, which is locked in the record. Link name, MAC address and both
+ * IP addresses are derived from it, so the lock protects all of them.
+ */
+
 #define ADDRESS_FIRST 16U
 #define ADDRESS_LAST 65000U
 #define ADDRESS_ATTEMPTS 2000
@@ -78,6 +90,7 @@ static int subnet_choose(struct record_contents *contents, struct error *error)
 
 /* ---- uplinks: interfaces with a default route; replies arrive through them ---- */
 
+/* Records a setting of an interface. Return: 1 if it must change, 0, -errno. */
 static int conf_change(struct record_contents *contents, int family, const char *name,
 		       const char *setting, const char *value)
 {
@@ -87,6 +100,7 @@ static int conf_change(struct record_contents *contents, int family, const char 
 	return record_setting_add(contents, path, value);
 }
 
+/* Records the interfaces with an IPv4 default route; those that do not forward become uplinks. */
 static void uplinks4_find(struct record_contents *contents)
 {
 	cleanup_fclose FILE *routes = fopen("/proc/net/route", "re");
@@ -125,6 +139,7 @@ static int uplinks6_each(struct record_contents *contents,
 	return n;
 }
 
+/* Since Linux 6.17 one interface can forward IPv6 without all others. */
 static int uplink6_force(struct record_contents *contents, const char *name)
 {
 	int r = conf_change(contents, 6, name, "force_forwarding", "1");
@@ -215,6 +230,7 @@ static struct nft_facts nft_facts_of(const struct host_network *network)
 	};
 }
 
+/* Restores all settings, deletes the table and empties the record. */
 static void undo(struct host_network *network)
 {
 	record_settings_undo(&network->record.contents);
@@ -246,8 +262,9 @@ static int settings_apply(const struct record_contents *contents, struct error *
 }
 
 /*
- * Settings that a killed program left changed stay recorded until they are restored. Its table
- * is replaced, not removed, because one of its steps may still be dying.
+ * Sets up as the only user. First restores the settings that a killed program left changed. Its
+ * table is replaced, not removed, because one of its steps may still be dying. The record is
+ * written before the first change, so that it can always be undone.
  */
 static int setup_first(struct host_network *network, struct error *error)
 {
@@ -279,6 +296,7 @@ static int setup_first(struct host_network *network, struct error *error)
 	return r;
 }
 
+/* Adds new resolvers to the loaded table. Old ones stay, since running steps may use them. */
 static int table_add_dns(struct host_network *network, struct error *error)
 {
 	cleanup_free char *text = NULL;
@@ -290,6 +308,7 @@ static int table_add_dns(struct host_network *network, struct error *error)
 	return text[0] ? nft_run(text, error) : 0;
 }
 
+/* Sets up as a further user: reads what the first one chose. */
 static int setup_next(struct host_network *network, struct error *error)
 {
 	record_read(&network->record);
@@ -328,6 +347,7 @@ int egress_setup(struct host_network *network, struct error *error)
 	r = record_open_locked(record, true);
 	if (r < 0)
 		return error_errno(error, -r, "cannot open %s", record->path);
+	/* an exclusive lock on USE succeeds only without other users */
 	if (record_lock(record, RECORD_USE, F_WRLCK, false) == 0)
 		r = setup_first(network, error);
 	else
@@ -372,6 +392,7 @@ const char *egress_resolv(struct host_network *network, struct error *error)
 
 /* ---- one step ---- */
 
+/* Locks a free address. Those of the upper half are for steps with .limited. */
 static int address_take(struct host_network *network, bool limited, unsigned *ret_index)
 {
 	unsigned first = limited ? NFT_INDEX_LISTED : ADDRESS_FIRST;
@@ -385,7 +406,7 @@ static int address_take(struct host_network *network, bool limited, unsigned *re
 		if (record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_WRLCK, false) <
 		    0)
 			continue;
-		/* the table still has lists of a killed program's step: remove them first */
+		/* the table still has lists of a killed program's step, so leave this address */
 		if (record_marked(&network->record, index)) {
 			(void)record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_UNLCK,
 					  false);
@@ -432,6 +453,7 @@ int egress_settle(struct host_network *network, struct error *error)
 	return nft_table_present() ? 0 : egress_table_restore(network, error);
 }
 
+/* The IPv6 address of the step: its index in the last two bytes. */
 static struct in6_addr address6(const struct record_contents *contents, unsigned index)
 {
 	struct in6_addr address = {0};
@@ -472,6 +494,7 @@ int plain_step_new(struct host_network_step *step, struct error *error)
 	return step->netns_fd < 0 ? step->netns_fd : 0;
 }
 
+/* Enables IPv6 forwarding on the host's end @name of a new link. */
 static int forwarding6_on(const struct record_contents *contents, const char *name,
 			  struct error *error)
 {
@@ -486,6 +509,7 @@ static int forwarding6_on(const struct record_contents *contents, const char *na
 	return r < 0 ? error_errno(error, -r, "cannot switch forwarding on for %s", name) : 0;
 }
 
+/* Makes a namespace and a link with the next free address. Return: 0; -EEXIST; -errno. */
 static int link_attempt(struct host_network *network, bool limited, struct host_network_step *step,
 			struct error *error)
 {
@@ -548,6 +572,7 @@ static struct nft_listed listed_of(const struct host_network *network,
 	};
 }
 
+/* Adds a step's lists to the sets of the table. */
 static int rules_put(struct host_network *network, const struct network_rules *rules,
 		     struct error *error)
 {
@@ -558,6 +583,7 @@ static int rules_put(struct host_network *network, const struct network_rules *r
 	return r < 0 ? r : nft_elements_add(&only, error);
 }
 
+/* Deletes a step's lists from the sets of the table. */
 static void rules_drop(const struct host_network *network, const struct network_rules *rules)
 {
 	struct nft_listed allow = listed_of(network, rules, false);
@@ -567,6 +593,7 @@ static void rules_drop(const struct host_network *network, const struct network_
 	nft_elements_delete(&only);
 }
 
+/* Adds the lists of all our running steps to a table that may lack them. */
 static int rules_restore(struct host_network *network, struct error *error)
 {
 	for (const struct network_rules *at = network->rules; at; at = at->next) {

@@ -25,17 +25,20 @@
 /* "address name\n", IPv4 and IPv6: all of one length, so that a line can be overwritten */
 #define LINE_BYTES 416
 
+/* A step in the network of its run. */
 struct group_member {
 	struct group_member *next;
-	unsigned index, slot;
-	int netns_fd; /* identifies the member; not owned */
+	unsigned index; /* of its address */
+	unsigned slot;	/* of its lines in the hosts file */
+	int netns_fd;	/* identifies the member; not owned */
 };
 
+/* The network of a run, while it has members. */
 struct network_group {
 	struct network_group *next;
 	char name[GROUP_NAME_MAX + 1];
-	struct host_network_step hub;
-	int bridge;
+	struct host_network_step hub; /* namespace of the bridge */
+	int bridge;		      /* its index */
 	unsigned next_index;
 	struct group_member *members;
 	int hosts_fd;
@@ -45,6 +48,7 @@ struct network_group {
 
 /* ---- the hosts file ---- */
 
+/* Makes and locks the hosts file, with the lines that every /etc/hosts has. */
 static int hosts_open(struct host_network *network, struct network_group *group,
 		      const char *hostname, struct error *error)
 {
@@ -209,6 +213,7 @@ static struct group_member *member_new(struct network_group *group, int netns_fd
 	return member;
 }
 
+/* Makes the link of a member to the bridge; takes the netlink socket of @step. */
 static int member_connect(struct network_group *group, const struct group_member *member,
 			  struct host_network_step *step, struct error *error)
 {

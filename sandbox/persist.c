@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Sandboxes that outlive the process that started them. sandbox_finish() needs descriptors,
- * which hold the locks, and a little data, stored as tagged fields (sandbox/kept_fields.h).
- * Only root can write that data; it is checked all the same, because an older or newer version
- * may have written it.
+ * DOC: Sandboxes that outlive the process that started them
+ *
+ * The successor must be able to call sandbox_finish(), which needs descriptors, which hold the
+ * locks, and a little data, stored as tagged fields (sandbox/kept_fields.h). Only root can
+ * write that data; it is checked all the same, because an older or newer version may have
+ * written it.
  */
 
 #include "common/cleanup.h"
@@ -38,6 +40,7 @@ int sandbox_host_settle(struct sandbox_host *host, struct error *error)
 
 /* ---- one sandbox ---- */
 
+/* The lock on the template that this sandbox uses, wherever it is held. */
 static int image_lock(const struct sandbox_private *private)
 {
 	const struct sandbox_host *host = private->host;
@@ -163,7 +166,7 @@ static bool ids_same(const struct kept_sandbox *kept)
 	return range == ID_STEP_RANGE && first == ID_STEP_FIRST + (kept->slot - 1) * ID_STEP_RANGE;
 }
 
-/* Is @text terminated and fit as the name of a group or file? */
+/* Names of groups and files must be single components. */
 static bool name_whole(const char *text)
 {
 	return !strchr(text, '/');
@@ -236,6 +239,7 @@ static int rules_unpack(const uint8_t *data, size_t n, struct network_rule *out)
 	return 0;
 }
 
+/* Adopts the network, which owns the network's descriptors in @fds from then on. */
 static int network_adopt(struct sandbox_private *private, const struct kept_sandbox *kept,
 			 int fds[KEPT_FDS])
 {

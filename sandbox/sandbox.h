@@ -249,7 +249,7 @@ enum sandbox_host_fd {
 	SANDBOX_HOST_FD_NUM,
 };
 
-/** sandbox_host_persist() - fill in @fds, owned by @host; they stay the same once they are there */
+/** sandbox_host_persist() - fill in @fds, which stay @host's; those not -1 never change */
 void sandbox_host_persist(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
 /**
  * sandbox_host_inherit() - take a predecessor's @fds over (-1: none)
@@ -279,10 +279,10 @@ struct sandbox_kept {
 	size_t n_fds;
 };
 
-/** sandbox_persist() - describe @sandbox; free() .data. Return: 0 or -ENOMEM. */
+/** sandbox_persist() - describe @sandbox; the caller frees .data. Return: 0 or -ENOMEM. */
 int sandbox_persist(const struct sandbox *sandbox, struct sandbox_kept *ret_kept);
 /**
- * sandbox_kept_check() - could sandbox_adopt() go on with it?
+ * sandbox_kept_check() - would sandbox_adopt() accept the description?
  *
  * Reads .data only. Return: 0; -EBADMSG, -ENOTSUP, -ERANGE with @error.
  */
