@@ -352,6 +352,7 @@ static void count_peaks(int group_fd, struct step_usage *usage)
 	}
 }
 
+/* Adds the counters that are sums over all lines of a file. */
 static void count_sums(int group_fd, struct step_usage *usage)
 {
 	static const struct {

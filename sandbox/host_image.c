@@ -270,6 +270,7 @@ static int copy_file(struct copy *copy, int from_fd, const char *from, int to_fd
 	return r;
 }
 
+/* Copies all entries; those that not all users can read are skipped. */
 static int copy_directory(struct copy *copy, int from_fd, const char *from, int to_fd,
 			  const char *to, unsigned depth)
 {

@@ -229,6 +229,7 @@ static int address4_add(struct nl_sock *socket, int index, uint32_t local, uint3
 	return address_add(socket, index, AF_INET, &ours, &theirs, 32);
 }
 
+/* Makes the pair in the host's namespace, with the peer already in the step's. */
 static int outside_setup(const struct step_link *link, int netns_fd, struct error *error)
 {
 	cleanup_socket struct nl_sock *socket = nl_socket_alloc();

@@ -144,6 +144,7 @@ static void put_set(FILE *out, const char *name, const char *type, const char (*
 	fputs("	}\n", out);
 }
 
+/* Writes the sets of blocked ranges; those of IPv4 also as their NAT64 addresses. */
 static void put_blocked(FILE *out)
 {
 	fputs("	set blocked4 {\n		type ipv4_addr; flags interval\n		"
@@ -173,6 +174,7 @@ static void put_subnet6(FILE *out, const uint8_t *subnet6)
 		subnet6[4] << 8 | subnet6[5]);
 }
 
+/* Writes the rules that contain the subnets of steps: limited steps, and masquerading. */
 static void put_own(FILE *out, const struct nft_facts *facts)
 {
 	unsigned a = facts->subnet >> 24, b = (facts->subnet >> 16) & 255;

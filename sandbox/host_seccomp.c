@@ -71,6 +71,7 @@ struct writer {
 	size_t n_fixups;
 };
 
+/* Turns the list into ranges of numbers, with those above the known ones at the end. */
 static size_t ranges_make(struct range *ranges)
 {
 	uint8_t rules[SECCOMP_NEWEST_KNOWN + 1] = {SECCOMP_RULE_ABSENT};
@@ -103,6 +104,7 @@ static bool is_exception(const struct range *ranges, size_t n_ranges)
 	       ranges[2].rule == ranges[0].rule;
 }
 
+/* Groups neighbouring ranges into the leaves of the tree. */
 static size_t items_make(struct item *items, const struct range *ranges, size_t n_ranges)
 {
 	size_t n = 0, at = 0;

@@ -128,6 +128,7 @@ static struct user_slot *slot_make(struct user_slots *slots, unsigned index)
 	return slot;
 }
 
+/* Locks the first slot that no process of any instance has. Return: 0; -EBUSY; -errno. */
 static int slot_lock_free_one(struct user_slots *slots, struct user_slot **ret_slot)
 {
 	for (unsigned i = 0; i < ID_STEP_SLOTS; i++) {

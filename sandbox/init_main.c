@@ -92,6 +92,7 @@ static int fail_setup(struct command *command, long result, const char *what)
 	return fail(command, SANDBOX_STATUS_SETUP_FAILED, -result, what, NULL);
 }
 
+/* Keeps only kept_capabilities, in the bounding set as well, so that no exec regains others. */
 static long drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
@@ -116,6 +117,7 @@ static long drop_capabilities(void)
 	return init_call(SYS_capset, &header, caps, 0, 0);
 }
 
+/* Joins the user namespace, where the command's process is root with few capabilities. */
 static int become_root_inside(struct command *command)
 {
 	long result = init_call(SYS_setns, INIT_FD_USERNS, CLONE_NEWUSER, 0, 0);
@@ -346,6 +348,7 @@ static int become_user(struct command *command)
 	return result < 0 ? fail_setup(command, result, "cannot become the command's user") : 0;
 }
 
+/* The command's process, up to exec. The filter is last: it would deny some of these calls. */
 static int command_main(void *argument)
 {
 	struct command *command = argument;

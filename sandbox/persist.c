@@ -3,9 +3,9 @@
 /*
  * DOC: Sandboxes that outlive the process that started them
  *
- * The successor must be able to call sandbox_finish(), which needs descriptors, which hold the
- * locks, and a little data, stored as tagged fields (sandbox/kept_fields.h). Only root can
- * write that data; it is checked all the same, because an older or newer version may have
+ * The successor must be able to call sandbox_finish(). That needs descriptors, which hold the
+ * locks, and a little data, which is stored as tagged fields (sandbox/kept_fields.h). Only root
+ * can write this data; it is checked all the same, because an older or newer version may have
  * written it.
  */
 

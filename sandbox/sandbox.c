@@ -70,6 +70,7 @@ static void boot_id_make(char *text, size_t size)
 		       b[12], b[13], b[14], b[15]);
 }
 
+/* Collects the plan's input that depends on this host and on the resources of this step. */
 static int facts_gather(struct builder *builder, struct error *error)
 {
 	struct plan_facts *facts = &builder->facts;
@@ -213,6 +214,7 @@ static int limit_apply(const struct cgroup_host *host, int group_fd, const struc
 	return cgroup_step_limit(host, group_fd, op->target, op->value, error);
 }
 
+/* Executes the operations about cgroups: step_attach.c then starts inside the step's group. */
 static int group_prepare(struct builder *builder, struct error *error)
 {
 	struct cgroup_host *host = &builder->host->cgroup;
@@ -300,6 +302,7 @@ static int descriptors_prepare(struct builder *builder, struct error *error)
 
 /* ---- starting ---- */
 
+/* Starts the step's side in its namespaces; it returns here when runbook-init is executed. */
 static int launch(struct builder *builder, struct sandbox *sandbox, struct error *error)
 {
 	const struct sandbox_request *request = builder->request;
@@ -390,6 +393,7 @@ static int network_prepare(struct builder *builder, struct error *error)
 				     error);
 }
 
+/* On failure the caller releases the parts that were made by then. */
 static int build(struct builder *builder, struct sandbox *sandbox, struct error *error)
 {
 	struct sandbox_private *private = builder->private;

@@ -260,6 +260,7 @@ static void comm_read(uint32_t tid, char *comm)
 	comm[strcspn(comm, "\n")] = '\0';
 }
 
+/* Counts a call in the row of equal calls of the same program, or in a new row. */
 static void row_note(struct seccomp_report *report, const struct seccomp_notif *call,
 		     uint32_t answer)
 {
@@ -290,6 +291,7 @@ static void row_note(struct seccomp_report *report, const struct seccomp_notif *
 
 /* ---- answering ---- */
 
+/* Receives the filter's listener from the command's process. */
 static void listener_receive(struct seccomp_report *report)
 {
 	char byte;
