@@ -90,6 +90,7 @@ static void message_trace(const struct channel *channel, struct message *message
 	message->failed = 0;
 }
 
+/* Handles received messages. An error of a handler is the sender's, so its channel is closed. */
 static void channel_receive(struct channel *channel)
 {
 	for (int i = 0; i < CHANNEL_BURST && channel->open; i++) {
@@ -160,6 +161,7 @@ static void channel_events(struct loop_file *file, uint32_t events)
 		channel_receive(channel);
 }
 
+/* Queues a message that the socket did not accept. */
 static int output_push(struct channel *channel, struct message *message)
 {
 	struct channel_packet *packet;

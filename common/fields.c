@@ -183,6 +183,7 @@ static int unknown(const struct field_table *table, uint16_t tag, struct error *
 
 /* ---- reading a message ---- */
 
+/* Repeated entries of a tag are the elements of an array. */
 static int unpack_record(const struct field_table *table, const uint8_t *data, size_t size,
 			 char *object, unsigned depth, struct error *error)
 {
@@ -299,6 +300,7 @@ static int convert_ring(const struct field_table *table, const struct field *fie
 	return r;
 }
 
+/* Every place of the layout is checked against @source_size before it is used. */
 static int convert_record(const uint8_t *layout, size_t layout_size, const uint8_t *source,
 			  size_t source_size, const struct field_table *table, char *object,
 			  unsigned depth, struct error *error)

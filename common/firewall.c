@@ -84,6 +84,7 @@ static const char *family_name(unsigned family)
 	return family == NFPROTO_IPV4 ? "ip" : family == NFPROTO_IPV6 ? "ip6" : "inet";
 }
 
+/* Remembers the first chain at the forward hook whose policy is drop. */
 static void look_at_chain(struct look *look, const struct nlmsghdr *header)
 {
 	const struct nfgenmsg *head = NLMSG_DATA(header);
@@ -123,6 +124,7 @@ static void look_at_rule(struct look *look, const struct nlmsghdr *header)
 		look->thought_of = true;
 }
 
+/* Requests all objects of a type and calls @look_at for each. */
 static int dump(int fd, int type, look_fn look_at, struct look *look)
 {
 	static _Alignas(8) char answer[ANSWER_BYTES];

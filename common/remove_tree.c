@@ -28,6 +28,7 @@ struct removal {
 	int fd; /* the directory being emptied */
 };
 
+/* Pushes the current directory, with its inode, and the name of the one to enter. */
 static int removal_push(struct removal *removal, const char *name)
 {
 	struct stat st;

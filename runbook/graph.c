@@ -209,6 +209,7 @@ void report_edges(struct draft *draft, const struct node *list, const struct nod
 			     "the second on it");
 }
 
+/* Resolves depends_on of a step. Instances with the same list report its findings once. */
 static int step_resolve(struct resolver *resolver, size_t index)
 {
 	struct draft *draft = resolver->draft;
@@ -414,6 +415,7 @@ static size_t unordered_dependency(const struct runbook_step *step, const bool *
 	return step->depends_on[i];
 }
 
+/* From each step without a place in the order, walks along such dependencies into a circle. */
 static int cycles_report(struct draft *draft, size_t n_ordered)
 {
 	const struct runbook *runbook = draft->runbook;

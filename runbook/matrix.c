@@ -153,6 +153,7 @@ static int name_add(struct draft *draft, struct matrix *matrix, const struct nod
 	return -1;
 }
 
+/* Adds an axis. A name that is invalid for a variable but resembles an option is unknown. */
 static int axis_read(struct draft *draft, struct matrix *matrix, const struct node *name,
 		     const struct node *value, const struct node_path *path)
 {

@@ -239,6 +239,7 @@ static int instances_read(struct draft *draft, size_t item, const struct node *n
 	return 0;
 }
 
+/* Reads an entry of "steps", which is one step or all instances of a matrix. */
 static int item_read(struct draft *draft, size_t item, const struct node *node,
 		     const struct node_path *path)
 {

@@ -382,6 +382,7 @@ static int entry_compare(const void *left, const void *right)
 	return a->index < b->index ? -1 : 1;
 }
 
+/* Reports keys that occur twice in the map. */
 static int on_mapping_end(struct builder *builder, yaml_event_t *event)
 {
 	const struct node_path path = builder->frames[builder->depth - 1].path;
