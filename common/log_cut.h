@@ -15,9 +15,9 @@
  * before the hole is punched. So a reader that reads the bounds, then bytes outside of them,
  * then the bounds again, knows whether these bytes were really printed.
  *
- *   0 {u64 end of the hole, start of the hole} 1 {u64 number of the first record behind it,
- *   number of the first record within it} 2 {u64 bytes that the log and its index may have on
- *   disk, 0}
+ *   0  {u64 end of the hole, start of the hole}
+ *   1  {u64 number of the first record behind it, number of the first record within it}
+ *   2  {u64 bytes that the log and its index may have on disk, 0}
  *
  * Records within the hole read as zeroes, too.
  */

@@ -185,8 +185,8 @@ void loop_remove(struct loop_file *file)
 	if (!file->loop)
 		return;
 	/*
-	 * Do not rely on close(2): with a duplicate of the descriptor, the registration would *
-	 *   stay (epoll(7)).
+	 * Do not rely on close(2): with a duplicate of the descriptor, the registration would
+	 * stay (epoll(7)).
 	 */
 	(void)epoll_ctl(file->loop->epoll_fd, EPOLL_CTL_DEL, file->fd, NULL);
 	slot_give_back(file->loop, file);

@@ -261,8 +261,8 @@ int cgroup_step_limit(const struct cgroup_host *host, int group_fd, const char *
 	(void)snprintf(text, sizeof(text), "%" PRIu64 "%s", value,
 		       strcmp(file, "cpu.max") == 0 ? " 100000" : "");
 	/*
-	 * Kernels without swap accounting have no swap limit. That is fine while the host * has
-	 *   no swap, which may have been added since cgroup_host_open() looked.
+	 * Kernels without swap accounting have no swap limit. That is fine while the host
+	 * has no swap, which may have been added since cgroup_host_open() looked.
 	 */
 	if (strcmp(file, "memory.swap.max") == 0 && faccessat(group_fd, file, F_OK, 0) < 0 &&
 	    errno == ENOENT) {

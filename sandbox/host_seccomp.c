@@ -17,8 +17,10 @@
  *
  * The layout of the program:
  *
- *   kill unless the architecture is the native one binary search for the rule of the number
- *   code of the rules that look at arguments one return for each answer
+ *   kill unless the architecture is the native one
+ *   binary search for the rule of the number
+ *   code of the rules that look at arguments
+ *   one return for each answer
  *
  * At every start of a step the kernel translates the program to machine code, and interprets it
  * once per system call number. So both the number of instructions and the length of each

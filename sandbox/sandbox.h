@@ -151,9 +151,9 @@ struct sandbox_request {
 	int stdin_fd, stdout_fd, stderr_fd; /* stay the caller's; stdin_fd -1: /dev/null */
 	bool tty; /* the command gets a terminal for all three; its output goes to stdout_fd */
 	/*
-	 * Report each system call that is not allowed: the listener of the filter *
-	 *   (seccomp_unotify(2)) is sent to report_fd, a unix socket that stays the * caller's.
-	 *   Its holder must answer for as long as the sandbox lives.
+	 * Report each system call that is not allowed: the listener of the filter
+	 * (seccomp_unotify(2)) is sent to report_fd, a unix socket that stays the caller's.
+	 * Its holder must answer for as long as the sandbox lives.
 	 */
 	bool seccomp_report;
 	int report_fd;
