@@ -356,7 +356,7 @@ static void plan_end(struct plan *plan, const struct sandbox_request *request,
 	/* 1, not 0: then the kernel does not start the host's piped core handler either */
 	add_value(plan, PLAN_RLIMIT, "core", NULL, 1);
 	add_value(plan, PLAN_RLIMIT, "nofile", NULL, 65536);
-	/* the process that starts us may have the right to outrank others of the host */
+	/* steps must not outrank the host by real-time priority, even if our caller may */
 	add_value(plan, PLAN_RLIMIT, "rtprio", NULL, 0);
 	add_value(plan, PLAN_RLIMIT, "nice", NULL, 0);
 	add_value(plan, PLAN_BECOME_INIT, "runbook-init", NULL, facts->init_id);
