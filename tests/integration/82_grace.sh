@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Who is asked to end has a grace: the command, and all that it started. What is printed
-# meanwhile is in the log, and the result stays the command's own.
+# The grace period: after the signal to end, the command and all processes that it started have time
+# to end. Their output until then is in the log, and the result is the command's own.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
 mkdir -p "$TEST_TMP/copy"
-# hold.py [own-session] [SECONDS]: ready, and after a signal asked, then SECONDS later tidy
-# (by write(2): the signal may meet it within a print)
+# hold.py [own-session] [SECONDS]: prints "ready", after a signal "asked", and SECONDS later "tidy"
+# (by write(2), since the signal may interrupt a print)
 cat >"$TEST_TMP/copy/hold.py" <<'P'
 import os, signal, sys, time
 seconds = 2
@@ -31,9 +31,9 @@ HOLD=("$BIN/runbook-sandbox" --root "$TEST_TMP/state" --workspace "$TEST_TMP/cop
 
 # ---- runbook-sandbox ----
 
-# All at once: most of the time is spent waiting for deadlines.
+# All run at once, since they mostly wait for deadlines.
 declare -A NAMES=() STATUSES=() OUTPUTS=()
-# graced NAME STATUS OUTPUT COMMAND OPTION...: starts it; graced_all compares
+# graced NAME STATUS OUTPUT COMMAND OPTION...: start a command; graced_all checks the results
 graced() {
     local name=$1 command=$4
     STATUSES[$name]=$2 OUTPUTS[$name]=$3
@@ -48,8 +48,8 @@ graced_all() {
         read -r pid number <<<"${NAMES[$name]}"
         status=0
         wait "$pid" || status=$?
-        check_equal "$name: the status" "${STATUSES[$name]}" "$status"
-        check_equal "$name: what was printed" "${OUTPUTS[$name]}" "$(tr -d '\r' <"$TEST_TMP/out.$number" | xargs)"
+        check_equal "$name: the status is right" "${STATUSES[$name]}" "$status"
+        check_equal "$name: the output is complete" "${OUTPUTS[$name]}" "$(tr -d '\r' <"$TEST_TMP/out.$number" | xargs)"
     done
 }
 ALL="ready asked tidy"
@@ -64,13 +64,13 @@ graced "the grace has an end" 124 "ready asked" 'python3 hold.py own-session 100
 graced "what the command says at its end does not change that it was a timeout" 124 "ready asked" \
     'trap "exit 7" TERM; python3 hold.py own-session 1000 & wait' --grace 2s
 graced "on a terminal, when the script waits" 124 "$ALL" 'trap : TERM; python3 hold.py & wait; wait' --tty
-# without a signal nothing is waited for
+# without a signal there is no grace period
 graced "what a command leaves that ends by itself is killed at once" 3 ready \
     'mkfifo f; python3 hold.py own-session >f & read -r line <f; echo $line; exit 3'
 graced_all
 
-# a signal from outside is no timeout: the status is the command's
-# signalled SIGNAL COMMAND: its status and output
+# a signal from outside is not a timeout, so the status is the command's
+# signalled SIGNAL COMMAND: print its status and output
 signalled() {
     local pid status=0
     : >"$TEST_TMP/out"
@@ -82,9 +82,9 @@ signalled() {
     echo "$status $(xargs <"$TEST_TMP/out")"
 }
 check_equal "SIGTERM: the status is the command's" "143 ready asked tidy" "$(signalled TERM 'python3 hold.py; true')"
-check_equal "SIGTERM, handled by the script" "9 ready asked tidy" \
+check_equal "SIGTERM that the script handles: the status is the command's" "9 ready asked tidy" \
     "$(signalled TERM 'trap "exit 9" TERM; python3 hold.py & wait')"
-check_equal "SIGINT goes to the command's process group alone" "5 ready" \
+check_equal "SIGINT is sent to the command's process group only" "5 ready" \
     "$(signalled INT 'trap "kill -KILL \$pid; exit 5" INT; python3 hold.py own-session & pid=$!; while :; do sleep 0.1; done')"
 : >"$TEST_TMP/out"
 "${HOLD[@]}" --grace 600s -- bash -c 'python3 hold.py own-session 1000 & sleep 1000; true' >"$TEST_TMP/out" 2>&1 &
@@ -97,7 +97,7 @@ sleep 0.3
 kill -TERM $pid
 status=0
 wait $pid || status=$?
-check_equal "who asks three times does not wait, the status is the command's" 143 $status
+check_equal "a third SIGTERM ends the grace period, and the status is the command's" 143 $status
 
 # ---- steps ----
 
@@ -124,13 +124,13 @@ steps:
       wait
 Y
 )
-check_equal "the run failed" failed "$(wait_run "$run" 120)"
+check_equal "the run fails" failed "$(wait_run "$run" 120)"
 for slug in several_lines one_line own_session says_seven; do
-    check_equal "$slug: the log has what was printed in the grace" "ready asked tidy" "$(step_log "$run" $slug | xargs)"
+    check_equal "$slug: the log has the output of the grace period" "ready asked tidy" "$(step_log "$run" $slug | xargs)"
 done
 check_equal "the reason is the timeout" "timeout after 10s" "$(step_field "$run" "says seven" reason)"
 
-# A step that is cancelled, while runbookd is replaced in the middle of the grace.
+# A step that is cancelled, while runbookd is replaced within the grace period.
 run=$(push_run p <<'Y'
 global: {network: none}
 steps:
@@ -144,7 +144,7 @@ wait_for 60 sh -c "curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$run/s
 "$BIN/runbookctl" cancel "$run" >/dev/null
 wait_for 60 sh -c "curl -s --unix-socket '$API_SOCK' http://x/api/v1/runs/$run/steps/held/log | grep -q asked"
 kill -USR2 "$DAEMON_PID"
-check_equal "cancelled" cancelled "$(wait_run "$run" 120)"
-check_equal "the rest of the grace is given by the successor" "ready asked tidy" "$(step_log "$run" held | xargs)"
+check_equal "the run is cancelled" cancelled "$(wait_run "$run" 120)"
+check_equal "the successor lets the grace period end" "ready asked tidy" "$(step_log "$run" held | xargs)"
 
 finish

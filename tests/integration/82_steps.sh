@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What runbook.yml says of single steps, through a real push: conditions, attempts,
-# failures that are allowed, matrices, and where a step works, as whom, on what.
+# The keys of runbook.yml for single steps, by real pushes: conditions, attempts, allowed
+# failures, matrices, working directory, user, terminal and shell.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -10,7 +10,7 @@ start_daemon "[Daemon]" "MaxRunning=4" || exit 1
 CTL=$BIN/runbookctl
 before=$(leftovers)
 
-# ---- where, as whom, on what ----
+# ---- working directory, user, terminal, shell ----
 run=$(push_run steps <<'YML'
 global: {network: none}
 steps:
@@ -34,44 +34,44 @@ steps:
   - {name: dash, shell: "sh -e", command: "echo in $0; false; echo not reached"}
 YML
 )
-check_equal "a bad user is an error of ours, a false a failure of theirs" failed "$(wait_run "$run")"
-check_equal "root, at home, without a terminal" "0
+check_equal "a run with a failed and an errored step fails" failed "$(wait_run "$run")"
+check_equal "by default a step is root, in the workspace, without a terminal" "0
 /workspace
 root dumb
 no terminal" "$(step_log "$run" root)"
-check_equal "nobody, whose workspace it is" "nobody
+check_equal "a step of user nobody owns its workspace" "nobody
 nogroup
 /workspace
 nobody
 nobody
 nobody" "$(step_log "$run" nobody | head -n 6)"
-check_match "without capabilities" 'CapEff:.0000000000000000' "$(step_log "$run" nobody)"
-check_equal "numbers" "7
+check_match "a step of user nobody has no capabilities" 'CapEff:.0000000000000000' "$(step_log "$run" nobody)"
+check_equal "a step can have numbers as user and group" "7
 8
 user=" "$(step_log "$run" number)"
 check_equal "a working directory is made" "/workspace/a/b
 root
 ../../runbook.yml" "$(step_log "$run" made)"
-check_equal "and belongs to the user" "user
+check_equal "a working directory that is made belongs to the user" "user
 user" "$(step_log "$run" made_for)"
-check_equal "an absolute one" /tmp/new "$(step_log "$run" absolute)"
-check_match "nobody knows the user" 'user "somebody" is not in' "$(step_field "$run" bad reason)"
-check_equal "it is errored" errored "$(step_field "$run" bad state)"
+check_equal "an absolute working directory is made" /tmp/new "$(step_log "$run" absolute)"
+check_match "the reason names an unknown user" 'user "somebody" is not in' "$(step_field "$run" bad reason)"
+check_equal "a step with an unknown user is errored" errored "$(step_field "$run" bad state)"
 terminal=$(step_log "$run" terminal | tr -d '\r')
-check_equal "a terminal, three times" "all three
+check_equal "with tty, all three standard streams are a terminal" "all three
 /dev/pts/0
 24 80
 xterm
 root
 to stderr
 from the controlling one" "$terminal"
-check_equal "it is its user's, its last words arrive" "user
+check_equal "the terminal belongs to the user, and its last output is in the log" "user
 last" "$(step_log "$run" terminal_of_a_user | tr -d '\r')"
-check_equal "all of its output" "$(seq 100000 | cksum)" "$(step_log "$run" terminal_at_work | tr -d '\r' | cksum)"
-check_equal "its exit code, though somebody stays" 3 "$(step_field "$run" 'terminal at work' exit_code)"
-check_equal "the shell that is named" "in sh" "$(step_log "$run" dash)"
+check_equal "the output of a terminal is complete" "$(seq 100000 | cksum)" "$(step_log "$run" terminal_at_work | tr -d '\r' | cksum)"
+check_equal "a step with a terminal has its exit code although a process remains" 3 "$(step_field "$run" 'terminal at work' exit_code)"
+check_equal "the command runs in the given shell" "in sh" "$(step_log "$run" dash)"
 
-# ---- conditions, attempts, what may fail ----
+# ---- conditions, attempts, allowed failures ----
 run=$(push_run steps <<'YML'
 global: {network: none}
 steps:
@@ -88,43 +88,43 @@ steps:
   - {name: rejoice, depends_on: [flaky], when: failure, command: "true"}
 YML
 )
-check_equal "it fails for what may not" failed "$(wait_run "$run")"
-check_match "for that reason" 'step "broken" failed' "$(api "runs/$run" | jq -r .reason)"
-check_equal "three attempts" "failed exit code 1,failed exit code 1,succeeded " \
+check_equal "the run fails by the step that may not fail" failed "$(wait_run "$run")"
+check_match "the run's reason names the step" 'step "broken" failed' "$(api "runs/$run" | jq -r .reason)"
+check_equal "a flaky step succeeds in its third attempt" "failed exit code 1,failed exit code 1,succeeded " \
     "$(step_field "$run" flaky 'attempts | map(.state + " " + .reason) | join(",")')"
 for i in 1 2 3; do
     check_equal "attempt $i has its log" "attempt $i" "$("$CTL" logs --attempt $i "$run" flaky)"
 done
-check_equal "a timeout is tried again" "failed timeout after 1s,succeeded " \
+check_equal "a step has another attempt after a timeout" "failed timeout after 1s,succeeded " \
     "$(step_field "$run" slow 'attempts | map(.state + " " + .reason) | join(",")')"
-check_equal "a failure that is allowed lets others run" succeeded "$(step_field "$run" 'after lint' state)"
-check_equal "of another branch" 'skipped when.branch: "main" is not in dev' \
+check_equal "the dependant of an allowed failure runs" succeeded "$(step_field "$run" 'after lint' state)"
+check_equal "a step for another branch is skipped" 'skipped when.branch: "main" is not in dev' \
     "$(step_field "$run" elsewhere 'state') $(step_field "$run" elsewhere 'reason')"
-check_equal "of another event" "skipped when.event: the run's is push, not tag" \
+check_equal "a step for another event is skipped" "skipped when.event: the run's is push, not tag" \
     "$(step_field "$run" release 'state') $(step_field "$run" release 'reason')"
-check_equal "skipped, mourned, tidied" "skipped succeeded succeeded" \
+check_equal "after a failure, dependants run by their when" "skipped succeeded succeeded" \
     "$(step_field "$run" publish state) $(step_field "$run" mourn state) $(step_field "$run" tidy state)"
-check_equal "no reason to rejoice" "skipped when: failure: no step before it failed" \
+check_equal "when: failure skips a step whose dependencies succeeded" "skipped when: failure: no step before it failed" \
     "$(step_field "$run" rejoice 'state') $(step_field "$run" rejoice 'reason')"
 shown=$("$CTL" show "$run")
-check_match "show: what is allowed" 'lint +failed \(allowed\)' "$shown"
-check_match "show: each attempt" 'attempt 1 +failed .*exit code 1' "$shown"
-check_match "show: the container of each attempt" "attempt 2 +failed .*exit code 1 \[steps-$run-flaky-2\]$" "$shown"
-check_match "show: an exit code that the reason does not say" "flaky +succeeded .*\[steps-$run-flaky-3, exit code 0\]$" "$shown"
+check_match "show: an allowed failure is marked" 'lint +failed \(allowed\)' "$shown"
+check_match "show: each attempt is listed" 'attempt 1 +failed .*exit code 1' "$shown"
+check_match "show: each attempt has its container" "attempt 2 +failed .*exit code 1 \[steps-$run-flaky-2\]$" "$shown"
+check_match "show: an attempt without reason has its exit code" "flaky +succeeded .*\[steps-$run-flaky-3, exit code 0\]$" "$shown"
 STAMP='2[0-9-]+T[0-9:.]+Z'
-check_match "logs -t: the container of an attempt" "^$STAMP # container steps-$run-flaky-2$" "$("$CTL" logs -t --attempt 2 "$run" flaky)"
-check_match "logs -t: how it ended" "^$STAMP # failed, exit code 1$" "$("$CTL" logs -t --attempt 2 "$run" flaky | tail -n 1)"
-check_match "logs -t of all steps" "^flaky \| $STAMP # succeeded, exit code 0$" "$("$CTL" logs -t "$run")"
-check_match "logs -t -f says the same" "^flaky \| $STAMP # container steps-$run-flaky-3$" "$("$CTL" logs -t -f "$run")"
-check_match "logs -t -f: how it ended" "^flaky \| $STAMP # succeeded, exit code 0$" "$("$CTL" logs -t -f "$run")"
-check_status "show --failed is none" 2 "$CTL" show --failed "$run"
-check_status "a retry of what is not for this run is refused" 5 "$CTL" retry "$run" elsewhere
-check_status "STEP and --failed do not go together" 2 "$CTL" retry --failed "$run" broken
-check "all that failed, again" "$CTL" retry --failed "$run"
-check_equal "it fails again" failed "$(sleep 0.3; wait_run "$run")"
-check_equal "as another attempt" 2 "$(step_field "$run" broken 'attempts | length')"
-check_equal "mourned again" 2 "$(step_field "$run" mourn 'attempts | length')"
-check_equal "lint was left alone" 1 "$(step_field "$run" lint 'attempts | length')"
+check_match "logs -t: a line has the container of the attempt" "^$STAMP # container steps-$run-flaky-2$" "$("$CTL" logs -t --attempt 2 "$run" flaky)"
+check_match "logs -t: a line has the result of the attempt" "^$STAMP # failed, exit code 1$" "$("$CTL" logs -t --attempt 2 "$run" flaky | tail -n 1)"
+check_match "logs -t of all steps: a line has the result" "^flaky \| $STAMP # succeeded, exit code 0$" "$("$CTL" logs -t "$run")"
+check_match "logs -t -f: a line has the container" "^flaky \| $STAMP # container steps-$run-flaky-3$" "$("$CTL" logs -t -f "$run")"
+check_match "logs -t -f: a line has the result" "^flaky \| $STAMP # succeeded, exit code 0$" "$("$CTL" logs -t -f "$run")"
+check_status "show --failed is an unknown option" 2 "$CTL" show --failed "$run"
+check_status "a retry of a step whose condition excludes the run is refused" 5 "$CTL" retry "$run" elsewhere
+check_status "retry with STEP and --failed is a usage error" 2 "$CTL" retry --failed "$run" broken
+check "retry --failed is accepted" "$CTL" retry --failed "$run"
+check_equal "the retried run fails again" failed "$(sleep 0.3; wait_run "$run")"
+check_equal "the failed step has another attempt" 2 "$(step_field "$run" broken 'attempts | length')"
+check_equal "its dependant with when: failure has another attempt" 2 "$(step_field "$run" mourn 'attempts | length')"
+check_equal "the step with an allowed failure has no other attempt" 1 "$(step_field "$run" lint 'attempts | length')"
 
 run=$(push_run steps <<'YML'
 global: {network: none}
@@ -132,10 +132,10 @@ steps:
   - {name: lint, allow_failure: true, command: "exit 9"}
 YML
 )
-check_equal "the run does not fail" succeeded "$(wait_run "$run")"
-check_match "but says so" 'lint.*failed, which is allowed' "$(api "runs/$run" | jq -r .reason)"
-check "whole run again" "$CTL" retry "$run"
-check_equal "it is a run of its own" "$run" "$(api "runs/$((run + 1))" | jq -r .retry_of)"
+check_equal "a run with only an allowed failure succeeds" succeeded "$(wait_run "$run")"
+check_match "the run's reason names the allowed failure" 'lint.*failed, which is allowed' "$(api "runs/$run" | jq -r .reason)"
+check "retry of the whole run is accepted" "$CTL" retry "$run"
+check_equal "a retry of the whole run is another run" "$run" "$(api "runs/$((run + 1))" | jq -r .retry_of)"
 wait_run $((run + 1)) >/dev/null
 
 # ---- matrices ----
@@ -151,17 +151,17 @@ steps:
   - {name: after, depends_on: [calm], command: "true"}
 YML
 )
-check_equal "a matrix fails" failed "$(wait_run "$run")"
-check_equal "the first failure cancels the others" "failed,cancelled,cancelled,cancelled,cancelled" \
+check_equal "a run with a failed instance of a matrix fails" failed "$(wait_run "$run")"
+check_equal "with fail_fast, the first failure cancels the other instances" "failed,cancelled,cancelled,cancelled,cancelled" \
     "$(api "runs/$run" | jq -r '[.steps[] | select(.name | startswith("fast")).state] | join(",")')"
-check_equal "each says why" 4 "$(api "runs/$run" | jq '
+check_equal "each cancelled instance has the reason" 4 "$(api "runs/$run" | jq '
     [.steps[] | select(.reason == "cancelled: \"fast (n=1)\" failed, and its matrix has fail_fast")] | length')"
-check_equal "a matrix without it goes on" "succeeded,succeeded,succeeded,failed" \
+check_equal "without fail_fast, the other instances run" "succeeded,succeeded,succeeded,failed" \
     "$(api "runs/$run" | jq -r '[.steps[] | select(.name | startswith("calm")).state] | join(",")')"
-check_equal "its values are variables" "x 2" "$(step_log "$run" "$(step_field "$run" 'calm (a=x, b=2)' slug)")"
-check_equal "who depends on it depends on all" skipped "$(step_field "$run" after state)"
+check_equal "the values of an instance are variables" "x 2" "$(step_log "$run" "$(step_field "$run" 'calm (a=x, b=2)' slug)")"
+check_equal "a step that depends on a matrix depends on all instances" skipped "$(step_field "$run" after state)"
 
-# ---- cancel answers at once, and is true ----
+# ---- cancel replies at once, and takes effect ----
 run=$(push_run steps <<'YML'
 global: {network: none}
 steps:
@@ -170,14 +170,14 @@ steps:
 YML
 )
 long_up() { step_log "$run" long | grep -q up; }
-check "it runs" wait_for 20 long_up
-check "cancel" "$CTL" cancel "$run"
-check_equal "true within the grace" cancelled "$(wait_run "$run" 30)"
-check_equal "no other attempt, nobody tidies a cancelled run" "1 cancelled" \
+check "step long is running" wait_for 20 long_up
+check "cancel is accepted" "$CTL" cancel "$run"
+check_equal "the run is cancelled within the grace period" cancelled "$(wait_run "$run" 30)"
+check_equal "a cancelled run has no other attempt and runs no when: always step" "1 cancelled" \
     "$(step_field "$run" long 'attempts | length') $(step_field "$run" tidy state)"
-check_status "once is enough" 5 "$CTL" cancel "$run"
+check_status "a second cancel is refused" 5 "$CTL" cancel "$run"
 
-# ---- stopped while they run ----
+# ---- runbookd stops while steps run ----
 run=$(push_run steps <<'YML'
 global: {network: none}
 steps:
@@ -185,10 +185,10 @@ steps:
 YML
 )
 soft_up() { step_log "$run" soft | grep -q up; }
-check "it runs" wait_for 20 soft_up
+check "step soft is running" wait_for 20 soft_up
 stop_daemon
 start_daemon || exit 1
-check_equal "what may be interrupted begins anew" succeeded "$(wait_run "$run")"
-check_equal "as another attempt" "cancelled succeeded" "$(step_field "$run" soft 'attempts | map(.state) | join(" ")')"
+check_equal "an interruptible step is started again" succeeded "$(wait_run "$run")"
+check_equal "the interrupted step has another attempt" "cancelled succeeded" "$(step_field "$run" soft 'attempts | map(.state) | join(" ")')"
 
-check_leftovers "nothing is left behind" 20 "$before"
+check_leftovers "nothing remains on the machine" 20 "$before"
