@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What was acknowledged survives a forge that is away, a commit that it has not published yet,
-# and the death of every process meanwhile.
+# An acknowledged delivery is run although its forge is away, has not published the commit yet, or
+# our processes die meanwhile.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 CTL=$BIN/runbookctl
@@ -18,14 +18,14 @@ add_project hasty "file://$TEST_TMP/repos/hasty.git" secret-hasty "FetchRetry=1s
 setup_project quiet
 start_daemon || exit 1
 
-# send NAME ID BODY [EVENT]: delivers, prints the run
+# send NAME ID BODY [EVENT]: send a delivery, and print the run
 send() {
     curl -sS --max-time 30 -H 'Content-Type: application/json' -H "X-GitHub-Event: ${4:-push}" \
         -H "X-GitHub-Delivery: $2" -H "X-Hub-Signature-256: $(sign "secret-$1" <"$3")" \
         --data-binary "@$3" "$WEBHOOK_URL/webhook/$1" | jq -r .run
 }
 # shellcheck disable=SC2317  # called by wait_for
-retries() { # RUN WHAT: it is pending for that reason
+retries() { # RUN REASON: is the run pending for this reason?
     [ "$(api "runs/$1" | jq -r '"\(.state) \(.fetch_retry.what)"')" = "pending $2" ]
 }
 tries() { api "runs/$1" | jq -r '.fetch_retry.tries // 0'; }
@@ -36,24 +36,24 @@ commit=$(push_commit "$TEST_TMP/repos/away" one)
 push_payload "$commit" >"$TEST_TMP/body"
 run=$(send away d-1 "$TEST_TMP/body")
 check "the run waits for its forge" wait_for $((20 * PATIENCE)) retries "$run" unreachable
-check_match "… and says so" 'cannot be fetched yet.*again (in|now).*cannot fetch http' \
+check_match "show says that the run waits for its forge" 'cannot be fetched yet.*again (in|now).*cannot fetch http' \
     "$("$CTL" show "$run")"
-check_match "… in the queue, too" "$run +away +\(fetch\).*cannot be fetched yet" "$("$CTL" queue)"
-check_equal "… to machines as well: what, when, until when" "number number string" \
+check_match "queue says that the run waits for its forge" "$run +away +\(fetch\).*cannot be fetched yet" "$("$CTL" queue)"
+check_equal "the api has the times of the waiting run" "number number string" \
     "$(api queue | jq -r '.fetching[0].fetch_retry | [(.next_usec // 1), .until_usec, .error] | map(type) | join(" ")')"
 kill -KILL "$(pgrep -P "$DAEMON_PID" -x runbook-schedul)"
-check "it waits on when the scheduler was killed" wait_for $((20 * PATIENCE)) retries "$run" unreachable
+check "the run still waits after the scheduler was killed" wait_for $((20 * PATIENCE)) retries "$run" unreachable
 kill -KILL "$DAEMON_PID"
 wait "$DAEMON_PID" 2>/dev/null
 start_daemon || exit 1
-check "… and when runbookd was" wait_for $((20 * PATIENCE)) retries "$run" unreachable
-check "… counting on" [ "$(tries "$run")" -ge 1 ]
+check "the run still waits after runbookd was killed" wait_for $((20 * PATIENCE)) retries "$run" unreachable
+check "the number of its attempts is kept" [ "$(tries "$run")" -ge 1 ]
 GIT_HTTP_PORT=$PORT python3 "$TESTS_DIR/demo/git_http.py" "$TEST_TMP/repos" "$TEST_TMP/port" >/dev/null 2>&1 &
 FORGE=$!
 defer "kill $FORGE 2>/dev/null"
-check_equal "when the forge is back, it is fetched and run" succeeded "$(wait_run "$run" 90)"
-check_equal "… and nothing is left to wait for" 0 "$(api queue | jq .fetching_total)"
-check_equal "a repository that is not there is denied, not unreachable" "denied" "$(
+check_equal "when the forge is back, the run succeeds" succeeded "$(wait_run "$run" 90)"
+check_equal "then the queue has no run that waits to be fetched" 0 "$(api queue | jq .fetching_total)"
+check_equal "a missing repository is denied, not unreachable" "denied" "$(
     git -C "$TEST_TMP/repos/away" commit -q --allow-empty -m two
     push_payload "$(git -C "$TEST_TMP/repos/away" rev-parse HEAD)" >"$TEST_TMP/body"
     mv "$TEST_TMP/repos/away.git" "$TEST_TMP/repos/moved.git"
@@ -75,44 +75,44 @@ jq -n --arg head "$head" --arg base "$commit" '{action: "opened", number: 3, pul
 run=$(send early p-1 "$TEST_TMP/body" pull_request)
 check "a pull request waits for its ref" wait_for $((20 * PATIENCE)) retries "$run" no-such-commit
 push_payload "$commit" >"$TEST_TMP/push"
-check_equal "… and a push goes past it" succeeded "$(wait_run "$(send early p-2 "$TEST_TMP/push")")"
-check "… which goes on waiting" retries "$run" no-such-commit
+check_equal "a later push is run before it" succeeded "$(wait_run "$(send early p-2 "$TEST_TMP/push")")"
+check "the pull request still waits" retries "$run" no-such-commit
 git -C "$TEST_TMP/repos/early" push -q origin HEAD:refs/pull/3/head
-check_equal "it runs when the ref is there" succeeded "$(wait_run "$run" 90)"
-check_equal "… from the commit of the delivery" "$head" "$(api "runs/$run" | jq -r .commit)"
+check_equal "the pull request is run when its ref exists" succeeded "$(wait_run "$run" 90)"
+check_equal "the pull request is run at the delivery's commit" "$head" "$(api "runs/$run" | jq -r .commit)"
 
-# ---- in the end ----
+# ---- after the time limit ----
 
 push_commit "$TEST_TMP/repos/hasty" one >/dev/null
 push_payload 00000000000000000000000000000000000000aa >"$TEST_TMP/body"
 run=$(send hasty h-1 "$TEST_TMP/body")
-check_equal "after its time it is errored" errored "$(wait_run "$run")"
-check_match "… the reason names both possibilities, and what to do" \
+check_equal "after the time limit the run is errored" errored "$(wait_run "$run")"
+check_match "the reason names both possible causes and the fix" \
     'does not exist there any more .*or the forge has not published it yet.*tried [0-9]+ times.*runbookctl retry' \
     "$(api "runs/$run" | jq -r .reason)"
 check_match "by hand, a missing branch ends the run at once" 'has no refs/heads/nowhere' \
     "$("$CTL" trigger early --ref nowhere -f 2>&1)"
-# without a runbook, then by --failed again: the same run
+# without a runbook, then retried with --failed: the same run
 git -C "$TEST_TMP/repos/hasty" rm -qf --ignore-unmatch runbook.yml
 rm -f "$TEST_TMP/repos/hasty/runbook.yml"
 commit=$(push_commit "$TEST_TMP/repos/hasty" bare)
 push_payload "$commit" >"$TEST_TMP/body"
 mv "$TEST_TMP/repos/hasty.git" "$TEST_TMP/repos/gone.git"
 run=$(send hasty h-2 "$TEST_TMP/body")
-check_equal "a repository that is away for too long" errored "$(wait_run "$run")"
+check_equal "a run whose repository is away for too long is errored" errored "$(wait_run "$run")"
 mv "$TEST_TMP/repos/gone.git" "$TEST_TMP/repos/hasty.git"
 check_match "retry --failed fetches again, in the run itself" "$run" "$("$CTL" retry --failed "$run")"
-check_equal "… which finds no runbook" failed "$(wait_run "$run")"
-check_match "… and is fetched once more" "$run" "$("$CTL" retry --failed "$run")"
-check_equal "… with the same end" failed "$(wait_run "$run")"
+check_equal "the fetched run fails without a runbook" failed "$(wait_run "$run")"
+check_match "another retry --failed fetches once more" "$run" "$("$CTL" retry --failed "$run")"
+check_equal "the run fails again" failed "$(wait_run "$run")"
 
-# ---- nothing but what was not wanted ----
+# ---- projects with unwanted runs only ----
 
 check_match "a project without a delivery has no runs yet" '^no runs yet \(push' "$("$CTL" runs quiet)"
 run=$(push_run quiet <<<'{on: {tag: {}}, steps: [{name: a, command: "true"}]}')
-check_equal "a push that is not asked for" cancelled "$(wait_run "$run")"
-check_match "… is named where there are no runs" \
+check_equal "an unwanted push is cancelled" cancelled "$(wait_run "$run")"
+check_match "runs of a project with unwanted runs only names the last" \
     "no runs yet: 1 delivery was not wanted; the last is run $run, push main of quiet: not wanted: .*" \
     "$("$CTL" runs quiet)"
-check_match "… with how to see all" 'runs --all' "$("$CTL" runs quiet)"
+check_match "and names the option to see all" 'runs --all' "$("$CTL" runs quiet)"
 finish

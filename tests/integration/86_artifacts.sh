@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Files from step to step, through the real thing.
+# Files from step to step of real runs.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -56,11 +56,11 @@ check_equal "the run succeeds" succeeded "$(wait_run "$run" 120)"
 check_equal "1 GiB comes back identical" "$(step_log "$run" large)" "$(step_log "$run" large_back)"
 check_equal "10,000 files, links and odd names come back identical" "$(step_log "$run" many)" "$(step_log "$run" many_back)"
 for step in missing usage "too much" "too many"; do
-    check_equal "$step" succeeded "$(step_field "$run" "$step" state)"
+    check_equal "step $step succeeds" succeeded "$(step_field "$run" "$step" state)"
 done
 check "artifacts ls shows the key" sh -c "'$BIN/runbookctl' artifacts ls $run | grep -qw tree"
-check "artifacts get of a file" "$BIN/runbookctl" artifacts get "$run" n/1 "$TEST_TMP/one"
-check "and it is right" cmp "$TEST_TMP/one" "$TEST_TMP/repos/files/runbook.yml"
+check "artifacts get of a file succeeds" "$BIN/runbookctl" artifacts get "$run" n/1 "$TEST_TMP/one"
+check "the file of artifacts get is the same" cmp "$TEST_TMP/one" "$TEST_TMP/repos/files/runbook.yml"
 
 other=$(push_run files <<'YML'
 global: {network: none}
@@ -71,7 +71,7 @@ YML
 )
 check_equal "another run sees none of it" succeeded "$(wait_run "$other")"
 
-# ---- packed where that saves a tenth, and holes stay holes ----
+# ---- packed if that saves a tenth; holes stay holes ----
 store=$TEST_TMP/root/var/lib/runbookd/artifacts
 on_disk() { du -sk "$store/blobs" "$store/packed" | awk '{ n += $1 } END { print n }'; }
 before=$(on_disk)
@@ -97,53 +97,53 @@ steps:
       cacher ls
 YML
 )
-check_equal "what is packed and what is not comes back" succeeded "$(wait_run "$run" 120)"
+check_equal "a run with packed and unpacked artifacts succeeds" succeeded "$(wait_run "$run" 120)"
 mapfile -t put <<<"$(step_log "$run" put)"
 mapfile -t got <<<"$(step_log "$run" get)"
-check_equal "text" "${put[0]} ${put[0]}" "${got[0]} ${got[1]}"
-check_equal "noise" "${put[1]}" "${got[2]}"
-check_equal "holes" "${put[3]}" "${got[4]}"
-check "which take no room where they are put" test "${got[3]}" -le 1024
-check_equal "one in a directory is as long" 209715200 "${got[5]}"
-check "and takes next to none" test "${got[6]}" -le 10240
-check_match "sizes are those of the content" $'holes\tfile\t1073741824' "$(step_log "$run" get)"
-check "all of it takes a fraction on disk" test $(($(on_disk) - before)) -lt $((20480 + 20480))
+check_equal "text comes back identical" "${put[0]} ${put[0]}" "${got[0]} ${got[1]}"
+check_equal "random bytes come back identical" "${put[1]}" "${got[2]}"
+check_equal "a file of holes comes back identical" "${put[3]}" "${got[4]}"
+check "a fetched file of holes takes no disk space" test "${got[3]}" -le 1024
+check_equal "a file of holes in a directory has its length" 209715200 "${got[5]}"
+check "a file of holes in a directory takes nearly no disk space" test "${got[6]}" -le 10240
+check_match "ls prints the size of the content" $'holes\tfile\t1073741824' "$(step_log "$run" get)"
+check "all artifacts take a fraction of their size on disk" test $(($(on_disk) - before)) -lt $((20480 + 20480))
 digest=$("$BIN/runbookctl" --json artifacts ls "$run" | jq -r '.artifacts[] | select(.key == "text") | .digest')
 check_equal "the digest is that of the content" "$(seq 3000000 | b2sum -l 256 | cut -d' ' -f1)" "$digest"
 check "text is stored packed" test -f "$store/packed/${digest:0:2}/${digest:2}"
-check "as zstd that any program reads" bash -c "seq 3000000 | cmp - <(zstd -dc <'$store/packed/${digest:0:2}/${digest:2}')"
+check "zstd reads the packed text" bash -c "seq 3000000 | cmp - <(zstd -dc <'$store/packed/${digest:0:2}/${digest:2}')"
 "$BIN/runbookctl" artifacts get "$run" text "$TEST_TMP/text" >/dev/null
 check "runbookctl gets the content" bash -c "seq 3000000 | cmp - '$TEST_TMP/text'"
 get_raw() { curl -s --max-time 60 --unix-socket "$API_SOCK" -D "$TEST_TMP/head" -o "$TEST_TMP/raw" "$@" "http://x/api/v1/runs/$run/artifacts/text"; }
 get_raw
-check "so does a client that knows no zstd" cmp "$TEST_TMP/raw" "$TEST_TMP/text"
+check "a client without zstd gets the content" cmp "$TEST_TMP/raw" "$TEST_TMP/text"
 get_raw -H "Accept-Encoding: gzip, zstd;q=0.9"
-check_match "one that does gets it packed" "^Content-Encoding: zstd" "$(cat "$TEST_TMP/head")"
-check "which is the same" bash -c "zstd -dc <'$TEST_TMP/raw' | cmp - '$TEST_TMP/text'"
+check_match "a client with zstd gets the packed content" "^Content-Encoding: zstd" "$(cat "$TEST_TMP/head")"
+check "the packed content is the same" bash -c "zstd -dc <'$TEST_TMP/raw' | cmp - '$TEST_TMP/text'"
 get_raw -H "Accept-Encoding: zstd;q=0"
-check "and one that refuses it does not" cmp "$TEST_TMP/raw" "$TEST_TMP/text"
+check "a client that refuses zstd gets the content" cmp "$TEST_TMP/raw" "$TEST_TMP/text"
 
 # ---- artifacts by the API ----
 head -c 300000 /dev/urandom >"$TEST_TMP/file"
-check_match "artifacts put" '^from/outside: ' "$("$BIN/runbookctl" artifacts put "$run" from/outside "$TEST_TMP/file")"
+check_match "artifacts put prints the key" '^from/outside: ' "$("$BIN/runbookctl" artifacts put "$run" from/outside "$TEST_TMP/file")"
 "$BIN/runbookctl" artifacts get "$run" from/outside "$TEST_TMP/back" >/dev/null
-check "comes back" cmp "$TEST_TMP/file" "$TEST_TMP/back"
+check "an artifact of artifacts put comes back identical" cmp "$TEST_TMP/file" "$TEST_TMP/back"
 put_raw() { curl -s --max-time 60 --unix-socket "$API_SOCK" -o "$TEST_TMP/answer" -w '%{http_code}' -X PUT "$@"; }
-check_equal "PUT says that it is kept" 201 "$(put_raw --data-binary @"$TEST_TMP/text" "http://x/api/v1/runs/$run/artifacts/from/outside")"
-check_equal "and how large it is" "$(stat -c %s "$TEST_TMP/text")" "$(jq .size "$TEST_TMP/answer")"
+check_equal "PUT is 201" 201 "$(put_raw --data-binary @"$TEST_TMP/text" "http://x/api/v1/runs/$run/artifacts/from/outside")"
+check_equal "the reply to PUT has the size" "$(stat -c %s "$TEST_TMP/text")" "$(jq .size "$TEST_TMP/answer")"
 "$BIN/runbookctl" artifacts get "$run" from/outside "$TEST_TMP/back" >/dev/null
-check "the last one counts" cmp "$TEST_TMP/text" "$TEST_TMP/back"
-check_equal "an empty one" 201 "$(put_raw --data-binary "" "http://x/api/v1/runs/$run/artifacts/empty")"
-check_equal "a run that does not exist" 404 "$(put_raw --data-binary x "http://x/api/v1/runs/99999/artifacts/a")"
-check_equal "a key that is not one" 400 "$(put_raw --data-binary x "http://x/api/v1/runs/$run/artifacts/a%2F..%2Fb")"
+check "a second PUT replaces the first" cmp "$TEST_TMP/text" "$TEST_TMP/back"
+check_equal "PUT of an empty artifact is 201" 201 "$(put_raw --data-binary "" "http://x/api/v1/runs/$run/artifacts/empty")"
+check_equal "PUT to a missing run is 404" 404 "$(put_raw --data-binary x "http://x/api/v1/runs/99999/artifacts/a")"
+check_equal "PUT with an invalid key is 400" 400 "$(put_raw --data-binary x "http://x/api/v1/runs/$run/artifacts/a%2F..%2Fb")"
 truncate -s 2500M "$TEST_TMP/large"
-check_equal "more than a run may keep" 413 "$(put_raw -T "$TEST_TMP/large" "http://x/api/v1/runs/$run/artifacts/large")"
-check_match "with the sentence" 'over the limit of 2147483648 bytes of artifacts in one run' "$(cat "$TEST_TMP/answer")"
-check_status "runbookctl says so, too" 5 "$BIN/runbookctl" artifacts put "$run" large "$TEST_TMP/large"
+check_equal "PUT over the limit of a run is 413" 413 "$(put_raw -T "$TEST_TMP/large" "http://x/api/v1/runs/$run/artifacts/large")"
+check_match "the reply names the limit" 'over the limit of 2147483648 bytes of artifacts in one run' "$(cat "$TEST_TMP/answer")"
+check_status "artifacts put over the limit is exit 5" 5 "$BIN/runbookctl" artifacts put "$run" large "$TEST_TMP/large"
 rm "$TEST_TMP/large"
-check_status "a file that is not there" 2 "$BIN/runbookctl" artifacts put "$run" a "$TEST_TMP/nothing"
-check_status "a directory" 2 "$BIN/runbookctl" artifacts put "$run" a "$TEST_TMP"
-check_status "a run that is not there" 3 "$BIN/runbookctl" artifacts put 99999 a "$TEST_TMP/file"
+check_status "artifacts put of a missing file is exit 2" 2 "$BIN/runbookctl" artifacts put "$run" a "$TEST_TMP/nothing"
+check_status "artifacts put of a directory is exit 2" 2 "$BIN/runbookctl" artifacts put "$run" a "$TEST_TMP"
+check_status "artifacts put to a missing run is exit 3" 3 "$BIN/runbookctl" artifacts put 99999 a "$TEST_TMP/file"
 next=$(push_run files <<'YML'
 global: {network: none}
 steps:
@@ -153,15 +153,15 @@ YML
 )
 wait_for 30 sh -c "[ \"\$('$BIN/runbookctl' --json show $next | jq -r '.steps[0].state')\" = running ]"
 printf 'for a running step\n' >"$TEST_TMP/late"
-check "put while the run goes on" "$BIN/runbookctl" artifacts put "$next" late "$TEST_TMP/late"
-check_equal "its steps see it" succeeded "$(wait_run "$next" 90)"
-check_equal "as it is" "for a running step" "$(step_log "$next" wait)"
+check "artifacts put to a running run succeeds" "$BIN/runbookctl" artifacts put "$next" late "$TEST_TMP/late"
+check_equal "a running step sees it" succeeded "$(wait_run "$next" 90)"
+check_equal "a running step gets the content" "for a running step" "$(step_log "$next" wait)"
 
 # ---- limits of a project, and of all ----
 printf '%s\n' "[Project]" "Artifacts=40M" >>"$TEST_TMP/root/etc/runbookd/projects.d/files.conf"
 setup_project others
 kill -HUP "$DAEMON_PID"
-check "reload" wait_for 20 sh -c "'$BIN/runbookctl' project ls | grep -q others"
+check "the limits are in use" wait_for 20 sh -c "'$BIN/runbookctl' project ls | grep -q others"
 for project in files others; do
     run=$(push_run "$project" limits <<'YML'
 global: {network: none}
@@ -176,4 +176,4 @@ done
 # shellcheck disable=SC2154
 check_match "a project at its limit: exit 4, and why" 'over the limit of 41943040 bytes of artifacts of project files' "$(step_log "$run_files" put)"
 # shellcheck disable=SC2154
-check_equal "the others go on" 0 "$(step_log "$run_others" put)"
+check_equal "another project is not affected" 0 "$(step_log "$run_others" put)"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runbookctl run: a working copy, no daemon installed.
+# runbookctl run of a working copy, without an installed daemon.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -20,22 +20,22 @@ echo committed >"$TEST_TMP/copy/file"
 commit=$(push_commit "$TEST_TMP/copy" first)
 echo "not committed" >"$TEST_TMP/copy/file"
 before=$(leftovers)
-# a place of its own: other tests leave and come in /tmp meanwhile
+# a directory of its own, since other tests use /tmp meanwhile
 export TMPDIR=$TEST_TMP/tmp
 mkdir -m 1777 "$TMPDIR"
 
 output=$("$BIN/runbookctl" run "$TEST_TMP/copy" 2>&1)
 status=$?
-check_equal "exit 0" 0 "$status"
-check_match "it runs what is in the directory" "not committed" "$output"
-check_match "with its history" "$commit" "$output"
-check_match "and builds" "made" "$output"
-check_equal "the copy is untouched" " M file" "$(git -C "$TEST_TMP/copy" status --porcelain)"
+check_equal "a run that succeeds is exit 0" 0 "$status"
+check_match "uncommitted changes are run" "not committed" "$output"
+check_match "the step sees the history" "$commit" "$output"
+check_match "the step can build" "made" "$output"
+check_equal "the working copy is not changed" " M file" "$(git -C "$TEST_TMP/copy" status --porcelain)"
 sed -i 's/make$/exit 7/' "$TEST_TMP/copy/runbook.yml"
 output=$(cd "$TEST_TMP/copy" && "$BIN/runbookctl" run 2>&1)
-check_equal "exit 1 when the run fails" 1 $?
-check_match "and says why" "exit code 7" "$output"
-# the end of a log that has bytes of all kinds: a NUL hides nothing, a progress bar is one line
+check_equal "a run that fails is exit 1" 1 $?
+check_match "the output has the reason" "exit code 7" "$output"
+# the end of a log with all kinds of bytes: text after a NUL is shown, a progress bar is one line
 cat >"$TEST_TMP/copy/runbook.yml" <<'YML'
 steps:
   - name: noisy
@@ -49,10 +49,10 @@ output=$("$BIN/runbookctl" run "$TEST_TMP/copy" --no-logs 2>"$TEST_TMP/errors" |
 check_equal "the summary of a failure has its last lines, each once" \
     "before x?y 10000 of 10000 done the reason" \
     "$(sed -n 's/^  | //p' <<<"$output" | sed $'s/\xef\xbf\xbd/?/g' | paste -sd ' ')"
-check_not "and nothing that drives a terminal" grep -q $'[\001-\010\013-\037]' "$TEST_TMP/raw"
+check_not "the summary has no control characters" grep -q $'[\001-\010\013-\037]' "$TEST_TMP/raw"
 echo 'steps: [{name: a}]' >"$TEST_TMP/copy/runbook.yml"
 output=$("$BIN/runbookctl" run "$TEST_TMP/copy" 2>&1)
-check_equal "exit 1 for a bad runbook" 1 $?
-check_match "with the place" "runbook.yml:1:" "$output"
-check_leftovers "nothing is left behind" 20 "$before"
-check_equal "no directory either" "" "$(ls -A "$TMPDIR")"
+check_equal "a bad runbook is exit 1" 1 $?
+check_match "the message has the place" "runbook.yml:1:" "$output"
+check_leftovers "nothing remains on the machine" 20 "$before"
+check_equal "no directory remains" "" "$(ls -A "$TMPDIR")"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What steps declare against what the host has, and how that is told.
+# The resources that steps declare, compared with the host's, and how waiting is reported.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -26,25 +26,25 @@ YML
 )
 check_state "$run" first running
 check_state "$run" huge errored
-check_match "what can never fit says why, and what helps" \
+check_match "the reason of a step that can never fit names the fix" \
     '^asks for 200G of memory, but this host has 1G for steps: lower resources.memory' "$(step_field "$run" huge reason)"
 check_equal "the second waits for memory" memory "$(waits second)"
 text=$("$BIN/runbookctl" queue)
-check_match "people are told how much is free" \
+check_match "queue prints how much memory is free" \
     '^ *1 +'"$run"' +large +second +[^ ]+ +waits for 600M of memory: 424M of 1G are free' "$text"
-check_match "and what the host has promised" '1 waiting, 1 of 4 running, 1 of 4 processors promised, 600.0M of 1.0G memory' "$text"
-check_match "show says the same" 'second.* waits for 600M of memory' "$("$BIN/runbookctl" show "$run")"
+check_match "queue prints the reserved processors and memory of the host" '1 waiting, 1 of 4 running, 1 of 4 processors promised, 600.0M of 1.0G memory' "$text"
+check_match "show prints how much memory a step waits for" 'second.* waits for 600M of memory' "$("$BIN/runbookctl" show "$run")"
 other=$(push_run small <<'YML'
 global: {network: none}
 steps:
   - {name: beside, command: "true"}
 YML
 )
-check_equal "what fits goes past it" succeeded "$(wait_run "$other")"
+check_equal "a step that fits starts before it" succeeded "$(wait_run "$other")"
 
 reload "${host[@]/Memory=1G/Memory=2G}"
 check_state "$run" second succeeded
-check_equal "more memory is promised: the second went on" succeeded "$(step_field "$run" second state)"
+check_equal "with more memory declared for the host, the second step succeeds" succeeded "$(step_field "$run" second state)"
 "$BIN/runbookctl" cancel "$run" >/dev/null
 check_match "the run ends" '^(cancelled|errored)$' "$(wait_run "$run")"
 
@@ -58,9 +58,9 @@ YML
 )
 check_state "$labelled" here succeeded
 check_equal "a label that no host has is the reason" "no host with label tpu" "$(step_field "$labelled" nowhere reason)"
-check_match "there is no position for it" "^ *- +$labelled +large +nowhere" "$("$BIN/runbookctl" queue)"
+check_match "a step without a host has no position in the queue" "^ *- +$labelled +large +nowhere" "$("$BIN/runbookctl" queue)"
 reload "${host[@]/Labels=gpu/Labels=gpu tpu}"
-check_equal "until a host has it" succeeded "$(wait_run "$labelled")"
+check_equal "when a host gets the label, the run succeeds" succeeded "$(wait_run "$labelled")"
 
 reload "${host[@]}" "[Limits]" "MinFree=1000T"
 check "a disk that is too full is logged" wait_for 10 grep -q 'no step is started: less than 1048576000M is free' "$TEST_TMP/daemon.log"
@@ -70,8 +70,8 @@ steps:
   - {name: later, command: "true"}
 YML
 )
-check "a step waits for room on disk" wait_for 10 sh -c "[ \"\$('$BIN/runbookctl' --json queue | jq -r '.waiting[0].wait')\" = stopped ]"
-check_match "and says so" 'less than 1048576000M is free in .*MinFree=' "$("$BIN/runbookctl" queue)"
+check "a step waits for disk space" wait_for 10 sh -c "[ \"\$('$BIN/runbookctl' --json queue | jq -r '.waiting[0].wait')\" = stopped ]"
+check_match "queue names the missing disk space and the key" 'less than 1048576000M is free in .*MinFree=' "$("$BIN/runbookctl" queue)"
 reload "${host[@]}" "[Limits]" "MinFree=0"
-check_equal "with room it goes on" succeeded "$(wait_run "$other")"
+check_equal "with enough disk space the run succeeds" succeeded "$(wait_run "$other")"
 check_match "the page has the queue" 'id="queue-rows"' "$(curl -sS --unix-socket "$API_SOCK" http://x/queue)"

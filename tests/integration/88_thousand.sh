@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A thousand steps leave nothing: no mount, netns, link, cgroup, process, file.
+# A thousand steps leave no mount, network namespace, link, cgroup, process or file behind.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -16,16 +16,16 @@ run=$({
     for i in $(seq 1000); do echo "  - {name: s$i, command: \"echo $i\"}"; done
 } | push_run many)
 check_equal "a thousand steps succeed" succeeded "$(wait_run "$run" 300)"
-check_equal "each once" 1000 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+check_equal "each step ran once" 1000 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 wrong=0
 for i in $(seq 1000); do
     [ "$(cat "$TEST_TMP/root/var/log/runbookd/many/$run/s$i.1.log")" = "$i" ] || wrong=$((wrong + 1))
 done
 check_equal "every log is right" 0 "$wrong"
-check_leftovers "nothing is left behind" 30 "$before"
-check_equal "no scratch directory" "" "$(find "$TEST_TMP/root/var/lib/runbookd/steps" "$TEST_TMP/root/run/runbookd/steps" -mindepth 1 2>/dev/null)"
-# Kept, but bounded: a user namespace for each range of ids in use, the network namespaces
-# that are ready and their sockets, two ends of a pipe for each of the log's 64 buffers.
+check_leftovers "nothing remains on the machine" 30 "$before"
+check_equal "no scratch directory remains" "" "$(find "$TEST_TMP/root/var/lib/runbookd/steps" "$TEST_TMP/root/run/runbookd/steps" -mindepth 1 2>/dev/null)"
+# runbookd keeps a bounded number: a user namespace for each range of ids in use, the network
+# namespaces of the pool and their sockets, and both ends of a pipe for each of 64 log buffers.
 # shellcheck disable=SC2317  # called by check
 fds_few() { [ "$(fds ! -lname 'user:*' ! -lname 'net:*' ! -lname 'pipe:*')" -le $((fds_before + 20)) ]; }
 # shellcheck disable=SC2317

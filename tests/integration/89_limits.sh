@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What steps used, which limit they met, and the groups of runs. Limits that
-# need controllers are tried in user-mode Linux (tests/uml).
+# The usage of steps, the limits that they hit, and the cgroups of runs. Limits that need
+# controllers are tested in user-mode Linux (tests/uml).
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -9,7 +9,7 @@ setup_project limits
 start_daemon "[Daemon]" "MaxRunning=4" "[Limits]" "StepDisk=8M" "RunPids=100000" || exit 1
 
 state_of() { step_field "$1" "$2" state; }
-# groups_of PATTERN: groups of steps of this instance
+# groups_of PATTERN: print the cgroups of this instance that match
 groups_of() { find /sys/fs/cgroup -type d -path "*/runbookd-steps-*/$1" 2>/dev/null; }
 
 run=$(push_run limits <<'YML'
@@ -26,18 +26,18 @@ steps:
     command: head -c 64M /dev/zero >big || true
 YML
 )
-check_match "the run ends" '^failed$' "$(wait_run "$run" 60)"
-check_equal "a full disk is told beside the exit code" "exit code 1; the step's disk is full: limit 8M" \
+check_match "the run ends as failed" '^failed$' "$(wait_run "$run" 60)"
+check_equal "the reason has the exit code and the full disk" "exit code 1; the step's disk is full: limit 8M" \
     "$(step_field "$run" fill reason)"
-check_equal "a step's own limit wins" succeeded "$(state_of "$run" roomy)"
-check_equal "who copes has succeeded, and nothing is said" succeeded/ \
+check_equal "a step's own limit replaces the default" succeeded "$(state_of "$run" roomy)"
+check_equal "a step that handles a full disk succeeds without a reason" succeeded/ \
     "$(state_of "$run" coped)/$(step_field "$run" coped reason)"
-check "processor time is known" [ "$(step_field "$run" spin usage.cpu_usec)" -gt 1000 ]
+check "the usage has the processor time" [ "$(step_field "$run" spin usage.cpu_usec)" -gt 1000 ]
 used=$(step_field "$run" spin usage.disk_used)
-check "and what the disk held: $used" [ "$used" -ge 1048576 -a "$used" -lt 4194304 ]
+check "the usage has the bytes on the step's disk: $used" [ "$used" -ge 1048576 -a "$used" -lt 4194304 ]
 check_equal "the attempt has the same figures" "$(step_field "$run" spin usage)" \
     "$(step_field "$run" spin 'attempts[0].usage')"
-check_match "runbookctl show tells it" 'spin +succeeded +[0-9.]+s +1 +cpu [0-9.]+s  (peak|largest process) [0-9.]+M' \
+check_match "show prints the usage" 'spin +succeeded +[0-9.]+s +1 +cpu [0-9.]+s  (peak|largest process) [0-9.]+M' \
     "$("$BIN/runbookctl" show "$run")"
 
 run=$(push_run limits <<'YML'
@@ -48,14 +48,14 @@ steps:
 YML
 )
 for step in one two; do
-    check "$step runs" wait_for 20 step_is "$run" "$step" running
+    check "$step is running" wait_for 20 step_is "$run" "$step" running
 done
-check_equal "both steps sit in their run's group" 2 "$(groups_of "run-$run/limits-$run-*" | wc -l)"
+check_equal "the cgroups of both steps are in their run's cgroup" 2 "$(groups_of "run-$run/limits-$run-*" | wc -l)"
 kill -KILL "$DAEMON_PID"
 wait "$DAEMON_PID" 2>/dev/null
 DAEMON_PID=
-check "they end with runbookd" wait_for 10 sh -c "! pgrep -f '^sleep 617[12]\$'"
-check_equal "their groups are left" 2 "$(groups_of "run-$run/limits-$run-*" | wc -l)"
+check "the steps end when runbookd is killed" wait_for 10 sh -c "! pgrep -f '^sleep 617[12]\$'"
+check_equal "their cgroups remain" 2 "$(groups_of "run-$run/limits-$run-*" | wc -l)"
 start_daemon || exit 1
-check_equal "and swept away with the run's" 0 "$(groups_of "run-$run*" | wc -l)"
-check_equal "the run is lost" errored "$(wait_run "$run" 20)"
+check_equal "the next runbookd removes their cgroups and the run's" 0 "$(groups_of "run-$run*" | wc -l)"
+check_equal "the run is errored" errored "$(wait_run "$run" 20)"
