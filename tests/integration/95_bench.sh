@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The measuring programs measure: each contestant of ours starts its program, and
-# every one of them says when. No figure is asserted.
+# The programs in bench/ work: each contestant of ours starts its program, which reports its
+# time. No figure is asserted.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-check "what make bench runs is there" test -x "$TOP/build/bench/start" -a -x "$TOP/build/bench/order"
+check "the programs of make bench exist" test -x "$TOP/build/bench/start" -a -x "$TOP/build/bench/order"
 out=$("$TOP/bench/start.sh" --smoke --only '^(posix_spawn|floor|runbook|warm|step)' 2>"$TEST_TMP/err")
 for name in posix_spawn floor floor-pool floor-threads runbook-sandbox runbook-sandbox-egress warm warm-egress \
     step step-egress; do
-    check "$name starts at every level, nothing fails" \
+    check "$name starts at every level without a failure" \
         test "$(awk -v name="$name" '$1 == name && NF > 8 && $NF == 0' <<<"$out" | wc -l)" = 2
 done
-check "nothing is left out" sh -c "! grep 'left out' '$TEST_TMP/err'"
+check "no contestant is left out" sh -c "! grep 'left out' '$TEST_TMP/err'"
 check "the plot is XML" python3 -c "import sys, xml.dom.minidom as m; m.parse(sys.argv[1])" "$TOP/build/bench/start.svg"

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# oci-hostile of the list of threats: layers, manifests and roots that mean harm.
-# What they unpack to never leaves the sandbox's one directory, what is refused
-# leaves nothing, and the daemon lives.
+# Hostile layers, manifests and root file systems (oci-hostile). Unpacking never writes outside the
+# sandbox's one directory, a refused image leaves nothing, and the daemon survives.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/images_lib.sh
@@ -33,32 +32,32 @@ for tar in "$TEST_TMP"/layers/good-*.tar; do
     check_match "$name has an id" '^D[0-9a-f]{64}$' "$report"
     check_equal "$name stays inside" "" "$(outside)"
 done
-# a pull is repeated when the disk was full: a number says so, not the sentence
+# a pull is repeated after a full disk, which the errno value tells, not the sentence
 head -c 1M /dev/urandom >"$TEST_TMP/large"
 tar -C "$TEST_TMP" -cf "$TEST_TMP/large.tar" large
 mkdir "$TEST_TMP/small"
-check_equal "the number of a failed write is reported" 'E28:Xcannot write "large": No space left on device:.:' \
+check_equal "the errno value of a failed write is reported" 'E28:Xcannot write "large": No space left on device:.:' \
     "$(unshare --mount --propagation private sh -c 'mount -t tmpfs -o size=64k small "$1" &&
         exec "$2" "$1" <"$3"' sh "$TEST_TMP/small" "$BIN/runbook-unpack" "$TEST_TMP/large.tar" | tr '\0' ':')"
 unpack "$TEST_TMP/layers/good-devices.tar" >/dev/null
 check_equal "devices are left out" "after dev " "$(find "$TEST_TMP/jail/out" -mindepth 1 -printf '%f\n' | sort | tr '\n' ' ')"
 unpack "$TEST_TMP/layers/good-xattrs.tar" >/dev/null
-check_equal "of attributes, the user's own" 'user.mine="kept"' \
+check_equal "only user attributes are kept" 'user.mine="kept"' \
     "$(getfattr -d -m - --absolute-names "$TEST_TMP/jail/out/a" | grep -v '^#' | sed '/^$/d')"
 unpack "$TEST_TMP/layers/good-whiteouts.tar" >"$TEST_TMP/report"
 check_equal "a whiteout is a device 0:0" "c 0 0" "$(stat -c '%F %t %T' "$TEST_TMP/jail/out/d/gone" | sed 's/character special file/c/')"
 check "an opaque directory is reported" grep -qx Od "$TEST_TMP/report"
-check "also one that takes a hidden one's place" \
+check "a directory that replaces a whiteout is reported as opaque" \
     grep -qx Od <(unpack "$TEST_TMP/layers/good-whiteout-then-directory.tar")
 unpack "$TEST_TMP/layers/good-replaced.tar" >/dev/null
 check "a link that is replaced is not followed" test -f "$TEST_TMP/jail/out/c/d" -a ! -e "$TEST_TMP/jail/out/a/d"
 zeros=$(printf '0%.0s' $(seq 64))
 report=$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --digest="$zeros")
-check_match "a wrong digest" 'Xthe layer is damaged' "$report"
-check "its code says that the download is damaged" grep -qx M <<<"$report"
+check_match "a wrong digest is refused" 'Xthe layer is damaged' "$report"
+check "the report of a wrong digest says that the download is damaged" grep -qx M <<<"$report"
 report=$(unpack "$TEST_TMP/layers/good-hardlinks.tar" --layer="$zeros")
-check_match "a wrong id" 'Xthe layer is not what the image says' "$report"
-check_not "the download is not to blame for that" grep -qx M <<<"$report"
+check_match "a wrong id is refused" 'Xthe layer is not what the image says' "$report"
+check_not "the report of a wrong id does not say that the download is damaged" grep -qx M <<<"$report"
 
 # ---- by the daemon ----
 
@@ -70,11 +69,11 @@ for name in bad-dotdot bad-symlink-parent bad-hardlink-out bad-truncated bad-whi
     check_status "$name cannot be imported" 1 ctl image import "$TEST_TMP/layers/$name.tar" "$name"
 done
 swept() { [ -z "$(find "$STORE/layers" -mindepth 1 -maxdepth 1)" ]; }
-check "nothing is left of them" wait_for 20 swept
-check_equal "no image came of them" 0 "$(ctl image ls --json | jq '.images | length')"
-check_equal "the host is as before" "$before" "$(md5sum /etc/passwd /etc/shadow)"
+check "no partial layer of refused imports remains" wait_for 20 swept
+check_equal "no refused import became an image" 0 "$(ctl image ls --json | jq '.images | length')"
+check_equal "the host's accounts are not changed" "$before" "$(md5sum /etc/passwd /etc/shadow)"
 
-# layouts whose parts do not fit
+# layouts whose parts contradict each other
 make_oci "$TEST_TMP/layout" || failed "no layout"
 broken() { # NAME 'PYTHON that edits manifest, config and blobs'
     rm -rf "$TEST_TMP/broken"
@@ -100,22 +99,22 @@ json.dump(index, open(os.path.join(top, "index.json"), "w"))
 PY
     ctl image pull "oci:$TEST_TMP/broken:one" broken 2>&1
 }
-check_match "unchanged it is fine" "broken is here" "$(broken same 'pass')"
+check_match "the unchanged layout is pulled" "broken is here" "$(broken same 'pass')"
 ctl image rm broken >/dev/null
 ctl image prune >/dev/null
-check_match "a layer of another content" "promised|is damaged|[Dd]igest did not match" \
+check_match "a layer with other contents than its digest is refused" "promised|is damaged|[Dd]igest did not match" \
     "$(broken blob 'open(path(manifest["layers"][0]["digest"]), "ab").write(b"x"); manifest["layers"][0]["size"] += 1')"
-check_match "an id of another content" "not what the image says|promised|DiffID|digest" \
+check_match "a layer with another id than announced is refused" "not what the image says|promised|DiffID|digest" \
     "$(broken diff 'config["rootfs"]["diff_ids"][0] = "sha256:" + "0" * 64')"
-check_match "more ids than layers" "layers" "$(broken ids 'config["rootfs"]["diff_ids"] *= 2')"
-check_match "another machine" "arm64|no image found|architecture" "$(broken arch 'config["architecture"] = "arm64"')"
-check_match "a user that is not there" 'is not in the image' "$(broken user 'config["config"]["User"] = "nobody-of-that-name"')"
-check_match "a working directory that climbs" 'working directory' "$(broken workdir 'config["config"]["WorkingDir"] = "/a/../../etc"')"
-check_match "a media type that is something else" "kind|media|mime|unsupported|unknown" \
+check_match "a layout with more ids than layers is refused" "layers" "$(broken ids 'config["rootfs"]["diff_ids"] *= 2')"
+check_match "an image for another architecture is refused" "arm64|no image found|architecture" "$(broken arch 'config["architecture"] = "arm64"')"
+check_match "an image with a user that it lacks is refused" 'is not in the image' "$(broken user 'config["config"]["User"] = "nobody-of-that-name"')"
+check_match "an image with .. in its working directory is refused" 'working directory' "$(broken workdir 'config["config"]["WorkingDir"] = "/a/../../etc"')"
+check_match "an image with an unknown media type is refused" "kind|media|mime|unsupported|unknown" \
     "$(broken type 'manifest["layers"][0]["mediaType"] = "application/zip"')"
-check_equal "none of them became an image" 0 "$(ctl image ls --json | jq '.images | length')"
+check_equal "no refused layout became an image" 0 "$(ctl image ls --json | jq '.images | length')"
 
-# ---- roots that want mounts elsewhere ----
+# ---- roots that redirect our mounts by links ----
 
 for name in proc dev sys tmp etc workspace run; do
     rm -rf "$TEST_TMP/rootfs"
@@ -125,10 +124,10 @@ for name in proc dev sys tmp etc workspace run; do
     tar -C "$TEST_TMP/rootfs" -cf "$TEST_TMP/root.tar" .
     ctl image import "$TEST_TMP/root.tar" "link-$name" >/dev/null 2>&1 || failed "link-$name is not imported"
     out=$(run_in "link-$name" 'echo inside; ls /usr/share/data | tr "\n" " "')
-    if [ "$name" = etc ]; then # our own /etc lies over it
-        check_match "a link at /$name" '^s . inside' "$out"
+    if [ "$name" = etc ]; then # our own /etc is mounted over it
+        check_match "a link at /$name has no effect" '^s . inside' "$out"
     else
-        check_match "a link at /$name" 'symbolic link, which is refused' "$out"
+        check_match "a link at /$name is refused" 'symbolic link, which is refused' "$out"
     fi
 done
 rm -rf "$TEST_TMP/rootfs"
@@ -146,7 +145,7 @@ make_rootfs "$TEST_TMP/rootfs"
 chmod 4755 "$TEST_TMP/rootfs/bin/busybox"
 tar -C "$TEST_TMP/rootfs" -cf "$TEST_TMP/root.tar" .
 ctl image import "$TEST_TMP/root.tar" setuid >/dev/null 2>&1
-check_equal "are nobody's on the host" "$((0x7ffe0000))" "$(stat -c %u "$STORE"/layers/*/bin/busybox | sort -u)"
-check_equal "and give nothing inside" "NoNewPrivs: 1" \
+check_equal "set-uid files belong to an id without a user on the host" "$((0x7ffe0000))" "$(stat -c %u "$STORE"/layers/*/bin/busybox | sort -u)"
+check_equal "set-uid files give no privilege in a step" "NoNewPrivs: 1" \
     "$(run_in setuid 'grep NoNewPrivs /proc/self/status' | said | tr -s '\t ' ' ')"
-check_equal "the daemon lives" 0 "$(grep -c 'was killed by signal' "$TEST_TMP/daemon.log")"
+check_equal "no process of the daemon was killed by a signal" 0 "$(grep -c 'was killed by signal' "$TEST_TMP/daemon.log")"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# apt-get install inside a step, on an image of Debian made here, over the network
-# "egress" from a repository that stands in the test's own network namespace: a
-# real package of the distribution, and one whose scripts do what such scripts do.
+# apt-get install in a step, on an image of Debian made here, with network "egress", from a
+# repository in a network namespace of the test: a real package of the distribution, and one
+# whose scripts do what package scripts usually do.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/images_lib.sh
@@ -12,7 +12,7 @@
 
 suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 suite=${suite:-stable}
-# RUNBOOK_TEST_BASE: one that was made before
+# RUNBOOK_TEST_BASE: an image that was made before
 if [ -n "${RUNBOOK_TEST_BASE:-}" ]; then
     ln -s "$RUNBOOK_TEST_BASE" "$TEST_TMP/base.tar"
 elif ! mmdebstrap --quiet --mode=root --variant=apt --dpkgopt=force-unsafe-io "$suite" \
@@ -28,7 +28,7 @@ REPO=$TEST_TMP/repo
 mkdir -p "$REPO/pool" "$TEST_TMP/deb/DEBIAN" "$TEST_TMP/deb/usr/bin" "$TEST_TMP/deb/var/lib/trial"
 chmod 0755 "$TEST_TMP/deb/DEBIAN"
 (cd "$REPO/pool" && apt-get download tree >/dev/null 2>&1)
-check "a package of the distribution" test -n "$(find "$REPO/pool" -name 'tree_*.deb')"
+check "the repository has a package of the distribution" test -n "$(find "$REPO/pool" -name 'tree_*.deb')"
 cat >"$TEST_TMP/deb/DEBIAN/control" <<'C'
 Package: trial
 Version: 1.0
@@ -58,7 +58,7 @@ for deb in "$REPO"/pool/*.deb; do
         "$(sha256sum "$deb" | cut -d' ' -f1)"
 done >"$REPO/Packages"
 
-# ---- two network namespaces: the host, and where the repository is ----
+# ---- two network namespaces: the host, and one with the repository ----
 
 HOST=rbt-h-$$ NET=rbt-i-$$
 ip netns add "$HOST" && defer "ip netns del $HOST"
@@ -75,7 +75,7 @@ ip -n "$NET" link set up0 up
 ip netns exec "$NET" python3 -m http.server 80 --bind 8.8.4.4 --directory "$REPO" >"$TEST_TMP/http.log" 2>&1 &
 defer "kill $! 2>/dev/null"
 
-# start_daemon() of lib.sh, inside the namespace
+# as start_daemon() of lib.sh, but in the namespace
 mkdir "$TEST_TMP/bin"
 cat >"$TEST_TMP/bin/runbookd" <<W
 #!/bin/sh
@@ -86,7 +86,7 @@ for program in "$BIN"/*; do
     [ -e "$TEST_TMP/bin/$(basename "$program")" ] || ln -s "$program" "$TEST_TMP/bin/"
 done
 BIN=$TEST_TMP/bin start_daemon "[Sandbox]" "Dns=8.8.4.4"
-check "imported" "$BIN/runbookctl" image import "$TEST_TMP/base.tar" debian
+check "the image is imported" "$BIN/runbookctl" image import "$TEST_TMP/base.tar" debian
 
 # ---- the step ----
 
@@ -96,7 +96,7 @@ apt-get -q update
 DEBIAN_FRONTEND=noninteractive apt-get -q -y install trial
 echo "result: $(trial) $(tree --version | cut -d" " -f1) $(dpkg-query -W -f="\${db:Status-Abbrev}" trial)"
 id -u _apt && su -s /bin/sh -c "id -un" _apt' >"$TEST_TMP/out"
-check_match "installed over the network" '^s . result: trial 2750 tree ii' "$(cat "$TEST_TMP/out")"
-check_match "and who packages run as can be had" '^s . _apt' "$(cat "$TEST_TMP/out")"
-check_match "it came from the repository" 'GET /pool/trial_1.0_all.deb' "$(cat "$TEST_TMP/http.log")"
-check_match "the image is as before" 'not here' "$(run_in debian 'command -v trial || echo not here')"
+check_match "the packages are installed over the network" '^s . result: trial 2750 tree ii' "$(cat "$TEST_TMP/out")"
+check_match "apt's own user works in the step" '^s . _apt' "$(cat "$TEST_TMP/out")"
+check_match "the package came from the repository" 'GET /pool/trial_1.0_all.deb' "$(cat "$TEST_TMP/http.log")"
+check_match "the image is not changed" 'not here' "$(run_in debian 'command -v trial || echo not here')"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# kill -9 of runbook-image, of skopeo, of the unpacker and of runbookd in the
-# middle of pulls: nothing half is left, and the pull works afterwards.
+# kill -9 of runbook-image, skopeo, the unpacker and runbookd during pulls: no partial files remain,
+# and the pull succeeds afterwards.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/images_lib.sh
@@ -25,10 +25,10 @@ P
 umoci repack --image "$LAYOUT:large" "$TEST_TMP/bundle" >/dev/null
 rm -rf "$TEST_TMP/bundle"
 start_registry open
-check "it is pushed" push "$LAYOUT:large" "$REGISTRY/test/large:1"
+check "the image is pushed" push "$LAYOUT:large" "$REGISTRY/test/large:1"
 start_daemon "[Images]" "Insecure=$REGISTRY"
 
-child_of() { # PARENT NAME: pid
+child_of() { # PARENT NAME: print its pid
     pgrep -P "$1" -x "$2" | head -n 1
 }
 image_pid() { child_of "$DAEMON_PID" runbook-image; }
@@ -37,17 +37,17 @@ clean() { [ -z "$(temporary)" ]; }
 back() { local pid; pid=$(image_pid) && [ -n "$pid" ] && ctl image ls >/dev/null 2>&1; }
 pull() { ctl image pull "docker://$REGISTRY/test/large:1" "$1" >"$TEST_TMP/pull.log" 2>&1; }
 
-# at different moments of a pull
+# killed at different moments of a pull
 for moment in 0.05 0.15 0.3 0.5 0.8 1.2; do
     pull "crash" &
     PULL=$!
     sleep "$moment"
     kill -KILL "$(image_pid)" 2>/dev/null
     wait $PULL
-    check "runbook-image is back after $moment s" wait_for 20 back
-    check "nothing half is left" wait_for 30 clean
+    check "killed after $moment s: runbook-image is started again" wait_for 20 back
+    check "killed after $moment s: no partial files remain" wait_for 30 clean
     if [ -e "$STORE/oci/names/crash" ]; then
-        check_equal "what has a name is whole" 1 \
+        check_equal "killed after $moment s: an image with a name is complete" 1 \
             "$(ctl image ls --json | jq '[.images[] | select(.name == "crash" and .usable)] | length')"
     fi
     ctl image rm crash >/dev/null 2>&1
@@ -55,7 +55,7 @@ for moment in 0.05 0.15 0.3 0.5 0.8 1.2; do
     wait_for 30 clean
 done
 
-# skopeo alone
+# only skopeo is killed
 for moment in 0.05 0.2; do
     pull "skopeo" &
     PULL=$!
@@ -68,12 +68,12 @@ for moment in 0.05 0.2; do
     sleep "$moment"
     [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
     wait $PULL
-    check "nothing half is left of it" wait_for 30 clean
+    check "after a kill of skopeo, no partial files remain" wait_for 30 clean
     ctl image rm skopeo >/dev/null 2>&1
     wait_for 10 ctl image prune
 done
 
-# init_of OPTION: of the sandbox in which runbook-unpack has this option, or fails
+# init_of OPTION: print the init of the sandbox in which runbook-unpack has this option, or fail
 init_of() {
     local init
     for init in $(pgrep -P "$DAEMON_PID" -x runbook-init); do
@@ -83,8 +83,8 @@ init_of() {
     done
     return 1
 }
-# caught PREPARE OPTION SAID: kills that init while PREPARE is at work, or after it as long as
-# there is something to do, until the log has what is said of one that did not finish
+# caught PREPARE OPTION SAID: kill that init during or after PREPARE, until the log has SAID, the
+# message about an unpacker or remover that did not finish
 caught() {
     local pid
     for _ in $(seq 10); do
@@ -101,7 +101,7 @@ caught() {
     return 1
 }
 
-# the inits of unpacker and remover, which take their sandboxes along
+# the inits of unpacker and remover are killed, which ends their sandboxes
 unpacking() {
     ctl image rm unpacker >/dev/null 2>&1
     ctl image prune >/dev/null 2>&1
@@ -113,14 +113,14 @@ removing() {
     ctl image rm removed >/dev/null 2>&1
     ctl image prune >/dev/null 2>&1
 }
-check "nothing half is left of an unpacker that was killed" \
+check "after a kill of the unpacker, no partial layer remains" \
     caught unpacking --digest 'unpacker: the unpacker was killed'
-check "nor of a remover" \
+check "after a kill of the remover, no partial layer remains" \
     caught removing --remove 'gone-.* is not removed yet, trying again: the unpacker was killed'
 ctl image rm unpacker >/dev/null 2>&1
 wait_for 10 ctl image prune
 
-# the whole daemon
+# all programs are killed
 for moment in 0.2 0.6; do
     pull "daemon" &
     PULL=$!
@@ -130,15 +130,15 @@ for moment in 0.2 0.6; do
     kill "$PULL" 2>/dev/null
     wait $PULL
     start_daemon "[Images]" "Insecure=$REGISTRY"
-    check "nothing half is left after a start" wait_for 30 clean
+    check "after a kill of all programs, no partial files remain" wait_for 30 clean
     ctl image rm daemon >/dev/null 2>&1
     wait_for 10 ctl image prune
 done
 
-check "and it can be pulled" pull "whole"
-check_equal "whole" "4000" "$(run_in whole 'find /many -type f | wc -l' | said | tr -d ' ')"
+check "after the kills, the image can be pulled" pull "whole"
+check_equal "the pulled image is complete" "4000" "$(run_in whole 'find /many -type f | wc -l' | said | tr -d ' ')"
 
-# a step's image does not go while it runs
+# a running step's image is not removed
 "$BIN/runbookctl" image pull "docker://$REGISTRY/test/large:1" used >/dev/null 2>&1
 (run_in used 'sleep 3; cat /usr/share/data/a' >"$TEST_TMP/used.log" 2>&1) &
 RUN=$!
@@ -151,5 +151,5 @@ wait $RUN
 check_equal "a running step keeps its image" first "$(said <"$TEST_TMP/used.log")"
 ctl image prune >/dev/null
 empty() { [ -z "$(find "$STORE/layers" -mindepth 1 -maxdepth 1)" ]; }
-check "afterwards it goes" wait_for 20 empty
-check_equal "and the blobs with it" "" "$(find "$STORE/oci/blobs" -type f)"
+check "the image is removed after the step" wait_for 20 empty
+check_equal "the image's blobs are removed with it" "" "$(find "$STORE/oci/blobs" -type f)"
