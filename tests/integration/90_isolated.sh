@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Network "isolated" of steps of a running daemon: they meet by name, whoever
-# came first, and nobody else is there.
+# Network "isolated": the steps of a run reach each other by name, in any order of their starts, and
+# reach nothing else.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -54,13 +54,13 @@ steps:
     command: "! getent hosts data-base && ! ping -c1 -W1 10.77.0.2"
 Y
 )
-check_equal "steps of a run meet" succeeded "$(wait_run "$RUN" 90)"
-check_match "by IPv4" 'got (first|second)' "$(step_log "$RUN" four)"
-check_match "by IPv6" 'got (first|second)' "$(step_log "$RUN" six)"
-check_match "also who comes later" 'got third' "$(step_log "$RUN" late)"
-check_match "by fixed addresses" '10\.77\.0\.[0-9]+/16 fd77:7275:6e00::' "$(step_log "$RUN" data_base)"
+check_equal "the run of isolated steps succeeds" succeeded "$(wait_run "$RUN" 90)"
+check_match "steps reach each other by IPv4" 'got (first|second)' "$(step_log "$RUN" four)"
+check_match "steps reach each other by IPv6" 'got (first|second)' "$(step_log "$RUN" six)"
+check_match "a step that starts later is reached" 'got third' "$(step_log "$RUN" late)"
+check_match "a step has fixed addresses" '10\.77\.0\.[0-9]+/16 fd77:7275:6e00::' "$(step_log "$RUN" data_base)"
 
-# two runs at once have the same addresses and never meet
+# two runs at once have the same addresses and do not reach each other
 for other in 1 2; do
     RUNS[other]=$(push_run demo "isolated-$other" <<Y
 global: {network: isolated}
@@ -75,10 +75,10 @@ Y
 )
 done
 for other in 1 2; do
-    check_equal "run $other of two at once" succeeded "$(wait_run "${RUNS[other]}" 60)"
-    check_match "meets its own" "got run$other" "$(step_log "${RUNS[other]}" there)"
+    check_equal "run $other of two at once succeeds" succeeded "$(wait_run "${RUNS[other]}" 60)"
+    check_match "run $other reaches its own steps" "got run$other" "$(step_log "${RUNS[other]}" there)"
 done
-check_equal "hosts files are gone with the runs" "" \
+check_equal "hosts files are removed with the runs" "" \
     "$(find "$TEST_TMP/root/var/lib/runbookd/networks" -type f)"
 stop_daemon
 

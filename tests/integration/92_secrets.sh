@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Secrets: who gets them, who does not, what a lost key and a killed scheduler do, and that
-# no byte of them is anywhere but in the steps.
+# Secrets: which steps get them, the effects of a lost key and a killed scheduler, and that no
+# byte of them is anywhere except in these steps.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -14,7 +14,7 @@ root=$TEST_TMP/root
 KEY=$root/var/lib/runbookd/secret.key
 ctl() { "$BIN/runbookctl" "$@"; }
 
-# ---- values: kept in a directory that is never searched, and never an argument ----
+# ---- values: in a directory that is never searched for them, and never an argument ----
 
 mkdir -m 0700 "$TEST_TMP/values"
 value() {
@@ -38,27 +38,27 @@ digest() { sha256sum <"$TEST_TMP/values/$1" | cut -d' ' -f1; }
 set_secret() { ctl secret set "$1" "$2" "$3" <"$TEST_TMP/values/$4"; }
 
 check "a secret is set" set_secret demo production TOKEN production
-check "a secret of another ENV" set_secret demo staging TOKEN staging
-check "a secret of several lines" set_secret demo production DEPLOY_KEY lines
-check "a secret of another project" set_secret other production TOKEN other
-check_equal "what it tells: first" '{"project":"demo","env":"x y","name":"A","change":"set"}' \
+check "a secret of another ENV is set" set_secret demo staging TOKEN staging
+check "a secret of several lines is set" set_secret demo production DEPLOY_KEY lines
+check "a secret of another project is set" set_secret other production TOKEN other
+check_equal "set reports a new secret" '{"project":"demo","env":"x y","name":"A","change":"set"}' \
     "$(echo word | ctl --json secret set demo "x y" A | jq -c .)"
-check_equal "what it tells: again" replaced "$(echo word | ctl --json secret set demo "x y" A | jq -r .change)"
-check_equal "names are listed" "production DEPLOY_KEY,production TOKEN,staging TOKEN,x y A" \
+check_equal "set reports a replaced secret" replaced "$(echo word | ctl --json secret set demo "x y" A | jq -r .change)"
+check_equal "secret ls lists names" "production DEPLOY_KEY,production TOKEN,staging TOKEN,x y A" \
     "$(ctl --json secret ls demo | jq -r '[.secrets[] | .env + " " + .name] | join(",")')"
-check_equal "of all projects" 5 "$(ctl --json secret ls | jq '.secrets | length')"
-check_match "for people" 'demo +production +TOKEN +' "$(ctl secret ls demo)"
-check_equal "one is removed" "1 removed" "$(ctl secret rm demo "x y" A)"
-check_status "one that is not there" 3 ctl secret rm demo "x y" A
-check_status "rm wants a name" 2 ctl secret rm demo staging
+check_equal "secret ls lists all projects" 5 "$(ctl --json secret ls | jq '.secrets | length')"
+check_match "secret ls prints a table" 'demo +production +TOKEN +' "$(ctl secret ls demo)"
+check_equal "secret rm removes a secret" "1 removed" "$(ctl secret rm demo "x y" A)"
+check_status "secret rm of a missing secret is exit 3" 3 ctl secret rm demo "x y" A
+check_status "secret rm without a name is exit 2" 2 ctl secret rm demo staging
 
 # refused EXIT MESSAGE PROJECT ENV NAME <value
 refused() {
     local wanted=$1 text=$2 status=0 output
     shift 2
     output=$(ctl secret set "$@" 2>&1) || status=$?
-    check_equal "refused: $*: $text" "$wanted" "$status"
-    check_match "refused: $*: says why" "$text" "$output"
+    check_equal "set $* is refused: $text" "$wanted" "$status"
+    check_match "set $* is refused with the reason: $text" "$text" "$output"
 }
 refused 2 'name of a variable' demo production 9LIVES <<<x
 refused 2 'every step has a variable' demo production PATH <<<x
@@ -71,7 +71,7 @@ refused 2 'value is empty' demo production A </dev/null
 refused 2 'value is empty' demo production A <<<""
 refused 2 'NUL byte' demo production A < <(printf 'a\0b')
 refused 2 'longer than 65536' demo production A < <(head -c 65537 /dev/zero | tr '\0' x)
-# on_terminal TEXT: what is said when that is typed or pasted
+# on_terminal TEXT: print the output when TEXT is typed or pasted
 on_terminal() {
     python3 - "$1" "$BIN/runbookctl" secret set demo typed A <<'P'
 import os, pty, sys
@@ -93,22 +93,22 @@ while True:
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), " ".join(out.decode().split()))
 P
 }
-check_match "on a terminal, which shows nothing" '^0 value of A \(not shown\): A: set' "$(on_terminal $'typed\n')"
-check_match "a key that is pasted is not cut" '^2 .*one line of less.*nothing was set' "$(on_terminal $'typed\nkey\n')"
-check_match "nor is a long line" '^2 .*one line of less' "$(on_terminal "$(printf 'x%.0s' {1..5000})"$'\n')"
-check_equal "the first is as it was" "1 removed" "$(ctl secret rm demo typed A)"
-check "64 KiB are fine" sh -c "head -c 65536 /dev/zero | tr '\\0' x | '$BIN/runbookctl' secret set demo big A"
+check_match "a value can be typed, and is not shown" '^0 value of A \(not shown\): A: set' "$(on_terminal $'typed\n')"
+check_match "a pasted value of several lines is refused, not cut" '^2 .*one line of less.*nothing was set' "$(on_terminal $'typed\nkey\n')"
+check_match "a pasted long line is refused, not cut" '^2 .*one line of less' "$(on_terminal "$(printf 'x%.0s' {1..5000})"$'\n')"
+check_equal "the secret that was typed first exists" "1 removed" "$(ctl secret rm demo typed A)"
+check "a value of 64 KiB is accepted" sh -c "head -c 65536 /dev/zero | tr '\\0' x | '$BIN/runbookctl' secret set demo big A"
 big() { head -c 65536 /dev/zero | tr '\0' x | ctl secret set demo big "B$1"; }
 for i in $(seq 15); do big "$i" >/dev/null 2>&1; done
-check_match "an ENV has room for 1 MiB" 'more than 1 MiB' "$(big 16 2>&1)"
-check_equal "all of an ENV go" "16 removed" "$(ctl secret rm demo big --all | sed 's/^15/16/')"
-check_equal "the api wants what is sealed" 400 "$(api projects/demo/secrets -o /dev/null -w '%{http_code}' \
+check_match "an ENV is limited to 1 MiB" 'more than 1 MiB' "$(big 16 2>&1)"
+check_equal "secret rm --all removes all secrets of an ENV" "16 removed" "$(ctl secret rm demo big --all | sed 's/^15/16/')"
+check_equal "the api refuses a value that is not sealed" 400 "$(api projects/demo/secrets -o /dev/null -w '%{http_code}' \
     -H 'Content-Type: application/json' -d '{"env":"e","name":"N","sealed":"aGVsbG8="}')"
-check_equal "and sealed for this scheduler" 412 "$(api projects/demo/secrets -o /dev/null -w '%{http_code}' \
+check_equal "the api refuses a value that is sealed for another scheduler" 412 "$(api projects/demo/secrets -o /dev/null -w '%{http_code}' \
     -H 'Content-Type: application/json' -d "{\"env\":\"e\",\"name\":\"N\",\"sealed\":\"$(head -c 99 /dev/urandom | base64 -w0)\"}")"
-check_match "no way to read one" '"error"' "$(api projects/demo/secrets/TOKEN)"
+check_match "the api has no request that reads a secret" '"error"' "$(api projects/demo/secrets/TOKEN)"
 
-# ---- who gets what ----
+# ---- which steps get which secrets ----
 
 scopes() {
     cat <<'Y'
@@ -127,34 +127,34 @@ Y
 run=$(scopes | push_run demo)
 wait_run "$run" >"$TEST_TMP/state"
 log() { step_log "$run" "$(step_field "$run" "$1" slug)"; }
-check_equal "by global.env" "$(digest staging)  -
+check_equal "global.env chooses the secrets" "$(digest staging)  -
 0" "$(log global)"
-check_equal "by the step's env, which wins" "$(digest production)  -
+check_equal "a step's env replaces global.env" "$(digest production)  -
 $(digest lines)  -" "$(log "step wins")"
-check_equal "none without ENV" none "$(log unset)"
-check_equal "none for another ENV" none "$(log unknown)"
-check_equal "a clash fails the step" failed "$(step_field "$run" clash state)"
-check_match "and names the variables" 'DEPLOY_KEY, TOKEN' "$(step_field "$run" clash reason)"
-check_equal "it never ran" null "$(api "runs/$run" | jq -r '.steps[] | select(.name == "clash") | .attempts[-1].started_usec')"
-check_match "masked where it is printed" '^value: \*\*\*\.$' "$(log prints)"
-check_equal "no ENV at all, no secrets" none "$(
+check_equal "a step without ENV gets no secrets" none "$(log unset)"
+check_equal "a step with an unknown ENV gets no secrets" none "$(log unknown)"
+check_equal "a variable that clashes with a secret fails the step" failed "$(step_field "$run" clash state)"
+check_match "the reason names the clashing variables" 'DEPLOY_KEY, TOKEN' "$(step_field "$run" clash reason)"
+check_equal "the step with clashing variables never ran" null "$(api "runs/$run" | jq -r '.steps[] | select(.name == "clash") | .attempts[-1].started_usec')"
+check_match "a secret that a step prints is masked" '^value: \*\*\*\.$' "$(log prints)"
+check_equal "a runbook without ENV gets no secrets" none "$(
     id=$(push_run other <<<'{global: {network: none}, steps: [{name: s, command: "echo ${TOKEN-none}"}]}')
     wait_run "$id" >/dev/null
     step_log "$id" s
 )"
 
-# ---- a retry gets what is there now ----
+# ---- a retry gets the current values ----
 
 set_secret demo staging TOKEN rotated >/dev/null
 again=$(ctl --json retry "$run" | jq .run)
 wait_run "$again" >/dev/null
 check_equal "a retry has the new value" "$(digest rotated)  -" \
     "$(step_log "$again" "$(step_field "$again" global slug)" | head -n 1)"
-check "one step again, too" ctl retry "$run" global
+check "a retry of one step is accepted" ctl retry "$run" global
 wait_run "$run" >/dev/null
-check_equal "it has the new value" "$(digest rotated)  -" "$(log global | head -n 1)"
+check_equal "a retry of one step has the new value" "$(digest rotated)  -" "$(log global | head -n 1)"
 
-# ---- none for what is not the repository's own ----
+# ---- commits of others get no secrets ----
 
 probe() { echo "{global: {network: none, env: {ENV: production}}, steps: [{name: s, command: 'echo \"\${TOKEN-none} \$RUNBOOK_SECRETS_WITHHELD\"; false'}]}"; }
 probe >"$TEST_TMP/repos/demo/runbook.yml"
@@ -163,9 +163,9 @@ git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/pull/7/head
 run=$(ctl --json trigger demo --ref refs/pull/7/head | jq .run)
 wait_run "$run" >/dev/null
 check_match "fork-pr: none for a ref of pull requests" '^none secrets withheld: the ref' "$(log s)"
-check_match "fork-pr: a step that fails says so" 'exit code 1 \(secrets withheld' "$(step_field "$run" s reason)"
-check_match "fork-pr: its event, too" 'withheld: the ref' "$(api "runs/$run/events" --max-time 5)"
-# pull NUMBER HEAD-REPOSITORY: a pull request of the commit that is there, prints its run
+check_match "fork-pr: the reason of a failed step names withheld secrets" 'exit code 1 \(secrets withheld' "$(step_field "$run" s reason)"
+check_match "fork-pr: the event of the step names withheld secrets" 'withheld: the ref' "$(api "runs/$run/events" --max-time 5)"
+# pull NUMBER HEAD-REPOSITORY: send a pull request of the current commit, and print its run
 pull() {
     git -C "$TEST_TMP/repos/demo" push -q -f origin "HEAD:refs/pull/$1/head"
     jq -n --argjson n "$1" --argjson head "$2" --arg c "$(git -C "$TEST_TMP/repos/demo" rev-parse HEAD)" \
@@ -182,10 +182,10 @@ wait_run "$run" >/dev/null
 check_match "fork-pr: none for a pull request from a fork" '^none secrets withheld: this is a pull request from a fork' "$(log s)"
 again=$(ctl --json retry "$run" | jq .run)
 wait_run "$again" >/dev/null
-check_match "fork-pr: nor for its retry" '^none secrets withheld' "$(step_log "$again" s)"
+check_match "fork-pr: none for a retry of a pull request from a fork" '^none secrets withheld' "$(step_log "$again" s)"
 run=$(pull 9 null)
 wait_run "$run" >/dev/null
-check_match "fork-pr: nor where the fork is gone" '^none secrets withheld' "$(log s)"
+check_match "fork-pr: none for a pull request whose fork was deleted" '^none secrets withheld' "$(log s)"
 git -C "$TEST_TMP/repos/demo" commit -q --allow-empty -m stray
 git -C "$TEST_TMP/repos/demo" push -q origin HEAD:refs/pull/12/head
 run=$(ctl --json trigger demo --commit "$(git -C "$TEST_TMP/repos/demo" rev-parse HEAD)" | jq .run)
@@ -194,29 +194,29 @@ check_match "fork-pr: none for a commit that no branch or tag has" '^none secret
 git -C "$TEST_TMP/repos/demo" commit -q --allow-empty -m own
 run=$(pull 10 1)
 wait_run "$run" >/dev/null
-check_match "a pull request of the repository itself gets them" '^\*\*\* $' "$(log s)"
+check_match "a pull request within the repository gets secrets" '^\*\*\* $' "$(log s)"
 ctl run "$TEST_TMP/repos/demo" >/dev/null 2>&1
 run=$(api 'runs?limit=1' | jq '.runs[0].id')
-check_match "none for an upload" '^none secrets withheld: this is an uploaded' "$(log s)"
+check_match "an upload gets no secrets" '^none secrets withheld: this is an uploaded' "$(log s)"
 echo "SecretsForForks=yes" >>"$root/etc/runbookd/projects.d/demo.conf"
 api reload -X POST >/dev/null
 run=$(ctl --json trigger demo --ref refs/pull/7/head | jq .run)
 wait_run "$run" >/dev/null
-check_match "unless the project says so" '^\*\*\* $' "$(log s)"
+check_match "an upload gets secrets if the project allows it" '^\*\*\* $' "$(log s)"
 sed -i '/^SecretsForForks/d' "$root/etc/runbookd/projects.d/demo.conf"
 api reload -X POST >/dev/null
 
-# ---- while a step has them: memory, /proc, files ----
+# ---- while steps have secrets: memory, /proc, files ----
 
 run=$(push_run demo <<'Y'
 global: {network: none, env: {ENV: production}}
 steps: [{name: s, command: 'echo "$TOKEN"; sleep 900'}, {name: t, command: 'echo "$TOKEN"; sleep 900'}]
 Y
 )
-check "steps have them" wait_for 30 run_has_running "$run" 2
+check "two steps with secrets are running" wait_for 30 run_has_running "$run" 2
 mapfile -t OURS < <(pgrep -P "$DAEMON_PID" 'runbook-[a-hj-z]|runbook-image')
 mapfile -t INITS < <(pgrep -x runbook-init -P "$DAEMON_PID")
-check_equal "two steps, two inits" 2 "${#INITS[@]}"
+check_equal "each step has an init" 2 "${#INITS[@]}"
 # shellcheck disable=SC2317  # called by check
 scan() { "$TESTS_DIR/secret_scan.py" "$TEST_TMP/values.hex" "$@"; }
 collect_answers() {
@@ -228,22 +228,22 @@ collect_answers() {
         api "runs/$id/events?limit=200" --max-time 2 >"$TEST_TMP/answers/events-$id"
     done
 } 2>/dev/null
-check_not "the search finds what is there" scan "$TEST_TMP/values"
-check "core-dump: root's would have none" scan "core:$DAEMON_PID"
-check "core-dump: no core of ours would have one" scan "${OURS[@]/#/core:}"
-check "core-dump: nor one of a step's init" scan "${INITS[@]/#/core:}"
-# what the debugger writes, which root may use on everybody
-check "core-dump: cores are written" sh -c "cd '$TEST_TMP' && mkdir cores && gcore -o cores/core $DAEMON_PID ${OURS[*]} ${INITS[*]} >/dev/null 2>&1"
-check_equal "core-dump: of everybody" $((1 + ${#OURS[@]} + ${#INITS[@]})) "$(find "$TEST_TMP/cores" -size +30k | wc -l)"
-check "core-dump: they have none" scan "$TEST_TMP/cores"
+check_not "the search finds values in a file with them" scan "$TEST_TMP/values"
+check "core-dump: a core of runbookd would have none" scan "core:$DAEMON_PID"
+check "core-dump: cores of our other programs would have none" scan "${OURS[@]/#/core:}"
+check "core-dump: cores of the steps' inits would have none" scan "${INITS[@]/#/core:}"
+# cores by the debugger, which root may attach to any process
+check "core-dump: gcore writes cores" sh -c "cd '$TEST_TMP' && mkdir cores && gcore -o cores/core $DAEMON_PID ${OURS[*]} ${INITS[*]} >/dev/null 2>&1"
+check_equal "core-dump: there is a core of each process" $((1 + ${#OURS[@]} + ${#INITS[@]})) "$(find "$TEST_TMP/cores" -size +30k | wc -l)"
+check "core-dump: the cores have none" scan "$TEST_TMP/cores"
 rm -r "$TEST_TMP/cores"
-check "info-leak: no argument and no environment of others" scan "procs:$$"
-check "local-user: no file" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/repos"
+check "info-leak: no other process has one in arguments or environment" scan "procs:$$"
+check "local-user: no file has one" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/repos"
 for pid in "${OURS[@]}"; do
     uid=$(awk '/^Uid:/ { print $2 }' "/proc/$pid/status")
     check_equal "core-dump: $(cat "/proc/$pid/comm") dumps no core" "0 0" "$(awk '/core file size/ { print $5, $6 }' "/proc/$pid/limits")"
-    check_equal "core-dump: its memory is root's alone" 0 "$(stat -c %u "/proc/$pid/environ")"
-    check_not "local-user: nor its own user's" setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+    check_equal "core-dump: only root may read the memory of $(cat "/proc/$pid/comm")" 0 "$(stat -c %u "/proc/$pid/environ")"
+    check_not "local-user: the user of $(cat "/proc/$pid/comm") cannot read its memory" setpriv --reuid "$uid" --regid "$uid" --clear-groups \
         dd if="/proc/$pid/mem" of=/dev/null bs=1 count=1 skip=4194304
 done
 ctl cancel "$run" >/dev/null
@@ -252,21 +252,21 @@ wait_run "$run" >/dev/null
 # ---- afterwards ----
 
 collect_answers
-check "nothing of it in a core of root" scan "core:$DAEMON_PID"
-check "nothing is left in any memory" scan "${OURS[@]/#/memory:}"
-check "log-hostile: not in database, logs, answers" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/answers" "$TEST_TMP/repos"
-check "the log of runbookd names them" grep -q 'secret TOKEN of project demo, ENV production: set' "$TEST_TMP/daemon.log"
+check "afterwards a core of runbookd would have none" scan "core:$DAEMON_PID"
+check "afterwards no memory of our programs has one" scan "${OURS[@]/#/memory:}"
+check "log-hostile: none in database, logs and replies" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/answers" "$TEST_TMP/repos"
+check "the log of runbookd names the secrets that were set" grep -q 'secret TOKEN of project demo, ENV production: set' "$TEST_TMP/daemon.log"
 
 # ---- a new key ----
 
 key_id() { ctl --json secret ls | jq -r .key; }
 before=$(key_id)
 cp -p "$KEY" "$TEST_TMP/values/key.before"
-check_match "a new key" '[0-9]+ secrets, encrypted with the key' "$(ctl secret rekey)"
+check_match "rekey reports the number of secrets" '[0-9]+ secrets, encrypted with the key' "$(ctl secret rekey)"
 after=$(key_id)
-check_not "is another one" test "$before" = "$after"
-check "the file forgets the old one" wait_for 10 sh -c "[ \$(wc -l <'$KEY') = 1 ] && grep -q '^$after ' '$KEY'"
-check_equal "and is root's alone" "0 600" "$(stat -c '%u %a' "$KEY")"
+check_not "the new key is another one" test "$before" = "$after"
+check "the old key is removed from the file" wait_for 10 sh -c "[ \$(wc -l <'$KEY') = 1 ] && grep -q '^$after ' '$KEY'"
+check_equal "only root may read the file of keys" "0 600" "$(stat -c '%u %a' "$KEY")"
 opens() {
     local id
     id=$(push_run demo "$1" <<'Y'
@@ -279,9 +279,9 @@ Y
 }
 BOTH="$(digest production)  -
 $(digest lines)  -"
-check_equal "secrets are as before" "$BOTH" "$(opens rekeyed)"
+check_equal "after rekey, steps get the same secrets" "$BOTH" "$(opens rekeyed)"
 
-# ---- kill -9 of the scheduler in the middle of it ----
+# ---- kill -9 of the scheduler during rekey ----
 
 for i in $(seq 15); do echo "filler $i" | ctl secret set demo filler "F$i" >/dev/null; done
 for round in $(seq "$ROUNDS"); do
@@ -293,37 +293,37 @@ for round in $(seq "$ROUNDS"); do
 done
 # shellcheck disable=SC2317  # called by check
 settled() { [ "$(wc -l <"$KEY")" = 1 ] && grep -q "^$(key_id) " "$KEY"; }
-check "$ROUNDS kills: one key is left, the right one" wait_for 20 settled
-check_equal "nothing is lost" 19 "$(ctl --json secret ls | jq '.secrets | length')"
-check_equal "no problem" null "$(ctl --json secret ls | jq -c .problem)"
-check_equal "and all of it opens" "$BOTH" "$(opens killed)"
-check "the last key can be changed" ctl secret rekey
-check_equal "fillers go" "15 removed" "$(ctl secret rm demo filler --all)"
+check "after $ROUNDS kills the file has only the right key" wait_for 20 settled
+check_equal "after the kills, all secrets exist" 19 "$(ctl --json secret ls | jq '.secrets | length')"
+check_equal "after the kills, the store has no problem" null "$(ctl --json secret ls | jq -c .problem)"
+check_equal "after the kills, steps get the same secrets" "$BOTH" "$(opens killed)"
+check "after the kills, rekey succeeds" ctl secret rekey
+check_equal "the fillers are removed" "15 removed" "$(ctl secret rm demo filler --all)"
 
-# ---- keys that are wrong, lost, open; restarts ----
+# ---- keys that are wrong, lost, or readable by others; restarts ----
 
 again() {
     stop_daemon
     start_daemon || exit 1
 }
-# lost PROBLEM DESCRIPTION: nothing is lost, who needs none goes on
+# lost PROBLEM DESCRIPTION: check that no secret is lost, and that steps without secrets run
 lost() {
     # shellcheck disable=SC2317  # called by check
     said() { ctl --json secret ls | jq -r .problem | grep -q "$1"; }
-    check "$2: it is noticed" wait_for 10 said "$1"
-    check_match "$2: says so" "$1" "$(ctl --json secret ls | jq -r .problem)"
+    check "$2: the scheduler notices it" wait_for 10 said "$1"
+    check_match "$2: secret ls reports the problem" "$1" "$(ctl --json secret ls | jq -r .problem)"
     run=$(push_run demo "$RANDOM-$RANDOM" <<'Y'
 global: {network: none}
 steps: [{name: needs, env: {ENV: production}, command: "true"}, {name: needs none, command: "true"}]
 Y
 )
     wait_run "$run" >/dev/null
-    check_equal "$2: who needs one is errored" errored "$(step_field "$run" needs state)"
-    check_match "$2: and told why" "cannot be decrypted.*$1" "$(step_field "$run" needs reason)"
-    check_equal "$2: who needs none goes on" succeeded "$(step_field "$run" "needs none" state)"
-    check_match "$2: none is set over it" "$1" "$(echo x | ctl secret set demo production NEW 2>&1)"
-    check_match "$2: there is no new key" "$1" "$(ctl secret rekey 2>&1)"
-    check_equal "$2: all are still there" 4 "$(ctl --json secret ls | jq '.secrets | length')"
+    check_equal "$2: a step that needs secrets is errored" errored "$(step_field "$run" needs state)"
+    check_match "$2: the reason of that step names the problem" "cannot be decrypted.*$1" "$(step_field "$run" needs reason)"
+    check_equal "$2: a step without secrets succeeds" succeeded "$(step_field "$run" "needs none" state)"
+    check_match "$2: secret set is refused" "$1" "$(echo x | ctl secret set demo production NEW 2>&1)"
+    check_match "$2: rekey is refused" "$1" "$(ctl secret rekey 2>&1)"
+    check_equal "$2: all secrets exist" 4 "$(ctl --json secret ls | jq '.secrets | length')"
 }
 cp -p "$KEY" "$TEST_TMP/values/key"
 sed -i 's/0$/1/; t; s/.$/0/' "$KEY"
@@ -332,23 +332,23 @@ lost 'is not the one of that name in' "a wrong key"
 rm "$KEY"
 api reload -X POST >/dev/null
 lost 'is not in' "a lost key"
-check_equal "a key of its own was made" "0 600" "$(stat -c '%u %a' "$KEY")"
+check_equal "the scheduler made a key that only root may read" "0 600" "$(stat -c '%u %a' "$KEY")"
 chmod 0644 "$KEY"
 again
 lost 'can be read by others than root' "a key for everybody"
 cp -p "$TEST_TMP/values/key.before" "$KEY"
 api reload -X POST >/dev/null
 lost 'is not in' "an old key"
-check_match "doctor says so" '"secret store"' "$(ctl --json doctor | jq -c '.checks[] | select(.result == "failed")')"
+check_match "doctor reports the problem" '"secret store"' "$(ctl --json doctor | jq -c '.checks[] | select(.result == "failed")')"
 cp -p "$TEST_TMP/values/key" "$KEY"
 api reload -X POST >/dev/null
-check_equal "put back, and all is well" "$BOTH" "$(opens back)"
+check_equal "with the key back, steps get the same secrets" "$BOTH" "$(opens back)"
 rm "$KEY"
 api reload -X POST >/dev/null
-check "removed while its key is in use: another one is taken" wait_for 10 settled
-check_not "not the one before" grep -qFf "$KEY" "$TEST_TMP/values/key"
+check "a key file removed while in use is replaced by a new key" wait_for 10 settled
+check_not "the new file does not have the former key" grep -qFf "$KEY" "$TEST_TMP/values/key"
 again
-check_equal "and nothing is lost" "$BOTH" "$(opens removed)"
+check_equal "after that, steps get the same secrets" "$BOTH" "$(opens removed)"
 
 # ---- a credential of systemd ----
 
@@ -358,25 +358,26 @@ mkdir -m 0700 "$TEST_TMP/credentials"
 mv "$KEY" "$TEST_TMP/values/key.moved"
 export CREDENTIALS_DIRECTORY=$TEST_TMP/credentials
 start_daemon || exit 1
-check_equal "by a credential" "$BOTH" "$(opens credential)"
-check_not "no file is made" test -e "$KEY"
-check "rekey takes its first key" ctl secret rekey
-check_equal "which is in force" new-one "$(key_id)"
-check_match "and asks for a newer one then" 'credential.*cannot change' "$(ctl secret rekey 2>&1)"
+check_equal "with a key by credential, steps get the same secrets" "$BOTH" "$(opens credential)"
+check_not "with a key by credential, no file is made" test -e "$KEY"
+check "rekey uses the credential's first key" ctl secret rekey
+check_equal "the credential's first key is in use" new-one "$(key_id)"
+check_match "another rekey is refused without a newer key" 'credential.*cannot change' "$(ctl secret rekey 2>&1)"
 stop_daemon
 sed -i 1q "$TEST_TMP/credentials/runbookd.secret-key"
 start_daemon || exit 1
-check_equal "the old key is not needed any more" "$BOTH" "$(opens newest)"
+check_equal "without the old key, steps get the same secrets" "$BOTH" "$(opens newest)"
 unset CREDENTIALS_DIRECTORY
 
 # ---- files with secrets of projects ----
 
 chmod o+r "$root/etc/runbookd/projects.d/other.conf"
 check_match "config: a Secret= that everybody can read is refused" 'run `chmod o-r' "$(api reload -X POST)"
-check_match "doctor: finds it" 'all users can read' "$(ctl --json doctor | jq -r '.checks[] | select(.check == "secret files") | .seen')"
+check_match "doctor: reports a file of secrets that all users can read" \
+    'all users can read' "$(ctl --json doctor | jq -r '.checks[] | select(.check == "secret files") | .seen')"
 chmod o-r "$root/etc/runbookd/projects.d/other.conf"
 
 collect_answers
 stop_daemon
-check "in the end: no file has one" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/answers" "$TEST_TMP/repos" "$TEST_TMP"/rekey.*
+check "at the end no file has one" scan "$root" "$TEST_TMP/daemon.log" "$TEST_TMP/answers" "$TEST_TMP/repos" "$TEST_TMP"/rekey.*
 finish

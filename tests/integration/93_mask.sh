@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Steps print their secrets in all the ways that programs have: no log shows them,
-# while they are written, afterwards, or with times; and nothing else is missing.
+# Steps print their secrets in all ways that programs use. No log shows them, neither while it
+# is written nor afterwards nor with times, and nothing else is missing.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -10,13 +10,13 @@ start_daemon "[Daemon]" "MaxRunning=4" || exit 1
 secret() { "$BIN/runbookctl" secret set demo test "$1" >/dev/null; }
 
 TOKEN="tok\"en <&> it's 100% of ü/+?=\$HOME"
-check "a token" secret TOKEN <<<"$TOKEN"
-check "a short one" secret PIN <<<"Q7xz"
+check "a token is set" secret TOKEN <<<"$TOKEN"
+check "a short secret is set" secret PIN <<<"Q7xz"
 python3 -c 'import random
 letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 line = lambda: "".join(random.choice(letters) for _ in range(64))
 print("-----BEGIN TEST KEY-----", *(line() for _ in range(20)), "-----END TEST KEY-----", sep="\n")' >"$TEST_TMP/key"
-check "a key of many lines" secret KEY <"$TEST_TMP/key"
+check "a key of many lines is set" secret KEY <"$TEST_TMP/key"
 
 run=$(push_run demo <<'YML'
 global: {network: none, env: {ENV: test}}
@@ -55,24 +55,25 @@ check "the run is fetched" wait_for 30 known
 "$BIN/runbookctl" logs -f "$run" forms >"$TEST_TMP/followed" 2>"$TEST_TMP/err"
 check_equal "the run succeeds" succeeded "$(wait_run "$run" 120)"
 log=$(step_log "$run" forms)
-check_equal "what is followed is what is in the log" "$log" "$(cat "$TEST_TMP/followed")"
+check_equal "logs -f printed what the log has" "$log" "$(cat "$TEST_TMP/followed")"
 for form in plain base64url quote quote_plus pin slowly key; do
-    check_match "$form: hidden" "^$form: <" "$log"
+    check_match "$form: the secret is masked" "^$form: <" "$log"
 done
 for form in plain quote quote_plus pin; do
-    check_equal "$form: nothing of it is left" "$form: <***>" "$(grep "^$form: " <<<"$log")"
+    check_equal "$form: no part of the secret is left" "$form: <***>" "$(grep "^$form: " <<<"$log")"
 done
-check_equal "json: only the quotes are left" 'json: <"***">' "$(grep '^json: ' <<<"$log")"
-check_equal "repr: hidden" "repr: <'***'>" "$(grep '^repr: ' <<<"$log")"
-check_match "a trace: hidden" "^trace: <\+ : .?\*\*\*" "$(grep '^trace: ' <<<"$log")"
-check_match "base64: a character and its padding at most is left" '^base64: <\*\*\*.?=?=?>$' "$(grep '^base64: ' <<<"$log")"
-check_match "base64 in the middle: those that depend on others" '^base64 behind ab: <.{3}\*\*\*.?=?=?>$' "$(grep '^base64 behind ab: ' <<<"$log")"
-check_match "letter by letter: less than four are seen" '^slowly: <(Q7?x?)?\*\*\*>$' "$(grep '^slowly: ' <<<"$log")"
-check_match "what is no secret is seen" '^and this is seen: Q7xy$' "$log"
-check_equal "who has no secrets prints as before" "Q7xz is no secret here" "$(step_log "$run" others)"
+check_equal "json: the secret between the quotes is masked" 'json: <"***">' "$(grep '^json: ' <<<"$log")"
+check_equal "repr: the secret is masked" "repr: <'***'>" "$(grep '^repr: ' <<<"$log")"
+check_match "a shell trace: the secret is masked" "^trace: <\+ : .?\*\*\*" "$(grep '^trace: ' <<<"$log")"
+check_match "base64: at most a character and its padding are left" '^base64: <\*\*\*.?=?=?>$' "$(grep '^base64: ' <<<"$log")"
+check_match "base64 within a text: only characters that include other text are left" \
+    '^base64 behind ab: <.{3}\*\*\*.?=?=?>$' "$(grep '^base64 behind ab: ' <<<"$log")"
+check_match "letter by letter: less than four letters are shown" '^slowly: <(Q7?x?)?\*\*\*>$' "$(grep '^slowly: ' <<<"$log")"
+check_match "a text that is not a secret is shown" '^and this is seen: Q7xy$' "$log"
+check_equal "a step without secrets prints them unmasked" "Q7xz is no secret here" "$(step_log "$run" others)"
 
-# Searched for in the files themselves: each line of the key and each half of one, as it is and
-# in base64, whole and in the three positions.
+# Search the files themselves for each line of the key and each half of a line, as it is and in
+# base64, as a whole and in the three positions.
 cat >"$TEST_TMP/search.py" <<'PY'
 import base64, glob, sys
 secrets = [sys.argv[2].encode(), b"Q7xz"]
@@ -90,9 +91,9 @@ print(found)
 sys.exit(bool(found))
 PY
 logs=$TEST_TMP/root/var/log/runbookd/demo/$run
-check "no file has any of it" python3 "$TEST_TMP/search.py" "$TEST_TMP/key" "$TOKEN" "$logs"
-check_equal "20,000 lines, each with both" 20000 \
+check "no file has a part of a secret" python3 "$TEST_TMP/search.py" "$TEST_TMP/key" "$TOKEN" "$logs"
+check_equal "20,000 lines have both secrets masked" 20000 \
     "$(step_log "$run" volume | grep -c '^some words before \*\*\* and some behind, \*\*\*$')"
-check_equal "of the other stream as well" 20000 "$(step_log "$run" errors | grep -c '^errors too: \*\*\*$')"
-check_equal "with times, every line is there" 20000 \
+check_equal "20,000 lines of standard error have the secret masked" 20000 "$(step_log "$run" errors | grep -c '^errors too: \*\*\*$')"
+check_equal "logs -t has every line" 20000 \
     "$(api "runs/$run/steps/volume/log?timestamps=1" | grep -c '^20[0-9-]*T[0-9:.]*Z .*\*\*\*')"
