@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Processes are killed and stopped, the disk is full and slow, and nothing may be lost.
+# Processes are killed and stopped, the disk is full and slow, and no acknowledged delivery is lost.
 #   run.sh [chaos.py's options]
-# Without options, what make check has time for. RUNBOOK_TEST_LONG=1: a thousand rounds.
+# Without options it makes as many rounds as make check has time for. RUNBOOK_TEST_LONG=1: a thousand.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -22,7 +22,7 @@ if [ -z "${RBT_CHAOS:-}" ]; then
     fi
     RBT_CHAOS=1 nsenter --net="/run/netns/$NETNS" unshare --mount --propagation private "$0" "$@"
     status=$?
-    check_equal "what was acknowledged is kept, once, and whole" 0 $status
+    check_equal "all that was acknowledged is kept, once and complete" 0 $status
     finish
 fi
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh SECONDS TARGET...: each target for SECONDS over its seeds. What a run
-# finds goes to build/fuzz/corpus and, on a crash, build/fuzz/crashes. FUZZ_SEED=
-# fixes the order of what is tried, for a check that a change breaks and not chance.
+# run.sh SECONDS TARGET...: runs each target for SECONDS with its seeds. New inputs go to
+# build/fuzz/corpus, and those of a crash to build/fuzz/crashes. FUZZ_SEED= fixes the order of
+# inputs, so that a failure comes from a change, not from chance.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 seconds=$1

@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# image.sh PROGRAM...: makes the virtual machine's disk, kernel and initrd, or finds them
-# made, and prints the directory that holds them: disk (ext4), vmlinuz, initrd.
+# image.sh PROGRAM...: makes the virtual machine's disk, kernel and initrd unless they exist,
+# and prints their directory, which has disk (ext4), vmlinuz and initrd.
 #
-# The machine is this host's own distribution and release, from the package sources that
-# apt has here, with a kernel, systemd, the libraries that PROGRAMs are linked with, and
-# what the guest's tests call. Keyed by what it is made of, so a change makes a new one;
-# old ones are removed after a month.
+# The machine has this host's distribution and release, from apt's package sources on this host,
+# with a kernel, systemd, the libraries that PROGRAMs are linked with, and the programs that the
+# guest's tests call. The directory's name is a hash of all these, so a change makes a new
+# machine; old ones are removed after a month.
 set -euo pipefail
 
 CACHE=${RUNBOOKD_TESTS_CACHE:-${XDG_CACHE_HOME:-/var/cache}/runbookd-tests}
 PACKAGES=(systemd-sysv udev kmod initramfs-tools linux-image-cloud-amd64
     iproute2 nftables iptables skopeo procps iputils-ping e2fsprogs git curl jq openssl ca-certificates
     python3 attr libcap2-bin)
-# What the root disk and the console need before the disk is there.
+# Modules for the root disk and the console, for the initrd.
 BOOT_MODULES=(virtio_pci virtio_blk ext4)
 
 fail() {
@@ -21,7 +21,7 @@ fail() {
     exit 1
 }
 
-# Which packages the libraries of our programs come from, on this host and so in the guest.
+# The packages that have the libraries of our programs, on this host and so in the guest.
 libraries() {
     local library
     objdump -p "$@" | awk '$1 == "NEEDED" {print $2}' | sort -u | while read -r library; do
@@ -29,23 +29,23 @@ libraries() {
     done | sort -u
 }
 
-# Debian's package sources as this host has them, a proxy and the like included.
+# Debian's package sources of this host, with its proxy and similar settings.
 sources() {
-    # shellcheck disable=SC2016  # apt-get fills these in
+    # shellcheck disable=SC2016  # apt-get expands these
     apt-get indextargets --format 'deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
         awk -v suite="$CODENAME" '$3 ~ "^" suite "(-updates|-security)?$"' | sort -u
 }
 
-# What must be there before packages are configured, not to be made twice.
+# Files that must exist before packages are configured, so that they use them.
 prepare_root() {
     mkdir -p "$1/etc/initramfs-tools/conf.d" "$1/usr/share/initramfs-tools/modules.d"
-    # FSTYPE: an initrd that is made in a chroot cannot see what the root will be, and has no
-    # fsck then. An installed machine has: ext4 does not mount over half a journal block
+    # FSTYPE: an initrd that is made in a chroot cannot detect the root's file system, and would
+    # lack fsck. An installed machine has it: ext4 does not mount with half a journal block
     printf 'MODULES=list\nCOMPRESS=zstd\nFSTYPE=ext4\n' >"$1/etc/initramfs-tools/conf.d/runbookd-tests"
     printf '%s\n' "${BOOT_MODULES[@]}" >"$1/usr/share/initramfs-tools/modules.d/runbookd-tests"
 }
 
-# The one thing that is not Debian's: the second disk's `start` runs when all is up.
+# The only addition to Debian: `start` of the second disk runs when the system is up.
 finish_root() {
     local root=$1 unit
     echo guest >"$root/etc/hostname"
@@ -98,8 +98,8 @@ case ${1:-} in
 esac
 
 [ $# -gt 0 ] || fail "usage: image.sh PROGRAM..."
-# mmdebstrap mounts proc and others below the root that it makes: the machine's own namespace
-# must not see them, because suites that run beside this one look there for what steps leave
+# mmdebstrap mounts proc and others below its root. They must not be visible in the host's mount
+# namespace, because other suites check there meanwhile that steps leave no mounts
 [ -n "${RUNBOOKD_TESTS_PRIVATE:-}" ] ||
     RUNBOOKD_TESTS_PRIVATE=1 exec unshare --mount --propagation private "$SELF" "$@"
 CODENAME=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
@@ -109,7 +109,7 @@ mapfile -t ALL < <({ printf '%s\n' "${PACKAGES[@]}"; libraries "$@"; } | sort -u
 KEY=$({ echo "$CODENAME"; printf '%s\n' "${ALL[@]}"; cat "$SELF"; } | sha256sum | cut -c1-16)
 
 mkdir -p "$CACHE"
-# two at once make it once
+# of two calls at once, only one makes it
 exec 9>"$CACHE/lock"
 flock 9
 find "$CACHE" -mindepth 1 -maxdepth 1 -name 'image-*' ! -name "image-$KEY" -mtime +30 -exec rm -rf {} +

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by run.sh. The power is cut while deliveries are taken and runs are going on:
-# the emulator is killed, and its disk (disk.py) loses what was not flushed, or half of
-# it. What the outside world was promised until then must be kept in the next life.
+# Sourced by run.sh. The power is cut while deliveries arrive and runs are running: the
+# emulator is killed, and its disk (disk.py) loses all or half of the data that was not
+# flushed. All replies to the outside until then must hold true in the next life.
 
 power_cut() {
     local cuts=$1 life acks seconds
@@ -24,7 +24,7 @@ power_cut() {
             collect "life-$life"
             break
         fi
-        # some acknowledged, some over, some in between
+        # so that some are acknowledged, some finished, some in between
         acks=$((RANDOM % 12 + 4)) seconds=$((RANDOM % 5))
         wait_for 1200 enough_or_gone "$life" $acks
         if ! enough "$life" $acks; then
@@ -33,7 +33,7 @@ power_cut() {
             return
         fi
         sleep "$seconds.$((RANDOM % 10))"
-        # in the middle of its writing, if it writes at all
+        # while it writes, if it writes at all
         kill -USR1 "$server"
         wait_for 60 cuts_are "$life"
         kill -KILL "$QEMU"

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# runbookd as it is installed: Debian with its own kernel, systemd, journald and all of
-# cgroup v2, in QEMU. Needs no KVM and no network but, once, the package mirror.
+# The installed runbookd: Debian with its own kernel, systemd, journald and all of cgroup v2,
+# in QEMU. It needs no KVM, and no network except, once, the package mirror.
 #   run.sh [--long] [SUITE...]
-# Suites are tests/qemu/guest/[0-9]*.sh and power_cut, by name or pattern; without --long
-# those that `make check` has time for. 10_install, which the others build on, always runs. CUTS=N sets how often the power is cut, ROUNDS=N
-# how often versions change.
-# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. What the machines said stays in build/qemu.
+# Suites are tests/qemu/guest/[0-9]*.sh and power_cut, by name or pattern; without --long only
+# those that `make check` has time for. 10_install always runs, because the others need it. CUTS=N
+# sets how often the power is cut, ROUNDS=N how often versions change.
+# QEMU_ACCEL=kvm QEMU_CPU=host is faster where it works. The machines' output stays in build/qemu.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -15,7 +15,7 @@
 # shellcheck source=tests/upgrade_lib.sh
 . "$TOP/tests/upgrade_lib.sh"
 
-# Where make check stops. Not an assertion: a machine that hangs must end.
+# The time limit in make check. Not an assertion: it only ends a machine that hangs.
 BOOT_SECONDS=${BOOT_SECONDS:-1300}
 LEVEL=short
 if [ "${1:-}" = --long ]; then
@@ -38,9 +38,9 @@ if ! IMAGE=$("$TOP/tests/qemu/image.sh" "$BIN"/runbook* 2>"$TEST_TMP/image.log")
     exit 1
 fi
 
-# ---- what the guest is given: what was built, and the tests ----
+# ---- the guest's second disk: the built programs and the tests ----
 
-# versions DIRECTORY: programs of other versions, for 46_upgrade
+# versions DIRECTORY: make programs of other versions, for 46_upgrade
 versions() {
     local name names=(mixed) why
     wanted 46_upgrade || return 0
@@ -56,7 +56,7 @@ versions() {
     done
 }
 
-# payload [SETTINGS]
+# payload [SETTINGS]: make the second disk
 payload() {
     local dir=$TEST_TMP/payload
     mkdir -p "$dir/build" "$dir/tests" "$dir/common"
@@ -70,7 +70,7 @@ payload() {
     *) versions "$dir/versions" ;;
     esac
     mkdir "$dir/tools"
-    # a long run needs them; the guest has no compiler
+    # for a long run; the guest has no compiler
     [ $LEVEL = short ] || check "the breakout suites' tools are built" "$TOP/tests/breakout/run.sh" --tools "$dir/tools"
     printf '%s\n' "LEVEL=$LEVEL" "SUITES='$SUITES'" "VERBOSE='${VERBOSE:-}'" "ROUNDS='${ROUNDS:-}'" "$1" >"$dir/settings"
     [ ! -e "$TEST_TMP/promises" ] || cp "$TEST_TMP/promises" "$dir/"
@@ -79,9 +79,9 @@ payload() {
     rm -rf "$dir"
 }
 
-# boot NAME [qemu arguments]: in the background, sets QEMU; its two serial lines become
+# boot NAME [qemu arguments]: start it in the background and set QEMU; its two serial lines go to
 # $KEPT/NAME.console and $KEPT/NAME.output
-# no_timer_check: on a busy host, the emulated timer may not tick as early as the kernel demands
+# no_timer_check: on a busy host, the emulated timer may tick later than the kernel requires
 boot() {
     local name=$1
     shift
@@ -96,16 +96,16 @@ boot() {
     defer "kill -KILL $QEMU 2>/dev/null; wait $QEMU 2>/dev/null"
 }
 
-# wait_qemu NAME SECONDS: until the guest has switched itself off
+# wait_qemu NAME SECONDS: wait until the guest has switched itself off
 wait_qemu() {
     if ! wait_for "$2" sh -c "! kill -0 $QEMU"; then
-        failed "$1: still there after $2 s"
+        failed "$1: the machine still runs after $2 s"
         kill -KILL "$QEMU"
     fi
     { wait "$QEMU"; } 2>/dev/null
 }
 
-# collect_lines NAME: the suites' own lines, and their counts into ours
+# collect_lines NAME: print the suites' lines, and add their counts to ours
 collect_lines() {
     local output=$KEPT/$1.output p f s
     tr -d '\r' <"$output" | grep -v -E '^(suite-end|ack|final|guest-end)\b' || true
@@ -114,20 +114,20 @@ collect_lines() {
     done < <(tr -d '\r' <"$output" | sed -nE 's/^suite-end ([^ ]+) ([0-9]+) ([0-9]+) ([0-9]+)$/\1 \2 \3 \4/p')
 }
 
-# collect NAME: that, and the guest must have come to its end
+# collect NAME: the same, and fail if the guest did not run to its end
 collect() {
     collect_lines "$1"
     if ! tr -d '\r' <"$KEPT/$1.output" | grep -qx 'guest-end'; then
-        failed "$1: the guest did not come to its end"
+        failed "$1: the guest did not run to its end"
         tail -n 40 "$KEPT/$1.console" "$TEST_TMP/$1.qemu" | tr -d '\r' | sed 's/^/    | /'
     fi
 }
 
-wanted() { # NAME: the suite is asked for, or everything is
+wanted() { # NAME: is the suite selected?
     local pattern
     [ -n "$SUITES" ] || return 0
     for pattern in $SUITES; do
-        # shellcheck disable=SC2053  # a pattern is wanted
+        # shellcheck disable=SC2053  # $pattern is a pattern
         [[ $1 == $pattern ]] && return 0
     done
     return 1

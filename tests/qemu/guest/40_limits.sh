@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Limits by all controllers of a real kernel, through the installed service.
+# The limits of all controllers of a real kernel, for steps of the installed service.
 # shellcheck source=tests/qemu/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -27,9 +27,9 @@ steps:
     command: head -c 64M /dev/zero >big
 YML
 )
-check_equal "the run failed" failed "$(wait_run "$run" 180)"
-check_match "memory: reported as what it is" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
+check_equal "the run fails" failed "$(wait_run "$run" 180)"
+check_match "memory: the reason names the limit" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
 check_match "pids: fork is refused" 'Resource temporarily unavailable' "$(step_log "$run" pids)"
-check_match "disk: no space" 'No space left on device' "$(step_log "$run" disk)"
-check_equal "the daemon was not hurt" active "$(systemctl is-active runbookd)"
-check "no step's group is left" wait_for 10 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
+check_match "disk: a write fails for lack of space" 'No space left on device' "$(step_log "$run" disk)"
+check_equal "runbookd.service is still active" active "$(systemctl is-active runbookd)"
+check "no step's cgroup remains" wait_for 10 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Fork, memory and descriptor bombs as steps of the installed service: each dies or gets an
-# error with its reason, a neighbour and the host go on, and nothing is left.
+# Fork, memory and descriptor bombs as steps of the installed service: each is killed or gets an
+# error, the reason is reported, another step and the host are not affected, and nothing remains.
 # seconds: 600
 # shellcheck source=tests/qemu/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -11,7 +11,7 @@ installed_project neighbour
 systemctl reload runbookd
 wait_for 20 sh -c 'runbookctl project ls | grep -q neighbour'
 
-# ---- a neighbour that works all the time: it forks, opens files and fills memory ----
+# ---- another step, the neighbour, always works: it forks, opens files and fills memory ----
 
 NEIGHBOUR=$(installed_push neighbour <<'Y'
 global: {network: none, timeout: 20m}
@@ -34,18 +34,18 @@ check "the neighbour works" wait_for 120 alive_since 0
 
 # ---- the bombs ----
 
-# bomb NAME RESOURCES TIMEOUT REASON LOG <COMMAND: how it ends, and what is said
+# bomb NAME RESOURCES TIMEOUT REASON LOG <COMMAND: run it, and check its reason and its log
 bomb() {
     local name=$1 run before
     before=$(step_log "$NEIGHBOUR" works | tail -n 1 | tr -dc 0-9)
     { printf 'global: {network: none}\nsteps:\n  - name: %s\n    resources: {%s}\n    timeout: %s\n    command: |\n' \
         "$name" "$2" "$3"; sed 's/^/      /'; } >"$TEST_TMP/$name.yml"
     run=$(installed_push bombs <"$TEST_TMP/$name.yml")
-    check_equal "$name: the run failed" failed "$(wait_run "$run" 240)"
-    check_match "$name: the reason" "$4" "$(step_field "$run" "$name" reason)"
-    check_match "$name: what it met" "$5" "$(step_log "$run" "$name" | tail -c 4000)"
-    check "$name: its group is gone" wait_for 30 sh -c "! ls -d $(steps_group)/runbookd-steps/run-$run 2>/dev/null"
-    check "$name: the neighbour goes on" wait_for 120 alive_since "${before:-0}"
+    check_equal "$name: the run fails" failed "$(wait_run "$run" 240)"
+    check_match "$name: the reason names the limit" "$4" "$(step_field "$run" "$name" reason)"
+    check_match "$name: the log has the error" "$5" "$(step_log "$run" "$name" | tail -c 4000)"
+    check "$name: its cgroup is gone" wait_for 30 sh -c "! ls -d $(steps_group)/runbookd-steps/run-$run 2>/dev/null"
+    check "$name: the neighbour still works" wait_for 120 alive_since "${before:-0}"
 }
 bomb fork-bomb 'pids: 40' 4s 'timeout after 4s' 'Resource temporarily unavailable' <<'C'
 bomb() { bomb | bomb & }
@@ -87,7 +87,7 @@ bomb shm-bomb 'memory: 48M, disk: 1G' 120s 'out of memory: limit 48M' 'begins' <
 echo begins
 head -c 512M /dev/zero >/dev/shm/big
 C
-# what ends it is how many files a process may open, or that each costs memory of its own
+# it ends by the limit of open files, or because each costs the step's own memory
 bomb descriptor-bomb 'memory: 48M, pids: 20' 240s 'out of memory: limit 48M|exit code 1' 'begins' <<'C'
 exec python3 -c '
 import os, resource, sys
@@ -120,13 +120,13 @@ C
 
 runbookctl cancel "$NEIGHBOUR" >/dev/null
 check_equal "the neighbour ran until it was cancelled" cancelled "$(wait_run "$NEIGHBOUR" 120)"
-check_not "the neighbour was never harmed" grep -q harmed <(step_log "$NEIGHBOUR" works)
-check_equal "the daemon was not hurt" active "$(systemctl is-active runbookd)"
-check_equal "it is the same process" "$(main_pid)" "$(pgrep -o -x runbookd)"
-check "no step's group is left" wait_for 30 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
-check "no process of a step is left" wait_for 30 sh -c "! ps -eo uid= | awk '\$1 >= 1879048192 && \$1 < 2147352576' | grep -q ."
+check_not "the neighbour had no error" grep -q harmed <(step_log "$NEIGHBOUR" works)
+check_equal "runbookd.service is still active" active "$(systemctl is-active runbookd)"
+check_equal "runbookd is the same process" "$(main_pid)" "$(pgrep -o -x runbookd)"
+check "no step's cgroup remains" wait_for 30 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
+check "no process of a step remains" wait_for 30 sh -c "! ps -eo uid= | awk '\$1 >= 1879048192 && \$1 < 2147352576' | grep -q ."
 
-# ---- oom_score_adj: with CAP_SYS_RESOURCE, as the service has it, the step's own is the least ----
+# ---- oom_score_adj: a step cannot go below its own, although runbookd has CAP_SYS_RESOURCE ----
 
 run=$(installed_push bombs <<'Y'
 global: {network: none}
@@ -140,7 +140,7 @@ steps:
       sh -c 'echo 700 >/proc/self/oom_score_adj && cat /proc/self/oom_score_adj'
 Y
 )
-check_equal "oom-score: the run" succeeded "$(wait_run "$run" 120)"
-check_equal "oom-score: may be raised, not lowered" "500 700" "$(step_log "$run" score | xargs)"
+check_equal "oom-score: the run succeeds" succeeded "$(wait_run "$run" 120)"
+check_equal "oom-score: a step may raise it, but not lower it" "500 700" "$(step_log "$run" score | xargs)"
 
 finish

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# systemd restarts runbookd, and starts it again after kill -9, while steps run: they go
-# on, their logs are whole, their limits hold. An emulated machine beside other tests may
-# take most of a minute for the two restarts: the steps are there for longer.
+# systemd restarts runbookd, and starts it again after kill -9, while steps run: the steps
+# continue, their logs are complete, their limits apply. An emulated machine may take most of a
+# minute for the two restarts while other tests run, so the steps run longer than that.
 # seconds: 600
 # shellcheck source=tests/qemu/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -35,25 +35,25 @@ inits() { pgrep -x runbook-init | sort | xargs; }
 
 inits_are() { [ "$(pgrep -c -x runbook-init)" = "$1" ]; }
 check "three steps run" wait_for 60 running "$run"
-check "and are there" wait_for 60 inits_are 3
+check "three inits of steps are found" wait_for 60 inits_are 3
 before=$(inits) old=$(main_pid)
 begin=$SECONDS
-check "systemctl restart" systemctl restart runbookd
-check_not "another process" test "$old" = "$(main_pid)"
-check_equal "the same sandboxes" "$before" "$(inits)"
+check "systemctl restart succeeds" systemctl restart runbookd
+check_not "after the restart, runbookd is another process" test "$old" = "$(main_pid)"
+check_equal "after the restart, the sandboxes are the same" "$before" "$(inits)"
 old=$(main_pid)
 kill -KILL "$old"
 back() { [ "$(main_pid)" != "$old" ] && [ "$(main_pid)" != 0 ] && runbookctl status; }
 check "systemd starts it again after kill -9" wait_for 60 back
-check_equal "the same sandboxes still" "$before" "$(inits)"
+check_equal "after kill -9, the sandboxes are the same" "$before" "$(inits)"
 echo "45_adopt: both restarts took $((SECONDS - begin)) s"
-check_equal "the run ends" failed "$(wait_run "$run" 180)"
+check_equal "the run ends as failed" failed "$(wait_run "$run" 180)"
 check_equal "the counting step succeeds" succeeded "$(step_field "$run" tick state)"
-check_match "the counter has no hole" '^whole [0-9]+$' "$(counted "$run")"
-check_equal "an exit code" 9 "$(step_field "$run" out exit_code)"
-check_match "its network was there" '^eth0.* UP ' "$(step_log "$run" out)"
-check_match "a limit holds, and is reported" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
-check_equal "each ran once" 3 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
-check "no step's group is left" wait_for 20 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
+check_match "the log of the counting step is complete" '^whole [0-9]+$' "$(counted "$run")"
+check_equal "a step has its exit code" 9 "$(step_field "$run" out exit_code)"
+check_match "the step's network still exists" '^eth0.* UP ' "$(step_log "$run" out)"
+check_match "a step's limit applies, and is reported" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
+check_equal "each step ran once" 3 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
+check "no step's cgroup remains" wait_for 20 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
 rm $CONF/runbookd.conf.d/adopt.conf
-check "systemctl reload, as it was" systemctl reload runbookd
+check "systemctl reload with the former configuration succeeds" systemctl reload runbookd

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Other versions are installed and systemd restarts runbookd while steps print: their
-# counters are whole and their exit codes right. A version or a configuration that cannot
-# start does not cost them. ROUNDS=N sets how often versions change.
+# Other versions are installed and systemd restarts runbookd while steps print: their logs are
+# complete and their exit codes right. A version or configuration that cannot start does not
+# end them. ROUNDS=N sets how often versions change.
 # seconds: 3000
 # shellcheck source=tests/qemu/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -13,7 +13,7 @@ VERSIONS=/payload/versions
 MARK=rbt-upgrade-$$-$RANDOM
 ROUNDS=${ROUNDS:-$([ "$LEVEL" = long ] && echo 50 || echo 2)}
 
-# install_version NAME: programs and units, as packages do, under running ones
+# install_version NAME: replace programs and units while they run, as packages do
 install_version() {
     local from=$VERSIONS/$1 file name
     [ "$1" != current ] || from=/payload/build
@@ -32,13 +32,13 @@ install_version() {
 is_running() { cmp -s "/proc/$(main_pid)/exe" /usr/sbin/runbookd && runbookctl status; }
 inits() { pgrep -x runbook-init | sort | xargs; }
 inits_are() { [ "$(pgrep -c -x runbook-init)" = "$1" ]; }
-# printed RUN SLUG: lines that are in its log; more than before: it goes on
+# printed RUN SLUG: print the number of lines in its log
 printed() { wc -l <"/var/log/runbookd/upgrade/$1/$2.1.log"; }
 goes_on() { [ "$(printed "$1" tick)" -gt "$2" ]; }
 failed_starts() { daemon_log --since "@$1" | grep -c "$2"; }
 tried_often() { [ "$(failed_starts "$1" "$2")" -ge 6 ]; }
 
-# a state and a configuration of its own: an earlier version may know less than what is there
+# a state and a configuration of its own, since an earlier version may not know the present ones
 systemctl stop runbookd
 mv /var/lib/runbookd /var/lib/runbookd.aside
 mv $CONF $CONF.aside
@@ -62,37 +62,37 @@ install_version $FIRST
 installed_project upgrade
 printf '%s\n' "[Daemon]" "MaxRunning=16" >$CONF/runbookd.conf.d/upgrade.conf
 check "$FIRST starts" systemctl start runbookd
-check "with a secret" sh -c "echo whatNobodyShallRead | runbookctl secret set upgrade prod TOKEN"
+check "$FIRST: a secret is set" sh -c "echo whatNobodyShallRead | runbookctl secret set upgrade prod TOKEN"
 run=$(counters_yaml "$MARK" | installed_push upgrade)
 check "steps run" wait_for 120 inits_are 5
-check "and print" wait_for 60 goes_on "$run" 10
+check "and the steps print" wait_for 60 goes_on "$run" 10
 before=$(inits)
 
-# ---- to this version, and where d2e21e4 was first, back to it, which cannot be ----
+# ---- to this version, and if d2e21e4 was the first, back to it, which is refused ----
 install_version current
-check "this version, by systemctl restart" systemctl restart runbookd
-check "is there" wait_for 60 is_running
-check_equal "with the same sandboxes" "$before" "$(inits)"
-check "which print" wait_for 60 goes_on "$run" "$(printed "$run" tick)"
+check "systemctl restart to this version succeeds" systemctl restart runbookd
+check "this version runs" wait_for 60 is_running
+check_equal "this version has the same sandboxes" "$before" "$(inits)"
+check "the steps still print" wait_for 60 goes_on "$run" "$(printed "$run" tick)"
 if [ $FIRST = d2e21e4 ]; then
     install_version d2e21e4
     begin=$(date +%s)
     check_not "d2e21e4 does not start" systemctl restart runbookd
-    check "it says so, however often it is tried" wait_for 120 tried_often "$begin" 'another runbookd (pid 0 newer version'
-    check_equal "nothing is lost meanwhile" "$before" "$(inits)"
+    check "d2e21e4 reports the newer version at each attempt" wait_for 120 tried_often "$begin" 'another runbookd (pid 0 newer version'
+    check_equal "meanwhile the sandboxes are the same" "$before" "$(inits)"
     install_version current
-    check "with this version again they go on" wait_for 120 is_running
-    check_equal "the same sandboxes still" "$before" "$(inits)"
+    check "this version runs again" wait_for 120 is_running
+    check_equal "this version again has the same sandboxes" "$before" "$(inits)"
 fi
 
-# ---- a mistake in the configuration ----
+# ---- an error in the configuration ----
 echo nonsense >$CONF/runbookd.conf.d/bad.conf
 begin=$(date +%s)
-check_not "with a mistake in the configuration it does not start" systemctl restart runbookd
-check "however often it is tried" wait_for 120 tried_often "$begin" 'bad.conf:1: expected'
-check_equal "nothing is lost by that" "$before" "$(inits)"
+check_not "with an error in the configuration runbookd does not start" systemctl restart runbookd
+check "it reports the error at each attempt" wait_for 120 tried_often "$begin" 'bad.conf:1: expected'
+check_equal "with an error in the configuration the sandboxes are the same" "$before" "$(inits)"
 rm $CONF/runbookd.conf.d/bad.conf
-check "repaired, it starts by itself" wait_for 120 is_running
+check "with a corrected configuration systemd starts it" wait_for 120 is_running
 
 # ---- versions in turn, killed at any moment ----
 names=(current)
@@ -119,8 +119,8 @@ for round in $(seq "$ROUNDS"); do
     [ "$before" = "$(inits)" ] || failed "round $round: other sandboxes: $before, $(inits)"
 done
 install_version current
-check "this version, by systemctl restart, at last" systemctl restart runbookd
-check "serves" wait_for 60 is_running
+check "the last systemctl restart to this version succeeds" systemctl restart runbookd
+check "this version serves" wait_for 60 is_running
 check_equal "the same sandboxes at the end" "$before" "$(inits)"
 check_counters "$run" "$MARK" upgrades
 check_equal "no output was lost" "" "$(daemon_log --since "@$begin" | grep -E 'is lost|are lost|would not outlive')"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# What systemctl can do to it, and what kill can.
+# Reload, restart and stop by systemctl, and kill -9.
 # level: long
 # shellcheck source=tests/qemu/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -28,12 +28,12 @@ both_up() { [ "$(cat "/var/log/runbookd/life/$1"/*.log | grep -c '^up$')" = 2 ];
 
 # ---- reload ----
 echo nonsense >$CONF/runbookd.conf.d/bad.conf
-check_not "a reload with a mistake fails" systemctl reload runbookd
-check_match "and the journal says where" 'bad.conf:1: expected Key=value' "$(daemon_log)"
-check_equal "the old configuration is in force" 401 \
+check_not "a reload with an error in the configuration fails" systemctl reload runbookd
+check_match "the journal has the place of the error" 'bad.conf:1: expected Key=value' "$(daemon_log)"
+check_equal "the old configuration is still in use" 401 \
     "$(curl -s -o /dev/null -w '%{http_code}' -X POST -d '{}' $WEBHOOK_URL/webhook/life)"
 rm $CONF/runbookd.conf.d/bad.conf
-check "a reload without" systemctl reload runbookd
+check "a reload with a valid configuration succeeds" systemctl reload runbookd
 
 # ---- killed ----
 run=$(push_sleeper)
@@ -42,20 +42,20 @@ old=$(main_pid)
 kill -KILL "$old"
 back() { [ "$(main_pid)" != "$old" ] && [ "$(main_pid)" != 0 ] && runbookctl status; }
 check "systemd starts it again" wait_for 60 back
-check_equal "the steps did not notice" 2 "$(running "$run")"
+check_equal "both steps still run" 2 "$(running "$run")"
 runbookctl cancel "$run" >/dev/null
 check_equal "the run is cancelled" cancelled "$(wait_run "$run" 60)"
-check_match "the polite one had its say" bye "$(step_log "$run" polite)"
-check_not "what ran in its sandboxes is gone" pgrep -f 'trap .. TERM; echo up; while'
-check_equal "once" 1 "$(property NRestarts)"
+check_match "the polite step printed its last line" bye "$(step_log "$run" polite)"
+check_not "the commands of the steps are gone" pgrep -f 'trap .. TERM; echo up; while'
+check_equal "systemd restarted it once" 1 "$(property NRestarts)"
 
 # ---- stop ----
 run=$(push_sleeper)
 check "two steps run again" wait_for 60 both_up "$run"
-check "systemctl stop" systemctl stop runbookd
-check_equal "it ended well" "success inactive" "$(property Result) $(systemctl is-active runbookd)"
-check_equal "nothing is left" "0
+check "systemctl stop succeeds" systemctl stop runbookd
+check_equal "the service ended with success" "success inactive" "$(property Result) $(systemctl is-active runbookd)"
+check_equal "no process, mount or link remains" "0
 0" "$(leftovers_of_host)"
-check "systemctl start" systemctl start runbookd
-check_equal "steps were cancelled" cancelled "$(wait_run "$run" 60)"
-check_match "the polite one had its say, too" bye "$(step_log "$run" polite)"
+check "systemctl start succeeds" systemctl start runbookd
+check_equal "the run was cancelled by the stop" cancelled "$(wait_run "$run" 60)"
+check_match "the polite step of that run printed its last line" bye "$(step_log "$run" polite)"

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Every attack on a kernel that has all of what they are about, and what the host's
-# integration suites say of the sandbox there.
+# Every attack, on a kernel with all of their targets, and the host's integration suites of the
+# sandbox on that kernel.
 # level: long
 # seconds: 1800
 # shellcheck source=tests/qemu/guest/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# black_box NAME COMMAND...: a suite's own counts become ours, its own lines are shown
+# black_box NAME COMMAND...: run a suite, print its lines, and add its counts to ours
 black_box() {
     local name=$1 log=$TEST_TMP/$1.log p f s
     shift
@@ -18,8 +18,8 @@ black_box() {
     [ "${f:-1}" = 0 ] || grep -vE '^[0-9]+ passed' "$log" | tail -n 100
 }
 export BIN=/payload/build/bin BREAKOUT_TOOLS=/payload/tools
-# What no sandbox may use or see, but the attacks must find: modules and their files, a
-# secret of the host, a way out.
+# Things that the attacks must find on the host and no sandbox may use: modules and their files,
+# a secret of the host, an uplink.
 for module in af_alg algif_hash algif_skcipher vsock; do modprobe -q $module; done
 mkdir -p /etc/ssh
 (umask 077 && head -c 400 /dev/urandom | base64 >/etc/ssh/ssh_host_ed25519_key)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash
-# Sourced by the guest's suites: tests/lib.sh with the installed runbookd instead of one
-# of the test's own.
+# Sourced by the guest's suites: tests/lib.sh for the installed runbookd instead of one of the
+# test's own.
 BIN=/usr/bin
 # shellcheck source=tests/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../lib.sh"
-# An emulated processor is slow: ask less often.
+# An emulated processor is slow, so poll less often.
 wait_for() {
     local deadline=$((SECONDS + $1))
     shift
@@ -30,7 +30,7 @@ CONF=/etc/runbookd
 REPOS=/srv/repos
 mkdir -p $REPOS
 
-# installed_project NAME [line...]: a repository beneath /srv and its project file
+# installed_project NAME [line...]: make a repository in /srv and its project file
 installed_project() {
     local name=$1
     shift
@@ -42,7 +42,7 @@ installed_project() {
     )
 }
 
-# installed_push NAME: runbook.yml from standard input; prints the run's number
+# installed_push NAME: push runbook.yml from standard input, and print the run's number
 installed_push() {
     local name=$1 commit answer
     cat >"$REPOS/$name/runbook.yml"
@@ -55,8 +55,8 @@ installed_push() {
 
 property() { systemctl show -P "$1" runbookd; }
 main_pid() { property MainPID; }
-# what runbookd said since this boot
+# runbookd's log since this boot
 daemon_log() { journalctl -q --no-pager -o cat -u runbookd "$@"; }
 service_group() { echo "/sys/fs/cgroup$(property ControlGroup)"; }
-# where the steps are
+# the cgroup of steps
 steps_group() { echo "/sys/fs/cgroup$(systemctl show -P ControlGroup runbookd-steps)"; }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs in the guest once it is up: installs runbookd, runs the suites, switches off.
-# What is said on the second serial line is what tests/qemu/run.sh reads.
+# Runs in the guest when the system is up: installs runbookd, runs the suites, switches off.
+# tests/qemu/run.sh reads its output from the second serial line.
 set -u
 LINE=/dev/ttyS1
 stty -F $LINE raw -echo
@@ -27,7 +27,7 @@ chosen() {
         return
     fi
     for pattern in 10_install $SUITES; do
-        # shellcheck disable=SC2053  # a pattern is wanted
+        # shellcheck disable=SC2053  # $pattern is a pattern
         [[ $(basename "$1" .sh) == $pattern ]] && return 0
     done
     return 1
@@ -45,7 +45,7 @@ for suite in /payload/tests/qemu/guest/[0-9]*.sh; do
     echo "suite-end $name $counts"
 done
 echo guest-end
-# the line must be empty before the machine is gone
+# the serial line must be drained before the machine is off
 stty -F $LINE 115200
 sync
 systemctl poweroff --no-block 2>/dev/null
