@@ -94,7 +94,8 @@ check_equal "a step has the packed tar's files" third "$(run_in packed 'cat /usr
 check_equal "a step of an image without a directory starts in the workspace" /workspace "$(run_in packed pwd | said)"
 check_status "import with the reserved name host is exit 2" 2 ctl image import "$TEST_TMP/rootfs" host
 check_status "import of a missing file is exit 3" 3 ctl image import "$TEST_TMP/nothing.tar" x
-check_match "import of a file that is not a tar is refused" 'damaged|not a readable tar|not a tar|decompressed' "$(ctl image import "$TEST_TMP/rootfs/bin/busybox" x 2>&1)"
+check_match "import of a file that is not a tar is refused" \
+    'damaged|not a readable tar|not a tar|decompressed' "$(ctl image import "$TEST_TMP/rootfs/bin/busybox" x 2>&1)"
 
 # ---- removing ----
 

@@ -23,14 +23,14 @@ for tar in "$TEST_TMP"/layers/bad-*.tar; do
     name=$(basename "$tar" .tar)
     report=$(unpack "$tar")
     check_match "$name is refused" '^X' "$report"
-    check_equal "$name stays inside" "" "$(outside)"
+    check_equal "$name writes nothing outside" "" "$(outside)"
 done
 for tar in "$TEST_TMP"/layers/good-*.tar; do
     name=$(basename "$tar" .tar)
     report=$(unpack "$tar")
     check_equal "$name is unpacked" "" "$(grep '^X' <<<"$report")"
     check_match "$name has an id" '^D[0-9a-f]{64}$' "$report"
-    check_equal "$name stays inside" "" "$(outside)"
+    check_equal "$name writes nothing outside" "" "$(outside)"
 done
 # a pull is repeated after a full disk, which the errno value tells, not the sentence
 head -c 1M /dev/urandom >"$TEST_TMP/large"
