@@ -42,7 +42,8 @@ check_equal "the scheduler's messages have its user" "runbook" \
 check_equal "all messages have the unit's name" runbookd.service \
     "$(fields RUNBOOK_RUN="$run" | jq -r ._SYSTEMD_UNIT | sort -u)"
 check_match "a message has the start of the step" 'started' "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=hello RUNBOOK_ATTEMPT=1 | jq -r .MESSAGE)"
-check_equal "a message has the exit code of the step" 3 "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=bad | jq -r 'select(.RUNBOOK_EXIT_CODE) | .RUNBOOK_EXIT_CODE')"
+check_equal "a message has the exit code of the step" 3 \
+    "$(fields RUNBOOK_RUN="$run" RUNBOOK_STEP=bad | jq -r 'select(.RUNBOOK_EXIT_CODE) | .RUNBOOK_EXIT_CODE')"
 check_equal "runs, steps and deliveries have their message ids" 5 \
     "$(fields RUNBOOK_RUN="$run" | jq -r 'select(.MESSAGE_ID) | .MESSAGE_ID' | sort | uniq -c | wc -l)"
 explained=$(journalctl -q --no-pager -x RUNBOOK_RUN="$run")

@@ -57,7 +57,8 @@ wait_run "$run" 60 >/dev/null
 # ---- all persistent files ----
 journalctl --sync
 check_not "the journal does not have the secret" sh -c "journalctl -q --no-pager -o export | grep -aF '$SECRET'"
-check "the journal has the message that the secret was set" sh -c "journalctl -q --no-pager -o cat | grep -q 'secret TOKEN of project secretive, ENV production: set'"
+check "the journal has the message that the secret was set" \
+    sh -c "journalctl -q --no-pager -o cat | grep -q 'secret TOKEN of project secretive, ENV production: set'"
 BASE64=$(printf %s "$SECRET" | base64 -w0)
 check_not "the journal does not have the secret in base64" sh -c "journalctl -q --no-pager -o export | grep -aF '$BASE64'"
 for form in "$SECRET" "$BASE64"; do
