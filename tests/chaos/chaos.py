@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Deliveries go in, processes are killed, and afterwards nothing may be missing.
+"""Sends deliveries, kills processes, and checks afterwards that nothing is missing.
 
 chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P] [--away P]
          [--survive] [--no-forgeries] PROGRAMS DIRECTORY
@@ -8,12 +8,12 @@ chaos.py [--seed N] [--rounds N] [--epoch N] [--kills N-N] [--full P] [--slow P]
 Posts signed deliveries with random runbooks to a real runbookd, while its processes get
 SIGKILL and SIGSTOP, its disk is full or slow, the forge is away or publishes commits later
 than it announces them and deletes branches, people cancel, retry and pin, and retention removes
-runs, logs, artifacts, trees and commits by limits of seconds and of few runs. Each --epoch rounds the instance is
-stopped, verify.py compares what it left with what it had promised, and a new one begins.
-The same --seed makes the same decisions; what happens also depends on when the machine
-comes to them. run.sh gives it namespaces of its own.
+runs, logs, artifacts, trees and commits by limits of seconds and of few runs. Each --epoch rounds
+the instance is stopped, verify.py compares its state with its promises, and a new one is started.
+The same --seed makes the same decisions; their effects also depend on the timing of the machine.
+run.sh gives it namespaces of its own.
 
-Ends with 1 if anything was wrong; the evidence then stays in DIRECTORY/epoch-N.
+Exits with 1 if anything was wrong; the evidence then stays in DIRECTORY/epoch-N.
 """
 import argparse
 import concurrent.futures
@@ -50,7 +50,7 @@ PATIENCE = 40
 
 
 def post(project, delivery, body, signature):
-    """Return: status and run, or None when there was no answer."""
+    """Return: status and run, or None without a reply."""
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=20)
     try:
         connection.request("POST", "/webhook/" + project, body, {
@@ -80,7 +80,7 @@ class UnixConnection(http.client.HTTPConnection):
 
 
 class Epoch:
-    """One instance from its first start to its last end."""
+    """One instance, from its first start to its last stop."""
 
     def __init__(self, number, options, programs, directory, listener, slow):
         self.number, self.options, self.programs = number, options, programs
@@ -98,9 +98,9 @@ class Epoch:
         self.pending = []       # (when, pidfd, role, "continue" or "kill")
         self.kills = self.missed = 0
         self.runs = []          # acknowledged
-        self.taken = []         # acknowledged deliveries and their ids
+        self.taken = []         # acknowledged deliveries with their ids
         self.pinned = []
-        self.busy = set()       # branches of this round
+        self.busy = set()       # branches that this round uses
 
     def note(self, what, **fields):
         with self.lock:
@@ -109,7 +109,7 @@ class Epoch:
     # ---- the forge ----
 
     def prepare(self, deliveries):
-        """Commits and branches for all of them, in one go for each project."""
+        """Make commits and branches for all deliveries, at once for each project."""
         for project in plan.PROJECTS:
             stream, marks, old = [], {}, self.forge.branches(project)
             for delivery in deliveries:
@@ -122,7 +122,7 @@ class Epoch:
                 stream.append(f"commit {ref}\nmark :{len(marks)}\n"
                               f"committer A <a@example.invalid> {1700000000 + delivery['number']} +0000\n"
                               f"data 1\nx\n" + (f"from {ref}^0\n" if ref in old else ""))
-                old.discard(ref)    # the next one is behind this one
+                old.discard(ref)    # the next commit of the branch follows this one
                 for name, data in (("runbook.yml", text), ("data", spec["data"])):
                     stream.append(f"M 644 inline {name}\ndata {len(data)}\n{data}\n")
             if not marks:
@@ -163,7 +163,7 @@ class Epoch:
     # ---- people ----
 
     def ask(self, what, method, path, body=None, timeout=20):
-        """Return: status, 0 without an answer, and the answer."""
+        """Return: status (0: without a reply) and reply."""
         connection = UnixConnection(self.root + "/run/runbookd/api.sock", timeout)
         try:
             connection.request(method, "/api/v1/" + path, json.dumps(body) if body is not None else None,
@@ -191,7 +191,7 @@ class Epoch:
         self.note("asked", do=action["do"], run=run, step=body.get("step"), before=before, status=status, new=new)
 
     def pin(self, action):
-        """By runbookctl, whose exit status says whether that is done (0) or the run is gone (3)."""
+        """Use runbookctl, whose exit status is 0 when it is done, and 3 when the run is gone."""
         do, program = action["do"], self.programs + "/runbookctl"
         with self.lock:
             runs = self.pinned[:] if do == "unpin" else self.runs[-12:]
@@ -207,7 +207,7 @@ class Epoch:
                 self.pinned.append(run)
 
     def repeat(self, action):
-        """A delivery that was taken comes once more. Its run may have been removed by now."""
+        """Send an accepted delivery once more. Its run may have been removed by now."""
         with self.lock:
             if not self.taken:
                 return
@@ -215,7 +215,7 @@ class Epoch:
         self.deliver(delivery, name, -1)
 
     def delete(self, action):
-        """A branch goes whose deliveries were answered, and whose runs have ended."""
+        """Delete a branch whose deliveries have replies and whose runs have ended."""
         runs = dict(self.observer.runs)
         busy = self.busy | {(run["project"], run["ref"]) for run in runs.values() if run["state"] in observer.OPEN}
         with self.lock:
@@ -228,7 +228,7 @@ class Epoch:
             self.note("deleted", project=project, ref=ref, before=before)
 
     def gc(self, _=None):
-        """Return: the answer said that everything is gone that no limit keeps."""
+        """Return: did gc succeed, so that everything that no limit keeps is removed?"""
         return self.ask("gc", "POST", "gc", {}, 120)[0] == 200
 
     def backup(self, _):
@@ -281,7 +281,7 @@ class Epoch:
                 os.close(pidfd)
 
     def full(self, action):
-        """The disk with the state has no room for a while."""
+        """Fill the disk of the state for a while."""
         lib = self.root + "/var/lib"
         self.facts["full"].append({"from": now_usec(), "to": None})
         for spare in (0, 64, 1024, 16384):
@@ -303,7 +303,7 @@ class Epoch:
     def reload(self, _):
         pidfd = self.instance.find("runbookd")
         if pidfd is not None:
-            # it may still be the shell that becomes it
+            # it may still be the shell before exec
             self.send(pidfd, "runbookd", signal.SIGHUP)
             os.close(pidfd)
 
@@ -368,8 +368,8 @@ class Epoch:
             time.sleep(0.05)
 
     def measured(self):
-        """Is the size of all artifacts known? Retention asks for it in one pass and judges in the next.
-        Return: None if the scheduler, short of room, has the database for itself alone."""
+        """Is the size of all artifacts known? Retention requests it in one pass and uses it in the next.
+        Return: None if the scheduler, for want of disk space, has locked the database."""
         try:
             database = verify.Checker.open(self.root + "/var/lib/runbookd/scheduler/runbookd.db")
             with contextlib.closing(database):
@@ -379,7 +379,7 @@ class Epoch:
             return None
 
     def last(self, number):
-        """A commit for each project, when nothing is deleted any more. Return: its run has ended."""
+        """Deliver a commit for each project, after the last deletion. Return: have its runs ended?"""
         deliveries = plan.make_last(number)
         self.prepare(deliveries)
         for delivery in deliveries:
@@ -387,7 +387,7 @@ class Epoch:
         return self.wait_runs(0)
 
     def wait(self, condition, seconds):
-        """Passes of retention, until the condition is true. Return: whether it came to be."""
+        """Run passes of retention until the condition is true. Return: did it become true?"""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -397,14 +397,14 @@ class Epoch:
         return True
 
     def quiet(self):
-        """All runs have ended: what no limit keeps goes, then the state stays as it is."""
+        """When all runs have ended: let retention remove all it may, until the state no longer changes."""
         waiting, since, done = kept.Waiting(self.root, self.facts["limits"], self.forge), now_usec(), False
         deadline = time.monotonic() + SETTLE_SECONDS
         self.wait(lambda: waiting.branches(since), SETTLE_SECONDS)
         while not done and time.monotonic() < deadline:
             self.facts["measured"], self.facts["gc"] = self.measured(), now_usec()
             done = self.gc() and self.facts["measured"] is not False
-        # after a removal the next look at the mirror may be MirrorAge= away
+        # after a removal the next pruning of the mirror may come MirrorAge= later
         self.wait(lambda: waiting.settled(self.facts["gc"]), 60)
         self.observer.stop()
         self.facts.update(seen=self.observer.runs, again=self.observer.again, settled=now_usec(),
@@ -414,7 +414,7 @@ class Epoch:
         return [] if done else ["retention does not come to its end"]
 
     def run(self, rounds):
-        """Return: what was wrong, a list of sentences."""
+        """Return: a list of sentences about faults."""
         for part in ("/var/lib", "/var/log", "/run/runbookd/steps"):
             os.makedirs(self.root + part, exist_ok=True)
         os.chmod(self.root + "/run/runbookd/steps", 0o700)
@@ -460,15 +460,15 @@ class Epoch:
         return wrong
 
     def check(self):
-        """The state goes with its tmpfs: keep what is evidence, and judge that."""
+        """Copy the evidence, since the state is lost with its tmpfs, and judge the copy."""
         shutil.copytree(self.root + "/var/lib/runbookd/scheduler", self.directory + "/state")
         shutil.copytree(self.root + "/var/lib/runbookd/artifacts", self.directory + "/artifacts")
         wrong = self.judge("verify.py")
-        # once is enough: it is about the checker, not about runbookd
+        # once is enough, since this tests the checker, not runbookd
         return wrong or (self.judge("forged.py") if self.options["forge"] and self.number == 0 else [])
 
     def judge(self, name):
-        """Return: what this program of the test says is wrong with the evidence."""
+        """Return: the faults that this program of the test reports in the evidence."""
         program = os.path.join(os.path.dirname(os.path.abspath(__file__)), name)
         result = subprocess.run([sys.executable, program, self.directory], stdout=subprocess.PIPE, text=True)
         lines = result.stdout.splitlines()
@@ -482,7 +482,7 @@ class Epoch:
 
 
 def slow_disk(directory, programs):
-    """Preload slow.so into what is started in this mount namespace. Return: the map, or None."""
+    """Preload slow.so into programs of this mount namespace. Return: the map of its delay, or None."""
     library = programs + "/../tests/slow.so"
     if not os.path.exists(library):
         return None

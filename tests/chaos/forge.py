@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The forge: bare repositories, one of them behind HTTP. It is away at times, and some
-commits it publishes later than it announces them."""
+"""The forge: bare repositories, one of them served over HTTP. It is unavailable at times, and it
+publishes some commits later than it announces them."""
 import os
 import signal
 import subprocess
@@ -13,7 +13,7 @@ from instance import now_usec
 
 SERVER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../demo/git_http.py")
 PORT = 8473
-HTTP = "blue"   # the project that is fetched by HTTP, the others are by file://
+HTTP = "blue"   # the project that is fetched over HTTP; the others over file://
 
 
 class Forge:
@@ -52,13 +52,13 @@ class Forge:
         return f"file://{self.repositories}/{project}.git"
 
     def branches(self, project):
-        """References that there are, published or not."""
+        """Return: all references, published or not."""
         listed = subprocess.run(["git", "-C", f"{self.staging}/{project}.git", "for-each-ref", "--format=%(refname)"],
                                 stdout=subprocess.PIPE, text=True, check=True)
         return set(listed.stdout.split())
 
     def commit(self, project, stream):
-        """Commits by git-fast-import(1). Return: commit by mark. Nothing is published yet."""
+        """Make commits with git-fast-import(1), without publishing them. Return: commit by mark."""
         file = f"{self.directory}/marks"
         subprocess.run(["git", "-C", f"{self.staging}/{project}.git", "fast-import", "--quiet",
                         "--export-marks=" + file], input=stream.encode(), check=True)
@@ -66,14 +66,14 @@ class Forge:
             return {mark[1:]: commit for mark, commit in map(str.split, lines)}
 
     def publish(self, project, branches):
-        """Waits until the project's repository is there."""
+        """Wait until the project's repository exists."""
         with self.locks[project]:
             subprocess.run(["git", "-C", f"{self.staging}/{project}.git", "push", "-q",
                             f"{self.repositories}/{project}.git"] +
                            [f"refs/heads/{branch}" for branch in branches], check=True)
 
     def heads(self, project):
-        """Return: commit by reference, as published. Waits until the project's repository is there."""
+        """Return: commit by reference, as published. Waits until the project's repository exists."""
         with self.locks[project]:
             listed = subprocess.run(["git", "-C", f"{self.repositories}/{project}.git", "for-each-ref",
                                      "--format=%(refname) %(objectname)"],
@@ -81,19 +81,19 @@ class Forge:
         return dict(line.split() for line in listed.stdout.splitlines())
 
     def parents(self, project):
-        """Return: by each commit that there ever was, its parents."""
+        """Return: the parents of each commit that ever existed."""
         listed = subprocess.run(["git", "-C", f"{self.staging}/{project}.git", "rev-list", "--all", "--parents"],
                                 stdout=subprocess.PIPE, text=True, check=True)
         return {words[0]: words[1:] for words in map(str.split, listed.stdout.splitlines())}
 
     def delete(self, project, branch):
-        """A later commit of the branch, if there is one, is behind those that are published no more."""
+        """Delete a branch; its later commits, if any, follow commits that are no longer published."""
         with self.locks[project]:
             subprocess.run(["git", "-C", f"{self.repositories}/{project}.git", "update-ref", "-d",
                             "refs/heads/" + branch], check=True)
 
     def away(self, project, seconds):
-        """Nothing of this project can be fetched for a while."""
+        """Make the project's repository unavailable for a while."""
         with self.locks[project]:
             fact = {"project": project, "from": now_usec()}
             path = f"{self.repositories}/{project}.git"

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""forged.py DIRECTORY: does verify.py see what retention must not do?
+"""forged.py DIRECTORY: does verify.py find faults of retention?
 
-Takes the evidence of an epoch in which nothing was wrong. For each thing that could be wrong, a
-copy of the evidence is changed as if runbookd had done that, and verify.py must report it. Which
-runs suit a forgery depends on what happened in the epoch; a forgery without any is left out.
+Takes the evidence of an epoch without a fault. For each possible fault, a copy of the evidence is
+changed as if runbookd had made that fault, and verify.py must report it. A forgery needs a run
+that suits it; if the epoch has none, the forgery is left out.
 
-Prints what verify.py did not report, and ends with 1 then.
+Prints the forgeries that verify.py did not report, and exits with 1 if there are any.
 """
 import contextlib
 import json
@@ -24,14 +24,14 @@ CONTENTS = ("blobs", "packed")
 
 
 class Forger:
-    """A copy of the evidence, and what is known of it."""
+    """A copy of the evidence, and facts about it."""
 
     def __init__(self, original, directory):
         self.directory = directory
         self.root = directory + "/root"
         for part in ("state", "artifacts/runs", "root/var/log"):
             shutil.copytree(f"{original}/{part}", f"{directory}/{part}")
-        for place in CONTENTS:  # hundreds of directories: copied if they are changed
+        for place in CONTENTS:  # hundreds of directories, copied only before a change
             os.symlink(f"{original}/artifacts/{place}", f"{directory}/artifacts/{place}")
         with open(original + "/facts.json") as file:
             self.facts = dict(json.load(file), root=self.root)
@@ -47,7 +47,7 @@ class Forger:
         return self.database.execute(text, values).fetchall()
 
     def contents(self):
-        """Return: where contents of artifacts are, to be changed."""
+        """Return: the directory of artifacts' contents, copied so that it may be changed."""
         for place in (f"{self.directory}/artifacts/{name}" for name in CONTENTS):
             original = os.readlink(place)
             os.unlink(place)
@@ -60,7 +60,7 @@ class Forger:
         with open(self.directory + "/facts.json", "w") as file:
             json.dump(self.facts, file)
 
-    # ---- runs that suit ----
+    # ---- runs that suit a forgery ----
 
     def last_successes(self):
         last = {(row["project"], row["ref"]): row["id"] for row in self.runs.values() if row["state"] == "succeeded"}
@@ -75,13 +75,13 @@ class Forger:
         self.facts["remote"][row["project"]].pop(row["ref"], None)
 
     def trees(self):
-        """Kept runs whose tree is there, and not kept by a pin: the youngest first."""
+        """Kept runs that have their tree and are not pinned, the youngest first."""
         pinned = {(row["project"], row["tree"]) for row in self.runs.values() if row["pinned_usec"]}
         return [row for row in reversed(self.runs.values()) if (row["project"], row["tree"]) not in pinned and
                 [row["project"], row["tree"]] in self.facts["trees"]]
 
     def remove_tree(self, row):
-        """As if retention had removed its tree, at the end."""
+        """Change the evidence as if retention had removed the run's tree at the end."""
         self.sql("update runs set tree_removed_usec=? where project=? and tree=?", self.facts["gc"],
                  row["project"], row["tree"])
         self.sql("delete from trees where project=? and tree=?", row["project"], row["tree"])
@@ -93,7 +93,7 @@ class Forger:
             any(row["retries"] == run for row in self.runs.values())
 
     def plain(self):
-        """Kept runs that were only delivered, the youngest first."""
+        """Kept runs that nothing but their delivery concerned, the youngest first."""
         return [row for row in reversed(self.runs.values())
                 if not self.touched(row["id"]) and not row["retries"] and str(row["id"]) in self.seen]
 
@@ -102,16 +102,16 @@ class Forger:
                 any(one["do"] == "pin" and one["status"] == 200 and one["run"] == row["id"] for one in self.facts["asked"])]
 
     def artifact(self):
-        """Return: a file that names a content, or None."""
+        """Return: an index file of an artifact, or None."""
         for place, _, files in os.walk(self.directory + "/artifacts/runs"):
             for name in files:
                 return os.path.join(place, name)
         return None
 
-    # ---- what retention does ----
+    # ---- removals as retention makes them ----
 
     def remove(self, run, rows=True):
-        """As if retention had removed it completely, at the end."""
+        """Change the evidence as if retention had removed the run completely at the end."""
         row = self.runs[run]
         for table in TABLES if rows else ():
             self.sql(f"delete from {table} where run=?", run)
@@ -135,7 +135,7 @@ def missing_run(forger):
 
 
 def open_run(forger):
-    """One that never ended: to be reported, and no reason to fail over the missing times."""
+    """A run that never ended must be reported, and its missing times must not crash verify.py."""
     for row in forger.plain():
         if row["state"] == "succeeded":
             forger.sql("update runs set state='running', ended_usec=null where id=?", row["id"])
@@ -171,7 +171,7 @@ def success_before_deletion(forger):
 
 
 def success_without_look(forger):
-    """The branch was deleted, and the project's mirror is never looked at."""
+    """The branch was deleted, and the project's mirror is never pruned."""
     for row in forger.plain():
         if row["id"] in forger.last_successes() and "MirrorAge" not in forger.facts["limits"][row["project"]]:
             forger.remove(row["id"])
@@ -181,7 +181,7 @@ def success_without_look(forger):
 
 
 def success_after_deletion(forger):
-    """The last success of a branch stays, and the remote does not have the branch any more."""
+    """The last success of a branch stays although the remote no longer has the branch."""
     for row in forger.plain():
         if row["id"] in forger.last_successes() and not row["pinned_usec"]:
             forger.facts["limits"][row["project"]].update(MirrorAge=1, Age=0)
@@ -199,7 +199,7 @@ def within_limits(forger):
 
 
 def one_too_many(forger):
-    """The youngest run of a project that keeps some by their number."""
+    """The youngest run of a project that keeps some runs by their number."""
     for row in forger.plain():
         if "Count" in forger.facts["limits"][row["project"]] and \
                 "Age" not in forger.facts["limits"][row["project"]] and \
@@ -210,7 +210,7 @@ def one_too_many(forger):
 
 
 def too_early(forger):
-    """A run whose end was seen goes a second later, with none behind it."""
+    """A run is removed a second after its end was seen, with no younger run."""
     for row in forger.plain():
         one = forger.seen[str(row["id"])]
         if forger.facts["limits"][row["project"]].get("Age", 0) > 2 and \
@@ -222,7 +222,7 @@ def too_early(forger):
 
 
 def running_run(forger):
-    """The witness hears of a step after the run was seen to be gone."""
+    """The witness gets a report of a step after its run was seen to be gone."""
     for mark in forger.facts["marks"]:
         if mark[0].isdigit() and int(mark[0]) in forger.removed and forger.seen.get(mark[0], {}).get("gone"):
             mark[3] = forger.seen[mark[0]]["gone"] + 1
@@ -431,7 +431,7 @@ def commit_left(forger):
 
 
 def commit_of_deleted(forger):
-    """A commit that only a branch reaches which the remote does not have any more."""
+    """The mirror has a commit that only a deleted branch reaches."""
     for project in plan.PROJECTS:
         shown = forger.facts["tree_refs"][project]
         kept = {row["commit_id"] for row in forger.runs.values()} | \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A runbookd of the test's own, looked after as systemd looks after its services: started
-again when it dies, and what it gave to the descriptor store is handed to the next one."""
+"""A runbookd of the test's own, supervised as systemd supervises services: it is started
+again when it dies, and the next one gets the descriptors of the fd store."""
 import array
 import fcntl
 import os
@@ -57,8 +57,8 @@ class Instance:
     # ---- configuration ----
 
     def configure(self, urls, limits):
-        """A commit that does not exist ends its run after a minute, in the project blue. Of the others,
-        a repository that is away counts as denied, which has a fifth of that time: theirs is longer."""
+        """In project blue, a run whose commit is missing ends after a minute. For the others a missing
+        repository counts as denied, which is given up after a fifth of the time; so theirs is longer."""
         etc = self.root + "/etc/runbookd"
         os.makedirs(etc + "/projects.d")
         for path in (self.root, self.root + "/etc", etc):
@@ -77,7 +77,7 @@ class Instance:
                            "[Retention]\n" + "".join(f"{key}={value}{'s' if key.endswith('Age') else ''}\n"
                                                      for key, value in limits[name].items()))
 
-    # ---- life ----
+    # ---- start and end ----
 
     def spawn(self):
         with self.lock:
@@ -129,11 +129,11 @@ class Instance:
         self.watcher.start()
 
     def stop(self, seconds=60):
-        """Return: it ended by itself."""
+        """Return: did it end without a SIGKILL?"""
         self.wanted = False
         polite = True
         if self.pid:
-            os.kill(self.pid, signal.SIGINT)    # the end, not a restart
+            os.kill(self.pid, signal.SIGINT)    # stops steps, unlike SIGTERM for a restart
         self.watcher.join(seconds)
         if self.watcher.is_alive():
             polite = False
@@ -148,7 +148,7 @@ class Instance:
         self.stored = []
         return polite
 
-    # ---- the store of descriptors, see sd_pid_notify_with_fds(3) ----
+    # ---- the fd store, see sd_pid_notify_with_fds(3) ----
 
     def forget_closed(self, entry):
         name, fd, poll = entry
@@ -165,7 +165,7 @@ class Instance:
                     self.drain()
 
     def drain(self):
-        """Read all messages that are waiting: what a process sent before it died counts, too."""
+        """Read all queued messages; those that a process sent before it died count as well."""
         while True:
             try:
                 text, ancillary, _, _ = self.notify.recvmsg(8192, socket.CMSG_SPACE(512 * 4) + 64,
@@ -191,13 +191,13 @@ class Instance:
     # ---- its processes ----
 
     def find(self, role, child=False):
-        """A pidfd of the process that plays this role now, or None."""
+        """Return: a pidfd of the present process of this role, or None."""
         daemon = self.pid
         pid = daemon
         if role != "runbookd":
             pid = next((p for p in children(daemon) if name_of(p) == NAMES[role]), 0)
         if pid and child:
-            starter = next(iter(children(pid)), pid)  # of the fetcher's children
+            starter = next(iter(children(pid)), pid)  # the parent of the fetcher's children
             pid = next(iter(children(starter)), starter)
         if not pid:
             return None

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Trees and mirrors that the fetcher keeps: what is on disk, and whether the limits of retention
+"""Trees and mirrors of the fetcher: which are on disk, and whether the limits of retention
 (TreeAge=, TreeCount=, MirrorAge=) allow that.
 
-Their removal is asked for after a pass and takes its time. So chaos.py waits until nothing is
-left that a limit does not keep, and verify.py judges what was there at the end: it names what
-stayed, and what is gone although it had to stay.
+A pass of retention requests their removal, which takes time. So chaos.py waits until only those
+remain that a limit keeps, and verify.py judges the state at the end: it reports those that should
+have been removed, and those that were removed although they had to stay.
 """
 import collections
 import contextlib
@@ -20,17 +20,17 @@ OPEN = ("pending", "running")
 COMMIT = re.compile("[0-9a-f]{40}")
 
 
-# ---- what is on disk ----
+# ---- the files on disk ----
 
 def git(path, *arguments):
-    """Output of git(1) about a repository of any owner, or None when it failed."""
+    """Return: output of git(1) for a repository of any owner, or None if it failed."""
     result = subprocess.run(["git", "-c", "safe.directory=*", "-C", path, *arguments], stdout=subprocess.PIPE,
                             stderr=subprocess.DEVNULL, text=True)
     return result.stdout if result.returncode == 0 else None
 
 
 def trees(root):
-    """Return: project and name of each tree that the fetcher has, or of what else is among them."""
+    """Return: project and name of each tree on disk, and of other files among them."""
     found = set()
     for project in plan.PROJECTS:
         for path in glob.glob(f"{root}/var/lib/runbookd/trees/{project}/*"):
@@ -39,7 +39,7 @@ def trees(root):
 
 
 def tree_refs(root, project):
-    """Commits that the trees of a project are of, or show as references."""
+    """Return: the commits of a project's trees, and those of the references that they show."""
     place, found = f"{root}/var/lib/runbookd/trees/{project}", set()
     for path in glob.glob(place + "/*"):
         found.add(os.path.basename(path).partition(".")[0])
@@ -50,7 +50,7 @@ def tree_refs(root, project):
 
 
 def mirror(root, project):
-    """Return: the commits that a mirror has, and objects that are missing of what its branches reach."""
+    """Return: the commits of a mirror, and the objects that its branches reach and it lacks."""
     path = f"{root}/var/lib/runbookd/repos/{project}.git"
     objects = git(path, "cat-file", "--batch-all-objects", "--batch-check=%(objecttype) %(objectname)")
     reached = git(path, "rev-list", "--objects", "--missing=print", "--all")
@@ -59,17 +59,17 @@ def mirror(root, project):
 
 
 def facts(root, forge):
-    """What is judged of trees, mirrors and the forge, for each project."""
+    """Return: the evidence about trees, mirrors and the forge, for each project."""
     return {"trees": trees(root), "tree_refs": {project: tree_refs(root, project) for project in plan.PROJECTS},
             "mirrors": {project: mirror(root, project) for project in plan.PROJECTS},
             "remote": {project: forge.heads(project) for project in plan.PROJECTS},
             "parents": {project: forge.parents(project) for project in plan.PROJECTS}}
 
 
-# ---- what a limit does not keep ----
+# ---- trees and commits that no limit keeps ----
 
 def reach(roots, parents):
-    """All commits that these have among their ancestors, and they themselves."""
+    """Return: these commits and all of their ancestors."""
     seen, left = set(), list(roots)
     while left:
         commit = left.pop()
@@ -80,8 +80,8 @@ def reach(roots, parents):
 
 
 def trees_over(limits, now, kept):
-    """kept: by name of the tree (first time, last time) between which it was used last, and whether
-    something needs it. Return: names of those that a limit does not keep at this time."""
+    """kept: for each name of a tree, the first and last possible time of its last use, and whether a
+    run needs it. Return: names of the trees that no limit keeps at this time."""
     over = []
     for name, (_, used, needed) in kept.items():
         n = 1 + sum(first > used for first, _, _ in kept.values())
@@ -92,13 +92,14 @@ def trees_over(limits, now, kept):
 
 
 def stale_commits(found, project, more):
-    """Commits in a mirror that nothing reaches which keeps them; `more` are those of kept runs."""
+    """Return: commits in a mirror that no branch, tree or kept run (`more`) reaches."""
     roots = set(found["remote"][project].values()) | set(found["tree_refs"][project]) | set(more)
     return sorted(set(found["mirrors"][project]["commits"]) - reach(roots, found["parents"][project]))
 
 
 def uses(rows):
-    """For each tree of these runs: its first and last possible last use, and whether it is needed."""
+    """Return: for each tree of these runs, the first and last possible time of its last use, and whether
+    it is needed."""
     used = {}
     for row in rows:
         first, last, needed = used.get(row["tree"], (0, 0, False))
@@ -109,7 +110,7 @@ def uses(rows):
 
 
 class Waiting:
-    """While the instance lives: has retention come to its end?"""
+    """While the instance runs: has retention removed all that it may?"""
 
     def __init__(self, root, limits, forge):
         self.root, self.limits, self.forge = root, limits, forge
@@ -121,7 +122,7 @@ class Waiting:
             return database.execute(sql).fetchall()
 
     def branches(self, since):
-        """Return: each mirror was looked at after this time, and it is known which branches are gone."""
+        """Return: was each mirror pruned after this time, so that the deleted branches are known?"""
         try:
             pruned = {row["project"]: row["pruned_usec"] for row in self.rows("select * from mirrors")}
             gone = {(row["project"], row["ref"]) for row in self.rows("select * from branches_gone")}
@@ -137,7 +138,7 @@ class Waiting:
         return True
 
     def settled(self, now):
-        """Return: no tree and no commit is there that no limit keeps at this time."""
+        """Return: does a limit keep each tree and each commit on disk at this time?"""
         try:
             rows = self.rows("select * from runs where removed_usec is null")
         except sqlite3.OperationalError:
@@ -175,7 +176,7 @@ class Kept:
             self.check_run(row, there)
 
     def check_noted(self, there):
-        """Each tree on disk is noted in the database, and each that counts as used is on disk."""
+        """Each tree on disk is in the database, and each tree that is in use is on disk."""
         stored = {(row["project"], row["tree"]): row["used_usec"] and not row["removing"]
                   for row in self.checker.rows("select * from trees")}
         for project, tree in there - set(stored):
@@ -185,7 +186,7 @@ class Kept:
                 self.bad(f"tree {tree} of {project} is missing")
 
     def late(self, project, since):
-        """Commits of runs that were removed after this time, and when they were gone for certain."""
+        """Return: commits of runs that were removed after this time, each with a time at which it was gone."""
         return {known["asked"]: self.retained.gone_by(run) for run, known in self.retained.known.items()
                 if known and known["project"] == project and self.retained.gone_by(run) > since}
 
@@ -203,7 +204,7 @@ class Kept:
             self.bad(f"tree {tree} of {project} is kept, beyond the limits {limits}")
 
     def check_mirror(self, project):
-        """Of a project that has no MirrorAge, nothing leaves the mirror."""
+        """The mirror of a project without MirrorAge loses no commit."""
         found = self.facts["mirrors"][project]
         rows = [row for row in self.checker.runs.values() if row["project"] == project]
         for name in found["missing"]:
@@ -218,7 +219,7 @@ class Kept:
         for commit in stale_commits(self.facts, project, roots):
             self.bad(f"commit {commit} is left behind in the mirror of {project}")
 
-    # ---- trees that went ----
+    # ---- removed trees ----
 
     def check_run(self, row, there):
         if not row["tree"]:
@@ -247,7 +248,7 @@ class Kept:
         return [one for index in self.checker.steps[row["id"]] for one in self.checker.attempts[row["id"], index]]
 
     def used(self, row, at):
-        """The earliest that the tree can have been used last before it was removed."""
+        """Return: the earliest possible time of the tree's last use before its removal."""
         times = [row["created_usec"]]
         for other in self.checker.runs.values():
             if other["project"] == row["project"] and other["tree"] == row["tree"]:
@@ -255,7 +256,7 @@ class Kept:
         return max(time for time in times if time and time <= at)
 
     def others(self, row, at):
-        """Of how many other trees the project can have had at that time."""
+        """Return: how many other trees the project can have had at that time."""
         commits = {other["asked"] for other in self.checker.runs.values()
                    if other["project"] == row["project"] and other["created_usec"] <= at}
         commits |= {known["asked"] for known in self.retained.known.values()

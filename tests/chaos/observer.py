@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API showed of each run, and when: nothing else is left of a run that retention removes.
-An answer was true at some time between the question and its arrival. So the presence of a run is
-dated by the question, and its absence by the arrival of the answer."""
+"""Records what the API showed of each run, and when: the only evidence about a run that retention
+removes. A reply was true at some time between the request and its arrival. So the presence of a run
+is dated by the request, and its absence by the arrival of the reply."""
 import json
 import threading
 
@@ -15,10 +15,10 @@ class Observer(threading.Thread):
         super().__init__(daemon=True)
         self.ask, self.ended = ask, threading.Event()
         self.runs = {}      # by number: facts
-        self.again = []     # numbers of runs that were gone and came back
+        self.again = []     # numbers of runs that disappeared and came back
 
     def pages(self):
-        """Return: all runs, or None without an answer."""
+        """Return: all runs, or None without a reply."""
         runs, after = [], ""
         while True:
             status, data = self.ask("runs", "GET", "runs?limit=200" + after)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a round of the chaos test does, decided by its seed and number alone, and what a
-step of it must print and how it must end.
+"""The actions of a round of the chaos test, decided only by its seed and number, and the
+expected output and result of its steps.
 
-Everything random comes from here, before anything is started, so that the same seed
-makes the same decisions again. verify.py uses the same descriptions to know what is right.
+All random decisions are made here, before anything is started, so that the same seed makes
+the same decisions. verify.py derives the right results from the same descriptions.
 """
 import random
 
@@ -22,7 +22,7 @@ exec 9>&-
 """ % WITNESS
 
 
-# ---- kinds of steps: shell text, and what it prints ----
+# ---- kinds of steps: shell text, and its output ----
 # Each is (text, prints): `prints` gets the facts of the attempt.
 
 def lines_shell(step):
@@ -78,7 +78,7 @@ KINDS = {
     "orphan": (lambda step: "sleep 300 &\n" + lines_shell(step), lines_text),
     "put": (put_shell, lambda step, facts: ""),
     "get": (get_shell, get_text),
-    # fails until the attempt that its number names
+    # fails until its attempt has this number
     "flaky": (lambda step: f"[ \"$RUNBOOK_ATTEMPT\" -ge {step['good']} ] || exit 9\n" + lines_shell(step),
               lines_text),
 }
@@ -88,7 +88,7 @@ OFTEN = ("lines", "lines", "lines", "burst", "data", "commit", "stderr", "put", 
 
 def step_shell(step):
     head = REPORT if step["network"] == "egress" else ""
-    # two streams have no order between them
+    # the order of the two streams is not defined
     head += 'echo "begin $RUNBOOK_RUN $RUNBOOK_STEP $RUNBOOK_ATTEMPT"'
     return head + (" >&2\n" if step["kind"] == "stderr" else "\n") + KINDS[step["kind"]][0](step)
 
@@ -102,7 +102,7 @@ def step_prints(step, facts):
 
 
 def step_result(step, attempt):
-    """How this attempt ends if nothing interferes: (state, exit code, signal)"""
+    """Return: how this attempt ends without interference: (state, exit code, signal)."""
     kind = step["kind"]
     if kind == "fail":
         return "failed", step["code"], None
@@ -126,7 +126,7 @@ def passed(name, spec, states):
 
 
 def step_wanted(step, spec, states):
-    """Is it to run, by the last states of those above it?"""
+    """Does the step run, by the final states of its dependencies?"""
     when = step.get("when", "success")
     if when == "success":
         return all(passed(name, spec, states) for name in step["depends_on"])
@@ -140,7 +140,7 @@ def run_state(spec, states):
 
 
 def predict(delivery):
-    """What becomes of a run if nothing interferes. Return: its state, and each (step, attempt) that runs."""
+    """Return: state of a run without interference, and each (step, attempt) of it that runs."""
     if delivery["bad"] in ("runbook", "missing"):
         return {"state": "failed" if delivery["bad"] == "runbook" else "errored", "attempts": []}
     spec = {step["name"]: step for step in delivery["spec"]["steps"]}
@@ -175,7 +175,7 @@ def runbook(spec):
     return "\n".join(out) + "\n"
 
 
-# ---- what is delivered ----
+# ---- deliveries ----
 
 def make_step(rng, index, names, puts, features):
     step = {
@@ -224,31 +224,32 @@ def make_delivery(rng, number, features):
     missing = 0.09 <= chance < 0.11
     delivery = {
         "number": number,
-        # that one gives up first, see instance.py
+        # blue gives up first, see instance.py
         "project": "blue" if missing else rng.choice(PROJECTS),
         "id": f"delivery-{number}",
-        # what is wrong with it, "" for most
+        # its fault, "" for most
         "bad": "signature" if chance < 0.04 else "json" if chance < 0.07 else
                "project" if chance < 0.09 else "missing" if chance < 0.11 else
                "runbook" if chance < 0.14 else "",
         "copies": rng.choice((1, 1, 1, 1, 2, 3)),   # the same delivery again, at the same time
         "again": rng.random() < 0.1,                # the same push by another delivery, later
-        "patient": rng.random() < 0.9,              # repeats until it is answered
+        "patient": rng.random() < 0.9,              # sent again until there is a reply
         "at": rng.random() * 0.5,
-        # how many seconds after the delivery its commit is published; of most it is before
+        # seconds from the delivery to the publication of its commit; negative for most
         "late": rng.uniform(0.1, 3) if rng.random() < 0.15 else 0,
         "spec": make_spec(rng, features),
     }
-    # on a branch of its own, or behind others on one branch, where an older success may be removed
+    # on a branch of its own, or after others on one branch, where an older success may be removed
     alone = missing or delivery["again"] or delivery["late"] or rng.random() < 0.5
     delivery["branch"] = f"b{number}" if alone else "line"
     return delivery
 
 
-# ---- what is kept ----
+# ---- limits of retention ----
 
 def make_limits(seed, epoch):
-    """[Retention] of each project for one instance: seconds and few runs. One project has no limits."""
+    """Return: [Retention] of each project for one instance, with limits of seconds and few runs. One
+    project has no limits."""
     rng = random.Random(f"{seed}:retention:{epoch}")
     limits = {project: {} for project in PROJECTS}
     for project in rng.sample(PROJECTS, len(PROJECTS) - 1):
@@ -264,7 +265,7 @@ def make_limits(seed, epoch):
     return limits
 
 
-# ---- what happens meanwhile ----
+# ---- actions meanwhile ----
 
 def make_actions(rng, options):
     actions = []
@@ -283,7 +284,7 @@ def make_actions(rng, options):
             actions.append({"at": rng.random() * options["seconds"], "do": what,
                             "which": rng.random(), "step": rng.random()})
     if rng.random() < 0.4:
-        # a removal takes milliseconds: one of the processes that take part in it dies meanwhile
+        # a removal takes milliseconds, in which one of its processes is killed
         at = rng.random() * options["seconds"]
         actions.append({"at": at, "do": "gc"})
         actions.append({"at": at + rng.random() * 0.05, "do": "kill", "child": False,
@@ -300,7 +301,7 @@ def make_actions(rng, options):
 
 
 def make_last(number):
-    """One good delivery for each project at the end, so that each mirror learns what was published last."""
+    """Return: a good delivery for each project at the end, which brings each mirror up to date."""
     return [{"number": number + i, "project": project, "id": f"delivery-{number + i}", "bad": "", "copies": 1,
              "again": False, "patient": True, "at": 0, "late": 0, "branch": "line",
              "spec": {"steps": [{"name": "s0", "kind": "lines", "network": "none", "n": 1, "pause": 0,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What retention removed, and whether its limits allowed that: judged by what was posted and
-asked, by what observer.py saw while the run was there, by the witnesses, and by the runbooks.
+"""Judges what retention removed, and whether its limits allowed that: by the deliveries and
+requests, by what observer.py saw while the run existed, by the witnesses, and by the runbooks.
 
 For a removed run, limits are necessary conditions: it must have been beyond one of them by the
 most favourable times that the evidence allows. For a kept run they are exact: the last pass came
-after everything had ended, so whatever is still there must be within every limit.
+after all runs had ended, so each run that still exists must be within every limit.
 """
 import collections
 import glob
@@ -20,7 +20,7 @@ BITS = (("Log", "logs_removed_usec"), ("Artifact", "artifacts_removed_usec"))
 
 
 def ended(row):
-    """When a run or an attempt ended. What is open when it is judged is wrong, and said elsewhere."""
+    """Return: when a run or attempt ended. An open one is a fault that is reported elsewhere."""
     return row["ended_usec"] or NEVER
 
 
@@ -36,7 +36,7 @@ class Retained:
                 if run in self.removed:
                     self.bad(f"run {run} is in two ranges of removed runs")
                 self.removed.add(run)
-        # removed between the last look and the end of runbookd
+        # removed between the last observation and the end of runbookd
         self.late = {run for run in self.removed if run in self.seen and not self.seen[run]["gone"]}
         self.marks = collections.defaultdict(dict)
         for run, step, attempt, at in (mark for mark in self.facts["marks"] if len(mark) == 4):
@@ -49,15 +49,15 @@ class Retained:
         rows = self.checker.rows("select seq from sqlite_sequence where name=?", table)
         return rows[0][0] if rows else 0
 
-    # ---- what a removed run was ----
+    # ---- facts about a removed run ----
 
     def identify(self, run):
-        """Return: project, asked (the commit), retry (of which run) and born (a time at which the
-        run was not there yet), or None if nothing outside of the database knows the run."""
+        """Return: project, asked (the commit), retry (of which run) and born (a time before the run existed),
+        or None if no evidence outside of the database has the run."""
         checker, tries = self.checker, self.facts["tries"]
         number = next((one["number"] for one in tries if one["run"] == run), None)
         if number is None and run in self.stored:
-            # the answer was lost; the delivery itself was posted all the same
+            # the reply was lost, but the delivery was sent
             name = self.stored[run]["delivery"]
             number = next((one["number"] for one in tries if one["id"] == name), None)
         if number is not None:
@@ -77,35 +77,35 @@ class Retained:
         return known and self.checker.by_commit.get((known["project"], known["asked"]))
 
     def pushes(self):
-        """Commits of removed runs that a delivery made, one for each run."""
+        """Return: commits of removed runs that a delivery started, one for each run."""
         return [(known["project"], known["asked"]) for known in self.known.values() if known and not known["retry"]]
 
     def gone_by(self, run):
-        """The first time at which the run is known to be gone."""
+        """Return: the first time at which the run is known to be gone."""
         return self.seen.get(run, {}).get("gone") or self.facts["stopped" if run in self.late else "settled"]
 
     def there_at(self, run):
-        """The last time at which the run is known to have been there."""
+        """Return: the last time at which the run is known to have existed."""
         return self.seen[run]["last"] if run in self.seen else self.known[run]["born"]
 
     def shown_open(self, run):
         return self.seen.get(run, {}).get("open", 0)
 
     def open_at(self, run):
-        """The last time at which the run is known not to have ended."""
+        """Return: the last time at which the run is known to have been open."""
         return max([self.known[run]["born"], self.shown_open(run), *self.marks[run].values()])
 
     def ended_by(self, run):
-        """The first time at which the run is known to have ended, if nothing more was asked of it."""
+        """Return: the first time at which the run is known to have ended, without a later retry."""
         return self.seen.get(run, {}).get("ended") or self.gone_by(run)
 
     def interfered(self, run):
-        """Did anything happen to the run that its runbook does not predict?"""
+        """Was there interference with the run, so that its runbook does not predict its result?"""
         checker, begin, end = self.checker, self.known[run]["born"], self.ended_by(run)
         return bool(checker.cancel_tried[run] or checker.retry_tried[run] or checker.during_full(begin, end) or
                     any(begin <= at <= end for at in checker.daemon_killed))
 
-    # ---- all of it ----
+    # ---- all removed runs ----
 
     def check(self):
         checker = self.checker
@@ -125,7 +125,7 @@ class Retained:
                 self.bad(f"run {run} was removed, and no delivery made it")
             else:
                 self.check_removed(run, f"run {run} ({self.known[run]['project']}) was removed")
-        # a retry whose answer was lost may have come and gone between two looks of observer.py
+        # a retry whose reply was lost may have come and gone between two observations
         unanswered = sum(one["do"] == "retry" and one["status"] in (0, 503) for one in self.facts["asked"])
         if unknown > unanswered:
             self.bad(f"{unknown} removed runs were never seen, {unanswered} retries had no answer")
@@ -163,11 +163,12 @@ class Retained:
         self.check_executions(run, delivery, where)
 
     def counts_not(self, run, gone):
-        """Was the run open throughout, until after the other one had gone?"""
+        """Was the run open all the time, until the other one was gone?"""
         return self.shown_open(run) >= gone and not self.checker.retry_tried[run]
 
     def counted_above(self, run):
-        """How many runs could count before this one when it went: younger, ended, there, not pinned."""
+        """Return: how many runs could count before this one at its removal: younger, ended, existing and
+        not pinned."""
         project, gone, there = self.known[run]["project"], self.gone_by(run), self.there_at(run)
         n = 0
         for row in self.checker.runs.values():
@@ -179,7 +180,7 @@ class Retained:
         return n
 
     def check_executions(self, run, delivery, where):
-        """The witness knows what ran: as often as the runbook says, and before the run went."""
+        """The witness has each execution of the run: as many as the runbook predicts, before its removal."""
         spec = {step["name"]: step for step in delivery["spec"]["steps"]}
         right = plan.predict(delivery)
         for (name, attempt), at in self.marks[run].items():
@@ -203,7 +204,7 @@ class Retained:
     # ---- what must stay ----
 
     def last_state(self, run):
-        """The state in which a removed run certainly was when it went, or None."""
+        """Return: the certain state of a removed run at its removal, or None."""
         one = self.seen.get(run)
         if not self.interfered(run):
             return plan.predict(self.delivery(run))["state"]
@@ -213,7 +214,7 @@ class Retained:
         return None
 
     def successes(self):
-        """Return: by project and branch, the removed runs that succeeded for certain; and all runs that may
+        """Return: by project and branch, the removed runs that certainly succeeded; and all runs that may
         have been a success at some time."""
         certain, possible = collections.defaultdict(set), collections.defaultdict(set)
         for row in self.checker.runs.values():
@@ -241,8 +242,8 @@ class Retained:
         return self.shown_open(run) < by or bool(self.checker.retry_tried[run])
 
     def branch_gone(self, project, ref, by):
-        """Can runbookd have known by this time that the remote did not have the branch? It learns that by
-        a look at the mirror."""
+        """Can runbookd have known by this time that the remote had lost the branch? It learns that by
+        pruning the mirror."""
         return "MirrorAge" in self.limits[project] and \
             any(one["project"] == project and one["ref"] == ref and one["before"] <= by
                 for one in self.facts["deleted"])
@@ -257,7 +258,7 @@ class Retained:
                     self.bad(f"run {run} was removed, the last success of {project} {ref}")
 
     def check_pins(self):
-        """A pin that was acknowledged holds until its end is asked for."""
+        """An acknowledged pin protects the run until unpin is requested."""
         asked = collections.defaultdict(list)
         for one in self.facts["asked"]:
             # 404 may be about the step
@@ -285,19 +286,19 @@ class Retained:
         if end is None and not row["pinned_usec"]:
             self.bad(f"the pin of run {run} was acknowledged and is lost")
         for what, column in BITS:
-            # a removal that had begun before the pin goes on
+            # a removal that began before the pin continues
             if since < (row[column] or 0) < (end or 1 << 62):
                 self.bad(f"{what.lower()}s of run {run} were removed although it was pinned")
 
     def check_answers(self):
-        """The API shows what is kept, and says of each removed run that retention removed it."""
+        """The API shows each kept run, and reports each removed run as removed by retention."""
         for run, status in ((int(run), status) for run, status in self.facts["shown"].items()):
             right = 200 if run in self.checker.runs else 410 if run in self.removed else 404
             if status != right and not (status == 200 and run in self.late):
                 self.bad(f"run {run} was answered with {status} instead of {right} at the end")
 
     def check_kept(self, run, where):
-        """Logs and artifacts go by limits of their own, and never while their run is open or pinned."""
+        """Logs and artifacts have limits of their own, and stay while their run is open or pinned."""
         if run["removing"] or run["removed_usec"]:
             self.bad(f"{where} is half removed ({run['removing']})")
         for what, column in BITS:
@@ -339,11 +340,11 @@ class Retained:
     # ---- what must not stay ----
 
     def check_limits(self, project):
-        """Walks over the kept runs as the last pass did, from the newest on, with what each still has."""
+        """Visit the kept runs as the last pass did, from the newest on, with their logs and artifacts."""
         limits, last = self.limits[project], {}
         rows = [row for row in self.checker.runs.values() if row["project"] == project]
         for row in rows:
-            # the last looks at the mirror and at the runs were after the last deletion of a branch
+            # mirror and runs were last examined after the last deletion of a branch
             if row["state"] == "succeeded" and \
                     (row["ref"] in self.facts["remote"][project] or "MirrorAge" not in limits):
                 last[row["ref"]] = row["id"]
@@ -367,7 +368,7 @@ class Retained:
     def has_artifacts(self, row):
         return bool(self.facts["measured"] and row["artifact_bytes"])
 
-    # ---- nothing is left of removed runs, everything is there of kept ones ----
+    # ---- removed runs left no files, kept runs have all of theirs ----
 
     def check_rows(self):
         rows = self.checker.rows
@@ -387,7 +388,7 @@ class Retained:
             self.bad(f"status counts {shown}, the database has {stored}")
 
     def check_directories(self):
-        """Each directory and each file in it is of a kept run, and of an attempt of it."""
+        """Each directory belongs to a kept run, and each file in it to an attempt of that run."""
         for where, kind in ((self.checker.root + "/var/log/runbookd", "logs"),
                             (self.checker.directory + "/artifacts/runs", "artifacts")):
             for path in glob.glob(where + "/*/*/"):
@@ -406,7 +407,7 @@ class Retained:
                 self.bad(f"{name} of run {row['id']} of {row['project']} is left behind")
 
     def check_contents(self):
-        """Each content of an artifact is there, and has a name."""
+        """Each artifact has its contents, and all contents belong to an artifact."""
         named = set()
         for path in glob.glob(self.checker.directory + "/artifacts/runs/*/*/*"):
             with open(path) as file:
@@ -422,7 +423,7 @@ class Retained:
         return bool(run["logs_removed_usec"]) and ended(attempt) <= run["logs_removed_usec"]
 
     def check_artifact(self, run, step, attempts, where):
-        """What a step put is there until it is removed, and not after that."""
+        """The artifact of a step exists until it is removed, and not afterwards."""
         if step["kind"] != "put":
             return
         path = f"{self.checker.directory}/artifacts/runs/{run['project']}/{run['id']}/{plan.key_of(step)}"
@@ -434,7 +435,7 @@ class Retained:
             self.bad(f"{where}: what it put was removed, and is there")
 
     def check_orders(self):
-        """Which orders were those of removed runs is not known, only how many there can have been."""
+        """The orders of removed runs are not known, only how many there can have been."""
         kept = {str(one["order_id"]) for attempts in self.checker.attempts.values() for one in attempts}
         orders = [int(name) for name in set(self.facts["orders"]) - kept if name.isdigit()]
         highest, least, most = self.sequence("attempts"), 0, 0

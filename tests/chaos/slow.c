@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into the programs under test: a disk that takes its time. How long, in
- * milliseconds, the test writes into a file that each of them maps before it locks
- * itself in.
+ * A slow disk, preloaded into the programs under test. The test writes the delay, in milliseconds,
+ * into a file that each of them maps before its lock-down.
  */
 #include <dlfcn.h>
 #include <fcntl.h>

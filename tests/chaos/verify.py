@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""verify.py DIRECTORY: does what an instance left agree with what the outside world saw?
+"""verify.py DIRECTORY: does the state that an instance left agree with what was seen from outside?
 
-Reads facts.json of chaos.py (what was posted, answered, killed and asked), the database and
-the logs by itself, and prints a line for each thing that is wrong; lines that start with
-"= " are figures. Trusts nothing that runbookd says about itself: results follow from the
-runbooks (plan.py), executions from the witnesses, logs are compared byte by byte. What
-retention removed is judged in retained.py.
+Reads facts.json of chaos.py (deliveries, replies, kills and requests), and the database and the
+logs directly, and prints a line for each fault; lines that start with "= " are figures. It does
+not rely on runbookd's own statements: results follow from the runbooks (plan.py), executions from
+the witnesses, logs are compared byte by byte. retained.py judges what retention removed.
 """
 import collections
 import glob
@@ -23,7 +22,7 @@ import retained
 
 SLACK_USEC = 200_000
 OPEN = ("pending", "running", "ready")
-# pending to pending: a fetch failed and is tried again
+# pending to pending: a fetch failed and is repeated
 RUN_ALLOWED = {("", "pending"), ("pending", "pending"), ("pending", "running"), ("pending", "failed"), ("pending", "errored"),
                ("pending", "cancelled")}
 RUN_ALLOWED |= {("running", to) for to in ("succeeded", "failed", "errored", "cancelled")}
@@ -68,13 +67,13 @@ def host_facts(root, cgroup):
 
 
 def left_over(before, after):
-    """A daemon that has ended leaves nothing; what the kernel does later may take a moment."""
+    """A daemon that has ended leaves nothing on the host; the kernel may need a moment for it."""
     return [f"left behind: {kind} {what}" for kind in after
             for what in sorted(after[kind] - before.get(kind, set()))]
 
 
 def idle(root, instance, seconds=10):
-    """Nothing runs: no step's directory, group or descriptor is there."""
+    """When no step runs, there is no directory, cgroup or descriptor of a step."""
     deadline = time.monotonic() + seconds
     while True:
         left = glob.glob(root + "/run/runbookd/steps/*") + glob.glob(root + "/var/lib/runbookd/steps/*")
@@ -169,7 +168,7 @@ class Checker:
                 run = self.runs.get(one["run"])
                 if not run and one["run"] in self.retained.removed:
                     run = {"asked": delivery["commit"], "ref": "refs/heads/" + delivery["branch"]}
-                # of two ids with the same body, the second need not be kept
+                # of two ids with the same body, the second need not be stored
                 if one["run"] not in (stored.get((delivery["project"], delivery["id"] + tail))
                                       for tail in ("", "-again")):
                     self.bad(f"LOST: delivery {one['id']} was acknowledged as run {one['run']}")
@@ -200,7 +199,7 @@ class Checker:
             tried = self.cancel_tried if one["do"].startswith("cancel") else self.retry_tried
             if one["do"] in ("pin", "unpin"):
                 continue
-            if one["status"] not in (400, 404, 409, 410):   # without an answer it may have been done
+            if one["status"] not in (400, 404, 409, 410):   # without a reply it may have been done
                 tried[one["run"]].append(one)
             row = self.runs.get(one["new"])
             if row and row["retries"] != one["run"]:    # a removed one: see retained.py
@@ -248,7 +247,7 @@ class Checker:
             return
         if delivery["bad"] == "missing" and state == "errored" and delivery["commit"][:8] in reason:
             return
-        # neither a forge that is away for seconds, nor one that publishes late, nor a full disk
+        # not for a forge that is away for seconds or publishes late, nor for a full disk
         self.bad(f"{where}: {state}: {reason}")
 
     def check_step(self, run, row, spec, states, delivery, where):
@@ -304,7 +303,7 @@ class Checker:
         interfered, by_itself = True, False
         if state == "errored" and "host lost" in reason:
             self.count["host lost"] += 1
-            # what was being built when it died cannot be taken over
+            # a sandbox that was being built when runbookd died cannot be adopted
             if not self.lost_with_daemon(attempt) or \
                     (self.facts["options"]["survive"] and "while it started the step" not in reason):
                 self.bad(f"{where}: {reason}, but runbookd was not killed then")
@@ -315,7 +314,7 @@ class Checker:
         elif state == "failed" and step["kind"] in ("put", "get") and attempt["exit_code"] in (4, 5) and \
                 self.during_full(attempt["claimed_usec"], attempt["ended_usec"]):
             self.count["no room"] += 1
-            right = log if log.startswith(b"begin ") else right   # what cacher says is its own
+            right = log if log.startswith(b"begin ") else right   # the messages of cacher are not predicted
         else:
             by_itself = True
             if (state, attempt["exit_code"], attempt["signal"]) != wanted:
@@ -324,12 +323,12 @@ class Checker:
                 return
             if step["kind"] == "timeout" and "timeout" not in reason:
                 self.bad(f"{where}: {reason} instead of a timeout")
-            # how far it comes in that time is up to the machine
+            # how far the step gets in that time depends on the machine
             interfered = step["kind"] == "timeout"
         said = b"begin %d %s %d\ncacher: " % (run["id"], step["name"].encode(), attempt["attempt"])
         if interfered and log.startswith(said) and \
                 self.during_full(attempt["claimed_usec"], attempt["ended_usec"]):
-            right = log     # the full disk was reported before the rest happened
+            right = log     # the full disk ended the step before the rest of its output
         if removed:
             pass
         elif not right.startswith(log) if interfered else log != right:
@@ -381,7 +380,7 @@ class Checker:
                              f"{chains.get((run['id'], row['slug']))}")
 
     def check_order(self):
-        """Nothing is ready before all above it have ended; times have their order."""
+        """No step is ready before its dependencies have ended, and times are in order."""
         ready, ended = {}, {}
         for row in self.rows("select * from events where step is not null order by id"):
             if row["to_state"] == "ready":
@@ -399,7 +398,7 @@ class Checker:
                           for name in step["depends_on"]}:
                 self.bad(f"run {run}: its dependencies are not those of its runbook")
             if self.retry_tried[run]:
-                continue    # what ended is begun again
+                continue    # a step that ended is started again
             for step in delivery["spec"]["steps"]:
                 for name in step["depends_on"]:
                     if ready.get((run, step["name"]), 1 << 62) < ended.get((run, name), 0):
@@ -433,7 +432,7 @@ class Checker:
                 where = f"run {run} step {step['name']} attempt {attempt['attempt']}"
                 if seen > 1:
                     self.bad(f"TWICE: {where} reported to the witness {seen} times")
-                # what comes to its end by a timeout may not have come as far as that
+                # a step that a timeout ended may not have got that far
                 if ended and step["network"] == "egress" and seen != 1 and (seen or step["kind"] != "timeout"):
                     self.bad(f"{where} {attempt['state']}, but the witness heard of it {seen} times")
                 if ended and orders[str(attempt["order_id"])] != 1:

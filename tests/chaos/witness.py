@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Witnesses of executions that do not depend on runbookd: a listener to which steps with a network
-report their attempt, and the kernel, which reports each directory that the start of an order makes."""
+"""Witnesses of executions, independent of runbookd: a listener to which steps with a network
+report their attempt, and the kernel, which reports (inotify) each directory made for an order."""
 import ctypes
 import os
 import select
@@ -14,7 +14,7 @@ IN_CREATE, IN_ONLYDIR, IN_Q_OVERFLOW = 0x100, 0x01000000, 0x4000
 
 
 class Listener(threading.Thread):
-    """Lines "RUN STEP ATTEMPT", each answered after it was written down with its time."""
+    """Receives lines "RUN STEP ATTEMPT", and replies to each after it has been recorded with its time."""
 
     def __init__(self, address):
         super().__init__(daemon=True)
@@ -48,7 +48,7 @@ class Listener(threading.Thread):
 
 
 class Directories(threading.Thread):
-    """Names of what is made in TOP/NAME, in order; that directory itself comes and goes."""
+    """Records the names created in TOP/NAME, in order; that directory itself may disappear and return."""
 
     def __init__(self, top, name):
         super().__init__(daemon=True)
