@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Writes the seeds of fuzz_daemon_messages, fuzz_scheduler_messages and
-fuzz_scheduler_restore: tests/fuzz/peers.h says of what they are made. Run it by hand after a change of a message, and commit the files."""
+fuzz_scheduler_restore; tests/fuzz/peers.h describes their format. Run it by hand after a change
+of a message, and commit the files."""
 import os
 import struct
 import sys
@@ -11,15 +12,15 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 LAST = 255  # the serial of the last message to this peer
 NONE = object()
-WORK = object()  # the first number of the last message that gave work to it
+WORK = object()  # the first number of the last message that gave work to this peer
 
 
 class Memfd(bytes):
-    """A sealed memfd with these bytes."""
+    """Return: an element for a sealed memfd with these bytes."""
 
 
 class Special(int):
-    """Another descriptor, enum input_fd."""
+    """Return: an element for another kind of descriptor, enum input_fd."""
 
 
 def name_hash(name):
@@ -156,7 +157,7 @@ def payload(*strings):
 
 
 def mask(*values):
-    """common/step_mask.h: what a log must not show."""
+    """common/step_mask.h: the values that logs must mask."""
     text = b"".join(struct.pack("<I", len(v)) + v.encode() for v in values)
     return Memfd(struct.pack("<4sII", b"RBM1", len(values), len(text)) + text)
 

@@ -4,12 +4,12 @@
 
 disk.py SOCKET BASE SEED
 
-Reads what was never written from the file BASE, which stays as it is. A write is
-kept in the cache until the client flushes or asks for it at once (FUA). When the
-client goes away without saying goodbye, or at SIGUSR1, a few writes later, so that
-something is in the cache, the power was cut: each cached sector is lost or not, by a
-coin thrown with SEED, in no order. What was flushed stays. Nothing is answered to the
-client any more. The next client finds the disk as it was left.
+Sectors that were never written are read from the file BASE, which is not changed. A write
+stays in the cache until the client flushes it or requests FUA. The power is cut when the
+client disconnects without NBD_CMD_DISC, or at SIGUSR1 after a few more writes, so that the
+cache is not empty: each cached sector is lost or kept at random, by SEED and in any order.
+Flushed sectors are kept. The client gets no more replies. The next client finds the disk in
+that state.
 
 Protocol: https://github.com/NetworkBlockDevice/nbd/blob/master/doc/proto.md
 """
@@ -118,7 +118,7 @@ def greet(peer, disk):
 
 
 def serve(peer, disk):
-    """Until the client says goodbye."""
+    """Serve the client until it disconnects."""
     while True:
         _, flags, command, handle, offset, length = struct.unpack(">IHHQQI", take(peer, 28))
         answer = struct.pack(">IIQ", 0x67446698, 0, handle)
@@ -137,7 +137,7 @@ def serve(peer, disk):
 
 
 def ignore(peer):
-    """Until the client is gone: one that is told would come back, and go on without knowing."""
+    """Wait until the client is gone. An error would make it reconnect and continue unaware of the cut."""
     try:
         while peer.recv(65536):
             pass

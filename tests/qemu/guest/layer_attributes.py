@@ -16,8 +16,8 @@ def text(data):
 
 # version 2, effective, permitted: CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_SETUID
 CAPABILITY = struct.pack("<IIIII", 0x02000001, 0x83, 0, 0, 0)
-# posix_acl_xattr: user::rwx, user:1234:rwx, group::r-x, mask::rwx, other::r-x; who reads it as
-# text takes the mode from it, which says 0755 as well
+# posix_acl_xattr: user::rwx, user:1234:rwx, group::r-x, mask::rwx, other::r-x; a program that
+# reads it as text takes the mode from it, which is 0755 there as well
 ACL = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, perm, who) for tag, perm, who in (
     (0x01, 7, 0x7fffffff), (0x02, 7, 1234), (0x04, 5, 0x7fffffff), (0x10, 7, 0x7fffffff), (0x20, 5, 0x7fffffff)))
 ATTRIBUTES = {

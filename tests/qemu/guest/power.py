@@ -3,11 +3,11 @@
 """The forge of the power cut test.
 
 prepare REPOSITORY LIVES
-                     commits, each on a branch of its own, each with files that say
-                     what they must be
-deliver LIFE         signed pushes of these, as fast as they are taken; never ends
+                     make commits, each on a branch of its own, each with files and
+                     their checksums
+deliver LIFE         send signed pushes of these, as fast as they are accepted, without end
 verify PROMISES      exit 0 if everything in PROMISES (lines "ack N RUN" and
-                     "final RUN STATE") is kept and every run comes to its end
+                     "final RUN STATE") holds true and every run ends
 """
 import hashlib
 import hmac
@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 
-SHARE, FILES = 24, 12   # deliveries of one life, at most
+SHARE, FILES = 24, 12   # deliveries of one life, at most; files of a commit
 PROJECT, SECRET = "power", b"secret-power"
 LIST = "/srv/repos/commits"
 RUNBOOK = """global: {network: none}
@@ -119,7 +119,7 @@ def deliver(life):
 
 
 def twice():
-    """Attempts that the journal saw begin more than once, and claims of one attempt"""
+    """Attempts that start more than once in the journal, and attempts with several claims."""
     bad, seen = [], set()
     lines = subprocess.run(["journalctl", "-q", "-o", "json", "_SYSTEMD_UNIT=runbookd.service",
                             "SYSLOG_IDENTIFIER=runbookd", "--output-fields",
