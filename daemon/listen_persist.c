@@ -32,9 +32,8 @@ static bool is_kind(const char *name, enum listen_persist_kind kind)
 {
 	size_t length = strlen(FD_STORE_PREFIX);
 
-	/* an address follows, with a bar before its port; other names have none */
-	return strncmp(name, FD_STORE_PREFIX, length) == 0 && name[length] == (char)kind &&
-	       strchr(name, '|');
+	/* no other name begins with the letter of a kind, and what follows may be a port alone */
+	return strncmp(name, FD_STORE_PREFIX, length) == 0 && name[length] == (char)kind;
 }
 
 void listen_persist_load(const struct fd_store *store, enum listen_persist_kind kind,

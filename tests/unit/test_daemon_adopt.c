@@ -8,6 +8,7 @@
 #include "daemon/daemon.h"
 #include "daemon/fd_store.h"
 #include "daemon/ledger.h"
+#include "daemon/listen_persist.h"
 #include "daemon/log_journal.h"
 #include "daemon/log_pump.h"
 #include "daemon/step_persist.h"
@@ -575,9 +576,46 @@ static void test_pump_knows_what_is_held(void **state)
 	free(kept);
 }
 
+/* Each form of an address that Listen= accepts is found again by the next runbookd. */
+static void test_listening_sockets(void **state)
+{
+	static const char *const addresses[] = {"127.0.0.1:8471", "[::]:8471", "8472", "0"};
+	struct listener_set saved = {.n_items = 0}, loaded = {.n_items = 0};
+	struct listener_set of_the_api = {.n_items = 0};
+	struct fd_store *store = store_new();
+
+	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++) {
+		struct listener *item = &saved.items[saved.n_items++];
+
+		(void)snprintf(item->text, sizeof(item->text), "%s", addresses[i]);
+		item->fd = memfd_create("socket", MFD_CLOEXEC);
+	}
+	listen_persist_save(store, LISTEN_PERSIST_WEBHOOK, &saved);
+	listen_persist_load(store, LISTEN_PERSIST_WEBHOOK, &loaded);
+	listen_persist_load(store, LISTEN_PERSIST_API, &of_the_api);
+	assert_int_equal(of_the_api.n_items, 0);
+	assert_int_equal(loaded.n_items, ARRAY_SIZE(addresses));
+	for (size_t i = 0; i < loaded.n_items; i++)
+		assert_string_equal(loaded.items[i].text, addresses[i]);
+	listener_set_close(&loaded);
+	/* one that the configuration does not have any more does not stay bound */
+	(void)close(saved.items[2].fd);
+	saved.items[2] = saved.items[--saved.n_items];
+	listen_persist_save(store, LISTEN_PERSIST_WEBHOOK, &saved);
+	loaded.n_items = 0;
+	listen_persist_load(store, LISTEN_PERSIST_WEBHOOK, &loaded);
+	assert_int_equal(loaded.n_items, ARRAY_SIZE(addresses) - 1);
+	for (size_t i = 0; i < loaded.n_items; i++)
+		assert_string_not_equal(loaded.items[i].text, "8472");
+	listener_set_close(&loaded);
+	listener_set_close(&saved);
+	(void)fd_store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_listening_sockets),
 		cmocka_unit_test(test_fd_bundle),
 		cmocka_unit_test(test_fd_bundle_of_something_else),
 		cmocka_unit_test(test_store),
