@@ -2,6 +2,12 @@
 #ifndef COMMON_PROCESS_ROLE_H
 #define COMMON_PROCESS_ROLE_H
 
+/*
+ * DOC: Roles of our processes
+ *
+ * A role names a program for its channels (message_table.h), its user ids (isolation.h) and logs.
+ */
+
 /** enum process_role - one of our processes; bits, so that a mask can name several */
 enum process_role {
 	ROLE_NONE = 0,

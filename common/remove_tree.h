@@ -2,7 +2,12 @@
 #ifndef COMMON_REMOVE_TREE_H
 #define COMMON_REMOVE_TREE_H
 
-/* Removal of directory trees that untrusted processes have written. */
+/*
+ * DOC: Removal of untrusted trees
+ *
+ * Steps, archives and uploads fill directories that root or a service removes later. Such a tree
+ * may contain links to other places, and may be deeper than a path can be.
+ */
 
 /**
  * remove_tree() - remove @name (a path beneath @dir_fd) with all that it contains

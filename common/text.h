@@ -2,6 +2,12 @@
 #ifndef COMMON_TEXT_H
 #define COMMON_TEXT_H
 
+/*
+ * DOC: Copying texts
+ *
+ * Names and paths that were cut would be other, valid ones: so copy a text whole, or fail.
+ */
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>

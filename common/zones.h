@@ -2,7 +2,12 @@
 #ifndef COMMON_ZONES_H
 #define COMMON_ZONES_H
 
-/* Time zones of this host, files beneath ZONE_DIRECTORY (package tzdata). */
+/*
+ * DOC: Time zones of this host
+ *
+ * Zones are files beneath ZONE_DIRECTORY (package tzdata), and differ from host to host. They
+ * are looked up for schedules, whose runbooks contain names of zones.
+ */
 
 #include <stdbool.h>
 
