@@ -49,7 +49,7 @@ struct log_quota *log_quota_new(struct loop *loop, const char *log_path, log_quo
 				const void *userdata);
 /** log_quota_free() - NULL is fine. Return: NULL. */
 struct log_quota *log_quota_free(struct log_quota *quota);
-/** log_quota_share() - the share of @project. Return: NULL without memory, which is no limit. */
+/** log_quota_share() - the share of @project. Return: NULL without memory: unlimited. */
 struct log_share *log_quota_share(struct log_quota *quota, const char *project);
 
 /** log_share_grow() - count @bytes that were written, or freed if negative. NULL is fine. */

@@ -66,7 +66,7 @@ enum retention_rule retention_judge(const struct retention_policy *own,
 {
 	struct retention_limit limit = retention_limit_of(own, all, kind);
 
-	/* an age beyond the range of microseconds is no limit in practice */
+	/* an age beyond the range of microseconds limits nothing in practice */
 	if (limit.age_sec < RETENTION_NO_LIMIT / USEC_PER_SEC &&
 	    over(age_usec, limit.age_sec * USEC_PER_SEC))
 		return RETENTION_AGE;

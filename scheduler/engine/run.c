@@ -106,8 +106,8 @@ struct run *run_new(struct project *project, const struct store_run *row, int up
 	if (!made.id)
 		return NULL;
 	/*
-	 * retention keeps the last success of each branch that exists; a retry is no news of the
-	 * branch
+	 * retention keeps the last success of each branch that exists; a retry says
+	 * nothing about the branch
 	 */
 	if (made.source == RUN_SOURCE_FETCH && !made.retry_of)
 		store_branch_seen(scheduler->store, made.project, made.ref);

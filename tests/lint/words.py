@@ -3,8 +3,7 @@
 """Words that make a reader stop, in what people read.
 
 Texts are complete sentences with the object's own name as subject (CONTRIBUTING.md, "Style").
-This looks at the strings of the programs, the manual pages and the documents; comments are
-for review.
+This looks at the strings and comments of the programs, the manual pages and the documents.
 """
 import glob
 import os
@@ -26,6 +25,7 @@ BANNED = [
 ]
 # the user of that name, and sentences about people
 ALLOWED = ("nobody:", "and nobody", "(nobody on the host)")
+COMMENT_LINE = re.compile(r"^\s*\*(?!/)")
 STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
@@ -41,9 +41,15 @@ def texts():
     for folder in FOLDERS:
         for path in glob.glob(os.path.join(TOP, folder, "**", "*.[ch]"), recursive=True):
             with open(path, encoding="utf-8") as file:
+                last, comment = "", False
                 for n, line in enumerate(file, 1):
-                    if not line.startswith("#include"):
-                        yield path, n, " ".join(STRING.findall(line))
+                    strings = "" if line.startswith("#include") else " ".join(STRING.findall(line))
+                    begun = comment or "/*" in line
+                    said = COMMENT_LINE.sub("", line if comment else line[line.find("/*") + 2:]) if begun else ""
+                    comment = begun and "*/" not in line[line.rfind("/*") + 1:]
+                    yield path, n, strings
+                    yield path, n, last + " " + said.partition("*/")[0].strip()
+                    last = "there" if said.rstrip().endswith("there") else ""
 
 
 def main():
