@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The index of a log (.idx) as anybody may have left it: times of lines and the hole of a log
- * that was cut. The input is where to begin, how the reader is used, and the index; the log is
- * made here. Whatever the index says, the reader hands out bytes of the log or the text for a
- * hole, comes to an end, and writes no more than there is room for.
+ * Any index of a log (.idx), with times of lines and the hole of a log that was cut. The input is
+ * where to begin, how the reader is used, and the index; the log is made here. For any index, the
+ * reader returns bytes of the log or the text for a hole, comes to an end, and writes no more than
+ * fits.
  */
 #include "api/log_reader.h"
 #include "api/timestamps.h"
@@ -38,7 +38,7 @@ static void text_make(void)
 		text[i] = i % 37 == 36 ? '\n' : (char)('a' + i % 26);
 }
 
-/* @n bytes of the log at @offset become lines with times. */
+/* Make lines with times from @n bytes of the log at @offset. */
 static void stamp(struct timestamps *timestamps, const char *raw, size_t n, uint64_t offset)
 {
 	char out[LOG_BYTES];
@@ -84,7 +84,7 @@ static void read_all(struct log_reader *reader, struct timestamps *timestamps)
 			stamp(timestamps, buffer, (size_t)n, offset);
 		reader->offset += (size_t)n;
 	}
-	abort(); /* it does not come to an end */
+	abort(); /* the reader does not end */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

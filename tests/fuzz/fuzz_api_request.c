@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What strangers send: "METHOD PATH\nRANGE\nJSON of a run". */
+/* The parsers of a request: "METHOD PATH\nRANGE\nJSON of a run". */
 #include "api/range.h"
 #include "api/routes.h"
 #include "api/run_facts.h"

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (pax_read_directory(archive_fd, in_fd, &error) < 0 && !error.text[0])
 		abort();
-	/* "in" is all there is beside it */
+	/* the directory has no other entry than "in" */
 	if (fstat(dir_fd, &status) < 0 || status.st_nlink != 3)
 		abort();
 	(void)fchmod(in_fd, 0700);

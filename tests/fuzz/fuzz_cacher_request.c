@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes of a step: a request with its key, or an index file of the store. */
+/* Any bytes as a step's request with its key, or as an index file of the store. */
 #include "cacher/connection.h"
 #include "cacher/store_index.h"
 #include "common/names.h"
@@ -26,7 +26,7 @@ static void fuzz_request(const uint8_t *data, size_t size)
 
 		if (parsed.verb == CACHER_LS)
 			return;
-		/* whatever is accepted is a plain file name and comes back unchanged */
+		/* an accepted key becomes a plain file name, which becomes the same key again */
 		index_name(name, parsed.key);
 		if (!artifact_key_valid(parsed.key) || strchr(name, '/') || name[0] == '.' ||
 		    !index_key(again, name) || strcmp(again, parsed.key) != 0)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What steps print reaches a person's terminal: whatever the bytes and however
- * they are split, only text, newline, tab and colours come out. The same bytes
- * are also fed to the parser of events.
+ * The output of steps on a person's terminal: for any bytes in any chunks, only text, newline,
+ * tab and colours pass. The same bytes also go to the parser of events.
  */
 
 #include "cli/log_lines.h"
@@ -76,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_tail_format(&(struct log_tail){.lines = 3, .prefix = "", .color = true},
 			(const char *)data, size, &tail);
 	check_tail(&tail, 3);
-	/* how the bytes were split must not matter */
+	/* the chunks must not matter */
 	if (whole.size != pieces.size ||
 	    (whole.size && memcmp(whole.data, pieces.data, whole.size)))
 		abort();

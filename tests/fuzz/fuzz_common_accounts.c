@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /etc/passwd and /etc/group of an image, as the command's process edits them: what is
- * made fits, is a text in which nothing is left to do, and keeps all other bytes.
+ * /etc/passwd and /etc/group of an image, as the command's process edits them: the result fits, a
+ * second edit changes nothing, and all other bytes are kept.
  */
 #include "common/account_home.h"
 
@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* In memory of exactly the promised size. */
+/* Allocate exactly the promised size, so that the sanitizer sees a longer result. */
 static char *room(size_t size)
 {
 	char *out = malloc(size + ACCOUNT_GROWTH_MAX);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hostile tree and hostile paths. The input is a list of NUL-terminated items: a letter,
- * then a path, then after "=" what a link names. The tree is made by the same functions that
- * are tested; links may name anything. Beside the tree lies a canary: whatever the items say,
- * it stays alone and untouched, and a path that was accepted is the one that was normalized.
+ * A hostile tree and hostile paths. The input is a list of NUL-terminated items: a letter, a path,
+ * and after "=" the target of a link. The tree is made by the functions under test; links may have
+ * any target. For any items, the canary next to the tree stays unchanged and its only neighbour,
+ * and an accepted path equals its normal form.
  */
 #include "common/beneath.h"
 #include "common/cleanup.h"
@@ -73,7 +73,7 @@ static int count_down(void *userdata)
 	return 0;
 }
 
-/* What is opened is no symbolic link, and lies on the file system of the tree. */
+/* An opened file is not a symbolic link, and is on the file system of the tree. */
 static void opened_check(int tree_fd, int fd)
 {
 	struct stat st, tree;
@@ -92,7 +92,7 @@ static void item(int tree_fd, char letter, char *path, const char *target, unsig
 	const char *name = NULL;
 
 	if (path_normalize(path, DEPTH_MAX, path, strlen(path) + 1) || !*path) {
-		fd = open_beneath(tree_fd, path, O_PATH, 0); /* what is left of it */
+		fd = open_beneath(tree_fd, path, O_PATH, 0); /* the existing part of it */
 		opened_check(tree_fd, fd);
 		return;
 	}

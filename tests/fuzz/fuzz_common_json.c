@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A document of any shape and any texts. The input is a list of letters, texts behind them
- * end with NUL; brackets are balanced by the target. The same document is made by jansson
- * beside it: what was written is JSON, and reads back as that one.
+ * A document of any shape with any texts. The input is a list of letters, with texts after them
+ * that end with NUL; the target balances the brackets. jansson makes the same document: the
+ * writer's text is JSON that reads back as that one.
  */
 #include "common/cleanup.h"
 #include "common/json_writer.h"
@@ -26,7 +26,7 @@ struct document {
 	char key[24];
 };
 
-/* The key of the next member: each one once. */
+/* The key of the next member; each key is used once. */
 static const char *key_next(struct document *document)
 {
 	if (!json_is_object(document->levels[document->depth]))
@@ -54,7 +54,7 @@ static void put_level(struct document *document, bool object)
 	}
 	json_open(&document->json, key, object ? '{' : '[');
 	expect(document, key, value);
-	document->levels[++document->depth] = value; /* its parent holds it */
+	document->levels[++document->depth] = value; /* the parent has a reference to it */
 	json_decref(value);
 }
 
@@ -85,7 +85,7 @@ static void put_text(struct document *document, const char *text)
 static void put_scalar(struct document *document, uint8_t letter, uint64_t number)
 {
 	const char *key = key_next(document);
-	int64_t positive = (int64_t)(number & INT64_MAX); /* jansson knows no others */
+	int64_t positive = (int64_t)(number & INT64_MAX); /* jansson has no unsigned integers */
 	json_t *value;
 
 	if (letter == 'n') {
@@ -111,7 +111,7 @@ static void put_scalar(struct document *document, uint8_t letter, uint64_t numbe
 	json_decref(value);
 }
 
-/* One value. Return: bytes of @data that it took. */
+/* Put one value. Return: the bytes of @data that it used. */
 static size_t put(struct document *document, const uint8_t *data, size_t size)
 {
 	char text[TEXT_MAX] = "";

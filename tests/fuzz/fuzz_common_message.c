@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Any packet of any channel: decode it, read its fields, print them, and make the same
- * packet again. What is accepted must come out byte for byte. The seeds are made from
- * the tables, into the first directory that is named, at each start.
+ * Any packet of any channel: decode it, read its fields, print them, and encode it again. An
+ * accepted packet must come out byte for byte. Each start writes the seeds, which are made from
+ * the tables, into the first directory of the command line.
  */
 #include "tests/unit/message_samples.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The step payload, as runbook-init gets it. */
+/* Any bytes as the step payload that runbook-init reads. */
 #include "common/step_payload.h"
 
 #include <stdint.h>

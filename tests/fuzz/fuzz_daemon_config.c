@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The parser of configuration files: any bytes give a configuration or a sentence. */
+/* The parser of configuration files: any bytes give a configuration or an error's sentence. */
 
 #include "common/log.h"
 #include "daemon/config.h"
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!config || size > CONFIG_FILE_MAX)
 		return 0;
-	/* exactly @size bytes, so that reading past the end is seen */
+	/* exactly @size bytes, so that the sanitizer sees a read past the end */
 	text = malloc(size ? size : 1);
 	if (!text)
 		abort();
@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (config_complete(config, &error) < 0)
 		abort();
-	/* what was accepted can be used */
+	/* an accepted configuration can be used */
 	for (size_t i = 0; i < config->webhook_listen.n_items; i++) {
 		if (listen_parse(config->webhook_listen.items[i], &address, &error) < 0)
 			abort();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a predecessor of another version left: the first byte says of which kind it is. */
+/* Any bytes as kept state of another version; the first byte chooses the kind. */
 #include "daemon/adopt.h"
 #include "daemon/kept_memory.h"
 #include "daemon/ledger_parts.h"
@@ -39,7 +39,7 @@ static int memory_of(const uint8_t *data, size_t size)
 	return fd;
 }
 
-/* The ledger that it is read into is made once: that is the dearest. */
+/* Read a ledger into one that is made once, since that takes longest. */
 static void try_ledger(const uint8_t *data, size_t size)
 {
 	static struct ledger ledger;
@@ -125,7 +125,7 @@ static void try_status(const uint8_t *data, size_t size)
 		abort();
 }
 
-/* A layout, then a step that it describes. */
+/* Read a layout, and then a step that has this layout. */
 static void try_layout(const uint8_t *data, size_t size)
 {
 	static struct ledger_step step;
@@ -152,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	/* of its own, so that a read behind its end is seen */
+	/* a copy, so that the sanitizer sees a read past the end */
 	copy = malloc(size - 1);
 	if (!copy)
 		return 0;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log and its index as a crash or a power cut may have left them. The input is
+ * A log and its index after a crash or a power cut. The input is
  *
  *   u8  flags (enum flag)
- *   u24 bytes of the log, high byte first, as far as LOG_MAX
- *   u8  how many blocks of 32 zeroes it ends in
+ *   u24 bytes of the log, high byte first, up to LOG_MAX
+ *   u8  number of blocks of 32 zeroes at its end
  *   u8  first page and u8 pages of a hole in it
  *   the index
  *
- * Whatever that is, nothing that was printed is lost, no other file is touched, a reader of
- * indexes takes what is left, and a second repair finds nothing to do.
+ * For any input, no printed byte is lost, no other file is changed, a reader of indexes accepts
+ * the result, and a second repair changes nothing.
  */
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -46,7 +46,7 @@ static const char canary[] = "another file\n";
 static char top[] = "/dev/shm/fuzz_repair.XXXXXX";
 static int top_fd = -1, dir_fd = -1;
 
-/* A log with its index, as bytes. */
+/* The bytes of a log and of its index. */
 struct pair {
 	char log[LOG_MAX];
 	size_t log_size;
@@ -67,7 +67,7 @@ static void put(int fd, const char *name, const void *data, size_t size)
 		abort();
 }
 
-/* Return: bytes that @name has; those that @out has no room for are an error. */
+/* Read the file @name. Return: its bytes; more than @room are an error. */
 static size_t get(int fd, const char *name, void *out, size_t room)
 {
 	cleanup_close int file = openat(fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -110,7 +110,7 @@ static bool there(const char *name, struct stat *ret_stat)
 	return fstatat(dir_fd, name, ret_stat, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* Beside the log and its index there are the three files that were there. */
+/* The directory has only the log, its index, and the three files of before. */
 static void others_check(unsigned flags)
 {
 	cleanup_closedir DIR *dir = NULL;
@@ -134,7 +134,7 @@ static void others_check(unsigned flags)
 		abort();
 }
 
-/* ---- what is repaired ---- */
+/* ---- the files to be repaired ---- */
 
 static void pair_fill(struct pair *pair, const uint8_t *data, size_t size)
 {
@@ -197,9 +197,9 @@ static void pair_get(struct pair *pair)
 	pair->index_size = get(dir_fd, "a.1.idx", pair->index, sizeof(pair->index));
 }
 
-/* ---- what must be true afterwards ---- */
+/* ---- checks after the repair ---- */
 
-/* All that was there is there; after a power cut, but for zeroes at the end. */
+/* The log has all bytes of before; after a power cut, except zeroes at the end. */
 static void log_check(const struct pair *before, const struct pair *after,
 		      const struct log_repaired *repaired, bool power_cut)
 {
@@ -213,8 +213,8 @@ static void log_check(const struct pair *before, const struct pair *after,
 }
 
 /*
- * A reader goes from record to record, and over those of the hole. Each lies in the log, they
- * are in order, and those in front of the hole begin with the log.
+ * A reader visits record after record and skips those of the hole. Each record is within the log,
+ * they are in order, and the first one before the hole is at the start of the log.
  */
 static void index_check(const struct pair *pair)
 {
@@ -247,7 +247,7 @@ static void index_check(const struct pair *pair)
 	}
 }
 
-/* What was not dropped of the index is what it was, but for the place of the hole. */
+/* The kept records of the index are unchanged, except the position of the hole. */
 static void kept_check(const struct pair *before, const struct pair *after,
 		       const struct log_repaired *repaired)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any values, any text, any chunks: what is masked is what the model says. Input:
- * a byte for the seed of the chunks, a byte for the number of values, for each
- * its length in a byte and its bytes, then the text.
+ * Any values, any text, any chunks: the masked text is that of the model. Input: a byte for the
+ * seed of the chunks, a byte for the number of values, for each value its length in a byte and
+ * its bytes, then the text.
  */
 #include "common/error.h"
 #include "daemon/mask.h"

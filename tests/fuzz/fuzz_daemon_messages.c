@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Root's handlers: any sequence of messages from all children (tests/fuzz/peers.h), with a
- * sandbox library that builds nothing. Root may hang up on any child. It starts no sandbox that
- * it does not finish, and none with a name or an id that the checks of orders refuse.
+ * runbookd's handlers: any sequence of messages from all children (tests/fuzz/peers.h), with a
+ * sandbox library that builds nothing. runbookd may close the channel of any child. It finishes
+ * each sandbox that it starts, and starts none with a name or an id that the checks of orders
+ * refuse.
  */
 #include "common/limits.h"
 #include "common/message_table.h"
@@ -22,7 +23,7 @@
 #include <sys/stat.h>
 
 #define FAKES_MAX 32
-#define END_USEC (20 * USEC_PER_SEC) /* for the end of what runs; a processor may be busy */
+#define END_USEC (20 * USEC_PER_SEC) /* until all sandboxes must have ended; the host may be busy */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -146,7 +147,7 @@ static struct {
 	struct daemon daemon;
 	struct input input;
 	unsigned n_records;
-	uint64_t end_usec; /* when what runs must have ended; 0: there is input */
+	uint64_t end_usec; /* when all sandboxes must have ended; 0: there is more input */
 	struct fuzz_peer peers[PEERS_MAX];
 } house;
 
@@ -206,7 +207,7 @@ static bool all_ended(void)
 	       !layers_busy(house.daemon.layers);
 }
 
-/* Everything that runs is killed, and must then end by itself. */
+/* Kill all sandboxes, and require that their supervision ends. */
 static bool feed_end(void)
 {
 	if (house.end_usec == 0) {
@@ -221,7 +222,7 @@ static bool feed_end(void)
 	return false;
 }
 
-/* One record whenever root has nothing to do. */
+/* Send a record whenever runbookd is idle. */
 static bool feed(void *userdata)
 {
 	unsigned peer, type;
@@ -259,7 +260,7 @@ static void configure(struct config **ret_config)
 	*ret_config = config;
 }
 
-/* What RELOAD finds: nothing listens on this host's network. */
+/* Write the configuration for RELOAD, which makes nothing listen on this host's network. */
 static void configuration_write(void)
 {
 	static const char text[] = "[Webhook]\nListen=127.0.0.1:0\n";

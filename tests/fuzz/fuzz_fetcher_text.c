@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The small parsers: a URL, a name in a tree, a commit's first line. */
+/* The fetcher's small parsers: a URL, a name in a tree, a commit's first line. */
 #include "common/names.h"
 #include "fetcher/remote.h"
 #include "fetcher/tree.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any tar: unpacked into a directory beside which there is a canary. Whatever the
- * archive says, the canary stays alone and untouched.
+ * Any tar, unpacked into a directory next to a canary. For any archive, the canary stays unchanged
+ * and the directory's only neighbour.
  */
 #include "common/fdio.h"
 #include "common/remove_tree.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any layer, packed or not: unpacked into a directory beside which there is a
- * canary. Whatever the layer says, the canary stays alone and untouched, and what
- * was refused has a reason in the report.
+ * Any layer, packed or not, unpacked into a directory next to a canary. For any layer, the canary
+ * stays unchanged and the directory's only neighbour, and a refusal has a reason in the report.
  */
 #include "common/fdio.h"
 #include "common/remove_tree.h"

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything about images that others wrote: index, manifest and configuration of
- * an image, the unpacker's report, records, names of users. The first byte says
- * which parser gets the rest.
+ * All texts about images that come from outside: index, manifest and configuration of an image,
+ * the unpacker's report, records, names of users. The first byte chooses the parser of the rest.
  */
 #include "common/image.h"
 #include "common/step_user.h"
@@ -16,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* What was refused has a reason, what was taken is within bounds. */
+/* A refusal must have a reason, and an accepted value must be within its bounds. */
 static void expect(bool held)
 {
 	if (!held)
@@ -71,7 +70,7 @@ static void fuzz_record(const char *text, size_t size)
 		return;
 	expect(record.n_layers > 0 && record.uid < ID_STEP_RANGE);
 	if (image_record_format(&record, &formatted, &formatted_size) < 0)
-		return; /* defaults may make it longer than the limit */
+		return; /* defaults may make the name longer than the limit */
 	expect(image_record_parse(formatted, formatted_size, &again) == 0);
 	expect(strcmp(record.id, again.id) == 0 && record.n_env == again.n_env);
 	free(formatted);
@@ -87,7 +86,7 @@ static void fuzz_user(const char *text, size_t size)
 		passwd = NULL;
 	char *users = step_user_compact(passwd, 2, 4096);
 
-	/* what is kept of a file resolves by itself */
+	/* the compact form of a file can be resolved without the file */
 	expect((!passwd || users) && (!users || strlen(users) <= 4096));
 	free(users);
 	if (step_user_resolve(text, passwd, passwd, &uid, &gid, &error) == 0)
@@ -96,7 +95,7 @@ static void fuzz_user(const char *text, size_t size)
 		expect(error.text[0] != '\0');
 }
 
-/* The first line is who may use an image, the rest credentials. */
+/* The first line is a scope, the rest credentials. */
 static void fuzz_scope(char *text, size_t size)
 {
 	static const char id[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Any bytes as a runbook.yml. Beyond what the sanitizers see, it holds the
- * promises of runbook_parse(): findings have a place and a fix and are printable
- * UTF-8; a runbook that is accepted has names that other rooms accept, a true
- * topological order and unique slugs.
+ * Any bytes as a runbook.yml. Besides the sanitizers' checks, this checks what runbook_parse()
+ * promises: findings have a place and a fix and are printable UTF-8; an accepted runbook has names
+ * that other folders accept, a topological order of its steps, and unique slugs.
  */
 #include "runbook/runbook.h"
 
@@ -69,7 +68,7 @@ static void check_globs(const struct runbook_globs *globs)
 	(void)runbook_globs_match(globs, "", &steps);
 }
 
-/* What says when runs start is what those who act on it accept. */
+/* The values of "on" are accepted by the functions that use them. */
 static void check_on(const struct runbook *runbook)
 {
 	char why[256], fix[256];
@@ -156,7 +155,7 @@ static void check_runbook(const struct runbook *runbook)
 	}
 }
 
-/* A host with two zones. */
+/* Stands for a host with two time zones. */
 static bool zone_is_known(const char *name)
 {
 	return strcmp(name, "UTC") == 0 || strcmp(name, "Europe/Berlin") == 0;

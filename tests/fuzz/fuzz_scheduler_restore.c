@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Restoring a backup that somebody changed. The input is u16 length and records from which a
- * scheduler makes a store (tests/fuzz/peers.h), u16 length and changes of the backup of it,
- * then records for the scheduler that runs on the restored store:
+ * Restoring a backup that was changed. The input is u16 length and records from which a scheduler
+ * makes a store (tests/fuzz/peers.h), u16 length and changes of its backup, then records for the
+ * scheduler that runs on the restored store. The changes are
  *
- *   'U' u8 table, u8 column, u8 row, u8 kind, value   another value in a row
- *   'D' u8 table, u8 row                              one row less
- *   'B' u8 low, u8 high, u8 value                     a byte of the file, after the others
+ *   'U' u8 table, u8 column, u8 row, u8 kind, value   replace a value of a row
+ *   'D' u8 table, u8 row                              delete a row
+ *   'B' u8 low, u8 high, u8 value                     replace a byte of the file, after all others
  *
- * A restore may refuse it, and a scheduler may refuse to run on it.
+ * A restore may refuse the backup, and a scheduler may refuse to run on it.
  */
 #include "scheduler/store/store_backup.h"
 #include "tests/fuzz/scheduler_world.h"
@@ -69,7 +69,7 @@ static void value_bind(sqlite3_stmt *statement, struct input *input)
 	}
 }
 
-/* A change that the schema does not allow is none. */
+/* Change a row; a change that the schema does not allow has no effect. */
 static void row_change(sqlite3 *database, const char *table, const char *column,
 		       struct input *input)
 {
@@ -134,7 +134,7 @@ static void backup_change(const char *path, struct input input)
 	(void)sqlite3_close(database);
 }
 
-/* The store's backup at @path. */
+/* Write a backup of the store to @path. */
 static void backup_make(const char *path)
 {
 	const struct store_manifest manifest = {.version = "1", .instance = "i", .created_usec = 1};

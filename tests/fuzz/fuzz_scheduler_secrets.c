@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the secret store takes in: text of keys, boxes of the database, sealed values. */
+/* The inputs of the secret store: texts of keys, boxes of the database, sealed values. */
 #include "scheduler/model/secret_crypt.h"
 
 #include <sodium.h>
@@ -22,7 +22,7 @@ static void fuzz_keys(const uint8_t *data, size_t size)
 		abort();
 }
 
-/* Nobody without the key makes a box that opens. */
+/* A box that was made without the key never opens. */
 static void fuzz_box(const uint8_t *data, size_t size)
 {
 	static const struct secret_key key = {.id = "k", .bytes = {1, 2, 3}};

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A request as text: a line with the forge's name, a request line, header lines,
- * an empty line, the body. It goes the whole way from the head's checks to the
- * events, once with the forge's own signature check (nobody guesses one) and once
- * with the door open, since parsers of signed texts must be as hard.
+ * A request as text: a line with the forge's name, a request line, header lines, an empty line, the
+ * body. It passes all stages from the checks of the head to the events: once with the forge's
+ * signature check, which no input passes, and once without, since a parser must not rely on it.
  */
 #include "webhook/delivery.h"
 #include "webhook/forge.h"
@@ -31,7 +30,7 @@ static int verify_nothing(const struct delivery *delivery, struct body_digest *d
 	return 0;
 }
 
-/* The next line of @text, ended in place; NULL when there is none. */
+/* The next line of @text, terminated in place; NULL at the end. */
 static char *line_take(char **text)
 {
 	char *line = *text, *end = strchr(line, '\n');
@@ -43,7 +42,7 @@ static char *line_take(char **text)
 	return line;
 }
 
-/* What a caller may rely on, or the program stops here. */
+/* Check the properties of events that callers rely on. */
 static void events_check(const struct events *events)
 {
 	if (events->n_events < 1 || events->n_events > DELIVERY_EVENTS_MAX)
@@ -105,7 +104,7 @@ static bool head_read(char **text, struct headers *headers, struct request_body 
 	if (headers_check_framing(headers, &line, body, &answer) != 0 ||
 	    request_route(&line, &route, &project, &answer) != 0 ||
 	    headers_check_body(headers, body, &answer) != 0)
-		answer_check(&answer); /* and on: the rest must hold without this door */
+		answer_check(&answer); /* continue: the parsers must not rely on the signature */
 	return field != NULL;
 }
 

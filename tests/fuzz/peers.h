@@ -5,8 +5,8 @@
 /*
  * DOC: Sequences of messages to a program's handlers
  *
- * The program's own loop and channels run in this process; the other ends of the channels are
- * ours. Whenever the loop is idle, the next record of the input is sent:
+ * The program's own loop and channels run in this process; the target has the other ends of the
+ * channels. Whenever the loop is idle, the next record of the input is sent:
  *
  *   u8 peer, u16 type, u8 serial, then fields, each a letter and
  *     'u' u8                a number        'U' u64 little-endian
@@ -17,15 +17,15 @@
  *     'k'                   the first number of the last message that gave work to this peer
  *     'l' u8 count          so many elements of a list follow, field by field
  *     'n'                   nothing: 0, "" or no descriptor
- *   and anything else ends the message.
+ *   and any other byte ends the message.
  *
- * The fields of a message's table (common/message_fields.h) get the values in their order. It is
- * not sent when they break its bounds.
+ * The fields of a message's table (common/message_fields.h) get the values in their order. A
+ * message whose values break its bounds is not sent.
  *
- * A type is a hash of its name, so that seeds outlive changes of the table; what is the hash of
- * none chooses among those that this peer may send and the target's own verbs. A serial of 255
- * is that of the last message to this peer. Malformed packets are the business of
- * fuzz_common_message.
+ * A type is a hash of its name, so that seeds outlive changes of the table; a number that is not
+ * such a hash chooses one of the messages that this peer may send, or one of the target's own
+ * verbs. A serial of 255 means that of the last message to this peer. Malformed packets are the
+ * subject of fuzz_common_message.
  */
 
 #include "common/cleanup.h"
@@ -57,14 +57,14 @@ struct input {
 
 struct fuzz_peer {
 	enum process_role role;
-	int fd; /* our end, -1: none */
+	int fd; /* the target's end; -1: none */
 	uint64_t last_serial;
 	uint64_t last_number;
 };
 
 /*
- * As program_run() leaves a program: a pipe whose reader is gone is an error and not its end.
- * Refusals are what the targets look for and are not worth a line; FUZZ_LOG=debug shows them.
+ * Prepare the process as program_run() does: a closed pipe is an error, not a signal. Refusals are
+ * expected and not logged; FUZZ_LOG=debug shows them.
  */
 static inline void program_prepare(void)
 {
@@ -87,7 +87,7 @@ static inline uint8_t input_byte(struct input *input)
 	return *input->data++;
 }
 
-/* The length stands in front in @width bytes. Return: bytes of the input, *@ret_size of them. */
+/* Read a block, whose length comes first in @width bytes. Return: *@ret_size bytes of the input. */
 static inline const uint8_t *input_block(struct input *input, unsigned width, size_t *ret_size)
 {
 	size_t size = input_byte(input);
@@ -148,16 +148,16 @@ static inline uint64_t input_number(struct input *input)
 	return number;
 }
 
-/** struct value - of one field, whatever its letter was */
+/** struct value - the value of a field, for any letter */
 struct value {
 	char letter;
 	uint64_t number;
 	const uint8_t *block; /* in the input, not terminated */
 	size_t size;
-	int fd; /* -1: none; to be closed by who reads the value */
+	int fd; /* -1: none; owned by the caller of input_value() */
 };
 
-/* Return: whether there was one. */
+/* Read a value. Return: false at the end of the message. */
 static inline bool input_value(struct input *input, const struct fuzz_peer *peer,
 			       struct value *value)
 {
@@ -264,7 +264,7 @@ static inline void value_set(const struct field *field, char *at, const struct v
 		(void)close(value->fd);
 }
 
-/* @more: whether the input has values for it. Return: whether it has more. */
+/* Fill in @object. @more: may the input have values for it? Return: may it have more? */
 static inline bool fields_fill(const struct field_table *table, char *object, struct input *input,
 			       const struct fuzz_peer *peer, bool more)
 {
@@ -340,7 +340,7 @@ static inline unsigned input_type(struct input *input, enum process_role from, e
 	return hash < n ? types[hash] : MESSAGE_NUM_TYPES + hash - n;
 }
 
-/* Send the record of @type whose fields follow; a program that does not want it hangs up. */
+/* Send a message of @type, whose fields follow; a program that refuses it closes the channel. */
 static inline void input_send(struct input *input, struct fuzz_peer *peer, unsigned type)
 {
 	uint8_t byte = input_byte(input);
@@ -355,7 +355,7 @@ static inline void input_send(struct input *input, struct fuzz_peer *peer, unsig
 		(void)message_transmit(peer->fd, message);
 }
 
-/* The first number of a message. */
+/* The first field of @message that is a number. */
 static inline uint64_t message_first(struct message *message)
 {
 	const struct message_format *format = message_format(message->type);
@@ -372,7 +372,7 @@ static inline uint64_t message_first(struct message *message)
 	return number;
 }
 
-/* Read what the program says, so that its queues stay short. */
+/* Read the program's messages, so that its queues stay short. */
 static inline void peer_drain(struct fuzz_peer *peer, enum message_type work)
 {
 	struct message *message;
@@ -393,7 +393,7 @@ static inline void peer_hang_up(struct fuzz_peer *peer)
 	peer->fd = -1;
 }
 
-/* A channel to @peer, which has greeted. Return: the program's end. */
+/* Make a channel to @peer, which has sent its HELLO. Return: the program's end. */
 static inline int peer_connect(struct fuzz_peer *peer)
 {
 	struct message *hello =

@@ -2,7 +2,7 @@
 #ifndef TESTS_FUZZ_SCHEDULER_WORLD_H
 #define TESTS_FUZZ_SCHEDULER_WORLD_H
 
-/* A scheduler on a store of its own, in this process; its peers are records of an input. */
+/* DOC: A scheduler with its own store, in this process; its peers send records of the input. */
 
 #include "common/message_table.h"
 #include "common/remove_tree.h"
@@ -20,7 +20,7 @@ static const char *const verbs[] = {"reconnect"};
 static char top[] = "/tmp/fuzz_scheduler.XXXXXX";
 static char store_path[64];
 
-/* What an empty store is, which takes longer to make than most inputs to handle. */
+/* A copy of an empty store, since making one takes longer than handling most inputs. */
 static struct {
 	char path[72];
 	char *data;
@@ -34,7 +34,7 @@ static struct {
 	struct fuzz_peer peers[PEERS_MAX];
 } world;
 
-/* Of the C library. In memory, the room that the store keeps in reserve is what takes longest. */
+/* Replaces that of the C library: on tmpfs, reserving space for the store would take longest. */
 int fallocate(int fd, int mode, off_t offset, off_t length)
 {
 	return 0;
@@ -84,7 +84,7 @@ static inline void store_empty(void)
 	}
 }
 
-/* The daemon hands the scheduler a channel to the peer. */
+/* The daemon sends the scheduler a channel to the peer. */
 static inline void peer_introduce(struct fuzz_peer *peer)
 {
 	int theirs = peer_connect(peer);
@@ -96,7 +96,7 @@ static inline void peer_introduce(struct fuzz_peer *peer)
 	(void)message_transmit(world.peers[PEER_DAEMON].fd, message);
 }
 
-/* One record whenever the scheduler has nothing to do. */
+/* Send a record whenever the scheduler is idle. */
 static inline bool feed(void *userdata)
 {
 	struct fuzz_peer *peer;
@@ -105,7 +105,7 @@ static inline bool feed(void *userdata)
 	for (unsigned i = 0; i < PEERS_MAX; i++)
 		peer_drain(&world.peers[i], MESSAGE_STEP_START);
 	if (world.input.size == 0 || ++world.n_records > RECORDS_MAX) {
-		peer_hang_up(&world.peers[PEER_DAEMON]); /* the only end there is */
+		peer_hang_up(&world.peers[PEER_DAEMON]); /* ends the scheduler */
 		return false;
 	}
 	peer = &world.peers[input_byte(&world.input) % PEERS_MAX];
@@ -117,7 +117,7 @@ static inline bool feed(void *userdata)
 	return true;
 }
 
-/* One life with @input. Return: what the scheduler ended with; -1: the store cannot be read. */
+/* Run a scheduler with @input. Return: its exit status; -1: the store cannot be read. */
 static inline int run(struct input input)
 {
 	static const enum process_role roles[PEERS_MAX] = {
