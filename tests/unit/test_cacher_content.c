@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Packed contents, holes, what is worth it, and what of all that is counted. */
+/* Packed contents and holes, the decision to pack, and the accounting of both. */
 
 #include "tests/unit/cmocka_headers.h"
 
@@ -34,7 +34,7 @@ static int setup(void **state)
 {
 	struct fixture *fixture = calloc(1, sizeof(*fixture));
 
-	/* on a disk: what is counted are blocks */
+	/* on a disk, because blocks are counted */
 	strcpy(fixture->path, "/var/tmp/rbt-content.XXXXXX");
 	assert_non_null(mkdtemp(fixture->path));
 	assert_int_equal(store_open(fixture->path, &fixture->store, NULL), 0);
@@ -115,7 +115,7 @@ static void *feeder_run(void *userdata)
 	return NULL;
 }
 
-/* What @key gives out, as a client reads it. Return: its result; @ret_packed */
+/* Read @key as a client does, and compare. Return: the result of the feed; @ret_packed */
 static int get(struct fixture *fixture, const char *key, const void *want, size_t size,
 	       bool *ret_packed)
 {
@@ -219,7 +219,7 @@ static void test_streams(void **state)
 	}
 }
 
-/* It begins as if it were worth it, and is not. */
+/* A stream whose beginning is worth packing, but which is not as a whole. */
 static void test_stream_changes(void **state)
 {
 	struct fixture *fixture = *state;
@@ -234,7 +234,7 @@ static void test_stream_changes(void **state)
 	assert_false(packed);
 }
 
-/* Contents of an older store are as they are, and may be named by both. */
+/* Unpacked contents of an older store stay unpacked, and new keys may name them. */
 static void test_old_and_new(void **state)
 {
 	struct fixture *fixture = *state;
@@ -247,7 +247,7 @@ static void test_old_and_new(void **state)
 	assert_int_equal(store_put_begin(fixture->run, "old", CACHER_KIND_FILE, 0644,
 					 (struct timespec){0}, 0, &put, NULL),
 			 0);
-	store_put_worth(put, false); /* as before there were packed ones */
+	store_put_worth(put, false); /* as versions without packing stored it */
 	assert_int_equal(store_put_write(put, text, 1 * MIB, NULL), 0);
 	assert_int_equal(store_put_commit(put, NULL), 0);
 	stored = store_stored(fixture->store);
@@ -255,7 +255,7 @@ static void test_old_and_new(void **state)
 	reopen(fixture);
 	assert_int_equal(store_stored(fixture->store), stored);
 	assert_int_equal(put_file(fixture, "new", fd), 0);
-	assert_int_equal(store_stored(fixture->store), stored); /* it is there already */
+	assert_int_equal(store_stored(fixture->store), stored); /* the store had it already */
 	assert_int_equal(get(fixture, "new", text, 1 * MIB, &packed), 0);
 	assert_false(packed);
 	assert_int_equal(store_delete(fixture->run, "old", NULL), 0);
@@ -327,7 +327,7 @@ static void test_holes(void **state)
 		assert_true(store_stored(fixture->store) <= 1 * MIB + 128 * KIB);
 	}
 	{
-		/* nothing but a hole */
+		/* the whole file is a hole */
 		cleanup_close int fd = file_of("", 0);
 
 		memset(want, 0, size);
@@ -357,19 +357,19 @@ static void test_limits(void **state)
 	{
 		cleanup_close int fd = file_of(text, 3 * MIB);
 
-		/* its other run, and what counts is what is shown, packed or not */
+		/* another run of the project is charged too, by the unpacked size */
 		assert_int_equal(file_put(second, "a", fd, NULL, &go_on, &error),
 				 STORE_E_OVER_LIMIT);
 		assert_non_null(strstr(error.text, "project demo"));
 		assert_int_equal(file_put(other, "a", fd, NULL, &go_on, NULL), 0);
-		/* replacing does not need room for both */
+		/* a replacement does not need room for both contents */
 		assert_int_equal(put_stream(fixture, "a", text, 3 * MIB, MIB), 0);
 		assert_int_equal(store_limit_project(fixture->store, "demo", 7 * MIB), 0);
 		assert_int_equal(file_put(second, "a", fd, NULL, &go_on, NULL), 0);
 		assert_int_equal(store_delete(second, "a", NULL), 0);
 		store_set_limits(fixture->store, &limits);
 		assert_int_equal(file_put(second, "a", fd, NULL, &go_on, NULL), STORE_E_OVER_LIMIT);
-		/* over a start */
+		/* the sums are right after a restart */
 		(void)store_run_close(second);
 		(void)store_run_close(other);
 		reopen(fixture);
@@ -395,7 +395,7 @@ static void test_limit_of_all(void **state)
 	limits.bytes_stored = 4 * MIB;
 	store_set_limits(fixture->store, &limits);
 	assert_int_equal(put_file(fixture, "a", fd), 0);
-	/* once stored, it may have as many names as there are */
+	/* further keys for stored contents need no disk space */
 	assert_int_equal(put_stream(fixture, "text", text, 3 * MIB, MIB),
 			 0); /* packed, it is small */
 	noise[0]++;
@@ -413,7 +413,7 @@ static void test_limit_of_all(void **state)
 	assert_int_equal(put_stream(fixture, "c", noise, 3 * MIB, MIB), 0);
 }
 
-/* ---- a reader that goes, and one that is given up ---- */
+/* ---- a reader that closes the pipe, and one that is dropped ---- */
 
 static void test_readers(void **state)
 {

@@ -39,7 +39,7 @@ static void test_index_round_trip(void **state)
 		assert_int_equal(again.mtime.tv_sec, entry.mtime.tv_sec);
 		assert_int_equal(again.mtime.tv_nsec, entry.mtime.tv_nsec);
 		assert_memory_equal(again.digest, entry.digest, STORE_DIGEST_BYTES);
-		/* torn at any byte: refused */
+		/* a text that is cut off anywhere is refused */
 		for (size_t cut = strlen(text); cut-- > 0;) {
 			text[cut] = '\0';
 			assert_int_equal(index_parse(text, &again), -EBADMSG);
@@ -83,7 +83,7 @@ static void test_names(void **state)
 		assert_null(strchr(name, '/'));
 		assert_int_not_equal(name[0], '.');
 		if (strstr(keys[i], "..")) {
-			assert_false(index_key(again, name)); /* no valid key */
+			assert_false(index_key(again, name)); /* the key is invalid */
 			continue;
 		}
 		assert_true(index_key(again, name));

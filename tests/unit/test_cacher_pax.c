@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/cmocka_headers.h"
 
-/* the client is linked into no library: it is compiled in here */
+/* no library has the client, so its files are compiled in here */
 #include "cacher/client_pax_read.c"
 #include "cacher/client_pax_write.c"
 #include "cacher/client_sparse.c"
@@ -54,7 +54,7 @@ static int unpack(struct fixture *fixture, struct error *error)
 	return pax_read_directory(fixture->archive_fd, out, error);
 }
 
-/* One entry of an archive that no honest client writes. */
+/* Write an entry that our own client would not write. */
 static void hostile_entry(struct fixture *fixture, char type, const char *path, const char *link,
 			  uint64_t size, const char *content)
 {
@@ -109,14 +109,14 @@ static void test_links_out(void **state)
 {
 	struct fixture *fixture = *state;
 
-	/* a file behind a symbolic link that the archive made */
+	/* a file through a symbolic link of the archive */
 	hostile_entry(fixture, '2', "link", "..", 0, NULL);
 	hostile_entry(fixture, '0', "link/escaped", "", 1, "x");
 	expect_refused(fixture);
 	hostile_entry(fixture, '2', "link", "/", 0, NULL);
 	hostile_entry(fixture, '5', "link/escaped", "", 0, NULL);
 	expect_refused(fixture);
-	/* hard links to what lies outside */
+	/* hard links to files outside */
 	hostile_entry(fixture, '1', "hard", "/etc/passwd", 0, NULL);
 	expect_refused(fixture);
 	hostile_entry(fixture, '1', "hard", "../in", 0, NULL);
@@ -124,7 +124,7 @@ static void test_links_out(void **state)
 	hostile_entry(fixture, '2', "link", "/etc", 0, NULL);
 	hostile_entry(fixture, '1', "hard", "link/passwd", 0, NULL);
 	expect_refused(fixture);
-	/* over something that exists, a link above all */
+	/* over an existing file, in particular a link */
 	hostile_entry(fixture, '2', "twice", "../escaped", 0, NULL);
 	hostile_entry(fixture, '0', "twice", "", 1, "x");
 	expect_refused(fixture);
@@ -153,7 +153,7 @@ static void test_extended_headers(void **state)
 {
 	static const char *const bad[] = {
 		"5 path=a\n",  /* length too small for itself */
-		"99 path=a\n", /* longer than there is */
+		"99 path=a\n", /* longer than the header */
 		"0 path=a\n",
 		"path=a\n",
 		"-1 path=a\n",
@@ -200,7 +200,7 @@ static void test_times(void **state)
 	assert_true(parse_time("1.x", 3, &time) < 0);
 }
 
-/* Every prefix of a good archive is refused, none harms. */
+/* Every prefix of a good archive is refused, without harm. */
 static void test_truncated(void **state)
 {
 	struct fixture *fixture = *state;

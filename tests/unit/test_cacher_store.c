@@ -149,11 +149,11 @@ static void test_limits(void **state)
 	assert_int_equal(put(fixture->run, "b", data, 100), 0);
 	assert_int_equal(put(fixture->run, "c", data, 100), STORE_E_OVER_LIMIT);
 	assert_int_equal(put(fixture->run, "a", data, 99), 0); /* takes the place of the old */
-	/* known to be too large: refused before a byte is written */
+	/* an announced size over the limit is refused before a byte is written */
 	assert_int_equal(store_put_begin(fixture->run, "c", CACHER_KIND_FILE, 0, time, UINT64_MAX,
 					 &writing, NULL),
 			 STORE_E_OVER_LIMIT);
-	/* what is under way counts */
+	/* unfinished puts count */
 	assert_int_equal(
 		store_put_begin(fixture->run, "c", CACHER_KIND_FILE, 0, time, 40, &writing, NULL),
 		0);
@@ -182,7 +182,7 @@ static void write_file(const char *directory, const char *name, const char *text
 	fclose(file);
 }
 
-/* What a crash or a person leaves behind is removed or left alone, never fatal. */
+/* Files of a crash or a person are removed or ignored, but are never fatal. */
 static void test_leftovers(void **state)
 {
 	struct fixture *fixture = *state;
@@ -199,7 +199,7 @@ static void test_leftovers(void **state)
 	assert_int_equal(count_files(fixture->path, "blobs"), 1);
 	assert_int_equal(get(fixture->run, "torn", text, sizeof(text)), STORE_E_NO_KEY);
 	assert_int_equal(get(fixture->run, "a", text, sizeof(text)), 0);
-	/* a key whose index file was torn can be put again */
+	/* a key with a damaged index file can be put again */
 	assert_int_equal(put(fixture->run, "torn", "new", 3), 0);
 	assert_int_equal(get(fixture->run, "torn", text, sizeof(text)), 0);
 }
@@ -302,13 +302,13 @@ static void test_remove_run(void **state)
 	} while (r == 0);
 	assert_int_equal(calls, 3);
 	assert_int_equal(get(fixture->run, "k7", text, sizeof(text)), STORE_E_NO_KEY);
-	/* what another run names as well stays */
+	/* contents that another run names stay */
 	assert_int_equal(get(other, "same", text, sizeof(text)), 0);
 	assert_int_equal(count_files(fixture->path, "blobs"), 1);
 	assert_int_equal(count_files(fixture->path, "runs"), 1);
 	assert_int_equal(store_run_bytes(fixture->store, "demo", 1, &bytes), 0);
 	assert_int_equal(bytes, 0);
-	/* again, or of one that never had any */
+	/* again, and for a run without keys */
 	assert_int_equal(store_run_remove(fixture->store, "demo", 1, 10), 1);
 	assert_int_equal(store_run_remove(fixture->store, "none", 7, 10), 1);
 	/* a step that is retried puts again */

@@ -42,7 +42,7 @@ static void test_accepted(void **state)
 static void test_refused(void **state)
 {
 	static const struct {
-		const char *url, *word; /* that the sentence contains */
+		const char *url, *word; /* the error's sentence contains the word */
 	} cases[] = {
 		{"", "empty"},
 		{"ext::sh -c id", "space"},

@@ -126,7 +126,7 @@ static void test_sizes(void **state)
 	assert_string_equal(size_text(8 * GIB), "8 GiB");
 }
 
-/* ---- a tree's life ---- */
+/* ---- making a tree ---- */
 
 static char *folder_make(void)
 {
@@ -161,7 +161,7 @@ static void test_tree_life(void **state)
 	assert_string_equal(read_back.title, "A title");
 	assert_string_equal(read_back.author, "Ann");
 
-	/* never replaced: it may be somebody's lower layer */
+	/* a tree is never replaced, because a running step may have it as a lower layer */
 	assert_int_equal(tree_begin(&tree, project, name, &result), 0);
 	assert_true(tree_commit(&tree, &result) < 0);
 	tree_abort(&tree);
@@ -196,7 +196,7 @@ static void test_info_is_distrusted(void **state)
 	assert_int_equal(remove_tree(AT_FDCWD, path), 0);
 }
 
-/* ---- a child's answer ---- */
+/* ---- a child's result ---- */
 
 #define COMMIT "0123456789012345678901234567890123456789"
 
@@ -256,7 +256,7 @@ static int null_fd(void)
 	return fd;
 }
 
-/* Changed paths: said and brought, or neither. */
+/* A result has both the flag and the descriptor of changed paths, or neither. */
 static void test_answer_with_paths(void **state)
 {
 	enum { BOTH, NEITHER, SAID, BROUGHT };
@@ -296,7 +296,7 @@ static void test_answer_with_paths(void **state)
 	}
 }
 
-/* The runbook is for the service to find. */
+/* A child must not send the runbook's descriptor, which only the service opens. */
 static void test_answer_with_a_runbook(void **state)
 {
 	cleanup_close int fd = null_fd();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What pulls may reach, with which credentials, and whose runs may use what came of them. */
+/* Destinations and credentials of pulls, and the runs that may use the images. */
 #include "common/cleanup.h"
 #include "common/remove_tree.h"
 #include "images/destination.h"
@@ -181,14 +181,14 @@ static void test_scope_files(void **state)
 	assert_int_equal(scope_note(&store, "r/x:1", ID_A, "b"), 0);
 	assert_int_equal(scope_read(&store, "r/x:1", ID_A, &scope), 0);
 	assert_string_equal(scope.projects, "a b");
-	/* another image under the name: what was known of the old one is over */
+	/* another image under the name: the old scope does not apply to it */
 	assert_int_equal(scope_note(&store, "r/x:1", ID_B, SCOPE_ANYONE), 0);
-	/* killed here, the old one is for nobody, not for everyone */
+	/* after a kill at this point, no run may use the old image, instead of all */
 	assert_int_equal(scope_read(&store, "r/x:1", ID_A, &scope), -ESTALE);
 	assert_int_equal(store_name_put(&store, "r/x:1", ID_B), 0);
 	assert_int_equal(scope_read(&store, "r/x:1", ID_B, &scope), 0);
 	assert_true(scope.forks);
-	/* and what a pull noted that never came to its end counts for nothing */
+	/* a scope of a pull that did not end has no effect */
 	assert_int_equal(scope_note(&store, "r/x:1", ID_A, SCOPE_EVERYONE), 0);
 	assert_int_equal(scope_note(&store, "r/x:1", ID_A, "a"), 0);
 	assert_int_equal(scope_read(&store, "r/x:1", ID_A, &scope), 0);
@@ -221,7 +221,7 @@ static void test_auth_covers(void **state)
 		{"{\"auths\":{\"https://index.docker.io/v1/\":{}}}", "docker.io/x/y:1", true},
 		{"{\"auths\":{\"docker.io\":{}}}", "r.example/x:1", false},
 		{"{\"auths\":{\"docker.io\":{}}}", "localhost/x:1", false},
-		/* what is not understood counts as covering: the image is private then */
+		/* an unknown form counts as covering, so that the image is private */
 		{"{\"credHelpers\":{\"r.example\":\"x\"}}", "other.example/x:1", true},
 		{"{\"auths\":", "r.example/x:1", true},
 		{"[]", "r.example/x:1", true},

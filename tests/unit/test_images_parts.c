@@ -118,12 +118,12 @@ static void reports(void **state)
 	assert_int_equal(report_parse(REPORT("M\0Xis bad\0."), &report), 0);
 	assert_true(report.damaged);
 	report_clear(&report);
-	/* a code says so, not the sentence: names out of the layer may be part of that */
+	/* damage is told by a code, not by the sentence, which may contain names of the layer */
 	assert_int_equal(report_parse(REPORT("X\"a is damaged\" is bad\0."), &report), 0);
 	assert_false(report.damaged);
 	report_clear(&report);
 	assert_int_equal(report_parse(REPORT("M\0D" ID_A "\0."), &report), -EBADMSG);
-	/* the number of a failed call stands beside its sentence, and only there */
+	/* the errno value of a failed call comes with its sentence, and only then */
 	assert_int_equal(report_parse(REPORT("E28\0Xcannot write\0."), &report), 0);
 	assert_int_equal(report.number, ENOSPC);
 	report_clear(&report);
@@ -199,7 +199,7 @@ static void users_kept(void **state)
 	text = step_user_compact("root:x:0:\nstaff:x:50:user\n", 1, 100);
 	assert_string_equal(text, "root::0\nstaff::50\n");
 	free(text);
-	text = step_user_compact(passwd, 2, 12); /* what does not fit is left out */
+	text = step_user_compact(passwd, 2, 12); /* lines that do not fit are left out */
 	assert_string_equal(text, "root::0:0\n");
 	free(text);
 	assert_null(step_user_compact(NULL, 2, 100));
@@ -251,7 +251,7 @@ static void configurations(void **state)
 	assert_string_equal(image.layers[0].id, ID_A);
 	assert_string_equal(image.workdir, "");
 	assert_string_equal(image.user, "u");
-	assert_int_equal(image.n_env, 1); /* a name that no shell takes is left out */
+	assert_int_equal(image.n_env, 1); /* a name that a shell cannot use is left out */
 	oci_clear(&image);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		error = ERROR_INIT;
@@ -301,7 +301,7 @@ static void stores(void **state)
 	assert_int_equal(forgotten, 2);
 	assert_int_equal(n_images, 1);
 	assert_int_equal(store_image_get(&store, ID_A, &data, &size, &again), -ENOENT);
-	/* what is damaged is no image */
+	/* a damaged record is not an image */
 	assert_int_equal(file_replace(store.fd, "images/" ID_A, "junk", 4, 0600), 0);
 	assert_int_equal(store_image_get(&store, ID_A, &data, &size, &again), -EBADMSG);
 	store_close(&store);
