@@ -276,7 +276,7 @@ static int copy_directory(struct copy *copy, int from_fd, const char *from, int 
 {
 	cleanup_close int in =
 		openat(from_fd, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_close int out = -1;
+	cleanup_close int out = -1, again = -1;
 	cleanup_closedir DIR *dir = NULL;
 	struct dirent *entry;
 
@@ -287,9 +287,11 @@ static int copy_directory(struct copy *copy, int from_fd, const char *from, int 
 	out = openat(to_fd, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0 || fchmod(out, 0755) < 0 || fchown(out, copy->owner, copy->owner) < 0)
 		return -errno;
-	dir = fdopendir(dup(in));
+	again = fcntl(in, F_DUPFD_CLOEXEC, 3);
+	dir = again < 0 ? NULL : fdopendir(again);
 	if (!dir)
 		return -errno;
+	again = -1; /* the stream's by now */
 	while ((entry = readdir(dir))) {
 		int r;
 
