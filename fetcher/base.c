@@ -242,7 +242,7 @@ int base_update(struct base *base, int project_fd, const char *project_path,
 				 git_words());
 	else if (r < 0)
 		(void)fetch_fail_git(result, r, "see the log",
-				     "cannot put what %s has aside for a pull request", branch);
+				     "cannot store the objects of %s for a pull request", branch);
 	return r;
 }
 

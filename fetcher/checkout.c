@@ -102,7 +102,7 @@ static int blob_check(struct checkout *checkout, const git_oid *id, uint64_t max
 	if (git_odb_read_header(&size, &type, checkout->odb, id) < 0)
 		return object_missing(checkout);
 	if (type != GIT_OBJECT_BLOB)
-		return refuse(checkout, "is not a file, though its tree says so");
+		return refuse(checkout, "is not a file, although its tree lists it as one");
 	if (size > max)
 		return refuse(checkout, "has %s, more than the limit of %s; keep it out of git",
 			      size_text(size), size_text(max));

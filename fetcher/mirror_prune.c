@@ -274,7 +274,7 @@ static int room_check(const struct prune *prune)
 	if (free_bytes >= needed)
 		return 0;
 	(void)fetch_fail(prune->result, FETCH_UNREACHABLE,
-			 "objects that nothing reaches stay in packs of the mirror with others: to "
+			 "unreached objects remain in packs of the mirror along with others: to "
 			 "write those anew, up to %s must be free on the disk, and %s are",
 			 size_text(needed), size_text(free_bytes));
 	return -ENOSPC;
@@ -452,6 +452,6 @@ int mirror_prune(struct mirror *mirror, int project_fd, const struct name_list *
 				 git_words());
 	else if (r < 0 && result->outcome == FETCH_OK)
 		(void)fetch_fail_git(result, r, NULL,
-				     "cannot remove what nothing reaches from the mirror");
+				     "cannot remove unreached objects from the mirror");
 	return r;
 }

@@ -203,9 +203,8 @@ static void outcome_log(const struct request *request, const struct fetch_result
 
 	if (result->outcome == FETCH_OK && !request_fetches(request))
 		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: removed %s, %s", request->project,
-			   request->type == MESSAGE_TREE_REMOVE
-				   ? "a tree that no run needs"
-				   : "objects that nothing reaches from the mirror",
+			   request->type == MESSAGE_TREE_REMOVE ? "a tree that no run needs"
+								: "unreached objects of the mirror",
 			   size_text(result->freed));
 	else if (result->outcome == FETCH_OK)
 		log_fields(LOG_LEVEL_INFO, fields, 1, "%s: %s %s at %s", request->project,
@@ -414,8 +413,9 @@ static int on_request(struct channel *channel, struct message *message)
 	if (answer_from_tree(service, request)) {
 		(void)request_free(request);
 	} else if (!request_fetches(request) && project_fetches(service, request->project)) {
-		answer_failure(service, request, FETCH_UNREACHABLE,
-			       "the project fetches: what no run needs is not known until then");
+		answer_failure(
+			service, request, FETCH_UNREACHABLE,
+			"the project fetches: only afterwards it is known what no run needs");
 		(void)request_free(request);
 	} else if (service->requests.n >= REQUESTS_MAX) {
 		answer_failure(service, request, FETCH_UNREACHABLE,

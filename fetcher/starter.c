@@ -156,7 +156,7 @@ static void ended_send(struct starter *starter, uint64_t number, int error, int 
 
 	if (r == 0 || r == -ENOTCONN)
 		return;
-	log_error("cannot say that a fetching process ended: %s: ending", strerror(-r));
+	log_error("cannot report the end of a fetching process: %s: ending", strerror(-r));
 	loop_exit(starter->loop, 1);
 }
 

@@ -72,7 +72,7 @@ int tree_commit(struct tree *tree, struct fetch_result *result)
 	if (r == 0 && fsync(tree->project_fd) < 0)
 		r = -errno;
 	if (r < 0)
-		return fetch_fail_errno(result, -r, "cannot bring the tree to the disk");
+		return fetch_fail_errno(result, -r, "cannot sync the tree to the disk");
 	(void)close(tree->fd);
 	tree->fd = -1;
 	return 0;

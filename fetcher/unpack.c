@@ -177,7 +177,7 @@ static int unpack_hardlink(struct unpack *unpack, const char *target, int dir_fd
 	if (target_fd < 0 || fstatat(target_fd, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return refuse(unpack, unpack->path,
-			      "is a hard link to what is not a file before it");
+			      "is a hard link to a name that is not a file before it");
 	/* no AT_SYMLINK_FOLLOW: a symlink would itself be linked, and those were refused above */
 	if (linkat(target_fd, target_name, dir_fd, name, 0) < 0)
 		return disk_failed(unpack, -errno);

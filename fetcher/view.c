@@ -38,7 +38,7 @@ static int view_failed(struct view *view, int r)
 				 git_words());
 	else
 		(void)fetch_fail_git(view->result, r, "see the log, then retry",
-				     "cannot write which references and objects the run sees");
+				     "cannot write the references and objects that the run sees");
 	return r;
 }
 

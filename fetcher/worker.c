@@ -48,15 +48,15 @@ static void worker_describe_end(struct worker *worker, int error, int status)
 			"that the remote answers, or fetch from a nearer or smaller mirror",
 			worker->workers->limits->timeout_sec);
 	else if (WIFSIGNALED(status))
+		(void)fetch_fail(result, FETCH_UNREACHABLE,
+				 "the fetching process died of signal %d (%s); see the log for the "
+				 "cause, then retry",
+				 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
 		(void)fetch_fail(
 			result, FETCH_UNREACHABLE,
-			"the fetching process died of signal %d (%s); see the log for what "
-			"did it, then retry",
-			WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		(void)fetch_fail(result, FETCH_UNREACHABLE,
-				 "the fetching process ended with %d and no answer; see the log",
-				 WEXITSTATUS(status));
+			"the fetching process ended with %d, without a result; see the log",
+			WEXITSTATUS(status));
 }
 
 static void worker_end(struct worker *worker, int error, int status)
@@ -179,7 +179,7 @@ static void on_answer(struct loop_file *file, uint32_t events)
 		return;
 	if (r < 0 || message->type != worker->answer ||
 	    worker_result_read(message, &worker->result) < 0) {
-		log_error("a fetching process sent a malformed answer: it is killed");
+		log_error("a fetching process sent a malformed result: it is killed");
 		worker_kill(worker);
 		return;
 	}
@@ -325,7 +325,7 @@ int worker_start(struct workers *workers, struct worker *worker,
 	worker->number = number_find(workers);
 	r = worker_sockets(worker, repository, job, &child_fd);
 	if (r < 0)
-		return error_errno(error, -r, "cannot hand over the fetch");
+		return error_errno(error, -r, "cannot pass the job to the fetching process");
 	r = worker->number < ARRAY_SIZE(workers->running) ? 0 : -EBUSY;
 	if (r == 0)
 		r = loop_add(workers->loop, &worker->socket_file, worker->socket_fd, EPOLLIN,
