@@ -133,7 +133,7 @@ static uint64_t answer_import(struct asked *asked)
 
 	if (kind == JOB_NUM_KINDS)
 		return refuse(asked, 400,
-			      "what is imported is a rootfs, a docker-archive or an oci-archive");
+			      "an import is a rootfs, a docker-archive or an oci-archive");
 	if (strchr(asked->source, ':') && !image_name_valid(strchr(asked->source, ':') + 1))
 		return refuse(asked, 400, "that is not a tag");
 	if (!image_name_valid(asked->name) || strcmp(asked->name, "host") == 0)
@@ -151,8 +151,7 @@ static uint64_t answer_job(struct asked *asked)
 {
 	asked->json = jobs_describe(asked->service->jobs, asked->job);
 	return asked->json ? 200
-			   : refuse(asked, 404,
-				    "nothing is known of this pull any more: ask for it again");
+			   : refuse(asked, 404, "this pull is no longer known: start it again");
 }
 
 /* ---- remove and prune ---- */

@@ -97,7 +97,8 @@ int job_fetch(struct job *job, struct error *error)
 	if (auth_size > 0) {
 		job->auth_fd = memfd_sealed("auth", auth, auth_size);
 		if (job->auth_fd < 0)
-			return error_errno(error, -job->auth_fd, "cannot hand credentials over");
+			return error_errno(error, -job->auth_fd,
+					   "cannot pass credentials to skopeo");
 	}
 	service_listed(service, insecure, listed);
 	what.listed = listed;

@@ -149,7 +149,7 @@ static void unpack_ask(struct job *job, int blob_fd, const char *digest, const c
 	message = MESSAGE_NEW(layer_unpack, 0, .job = job->number, .digest = digest, .layer = layer,
 			      .blob = blob_fd);
 	if (channel_send(job->jobs->service->daemon, message) < 0)
-		job_fail(job, 0, "the daemon cannot be asked");
+		job_fail(job, 0, "a request to runbookd cannot be sent");
 }
 
 static bool layer_ready(const struct job *job, const char *layer)
@@ -185,7 +185,7 @@ void job_next_layer(struct job *job)
 	fd = store_blob_open(job->jobs->service->store, layer->digest);
 	if (fd < 0) {
 		job->again = true;
-		job_fail(job, 0, "a layer is missing among what was downloaded: pull again");
+		job_fail(job, 0, "a downloaded layer is missing: pull again");
 	} else {
 		unpack_ask(job, fd, layer->digest, layer->id);
 	}
@@ -196,7 +196,7 @@ static void commit(struct job *job, const char *layer)
 	struct message *message = MESSAGE_NEW(layer_commit, 0, .job = job->number, .layer = layer);
 
 	if (channel_send(job->jobs->service->daemon, message) < 0 && *layer)
-		job_fail(job, 0, "the daemon cannot be asked");
+		job_fail(job, 0, "a request to runbookd cannot be sent");
 }
 
 static int send_opaque(struct job *job, const struct report *report)
@@ -300,7 +300,7 @@ static void on_report(struct loop_file *file, uint32_t events)
 		return;
 	if (n > 0)
 		(void)error_set(&job->unpack_error, EMSGSIZE,
-				"the unpacker said more than %llu MiB",
+				"the unpacker's report is larger than %llu MiB",
 				(unsigned long long)(IMAGE_REPORT_MAX / MIB));
 	(void)close(file->fd);
 	loop_remove(file);

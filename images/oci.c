@@ -102,7 +102,7 @@ int oci_parse_manifest(const char *text, size_t size, struct oci_image *image, c
 	if (!manifest)
 		return -EBADMSG;
 	if (n == 0 || n > IMAGE_LAYERS_MAX)
-		return error_set(error, EBADMSG, "the image has %zu layers: 1 to %d will do", n,
+		return error_set(error, EBADMSG, "the image has %zu layers: 1 to %d are allowed", n,
 				 IMAGE_LAYERS_MAX);
 	image->layers = calloc(n, sizeof(*image->layers));
 	if (!image->layers)

@@ -338,12 +338,12 @@ bool skopeo_describe(const struct skopeo *skopeo, char *out, size_t size)
 		return false;
 	}
 	if (WIFEXITED(skopeo->status) && WEXITSTATUS(skopeo->status) == 124) {
-		(void)snprintf(out, size, "the upload cannot be kept: is the disk full?");
+		(void)snprintf(out, size, "the upload cannot be stored: is the disk full?");
 		return true;
 	}
 	if (WIFEXITED(skopeo->status) && WEXITSTATUS(skopeo->status) == GUARD_FAILED) {
 		(void)snprintf(out, size,
-			       "what skopeo connects to cannot be watched on this host (seccomp "
+			       "the connections of skopeo cannot be watched on this host (seccomp "
 			       "notification and kernel.yama.ptrace_scope of at most 1 are "
 			       "needed): use \"runbookctl image import\"");
 		return false;

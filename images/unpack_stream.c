@@ -130,7 +130,7 @@ static int drain(struct stream *stream)
 	return n < 0 ? unpack_refuse(stream->unpack, "the layer cannot be read") : 0;
 }
 
-#define DIGEST_SENTENCE "the layer %s: its digest is %.12s, and %.12s was promised"
+#define DIGEST_SENTENCE "the layer %s: its digest is %.12s instead of %.12s"
 
 /* @packed: @state is over the packed bytes; otherwise over the unpacked stream. */
 static int check_digest(struct stream *stream, crypto_hash_sha256_state *state, const char *wanted,

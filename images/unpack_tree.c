@@ -190,7 +190,7 @@ static int data_write(struct unpack *unpack, int fd, uint64_t size)
 			return unpack_damaged(unpack, "the layer is damaged: %s",
 					      archive_error_string(unpack->archive));
 		if (offset < 0 || (uint64_t)offset > size || n > size - (uint64_t)offset)
-			return unpack_refuse(unpack, "\"%.200s\" has data behind its end",
+			return unpack_refuse(unpack, "\"%.200s\" has data beyond its size",
 					     unpack->path);
 		while (n > 0) {
 			ssize_t written = pwrite(fd, data, n, offset);
@@ -266,9 +266,10 @@ static int make_hardlink(struct unpack *unpack, const char *target, int dir_fd, 
 	target_fd = parent_beneath(unpack->directory_fd, path, NULL, &target_name);
 	if (target_fd < 0 || fstatat(target_fd, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    S_ISDIR(st.st_mode) || S_ISCHR(st.st_mode))
-		return unpack_refuse(unpack,
-				     "\"%.200s\" is a hard link to what is not in the layer before",
-				     unpack->path);
+		return unpack_refuse(
+			unpack,
+			"\"%.200s\" is a hard link to a name that is not in the layer before it",
+			unpack->path);
 	/* no AT_SYMLINK_FOLLOW: a symbolic link itself gets another name */
 	if (linkat(target_fd, target_name, dir_fd, name, 0) < 0)
 		return disk_failed(unpack, -errno);
@@ -459,7 +460,7 @@ static int make_entry(struct unpack *unpack, struct archive_entry *entry)
 		r = make_fifo(unpack, dir_fd, name);
 		break;
 	default:
-		return unpack_refuse(unpack, "\"%.200s\" is of no known kind", unpack->path);
+		return unpack_refuse(unpack, "\"%.200s\" has an unknown type", unpack->path);
 	}
 	return r < 0 ? r : set_attributes(unpack, entry, dir_fd, name, type);
 }
