@@ -200,7 +200,7 @@ static void job_done(struct answers *answers, struct job *job)
 	answers->n_jobs[job->kind]--;
 	(void)store_run_close(job->run);
 	if (job->kind == JOB_FEED && job->result < 0 && job->result != -EPIPE)
-		log_warning("an artifact could not be given out whole: %s", strerror(-job->result));
+		log_warning("an artifact could not be sent completely: %s", strerror(-job->result));
 	if (job->kind == JOB_PUT && job->result == 0 && answers->on_put)
 		answers->on_put(answers->on_put_userdata, job->project, job->number);
 	if (job->kind == JOB_PUT && answers->channel && job->generation == answers->generation)

@@ -371,7 +371,7 @@ static void feed(const struct connection *connection, const struct parsed_reques
 
 	/* a reader that closed the pipe is not a failure */
 	if (r < 0 && r != -EPIPE && r != -ECANCELED)
-		log_warning("the stored artifact \"%s\" cannot be given out: %s", request->key,
+		log_warning("the stored artifact \"%s\" cannot be sent: %s", request->key,
 			    strerror(-r));
 }
 

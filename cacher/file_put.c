@@ -31,8 +31,9 @@ static int check_file(int fd, struct stat *ret_status, struct error *error)
 	if (flags < 0 || fstat(fd, ret_status) < 0 || fstatfs(fd, &file_system) < 0)
 		return error_set(error, EINVAL, "the passed descriptor cannot be examined");
 	if (!S_ISREG(ret_status->st_mode))
-		return error_set(error, EINVAL,
-				 "what was passed is not a regular file: write it to a file first");
+		return error_set(
+			error, EINVAL,
+			"the passed descriptor is not a regular file: write it to a file first");
 	if ((flags & O_PATH) || (flags & O_ACCMODE) == O_WRONLY)
 		return error_set(error, EINVAL, "the passed file is not open for reading");
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
