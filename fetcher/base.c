@@ -165,6 +165,7 @@ int base_odb(const struct base *base, size_t n, git_odb **ret_odb)
 
 /* ---- bringing it to its tip ---- */
 
+/* Replace the small packs by one with all that @tip reaches and the large packs lack. */
 static int packs_extend(struct base *base, git_repository *repository, const git_oid *tip)
 {
 	struct reach reach = {.repository = repository};
@@ -255,6 +256,7 @@ void base_close(struct base *base)
 
 /* ---- bases whose branch is gone ---- */
 
+/* Does the base's branch still exist, and reach all that its packs hold? */
 static bool base_current(int bases_fd, const char *name, git_repository *repository)
 {
 	cleanup_close int fd =

@@ -28,6 +28,7 @@ static bool is_tree(const git_tree_entry *entry)
 	return git_tree_entry_type(entry) == GIT_OBJECT_TREE;
 }
 
+/* Append @name, with the current directory before it, to the list. Return: -E2BIG over a limit. */
 static int name_add(struct changes *changes, const char *name)
 {
 	size_t length = strlen(name);
@@ -105,6 +106,7 @@ static int tree_load(struct changes *changes, const git_oid *id, git_tree **ret_
 	return git_tree_lookup(ret_tree, changes->repository, id) < 0 ? -ENOENT : 0;
 }
 
+/* Compare the entries of two trees; NULL stands for an empty one. */
 static int walk(struct changes *changes, const git_oid *old_id, const git_oid *new_id,
 		unsigned depth)
 {
@@ -158,6 +160,7 @@ static bool all_zero(const char *commit)
 	return commit[strspn(commit, "0")] == '\0';
 }
 
+/* Find the commit to compare with, see changes.h. Return: -ENOENT when there is none. */
 static int base_find(git_repository *repository, const git_oid *head,
 		     const struct changes_question *question, git_oid *ret_id)
 {

@@ -70,6 +70,7 @@ static int object_missing(struct checkout *checkout)
 	return -ENODATA;
 }
 
+/* Add the current entry to git's index. @st: the file as written; NULL for a submodule. */
 static int index_add(struct checkout *checkout, const git_oid *id, uint32_t mode,
 		     const struct stat *st)
 {
@@ -208,6 +209,7 @@ static int entry_directory(struct checkout *checkout, int dir_fd, const char *na
 	return tree_walk(checkout, id, fd, depth + 1);
 }
 
+/* Write an entry by its kind; in the dry pass only check it. */
 static int entry_write(struct checkout *checkout, int dir_fd, const git_tree_entry *entry,
 		       unsigned depth)
 {
@@ -249,6 +251,7 @@ static int entry_enter(struct checkout *checkout, const char *name, size_t lengt
 	return 0;
 }
 
+/* Visit the entries of a tree; its directories are visited with depth + 1. */
 static int tree_walk(struct checkout *checkout, const git_oid *id, int dir_fd, unsigned depth)
 {
 	size_t length = strlen(checkout->path);

@@ -95,6 +95,11 @@ static uint16_t remote_port(const struct remote *remote)
 	return remote->port ? (uint16_t)remote->port : ports[remote->scheme];
 }
 
+/*
+ * Restrict the process by Landlock and seccomp to this job.
+ * Should: leave the project's directories, and for a FETCH the remote's port and name service.
+ * Mustn't: leave another project's directories, or any network for other jobs.
+ */
 static int job_confine(struct job *job, struct error *error)
 {
 	struct isolation_path paths[ARRAY_SIZE(network_paths) + 3];
@@ -169,6 +174,7 @@ static int job_prepare(struct job *job, const struct paths *paths)
 	return 0;
 }
 
+/* Check the commit out unless its tree exists, and set commit, title and author of the result. */
 static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
 {
 	cleanup_tree struct tree tree = TREE_NULL;
@@ -370,6 +376,7 @@ static int job_tree_remove(struct job *job)
 	return tree_remove(job->project_fd, request->commit, request->view, job->result);
 }
 
+/* Prune the mirror; a project that never fetched has none, which is a success. */
 static int job_mirror_prune(struct job *job)
 {
 	struct mirror mirror = {.path = job->mirror_path, .limits = job->limits};

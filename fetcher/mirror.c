@@ -80,6 +80,7 @@ static bool stale_is(int dir_fd, const char *name, bool references)
 	return name_ends(name, ".lock") || strncmp(name, "tmp_", 4) == 0 || strstr(name, "_git2_");
 }
 
+/* Remove stale files in the directory, and below it for references. Consumes @dir_fd. */
 static void stale_remove(int dir_fd, bool references, unsigned depth)
 {
 	cleanup_closedir DIR *dir = fdopendir(dir_fd);
@@ -191,6 +192,7 @@ void mirror_close(struct mirror *mirror)
 
 /* ---- looking up ---- */
 
+/* Find the commit that @id stands for, behind its tags. @what: the name of @id in errors. */
 static int find_peeled(struct mirror *mirror, const git_oid *id, git_oid *ret_id, const char *what,
 		       struct fetch_result *result)
 {
@@ -401,6 +403,7 @@ static bool is_denied(int status)
 	return status == 401 || status == 403 || status == 404 || status == 410;
 }
 
+/* Turn a failure of libgit2 into the result's sentence, by what the callbacks noted in @update. */
 static int update_failed(const struct update *update, int code, struct fetch_result *result)
 {
 	const struct mirror *mirror = update->mirror;
@@ -594,6 +597,7 @@ static int fetch_commit(git_remote *remote, struct update *update, const char *c
 	return mirror_fetch_specs(remote, update, &array, false);
 }
 
+/* Connect, complete @ref, fetch, and fetch @commit by id if the branches did not bring it. */
 static int update_run(struct mirror *mirror, git_remote *remote, struct update *update, char *ref,
 		      const char *commit, struct fetch_result *result)
 {

@@ -6,10 +6,9 @@
  * DOC: The mirror
  *
  * lib/repos/<project>.git is a bare mirror of the project's remote: all its branches and tags,
- * and commits that were requested by id. Only the child of a fetch (child.h) opens it, under the
- * project's lock. The mirror is a cache: a damaged one is emptied and fetched anew, so no
- * function here repairs anything. What the remote sends is hostile input; every object is
- * verified, and the bytes of one fetch are bounded.
+ * and commits that were requested by id. Only a child (child.h) opens it, under the project's
+ * lock. The mirror is a cache: a damaged one is not repaired, but emptied and fetched anew. What
+ * the remote sends is hostile input; every object is verified, and the bytes of a fetch are bounded.
  *
  * mirror.c connects and fetches, mirror_local.c copies the objects of file:// remotes,
  * mirror_pack.c joins small packs, mirror_prune.c (prune.h) removes what no run needs.
@@ -20,9 +19,10 @@
 
 #include <git2.h>
 
+/** struct mirror - an open mirror; all but @repository belong to the caller */
 struct mirror {
 	git_repository *repository;
-	const char *path;
+	const char *path; /* absolute, of the directory */
 	const struct repository *config;
 	const struct remote *remote;
 	const struct fetch_limits *limits;

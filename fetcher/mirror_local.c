@@ -118,11 +118,12 @@ static void pack_take(struct copy *copy, int fd, const char *name)
 	if (pack)
 		pack->free(pack);
 	if (r < 0 && !copy->over_limit)
-		log_warning("%s: pack %s cannot be taken over whole (%s), its objects are copied "
+		log_warning("%s: pack %s cannot be copied whole (%s), its objects are copied "
 			    "one by one",
 			    copy->mirror->config->project, name, git_words());
 }
 
+/* Copy the remote's packs whole. Best effort: objects that are still missing are walked to. */
 static void packs_take(struct copy *copy)
 {
 	char folder[PATH_MAX];
@@ -213,6 +214,7 @@ static int push_tag(struct copy *copy, const git_oid *id)
 	return r;
 }
 
+/* Push the objects that @id names, and count its size against the limit. */
 static int visit_expand(struct copy *copy, const git_oid *id)
 {
 	git_object_t type;
@@ -250,10 +252,11 @@ static int object_copy(struct copy *copy, const git_oid *id)
 				  git_odb_object_size(object), git_odb_object_type(object));
 	git_odb_object_free(object);
 	if (r == 0 && !git_oid_equal(&written, id))
-		return say("an object is not what its id says");
+		return say("an object does not match its id");
 	return r;
 }
 
+/* Walk until the stack is empty: an object is copied when all that it names has been. */
 static int copy_walk(struct copy *copy)
 {
 	int r = 0;
@@ -294,6 +297,7 @@ static bool reference_wanted(const char *name, const char *ref)
 	       strcmp(name, ref) == 0;
 }
 
+/* Start the walk at each wanted reference, and at @commit. */
 static int tips_push(struct copy *copy, const char *ref, const char *commit)
 {
 	git_strarray names = {0};

@@ -73,6 +73,7 @@ static void packs_remove(int dir_fd, const struct packs *packs, const char *keep
 	}
 }
 
+/* Write the objects of all small packs as one pack, then remove the small ones. */
 static int packs_join(struct mirror *mirror, int dir_fd, const char *folder,
 		      const struct packs *packs)
 {

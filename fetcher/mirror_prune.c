@@ -63,6 +63,7 @@ static int root_add_hex(struct prune *prune, const char *hex)
 	return git_oid_fromstrn(&id, hex, GIT_OID_HEXSZ) < 0 ? 0 : root_add(prune, &id);
 }
 
+/* Take branches and tags as roots, and remove references of other kinds. */
 static int remote_roots(struct prune *prune)
 {
 	git_strarray names = {0};
@@ -105,6 +106,7 @@ static int packed_refs_roots(struct prune *prune, int dir_fd, const char *path)
 	return r;
 }
 
+/* Take the references of views as roots, except of views with objects of their own. */
 static int views_roots(struct prune *prune, const char *views)
 {
 	cleanup_close int fd =
@@ -128,6 +130,7 @@ static int views_roots(struct prune *prune, const char *views)
 	return r;
 }
 
+/* Take the commits of trees as roots, and the references that they and their views show. */
 static int trees_roots(struct prune *prune)
 {
 	int copy = openat(prune->project_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -215,6 +218,7 @@ static int object_count(const git_oid *id, void *payload)
 	return oid_set_add(&prune->have, id) < 0 ? -1 : 0;
 }
 
+/* Visit the objects of one pack: count them, or with @take add the reached ones to prune->have. */
 static int pack_each(struct prune *prune, struct prune_pack *pack, bool take)
 {
 	struct counting counting = {.prune = prune, .pack = pack, .take = take};
@@ -261,6 +265,7 @@ static void pack_subtract(struct prune *prune, const char *name)
 	*freed -= bytes < *freed ? bytes : *freed;
 }
 
+/* Is there room for a copy of all packs that are reached in part? Return: 0 or -ENOSPC. */
 static int room_check(const struct prune *prune)
 {
 	struct statvfs disk;
@@ -304,6 +309,7 @@ static int packs_rewrite(struct prune *prune)
 	return 0;
 }
 
+/* Remove packs without reached objects, keep those reached as a whole, rewrite the others. */
 static int packs_prune(struct prune *prune)
 {
 	bool mixed = false;
@@ -325,6 +331,7 @@ static int packs_prune(struct prune *prune)
 
 /* ---- loose objects ---- */
 
+/* Remove the loose objects of one directory (two hex digits) that are not reached. */
 static void loose_prune_in(struct prune *prune, int objects_fd, const char *folder)
 {
 	int fd = openat(objects_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -154,6 +154,7 @@ static void answer_removed(struct service *service, const struct request *reques
 				    .branches = result->branches_known ? result->branches_fd : -1));
 }
 
+/* Reply to a request; after a FETCH or UNPACK with the descriptor of runbook.yml. */
 static void answer(struct service *service, const struct request *request,
 		   const struct fetch_result *given)
 {
@@ -229,6 +230,7 @@ static void remote_note(const struct slot *slot, const struct request *request)
 		repository->asked_usec = slot->started_usec;
 }
 
+/* Reply to the worker's request and to all queued ones that its result serves, too. */
 static void on_worker_done(struct worker *worker)
 {
 	struct slot *slot = container_of(worker, struct slot, worker);
@@ -360,6 +362,7 @@ static bool project_busy(const struct service *service, const char *project)
 	return false;
 }
 
+/* Start queued requests in order while slots are free, one at a time for each project. */
 static void service_dispatch(struct service *service)
 {
 	struct request *before = NULL;

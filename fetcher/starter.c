@@ -179,6 +179,7 @@ static int child_watch(struct child *child)
 			on_child_exit);
 }
 
+/* Start a child; a failure to do so is reported like a child's end. */
 static int on_start(struct channel *channel, struct message *message)
 {
 	struct starter *starter = channel->userdata;

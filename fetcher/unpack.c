@@ -76,6 +76,7 @@ static int entry_count(void *userdata)
 	return ++unpack->n_entries > unpack->limits->tree_entries ? -EDQUOT : 0;
 }
 
+/* Write the current entry's data to @fd, with its holes, and count it against the limits. */
 static int data_write(struct unpack *unpack, int fd)
 {
 	for (;;) {
@@ -184,6 +185,7 @@ static int unpack_hardlink(struct unpack *unpack, const char *target, int dir_fd
 	return 0;
 }
 
+/* Check the path of an entry, make its parent directories, and create it by its type. */
 static int unpack_entry(struct unpack *unpack, struct archive_entry *entry)
 {
 	const struct beneath_make make = {.mode = 0755, .count = entry_count, .userdata = unpack};

@@ -90,6 +90,7 @@ static int foreign_collect(struct view *view)
 	return r < 0 ? view_failed(view, r) : 0;
 }
 
+/* Fill objects/pack: links to the base's packs, and a pack with the commit's own objects. */
 static int objects_write(const struct view *view, int top_fd)
 {
 	char path[PATH_MAX], name[PACK_NAME_LENGTH + 1];
@@ -160,6 +161,7 @@ static int view_fill(const struct view *view, int view_fd, const char *text, siz
 	return r;
 }
 
+/* Write the view under a temporary name and rename it, unless a view with its id exists. */
 static int view_write(const struct view *view, const char *views, const char *text, size_t size)
 {
 	int project_fd = view->request->project_fd;
@@ -211,6 +213,7 @@ static int view_name(struct view *view, const char *text, size_t size)
 	return 0;
 }
 
+/* Print the references, derive the view's id from them, and write the view. */
 static int view_finish(struct view *view)
 {
 	char views[GIT_OID_HEXSZ + 8], hex[GIT_OID_HEXSZ + 1];

@@ -34,6 +34,7 @@ static void worker_kill(const struct worker *worker)
 	loop_exit(workers->loop, 1);
 }
 
+/* Set the result of a child that sent none, by how it ended. */
 static void worker_describe_end(struct worker *worker, int error, int status)
 {
 	struct fetch_result *result = &worker->result;
@@ -245,6 +246,7 @@ void workers_close(struct workers *workers)
 
 /* ---- the start of a child ---- */
 
+/* Put the configuration, if any, and the job into the socket. Consumes @job. */
 static int job_send(int fd, const struct repository *repository, struct message *job)
 {
 	struct message *config = NULL;
