@@ -116,6 +116,7 @@ struct job {
 	struct error error;
 };
 
+/* A thread: do the job, append it to the list of finished ones, and wake the loop. */
 static void *job_main(void *userdata)
 {
 	static const atomic_bool cancelled;
@@ -195,6 +196,7 @@ static void send_kept(struct channel *channel, uint64_t serial, int result, cons
 						.error = text));
 }
 
+/* In the loop's thread: reply to a put unless its channel is closed, and free the job. */
 static void job_done(struct answers *answers, struct job *job)
 {
 	answers->n_jobs[job->kind]--;

@@ -31,6 +31,7 @@ static void place_close(struct place *place)
 
 #define cleanup_place __attribute__((cleanup(place_close)))
 
+/* Split @destination into directory and name, and open the directory. */
 static int place_open(struct place *place, const char *destination, struct error *error)
 {
 	char parent[PATH_MAX];

@@ -72,6 +72,7 @@ static ssize_t peek(struct reader *reader, size_t want, const uint8_t **ret_data
 	return (ssize_t)want;
 }
 
+/* Read exactly @size bytes; @out may be NULL to skip them. */
 static int take(struct reader *reader, void *out, size_t size)
 {
 	const uint8_t *data = NULL;
@@ -173,6 +174,7 @@ static int copy_name(char *out, const char *value, size_t length)
 	return 0;
 }
 
+/* Apply a record of an extended header; unknown keys are ignored. */
 static int apply_record(struct entry *entry, unsigned *set, const char *key, size_t key_length,
 			const char *value, size_t length)
 {
@@ -412,6 +414,7 @@ static int make_hard_link(struct reader *reader, struct entry *entry, int parent
 	return 0;
 }
 
+/* Note mode and time of a directory for finish_directories(). */
 static int remember_directory(struct reader *reader, const struct entry *entry)
 {
 	struct made_directory *made;
@@ -435,6 +438,7 @@ static int remember_directory(struct reader *reader, const struct entry *entry)
 	return 0;
 }
 
+/* Create the file, directory or link of an entry, from its header on. */
 static int make_entry(struct reader *reader, struct entry *entry)
 {
 	const char *base;

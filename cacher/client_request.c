@@ -216,6 +216,7 @@ static int await_hello(int fd, struct client_answer *answer, uint64_t deadline_m
 	return r == 0 && answer->head.status != CACHER_HELLO ? -EPROTO : r;
 }
 
+/* Connect, send the request and receive the reply once. Return: as above. */
 static int attempt(const char *path, uint64_t deadline_msec, const struct client_request *request,
 		   struct client_answer *answer, struct error *error)
 {

@@ -29,6 +29,7 @@ struct outcome {
 
 /* ---- bytes with deadlines ---- */
 
+/* Wait for @events. Return: 0, -ECANCELED when the step has ended, -ETIMEDOUT, or -errno. */
 static int wait_for(const struct connection *connection, short events, uint64_t deadline_usec)
 {
 	struct pollfd poll_fd = {.fd = connection->fd, .events = events};

@@ -31,6 +31,7 @@ int feed_pipe(int *ret_read_fd, int *ret_write_fd)
 	return 0;
 }
 
+/* Wait for room in the pipe. Return: 0, -ECANCELED, -ETIMEDOUT, or -errno. */
 static int wait_writable(int fd, uint64_t deadline_usec, const atomic_bool *cancelled)
 {
 	struct pollfd poll_fd = {.fd = fd, .events = POLLOUT};
@@ -50,6 +51,7 @@ static int wait_writable(int fd, uint64_t deadline_usec, const atomic_bool *canc
 	}
 }
 
+/* Write all bytes; each write that makes progress restarts the time limit. */
 static int write_all(int fd, const uint8_t *data, size_t size, const atomic_bool *cancelled)
 {
 	uint64_t deadline = now_usec() + FEED_STALL_SEC * USEC_PER_SEC;

@@ -30,6 +30,7 @@ static struct {
 	size_t max;
 } pool = {.lock = PTHREAD_MUTEX_INITIALIZER, .free = PTHREAD_COND_INITIALIZER};
 
+/* Take a context from the pool; wait while all are in use. */
 static struct context *context_take(void)
 {
 	struct context *found = NULL;

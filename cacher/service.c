@@ -99,7 +99,7 @@ static int worker_start(struct listener *listener, int fd)
 	return 0;
 }
 
-/* Join and free the threads that have finished. */
+/* Free the records of threads that have finished. */
 static void workers_reap(struct listener *listener)
 {
 	struct worker **place = &listener->workers;
@@ -121,6 +121,7 @@ static void workers_reap(struct listener *listener)
 
 /* ---- accepting, and shares of the threads ---- */
 
+/* How many threads a step may have at present. */
 static unsigned share(const struct service *service)
 {
 	unsigned equal = SERVICE_THREADS_MAX / (service->n_listeners ? service->n_listeners : 1);
@@ -130,6 +131,7 @@ static unsigned share(const struct service *service)
 	return equal ? equal : 1;
 }
 
+/* Serve accepted connections while the step has threads left, and accept more if there is room. */
 static void listener_start_waiting(struct listener *listener)
 {
 	while (listener->n_waiting > 0 && listener->n_workers < share(listener->service)) {

@@ -96,6 +96,7 @@ void store_reference_release(struct store *store, const uint8_t *digest)
 
 typedef int (*directory_entry_fn)(int dir_fd, const char *name, void *userdata);
 
+/* Call @each for each name in a directory, until a negative result. */
 static int directory_each(int dir_fd, const char *path, directory_entry_fn each, void *userdata)
 {
 	cleanup_closedir DIR *dir = NULL;
@@ -190,6 +191,7 @@ struct blob_scan {
 	const char *prefix;
 };
 
+/* Remove contents that no key names; count the disk space of all others. */
 static int remove_unnamed(int dir_fd, const char *name, void *userdata)
 {
 	struct blob_scan *scan = userdata;

@@ -204,6 +204,7 @@ static int filter_install(void)
 			    &program);
 }
 
+/* Pass the filter's notification descriptor from the child to the guard. */
 static void descriptor_send(int socket_fd, int fd)
 {
 	union {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* skopeo has ended: read the image, and go on to its layers, or fail the job. */
 static void fetched(struct skopeo *skopeo)
 {
 	struct job *job = container_of(skopeo, struct job, skopeo);

@@ -106,6 +106,7 @@ void job_state_set(struct job *job, enum job_state to)
 	job->state = to;
 }
 
+/* Enter a final state: report it, release the job's resources, and start the next job. */
 static void job_end(struct job *job, enum job_state state)
 {
 	struct service *service = job->jobs->service;
@@ -137,6 +138,7 @@ void job_fail(struct job *job, int number, const char *text)
 
 /* ---- layers ---- */
 
+/* Have runbookd unpack the job's current layer. @digest, @layer: "" if not known. */
 static void unpack_ask(struct job *job, int blob_fd, const char *digest, const char *layer)
 {
 	struct message *message;
@@ -152,6 +154,7 @@ static void unpack_ask(struct job *job, int blob_fd, const char *digest, const c
 		job_fail(job, 0, "a request to runbookd cannot be sent");
 }
 
+/* Is the layer unpacked, and are the facts about it stored? */
 static bool layer_ready(const struct job *job, const char *layer)
 {
 	struct store_layer facts;
@@ -276,6 +279,7 @@ static void unpack_end(struct job *job)
 	report_close(job);
 }
 
+/* Read the unpacker's report; it ends at end of file, over its limit, or without memory. */
 static void on_report(struct loop_file *file, uint32_t events)
 {
 	struct job *job = container_of(file, struct job, report_file);
@@ -421,6 +425,7 @@ static struct job *job_same(struct jobs *jobs, const struct job_request *request
 	return NULL;
 }
 
+/* Note that steps of the request's project wait for this job's image. */
 static int waiter_add(struct job *job, const struct job_request *request)
 {
 	struct waiter *grown;

@@ -43,6 +43,7 @@ static bool wanted_refuse(const struct service *service, const char *asked, cons
 	return true;
 }
 
+/* Steps wait for an image: begin to pull it, or report at once that they cannot have it. */
 static int on_wanted(struct channel *channel, struct message *message)
 {
 	struct service *service = channel->userdata;

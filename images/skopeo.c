@@ -160,6 +160,11 @@ static void skopeo_exec(const void *user)
 	_exit(127);
 }
 
+/*
+ * In the new process, which becomes the guard.
+  * Should: lead its own process group, limit files, copy the upload, leave output and credentials.
+ * Mustn't: allocate or log.
+ */
 static _Noreturn void child_start(const struct command_line *line, const struct skopeo_job *job,
 				  int output_fd, pid_t service)
 {

@@ -148,6 +148,7 @@ static int check_digest(struct stream *stream, crypto_hash_sha256_state *state, 
 			     wanted);
 }
 
+/* Read the rest of the stream, check both digests, and report id, bytes and entries. */
 static int finish(struct stream *stream, const char *digest, const char *layer)
 {
 	char hex[2 * crypto_hash_sha256_BYTES + 1];

@@ -325,6 +325,7 @@ static int set_xattrs(struct unpack *unpack, struct archive_entry *entry, int fd
 	return 0;
 }
 
+/* Set owner, user.* attributes, mode and time; chown first, since it clears set-id bits. */
 static int set_attributes(struct unpack *unpack, struct archive_entry *entry, int dir_fd,
 			  const char *name, mode_t type)
 {
