@@ -8,7 +8,7 @@
  * lib/repos/<project>.git is a bare mirror of the project's remote: all its branches and tags,
  * and commits that were requested by id. Only a child (child.h) opens it, under the project's
  * lock. The mirror is a cache: a damaged one is not repaired, but emptied and fetched anew. What
- * the remote sends is hostile input; every object is verified, and the bytes of a fetch are bounded.
+ * the remote sends is hostile input; every object is verified, and each fetch is bounded.
  *
  * mirror.c connects and fetches, mirror_local.c copies the objects of file:// remotes,
  * mirror_pack.c joins small packs, mirror_prune.c (prune.h) removes what no run needs.

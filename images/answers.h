@@ -5,7 +5,7 @@
 /*
  * DOC: Requests of people
  *
- * "runbookctl image" and the page's images arrive as IMAGE_REQUESTs of the api process. Each verb
+ * Each "runbookctl image" command arrives as an IMAGE_REQUEST of the api process. Each verb
  * (list, pull, import, remove, prune, job) has a function in one table. A pull or import is begun
  * and answered with the number of its job (jobs.h), whose state is another request.
  */

@@ -7,7 +7,8 @@
  *
  * A pull may reach any address of the internet, but private addresses and this host itself only
  * if the administrator lists them (guard.h). This module decides which class an address belongs
- * to, by the IANA registries of special-purpose addresses (RFC 6890 and its updates).
+ * to, by the IANA registries of special-purpose addresses (RFC 6890 and its updates) and the
+ * addresses of metadata services.
  */
 
 #include <stdbool.h>

@@ -6,7 +6,7 @@
  * DOC: Pulls and imports
  *
  * A job is one pull or import of an image, at a person's request or because steps wait for the
- * image. It goes through these states, and fails from each of the first three:
+ * image. It goes through these states, and may fail in each of the first three:
  *
  *   waiting    for one of the IMAGE_PULLS_AT_ONCE places
  *   fetching   skopeo copies blobs into the store
