@@ -193,7 +193,7 @@ MUTATIONS = [
                                               "return false;")],
      DELIVERIES, "lab: an old body, sent again, runs nothing of its commit"),
     ("a branch need not have moved", [("scheduler/engine/deliveries.c", r" && strcmp\(commit, last\.after\) != 0\)", ")")],
-     DELIVERIES, "hub: what the branch is at is not run again, either"),
+     DELIVERIES, "hub: a body of the branch's present commit, sent again, runs nothing"),
     ("the digest is that of the form", [("webhook/forge_gitea.c", r'return signature_check_hex\(&inner, header, "", digest, answer\);',
                                          'body_digest_set(digest, delivery); return signature_check_hex(&inner, header, "", '
                                          '&(struct body_digest){.known = false}, answer);')],

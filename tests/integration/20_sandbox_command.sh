@@ -46,7 +46,7 @@ check_equal "the workspace's owner is root inside" "0:0 content" \
     "$(sandbox --workspace "$TEST_TMP/copy" -- sh -c 'stat -c %u:%g sub/file; cat sub/file' | xargs)"
 check "directories of the workspace can be renamed" sandbox --workspace "$TEST_TMP/copy" -- \
     sh -c 'mv sub other && cat other/file && rm -r other && test ! -e other'
-check_equal "and changes in it are not visible outside" content "$(cat "$TEST_TMP/copy/sub/file")"
+check_equal "changes in the workspace are not visible outside" content "$(cat "$TEST_TMP/copy/sub/file")"
 check "a writable bind can be written" sandbox --bind "$TEST_TMP/out:/out" -- sh -c 'echo made >/out/made'
 check_equal "files made in a bind belong to the bind's owner" "made 1234:1235" \
     "$(cat "$TEST_TMP/out/made") $(stat -c %u:%g "$TEST_TMP/out/made")"
@@ -92,7 +92,7 @@ import socket, sys
 socket.socket(socket.AF_UNIX).connect('/mnt/sockets/$1')"
 }
 check "a step can connect to a socket with mode 0666 in a read-only bind" connects anybody :ro
-check_not "but not to a socket of root" connects root :ro
+check_not "a step cannot connect to a socket of root in a read-only bind" connects root :ro
 check "in a writable bind a step can connect to a socket of the bind's owner" connects root ""
 
 # ---- limits ----
@@ -100,7 +100,7 @@ if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
     output=$(sandbox --memory 64M -- echo ran 2>&1)
     check_equal "a limit that cannot be applied is not ignored" 125 $?
     check_match "the message names the fix" 'Delegate=yes' "$output"
-    check_not "and the command did not run" grep -q ran <<<"$output"
+    check_not "with a refused limit the command does not run" grep -q ran <<<"$output"
 fi
 # --explain predicts correctly what happens to limits, both here and without a writable cgroup.
 limits_as_explained() {

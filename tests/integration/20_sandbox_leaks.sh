@@ -52,7 +52,7 @@ for ((i = 0; i < 40; i++)); do
 done
 wait
 check_equal "40 sandboxes at once all work" 40 "$(cat "$TEST_TMP"/parallel.* | grep -cx 0)"
-check_equal "and leave nothing behind" "$before" "$(state)"
+check_equal "40 sandboxes at once leave nothing behind" "$before" "$(state)"
 
 # where mounts are shared, as systemd makes them, no mount of a sandbox propagates to the host
 # shellcheck disable=SC2016

@@ -121,7 +121,7 @@ check_equal "forwarding for the whole host stays off" 0 "$(in_host cat /proc/sys
 # the host does not become a router for others: internet -> host -> third network
 echo 1 | in_host tee /proc/sys/net/ipv4/conf/other0/forwarding >/dev/null
 check_not "packets of other hosts are not forwarded" ip netns exec "$NET" python3 -c "$CONNECT" 9.9.9.2 8000
-check "without the rule of our table they would be forwarded" in_host sh -c "
+check "without our table's rule, packets of other hosts would be forwarded" in_host sh -c "
     nft delete rule inet runbookd forward handle \$(nft -a list chain inet runbookd forward |
         sed -nE 's/.*iifname @uplinks4 drop # handle //p')
     ip netns exec $NET python3 -c '$CONNECT' 9.9.9.2 8000"
@@ -183,8 +183,8 @@ kill -KILL $KILLED
 wait $KILLED 2>/dev/null
 check "after a kill, the kernel removes the link" wait_for 20 sh -c "! ip -n $HOST link | grep -q rbk"
 check "after a kill, the next step has a network" connect 8.8.4.4 8000
-check_equal "and removes the table at its end" 0 "$(in_host nft list tables | grep -c runbookd)"
-check_equal "and switches forwarding off" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
+check_equal "after a kill, the next step removes the table at its end" 0 "$(in_host nft list tables | grep -c runbookd)"
+check_equal "after a kill, the next step switches forwarding off at its end" 0 "$(in_host cat /proc/sys/net/ipv4/conf/up0/forwarding)"
 
 # several at once, each with its own address; all of them run until the last has printed its own
 mkfifo "$TEST_TMP/hold"

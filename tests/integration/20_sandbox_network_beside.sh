@@ -87,9 +87,9 @@ before=$(theirs)
 check_not "a chain that drops still drops" connect 8.8.4.4
 check_match "doctor names the chain that drops" 'inet mine forward" *drops' "$(doctor)"
 check_equal "the chain that drops was not changed" "$before" "$(theirs)"
-check "its advice can be followed" follow_advice
-check_equal "and helps" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
-check_match "doctor finds that the advice was followed" 'no firewall is in the way' "$(doctor)"
+check "doctor's advice about the chain can be followed" follow_advice
+check_equal "after doctor's advice, a step gets out" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
+check_match  "doctor finds that the advice was followed" 'no firewall is in the way' "$(doctor)"
 in_host nft delete table inet mine
 
 # ---- Docker's rules, as version 28 makes them ----
@@ -141,8 +141,8 @@ defer "kill $HOLDER 2>/dev/null"
 wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
 check_equal "while a step runs a container gets out as before" ::ffff:1.2.3.1 "$(from "$NET-c" 8.8.4.4)"
 check_equal "Docker's rules are as before" "$before" "$(theirs)"
-check "its advice can be followed" follow_advice
-check_equal "and helps" ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
+check "doctor's advice about Docker can be followed" follow_advice
+check_equal "with Docker's rules, after doctor's advice, a step gets out"  ::ffff:1.2.3.1 "$(connect 8.8.4.4)"
 before=$(theirs)
 check_not "net-host: a container" connect 172.17.0.2
 check_not "net-host: a container's published port" in_host "${SANDBOX[@]}" --network egress -- \

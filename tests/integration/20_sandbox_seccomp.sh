@@ -138,7 +138,7 @@ cat "$TEST_TMP/numbers" "$TEST_TMP/rows" >"$TEST_TMP/probes"
 check "there are more than 2500 probes" test "$(wc -l <"$TEST_TMP/probes")" -gt 2500
 probe() { sandbox "$@" --timeout 120s --grace 1s --bind "$TEST_TMP/tools:/mnt:ro" -- /mnt/syscalls <"$TEST_TMP/probes"; }
 check "the filter answers every number as the list says" probe
-check "with --seccomp-report it answers the same" probe --seccomp-report="$TEST_TMP/report"
+check "with --seccomp-report the filter answers the same" probe --seccomp-report="$TEST_TMP/report"
 # the probes must be able to fail: without a sandbox, nearly all answers differ
 check_not "without a sandbox the answers differ from the list" "$TEST_TMP/tools/syscalls" <"$TEST_TMP/rows"
 

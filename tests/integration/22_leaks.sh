@@ -77,7 +77,7 @@ for ((i = 0; i < 9; i++)); do
 done
 check "after kills of the parent no command of a sandbox runs" wait_for 20 sh -c "! pgrep -f '^sleep 76543\$'"
 check "after kills of the parent, the next sandbox works" hammer 1 1 egress >"$TEST_TMP/out"
-check_equal "and removes what the killed parents left" "$before" "$(state)"
+check_equal "the next sandbox removes what the killed parents left" "$before" "$(state)"
 check "network namespaces are gone in the end" wait_for 30 sh -c \
     "[ \$(lsns -n -o NS -t net | wc -l) -le $kept ]"
 

@@ -97,8 +97,8 @@ check "two steps run" wait_for 20 both_up
 begin=$SECONDS
 kill -TERM "$DAEMON_PID"
 gone() { ! kill -0 "$DAEMON_PID" 2>/dev/null; }
-check "it stops when the grace period is over" wait_for 25 gone
-check_match "it does not stop before the grace period is over" '^(9|1[0-9])$' $((SECONDS - begin))
+check "runbookd stops when the grace period is over" wait_for 25 gone
+check_match "runbookd does not stop before the grace period is over" '^(9|1[0-9])$' $((SECONDS - begin))
 check_match "a step that handles SIGTERM printed its last line" bye "$(cat "$root/var/log/runbookd/demo/1/polite.1.log")"
 check_not "no process remains" pgrep -f -- "--root $root"
 check_equal "no mount remains" "" "$(grep -F "$TEST_TMP" /proc/self/mountinfo)"
@@ -108,7 +108,7 @@ check_equal "no step directory remains" "" "$(ls "$root/run/runbookd/steps")"
 DAEMON_PID=
 start_daemon || exit 1
 check_equal "after a restart the run has its result" cancelled "$(run_state 1)"
-check_match "and the reason of its result" 'runbookd was stopped' "$(api runs/1)"
+check_match "after a restart the run has the reason of its result" 'runbookd was stopped' "$(api runs/1)"
 DAEMON_OLD=$DAEMON_PID
 commit=$(push_commit "$TEST_TMP/demo" second)
 push_payload "$commit" >"$TEST_TMP/body"
@@ -124,7 +124,7 @@ DAEMON_PID=
 start_daemon || exit 1
 check_not "the next runbookd has another pid" [ "$DAEMON_PID" = "$DAEMON_OLD" ]
 check_equal "the run of the killed runbookd is errored" errored "$(wait_run "$run" 20)"
-check_match "with the reason that its host was lost" 'host lost' "$(api "runs/$run")"
+check_match "the reason of that run is a lost host" 'host lost' "$(api "runs/$run")"
 check_not "the commands of the killed runbookd's steps are gone" pgrep -f 'trap .. TERM; echo up; while'
 check_equal "no mount of the killed runbookd remains" "" "$(grep -F "$TEST_TMP" /proc/self/mountinfo)"
 

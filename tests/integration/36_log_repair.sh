@@ -64,7 +64,7 @@ kill -KILL "$DAEMON_PID"
 wait "$DAEMON_PID" 2>/dev/null
 DAEMON_PID=
 alone() { ! pgrep -f -- "--root $TEST_TMP/root" >/dev/null; }
-check "its children end when it is killed" wait_for 20 alone
+check "the children of a killed runbookd end" wait_for 20 alone
 
 cd "$logs/$run" || exit 1
 for name in first second third; do

@@ -116,7 +116,7 @@ check "the log keeps its head" test "$start" -gt $((LIMIT / 4))
 check "the log keeps its tail" test $((size - end)) -gt $((LIMIT / 4))
 "$BIN/runbookctl" logs "$run" much >"$TEST_TMP/whole"
 check_equal "logs shows head and tail, and one line between them" "right 6000000 1 the end" "$(counted "$TEST_TMP/whole")"
-check_equal "that line has the number of missing bytes" "$((end - start))" \
+check_equal "the line in the place of the hole has the number of missing bytes" "$((end - start))" \
     "$(sed -n 's/^\[runbookd: \([0-9]*\) bytes are missing here.*/\1/p' "$TEST_TMP/whole")"
 check "logs sends no zeroes for the hole" test "$(tr -d '\000' <"$TEST_TMP/whole" | wc -c)" = "$(stat -c %s "$TEST_TMP/whole")"
 "$BIN/runbookctl" logs -t "$run" much | grep -vE '^[^ ]+ # ' >"$TEST_TMP/stamped" # without the lines about start and end
@@ -133,14 +133,14 @@ check_equal "a range from the end has the right offsets" "$((size - 8))-$((size 
 check_equal "a range from the end has the last bytes" "the end" "$(cat "$TEST_TMP/part")"
 check_equal "a range that ends in the hole ends before it" "$((start - 10))-$((start - 1))/$size" "$(part $((start - 10))-$((end - 5)))"
 check_equal "a range that ends in the hole has as many bytes as announced" 10 "$(stat -c %s "$TEST_TMP/part")"
-check_equal "one that begins in it begins behind it" "$end-$((end + 9))/$size" "$(part $((start + 1))-$((end + 9)))"
+check_equal "a range that begins in the hole begins after it" "$end-$((end + 9))/$size" "$(part $((start + 1))-$((end + 9)))"
 check_equal "a range within the hole has nothing" "*/$size" "$(part $((start + 1))-$((end - 1)))"
-check_match "and says so" "^HTTP/1.1 416" "$(head -n 1 "$TEST_TMP/head")"
+check_match "a range within the hole is 416" "^HTTP/1.1 416" "$(head -n 1 "$TEST_TMP/head")"
 curl -s --unix-socket "$API_SOCK" -D "$TEST_TMP/head2" -o "$TEST_TMP/part" "http://x$URL?offset=$((start + 1))"
-check_match "from an offset in the hole on: the line, then what follows" "^.runbookd: $((end - start)) bytes are missing" "$(sed -n 2p "$TEST_TMP/part")"
+check_match "from an offset in the hole, the log begins with the line about the hole" "^.runbookd: $((end - start)) bytes are missing" "$(sed -n 2p "$TEST_TMP/part")"
 text=$(sed -n 's/^Runbook-Log-Cut: [0-9]*-[0-9]*\/\([0-9]*\).*/\1/p' "$TEST_TMP/head2")
-check_equal "whose length the answer's head says" $((size - end + text)) "$(stat -c %s "$TEST_TMP/part")"
-check_equal "beside where it is" "$start-$((end - 1))" "$(sed -n 's/^Runbook-Log-Cut: \([0-9]*-[0-9]*\).*/\1/p' "$TEST_TMP/head2")"
+check_equal "the log that is sent has the length of the reply's header" $((size - end + text)) "$(stat -c %s "$TEST_TMP/part")"
+check_equal "the reply's header has the place of the hole" "$start-$((end - 1))" "$(sed -n 's/^Runbook-Log-Cut: \([0-9]*-[0-9]*\).*/\1/p' "$TEST_TMP/head2")"
 
 # ---- a restart of each kind while it is cut ----
 for how in USR2 KILL; do

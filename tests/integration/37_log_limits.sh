@@ -37,7 +37,7 @@ check_equal "a log at the limit keeps its tail" 500000 "$(step_log "$run" b | ta
 check "the project's logs take no more than the limit" test "$(taken greedy)" -le $((6144 + 4 * 1024 + 512))
 other=$(push_run modest second <<<"$print")
 check_equal "another run of the other project ends as failed" failed "$(wait_run "$other" 120)"
-check_equal "and its log is complete" "$(seq 500000 | sha256sum)" "$(step_log "$other" b | sha256sum)"
+check_equal "the log of the other project's next run is complete" "$(seq 500000 | sha256sum)" "$(step_log "$other" b | sha256sum)"
 
 # old logs are removed
 rm -r "${logs:?}/greedy"/*

@@ -58,14 +58,14 @@ check "the tree of the running run stays" has "$(commit_of "$long")"
 check "the tree of the pinned run stays" has "${commits[3]}"
 check "cancel succeeds" ctl cancel "$long"
 check_equal "the long run is cancelled" cancelled "$(wait_run "$long")"
-check "then its tree is removed" wait_for 60 gone "$(commit_of "$long")"
+check "the tree of a cancelled run is removed" wait_for 60 gone "$(commit_of "$long")"
 
 # ---- a tree is removed with its last run ----
 settings "Count=1"
 last=$(one 1) newest=$(one 0)
 for _ in 1 2; do ctl gc >/dev/null; done
 check_status "the run is removed" 3 ctl show "$last"
-check "its tree is removed with it" wait_for 30 sh -c "[ \"\$(ls '$LIB/trees/demo' | grep -cxE '[0-9a-f]{40}')\" -le 3 ]"
+check "the tree of a removed run is removed with it" wait_for 30 sh -c "[ \"\$(ls '$LIB/trees/demo' | grep -cxE '[0-9a-f]{40}')\" -le 3 ]"
 check "the tree of the last success stays" has "$(commit_of "$newest")"
 
 # ---- a branch that was deleted from the remote ----
@@ -80,9 +80,9 @@ sleep 1.2
 for _ in 1 2 3; do ctl gc >/dev/null; done
 check "the last success of that branch stays" ctl show "$feature"
 git -C "$TEST_TMP/repos/demo" push -q origin :refs/heads/feature
-check "it stays until the deletion of the branch is known" ctl show "$feature"
+check "that success stays until the deletion of its branch is known" ctl show "$feature"
 one 1 >/dev/null
-check "it is removed when the deletion is known" wait_for 60 removed "$feature"
+check "that success is removed when the deletion of its branch is known" wait_for 60 removed "$feature"
 check "the last success of an existing branch stays" ctl show "$newest"
 
 # ---- the mirror ----

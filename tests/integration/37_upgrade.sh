@@ -74,7 +74,7 @@ check "$FIRST: steps run" started "$run" 5
 check "$FIRST: its programs run" is_running "$FIRST"
 if [ -n "$RAW" ]; then
     upgraded "from $RAW by SIGUSR2" current USR2
-    check_equal "it adopts all steps" 5 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
+    check_equal "this version adopts all steps of $FIRST" 5 "$(grep -c "demo-$run-.* goes on" "$TEST_TMP/daemon.log")"
     pid=$(main_pid)
     install_version "$RAW"
     kill -USR2 "$pid"

@@ -28,7 +28,7 @@ view "refs/heads/main@$MAIN"
 first=$VIEW
 check_equal "a view has the remote's branches and tags" "refs/heads/feature/x refs/heads/main refs/tags/v1" "$(refs_in)"
 check_equal "a commit of a branch is not foreign" "false" "$FOREIGN"
-check_not "its view has no objects" test -e "$TREES/demo/$MAIN.views/$VIEW/objects"
+check_not "the view of a commit that is not foreign has no objects" test -e "$TREES/demo/$MAIN.views/$VIEW/objects"
 view "refs/heads/main@$MAIN"
 check_equal "unchanged references give the same view" "$first" "$VIEW"
 git -C "$BARE" tag -a -m two v2 main
@@ -131,7 +131,7 @@ check_equal "a commit that only a tag reaches is not foreign" false "$FOREIGN"
 git push -q "$BARE" :in-fork
 view "@$HEAD!unknown"
 check_equal "a commit that no branch or tag reaches is foreign" true "$FOREIGN"
-check_equal "its view has its own objects and the default branch's" "$(reachable "$HEAD" main v1)" "$(objects)"
+check_equal "the view of a commit that is foreign by its id has its objects and the default branch's" "$(reachable "$HEAD" main v1)" "$(objects)"
 view "refs/heads/kept@$HEAD!unknown"
 check_equal "a branch that is named with a foreign commit is not moved" "$(git rev-parse kept)" "$(git_in rev-parse refs/heads/kept)"
 

@@ -34,8 +34,8 @@ chmod 0751 hello
 touch -d '2001-02-03 04:05:06.789' hello
 check "put a file" cacher put greeting hello
 check "another step of the run gets it" as "$SERVE/b" get greeting copy
-check "it gets the same bytes" cmp hello copy
-check_equal "it gets the same mode and time" "$(stat -c '%a %y' hello)" "$(stat -c '%a %y' copy)"
+check "another step gets the same bytes" cmp hello copy
+check_equal "another step gets the same mode and time" "$(stat -c '%a %y' hello)" "$(stat -c '%a %y' copy)"
 check_equal "get to standard output" hello "$(cacher get greeting -)"
 check "put from standard input" cacher put stdin - <hello
 check_equal "ls prints key, kind and size" "$(printf 'greeting\tfile\t6\nstdin\tfile\t6')" "$(cacher ls)"

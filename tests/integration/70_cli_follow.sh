@@ -69,7 +69,7 @@ start_api STORY_STEP=0.02 STORY_HANGS=1
 : >"$TEST_TMP/out"
 "$CTL" trigger demo --follow >"$TEST_TMP/out" 2>&1 &
 pid=$!
-check "it is running" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
+check "the step is running" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
 kill -INT "$pid"
 wait "$pid"
 check_equal "Ctrl-C while following is exit 130" 130 $?
@@ -92,7 +92,7 @@ git -C "$TEST_TMP/My Copy" -c user.email=t@example.invalid -c user.name=T commit
 : >"$TEST_TMP/out"
 "$CTL" run --step test -e A=3 -e B=x=y "$TEST_TMP/My Copy" >"$TEST_TMP/out" 2>&1 &
 pid=$!
-check "it is running" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
+check "the step of the uploaded copy is running" wait_for 10 grep -q "build: ready -> running" "$TEST_TMP/out"
 kill -INT "$pid"
 wait "$pid"
 check_equal "a cancelled run is exit 1" 1 $?

@@ -37,7 +37,7 @@ check_equal "after a run, the instance is gone" "" "$(ls "$TMPDIR")"
 : >"$TEST_TMP/out"
 "$CTL" run "$COPY" --step long >"$TEST_TMP/out" 2>&1 &
 pid=$!
-check "it runs" wait_for 30 grep -q "long | begun" "$TEST_TMP/out"
+check "the long step is running" wait_for 30 grep -q "long | begun" "$TEST_TMP/out"
 kill -INT "$pid"
 wait "$pid"
 check_equal "Ctrl-C is exit 1" 1 $?
@@ -49,7 +49,7 @@ check_equal "after Ctrl-C, the instance is gone" "" "$(ls "$TMPDIR")"
 : >"$TEST_TMP/out"
 "$CTL" run "$COPY" --step long >"$TEST_TMP/out" 2>&1 &
 pid=$!
-check "it runs" wait_for 30 grep -q "long | begun" "$TEST_TMP/out"
+check "the long step of the next run is running" wait_for 30 grep -q "long | begun" "$TEST_TMP/out"
 kill -KILL "$pid"
 wait "$pid" 2>/dev/null
 check "after SIGKILL of runbookctl, the step ends" wait_for 40 sh -c '! pgrep -f "^sleep 987"'

@@ -15,7 +15,7 @@ steps:
 YML
 )
 check_equal "a push becomes a run that succeeds" succeeded "$(wait_run "$run")"
-check_match "its output is in the log" "^hello from demo run $run step hello$" "$(step_log "$run" hello)"
+check_match "the step's output is in the log" "^hello from demo run $run step hello$" "$(step_log "$run" hello)"
 check_equal "git log works in the workspace" 1 "$(step_log "$run" hello | tail -n 1)"
 
 # the same delivery, sent again

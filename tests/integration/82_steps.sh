@@ -123,7 +123,7 @@ check_status "retry with STEP and --failed is a usage error" 2 "$CTL" retry --fa
 check "retry --failed is accepted" "$CTL" retry --failed "$run"
 check_equal "the retried run fails again" failed "$(sleep 0.3; wait_run "$run")"
 check_equal "the failed step has another attempt" 2 "$(step_field "$run" broken 'attempts | length')"
-check_equal "its dependant with when: failure has another attempt" 2 "$(step_field "$run" mourn 'attempts | length')"
+check_equal "the failed step's dependant with when: failure has another attempt" 2 "$(step_field "$run" mourn 'attempts | length')"
 check_equal "the step with an allowed failure has no other attempt" 1 "$(step_field "$run" lint 'attempts | length')"
 
 run=$(push_run steps <<'YML'

@@ -57,7 +57,7 @@ for name in hub lab tea; do
     check_equal "$name: runs does not list the run of the old body" "" "$("$CTL" runs $name | grep "^ *$again ")"
     again=$(send $name id-again-3 "$TEST_TMP/$name.2" | jq .run)
     [ "$again" = "$second" ] || wait_run "$again" >/dev/null
-    check_equal "$name: what the branch is at is not run again, either" "" \
+    check_equal "$name: a body of the branch's present commit, sent again, runs nothing" "" \
         "$(api "runs?project=$name" | jq -r ".runs[] | select(.id > $second and .unwanted == false) | .id")"
     move $name "$a" "$b" $name.3
     third=$(send $name id-3 "$TEST_TMP/$name.3" | jq .run)

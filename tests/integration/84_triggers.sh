@@ -114,7 +114,7 @@ check "a run waits for the one before it" wait_for 20 waits "$second" \
 check "the next run waits for both" wait_for 20 waits "$third" "run $first and 1 more are before it"
 check_match "runs shows the group that a run waits for" "deploy-main" "$("$BIN/runbookctl" runs)"
 check "cancel of the first run is accepted" "$BIN/runbookctl" cancel "$first"
-check "then the second run starts" wait_for 30 sh -c "curl -sS --unix-socket '$API_SOCK' \
+check "the second run starts after the first" wait_for 30 sh -c "curl -sS --unix-socket '$API_SOCK' \
     http://r/api/v1/runs/$second | jq -r .state | grep -q running"
 cat >"$REPO/runbook.yml" <<'END'
 concurrency: {group: 'deploy-{{ branch }}', cancel_superseded: true}
@@ -139,5 +139,5 @@ END
 run=$(push refs/heads/main)
 check_equal "a run over its timeout fails" failed "$(wait_run "$run")"
 check_equal "the reason names the run's timeout" "run timeout after 2s" "$(api "runs/$run" | jq -r .reason)"
-check_equal "its steps are cancelled with the same reason" "cancelled cancelled run timeout after 2s" \
+check_equal "the steps of a run over its timeout are cancelled with the same reason" "cancelled cancelled run timeout after 2s" \
     "$(api "runs/$run" | jq -r '.steps | map(.state) + [.[0].reason] | join(" ")')"

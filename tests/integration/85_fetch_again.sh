@@ -52,7 +52,7 @@ GIT_HTTP_PORT=$PORT python3 "$TESTS_DIR/demo/git_http.py" "$TEST_TMP/repos" "$TE
 FORGE=$!
 defer "kill $FORGE 2>/dev/null"
 check_equal "when the forge is back, the run succeeds" succeeded "$(wait_run "$run" 90)"
-check_equal "then the queue has no run that waits to be fetched" 0 "$(api queue | jq .fetching_total)"
+check_equal "after the fetch, the queue has no run that waits to be fetched" 0 "$(api queue | jq .fetching_total)"
 check_equal "a missing repository is denied, not unreachable" "denied" "$(
     git -C "$TEST_TMP/repos/away" commit -q --allow-empty -m two
     push_payload "$(git -C "$TEST_TMP/repos/away" rev-parse HEAD)" >"$TEST_TMP/body"
@@ -114,5 +114,5 @@ check_equal "an unwanted push is cancelled" cancelled "$(wait_run "$run")"
 check_match "runs of a project with unwanted runs only names the last" \
     "no runs yet: 1 delivery was not wanted; the last is run $run, push main of quiet: not wanted: .*" \
     "$("$CTL" runs quiet)"
-check_match "and names the option to see all" 'runs --all' "$("$CTL" runs quiet)"
+check_match "the message about unwanted runs names the option to see all" 'runs --all' "$("$CTL" runs quiet)"
 finish

@@ -55,7 +55,7 @@ many() {
 }
 check_equal "a run of many steps with egress succeeds" succeeded "$(wait_run "$(many egress)" 300)"
 check_equal "a run of many steps without network succeeds" succeeded "$(wait_run "$(many none)" 300)"
-check "then only the links of the pool remain" wait_for 60 links_are 3
+check "after the runs, only the links of the pool remain" wait_for 60 links_are 3
 # shellcheck disable=SC2317  # called by wait_for
 fds_rest() { # unchanged for a second: the pool is full, and ended steps are gone
     local first

@@ -44,8 +44,8 @@ check_equal "no program has a descriptor of the service manager" "" \
 steps=$(steps_group)
 check_equal "runbookd-steps.service is active in its own cgroup" "active /system.slice/runbookd-steps.service" \
     "$(systemctl is-active runbookd-steps) ${steps#/sys/fs/cgroup}"
-check_equal "its cgroup itself has no process" "" "$(cat "$steps/cgroup.procs")"
-check_match "it enables controllers for its children" 'cpu.*memory.*pids' "$(cat "$steps/cgroup.subtree_control")"
+check_equal "the cgroup of runbookd-steps.service itself has no process" "" "$(cat "$steps/cgroup.procs")"
+check_match "runbookd-steps.service enables controllers for its children" 'cpu.*memory.*pids' "$(cat "$steps/cgroup.subtree_control")"
 check_match "the cgroup of steps has the controllers" 'cpu.*memory.*pids' \
     "$(cat "$steps"/runbookd-steps/cgroup.subtree_control)"
 check_equal "only root may enter the cgroup of steps" "root 700" "$(stat -c '%U %a' "$steps"/runbookd-steps)"

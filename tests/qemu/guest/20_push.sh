@@ -24,11 +24,11 @@ steps:
 YML
 )
 check_equal "a push becomes a run" failed "$(wait_run "$run" 120)"
-check_equal "its first step succeeded" succeeded "$(step_field "$run" hello state)"
+check_equal "the first step succeeds" succeeded "$(step_field "$run" hello state)"
 check_match "the step's output is in the log" "^hello from demo run $run step hello$" "$(step_log "$run" hello)"
 check_match "the step sees itself at the root of its cgroup" '^0::/$' "$(step_log "$run" hello)"
 check_match "the step has clocks of its own" '^clocks of its own$' "$(step_log "$run" hello)"
-check_equal "its second step failed with its own exit code" "failed 3" "$(step_field "$run" bad state) $(step_field "$run" bad exit_code)"
+check_equal "the second step fails with its own exit code" "failed 3" "$(step_field "$run" bad state) $(step_field "$run" bad exit_code)"
 
 # ---- the journal ----
 journalctl --sync

@@ -65,7 +65,7 @@ check "$FIRST starts" systemctl start runbookd
 check "$FIRST: a secret is set" sh -c "echo whatNobodyShallRead | runbookctl secret set upgrade prod TOKEN"
 run=$(counters_yaml "$MARK" | installed_push upgrade)
 check "steps run" wait_for 120 inits_are 5
-check "and the steps print" wait_for 60 goes_on "$run" 10
+check "the steps print" wait_for 60 goes_on "$run" 10
 before=$(inits)
 
 # ---- to this version, and if d2e21e4 was the first, back to it, which is refused ----
@@ -89,10 +89,10 @@ fi
 echo nonsense >$CONF/runbookd.conf.d/bad.conf
 begin=$(date +%s)
 check_not "with an error in the configuration runbookd does not start" systemctl restart runbookd
-check "it reports the error at each attempt" wait_for 120 tried_often "$begin" 'bad.conf:1: expected'
+check "runbookd reports the error at each attempt" wait_for 120 tried_often "$begin" 'bad.conf:1: expected'
 check_equal "with an error in the configuration the sandboxes are the same" "$before" "$(inits)"
 rm $CONF/runbookd.conf.d/bad.conf
-check "with a corrected configuration systemd starts it" wait_for 120 is_running
+check "with a corrected configuration systemd starts runbookd" wait_for 120 is_running
 
 # ---- versions in turn, killed at any moment ----
 names=(current)
