@@ -137,7 +137,8 @@ check_equal "a range that begins in the hole begins after it" "$end-$((end + 9))
 check_equal "a range within the hole has nothing" "*/$size" "$(part $((start + 1))-$((end - 1)))"
 check_match "a range within the hole is 416" "^HTTP/1.1 416" "$(head -n 1 "$TEST_TMP/head")"
 curl -s --unix-socket "$API_SOCK" -D "$TEST_TMP/head2" -o "$TEST_TMP/part" "http://x$URL?offset=$((start + 1))"
-check_match "from an offset in the hole, the log begins with the line about the hole" "^.runbookd: $((end - start)) bytes are missing" "$(sed -n 2p "$TEST_TMP/part")"
+check_match "from an offset in the hole, the log begins with the line about the hole" \
+    "^.runbookd: $((end - start)) bytes are missing" "$(sed -n 2p "$TEST_TMP/part")"
 text=$(sed -n 's/^Runbook-Log-Cut: [0-9]*-[0-9]*\/\([0-9]*\).*/\1/p' "$TEST_TMP/head2")
 check_equal "the log that is sent has the length of the reply's header" $((size - end + text)) "$(stat -c %s "$TEST_TMP/part")"
 check_equal "the reply's header has the place of the hole" "$start-$((end - 1))" "$(sed -n 's/^Runbook-Log-Cut: \([0-9]*-[0-9]*\).*/\1/p' "$TEST_TMP/head2")"
