@@ -270,13 +270,26 @@ static int copy_file(struct copy *copy, int from_fd, const char *from, int to_fd
 	return r;
 }
 
+/* A stream of its own for the directory @fd. Return: NULL with errno. */
+static DIR *directory_stream(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	DIR *dir = copy < 0 ? NULL : fdopendir(copy);
+	int number = errno;
+
+	if (!dir && copy >= 0)
+		(void)close(copy);
+	errno = number;
+	return dir;
+}
+
 /* Copies all entries; those that not all users can read are skipped. */
 static int copy_directory(struct copy *copy, int from_fd, const char *from, int to_fd,
 			  const char *to, unsigned depth)
 {
 	cleanup_close int in =
 		openat(from_fd, from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_close int out = -1, again = -1;
+	cleanup_close int out = -1;
 	cleanup_closedir DIR *dir = NULL;
 	struct dirent *entry;
 
@@ -287,11 +300,9 @@ static int copy_directory(struct copy *copy, int from_fd, const char *from, int 
 	out = openat(to_fd, to, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0 || fchmod(out, 0755) < 0 || fchown(out, copy->owner, copy->owner) < 0)
 		return -errno;
-	again = fcntl(in, F_DUPFD_CLOEXEC, 3);
-	dir = again < 0 ? NULL : fdopendir(again);
+	dir = directory_stream(in);
 	if (!dir)
 		return -errno;
-	again = -1; /* the stream's by now */
 	while ((entry = readdir(dir))) {
 		int r;
 

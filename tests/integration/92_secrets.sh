@@ -64,7 +64,7 @@ refused 2 'name of a variable' demo production 9LIVES <<<x
 refused 2 'every step has a variable' demo production PATH <<<x
 refused 2 'every step has a variable' demo production ENV <<<x
 refused 2 'runbookd.s own' demo production RUNBOOK_RUN <<<x
-refused 2 'value of the variable ENV' demo $'a\nb' A <<<x
+refused 2 'value of the steps. variable ENV' demo $'a\nb' A <<<x
 refused 2 'not a project name' ../x production A <<<x
 refused 3 'no project of this name' nobody production A <<<x
 refused 2 'value is empty' demo production A </dev/null
