@@ -8,7 +8,8 @@
  * The table has a handler for each message that root accepts; nothing else reaches this
  * process. common/message_table.h decides which child may send which of them. A child may
  * have been taken over by an attacker, so each handler checks every field again. A field
- * that breaks the rules closes the channel (-EBADMSG), which ends the child.
+ * that breaks the rules closes the channel (-EBADMSG), which ends the child. An order to start a
+ * step is the exception: what is wrong in it ends that step as errored.
  */
 
 #include "common/message.h"

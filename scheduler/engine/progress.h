@@ -7,8 +7,9 @@
  *
  * A function that changes a run or a step marks it (state.h) and returns. The consequences are
  * drawn here, in one pass: dependants are decided, the run is settled, its timers start and stop,
- * and a concurrency group releases its next run. The pass is made after each message and at the end
- * of the turn, and lasts until nothing is marked. So a function that changes something never finds
+ * and a concurrency group releases its next run. The pass is made after each message, between the
+ * claims at the end of a turn and when runs are loaded at the start, and lasts until nothing is
+ * marked. No handler calls step_propagate(), run_settle() or step_release() itself. So a function that changes something never finds
  * other objects changed under it, and this file alone decides the order of consequences:
  *
  *   a run     its state: group, timers, memory; then the phase that is due: its tree, or its

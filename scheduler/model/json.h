@@ -30,8 +30,8 @@ bool run_url(char *out, size_t size, const char *url, uint64_t run);
 void json_run_open(struct json *json, const char *key, const struct store_run *row,
 		   const char *url);
 void json_step_open(struct json *json, const struct store_step *row,
-		    /* json_attempt(), json_event() - write the whole object of a row */
 		    const struct store_attempt *attempt);
+/* json_attempt(), json_event() - write the whole object of a row */
 void json_attempt(struct json *json, const struct store_attempt *row);
 void json_event(struct json *json, const struct store_event *row);
 

@@ -9,13 +9,14 @@
  *         pending -> failed (bad runbook) | errored (no fetch) | cancelled
  *         pending -> succeeded (no step of it is for this run)
  *         final   -> running (one of its steps is retried)
+ *         final   -> pending (a run that never had steps is fetched again; not after success)
  *   step: pending -> ready -> running -> succeeded | failed | errored | cancelled
  *         pending -> skipped (a dependency did not succeed) | cancelled
- *         ready   -> cancelled
+ *         ready   -> errored (no image, or more than any host has) | cancelled
  *         final   -> pending (retry: a new attempt)
  *
  * "failed" is the user's doing (command, timeout, limit, runbook), "errored" is ours (image
- * missing, host lost, fetch failed).
+ * missing, host lost, fetch failed). The tables of what is allowed are in states.c.
  */
 
 #include <stdbool.h>
