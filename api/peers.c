@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "common/message_table.h"
 #include "common/messages/api.h"
+#include "common/messages/channels.h"
 #include "common/messages/host.h"
 #include "common/messages/images.h"
 #include "common/text.h"
@@ -37,8 +38,10 @@ struct call {
 };
 
 struct link {
-	struct channel own;	 /* opened by peers_attach() */
-	struct channel *channel; /* NULL while the peer is away */
+	struct channel own;	      /* opened by peers_attach() */
+	struct channel *channel;      /* NULL while the peer is away */
+	struct loop_timer lost_timer; /* set from then on for cacher and image, see on_lost() */
+	struct peers *peers;
 };
 
 struct peers {
@@ -252,10 +255,32 @@ void peers_lost(struct peers *peers, enum process_role role)
 	(void)pthread_mutex_unlock(&peers->lock);
 }
 
+/*
+ * A peer that was started again gets its channel without a request. If it lives, and the channel
+ * was closed for a message that is not allowed, this end has to request another one; of the channel
+ * to the scheduler, the scheduler does it.
+ */
+static void on_lost(struct loop_timer *timer)
+{
+	struct link *link = container_of(timer, struct link, lost_timer);
+	struct channel *daemon = link_of(link->peers, ROLE_DAEMON)->channel;
+
+	if (daemon)
+		(void)channel_send(daemon, MESSAGE_NEW(channel_lost, 0, .role = link->own.peer));
+	(void)loop_timer_set(link->peers->loop, &link->lost_timer,
+			     now_usec() + CHANNEL_LOST_SEC * USEC_PER_SEC, on_lost);
+}
+
 static void on_link_closed(struct channel *channel)
 {
+	struct peers *peers = channel->userdata;
+	struct link *link = link_of(peers, channel->peer);
+
 	log_info("the %s is away", role_name(channel->peer));
-	peers_lost(channel->userdata, channel->peer);
+	peers_lost(peers, channel->peer);
+	if (channel->peer != ROLE_SCHEDULER)
+		(void)loop_timer_set(peers->loop, &link->lost_timer,
+				     now_usec() + CHANNEL_LOST_SEC * USEC_PER_SEC, on_lost);
 }
 
 int peers_attach(struct peers *peers, enum process_role role, int fd,
@@ -270,8 +295,10 @@ int peers_attach(struct peers *peers, enum process_role role, int fd,
 	}
 	r = channel_open(&link->own, peers->loop, fd, ROLE_API, role, handlers, n_handlers,
 			 on_link_closed, peers);
-	if (r == 0)
+	if (r == 0) {
+		loop_timer_cancel(&link->lost_timer);
 		peers_adopt(peers, role, &link->own);
+	}
 	return r;
 }
 
@@ -286,6 +313,10 @@ int peers_new(struct loop *loop, struct peers **ret_peers)
 	peers->loop = loop;
 	peers->wake = LOOP_FILE_NULL;
 	peers->next_serial = 1;
+	for (size_t i = 0; i < NUM_LINKS; i++) {
+		peers->links[i].peers = peers;
+		peers->links[i].lost_timer = LOOP_TIMER_NULL;
+	}
 	(void)pthread_mutex_init(&peers->lock, NULL);
 	(void)pthread_condattr_init(&attributes);
 	(void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -307,8 +338,10 @@ struct peers *peers_free(struct peers *peers)
 {
 	if (!peers)
 		return NULL;
-	for (size_t i = 0; i < NUM_LINKS; i++)
+	for (size_t i = 0; i < NUM_LINKS; i++) {
 		channel_close(&peers->links[i].own);
+		loop_timer_cancel(&peers->links[i].lost_timer);
+	}
 	loop_remove(&peers->wake);
 	(void)close(peers->wake.fd);
 	(void)pthread_cond_destroy(&peers->changed);

@@ -117,7 +117,7 @@
 #define MESSAGE_FDS_MAX 4
 #define CHANNEL_QUEUE_MAX 65536 /* messages waiting for a slow peer */
 
-#define PEER_ABSENT_SEC 60 /* without its channel to a peer, a program is restarted */
+#define CHANNEL_LOST_SEC 2 /* after so long without a channel, its end requests another one */
 
 /* fetcher */
 #define FETCH_TIMEOUT_SEC 600

@@ -20,7 +20,8 @@
  * Receiving: struct channel checks type, direction, length and number of descriptors against
  * the tables before it calls a handler. The handler gets all fields at once with MESSAGE_GET()
  * (common/message_fields.h). If it returns a negative value, the sender's channel is closed; no
- * message of a peer can end the receiver.
+ * message of a peer can end the receiver. If both processes live on, runbookd makes another
+ * channel between them (CHANNEL_LOST).
  *
  * Sending never blocks: if the socket is full, messages wait in a queue of at most
  * CHANNEL_QUEUE_MAX.

@@ -24,6 +24,7 @@
 	/* -- how channels begin: common/messages/channels.h -- */                                 \
 	X(HELLO, ROLE_ANY, ROLE_ANY, 0)                                                            \
 	X(CHANNEL, ROLE_DAEMON, ROLE_ANY_CHILD, 1)                                                 \
+	X(CHANNEL_LOST, (ROLE_SCHEDULER | ROLE_API), ROLE_DAEMON, 0)                               \
                                                                                                    \
 	/* -- configuration: CONFIG_BEGIN, items, CONFIG_END: common/messages/config.h -- */       \
 	X(CONFIG_BEGIN, ROLE_DAEMON, ROLE_ANY_CHILD, 0)                                            \

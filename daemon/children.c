@@ -25,6 +25,7 @@
 #define GREETING_USEC (30 * USEC_PER_SEC)
 #define MISBEHAVED_USEC (1 * USEC_PER_SEC)
 #define STOP_USEC (5 * USEC_PER_SEC)
+#define RECONNECT_PAUSE_USEC (1 * USEC_PER_SEC)
 
 static const struct {
 	enum process_role role;
@@ -283,8 +284,37 @@ static void peers_connect(struct child *a, struct child *b)
 			log_error("cannot send %s its channel to %s", sides[i]->program,
 				  sides[1 - i]->program);
 	}
+	a->connected_usec[b - a->daemon->children] = now_usec();
+	b->connected_usec[a - a->daemon->children] = now_usec();
 	(void)close(pair[0]);
 	(void)close(pair[1]);
+}
+
+int child_channel_lost(struct channel *channel, struct message *message)
+{
+	struct daemon *daemon = channel->userdata;
+	enum child_index index = link_index(daemon, channel);
+	struct message_channel_lost lost;
+	int r = MESSAGE_GET(message, channel_lost, &lost);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < ARRAY_SIZE(peers); i++) {
+		struct child *a = &daemon->children[peers[i].a];
+		struct child *b = &daemon->children[peers[i].b];
+		struct child *other = peers[i].a == index ? b : a;
+
+		if ((peers[i].a != index && peers[i].b != index) || other->role != lost.role)
+			continue;
+		if (!link_ready(daemon, peers[i].a) || !link_ready(daemon, peers[i].b) ||
+		    now_usec() - a->connected_usec[peers[i].b] < RECONNECT_PAUSE_USEC)
+			return 0;
+		log_notice("the channel between %s and %s was closed: making another one",
+			   a->program, b->program);
+		peers_connect(a, b);
+		return 0;
+	}
+	return -EBADMSG;
 }
 
 int child_greeted(struct channel *channel, struct message *message)

@@ -14,6 +14,9 @@
  * every death, up to 10 s, and is 100 ms again after a minute of life. A child that does
  * not send HELLO within 30 s is killed. A child whose channel closed, because it closed it
  * or sent a message that is not allowed, has a second to exit before it is killed.
+ *
+ * A channel between two children closes, too, when one of them sends what is not allowed. The
+ * scheduler and the api report that (CHANNEL_LOST), and both get a new one while they live.
  */
 
 #include "common/loop.h"
@@ -32,9 +35,10 @@ struct child {
 	pid_t pid; /* 0 while there is no process */
 	int pidfd; /* -1 while there is no process */
 	struct loop_file pid_file;
-	struct loop_timer timer; /* respawn, or the deadline for HELLO or for the exit */
-	uint64_t started_usec;	 /* monotonic */
-	uint64_t backoff_usec;	 /* before the next start */
+	struct loop_timer timer;	    /* respawn, or the deadline for HELLO or for the exit */
+	uint64_t started_usec;		    /* monotonic */
+	uint64_t backoff_usec;		    /* before the next start */
+	uint64_t connected_usec[CHILD_NUM]; /* when its channel to that child was made last */
 };
 
 /**
@@ -52,6 +56,15 @@ struct child_hooks {
 
 /** child_greeted() - handler of HELLO: sends configuration and channels to peers. Return: 0. */
 int child_greeted(struct channel *channel, struct message *message);
+/**
+ * child_channel_lost() - handler of CHANNEL_LOST: makes another channel between two children
+ *
+ * It does nothing while one of the two is not running, because it gets all its channels when it
+ * has started, nor within a second of the last one, so that a child cannot disturb another.
+ *
+ * Return: 0; -EBADMSG if the two have no channel.
+ */
+int child_channel_lost(struct channel *channel, struct message *message);
 /**
  * children_start() - spawn all of them; .child_hooks of @daemon are set
  *

@@ -410,6 +410,6 @@ const struct message_handler requests_table[] = {
 	{MESSAGE_LAYER_UNPACK, layer_unpack},	  {MESSAGE_LAYER_OPAQUE, layer_opaque},
 	{MESSAGE_LAYER_COMMIT, layer_commit},	  {MESSAGE_LAYER_FORGET, layer_forget},
 	{MESSAGE_SECRET_KEY_NEW, secret_key_new}, {MESSAGE_SECRET_KEY_KEEP, secret_key_keep},
-	{MESSAGE_LOG_REMOVE, log_remove_asked},
+	{MESSAGE_LOG_REMOVE, log_remove_asked},	  {MESSAGE_CHANNEL_LOST, child_channel_lost},
 };
 const size_t requests_table_size = ARRAY_SIZE(requests_table);

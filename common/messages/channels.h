@@ -26,9 +26,18 @@
 	X(M, NUMBER, role, UINT64_MAX)                                                             \
 	X(M, FD, socket)
 
+/*
+ * The channel to the program @role is closed and none has replaced it: make another one, if that
+ * program lives. Each channel between two children has one end that sends this.
+ */
+#define CHANNEL_LOST_FIELDS(X, M)                                                                  \
+	/* enum process_role */                                                                    \
+	X(M, NUMBER, role, UINT64_MAX)
+
 #define MESSAGES_CHANNELS(X)                                                                       \
 	X(HELLO, hello)                                                                            \
-	X(CHANNEL, channel)
+	X(CHANNEL, channel)                                                                        \
+	X(CHANNEL_LOST, channel_lost)
 
 MESSAGES_CHANNELS(MESSAGE_DECLARE)
 

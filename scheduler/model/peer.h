@@ -20,7 +20,7 @@ struct scheduler;
 /** struct peer - the process at the other end of a channel */
 struct peer {
 	struct channel channel;
-	struct loop_timer absent_timer;
+	struct loop_timer lost_timer; /* set while the channel is closed */
 	struct scheduler *scheduler;
 	enum process_role role;
 	uint64_t generation; /* incremented with each new channel */

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/messages/channels.h"
 #include "scheduler/answers/backup.h"
 #include "scheduler/engine/executor_sync.h"
 #include "scheduler/engine/images.h"
@@ -24,17 +25,19 @@
 #include <string.h>
 
 /*
- * The daemon makes a new channel when a process comes back. If both processes live and one of them
- * closed the channel (the other one misbehaved), no new channel comes: this process ends, and gets
- * new channels when it is started again.
+ * A process that comes back gets a channel to this one without a request. If both processes live
+ * and one of them closed the channel, because a message of the other was not allowed, it has to be
+ * requested: no peer can stop the scheduler, or make it start again, by what it sends.
  */
-static void peer_absent(struct loop_timer *timer)
+static void peer_lost(struct loop_timer *timer)
 {
-	struct peer *peer = container_of(timer, struct peer, absent_timer);
+	struct peer *peer = container_of(timer, struct peer, lost_timer);
+	struct scheduler *scheduler = peer->scheduler;
 
-	log_error("no channel to %s for %d s: starting again", role_name(peer->role),
-		  PEER_ABSENT_SEC);
-	loop_exit(peer->scheduler->loop, 1);
+	(void)channel_send(&executor_home(scheduler)->peer.channel,
+			   MESSAGE_NEW(channel_lost, 0, .role = peer->role));
+	(void)loop_timer_set(scheduler->loop, &peer->lost_timer,
+			     now_usec() + CHANNEL_LOST_SEC * USEC_PER_SEC, peer_lost);
 }
 
 /* The fetcher came back or went away: none of the open requests will be answered. */
@@ -53,8 +56,8 @@ static void peer_closed(struct channel *channel)
 		executor_closed(executor_of(peer));
 		return;
 	}
-	(void)loop_timer_set(scheduler->loop, &peer->absent_timer,
-			     now_usec() + PEER_ABSENT_SEC * USEC_PER_SEC, peer_absent);
+	(void)loop_timer_set(scheduler->loop, &peer->lost_timer,
+			     now_usec() + CHANNEL_LOST_SEC * USEC_PER_SEC, peer_lost);
 	switch (peer->role) {
 	case ROLE_FETCHER:
 		log_notice("the fetcher is away: open fetches are repeated when it is back");
@@ -93,7 +96,7 @@ int peer_open(struct peer *peer, int fd)
 		return 0; /* the daemon's message was correct */
 	}
 	peer->channel.handled = peer_handled;
-	loop_timer_cancel(&peer->absent_timer);
+	loop_timer_cancel(&peer->lost_timer);
 	if (peer->role == ROLE_DAEMON) {
 		executor_opened(executor_of(peer));
 	} else if (peer->role == ROLE_FETCHER) {
@@ -125,7 +128,7 @@ static void scheduler_clear(struct scheduler *scheduler)
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
 		channel_close(&peers[i]->channel);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
-		loop_timer_cancel(&peers[i]->absent_timer);
+		loop_timer_cancel(&peers[i]->lost_timer);
 	outbox_clear(scheduler);
 	loop_timer_cancel(&scheduler->turn_timer);
 	loop_timer_cancel(&scheduler->events_timer);

@@ -2,6 +2,7 @@
 /* Retries of a failed fetch: their times, over restarts, and with other runs. */
 #include "tests/unit/scheduler_pushes.h"
 
+#include "common/messages/channels.h"
 #include "scheduler/model/scheduler.h"
 
 #include <poll.h>
@@ -550,6 +551,35 @@ static void test_upload(void **state)
 	world_free(world);
 }
 
+/* A fetcher that breaks the rules loses its channel; the scheduler requests another one, twice. */
+static void test_a_channel_is_lost(void **state)
+{
+	struct world *world = world_new();
+	uint64_t serial;
+
+	world_start(world);
+	(void)trigger(world, "a", "d1", COMMIT_A);
+	(void)fetch_expect(world, COMMIT_A);
+	for (int i = 0; i < 2; i++) {
+		struct message *message = MESSAGE_NEW(step_ack, 0, .order = 1);
+		struct message_channel_lost lost;
+
+		assert_int_equal(message_transmit(world->fetcher, message), 0);
+		message = fixture_receive(world->daemon, MESSAGE_CHANNEL_LOST);
+		assert_int_equal(MESSAGE_GET(message, channel_lost, &lost), 0);
+		assert_int_equal(lost.role, ROLE_FETCHER);
+		(void)message_free(message);
+		assert_null(fixture_receive_any(world->fetcher, false));
+		close(world->fetcher);
+		world->fetcher = fixture_channel(world, ROLE_FETCHER);
+		serial = fetch_expect(world, COMMIT_A);
+	}
+	fetched_failed(world, serial, FETCH_REFUSED, "no");
+	assert_true(fixture_quiet(world->daemon));
+	world_stop(world);
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -568,6 +598,7 @@ int main(void)
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_workspace),
 		cmocka_unit_test(test_upload),
+		cmocka_unit_test(test_a_channel_is_lost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
