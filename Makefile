@@ -76,7 +76,7 @@ USES_bench     := scheduler daemon sandbox runbook common
 FLOORS_scheduler := store queue model engine answers peers
 FOLDERS := common sandbox runbook daemon webhook scheduler fetcher cacher images api cli bench
 
-LIBS_common    := -lseccomp
+LIBS_common    := -lseccomp -lnettle
 LIBS_sandbox   := -lnl-3
 LIBS_runbook   := -lyaml
 LIBS_daemon    := -linih -luring
@@ -84,7 +84,7 @@ LIBS_webhook   := -lmicrohttpd -ljansson -lsodium
 LIBS_scheduler := -lsqlite3 -lsodium
 LIBS_fetcher   := -lgit2 -larchive
 LIBS_cacher    := -lsodium -lzstd
-LIBS_images    := -ljansson -lsodium -larchive
+LIBS_images    := -ljansson -larchive
 LIBS_api       := -lmicrohttpd -ljansson -lsodium
 LIBS_cli       := -lcurl -ljansson -larchive -linih -lsodium
 

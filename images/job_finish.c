@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes record, scope and name of an image whose layers are all unpacked. */
 #include "common/cleanup.h"
+#include "common/digest.h"
 #include "common/step_user.h"
 #include "images/job.h"
 #include "images/scope.h"
 #include "images/service.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -69,15 +69,13 @@ static int put_image(struct store *store, struct image_record *record)
 /* A root file system has no configuration, so its id is derived from the id of its layer. */
 static void identify(struct job *job)
 {
-	unsigned char hash[crypto_hash_sha256_BYTES];
 	char text[IMAGE_ID_SIZE + 32];
 	int length;
 
 	if (job->kind != JOB_ROOTFS)
 		return;
 	length = snprintf(text, sizeof(text), "runbook rootfs %s", job->image.layers[0].id);
-	(void)crypto_hash_sha256(hash, (unsigned char *)text, (unsigned long long)length);
-	(void)sodium_bin2hex(job->image.id, sizeof(job->image.id), hash, sizeof(hash));
+	digest_hex_of(job->image.id, text, (size_t)length);
 }
 
 bool job_finish(struct job *job)

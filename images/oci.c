@@ -3,13 +3,13 @@
 
 #include "common/beneath.h"
 #include "common/cleanup.h"
+#include "common/digest.h"
 #include "common/fdio.h"
 #include "common/names.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -206,14 +206,12 @@ static int read_blob(struct store *store, const char *digest, const char *what, 
 		     size_t *ret_size, struct error *error)
 {
 	cleanup_close int fd = store_blob_open(store, digest);
-	unsigned char hash[crypto_hash_sha256_BYTES];
-	char hex[IMAGE_ID_SIZE];
+	char hex[DIGEST_HEX_SIZE];
 	int r = fd < 0 ? fd : fd_read_file(fd, IMAGE_JSON_MAX, ret_text, ret_size);
 
 	if (r < 0)
 		return error_errno(error, -r, "cannot read the image's %s", what);
-	(void)crypto_hash_sha256(hash, (unsigned char *)*ret_text, *ret_size);
-	(void)sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+	digest_hex_of(hex, *ret_text, *ret_size);
 	if (strcmp(hex, digest) == 0)
 		return 0;
 	store_blob_remove(store, digest);

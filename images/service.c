@@ -14,7 +14,6 @@
 #include "images/scope.h"
 
 #include <errno.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,8 +273,6 @@ static int service_start(struct process *process, struct error *error)
 	const struct service_setup *setup = process->userdata;
 	int r;
 
-	if (sodium_init() < 0)
-		return error_set(error, EIO, "libsodium cannot start");
 	r = store_open(&store, setup->oci_path, error);
 	if (r < 0)
 		return r;

@@ -28,7 +28,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <sodium.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

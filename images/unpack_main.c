@@ -96,8 +96,6 @@ static int run(const struct options *options, int directory_fd)
 	};
 	int r;
 
-	if (sodium_init() < 0)
-		return 1;
 	r = unpack_stream(&unpack, STDIN_FILENO, options->digest, options->layer);
 	/* runbookd renames the layer into place after this, so it must be on the disk */
 	if (r == 0 && syncfs(directory_fd) < 0)

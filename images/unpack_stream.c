@@ -7,6 +7,7 @@
 #include "images/unpack.h"
 
 #include "common/cleanup.h"
+#include "common/digest.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,7 +21,7 @@ struct stream {
 	struct archive *packed;
 	uint64_t unpacked_bytes;
 	uint64_t packed_bytes;
-	crypto_hash_sha256_state packed_hash, unpacked_hash;
+	struct digest packed_hash, unpacked_hash;
 	bool ended;
 	char block[BLOCK];
 };
@@ -38,8 +39,7 @@ static la_ssize_t packed_read(struct archive *archive, void *userdata, const voi
 		return -1;
 	}
 	stream->packed_bytes += (uint64_t)n;
-	(void)crypto_hash_sha256_update(&stream->packed_hash, (unsigned char *)stream->block,
-					(unsigned long long)n);
+	digest_add(&stream->packed_hash, stream->block, (size_t)n);
 	*ret_block = stream->block;
 	return n;
 }
@@ -72,7 +72,7 @@ static la_ssize_t unpacked_read(struct archive *archive, void *userdata, const v
 		archive_set_error(archive, EFBIG, "it unpacks to more bytes than the limit");
 		return -1;
 	}
-	(void)crypto_hash_sha256_update(&stream->unpacked_hash, data, size);
+	digest_add(&stream->unpacked_hash, data, size);
 	*ret_block = data;
 	return (la_ssize_t)size;
 }
@@ -133,13 +133,13 @@ static int drain(struct stream *stream)
 #define DIGEST_SENTENCE "the layer %s: its digest is %.12s instead of %.12s"
 
 /* @packed: @state is over the packed bytes; otherwise over the unpacked stream. */
-static int check_digest(struct stream *stream, crypto_hash_sha256_state *state, const char *wanted,
+static int check_digest(struct stream *stream, struct digest *state, const char *wanted,
 			bool packed, char *hex)
 {
-	unsigned char digest[crypto_hash_sha256_BYTES];
+	uint8_t digest[DIGEST_BYTES];
 
-	(void)crypto_hash_sha256_final(state, digest);
-	(void)sodium_bin2hex(hex, 2 * sizeof(digest) + 1, digest, sizeof(digest));
+	digest_end(state, digest);
+	digest_hex(hex, digest);
 	if (!*wanted || strcmp(hex, wanted) == 0)
 		return 0;
 	if (packed)
@@ -151,7 +151,7 @@ static int check_digest(struct stream *stream, crypto_hash_sha256_state *state, 
 /* Read the rest of the stream, check both digests, and report id, bytes and entries. */
 static int finish(struct stream *stream, const char *digest, const char *layer)
 {
-	char hex[2 * crypto_hash_sha256_BYTES + 1];
+	char hex[DIGEST_HEX_SIZE];
 	char number[32];
 	int r = drain(stream);
 
@@ -179,8 +179,8 @@ int unpack_stream(struct unpack *unpack, int fd, const char *digest, const char 
 		return -ENOMEM;
 	stream->unpack = unpack;
 	stream->fd = fd;
-	(void)crypto_hash_sha256_init(&stream->packed_hash);
-	(void)crypto_hash_sha256_init(&stream->unpacked_hash);
+	digest_begin(&stream->packed_hash);
+	digest_begin(&stream->unpacked_hash);
 	r = open_packed(stream);
 	if (r == 0)
 		r = open_tar(stream);

@@ -10,7 +10,7 @@ set -eu
 
 BUILD_PACKAGES="
     gcc make pkg-config git ca-certificates tzdata
-    libmicrohttpd-dev libsqlite3-dev libsodium-dev libjansson-dev libarchive-dev libzstd-dev
+    libmicrohttpd-dev libsqlite3-dev libsodium-dev nettle-dev libjansson-dev libarchive-dev libzstd-dev
     libgit2-dev libcurl4-openssl-dev libinih-dev libyaml-dev
     libnl-3-dev liburing-dev libseccomp-dev
     libcmocka-dev nftables iptables iproute2 scdoc"

@@ -14,7 +14,7 @@ declare -A MAY=(
     [runbook-cacher]="sodium zstd seccomp"
     [runbook-api]="microhttpd jansson sodium seccomp"
     [runbookctl]="curl jansson yaml-0 archive inih sodium"
-    [runbook-image]="jansson sodium seccomp" [runbook-unpack]="archive sodium"
+    [runbook-image]="jansson nettle seccomp" [runbook-unpack]="archive nettle"
     [runbook-init]="" [cacher]=""
 )
 bad=0
