@@ -46,9 +46,9 @@ static const char *const kind_names[CACHER_NUM_KINDS] = {"none", "file", "direct
 static int list_item(void *userdata, const char *key, const struct store_entry *entry)
 {
 	struct json *json = userdata;
-	char digest[2 * STORE_DIGEST_BYTES + 1];
+	char digest[DIGEST_HEX_SIZE];
 
-	digest_text(digest, entry->digest);
+	digest_hex(digest, entry->digest);
 	json_open(json, NULL, '{');
 	json_text(json, "key", key);
 	json_text(json, "kind", kind_names[entry->kind]);

@@ -17,8 +17,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#define COPY_BYTES (256u * 1024u)
-
 /* The result of a request. */
 struct outcome {
 	enum cacher_status status;
@@ -225,12 +223,9 @@ static int put_file(const struct connection *connection, const struct parsed_req
 static int copy_chunks(const struct connection *connection, struct store_put *put,
 		       struct error *error)
 {
-	cleanup_free uint8_t *buffer = malloc(COPY_BYTES);
 	uint32_t length;
 	int r;
 
-	if (!buffer)
-		return error_set(error, ENOMEM, "out of memory");
 	for (;;) {
 		uint64_t deadline = now_usec() + CONNECTION_STALL_SEC * USEC_PER_SEC;
 
@@ -244,15 +239,18 @@ static int copy_chunks(const struct connection *connection, struct store_put *pu
 		if (length > CACHER_CHUNK_MAX)
 			return error_set(error, EINVAL, "malformed archive chunk");
 		while (length > 0) {
-			uint32_t part = length < COPY_BYTES ? length : COPY_BYTES;
+			size_t part;
+			void *room = store_put_room(put, &part);
 
-			r = receive_all(connection, buffer, part, NULL, deadline);
+			if (part > length)
+				part = length;
+			r = receive_all(connection, room, part, NULL, deadline);
 			if (r < 0)
 				return error_errno(error, -r, "the archive was not received");
-			r = store_put_write(put, buffer, part, error);
+			r = store_put_filled(put, part, error);
 			if (r != 0)
 				return r;
-			length -= part;
+			length -= (uint32_t)part;
 		}
 	}
 }

@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-#define COPY_BYTES (256u * 1024u)
 #define FUSE_MAGIC 0x65735546L
 #define HOLE_STEP (64 * MIB)
 #define FILE_CHANGED "the file changed while it was read: put it when nothing writes to it"
@@ -45,12 +44,14 @@ static int check_file(int fd, struct stat *ret_status, struct error *error)
 }
 
 /* Store the bytes of @fd from @offset to @end, between two holes. */
-static int copy_part(const atomic_bool *cancelled, int fd, uint8_t *buffer, uint64_t offset,
-		     uint64_t end, struct store_put *put, struct error *error)
+static int copy_part(const atomic_bool *cancelled, int fd, uint64_t offset, uint64_t end,
+		     struct store_put *put, struct error *error)
 {
 	while (offset < end) {
-		uint64_t left = end - offset;
-		ssize_t n = pread(fd, buffer, left < COPY_BYTES ? left : COPY_BYTES, (off_t)offset);
+		size_t room;
+		void *buffer = store_put_room(put, &room);
+		ssize_t n =
+			pread(fd, buffer, end - offset < room ? end - offset : room, (off_t)offset);
 		int r;
 
 		if (atomic_load(cancelled))
@@ -62,7 +63,7 @@ static int copy_part(const atomic_bool *cancelled, int fd, uint8_t *buffer, uint
 					 strerror(errno));
 		if (n == 0)
 			return error_set(error, ESTALE, FILE_CHANGED);
-		r = store_put_write(put, buffer, (size_t)n, error);
+		r = store_put_filled(put, (size_t)n, error);
 		if (r != 0)
 			return r;
 		offset += (uint64_t)n;
@@ -109,14 +110,11 @@ static int copy_hole(const atomic_bool *cancelled, uint64_t size, struct store_p
 static int copy_file(const atomic_bool *cancelled, int fd, const struct stat *before,
 		     struct store_put *put, struct error *error)
 {
-	cleanup_free uint8_t *buffer = aligned_alloc(4096, COPY_BYTES);
 	uint64_t size = (uint64_t)before->st_size;
 	uint64_t offset = 0;
 	struct stat after;
 	int r = 0;
 
-	if (!buffer)
-		return error_set(error, ENOMEM, "out of memory");
 	store_put_worth(put, content_worth(fd, size));
 	while (offset < size && r == 0) {
 		uint64_t data = hole_end(fd, offset, size);
@@ -124,7 +122,7 @@ static int copy_file(const atomic_bool *cancelled, int fd, const struct stat *be
 
 		r = copy_hole(cancelled, data - offset, put, error);
 		if (r == 0)
-			r = copy_part(cancelled, fd, buffer, data, end, put, error);
+			r = copy_part(cancelled, fd, data, end, put, error);
 		offset = end;
 	}
 	if (r != 0)

@@ -13,6 +13,7 @@
  */
 
 #include "cacher/protocol.h"
+#include "common/digest.h"
 #include "common/error.h"
 #include "common/limits.h"
 
@@ -22,7 +23,11 @@
 #include <sys/types.h>
 #include <time.h>
 
-#define STORE_DIGEST_BYTES 32 /* BLAKE2b-256 */
+/*
+ * Of SHA-256. Versions before stored BLAKE2b-256: a digest is only a name here, so what they
+ * stored is found, shared and removed as ever.
+ */
+#define STORE_DIGEST_BYTES DIGEST_BYTES
 
 struct store;
 struct store_run;
@@ -96,8 +101,14 @@ int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kin
 void store_put_worth(struct store_put *put, bool worth);
 /** store_put_zeroes() - append a hole of @size bytes. Return: as store_put_begin(). */
 int store_put_zeroes(struct store_put *put, uint64_t size, struct error *error);
-/** store_put_write() - append @data. Return: as store_put_begin(). */
-int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error);
+/**
+ * store_put_room() - where the next contents are to be written, valid until the next call
+ *
+ * Return: room for @ret_size bytes, which is at least 1.
+ */
+void *store_put_room(struct store_put *put, size_t *ret_size);
+/** store_put_filled() - append @size bytes of store_put_room(). Return: as store_put_begin(). */
+int store_put_filled(struct store_put *put, size_t size, struct error *error);
 /**
  * store_put_commit() - make the artifact durable and let its key name it; frees @put
  *

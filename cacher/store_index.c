@@ -18,17 +18,6 @@ static const char *const kind_names[CACHER_NUM_KINDS] = {
 	[CACHER_KIND_DIRECTORY] = "directory",
 };
 
-void digest_text(char text[2 * STORE_DIGEST_BYTES + 1], const uint8_t *digest)
-{
-	static const char digits[] = "0123456789abcdef";
-
-	for (size_t i = 0; i < STORE_DIGEST_BYTES; i++) {
-		text[2 * i] = digits[digest[i] >> 4];
-		text[2 * i + 1] = digits[digest[i] & 15];
-	}
-	text[2 * STORE_DIGEST_BYTES] = '\0';
-}
-
 static int hex_value(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -56,9 +45,9 @@ int digest_parse(const char *text, uint8_t *ret_digest)
 
 size_t index_format(char *text, const struct store_entry *entry)
 {
-	char digest[2 * STORE_DIGEST_BYTES + 1];
+	char digest[DIGEST_HEX_SIZE];
 
-	digest_text(digest, entry->digest);
+	digest_hex(digest, entry->digest);
 	return (size_t)snprintf(
 		text, INDEX_TEXT_MAX, "1 %s %s %" PRIu64 " %o %" PRId64 " %ld %" PRIu64 "\n",
 		kind_names[entry->kind], digest, entry->size, entry->mode,
@@ -67,7 +56,7 @@ size_t index_format(char *text, const struct store_entry *entry)
 
 int index_parse(const char *text, struct store_entry *ret_entry)
 {
-	char kind[16], digest[2 * STORE_DIGEST_BYTES + 1], again[INDEX_TEXT_MAX];
+	char kind[16], digest[DIGEST_HEX_SIZE], again[INDEX_TEXT_MAX];
 	struct store_entry entry = {.kind = CACHER_KIND_NONE};
 	int64_t seconds;
 

@@ -32,9 +32,7 @@ void index_name(char *name, const char *key);
 /** index_key() - the reverse. Return: false when @name does not belong to a valid key. */
 bool index_key(char *key, const char *name);
 
-/** digest_text() - the digest as 64 hex digits and NUL */
-void digest_text(char text[2 * STORE_DIGEST_BYTES + 1], const uint8_t *digest);
-/** digest_parse() - the reverse. Return: 0 or -EBADMSG. */
+/** digest_parse() - the reverse of digest_hex(). Return: 0 or -EBADMSG. */
 int digest_parse(const char *text, uint8_t *ret_digest);
 
 /* ---- keys of a run, sorted ---- */

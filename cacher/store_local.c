@@ -37,7 +37,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <sodium.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,9 +47,9 @@
 
 void store_blob_name(char name[BLOB_NAME_MAX], const uint8_t *digest)
 {
-	char text[2 * STORE_DIGEST_BYTES + 1];
+	char text[DIGEST_HEX_SIZE];
 
-	digest_text(text, digest);
+	digest_hex(text, digest);
 	memcpy(name, text, 2);
 	name[2] = '/';
 	memcpy(name + 3, text + 2, sizeof(text) - 2);
@@ -247,8 +246,6 @@ int store_open(const char *path, struct store **ret_store, struct error *error)
 
 	if (dir_fd < 0)
 		return error_errno(error, errno, "cannot open %s", path);
-	if (sodium_init() < 0)
-		return error_set(error, EIO, "cannot initialise libsodium");
 	store = calloc(1, sizeof(*store));
 	if (!store)
 		return error_set(error, ENOMEM, "out of memory");

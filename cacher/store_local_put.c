@@ -3,6 +3,7 @@
 /* Puts: limits, contents, and the key that names them. store_local.c explains the order. */
 
 #include "cacher/content.h"
+#include "cacher/hasher.h"
 #include "cacher/store_local.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -12,13 +13,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define WRITEBACK_STEP (16 * MIB) /* start writeback early, to make the final fsync(2) short */
+#define WRITEBACK_STEP (4 * MIB) /* start writeback early, to make the final fsync(2) short */
 
 struct store_put {
 	struct store_run *run;
@@ -29,7 +29,8 @@ struct store_put {
 	struct content_writer content;
 	int fd;
 	char temporary[TEMPORARY_NAME_MAX];
-	crypto_generichash_state hash;
+	struct hasher hasher;
+	size_t filled; /* bytes of the hasher's buffer that are neither hashed nor written yet */
 	char key[ARTIFACT_KEY_MAX + 1];
 };
 
@@ -122,7 +123,8 @@ int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kin
 	struct store_put *put;
 	int r;
 
-	if (posix_memalign((void **)&put, 64, sizeof(*put)) != 0)
+	put = malloc(sizeof(*put));
+	if (!put)
 		return error_set(error, ENOMEM, "out of memory");
 	*put = (struct store_put){.run = run, .fd = -1};
 	put->entry = (struct store_entry){.kind = kind, .mode = mode & 07777, .mtime = mtime};
@@ -135,14 +137,13 @@ int store_put_begin(struct store_run *run, const char *key, enum cacher_kind kin
 		if (put->fd < 0)
 			r = error_errno(error, -put->fd,
 					"cannot make a file in the artifact store");
-		else if (content_begin(&put->content, put->fd) < 0)
+		else if (content_begin(&put->content, put->fd) < 0 || hasher_init(&put->hasher) < 0)
 			r = error_set(error, ENOMEM, "out of memory");
 	}
 	if (r != 0) {
 		(void)store_put_abort(put);
 		return r;
 	}
-	(void)crypto_generichash_init(&put->hash, NULL, 0, STORE_DIGEST_BYTES);
 	*ret_put = put;
 	return 0;
 }
@@ -191,34 +192,45 @@ static int put_reserve(struct store_put *put, uint64_t size, struct error *error
 	return size > free ? reserve(put, size - free, error) : 0;
 }
 
-int store_put_write(struct store_put *put, const void *data, size_t size, struct error *error)
+/* Hash and write what the buffer has; the other one is filled next. */
+static int put_flush(struct store_put *put, struct error *error)
+{
+	const uint8_t *data = hasher_buffer(&put->hasher);
+	size_t size = put->filled;
+
+	put->filled = 0;
+	hasher_add(&put->hasher, size);
+	return put_written(put, content_write(&put->content, data, size), error);
+}
+
+void *store_put_room(struct store_put *put, size_t *ret_size)
+{
+	*ret_size = HASHER_BUFFER_BYTES - put->filled;
+	return hasher_buffer(&put->hasher) + put->filled;
+}
+
+int store_put_filled(struct store_put *put, size_t size, struct error *error)
 {
 	int r = put_reserve(put, size, error);
 
 	if (r != 0)
 		return r;
-	r = content_write(&put->content, data, size);
-	(void)crypto_generichash_update(&put->hash, data, size);
 	put->entry.size += size;
-	return put_written(put, r, error);
+	put->filled += size;
+	return put->filled == HASHER_BUFFER_BYTES ? put_flush(put, error) : 0;
 }
 
 int store_put_zeroes(struct store_put *put, uint64_t size, struct error *error)
 {
-	static const uint8_t zeroes[64 * KIB];
 	int r = put_reserve(put, size, error);
 
+	if (r == 0)
+		r = put_flush(put, error);
 	if (r != 0)
 		return r;
-	r = content_zeroes(&put->content, size);
 	put->entry.size += size;
-	for (uint64_t left = size; left > 0;) {
-		size_t n = left < sizeof(zeroes) ? (size_t)left : sizeof(zeroes);
-
-		(void)crypto_generichash_update(&put->hash, zeroes, n);
-		left -= n;
-	}
-	return put_written(put, r, error);
+	hasher_zeroes(&put->hasher, size);
+	return put_written(put, content_zeroes(&put->content, size), error);
 }
 
 /* Free @put and its reservation; its temporary file has been removed or renamed. */
@@ -231,6 +243,7 @@ static void put_free(struct store_put *put)
 	(void)pthread_mutex_unlock(&run->lock);
 	account_release(run, put->reserved);
 	account_gone(run->store, put->charged);
+	hasher_done(&put->hasher);
 	content_done(&put->content);
 	if (put->fd >= 0)
 		(void)close(put->fd);
@@ -432,9 +445,13 @@ int store_put_commit(struct store_put *put, struct error *error)
 {
 	struct store *store = put->run->store;
 	bool named = false;
-	int r;
+	int r = put_flush(put, error);
 
-	(void)crypto_generichash_final(&put->hash, put->entry.digest, STORE_DIGEST_BYTES);
+	if (r != 0) {
+		(void)store_put_abort(put);
+		return r;
+	}
+	hasher_end(&put->hasher, put->entry.digest);
 	put->entry.created_usec = wall_usec();
 	(void)pthread_mutex_lock(&store->lock);
 	r = references_add(&store->references, put->entry.digest);

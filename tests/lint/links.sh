@@ -11,7 +11,7 @@ declare -A MAY=(
     [runbook-webhook]="microhttpd jansson sodium seccomp"
     [runbook-scheduler]="sqlite3 yaml-0 sodium seccomp"
     [runbook-fetcher]="git2 archive seccomp"
-    [runbook-cacher]="sodium zstd seccomp"
+    [runbook-cacher]="nettle zstd seccomp"
     [runbook-api]="microhttpd jansson sodium seccomp"
     [runbookctl]="curl jansson yaml-0 archive inih sodium"
     [runbook-image]="jansson nettle seccomp" [runbook-unpack]="archive nettle"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/cmocka_headers.h"
 
+#include "tests/unit/cacher_put.h"
+
 #include "cacher/store.h"
 #include "common/cleanup.h"
 #include "common/fdio.h"
@@ -58,7 +60,7 @@ static int put(struct store_run *run, const char *key, const char *text, size_t 
 
 	if (r != 0)
 		return r;
-	r = store_put_write(writing, text, size, NULL);
+	r = put_append(writing, text, size);
 	if (r != 0) {
 		assert_null(store_put_abort(writing));
 		return r;
