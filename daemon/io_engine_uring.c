@@ -4,10 +4,15 @@
  * One io_uring for every stream of every step: the requests of a whole loop turn
  * are submitted by one system call. An eventfd wakes the loop for completions, because
  * with deferred task work the ring's own descriptor does not wake epoll_wait(2).
+ *
+ * Writes are made at once where they need not wait (io_direct.h); their results are delivered
+ * like those of the ring.
  */
 
 #include "common/cleanup.h"
+#include "common/limits.h"
 #include "common/log.h"
+#include "daemon/io_direct.h"
 #include "daemon/io_engine.h"
 
 #include <errno.h>
@@ -17,12 +22,14 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <time.h>
 
 #define RING_ENTRIES 256
 /* completions served per wake-up, so that messages are served during a flood of output */
 #define RING_BURST 256
+#define DIRECT_BURST (4 * MIB) /* likewise, bytes that are written at once */
 #define RING_DRAIN_MSEC 10000
 
 struct uring_engine {
@@ -34,6 +41,10 @@ struct uring_engine {
 	struct __kernel_timespec delay;
 	bool serving;
 	int read_flags; /* RWF_NOWAIT or 0 */
+	struct io_direct direct;
+	struct list
+		written; /* writes that were made at once, and whose results are not delivered */
+	size_t burst;	 /* bytes that were written at once since this wake-up */
 };
 
 static struct uring_engine *uring_of(struct io_engine *engine)
@@ -86,6 +97,20 @@ static struct io_uring_sqe *ring_entry(struct uring_engine *self)
 	abort(); /* the service manager starts runbookd again */
 }
 
+/* Deliver the result of one write that was made at once. Return: was there any? */
+static bool deliver_written(struct uring_engine *self)
+{
+	struct list_node *node = list_pop(&self->written);
+	struct io_op *op;
+
+	if (!node)
+		return false;
+	op = list_entry(node, struct io_op, finished);
+	op->busy = false;
+	op->done(op, op->result);
+	return true;
+}
+
 static void ring_serve(struct loop_file *file, uint32_t events)
 {
 	struct uring_engine *self = container_of(file, struct uring_engine, file);
@@ -94,13 +119,16 @@ static void ring_serve(struct loop_file *file, uint32_t events)
 	int served;
 
 	self->serving = true;
+	self->burst = 0;
 	(void)eventfd_read(self->event_fd, &count);
 	/* with deferred task work, completions appear when the ring is entered */
 	(void)io_uring_get_events(&self->ring);
-	for (served = 0; served < RING_BURST; served++) {
+	for (served = 0; served < RING_BURST && self->burst < DIRECT_BURST; served++) {
 		struct io_op *op;
 		int result;
 
+		if (deliver_written(self))
+			continue;
 		if (io_uring_peek_cqe(&self->ring, &cqe) != 0) {
 			/* reads that find data complete during the submit: serve these now, too */
 			if (io_uring_sq_ready(&self->ring) == 0)
@@ -119,7 +147,7 @@ static void ring_serve(struct loop_file *file, uint32_t events)
 	}
 	self->serving = false;
 	ring_submit(self);
-	if (served == RING_BURST)
+	if (served == RING_BURST || self->burst >= DIRECT_BURST)
 		(void)eventfd_write(self->event_fd, 1); /* serve the rest in the next turn */
 }
 
@@ -140,11 +168,46 @@ static void engine_read(struct io_engine *engine, struct io_op *op, int fd, void
 	io_uring_sqe_set_data(entry, op);
 }
 
+/* How often has this thread waited? */
+static long sleeps(void)
+{
+	struct rusage usage = {.ru_nvcsw = 0};
+
+	(void)getrusage(RUSAGE_THREAD, &usage);
+	return usage.ru_nvcsw;
+}
+
+/* Write at once, if that need not wait. Return: was it written, or did it fail? */
+static bool write_direct(struct uring_engine *self, struct io_op *op, int fd, const void *data,
+			 size_t size, uint64_t offset)
+{
+	uint64_t began = now_usec(), ended;
+	long slept;
+	ssize_t n;
+
+	if (!io_direct_may(&self->direct, size, began))
+		return false;
+	slept = sleeps();
+	n = pwrite(fd, data, size, (off_t)offset);
+	op->result = n < 0 ? -errno : (int)n;
+	ended = now_usec();
+	io_direct_wrote(&self->direct, ended - began, sleeps() != slept, ended);
+	self->burst += size;
+	list_append(&self->written, &op->finished);
+	if (!self->serving)
+		(void)eventfd_write(self->event_fd, 1);
+	return true;
+}
+
 static void engine_write(struct io_engine *engine, struct io_op *op, int fd, const void *data,
 			 size_t size, uint64_t offset)
 {
-	struct io_uring_sqe *entry = ring_entry(uring_of(engine));
+	struct uring_engine *self = uring_of(engine);
+	struct io_uring_sqe *entry;
 
+	if (write_direct(self, op, fd, data, size, offset))
+		return;
+	entry = ring_entry(self);
 	io_uring_prep_write(entry, fd, data, (unsigned)size, offset);
 	io_uring_sqe_set_data(entry, op);
 }
@@ -203,6 +266,7 @@ static void engine_free(struct io_engine *engine)
 	loop_remove(&self->file);
 	io_uring_queue_exit(&self->ring);
 	(void)close(self->event_fd);
+	io_direct_close(&self->direct);
 	free(self);
 }
 
@@ -268,12 +332,14 @@ int io_engine_uring_new(struct loop *loop, struct io_engine **ret_engine)
 	self->engine.loop = loop;
 	self->file = LOOP_FILE_NULL;
 	self->retry = LOOP_TIMER_NULL;
+	self->direct.vmstat_fd = -1;
 	r = ring_setup(&self->ring);
 	if (r < 0) {
 		free(self);
 		return r;
 	}
 	self->read_flags = pipe_read_flags();
+	io_direct_open(&self->direct, "/proc/vmstat");
 	self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = self->event_fd < 0 ? -errno : 0;
 	if (r == 0)

@@ -16,7 +16,7 @@
  *   throttle  after a short read the stream pauses for 200 microseconds, so that a
  *             program that writes line by line costs one read for many lines
  *   write     one at a time per step, at the offset where the last one ended: a
- *             failed write leaves no hole
+ *             failed write leaves no hole; at once where it need not wait (io_direct.h)
  *   index     a record per chunk, written when 64 have gathered or nothing else
  *             remains to be written
  *   sync      both files, when both streams have ended and all is written
