@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Measures side by side, in one run on one machine, and prints tables; asserts nothing.
-# Arguments select parts: start memory parse mask steps push log (default: all).
+# Arguments select parts: start memory parse mask steps push log artifacts (default: all).
 # QUICK=1 shortens "start". KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
 # (start) and bench/results/NAME-more.txt (other parts).
 set -u
@@ -11,7 +11,7 @@ BENCH=$TOP/build/bench
 T=$(mktemp -d "${TMPDIR:-/tmp}/rb-bench.XXXXXX")
 chmod 0755 "$T"
 trap 'rm -rf --one-file-system "$T"' EXIT
-PARTS=${*:-start memory parse mask steps push log}
+PARTS=${*:-start memory parse mask steps push log artifacts}
 [ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
@@ -86,34 +86,108 @@ push_part() {
     cut -d' ' -f2 "$samples" | quantiles "first output of the step"
 }
 
-# The throughput of a producer into `cat >file` and into a step's log.
+# The throughput of a producer into `cat >file` and into a step's log, on a machine with nothing else
+# to do and beside two endless loops.
 log_part() {
-    local bytes=1000000000 i run size rate
-    echo
-    echo "== log: 1 GB, written in 64 KiB blocks and as 100-byte lines (MB/s, three tries each)"
+    local rounds=${ROUNDS:-10} mode size
     cp "$BENCH/produce" "$T/copy/produce"
-    for size in 65536 100; do
-        for i in 1 2 3; do
-            "$BENCH/produce" "$size" "$bytes" 2>"$T/rate" | cat >"$T/cat.out"
-            rate=$(cat "$T/rate")
-            rm -f "$T/cat.out"
-            {
-                printf 'global: {network: none}\nsteps:\n'
-                printf '  - {name: produce, command: "./produce %s %s 2>rate; cacher put rate rate"}\n' "$size" "$bytes"
-            } >"$T/copy/runbook.yml"
-            git -C "$T/copy" add -A
-            git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m "log $size $i"
-            git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
-            run=$("$BIN/runbookctl" --root "$T/root" --json trigger bench | jq .run)
-            while :; do
-                case $(api "runs/$run" | jq -r .state) in pending | running) sleep 0.2 ;; *) break ;; esac
-            done
-            ours=$("$BIN/runbookctl" --root "$T/root" artifacts get "$run" rate -)
-            printf '%6s bytes a write:  cat >file %8s   step log %8s   ratio %s\n' "$size" "$rate" "$ours" \
-                "$(awk -v a="$ours" -v b="$rate" 'BEGIN {printf "%.2f", a / b}')"
-            rm -f "$T"/root/var/log/runbookd/bench/*/produce.1.log
-        done
+    for mode in idle busy; do
+        echo
+        echo "== log, $mode: lines in 64 KiB blocks (1 GB) and one by one (250 MB), MB/s, medians of $rounds rounds"
+        for size in 65536 100; do log_contest "$mode" "$size" $((size > 1000 ? 1000000000 : 250000000)) "$rounds"; done
     done
+}
+
+log_contest() { # MODE SIZE BYTES ROUNDS
+    local round ours cat_rate loops=()
+    {
+        printf 'global: {network: none}\nsteps:\n'
+        printf '  - {name: produce, command: "./produce %s %s 2>rate; cacher put rate rate"}\n' "$2" "$3"
+    } >"$T/copy/runbook.yml"
+    git -C "$T/copy" add -A
+    git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m "log $2"
+    git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
+    log_ours >/dev/null # fetches the commit
+    : >"$T/log"
+    if [ "$1" = busy ]; then
+        for _ in 1 2; do
+            setsid bash -c 'while :; do :; done' &
+            loops+=($!)
+        done
+    fi
+    for round in $(seq "$4"); do
+        if ((round % 2)); then ours=$(log_ours); cat_rate=$(log_cat "$2" "$3"); else
+            cat_rate=$(log_cat "$2" "$3")
+            ours=$(log_ours)
+        fi
+        echo "$ours $cat_rate" >>"$T/log"
+    done
+    [ "$1" = idle ] || kill "${loops[@]}"
+    printf '%6s bytes a write:  step log %6.0f   cat >file %6.0f   ratio %.2f (%.2f to %.2f)\n' "$2" \
+        "$(cut -d' ' -f1 "$T/log" | median)" "$(cut -d' ' -f2 "$T/log" | median)" \
+        "$(awk '{print $1 / $2}' "$T/log" | median)" \
+        "$(awk '{print $1 / $2}' "$T/log" | sort -n | head -n 1)" \
+        "$(awk '{print $1 / $2}' "$T/log" | sort -n | tail -n 1)"
+}
+
+log_cat() { # SIZE BYTES: print the rate
+    sync -f "$T"
+    "$BENCH/produce" "$1" "$2" 2>"$T/rate" | cat >"$T/cat.out"
+    rm -f "$T/cat.out"
+    cat "$T/rate"
+}
+
+log_ours() {
+    local run
+    sync -f "$T"
+    run=$("$BIN/runbookctl" --root "$T/root" --json trigger bench | jq .run)
+    while :; do
+        case $(api "runs/$run" | jq -r .state) in pending | running) sleep 0.5 ;; *) break ;; esac
+    done
+    "$BIN/runbookctl" --root "$T/root" artifacts get "$run" rate -
+    rm -f "$T"/root/var/log/runbookd/bench/*/produce.1.log
+}
+
+# Puts and gets by a step's socket against dd, cp and tar. The files are on the disk of the store, not
+# in the step, whose own are in memory.
+artifacts_part() {
+    local rounds=${ROUNDS:-10} mib=${MIB:-1024} run socket status
+    echo
+    echo "== artifacts: $mib MiB of noise, $mib MiB of text, 10,000 files; $rounds rounds, medians (ours, theirs)"
+    printf 'global: {network: none}\nsteps:\n  - {name: artifacts, command: "sleep 86400"}\n' >"$T/copy/runbook.yml"
+    git -C "$T/copy" add -A
+    git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m artifacts
+    git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
+    run=$("$BIN/runbookctl" --root "$T/root" --json trigger bench | jq .run)
+    for _ in $(seq 300); do
+        socket=$(echo "$T"/root/run/runbookd/steps/*/cacher.sock)
+        [ ! -S "$socket" ] || break
+        sleep 0.1
+    done
+    mkdir -p "$T/files"
+    (cd "$T/files" && CACHER_SOCKET=$socket "$TOP/bench/artifacts.sh" "$BIN/cacher" "$rounds" "$mib") >"$T/artifacts"
+    status=$?
+    rm -rf "$T/files"
+    "$BIN/runbookctl" --root "$T/root" cancel "$run" >/dev/null
+    [ "$status" = 0 ] || return 1
+    contest_line put-file "put of a file / dd conv=fsync"
+    contest_line get-file "get of a file / cp"
+    contest_line put-packed "put of text, packed / dd conv=fsync"
+    contest_line get-packed "get of text, packed / cp"
+    contest_line put-tree "put of 10,000 files / tar -c, sync"
+    contest_line get-tree "get of 10,000 files / tar -x"
+}
+
+contest_line() { # NAME LABEL: medians of both times, and of the ratios of speed within a round
+    local ours theirs ratio
+    ours=$(awk -v n="$1" '$1 == n {print $2}' "$T/artifacts" | median)
+    theirs=$(awk -v n="$1" '$1 == n {print $3}' "$T/artifacts" | median)
+    ratio=$(awk -v n="$1" '$1 == n {print $3 / $2}' "$T/artifacts" | median)
+    printf '%-38s %6.0f ms %6.0f ms   speed ratio %.2f\n' "$2" "$ours" "$theirs" "$ratio"
+}
+
+median() { # of the numbers on standard input
+    sort -n | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'
 }
 
 # The rate of no-op steps through the whole daemon, from push to result.
@@ -163,7 +237,7 @@ part_run() {
     parse) parse_part ;;
     mask) mask_part ;;
     memory) "$TOP/bench/memory.sh" ;;
-    steps | push | log)
+    steps | push | log | artifacts)
         [ -n "${DAEMON:-}" ] || start_daemon || exit 1
         "${1}_part"
         ;;
@@ -177,7 +251,7 @@ part_run() {
 more=/dev/null
 if [ -n "${KEEP:-}" ]; then
     mkdir -p "$TOP/bench/results"
-    case " $PARTS " in *" memory "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "*)
+    case " $PARTS " in *" memory "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "* | *" artifacts "*)
         more=$TOP/bench/results/$KEEP-more.txt
         : >"$more"
         ;;
