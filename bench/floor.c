@@ -2,7 +2,7 @@
 /*
  * The outside part of the floor (floor.h).
  *
- *   floor [-n COUNT] [-j PARALLEL] [-p PAUSE_US] [-t THREADS] [-P] [-c CGROUP] -d DIR PROBE
+ *   floor [-n COUNT] [-j PARALLEL] [-p PAUSE_US] [-t THREADS] [-P] [-w] [-c CGROUP] -d DIR PROBE
  *
  * -P: take network namespaces from a pool that a thread keeps full; otherwise each start
  * makes one. -c: a cgroup v2 directory, in which each start makes a group. -d: an empty
@@ -52,7 +52,7 @@ struct floor {
 	const char *probe;
 	const char *directory;
 	int cgroup_fd;
-	bool pooled;
+	bool pooled, waits;
 	char stage[4096];
 	int dev_fd, probe_fd, bind_fds[FLOOR_BINDS_MAX];
 	const char *bind_targets[FLOOR_BINDS_MAX];
@@ -374,6 +374,7 @@ static int floor_start(void *context, unsigned index, int stdout_fd, int *ret_en
 		.stdout_fd = stdout_fd,
 		.filter_fd = floor->filter_fd,
 		.init_fd = floor->init_fd,
+		.waits = floor->waits,
 	};
 	int group_fd;
 	long pid;
@@ -438,6 +439,8 @@ static int floor_option(void *context, int letter, const char *argument)
 
 	if (letter == 'P')
 		floor->pooled = true;
+	else if (letter == 'w')
+		floor->waits = true;
 	else if (letter == 'd')
 		floor->directory = argument;
 	else if (letter == 'c')
@@ -502,5 +505,5 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	floor.probe = argv[argc - 1];
-	return bench_main(argc, argv, "floor", "Pd:c:", floor_option, floor_prepare, &ops, &floor);
+	return bench_main(argc, argv, "floor", "Pwd:c:", floor_option, floor_prepare, &ops, &floor);
 }

@@ -10,6 +10,7 @@
  * has no plan, checks, error texts or options; the rest is the time of the kernel.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -27,6 +28,7 @@ struct floor_step {
 	int lower_fd, dev_fd, bind_fds[FLOOR_BINDS_MAX], probe_fd;
 	unsigned n_binds;
 	int stdin_fd, stdout_fd, userns_fd, filter_fd, init_fd;
+	bool waits;	    /* the probe is to wait */
 	const char *failed; /* the step that failed, with its errno value in @number */
 	int number;
 };

@@ -236,7 +236,8 @@ static void become_init(struct floor_step *step)
 {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct none[2] = {{0}};
-	const char *argv[] = {"floor_init", "/bench/probe", NULL}, *envp[] = {NULL};
+	const char *argv[] = {"floor_init", "/bench/probe", step->waits ? "stay" : NULL, NULL},
+		   *envp[] = {NULL};
 	struct rlimit core = {.rlim_cur = 1, .rlim_max = 1};
 	long id = (long)step->init_id;
 
