@@ -147,13 +147,14 @@ static void fds_close(const int *fds, size_t n_fds)
 /* Return: 1 and a message; 0 at the end; -errno (-EAGAIN if there is none). */
 static int packet_receive(int fd, int flags, struct message **ret_message)
 {
-	/* thread-local, as 64 KiB are too much for a stack */
-	static _Thread_local uint8_t buffer[sizeof(struct message_header) + MESSAGE_BYTES_MAX];
+	/* not on the stack nor in each thread's own memory: of this only what a message fills exists */
+	const size_t size_max = sizeof(struct message_header) + MESSAGE_BYTES_MAX;
+	cleanup_free uint8_t *buffer = malloc(size_max);
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(int) * MESSAGE_FDS_MAX)];
 	} control;
-	struct iovec iov = {.iov_base = buffer, .iov_len = sizeof(buffer)};
+	struct iovec iov = {.iov_base = buffer, .iov_len = size_max};
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -165,6 +166,8 @@ static int packet_receive(int fd, int flags, struct message **ret_message)
 	ssize_t n;
 	int r;
 
+	if (!buffer)
+		return -ENOMEM;
 	do
 		n = recvmsg(fd, &msg, flags | MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -290,6 +291,26 @@ static void test_channel_wants_our_version(void **state)
 	assert_false(greeted_by(longer));
 }
 
+static int thread_memory(struct dl_phdr_info *object, size_t size, void *userdata)
+{
+	size_t *bytes = userdata;
+
+	for (size_t i = 0; i < object->dlpi_phnum; i++) {
+		if (object->dlpi_phdr[i].p_type == PT_TLS)
+			*bytes = object->dlpi_phdr[i].p_memsz;
+	}
+	return 1; /* this program is the first of the objects */
+}
+
+/* Each thread begins with writing zeros to all thread-local memory. */
+static void test_threads_are_small(void **state)
+{
+	size_t bytes = 0;
+
+	assert_int_equal(dl_iterate_phdr(thread_memory, &bytes), 1);
+	assert_true(bytes < 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +323,7 @@ int main(void)
 		cmocka_unit_test(test_channel_survives_garbage),
 		cmocka_unit_test(test_channel_wants_a_greeting),
 		cmocka_unit_test(test_channel_wants_our_version),
+		cmocka_unit_test(test_threads_are_small),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
