@@ -4,6 +4,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/memory_trim.h"
 #include "common/messages/channels.h"
 #include "common/messages/config.h"
 
@@ -192,7 +193,11 @@ static int on_config_end(struct channel *channel, struct message *message)
 	struct message_config_end end;
 	int r = MESSAGE_GET(message, config_end, &end);
 
-	return r < 0 ? r : service->config_end(channel->userdata);
+	if (r < 0)
+		return r;
+	r = service->config_end(channel->userdata);
+	memory_trim(); /* the start is over; after a reload the older configuration was freed */
+	return r;
 }
 
 static void on_hung_up(struct channel *channel)

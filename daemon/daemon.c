@@ -6,6 +6,7 @@
 #include "common/fdio.h"
 #include "common/isolation.h"
 #include "common/log.h"
+#include "common/memory_trim.h"
 #include "common/message_ids.h"
 #include "daemon/layers.h"
 #include "daemon/listen_persist.h"
@@ -214,6 +215,7 @@ void daemon_progress(struct daemon *daemon)
 		log_notice("%zu projects, instance %s", daemon->config->n_projects,
 			   daemon->instance_id);
 		notify_ready("ready");
+		memory_trim();
 		return;
 	case DAEMON_STOPPING:
 		if (steps_running(daemon->steps) > 0 || layers_busy(daemon->layers))

@@ -3,6 +3,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/memory_trim.h"
 #include "common/message_table.h"
 #include "common/messages/starter.h"
 
@@ -244,6 +245,7 @@ int starter_run(struct process *process)
 		r = channel_open(&starter.service, starter.loop, CHANNEL_FD, ROLE_STARTER,
 				 ROLE_FETCHER, handlers, ARRAY_SIZE(handlers), on_service_gone,
 				 &starter);
+	memory_trim();
 	if (r == 0)
 		r = loop_run(starter.loop);
 	channel_close(&starter.service);

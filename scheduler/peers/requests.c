@@ -7,6 +7,7 @@
 
 #include "common/cleanup.h"
 #include "common/log.h"
+#include "common/memory_trim.h"
 #include "common/message_table.h"
 #include "common/messages/channels.h"
 #include "common/messages/config.h"
@@ -207,6 +208,7 @@ static int handle_config_end(struct channel *channel, struct message *message)
 		executor_sync(executor, executor->synced_instance);
 		executor->synced_instance[0] = '\0';
 	}
+	memory_trim(); /* loading the store and the configuration are over */
 	return 0;
 }
 

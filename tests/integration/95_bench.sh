@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The programs in bench/ work: each contestant of ours starts its program, which reports its
-# time. No figure is asserted.
+# time, of which none is asserted; the idle processes of runbookd stay within their memory.
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
@@ -14,3 +14,9 @@ for name in posix_spawn floor floor-pool floor-threads runbook-sandbox runbook-s
 done
 check "no contestant is left out" sh -c "! grep 'left out' '$TEST_TMP/err'"
 check "the plot is XML" python3 -c "import sys, xml.dom.minidom as m; m.parse(sys.argv[1])" "$TOP/build/bench/start.svg"
+
+idle=$("$TOP/bench/memory.sh" 0 2>"$TEST_TMP/err")
+check "bench/memory.sh finds all eight processes" test "$(grep -c '^runbook' <<<"$idle")" = 8
+rss=$(awk '$1 == "sum" {print $2}' <<<"$idle")
+check "all processes of an idle runbookd have at most 24 MiB, not $rss KiB" \
+    test "${rss:-0}" -gt 1024 -a "${rss:-99999}" -le $((24 * 1024))
