@@ -14,9 +14,20 @@
 #define THROTTLE_USEC 200
 #define THROTTLE_BELOW (32 * KIB)     /* a read shorter than this is followed by a pause */
 #define THROTTLE_PIPE_MIN (256 * KIB) /* a smaller pipe would fill up during the pause */
+#define PIPE_DEFAULT_BYTES (64 * KIB)
+#define PIPE_GROW_BYTES (16 * KIB) /* output after which such a pipe is made larger */
 
 static void stream_end(struct log_stream *stream);
 static void stream_continue(struct log_stream *stream);
+
+/* A pipe that the kernel made small, because the user has many, is not made larger. */
+static void stream_pipe_look(struct log_stream *stream)
+{
+	int size = fcntl(stream->fd, F_GETPIPE_SZ);
+
+	stream->throttle = size >= (int)THROTTLE_PIPE_MIN;
+	stream->grows = !stream->throttle && size >= (int)PIPE_DEFAULT_BYTES;
+}
 
 /* ---- waiting ---- */
 
@@ -244,10 +255,28 @@ void log_stream_chunk(struct log_stream *stream, struct log_buffer *buffer, size
 	log_buffer_give(stream->sink->pump, buffer);
 }
 
+/*
+ * The kernel keeps 16 KiB for a pipe of LOG_PIPE_SIZE, full or empty, and most steps print a few
+ * lines, so only a stream with some output gets one.
+ */
+static void stream_grow(struct log_stream *stream, size_t size)
+{
+	if (!stream->grows)
+		return;
+	stream->early_bytes += size;
+	if (stream->early_bytes < PIPE_GROW_BYTES)
+		return;
+	/* the kernel may refuse (fs.pipe-user-pages-soft): the default size works too */
+	(void)fcntl(stream->fd, F_SETPIPE_SZ, (int)LOG_PIPE_SIZE);
+	stream_pipe_look(stream);
+	stream->grows = false;
+}
+
 static void stream_received(struct log_stream *stream, size_t size)
 {
 	struct log_sink *sink = stream->sink;
 
+	stream_grow(stream, size);
 	log_stream_chunk(stream, TAKE_PTR(stream->buffer), size);
 	if (stream->stopping)
 		stream->stop_budget -= size < stream->stop_budget ? size : stream->stop_budget;
@@ -343,8 +372,8 @@ static void stream_init(struct log_sink *sink, size_t index, int fd)
 		.number = (unsigned)index + 1,
 		.fd = fd,
 		.hold = LOOP_TIMER_NULL,
-		.throttle = fcntl(fd, F_GETPIPE_SZ) >= (int)THROTTLE_PIPE_MIN,
 	};
+	stream_pipe_look(stream);
 }
 
 struct log_sink *log_sink_new(struct log_pump *pump, const int fds[4], uint64_t started_usec,

@@ -56,8 +56,10 @@ struct log_stream {
 	enum stream_state state;
 	unsigned number; /* 1 stdout, 2 stderr */
 	int fd;
-	bool throttle; /* its pipe is large enough to be throttled */
-	bool direct;   /* read without a slot's pipe */
+	bool throttle;	    /* its pipe is large enough to be throttled */
+	bool grows;	    /* its pipe is made larger after PIPE_GROW_BYTES of output */
+	size_t early_bytes; /* output until then */
+	bool direct;	    /* read without a slot's pipe */
 	bool stopping;
 	size_t stop_budget;	 /* while stopping: bytes that may still be read */
 	struct mask_stream mask; /* unused if the sink has no mask */

@@ -263,8 +263,6 @@ static int open_pipe(int pipe_fds[2], struct error *error)
 {
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return error_errno(error, errno, "cannot make a pipe");
-	/* the kernel may refuse (fs.pipe-user-pages-soft): the default size works too */
-	(void)fcntl(pipe_fds[0], F_SETPIPE_SZ, (int)LOG_PIPE_SIZE);
 	/* the step runs as another user and may open /dev/stdout again, for writing only */
 	(void)fchmod(pipe_fds[1], 0222);
 	return 0;

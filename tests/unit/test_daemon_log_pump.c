@@ -269,6 +269,37 @@ static void grandchild_holds_the_pipe(void **state)
 	teardown(&fixture);
 }
 
+static void pipes_grow_with_the_output(void **state)
+{
+	static const char output[32 * KIB];
+	struct fixture fixture;
+	int out[2], err[2], fds[2];
+	struct error error = ERROR_INIT;
+
+	setup(&fixture, state);
+	close_writers(&fixture);
+	assert_int_equal(loop_run(fixture.loop), 0);
+	/* pipes as the kernel makes them */
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+	fds[0] = memfd_create("log", MFD_CLOEXEC);
+	fds[1] = memfd_create("index", MFD_CLOEXEC);
+	fixture.done = false;
+	assert_int_equal(log_pump_open(fixture.pump, fds[0], fds[1], out[0], err[0], wall_usec(),
+				       pump_done, &fixture, &fixture.sink, &error),
+			 0);
+	assert_int_equal(write(out[1], output, sizeof(output)), sizeof(output));
+	assert_int_equal(write(err[1], "a line\n", 7), 7);
+	assert_int_equal(loop_timer_set(fixture.loop, &fixture.timer, now_usec(), stop_now), 0);
+	assert_int_equal(loop_run(fixture.loop), 0);
+	assert_int_equal(fixture.result.bytes, sizeof(output) + 7);
+	assert_int_equal(fcntl(out[1], F_GETPIPE_SZ), LOG_PIPE_SIZE);
+	assert_int_equal(fcntl(err[1], F_GETPIPE_SZ), 64 * KIB);
+	(void)close(out[1]);
+	(void)close(err[1]);
+	teardown(&fixture);
+}
+
 static void *endless_run(void *userdata)
 {
 	static const char line[65536];
@@ -530,6 +561,7 @@ int main(void)
 			cmocka_unit_test_prestate(one_stream_whole, &kinds[i]),
 			cmocka_unit_test_prestate(two_streams_small_writes, &kinds[i]),
 			cmocka_unit_test_prestate(silence, &kinds[i]),
+			cmocka_unit_test_prestate(pipes_grow_with_the_output, &kinds[i]),
 			cmocka_unit_test_prestate(grandchild_holds_the_pipe, &kinds[i]),
 			cmocka_unit_test_prestate(stopped_while_flooded, &kinds[i]),
 			cmocka_unit_test_prestate(disk_full, &kinds[i]),
