@@ -222,6 +222,16 @@ void ledger_phase_set(struct ledger_step *step, enum ledger_phase phase)
 	__atomic_store_n(&step->phase, (uint32_t)phase, __ATOMIC_SEQ_CST);
 }
 
+/* Records that were never made have no memory yet, and get none here. */
+static void step_clear(struct ledger_step *step)
+{
+	const size_t records = offsetof(struct ledger_step, log.records);
+	const size_t after = records + sizeof(step->log.records);
+
+	memset(step, 0, records);
+	memset((char *)step + after, 0, sizeof(*step) - after);
+}
+
 struct ledger_step *ledger_step_new(struct ledger *ledger)
 {
 	struct ledger_step *step = NULL;
@@ -231,7 +241,7 @@ struct ledger_step *ledger_step_new(struct ledger *ledger)
 	else if (ledger->head->n_touched < LEDGER_STEPS_MAX)
 		step = ledger_step_at(ledger, ledger->head->n_touched++);
 	if (step)
-		memset(step, 0, sizeof(*step));
+		step_clear(step);
 	return step;
 }
 

@@ -83,7 +83,11 @@ bool ledger_converted(const struct ledger *ledger);
 /** ledger_instance() - the instance id, owned by @ledger */
 const char *ledger_instance(const struct ledger *ledger);
 
-/** ledger_step_new() - a free entry, zeroed. Return: NULL when LEDGER_STEPS_MAX are in use. */
+/**
+ * ledger_step_new() - a free entry, zeroed except for .log.records
+ *
+ * Return: NULL when LEDGER_STEPS_MAX are in use.
+ */
 struct ledger_step *ledger_step_new(struct ledger *ledger);
 /** ledger_step_free() - make the entry of an acknowledged step free. NULL is fine. */
 void ledger_step_free(struct ledger *ledger, struct ledger_step *step);

@@ -149,7 +149,7 @@ int log_pump_persist(struct log_pump *pump, struct fd_store *store);
 /**
  * log_sink_persist() - write down the state of @sink for log_pump_adopt()
  * @id:   not 0; never used again
- * @kept: memory that outlives this process, zeroed; NULL: nothing is kept
+ * @kept: memory that outlives this process, zeroed except for .records; NULL: nothing is kept
  *
  * To be called right after log_pump_open(): nothing is read before the loop goes on.
  */

@@ -250,6 +250,30 @@ static void test_ledger_forgets_secrets(void **state)
 	(void)fd_store_free(daemon.fds);
 }
 
+static void test_ledger_is_small(void **state)
+{
+	struct ledger_step *step;
+	struct ledger *ledger;
+	struct error error = ERROR_INIT;
+	struct stat before, after;
+
+	assert_int_equal(ledger_new(-1, "who", &ledger, &error), 0);
+	assert_int_equal(fstat(ledger_fd(ledger), &before), 0);
+	step = ledger_step_new(ledger);
+	assert_int_equal(fstat(ledger_fd(ledger), &after), 0);
+	/* two pages, for what is before the index records and what is behind them */
+	assert_in_range((after.st_blocks - before.st_blocks) * 512, 1, 2 * 4096);
+	memset(step, 'x', sizeof(*step));
+	step->phase = LEDGER_ENDED;
+	ledger_step_free(ledger, step);
+	assert_ptr_equal(ledger_step_new(ledger), step);
+	assert_int_equal(step->phase, LEDGER_FREE);
+	assert_int_equal(step->log.n_records, 0);
+	assert_int_equal(step->outcome.code, 0);
+	assert_string_equal(step->report.reason, "");
+	(void)ledger_free(ledger);
+}
+
 /* ---- the host ---- */
 
 /* A lock on a file that was replaced is useless; the next step stores the lock in use. */
@@ -623,6 +647,7 @@ int main(void)
 		cmocka_unit_test(test_ledger_orders),
 		cmocka_unit_test(test_ledger_inherited),
 		cmocka_unit_test(test_ledger_forgets_secrets),
+		cmocka_unit_test(test_ledger_is_small),
 		cmocka_unit_test(test_host_of_before),
 		cmocka_unit_test(test_journal_without_its_manager),
 		cmocka_unit_test(test_journal_slot_without_its_pipe),
