@@ -246,11 +246,16 @@ void user_slots_settle(const struct user_slots *slots)
 	}
 }
 
+void user_slot_started(struct user_slot *slot)
+{
+	slot->job = spawn_userns_free(slot->job);
+}
+
 void user_slot_release(struct user_slots *slots, struct user_slot *slot)
 {
 	if (!slot)
 		return;
-	slot->job = spawn_userns_free(slot->job);
+	user_slot_started(slot);
 	slot->taken = false;
 	(void)slot_lock(slots, slot->index, F_UNLCK);
 }

@@ -66,6 +66,12 @@ void user_slots_inherit(struct user_slots *slots, int fd);
 int user_slot_adopt(struct user_slots *slots, unsigned index, struct user_slot **ret_slot);
 /** user_slots_settle() - unlock the predecessor's slots that were not adopted */
 void user_slots_settle(const struct user_slots *slots);
+/**
+ * user_slot_started() - give back what only the start of its sandbox needed
+ *
+ * The process that made the user namespace was killed before, and has ended by now.
+ */
+void user_slot_started(struct user_slot *slot);
 /** user_slot_release() - unlock the slot for other steps. @slot may be NULL. */
 void user_slot_release(struct user_slots *slots, struct user_slot *slot);
 

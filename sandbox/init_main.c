@@ -444,7 +444,7 @@ int init_main(int argc, char **argv);
 int init_main(int argc, char **argv)
 {
 	static const char by_hand[] = "runbook-init: part of runbookd, it is not started by hand\n";
-	static _Alignas(16) char stack[STACK_BYTES];
+	static _Alignas(4096) char stack[STACK_BYTES];
 	struct command command = {.workdir = argc > 1 ? argv[1] : "/"};
 	static struct init_tty tty = {.master_fd = -1, .slave_fd = -1};
 	struct init_watch watch = {.tty = &tty};
@@ -471,6 +471,8 @@ int init_main(int argc, char **argv)
 	pid = signals_fd < 0 ? signals_fd : start(&command, stack + sizeof(stack), &tty);
 	if (pid < 0)
 		(void)fail_setup(&command, pid, "cannot start a process for the command");
+	/* the command's process has its own memory now, and this one waits as long as it runs */
+	(void)init_call(SYS_madvise, stack, sizeof(stack), MADV_DONTNEED, 0);
 	/* the environment may contain secrets: this process keeps no copy */
 	if (command.payload)
 		(void)init_call(SYS_munmap, command.payload, command.payload_size, 0, 0);

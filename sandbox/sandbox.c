@@ -417,6 +417,8 @@ static int build(struct builder *builder, struct sandbox *sandbox, struct error 
 		r = host_network_join(builder->host->network, &private->network, error);
 	if (r == 0)
 		r = launch(builder, sandbox, error);
+	if (r == 0)
+		user_slot_started(private->slot);
 	return r;
 }
 
