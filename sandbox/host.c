@@ -4,6 +4,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/limits.h"
+#include "common/memory_pages.h"
 #include "common/remove_tree.h"
 #include "sandbox/host_seccomp.h"
 
@@ -169,7 +170,7 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
 		     struct error *error)
 {
-	struct sandbox_host *host = calloc(1, sizeof(*host));
+	struct sandbox_host *host = memory_pages_new(sizeof(*host));
 	int r;
 
 	if (!host)
@@ -195,7 +196,7 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 	cgroup_host_close(&host->cgroup);
 	(void)user_slots_free(host->users);
 	host_image_close(&host->image);
-	for (size_t i = 0; i < ID_STEP_SLOTS; i++) {
+	for (size_t i = 0; host->shift_by_owner && i < ID_STEP_SLOTS; i++) {
 		if (host->shifted[i])
 			host_image_close(host->shifted[i]);
 		free(host->shifted[i]);
@@ -215,7 +216,7 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 	free(host->images_dir);
 	free(host->state_dir);
 	free(host->cacher_path);
-	free(host);
+	memory_pages_free(host, sizeof(*host));
 	return NULL;
 }
 

@@ -2,6 +2,7 @@
 #include "sandbox/host_network.h"
 
 #include "common/cleanup.h"
+#include "common/memory_pages.h"
 #include "sandbox/host_network_group.h"
 #include "sandbox/host_network_parts.h"
 #include "sandbox/host_nft_netlink.h"
@@ -17,7 +18,7 @@
 int host_network_new(struct host_network **ret_network, const struct host_network_options *options,
 		     struct error *error)
 {
-	struct host_network *network = calloc(1, sizeof(*network));
+	struct host_network *network = memory_pages_new(sizeof(*network));
 	int r;
 
 	if (!network)
@@ -27,7 +28,7 @@ int host_network_new(struct host_network **ret_network, const struct host_networ
 	network->pool_size = options->pool > NETWORK_POOL_MAX ? NETWORK_POOL_MAX : options->pool;
 	r = network_dns_configure(&network->dns, options->dns_servers, error);
 	if (r < 0) {
-		free(network);
+		memory_pages_free(network, sizeof(*network));
 		return r;
 	}
 	network->directory = options->directory ? strdup(options->directory) : NULL;
@@ -59,7 +60,7 @@ struct host_network *host_network_free(struct host_network *network)
 		egress_take_down(network);
 	}
 	free(network->directory);
-	free(network);
+	memory_pages_free(network, sizeof(*network));
 	return NULL;
 }
 

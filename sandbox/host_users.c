@@ -2,6 +2,7 @@
 #include "sandbox/host_users.h"
 
 #include "common/cleanup.h"
+#include "common/memory_pages.h"
 #include "sandbox/spawn.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 struct user_slots {
 	int lock_fd;
 	struct user_slot *slot[ID_STEP_SLOTS]; /* made on first use */
+	unsigned n_slots;		       /* behind these, none was made */
 };
 
 /*
@@ -49,7 +51,7 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 {
 	/* first the one that only root may write */
 	static const char *const directories[] = {"/run", "/run/lock", "/tmp"};
-	struct user_slots *slots = calloc(1, sizeof(*slots));
+	struct user_slots *slots = memory_pages_new(sizeof(*slots));
 	int fd = -ENOENT;
 
 	if (!slots)
@@ -57,7 +59,7 @@ int user_slots_new(struct user_slots **ret_slots, struct error *error)
 	for (size_t i = 0; i < ARRAY_SIZE(directories) && fd < 0; i++)
 		fd = lock_file_open(directories[i]);
 	if (fd < 0) {
-		free(slots);
+		memory_pages_free(slots, sizeof(*slots));
 		return error_errno(error, -fd, "cannot open the lock file /run/" LOCK_NAME);
 	}
 	slots->lock_fd = fd;
@@ -85,7 +87,7 @@ struct user_slots *user_slots_free(struct user_slots *slots)
 {
 	if (!slots)
 		return NULL;
-	for (size_t i = 0; i < ID_STEP_SLOTS; i++) {
+	for (size_t i = 0; i < slots->n_slots; i++) {
 		struct user_slot *slot = slots->slot[i];
 
 		if (!slot)
@@ -100,7 +102,7 @@ struct user_slots *user_slots_free(struct user_slots *slots)
 		free(slot);
 	}
 	(void)close(slots->lock_fd);
-	free(slots);
+	memory_pages_free(slots, sizeof(*slots));
 	return NULL;
 }
 
@@ -125,6 +127,8 @@ static struct user_slot *slot_make(struct user_slots *slots, unsigned index)
 	slot->mapping_fd = -1;
 	slot->image_fd = -1;
 	slots->slot[index] = slot;
+	if (index >= slots->n_slots)
+		slots->n_slots = index + 1;
 	return slot;
 }
 
