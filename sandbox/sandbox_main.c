@@ -468,7 +468,8 @@ static void standard_fill(void)
 
 int main(int argc, char **argv)
 {
-	struct options options = {
+	/* static, because on the stack the zeros would be written, forty KiB of them */
+	static struct options options = {
 		.image = "host", .network = STEP_NETWORK_NONE, .grace_sec = GRACE_DEFAULT_SEC};
 	char id[64];
 	int command = sandbox_options_parse(&options, argc, argv);

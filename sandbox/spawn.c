@@ -96,15 +96,19 @@ static long start(uint64_t flags, int cgroup_fd, int *ret_pidfd, char *stack,
 pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)(void *),
 		  void *argument)
 {
-	_Alignas(16) char stack[CHILD_STACK_BYTES];
+	/* allocated, because the compiler touches every page of a large array on the stack */
+	char *stack = malloc(CHILD_STACK_BYTES);
 	/* a change of ids in the child clears the flag of the memory that we share */
 	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
 	sigset_t old;
 	long pid;
 
+	if (!stack)
+		return -ENOMEM;
 	block_signals(&old);
 	pid = start(flags | CLONE_VFORK, cgroup_fd, ret_pidfd, stack, function, argument);
 	stack_unmark(stack);
+	free(stack);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
 	(void)prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
 	return (pid_t)pid;
