@@ -64,7 +64,7 @@ static int sys_cover_fill(int dir_fd, const char *name)
 		char path[64];
 
 		(void)snprintf(path, sizeof(path), "%s%s", name, sys_dirs[i]);
-		if (mkdirat(dir_fd, path, 0755) < 0 || fchmodat(dir_fd, path, 0755, 0) < 0)
+		if (mkdirat(dir_fd, path, 0755) < 0)
 			return -errno;
 	}
 	return 0;
@@ -76,8 +76,7 @@ static int dev_fill(int fd)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(devices); i++) {
 		if (mknodat(fd, devices[i].name, S_IFCHR | 0666,
-			    makedev(devices[i].major, devices[i].minor)) < 0 ||
-		    fchmodat(fd, devices[i].name, 0666, 0) < 0)
+			    makedev(devices[i].major, devices[i].minor)) < 0)
 			return -errno;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(device_links) - 1; i++) {
@@ -85,8 +84,7 @@ static int dev_fill(int fd)
 			return -errno;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(device_dirs); i++) {
-		if (mkdirat(fd, device_dirs[i], 0755) < 0 ||
-		    fchmodat(fd, device_dirs[i], 0755, 0) < 0)
+		if (mkdirat(fd, device_dirs[i], 0755) < 0)
 			return -errno;
 	}
 	/* the step's /dev/shm will cover it */
@@ -98,6 +96,7 @@ static int dev_new(struct error *error)
 	struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 	cleanup_close int fs_fd = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	cleanup_close int fd = -1;
+	mode_t mask;
 	int r;
 
 	if (fs_fd < 0 || fsconfig(fs_fd, FSCONFIG_SET_STRING, "mode", "0755", 0) < 0 ||
@@ -108,7 +107,9 @@ static int dev_new(struct error *error)
 	fd = fsmount(fs_fd, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	if (fd < 0)
 		return error_errno(error, errno, "cannot mount a file system for /dev");
+	mask = umask(0);
 	r = dev_fill(fd);
+	(void)umask(mask);
 	if (r < 0)
 		return error_errno(error, -r, "cannot make device nodes");
 	if (mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof(attr)) < 0)

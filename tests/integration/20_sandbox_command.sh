@@ -95,6 +95,9 @@ check "a step can connect to a socket with mode 0666 in a read-only bind" connec
 check_not "a step cannot connect to a socket of root in a read-only bind" connects root :ro
 check "in a writable bind a step can connect to a socket of the bind's owner" connects root ""
 
+check_equal "the caller's umask does not change /dev and /sys" "666 1777 755" \
+    "$(umask 077 && sandbox -- stat -c %a /dev/null /dev/shm /sys/class/net | paste -sd ' ')"
+
 # ---- limits ----
 if ! grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then
     output=$(sandbox --memory 64M -- echo ran 2>&1)
