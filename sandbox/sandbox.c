@@ -475,14 +475,19 @@ int sandbox_signal(struct sandbox *sandbox, int signal_number)
 											  : 0;
 }
 
+/* Ends the whole pid namespace, with or without a cgroup. */
+static int pid1_kill(const struct sandbox *sandbox)
+{
+	if (syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
+		return -errno;
+	return 0;
+}
+
 int sandbox_kill(struct sandbox *sandbox)
 {
 	if (sandbox->private->group_fd >= 0)
 		(void)cgroup_step_kill(sandbox->private->group_fd);
-	/* killing PID 1 ends the whole pid namespace, with or without a cgroup */
-	if (syscall(SYS_pidfd_send_signal, sandbox->pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
-		return -errno;
-	return 0;
+	return pid1_kill(sandbox);
 }
 
 /* Adds the measurements of runbook-init, except those that the cgroup has, too. */
@@ -543,7 +548,8 @@ int sandbox_collect(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome
 
 	if (!private->collected) {
 		private->outcome = private->in_force;
-		(void)sandbox_kill(sandbox);
+		/* PID 1 takes all others along, and has ended itself if it wrote its status */
+		(void)pid1_kill(sandbox);
 		wait_gone(sandbox->pidfd);
 		if (!known)
 			known = status_read(sandbox->status_fd, &status);
