@@ -7,12 +7,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -106,19 +109,58 @@ static int own_group_path(const char *name, char *path, size_t size)
 	return -ENOENT;
 }
 
+/* Is this process in the group? Only the first page of its list is read. */
+static bool contains_us(int fd)
+{
+	char pids[4096], *save = NULL;
+
+	if (cgroup_file_read(fd, "cgroup.procs", pids, sizeof(pids)) < 0)
+		return false;
+	for (const char *pid = strtok_r(pids, "\n", &save); pid;
+	     pid = strtok_r(NULL, "\n", &save)) {
+		if (strtol(pid, NULL, 10) == getpid())
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Opens our own group beneath the usual place, without reading the list of all mounts, which is
+ * long where there are containers. What is mounted there may be a part of the hierarchy only, so
+ * the group must be the one that has us.
+ */
+static int open_own_usual(const char *path)
+{
+	cleanup_close int root_fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int fd = -1;
+	struct statfs fs;
+
+	if (root_fd < 0 || fstatfs(root_fd, &fs) < 0 || fs.f_type != CGROUP2_SUPER_MAGIC)
+		return -ENOENT;
+	fd = openat(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd >= 0 && contains_us(fd) ? TAKE_FD(fd) : -ENOENT;
+}
+
 static int open_own_group(const char *parent, const char *name)
 {
-	cleanup_close int root_fd = open_hierarchy();
+	cleanup_close int root_fd = -1;
 	char path[4096];
-	int fd, r = 0;
+	int fd;
 
-	if (parent)
+	if (parent) {
 		(void)snprintf(path, sizeof(path), "%s", parent + strspn(parent, "/"));
-	else
-		r = own_group_path(name, path, sizeof(path));
+	} else {
+		int r = own_group_path(name, path, sizeof(path));
 
-	if (root_fd < 0 || r < 0)
-		return root_fd < 0 ? root_fd : r;
+		if (r < 0)
+			return r;
+		fd = open_own_usual(path);
+		if (fd >= 0)
+			return fd;
+	}
+	root_fd = open_hierarchy();
+	if (root_fd < 0)
+		return root_fd;
 	fd = openat(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -336,13 +378,22 @@ bool cgroup_host_probe(struct cgroup_host *host, const char *name)
 	return groups;
 }
 
+/* Removes the group, and before that groups of runs that remained, unless others use it. */
+static void group_leave(struct cgroup_host *host)
+{
+	bool ours = flock(host->group_fd, LOCK_EX | LOCK_NB) == 0;
+
+	if (ours && unlinkat(host->own_fd, host->name, AT_REMOVEDIR) == 0)
+		return;
+	(void)cgroup_groups_sweep(host, false);
+	if (ours)
+		(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
+}
+
 void cgroup_host_close(struct cgroup_host *host)
 {
 	if (host->group_fd >= 0) {
-		(void)cgroup_groups_sweep(host, false);
-		/* fails while other programs use the group */
-		if (flock(host->group_fd, LOCK_EX | LOCK_NB) == 0)
-			(void)unlinkat(host->own_fd, host->name, AT_REMOVEDIR);
+		group_leave(host);
 		(void)close(host->group_fd);
 	}
 	if (host->own_fd >= 0)
