@@ -143,14 +143,13 @@ users_make() {
 
 # All processes of a daemon with one project, after its start.
 idle_rows() {
-    local daemon before
+    local daemon
     mkdir -p "$T/idle/etc/runbookd/projects.d"
     git init -q --bare -b main "$T/idle.git"
     printf '%s\n' "[Daemon]" "Limits=best-effort" "[Webhook]" "Listen=127.0.0.1:0" "[Api]" "Listen=none" \
         >"$T/idle/etc/runbookd/runbookd.conf"
     (umask 077 && printf '%s\n' "[Project]" "Repository=file://$T/idle.git" "Provider=github" "Secret=bench" \
         >"$T/idle/etc/runbookd/projects.d/bench.conf")
-    before=$(kernel_kib)
     "$BIN/runbookd" --root "$T/idle" >"$T/idle.log" 2>&1 &
     daemon=$!
     for _ in $(seq 300); do
@@ -163,7 +162,6 @@ idle_rows() {
             END {printf "%-18s %10d %10d %10d\n", name, sum["Rss:"], sum["Pss:"], sum["Priv"]}' "${comm%comm}smaps_rollup"
     done | sort | tee "$T/idle.rows"
     awk '{rss += $2; pss += $3; private += $4} END {printf "%-18s %10d %10d %10d\n", "sum", rss, pss, private}' "$T/idle.rows"
-    printf '%-18s %10d\n' kernel $(($(kernel_kib) - before))
     kill "$daemon"
     wait "$daemon" || true
 }

@@ -15,7 +15,8 @@
  *
  * Free memory of malloc(3) is returned to the kernel. Code and constants, which are mapped from
  * files and cannot have been changed, are unmapped from the page tables: what is needed again
- * comes back from the page cache, sixteen pages at a time. Takes some ten microseconds.
+ * comes back from the page cache, sixteen pages at a time. Breakpoints that a debugger has written
+ * into code are lost. Takes some ten microseconds.
  */
 void memory_trim(void);
 

@@ -94,7 +94,7 @@ push_payload "$commit" >"$TEST_TMP/body"
 check_match "a push is accepted" ' 202$' "$(deliver demo s3cret d1 "$TEST_TMP/body")"
 both_up() { [ "$(cat "$root"/var/log/runbookd/demo/1/*.log | grep -c up)" = 2 ]; }
 check "two steps run" wait_for 20 both_up
-check_equal "a running step keeps no dead process of its start" 0 "$(ps -o stat= --ppid "$DAEMON_PID" | grep -c Z)"
+check_equal "a running step keeps no dead process of its start" 0 "$(pgrep -c -r Z -P "$DAEMON_PID")"
 own=$(pgrep -P "$DAEMON_PID" -x runbook-init | while read -r pid; do sed -n 's/^Anonymous: *\([0-9]*\) kB/\1/p' "/proc/$pid/smaps_rollup"; done)
 check_match "PID 1 of a step keeps no memory of the command's start, but a few pages" '^(4|8|12|16)$' "$(sort -nu <<<"$own" | tail -n 1)"
 begin=$SECONDS
