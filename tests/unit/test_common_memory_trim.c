@@ -10,6 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
 #define CHUNKS 4096
 #define CHUNK_BYTES 1024
 
