@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -260,6 +261,27 @@ char *nft_dns_text(const struct nft_facts *facts)
 	return text;
 }
 
+/*
+ * What only the gateway can know: over which link a packet came. All else is decided on the
+ * host, which sees the steps' own addresses. Nothing here looks at connections, so the kernel
+ * tracks none in this namespace.
+ */
+static const char gateway_text[] =
+	"table inet " NFT_TABLE " {\n"
+	"	chain source {\n"
+	"		type filter hook prerouting priority -310; policy accept;\n"
+	"		" STEP "fib saddr . iif oif missing drop\n"
+	"	}\n"
+	"	chain gateway {\n"
+	"		type filter hook input priority -10; policy drop;\n"
+	"		" STEP REJECT "	}\n"
+	"	chain forward {\n"
+	"		type filter hook forward priority -10; policy drop;\n"
+	"		" STEP "oifname \"" NFT_UPLINK_PREFIX "*\" accept\n"
+	"		iifname \"" NFT_UPLINK_PREFIX "*\" " TO_STEP "accept\n"
+	"	}\n"
+	"}\n";
+
 static int spawn_nft(int in_fd, int out_fd, pid_t *ret_pid)
 {
 	static const char *const places[] = {"/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft",
@@ -302,4 +324,18 @@ int nft_run(const char *text, struct error *error)
 		words[0] = '\0';
 	words[strcspn(words, "\n")] = '\0';
 	return error_set(error, EIO, "nft refused the table " NFT_TABLE ": %s", words);
+}
+
+int nft_gateway_load(int netns_fd, struct error *error)
+{
+	cleanup_close int own_fd = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	int r;
+
+	if (own_fd < 0 || setns(netns_fd, CLONE_NEWNET) < 0)
+		return error_errno(error, errno, "cannot enter the namespace of the gateway");
+	r = nft_run(gateway_text, error);
+	/* whatever this process did next would be done to the wrong network */
+	if (setns(own_fd, CLONE_NEWNET) < 0)
+		abort();
+	return r;
 }

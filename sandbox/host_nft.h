@@ -7,7 +7,7 @@
  *
  * All rules are in one nftables table, which this module writes as text and loads with nft(8)
  * in one transaction. It changes rarely: per step only elements of its sets change
- * (host_nft_netlink.h).
+ * (host_nft_netlink.h). The namespace of a gateway has a table of its own, which never changes.
  */
 
 #include "common/error.h"
@@ -17,7 +17,8 @@
 #include <stdint.h>
 
 #define NFT_TABLE "runbookd"
-#define NFT_LINK_PREFIX "rbk"
+#define NFT_LINK_PREFIX "rbk"  /* of links that lead to steps */
+#define NFT_UPLINK_PREFIX "up" /* of a gateway's own end of its uplink */
 
 /*
  * The upper half of the addresses is for steps that reach only the destinations listed for
@@ -53,5 +54,7 @@ char *nft_table_text(const struct nft_facts *facts);
 char *nft_dns_text(const struct nft_facts *facts);
 /** nft_run() - load @text. Return: 0; -errno with the message of nft in @error. */
 int nft_run(const char *text, struct error *error);
+/** nft_gateway_load() - load a new gateway's table in @netns_fd. Return: as nft_run(). */
+int nft_gateway_load(int netns_fd, struct error *error);
 
 #endif
