@@ -514,7 +514,8 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 			struct error *error)
 {
 	const struct record_contents *contents = &network->record.contents;
-	struct step_link link = {.gateway = contents->subnet + 1,
+	struct step_link link = {.gateway_fd = -1,
+				 .gateway = contents->subnet + 1,
 				 .forward4 = !contents->routes4,
 				 .ipv6 = record_has_subnet6(contents)};
 	int netlink_fd, r;

@@ -14,7 +14,8 @@ int rt_error(struct error *error, int code, const char *what)
 {
 	int number = EIO;
 
-	if (code == -NLE_EXIST)
+	/* busy: an index whose link is still being removed */
+	if (code == -NLE_EXIST || code == -NLE_BUSY)
 		return -EEXIST;
 	if (code == -NLE_PERM || code == -NLE_NOACCESS)
 		number = EPERM;
@@ -96,7 +97,8 @@ int rt_route_add(struct nl_sock *socket, struct rtmsg info, const void *destinat
 		(void)nla_put(message, RTA_DST, size, destination);
 	if (gateway)
 		(void)nla_put(message, RTA_GATEWAY, size, gateway);
-	(void)nla_put_u32(message, RTA_OIF, (uint32_t)index);
+	if (index > 0)
+		(void)nla_put_u32(message, RTA_OIF, (uint32_t)index);
 	return rt_call(socket, message);
 }
 
