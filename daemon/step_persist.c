@@ -41,6 +41,7 @@ const char *step_persist_host_name(size_t index)
 	static const char *const names[SANDBOX_HOST_FD_NUM] = {
 		[SANDBOX_HOST_FD_USERS] = FD_STORE_PREFIX "users",
 		[SANDBOX_HOST_FD_NETWORK] = FD_STORE_PREFIX "network",
+		[SANDBOX_HOST_FD_GATEWAY] = FD_STORE_PREFIX "gateway",
 	};
 
 	return names[index];

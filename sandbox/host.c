@@ -121,7 +121,8 @@ static int host_begin(struct sandbox_host *host, const struct sandbox_host_optio
 		      struct error *error)
 {
 	struct host_network_options network = {.dns_servers = options->dns_servers,
-					       .pool = options->network_pool};
+					       .pool = options->network_pool,
+					       .gateway = options->gateway};
 	int r = host_dirs_make(host, options->state_dir, error);
 
 	network.directory = host->groups_dir;

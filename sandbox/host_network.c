@@ -24,7 +24,8 @@ int host_network_new(struct host_network **ret_network, const struct host_networ
 	if (!network)
 		return error_errno(error, ENOMEM, "cannot keep a network");
 	network->record.fd = -1;
-	network->watch_fd = -1;
+	network->watch_fd = network->gateway.fd = -1;
+	network->has_gateway = options->gateway;
 	network->pool_size = options->pool > NETWORK_POOL_MAX ? NETWORK_POOL_MAX : options->pool;
 	r = network_dns_configure(&network->dns, options->dns_servers, error);
 	if (r < 0) {
@@ -98,13 +99,25 @@ static bool pool_take(struct host_network *network, struct network_pool *pool,
 	return true;
 }
 
+/* Sets up what is missing, also what others have removed. Return: 0 or -errno with @error. */
+static int egress_ready(struct host_network *network, struct error *error)
+{
+	int r;
+
+	if (network->gateway.fd >= 0 && !gateway_present(network)) {
+		/* steps that run have lost their network, and those in the pool would have none */
+		pool_empty(network, &network->egress);
+		gateway_close(network);
+	}
+	r = egress_setup(network, error);
+	return r == 0 && !nft_table_present() ? egress_table_restore(network, error) : r;
+}
+
 static int egress_new(struct host_network *network, const struct host_network_request *request,
 		      struct host_network_step *step, struct error *error)
 {
-	int r = egress_setup(network, error);
+	int r = egress_ready(network, error);
 
-	if (r == 0 && !nft_table_present())
-		r = egress_table_restore(network, error);
 	if (r < 0)
 		return r;
 	if (request->limited)
@@ -182,13 +195,20 @@ int host_network_fd(const struct host_network *network)
 	return network->ready ? network->record.fd : -1;
 }
 
-void host_network_inherit(struct host_network *network, int fd)
+int host_network_gateway_fd(const struct host_network *network)
 {
-	if (fd < 0 || record_inherit(&network->record, fd) < 0)
-		return;
-	(void)network_dns_refresh(&network->dns, record_has_subnet6(&network->record.contents));
-	network->watch_fd = nft_watch_open();
-	network->ready = true;
+	return network->gateway.fd;
+}
+
+void host_network_inherit(struct host_network *network, int fd, int gateway_fd)
+{
+	if (fd >= 0 && record_inherit(&network->record, fd) == 0) {
+		(void)network_dns_refresh(&network->dns,
+					  record_has_subnet6(&network->record.contents));
+		network->watch_fd = nft_watch_open();
+		network->ready = true;
+	}
+	gateway_inherit(network, gateway_fd);
 }
 
 void host_network_step_persist(const struct host_network_step *step, struct host_network_kept *kept,
@@ -251,6 +271,12 @@ bool host_network_idle(struct host_network *network)
 	struct network_pool *pool;
 	int r;
 
+	if (network->has_gateway && !network->begun) {
+		/* on failure the first step tries again, and reports why */
+		network->begun = true;
+		(void)egress_setup(network, &ignored);
+		return true;
+	}
 	if (network->pool_failed)
 		return false;
 	if (network->ready && pool_lacks(network, &network->egress)) {

@@ -7,14 +7,15 @@
  *
  * none      a network namespace with a loopback
  * isolated  a loopback and a link to the bridge of the run (host_network_group.h)
- * egress    a link of its own to the host (a veth pair) and an address of its
- *           own that is routed over it; there is no bridge, hence no neighbour
- *           to spoof. The host forwards and translates packets that leave. One
- *           nftables table, loaded once, drops what a step may not reach:
- *           the host itself, other steps, private, link-local, shared and
- *           metadata ranges; and packets whose source is not the step's address.
+ * egress    a link of its own (a veth pair) and an address of its own that is
+ *           routed over it; there is no bridge, hence no neighbour to spoof. The
+ *           link leads to the host or to a namespace between it and the steps
+ *           (host_network_gateway.c). The host forwards and translates packets
+ *           that leave. One nftables table, loaded once, drops what a step may
+ *           not reach: the host itself, other steps, private, link-local, shared
+ *           and metadata ranges; and packets whose source is not the step's address.
  *
- * The host is not changed before the first step with egress.
+ * Without a gateway, the host is not changed before the first step with egress.
  *
  * When the caller is idle (host_network_idle()), namespaces are made ahead. Each is used by one
  * step only, so no step sees what another did in it.
@@ -62,11 +63,14 @@ struct host_network_step {
  * struct host_network_options - configuration
  * @dns_servers: NULL-terminated; NULL: the host's own resolvers
  * @pool:        namespaces of each kind to keep ready, 0: none
+ * @gateway:     for a program that starts many steps: the host's links do not change with each.
+ *               Egress is set up in the first idle moment, so that they do not change later
  * @directory:   for the hosts files of runs; made when needed
  */
 struct host_network_options {
 	const char *const *dns_servers;
 	unsigned pool;
+	bool gateway;
 	const char *directory;
 };
 
@@ -116,8 +120,10 @@ struct host_network_kept {
 
 /** host_network_fd() - the open file that holds its locks, owned by @network; -1: none yet */
 int host_network_fd(const struct host_network *network);
-/** host_network_inherit() - use the set-up and the locks of a predecessor; owns @fd from now on */
-void host_network_inherit(struct host_network *network, int fd);
+/** host_network_gateway_fd() - what keeps the gateway, owned by @network; -1: none */
+int host_network_gateway_fd(const struct host_network *network);
+/** host_network_inherit() - use the set-up, locks and gateway of a predecessor; owns both now */
+void host_network_inherit(struct host_network *network, int fd, int gateway_fd);
 /**
  * host_network_step_persist() - fill in what host_network_step_adopt() needs
  * @fds: of the group, not to be closed; -1 when there is none
@@ -140,7 +146,7 @@ int host_network_step_adopt(struct host_network *network, const struct host_netw
 /** host_network_settle() - after the last adoption: unlock the rest. Return: 0 or -errno. */
 int host_network_settle(struct host_network *network, struct error *error);
 
-/** host_network_idle() - make one namespace ahead. Return: whether more are wanted. */
+/** host_network_idle() - set up egress, or make one namespace, ahead. Return: whether more are wanted. */
 bool host_network_idle(struct host_network *network);
 
 /** host_network_watch_fd() - readable when host_network_watch() must be called, or -1 */

@@ -26,13 +26,15 @@
  * from set-up to take-down.
  *
  * A step's address has an index, which is locked in the record. Link name, MAC address and both
- * IP addresses are derived from it, so the lock protects all of them.
+ * IP addresses are derived from it, so the lock protects all of them. Its link ends on the host
+ * or, in a program that starts many steps, in the gateway (host_network_gateway.c).
  */
 
 #define ADDRESS_FIRST 16U
 #define ADDRESS_LAST 65000U
 #define ADDRESS_ATTEMPTS 2000
-#define ROUTE_REJECT 0x0200U /* RTF_REJECT in /proc/net/ipv6_route */
+#define LINK_INDEX_FIRST 1000 /* in a gateway, beyond its own links */
+#define ROUTE_REJECT 0x0200U  /* RTF_REJECT in /proc/net/ipv6_route */
 
 /* ---- subnets ---- */
 
@@ -337,14 +339,11 @@ int egress_table_restore(struct host_network *network, struct error *error)
 	return r < 0 ? r : !present;
 }
 
-int egress_setup(struct host_network *network, struct error *error)
+/* Sets up the host. Return: 0 or -errno with @error. */
+static int host_setup(struct host_network *network, struct error *error)
 {
 	struct network_record *record = &network->record;
-	int r;
-
-	if (network->ready)
-		return 0;
-	r = record_open_locked(record, true);
+	int r = record_open_locked(record, true);
 	if (r < 0)
 		return error_errno(error, -r, "cannot open %s", record->path);
 	/* an exclusive lock on USE succeeds only without other users */
@@ -364,10 +363,20 @@ int egress_setup(struct host_network *network, struct error *error)
 	return 0;
 }
 
+int egress_setup(struct host_network *network, struct error *error)
+{
+	int r = network->ready ? 0 : host_setup(network, error);
+
+	if (r == 0 && network->has_gateway && network->gateway.fd < 0)
+		r = gateway_open(network, error);
+	return r;
+}
+
 void egress_take_down(struct host_network *network)
 {
 	struct network_record *record = &network->record;
 
+	gateway_close(network);
 	if (network->watch_fd >= 0)
 		(void)close(network->watch_fd);
 	network->watch_fd = -1;
@@ -395,13 +404,17 @@ const char *egress_resolv(struct host_network *network, struct error *error)
 /* Locks a free address. Those of the upper half are for steps with .limited. */
 static int address_take(struct host_network *network, bool limited, unsigned *ret_index)
 {
-	unsigned first = limited ? NFT_INDEX_LISTED : ADDRESS_FIRST;
-	unsigned span = (limited ? ADDRESS_LAST : NFT_INDEX_LISTED) - first;
+	unsigned first = limited ? NFT_INDEX_LISTED : 0, span = NFT_INDEX_LISTED;
 
+	if (network->has_gateway) {
+		first = gateway_index_first(&network->gateway, limited);
+		span = gateway_index_span();
+	}
 	for (unsigned attempt = 0; attempt < span; attempt++) {
 		unsigned index = first + network->next++ % span;
 
-		if (network->used[index / 64] & (1ULL << (index % 64)))
+		if (index < ADDRESS_FIRST || index > ADDRESS_LAST ||
+		    (network->used[index / 64] & (1ULL << (index % 64))))
 			continue;
 		if (record_lock(&network->record, RECORD_ADDRESS + (off_t)index, F_WRLCK, false) <
 		    0)
@@ -494,10 +507,9 @@ int plain_step_new(struct host_network_step *step, struct error *error)
 	return step->netns_fd < 0 ? step->netns_fd : 0;
 }
 
-/* Enables IPv6 forwarding on the host's end @name of a new link. */
-static int forwarding6_on(const struct record_contents *contents, const char *name,
-			  struct error *error)
+int egress_forwarding6_on(const struct host_network *network, const char *name, struct error *error)
 {
+	const struct record_contents *contents = &network->record.contents;
 	char path[128];
 	int r;
 
@@ -514,7 +526,7 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 			struct error *error)
 {
 	const struct record_contents *contents = &network->record.contents;
-	struct step_link link = {.gateway_fd = -1,
+	struct step_link link = {.gateway_fd = network->gateway.fd,
 				 .gateway = contents->subnet + 1,
 				 .forward4 = !contents->routes4,
 				 .ipv6 = record_has_subnet6(contents)};
@@ -524,6 +536,7 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 	r = address_take(network, limited, &step->index);
 	if (r < 0)
 		return error_errno(error, -r, "no free address for a step");
+	link.index = LINK_INDEX_FIRST + (int)step->index;
 	link.address = contents->subnet + step->index;
 	link.address6 = address6(contents, step->index);
 	/* locally administered, "rbk" */
@@ -537,8 +550,8 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 	r = step->netns_fd;
 	if (r >= 0)
 		r = host_link_make(&link, step->netns_fd, netlink_fd, error);
-	if (r == 0)
-		r = forwarding6_on(contents, link.name, error);
+	if (r == 0 && link.gateway_fd < 0)
+		r = egress_forwarding6_on(network, link.name, error);
 	if (r < 0)
 		host_network_step_free(network, step);
 	return r;

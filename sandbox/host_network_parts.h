@@ -30,9 +30,18 @@ struct network_pool {
 	bool wanted; /* a step of this kind has started, so that more are likely */
 };
 
+/** struct network_gateway - see host_network_gateway.c */
+struct network_gateway {
+	int fd;	       /* NETLINK_ROUTE socket in its namespace; -1: there is none */
+	unsigned part; /* of the addresses */
+};
+
 struct host_network {
 	struct network_record record;
-	bool ready; /* egress_setup() has succeeded */
+	bool ready;	  /* the host is set up for egress */
+	bool has_gateway; /* steps' links end in .gateway, not on the host */
+	bool begun;	  /* host_network_idle() has tried to set up egress */
+	struct network_gateway gateway;
 	struct network_dns dns;
 	/* addresses of our own steps: OFD locks do not exclude their holder */
 	uint64_t used[65536 / 64];
@@ -50,7 +59,11 @@ struct host_network {
 /** plain_settings() - settings of a plain namespace */
 const struct netns_setting *plain_settings(void);
 
-/** egress_setup() - set up subnets, table and forwarding once. Return: 0 or -errno. */
+/**
+ * egress_setup() - set up subnets, table, forwarding and gateway, as far as they are missing
+ *
+ * Return: 0 or -errno with @error.
+ */
 int egress_setup(struct host_network *network, struct error *error);
 /** egress_take_down() - undo egress_setup() if we are the last user; the SETUP lock is held */
 void egress_take_down(struct host_network *network);
@@ -70,6 +83,9 @@ int egress_step_new(struct host_network *network, bool limited, struct host_netw
 void egress_address_release(struct host_network *network, unsigned index);
 /** egress_address_adopt() - lock the address of a predecessor's step. Return: 0 or -EBUSY. */
 int egress_address_adopt(struct host_network *network, unsigned index);
+/** egress_forwarding6_on() - enable IPv6 forwarding on the new link @name. Return: 0 or -errno. */
+int egress_forwarding6_on(const struct host_network *network, const char *name,
+			  struct error *error);
 /** egress_rules_adopt() - copy lists that are in the table already. Return: 0 or -ENOMEM. */
 int egress_rules_adopt(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step);
@@ -80,6 +96,19 @@ int egress_list(struct host_network *network, const struct host_network_request 
 		struct host_network_step *step, struct error *error);
 /** egress_unlist() - remove the step's lists from the table's sets */
 void egress_unlist(struct host_network *network, struct host_network_step *step);
+
+/** gateway_open() - make the gateway and its uplink. Return: 0 or -errno with @error. */
+int gateway_open(struct host_network *network, struct error *error);
+/** gateway_inherit() - use a predecessor's gateway; owns @fd (-1: none) from now on */
+void gateway_inherit(struct host_network *network, int fd);
+/** gateway_present() - is there a gateway, and its uplink on the host? */
+bool gateway_present(const struct host_network *network);
+/** gateway_close() - the kernel removes the uplink and what is left, in the background */
+void gateway_close(struct host_network *network);
+/** gateway_index_first() - the first index of our part; @limited: of its upper half */
+unsigned gateway_index_first(const struct network_gateway *gateway, bool limited);
+/** gateway_index_span() - how many follow each other there */
+unsigned gateway_index_span(void);
 
 /** plain_step_new() - make a plain namespace. Return: 0 or -errno. */
 int plain_step_new(struct host_network_step *step, struct error *error);

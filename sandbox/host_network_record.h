@@ -11,6 +11,7 @@
  *
  *   SETUP   exclusive, short: a program sets up or takes down
  *   USE     shared, long: a program relies on the table
+ *   GATEWAY + n  exclusive: addresses of part n are behind a program's gateway
  *   ADDRESS + n  exclusive: address n is in use
  *
  * The file contains what the table was made from, and every setting of the host that must be
@@ -26,6 +27,7 @@
 
 #define RECORD_SETUP 0
 #define RECORD_USE 1
+#define RECORD_GATEWAY 2
 #define RECORD_ADDRESS 16
 
 /* file offset behind the text: a byte for each address */

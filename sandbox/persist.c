@@ -22,12 +22,14 @@ void sandbox_host_persist(const struct sandbox_host *host, int fds[SANDBOX_HOST_
 {
 	fds[SANDBOX_HOST_FD_USERS] = user_slots_fd(host->users);
 	fds[SANDBOX_HOST_FD_NETWORK] = host_network_fd(host->network);
+	fds[SANDBOX_HOST_FD_GATEWAY] = host_network_gateway_fd(host->network);
 }
 
 void sandbox_host_inherit(struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM])
 {
 	user_slots_inherit(host->users, fds[SANDBOX_HOST_FD_USERS]);
-	host_network_inherit(host->network, fds[SANDBOX_HOST_FD_NETWORK]);
+	host_network_inherit(host->network, fds[SANDBOX_HOST_FD_NETWORK],
+			     fds[SANDBOX_HOST_FD_GATEWAY]);
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++)
 		fds[i] = -1;
 }

@@ -52,6 +52,7 @@ struct sandbox_host_options {
 	enum step_network once_network;
 	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
 	unsigned network_pool; /* namespaces of each kind kept ready by sandbox_host_idle() */
+	bool gateway;	       /* put one namespace between the host and all steps with egress */
 };
 
 /**
@@ -245,11 +246,16 @@ int sandbox_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,
  */
 enum sandbox_host_fd {
 	SANDBOX_HOST_FD_USERS,	 /* locks of the ranges of user ids */
-	SANDBOX_HOST_FD_NETWORK, /* locks of addresses and table; -1 before the first "egress" */
+	SANDBOX_HOST_FD_NETWORK, /* locks of addresses and table; -1 before "egress" is set up */
+	SANDBOX_HOST_FD_GATEWAY, /* of the namespace between the host and the steps; -1: none */
 	SANDBOX_HOST_FD_NUM,
 };
 
-/** sandbox_host_persist() - fill in @fds, which stay @host's; those not -1 never change */
+/**
+ * sandbox_host_persist() - fill in @fds, which stay @host's
+ *
+ * The gateway changes if somebody removed its link and another one was made; others never.
+ */
 void sandbox_host_persist(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
 /**
  * sandbox_host_inherit() - take a predecessor's @fds over (-1: none)
