@@ -371,6 +371,7 @@ static int build_and_run(struct options *options, struct sandbox_request *reques
 		.cgroup_name = CGROUP_NAME,
 		.once = true,
 		.once_network = request->network,
+		.gateway = options->gateway,
 		.limits = limits_given(options) ? SANDBOX_LIMITS_REQUIRED
 						: SANDBOX_LIMITS_BEST_EFFORT,
 	};

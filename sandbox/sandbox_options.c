@@ -222,6 +222,12 @@ static int set_json(struct options *options, const char *value)
 	return 0;
 }
 
+static int set_gateway(struct options *options, const char *value)
+{
+	options->gateway = true;
+	return 0;
+}
+
 static int set_seccomp_list(struct options *options, const char *value)
 {
 	options->seccomp_list = true;
@@ -246,6 +252,8 @@ static const struct {
 	{"allow", "DEST", add_allow,
 	 "with egress: reach this private address as well, such as 10.1.2.0/24:443"},
 	{"only", "DEST", add_only, "with egress: reach nothing but this"},
+	{"gateway", NULL, set_gateway,
+	 "with egress: go through a namespace, as runbookd's steps do"},
 	{"workspace", "DIR", set_workspace, "show DIR as /workspace, copy-on-write"},
 	{"memory", "SIZE", set_memory, "hard limit, such as 512M (default none)"},
 	{"pids", "N", set_pids,

@@ -43,6 +43,7 @@ struct options {
 	size_t n_binds;
 	char *env[ENV_MAX + 1];
 	size_t n_env;
+	bool gateway;
 	bool tty;
 	bool explain;
 	bool json;

@@ -31,7 +31,7 @@ ip -n "$OTHER" route add default via 9.9.9.1
 ip -n "$NET" route add 9.9.9.0/24 via 1.2.3.1
 
 in_host() { ip netns exec "$HOST" "$@"; }
-SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
+SANDBOX=("$BIN/runbook-sandbox" ${RBT_GATEWAY:+--gateway} --root "$TEST_TMP/state")
 EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress) # an array, since a function in the background would be a shell
 egress() { "${EGRESS[@]}" "$@"; }
 # a server that replies to each connection with its source address, on ports 8000 and 53

@@ -30,7 +30,7 @@ for address in 2a00:77::4/64 "${REACHED[@]/%//128}" "${BLOCKED[@]/%//128}"; do
     ip -n "$NET" -6 addr add "$address" dev up0 nodad 2>/dev/null || echo "# not an address here: $address"
 done
 
-SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
+SANDBOX=("$BIN/runbook-sandbox" ${RBT_GATEWAY:+--gateway} --root "$TEST_TMP/state")
 EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress)
 egress() { "${EGRESS[@]}" "$@"; }
 cat >"$TEST_TMP/server.py" <<'P'
@@ -99,7 +99,7 @@ ADDRESS=$(sed -n 1p "$TEST_TMP/first")
 check_not "net-host: another step" connect "$ADDRESS" 7000
 ip -n "$NET" -6 route add fd00::/8 via 2a00:77::1
 check_not "net-host: from outside to a step" ip netns exec "$NET" python3 -c "$CONNECT" "$ADDRESS" 7000
-LINK=$(ip -n "$HOST" -o link | sed -nE 's/.*: (rbk[0-9a-f]+)@.*/\1/p' | head -n 1)
+LINK=$(ip -n "$HOST" -o link | sed -nE 's/.*: (rbk[-0-9a-z]+)@.*/\1/p' | head -n 1)
 counter() { in_host cat /proc/net/snmp6 | awk '$1 == "Ip6OutForwDatagrams" {print $2}'; }
 sent=$(counter)
 # the host's root forges them in the step's namespace, since the step itself cannot

@@ -43,7 +43,7 @@ for place in "$NET" "$NET-c"; do
     defer "kill $!"
     wait_for 10 grep -q ready "$TEST_TMP/$place.ready"
 done
-SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
+SANDBOX=("$BIN/runbook-sandbox" ${RBT_GATEWAY:+--gateway} --root "$TEST_TMP/state")
 EGRESS=(ip netns exec "$HOST" "${SANDBOX[@]}" --network egress)
 CONNECT='import socket, sys
 print(socket.create_connection((sys.argv[1], 8000), 2).recv(100).decode())'
@@ -135,10 +135,11 @@ check_equal "a container gets out" ::ffff:1.2.3.1 "$(from "$NET-c" 8.8.4.4)"
 check_not "with Docker's rules, a step does not get out" connect 8.8.4.4
 check_match "doctor names Docker's chain" 'ip filter FORWARD" \(Docker.s\) *drops' "$(doctor)"
 check_match "doctor names Docker's chain for rules of the host" 'iptables -I DOCKER-USER -i rbk' "$(doctor)"
-"${EGRESS[@]}" -- sleep 1000 & # an array, since a function in the background would be a shell
+# an array, since a function in the background would be a shell
+"${EGRESS[@]}" -- sh -c "ip -4 -o addr show eth0; exec sleep 1000" >"$TEST_TMP/holder" &
 HOLDER=$!
 defer "kill $HOLDER 2>/dev/null"
-wait_for 10 sh -c "ip -n $HOST link | grep -q rbk"
+wait_for 10 grep -q inet "$TEST_TMP/holder"
 check_equal "while a step runs a container gets out as before" ::ffff:1.2.3.1 "$(from "$NET-c" 8.8.4.4)"
 check_equal "Docker's rules are as before" "$before" "$(theirs)"
 check "doctor's advice about Docker can be followed" follow_advice
@@ -148,7 +149,7 @@ check_not "net-host: a container" connect 172.17.0.2
 check_not "net-host: a container's published port" in_host "${SANDBOX[@]}" --network egress -- \
     python3 -c "import socket; socket.create_connection(('1.2.3.1', 8080), 2).recv(9)"
 check_not "net-host: a step, from a container" from "$NET-c" \
-    "$(ip -n "$HOST" route | sed -nE 's/^(10\.213[0-9.]*) dev rbk.*/\1/p' | head -n 1)"
+    "$(sed -nE 's/.* inet (10\.213[0-9.]*) .*/\1/p' "$TEST_TMP/holder")"
 check_equal "a step reaches an allowed container" ::ffff:10.213 \
     "$(in_host "${SANDBOX[@]}" --network egress --allow 172.17.0.2:8000 -- python3 -c "$CONNECT" 172.17.0.2 | cut -d. -f1-2 |
         sed 's/::ffff:172.17/::ffff:10.213/')"

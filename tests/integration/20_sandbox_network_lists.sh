@@ -52,7 +52,7 @@ for place in "$HOST" "$NET"; do
     wait_for 10 grep -q ready "$TEST_TMP/$place.ready"
 done
 
-SANDBOX=("$BIN/runbook-sandbox" --root "$TEST_TMP/state")
+SANDBOX=("$BIN/runbook-sandbox" ${RBT_GATEWAY:+--gateway} --root "$TEST_TMP/state")
 egress() { in_host "${SANDBOX[@]}" --network egress "$@"; }
 # prints each of "ADDRESS PORT tcp|udp" that replies, joined by commas
 cat >"$TEST_TMP/ask.py" <<'P'
