@@ -8,6 +8,7 @@
 #include "daemon/adopt.h"
 #include "daemon/daemon.h"
 #include "daemon/program_path.h"
+#include "daemon/step_persist.h"
 
 #include <sched.h>
 #include <stdio.h>
@@ -47,6 +48,7 @@ int sandboxes_prepare(struct daemon *daemon, struct error *error)
 		.cgroup_name = cgroup,
 		.cgroup_parent = getenv("RUNBOOK_STEPS_CGROUP"),
 		.network_pool = (unsigned)daemon->config->network_pool,
+		.gateway = true,
 		.limits = (enum sandbox_limits_policy)daemon->config->limits,
 		.memory = daemon->config->steps_memory,
 		.parallel = parallel_steps(daemon->config),
@@ -101,10 +103,14 @@ static void firewall_news(struct loop_file *file, uint32_t events)
 bool sandboxes_idle(void *userdata)
 {
 	struct daemon *daemon = userdata;
+	bool more = sandbox_host_idle(daemon->sandbox_host);
 	int fd = sandbox_host_watch_fd(daemon->sandbox_host);
 
-	if (fd >= 0 && !daemon->network_file.loop &&
-	    loop_add(daemon->loop, &daemon->network_file, fd, EPOLLIN, firewall_news) < 0)
-		log_warning("cannot watch the firewall of steps");
-	return sandbox_host_idle(daemon->sandbox_host);
+	if (fd >= 0 && !daemon->network_file.loop) {
+		if (loop_add(daemon->loop, &daemon->network_file, fd, EPOLLIN, firewall_news) < 0)
+			log_warning("cannot watch the firewall of steps");
+		/* the links stay over a restart even if no step has run yet */
+		step_persist_host(daemon->steps);
+	}
+	return more;
 }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* ---- phases ---- */
 
@@ -47,21 +48,31 @@ const char *step_persist_host_name(size_t index)
 	return names[index];
 }
 
-/* The locks of the sandbox host are stored with the first step that needs them. */
-static void persist_host(const struct step_table *table)
+static bool same_file(int one, int other)
+{
+	struct stat a, b;
+
+	return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+void step_persist_host(const struct step_table *table)
 {
 	struct fd_store *store = table->daemon->fds;
 	int fds[SANDBOX_HOST_FD_NUM];
 
 	sandbox_host_persist(table->supervisor.host, fds);
 	for (size_t i = 0; i < SANDBOX_HOST_FD_NUM; i++) {
-		int fd;
+		const char *name = step_persist_host_name(i);
+		int fd = fd_store_get(store, name);
 
-		if (fds[i] < 0 || fd_store_get(store, step_persist_host_name(i)) >= 0)
+		if (fds[i] < 0 || (fd >= 0 && same_file(fd, fds[i])))
 			continue;
+		if (fd >= 0)
+			fd_store_drop(store, name);
 		fd = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
 		if (fd >= 0)
-			(void)fd_store_put(store, step_persist_host_name(i), fd);
+			(void)fd_store_put(store, name, fd);
 	}
 }
 
@@ -76,7 +87,7 @@ void step_persist_running(struct step *step, const struct step_setup *setup)
 	kept->started_usec = step->started_usec;
 	if (kept->timeout_msec > 0)
 		kept->deadline_usec = now_usec() + kept->timeout_msec * USEC_PER_MSEC;
-	persist_host(step->table);
+	step_persist_host(step->table);
 	step_fd_bundle_name(step->order.order, name);
 	r = step_fd_bundle_make(step, setup);
 	if (r >= 0)

@@ -46,6 +46,9 @@ void step_fd_bundle_name(uint64_t order, char *out);
 /** step_persist_host_name() - the name in the fd store of descriptor @index, enum sandbox_host_fd */
 const char *step_persist_host_name(size_t index);
 
+/** step_persist_host() - store what the sandbox host must hand on and the store does not have */
+void step_persist_host(const struct step_table *table);
+
 /** step_persist_begin() - LEDGER_BEGUN: the order is used up. Return: 0 or -ENOSPC. */
 int step_persist_begin(struct step *step);
 /** step_persist_running() - LEDGER_RUNNING, and the bundle; @setup still has all descriptors */

@@ -17,6 +17,8 @@ PULLS = "tests/breakout/66_pulls.sh"
 CROWDS = "tests/breakout/57_crowds.sh"
 FORK = "tests/breakout/66_fork.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
+GATEWAY = "tests/integration/90_gateway.sh"
+BROWSER_LINKS = "tests/integration/61_browser_links.sh"
 DELIVERIES = "tests/integration/84_deliveries.sh"
 PUSH = "tests/integration/80_push.sh"
 PAGE = "tests/integration/61_page_browser.sh"
@@ -126,6 +128,14 @@ MUTATIONS = [
      NO_DIE, "no-die: SIGTERM ignored: reported as timeout"),
     ("metadata addresses are not blocked", [("sandbox/host_nft.c", r'"169\.254\.0\.0/16",', "")],
      NETWORK, "net-host: 169.254.169.254 is out of reach"),
+    ("a gateway forwards between steps", [("sandbox/host_nft.c", r"forward priority -10; policy drop", "forward priority -10; policy accept")],
+     GATEWAY, "net-host: another step behind the same gateway"),
+    ("a gateway forwards forged sources", [("sandbox/host_nft.c", r'" STEP "fib saddr \. iif oif missing drop\\n"(\s+"\s+}\\n"\s+"\s+chain gateway)', r'\\n"\1')],
+     GATEWAY, "net-host: packets with forged sources do not leave the gateway"),
+    ("packets to no step go to and fro", [("sandbox/host_links.c", r"r = rt_route_add\(socket, nowhere, &subnet, NULL, 0\);", "r = 0;")],
+     GATEWAY, "packets to an address without a step end in the gateway"),
+    ("the links of steps end on the host", [("daemon/sandboxes.c", r"\.gateway = true,", "")],
+     BROWSER_LINKS, "500 steps with egress change no link, address or route of the host"),
     ("the webhook process is not filtered", [("webhook/main.c", r"\.role = ROLE_WEBHOOK,", ".role = ROLE_WEBHOOK, .user_only = true,")],
      ROLES, "webhook-owned: webhook may not socket-tcp"),
     ("the webhook process may read files", [("common/lock_down.c", r"r = isolate_reach\([^;]*;", "r = 0;"),

@@ -18,7 +18,10 @@ ip addr add 10.50.0.1/32 dev up0
 setup_project demo "[Network]" "Allow=10.50.0.1:8000 10.77.0.0/16"
 start_daemon "[Daemon]" "MaxRunning=4" "[Sandbox]" "NetworkPool=3" || finish
 links() { ip -o link | grep -c ' rbk'; }
-check_equal "there are no links and no table before the first step" "0 0" "$(links) $(nft list tables | grep -c runbookd)"
+# shellcheck disable=SC2317  # called by check
+links_are() { [ "$(links)" = "$1" ]; }
+check "there is one link before the first step" wait_for 20 links_are 1
+check_equal "there is the table before the first step" 1 "$(nft list tables | grep -c runbookd)"
 python3 -c '
 import socket
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,9 +40,31 @@ steps:
 Y
 )
 check_equal "a step reaches exactly the destinations of its project" succeeded "$(wait_run "$RUN" 60)"
+# inside: print how many links of steps end in the gateway; its only trace in runbookd is a socket
+inside() {
+    python3 - "$DAEMON_PID" <<'P'
+import ctypes, fcntl, os, subprocess, sys
+pid = int(sys.argv[1])
+libc = ctypes.CDLL(None, use_errno=True)
+own = os.stat("/proc/self/ns/net").st_ino
+for name in os.listdir(f"/proc/{pid}/fd"):
+    if not os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:"):
+        continue
+    fd = libc.syscall(438, os.pidfd_open(pid), int(name), 0)  # pidfd_getfd
+    try:
+        space = fcntl.ioctl(fd, 0x894C)  # SIOCGSKNS
+    except OSError:
+        continue
+    if os.fstat(space).st_ino != own:
+        libc.setns(space, 0)
+        links = subprocess.run(["ip", "-o", "link"], stdout=subprocess.PIPE, text=True, check=True)
+        print(links.stdout.count(" rbk"))
+        break
+P
+}
 # shellcheck disable=SC2317  # called by check
-links_are() { [ "$(links)" = "$1" ]; }
-check "the pool has three namespaces" wait_for 20 links_are 3
+inside_are() { [ "$(inside)" = "$1" ]; }
+check "the pool has three namespaces" wait_for 20 inside_are 3
 nft flush ruleset
 check "the table is restored" wait_for 10 sh -c "nft list tables | grep -q runbookd"
 check_match "a message reports the removed table" 'firewall table of steps was removed' "$(cat "$TEST_TMP/daemon.log")"
@@ -55,7 +80,8 @@ many() {
 }
 check_equal "a run of many steps with egress succeeds" succeeded "$(wait_run "$(many egress)" 300)"
 check_equal "a run of many steps without network succeeds" succeeded "$(wait_run "$(many none)" 300)"
-check "after the runs, only the links of the pool remain" wait_for 60 links_are 3
+check "after the runs, only the links of the pool remain" wait_for 60 inside_are 3
+check_equal "the host has one link, as before" 1 "$(links)"
 # shellcheck disable=SC2317  # called by wait_for
 fds_rest() { # unchanged for a second: the pool is full, and ended steps are gone
     local first
@@ -89,6 +115,9 @@ kill -KILL "$DAEMON_PID"
 wait "$DAEMON_PID" 2>/dev/null
 check "after a kill, the kernel removes the links" wait_for 30 sh -c "! ip -o link | grep -q ' rbk'"
 start_daemon || finish
-check_equal "after a kill, the next runbookd removes the table" 0 "$(nft list tables | grep -c runbookd)"
+check "after a kill, the next runbookd has its link" wait_for 20 links_are 1
+stop_daemon
+check_equal "after a kill, the next runbookd removes the table at its end" 0 "$(nft list tables | grep -c runbookd)"
+check_equal "and forwarding is off again" 0 "$(cat /proc/sys/net/ipv4/conf/up0/forwarding)"
 
 finish

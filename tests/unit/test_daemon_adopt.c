@@ -299,9 +299,12 @@ static void test_host_of_before(void **state)
 	assert_int_equal(fd_store_put(daemon.fds, "rb.users", dup(used[SANDBOX_HOST_FD_USERS])), 0);
 	assert_int_equal(
 		fd_store_put(daemon.fds, "rb.network", memfd_create("before", MFD_CLOEXEC)), 0);
+	assert_int_equal(
+		fd_store_put(daemon.fds, "rb.gateway", memfd_create("before", MFD_CLOEXEC)), 0);
 	adopt_host(&daemon);
 	assert_true(fd_store_get(daemon.fds, "rb.users") >= 0);
 	assert_int_equal(fd_store_get(daemon.fds, "rb.network"), -1);
+	assert_int_equal(fd_store_get(daemon.fds, "rb.gateway"), -1);
 
 	fd_store_drop(daemon.fds, "rb.users");
 	assert_int_equal(fd_store_put(daemon.fds, "rb.users", memfd_create("before", MFD_CLOEXEC)),
