@@ -17,8 +17,6 @@
 #define INSIDE_INDEX 100  /* beyond the tunnels that some modules put into each new namespace */
 #define ADDR_GEN_NONE 1	  /* IN6_ADDR_GEN_MODE_NONE: no link-local address of its own */
 #define CONF_FORWARDING 1 /* IPV4_DEVCONF_FORWARDING */
-#define SUBNET_BITS 16
-#define SUBNET_BITS6 48
 
 /* The next hops of IPv6 on an uplink. Neither end has such an address: nothing is resolved. */
 static const struct in6_addr host6 = {.s6_addr = {0xfe, 0x80, [15] = 1}};
@@ -267,27 +265,17 @@ static int uplink_host_side(const struct uplink *uplink, int netns_fd)
 
 static int uplink_gateway_side(struct nl_sock *socket, const struct uplink *uplink)
 {
-	struct rtmsg nowhere = {.rtm_family = AF_INET,
-				.rtm_dst_len = SUBNET_BITS,
-				.rtm_table = RT_TABLE_MAIN,
-				.rtm_type = RTN_PROHIBIT};
-	uint32_t host = htonl(uplink->host), subnet = htonl(uplink->subnet);
+	uint32_t host = htonl(uplink->host);
 	int index = rt_link_find(socket, uplink->peer_name);
 	int r = index < 0 ? index : rt_link_up(socket, index);
 
 	if (r == 0)
 		r = address4_add(socket, index, uplink->gateway, uplink->host);
-	/* packets to an address that no step has would go to and fro on the uplink otherwise */
-	if (r == 0)
-		r = rt_route_add(socket, nowhere, &subnet, NULL, 0);
 	if (r == 0)
 		r = default_route_add(socket, index, AF_INET, &host);
-	if (r < 0 || !uplink->ipv6)
-		return r;
-	nowhere.rtm_family = AF_INET6;
-	nowhere.rtm_dst_len = SUBNET_BITS6;
-	r = rt_route_add(socket, nowhere, &uplink->subnet6, NULL, 0);
-	return r < 0 ? r : default_route_add(socket, index, AF_INET6, &host6);
+	if (r == 0 && uplink->ipv6)
+		r = default_route_add(socket, index, AF_INET6, &host6);
+	return r;
 }
 
 int host_uplink_make(const struct uplink *uplink, int netns_fd, int gateway_fd, struct error *error)

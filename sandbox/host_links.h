@@ -59,10 +59,9 @@ struct uplink {
 	char name[IFNAMSIZ]; /* on the host */
 	char peer_name[IFNAMSIZ];
 	uint8_t mac[LINK_MAC_BYTES];
-	uint32_t subnet, host, gateway; /* of all steps; of the two ends */
-	bool forward4;			/* enable IPv4 forwarding on the host's end */
+	uint32_t host, gateway; /* addresses of the two ends */
+	bool forward4;		/* enable IPv4 forwarding on the host's end */
 	bool ipv6;
-	struct in6_addr subnet6;
 	struct uplink_range ranges[UPLINK_RANGES];
 };
 

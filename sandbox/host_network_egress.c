@@ -466,8 +466,7 @@ int egress_settle(struct host_network *network, struct error *error)
 	return nft_table_present() ? 0 : egress_table_restore(network, error);
 }
 
-/* The IPv6 address of the step: its index in the last two bytes. */
-static struct in6_addr address6(const struct record_contents *contents, unsigned index)
+struct in6_addr egress_address6(const struct record_contents *contents, unsigned index)
 {
 	struct in6_addr address = {0};
 
@@ -538,7 +537,7 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 		return error_errno(error, -r, "no free address for a step");
 	link.index = LINK_INDEX_FIRST + (int)step->index;
 	link.address = contents->subnet + step->index;
-	link.address6 = address6(contents, step->index);
+	link.address6 = egress_address6(contents, step->index);
 	/* locally administered, "rbk" */
 	memcpy(link.mac,
 	       (const uint8_t[]){0x02, 0x72, 0x62, 0x6b, (uint8_t)(step->index >> 8),
@@ -579,7 +578,7 @@ static struct nft_listed listed_of(const struct host_network *network,
 
 	return (struct nft_listed){
 		.address = htonl(contents->subnet + rules->index),
-		.address6 = address6(contents, rules->index),
+		.address6 = egress_address6(contents, rules->index),
 		.only = only,
 		.rules = only ? rules->only : rules->allow,
 		.n_rules = only ? rules->n_only : rules->n_allow,

@@ -80,8 +80,7 @@ static struct uplink uplink_of(const struct host_network *network,
 			       const struct network_gateway *gateway)
 {
 	const struct record_contents *contents = &network->record.contents;
-	struct uplink uplink = {.subnet = contents->subnet,
-				.host = contents->subnet + 1,
+	struct uplink uplink = {.host = contents->subnet + 1,
 				.gateway = contents->subnet + 2 + gateway->part,
 				.forward4 = !contents->routes4,
 				.ipv6 = record_has_subnet6(contents),
@@ -89,15 +88,14 @@ static struct uplink uplink_of(const struct host_network *network,
 				.mac = {0x02, 0x72, 0x62, 0x75, 0, (uint8_t)gateway->part}};
 
 	names_of(gateway->part, uplink.name, uplink.peer_name);
-	memcpy(uplink.subnet6.s6_addr, contents->subnet6, sizeof(contents->subnet6));
 	for (size_t i = 0; i < UPLINK_RANGES; i++) {
 		unsigned first = gateway_index_first(gateway, i > 0);
 
-		uplink.ranges[i] = (struct uplink_range){.address = contents->subnet + first,
-							 .bits = PART_BITS,
-							 .address6 = uplink.subnet6,
-							 .bits6 = PART_BITS6};
-		uplink.ranges[i].address6.s6_addr[14] = (uint8_t)(first >> 8);
+		uplink.ranges[i] =
+			(struct uplink_range){.address = contents->subnet + first,
+					      .bits = PART_BITS,
+					      .address6 = egress_address6(contents, first),
+					      .bits6 = PART_BITS6};
 	}
 	return uplink;
 }

@@ -97,8 +97,7 @@ int rt_route_add(struct nl_sock *socket, struct rtmsg info, const void *destinat
 		(void)nla_put(message, RTA_DST, size, destination);
 	if (gateway)
 		(void)nla_put(message, RTA_GATEWAY, size, gateway);
-	if (index > 0)
-		(void)nla_put_u32(message, RTA_OIF, (uint32_t)index);
+	(void)nla_put_u32(message, RTA_OIF, (uint32_t)index);
 	return rt_call(socket, message);
 }
 

@@ -46,7 +46,6 @@ int rt_address_add(struct nl_sock *socket, int index, int family, const void *lo
  * @info:        family, prefix length, table, scope and type
  * @destination: NULL: all
  * @gateway:     NULL: the destinations are on the link
- * @index:       of the link; 0: none, for a route that rejects
  *
  * Return: 0 or libnl's failure.
  */

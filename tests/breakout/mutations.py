@@ -132,8 +132,6 @@ MUTATIONS = [
      GATEWAY, "net-host: another step behind the same gateway"),
     ("a gateway forwards forged sources", [("sandbox/host_nft.c", r'" STEP "fib saddr \. iif oif missing drop\\n"(\s+"\s+}\\n"\s+"\s+chain gateway)', r'\\n"\1')],
      GATEWAY, "net-host: packets with forged sources do not leave the gateway"),
-    ("packets to no step go to and fro", [("sandbox/host_links.c", r"r = rt_route_add\(socket, nowhere, &subnet, NULL, 0\);", "r = 0;")],
-     GATEWAY, "packets to an address without a step end in the gateway"),
     ("the links of steps end on the host", [("daemon/sandboxes.c", r"\.gateway = true,", "")],
      BROWSER_LINKS, "500 steps with egress change no link, address or route of the host"),
     ("the webhook process is not filtered", [("webhook/main.c", r"\.role = ROLE_WEBHOOK,", ".role = ROLE_WEBHOOK, .user_only = true,")],
