@@ -63,7 +63,7 @@ bin=
 if versions_possible >/dev/null && [ -n "$(version_raw)" ]; then
     check "the programs of d2e21e4 are built" version_make d2e21e4
     bin=$TOP/build/versions/d2e21e4/bin
-    BIN=$bin start_kept || finish
+    BIN=$bin start_kept "[Daemon]" "MaxRunning=8" || finish
     asking earlier
     EARLIER=$RUN
     check_not "the earlier version has no gateway" sh -c "ip -o link | grep -q rbk-up"
@@ -73,7 +73,7 @@ if versions_possible >/dev/null && [ -n "$(version_raw)" ]; then
     check "this version takes over" wait_ready $((before + 1))
     check "the earlier version's step reaches the internet" still "$EARLIER"
 else
-    start_kept || finish
+    start_kept "[Daemon]" "MaxRunning=8" || finish
 fi
 check "this version makes its gateway" wait_for 20 sh -c "ip -o link | grep -q ' rbk-up0@'"
 
