@@ -295,6 +295,19 @@ bool host_link_present(int netlink_fd, const char *name)
 	return socket && rt_link_find(socket, name) > 0;
 }
 
+void host_link_delete(const char *name)
+{
+	cleanup_rt_socket struct nl_sock *socket = nl_socket_alloc();
+	struct nl_msg *message;
+
+	if (!socket || nl_connect(socket, NETLINK_ROUTE) < 0)
+		return;
+	message = rt_link_message(RTM_DELLINK, 0, 0, 0);
+	if (message)
+		(void)nla_put_string(message, IFLA_IFNAME, name);
+	(void)rt_call(socket, message);
+}
+
 /* ---- the network of a run ---- */
 
 int host_bridge_make(int netlink_fd, const char *name, struct error *error)

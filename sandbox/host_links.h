@@ -75,6 +75,8 @@ int host_uplink_make(const struct uplink *uplink, int netns_fd, int gateway_fd,
 		     struct error *error);
 /** host_link_present() - is there a link @name in the namespace of the socket @netlink_fd? */
 bool host_link_present(int netlink_fd, const char *name);
+/** host_link_delete() - remove the host's link @name, if it is there, and wait until it is gone */
+void host_link_delete(const char *name);
 
 /**
  * struct group_link - a veth pair from a step to the bridge of its run

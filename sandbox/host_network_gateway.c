@@ -179,8 +179,12 @@ bool gateway_present(const struct host_network *network)
 
 void gateway_close(struct host_network *network)
 {
+	char name[IFNAMSIZ], peer_name[IFNAMSIZ];
+
 	if (network->gateway.fd < 0)
 		return;
+	names_of(network->gateway.part, name, peer_name);
+	host_link_delete(name);
 	(void)close(network->gateway.fd);
 	network->gateway.fd = -1;
 	record_unlock(&network->record, RECORD_GATEWAY + (off_t)network->gateway.part, 1);

@@ -105,7 +105,7 @@ int gateway_open(struct host_network *network, struct error *error);
 void gateway_inherit(struct host_network *network, int fd);
 /** gateway_present() - is there a gateway, and its uplink on the host? */
 bool gateway_present(const struct host_network *network);
-/** gateway_close() - the kernel removes the uplink and what is left, in the background */
+/** gateway_close() - remove the uplink; the kernel removes what is left, in the background */
 void gateway_close(struct host_network *network);
 /** gateway_index_first() - the first index of our part; @limited: of its upper half */
 unsigned gateway_index_first(const struct network_gateway *gateway, bool limited);

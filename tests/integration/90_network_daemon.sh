@@ -69,8 +69,9 @@ nft flush ruleset
 check "the table is restored" wait_for 10 sh -c "nft list tables | grep -q runbookd"
 check_match "a message reports the removed table" 'firewall table of steps was removed' "$(cat "$TEST_TMP/daemon.log")"
 
-# except pipes: each of the log's 64 buffers keeps one after its first use
-fds() { find "/proc/$DAEMON_PID/fd" -type l ! -lname 'pipe:*' | wc -l; }
+# except pipes, of which each of the log's 64 buffers keeps one after its first use, and user
+# namespaces, of which each range of ids keeps one: a busy machine uses more of both at once
+fds() { find "/proc/$DAEMON_PID/fd" -type l ! -lname 'pipe:*' ! -lname 'user:*' | wc -l; }
 many() {
     {
         echo "global: {network: $1}"
@@ -100,7 +101,7 @@ pipes_few() { [ "$(find "/proc/$DAEMON_PID/fd" -lname 'pipe:*' | wc -l)" -le 128
 check "runbookd has no more pipes than buffers" wait_for 30 pipes_few
 check_equal "no element remains in the set" 0 "$(nft list set inet runbookd allow4 | grep -c 10.50)"
 stop_daemon
-check "no link remains after runbookd stopped" wait_for 30 sh -c "! ip -o link | grep -q ' rbk'"
+check_equal "no link remains after runbookd stopped" 0 "$(links)"
 check_equal "no table remains after runbookd stopped" 0 "$(nft list tables | grep -c runbookd)"
 
 # after a kill, the pool is removed as well

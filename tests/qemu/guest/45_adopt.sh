@@ -11,6 +11,13 @@ installed_project adopt
 printf '%s\n' "[Daemon]" "MaxRunning=8" >$CONF/runbookd.conf.d/adopt.conf
 systemctl reload runbookd
 wait_for 20 sh -c 'runbookctl project ls | grep -q adopt'
+# the link of the gateway, before any step of this boot needs it
+link() { ip -o link | sed -nE 's/^([0-9]+): rbk-up[0-9]@.*/\1/p'; }
+has_link() { [ -n "$(link)" ]; }
+check "runbookd has made its link" wait_for 60 has_link
+link=$(link)
+ip -o monitor link address route >/tmp/adopt.events 2>/dev/null &
+monitor=$!
 run=$(installed_push adopt <<'YML'
 global: {network: none}
 steps:
@@ -52,6 +59,9 @@ check_equal "the counting step succeeds" succeeded "$(step_field "$run" tick sta
 check_match "the log of the counting step is complete" '^whole [0-9]+$' "$(counted "$run")"
 check_equal "a step has its exit code" 9 "$(step_field "$run" out exit_code)"
 check_match "the step's network still exists" '^eth0.* UP ' "$(step_log "$run" out)"
+kill $monitor
+check_equal "runbookd has the same link, and no other" "$link 1" "$(link) $(ip -o link | grep -c ' rbk')"
+check_equal "steps and restarts changed no link, address or route of the host" 0 "$(grep -c rbk /tmp/adopt.events)"
 check_match "a step's limit applies, and is reported" 'out of memory: limit 32M' "$(step_field "$run" memory reason)"
 check_equal "each step ran once" 3 "$(api "runs/$run" | jq '[.steps[].attempts | length] | add')"
 check "no step's cgroup remains" wait_for 20 sh -c "! ls -d $(steps_group)/runbookd-steps/*/ 2>/dev/null"
