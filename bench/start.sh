@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-mkdir "$T"/{state,floor,pool,threads,warm,warm-egress}
+mkdir "$T"/{state,floor,pool,threads,warm,warm-egress,warm-direct}
 rootfs_make
 profile_make
 for tool in crun runc; do
@@ -72,8 +72,10 @@ add runbook-sandbox "cold: one process for each; network none" \
 add runbook-sandbox-egress "cold, sets up and takes down the way out each time" \
     c "$BIN/runbook-sandbox" --root "$T/state" --network egress --bind "$T/share:/bench:ro" -- /bench/probe
 add warm "the library in one process; network none" s "$BENCH/warm" -s -S "$T/warm" "$BENCH/probe"
-add warm-egress "the library in one process; network egress" \
+add warm-egress "the library in one process; network egress, with a gateway as in runbookd" \
     s "$BENCH/warm" -s -N egress -S "$T/warm-egress" "$BENCH/probe"
+add warm-egress-direct "the same without the gateway: each start adds a link to the host" \
+    s "$BENCH/warm" -s -N egress-direct -S "$T/warm-direct" "$BENCH/probe"
 add step "ordered from runbookd, network none: with workspace overlay, log, artifact socket" s "$BENCH/order" "$T/step"
 add step-egress "the same, network egress" s "$BENCH/order" "$T/step-egress"
 

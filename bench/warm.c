@@ -4,7 +4,10 @@
  * Each is like that of a step: image "host", an empty workspace, and one bind, with probe.c's
  * program.
  *
- *   warm [-n COUNT] [-j PARALLEL] [-p PAUSE_US] [-N none|egress] [-S STATE_DIR] PROBE
+ *   warm [-n COUNT] [-j PARALLEL] [-p PAUSE_US] [-N none|egress|egress-direct] [-S STATE_DIR] PROBE
+ *
+ * With egress the links of the sandboxes end in a gateway, as those of runbookd's steps do; with
+ * egress-direct they end on the host.
  *
  * Network egress changes the host (forwarding, an nftables table), so start.sh runs it in a
  * network namespace of its own.
@@ -24,6 +27,7 @@ struct warm {
 	const char *probe;
 	const char *state_dir;
 	enum step_network network;
+	bool direct; /* without a gateway */
 	char init_path[PATH_MAX];
 	struct sandbox_host *host;
 	struct sandbox sandboxes[BENCH_PARALLEL_MAX];
@@ -86,9 +90,12 @@ static int warm_option(void *context, int letter, const char *argument)
 {
 	struct warm *warm = context;
 
-	if (letter == 'S')
+	if (letter == 'S') {
 		warm->state_dir = argument;
-	else if (strcmp(argument, "egress") == 0)
+		return 0;
+	}
+	warm->direct = strcmp(argument, "egress-direct") == 0;
+	if (strcmp(argument, "egress") == 0 || warm->direct)
 		warm->network = STEP_NETWORK_EGRESS;
 	else if (strcmp(argument, "none") != 0)
 		return -1;
@@ -126,6 +133,7 @@ static int warm_prepare(void *context)
 		.limits = SANDBOX_LIMITS_BEST_EFFORT,
 		.dns_servers = dns,
 		.network_pool = NETWORK_POOL_DEFAULT,
+		.gateway = warm->network == STEP_NETWORK_EGRESS && !warm->direct,
 		.parallel = 64,
 	};
 
