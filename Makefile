@@ -102,7 +102,7 @@ MAIN_runbook-sandbox   := sandbox/sandbox_main.c
 PROGRAMS := runbookd runbook-webhook runbook-scheduler runbook-fetcher runbook-cacher \
 	runbook-api runbook-image runbook-unpack runbookctl runbook-sandbox
 STATIC_PROGRAMS := runbook-init cacher
-BENCH_PROGRAMS := start order filter warm floor mask produce parse queue
+BENCH_PROGRAMS := start order filter warm floor mask produce parse queue network
 BENCH_BARE := probe floor_init # they need no C library
 
 # static programs: all that is in them is listed, because no library is

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Measures side by side, in one run on one machine, and prints tables; asserts nothing.
-# Arguments select parts: start memory parse mask steps push log artifacts (default: all).
+# Arguments select parts: start memory network parse mask steps push log artifacts (default: all).
 # QUICK=1 shortens "start". KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
 # (start) and bench/results/NAME-more.txt (other parts).
 set -u
@@ -11,7 +11,7 @@ BENCH=$TOP/build/bench
 T=$(mktemp -d "${TMPDIR:-/tmp}/rb-bench.XXXXXX")
 chmod 0755 "$T"
 trap 'rm -rf --one-file-system "$T"' EXIT
-PARTS=${*:-start memory parse mask steps push log artifacts}
+PARTS=${*:-start memory network parse mask steps push log artifacts}
 [ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
@@ -237,6 +237,10 @@ part_run() {
     parse) parse_part ;;
     mask) mask_part ;;
     memory) "$TOP/bench/memory.sh" ;;
+    network)
+        echo "== network: a network with egress is made and freed, its link in a gateway or on the host"
+        "$TOP/bench/alone.sh" "$BENCH/network"
+        ;;
     steps | push | log | artifacts)
         [ -n "${DAEMON:-}" ] || start_daemon || exit 1
         "${1}_part"
@@ -251,7 +255,7 @@ part_run() {
 more=/dev/null
 if [ -n "${KEEP:-}" ]; then
     mkdir -p "$TOP/bench/results"
-    case " $PARTS " in *" memory "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "* | *" artifacts "*)
+    case " $PARTS " in *" memory "* | *" network "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "* | *" artifacts "*)
         more=$TOP/bench/results/$KEEP-more.txt
         : >"$more"
         ;;

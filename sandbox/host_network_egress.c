@@ -466,16 +466,6 @@ int egress_settle(struct host_network *network, struct error *error)
 	return nft_table_present() ? 0 : egress_table_restore(network, error);
 }
 
-struct in6_addr egress_address6(const struct record_contents *contents, unsigned index)
-{
-	struct in6_addr address = {0};
-
-	memcpy(address.s6_addr, contents->subnet6, sizeof(contents->subnet6));
-	address.s6_addr[14] = (uint8_t)(index >> 8);
-	address.s6_addr[15] = (uint8_t)index;
-	return address;
-}
-
 /* Rights that the namespace grants, as capabilities inside do not; no automatic addresses. */
 #define COMMON_SETTINGS                                                                            \
 	{"/proc/sys/net/ipv4/ping_group_range", "0 2147483647", false},                            \
@@ -506,20 +496,6 @@ int plain_step_new(struct host_network_step *step, struct error *error)
 	return step->netns_fd < 0 ? step->netns_fd : 0;
 }
 
-int egress_forwarding6_on(const struct host_network *network, const char *name, struct error *error)
-{
-	const struct record_contents *contents = &network->record.contents;
-	char path[128];
-	int r;
-
-	/* a new link forwards already if all interfaces do */
-	if (!record_has_subnet6(contents) || contents->routes6 || contents->everywhere6)
-		return 0;
-	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/force_forwarding", name);
-	r = setting_write(path, "1");
-	return r < 0 ? error_errno(error, -r, "cannot switch forwarding on for %s", name) : 0;
-}
-
 /* Makes a namespace and a link with the next free address. Return: 0; -EEXIST; -errno. */
 static int link_attempt(struct host_network *network, bool limited, struct host_network_step *step,
 			struct error *error)
@@ -537,7 +513,7 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 		return error_errno(error, -r, "no free address for a step");
 	link.index = LINK_INDEX_FIRST + (int)step->index;
 	link.address = contents->subnet + step->index;
-	link.address6 = egress_address6(contents, step->index);
+	link.address6 = record_address6(contents, step->index);
 	/* locally administered, "rbk" */
 	memcpy(link.mac,
 	       (const uint8_t[]){0x02, 0x72, 0x62, 0x6b, (uint8_t)(step->index >> 8),
@@ -550,7 +526,7 @@ static int link_attempt(struct host_network *network, bool limited, struct host_
 	if (r >= 0)
 		r = host_link_make(&link, step->netns_fd, netlink_fd, error);
 	if (r == 0 && link.gateway_fd < 0)
-		r = egress_forwarding6_on(network, link.name, error);
+		r = record_forwarding6_on(contents, link.name, error);
 	if (r < 0)
 		host_network_step_free(network, step);
 	return r;
@@ -578,7 +554,7 @@ static struct nft_listed listed_of(const struct host_network *network,
 
 	return (struct nft_listed){
 		.address = htonl(contents->subnet + rules->index),
-		.address6 = egress_address6(contents, rules->index),
+		.address6 = record_address6(contents, rules->index),
 		.only = only,
 		.rules = only ? rules->only : rules->allow,
 		.n_rules = only ? rules->n_only : rules->n_allow,

@@ -94,7 +94,7 @@ static struct uplink uplink_of(const struct host_network *network,
 		uplink.ranges[i] =
 			(struct uplink_range){.address = contents->subnet + first,
 					      .bits = PART_BITS,
-					      .address6 = egress_address6(contents, first),
+					      .address6 = record_address6(contents, first),
 					      .bits6 = PART_BITS6};
 	}
 	return uplink;
@@ -114,7 +114,7 @@ static int uplink_make(struct host_network *network, int netns_fd, int fd, struc
 			continue;
 		r = host_uplink_make(&uplink, netns_fd, fd, error);
 		if (r == 0)
-			r = egress_forwarding6_on(network, uplink.name, error);
+			r = record_forwarding6_on(&network->record.contents, uplink.name, error);
 		if (r == 0) {
 			network->gateway = gateway;
 			return 0;

@@ -79,15 +79,10 @@ const char *egress_resolv(struct host_network *network, struct error *error);
  */
 int egress_step_new(struct host_network *network, bool limited, struct host_network_step *step,
 		    struct error *error);
-/** egress_address6() - the IPv6 address of @index, which is in its last two bytes */
-struct in6_addr egress_address6(const struct record_contents *contents, unsigned index);
 /** egress_address_release() - its index may be used again */
 void egress_address_release(struct host_network *network, unsigned index);
 /** egress_address_adopt() - lock the address of a predecessor's step. Return: 0 or -EBUSY. */
 int egress_address_adopt(struct host_network *network, unsigned index);
-/** egress_forwarding6_on() - enable IPv6 forwarding on the new link @name. Return: 0 or -errno. */
-int egress_forwarding6_on(const struct host_network *network, const char *name,
-			  struct error *error);
 /** egress_rules_adopt() - copy lists that are in the table already. Return: 0 or -ENOMEM. */
 int egress_rules_adopt(struct host_network *network, const struct host_network_request *request,
 		       struct host_network_step *step);

@@ -189,6 +189,30 @@ bool record_has_subnet6(const struct record_contents *contents)
 	return memcmp(contents->subnet6, none, sizeof(none)) != 0;
 }
 
+struct in6_addr record_address6(const struct record_contents *contents, unsigned index)
+{
+	struct in6_addr address = {0};
+
+	memcpy(address.s6_addr, contents->subnet6, sizeof(contents->subnet6));
+	address.s6_addr[14] = (uint8_t)(index >> 8);
+	address.s6_addr[15] = (uint8_t)index;
+	return address;
+}
+
+int record_forwarding6_on(const struct record_contents *contents, const char *name,
+			  struct error *error)
+{
+	char path[128];
+	int r;
+
+	/* a new link forwards already if all interfaces do */
+	if (!record_has_subnet6(contents) || contents->routes6 || contents->everywhere6)
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/force_forwarding", name);
+	r = setting_write(path, "1");
+	return r < 0 ? error_errno(error, -r, "cannot switch forwarding on for %s", name) : 0;
+}
+
 void record_uplink_add(char (*uplinks)[64], size_t *n, const char *name)
 {
 	for (size_t i = 0; i < *n; i++) {

@@ -20,6 +20,7 @@
 
 #include "common/error.h"
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -101,6 +102,15 @@ bool record_marked(const struct network_record *record, unsigned index);
 
 /** record_has_subnet6() - is IPv6 part of what is set up? */
 bool record_has_subnet6(const struct record_contents *contents);
+/** record_address6() - the IPv6 address of the index @index, which is in its last two bytes */
+struct in6_addr record_address6(const struct record_contents *contents, unsigned index);
+/**
+ * record_forwarding6_on() - enable IPv6 forwarding on our new link @name of the host
+ *
+ * Return: 0, also where no link of ours needs that; -errno with @error.
+ */
+int record_forwarding6_on(const struct record_contents *contents, const char *name,
+			  struct error *error);
 /**
  * record_setting_add() - record the current value at @path, so that it can be restored
  *

@@ -18,6 +18,7 @@
 /** rt_error() - describe failure @code of libnl. Return: -EEXIST without @error; -errno. */
 int rt_error(struct error *error, int code, const char *what);
 
+/** rt_socket_free_fn() - for cleanup_rt_socket: free the socket unless it is NULL */
 void rt_socket_free_fn(struct nl_sock **socket);
 #define cleanup_rt_socket __attribute__((cleanup(rt_socket_free_fn)))
 /** rt_socket_over() - use a duplicate of @fd, which stays the caller's. Return: NULL on failure. */

@@ -254,7 +254,7 @@ enum sandbox_host_fd {
 /**
  * sandbox_host_persist() - fill in @fds, which stay @host's
  *
- * The gateway changes if somebody removed its link and another one was made; others never.
+ * The gateway changes when its link was removed from outside; others never.
  */
 void sandbox_host_persist(const struct sandbox_host *host, int fds[SANDBOX_HOST_FD_NUM]);
 /**

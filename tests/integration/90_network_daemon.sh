@@ -40,6 +40,7 @@ steps:
 Y
 )
 check_equal "a step reaches exactly the destinations of its project" succeeded "$(wait_run "$RUN" 60)"
+# shellcheck disable=SC2317  # called by inside_are
 # inside: print how many links of steps end in the gateway; its only trace in runbookd is a socket
 inside() {
     python3 - "$DAEMON_PID" <<'P'

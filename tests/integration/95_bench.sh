@@ -8,10 +8,12 @@
 check "the programs of make bench exist" test -x "$TOP/build/bench/start" -a -x "$TOP/build/bench/order"
 out=$("$TOP/bench/start.sh" --smoke --only '^(posix_spawn|floor|runbook|warm|step)' 2>"$TEST_TMP/err")
 for name in posix_spawn floor floor-pool floor-threads runbook-sandbox runbook-sandbox-egress warm warm-egress \
-    step step-egress; do
+    warm-egress-direct step step-egress; do
     check "$name starts at every level without a failure" \
         test "$(awk -v name="$name" '$1 == name && NF > 8 && $NF == 0' <<<"$out" | wc -l)" = 2
 done
+check_match "networks are made with and without a gateway" '^gateway / host, processor: [0-9]' \
+    "$("$TOP/bench/alone.sh" "$TOP/build/bench/network" -r 1 -n 2 2>&1)"
 check "no contestant is left out" sh -c "! grep 'left out' '$TEST_TMP/err'"
 check "the plot is XML" python3 -c "import sys, xml.dom.minidom as m; m.parse(sys.argv[1])" "$TOP/build/bench/start.svg"
 
