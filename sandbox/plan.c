@@ -201,6 +201,19 @@ static void plan_outer(struct plan *plan, const struct sandbox_request *request,
 	add(plan, PLAN_PRIVATE, NULL, "/");
 }
 
+static const char *const workspace_lower_names[] = {"workspace-lower1", "workspace-lower2",
+						    "workspace-lower3"};
+_Static_assert(ARRAY_SIZE(workspace_lower_names) == SANDBOX_WORKSPACE_LOWERS_MAX,
+	       "every layer beneath the workspace has a name in scratch");
+
+/* How many layers there are beneath the workspace; plan_check() has refused more. */
+static size_t workspace_lowers(const struct sandbox_request *request)
+{
+	size_t n = request->n_workspace_lowers;
+
+	return n < SANDBOX_WORKSPACE_LOWERS_MAX ? n : SANDBOX_WORKSPACE_LOWERS_MAX;
+}
+
 static void plan_scratch(struct plan *plan, const struct sandbox_request *request,
 			 const struct plan_facts *facts)
 {
@@ -217,6 +230,8 @@ static void plan_scratch(struct plan *plan, const struct sandbox_request *reques
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-lower", 0755);
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-work", 0755);
 	}
+	for (size_t i = 0; i < workspace_lowers(request); i++)
+		add_value(plan, PLAN_SCRATCH_DIR, NULL, workspace_lower_names[i], 0755);
 	if (request->workspace_view)
 		add_value(plan, PLAN_SCRATCH_DIR, NULL, "workspace-view", 0755);
 	for (size_t i = 0; i < request->n_layers; i++)
@@ -300,16 +315,20 @@ static void plan_system(struct plan *plan, const struct plan_facts *facts)
 	add(plan, PLAN_SCRATCH_BIND, "run", "/run");
 }
 
-static void plan_workspace_lower(struct plan *plan, const struct sandbox_request *request,
+/* Add a layer of the workspace's overlay beneath those that were added before. */
+static void plan_workspace_layer(struct plan *plan, const struct sandbox_request *request,
 				 const char *source, const char *target)
 {
 	struct plan_op *op = add(plan, PLAN_LAYER, source, target);
+	size_t used = strlen(plan->workspace_layers);
 
 	op->flags = PLAN_IDMAP_OWNER;
 	op->owner_uid = request->workspace_uid;
 	op->owner_gid = request->workspace_gid;
 	op->inside_uid = request->uid;
 	op->inside_gid = request->gid;
+	(void)snprintf(plan->workspace_layers + used, sizeof(plan->workspace_layers) - used, "%s%s",
+		       used > 0 ? ":" : "", target);
 }
 
 static void plan_workspace(struct plan *plan, const struct sandbox_request *request)
@@ -318,10 +337,13 @@ static void plan_workspace(struct plan *plan, const struct sandbox_request *requ
 		add(plan, PLAN_SCRATCH_BIND, "workspace", "/workspace");
 		return;
 	}
-	plan_workspace_lower(plan, request, request->workspace, "workspace-lower");
 	if (request->workspace_view)
-		plan_workspace_lower(plan, request, request->workspace_view, "workspace-view");
-	add(plan, PLAN_OVERLAY, "workspace", "/workspace")->value = request->workspace_view != NULL;
+		plan_workspace_layer(plan, request, request->workspace_view, "workspace-view");
+	plan_workspace_layer(plan, request, request->workspace, "workspace-lower");
+	for (size_t i = 0; i < workspace_lowers(request); i++)
+		plan_workspace_layer(plan, request, request->workspace_lowers[i],
+				     workspace_lower_names[i]);
+	add(plan, PLAN_OVERLAY, "workspace", "/workspace");
 }
 
 static void plan_binds(struct plan *plan, const struct sandbox_request *request,
@@ -429,8 +451,29 @@ static bool cpus_valid(uint64_t milli)
 	return milli == 0 || (milli >= 10 && milli <= UINT64_MAX / 1000);
 }
 
+static int check_workspace(const struct sandbox_request *request, struct error *error)
+{
+	if (request->workspace && !path_valid(request->workspace))
+		return error_set(error, EINVAL, "workspace: must be an absolute path");
+	if (request->workspace_view &&
+	    (!request->workspace || !path_valid(request->workspace_view)))
+		return error_set(error, EINVAL,
+				 "workspace view: must be an absolute path, beside a workspace");
+	for (size_t i = 0; i < request->n_workspace_lowers; i++) {
+		if (i >= SANDBOX_WORKSPACE_LOWERS_MAX || !request->workspace ||
+		    !path_valid(request->workspace_lowers[i]))
+			return error_set(error, EINVAL,
+					 "workspace lowers: at most %d absolute paths, beside a "
+					 "workspace",
+					 SANDBOX_WORKSPACE_LOWERS_MAX);
+	}
+	return 0;
+}
+
 int plan_check(const struct sandbox_request *request, struct error *error)
 {
+	int r;
+
 	if (!name_valid(request->id, SANDBOX_ID_MAX))
 		return error_set(error, EINVAL,
 				 "id: letters, digits and ._- only, at most %d bytes",
@@ -455,12 +498,9 @@ int plan_check(const struct sandbox_request *request, struct error *error)
 		return error_set(error, EINVAL,
 				 "image \"%s\": must be \"host\" or an absolute directory",
 				 request->image ? request->image : "");
-	if (request->workspace && !path_valid(request->workspace))
-		return error_set(error, EINVAL, "workspace: must be an absolute path");
-	if (request->workspace_view &&
-	    (!request->workspace || !path_valid(request->workspace_view)))
-		return error_set(error, EINVAL,
-				 "workspace view: must be an absolute path, beside a workspace");
+	r = check_workspace(request, error);
+	if (r < 0)
+		return r;
 	if (request->uid >= ID_STEP_RANGE || request->gid >= ID_STEP_RANGE)
 		return error_set(error, EINVAL, "user: ids inside are below %u", ID_STEP_RANGE);
 	if (request->workdir && !path_valid(request->workdir))
@@ -482,8 +522,7 @@ int plan_check(const struct sandbox_request *request, struct error *error)
 	if (!cpus_valid(request->cpu_milli) || !cpus_valid(request->group_limits.cpu_milli))
 		return error_set(error, EINVAL, "cpus: must be at least 0.01");
 	for (size_t i = 0; i < request->n_binds; i++) {
-		int r = check_bind(&request->binds[i], error);
-
+		r = check_bind(&request->binds[i], error);
 		if (r < 0)
 			return r;
 	}

@@ -159,6 +159,7 @@ struct plan {
 	char io_limits[PLAN_IO_DEVICES_MAX][144];
 	char hostname[80];
 	char lowers[SANDBOX_LAYERS_MAX][4]; /* names in scratch, topmost first */
+	char workspace_layers[96]; /* of the workspace's overlay: the same, joined with ':' */
 };
 
 /**

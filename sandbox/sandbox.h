@@ -100,6 +100,7 @@ struct sandbox_bind {
 };
 
 #define SANDBOX_LAYERS_MAX 127
+#define SANDBOX_WORKSPACE_LOWERS_MAX 3
 #define SANDBOX_PIDS_DEFAULT 4096
 #define SANDBOX_ID_MAX 200 /* it names a cgroup directory, at most 255 bytes */
 
@@ -129,6 +130,9 @@ struct sandbox_request {
 	const char *workspace; /* directory shown copy-on-write as /workspace; NULL: empty */
 			       /* overlay layer above workspace, of the same owner; NULL: none */
 	const char *workspace_view;
+	/* overlay layers beneath workspace, of the same owner, topmost first */
+	const char *const *workspace_lowers;
+	size_t n_workspace_lowers;
 	uid_t workspace_uid; /* its owner on the host, who appears as uid 0 inside */
 	gid_t workspace_gid;
 	const char *workdir; /* NULL: /workspace; made when it is not there */

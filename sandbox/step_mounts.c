@@ -323,10 +323,8 @@ int step_mount_overlay(struct attach *attach, const struct plan_op *op, int fd)
 {
 	cleanup_close int mount_fd = -1, target_fd = -1;
 
-	/* topmost first */
-	mount_fd = overlay_make(attach,
-				op->value ? "workspace-view:workspace-lower" : "workspace-lower",
-				"workspace", "workspace-work", "the workspace overlay");
+	mount_fd = overlay_make(attach, attach->plan->workspace_layers, "workspace",
+				"workspace-work", "the workspace overlay");
 	if (mount_fd < 0)
 		return mount_fd;
 	target_fd = step_mount_target(attach, op, true, true);

@@ -104,6 +104,7 @@ static void test_everything(void **state)
 		 .owner_uid = 1000,
 		 .owner_gid = 100},
 	};
+	static const char *const lowers[] = {"/state/trees/p/def.diff/top", "/state/trees/p/fed"};
 	struct plan_facts facts = facts_full;
 	struct sandbox_request request = {
 		.id = "p-2-test",
@@ -113,6 +114,8 @@ static void test_everything(void **state)
 		.hostname = "builder",
 		.workspace = "/state/trees/p/abc",
 		.workspace_view = "/state/trees/p/abc.views/def/top",
+		.workspace_lowers = lowers,
+		.n_workspace_lowers = 2,
 		.workspace_uid = 990,
 		.workspace_gid = 991,
 		.binds = binds,
@@ -149,6 +152,7 @@ static void test_refused(void **state)
 	static const struct sandbox_bind upward = {.source = "/x", .target = "/y/../../etc"};
 	static const struct sandbox_bind over_proc = {.source = "/x", .target = "/proc/sys"};
 	static const struct sandbox_bind over_root = {.source = "/x", .target = "/"};
+	static const char *const lowers[] = {"/a", "/b", "/c", "../d"};
 	struct {
 		const char *word;
 		int number;
@@ -176,6 +180,9 @@ static void test_refused(void **state)
 		{"destinations", EINVAL, request_plain()},
 		{"workspace view", EINVAL, request_plain()},
 		{"workspace view", EINVAL, request_plain()},
+		{"workspace lowers", EINVAL, request_plain()},
+		{"workspace lowers", EINVAL, request_plain()},
+		{"workspace lowers", EINVAL, request_plain()},
 	};
 	size_t n = 0;
 
@@ -206,6 +213,14 @@ static void test_refused(void **state)
 	cases[n++].request.workspace_view = "/v"; /* without a workspace */
 	cases[n].request.workspace = "/w";
 	cases[n++].request.workspace_view = "/w/../v";
+	cases[n].request.workspace_lowers = lowers; /* without a workspace */
+	cases[n++].request.n_workspace_lowers = 1;
+	cases[n].request.workspace = "/w";
+	cases[n].request.workspace_lowers = lowers;
+	cases[n++].request.n_workspace_lowers = SANDBOX_WORKSPACE_LOWERS_MAX + 1;
+	cases[n].request.workspace = "/w";
+	cases[n].request.workspace_lowers = lowers + SANDBOX_WORKSPACE_LOWERS_MAX;
+	cases[n++].request.n_workspace_lowers = 1;
 	assert_int_equal(n, ARRAY_SIZE(cases));
 	for (size_t i = 0; i < n; i++) {
 		struct error error = ERROR_INIT;
