@@ -10,6 +10,7 @@
 #include "common/number.h"
 #include "common/remove_tree.h"
 #include "common/runbook_name.h"
+#include "common/tree_layers.h"
 #include "daemon/listen.h"
 #include "daemon/log_pump.h"
 
@@ -71,19 +72,67 @@ static int fetched_directory(const char *base, const char *name, struct stat *re
 	return 0;
 }
 
+_Static_assert(TREE_LAYERS_MAX == SANDBOX_WORKSPACE_LOWERS_MAX + 1,
+	       "a sandbox takes as many layers as a tree may have");
+
+/* Find the layers of @commit's tree. Return: 0 or -errno. */
+static int tree_find(const char *base, const struct step_order *order,
+		     struct tree_layers *ret_layers)
+{
+	cleanup_close int base_fd = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_close int project_fd = -1;
+
+	if (base_fd < 0)
+		return -errno;
+	project_fd = open_beneath(base_fd, order->project, O_PATH | O_DIRECTORY, 0);
+	if (project_fd < 0)
+		return project_fd;
+	return tree_layers_find(project_fd, order->commit, ret_layers);
+}
+
+/* Let the sandbox have the layer @index of a tree. Return: 0 or -errno. */
+static int use_layer(const char *base, const char *name, size_t index, struct step_setup *setup)
+{
+	struct stat st = {.st_uid = 0};
+	int r = fetched_directory(base, name, &st);
+
+	if (r < 0)
+		return r;
+	if (index == 0) {
+		setup->request.workspace_uid = st.st_uid;
+		setup->request.workspace_gid = st.st_gid;
+		return snprintf(setup->workspace, sizeof(setup->workspace), "%s/%s", base, name) >=
+				       (int)sizeof(setup->workspace)
+			       ? -ENAMETOOLONG
+			       : 0;
+	}
+	if (asprintf(&setup->lowers[index - 1], "%s/%s", base, name) < 0) {
+		setup->lowers[index - 1] = NULL;
+		return -ENOMEM;
+	}
+	setup->request.workspace_lowers = (const char *const *)setup->lowers;
+	setup->request.n_workspace_lowers = index;
+	return 0;
+}
+
 static int use_tree(const struct paths *paths, const struct step_order *order,
 		    struct step_setup *setup, struct error *error)
 {
 	char base[PATH_MAX + 16];
-	char name[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 8];
-	struct stat st = {.st_uid = 0};
+	char name[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 24];
+	struct tree_layers layers = {.n = 0};
 	int r;
 
 	if (!commit_valid(order->commit)) /* "" would be the directory of all trees */
 		return error_set(error, EINVAL, "the order names no commit");
 	(void)snprintf(base, sizeof(base), "%s/trees", paths->lib);
-	(void)snprintf(name, sizeof(name), "%s/%s", order->project, order->commit);
-	r = fetched_directory(base, name, &st);
+	r = tree_find(base, order, &layers);
+	for (size_t i = 0; r == 0 && i < layers.n; i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", order->project, layers.names[i]);
+		r = use_layer(base, name, i, setup);
+	}
+	if (r < 0) /* the caller may use a directory of the host instead */
+		setup->request.n_workspace_lowers = 0;
 	if (r == -ENOENT)
 		return error_set(error, ENOENT,
 				 "the tree of commit %s is not there: retry the run, so that it is "
@@ -91,11 +140,6 @@ static int use_tree(const struct paths *paths, const struct step_order *order,
 				 order->commit);
 	if (r < 0)
 		return error_errno(error, -r, "cannot use the tree of commit %s", order->commit);
-	if (snprintf(setup->workspace, sizeof(setup->workspace), "%s/%s", base, name) >=
-	    (int)sizeof(setup->workspace))
-		return error_set(error, ENAMETOOLONG, "the path of the tree is too long");
-	setup->request.workspace_uid = st.st_uid;
-	setup->request.workspace_gid = st.st_gid;
 	return 0;
 }
 
@@ -387,6 +431,11 @@ void step_setup_close(struct step_setup *setup)
 		free(setup->layers[i]);
 	free(setup->layers);
 	setup->layers = NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(setup->lowers); i++) {
+		free(setup->lowers[i]);
+		setup->lowers[i] = NULL;
+	}
+	setup->request.n_workspace_lowers = 0;
 	setup->request.n_layers = 0;
 }
 

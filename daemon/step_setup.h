@@ -8,7 +8,8 @@
  * Before the sandbox of a step is built, its tree, its view and the objects of git are
  * found, and its log files, pipes and cacher socket are made. All of it goes into a struct
  * sandbox_request. Every path is computed here from names that were checked: the
- * scheduler sends no path of the host.
+ * scheduler sends no path of the host, and of what the fetcher wrote only the name of the tree
+ * is read that another one lies on (common/tree_layers.h).
  */
 
 #include "common/paths.h"
@@ -26,7 +27,8 @@ struct step_setup {
 	char group[32];
 	char workspace[PATH_MAX];
 	char view[PATH_MAX];
-	char **layers; /* request.n_layers paths, malloc'ed */
+	char *lowers[SANDBOX_WORKSPACE_LOWERS_MAX]; /* layers beneath @workspace, malloc'ed */
+	char **layers;				    /* request.n_layers paths, malloc'ed */
 	char objects[PATH_MAX];
 	char socket[PATH_MAX];
 	int log_fd, index_fd;

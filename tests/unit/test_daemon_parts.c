@@ -323,6 +323,56 @@ static void what_a_step_sees(void **state)
 	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);
 }
 
+#define OTHER "2222222222222222222222222222222222222222"
+
+static void lower_set(const struct root *root, const char *target)
+{
+	char path[PATH_MAX + 256];
+
+	(void)snprintf(path, sizeof(path), "%s" TREE ".diff/lower", root->paths.lib);
+	(void)unlink(path);
+	assert_int_equal(symlink(target, path), 0);
+}
+
+/* A tree may lie on another one; all layers belong to the fetcher, or the step has none. */
+static void layers_of_a_tree(void **state)
+{
+	struct step_order order = {
+		.order = 1, .run = 1, .attempt = 1, .project = "p", .slug = "s", .commit = COMMIT};
+	struct config *config = config_new();
+	uid_t fetcher = role_user(ROLE_FETCHER).uid;
+	struct error error = ERROR_INIT;
+	struct step_setup setup;
+	struct root root;
+
+	root_new(&root);
+	assert_int_equal(state_dirs_make(&root.paths, &error), 0);
+	step_setup_sweep(&root.paths, NULL, NULL);
+	fetched_make(&root, TREE ".diff/top", fetcher);
+	lower_set(&root, OTHER);
+	assert_int_equal(step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error),
+			 -ENOENT);
+	assert_non_null(strstr(error.text, "retry the run"));
+	fetched_make(&root, "/trees/p/" OTHER, fetcher);
+	assert_int_equal(step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error),
+			 0);
+	assert_string_equal(setup.request.workspace + strlen(root.paths.lib), TREE ".diff/top");
+	assert_int_equal(setup.request.n_workspace_lowers, 1);
+	assert_string_equal(setup.request.workspace_lowers[0] + strlen(root.paths.lib),
+			    "/trees/p/" OTHER);
+	assert_int_equal(setup.request.workspace_uid, fetcher);
+	step_setup_close(&setup);
+	step_setup_remove(&root.paths, 1);
+	fetched_make(&root, "/trees/p/" OTHER, fetcher + 1);
+	assert_int_equal(step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error),
+			 -EPERM);
+	lower_set(&root, "../../../../../etc");
+	assert_int_equal(step_setup_make(&root.paths, config, NULL, &order, "c", &setup, &error),
+			 -EINVAL);
+	(void)config_free(config);
+	assert_int_equal(remove_tree(AT_FDCWD, root.directory), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -333,6 +383,7 @@ int main(void)
 		cmocka_unit_test(state_directories),
 		cmocka_unit_test(one_instance),
 		cmocka_unit_test(what_a_step_sees),
+		cmocka_unit_test(layers_of_a_tree),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
