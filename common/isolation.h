@@ -62,8 +62,9 @@ int isolate_user(struct role_user user, struct error *error);
 /** struct isolation_path - one directory that stays accessible */
 struct isolation_path {
 	const char *path;
-	bool write;   /* create, change and remove files beneath; otherwise read only */
-	bool execute; /* programs beneath may be started as well */
+	bool write;	/* create, change and remove files beneath; otherwise read only */
+	bool execute;	/* programs beneath may be started as well */
+	bool whiteouts; /* with @write: whiteouts of overlayfs may be made beneath */
 };
 
 /**
@@ -100,6 +101,7 @@ int isolate_reach(const struct isolation_path *paths, size_t n_paths,
  *
  *   mmap         files may be mapped executable as well: for a program that starts others
  *                or loads libraries at run time. Without it no new code can be mapped.
+ *   mknodat-whiteout  mknodat(2) of a whiteout for overlayfs, which needs no capability
  *   socket       TCP, UDP, unix sockets, and netlink for the list of addresses
  *   socketpair   unix sockets only
  *

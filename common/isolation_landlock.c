@@ -121,6 +121,8 @@ static int landlock_allow(int ruleset, const struct isolation_path *path, uint64
 		return error_errno(error, errno, "cannot open %s", path->path);
 	}
 	rule.parent_fd = fd;
+	if (path->whiteouts)
+		rule.allowed_access |= LANDLOCK_ACCESS_FS_MAKE_CHAR;
 	if (path->execute)
 		rule.allowed_access |= LANDLOCK_ACCESS_FS_EXECUTE;
 	rule.allowed_access &= handled;

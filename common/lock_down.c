@@ -81,8 +81,11 @@ static int paths_prepare(const struct lock_down *lock_down, const struct paths *
 		}
 		if (r < 0)
 			return error_set(error, -r, "%s", reason.text);
-		resolved->paths[resolved->n++] = (struct isolation_path){
-			.path = text, .write = path->write, .execute = path->execute};
+		resolved->paths[resolved->n++] =
+			(struct isolation_path){.path = text,
+						.write = path->write,
+						.execute = path->execute,
+						.whiteouts = path->whiteouts};
 	}
 	return 0;
 }
@@ -128,8 +131,9 @@ static void path_print(const struct lock_down_path *path, FILE *file)
 		[PLACE_LOG] = "LOG",
 	};
 
-	(void)fprintf(file, "%s%s %s%s", path->write ? "write" : "read",
-		      path->execute ? ", execute" : "", roots[path->place], path->path);
+	(void)fprintf(file, "%s%s%s %s%s", path->write ? "write" : "read",
+		      path->whiteouts ? ", whiteouts" : "", path->execute ? ", execute" : "",
+		      roots[path->place], path->path);
 	if (path->mode)
 		(void)fprintf(file, ", made with mode %04o", path->mode);
 	(void)fprintf(file, "%s\n", path->optional ? ", optional" : "");

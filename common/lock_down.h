@@ -33,6 +33,7 @@ enum lock_down_place {
  * @find:     returns the path, or NULL if it is absent; then @path is for lock_down_print() only
  * @write:    create, change and remove files beneath; otherwise read only
  * @execute:  programs beneath may be started as well
+ * @whiteouts: with @write: whiteouts of overlayfs may be made beneath
  * @mode:     not 0: a directory of the program's own user, see owned_directory_make()
  * @optional: the program can do without it: a failure is a warning
  * @fd:       not NULL: set to a descriptor of the directory, or to -1 on failure
@@ -41,7 +42,7 @@ struct lock_down_path {
 	enum lock_down_place place;
 	const char *path;
 	const char *(*find)(void);
-	bool write, execute, optional;
+	bool write, execute, whiteouts, optional;
 	mode_t mode;
 	int *fd;
 };

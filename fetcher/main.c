@@ -83,7 +83,7 @@ static const struct lock_down_path starter_reached[] = {
 	 */
 	{.place = PLACE_HOST, .path = "/"},
 	{.place = PLACE_LIB, .path = "/repos", .write = true, .mode = 0750},
-	{.place = PLACE_LIB, .path = "/trees", .write = true, .mode = 0750},
+	{.place = PLACE_LIB, .path = "/trees", .write = true, .whiteouts = true, .mode = 0750},
 	/* only our own program can be executed */
 	{.place = PLACE_HOST, .path = OWN_PROGRAM, .execute = true},
 	{.place = PLACE_HOST, .path = PROGRAM_INTERPRETER, .execute = true},
@@ -97,9 +97,9 @@ static const char *const starter_syscalls[] = {
 	"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink", "readlinkat",
 	"stat", "lstat", "access", "faccessat", "faccessat2", "getdents64", "ftruncate",
 	"fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat", "fchmod", "flock",
-	"getcwd", "statfs", "fadvise64", "umask", "copy_file_range", "socket", "connect", "bind",
-	"sendmmsg", "recvmmsg", "ioctl", "seccomp", "capset", "landlock_create_ruleset",
-	"landlock_add_rule", "landlock_restrict_self", "mmap", NULL};
+	"getcwd", "statfs", "fadvise64", "umask", "copy_file_range", "mknodat-whiteout", "socket",
+	"connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "seccomp", "capset",
+	"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self", "mmap", NULL};
 
 static const struct lock_down starter_lock_down = {
 	.process = "starter",
