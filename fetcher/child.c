@@ -186,7 +186,7 @@ static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
 	if (tree_exists(job->project_fd, hex)) {
 		tree_info_read(job->project_fd, hex, job->result);
 	} else {
-		r = tree_begin(&tree, job->project_fd, hex, job->result);
+		r = tree_begin(&tree, job->project_fd, hex, "", job->result);
 		(void)snprintf(path, sizeof(path), "%s/%s", job->trees_path, tree.temporary);
 		if (r == 0)
 			r = tree_checkout(&tree, mirror->repository, id, path, job->limits,
@@ -355,7 +355,7 @@ static int job_unpack(struct job *job)
 	int r;
 
 	if (!tree_exists(job->project_fd, job->request->commit)) {
-		r = tree_begin(&tree, job->project_fd, job->request->commit, job->result);
+		r = tree_begin(&tree, job->project_fd, job->request->commit, "", job->result);
 		if (r == 0)
 			r = unpack_tar(tree.fd, job->request->fd, job->limits, job->result);
 		if (r == 0)

@@ -5,7 +5,9 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/remove_tree.h"
+#include "common/tree_layers.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,28 +15,49 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* so many files and directories: more are synced with the whole file system */
+#define SYNCED_ONE_BY_ONE 32
+
 bool tree_exists(int project_fd, const char *name)
 {
-	struct stat st;
+	struct tree_layers layers;
 
-	return fstatat(project_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+	return tree_layers_find(project_fd, name, &layers) == 0;
 }
 
-int tree_begin(struct tree *tree, int project_fd, const char *name, struct fetch_result *result)
+/* Make the directories of a tree under its temporary name. Return: 0 or -errno. */
+static int directories_make(struct tree *tree)
+{
+	char path[COMMIT_HEX_MAX + 24];
+	int r = remove_tree(tree->project_fd, tree->temporary);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(tree->project_fd, tree->temporary, 0755) < 0)
+		return -errno;
+	(void)snprintf(tree->top, sizeof(tree->top), "%s%s", tree->temporary,
+		       *tree->lower ? "/" TREE_DIFF_TOP : "");
+	if (*tree->lower) {
+		(void)snprintf(path, sizeof(path), "%s/" TREE_DIFF_LOWER, tree->temporary);
+		if (symlinkat(tree->lower, tree->project_fd, path) < 0 ||
+		    mkdirat(tree->project_fd, tree->top, 0755) < 0)
+			return -errno;
+	}
+	tree->fd = openat(tree->project_fd, tree->top,
+			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return tree->fd < 0 ? -errno : 0;
+}
+
+int tree_begin(struct tree *tree, int project_fd, const char *name, const char *lower,
+	       struct fetch_result *result)
 {
 	int r;
 
 	tree->project_fd = project_fd;
 	(void)snprintf(tree->name, sizeof(tree->name), "%s", name);
+	(void)snprintf(tree->lower, sizeof(tree->lower), "%s", lower);
 	(void)snprintf(tree->temporary, sizeof(tree->temporary), ".tmp-%s", tree->name);
-	r = remove_tree(project_fd, tree->temporary);
-	if (r == 0 && mkdirat(project_fd, tree->temporary, 0755) < 0)
-		r = -errno;
-	if (r == 0) {
-		tree->fd = openat(project_fd, tree->temporary,
-				  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		r = tree->fd < 0 ? -errno : 0;
-	}
+	r = directories_make(tree);
 	if (r < 0)
 		return fetch_fail_errno(result, -r, "cannot make a directory for the tree");
 	return 0;
@@ -56,19 +79,95 @@ static int info_write(const struct tree *tree, const struct fetch_result *result
 	return fd_write_all(fd, text, strlen(text));
 }
 
+/*
+ * Sync what @fd, which is closed, contains, one by one. Symlinks and whiteouts are on disk with
+ * their directory. Return: 0; -E2BIG when it is more than @budget; -errno.
+ */
+static int entries_sync(int fd, unsigned *budget)
+{
+	cleanup_closedir DIR *dir = fdopendir(fd);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		(void)close(fd);
+		return r;
+	}
+	while (r == 0 && (errno = 0, entry = readdir(dir))) {
+		bool folder = entry->d_type == DT_DIR;
+		int inner;
+
+		if (entry->d_type == DT_UNKNOWN)
+			return -E2BIG;
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+		    (!folder && entry->d_type != DT_REG))
+			continue;
+		if ((*budget)-- == 0)
+			return -E2BIG;
+		inner = openat(dirfd(dir), entry->d_name,
+			       O_RDONLY | O_NOFOLLOW | O_CLOEXEC | (folder ? O_DIRECTORY : 0));
+		if (inner < 0)
+			return -errno;
+		if (folder) {
+			r = entries_sync(inner, budget);
+			continue;
+		}
+		r = fsync(inner) < 0 ? -errno : 0;
+		(void)close(inner);
+	}
+	if (r == 0 && errno)
+		return -errno;
+	return r == 0 && fsync(dirfd(dir)) < 0 ? -errno : r;
+}
+
+/*
+ * One syncfs() instead of an fsync() for each of thousands of files, which the file system would
+ * commit together anyway. The few of a small difference are synced one by one, since syncfs()
+ * also waits for all that others write.
+ */
+static int tree_sync(const struct tree *tree)
+{
+	unsigned budget = SYNCED_ONE_BY_ONE;
+	char info[COMMIT_HEX_MAX + 8];
+	cleanup_close int info_fd = -1;
+	int fd, r;
+
+	if (!*tree->lower)
+		return syncfs(tree->fd) < 0 ? -errno : 0;
+	fd = openat(tree->project_fd, tree->temporary, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(info, sizeof(info), "%s.info", tree->name);
+	r = fd < 0 ? -errno : entries_sync(fd, &budget);
+	if (r == -E2BIG)
+		return syncfs(tree->fd) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
+	info_fd = openat(tree->project_fd, info, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return info_fd < 0 || fsync(info_fd) < 0 ? -errno : 0;
+}
+
+static int tree_rename(const struct tree *tree)
+{
+	char name[COMMIT_HEX_MAX + 8];
+	int r = 0;
+
+	(void)snprintf(name, sizeof(name), "%s%s", tree->name, *tree->lower ? TREE_DIFF : "");
+	if (*tree->lower && !tree_exists(tree->project_fd, tree->name))
+		r = remove_tree(tree->project_fd, name);
+	if (r == 0 && renameat2(tree->project_fd, tree->temporary, tree->project_fd, name,
+				RENAME_NOREPLACE) < 0)
+		r = -errno;
+	return r;
+}
+
 int tree_commit(struct tree *tree, struct fetch_result *result)
 {
 	int r = info_write(tree, result);
 
-	/*
-	 * One syncfs() instead of an fsync() for each of thousands of files, which the file
-	 * system would commit together anyway.
-	 */
-	if (r == 0 && syncfs(tree->fd) < 0)
-		r = -errno;
-	if (r == 0 && renameat2(tree->project_fd, tree->temporary, tree->project_fd, tree->name,
-				RENAME_NOREPLACE) < 0)
-		r = -errno;
+	if (r == 0)
+		r = tree_sync(tree);
+	if (r == 0)
+		r = tree_rename(tree);
 	if (r == 0 && fsync(tree->project_fd) < 0)
 		r = -errno;
 	if (r < 0)

@@ -40,6 +40,14 @@ static int file_write(int dir_fd, const char *name, const char *text, size_t siz
 	return fd_write_all(fd, text, size);
 }
 
+static int head_write(int git_fd, const char *commit)
+{
+	char head[COMMIT_HEX_MAX + 2];
+
+	(void)snprintf(head, sizeof(head), "%s\n", commit);
+	return file_write(git_fd, "HEAD", head, strlen(head));
+}
+
 int tree_git_write(int tree_fd, const char *commit, struct fetch_result *result)
 {
 	static const char *const directories[] = {
@@ -47,7 +55,6 @@ int tree_git_write(int tree_fd, const char *commit, struct fetch_result *result)
 		".git/refs", ".git/refs/heads", ".git/refs/tags",    ".git/info"};
 	static const char alternates[] = MIRROR_IN_SANDBOX "\n";
 	cleanup_close int git_fd = -1;
-	char head[COMMIT_HEX_MAX + 2];
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(directories); i++)
@@ -56,13 +63,26 @@ int tree_git_write(int tree_fd, const char *commit, struct fetch_result *result)
 		git_fd = openat(tree_fd, ".git", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		r = git_fd < 0 ? -errno : 0;
 	}
-	(void)snprintf(head, sizeof(head), "%s\n", commit);
 	if (r == 0)
-		r = file_write(git_fd, "HEAD", head, strlen(head));
+		r = head_write(git_fd, commit);
 	if (r == 0)
 		r = file_write(git_fd, "config", config_text, strlen(config_text));
 	if (r == 0)
 		r = file_write(git_fd, "objects/info/alternates", alternates, strlen(alternates));
+	if (r < 0)
+		return fetch_fail_errno(result, -r, "cannot write the tree's .git");
+	return 0;
+}
+
+int tree_git_write_diff(int tree_fd, const char *commit, struct fetch_result *result)
+{
+	cleanup_close int git_fd = -1;
+	int r = mkdirat(tree_fd, ".git", 0755) < 0 ? -errno : 0;
+
+	if (r == 0) {
+		git_fd = openat(tree_fd, ".git", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = git_fd < 0 ? -errno : head_write(git_fd, commit);
+	}
 	if (r < 0)
 		return fetch_fail_errno(result, -r, "cannot write the tree's .git");
 	return 0;

@@ -128,6 +128,8 @@ static void test_sizes(void **state)
 
 /* ---- making a tree ---- */
 
+#define COMMIT "0123456789012345678901234567890123456789"
+
 static char *folder_make(void)
 {
 	static char path[64];
@@ -147,12 +149,12 @@ static void test_tree_life(void **state)
 	struct tree tree = TREE_NULL;
 
 	assert_false(tree_exists(project, name));
-	assert_int_equal(tree_begin(&tree, project, name, &result), 0);
+	assert_int_equal(tree_begin(&tree, project, name, "", &result), 0);
 	assert_false(tree_exists(project, name));
 	tree_abort(&tree);
 	assert_int_equal(faccessat(project, tree.temporary, F_OK, 0), -1);
 
-	assert_int_equal(tree_begin(&tree, project, name, &result), 0);
+	assert_int_equal(tree_begin(&tree, project, name, "", &result), 0);
 	assert_int_equal(mkdirat(tree.fd, "d", 0755), 0);
 	assert_int_equal(tree_commit(&tree, &result), 0);
 	tree_abort(&tree); /* does nothing any more */
@@ -162,7 +164,38 @@ static void test_tree_life(void **state)
 	assert_string_equal(read_back.author, "Ann");
 
 	/* a tree is never replaced, because a running step may have it as a lower layer */
-	assert_int_equal(tree_begin(&tree, project, name, &result), 0);
+	assert_int_equal(tree_begin(&tree, project, name, "", &result), 0);
+	assert_true(tree_commit(&tree, &result) < 0);
+	tree_abort(&tree);
+	assert_int_equal(remove_tree(AT_FDCWD, path), 0);
+}
+
+#define LOWER "2222222222222222222222222222222222222222"
+
+/* A difference lies on another tree, and takes the place of one that has lost its own. */
+static void test_difference_life(void **state)
+{
+	const char *path = folder_make();
+	cleanup_close int project = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct fetch_result result = {.title = "A title"};
+	struct tree tree = TREE_NULL;
+	char lower[64];
+
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(tree_begin(&tree, project, COMMIT, LOWER, &result), 0);
+		assert_string_equal(tree.top, ".tmp-" COMMIT "/top");
+		assert_int_equal(mkdirat(tree.fd, i == 0 ? "old" : "new", 0755), 0);
+		assert_int_equal(tree_commit(&tree, &result), 0);
+		assert_false(tree_exists(project, COMMIT));
+	}
+	assert_int_equal(mkdirat(project, LOWER, 0755), 0);
+	assert_true(tree_exists(project, COMMIT));
+	assert_int_equal(faccessat(project, COMMIT ".diff/top/new", F_OK, 0), 0);
+	assert_int_equal(faccessat(project, COMMIT ".diff/top/old", F_OK, 0), -1);
+	assert_int_equal(readlinkat(project, COMMIT ".diff/lower", lower, sizeof(lower)), 40);
+	assert_memory_equal(lower, LOWER, 40);
+	/* now it is complete, and is never replaced */
+	assert_int_equal(tree_begin(&tree, project, COMMIT, LOWER, &result), 0);
 	assert_true(tree_commit(&tree, &result) < 0);
 	tree_abort(&tree);
 	assert_int_equal(remove_tree(AT_FDCWD, path), 0);
@@ -197,8 +230,6 @@ static void test_info_is_distrusted(void **state)
 }
 
 /* ---- a child's result ---- */
-
-#define COMMIT "0123456789012345678901234567890123456789"
 
 static struct message *answer(enum fetch_outcome outcome, const char *commit, const char *title,
 			      const char *author, const char *text, const char *view)
@@ -319,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_first_line_is_cut_between_characters),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_tree_life),
+		cmocka_unit_test(test_difference_life),
 		cmocka_unit_test(test_info_is_distrusted),
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_answer_with_paths),
