@@ -185,6 +185,9 @@ static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
 	(void)git_oid_tostr(hex, sizeof(hex), id);
 	if (tree_exists(job->project_fd, hex)) {
 		tree_info_read(job->project_fd, hex, job->result);
+		r = tree_wanted(job->project_fd, hex, job->result);
+		if (r < 0)
+			return r;
 	} else {
 		r = tree_begin(&tree, job->project_fd, hex, "", job->result);
 		(void)snprintf(path, sizeof(path), "%s/%s", job->trees_path, tree.temporary);

@@ -5,6 +5,7 @@
 #include "common/cleanup.h"
 #include "common/fdio.h"
 #include "common/names.h"
+#include "common/tree_layers.h"
 #include "fetcher/base.h"
 #include "fetcher/pack.h"
 #include "fetcher/reach.h"
@@ -148,6 +149,10 @@ static int trees_roots(struct prune *prune)
 			(void)snprintf(path, sizeof(path), "%s/.git/packed-refs", name);
 			if (r == 0)
 				r = packed_refs_roots(prune, prune->project_fd, path);
+		} else if (strlen(name) == GIT_OID_HEXSZ + strlen(TREE_DIFF) &&
+			   strcmp(name + GIT_OID_HEXSZ, TREE_DIFF) == 0) {
+			/* it and the tree that it lies on are compared with new ones */
+			r = root_add_hex(prune, name);
 		} else if (strlen(name) == GIT_OID_HEXSZ + 6 &&
 			   strcmp(name + GIT_OID_HEXSZ, ".views") == 0) {
 			r = views_roots(prune, name);

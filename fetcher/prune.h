@@ -21,10 +21,19 @@
  * @view:       id of a view; "": the tree with all of them
  *
  * The directory is renamed first, so it disappears at once; the next job removes what a killed
- * child left of it. No disk space is needed. A missing directory is a success.
+ * child left of it. No disk space is needed. A missing directory is a success. A tree on which
+ * others lie is only marked, as "<tree>.kept", and removed with the last of them; then the bytes of
+ * both are freed.
  * Return: 0, or -errno with @result set; @result->freed grows in both cases.
  */
 int tree_remove(int project_fd, const char *tree, const char *view, struct fetch_result *result);
+
+/**
+ * tree_wanted() - a run needs this tree again, which may be kept for others only
+ *
+ * Return: 0, or -errno with @result set.
+ */
+int tree_wanted(int project_fd, const char *tree, struct fetch_result *result);
 
 /**
  * mirror_prune() - remove the objects that neither the remote's references nor kept runs reach
