@@ -9,6 +9,7 @@
 #include "common/names.h"
 #include "common/remove_tree.h"
 #include "fetcher/changes.h"
+#include "fetcher/checkout.h"
 #include "fetcher/mirror.h"
 #include "fetcher/prune.h"
 #include "fetcher/refs.h"
@@ -58,7 +59,8 @@ struct job {
 		"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink",     \
 		"readlinkat", "stat", "lstat", "access", "faccessat", "faccessat2", "getdents64",  \
 		"ftruncate", "fallocate", "fsync", "fdatasync", "syncfs", "msync", "utimensat",    \
-		"fchmod", "flock", "getcwd", "statfs", "fadvise64", "umask", "copy_file_range"
+		"fchmod", "flock", "getcwd", "statfs", "fadvise64", "umask", "copy_file_range",    \
+		"mknodat-whiteout"
 
 /* To connect, and to resolve host names; mmap is for the libraries that glibc loads to do so. */
 #define NETWORK_SYSCALLS "socket", "connect", "bind", "sendmmsg", "recvmmsg", "ioctl", "mmap"
@@ -112,7 +114,8 @@ static int job_confine(struct job *job, struct error *error)
 		ports.connects[0] = remote_port(&job->remote);
 		ports.connects[1] = DNS_PORT; /* TCP, for an answer that exceeds a datagram */
 	}
-	paths[n++] = (struct isolation_path){.path = job->trees_path, .write = true};
+	paths[n++] =
+		(struct isolation_path){.path = job->trees_path, .write = true, .whiteouts = true};
 	if (job->mirror_path[0])
 		paths[n++] = (struct isolation_path){.path = job->mirror_path, .write = true};
 	if (job->repository && job->remote.scheme == REMOTE_SCHEME_FILE &&
@@ -175,30 +178,28 @@ static int job_prepare(struct job *job, const struct paths *paths)
 }
 
 /* Check the commit out unless its tree exists, and set commit, title and author of the result. */
-static int checkout(struct job *job, struct mirror *mirror, const git_oid *id)
+static int checkout(struct job *job, struct mirror *mirror, const git_oid *id, bool foreign)
 {
-	cleanup_tree struct tree tree = TREE_NULL;
-	char path[PATH_MAX + sizeof(tree.temporary)];
+	const struct checkout_request request = {
+		.project_fd = job->project_fd,
+		.project_path = job->trees_path,
+		.repository = mirror->repository,
+		.commit = *id,
+		.foreign = foreign,
+		.limits = job->limits,
+	};
 	char hex[GIT_OID_HEXSZ + 1];
-	int r;
+	int r = 0;
 
 	(void)git_oid_tostr(hex, sizeof(hex), id);
 	if (tree_exists(job->project_fd, hex)) {
 		tree_info_read(job->project_fd, hex, job->result);
 		r = tree_wanted(job->project_fd, hex, job->result);
-		if (r < 0)
-			return r;
 	} else {
-		r = tree_begin(&tree, job->project_fd, hex, "", job->result);
-		(void)snprintf(path, sizeof(path), "%s/%s", job->trees_path, tree.temporary);
-		if (r == 0)
-			r = tree_checkout(&tree, mirror->repository, id, path, job->limits,
-					  job->result);
-		if (r == 0)
-			r = tree_commit(&tree, job->result);
-		if (r < 0)
-			return r;
+		r = checkout_make(&request, job->result);
 	}
+	if (r < 0)
+		return r;
 	memcpy(job->result->commit, hex, sizeof(hex));
 	job->result->outcome = FETCH_OK;
 	return 0;
@@ -257,8 +258,22 @@ static int commit_is_ours(const struct job *job, git_repository *repository, con
 	return 0;
 }
 
+/* Is the commit a stranger's? Return: 0 or -errno. */
+static int commit_is_foreign(const struct job *job, struct mirror *mirror, const git_oid *id,
+			     bool *ret_foreign)
+{
+	bool ours = true;
+	int r = 0;
+
+	if (job->request->whose == FETCH_UNKNOWN)
+		r = commit_is_ours(job, mirror->repository, id, &ours);
+	if (r == 0)
+		*ret_foreign = job->request->whose == FETCH_FOREIGN || !ours;
+	return r;
+}
+
 /* Make the view with the references, and for a foreign commit the objects, that the run may see. */
-static int view(struct job *job, struct mirror *mirror, const git_oid *id)
+static int view(struct job *job, struct mirror *mirror, const git_oid *id, bool foreign)
 {
 	struct view_request request = {
 		.project_fd = job->project_fd,
@@ -268,22 +283,15 @@ static int view(struct job *job, struct mirror *mirror, const git_oid *id)
 		.base = *job->request->base_ref ? job->request->base_ref
 						: job->result->default_branch,
 		.commit = *id,
-		.foreign = job->request->whose == FETCH_FOREIGN,
+		.foreign = foreign,
 	};
 	git_oid tip;
 
-	if (job->request->whose == FETCH_UNKNOWN) {
-		bool ours = false;
-
-		if (commit_is_ours(job, mirror->repository, id, &ours) < 0)
-			return -ENOMEM;
-		request.foreign = !ours;
-		/* a branch that does not reach the commit is not moved to it, but is its base */
-		if (!ours && *request.ref &&
-		    git_reference_name_to_id(&tip, mirror->repository, request.ref) == 0) {
-			request.base = request.ref;
-			request.ref = "";
-		}
+	/* a branch that does not reach the commit is not moved to it, but is its base */
+	if (job->request->whose == FETCH_UNKNOWN && foreign && *request.ref &&
+	    git_reference_name_to_id(&tip, mirror->repository, request.ref) == 0) {
+		request.base = request.ref;
+		request.ref = "";
 	}
 	return view_make(&request, job->result);
 }
@@ -301,6 +309,7 @@ static bool is_fresh(const struct job *job)
 /* Update the mirror from the remote, find the commit in it, and check the commit out. */
 static int fetch_once(struct job *job, struct mirror *mirror)
 {
+	bool foreign = false;
 	git_oid id;
 	int r = -ENOENT;
 
@@ -315,10 +324,12 @@ static int fetch_once(struct job *job, struct mirror *mirror)
 			return no_such(job);
 	}
 	if (r == 0)
-		r = checkout(job, mirror, &id);
+		r = commit_is_foreign(job, mirror, &id, &foreign);
+	if (r == 0)
+		r = checkout(job, mirror, &id, foreign);
 	if (r == 0) {
 		changes_tell(job, mirror, &id);
-		r = view(job, mirror, &id);
+		r = view(job, mirror, &id, foreign);
 	}
 	return r;
 }

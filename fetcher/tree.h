@@ -96,16 +96,6 @@ static inline void tree_abort_fn(struct tree *tree)
 void tree_info_read(int project_fd, const char *name, struct fetch_result *result);
 
 /**
- * tree_checkout() - write the files of @commit and a .git directory with them
- * @path: absolute path of the temporary directory, for git's index
- *
- * Return: 0; -ENODATA when the mirror lacks objects (@result is set too);
- * another -errno with @result set.
- */
-int tree_checkout(struct tree *tree, git_repository *repository, const git_oid *commit,
-		  const char *path, const struct fetch_limits *limits, struct fetch_result *result);
-
-/**
  * tree_git_write() - write the .git directory, except its index and references
  *
  * HEAD is detached at @commit, the configuration has [core] only, and the alternates name the

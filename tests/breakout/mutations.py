@@ -258,7 +258,7 @@ MUTATIONS = [
     ("a reference of pull requests counts as ours", [("scheduler/engine/source.c", r"(\"refs/tags/\", 10\) != 0\)\)\s*return )FETCH_FOREIGN",
                                                       r"\1FETCH_OURS")],
      FORK, "fork-pr: nor where a person names its reference"),
-    ("a commit of no branch counts as ours", [("fetcher/child.c", r"request\.foreign = !ours;", "request.foreign = false;")],
+    ("a commit of no branch counts as ours", [("fetcher/child.c", r"(\*ret_foreign = job->request->whose == FETCH_FOREIGN) \|\| !ours;", r"\1;")],
      FORK, "fork-pr: nor where a person names its commit"),
     ("a commit of no branch gets secrets", [("scheduler/engine/secrets.c", r"if \(run->row\.view_objects && ref_is_ours\([^)]*\)\)", "if (0)"),
                                              ("scheduler/model/run_row.c", r"from_fork \|\| run->row\.view_objects", "from_fork")],
