@@ -88,4 +88,14 @@ int checkout_tree(struct checkout *checkout, const git_oid *id, int dir_fd, unsi
 /** checkout_root() - title and author of a commit into the result, and the id of its tree */
 int checkout_root(struct checkout *checkout, const git_oid *commit, git_oid *ret_tree);
 
+/**
+ * checkout_diff() - write, or in a dry pass measure, what @new_root changes of @old_root
+ * @dir_fd: of the difference, -1 in a dry pass
+ *
+ * The index is the old tree's, and is changed along. Return: 0 or as checkout_entry(); 1 when there
+ * is no such difference: entries are not in git's order, or whiteouts cannot be made here.
+ */
+int checkout_diff(struct checkout *checkout, const git_oid *new_root, const git_oid *old_root,
+		  int dir_fd);
+
 #endif

@@ -9,6 +9,7 @@
 #include "common/messages/fetching.h"
 #include "common/names.h"
 #include "common/runbook_name.h"
+#include "common/tree_layers.h"
 #include "fetcher/remote.h"
 #include "fetcher/request.h"
 #include "fetcher/tree.h"
@@ -90,18 +91,39 @@ static struct repository *repository_find(const struct service *service, const c
 /* ---- answers ---- */
 
 /*
+ * Open the topmost layer of the tree, which has the runbook, and files that may be meant as one,
+ * in any case (checkout_diff.c). Return: descriptor or -errno.
+ */
+static int tree_top_open(const struct service *service, const char *project,
+			 const struct fetch_result *result)
+{
+	static const char *const forms[] = {"", TREE_DIFF "/" TREE_DIFF_TOP};
+	char path[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 16];
+	int fd = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(forms) && fd == -ENOENT; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s%s", project, result->commit, forms[i]);
+		fd = open_beneath(service->setup->trees_fd, path, O_PATH | O_DIRECTORY, 0);
+	}
+	return fd;
+}
+
+/*
  * Open the runbook of the tree, anew for each answer, since receivers must not share an offset.
  * Return: descriptor, -ENOENT when the tree has no runbook, or -errno with @result changed.
  */
 static int runbook_open(const struct service *service, const char *project,
 			struct fetch_result *result)
 {
-	char path[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 16];
+	cleanup_close int top_fd = tree_top_open(service, project, result);
 	struct stat st;
 	int fd;
 
-	(void)snprintf(path, sizeof(path), "%s/%s/runbook.yml", project, result->commit);
-	fd = open_beneath(service->setup->trees_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	if (top_fd < 0)
+		return top_fd;
+	if (fstatat(top_fd, RUNBOOK_FILE, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISCHR(st.st_mode))
+		return -ENOENT; /* a whiteout */
+	fd = open_beneath(top_fd, RUNBOOK_FILE, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (fd == -ENOENT)
 		return fd;
 	if (fd == -ELOOP)
@@ -120,11 +142,8 @@ static int runbook_open(const struct service *service, const char *project,
 static const char *runbook_looked_for(const struct service *service, const char *project,
 				      const struct fetch_result *result)
 {
-	char path[PROJECT_NAME_MAX + COMMIT_HEX_MAX + 2];
-	cleanup_close int fd = -1;
+	cleanup_close int fd = tree_top_open(service, project, result);
 
-	(void)snprintf(path, sizeof(path), "%s/%s", project, result->commit);
-	fd = open_beneath(service->setup->trees_fd, path, O_PATH | O_DIRECTORY, 0);
 	return fd < 0 ? NULL : runbook_misnamed(fd);
 }
 

@@ -47,10 +47,21 @@ sample_repository() {
     git clone -q --bare "$1/work" "$1/a.git"
 }
 
+# layers PROJECT COMMIT: print the directories of its tree, topmost first, joined with ":"
+layers() {
+    local commit=$2 place=$TREES/$1 joined=""
+    while [ ! -d "$place/$commit" ] && [ -d "$place/$commit.diff/top" ]; do
+        joined+=$place/$commit.diff/top:
+        commit=$(readlink "$place/$commit.diff/lower")
+    done
+    echo "$joined$place/$commit"
+}
+
 # in_view PROJECT COMMIT VIEW command...: run a command in the tree, with the view over it and the
 # objects (the view's own, or the mirror's) at the path that a sandbox gives them
 in_view() {
-    local tree=$TREES/$1/$2 view=$TREES/$1/$2.views/$3 objects=$MIRRORS/$1.git/objects
+    local tree view=$TREES/$1/$2.views/$3 objects=$MIRRORS/$1.git/objects
+    tree=$(layers "$1" "$2")
     [ ! -d "$view/objects" ] || objects=$view/objects
     shift 3
     # shellcheck disable=SC2016
