@@ -16,6 +16,7 @@ API = "tests/breakout/62_api_reader.sh"
 PULLS = "tests/breakout/66_pulls.sh"
 CROWDS = "tests/breakout/57_crowds.sh"
 FORK = "tests/breakout/66_fork.sh"
+TREES = "tests/breakout/67_trees.sh"
 NETWORK = "tests/integration/20_sandbox_network.sh"
 GATEWAY = "tests/integration/90_gateway.sh"
 BROWSER_LINKS = "tests/integration/61_browser_links.sh"
@@ -268,4 +269,8 @@ MUTATIONS = [
      FORK, "fork-pr: nothing of a branch that is gone, or of another one"),
     ("a fork's step is shown all references", [("fetcher/view.c", r"refs_filter\(&view->refs, ref_is_inside, view\);", ";")],
      FORK, "fork-pr: nothing of a branch that is gone, or of another one"),
+    ("a stranger's tree lies on any", [("fetcher/checkout_make.c", r"request->foreign, &making->layers", "false, &making->layers")],
+     TREES, "fork-pr: its tree lies on none of a history that it does not have"),
+    ("a tree lies on what a link says", [("common/tree_layers.c", r"if \(!commit_valid\(target\)\)", "if (0)")],
+     TREES, "cross-step: the name of the other tree leads into no other project"),
 ]
