@@ -271,6 +271,7 @@ MUTATIONS = [
      FORK, "fork-pr: nothing of a branch that is gone, or of another one"),
     ("a stranger's tree lies on any", [("fetcher/checkout_make.c", r"request->foreign, &making->layers", "false, &making->layers")],
      TREES, "fork-pr: its tree lies on none of a history that it does not have"),
-    ("a tree lies on what a link says", [("common/tree_layers.c", r"if \(!commit_valid\(target\)\)", "if (0)")],
+    ("a tree lies on what a link says", [("common/tree_layers.c", r"if \(!commit_valid\(target\)\)", "if (0)"),
+                                         (PLAN, r"!path_valid\(request->workspace_lowers\[i\]\)", "0")],
      TREES, "cross-step: the name of the other tree leads into no other project"),
 ]

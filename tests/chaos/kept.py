@@ -34,7 +34,10 @@ def trees(root):
     found = set()
     for project in plan.PROJECTS:
         for path in glob.glob(f"{root}/var/lib/runbookd/trees/{project}/*"):
-            found.add((project, re.sub(r"\.(info|views)$", "", os.path.basename(path))))
+            found.add((project, re.sub(r"\.(info|views|diff|kept)$", "", os.path.basename(path))))
+        # only other trees need these, retention has removed them
+        found -= {(project, os.path.basename(path)[:-5]) for path in
+                  glob.glob(f"{root}/var/lib/runbookd/trees/{project}/*.kept")}
     return sorted(found)
 
 
