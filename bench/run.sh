@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Measures side by side, in one run on one machine, and prints tables; asserts nothing.
-# Arguments select parts: start memory network parse mask steps push log artifacts (default: all).
-# QUICK=1 shortens "start". KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
+# Arguments select parts: start memory network parse mask steps push log artifacts trees (default: all).
+# QUICK=1 shortens "start" and "trees". KEEP=NAME also writes bench/results/NAME.{txt,tsv,svg}
 # (start) and bench/results/NAME-more.txt (other parts).
 set -u
 TOP=$(cd "$(dirname "$0")/.." && pwd)
@@ -11,7 +11,7 @@ BENCH=$TOP/build/bench
 T=$(mktemp -d "${TMPDIR:-/tmp}/rb-bench.XXXXXX")
 chmod 0755 "$T"
 trap 'rm -rf --one-file-system "$T"' EXIT
-PARTS=${*:-start memory network parse mask steps push log artifacts}
+PARTS=${*:-start memory network parse mask steps push log artifacts trees}
 [ -x "$BENCH/start" ] || { echo "run.sh: make bench-build comes first" >&2; exit 1; }
 
 machine() {
@@ -237,6 +237,7 @@ part_run() {
     parse) parse_part ;;
     mask) mask_part ;;
     memory) "$TOP/bench/memory.sh" ;;
+    trees) "$TOP/bench/trees.py" ${QUICK:+--quick} 2>/dev/null ;;
     network)
         echo "== network: a network with egress is made and freed, its link in a gateway or on the host"
         "$TOP/bench/alone.sh" "$BENCH/network"
@@ -255,7 +256,7 @@ part_run() {
 more=/dev/null
 if [ -n "${KEEP:-}" ]; then
     mkdir -p "$TOP/bench/results"
-    case " $PARTS " in *" memory "* | *" network "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "* | *" artifacts "*)
+    case " $PARTS " in *" memory "* | *" network "* | *" parse "* | *" mask "* | *" steps "* | *" push "* | *" log "* | *" artifacts "* | *" trees "*)
         more=$TOP/bench/results/$KEEP-more.txt
         : >"$more"
         ;;
