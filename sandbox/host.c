@@ -7,6 +7,7 @@
 #include "common/memory_pages.h"
 #include "common/remove_tree.h"
 #include "sandbox/host_seccomp.h"
+#include "sandbox/launcher.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,8 +165,11 @@ static int host_prepare(struct sandbox_host *host, const struct sandbox_host_opt
 	host->filter_fd = seccomp_program_seal(false, error);
 	if (host->filter_fd < 0)
 		return host->filter_fd;
-	return cgroup_host_open(&host->cgroup, options->cgroup_parent, options->cgroup_name,
-				options->limits, memory, error);
+	r = cgroup_host_open(&host->cgroup, options->cgroup_parent, options->cgroup_name,
+			     options->limits, memory, error);
+	if (r == 0 && options->launchers > 0)
+		r = launcher_new(&host->launcher, options->launchers, error);
+	return r;
 }
 
 int sandbox_host_new(struct sandbox_host **ret_host, const struct sandbox_host_options *options,
@@ -193,6 +197,7 @@ struct sandbox_host *sandbox_host_free(struct sandbox_host *host)
 {
 	if (!host)
 		return NULL;
+	host->launcher = launcher_free(host->launcher);
 	(void)host_network_free(host->network);
 	cgroup_host_close(&host->cgroup);
 	(void)user_slots_free(host->users);

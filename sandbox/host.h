@@ -16,6 +16,8 @@
 #include "sandbox/host_network.h"
 #include "sandbox/host_users.h"
 
+struct launcher;
+
 struct sandbox_host {
 	char *state_dir;
 	bool private_dir; /* state_dir is a temporary one, removed with the host */
@@ -26,6 +28,7 @@ struct sandbox_host {
 	struct user_slots *users;
 	struct cgroup_host cgroup;
 	struct host_network *network;
+	struct launcher *launcher; /* NULL: sandboxes are started by the caller's thread */
 	struct host_image image;
 	struct host_image *shifted[ID_STEP_SLOTS]; /* used without id-mapped mounts */
 	bool shift_by_owner;

@@ -15,6 +15,13 @@
 struct sandbox_ops {
 	int (*start)(struct sandbox_host *host, const struct sandbox_request *request,
 		     struct sandbox *ret_sandbox, struct error *error);
+	int (*launch_begin)(struct sandbox_host *host, const struct sandbox_request *request,
+			    void *userdata, struct sandbox_launch **ret_launch,
+			    struct error *error);
+	int (*launch_fd)(const struct sandbox_host *host);
+	void *(*launch_next)(struct sandbox_host *host);
+	int (*launch_end)(struct sandbox_launch *launch, struct sandbox *ret_sandbox,
+			  struct error *error);
 	int (*signal)(struct sandbox *sandbox, int signal_number);
 	int (*kill)(struct sandbox *sandbox);
 	int (*finish)(struct sandbox *sandbox, struct sandbox_outcome *ret_outcome,

@@ -6,6 +6,7 @@
 #include "sandbox/host_group.h"
 #include "sandbox/host_mounts.h"
 #include "sandbox/host_seccomp.h"
+#include "sandbox/launcher.h"
 #include "sandbox/sandbox_internal.h"
 #include "sandbox/spawn.h"
 #include "sandbox/status_read.h"
@@ -39,6 +40,17 @@ struct builder {
 	int status_fds[2];
 	int null_fd;
 	int filter_fd; /* of a report, -1: the host's */
+	/* from here on, of launch_run(), which may run in another thread */
+	uint64_t flags;
+	struct attach attach;
+	pid_t pid;
+	int pidfd;
+};
+
+struct sandbox_launch {
+	struct launch launch;
+	struct builder builder;
+	void *userdata;
 };
 
 /* ---- preparing, as data and descriptors ---- */
@@ -302,13 +314,14 @@ static int descriptors_prepare(struct builder *builder, struct error *error)
 
 /* ---- starting ---- */
 
-/* Starts the step's side in its namespaces; it returns here when runbook-init is executed. */
-static int launch(struct builder *builder, struct sandbox *sandbox, struct error *error)
+/* Fills in the input of the step's side. */
+static void attach_prepare(struct builder *builder)
 {
 	const struct sandbox_request *request = builder->request;
 	struct sandbox_private *private = builder->private;
-	uint64_t flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
-	struct attach attach = {
+	struct attach *attach = &builder->attach;
+
+	*attach = (struct attach){
 		.plan = builder->plan,
 		.op_fds = builder->op_fds,
 		.base_fd = host_base_get(&builder->host->base, NULL),
@@ -331,28 +344,41 @@ static int launch(struct builder *builder, struct sandbox *sandbox, struct error
 		.root_fd = -1,
 		.dev_fd = -1,
 	};
-	int pidfd;
-	pid_t pid;
-
-	if (attach.base_fd < 0) {
-		flags |= CLONE_NEWNS;
-		attach.stage = builder->host->stage_dir;
+	builder->flags = CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS;
+	if (attach->base_fd < 0) {
+		builder->flags |= CLONE_NEWNS;
+		attach->stage = builder->host->stage_dir;
 	}
-	(void)snprintf(attach.ids, sizeof(attach.ids), "%u:%u", request->uid, request->gid);
+	(void)snprintf(attach->ids, sizeof(attach->ids), "%u:%u", request->uid, request->gid);
 	if (private->network.netns_fd < 0)
-		flags |= CLONE_NEWNET;
-	pid = spawn_vfork(flags, private->group_fd, &pidfd, step_attach_main, &attach);
-	if (pid < 0)
-		return error_errno(error, -pid, "cannot start a process in new namespaces");
-	if (attach.error.number != 0) {
-		(void)spawn_wait(pidfd);
-		(void)close(pidfd);
+		builder->flags |= CLONE_NEWNET;
+}
+
+/* Starts the step's side in its namespaces; it returns here when runbook-init is executed. */
+static void launch_run(struct builder *builder)
+{
+	builder->pid = spawn_vfork(builder->flags, builder->private->group_fd, &builder->pidfd,
+				   step_attach_main, &builder->attach);
+}
+
+static int launch_result(const struct builder *builder, struct sandbox *sandbox,
+			 struct error *error)
+{
+	const struct attach *attach = &builder->attach;
+
+	if (builder->pid < 0)
+		return error_errno(error, -builder->pid,
+				   "cannot start a process in new namespaces");
+	if (attach->error.number != 0) {
+		(void)spawn_wait(builder->pidfd);
+		(void)close(builder->pidfd);
 		if (error)
-			*error = attach.error;
-		return -attach.error.number;
+			*error = attach->error;
+		return -attach->error.number;
 	}
-	sandbox->pid = pid;
-	sandbox->pidfd = pidfd;
+	sandbox->pid = builder->pid;
+	sandbox->pidfd = builder->pidfd;
+	user_slot_started(builder->private->slot);
 	return 0;
 }
 
@@ -393,8 +419,8 @@ static int network_prepare(struct builder *builder, struct error *error)
 				     error);
 }
 
-/* On failure the caller releases the parts that were made by then. */
-static int build(struct builder *builder, struct sandbox *sandbox, struct error *error)
+/* All but the step's side. On failure the caller releases the parts that were made by then. */
+static int build(struct builder *builder, struct error *error)
 {
 	struct sandbox_private *private = builder->private;
 	int r = plan_check(builder->request, error);
@@ -416,53 +442,133 @@ static int build(struct builder *builder, struct sandbox *sandbox, struct error 
 	if (r == 0)
 		r = host_network_join(builder->host->network, &private->network, error);
 	if (r == 0)
-		r = launch(builder, sandbox, error);
-	if (r == 0)
-		user_slot_started(private->slot);
+		attach_prepare(builder);
 	return r;
+}
+
+static int builder_init(struct builder *builder, struct sandbox_host *host,
+			const struct sandbox_request *request, struct error *error)
+{
+	struct sandbox_private *private = calloc(1, sizeof(*private));
+
+	*builder = (struct builder){.host = host,
+				    .request = request,
+				    .private = private,
+				    .status_fds = {-1, -1},
+				    .null_fd = -1,
+				    .filter_fd = -1};
+	if (!private)
+		return error_errno(error, ENOMEM, "cannot keep a sandbox");
+	private->host = host;
+	private->run_fd = private->group_fd = private->image_fd = -1;
+	private->network = HOST_NETWORK_STEP_NULL;
+	(void)snprintf(private->id, sizeof(private->id), "%s",
+		       request->id ? request->id : ""); /* the plan refuses longer ones */
+	(void)snprintf(private->run, sizeof(private->run), "%s",
+		       request->group ? request->group : "");
+	return 0;
+}
+
+/* Releases what only the start needs, and after a failure (@r < 0) the rest. */
+static void builder_done(struct builder *builder, int r, struct sandbox *sandbox)
+{
+	if (builder->plan)
+		op_fds_close(builder);
+	(void)plan_free(builder->plan);
+	if (builder->null_fd >= 0)
+		(void)close(builder->null_fd);
+	if (builder->filter_fd >= 0)
+		(void)close(builder->filter_fd);
+	if (builder->status_fds[1] >= 0)
+		(void)close(builder->status_fds[1]);
+	if (r < 0) {
+		if (builder->status_fds[0] >= 0)
+			(void)close(builder->status_fds[0]);
+		sandbox_private_free(builder->private);
+		return;
+	}
+	sandbox->status_fd = builder->status_fds[0];
+	sandbox->private = builder->private;
 }
 
 int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
 		  struct sandbox *ret_sandbox, struct error *error)
 {
-	struct builder builder = {.host = host,
-				  .request = request,
-				  .status_fds = {-1, -1},
-				  .null_fd = -1,
-				  .filter_fd = -1};
 	struct sandbox sandbox = {.pid = -1, .pidfd = -1, .status_fd = -1};
+	struct builder builder;
+	int r = builder_init(&builder, host, request, error);
+
+	if (r < 0)
+		return r;
+	r = build(&builder, error);
+	if (r == 0) {
+		launch_run(&builder);
+		r = launch_result(&builder, &sandbox, error);
+	}
+	builder_done(&builder, r, &sandbox);
+	if (r == 0)
+		*ret_sandbox = sandbox;
+	return r;
+}
+
+/* ---- starting without waiting ---- */
+
+static void launch_work(struct launch *launch)
+{
+	launch_run(&container_of(launch, struct sandbox_launch, launch)->builder);
+}
+
+int sandbox_launch_begin(struct sandbox_host *host, const struct sandbox_request *request,
+			 void *userdata, struct sandbox_launch **ret_launch, struct error *error)
+{
+	struct sandbox_launch *launch = calloc(1, sizeof(*launch));
 	int r;
 
-	builder.private = calloc(1, sizeof(*builder.private));
-	if (!builder.private)
+	if (!launch)
 		return error_errno(error, ENOMEM, "cannot keep a sandbox");
-	builder.private->host = host;
-	builder.private->run_fd = builder.private->group_fd = builder.private->image_fd = -1;
-	builder.private->network = HOST_NETWORK_STEP_NULL;
-	(void)snprintf(builder.private->id, sizeof(builder.private->id), "%s",
-		       request->id ? request->id : ""); /* the plan refuses longer ones */
-	(void)snprintf(builder.private->run, sizeof(builder.private->run), "%s",
-		       request->group ? request->group : "");
-	r = build(&builder, &sandbox, error);
-	if (builder.plan)
-		op_fds_close(&builder);
-	(void)plan_free(builder.plan);
-	if (builder.null_fd >= 0)
-		(void)close(builder.null_fd);
-	if (builder.filter_fd >= 0)
-		(void)close(builder.filter_fd);
-	if (builder.status_fds[1] >= 0)
-		(void)close(builder.status_fds[1]);
+	launch->launch.work = launch_work;
+	launch->userdata = userdata;
+	r = builder_init(&launch->builder, host, request, error);
+	if (r == 0) {
+		r = build(&launch->builder, error);
+		if (r < 0)
+			builder_done(&launch->builder, r, NULL);
+	}
 	if (r < 0) {
-		if (builder.status_fds[0] >= 0)
-			(void)close(builder.status_fds[0]);
-		sandbox_private_free(builder.private);
+		free(launch);
 		return r;
 	}
-	sandbox.status_fd = builder.status_fds[0];
-	sandbox.private = builder.private;
-	*ret_sandbox = sandbox;
+	launcher_put(host->launcher, &launch->launch);
+	*ret_launch = launch;
 	return 0;
+}
+
+int sandbox_launch_fd(const struct sandbox_host *host)
+{
+	return host->launcher ? launcher_fd(host->launcher) : -1;
+}
+
+void *sandbox_launch_next(struct sandbox_host *host)
+{
+	struct launch *launch = launcher_take(host->launcher);
+
+	return launch ? container_of(launch, struct sandbox_launch, launch)->userdata : NULL;
+}
+
+int sandbox_launch_end(struct sandbox_launch *launch, struct sandbox *ret_sandbox,
+		       struct error *error)
+{
+	struct sandbox sandbox = {.pid = -1, .pidfd = -1, .status_fd = -1};
+	struct builder *builder = &launch->builder;
+	int r;
+
+	launcher_wait(builder->host->launcher, &launch->launch);
+	r = launch_result(builder, &sandbox, error);
+	builder_done(builder, r, &sandbox);
+	free(launch);
+	if (r == 0)
+		*ret_sandbox = sandbox;
+	return r;
 }
 
 /* ---- afterwards ---- */

@@ -17,7 +17,9 @@
  *   pidfd      of runbook-init (PID 1 inside)
  *
  * runbookd uses the library for many sandboxes at once, runbook-sandbox for one. The caller is
- * never forked: processes start with clone3(CLONE_VM | CLONE_VFORK).
+ * never forked: processes start with clone3(CLONE_VM | CLONE_VFORK), which suspends the thread
+ * that calls it until they are built: that of the caller in sandbox_start(), another one after
+ * sandbox_launch_begin().
  */
 
 #include "common/error.h"
@@ -53,6 +55,7 @@ struct sandbox_host_options {
 	const char *const *dns_servers; /* NULL-terminated; NULL: the host's own resolvers */
 	unsigned network_pool; /* namespaces of each kind kept ready by sandbox_host_idle() */
 	bool gateway;	       /* put one namespace between the host and all steps with egress */
+	unsigned launchers;    /* threads for sandbox_launch_begin(); 0: it must not be called */
 };
 
 /**
@@ -211,6 +214,28 @@ struct sandbox_outcome {
  */
 int sandbox_start(struct sandbox_host *host, const struct sandbox_request *request,
 		  struct sandbox *ret_sandbox, struct error *error);
+
+struct sandbox_launch;
+/**
+ * sandbox_launch_begin() - the same without waiting for the step's side, which a thread builds
+ * @request:    must stay, with all that it points to, until sandbox_launch_end()
+ * @userdata:   what sandbox_launch_next() returns for it
+ *
+ * @host has launchers. Return: 0; -errno with @error, nothing is left behind then.
+ */
+int sandbox_launch_begin(struct sandbox_host *host, const struct sandbox_request *request,
+			 void *userdata, struct sandbox_launch **ret_launch, struct error *error);
+/** sandbox_launch_fd() - readable while sandbox_launch_next() has something; -1: no launchers */
+int sandbox_launch_fd(const struct sandbox_host *host);
+/** sandbox_launch_next() - @userdata of a launch to be ended now, each once. NULL: there is none. */
+void *sandbox_launch_next(struct sandbox_host *host);
+/**
+ * sandbox_launch_end() - finish a start; waits for it, unless sandbox_launch_next() named it
+ *
+ * Frees @launch. Return: as sandbox_start().
+ */
+int sandbox_launch_end(struct sandbox_launch *launch, struct sandbox *ret_sandbox,
+		       struct error *error);
 /**
  * sandbox_signal() - send @signal_number into it (through init)
  *

@@ -93,13 +93,25 @@ static long start(uint64_t flags, int cgroup_fd, int *ret_pidfd, char *stack,
 	return pid;
 }
 
+/*
+ * Whether we are dumpable: a change of ids in a child clears the flag of the memory that we share.
+ * It is read once, before the first child, as another thread's child may have cleared it now.
+ */
+static bool were_dumpable(void)
+{
+	static int known = -1;
+
+	if (__atomic_load_n(&known, __ATOMIC_RELAXED) < 0)
+		__atomic_store_n(&known, prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1, __ATOMIC_RELAXED);
+	return __atomic_load_n(&known, __ATOMIC_RELAXED) == 1;
+}
+
 pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)(void *),
 		  void *argument)
 {
 	/* allocated, because the compiler touches every page of a large array on the stack */
 	char *stack = malloc(CHILD_STACK_BYTES);
-	/* a change of ids in the child clears the flag of the memory that we share */
-	int dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+	bool dumpable = were_dumpable();
 	sigset_t old;
 	long pid;
 
@@ -110,7 +122,7 @@ pid_t spawn_vfork(uint64_t flags, int cgroup_fd, int *ret_pidfd, int (*function)
 	stack_unmark(stack);
 	free(stack);
 	(void)sigprocmask(SIG_SETMASK, &old, NULL);
-	(void)prctl(PR_SET_DUMPABLE, dumpable == 1, 0, 0, 0);
+	(void)prctl(PR_SET_DUMPABLE, dumpable, 0, 0, 0);
 	return (pid_t)pid;
 }
 
@@ -134,7 +146,7 @@ int spawn_async_start(struct spawn_async *child, uint64_t flags, int (*function)
 	long pid;
 
 	/* restored as in spawn_vfork() */
-	child->dumpable = prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) == 1;
+	child->dumpable = were_dumpable();
 	child->pid = -1;
 	child->pidfd = -1;
 	block_signals(&old);
