@@ -13,7 +13,8 @@
 static void phase_set(struct supervised *supervised, enum supervised_phase to)
 {
 	static const unsigned next[] = {
-		[SUPERVISED_NONE] = PHASE(SUPERVISED_HELD),
+		[SUPERVISED_NONE] = PHASE(SUPERVISED_HELD) | PHASE(SUPERVISED_STARTING),
+		[SUPERVISED_STARTING] = PHASE(SUPERVISED_HELD) | PHASE(SUPERVISED_NONE),
 		/* none: it was abandoned */
 		[SUPERVISED_HELD] = PHASE(SUPERVISED_RUNNING) | PHASE(SUPERVISED_NONE),
 		[SUPERVISED_RUNNING] = PHASE(SUPERVISED_ENDING) | PHASE(SUPERVISED_NONE),
@@ -134,10 +135,21 @@ void supervise_kill(struct supervised *supervised)
 		kill_now(supervised);
 }
 
+static int launch_end(struct supervised *supervised, struct error *error)
+{
+	int r = ops_of(supervised)
+			->launch_end(TAKE_PTR(supervised->launch), &supervised->sandbox, error);
+
+	phase_set(supervised, r < 0 ? SUPERVISED_NONE : SUPERVISED_HELD);
+	return r;
+}
+
 void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome)
 {
 	struct sandbox_outcome ignored;
 
+	if (supervised->phase == SUPERVISED_STARTING && launch_end(supervised, NULL) < 0)
+		return;
 	if (supervised->phase == SUPERVISED_NONE)
 		return;
 	loop_remove(&supervised->status_file);
@@ -151,9 +163,9 @@ void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *re
 /* ---- starting and taking over ---- */
 
 /* A new sandbox: reset the state of an earlier one. */
-static void begin(struct supervised *supervised)
+static void begin(struct supervised *supervised, enum supervised_phase phase)
 {
-	phase_set(supervised, SUPERVISED_HELD);
+	phase_set(supervised, phase);
 	supervised->terminated = false;
 	supervised->cause = 0;
 	supervised->ended_usec = 0;
@@ -177,13 +189,77 @@ int supervise_start(struct supervised *supervised, const struct sandbox_request 
 
 	if (r < 0)
 		return r;
-	begin(supervised);
+	begin(supervised, SUPERVISED_HELD);
 	r = watch(supervised);
 	if (r == 0)
 		return 0;
 	/* it runs, but its end could not be noticed: take it down again */
 	supervise_abandon(supervised, NULL);
 	return error_errno(error, -r, "cannot watch the sandbox");
+}
+
+/* ---- starting without waiting ---- */
+
+static void launch_over(struct supervised *supervised)
+{
+	struct error error = ERROR_INIT;
+	int r = launch_end(supervised, &error);
+
+	if (r == 0) {
+		r = watch(supervised);
+		if (r < 0) {
+			supervise_abandon(supervised, NULL);
+			(void)error_errno(&error, -r, "cannot watch the sandbox");
+		}
+	}
+	supervised->started(supervised, r, &error);
+}
+
+static void launches_over(struct loop_file *file, uint32_t events)
+{
+	struct supervisor *supervisor = container_of(file, struct supervisor, launch_file);
+	struct supervised *supervised;
+
+	while ((supervised = supervisor->ops->launch_next(supervisor->host)) != NULL)
+		launch_over(supervised);
+}
+
+void supervise_launches(struct supervisor *supervisor)
+{
+	const struct sandbox_ops *ops = supervisor->ops;
+	int fd = ops->launch_fd ? ops->launch_fd(supervisor->host) : -1;
+
+	if (fd >= 0 &&
+	    loop_add(supervisor->loop, &supervisor->launch_file, fd, EPOLLIN, launches_over) < 0)
+		log_warning(
+			"sandboxes are built one after the other: their starts cannot be watched");
+}
+
+void supervise_launches_end(struct supervisor *supervisor)
+{
+	loop_remove(&supervisor->launch_file);
+}
+
+int supervise_begin(struct supervised *supervised, const struct sandbox_request *request,
+		    struct error *error)
+{
+	struct sandbox_launch *launch;
+	int r;
+
+	if (!supervised->supervisor->launch_file.loop) {
+		r = supervise_start(supervised, request, error);
+		if (r == 0)
+			supervised->started(supervised, 0, NULL);
+		return r;
+	}
+	r = ops_of(supervised)
+		    ->launch_begin(supervised->supervisor->host, request, supervised, &launch,
+				   error);
+	if (r < 0)
+		return r;
+	begin(supervised, SUPERVISED_STARTING);
+	supervised->launch = launch;
+	return 0;
 }
 
 int supervise_persist(const struct supervised *supervised, struct sandbox_kept *ret_kept)
@@ -198,7 +274,7 @@ int supervise_adopt(struct supervised *supervised, const struct sandbox_kept *ke
 			->adopt(supervised->supervisor->host, kept, &supervised->sandbox, error);
 
 	if (r == 0)
-		begin(supervised);
+		begin(supervised, SUPERVISED_HELD);
 	return r;
 }
 

@@ -7,6 +7,7 @@
  *
  * Watches a sandbox from its start until it is gone, and ends it when it has to end.
  *
+ *   starting  its inner part is being built, by another thread (supervise_begin())
  *   held      it exists and is not watched: between supervise_adopt() and supervise_resume()
  *   running   its command runs
  *   ending    its command has ended, the kernel takes down the rest of it
@@ -36,6 +37,7 @@ struct supervisor {
 	struct loop *loop;
 	struct sandbox_host *host;
 	const struct sandbox_ops *ops;
+	struct loop_file launch_file; /* of supervise.c: starts that are done */
 };
 
 /**
@@ -68,6 +70,7 @@ struct supervised_notes {
 
 enum supervised_phase {
 	SUPERVISED_NONE,
+	SUPERVISED_STARTING,
 	SUPERVISED_HELD,
 	SUPERVISED_RUNNING,
 	SUPERVISED_ENDING,
@@ -82,6 +85,8 @@ struct supervised {
 	const char *name; /* for the log; the owner's */
 	uint64_t grace_usec;
 	const struct supervised_notes *notes; /* NULL: the sandbox does not outlive us */
+	/* after supervise_begin(): @result as that of supervise_start() */
+	void (*started)(struct supervised *supervised, int result, const struct error *error);
 	/* the sandbox is gone; @supervised may be freed or started again */
 	void (*done)(struct supervised *supervised, const struct supervised_end *end);
 
@@ -93,6 +98,7 @@ struct supervised {
 	uint64_t ended_usec;   /* end of the command, wall clock; 0: not yet */
 
 	/* of supervise.c alone */
+	struct sandbox_launch *launch; /* while it is starting */
 	struct sandbox sandbox;
 	struct loop_file status_file;
 	struct loop_file end_file; /* the pidfd, while it is ending */
@@ -112,6 +118,23 @@ struct supervised {
  */
 int supervise_start(struct supervised *supervised, const struct sandbox_request *request,
 		    struct error *error);
+/**
+ * supervise_launches() - let the sandboxes of @supervisor be built by other threads
+ *
+ * Without this, and if the library has no such threads, supervise_begin() builds them itself.
+ */
+void supervise_launches(struct supervisor *supervisor);
+/** supervise_launches_end() - the opposite, before the loop is freed */
+void supervise_launches_end(struct supervisor *supervisor);
+/**
+ * supervise_begin() - supervise_start() that does not wait until the sandbox is built
+ * @request: must stay, with all that it points to, until .started() is called
+ *
+ * .started() is called later from the loop, or within this function when there are no other
+ * threads. Return: 0; -errno with @error, .started() is not called then.
+ */
+int supervise_begin(struct supervised *supervised, const struct sandbox_request *request,
+		    struct error *error);
 /** supervise_timeout() - at @at_usec (monotonic) terminate the sandbox for @cause */
 void supervise_timeout(struct supervised *supervised, uint64_t at_usec, int cause);
 /**
@@ -127,7 +150,8 @@ void supervise_kill(struct supervised *supervised);
  * supervise_abandon() - kill and remove the sandbox, without a call of done()
  * @ret_outcome: NULL is fine
  *
- * Blocks until the kernel has reaped it. Ignored in the phase none.
+ * Blocks until the kernel has reaped it; one that is starting is built before. Ignored in the
+ * phase none.
  */
 void supervise_abandon(struct supervised *supervised, struct sandbox_outcome *ret_outcome);
 

@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 /* ---- a sandbox library that builds nothing ---- */
 
@@ -113,8 +114,56 @@ static int fake_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outc
 	return 0;
 }
 
+/* One sandbox is built by "another thread": the test makes launch_fd readable. */
+static struct sandbox_launch {
+	void *userdata;
+	bool bad;
+} fake_launch;
+static int launch_fd = -1;
+
+static int fake_launch_begin(struct sandbox_host *host, const struct sandbox_request *request,
+			     void *userdata, struct sandbox_launch **ret_launch,
+			     struct error *error)
+{
+	if (!request->id)
+		return error_set(error, EPERM, "the fake refuses");
+	story_add("begin");
+	fake_launch.userdata = userdata;
+	*ret_launch = &fake_launch;
+	return 0;
+}
+
+static int fake_launch_fd(const struct sandbox_host *host)
+{
+	return launch_fd;
+}
+
+static void *fake_launch_next(struct sandbox_host *host)
+{
+	void *userdata = fake_launch.userdata;
+	uint64_t count;
+
+	(void)!read(launch_fd, &count, sizeof(count));
+	fake_launch.userdata = NULL;
+	return userdata;
+}
+
+static int fake_launch_end(struct sandbox_launch *launch, struct sandbox *ret_sandbox,
+			   struct error *error)
+{
+	story_add("built");
+	if (launch->bad)
+		return error_set(error, EIO, "the step's side failed");
+	fake_make(ret_sandbox);
+	return 0;
+}
+
 static const struct sandbox_ops fake_ops = {
 	.start = fake_start,
+	.launch_begin = fake_launch_begin,
+	.launch_fd = fake_launch_fd,
+	.launch_next = fake_launch_next,
+	.launch_end = fake_launch_end,
 	.signal = fake_signal,
 	.kill = fake_kill,
 	.finish = fake_finish,
@@ -144,6 +193,14 @@ static void owner_done(struct supervised *supervised, const struct supervised_en
 	free(supervised);
 	owner.supervised = NULL;
 	loop_exit(owner.supervisor.loop, 0);
+}
+
+static void owner_started(struct supervised *supervised, int result, const struct error *error)
+{
+	story_add(result < 0 ? "failed" : "started");
+	if (result < 0)
+		owner.end.error = *error;
+	assert_int_equal(supervised->phase, result < 0 ? SUPERVISED_NONE : SUPERVISED_RUNNING);
 }
 
 static void note_terminating(struct supervised *supervised)
@@ -178,12 +235,15 @@ static int setup(void **state)
 		fake.status[i] = fake.end[i] = -1;
 	owner.timer = LOOP_TIMER_NULL;
 	owner.supervisor.ops = &fake_ops;
+	owner.supervisor.launch_file = LOOP_FILE_NULL;
+	fake_launch = (struct sandbox_launch){.bad = false};
 	assert_int_equal(loop_new(&owner.supervisor.loop), 0);
 	owner.supervised = malloc(sizeof(*owner.supervised));
 	assert_non_null(owner.supervised);
 	*owner.supervised = SUPERVISED_NULL;
 	owner.supervised->supervisor = &owner.supervisor;
 	owner.supervised->name = "it";
+	owner.supervised->started = owner_started;
 	owner.supervised->done = owner_done;
 	return 0;
 }
@@ -191,6 +251,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	free(owner.supervised);
+	supervise_launches_end(&owner.supervisor);
+	if (launch_fd >= 0)
+		(void)close(launch_fd);
+	launch_fd = -1;
 	(void)loop_free(owner.supervisor.loop);
 	return 0;
 }
@@ -454,6 +518,95 @@ static void is_taken_over_but_cannot_be_watched(void **state)
 	assert_int_equal(outcome.code, 6);
 }
 
+/* ---- sandboxes that another thread builds ---- */
+
+static int begin(const char *id, struct error *error)
+{
+	const struct sandbox_request request = {.id = id};
+
+	launch_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	supervise_launches(&owner.supervisor);
+	return supervise_begin(owner.supervised, &request, error);
+}
+
+static void built(void)
+{
+	uint64_t one = 1;
+
+	assert_int_equal(write(launch_fd, &one, sizeof(one)), sizeof(one));
+	serve_some();
+}
+
+static void is_built_meanwhile(void **state)
+{
+	struct error error = ERROR_INIT;
+
+	assert_int_equal(begin("it", &error), 0);
+	serve_some();
+	assert_int_equal(owner.supervised->phase, SUPERVISED_STARTING);
+	assert_false(supervised_runs(owner.supervised));
+	supervise_terminate(owner.supervised, 7); /* ignored: it does not run */
+	supervise_kill(owner.supervised);
+	built();
+	assert_true(supervised_runs(owner.supervised));
+	end_close(&fake.status[1]);
+	serve();
+	assert_string_equal(fake.story, "begin built started kill finish done ");
+}
+
+static void is_not_built(void **state)
+{
+	struct error error = ERROR_INIT;
+
+	assert_int_equal(begin(NULL, &error), -EPERM);
+	assert_int_equal(owner.supervised->phase, SUPERVISED_NONE);
+	assert_string_equal(fake.story, "");
+}
+
+static void is_built_badly(void **state)
+{
+	struct error error = ERROR_INIT;
+
+	fake_launch.bad = true;
+	assert_int_equal(begin("it", &error), 0);
+	built();
+	assert_string_equal(fake.story, "begin built failed ");
+	assert_string_equal(owner.end.error.text, "the step's side failed");
+}
+
+static void is_built_but_cannot_be_watched(void **state)
+{
+	struct error error = ERROR_INIT;
+
+	fake.unwatchable = true;
+	assert_int_equal(begin("it", &error), 0);
+	built();
+	assert_string_equal(fake.story, "begin built finish failed ");
+	assert_non_null(strstr(owner.end.error.text, "cannot watch the sandbox"));
+}
+
+static void is_abandoned_while_it_is_built(void **state)
+{
+	struct error error = ERROR_INIT;
+
+	assert_int_equal(begin("it", &error), 0);
+	supervise_abandon(owner.supervised, NULL);
+	assert_string_equal(fake.story, "begin built finish ");
+	assert_int_equal(owner.supervised->phase, SUPERVISED_NONE);
+}
+
+static void is_built_at_once_without_threads(void **state)
+{
+	const struct sandbox_request request = {.id = "it"};
+	struct error error = ERROR_INIT;
+
+	supervise_launches(&owner.supervisor); /* launch_fd is -1 */
+	assert_int_equal(supervise_begin(owner.supervised, &request, &error), 0);
+	assert_string_equal(fake.story, "start started ");
+	end_close(&fake.status[1]);
+	serve();
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -473,6 +626,12 @@ int main(void)
 		TEST(is_taken_over),
 		TEST(is_taken_over_while_it_is_terminated),
 		TEST(is_taken_over_but_cannot_be_watched),
+		TEST(is_built_meanwhile),
+		TEST(is_not_built),
+		TEST(is_built_badly),
+		TEST(is_built_but_cannot_be_watched),
+		TEST(is_abandoned_while_it_is_built),
+		TEST(is_built_at_once_without_threads),
 	};
 
 	log_set_level((enum log_level)0);
