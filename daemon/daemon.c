@@ -239,7 +239,8 @@ void daemon_progress(struct daemon *daemon)
 		return;
 	case DAEMON_LEAVING:
 	case DAEMON_BECOMING:
-		if (children_gone(daemon) && !layers_busy(daemon->layers))
+		if (children_gone(daemon) && !layers_busy(daemon->layers) &&
+		    steps_starting(daemon->steps) == 0)
 			loop_exit(daemon->loop, 0);
 		return;
 	case DAEMON_READY:

@@ -52,6 +52,7 @@ int sandboxes_prepare(struct daemon *daemon, struct error *error)
 		.limits = (enum sandbox_limits_policy)daemon->config->limits,
 		.memory = daemon->config->steps_memory,
 		.parallel = parallel_steps(daemon->config),
+		.launchers = STEPS_LAUNCHERS,
 	};
 	struct error ignored = ERROR_INIT;
 	const char *warning;

@@ -14,9 +14,17 @@
 #include "daemon/step_table.h"
 #include "daemon/supervise.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define DRAIN_USEC (5 * USEC_PER_SEC)
+
+/** struct step_starting - what a step needs until its sandbox is built */
+struct step_starting {
+	struct step_setup setup; /* another thread reads its request */
+	bool is_set_up;
+	struct mask *mask;
+};
 
 /* Close the memfds with command, environment and secrets. The sandbox and the mask have copies by
  * now, or were not made. */
@@ -204,6 +212,10 @@ void step_terminate(struct step *step, enum step_result cause)
 {
 	struct supervised *supervised = &step->supervised;
 
+	if (step->phase == STEP_STARTING && !step->cancelled) {
+		step->cancelled = true;
+		step->cancel_cause = cause;
+	}
 	if (!supervised_runs(supervised) || supervised->terminated)
 		return;
 	step->facts.stopping = step->table->stopping;
@@ -256,58 +268,61 @@ static int step_attach(struct step *step, struct step_setup *setup, struct mask 
 	return 0;
 }
 
+/* Releases what only the start needs. */
+static void starting_free(struct step *step)
+{
+	struct step_starting *starting = TAKE_PTR(step->starting);
+
+	if (!starting)
+		return;
+	if (starting->is_set_up)
+		step_setup_close(&starting->setup);
+	(void)mask_unref(starting->mask);
+	free(starting);
+	close_memory(step);
+}
+
+static void step_not_built(struct step *step, const struct error *error)
+{
+	char reason[REASON_MAX];
+
+	(void)snprintf(reason, sizeof(reason), "cannot build the sandbox: %.400s", error->text);
+	starting_free(step);
+	release_layers(step);
+	step_refuse(step, STEP_RESULT_SANDBOX, reason);
+}
+
 static int step_build(struct step *step, struct error *error)
 {
 	struct step_table *table = step->table;
 	const struct paths *paths = &table->daemon->paths;
 	const struct config_project *project =
 		config_project_find(table->daemon->config, step->order.project);
-	struct step_setup setup;
-	cleanup_mask struct mask *mask = NULL;
+	struct step_starting *starting = calloc(1, sizeof(*starting));
 
+	if (!starting)
+		return error_set(error, ENOMEM, "out of memory");
+	step->starting = starting;
 	if (step->order.mask_fd >= 0 &&
-	    mask_cache_get(&table->masks, step->order.mask_fd, &mask, error) < 0)
+	    mask_cache_get(&table->masks, step->order.mask_fd, &starting->mask, error) < 0)
 		return -error->number;
 	if (step_setup_make(paths, table->daemon->config, project, &step->order, step->container,
-			    &setup, error) < 0)
+			    &starting->setup, error) < 0)
 		return -error->number;
-	if (use_layers(step, &setup, error) < 0 ||
-	    supervise_start(&step->supervised, &setup.request, error) < 0) {
-		step_setup_close(&setup);
-		step_setup_remove(paths, step->order.order);
-		return -error->number;
-	}
-	step->started_usec = wall_usec();
-	if (step_attach(step, &setup, mask, error) == 0) {
-		step_setup_close(&setup);
-		return 0;
-	}
-	/* the sandbox runs, but its output would be lost: take it down again */
-	supervise_abandon(&step->supervised, NULL);
-	step_setup_close(&setup);
+	starting->is_set_up = true;
+	if (use_layers(step, &starting->setup, error) < 0)
+		goto failed;
+	step_phase_set(step, STEP_STARTING);
+	if (supervise_begin(&step->supervised, &starting->setup.request, error) < 0)
+		goto failed;
+	return 0;
+failed:
 	step_setup_remove(paths, step->order.order);
 	return -error->number;
 }
 
-void step_begin(struct step *step)
+static void step_run(struct step *step)
 {
-	struct error error = ERROR_INIT;
-	char reason[REASON_MAX];
-
-	if (step_persist_begin(step) < 0) {
-		step_refuse(step, STEP_RESULT_SANDBOX,
-			    "refused: too many results wait to be acknowledged");
-		return;
-	}
-	step->supervised.notes = step->kept ? &step_notes : NULL;
-	if (step_build(step, &error) < 0) {
-		(void)snprintf(reason, sizeof(reason), "cannot build the sandbox: %.400s",
-			       error.text);
-		release_layers(step);
-		step_refuse(step, STEP_RESULT_SANDBOX, reason);
-		return;
-	}
-	close_memory(step);
 	step_phase_set(step, STEP_RUNNING);
 	step->facts.timeout_msec = step->order.timeout_msec;
 	step_listen(step);
@@ -317,6 +332,50 @@ void step_begin(struct step *step)
 				  STEP_RESULT_TIMEOUT);
 	step_log(step, LOG_LEVEL_INFO, MESSAGE_ID_STEP_STARTED, "started");
 	step_send_started(step);
+	if (step->cancelled)
+		step_terminate(step, step->cancel_cause);
+	if (step->cancelled && step->table->killing)
+		supervise_kill(&step->supervised);
+}
+
+/* The sandbox is built, or could not be built. */
+static void sandbox_started(struct supervised *supervised, int result, const struct error *why)
+{
+	struct step *step = step_of(supervised);
+	struct step_table *table = step->table;
+	struct error error = why ? *why : ERROR_INIT;
+
+	if (result == 0) {
+		step->started_usec = wall_usec();
+		result = step_attach(step, &step->starting->setup, step->starting->mask, &error);
+		/* the sandbox runs, but its output would be lost: take it down again */
+		if (result < 0)
+			supervise_abandon(supervised, NULL);
+	}
+	if (result < 0) {
+		step_setup_remove(&table->daemon->paths, step->order.order);
+		step_not_built(step, &error);
+	} else {
+		starting_free(step);
+		step_run(step);
+	}
+	steps_start_next(table);
+	if (table->n_starting == 0)
+		daemon_changed(table->daemon);
+}
+
+void step_begin(struct step *step)
+{
+	struct error error = ERROR_INIT;
+
+	if (step_persist_begin(step) < 0) {
+		step_refuse(step, STEP_RESULT_SANDBOX,
+			    "refused: too many results wait to be acknowledged");
+		return;
+	}
+	step->supervised.notes = step->kept ? &step_notes : NULL;
+	if (step_build(step, &error) < 0)
+		step_not_built(step, &error);
 }
 
 void step_prepare(struct step *step, struct step_table *table, const struct step_order *order)
@@ -333,6 +392,7 @@ void step_prepare(struct step *step, struct step_table *table, const struct step
 	step->supervised.supervisor = &table->supervisor;
 	step->supervised.name = step->container;
 	step->supervised.grace_usec = order->grace_msec * USEC_PER_MSEC;
+	step->supervised.started = sandbox_started;
 	step->supervised.done = sandbox_done;
 }
 

@@ -8,8 +8,10 @@
  * A step here is one attempt: the order of the scheduler, its sandbox, and its log. The
  * table has all steps from the order until the scheduler acknowledges the result:
  *
- *   queued    accepted; one sandbox is built per turn of the loop, so that a
+ *   queued    accepted; one sandbox is begun per turn of the loop, so that a
  *             burst of orders does not delay messages
+ *   starting  what the sandbox needs of the host is there; its inner part is being built by
+ *             another thread, a few steps at a time
  *   running   the sandbox runs, or is being taken down (daemon/supervise.h)
  *   draining  the sandbox is gone, its last output is being written to the disk;
  *             after five seconds the rest is given up
@@ -30,6 +32,7 @@
 #include <stdint.h>
 
 #define STEPS_MAX 1024		/* queued and running */
+#define STEPS_LAUNCHERS 2	/* threads that build sandboxes */
 #define STEPS_RECORDS_MAX 65536 /* with ended ones that are not acknowledged */
 
 struct daemon;
@@ -101,6 +104,8 @@ void steps_relisten(struct step_table *table);
 void steps_stop(struct step_table *table);
 /** steps_hold() - begin no queued step while @hold: a successor is about to take over */
 void steps_hold(struct step_table *table, bool hold);
+/** steps_starting() - how many sandboxes are being built: a successor cannot take them over */
+size_t steps_starting(const struct step_table *table);
 /** steps_running() - how many are queued, running or draining; steps_unacknowledged() - ended */
 size_t steps_running(const struct step_table *table);
 size_t steps_unacknowledged(const struct step_table *table);

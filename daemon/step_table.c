@@ -10,13 +10,17 @@ void step_phase_set(struct step *step, enum step_phase to)
 {
 	static const unsigned next[] = {
 		/* an adopted step may have passed the phases between; a refused one has not run */
-		[STEP_QUEUED] = PHASE(STEP_RUNNING) | PHASE(STEP_DRAINING) | PHASE(STEP_ENDED),
+		[STEP_QUEUED] = PHASE(STEP_STARTING) | PHASE(STEP_RUNNING) | PHASE(STEP_DRAINING) |
+				PHASE(STEP_ENDED),
+		[STEP_STARTING] = PHASE(STEP_RUNNING) | PHASE(STEP_ENDED),
 		[STEP_RUNNING] = PHASE(STEP_DRAINING),
 		[STEP_DRAINING] = PHASE(STEP_ENDED),
 		[STEP_ENDED] = 0,
 	};
 
 	assert(phase_may_follow(next, ARRAY_SIZE(next), step->phase, to));
+	step->table->n_starting -= step->phase == STEP_STARTING;
+	step->table->n_starting += to == STEP_STARTING;
 	step->phase = to;
 }
 

@@ -31,6 +31,7 @@
 /** enum step_phase - described in daemon/step.h; changed by step_phase_set() alone */
 enum step_phase {
 	STEP_QUEUED,
+	STEP_STARTING,
 	STEP_RUNNING,
 	STEP_DRAINING,
 	STEP_ENDED,
@@ -45,6 +46,9 @@ struct step {
 	char container[CONTAINER_ID_MAX];
 	enum step_phase phase;
 	int cacher_fd;
+	struct step_starting *starting; /* of step.c, while it is starting */
+	bool cancelled;			/* while it is starting, for .cancel_cause */
+	enum step_result cancel_cause;
 	struct supervised supervised;
 	struct loop_timer drain_timer; /* the end of the draining */
 	struct log_sink *sink;	       /* NULL when the log is complete */
@@ -68,9 +72,11 @@ struct step_table {
 	struct list steps; /* all, oldest first */
 	struct list queue; /* those in STEP_QUEUED, to be started in this order */
 	struct loop_timer start_timer;
-	size_t n_running; /* with those that are queued or draining */
+	size_t n_running; /* with those that are queued, starting or draining */
+	size_t n_starting;
 	size_t n_ended;
 	bool stopping; /* new orders are refused */
+	bool killing;  /* steps_stop() was called again */
 	bool holding;  /* queued steps are not begun: a successor is about to take over */
 };
 
@@ -89,7 +95,7 @@ void step_phase_set(struct step *step, enum step_phase to);
 /** step_prepare() - initialise @step, which is zeroed; the contents of @order are taken over */
 void step_prepare(struct step *step, struct step_table *table, const struct step_order *order);
 
-/** step_begin() - build its sandbox and start its command; a failure ends and reports it */
+/** step_begin() - begin to build its sandbox, then start its command; a failure is reported */
 void step_begin(struct step *step);
 /** step_refuse() - end and report a step that has not run */
 void step_refuse(struct step *step, enum step_result result, const char *reason);
@@ -108,6 +114,9 @@ void step_listen(const struct step *step);
 int step_resume(struct step *step, int *fds, struct error *error);
 /** step_end_lost() - end a step that could not be adopted; the caller has set .report */
 void step_end_lost(struct step *step);
+
+/** steps_start_next() - begin queued steps, from the loop, as far as they may be begun now */
+void steps_start_next(struct step_table *table);
 
 /** step_queue_pop() - take out the first queued step; NULL when there is none */
 struct step *step_queue_pop(struct step_table *table);

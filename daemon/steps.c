@@ -13,21 +13,31 @@
 #include <errno.h>
 #include <string.h>
 
+/* sandboxes that are built at once: one for each thread that builds them, and some to go on with */
+#define STARTING_MAX (2 * STEPS_LAUNCHERS)
+
 /* ---- orders ---- */
 
 /* One per turn of the loop: messages and output are served in between. */
-static void start_next(struct loop_timer *timer)
+static void start_timer_fired(struct loop_timer *timer)
 {
 	struct step_table *table = container_of(timer, struct step_table, start_timer);
-	struct step *step = table->holding ? NULL : step_queue_pop(table);
+	struct step *step = step_queue_pop(table);
 
-	if (table->holding)
-		return;
-	if (!list_empty(&table->queue))
-		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
-				     start_next);
 	if (step)
 		step_begin(step);
+	steps_start_next(table);
+}
+
+void steps_start_next(struct step_table *table)
+{
+	if (table->holding || list_empty(&table->queue) || table->n_starting >= STARTING_MAX) {
+		loop_timer_cancel(&table->start_timer);
+		return;
+	}
+	if (!table->start_timer.loop)
+		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
+				     start_timer_fired);
 }
 
 /*
@@ -89,9 +99,7 @@ int steps_start(struct step_table *table, struct step_order *order, const char *
 			    "refused: 1024 steps run already, which is the maximum");
 	} else {
 		step_queue_push(table, step);
-		if (!table->start_timer.loop)
-			(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
-					     start_next);
+		steps_start_next(table);
 	}
 	return 0;
 }
@@ -137,7 +145,7 @@ void steps_resend(struct step_table *table)
 	list_each (step, &table->steps, node) {
 		if (step->phase == STEP_ENDED)
 			step_send_exited(step);
-		else if (step->phase != STEP_QUEUED)
+		else if (step->phase != STEP_QUEUED && step->phase != STEP_STARTING)
 			step_send_started(step);
 	}
 	step_send(table, MESSAGE_NEW(step_synced, 0, .instance = table->daemon->instance_id));
@@ -159,6 +167,7 @@ void steps_stop(struct step_table *table)
 	struct step *step, *queued;
 
 	table->stopping = true;
+	table->killing = again;
 	/* before the results, so that the scheduler queues interrupted steps again, but not here */
 	if (!again)
 		send_stopping(table);
@@ -175,9 +184,12 @@ void steps_stop(struct step_table *table)
 void steps_hold(struct step_table *table, bool hold)
 {
 	table->holding = hold;
-	if (!hold && !list_empty(&table->queue))
-		(void)loop_timer_set(table->daemon->loop, &table->start_timer, now_usec(),
-				     start_next);
+	steps_start_next(table);
+}
+
+size_t steps_starting(const struct step_table *table)
+{
+	return table->n_starting;
 }
 
 size_t steps_running(const struct step_table *table)
@@ -248,6 +260,7 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 	table->daemon = daemon;
 	table->supervisor = (struct supervisor){.loop = daemon->loop, .host = host, .ops = ops};
 	table->start_timer = LOOP_TIMER_NULL;
+	table->supervisor.launch_file = LOOP_FILE_NULL;
 	if (log_register_new(&daemon->paths, log_is_kept, daemon->ledger, &table->logs, error) <
 		    0 ||
 	    log_pump_new(daemon->loop, IO_ENGINE_AUTO, &table->pump, error) < 0) {
@@ -259,6 +272,7 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 	if (daemon->ledger)
 		(void)log_pump_persist(table->pump, daemon->fds);
 	step_setup_sweep(&daemon->paths, step_is_kept, daemon->ledger);
+	supervise_launches(&table->supervisor);
 	*ret_table = table;
 	return 0;
 }
@@ -273,6 +287,7 @@ struct step_table *steps_free(struct step_table *table)
 		step_unlink(table, step);
 		(void)step_free(step);
 	}
+	supervise_launches_end(&table->supervisor);
 	loop_timer_cancel(&table->start_timer);
 	table->pump = log_pump_free(table->pump);
 	table->quota = log_quota_free(table->quota);

@@ -30,6 +30,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -53,7 +54,15 @@ static struct {
 	struct fake_sandbox sandboxes[FAKES_MAX];
 	size_t n_sandboxes;
 	bool refuse;
-} fake;
+	/* sandboxes that "another thread" builds: fake_build() ends the oldest */
+	struct sandbox_launch {
+		struct sandbox_host *host;
+		const struct sandbox_request *request;
+		void *userdata;
+	} launches[FAKES_MAX];
+	size_t n_launches, n_built, n_taken;
+	int launch_fd;
+} fake = {.launch_fd = -1};
 
 static int fake_start(struct sandbox_host *host, const struct sandbox_request *request,
 		      struct sandbox *ret_sandbox, struct error *error)
@@ -79,6 +88,48 @@ static int fake_start(struct sandbox_host *host, const struct sandbox_request *r
 		.private = (struct sandbox_private *)sandbox,
 	};
 	return 0;
+}
+
+static int fake_launch_begin(struct sandbox_host *host, const struct sandbox_request *request,
+			     void *userdata, struct sandbox_launch **ret_launch,
+			     struct error *error)
+{
+	struct sandbox_launch *launch = &fake.launches[fake.n_launches++];
+
+	*launch = (struct sandbox_launch){.host = host, .request = request, .userdata = userdata};
+	*ret_launch = launch;
+	return 0;
+}
+
+static int fake_launch_fd(const struct sandbox_host *host)
+{
+	return fake.launch_fd;
+}
+
+static void *fake_launch_next(struct sandbox_host *host)
+{
+	uint64_t count;
+
+	if (fake.n_taken < fake.n_built)
+		return fake.launches[fake.n_taken++].userdata;
+	(void)!read(fake.launch_fd, &count, sizeof(count));
+	return NULL;
+}
+
+static int fake_launch_end(struct sandbox_launch *launch, struct sandbox *ret_sandbox,
+			   struct error *error)
+{
+	return fake_start(launch->host, launch->request, ret_sandbox, error);
+}
+
+/* For house_call(): the oldest sandbox that is being built is built. */
+static void fake_build(void *argument)
+{
+	uint64_t one = 1;
+
+	fake.n_built++;
+	assert_true(fake.n_built <= fake.n_launches);
+	assert_int_equal(write(fake.launch_fd, &one, sizeof(one)), sizeof(one));
 }
 
 static void fake_close(int *fd)
@@ -122,6 +173,10 @@ static int fake_finish(struct sandbox *sandbox, struct sandbox_outcome *ret_outc
 
 static const struct sandbox_ops fake_ops = {
 	.start = fake_start,
+	.launch_begin = fake_launch_begin,
+	.launch_fd = fake_launch_fd,
+	.launch_next = fake_launch_next,
+	.launch_end = fake_launch_end,
 	.signal = fake_signal,
 	.kill = fake_kill,
 	.finish = fake_finish,
@@ -274,7 +329,7 @@ static int greet(enum child_index index, enum process_role role)
 	return fd;
 }
 
-static int setup(void **state)
+static int setup_with(int launch_fd)
 {
 	struct error error = ERROR_INIT;
 	char text[256];
@@ -282,6 +337,7 @@ static int setup(void **state)
 
 	memset(&house, 0, sizeof(house));
 	memset(&fake, 0, sizeof(fake));
+	fake.launch_fd = launch_fd;
 	house.call_file = LOOP_FILE_NULL;
 	(void)snprintf(house.root, sizeof(house.root), "/tmp/rbtest-step-XXXXXX");
 	assert_non_null(mkdtemp(house.root));
@@ -315,6 +371,17 @@ static int setup(void **state)
 	return 0;
 }
 
+static int setup(void **state)
+{
+	return setup_with(-1);
+}
+
+/* Sandboxes are built by other threads. */
+static int setup_threads(void **state)
+{
+	return setup_with(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
 static void end_house(void *argument)
 {
 	for (int i = 0; i < CHILD_NUM; i++)
@@ -330,7 +397,9 @@ static int teardown(void **state)
 	(void)pthread_join(house.thread, NULL);
 	for (size_t i = 0; i < fake.n_sandboxes; i++)
 		assert_true(fake.sandboxes[i].finished);
+	assert_int_equal(fake.n_taken, fake.n_launches);
 	house.daemon.config = config_free(house.daemon.config);
+	fake_close(&fake.launch_fd);
 	(void)close(house.scheduler_fd);
 	if (house.cacher_fd > 0)
 		(void)close(house.cacher_fd);
@@ -766,9 +835,134 @@ static void closes_the_channel_of_a_broken_scheduler(void **state)
 	assert_int_equal(message_receive(house.scheduler_fd, &end), 0);
 }
 
+/* For house_call(): how many sandboxes are being built. */
+static void count_starting(void *argument)
+{
+	*(size_t *)argument = steps_starting(house.daemon.steps);
+}
+
+/* Wait until @n sandboxes were begun. */
+static void wait_begun(size_t n)
+{
+	size_t starting = 0;
+
+	do
+		house_call(count_starting, &starting); /* a turn of the loop */
+	while (fake.n_launches < n);
+}
+
+static void end_and_acknowledge(struct fake_sandbox *sandbox, uint64_t order)
+{
+	struct exited exited;
+
+	fake_end(sandbox, SANDBOX_EXITED, 0);
+	exited = expect_exited();
+	assert_int_equal(exited.order, order);
+	assert_int_equal(exited.result, STEP_RESULT_EXITED);
+	send_ack(order);
+}
+
+static void is_started_when_it_is_built(void **state)
+{
+	size_t n;
+
+	send_order(&(struct order){ORDER(1)});
+	wait_begun(1);
+	expect_silence(house.scheduler_fd);
+	house_call(count_starting, &n);
+	assert_int_equal(n, 1);
+	assert_int_equal(fake.n_sandboxes, 0);
+	/* the request is whole while the other thread reads it */
+	assert_string_equal(fake.launches[0].request->id, "demo-7-a-1");
+	assert_true(fcntl(fake.launches[0].request->payload_fd, F_GETFD) >= 0);
+	assert_true(fcntl(fake.launches[0].request->stdout_fd, F_GETFD) >= 0);
+	house_call(fake_build, NULL);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	house_call(count_starting, &n);
+	assert_int_equal(n, 0);
+	end_and_acknowledge(&fake.sandboxes[0], 1);
+}
+
+static void is_cancelled_while_it_is_built(void **state)
+{
+	struct exited exited;
+	size_t n;
+
+	send_order(&(struct order){ORDER(1)});
+	wait_begun(1);
+	send_cancel(1, STEP_RESULT_TIMEOUT);
+	send_cancel(1, STEP_RESULT_CANCELLED); /* the first one counts */
+	expect_silence(house.scheduler_fd);
+	house_call(fake_build, NULL);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	house_call(count_starting, &n); /* the turn is over */
+	assert_int_equal(fake.sandboxes[0].n_signals, 1);
+	assert_int_equal(fake.sandboxes[0].signals[0], SIGTERM);
+	exited = expect_exited(); /* after the grace */
+	assert_true(fake.sandboxes[0].killed);
+	assert_int_equal(exited.result, STEP_RESULT_TIMEOUT);
+}
+
+static void reports_what_another_thread_cannot_build(void **state)
+{
+	struct exited exited;
+
+	fake.refuse = true;
+	send_order(&(struct order){ORDER(1)});
+	wait_begun(1);
+	house_call(fake_build, NULL);
+	exited = expect_exited();
+	assert_int_equal(exited.result, STEP_RESULT_SANDBOX);
+	assert_int_equal(exited.started, 0);
+	assert_non_null(strstr(exited.reason, "the fake refuses"));
+	assert_int_equal(count_files_named("memfd:step-payload"), 0);
+}
+
+static void builds_a_few_at_a_time(void **state)
+{
+	const size_t n_steps = 2 * STEPS_LAUNCHERS + 2;
+	size_t n, left = n_steps;
+
+	for (size_t i = 0; i < n_steps; i++) {
+		char slug[] = {(char)('a' + i), '\0'};
+		struct order order = {ORDER(i + 1)};
+
+		order.slug = slug;
+		send_order(&order);
+	}
+	wait_begun(2 * STEPS_LAUNCHERS);
+	expect_silence(house.scheduler_fd);
+	house_call(count_starting, &n);
+	assert_int_equal(n, 2 * STEPS_LAUNCHERS);
+	for (; left > 0; left--) {
+		wait_begun(n_steps - left + 1);
+		house_call(fake_build, NULL);
+		expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	}
+	house_call(count_starting, &n);
+	assert_int_equal(n, 0);
+	for (size_t i = 0; i < n_steps; i++)
+		end_and_acknowledge(&fake.sandboxes[i], i + 1);
+}
+
+/* A new scheduler learns of a step when it is started. */
+static void is_not_reported_before_it_is_built(void **state)
+{
+	send_order(&(struct order){ORDER(1)});
+	wait_begun(1);
+	(void)close(house.scheduler_fd);
+	house.scheduler_fd = greet(CHILD_SCHEDULER, ROLE_SCHEDULER);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_SYNCED);
+	expect_silence(house.scheduler_fd);
+	house_call(fake_build, NULL);
+	expect_and_free(house.scheduler_fd, MESSAGE_STEP_STARTED);
+	end_and_acknowledge(&fake.sandboxes[0], 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_THREADS(name) cmocka_unit_test_setup_teardown(name, setup_threads, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(runs_and_is_acknowledged),
 		TEST(refuses_what_no_scheduler_sends),
@@ -782,6 +976,11 @@ int main(void)
 		TEST(waits_for_the_last_words_but_not_forever),
 		TEST(stops),
 		TEST(closes_the_channel_of_a_broken_scheduler),
+		TEST_THREADS(is_started_when_it_is_built),
+		TEST_THREADS(is_cancelled_while_it_is_built),
+		TEST_THREADS(reports_what_another_thread_cannot_build),
+		TEST_THREADS(builds_a_few_at_a_time),
+		TEST_THREADS(is_not_reported_before_it_is_built),
 	};
 
 	log_set_level((enum log_level)0);
