@@ -20,6 +20,7 @@
 #define REGISTER_MAGIC 0x314c4252u /* "RBL1" */
 #define BOOT_ID_SIZE 37
 #define SLOTS_OF_ANY 1048576
+#define WRITEBACK_USEC (20 * USEC_PER_MSEC)
 #define NUMBER_MAX (1ULL << 53) /* of the numbers that the scheduler sends */
 
 struct register_header {
@@ -42,7 +43,9 @@ _Static_assert(sizeof(struct register_slot) == 192, "file format");
 struct log_register {
 	int fd;
 	bool used[STEPS_MAX];
-	unsigned first_free; /* or less */
+	unsigned first_free;	 /* or less */
+	struct loop *loop;	 /* NULL: writeback is started at once */
+	struct loop_timer timer; /* set while a slot was written and not written back */
 };
 
 static off_t slot_offset(unsigned slot)
@@ -146,6 +149,7 @@ int log_register_new(const struct paths *paths, log_open_fn is_open, const void 
 	if (!logs)
 		return error_set(error, ENOMEM, "out of memory");
 	(void)snprintf(path, sizeof(path), "%s/" LOG_REGISTER_NAME, paths->lib);
+	logs->timer = LOOP_TIMER_NULL;
 	logs->fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (logs->fd < 0) {
 		r = -errno;
@@ -165,24 +169,45 @@ int log_register_new(const struct paths *paths, log_open_fn is_open, const void 
 	return 0;
 }
 
+/* ---- slots ---- */
+
+static void writeback_start(const struct log_register *logs)
+{
+	(void)sync_file_range(logs->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+static void timer_fired(struct loop_timer *timer)
+{
+	writeback_start(container_of(timer, struct log_register, timer));
+}
+
+void log_register_writeback(struct log_register *logs, struct loop *loop)
+{
+	logs->loop = loop;
+}
+
 struct log_register *log_register_free(struct log_register *logs)
 {
-	if (logs)
-		(void)close(logs->fd);
+	if (!logs)
+		return NULL;
+	if (logs->timer.loop)
+		writeback_start(logs);
+	loop_timer_cancel(&logs->timer);
+	(void)close(logs->fd);
 	free(logs);
 	return NULL;
 }
 
-/* ---- slots ---- */
-
-static bool slot_write(const struct log_register *logs, unsigned slot,
+static bool slot_write(struct log_register *logs, unsigned slot,
 		       const struct register_slot *content)
 {
-	off_t offset = slot_offset(slot);
-
-	if (pwrite(logs->fd, content, sizeof(*content), offset) != (ssize_t)sizeof(*content))
+	if (pwrite(logs->fd, content, sizeof(*content), slot_offset(slot)) !=
+	    (ssize_t)sizeof(*content))
 		return false;
-	(void)sync_file_range(logs->fd, offset, sizeof(*content), SYNC_FILE_RANGE_WRITE);
+	if (!logs->timer.loop &&
+	    (!logs->loop || loop_timer_set(logs->loop, &logs->timer, now_usec() + WRITEBACK_USEC,
+					   timer_fired) < 0))
+		writeback_start(logs);
 	return true;
 }
 

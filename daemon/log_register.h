@@ -10,8 +10,9 @@
  * (daemon/log_repair.h). So after a crash only the logs that were open are read, not all.
  *
  * A slot is 192 bytes, written in place without a journal or a flush, because each step
- * waits for it. Writeback of the slot is started at once (sync_file_range(2)), so that a
- * power cut loses little more of the register than of the log.
+ * waits for it. Writeback is started soon after it (sync_file_range(2)), for all slots that
+ * were written in 20 ms together, so that a power cut loses little more of the register than of
+ * the log.
  *
  *   header  64 bytes: u32 magic "RBL1", u32 slots, boot id as text, zeroes
  *   slot   192 bytes: u64 run, u64 attempt, project, slug (both with NUL), zeroes;
@@ -19,6 +20,7 @@
  */
 
 #include "common/error.h"
+#include "common/loop.h"
 #include "common/paths.h"
 
 #include <stdbool.h>
@@ -41,6 +43,12 @@ typedef bool (*log_open_fn)(const void *userdata, const char *project, uint64_t 
  */
 int log_register_new(const struct paths *paths, log_open_fn is_open, const void *userdata,
 		     struct log_register **ret_register, struct error *error);
+/**
+ * log_register_writeback() - from now on, start writeback from timers of @loop
+ *
+ * Before this, it is started with each slot that is written. @loop must live longer than @logs.
+ */
+void log_register_writeback(struct log_register *logs, struct loop *loop);
 /** log_register_free() - the file stays as it is. NULL is fine. Return: NULL. */
 struct log_register *log_register_free(struct log_register *logs);
 

@@ -268,6 +268,7 @@ int steps_new(struct daemon *daemon, struct sandbox_host *host, const struct san
 		free(table);
 		return -error->number;
 	}
+	log_register_writeback(table->logs, daemon->loop);
 	table->quota = log_quota_new(daemon->loop, daemon->paths.log, log_limits, daemon);
 	if (daemon->ledger)
 		(void)log_pump_persist(table->pump, daemon->fds);
