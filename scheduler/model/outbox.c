@@ -16,6 +16,7 @@
 #define EVENTS_QUEUED_MAX 8192
 #define EVENTS_CHUNK 512
 #define EVENTS_PAUSE_USEC (20 * USEC_PER_MSEC)
+#define TURN_SOON_USEC (20 * USEC_PER_MSEC)
 
 /* ---- messages of a turn ---- */
 
@@ -29,13 +30,23 @@ static void turn_timer_fired(struct loop_timer *timer)
 	turn_now(container_of(timer, struct scheduler, turn_timer));
 }
 
+static void turn_at(struct scheduler *scheduler, uint64_t at_usec)
+{
+	/* the earlier of two turns ends what belongs to both */
+	if (scheduler->turn_timer.loop && scheduler->turn_timer.at_usec <= at_usec)
+		return;
+	if (loop_timer_set(scheduler->loop, &scheduler->turn_timer, at_usec, turn_timer_fired) < 0)
+		scheduler_give_up(scheduler, NULL);
+}
+
 void turn_schedule(struct scheduler *scheduler)
 {
-	if (scheduler->turn_timer.loop)
-		return;
-	if (loop_timer_set(scheduler->loop, &scheduler->turn_timer, now_usec(), turn_timer_fired) <
-	    0)
-		scheduler_give_up(scheduler, NULL);
+	turn_at(scheduler, now_usec());
+}
+
+void turn_schedule_soon(struct scheduler *scheduler)
+{
+	turn_at(scheduler, now_usec() + TURN_SOON_USEC);
 }
 
 void outbox_put(struct peer *peer, struct message *message)

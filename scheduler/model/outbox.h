@@ -14,6 +14,12 @@
 
 /** turn_schedule() - something changed: end the turn after the loop's current events */
 void turn_schedule(struct scheduler *scheduler);
+/**
+ * turn_schedule_soon() - the same, but the change may wait for others to be committed with it
+ *
+ * For changes whose sender expects no answer and repeats them to a new scheduler.
+ */
+void turn_schedule_soon(struct scheduler *scheduler);
 /** turn_now() - end the turn at once, for changes that must not wait for the loop */
 void turn_now(struct scheduler *scheduler);
 /**

@@ -230,7 +230,8 @@ static int handle_step_started(struct channel *channel, struct message *message)
 		step->started_usec = started.started_usec;
 		store_attempt_started(scheduler->store, started.order, started.container,
 				      started.started_usec);
-		turn_schedule(scheduler);
+		/* not worth a commit of its own: runbookd reports it to a new scheduler again */
+		turn_schedule_soon(scheduler);
 		return 0;
 	}
 	/* The store has no claim for this order: it may have been restored from a backup. */
