@@ -22,11 +22,6 @@ machine() {
     echo "commit:  $(git -C "$TOP" rev-parse --short HEAD 2>/dev/null)"
 }
 
-quantiles() { # LABEL, microseconds on standard input
-    sort -n | awk -v label="$1" '{v[NR] = $1} END {
-        printf "%-34s %10.1f ms median %8.1f ms p99\n", label, v[int((NR + 1) / 2)] / 1000, v[int(NR * 0.99 + 0.5)] / 1000}'
-}
-
 wait_line() { # FILE PATTERN
     for _ in $(seq 300); do
         grep -q "$2" "$1" 2>/dev/null && return 0
@@ -53,37 +48,11 @@ start_daemon() {
 
 api() { curl -sS --unix-socket "$T/root/run/runbookd/api.sock" "http://bench/api/v1/$1"; }
 
-# The time from posting the delivery until the step's command prints.
+# The time from posting the delivery until the step's command runs.
 push_part() {
-    local samples=$T/samples hook n=${PUSHES:-50} state
-    hook=http://$(head -n 1 "$T/root/run/runbookd/webhook.address")/webhook/bench
-    : >"$samples"
-    # an earlier part may have written another runbook
-    printf 'global: {network: none}\nsteps:\n  - name: first\n    command: date +%%s%%N\n' >"$T/copy/runbook.yml"
-    for i in $(seq $((n + 1))); do
-        echo "$i" >"$T/copy/count"
-        git -C "$T/copy" add -A
-        git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q -m "$i"
-        git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
-        printf '{"ref":"refs/heads/main","before":"%040d","after":"%s","repository":{"full_name":"b/b"},"pusher":{"name":"b"},"head_commit":{"message":"m"}}' \
-            0 "$(git -C "$T/copy" rev-parse HEAD)" >"$T/payload"
-        signature=$(openssl dgst -sha256 -hmac bench -r <"$T/payload" | cut -d' ' -f1)
-        began=$(date +%s%N)
-        run=$(curl -sS -H 'Content-Type: application/json' -H 'X-GitHub-Event: push' -H "X-GitHub-Delivery: $i" \
-            -H "X-Hub-Signature-256: sha256=$signature" --data-binary "@$T/payload" "$hook" |
-            sed -nE 's/.*"run": ?([0-9]+).*/\1/p')
-        accepted=$(date +%s%N)
-        while :; do
-            state=$(api "runs/$run" | jq -r .state)
-            case $state in pending | running) sleep 0.01 ;; *) break ;; esac
-        done
-        # the first push, which creates the mirror, is a warm-up
-        [ "$i" = 1 ] || echo "$(((accepted - began) / 1000)) $((($(api "runs/$run/steps/first/log") - began) / 1000))" >>"$samples"
-    done
     echo
-    echo "== push: delivery posted to ..., $n pushes to one project, file:// remote (includes curl's start)"
-    cut -d' ' -f1 "$samples" | quantiles "202 received"
-    cut -d' ' -f2 "$samples" | quantiles "first output of the step"
+    echo "== push: ${PUSHES:-50} pushes to one project, one after the other, file:// remote"
+    "$TOP/bench/alone.sh" "$TOP/bench/whole.sh" push "${PUSHES:-50}"
 }
 
 # The throughput of a producer into `cat >file` and into a step's log, on a machine with nothing else
@@ -190,32 +159,12 @@ median() { # of the numbers on standard input
     sort -n | awk '{v[NR] = $1} END {print (v[int((NR + 1) / 2)] + v[int(NR / 2) + 1]) / 2}'
 }
 
-# The rate of no-op steps through the whole daemon, from push to result.
+# The rate of no-op steps through the whole daemon, from the order to the result.
 steps_part() {
-    local n=1000 running began ended run
     echo
-    echo "== steps: a run of $n no-op steps (sh -c :), network none"
-    {
-        echo "global: {network: none}"
-        echo "steps:"
-        for i in $(seq $n); do echo "  - {name: s$i, command: \":\"}"; done
-    } >"$T/copy/runbook.yml"
-    git -C "$T/copy" add -A
-    git -C "$T/copy" -c user.name=b -c user.email=b@b.invalid commit -q --allow-empty -m steps
-    git -C "$T/copy" push -q "$T/bench.git" HEAD:refs/heads/main
-    for running in 1 8 64; do
-        sed -i "s/^MaxRunning=.*/MaxRunning=$running/" "$T/root/etc/runbookd/runbookd.conf"
-        kill -HUP "$DAEMON"
-        sleep 1
-        began=$(date +%s%N)
-        run=$("$BIN/runbookctl" --root "$T/root" --json trigger bench | jq .run)
-        while :; do
-            case $(api "runs/$run" | jq -r .state) in pending | running) sleep 0.1 ;; *) break ;; esac
-        done
-        ended=$(date +%s%N)
-        printf 'MaxRunning=%-4s %8.1f s %8.0f steps/s   %s\n' "$running" "$(((ended - began) / 1000000))e-3" \
-            "$(awk -v n=$n -v t=$((ended - began)) 'BEGIN {print n * 1e9 / t}')" "$(api "runs/$run" | jq -r .state)"
-    done
+    echo "== steps: a run of ${STEPS:-1000} no-op steps (bash -c :), network none; 64 places, and the floor in turn"
+    "$TOP/bench/alone.sh" "$TOP/bench/whole.sh" steps "${ROUNDS:-10}" "${STEPS:-1000}"
+    "$TOP/bench/alone.sh" "$TOP/bench/whole.sh" places "${STEPS:-1000}"
 }
 
 # The time to check a runbook, compared to libyaml reading the same bytes.
@@ -242,7 +191,8 @@ part_run() {
         echo "== network: a network with egress is made and freed, its link in a gateway or on the host"
         "$TOP/bench/alone.sh" "$BENCH/network"
         ;;
-    steps | push | log | artifacts)
+    steps | push) "${1}_part" ;;
+    log | artifacts)
         [ -n "${DAEMON:-}" ] || start_daemon || exit 1
         "${1}_part"
         ;;
