@@ -27,7 +27,7 @@ PARTS = [
     ("scheduler: the delivery and its run are stored", "runbook-schedul", "enter", ("fdatasync",)),
     ("scheduler: fsync of the commit", "runbook-schedul", "exit", ("fdatasync",)),
     ("scheduler: the answers are sent", "runbook-schedul", "exit", ("sendmsg",)),
-    ("fetcher: a process for the fetch is ordered", "runbook-fetcher", "enter", ("clone", "recvmsg-job")),
+    ("fetcher: a process for the fetch is ordered", "runbook-fetcher", "enter", ("sendmsg",)),
     ("fetching process: start, libraries, lock-down", "runbook-fetcher", "exit", ("flock",)),
     ("fetching process: until the first sync", "runbook-fetcher", "enter", ("syncfs", "fsync")),
     ("fetching process: syncs, and what is between them", "runbook-fetcher", "exit", ("last-sync",)),
@@ -74,8 +74,6 @@ def chain(recorded, start):
             if what != edge or comm != process:
                 continue
             if name in calls and not (edge == "exit" and text.startswith("= -")):
-                break
-            if "recvmsg-job" in calls and name == "sendmsg":
                 break
             # runbookd's threads start steps, its loop other processes
             if "clone3-step" in calls and name == "clone3" and is_thread:

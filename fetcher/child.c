@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/message_table.h"
 #include "common/messages/fetching.h"
+#include "common/messages/starter.h"
 #include "common/names.h"
 #include "common/remove_tree.h"
 #include "fetcher/changes.h"
@@ -438,6 +439,26 @@ static const struct job_kind *job_find(enum message_type type)
 
 /* ---- receiving the job ---- */
 
+/*
+ * Wait for the starter to pass the socket with the job, which takes the place of ours to it.
+ * Return: 0; -ENOENT when no job will come; -errno.
+ */
+static int socket_receive(void)
+{
+	cleanup_message struct message *message = NULL;
+	struct message_fetch_child_start start;
+	int r = message_receive(CHANNEL_FD, &message);
+
+	if (r <= 0)
+		return r == 0 ? -ENOENT : r;
+	if (message->type != MESSAGE_FETCH_CHILD_START)
+		return -EBADMSG;
+	r = MESSAGE_GET(message, fetch_child_start, &start);
+	if (r < 0)
+		return r;
+	return dup2(start.job, CHANNEL_FD) < 0 ? -errno : 0;
+}
+
 /* The service has checked every field, so a malformed job is a bug of the service. */
 static int job_receive(struct job *job)
 {
@@ -505,7 +526,10 @@ int child_run(const struct paths *paths, const struct fetch_limits *limits)
 	(void)umask(022);
 	/* names in a tar are UTF-8; libarchive converts them to the locale's encoding */
 	(void)setlocale(LC_CTYPE, "C.UTF-8");
-	if (job_receive(&job) < 0) {
+	r = socket_receive();
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 || job_receive(&job) < 0) {
 		log_error("fetch: malformed job");
 		return 1;
 	}

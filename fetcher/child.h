@@ -5,8 +5,8 @@
 /*
  * DOC: The child, one for each fetch
  *
- * The starter (starter.h) starts our program again with --child and a SOCK_SEQPACKET
- * socket to the service on descriptor 3. The child reads one job there (CONFIG_REPOSITORY and
+ * The starter (starter.h) starts our program again with --child, and passes it a SOCK_SEQPACKET
+ * socket to the service, which becomes descriptor 3. The child reads one job there (CONFIG_REPOSITORY and
  * FETCH, or UNPACK, TREE_REMOVE, MIRROR_PRUNE), confines itself to that project's directories
  * and, for a FETCH, to its remote, does the work with libgit2 or libarchive, sends its result
  * and exits. Its address space is fresh: it holds no credential of another project, and when

@@ -91,7 +91,7 @@ static const struct lock_down_path starter_reached[] = {
 
 static const char *const starter_syscalls[] = {
 	"clone", "execve", "execveat", "wait4", "kill", "prctl", "pidfd_open", "dup2", "setpgid",
-	"setrlimit",
+	"setrlimit", "socketpair",
 	/* for its children, which inherit this filter; see child.c */
 	"openat", "openat2", "open", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename",
 	"renameat", "renameat2", "link", "linkat", "symlink", "symlinkat", "readlink", "readlinkat",

@@ -17,6 +17,7 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +29,8 @@
 #endif
 
 #define CHILD_FILES_MAX 1024
+#define SPARE_AFTER_USEC (50 * USEC_PER_MSEC) /* the run of the last fetch starts first */
+#define SPARE_KEEP_USEC (600 * USEC_PER_SEC)  /* a host without pushes keeps no process for them */
 
 struct child {
 	struct starter *starter;
@@ -42,6 +45,9 @@ struct starter {
 	struct loop *loop;
 	struct channel service;
 	struct child children[FETCH_PARALLEL_MAX];
+	struct child spare;	       /* has no job yet */
+	int spare_fd;		       /* where it waits for one, -1: there is no spare */
+	struct loop_timer spare_timer; /* to make it, or to let it go */
 };
 
 /* ---- in the new process ---- */
@@ -81,7 +87,7 @@ static _Noreturn void child_start(const struct starter_setup *setup, int socket_
 	(void)sigaction(SIGPIPE, &ignore, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* move exe away from descriptor 3, which the socket takes */
+	/* move exe away from descriptor 3, which takes the socket that the job's comes by */
 	exe = fcntl(setup->exe_fd, F_DUPFD_CLOEXEC, CHANNEL_FD + 1);
 	if (exe < 0 || dup2(socket_fd, CHANNEL_FD) < 0)
 		_exit(1);
@@ -161,6 +167,91 @@ static void ended_send(struct starter *starter, uint64_t number, int error, int 
 	loop_exit(starter->loop, 1);
 }
 
+/* Return: 0 or -errno. */
+static int child_watch(struct child *child, loop_file_fn on_exit)
+{
+	if (child->pid_fd < 0) {
+		child->pid_fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
+		if (child->pid_fd < 0 || fcntl(child->pid_fd, F_SETFD, FD_CLOEXEC) < 0)
+			return -errno;
+	}
+	return loop_add(child->starter->loop, &child->exit_file, child->pid_fd, EPOLLIN, on_exit);
+}
+
+/* Start @child, which waits for its job at the other end of @ret_fd. Return: 0 or -errno. */
+static int child_make(struct child *child, loop_file_fn on_exit, int *ret_fd)
+{
+	cleanup_close int ours = -1, theirs = -1;
+	int fds[2];
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	ours = fds[0];
+	theirs = fds[1];
+	r = child_fork(child->starter, theirs);
+	if (r < 0)
+		return r;
+	child->pid = r;
+	r = child_watch(child, on_exit);
+	if (r < 0) {
+		child_kill(child);
+		(void)child_reap(child);
+		return r;
+	}
+	*ret_fd = TAKE_FD(ours);
+	return 0;
+}
+
+/* ---- the spare child ---- */
+
+/*
+ * To load a fetching process and its libraries takes longer than a small fetch. So a process is made
+ * ahead when the last one has ended, and waits for a job.
+ */
+
+static void on_spare_exit(struct loop_file *file, uint32_t events)
+{
+	struct child *spare = container_of(file, struct child, exit_file);
+	struct starter *starter = spare->starter;
+
+	(void)child_reap(spare);
+	if (starter->spare_fd >= 0)
+		(void)close(starter->spare_fd);
+	starter->spare_fd = -1;
+}
+
+/* It ends when it finds nobody at the other end, and is reaped by on_spare_exit(). */
+static void spare_let_go(struct loop_timer *timer)
+{
+	struct starter *starter = container_of(timer, struct starter, spare_timer);
+
+	if (starter->spare_fd >= 0)
+		(void)close(starter->spare_fd);
+	starter->spare_fd = -1;
+}
+
+static void spare_make(struct loop_timer *timer)
+{
+	struct starter *starter = container_of(timer, struct starter, spare_timer);
+
+	/* on failure the next job gets a new process */
+	if (starter->spare.pid == 0 &&
+	    child_make(&starter->spare, on_spare_exit, &starter->spare_fd) == 0)
+		(void)loop_timer_set(starter->loop, timer, now_usec() + SPARE_KEEP_USEC,
+				     spare_let_go);
+}
+
+static void spare_wanted(struct starter *starter)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(starter->children); i++) {
+		if (starter->children[i].pid)
+			return;
+	}
+	(void)loop_timer_set(starter->loop, &starter->spare_timer, now_usec() + SPARE_AFTER_USEC,
+			     spare_make);
+}
+
 static void on_child_exit(struct loop_file *file, uint32_t events)
 {
 	struct child *child = container_of(file, struct child, exit_file);
@@ -168,16 +259,40 @@ static void on_child_exit(struct loop_file *file, uint32_t events)
 	int status = child_reap(child);
 
 	ended_send(starter, (uint64_t)(child - starter->children), 0, status);
+	spare_wanted(starter);
 }
 
-/* Return: 0 or -errno. */
-static int child_watch(struct child *child)
+/* Make the spare, if there is one, @child. Return: 0 and @ret_fd; -ENOENT; -errno. */
+static int spare_take(struct child *child, int *ret_fd)
 {
-	child->pid_fd = (int)syscall(SYS_pidfd_open, child->pid, 0);
-	if (child->pid_fd < 0 || fcntl(child->pid_fd, F_SETFD, FD_CLOEXEC) < 0)
-		return -errno;
-	return loop_add(child->starter->loop, &child->exit_file, child->pid_fd, EPOLLIN,
-			on_child_exit);
+	struct starter *starter = child->starter;
+	int r;
+
+	if (starter->spare_fd < 0)
+		return -ENOENT;
+	loop_remove(&starter->spare.exit_file);
+	child->pid = starter->spare.pid;
+	child->pid_fd = starter->spare.pid_fd;
+	starter->spare.pid = 0;
+	starter->spare.pid_fd = -1;
+	*ret_fd = TAKE_FD(starter->spare_fd);
+	loop_timer_cancel(&starter->spare_timer);
+	r = child_watch(child, on_child_exit);
+	if (r == 0)
+		return 0;
+	(void)close(*ret_fd);
+	child_kill(child);
+	(void)child_reap(child);
+	return r;
+}
+
+/* ---- orders ---- */
+
+/* Return: 0; -errno when the child died before it had a job. */
+static int job_pass(int fd, const struct message_fetch_child_start *start)
+{
+	return message_transmit(
+		fd, MESSAGE_NEW(fetch_child_start, 0, .child = start->child, .job = start->job));
 }
 
 /* Start a child; a failure to do so is reported like a child's end. */
@@ -185,6 +300,7 @@ static int on_start(struct channel *channel, struct message *message)
 {
 	struct starter *starter = channel->userdata;
 	struct message_fetch_child_start start;
+	cleanup_close int fd = -1;
 	struct child *child;
 	int r = MESSAGE_GET(message, fetch_child_start, &start);
 
@@ -193,16 +309,18 @@ static int on_start(struct channel *channel, struct message *message)
 	child = &starter->children[start.child];
 	if (child->pid)
 		return -EBADMSG;
-	r = child_fork(starter, start.job);
-	if (r > 0) {
-		child->pid = r;
-		r = child_watch(child);
-		if (r < 0) {
-			child_kill(child);
-			(void)child_reap(child);
-		}
+	if (spare_take(child, &fd) == 0) {
+		if (job_pass(fd, &start) == 0)
+			return 0;
+		(void)close(TAKE_FD(fd));
+		child_kill(child);
+		(void)child_reap(child);
 	}
-	if (r < 0)
+	r = child_make(child, on_child_exit, &fd);
+	/* a child that is gone already is reported by on_child_exit() */
+	if (r == 0)
+		(void)job_pass(fd, &start);
+	else
 		ended_send(starter, start.child, -r, 0);
 	return 0;
 }
@@ -240,6 +358,9 @@ int starter_run(struct process *process)
 	for (size_t i = 0; i < ARRAY_SIZE(starter.children); i++)
 		starter.children[i] = (struct child){
 			.starter = &starter, .exit_file = LOOP_FILE_NULL, .pid_fd = -1};
+	starter.spare = starter.children[0];
+	starter.spare_fd = -1;
+	starter.spare_timer = LOOP_TIMER_NULL;
 	r = loop_new(&starter.loop);
 	if (r == 0)
 		r = channel_open(&starter.service, starter.loop, CHANNEL_FD, ROLE_STARTER,

@@ -9,7 +9,10 @@
  * this host, the network, and exec of our own program. A process cannot give its child more than
  * it has itself, so the service forks the starter before its own lock-down, and the starter keeps
  * these rights. It handles the messages of common/messages/starter.h and nothing else: it starts
- * our own program with --child and a socket that the service passes, from which it never reads.
+ * our own program with --child, and passes it a socket that the service sent, from which it never
+ * reads. When the last child has ended it starts one more, which waits for the next job: most of a
+ * small fetch would be the loading of libraries. A child has one job, and nothing of its own is
+ * in its memory before that.
  *
  * Its channel is on descriptor 3. When the service dies, the channel hangs up and the starter
  * exits; whatever ends the starter, the kernel then kills its children (PR_SET_PDEATHSIG). The

@@ -14,10 +14,13 @@
 #include <limits.h>
 #include <stdint.h>
 
-/* Start a child. The service chooses a number that no other child has. */
+/*
+ * Start a child. The service chooses a number that no other child has. The starter passes the same
+ * message on to the child, which waits for it on its descriptor 3.
+ */
 #define FETCH_CHILD_START_FIELDS(X, M)                                                             \
 	X(M, NUMBER, child, FETCH_PARALLEL_MAX - 1)                                                \
-	/* the child's descriptor 3: its job waits in that socket, and its reply comes there */    \
+	/* its job waits in that socket, and its reply comes there */                              \
 	X(M, FD, job)
 
 /* Kill a child. It may have ended already, with its FETCH_CHILD_ENDED on the way. */

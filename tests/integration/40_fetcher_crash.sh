@@ -28,3 +28,14 @@ done
 check_error "the error of a child that is killed each time names the signal" "died of signal 9" --project k --url "$URL" \
     --kill-after 0 --kills 5 main
 check "git fsck of the mirror succeeds" git -C "$MIRRORS/demo.git" fsck --strict
+
+# ---- the process that is made ahead for the next fetch ----
+check_equal "the next fetch is done by a process that waited, or by another one when that was killed" \
+    "before the first fetch: 0
+first: ok
+a fetch waits for the spare: True
+second: ok
+it had one job: True
+third, after it was killed: ok
+status: 0
+the last one ends with the fetcher: True" "$(python3 "$TESTS_DIR/fetcher_spare.py" "$TEST_TMP/root" "$URL" 2>>"$TEST_TMP/fetcher.log")"
