@@ -221,7 +221,7 @@ static void on_spare_exit(struct loop_file *file, uint32_t events)
 	starter->spare_fd = -1;
 }
 
-/* It ends when it finds nobody at the other end, and is reaped by on_spare_exit(). */
+/* It ends when the other end of its socket is closed, and on_spare_exit() reaps it. */
 static void spare_let_go(struct loop_timer *timer)
 {
 	struct starter *starter = container_of(timer, struct starter, spare_timer);
