@@ -20,6 +20,7 @@ start_daemon "[Daemon]" "MaxRunning=8" || finish
 check "runbookd has its one link before the first step" wait_for 20 sh -c "ip -o link | grep -q ' rbk-up0@'"
 check_equal "the filter is there before the first step" 1 "$(nft list tables | grep -c runbookd)"
 
+# shellcheck disable=SC2317  # called by the trap
 end_browser() { [ ! -s "$TEST_TMP/browser" ] || kill -KILL -- "-$(cat "$TEST_TMP/browser")" 2>/dev/null; }
 defer end_browser
 export TMPDIR=$TEST_TMP BROWSER_GROUP=$TEST_TMP/browser

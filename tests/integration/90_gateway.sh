@@ -92,6 +92,7 @@ import socket; socket.create_connection(('10.213.0.1', 8000), 2)"
 
 # the host's root forges sources in the step's namespace, since the step itself cannot
 hold second
+# shellcheck disable=SC2317  # called by check
 forge() { # SOURCE
     nsenter --net="/proc/$(pgrep -P "$DAEMON_PID" -x runbook-init | head -n 1)/ns/net" python3 -c "
 import socket, sys

@@ -47,6 +47,7 @@ Y
     reached() { step_log "$RUN" ask | grep -q reached; }
     check "$1: a step reaches the internet" wait_for 60 reached
 }
+# shellcheck disable=SC2317  # called by check
 # still RUN: does a step reach the internet now?
 still() {
     local before
