@@ -8,6 +8,17 @@ TESTS_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(dirname "$TESTS_DIR")
 BIN=${BIN:-$TOP/build/bin}
 export TOP BIN
+
+# runbookd prepares the network of steps on its host when it starts: links, addresses, a firewall
+# table. For a test, that host is a network namespace without a way out. A test that needs one makes
+# it, or sets RBT_NETNS=machine and starts its runbookd elsewhere.
+case $0 in
+*/integration/* | */breakout/*)
+    [ -n "${RBT_NETNS:-}" ] || RBT_NETNS=1 exec unshare --net "$0" "$@"
+    [ "$RBT_NETNS" = machine ] || ip link set lo up
+    ;;
+esac
+
 PASSED=0 FAILED=0 SKIPPED=0
 DEFERRED=()
 TEST_TMP=$(mktemp -d "${TMPDIR:-/tmp}/rbt.XXXXXX")

@@ -3,6 +3,7 @@
 # apt-get install in a step, on an image of Debian made here, with network "egress", from a
 # repository in a network namespace of the test: a real package of the distribution, and one
 # whose scripts do what package scripts usually do.
+RBT_NETNS=machine # the image and a package come from a mirror
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 # shellcheck source=tests/images_lib.sh
