@@ -90,7 +90,7 @@ MUTATIONS = [
      PROBE, "setuid/capabilities"),
     ("no session of its own", [(INIT, r"\(void\)init_call\(SYS_setsid[^;]*;", ";")],
      PROBE, "signals/process-group-0"),
-    ("the network is the host's", [("sandbox/sandbox.c", r"flags \|= CLONE_NEWNET;", ";"),
+    ("the network is the host's", [("sandbox/sandbox.c", r"builder->flags \|= CLONE_NEWNET;", ";"),
                                  ("sandbox/step_attach.c", r"setns\(attach->netns_fd, CLONE_NEWNET\)", "0")],
      PROBE, "net-host/loopback-of-host"),
     ("System V objects are the host's", [("sandbox/sandbox.c", r" \| CLONE_NEWIPC", "")],
