@@ -32,11 +32,22 @@ void rt_socket_free_fn(struct nl_sock **socket)
 		nl_socket_free(*socket);
 }
 
+/* Drop what the kernel replied to a program that was killed before it read it. */
+static void drain(int fd)
+{
+	char byte;
+
+	while (recv(fd, &byte, sizeof(byte), MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == ENOBUFS)
+		;
+}
+
 struct nl_sock *rt_socket_over(int fd)
 {
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	struct nl_sock *socket = copy < 0 ? NULL : nl_socket_alloc();
 
+	if (socket)
+		drain(copy);
 	if (socket && nl_socket_set_fd(socket, NETLINK_ROUTE, copy) == 0)
 		return socket;
 	if (socket)

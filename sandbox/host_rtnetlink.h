@@ -21,7 +21,14 @@ int rt_error(struct error *error, int code, const char *what);
 /** rt_socket_free_fn() - for cleanup_rt_socket: free the socket unless it is NULL */
 void rt_socket_free_fn(struct nl_sock **socket);
 #define cleanup_rt_socket __attribute__((cleanup(rt_socket_free_fn)))
-/** rt_socket_over() - use a duplicate of @fd, which stays the caller's. Return: NULL on failure. */
+/**
+ * rt_socket_over() - use a duplicate of @fd, which stays the caller's
+ *
+ * The socket may be a predecessor's that was killed in the middle of a request: replies that wait
+ * in it are dropped, because they would be taken for those of the next request.
+ *
+ * Return: NULL on failure.
+ */
 struct nl_sock *rt_socket_over(int fd);
 
 /**
