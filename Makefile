@@ -191,7 +191,8 @@ $(OBJ)/%.o: %.c
 # the page is embedded by the assembler, which writes no dependencies
 $(OBJ)/api/page.o: $(wildcard ui/*)
 
--include $(shell find build -name '*.d' 2>/dev/null)
+# build/versions has trees of other versions, for tests of upgrades
+-include $(shell find build -path build/versions -prune -o -type f -name '*.d' -print 2>/dev/null)
 
 # ---- unit tests: tests/unit/test_<folder>_<what>.c -------------------------
 # A unit test gets its folder without its main(), and what that uses; and, for all tests of a
