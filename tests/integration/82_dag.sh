@@ -80,4 +80,5 @@ sleep 0.3
 check_equal "flaky succeeds in its second attempt" succeeded "$(wait_run "$run")"
 check_equal "two attempts are listed" 2 "$(api "runs/$run" | jq '.steps[0].attempts | length')"
 
+stop_daemon
 check_leftovers "nothing remains on the machine" 20 "$before"

@@ -191,4 +191,5 @@ start_daemon || exit 1
 check_equal "an interruptible step is started again" succeeded "$(wait_run "$run")"
 check_equal "the interrupted step has another attempt" "cancelled succeeded" "$(step_field "$run" soft 'attempts | map(.state) | join(" ")')"
 
+stop_daemon
 check_leftovers "nothing remains on the machine" 20 "$before"

@@ -22,7 +22,6 @@ for i in $(seq 1000); do
     [ "$(cat "$TEST_TMP/root/var/log/runbookd/many/$run/s$i.1.log")" = "$i" ] || wrong=$((wrong + 1))
 done
 check_equal "every log is right" 0 "$wrong"
-check_leftovers "nothing remains on the machine" 30 "$before"
 check_equal "no scratch directory remains" "" "$(find "$TEST_TMP/root/var/lib/runbookd/steps" "$TEST_TMP/root/run/runbookd/steps" -mindepth 1 2>/dev/null)"
 # runbookd keeps a bounded number: a user namespace for each range of ids in use, the network
 # namespaces of the pool and their sockets, and both ends of a pipe for each of 64 log buffers.
@@ -32,3 +31,5 @@ fds_few() { [ "$(fds ! -lname 'user:*' ! -lname 'net:*' ! -lname 'pipe:*')" -le 
 pipes_few() { [ "$(fds -lname 'pipe:*')" -le 128 ]; }
 check "no descriptor leaks" wait_for 20 fds_few
 check "no pipe leaks" wait_for 20 pipes_few
+stop_daemon
+check_leftovers "nothing remains on the machine" 30 "$before"
