@@ -119,10 +119,11 @@ class Fetcher(fake_peer.Child):
         return [pid for starter in children_of(self.process.pid) for pid in children_of(starter)]
 
     def kill_children(self, after, count, deadline=10):
-        """Kill the first fetching processes that show up, each so many seconds later."""
+        """Kill the first fetching processes that show up, each so many seconds later. Of several,
+        some may wait for a job (fetcher/starter.h), so all are killed until the answer comes."""
         end = time.monotonic() + deadline
         killed = set()
-        while len(killed) < count:
+        while len(killed) < count or (count > 1 and not self.answered()):
             for pid in self.children():
                 if pid in killed:
                     continue
