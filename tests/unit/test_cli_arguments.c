@@ -6,6 +6,7 @@
 #include "cli/report.h"
 #include "cli/runbook_file.h"
 #include "common/cleanup.h"
+#include "runbook/schema.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -280,6 +281,39 @@ static void test_effective_keeps_behaviour(void **state)
 }
 
 /* The name of a step with a matrix selects all its instances, the name of an instance only that. */
+/* A key of a step that effective.c does not know would be lost without a word. */
+static void test_effective_knows_every_key(void **state)
+{
+	const char *const texts[] = {text, behaviour};
+	char *written[ARRAY_SIZE(texts)];
+	struct effective_options options = {0};
+	struct error error = ERROR_INIT;
+	const struct schema_key *keys;
+	size_t n_keys;
+
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+		cleanup_runbook_file struct runbook_file file = {0};
+
+		parse_text(texts[i], &file);
+		assert_int_equal(effective_runbook(file.runbook, &options, &written[i], &error), 0);
+	}
+	keys = schema_keys(&n_keys);
+	for (size_t i = 0; i < n_keys; i++) {
+		char member[64];
+
+		/* a matrix is its instances by then */
+		if (!(keys[i].scopes & (SCOPE_ROOT | SCOPE_STEP)) || !keys[i].read ||
+		    strcmp(keys[i].name, "matrix") == 0 || strcmp(keys[i].name, "on") == 0)
+			continue;
+		(void)snprintf(member, sizeof(member), "\"%s\":", keys[i].name);
+		if (!strstr(written[0], member) && !strstr(written[1], member))
+			fail_msg("the key %s is not kept, or the texts of this test lack it",
+				 keys[i].name);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+		free(written[i]);
+}
+
 static void test_effective_matrix(void **state)
 {
 	cleanup_runbook_file struct runbook_file before = {0}, all = {0}, one = {0};
@@ -325,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_effective_keeps_everything),
 		cmocka_unit_test(test_effective_options),
 		cmocka_unit_test(test_effective_keeps_behaviour),
+		cmocka_unit_test(test_effective_knows_every_key),
 		cmocka_unit_test(test_effective_matrix),
 		cmocka_unit_test(test_effective_refusals),
 	};
