@@ -104,13 +104,27 @@ def deliver(family, delivery, pieces=1, pause=0.0, between=lambda: None, hesitat
 
     @hesitate: seconds in the middle of the header; there are five for all of it.
     """
+    answer, late = b"", True
+    while not answer and late:
+        answer, late = deliver_once(family, delivery, pieces, pause, between, hesitate)
+    return answer
+
+
+def deliver_once(family, delivery, pieces, pause, between, hesitate):
+    """Return: the answer's first line, and whether this process was so late with its header, on a
+    busy machine, that the server was right to drop the connection."""
     body, headers = github(dict(PUSH, padding="x" * 1024 * (pieces - 1)), delivery=delivery)
     head = LINE + "".join(f"{k}: {v}\r\n" for k, v in headers.items()).encode()
     head += b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
     with connect(family, FAMILIES[family][1]) as s:
+        began = time.monotonic()
         s.sendall(head[:20])
         time.sleep(hesitate)
-        s.sendall(head[20:])
+        late = hesitate > 0 and time.monotonic() - began > 3
+        try:
+            s.sendall(head[20:])
+        except ConnectionError:
+            return b"", late
         between()
         step = -(-len(body) // pieces)
         for at in range(0, len(body), step):
@@ -119,7 +133,7 @@ def deliver(family, delivery, pieces=1, pause=0.0, between=lambda: None, hesitat
         answer = b""
         while part := s.recv(4096):
             answer += part
-    return answer.split(b"\r\n")[0]
+    return answer.split(b"\r\n")[0], late
 
 
 def main():
