@@ -4,7 +4,7 @@
 # registries, what was pulled with these, services on loopback and in private networks.
 # In a network of its own, so that one of the addresses can be a public one.
 if [ -z "${PULLS_NETWORK:-}" ]; then
-    PULLS_NETWORK=own exec unshare --net sh -c 'ip link set lo up && ip address add 8.8.4.4/32 dev lo && exec "$@"' \
+    RBT_NETNS=1 PULLS_NETWORK=own exec unshare --net sh -c 'ip link set lo up && ip address add 8.8.4.4/32 dev lo && exec "$@"' \
         sh "$0" "$@"
 fi
 # shellcheck source=tests/breakout/lib.sh
