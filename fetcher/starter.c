@@ -46,7 +46,7 @@ struct starter {
 	struct channel service;
 	struct child children[FETCH_PARALLEL_MAX];
 	struct child spare;	       /* has no job yet */
-	int spare_fd;		       /* where it waits for one, -1: there is no spare */
+	int spare_fd;		       /* our end of its socket; -1 without a spare */
 	struct loop_timer spare_timer; /* to make it, or to let it go */
 };
 

@@ -8,7 +8,7 @@
  * none      a network namespace with a loopback
  * isolated  a loopback and a link to the bridge of the run (host_network_group.h)
  * egress    a link of its own (a veth pair) and an address of its own that is
- *           routed over it; there is no bridge, hence no neighbour to spoof. The
+ *           routed over it; without a bridge it has no neighbour to spoof. The
  *           link leads to the host or to a namespace between it and the steps
  *           (host_network_gateway.c). The host forwards and translates packets
  *           that leave. One nftables table, loaded once, drops what a step may

@@ -171,7 +171,7 @@ check_equal "its views are not" "" "$(ls -d "$TREES/demo/$FIRST.views" 2>/dev/nu
 check "so is one between" test "$(freed "remove:$ONE")" -lt 100000 -a -d "$TREES/demo/$ONE.diff"
 check_equal "steps of the last one see all of it" "file 10 10" "$(in_sandbox demo "$KINDS" cat src/10/10)"
 check_equal "a run that needs such a tree again gets it" "ok $FIRST" "$(got "main@$FIRST") $(names "$FIRST")"
-check "then it is no longer to go with the others" test ! -e "$TREES/demo/$FIRST.kept"
+check "then its mark is removed, so that it stays when the others go" test ! -e "$TREES/demo/$FIRST.kept"
 between=$(bytes "$TREES/demo/$ONE.diff" "$TREES/demo/$KINDS.diff")
 check "with the last tree goes the one which only that needed" test "$(freed "remove:$KINDS")" -ge "$between"
 check_equal "and no other" "$FIRST" "$(names '????????????????????????????????????????' '*.diff' | xargs)"

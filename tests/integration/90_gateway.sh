@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # The gateway between the host and the steps of runbookd: what steps that share one cannot do, and
-# what becomes of it when somebody removes its link. 20_sandbox_gateway*.sh has what lies behind
+# what happens to it when its link is removed. 20_sandbox_gateway*.sh has what lies behind
 # the host. All of it is in network namespaces of its own.
 [ -n "${RBT_NETNS:-}" ] || RBT_NETNS=1 exec unshare --net --mount --propagation private "$0"
 # shellcheck source=tests/lib.sh
@@ -123,7 +123,7 @@ for i in range(2):
     except OSError: pass"; done
 check "packets to an address without a step end in the gateway" test $(($(received) - before)) -lt 100
 
-# somebody removes the link
+# the link is removed from outside
 "$BIN/runbookctl" cancel "$RUN" >/dev/null
 "$BIN/runbookctl" cancel "$FIRST_RUN" >/dev/null
 wait_run "$FIRST_RUN" 60 >/dev/null

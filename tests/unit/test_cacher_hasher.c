@@ -60,7 +60,7 @@ static void test_large(void **state)
 	assert_true(check(1, 1, ring));			 /* almost nothing but a hole */
 }
 
-/* A put that is given up leaves parts that nobody waits for. */
+/* A put that is given up leaves parts that are not hashed. */
 static void test_given_up(void **state)
 {
 	struct hasher hasher = {0};
