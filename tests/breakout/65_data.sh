@@ -31,8 +31,9 @@ for host in ("127.0.0.1", "127.0.0.2"):
 print(*(s.getsockname()[1] for s in servers), flush=True)
 while True:
     for s in select.select(servers, [], [])[0]:
-        s.accept()[0].close()
+        peer, _ = s.accept()
         print("caught", s.getsockname(), flush=True)
+        peer.close()  # after the line, which the client's end means to the test
 P
 defer "kill $!"
 wait_for 10 test -s "$TEST_TMP/lure"
