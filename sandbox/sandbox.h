@@ -122,8 +122,10 @@ struct sandbox_io {
 
 /** struct sandbox_request - the sandbox to build */
 struct sandbox_request {
-	const char *id;	   /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
-	const char *group; /* cgroup of its run, named like an id; NULL: none */
+	const char *id; /* unique while it runs: name of its cgroup, [A-Za-z0-9._-] */
+	/* cgroup of its run, named like an id, and with an isolated network the bridge that its
+	 * sandboxes share; NULL: none */
+	const char *group;
 	struct sandbox_limits group_limits;
 	const char *image; /* "host" or an absolute directory; ignored if there are layers */
 	/* unpacked layers of an image, absolute directories, lowest first, with ids of images */

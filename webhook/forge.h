@@ -7,7 +7,8 @@
  *
  * A forge is described by a table: which headers carry the event and the delivery
  * id, which function checks the signature, and what each event means. A new forge is
- * one file forge_NAME.c and one line in forge_table.c. forge.c has the functions
+ * one file forge_NAME.c, one line in forge_table.c, its declaration below, its headers
+ * in HEADER_TABLE (headers.h) and its name in common/providers.c. forge.c has the functions
  * that several forges share: signatures, and reading pushes and pull requests.
  *
  * delivery.c calls these functions in the order of struct forge's members. The body
