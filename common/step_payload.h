@@ -11,9 +11,10 @@
  *   u32 magic "RBP1", u32 n_argv, u32 n_envp, u32 total bytes that follow,
  *   then n_argv + n_envp NUL-terminated strings
  *
- * Limits: STEP_PAYLOAD_MAX bytes in all, at least one argument. runbook-init maps the memfd,
- * checks it, and execs argv[0] with exactly this environment. An argv[0] without a slash is
- * searched in the PATH of that environment.
+ * Limits: STEP_PAYLOAD_MAX bytes in all, at least one argument. The command's process, in the
+ * memory of runbook-init, copies the memfd into a mapping of its own, checks it, and execs
+ * argv[0] with exactly this environment. An argv[0] without a slash is searched in the PATH of
+ * that environment.
  */
 
 #include <stddef.h>

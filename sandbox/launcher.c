@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* a job's process runs on 64 KiB within the stack of its thread (sandbox/spawn.h) */
+/* more than a job needs: the process that it starts has a stack of its own (sandbox/spawn.h) */
 #define THREAD_STACK_BYTES (256 * 1024)
 
 struct launcher {

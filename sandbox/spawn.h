@@ -7,8 +7,8 @@
  *
  * The daemon may be large and hold secrets; a fork would copy its page tables (tens of
  * milliseconds) and its memory. Every process of a sandbox therefore starts with
- * clone3(CLONE_VM): it shares our memory, runs on a stack inside the caller's frame and exits
- * or execs before the caller leaves that frame.
+ * clone3(CLONE_VM): it shares our memory, runs on a stack that the caller allocates, and exits
+ * or execs before the caller frees it.
  */
 
 #include "common/error.h"
