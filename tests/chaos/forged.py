@@ -80,6 +80,10 @@ class Forger:
         return [row for row in reversed(self.runs.values()) if (row["project"], row["tree"]) not in pinned and
                 [row["project"], row["tree"]] in self.facts["trees"]]
 
+    def removal_excused(self):
+        """Would the judge excuse a tree's removal at the end, because the disk was full shortly before?"""
+        return verify.during_full(self.facts, self.facts["gc"], self.facts["gc"])
+
     def remove_tree(self, row):
         """Change the evidence as if retention had removed the run's tree at the end."""
         self.sql("update runs set tree_removed_usec=? where project=? and tree=?", self.facts["gc"],
@@ -398,6 +402,8 @@ def tree_while_running(forger):
 
 
 def tree_without_limit(forger):
+    if forger.removal_excused():
+        return False
     for row in forger.trees():
         if not {"TreeAge", "TreeCount"} & set(forger.facts["limits"][row["project"]]):
             forger.remove_tree(row)
@@ -406,6 +412,8 @@ def tree_without_limit(forger):
 
 
 def tree_within_limits(forger):
+    if forger.removal_excused():
+        return False
     for row in forger.trees():
         forger.facts["limits"][row["project"]].pop("TreeCount", None)
         forger.facts["limits"][row["project"]]["TreeAge"] = 1 << 20

@@ -98,6 +98,12 @@ def base(delivery):
     return delivery.removesuffix("-again")
 
 
+def during_full(facts, start, end):
+    """Was the disk full, or shortly before, at any time from start to end?"""
+    return any(full["from"] - SLACK_USEC <= (end or 1 << 62) and
+               start <= (full["to"] or 1 << 62) + 3_000_000 for full in facts["full"])
+
+
 class Checker:
     def __init__(self, directory):
         self.directory = directory
@@ -208,8 +214,7 @@ class Checker:
     # ---- runs and their steps ----
 
     def during_full(self, start, end):
-        return any(full["from"] - SLACK_USEC <= (end or 1 << 62) and
-                   start <= (full["to"] or 1 << 62) + 3_000_000 for full in self.facts["full"])
+        return during_full(self.facts, start, end)
 
     def no_room(self, reason, start, end):
         return self.during_full(start, end) and bool(re.search("(?i)no space|disk.*full|room|ENOSPC", reason or ""))
