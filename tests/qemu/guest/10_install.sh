@@ -20,6 +20,7 @@ exposed() { # UNIT BOUND
 }
 check "runbookd.service is exposed by 6.5 of 10 at most" exposed runbookd.service 6.5
 check "runbookd-steps.service is exposed by 1.3 at most" exposed runbookd-steps.service 1.3
+check_equal "a start may take longer than the default of 90 s" 15min "$(property TimeoutStartUSec)"
 check "systemctl start succeeds with the shipped configuration" systemctl start runbookd
 check_equal "runbookd.service is active" active "$(systemctl is-active runbookd)"
 check_match "the journal has ready" '(^|: )ready$' "$(daemon_log)"
